@@ -1,0 +1,52 @@
+/* The transformer encoder-decoder (Vaswani et al. 2017), shaped and initialised as in fairseq. */
+#ifndef RDROP_MODEL_H
+#define RDROP_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rdrop/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { RD_RELU, RD_GELU } rd_activation;
+
+typedef struct {
+    int32_t layers, heads, ffn_dim;
+    bool normalize_before; /* pre-norm: layer norm in front of each sublayer, and one at the end */
+    bool learned_pos;      /* learned positions; otherwise sinusoidal */
+} rd_stack_config;
+
+typedef struct {
+    int32_t d_model;
+    rd_stack_config encoder, decoder;
+    rd_activation activation;
+    bool share_decoder_input_output_embed; /* output projection = target embedding */
+    bool share_all_embeddings;             /* and = source embedding; needs one joint vocabulary */
+    bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
+    int32_t max_source_positions, max_target_positions;
+    float dropout, attention_dropout, activation_dropout;
+    /* Properties of the vocabularies. */
+    int32_t src_vocab, tgt_vocab;
+    int32_t pad_id, bos_id, eos_id, unk_id;
+} rd_model_config;
+
+typedef struct rd_model rd_model;
+
+/* A model with random weights: the same seed gives the same weights on every machine. */
+rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed);
+/* A model from a safetensors file; every tensor must be there with the shape `config` implies. */
+rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path);
+/* Writes the weights as float32 safetensors, atomically. */
+rd_status rd_model_save(const rd_model *model, const char *path);
+void rd_model_free(rd_model *model); /* NULL is fine */
+
+const rd_model_config *rd_model_get_config(const rd_model *model);
+int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors counted once */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

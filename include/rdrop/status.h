@@ -1,0 +1,31 @@
+/* Status codes and the error message that goes with them.
+ *
+ * Every function that can fail returns rd_status (or NULL for constructors). On failure it leaves
+ * one line for a person in a thread-local buffer: what was found, what was expected, what to do.
+ * The library never prints and never exits. */
+#ifndef RDROP_STATUS_H
+#define RDROP_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    RD_OK = 0,
+    RD_ERR_ARGUMENT,    /* the caller passed something out of range */
+    RD_ERR_IO,          /* the operating system refused (open, read, write, rename, ...) */
+    RD_ERR_FORMAT,      /* a file's content is not what it should be */
+    RD_ERR_MEMORY,      /* an allocation failed */
+    RD_ERR_UNSUPPORTED, /* valid, but not something this build can do */
+    RD_ERR_NUMERIC,     /* NaN or infinity where a number is needed */
+    RD_ERR_INTERRUPTED  /* stopped on request (SIGINT, SIGTERM) */
+} rd_status;
+
+/* The message of the last failure on this thread; "" if there was none. Valid until the next
+ * failing call on the same thread. */
+const char *rd_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

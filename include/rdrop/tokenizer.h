@@ -1,0 +1,56 @@
+/* Text to subword ids and back, over a SentencePiece model file. A tokenizer is immutable after
+ * opening and may be used from several threads at once. */
+#ifndef RDROP_TOKENIZER_H
+#define RDROP_TOKENIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rdrop/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rd_tokenizer rd_tokenizer;
+
+/* A growable list of ids; start from {0}, release with free(ids.data). */
+typedef struct {
+    int32_t *data;
+    int64_t length, capacity;
+} rd_ids;
+
+rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
+void rd_tokenizer_close(rd_tokenizer *tokenizer); /* NULL is fine */
+
+int32_t rd_tokenizer_size(const rd_tokenizer *tokenizer); /* number of pieces = vocabulary size */
+
+/* Ids of the special pieces. Our own models have fairseq's: bos 0, pad 1, eos 2, unk 3. -1: none.
+ */
+int32_t rd_tokenizer_pad(const rd_tokenizer *tokenizer);
+int32_t rd_tokenizer_bos(const rd_tokenizer *tokenizer);
+int32_t rd_tokenizer_eos(const rd_tokenizer *tokenizer);
+int32_t rd_tokenizer_unk(const rd_tokenizer *tokenizer);
+
+/* Appends the ids of text[0..n) to `ids`; no bos, no eos. */
+rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, size_t n,
+                              rd_ids *ids);
+
+/* Same, drawing one segmentation at random (subword regularization, Kudo 2018). unigram: from the
+ * `nbest` best (-1: from all) with probability ~ P(segmentation)^alpha; bpe: BPE-dropout with
+ * probability alpha. Equal (text, seed) give equal ids. */
+rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
+                              float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
+
+/* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length (may be NULL).
+ * Special ids give nothing, out-of-range ids are an error. */
+rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
+                              char **text, size_t *length);
+
+/* The piece of one id ("▁the"); valid until the tokenizer is closed; NULL out of range. */
+const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

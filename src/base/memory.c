@@ -1,0 +1,124 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { ALIGNMENT = 64 };
+
+static size_t round_up(size_t bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+void *rd_malloc(size_t count, size_t size) {
+    void *block = NULL;
+    if (size == 0 || count <= (SIZE_MAX / 2) / size) {
+        size_t bytes = round_up(count * size);
+        block = aligned_alloc(ALIGNMENT, bytes ? bytes : ALIGNMENT);
+    }
+    if (!block)
+        rd_error(RD_ERR_MEMORY, "out of memory: %.1f MiB asked for",
+                 (double)count * (double)size / 1048576.0);
+    return block;
+}
+
+void *rd_calloc(size_t count, size_t size) {
+    void *block = rd_malloc(count, size);
+    if (block) memset(block, 0, count * size);
+    return block;
+}
+
+rd_status rd_reserve(void *array, int64_t *capacity, int64_t need, size_t size) {
+    if (need <= *capacity) return RD_OK;
+    int64_t grown = *capacity < 8 ? 8 : *capacity;
+    while (grown < need) grown += grown / 2;
+    void **slot = array;
+    void *block =
+        (size_t)grown <= (SIZE_MAX / 2) / size ? realloc(*slot, (size_t)grown * size) : NULL;
+    if (!block)
+        return rd_error(RD_ERR_MEMORY, "out of memory: %.1f MiB asked for",
+                        (double)grown * (double)size / 1048576.0);
+    *slot = block;
+    *capacity = grown;
+    return RD_OK;
+}
+
+char *rd_strdup(const char *text) {
+    size_t bytes = strlen(text) + 1;
+    char *copy = malloc(bytes);
+    if (!copy) {
+        rd_error(RD_ERR_MEMORY, "out of memory: %zu bytes asked for", bytes);
+        return NULL;
+    }
+    return memcpy(copy, text, bytes);
+}
+
+struct rd_arena_block {
+    rd_arena_block *next;
+    size_t capacity, used;
+    char *data;
+};
+
+static rd_arena_block *block_new(size_t capacity) {
+    rd_arena_block *block = malloc(sizeof *block);
+    char *data = rd_malloc(capacity, 1);
+    if (!block || !data) {
+        free(block);
+        free(data);
+        return NULL;
+    }
+    *block = (rd_arena_block){.capacity = capacity, .data = data};
+    return block;
+}
+
+static void blocks_free(rd_arena_block *block) {
+    while (block) {
+        rd_arena_block *next = block->next;
+        free(block->data);
+        free(block);
+        block = next;
+    }
+}
+
+void *rd_arena_alloc(rd_arena *arena, size_t count, size_t size) {
+    enum { SMALLEST_BLOCK = 1 << 20 };
+    if (size && count > (SIZE_MAX / 2) / size) {
+        rd_error(RD_ERR_MEMORY, "out of memory: an allocation of %zu x %zu bytes asked for", count,
+                 size);
+        return NULL;
+    }
+    size_t bytes = round_up(count * size);
+    rd_arena_block *block = arena->blocks;
+    if (!block || block->capacity - block->used < bytes) {
+        size_t capacity = bytes > SMALLEST_BLOCK ? bytes : SMALLEST_BLOCK;
+        if (capacity < arena->used / 2) capacity = arena->used / 2; /* few blocks while growing */
+        block = block_new(capacity);
+        if (!block) return NULL;
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    void *result = block->data + block->used;
+    block->used += bytes;
+    arena->used += bytes;
+    if (arena->used > arena->peak) arena->peak = arena->used;
+    return result;
+}
+
+void rd_arena_reset(rd_arena *arena) {
+    arena->used = 0;
+    if (arena->blocks && arena->blocks->next) { /* fragmented: one block from now on */
+        blocks_free(arena->blocks);
+        arena->blocks = block_new(arena->peak); /* NULL is fine: the next alloc tries again */
+    }
+    if (arena->blocks) arena->blocks->used = 0;
+}
+
+void rd_arena_free(rd_arena *arena) {
+    blocks_free(arena->blocks);
+    *arena = (rd_arena){0};
+}
+
+int64_t rd_peak_memory(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
+}

@@ -1,0 +1,97 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+rd_status rd_text_append(rd_text *text, const char *bytes, size_t n) {
+    RD_TRY(rd_reserve(&text->data, &text->capacity, text->length + (int64_t)n + 1, 1));
+    if (n) memcpy(text->data + text->length, bytes, n);
+    text->length += (int64_t)n;
+    text->data[text->length] = '\0';
+    return RD_OK;
+}
+
+rd_status rd_text_printf(rd_text *text, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    rd_status status = n < 0 ? rd_error(RD_ERR_ARGUMENT, "cannot format \"%s\"", format)
+                             : rd_reserve(&text->data, &text->capacity, text->length + n + 1, 1);
+    if (status == RD_OK) {
+        vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
+        text->length += n;
+    }
+    va_end(again);
+    return status;
+}
+
+void rd_text_clear(rd_text *text) {
+    text->length = 0;
+    if (text->data) text->data[0] = '\0';
+}
+
+void rd_text_free(rd_text *text) {
+    free(text->data);
+    *text = (rd_text){0};
+}
+
+/* Length of the sequence that starts with this byte, 0 if none may. */
+static int sequence_length(unsigned char lead) {
+    if (lead < 0x80) return 1;
+    if (lead >= 0xC2 && lead <= 0xDF) return 2;
+    if (lead >= 0xE0 && lead <= 0xEF) return 3;
+    if (lead >= 0xF0 && lead <= 0xF4) return 4;
+    return 0;
+}
+
+int64_t rd_utf8_invalid_at(const char *bytes, size_t n) {
+    const unsigned char *s = (const unsigned char *)bytes;
+    for (size_t i = 0; i < n;) {
+        int length = sequence_length(s[i]);
+        if (length == 0 || n - i < (size_t)length) return (int64_t)i;
+        for (int k = 1; k < length; k++)
+            if ((s[i + (size_t)k] & 0xC0) != 0x80) return (int64_t)i;
+        /* Overlong three- and four-byte forms, surrogates, and beyond U+10FFFF. */
+        if ((s[i] == 0xE0 && s[i + 1] < 0xA0) || (s[i] == 0xED && s[i + 1] > 0x9F) ||
+            (s[i] == 0xF0 && s[i + 1] < 0x90) || (s[i] == 0xF4 && s[i + 1] > 0x8F))
+            return (int64_t)i;
+        i += (size_t)length;
+    }
+    return -1;
+}
+
+uint32_t rd_utf8_next(const char **cursor, const char *end) {
+    static const unsigned char lead_mask[5] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    const unsigned char *s = (const unsigned char *)*cursor;
+    int length = sequence_length(s[0]);
+    if (length == 0 || end - *cursor < length) { /* callers validate; never read past the end */
+        *cursor += 1;
+        return 0xFFFD;
+    }
+    uint32_t code_point = s[0] & lead_mask[length];
+    for (int k = 1; k < length; k++) code_point = code_point << 6 | (s[k] & 0x3F);
+    *cursor += length;
+    return code_point;
+}
+
+int rd_utf8_put(uint32_t c, char out[4]) {
+    if (c < 0x80) return out[0] = (char)c, 1;
+    if (c < 0x800) return out[0] = (char)(0xC0 | c >> 6), out[1] = (char)(0x80 | (c & 0x3F)), 2;
+    if (c < 0x10000) {
+        out[0] = (char)(0xE0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3F));
+        out[2] = (char)(0x80 | (c & 0x3F));
+        return 3;
+    }
+    out[0] = (char)(0xF0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3F));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3F));
+    out[3] = (char)(0x80 | (c & 0x3F));
+    return 4;
+}

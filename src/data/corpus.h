@@ -1,0 +1,34 @@
+/* Lines of a text file, gzipped or plain (told apart by content), streamed: any line length, LF or
+ * CRLF, with or without a final newline. */
+#ifndef RD_DATA_CORPUS_H
+#define RD_DATA_CORPUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef enum {
+    RD_UTF8_STRICT, /* an invalid byte is an error naming file, line and byte */
+    RD_UTF8_REPAIR  /* invalid bytes become U+FFFD, as a stream from the world needs */
+} rd_utf8_policy;
+
+typedef struct rd_corpus rd_corpus;
+
+/* path "-" reads standard input. */
+rd_status rd_corpus_open(rd_corpus **corpus, const char *path, rd_utf8_policy policy);
+void rd_corpus_close(rd_corpus *corpus); /* NULL is fine */
+
+/* The next line without its line end, NUL-terminated (it may also contain NUL bytes: trust length);
+ * *line = NULL at the end. Valid until the next call. A truncated or corrupt gz is an error. */
+rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length);
+
+int64_t rd_corpus_line_number(const rd_corpus *corpus); /* of the line last returned; first is 1 */
+const char *rd_corpus_path(const rd_corpus *corpus);    /* "standard input" for "-" */
+
+/* Reads two files in step; *a = *b = NULL at the common end. Unequal line counts are an error that
+ * names both files and both counts. */
+rd_status rd_corpus_next_pair(rd_corpus *a, rd_corpus *b, const char **line_a, size_t *length_a,
+                              const char **line_b, size_t *length_b);
+
+#endif

@@ -1,0 +1,35 @@
+/* A binarized parallel corpus: one mmap-able file holding token ids, so that training starts at
+ * once and uses no memory for data the system can page in again. Both sides end with eos. */
+#ifndef RD_DATA_DATASET_H
+#define RD_DATA_DATASET_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct {
+    const int32_t *src, *tgt; /* [n_src], [n_tgt]; the last id of each is eos */
+    int32_t n_src, n_tgt;
+    const char *src_text, *tgt_text; /* the untokenized lines, or NULL when the file keeps none */
+    int32_t src_text_length, tgt_text_length;
+} rd_pair;
+
+typedef struct rd_dataset rd_dataset;
+
+rd_status rd_dataset_open(rd_dataset **dataset, const char *path); /* checks header and checksum */
+void rd_dataset_close(rd_dataset *dataset);
+int64_t rd_dataset_size(const rd_dataset *dataset);
+rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index); /* 0 <= index < size */
+int32_t rd_dataset_src_vocab(const rd_dataset *dataset);
+int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset);
+
+/* Writing, in order, streaming: add pairs, then finish (atomic rename) or abort. */
+typedef struct rd_dataset_writer rd_dataset_writer;
+
+rd_status rd_dataset_writer_open(rd_dataset_writer **writer, const char *path, int32_t src_vocab,
+                                 int32_t tgt_vocab, int keep_text);
+rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair);
+rd_status rd_dataset_writer_finish(rd_dataset_writer *writer); /* releases the writer */
+void rd_dataset_writer_abort(rd_dataset_writer *writer);
+
+#endif

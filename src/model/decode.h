@@ -1,0 +1,25 @@
+/* Incremental decoding: one encoder pass, then one token a step for any number of hypotheses, with
+ * key/value caches that follow the hypotheses by index. */
+#ifndef RD_MODEL_DECODE_H
+#define RD_MODEL_DECODE_H
+
+#include <stdint.h>
+
+#include "rdrop/model.h"
+
+typedef struct rd_decoding rd_decoding;
+
+/* Encodes n_sentences packed sources (each ending with eos): src [src_offsets[n_sentences]],
+ * src_offsets [n_sentences + 1]. One model may serve several decodings, on several threads. */
+rd_status rd_decoding_begin(rd_decoding **decoding, const rd_model *model, int64_t n_sentences,
+                            const int32_t *src, const int32_t *src_offsets);
+void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
+
+/* One step. Row r of this step has just produced tokens[r] (eos at the very first step), translates
+ * sentence sentences[r] and continues row parents[r] of the previous step (ignored at the first).
+ * Rows may be reordered, duplicated and dropped freely between steps.
+ * logits: [n_rows, tgt_vocab] of the next token. */
+rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,
+                           const int32_t *sentences, const int32_t *tokens, float *logits);
+
+#endif

@@ -1,0 +1,85 @@
+/* A recipe: everything a training run needs, from one YAML file whose keys are named as fairseq
+ * names its flags. recipe_keys.c holds the one table of keys (name, type, range, default, help). */
+#ifndef RD_RECIPE_RECIPE_H
+#define RD_RECIPE_RECIPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "optim/optim.h"
+#include "rdrop/model.h"
+#include "search/beam.h"
+
+typedef struct {
+    char *source_lang, *target_lang; /* source-lang, target-lang: file suffixes of the corpora */
+    /* Prefixes of the raw corpora: the files PREFIX.LANG or PREFIX.LANG.gz. Relative paths are
+     * relative to the data directory. trainpref may list several, separated by commas. */
+    char *trainpref, *validpref, *testpref;
+    char *prepare; /* script that makes the raw corpora, relative to the recipe file; "" if none */
+    char *vocab_type;                       /* unigram | bpe */
+    int32_t vocab_size_src, vocab_size_tgt; /* both vocab-size when joined-dictionary */
+    bool joined_dictionary;
+    float character_coverage;
+    bool byte_fallback;
+    int64_t vocab_sentences; /* lines sampled to train the vocabulary on; 0: all */
+    int32_t min_source_len, max_source_len, min_target_len,
+        max_target_len;     /* tokens, without eos */
+    float max_ratio;        /* of the longer side to the shorter; 0: no limit */
+    float sampling_alpha;   /* sentencepiece-alpha: subword regularization in training; 0: off */
+    int32_t sampling_nbest; /* sentencepiece-nbest */
+} rd_data_config;
+
+typedef struct {
+    uint64_t seed;
+    int64_t max_tokens, max_sentences; /* per micro-batch */
+    int64_t max_tokens_valid;
+    int32_t update_freq;
+    int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
+    int32_t patience;              /* validations without improvement before stopping; 0: never */
+    float label_smoothing, reg_alpha;
+    int64_t reg_alpha_warmup_updates; /* reg-alpha grows linearly from 0 over these updates */
+    int64_t validate_interval_updates;
+    int32_t validate_interval;     /* epochs; used when validate_interval_updates is 0 */
+    int64_t save_interval_updates; /* 0: at each validation */
+    int32_t keep_last;             /* keep-last-n: checkpoints kept for averaging */
+    bool eval_bleu;
+    int32_t eval_bleu_beam;
+    int64_t eval_bleu_sentences; /* validation sentences translated; 0: all */
+    bool eval_bleu_lowercase;
+    char *best_checkpoint_metric; /* loss | bleu (| rougeL once there) */
+    int32_t log_interval;         /* updates between progress lines */
+    float ema_decay;              /* 0: no exponential moving average */
+    int32_t threads;              /* 0: all cores */
+    int32_t average_last;         /* checkpoints averaged by the average stage */
+} rd_train_config;
+
+typedef struct {
+    char *name;      /* file name without directory and .yaml */
+    char *directory; /* where the recipe file is */
+    rd_data_config data;
+    rd_model_config model;
+    rd_optim_config optim;
+    rd_train_config train;
+    rd_beam_config search; /* beam, lenpen, max-len-a, ... : defaults for translating */
+    char *score_metrics;   /* metrics of the score stage, e.g. "bleu,chrf" */
+    bool score_lowercase;
+} rd_recipe;
+
+/* Reads `path`, following `extends:` (a recipe file relative to this one); then applies each of
+ * `settings` ("key=value", as --set gives them) in order. An unknown or ill-typed key, a value out
+ * of range or keys that contradict each other: RD_ERR_FORMAT naming file, line and the nearest
+ * known key. */
+rd_status rd_recipe_load(rd_recipe **recipe, const char *path, const char *const *settings,
+                         int n_settings);
+void rd_recipe_free(rd_recipe *recipe);
+
+/* Writes every key with its value as a recipe that loads back to the same struct: the config.yaml
+ * of a model directory (vocabulary sizes and special ids included). */
+rd_status rd_recipe_save(const rd_recipe *recipe, const char *path);
+
+/* One line per key: name, type, default, meaning; for --help-recipe. */
+void rd_recipe_describe(FILE *out);
+
+#endif

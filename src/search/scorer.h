@@ -1,0 +1,19 @@
+/* What a search needs to know of a model: next-token log-probabilities. The indirection lets one
+ * search run over a model, an ensemble, or a toy distribution in a test. */
+#ifndef RD_SEARCH_SCORER_H
+#define RD_SEARCH_SCORER_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct {
+    void *self;
+    int32_t vocab_size;
+    /* Arguments as rd_decoding_step (model/decode.h), but log_probs: [n_rows, vocab_size] holds
+     * normalised log-probabilities. */
+    rd_status (*step)(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
+                      const int32_t *tokens, float *log_probs);
+} rd_scorer;
+
+#endif

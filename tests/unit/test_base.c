@@ -1,0 +1,133 @@
+/* Foundations: random numbers, text, files, memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/text.h"
+
+/* Known answers published with the Random123 library (philox4x32, 10 rounds). */
+static void test_philox_known_answers(void **state) {
+    (void)state;
+    const uint32_t cases[3][10] = {
+        {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
+        {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+         0x94fdcceb, 0x5001e420, 0x24126ea1},
+    };
+    for (int i = 0; i < 3; i++) {
+        uint32_t out[4];
+        rd_philox(cases[i], cases[i] + 4, out);
+        assert_memory_equal(out, cases[i] + 6, sizeof out);
+    }
+}
+
+static void test_rng_moments(void **state) {
+    (void)state;
+    rd_rng rng = rd_rng_make(7, 1);
+    double sum = 0, squares = 0;
+    enum { N = 100000 };
+    for (int i = 0; i < N; i++) {
+        double x = rd_rng_normal(&rng);
+        sum += x;
+        squares += x * x;
+    }
+    assert_true(sum / N < 0.02 && sum / N > -0.02); /* 6 standard errors */
+    assert_true(squares / N < 1.03 && squares / N > 0.97);
+    int seen[5] = {0};
+    for (int i = 0; i < N; i++) seen[rd_rng_below(&rng, 5)]++;
+    for (int i = 0; i < 5; i++) assert_true(seen[i] > N / 5 - 800 && seen[i] < N / 5 + 800);
+}
+
+static void test_shuffle_is_a_permutation(void **state) {
+    (void)state;
+    int64_t items[100];
+    for (int i = 0; i < 100; i++) items[i] = i;
+    rd_rng rng = rd_rng_make(1, 2);
+    rd_rng_shuffle(&rng, items, 100);
+    int seen[100] = {0}, moved = 0;
+    for (int i = 0; i < 100; i++) seen[items[i]]++, moved += items[i] != i;
+    for (int i = 0; i < 100; i++) assert_int_equal(seen[i], 1);
+    assert_true(moved > 80);
+}
+
+static void test_utf8(void **state) {
+    (void)state;
+    assert_int_equal(rd_utf8_invalid_at("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", 15),
+                     -1);
+    assert_int_equal(rd_utf8_invalid_at("ab\xff", 3), 2);
+    assert_int_equal(rd_utf8_invalid_at("a\xc0\x80", 3), 1);        /* overlong */
+    assert_int_equal(rd_utf8_invalid_at("\xed\xa0\x80", 3), 0);     /* surrogate */
+    assert_int_equal(rd_utf8_invalid_at("\xf4\x90\x80\x80", 4), 0); /* beyond U+10FFFF */
+    assert_int_equal(rd_utf8_invalid_at("x\xe2\x82", 3), 1);        /* cut short */
+    for (uint32_t c = 1; c < 0x110000; c += 97) {
+        if (c >= 0xD800 && c < 0xE000) continue;
+        char bytes[4];
+        int n = rd_utf8_put(c, bytes);
+        assert_int_equal(rd_utf8_invalid_at(bytes, (size_t)n), -1);
+        const char *cursor = bytes;
+        assert_int_equal(rd_utf8_next(&cursor, bytes + n), c);
+        assert_ptr_equal(cursor, bytes + n);
+    }
+}
+
+static void test_atomic_file(void **state) {
+    (void)state;
+    char directory[] = "/tmp/rdrop-test-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char *path = rd_path_join(directory, "file");
+    assert_int_equal(rd_write_file(path, "old", 3), RD_OK);
+    rd_atomic_file file;
+    assert_int_equal(rd_atomic_open(&file, path), RD_OK);
+    fputs("half-writt", file.stream);
+    rd_atomic_abort(&file);
+    char *bytes;
+    size_t n;
+    assert_int_equal(rd_read_file(path, 100, &bytes, &n), RD_OK);
+    assert_string_equal(bytes, "old");
+    free(bytes);
+    assert_int_equal(rd_read_file(path, 2, &bytes, &n), RD_ERR_FORMAT);
+    assert_int_equal(rd_write_file("/nowhere/at/all", "x", 1), RD_ERR_IO);
+    assert_non_null(strstr(rd_last_error(), "/nowhere/at/all"));
+    unlink(path);
+    assert_int_equal(rmdir(directory), 0); /* nothing temporary was left */
+    free(path);
+}
+
+static void test_arena(void **state) {
+    (void)state;
+    rd_arena arena = {0};
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 100; i++) {
+            float *x = rd_arena_f32(&arena, 10007 + i);
+            assert_non_null(x);
+            assert_int_equal((uintptr_t)x % 64, 0);
+            memset(x, 0x55, sizeof(float) * (size_t)(10007 + i));
+        }
+        rd_arena_reset(&arena);
+        assert_int_equal(arena.used, 0);
+    }
+    assert_null(rd_arena_alloc(&arena, SIZE_MAX / 4, 8));
+    assert_non_null(strstr(rd_last_error(), "out of memory"));
+    rd_arena_free(&arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_philox_known_answers),
+        cmocka_unit_test(test_rng_moments),
+        cmocka_unit_test(test_shuffle_is_a_permutation),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_atomic_file),
+        cmocka_unit_test(test_arena),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
