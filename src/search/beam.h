@@ -1,4 +1,5 @@
-/* Beam search over a scorer; beam 1 is greedy search. */
+/* Beam search over a scorer; beam 1 is greedy search. The rules are fairseq's (sequence_generator
+ * .py), so that its settings and scores carry over. */
 #ifndef RD_SEARCH_BEAM_H
 #define RD_SEARCH_BEAM_H
 
@@ -11,17 +12,25 @@ typedef struct {
     int32_t beam;
     float lenpen; /* a finished hypothesis scores log P / length^lenpen, eos counted */
     float max_len_a, max_len_b; /* longest output: max_len_a * source length + max_len_b tokens */
-    int32_t min_len;            /* fewest tokens before eos */
+    int32_t min_len;            /* fewest tokens before eos; the longest output wins over it */
     float unk_penalty;          /* subtracted from log P of unk */
     int32_t no_repeat_ngram;    /* no n-gram of this size twice in an output; 0: off */
     int32_t n_best;             /* hypotheses returned per sentence, <= beam */
 } rd_beam_config;
 
+enum { RD_MAX_BEAM = 1024 };
+
+/* beam 5, lenpen 1, max_len_a 1.2, max_len_b 10, n_best 1, nothing else. */
+rd_beam_config rd_beam_defaults(void);
+
+/* RD_ERR_ARGUMENT naming the first setting that is out of range. */
+rd_status rd_beam_check(const rd_beam_config *config);
+
 typedef struct {
     int32_t *tokens; /* [length], without the final eos */
     int32_t length;
-    float score;    /* normalised by length^lenpen: what hypotheses are ranked by */
-    float log_prob; /* sum of token log-probabilities, eos included */
+    float score;    /* (log P - penalties) / length^lenpen: what hypotheses are ranked by */
+    float log_prob; /* log P: sum of token log-probabilities, eos included, without penalties */
 } rd_hypothesis;
 
 typedef struct {
@@ -32,10 +41,23 @@ typedef struct {
 } rd_search_result;
 
 /* Searches translations of n_sentences at once. src_lengths: [n_sentences], in tokens with eos, for
- * the length limit. Sentences that are finished leave the batch. */
+ * the length limit. Sentences that are finished leave the batch.
+ *
+ * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
+ * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
+ * with `beam` finished hypotheses, or at its longest output, where eos is forced. Equal scores go
+ * to the better-ranked hypothesis, then the smaller token, so the result is deterministic. Every
+ * sentence gets at least one hypothesis: where min_len and no_repeat_ngram leave no continuation,
+ * it ends early. RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */
 rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, int64_t n_sentences,
                          const int32_t *src_lengths, int32_t eos_id, int32_t pad_id, int32_t unk_id,
                          rd_search_result *result);
 void rd_search_result_free(rd_search_result *result);
+
+/* The log-probability of one given target per sentence, eos included. targets: packed, without
+ * eos, sentence i is targets[target_offsets[i] .. target_offsets[i + 1]), each at most
+ * scorer->max_length. log_probs: [n_sentences]. */
+rd_status rd_score_targets(const rd_scorer *scorer, int64_t n_sentences, const int32_t *targets,
+                           const int32_t *target_offsets, int32_t eos_id, double *log_probs);
 
 #endif

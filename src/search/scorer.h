@@ -10,6 +10,7 @@
 typedef struct {
     void *self;
     int32_t vocab_size;
+    int32_t max_length; /* longest output without eos that `step` can score; 0: no limit */
     /* Arguments as rd_decoding_step (model/decode.h), but log_probs: [n_rows, vocab_size] holds
      * normalised log-probabilities. */
     rd_status (*step)(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
