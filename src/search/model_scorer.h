@@ -1,0 +1,26 @@
+/* The scorer of one model, or of an ensemble whose probabilities are averaged. */
+#ifndef RD_SEARCH_MODEL_SCORER_H
+#define RD_SEARCH_MODEL_SCORER_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "rdrop/model.h"
+#include "search/scorer.h"
+
+typedef struct rd_model_scorer rd_model_scorer;
+
+/* Encodes the sources with every model. Arguments as rd_decoding_begin (model/decode.h); the models
+ * must agree on both vocabularies: RD_ERR_ARGUMENT where the sizes differ. */
+rd_status rd_model_scorer_begin(rd_model_scorer **scorer, const rd_model *const *models,
+                                int32_t n_models, int64_t n_sentences, const int32_t *src,
+                                const int32_t *src_offsets);
+void rd_model_scorer_end(rd_model_scorer *scorer); /* NULL is fine */
+
+/* What a search takes; valid until the end. One search per begin. */
+rd_scorer rd_model_scorer_view(rd_model_scorer *scorer);
+
+/* Turns rows of logits [n_rows, vocab_size] into log-probabilities, in place. */
+void rd_log_softmax(int64_t n_rows, int32_t vocab_size, float *rows);
+
+#endif

@@ -1,0 +1,263 @@
+#include "translate/translate.h"
+
+#include <omp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "search/model_scorer.h"
+
+/* Enough rows to keep a matrix product busy, few enough that their scores stay in cache. */
+enum { DEFAULT_BATCH_TOKENS = 2048, MAX_SCORES = 1 << 24 };
+
+/* The sentences in the order they are worked on, longest first, cut into batches. */
+typedef struct {
+    int64_t n, n_batches;
+    int64_t *order;  /* [n] indices of sources */
+    int64_t *starts; /* [n_batches + 1] */
+} schedule;
+
+typedef struct {
+    int64_t index;
+    int32_t length;
+} sort_item;
+
+static int longer_first(const void *a, const void *b) {
+    const sort_item *x = a, *y = b;
+    if (x->length != y->length) return x->length < y->length ? 1 : -1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void schedule_free(schedule *plan) {
+    free(plan->order);
+    free(plan->starts);
+}
+
+/* Batches hold equal shares for the threads where there are enough sentences to share. */
+static void cut(schedule *plan, const rd_translate_job *job, const rd_token_span *sources,
+                int32_t threads) {
+    int64_t total = 0, limit = job->batch_tokens > 0 ? job->batch_tokens : DEFAULT_BATCH_TOKENS;
+    for (int64_t i = 0; i < plan->n; i++) total += sources[i].length;
+    if (plan->n >= 2 * (int64_t)threads && limit > total / threads + 1) limit = total / threads + 1;
+    int64_t beam = job->search.beam > 0 ? job->search.beam : 1; /* scoring needs none */
+    int64_t row_scores = rd_model_get_config(job->models[0])->tgt_vocab * beam;
+    int64_t most = MAX_SCORES / row_scores > 1 ? MAX_SCORES / row_scores : 1;
+    int64_t tokens = 0;
+    plan->n_batches = 0;
+    for (int64_t i = 0; i < plan->n; i++) {
+        int32_t length = sources[plan->order[i]].length;
+        if (i == 0 || tokens + length > limit || i - plan->starts[plan->n_batches - 1] >= most) {
+            plan->starts[plan->n_batches++] = i;
+            tokens = 0;
+        }
+        tokens += length;
+    }
+    plan->starts[plan->n_batches] = plan->n;
+}
+
+static rd_status make_schedule(schedule *plan, const rd_translate_job *job, int64_t n,
+                               const rd_token_span *sources, int32_t threads) {
+    sort_item *items = rd_malloc((size_t)n, sizeof *items);
+    *plan = (schedule){.n = n,
+                       .order = rd_malloc((size_t)n, sizeof *plan->order),
+                       .starts = rd_malloc((size_t)n + 1, sizeof *plan->starts)};
+    if (!items || !plan->order || !plan->starts) {
+        free(items);
+        schedule_free(plan);
+        return RD_ERR_MEMORY;
+    }
+    for (int64_t i = 0; i < n; i++) items[i] = (sort_item){i, sources[i].length};
+    if (n) qsort(items, (size_t)n, sizeof *items, longer_first);
+    for (int64_t i = 0; i < n; i++) plan->order[i] = items[i].index;
+    free(items);
+    cut(plan, job, sources, threads);
+    return RD_OK;
+}
+
+/* Sequences of one batch laid end to end. */
+typedef struct {
+    int32_t *tokens, *offsets, *lengths;
+} packed;
+
+static void packed_free(packed *p) {
+    free(p->tokens);
+    free(p->offsets);
+    free(p->lengths);
+}
+
+static rd_status pack(packed *p, int64_t n, const int64_t *order, const rd_token_span *spans) {
+    size_t total = 0;
+    for (int64_t i = 0; i < n; i++) total += (size_t)spans[order[i]].length;
+    if (total > INT32_MAX) return rd_error(RD_ERR_ARGUMENT, "a batch of %zu tokens", total);
+    *p = (packed){.tokens = rd_malloc(total, sizeof(int32_t)),
+                  .offsets = rd_malloc((size_t)n + 1, sizeof(int32_t)),
+                  .lengths = rd_malloc((size_t)n, sizeof(int32_t))};
+    if (!p->tokens || !p->offsets || !p->lengths) {
+        packed_free(p);
+        return RD_ERR_MEMORY;
+    }
+    p->offsets[0] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        rd_token_span span = spans[order[i]];
+        if (span.length) /* memcpy must not be given NULL */
+            memcpy(p->tokens + p->offsets[i], span.tokens,
+                   (size_t)span.length * sizeof *span.tokens);
+        p->lengths[i] = span.length;
+        p->offsets[i + 1] = p->offsets[i] + span.length;
+    }
+    return RD_OK;
+}
+
+/* One call over all batches: searching when `targets` is NULL, else scoring. */
+typedef struct {
+    const rd_translate_job *job;
+    const rd_token_span *sources, *targets;
+    rd_search_result *result;
+    double *log_probs;
+} work;
+
+static rd_status search_batch(const work *w, const rd_scorer *scorer, int64_t n,
+                              const int64_t *order, const packed *src) {
+    const rd_model_config *config = rd_model_get_config(w->job->models[0]);
+    rd_search_result found;
+    RD_TRY(rd_beam_search(&w->job->search, scorer, n, src->lengths, config->eos_id, config->pad_id,
+                          config->unk_id, &found));
+    size_t n_best = (size_t)found.n_best;
+    for (int64_t i = 0; i < n; i++) {
+        rd_hypothesis *from = found.hypotheses + (size_t)i * n_best;
+        memcpy(w->result->hypotheses + (size_t)order[i] * n_best, from, n_best * sizeof *from);
+        memset(from, 0, n_best * sizeof *from); /* moved, not shared */
+    }
+    rd_search_result_free(&found);
+    return RD_OK;
+}
+
+static rd_status score_batch(const work *w, const rd_scorer *scorer, int64_t n,
+                             const int64_t *order) {
+    packed tgt;
+    RD_TRY(pack(&tgt, n, order, w->targets));
+    double *log_probs = rd_malloc((size_t)n, sizeof *log_probs);
+    rd_status status = log_probs ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = rd_score_targets(scorer, n, tgt.tokens, tgt.offsets,
+                                  rd_model_get_config(w->job->models[0])->eos_id, log_probs);
+    for (int64_t i = 0; status == RD_OK && i < n; i++) w->log_probs[order[i]] = log_probs[i];
+    free(log_probs);
+    packed_free(&tgt);
+    return status;
+}
+
+static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
+    packed src;
+    RD_TRY(pack(&src, n, order, w->sources));
+    rd_model_scorer *model = NULL;
+    rd_status status =
+        rd_model_scorer_begin(&model, w->job->models, w->job->n_models, n, src.tokens, src.offsets);
+    if (status == RD_OK) {
+        rd_scorer scorer = rd_model_scorer_view(model);
+        status = w->targets ? score_batch(w, &scorer, n, order)
+                            : search_batch(w, &scorer, n, order, &src);
+    }
+    rd_model_scorer_end(model);
+    packed_free(&src);
+    return status;
+}
+
+/* Several batches: a thread each, and the operations inside run on that thread alone, since nested
+ * OpenMP regions do. One batch: the operations use all threads. */
+static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
+    rd_status failure = RD_OK;
+    char message[1024] = "";
+    bool stop = false;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (plan->n_batches > 1)
+    for (int64_t b = 0; b < plan->n_batches; b++) {
+        bool skip;
+#pragma omp atomic read
+        skip = stop;
+        if (skip) continue;
+        rd_status status =
+            run_batch(w, plan->starts[b + 1] - plan->starts[b], plan->order + plan->starts[b]);
+        if (status == RD_OK) continue;
+#pragma omp critical(rd_translate_failure)
+        if (failure == RD_OK) {
+            failure = status;
+            strncpy(message, rd_last_error(), sizeof message - 1);
+        }
+#pragma omp atomic write
+        stop = true;
+    }
+    /* Messages belong to threads; the caller's must have it. */
+    return failure == RD_OK ? RD_OK : rd_error(failure, "%s", message);
+}
+
+static rd_status check_sources(const rd_translate_job *job, int64_t n,
+                               const rd_token_span *sources) {
+    if (job->n_models < 1) return rd_error(RD_ERR_ARGUMENT, "no model to translate with");
+    for (int32_t m = 0; m < job->n_models; m++) {
+        const rd_model_config *config = rd_model_get_config(job->models[m]);
+        for (int64_t i = 0; i < n; i++) {
+            if (sources[i].length < 1 || sources[i].length > config->max_source_positions)
+                return rd_error(RD_ERR_ARGUMENT,
+                                "source %lld has %d tokens; the model takes 1 to %d", (long long)i,
+                                sources[i].length, config->max_source_positions);
+            for (int32_t k = 0; k < sources[i].length; k++)
+                if (sources[i].tokens[k] < 0 || sources[i].tokens[k] >= config->src_vocab)
+                    return rd_error(RD_ERR_ARGUMENT,
+                                    "source %lld holds token %d, outside a vocabulary of %d",
+                                    (long long)i, sources[i].tokens[k], config->src_vocab);
+        }
+    }
+    return RD_OK;
+}
+
+static rd_status run(work *w, int64_t n) {
+    RD_TRY(check_sources(w->job, n, w->sources));
+    int before = omp_get_max_threads();
+    int32_t threads = w->job->threads > 0 ? w->job->threads : before;
+    schedule plan;
+    RD_TRY(make_schedule(&plan, w->job, n, w->sources, threads));
+    omp_set_num_threads(threads); /* of this thread's regions only */
+    rd_status status = run_all(w, &plan, threads);
+    omp_set_num_threads(before);
+    schedule_free(&plan);
+    return status;
+}
+
+rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
+                              rd_search_result *result) {
+    *result = (rd_search_result){0};
+    RD_TRY(rd_beam_check(&job->search));
+    result->n_sentences = n;
+    result->n_best = job->search.n_best;
+    result->hypotheses = rd_calloc((size_t)n, (size_t)result->n_best * sizeof *result->hypotheses);
+    if (!result->hypotheses) return RD_ERR_MEMORY;
+    rd_status status = run(&(work){.job = job, .sources = sources, .result = result}, n);
+    if (status != RD_OK) rd_search_result_free(result);
+    return status;
+}
+
+rd_status rd_translate_to_text(const rd_translate_job *job, const rd_tokenizer *target, int64_t n,
+                               const rd_token_span *sources, char **texts) {
+    rd_translate_job best_only = *job;
+    best_only.search.n_best = 1;
+    rd_search_result result;
+    RD_TRY(rd_translate_tokens(&best_only, n, sources, &result));
+    rd_status status = RD_OK;
+    int64_t done = 0;
+    for (; status == RD_OK && done < n; done++)
+        status = rd_tokenizer_decode(target, result.hypotheses[done].tokens,
+                                     result.hypotheses[done].length, &texts[done], NULL);
+    for (int64_t i = 0; status != RD_OK && i + 1 < done; i++) {
+        free(texts[i]);
+        texts[i] = NULL;
+    }
+    rd_search_result_free(&result);
+    return status;
+}
+
+rd_status rd_translate_score(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
+                             const rd_token_span *targets, double *log_probs) {
+    work w = {.job = job, .sources = sources, .targets = targets, .log_probs = log_probs};
+    return run(&w, n);
+}

@@ -1,0 +1,42 @@
+/* Translating token sequences with models in memory: sorted by length, packed into batches, the
+ * batches spread over threads. What rdrop/translator.h does with text, and the trainer with its
+ * validation set, comes through here. */
+#ifndef RD_TRANSLATE_TRANSLATE_H
+#define RD_TRANSLATE_TRANSLATE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "rdrop/model.h"
+#include "rdrop/tokenizer.h"
+#include "search/beam.h"
+
+typedef struct {
+    const rd_model *const *models; /* [n_models]: one model, or an ensemble (averaged) */
+    int32_t n_models;
+    rd_beam_config search;
+    int64_t batch_tokens; /* bound on the source tokens of a batch; 0: a good default */
+    int32_t threads;      /* 0: as many as OpenMP would use */
+} rd_translate_job;
+
+/* Borrowed tokens of one sequence. */
+typedef struct {
+    const int32_t *tokens; /* [length] */
+    int32_t length;
+} rd_token_span;
+
+/* Translates n sources, each ending with eos, of at most max_source_positions tokens. The result is
+ * in the order of the sources and does not depend on batch_tokens or threads (but for rounding). */
+rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
+                              rd_search_result *result);
+
+/* Same, and gives the best translation of each as detokenized text: texts [n], each malloc'ed. On
+ * failure none is left allocated. */
+rd_status rd_translate_to_text(const rd_translate_job *job, const rd_tokenizer *target, int64_t n,
+                               const rd_token_span *sources, char **texts);
+
+/* log P(target | source), eos included, of given targets WITHOUT eos. log_probs: [n]. */
+rd_status rd_translate_score(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
+                             const rd_token_span *targets, double *log_probs);
+
+#endif
