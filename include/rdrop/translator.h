@@ -1,0 +1,85 @@
+/* Text in, translations out: the whole of rdrop-translate as a library.
+ *
+ *     rd_translator *translator;
+ *     if (rd_translator_open(&translator, (const char *[]){"model"}, 1) != RD_OK) fail();
+ *     rd_translate_options options = rd_translator_defaults(translator);
+ *     const char *lines[] = {"A dog runs.", "Two men talk."};
+ *     rd_translations found;
+ *     if (rd_translator_run(translator, &options, 2, lines, NULL, &found) != RD_OK) fail();
+ *     puts(found.items[0].text);
+ *     rd_translations_free(&found);
+ *     rd_translator_close(translator);
+ *
+ * A failing call leaves its reason in rd_last_error() (rdrop/status.h). An open translator is never
+ * modified: any number of threads may translate with it at once. */
+#ifndef RDROP_TRANSLATOR_H
+#define RDROP_TRANSLATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rdrop/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rd_translator rd_translator;
+
+/* Opens a model directory: model.safetensors, config.yaml, and spm.model (one joint vocabulary) or
+ * source.spm and target.spm. Several directories form an ensemble: their probabilities are
+ * averaged at each token, and their vocabularies must be equal. RD_ERR_IO or RD_ERR_FORMAT naming
+ * the file at fault. */
+rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
+                             int32_t n_directories);
+void rd_translator_close(rd_translator *translator); /* NULL is fine */
+
+typedef struct {
+    int32_t beam;               /* hypotheses searched at once; 1: greedy */
+    float lenpen;               /* hypotheses are ranked by log P / length^lenpen */
+    float max_len_a, max_len_b; /* longest output: max_len_a * source tokens + max_len_b */
+    int32_t min_len;            /* fewest output tokens */
+    float unk_penalty;          /* subtracted from log P of each unknown token */
+    int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
+    int32_t n_best;             /* translations per line, at most `beam` */
+    int64_t batch_tokens;       /* source tokens translated together; 0: a good default */
+    int32_t threads;            /* 0: all cores */
+} rd_translate_options;
+
+/* What the model's config.yaml says (the first model's, for an ensemble). */
+rd_translate_options rd_translator_defaults(const rd_translator *translator);
+
+typedef struct {
+    char *text;       /* NUL-terminated UTF-8; NULL: the search found fewer than n_best */
+    float score;      /* what translations are ranked by */
+    float log_prob;   /* natural logarithm of P(translation | source), end of sentence included */
+    int32_t n_tokens; /* subword tokens, without the end of sentence */
+} rd_translation;
+
+typedef struct {
+    int64_t n_lines;
+    int32_t n_best;
+    rd_translation *items;   /* [n_lines, n_best], best first */
+    int32_t *dropped_tokens; /* [n_lines]: tokens cut off the end of a line that was longer than
+                              * the model's positions; mostly 0 */
+} rd_translations;
+
+/* Translates n lines of UTF-8. lengths: [n] in bytes, or NULL when all are NUL-terminated. A line
+ * without any token translates to "". Release with rd_translations_free. */
+rd_status rd_translator_run(const rd_translator *translator, const rd_translate_options *options,
+                            int64_t n, const char *const *lines, const size_t *lengths,
+                            rd_translations *translations);
+void rd_translations_free(rd_translations *translations);
+
+/* The log-probability (natural, end of sentence included) of each reference as the translation of
+ * its line. log_probs: [n]; n_tokens: [n] subword tokens of the references, end of sentence
+ * included, or NULL. Both sides are cut to the model's positions. */
+rd_status rd_translator_score(const rd_translator *translator, const rd_translate_options *options,
+                              int64_t n, const char *const *lines, const size_t *line_lengths,
+                              const char *const *references, const size_t *reference_lengths,
+                              double *log_probs, int32_t *n_tokens);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

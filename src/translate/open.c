@@ -1,0 +1,193 @@
+#include "translate/open.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "recipe/recipe.h"
+
+/* What one directory holds, before it joins the others. */
+typedef struct {
+    rd_model *model;
+    rd_tokenizer *source, *target;
+} model_directory;
+
+static void directory_close(model_directory *d) {
+    rd_model_free(d->model);
+    if (d->target != d->source) rd_tokenizer_close(d->target);
+    rd_tokenizer_close(d->source);
+    *d = (model_directory){0};
+}
+
+static rd_status open_tokenizer(rd_tokenizer **tokenizer, const char *directory, const char *name) {
+    char *path = rd_path_join(directory, name);
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = rd_tokenizer_open(tokenizer, path);
+    free(path);
+    return status;
+}
+
+static bool holds(const char *directory, const char *name) {
+    char *path = rd_path_join(directory, name);
+    bool found = path && rd_file_exists(path);
+    free(path);
+    return found;
+}
+
+static rd_status open_tokenizers(model_directory *d, const char *directory) {
+    if (holds(directory, "spm.model")) {
+        RD_TRY(open_tokenizer(&d->source, directory, "spm.model"));
+        d->target = d->source;
+        return RD_OK;
+    }
+    if (!holds(directory, "source.spm") || !holds(directory, "target.spm"))
+        return rd_error(RD_ERR_IO,
+                        "%s: no vocabulary; a model directory holds spm.model, or source.spm and "
+                        "target.spm",
+                        directory);
+    RD_TRY(open_tokenizer(&d->source, directory, "source.spm"));
+    return open_tokenizer(&d->target, directory, "target.spm");
+}
+
+/* A vocabulary of another model would give fluent nonsense; sizes give most mix-ups away. */
+static rd_status check_sizes(const model_directory *d, const char *directory,
+                             const rd_model_config *config) {
+    int32_t source = rd_tokenizer_size(d->source), target = rd_tokenizer_size(d->target);
+    if (source != config->src_vocab || target != config->tgt_vocab)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabularies have %d and %d pieces, but config.yaml says %d and "
+                        "%d; were its files taken from two models?",
+                        directory, source, target, config->src_vocab, config->tgt_vocab);
+    if (rd_tokenizer_eos(d->source) != config->eos_id ||
+        rd_tokenizer_eos(d->target) != config->eos_id)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabularies end sentences with pieces %d and %d, the model "
+                        "with %d",
+                        directory, rd_tokenizer_eos(d->source), rd_tokenizer_eos(d->target),
+                        config->eos_id);
+    return RD_OK;
+}
+
+static rd_status open_weights(model_directory *d, const char *directory,
+                              const rd_model_config *config) {
+    char *path = rd_path_join(directory, "model.safetensors");
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = rd_model_load(&d->model, config, path);
+    free(path);
+    return status;
+}
+
+static rd_translate_options options_of(const rd_beam_config *search) {
+    return (rd_translate_options){.beam = search->beam,
+                                  .lenpen = search->lenpen,
+                                  .max_len_a = search->max_len_a,
+                                  .max_len_b = search->max_len_b,
+                                  .min_len = search->min_len,
+                                  .unk_penalty = search->unk_penalty,
+                                  .no_repeat_ngram = search->no_repeat_ngram,
+                                  .n_best = 1};
+}
+
+static rd_status directory_open(model_directory *d, const char *directory,
+                                rd_translate_options *defaults) {
+    *d = (model_directory){0};
+    if (!rd_file_exists(directory))
+        return rd_error(RD_ERR_IO, "%s: no such model directory", directory);
+    if (!holds(directory, "config.yaml"))
+        return rd_error(RD_ERR_IO,
+                        "%s: no config.yaml; a model directory is what rdrop-train writes: "
+                        "model.safetensors, config.yaml and the vocabulary",
+                        directory);
+    char *path = rd_path_join(directory, "config.yaml");
+    if (!path) return RD_ERR_MEMORY;
+    rd_recipe *recipe = NULL;
+    rd_status status = rd_recipe_load(&recipe, path, NULL, 0);
+    free(path);
+    if (status == RD_OK) status = open_tokenizers(d, directory);
+    if (status == RD_OK) status = check_sizes(d, directory, &recipe->model);
+    if (status == RD_OK) status = open_weights(d, directory, &recipe->model);
+    if (status == RD_OK) *defaults = options_of(&recipe->search);
+    rd_recipe_free(recipe);
+    if (status != RD_OK) directory_close(d);
+    return status;
+}
+
+/* Models of an ensemble vote on the same pieces, so these must be equal, not just as many. */
+static rd_status same_vocabulary(const rd_tokenizer *a, const rd_tokenizer *b, const char *side,
+                                 const char *directory_a, const char *directory_b) {
+    int32_t size = rd_tokenizer_size(a);
+    if (size != rd_tokenizer_size(b))
+        return rd_error(RD_ERR_FORMAT,
+                        "%s and %s: %s vocabularies of %d and %d pieces; the models of an "
+                        "ensemble must share theirs",
+                        directory_a, directory_b, side, size, rd_tokenizer_size(b));
+    for (int32_t id = 0; id < size; id++)
+        if (strcmp(rd_tokenizer_piece(a, id), rd_tokenizer_piece(b, id)) != 0)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s and %s: piece %d of the %s vocabularies differs (\"%s\", \"%s\"); "
+                            "the models of an ensemble must share theirs",
+                            directory_a, directory_b, id, side, rd_tokenizer_piece(a, id),
+                            rd_tokenizer_piece(b, id));
+    return RD_OK;
+}
+
+/* Takes over what the directory holds. */
+static rd_status add_directory(rd_translator *t, model_directory *d, const char *first_directory,
+                               const char *directory) {
+    const rd_model_config *config = rd_model_get_config(d->model);
+    if (t->n_models == 0) {
+        t->source = d->source;
+        t->target = d->target;
+        d->source = d->target = NULL;
+        t->max_source_positions = config->max_source_positions;
+        t->max_target_positions = config->max_target_positions;
+    } else {
+        RD_TRY(same_vocabulary(t->source, d->source, "source", first_directory, directory));
+        RD_TRY(same_vocabulary(t->target, d->target, "target", first_directory, directory));
+        if (config->max_source_positions < t->max_source_positions)
+            t->max_source_positions = config->max_source_positions;
+        if (config->max_target_positions < t->max_target_positions)
+            t->max_target_positions = config->max_target_positions;
+    }
+    t->models[t->n_models++] = d->model;
+    d->model = NULL;
+    return RD_OK;
+}
+
+rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
+                             int32_t n_directories) {
+    *translator = NULL;
+    if (n_directories < 1) return rd_error(RD_ERR_ARGUMENT, "no model directory given");
+    rd_translator *t = rd_calloc(1, sizeof *t);
+    if (!t) return RD_ERR_MEMORY;
+    t->models = rd_calloc((size_t)n_directories, sizeof(rd_model *));
+    rd_status status = t->models ? RD_OK : RD_ERR_MEMORY;
+    for (int32_t i = 0; status == RD_OK && i < n_directories; i++) {
+        model_directory d;
+        rd_translate_options defaults;
+        status = directory_open(&d, directories[i], &defaults);
+        if (status == RD_OK) status = add_directory(t, &d, directories[0], directories[i]);
+        if (status == RD_OK && i == 0) t->defaults = defaults;
+        directory_close(&d);
+    }
+    if (status == RD_OK)
+        *translator = t;
+    else
+        rd_translator_close(t);
+    return status;
+}
+
+void rd_translator_close(rd_translator *t) {
+    if (!t) return;
+    for (int32_t i = 0; i < t->n_models; i++) rd_model_free(t->models[i]);
+    free(t->models);
+    if (t->target != t->source) rd_tokenizer_close(t->target);
+    rd_tokenizer_close(t->source);
+    free(t);
+}
+
+rd_translate_options rd_translator_defaults(const rd_translator *translator) {
+    return translator->defaults;
+}

@@ -1,0 +1,164 @@
+#include "translate/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/corpus.h"
+
+/* Lines held in memory; pointers into the text are made once it has stopped growing. */
+typedef struct {
+    rd_text text;
+    int64_t n, offset_capacity, line_capacity, length_capacity;
+    int64_t *offsets; /* [n] where each line starts in text */
+    const char **lines;
+    size_t *lengths;
+} line_buffer;
+
+typedef struct {
+    const rd_translate_stream_config *config;
+    rd_corpus *input, *references; /* references: NULL when translating */
+    line_buffer sources, targets;
+    rd_translate_totals totals;
+} stream;
+
+static rd_status line_buffer_add(line_buffer *b, const char *line, size_t length) {
+    RD_TRY(rd_reserve(&b->offsets, &b->offset_capacity, b->n + 1, sizeof *b->offsets));
+    RD_TRY(rd_reserve(&b->lines, &b->line_capacity, b->n + 1, sizeof *b->lines));
+    RD_TRY(rd_reserve(&b->lengths, &b->length_capacity, b->n + 1, sizeof *b->lengths));
+    b->offsets[b->n] = b->text.length;
+    b->lengths[b->n++] = length;
+    RD_TRY(rd_text_append(&b->text, line, length));
+    return rd_text_append(&b->text, "", 1); /* its NUL */
+}
+
+static void line_buffer_seal(line_buffer *b) {
+    for (int64_t i = 0; i < b->n; i++) b->lines[i] = b->text.data + b->offsets[i];
+}
+
+static void line_buffer_clear(line_buffer *b) {
+    b->n = 0;
+    rd_text_clear(&b->text);
+}
+
+static void line_buffer_free(line_buffer *b) {
+    rd_text_free(&b->text);
+    free(b->offsets);
+    free(b->lines);
+    free(b->lengths);
+}
+
+/* Reads up to `most` lines; fewer at the end of the input. */
+static rd_status read_window(stream *s, int64_t most) {
+    line_buffer_clear(&s->sources);
+    line_buffer_clear(&s->targets);
+    while (s->sources.n < most) {
+        const char *line, *reference = NULL;
+        size_t length, reference_length = 0;
+        if (s->references)
+            RD_TRY(rd_corpus_next_pair(s->input, s->references, &line, &length, &reference,
+                                       &reference_length));
+        else
+            RD_TRY(rd_corpus_next(s->input, &line, &length));
+        if (!line) break;
+        RD_TRY(line_buffer_add(&s->sources, line, length));
+        if (s->references) RD_TRY(line_buffer_add(&s->targets, reference, reference_length));
+    }
+    line_buffer_seal(&s->sources);
+    line_buffer_seal(&s->targets);
+    return RD_OK;
+}
+
+static void warn_dropped(const stream *s, int64_t line, int32_t dropped) {
+    if (!dropped || !s->config->warn) return;
+    char message[512];
+    snprintf(message, sizeof message,
+             "%s:%lld: line cut, its last %d tokens are beyond the positions of the model",
+             rd_corpus_path(s->input), (long long)line, dropped);
+    s->config->warn(s->config->self, message);
+}
+
+/* Detokenized text could only hold a line break if the vocabulary had one; the output must stay one
+ * line per line all the same. */
+static void put_text(const char *text, FILE *out) {
+    for (const char *c = text; *c; c++) putc(*c == '\n' || *c == '\r' ? ' ' : *c, out);
+}
+
+static rd_status translate_window(stream *s) {
+    FILE *out = s->config->output;
+    rd_translations found;
+    RD_TRY(rd_translator_run(s->config->translator, &s->config->options, s->sources.n,
+                             s->sources.lines, s->sources.lengths, &found));
+    for (int64_t i = 0; i < found.n_lines; i++) {
+        const rd_translation *items = &found.items[i * found.n_best];
+        warn_dropped(s, s->totals.lines + i + 1, found.dropped_tokens[i]);
+        s->totals.target_tokens += items[0].n_tokens;
+        s->totals.log_prob += (double)items[0].log_prob;
+        for (int32_t k = 0; k < found.n_best && items[k].text; k++) {
+            if (found.n_best > 1) fprintf(out, "%lld ||| ", (long long)(s->totals.lines + i));
+            put_text(items[k].text, out);
+            if (found.n_best > 1) fprintf(out, " ||| %.4f", (double)items[k].score);
+            putc('\n', out);
+        }
+    }
+    rd_translations_free(&found);
+    return RD_OK;
+}
+
+static rd_status score_window(stream *s) {
+    size_t n = (size_t)s->sources.n;
+    double *log_probs = rd_malloc(n, sizeof *log_probs);
+    int32_t *n_tokens = rd_malloc(n, sizeof *n_tokens);
+    rd_status status = log_probs && n_tokens ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = rd_translator_score(s->config->translator, &s->config->options, s->sources.n,
+                                     s->sources.lines, s->sources.lengths, s->targets.lines,
+                                     s->targets.lengths, log_probs, n_tokens);
+    for (size_t i = 0; status == RD_OK && i < n; i++) {
+        fprintf(s->config->output, "%.4f\n", log_probs[i]);
+        s->totals.log_prob += log_probs[i];
+        s->totals.target_tokens += n_tokens[i];
+    }
+    free(log_probs);
+    free(n_tokens);
+    return status;
+}
+
+static rd_status run(stream *s) {
+    const rd_translate_stream_config *config = s->config;
+    int64_t window = 1;
+    for (int64_t count = 0;; count++) {
+        RD_TRY(read_window(s, window));
+        if (s->sources.n == 0) return RD_OK;
+        RD_TRY(s->references ? score_window(s) : translate_window(s));
+        s->totals.lines += s->sources.n;
+        if (fflush(config->output) != 0 || ferror(config->output))
+            return rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(errno));
+        if (config->progress) config->progress(config->self, s->totals.lines);
+        if (config->stop && *config->stop)
+            return rd_error(RD_ERR_INTERRUPTED, "stopped after %lld lines",
+                            (long long)s->totals.lines);
+        if (s->sources.n < window) return RD_OK;
+        if (count > 0) window *= 2;
+        if (window > config->window) window = config->window > 0 ? config->window : 1;
+    }
+}
+
+rd_status rd_translate_stream(const rd_translate_stream_config *config,
+                              rd_translate_totals *totals) {
+    stream s = {.config = config};
+    rd_status status = rd_corpus_open(&s.input, config->input, RD_UTF8_REPAIR);
+    if (status == RD_OK && config->score)
+        status = rd_corpus_open(&s.references, config->score, RD_UTF8_REPAIR);
+    if (status == RD_OK) status = run(&s);
+    *totals = s.totals;
+    line_buffer_free(&s.sources);
+    line_buffer_free(&s.targets);
+    int saved = errno; /* closing may change what the failed write left */
+    rd_corpus_close(s.input);
+    rd_corpus_close(s.references);
+    errno = saved;
+    return status;
+}

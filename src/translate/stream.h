@@ -1,0 +1,42 @@
+/* Translating a stream of lines in bounded memory: lines are read a window at a time, translated
+ * together, and written in their order before the next window is read. */
+#ifndef RD_TRANSLATE_STREAM_H
+#define RD_TRANSLATE_STREAM_H
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "rdrop/translator.h"
+
+typedef struct {
+    const rd_translator *translator;
+    rd_translate_options options;
+    const char *input; /* file, gz or plain; "-": standard input */
+    const char *score; /* file of references to score instead of translating, or NULL */
+    /* Lines read ahead at most. The first windows are smaller (1, 1, 2, 4, ... lines), so that a
+     * pipe gets its first answers early; larger ones fill batches better. 1: line by line. */
+    int64_t window;
+    FILE *output; /* flushed after each window */
+    /* Called between windows and for lines that were cut; both may be NULL. */
+    void (*progress)(void *self, int64_t lines_done);
+    void (*warn)(void *self, const char *message);
+    void *self;
+    const volatile sig_atomic_t *stop; /* non-zero: end with RD_ERR_INTERRUPTED; may be NULL */
+} rd_translate_stream_config;
+
+/* Totals over the stream. */
+typedef struct {
+    int64_t lines, target_tokens; /* tokens: of best translations, or of references with eos */
+    double log_prob;              /* summed */
+} rd_translate_totals;
+
+/* Writes one line per input line; with n_best > 1, `line ||| translation ||| score` per hypothesis,
+ * lines counted from 0; with `score`, the log-probability of the reference line. Invalid UTF-8 in
+ * the input is repaired with U+FFFD. RD_ERR_IO when the output fails: errno is EPIPE if its reader
+ * left. */
+rd_status rd_translate_stream(const rd_translate_stream_config *config,
+                              rd_translate_totals *totals);
+
+#endif

@@ -1,0 +1,178 @@
+#include "rdrop/translator.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "translate/open.h"
+#include "translate/translate.h"
+
+static rd_translate_job job_of(const rd_translator *t, const rd_translate_options *o) {
+    return (rd_translate_job){.models = (const rd_model *const *)t->models,
+                              .n_models = t->n_models,
+                              .search = {.beam = o->beam,
+                                         .lenpen = o->lenpen,
+                                         .max_len_a = o->max_len_a,
+                                         .max_len_b = o->max_len_b,
+                                         .min_len = o->min_len,
+                                         .unk_penalty = o->unk_penalty,
+                                         .no_repeat_ngram = o->no_repeat_ngram,
+                                         .n_best = o->n_best},
+                              .batch_tokens = o->batch_tokens,
+                              .threads = o->threads};
+}
+
+static rd_status check_options(const rd_translate_options *o) {
+    if (o->batch_tokens < 0 || o->threads < 0)
+        return rd_error(RD_ERR_ARGUMENT, "batch-tokens and threads must be 0 or more");
+    return RD_OK;
+}
+
+/* The tokens of many lines: `ids` holds them all, line i from offsets[i] to offsets[i + 1]. */
+typedef struct {
+    rd_ids ids;
+    int64_t *offsets; /* [n + 1] */
+} token_lines;
+
+static void token_lines_free(token_lines *lines) {
+    free(lines->ids.data);
+    free(lines->offsets);
+    *lines = (token_lines){0};
+}
+
+/* Encodes lines, cut to `most` tokens each; eos >= 0 is put behind each, on top of those. dropped:
+ * [n] tokens cut off, or NULL. */
+static rd_status encode_lines(token_lines *out, const rd_tokenizer *tokenizer, int64_t n,
+                              const char *const *lines, const size_t *lengths, int64_t most,
+                              int32_t eos, int32_t *dropped) {
+    *out = (token_lines){.offsets = rd_calloc((size_t)n + 1, sizeof *out->offsets)};
+    rd_status status = out->offsets ? RD_OK : RD_ERR_MEMORY;
+    for (int64_t i = 0; status == RD_OK && i < n; i++) {
+        rd_ids *ids = &out->ids;
+        size_t length = lengths ? lengths[i] : strlen(lines[i]);
+        int64_t start = ids->length;
+        status = rd_tokenizer_encode(tokenizer, lines[i], length, ids);
+        int64_t excess = ids->length - start - most;
+        if (excess > 0) ids->length -= excess;
+        if (dropped) dropped[i] = (int32_t)(excess > 0 ? excess : 0);
+        if (status == RD_OK && eos >= 0)
+            status = rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data);
+        if (status == RD_OK && eos >= 0) ids->data[ids->length++] = eos;
+        out->offsets[i + 1] = ids->length;
+    }
+    if (status != RD_OK) token_lines_free(out);
+    return status;
+}
+
+static rd_token_span line_span(const token_lines *lines, int64_t i) {
+    return (rd_token_span){lines->ids.data + lines->offsets[i],
+                           (int32_t)(lines->offsets[i + 1] - lines->offsets[i])};
+}
+
+/* The lines that have a token besides eos: spans [*n_full], where [*n_full] the line each is. */
+static void full_lines(const token_lines *sources, int64_t n, rd_token_span *spans, int64_t *where,
+                       int64_t *n_full) {
+    *n_full = 0;
+    for (int64_t i = 0; i < n; i++) {
+        rd_token_span span = line_span(sources, i);
+        if (span.length < 2) continue;
+        where[*n_full] = i;
+        spans[(*n_full)++] = span;
+    }
+}
+
+static rd_status decode_result(const rd_translator *t, const rd_search_result *result,
+                               const int64_t *where, rd_translations *out) {
+    int32_t n_best = out->n_best;
+    for (int64_t i = 0; i < result->n_sentences; i++)
+        for (int32_t k = 0; k < n_best; k++) {
+            const rd_hypothesis *h = &result->hypotheses[i * n_best + k];
+            if (!h->tokens) break;
+            rd_translation *item = &out->items[where[i] * n_best + k];
+            RD_TRY(rd_tokenizer_decode(t->target, h->tokens, h->length, &item->text, NULL));
+            item->score = h->score;
+            item->log_prob = h->log_prob;
+            item->n_tokens = h->length;
+        }
+    return RD_OK;
+}
+
+/* Nothing in, nothing out, with certainty. */
+static rd_status fill_empty(rd_translations *out) {
+    for (int64_t i = 0; i < out->n_lines; i++) {
+        rd_translation *best = &out->items[i * out->n_best];
+        if (!best->text && !(best->text = rd_strdup(""))) return RD_ERR_MEMORY;
+    }
+    return RD_OK;
+}
+
+rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *options, int64_t n,
+                            const char *const *lines, const size_t *lengths, rd_translations *out) {
+    *out = (rd_translations){0};
+    rd_translate_job job = job_of(t, options);
+    RD_TRY(check_options(options));
+    RD_TRY(rd_beam_check(&job.search));
+    token_lines sources = {0};
+    rd_search_result result = {0};
+    rd_token_span *spans = rd_malloc((size_t)n, sizeof *spans);
+    int64_t *where = rd_malloc((size_t)n, sizeof *where), n_full = 0;
+    out->n_lines = n;
+    out->n_best = options->n_best;
+    out->items = rd_calloc((size_t)n, (size_t)out->n_best * sizeof *out->items);
+    out->dropped_tokens = rd_calloc((size_t)n, sizeof *out->dropped_tokens);
+    rd_status status = spans && where && out->items && out->dropped_tokens ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = encode_lines(&sources, t->source, n, lines, lengths, t->max_source_positions - 1,
+                              rd_tokenizer_eos(t->source), out->dropped_tokens);
+    if (status == RD_OK) {
+        full_lines(&sources, n, spans, where, &n_full);
+        status = rd_translate_tokens(&job, n_full, spans, &result);
+    }
+    if (status == RD_OK) status = decode_result(t, &result, where, out);
+    if (status == RD_OK) status = fill_empty(out);
+    rd_search_result_free(&result);
+    token_lines_free(&sources);
+    free(spans);
+    free(where);
+    if (status != RD_OK) rd_translations_free(out);
+    return status;
+}
+
+void rd_translations_free(rd_translations *translations) {
+    for (int64_t i = 0; translations->items && i < translations->n_lines * translations->n_best;
+         i++)
+        free(translations->items[i].text);
+    free(translations->items);
+    free(translations->dropped_tokens);
+    *translations = (rd_translations){0};
+}
+
+rd_status rd_translator_score(const rd_translator *t, const rd_translate_options *options,
+                              int64_t n, const char *const *lines, const size_t *line_lengths,
+                              const char *const *references, const size_t *reference_lengths,
+                              double *log_probs, int32_t *n_tokens) {
+    rd_translate_job job = job_of(t, options);
+    RD_TRY(check_options(options));
+    token_lines sources = {0}, targets = {0};
+    rd_token_span *source_spans = rd_malloc((size_t)n, sizeof *source_spans);
+    rd_token_span *target_spans = rd_malloc((size_t)n, sizeof *target_spans);
+    rd_status status = source_spans && target_spans ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = encode_lines(&sources, t->source, n, lines, line_lengths,
+                              t->max_source_positions - 1, rd_tokenizer_eos(t->source), NULL);
+    if (status == RD_OK)
+        status = encode_lines(&targets, t->target, n, references, reference_lengths,
+                              t->max_target_positions - 1, -1, NULL);
+    for (int64_t i = 0; status == RD_OK && i < n; i++) {
+        source_spans[i] = line_span(&sources, i);
+        target_spans[i] = line_span(&targets, i);
+        if (n_tokens) n_tokens[i] = target_spans[i].length + 1;
+    }
+    if (status == RD_OK)
+        status = rd_translate_score(&job, n, source_spans, target_spans, log_probs);
+    token_lines_free(&sources);
+    token_lines_free(&targets);
+    free(source_spans);
+    free(target_spans);
+    return status;
+}
