@@ -1,0 +1,31 @@
+#include "base/cpu.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static rd_isa detect(void) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return RD_ISA_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return RD_ISA_AVX2;
+#endif
+    return RD_ISA_GENERIC;
+}
+
+rd_isa rd_cpu_isa(void) {
+    rd_isa best = detect();
+    const char *wish = getenv("RDROP_ISA");
+    if (wish && !strcmp(wish, "generic")) return RD_ISA_GENERIC;
+    if (wish && !strcmp(wish, "avx2") && best > RD_ISA_AVX2) return RD_ISA_AVX2;
+    return best;
+}
+
+void rd_set_threads(int n) {
+    omp_set_num_threads(n > 0 ? n : omp_get_num_procs());
+}
+
+int rd_get_threads(void) {
+    return omp_get_max_threads();
+}

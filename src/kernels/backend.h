@@ -1,0 +1,125 @@
+/* The table of fused operations. cpu/simd.c is compiled once per instruction set and fills one
+ * table each; rd_backend() picks by what the processor can do. Entries work on the rows they are
+ * given, on the calling thread; layers/ divides rows among threads. */
+#ifndef RD_KERNELS_BACKEND_H
+#define RD_KERNELS_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rdrop/model.h"
+
+/* One place in the network where dropout acts, in one update. Its bits are a pure function of
+ * (seed, update, micro_batch, site, pass, row, column): nothing is stored for the backward pass,
+ * and threads may take any rows. Rows [0, rows_per_pass) are R-Drop's first pass, the rest its
+ * second; a row's number is counted inside its pass. */
+typedef struct {
+    float rate; /* 0: off */
+    uint64_t seed;
+    int64_t update;
+    int32_t micro_batch;
+    int32_t site;
+    int64_t rows_per_pass; /* 0: a single pass */
+} rd_dropout;
+
+/* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each row
+ * draws 16 bits an element: the rate is exact to 2^-16. */
+void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
+
+/* Attention of one (sequence, head): all pointers are at that sequence's first row and that head's
+ * first column. d_* may be NULL in the forward pass. */
+typedef struct {
+    int64_t n_queries, n_keys, head_dim;
+    bool causal;                           /* query i sees keys 0..i */
+    const float *q, *k, *v;                /* [n, head_dim] with row strides below */
+    const float *bias_q, *bias_k, *bias_v; /* [head_dim], added to q, k, v */
+    int64_t stride_q, stride_kv;           /* floats between rows */
+    float *out;                            /* [n_queries, head_dim], stride stride_out */
+    float *lse; /* [n_queries], stride stride_lse: log-sum-exp of scores */
+    int64_t stride_out, stride_lse;
+    const rd_dropout *dropout;               /* on the attention probabilities */
+    int64_t dropout_row, dropout_row_stride; /* row number of query 0, and between queries */
+    /* Backward only. */
+    const float *d_out;     /* as out */
+    float *d_q, *d_k, *d_v; /* as q, k, v; overwritten */
+} rd_attention_head;
+
+/* Sums that a criterion kernel adds to; see rdrop/criterion.h. */
+typedef struct {
+    double label_smoothed, nll, kl;
+} rd_criterion_partial;
+
+typedef struct {
+    const char *name;
+
+    void (*dropout_row)(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
+
+    /* out: [rows, width] = dropout(scale * table[token] + positions[position]). first_row is the
+     * number of row 0 in the batch, for dropout (everywhere below too). */
+    void (*embed)(float *out, int64_t first_row, int64_t rows, int64_t width, const int32_t *tokens,
+                  const int32_t *positions, const float *table, const float *position_table,
+                  float scale, const rd_dropout *dropout);
+
+    /* In place: x: [rows, width] *= dropout scale. The backward of a dropout. */
+    void (*apply_dropout)(float *x, int64_t first_row, int64_t rows, int64_t width,
+                          const rd_dropout *dropout);
+
+    /* out = dropout(act(h + bias)); h, out: [rows, width], bias: [width]. */
+    void (*activation)(float *out, const float *h, const float *bias, int64_t first_row,
+                       int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout);
+    /* dh = act'(h + bias) * dropout(dout); dbias: [width] accumulates the column sums of dh.
+     * dh may be dout. */
+    void (*activation_backward)(float *dh, const float *dout, const float *h, const float *bias,
+                                float *dbias, int64_t first_row, int64_t rows, int64_t width,
+                                rd_activation act, const rd_dropout *dropout);
+
+    /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), where mean
+     * and rstd: [rows] are kept for the backward pass. h NULL: sum = x, and `sum` is not written. x
+     * may be sum. gain NULL: no norm, y untouched. */
+    void (*residual_norm)(float *sum, float *y, float *mean, float *rstd, const float *x,
+                          const float *h, const float *bias, const float *gain, const float *shift,
+                          int64_t first_row, int64_t rows, int64_t width,
+                          const rd_dropout *dropout);
+    /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx
+     * holds. dgain, dshift: [width] accumulate. */
+    void (*norm_backward)(float *dx, bool accumulate, const float *dy, const float *sum,
+                          const float *mean, const float *rstd, const float *gain, float *dgain,
+                          float *dshift, int64_t rows, int64_t width);
+    /* dh = dropout(dsum), dbias: [width] accumulates its column sums. */
+    void (*residual_backward)(float *dh, const float *dsum, float *dbias, int64_t first_row,
+                              int64_t rows, int64_t width, const rd_dropout *dropout);
+
+    /* out: [width] += column sums of x: [rows, width]. */
+    void (*column_sums)(float *out, const float *x, int64_t rows, int64_t width);
+
+    /* scratch: rd_attention_scratch() floats. */
+    void (*attention)(const rd_attention_head *head, float *scratch);
+    void (*attention_backward)(const rd_attention_head *head, float *scratch);
+
+    /* One target's loss and gradient, a and b: [vocab] the two passes' logits, overwritten with the
+     * gradient of criterion.h's `loss`. scratch: [2 * vocab]. b NULL: one pass, cross-entropy only.
+     */
+    void (*criterion)(float *a, float *b, int64_t vocab, int32_t target, float label_smoothing,
+                      float reg_alpha, float *scratch, rd_criterion_partial *sums);
+
+    /* logits: [vocab] to log-probabilities, in place. */
+    void (*log_softmax)(float *logits, int64_t vocab);
+
+    double (*sum_of_squares)(const float *x, int64_t n);
+
+    /* Adam on n parameters: g *= grad_scale; with l2 > 0 g += l2 * p; m, v updated;
+     * p = p * decay - step * m / (sqrt(v) + eps). g is zeroed for the next update. */
+    void (*adam)(float *p, float *g, float *m, float *v, int64_t n, float grad_scale, float beta1,
+                 float beta2, float step, float eps, float l2, float decay);
+} rd_backend_ops;
+
+const rd_backend_ops *rd_backend(void);
+
+/* Floats of scratch that attention and attention_backward need for these sizes. */
+int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);
+
+/* Probabilities are computed for this many queries at a time, so that memory is linear in length.
+ */
+enum { RD_ATTENTION_BLOCK = 64 };
+
+#endif

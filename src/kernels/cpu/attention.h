@@ -1,0 +1,200 @@
+/* Attention of one head over one sequence, forward and backward (Vaswani et al. 2017, equation 1;
+ * recomputing probabilities from a saved log-sum-exp as Dao et al. 2022, so that nothing of size
+ * queries x keys outlives a block of queries). Included by simd.c only, once per instruction set.
+ */
+#ifndef RD_KERNELS_CPU_ATTENTION_H
+#define RD_KERNELS_CPU_ATTENTION_H
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/backend.h"
+#include "kernels/cpu/vector.h"
+
+typedef float vec16 __attribute__((vector_size(64), aligned(64)));
+
+static inline int64_t pad16(int64_t n) {
+    return (n + 15) / 16 * 16;
+}
+
+/* c: [m, n] (+)= a * b with b: [k, n], n a multiple of 16, b and c 64-byte aligned rows (ldb, ldc
+ * multiples of 16). a(i, p) is a[i * row_a + p * column_a], so a transposed a costs nothing. */
+static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t row_a,
+                       int64_t column_a, const float *b, int64_t ldb, float *c, int64_t ldc,
+                       bool accumulate) {
+    for (int64_t j = 0; j < n; j += 16) {
+        int64_t i = 0;
+        for (; i + 4 <= m; i += 4) { /* four rows at once hide the latency of the additions */
+            vec16 s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+            const float *ai = a + i * row_a;
+            for (int64_t p = 0; p < k; p++) {
+                vec16 bp = *(const vec16 *)(b + p * ldb + j);
+                const float *ap = ai + p * column_a;
+                s0 += ap[0] * bp;
+                s1 += ap[row_a] * bp;
+                s2 += ap[2 * row_a] * bp;
+                s3 += ap[3 * row_a] * bp;
+            }
+            vec16 *c0 = (vec16 *)(c + i * ldc + j), *c1 = (vec16 *)(c + (i + 1) * ldc + j);
+            vec16 *c2 = (vec16 *)(c + (i + 2) * ldc + j), *c3 = (vec16 *)(c + (i + 3) * ldc + j);
+            *c0 = accumulate ? *c0 + s0 : s0;
+            *c1 = accumulate ? *c1 + s1 : s1;
+            *c2 = accumulate ? *c2 + s2 : s2;
+            *c3 = accumulate ? *c3 + s3 : s3;
+        }
+        for (; i < m; i++) {
+            vec16 s = {0};
+            for (int64_t p = 0; p < k; p++)
+                s += a[i * row_a + p * column_a] * *(const vec16 *)(b + p * ldb + j);
+            vec16 *ci = (vec16 *)(c + i * ldc + j);
+            *ci = accumulate ? *ci + s : s;
+        }
+    }
+}
+
+/* packed: [n, pad16(width)] = scale * (x + bias), zero beyond width. bias may be NULL. */
+static void pack(float *restrict packed, const float *x, int64_t stride, const float *bias,
+                 float scale, int64_t n, int64_t width) {
+    int64_t ld = pad16(width);
+    for (int64_t i = 0; i < n; i++) {
+        float *restrict row = packed + i * ld;
+        const float *restrict xi = x + i * stride;
+        if (bias)
+            for (int64_t c = 0; c < width; c++) row[c] = scale * (xi[c] + bias[c]);
+        else
+            for (int64_t c = 0; c < width; c++) row[c] = scale * xi[c];
+        for (int64_t c = width; c < ld; c++) row[c] = 0.0f;
+    }
+}
+
+/* t: [pad16(width), pad16(n)] = packed^T, zero in the padding. */
+static void transpose(float *restrict t, const float *restrict packed, int64_t n, int64_t width) {
+    int64_t ld = pad16(width), keys = pad16(n);
+    for (int64_t c = 0; c < ld; c++) {
+        for (int64_t i = 0; i < n; i++) t[c * keys + i] = packed[i * ld + c];
+        for (int64_t i = n; i < keys; i++) t[c * keys + i] = 0.0f;
+    }
+}
+
+/* Scratch of both directions, carved from one block; see rd_attention_scratch. */
+typedef struct {
+    int64_t keys, width, block;
+    float *k, *v, *kt, *vt, *dk, *dv; /* [n_keys, width]; kt, vt: [width, keys] */
+    float *p, *dp;                    /* [block, keys] */
+    float *keep;                      /* [keys + 128] dropout scales of one query */
+    float *q, *o, *d_o, *dq;          /* [block, width] */
+} attention_buffers;
+
+static attention_buffers carve(const rd_attention_head *h, float *scratch) {
+    attention_buffers b = {.keys = pad16(h->n_keys), .width = pad16(h->head_dim)};
+    b.block = h->n_queries < RD_ATTENTION_BLOCK ? h->n_queries : RD_ATTENTION_BLOCK;
+    int64_t kv = b.keys * b.width, scores = b.block * b.keys, rows = b.block * b.width;
+    float *next = scratch;
+    float **parts[] = {&b.k,  &b.v, &b.kt, &b.vt,  &b.dk, &b.dv,  &b.p,
+                       &b.dp, &b.q, &b.o,  &b.d_o, &b.dq, &b.keep};
+    int64_t sizes[] = {kv, kv, kv, kv, kv, kv, scores, scores, rows, rows, rows, rows, 0};
+    for (int i = 0; i < 13; i++) {
+        *parts[i] = next;
+        next += sizes[i];
+    }
+    return b;
+}
+
+/* Keys that query i may see. */
+static int64_t visible(const rd_attention_head *h, int64_t i) {
+    return h->causal && i + 1 < h->n_keys ? i + 1 : h->n_keys;
+}
+
+static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
+
+static void attention_forward(const rd_attention_head *h, float *scratch) {
+    attention_buffers b = carve(h, scratch);
+    float scale = 1.0f / sqrtf((float)h->head_dim);
+    pack(b.k, h->k, h->stride_kv, h->bias_k, 1.0f, h->n_keys, h->head_dim);
+    pack(b.v, h->v, h->stride_kv, h->bias_v, 1.0f, h->n_keys, h->head_dim);
+    transpose(b.kt, b.k, h->n_keys, h->head_dim);
+    for (int64_t first = 0; first < h->n_queries; first += b.block) {
+        int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
+        int64_t seen = visible(h, first + n - 1);
+        pack(b.q, h->q + first * h->stride_q, h->stride_q, h->bias_q, scale, n, h->head_dim);
+        small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
+        for (int64_t i = 0; i < n; i++) {
+            float *restrict p = b.p + i * b.keys;
+            int64_t keys = visible(h, first + i);
+            float max = p[0], z = 0.0f;
+            for (int64_t j = 1; j < keys; j++) max = p[j] > max ? p[j] : max;
+            for (int64_t j = 0; j < keys; j++) {
+                p[j] = exp_fast(p[j] - max);
+                z += p[j];
+            }
+            float inverse = 1.0f / z;
+            for (int64_t j = 0; j < keys; j++) p[j] *= inverse;
+            for (int64_t j = keys; j < seen; j++) p[j] = 0.0f;
+            if (h->lse) h->lse[(first + i) * h->stride_lse] = max + logf(z);
+            if (h->dropout->rate > 0.0f) {
+                dropout_row(h->dropout, h->dropout_row + (first + i) * h->dropout_row_stride, keys,
+                            b.keep);
+                for (int64_t j = 0; j < keys; j++) p[j] *= b.keep[j];
+            }
+        }
+        small_gemm(n, b.width, seen, b.p, b.keys, 1, b.v, b.width, b.o, b.width, false);
+        for (int64_t i = 0; i < n; i++)
+            memcpy(h->out + (first + i) * h->stride_out, b.o + i * b.width,
+                   sizeof(float) * (size_t)h->head_dim);
+    }
+}
+
+/* With P the probabilities, M the dropout scales, O = (P o M) V:
+ *     dV = (P o M)^T dO,  dP = (dO V^T) o M,  dS = P o (dP - rowsum(dO o O)),
+ *     dQ = dS K / sqrt(head_dim),  dK = dS^T Q / sqrt(head_dim). */
+static void attention_backward(const rd_attention_head *h, float *scratch) {
+    attention_buffers b = carve(h, scratch);
+    float scale = 1.0f / sqrtf((float)h->head_dim);
+    pack(b.k, h->k, h->stride_kv, h->bias_k, 1.0f, h->n_keys, h->head_dim);
+    pack(b.v, h->v, h->stride_kv, h->bias_v, 1.0f, h->n_keys, h->head_dim);
+    transpose(b.kt, b.k, h->n_keys, h->head_dim);
+    transpose(b.vt, b.v, h->n_keys, h->head_dim);
+    memset(b.dk, 0, sizeof(float) * (size_t)(b.keys * b.width));
+    memset(b.dv, 0, sizeof(float) * (size_t)(b.keys * b.width));
+    for (int64_t first = 0; first < h->n_queries; first += b.block) {
+        int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
+        int64_t seen = visible(h, first + n - 1);
+        pack(b.q, h->q + first * h->stride_q, h->stride_q, h->bias_q, scale, n, h->head_dim);
+        pack(b.o, h->out + first * h->stride_out, h->stride_out, NULL, 1.0f, n, h->head_dim);
+        pack(b.d_o, h->d_out + first * h->stride_out, h->stride_out, NULL, 1.0f, n, h->head_dim);
+        small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
+        small_gemm(n, pad16(seen), b.width, b.d_o, b.width, 1, b.vt, b.keys, b.dp, b.keys, false);
+        for (int64_t i = 0; i < n; i++) {
+            float *restrict p = b.p + i * b.keys, *restrict dp = b.dp + i * b.keys;
+            const float *restrict o = b.o + i * b.width, *restrict d_o = b.d_o + i * b.width;
+            int64_t keys = visible(h, first + i);
+            float lse = h->lse[(first + i) * h->stride_lse], dot = 0.0f;
+            for (int64_t c = 0; c < b.width; c++) dot += o[c] * d_o[c];
+            bool drop = h->dropout->rate > 0.0f;
+            if (drop)
+                dropout_row(h->dropout, h->dropout_row + (first + i) * h->dropout_row_stride, keys,
+                            b.keep);
+            else
+                for (int64_t j = 0; j < keys; j++) b.keep[j] = 1.0f;
+            for (int64_t j = 0; j < keys; j++) {
+                float prob = exp_fast(p[j] - lse);
+                dp[j] = prob * (dp[j] * b.keep[j] - dot);
+                p[j] = prob * b.keep[j];
+            }
+            for (int64_t j = keys; j < seen; j++) p[j] = dp[j] = 0.0f;
+        }
+        small_gemm(seen, b.width, n, b.p, 1, b.keys, b.d_o, b.width, b.dv, b.width, true);
+        small_gemm(seen, b.width, n, b.dp, 1, b.keys, b.q, b.width, b.dk, b.width,
+                   true); /* q is scaled */
+        small_gemm(n, b.width, seen, b.dp, b.keys, 1, b.k, b.width, b.dq, b.width, false);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t c = 0; c < h->head_dim; c++)
+                h->d_q[(first + i) * h->stride_q + c] = scale * b.dq[i * b.width + c];
+    }
+    for (int64_t j = 0; j < h->n_keys; j++) {
+        memcpy(h->d_k + j * h->stride_kv, b.dk + j * b.width, sizeof(float) * (size_t)h->head_dim);
+        memcpy(h->d_v + j * h->stride_kv, b.dv + j * b.width, sizeof(float) * (size_t)h->head_dim);
+    }
+}
+
+#endif

@@ -1,0 +1,321 @@
+/* The fused kernels. This file is compiled once per instruction set (RD_BACKEND_NAME names the
+ * table it defines); loops are written so that the compiler turns them into vector code. */
+#include "kernels/backend.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/vector.h"
+
+static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
+    int64_t second = dropout->rows_per_pass > 0 && row >= dropout->rows_per_pass;
+    uint64_t groups = ((uint64_t)width + 127) / 128;
+    uint64_t first_group = (uint64_t)(row - second * dropout->rows_per_pass) * groups;
+    uint32_t threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5);
+    float kept = 1.0f / (1.0f - dropout->rate);
+    for (uint64_t g = 0; g < groups; g++) {
+        uint64_t block = (first_group + g) * 16;
+        uint32_t bits[4][16];
+        philox16((uint32_t)block,
+                 (uint32_t)(block >> 32) << 24 | (uint32_t)dropout->site << 1 | (uint32_t)second,
+                 (uint32_t)dropout->update, (uint32_t)dropout->micro_batch, (uint32_t)dropout->seed,
+                 (uint32_t)(dropout->seed >> 32), bits);
+        float group[128];
+        for (int word = 0; word < 4; word++)
+            for (int lane = 0; lane < 16; lane++) {
+                uint32_t w = bits[word][lane];
+                group[word * 32 + lane] = (w & 0xFFFF) >= threshold ? kept : 0.0f;
+                group[word * 32 + 16 + lane] = (w >> 16) >= threshold ? kept : 0.0f;
+            }
+        int64_t left = width - (int64_t)g * 128;
+        memcpy(scale + g * 128, group, sizeof(float) * (size_t)(left < 128 ? left : 128));
+    }
+}
+
+/* Rows are handled in column pieces of this width so that one piece's dropout scales fit a buffer
+ * on the stack; 128 is also the group size of the dropout layout. */
+enum { MAX_WIDTH = 16384 };
+
+static void embed(float *out, int64_t first_row, int64_t rows, int64_t width, const int32_t *tokens,
+                  const int32_t *positions, const float *table, const float *position_table,
+                  float scale, const rd_dropout *dropout) {
+    float keep[MAX_WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        float *restrict y = out + r * width;
+        const float *restrict e = table + tokens[r] * width;
+        const float *restrict p = position_table + positions[r] * width;
+        if (dropout->rate > 0.0f) {
+            dropout_row(dropout, first_row + r, width, keep);
+            for (int64_t i = 0; i < width; i++) y[i] = (scale * e[i] + p[i]) * keep[i];
+        } else {
+            for (int64_t i = 0; i < width; i++) y[i] = scale * e[i] + p[i];
+        }
+    }
+}
+
+static void apply_dropout(float *x, int64_t first_row, int64_t rows, int64_t width,
+                          const rd_dropout *dropout) {
+    if (dropout->rate <= 0.0f) return;
+    float keep[MAX_WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        dropout_row(dropout, first_row + r, width, keep);
+        float *restrict y = x + r * width;
+        for (int64_t i = 0; i < width; i++) y[i] *= keep[i];
+    }
+}
+
+/* gelu(x) = x * Phi(x), the exact form (fairseq's and PyTorch's default). */
+static float gelu(float x) {
+    return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+}
+
+static float gelu_derivative(float x) {
+    return 0.5f * (1.0f + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
+}
+
+static void activation(float *out, const float *h, const float *bias, int64_t first_row,
+                       int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout) {
+    float keep[MAX_WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        const float *restrict x = h + r * width;
+        float *restrict y = out + r * width;
+        if (act == RD_RELU)
+            for (int64_t i = 0; i < width; i++) y[i] = fmaxf(x[i] + bias[i], 0.0f);
+        else
+            for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
+        if (dropout->rate > 0.0f) {
+            dropout_row(dropout, first_row + r, width, keep);
+            for (int64_t i = 0; i < width; i++) y[i] *= keep[i];
+        }
+    }
+}
+
+static void activation_backward(float *dh, const float *dout, const float *h, const float *bias,
+                                float *restrict dbias, int64_t first_row, int64_t rows,
+                                int64_t width, rd_activation act, const rd_dropout *dropout) {
+    float keep[MAX_WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        const float *x = h + r * width, *dy = dout + r * width;
+        float *dx = dh + r * width;
+        if (dropout->rate > 0.0f)
+            dropout_row(dropout, first_row + r, width, keep);
+        else
+            for (int64_t i = 0; i < width; i++) keep[i] = 1.0f;
+        if (act == RD_RELU)
+            for (int64_t i = 0; i < width; i++)
+                dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
+        else
+            for (int64_t i = 0; i < width; i++)
+                dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
+        for (int64_t i = 0; i < width; i++) dbias[i] += dx[i];
+    }
+}
+
+/* Layer norm of one row (Ba et al. 2016), eps 1e-5 as PyTorch. */
+static void norm_row(float *restrict y, float *mean, float *rstd, const float *restrict x,
+                     const float *restrict gain, const float *restrict shift, int64_t width) {
+    float sum = 0.0f, squares = 0.0f;
+    for (int64_t i = 0; i < width; i++) sum += x[i];
+    float m = sum / (float)width;
+    for (int64_t i = 0; i < width; i++) squares += (x[i] - m) * (x[i] - m);
+    float s = 1.0f / sqrtf(squares / (float)width + 1e-5f);
+    for (int64_t i = 0; i < width; i++) y[i] = (x[i] - m) * s * gain[i] + shift[i];
+    *mean = m;
+    *rstd = s;
+}
+
+static void residual_norm(float *sum, float *y, float *mean, float *rstd, const float *x,
+                          const float *h, const float *bias, const float *gain, const float *shift,
+                          int64_t first_row, int64_t rows, int64_t width,
+                          const rd_dropout *dropout) {
+    float keep[MAX_WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = x + r * width;
+        if (h) {
+            const float *restrict hr = h + r * width;
+            float *sr = sum + r * width;
+            if (dropout->rate > 0.0f) {
+                dropout_row(dropout, first_row + r, width, keep);
+                for (int64_t i = 0; i < width; i++) sr[i] = row[i] + (hr[i] + bias[i]) * keep[i];
+            } else {
+                for (int64_t i = 0; i < width; i++) sr[i] = row[i] + (hr[i] + bias[i]);
+            }
+            row = sr;
+        }
+        if (gain) norm_row(y + r * width, mean + r, rstd + r, row, gain, shift, width);
+    }
+}
+
+static void norm_backward(float *dx, bool accumulate, const float *dy, const float *sum,
+                          const float *mean, const float *rstd, const float *gain,
+                          float *restrict dgain, float *restrict dshift, int64_t rows,
+                          int64_t width) {
+    for (int64_t r = 0; r < rows; r++) {
+        const float *x = sum + r * width, *g = dy + r * width;
+        float *out = dx + r * width;
+        float m = mean[r], s = rstd[r];
+        float sum_g = 0.0f, sum_gx = 0.0f; /* of gain * dy, and of gain * dy * xhat */
+        for (int64_t i = 0; i < width; i++) {
+            float xhat = (x[i] - m) * s, gg = g[i] * gain[i];
+            sum_g += gg;
+            sum_gx += gg * xhat;
+            dgain[i] += g[i] * xhat;
+            dshift[i] += g[i];
+        }
+        float mean_g = sum_g / (float)width, mean_gx = sum_gx / (float)width;
+        for (int64_t i = 0; i < width; i++) {
+            float xhat = (x[i] - m) * s;
+            float d = s * (g[i] * gain[i] - mean_g - xhat * mean_gx);
+            out[i] = accumulate ? out[i] + d : d;
+        }
+    }
+}
+
+static void residual_backward(float *dh, const float *dsum, float *restrict dbias,
+                              int64_t first_row, int64_t rows, int64_t width,
+                              const rd_dropout *dropout) {
+    float keep[MAX_WIDTH];
+    for (int64_t r = 0; r < rows; r++) {
+        const float *restrict ds = dsum + r * width;
+        float *restrict d = dh + r * width;
+        if (dropout->rate > 0.0f) {
+            dropout_row(dropout, first_row + r, width, keep);
+            for (int64_t i = 0; i < width; i++) d[i] = ds[i] * keep[i];
+        } else {
+            memcpy(d, ds, sizeof(float) * (size_t)width);
+        }
+        for (int64_t i = 0; i < width; i++) dbias[i] += d[i];
+    }
+}
+
+static void column_sums(float *restrict out, const float *restrict x, int64_t rows, int64_t width) {
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++) out[i] += x[r * width + i];
+}
+
+static float max_of(const float *x, int64_t n) {
+    float m = x[0];
+    for (int64_t i = 1; i < n; i++) m = x[i] > m ? x[i] : m;
+    return m;
+}
+
+/* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
+static void cross_entropy(float *restrict a, int64_t vocab, int32_t target, float eps,
+                          float *restrict e, rd_criterion_partial *sums) {
+    float max = max_of(a, vocab), z = 0.0f, sum_a = 0.0f;
+    for (int64_t i = 0; i < vocab; i++) {
+        e[i] = exp_fast(a[i] - max);
+        z += e[i];
+        sum_a += a[i] - max;
+    }
+    double log_z = log((double)z), n = (double)vocab;
+    double nll = log_z - ((double)a[target] - (double)max);
+    sums->nll += nll;
+    sums->label_smoothed += (1.0 - (double)eps) * nll + (double)eps * (log_z - (double)sum_a / n);
+    float inverse_z = 1.0f / z, uniform = eps / (float)vocab;
+    for (int64_t i = 0; i < vocab; i++) a[i] = e[i] * inverse_z - uniform;
+    a[target] -= 1.0f - eps;
+}
+
+/* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
+ * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
+static void criterion(float *a, float *b, int64_t vocab, int32_t target, float eps, float alpha,
+                      float *scratch, rd_criterion_partial *sums) {
+    if (!b) {
+        cross_entropy(a, vocab, target, eps, scratch, sums);
+        return;
+    }
+    float *restrict ea = scratch, *restrict eb = scratch + vocab;
+    float *restrict x = a, *restrict y = b;
+    float max_a = max_of(a, vocab), max_b = max_of(b, vocab);
+    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, da = 0.0f, db = 0.0f;
+    for (int64_t i = 0; i < vocab; i++) {
+        float s = x[i] - max_a, t = y[i] - max_b;
+        float es = exp_fast(s), et = exp_fast(t);
+        ea[i] = es;
+        eb[i] = et;
+        za += es;
+        zb += et;
+        sum_a += s;
+        sum_b += t;
+        da += es * (s - t);
+        db += et * (t - s);
+    }
+    double log_za = log((double)za), log_zb = log((double)zb), n = (double)vocab;
+    double nll_a = log_za - ((double)a[target] - (double)max_a);
+    double nll_b = log_zb - ((double)b[target] - (double)max_b);
+    double kl_pq = (double)da / (double)za - (log_za - log_zb);
+    double kl_qp = (double)db / (double)zb - (log_zb - log_za);
+    sums->nll += nll_a + nll_b;
+    sums->label_smoothed += (1.0 - (double)eps) * (nll_a + nll_b) +
+                            (double)eps * (log_za - (double)sum_a / n + log_zb - (double)sum_b / n);
+    sums->kl += 0.5 * (kl_pq + kl_qp);
+
+    float inverse_za = 1.0f / za, inverse_zb = 1.0f / zb, uniform = eps / (float)vocab,
+          half = 0.5f * alpha;
+    float shift = (max_a - max_b) + (float)(log_za - log_zb); /* delta_i = x_i - y_i - shift */
+    float kp = (float)kl_pq, kq = (float)kl_qp;
+    for (int64_t i = 0; i < vocab; i++) {
+        float p = ea[i] * inverse_za, q = eb[i] * inverse_zb, delta = x[i] - y[i] - shift;
+        x[i] = p - uniform + half * (p * (delta - kp) + (p - q));
+        y[i] = q - uniform + half * (q * (-delta - kq) + (q - p));
+    }
+    a[target] -= 1.0f - eps;
+    b[target] -= 1.0f - eps;
+}
+
+static void log_softmax(float *restrict logits, int64_t vocab) {
+    float max = max_of(logits, vocab), z = 0.0f;
+    for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
+    float lse = max + (float)log((double)z);
+    for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
+}
+
+static double sum_of_squares(const float *x, int64_t n) {
+    double total = 0.0;
+    for (int64_t i = 0; i < n; i += 4096) { /* float sums stay short, their total is exact enough */
+        int64_t end = i + 4096 < n ? i + 4096 : n;
+        float part = 0.0f;
+        for (int64_t k = i; k < end; k++) part += x[k] * x[k];
+        total += (double)part;
+    }
+    return total;
+}
+
+static void adam(float *restrict p, float *restrict g, float *restrict m, float *restrict v,
+                 int64_t n, float grad_scale, float beta1, float beta2, float step, float eps,
+                 float l2, float decay) {
+    for (int64_t i = 0; i < n; i++) {
+        float d = g[i] * grad_scale + l2 * p[i];
+        float mi = beta1 * m[i] + (1.0f - beta1) * d;
+        float vi = beta2 * v[i] + (1.0f - beta2) * d * d;
+        m[i] = mi;
+        v[i] = vi;
+        p[i] = p[i] * decay - step * mi / (sqrtf(vi) + eps);
+        g[i] = 0.0f;
+    }
+}
+
+#define RD_STRING_(x) #x
+#define RD_STRING(x)  RD_STRING_(x)
+
+extern const rd_backend_ops RD_BACKEND_NAME;
+const rd_backend_ops RD_BACKEND_NAME = {
+    .name = RD_STRING(RD_BACKEND_NAME),
+    .dropout_row = dropout_row,
+    .embed = embed,
+    .apply_dropout = apply_dropout,
+    .activation = activation,
+    .activation_backward = activation_backward,
+    .residual_norm = residual_norm,
+    .norm_backward = norm_backward,
+    .residual_backward = residual_backward,
+    .column_sums = column_sums,
+    .attention = attention_forward,
+    .attention_backward = attention_backward,
+    .criterion = criterion,
+    .log_softmax = log_softmax,
+    .sum_of_squares = sum_of_squares,
+    .adam = adam,
+};
