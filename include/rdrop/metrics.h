@@ -1,8 +1,18 @@
-/* Corpus metrics, equal to the reference tools' numbers. To be completed by the metrics module. */
+/* Corpus metrics with the numbers of the reference tools: BLEU, chrF, chrF++ and TER as sacreBLEU
+ * 2.x, ROUGE as Google's rouge-score.
+ *
+ * Every metric is a vector of statistics per line, the sum of those vectors over lines, and a score
+ * computed from the sum. So a corpus is scored in one pass with memory for one line, threads score
+ * lines independently, and bootstrap resampling works on the vectors alone.
+ *
+ * Sources: BLEU Papineni et al. 2002, smoothing Chen and Cherry 2014; chrF Popović 2015, chrF++
+ * Popović 2017; TER Snover et al. 2006; ROUGE Lin 2004. Where a paper leaves room, the reference
+ * tool decides. All scores are in [0, 100] (TER may exceed 100; lower is better there only). */
 #ifndef RDROP_METRICS_H
 #define RDROP_METRICS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "rdrop/status.h"
@@ -11,10 +21,103 @@
 extern "C" {
 #endif
 
-/* BLEU as sacreBLEU 2.x computes it by default (13a tokenizer, exponential smoothing), in [0, 100].
+/* BLEU as sacreBLEU 2.x computes it by default (13a tokenizer, exponential smoothing).
  * hypotheses, references: [n] NUL-terminated UTF-8 lines. */
 rd_status rd_bleu_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
                          bool lowercase, double *bleu);
+
+/* Mean F-measures over lines, as rouge-score with use_stemmer = `stem`. */
+typedef struct {
+    double rouge1, rouge2, rougeL, rougeLsum;
+} rd_rouge_scores;
+
+rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
+                          bool stem, rd_rouge_scores *rouge);
+
+typedef enum { RD_METRIC_BLEU, RD_METRIC_CHRF, RD_METRIC_TER, RD_METRIC_ROUGE } rd_metric_kind;
+typedef enum {
+    RD_TOKENIZE_13A,
+    RD_TOKENIZE_INTL,
+    RD_TOKENIZE_ZH,
+    RD_TOKENIZE_CHAR,
+    RD_TOKENIZE_NONE
+} rd_bleu_tokenize;
+typedef enum { RD_SMOOTH_EXP, RD_SMOOTH_FLOOR, RD_SMOOTH_ADD_K, RD_SMOOTH_NONE } rd_bleu_smooth;
+/* NLTK: the Porter variant rouge-score uses. PORTER: Porter's own algorithm, by libstemmer. */
+typedef enum { RD_STEM_NONE, RD_STEM_NLTK, RD_STEM_PORTER } rd_rouge_stem;
+
+enum {
+    RD_METRIC_MAX_ORDER = 16, /* of n-grams, in any metric */
+    RD_METRIC_MAX_STATS = 6 * RD_METRIC_MAX_ORDER,
+    RD_METRIC_MAX_SCORES = 4
+};
+
+/* What to compute and how; names as sacreBLEU's. Only the fields of `kind` are looked at. Start
+ * from rd_metric_defaults(). */
+typedef struct {
+    rd_metric_kind kind;
+
+    rd_bleu_tokenize tokenize;
+    rd_bleu_smooth smooth_method;
+    double smooth_value;  /* floor and add-k; NaN: the method's default, 0.1 and 1 */
+    bool effective_order; /* orders without any n-gram do not count: for single sentences */
+    int max_ngram_order;
+
+    int char_order, word_order; /* chrF: 6 and 0; chrF++: 6 and 2 */
+    int beta;
+    bool whitespace, eps_smoothing;
+
+    bool lowercase; /* BLEU and chrF; TER lowercases unless case_sensitive, ROUGE always */
+
+    bool normalized, no_punct, asian_support, case_sensitive; /* TER */
+
+    rd_rouge_stem stem;
+} rd_metric_config;
+
+rd_metric_config rd_metric_defaults(rd_metric_kind kind);
+rd_status rd_metric_check(const rd_metric_config *config); /* RD_ERR_ARGUMENT says what is wrong */
+
+/* A line of UTF-8 (valid: callers check), not necessarily NUL-terminated. */
+typedef struct {
+    const char *data;
+    size_t length;
+} rd_line;
+
+/* Working memory for one thread; it grows to what the longest line needs. */
+typedef struct rd_metric_scratch rd_metric_scratch;
+rd_metric_scratch *rd_metric_scratch_new(void);
+void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine */
+
+int rd_metric_n_stats(const rd_metric_config *config);
+
+/* Statistics of one line against n_refs >= 1 references: stats [rd_metric_n_stats()], overwritten.
+ * A vector of zeros is the statistics of nothing; vectors add up to a corpus. */
+rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratch *scratch,
+                         rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
+
+/* ROUGE has four scores (rouge1, rouge2, rougeL, rougeLsum), the others one. */
+int rd_metric_n_scores(const rd_metric_config *config);
+double rd_metric_score(const rd_metric_config *config, int which, const double *stats);
+
+/* Name ("BLEU", "chrF2++", "TER", "rougeL"), at most 31 characters with the NUL. */
+void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
+
+/* How the score was made, in sacreBLEU's format ("nrefs:1|case:mixed|...|version:rdrop-score-X").
+ * n_refs: -1 for a varying number. test: "bs", "ar" or NULL, with its number of trials and seed. */
+typedef struct {
+    int n_refs;
+    const char *test;
+    int64_t trials;
+    uint64_t seed;
+    bool brief; /* sacreBLEU's --short */
+} rd_signature_info;
+
+void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,
+                         char signature[256]);
+
+/* The parts of a score ("57.9/31.9/19.7/12.7 (BP = 1.000 ...)"), "" for chrF and TER. */
+void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
+                       char details[256]);
 
 #ifdef __cplusplus
 }

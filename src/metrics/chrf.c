@@ -1,0 +1,130 @@
+/* chrF (Popović 2015) and chrF++ (Popović 2017). Statistics: for each character order, then each
+ * word order: [n-grams of the hypothesis, of the reference, matches]. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "metrics/scratch.h"
+
+/* Code points of a line, white space left out unless asked for. */
+static rd_status push_characters(rd_line line, bool whitespace, rd_id_list *out) {
+    out->n = 0;
+    RD_TRY(rd_reserve(&out->data, &out->capacity, (int64_t)line.length + 1, sizeof *out->data));
+    int32_t *to = out->data;
+    for (const char *s = line.data, *end = s + line.length; s < end;) {
+        int space = whitespace ? 0 : rd_space_at(s, end);
+        if (space > 0)
+            s += space;
+        else if ((unsigned char)*s < 0x80)
+            *to++ = *s++;
+        else
+            *to++ = (int32_t)rd_utf8_next(&s, end);
+    }
+    out->n = to - out->data;
+    return RD_OK;
+}
+
+static bool is_punctuation(char c) {
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+           (c >= '{' && c <= '~');
+}
+
+static int32_t word_id(rd_word_table *words, const char *start, const char *end, bool add) {
+    rd_line word = {start, (size_t)(end - start)};
+    return add ? rd_word_add(words, word) : rd_word_find(words, word);
+}
+
+/* Words of a line, one punctuation mark at the end or else at the beginning split off. */
+static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_id_list *out) {
+    out->n = 0;
+    RD_TRY(rd_reserve(&out->data, &out->capacity, (int64_t)line.length + 1, sizeof *out->data));
+    int32_t *to = out->data;
+    const char *cursor = line.data, *line_end = line.data + line.length;
+    for (rd_line word; rd_next_word(&cursor, line_end, &word);) {
+        const char *start = word.data, *end = start + word.length, *cut = end;
+        if ((size_t)rd_utf8_bytes(*start) < word.length) {
+            if (is_punctuation(end[-1]))
+                cut = end - 1;
+            else if (is_punctuation(*start))
+                cut = start + 1;
+        }
+        *to++ = word_id(words, start, cut, add);
+        if (cut < end) *to++ = word_id(words, cut, end, add);
+    }
+    out->n = to - out->data;
+    return RD_OK;
+}
+
+/* stats: [3 orders], of which [0], [3], ... are n-grams of the hypothesis. */
+static rd_status match(rd_ngram_counts *counts, const rd_id_list *hypothesis,
+                       const rd_id_list *reference, int orders, double *stats) {
+    RD_TRY(rd_ngram_counts_clear(counts, reference->n, orders));
+    RD_TRY(rd_ngram_counts_add(counts, reference->data, reference->n, orders));
+    for (int n = 0; n < orders; n++) {
+        double in_reference = fmax(0, (double)(reference->n - n));
+        stats[3 * n] = in_reference > 0 ? fmax(0, (double)(hypothesis->n - n)) : 0;
+        stats[3 * n + 1] = in_reference;
+        stats[3 * n + 2] = 0;
+    }
+    return rd_ngram_counts_match(counts, hypothesis->data, hypothesis->n, orders, stats + 2, 3);
+}
+
+static rd_status match_words(const rd_metric_config *config, rd_metric_scratch *scratch,
+                             rd_line hypothesis, rd_line reference, double *stats) {
+    RD_TRY(rd_word_table_clear(&scratch->words, (int64_t)reference.length + 1));
+    RD_TRY(push_words(&scratch->words, reference, true, &scratch->reference));
+    RD_TRY(push_words(&scratch->words, hypothesis, false, &scratch->hypothesis));
+    return match(&scratch->counts, &scratch->hypothesis, &scratch->reference, config->word_order,
+                 stats);
+}
+
+rd_status rd_chrf_line(const rd_metric_config *config, rd_metric_scratch *scratch,
+                       rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
+    int n_stats = rd_metric_n_stats(config);
+    double best = -1, candidate[RD_METRIC_MAX_STATS];
+    if (config->lowercase) {
+        RD_TRY(rd_line_lower(hypothesis, &scratch->casemap, &scratch->a));
+        hypothesis = rd_text_line(&scratch->a);
+    }
+    RD_TRY(push_characters(hypothesis, config->whitespace, &scratch->characters[0]));
+    for (int r = 0; r < n_refs; r++) {
+        rd_line reference = refs[r];
+        if (config->lowercase) {
+            RD_TRY(rd_line_lower(reference, &scratch->casemap, &scratch->lower));
+            reference = rd_text_line(&scratch->lower);
+        }
+        RD_TRY(push_characters(reference, config->whitespace, &scratch->characters[1]));
+        RD_TRY(match(&scratch->counts, &scratch->characters[0], &scratch->characters[1],
+                     config->char_order, candidate));
+        if (config->word_order > 0)
+            RD_TRY(match_words(config, scratch, hypothesis, reference,
+                               candidate + 3 * config->char_order));
+        double score = n_refs > 1 ? rd_chrf_score(config, candidate) : 0;
+        if (score <= best) continue;
+        best = score;
+        memcpy(stats, candidate, (size_t)n_stats * sizeof *stats);
+    }
+    return RD_OK;
+}
+
+double rd_chrf_score(const rd_metric_config *config, const double *stats) {
+    const double eps = 1e-16, factor = (double)config->beta * config->beta;
+    int orders = config->char_order + config->word_order, effective = 0;
+    double sum = 0, precision_sum = 0, recall_sum = 0;
+    for (int i = 0; i < orders; i++) {
+        double n_hyp = stats[3 * i], n_ref = stats[3 * i + 1], matched = stats[3 * i + 2];
+        double precision = n_hyp > 0 ? matched / n_hyp : eps;
+        double recall = n_ref > 0 ? matched / n_ref : eps;
+        double denominator = factor * precision + recall;
+        sum += denominator > 0 ? (1 + factor) * precision * recall / denominator : eps;
+        if (n_hyp > 0 && n_ref > 0) {
+            precision_sum += precision;
+            recall_sum += recall;
+            effective++;
+        }
+    }
+    if (config->eps_smoothing) return 100 * sum / orders;
+    if (effective == 0 || precision_sum + recall_sum == 0) return 0;
+    double precision = precision_sum / effective, recall = recall_sum / effective;
+    return 100 * ((1 + factor) * precision * recall / (factor * precision + recall));
+}

@@ -1,0 +1,143 @@
+#include "metrics/ngrams.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { SMALLEST = 256 };
+
+/* Both tables start with a pointer to zeroed slots, hence one function for both. */
+static rd_status make_room(void *slots, int64_t *capacity, uint32_t *generation, size_t slot_size,
+                           int64_t expected) {
+    int64_t need = *capacity > SMALLEST ? *capacity : SMALLEST;
+    while (need < 2 * expected) need *= 2;
+    *generation += 1;
+    if (need == *capacity && *generation != 0) return RD_OK;
+    void **block = slots, *fresh = rd_calloc((size_t)need, slot_size);
+    if (!fresh) return RD_ERR_MEMORY;
+    free(*block);
+    *block = fresh;
+    *capacity = need;
+    *generation = 1;
+    return RD_OK;
+}
+
+void rd_ngram_table_free(rd_ngram_table *table) {
+    free(table->slots);
+    *table = (rd_ngram_table){0};
+}
+
+rd_status rd_ngram_table_clear(rd_ngram_table *table, int64_t expected) {
+    table->n = 0;
+    return make_room(&table->slots, &table->capacity, &table->generation, sizeof *table->slots,
+                     expected);
+}
+
+void rd_word_table_free(rd_word_table *table) {
+    free(table->slots);
+    *table = (rd_word_table){0};
+}
+
+rd_status rd_word_table_clear(rd_word_table *table, int64_t expected) {
+    table->n = 0;
+    return make_room(&table->slots, &table->capacity, &table->generation, sizeof *table->slots,
+                     expected);
+}
+
+static uint64_t hash_word(rd_line word) {
+    uint64_t hash = word.length * 0x9E3779B97F4A7C15u;
+    const char *s = word.data;
+    size_t n = word.length;
+    for (uint64_t chunk; n > 0; s += 8, n = n > 8 ? n - 8 : 0) {
+        chunk = 0;
+        memcpy(&chunk, s, n < 8 ? n : 8);
+        hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+/* The slot of `word`, or the empty slot where it would go. */
+static rd_word_slot *find_slot(const rd_word_table *table, rd_line word, uint64_t hash) {
+    uint64_t mask = (uint64_t)table->capacity - 1;
+    for (uint64_t i = hash & mask;; i = (i + 1) & mask) {
+        rd_word_slot *slot = &table->slots[i];
+        if (slot->generation != table->generation) return slot;
+        if (slot->hash == hash && slot->word.length == word.length &&
+            memcmp(slot->word.data, word.data, word.length) == 0)
+            return slot;
+    }
+}
+
+int32_t rd_word_add(rd_word_table *table, rd_line word) {
+    uint64_t hash = hash_word(word);
+    rd_word_slot *slot = find_slot(table, word, hash);
+    if (slot->generation != table->generation)
+        *slot = (rd_word_slot){hash, word, table->generation, (int32_t)table->n++};
+    return slot->id;
+}
+
+int32_t rd_word_find(const rd_word_table *table, rd_line word) {
+    rd_word_slot *slot = find_slot(table, word, hash_word(word));
+    return slot->generation == table->generation ? slot->id : -1;
+}
+
+void rd_ngram_counts_free(rd_ngram_counts *counts) {
+    rd_ngram_table_free(&counts->table);
+    free(counts->count);
+    free(counts->current);
+    free(counts->prefix.data);
+    *counts = (rd_ngram_counts){0};
+}
+
+rd_status rd_ngram_counts_clear(rd_ngram_counts *counts, int64_t n_symbols, int max_order) {
+    int64_t most = n_symbols * max_order;
+    RD_TRY(rd_ngram_table_clear(&counts->table, most));
+    RD_TRY(rd_reserve(&counts->count, &counts->count_capacity, most, sizeof *counts->count));
+    return rd_reserve(&counts->current, &counts->current_capacity, most, sizeof *counts->current);
+}
+
+rd_status rd_ngram_counts_add(rd_ngram_counts *counts, const int32_t *symbols, int64_t n,
+                              int max_order) {
+    rd_id_list *prefix = &counts->prefix;
+    RD_TRY(rd_reserve(&prefix->data, &prefix->capacity, n, sizeof *prefix->data));
+    int32_t *count = counts->count, *current = counts->current;
+    int64_t known = counts->table.n;
+    if (known) memset(current, 0, (size_t)known * sizeof *current);
+    for (int order = 1; order <= max_order; order++)
+        for (int64_t i = 0; i + order <= n; i++) {
+            /* ids start at 0, so prefix 0 of order 1 is told from n-gram 0 by adding one */
+            uint32_t before = order == 1 ? 0 : (uint32_t)prefix->data[i] + 1;
+            int32_t id = rd_ngram_add(&counts->table, before, (uint32_t)symbols[i + order - 1]);
+            if (id == known) {
+                count[id] = current[id] = 0;
+                known++;
+            }
+            if (++current[id] > count[id]) count[id] = current[id];
+            prefix->data[i] = id;
+        }
+    return RD_OK;
+}
+
+rd_status rd_ngram_counts_match(rd_ngram_counts *counts, const int32_t *symbols, int64_t n,
+                                int max_order, double *matches, int stride) {
+    rd_id_list *prefix = &counts->prefix;
+    RD_TRY(rd_reserve(&prefix->data, &prefix->capacity, n, sizeof *prefix->data));
+    for (int order = 1; order <= max_order; order++) {
+        int64_t matched = 0;
+        for (int64_t i = 0; i + order <= n; i++) {
+            if (order > 1 && prefix->data[i] < 0) continue; /* its beginning is in no reference */
+            uint32_t before = order == 1 ? 0 : (uint32_t)prefix->data[i] + 1;
+            int32_t symbol = symbols[i + order - 1];
+            int32_t id = symbol < 0 ? -1 : rd_ngram_find(&counts->table, before, (uint32_t)symbol);
+            prefix->data[i] = id;
+            if (id >= 0 && counts->count[id] > 0) {
+                counts->count[id]--;
+                matched++;
+            }
+        }
+        matches[(order - 1) * stride] += (double)matched;
+    }
+    return RD_OK;
+}
