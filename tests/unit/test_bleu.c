@@ -1,0 +1,141 @@
+/* BLEU: sacreBLEU's published cases, and what must hold of any BLEU. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "rdrop/metrics.h"
+
+static void assert_near(double found, double expected, double tolerance) {
+    if (fabs(found - expected) > tolerance) fail_msg("%.10g, expected %.10g", found, expected);
+}
+
+static double corpus(const rd_metric_config *config, int n, const char *const *hyps, int n_refs,
+                     const char *const *refs) {
+    double sums[RD_METRIC_MAX_STATS] = {0}, stats[RD_METRIC_MAX_STATS];
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    assert_non_null(scratch);
+    for (int i = 0; i < n; i++) {
+        rd_line hyp = {hyps[i], strlen(hyps[i])}, lines[4];
+        for (int r = 0; r < n_refs; r++)
+            lines[r] = (rd_line){refs[r * n + i], strlen(refs[r * n + i])};
+        assert_int_equal(rd_metric_line(config, scratch, hyp, n_refs, lines, stats), RD_OK);
+        for (int k = 0; k < rd_metric_n_stats(config); k++) sums[k] += stats[k];
+    }
+    rd_metric_scratch_free(scratch);
+    return rd_metric_score(config, 0, sums);
+}
+
+static const char *const HYPS[] = {"The dog bit the man.", "It wasn't surprising.",
+                                   "The man had just bitten him."};
+static const char *const REFS[] = {"The dog bit the man.",   "It was not unexpected.",
+                                   "The man bit him first.", "The dog had bit the man.",
+                                   "No one was surprised.",  "The man had bitten the dog."};
+
+static void test_readme_example(void **state) {
+    (void)state;
+    const char *const empty[] = {"", "", ""};
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
+    assert_near(corpus(&config, 3, HYPS, 2, REFS), 48.530827, 1e-6);
+    assert_near(corpus(&config, 3, empty, 2, REFS), 0, 0);
+    config.smooth_method = RD_SMOOTH_NONE;
+    assert_near(corpus(&config, 3, HYPS, 2, REFS), 48.530827, 1e-6);
+    config.smooth_method = RD_SMOOTH_EXP;
+    config.tokenize = RD_TOKENIZE_NONE;
+    assert_near(corpus(&config, 3, HYPS, 2, REFS), 49.1919566, 1e-6);
+    config.tokenize = RD_TOKENIZE_INTL;
+    assert_near(corpus(&config, 3, HYPS, 2, REFS), 43.91623493, 1e-6);
+}
+
+/* sacreBLEU's raw_corpus_bleu: no tokenizer, floor smoothing, effective order. */
+static rd_metric_config raw(double floor) {
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
+    config.tokenize = RD_TOKENIZE_NONE;
+    config.smooth_method = RD_SMOOTH_FLOOR;
+    config.smooth_value = floor;
+    config.effective_order = true;
+    return config;
+}
+
+static void test_raw_cases(void **state) {
+    (void)state;
+    const struct {
+        int n;
+        const char *hyps[2], *refs[2];
+        double score;
+    } cases[] = {{2, {"this is a test", "another test"}, {"ref1", "ref2"}, 0},
+                 {1, {"this is a test"}, {"this is a test"}, 100},
+                 {1, {"this is a fest"}, {"this is a test"}, 22.3606797749979},
+                 {1, {"test"}, {"a test"}, 36.78794411714425},
+                 {1, {"a test"}, {"a test"}, 100},
+                 {1, {"a little test"}, {"a test"}, 3.218297948685433}};
+    rd_metric_config config = raw(0.01);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_near(corpus(&config, cases[i].n, cases[i].hyps, 1, cases[i].refs), cases[i].score,
+                    1e-6);
+}
+
+/* Scores of given statistics, degenerate ones among them. */
+static void test_statistics(void **state) {
+    (void)state;
+    const struct {
+        double stats[10], floor, score;
+    } cases[] = {{{11, 11, 9, 7, 5, 3, 10, 8, 6, 4}, -1, 83.75922397},
+                 {{0, 1, 0, 0, 0, 0, 4, 4, 2, 1}, 0, 0},
+                 {{14, 10, 0, 0, 0, 0, 10, 11, 12, 0}, 0, 0},
+                 {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0},
+                 {{6, 6, 6, 5, 4, 0, 6, 5, 4, 3}, 0, 0},
+                 {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0.1, 0},
+                 {{1, 5, 0, 0, 0, 0, 0, 0, 0, 0}, 0.01, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_metric_config config = raw(fmax(cases[i].floor, 0));
+        config.effective_order = false;
+        if (cases[i].floor < 0) config.smooth_method = RD_SMOOTH_NONE;
+        assert_near(rd_metric_score(&config, 0, cases[i].stats), cases[i].score, 1e-6);
+    }
+}
+
+static void test_corpus_entry(void **state) {
+    (void)state;
+    double bleu = -1;
+    assert_int_equal(rd_bleu_corpus(3, HYPS, HYPS, false, &bleu), RD_OK);
+    assert_near(bleu, 100, 1e-9);
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
+    assert_int_equal(rd_bleu_corpus(3, HYPS, REFS, false, &bleu), RD_OK);
+    assert_near(bleu, corpus(&config, 3, HYPS, 1, REFS), 0);
+    const char *const upper[] = {"THE DOG BIT THE MAN."}, *const lower[] = {"the dog bit the man."};
+    assert_int_equal(rd_bleu_corpus(1, upper, lower, true, &bleu), RD_OK);
+    assert_near(bleu, 100, 1e-9);
+    assert_int_equal(rd_bleu_corpus(0, NULL, NULL, false, &bleu), RD_OK);
+    assert_near(bleu, 0, 0);
+}
+
+static void test_bad_configurations(void **state) {
+    (void)state;
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
+    config.max_ngram_order = RD_METRIC_MAX_ORDER + 1;
+    assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);
+    config = rd_metric_defaults(RD_METRIC_CHRF);
+    config.char_order = 0;
+    assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "chrF"));
+    rd_line line = {"a", 1};
+    double stats[RD_METRIC_MAX_STATS];
+    config = rd_metric_defaults(RD_METRIC_BLEU);
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    assert_int_equal(rd_metric_line(&config, scratch, line, 0, NULL, stats), RD_ERR_ARGUMENT);
+    rd_metric_scratch_free(scratch);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_readme_example),     cmocka_unit_test(test_raw_cases),
+        cmocka_unit_test(test_statistics),         cmocka_unit_test(test_corpus_entry),
+        cmocka_unit_test(test_bad_configurations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
