@@ -89,7 +89,13 @@ void *rd_arena_alloc(rd_arena *arena, size_t count, size_t size) {
     }
     size_t bytes = round_up(count * size);
     rd_arena_block *block = arena->blocks;
-    if (!block || block->capacity - block->used < bytes) {
+    if ((!block || block->capacity - block->used < bytes) && arena->spare &&
+        arena->spare->capacity >= bytes) {
+        block = arena->spare;
+        arena->spare = NULL;
+        block->next = arena->blocks;
+        arena->blocks = block;
+    } else if (!block || block->capacity - block->used < bytes) {
         size_t capacity = bytes > SMALLEST_BLOCK ? bytes : SMALLEST_BLOCK;
         if (capacity < arena->used / 2) capacity = arena->used / 2; /* few blocks while growing */
         block = block_new(capacity);
@@ -104,8 +110,36 @@ void *rd_arena_alloc(rd_arena *arena, size_t count, size_t size) {
     return result;
 }
 
+rd_arena_mark rd_arena_save(const rd_arena *arena) {
+    return (rd_arena_mark){.block = arena->blocks,
+                           .block_used = arena->blocks ? arena->blocks->used : 0,
+                           .used = arena->used};
+}
+
+void rd_arena_restore(rd_arena *arena, rd_arena_mark mark) {
+    while (arena->blocks != mark.block) { /* keep the newest emptied block, it is the largest */
+        rd_arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        block->next = NULL;
+        block->used = 0;
+        if (!arena->spare || arena->spare->capacity < block->capacity) {
+            blocks_free(arena->spare);
+            arena->spare = block;
+        } else {
+            blocks_free(block);
+        }
+    }
+    if (arena->blocks) arena->blocks->used = mark.block_used;
+    arena->used = mark.used;
+}
+
 void rd_arena_reset(rd_arena *arena) {
     arena->used = 0;
+    if (arena->spare) { /* the step needed more than one block */
+        arena->spare->next = arena->blocks;
+        arena->blocks = arena->spare;
+        arena->spare = NULL;
+    }
     if (arena->blocks && arena->blocks->next) { /* fragmented: one block from now on */
         blocks_free(arena->blocks);
         arena->blocks = block_new(arena->peak); /* NULL is fine: the next alloc tries again */
@@ -115,6 +149,7 @@ void rd_arena_reset(rd_arena *arena) {
 
 void rd_arena_free(rd_arena *arena) {
     blocks_free(arena->blocks);
+    blocks_free(arena->spare);
     *arena = (rd_arena){0};
 }
 

@@ -24,6 +24,7 @@ char *rd_strdup(const char *text);
 typedef struct rd_arena_block rd_arena_block;
 typedef struct {
     rd_arena_block *blocks; /* newest first */
+    rd_arena_block *spare;  /* emptied by a restore, the next block to use */
     size_t used;            /* bytes handed out since the last reset */
     size_t peak;            /* largest `used` ever */
 } rd_arena;
@@ -31,6 +32,15 @@ typedef struct {
 void *rd_arena_alloc(rd_arena *arena, size_t count, size_t size); /* 64-byte aligned */
 void rd_arena_reset(rd_arena *arena);                             /* invalidates all pointers */
 void rd_arena_free(rd_arena *arena);
+
+/* Temporary allocations inside a step: everything since the mark is released together. */
+typedef struct {
+    rd_arena_block *block;
+    size_t block_used, used;
+} rd_arena_mark;
+
+rd_arena_mark rd_arena_save(const rd_arena *arena);
+void rd_arena_restore(rd_arena *arena, rd_arena_mark mark);
 
 /* Shorthands for the two element types that fill arenas. */
 static inline float *rd_arena_f32(rd_arena *arena, int64_t count) {

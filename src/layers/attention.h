@@ -1,0 +1,44 @@
+/* Multi-head attention over packed sequences: self-attention and encoder-decoder attention. */
+#ifndef RD_LAYERS_ATTENTION_H
+#define RD_LAYERS_ATTENTION_H
+
+#include "layers/layer.h"
+
+typedef struct {
+    rd_tensor
+        in_weight;     /* [3 * width, width]: query, key and value projections, one under another */
+    rd_tensor in_bias; /* [3 * width] */
+    rd_tensor out_weight; /* [width, width]; its bias belongs to the residual */
+    int32_t heads;
+    bool causal;
+    float dropout; /* of attention probabilities */
+    int32_t site;
+} rd_attention;
+
+/* The sequences of a packed batch: sequence i is rows offsets[i] .. offsets[i + 1]. */
+typedef struct {
+    int64_t n_seqs, rows;
+    const int32_t *offsets; /* [n_seqs + 1] */
+} rd_sequences;
+
+typedef struct {
+    const float *x, *memory; /* inputs of the projections; memory NULL for self-attention */
+    float *q, *kv; /* projections, before bias; self-attention: both inside one [rows, 3 width] */
+    int64_t stride_q, stride_kv;
+    float *out, *lse; /* [rows, width] heads' outputs; [rows, heads] */
+} rd_attention_saved;
+
+/* x: [queries->rows, width]; memory: [keys->rows, width], or NULL to attend to x itself.
+ * *h: [queries->rows, width] before the output bias. */
+rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
+                               rd_attention_saved *saved, int64_t width,
+                               const rd_sequences *queries, const float *x,
+                               const rd_sequences *keys, const float *memory, float **h);
+
+/* dx = beta * dx + dL/dx; dmemory += dL/dmemory. */
+rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,
+                                const rd_attention_saved *saved, int64_t width,
+                                const rd_sequences *queries, const rd_sequences *keys,
+                                const float *dh, float *dx, float beta, float *dmemory);
+
+#endif

@@ -1,0 +1,61 @@
+#include "layers/embedding.h"
+
+#include <math.h>
+
+rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
+                               int64_t width, const int32_t *tokens, const int32_t *positions,
+                               float **out) {
+    float *x = *out = rd_arena_f32(step->arena, rows * width);
+    if (!x) return RD_ERR_MEMORY;
+    rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
+#pragma omp parallel
+    {
+        int64_t begin, end;
+        rd_thread_rows(rows, &begin, &end);
+        step->ops->embed(x + begin * width, begin, end - begin, width, tokens + begin,
+                         positions + begin, embedding->tokens.value, embedding->positions.value,
+                         embedding->scale, &dropout);
+    }
+    return RD_OK;
+}
+
+rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
+                                int64_t width, const int32_t *tokens, const int32_t *positions,
+                                float *dout) {
+    rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
+    float *token_grad = embedding->tokens.grad, *position_grad = embedding->positions.grad;
+#pragma omp parallel
+    {
+        int64_t begin, end;
+        rd_thread_rows(rows, &begin, &end);
+        step->ops->apply_dropout(dout + begin * width, begin, end - begin, width, &dropout);
+#pragma omp barrier
+        /* Each thread owns columns, not rows: a token may occur in any row, and this way no two
+         * threads write one element, in the same order whatever the number of threads. */
+        int64_t first, last;
+        rd_thread_rows(width, &first, &last);
+        for (int64_t r = 0; r < rows; r++) {
+            const float *d = dout + r * width;
+            float *t = token_grad + tokens[r] * width;
+            for (int64_t i = first; i < last; i++) t[i] += embedding->scale * d[i];
+            if (!position_grad) continue;
+            float *p = position_grad + positions[r] * width;
+            for (int64_t i = first; i < last; i++) p[i] += d[i];
+        }
+    }
+    return RD_OK;
+}
+
+void rd_sinusoidal_positions(float *table, int64_t n, int64_t width) {
+    int64_t half = width / 2;
+    double step = half > 1 ? log(10000.0) / (double)(half - 1) : 0.0;
+    for (int64_t position = 0; position < n; position++) {
+        float *row = table + position * width;
+        for (int64_t i = 0; i < half; i++) {
+            double angle = (double)position * exp(-step * (double)i);
+            row[i] = (float)sin(angle);
+            row[half + i] = (float)cos(angle);
+        }
+        if (width % 2) row[width - 1] = 0.0f;
+    }
+}

@@ -1,0 +1,29 @@
+/* Token embedding plus position embedding, scaled and dropped out. */
+#ifndef RD_LAYERS_EMBEDDING_H
+#define RD_LAYERS_EMBEDDING_H
+
+#include "layers/layer.h"
+
+typedef struct {
+    rd_tensor tokens;    /* [vocab, width] */
+    rd_tensor positions; /* [n_positions, width]; grad NULL when sinusoidal */
+    float scale;         /* of the token embedding */
+    float dropout;
+    int32_t site;
+} rd_embedding;
+
+/* tokens, positions: [rows]. *out: [rows, width], from the arena. */
+rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
+                               int64_t width, const int32_t *tokens, const int32_t *positions,
+                               float **out);
+
+/* dout: [rows, width], destroyed. */
+rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
+                                int64_t width, const int32_t *tokens, const int32_t *positions,
+                                float *dout);
+
+/* Fairseq's sinusoidal table, [n, width]: the first half of each row are sines, the second cosines,
+ * of position / 10000^(i / (width / 2 - 1)). */
+void rd_sinusoidal_positions(float *table, int64_t n, int64_t width);
+
+#endif

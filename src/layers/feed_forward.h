@@ -1,0 +1,31 @@
+/* The position-wise feed-forward network: W2 dropout(act(W1 x + b1)); b2 belongs to the residual.
+ */
+#ifndef RD_LAYERS_FEED_FORWARD_H
+#define RD_LAYERS_FEED_FORWARD_H
+
+#include "layers/layer.h"
+
+typedef struct {
+    rd_tensor weight1, bias1; /* [ffn_dim, width], [ffn_dim] */
+    rd_tensor weight2;        /* [width, ffn_dim] */
+    int32_t ffn_dim;
+    rd_activation activation;
+    float dropout; /* activation-dropout */
+    int32_t site;
+} rd_feed_forward;
+
+typedef struct {
+    const float *x; /* [rows, width] */
+    float *h, *a;   /* [rows, ffn_dim] before bias and activation; after dropout */
+} rd_feed_forward_saved;
+
+/* *y: [rows, width], before the last bias. */
+rd_status rd_feed_forward_forward(const rd_step *step, const rd_feed_forward *ffn,
+                                  rd_feed_forward_saved *saved, int64_t rows, int64_t width,
+                                  const float *x, float **y);
+/* dx = beta * dx + dL/dx. */
+rd_status rd_feed_forward_backward(const rd_step *step, const rd_feed_forward *ffn,
+                                   const rd_feed_forward_saved *saved, int64_t rows, int64_t width,
+                                   const float *dy, float *dx, float beta);
+
+#endif

@@ -1,0 +1,48 @@
+#include "layers/layer.h"
+
+#include <omp.h>
+#include <string.h>
+
+rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows) {
+    return (rd_dropout){.rate = step->training ? rate : 0.0f,
+                        .seed = step->seed,
+                        .update = step->update,
+                        .micro_batch = step->micro_batch,
+                        .site = site,
+                        .rows_per_pass = step->n_passes == 2 ? rows / 2 : 0};
+}
+
+void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end) {
+    int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+    *begin = rows * thread / threads;
+    *end = rows * (thread + 1) / threads;
+}
+
+float *rd_partials_new(const rd_step *step, int64_t width) {
+    int64_t count = omp_get_max_threads() * width;
+    float *partials = rd_arena_f32(step->arena, count);
+    if (partials) memset(partials, 0, sizeof(float) * (size_t)count);
+    return partials;
+}
+
+void rd_partials_add(const float *partials, int64_t width, float *total) {
+    for (int thread = 0; thread < omp_get_max_threads(); thread++)
+        for (int64_t i = 0; i < width; i++) total[i] += partials[thread * width + i];
+}
+
+rd_status rd_column_sums(const rd_step *step, const float *x, int64_t rows, int64_t width,
+                         float *total) {
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    float *partials = rd_partials_new(step, width);
+    if (!partials) return RD_ERR_MEMORY;
+#pragma omp parallel
+    {
+        int64_t begin, end;
+        rd_thread_rows(rows, &begin, &end);
+        step->ops->column_sums(partials + omp_get_thread_num() * width, x + begin * width,
+                               end - begin, width);
+    }
+    rd_partials_add(partials, width, total);
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}

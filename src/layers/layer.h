@@ -1,0 +1,49 @@
+/* What every layer shares: parameters as pointer pairs, the context of one step, rows over threads.
+ *
+ * Biases are not added by matrix products: each one is added by the fused kernel that consumes the
+ * product (attention, activation, residual), so a bias costs no pass over memory. */
+#ifndef RD_LAYERS_LAYER_H
+#define RD_LAYERS_LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "kernels/backend.h"
+
+/* A parameter and where its gradient accumulates (NULL in a model that only translates). */
+typedef struct {
+    float *value, *grad;
+} rd_tensor;
+
+typedef struct {
+    rd_tensor gain, shift; /* [d_model] each */
+} rd_norm;
+
+/* The step being computed. */
+typedef struct {
+    const rd_backend_ops *ops;
+    rd_arena *arena;
+    bool training; /* dropout on */
+    uint64_t seed; /* of dropout */
+    int64_t update;
+    int32_t micro_batch;
+    int32_t n_passes; /* 2 under R-Drop: the second half of all rows is the second pass */
+} rd_step;
+
+/* Dropout of this step at `site` over a tensor of `rows` rows (both passes together). */
+rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows);
+
+/* Rows [begin, end) of the calling thread inside a parallel region: equal shares, in order. */
+void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
+
+/* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`
+ * in thread order by rd_partials_add, so that equal thread counts give equal bits. */
+float *rd_partials_new(const rd_step *step, int64_t width);
+void rd_partials_add(const float *partials, int64_t width, float *total);
+
+/* total: [width] += column sums of x: [rows, width]. */
+rd_status rd_column_sums(const rd_step *step, const float *x, int64_t rows, int64_t width,
+                         float *total);
+
+#endif

@@ -1,0 +1,51 @@
+/* The residual connection and layer norm around a sublayer f.
+ *     post-norm: y = norm(x + dropout(f(x) + bias))
+ *     pre-norm:  y = x + dropout(f(norm(x)) + bias)
+ * f leaves its last bias to this module. A forward pass is begin, f, end; a backward pass is
+ * end_backward, f's backward, begin_backward. */
+#ifndef RD_LAYERS_RESIDUAL_H
+#define RD_LAYERS_RESIDUAL_H
+
+#include "layers/layer.h"
+
+typedef struct {
+    rd_norm norm;
+    rd_tensor bias; /* the sublayer's last bias */
+    bool pre_norm;
+    float dropout;
+    int32_t site;
+} rd_residual;
+
+/* What the backward pass needs. */
+typedef struct {
+    const float *sum;   /* [rows, width] what was normalised */
+    float *mean, *rstd; /* [rows] */
+} rd_residual_saved;
+
+/* *input: what f must be given. */
+rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
+                            rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
+                            const float **input);
+/* h: f's result; *y: the sublayer's output. */
+rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
+                          rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
+                          const float *h, const float **y);
+
+/* dx holds dL/dy and becomes the gradient that bypasses f. *dh: dL/dh. f's backward must write
+ * dL/dinput as `*dinput = *beta * *dinput + ...`. */
+rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *residual,
+                                   const rd_residual_saved *saved, int64_t rows, int64_t width,
+                                   float *dx, float **dh, float **dinput, float *beta);
+/* Afterwards dx holds dL/dx. */
+rd_status rd_residual_begin_backward(const rd_step *step, const rd_residual *residual,
+                                     const rd_residual_saved *saved, int64_t rows, int64_t width,
+                                     float *dx, const float *dinput);
+
+/* A layer norm on its own: the one at the end of a pre-norm stack. */
+rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
+                          int64_t rows, int64_t width, const float *x, const float **y);
+rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_residual_saved *saved,
+                           int64_t rows, int64_t width, float *dx, bool accumulate,
+                           const float *dy);
+
+#endif
