@@ -10,18 +10,27 @@ static void insert(rd_candidate *best, int32_t *n, int32_t k, rd_candidate candi
     best[at] = candidate;
 }
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, LANES = 16 };
 
-/* Largest of x[0..n); *bad becomes true if one is NaN. Branch-free, so that it vectorises. */
+/* Largest of x[0..n), n <= BLOCK; *bad becomes true if one is NaN. Whole blocks go in lanes, which
+ * compilers vectorise without being allowed to reorder anything. */
 static float block_max(const float *x, int32_t n, bool *bad) {
-    float largest = -INFINITY;
-    int nan = 0;
-#pragma omp simd reduction(max : largest) reduction(| : nan)
-    for (int32_t i = 0; i < n; i++) {
+    float lane[LANES], largest = -INFINITY;
+    int32_t nan[LANES] = {0}, i = 0;
+    for (int32_t j = 0; j < LANES; j++) lane[j] = -INFINITY;
+    for (; i + LANES <= n; i += LANES)
+        for (int32_t j = 0; j < LANES; j++) {
+            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+            nan[j] |= x[i + j] != x[i + j];
+        }
+    for (; i < n; i++) {
         largest = x[i] > largest ? x[i] : largest;
-        nan |= x[i] != x[i];
+        nan[0] |= x[i] != x[i];
     }
-    *bad |= nan;
+    for (int32_t j = 0; j < LANES; j++) {
+        largest = lane[j] > largest ? lane[j] : largest;
+        *bad |= nan[j] != 0;
+    }
     return largest;
 }
 

@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
+#include "kernels/backend.h"
 #include "model/decode.h"
 
 struct rd_model_scorer {
@@ -14,42 +14,10 @@ struct rd_model_scorer {
     int64_t other_capacity;
 };
 
-/* exp(x) for x <= 0 to about 2e-7 relative, without a branch or a call, so that the loop around it
- * vectorises: exp(x) = 2^n exp(r) with n = round(x / ln 2), and |r| <= ln 2 / 2 goes through the
- * Taylor polynomial of degree 6. NaN stays NaN. */
-static inline float exp_nonpositive(float x) {
-    float clamped = x < -87.0f ? -87.0f : x;             /* 2^n stays a normal number */
-    float shifted = clamped * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to whole numbers */
-    float n = shifted - 12582912.0f;
-    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f; /* ln 2 in two parts */
-    float p = 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    uint32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127u) << 23; /* the low bits of `shifted` hold n */
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
-}
-
-static void log_softmax_row(int32_t n, float *x) {
-    float largest = -INFINITY, sum = 0;
-#pragma omp simd reduction(max : largest)
-    for (int32_t i = 0; i < n; i++) largest = x[i] > largest ? x[i] : largest;
-#pragma omp simd reduction(+ : sum)
-    for (int32_t i = 0; i < n; i++) sum += exp_nonpositive(x[i] - largest);
-    float norm = largest + logf(sum);
-    for (int32_t i = 0; i < n; i++) x[i] -= norm;
-}
-
-void rd_log_softmax(int64_t n_rows, int32_t vocab_size, float *rows) {
+static void log_softmax_rows(int64_t n_rows, int32_t vocab_size, float *rows) {
+    const rd_backend_ops *ops = rd_backend();
 #pragma omp parallel for schedule(static) if (n_rows > 1)
-    for (int64_t r = 0; r < n_rows; r++) log_softmax_row(vocab_size, rows + r * vocab_size);
+    for (int64_t r = 0; r < n_rows; r++) ops->log_softmax(rows + r * vocab_size, vocab_size);
 }
 
 /* sum[i] = log(exp(sum[i]) + exp(x[i])) */
@@ -68,13 +36,13 @@ static rd_status model_scorer_step(void *self, int64_t n_rows, const int32_t *pa
     rd_model_scorer *scorer = self;
     int64_t n = n_rows * scorer->vocab_size;
     RD_TRY(rd_decoding_step(scorer->decodings[0], n_rows, parents, sentences, tokens, log_probs));
-    rd_log_softmax(n_rows, scorer->vocab_size, log_probs);
+    log_softmax_rows(n_rows, scorer->vocab_size, log_probs);
     if (scorer->n_models == 1) return RD_OK;
     RD_TRY(rd_reserve(&scorer->other, &scorer->other_capacity, n, sizeof *scorer->other));
     for (int32_t m = 1; m < scorer->n_models; m++) {
         RD_TRY(rd_decoding_step(scorer->decodings[m], n_rows, parents, sentences, tokens,
                                 scorer->other));
-        rd_log_softmax(n_rows, scorer->vocab_size, scorer->other);
+        log_softmax_rows(n_rows, scorer->vocab_size, scorer->other);
         add_probabilities(n, log_probs, scorer->other);
     }
     float log_count = logf((float)scorer->n_models);

@@ -20,7 +20,4 @@ void rd_model_scorer_end(rd_model_scorer *scorer); /* NULL is fine */
 /* What a search takes; valid until the end. One search per begin. */
 rd_scorer rd_model_scorer_view(rd_model_scorer *scorer);
 
-/* Turns rows of logits [n_rows, vocab_size] into log-probabilities, in place. */
-void rd_log_softmax(int64_t n_rows, int32_t vocab_size, float *rows);
-
 #endif
