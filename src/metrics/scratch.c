@@ -16,7 +16,8 @@ void rd_metric_scratch_free(rd_metric_scratch *scratch) {
     if (!scratch) return;
     rd_casemap_free(scratch->casemap);
     if (scratch->stemmer) sb_stemmer_delete(scratch->stemmer);
-    rd_text *texts[] = {&scratch->lower, &scratch->a, &scratch->b, &scratch->pool};
+    rd_text *texts[] = {&scratch->lower, &scratch->a, &scratch->b, &scratch->joined,
+                        &scratch->pool};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) rd_text_free(texts[i]);
     rd_word_table_free(&scratch->words);
     rd_ngram_counts_free(&scratch->counts);
@@ -64,6 +65,22 @@ static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, 
     return RD_OK;
 }
 
+/* sacreBLEU normalises TER's references twice, the second time on words joined by blanks, and the
+ * rules do not leave their own output alone: "Nima's," becomes "nima's ," and then "nima 's ,". */
+static rd_status prepare_reference(const rd_metric_config *config, rd_metric_scratch *scratch,
+                                   rd_line line, rd_line *out) {
+    RD_TRY(rd_prepare_line(config, scratch, line, out));
+    if (config->kind != RD_METRIC_TER || !config->normalized) return RD_OK;
+    rd_text *joined = &scratch->joined;
+    rd_text_clear(joined);
+    const char *cursor = out->data, *end = out->data + out->length;
+    for (rd_line word; rd_next_word(&cursor, end, &word);) {
+        if (joined->length > 0) RD_TRY(rd_text_append(joined, " ", 1));
+        RD_TRY(rd_text_append(joined, word.data, word.length));
+    }
+    return rd_prepare_line(config, scratch, rd_text_line(joined), out);
+}
+
 rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *scratch,
                            rd_line hypothesis, int n_refs, const rd_line *refs) {
     rd_text_clear(&scratch->pool);
@@ -71,7 +88,7 @@ rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *sc
     rd_line line;
     /* All texts first: the pool may move while it grows. */
     for (int r = 0; r < n_refs; r++) {
-        RD_TRY(rd_prepare_line(config, scratch, refs[r], &line));
+        RD_TRY(prepare_reference(config, scratch, refs[r], &line));
         RD_TRY(rd_text_append(&scratch->pool, line.data, line.length));
         if (scratch->pool.length > INT32_MAX / RD_METRIC_MAX_ORDER)
             return rd_error(RD_ERR_UNSUPPORTED, "the references of one line have over %d bytes",

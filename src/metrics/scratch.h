@@ -10,6 +10,7 @@ struct rd_metric_scratch {
     void *casemap;       /* see rd_line_lower() */
     void *stemmer;       /* libstemmer's, made when first needed */
     rd_text lower, a, b; /* one line on its way through lowercasing and tokenizing */
+    rd_text joined;      /* a reference normalised once, for TER */
     rd_text pool;        /* what `words` points into */
     rd_word_table words;
     rd_ngram_counts counts;

@@ -1,0 +1,152 @@
+#include "data/corpus.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+enum { BUFFER_BYTES = 1 << 18 };
+
+struct rd_corpus {
+    char *path;
+    gzFile file; /* zlib reads files that are not gzipped as they are */
+    rd_utf8_policy policy;
+    int64_t line_number;
+    bool ended;
+    char *buffer; /* [BUFFER_BYTES] read, of which [start, end) is not yet returned */
+    size_t start, end;
+    rd_text line, repaired;
+};
+
+rd_status rd_corpus_open(rd_corpus **corpus, const char *path, rd_utf8_policy policy) {
+    bool standard_input = strcmp(path, "-") == 0;
+    rd_corpus *c = *corpus = rd_calloc(1, sizeof *c);
+    if (!c) return RD_ERR_MEMORY;
+    c->policy = policy;
+    c->path = rd_strdup(standard_input ? "standard input" : path);
+    c->buffer = rd_malloc(BUFFER_BYTES, 1);
+    rd_status status = c->path && c->buffer ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) {
+        errno = 0;
+        c->file = standard_input ? gzdopen(dup(STDIN_FILENO), "rb") : gzopen(path, "rb");
+        if (!c->file)
+            status = rd_error(RD_ERR_IO, "%s: cannot open: %s", c->path,
+                              errno ? strerror(errno) : "out of memory");
+    }
+    if (status != RD_OK) {
+        rd_corpus_close(c);
+        *corpus = NULL;
+    }
+    return status;
+}
+
+void rd_corpus_close(rd_corpus *corpus) {
+    if (!corpus) return;
+    if (corpus->file) gzclose(corpus->file);
+    rd_text_free(&corpus->line);
+    rd_text_free(&corpus->repaired);
+    free(corpus->path);
+    free(corpus->buffer);
+    free(corpus);
+}
+
+static rd_status fill_buffer(rd_corpus *corpus) {
+    int n = gzread(corpus->file, corpus->buffer, BUFFER_BYTES), code = Z_OK;
+    if (n <= 0) {
+        const char *message = gzerror(corpus->file, &code);
+        if (code == Z_ERRNO)
+            return rd_error(RD_ERR_IO, "%s: cannot read: %s", corpus->path, strerror(errno));
+        if (code != Z_OK && code != Z_STREAM_END)
+            return rd_error(RD_ERR_FORMAT, "%s: damaged or truncated gzip after line %lld: %s",
+                            corpus->path, (long long)corpus->line_number, message);
+    }
+    corpus->start = 0;
+    corpus->end = n > 0 ? (size_t)n : 0;
+    corpus->ended = n <= 0;
+    return RD_OK;
+}
+
+/* Appends up to and without the next newline to corpus->line; *found says whether there was one. */
+static rd_status append_to_newline(rd_corpus *corpus, bool *found) {
+    const char *from = corpus->buffer + corpus->start;
+    size_t n = corpus->end - corpus->start;
+    const char *newline = memchr(from, '\n', n);
+    if (newline) n = (size_t)(newline - from);
+    *found = newline != NULL;
+    corpus->start += n + *found;
+    return rd_text_append(&corpus->line, from, n);
+}
+
+/* Copies the line with U+FFFD for each byte that is not part of valid UTF-8. */
+static rd_status repair(rd_corpus *corpus) {
+    const char *s = corpus->line.data, *end = s + corpus->line.length;
+    rd_text_clear(&corpus->repaired);
+    for (int64_t bad; (bad = rd_utf8_invalid_at(s, (size_t)(end - s))) >= 0; s += bad + 1) {
+        RD_TRY(rd_text_append(&corpus->repaired, s, (size_t)bad));
+        RD_TRY(rd_text_append(&corpus->repaired, "\xEF\xBF\xBD", 3));
+    }
+    RD_TRY(rd_text_append(&corpus->repaired, s, (size_t)(end - s)));
+    rd_text swap = corpus->line;
+    corpus->line = corpus->repaired;
+    corpus->repaired = swap;
+    return RD_OK;
+}
+
+rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length) {
+    *line = NULL;
+    *length = 0;
+    rd_text_clear(&corpus->line);
+    bool complete = false, any = false;
+    while (!complete) {
+        if (corpus->start == corpus->end && !corpus->ended) RD_TRY(fill_buffer(corpus));
+        if (corpus->ended) break;
+        any = true;
+        RD_TRY(append_to_newline(corpus, &complete));
+    }
+    if (!any) return RD_OK;
+    corpus->line_number++;
+    rd_text *text = &corpus->line;
+    if (text->length > 0 && text->data[text->length - 1] == '\r') text->data[--text->length] = '\0';
+    int64_t bad = rd_utf8_invalid_at(text->data, (size_t)text->length);
+    if (bad >= 0 && corpus->policy == RD_UTF8_STRICT)
+        return rd_error(RD_ERR_FORMAT, "%s:%lld: byte %lld of the line (0x%02x) is not valid UTF-8",
+                        corpus->path, (long long)corpus->line_number, (long long)bad + 1,
+                        (unsigned)(unsigned char)text->data[bad]);
+    if (bad >= 0) RD_TRY(repair(corpus));
+    *line = text->data;
+    *length = (size_t)text->length;
+    return RD_OK;
+}
+
+int64_t rd_corpus_line_number(const rd_corpus *corpus) {
+    return corpus->line_number;
+}
+
+const char *rd_corpus_path(const rd_corpus *corpus) {
+    return corpus->path;
+}
+
+/* Reads to the end, for the number of lines. */
+static rd_status count_rest(rd_corpus *corpus) {
+    const char *line;
+    size_t length;
+    do RD_TRY(rd_corpus_next(corpus, &line, &length));
+    while (line);
+    return RD_OK;
+}
+
+rd_status rd_corpus_next_pair(rd_corpus *a, rd_corpus *b, const char **line_a, size_t *length_a,
+                              const char **line_b, size_t *length_b) {
+    RD_TRY(rd_corpus_next(a, line_a, length_a));
+    RD_TRY(rd_corpus_next(b, line_b, length_b));
+    if (!*line_a == !*line_b) return RD_OK;
+    RD_TRY(count_rest(*line_a ? a : b));
+    return rd_error(RD_ERR_FORMAT, "unequal line counts: %s has %lld, %s has %lld", a->path,
+                    (long long)a->line_number, b->path, (long long)b->line_number);
+}

@@ -1,0 +1,199 @@
+/* The formats of a report. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "metrics/report.h"
+
+/* "26.1 (μ = 26.1 ± 0.6) (p = 0.0010)*" with the pieces that are there. */
+static rd_status write_cell(const rd_report_cell *cell, int digits, bool table, const char *plus,
+                            rd_text *out) {
+    RD_TRY(rd_text_printf(out, "%.*f", digits, cell->score));
+    if (cell->has_interval)
+        RD_TRY(rd_text_printf(out, " (%s%.*f %s %.*f)", table ? "" : "μ = ", digits, cell->mean,
+                              plus, digits, cell->interval));
+    if (cell->has_p_value)
+        RD_TRY(
+            rd_text_printf(out, " (p = %.4f)%s", cell->p_value, cell->p_value < 0.05 ? "*" : ""));
+    return RD_OK;
+}
+
+static rd_status write_single(const rd_report *report, const rd_report_config *how, int digits,
+                              rd_text *out) {
+    for (int c = 0; c < report->n_columns; c++) {
+        const rd_report_cell *cell = &report->cells[c];
+        if (!how->score_only)
+            RD_TRY(rd_text_printf(out, "%s|%s = ", report->columns[c].name,
+                                  report->columns[c].signature));
+        RD_TRY(write_cell(cell, digits, false, "±", out));
+        if (!how->score_only && cell->details[0]) RD_TRY(rd_text_printf(out, " %s", cell->details));
+        RD_TRY(rd_text_append(out, "\n", 1));
+    }
+    return RD_OK;
+}
+
+static rd_status write_escaped_latex(const char *text, rd_text *out) {
+    for (; *text; text++) {
+        if (strchr("_&%$#{}", *text))
+            RD_TRY(rd_text_printf(out, "\\%c", *text));
+        else if (strchr("|~^\\", *text))
+            RD_TRY(rd_text_printf(out, "\\char`\\%c{}", *text));
+        else
+            RD_TRY(rd_text_append(out, text, 1));
+    }
+    return RD_OK;
+}
+
+static rd_status write_latex(const rd_report *report, int digits, rd_text *out) {
+    RD_TRY(rd_text_printf(out, "\\begin{tabular}{l"));
+    for (int c = 0; c < report->n_columns; c++) RD_TRY(rd_text_append(out, "r", 1));
+    RD_TRY(rd_text_printf(out, "}\n\\toprule\nSystem"));
+    for (int c = 0; c < report->n_columns; c++)
+        RD_TRY(rd_text_printf(out, " & %s", report->columns[c].name));
+    RD_TRY(rd_text_printf(out, " \\\\\n\\midrule\n"));
+    for (int s = 0; s < report->n_systems; s++) {
+        RD_TRY(write_escaped_latex(report->systems[s], out));
+        for (int c = 0; c < report->n_columns; c++) {
+            RD_TRY(rd_text_printf(out, " & "));
+            RD_TRY(
+                write_cell(&report->cells[s * report->n_columns + c], digits, true, "$\\pm$", out));
+        }
+        RD_TRY(rd_text_printf(out, " \\\\\n"));
+    }
+    RD_TRY(rd_text_printf(out, "\\bottomrule\n\\end{tabular}\n"));
+    for (int c = 0; c < report->n_columns; c++)
+        RD_TRY(rd_text_printf(out, "%% %s|%s\n", report->columns[c].name,
+                              report->columns[c].signature));
+    return RD_OK;
+}
+
+/* Characters on the screen, near enough: code points. */
+static int characters(const char *text) {
+    int n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static rd_status write_padded(const char *text, int width, rd_text *out) {
+    return rd_text_printf(out, "%s%*s", text, width - characters(text), "");
+}
+
+/* A table whose columns are aligned; Markdown's, which also reads well on a screen. */
+static rd_status write_table(const rd_report *report, int digits, rd_text *out) {
+    int n = report->n_columns, widths[1 + RD_SCORING_MAX_METRICS * RD_METRIC_MAX_SCORES];
+    rd_text cell = {0};
+    rd_status status = RD_OK;
+    widths[0] = characters("System");
+    for (int c = 0; c < n; c++) widths[c + 1] = characters(report->columns[c].name);
+    /* The first pass measures, the second writes. Rows -2 and -1 are the head and its rule. */
+    for (int pass = 0; pass < 2; pass++)
+        for (int s = pass ? -2 : 0; s < report->n_systems && status == RD_OK; s++) {
+            for (int c = -1; c < n && status == RD_OK; c++) {
+                rd_text_clear(&cell);
+                if (s == -2)
+                    status =
+                        rd_text_printf(&cell, "%s", c < 0 ? "System" : report->columns[c].name);
+                else if (s == -1)
+                    for (int k = 0; k < widths[c + 1] && status == RD_OK; k++)
+                        status = rd_text_append(&cell, "-", 1);
+                else if (c < 0)
+                    status = rd_text_printf(&cell, "%s", report->systems[s]);
+                else
+                    status = write_cell(&report->cells[s * n + c], digits, true, "±", &cell);
+                if (status != RD_OK) break;
+                int width = characters(cell.data);
+                if (width > widths[c + 1]) widths[c + 1] = width;
+                if (pass && (status = rd_text_append(out, "| ", 2)) == RD_OK)
+                    status = write_padded(cell.data, widths[c + 1] + 1, out);
+            }
+            if (pass && status == RD_OK) status = rd_text_append(out, "|\n", 2);
+        }
+    rd_text_free(&cell);
+    return status;
+}
+
+static rd_status write_signatures(const rd_report *report, const rd_report_config *how,
+                                  rd_text *out) {
+    RD_TRY(rd_text_append(out, "\n", 1));
+    for (int c = 0; c < report->n_columns; c++)
+        RD_TRY(rd_text_printf(out, "- %s|%s\n", report->columns[c].name,
+                              report->columns[c].signature));
+    if (how->test == RD_TEST_PAIRED_BS || how->test == RD_TEST_PAIRED_AR)
+        RD_TRY(rd_text_printf(out,
+                              "- Every system is compared with %s; * marks p < 0.05 (the "
+                              "difference is unlikely to be chance).\n",
+                              report->systems[0]));
+    return RD_OK;
+}
+
+static double rounded(double value, int width) {
+    if (width < 0) return value;
+    char text[64];
+    snprintf(text, sizeof text, "%.*f", width, value);
+    return strtod(text, NULL);
+}
+
+/* sacreBLEU also gives each part of the signature as a key. */
+static void add_signature(json_t *object, const char *signature) {
+    json_object_set_new(object, "signature", json_string(signature));
+    char parts[256], *save = NULL;
+    strcpy(parts, signature);
+    for (char *part = strtok_r(parts, "|", &save); part; part = strtok_r(NULL, "|", &save)) {
+        char *value = strchr(part, ':');
+        *value++ = '\0';
+        json_object_set_new(object, part, json_string(value));
+    }
+}
+
+static json_t *cell_object(const rd_report *report, int s, int c, int width) {
+    const rd_report_cell *cell = &report->cells[s * report->n_columns + c];
+    json_t *object = json_object();
+    char text[128];
+    json_object_set_new(object, "name", json_string(report->columns[c].name));
+    json_object_set_new(object, "score", json_real(rounded(cell->score, width)));
+    json_object_set_new(object, "system", json_string(report->systems[s]));
+    add_signature(object, report->columns[c].signature);
+    if (cell->has_interval) {
+        int shown = width < 0 ? 1 : width;
+        snprintf(text, sizeof text, "μ = %.*f ± %.*f", shown, cell->mean, shown, cell->interval);
+        json_object_set_new(object, "confidence_mean", json_real(rounded(cell->mean, width)));
+        json_object_set_new(object, "confidence_var", json_real(rounded(cell->interval, width)));
+        json_object_set_new(object, "confidence", json_string(text));
+    }
+    if (cell->has_p_value) json_object_set_new(object, "p_value", json_real(cell->p_value));
+    if (cell->details[0]) json_object_set_new(object, "verbose_score", json_string(cell->details));
+    return object;
+}
+
+static rd_status write_json(const rd_report *report, int width, rd_text *out) {
+    json_t *array = json_array();
+    for (int s = 0; s < report->n_systems; s++)
+        for (int c = 0; c < report->n_columns; c++)
+            json_array_append_new(array, cell_object(report, s, c, width));
+    char *text = json_dumps(array, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    json_decref(array);
+    rd_status status = text ? rd_text_printf(out, "%s\n", text)
+                            : rd_error(RD_ERR_FORMAT, "scores cannot be written as JSON (names of "
+                                                      "files must be UTF-8, scores finite)");
+    free(text);
+    return status;
+}
+
+rd_status rd_report_write(const rd_report *report, const rd_report_config *how, rd_text *out) {
+    int digits = how->width >= 0 ? how->width : 1;
+    switch (how->format) {
+    case RD_REPORT_JSON:
+        return write_json(report, how->width, out);
+    case RD_REPORT_LATEX:
+        return write_latex(report, digits, out);
+    case RD_REPORT_MARKDOWN:
+        break;
+    case RD_REPORT_TEXT:
+        if (report->n_systems == 1) return write_single(report, how, digits, out);
+        break;
+    }
+    RD_TRY(write_table(report, digits, out));
+    return write_signatures(report, how, out);
+}

@@ -1,0 +1,88 @@
+#include "metrics/significance.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/rng.h"
+
+/* Streams of the two tests, so that equal seeds do not draw the same numbers. */
+enum { BOOTSTRAP_STREAM = 0x62730000, RANDOMIZATION_STREAM = 0x61720000 };
+
+/* Lines are counted first and added once, in order: the memory is walked through a single time. */
+static void bootstrap_trial(const double *lines, int64_t n_lines, int width, rd_rng rng,
+                            uint32_t *counts, double *sums) {
+    memset(counts, 0, (size_t)n_lines * sizeof *counts);
+    memset(sums, 0, (size_t)width * sizeof *sums);
+    for (int64_t i = 0; i < n_lines; i++) counts[rd_rng_below(&rng, (uint64_t)n_lines)]++;
+    for (int64_t i = 0; i < n_lines; i++) {
+        if (counts[i] == 0) continue;
+        const double *line = lines + i * width, count = counts[i];
+        for (int k = 0; k < width; k++) sums[k] += count * line[k];
+    }
+}
+
+rd_status rd_bootstrap_sums(const double *lines, int64_t n_lines, int width, int64_t trials,
+                            uint64_t seed, int threads, double *sums) {
+    uint32_t *counts = rd_malloc((size_t)threads * (size_t)n_lines, sizeof *counts);
+    if (!counts) return RD_ERR_MEMORY;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (int64_t t = 0; t < trials; t++)
+        bootstrap_trial(lines, n_lines, width,
+                        rd_rng_make(seed, (uint64_t)BOOTSTRAP_STREAM << 32 | (uint64_t)t),
+                        counts + omp_get_thread_num() * n_lines, sums + t * width);
+    free(counts);
+    return RD_OK;
+}
+
+/* sums: [n_systems, 2, width] */
+static void randomization_trial(const double *lines, int64_t n_lines, int n_systems, int width,
+                                rd_rng rng, double *sums) {
+    int64_t row = (int64_t)n_systems * width;
+    memset(sums, 0, (size_t)(2 * row) * sizeof *sums);
+    uint32_t bits = 0;
+    for (int64_t i = 0; i < n_lines; i++) {
+        if (i % 32 == 0) bits = rd_rng_u32(&rng);
+        uint32_t keep = bits >> (i % 32) & 1;
+        const double *baseline = lines + i * row;
+        for (int s = 0; s < n_systems; s++) {
+            const double *system = baseline + s * width;
+            double *a = sums + 2 * s * width, *b = a + width;
+            const double *to_a = keep ? baseline : system, *to_b = keep ? system : baseline;
+            for (int k = 0; k < width; k++) a[k] += to_a[k];
+            for (int k = 0; k < width; k++) b[k] += to_b[k];
+        }
+    }
+}
+
+rd_status rd_randomization_sums(const double *lines, int64_t n_lines, int n_systems, int width,
+                                int64_t trials, uint64_t seed, int threads, double *sums) {
+    int64_t row = 2 * (int64_t)n_systems * width;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (int64_t t = 0; t < trials; t++)
+        randomization_trial(lines, n_lines, n_systems, width,
+                            rd_rng_make(seed, (uint64_t)RANDOMIZATION_STREAM << 32 | (uint64_t)t),
+                            sums + t * row);
+    return RD_OK;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void rd_confidence(double *scores, int64_t n, double *mean, double *interval) {
+    qsort(scores, (size_t)n, sizeof *scores, compare);
+    int64_t cut = n / 40; /* 2.5% at either end */
+    *interval = (scores[n - cut - 1] - scores[cut]) / 2;
+    *mean = 0;
+    for (int64_t i = 0; i < n; i++) *mean += scores[i] / (double)n;
+}
+
+double rd_p_value(const double *differences, int64_t n, double real) {
+    int64_t exceed = 0;
+    for (int64_t i = 0; i < n; i++) exceed += differences[i] > real;
+    return (double)(exceed + 1) / (double)(n + 1);
+}
