@@ -1,0 +1,75 @@
+#include "criterion/projection_loss.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "kernels/gemm.h"
+
+enum {
+    CHUNK_FLOATS = 4 << 20
+}; /* logits of a chunk: 16 MiB, well inside a server's last-level cache */
+
+/* Turns a chunk's logits, [n_passes * n, vocab], into gradients and adds up its sums. */
+static rd_status chunk_loss(const rd_step *step, float label_smoothing, float reg_alpha, int64_t n,
+                            int64_t vocab, float *logits, const int32_t *targets, float *scratch,
+                            rd_criterion_sums *sums) {
+    rd_criterion_partial *partials =
+        rd_arena_alloc(step->arena, (size_t)omp_get_max_threads(), sizeof *partials);
+    if (!partials) return RD_ERR_MEMORY;
+    memset(partials, 0, (size_t)omp_get_max_threads() * sizeof *partials);
+#pragma omp parallel
+    {
+        int64_t begin, end;
+        rd_thread_rows(n, &begin, &end);
+        int thread = omp_get_thread_num();
+        for (int64_t r = begin; r < end; r++) {
+            float *first = logits + r * vocab;
+            float *second = step->n_passes == 2 ? logits + (n + r) * vocab : NULL;
+            step->ops->criterion(first, second, vocab, targets[r], label_smoothing, reg_alpha,
+                                 scratch + thread * 2 * vocab, &partials[thread]);
+        }
+    }
+    for (int t = 0; t < omp_get_max_threads(); t++) {
+        sums->label_smoothed += partials[t].label_smoothed;
+        sums->nll += partials[t].nll;
+        sums->kl += partials[t].kl;
+        sums->loss += partials[t].label_smoothed + (double)reg_alpha * partials[t].kl;
+    }
+    sums->n_tokens += n;
+    return RD_OK;
+}
+
+rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float reg_alpha,
+                             int64_t n_tokens, int64_t width, int64_t vocab, const float *x,
+                             const int32_t *targets, const rd_tensor *weight, float *dx,
+                             rd_criterion_sums *sums) {
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    int64_t passes = step->n_passes, chunk = CHUNK_FLOATS / (passes * vocab);
+    if (chunk < 16) chunk = 16;
+    if (chunk > n_tokens) chunk = n_tokens;
+    float *logits = rd_arena_f32(step->arena, passes * chunk * vocab);
+    float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * 2 * vocab);
+    float *rows =
+        rd_arena_f32(step->arena, passes * chunk * width); /* the chunk's rows of x, together */
+    float *drows = rd_arena_f32(step->arena, passes * chunk * width);
+    if (!logits || !scratch || !rows || !drows) return RD_ERR_MEMORY;
+    for (int64_t first = 0; first < n_tokens; first += chunk) {
+        int64_t n = n_tokens - first < chunk ? n_tokens - first : chunk;
+        size_t bytes = sizeof(float) * (size_t)(n * width);
+        for (int64_t pass = 0; pass < passes; pass++)
+            memcpy(rows + pass * n * width, x + (pass * n_tokens + first) * width, bytes);
+        rd_gemm_forward(passes * n, vocab, width, rows, weight->value, 0.0f, logits);
+        RD_TRY(chunk_loss(step, label_smoothing, reg_alpha, n, vocab, logits, targets + first,
+                          scratch, sums));
+        if (!dx) continue;
+        rd_gemm_backward_weights(passes * n, vocab, width, logits, rows, 1.0f, weight->grad);
+        rd_gemm_backward_data(passes * n, vocab, width, logits, weight->value, 0.0f, drows);
+        for (int64_t pass = 0; pass < passes; pass++)
+            memcpy(dx + (pass * n_tokens + first) * width, drows + pass * n * width, bytes);
+    }
+    rd_arena_restore(step->arena, mark);
+    if (!isfinite(sums->loss))
+        return rd_error(RD_ERR_NUMERIC, "the loss of this batch is not finite (%f)", sums->loss);
+    return RD_OK;
+}

@@ -1,0 +1,39 @@
+/* All weights of a model in one block, each tensor a named, shaped view; gradients in a second
+ * block of the same layout, so that clipping, Adam and averaging are single loops. */
+#ifndef RD_MODEL_PARAMETERS_H
+#define RD_MODEL_PARAMETERS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "layers/layer.h"
+
+typedef struct {
+    char name[80];
+    int64_t shape[2]; /* [rows, columns]; columns 0: a vector */
+    int64_t offset;   /* in floats */
+} rd_parameter;
+
+typedef struct {
+    rd_parameter *items;
+    int64_t n, capacity;
+    int64_t total;         /* floats */
+    float *values, *grads; /* [total]; grads NULL until training */
+} rd_parameters;
+
+/* Registers a tensor; its offset is the end of the one before. Values come with _allocate. */
+rd_status rd_parameters_add(rd_parameters *parameters, int64_t rows, int64_t columns,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+rd_status rd_parameters_allocate(rd_parameters *parameters);
+rd_status rd_parameters_allocate_grads(rd_parameters *parameters); /* zeros */
+void rd_parameters_free(rd_parameters *parameters);
+
+const rd_parameter *rd_parameters_find(const rd_parameters *parameters, const char *name);
+
+/* float32 safetensors (Hugging Face): 8 bytes of header length, a JSON header, the data. Reading
+ * checks every name, shape, type and offset against the registered tensors. */
+rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
+                             const char *path);
+rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path);
+
+#endif

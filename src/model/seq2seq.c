@@ -1,0 +1,214 @@
+#include "model/seq2seq.h"
+
+#include <string.h>
+
+#include "criterion/projection_loss.h"
+#include "kernels/gemm.h"
+
+typedef struct {
+    rd_attention_saved self, cross;
+    rd_feed_forward_saved ffn;
+    rd_residual_saved self_residual, cross_residual, ffn_residual;
+} layer_saved;
+
+/* One side of the batch, laid out for all passes, and what its stack saves for the backward pass.
+ */
+typedef struct {
+    rd_sequences sequences;
+    const int32_t *tokens, *positions; /* [rows] */
+    layer_saved *layers;
+    rd_residual_saved final_norm;
+    const float *out; /* [rows, d_model] */
+} side;
+
+static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n_seqs,
+                        const int32_t *tokens, const int32_t *offsets, int32_t n_layers,
+                        int32_t max_positions, side *s) {
+    int64_t passes = step->n_passes, n = offsets[n_seqs];
+    int32_t *all_offsets = rd_arena_i32(step->arena, passes * n_seqs + 1);
+    int32_t *all_tokens = rd_arena_i32(step->arena, passes * n),
+            *positions = rd_arena_i32(step->arena, passes * n);
+    s->layers = rd_arena_alloc(step->arena, (size_t)n_layers, sizeof *s->layers);
+    if (!all_offsets || !all_tokens || !positions || !s->layers) return RD_ERR_MEMORY;
+    for (int64_t pass = 0; pass < passes; pass++) {
+        memcpy(all_tokens + pass * n, tokens, sizeof(int32_t) * (size_t)n);
+        for (int64_t i = 0; i < n_seqs; i++) {
+            int32_t begin = offsets[i], length = offsets[i + 1] - begin;
+            if (length > max_positions)
+                return rd_error(RD_ERR_ARGUMENT,
+                                "a sequence of %d tokens is longer than the model's %d positions",
+                                (int)length, (int)max_positions);
+            all_offsets[pass * n_seqs + i] = (int32_t)(pass * n) + begin;
+            for (int32_t t = 0; t < length; t++)
+                positions[pass * n + begin + t] = rd_position(config, t);
+        }
+    }
+    all_offsets[passes * n_seqs] = (int32_t)(passes * n);
+    s->sequences =
+        (rd_sequences){.n_seqs = passes * n_seqs, .rows = passes * n, .offsets = all_offsets};
+    s->tokens = all_tokens;
+    s->positions = positions;
+    return RD_OK;
+}
+
+static rd_status self_attention(const rd_step *step, const rd_layer *layer, layer_saved *saved,
+                                int64_t width, const rd_sequences *sequences, const float **x) {
+    const float *input;
+    float *h;
+    RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved->self_residual, sequences->rows,
+                             width, *x, &input));
+    RD_TRY(rd_attention_forward(step, &layer->self_attention, &saved->self, width, sequences, input,
+                                sequences, NULL, &h));
+    return rd_residual_end(step, &layer->self_residual, &saved->self_residual, sequences->rows,
+                           width, *x, h, x);
+}
+
+static rd_status cross_attention(const rd_step *step, const rd_layer *layer, layer_saved *saved,
+                                 int64_t width, const rd_sequences *queries, const side *encoder,
+                                 const float **x) {
+    const float *input;
+    float *h;
+    RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved->cross_residual, queries->rows,
+                             width, *x, &input));
+    RD_TRY(rd_attention_forward(step, &layer->cross_attention, &saved->cross, width, queries, input,
+                                &encoder->sequences, encoder->out, &h));
+    return rd_residual_end(step, &layer->cross_residual, &saved->cross_residual, queries->rows,
+                           width, *x, h, x);
+}
+
+static rd_status feed_forward(const rd_step *step, const rd_layer *layer, layer_saved *saved,
+                              int64_t width, int64_t rows, const float **x) {
+    const float *input;
+    float *h;
+    RD_TRY(rd_residual_begin(step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x,
+                             &input));
+    RD_TRY(rd_feed_forward_forward(step, &layer->ffn, &saved->ffn, rows, width, input, &h));
+    return rd_residual_end(step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x, h, x);
+}
+
+/* encoder NULL: this is the encoder. */
+static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64_t width, side *s,
+                               const side *encoder) {
+    float *embedded;
+    int64_t rows = s->sequences.rows;
+    RD_TRY(rd_embedding_forward(step, &stack->embedding, rows, width, s->tokens, s->positions,
+                                &embedded));
+    const float *x = embedded;
+    for (int32_t i = 0; i < stack->n_layers; i++) {
+        const rd_layer *layer = &stack->layers[i];
+        RD_TRY(self_attention(step, layer, &s->layers[i], width, &s->sequences, &x));
+        if (encoder)
+            RD_TRY(cross_attention(step, layer, &s->layers[i], width, &s->sequences, encoder, &x));
+        RD_TRY(feed_forward(step, layer, &s->layers[i], width, rows, &x));
+    }
+    s->out = x;
+    if (stack->pre_norm)
+        return rd_norm_forward(step, &stack->final_norm, &s->final_norm, rows, width, x, &s->out);
+    return RD_OK;
+}
+
+/* One sublayer's backward pass is the same dance for all three kinds. */
+static rd_status ffn_backward(const rd_step *step, const rd_layer *layer, const layer_saved *saved,
+                              int64_t width, int64_t rows, float *dx) {
+    float *dh, *dinput, beta;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(rd_residual_end_backward(step, &layer->ffn_residual, &saved->ffn_residual, rows, width,
+                                    dx, &dh, &dinput, &beta));
+    RD_TRY(rd_feed_forward_backward(step, &layer->ffn, &saved->ffn, rows, width, dh, dinput, beta));
+    RD_TRY(rd_residual_begin_backward(step, &layer->ffn_residual, &saved->ffn_residual, rows, width,
+                                      dx, dinput));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
+static rd_status attention_backward(const rd_step *step, const rd_attention *attention,
+                                    const rd_residual *residual, const rd_attention_saved *saved,
+                                    const rd_residual_saved *residual_saved, int64_t width,
+                                    const rd_sequences *queries, const rd_sequences *keys,
+                                    float *dx, float *dmemory) {
+    float *dh, *dinput, beta;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(rd_residual_end_backward(step, residual, residual_saved, queries->rows, width, dx, &dh,
+                                    &dinput, &beta));
+    RD_TRY(rd_attention_backward(step, attention, saved, width, queries, keys, dh, dinput, beta,
+                                 dmemory));
+    RD_TRY(rd_residual_begin_backward(step, residual, residual_saved, queries->rows, width, dx,
+                                      dinput));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
+/* dx: [rows, width] holds dL/dout and is used up; dencoder accumulates dL/d(encoder output). */
+static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int64_t width,
+                                const side *s, const side *encoder, float *dx, float *dencoder) {
+    int64_t rows = s->sequences.rows;
+    if (stack->pre_norm)
+        RD_TRY(
+            rd_norm_backward(step, &stack->final_norm, &s->final_norm, rows, width, dx, false, dx));
+    for (int32_t i = stack->n_layers - 1; i >= 0; i--) {
+        const rd_layer *layer = &stack->layers[i];
+        const layer_saved *saved = &s->layers[i];
+        RD_TRY(ffn_backward(step, layer, saved, width, rows, dx));
+        if (encoder)
+            RD_TRY(attention_backward(step, &layer->cross_attention, &layer->cross_residual,
+                                      &saved->cross, &saved->cross_residual, width, &s->sequences,
+                                      &encoder->sequences, dx, dencoder));
+        RD_TRY(attention_backward(step, &layer->self_attention, &layer->self_residual, &saved->self,
+                                  &saved->self_residual, width, &s->sequences, &s->sequences, dx,
+                                  NULL));
+    }
+    return rd_embedding_backward(step, &stack->embedding, rows, width, s->tokens, s->positions, dx);
+}
+
+static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                         side *source, side *target) {
+    const rd_model_config *c = &model->config;
+    RD_TRY(layout(c, step, batch->n_seqs, batch->src, batch->src_offsets, c->encoder.layers,
+                  c->max_source_positions, source));
+    RD_TRY(layout(c, step, batch->n_seqs, batch->tgt_in, batch->tgt_offsets, c->decoder.layers,
+                  c->max_target_positions, target));
+    RD_TRY(stack_forward(step, &model->encoder, c->d_model, source, NULL));
+    return stack_forward(step, &model->decoder, c->d_model, target, source);
+}
+
+rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
+                          float label_smoothing, float reg_alpha, bool with_gradient,
+                          rd_criterion_sums *sums) {
+    int64_t width = model->config.d_model;
+    side source, target;
+    RD_TRY(forward(model, step, batch, &source, &target));
+    float *dx = NULL, *dencoder = NULL;
+    if (with_gradient) {
+        dx = rd_arena_f32(step->arena, target.sequences.rows * width);
+        dencoder = rd_arena_f32(step->arena, source.sequences.rows * width);
+        if (!dx || !dencoder) return RD_ERR_MEMORY;
+        memset(dencoder, 0, sizeof(float) * (size_t)(source.sequences.rows * width));
+    }
+    RD_TRY(rd_projection_loss(step, label_smoothing, reg_alpha, batch->n_tgt, width,
+                              model->config.tgt_vocab, target.out, batch->tgt,
+                              &model->output_projection, dx, sums));
+    if (!with_gradient) return RD_OK;
+    RD_TRY(stack_backward(step, &model->decoder, width, &target, &source, dx, dencoder));
+    return stack_backward(step, &model->encoder, width, &source, NULL, dencoder, NULL);
+}
+
+rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
+                            float *logits) {
+    rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
+    side source, target;
+    RD_TRY(forward(model, &step, batch, &source, &target));
+    rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model, target.out,
+                    model->output_projection.value, 0.0f, logits);
+    return RD_OK;
+}
+
+rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
+                    const int32_t *tokens, const float **out) {
+    const rd_model_config *c = &model->config;
+    side source;
+    RD_TRY(layout(c, step, sequences->n_seqs, tokens, sequences->offsets, c->encoder.layers,
+                  c->max_source_positions, &source));
+    RD_TRY(stack_forward(step, &model->encoder, c->d_model, &source, NULL));
+    *out = source.out;
+    return RD_OK;
+}

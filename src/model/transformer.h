@@ -1,0 +1,42 @@
+/* The inside of rd_model: parameters, and the layers as views into them. */
+#ifndef RD_MODEL_TRANSFORMER_H
+#define RD_MODEL_TRANSFORMER_H
+
+#include "layers/attention.h"
+#include "layers/embedding.h"
+#include "layers/feed_forward.h"
+#include "layers/residual.h"
+#include "model/parameters.h"
+#include "rdrop/model.h"
+
+typedef struct {
+    rd_attention self_attention, cross_attention; /* cross: decoder layers only */
+    rd_feed_forward ffn;
+    rd_residual self_residual, cross_residual, ffn_residual;
+} rd_layer;
+
+typedef struct {
+    rd_embedding embedding;
+    rd_layer *layers; /* [n_layers] */
+    int32_t n_layers;
+    bool pre_norm;
+    rd_norm final_norm; /* pre-norm only */
+} rd_stack;
+
+struct rd_model {
+    rd_model_config config;
+    rd_parameters parameters;
+    rd_stack encoder, decoder;
+    rd_tensor output_projection; /* [tgt_vocab, d_model] */
+    float *sinusoid;             /* [longest, d_model], when a stack wants it */
+};
+
+/* Gives every layer its gradient; before the first backward pass. */
+rd_status rd_model_prepare_training(rd_model *model);
+
+/* Position of a sequence's i-th token in the position table: fairseq counts from pad_id + 1. */
+static inline int32_t rd_position(const rd_model_config *config, int64_t i) {
+    return (int32_t)(config->pad_id + 1 + i);
+}
+
+#endif

@@ -1,0 +1,205 @@
+/* The whole network: its gradient against finite differences with dropout and R-Drop on, and what
+ * must not depend on how sentences are batched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/rng.h"
+#include "model/seq2seq.h"
+
+static rd_model_config toy_config(void) {
+    return (rd_model_config){.d_model = 24,
+                             .encoder = {.layers = 2, .heads = 2, .ffn_dim = 40},
+                             .decoder = {.layers = 2, .heads = 3, .ffn_dim = 36},
+                             .max_source_positions = 100,
+                             .max_target_positions = 100,
+                             .src_vocab = 31,
+                             .tgt_vocab = 37,
+                             .pad_id = 1,
+                             .eos_id = 2,
+                             .unk_id = 3};
+}
+
+static void add_random_pair(rd_batch *batch, rd_rng *rng, int64_t id, int32_t n_src, int32_t n_tgt,
+                            const rd_model_config *c) {
+    int32_t src[128], tgt[128];
+    for (int32_t i = 0; i < n_src; i++)
+        src[i] = 4 + (int32_t)rd_rng_below(rng, (uint64_t)(c->src_vocab - 4));
+    for (int32_t i = 0; i < n_tgt; i++)
+        tgt[i] = 4 + (int32_t)rd_rng_below(rng, (uint64_t)(c->tgt_vocab - 4));
+    src[n_src - 1] = tgt[n_tgt - 1] = c->eos_id;
+    assert_int_equal(rd_batch_add(batch, id, src, n_src, tgt, n_tgt), RD_OK);
+}
+
+static rd_batch random_batch(const rd_model_config *c) {
+    rd_batch batch = {0};
+    rd_rng rng = rd_rng_make(5, 5);
+    static const int32_t lengths[4][2] = {{3, 5}, {17, 1}, {1, 4}, {70, 69}};
+    for (int i = 0; i < 4; i++) add_random_pair(&batch, &rng, i, lengths[i][0], lengths[i][1], c);
+    return batch;
+}
+
+static double loss_of(rd_model *model, rd_step *step, const rd_batch *batch, float alpha,
+                      bool gradient) {
+    rd_criterion_sums sums = {0};
+    assert_int_equal(rd_seq2seq_loss(model, step, batch, 0.1f, alpha, gradient, &sums), RD_OK);
+    rd_arena_reset(step->arena);
+    return sums.loss;
+}
+
+/* Moves all weights along one random direction: the slope of the loss must be gradient . direction.
+ */
+static void check_gradient(const rd_model_config *config, int32_t passes, float alpha) {
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, config, 3), RD_OK);
+    assert_int_equal(rd_model_prepare_training(model), RD_OK);
+    rd_parameters *p = &model->parameters;
+    rd_batch batch = random_batch(config);
+    rd_arena arena = {0};
+    rd_step step = {.ops = rd_backend(),
+                    .arena = &arena,
+                    .training = true,
+                    .seed = 9,
+                    .update = 4,
+                    .n_passes = passes};
+    loss_of(model, &step, &batch, alpha, true);
+
+    float *start = malloc(sizeof(float) * (size_t)p->total);
+    memcpy(start, p->values, sizeof(float) * (size_t)p->total);
+    rd_rng rng = rd_rng_make(1, 1);
+    for (int trial = 0; trial < 4; trial++) {
+        double slope = 0.0, norm = 0.0, h = 1e-4, loss[2];
+        float *direction = malloc(sizeof(float) * (size_t)p->total);
+        for (int64_t i = 0; i < p->total; i++) direction[i] = (float)rd_rng_normal(&rng);
+        for (int64_t i = 0; i < p->total; i++) slope += (double)direction[i] * (double)p->grads[i];
+        for (int64_t i = 0; i < p->total; i++) norm += (double)p->grads[i] * (double)p->grads[i];
+        for (int side = 0; side < 2; side++) {
+            for (int64_t i = 0; i < p->total; i++)
+                p->values[i] = start[i] + (float)((side ? h : -h) * (double)direction[i]);
+            loss[side] = loss_of(model, &step, &batch, alpha, false);
+        }
+        double measured = (loss[1] - loss[0]) / (2 * h);
+        /* float32 rounding and relu's kinks leave a noise that grows with the gradient's norm. */
+        if (fabs(measured - slope) > 0.02 * sqrt(norm))
+            fail_msg("slope %f, finite difference %f", slope, measured);
+        free(direction);
+    }
+    free(start);
+    rd_batch_free(&batch);
+    rd_arena_free(&arena);
+    rd_model_free(model);
+}
+
+static void test_gradient_post_norm(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    check_gradient(&c, 1, 0.0f);
+}
+
+static void test_gradient_rdrop_with_all_dropouts(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.dropout = 0.3f, c.attention_dropout = 0.2f, c.activation_dropout = 0.1f;
+    check_gradient(&c, 2, 5.0f);
+}
+
+static void test_gradient_pre_norm_gelu_learned_tied(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.encoder.normalize_before = c.decoder.normalize_before = true;
+    c.encoder.learned_pos = c.decoder.learned_pos = true;
+    c.activation = RD_GELU;
+    c.src_vocab = c.tgt_vocab;
+    c.share_all_embeddings = c.share_decoder_input_output_embed = true;
+    c.dropout = 0.1f;
+    check_gradient(&c, 2, 1.0f);
+}
+
+/* R-Drop's two passes see different dropout bits: identical ones would give a KL of zero. */
+static void test_passes_differ_only_by_dropout(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    rd_batch batch = random_batch(&c);
+    for (int with = 0; with < 2; with++) {
+        c.dropout = with ? 0.3f : 0.0f;
+        rd_model *model;
+        assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+        rd_arena arena = {0};
+        rd_step step = {.ops = rd_backend(), .arena = &arena, .training = true, .n_passes = 2};
+        rd_criterion_sums sums = {0};
+        assert_int_equal(rd_seq2seq_loss(model, &step, &batch, 0.1f, 5.0f, false, &sums), RD_OK);
+        if (with)
+            assert_true(sums.kl > 1.0);
+        else
+            assert_true(fabs(sums.kl) < 1e-3);
+        assert_int_equal(sums.n_tokens, batch.n_tgt);
+        rd_arena_free(&arena);
+        rd_model_free(model);
+    }
+    rd_batch_free(&batch);
+}
+
+static void test_loss_does_not_depend_on_batching(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    rd_batch batch = random_batch(&c);
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+    rd_arena arena = {0};
+    rd_step step = {.ops = rd_backend(), .arena = &arena, .n_passes = 1};
+    double together = loss_of(model, &step, &batch, 0.0f, false), alone = 0.0;
+    for (int64_t i = 0; i < batch.n_seqs; i++) {
+        rd_batch one = {0};
+        int32_t s = batch.src_offsets[i], t = batch.tgt_offsets[i];
+        assert_int_equal(rd_batch_add(&one, i, batch.src + s, batch.src_offsets[i + 1] - s,
+                                      batch.tgt + t, batch.tgt_offsets[i + 1] - t),
+                         RD_OK);
+        alone += loss_of(model, &step, &one, 0.0f, false);
+        rd_batch_free(&one);
+    }
+    assert_true(fabs(together - alone) < 1e-4 * together);
+    rd_batch_free(&batch);
+    rd_arena_free(&arena);
+    rd_model_free(model);
+}
+
+static void test_save_and_load(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    rd_model *model, *again;
+    char path[] = "/tmp/rdrop-model-XXXXXX";
+    close(mkstemp(path));
+    assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+    assert_int_equal(rd_model_save(model, path), RD_OK);
+    assert_int_equal(rd_model_load(&again, &c, path), RD_OK);
+    assert_memory_equal(model->parameters.values, again->parameters.values,
+                        sizeof(float) * (size_t)model->parameters.total);
+    rd_model_free(again);
+    c.encoder.ffn_dim++;
+    assert_int_equal(rd_model_load(&again, &c, path), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "fc1.weight"));
+    assert_int_equal(truncate(path, 3000), 0);
+    assert_int_equal(rd_model_load(&again, &c, path), RD_ERR_FORMAT);
+    unlink(path);
+    rd_model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradient_post_norm),
+        cmocka_unit_test(test_gradient_rdrop_with_all_dropouts),
+        cmocka_unit_test(test_gradient_pre_norm_gelu_learned_tied),
+        cmocka_unit_test(test_passes_differ_only_by_dropout),
+        cmocka_unit_test(test_loss_does_not_depend_on_batching),
+        cmocka_unit_test(test_save_and_load),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
