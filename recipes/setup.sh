@@ -1,0 +1,100 @@
+# Installs what the build needs and builds: sourced by recipes/run.sh and tests/run.sh.
+#
+#   rd_setup_packages [--no-install] [EXTRA_PACKAGE...]   missing Debian packages, installed by apt
+#   rd_setup_build SOURCE_DIR BUILD_DIR [CMAKE_OPTION...] configured when not yet, then built
+#
+# Both print what they do to stderr and return non-zero, after one line that says why, on failure.
+
+RD_PACKAGES="build-essential cmake ninja-build pkg-config zlib1g-dev libopenblas-openmp-dev
+    libsentencepiece-dev libyaml-dev libjansson-dev libicu-dev libstemmer-dev libcmocka-dev"
+# Used when there, done without where the distribution does not have them.
+RD_OPTIONAL_PACKAGES="libdnnl-dev"
+RD_CMAKE_NEEDED=3.25
+
+rd_setup_log() {
+    printf '%s\n' "$*" >&2
+}
+
+# Prints those of the named packages that are not installed.
+rd_setup_missing() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            printf '%s ' "$package"
+    done
+}
+
+# Runs apt-get as root, or through sudo.
+rd_setup_apt() {
+    if [ "$(id -u)" -eq 0 ]; then
+        DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >&2
+    elif command -v sudo >/dev/null; then
+        sudo DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >&2
+    else
+        rd_setup_log "setup: not root and no sudo; as root, run: apt-get -y $*"
+        return 1
+    fi
+}
+
+# Succeeds when version $1 is at least version $2.
+rd_setup_version_at_least() {
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]
+}
+
+rd_setup_check_cmake() {
+    local version
+    version=$(cmake --version 2>/dev/null | sed -n '1s/^cmake version //p')
+    rd_setup_version_at_least "${version:-0}" "$RD_CMAKE_NEEDED" && return 0
+    rd_setup_log "setup: cmake ${version:-none} found, $RD_CMAKE_NEEDED or newer needed" \
+        "(Debian 12 and Ubuntu 24.04 have it; elsewhere see https://cmake.org/download)"
+    return 1
+}
+
+rd_setup_packages() {
+    local no_install=0 missing optional package
+    if [ "${1:-}" = --no-install ]; then
+        no_install=1
+        shift
+    fi
+    if ! command -v dpkg-query >/dev/null; then
+        rd_setup_log "setup: no dpkg here, so packages are not checked; the build needs the" \
+            "equivalents of:" $RD_PACKAGES "$@"
+        return 0
+    fi
+    # Word splitting is what turns these lists into arguments.
+    # shellcheck disable=SC2086
+    missing=$(rd_setup_missing $RD_PACKAGES "$@")
+    # shellcheck disable=SC2086
+    optional=$(rd_setup_missing $RD_OPTIONAL_PACKAGES)
+    if [ "$no_install" -eq 1 ]; then
+        [ -z "$missing" ] && return 0
+        rd_setup_log "setup: missing packages; install them with: apt-get install" $missing $optional
+        return 1
+    fi
+    if [ -n "$missing" ]; then
+        rd_setup_log "setup: installing" $missing $optional
+        rd_setup_apt update || rd_setup_log "setup: apt-get update failed; trying to go on"
+        # shellcheck disable=SC2086
+        rd_setup_apt install --no-install-recommends $missing || {
+            rd_setup_log "setup: could not install" $missing
+            return 1
+        }
+        for package in $optional; do
+            rd_setup_apt install --no-install-recommends "$package" ||
+                rd_setup_log "setup: $package is not available; going on without it"
+        done
+    fi
+    rd_setup_check_cmake
+}
+
+rd_setup_build() {
+    local source=$1 build=$2
+    shift 2
+    if [ ! -e "$build/build.ninja" ] || [ $# -gt 0 ]; then
+        rd_setup_log "setup: configuring $build"
+        cmake -S "$source" -B "$build" -G Ninja "$@" >&2 || return 1
+    fi
+    rd_setup_log "setup: building $build"
+    # The compiler's output goes to stderr: stdout is the caller's.
+    cmake --build "$build" >&2
+}
