@@ -1,0 +1,163 @@
+/* Dealing a dataset into batches: sort by length, cut, shuffle. */
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "data/batch.h"
+
+struct rd_batcher {
+    const rd_dataset *dataset;
+    rd_batcher_config config;
+    int64_t epoch;
+    int64_t *order; /* [dataset size] sentences, batch after batch */
+    int64_t *begin; /* [n_batches + 1] offsets into order */
+    int64_t *dealt; /* [n_batches] batch numbers in the order of this epoch */
+    int64_t n_batches, begin_capacity;
+};
+
+/* A sentence with what it is sorted by; `rank` breaks ties differently in every epoch. */
+typedef struct {
+    int32_t n_tgt, n_src;
+    int64_t rank, index;
+} sort_item;
+
+static int by_length(const void *a, const void *b) {
+    const sort_item *x = a, *y = b;
+    if (x->n_tgt != y->n_tgt) return x->n_tgt < y->n_tgt ? -1 : 1;
+    if (x->n_src != y->n_src) return x->n_src < y->n_src ? -1 : 1;
+    return x->rank < y->rank ? -1 : 1;
+}
+
+rd_status rd_batcher_new(rd_batcher **out, const rd_dataset *dataset,
+                         const rd_batcher_config *config) {
+    *out = NULL;
+    if (config->max_tokens < 0 || config->max_sentences < 0 ||
+        (config->max_tokens == 0 && config->max_sentences == 0))
+        return rd_error(RD_ERR_ARGUMENT, "batches need max-tokens or max-sentences above 0");
+    if (config->sampling_alpha > 0.0f && rd_dataset_size(dataset) > 0 &&
+        !rd_dataset_get(dataset, 0).src_text)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "subword regularization needs a dataset binarized with its text: run "
+                        "rdrop-preprocess again with the same recipe");
+    rd_batcher *batcher = calloc(1, sizeof *batcher);
+    if (!batcher) return rd_error(RD_ERR_MEMORY, "out of memory for batches");
+    batcher->dataset = dataset;
+    batcher->config = *config;
+    batcher->order = rd_malloc((size_t)rd_dataset_size(dataset), sizeof *batcher->order);
+    rd_status status = batcher->order ? rd_batcher_set_epoch(batcher, 0) : RD_ERR_MEMORY;
+    if (status != RD_OK) {
+        rd_batcher_free(batcher);
+        return status;
+    }
+    *out = batcher;
+    return RD_OK;
+}
+
+void rd_batcher_free(rd_batcher *batcher) {
+    if (!batcher) return;
+    free(batcher->order);
+    free(batcher->begin);
+    free(batcher->dealt);
+    free(batcher);
+}
+
+/* order: all sentences, shortest targets first. */
+static rd_status sort_sentences(rd_batcher *batcher, rd_rng *rng) {
+    int64_t n = rd_dataset_size(batcher->dataset);
+    sort_item *items = rd_malloc((size_t)n, sizeof *items);
+    if (!items) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) batcher->order[i] = i;
+    if (batcher->epoch > 0) rd_rng_shuffle(rng, batcher->order, n);
+    for (int64_t i = 0; i < n; i++) {
+        rd_pair pair = rd_dataset_get(batcher->dataset, batcher->order[i]);
+        items[i] = (sort_item){
+            .n_tgt = pair.n_tgt, .n_src = pair.n_src, .rank = i, .index = batcher->order[i]};
+    }
+    qsort(items, (size_t)n, sizeof *items, by_length);
+    for (int64_t i = 0; i < n; i++) batcher->order[i] = items[i].index;
+    free(items);
+    return RD_OK;
+}
+
+static rd_status cut(rd_batcher *batcher) {
+    const rd_batcher_config *config = &batcher->config;
+    int64_t n = rd_dataset_size(batcher->dataset), tokens = 0, sentences = 0;
+    batcher->n_batches = 0;
+    RD_TRY(rd_reserve(&batcher->begin, &batcher->begin_capacity, 2, sizeof(int64_t)));
+    for (int64_t i = 0; i < n; i++) {
+        rd_pair pair = rd_dataset_get(batcher->dataset, batcher->order[i]);
+        int64_t longer = pair.n_src > pair.n_tgt ? pair.n_src : pair.n_tgt;
+        bool full =
+            sentences > 0 && ((config->max_tokens && tokens + longer > config->max_tokens) ||
+                              (config->max_sentences && sentences == config->max_sentences));
+        if (full || i == 0) {
+            RD_TRY(rd_reserve(&batcher->begin, &batcher->begin_capacity, batcher->n_batches + 2,
+                              sizeof(int64_t)));
+            batcher->begin[batcher->n_batches++] = i;
+            tokens = sentences = 0;
+        }
+        tokens += longer;
+        sentences++;
+    }
+    batcher->begin[batcher->n_batches] = n;
+    return RD_OK;
+}
+
+rd_status rd_batcher_set_epoch(rd_batcher *batcher, int64_t epoch) {
+    batcher->epoch = epoch;
+    rd_rng rng = rd_rng_make(batcher->config.seed, (uint64_t)epoch);
+    RD_TRY(sort_sentences(batcher, &rng));
+    RD_TRY(cut(batcher));
+    free(batcher->dealt);
+    batcher->dealt = rd_malloc((size_t)batcher->n_batches, sizeof(int64_t));
+    if (!batcher->dealt) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < batcher->n_batches; i++) batcher->dealt[i] = i;
+    if (epoch > 0) rd_rng_shuffle(&rng, batcher->dealt, batcher->n_batches);
+    return RD_OK;
+}
+
+int64_t rd_batcher_size(const rd_batcher *batcher) {
+    return batcher->n_batches;
+}
+
+/* One side of a sentence, freshly segmented, with eos; the dataset's ids end with the same eos. */
+static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer, const char *text,
+                        int32_t length, int32_t eos, int64_t index, int side, rd_ids *ids) {
+    rd_rng rng = rd_rng_make(batcher->config.seed ^ (uint64_t)batcher->epoch << 32,
+                             (uint64_t)(2 * index + side));
+    ids->length = 0;
+    RD_TRY(rd_tokenizer_sample(tokenizer, text, (size_t)length, batcher->config.sampling_alpha,
+                               batcher->config.sampling_nbest, rd_rng_u32(&rng), ids));
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof(int32_t)));
+    ids->data[ids->length++] = eos;
+    return RD_OK;
+}
+
+rd_status rd_batcher_get(const rd_batcher *batcher, int64_t index, rd_batch *batch) {
+    int64_t number = batcher->dealt[index];
+    rd_ids src = {0}, tgt = {0};
+    rd_status status = RD_OK;
+    rd_batch_clear(batch);
+    for (int64_t i = batcher->begin[number]; status == RD_OK && i < batcher->begin[number + 1];
+         i++) {
+        int64_t id = batcher->order[i];
+        rd_pair p = rd_dataset_get(batcher->dataset, id);
+        if (batcher->config.sampling_alpha > 0.0f && batcher->epoch > 0) {
+            const rd_batcher_config *c = &batcher->config;
+            status = sample(batcher, c->src_tokenizer, p.src_text, p.src_text_length,
+                            p.src[p.n_src - 1], id, 0, &src);
+            if (status == RD_OK)
+                status = sample(batcher, c->tgt_tokenizer, p.tgt_text, p.tgt_text_length,
+                                p.tgt[p.n_tgt - 1], id, 1, &tgt);
+            if (status == RD_OK)
+                status = rd_batch_add(batch, id, src.data, (int32_t)src.length, tgt.data,
+                                      (int32_t)tgt.length);
+        } else {
+            status = rd_batch_add(batch, id, p.src, p.n_src, p.tgt, p.n_tgt);
+        }
+    }
+    free(src.data);
+    free(tgt.data);
+    return status;
+}

@@ -1,0 +1,213 @@
+/* The file: a header, then per sentence the ids of both sides and, if kept, both texts; then the
+ * index of where each sentence starts. All integers little-endian int32 or int64. */
+#include "data/dataset.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+typedef struct {
+    char magic[8];
+    int32_t src_vocab, tgt_vocab;
+    int64_t n_pairs;
+    int64_t index_offset; /* bytes; the index holds n_pairs records */
+    uint32_t keep_text;
+    uint32_t index_crc;  /* of the index: a damaged file is found out without reading all of it */
+    uint32_t data_crc;   /* of everything between header and index */
+    uint32_t header_crc; /* of the fields above */
+} header;
+
+typedef struct {
+    int64_t offset; /* bytes from the start of the file: src ids, tgt ids, src text, tgt text,
+                       padding */
+    int32_t n_src, n_tgt, src_text, tgt_text;
+} record;
+
+static const char MAGIC[8] = {'R', 'D', 'D', 'A', 'T', 'A', '0', '1'};
+
+struct rd_dataset {
+    rd_mapping mapping;
+    const header *head;
+    const record *records;
+};
+
+static uint32_t crc_of(const void *bytes, size_t n) {
+    uLong crc = crc32(0, NULL, 0);
+    for (const Bytef *at = bytes; n > 0;) {
+        uInt part = n > (1u << 30) ? 1u << 30 : (uInt)n;
+        crc = crc32(crc, at, part);
+        at += part;
+        n -= part;
+    }
+    return (uint32_t)crc;
+}
+
+static size_t record_bytes(const record *r) {
+    return ((size_t)r->n_src + (size_t)r->n_tgt) * 4 + (size_t)r->src_text + (size_t)r->tgt_text;
+}
+
+/* Everything rd_dataset_get relies on, so that a damaged or hostile file cannot lead it astray. */
+static rd_status check(const rd_mapping *mapping, const char *path) {
+    const header *head = (const header *)(const void *)mapping->bytes;
+    if (mapping->size < sizeof *head || memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: not a binarized dataset; make it with rdrop-preprocess",
+                        path);
+    if (head->header_crc != crc_of(head, offsetof(header, header_crc)))
+        return rd_error(RD_ERR_FORMAT, "%s: its header is damaged; run rdrop-preprocess again",
+                        path);
+    int64_t size = (int64_t)mapping->size, n = head->n_pairs, index = head->index_offset;
+    if (n < 0 || n > size / (int64_t)sizeof(record) || index < (int64_t)sizeof *head || index % 8 ||
+        index > size || size - index != n * (int64_t)sizeof(record))
+        return rd_error(RD_ERR_FORMAT, "%s: truncated; run rdrop-preprocess again", path);
+    const record *records = (const record *)(const void *)(mapping->bytes + index);
+    if (head->index_crc != crc_of(records, (size_t)n * sizeof(record)) ||
+        head->data_crc != crc_of(mapping->bytes + sizeof *head, (size_t)index - sizeof *head))
+        return rd_error(RD_ERR_FORMAT, "%s: its checksum is wrong; run rdrop-preprocess again",
+                        path);
+    for (int64_t i = 0; i < n; i++) {
+        const record *r = &records[i];
+        if (r->n_src < 1 || r->n_tgt < 1 || r->src_text < 0 || r->tgt_text < 0 || r->offset % 4 ||
+            r->offset < (int64_t)sizeof *head || r->offset > index ||
+            record_bytes(r) > (size_t)(index - r->offset))
+            return rd_error(RD_ERR_FORMAT, "%s: sentence %lld lies outside the file", path,
+                            (long long)i);
+        const int32_t *ids = (const int32_t *)(const void *)(mapping->bytes + r->offset);
+        for (int32_t k = 0; k < r->n_src + r->n_tgt; k++)
+            if (ids[k] < 0 || ids[k] >= (k < r->n_src ? head->src_vocab : head->tgt_vocab))
+                return rd_error(RD_ERR_FORMAT,
+                                "%s: sentence %lld holds token %d, outside the vocabulary", path,
+                                (long long)i, (int)ids[k]);
+    }
+    return RD_OK;
+}
+
+rd_status rd_dataset_open(rd_dataset **out, const char *path) {
+    *out = NULL;
+    rd_dataset *dataset = calloc(1, sizeof *dataset);
+    if (!dataset) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    rd_status status = rd_map_file(&dataset->mapping, path);
+    if (status == RD_OK) status = check(&dataset->mapping, path);
+    if (status != RD_OK) {
+        rd_dataset_close(dataset);
+        return status;
+    }
+    dataset->head = (const header *)(const void *)dataset->mapping.bytes;
+    dataset->records =
+        (const record *)(const void *)(dataset->mapping.bytes + dataset->head->index_offset);
+    *out = dataset;
+    return RD_OK;
+}
+
+void rd_dataset_close(rd_dataset *dataset) {
+    if (!dataset) return;
+    rd_unmap_file(&dataset->mapping);
+    free(dataset);
+}
+
+int64_t rd_dataset_size(const rd_dataset *dataset) {
+    return dataset->head->n_pairs;
+}
+
+int32_t rd_dataset_src_vocab(const rd_dataset *dataset) {
+    return dataset->head->src_vocab;
+}
+
+int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset) {
+    return dataset->head->tgt_vocab;
+}
+
+rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
+    const record *r = &dataset->records[index];
+    const int32_t *ids = (const int32_t *)(const void *)(dataset->mapping.bytes + r->offset);
+    const char *text = (const char *)(ids + r->n_src + r->n_tgt);
+    bool kept = dataset->head->keep_text != 0;
+    return (rd_pair){.src = ids,
+                     .tgt = ids + r->n_src,
+                     .n_src = r->n_src,
+                     .n_tgt = r->n_tgt,
+                     .src_text = kept ? text : NULL,
+                     .tgt_text = kept ? text + r->src_text : NULL,
+                     .src_text_length = r->src_text,
+                     .tgt_text_length = r->tgt_text};
+}
+
+struct rd_dataset_writer {
+    rd_atomic_file file;
+    header head;
+    record *records;
+    int64_t capacity, at; /* at: bytes written */
+    uLong crc;
+};
+
+static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
+    fwrite(bytes, 1, n, writer->file.stream); /* errors surface at commit */
+    writer->crc = crc32(writer->crc, bytes, (uInt)n);
+    writer->at += (int64_t)n;
+}
+
+rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path, int32_t src_vocab,
+                                 int32_t tgt_vocab, int keep_text) {
+    *out = NULL;
+    rd_dataset_writer *writer = calloc(1, sizeof *writer);
+    if (!writer) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    rd_status status = rd_atomic_open(&writer->file, path);
+    if (status != RD_OK) {
+        free(writer);
+        return status;
+    }
+    memcpy(writer->head.magic, MAGIC, sizeof MAGIC);
+    writer->head.src_vocab = src_vocab;
+    writer->head.tgt_vocab = tgt_vocab;
+    writer->head.keep_text = keep_text != 0;
+    fwrite(&writer->head, sizeof writer->head, 1, writer->file.stream); /* final values at finish */
+    writer->at = sizeof writer->head;
+    *out = writer;
+    return RD_OK;
+}
+
+rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair) {
+    bool keep = writer->head.keep_text != 0;
+    record r = {.offset = writer->at,
+                .n_src = pair->n_src,
+                .n_tgt = pair->n_tgt,
+                .src_text = keep ? pair->src_text_length : 0,
+                .tgt_text = keep ? pair->tgt_text_length : 0};
+    RD_TRY(rd_reserve(&writer->records, &writer->capacity, writer->head.n_pairs + 1, sizeof r));
+    writer->records[writer->head.n_pairs++] = r;
+    put(writer, pair->src, sizeof(int32_t) * (size_t)pair->n_src);
+    put(writer, pair->tgt, sizeof(int32_t) * (size_t)pair->n_tgt);
+    if (keep) {
+        put(writer, pair->src_text, (size_t)pair->src_text_length);
+        put(writer, pair->tgt_text, (size_t)pair->tgt_text_length);
+    }
+    put(writer, "\0\0\0\0\0\0\0", (size_t)(-writer->at & 7)); /* ids stay aligned */
+    return RD_OK;
+}
+
+rd_status rd_dataset_writer_finish(rd_dataset_writer *writer) {
+    header *head = &writer->head;
+    size_t index_bytes = (size_t)head->n_pairs * sizeof(record);
+    head->index_offset = writer->at;
+    head->data_crc = (uint32_t)writer->crc;
+    head->index_crc = crc_of(writer->records, index_bytes);
+    head->header_crc = crc_of(head, offsetof(header, header_crc));
+    if (index_bytes) fwrite(writer->records, 1, index_bytes, writer->file.stream);
+    if (fseek(writer->file.stream, 0, SEEK_SET) == 0)
+        fwrite(head, sizeof *head, 1, writer->file.stream);
+    rd_status status = rd_atomic_commit(&writer->file);
+    free(writer->records);
+    free(writer);
+    return status;
+}
+
+void rd_dataset_writer_abort(rd_dataset_writer *writer) {
+    if (!writer) return;
+    rd_atomic_abort(&writer->file);
+    free(writer->records);
+    free(writer);
+}

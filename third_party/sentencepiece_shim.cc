@@ -1,0 +1,170 @@
+#include "sentencepiece_shim.h"
+
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+struct spm_processor {
+    sentencepiece::SentencePieceProcessor impl;
+};
+
+namespace {
+
+char *copy(const std::string &bytes) {
+    char *block = static_cast<char *>(std::malloc(bytes.size() + 1));
+    if (block) {
+        std::memcpy(block, bytes.data(), bytes.size());
+        block[bytes.size()] = '\0';
+    }
+    return block;
+}
+
+/* Runs `body`, which returns a Status, and turns whatever goes wrong into a message. */
+template <typename Body> int guarded(char **error, Body body) {
+    *error = nullptr;
+    try {
+        const sentencepiece::util::Status status = body();
+        if (status.ok()) return 0;
+        *error = copy(status.error_message());
+    } catch (const std::exception &e) {
+        *error = copy(e.what());
+    } catch (...) {
+        *error = copy("unknown failure");
+    }
+    return 1;
+}
+
+int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) {
+    *n_ids = from.size();
+    *ids = static_cast<int32_t *>(std::malloc(sizeof(int32_t) * (from.size() + 1)));
+    if (!*ids) return 1;
+    for (size_t i = 0; i < from.size(); i++) (*ids)[i] = from[i];
+    return 0;
+}
+
+class CallbackIterator : public sentencepiece::SentenceIterator {
+  public:
+    CallbackIterator(spm_next_sentence next, void *source) : next_(next), source_(source) {
+        Next();
+    }
+    bool done() const override {
+        return state_ != 1;
+    }
+    void Next() override {
+        const char *text = nullptr;
+        size_t n = 0;
+        state_ = next_(source_, &text, &n);
+        if (state_ == 1) value_.assign(text, n);
+    }
+    const std::string &value() const override {
+        return value_;
+    }
+    sentencepiece::util::Status status() const override {
+        if (state_ >= 0) return sentencepiece::util::Status();
+        return sentencepiece::util::Status(sentencepiece::util::StatusCode::kInternal,
+                                           "cannot read the corpus");
+    }
+
+  private:
+    spm_next_sentence next_;
+    void *source_;
+    int state_ = 0;
+    std::string value_;
+};
+
+} // namespace
+
+spm_processor *spm_load(const char *bytes, size_t n, char **error) {
+    spm_processor *processor = nullptr;
+    const int failed = guarded(error, [&] {
+        processor = new spm_processor;
+        return processor->impl.LoadFromSerializedProto(absl::string_view(bytes, n));
+    });
+    if (!failed) return processor;
+    delete processor;
+    return nullptr;
+}
+
+void spm_free(spm_processor *processor) {
+    delete processor;
+}
+
+int32_t spm_size(const spm_processor *p) {
+    return p->impl.GetPieceSize();
+}
+int32_t spm_pad(const spm_processor *p) {
+    return p->impl.pad_id();
+}
+int32_t spm_bos(const spm_processor *p) {
+    return p->impl.bos_id();
+}
+int32_t spm_eos(const spm_processor *p) {
+    return p->impl.eos_id();
+}
+int32_t spm_unk(const spm_processor *p) {
+    return p->impl.unk_id();
+}
+const char *spm_piece(const spm_processor *p, int32_t id) {
+    return p->impl.IdToPiece(id).c_str();
+}
+
+int spm_encode(const spm_processor *p, const char *text, size_t n, int32_t **ids, size_t *n_ids,
+               char **error) {
+    std::vector<int> result;
+    if (guarded(error, [&] { return p->impl.Encode(absl::string_view(text, n), &result); }))
+        return 1;
+    return give(result, ids, n_ids);
+}
+
+/* SentencePiece draws from a generator that each thread seeds once, at its first draw, from a
+ * global seed. A fresh thread per call, one at a time, makes a draw depend on `seed` alone. */
+int spm_sample(const spm_processor *p, const char *text, size_t n, float alpha, int32_t nbest,
+               uint32_t seed, int32_t **ids, size_t *n_ids, char **error) {
+    static std::mutex one_at_a_time;
+    std::vector<int> result;
+    int failed = 1;
+    *error = nullptr;
+    try {
+        const std::lock_guard<std::mutex> lock(one_at_a_time);
+        sentencepiece::SetRandomGeneratorSeed(seed);
+        std::thread worker([&] {
+            failed = guarded(error, [&] {
+                return p->impl.SampleEncode(absl::string_view(text, n), nbest, alpha, &result);
+            });
+        });
+        worker.join();
+    } catch (const std::exception &e) {
+        *error = copy(e.what());
+    }
+    return failed ? 1 : give(result, ids, n_ids);
+}
+
+int spm_decode(const spm_processor *p, const int32_t *ids, size_t n, char **text, size_t *length,
+               char **error) {
+    std::string result;
+    if (guarded(error, [&] { return p->impl.Decode(std::vector<int>(ids, ids + n), &result); }))
+        return 1;
+    *length = result.size();
+    *text = copy(result);
+    return *text ? 0 : 1;
+}
+
+int spm_train(const char *options, spm_next_sentence next, void *source, char **model, size_t *n,
+              char **error) {
+    std::string bytes;
+    const int failed = guarded(error, [&] {
+        CallbackIterator sentences(next, source);
+        return sentencepiece::SentencePieceTrainer::Train(options, &sentences, &bytes);
+    });
+    if (failed) return 1;
+    *n = bytes.size();
+    *model = copy(bytes);
+    return *model ? 0 : 1;
+}

@@ -1,0 +1,44 @@
+/* A C face for the few things the project asks of SentencePiece (a C++ library). No exception
+ * leaves it; failures come back as a message. */
+#ifndef RD_SENTENCEPIECE_SHIM_H
+#define RD_SENTENCEPIECE_SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct spm_processor spm_processor;
+
+/* From the bytes of a model file. NULL on failure with a malloc'ed message in *error. */
+spm_processor *spm_load(const char *bytes, size_t n, char **error);
+void spm_free(spm_processor *processor);
+
+int32_t spm_size(const spm_processor *processor);
+int32_t spm_pad(const spm_processor *processor);
+int32_t spm_bos(const spm_processor *processor);
+int32_t spm_eos(const spm_processor *processor);
+int32_t spm_unk(const spm_processor *processor);
+const char *spm_piece(const spm_processor *processor, int32_t id);
+
+/* Results are malloc'ed; 0 on success, else a malloc'ed message in *error. */
+int spm_encode(const spm_processor *processor, const char *text, size_t n, int32_t **ids,
+               size_t *n_ids, char **error);
+int spm_sample(const spm_processor *processor, const char *text, size_t n, float alpha,
+               int32_t nbest, uint32_t seed, int32_t **ids, size_t *n_ids, char **error);
+int spm_decode(const spm_processor *processor, const int32_t *ids, size_t n, char **text,
+               size_t *length, char **error);
+
+/* Trains a model with SentencePiece's own options ("--vocab_size=6000 --model_type=unigram ...") on
+ * sentences that next() hands out: 1 with a sentence, 0 at the end, -1 on failure (training stops).
+ * The model's bytes, malloc'ed, in *model. */
+typedef int (*spm_next_sentence)(void *source, const char **text, size_t *n);
+int spm_train(const char *options, spm_next_sentence next, void *source, char **model, size_t *n,
+              char **error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
