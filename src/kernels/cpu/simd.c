@@ -265,6 +265,36 @@ static void criterion(float *a, float *b, int64_t vocab, int32_t target, float e
     b[target] -= 1.0f - eps;
 }
 
+static void attention_query(float *restrict out, const float *restrict q, const float *restrict kv,
+                            int64_t stride, const int32_t *index, int64_t n_keys, int64_t n_heads,
+                            int64_t head_dim, float *restrict p) {
+    int64_t width = n_heads * head_dim;
+    float scale = 1.0f / sqrtf((float)head_dim);
+    for (int64_t h = 0; h < n_heads; h++) {
+        const float *restrict qh = q + h * head_dim;
+        float *restrict oh = out + h * head_dim;
+        float max = -INFINITY, z = 0.0f;
+        for (int64_t j = 0; j < n_keys; j++) {
+            const float *restrict k = kv + (index ? index[j] : j) * stride + h * head_dim;
+            float dot = 0.0f;
+            for (int64_t c = 0; c < head_dim; c++) dot += qh[c] * k[c];
+            p[j] = dot * scale;
+            max = p[j] > max ? p[j] : max;
+        }
+        for (int64_t j = 0; j < n_keys; j++) {
+            p[j] = exp_fast(p[j] - max);
+            z += p[j];
+        }
+        float inverse = 1.0f / z;
+        for (int64_t c = 0; c < head_dim; c++) oh[c] = 0.0f;
+        for (int64_t j = 0; j < n_keys; j++) {
+            const float *restrict v = kv + (index ? index[j] : j) * stride + width + h * head_dim;
+            float weight = p[j] * inverse;
+            for (int64_t c = 0; c < head_dim; c++) oh[c] += weight * v[c];
+        }
+    }
+}
+
 static void log_softmax(float *restrict logits, int64_t vocab) {
     float max = max_of(logits, vocab), z = 0.0f;
     for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
@@ -314,6 +344,7 @@ const rd_backend_ops RD_BACKEND_NAME = {
     .column_sums = column_sums,
     .attention = attention_forward,
     .attention_backward = attention_backward,
+    .attention_query = attention_query,
     .criterion = criterion,
     .log_softmax = log_softmax,
     .sum_of_squares = sum_of_squares,

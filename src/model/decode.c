@@ -1,0 +1,217 @@
+/* Caches. The encoder's keys and values are projected once per layer and shared by all hypotheses
+ * of a sentence. A token's self-attention key and value are stored once, in a slot; each hypothesis
+ * is a list of slots, so that reordering, duplicating and dropping hypotheses copies small integers
+ * only. */
+#include "model/decode.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/gemm.h"
+#include "model/seq2seq.h"
+
+struct rd_decoding {
+    const rd_model *model;
+    rd_arena persistent, temporary; /* per decoding; per step */
+    int32_t *src_offsets;           /* [n_sentences + 1] */
+    int64_t n_sentences;
+    float **cross; /* [layers] of [n_src, 2 d_model]: keys, values */
+    float **slots; /* [layers] of [slot_capacity, 2 d_model] */
+    int64_t slot_capacity, n_slots;
+    int32_t *history; /* [n_rows, position]: the slots of each row so far */
+    int64_t n_rows, position;
+};
+
+static void add_bias(float *x, int64_t rows, int64_t width, const float *bias) {
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++) x[r * width + i] += bias[i];
+}
+
+static rd_status encode(rd_decoding *d, const int32_t *src) {
+    const rd_stack *decoder = &d->model->decoder;
+    int64_t width = d->model->config.d_model, rows = d->src_offsets[d->n_sentences];
+    rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
+    rd_sequences sequences = {.n_seqs = d->n_sentences, .rows = rows, .offsets = d->src_offsets};
+    const float *memory;
+    RD_TRY(rd_encode(d->model, &step, &sequences, src, &memory));
+    for (int32_t i = 0; i < decoder->n_layers; i++) {
+        const rd_attention *attention = &decoder->layers[i].cross_attention;
+        d->cross[i] = rd_arena_f32(&d->persistent, rows * 2 * width);
+        if (!d->cross[i]) return RD_ERR_MEMORY;
+        rd_gemm_forward(rows, 2 * width, width, memory, attention->in_weight.value + width * width,
+                        0.0f, d->cross[i]);
+        add_bias(d->cross[i], rows, 2 * width, attention->in_bias.value + width);
+    }
+    rd_arena_reset(&d->temporary);
+    return RD_OK;
+}
+
+rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model, int64_t n_sentences,
+                            const int32_t *src, const int32_t *src_offsets) {
+    *out = NULL;
+    rd_decoding *d = calloc(1, sizeof *d);
+    if (!d) return rd_error(RD_ERR_MEMORY, "out of memory for a decoding");
+    size_t layers = (size_t)model->decoder.n_layers;
+    d->model = model;
+    d->n_sentences = n_sentences;
+    d->cross = rd_arena_alloc(&d->persistent, layers, sizeof *d->cross);
+    d->src_offsets = rd_arena_i32(&d->persistent, n_sentences + 1);
+    d->slots = calloc(layers, sizeof *d->slots);
+    rd_status status = d->cross && d->src_offsets && d->slots ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) {
+        memcpy(d->src_offsets, src_offsets, sizeof(int32_t) * (size_t)(n_sentences + 1));
+        status = encode(d, src);
+    }
+    if (status != RD_OK) {
+        rd_decoding_end(d);
+        return status;
+    }
+    *out = d;
+    return RD_OK;
+}
+
+void rd_decoding_end(rd_decoding *d) {
+    if (!d) return;
+    for (int32_t i = 0; d->slots && i < d->model->decoder.n_layers; i++) free(d->slots[i]);
+    free(d->slots);
+    free(d->history);
+    rd_arena_free(&d->persistent);
+    rd_arena_free(&d->temporary);
+    free(d);
+}
+
+/* Gives each row a new slot behind its parent's. */
+static rd_status extend_history(rd_decoding *d, int64_t n_rows, const int32_t *parents) {
+    int64_t old = d->position, capacity = d->slot_capacity, width = d->model->config.d_model;
+    int32_t *history = rd_malloc((size_t)(n_rows * (old + 1)), sizeof *history);
+    if (!history) return RD_ERR_MEMORY;
+    for (int64_t r = 0; r < n_rows; r++) {
+        if (old > 0 && (parents[r] < 0 || parents[r] >= d->n_rows)) {
+            free(history);
+            return rd_error(RD_ERR_ARGUMENT, "decoding: row %lld continues row %d of %lld",
+                            (long long)r, (int)parents[r], (long long)d->n_rows);
+        }
+        if (old > 0)
+            memcpy(history + r * (old + 1), d->history + parents[r] * old,
+                   sizeof(int32_t) * (size_t)old);
+        history[r * (old + 1) + old] = (int32_t)(d->n_slots + r);
+    }
+    free(d->history);
+    d->history = history;
+    d->n_rows = n_rows;
+    d->position = old + 1;
+    d->n_slots += n_rows;
+    for (int32_t i = 0; i < d->model->decoder.n_layers; i++) {
+        capacity = d->slot_capacity; /* all layers grow alike */
+        RD_TRY(rd_reserve(&d->slots[i], &capacity, d->n_slots, sizeof(float) * 2 * (size_t)width));
+    }
+    d->slot_capacity = capacity;
+    return RD_OK;
+}
+
+/* Both attentions of all rows; self: over the row's slots, cross: over its sentence. */
+static rd_status attend(const rd_decoding *d, const rd_step *step, const rd_attention *attention,
+                        bool self, const float *q, int64_t stride_q, const float *kv,
+                        const int32_t *sentences, float *out) {
+    int64_t width = d->model->config.d_model, longest = d->position;
+    for (int64_t s = 0; !self && s < d->n_sentences; s++)
+        if (d->src_offsets[s + 1] - d->src_offsets[s] > longest)
+            longest = d->src_offsets[s + 1] - d->src_offsets[s];
+    float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * longest);
+    if (!scratch) return RD_ERR_MEMORY;
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < d->n_rows; r++) {
+        int32_t begin = self ? 0 : d->src_offsets[sentences[r]];
+        int64_t n = self ? d->position : d->src_offsets[sentences[r] + 1] - begin;
+        step->ops->attention_query(out + r * width, q + r * stride_q, kv + begin * 2 * width,
+                                   2 * width, self ? d->history + r * d->position : NULL, n,
+                                   attention->heads, width / attention->heads,
+                                   scratch + omp_get_thread_num() * longest);
+    }
+    return RD_OK;
+}
+
+static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, const float **x) {
+    const rd_layer *layer = &d->model->decoder.layers[i];
+    const rd_attention *attention = &layer->self_attention;
+    int64_t width = d->model->config.d_model, rows = d->n_rows;
+    rd_residual_saved saved;
+    const float *input;
+    RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved, rows, width, *x, &input));
+    float *qkv = rd_arena_f32(step->arena, rows * 3 * width),
+          *out = rd_arena_f32(step->arena, rows * width);
+    float *h = rd_arena_f32(step->arena, rows * width);
+    if (!qkv || !out || !h) return RD_ERR_MEMORY;
+    rd_gemm_forward(rows, 3 * width, width, input, attention->in_weight.value, 0.0f, qkv);
+    add_bias(qkv, rows, 3 * width, attention->in_bias.value);
+    float *slots = d->slots[i] + (d->n_slots - rows) * 2 * width;
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(slots + r * 2 * width, qkv + r * 3 * width + width,
+               sizeof(float) * 2 * (size_t)width);
+    RD_TRY(attend(d, step, attention, true, qkv, 3 * width, d->slots[i], NULL, out));
+    rd_gemm_forward(rows, width, width, out, attention->out_weight.value, 0.0f, h);
+    return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x, h, x);
+}
+
+static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
+                                 const int32_t *sentences, const float **x) {
+    const rd_layer *layer = &d->model->decoder.layers[i];
+    const rd_attention *attention = &layer->cross_attention;
+    int64_t width = d->model->config.d_model, rows = d->n_rows;
+    rd_residual_saved saved;
+    const float *input;
+    RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved, rows, width, *x, &input));
+    float *q = rd_arena_f32(step->arena, rows * width),
+          *out = rd_arena_f32(step->arena, rows * width);
+    float *h = rd_arena_f32(step->arena, rows * width);
+    if (!q || !out || !h) return RD_ERR_MEMORY;
+    rd_gemm_forward(rows, width, width, input, attention->in_weight.value, 0.0f, q);
+    add_bias(q, rows, width, attention->in_bias.value);
+    RD_TRY(attend(d, step, attention, false, q, width, d->cross[i], sentences, out));
+    rd_gemm_forward(rows, width, width, out, attention->out_weight.value, 0.0f, h);
+    return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x, h, x);
+}
+
+static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, const float **x) {
+    const rd_layer *layer = &d->model->decoder.layers[i];
+    int64_t width = d->model->config.d_model, rows = d->n_rows;
+    rd_residual_saved saved;
+    rd_feed_forward_saved ffn_saved;
+    const float *input;
+    float *h;
+    RD_TRY(rd_residual_begin(step, &layer->ffn_residual, &saved, rows, width, *x, &input));
+    RD_TRY(rd_feed_forward_forward(step, &layer->ffn, &ffn_saved, rows, width, input, &h));
+    return rd_residual_end(step, &layer->ffn_residual, &saved, rows, width, *x, h, x);
+}
+
+rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
+                           const int32_t *sentences, const int32_t *tokens, float *logits) {
+    const rd_model_config *c = &d->model->config;
+    const rd_stack *decoder = &d->model->decoder;
+    int64_t width = c->d_model;
+    if (d->position >= c->max_target_positions)
+        return rd_error(RD_ERR_ARGUMENT, "decoding: the model has %d target positions",
+                        (int)c->max_target_positions);
+    RD_TRY(extend_history(d, n_rows, parents));
+    rd_arena_reset(&d->temporary);
+    rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
+    int32_t *positions = rd_arena_i32(step.arena, n_rows);
+    if (!positions) return RD_ERR_MEMORY;
+    for (int64_t r = 0; r < n_rows; r++) positions[r] = rd_position(c, d->position - 1);
+    float *embedded;
+    RD_TRY(rd_embedding_forward(&step, &decoder->embedding, n_rows, width, tokens, positions,
+                                &embedded));
+    const float *x = embedded;
+    for (int32_t i = 0; i < decoder->n_layers; i++) {
+        RD_TRY(self_attention(d, &step, i, &x));
+        RD_TRY(cross_attention(d, &step, i, sentences, &x));
+        RD_TRY(feed_forward(d, &step, i, &x));
+    }
+    rd_residual_saved saved;
+    if (decoder->pre_norm)
+        RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x, &x));
+    rd_gemm_forward(n_rows, c->tgt_vocab, width, x, d->model->output_projection.value, 0.0f,
+                    logits);
+    return RD_OK;
+}

@@ -1,0 +1,85 @@
+/* Incremental decoding against the teacher-forced forward pass. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "model/decode.h"
+#include "model/seq2seq.h"
+
+enum { VOCAB = 29, LONGEST = 6 };
+
+static rd_model *toy_model(bool pre_norm) {
+    rd_model_config c = {
+        .d_model = 32,
+        .encoder = {.layers = 2, .heads = 4, .ffn_dim = 48, .normalize_before = pre_norm},
+        .decoder = {.layers = 2, .heads = 2, .ffn_dim = 48, .normalize_before = pre_norm},
+        .max_source_positions = 40,
+        .max_target_positions = LONGEST,
+        .src_vocab = VOCAB,
+        .tgt_vocab = VOCAB,
+        .pad_id = 1,
+        .eos_id = 2,
+        .unk_id = 3};
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 11), RD_OK);
+    return model;
+}
+
+/* Two sentences whose rows swap places at every step: logits must follow the hypotheses. */
+static void check_steps(bool pre_norm) {
+    static const int32_t src[] = {5, 6, 7, 2, 9, 2}, src_offsets[] = {0, 4, 6};
+    static const int32_t tgt[2][LONGEST] = {{8, 9, 10, 11, 12, 2}, {20, 21, 22, 23, 24, 2}};
+    rd_model *model = toy_model(pre_norm);
+    rd_batch batch = {0};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(rd_batch_add(&batch, i, src + src_offsets[i],
+                                      src_offsets[i + 1] - src_offsets[i], tgt[i], LONGEST),
+                         RD_OK);
+    static float expected[2 * LONGEST * VOCAB], logits[2 * VOCAB];
+    rd_arena arena = {0};
+    assert_int_equal(rd_seq2seq_logits(model, &arena, &batch, expected), RD_OK);
+
+    rd_decoding *decoding;
+    assert_int_equal(rd_decoding_begin(&decoding, model, 2, src, src_offsets), RD_OK);
+    for (int t = 0; t < LONGEST; t++) {
+        int32_t sentences[2] = {t % 2, 1 - t % 2}, parents[2] = {1, 0}, tokens[2];
+        for (int r = 0; r < 2; r++) tokens[r] = t ? tgt[sentences[r]][t - 1] : 2;
+        assert_int_equal(rd_decoding_step(decoding, 2, parents, sentences, tokens, logits), RD_OK);
+        for (int r = 0; r < 2; r++)
+            for (int v = 0; v < VOCAB; v++) {
+                float wanted = expected[(sentences[r] * LONGEST + t) * VOCAB + v];
+                assert_true(fabsf(logits[r * VOCAB + v] - wanted) < 1e-4f);
+            }
+    }
+    int32_t zero[2] = {0};
+    assert_int_equal(rd_decoding_step(decoding, 1, zero, zero, zero, logits),
+                     RD_ERR_ARGUMENT); /* too long */
+    rd_decoding_end(decoding);
+    rd_arena_free(&arena);
+    rd_batch_free(&batch);
+    rd_model_free(model);
+}
+
+static void test_steps_post_norm(void **state) {
+    (void)state;
+    check_steps(false);
+}
+
+static void test_steps_pre_norm(void **state) {
+    (void)state;
+    check_steps(true);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_steps_post_norm),
+        cmocka_unit_test(test_steps_pre_norm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
