@@ -13,7 +13,8 @@
 /* Bytes of the white-space character (str.isspace) at s, 0 if there is none. s < end. */
 static inline int rd_space_at(const char *s, const char *end) {
     unsigned char c = (unsigned char)s[0];
-    if (c < 0x80) return c == ' ' || (c >= 9 && c <= 13) || (c >= 28 && c <= 31);
+    /* bits 9 to 13 and 28 to 32 */
+    if (c < 0x80) return c <= ' ' && (0x1F0003E00u >> c & 1);
     if (c == 0xC2 && end - s >= 2)
         return (unsigned char)s[1] == 0x85 || (unsigned char)s[1] == 0xA0 ? 2 : 0;
     if ((c != 0xE1 && c != 0xE2 && c != 0xE3) || end - s < 3) return 0;

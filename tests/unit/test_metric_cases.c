@@ -1,0 +1,249 @@
+/* chrF, TER and ROUGE: the cases published with sacreBLEU and rouge-score, the stemmer, resampling.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "metrics/porter.h"
+#include "metrics/significance.h"
+#include "rdrop/metrics.h"
+
+static void assert_near(double found, double expected, double tolerance) {
+    if (!(fabs(found - expected) <= tolerance)) fail_msg("%.10g, expected %.10g", found, expected);
+}
+
+static rd_line line_of(const char *text) {
+    return (rd_line){text, strlen(text)};
+}
+
+typedef struct {
+    const char *hyps[5], *refs[5]; /* up to the first NULL */
+    double score;
+} metric_case;
+
+static double score_case(const rd_metric_config *config, const metric_case *one, int which) {
+    double sums[RD_METRIC_MAX_STATS] = {0}, stats[RD_METRIC_MAX_STATS];
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    assert_non_null(scratch);
+    for (int i = 0; i < 5 && one->hyps[i]; i++) {
+        rd_line ref = line_of(one->refs[i]);
+        assert_int_equal(rd_metric_line(config, scratch, line_of(one->hyps[i]), 1, &ref, stats),
+                         RD_OK);
+        for (int k = 0; k < rd_metric_n_stats(config); k++) sums[k] += stats[k];
+    }
+    rd_metric_scratch_free(scratch);
+    return rd_metric_score(config, which, sums);
+}
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void test_chrf(void **state) {
+    (void)state;
+    static const char risk[] = "risk assessment must be made of those who are qualified and "
+                               "expertise in the sector - these are the scientists .",
+                      risk_ref[] =
+                          "risk assessment has to be undertaken by those who are qualified and "
+                          "expert in that area - that is the scientists .",
+                      obama_ref[] = "Das Verhältnis zwischen Obama und Netanyahu ist nicht gerade "
+                                    "freundschaftlich.";
+    const metric_case smoothed[] = {
+        {{"abcdefg"}, {"hijklmnop"}, 0},
+        {{"a"}, {"b"}, 0},
+        {{""}, {"b"}, 0},
+        {{""}, {"reference"}, 0},
+        {{"aa"}, {"ab"}, 8.3333},
+        {{"a", "b"}, {"a", "c"}, 8.3333},
+        {{"a"}, {"a"}, 16.6667},
+        {{"a b c"}, {"a b c"}, 50},
+        {{"a b c"}, {"abc"}, 50},
+        {{risk}, {risk_ref}, 63.361730},
+        {{" Die    Beziehung zwischen  Obama und Netanjahu ist nicht gerade  freundlich. "},
+         {obama_ref},
+         64.1302698},
+        {{"Niemand hat die Absicht, eine Mauer zu errichten"},
+         {"Niemand hat die Absicht, eine Mauer zu errichten"},
+         100}};
+    const metric_case effective[] = {{{"a"}, {"a"}, 100},          {{""}, {"reference"}, 0},
+                                     {{"a b c"}, {"abc"}, 100},    {{""}, {"c"}, 0},
+                                     {{"a", "b"}, {"a", "c"}, 50}, {{"aa"}, {"ab"}, 25}};
+    const metric_case whitespace[] = {
+        {{"Die Beziehung zwischen Obama und Netanjahu ist nicht gerade freundlich."},
+         {obama_ref},
+         67.3481606},
+        {{risk}, {risk_ref}, 65.2414427}};
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_CHRF);
+    config.beta = 3;
+    for (size_t i = 0; i < COUNT(effective); i++)
+        assert_near(score_case(&config, &effective[i], 0), effective[i].score, 1e-4);
+    config.eps_smoothing = true;
+    for (size_t i = 0; i < COUNT(smoothed); i++)
+        assert_near(score_case(&config, &smoothed[i], 0), smoothed[i].score, 1e-4);
+    config.eps_smoothing = false;
+    config.whitespace = true;
+    for (size_t i = 0; i < COUNT(whitespace); i++)
+        assert_near(score_case(&config, &whitespace[i], 0), whitespace[i].score, 1e-4);
+}
+
+static void test_ter(void **state) {
+    (void)state;
+    const metric_case cases[] = {
+        {{"aaaa bbbb cccc dddd"}, {"aaaa bbbb cccc dddd"}, 0},
+        {{"dddd eeee ffff"}, {"aaaa bbbb cccc"}, 100},
+        {{""}, {"a"}, 100},
+        {{"a"}, {""}, 100},
+        {{""}, {""}, 0},
+        {{"d e f g h a b c"}, {"a b c d e f g h"}, 12.5},
+        {{"klicken Sie auf der Registerkarte \" Optionen \" auf die Schaltfläche \" "
+          "Benutzerdefiniert \" und geben Sie Werte für \" Fehlerkorrektur-Level \" und \" Y / "
+          "X-Verhältnis \" ein ."},
+         {"klicken Sie auf der Registerkarte \" Optionen \" auf die Schaltfläche \" "
+          "Benutzerdefiniert \" und geben Sie für \" Fehlerkorrektur-Level \" und \" Y / "
+          "X-Verhältnis \" niedrigere Werte ein ."},
+         6.4516129}};
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_TER);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-3);
+}
+
+static void test_rouge(void **state) {
+    (void)state;
+    const metric_case unigrams = {{"testing two"}, {"testing one two"}, 80};
+    const metric_case bigrams = {{"testing one two"}, {"testing one two three"}, 80};
+    const metric_case sentences = {{"w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5"}, {"w1 w2 w3 w4 w5"}, 0};
+    const metric_case empty = {{""}, {"testing one two"}, 0};
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_ROUGE);
+    assert_near(score_case(&config, &unigrams, 0), 80, 1e-9);
+    assert_near(score_case(&config, &bigrams, 1), 80, 1e-9);
+    assert_near(score_case(&config, &unigrams, 2), 80, 1e-9);
+    /* Lin 2004, section 3.2: the union of both sentences' subsequences is w1 w2 w3 w5, so P = 4/10
+     * and R = 4/5. */
+    assert_near(score_case(&config, &sentences, 3), 100 * 2 * 0.4 * 0.8 / 1.2, 1e-9);
+    for (int which = 0; which < 4; which++) assert_near(score_case(&config, &empty, which), 0, 0);
+    const metric_case letters = {{"\xE2\x84\xAA\xC4\xB0 x"}, {"ki x"}, 100}; /* Kelvin, dotted I */
+    assert_near(score_case(&config, &letters, 0), 100, 1e-9);
+    const char *const hyps[] = {"the cats sat"}, *const refs[] = {"the cat sat"};
+    rd_rouge_scores plain, stemmed;
+    assert_int_equal(rd_rouge_corpus(1, hyps, refs, false, &plain), RD_OK);
+    assert_int_equal(rd_rouge_corpus(1, hyps, refs, true, &stemmed), RD_OK);
+    assert_near(plain.rougeL, 200 / 3.0, 1e-9);
+    assert_near(stemmed.rougeL, 100, 1e-9);
+    assert_near(stemmed.rougeLsum, 100, 1e-9);
+}
+
+/* Where NLTK's stemmer and Porter's part ways, and the paper's own examples. */
+static void test_stemmer(void **state) {
+    (void)state;
+    const char *const words[][2] = {{"skies", "sky"},
+                                    {"dying", "die"},
+                                    {"cries", "cri"},
+                                    {"dies", "die"},
+                                    {"tied", "tie"},
+                                    {"cried", "cri"},
+                                    {"enjoy", "enjoy"},
+                                    {"happy", "happi"},
+                                    {"spy", "spi"},
+                                    {"caresses", "caress"},
+                                    {"feed", "feed"},
+                                    {"agreed", "agre"},
+                                    {"hopping", "hop"},
+                                    {"falling", "fall"},
+                                    {"filing", "file"},
+                                    {"sized", "size"},
+                                    {"relational", "relat"},
+                                    {"conditional", "condit"},
+                                    {"digitizer", "digit"},
+                                    {"radically", "radic"},
+                                    {"formalize", "formal"},
+                                    {"hopefully", "hope"},
+                                    {"theology", "theolog"},
+                                    {"adoption", "adopt"},
+                                    {"adjustment", "adjust"},
+                                    {"rate", "rate"},
+                                    {"controlling", "control"},
+                                    {"generalizations", "gener"},
+                                    {"1990s", "1990"},
+                                    {"proceed", "proceed"}};
+    for (size_t i = 0; i < COUNT(words); i++) {
+        char word[32];
+        strcpy(word, words[i][0]);
+        size_t n = rd_porter_stem_nltk(word, strlen(word));
+        word[n] = '\0';
+        assert_string_equal(word, words[i][1]);
+    }
+}
+
+static void test_resampling(void **state) {
+    (void)state;
+    enum { LINES = 200, TRIALS = 500, WIDTH = 4 };
+    static double lines[LINES][WIDTH], once[TRIALS][WIDTH], again[TRIALS][WIDTH],
+        shuffled[TRIALS][2][2][2];
+    for (int i = 0; i < LINES; i++) /* two systems of two statistics: a count, and a number */
+        for (int k = 0; k < WIDTH; k++) lines[i][k] = k % 2 ? i * (k + 1) : 1;
+    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 7, 1, once[0]), RD_OK);
+    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 7, 3, again[0]), RD_OK);
+    assert_memory_equal(once, again, sizeof once);
+    double mean = 0;
+    for (int t = 0; t < TRIALS; t++) {
+        assert_near(once[t][0], LINES, 0);             /* as many lines as there are */
+        assert_near(once[t][3], 2 * once[t][1], 1e-6); /* the same lines for both systems */
+        mean += once[t][1] / TRIALS;
+    }
+    /* The sum of 200 draws from {0, 2, ..., 398}: mean 39800, deviation 1633 over one trial. */
+    assert_near(mean, 39800, 5 * 1633 / sqrt(TRIALS));
+    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 8, 1, again[0]), RD_OK);
+    assert_memory_not_equal(once, again, sizeof once);
+
+    assert_int_equal(rd_randomization_sums(lines[0], LINES, 2, 2, TRIALS, 7, 2, shuffled[0][0][0]),
+                     RD_OK);
+    double total = 0, moved = 0;
+    for (int i = 0; i < LINES; i++) total += lines[i][1] + lines[i][3];
+    for (int t = 0; t < TRIALS; t++) {
+        assert_near(shuffled[t][1][0][1] + shuffled[t][1][1][1], total, 1e-6);
+        moved += shuffled[t][1][0][1] / total / TRIALS;
+    }
+    assert_near(moved, 0.5, 0.01);
+}
+
+static void test_confidence(void **state) {
+    (void)state;
+    double scores[80], mean, interval;
+    for (int i = 0; i < 80; i++) scores[i] = 80 - i;
+    rd_confidence(scores, 80, &mean, &interval);
+    assert_near(mean, 40.5, 1e-9);
+    assert_near(interval, (78 - 3) / 2.0, 1e-9); /* two of 80 cut off at either end */
+    assert_near(rd_p_value(scores, 80, 76.5), 5 / 81.0, 1e-12);
+    assert_near(rd_p_value(scores, 80, 1000), 1 / 81.0, 1e-12);
+}
+
+static void test_signatures(void **state) {
+    (void)state;
+    char signature[256], name[32];
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_CHRF);
+    config.word_order = 2;
+    rd_signature_info info = {.n_refs = -1, .test = "bs", .trials = 1000, .seed = 12345};
+    rd_metric_signature(&config, &info, signature);
+    assert_string_equal(signature, "nrefs:var|bs:1000|seed:12345|case:mixed|eff:yes|nc:6|nw:2|"
+                                   "space:no|version:rdrop-score-" RD_VERSION);
+    rd_metric_name(&config, 0, name);
+    assert_string_equal(name, "chrF2++");
+    config = rd_metric_defaults(RD_METRIC_TER);
+    info = (rd_signature_info){.n_refs = 1, .brief = true};
+    rd_metric_signature(&config, &info, signature);
+    assert_string_equal(signature,
+                        "#:1|c:lc|t:tercom|nr:no|pn:yes|as:no|v:rdrop-score-" RD_VERSION);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chrf),       cmocka_unit_test(test_ter),
+        cmocka_unit_test(test_rouge),      cmocka_unit_test(test_stemmer),
+        cmocka_unit_test(test_resampling), cmocka_unit_test(test_confidence),
+        cmocka_unit_test(test_signatures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
