@@ -1,0 +1,184 @@
+#include "recipe/recipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "recipe/recipe_keys.h"
+
+/* Puts the place of an assignment in front of the current message. */
+static rd_status located(rd_status status, const rd_assignment *item) {
+    if (status != RD_ERR_FORMAT) return status;
+    if (item->file) return rd_error_prefix(status, "%s:%d", item->file, item->line);
+    return rd_error_prefix(status, "--set %.80s=%.80s", item->key, item->value);
+}
+
+static rd_status unknown_key(const char *name) {
+    const char *nearest = rd_recipe_nearest_key(name);
+    if (nearest)
+        return rd_error(RD_ERR_FORMAT, "unknown key '%.80s'; did you mean '%s'?", name, nearest);
+    return rd_error(RD_ERR_FORMAT, "unknown key '%.80s'; --help-recipe lists all keys", name);
+}
+
+static rd_status set_named(rd_recipe *recipe, const char *name, const char *value) {
+    const rd_key *key = rd_recipe_find_key(name);
+    return key ? rd_recipe_set_key(recipe, key, value) : unknown_key(name);
+}
+
+static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
+    if (strcmp(item->key, "arch") == 0) return RD_OK; /* applied before all others */
+    if (strcmp(item->key, "extends") == 0)
+        return rd_error(RD_ERR_FORMAT, "extends belongs in a recipe file");
+    if (strcmp(item->key, "optimizer") == 0)
+        return strcmp(item->value, "adam") == 0
+                   ? RD_OK
+                   : rd_error(RD_ERR_FORMAT, "optimizer is '%.60s'; expected adam", item->value);
+    if (strcmp(item->key, "vocab-size") == 0) {
+        RD_TRY(set_named(recipe, "vocab-size-src", item->value));
+        return set_named(recipe, "vocab-size-tgt", item->value);
+    }
+    return set_named(recipe, item->key, item->value);
+}
+
+static rd_status apply_arch(rd_recipe *recipe, const char *name) {
+    for (int i = 0; i < rd_recipe_n_archs; i++) {
+        if (strcmp(name, rd_recipe_archs[i].name) != 0) continue;
+        for (const rd_arch_value *v = rd_recipe_archs[i].values; v->key; v++)
+            RD_TRY(set_named(recipe, v->key, v->value));
+        return RD_OK;
+    }
+    return rd_error(RD_ERR_FORMAT,
+                    "arch is '%.60s'; expected transformer-tiny, "
+                    "transformer-iwslt-de-en, transformer-base or transformer-big",
+                    name);
+}
+
+static const rd_assignment *last_of(const rd_assignments *assignments, const char *key) {
+    for (int64_t i = assignments->count - 1; i >= 0; i--)
+        if (strcmp(assignments->items[i].key, key) == 0) return &assignments->items[i];
+    return NULL;
+}
+
+/* Defaults, then the arch, then what is written down: explicit keys win wherever they stand. */
+static rd_status resolve(rd_recipe *recipe, const rd_assignments *assignments) {
+    for (int i = 0; i < rd_recipe_n_keys; i++)
+        RD_TRY(rd_recipe_set_key(recipe, &rd_recipe_keys[i], rd_recipe_keys[i].fallback));
+    const rd_assignment *arch = last_of(assignments, "arch");
+    if (arch) {
+        rd_status status = apply_arch(recipe, arch->value);
+        if (status != RD_OK) return located(status, arch);
+    }
+    for (int64_t i = 0; i < assignments->count; i++) {
+        rd_status status = assign(recipe, &assignments->items[i]);
+        if (status != RD_OK) return located(status, &assignments->items[i]);
+    }
+    /* Residual connections and cross-attention need one width; fairseq names it twice. */
+    const rd_assignment *encoder = last_of(assignments, "encoder-embed-dim");
+    const rd_assignment *decoder = last_of(assignments, "decoder-embed-dim");
+    if (encoder && decoder && strtol(encoder->value, NULL, 10) != strtol(decoder->value, NULL, 10))
+        return located(rd_error(RD_ERR_FORMAT,
+                                "decoder-embed-dim %.20s differs from encoder-embed-dim %.20s; "
+                                "both must be the same",
+                                decoder->value, encoder->value),
+                       decoder);
+    return RD_OK;
+}
+
+/* name and directory of "recipes/x.yaml": "x" and "recipes". */
+static rd_status name_recipe(rd_recipe *recipe, const char *path) {
+    const char *slash = strrchr(path, '/');
+    recipe->name = rd_strdup(slash ? slash + 1 : path);
+    recipe->directory = rd_strdup(slash ? path : ".");
+    if (!recipe->name || !recipe->directory) return RD_ERR_MEMORY;
+    if (slash) recipe->directory[slash == path ? 1 : slash - path] = '\0';
+    char *dot = strrchr(recipe->name, '.');
+    if (dot && dot != recipe->name) *dot = '\0';
+    return RD_OK;
+}
+
+static rd_status add_setting(rd_assignments *assignments, const char *setting) {
+    const char *equals = strchr(setting, '=');
+    if (!equals || equals == setting)
+        return rd_error(RD_ERR_FORMAT, "--set %.80s: expected key=value", setting);
+    rd_text key = {0};
+    rd_status status = rd_text_append(&key, setting, (size_t)(equals - setting));
+    if (status == RD_OK) status = rd_assignments_add(assignments, key.data, equals + 1, NULL, 0);
+    rd_text_free(&key);
+    return status;
+}
+
+rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *settings,
+                         int n_settings) {
+    *out = NULL;
+    rd_recipe *recipe = rd_calloc(1, sizeof *recipe);
+    if (!recipe) return RD_ERR_MEMORY;
+    rd_assignments assignments = {0};
+    rd_status status = name_recipe(recipe, path);
+    if (status == RD_OK) status = rd_recipe_read_file(&assignments, path);
+    for (int i = 0; status == RD_OK && i < n_settings; i++)
+        status = add_setting(&assignments, settings[i]);
+    if (status == RD_OK) status = resolve(recipe, &assignments);
+    if (status == RD_OK) {
+        status = rd_recipe_check(recipe);
+        if (status != RD_OK) status = rd_error_prefix(status, "%s", path);
+    }
+    rd_assignments_free(&assignments);
+    if (status == RD_OK)
+        *out = recipe;
+    else
+        rd_recipe_free(recipe);
+    return status;
+}
+
+void rd_recipe_free(rd_recipe *recipe) {
+    if (!recipe) return;
+    for (int i = 0; i < rd_recipe_n_keys; i++)
+        if (rd_recipe_keys[i].type == RD_KEY_STRING)
+            free(*(char **)((char *)recipe + rd_recipe_keys[i].offset));
+    free(recipe->name);
+    free(recipe->directory);
+    free(recipe);
+}
+
+rd_status rd_recipe_save(const rd_recipe *recipe, const char *path) {
+    enum { LONGEST_VALUE = 64 * 1024 };
+    char *text = rd_malloc(LONGEST_VALUE, 1);
+    rd_atomic_file file = {0};
+    rd_status status = text ? rd_atomic_open(&file, path) : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
+        status = rd_recipe_format_key(recipe, &rd_recipe_keys[i], text, LONGEST_VALUE);
+        if (status == RD_OK) fprintf(file.stream, "%s: %s\n", rd_recipe_keys[i].name, text);
+    }
+    free(text);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+static void describe_line(FILE *out, const char *name, const char *type, const char *fallback,
+                          const char *help) {
+    fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *fallback ? fallback : "-", help);
+}
+
+void rd_recipe_describe(FILE *out) {
+    static const char *const types[] = {
+        [RD_KEY_STRING] = "text",   [RD_KEY_BOOL] = "bool",      [RD_KEY_INT32] = "integer",
+        [RD_KEY_INT64] = "integer", [RD_KEY_UINT64] = "integer", [RD_KEY_FLOAT] = "number",
+        [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",      [RD_KEY_PAIR] = "pair"};
+    describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
+    describe_line(out, "arch", "name", "",
+                  "transformer-tiny, -iwslt-de-en, -base, -big: defaults of the model's sizes");
+    describe_line(out, "optimizer", "name", "adam", "the only one");
+    describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
+    for (int i = 0; i < rd_recipe_n_keys; i++) {
+        const rd_key *key = &rd_recipe_keys[i];
+        describe_line(out, key->name, types[key->type], key->fallback, key->help);
+        for (int n = 0; key->names && key->names[n]; n++)
+            fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
+                    key->names[n + 1] ? "" : "\n");
+    }
+    for (const rd_key_alias *alias = rd_recipe_aliases; alias->name; alias++)
+        fprintf(out, "%-34s same as %s\n", alias->name, alias->key);
+}

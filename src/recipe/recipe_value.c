@@ -1,0 +1,202 @@
+/* Text to values of the key table, and back. */
+#include "recipe/recipe_keys.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+static void *field_of(const rd_recipe *recipe, const rd_key *key) {
+    return (char *)(uintptr_t)recipe + key->offset;
+}
+
+static rd_status bad_value(const rd_key *key, const char *text, const char *expected) {
+    return rd_error(RD_ERR_FORMAT, "%s is '%.60s'; expected %s", key->name, text, expected);
+}
+
+static rd_status out_of_range(const rd_key *key, const char *text) {
+    return rd_error(RD_ERR_FORMAT, "%s is %.60s; expected %g to %g", key->name, text, key->low,
+                    key->high);
+}
+
+/* A finite decimal number that fills the whole text. strtod alone takes "nan", "0x1p3", " 1". */
+static bool parse_number(const char *text, double *value) {
+    if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
+    char *end;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
+}
+
+static rd_status parse_integer(const rd_key *key, const char *text, int64_t *value) {
+    char *end;
+    errno = 0;
+    long long parsed = strtoll(text, &end, 10);
+    bool digits = isdigit((unsigned char)text[*text == '-' || *text == '+']);
+    if (!digits || *end) return bad_value(key, text, "a whole number");
+    if (errno == ERANGE || (double)parsed < key->low || (double)parsed > key->high)
+        return out_of_range(key, text);
+    *value = parsed;
+    return RD_OK;
+}
+
+static rd_status parse_real(const rd_key *key, const char *text, double *value) {
+    if (!parse_number(text, value)) return bad_value(key, text, "a number");
+    double low = key->low, high = key->high;
+    if (key->type == RD_KEY_FLOAT) /* so that a bound survives being saved as a float */
+        *value = (float)*value, low = (float)low, high = (float)high;
+    return *value < low || *value > high ? out_of_range(key, text) : RD_OK;
+}
+
+static rd_status parse_unsigned(const rd_key *key, const char *text, uint64_t *value) {
+    char *end;
+    errno = 0;
+    unsigned long long parsed = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno == ERANGE)
+        return bad_value(key, text, "a whole number from 0 to 18446744073709551615");
+    *value = parsed;
+    return RD_OK;
+}
+
+static rd_status parse_bool(const rd_key *key, const char *text, bool *value) {
+    if (strcmp(text, "true") == 0)
+        *value = true;
+    else if (strcmp(text, "false") == 0)
+        *value = false;
+    else
+        return bad_value(key, text, "true or false");
+    return RD_OK;
+}
+
+/* "[a, b]" or "(a, b)" */
+static rd_status parse_pair(const rd_key *key, const char *text, double pair[2]) {
+    char first[32], second[32], close = 0, beyond;
+    double values[2];
+    int n = sscanf(text, " %*1[[(] %31[0-9.eE+-] , %31[0-9.eE+-] %c %c", first, second, &close,
+                   &beyond);
+    if (n != 3 || (close != ']' && close != ')') || !parse_number(first, &values[0]) ||
+        !parse_number(second, &values[1]))
+        return bad_value(key, text, "two numbers, [a, b]");
+    for (int i = 0; i < 2; i++)
+        if (values[i] < key->low || values[i] > key->high) return out_of_range(key, text);
+    memcpy(pair, values, sizeof values);
+    return RD_OK;
+}
+
+/* The index of `text` among the allowed names. */
+static rd_status parse_choice(const rd_key *key, const char *text, int *index) {
+    for (*index = 0; key->names[*index]; ++*index)
+        if (strcmp(text, key->names[*index]) == 0) return RD_OK;
+    char expected[256] = "one of";
+    for (int i = 0; key->names[i]; i++) {
+        size_t used = strlen(expected);
+        snprintf(expected + used, sizeof expected - used, "%s %s", i ? "," : "", key->names[i]);
+    }
+    return bad_value(key, text, expected);
+}
+
+static rd_status set_string(const rd_key *key, const char *text, char **value) {
+    int index;
+    if (key->names) RD_TRY(parse_choice(key, text, &index));
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20)
+            return bad_value(key, "...", "text without control characters");
+    char *copy = rd_strdup(text);
+    if (!copy) return RD_ERR_MEMORY;
+    free(*value);
+    *value = copy;
+    return RD_OK;
+}
+
+rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *text) {
+    void *field = field_of(recipe, key);
+    int64_t integer = 0;
+    double real = 0;
+    int index = 0;
+    switch (key->type) {
+    case RD_KEY_STRING:
+        return set_string(key, text, field);
+    case RD_KEY_BOOL:
+        return parse_bool(key, text, field);
+    case RD_KEY_INT32:
+        RD_TRY(parse_integer(key, text, &integer));
+        *(int32_t *)field = (int32_t)integer;
+        return RD_OK;
+    case RD_KEY_INT64:
+        return parse_integer(key, text, field);
+    case RD_KEY_UINT64:
+        return parse_unsigned(key, text, field);
+    case RD_KEY_FLOAT:
+        RD_TRY(parse_real(key, text, &real));
+        *(float *)field = (float)real;
+        return RD_OK;
+    case RD_KEY_DOUBLE:
+        return parse_real(key, text, field);
+    case RD_KEY_ENUM:
+        RD_TRY(parse_choice(key, text, &index));
+        memcpy(field, &index, sizeof index); /* the enums of the table are int-sized */
+        return RD_OK;
+    case RD_KEY_PAIR:
+        return parse_pair(key, text, field);
+    }
+    return rd_error(RD_ERR_ARGUMENT, "%s: unknown key type", key->name);
+}
+
+/* A double-quoted YAML scalar: the only characters to escape are the quote and the backslash,
+ * control characters being refused on the way in. */
+static rd_status format_string(const rd_key *key, const char *value, char *text, size_t room) {
+    size_t used = 0;
+    if (strlen(value) * 2 + 3 > room)
+        return rd_error(RD_ERR_ARGUMENT, "%s: %zu bytes are too many for a recipe", key->name,
+                        strlen(value));
+    text[used++] = '"';
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\') text[used++] = '\\';
+        text[used++] = *value;
+    }
+    text[used++] = '"';
+    text[used] = '\0';
+    return RD_OK;
+}
+
+rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text,
+                               size_t room) {
+    const void *field = field_of(recipe, key);
+    int index;
+    switch (key->type) {
+    case RD_KEY_STRING:
+        return format_string(key, *(char *const *)field, text, room);
+    case RD_KEY_BOOL:
+        snprintf(text, room, "%s", *(const bool *)field ? "true" : "false");
+        return RD_OK;
+    case RD_KEY_INT32:
+        snprintf(text, room, "%" PRId32, *(const int32_t *)field);
+        return RD_OK;
+    case RD_KEY_INT64:
+        snprintf(text, room, "%" PRId64, *(const int64_t *)field);
+        return RD_OK;
+    case RD_KEY_UINT64:
+        snprintf(text, room, "%" PRIu64, *(const uint64_t *)field);
+        return RD_OK;
+    case RD_KEY_FLOAT: /* 9 and 17 digits bring back the same bits */
+        snprintf(text, room, "%.9g", (double)*(const float *)field);
+        return RD_OK;
+    case RD_KEY_DOUBLE:
+        snprintf(text, room, "%.17g", *(const double *)field);
+        return RD_OK;
+    case RD_KEY_ENUM:
+        memcpy(&index, field, sizeof index);
+        snprintf(text, room, "%s", key->names[index]);
+        return RD_OK;
+    case RD_KEY_PAIR:
+        snprintf(text, room, "[%.17g, %.17g]", ((const double *)field)[0],
+                 ((const double *)field)[1]);
+        return RD_OK;
+    }
+    return rd_error(RD_ERR_ARGUMENT, "%s: unknown key type", key->name);
+}

@@ -1,0 +1,209 @@
+/* Recipes: values, precedence, extends, messages, hostile files, and the exact round trip. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "recipe/recipe_keys.h"
+
+static char directory[] = "/tmp/rdrop-recipe-XXXXXX";
+
+static const char *write_recipe(const char *name, const char *text) {
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    assert_int_equal(rd_write_file(path, text, strlen(text)), RD_OK);
+    return path;
+}
+
+static rd_recipe *load(const char *text) {
+    rd_recipe *recipe = NULL;
+    if (rd_recipe_load(&recipe, write_recipe("r.yaml", text), NULL, 0) != RD_OK)
+        fail_msg("%s", rd_last_error());
+    return recipe;
+}
+
+static void refused(const char *text, const char *message) {
+    rd_recipe *recipe = NULL;
+    assert_int_equal(rd_recipe_load(&recipe, write_recipe("r.yaml", text), NULL, 0), RD_ERR_FORMAT);
+    assert_null(recipe);
+    if (!strstr(rd_last_error(), message))
+        fail_msg("'%s' is not in '%s'", message, rd_last_error());
+}
+
+static void explicit_keys_win_over_arch_in_any_order(void **state) {
+    (void)state;
+    rd_recipe *recipe = load("encoder-layers: 2\narch: transformer-tiny\ndropout: 0.3\n"
+                             "max-update: 10\nadam-betas: [0.9, 0.98]\nbatch-size: 7\n");
+    assert_int_equal(recipe->model.encoder.layers, 2);
+    assert_int_equal(recipe->model.decoder.layers, 4);
+    assert_int_equal(recipe->model.d_model, 128);
+    assert_int_equal(recipe->model.decoder.ffn_dim, 256);
+    assert_true(recipe->model.dropout == 0.3F);
+    assert_true(recipe->optim.adam_beta1 == 0.9 && recipe->optim.adam_beta2 == 0.98);
+    assert_int_equal(recipe->train.max_sentences, 7);
+    assert_string_equal(recipe->name, "r");
+    assert_string_equal(recipe->directory, directory);
+    rd_recipe_free(recipe);
+}
+
+static void extends_and_settings_override(void **state) {
+    (void)state;
+    write_recipe("base.yaml", "max-epoch: 3\nreg-alpha: 5\nlr: 1e-3\nseed: 4\n");
+    const char *path = write_recipe("r.yaml", "extends: base.yaml\nreg-alpha: 0\n");
+    const char *settings[] = {"seed=18446744073709551615", "vocab-size=600",
+                              "adam-betas=(0.8, 0.9)"};
+    rd_recipe *recipe = NULL;
+    assert_int_equal(rd_recipe_load(&recipe, path, settings, 3), RD_OK);
+    assert_int_equal(recipe->train.max_epoch, 3);
+    assert_true(recipe->train.reg_alpha == 0 && recipe->optim.lr == 1e-3);
+    assert_true(recipe->train.seed == UINT64_MAX);
+    assert_int_equal(recipe->data.vocab_size_src, 600);
+    assert_int_equal(recipe->data.vocab_size_tgt, 600);
+    assert_true(recipe->optim.adam_beta1 == 0.8);
+    rd_recipe_free(recipe);
+    const char *bad[] = {"beam=0"};
+    assert_int_equal(rd_recipe_load(&recipe, path, bad, 1), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "--set beam=0: beam is 0; expected 1 to 1024"));
+    const char *no_value[] = {"beam"};
+    assert_int_equal(rd_recipe_load(&recipe, path, no_value, 1), RD_ERR_FORMAT);
+}
+
+static void messages_name_line_and_remedy(void **state) {
+    (void)state;
+    refused("max-epoch: 1\n\nmax-token: 4\n",
+            "r.yaml:3: unknown key 'max-token'; did you mean 'max-tokens'?");
+    refused("zzzzzzzzzzzzzzzzzzz: 4\n", "--help-recipe");
+    refused("max-epoch: many\n", "r.yaml:1: max-epoch is 'many'; expected a whole number");
+    refused("max-epoch: 1.5\n", "expected a whole number");
+    refused("max-epoch: 99999999999999999999\n", "expected 0 to");
+    refused("dropout: .nan\n", "expected a number");
+    refused("dropout: nan\n", "expected a number");
+    refused("lr: 1e999\n", "expected a number");
+    refused("dropout: 1\n", "expected 0 to 0.99");
+    refused("reg-alpha: -1\n", "expected 0 to 1000");
+    refused("eval-bleu: maybe\n", "expected true or false");
+    refused("lr-scheduler: linear\n", "expected one of fixed, inverse_sqrt");
+    refused("optimizer: sgd\n", "expected adam");
+    refused("arch: bert\n", "expected transformer-tiny");
+    refused("adam-betas: [0.9]\n", "expected two numbers");
+    refused("adam-betas: [0.9, 1]\n", "expected 0 to");
+    refused("seed: -1\n", "18446744073709551615");
+    refused("lr: 1\nseed: 1\nlr: 2\n", "r.yaml:3: key 'lr' is given twice, first on line 1");
+    refused("trainpref: \"a\\nb\"\n", "control characters");
+}
+
+static void contradictions_are_refused(void **state) {
+    (void)state;
+    refused("seed: 1\n", "neither max-update nor max-epoch");
+    refused("max-epoch: 1\nshare-all-embeddings: true\n", "needs joined-dictionary");
+    refused("max-epoch: 1\nencoder-attention-heads: 7\n", "not a multiple");
+    refused("max-epoch: 1\nencoder-embed-dim: 64\ndecoder-embed-dim: 32\n", "must be the same");
+    refused("max-epoch: 1\nmax-tokens: 0\n", "limits a batch");
+    refused("max-epoch: 1\nbest-checkpoint-metric: bleu\n", "needs eval-bleu");
+    refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
+    refused("max-epoch: 1\nlr-scheduler: cosine\n", "total-num-update");
+    refused("max-epoch: 1\njoined-dictionary: true\nvocab-size-src: 90\n", "give vocab-size");
+}
+
+static void hostile_files_are_refused(void **state) {
+    (void)state;
+    refused("", "empty");
+    refused("- a\n- b\n", "expected 'key: value'");
+    refused("max-epoch: [", "not valid YAML");
+    refused("max-epoch: {a: b}\n", "expected a plain value");
+    refused("max-epoch: 1\n---\nmax-epoch: 2\n", "second YAML document");
+    refused("? [a]\n: 1\n", "not plain text");
+    refused("lr: \"1\\0\"\n", "expected a plain value");
+    refused("a: &a [1,1]\nb: &b [*a,*a,*a]\nc: [*b,*b,*b]\n", "expected a plain value");
+    refused("extends: r.yaml\n", "cycle of 'extends'");
+    size_t size = 100000;
+    char *deep = malloc(size + 1);
+    memset(deep, '[', size);
+    deep[size] = '\0';
+    refused(deep, "r.yaml");
+    free(deep);
+    rd_recipe *recipe = NULL;
+    const char *path = write_recipe("r.yaml", "extends: missing.yaml\n");
+    assert_int_equal(rd_recipe_load(&recipe, path, NULL, 0), RD_ERR_IO);
+    assert_non_null(strstr(rd_last_error(), "r.yaml:1: extends: "));
+    assert_non_null(strstr(rd_last_error(), "missing.yaml"));
+}
+
+/* Every key away from its default, saved, loaded: the same bytes when saved again, and the same
+ * value of every field in text that distinguishes all values. */
+static void round_trip_is_exact(void **state) {
+    (void)state;
+    rd_recipe *recipe =
+        load("max-update: 300000\nlr: 0.1\ndropout: 0.1\nema-decay: 0.9999\n"
+             "adam-betas: [0.9, 0.98]\nactivation-fn: gelu\nseed: 12345678901234567\n"
+             "lr-scheduler: cosine\ntestpref: 'a\"b\\c,ü: #x'\nactivation-dropout: "
+             "0.99\nsrc-vocab: 6001\nlenpen: -0.7\n");
+    char saved[256];
+    snprintf(saved, sizeof saved, "%s/config.yaml", directory);
+    assert_int_equal(rd_recipe_save(recipe, saved), RD_OK);
+    rd_recipe *again = NULL;
+    assert_int_equal(rd_recipe_load(&again, saved, NULL, 0), RD_OK);
+    assert_string_equal(again->data.testpref, "a\"b\\c,ü: #x");
+    for (int i = 0; i < rd_recipe_n_keys; i++) {
+        char before[512], after[512];
+        assert_int_equal(rd_recipe_format_key(recipe, &rd_recipe_keys[i], before, 512), RD_OK);
+        assert_int_equal(rd_recipe_format_key(again, &rd_recipe_keys[i], after, 512), RD_OK);
+        assert_string_equal(before, after);
+    }
+    assert_memory_equal(&recipe->model, &again->model, sizeof recipe->model);
+    assert_memory_equal(&recipe->search, &again->search, sizeof recipe->search);
+    assert_true(again->optim.lr == 0.1 && again->train.ema_decay == 0.9999F);
+    rd_recipe_free(recipe);
+    rd_recipe_free(again);
+}
+
+static void help_names_every_key(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    rd_recipe_describe(out);
+    fclose(out);
+    for (int i = 0; i < rd_recipe_n_keys; i++) {
+        assert_non_null(strstr(text, rd_recipe_keys[i].name));
+        assert_ptr_equal(rd_recipe_find_key(rd_recipe_keys[i].name), &rd_recipe_keys[i]);
+    }
+    free(text);
+}
+
+static int make_directory(void **state) {
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state) {
+    (void)state;
+    const char *names[] = {"r.yaml", "base.yaml", "config.yaml"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+        unlink(path);
+    }
+    return rmdir(directory);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(explicit_keys_win_over_arch_in_any_order),
+        cmocka_unit_test(extends_and_settings_override),
+        cmocka_unit_test(messages_name_line_and_remedy),
+        cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(hostile_files_are_refused),
+        cmocka_unit_test(round_trip_is_exact),
+        cmocka_unit_test(help_names_every_key),
+    };
+    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
