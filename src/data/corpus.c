@@ -1,21 +1,18 @@
 #include "data/corpus.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <zlib.h>
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/byte_source.h"
 
 enum { BUFFER_BYTES = 1 << 18 };
 
 struct rd_corpus {
     char *path;
-    gzFile file; /* zlib reads files that are not gzipped as they are */
+    rd_byte_source *source;
     rd_utf8_policy policy;
     int64_t line_number;
     bool ended;
@@ -32,13 +29,8 @@ rd_status rd_corpus_open(rd_corpus **corpus, const char *path, rd_utf8_policy po
     c->path = rd_strdup(standard_input ? "standard input" : path);
     c->buffer = rd_malloc(BUFFER_BYTES, 1);
     rd_status status = c->path && c->buffer ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) {
-        errno = 0;
-        c->file = standard_input ? gzdopen(dup(STDIN_FILENO), "rb") : gzopen(path, "rb");
-        if (!c->file)
-            status = rd_error(RD_ERR_IO, "%s: cannot open: %s", c->path,
-                              errno ? strerror(errno) : "out of memory");
-    }
+    if (status == RD_OK) status = rd_byte_source_open(&c->source, path);
+    if (status == RD_ERR_IO) rd_error_prefix(status, "%s", c->path);
     if (status != RD_OK) {
         rd_corpus_close(c);
         *corpus = NULL;
@@ -48,7 +40,7 @@ rd_status rd_corpus_open(rd_corpus **corpus, const char *path, rd_utf8_policy po
 
 void rd_corpus_close(rd_corpus *corpus) {
     if (!corpus) return;
-    if (corpus->file) gzclose(corpus->file);
+    rd_byte_source_close(corpus->source);
     rd_text_free(&corpus->line);
     rd_text_free(&corpus->repaired);
     free(corpus->path);
@@ -57,18 +49,14 @@ void rd_corpus_close(rd_corpus *corpus) {
 }
 
 static rd_status fill_buffer(rd_corpus *corpus) {
-    int n = gzread(corpus->file, corpus->buffer, BUFFER_BYTES), code = Z_OK;
-    if (n <= 0) {
-        const char *message = gzerror(corpus->file, &code);
-        if (code == Z_ERRNO)
-            return rd_error(RD_ERR_IO, "%s: cannot read: %s", corpus->path, strerror(errno));
-        if (code != Z_OK && code != Z_STREAM_END)
-            return rd_error(RD_ERR_FORMAT, "%s: damaged or truncated gzip after line %lld: %s",
-                            corpus->path, (long long)corpus->line_number, message);
-    }
+    size_t n;
+    rd_status status = rd_byte_source_read(corpus->source, corpus->buffer, BUFFER_BYTES, &n);
+    if (status != RD_OK)
+        return rd_error_prefix(status, "%s after line %lld", corpus->path,
+                               (long long)corpus->line_number);
     corpus->start = 0;
-    corpus->end = n > 0 ? (size_t)n : 0;
-    corpus->ended = n <= 0;
+    corpus->end = n;
+    corpus->ended = n == 0;
     return RD_OK;
 }
 

@@ -1,0 +1,128 @@
+#include "data/byte_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "base/memory.h"
+
+enum { RAW_BYTES = 1 << 16, GZIP_WINDOW_BITS = 15 + 16 /* with gzip headers */ };
+
+struct rd_byte_source {
+    int fd;
+    bool looked, gzip;  /* whether the first bytes have been seen, and what they were */
+    bool ended;         /* no more raw bytes */
+    bool in_member;     /* inside a gzip member */
+    unsigned char *raw; /* [RAW_BYTES], of which [start, end) is not yet used */
+    size_t start, end;
+    z_stream inflater;
+};
+
+rd_status rd_byte_source_open(rd_byte_source **source, const char *path) {
+    rd_byte_source *s = *source = rd_calloc(1, sizeof *s);
+    if (!s) return RD_ERR_MEMORY;
+    s->raw = rd_malloc(RAW_BYTES, 1);
+    s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    rd_status status = s->raw ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK && s->fd < 0)
+        status = rd_error(RD_ERR_IO, "cannot open: %s", strerror(errno));
+    if (status != RD_OK) {
+        rd_byte_source_close(s);
+        *source = NULL;
+    }
+    return status;
+}
+
+void rd_byte_source_close(rd_byte_source *source) {
+    if (!source) return;
+    if (source->gzip) inflateEnd(&source->inflater);
+    if (source->fd >= 0) close(source->fd);
+    free(source->raw);
+    free(source);
+}
+
+/* Puts what one read gives behind the unused raw bytes. */
+static rd_status read_raw(rd_byte_source *s) {
+    if (s->start > 0) {
+        memmove(s->raw, s->raw + s->start, s->end - s->start);
+        s->end -= s->start;
+        s->start = 0;
+    }
+    ssize_t n;
+    do n = read(s->fd, s->raw + s->end, RAW_BYTES - s->end);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return rd_error(RD_ERR_IO, "cannot read: %s", strerror(errno));
+    s->end += (size_t)n;
+    s->ended = n == 0;
+    return RD_OK;
+}
+
+static bool gzip_magic(const rd_byte_source *s) {
+    return s->end - s->start >= 2 && s->raw[s->start] == 0x1F && s->raw[s->start + 1] == 0x8B;
+}
+
+/* Two bytes tell; a first byte that is not gzip's tells alone. */
+static rd_status look(rd_byte_source *s) {
+    while (!s->ended && (s->end == 0 || (s->end == 1 && s->raw[0] == 0x1F))) RD_TRY(read_raw(s));
+    s->looked = true;
+    if (!gzip_magic(s)) return RD_OK;
+    if (inflateInit2(&s->inflater, GZIP_WINDOW_BITS) != Z_OK)
+        return rd_error(RD_ERR_MEMORY, "out of memory");
+    s->gzip = s->in_member = true;
+    return RD_OK;
+}
+
+static rd_status read_plain(rd_byte_source *s, char *out, size_t room, size_t *n) {
+    if (s->start == s->end && !s->ended) RD_TRY(read_raw(s));
+    *n = s->end - s->start < room ? s->end - s->start : room;
+    if (*n) memcpy(out, s->raw + s->start, *n);
+    s->start += *n;
+    return RD_OK;
+}
+
+/* Between members: starts the next one, or finds the end. */
+static rd_status next_member(rd_byte_source *s) {
+    while (!s->ended && s->end - s->start < 2) RD_TRY(read_raw(s));
+    if (s->start == s->end) return RD_OK;
+    if (!gzip_magic(s)) return rd_error(RD_ERR_FORMAT, "gzip data followed by something else");
+    if (inflateReset(&s->inflater) != Z_OK) return rd_error(RD_ERR_MEMORY, "out of memory");
+    s->in_member = true;
+    return RD_OK;
+}
+
+static rd_status read_gzip(rd_byte_source *s, char *out, size_t room, size_t *n) {
+    *n = 0;
+    while (*n == 0) {
+        if (!s->in_member) RD_TRY(next_member(s));
+        if (!s->in_member) return RD_OK;
+        if (s->start == s->end && !s->ended) RD_TRY(read_raw(s));
+        if (s->start == s->end) return rd_error(RD_ERR_FORMAT, "truncated gzip");
+        z_stream *z = &s->inflater;
+        z->next_in = s->raw + s->start;
+        z->avail_in = (uInt)(s->end - s->start);
+        z->next_out = (unsigned char *)out;
+        z->avail_out = (uInt)(room < 1 << 30 ? room : 1 << 30);
+        uInt before = z->avail_out;
+        int code = inflate(z, Z_NO_FLUSH);
+        s->start = s->end - z->avail_in;
+        *n = before - z->avail_out;
+        if (code == Z_STREAM_END)
+            s->in_member = false;
+        else if (code == Z_MEM_ERROR)
+            return rd_error(RD_ERR_MEMORY, "out of memory");
+        else if (code != Z_OK)
+            return rd_error(RD_ERR_FORMAT, "damaged gzip (%s)", z->msg ? z->msg : "zlib");
+    }
+    return RD_OK;
+}
+
+rd_status rd_byte_source_read(rd_byte_source *source, char *out, size_t room, size_t *n) {
+    *n = 0;
+    if (!source->looked) RD_TRY(look(source));
+    return source->gzip ? read_gzip(source, out, room, n) : read_plain(source, out, room, n);
+}

@@ -1,0 +1,21 @@
+/* Bytes of a file or of standard input, decompressed if they are gzip (told apart by content). It
+ * returns what a pipe has as soon as it has something, which zlib's own file functions do not: they
+ * wait for a full buffer, so that nobody could translate line by line. */
+#ifndef RD_DATA_BYTE_SOURCE_H
+#define RD_DATA_BYTE_SOURCE_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef struct rd_byte_source rd_byte_source;
+
+/* path "-" reads standard input. Errors are not prefixed with the path, which the caller knows. */
+rd_status rd_byte_source_open(rd_byte_source **source, const char *path);
+void rd_byte_source_close(rd_byte_source *source); /* NULL is fine */
+
+/* Up to `room` bytes (> 0) to out; *n = 0 only at the end. Several gzip members are read as one;
+ * RD_ERR_FORMAT when one is damaged or cut short, or something else follows the last. */
+rd_status rd_byte_source_read(rd_byte_source *source, char *out, size_t room, size_t *n);
+
+#endif
