@@ -1,0 +1,154 @@
+#!/bin/bash
+# rdrop-translate from the outside: order, empty lines, gz, n-best, scores, ensembles, batches and
+# threads, bad input. Argument: the build directory. Two tiny models are trained for one update
+# each on generated text; MODEL_A and MODEL_B name existing ones instead.
+set -u
+build=$(realpath "$1")
+translate=$build/rdrop-translate
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+check() { # description, command...
+    local what=$1
+    shift
+    if "$@"; then return; fi
+    echo "FAILED: $what" >&2
+    failures=$((failures + 1))
+}
+# Runs rdrop-translate expecting an exit status and a part of its one-line message.
+refuses() { # status, text, arguments...
+    local status=$1 text=$2 got
+    shift 2
+    "$translate" "$@" <in.txt >out.refused 2>err.refused
+    got=$?
+    check "exit $status of: $*, not $got" [ "$got" -eq "$status" ]
+    check "message of: $* has \"$text\": $(head -c 300 err.refused)" grep -qF -- "$text" err.refused
+    check "one line of message: $*" [ "$(wc -l <err.refused)" -eq 1 ]
+}
+
+words=(a dog cat man red blue house runs sees the big two old tree on under)
+generate() { # lines, seed
+    RANDOM=$2
+    for ((i = 0; i < $1; i++)); do
+        line=
+        for ((k = RANDOM % 12 + 1; k > 0; k--)); do line+="${words[RANDOM % 16]} "; done
+        echo "${line% }"
+    done
+}
+if [ -z "${MODEL_A:-}" ]; then
+    for program in preprocess train; do
+        [ -x "$build/rdrop-$program" ] || { echo "rdrop-$program is not built: skipped"; exit 77; }
+    done
+    for side in en de; do
+        generate 400 1 >train.$side
+        generate 20 2 >valid.$side
+    done
+    cat >tiny.yaml <<YAML
+source-lang: en
+target-lang: de
+trainpref: train
+validpref: valid
+vocab-size: 60
+joined-dictionary: true
+encoder-embed-dim: 16
+decoder-embed-dim: 16
+encoder-layers: 1
+decoder-layers: 1
+encoder-attention-heads: 2
+decoder-attention-heads: 2
+encoder-ffn-embed-dim: 16
+decoder-ffn-embed-dim: 16
+max-tokens: 200
+max-update: 1
+threads: 1
+YAML
+    "$build/rdrop-preprocess" tiny.yaml --data-dir "$work" --out-dir "$work/bin" >log 2>&1 &&
+        "$build/rdrop-train" tiny.yaml --data-dir "$work/bin" --save-dir a --set seed=1 >>log 2>&1 &&
+        "$build/rdrop-train" tiny.yaml --data-dir "$work/bin" --save-dir b --set seed=2 >>log 2>&1 ||
+        { cat log; exit 1; }
+    MODEL_A=$work/a MODEL_B=$work/b
+fi
+
+generate 200 3 | awk 'NR % 17 == 3 { print ""; next } NR % 19 == 5 { print "  "; next } { print }' >in.txt
+"$translate" --model "$MODEL_A" <in.txt >plain || exit 1
+check "a line out for each line in" [ "$(wc -l <plain)" -eq 200 ]
+check "empty in, empty out" [ "$(paste -d '|' in.txt plain | grep -cE '^ *\|.')" -eq 0 ]
+check "and some lines are not" [ "$(grep -c . plain)" -gt 50 ]
+
+gzip -k in.txt
+sed 's/$/\r/' in.txt >crlf.txt
+for way in "--input in.txt" "--input in.txt.gz" "--input crlf.txt" "--input - --batch-tokens 7" \
+    "--input in.txt --threads 1" "--input in.txt --threads 3 --batch-tokens 40" \
+    "--input in.txt --window 1" "--input in.txt --window 1000 --model $MODEL_A" \
+    "--input in.txt --output file.out"; do
+    # shellcheck disable=SC2086 # the words of a way are arguments
+    "$translate" --model "$MODEL_A" $way <in.txt >out
+    [ -e file.out ] && mv file.out out
+    check "same output with: $way" cmp -s plain out
+done
+check "no temporary files left" [ -z "$(ls | grep tmp)" ]
+"$translate" --model "$MODEL_A" --model "$MODEL_B" <in.txt >mixed
+check "an ensemble of different models runs" [ "$(wc -l <mixed)" -eq 200 ]
+
+"$translate" --model "$MODEL_A" --n-best 3 <in.txt >nbest
+check "n-best format" [ "$(grep -cvE '^[0-9]+ \|\|\| .* \|\|\| -?[0-9]+\.[0-9]{4}$' nbest)" -eq 0 ]
+awk -F' \\|\\|\\| ' '!($1 in seen) { seen[$1] = 1; print $2 }' nbest >first
+check "the first of each n-best list is the translation" cmp -s first plain
+check "n-best scores fall" awk -F' \\|\\|\\| ' \
+    '$1 == line && $3 > score { exit 1 } { line = $1; score = $3 }' nbest
+
+"$translate" --model "$MODEL_A" --score plain <in.txt >scores 2>totals
+check "a score for each line" [ "$(grep -cE '^-?[0-9]+\.[0-9]{4}$' scores)" -eq 200 ]
+check "totals of scoring" grep -q '200 references' totals
+"$translate" --model "$MODEL_A" --score plain --batch-tokens 9 --threads 2 <in.txt 2>/dev/null |
+    paste - scores | awk '{ d = $1 - $2; if (d > 0.001 || d < -0.001) exit 1 }'
+check "scores do not depend on batches" [ "${PIPESTATUS[2]}" -eq 0 ]
+
+check "nothing in, nothing out" [ -z "$("$translate" --model "$MODEL_A" </dev/null)" ]
+printf 'a dog \377\376 runs' >broken
+check "invalid UTF-8 is repaired" \
+    [ "$("$translate" --model "$MODEL_A" <broken | wc -l)" -eq 1 ]
+generate 2000 4 | tr '\n' ' ' >long
+"$translate" --model "$MODEL_A" --max-len-a 0 --max-len-b 3 <long >out 2>err
+check "a line too long is cut" [ "$(wc -l <out)" -eq 1 ]
+check "and named" grep -q ':1: line cut' err
+
+# The answer to the first line comes before the second line is given.
+coproc "$translate" --model "$MODEL_A"
+# shellcheck disable=SC2154 # coproc sets COPROC and COPROC_PID
+pid=$COPROC_PID
+echo "a dog runs" >&"${COPROC[1]}"
+check "an early answer" read -r -t 60 _ <&"${COPROC[0]}"
+eval "exec ${COPROC[1]}>&-"
+wait "$pid"
+
+"$translate" --model "$MODEL_A" --input in.txt 2>err | head -1 >/dev/null
+check "silent when its reader leaves" [ ! -s err ]
+if [ -e /dev/full ]; then
+    "$translate" --model "$MODEL_A" <in.txt >/dev/full 2>err
+    check "a full disk is a failure" [ $? -eq 1 ]
+    check "and is named" grep -q 'cannot write' err
+fi
+
+mkdir empty no-weights
+cp "$MODEL_A"/*.yaml "$MODEL_A"/*.model no-weights/ 2>/dev/null
+refuses 1 "nowhere" --model nowhere
+refuses 1 "config.yaml" --model empty
+refuses 1 "model.safetensors" --model no-weights
+refuses 1 "nothing.txt" --model "$MODEL_A" --input nothing.txt
+refuses 1 "missing/out" --model "$MODEL_A" --output missing/out
+refuses 2 "n-best" --model "$MODEL_A" --beam 2 --n-best 3
+refuses 2 "beam" --model "$MODEL_A" --beam 0
+refuses 2 "beam" --model "$MODEL_A" --beam five
+refuses 2 "max-len" --model "$MODEL_A" --max-len-a -1
+refuses 2 "unknown option" --model "$MODEL_A" --no-such-option
+refuses 2 "--model" --beam 3
+refuses 2 "surplus" --model "$MODEL_A" surplus
+head -5 plain >short
+refuses 1 "short" --model "$MODEL_A" --score short
+check "help" grep -q 'Usage: rdrop-translate' <("$translate" --help)
+
+[ "$failures" -eq 0 ] && echo "all passed"
+exit $((failures > 0))
