@@ -142,16 +142,22 @@ void rd_recipe_free(rd_recipe *recipe) {
     free(recipe);
 }
 
-rd_status rd_recipe_save(const rd_recipe *recipe, const char *path) {
+rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
-    rd_atomic_file file = {0};
-    rd_status status = text ? rd_atomic_open(&file, path) : RD_ERR_MEMORY;
+    rd_status status = text ? RD_OK : RD_ERR_MEMORY;
     for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
         status = rd_recipe_format_key(recipe, &rd_recipe_keys[i], text, LONGEST_VALUE);
-        if (status == RD_OK) fprintf(file.stream, "%s: %s\n", rd_recipe_keys[i].name, text);
+        if (status == RD_OK) fprintf(out, "%s: %s\n", rd_recipe_keys[i].name, text);
     }
     free(text);
+    return status;
+}
+
+rd_status rd_recipe_save(const rd_recipe *recipe, const char *path) {
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    rd_status status = rd_recipe_write(recipe, file.stream);
     if (status == RD_OK) return rd_atomic_commit(&file);
     rd_atomic_abort(&file);
     return status;

@@ -78,6 +78,8 @@ void rd_recipe_free(rd_recipe *recipe);
 /* Writes every key with its value as a recipe that loads back to the same struct: the config.yaml
  * of a model directory (vocabulary sizes and special ids included). */
 rd_status rd_recipe_save(const rd_recipe *recipe, const char *path);
+/* The same text to a stream; write errors show in ferror(out). */
+rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
 
 /* One line per key: name, type, default, meaning; for --help-recipe. */
 void rd_recipe_describe(FILE *out);
