@@ -1,0 +1,89 @@
+#include "optim/optimizer.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "kernels/backend.h"
+
+double rd_learning_rate(const rd_optim_config *c, int64_t update) {
+    double t = (double)update, warmup = (double)c->warmup_updates,
+           total = (double)c->total_num_update;
+    if (update < c->warmup_updates)
+        return c->warmup_init_lr + (c->lr - c->warmup_init_lr) * t / warmup;
+    double progress = total > warmup ? (t - warmup) / (total - warmup) : 1.0;
+    if (progress > 1.0) progress = 1.0;
+    switch (c->lr_scheduler) {
+    case RD_LR_INVERSE_SQRT:
+        return c->lr * sqrt((warmup > 1.0 ? warmup : 1.0) / t);
+    case RD_LR_POLYNOMIAL_DECAY:
+        return c->end_learning_rate +
+               (c->lr - c->end_learning_rate) * pow(1.0 - progress, c->power);
+    case RD_LR_COSINE:
+        return c->end_learning_rate +
+               (c->lr - c->end_learning_rate) * 0.5 * (1.0 + cos(3.14159265358979 * progress));
+    default:
+        return c->lr;
+    }
+}
+
+rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema) {
+    *optimizer = (rd_optimizer){.n = n};
+    optimizer->m = rd_calloc((size_t)n, sizeof(float));
+    optimizer->v = rd_calloc((size_t)n, sizeof(float));
+    if (with_ema) optimizer->ema = rd_malloc((size_t)n, sizeof(float));
+    if (!optimizer->m || !optimizer->v || (with_ema && !optimizer->ema)) {
+        rd_optimizer_free(optimizer);
+        return RD_ERR_MEMORY;
+    }
+    if (with_ema) memcpy(optimizer->ema, values, sizeof(float) * (size_t)n);
+    return RD_OK;
+}
+
+void rd_optimizer_free(rd_optimizer *optimizer) {
+    free(optimizer->m);
+    free(optimizer->v);
+    free(optimizer->ema);
+    *optimizer = (rd_optimizer){0};
+}
+
+double rd_gradient_norm(const float *grads, int64_t n, double scale) {
+    enum {
+        BLOCK = 1 << 16
+    }; /* fixed blocks, added in order: the same bits on any number of threads */
+    int64_t blocks = (n + BLOCK - 1) / BLOCK;
+    double total = 0.0, *parts = calloc((size_t)blocks + 1, sizeof *parts);
+    const rd_backend_ops *ops = rd_backend();
+    if (!parts) return sqrt(ops->sum_of_squares(grads, n)) * scale;
+#pragma omp parallel for schedule(static)
+    for (int64_t b = 0; b < blocks; b++)
+        parts[b] =
+            ops->sum_of_squares(grads + b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK);
+    for (int64_t b = 0; b < blocks; b++) total += parts[b];
+    free(parts);
+    return sqrt(total) * scale;
+}
+
+void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
+                       double scale, double norm, float *values, float *grads, double ema_decay) {
+    double lr = rd_learning_rate(c, update), t = (double)update;
+    double step = lr * sqrt(1.0 - pow(c->adam_beta2, t)) / (1.0 - pow(c->adam_beta1, t));
+    if (c->clip_norm > 0.0 && norm > c->clip_norm) scale *= c->clip_norm / (norm + 1e-6);
+    double l2 = c->decoupled_weight_decay ? 0.0 : c->weight_decay;
+    double decay = c->decoupled_weight_decay ? 1.0 - lr * c->weight_decay : 1.0;
+    const rd_backend_ops *ops = rd_backend();
+#pragma omp parallel
+    {
+        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        int64_t begin = optimizer->n * thread / threads,
+                end = optimizer->n * (thread + 1) / threads;
+        ops->adam(values + begin, grads + begin, optimizer->m + begin, optimizer->v + begin,
+                  end - begin, (float)scale, (float)c->adam_beta1, (float)c->adam_beta2,
+                  (float)step, (float)c->adam_eps, (float)l2, (float)decay);
+        if (optimizer->ema)
+            for (int64_t i = begin; i < end; i++)
+                optimizer->ema[i] += (float)(1.0 - ema_decay) * (values[i] - optimizer->ema[i]);
+    }
+}

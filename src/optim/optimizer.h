@@ -1,0 +1,29 @@
+/* The optimizer's state and its step; configuration in optim.h. */
+#ifndef RD_OPTIM_OPTIMIZER_H
+#define RD_OPTIM_OPTIMIZER_H
+
+#include "base/error.h"
+#include "optim/optim.h"
+
+/* Learning rate of update `update` (1 is the first). Formulas as in fairseq's schedulers. */
+double rd_learning_rate(const rd_optim_config *config, int64_t update);
+
+typedef struct {
+    float *m, *v; /* [n] first and second moments */
+    float *ema;   /* [n] exponential moving average of the weights, NULL when off */
+    int64_t n;
+} rd_optimizer;
+
+rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
+void rd_optimizer_free(rd_optimizer *optimizer);
+
+/* L2 norm of grads * scale. */
+double rd_gradient_norm(const float *grads, int64_t n, double scale);
+
+/* One Adam update (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v)). grads:
+ * [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used and
+ * zeroed. update counts from 1. */
+void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
+                       double scale, double norm, float *values, float *grads, double ema_decay);
+
+#endif

@@ -1,0 +1,103 @@
+#include "train/checkpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/file.h"
+
+typedef struct {
+    char magic[8];
+    int64_t n; /* floats in each block: weights, m, v and, with has_ema, the average */
+    int64_t has_ema;
+    rd_progress_state state;
+} header;
+
+static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '1'};
+
+/* The blocks behind the header. */
+static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimizer,
+                     float *blocks[4]) {
+    blocks[0] = parameters->values;
+    blocks[1] = optimizer->m;
+    blocks[2] = optimizer->v;
+    blocks[3] = optimizer->ema;
+    return optimizer->ema ? 4 : 3;
+}
+
+static uint32_t add_crc(uint32_t crc, const void *bytes, size_t n) {
+    for (const Bytef *at = bytes; n > 0;) {
+        uInt part = n > (1u << 30) ? 1u << 30 : (uInt)n;
+        crc = (uint32_t)crc32(crc, at, part);
+        at += part;
+        n -= part;
+    }
+    return crc;
+}
+
+rd_status rd_checkpoint_save(const char *path, const rd_progress_state *state,
+                             const rd_parameters *parameters, const rd_optimizer *optimizer) {
+    float *blocks[4];
+    int n_blocks = blocks_of(parameters, optimizer, blocks);
+    header head = {.n = parameters->total, .has_ema = n_blocks == 4, .state = *state};
+    memcpy(head.magic, MAGIC, sizeof MAGIC);
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    uint32_t crc = add_crc(0, &head, sizeof head);
+    fwrite(&head, sizeof head, 1, file.stream);
+    for (int i = 0; i < n_blocks; i++) {
+        crc = add_crc(crc, blocks[i], sizeof(float) * (size_t)head.n);
+        fwrite(blocks[i], sizeof(float), (size_t)head.n, file.stream);
+    }
+    fwrite(&crc, sizeof crc, 1, file.stream);
+    return rd_atomic_commit(&file);
+}
+
+rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
+                             rd_optimizer *optimizer) {
+    float *blocks[4];
+    int n_blocks = blocks_of(parameters, optimizer, blocks);
+    size_t block = sizeof(float) * (size_t)parameters->total;
+    size_t wanted = sizeof(header) + (size_t)n_blocks * block + sizeof(uint32_t);
+    rd_mapping mapping;
+    RD_TRY(rd_map_file(&mapping, path));
+    header head;
+    uint32_t crc = 0;
+    rd_status status = RD_OK;
+    if (mapping.size < sizeof head || memcmp(mapping.bytes, MAGIC, sizeof MAGIC) != 0) {
+        status = rd_error(RD_ERR_FORMAT, "%s: not a checkpoint", path);
+    } else {
+        memcpy(&head, mapping.bytes, sizeof head);
+        if (head.n != parameters->total || head.has_ema != (n_blocks == 4) ||
+            mapping.size != wanted)
+            status = rd_error(RD_ERR_FORMAT,
+                              "%s: holds another model than the recipe describes, or is truncated",
+                              path);
+    }
+    if (status == RD_OK) {
+        memcpy(&crc, mapping.bytes + wanted - sizeof crc, sizeof crc);
+        if (crc != add_crc(0, mapping.bytes, wanted - sizeof crc))
+            status = rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
+    }
+    if (status == RD_OK) {
+        *state = head.state;
+        for (int i = 0; i < n_blocks; i++)
+            memcpy(blocks[i], mapping.bytes + sizeof head + (size_t)i * block, block);
+    }
+    rd_unmap_file(&mapping);
+    return status;
+}
+
+rd_status rd_checkpoint_average(const rd_parameters *parameters, const char *const *paths,
+                                int n_paths, float *values) {
+    size_t total = (size_t)parameters->total;
+    double *sum = rd_calloc(total, sizeof *sum);
+    rd_status status = sum ? RD_OK : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < n_paths; i++) {
+        status = rd_parameters_load(parameters, values, paths[i]);
+        for (size_t k = 0; status == RD_OK && k < total; k++) sum[k] += (double)values[k];
+    }
+    for (size_t k = 0; status == RD_OK && k < total; k++) values[k] = (float)(sum[k] / n_paths);
+    free(sum);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* checkpoint_last: everything a training needs to go on as if it had never stopped. Dropout,
+ * shuffling and sampling are functions of counters, so counters, weights and moments are the whole
+ * state. */
+#ifndef RD_TRAIN_CHECKPOINT_H
+#define RD_TRAIN_CHECKPOINT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/parameters.h"
+#include "optim/optimizer.h"
+
+typedef struct {
+    int64_t update;            /* updates done */
+    int64_t epoch, next_batch; /* where in the data the next update starts; epochs count from 1 */
+    int64_t skipped_updates;   /* non-finite losses so far */
+    int64_t validations_without_improvement;
+    double best_metric; /* of best_checkpoint_metric, larger is better; NAN before the first */
+    int64_t best_update;
+    double seconds; /* spent training, over all runs */
+} rd_progress_state;
+
+/* Atomic; a checksum covers all of it. */
+rd_status rd_checkpoint_save(const char *path, const rd_progress_state *state,
+                             const rd_parameters *parameters, const rd_optimizer *optimizer);
+rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
+                             rd_optimizer *optimizer);
+
+/* values: [n_parameters] = mean of the weights in `paths`, safetensors files of this model. */
+rd_status rd_checkpoint_average(const rd_parameters *parameters, const char *const *paths,
+                                int n_paths, float *values);
+
+#endif

@@ -1,0 +1,193 @@
+/* Opening and closing a training, and its files. */
+#include "train/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+
+char *rd_run_path(const rd_run *run, const char *name) {
+    return rd_path_join(run->save_dir, name);
+}
+
+static rd_status open_in(const char *directory, const char *name, rd_tokenizer **tokenizer) {
+    char *path = rd_path_join(directory, name);
+    rd_status status = path ? rd_tokenizer_open(tokenizer, path) : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
+static rd_status open_vocabularies(rd_run *run) {
+    if (run->recipe->data.joined_dictionary) {
+        RD_TRY(open_in(run->data_dir, "spm.model", &run->source));
+        run->target = run->source;
+    } else {
+        RD_TRY(open_in(run->data_dir, "source.spm", &run->source));
+        RD_TRY(open_in(run->data_dir, "target.spm", &run->target));
+    }
+    rd_model_config *c = &run->recipe->model;
+    c->src_vocab = rd_tokenizer_size(run->source);
+    c->tgt_vocab = rd_tokenizer_size(run->target);
+    c->pad_id = rd_tokenizer_pad(run->target);
+    c->bos_id = rd_tokenizer_bos(run->target);
+    c->eos_id = rd_tokenizer_eos(run->target);
+    c->unk_id = rd_tokenizer_unk(run->target);
+    return RD_OK;
+}
+
+static rd_status open_data(const rd_run *run, const char *name, rd_dataset **dataset) {
+    char *path = rd_path_join(run->data_dir, name);
+    rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
+    const rd_model_config *c = &run->recipe->model;
+    if (status == RD_OK && (rd_dataset_src_vocab(*dataset) != c->src_vocab ||
+                            rd_dataset_tgt_vocab(*dataset) != c->tgt_vocab))
+        status =
+            rd_error(RD_ERR_FORMAT,
+                     "%s: binarized with vocabularies of %d and %d pieces, but those beside it "
+                     "have %d and %d; run rdrop-preprocess again",
+                     path, (int)rd_dataset_src_vocab(*dataset), (int)rd_dataset_tgt_vocab(*dataset),
+                     (int)c->src_vocab, (int)c->tgt_vocab);
+    if (status == RD_OK && rd_dataset_size(*dataset) == 0)
+        status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
+    free(path);
+    return status;
+}
+
+static rd_status open_batches(rd_run *run) {
+    const rd_recipe *r = run->recipe;
+    RD_TRY(open_data(run, "train.bin", &run->train_data));
+    RD_TRY(open_data(run, "valid.bin", &run->valid_data));
+    rd_batcher_config config = {.max_tokens = r->train.max_tokens,
+                                .max_sentences = r->train.max_sentences,
+                                .seed = r->train.seed,
+                                .src_tokenizer = run->source,
+                                .tgt_tokenizer = run->target,
+                                .sampling_alpha = r->data.sampling_alpha,
+                                .sampling_nbest = r->data.sampling_nbest};
+    RD_TRY(rd_batcher_new(&run->train_batches, run->train_data, &config));
+    rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
+                                                 ? r->train.max_tokens_valid
+                                                 : r->train.max_tokens,
+                               .max_sentences = r->train.max_sentences};
+    return rd_batcher_new(&run->valid_batches, run->valid_data, &valid);
+}
+
+static rd_status copy_file(const char *from_dir, const char *to_dir, const char *name) {
+    char *from = rd_path_join(from_dir, name), *to = rd_path_join(to_dir, name), *bytes = NULL;
+    size_t n = 0;
+    rd_status status = from && to ? rd_read_file(from, (size_t)1 << 30, &bytes, &n) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_write_file(to, bytes, n);
+    free(bytes);
+    free(from);
+    free(to);
+    return status;
+}
+
+/* model/ is a complete model directory but for its weights, which come with the first validation.
+ */
+static rd_status start_model_directory(const rd_run *run) {
+    char *directory = rd_run_path(run, "model"), *config = rd_run_path(run, "model/config.yaml");
+    rd_status status = directory && config ? rd_make_directories(directory) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_recipe_save(run->recipe, config);
+    if (status == RD_OK && run->source == run->target)
+        status = copy_file(run->data_dir, directory, "spm.model");
+    if (status == RD_OK && run->source != run->target)
+        status = copy_file(run->data_dir, directory, "source.spm");
+    if (status == RD_OK && run->source != run->target)
+        status = copy_file(run->data_dir, directory, "target.spm");
+    free(directory);
+    free(config);
+    return status;
+}
+
+static rd_status resume(rd_run *run) {
+    char *path = rd_run_path(run, "checkpoint_last");
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = RD_OK;
+    run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
+    if (rd_file_exists(path))
+        status = rd_checkpoint_load(path, &run->state, &run->model->parameters, &run->optimizer);
+    free(path);
+    return status;
+}
+
+rd_status rd_run_open(rd_run *run, bool with_training) {
+    const rd_recipe *r = run->recipe;
+    rd_set_threads(r->train.threads);
+    RD_TRY(open_vocabularies(run));
+    RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
+    if (!with_training) return RD_OK;
+    RD_TRY(open_batches(run));
+    RD_TRY(rd_model_prepare_training(run->model));
+    const rd_parameters *p = &run->model->parameters;
+    RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
+    char *checkpoints = rd_run_path(run, "checkpoints"), *log = rd_run_path(run, "train.jsonl");
+    rd_status status = checkpoints && log ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = resume(run);
+    if (status == RD_OK) status = start_model_directory(run);
+    if (status == RD_OK && !(run->log = fopen(log, "a")))
+        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
+    free(checkpoints);
+    free(log);
+    return status;
+}
+
+void rd_run_close(rd_run *run) {
+    if (run->log) fclose(run->log);
+    rd_batcher_free(run->train_batches);
+    rd_batcher_free(run->valid_batches);
+    rd_dataset_close(run->train_data);
+    rd_dataset_close(run->valid_data);
+    rd_optimizer_free(&run->optimizer);
+    rd_model_free(run->model);
+    rd_arena_free(&run->arena);
+    if (run->target != run->source) rd_tokenizer_close(run->target);
+    rd_tokenizer_close(run->source);
+}
+
+void rd_run_report(rd_run *run, const rd_train_event *e) {
+    static const char *const names[] = {"start", "train", "valid", "skipped", "end"};
+    if (run->listener) run->listener(run->self, e);
+    if (!run->log) return;
+    fprintf(run->log, "{\"event\":\"%s\",\"update\":%lld,\"epoch\":%lld,\"seconds\":%.3f",
+            names[e->kind], (long long)e->update, (long long)e->epoch, e->seconds);
+    if (e->kind == RD_TRAIN_UPDATE)
+        fprintf(run->log,
+                ",\"loss\":%.6g,\"nll\":%.6g,\"kl\":%.6g,\"lr\":%.6g,\"gnorm\":%.6g,\"tokens_per_"
+                "second\":%.6g",
+                e->loss, e->nll, e->kl, e->lr, e->gnorm, e->tokens_per_second);
+    if (e->kind == RD_TRAIN_VALID) {
+        fprintf(run->log, ",\"loss\":%.6g,\"nll\":%.6g,\"best\":%s", e->loss, e->nll,
+                e->best ? "true" : "false");
+        if (e->bleu >= 0.0) fprintf(run->log, ",\"bleu\":%.4f", e->bleu);
+    }
+    if (e->reason) fprintf(run->log, ",\"reason\":\"%s\"", e->reason);
+    fprintf(run->log, "}\n");
+    fflush(run->log);
+}
+
+static int is_checkpoint(const struct dirent *entry) {
+    size_t n = strlen(entry->d_name);
+    return n == 8 + strlen(".safetensors") && strspn(entry->d_name, "0123456789") == 8;
+}
+
+rd_status rd_run_checkpoints(const rd_run *run, char ***paths, int *n) {
+    char *directory = rd_run_path(run, "checkpoints");
+    struct dirent **entries = NULL;
+    *n = directory ? scandir(directory, &entries, is_checkpoint, alphasort) : 0;
+    if (*n < 0) *n = 0;
+    *paths = rd_calloc((size_t)*n + 1, sizeof **paths);
+    rd_status status = directory && *paths ? RD_OK : RD_ERR_MEMORY;
+    for (int i = 0; i < *n; i++) {
+        if (status == RD_OK && !((*paths)[i] = rd_path_join(directory, entries[i]->d_name)))
+            status = RD_ERR_MEMORY;
+        free(entries[i]);
+    }
+    free(entries);
+    free(directory);
+    return status;
+}

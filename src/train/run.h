@@ -1,0 +1,45 @@
+/* The inside of one training, shared by the files of train/. */
+#ifndef RD_TRAIN_RUN_H
+#define RD_TRAIN_RUN_H
+
+#include <stdio.h>
+
+#include "data/batch.h"
+#include "model/seq2seq.h"
+#include "rdrop/tokenizer.h"
+#include "train/checkpoint.h"
+#include "train/trainer.h"
+
+typedef struct {
+    rd_recipe *recipe;
+    const char *data_dir, *save_dir;
+    rd_tokenizer *source, *target; /* the same one when the vocabulary is joint */
+    rd_dataset *train_data, *valid_data;
+    rd_batcher *train_batches, *valid_batches;
+    rd_model *model;
+    rd_optimizer optimizer;
+    rd_arena arena;
+    rd_progress_state state;
+    FILE *log; /* train.jsonl */
+    rd_train_listener listener;
+    void *self;
+} rd_run;
+
+/* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. */
+rd_status rd_run_open(rd_run *run, bool with_training);
+void rd_run_close(rd_run *run);
+
+/* Validates, keeps what is to be kept (best, last, numbered checkpoints), and reports. */
+rd_status rd_run_validate(rd_run *run);
+rd_status rd_run_save_last(rd_run *run);
+
+/* Sends the event to the listener and train.jsonl. */
+void rd_run_report(rd_run *run, const rd_train_event *event);
+
+/* save_dir/NAME, malloc'ed. */
+char *rd_run_path(const rd_run *run, const char *name);
+
+/* The numbered checkpoints, oldest first; *paths and each path malloc'ed. */
+rd_status rd_run_checkpoints(const rd_run *run, char ***paths, int *n);
+
+#endif

@@ -1,0 +1,256 @@
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "train/run.h"
+
+/* Sums between two progress events. */
+typedef struct {
+    rd_criterion_sums sums;
+    double gnorm, seconds;
+    int64_t updates, tokens;
+    int32_t passes;
+} window;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static float alpha_at(const rd_train_config *t, int64_t update) {
+    double warmup = (double)t->reg_alpha_warmup_updates;
+    double share = warmup > 0.0 ? ((double)update + 1.0) / warmup : 1.0;
+    return (float)((double)t->reg_alpha * (share < 1.0 ? share : 1.0));
+}
+
+/* Forward and backward of the next update-freq batches. */
+static rd_status accumulate(rd_run *run, rd_batch *batch, int64_t first, int64_t end, window *w,
+                            rd_criterion_sums *sums) {
+    const rd_train_config *t = &run->recipe->train;
+    float alpha = alpha_at(t, run->state.update);
+    rd_step step = {.ops = rd_backend(),
+                    .arena = &run->arena,
+                    .training = true,
+                    .seed = t->seed,
+                    .update = run->state.update,
+                    .n_passes = alpha > 0.0f ? 2 : 1};
+    w->passes = step.n_passes;
+    for (int64_t i = first; i < end; i++) {
+        RD_TRY(rd_batcher_get(run->train_batches, i, batch));
+        step.micro_batch = (int32_t)(i - first);
+        rd_status status =
+            rd_seq2seq_loss(run->model, &step, batch, t->label_smoothing, alpha, true, sums);
+        rd_arena_reset(&run->arena);
+        if (status != RD_OK) return status;
+        w->tokens += batch->n_src + batch->n_tgt;
+    }
+    return RD_OK;
+}
+
+/* One update; *skipped when something was not finite and the weights stay as they were. */
+static rd_status one_update(rd_run *run, rd_batch *batch, int64_t first, int64_t end, window *w,
+                            bool *skipped) {
+    rd_parameters *p = &run->model->parameters;
+    rd_criterion_sums sums = {0};
+    rd_status status = accumulate(run, batch, first, end, w, &sums);
+    if (status != RD_OK && status != RD_ERR_NUMERIC) return status;
+    double scale = sums.n_tokens > 0 ? 1.0 / (double)sums.n_tokens : 0.0;
+    double norm = status == RD_OK ? rd_gradient_norm(p->grads, p->total, scale) : NAN;
+    *skipped = !isfinite(norm);
+    if (*skipped) {
+        memset(p->grads, 0, sizeof(float) * (size_t)p->total);
+        run->state.skipped_updates++;
+        return RD_OK;
+    }
+    rd_optimizer_step(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale, norm,
+                      p->values, p->grads, (double)run->recipe->train.ema_decay);
+    run->state.update++;
+    w->sums.loss += sums.loss;
+    w->sums.nll += sums.nll / w->passes;
+    w->sums.kl += sums.kl;
+    w->sums.n_tokens += sums.n_tokens;
+    w->gnorm += norm;
+    w->updates++;
+    return RD_OK;
+}
+
+static int64_t last_update(const rd_run *run) {
+    const rd_train_config *t = &run->recipe->train;
+    int64_t per_epoch = (rd_batcher_size(run->train_batches) + t->update_freq - 1) / t->update_freq;
+    int64_t by_epochs = t->max_epoch > 0 ? t->max_epoch * per_epoch : INT64_MAX;
+    int64_t by_updates = t->max_update > 0 ? t->max_update : INT64_MAX;
+    int64_t last = by_epochs < by_updates ? by_epochs : by_updates;
+    return last == INT64_MAX ? 0 : last;
+}
+
+static void report_progress(rd_run *run, window *w) {
+    double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
+    rd_train_event event = {.kind = RD_TRAIN_UPDATE,
+                            .update = run->state.update,
+                            .epoch = run->state.epoch,
+                            .last_update = last_update(run),
+                            .loss = w->sums.loss / n,
+                            .nll = w->sums.nll / n,
+                            .kl = w->sums.kl / n,
+                            .lr = rd_learning_rate(&run->recipe->optim, run->state.update),
+                            .gnorm = w->updates ? w->gnorm / (double)w->updates : 0.0,
+                            .tokens_per_second =
+                                w->seconds > 0.0 ? (double)w->tokens / w->seconds : 0.0,
+                            .seconds = run->state.seconds,
+                            .bleu = -1.0};
+    rd_run_report(run, &event);
+    *w = (window){0};
+}
+
+/* Why training is over, or NULL. */
+static const char *finished(const rd_run *run) {
+    const rd_train_config *t = &run->recipe->train;
+    if (t->max_update > 0 && run->state.update >= t->max_update) return "max-update reached";
+    if (t->max_epoch > 0 && run->state.epoch > t->max_epoch) return "max-epoch reached";
+    if (t->patience > 0 && run->state.validations_without_improvement >= t->patience)
+        return "patience exhausted";
+    return NULL;
+}
+
+static rd_status too_many_skipped(const rd_run *run) {
+    return rd_error(
+        RD_ERR_NUMERIC,
+        "the loss was not finite in 10 updates in a row after update %lld; checkpoint_last "
+        "holds the last good weights. Lower lr, or set clip-norm, and start again",
+        (long long)run->state.update);
+}
+
+/* Trains from the state's place in the epoch to its end, or until training is over. */
+static rd_status run_epoch(rd_run *run, rd_batch *batch, window *w,
+                           const volatile sig_atomic_t *stop) {
+    const rd_train_config *t = &run->recipe->train;
+    int64_t n = rd_batcher_size(run->train_batches);
+    int skipped_in_a_row = 0;
+    while (run->state.next_batch < n && !finished(run)) {
+        if (stop && *stop)
+            return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal at update %lld",
+                            (long long)run->state.update);
+        int64_t first = run->state.next_batch,
+                end = first + t->update_freq < n ? first + t->update_freq : n;
+        double start = now();
+        bool skipped = false;
+        RD_TRY(one_update(run, batch, first, end, w, &skipped));
+        double spent = now() - start;
+        w->seconds += spent;
+        run->state.seconds += spent;
+        run->state.next_batch = end;
+        skipped_in_a_row = skipped ? skipped_in_a_row + 1 : 0;
+        if (skipped) {
+            rd_train_event event = {.kind = RD_TRAIN_SKIPPED,
+                                    .update = run->state.update,
+                                    .epoch = run->state.epoch,
+                                    .seconds = run->state.seconds,
+                                    .reason = "loss or gradient not finite"};
+            rd_run_report(run, &event);
+            if (skipped_in_a_row == 10) return too_many_skipped(run);
+            continue;
+        }
+        if (t->log_interval > 0 && run->state.update % t->log_interval == 0)
+            report_progress(run, w);
+        if (t->validate_interval_updates > 0 &&
+            run->state.update % t->validate_interval_updates == 0)
+            RD_TRY(rd_run_validate(run));
+        else if (t->save_interval_updates > 0 && run->state.update % t->save_interval_updates == 0)
+            RD_TRY(rd_run_save_last(run));
+    }
+    return RD_OK;
+}
+
+static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
+    const rd_train_config *t = &run->recipe->train;
+    rd_batch batch = {0};
+    window w = {0};
+    rd_status status = RD_OK;
+    int64_t validated_at = run->state.update;
+    while (status == RD_OK && !finished(run)) {
+        status = rd_batcher_set_epoch(run->train_batches, run->state.epoch);
+        if (status == RD_OK) status = run_epoch(run, &batch, &w, stop);
+        if (status != RD_OK) break;
+        if (run->state.next_batch >= rd_batcher_size(run->train_batches)) {
+            run->state.epoch++;
+            run->state.next_batch = 0;
+        }
+        bool due = t->validate_interval_updates == 0 && t->validate_interval > 0 &&
+                   run->state.next_batch == 0 && (run->state.epoch - 1) % t->validate_interval == 0;
+        if (due || (finished(run) && validated_at != run->state.update)) {
+            status = rd_run_validate(run);
+            validated_at = run->state.update;
+        }
+    }
+    rd_batch_free(&batch);
+    if (status == RD_ERR_INTERRUPTED) { /* keep that message unless saving fails too */
+        rd_status saved = rd_run_save_last(run);
+        return saved == RD_OK
+                   ? rd_error(RD_ERR_INTERRUPTED,
+                              "stopped by a signal after update %lld; start again to go on",
+                              (long long)run->state.update)
+                   : saved;
+    }
+    return status;
+}
+
+rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+                   rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
+    rd_run run = {.recipe = recipe,
+                  .data_dir = data_dir,
+                  .save_dir = save_dir,
+                  .listener = listener,
+                  .self = self};
+    rd_status status = rd_run_open(&run, true);
+    if (status == RD_OK) {
+        rd_train_event event = {.kind = RD_TRAIN_STARTED,
+                                .update = run.state.update,
+                                .epoch = run.state.epoch,
+                                .last_update = last_update(&run),
+                                .n_parameters = rd_model_n_parameters(run.model),
+                                .n_train = rd_dataset_size(run.train_data),
+                                .n_valid = rd_dataset_size(run.valid_data),
+                                .resumed_from = run.state.update};
+        rd_run_report(&run, &event);
+        status = train_all(&run, stop);
+    }
+    if (status == RD_OK) {
+        rd_train_event event = {.kind = RD_TRAIN_FINISHED,
+                                .update = run.state.update,
+                                .epoch = run.state.epoch,
+                                .seconds = run.state.seconds,
+                                .reason = finished(&run)};
+        rd_run_report(&run, &event);
+    }
+    rd_run_close(&run);
+    return status;
+}
+
+rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+                           int *n_averaged) {
+    rd_run run = {.recipe = recipe, .data_dir = data_dir, .save_dir = save_dir};
+    char **paths = NULL;
+    int n = 0;
+    rd_status status = rd_run_open(&run, false);
+    if (status == RD_OK) status = rd_run_checkpoints(&run, &paths, &n);
+    if (status == RD_OK && n == 0)
+        status = rd_error(RD_ERR_IO, "%s/checkpoints: holds no checkpoints to average; train first",
+                          save_dir);
+    int used = n < recipe->train.average_last ? n : recipe->train.average_last;
+    if (status == RD_OK)
+        status =
+            rd_checkpoint_average(&run.model->parameters, (const char *const *)paths + n - used,
+                                  used, run.model->parameters.values);
+    char *path = rd_run_path(&run, "model/model.safetensors");
+    if (status == RD_OK) status = path ? rd_model_save(run.model, path) : RD_ERR_MEMORY;
+    *n_averaged = used;
+    free(path);
+    for (int i = 0; paths && i < n; i++) free(paths[i]);
+    free(paths);
+    rd_run_close(&run);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* Training: recipe and binarized data in, model directory out. */
+#ifndef RD_TRAIN_TRAINER_H
+#define RD_TRAIN_TRAINER_H
+
+#include <signal.h>
+
+#include "recipe/recipe.h"
+
+/* What a training tells the program that runs it. Losses are per target token, in nats. */
+typedef enum {
+    RD_TRAIN_STARTED,
+    RD_TRAIN_UPDATE,
+    RD_TRAIN_VALID,
+    RD_TRAIN_SKIPPED,
+    RD_TRAIN_FINISHED
+} rd_train_kind;
+
+typedef struct {
+    rd_train_kind kind;
+    int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
+    double loss, nll, kl; /* training: of the updates since the last event; validation: nll */
+    double lr, gnorm, tokens_per_second; /* source and target tokens, each pair counted once */
+    double seconds;                      /* trained so far */
+    double bleu;                         /* validation; negative when not measured */
+    bool best;                           /* validation: the best so far */
+    int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
+    const char *reason; /* FINISHED: why; SKIPPED: what was not finite */
+} rd_train_event;
+
+typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
+
+/* data_dir: train.bin, valid.bin and the vocabularies, from rdrop-preprocess. save_dir receives
+ * checkpoint_last (resumed from when it is there), checkpoint_best.safetensors, checkpoints/ (the
+ * last keep-last-n), train.jsonl, and model/, the directory to translate with (best weights).
+ * *stop becoming nonzero (a signal handler's doing) saves and returns RD_ERR_INTERRUPTED. */
+rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+                   rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
+
+/* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */
+rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+                           int *n_averaged);
+
+#endif
