@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# Recipes load; twins differ in reg-alpha alone; IWSLT14's preparation on a made-up archive; what
+# run.sh skips and reruns, with stand-ins for the programs; --no-install.
+set -euo pipefail
+build=$1
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+recipe_program=$(cd "$build" && pwd)/rdrop-recipe
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
+
+# Every recipe loads, and a baseline differs from its twin in reg-alpha alone.
+for recipe in "$repository"/recipes/*.yaml; do
+    "$recipe_program" "$recipe" >"$work/resolved" || fail "$recipe does not load"
+    case $recipe in
+    *-baseline.yaml)
+        "$recipe_program" "${recipe%-baseline.yaml}.yaml" >"$work/twin"
+        same "$(diff "$work/twin" "$work/resolved" | grep '^>')" "> reg-alpha: 0" "$recipe"
+        ;;
+    esac
+done
+printf 'max-token: 3\n' >"$work/bad.yaml"
+status=0
+message=$("$recipe_program" "$work/bad.yaml" 2>&1) || status=$?
+same "$status $message" \
+    "1 rdrop-recipe: $work/bad.yaml:1: unknown key 'max-token'; did you mean 'max-tokens'?" "bad key"
+
+# IWSLT14: an archive of the real one's layout.
+mkdir -p "$work/de-en" "$work/iwslt"
+for language in de en; do
+    {
+        printf '<url>http://x</url>\n<keywords>talks</keywords>\n<title>Ein TITEL</title>\n'
+        for i in $(seq 45); do printf ' ÜBER Satz %d \r\n' "$i"; done
+        if [ $language = de ]; then printf 'eins zwei drei vier\n'; else printf 'one\n'; fi
+    } >"$work/de-en/train.tags.de-en.$language"
+    for set in TED.dev2010 TEDX.dev2012 TED.tst2010 TED.tst2011 TED.tst2012; do
+        printf '<mteval>\n<seg id="1"> So geht’s Ä </seg>\n</mteval>\n' \
+            >"$work/de-en/IWSLT14.$set.de-en.$language.xml"
+    done
+done
+tar -czf "$work/de-en.tgz" -C "$work" de-en
+IWSLT14_ARCHIVE=$work/de-en.tgz bash "$repository/recipes/prepare-iwslt14.sh" "$work/iwslt" "$build" 2>/dev/null
+for language in de en; do
+    same "$(wc -l <"$work/iwslt/train.$language")" 44 "training lines" # 46 good pairs, 2 held out
+    same "$(wc -l <"$work/iwslt/valid.$language")" 2 "validation lines"
+    same "$(sort -u "$work/iwslt/test.$language")" "so geht's ä" "test text"
+    same "$(head -n 2 "$work/iwslt/train.$language")" $'ein titel\nüber satz 1' "training text"
+done
+head -c 100 "$work/de-en.tgz" >"$work/cut.tgz"
+! IWSLT14_ARCHIVE=$work/cut.tgz bash "$repository/recipes/prepare-iwslt14.sh" "$work/iwslt" x 2>"$work/log" ||
+    fail "a truncated archive is accepted"
+grep -q 'not a readable tar.gz' "$work/log" || fail "message on a truncated archive: $(cat "$work/log")"
+
+# Stand-ins that note how they were called.
+mkdir -p "$work/bin" "$work/recipes"
+ln -s "$recipe_program" "$work/bin/rdrop-recipe"
+for program in preprocess train translate score; do
+    printf '#!/bin/sh\necho "%s $*" >>"%s/calls"\n' $program "$work" >"$work/bin/rdrop-$program"
+    chmod +x "$work/bin/rdrop-$program"
+done
+printf 'for a; do [ "$last" = --save-dir ] && mkdir -p "$a"; last=$a; done\n' >>"$work/bin/rdrop-train"
+printf 'echo "BLEU|case:lc = 41.5 60/50"\necho "chrF2|case:lc = 62.0"\n' >>"$work/bin/rdrop-score"
+printf 'mkdir -p "$1"; for f in train val t1 t2; do echo x >"$1/$f.en"; echo y >"$1/$f.de"; done\n' \
+    >"$work/recipes/prepare-toy.sh"
+cat >"$work/recipes/base.yaml" <<END
+prepare: prepare-toy.sh
+source-lang: en
+target-lang: de
+trainpref: train
+validpref: val
+testpref: t1,t2
+max-epoch: 1
+END
+printf 'extends: base.yaml\nreg-alpha: 5\n' >"$work/recipes/toy.yaml"
+# Runs run.sh and prints the stages it ran.
+run() {
+    RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" "$@" \
+        >"$work/table" 2>"$work/log" || fail "run.sh $*: $(cat "$work/log")"
+    sed -n 's/^run.sh: toy: \([a-z]*\)$/\1/p' "$work/log" | tr '\n' ' '
+}
+same "$(run)" "prepare vocab binarize train average translate score " "first run"
+same "$(tr -s ' ' <"$work/table")" $'test set BLEU chrF2\nt1 41.5 62.0\nt2 41.5 62.0' "table"
+same "$(run)" "" "nothing changed"
+same "$(run --threads 2)" "" "threads change no result"
+same "$(run --set beam=2)" "translate score " "--set beam"
+same "$(run)" "translate score " "back to the recipe's beam"
+same "$(run --from average)" "average translate score " "--from"
+echo "lr: 1e-3" >>"$work/recipes/base.yaml"
+same "$(run)" "train average translate score " "a change of the extended recipe"
+[ -d "$work/out/train.1" ] || fail "the model of the other recipe was not put aside"
+same "$(run --set max-epoch=2)" "train average translate score " "more epochs"
+[ ! -d "$work/out/train.2" ] || fail "more epochs started training afresh"
+later=$(date -d '+1 minute' '+%Y%m%d%H%M.%S')
+touch -t "$later" "$work/out/data/train.en"
+case $(run --set max-epoch=2) in vocab\ binarize\ train*) ;; *) fail "newer data did not rerun vocab" ;; esac
+grep -q -- "--set max-epoch=2" "$work/calls" || fail "--set is not passed on"
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" nonesuch >/dev/null 2>"$work/log" && fail "no such recipe"
+grep -q "no recipe 'nonesuch'" "$work/log" || fail "message: $(cat "$work/log")"
+printf '#!/bin/sh\nexit 1\n' >"$work/bin/rdrop-train"
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
+    --from train >/dev/null 2>"$work/log" && fail "a failing stage went unnoticed"
+grep -q "train failed" "$work/log" || fail "message: $(cat "$work/log")"
+
+# --no-install: nothing seems installed, so the line to type is printed and nothing is built.
+mkdir "$work/path"
+printf '#!/bin/sh\nexit 1\n' >"$work/path/dpkg-query"
+printf '#!/bin/sh\n' >"$work/path/dpkg"
+chmod +x "$work/path/"*
+PATH=$work/path:$PATH bash "$repository/recipes/run.sh" multi30k-en-de --no-install --out "$work/none" \
+    >/dev/null 2>"$work/log" && fail "--no-install went on without packages"
+grep -q 'apt-get install build-essential cmake' "$work/log" || fail "message: $(cat "$work/log")"
+echo "recipes: all checks passed"
