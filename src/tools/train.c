@@ -1,0 +1,172 @@
+/* rdrop-train: a recipe and binarized data in, a model directory out. */
+#include <getopt.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "train/trainer.h"
+
+static const char help[] =
+    "Usage: rdrop-train RECIPE --data DIR [--save-dir DIR] [--set KEY=VALUE]... [--threads N]\n"
+    "       rdrop-train RECIPE --data DIR --save-dir DIR --average\n"
+    "Trains a translation or summarization model with R-Drop.\n"
+    "\n"
+    "  RECIPE             YAML file; rdrop-recipe --help-recipe lists all keys\n"
+    "  --data DIR         binarized data and vocabularies, from rdrop-preprocess\n"
+    "  --save-dir DIR     where to train, default out/RECIPE-NAME. Training goes on from the\n"
+    "                     checkpoint_last found there. Afterwards DIR/model translates:\n"
+    "                     rdrop-translate --model DIR/model\n"
+    "  --average          instead of training, make DIR/model the mean of the last\n"
+    "                     average-last checkpoints\n"
+    "  --set KEY=VALUE    override a key of the recipe; may be repeated\n"
+    "  --threads N        same as --set threads=N; default all cores\n"
+    "\n"
+    "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is\n"
+    "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair\n"
+    "once. SIGINT and SIGTERM save and stop; starting again goes on with the same bits.\n";
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number) {
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+static void print_duration(double seconds) {
+    long s = (long)seconds;
+    printf("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+}
+
+static void print_update(const rd_train_event *e, bool terminal) {
+    printf("%supdate %lld", terminal ? "\r\033[K" : "", (long long)e->update);
+    if (e->last_update > 0) printf("/%lld", (long long)e->last_update);
+    printf(" epoch %lld loss %.3f nll %.3f ppl %.2f kl %.4f lr %.2e gnorm %.3f %.0f tok/s",
+           (long long)e->epoch, e->loss, e->nll, exp(e->nll), e->kl, e->lr, e->gnorm,
+           e->tokens_per_second);
+    if (e->last_update > 0 && e->update > 0) {
+        printf(" eta ");
+        print_duration(e->seconds / (double)e->update * (double)(e->last_update - e->update));
+    }
+    if (!terminal) printf("\n");
+}
+
+static void on_event(void *self, const rd_train_event *e) {
+    bool terminal = *(const bool *)self;
+    const char *start = terminal ? "\r\033[K" : "";
+    switch (e->kind) {
+    case RD_TRAIN_STARTED:
+        printf("%lld parameters, %lld training pairs, %lld validation pairs\n",
+               (long long)e->n_parameters, (long long)e->n_train, (long long)e->n_valid);
+        if (e->resumed_from > 0) printf("going on after update %lld\n", (long long)e->resumed_from);
+        break;
+    case RD_TRAIN_UPDATE:
+        print_update(e, terminal);
+        break;
+    case RD_TRAIN_VALID:
+        printf("%svalid at update %lld: loss %.3f nll %.3f ppl %.2f", start, (long long)e->update,
+               e->loss, e->nll, exp(e->nll));
+        if (e->bleu >= 0.0) printf(" BLEU %.2f", e->bleu);
+        printf("%s\n", e->best ? " (best so far)" : "");
+        break;
+    case RD_TRAIN_SKIPPED:
+        printf("%sskipped the update after %lld: %s\n", start, (long long)e->update, e->reason);
+        break;
+    case RD_TRAIN_FINISHED:
+        printf("%sfinished at update %lld: %s; ", start, (long long)e->update, e->reason);
+        print_duration(e->seconds);
+        printf(" of training, peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
+        break;
+    }
+    fflush(stdout);
+}
+
+static int fail(void) {
+    fprintf(stderr, "rdrop-train: %s\n", rd_last_error());
+    return 1;
+}
+
+static int usage(const char *message) {
+    fprintf(stderr, "rdrop-train: %s (see rdrop-train --help)\n", message);
+    return 2;
+}
+
+static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool average) {
+    if (average) {
+        int n = 0;
+        if (rd_train_average(recipe, data, save_dir, &n) != RD_OK) return fail();
+        printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
+        return 0;
+    }
+    struct sigaction action = {.sa_handler = request_stop,
+                               .sa_flags = SA_RESETHAND}; /* a second one kills */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    bool terminal = isatty(STDOUT_FILENO);
+    rd_status status = rd_train(recipe, data, save_dir, on_event, &terminal, &stop_requested);
+    if (status == RD_OK) return 0;
+    if (terminal) printf("\n");
+    return fail();
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"save-dir", required_argument, NULL, 'o'},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"average", no_argument, NULL, 'a'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    const char **settings = rd_calloc((size_t)argc + 1, sizeof *settings);
+    char threads[64], default_dir[512];
+    const char *data = NULL, *save_dir = NULL;
+    int n_settings = 0, option;
+    bool average = false;
+    if (!settings) return fail();
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (option) {
+        case 'd':
+            data = optarg;
+            break;
+        case 'o':
+            save_dir = optarg;
+            break;
+        case 's':
+            settings[n_settings++] = optarg;
+            break;
+        case 't':
+            snprintf(threads, sizeof threads, "threads=%.40s", optarg);
+            settings[n_settings++] = threads;
+            break;
+        case 'a':
+            average = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            free(settings);
+            return 0;
+        default:
+            free(settings);
+            return usage("unknown option or missing value");
+        }
+    }
+    if (optind + 1 != argc || !data) {
+        free(settings);
+        return usage(data ? "expected one recipe" : "expected --data DIR");
+    }
+    rd_recipe *recipe;
+    rd_status status = rd_recipe_load(&recipe, argv[optind], settings, n_settings);
+    free(settings);
+    if (status != RD_OK) return fail();
+    if (!save_dir) {
+        snprintf(default_dir, sizeof default_dir, "out/%.480s", recipe->name);
+        save_dir = default_dir;
+    }
+    int code = train(recipe, data, save_dir, average);
+    rd_recipe_free(recipe);
+    return code;
+}
