@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The quick-start corpus: its sizes, no sentence twice or in two parts, and the same bytes for the
+# same seed. Argument: the build directory.
+set -euo pipefail
+corpus=$1/quickstart-corpus
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$corpus" "$work/a"
+"$corpus" "$work/b" 1
+"$corpus" "$work/other" 2 100 10 10
+[ "$(zcat "$work/a/train.en.gz" | wc -l)" -ge 20000 ]
+for part in train valid test; do
+    cmp "$work/a/$part.en.gz" "$work/b/$part.en.gz"
+    cmp "$work/a/$part.de.gz" "$work/b/$part.de.gz"
+    [ "$(zcat "$work/a/$part.en.gz" | wc -l)" = "$(zcat "$work/a/$part.de.gz" | wc -l)" ]
+done
+if cmp -s <(zcat "$work/other/train.en.gz") <(zcat "$work/a/train.en.gz" | head -100); then
+    echo "another seed gave the same sentences" >&2
+    exit 1
+fi
+repeated=$(zcat "$work/a"/{train,valid,test}.en.gz | sort | uniq -d | head -3)
+[ -z "$repeated" ] || { echo "in the corpus more than once: $repeated" >&2; exit 1; }
+
+for arguments in "" "$work/x nonsense" "$work/x 1 0"; do
+    status=0
+    # shellcheck disable=SC2086 # a list
+    "$corpus" $arguments 2>/dev/null || status=$?
+    [ "$status" = 2 ] || { echo "'$arguments' gave status $status, not 2" >&2; exit 1; }
+done
+echo "train, valid and test are disjoint and reproducible"
