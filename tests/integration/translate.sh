@@ -1,7 +1,6 @@
 #!/bin/bash
 # rdrop-translate from the outside: order, empty lines, gz, n-best, scores, ensembles, batches and
-# threads, bad input. Argument: the build directory. Two tiny models are trained for one update
-# each on generated text; MODEL_A and MODEL_B name existing ones instead.
+# threads, bad input. Argument: the build directory. test_translator makes two models of random weights.
 set -u
 build=$(realpath "$1")
 translate=$build/rdrop-translate
@@ -37,39 +36,9 @@ generate() { # lines, seed
         echo "${line% }"
     done
 }
-if [ -z "${MODEL_A:-}" ]; then
-    for program in preprocess train; do
-        [ -x "$build/rdrop-$program" ] || { echo "rdrop-$program is not built: skipped"; exit 77; }
-    done
-    for side in en de; do
-        generate 400 1 >train.$side
-        generate 20 2 >valid.$side
-    done
-    cat >tiny.yaml <<YAML
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
-vocab-size: 60
-joined-dictionary: true
-encoder-embed-dim: 16
-decoder-embed-dim: 16
-encoder-layers: 1
-decoder-layers: 1
-encoder-attention-heads: 2
-decoder-attention-heads: 2
-encoder-ffn-embed-dim: 16
-decoder-ffn-embed-dim: 16
-max-tokens: 200
-max-update: 1
-threads: 1
-YAML
-    "$build/rdrop-preprocess" tiny.yaml --data-dir "$work" --out-dir "$work/bin" >log 2>&1 &&
-        "$build/rdrop-train" tiny.yaml --data-dir "$work/bin" --save-dir a --set seed=1 >>log 2>&1 &&
-        "$build/rdrop-train" tiny.yaml --data-dir "$work/bin" --save-dir b --set seed=2 >>log 2>&1 ||
-        { cat log; exit 1; }
-    MODEL_A=$work/a MODEL_B=$work/b
-fi
+mkdir models
+"$build/test_translator" models >log 2>&1 || { cat log; exit 1; }
+MODEL_A=$work/models/a MODEL_B=$work/models/b
 
 generate 200 3 | awk 'NR % 17 == 3 { print ""; next } NR % 19 == 5 { print "  "; next } { print }' >in.txt
 "$translate" --model "$MODEL_A" <in.txt >plain || exit 1

@@ -1,0 +1,243 @@
+/* The public translator over model directories made here: a vocabulary trained on generated text
+ * and random weights. `test_translator DIR` only makes the models DIR/a and DIR/b, for the
+ * integration test. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "data/vocab.h"
+#include "rdrop/translator.h"
+#include "recipe/recipe.h"
+
+static char root[] = "/tmp/test_translator.XXXXXX";
+
+/* What stops a set-up also says why. */
+static void must(rd_status status) {
+    if (status == RD_OK) return;
+    fprintf(stderr, "%s\n", rd_last_error());
+    exit(1);
+}
+
+static void make_text(const char *path) {
+    static const char *const words[] = {"a",   "dog",  "cat",   "man", "red",  "blue", "house",
+                                        "the", "sees", "under", "two", "tree", "old",  "runs"};
+    rd_text text = {0};
+    rd_rng rng = rd_rng_make(1, 1);
+    for (int i = 0; i < 400; i++)
+        for (int64_t k = 1 + (int64_t)rd_rng_below(&rng, 9); k >= 0; k--)
+            must(rd_text_printf(&text, "%s%s", words[rd_rng_below(&rng, 14)], k ? " " : "\n"));
+    must(rd_write_file(path, text.data, (size_t)text.length));
+    rd_text_free(&text);
+}
+
+static void make_model(const char *directory, const char *name, const char *corpus, int32_t pieces,
+                       uint64_t seed) {
+    char path[4096], recipe_path[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    must(rd_make_directories(path));
+    snprintf(path, sizeof path, "%s/%s/spm.model", directory, name);
+    const rd_vocab_config vocab = {
+        .type = "unigram", .size = pieces, .character_coverage = 1, .threads = 1};
+    must(rd_vocab_train(&vocab, &corpus, 1, path));
+    static const char yaml[] = "arch: transformer-tiny\nencoder-embed-dim: 16\n"
+                               "encoder-layers: 1\ndecoder-layers: 1\nencoder-ffn-embed-dim: 16\n"
+                               "decoder-ffn-embed-dim: 16\nmax-source-positions: 40\n"
+                               "max-update: 1\nlenpen: 0.5\nbeam: 4\nmax-len-b: 6\n";
+    snprintf(recipe_path, sizeof recipe_path, "%s/%s/config.yaml", directory, name);
+    must(rd_write_file(recipe_path, yaml, sizeof yaml - 1));
+    rd_recipe *recipe;
+    must(rd_recipe_load(&recipe, recipe_path, NULL, 0));
+    rd_model_config *config = &recipe->model;
+    config->src_vocab = config->tgt_vocab = pieces;
+    config->bos_id = 0, config->pad_id = 1, config->eos_id = 2, config->unk_id = 3;
+    must(rd_recipe_save(recipe, recipe_path));
+    rd_model *model;
+    must(rd_model_new(&model, config, seed));
+    snprintf(path, sizeof path, "%s/%s/model.safetensors", directory, name);
+    must(rd_model_save(model, path));
+    rd_model_free(model);
+    rd_recipe_free(recipe);
+}
+
+static const char *model_path(const char *name) {
+    static _Thread_local char path[256];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    return path;
+}
+
+static rd_translator *open_model(const char *name) {
+    rd_translator *translator;
+    const char *path = model_path(name);
+    must(rd_translator_open(&translator, &path, 1));
+    return translator;
+}
+
+static const char *const lines[] = {"a dog sees the old house", "", "two cats", "   ",
+                                    "the man under the tree runs"};
+enum { LINES = sizeof lines / sizeof *lines };
+
+static void test_translations(void **state) {
+    (void)state;
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    assert_int_equal(options.beam, 4); /* from config.yaml */
+    assert_float_equal(options.lenpen, 0.5, 1e-6);
+    options.n_best = 3;
+    rd_translations found;
+    assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found), RD_OK);
+    assert_int_equal(found.n_lines, LINES);
+    int texts = 0;
+    for (int i = 0; i < LINES; i++) {
+        const rd_translation *items = &found.items[i * 3];
+        assert_non_null(items[0].text);
+        assert_int_equal(found.dropped_tokens[i], 0);
+        if (i == 1 || i == 3) {
+            assert_string_equal(items[0].text, "");
+            assert_null(items[1].text);
+            continue;
+        }
+        for (int k = 0; k < 3; k++) {
+            texts += items[k].n_tokens > 0;
+            assert_int_equal(rd_utf8_invalid_at(items[k].text, strlen(items[k].text)), -1);
+            assert_true(items[k].log_prob < 0 && items[k].log_prob <= items[k].score);
+            if (k) assert_true(items[k].score <= items[k - 1].score);
+        }
+    }
+    assert_true(texts > 0);
+    rd_translations_free(&found);
+    options.n_best = 9;
+    assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
+                     RD_ERR_ARGUMENT);
+    assert_null(found.items);
+    rd_translator_close(translator);
+}
+
+/* Many threads over one model, each with what a single one gets. */
+typedef struct {
+    const rd_translator *translator;
+    rd_translations found;
+    rd_status status;
+} caller;
+
+static void *call(void *argument) {
+    caller *c = argument;
+    rd_translate_options options = rd_translator_defaults(c->translator);
+    options.threads = 1;
+    c->status = rd_translator_run(c->translator, &options, LINES, lines, NULL, &c->found);
+    return NULL;
+}
+
+static void test_several_threads(void **state) {
+    (void)state;
+    enum { THREADS = 4 };
+    rd_translator *translator = open_model("a");
+    caller callers[THREADS];
+    pthread_t threads[THREADS];
+    for (int t = 0; t < THREADS; t++) {
+        callers[t] = (caller){.translator = translator};
+        assert_int_equal(pthread_create(&threads[t], NULL, call, &callers[t]), 0);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        pthread_join(threads[t], NULL);
+        assert_int_equal(callers[t].status, RD_OK);
+        for (int i = 0; i < LINES; i++)
+            assert_string_equal(callers[t].found.items[i].text, callers[0].found.items[i].text);
+    }
+    for (int t = 0; t < THREADS; t++) rd_translations_free(&callers[t].found);
+    rd_translator_close(translator);
+}
+
+static void test_long_line_is_cut(void **state) {
+    (void)state;
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.max_len_a = 0;
+    char text[2000];
+    memset(text, 0, sizeof text);
+    for (int i = 0; i < 180; i++) strcat(text, "dog cat ");
+    const char *line = text;
+    rd_translations found;
+    assert_int_equal(rd_translator_run(translator, &options, 1, &line, NULL, &found), RD_OK);
+    assert_true(found.dropped_tokens[0] > 300); /* at least a token a word, 39 kept */
+    assert_true(found.items[0].n_tokens <= 6);
+    rd_translations_free(&found);
+    double log_prob;
+    assert_int_equal(
+        rd_translator_score(translator, &options, 1, &line, NULL, lines, NULL, &log_prob, NULL),
+        RD_OK);
+    assert_true(log_prob < 0);
+    rd_translator_close(translator);
+}
+
+static void refused(const char *const *paths, int32_t n, const char *message) {
+    rd_translator *translator;
+    assert_int_not_equal(rd_translator_open(&translator, paths, n), RD_OK);
+    assert_null(translator);
+    if (!strstr(rd_last_error(), message)) fail_msg("%s", rd_last_error());
+}
+
+static void test_bad_directories(void **state) {
+    (void)state;
+    char a[256], other[256], broken[256], command[1200];
+    snprintf(a, sizeof a, "%s/a", root);
+    snprintf(other, sizeof other, "%s/other", root);
+    snprintf(broken, sizeof broken, "%s/broken", root);
+    refused(NULL, 0, "no model");
+    refused((const char *[]){"/nonexistent"}, 1, "/nonexistent");
+    refused((const char *[]){root}, 1, "config.yaml");
+    refused((const char *[]){a, other}, 2, "vocabularies");
+    static const char *const damages[][2] = {
+        {"rm model.safetensors", "model.safetensors"},
+        {"truncate -s 1000 model.safetensors", "model.safetensors"},
+        {"echo nonsense > model.safetensors", "model.safetensors"},
+        {"echo nonsense > spm.model", "spm.model"},
+        {"rm spm.model", "no vocabulary"},
+        {"echo 'beam: many' > config.yaml", "config.yaml"},
+        {"cp ../other/spm.model .", "pieces"},
+    };
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s' && cd '%s' && %s", broken,
+                 a, broken, broken, damages[i][0]);
+        assert_int_equal(system(command), 0);
+        refused((const char *[]){broken}, 1, damages[i][1]);
+    }
+}
+
+static void make_models(const char *directory) {
+    char corpus[256];
+    snprintf(corpus, sizeof corpus, "%s/text", directory);
+    make_text(corpus);
+    make_model(directory, "a", corpus, 35, 1);
+    make_model(directory, "b", corpus, 35, 2);
+    make_model(directory, "other", corpus, 30, 1);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2) {
+        make_models(argv[1]);
+        return 0;
+    }
+    if (!mkdtemp(root)) return 1;
+    make_models(root);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_translations),
+        cmocka_unit_test(test_several_threads),
+        cmocka_unit_test(test_long_line_is_cut),
+        cmocka_unit_test(test_bad_directories),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    return system(command) != 0 || failures ? 1 : 0;
+}
