@@ -7,8 +7,10 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 struct spm_processor {
@@ -47,6 +49,17 @@ int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) {
     if (!*ids) return 1;
     for (size_t i = 0; i < from.size(); i++) (*ids)[i] = from[i];
     return 0;
+}
+
+/* "key=value key=value" as the trainer's map; its string form would print itself to stderr. */
+std::unordered_map<std::string, std::string> parse(const std::string &options) {
+    std::unordered_map<std::string, std::string> map;
+    std::istringstream words(options);
+    for (std::string word; words >> word;) {
+        const size_t equals = word.find('=');
+        map[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+    return map;
 }
 
 class CallbackIterator : public sentencepiece::SentenceIterator {
@@ -161,7 +174,8 @@ int spm_train(const char *options, spm_next_sentence next, void *source, char **
     std::string bytes;
     const int failed = guarded(error, [&] {
         CallbackIterator sentences(next, source);
-        return sentencepiece::SentencePieceTrainer::Train(options, &sentences, &bytes);
+        sentencepiece::SetRandomGeneratorSeed(1); /* of sentence sampling */
+        return sentencepiece::SentencePieceTrainer::Train(parse(options), &sentences, &bytes);
     });
     if (failed) return 1;
     *n = bytes.size();

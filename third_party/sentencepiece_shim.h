@@ -31,7 +31,7 @@ int spm_sample(const spm_processor *processor, const char *text, size_t n, float
 int spm_decode(const spm_processor *processor, const int32_t *ids, size_t n, char **text,
                size_t *length, char **error);
 
-/* Trains a model with SentencePiece's own options ("--vocab_size=6000 --model_type=unigram ...") on
+/* Trains a model with SentencePiece's own options ("vocab_size=6000 model_type=unigram ...") on
  * sentences that next() hands out: 1 with a sentence, 0 at the end, -1 on failure (training stops).
  * The model's bytes, malloc'ed, in *model. */
 typedef int (*spm_next_sentence)(void *source, const char **text, size_t *n);
