@@ -77,7 +77,7 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
             return rd_error(RD_ERR_FORMAT, "%s: sentence %lld lies outside the file", path,
                             (long long)i);
         const int32_t *ids = (const int32_t *)(const void *)(mapping->bytes + r->offset);
-        for (int32_t k = 0; k < r->n_src + r->n_tgt; k++)
+        for (int64_t k = 0; k < (int64_t)r->n_src + r->n_tgt; k++)
             if (ids[k] < 0 || ids[k] >= (k < r->n_src ? head->src_vocab : head->tgt_vocab))
                 return rd_error(RD_ERR_FORMAT,
                                 "%s: sentence %lld holds token %d, outside the vocabulary", path,
@@ -145,6 +145,7 @@ struct rd_dataset_writer {
 };
 
 static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
+    if (n == 0) return;                       /* zlib takes crc32(crc, NULL, 0) for "start anew" */
     fwrite(bytes, 1, n, writer->file.stream); /* errors surface at commit */
     writer->crc = crc32(writer->crc, bytes, (uInt)n);
     writer->at += (int64_t)n;
@@ -172,6 +173,10 @@ rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path, int3
 
 rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair) {
     bool keep = writer->head.keep_text != 0;
+    if (pair->n_src < 1 || pair->n_tgt < 1)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "dataset: both sides hold at least eos, found lengths %d and %d",
+                        (int)pair->n_src, (int)pair->n_tgt);
     record r = {.offset = writer->at,
                 .n_src = pair->n_src,
                 .n_tgt = pair->n_tgt,
