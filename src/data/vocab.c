@@ -7,6 +7,9 @@
 #include "data/corpus.h"
 #include "sentencepiece_shim.h"
 
+/* Always the same number: sums over threads depend on it, and the model file records it. */
+enum { TRAINER_THREADS = 8 };
+
 /* All lines of several files, one after another. */
 typedef struct {
     const char *const *paths;
@@ -35,14 +38,14 @@ static int next_line(void *self, const char **text, size_t *n) {
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
                          const char *model_path) {
     rd_text options = {0};
-    RD_TRY(rd_text_printf(
-        &options,
-        "model_type=%s vocab_size=%d character_coverage=%.6f byte_fallback=%s "
-        "bos_id=0 pad_id=1 eos_id=2 unk_id=3 num_threads=%d minloglevel=2 "
-        "input_sentence_size=%lld shuffle_input_sentence=%s",
-        config->type, (int)config->size, (double)config->character_coverage,
-        config->byte_fallback ? "true" : "false", config->threads > 0 ? config->threads : 1,
-        (long long)config->max_sentences, config->max_sentences > 0 ? "true" : "false"));
+    RD_TRY(rd_text_printf(&options,
+                          "model_type=%s vocab_size=%d character_coverage=%.6f byte_fallback=%s "
+                          "bos_id=0 pad_id=1 eos_id=2 unk_id=3 num_threads=%d minloglevel=2 "
+                          "input_sentence_size=%lld shuffle_input_sentence=%s",
+                          config->type, (int)config->size, (double)config->character_coverage,
+                          config->byte_fallback ? "true" : "false", TRAINER_THREADS,
+                          (long long)config->max_sentences,
+                          config->max_sentences > 0 ? "true" : "false"));
     line_source source = {.paths = paths, .n_paths = n_paths};
     char *model = NULL, *message = NULL;
     size_t n = 0;

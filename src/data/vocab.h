@@ -13,11 +13,11 @@ typedef struct {
     float character_coverage;
     bool byte_fallback;
     int64_t max_sentences; /* lines sampled for training, evenly spread by SentencePiece; 0: all */
-    int threads;
 } rd_vocab_config;
 
 /* Trains on all lines of `paths` (gz or plain) and writes the model to `model_path`, atomically.
- * The same corpora and config give the same file. A corpus too small for `size` is an error that
+ * The same corpora and config give the same file, on any
+ * number of cores. A corpus too small for `size` is an error that
  * says which size would do. */
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
                          const char *model_path);

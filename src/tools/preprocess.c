@@ -104,8 +104,7 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
                               .size = size,
                               .character_coverage = d->character_coverage,
                               .byte_fallback = d->byte_fallback,
-                              .max_sentences = d->vocab_sentences,
-                              .threads = rd_get_threads()};
+                              .max_sentences = d->vocab_sentences};
     char *path = rd_path_join(j->dest, name);
     if (status == RD_OK)
         status = path ? rd_vocab_train(&config, (const char *const *)list.items, (int)list.n, path)

@@ -47,8 +47,7 @@ static void make_model(const char *directory, const char *name, const char *corp
     snprintf(path, sizeof path, "%s/%s", directory, name);
     must(rd_make_directories(path));
     snprintf(path, sizeof path, "%s/%s/spm.model", directory, name);
-    const rd_vocab_config vocab = {
-        .type = "unigram", .size = pieces, .character_coverage = 1, .threads = 1};
+    const rd_vocab_config vocab = {.type = "unigram", .size = pieces, .character_coverage = 1};
     must(rd_vocab_train(&vocab, &corpus, 1, path));
     static const char yaml[] = "arch: transformer-tiny\nencoder-embed-dim: 16\n"
                                "encoder-layers: 1\ndecoder-layers: 1\nencoder-ffn-embed-dim: 16\n"

@@ -1,0 +1,205 @@
+/* Vocabularies trained on a small text: reproducible, with fairseq's special ids; encoding,
+ * decoding and sampling; binarizing on any number of threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/rng.h"
+#include "data/binarize.h"
+#include "data/vocab.h"
+#include "rdrop/tokenizer.h"
+
+enum { LINES = 600, PIECES = 70 };
+
+static char directory[] = "/tmp/rdrop_tokenizer_XXXXXX";
+static char text_path[64], model_path[64], other_path[64];
+
+static int setup(void **state) {
+    (void)state;
+    static const char *const parts[] = {"hou",  "se", "mo",  "gar", "den", "wal",
+                                        "king", "ta", "ble", "un",  "der", "lit"};
+    if (!mkdtemp(directory)) return 1;
+    snprintf(text_path, sizeof text_path, "%s/text", directory);
+    snprintf(model_path, sizeof model_path, "%s/model", directory);
+    snprintf(other_path, sizeof other_path, "%s/other", directory);
+    FILE *file = fopen(text_path, "w");
+    if (!file) return 1;
+    rd_rng rng = rd_rng_make(1, 1);
+    for (int i = 0; i < LINES; i++) {
+        int n = 1 + (int)rd_rng_below(&rng, 12);
+        for (int k = 0; k < n; k++)
+            fprintf(file, "%s%s%s", k ? " " : "", parts[rd_rng_below(&rng, 12)],
+                    parts[rd_rng_below(&rng, 12)]);
+        fputc('\n', file);
+    }
+    return fclose(file);
+}
+
+static int teardown(void **state) {
+    (void)state;
+    unlink(text_path);
+    unlink(model_path);
+    unlink(other_path);
+    return rmdir(directory);
+}
+
+static rd_status train(const char *type, int32_t size, const char *path) {
+    rd_vocab_config config = {.type = type, .size = size, .character_coverage = 1.0f};
+    const char *paths[] = {text_path};
+    return rd_vocab_train(&config, paths, 1, path);
+}
+
+static rd_tokenizer *open_trained(const char *type) {
+    rd_tokenizer *tokenizer;
+    assert_int_equal(train(type, PIECES, model_path), RD_OK);
+    assert_int_equal(rd_tokenizer_open(&tokenizer, model_path), RD_OK);
+    return tokenizer;
+}
+
+static void test_training_is_reproducible(void **state) {
+    (void)state;
+    char *a, *b;
+    size_t n_a, n_b;
+    if (train("unigram", PIECES, model_path) != RD_OK) fail_msg("%s", rd_last_error());
+    assert_int_equal(train("unigram", PIECES, other_path), RD_OK);
+    assert_int_equal(rd_read_file(model_path, 1 << 24, &a, &n_a), RD_OK);
+    assert_int_equal(rd_read_file(other_path, 1 << 24, &b, &n_b), RD_OK);
+    assert_int_equal(n_a, n_b);
+    assert_memory_equal(a, b, n_a);
+    free(a);
+    free(b);
+}
+
+static void test_too_large_a_vocabulary_is_an_error(void **state) {
+    (void)state;
+    assert_int_equal(train("unigram", 30000, other_path), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "30000"));
+}
+
+static void test_special_ids_and_round_trip(void **state) {
+    (void)state;
+    static const char *const types[] = {"unigram", "bpe"};
+    static const char line[] = "litse mose walden under taking table";
+    for (int i = 0; i < 2; i++) {
+        rd_tokenizer *tokenizer = open_trained(types[i]);
+        assert_int_equal(rd_tokenizer_size(tokenizer), PIECES);
+        assert_int_equal(rd_tokenizer_bos(tokenizer), 0);
+        assert_int_equal(rd_tokenizer_pad(tokenizer), 1);
+        assert_int_equal(rd_tokenizer_eos(tokenizer), 2);
+        assert_int_equal(rd_tokenizer_unk(tokenizer), 3);
+        rd_ids ids = {0};
+        char *text;
+        size_t n;
+        assert_int_equal(rd_tokenizer_encode(tokenizer, line, strlen(line), &ids), RD_OK);
+        assert_int_equal(rd_tokenizer_decode(tokenizer, ids.data, ids.length, &text, &n), RD_OK);
+        assert_string_equal(text, line);
+        assert_int_equal(n, strlen(line));
+        free(text);
+        int32_t outside = PIECES;
+        assert_int_equal(rd_tokenizer_decode(tokenizer, &outside, 1, &text, &n), RD_ERR_ARGUMENT);
+        assert_null(rd_tokenizer_piece(tokenizer, PIECES));
+        free(ids.data);
+        rd_tokenizer_close(tokenizer);
+    }
+}
+
+/* Equal seeds give equal segmentations whatever was drawn before; different seeds differ; each
+ * decodes to the text. */
+static void test_sampling(void **state) {
+    (void)state;
+    static const char *const types[] = {"unigram", "bpe"};
+    static const char line[] = "garden under table walking house unden";
+    for (int i = 0; i < 2; i++) {
+        rd_tokenizer *tokenizer = open_trained(types[i]);
+        rd_ids first[20] = {0}, again = {0};
+        int different = 0;
+        for (int s = 0; s < 20; s++)
+            assert_int_equal(rd_tokenizer_sample(tokenizer, line, strlen(line), 0.1f, -1,
+                                                 (uint64_t)s, &first[s]),
+                             RD_OK);
+        for (int s = 19; s >= 0; s--) {
+            char *text;
+            again.length = 0;
+            assert_int_equal(
+                rd_tokenizer_sample(tokenizer, line, strlen(line), 0.1f, -1, (uint64_t)s, &again),
+                RD_OK);
+            assert_int_equal(again.length, first[s].length);
+            assert_memory_equal(again.data, first[s].data, sizeof(int32_t) * (size_t)again.length);
+            assert_int_equal(rd_tokenizer_decode(tokenizer, again.data, again.length, &text, NULL),
+                             RD_OK);
+            assert_string_equal(text, line);
+            free(text);
+            different += first[s].length != first[0].length ||
+                         memcmp(first[s].data, first[0].data,
+                                sizeof(int32_t) * (size_t)first[0].length) != 0;
+        }
+        if (different <= 5)
+            fail_msg("%s: %d of 20 samples differ from the first", types[i], different);
+        for (int s = 0; s < 20; s++) free(first[s].data);
+        free(again.data);
+        rd_tokenizer_close(tokenizer);
+    }
+}
+
+static void binarize(const rd_tokenizer *tokenizer, int threads, const rd_filter_config *filter,
+                     rd_binarize_stats *stats, char **bytes, size_t *n) {
+    rd_dataset_writer *writer;
+    *stats = (rd_binarize_stats){0};
+    rd_set_threads(threads);
+    assert_int_equal(rd_dataset_writer_open(&writer, other_path, PIECES, PIECES, 1), RD_OK);
+    assert_int_equal(
+        rd_binarize(text_path, text_path, tokenizer, tokenizer, filter, writer, stats, NULL, NULL),
+        RD_OK);
+    assert_int_equal(rd_dataset_writer_finish(writer), RD_OK);
+    assert_int_equal(rd_read_file(other_path, 1 << 24, bytes, n), RD_OK);
+}
+
+static void test_binarizing_on_any_number_of_threads(void **state) {
+    (void)state;
+    rd_tokenizer *tokenizer = open_trained("unigram");
+    rd_binarize_stats one, four;
+    char *a, *b;
+    size_t n_a, n_b;
+    const rd_filter_config filter = {.min_source = 4, .max_target = 16};
+    binarize(tokenizer, 1, &filter, &one, &a, &n_a);
+    binarize(tokenizer, 4, &filter, &four, &b, &n_b);
+    assert_int_equal(n_a, n_b);
+    assert_memory_equal(a, b, n_a);
+    assert_memory_equal(&one, &four, sizeof one);
+    assert_int_equal(one.lines, LINES);
+    assert_true(one.too_short > 0 && one.too_long > 0);
+    assert_int_equal(one.kept + one.too_short + one.too_long, LINES);
+    assert_true(one.longest_src <= 17); /* with eos */
+    free(a);
+    free(b);
+    rd_tokenizer_close(tokenizer);
+}
+
+static void test_not_a_model(void **state) {
+    (void)state;
+    rd_tokenizer *tokenizer;
+    assert_int_equal(rd_tokenizer_open(&tokenizer, text_path), RD_ERR_FORMAT);
+    assert_null(tokenizer);
+    assert_non_null(strstr(rd_last_error(), text_path));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_training_is_reproducible),
+        cmocka_unit_test(test_too_large_a_vocabulary_is_an_error),
+        cmocka_unit_test(test_special_ids_and_round_trip),
+        cmocka_unit_test(test_sampling),
+        cmocka_unit_test(test_binarizing_on_any_number_of_threads),
+        cmocka_unit_test(test_not_a_model),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
