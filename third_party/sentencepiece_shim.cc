@@ -146,7 +146,8 @@ int spm_sample(const spm_processor *p, const char *text, size_t n, float alpha, 
     *error = nullptr;
     try {
         const std::lock_guard<std::mutex> lock(one_at_a_time);
-        sentencepiece::SetRandomGeneratorSeed(seed);
+        /* The library ignores the largest seed. */
+        sentencepiece::SetRandomGeneratorSeed(seed == UINT32_MAX ? 0 : seed);
         std::thread worker([&] {
             failed = guarded(error, [&] {
                 return p->impl.SampleEncode(absl::string_view(text, n), nbest, alpha, &result);
