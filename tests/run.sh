@@ -27,8 +27,6 @@ rd_setup_packages $install_option || exit 1
 
 # Trainings inside the tests are far too small for many threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
-# Threads that wait must not hold cores that a neighbour could use.
-export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 summary=
 failed=0
 

@@ -1,163 +1,207 @@
 #include "data/binarize.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "data/dataset.h"
 
-enum { CHUNK = 8192 }; /* pairs tokenized together */
+/* Read and tokenized at a time: enough to keep the threads busy between two reads. */
+enum { CHUNK_PAIRS = 4096, CHUNK_BYTES = 8 << 20 };
 
-/* One side of a chunk. */
+/* One side of one pair: where its line lies in the chunk's text, and its ids. */
 typedef struct {
-    rd_text text;   /* all lines, end to end */
-    int64_t *begin; /* [CHUNK + 1] */
-    rd_ids ids[CHUNK];
-} side;
+    int64_t at, length;
+    rd_ids ids;
+} line;
 
 typedef struct {
-    side src, tgt;
-    int64_t n;
-} chunk;
+    line src, tgt;
+    int64_t number; /* of the line in its file */
+    rd_status status;
+    char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
+} job;
 
-static rd_status chunk_read(chunk *c, rd_corpus *src, rd_corpus *tgt) {
-    c->n = 0;
-    rd_text_clear(&c->src.text);
-    rd_text_clear(&c->tgt.text);
-    while (c->n < CHUNK) {
-        const char *a, *b;
-        size_t length_a, length_b;
-        RD_TRY(rd_corpus_next_pair(src, tgt, &a, &length_a, &b, &length_b));
-        if (!a) break;
-        c->src.begin[c->n] = c->src.text.length;
-        c->tgt.begin[c->n] = c->tgt.text.length;
-        RD_TRY(rd_text_append(&c->src.text, a, length_a));
-        RD_TRY(rd_text_append(&c->tgt.text, b, length_b));
-        c->n++;
+typedef struct {
+    const rd_binarize_config *config;
+    rd_dataset_writer *writer;
+    rd_binarize_statistics *statistics;
+    job *jobs; /* [CHUNK_PAIRS] */
+    int n_jobs;
+    rd_text text;
+    int64_t n_read;
+} binarizer;
+
+static const rd_filter_config keep_all = {0};
+
+rd_filter_result rd_filter_pair(const rd_filter_config *config, int64_t n_src, int64_t n_tgt) {
+    if (n_src < config->min_src) return RD_FILTER_SRC_SHORT;
+    if (config->max_src > 0 && n_src > config->max_src) return RD_FILTER_SRC_LONG;
+    if (n_tgt < config->min_tgt) return RD_FILTER_TGT_SHORT;
+    if (config->max_tgt > 0 && n_tgt > config->max_tgt) return RD_FILTER_TGT_LONG;
+    int64_t longer = n_src > n_tgt ? n_src : n_tgt, shorter = n_src + n_tgt - longer;
+    if (config->max_ratio > 0 && (double)longer > (double)config->max_ratio * (double)shorter)
+        return RD_FILTER_RATIO;
+    return RD_FILTER_KEPT;
+}
+
+int64_t rd_binarize_pairs_read(const rd_binarize_statistics *statistics) {
+    int64_t sum = 0;
+    for (int i = 0; i < RD_FILTER_RESULTS; i++) sum += statistics->pairs[i];
+    return sum;
+}
+
+int64_t rd_length_quantile(const rd_side_statistics *side, double share) {
+    int64_t sentences = 0, seen = 0;
+    for (int i = 0; i < RD_LENGTH_BINS; i++) sentences += side->lengths[i];
+    for (int i = 0; i < RD_LENGTH_BINS - 1; i++) {
+        seen += side->lengths[i];
+        if (seen > 0 && (double)seen >= share * (double)sentences) return i;
     }
-    c->src.begin[c->n] = c->src.text.length;
-    c->tgt.begin[c->n] = c->tgt.text.length;
-    return RD_OK;
+    return side->longest;
 }
 
-static rd_status tokenize_line(side *s, int64_t i, const rd_tokenizer *tokenizer) {
-    rd_ids *ids = &s->ids[i];
-    ids->length = 0;
-    RD_TRY(rd_tokenizer_encode(tokenizer, s->text.data + s->begin[i],
-                               (size_t)(s->begin[i + 1] - s->begin[i]), ids));
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof(int32_t)));
-    ids->data[ids->length++] = rd_tokenizer_eos(tokenizer);
-    return RD_OK;
+static rd_status keep_line(rd_text *text, line *to, const char *bytes, size_t n,
+                           const rd_corpus *corpus) {
+    if (n >= INT32_MAX / 2) /* the dataset counts bytes and ids of a line in 32 bits */
+        return rd_error(RD_ERR_FORMAT, "%s:%lld: a line of %zu bytes is too long to be a sentence",
+                        rd_corpus_path(corpus), (long long)rd_corpus_line_number(corpus), n);
+    to->at = text->length;
+    to->length = (int64_t)n;
+    to->ids.length = 0;
+    return rd_text_append(text, bytes, n);
 }
 
-static rd_status chunk_tokenize(chunk *c, const rd_tokenizer *source, const rd_tokenizer *target) {
-    rd_status status = RD_OK;
-    char message[1024] = "";
-#pragma omp parallel for schedule(dynamic, 64)
-    for (int64_t i = 0; i < c->n; i++) {
-        rd_status mine = tokenize_line(&c->src, i, source);
-        if (mine == RD_OK) mine = tokenize_line(&c->tgt, i, target);
-        if (mine == RD_OK) continue;
-#pragma omp critical
-        { /* the message is thread-local: carry it over */
-            status = mine;
-            snprintf(message, sizeof message, "%s", rd_last_error());
-        }
-    }
-    return status == RD_OK ? RD_OK : rd_error(status, "%s", message);
-}
-
-/* NULL to keep the pair, else the counter of why not. */
-static int64_t *rejected(const rd_filter_config *f, rd_binarize_stats *stats, int64_t n_src,
-                         int64_t n_tgt) {
-    if (!f) return NULL;
-    if (n_src < f->min_source || n_tgt < f->min_target) return &stats->too_short;
-    if ((f->max_source > 0 && n_src > f->max_source) ||
-        (f->max_target > 0 && n_tgt > f->max_target))
-        return &stats->too_long;
-    int64_t longer = n_src > n_tgt ? n_src : n_tgt, shorter = n_src > n_tgt ? n_tgt : n_src;
-    if (f->max_ratio > 0.0f && (double)longer > (double)f->max_ratio * (double)shorter)
-        return &stats->bad_ratio;
-    return NULL;
-}
-
-static int64_t count_unknown(const rd_ids *ids, int32_t unk) {
-    int64_t n = 0;
-    for (int64_t i = 0; i < ids->length; i++) n += ids->data[i] == unk;
-    return n;
-}
-
-static rd_status chunk_write(const chunk *c, const rd_tokenizer *source, const rd_tokenizer *target,
-                             const rd_filter_config *filter, rd_dataset_writer *writer,
-                             rd_binarize_stats *stats) {
-    for (int64_t i = 0; i < c->n; i++) {
-        const rd_ids *s = &c->src.ids[i], *t = &c->tgt.ids[i];
-        stats->lines++;
-        int64_t *why = rejected(filter, stats, s->length - 1, t->length - 1);
-        if (why) {
-            ++*why;
-            continue;
-        }
-        rd_pair pair = {.src = s->data,
-                        .tgt = t->data,
-                        .n_src = (int32_t)s->length,
-                        .n_tgt = (int32_t)t->length,
-                        .src_text = c->src.text.data + c->src.begin[i],
-                        .tgt_text = c->tgt.text.data + c->tgt.begin[i],
-                        .src_text_length = (int32_t)(c->src.begin[i + 1] - c->src.begin[i]),
-                        .tgt_text_length = (int32_t)(c->tgt.begin[i + 1] - c->tgt.begin[i])};
-        RD_TRY(rd_dataset_writer_add(writer, &pair));
-        stats->kept++;
-        stats->src_tokens += s->length;
-        stats->tgt_tokens += t->length;
-        stats->src_unknown += count_unknown(s, rd_tokenizer_unk(source));
-        stats->tgt_unknown += count_unknown(t, rd_tokenizer_unk(target));
-        if (s->length > stats->longest_src) stats->longest_src = (int32_t)s->length;
-        if (t->length > stats->longest_tgt) stats->longest_tgt = (int32_t)t->length;
+/* The next pairs of two open files; *ended at their end. */
+static rd_status read_chunk(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
+    b->n_jobs = 0;
+    rd_text_clear(&b->text);
+    while (b->n_jobs < CHUNK_PAIRS && b->text.length < CHUNK_BYTES) {
+        const char *s, *t;
+        size_t n_s, n_t;
+        RD_TRY(rd_corpus_next_pair(src, tgt, &s, &n_s, &t, &n_t));
+        *ended = !s;
+        if (*ended) break;
+        job *j = &b->jobs[b->n_jobs++];
+        j->number = rd_corpus_line_number(src);
+        RD_TRY(keep_line(&b->text, &j->src, s, n_s, src));
+        RD_TRY(keep_line(&b->text, &j->tgt, t, n_t, tgt));
     }
     return RD_OK;
 }
 
-static void chunk_free(chunk *c) {
-    for (int s = 0; c && s < 2; s++) {
-        side *one = s ? &c->tgt : &c->src;
-        rd_text_free(&one->text);
-        free(one->begin);
-        for (int i = 0; i < CHUNK; i++) free(one->ids[i].data);
+/* Ids and eos of one line. */
+static rd_status tokenize(const rd_tokenizer *tokenizer, const char *text, line *l) {
+    RD_TRY(rd_tokenizer_encode(tokenizer, text + l->at, (size_t)l->length, &l->ids));
+    RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, l->ids.length + 1, sizeof(int32_t)));
+    l->ids.data[l->ids.length++] = rd_tokenizer_eos(tokenizer);
+    return RD_OK;
+}
+
+static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
+    const rd_binarize_config *c = b->config;
+    const char *text = b->text.data;
+#pragma omp parallel for schedule(dynamic, 16)
+    for (int i = 0; i < b->n_jobs; i++) {
+        job *j = &b->jobs[i];
+        j->status = tokenize(c->src_tokenizer, text, &j->src);
+        if (j->status == RD_OK) j->status = tokenize(c->tgt_tokenizer, text, &j->tgt);
+        if (j->status != RD_OK) j->message = rd_strdup(rd_last_error());
     }
-    free(c);
+    for (int i = 0; i < b->n_jobs; i++)
+        if (b->jobs[i].status != RD_OK)
+            return rd_error(b->jobs[i].status, "%s:%lld: %s", src_path,
+                            (long long)b->jobs[i].number,
+                            b->jobs[i].message ? b->jobs[i].message : "out of memory");
+    return RD_OK;
 }
 
-static chunk *chunk_new(void) {
-    chunk *c = rd_calloc(1, sizeof *c);
-    if (!c) return NULL;
-    c->src.begin = rd_malloc(CHUNK + 1, sizeof(int64_t));
-    c->tgt.begin = rd_malloc(CHUNK + 1, sizeof(int64_t));
-    if (c->src.begin && c->tgt.begin && rd_text_append(&c->src.text, "", 0) == RD_OK &&
-        rd_text_append(&c->tgt.text, "", 0) == RD_OK)
-        return c;
-    chunk_free(c);
-    return NULL;
+static void count(rd_side_statistics *side, const line *l, int32_t unk) {
+    int64_t n = l->ids.length - 1;
+    side->tokens += n;
+    for (int64_t i = 0; i < n; i++) side->unknown += l->ids.data[i] == unk;
+    if (n > side->longest) side->longest = n;
+    side->lengths[n < RD_LENGTH_BINS ? n : RD_LENGTH_BINS - 1]++;
 }
 
-rd_status rd_binarize(const char *src_path, const char *tgt_path, const rd_tokenizer *source,
-                      const rd_tokenizer *target, const rd_filter_config *filter,
-                      rd_dataset_writer *writer, rd_binarize_stats *stats,
-                      rd_binarize_progress progress, void *self) {
+static rd_status write_chunk(binarizer *b) {
+    const rd_binarize_config *c = b->config;
+    const rd_filter_config *filter = c->filter ? c->filter : &keep_all;
+    for (int i = 0; i < b->n_jobs; i++) {
+        const line *s = &b->jobs[i].src, *t = &b->jobs[i].tgt;
+        rd_filter_result result = rd_filter_pair(filter, s->ids.length - 1, t->ids.length - 1);
+        b->statistics->pairs[result]++;
+        if (result != RD_FILTER_KEPT) continue;
+        count(&b->statistics->src, s, rd_tokenizer_unk(c->src_tokenizer));
+        count(&b->statistics->tgt, t, rd_tokenizer_unk(c->tgt_tokenizer));
+        rd_pair pair = {.src = s->ids.data,
+                        .tgt = t->ids.data,
+                        .n_src = (int32_t)s->ids.length,
+                        .n_tgt = (int32_t)t->ids.length,
+                        .src_text = b->text.data + s->at,
+                        .tgt_text = b->text.data + t->at,
+                        .src_text_length = (int32_t)s->length,
+                        .tgt_text_length = (int32_t)t->length};
+        RD_TRY(rd_dataset_writer_add(b->writer, &pair));
+    }
+    return RD_OK;
+}
+
+static rd_status binarize_open_files(binarizer *b, rd_corpus *src, rd_corpus *tgt) {
+    for (bool ended = false; !ended;) {
+        RD_TRY(read_chunk(b, src, tgt, &ended));
+        RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
+        RD_TRY(write_chunk(b));
+        b->n_read += b->n_jobs;
+        if (b->config->progress) b->config->progress(b->config->self, b->n_read);
+        if (b->config->stop && *b->config->stop)
+            return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+    }
+    return RD_OK;
+}
+
+static rd_status binarize_files(binarizer *b, const char *src_path, const char *tgt_path) {
     rd_corpus *src = NULL, *tgt = NULL;
-    chunk *c = chunk_new();
-    rd_status status = c ? rd_corpus_open(&src, src_path, RD_UTF8_STRICT) : RD_ERR_MEMORY;
+    rd_status status = rd_corpus_open(&src, src_path, RD_UTF8_STRICT);
     if (status == RD_OK) status = rd_corpus_open(&tgt, tgt_path, RD_UTF8_STRICT);
-    while (status == RD_OK) {
-        status = chunk_read(c, src, tgt);
-        if (status != RD_OK || c->n == 0) break;
-        status = chunk_tokenize(c, source, target);
-        if (status == RD_OK) status = chunk_write(c, source, target, filter, writer, stats);
-        if (progress) progress(self, stats->lines);
-    }
+    if (status == RD_OK) status = binarize_open_files(b, src, tgt);
     rd_corpus_close(src);
     rd_corpus_close(tgt);
-    chunk_free(c);
+    return status;
+}
+
+static void release(binarizer *b) {
+    for (int i = 0; b->jobs && i < CHUNK_PAIRS; i++) {
+        free(b->jobs[i].src.ids.data);
+        free(b->jobs[i].tgt.ids.data);
+        free(b->jobs[i].message);
+    }
+    free(b->jobs);
+    rd_text_free(&b->text);
+}
+
+rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
+                      rd_binarize_statistics *statistics) {
+    *statistics = (rd_binarize_statistics){0};
+    if (rd_tokenizer_eos(config->src_tokenizer) < 0 || rd_tokenizer_eos(config->tgt_tokenizer) < 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabulary has no end-of-sentence piece; train it "
+                        "with rdrop-preprocess or with SentencePiece's --eos_id",
+                        dest);
+    binarizer b = {.config = config, .statistics = statistics};
+    b.jobs = rd_calloc(CHUNK_PAIRS, sizeof *b.jobs);
+    if (!b.jobs) return RD_ERR_MEMORY;
+    rd_status status =
+        rd_dataset_writer_open(&b.writer, dest, rd_tokenizer_size(config->src_tokenizer),
+                               rd_tokenizer_size(config->tgt_tokenizer), config->keep_text);
+    for (int i = 0; status == RD_OK && i < config->n_paths; i++)
+        status = binarize_files(&b, config->src_paths[i], config->tgt_paths[i]);
+    if (status == RD_OK)
+        status = rd_dataset_writer_finish(b.writer);
+    else
+        rd_dataset_writer_abort(b.writer);
+    release(&b);
     return status;
 }

@@ -1,36 +1,68 @@
-/* Raw parallel corpora to a dataset: tokenize in parallel, filter, count. */
+/* From text corpora to a binarized dataset: tokenized in parallel, filtered, counted. */
 #ifndef RD_DATA_BINARIZE_H
 #define RD_DATA_BINARIZE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
-#include "data/dataset.h"
 #include "rdrop/tokenizer.h"
 
-/* Lengths are in tokens, without eos; a bound of 0 does not apply. */
+/* Which pairs to keep. Lengths are in tokens, without eos. */
 typedef struct {
-    int32_t min_source, max_source, min_target, max_target;
-    float max_ratio; /* of the longer side to the shorter */
+    int32_t min_src, max_src, min_tgt, max_tgt; /* a max of 0: no limit */
+    float max_ratio;                            /* longer side over shorter; 0: no limit */
 } rd_filter_config;
 
+/* What becomes of a pair: kept, or the first of these reasons that applies. */
+typedef enum {
+    RD_FILTER_KEPT,
+    RD_FILTER_SRC_SHORT,
+    RD_FILTER_SRC_LONG,
+    RD_FILTER_TGT_SHORT,
+    RD_FILTER_TGT_LONG,
+    RD_FILTER_RATIO,
+    RD_FILTER_RESULTS
+} rd_filter_result;
+
+rd_filter_result rd_filter_pair(const rd_filter_config *config, int64_t n_src, int64_t n_tgt);
+
+/* One side of the pairs kept; tokens and lengths without eos. */
+enum { RD_LENGTH_BINS = 1024 };
 typedef struct {
-    int64_t lines, kept;
-    int64_t too_short, too_long, bad_ratio; /* dropped, each counted under the first that applies */
-    int64_t src_tokens, tgt_tokens, src_unknown, tgt_unknown; /* of what was kept */
-    int32_t longest_src, longest_tgt;
-} rd_binarize_stats;
+    int64_t tokens, unknown; /* unknown: how many of the tokens are unk */
+    int64_t longest;
+    int64_t lengths[RD_LENGTH_BINS]; /* sentences of each length; the last bin: and longer */
+} rd_side_statistics;
 
-/* Called now and then with the number of lines read; may be NULL. */
-typedef void (*rd_binarize_progress)(void *self, int64_t lines);
+typedef struct {
+    int64_t pairs[RD_FILTER_RESULTS]; /* by what became of them */
+    rd_side_statistics src, tgt;
+} rd_binarize_statistics;
 
-/* Adds all pairs of lines of two corpora (gz or plain) to `writer`, in order; the result does not
- * depend on the number of threads, and memory does not grow with the corpus. filter NULL keeps all.
- * Adds to *stats. */
-rd_status rd_binarize(const char *src_path, const char *tgt_path, const rd_tokenizer *source,
-                      const rd_tokenizer *target, const rd_filter_config *filter,
-                      rd_dataset_writer *writer, rd_binarize_stats *stats,
-                      rd_binarize_progress progress, void *self);
+int64_t rd_binarize_pairs_read(const rd_binarize_statistics *statistics);
+
+/* The smallest length that at least `share` (0 to 1) of the sentences do not exceed; lengths of the
+ * last bin count as `longest`. 0 for no sentences. */
+int64_t rd_length_quantile(const rd_side_statistics *side, double share);
+
+typedef struct {
+    const char *const *src_paths, *const *tgt_paths; /* [n_paths] read one after another */
+    int n_paths;
+    const rd_tokenizer *src_tokenizer, *tgt_tokenizer;
+    const rd_filter_config *filter; /* NULL keeps every pair */
+    bool keep_text;                 /* the dataset holds the lines as well as the ids */
+    void (*progress)(void *self, int64_t pairs_read); /* now and then; may be NULL */
+    void *self;
+    const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
+} rd_binarize_config;
+
+/* Writes the dataset `dest`, atomically, in the order of the input and byte for byte the same
+ * whatever the number of threads (rd_set_threads). Memory does not grow with the corpora, but for
+ * the 24 bytes a pair of the dataset's index. Invalid UTF-8, unequal line counts or a damaged gz:
+ * RD_ERR_FORMAT naming file and line, and no dataset. */
+rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
+                      rd_binarize_statistics *statistics);
 
 #endif

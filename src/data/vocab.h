@@ -16,9 +16,8 @@ typedef struct {
 } rd_vocab_config;
 
 /* Trains on all lines of `paths` (gz or plain) and writes the model to `model_path`, atomically.
- * The same corpora and config give the same file, on any
- * number of cores. A corpus too small for `size` is an error that
- * says which size would do. */
+ * The same corpora and config give the same file, on any number of cores. A corpus too small for
+ * `size` is an error that says which size would do. */
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
                          const char *model_path);
 

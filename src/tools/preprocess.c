@@ -1,35 +1,60 @@
 /* rdrop-preprocess: raw corpora to vocabularies and binarized data. */
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "data/binarize.h"
 #include "data/vocab.h"
 #include "recipe/recipe.h"
 
 static const char help[] =
-    "Usage: rdrop-preprocess RECIPE --data DIR --dest DIR [--only vocab|binarize] [--set "
-    "KEY=VALUE]...\n"
-    "Trains the SentencePiece vocabulary of a recipe and binarizes its corpora.\n"
+    "Usage: rdrop-preprocess RECIPE --data DIR --dest DIR [OPTION]...\n"
+    "Trains the SentencePiece vocabulary of a recipe and binarizes its corpora for rdrop-train.\n"
+    "\n"
+    "  rdrop-preprocess recipes/multi30k-en-de.yaml --data corpora --dest bin\n"
+    "  rdrop-train recipes/multi30k-en-de.yaml --data bin\n"
     "\n"
     "  RECIPE            YAML file; rdrop-recipe --help-recipe lists all keys\n"
-    "  --data DIR        the raw corpora: files PREFIX.LANG or PREFIX.LANG.gz, where the recipe's\n"
-    "                    trainpref, validpref and testpref name the prefixes\n"
-    "  --dest DIR        receives spm.model (or source.spm and target.spm), train.bin, valid.bin\n"
-    "                    and one PREFIX.bin per test set\n"
+    "  --data DIR        the raw corpora: files PREFIX.LANG or PREFIX.LANG.gz, one sentence a "
+    "line,\n"
+    "                    where the recipe's trainpref, validpref and testpref name the prefixes\n"
+    "                    (several with commas) and source-lang and target-lang the languages\n"
+    "  --dest DIR        receives spm.model (or source.spm and target.spm without\n"
+    "                    joined-dictionary), train.bin, valid.bin and PREFIX.bin for each test\n"
+    "                    set that is there\n"
     "  --only STAGE      vocab: train the vocabulary only; binarize: use the one in DEST\n"
     "  --set KEY=VALUE   override a key of the recipe; may be repeated\n"
     "  --threads N       default all cores; the results do not depend on it\n"
+    "  --help, --version\n"
     "\n"
-    "Training pairs outside min-source-len .. max-source-len, min-target-len .. max-target-len or\n"
-    "max-ratio are dropped and counted; validation and test sets are kept whole.\n";
+    "The keys that matter here: vocab-type, vocab-size, joined-dictionary, character-coverage,\n"
+    "byte-fallback and vocab-sentences for the vocabulary. Training pairs outside min-source-len "
+    "..\n"
+    "max-source-len, min-target-len .. max-target-len or max-ratio are dropped and counted;\n"
+    "validation and test sets are kept whole. With sentencepiece-alpha the text is kept as well,\n"
+    "to be segmented anew in each epoch.\n"
+    "\n"
+    "Lengths are in tokens, without the end of sentence. A high share of unknown tokens asks for\n"
+    "more character-coverage or byte-fallback.\n"
+    "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int number) {
+    (void)number;
+    stop_requested = 1;
+}
 
 typedef struct {
     const rd_recipe *recipe;
@@ -90,6 +115,11 @@ static rd_status add_path(job *j, const char *prefix, void *arg) {
     return status;
 }
 
+static void free_paths(path_list *list) {
+    for (int64_t i = 0; i < list->n; i++) free(list->items[i]);
+    free(list->items);
+}
+
 /* One vocabulary over the training corpora of `langs`. */
 static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int32_t size,
                              const char *name) {
@@ -110,8 +140,7 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
         status = path ? rd_vocab_train(&config, (const char *const *)list.items, (int)list.n, path)
                       : RD_ERR_MEMORY;
     if (status == RD_OK) printf("%s: %d pieces, %s\n", path, (int)size, d->vocab_type);
-    for (int64_t i = 0; i < list.n; i++) free(list.items[i]);
-    free(list.items);
+    free_paths(&list);
     free(path);
     return status;
 }
@@ -126,19 +155,56 @@ static rd_status make_vocabularies(job *j) {
 
 static rd_status open_vocabulary(const job *j, const char *name, rd_tokenizer **tokenizer) {
     char *path = rd_path_join(j->dest, name);
-    rd_status status = path ? rd_tokenizer_open(tokenizer, path) : RD_ERR_MEMORY;
+    rd_status status = RD_ERR_MEMORY;
+    if (path && !rd_file_exists(path))
+        status =
+            rd_error(RD_ERR_IO, "%s: no vocabulary there yet; run without --only binarize", path);
+    else if (path)
+        status = rd_tokenizer_open(tokenizer, path);
     free(path);
     return status;
 }
 
+/* The corpora of one dataset: both lists name the same prefixes. */
 typedef struct {
-    rd_dataset_writer *writer;
-    rd_binarize_stats stats;
-    const rd_filter_config *filter;
-    const char *name;
-    double started;
-    bool terminal;
-} output;
+    path_list src, tgt;
+} corpora;
+
+static rd_status find_corpora(job *j, const char *prefixes, corpora *c) {
+    c->src.lang = j->recipe->data.source_lang;
+    c->tgt.lang = j->recipe->data.target_lang;
+    RD_TRY(each_prefix(j, prefixes, add_path, &c->src));
+    return each_prefix(j, prefixes, add_path, &c->tgt);
+}
+
+static void print_side(const char *lang, const rd_side_statistics *side, int64_t sentences) {
+    double per_sentence = sentences > 0 ? (double)side->tokens / (double)sentences : 0.0;
+    double unknown = side->tokens > 0 ? (double)side->unknown / (double)side->tokens : 0.0;
+    printf("  %-6s %10lld tokens, %.3f%% unknown; a sentence: mean %.1f, median %lld, 99%% up to "
+           "%lld, longest %lld\n",
+           lang, (long long)side->tokens, 100.0 * unknown, per_sentence,
+           (long long)rd_length_quantile(side, 0.5), (long long)rd_length_quantile(side, 0.99),
+           (long long)side->longest);
+}
+
+static void print_statistics(const job *j, const char *name, const rd_binarize_statistics *s,
+                             double seconds) {
+    const rd_data_config *d = &j->recipe->data;
+    int64_t read = rd_binarize_pairs_read(s), kept = s->pairs[RD_FILTER_KEPT];
+    printf("%s: %lld sentence pairs", name, (long long)kept);
+    if (kept < read)
+        printf(" of %lld (dropped: source shorter than %d: %lld, longer than %d: %lld; target "
+               "shorter than %d: %lld, longer than %d: %lld; ratio over %g: %lld)",
+               (long long)read, (int)d->min_source_len, (long long)s->pairs[RD_FILTER_SRC_SHORT],
+               (int)d->max_source_len, (long long)s->pairs[RD_FILTER_SRC_LONG],
+               (int)d->min_target_len, (long long)s->pairs[RD_FILTER_TGT_SHORT],
+               (int)d->max_target_len, (long long)s->pairs[RD_FILTER_TGT_LONG],
+               (double)d->max_ratio, (long long)s->pairs[RD_FILTER_RATIO]);
+    printf("; %.1f s, %.0f pairs/s\n", seconds, (double)read / (seconds > 1e-3 ? seconds : 1e-3));
+    print_side(d->source_lang, &s->src, kept);
+    print_side(d->target_lang, &s->tgt, kept);
+    fflush(stdout);
+}
 
 static double now(void) {
     struct timespec t;
@@ -146,70 +212,69 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void show_progress(void *self, int64_t lines) {
-    output *out = self;
-    if (!out->terminal) return;
-    fprintf(stderr, "\r\033[K%s: %lld lines, %.0f lines/s", out->name, (long long)lines,
-            (double)lines / (now() - out->started + 1e-9));
+static void show_progress(void *self, int64_t pairs) {
+    rd_progress_update(self, pairs, NULL);
 }
 
-static rd_status binarize_prefix(job *j, const char *prefix, void *arg) {
-    output *out = arg;
-    rd_text src = {0}, tgt = {0};
-    rd_status status = corpus_path(j, prefix, j->recipe->data.source_lang, &src);
-    if (status == RD_OK) status = corpus_path(j, prefix, j->recipe->data.target_lang, &tgt);
-    if (status == RD_OK)
-        status = rd_binarize(src.data, tgt.data, j->source, j->target, out->filter, out->writer,
-                             &out->stats, show_progress, out);
-    rd_text_free(&src);
-    rd_text_free(&tgt);
+static rd_status binarize_corpora(const job *j, const corpora *c, const char *name,
+                                  const rd_filter_config *filter, bool keep_text) {
+    char *path = rd_path_join(j->dest, name);
+    if (!path) return RD_ERR_MEMORY;
+    rd_progress progress;
+    rd_progress_start(&progress,
+                      &(rd_progress_config){.out = stderr,
+                                            .label = name,
+                                            .unit = "pairs",
+                                            .terminal = rd_progress_is_terminal(stderr)});
+    rd_binarize_config config = {.src_paths = (const char *const *)c->src.items,
+                                 .tgt_paths = (const char *const *)c->tgt.items,
+                                 .n_paths = (int)c->src.n,
+                                 .src_tokenizer = j->source,
+                                 .tgt_tokenizer = j->target,
+                                 .filter = filter,
+                                 .keep_text = keep_text,
+                                 .progress = show_progress,
+                                 .self = &progress,
+                                 .stop = &stop_requested};
+    rd_binarize_statistics statistics;
+    double started = now();
+    rd_status status = rd_binarize(&config, path, &statistics);
+    rd_progress_finish(&progress);
+    if (status == RD_OK) print_statistics(j, name, &statistics, now() - started);
+    if (status == RD_OK && statistics.pairs[RD_FILTER_KEPT] == 0 && filter)
+        status =
+            rd_error(RD_ERR_FORMAT, "%s: no training pair is left; see the counts above", path);
+    free(path);
     return status;
-}
-
-static void print_stats(const output *out) {
-    const rd_binarize_stats *s = &out->stats;
-    double seconds = now() - out->started, kept = s->kept > 0 ? (double)s->kept : 1.0;
-    if (out->terminal) fprintf(stderr, "\r\033[K");
-    printf(
-        "%s: %lld pairs of %lld; source %lld tokens, %.1f a sentence, longest %d, %.3f%% unknown; "
-        "target %lld tokens, %.1f a sentence, longest %d, %.3f%% unknown; %.1f s\n",
-        out->name, (long long)s->kept, (long long)s->lines, (long long)s->src_tokens,
-        (double)s->src_tokens / kept, (int)s->longest_src,
-        100.0 * (double)s->src_unknown / (double)(s->src_tokens + !s->src_tokens),
-        (long long)s->tgt_tokens, (double)s->tgt_tokens / kept, (int)s->longest_tgt,
-        100.0 * (double)s->tgt_unknown / (double)(s->tgt_tokens + !s->tgt_tokens), seconds);
-    if (s->kept < s->lines)
-        printf("%s: dropped %lld too short, %lld too long, %lld of unequal length\n", out->name,
-               (long long)s->too_short, (long long)s->too_long, (long long)s->bad_ratio);
 }
 
 /* All of `prefixes` into DEST/NAME. */
 static rd_status binarize(job *j, const char *prefixes, const char *name,
                           const rd_filter_config *filter, bool keep_text) {
-    output out = {
-        .filter = filter, .name = name, .started = now(), .terminal = isatty(STDERR_FILENO)};
-    char *path = rd_path_join(j->dest, name);
-    rd_status status = path
-                           ? rd_dataset_writer_open(&out.writer, path, rd_tokenizer_size(j->source),
-                                                    rd_tokenizer_size(j->target), keep_text)
-                           : RD_ERR_MEMORY;
-    if (status == RD_OK) {
-        status = each_prefix(j, prefixes, binarize_prefix, &out);
-        if (status == RD_OK)
-            status = rd_dataset_writer_finish(out.writer);
-        else
-            rd_dataset_writer_abort(out.writer);
-    }
-    if (status == RD_OK) print_stats(&out);
-    free(path);
+    corpora c = {0};
+    rd_status status = find_corpora(j, prefixes, &c);
+    if (status == RD_OK) status = binarize_corpora(j, &c, name, filter, keep_text);
+    free_paths(&c.src);
+    free_paths(&c.tgt);
     return status;
 }
 
 static rd_status binarize_test_set(job *j, const char *prefix, void *arg) {
     (void)arg;
     const char *slash = strrchr(prefix, '/');
-    rd_text name = {0};
+    rd_text name = {0}, path = {0};
+    if (!strcmp(prefix, j->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
+    rd_status found = corpus_path(j, prefix, j->recipe->data.source_lang, &path);
+    rd_text_free(&path);
+    if (found != RD_OK) { /* training does not need it */
+        fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
+        return RD_OK;
+    }
     rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
+    if (status == RD_OK && (!strcmp(name.data, "train.bin") || !strcmp(name.data, "valid.bin")))
+        status = rd_error(RD_ERR_ARGUMENT,
+                          "test set '%s' would overwrite %s, made of another corpus; rename it",
+                          prefix, name.data);
     if (status == RD_OK) status = binarize(j, prefix, name.data, NULL, true);
     rd_text_free(&name);
     return status;
@@ -224,78 +289,111 @@ static rd_status binarize_all(job *j) {
         RD_TRY(open_vocabulary(j, "source.spm", &j->source));
         RD_TRY(open_vocabulary(j, "target.spm", &j->target));
     }
-    rd_filter_config filter = {.min_source = d->min_source_len,
-                               .max_source = d->max_source_len,
-                               .min_target = d->min_target_len,
-                               .max_target = d->max_target_len,
+    rd_filter_config filter = {.min_src = d->min_source_len,
+                               .max_src = d->max_source_len,
+                               .min_tgt = d->min_target_len,
+                               .max_tgt = d->max_target_len,
                                .max_ratio = d->max_ratio};
     RD_TRY(binarize(j, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f));
-    RD_TRY(binarize(j, d->validpref, "valid.bin", NULL,
-                    true)); /* its text is what BLEU compares with */
+    /* The text of the validation set is what BLEU compares with. */
+    RD_TRY(binarize(j, d->validpref, "valid.bin", NULL, true));
     return d->testpref ? each_prefix(j, d->testpref, binarize_test_set, NULL) : RD_OK;
 }
 
-static int run(job *j, const char *only) {
-    rd_status status = rd_make_directories(j->dest);
-    if (status == RD_OK && (!only || !strcmp(only, "vocab"))) status = make_vocabularies(j);
-    if (status == RD_OK && (!only || !strcmp(only, "binarize"))) status = binarize_all(j);
-    if (j->target != j->source) rd_tokenizer_close(j->target);
-    rd_tokenizer_close(j->source);
+/* What a recipe may leave out, but not for this program. */
+static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
+    const rd_data_config *d = &recipe->data;
+    const char *keys[][2] = {{"source-lang", d->source_lang},
+                             {"target-lang", d->target_lang},
+                             {"trainpref", d->trainpref},
+                             {"validpref", d->validpref}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!keys[i][1] || !*keys[i][1])
+            return rd_error(RD_ERR_FORMAT, "%s: %s is not set; the corpora are files PREFIX.LANG",
+                            path, keys[i][0]);
+    return RD_OK;
+}
+
+static rd_status run(job *j, const char *recipe_path, const char *only) {
+    RD_TRY(check_recipe(j->recipe, recipe_path));
+    RD_TRY(rd_make_directories(j->dest));
+    if (!only || !strcmp(only, "vocab")) RD_TRY(make_vocabularies(j));
+    if (only && strcmp(only, "binarize") != 0) return RD_OK;
+    /* So that no half-written file is left; training a vocabulary leaves none, but cannot stop. */
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return binarize_all(j);
+}
+
+typedef struct {
+    const char *recipe, *data, *dest, *only;
+    const char **settings; /* [argc] */
+    int n_settings, threads;
+} arguments;
+
+static bool is_count(const char *text, int *value) {
+    char *end;
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    *value = (int)n;
+    return end != text && !*end && !errno && n >= 1 && n <= 4096;
+}
+
+/* The exit status, or -1 to go on. */
+static int parse(int argc, char **argv, arguments *a) {
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},    {"dest", required_argument, NULL, 'o'},
+        {"only", required_argument, NULL, 'y'},    {"set", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0}};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'd')
+            a->data = optarg;
+        else if (option == 'o')
+            a->dest = optarg;
+        else if (option == 'y')
+            a->only = optarg;
+        else if (option == 's')
+            a->settings[a->n_settings++] = optarg;
+        else if (option == 't') {
+            if (!is_count(optarg, &a->threads))
+                return usage("--threads takes a whole number from 1 to 4096");
+        } else if (option == 'h') {
+            fputs(help, stdout);
+            return 0;
+        } else if (option == 'v') {
+            puts("rdrop-preprocess " RD_VERSION);
+            return 0;
+        } else
+            return usage("unknown option or missing value");
+    }
+    if (a->only && strcmp(a->only, "vocab") != 0 && strcmp(a->only, "binarize") != 0)
+        return usage("--only takes vocab or binarize");
+    if (optind + 1 != argc || !a->data || !a->dest)
+        return usage("expected a recipe, --data DIR and --dest DIR");
+    a->recipe = argv[optind];
+    return -1;
+}
+
+static int preprocess(const arguments *a) {
+    rd_recipe *recipe;
+    rd_set_threads(a->threads);
+    if (rd_recipe_load(&recipe, a->recipe, a->settings, a->n_settings) != RD_OK) return fail();
+    job j = {.recipe = recipe, .data = a->data, .dest = a->dest};
+    rd_status status = run(&j, a->recipe, a->only);
+    if (j.target != j.source) rd_tokenizer_close(j.target);
+    rd_tokenizer_close(j.source);
+    rd_recipe_free(recipe);
     return status == RD_OK ? 0 : fail();
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"dest", required_argument, NULL, 'o'},
-                                            {"only", required_argument, NULL, 'y'},
-                                            {"set", required_argument, NULL, 's'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    const char **settings = rd_calloc((size_t)argc, sizeof *settings), *only = NULL;
-    job j = {0};
-    int n_settings = 0, threads = 0, option;
-    if (!settings) return fail();
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'd':
-            j.data = optarg;
-            break;
-        case 'o':
-            j.dest = optarg;
-            break;
-        case 'y':
-            only = optarg;
-            break;
-        case 's':
-            settings[n_settings++] = optarg;
-            break;
-        case 't':
-            threads = atoi(optarg);
-            break;
-        case 'h':
-            fputs(help, stdout);
-            free(settings);
-            return 0;
-        default:
-            free(settings);
-            return usage("unknown option or missing value");
-        }
-    }
-    bool known = !only || !strcmp(only, "vocab") || !strcmp(only, "binarize");
-    if (optind + 1 != argc || !j.data || !j.dest || !known) {
-        free(settings);
-        return usage(known ? "expected a recipe, --data DIR and --dest DIR"
-                           : "--only takes vocab or binarize");
-    }
-    rd_set_threads(threads);
-    rd_recipe *recipe;
-    rd_status status = rd_recipe_load(&recipe, argv[optind], settings, n_settings);
-    free(settings);
-    if (status != RD_OK) return fail();
-    j.recipe = recipe;
-    int code = run(&j, only);
-    rd_recipe_free(recipe);
+    arguments a = {.settings = rd_calloc((size_t)argc, sizeof *a.settings)};
+    if (!a.settings) return fail();
+    int code = parse(argc, argv, &a);
+    if (code < 0) code = preprocess(&a);
+    free(a.settings);
     return code;
 }

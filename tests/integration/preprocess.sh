@@ -1,70 +1,140 @@
 #!/usr/bin/env bash
-# rdrop-preprocess end to end on a small corpus, the same whatever the number of threads, and every
-# kind of bad input.
-set -euo pipefail
-export LC_ALL=C
-program=$(cd "$1" && pwd)/rdrop-preprocess
+# rdrop-preprocess from the outside: what it makes of a small corpus, and of bad input.
+set -u
+preprocess="$(realpath "$1")/rdrop-preprocess"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
 fail() {
-    echo "FAILED: $*" >&2
+    echo "FAILED: $*"
     exit 1
 }
 
-mkdir "$work/raw"
-for set in train valid test; do
-    for i in $(seq 400); do
-        printf 'the number %d is not %d\n' $i $((i * 37 % 101)) >&3
-        printf 'die Zahl %d ist nicht %d\n' $i $((i * 37 % 101))
-    done 3>"$work/raw/$set.en" >"$work/raw/$set.de"
-done
-gzip "$work/raw/train.de"
-cat >"$work/recipe.yaml" <<END
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
-testpref: test
-vocab-type: bpe
-joined-dictionary: true
-vocab-size: 60
-max-epoch: 1
-END
-run() { "$program" "$work/recipe.yaml" --data "$work/raw" "$@"; }
-
-run --dest "$work/one" --threads 1 >"$work/log"
-run --dest "$work/four" --threads 4 >/dev/null
-for file in spm.model train.bin valid.bin test.bin; do
-    cmp "$work/one/$file" "$work/four/$file" || fail "$file depends on the number of threads"
-done
-grep -q '^train.bin: 400 pairs of 400;' "$work/log" || fail "statistics: $(cat "$work/log")"
-run --dest "$work/one" --only binarize --set max-source-len=1 >"$work/log"
-grep -q '^train.bin: dropped 0 too short, 400 too long' "$work/log" || fail "filter: $(cat "$work/log")"
-grep -q '^test.bin: 400 pairs of 400;' "$work/log" || fail "a test set was filtered"
-
-# refuses EXIT-STATUS WORDS ARGUMENT...: one line on standard error that holds the words.
-refuses() {
-    local expected=$1 words=$2 status=0
-    shift 2
-    "$@" >/dev/null 2>"$work/message" || status=$?
-    [ $status = "$expected" ] || fail "'$words': exit $status, expected $expected"
-    [ "$(wc -l <"$work/message")" = 1 ] || fail "not one line: $(cat "$work/message")"
-    grep -q "^rdrop-preprocess: .*$words" "$work/message" || fail "'$words': $(cat "$work/message")"
+# corpus LINES SEED: sentences of made-up words, the same for the same seed
+corpus() {
+    awk -v n="$1" -v seed="$2" 'BEGIN {
+        srand(seed); split("ka ro mi te su na lo vi", part, " ")
+        for (i = 0; i < n; i++) {
+            line = ""
+            for (words = 1 + int(rand() * 9); words > 0; words--) {
+                word = ""
+                for (k = 1 + int(rand() * 3); k > 0; k--) word = word part[1 + int(rand() * 8)]
+                line = line (line == "" ? "" : " ") word
+            }
+            print line
+        } }'
 }
-refuses 2 'expected a recipe' "$program"
-refuses 2 '--only takes' run --dest "$work/bad" --only train
-refuses 1 'no/recipe' "$program" /no/recipe --data "$work/raw" --dest "$work/bad"
-refuses 1 'no such corpus' "$program" "$work/recipe.yaml" --data /no/corpora --dest "$work/bad"
-refuses 1 'recipe.yaml/text' run --dest "$work/recipe.yaml/text/dest"
-binarize() { run --dest "$work/four" --only binarize; }
-before=$(cksum "$work/four/train.bin")
-echo extra >>"$work/raw/train.en"
-refuses 1 'train.en has 401, .*train.de.gz has 400' binarize
-sed -i '$d' "$work/raw/train.en"
-sed -i '7s/.*/\xff/' "$work/raw/train.en"
-refuses 1 'train.en:7: byte 1 ' binarize
-sed -i '7s/.*/seven/' "$work/raw/train.en"
-truncate -s -20 "$work/raw/train.de.gz"
-refuses 1 'train.de.gz.*truncated' binarize
-[ "$before" = "$(cksum "$work/four/train.bin")" ] || fail "a failed run touched train.bin"
-[ -z "$(find "$work" -name '*.tmp.*')" ] || fail "temporary files stay behind"
+
+mkdir data
+corpus 400 1 >data/one.xx && corpus 400 2 >data/one.yy
+corpus 300 3 | gzip >data/two.xx.gz && corpus 300 4 | gzip >data/two.yy.gz
+corpus 30 5 >data/valid.xx && corpus 30 6 | sed 's/$/\r/' >data/valid.yy
+corpus 20 7 >data/test.xx && corpus 20 8 >data/test.yy
+{ echo; echo; echo ka; echo ka ro mi te su na lo vi; } >>data/one.xx
+{ echo; echo ka; echo ka ro mi te su na lo vi ka ro mi; echo ka; } >>data/one.yy
+{ echo; cat data/valid.xx; } >v && mv v data/valid.xx
+{ echo; cat data/valid.yy; } >v && mv v data/valid.yy
+cat >recipe.yaml <<YAML
+source-lang: xx
+target-lang: yy
+trainpref: one,two
+validpref: valid
+testpref: test,absent
+vocab-size: 40
+joined-dictionary: true
+max-ratio: 8
+arch: transformer-tiny
+share-all-embeddings: true
+max-epoch: 1
+YAML
+
+"$preprocess" recipe.yaml --data data --dest out/bin >log 2>err || fail "$(cat log err)"
+for file in spm.model train.bin valid.bin test.bin; do
+    [ -s out/bin/$file ] || fail "no $file: $(cat log)"
+done
+grep -q "test set skipped: .*absent.xx" err || fail "a missing test set is not noted: $(cat err)"
+grep -q '^train.bin: [0-9]* sentence pairs of 704 (dropped: source shorter than 1: 2, longer' log ||
+    fail "training statistics: $(cat log)"
+grep -q '^valid.bin: 31 sentence pairs;' log || fail "the validation set was filtered: $(cat log)"
+[ "$(grep -c '% unknown; a sentence: mean' log)" -eq 6 ] || fail "statistics of sides: $(cat log)"
+grep -q $'\r' err && fail "a progress bar where there is no terminal"
+[ -z "$(find out -name '*.tmp.*')" ] || fail "temporary files are left"
+
+# The same bytes with any number of threads, and stage by stage.
+for threads in 1 3; do
+    "$preprocess" recipe.yaml --data data --dest "t$threads" --only vocab --threads $threads >/dev/null &&
+        "$preprocess" recipe.yaml --data data --dest "t$threads" --only binarize \
+            --threads $threads >/dev/null 2>&1 || fail "--only"
+    for file in spm.model train.bin valid.bin test.bin; do
+        cmp out/bin/$file "t$threads/$file" || fail "$file depends on threads"
+    done
+done
+
+# Limits drop and count; keeping text for subword regularization makes a larger file.
+"$preprocess" recipe.yaml --data data --dest limits --set max-source-len=5 --set max-ratio=0 \
+    --set sentencepiece-alpha=0.1 >log 2>/dev/null || fail "limits: $(cat log)"
+grep -q 'longer than 5: [1-9]' log && grep -q 'ratio over 0: 0' log || fail "limits: $(cat log)"
+grep -a -q 'ka' limits/train.bin && ! grep -a -q 'karo' out/bin/train.bin ||
+    fail "text is kept with sentencepiece-alpha only"
+
+"$preprocess" recipe.yaml --data data --dest separate --set joined-dictionary=false \
+    --set share-all-embeddings=false --set vocab-type=bpe --set vocab-size=50 >log 2>/dev/null ||
+    fail "separate vocabularies: $(cat log)"
+[ -s separate/source.spm ] && [ -s separate/target.spm ] && [ ! -e separate/spm.model ] ||
+    fail "separate vocabularies are not there"
+cmp -s separate/source.spm separate/target.spm && fail "separate vocabularies are one"
+
+"$preprocess" --help | grep -q 'trainpref' || fail "--help"
+
+# reject CODE TEXT ARGUMENTS...: one line naming the trouble, and nothing half done
+reject() {
+    local code="$1" text="$2" got
+    shift 2
+    "$preprocess" "$@" >log 2>err
+    got=$?
+    [ $got -eq "$code" ] || fail "$*: exit $got, expected $code ($(cat err))"
+    [ "$(wc -l <err)" -eq 1 ] || fail "$*: not one line: $(cat err)"
+    grep -q '^rdrop-preprocess: ' err && grep -qF -- "$text" err ||
+        fail "$*: '$(cat err)' does not say '$text'"
+    [ -z "$(find . -name '*.tmp.*')" ] || fail "$*: temporary files are left"
+}
+
+# bad NAME: a copy of the data to damage
+bad() {
+    rm -rf "$1" && cp -r data "$1"
+}
+bad unequal && echo extra >>unequal/one.yy
+reject 1 'unequal/one.xx has 404, unequal/one.yy has 405' recipe.yaml --data unequal --dest t1 --only binarize
+bad cut && head -c 900 data/two.yy.gz >cut/two.yy.gz
+reject 1 'cut/two.yy.gz' recipe.yaml --data cut --dest t1 --only binarize
+reject 1 'cut/two.yy.gz' recipe.yaml --data cut --dest new
+bad bytes && sed -i '17s/$/ \xff/' bytes/one.xx
+reject 1 'bytes/one.xx:17: byte' recipe.yaml --data bytes --dest t1 --only binarize
+bad gone && rm gone/valid.yy
+reject 1 'gone/valid.yy' recipe.yaml --data gone --dest t1 --only binarize --set testpref=test
+bad gone && rm gone/two.xx.gz
+reject 1 'gone/two.xx' recipe.yaml --data gone --dest t1
+bad empty && : >empty/one.xx && : >empty/one.yy
+reject 1 'no training pair' recipe.yaml --data empty --dest t1 --only binarize --set trainpref=one
+reject 1 'nowhere' recipe.yaml --data nowhere --dest t1
+reject 1 'spm.model: no vocabulary' recipe.yaml --data data --dest new2 --only binarize
+mkdir broken && echo nonsense >broken/spm.model
+reject 1 'broken/spm.model' recipe.yaml --data data --dest broken --only binarize
+reject 1 '5000' recipe.yaml --data data --dest new3 --set vocab-size=5000
+reject 1 'validpref is not set' recipe.yaml --data data --dest new4 --set validpref=
+reject 1 'nowhere.yaml' nowhere.yaml --data data --dest new4
+reject 1 'max-ration' recipe.yaml --data data --dest new4 --set max-ration=3
+mkdir data/sub && cp data/test.xx data/sub/train.xx && cp data/test.yy data/sub/train.yy
+reject 1 'overwrite train.bin' recipe.yaml --data data --dest t1 --only binarize --set testpref=sub/train
+cmp out/bin/train.bin t1/train.bin || fail "a failure damaged the dataset that was there"
+touch file
+reject 1 'file' recipe.yaml --data data --dest file/bin
+mkdir sealed && chmod a-w sealed
+[ -w sealed ] || reject 1 'sealed' recipe.yaml --data data --dest sealed # root may write anywhere
+reject 2 'expected a recipe' recipe.yaml --data data
+reject 2 'expected a recipe' recipe.yaml other.yaml --data data --dest t1
+reject 2 '--only takes' recipe.yaml --data data --dest t1 --only train
+reject 2 '--threads takes' recipe.yaml --data data --dest t1 --threads two
+reject 2 'unknown option' recipe.yaml --data data --dest t1 --bogus
+echo "all as expected"

@@ -1,5 +1,5 @@
 /* Vocabularies trained on a small text: reproducible, with fairseq's special ids; encoding,
- * decoding and sampling; binarizing on any number of threads. */
+ * decoding and sampling. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +11,8 @@
 
 #include <cmocka.h>
 
-#include "base/cpu.h"
 #include "base/file.h"
 #include "base/rng.h"
-#include "data/binarize.h"
 #include "data/vocab.h"
 #include "rdrop/tokenizer.h"
 
@@ -153,40 +151,6 @@ static void test_sampling(void **state) {
     }
 }
 
-static void binarize(const rd_tokenizer *tokenizer, int threads, const rd_filter_config *filter,
-                     rd_binarize_stats *stats, char **bytes, size_t *n) {
-    rd_dataset_writer *writer;
-    *stats = (rd_binarize_stats){0};
-    rd_set_threads(threads);
-    assert_int_equal(rd_dataset_writer_open(&writer, other_path, PIECES, PIECES, 1), RD_OK);
-    assert_int_equal(
-        rd_binarize(text_path, text_path, tokenizer, tokenizer, filter, writer, stats, NULL, NULL),
-        RD_OK);
-    assert_int_equal(rd_dataset_writer_finish(writer), RD_OK);
-    assert_int_equal(rd_read_file(other_path, 1 << 24, bytes, n), RD_OK);
-}
-
-static void test_binarizing_on_any_number_of_threads(void **state) {
-    (void)state;
-    rd_tokenizer *tokenizer = open_trained("unigram");
-    rd_binarize_stats one, four;
-    char *a, *b;
-    size_t n_a, n_b;
-    const rd_filter_config filter = {.min_source = 4, .max_target = 16};
-    binarize(tokenizer, 1, &filter, &one, &a, &n_a);
-    binarize(tokenizer, 4, &filter, &four, &b, &n_b);
-    assert_int_equal(n_a, n_b);
-    assert_memory_equal(a, b, n_a);
-    assert_memory_equal(&one, &four, sizeof one);
-    assert_int_equal(one.lines, LINES);
-    assert_true(one.too_short > 0 && one.too_long > 0);
-    assert_int_equal(one.kept + one.too_short + one.too_long, LINES);
-    assert_true(one.longest_src <= 17); /* with eos */
-    free(a);
-    free(b);
-    rd_tokenizer_close(tokenizer);
-}
-
 static void test_not_a_model(void **state) {
     (void)state;
     rd_tokenizer *tokenizer;
@@ -201,7 +165,6 @@ int main(void) {
         cmocka_unit_test(test_too_large_a_vocabulary_is_an_error),
         cmocka_unit_test(test_special_ids_and_round_trip),
         cmocka_unit_test(test_sampling),
-        cmocka_unit_test(test_binarizing_on_any_number_of_threads),
         cmocka_unit_test(test_not_a_model),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
