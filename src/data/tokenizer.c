@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/model_check.h"
 #include "sentencepiece_shim.h"
 
 struct rd_tokenizer {
@@ -25,14 +26,15 @@ rd_status rd_tokenizer_open(rd_tokenizer **out, const char *path) {
     RD_TRY(rd_map_file(&mapping, path));
     rd_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     char *message = NULL;
-    if (tokenizer && mapping.size)
+    const char *problem = rd_model_problem(mapping.bytes, mapping.size);
+    if (tokenizer && !problem)
         tokenizer->processor = spm_load(mapping.bytes, mapping.size, &message);
     rd_status status = RD_OK;
     if (!tokenizer)
         status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     else if (!tokenizer->processor) {
-        status = rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path,
-                          message ? message : "it is empty");
+        if (!problem) problem = message ? message : "out of memory";
+        status = rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
         free(message);
     }
     rd_unmap_file(&mapping);
@@ -101,7 +103,9 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
     int32_t *found = NULL;
     size_t n_found = 0;
     char *message = NULL;
+    /* All ones would mean "keep the seed there is" to SentencePiece. */
     uint32_t folded = (uint32_t)(seed ^ seed >> 32);
+    if (folded == UINT32_MAX) folded = 0;
     if (spm_sample(tokenizer->processor, text, n, alpha, nbest, folded, &found, &n_found, &message))
         return shim_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
     return append(ids, found, n_found);

@@ -159,6 +159,60 @@ static void test_not_a_model(void **state) {
     assert_non_null(strstr(rd_last_error(), text_path));
 }
 
+/* Cut anywhere, also between two of its fields, a model file is an error. */
+static void test_truncated_model(void **state) {
+    (void)state;
+    rd_tokenizer *tokenizer;
+    char *bytes;
+    size_t n;
+    assert_int_equal(train("unigram", PIECES, model_path), RD_OK);
+    assert_int_equal(rd_read_file(model_path, 1 << 24, &bytes, &n), RD_OK);
+    assert_true(n > 2000);
+    for (size_t keep = 0; keep < n; keep += keep < 1500 ? 1 : 9973) {
+        assert_int_equal(rd_write_file(other_path, bytes, keep), RD_OK);
+        assert_int_equal(rd_tokenizer_open(&tokenizer, other_path), RD_ERR_FORMAT);
+        assert_null(tokenizer);
+    }
+    free(bytes);
+}
+
+/* Normalization rules that would lead the search out of their table. */
+static void test_damaged_normalization_rules(void **state) {
+    (void)state;
+    rd_tokenizer *tokenizer;
+    char *bytes;
+    size_t n;
+    assert_int_equal(train("unigram", PIECES, model_path), RD_OK);
+    assert_int_equal(rd_read_file(model_path, 1 << 24, &bytes, &n), RD_OK);
+    memset(bytes + 4000, 0x7F, 64);
+    assert_int_equal(rd_write_file(other_path, bytes, n), RD_OK);
+    assert_int_equal(rd_tokenizer_open(&tokenizer, other_path), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "normalization rules"));
+    free(bytes);
+}
+
+/* SentencePiece takes this one seed for "none". */
+static void test_sampling_with_all_ones(void **state) {
+    (void)state;
+    static const char line[] = "the garden under the stable walking";
+    rd_tokenizer *tokenizer = open_trained("bpe");
+    for (uint64_t s = 0; s < 20; s++) {
+        rd_ids first = {0}, again = {0}, between = {0};
+        rd_ids *into[] = {&between, &first, &between, &again};
+        const uint64_t seeds[] = {s, UINT32_MAX, s + 1, UINT32_MAX};
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(
+                rd_tokenizer_sample(tokenizer, line, strlen(line), 0.3f, -1, seeds[i], into[i]),
+                RD_OK);
+        assert_int_equal(first.length, again.length);
+        assert_memory_equal(first.data, again.data, sizeof(int32_t) * (size_t)first.length);
+        free(first.data);
+        free(again.data);
+        free(between.data);
+    }
+    rd_tokenizer_close(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_is_reproducible),
@@ -166,6 +220,9 @@ int main(void) {
         cmocka_unit_test(test_special_ids_and_round_trip),
         cmocka_unit_test(test_sampling),
         cmocka_unit_test(test_not_a_model),
+        cmocka_unit_test(test_truncated_model),
+        cmocka_unit_test(test_damaged_normalization_rules),
+        cmocka_unit_test(test_sampling_with_all_ones),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
