@@ -140,7 +140,7 @@ stage_train() {
         ${settings[@]+"${settings[@]}"} ${with_threads[@]+"${with_threads[@]}"}
 }
 stage_average() {
-    "$bin/rdrop-train" "$recipe" --average "$train" ${settings[@]+"${settings[@]}"}
+    "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --average ${settings[@]+"${settings[@]}"}
 }
 # The file of a corpus: plain if there, else gzipped.
 corpus() {
