@@ -2,13 +2,23 @@
  * against. */
 #include "rdrop/criterion.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
 #include "base/error.h"
 
-/* lse of one row of logits, shifted by its maximum so that nothing overflows. */
-static rd_status log_sum_exp(const float *logits, int64_t vocab, int64_t row, double *lse) {
+/* What turns a logit into a log-probability. The two parts stay apart: beside a maximum of 1e17
+ * their sum would lose log z altogether. */
+typedef struct {
+    double max, log_z; /* of one row; z: the sum of exp(logit - max) */
+} normalizer;
+
+static double log_prob(float logit, const normalizer *n) {
+    return ((double)logit - n->max) - n->log_z;
+}
+
+static rd_status normalize(const float *logits, int64_t vocab, int64_t row, normalizer *n) {
     double max = -INFINITY, sum = 0.0;
     for (int64_t i = 0; i < vocab; i++) {
         if (!isfinite(logits[i]))
@@ -18,8 +28,13 @@ static rd_status log_sum_exp(const float *logits, int64_t vocab, int64_t row, do
         if ((double)logits[i] > max) max = (double)logits[i];
     }
     for (int64_t i = 0; i < vocab; i++) sum += exp((double)logits[i] - max);
-    *lse = max + log(sum);
+    *n = (normalizer){max, log(sum)};
     return RD_OK;
+}
+
+/* Logits near float's limits have gradients beyond it: the largest float stands for them. */
+static float to_float(double x) {
+    return (float)fmin(fmax(x, (double)-FLT_MAX), (double)FLT_MAX);
 }
 
 static void zero(float *row, int64_t vocab) {
@@ -29,28 +44,29 @@ static void zero(float *row, int64_t vocab) {
 static rd_status one_row(const rd_criterion_config *config, int64_t row, int64_t vocab,
                          const float *a, const float *b, int32_t target, float *da, float *db,
                          rd_criterion_sums *sums) {
-    double lse_a = 0.0, lse_b = 0.0, eps = (double)config->label_smoothing, alpha = (double)config->reg_alpha;
-    RD_TRY(log_sum_exp(a, vocab, row, &lse_a));
-    RD_TRY(log_sum_exp(b, vocab, row, &lse_b));
+    double eps = (double)config->label_smoothing, alpha = (double)config->reg_alpha;
+    normalizer norm_a = {0}, norm_b = {0};
+    RD_TRY(normalize(a, vocab, row, &norm_a));
+    RD_TRY(normalize(b, vocab, row, &norm_b));
     double kl_pq = 0.0, kl_qp = 0.0, smooth = 0.0;
     for (int64_t i = 0; i < vocab; i++) {
-        double log_p = (double)a[i] - lse_a, log_q = (double)b[i] - lse_b;
+        double log_p = log_prob(a[i], &norm_a), log_q = log_prob(b[i], &norm_b);
         kl_pq += exp(log_p) * (log_p - log_q);
         kl_qp += exp(log_q) * (log_q - log_p);
         smooth -= log_p + log_q;
     }
-    double nll = lse_a - (double)a[target] + lse_b - (double)b[target];
+    double nll = -log_prob(a[target], &norm_a) - log_prob(b[target], &norm_b);
     sums->nll += nll;
     sums->label_smoothed += (1.0 - eps) * nll + eps / (double)vocab * smooth;
     sums->kl += 0.5 * (kl_pq + kl_qp);
     sums->n_tokens += 1;
     if (!da) return RD_OK;
     for (int64_t i = 0; i < vocab; i++) {
-        double log_p = (double)a[i] - lse_a, log_q = (double)b[i] - lse_b;
+        double log_p = log_prob(a[i], &norm_a), log_q = log_prob(b[i], &norm_b);
         double p = exp(log_p), q = exp(log_q);
         double wanted = eps / (double)vocab + (i == target ? 1.0 - eps : 0.0);
-        da[i] = (float)(p - wanted + 0.5 * alpha * (p * (log_p - log_q - kl_pq) + p - q));
-        db[i] = (float)(q - wanted + 0.5 * alpha * (q * (log_q - log_p - kl_qp) + q - p));
+        da[i] = to_float(p - wanted + 0.5 * alpha * (p * (log_p - log_q - kl_pq) + p - q));
+        db[i] = to_float(q - wanted + 0.5 * alpha * (q * (log_q - log_p - kl_qp) + q - p));
     }
     return RD_OK;
 }
@@ -60,7 +76,7 @@ rd_status rd_criterion_rdrop(const rd_criterion_config *config, int64_t n_rows, 
                              float *dlogits1, float *dlogits2, rd_criterion_sums *sums) {
     if (n_rows < 0 || vocab_size < 1 ||
         !(config->label_smoothing >= 0.0f && config->label_smoothing < 1.0f) ||
-        !(config->reg_alpha >= 0.0f) || !dlogits1 != !dlogits2)
+        !(config->reg_alpha >= 0.0f && isfinite(config->reg_alpha)) || !dlogits1 != !dlogits2)
         return rd_error(RD_ERR_ARGUMENT,
                         "criterion: expected n_rows >= 0, vocab_size >= 1, label_smoothing in "
                         "[0, 1), reg_alpha >= 0, both gradients or neither");

@@ -1,0 +1,83 @@
+#include "golden.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+json_t *golden_load(const char *name) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", TEST_DATA, name);
+    json_error_t error;
+    json_t *root = json_load_file(path, 0, &error);
+    if (!root) fail_msg("%s:%d: %s", path, error.line, error.text);
+    return root;
+}
+
+static json_t *member(const json_t *object, const char *key) {
+    json_t *value = json_object_get(object, key);
+    if (!value) fail_msg("golden file without \"%s\"", key);
+    return value;
+}
+
+double golden_number(const json_t *object, const char *key) {
+    json_t *value = member(object, key);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+static int64_t count(const json_t *value) {
+    if (!json_is_array(value)) return 1;
+    int64_t n = 0;
+    for (size_t i = 0; i < json_array_size(value); i++) n += count(json_array_get(value, i));
+    return n;
+}
+
+static double *flatten(const json_t *value, double *next) {
+    if (!json_is_array(value)) {
+        assert_true(json_is_number(value));
+        *next = json_number_value(value);
+        return next + 1;
+    }
+    for (size_t i = 0; i < json_array_size(value); i++)
+        next = flatten(json_array_get(value, i), next);
+    return next;
+}
+
+double *golden_numbers(const json_t *object, const char *key, int64_t *n) {
+    const json_t *value = member(object, key);
+    *n = count(value);
+    double *numbers = malloc(sizeof *numbers * (size_t)*n);
+    assert_non_null(numbers);
+    flatten(value, numbers);
+    return numbers;
+}
+
+float *golden_floats(const json_t *object, const char *key, int64_t *n) {
+    double *numbers = golden_numbers(object, key, n);
+    float *floats = malloc(sizeof *floats * (size_t)*n);
+    assert_non_null(floats);
+    for (int64_t i = 0; i < *n; i++) floats[i] = (float)numbers[i];
+    free(numbers);
+    return floats;
+}
+
+int32_t *golden_integers(const json_t *object, const char *key, int64_t *n) {
+    double *numbers = golden_numbers(object, key, n);
+    int32_t *integers = malloc(sizeof *integers * (size_t)*n);
+    assert_non_null(integers);
+    for (int64_t i = 0; i < *n; i++) integers[i] = (int32_t)numbers[i];
+    free(numbers);
+    return integers;
+}
+
+void assert_near(double got, double wanted, double relative, double absolute, const char *what,
+                 int64_t index) {
+    if (!(fabs(got - wanted) <= relative * fabs(wanted) + absolute))
+        fail_msg("%s, element %lld: %.9g, expected %.9g", what, (long long)index, got, wanted);
+}
