@@ -13,7 +13,7 @@ typedef struct {
     rd_progress_state state;
 } header;
 
-static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '1'};
+static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '2'};
 
 /* The blocks behind the header. */
 static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimizer,
@@ -65,14 +65,19 @@ rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_para
     uint32_t crc = 0;
     rd_status status = RD_OK;
     if (mapping.size < sizeof head || memcmp(mapping.bytes, MAGIC, sizeof MAGIC) != 0) {
-        status = rd_error(RD_ERR_FORMAT, "%s: not a checkpoint", path);
+        status = rd_error(RD_ERR_FORMAT, "%s: not a checkpoint of this version", path);
     } else {
         memcpy(&head, mapping.bytes, sizeof head);
-        if (head.n != parameters->total || head.has_ema != (n_blocks == 4) ||
-            mapping.size != wanted)
+        if (head.n != parameters->total)
             status = rd_error(RD_ERR_FORMAT,
-                              "%s: holds another model than the recipe describes, or is truncated",
-                              path);
+                              "%s: a model of %lld weights, but the recipe describes one of %lld",
+                              path, (long long)head.n, (long long)parameters->total);
+        else if (head.has_ema != (n_blocks == 4))
+            status = rd_error(RD_ERR_FORMAT, "%s: made %s ema-decay, unlike the recipe", path,
+                              head.has_ema ? "with" : "without");
+        else if (mapping.size != wanted)
+            status = rd_error(RD_ERR_FORMAT, "%s: truncated, %zu bytes of %zu", path, mapping.size,
+                              wanted);
     }
     if (status == RD_OK) {
         memcpy(&crc, mapping.bytes + wanted - sizeof crc, sizeof crc);

@@ -14,6 +14,8 @@ typedef struct {
     int64_t update;            /* updates done */
     int64_t epoch, next_batch; /* where in the data the next update starts; epochs count from 1 */
     int64_t skipped_updates;   /* non-finite losses so far */
+    int64_t skipped_in_a_row;
+    int64_t validated_update; /* of the last validation; 0 before the first */
     int64_t validations_without_improvement;
     double best_metric; /* of best_checkpoint_metric, larger is better; NAN before the first */
     int64_t best_update;

@@ -1,7 +1,6 @@
 /* Opening and closing a training, and its files. */
 #include "train/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,10 +8,6 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-
-char *rd_run_path(const rd_run *run, const char *name) {
-    return rd_path_join(run->save_dir, name);
-}
 
 static rd_status open_in(const char *directory, const char *name, rd_tokenizer **tokenizer) {
     char *path = rd_path_join(directory, name);
@@ -109,9 +104,37 @@ static rd_status resume(rd_run *run) {
     if (!path) return RD_ERR_MEMORY;
     rd_status status = RD_OK;
     run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
-    if (rd_file_exists(path))
+    run->saved_update = -1;
+    if (rd_file_exists(path)) {
         status = rd_checkpoint_load(path, &run->state, &run->model->parameters, &run->optimizer);
+        run->saved_update = run->state.update;
+    }
     free(path);
+    return status;
+}
+
+/* train.jsonl, ready for whole lines: one that a kill cut short is ended. */
+static rd_status open_log(rd_run *run) {
+    char *path = rd_run_path(run, "train.jsonl");
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = RD_OK;
+    if (!(run->log = fopen(path, "a+")))
+        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+    else if (fseek(run->log, -1, SEEK_END) == 0 && fgetc(run->log) != '\n')
+        fputc('\n', run->log);
+    free(path);
+    return status;
+}
+
+static rd_status open_save_dir(rd_run *run) {
+    char *checkpoints = rd_run_path(run, "checkpoints");
+    rd_status status = checkpoints ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_run_lock(run);
+    if (status == RD_OK) status = resume(run);
+    if (status == RD_OK) status = rd_run_tidy(run);
+    if (status == RD_OK) status = start_model_directory(run);
+    if (status == RD_OK) status = open_log(run);
+    free(checkpoints);
     return status;
 }
 
@@ -120,24 +143,17 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     rd_set_threads(r->train.threads);
     RD_TRY(open_vocabularies(run));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
-    if (!with_training) return RD_OK;
+    if (!with_training) return rd_run_lock(run);
     RD_TRY(open_batches(run));
     RD_TRY(rd_model_prepare_training(run->model));
     const rd_parameters *p = &run->model->parameters;
     RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
-    char *checkpoints = rd_run_path(run, "checkpoints"), *log = rd_run_path(run, "train.jsonl");
-    rd_status status = checkpoints && log ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = resume(run);
-    if (status == RD_OK) status = start_model_directory(run);
-    if (status == RD_OK && !(run->log = fopen(log, "a")))
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", log, strerror(errno));
-    free(checkpoints);
-    free(log);
-    return status;
+    return open_save_dir(run);
 }
 
 void rd_run_close(rd_run *run) {
     if (run->log) fclose(run->log);
+    rd_run_unlock(run);
     rd_batcher_free(run->train_batches);
     rd_batcher_free(run->valid_batches);
     rd_dataset_close(run->train_data);
@@ -168,26 +184,4 @@ void rd_run_report(rd_run *run, const rd_train_event *e) {
     if (e->reason) fprintf(run->log, ",\"reason\":\"%s\"", e->reason);
     fprintf(run->log, "}\n");
     fflush(run->log);
-}
-
-static int is_checkpoint(const struct dirent *entry) {
-    size_t n = strlen(entry->d_name);
-    return n == 8 + strlen(".safetensors") && strspn(entry->d_name, "0123456789") == 8;
-}
-
-rd_status rd_run_checkpoints(const rd_run *run, char ***paths, int *n) {
-    char *directory = rd_run_path(run, "checkpoints");
-    struct dirent **entries = NULL;
-    *n = directory ? scandir(directory, &entries, is_checkpoint, alphasort) : 0;
-    if (*n < 0) *n = 0;
-    *paths = rd_calloc((size_t)*n + 1, sizeof **paths);
-    rd_status status = directory && *paths ? RD_OK : RD_ERR_MEMORY;
-    for (int i = 0; i < *n; i++) {
-        if (status == RD_OK && !((*paths)[i] = rd_path_join(directory, entries[i]->d_name)))
-            status = RD_ERR_MEMORY;
-        free(entries[i]);
-    }
-    free(entries);
-    free(directory);
-    return status;
 }

@@ -20,7 +20,10 @@ typedef struct {
     rd_optimizer optimizer;
     rd_arena arena;
     rd_progress_state state;
-    FILE *log; /* train.jsonl */
+    int64_t dealt_epoch;  /* of train_batches; 0: none yet */
+    int64_t saved_update; /* of checkpoint_last; -1: there is none */
+    int lock;             /* descriptor + 1 of save_dir/lock; 0: not held */
+    FILE *log;            /* train.jsonl */
     rd_train_listener listener;
     void *self;
 } rd_run;
@@ -29,8 +32,17 @@ typedef struct {
 rd_status rd_run_open(rd_run *run, bool with_training);
 void rd_run_close(rd_run *run);
 
-/* Validates, keeps what is to be kept (best, last, numbered checkpoints), and reports. */
-rd_status rd_run_validate(rd_run *run);
+/* One process at a time: another's is refused by its pid. A killed one holds nothing. */
+rd_status rd_run_lock(rd_run *run);
+void rd_run_unlock(rd_run *run);
+
+/* Removes what a killed training left half written, and numbered checkpoints of updates after the
+ * state's: those will be made again. */
+rd_status rd_run_tidy(const rd_run *run);
+
+/* Validates, keeps what is to be kept (best, last, numbered checkpoints), and reports. *stop: leave
+ * it undone and return RD_ERR_INTERRUPTED. */
+rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop);
 rd_status rd_run_save_last(rd_run *run);
 
 /* Sends the event to the listener and train.jsonl. */

@@ -7,6 +7,8 @@
 
 #include "train/run.h"
 
+enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
+
 /* Sums between two progress events. */
 typedef struct {
     rd_criterion_sums sums;
@@ -116,86 +118,96 @@ static const char *finished(const rd_run *run) {
     return NULL;
 }
 
-static rd_status too_many_skipped(const rd_run *run) {
-    return rd_error(
-        RD_ERR_NUMERIC,
-        "the loss was not finite in 10 updates in a row after update %lld; checkpoint_last "
-        "holds the last good weights. Lower lr, or set clip-norm, and start again",
-        (long long)run->state.update);
+/* Whether the state is one to validate at, and that has not been done. A question of the state
+ * alone, so that a resumed run answers as the one it goes on from. */
+static bool validation_due(const rd_run *run) {
+    const rd_train_config *t = &run->recipe->train;
+    const rd_progress_state *s = &run->state;
+    if (s->update == s->validated_update) return false;
+    if (finished(run)) return true;
+    if (t->validate_interval_updates > 0) return s->update % t->validate_interval_updates == 0;
+    return s->next_batch == 0 && (s->epoch - 1) % t->validate_interval == 0;
 }
 
-/* Trains from the state's place in the epoch to its end, or until training is over. */
+static rd_status too_many_skipped(const rd_run *run) {
+    char kept[96] = "no checkpoint was saved yet";
+    if (run->saved_update >= 0)
+        snprintf(kept, sizeof kept, "checkpoint_last holds the weights of update %lld",
+                 (long long)run->saved_update);
+    return rd_error(RD_ERR_NUMERIC,
+                    "the loss was not finite %d times in a row after update %lld: training "
+                    "diverged; %s. Lower lr, or set clip-norm, and start again",
+                    MOST_SKIPPED, (long long)run->state.update, kept);
+}
+
+/* The next update of the epoch, counted and reported. */
+static rd_status next_update(rd_run *run, rd_batch *batch, window *w) {
+    const rd_train_config *t = &run->recipe->train;
+    rd_progress_state *s = &run->state;
+    int64_t n = rd_batcher_size(run->train_batches), first = s->next_batch;
+    int64_t end = n - first > t->update_freq ? first + t->update_freq : n;
+    double start = now();
+    bool skipped = false;
+    RD_TRY(one_update(run, batch, first, end, w, &skipped));
+    double spent = now() - start;
+    w->seconds += spent;
+    s->seconds += spent;
+    s->next_batch = end;
+    s->skipped_in_a_row = skipped ? s->skipped_in_a_row + 1 : 0;
+    if (!skipped) {
+        if (s->update % t->log_interval == 0) report_progress(run, w);
+        return RD_OK;
+    }
+    rd_train_event event = {.kind = RD_TRAIN_SKIPPED,
+                            .update = s->update,
+                            .epoch = s->epoch,
+                            .seconds = s->seconds,
+                            .reason = "loss or gradient not finite"};
+    rd_run_report(run, &event);
+    return s->skipped_in_a_row >= MOST_SKIPPED ? too_many_skipped(run) : RD_OK;
+}
+
+/* Trains from the state's place in its epoch to the epoch's end, or until it is time to validate or
+ * stop. */
 static rd_status run_epoch(rd_run *run, rd_batch *batch, window *w,
                            const volatile sig_atomic_t *stop) {
     const rd_train_config *t = &run->recipe->train;
+    rd_progress_state *s = &run->state;
+    if (run->dealt_epoch != s->epoch) RD_TRY(rd_batcher_set_epoch(run->train_batches, s->epoch));
+    run->dealt_epoch = s->epoch;
     int64_t n = rd_batcher_size(run->train_batches);
-    int skipped_in_a_row = 0;
-    while (run->state.next_batch < n && !finished(run)) {
-        if (stop && *stop)
-            return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal at update %lld",
-                            (long long)run->state.update);
-        int64_t first = run->state.next_batch,
-                end = first + t->update_freq < n ? first + t->update_freq : n;
-        double start = now();
-        bool skipped = false;
-        RD_TRY(one_update(run, batch, first, end, w, &skipped));
-        double spent = now() - start;
-        w->seconds += spent;
-        run->state.seconds += spent;
-        run->state.next_batch = end;
-        skipped_in_a_row = skipped ? skipped_in_a_row + 1 : 0;
-        if (skipped) {
-            rd_train_event event = {.kind = RD_TRAIN_SKIPPED,
-                                    .update = run->state.update,
-                                    .epoch = run->state.epoch,
-                                    .seconds = run->state.seconds,
-                                    .reason = "loss or gradient not finite"};
-            rd_run_report(run, &event);
-            if (skipped_in_a_row == 10) return too_many_skipped(run);
-            continue;
-        }
-        if (t->log_interval > 0 && run->state.update % t->log_interval == 0)
-            report_progress(run, w);
-        if (t->validate_interval_updates > 0 &&
-            run->state.update % t->validate_interval_updates == 0)
-            RD_TRY(rd_run_validate(run));
-        else if (t->save_interval_updates > 0 && run->state.update % t->save_interval_updates == 0)
+    while (s->next_batch < n) {
+        if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        int64_t before = s->update;
+        RD_TRY(next_update(run, batch, w));
+        if (s->next_batch < n && (finished(run) || validation_due(run))) return RD_OK;
+        if (s->update > before && t->save_interval_updates > 0 &&
+            s->update % t->save_interval_updates == 0)
             RD_TRY(rd_run_save_last(run));
     }
+    s->epoch++;
+    s->next_batch = 0;
     return RD_OK;
 }
 
 static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
-    const rd_train_config *t = &run->recipe->train;
     rd_batch batch = {0};
     window w = {0};
     rd_status status = RD_OK;
-    int64_t validated_at = run->state.update;
-    while (status == RD_OK && !finished(run)) {
-        status = rd_batcher_set_epoch(run->train_batches, run->state.epoch);
-        if (status == RD_OK) status = run_epoch(run, &batch, &w, stop);
-        if (status != RD_OK) break;
-        if (run->state.next_batch >= rd_batcher_size(run->train_batches)) {
-            run->state.epoch++;
-            run->state.next_batch = 0;
-        }
-        bool due = t->validate_interval_updates == 0 && t->validate_interval > 0 &&
-                   run->state.next_batch == 0 && (run->state.epoch - 1) % t->validate_interval == 0;
-        if (due || (finished(run) && validated_at != run->state.update)) {
-            status = rd_run_validate(run);
-            validated_at = run->state.update;
-        }
+    while (status == RD_OK) {
+        if (validation_due(run))
+            status = rd_run_validate(run, stop);
+        else if (finished(run))
+            break;
+        else
+            status = run_epoch(run, &batch, &w, stop);
     }
     rd_batch_free(&batch);
-    if (status == RD_ERR_INTERRUPTED) { /* keep that message unless saving fails too */
-        rd_status saved = rd_run_save_last(run);
-        return saved == RD_OK
-                   ? rd_error(RD_ERR_INTERRUPTED,
-                              "stopped by a signal after update %lld; start again to go on",
-                              (long long)run->state.update)
-                   : saved;
-    }
-    return status;
+    if (status != RD_ERR_INTERRUPTED) return status;
+    RD_TRY(rd_run_save_last(run));
+    return rd_error(RD_ERR_INTERRUPTED,
+                    "stopped by a signal after update %lld; start again to go on",
+                    (long long)run->state.update);
 }
 
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,

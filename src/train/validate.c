@@ -9,18 +9,25 @@
 #include "train/run.h"
 #include "translate/translate.h"
 
-static rd_status validation_loss(rd_run *run, rd_criterion_sums *sums) {
+static rd_status validation_loss(rd_run *run, const volatile sig_atomic_t *stop,
+                                 rd_criterion_sums *sums) {
     rd_batch batch = {0};
     rd_step step = {.ops = rd_backend(), .arena = &run->arena, .n_passes = 1};
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && i < rd_batcher_size(run->valid_batches); i++) {
-        status = rd_batcher_get(run->valid_batches, i, &batch);
+        status = stop && *stop ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
+                               : rd_batcher_get(run->valid_batches, i, &batch);
         if (status == RD_OK)
             status = rd_seq2seq_loss(run->model, &step, &batch, run->recipe->train.label_smoothing,
                                      0.0f, false, sums);
         rd_arena_reset(&run->arena);
     }
     rd_batch_free(&batch);
+    if (status == RD_ERR_NUMERIC)
+        return rd_error(RD_ERR_NUMERIC,
+                        "the validation loss is not finite after update %lld: training diverged. "
+                        "Lower lr, or set clip-norm, and start again",
+                        (long long)run->state.update);
     return status;
 }
 
@@ -113,17 +120,18 @@ rd_status rd_run_save_last(rd_run *run) {
     rd_status status =
         path ? rd_checkpoint_save(path, &run->state, &run->model->parameters, &run->optimizer)
              : RD_ERR_MEMORY;
+    if (status == RD_OK) run->saved_update = run->state.update;
     free(path);
     return status;
 }
 
-rd_status rd_run_validate(rd_run *run) {
+rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *state = &run->state;
     rd_criterion_sums sums = {0};
     double bleu = -1.0;
     swap_ema(run);
-    rd_status status = validation_loss(run, &sums);
+    rd_status status = validation_loss(run, stop, &sums);
     if (status == RD_OK && t->eval_bleu) status = validation_bleu(run, &bleu);
     if (status != RD_OK) {
         swap_ema(run);
@@ -139,12 +147,13 @@ rd_status rd_run_validate(rd_run *run) {
     } else {
         state->validations_without_improvement++;
     }
+    state->validated_update = state->update;
     status = save_after_validation(run, best);
     swap_ema(run);
     if (status == RD_OK) status = rd_run_save_last(run);
     rd_train_event event = {.kind = RD_TRAIN_VALID,
                             .update = state->update,
-                            .epoch = state->epoch,
+                            .epoch = state->epoch - (state->next_batch == 0), /* the one done */
                             .loss = loss,
                             .nll = sums.nll / n,
                             .bleu = bleu,

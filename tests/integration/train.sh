@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# rdrop-train from the outside: the same bits again, signals, one training at a time, bad input.
+# What kills at every moment lead to is in tests/unit/test_train.c. Argument: the build directory.
+set -u
+bin=$(realpath "$1")
+work=$(mktemp -d)
+running=
+trap '[ -z "$running" ] || kill -9 $running; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+cat >tiny.yaml <<YAML
+source-lang: en
+target-lang: de
+trainpref: train
+validpref: valid
+vocab-size: 300
+joined-dictionary: true
+share-all-embeddings: true
+encoder-embed-dim: 16
+encoder-ffn-embed-dim: 32
+decoder-ffn-embed-dim: 32
+encoder-layers: 1
+decoder-layers: 1
+encoder-attention-heads: 2
+decoder-attention-heads: 2
+dropout: 0.1
+label-smoothing: 0.1
+reg-alpha: 5
+lr: 0.01
+warmup-updates: 5
+max-tokens: 128
+max-update: 12
+log-interval: 1
+validate-interval-updates: 5
+eval-bleu: true
+eval-bleu-beam: 2
+eval-bleu-sentences: 6
+max-len-a: 0
+max-len-b: 5
+keep-last-n: 2
+average-last: 2
+threads: 1
+YAML
+"$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest bin >log 2>&1 || fail "preprocess: $(cat log)"
+
+# train SAVE_DIR OPTIONS...: quietly
+train() {
+    local save_dir="$1"
+    shift
+    "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$save_dir" "$@" >log 2>&1 ||
+        fail "$save_dir: exit $?: $(cat log)"
+}
+same() {
+    cmp "$1/model/model.safetensors" "$2/model/model.safetensors" || fail "$1 and $2 differ"
+}
+
+# The same recipe, seed and threads give the same bits.
+for threads in 1 2; do
+    for run in a b; do train "$run$threads" --threads $threads; done
+    same a$threads b$threads
+done
+train seed --set seed=2
+cmp -s a1/model/model.safetensors seed/model/model.safetensors && fail "another seed changes nothing"
+grep -q '"event":"valid".*"bleu"' a1/train.jsonl || fail "no BLEU in train.jsonl"
+
+# start SAVE_DIR: a training without end, in the background once it has done its third update
+start() {
+    rm -f lines && mkfifo lines
+    "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$1" --set max-update=1000000 \
+        --set validate-interval-updates=1000000 --threads "$2" >lines 2>err &
+    running=$!
+    exec 3<lines
+    while read -r line <&3; do case $line in *"update 3/"* | "train  3/"*) return ;; esac; done
+    fail "$1: ended early: $(cat err)"
+}
+# ended CODE: waits for it, reading on so that it never waits for us
+ended() {
+    local code
+    cat <&3 >/dev/null
+    exec 3<&-
+    wait "$running" 2>/dev/null
+    code=$?
+    running=
+    [ $code -eq "$1" ] || fail "exit $code, expected $1: $(cat err)"
+}
+
+# A signal saves and stops; going on ends where a training left alone does.
+for signal in TERM:143:1 INT:130:2; do
+    IFS=: read -r name code threads <<<"$signal"
+    start "stop$name" "$threads"
+    kill "-$name" "$running"
+    ended "$code"
+    [ "$(wc -l <err)" -eq 1 ] || fail "not one line: $(cat err)"
+    at=$(sed -n 's/^rdrop-train: stopped by a signal after update \([0-9]*\); .*/\1/p' err)
+    [ "${at:-0}" -ge 3 ] || fail "SIG$name: $(cat err)"
+    [ -z "$(find "stop$name" -name '*.tmp.*')" ] || fail "SIG$name: temporary files are left"
+    # The end is a validation, which both trainings make.
+    last=$((at + 4))
+    train "stop$name" --set max-update=$last --set validate-interval-updates=1000000 --threads "$threads"
+    grep -q "after update $at\$" log || fail "SIG$name: did not go on from update $at: $(cat log)"
+    train "whole$name" --set max-update=$last --set validate-interval-updates=1000000 --threads "$threads"
+    same "stop$name" "whole$name"
+done
+
+# A second training in the same directory is refused by the pid of the first; a killed one holds
+# nothing, and leaves nothing behind.
+start killed 1
+"$bin/rdrop-train" tiny.yaml --data bin --save-dir killed >log 2>second && fail "two trainings at once"
+grep -q "^rdrop-train: killed: process $running is training here$" second || fail "lock: $(cat second)"
+"$bin/rdrop-train" tiny.yaml --data bin --save-dir killed --average >log 2>second && fail "average"
+grep -q "process $running" second || fail "average: $(cat second)"
+kill -9 "$running"
+ended 137
+echo torn >killed/checkpoint_last.tmp.123
+printf '{"event":"tra' >>killed/train.jsonl
+train killed
+same killed a1
+[ -z "$(find killed -name '*.tmp.*')" ] || fail "temporary files are left"
+[ "$(grep -c '^{"event":"start".*}$' killed/train.jsonl)" -eq 2 ] || fail "$(cat killed/train.jsonl)"
+
+# The average of checkpoints is a model of its own.
+cp -r a1 average && train average --average
+cmp -s average/model/model.safetensors a1/model/model.safetensors && fail "averaging did nothing"
+
+# reject CODE TEXT ARGUMENTS...: one line that says what is wrong
+reject() {
+    local code="$1" text="$2" got
+    shift 2
+    "$bin/rdrop-train" "$@" >log 2>err
+    got=$?
+    [ $got -eq "$code" ] || fail "$*: exit $got, expected $code ($(cat err))"
+    [ "$(wc -l <err)" -eq 1 ] || fail "$*: not one line: $(cat err)"
+    grep -q '^rdrop-train: ' err && grep -qF -- "$text" err ||
+        fail "$*: '$(cat err)' does not say '$text'"
+}
+bad() {
+    rm -rf "$2" && cp -r "$1" "$2"
+}
+reject 1 'nowhere' tiny.yaml --data nowhere --save-dir x
+for file in spm.model train.bin valid.bin; do
+    bad bin lacking && rm lacking/$file
+    reject 1 "lacking/$file" tiny.yaml --data lacking --save-dir x
+    bad bin cut && truncate -s 100 cut/$file
+    reject 1 "cut/$file" tiny.yaml --data cut --save-dir x
+done
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest other --only vocab --set vocab-size=290 >log
+cp bin/*.bin other
+reject 1 'run rdrop-preprocess again' tiny.yaml --data other --save-dir x
+reject 1 'source.spm' tiny.yaml --data bin --save-dir x --set joined-dictionary=false \
+    --set share-all-embeddings=false
+[ ! -e x ] || fail "a failure before training made a directory"
+
+# A damaged checkpoint is refused and left as it is.
+bad a1 cut && truncate -s 1000 cut/checkpoint_last
+reject 1 'cut/checkpoint_last: truncated' tiny.yaml --data bin --save-dir cut
+truncate -s 10 cut/checkpoint_last
+reject 1 'cut/checkpoint_last: not a checkpoint' tiny.yaml --data bin --save-dir cut
+[ "$(wc -c <cut/checkpoint_last)" -eq 10 ] || fail "a damaged checkpoint was replaced"
+size=$(wc -c <a1/checkpoint_last)
+for at in 4 60 $((size / 2)) $((size - 2)); do
+    bad a1 flipped
+    byte=$(od -An -tu1 -j "$at" -N 1 flipped/checkpoint_last | tr -d ' ')
+    # shellcheck disable=SC2059 # the format is the byte
+    printf "\\x$(printf %02x $((byte ^ 16)))" |
+        dd of=flipped/checkpoint_last bs=1 seek="$at" conv=notrunc status=none
+    reject 1 'flipped/checkpoint_last: ' tiny.yaml --data bin --save-dir flipped
+done
+reject 1 'the recipe describes' tiny.yaml --data bin --save-dir a1 --set encoder-layers=2
+reject 1 'ema-decay' tiny.yaml --data bin --save-dir a1 --set ema-decay=0.9
+touch file
+reject 1 'file' tiny.yaml --data bin --save-dir file/x
+reject 1 'a9: nothing was trained' tiny.yaml --data bin --save-dir a9 --average
+reject 1 'max-updat' tiny.yaml --data bin --save-dir x --set max-updat=3
+reject 1 'nowhere.yaml' nowhere.yaml --data bin --save-dir x
+reject 2 'expected --data' tiny.yaml --save-dir x
+reject 2 'one recipe' --data bin
+reject 2 'unknown option' tiny.yaml --data bin --bogus
+echo "all as expected"

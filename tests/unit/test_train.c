@@ -1,0 +1,438 @@
+/* Training that is cut off: whatever moment it is killed or stopped at, going on gives the weights
+ * of a training that was left alone, bit for bit. Trainings run in processes of their own; the
+ * moments are counted (events, and the calls that put files in place), never timed. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "data/dataset.h"
+#include "data/vocab.h"
+#include "train/run.h"
+#include "train/trainer.h"
+
+enum { PIECES = 22, PAIRS = 40, SENTENCE = 6, EXIT_STOPPED = 3, EXIT_NUMERIC = 4, NEVER = 1 << 30 };
+
+static char root[] = "/tmp/rdrop-train-XXXXXX";
+
+/* What happens to a training; counts from 1. */
+typedef struct {
+    int kill_at_commit; /* SIGKILL at this call of fsync, rename or unlink */
+    int kill_at_event, stop_at_event;
+    int64_t poison; /* before it starts: this source token's embedding overflows; -1: none does */
+    const char *settings[4];
+} disturbance;
+
+static const disturbance none = {NEVER, NEVER, NEVER, -1, {NULL}};
+
+static int commits, kill_at_commit = NEVER;
+
+/* The calls that put files in place, in front of the C library's. A kill at fsync leaves half of
+ * the file written. */
+static void count_commit(int fd) {
+    if (++commits != kill_at_commit) return;
+    struct stat info;
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+        ftruncate(fd, info.st_size / 2) != 0)
+        abort();
+    raise(SIGKILL);
+}
+
+int fsync(int fd) {
+    count_commit(fd);
+    return 0; /* a test need not outlive the machine */
+}
+
+int rename(const char *from, const char *to) {
+    count_commit(-1);
+    return (int)syscall(SYS_renameat2, -100, from, -100, to, 0);
+}
+
+int unlink(const char *path) {
+    count_commit(-1);
+    return (int)syscall(SYS_unlinkat, -100, path, 0);
+}
+
+static char *path_of(const char *directory, const char *name) {
+    char *inner = rd_path_join(root, directory), *path = rd_path_join(inner, name);
+    assert_non_null(path);
+    free(inner);
+    return path;
+}
+
+static rd_status write_pairs(const char *name, int n, uint64_t seed) {
+    char *path = path_of("data", name);
+    rd_dataset_writer *writer;
+    rd_rng rng = rd_rng_make(seed, 0);
+    rd_status status = rd_dataset_writer_open(&writer, path, PIECES, PIECES, 0);
+    for (int i = 0; status == RD_OK && i < n; i++) {
+        int32_t src[SENTENCE + 1], tgt[SENTENCE + 1];
+        rd_pair pair = {.src = src, .tgt = tgt};
+        for (pair.n_src = 0; pair.n_src < 1 + i % SENTENCE; pair.n_src++) {
+            src[pair.n_src] = 4 + (int32_t)rd_rng_below(&rng, PIECES - 5);
+            tgt[pair.n_src] = 4 + (src[pair.n_src] + 3) % (PIECES - 4);
+        }
+        if (i == 7) src[0] = PIECES - 1; /* the one sentence with this token */
+        src[pair.n_src] = tgt[pair.n_src] = 2;
+        pair.n_tgt = ++pair.n_src;
+        status = rd_dataset_writer_add(writer, &pair);
+    }
+    if (status == RD_OK) status = rd_dataset_writer_finish(writer);
+    free(path);
+    return status;
+}
+
+static rd_status write_vocabulary(void) {
+    static const char text[] = "ka romi te suna lo\nlo ka te\nromi suna\nte te lo ka suna\n";
+    rd_vocab_config config = {.type = "unigram", .size = PIECES, .character_coverage = 1.0f};
+    char *corpus = path_of("data", "corpus"), *model = path_of("data", "spm.model"), *longer;
+    size_t n = strlen(text), times = 200;
+    longer = calloc(times, n);
+    assert_non_null(longer);
+    for (size_t i = 0; i < times; i++) memcpy(longer + i * n, text, n);
+    rd_status status = rd_write_file(corpus, longer, times * n);
+    const char *paths[] = {corpus};
+    if (status == RD_OK) status = rd_vocab_train(&config, paths, 1, model);
+    free(longer);
+    free(corpus);
+    free(model);
+    return status;
+}
+
+static rd_status write_recipe(void) {
+    static const char text[] =
+        "joined-dictionary: true\nvocab-size: 22\nshare-decoder-input-output-"
+        "embed: true\nencoder-embed-dim: 8\nencoder-layers: 1\n"
+        "decoder-layers: 1\nencoder-ffn-embed-dim: 16\n"
+        "decoder-ffn-embed-dim: 16\nencoder-attention-heads: 2\n"
+        "decoder-attention-heads: 2\ndropout: 0.2\nreg-alpha: 2\n"
+        "label-smoothing: 0.1\nlr: 0.01\nwarmup-updates: 4\n"
+        "max-tokens: 60\nmax-update: 13\nlog-interval: 1\n"
+        "validate-interval-updates: 4\nkeep-last-n: 2\nthreads: 1\n";
+    char *path = path_of("data", "recipe.yaml");
+    rd_status status = rd_write_file(path, text, sizeof text - 1);
+    free(path);
+    return status;
+}
+
+static int setup(void **state) {
+    (void)state;
+    if (!mkdtemp(root)) return -1;
+    char *data = rd_path_join(root, "data");
+    rd_status status = rd_make_directories(data);
+    if (status == RD_OK) status = write_vocabulary();
+    if (status == RD_OK) status = write_pairs("train.bin", PAIRS, 1);
+    if (status == RD_OK) status = write_pairs("valid.bin", 7, 2);
+    if (status == RD_OK) status = write_recipe();
+    if (status != RD_OK) print_error("%s\n", rd_last_error());
+    free(data);
+    return status == RD_OK ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", root);
+    return system(command); /* NOLINT(cert-env33-c) */
+}
+
+static int events, skipped;
+static volatile sig_atomic_t stop;
+
+static void on_event(void *self, const rd_train_event *event) {
+    const disturbance *d = self;
+    events++;
+    if (event->kind == RD_TRAIN_SKIPPED) skipped++;
+    if (events == d->kill_at_event) raise(SIGKILL);
+    if (events == d->stop_at_event) stop = 1;
+}
+
+static rd_recipe *open_recipe(const disturbance *d) {
+    char *path = path_of("data", "recipe.yaml");
+    rd_recipe *recipe = NULL;
+    int n = 0;
+    while (n < 4 && d->settings[n]) n++;
+    if (rd_recipe_load(&recipe, path, d->settings, n) != RD_OK) _exit(100);
+    free(path);
+    return recipe;
+}
+
+/* Sets the embedding of one source token to numbers whose products overflow, and saves that. */
+static void poison(const char *save_dir, const char *data, const disturbance *d) {
+    rd_recipe *recipe = open_recipe(d);
+    rd_run run = {.recipe = recipe, .data_dir = data, .save_dir = save_dir};
+    if (rd_run_open(&run, true) != RD_OK) _exit(101);
+    rd_parameters *p = &run.model->parameters;
+    const rd_parameter *embedding = rd_parameters_find(p, "encoder.embed_tokens.weight");
+    if (!embedding) _exit(102);
+    for (int64_t i = 0; i < embedding->shape[1]; i++)
+        p->values[embedding->offset + d->poison * embedding->shape[1] + i] = 3e38f;
+    if (rd_run_save_last(&run) != RD_OK) _exit(103);
+    rd_run_close(&run);
+    rd_recipe_free(recipe);
+}
+
+/* In the child: the exit status says how it went; 10 + the number of skipped updates if well. */
+static int train_here(const char *save_dir, const disturbance *d) {
+    char *data = rd_path_join(root, "data");
+    if (d->poison >= 0) poison(save_dir, data, d);
+    commits = 0;
+    kill_at_commit = d->kill_at_commit;
+    rd_recipe *recipe = open_recipe(d);
+    disturbance self = *d;
+    rd_status status = rd_train(recipe, data, save_dir, on_event, &self, &stop);
+    rd_recipe_free(recipe);
+    free(data);
+    if (status == RD_ERR_NUMERIC) {
+        char *path = rd_path_join(save_dir, "message");
+        if (rd_write_file(path, rd_last_error(), strlen(rd_last_error())) != RD_OK) _exit(104);
+        free(path);
+    }
+    if (status != RD_OK && status != RD_ERR_INTERRUPTED && status != RD_ERR_NUMERIC)
+        print_error("%s\n", rd_last_error());
+    return status == RD_OK                ? 10 + skipped
+           : status == RD_ERR_INTERRUPTED ? EXIT_STOPPED
+           : status == RD_ERR_NUMERIC     ? EXIT_NUMERIC
+                                          : 99;
+}
+
+/* The exit status, or minus the signal it ended by. */
+static int train(const char *name, const disturbance *d) {
+    char *save_dir = rd_path_join(root, name);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(train_here(save_dir, d));
+    free(save_dir);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void same_file(const char *a, const char *b, const char *name) {
+    char *pa = path_of(a, name), *pb = path_of(b, name), *bytes_a, *bytes_b;
+    size_t n_a, n_b;
+    if (rd_read_file(pa, 1 << 24, &bytes_a, &n_a) != RD_OK ||
+        rd_read_file(pb, 1 << 24, &bytes_b, &n_b) != RD_OK)
+        fail_msg("%s", rd_last_error());
+    if (n_a != n_b || memcmp(bytes_a, bytes_b, n_a) != 0) fail_msg("%s differs from %s", pa, pb);
+    free(bytes_a);
+    free(bytes_b);
+    free(pa);
+    free(pb);
+}
+
+static bool exists(const char *directory, const char *name) {
+    char *path = path_of(directory, name);
+    bool found = rd_file_exists(path);
+    free(path);
+    return found;
+}
+
+/* Weights, moments and counters of checkpoint_last: all but the time spent and the checksum. */
+static void same_checkpoint(const char *a, const char *b) {
+    const char *names[] = {a, b};
+    rd_progress_state states[2];
+    char *blocks[2];
+    size_t sizes[2], head = 24; /* magic, size, flag */
+    for (int i = 0; i < 2; i++) {
+        char *path = path_of(names[i], "checkpoint_last"), *bytes;
+        assert_int_equal(rd_read_file(path, 1 << 24, &bytes, &sizes[i]), RD_OK);
+        assert_true(sizes[i] > head + sizeof *states);
+        memcpy(&states[i], bytes + head, sizeof *states);
+        states[i].seconds = 0;
+        blocks[i] = bytes;
+        free(path);
+    }
+    assert_memory_equal(&states[0], &states[1], sizeof *states);
+    assert_int_equal(sizes[0], sizes[1]);
+    size_t skip = head + sizeof *states;
+    assert_memory_equal(blocks[0] + skip, blocks[1] + skip, sizes[0] - skip - sizeof(uint32_t));
+    free(blocks[0]);
+    free(blocks[1]);
+}
+
+static void same_training(const char *a, const char *b) {
+    same_file(a, b, "model/model.safetensors");
+    same_file(a, b, "checkpoint_best.safetensors");
+    same_file(a, b, "checkpoints/00000012.safetensors");
+    same_file(a, b, "checkpoints/00000013.safetensors");
+    assert_false(exists(b, "checkpoints/00000008.safetensors"));
+    same_checkpoint(a, b);
+}
+
+static void remove_directory(const char *name) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s/%s", root, name);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
+/* A training left alone, to compare with; made once. */
+static void reference(void) {
+    if (!exists("reference", "checkpoint_last")) assert_int_equal(train("reference", &none), 10);
+}
+
+static void no_temporaries(const char *name) {
+    char command[128];
+    snprintf(command, sizeof command, "test -z \"$(find %s/%s -name '*.tmp.*')\"", root, name);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
+static void twice_gives_the_same_bits(void **state) {
+    (void)state;
+    reference();
+    assert_int_equal(train("twice", &none), 10);
+    same_training("reference", "twice");
+    disturbance other = none;
+    other.settings[0] = "seed=2";
+    assert_int_equal(train("other", &other), 10);
+    char *a = path_of("reference", "model/model.safetensors"),
+         *b = path_of("other", "model/model.safetensors"), *bytes_a, *bytes_b;
+    size_t n_a, n_b;
+    assert_int_equal(rd_read_file(a, 1 << 24, &bytes_a, &n_a), RD_OK);
+    assert_int_equal(rd_read_file(b, 1 << 24, &bytes_b, &n_b), RD_OK);
+    assert_int_equal(n_a, n_b);
+    assert_memory_not_equal(bytes_a, bytes_b, n_a);
+    free(bytes_a);
+    free(bytes_b);
+    free(a);
+    free(b);
+}
+
+static void killed_at_any_write(void **state) {
+    (void)state;
+    reference();
+    for (int at = 1;; at++) {
+        disturbance killed = none;
+        killed.kill_at_commit = at;
+        int outcome = train("killed", &killed);
+        if (outcome == 10) {
+            assert_true(at > 40); /* all of them were tried */
+            break;
+        }
+        assert_int_equal(outcome, -SIGKILL);
+        assert_int_equal(train("killed", &none), 10);
+        same_training("reference", "killed");
+        no_temporaries("killed");
+        remove_directory("killed");
+    }
+}
+
+static void killed_at_any_event(void **state) {
+    (void)state;
+    reference();
+    /* Checkpoints between validations too, so that some kills repeat updates and some do not. */
+    disturbance killed = none, saving = none;
+    killed.settings[0] = saving.settings[0] = "save-interval-updates=3";
+    for (int at = 1;; at++) {
+        killed.kill_at_event = at;
+        int outcome = train("killed2", &killed);
+        if (outcome == 10) {
+            assert_true(at > 17); /* 13 updates, 4 validations, start and end */
+            break;
+        }
+        assert_int_equal(outcome, -SIGKILL);
+        assert_int_equal(train("killed2", &saving), 10);
+        same_training("reference", "killed2");
+        remove_directory("killed2");
+    }
+}
+
+/* Epochs of a few batches, accumulated; validation by epochs; the moving average of weights. */
+static void killed_again_and_again(void **state) {
+    (void)state;
+    disturbance plain = none;
+    plain.settings[0] = "validate-interval-updates=0";
+    plain.settings[1] = "update-freq=2";
+    plain.settings[2] = "ema-decay=0.9";
+    plain.settings[3] = "save-interval-updates=1";
+    assert_int_equal(train("epochs", &plain), 10);
+    disturbance killed = plain;
+    killed.kill_at_event = 4; /* after two updates, or one and a validation */
+    int kills = 0;
+    while (train("epochs2", &killed) == -SIGKILL) assert_true(++kills < 20);
+    assert_true(kills >= 5);
+    same_file("epochs", "epochs2", "model/model.safetensors");
+    same_file("epochs", "epochs2", "checkpoint_best.safetensors");
+    same_checkpoint("epochs", "epochs2");
+}
+
+static void stopped_at_any_event(void **state) {
+    (void)state;
+    reference();
+    for (int at = 1;; at++) {
+        disturbance stopped = none;
+        stopped.stop_at_event = at;
+        int outcome = train("stopped", &stopped);
+        if (outcome == 10) {
+            assert_true(at > 17);
+            break;
+        }
+        assert_int_equal(outcome, EXIT_STOPPED);
+        no_temporaries("stopped");
+        assert_int_equal(train("stopped", &none), 10);
+        same_training("reference", "stopped");
+        remove_directory("stopped");
+    }
+}
+
+/* One sentence's loss overflows: its updates are left out, and the rest trains on. */
+static void updates_that_are_not_finite_are_skipped(void **state) {
+    (void)state;
+    disturbance poisoned = none;
+    poisoned.poison = PIECES - 1;
+    int outcome = train("poisoned", &poisoned);
+    assert_in_range(outcome, 11, 19);
+    char *path = path_of("poisoned", "checkpoint_last"), *bytes;
+    size_t n;
+    rd_progress_state s;
+    assert_int_equal(rd_read_file(path, 1 << 24, &bytes, &n), RD_OK);
+    memcpy(&s, bytes + 24, sizeof s);
+    assert_int_equal(s.update, 13);
+    assert_int_equal(s.skipped_updates, outcome - 10);
+    free(bytes);
+    free(path);
+}
+
+/* Every sentence's loss overflows (all end with token 2): training gives up, nothing is damaged. */
+static void ten_in_a_row_end_training(void **state) {
+    (void)state;
+    disturbance poisoned = none;
+    poisoned.poison = 2;
+    assert_int_equal(train("diverged", &poisoned), EXIT_NUMERIC);
+    char *path = path_of("diverged", "message"), *message;
+    size_t n;
+    assert_int_equal(rd_read_file(path, 4096, &message, &n), RD_OK);
+    assert_non_null(strstr(message, "not finite 10 times in a row after update 0"));
+    assert_non_null(strstr(message, "checkpoint_last holds the weights of update 0"));
+    free(message);
+    free(path);
+    /* The same again, from the same checkpoint: it was neither replaced nor lost. */
+    assert_int_equal(train("diverged", &none), EXIT_NUMERIC);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(twice_gives_the_same_bits),
+        cmocka_unit_test(killed_at_any_write),
+        cmocka_unit_test(killed_at_any_event),
+        cmocka_unit_test(killed_again_and_again),
+        cmocka_unit_test(stopped_at_any_event),
+        cmocka_unit_test(updates_that_are_not_finite_are_skipped),
+        cmocka_unit_test(ten_in_a_row_end_training),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
