@@ -1,0 +1,95 @@
+#include "kernel_harness.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "golden.h"
+
+enum { GUARD = 16 };
+
+const rd_backend_ops *tables[3];
+int n_tables;
+const rd_backend_ops *ops;
+char context[120];
+rd_rng rng;
+
+int find_tables(void **state) {
+    (void)state;
+    static const char *const names[] = {"generic", "avx2", "avx512"};
+    for (int i = 0; i < 3; i++) {
+        setenv("RDROP_ISA", names[i], 1); /* a set the machine lacks gives the one before it */
+        const rd_backend_ops *table = rd_backend();
+        if (!n_tables || table != tables[n_tables - 1]) tables[n_tables++] = table;
+    }
+    unsetenv("RDROP_ISA");
+    return 0;
+}
+
+/* Arrays of one check, released together. */
+static struct {
+    float *x;
+    int64_t n;
+} arrays[32];
+static int n_arrays;
+
+float *empty(int64_t n) { /* NaN until written */
+    float *x = rd_malloc((size_t)(n + GUARD), sizeof *x);
+    assert_non_null(x);
+    memset(x, 0xff, sizeof *x * (size_t)(n + GUARD));
+    assert_true(n_arrays < 32);
+    arrays[n_arrays].x = x;
+    arrays[n_arrays++].n = n;
+    return x;
+}
+
+float *filled(int64_t n, double size) {
+    float *x = empty(n);
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(size * rd_rng_normal(&rng));
+    return x;
+}
+
+float *zeros(int64_t n) {
+    return filled(n, 0.0);
+}
+
+double *doubles(int64_t n) { /* zeros; doubles share the book-keeping */
+    float *x = empty(2 * n);
+    memset(x, 0, sizeof *x * 2 * (size_t)n);
+    return (double *)x;
+}
+
+void to_doubles(double *to, const float *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (double)from[i];
+}
+
+void check_guards_and_release(void) {
+    uint32_t guard[GUARD];
+    memset(guard, 0xff, sizeof guard);
+    for (int i = 0; i < n_arrays; i++) {
+        if (memcmp(arrays[i].x + arrays[i].n, guard, sizeof guard) != 0)
+            fail_msg("%s: array %d is written beyond its end", context, i);
+        free(arrays[i].x);
+    }
+    n_arrays = 0;
+}
+
+void assert_same_sized(const char *what, const float *got, const double *wanted, int64_t n,
+                       double tolerance, double size) {
+    char name[200];
+    snprintf(name, sizeof name, "%s: %s", context, what);
+    for (int64_t i = 0; i < n; i++)
+        assert_near((double)got[i], wanted[i], tolerance, tolerance * size, name, i);
+}
+
+void assert_same(const char *what, const float *got, const double *wanted, int64_t n,
+                 double tolerance) {
+    assert_same_sized(what, got, wanted, n, tolerance, 1.0);
+}

@@ -1,0 +1,32 @@
+/* What tests of kernels share: the tables of this machine, arrays that end with guards nobody may
+ * write, and comparisons. */
+#ifndef RD_TESTS_KERNEL_HARNESS_H
+#define RD_TESTS_KERNEL_HARNESS_H
+
+#include "base/rng.h"
+#include "kernels/backend.h"
+
+/* One table for every instruction set of this machine; a group set-up. */
+extern const rd_backend_ops *tables[3];
+extern int n_tables;
+int find_tables(void **state);
+
+extern const rd_backend_ops *ops; /* the one being checked */
+extern char context[120];         /* what is being checked, for messages */
+extern rd_rng rng;                /* of `filled` */
+
+/* Arrays, released together by check_guards_and_release. */
+float *empty(int64_t n); /* NaN until written */
+float *filled(int64_t n, double size);
+float *zeros(int64_t n);
+double *doubles(int64_t n); /* zeros */
+void to_doubles(double *to, const float *from, int64_t n);
+void check_guards_and_release(void);
+
+/* Within `tolerance` times the number itself, or times the size of what it was made of (1). */
+void assert_same_sized(const char *what, const float *got, const double *wanted, int64_t n,
+                       double tolerance, double size);
+void assert_same(const char *what, const float *got, const double *wanted, int64_t n,
+                 double tolerance);
+
+#endif

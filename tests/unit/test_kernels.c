@@ -1,0 +1,304 @@
+/* Every entry of the operations table, for every instruction set this machine has, against the
+ * definitions in reference_kernels.c: at widths around those of vectors, with and without dropout,
+ * on rows of both R-Drop passes. Attention has a file of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "golden.h"
+#include "kernel_harness.h"
+#include "rdrop/criterion.h"
+#include "reference_kernels.h"
+
+static const int64_t WIDTHS[] = {1, 2, 3, 15, 16, 17, 31, 64, 127, 128, 129, 300};
+static const int64_t ROWS[] = {1, 3, 8};
+enum { N_WIDTHS = 12, N_ROWS = 3 };
+
+/* The sizes and dropout of one check. */
+typedef struct {
+    int64_t first_row, rows, width;
+    rd_dropout dropout;
+} shape;
+
+static void for_each_shape(const char *name, void (*check)(const shape *)) {
+    static const float rates[] = {0.0f, 0.1f, 0.5f};
+    for (int t = 0; t < n_tables; t++)
+        for (int w = 0; w < N_WIDTHS; w++)
+            for (int r = 0; r < N_ROWS; r++)
+                for (int d = 0; d < 3; d++) {
+                    ops = tables[t];
+                    rng = rd_rng_make(1, (uint64_t)(w * 100 + r * 10 + d));
+                    /* rows_per_pass 7: rows 5, 6 are of the first pass, 7... of the second. */
+                    shape s = {5, ROWS[r], WIDTHS[w], {rates[d], 77, 123456, 2, 35, r ? 7 : 0}};
+                    snprintf(context, sizeof context, "%s %s, %d x %d, dropout %g", ops->name, name,
+                             (int)s.rows, (int)s.width, (double)rates[d]);
+                    check(&s);
+                    check_guards_and_release();
+                }
+}
+
+static void check_dropout_row(const shape *s) {
+    float *scale = empty(s->width), *wanted = empty(s->width);
+    for (int64_t r = s->first_row; r < s->first_row + s->rows; r++) {
+        ops->dropout_row(&s->dropout, r, s->width, scale);
+        rd_dropout_row_reference(&s->dropout, r, s->width, wanted);
+        assert_memory_equal(scale, wanted, sizeof *scale * (size_t)s->width);
+    }
+}
+
+static void check_apply_dropout(const shape *s) {
+    int64_t n = s->rows * s->width;
+    float *x = filled(n, 1);
+    double *wanted = doubles(n);
+    reference_apply_dropout(wanted, x, s->first_row, s->rows, s->width, &s->dropout);
+    ops->apply_dropout(x, s->first_row, s->rows, s->width, &s->dropout);
+    assert_same("x", x, wanted, n, 1e-6);
+}
+
+static void check_embed(const shape *s) {
+    int64_t n = s->rows * s->width;
+    const int32_t tokens[8] = {4, 0, 4, 9, 1, 2, 3, 4}, positions[8] = {2, 3, 4, 2, 3, 4, 5, 6};
+    float *table = filled(10 * s->width, 0.1), *position_table = filled(7 * s->width, 1);
+    float *out = empty(n);
+    double *wanted = doubles(n);
+    reference_embed(wanted, s->first_row, s->rows, s->width, tokens, positions, table,
+                    position_table, 11.3f, &s->dropout);
+    ops->embed(out, s->first_row, s->rows, s->width, tokens, positions, table, position_table,
+               11.3f, &s->dropout);
+    assert_same("out", out, wanted, n, 1e-6);
+}
+
+static void check_activation(const shape *s) {
+    int64_t n = s->rows * s->width;
+    for (int act = RD_RELU; act <= RD_GELU; act++) {
+        float *h = filled(n, 2), *bias = filled(s->width, 1), *out = empty(n);
+        float *dout = filled(n, 1), *dh = empty(n), *dbias = filled(s->width, 1);
+        double *wanted = doubles(n), *wanted_dh = doubles(n), *wanted_dbias = doubles(s->width);
+        to_doubles(wanted_dbias, dbias, s->width);
+        reference_activation(wanted, h, bias, s->first_row, s->rows, s->width, act, &s->dropout);
+        reference_activation_backward(wanted_dh, dout, h, bias, wanted_dbias, s->first_row, s->rows,
+                                      s->width, act, &s->dropout);
+        ops->activation(out, h, bias, s->first_row, s->rows, s->width, act, &s->dropout);
+        ops->activation_backward(dh, dout, h, bias, dbias, s->first_row, s->rows, s->width, act,
+                                 &s->dropout);
+        assert_same("out", out, wanted, n, 1e-6);
+        assert_same("dh", dh, wanted_dh, n, 1e-6);
+        assert_same("dbias", dbias, wanted_dbias, s->width, 1e-6);
+        ops->activation_backward(dout, dout, h, bias, dbias, s->first_row, s->rows, s->width, act,
+                                 &s->dropout);
+        assert_same("dh in place", dout, wanted_dh, n, 1e-6);
+    }
+}
+
+/* The residual connection with its norm (post-norm), without one (pre-norm), and a norm alone. */
+static void check_residual_norm(const shape *s) {
+    int64_t n = s->rows * s->width;
+    float *x = filled(n, 1), *h = filled(n, 1), *bias = filled(s->width, 1);
+    float *gain = filled(s->width, 1), *shift = filled(s->width, 1), *sum = empty(n), *y = empty(n);
+    float *mean = empty(s->rows), *rstd = empty(s->rows);
+    double *wanted_sum = doubles(n), *wanted = doubles(n), *wanted_mean = doubles(s->rows),
+           *wanted_rstd = doubles(s->rows);
+    for (int with_h = 0; with_h < 2; with_h++) {
+        const float *hidden = with_h ? h : NULL;
+        reference_residual_norm(wanted_sum, wanted, wanted_mean, wanted_rstd, x, hidden, bias, gain,
+                                shift, s->first_row, s->rows, s->width, &s->dropout);
+        ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x, hidden, bias, gain, shift,
+                           s->first_row, s->rows, s->width, &s->dropout);
+        if (with_h) assert_same("sum", sum, wanted_sum, n, 1e-6);
+        /* Two elements can be so near each other that rounding shows in their distance. */
+        assert_same("y", y, wanted, n, s->width < 4 ? 1e-4 : 3e-6);
+        assert_same("mean", mean, wanted_mean, s->rows, 1e-6);
+        assert_same("rstd", rstd, wanted_rstd, s->rows, s->width < 4 ? 1e-4 : 3e-6);
+    }
+    ops->residual_norm(x, NULL, NULL, NULL, x, h, bias, NULL, NULL, s->first_row, s->rows, s->width,
+                       &s->dropout);
+    assert_same("sum in place, no norm", x, wanted_sum, n, 1e-6);
+}
+
+static void check_norm_backward(const shape *s) {
+    int64_t n = s->rows * s->width;
+    float *sum = filled(n, 1), *dy = filled(n, 1), *gain = filled(s->width, 1);
+    float *shift = zeros(s->width), *y = empty(n), *mean = empty(s->rows), *rstd = empty(s->rows);
+    float *dx = filled(n, 1), *dgain = filled(s->width, 1), *dshift = filled(s->width, 1);
+    double *wanted = doubles(n), *wanted_dgain = doubles(s->width),
+           *wanted_dshift = doubles(s->width), tolerance = s->width < 4 ? 1e-3 : 1e-5;
+    ops->residual_norm(NULL, y, mean, rstd, sum, NULL, NULL, gain, shift, 0, s->rows, s->width,
+                       &(rd_dropout){0});
+    to_doubles(wanted, dx, n);
+    to_doubles(wanted_dgain, dgain, s->width), to_doubles(wanted_dshift, dshift, s->width);
+    reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);
+    ops->norm_backward(dx, true, dy, sum, mean, rstd, gain, dgain, dshift, s->rows, s->width);
+    assert_same("dx added to", dx, wanted, n, tolerance);
+    assert_same("dgain", dgain, wanted_dgain, s->width, tolerance);
+    assert_same("dshift", dshift, wanted_dshift, s->width, 1e-6);
+    memset(wanted, 0, sizeof *wanted * (size_t)n);
+    reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);
+    ops->norm_backward(dy, false, dy, sum, mean, rstd, gain, dgain, dshift, s->rows, s->width);
+    for (int64_t i = 0; i < n && s->width < 2; i++) assert_true(fabsf(dy[i]) < 1e-3f);
+    if (s->width > 1) assert_same("dx in place of dy", dy, wanted, n, tolerance);
+}
+
+static void check_residual_backward(const shape *s) {
+    int64_t n = s->rows * s->width;
+    float *dsum = filled(n, 1), *dh = empty(n), *dbias = zeros(s->width), *sums = zeros(s->width);
+    double *wanted = doubles(n), *wanted_dbias = doubles(s->width), *x = doubles(n);
+    reference_apply_dropout(wanted, dsum, s->first_row, s->rows, s->width, &s->dropout);
+    reference_column_sums(wanted_dbias, wanted, s->rows, s->width);
+    ops->residual_backward(dh, dsum, dbias, s->first_row, s->rows, s->width, &s->dropout);
+    assert_same("dh", dh, wanted, n, 1e-6);
+    assert_same("dbias", dbias, wanted_dbias, s->width, 1e-6);
+
+    double *wanted_sums = doubles(s->width);
+    to_doubles(x, dsum, n);
+    for (int64_t i = 0; i < s->width; i++) sums[i] = 3, wanted_sums[i] = 3;
+    reference_column_sums(wanted_sums, x, s->rows, s->width);
+    ops->column_sums(sums, dsum, s->rows, s->width);
+    assert_same("column sums", sums, wanted_sums, s->width, 1e-6);
+}
+
+static void test_rows(void **state) {
+    (void)state;
+    for_each_shape("dropout_row", check_dropout_row);
+    for_each_shape("apply_dropout", check_apply_dropout);
+    for_each_shape("embed", check_embed);
+    for_each_shape("activation", check_activation);
+    for_each_shape("residual_norm", check_residual_norm);
+    for_each_shape("norm_backward", check_norm_backward);
+    for_each_shape("residual_backward, column_sums", check_residual_backward);
+}
+
+/* The fused criterion against the public one, itself held against the authors' values. Sums over a
+ * row are float's, and differences of logits are as exact as the logits are. */
+static void check_passes(int passes, const float *a, const float *b, int64_t vocab, float eps,
+                         float alpha, double rounding) {
+    float *da = empty(vocab), *db = empty(vocab), *scratch = empty(2 * vocab);
+    double *wanted_a = doubles(vocab), *wanted_b = doubles(vocab);
+    const int32_t target = (int32_t)(vocab / 3);
+    rd_criterion_config config = {.label_smoothing = eps, .reg_alpha = alpha, .pad_id = -1};
+    if (passes == 1) config.reg_alpha = 0.0f, b = a;
+    rd_criterion_sums wanted;
+    rd_criterion_partial sums = {0};
+    assert_int_equal(rd_criterion_rdrop(&config, 1, vocab, a, b, &target, da, db, &wanted), RD_OK);
+    to_doubles(wanted_a, da, vocab), to_doubles(wanted_b, db, vocab);
+    memcpy(da, a, sizeof *a * (size_t)vocab), memcpy(db, b, sizeof *b * (size_t)vocab);
+    ops->criterion(da, passes == 2 ? db : NULL, vocab, target, eps, alpha, scratch, &sums);
+    double share = passes == 2 ? 1.0 : 0.5; /* the public one always counts two passes */
+    double sloppy = 1e-6 + 2.0 * rounding,
+           fine = (1.0 + (double)alpha) * (2e-8 + rounding + 1e-6 * wanted.kl);
+    assert_near(sums.nll, share * wanted.nll, 3e-6, sloppy, context, passes);
+    assert_near(sums.label_smoothed, share * wanted.label_smoothed, 3e-6, sloppy, context, passes);
+    assert_near(sums.kl, passes == 2 ? wanted.kl : 0.0, 3e-6, sloppy, context, passes);
+    for (int64_t i = 0; i < vocab; i++) {
+        assert_near((double)da[i], wanted_a[i], 1e-5, fine, context, i);
+        if (passes == 2) assert_near((double)db[i], wanted_b[i], 1e-5, fine, context, i);
+    }
+}
+
+static void check_criterion(int64_t vocab, double size, float offset, float eps, float alpha) {
+    snprintf(context, sizeof context, "%s criterion, vocabulary %d, size %g + %g, eps %g, alpha %g",
+             ops->name, (int)vocab, size, (double)offset, (double)eps, (double)alpha);
+    float *a = filled(vocab, size), *b = filled(vocab, size);
+    for (int64_t i = 0; i < vocab; i++) a[i] += offset, b[i] += offset;
+    double rounding = 0x1p-24 * (4.0 * size + (double)offset);
+    check_passes(1, a, b, vocab, eps, alpha, rounding);
+    check_passes(2, a, b, vocab, eps, alpha, rounding);
+    check_guards_and_release();
+}
+
+static void test_criterion(void **state) {
+    (void)state;
+    static const int64_t vocabularies[] = {2, 3, 15, 16, 17, 127, 129, 300, 1000, 8197};
+    for (int t = 0; t < n_tables; t++)
+        for (int v = 0; v < 10; v++) {
+            ops = tables[t];
+            rng = rd_rng_make(2, (uint64_t)v);
+            check_criterion(vocabularies[v], 1, 0, 0.1f, 5);
+            check_criterion(vocabularies[v], 8, 0, 0.1f, 1);
+            check_criterion(vocabularies[v], 8, 0, 0, 0);
+            check_criterion(vocabularies[v], 1, 1e4f, 0.1f, 5);
+            check_criterion(vocabularies[v], 1e4, 0, 0.1f, 5);
+            check_criterion(vocabularies[v], 1e-3, 0, 0.1f, 5); /* nearly no KL */
+        }
+}
+
+static void test_log_softmax(void **state) {
+    (void)state;
+    static const double sizes[] = {1, 20, 1000}; /* results are as exact as the logits */
+    for (int t = 0; t < n_tables; t++)
+        for (int w = 0; w < N_WIDTHS; w++)
+            for (int s = 0; s < 3; s++) {
+                int64_t n = WIDTHS[w];
+                ops = tables[t];
+                snprintf(context, sizeof context, "%s log_softmax of %d", ops->name, (int)n);
+                rng = rd_rng_make(3, (uint64_t)w);
+                float *logits = filled(n, s == 1 ? 100 : 3);
+                double *wanted = doubles(n);
+                for (int64_t i = 0; i < n && s == 2; i++) logits[i] = 1e4f;
+                reference_log_softmax(wanted, logits, n);
+                ops->log_softmax(logits, n);
+                assert_same_sized("log-probabilities", logits, wanted, n, 1e-6, sizes[s]);
+                check_guards_and_release();
+            }
+}
+
+static void test_sum_of_squares(void **state) {
+    (void)state;
+    static const int64_t sizes[] = {0, 1, 17, 4095, 4096, 4097, 100003};
+    for (int t = 0; t < n_tables; t++)
+        for (int k = 0; k < 7; k++) {
+            ops = tables[t];
+            snprintf(context, sizeof context, "%s sum_of_squares", ops->name);
+            float *x = filled(sizes[k], 3);
+            double wanted = 0.0;
+            for (int64_t i = 0; i < sizes[k]; i++) wanted += (double)x[i] * (double)x[i];
+            assert_near(ops->sum_of_squares(x, sizes[k]), wanted, 4e-6, 0, context, sizes[k]);
+            check_guards_and_release();
+        }
+}
+
+static void check_adam(int64_t n, double l2, double decay) {
+    snprintf(context, sizeof context, "%s adam of %d, l2 %g", ops->name, (int)n, l2);
+    float *p = filled(n, 1), *g = filled(n, 1), *m = filled(n, 0.1), *v = filled(n, 0.1);
+    double *wanted_p = doubles(n), *wanted_m = doubles(n), *wanted_v = doubles(n);
+    for (int64_t i = 0; i < n; i++) {
+        v[i] = fabsf(v[i]);
+        double d = 0.3 * (double)g[i] + l2 * (double)p[i];
+        wanted_m[i] = 0.9 * (double)m[i] + 0.1 * d;
+        wanted_v[i] = 0.98 * (double)v[i] + 0.02 * d * d;
+        wanted_p[i] = decay * (double)p[i] - 0.01 * wanted_m[i] / (sqrt(wanted_v[i]) + 1e-8);
+    }
+    ops->adam(p, g, m, v, n, 0.3f, 0.9f, 0.98f, 0.01f, 1e-8f, (float)l2, (float)decay);
+    assert_same("p", p, wanted_p, n, 1e-6);
+    assert_same("m", m, wanted_m, n, 1e-6);
+    assert_same("v", v, wanted_v, n, 2e-6); /* 1 - 0.98f is 1e-6 off already */
+    for (int64_t i = 0; i < n; i++) assert_true(g[i] == 0.0f);
+    check_guards_and_release();
+}
+
+static void test_adam(void **state) {
+    (void)state;
+    for (int t = 0; t < n_tables; t++)
+        for (int w = 0; w < N_WIDTHS; w++) {
+            ops = tables[t];
+            check_adam(WIDTHS[w], 0.0, 1.0);
+            check_adam(WIDTHS[w], 0.01, 1.0);
+            check_adam(WIDTHS[w], 0.0, 0.999);
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),        cmocka_unit_test(test_criterion),
+        cmocka_unit_test(test_log_softmax), cmocka_unit_test(test_sum_of_squares),
+        cmocka_unit_test(test_adam),
+    };
+    return cmocka_run_group_tests(tests, find_tables, NULL);
+}
