@@ -16,7 +16,7 @@ typedef struct {
     double lr; /* peak learning rate */
     double adam_beta1, adam_beta2, adam_eps;
     double weight_decay;
-    bool decoupled_weight_decay; /* AdamW; otherwise L2 added to the gradient, as fairseq's adam */
+    bool decoupled_weight_decay; /* AdamW, as fairseq's adam; otherwise L2 added to the gradient */
     double clip_norm;            /* 0: no clipping */
     rd_lr_scheduler lr_scheduler;
     int64_t warmup_updates;

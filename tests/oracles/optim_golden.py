@@ -1,0 +1,80 @@
+"""Several steps of PyTorch's optimizers on random gradients, and fairseq's learning-rate schedules.
+
+    optim_golden.py > GOLDEN.json
+
+Everything in float64. fairseq's adam is torch.optim.AdamW but for eps, which it adds to sqrt(v) before the bias
+correction; an eps divided by sqrt(1 - beta2^t) makes PyTorch do the same. Clipping is
+torch.nn.utils.clip_grad_norm_. The schedules are written from fairseq's documentation of them, update counting
+from 1.
+"""
+import json
+import math
+
+import torch
+
+PARAMETERS, STEPS = 17, 8
+ADAM = [
+    dict(name="plain", lr=0.01, beta1=0.9, beta2=0.98, eps=1e-8, weight_decay=0.0, decoupled=False, clip_norm=0.0),
+    dict(name="large eps", lr=0.01, beta1=0.9, beta2=0.999, eps=0.05, weight_decay=0.0, decoupled=False, clip_norm=0.0),
+    dict(name="L2", lr=0.02, beta1=0.8, beta2=0.95, eps=1e-6, weight_decay=0.05, decoupled=False, clip_norm=0.0),
+    dict(name="decoupled", lr=0.02, beta1=0.9, beta2=0.98, eps=1e-8, weight_decay=0.5, decoupled=True, clip_norm=0.0),
+    dict(name="clipped", lr=0.01, beta1=0.9, beta2=0.98, eps=1e-3, weight_decay=0.1, decoupled=True, clip_norm=1.5),
+]
+SCHEDULES = [
+    dict(scheduler="fixed", lr=3e-4, warmup=0, init=0.0, total=0, end=0.0, power=1.0),
+    dict(scheduler="fixed", lr=3e-4, warmup=10, init=1e-7, total=0, end=0.0, power=1.0),
+    dict(scheduler="inverse_sqrt", lr=5e-4, warmup=4000, init=1e-7, total=0, end=0.0, power=1.0),
+    dict(scheduler="inverse_sqrt", lr=7e-4, warmup=1, init=0.0, total=0, end=0.0, power=1.0),
+    dict(scheduler="polynomial_decay", lr=3e-5, warmup=500, init=0.0, total=20000, end=1e-7, power=1.0),
+    dict(scheduler="polynomial_decay", lr=1e-3, warmup=0, init=0.0, total=5000, end=1e-5, power=2.5),
+    dict(scheduler="cosine", lr=1e-3, warmup=100, init=1e-6, total=6000, end=1e-6, power=1.0),
+    dict(scheduler="cosine", lr=1e-3, warmup=0, init=0.0, total=6000, end=0.0, power=1.0),
+]
+UPDATES = [1, 2, 9, 10, 11, 99, 100, 101, 499, 500, 501, 2500, 3999, 4000, 4001, 4999, 5000, 6000, 6001, 19999,
+           20000, 50000]
+EMA_DECAY = 0.9
+
+
+def adam(case):
+    generator = torch.Generator().manual_seed(len(case["name"]))
+    weights = torch.randn(PARAMETERS, generator=generator).double().requires_grad_()
+    kind = torch.optim.AdamW if case["decoupled"] else torch.optim.Adam
+    optimizer = kind([weights], lr=case["lr"], betas=(case["beta1"], case["beta2"]), weight_decay=case["weight_decay"])
+    ema = weights.detach().clone()
+    result = {"start": weights.tolist(), "steps": []}
+    for t in range(1, STEPS + 1):
+        gradient = torch.randn(PARAMETERS, generator=generator).double() * (0.1 if t % 3 == 0 else 20)
+        scale = 1 / (10 + t)
+        weights.grad = gradient * scale
+        bound = case["clip_norm"] or math.inf
+        norm = torch.nn.utils.clip_grad_norm_([weights], bound).item()
+        optimizer.param_groups[0]["eps"] = case["eps"] / math.sqrt(1 - case["beta2"] ** t)
+        optimizer.step()
+        ema = EMA_DECAY * ema + (1 - EMA_DECAY) * weights.detach()
+        result["steps"].append({"gradient": gradient.tolist(), "scale": scale, "norm": norm,
+                                "weights": weights.tolist(), "ema": ema.tolist()})
+    return case | result
+
+
+def learning_rate(s, t):
+    if t < s["warmup"]:
+        return s["init"] + (s["lr"] - s["init"]) * t / s["warmup"]
+    if s["scheduler"] == "fixed":
+        return s["lr"]
+    if s["scheduler"] == "inverse_sqrt":
+        return s["lr"] * s["warmup"] ** 0.5 * t**-0.5
+    if t >= s["total"]:
+        return s["end"]
+    past = (t - s["warmup"]) / (s["total"] - s["warmup"])
+    if s["scheduler"] == "polynomial_decay":
+        return (s["lr"] - s["end"]) * (1 - past) ** s["power"] + s["end"]
+    return s["end"] + 0.5 * (s["lr"] - s["end"]) * (1 + math.cos(math.pi * past))
+
+
+def main():
+    schedules = [s | {"updates": UPDATES, "rates": [learning_rate(s, t) for t in UPDATES]} for s in SCHEDULES]
+    print(json.dumps({"ema_decay": EMA_DECAY, "adam": [adam(case) for case in ADAM], "schedules": schedules}))
+
+
+if __name__ == "__main__":
+    main()
