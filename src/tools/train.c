@@ -2,12 +2,14 @@
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "train/trainer.h"
 
 static const char help[] =
@@ -37,52 +39,80 @@ static void request_stop(int signal_number) {
     stop_requested = signal_number;
 }
 
-static void print_duration(double seconds) {
-    long s = (long)seconds;
-    printf("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+/* What the user sees while it trains: a bar on a terminal, lines elsewhere. */
+typedef struct {
+    rd_progress progress;
+    double reg_alpha;
+} display;
+
+__attribute__((format(printf, 2, 3))) static void say(display *d, const char *format, ...) {
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    rd_progress_message(&d->progress, line);
 }
 
-static void print_update(const rd_train_event *e, bool terminal) {
-    printf("%supdate %lld", terminal ? "\r\033[K" : "", (long long)e->update);
-    if (e->last_update > 0) printf("/%lld", (long long)e->last_update);
-    printf(" epoch %lld loss %.3f nll %.3f ppl %.2f kl %.4f lr %.2e gnorm %.3f %.0f tok/s",
-           (long long)e->epoch, e->loss, e->nll, exp(e->nll), e->kl, e->lr, e->gnorm,
-           e->tokens_per_second);
-    if (e->last_update > 0 && e->update > 0) {
-        printf(" eta ");
-        print_duration(e->seconds / (double)e->update * (double)(e->last_update - e->update));
-    }
-    if (!terminal) printf("\n");
+static const char *duration(double seconds, char text[32]) {
+    long s = (long)seconds;
+    snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    return text;
+}
+
+static void show_start(display *d, const rd_train_event *e) {
+    rd_progress_start(&d->progress,
+                      &(rd_progress_config){.out = stdout,
+                                            .label = "train",
+                                            .total = e->last_update,
+                                            .first = e->resumed_from,
+                                            .terminal = rd_progress_is_terminal(stdout)});
+    say(d, "%lld parameters, %lld training pairs, %lld validation pairs",
+        (long long)e->n_parameters, (long long)e->n_train, (long long)e->n_valid);
+    if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
+}
+
+static void show_update(display *d, const rd_train_event *e) {
+    char suffix[256], kl[32] = "";
+    if (d->reg_alpha > 0.0) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
+    snprintf(suffix, sizeof suffix,
+             "loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f %.0f tok/s epoch %lld", e->loss,
+             e->nll, exp(e->nll), kl, e->lr, e->gnorm, e->tokens_per_second, (long long)e->epoch);
+    rd_progress_update(&d->progress, e->update, suffix);
+    if (e->kind == RD_TRAIN_UPDATE && !d->progress.config.terminal)
+        rd_progress_line(&d->progress, suffix);
+}
+
+static void show_validation(display *d, const rd_train_event *e) {
+    char bleu[32] = "";
+    if (e->bleu >= 0.0) snprintf(bleu, sizeof bleu, " BLEU %.2f", e->bleu);
+    say(d, "valid at update %lld: loss %.3f nll %.3f ppl %.2f%s%s", (long long)e->update, e->loss,
+        e->nll, exp(e->nll), bleu, e->best ? " (best so far)" : "");
 }
 
 static void on_event(void *self, const rd_train_event *e) {
-    bool terminal = *(const bool *)self;
-    const char *start = terminal ? "\r\033[K" : "";
+    display *d = self;
+    char time[32];
     switch (e->kind) {
     case RD_TRAIN_STARTED:
-        printf("%lld parameters, %lld training pairs, %lld validation pairs\n",
-               (long long)e->n_parameters, (long long)e->n_train, (long long)e->n_valid);
-        if (e->resumed_from > 0) printf("going on after update %lld\n", (long long)e->resumed_from);
+        show_start(d, e);
         break;
+    case RD_TRAIN_STEP:
     case RD_TRAIN_UPDATE:
-        print_update(e, terminal);
+        show_update(d, e);
         break;
     case RD_TRAIN_VALID:
-        printf("%svalid at update %lld: loss %.3f nll %.3f ppl %.2f", start, (long long)e->update,
-               e->loss, e->nll, exp(e->nll));
-        if (e->bleu >= 0.0) printf(" BLEU %.2f", e->bleu);
-        printf("%s\n", e->best ? " (best so far)" : "");
+        show_validation(d, e);
         break;
     case RD_TRAIN_SKIPPED:
-        printf("%sskipped the update after %lld: %s\n", start, (long long)e->update, e->reason);
+        say(d, "skipped the update after %lld: %s", (long long)e->update, e->reason);
         break;
     case RD_TRAIN_FINISHED:
-        printf("%sfinished at update %lld: %s; ", start, (long long)e->update, e->reason);
-        print_duration(e->seconds);
-        printf(" of training, peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
+        say(d, "finished at update %lld: %s; %s of training, peak memory %.0f MiB",
+            (long long)e->update, e->reason, duration(e->seconds, time),
+            (double)rd_peak_memory() / 1048576.0);
         break;
     }
-    fflush(stdout);
 }
 
 static int fail(void) {
@@ -106,10 +136,10 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
                                .sa_flags = SA_RESETHAND}; /* a second one kills */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    bool terminal = isatty(STDOUT_FILENO);
-    rd_status status = rd_train(recipe, data, save_dir, on_event, &terminal, &stop_requested);
+    display d = {.progress.config.out = stdout, .reg_alpha = (double)recipe->train.reg_alpha};
+    rd_status status = rd_train(recipe, data, save_dir, on_event, &d, &stop_requested);
+    rd_progress_finish(&d.progress);
     if (status == RD_OK) return 0;
-    if (terminal) printf("\n");
     fail();
     return status == RD_ERR_INTERRUPTED ? 128 + stop_requested : 1;
 }

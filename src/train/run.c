@@ -166,9 +166,9 @@ void rd_run_close(rd_run *run) {
 }
 
 void rd_run_report(rd_run *run, const rd_train_event *e) {
-    static const char *const names[] = {"start", "train", "valid", "skipped", "end"};
+    static const char *const names[] = {"start", NULL, "train", "valid", "skipped", "end"};
     if (run->listener) run->listener(run->self, e);
-    if (!run->log) return;
+    if (!run->log || !names[e->kind]) return;
     fprintf(run->log, "{\"event\":\"%s\",\"update\":%lld,\"epoch\":%lld,\"seconds\":%.3f",
             names[e->kind], (long long)e->update, (long long)e->epoch, e->seconds);
     if (e->kind == RD_TRAIN_UPDATE)

@@ -89,9 +89,9 @@ static int64_t last_update(const rd_run *run) {
     return last == INT64_MAX ? 0 : last;
 }
 
-static void report_progress(rd_run *run, window *w) {
+static void report_progress(rd_run *run, const window *w, rd_train_kind kind) {
     double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
-    rd_train_event event = {.kind = RD_TRAIN_UPDATE,
+    rd_train_event event = {.kind = kind,
                             .update = run->state.update,
                             .epoch = run->state.epoch,
                             .last_update = last_update(run),
@@ -105,7 +105,6 @@ static void report_progress(rd_run *run, window *w) {
                             .seconds = run->state.seconds,
                             .bleu = -1.0};
     rd_run_report(run, &event);
-    *w = (window){0};
 }
 
 /* Why training is over, or NULL. */
@@ -155,7 +154,9 @@ static rd_status next_update(rd_run *run, rd_batch *batch, window *w) {
     s->next_batch = end;
     s->skipped_in_a_row = skipped ? s->skipped_in_a_row + 1 : 0;
     if (!skipped) {
-        if (s->update % t->log_interval == 0) report_progress(run, w);
+        bool due = s->update % t->log_interval == 0;
+        report_progress(run, w, due ? RD_TRAIN_UPDATE : RD_TRAIN_STEP);
+        if (due) *w = (window){0};
         return RD_OK;
     }
     rd_train_event event = {.kind = RD_TRAIN_SKIPPED,

@@ -9,7 +9,8 @@
 /* What a training tells the program that runs it. Losses are per target token, in nats. */
 typedef enum {
     RD_TRAIN_STARTED,
-    RD_TRAIN_UPDATE,
+    RD_TRAIN_STEP,   /* after each update, for displays: means since the last _UPDATE */
+    RD_TRAIN_UPDATE, /* every log-interval updates */
     RD_TRAIN_VALID,
     RD_TRAIN_SKIPPED,
     RD_TRAIN_FINISHED
@@ -17,8 +18,8 @@ typedef enum {
 
 typedef struct {
     rd_train_kind kind;
-    int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
-    double loss, nll, kl; /* training: of the updates since the last event; validation: nll */
+    int64_t update, epoch, last_update;  /* last_update: where training will stop, 0 if unknown */
+    double loss, nll, kl;                /* training: of the updates since the last _UPDATE */
     double lr, gnorm, tokens_per_second; /* source and target tokens, each pair counted once */
     double seconds;                      /* trained so far */
     double bleu;                         /* validation; negative when not measured */

@@ -76,7 +76,7 @@ start() {
         --set validate-interval-updates=1000000 --threads "$2" >lines 2>err &
     running=$!
     exec 3<lines
-    while read -r line <&3; do case $line in *"update 3/"* | "train  3/"*) return ;; esac; done
+    while read -r line <&3; do case $line in "train  3/"*) return ;; esac; done
     fail "$1: ended early: $(cat err)"
 }
 # ended CODE: waits for it, reading on so that it never waits for us
