@@ -48,7 +48,7 @@ typedef struct {
     int32_t eval_bleu_beam;
     int64_t eval_bleu_sentences; /* validation sentences translated; 0: all */
     bool eval_bleu_lowercase;
-    char *best_checkpoint_metric; /* loss | bleu (| rougeL once there) */
+    char *best_checkpoint_metric; /* loss | bleu | rouge1 | rouge2 | rougeL */
     int32_t log_interval;         /* updates between progress lines */
     float ema_decay;              /* 0: no exponential moving average */
     int32_t threads;              /* 0: all cores */

@@ -8,7 +8,8 @@ static const char *const vocab_types[] = {"unigram", "bpe", NULL};
 static const char *const activations[] = {"relu", "gelu", NULL}; /* rd_activation */
 static const char *const schedulers[] = {"fixed", "inverse_sqrt", "polynomial_decay", "cosine",
                                          NULL}; /* rd_lr_scheduler */
-static const char *const checkpoint_metrics[] = {"loss", "bleu", NULL};
+static const char *const checkpoint_metrics[] = {"loss",   "bleu",   "rouge1",
+                                                 "rouge2", "rougeL", NULL};
 
 /* Ranges are as wide as the types and the mathematics allow: they catch slips, not tastes. */
 #define MANY      1e15 /* updates, tokens: exact in a double */
@@ -139,14 +140,14 @@ const rd_key rd_recipe_keys[] = {
     LONG("save-interval-updates", train.save_interval_updates, 0, MANY, "0",
          "updates between checkpoints; 0: at each validation"),
     INT("keep-last-n", train.keep_last, 1, 100000, "10", "checkpoints kept"),
-    BOOL("eval-bleu", train.eval_bleu, "false", "validate by beam-search BLEU too"),
+    BOOL("eval-bleu", train.eval_bleu, "false", "translate the validation set for BLEU and ROUGE"),
     INT("eval-bleu-beam", train.eval_bleu_beam, 1, 1024, "5", "beam of validation"),
     LONG("eval-bleu-sentences", train.eval_bleu_sentences, 0, MANY, "0",
          "sentences translated in validation; 0: all"),
     BOOL("eval-bleu-lowercase", train.eval_bleu_lowercase, "false",
          "lowercased BLEU in validation"),
     CHOICE("best-checkpoint-metric", train.best_checkpoint_metric, "loss", checkpoint_metrics,
-           "what makes a checkpoint the best"),
+           "what makes a checkpoint the best; all but loss imply eval-bleu"),
     INT("log-interval", train.log_interval, 1, 1e9, "100", "updates between progress lines"),
     FLOAT("ema-decay", train.ema_decay, 0, 0.9999999, "0",
           "exponential moving average of the weights; 0: none"),
@@ -278,9 +279,6 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
         recipe->data.min_target_len > recipe->data.max_target_len)
         return rd_error(RD_ERR_FORMAT, "the shortest length kept (min-source-len, min-target-len) "
                                        "is above the longest (max-source-len, max-target-len)");
-    if (strcmp(train->best_checkpoint_metric, "bleu") == 0 && !train->eval_bleu)
-        return rd_error(RD_ERR_FORMAT, "best-checkpoint-metric is bleu, which needs eval-bleu: "
-                                       "true");
     if (recipe->search.n_best > recipe->search.beam)
         return rd_error(RD_ERR_FORMAT, "nbest %d is more than beam %d", recipe->search.n_best,
                         recipe->search.beam);

@@ -42,7 +42,7 @@ static void request_stop(int signal_number) {
 /* What the user sees while it trains: a bar on a terminal, lines elsewhere. */
 typedef struct {
     rd_progress progress;
-    double reg_alpha;
+    const rd_train_config *config;
 } display;
 
 __attribute__((format(printf, 2, 3))) static void say(display *d, const char *format, ...) {
@@ -74,7 +74,7 @@ static void show_start(display *d, const rd_train_event *e) {
 
 static void show_update(display *d, const rd_train_event *e) {
     char suffix[256], kl[32] = "";
-    if (d->reg_alpha > 0.0) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
+    if (d->config->reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
     snprintf(suffix, sizeof suffix,
              "loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f %.0f tok/s epoch %lld", e->loss,
              e->nll, exp(e->nll), kl, e->lr, e->gnorm, e->tokens_per_second, (long long)e->epoch);
@@ -84,10 +84,14 @@ static void show_update(display *d, const rd_train_event *e) {
 }
 
 static void show_validation(display *d, const rd_train_event *e) {
-    char bleu[32] = "";
-    if (e->bleu >= 0.0) snprintf(bleu, sizeof bleu, " BLEU %.2f", e->bleu);
+    char scores[96] = "";
+    if (e->scored && strncmp(d->config->best_checkpoint_metric, "rouge", 5) == 0)
+        snprintf(scores, sizeof scores, " rouge1 %.2f rouge2 %.2f rougeL %.2f", e->scores.rouge1,
+                 e->scores.rouge2, e->scores.rougeL);
+    else if (e->scored)
+        snprintf(scores, sizeof scores, " BLEU %.2f", e->scores.bleu);
     say(d, "valid at update %lld: loss %.3f nll %.3f ppl %.2f%s%s", (long long)e->update, e->loss,
-        e->nll, exp(e->nll), bleu, e->best ? " (best so far)" : "");
+        e->nll, exp(e->nll), scores, e->best ? " (best so far)" : "");
 }
 
 static void on_event(void *self, const rd_train_event *e) {
@@ -136,7 +140,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
                                .sa_flags = SA_RESETHAND}; /* a second one kills */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    display d = {.progress.config.out = stdout, .reg_alpha = (double)recipe->train.reg_alpha};
+    display d = {.progress.config.out = stdout, .config = &recipe->train};
     rd_status status = rd_train(recipe, data, save_dir, on_event, &d, &stop_requested);
     rd_progress_finish(&d.progress);
     if (status == RD_OK) return 0;

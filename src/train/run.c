@@ -113,19 +113,6 @@ static rd_status resume(rd_run *run) {
     return status;
 }
 
-/* train.jsonl, ready for whole lines: one that a kill cut short is ended. */
-static rd_status open_log(rd_run *run) {
-    char *path = rd_run_path(run, "train.jsonl");
-    if (!path) return RD_ERR_MEMORY;
-    rd_status status = RD_OK;
-    if (!(run->log = fopen(path, "a+")))
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    else if (fseek(run->log, -1, SEEK_END) == 0 && fgetc(run->log) != '\n')
-        fputc('\n', run->log);
-    free(path);
-    return status;
-}
-
 static rd_status open_save_dir(rd_run *run) {
     char *checkpoints = rd_run_path(run, "checkpoints");
     rd_status status = checkpoints ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
@@ -133,7 +120,7 @@ static rd_status open_save_dir(rd_run *run) {
     if (status == RD_OK) status = resume(run);
     if (status == RD_OK) status = rd_run_tidy(run);
     if (status == RD_OK) status = start_model_directory(run);
-    if (status == RD_OK) status = open_log(run);
+    if (status == RD_OK) status = rd_run_open_log(run);
     free(checkpoints);
     return status;
 }
@@ -153,6 +140,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
 
 void rd_run_close(rd_run *run) {
     if (run->log) fclose(run->log);
+    json_decref(run->samples);
     rd_run_unlock(run);
     rd_batcher_free(run->train_batches);
     rd_batcher_free(run->valid_batches);
@@ -163,25 +151,4 @@ void rd_run_close(rd_run *run) {
     rd_arena_free(&run->arena);
     if (run->target != run->source) rd_tokenizer_close(run->target);
     rd_tokenizer_close(run->source);
-}
-
-void rd_run_report(rd_run *run, const rd_train_event *e) {
-    static const char *const names[] = {"start", NULL, "train", "valid", "skipped", "end"};
-    if (run->listener) run->listener(run->self, e);
-    if (!run->log || !names[e->kind]) return;
-    fprintf(run->log, "{\"event\":\"%s\",\"update\":%lld,\"epoch\":%lld,\"seconds\":%.3f",
-            names[e->kind], (long long)e->update, (long long)e->epoch, e->seconds);
-    if (e->kind == RD_TRAIN_UPDATE)
-        fprintf(run->log,
-                ",\"loss\":%.6g,\"nll\":%.6g,\"kl\":%.6g,\"lr\":%.6g,\"gnorm\":%.6g,\"tokens_per_"
-                "second\":%.6g",
-                e->loss, e->nll, e->kl, e->lr, e->gnorm, e->tokens_per_second);
-    if (e->kind == RD_TRAIN_VALID) {
-        fprintf(run->log, ",\"loss\":%.6g,\"nll\":%.6g,\"best\":%s", e->loss, e->nll,
-                e->best ? "true" : "false");
-        if (e->bleu >= 0.0) fprintf(run->log, ",\"bleu\":%.4f", e->bleu);
-    }
-    if (e->reason) fprintf(run->log, ",\"reason\":\"%s\"", e->reason);
-    fprintf(run->log, "}\n");
-    fflush(run->log);
 }

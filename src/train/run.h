@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "data/batch.h"
 #include "model/seq2seq.h"
 #include "rdrop/tokenizer.h"
@@ -24,6 +26,7 @@ typedef struct {
     int64_t saved_update; /* of checkpoint_last; -1: there is none */
     int lock;             /* descriptor + 1 of save_dir/lock; 0: not held */
     FILE *log;            /* train.jsonl */
+    json_t *samples;      /* of the last validation; see rd_run_generate */
     rd_train_listener listener;
     void *self;
 } rd_run;
@@ -44,6 +47,15 @@ rd_status rd_run_tidy(const rd_run *run);
  * it undone and return RD_ERR_INTERRUPTED. */
 rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop);
 rd_status rd_run_save_last(rd_run *run);
+
+/* Whether validation translates the validation set, for scores. */
+bool rd_run_scores(const rd_run *run);
+
+/* Translates the validation set and scores it if rd_run_scores, else just the samples: a handful of
+ * sentences, always the same, [{"source", "reference", "hypothesis"}]; release *samples. */
+rd_status rd_run_generate(const rd_run *run, rd_train_scores *scores, json_t **samples);
+
+rd_status rd_run_open_log(rd_run *run);
 
 /* Sends the event to the listener and train.jsonl. */
 void rd_run_report(rd_run *run, const rd_train_event *event);

@@ -102,8 +102,7 @@ static void report_progress(rd_run *run, const window *w, rd_train_kind kind) {
                             .gnorm = w->updates ? w->gnorm / (double)w->updates : 0.0,
                             .tokens_per_second =
                                 w->seconds > 0.0 ? (double)w->tokens / w->seconds : 0.0,
-                            .seconds = run->state.seconds,
-                            .bleu = -1.0};
+                            .seconds = run->state.seconds};
     rd_run_report(run, &event);
 }
 

@@ -16,14 +16,20 @@ typedef enum {
     RD_TRAIN_FINISHED
 } rd_train_kind;
 
+/* As rdrop-score gives them for the translated validation set, 0 to 100. */
+typedef struct {
+    double bleu, rouge1, rouge2, rougeL;
+} rd_train_scores;
+
 typedef struct {
     rd_train_kind kind;
     int64_t update, epoch, last_update;  /* last_update: where training will stop, 0 if unknown */
     double loss, nll, kl;                /* training: of the updates since the last _UPDATE */
     double lr, gnorm, tokens_per_second; /* source and target tokens, each pair counted once */
     double seconds;                      /* trained so far */
-    double bleu;                         /* validation; negative when not measured */
-    bool best;                           /* validation: the best so far */
+    bool scored;                         /* validation: scores are set */
+    rd_train_scores scores;
+    bool best;                                            /* validation: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const char *reason; /* FINISHED: why; SKIPPED: what was not finite */
 } rd_train_event;

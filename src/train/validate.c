@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "rdrop/metrics.h"
 #include "train/run.h"
-#include "translate/translate.h"
 
 static rd_status validation_loss(rd_run *run, const volatile sig_atomic_t *stop,
                                  rd_criterion_sums *sums) {
@@ -28,49 +26,6 @@ static rd_status validation_loss(rd_run *run, const volatile sig_atomic_t *stop,
                         "the validation loss is not finite after update %lld: training diverged. "
                         "Lower lr, or set clip-norm, and start again",
                         (long long)run->state.update);
-    return status;
-}
-
-/* The validation set's reference lines: its text where the dataset keeps it, else its tokens. */
-static rd_status reference_text(const rd_run *run, const rd_pair *pair, char **text) {
-    if (!pair->tgt_text)
-        return rd_tokenizer_decode(run->target, pair->tgt, pair->n_tgt, text, NULL);
-    *text = rd_malloc((size_t)pair->tgt_text_length + 1, 1);
-    if (!*text) return RD_ERR_MEMORY;
-    memcpy(*text, pair->tgt_text, (size_t)pair->tgt_text_length);
-    (*text)[pair->tgt_text_length] = '\0';
-    return RD_OK;
-}
-
-static rd_status validation_bleu(rd_run *run, double *bleu) {
-    const rd_train_config *t = &run->recipe->train;
-    int64_t n = rd_dataset_size(run->valid_data);
-    if (t->eval_bleu_sentences > 0 && t->eval_bleu_sentences < n) n = t->eval_bleu_sentences;
-    rd_token_span *sources = rd_calloc((size_t)n, sizeof *sources);
-    char **hypotheses = rd_calloc((size_t)n, sizeof *hypotheses),
-         **references = rd_calloc((size_t)n, sizeof *references);
-    rd_status status = sources && hypotheses && references ? RD_OK : RD_ERR_MEMORY;
-    for (int64_t i = 0; status == RD_OK && i < n; i++) {
-        rd_pair pair = rd_dataset_get(run->valid_data, i);
-        sources[i] = (rd_token_span){pair.src, pair.n_src};
-        status = reference_text(run, &pair, &references[i]);
-    }
-    const rd_model *model = run->model;
-    rd_translate_job job = {
-        .models = &model, .n_models = 1, .search = run->recipe->search, .threads = t->threads};
-    job.search.beam = t->eval_bleu_beam;
-    job.search.n_best = 1;
-    if (status == RD_OK) status = rd_translate_to_text(&job, run->target, n, sources, hypotheses);
-    if (status == RD_OK)
-        status = rd_bleu_corpus(n, (const char *const *)hypotheses, (const char *const *)references,
-                                t->eval_bleu_lowercase, bleu);
-    for (int64_t i = 0; i < n; i++) {
-        if (hypotheses) free(hypotheses[i]);
-        if (references) free(references[i]);
-    }
-    free(sources);
-    free(hypotheses);
-    free(references);
     return status;
 }
 
@@ -125,40 +80,53 @@ rd_status rd_run_save_last(rd_run *run) {
     return status;
 }
 
-rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
-    const rd_train_config *t = &run->recipe->train;
-    rd_progress_state *state = &run->state;
-    rd_criterion_sums sums = {0};
-    double bleu = -1.0;
-    swap_ema(run);
-    rd_status status = validation_loss(run, stop, &sums);
-    if (status == RD_OK && t->eval_bleu) status = validation_bleu(run, &bleu);
-    if (status != RD_OK) {
-        swap_ema(run);
-        return status;
-    }
-    double n = (double)sums.n_tokens, loss = sums.loss / n;
-    double metric = !strcmp(t->best_checkpoint_metric, "bleu") && t->eval_bleu ? bleu : -loss;
+/* What best-checkpoint-metric names; larger is better. */
+static double metric_of(const rd_run *run, double loss, const rd_train_scores *scores) {
+    const char *name = run->recipe->train.best_checkpoint_metric;
+    return strcmp(name, "bleu") == 0     ? scores->bleu
+           : strcmp(name, "rouge1") == 0 ? scores->rouge1
+           : strcmp(name, "rouge2") == 0 ? scores->rouge2
+           : strcmp(name, "rougeL") == 0 ? scores->rougeL
+                                         : -loss;
+}
+
+/* Counts the validation; whether it is the best so far. */
+static bool judge(rd_progress_state *state, double metric) {
+    state->validated_update = state->update;
     bool best = isnan(state->best_metric) || metric > state->best_metric;
+    state->validations_without_improvement = best ? 0 : state->validations_without_improvement + 1;
     if (best) {
         state->best_metric = metric;
         state->best_update = state->update;
-        state->validations_without_improvement = 0;
-    } else {
-        state->validations_without_improvement++;
     }
-    state->validated_update = state->update;
-    status = save_after_validation(run, best);
-    swap_ema(run);
-    if (status == RD_OK) status = rd_run_save_last(run);
+    return best;
+}
+
+/* With the weights to judge and keep in place. */
+static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_train_event *event) {
+    rd_criterion_sums sums = {0};
+    RD_TRY(validation_loss(run, stop, &sums));
+    json_decref(run->samples);
+    run->samples = NULL;
+    RD_TRY(rd_run_generate(run, &event->scores, &run->samples));
+    event->scored = rd_run_scores(run);
+    event->loss = sums.loss / (double)sums.n_tokens;
+    event->nll = sums.nll / (double)sums.n_tokens;
+    event->best = judge(&run->state, metric_of(run, event->loss, &event->scores));
+    return save_after_validation(run, event->best);
+}
+
+rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
+    const rd_progress_state *state = &run->state;
     rd_train_event event = {.kind = RD_TRAIN_VALID,
                             .update = state->update,
                             .epoch = state->epoch - (state->next_batch == 0), /* the one done */
-                            .loss = loss,
-                            .nll = sums.nll / n,
-                            .bleu = bleu,
-                            .best = best,
                             .seconds = state->seconds};
+    swap_ema(run);
+    rd_status status = validate(run, stop, &event);
+    swap_ema(run);
+    RD_TRY(status);
+    RD_TRY(rd_run_save_last(run));
     rd_run_report(run, &event);
-    return status;
+    return RD_OK;
 }

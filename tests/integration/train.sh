@@ -69,6 +69,28 @@ train seed --set seed=2
 cmp -s a1/model/model.safetensors seed/model/model.safetensors && fail "another seed changes nothing"
 grep -q '"event":"valid".*"bleu"' a1/train.jsonl || fail "no BLEU in train.jsonl"
 
+# Scores of validation are those of rdrop-translate and rdrop-score on the same text.
+train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
+    --set eval-bleu-lowercase=true --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
+    --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set max-update=300 \
+    --set validate-interval-updates=75
+grep -q '^valid at update .* rougeL [0-9.]* (best so far)$' log || fail "no ROUGE shown: $(cat log)"
+logged() {
+    grep '"best":true' rouge/train.jsonl | tail -1 | sed "s/.*\"$1\":\([0-9.]*\).*/\1/"
+}
+"$bin/rdrop-translate" --model rouge/model --input data/valid.en.gz --beam 2 --output valid.de 2>log ||
+    fail "translate: $(cat log)"
+"$bin/rdrop-score" --metric rouge,bleu --lowercase --ref data/valid.de.gz valid.de >scores 2>/dev/null
+for metric in rouge1 rouge2 rougeL BLEU; do
+    expected=$(sed -n "s/^$metric|[^=]* = \([0-9.]*\).*/\1/p" scores)
+    awk -v a="$(logged "${metric/BLEU/bleu}")" -v b="$expected" \
+        'BEGIN { exit !(a != "" && b != "" && a - b <= 0.051 && b - a <= 0.051) }' ||
+        fail "$metric: validation $(logged "${metric/BLEU/bleu}"), rdrop-score $expected"
+done
+awk -v a="$(logged rougeL)" 'BEGIN { exit !(a > 1) }' || fail "rougeL $(logged rougeL) shows nothing"
+best=$(sed -n 's/.*"rougeL":\([0-9.]*\).*/\1/p' rouge/train.jsonl | sort -g | tail -1)
+[ "$best" = "$(logged rougeL)" ] || fail "best rougeL is $best, not $(logged rougeL)"
+
 # start SAVE_DIR: a training without end, in the background once it has done its third update
 start() {
     rm -f lines && mkfifo lines

@@ -1,0 +1,114 @@
+/* Translating the validation set: for scores, and for the report's samples. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "rdrop/metrics.h"
+#include "train/run.h"
+#include "translate/translate.h"
+
+enum { N_SAMPLES = 6 };
+
+bool rd_run_scores(const rd_run *run) {
+    const rd_train_config *t = &run->recipe->train;
+    return t->eval_bleu || strcmp(t->best_checkpoint_metric, "loss") != 0;
+}
+
+/* Some validation sentences and what became of them; all strings malloc'ed. */
+typedef struct {
+    int64_t n;
+    rd_token_span *tokens; /* [n] sources, borrowed from the dataset */
+    char **sources, **references, **hypotheses;
+} sentences;
+
+static void sentences_free(sentences *s) {
+    for (int64_t i = 0; i < s->n; i++) {
+        if (s->sources) free(s->sources[i]);
+        if (s->references) free(s->references[i]);
+        if (s->hypotheses) free(s->hypotheses[i]);
+    }
+    free(s->tokens);
+    free(s->sources);
+    free(s->references);
+    free(s->hypotheses);
+}
+
+/* The text where the dataset keeps it, else what its tokens (eos last) spell. */
+static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, int32_t n,
+                         const char *kept, int32_t length, char **text) {
+    if (!kept) return rd_tokenizer_decode(tokenizer, tokens, n, text, NULL);
+    *text = rd_malloc((size_t)length + 1, 1);
+    if (!*text) return RD_ERR_MEMORY;
+    memcpy(*text, kept, (size_t)length);
+    (*text)[length] = '\0';
+    return RD_OK;
+}
+
+/* n of the first `among` validation sentences, evenly spread. */
+static rd_status collect(const rd_run *run, int64_t n, int64_t among, sentences *s) {
+    size_t count = (size_t)n;
+    *s = (sentences){.n = n,
+                     .tokens = rd_calloc(count, sizeof *s->tokens),
+                     .sources = rd_calloc(count, sizeof *s->sources),
+                     .references = rd_calloc(count, sizeof *s->references),
+                     .hypotheses = rd_calloc(count, sizeof *s->hypotheses)};
+    if (!s->tokens || !s->sources || !s->references || !s->hypotheses) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) {
+        rd_pair pair = rd_dataset_get(run->valid_data, i * among / n);
+        s->tokens[i] = (rd_token_span){pair.src, pair.n_src};
+        RD_TRY(text_of(run->source, pair.src, pair.n_src, pair.src_text, pair.src_text_length,
+                       &s->sources[i]));
+        RD_TRY(text_of(run->target, pair.tgt, pair.n_tgt, pair.tgt_text, pair.tgt_text_length,
+                       &s->references[i]));
+    }
+    return RD_OK;
+}
+
+static rd_status translate(const rd_run *run, sentences *s) {
+    const rd_model *model = run->model;
+    rd_translate_job job = {.models = &model,
+                            .n_models = 1,
+                            .search = run->recipe->search,
+                            .threads = run->recipe->train.threads};
+    job.search.beam = run->recipe->train.eval_bleu_beam;
+    return rd_translate_to_text(&job, run->target, s->n, s->tokens, s->hypotheses);
+}
+
+static rd_status score(const rd_run *run, const sentences *s, rd_train_scores *scores) {
+    const char *const *hypotheses = (const char *const *)s->hypotheses;
+    const char *const *references = (const char *const *)s->references;
+    rd_rouge_scores rouge;
+    RD_TRY(rd_bleu_corpus(s->n, hypotheses, references, run->recipe->train.eval_bleu_lowercase,
+                          &scores->bleu));
+    RD_TRY(rd_rouge_corpus(s->n, hypotheses, references, false, &rouge));
+    scores->rouge1 = rouge.rouge1;
+    scores->rouge2 = rouge.rouge2;
+    scores->rougeL = rouge.rougeL;
+    return RD_OK;
+}
+
+/* N_SAMPLES of the sentences, the same at every validation. */
+static json_t *samples_of(const sentences *s) {
+    json_t *samples = json_array();
+    int64_t n = s->n < N_SAMPLES ? s->n : N_SAMPLES;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = k * s->n / n;
+        json_array_append_new(samples,
+                              json_pack("{s:s, s:s, s:s}", "source", s->sources[i], "reference",
+                                        s->references[i], "hypothesis", s->hypotheses[i]));
+    }
+    return samples;
+}
+
+rd_status rd_run_generate(const rd_run *run, rd_train_scores *scores, json_t **samples) {
+    int64_t all = rd_dataset_size(run->valid_data), wanted = run->recipe->train.eval_bleu_sentences;
+    int64_t among = wanted > 0 && wanted < all ? wanted : all;
+    int64_t n = rd_run_scores(run) || among < N_SAMPLES ? among : N_SAMPLES;
+    sentences s;
+    rd_status status = collect(run, n, among, &s);
+    if (status == RD_OK) status = translate(run, &s);
+    if (status == RD_OK && rd_run_scores(run)) status = score(run, &s, scores);
+    if (status == RD_OK) *samples = samples_of(&s);
+    sentences_free(&s);
+    return status;
+}
