@@ -31,6 +31,20 @@ rd_status rd_text_printf(rd_text *text, const char *format, ...) {
     return status;
 }
 
+rd_status rd_text_append_html(rd_text *text, const char *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const char *entity = bytes[i] == '<'    ? "&lt;"
+                             : bytes[i] == '>'  ? "&gt;"
+                             : bytes[i] == '&'  ? "&amp;"
+                             : bytes[i] == '"'  ? "&quot;"
+                             : bytes[i] == '\'' ? "&#39;"
+                                                : NULL;
+        RD_TRY(entity ? rd_text_append(text, entity, strlen(entity))
+                      : rd_text_append(text, bytes + i, 1));
+    }
+    return RD_OK;
+}
+
 void rd_text_clear(rd_text *text) {
     text->length = 0;
     if (text->data) text->data[0] = '\0';

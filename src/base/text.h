@@ -17,6 +17,8 @@ typedef struct {
 rd_status rd_text_append(rd_text *text, const char *bytes, size_t n);
 __attribute__((format(printf, 2, 3))) rd_status rd_text_printf(rd_text *text, const char *format,
                                                                ...);
+/* With the characters that mean something in HTML, in text or a quoted attribute, escaped. */
+rd_status rd_text_append_html(rd_text *text, const char *bytes, size_t n);
 void rd_text_clear(rd_text *text); /* length 0, capacity kept */
 void rd_text_free(rd_text *text);
 

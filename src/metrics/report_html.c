@@ -58,19 +58,6 @@ static rd_status choose(const rd_scoring_config *config, const rd_scoring *scori
     return *chosen ? RD_OK : RD_ERR_MEMORY;
 }
 
-static rd_status write_escaped(const char *text, size_t n, rd_text *out) {
-    for (size_t i = 0; i < n; i++) {
-        const char *entity = text[i] == '<'   ? "&lt;"
-                             : text[i] == '>' ? "&gt;"
-                             : text[i] == '&' ? "&amp;"
-                             : text[i] == '"' ? "&quot;"
-                                              : NULL;
-        RD_TRY(entity ? rd_text_append(out, entity, strlen(entity))
-                      : rd_text_append(out, text + i, 1));
-    }
-    return RD_OK;
-}
-
 static bool contains(const int32_t *words, int64_t n, const int32_t *ngram, int order) {
     for (int64_t i = 0; i + order <= n; i++)
         if (memcmp(words + i, ngram, (size_t)order * sizeof *ngram) == 0) return true;
@@ -105,7 +92,7 @@ static rd_status write_marked(rd_metric_scratch *scratch, rd_line hypothesis, in
     const int32_t *mark = scratch->table;
     for (rd_line word; rd_next_word(&cursor, end, &word); mark++) {
         RD_TRY(rd_text_printf(out, "<span class=\"m%d\">", (int)*mark));
-        RD_TRY(write_escaped(word.data, word.length, out));
+        RD_TRY(rd_text_append_html(out, word.data, word.length));
         RD_TRY(rd_text_printf(out, "</span> "));
     }
     return RD_OK;
@@ -113,7 +100,7 @@ static rd_status write_marked(rd_metric_scratch *scratch, rd_line hypothesis, in
 
 static rd_status write_row(const char *label, rd_text *out) {
     RD_TRY(rd_text_printf(out, "<tr><th>"));
-    RD_TRY(write_escaped(label, strlen(label), out));
+    RD_TRY(rd_text_append_html(out, label, strlen(label)));
     return rd_text_printf(out, "</th><td>");
 }
 
@@ -125,7 +112,7 @@ static rd_status write_line(const rd_scoring_config *config, const chosen_line *
     for (int r = 0; r < n_refs; r++) {
         RD_TRY(write_row("reference", out));
         const rd_line *reference = &texts[config->n_systems + r];
-        RD_TRY(write_escaped(reference->data, reference->length, out));
+        RD_TRY(rd_text_append_html(out, reference->data, reference->length));
         RD_TRY(rd_text_printf(out, "</td><td></td></tr>\n"));
     }
     for (int s = 0; s < (diff ? 2 : 1); s++) {

@@ -17,7 +17,8 @@ typedef struct {
     int64_t skipped_in_a_row;
     int64_t validated_update; /* of the last validation; 0 before the first */
     int64_t validations_without_improvement;
-    double best_metric; /* of best_checkpoint_metric, larger is better; NAN before the first */
+    double best_metric; /* larger is better (a loss is negated); NAN before the first */
+    char metric[8];     /* which: a best-checkpoint-metric, padded with NUL */
     int64_t best_update;
     double seconds; /* spent training, over all runs */
 } rd_progress_state;

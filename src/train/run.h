@@ -60,6 +60,9 @@ rd_status rd_run_open_log(rd_run *run);
 /* Sends the event to the listener and train.jsonl. */
 void rd_run_report(rd_run *run, const rd_train_event *event);
 
+/* report.html, from train.jsonl and the state. */
+rd_status rd_run_write_html(const rd_run *run);
+
 /* save_dir/NAME, malloc'ed. */
 char *rd_run_path(const rd_run *run, const char *name);
 

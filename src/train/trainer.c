@@ -205,6 +205,7 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
     rd_batch_free(&batch);
     if (status != RD_ERR_INTERRUPTED) return status;
     RD_TRY(rd_run_save_last(run));
+    RD_TRY(rd_run_write_html(run));
     return rd_error(RD_ERR_INTERRUPTED,
                     "stopped by a signal after update %lld; start again to go on",
                     (long long)run->state.update);
@@ -237,6 +238,7 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .seconds = run.state.seconds,
                                 .reason = finished(&run)};
         rd_run_report(&run, &event);
+        status = rd_run_write_html(&run);
     }
     rd_run_close(&run);
     return status;

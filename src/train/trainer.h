@@ -38,8 +38,9 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
 
 /* data_dir: train.bin, valid.bin and the vocabularies, from rdrop-preprocess. save_dir receives
  * checkpoint_last (resumed from when it is there), checkpoint_best.safetensors, checkpoints/ (the
- * last keep-last-n), train.jsonl, and model/, the directory to translate with (best weights).
- * *stop becoming nonzero (a signal handler's doing) saves and returns RD_ERR_INTERRUPTED. */
+ * last keep-last-n), train.jsonl, report.html, and model/, the directory to translate with (best
+ * weights). *stop becoming nonzero (a signal handler's doing) saves and returns RD_ERR_INTERRUPTED.
+ */
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
 

@@ -90,9 +90,12 @@ static double metric_of(const rd_run *run, double loss, const rd_train_scores *s
                                          : -loss;
 }
 
-/* Counts the validation; whether it is the best so far. */
-static bool judge(rd_progress_state *state, double metric) {
+/* Counts the validation; whether it is the best so far. Another metric starts anew. */
+static bool judge(rd_progress_state *state, const char *name, double metric) {
     state->validated_update = state->update;
+    if (strncmp(state->metric, name, sizeof state->metric) != 0) state->best_metric = NAN;
+    memset(state->metric, 0, sizeof state->metric);
+    memcpy(state->metric, name, strnlen(name, sizeof state->metric));
     bool best = isnan(state->best_metric) || metric > state->best_metric;
     state->validations_without_improvement = best ? 0 : state->validations_without_improvement + 1;
     if (best) {
@@ -112,7 +115,8 @@ static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_tra
     event->scored = rd_run_scores(run);
     event->loss = sums.loss / (double)sums.n_tokens;
     event->nll = sums.nll / (double)sums.n_tokens;
-    event->best = judge(&run->state, metric_of(run, event->loss, &event->scores));
+    event->best = judge(&run->state, run->recipe->train.best_checkpoint_metric,
+                        metric_of(run, event->loss, &event->scores));
     return save_after_validation(run, event->best);
 }
 
@@ -126,7 +130,8 @@ rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
     rd_status status = validate(run, stop, &event);
     swap_ema(run);
     RD_TRY(status);
-    RD_TRY(rd_run_save_last(run));
+    /* Told first: a kill between the two makes the next run validate, and tell, again. */
     rd_run_report(run, &event);
-    return RD_OK;
+    RD_TRY(rd_run_save_last(run));
+    return rd_run_write_html(run);
 }

@@ -47,6 +47,10 @@ average-last: 2
 threads: 1
 YAML
 "$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
+for lang in en de; do # text that a page must not take for its own
+    { echo "<script>alert(\"$lang\")</script> & 'more'"; zcat data/valid.$lang.gz; } >page
+    rm data/valid.$lang.gz && gzip -c page >data/valid.$lang.gz
+done
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest bin >log 2>&1 || fail "preprocess: $(cat log)"
 
 # train SAVE_DIR OPTIONS...: quietly
@@ -68,6 +72,17 @@ done
 train seed --set seed=2
 cmp -s a1/model/model.safetensors seed/model/model.safetensors && fail "another seed changes nothing"
 grep -q '"event":"valid".*"bleu"' a1/train.jsonl || fail "no BLEU in train.jsonl"
+
+# The report is one file, of this training, with everything that came from outside escaped.
+report=a1/report.html
+for text in '&lt;script&gt;alert(&quot;en&quot;)&lt;/script&gt; &amp; &#39;more&#39;' \
+    'Update 10 ' 'Finished: max-update reached' '<span>reg-alpha</span><code>5</code>' \
+    'KL between the passes' 'BLEU of validation'; do
+    grep -qF "$text" $report || fail "$report lacks $text"
+done
+grep -qiE '<script|<link|<img|url\(|src=|https?://' $report && fail "$report is not self-contained"
+[ "$(grep -c '<figure>' $report)" -eq 8 ] || fail "$report has not 8 charts"
+[ "$(grep -c '<details' $report)" -eq 4 ] || fail "$report has not 3 validations and the settings"
 
 # Scores of validation are those of rdrop-translate and rdrop-score on the same text.
 train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
@@ -144,6 +159,7 @@ printf '{"event":"tra' >>killed/train.jsonl
 train killed
 same killed a1
 [ -z "$(find killed -name '*.tmp.*')" ] || fail "temporary files are left"
+[ "$(grep -c '<details' killed/report.html)" -eq 4 ] || fail "killed/report.html: other validations"
 [ "$(grep -c '^{"event":"start".*}$' killed/train.jsonl)" -eq 2 ] || fail "$(cat killed/train.jsonl)"
 
 # The average of checkpoints is a model of its own.

@@ -1,0 +1,62 @@
+/* report.html: a training at a glance. The history comes from train.jsonl, so that it covers all
+ * runs of a training; the page is one file that needs nothing else. */
+#ifndef RD_TRAIN_REPORT_H
+#define RD_TRAIN_REPORT_H
+
+#include <jansson.h>
+
+#include "base/text.h"
+
+/* A quantity over updates. */
+typedef struct {
+    double x, y;
+} rd_point;
+typedef struct {
+    rd_point *points;
+    int64_t n, capacity;
+} rd_curve;
+
+enum {
+    RD_CURVE_TRAIN_LOSS,
+    RD_CURVE_TRAIN_NLL,
+    RD_CURVE_KL,
+    RD_CURVE_LR,
+    RD_CURVE_GNORM,
+    RD_CURVE_SPEED,
+    RD_CURVE_VALID_LOSS,
+    RD_CURVE_VALID_NLL,
+    RD_CURVE_BLEU,
+    RD_CURVE_ROUGE1,
+    RD_CURVE_ROUGE2,
+    RD_CURVE_ROUGEL,
+    RD_CURVES
+};
+
+typedef struct {
+    rd_curve curves[RD_CURVES];
+    json_t *validations; /* the "valid" events, in order */
+    int64_t n_runs;      /* how often the training was started */
+    char *reason;        /* why it ended; NULL: it has not */
+} rd_history;
+
+/* What a run that was killed had done beyond the checkpoint that the next one started from is left
+ * out, and so are lines that are not whole. */
+rd_status rd_history_read(rd_history *history, const char *path);
+void rd_history_free(rd_history *history);
+
+/* One diagram. Curves that are empty are left out; so is a chart without any curve. */
+enum { RD_CHART_SERIES = 3 };
+typedef struct {
+    const char *title;
+    struct {
+        const char *name;
+        const rd_curve *curve;
+    } series[RD_CHART_SERIES]; /* a NULL curve ends them */
+    bool from_zero;            /* the y axis starts at 0 */
+    double x_end;              /* of the x axis, which starts at 0 */
+    double marked;             /* an x to mark with a line ("best"); NAN: none */
+} rd_chart;
+
+rd_status rd_chart_write(const rd_chart *chart, rd_text *out);
+
+#endif

@@ -1,0 +1,86 @@
+/* The history of a training out of its train.jsonl. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/report.h"
+
+static const struct {
+    const char *event, *key;
+} places[RD_CURVES] = {
+    [RD_CURVE_TRAIN_LOSS] = {"train", "loss"}, [RD_CURVE_TRAIN_NLL] = {"train", "nll"},
+    [RD_CURVE_KL] = {"train", "kl"},           [RD_CURVE_LR] = {"train", "lr"},
+    [RD_CURVE_GNORM] = {"train", "gnorm"},     [RD_CURVE_SPEED] = {"train", "tokens_per_second"},
+    [RD_CURVE_VALID_LOSS] = {"valid", "loss"}, [RD_CURVE_VALID_NLL] = {"valid", "nll"},
+    [RD_CURVE_BLEU] = {"valid", "bleu"},       [RD_CURVE_ROUGE1] = {"valid", "rouge1"},
+    [RD_CURVE_ROUGE2] = {"valid", "rouge2"},   [RD_CURVE_ROUGEL] = {"valid", "rougeL"},
+};
+
+void rd_history_free(rd_history *history) {
+    for (int c = 0; c < RD_CURVES; c++) free(history->curves[c].points);
+    json_decref(history->validations);
+    free(history->reason);
+    *history = (rd_history){0};
+}
+
+/* A run starts after `update`: what an earlier one did beyond that is done again. */
+static void go_back(rd_history *history, int64_t update) {
+    for (int c = 0; c < RD_CURVES; c++) {
+        rd_curve *curve = &history->curves[c];
+        while (curve->n > 0 && curve->points[curve->n - 1].x > (double)update) curve->n--;
+    }
+    for (size_t n; (n = json_array_size(history->validations)) > 0;) {
+        const json_t *last = json_array_get(history->validations, n - 1);
+        if (json_integer_value(json_object_get(last, "update")) <= update) break;
+        json_array_remove(history->validations, n - 1);
+    }
+    history->n_runs++;
+    free(history->reason);
+    history->reason = NULL;
+}
+
+static rd_status add_points(rd_history *history, const char *event, int64_t update,
+                            const json_t *line) {
+    for (int c = 0; c < RD_CURVES; c++) {
+        rd_curve *curve = &history->curves[c];
+        const json_t *value = json_object_get(line, places[c].key);
+        if (strcmp(event, places[c].event) != 0 || !json_is_number(value)) continue;
+        RD_TRY(rd_reserve(&curve->points, &curve->capacity, curve->n + 1, sizeof(rd_point)));
+        curve->points[curve->n++] = (rd_point){(double)update, json_number_value(value)};
+    }
+    return RD_OK;
+}
+
+static rd_status add_line(rd_history *history, json_t *line) {
+    const char *event = json_string_value(json_object_get(line, "event"));
+    const json_t *number = json_object_get(line, "update");
+    if (!event || !json_is_integer(number)) return RD_OK;
+    int64_t update = json_integer_value(number);
+    if (strcmp(event, "start") == 0) go_back(history, update);
+    if (strcmp(event, "valid") == 0) json_array_append(history->validations, line);
+    const char *reason = json_string_value(json_object_get(line, "reason"));
+    if (strcmp(event, "end") == 0 && reason) {
+        free(history->reason);
+        if (!(history->reason = rd_strdup(reason))) return RD_ERR_MEMORY;
+    }
+    return add_points(history, event, update, line);
+}
+
+rd_status rd_history_read(rd_history *history, const char *path) {
+    *history = (rd_history){.validations = json_array()};
+    FILE *file = fopen(path, "r");
+    if (!file) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+    char *text = NULL;
+    size_t room = 0;
+    rd_status status = RD_OK;
+    for (ssize_t n; status == RD_OK && (n = getline(&text, &room, file)) > 0;) {
+        json_t *line = json_loadb(text, (size_t)n, 0, NULL);
+        if (json_is_object(line)) status = add_line(history, line);
+        json_decref(line);
+    }
+    if (status == RD_OK && ferror(file)) status = rd_error(RD_ERR_IO, "%s: cannot read", path);
+    free(text);
+    fclose(file);
+    return status;
+}

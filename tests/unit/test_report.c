@@ -1,0 +1,133 @@
+/* The report's history of a training that was killed and went on, and its charts. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "train/report.h"
+
+static void read_lines(rd_history *history, const char *lines) {
+    char path[] = "/tmp/rdrop-report-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && close(fd) == 0);
+    assert_int_equal(rd_write_file(path, lines, strlen(lines)), RD_OK);
+    assert_int_equal(rd_history_read(history, path), RD_OK);
+    unlink(path);
+}
+
+static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
+    (void)state;
+    rd_history h;
+    read_lines(&h, "{\"event\":\"start\",\"update\":0}\n"
+                   "{\"event\":\"train\",\"update\":10,\"nll\":5.0,\"loss\":11.0}\n"
+                   "{\"event\":\"valid\",\"update\":10,\"nll\":4.5,\"bleu\":1.5}\n"
+                   "{\"event\":\"train\",\"update\":20,\"nll\":4.0}\n"
+                   "{\"event\":\"valid\",\"update\":20,\"nll\":3.5}\n"
+                   "{\"event\":\"end\",\"update\":20,\"reason\":\"max-update reached\"}\n"
+                   "{\"event\":\"train\",\"upd\n"
+                   "{\"event\":\"start\",\"update\":10}\n"
+                   "not JSON\n[1]\n{}\n{\"event\":\"train\"}\n"
+                   "{\"event\":\"train\",\"update\":20,\"nll\":3.9}\n"
+                   "{\"event\":\"train\",\"update\":30,\"nll\":\"x\",\"kl\":0.5}");
+    assert_int_equal(h.n_runs, 2);
+    assert_null(h.reason); /* it went on */
+    const rd_curve *nll = &h.curves[RD_CURVE_TRAIN_NLL];
+    assert_int_equal(nll->n, 2);
+    assert_true(nll->points[0].x == 10 && nll->points[0].y == 5.0);
+    assert_true(nll->points[1].x == 20 && nll->points[1].y == 3.9);
+    assert_int_equal(h.curves[RD_CURVE_VALID_NLL].n, 1);
+    assert_int_equal(h.curves[RD_CURVE_TRAIN_LOSS].n, 1);
+    assert_int_equal(h.curves[RD_CURVE_BLEU].n, 1);
+    assert_true(h.curves[RD_CURVE_BLEU].points[0].y == 1.5);
+    assert_int_equal(h.curves[RD_CURVE_KL].n, 1);
+    assert_int_equal(json_array_size(h.validations), 1);
+    rd_history_free(&h);
+    read_lines(&h, "{\"event\":\"end\",\"update\":3,\"reason\":\"patience exhausted\"}\n");
+    assert_string_equal(h.reason, "patience exhausted");
+    rd_history_free(&h);
+    assert_int_equal(rd_history_read(&h, "/nowhere/train.jsonl"), RD_ERR_IO);
+    assert_non_null(strstr(rd_last_error(), "/nowhere/train.jsonl"));
+    rd_history_free(&h);
+}
+
+static int count(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) n++;
+    return n;
+}
+
+/* Every number of the lines drawn lies inside the picture. */
+static void inside(const char *svg) {
+    const char *line = strstr(svg, "class=\"line");
+    assert_non_null(line);
+    for (line = strstr(line, "d=\"") + 3; *line && *line != '"';) {
+        char *end;
+        double x = strtod(line + 1, &end), y = strtod(end, &end);
+        assert_true(x >= 58 && x <= 506 && y >= 12 && y <= 190);
+        line = end;
+    }
+}
+
+static void charts_fit_what_they_show(void **state) {
+    (void)state;
+    enum { MANY = 5000 };
+    static rd_point many[MANY], one[] = {{7, 3.25}}, flat[] = {{1, 0}, {2, 0}, {3, 0}};
+    for (int i = 0; i < MANY; i++) many[i] = (rd_point){i, 1e-5 + sin(i * 0.01) * 1e-6};
+    const rd_curve curves[] = {
+        {many, MANY, 0}, {one, 1, 0}, {flat, 3, 0}, {NULL, 0, 0}, {many, 50, 0}};
+    for (int i = 0; i < 5; i++) {
+        rd_text out = {0};
+        rd_chart chart = {.title = "T",
+                          .series = {{"only", &curves[i]}},
+                          .from_zero = i == 2,
+                          .x_end = i ? 50 : MANY,
+                          .marked = i == 1 ? 7 : NAN};
+        assert_int_equal(rd_chart_write(&chart, &out), RD_OK);
+        if (curves[i].n == 0) {
+            assert_null(out.data); /* nothing to show */
+            continue;
+        }
+        assert_int_equal(count(out.data, "<figure>"), 1);
+        assert_int_equal(count(out.data, "</svg>"), 1);
+        assert_int_equal(count(out.data, "nan") + count(out.data, "inf"), 0);
+        assert_in_range(count(out.data, "class=\"y\""), 2, 7);
+        assert_in_range(count(out.data, "class=\"x\""), 2, 8);
+        assert_int_equal(count(out.data, "class=\"best\""), i == 1);
+        assert_int_equal(count(out.data, "<circle"), curves[i].n <= 60 ? (int)curves[i].n : 0);
+        assert_true(out.length < 20000); /* however many points there are */
+        inside(out.data);
+        rd_text_free(&out);
+    }
+}
+
+static void a_chart_shows_its_last_values(void **state) {
+    (void)state;
+    rd_point a[] = {{1, 2.5}, {2, 1.125}}, b[] = {{2, 12345.6}};
+    const rd_curve curves[] = {{a, 2, 0}, {b, 1, 0}};
+    rd_chart chart = {.title = "Both",
+                      .series = {{"first", &curves[0]}, {"second", &curves[1]}},
+                      .x_end = 2,
+                      .marked = NAN};
+    rd_text out = {0};
+    assert_int_equal(rd_chart_write(&chart, &out), RD_OK);
+    assert_non_null(strstr(out.data, "<span class=\"key s0\">first<i>1.125</i></span>"));
+    assert_non_null(strstr(out.data, "<span class=\"key s1\">second<i>12345.6</i></span>"));
+    assert_non_null(strstr(out.data, "<title>update 2: 1.125</title>"));
+    rd_text_free(&out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_killed_run_did_in_vain_is_left_out),
+        cmocka_unit_test(charts_fit_what_they_show),
+        cmocka_unit_test(a_chart_shows_its_last_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
