@@ -34,6 +34,21 @@ static rd_status open_vocabularies(rd_run *run) {
     return RD_OK;
 }
 
+/* What the model could not read, which is better known now than at the first validation. */
+static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config *c,
+                               const char *path) {
+    for (int64_t i = 0; i < rd_dataset_size(dataset); i++) {
+        rd_pair pair = rd_dataset_get(dataset, i);
+        if (pair.n_src > c->max_source_positions || pair.n_tgt > c->max_target_positions)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s: pair %lld has %d and %d tokens, but the model takes up to %d and "
+                            "%d (max-source-positions and max-target-positions)",
+                            path, (long long)i + 1, (int)pair.n_src, (int)pair.n_tgt,
+                            (int)c->max_source_positions, (int)c->max_target_positions);
+    }
+    return RD_OK;
+}
+
 static rd_status open_data(const rd_run *run, const char *name, rd_dataset **dataset) {
     char *path = rd_path_join(run->data_dir, name);
     rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
@@ -48,6 +63,7 @@ static rd_status open_data(const rd_run *run, const char *name, rd_dataset **dat
                      (int)c->src_vocab, (int)c->tgt_vocab);
     if (status == RD_OK && rd_dataset_size(*dataset) == 0)
         status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
+    if (status == RD_OK) status = check_lengths(*dataset, c, path);
     free(path);
     return status;
 }
@@ -142,6 +158,7 @@ void rd_run_close(rd_run *run) {
     if (run->log) fclose(run->log);
     json_decref(run->samples);
     rd_run_unlock(run);
+    rd_prefetch_stop(run->batches);
     rd_batcher_free(run->train_batches);
     rd_batcher_free(run->valid_batches);
     rd_dataset_close(run->train_data);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "data/batch.h"
+#include "data/prefetch.h"
 #include "model/seq2seq.h"
 #include "rdrop/tokenizer.h"
 #include "train/checkpoint.h"
@@ -23,6 +24,7 @@ typedef struct {
     rd_arena arena;
     rd_progress_state state;
     int64_t dealt_epoch;  /* of train_batches; 0: none yet */
+    rd_prefetch *batches; /* of that epoch, from the state's place on */
     int64_t saved_update; /* of checkpoint_last; -1: there is none */
     int lock;             /* descriptor + 1 of save_dir/lock; 0: not held */
     FILE *log;            /* train.jsonl */

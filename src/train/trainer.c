@@ -7,7 +7,10 @@
 
 #include "train/run.h"
 
-enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
+enum {
+    MOST_SKIPPED = 10, /* updates in a row without a finite loss */
+    BATCHES_AHEAD = 4  /* made while one is trained on */
+};
 
 /* Sums between two progress events. */
 typedef struct {
@@ -29,9 +32,9 @@ static float alpha_at(const rd_train_config *t, int64_t update) {
     return (float)((double)t->reg_alpha * (share < 1.0 ? share : 1.0));
 }
 
-/* Forward and backward of the next update-freq batches. */
-static rd_status accumulate(rd_run *run, rd_batch *batch, int64_t first, int64_t end, window *w,
-                            rd_criterion_sums *sums) {
+/* Forward and backward of the next n batches. All are taken even when one's loss is not finite, so
+ * that the next update starts behind them. */
+static rd_status accumulate(rd_run *run, int64_t n, window *w, rd_criterion_sums *sums) {
     const rd_train_config *t = &run->recipe->train;
     float alpha = alpha_at(t, run->state.update);
     rd_step step = {.ops = rd_backend(),
@@ -40,25 +43,26 @@ static rd_status accumulate(rd_run *run, rd_batch *batch, int64_t first, int64_t
                     .seed = t->seed,
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1};
+    rd_status outcome = RD_OK;
     w->passes = step.n_passes;
-    for (int64_t i = first; i < end; i++) {
-        RD_TRY(rd_batcher_get(run->train_batches, i, batch));
-        step.micro_batch = (int32_t)(i - first);
-        rd_status status =
-            rd_seq2seq_loss(run->model, &step, batch, t->label_smoothing, alpha, true, sums);
+    for (int64_t i = 0; i < n; i++) {
+        const rd_batch *batch;
+        RD_TRY(rd_prefetch_next(run->batches, &batch));
+        if (outcome != RD_OK) continue;
+        step.micro_batch = (int32_t)i;
+        outcome = rd_seq2seq_loss(run->model, &step, batch, t->label_smoothing, alpha, true, sums);
         rd_arena_reset(&run->arena);
-        if (status != RD_OK) return status;
+        if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
         w->tokens += batch->n_src + batch->n_tgt;
     }
-    return RD_OK;
+    return outcome;
 }
 
 /* One update; *skipped when something was not finite and the weights stay as they were. */
-static rd_status one_update(rd_run *run, rd_batch *batch, int64_t first, int64_t end, window *w,
-                            bool *skipped) {
+static rd_status one_update(rd_run *run, int64_t n_batches, window *w, bool *skipped) {
     rd_parameters *p = &run->model->parameters;
     rd_criterion_sums sums = {0};
-    rd_status status = accumulate(run, batch, first, end, w, &sums);
+    rd_status status = accumulate(run, n_batches, w, &sums);
     if (status != RD_OK && status != RD_ERR_NUMERIC) return status;
     double scale = sums.n_tokens > 0 ? 1.0 / (double)sums.n_tokens : 0.0;
     double norm = status == RD_OK ? rd_gradient_norm(p->grads, p->total, scale) : NAN;
@@ -139,14 +143,14 @@ static rd_status too_many_skipped(const rd_run *run) {
 }
 
 /* The next update of the epoch, counted and reported. */
-static rd_status next_update(rd_run *run, rd_batch *batch, window *w) {
+static rd_status next_update(rd_run *run, window *w) {
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *s = &run->state;
     int64_t n = rd_batcher_size(run->train_batches), first = s->next_batch;
     int64_t end = n - first > t->update_freq ? first + t->update_freq : n;
     double start = now();
     bool skipped = false;
-    RD_TRY(one_update(run, batch, first, end, w, &skipped));
+    RD_TRY(one_update(run, end - first, w, &skipped));
     double spent = now() - start;
     w->seconds += spent;
     s->seconds += spent;
@@ -167,19 +171,28 @@ static rd_status next_update(rd_run *run, rd_batch *batch, window *w) {
     return s->skipped_in_a_row >= MOST_SKIPPED ? too_many_skipped(run) : RD_OK;
 }
 
+/* Deals the state's epoch and starts making its batches. */
+static rd_status deal(rd_run *run) {
+    rd_prefetch_stop(run->batches);
+    run->batches = NULL;
+    RD_TRY(rd_batcher_set_epoch(run->train_batches, run->state.epoch));
+    run->dealt_epoch = run->state.epoch;
+    int64_t n = rd_batcher_size(run->train_batches), first = run->state.next_batch;
+    return rd_prefetch_batches(&run->batches, run->train_batches, first < n ? first : n,
+                               BATCHES_AHEAD);
+}
+
 /* Trains from the state's place in its epoch to the epoch's end, or until it is time to validate or
  * stop. */
-static rd_status run_epoch(rd_run *run, rd_batch *batch, window *w,
-                           const volatile sig_atomic_t *stop) {
+static rd_status run_epoch(rd_run *run, window *w, const volatile sig_atomic_t *stop) {
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *s = &run->state;
-    if (run->dealt_epoch != s->epoch) RD_TRY(rd_batcher_set_epoch(run->train_batches, s->epoch));
-    run->dealt_epoch = s->epoch;
+    if (run->dealt_epoch != s->epoch) RD_TRY(deal(run));
     int64_t n = rd_batcher_size(run->train_batches);
     while (s->next_batch < n) {
         if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         int64_t before = s->update;
-        RD_TRY(next_update(run, batch, w));
+        RD_TRY(next_update(run, w));
         if (s->next_batch < n && (finished(run) || validation_due(run))) return RD_OK;
         if (s->update > before && t->save_interval_updates > 0 &&
             s->update % t->save_interval_updates == 0)
@@ -191,7 +204,6 @@ static rd_status run_epoch(rd_run *run, rd_batch *batch, window *w,
 }
 
 static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
-    rd_batch batch = {0};
     window w = {0};
     rd_status status = RD_OK;
     while (status == RD_OK) {
@@ -200,9 +212,8 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
         else if (finished(run))
             break;
         else
-            status = run_epoch(run, &batch, &w, stop);
+            status = run_epoch(run, &w, stop);
     }
-    rd_batch_free(&batch);
     if (status != RD_ERR_INTERRUPTED) return status;
     RD_TRY(rd_run_save_last(run));
     RD_TRY(rd_run_write_html(run));

@@ -52,6 +52,8 @@ for lang in en de; do # text that a page must not take for its own
     rm data/valid.$lang.gz && gzip -c page >data/valid.$lang.gz
 done
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest bin >log 2>&1 || fail "preprocess: $(cat log)"
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest sampled --set sentencepiece-alpha=0.2 >log 2>&1 ||
+    fail "preprocess: $(cat log)"
 
 # train SAVE_DIR OPTIONS...: quietly
 train() {
@@ -106,15 +108,18 @@ awk -v a="$(logged rougeL)" 'BEGIN { exit !(a > 1) }' || fail "rougeL $(logged r
 best=$(sed -n 's/.*"rougeL":\([0-9.]*\).*/\1/p' rouge/train.jsonl | sort -g | tail -1)
 [ "$best" = "$(logged rougeL)" ] || fail "best rougeL is $best, not $(logged rougeL)"
 
-# start SAVE_DIR: a training without end, in the background once it has done its third update
+# start SAVE_DIR OPTIONS...: a training without end, in the background once it has done its third
+# update
 start() {
+    local save_dir="$1"
+    shift
     rm -f lines && mkfifo lines
-    "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$1" --set max-update=1000000 \
-        --set validate-interval-updates=1000000 --threads "$2" >lines 2>err &
+    "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$save_dir" --set max-update=1000000 \
+        --set validate-interval-updates=1000000 "$@" >lines 2>err &
     running=$!
     exec 3<lines
     while read -r line <&3; do case $line in "train  3/"*) return ;; esac; done
-    fail "$1: ended early: $(cat err)"
+    fail "$save_dir: ended early: $(cat err)"
 }
 # ended CODE: waits for it, reading on so that it never waits for us
 ended() {
@@ -127,10 +132,12 @@ ended() {
     [ $code -eq "$1" ] || fail "exit $code, expected $1: $(cat err)"
 }
 
-# A signal saves and stops; going on ends where a training left alone does.
-for signal in TERM:143:1 INT:130:2; do
-    IFS=: read -r name code threads <<<"$signal"
-    start "stop$name" "$threads"
+# A signal saves and stops; going on ends where a training left alone does. With subword
+# regularization as well, whose batches a thread of their own makes ahead.
+for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2; do
+    IFS=: read -r name code threads from alpha <<<"$signal"
+    more=(--threads "$threads" --data "$from" --set "sentencepiece-alpha=$alpha")
+    start "stop$name" "${more[@]}"
     kill "-$name" "$running"
     ended "$code"
     [ "$(wc -l <err)" -eq 1 ] || fail "not one line: $(cat err)"
@@ -139,15 +146,15 @@ for signal in TERM:143:1 INT:130:2; do
     [ -z "$(find "stop$name" -name '*.tmp.*')" ] || fail "SIG$name: temporary files are left"
     # The end is a validation, which both trainings make.
     last=$((at + 4))
-    train "stop$name" --set max-update=$last --set validate-interval-updates=1000000 --threads "$threads"
+    train "stop$name" --set max-update=$last --set validate-interval-updates=1000000 "${more[@]}"
     grep -q "after update $at\$" log || fail "SIG$name: did not go on from update $at: $(cat log)"
-    train "whole$name" --set max-update=$last --set validate-interval-updates=1000000 --threads "$threads"
+    train "whole$name" --set max-update=$last --set validate-interval-updates=1000000 "${more[@]}"
     same "stop$name" "whole$name"
 done
 
 # A second training in the same directory is refused by the pid of the first; a killed one holds
 # nothing, and leaves nothing behind.
-start killed 1
+start killed
 "$bin/rdrop-train" tiny.yaml --data bin --save-dir killed >log 2>second && fail "two trainings at once"
 grep -q "^rdrop-train: killed: process $running is training here$" second || fail "lock: $(cat second)"
 "$bin/rdrop-train" tiny.yaml --data bin --save-dir killed --average >log 2>second && fail "average"
@@ -190,6 +197,8 @@ done
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest other --only vocab --set vocab-size=290 >log
 cp bin/*.bin other
 reject 1 'run rdrop-preprocess again' tiny.yaml --data other --save-dir x
+reject 1 'train.bin: pair 2 has 17' tiny.yaml --data bin --save-dir x --set max-source-positions=15
+reject 1 'max-target-positions' tiny.yaml --data bin --save-dir x --set max-target-positions=5
 reject 1 'source.spm' tiny.yaml --data bin --save-dir x --set joined-dictionary=false \
     --set share-all-embeddings=false
 [ ! -e x ] || fail "a failure before training made a directory"

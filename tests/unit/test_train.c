@@ -407,6 +407,27 @@ static void updates_that_are_not_finite_are_skipped(void **state) {
     free(path);
 }
 
+/* What is left out is the same when training stops in between: a batch that overflows takes the
+ * others of its update with it. */
+static void skips_survive_a_stop(void **state) {
+    (void)state;
+    disturbance whole = none;
+    whole.poison = PIECES - 1;
+    whole.settings[0] = "update-freq=2";
+    whole.settings[1] = "save-interval-updates=1";
+    int outcome = train("skips", &whole);
+    assert_in_range(outcome, 15, 30); /* about every second update */
+    for (int at = 2; at < 12; at += 3) {
+        disturbance stopped = whole, resumed = whole;
+        stopped.stop_at_event = at;
+        resumed.poison = -1;
+        assert_int_equal(train("skips2", &stopped), EXIT_STOPPED);
+        assert_in_range(train("skips2", &resumed), 10, outcome);
+        same_checkpoint("skips", "skips2");
+        remove_directory("skips2");
+    }
+}
+
 /* Every sentence's loss overflows (all end with token 2): training gives up, nothing is damaged. */
 static void ten_in_a_row_end_training(void **state) {
     (void)state;
@@ -432,6 +453,7 @@ int main(void) {
         cmocka_unit_test(killed_again_and_again),
         cmocka_unit_test(stopped_at_any_event),
         cmocka_unit_test(updates_that_are_not_finite_are_skipped),
+        cmocka_unit_test(skips_survive_a_stop),
         cmocka_unit_test(ten_in_a_row_end_training),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
