@@ -223,8 +223,8 @@ static int train(const char *name, const disturbance *d) {
 }
 
 static void same_file(const char *a, const char *b, const char *name) {
-    char *pa = path_of(a, name), *pb = path_of(b, name), *bytes_a, *bytes_b;
-    size_t n_a, n_b;
+    char *pa = path_of(a, name), *pb = path_of(b, name), *bytes_a = NULL, *bytes_b = NULL;
+    size_t n_a = 0, n_b = 0;
     if (rd_read_file(pa, 1 << 24, &bytes_a, &n_a) != RD_OK ||
         rd_read_file(pb, 1 << 24, &bytes_b, &n_b) != RD_OK)
         fail_msg("%s", rd_last_error());
