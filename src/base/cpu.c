@@ -1,6 +1,10 @@
 #include "base/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <omp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +24,17 @@ rd_isa rd_cpu_isa(void) {
     if (wish && !strcmp(wish, "generic")) return RD_ISA_GENERIC;
     if (wish && !strcmp(wish, "avx2") && best > RD_ISA_AVX2) return RD_ISA_AVX2;
     return best;
+}
+
+bool rd_cpu_bf16_is_fast(void) {
+#if defined(__x86_64__)
+    if (rd_cpu_isa() != RD_ISA_AVX512) return false;
+    uint32_t a, b, c, d;
+    bool amx = __get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> 22 & 1;
+    return amx || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
+#else
+    return false;
+#endif
 }
 
 void rd_set_threads(int n) {

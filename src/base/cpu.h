@@ -2,11 +2,17 @@
 #ifndef RD_BASE_CPU_H
 #define RD_BASE_CPU_H
 
+#include <stdbool.h>
+
 typedef enum { RD_ISA_GENERIC, RD_ISA_AVX2, RD_ISA_AVX512 } rd_isa;
 
 /* The widest instruction set that both the processor and this build support. The environment
  * variable RDROP_ISA=generic|avx2|avx512 lowers it, for tests and for comparing. */
 rd_isa rd_cpu_isa(void);
+
+/* Does this processor multiply bfloat16 matrices faster than float32 ones? Those with matrix units
+ * (AMX), and those whose bfloat16 dot products run at twice the float32 rate (AMD since Zen 4). */
+bool rd_cpu_bf16_is_fast(void);
 
 /* Threads used by every parallel loop of the library (OpenMP); n <= 0 means all cores. */
 void rd_set_threads(int n);

@@ -4,8 +4,6 @@
 #include <omp.h>
 #include <string.h>
 
-#include "kernels/gemm.h"
-
 enum {
     CHUNK_FLOATS = 4 << 20
 }; /* logits of a chunk: 16 MiB, well inside a server's last-level cache */
@@ -48,25 +46,31 @@ rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float r
     int64_t passes = step->n_passes, chunk = CHUNK_FLOATS / (passes * vocab);
     if (chunk < 16) chunk = 16;
     if (chunk > n_tokens) chunk = n_tokens;
-    float *logits = rd_arena_f32(step->arena, passes * chunk * vocab);
+    float *logits = rd_step_rows(step, passes * chunk, vocab);
     float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * 2 * vocab);
-    float *rows =
-        rd_arena_f32(step->arena, passes * chunk * width); /* the chunk's rows of x, together */
-    float *drows = rd_arena_f32(step->arena, passes * chunk * width);
+    float *rows = rd_step_rows(step, passes * chunk, width); /* the chunk's rows of x, together */
+    float *drows = rd_step_rows(step, passes * chunk, width);
+    rd_operand w = rd_step_weights(step, weight, 0), x_operand, dlogits;
     if (!logits || !scratch || !rows || !drows) return RD_ERR_MEMORY;
     for (int64_t first = 0; first < n_tokens; first += chunk) {
         int64_t n = n_tokens - first < chunk ? n_tokens - first : chunk;
         size_t bytes = sizeof(float) * (size_t)(n * width);
         for (int64_t pass = 0; pass < passes; pass++)
             memcpy(rows + pass * n * width, x + (pass * n_tokens + first) * width, bytes);
-        rd_gemm_forward(passes * n, vocab, width, rows, weight->value, 0.0f, logits);
+        rd_arena_mark chunk_mark = rd_arena_save(step->arena);
+        RD_TRY(rd_step_operand(step, rows, passes * n, width, &x_operand));
+        rd_gemm_forward(passes * n, vocab, width, x_operand, w, 0.0f, logits);
         RD_TRY(chunk_loss(step, label_smoothing, reg_alpha, n, vocab, logits, targets + first,
                           scratch, sums));
-        if (!dx) continue;
-        rd_gemm_backward_weights(passes * n, vocab, width, logits, rows, 1.0f, weight->grad);
-        rd_gemm_backward_data(passes * n, vocab, width, logits, weight->value, 0.0f, drows);
-        for (int64_t pass = 0; pass < passes; pass++)
-            memcpy(dx + (pass * n_tokens + first) * width, drows + pass * n * width, bytes);
+        if (dx) {
+            RD_TRY(rd_step_operand(step, logits, passes * n, vocab, &dlogits));
+            rd_gemm_backward_weights(passes * n, vocab, width, dlogits, x_operand, 1.0f,
+                                     weight->grad);
+            rd_gemm_backward_data(passes * n, vocab, width, dlogits, w, 0.0f, drows);
+            for (int64_t pass = 0; pass < passes; pass++)
+                memcpy(dx + (pass * n_tokens + first) * width, drows + pass * n * width, bytes);
+        }
+        rd_arena_restore(step->arena, chunk_mark);
     }
     rd_arena_restore(step->arena, mark);
     if (!isfinite(sums->loss))

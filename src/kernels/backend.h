@@ -89,6 +89,9 @@ typedef struct {
     void (*residual_backward)(float *dh, const float *dsum, float *dbias, int64_t first_row,
                               int64_t rows, int64_t width, const rd_dropout *dropout);
 
+    /* out: [n] = x: [n] rounded to the nearest bfloat16, ties to even; NaN stays NaN. */
+    void (*to_bf16)(uint16_t *out, const float *x, int64_t n);
+
     /* out: [width] += column sums of x: [rows, width]. */
     void (*column_sums)(float *out, const float *x, int64_t rows, int64_t width);
 

@@ -2,8 +2,6 @@
 
 #include <omp.h>
 
-#include "kernels/gemm.h"
-
 static int64_t longest(const rd_sequences *sequences) {
     int64_t longest_so_far = 1;
     for (int64_t i = 0; i < sequences->n_seqs; i++) {
@@ -55,26 +53,30 @@ static float *scratch_new(const rd_step *step, int64_t width, int32_t heads,
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
                                const rd_sequences *queries, const float *x,
-                               const rd_sequences *keys, const float *memory, float **h) {
-    const float *w = attention->in_weight.value;
+                               const rd_sequences *keys, rd_operand memory, float **h) {
+    const rd_tensor *w = &attention->in_weight;
     rd_arena *arena = step->arena;
-    saved->x = x;
+    bool self = !memory.f32;
     saved->memory = memory;
-    saved->out = rd_arena_f32(arena, queries->rows * width);
+    saved->out = rd_step_rows(step, queries->rows, width);
     saved->lse = rd_arena_f32(arena, queries->rows * attention->heads);
-    saved->q = rd_arena_f32(arena, queries->rows * width * (memory ? 1 : 3));
-    saved->kv = memory ? rd_arena_f32(arena, keys->rows * width * 2) : saved->q;
-    *h = rd_arena_f32(arena, queries->rows * width);
+    saved->q = rd_step_rows(step, queries->rows, width * (self ? 3 : 1));
+    saved->kv = self ? saved->q : rd_step_rows(step, keys->rows, width * 2);
+    *h = rd_step_rows(step, queries->rows, width);
     if (!saved->out || !saved->lse || !saved->q || !saved->kv || !*h) return RD_ERR_MEMORY;
-    if (memory) {
-        saved->stride_q = width;
-        saved->stride_kv = 2 * width;
-        rd_gemm_forward(queries->rows, width, width, x, w, 0.0f, saved->q);
-        rd_gemm_forward(keys->rows, 2 * width, width, memory, w + width * width, 0.0f, saved->kv);
-    } else {
+    RD_TRY(rd_step_operand(step, x, queries->rows, width, &saved->x));
+    if (self) {
         saved->stride_q = saved->stride_kv = 3 * width;
         saved->kv = saved->q + width;
-        rd_gemm_forward(queries->rows, 3 * width, width, x, w, 0.0f, saved->q);
+        rd_gemm_forward(queries->rows, 3 * width, width, saved->x, rd_step_weights(step, w, 0),
+                        0.0f, saved->q);
+    } else {
+        saved->stride_q = width;
+        saved->stride_kv = 2 * width;
+        rd_gemm_forward(queries->rows, width, width, saved->x, rd_step_weights(step, w, 0), 0.0f,
+                        saved->q);
+        rd_gemm_forward(keys->rows, 2 * width, width, memory,
+                        rd_step_weights(step, w, width * width), 0.0f, saved->kv);
     }
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t size;
@@ -94,7 +96,9 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
         }
     }
     rd_arena_restore(arena, mark);
-    rd_gemm_forward(queries->rows, width, width, saved->out, attention->out_weight.value, 0.0f, *h);
+    RD_TRY(rd_step_operand(step, saved->out, queries->rows, width, &saved->out_operand));
+    rd_gemm_forward(queries->rows, width, width, saved->out_operand,
+                    rd_step_weights(step, &attention->out_weight, 0), 0.0f, *h);
     return RD_OK;
 }
 
@@ -103,16 +107,20 @@ rd_status rd_attention_backward(const rd_step *step, const rd_attention *attenti
                                 const rd_sequences *queries, const rd_sequences *keys,
                                 const float *dh, float *dx, float beta, float *dmemory) {
     rd_arena_mark mark = rd_arena_save(step->arena);
-    bool self = saved->memory == NULL;
+    bool self = !saved->memory.f32;
     int64_t rows = queries->rows, size;
-    float *d_out = rd_arena_f32(step->arena, rows * width);
-    float *dq = rd_arena_f32(step->arena, rows * saved->stride_q);
-    float *dkv = self ? dq + width : rd_arena_f32(step->arena, keys->rows * saved->stride_kv);
+    float *d_out = rd_step_rows(step, rows, width);
+    float *dq = rd_step_rows(step, rows, saved->stride_q);
+    float *dkv = self ? dq + width : rd_step_rows(step, keys->rows, saved->stride_kv);
     float *scratch = scratch_new(step, width, attention->heads, queries, keys, &size);
     if (!d_out || !dq || !dkv || !scratch) return RD_ERR_MEMORY;
 
-    rd_gemm_backward_data(rows, width, width, dh, attention->out_weight.value, 0.0f, d_out);
-    rd_gemm_backward_weights(rows, width, width, dh, saved->out, 1.0f, attention->out_weight.grad);
+    rd_operand dh_operand, dq_operand, dkv_operand;
+    RD_TRY(rd_step_operand(step, dh, rows, width, &dh_operand));
+    rd_gemm_backward_data(rows, width, width, dh_operand,
+                          rd_step_weights(step, &attention->out_weight, 0), 0.0f, d_out);
+    rd_gemm_backward_weights(rows, width, width, dh_operand, saved->out_operand, 1.0f,
+                             attention->out_weight.grad);
 
     rd_dropout dropout =
         rd_step_dropout(step, attention->dropout, attention->site, rows * attention->heads);
@@ -133,20 +141,19 @@ rd_status rd_attention_backward(const rd_step *step, const rd_attention *attenti
         }
     }
 
-    const float *w = attention->in_weight.value;
     float *dw = attention->in_weight.grad, *db = attention->in_bias.grad;
-    if (self) {
-        RD_TRY(rd_column_sums(step, dq, rows, 3 * width, db));
-        rd_gemm_backward_weights(rows, 3 * width, width, dq, saved->x, 1.0f, dw);
-        rd_gemm_backward_data(rows, 3 * width, width, dq, w, beta, dx);
-    } else {
-        RD_TRY(rd_column_sums(step, dq, rows, width, db));
+    rd_operand w = rd_step_weights(step, &attention->in_weight, 0);
+    RD_TRY(rd_step_operand(step, dq, rows, saved->stride_q, &dq_operand));
+    RD_TRY(rd_column_sums(step, dq, rows, saved->stride_q, db));
+    rd_gemm_backward_weights(rows, saved->stride_q, width, dq_operand, saved->x, 1.0f, dw);
+    rd_gemm_backward_data(rows, saved->stride_q, width, dq_operand, w, beta, dx);
+    if (!self) {
+        w = rd_step_weights(step, &attention->in_weight, width * width);
+        RD_TRY(rd_step_operand(step, dkv, keys->rows, 2 * width, &dkv_operand));
         RD_TRY(rd_column_sums(step, dkv, keys->rows, 2 * width, db + width));
-        rd_gemm_backward_weights(rows, width, width, dq, saved->x, 1.0f, dw);
-        rd_gemm_backward_weights(keys->rows, 2 * width, width, dkv, saved->memory, 1.0f,
+        rd_gemm_backward_weights(keys->rows, 2 * width, width, dkv_operand, saved->memory, 1.0f,
                                  dw + width * width);
-        rd_gemm_backward_data(rows, width, width, dq, w, beta, dx);
-        rd_gemm_backward_data(keys->rows, 2 * width, width, dkv, w + width * width, 1.0f, dmemory);
+        rd_gemm_backward_data(keys->rows, 2 * width, width, dkv_operand, w, 1.0f, dmemory);
     }
     rd_arena_restore(step->arena, mark);
     return RD_OK;

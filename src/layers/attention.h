@@ -22,18 +22,19 @@ typedef struct {
 } rd_sequences;
 
 typedef struct {
-    const float *x, *memory; /* inputs of the projections; memory NULL for self-attention */
+    rd_operand x, memory; /* inputs of the projections; memory empty for self-attention */
     float *q, *kv; /* projections, before bias; self-attention: both inside one [rows, 3 width] */
     int64_t stride_q, stride_kv;
     float *out, *lse; /* [rows, width] heads' outputs; [rows, heads] */
+    rd_operand out_operand;
 } rd_attention_saved;
 
-/* x: [queries->rows, width]; memory: [keys->rows, width], or NULL to attend to x itself.
+/* x: [queries->rows, width]; memory: [keys->rows, width], empty to attend to x itself.
  * *h: [queries->rows, width] before the output bias. */
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
                                const rd_sequences *queries, const float *x,
-                               const rd_sequences *keys, const float *memory, float **h);
+                               const rd_sequences *keys, rd_operand memory, float **h);
 
 /* dx = beta * dx + dL/dx; dmemory += dL/dmemory. */
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,

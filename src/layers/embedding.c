@@ -5,7 +5,7 @@
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
                                int64_t width, const int32_t *tokens, const int32_t *positions,
                                float **out) {
-    float *x = *out = rd_arena_f32(step->arena, rows * width);
+    float *x = *out = rd_step_rows(step, rows, width);
     if (!x) return RD_ERR_MEMORY;
     rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
 #pragma omp parallel

@@ -15,8 +15,9 @@ typedef struct {
 } rd_feed_forward;
 
 typedef struct {
-    const float *x; /* [rows, width] */
-    float *h, *a;   /* [rows, ffn_dim] before bias and activation; after dropout */
+    rd_operand x; /* [rows, width] */
+    float *h;     /* [rows, ffn_dim] before bias and activation */
+    rd_operand a; /* [rows, ffn_dim] after activation and dropout */
 } rd_feed_forward_saved;
 
 /* *y: [rows, width], before the last bias. */

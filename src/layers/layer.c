@@ -18,6 +18,33 @@ void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end) {
     *end = rows * (thread + 1) / threads;
 }
 
+float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
+    return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
+}
+
+rd_status rd_step_operand(const rd_step *step, const float *x, int64_t rows, int64_t width,
+                          rd_operand *operand) {
+    *operand = (rd_operand){.f32 = x};
+    if (!step->bf16) return RD_OK;
+    int64_t padded = rd_gemm_rows(rows);
+    uint16_t *copy = rd_arena_alloc(step->arena, (size_t)(padded * width), sizeof *copy);
+    if (!copy) return RD_ERR_MEMORY;
+#pragma omp parallel
+    {
+        int64_t begin, end;
+        rd_thread_rows(rows, &begin, &end);
+        step->ops->to_bf16(copy + begin * width, x + begin * width, (end - begin) * width);
+    }
+    memset(copy + rows * width, 0, sizeof *copy * (size_t)((padded - rows) * width));
+    operand->bf16 = copy;
+    return RD_OK;
+}
+
+rd_operand rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset) {
+    return (rd_operand){.f32 = weights->value + offset,
+                        .bf16 = step->bf16 && weights->bf16 ? weights->bf16 + offset : NULL};
+}
+
 float *rd_partials_new(const rd_step *step, int64_t width) {
     int64_t count = omp_get_max_threads() * width;
     float *partials = rd_arena_f32(step->arena, count);

@@ -10,10 +10,13 @@
 
 #include "base/memory.h"
 #include "kernels/backend.h"
+#include "kernels/gemm.h"
 
-/* A parameter and where its gradient accumulates (NULL in a model that only translates). */
+/* A parameter, where its gradient accumulates (NULL in a model that only translates), and its
+ * bfloat16 copy (NULL: products with it are float32). */
 typedef struct {
     float *value, *grad;
+    uint16_t *bf16;
 } rd_tensor;
 
 typedef struct {
@@ -25,6 +28,7 @@ typedef struct {
     const rd_backend_ops *ops;
     rd_arena *arena;
     bool training; /* dropout on */
+    bool bf16;     /* matrix products read bfloat16 copies of their operands */
     uint64_t seed; /* of dropout */
     int64_t update;
     int32_t micro_batch;
@@ -36,6 +40,18 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
 
 /* Rows [begin, end) of the calling thread inside a parallel region: equal shares, in order. */
 void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
+
+/* [rows, width] floats from the arena, with room for what matrix products of that many rows write
+ * (rd_gemm_rows). */
+float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
+
+/* x: [rows, width] as an operand of matrix products: with a bfloat16 copy from the arena when the
+ * step wants one. */
+rd_status rd_step_operand(const rd_step *step, const float *x, int64_t rows, int64_t width,
+                          rd_operand *operand);
+
+/* The weights from element `offset` on as an operand. */
+rd_operand rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
 
 /* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`
  * in thread order by rd_partials_add, so that equal thread counts give equal bits. */

@@ -27,7 +27,7 @@ static rd_status statistics_alloc(const rd_step *step, rd_residual_saved *saved,
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
                           int64_t rows, int64_t width, const float *x, const float **y) {
     RD_TRY(statistics_alloc(step, saved, rows));
-    float *out = rd_arena_f32(step->arena, rows * width);
+    float *out = rd_step_rows(step, rows, width);
     if (!out) return RD_ERR_MEMORY;
     rd_dropout none = {0};
     residual_norm(step, &none, norm, NULL, saved, NULL, out, rows, width, x, NULL);
@@ -70,7 +70,7 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
                           rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
                           const float *h, const float **y) {
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
-    float *sum = rd_arena_f32(step->arena, rows * width);
+    float *sum = rd_step_rows(step, rows, width);
     if (!sum) return RD_ERR_MEMORY;
     if (residual->pre_norm) {
         residual_norm(step, &dropout, NULL, &residual->bias, saved, sum, NULL, rows, width, x, h);
@@ -78,7 +78,7 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
         return RD_OK;
     }
     RD_TRY(statistics_alloc(step, saved, rows));
-    float *out = rd_arena_f32(step->arena, rows * width);
+    float *out = rd_step_rows(step, rows, width);
     if (!out) return RD_ERR_MEMORY;
     residual_norm(step, &dropout, &residual->norm, &residual->bias, saved, sum, out, rows, width, x,
                   h);
@@ -93,9 +93,9 @@ rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *resid
     if (!residual->pre_norm) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &residual->norm, saved, rows, width, dx, false, dx));
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
-    float *d = rd_arena_f32(step->arena, rows * width);
+    float *d = rd_step_rows(step, rows, width);
     float *dbias = rd_partials_new(step, width);
-    float *normed = residual->pre_norm ? rd_arena_f32(step->arena, rows * width) : dx;
+    float *normed = residual->pre_norm ? rd_step_rows(step, rows, width) : dx;
     if (!d || !dbias || !normed) return RD_ERR_MEMORY;
 #pragma omp parallel
     {

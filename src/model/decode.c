@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels/gemm.h"
 #include "model/seq2seq.h"
 
 struct rd_decoding {
@@ -22,6 +21,15 @@ struct rd_decoding {
     int32_t *history; /* [n_rows, position]: the slots of each row so far */
     int64_t n_rows, position;
 };
+
+/* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on. */
+static rd_status project(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
+                         const float *x, const rd_tensor *weights, int64_t offset, float *y) {
+    rd_operand operand;
+    RD_TRY(rd_step_operand(step, x, rows, n_in, &operand));
+    rd_gemm_forward(rows, n_out, n_in, operand, rd_step_weights(step, weights, offset), 0.0f, y);
+    return RD_OK;
+}
 
 static void add_bias(float *x, int64_t rows, int64_t width, const float *bias) {
     for (int64_t r = 0; r < rows; r++)
@@ -37,10 +45,10 @@ static rd_status encode(rd_decoding *d, const int32_t *src) {
     RD_TRY(rd_encode(d->model, &step, &sequences, src, &memory));
     for (int32_t i = 0; i < decoder->n_layers; i++) {
         const rd_attention *attention = &decoder->layers[i].cross_attention;
-        d->cross[i] = rd_arena_f32(&d->persistent, rows * 2 * width);
+        d->cross[i] = rd_arena_f32(&d->persistent, rd_gemm_rows(rows) * 2 * width);
         if (!d->cross[i]) return RD_ERR_MEMORY;
-        rd_gemm_forward(rows, 2 * width, width, memory, attention->in_weight.value + width * width,
-                        0.0f, d->cross[i]);
+        RD_TRY(project(&step, rows, 2 * width, width, memory, &attention->in_weight, width * width,
+                       d->cross[i]));
         add_bias(d->cross[i], rows, 2 * width, attention->in_bias.value + width);
     }
     rd_arena_reset(&d->temporary);
@@ -139,18 +147,17 @@ static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, 
     rd_residual_saved saved;
     const float *input;
     RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved, rows, width, *x, &input));
-    float *qkv = rd_arena_f32(step->arena, rows * 3 * width),
-          *out = rd_arena_f32(step->arena, rows * width);
-    float *h = rd_arena_f32(step->arena, rows * width);
+    float *qkv = rd_step_rows(step, rows, 3 * width), *out = rd_step_rows(step, rows, width);
+    float *h = rd_step_rows(step, rows, width);
     if (!qkv || !out || !h) return RD_ERR_MEMORY;
-    rd_gemm_forward(rows, 3 * width, width, input, attention->in_weight.value, 0.0f, qkv);
+    RD_TRY(project(step, rows, 3 * width, width, input, &attention->in_weight, 0, qkv));
     add_bias(qkv, rows, 3 * width, attention->in_bias.value);
     float *slots = d->slots[i] + (d->n_slots - rows) * 2 * width;
     for (int64_t r = 0; r < rows; r++)
         memcpy(slots + r * 2 * width, qkv + r * 3 * width + width,
                sizeof(float) * 2 * (size_t)width);
     RD_TRY(attend(d, step, attention, true, qkv, 3 * width, d->slots[i], NULL, out));
-    rd_gemm_forward(rows, width, width, out, attention->out_weight.value, 0.0f, h);
+    RD_TRY(project(step, rows, width, width, out, &attention->out_weight, 0, h));
     return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x, h, x);
 }
 
@@ -162,14 +169,13 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
     rd_residual_saved saved;
     const float *input;
     RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved, rows, width, *x, &input));
-    float *q = rd_arena_f32(step->arena, rows * width),
-          *out = rd_arena_f32(step->arena, rows * width);
-    float *h = rd_arena_f32(step->arena, rows * width);
+    float *q = rd_step_rows(step, rows, width), *out = rd_step_rows(step, rows, width);
+    float *h = rd_step_rows(step, rows, width);
     if (!q || !out || !h) return RD_ERR_MEMORY;
-    rd_gemm_forward(rows, width, width, input, attention->in_weight.value, 0.0f, q);
+    RD_TRY(project(step, rows, width, width, input, &attention->in_weight, 0, q));
     add_bias(q, rows, width, attention->in_bias.value);
     RD_TRY(attend(d, step, attention, false, q, width, d->cross[i], sentences, out));
-    rd_gemm_forward(rows, width, width, out, attention->out_weight.value, 0.0f, h);
+    RD_TRY(project(step, rows, width, width, out, &attention->out_weight, 0, h));
     return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x, h, x);
 }
 
@@ -211,7 +217,5 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     rd_residual_saved saved;
     if (decoder->pre_norm)
         RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x, &x));
-    rd_gemm_forward(n_rows, c->tgt_vocab, width, x, d->model->output_projection.value, 0.0f,
-                    logits);
-    return RD_OK;
+    return project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits);
 }

@@ -19,6 +19,7 @@ typedef struct {
     int64_t n, capacity;
     int64_t total;         /* floats */
     float *values, *grads; /* [total]; grads NULL until training */
+    uint16_t *bf16;        /* [total] the values rounded; NULL unless asked for */
 } rd_parameters;
 
 /* Registers a tensor; its offset is the end of the one before. Values come with _allocate. */
@@ -26,6 +27,8 @@ rd_status rd_parameters_add(rd_parameters *parameters, int64_t rows, int64_t col
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
 rd_status rd_parameters_allocate(rd_parameters *parameters);
 rd_status rd_parameters_allocate_grads(rd_parameters *parameters); /* zeros */
+/* Makes the bfloat16 copy at the first call; brings it up to date with the values at every call. */
+rd_status rd_parameters_refresh_bf16(rd_parameters *parameters);
 void rd_parameters_free(rd_parameters *parameters);
 
 const rd_parameter *rd_parameters_find(const rd_parameters *parameters, const char *name);

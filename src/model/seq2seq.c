@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "criterion/projection_loss.h"
-#include "kernels/gemm.h"
 
 typedef struct {
     rd_attention_saved self, cross;
@@ -18,7 +17,8 @@ typedef struct {
     const int32_t *tokens, *positions; /* [rows] */
     layer_saved *layers;
     rd_residual_saved final_norm;
-    const float *out; /* [rows, d_model] */
+    const float *out;       /* [rows, d_model] */
+    rd_operand out_operand; /* the encoder's output, for every decoder layer's cross-attention */
 } side;
 
 static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n_seqs,
@@ -58,7 +58,7 @@ static rd_status self_attention(const rd_step *step, const rd_layer *layer, laye
     RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved->self_residual, sequences->rows,
                              width, *x, &input));
     RD_TRY(rd_attention_forward(step, &layer->self_attention, &saved->self, width, sequences, input,
-                                sequences, NULL, &h));
+                                sequences, (rd_operand){0}, &h));
     return rd_residual_end(step, &layer->self_residual, &saved->self_residual, sequences->rows,
                            width, *x, h, x);
 }
@@ -71,7 +71,7 @@ static rd_status cross_attention(const rd_step *step, const rd_layer *layer, lay
     RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved->cross_residual, queries->rows,
                              width, *x, &input));
     RD_TRY(rd_attention_forward(step, &layer->cross_attention, &saved->cross, width, queries, input,
-                                &encoder->sequences, encoder->out, &h));
+                                &encoder->sequences, encoder->out_operand, &h));
     return rd_residual_end(step, &layer->cross_residual, &saved->cross_residual, queries->rows,
                            width, *x, h, x);
 }
@@ -103,8 +103,8 @@ static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64
     }
     s->out = x;
     if (stack->pre_norm)
-        return rd_norm_forward(step, &stack->final_norm, &s->final_norm, rows, width, x, &s->out);
-    return RD_OK;
+        RD_TRY(rd_norm_forward(step, &stack->final_norm, &s->final_norm, rows, width, x, &s->out));
+    return rd_step_operand(step, s->out, rows, width, &s->out_operand);
 }
 
 /* One sublayer's backward pass is the same dance for all three kinds. */
@@ -179,8 +179,8 @@ rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *
     RD_TRY(forward(model, step, batch, &source, &target));
     float *dx = NULL, *dencoder = NULL;
     if (with_gradient) {
-        dx = rd_arena_f32(step->arena, target.sequences.rows * width);
-        dencoder = rd_arena_f32(step->arena, source.sequences.rows * width);
+        dx = rd_step_rows(step, target.sequences.rows, width);
+        dencoder = rd_step_rows(step, source.sequences.rows, width);
         if (!dx || !dencoder) return RD_ERR_MEMORY;
         memset(dencoder, 0, sizeof(float) * (size_t)(source.sequences.rows * width));
     }
@@ -197,8 +197,9 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
     rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
     side source, target;
     RD_TRY(forward(model, &step, batch, &source, &target));
-    rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model, target.out,
-                    model->output_projection.value, 0.0f, logits);
+    rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
+                    (rd_operand){.f32 = target.out},
+                    (rd_operand){.f32 = model->output_projection.value}, 0.0f, logits);
     return RD_OK;
 }
 

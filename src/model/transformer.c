@@ -94,7 +94,9 @@ static rd_tensor tensor(const rd_model *model, const char *prefix, const char *s
     snprintf(name, sizeof name, "%s.%s", prefix, suffix);
     const rd_parameter *item = rd_parameters_find(&model->parameters, name);
     const rd_parameters *p = &model->parameters;
-    return (rd_tensor){p->values + item->offset, p->grads ? p->grads + item->offset : NULL};
+    return (rd_tensor){.value = p->values + item->offset,
+                       .grad = p->grads ? p->grads + item->offset : NULL,
+                       .bf16 = p->bf16 ? p->bf16 + item->offset : NULL};
 }
 
 static rd_norm norm_of(const rd_model *model, const char *prefix, const char *name) {
@@ -160,7 +162,7 @@ static void bind_stack(rd_model *model, bool decoder) {
         .tokens = tensor(model, decoder && !c->share_all_embeddings ? "decoder" : "encoder",
                          "embed_tokens.weight"),
         .positions = s->learned_pos ? tensor(model, name, "embed_positions.weight")
-                                    : (rd_tensor){model->sinusoid, NULL},
+                                    : (rd_tensor){.value = model->sinusoid},
         .scale = c->no_scale_embedding ? 1.0f : sqrtf((float)c->d_model),
         .dropout = c->dropout,
         .site = decoder ? 1 << 16 : 0};
@@ -286,8 +288,9 @@ int64_t rd_model_n_parameters(const rd_model *model) {
     return model->parameters.total;
 }
 
-rd_status rd_model_prepare_training(rd_model *model) {
+rd_status rd_model_prepare_training(rd_model *model, bool bf16) {
     RD_TRY(rd_parameters_allocate_grads(&model->parameters));
+    if (bf16) RD_TRY(rd_parameters_refresh_bf16(&model->parameters));
     bind_all(model);
     return RD_OK;
 }

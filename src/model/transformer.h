@@ -31,8 +31,9 @@ struct rd_model {
     float *sinusoid;             /* [longest, d_model], when a stack wants it */
 };
 
-/* Gives every layer its gradient; before the first backward pass. */
-rd_status rd_model_prepare_training(rd_model *model);
+/* Gives every layer its gradient, and bfloat16 copies of its weights if asked for; before the first
+ * backward pass. */
+rd_status rd_model_prepare_training(rd_model *model, bool bf16);
 
 /* Position of a sequence's i-th token in the position table: fairseq counts from pad_id + 1. */
 static inline int32_t rd_position(const rd_model_config *config, int64_t i) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "kernels/gemm.h"
 #include "optim/optim.h"
 #include "rdrop/model.h"
 #include "search/beam.h"
@@ -52,6 +53,7 @@ typedef struct {
     int32_t log_interval;         /* updates between progress lines */
     float ema_decay;              /* 0: no exponential moving average */
     int32_t threads;              /* 0: all cores */
+    rd_precision precision;       /* of matrix products; the rest is float32 */
     int32_t average_last;         /* checkpoints averaged by the average stage */
 } rd_train_config;
 

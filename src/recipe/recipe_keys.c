@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
-static const char *const activations[] = {"relu", "gelu", NULL}; /* rd_activation */
+static const char *const activations[] = {"relu", "gelu", NULL};        /* rd_activation */
+static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
 static const char *const schedulers[] = {"fixed", "inverse_sqrt", "polynomial_decay", "cosine",
                                          NULL}; /* rd_lr_scheduler */
 static const char *const checkpoint_metrics[] = {"loss",   "bleu",   "rouge1",
@@ -152,6 +153,8 @@ const rd_key rd_recipe_keys[] = {
     FLOAT("ema-decay", train.ema_decay, 0, 0.9999999, "0",
           "exponential moving average of the weights; 0: none"),
     INT("threads", train.threads, 0, 65536, "0", "threads; 0: all cores"),
+    ENUM("precision", train.precision, "auto", precisions,
+         "matrix products in fp32, bf16, or auto: bf16 where it is faster"),
     INT("average-last", train.average_last, 1, 100000, "10", "checkpoints averaged after training"),
 
     INT("beam", search.beam, 1, 1024, "5", "beam width"),

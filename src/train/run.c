@@ -125,6 +125,7 @@ static rd_status resume(rd_run *run) {
         status = rd_checkpoint_load(path, &run->state, &run->model->parameters, &run->optimizer);
         run->saved_update = run->state.update;
     }
+    if (status == RD_OK && run->bf16) status = rd_parameters_refresh_bf16(&run->model->parameters);
     free(path);
     return status;
 }
@@ -148,7 +149,8 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
     if (!with_training) return rd_run_lock(run);
     RD_TRY(open_batches(run));
-    RD_TRY(rd_model_prepare_training(run->model));
+    RD_TRY(rd_gemm_choose(r->train.precision, &run->bf16));
+    RD_TRY(rd_model_prepare_training(run->model, run->bf16));
     const rd_parameters *p = &run->model->parameters;
     RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
     return open_save_dir(run);

@@ -29,6 +29,7 @@ typedef struct {
     int lock;             /* descriptor + 1 of save_dir/lock; 0: not held */
     FILE *log;            /* train.jsonl */
     json_t *samples;      /* of the last validation; see rd_run_generate */
+    bool bf16;            /* matrix products of training read bfloat16 copies */
     rd_train_listener listener;
     void *self;
 } rd_run;

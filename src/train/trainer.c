@@ -40,6 +40,7 @@ static rd_status accumulate(rd_run *run, int64_t n, window *w, rd_criterion_sums
     rd_step step = {.ops = rd_backend(),
                     .arena = &run->arena,
                     .training = true,
+                    .bf16 = run->bf16,
                     .seed = t->seed,
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1};
@@ -74,6 +75,7 @@ static rd_status one_update(rd_run *run, int64_t n_batches, window *w, bool *ski
     }
     rd_optimizer_step(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale, norm,
                       p->values, p->grads, (double)run->recipe->train.ema_decay);
+    if (run->bf16) RD_TRY(rd_parameters_refresh_bf16(p));
     run->state.update++;
     w->sums.loss += sums.loss;
     w->sums.nll += sums.nll / w->passes;

@@ -175,6 +175,27 @@ static void test_rows(void **state) {
     for_each_shape("residual_backward, column_sums", check_residual_backward);
 }
 
+/* Nearest bfloat16: halves go to even, carries into the exponent and up to infinity, NaN stays. */
+static void test_to_bf16(void **state) {
+    (void)state;
+    static const uint32_t bits[] = {0x3F800000, 0x3F808000, 0x3F818000, 0x3F808001,
+                                    0xBF807FFF, 0x3FFFFFFF, 0x7F7FFFFF, 0x7F800000,
+                                    0xFFFFFFFF, 0x7F800001, 0x00000001, 0x80000000};
+    static const uint16_t wanted[] = {0x3F80, 0x3F80, 0x3F82, 0x3F81, 0xBF80, 0x4000,
+                                      0x7F80, 0x7F80, 0x7FC0, 0x7FC0, 0x0000, 0x8000};
+    enum { N = 12, LONGEST = 67 };
+    float x[LONGEST];
+    uint16_t out[LONGEST + 1];
+    for (int t = 0; t < n_tables; t++)
+        for (int n = 0; n <= LONGEST; n++) {
+            for (int i = 0; i < n; i++) memcpy(&x[i], &bits[i % N], sizeof *x);
+            out[n] = 0xABCD;
+            tables[t]->to_bf16(out, x, n);
+            for (int i = 0; i < n; i++) assert_int_equal(out[i], wanted[i % N]);
+            assert_int_equal(out[n], 0xABCD);
+        }
+}
+
 /* The fused criterion against the public one, itself held against the authors' values. Sums over a
  * row are float's, and differences of logits are as exact as the logits are. */
 static void check_passes(int passes, const float *a, const float *b, int64_t vocab, float eps,
@@ -298,7 +319,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_criterion),
         cmocka_unit_test(test_log_softmax), cmocka_unit_test(test_sum_of_squares),
-        cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_adam),        cmocka_unit_test(test_to_bf16),
     };
     return cmocka_run_group_tests(tests, find_tables, NULL);
 }

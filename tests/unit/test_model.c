@@ -60,7 +60,7 @@ static double loss_of(rd_model *model, rd_step *step, const rd_batch *batch, flo
 static void check_gradient(const rd_model_config *config, int32_t passes, float alpha) {
     rd_model *model;
     assert_int_equal(rd_model_new(&model, config, 3), RD_OK);
-    assert_int_equal(rd_model_prepare_training(model), RD_OK);
+    assert_int_equal(rd_model_prepare_training(model, false), RD_OK);
     rd_parameters *p = &model->parameters;
     rd_batch batch = random_batch(config);
     rd_arena arena = {0};
@@ -93,6 +93,46 @@ static void check_gradient(const rd_model_config *config, int32_t passes, float 
         free(direction);
     }
     free(start);
+    rd_batch_free(&batch);
+    rd_arena_free(&arena);
+    rd_model_free(model);
+}
+
+/* bfloat16 keeps 8 bits: the loss agrees to about 2^-8 a term, the gradient's direction closely. */
+static void test_bf16_is_near_fp32(void **state) {
+    (void)state;
+    bool available = false;
+    if (rd_gemm_choose(RD_PRECISION_BF16, &available) != RD_OK || !available) {
+        print_message("no bfloat16 products here: skipped\n");
+        skip();
+    }
+    rd_model_config c = toy_config();
+    c.dropout = 0.1f;
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+    assert_int_equal(rd_model_prepare_training(model, true), RD_OK);
+    rd_parameters *p = &model->parameters;
+    rd_batch batch = random_batch(&c);
+    rd_arena arena = {0};
+    rd_step step = {
+        .ops = rd_backend(), .arena = &arena, .training = true, .seed = 9, .n_passes = 2};
+    double loss[2], product = 0.0, squares[2] = {0.0, 0.0};
+    size_t bytes = sizeof(float) * (size_t)p->total;
+    float *exact = malloc(bytes);
+    loss[0] = loss_of(model, &step, &batch, 5.0f, true);
+    memcpy(exact, p->grads, bytes);
+    memset(p->grads, 0, bytes);
+    step.bf16 = true;
+    loss[1] = loss_of(model, &step, &batch, 5.0f, true);
+    for (int64_t i = 0; i < p->total; i++) {
+        double a = (double)exact[i], b = (double)p->grads[i];
+        product += a * b, squares[0] += a * a, squares[1] += b * b;
+    }
+    assert_true(loss[0] != loss[1]); /* it is another precision */
+    assert_true(fabs(loss[1] / loss[0] - 1.0) < 5e-3);
+    assert_true(product / sqrt(squares[0] * squares[1]) > 0.999);
+    assert_true(fabs(sqrt(squares[1] / squares[0]) - 1.0) < 2e-2);
+    free(exact);
     rd_batch_free(&batch);
     rd_arena_free(&arena);
     rd_model_free(model);
@@ -197,6 +237,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_post_norm),
         cmocka_unit_test(test_gradient_rdrop_with_all_dropouts),
         cmocka_unit_test(test_gradient_pre_norm_gelu_learned_tied),
+        cmocka_unit_test(test_bf16_is_near_fp32),
         cmocka_unit_test(test_passes_differ_only_by_dropout),
         cmocka_unit_test(test_loss_does_not_depend_on_batching),
         cmocka_unit_test(test_save_and_load),

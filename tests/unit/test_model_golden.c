@@ -69,7 +69,7 @@ static golden_model open_golden(const char *name) {
     rd_model_config config = model_config(json_object_get(g.json, "config"));
     snprintf(path, sizeof path, "%s/model_%s.safetensors", TEST_DATA, name);
     if (rd_model_load(&g.model, &config, path) != RD_OK) fail_msg("%s", rd_last_error());
-    assert_int_equal(rd_model_prepare_training(g.model), RD_OK);
+    assert_int_equal(rd_model_prepare_training(g.model, false), RD_OK);
     g.gradients = malloc(sizeof(float) * (size_t)g.model->parameters.total);
     snprintf(path, sizeof path, "%s/model_%s.gradients.safetensors", TEST_DATA, name);
     if (rd_parameters_load(&g.model->parameters, g.gradients, path) != RD_OK)

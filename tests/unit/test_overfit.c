@@ -121,7 +121,7 @@ static void learn_by_heart(rd_model_config config, int32_t passes, int64_t max_u
     rd_model *model;
     rd_optimizer optimizer;
     assert_int_equal(rd_model_new(&model, &config, 1), RD_OK);
-    assert_int_equal(rd_model_prepare_training(model), RD_OK);
+    assert_int_equal(rd_model_prepare_training(model, false), RD_OK);
     assert_int_equal(
         rd_optimizer_new(&optimizer, model->parameters.total, model->parameters.values, false),
         RD_OK);

@@ -81,7 +81,7 @@ static void activation(float *out, const float *h, const float *bias, int64_t fi
         const float *restrict x = h + r * width;
         float *restrict y = out + r * width;
         if (act == RD_RELU)
-            for (int64_t i = 0; i < width; i++) y[i] = fmaxf(x[i] + bias[i], 0.0f);
+            for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
         else
             for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
         if (dropout->rate > 0.0f) {
@@ -186,6 +186,16 @@ static void residual_backward(float *dh, const float *dsum, float *restrict dbia
             memcpy(d, ds, sizeof(float) * (size_t)width);
         }
         for (int64_t i = 0; i < width; i++) dbias[i] += d[i];
+    }
+}
+
+static void to_bf16(uint16_t *restrict out, const float *restrict x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+        bool nan = (bits & 0x7FFFFFFF) > 0x7F800000;
+        out[i] = (uint16_t)(nan ? 0x7FC0 : rounded);
     }
 }
 
@@ -341,6 +351,7 @@ const rd_backend_ops RD_BACKEND_NAME = {
     .residual_norm = residual_norm,
     .norm_backward = norm_backward,
     .residual_backward = residual_backward,
+    .to_bf16 = to_bf16,
     .column_sums = column_sums,
     .attention = attention_forward,
     .attention_backward = attention_backward,
