@@ -76,6 +76,19 @@ static void extends_and_settings_override(void **state) {
     assert_int_equal(rd_recipe_load(&recipe, path, no_value, 1), RD_ERR_FORMAT);
 }
 
+static void a_decay_ends_with_training(void **state) {
+    (void)state;
+    const char *path = write_recipe("r.yaml", "lr-scheduler: cosine\nmax-update: 700\n");
+    rd_recipe *recipe = NULL;
+    assert_int_equal(rd_recipe_load(&recipe, path, NULL, 0), RD_OK);
+    assert_int_equal(recipe->optim.total_num_update, 700);
+    rd_recipe_free(recipe);
+    const char *settings[] = {"total-num-update=900", "max-update=800"};
+    assert_int_equal(rd_recipe_load(&recipe, path, settings, 2), RD_OK);
+    assert_int_equal(recipe->optim.total_num_update, 900);
+    rd_recipe_free(recipe);
+}
+
 static void messages_name_line_and_remedy(void **state) {
     (void)state;
     refused("max-epoch: 1\n\nmax-token: 4\n",
@@ -199,6 +212,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explicit_keys_win_over_arch_in_any_order),
         cmocka_unit_test(extends_and_settings_override),
+        cmocka_unit_test(a_decay_ends_with_training),
         cmocka_unit_test(messages_name_line_and_remedy),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(hostile_files_are_refused),
