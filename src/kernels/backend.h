@@ -26,6 +26,12 @@ typedef struct {
  * draws 16 bits an element: the rate is exact to 2^-16. */
 void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
 
+/* The last word of its counters: 2^20 micro-batches and half a million columns before one repeats.
+ */
+static inline uint32_t rd_dropout_word(int32_t micro_batch, uint32_t group) {
+    return (uint32_t)micro_batch ^ group << 20;
+}
+
 /* Attention of one (sequence, head): all pointers are at that sequence's first row and that head's
  * first column. d_* may be NULL in the forward pass. */
 typedef struct {

@@ -184,10 +184,38 @@ static void test_attention_query(void **state) {
             }
 }
 
+/* Rows of causal attention differ in length: each draws bits of its own, and a row's first keys
+ * draw the same ones however many more there are. */
+static void test_dropout_bits(void **state) {
+    (void)state;
+    enum { ROWS = 400, GROUP = 128 };
+    rd_dropout dropout = {0.5f, 5, 1000, 1, 35, 0};
+    for (int t = 0; t < n_tables; t++) {
+        snprintf(context, sizeof context, "%s dropout bits", tables[t]->name);
+        uint64_t seen[ROWS * 4];
+        int n = 0;
+        for (int64_t row = 0; row < ROWS; row++) {
+            float scale[ROWS + 1], longer[ROWS + GROUP + 1];
+            tables[t]->dropout_row(&dropout, row, row + 1, scale);
+            tables[t]->dropout_row(&dropout, row, row + 1 + GROUP, longer);
+            assert_memory_equal(scale, longer, sizeof(float) * (size_t)(row + 1));
+            for (int64_t first = 0; first + GROUP <= row + 1; first += GROUP) {
+                uint64_t bits = 0; /* half of them are enough to tell draws apart */
+                for (int64_t j = 0; j < 64; j++) bits |= (uint64_t)(scale[first + j] > 0.0f) << j;
+                for (int i = 0; i < n; i++)
+                    if (seen[i] == bits) fail_msg("%s: row %d shares bits", context, (int)row);
+                seen[n++] = bits;
+            }
+        }
+        assert_true(n > ROWS);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_attention_query),
+        cmocka_unit_test(test_dropout_bits),
     };
     return cmocka_run_group_tests(tests, find_tables, NULL);
 }

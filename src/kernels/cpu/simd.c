@@ -10,17 +10,16 @@
 
 static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
     int64_t second = dropout->rows_per_pass > 0 && row >= dropout->rows_per_pass;
-    uint64_t groups = ((uint64_t)width + 127) / 128;
-    uint64_t first_group = (uint64_t)(row - second * dropout->rows_per_pass) * groups;
+    uint64_t block = (uint64_t)(row - second * dropout->rows_per_pass) * 16;
+    uint32_t groups = (uint32_t)((width + 127) / 128);
     uint32_t threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5);
     float kept = 1.0f / (1.0f - dropout->rate);
-    for (uint64_t g = 0; g < groups; g++) {
-        uint64_t block = (first_group + g) * 16;
+    for (uint32_t g = 0; g < groups; g++) {
         uint32_t bits[4][16];
         philox16((uint32_t)block,
                  (uint32_t)(block >> 32) << 24 | (uint32_t)dropout->site << 1 | (uint32_t)second,
-                 (uint32_t)dropout->update, (uint32_t)dropout->micro_batch, (uint32_t)dropout->seed,
-                 (uint32_t)(dropout->seed >> 32), bits);
+                 (uint32_t)dropout->update, rd_dropout_word(dropout->micro_batch, g),
+                 (uint32_t)dropout->seed, (uint32_t)(dropout->seed >> 32), bits);
         float group[128];
         for (int word = 0; word < 4; word++)
             for (int lane = 0; lane < 16; lane++) {
@@ -81,7 +80,8 @@ static void activation(float *out, const float *h, const float *bias, int64_t fi
         const float *restrict x = h + r * width;
         float *restrict y = out + r * width;
         if (act == RD_RELU)
-            for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
+            for (int64_t i = 0; i < width; i++)
+                y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
         else
             for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
         if (dropout->rate > 0.0f) {
