@@ -64,12 +64,13 @@ static rd_status collect(const rd_run *run, int64_t n, int64_t among, sentences 
     return RD_OK;
 }
 
-static rd_status translate(const rd_run *run, sentences *s) {
+static rd_status translate(const rd_run *run, const volatile sig_atomic_t *stop, sentences *s) {
     const rd_model *model = run->model;
     rd_translate_job job = {.models = &model,
                             .n_models = 1,
                             .search = run->recipe->search,
-                            .threads = run->recipe->train.threads};
+                            .threads = run->recipe->train.threads,
+                            .stop = stop};
     job.search.beam = run->recipe->train.eval_bleu_beam;
     return rd_translate_to_text(&job, run->target, s->n, s->tokens, s->hypotheses);
 }
@@ -100,13 +101,14 @@ static json_t *samples_of(const sentences *s) {
     return samples;
 }
 
-rd_status rd_run_generate(const rd_run *run, rd_train_scores *scores, json_t **samples) {
+rd_status rd_run_generate(const rd_run *run, const volatile sig_atomic_t *stop,
+                          rd_train_scores *scores, json_t **samples) {
     int64_t all = rd_dataset_size(run->valid_data), wanted = run->recipe->train.eval_bleu_sentences;
     int64_t among = wanted > 0 && wanted < all ? wanted : all;
     int64_t n = rd_run_scores(run) || among < N_SAMPLES ? among : N_SAMPLES;
     sentences s;
     rd_status status = collect(run, n, among, &s);
-    if (status == RD_OK) status = translate(run, &s);
+    if (status == RD_OK) status = translate(run, stop, &s);
     if (status == RD_OK && rd_run_scores(run)) status = score(run, &s, scores);
     if (status == RD_OK) *samples = samples_of(&s);
     sentences_free(&s);

@@ -55,8 +55,10 @@ rd_status rd_run_save_last(rd_run *run);
 bool rd_run_scores(const rd_run *run);
 
 /* Translates the validation set and scores it if rd_run_scores, else just the samples: a handful of
- * sentences, always the same, [{"source", "reference", "hypothesis"}]; release *samples. */
-rd_status rd_run_generate(const rd_run *run, rd_train_scores *scores, json_t **samples);
+ * sentences, always the same, [{"source", "reference", "hypothesis"}]; release *samples. *stop as
+ * for rd_run_validate. */
+rd_status rd_run_generate(const rd_run *run, const volatile sig_atomic_t *stop,
+                          rd_train_scores *scores, json_t **samples);
 
 rd_status rd_run_open_log(rd_run *run);
 

@@ -111,7 +111,7 @@ static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_tra
     RD_TRY(validation_loss(run, stop, &sums));
     json_decref(run->samples);
     run->samples = NULL;
-    RD_TRY(rd_run_generate(run, &event->scores, &run->samples));
+    RD_TRY(rd_run_generate(run, stop, &event->scores, &run->samples));
     event->scored = rd_run_scores(run);
     event->loss = sums.loss / (double)sums.n_tokens;
     event->nll = sums.nll / (double)sums.n_tokens;

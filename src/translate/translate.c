@@ -176,8 +176,10 @@ static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
 #pragma omp atomic read
         skip = stop;
         if (skip) continue;
-        rd_status status =
-            run_batch(w, plan->starts[b + 1] - plan->starts[b], plan->order + plan->starts[b]);
+        rd_status status = w->job->stop && *w->job->stop
+                               ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
+                               : run_batch(w, plan->starts[b + 1] - plan->starts[b],
+                                           plan->order + plan->starts[b]);
         if (status == RD_OK) continue;
 #pragma omp critical(rd_translate_failure)
         if (failure == RD_OK) {

@@ -4,6 +4,7 @@
 #ifndef RD_TRANSLATE_TRANSLATE_H
 #define RD_TRANSLATE_TRANSLATE_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -17,6 +18,7 @@ typedef struct {
     rd_beam_config search;
     int64_t batch_tokens; /* bound on the source tokens of a batch; 0: a good default */
     int32_t threads;      /* 0: as many as OpenMP would use */
+    const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */
 } rd_translate_job;
 
 /* Borrowed tokens of one sequence. */

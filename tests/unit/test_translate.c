@@ -188,12 +188,29 @@ static void test_bad_calls(void **state) {
     rd_model_free(b);
 }
 
+static void test_stop(void **state) {
+    (void)state;
+    rd_model *model = random_model(1, VOCAB);
+    source_set *set = random_sources();
+    rd_translate_job job = job_of((const rd_model *const *)&model, 1);
+    volatile sig_atomic_t stop = 0;
+    job.stop = &stop;
+    rd_search_result result = translate(&job, set);
+    rd_search_result_free(&result);
+    stop = SIGTERM;
+    assert_int_equal(rd_translate_tokens(&job, N, set->spans, &result), RD_ERR_INTERRUPTED);
+    assert_null(result.hypotheses);
+    free(set);
+    rd_model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches_and_threads_change_nothing),
         cmocka_unit_test(test_scoring_agrees_with_search),
         cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_bad_calls),
+        cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
