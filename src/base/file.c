@@ -51,7 +51,23 @@ static rd_status sync_directory_of(const char *path) {
     return status;
 }
 
+/* Puts the written file in place, and what was there, if anything, at `kept` (NULL: nowhere). */
+static rd_status put_in_place(const rd_atomic_file *file, const char *kept) {
+    bool moved = kept && rename(file->path, kept) == 0;
+    if (kept && !moved && errno != ENOENT)
+        return rd_error(RD_ERR_IO, "%s: cannot rename to %s: %s", file->path, kept,
+                        strerror(errno));
+    if (rename(file->temporary, file->path) == 0) return RD_OK;
+    rd_error(RD_ERR_IO, "%s: cannot rename into place: %s", file->path, strerror(errno));
+    if (moved) rename(kept, file->path); /* if that fails too, the file is still there as `kept` */
+    return RD_ERR_IO;
+}
+
 rd_status rd_atomic_commit(rd_atomic_file *file) {
+    return rd_atomic_commit_keeping(file, NULL);
+}
+
+rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept) {
     bool written =
         fflush(file->stream) == 0 && !ferror(file->stream) && fsync(fileno(file->stream)) == 0;
     int saved_errno = errno;
@@ -60,9 +76,8 @@ rd_status rd_atomic_commit(rd_atomic_file *file) {
     rd_status status = RD_OK;
     if (!written)
         status = rd_error(RD_ERR_IO, "%s: cannot write: %s", file->path, strerror(saved_errno));
-    else if (rename(file->temporary, file->path) != 0)
-        status =
-            rd_error(RD_ERR_IO, "%s: cannot rename into place: %s", file->path, strerror(errno));
+    else
+        status = put_in_place(file, kept);
     if (status != RD_OK)
         unlink(file->temporary);
     else

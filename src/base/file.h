@@ -19,6 +19,10 @@ typedef struct {
 
 rd_status rd_atomic_open(rd_atomic_file *file, const char *path);
 rd_status rd_atomic_commit(rd_atomic_file *file);
+/* The same, and a file already at PATH moves to `kept`; a crash may leave it there and none at
+ * PATH.
+ */
+rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
 void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
 
 /* The whole of a small file in one call. */

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
 
@@ -36,17 +36,6 @@ struct rd_dataset {
     const record *records;
 };
 
-static uint32_t crc_of(const void *bytes, size_t n) {
-    uLong crc = crc32(0, NULL, 0);
-    for (const Bytef *at = bytes; n > 0;) {
-        uInt part = n > (1u << 30) ? 1u << 30 : (uInt)n;
-        crc = crc32(crc, at, part);
-        at += part;
-        n -= part;
-    }
-    return (uint32_t)crc;
-}
-
 static size_t record_bytes(const record *r) {
     return ((size_t)r->n_src + (size_t)r->n_tgt) * 4 + (size_t)r->src_text + (size_t)r->tgt_text;
 }
@@ -57,7 +46,7 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
     if (mapping->size < sizeof *head || memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
         return rd_error(RD_ERR_FORMAT, "%s: not a binarized dataset; make it with rdrop-preprocess",
                         path);
-    if (head->header_crc != crc_of(head, offsetof(header, header_crc)))
+    if (head->header_crc != rd_crc32(0, head, offsetof(header, header_crc)))
         return rd_error(RD_ERR_FORMAT, "%s: its header is damaged; run rdrop-preprocess again",
                         path);
     int64_t size = (int64_t)mapping->size, n = head->n_pairs, index = head->index_offset;
@@ -65,8 +54,8 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
         index > size || size - index != n * (int64_t)sizeof(record))
         return rd_error(RD_ERR_FORMAT, "%s: truncated; run rdrop-preprocess again", path);
     const record *records = (const record *)(const void *)(mapping->bytes + index);
-    if (head->index_crc != crc_of(records, (size_t)n * sizeof(record)) ||
-        head->data_crc != crc_of(mapping->bytes + sizeof *head, (size_t)index - sizeof *head))
+    if (head->index_crc != rd_crc32(0, records, (size_t)n * sizeof(record)) ||
+        head->data_crc != rd_crc32(0, mapping->bytes + sizeof *head, (size_t)index - sizeof *head))
         return rd_error(RD_ERR_FORMAT, "%s: its checksum is wrong; run rdrop-preprocess again",
                         path);
     for (int64_t i = 0; i < n; i++) {
@@ -141,13 +130,13 @@ struct rd_dataset_writer {
     header head;
     record *records;
     int64_t capacity, at; /* at: bytes written */
-    uLong crc;
+    uint32_t crc;
 };
 
 static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
-    if (n == 0) return;                       /* zlib takes crc32(crc, NULL, 0) for "start anew" */
+    if (n == 0) return; /* fwrite must not be given NULL */
     fwrite(bytes, 1, n, writer->file.stream); /* errors surface at commit */
-    writer->crc = crc32(writer->crc, bytes, (uInt)n);
+    writer->crc = rd_crc32(writer->crc, bytes, n);
     writer->at += (int64_t)n;
 }
 
@@ -198,9 +187,9 @@ rd_status rd_dataset_writer_finish(rd_dataset_writer *writer) {
     header *head = &writer->head;
     size_t index_bytes = (size_t)head->n_pairs * sizeof(record);
     head->index_offset = writer->at;
-    head->data_crc = (uint32_t)writer->crc;
-    head->index_crc = crc_of(writer->records, index_bytes);
-    head->header_crc = crc_of(head, offsetof(header, header_crc));
+    head->data_crc = writer->crc;
+    head->index_crc = rd_crc32(0, writer->records, index_bytes);
+    head->header_crc = rd_crc32(0, head, offsetof(header, header_crc));
     if (index_bytes) fwrite(writer->records, 1, index_bytes, writer->file.stream);
     if (fseek(writer->file.stream, 0, SEEK_SET) == 0)
         fwrite(head, sizeof *head, 1, writer->file.stream);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "model/parameters.h"
 
@@ -15,9 +16,21 @@ static int64_t element_count(const rd_parameter *item) {
     return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
 }
 
-static json_t *make_header(const rd_parameters *parameters) {
+/* A checksum over all values in the order of the model, whatever the order of the file: what one
+ * flipped bit anywhere in header or data changes. */
+static const char CHECKSUM[] = "rdrop_crc32";
+
+static void checksum_of(const rd_parameters *parameters, const float *values, char text[16]) {
+    snprintf(text, 16, "%08x",
+             (unsigned)rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
+}
+
+static json_t *make_header(const rd_parameters *parameters, const float *values) {
     json_t *header = json_object();
-    json_object_set_new(header, "__metadata__", json_pack("{s:s}", "format", "pt"));
+    char checksum[16];
+    checksum_of(parameters, values, checksum);
+    json_object_set_new(header, "__metadata__",
+                        json_pack("{s:s, s:s}", "format", "pt", CHECKSUM, checksum));
     for (int64_t i = 0; i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
         json_t *shape = item->shape[1] ? json_pack("[I,I]", (json_int_t)item->shape[0],
@@ -33,7 +46,7 @@ static json_t *make_header(const rd_parameters *parameters) {
 
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path) {
-    json_t *header = make_header(parameters);
+    json_t *header = make_header(parameters, values);
     char *text = json_dumps(header, JSON_COMPACT);
     json_decref(header);
     if (!text) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
@@ -81,6 +94,19 @@ static rd_status check_entry(const char *path, const json_t *header, const rd_pa
     return RD_OK;
 }
 
+/* Files that others made have none. */
+static rd_status check_checksum(const char *path, const json_t *header,
+                                const rd_parameters *parameters, const float *values) {
+    const json_t *metadata = json_object_get(header, "__metadata__");
+    const char *wanted = json_string_value(json_object_get(metadata, CHECKSUM));
+    char found[16];
+    if (!wanted) return RD_OK;
+    checksum_of(parameters, values, found);
+    if (strcmp(found, wanted) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
+    return RD_OK;
+}
+
 static rd_status load_mapped(const rd_parameters *parameters, float *values, const char *path,
                              const rd_mapping *mapping) {
     uint64_t length = 0;
@@ -107,6 +133,7 @@ static rd_status load_mapped(const rd_parameters *parameters, float *values, con
                 status = rd_error(RD_ERR_NUMERIC, "%s: tensor %s contains %f", path, item->name,
                                   (double)target[k]);
     }
+    if (status == RD_OK) status = check_checksum(path, header, parameters, values);
     json_decref(header);
     return status;
 }

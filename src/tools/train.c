@@ -30,7 +30,8 @@ static const char help[] =
     "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is\n"
     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair\n"
     "once. SIGINT and SIGTERM save and stop; starting again goes on with the same bits, as\n"
-    "it does after a kill or a crash.\n"
+    "it does after a kill or a crash. A damaged checkpoint_last is found out by its checksum, and\n"
+    "training goes on from the one before it, checkpoint_previous.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N.\n";
 
 static volatile sig_atomic_t stop_requested;
@@ -69,6 +70,7 @@ static void show_start(display *d, const rd_train_event *e) {
                                             .terminal = rd_progress_is_terminal(stdout)});
     say(d, "%lld parameters, %lld training pairs, %lld validation pairs",
         (long long)e->n_parameters, (long long)e->n_train, (long long)e->n_valid);
+    if (e->reason) fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
 

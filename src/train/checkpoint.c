@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 
 typedef struct {
@@ -25,17 +25,7 @@ static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimi
     return optimizer->ema ? 4 : 3;
 }
 
-static uint32_t add_crc(uint32_t crc, const void *bytes, size_t n) {
-    for (const Bytef *at = bytes; n > 0;) {
-        uInt part = n > (1u << 30) ? 1u << 30 : (uInt)n;
-        crc = (uint32_t)crc32(crc, at, part);
-        at += part;
-        n -= part;
-    }
-    return crc;
-}
-
-rd_status rd_checkpoint_save(const char *path, const rd_progress_state *state,
+rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_progress_state *state,
                              const rd_parameters *parameters, const rd_optimizer *optimizer) {
     float *blocks[4];
     int n_blocks = blocks_of(parameters, optimizer, blocks);
@@ -43,14 +33,26 @@ rd_status rd_checkpoint_save(const char *path, const rd_progress_state *state,
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     rd_atomic_file file;
     RD_TRY(rd_atomic_open(&file, path));
-    uint32_t crc = add_crc(0, &head, sizeof head);
+    uint32_t crc = rd_crc32(0, &head, sizeof head);
     fwrite(&head, sizeof head, 1, file.stream);
     for (int i = 0; i < n_blocks; i++) {
-        crc = add_crc(crc, blocks[i], sizeof(float) * (size_t)head.n);
+        crc = rd_crc32(crc, blocks[i], sizeof(float) * (size_t)head.n);
         fwrite(blocks[i], sizeof(float), (size_t)head.n, file.stream);
     }
     fwrite(&crc, sizeof crc, 1, file.stream);
-    return rd_atomic_commit(&file);
+    return rd_atomic_commit_keeping(&file, previous);
+}
+
+/* Whether it is what was written, whatever that was. */
+static rd_status check(const rd_mapping *mapping, const char *path) {
+    uint32_t crc = 0;
+    if (mapping->size < sizeof(header) + sizeof crc ||
+        memcmp(mapping->bytes, MAGIC, sizeof MAGIC) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: not a checkpoint of this version, or truncated", path);
+    memcpy(&crc, mapping->bytes + mapping->size - sizeof crc, sizeof crc);
+    if (crc != rd_crc32(0, mapping->bytes, mapping->size - sizeof crc))
+        return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
+    return RD_OK;
 }
 
 rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
@@ -62,27 +64,16 @@ rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_para
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
     header head;
-    uint32_t crc = 0;
-    rd_status status = RD_OK;
-    if (mapping.size < sizeof head || memcmp(mapping.bytes, MAGIC, sizeof MAGIC) != 0) {
-        status = rd_error(RD_ERR_FORMAT, "%s: not a checkpoint of this version", path);
-    } else {
+    rd_status status = check(&mapping, path);
+    if (status == RD_OK) {
         memcpy(&head, mapping.bytes, sizeof head);
         if (head.n != parameters->total)
-            status = rd_error(RD_ERR_FORMAT,
+            status = rd_error(RD_ERR_ARGUMENT,
                               "%s: a model of %lld weights, but the recipe describes one of %lld",
                               path, (long long)head.n, (long long)parameters->total);
-        else if (head.has_ema != (n_blocks == 4))
-            status = rd_error(RD_ERR_FORMAT, "%s: made %s ema-decay, unlike the recipe", path,
+        else if (head.has_ema != (n_blocks == 4) || mapping.size != wanted)
+            status = rd_error(RD_ERR_ARGUMENT, "%s: made %s ema-decay, unlike the recipe", path,
                               head.has_ema ? "with" : "without");
-        else if (mapping.size != wanted)
-            status = rd_error(RD_ERR_FORMAT, "%s: truncated, %zu bytes of %zu", path, mapping.size,
-                              wanted);
-    }
-    if (status == RD_OK) {
-        memcpy(&crc, mapping.bytes + wanted - sizeof crc, sizeof crc);
-        if (crc != add_crc(0, mapping.bytes, wanted - sizeof crc))
-            status = rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
     }
     if (status == RD_OK) {
         *state = head.state;

@@ -23,9 +23,10 @@ typedef struct {
     double seconds; /* spent training, over all runs */
 } rd_progress_state;
 
-/* Atomic; a checksum covers all of it. */
-rd_status rd_checkpoint_save(const char *path, const rd_progress_state *state,
+/* Atomic; a checksum covers all of it. The checkpoint that was at `path` moves to `previous`. */
+rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_progress_state *state,
                              const rd_parameters *parameters, const rd_optimizer *optimizer);
+/* RD_ERR_FORMAT: the file is damaged. RD_ERR_ARGUMENT: it is sound, but of another recipe. */
 rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);
 

@@ -115,16 +115,49 @@ static rd_status start_model_directory(const rd_run *run) {
     return status;
 }
 
+/* RD_OK with *found false where there is none. */
+static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
+    *found = rd_file_exists(path);
+    if (!*found) return RD_OK;
+    return rd_checkpoint_load(path, &run->state, &run->model->parameters, &run->optimizer);
+}
+
+/* checkpoint_last is damaged, or a kill came between the two renames of a save. What is damaged is
+ * moved out of the way of the next save, which would put it in the place of the sound one. */
+static rd_status load_previous(rd_run *run, const char *last, bool *found) {
+    bool damaged = rd_file_exists(last);
+    char *previous = rd_run_path(run, "checkpoint_previous");
+    char *aside = rd_run_path(run, "checkpoint_damaged");
+    char *problem = damaged ? rd_strdup(rd_last_error()) : NULL;
+    rd_status status = previous && aside && (problem || !damaged)
+                           ? load_checkpoint(run, previous, found)
+                           : RD_ERR_MEMORY;
+    if (damaged && (status == RD_ERR_FORMAT || (status == RD_OK && !*found)))
+        status = rd_error(
+            RD_ERR_FORMAT,
+            "%s, and there is no sound checkpoint_previous; remove both to start anew", problem);
+    else if (status == RD_OK && damaged && rename(last, aside) != 0)
+        status = rd_error(RD_ERR_IO, "%s: cannot rename to %s: %s", last, aside, strerror(errno));
+    else if (status == RD_OK && damaged)
+        snprintf(run->warning, sizeof run->warning,
+                 "%.700s; it is now checkpoint_damaged, and training goes on from "
+                 "checkpoint_previous",
+                 problem);
+    free(previous);
+    free(aside);
+    free(problem);
+    return status;
+}
+
 static rd_status resume(rd_run *run) {
     char *path = rd_run_path(run, "checkpoint_last");
     if (!path) return RD_ERR_MEMORY;
-    rd_status status = RD_OK;
+    bool found = false;
     run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
-    run->saved_update = -1;
-    if (rd_file_exists(path)) {
-        status = rd_checkpoint_load(path, &run->state, &run->model->parameters, &run->optimizer);
-        run->saved_update = run->state.update;
-    }
+    rd_status status = load_checkpoint(run, path, &found);
+    if (status == RD_ERR_FORMAT || (status == RD_OK && !found))
+        status = load_previous(run, path, &found);
+    run->saved_update = found ? run->state.update : -1;
     if (status == RD_OK && run->bf16) status = rd_parameters_refresh_bf16(&run->model->parameters);
     free(path);
     return status;

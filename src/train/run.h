@@ -26,6 +26,7 @@ typedef struct {
     int64_t dealt_epoch;  /* of train_batches; 0: none yet */
     rd_prefetch *batches; /* of that epoch, from the state's place on */
     int64_t saved_update; /* of checkpoint_last; -1: there is none */
+    char warning[1024];   /* what was wrong with checkpoint_last; "": nothing */
     int lock;             /* descriptor + 1 of save_dir/lock; 0: not held */
     FILE *log;            /* train.jsonl */
     json_t *samples;      /* of the last validation; see rd_run_generate */

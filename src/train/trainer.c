@@ -240,7 +240,8 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .n_parameters = rd_model_n_parameters(run.model),
                                 .n_train = rd_dataset_size(run.train_data),
                                 .n_valid = rd_dataset_size(run.valid_data),
-                                .resumed_from = run.state.update};
+                                .resumed_from = run.state.update,
+                                .reason = *run.warning ? run.warning : NULL};
         rd_run_report(&run, &event);
         status = train_all(&run, stop);
     }

@@ -31,13 +31,14 @@ typedef struct {
     rd_train_scores scores;
     bool best;                                            /* validation: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
-    const char *reason; /* FINISHED: why; SKIPPED: what was not finite */
+    const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong */
 } rd_train_event;
 
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
 
 /* data_dir: train.bin, valid.bin and the vocabularies, from rdrop-preprocess. save_dir receives
- * checkpoint_last (resumed from when it is there), checkpoint_best.safetensors, checkpoints/ (the
+ * checkpoint_last (resumed from when it is there), checkpoint_previous (resumed from when the last
+ * is damaged), checkpoint_best.safetensors, checkpoints/ (the
  * last keep-last-n), train.jsonl, report.html, and model/, the directory to translate with (best
  * weights). *stop becoming nonzero (a signal handler's doing) saves and returns RD_ERR_INTERRUPTED.
  */

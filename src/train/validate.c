@@ -72,11 +72,14 @@ static rd_status save_after_validation(rd_run *run, bool best) {
 
 rd_status rd_run_save_last(rd_run *run) {
     char *path = rd_run_path(run, "checkpoint_last");
-    rd_status status =
-        path ? rd_checkpoint_save(path, &run->state, &run->model->parameters, &run->optimizer)
-             : RD_ERR_MEMORY;
+    char *previous = rd_run_path(run, "checkpoint_previous");
+    rd_status status = path && previous
+                           ? rd_checkpoint_save(path, previous, &run->state,
+                                                &run->model->parameters, &run->optimizer)
+                           : RD_ERR_MEMORY;
     if (status == RD_OK) run->saved_update = run->state.update;
     free(path);
+    free(previous);
     return status;
 }
 

@@ -203,20 +203,58 @@ reject 1 'source.spm' tiny.yaml --data bin --save-dir x --set joined-dictionary=
     --set share-all-embeddings=false
 [ ! -e x ] || fail "a failure before training made a directory"
 
-# A damaged checkpoint is refused and left as it is.
-bad a1 cut && truncate -s 1000 cut/checkpoint_last
-reject 1 'cut/checkpoint_last: truncated' tiny.yaml --data bin --save-dir cut
-truncate -s 10 cut/checkpoint_last
-reject 1 'cut/checkpoint_last: not a checkpoint' tiny.yaml --data bin --save-dir cut
-[ "$(wc -c <cut/checkpoint_last)" -eq 10 ] || fail "a damaged checkpoint was replaced"
-size=$(wc -c <a1/checkpoint_last)
-for at in 4 60 $((size / 2)) $((size - 2)); do
-    bad a1 flipped
-    byte=$(od -An -tu1 -j "$at" -N 1 flipped/checkpoint_last | tr -d ' ')
+# flip FILE AT: one bit of the byte at AT
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
     # shellcheck disable=SC2059 # the format is the byte
-    printf "\\x$(printf %02x $((byte ^ 16)))" |
-        dd of=flipped/checkpoint_last bs=1 seek="$at" conv=notrunc status=none
-    reject 1 'flipped/checkpoint_last: ' tiny.yaml --data bin --save-dir flipped
+    printf "\\x$(printf %02x $((byte ^ 16)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# One flipped bit anywhere, a cut or an emptied checkpoint_last: said, and training goes on from the
+# one before it, to the same weights. What was damaged is kept for a look.
+size=$(wc -c <a1/checkpoint_last)
+for damage in "flip 4" "flip 13" "flip 60" "flip $((size / 2))" "flip $((size - 2))" \
+    "cut $((size - 1))" "cut 1000" "cut 10" "cut 0"; do
+    read -r how at <<<"$damage"
+    bad a1 damaged
+    if [ "$how" = flip ]; then
+        flip damaged/checkpoint_last "$at"
+    else
+        truncate -s "$at" damaged/checkpoint_last
+    fi
+    cp damaged/checkpoint_last kept
+    rm -r damaged/model
+    "$bin/rdrop-train" tiny.yaml --data bin --save-dir damaged --set threads=1 >log 2>err ||
+        fail "$damage: $(cat err)"
+    grep -q '^rdrop-train: warning: damaged/checkpoint_last: .*goes on from checkpoint_previous$' err ||
+        fail "$damage: $(cat err)"
+    grep -q '^going on after update 10$' log || fail "$damage: did not go on from update 10: $(cat log)"
+    grep -q '"event":"start".*"reason":"damaged/checkpoint_last' damaged/train.jsonl || fail "not logged"
+    same damaged a1
+    cmp kept damaged/checkpoint_damaged || fail "$damage: the damaged checkpoint is not kept"
+    cmp damaged/checkpoints/00000012.safetensors a1/checkpoints/00000012.safetensors || fail "$damage"
+done
+# A crash between the two renames of a save leaves only the older one.
+bad a1 older && rm older/checkpoint_last && train older && same older a1
+# With none that is sound, training refuses and leaves what there is.
+bad a1 none && flip none/checkpoint_last 100 && : >none/checkpoint_previous
+reject 1 'none/checkpoint_last: damaged (wrong checksum), and there is no sound' tiny.yaml --data bin \
+    --save-dir none
+rm none/checkpoint_previous
+reject 1 'there is no sound checkpoint_previous' tiny.yaml --data bin --save-dir none
+[ "$(wc -c <none/checkpoint_last)" -eq "$size" ] || fail "a damaged checkpoint was replaced"
+# Weights have a checksum too.
+for model in "average:checkpoints/00000012.safetensors" "translate:model/model.safetensors"; do
+    file=${model#*:}
+    bad a1 weights && flip "weights/$file" $(($(wc -c <"weights/$file") - 4))
+    case $model in
+    average*) reject 1 "$file: damaged" tiny.yaml --data bin --save-dir weights --average ;;
+    *)
+        "$bin/rdrop-translate" --model weights/model </dev/null 2>err && fail "damaged weights are used"
+        grep -q "$file: damaged (wrong checksum)" err || fail "$(cat err)"
+        ;;
+    esac
 done
 reject 1 'the recipe describes' tiny.yaml --data bin --save-dir a1 --set encoder-layers=2
 reject 1 'ema-decay' tiny.yaml --data bin --save-dir a1 --set ema-decay=0.9
