@@ -1,38 +1,51 @@
 #!/usr/bin/env bash
 # Builds and tests everything: as released, then under AddressSanitizer and
-# UndefinedBehaviorSanitizer, warnings being errors in both. Missing Debian packages are installed
-# first and named.
+# UndefinedBehaviorSanitizer, warnings being errors in both; then a short run of the fuzzers. Missing
+# Debian packages are installed first and named.
 #
-#   tests/run.sh [--no-install]     --no-install: name the missing packages and stop instead
+#   tests/run.sh [--no-install] [--long]
+#
+#   --no-install    name the missing packages and stop instead
+#   --long          hours: 2 million executions of every fuzzer
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . recipes/setup.sh
 
 install_option=
-case "${1:-}" in
-"") ;;
---no-install) install_option=--no-install ;;
--h | --help)
-    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
-    exit 0
-    ;;
-*)
-    echo "tests/run.sh: unknown argument '$1'; usage: tests/run.sh [--no-install]" >&2
-    exit 2
-    ;;
-esac
+long=0
+for argument in "$@"; do
+    case $argument in
+    --no-install) install_option=--no-install ;;
+    --long) long=1 ;;
+    -h | --help)
+        sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
+        exit 0
+        ;;
+    *)
+        echo "tests/run.sh: unknown argument '$argument'; usage: tests/run.sh [--no-install] [--long]" >&2
+        exit 2
+        ;;
+    esac
+done
 
 # shellcheck disable=SC2086 # empty means no argument
-rd_setup_packages $install_option || exit 1
+rd_setup_packages $install_option clang libclang-rt-dev libomp-dev || exit 1
 
 # Trainings inside the tests are far too small for many threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 summary=
 failed=0
 
-# configure_build_test PRESET
-configure_build_test() {
+# stage NAME OUTCOME START: what the summary says of it
+stage() {
+    [ "$2" = passed ] || failed=1
+    summary+=$(printf '%-12s %s in %d s' "$1" "$2" $((SECONDS - $3)))$'\n'
+}
+
+# build_and PRESET COMMAND...: configures, builds and runs the command
+build_and() {
     local preset=$1 start=$SECONDS outcome
+    shift
     echo "== $preset: configure"
     if ! cmake --preset "$preset" >"build-$preset.log" 2>&1; then
         cat "build-$preset.log"
@@ -44,15 +57,17 @@ configure_build_test() {
             outcome="building failed"
         else
             echo "== $preset: test"
-            if ctest --preset "$preset"; then outcome=passed; else outcome="tests failed"; fi
+            if "$@"; then outcome=passed; else outcome="tests failed"; fi
         fi
     fi
-    [ "$outcome" = passed ] || failed=1
-    summary+=$(printf '%-12s %s in %d s' "$preset" "$outcome" $((SECONDS - start)))$'\n'
+    stage "$preset" "$outcome" "$start"
 }
 
-configure_build_test debug-asan
-configure_build_test release
+fuzz_runs=10000
+[ $long -eq 0 ] || fuzz_runs=2000000
+build_and debug-asan ctest --preset debug-asan
+build_and release ctest --preset release
+build_and fuzz tests/fuzz/run.sh build-fuzz $fuzz_runs
 
 printf '\n== summary\n%s' "$summary"
 exit $failed

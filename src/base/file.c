@@ -120,7 +120,7 @@ rd_status rd_read_file(const char *path, size_t limit, char **bytes, size_t *n) 
 
 rd_status rd_map_file(rd_mapping *mapping, const char *path) {
     *mapping = (rd_mapping){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer, at once */
     if (fd < 0) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     struct stat info;
     rd_status status = RD_OK;

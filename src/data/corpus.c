@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "data/byte_source.h"
 
-enum { BUFFER_BYTES = 1 << 18 };
+enum { BUFFER_BYTES = 1 << 18, LONGEST_LINE = 64 << 20 };
 
 struct rd_corpus {
     char *path;
@@ -68,6 +68,9 @@ static rd_status append_to_newline(rd_corpus *corpus, bool *found) {
     if (newline) n = (size_t)(newline - from);
     *found = newline != NULL;
     corpus->start += n + *found;
+    if (corpus->line.length + (int64_t)n > LONGEST_LINE)
+        return rd_error(RD_ERR_FORMAT, "%s:%lld: a line of more than %d MiB", corpus->path,
+                        (long long)corpus->line_number + 1, LONGEST_LINE >> 20);
     return rd_text_append(&corpus->line, from, n);
 }
 

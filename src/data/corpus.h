@@ -1,5 +1,5 @@
-/* Lines of a text file, gzipped or plain (told apart by content), streamed: any line length, LF or
- * CRLF, with or without a final newline. */
+/* Lines of a text file, gzipped or plain (told apart by content), streamed: lines of up to 64 MiB,
+ * LF or CRLF, with or without a final newline. */
 #ifndef RD_DATA_CORPUS_H
 #define RD_DATA_CORPUS_H
 

@@ -134,7 +134,7 @@ struct rd_dataset_writer {
 };
 
 static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
-    if (n == 0) return; /* fwrite must not be given NULL */
+    if (n == 0) return;                       /* fwrite must not be given NULL */
     fwrite(bytes, 1, n, writer->file.stream); /* errors surface at commit */
     writer->crc = rd_crc32(writer->crc, bytes, n);
     writer->at += (int64_t)n;

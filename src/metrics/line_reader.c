@@ -8,6 +8,8 @@
 #include "metrics/scoring.h"
 #include "metrics/segment.h"
 
+enum { BLOCK_BYTES = 16 << 20 }; /* long lines are fewer in a block */
+
 typedef struct {
     rd_corpus *corpus;
     bool jsonl;
@@ -146,7 +148,8 @@ static rd_status read_line(rd_line_reader *reader, rd_line_block *block, bool *e
 rd_status rd_line_reader_next(rd_line_reader *reader, int64_t most, rd_line_block *block) {
     block->n = block->n_texts = 0;
     rd_text_clear(&block->bytes);
-    for (bool end = false; block->n < most && !end;) RD_TRY(read_line(reader, block, &end));
+    for (bool end = false; block->n < most && block->bytes.length < BLOCK_BYTES && !end;)
+        RD_TRY(read_line(reader, block, &end));
     if (block->n == 0) return RD_OK;
     block->first[block->n] = block->n_texts;
     RD_TRY(rd_reserve(&block->texts, &block->texts_capacity, block->n_texts, sizeof *block->texts));

@@ -68,6 +68,7 @@ static bool contains(const int32_t *words, int64_t n, const int32_t *ngram, int 
 static void mark_words(const rd_metric_scratch *scratch, int n_refs, int32_t *marks) {
     const int32_t *words = scratch->hypothesis.data, *offsets = scratch->offsets.data;
     int64_t n = scratch->hypothesis.n;
+    if (n == 0) return; /* memset must not be given NULL */
     memset(marks, 0, (size_t)n * sizeof *marks);
     for (int order = 1; order <= MAX_MARKED_ORDER; order++)
         for (int64_t i = 0; i + order <= n; i++)

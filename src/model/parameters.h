@@ -37,6 +37,8 @@ const rd_parameter *rd_parameters_find(const rd_parameters *parameters, const ch
  * checks every name, shape, type and offset against the registered tensors. */
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path);
+/* Whether the file is large enough for the registered tensors. */
+rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path);
 rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path);
 
 #endif

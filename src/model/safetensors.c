@@ -145,3 +145,16 @@ rd_status rd_parameters_load(const rd_parameters *parameters, float *values, con
     rd_unmap_file(&mapping);
     return status;
 }
+
+rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path) {
+    rd_mapping mapping;
+    RD_TRY(rd_map_file(&mapping, path));
+    size_t size = mapping.size, needed = sizeof(float) * (size_t)parameters->total;
+    rd_unmap_file(&mapping);
+    if (size >= needed) return RD_OK;
+    return rd_error(
+        RD_ERR_FORMAT,
+        "%s: %zu bytes, but the weights its config describes take %zu: truncated, or of "
+        "another model",
+        path, size, needed);
+}

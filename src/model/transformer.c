@@ -9,6 +9,15 @@
 
 #include "base/rng.h"
 
+/* What a config alone can make a program allocate. */
+enum { MAX_POSITION_TABLE = 1 << 30 };
+
+static int64_t position_table_rows(const rd_model_config *c) {
+    return rd_position(c, c->max_source_positions > c->max_target_positions
+                              ? c->max_source_positions
+                              : c->max_target_positions);
+}
+
 static rd_status check_config(const rd_model_config *c) {
     const rd_stack_config *stacks[2] = {&c->encoder, &c->decoder};
     if (c->d_model < 1 || c->d_model > 16384 || c->src_vocab < 4 || c->tgt_vocab < 4 ||
@@ -23,6 +32,13 @@ static rd_status check_config(const rd_model_config *c) {
                             "model: %s: expected at least one layer, 1 <= ffn_dim <= 16384, and "
                             "heads that divide d_model (%d)",
                             i ? "decoder" : "encoder", (int)c->d_model);
+    int64_t table = position_table_rows(c) * c->d_model * (int64_t)sizeof(float);
+    if (table > MAX_POSITION_TABLE)
+        return rd_error(
+            RD_ERR_ARGUMENT,
+            "model: %d positions of width %d make a table of %.1f GiB; at most 1 GiB is "
+            "allowed (max_source_positions, max_target_positions)",
+            (int)(table / c->d_model / 4), (int)c->d_model, (double)table / 0x1p30);
     if (c->share_all_embeddings && c->src_vocab != c->tgt_vocab)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: share_all_embeddings needs one vocabulary, found sizes %d and %d",
@@ -215,8 +231,9 @@ static void initialise(rd_model *model, const rd_parameter *item, rd_rng *rng) {
         memset(w + c->pad_id * columns, 0, sizeof(float) * (size_t)columns);
 }
 
-/* A model with its parameters registered and zero. */
-static rd_status model_build(rd_model **out, const rd_model_config *config) {
+/* A model with its parameters registered and zero. With `path`, the file they will be read from,
+ * nothing is allocated that such a file could not fill. */
+static rd_status model_build(rd_model **out, const rd_model_config *config, const char *path) {
     *out = NULL;
     RD_TRY(check_config(config));
     rd_model *model = calloc(1, sizeof *model);
@@ -228,12 +245,10 @@ static rd_status model_build(rd_model **out, const rd_model_config *config) {
     model->decoder.layers = rd_calloc((size_t)config->decoder.layers, sizeof(rd_layer));
     rd_status status = model->encoder.layers && model->decoder.layers ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK) status = add_all(&model->parameters, config);
+    if (status == RD_OK && path) status = rd_parameters_check_size(&model->parameters, path);
     if (status == RD_OK) status = rd_parameters_allocate(&model->parameters);
     if (status == RD_OK && (!config->encoder.learned_pos || !config->decoder.learned_pos)) {
-        int32_t longest = config->max_source_positions > config->max_target_positions
-                              ? config->max_source_positions
-                              : config->max_target_positions;
-        int64_t n = rd_position(config, longest);
+        int64_t n = position_table_rows(config);
         model->sinusoid = rd_malloc((size_t)(n * config->d_model), sizeof(float));
         status = model->sinusoid ? RD_OK : RD_ERR_MEMORY;
         if (status == RD_OK) rd_sinusoidal_positions(model->sinusoid, n, config->d_model);
@@ -248,7 +263,7 @@ static rd_status model_build(rd_model **out, const rd_model_config *config) {
 }
 
 rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed) {
-    RD_TRY(model_build(model, config));
+    RD_TRY(model_build(model, config, NULL));
     for (int64_t i = 0; i < (*model)->parameters.n;
          i++) { /* a stream each: order does not matter */
         rd_rng rng = rd_rng_make(seed, (uint64_t)i);
@@ -258,7 +273,7 @@ rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t
 }
 
 rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path) {
-    RD_TRY(model_build(model, config));
+    RD_TRY(model_build(model, config, path));
     rd_status status = rd_parameters_load(&(*model)->parameters, (*model)->parameters.values, path);
     if (status != RD_OK) {
         rd_model_free(*model);

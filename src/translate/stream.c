@@ -1,12 +1,15 @@
 #include "translate/stream.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+
+enum { WINDOW_BYTES = 4 << 20 }; /* read ahead, however many lines --window allows */
 
 /* Lines held in memory; pointers into the text are made once it has stopped growing. */
 typedef struct {
@@ -50,11 +53,11 @@ static void line_buffer_free(line_buffer *b) {
     free(b->lengths);
 }
 
-/* Reads up to `most` lines; fewer at the end of the input. */
-static rd_status read_window(stream *s, int64_t most) {
+/* Reads up to `most` lines, fewer where they are long or the input ends. */
+static rd_status read_window(stream *s, int64_t most, bool *ended) {
     line_buffer_clear(&s->sources);
     line_buffer_clear(&s->targets);
-    while (s->sources.n < most) {
+    while (s->sources.n < most && s->sources.text.length + s->targets.text.length < WINDOW_BYTES) {
         const char *line, *reference = NULL;
         size_t length, reference_length = 0;
         if (s->references)
@@ -62,7 +65,8 @@ static rd_status read_window(stream *s, int64_t most) {
                                        &reference_length));
         else
             RD_TRY(rd_corpus_next(s->input, &line, &length));
-        if (!line) break;
+        *ended = !line;
+        if (*ended) break;
         RD_TRY(line_buffer_add(&s->sources, line, length));
         if (s->references) RD_TRY(line_buffer_add(&s->targets, reference, reference_length));
     }
@@ -129,8 +133,9 @@ static rd_status score_window(stream *s) {
 static rd_status run(stream *s) {
     const rd_translate_stream_config *config = s->config;
     int64_t window = 1;
+    bool ended = false;
     for (int64_t count = 0;; count++) {
-        RD_TRY(read_window(s, window));
+        RD_TRY(read_window(s, window, &ended));
         if (s->sources.n == 0) return RD_OK;
         RD_TRY(s->references ? score_window(s) : translate_window(s));
         s->totals.lines += s->sources.n;
@@ -140,7 +145,7 @@ static rd_status run(stream *s) {
         if (config->stop && *config->stop)
             return rd_error(RD_ERR_INTERRUPTED, "stopped after %lld lines",
                             (long long)s->totals.lines);
-        if (s->sources.n < window) return RD_OK;
+        if (ended) return RD_OK;
         if (count > 0) window *= 2;
         if (window > config->window) window = config->window > 0 ? config->window : 1;
     }

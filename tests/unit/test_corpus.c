@@ -172,12 +172,32 @@ static void test_pairs(void **state) {
     rd_corpus_close(b);
 }
 
+/* A small file can hold a line that no memory holds. */
+static void test_gzip_bomb(void **state) {
+    (void)state;
+    enum { MIB = 1 << 20 };
+    gzFile file = gzopen(path_a, "wb1");
+    char *zeros = calloc(MIB, 1);
+    assert_non_null(file);
+    for (int i = 0; i < 65; i++) assert_int_equal(gzwrite(file, zeros, MIB), MIB);
+    assert_int_equal(gzclose(file), Z_OK);
+    free(zeros);
+    rd_corpus *corpus;
+    const char *line;
+    size_t n;
+    assert_int_equal(rd_corpus_open(&corpus, path_a, RD_UTF8_STRICT), RD_OK);
+    assert_int_equal(rd_corpus_next(corpus, &line, &n), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), ":1: a line of more than 64 MiB"));
+    rd_corpus_close(corpus);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_gzip_members_are_one_text),
         cmocka_unit_test(test_line_longer_than_any_buffer),
         cmocka_unit_test(test_truncated_gzip),
+        cmocka_unit_test(test_gzip_bomb),
         cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_pairs),

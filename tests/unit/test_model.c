@@ -232,6 +232,28 @@ static void test_save_and_load(void **state) {
     rd_model_free(model);
 }
 
+/* A few lines of configuration cannot make a program ask for more than its file holds. */
+static void test_config_of_another_size(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    rd_model *model;
+    char path[] = "/tmp/rdrop-model-XXXXXX";
+    close(mkstemp(path));
+    assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+    assert_int_equal(rd_model_save(model, path), RD_OK);
+    rd_model_free(model);
+    rd_model_config large = c;
+    large.encoder.layers = large.decoder.layers = 1000;
+    large.encoder.ffn_dim = large.decoder.ffn_dim = 16384;
+    assert_int_equal(rd_model_load(&model, &large, path), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "truncated, or of another model"));
+    large = c;
+    large.max_source_positions = 1000000000;
+    assert_int_equal(rd_model_load(&model, &large, path), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "at most 1 GiB"));
+    unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_post_norm),
@@ -241,6 +263,7 @@ int main(void) {
         cmocka_unit_test(test_passes_differ_only_by_dropout),
         cmocka_unit_test(test_loss_does_not_depend_on_batching),
         cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_config_of_another_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,8 +22,11 @@ static inline float exp_fast(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    uint32_t bits = ((uint32_t)(int32_t)n + 127u) << 23; /* unsigned: NaN makes any n */
-    float power;
+    /* Beside 1.5 * 2^23 the last bits are n's, and NaN, which no integer holds, does no harm. */
+    float integer = n + 12582912.0f, power;
+    uint32_t bits;
+    memcpy(&bits, &integer, sizeof bits);
+    bits = (bits + 127u) << 23;
     memcpy(&power, &bits, sizeof power);
     return p * power;
 }

@@ -1,0 +1,31 @@
+/* What the fuzz targets share. Each target is one file with LLVMFuzzerTestOneInput, run by
+ * libFuzzer where clang builds it (RD_FUZZ) and over its folder of corpus/ by replay.c in every
+ * build. */
+#ifndef RD_TESTS_FUZZ_H
+#define RD_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The bytes as a file in memory; the path stays valid, the content until the slot's next call. */
+enum { FUZZ_SLOTS = 4 };
+const char *fuzz_file(int slot, const void *bytes, size_t n);
+
+/* Ends the program, for an answer that is wrong. */
+#define FUZZ_CHECK(condition)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) fuzz_failed(__FILE__, __LINE__, #condition);                             \
+    } while (0)
+_Noreturn void fuzz_failed(const char *file, int line, const char *condition);
+
+/* Cuts the input at each form feed, which no format here needs: part `index`, empty when there are
+ * fewer. */
+typedef struct {
+    const char *bytes;
+    size_t n;
+} fuzz_part;
+fuzz_part fuzz_cut(const uint8_t *data, size_t size, int index);
+
+#endif
