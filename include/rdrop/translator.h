@@ -44,6 +44,9 @@ typedef struct {
     int32_t n_best;             /* translations per line, at most `beam` */
     int64_t batch_tokens;       /* source tokens translated together; 0: a good default */
     int32_t threads;            /* 0: all cores */
+    /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
+     * nothing; or NULL. Whole words work best. */
+    const char *const *prefixes;
 } rd_translate_options;
 
 /* What the model's config.yaml says (the first model's, for an ensemble). */

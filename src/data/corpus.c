@@ -136,8 +136,12 @@ rd_status rd_corpus_next_pair(rd_corpus *a, rd_corpus *b, const char **line_a, s
                               const char **line_b, size_t *length_b) {
     RD_TRY(rd_corpus_next(a, line_a, length_a));
     RD_TRY(rd_corpus_next(b, line_b, length_b));
-    if (!*line_a == !*line_b) return RD_OK;
-    RD_TRY(count_rest(*line_a ? a : b));
+    return !*line_a == !*line_b ? RD_OK : rd_corpus_unequal(a, b);
+}
+
+rd_status rd_corpus_unequal(rd_corpus *a, rd_corpus *b) {
+    RD_TRY(count_rest(a)); /* the one that has ended stays ended */
+    RD_TRY(count_rest(b));
     return rd_error(RD_ERR_FORMAT, "unequal line counts: %s has %lld, %s has %lld", a->path,
                     (long long)a->line_number, b->path, (long long)b->line_number);
 }

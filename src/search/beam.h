@@ -20,6 +20,13 @@ typedef struct {
 
 enum { RD_MAX_BEAM = 1024 };
 
+/* What one sentence asks of its search; all zero: nothing. */
+typedef struct {
+    const int32_t *prefix; /* [prefix_length] tokens that every hypothesis begins with, whatever the
+                            * settings say of them; their log P counts */
+    int32_t prefix_length;
+} rd_search_request;
+
 /* beam 5, lenpen 1, max_len_a 1.2, max_len_b 10, n_best 1, nothing else. */
 rd_beam_config rd_beam_defaults(void);
 
@@ -41,7 +48,8 @@ typedef struct {
 } rd_search_result;
 
 /* Searches translations of n_sentences at once. src_lengths: [n_sentences], in tokens with eos, for
- * the length limit. Sentences that are finished leave the batch.
+ * the length limit, which a longer prefix raises. requests: [n_sentences], or NULL. Sentences that
+ * are finished leave the batch.
  *
  * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
  * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
@@ -50,8 +58,8 @@ typedef struct {
  * sentence gets at least one hypothesis: where min_len and no_repeat_ngram leave no continuation,
  * it ends early. RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */
 rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, int64_t n_sentences,
-                         const int32_t *src_lengths, int32_t eos_id, int32_t pad_id, int32_t unk_id,
-                         rd_search_result *result);
+                         const int32_t *src_lengths, const rd_search_request *requests,
+                         int32_t eos_id, int32_t pad_id, int32_t unk_id, rd_search_result *result);
 void rd_search_result_free(rd_search_result *result);
 
 /* The log-probability of one given target per sentence, eos included. targets: packed, without

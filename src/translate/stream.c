@@ -20,10 +20,13 @@ typedef struct {
     size_t *lengths;
 } line_buffer;
 
+/* Files read in step with the input. */
+enum { REFERENCES, PREFIXES, N_PARALLEL };
+
 typedef struct {
     const rd_translate_stream_config *config;
-    rd_corpus *input, *references; /* references: NULL when translating */
-    line_buffer sources, targets;
+    rd_corpus *input, *parallel[N_PARALLEL]; /* NULL: not given */
+    line_buffer sources, beside[N_PARALLEL];
     rd_translate_totals totals;
 } stream;
 
@@ -56,22 +59,27 @@ static void line_buffer_free(line_buffer *b) {
 /* Reads up to `most` lines, fewer where they are long or the input ends. */
 static rd_status read_window(stream *s, int64_t most, bool *ended) {
     line_buffer_clear(&s->sources);
-    line_buffer_clear(&s->targets);
-    while (s->sources.n < most && s->sources.text.length + s->targets.text.length < WINDOW_BYTES) {
-        const char *line, *reference = NULL;
-        size_t length, reference_length = 0;
-        if (s->references)
-            RD_TRY(rd_corpus_next_pair(s->input, s->references, &line, &length, &reference,
-                                       &reference_length));
-        else
-            RD_TRY(rd_corpus_next(s->input, &line, &length));
+    for (int f = 0; f < N_PARALLEL; f++) line_buffer_clear(&s->beside[f]);
+    int64_t bytes = 0;
+    while (s->sources.n < most && bytes < WINDOW_BYTES) {
+        const char *line;
+        size_t length;
+        RD_TRY(rd_corpus_next(s->input, &line, &length));
         *ended = !line;
+        if (line) RD_TRY(line_buffer_add(&s->sources, line, length));
+        bytes += (int64_t)length;
+        for (int f = 0; f < N_PARALLEL; f++) {
+            if (!s->parallel[f]) continue;
+            const char *other;
+            RD_TRY(rd_corpus_next(s->parallel[f], &other, &length));
+            if (!other != !line) return rd_corpus_unequal(s->input, s->parallel[f]);
+            if (other) RD_TRY(line_buffer_add(&s->beside[f], other, length));
+            bytes += (int64_t)length;
+        }
         if (*ended) break;
-        RD_TRY(line_buffer_add(&s->sources, line, length));
-        if (s->references) RD_TRY(line_buffer_add(&s->targets, reference, reference_length));
     }
     line_buffer_seal(&s->sources);
-    line_buffer_seal(&s->targets);
+    for (int f = 0; f < N_PARALLEL; f++) line_buffer_seal(&s->beside[f]);
     return RD_OK;
 }
 
@@ -92,9 +100,11 @@ static void put_text(const char *text, FILE *out) {
 
 static rd_status translate_window(stream *s) {
     FILE *out = s->config->output;
+    rd_translate_options options = s->config->options;
+    if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
     rd_translations found;
-    RD_TRY(rd_translator_run(s->config->translator, &s->config->options, s->sources.n,
-                             s->sources.lines, s->sources.lengths, &found));
+    RD_TRY(rd_translator_run(s->config->translator, &options, s->sources.n, s->sources.lines,
+                             s->sources.lengths, &found));
     for (int64_t i = 0; i < found.n_lines; i++) {
         const rd_translation *items = &found.items[i * found.n_best];
         warn_dropped(s, s->totals.lines + i + 1, found.dropped_tokens[i]);
@@ -117,9 +127,10 @@ static rd_status score_window(stream *s) {
     int32_t *n_tokens = rd_malloc(n, sizeof *n_tokens);
     rd_status status = log_probs && n_tokens ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status = rd_translator_score(s->config->translator, &s->config->options, s->sources.n,
-                                     s->sources.lines, s->sources.lengths, s->targets.lines,
-                                     s->targets.lengths, log_probs, n_tokens);
+        status =
+            rd_translator_score(s->config->translator, &s->config->options, s->sources.n,
+                                s->sources.lines, s->sources.lengths, s->beside[REFERENCES].lines,
+                                s->beside[REFERENCES].lengths, log_probs, n_tokens);
     for (size_t i = 0; status == RD_OK && i < n; i++) {
         fprintf(s->config->output, "%.4f\n", log_probs[i]);
         s->totals.log_prob += log_probs[i];
@@ -137,7 +148,7 @@ static rd_status run(stream *s) {
     for (int64_t count = 0;; count++) {
         RD_TRY(read_window(s, window, &ended));
         if (s->sources.n == 0) return RD_OK;
-        RD_TRY(s->references ? score_window(s) : translate_window(s));
+        RD_TRY(s->parallel[REFERENCES] ? score_window(s) : translate_window(s));
         s->totals.lines += s->sources.n;
         if (fflush(config->output) != 0 || ferror(config->output))
             return rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(errno));
@@ -154,16 +165,18 @@ static rd_status run(stream *s) {
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
                               rd_translate_totals *totals) {
     stream s = {.config = config};
+    const char *const paths[N_PARALLEL] = {
+        [REFERENCES] = config->score, [PREFIXES] = config->prefix};
     rd_status status = rd_corpus_open(&s.input, config->input, RD_UTF8_REPAIR);
-    if (status == RD_OK && config->score)
-        status = rd_corpus_open(&s.references, config->score, RD_UTF8_REPAIR);
+    for (int f = 0; status == RD_OK && f < N_PARALLEL; f++)
+        if (paths[f]) status = rd_corpus_open(&s.parallel[f], paths[f], RD_UTF8_REPAIR);
     if (status == RD_OK) status = run(&s);
     *totals = s.totals;
     line_buffer_free(&s.sources);
-    line_buffer_free(&s.targets);
+    for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.beside[f]);
     int saved = errno; /* closing may change what the failed write left */
     rd_corpus_close(s.input);
-    rd_corpus_close(s.references);
+    for (int f = 0; f < N_PARALLEL; f++) rd_corpus_close(s.parallel[f]);
     errno = saved;
     return status;
 }

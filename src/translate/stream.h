@@ -13,8 +13,9 @@
 typedef struct {
     const rd_translator *translator;
     rd_translate_options options;
-    const char *input; /* file, gz or plain; "-": standard input */
-    const char *score; /* file of references to score instead of translating, or NULL */
+    const char *input;  /* file, gz or plain; "-": standard input */
+    const char *score;  /* file of references to score instead of translating, or NULL */
+    const char *prefix; /* file of what each translation begins with, or NULL */
     /* Lines read ahead at most. The first windows are smaller (1, 1, 2, 4, ... lines), so that a
      * pipe gets its first answers early; larger ones fill batches better. 1: line by line. */
     int64_t window;

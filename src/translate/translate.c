@@ -120,9 +120,17 @@ typedef struct {
 static rd_status search_batch(const work *w, const rd_scorer *scorer, int64_t n,
                               const int64_t *order, const packed *src) {
     const rd_model_config *config = rd_model_get_config(w->job->models[0]);
+    rd_search_request *requests = NULL;
+    if (w->job->requests) {
+        requests = rd_malloc((size_t)n, sizeof *requests);
+        if (!requests) return RD_ERR_MEMORY;
+        for (int64_t i = 0; i < n; i++) requests[i] = w->job->requests[order[i]];
+    }
     rd_search_result found;
-    RD_TRY(rd_beam_search(&w->job->search, scorer, n, src->lengths, config->eos_id, config->pad_id,
-                          config->unk_id, &found));
+    rd_status status = rd_beam_search(&w->job->search, scorer, n, src->lengths, requests,
+                                      config->eos_id, config->pad_id, config->unk_id, &found);
+    free(requests);
+    if (status != RD_OK) return status;
     size_t n_best = (size_t)found.n_best;
     for (int64_t i = 0; i < n; i++) {
         rd_hypothesis *from = found.hypotheses + (size_t)i * n_best;

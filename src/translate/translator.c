@@ -69,6 +69,23 @@ static rd_token_span line_span(const token_lines *lines, int64_t i) {
                            (int32_t)(lines->offsets[i + 1] - lines->offsets[i])};
 }
 
+/* What each of the lines where[0..n_full) asks of its search; *requests stays NULL when that is
+ * nothing. prefixes: keeps the tokens that the requests point to. */
+static rd_status make_requests(const rd_translator *t, const rd_translate_options *o, int64_t n,
+                               const int64_t *where, int64_t n_full, token_lines *prefixes,
+                               rd_search_request **requests) {
+    if (!o->prefixes) return RD_OK;
+    *requests = rd_calloc((size_t)n_full, sizeof **requests);
+    if (!*requests) return RD_ERR_MEMORY;
+    RD_TRY(encode_lines(prefixes, t->target, n, o->prefixes, NULL, t->max_target_positions - 1, -1,
+                        NULL));
+    for (int64_t i = 0; i < n_full; i++) {
+        rd_token_span prefix = line_span(prefixes, where[i]);
+        (*requests)[i] = (rd_search_request){prefix.tokens, prefix.length};
+    }
+    return RD_OK;
+}
+
 /* The lines that have a token besides eos: spans [*n_full], where [*n_full] the line each is. */
 static void full_lines(const token_lines *sources, int64_t n, rd_token_span *spans, int64_t *where,
                        int64_t *n_full) {
@@ -112,8 +129,9 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
     rd_translate_job job = job_of(t, options);
     RD_TRY(check_options(options));
     RD_TRY(rd_beam_check(&job.search));
-    token_lines sources = {0};
+    token_lines sources = {0}, prefixes = {0};
     rd_search_result result = {0};
+    rd_search_request *requests = NULL;
     rd_token_span *spans = rd_malloc((size_t)n, sizeof *spans);
     int64_t *where = rd_malloc((size_t)n, sizeof *where), n_full = 0;
     out->n_lines = n;
@@ -126,12 +144,18 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
                               rd_tokenizer_eos(t->source), out->dropped_tokens);
     if (status == RD_OK) {
         full_lines(&sources, n, spans, where, &n_full);
+        status = make_requests(t, options, n, where, n_full, &prefixes, &requests);
+    }
+    if (status == RD_OK) {
+        job.requests = requests;
         status = rd_translate_tokens(&job, n_full, spans, &result);
     }
     if (status == RD_OK) status = decode_result(t, &result, where, out);
     if (status == RD_OK) status = fill_empty(out);
     rd_search_result_free(&result);
     token_lines_free(&sources);
+    token_lines_free(&prefixes);
+    free(requests);
     free(spans);
     free(where);
     if (status != RD_OK) rd_translations_free(out);

@@ -75,6 +75,17 @@ check "totals of scoring" grep -q '200 references' totals
     paste - scores | awk '{ d = $1 - $2; if (d > 0.001 || d < -0.001) exit 1 }'
 check "scores do not depend on batches" [ "${PIPESTATUS[2]}" -eq 0 ]
 
+# Translations begin with their line of --prefix; without one, they are as they were.
+awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
+"$translate" --model "$MODEL_A" --prefix prefix --batch-tokens 50 <in.txt >prefixed
+check "each translation begins with its prefix" \
+    awk -F'|' '$1 ~ /[a-z]/ && index($3, $2) != 1 { exit 1 }' <(paste -d '|' in.txt prefix prefixed)
+check "no prefix, no change" \
+    cmp -s <(awk 'NR % 3 == 0' plain) <(awk 'NR % 3 == 0' prefixed)
+head -7 prefix >prefix.short
+refuses 1 "prefix.short has 7" --model "$MODEL_A" --prefix prefix.short
+refuses 2 "exclude each other" --model "$MODEL_A" --prefix prefix --score plain
+
 check "nothing in, nothing out" [ -z "$("$translate" --model "$MODEL_A" </dev/null)" ]
 printf 'a dog \377\376 runs' >broken
 check "invalid UTF-8 is repaired" \

@@ -12,95 +12,24 @@
 #include "base/rng.h"
 #include "search/beam.h"
 #include "search/candidates.h"
+#include "toy_scorer.h"
 
-enum { BOS, PAD, EOS, UNK, A, B, C, VOCAB };
-enum { MAX_ROWS = 4096, MAX_STEPS = 32 };
-
-/* A scorer whose next-token distribution is a function of the whole prefix and the sentence; it
- * keeps the prefixes itself, by the parents it is given, as a model's caches do. */
-typedef struct {
-    void (*distribution)(int32_t sentence, const int32_t *prefix, int32_t n, float *log_probs);
-    int32_t step, rows_seen;
-    int32_t prefix[2][MAX_ROWS][MAX_STEPS];
-} toy;
-
-static rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents,
-                          const int32_t *sentences, const int32_t *tokens, float *log_probs) {
-    toy *t = self;
-    int now = t->step & 1;
-    for (int64_t r = 0; r < n_rows; r++) {
-        if (t->step > 0) {
-            memcpy(t->prefix[now][r], t->prefix[!now][parents[r]], sizeof t->prefix[now][r]);
-            t->prefix[now][r][t->step - 1] = tokens[r];
-        } else {
-            assert_int_equal(tokens[r], EOS);
-        }
-        t->distribution(sentences[r], t->prefix[now][r], t->step, log_probs + r * VOCAB);
+/* The best path of all, by its score. */
+static toy_path best_of(int32_t sentence, int32_t max_len, double lenpen) {
+    static toy_path all[1000];
+    int32_t n = toy_enumerate(sentence, max_len, all), best = 0;
+    for (int32_t i = 0; i < n; i++) {
+        all[i].log_prob /= pow(all[i].length + 1, lenpen);
+        if (all[i].log_prob > all[best].log_prob) best = i;
     }
-    t->rows_seen += (int32_t)n_rows;
-    t->step++;
-    return RD_OK;
-}
-
-static rd_search_result search(const rd_beam_config *config, toy *t, int32_t n,
-                               const int32_t *lengths, rd_status expected) {
-    t->step = t->rows_seen = 0;
-    rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step};
-    rd_search_result result;
-    rd_status status = rd_beam_search(config, &scorer, n, lengths, EOS, PAD, UNK, &result);
-    assert_int_equal(status, expected);
-    return result;
-}
-
-static void normalise(float *log_probs) {
-    double sum = 0;
-    for (int v = 0; v < VOCAB; v++) sum += exp((double)log_probs[v]);
-    for (int v = 0; v < VOCAB; v++) log_probs[v] -= (float)log(sum);
-}
-
-static void random_distribution(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
-    uint64_t key = 1469598103934665603u + (uint64_t)sentence;
-    for (int32_t i = 0; i < n; i++) key = (key ^ (uint64_t)prefix[i]) * 1099511628211u;
-    rd_rng rng = rd_rng_make(key, (uint64_t)n);
-    for (int v = 0; v < VOCAB; v++) out[v] = (float)(1.5 * rd_rng_normal(&rng));
-    normalise(out);
-}
-
-/* The same for a search of the one sentence alone_index. */
-static int32_t alone_index;
-static void random_alone(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
-    random_distribution(sentence + alone_index, prefix, n, out);
-}
-
-typedef struct {
-    int32_t tokens[MAX_STEPS], length;
-    double score;
-} path;
-
-/* The best path by enumeration of every sequence of at most max_len tokens. */
-static void enumerate(int32_t sentence, int32_t max_len, double lenpen, path *current,
-                      double log_prob, path *best) {
-    float log_probs[VOCAB];
-    random_distribution(sentence, current->tokens, current->length, log_probs);
-    double score = (log_prob + (double)log_probs[EOS]) / pow(current->length + 1, lenpen);
-    if (score > best->score) {
-        *best = *current;
-        best->score = score;
-    }
-    if (current->length == max_len) return;
-    for (int v = 0; v < VOCAB; v++) {
-        if (v == EOS || v == PAD) continue;
-        current->tokens[current->length++] = v;
-        enumerate(sentence, max_len, lenpen, current, log_prob + (double)log_probs[v], best);
-        current->length--;
-    }
+    return all[best];
 }
 
 static void test_agrees_with_brute_force(void **state) {
     (void)state;
     enum { SENTENCES = 8, MAX_LEN = 4 };
     toy *t = calloc(1, sizeof *t);
-    t->distribution = random_distribution;
+    t->distribution = toy_random;
     int32_t lengths[SENTENCES] = {0};
     const float lenpens[] = {0.0f, 0.6f, 1.0f, 2.0f};
     for (int k = 0; k < 4; k++) {
@@ -109,15 +38,14 @@ static void test_agrees_with_brute_force(void **state) {
              * with a beam above their sum nothing is ever cut. One sentence a search. */
             rd_beam_config config = {
                 .beam = 800, .lenpen = lenpens[k], .max_len_b = MAX_LEN, .n_best = 1};
-            t->distribution = random_alone;
-            path best = {.score = -INFINITY}, current = {.length = 0};
-            alone_index = i;
-            enumerate(i, MAX_LEN, (double)lenpens[k], &current, 0, &best);
-            rd_search_result result = search(&config, t, 1, lengths + i, RD_OK);
+            t->distribution = toy_random_alone;
+            toy_alone_index = i;
+            toy_path best = best_of(i, MAX_LEN, (double)lenpens[k]);
+            rd_search_result result = toy_search(&config, t, 1, lengths + i, NULL, RD_OK);
             assert_int_equal(result.hypotheses[0].length, best.length);
             assert_memory_equal(result.hypotheses[0].tokens, best.tokens,
                                 (size_t)best.length * sizeof(int32_t));
-            assert_float_equal(result.hypotheses[0].score, best.score, 1e-5);
+            assert_float_equal(result.hypotheses[0].score, best.log_prob, 1e-5);
             rd_search_result_free(&result);
         }
     }
@@ -132,13 +60,13 @@ static void test_batching_changes_nothing(void **state) {
     int32_t lengths[N];
     for (int32_t i = 0; i < N; i++) lengths[i] = i % 7;
     rd_beam_config config = {.beam = 3, .lenpen = 1, .max_len_a = 1, .max_len_b = 2, .n_best = 3};
-    alone_index = 0;
-    t->distribution = random_alone;
-    rd_search_result together = search(&config, t, N, lengths, RD_OK);
+    toy_alone_index = 0;
+    t->distribution = toy_random_alone;
+    rd_search_result together = toy_search(&config, t, N, lengths, NULL, RD_OK);
     int32_t rows_together = t->rows_seen, rows_alone = 0, lengths_seen = 0;
     for (int32_t i = 0; i < N; i++) {
-        alone_index = i;
-        rd_search_result alone = search(&config, t, 1, lengths + i, RD_OK);
+        toy_alone_index = i;
+        rd_search_result alone = toy_search(&config, t, 1, lengths + i, NULL, RD_OK);
         rows_alone += t->rows_seen;
         for (int32_t k = 0; k < 3; k++) {
             const rd_hypothesis *a = &alone.hypotheses[k], *b = &together.hypotheses[i * 3 + k];
@@ -179,7 +107,7 @@ static void test_greedy_runs_to_the_longest_output(void **state) {
     rd_beam_config config = {
         .beam = 1, .lenpen = 1, .max_len_a = 0.7f, .max_len_b = 1, .n_best = 1};
     int32_t length = 10; /* 0.7 * 10 + 1 = 8 tokens, then eos */
-    rd_search_result r = search(&config, t, 1, &length, RD_OK);
+    rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 8, (int32_t[]){A, A, A, A, A, A, A, A});
     double log_prob = 8 * log(0.6) + log(0.3);
     assert_float_equal(r.hypotheses[0].log_prob, log_prob, 1e-5);
@@ -197,7 +125,7 @@ static void test_lenpen_ranks_and_two_finished_stop(void **state) {
     int32_t length = 0;
     for (int lenpen = 0; lenpen < 2; lenpen++) {
         rd_beam_config config = {.beam = 2, .lenpen = (float)lenpen, .max_len_b = 9, .n_best = 2};
-        rd_search_result r = search(&config, t, 1, &length, RD_OK);
+        rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
         assert_int_equal(t->step, 2);
         /* log .3 = -1.204 against log .18 = -1.715, or -0.857 when divided by 2. */
         assert_tokens(&r.hypotheses[lenpen ? 1 : 0], 0, NULL);
@@ -214,12 +142,12 @@ static void test_min_len(void **state) {
     t->distribution = constant;
     int32_t length = 0;
     rd_beam_config config = {.beam = 2, .max_len_b = 9, .min_len = 3, .n_best = 2};
-    rd_search_result r = search(&config, t, 1, &length, RD_OK);
+    rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 3, (int32_t[]){A, A, A});
     assert_tokens(&r.hypotheses[1], 4, (int32_t[]){A, A, A, A});
     rd_search_result_free(&r);
     config.min_len = 30; /* the longest output wins */
-    r = search(&config, t, 1, &length, RD_OK);
+    r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_int_equal(r.hypotheses[0].length, 9);
     rd_search_result_free(&r);
     free(t);
@@ -241,11 +169,11 @@ static void test_unk_penalty(void **state) {
     t->distribution = likes_unk;
     int32_t length = 0;
     rd_beam_config config = {.beam = 3, .max_len_b = 5, .n_best = 3};
-    rd_search_result r = search(&config, t, 1, &length, RD_OK);
+    rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 1, (int32_t[]){UNK});
     rd_search_result_free(&r);
     config.unk_penalty = 0.6f; /* log .5 - .6 = -1.293 < log .3 = -1.204 */
-    r = search(&config, t, 1, &length, RD_OK);
+    r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 1, (int32_t[]){B});
     assert_tokens(&r.hypotheses[1], 1, (int32_t[]){UNK});
     assert_float_equal(r.hypotheses[1].score, log(.5) - .6, 1e-6);
@@ -269,24 +197,24 @@ static void test_no_repeat_ngram(void **state) {
     t->distribution = cycle;
     int32_t length = 0;
     rd_beam_config config = {.beam = 1, .max_len_b = 6, .n_best = 1};
-    rd_search_result r = search(&config, t, 1, &length, RD_OK);
+    rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 6, (int32_t[]){A, B, C, A, B, C});
     rd_search_result_free(&r);
     config.no_repeat_ngram = 1; /* three tokens, then only eos is left */
-    r = search(&config, t, 1, &length, RD_OK);
+    r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 3, (int32_t[]){A, B, C});
     rd_search_result_free(&r);
     config.no_repeat_ngram = 2; /* after a b c a: not b again, so c; then not a, so b */
-    r = search(&config, t, 1, &length, RD_OK);
+    r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 6, (int32_t[]){A, B, C, A, C, B});
     rd_search_result_free(&r);
     config.no_repeat_ngram = 3;
-    r = search(&config, t, 1, &length, RD_OK);
+    r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 6, (int32_t[]){A, B, C, A, B, A});
     rd_search_result_free(&r);
     /* No token left and eos forbidden: the sentence ends rather than fails. */
     config.no_repeat_ngram = 1, config.min_len = 5;
-    r = search(&config, t, 1, &length, RD_OK);
+    r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 3, (int32_t[]){A, B, C});
     rd_search_result_free(&r);
     free(t);
@@ -304,7 +232,7 @@ static void test_ties(void **state) {
     t->distribution = uniform;
     int32_t length = 0;
     rd_beam_config config = {.beam = 5, .max_len_b = 1, .min_len = 1, .n_best = 5};
-    rd_search_result r = search(&config, t, 1, &length, RD_OK);
+    rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     const int32_t order[5] = {BOS, UNK, A, B, C};
     for (int k = 0; k < 5; k++) assert_tokens(&r.hypotheses[k], 1, order + k);
     rd_search_result_free(&r);
@@ -327,12 +255,12 @@ static void test_nan_is_an_error(void **state) {
     const int32_t lengths[2] = {0, 0};
     rd_beam_config config = {.beam = 4, .max_len_b = 5, .n_best = 1};
     t->distribution = nan_later;
-    rd_search_result r = search(&config, t, 2, lengths, RD_ERR_NUMERIC);
+    rd_search_result r = toy_search(&config, t, 2, lengths, NULL, RD_ERR_NUMERIC);
     assert_null(r.hypotheses);
     assert_non_null(strstr(rd_last_error(), "not numbers"));
     t->distribution = nan_at_end;
     config.max_len_b = 2;
-    search(&config, t, 2, lengths, RD_ERR_NUMERIC);
+    toy_search(&config, t, 2, lengths, NULL, RD_ERR_NUMERIC);
     free(t);
 }
 
@@ -346,8 +274,9 @@ static void test_bad_settings(void **state) {
     bad[0].beam = 0, bad[1].n_best = 3, bad[2].n_best = 0, bad[3].lenpen = NAN;
     bad[4].max_len_a = -1, bad[5].min_len = -1, bad[6].beam = 1 << 20;
     int32_t length = 0;
-    for (int i = 0; i < 7; i++) search(&bad[i], t, 1, &length, RD_ERR_ARGUMENT);
-    rd_search_result r = search(&good, t, 0, NULL, RD_OK); /* no sentences: nothing found */
+    for (int i = 0; i < 7; i++) toy_search(&bad[i], t, 1, &length, NULL, RD_ERR_ARGUMENT);
+    rd_search_result r =
+        toy_search(&good, t, 0, NULL, NULL, RD_OK); /* no sentences: nothing found */
     assert_int_equal(r.n_sentences, 0);
     rd_search_result_free(&r);
     free(t);
@@ -357,10 +286,10 @@ static void test_scores_of_given_targets(void **state) {
     (void)state;
     enum { N = 6 };
     toy *t = calloc(1, sizeof *t);
-    t->distribution = random_distribution;
+    t->distribution = toy_random;
     int32_t lengths[N] = {3, 1, 4, 1, 5, 9}, offsets[N + 1] = {0}, targets[N * MAX_STEPS];
     rd_beam_config config = {.beam = 4, .lenpen = 1, .max_len_a = 1, .n_best = 1, .unk_penalty = 1};
-    rd_search_result r = search(&config, t, N, lengths, RD_OK);
+    rd_search_result r = toy_search(&config, t, N, lengths, NULL, RD_OK);
     for (int i = 0; i < N; i++) {
         const rd_hypothesis *h = &r.hypotheses[i];
         memcpy(targets + offsets[i], h->tokens, (size_t)h->length * sizeof *targets);

@@ -76,8 +76,9 @@ static int count_reproduced(const rd_model *model, const rd_batch *batch) {
     rd_beam_config config = rd_beam_defaults();
     rd_scorer view = rd_model_scorer_view(scorer);
     rd_search_result result;
-    assert_int_equal(rd_beam_search(&config, &view, batch->n_seqs, lengths, EOS, PAD, UNK, &result),
-                     RD_OK);
+    assert_int_equal(
+        rd_beam_search(&config, &view, batch->n_seqs, lengths, NULL, EOS, PAD, UNK, &result),
+        RD_OK);
     int reproduced = 0;
     for (int i = 0; i < PAIRS; i++) {
         const rd_hypothesis *h = &result.hypotheses[i];

@@ -1,0 +1,65 @@
+#include "search/state.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* Whether the tokens at a and b end the same `n` tokens. */
+static bool same_ending(const rd_search *s, int32_t a, int32_t b, int32_t n) {
+    for (; n > 0; n--) {
+        if (b < 0 || s->nodes[a].token != s->nodes[b].token) return false;
+        a = s->nodes[a].parent;
+        b = s->nodes[b].parent;
+    }
+    return true;
+}
+
+/* Walks back from the last token: where the last n - 1 tokens occurred before, the token that
+ * followed them must not follow again. */
+static void block_repeats(const rd_search *s, int32_t last, float *log_probs) {
+    int32_t n = s->config->no_repeat_ngram;
+    if (s->step + 1 < n) return;
+    for (int32_t node = last; node >= 0; node = s->nodes[node].parent)
+        if (same_ending(s, last, s->nodes[node].parent, n - 1))
+            log_probs[s->nodes[node].token] = -INFINITY;
+}
+
+/* The one token that may follow a row, or -1 when it may choose. */
+static int32_t forced_token(const rd_search *s, const rd_search_row *row) {
+    if (s->step >= s->sentences[row->sentence].max_len) return s->eos;
+    const rd_search_request *request = s->requests ? &s->requests[row->sentence] : NULL;
+    return request && s->step < request->prefix_length ? request->prefix[s->step] : -1;
+}
+
+/* The best continuations of one row under the configured constraints. */
+static rd_status expand_row(rd_search *s, int64_t r) {
+    const rd_search_row *row = &s->rows[r];
+    float *log_probs = s->log_probs + r * s->scorer->vocab_size;
+    rd_candidate *best = s->candidates + r * s->n_candidates;
+    int32_t forced = forced_token(s, row);
+    s->eos_log_probs[r] = log_probs[s->eos];
+    if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
+    if (forced >= 0) { /* a selection of one still checks that it is a number */
+        RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
+                                    &s->candidate_counts[r]));
+        best[0].token = forced;
+        return RD_OK;
+    }
+    if (s->pad >= 0) log_probs[s->pad] = -INFINITY;
+    if (s->config->no_repeat_ngram > 0) block_repeats(s, row->node, log_probs);
+    if (s->step < s->config->min_len) log_probs[s->eos] = -INFINITY;
+    return rd_candidates_select(log_probs, s->scorer->vocab_size, row->score, (int32_t)r,
+                                s->n_candidates, best, &s->candidate_counts[r]);
+}
+
+rd_status rd_search_expand(rd_search *s) {
+    bool numeric_failure = false;
+#pragma omp parallel for schedule(static) if (s->n_rows > 1) reduction(|| : numeric_failure)
+    for (int64_t r = 0; r < s->n_rows; r++) {
+        rd_status status = expand_row(s, r);
+        numeric_failure = numeric_failure || status != RD_OK;
+    }
+    if (numeric_failure) /* said again because messages belong to the thread that failed */
+        return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not numbers; "
+                                        "its weights are damaged or its training diverged");
+    return RD_OK;
+}

@@ -1,0 +1,121 @@
+/* What a search can be asked for beyond the plain best: against brute force over all sequences of a
+ * toy distribution. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "search/beam.h"
+#include "toy_scorer.h"
+
+enum { SENTENCES = 8, MAX_LEN = 4, MOST_PATHS = 800 };
+
+static toy *the_toy;
+static toy_path all[MOST_PATHS];
+static double scores[MOST_PATHS]; /* of all, -INFINITY: not wanted */
+static int32_t n_all;
+
+static void enumerate(int32_t sentence) {
+    n_all = toy_enumerate(sentence, MAX_LEN, all);
+    assert_int_equal(n_all, 781);
+}
+
+/* A beam no smaller than the number of sequences cuts nothing: the search must find the best of
+ * `scores`, in order. */
+static void check_best(const rd_search_result *result) {
+    for (int32_t k = 0; k < result->n_best; k++) {
+        int32_t best = 0;
+        for (int32_t i = 1; i < n_all; i++)
+            if (scores[i] > scores[best]) best = i;
+        const rd_hypothesis *h = &result->hypotheses[k];
+        if (isinf(scores[best])) {
+            assert_null(h->tokens);
+            continue;
+        }
+        assert_non_null(h->tokens);
+        assert_int_equal(h->length, all[best].length);
+        for (int32_t i = 0; i < h->length; i++) assert_int_equal(h->tokens[i], all[best].tokens[i]);
+        assert_float_equal(h->score, scores[best], 1e-5);
+        assert_float_equal(h->log_prob, all[best].log_prob, 1e-5);
+        scores[best] = -INFINITY;
+    }
+}
+
+static const int32_t no_length = 0;
+
+static void search_sentence(const rd_beam_config *config, int32_t sentence,
+                            const rd_search_request *request) {
+    toy_alone_index = sentence;
+    the_toy->distribution = toy_random_alone;
+    rd_search_result result = toy_search(config, the_toy, 1, &no_length, request, RD_OK);
+    check_best(&result);
+    rd_search_result_free(&result);
+}
+
+static bool starts_with(const toy_path *path, const int32_t *prefix, int32_t n) {
+    if (path->length < n) return false;
+    for (int32_t i = 0; i < n; i++)
+        if (path->tokens[i] != prefix[i]) return false;
+    return true;
+}
+
+static void test_prefix_against_brute_force(void **state) {
+    (void)state;
+    const int32_t prefix[] = {B, UNK, B, A};
+    for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
+        for (int32_t n = 0; n <= 4; n++) {
+            rd_beam_config config = {.beam = 800, .lenpen = 1, .max_len_b = MAX_LEN, .n_best = 7};
+            enumerate(sentence);
+            for (int32_t i = 0; i < n_all; i++)
+                scores[i] = starts_with(&all[i], prefix, n) ? all[i].log_prob / (all[i].length + 1)
+                                                            : (double)-INFINITY;
+            search_sentence(&config, sentence,
+                            &(rd_search_request){.prefix = prefix, .prefix_length = n});
+        }
+}
+
+/* The prefix stands against the length limit, repeated n-grams and penalties, whose price it pays;
+ * sentences of one search have prefixes of their own. */
+static void test_prefix_stands(void **state) {
+    (void)state;
+    const int32_t repeated[] = {A, A, UNK, A, A, A};
+    const rd_search_request requests[] = {{repeated, 6}, {0}, {repeated + 2, 1}};
+    rd_beam_config config = {.beam = 3,
+                             .max_len_b = 4,
+                             .n_best = 2,
+                             .no_repeat_ngram = 2,
+                             .min_len = 2,
+                             .unk_penalty = 50};
+    const int32_t lengths[3] = {0};
+    the_toy->distribution = toy_random;
+    rd_search_result r = toy_search(&config, the_toy, 3, lengths, requests, RD_OK);
+    for (int k = 0; k < 2; k++) {
+        const rd_hypothesis *h = &r.hypotheses[k];
+        if (k == 0) assert_int_equal(h->length, 6); /* the limit, 4, gives way to the prefix only */
+        if (h->tokens) assert_memory_equal(h->tokens, repeated, sizeof repeated);
+        if (h->tokens) assert_float_equal(h->score, h->log_prob - 50, 1e-3);
+        assert_int_equal(r.hypotheses[4 + k].tokens[0], UNK);
+        for (int32_t i = 0; i < r.hypotheses[2 + k].length; i++)
+            assert_int_not_equal(r.hypotheses[2 + k].tokens[i], UNK);
+    }
+    rd_search_result_free(&r);
+    const int32_t outside[] = {VOCAB};
+    toy_search(&config, the_toy, 1, lengths, &(rd_search_request){outside, 1}, RD_ERR_ARGUMENT);
+}
+
+int main(void) {
+    the_toy = calloc(1, sizeof *the_toy);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prefix_against_brute_force),
+        cmocka_unit_test(test_prefix_stands),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    free(the_toy);
+    return failures;
+}

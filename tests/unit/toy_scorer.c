@@ -1,0 +1,83 @@
+#include "toy_scorer.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/rng.h"
+
+rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
+                   const int32_t *tokens, float *log_probs) {
+    toy *t = self;
+    int now = t->step & 1;
+    for (int64_t r = 0; r < n_rows; r++) {
+        if (t->step > 0) {
+            memcpy(t->prefix[now][r], t->prefix[!now][parents[r]], sizeof t->prefix[now][r]);
+            t->prefix[now][r][t->step - 1] = tokens[r];
+        } else {
+            assert_int_equal(tokens[r], EOS);
+        }
+        t->distribution(sentences[r], t->prefix[now][r], t->step, log_probs + r * VOCAB);
+    }
+    t->rows_seen += (int32_t)n_rows;
+    t->step++;
+    return RD_OK;
+}
+
+rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
+                            const rd_search_request *requests, rd_status expected) {
+    t->step = t->rows_seen = 0;
+    rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step};
+    rd_search_result result;
+    rd_status status =
+        rd_beam_search(config, &scorer, n, lengths, requests, EOS, PAD, UNK, &result);
+    assert_int_equal(status, expected);
+    return result;
+}
+
+void toy_normalise(float *log_probs) {
+    double sum = 0;
+    for (int v = 0; v < VOCAB; v++) sum += exp((double)log_probs[v]);
+    for (int v = 0; v < VOCAB; v++) log_probs[v] -= (float)log(sum);
+}
+
+void toy_random(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
+    uint64_t key = 1469598103934665603u + (uint64_t)sentence;
+    for (int32_t i = 0; i < n; i++) key = (key ^ (uint64_t)prefix[i]) * 1099511628211u;
+    rd_rng rng = rd_rng_make(key, (uint64_t)n);
+    for (int v = 0; v < VOCAB; v++) out[v] = (float)(1.5 * rd_rng_normal(&rng));
+    toy_normalise(out);
+}
+
+int32_t toy_alone_index;
+
+void toy_random_alone(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
+    toy_random(sentence + toy_alone_index, prefix, n, out);
+}
+
+static void visit(int32_t sentence, int32_t max_len, toy_path *current, toy_path *paths,
+                  int32_t *n) {
+    float log_probs[VOCAB];
+    toy_random(sentence, current->tokens, current->length, log_probs);
+    paths[*n] = *current;
+    paths[(*n)++].log_prob += (double)log_probs[EOS];
+    if (current->length == max_len) return;
+    for (int v = 0; v < VOCAB; v++) {
+        if (v == EOS || v == PAD) continue;
+        toy_path longer = *current;
+        longer.tokens[longer.length++] = v;
+        longer.log_prob += (double)log_probs[v];
+        visit(sentence, max_len, &longer, paths, n);
+    }
+}
+
+int32_t toy_enumerate(int32_t sentence, int32_t max_len, toy_path *paths) {
+    int32_t n = 0;
+    visit(sentence, max_len, &(toy_path){.length = 0}, paths, &n);
+    return n;
+}

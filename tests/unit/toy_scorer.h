@@ -1,0 +1,41 @@
+/* A scorer small enough to search by hand or by brute force. Its next-token distribution is a
+ * function of the whole prefix and the sentence; it keeps the prefixes itself, by the parents it is
+ * given, as a model's caches do. */
+#ifndef RD_TEST_TOY_SCORER_H
+#define RD_TEST_TOY_SCORER_H
+
+#include "search/beam.h"
+
+enum { BOS, PAD, EOS, UNK, A, B, C, VOCAB };
+enum { MAX_ROWS = 4096, MAX_STEPS = 32 };
+
+typedef struct {
+    void (*distribution)(int32_t sentence, const int32_t *prefix, int32_t n, float *log_probs);
+    int32_t step, rows_seen;
+    int32_t prefix[2][MAX_ROWS][MAX_STEPS];
+} toy;
+
+rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
+                   const int32_t *tokens, float *log_probs);
+
+/* A search of n sentences; requests may be NULL. Asserts the status. */
+rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
+                            const rd_search_request *requests, rd_status expected);
+
+/* Distributions. toy_random: normal logits, drawn anew for each prefix and sentence;
+ * toy_random_alone: the same for a search of the one sentence toy_alone_index. */
+void toy_normalise(float *log_probs);
+void toy_random(int32_t sentence, const int32_t *prefix, int32_t n, float *out);
+extern int32_t toy_alone_index;
+void toy_random_alone(int32_t sentence, const int32_t *prefix, int32_t n, float *out);
+
+typedef struct {
+    int32_t tokens[MAX_STEPS], length;
+    double log_prob; /* eos included */
+} toy_path;
+
+/* Every sequence of at most max_len tokens, pad and eos not among them, under toy_random: returns
+ * their number, 1 + 5 + 25 + ... + 5^max_len. paths: as many. */
+int32_t toy_enumerate(int32_t sentence, int32_t max_len, toy_path *paths);
+
+#endif
