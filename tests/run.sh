@@ -29,7 +29,7 @@ for argument in "$@"; do
 done
 
 # shellcheck disable=SC2086 # empty means no argument
-rd_setup_packages $install_option clang libclang-rt-dev libomp-dev || exit 1
+rd_setup_packages $install_option clang libclang-rt-dev libomp-dev strace || exit 1
 
 # Trainings inside the tests are far too small for many threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"

@@ -71,8 +71,8 @@ struct rd_arena_block {
 };
 
 static rd_arena_block *block_new(size_t capacity) {
-    rd_arena_block *block = malloc(sizeof *block);
-    char *data = rd_malloc(capacity, 1);
+    rd_arena_block *block = rd_malloc(1, sizeof *block);
+    char *data = block ? rd_malloc(capacity, 1) : NULL;
     if (!block || !data) {
         free(block);
         free(data);

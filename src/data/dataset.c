@@ -2,6 +2,7 @@
  * index of where each sentence starts. All integers little-endian int32 or int64. */
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -191,9 +192,14 @@ rd_status rd_dataset_writer_finish(rd_dataset_writer *writer) {
     head->index_crc = rd_crc32(0, writer->records, index_bytes);
     head->header_crc = rd_crc32(0, head, offsetof(header, header_crc));
     if (index_bytes) fwrite(writer->records, 1, index_bytes, writer->file.stream);
-    if (fseek(writer->file.stream, 0, SEEK_SET) == 0)
-        fwrite(head, sizeof *head, 1, writer->file.stream);
-    rd_status status = rd_atomic_commit(&writer->file);
+    rd_status status = RD_OK;
+    if (fseek(writer->file.stream, 0, SEEK_SET) != 0)
+        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", writer->file.path, strerror(errno));
+    fwrite(head, sizeof *head, 1, writer->file.stream);
+    if (status == RD_OK)
+        status = rd_atomic_commit(&writer->file);
+    else
+        rd_atomic_abort(&writer->file);
     free(writer->records);
     free(writer);
     return status;

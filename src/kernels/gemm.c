@@ -32,13 +32,29 @@ rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
     return RD_OK;
 }
 
+#ifdef RD_HAVE_ONEDNN
+/* By the definition: slow, but it needs no memory. */
+static void plain_sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a,
+                        const float *b, bool transpose_b, float beta, float *c) {
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            float sum = 0.0f;
+            for (int64_t p = 0; p < k; p++)
+                sum +=
+                    a[transpose_a ? p * m + i : i * k + p] * b[transpose_b ? j * k + p : p * n + j];
+            c[i * n + j] = sum + (beta != 0.0f ? beta * c[i * n + j] : 0.0f);
+        }
+}
+#endif
+
 /* float32: c: [m, n] = op(a): [m, k] * op(b): [k, n] + beta * c. */
 static void sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a, const float *b,
                   bool transpose_b, float beta, float *c) {
     int64_t lda = transpose_a ? m : k, ldb = transpose_b ? k : n;
 #ifdef RD_HAVE_ONEDNN
-    dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
-               beta, c, n);
+    if (dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
+                   beta, c, n) != dnnl_success)
+        plain_sgemm(m, n, k, a, transpose_a, b, transpose_b, beta, c);
 #else
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda,

@@ -136,47 +136,57 @@ static double rounded(double value, int width) {
 }
 
 /* sacreBLEU also gives each part of the signature as a key. */
-static void add_signature(json_t *object, const char *signature) {
-    json_object_set_new(object, "signature", json_string(signature));
+static int add_signature(json_t *object, const char *signature) {
+    int failed = json_object_set_new(object, "signature", json_string(signature));
     char parts[256], *save = NULL;
     strcpy(parts, signature);
     for (char *part = strtok_r(parts, "|", &save); part; part = strtok_r(NULL, "|", &save)) {
         char *value = strchr(part, ':');
         *value++ = '\0';
-        json_object_set_new(object, part, json_string(value));
+        failed |= json_object_set_new(object, part, json_string(value));
     }
+    return failed;
 }
 
+/* NULL without memory, or for what JSON cannot hold. */
 static json_t *cell_object(const rd_report *report, int s, int c, int width) {
     const rd_report_cell *cell = &report->cells[s * report->n_columns + c];
     json_t *object = json_object();
     char text[128];
-    json_object_set_new(object, "name", json_string(report->columns[c].name));
-    json_object_set_new(object, "score", json_real(rounded(cell->score, width)));
-    json_object_set_new(object, "system", json_string(report->systems[s]));
-    add_signature(object, report->columns[c].signature);
+    int failed = json_object_set_new(object, "name", json_string(report->columns[c].name));
+    failed |= json_object_set_new(object, "score", json_real(rounded(cell->score, width)));
+    failed |= json_object_set_new(object, "system", json_string(report->systems[s]));
+    failed |= add_signature(object, report->columns[c].signature);
     if (cell->has_interval) {
         int shown = width < 0 ? 1 : width;
         snprintf(text, sizeof text, "μ = %.*f ± %.*f", shown, cell->mean, shown, cell->interval);
-        json_object_set_new(object, "confidence_mean", json_real(rounded(cell->mean, width)));
-        json_object_set_new(object, "confidence_var", json_real(rounded(cell->interval, width)));
-        json_object_set_new(object, "confidence", json_string(text));
+        failed |=
+            json_object_set_new(object, "confidence_mean", json_real(rounded(cell->mean, width)));
+        failed |= json_object_set_new(object, "confidence_var",
+                                      json_real(rounded(cell->interval, width)));
+        failed |= json_object_set_new(object, "confidence", json_string(text));
     }
-    if (cell->has_p_value) json_object_set_new(object, "p_value", json_real(cell->p_value));
-    if (cell->details[0]) json_object_set_new(object, "verbose_score", json_string(cell->details));
-    return object;
+    if (cell->has_p_value)
+        failed |= json_object_set_new(object, "p_value", json_real(cell->p_value));
+    if (cell->details[0])
+        failed |= json_object_set_new(object, "verbose_score", json_string(cell->details));
+    if (!failed) return object;
+    json_decref(object);
+    return NULL;
 }
 
 static rd_status write_json(const rd_report *report, int width, rd_text *out) {
     json_t *array = json_array();
+    int failed = 0;
     for (int s = 0; s < report->n_systems; s++)
         for (int c = 0; c < report->n_columns; c++)
-            json_array_append_new(array, cell_object(report, s, c, width));
-    char *text = json_dumps(array, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+            failed |= json_array_append_new(array, cell_object(report, s, c, width));
+    char *text = failed ? NULL : json_dumps(array, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
     json_decref(array);
-    rd_status status = text ? rd_text_printf(out, "%s\n", text)
-                            : rd_error(RD_ERR_FORMAT, "scores cannot be written as JSON (names of "
-                                                      "files must be UTF-8, scores finite)");
+    rd_status status =
+        text ? rd_text_printf(out, "%s\n", text)
+             : rd_error(RD_ERR_FORMAT, "scores cannot be written as JSON (names of "
+                                       "files must be UTF-8, scores finite), or out of memory");
     free(text);
     return status;
 }

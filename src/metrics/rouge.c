@@ -150,7 +150,7 @@ rd_status rd_rouge_line(const rd_metric_config *config, rd_metric_scratch *scrat
     if (config->stem == RD_STEM_PORTER && !scratch->stemmer) {
         scratch->stemmer = sb_stemmer_new("porter", "UTF_8");
         if (!scratch->stemmer)
-            return rd_error(RD_ERR_UNSUPPORTED, "libstemmer has no stemmer \"porter\"");
+            return rd_error(RD_ERR_MEMORY, "out of memory for libstemmer's stemmer \"porter\"");
     }
     size_t bytes = hypothesis.length;
     for (int r = 0; r < n_refs; r++) bytes += refs[r].length;

@@ -50,6 +50,9 @@ rd_status rd_line_lower(rd_line line, void **casemap, rd_text *out) {
     }
     UErrorCode error = U_ZERO_ERROR;
     if (!*casemap) *casemap = ucasemap_open("", 0, &error); /* "": no language's special rules */
+    if (U_FAILURE(error))
+        return rd_error(RD_ERR_MEMORY, "out of memory for ICU's rules of case (%s)",
+                        u_errorName(error));
     /* No lower-case form is longer than three times its original (U+0130 has three bytes for two).
      */
     int32_t n = ucasemap_utf8ToLower(*casemap, out->data, (int32_t)(3 * line.length + 1), line.data,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "model/seq2seq.h"
 
 struct rd_decoding {
@@ -58,14 +59,14 @@ static rd_status encode(rd_decoding *d, const int32_t *src) {
 rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model, int64_t n_sentences,
                             const int32_t *src, const int32_t *src_offsets) {
     *out = NULL;
-    rd_decoding *d = calloc(1, sizeof *d);
-    if (!d) return rd_error(RD_ERR_MEMORY, "out of memory for a decoding");
+    rd_decoding *d = rd_calloc(1, sizeof *d);
+    if (!d) return RD_ERR_MEMORY;
     size_t layers = (size_t)model->decoder.n_layers;
     d->model = model;
     d->n_sentences = n_sentences;
     d->cross = rd_arena_alloc(&d->persistent, layers, sizeof *d->cross);
     d->src_offsets = rd_arena_i32(&d->persistent, n_sentences + 1);
-    d->slots = calloc(layers, sizeof *d->slots);
+    d->slots = rd_calloc(layers, sizeof *d->slots);
     rd_status status = d->cross && d->src_offsets && d->slots ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK) {
         memcpy(d->src_offsets, src_offsets, sizeof(int32_t) * (size_t)(n_sentences + 1));

@@ -29,25 +29,27 @@ static json_t *make_header(const rd_parameters *parameters, const float *values)
     json_t *header = json_object();
     char checksum[16];
     checksum_of(parameters, values, checksum);
-    json_object_set_new(header, "__metadata__",
-                        json_pack("{s:s, s:s}", "format", "pt", CHECKSUM, checksum));
+    int failed = json_object_set_new(header, "__metadata__",
+                                     json_pack("{s:s, s:s}", "format", "pt", CHECKSUM, checksum));
     for (int64_t i = 0; i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
         json_t *shape = item->shape[1] ? json_pack("[I,I]", (json_int_t)item->shape[0],
                                                    (json_int_t)item->shape[1])
                                        : json_pack("[I]", (json_int_t)item->shape[0]);
         json_int_t begin = item->offset * 4, end = begin + element_count(item) * 4;
-        json_object_set_new(header, item->name,
-                            json_pack("{s:s,s:o,s:[I,I]}", "dtype", "F32", "shape", shape,
-                                      "data_offsets", begin, end));
+        failed |= json_object_set_new(header, item->name,
+                                      json_pack("{s:s,s:o,s:[I,I]}", "dtype", "F32", "shape", shape,
+                                                "data_offsets", begin, end));
     }
-    return header;
+    if (!failed) return header;
+    json_decref(header);
+    return NULL;
 }
 
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path) {
     json_t *header = make_header(parameters, values);
-    char *text = json_dumps(header, JSON_COMPACT);
+    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     if (!text) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
     uint64_t length = strlen(text), padded = (length + 7) / 8 * 8; /* data starts aligned */
@@ -115,6 +117,8 @@ static rd_status load_mapped(const rd_parameters *parameters, float *values, con
         return rd_error(RD_ERR_FORMAT, "%s: not a safetensors file, or truncated", path);
     json_error_t error;
     json_t *header = json_loadb(mapping->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    if (!header && !*error.text)
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
     if (!json_is_object(header)) {
         json_decref(header);
         return rd_error(RD_ERR_FORMAT, "%s: its header is not a JSON object: %s", path, error.text);

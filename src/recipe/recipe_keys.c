@@ -47,7 +47,7 @@ const rd_key rd_recipe_keys[] = {
         "source pieces (vocab-size sets both sides)"),
     INT("vocab-size-tgt", data.vocab_size_tgt, 8, SIZE, "8000", "target pieces"),
     BOOL("joined-dictionary", data.joined_dictionary, "false", "one vocabulary for both sides"),
-    FLOAT("character-coverage", data.character_coverage, 0.5, 1, "1.0",
+    FLOAT("character-coverage", data.character_coverage, 0.98, 1, "1.0",
           "share of characters the vocabulary covers"),
     BOOL("byte-fallback", data.byte_fallback, "false", "spell unknown characters as bytes"),
     LONG("vocab-sentences", data.vocab_sentences, 0, MANY, "0",

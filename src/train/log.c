@@ -1,5 +1,6 @@
 /* train.jsonl: one JSON object a line for each event, appended to over all runs. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,50 +19,54 @@ rd_status rd_run_open_log(rd_run *run) {
     return status;
 }
 
-/* NaN and infinity, which JSON lacks, are left out (json_real gives NULL). */
-static void set_real(json_t *object, const char *key, double value) {
-    json_object_set_new(object, key, json_real(value));
+/* These return 0, or -1 without memory. NaN and infinity, which JSON lacks, are left out. */
+static int set_real(json_t *object, const char *key, double value) {
+    return isfinite(value) ? json_object_set_new(object, key, json_real(value)) : 0;
 }
 
-static void set_integer(json_t *object, const char *key, int64_t value) {
-    json_object_set_new(object, key, json_integer(value));
+static int set_integer(json_t *object, const char *key, int64_t value) {
+    return json_object_set_new(object, key, json_integer(value));
 }
 
-static void add_update(json_t *object, const rd_train_event *e) {
-    set_real(object, "kl", e->kl);
-    set_real(object, "lr", e->lr);
-    set_real(object, "gnorm", e->gnorm);
-    set_real(object, "tokens_per_second", e->tokens_per_second);
+static int add_update(json_t *object, const rd_train_event *e) {
+    return set_real(object, "kl", e->kl) | set_real(object, "lr", e->lr) |
+           set_real(object, "gnorm", e->gnorm) |
+           set_real(object, "tokens_per_second", e->tokens_per_second);
 }
 
-static void add_validation(json_t *object, const rd_train_event *e, json_t *samples) {
-    json_object_set_new(object, "best", json_boolean(e->best));
-    if (e->scored) {
-        set_real(object, "bleu", e->scores.bleu);
-        set_real(object, "rouge1", e->scores.rouge1);
-        set_real(object, "rouge2", e->scores.rouge2);
-        set_real(object, "rougeL", e->scores.rougeL);
-    }
-    if (samples) json_object_set(object, "samples", samples);
+static int add_validation(json_t *object, const rd_train_event *e, json_t *samples) {
+    int failed = json_object_set_new(object, "best", json_boolean(e->best));
+    if (e->scored)
+        failed |= set_real(object, "bleu", e->scores.bleu) |
+                  set_real(object, "rouge1", e->scores.rouge1) |
+                  set_real(object, "rouge2", e->scores.rouge2) |
+                  set_real(object, "rougeL", e->scores.rougeL);
+    return samples ? failed | json_object_set(object, "samples", samples) : failed;
 }
 
-void rd_run_report(rd_run *run, const rd_train_event *e) {
+/* The event as one line, malloc'ed; NULL without memory. */
+static char *line_of(const rd_train_event *e, const char *name, json_t *samples) {
+    json_t *object = json_pack("{s:s}", "event", name);
+    int failed = set_integer(object, "update", e->update) | set_integer(object, "epoch", e->epoch) |
+                 set_real(object, "seconds", e->seconds);
+    if (e->kind == RD_TRAIN_UPDATE || e->kind == RD_TRAIN_VALID)
+        failed |= set_real(object, "loss", e->loss) | set_real(object, "nll", e->nll);
+    if (e->kind == RD_TRAIN_UPDATE) failed |= add_update(object, e);
+    if (e->kind == RD_TRAIN_VALID) failed |= add_validation(object, e, samples);
+    if (e->reason) failed |= json_object_set_new(object, "reason", json_string(e->reason));
+    char *line = failed ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(object);
+    return line;
+}
+
+rd_status rd_run_report(rd_run *run, const rd_train_event *e) {
     static const char *const names[] = {"start", NULL, "train", "valid", "skipped", "end"};
     if (run->listener) run->listener(run->self, e);
-    if (!run->log || !names[e->kind]) return;
-    json_t *object = json_pack("{s:s}", "event", names[e->kind]);
-    set_integer(object, "update", e->update);
-    set_integer(object, "epoch", e->epoch);
-    set_real(object, "seconds", e->seconds);
-    if (e->kind == RD_TRAIN_UPDATE || e->kind == RD_TRAIN_VALID) {
-        set_real(object, "loss", e->loss);
-        set_real(object, "nll", e->nll);
-    }
-    if (e->kind == RD_TRAIN_UPDATE) add_update(object, e);
-    if (e->kind == RD_TRAIN_VALID) add_validation(object, e, run->samples);
-    if (e->reason) json_object_set_new(object, "reason", json_string(e->reason));
-    json_dumpf(object, run->log, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    fputc('\n', run->log);
-    fflush(run->log);
-    json_decref(object);
+    if (!run->log || !names[e->kind]) return RD_OK;
+    char *line = line_of(e, names[e->kind], run->samples);
+    if (!line) return rd_error(RD_ERR_MEMORY, "%s/train.jsonl: out of memory", run->save_dir);
+    fprintf(run->log, "%s\n", line);
+    free(line);
+    if (fflush(run->log) == 0 && !ferror(run->log)) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
 }

@@ -69,6 +69,7 @@ static rd_status add_line(rd_history *history, json_t *line) {
 
 rd_status rd_history_read(rd_history *history, const char *path) {
     *history = (rd_history){.validations = json_array()};
+    if (!history->validations) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     FILE *file = fopen(path, "r");
     if (!file) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     char *text = NULL;

@@ -64,7 +64,7 @@ rd_status rd_run_generate(const rd_run *run, const volatile sig_atomic_t *stop,
 rd_status rd_run_open_log(rd_run *run);
 
 /* Sends the event to the listener and train.jsonl. */
-void rd_run_report(rd_run *run, const rd_train_event *event);
+rd_status rd_run_report(rd_run *run, const rd_train_event *event);
 
 /* report.html, from train.jsonl and the state. */
 rd_status rd_run_write_html(const rd_run *run);

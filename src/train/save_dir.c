@@ -98,9 +98,12 @@ rd_status rd_run_checkpoints(const rd_run *run, char ***paths, int *n) {
     char *directory = rd_run_path(run, "checkpoints");
     struct dirent **entries = NULL;
     *n = directory ? scandir(directory, &entries, is_checkpoint, alphasort) : 0;
+    rd_status status = RD_OK;
+    if (*n < 0 && errno != ENOENT)
+        status = rd_error(RD_ERR_IO, "%s: cannot read: %s", directory, strerror(errno));
     if (*n < 0) *n = 0;
     *paths = rd_calloc((size_t)*n + 1, sizeof **paths);
-    rd_status status = directory && *paths ? RD_OK : RD_ERR_MEMORY;
+    if (!directory || !*paths) status = RD_ERR_MEMORY;
     for (int i = 0; i < *n; i++) {
         if (status == RD_OK && !((*paths)[i] = rd_path_join(directory, entries[i]->d_name)))
             status = RD_ERR_MEMORY;

@@ -95,7 +95,7 @@ static int64_t last_update(const rd_run *run) {
     return last == INT64_MAX ? 0 : last;
 }
 
-static void report_progress(rd_run *run, const window *w, rd_train_kind kind) {
+static rd_status report_progress(rd_run *run, const window *w, rd_train_kind kind) {
     double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
     rd_train_event event = {.kind = kind,
                             .update = run->state.update,
@@ -109,7 +109,7 @@ static void report_progress(rd_run *run, const window *w, rd_train_kind kind) {
                             .tokens_per_second =
                                 w->seconds > 0.0 ? (double)w->tokens / w->seconds : 0.0,
                             .seconds = run->state.seconds};
-    rd_run_report(run, &event);
+    return rd_run_report(run, &event);
 }
 
 /* Why training is over, or NULL. */
@@ -160,7 +160,7 @@ static rd_status next_update(rd_run *run, window *w) {
     s->skipped_in_a_row = skipped ? s->skipped_in_a_row + 1 : 0;
     if (!skipped) {
         bool due = s->update % t->log_interval == 0;
-        report_progress(run, w, due ? RD_TRAIN_UPDATE : RD_TRAIN_STEP);
+        RD_TRY(report_progress(run, w, due ? RD_TRAIN_UPDATE : RD_TRAIN_STEP));
         if (due) *w = (window){0};
         return RD_OK;
     }
@@ -169,7 +169,7 @@ static rd_status next_update(rd_run *run, window *w) {
                             .epoch = s->epoch,
                             .seconds = s->seconds,
                             .reason = "loss or gradient not finite"};
-    rd_run_report(run, &event);
+    RD_TRY(rd_run_report(run, &event));
     return s->skipped_in_a_row >= MOST_SKIPPED ? too_many_skipped(run) : RD_OK;
 }
 
@@ -242,8 +242,8 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .n_valid = rd_dataset_size(run.valid_data),
                                 .resumed_from = run.state.update,
                                 .reason = *run.warning ? run.warning : NULL};
-        rd_run_report(&run, &event);
-        status = train_all(&run, stop);
+        status = rd_run_report(&run, &event);
+        if (status == RD_OK) status = train_all(&run, stop);
     }
     if (status == RD_OK) {
         rd_train_event event = {.kind = RD_TRAIN_FINISHED,
@@ -251,8 +251,8 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .epoch = run.state.epoch,
                                 .seconds = run.state.seconds,
                                 .reason = finished(&run)};
-        rd_run_report(&run, &event);
-        status = rd_run_write_html(&run);
+        status = rd_run_report(&run, &event);
+        if (status == RD_OK) status = rd_run_write_html(&run);
     }
     rd_run_close(&run);
     return status;

@@ -134,7 +134,7 @@ rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
     swap_ema(run);
     RD_TRY(status);
     /* Told first: a kill between the two makes the next run validate, and tell, again. */
-    rd_run_report(run, &event);
+    RD_TRY(rd_run_report(run, &event));
     RD_TRY(rd_run_save_last(run));
     return rd_run_write_html(run);
 }

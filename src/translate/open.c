@@ -29,20 +29,25 @@ static rd_status open_tokenizer(rd_tokenizer **tokenizer, const char *directory,
     return status;
 }
 
-static bool holds(const char *directory, const char *name) {
+static rd_status holds(const char *directory, const char *name, bool *found) {
     char *path = rd_path_join(directory, name);
-    bool found = path && rd_file_exists(path);
+    if (!path) return RD_ERR_MEMORY;
+    *found = rd_file_exists(path);
     free(path);
-    return found;
+    return RD_OK;
 }
 
 static rd_status open_tokenizers(model_directory *d, const char *directory) {
-    if (holds(directory, "spm.model")) {
+    bool joint, source, target;
+    RD_TRY(holds(directory, "spm.model", &joint));
+    RD_TRY(holds(directory, "source.spm", &source));
+    RD_TRY(holds(directory, "target.spm", &target));
+    if (joint) {
         RD_TRY(open_tokenizer(&d->source, directory, "spm.model"));
         d->target = d->source;
         return RD_OK;
     }
-    if (!holds(directory, "source.spm") || !holds(directory, "target.spm"))
+    if (!source || !target)
         return rd_error(RD_ERR_IO,
                         "%s: no vocabulary; a model directory holds spm.model, or source.spm and "
                         "target.spm",
@@ -95,7 +100,9 @@ static rd_status directory_open(model_directory *d, const char *directory,
     *d = (model_directory){0};
     if (!rd_file_exists(directory))
         return rd_error(RD_ERR_IO, "%s: no such model directory", directory);
-    if (!holds(directory, "config.yaml"))
+    bool configured;
+    RD_TRY(holds(directory, "config.yaml", &configured));
+    if (!configured)
         return rd_error(RD_ERR_IO,
                         "%s: no config.yaml; a model directory is what rdrop-train writes: "
                         "model.safetensors, config.yaml and the vocabulary",

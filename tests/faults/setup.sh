@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Sourced by the scripts of faults/: a folder to work in, which is removed at the end, with corpora,
+# binarized data and a trained model, all tiny. Argument of the script: the build directory.
+bin=$(realpath "$1")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export OMP_NUM_THREADS=1
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+sanitized() {
+    grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt"
+}
+
+cat >tiny.yaml <<YAML
+source-lang: en
+target-lang: de
+trainpref: train
+validpref: valid
+vocab-size: 120
+joined-dictionary: true
+share-all-embeddings: true
+encoder-embed-dim: 8
+encoder-ffn-embed-dim: 16
+decoder-ffn-embed-dim: 16
+encoder-layers: 1
+decoder-layers: 1
+encoder-attention-heads: 2
+decoder-attention-heads: 2
+dropout: 0.1
+label-smoothing: 0.1
+reg-alpha: 5
+lr: 0.01
+warmup-updates: 5
+max-tokens: 128
+max-update: 4
+log-interval: 1
+validate-interval-updates: 2
+eval-bleu: true
+eval-bleu-beam: 2
+eval-bleu-sentences: 4
+max-len-a: 0
+max-len-b: 5
+keep-last-n: 1
+average-last: 1
+threads: 1
+YAML
+"$bin/quickstart-corpus" data 1 60 4 4 >/dev/null || fail "no corpora"
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest bin --threads 1 >log 2>&1 || fail "preprocess: $(cat log)"
+"$bin/rdrop-train" tiny.yaml --data bin --save-dir out >log 2>&1 || fail "train: $(cat log)"
+zcat data/test.en.gz | head -n 3 >input
+"$bin/rdrop-translate" --model out/model --threads 1 <input >translated || fail "translate"

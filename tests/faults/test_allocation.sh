@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Every allocation of every program fails in turn, once: the program says so in a line and exits 1, or
+# does without and gives the right result; never by a signal, never with half a file, and what was
+# there before is still whole. RDROP_FAULT_STEP=N tries every N-th place only: without it, every fifth
+# where sanitizers make a process slow, else all.
+set -u
+. "$(dirname "$(realpath "$0")")/setup.sh"
+# An error of a sanitizer, a leak included, is told from a failure by its status.
+export ASAN_OPTIONS=exitcode=86:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=86
+export RDROP_FAIL_REPORT=$work/place
+step=1
+if sanitized; then step=5; fi
+step=${RDROP_FAULT_STEP:-$step}
+problems=0
+
+problem() {
+    echo "$program, place $place: $*; called from:"
+    # shellcheck disable=SC2046 # one address a line
+    addr2line -sfp -e "$bin/fault-$program" $(cat place) 2>/dev/null | sed 's/^/    /'
+    sed 's/^/    > /' err | tail -n 25
+    problems=$((problems + 1))
+    [ $problems -lt "${RDROP_FAULT_PROBLEMS:-5}" ] || exit 1
+}
+
+# same_or_absent GOOD OTHER: each file of OTHER is as in GOOD, or not there
+same_or_absent() {
+    local file name
+    for file in $(cd "$2" && find . -type f ! -name lock); do
+        case $file in
+        *.tmp.*) problem "left $file" ;;
+        */train.jsonl | */report.html | */checkpoint_last | */checkpoint_previous) ;;
+        *) cmp -s "$1/$file" "$2/$file" || problem "$file is not whole" ;;
+        esac
+    done
+}
+
+# try PROGRAM BEFORE AFTER ARGUMENTS...: BEFORE prepares each run; AFTER judges what it left, given
+# the exit code. Input is the file `in`, output the file `got`.
+try() {
+    local before=$2 after=$3 code
+    program=$1
+    shift 3
+    for ((place = 1; ; place += step)); do
+        $before
+        rm -f place
+        { RDROP_FAIL_PLACE=$place "$bin/fault-$program" "$@" <in >got 2>err; } 2>/dev/null
+        code=$?
+        [ -e place ] || break
+        if [ $code -gt 2 ]; then
+            problem "exit $code"
+        elif [ $code -ne 0 ] && ! grep -q "^rdrop-$program: ." err; then
+            problem "exit $code without a message"
+        elif [ $code -ne 0 ] && ! grep -qiE 'memory|bad_alloc|temporarily unavailable' err; then
+            problem "exit $code with a message of something else"
+        fi
+        $after $code
+    done
+    [ $code -eq 0 ] || problem "fails without a failure: exit $code"
+    [ $place -gt 20 ] || problem "there are more places than that"
+    echo "$program: $(((place - 1) / step)) places"
+    total=$((total + (place - 1) / step))
+}
+total=0
+nothing() { :; }
+output_or_error() {
+    [ "$1" -ne 0 ] || cmp -s expected got || problem "exit 0 with another output"
+}
+
+: >in
+"$bin/rdrop-recipe" tiny.yaml >expected
+try recipe nothing output_or_error tiny.yaml
+
+zcat data/valid.de.gz >ref
+sed 's/a/b/' ref >sys
+score=(--metric bleu,chrf++,ter,rouge --rouge-stemmer porter --paired-bs --paired-bs-n 3 --threads 1 --ref ref)
+"$bin/rdrop-score" "${score[@]}" ref sys >expected || fail "score"
+try score nothing output_or_error "${score[@]}" ref sys
+"$bin/rdrop-score" --metric bleu,rouge --json --ref ref sys >expected || fail "score --json"
+try score nothing output_or_error --metric bleu,rouge --json --threads 1 --ref ref sys
+sed 's/.*/["&", "x"]/' ref >refs.jsonl
+"$bin/rdrop-score" --worst 3 --ref refs.jsonl sys >expected || fail "score --worst"
+try score nothing output_or_error --worst 3 --threads 1 --ref refs.jsonl sys
+
+cp input in
+cp translated expected
+try translate nothing output_or_error --model out/model --threads 1
+same_or_absent out out
+rm_page() { rm -f page; }
+page_or_error() {
+    output_or_error "$1"
+    [ ! -e page ] || cmp -s expected.page page || problem "half a file"
+    [ -z "$(find . -maxdepth 1 -name 'page.tmp.*')" ] || problem "a temporary file is left"
+}
+cp translated expected.page
+: >expected
+try translate rm_page page_or_error --model out/model --threads 1 --output page
+
+: >in
+fresh_bin() { rm -rf made && cp -r bin made; }
+whole_bin() { same_or_absent bin made; }
+try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only binarize
+try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only vocab
+: >expected
+# A training that failed goes on, or starts again, to the same weights.
+fresh_training() { rm -rf made; }
+resumes() {
+    [ -z "$(find . -path './made/*.tmp.*')" ] || problem "left a temporary file"
+    "$bin/rdrop-train" tiny.yaml --data bin --save-dir made >/dev/null 2>err.again ||
+        problem "does not go on: $(cat err.again)"
+    cmp -s out/model/model.safetensors made/model/model.safetensors || problem "other weights"
+}
+try train fresh_training resumes tiny.yaml --data bin --save-dir made
+cp -r out averaged
+average_again() { same_or_absent out averaged; }
+try train nothing average_again tiny.yaml --data bin --save-dir averaged --average
+[ $problems -eq 0 ] || fail "$problems problems"
+echo "$total allocations failed, each survived"
