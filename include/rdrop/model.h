@@ -11,7 +11,15 @@
 extern "C" {
 #endif
 
-typedef enum { RD_RELU, RD_GELU } rd_activation;
+typedef enum { RD_RELU, RD_GELU, RD_SWISH } rd_activation; /* swish: x * sigmoid(x), also "silu" */
+
+/* Where positions are counted from, and the frequencies of sinusoidal ones: as in fairseq (and
+ * BART) from pad_id + 1, i-th frequency 10000^(-i / (d_model / 2 - 1)); or as in Marian from 0, and
+ * 10000^(-i / (d_model / 2)). */
+typedef enum { RD_POSITIONS_FAIRSEQ, RD_POSITIONS_MARIAN } rd_position_layout;
+
+/* What the decoder reads first. */
+typedef enum { RD_START_EOS, RD_START_PAD, RD_START_BOS } rd_decoder_start;
 
 typedef struct {
     int32_t layers, heads, ffn_dim;
@@ -23,8 +31,11 @@ typedef struct {
     int32_t d_model;
     rd_stack_config encoder, decoder;
     rd_activation activation;
+    rd_position_layout position_layout;
+    rd_decoder_start decoder_start;
     bool share_decoder_input_output_embed; /* output projection = target embedding */
     bool share_all_embeddings;             /* and = source embedding; needs one joint vocabulary */
+    bool output_bias;                      /* a bias behind the output projection */
     bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;

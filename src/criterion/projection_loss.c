@@ -8,10 +8,15 @@ enum {
     CHUNK_FLOATS = 4 << 20
 }; /* logits of a chunk: 16 MiB, well inside a server's last-level cache */
 
-/* Turns a chunk's logits, [n_passes * n, vocab], into gradients and adds up its sums. */
+static void add_bias(float *restrict logits, const float *restrict bias, int64_t vocab) {
+    for (int64_t i = 0; i < vocab; i++) logits[i] += bias[i];
+}
+
+/* Turns a chunk's logits, [n_passes * n, vocab], still without bias, into gradients and adds up its
+ * sums. */
 static rd_status chunk_loss(const rd_step *step, float label_smoothing, float reg_alpha, int64_t n,
-                            int64_t vocab, float *logits, const int32_t *targets, float *scratch,
-                            rd_criterion_sums *sums) {
+                            int64_t vocab, float *logits, const float *bias, const int32_t *targets,
+                            float *scratch, rd_criterion_sums *sums) {
     rd_criterion_partial *partials =
         rd_arena_alloc(step->arena, (size_t)omp_get_max_threads(), sizeof *partials);
     if (!partials) return RD_ERR_MEMORY;
@@ -24,6 +29,8 @@ static rd_status chunk_loss(const rd_step *step, float label_smoothing, float re
         for (int64_t r = begin; r < end; r++) {
             float *first = logits + r * vocab;
             float *second = step->n_passes == 2 ? logits + (n + r) * vocab : NULL;
+            if (bias) add_bias(first, bias, vocab);
+            if (bias && second) add_bias(second, bias, vocab);
             step->ops->criterion(first, second, vocab, targets[r], label_smoothing, reg_alpha,
                                  scratch + thread * 2 * vocab, &partials[thread]);
         }
@@ -40,8 +47,8 @@ static rd_status chunk_loss(const rd_step *step, float label_smoothing, float re
 
 rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float reg_alpha,
                              int64_t n_tokens, int64_t width, int64_t vocab, const float *x,
-                             const int32_t *targets, const rd_tensor *weight, float *dx,
-                             rd_criterion_sums *sums) {
+                             const int32_t *targets, const rd_tensor *weight, const rd_tensor *bias,
+                             float *dx, rd_criterion_sums *sums) {
     rd_arena_mark mark = rd_arena_save(step->arena);
     int64_t passes = step->n_passes, chunk = CHUNK_FLOATS / (passes * vocab);
     if (chunk < 16) chunk = 16;
@@ -60,12 +67,13 @@ rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float r
         rd_arena_mark chunk_mark = rd_arena_save(step->arena);
         RD_TRY(rd_step_operand(step, rows, passes * n, width, &x_operand));
         rd_gemm_forward(passes * n, vocab, width, x_operand, w, 0.0f, logits);
-        RD_TRY(chunk_loss(step, label_smoothing, reg_alpha, n, vocab, logits, targets + first,
-                          scratch, sums));
+        RD_TRY(chunk_loss(step, label_smoothing, reg_alpha, n, vocab, logits, bias->value,
+                          targets + first, scratch, sums));
         if (dx) {
             RD_TRY(rd_step_operand(step, logits, passes * n, vocab, &dlogits));
             rd_gemm_backward_weights(passes * n, vocab, width, dlogits, x_operand, 1.0f,
                                      weight->grad);
+            if (bias->value) RD_TRY(rd_column_sums(step, logits, passes * n, vocab, bias->grad));
             rd_gemm_backward_data(passes * n, vocab, width, dlogits, w, 0.0f, drows);
             for (int64_t pass = 0; pass < passes; pass++)
                 memcpy(dx + (pass * n_tokens + first) * width, drows + pass * n * width, bytes);

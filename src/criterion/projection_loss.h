@@ -8,12 +8,12 @@
 #include "rdrop/criterion.h"
 
 /* x: [step->n_passes * n_tokens, width], the second pass under the first; targets: [n_tokens];
- * weight: [vocab, width]. Adds to *sums (reg_alpha counts only with two passes). With dx: [as x]
- * not NULL it is overwritten with dloss/dx and weight.grad accumulates dloss/dweight. With one
- * pass, sums are those of that pass alone. */
+ * weight: [vocab, width]; bias: [vocab], its value NULL for none. Adds to *sums (reg_alpha counts
+ * only with two passes). With dx: [as x] not NULL it is overwritten with dloss/dx and the grads of
+ * weight and bias accumulate theirs. With one pass, sums are those of that pass alone. */
 rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float reg_alpha,
                              int64_t n_tokens, int64_t width, int64_t vocab, const float *x,
-                             const int32_t *targets, const rd_tensor *weight, float *dx,
-                             rd_criterion_sums *sums);
+                             const int32_t *targets, const rd_tensor *weight, const rd_tensor *bias,
+                             float *dx, rd_criterion_sums *sums);
 
 #endif

@@ -46,16 +46,18 @@ rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embeddi
     return RD_OK;
 }
 
-void rd_sinusoidal_positions(float *table, int64_t n, int64_t width) {
-    int64_t half = width / 2;
-    double step = half > 1 ? log(10000.0) / (double)(half - 1) : 0.0;
+/* With an odd width fairseq leaves the last column zero; Marian has one sine more. */
+void rd_sinusoidal_positions(float *table, int64_t n, int64_t width, rd_position_layout layout) {
+    bool marian = layout == RD_POSITIONS_MARIAN;
+    int64_t sines = marian ? (width + 1) / 2 : width / 2, cosines = width / 2;
+    double step = log(10000.0) / (marian ? (double)width / 2 : fmax((double)cosines - 1, 1));
     for (int64_t position = 0; position < n; position++) {
         float *row = table + position * width;
-        for (int64_t i = 0; i < half; i++) {
+        row[width - 1] = 0.0f;
+        for (int64_t i = 0; i < sines; i++) {
             double angle = (double)position * exp(-step * (double)i);
             row[i] = (float)sin(angle);
-            row[half + i] = (float)cos(angle);
+            if (i < cosines) row[sines + i] = (float)cos(angle);
         }
-        if (width % 2) row[width - 1] = 0.0f;
     }
 }

@@ -22,8 +22,8 @@ rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embeddi
                                 int64_t width, const int32_t *tokens, const int32_t *positions,
                                 float *dout);
 
-/* Fairseq's sinusoidal table, [n, width]: the first half of each row are sines, the second cosines,
- * of position / 10000^(i / (width / 2 - 1)). */
-void rd_sinusoidal_positions(float *table, int64_t n, int64_t width);
+/* The sinusoidal table, [n, width]: the first half of each row are sines, the second cosines, of
+ * position times the layout's i-th frequency. */
+void rd_sinusoidal_positions(float *table, int64_t n, int64_t width, rd_position_layout layout);
 
 #endif

@@ -203,11 +203,15 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     RD_TRY(extend_history(d, n_rows, parents));
     rd_arena_reset(&d->temporary);
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
+    int32_t *inputs = rd_arena_i32(step.arena, n_rows);
     int32_t *positions = rd_arena_i32(step.arena, n_rows);
-    if (!positions) return RD_ERR_MEMORY;
-    for (int64_t r = 0; r < n_rows; r++) positions[r] = rd_position(c, d->position - 1);
+    if (!inputs || !positions) return RD_ERR_MEMORY;
+    for (int64_t r = 0; r < n_rows; r++) {
+        inputs[r] = d->position == 1 ? rd_start_id(c) : tokens[r];
+        positions[r] = rd_position(c, d->position - 1);
+    }
     float *embedded;
-    RD_TRY(rd_embedding_forward(&step, &decoder->embedding, n_rows, width, tokens, positions,
+    RD_TRY(rd_embedding_forward(&step, &decoder->embedding, n_rows, width, inputs, positions,
                                 &embedded));
     const float *x = embedded;
     for (int32_t i = 0; i < decoder->n_layers; i++) {
@@ -218,5 +222,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     rd_residual_saved saved;
     if (decoder->pre_norm)
         RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x, &x));
-    return project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits);
+    RD_TRY(project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits));
+    if (c->output_bias) add_bias(logits, n_rows, c->tgt_vocab, d->model->output_bias.value);
+    return RD_OK;
 }

@@ -15,8 +15,9 @@ rd_status rd_decoding_begin(rd_decoding **decoding, const rd_model *model, int64
                             const int32_t *src, const int32_t *src_offsets);
 void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
 
-/* One step. Row r of this step has just produced tokens[r] (eos at the very first step), translates
- * sentence sentences[r] and continues row parents[r] of the previous step (ignored at the first).
+/* One step. Row r of this step has just produced tokens[r], translates sentence sentences[r] and
+ * continues row parents[r] of the previous step. At the very first step parents and tokens are
+ * ignored: the decoder reads its start token.
  * Rows may be reordered, duplicated and dropped freely between steps.
  * logits: [n_rows, tgt_vocab] of the next token. */
 rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,

@@ -21,9 +21,10 @@ typedef struct {
     rd_operand out_operand; /* the encoder's output, for every decoder layer's cross-attention */
 } side;
 
+/* start >= 0 takes the place of each sequence's first token. */
 static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n_seqs,
-                        const int32_t *tokens, const int32_t *offsets, int32_t n_layers,
-                        int32_t max_positions, side *s) {
+                        const int32_t *tokens, const int32_t *offsets, int32_t start,
+                        int32_t n_layers, int32_t max_positions, side *s) {
     int64_t passes = step->n_passes, n = offsets[n_seqs];
     int32_t *all_offsets = rd_arena_i32(step->arena, passes * n_seqs + 1);
     int32_t *all_tokens = rd_arena_i32(step->arena, passes * n),
@@ -39,6 +40,7 @@ static rd_status layout(const rd_model_config *config, const rd_step *step, int6
                                 "a sequence of %d tokens is longer than the model's %d positions",
                                 (int)length, (int)max_positions);
             all_offsets[pass * n_seqs + i] = (int32_t)(pass * n) + begin;
+            if (start >= 0 && length > 0) all_tokens[pass * n + begin] = start;
             for (int32_t t = 0; t < length; t++)
                 positions[pass * n + begin + t] = rd_position(config, t);
         }
@@ -163,10 +165,10 @@ static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int6
 static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
                          side *source, side *target) {
     const rd_model_config *c = &model->config;
-    RD_TRY(layout(c, step, batch->n_seqs, batch->src, batch->src_offsets, c->encoder.layers,
+    RD_TRY(layout(c, step, batch->n_seqs, batch->src, batch->src_offsets, -1, c->encoder.layers,
                   c->max_source_positions, source));
-    RD_TRY(layout(c, step, batch->n_seqs, batch->tgt_in, batch->tgt_offsets, c->decoder.layers,
-                  c->max_target_positions, target));
+    RD_TRY(layout(c, step, batch->n_seqs, batch->tgt_in, batch->tgt_offsets, rd_start_id(c),
+                  c->decoder.layers, c->max_target_positions, target));
     RD_TRY(stack_forward(step, &model->encoder, c->d_model, source, NULL));
     return stack_forward(step, &model->decoder, c->d_model, target, source);
 }
@@ -186,7 +188,7 @@ rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *
     }
     RD_TRY(rd_projection_loss(step, label_smoothing, reg_alpha, batch->n_tgt, width,
                               model->config.tgt_vocab, target.out, batch->tgt,
-                              &model->output_projection, dx, sums));
+                              &model->output_projection, &model->output_bias, dx, sums));
     if (!with_gradient) return RD_OK;
     RD_TRY(stack_backward(step, &model->decoder, width, &target, &source, dx, dencoder));
     return stack_backward(step, &model->encoder, width, &source, NULL, dencoder, NULL);
@@ -200,6 +202,10 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
     rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
                     (rd_operand){.f32 = target.out},
                     (rd_operand){.f32 = model->output_projection.value}, 0.0f, logits);
+    const float *bias = model->output_bias.value;
+    for (int64_t r = 0; bias && r < batch->n_tgt; r++)
+        for (int64_t i = 0; i < model->config.tgt_vocab; i++)
+            logits[r * model->config.tgt_vocab + i] += bias[i];
     return RD_OK;
 }
 
@@ -207,7 +213,7 @@ rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequenc
                     const int32_t *tokens, const float **out) {
     const rd_model_config *c = &model->config;
     side source;
-    RD_TRY(layout(c, step, sequences->n_seqs, tokens, sequences->offsets, c->encoder.layers,
+    RD_TRY(layout(c, step, sequences->n_seqs, tokens, sequences->offsets, -1, c->encoder.layers,
                   c->max_source_positions, &source));
     RD_TRY(stack_forward(step, &model->encoder, c->d_model, &source, NULL));
     *out = source.out;

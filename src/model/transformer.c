@@ -39,6 +39,9 @@ static rd_status check_config(const rd_model_config *c) {
             "model: %d positions of width %d make a table of %.1f GiB; at most 1 GiB is "
             "allowed (max_source_positions, max_target_positions)",
             (int)(table / c->d_model / 4), (int)c->d_model, (double)table / 0x1p30);
+    if (rd_start_id(c) < 0 || rd_start_id(c) >= c->tgt_vocab)
+        return rd_error(RD_ERR_ARGUMENT, "model: start token %d outside a vocabulary of %d",
+                        (int)rd_start_id(c), (int)c->tgt_vocab);
     if (c->share_all_embeddings && c->src_vocab != c->tgt_vocab)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: share_all_embeddings needs one vocabulary, found sizes %d and %d",
@@ -100,8 +103,10 @@ static rd_status add_stack(rd_parameters *p, const rd_model_config *c, bool deco
 static rd_status add_all(rd_parameters *p, const rd_model_config *c) {
     RD_TRY(add_stack(p, c, false));
     RD_TRY(add_stack(p, c, true));
-    if (c->share_decoder_input_output_embed || c->share_all_embeddings) return RD_OK;
-    return rd_parameters_add(p, c->tgt_vocab, c->d_model, "decoder.output_projection.weight");
+    if (!c->share_decoder_input_output_embed && !c->share_all_embeddings)
+        RD_TRY(rd_parameters_add(p, c->tgt_vocab, c->d_model, "decoder.output_projection.weight"));
+    return c->output_bias ? rd_parameters_add(p, c->tgt_vocab, 0, "decoder.output_projection.bias")
+                          : RD_OK;
 }
 
 /* The tensor PREFIX.SUFFIX; layers only name tensors that add_all has registered. */
@@ -193,6 +198,7 @@ static void bind_all(rd_model *model) {
     bool tied = c->share_decoder_input_output_embed || c->share_all_embeddings;
     model->output_projection = tied ? model->decoder.embedding.tokens
                                     : tensor(model, "decoder", "output_projection.weight");
+    if (c->output_bias) model->output_bias = tensor(model, "decoder", "output_projection.bias");
 }
 
 static bool ends_with(const char *name, const char *suffix) {
@@ -203,21 +209,21 @@ static bool ends_with(const char *name, const char *suffix) {
 /* Fairseq's initial values: embeddings and the output projection normal with deviation d_model^-0.5
  * (the pad row zero), attention weights Xavier-uniform (queries, keys and values with gain 1/sqrt
  * 2), feed-forward weights and all their biases uniform within 1/sqrt(n_in) as torch.nn.Linear,
- * layer norms one and zero, attention's output bias zero. */
+ * layer norms one and zero, attention's output bias and that of the output projection zero. */
 static void initialise(rd_model *model, const rd_parameter *item, rd_rng *rng) {
     const rd_model_config *c = &model->config;
     float *w = model->parameters.values + item->offset;
     int64_t rows = item->shape[0], columns = item->shape[1], n = rows * (columns ? columns : 1);
     double bound = 0.0, deviation = 0.0, constant = 0.0;
-    if (strstr(item->name, "embed_") || strstr(item->name, "output_projection"))
+    if (strstr(item->name, "out_proj.bias") || strstr(item->name, "output_projection.bias"))
+        constant = 0.0;
+    else if (strstr(item->name, "embed_") || strstr(item->name, "output_projection"))
         deviation = 1.0 / sqrt((double)c->d_model);
     else if (strstr(item->name, "layer_norm"))
         constant = ends_with(item->name, "weight") ? 1.0 : 0.0;
     else if (strstr(item->name, "_proj.weight"))
         bound = sqrt(6.0 / (double)(rows + columns)) *
                 (strstr(item->name, "out_proj") ? 1.0 : sqrt(0.5));
-    else if (strstr(item->name, "out_proj.bias"))
-        constant = 0.0;
     else if (strstr(item->name, "_proj.bias") || strstr(item->name, ".fc1."))
         bound = 1.0 / sqrt((double)c->d_model);
     else /* fc2 */
@@ -251,7 +257,8 @@ static rd_status model_build(rd_model **out, const rd_model_config *config, cons
         int64_t n = position_table_rows(config);
         model->sinusoid = rd_malloc((size_t)(n * config->d_model), sizeof(float));
         status = model->sinusoid ? RD_OK : RD_ERR_MEMORY;
-        if (status == RD_OK) rd_sinusoidal_positions(model->sinusoid, n, config->d_model);
+        if (status == RD_OK)
+            rd_sinusoidal_positions(model->sinusoid, n, config->d_model, config->position_layout);
     }
     if (status != RD_OK) {
         rd_model_free(model);

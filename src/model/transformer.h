@@ -28,6 +28,7 @@ struct rd_model {
     rd_parameters parameters;
     rd_stack encoder, decoder;
     rd_tensor output_projection; /* [tgt_vocab, d_model] */
+    rd_tensor output_bias;       /* [tgt_vocab]; value NULL: none */
     float *sinusoid;             /* [longest, d_model], when a stack wants it */
 };
 
@@ -35,9 +36,17 @@ struct rd_model {
  * backward pass. */
 rd_status rd_model_prepare_training(rd_model *model, bool bf16);
 
-/* Position of a sequence's i-th token in the position table: fairseq counts from pad_id + 1. */
+/* Position of a sequence's i-th token in the position table. */
 static inline int32_t rd_position(const rd_model_config *config, int64_t i) {
-    return (int32_t)(config->pad_id + 1 + i);
+    return (int32_t)(i +
+                     (config->position_layout == RD_POSITIONS_FAIRSEQ ? config->pad_id + 1 : 0));
+}
+
+/* The token that the decoder reads first. */
+static inline int32_t rd_start_id(const rd_model_config *config) {
+    return config->decoder_start == RD_START_PAD   ? config->pad_id
+           : config->decoder_start == RD_START_BOS ? config->bos_id
+                                                   : config->eos_id;
 }
 
 #endif

@@ -5,8 +5,10 @@
 #include <string.h>
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
-static const char *const activations[] = {"relu", "gelu", NULL};        /* rd_activation */
-static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
+static const char *const activations[] = {"relu", "gelu", "swish", NULL};  /* rd_activation */
+static const char *const position_layouts[] = {"fairseq", "marian", NULL}; /* rd_position_layout */
+static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL};   /* rd_decoder_start */
+static const char *const precisions[] = {"auto", "fp32", "bf16", NULL};    /* rd_precision */
 static const char *const schedulers[] = {"fixed", "inverse_sqrt", "polynomial_decay", "cosine",
                                          NULL}; /* rd_lr_scheduler */
 static const char *const checkpoint_metrics[] = {"loss",   "bleu",   "rouge1",
@@ -79,6 +81,10 @@ const rd_key rd_recipe_keys[] = {
     BOOL("decoder-normalize-before", model.decoder.normalize_before, "false", "pre-norm decoder"),
     BOOL("decoder-learned-pos", model.decoder.learned_pos, "false", "learned decoder positions"),
     ENUM("activation-fn", model.activation, "relu", activations, "feed-forward activation"),
+    ENUM("position-layout", model.position_layout, "fairseq", position_layouts,
+         "where positions count from, and sinusoidal frequencies"),
+    ENUM("decoder-start", model.decoder_start, "eos", decoder_starts,
+         "what the decoder reads first"),
     FLOAT("dropout", model.dropout, 0, 0.99, "0.1", "dropout on embeddings and sublayer outputs"),
     FLOAT("attention-dropout", model.attention_dropout, 0, 0.99, "0",
           "dropout on attention weights"),
@@ -88,6 +94,7 @@ const rd_key rd_recipe_keys[] = {
          "output projection = target embedding"),
     BOOL("share-all-embeddings", model.share_all_embeddings, "false",
          "and = source embedding; needs joined-dictionary"),
+    BOOL("output-bias", model.output_bias, "false", "a bias behind the output projection"),
     BOOL("no-scale-embedding", model.no_scale_embedding, "false",
          "do not scale embeddings by sqrt(width)"),
     INT("max-source-positions", model.max_source_positions, 1, SIZE, "1024",

@@ -34,7 +34,15 @@ VARIANTS = {
                   scale=False, max_positions=8,
                   encoder=dict(layers=1, heads=3, ffn_dim=10, pre_norm=True, learned=False),
                   decoder=dict(layers=2, heads=1, ffn_dim=33, pre_norm=False, learned=True)),
+    "marian": dict(d_model=15, activation="silu", src_vocab=22, tgt_vocab=20, share_all=False, share_decoder=True,
+                   scale=True, max_positions=9, output_bias=True, marian=True, start=PAD,
+                   encoder=dict(layers=2, heads=3, ffn_dim=20, pre_norm=False, learned=False),
+                   decoder=dict(layers=1, heads=5, ffn_dim=18, pre_norm=False, learned=True)),
 }
+
+
+def first_position(config):
+    return 0 if config.get("marian") else PAD + 1
 
 
 def shapes(config):
@@ -44,7 +52,7 @@ def shapes(config):
         if stack == "encoder" or not config["share_all"]:
             yield f"{stack}.embed_tokens.weight", (config["src_vocab" if stack == "encoder" else "tgt_vocab"], d)
         if s["learned"]:
-            yield f"{stack}.embed_positions.weight", (PAD + 1 + config["max_positions"], d)
+            yield f"{stack}.embed_positions.weight", (first_position(config) + config["max_positions"], d)
         for i in range(s["layers"]):
             layer = f"{stack}.layers.{i}"
             attentions = ["self_attn"] + (["encoder_attn"] if stack == "decoder" else [])
@@ -64,6 +72,8 @@ def shapes(config):
             yield f"{stack}.layer_norm.bias", (d,)
     if not (config["share_all"] or config["share_decoder"]):
         yield "decoder.output_projection.weight", (config["tgt_vocab"], d)
+    if config.get("output_bias"):
+        yield "decoder.output_projection.bias", (config["tgt_vocab"],)
 
 
 def random_weights(config):
@@ -78,7 +88,10 @@ def random_weights(config):
     return weights
 
 
-def sinusoidal(n, d):
+def sinusoidal(n, d, marian):
+    if marian:
+        angles = torch.arange(n, dtype=torch.float64).unsqueeze(1) / 10000 ** (torch.arange(0, d, 2).double() / d)
+        return torch.cat([angles.sin(), angles.cos()[:, :d // 2]], dim=1)
     half = d // 2
     frequencies = torch.exp(torch.arange(half, dtype=torch.float64) * -(math.log(10000) / (half - 1)))
     angles = torch.arange(n, dtype=torch.float64).unsqueeze(1) * frequencies.unsqueeze(0)
@@ -92,8 +105,8 @@ def embed(config, weights, stack, tokens):
     if config[stack]["learned"]:
         table = weights[f"{stack}.embed_positions.weight"]
     else:
-        table = sinusoidal(PAD + 1 + config["max_positions"], config["d_model"])
-    positions = PAD + 1 + torch.arange(tokens.shape[1])
+        table = sinusoidal(first_position(config) + config["max_positions"], config["d_model"], config.get("marian"))
+    positions = first_position(config) + torch.arange(tokens.shape[1])
     return scale * weights[f"{owner}.embed_tokens.weight"][tokens] + table[positions]
 
 
@@ -123,9 +136,9 @@ def residual(weights, name, pre_norm, x, f):
     return x + f(norm(weights, name, x)) if pre_norm else norm(weights, name, x + f(x))
 
 
-def run_stack(config, weights, stack, tokens, memory=None, memory_hidden=None):
+def run_stack(config, weights, stack, tokens, padding, memory=None, memory_hidden=None):
     s, activation = config[stack], getattr(F, config["activation"])
-    hidden = (tokens == PAD).unsqueeze(1)
+    hidden = padding.unsqueeze(1)
     if stack == "decoder":
         hidden = hidden | torch.ones(tokens.shape[1], tokens.shape[1]).triu(1).bool()
     x = embed(config, weights, stack, tokens)
@@ -150,8 +163,10 @@ def golden(config, weights):
     source = padded([pair[0] for pair in PAIRS])
     target = padded([pair[1] for pair in PAIRS])
     previous = padded([[EOS] + pair[1][:-1] for pair in PAIRS])
-    memory = run_stack(config, weights, "encoder", source)
-    x = run_stack(config, weights, "decoder", previous, memory, (source == PAD).unsqueeze(1))
+    hidden = previous == PAD
+    previous[:, 0] = config.get("start", EOS)
+    memory = run_stack(config, weights, "encoder", source, source == PAD)
+    x = run_stack(config, weights, "decoder", previous, hidden, memory, (source == PAD).unsqueeze(1))
     if config["share_all"]:
         projection = weights["encoder.embed_tokens.weight"]
     elif config["share_decoder"]:
@@ -160,6 +175,7 @@ def golden(config, weights):
         projection = weights["decoder.output_projection.weight"]
     real = target != PAD
     logits = (x @ projection.T)[real]  # of all pairs, one after the other
+    logits = logits + weights.get("decoder.output_projection.bias", 0)
     log_probs = logits.log_softmax(-1)
     eps = 0.1
     nll = -log_probs.gather(1, target[real].unsqueeze(1)).sum()

@@ -46,6 +46,21 @@ static double normal_density(double x) {
     return exp(-0.5 * x * x) / sqrt(2.0 * acos(-1.0));
 }
 
+static double sigmoid(double x) {
+    return 1.0 / (1.0 + exp(-x));
+}
+
+static double activated(rd_activation act, double x) {
+    if (act == RD_RELU) return fmax(x, 0.0);
+    return x * (act == RD_GELU ? normal_cdf(x) : sigmoid(x));
+}
+
+static double activation_slope(rd_activation act, double x) {
+    if (act == RD_RELU) return x > 0.0 ? 1.0 : 0.0;
+    if (act == RD_GELU) return normal_cdf(x) + x * normal_density(x);
+    return sigmoid(x) + x * sigmoid(x) * sigmoid(-x);
+}
+
 void reference_activation(double *out, const float *h, const float *bias, int64_t first_row,
                           int64_t rows, int64_t width, rd_activation act,
                           const rd_dropout *dropout) {
@@ -53,8 +68,7 @@ void reference_activation(double *out, const float *h, const float *bias, int64_
         double *keep = keep_of(dropout, first_row + r, width);
         for (int64_t i = 0; i < width; i++) {
             double x = (double)h[r * width + i] + (double)bias[i];
-            double y = act == RD_RELU ? fmax(x, 0.0) : x * normal_cdf(x);
-            out[r * width + i] = y * keep[i];
+            out[r * width + i] = activated(act, x) * keep[i];
         }
         free(keep);
     }
@@ -67,9 +81,7 @@ void reference_activation_backward(double *dh, const float *dout, const float *h
         double *keep = keep_of(dropout, first_row + r, width);
         for (int64_t i = 0; i < width; i++) {
             double x = (double)h[r * width + i] + (double)bias[i];
-            double slope =
-                act == RD_RELU ? (x > 0.0 ? 1.0 : 0.0) : normal_cdf(x) + x * normal_density(x);
-            dh[r * width + i] = slope * keep[i] * (double)dout[r * width + i];
+            dh[r * width + i] = activation_slope(act, x) * keep[i] * (double)dout[r * width + i];
         }
         free(keep);
     }

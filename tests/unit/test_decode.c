@@ -11,10 +11,11 @@
 
 #include "model/decode.h"
 #include "model/seq2seq.h"
+#include "model/transformer.h"
 
 enum { VOCAB = 29, LONGEST = 6 };
 
-static rd_model *toy_model(bool pre_norm) {
+static rd_model *toy_model(bool pre_norm, bool marian) {
     rd_model_config c = {
         .d_model = 32,
         .encoder = {.layers = 2, .heads = 4, .ffn_dim = 48, .normalize_before = pre_norm},
@@ -27,15 +28,19 @@ static rd_model *toy_model(bool pre_norm) {
         .eos_id = 2,
         .unk_id = 3};
     rd_model *model;
+    c.output_bias = marian;
+    c.decoder_start = marian ? RD_START_PAD : RD_START_EOS;
+    c.position_layout = marian ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ;
     assert_int_equal(rd_model_new(&model, &c, 11), RD_OK);
+    for (int v = 0; marian && v < VOCAB; v++) model->output_bias.value[v] = (float)(v % 5) - 2.0f;
     return model;
 }
 
 /* Two sentences whose rows swap places at every step: logits must follow the hypotheses. */
-static void check_steps(bool pre_norm) {
+static void check_steps(bool pre_norm, bool marian) {
     static const int32_t src[] = {5, 6, 7, 2, 9, 2}, src_offsets[] = {0, 4, 6};
     static const int32_t tgt[2][LONGEST] = {{8, 9, 10, 11, 12, 2}, {20, 21, 22, 23, 24, 2}};
-    rd_model *model = toy_model(pre_norm);
+    rd_model *model = toy_model(pre_norm, marian);
     rd_batch batch = {0};
     for (int i = 0; i < 2; i++)
         assert_int_equal(rd_batch_add(&batch, i, src + src_offsets[i],
@@ -68,18 +73,25 @@ static void check_steps(bool pre_norm) {
 
 static void test_steps_post_norm(void **state) {
     (void)state;
-    check_steps(false);
+    check_steps(false, false);
 }
 
 static void test_steps_pre_norm(void **state) {
     (void)state;
-    check_steps(true);
+    check_steps(true, false);
+}
+
+/* A bias behind the projection, positions from 0, and a start token that no row has produced. */
+static void test_steps_marian(void **state) {
+    (void)state;
+    check_steps(false, true);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_post_norm),
         cmocka_unit_test(test_steps_pre_norm),
+        cmocka_unit_test(test_steps_marian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

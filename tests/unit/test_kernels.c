@@ -78,7 +78,7 @@ static void check_embed(const shape *s) {
 
 static void check_activation(const shape *s) {
     int64_t n = s->rows * s->width;
-    for (int act = RD_RELU; act <= RD_GELU; act++) {
+    for (int act = RD_RELU; act <= RD_SWISH; act++) {
         float *h = filled(n, 2), *bias = filled(s->width, 1), *out = empty(n);
         float *dout = filled(n, 1), *dh = empty(n), *dbias = filled(s->width, 1);
         double *wanted = doubles(n), *wanted_dh = doubles(n), *wanted_dbias = doubles(s->width);

@@ -163,6 +163,19 @@ static void test_gradient_pre_norm_gelu_learned_tied(void **state) {
     check_gradient(&c, 2, 1.0f);
 }
 
+/* What Marian's models have and fairseq's do not. */
+static void test_gradient_swish_output_bias_marian_positions(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.activation = RD_SWISH;
+    c.output_bias = true;
+    c.position_layout = RD_POSITIONS_MARIAN;
+    c.decoder_start = RD_START_PAD;
+    c.decoder.learned_pos = true;
+    c.dropout = 0.1f;
+    check_gradient(&c, 2, 1.0f);
+}
+
 /* R-Drop's two passes see different dropout bits: identical ones would give a KL of zero. */
 static void test_passes_differ_only_by_dropout(void **state) {
     (void)state;
@@ -259,6 +272,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_post_norm),
         cmocka_unit_test(test_gradient_rdrop_with_all_dropouts),
         cmocka_unit_test(test_gradient_pre_norm_gelu_learned_tied),
+        cmocka_unit_test(test_gradient_swish_output_bias_marian_positions),
         cmocka_unit_test(test_bf16_is_near_fp32),
         cmocka_unit_test(test_passes_differ_only_by_dropout),
         cmocka_unit_test(test_loss_does_not_depend_on_batching),

@@ -35,22 +35,31 @@ static rd_stack_config stack_config(const json_t *config, const char *name) {
                              .learned_pos = flag(s, "learned")};
 }
 
+static rd_activation activation_of(const json_t *c) {
+    const char *name = json_string_value(json_object_get(c, "activation"));
+    if (strcmp(name, "silu") == 0) return RD_SWISH;
+    return strcmp(name, "gelu") == 0 ? RD_GELU : RD_RELU;
+}
+
 static rd_model_config model_config(const json_t *c) {
-    const char *activation = json_string_value(json_object_get(c, "activation"));
-    return (rd_model_config){.d_model = (int32_t)golden_number(c, "d_model"),
-                             .encoder = stack_config(c, "encoder"),
-                             .decoder = stack_config(c, "decoder"),
-                             .activation = strcmp(activation, "gelu") ? RD_RELU : RD_GELU,
-                             .share_decoder_input_output_embed = flag(c, "share_decoder"),
-                             .share_all_embeddings = flag(c, "share_all"),
-                             .no_scale_embedding = !flag(c, "scale"),
-                             .max_source_positions = (int32_t)golden_number(c, "max_positions"),
-                             .max_target_positions = (int32_t)golden_number(c, "max_positions"),
-                             .src_vocab = (int32_t)golden_number(c, "src_vocab"),
-                             .tgt_vocab = (int32_t)golden_number(c, "tgt_vocab"),
-                             .pad_id = 1,
-                             .eos_id = 2,
-                             .unk_id = 3};
+    return (rd_model_config){
+        .d_model = (int32_t)golden_number(c, "d_model"),
+        .encoder = stack_config(c, "encoder"),
+        .decoder = stack_config(c, "decoder"),
+        .activation = activation_of(c),
+        .position_layout = flag(c, "marian") ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ,
+        .decoder_start = json_object_get(c, "start") ? RD_START_PAD : RD_START_EOS,
+        .output_bias = flag(c, "output_bias"),
+        .share_decoder_input_output_embed = flag(c, "share_decoder"),
+        .share_all_embeddings = flag(c, "share_all"),
+        .no_scale_embedding = !flag(c, "scale"),
+        .max_source_positions = (int32_t)golden_number(c, "max_positions"),
+        .max_target_positions = (int32_t)golden_number(c, "max_positions"),
+        .src_vocab = (int32_t)golden_number(c, "src_vocab"),
+        .tgt_vocab = (int32_t)golden_number(c, "tgt_vocab"),
+        .pad_id = 1,
+        .eos_id = 2,
+        .unk_id = 3};
 }
 
 /* tokens: [32]. */
@@ -156,11 +165,18 @@ static void test_mixed(void **state) {
     check_model("mixed");
 }
 
+/* Swish, Marian's positions at an odd width, a biased output projection, pad as the start. */
+static void test_marian(void **state) {
+    (void)state;
+    check_model("marian");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_post_norm_sinusoidal_relu_all_tied),
         cmocka_unit_test(test_pre_norm_learned_gelu_untied),
         cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_marian),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

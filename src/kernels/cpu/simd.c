@@ -73,6 +73,16 @@ static float gelu_derivative(float x) {
     return 0.5f * (1.0f + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
 }
 
+/* swish(x) = x * sigmoid(x), also called silu. exp_fast never overflows and keeps NaN. */
+static float swish(float x) {
+    return x / (1.0f + exp_fast(-x));
+}
+
+static float swish_derivative(float x) {
+    float sigmoid = 1.0f / (1.0f + exp_fast(-x));
+    return sigmoid * (1.0f + x * (1.0f - sigmoid));
+}
+
 static void activation(float *out, const float *h, const float *bias, int64_t first_row,
                        int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout) {
     float keep[MAX_WIDTH];
@@ -82,6 +92,8 @@ static void activation(float *out, const float *h, const float *bias, int64_t fi
         if (act == RD_RELU)
             for (int64_t i = 0; i < width; i++)
                 y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
+        else if (act == RD_SWISH)
+            for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
         else
             for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
         if (dropout->rate > 0.0f) {
@@ -105,6 +117,9 @@ static void activation_backward(float *dh, const float *dout, const float *h, co
         if (act == RD_RELU)
             for (int64_t i = 0; i < width; i++)
                 dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
+        else if (act == RD_SWISH)
+            for (int64_t i = 0; i < width; i++)
+                dx[i] = swish_derivative(x[i] + bias[i]) * dy[i] * keep[i];
         else
             for (int64_t i = 0; i < width; i++)
                 dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
