@@ -55,6 +55,7 @@ int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) {
 std::unordered_map<std::string, std::string> parse(const std::string &options) {
     std::unordered_map<std::string, std::string> map;
     std::istringstream words(options);
+    words.exceptions(std::ios::badbit); /* without memory options would be lost silently */
     for (std::string word; words >> word;) {
         const size_t equals = word.find('=');
         map[word.substr(0, equals)] = word.substr(equals + 1);
