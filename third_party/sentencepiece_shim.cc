@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -35,6 +36,8 @@ template <typename Body> int guarded(char **error, Body body) {
         const sentencepiece::util::Status status = body();
         if (status.ok()) return 0;
         *error = copy(status.error_message());
+    } catch (const std::bad_alloc &) {
+        *error = copy("out of memory");
     } catch (const std::exception &e) {
         *error = copy(e.what());
     } catch (...) {

@@ -2,6 +2,7 @@
 #ifndef RD_BASE_MEMORY_H
 #define RD_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,10 @@ static inline float *rd_arena_f32(rd_arena *arena, int64_t count) {
 static inline int32_t *rd_arena_i32(rd_arena *arena, int64_t count) {
     return rd_arena_alloc(arena, (size_t)count, sizeof(int32_t));
 }
+
+/* Whether the process has a limit on its memory (ulimit -v) that leaves no `bytes` more: for calling
+ * a library that does not outlive running out of it. Cheap where there is no limit. */
+bool rd_memory_is_short(size_t bytes);
 
 /* Largest resident set of this process so far, in bytes (Linux VmHWM). */
 int64_t rd_peak_memory(void);

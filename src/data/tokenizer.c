@@ -88,14 +88,33 @@ static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
     return status;
 }
 
+/* SentencePiece takes the square of the length of a run of unknown characters, so that lines longer
+ * than any sentence are encoded in parts: ended by a blank where there is one, else between
+ * characters. */
+enum { LONGEST_PART = 1 << 16 };
+
+static size_t part_of(const char *text, size_t n) {
+    if (n <= LONGEST_PART) return n;
+    const char *blank = memrchr(text, ' ', LONGEST_PART);
+    if (blank && blank > text) return (size_t)(blank - text);
+    size_t part = LONGEST_PART;
+    while (part > LONGEST_PART - 4 && ((unsigned char)text[part] & 0xC0) == 0x80) part--;
+    return part;
+}
+
 rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               rd_ids *ids) {
-    int32_t *found = NULL;
-    size_t n_found = 0;
-    char *message = NULL;
-    if (spm_encode(tokenizer->processor, text, n, &found, &n_found, &message))
-        return shim_error(RD_ERR_FORMAT, "cannot tokenize", message);
-    return append(ids, found, n_found);
+    do {
+        size_t n_found = 0, part = part_of(text, n);
+        int32_t *found = NULL;
+        char *message = NULL;
+        if (spm_encode(tokenizer->processor, text, part, &found, &n_found, &message))
+            return shim_error(RD_ERR_FORMAT, "cannot tokenize", message);
+        RD_TRY(append(ids, found, n_found));
+        text += part;
+        n -= part;
+    } while (n > 0);
+    return RD_OK;
 }
 
 rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,

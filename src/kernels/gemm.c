@@ -7,6 +7,7 @@
 #endif
 
 #include "base/cpu.h"
+#include "base/memory.h"
 #include "kernels/matmul.h"
 
 int64_t rd_gemm_rows(int64_t rows) {
@@ -15,11 +16,18 @@ int64_t rd_gemm_rows(int64_t rows) {
     return (rows + step - 1) / step * step;
 }
 
+/* The libraries make code for each shape and copy the operands; they crash, or end the process,
+ * when there is no room for that. */
+static bool has_room(int64_t m, int64_t n, int64_t k) {
+    enum { CODE = 8 << 20 };
+    return !rd_memory_is_short(CODE + sizeof(float) * (size_t)(m * k + k * n + m * n));
+}
+
 static bool has_bf16(void) {
     static const uint16_t zeros[16 * 16];
     float result[16 * 16];
-    return rd_matmul(true, 16, 16, 16, (rd_matmul_operand){zeros, false},
-                     (rd_matmul_operand){zeros, false}, 0.0f, result);
+    return has_room(16, 16, 16) && rd_matmul(true, 16, 16, 16, (rd_matmul_operand){zeros, false},
+                                             (rd_matmul_operand){zeros, false}, 0.0f, result);
 }
 
 rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
@@ -32,7 +40,6 @@ rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
     return RD_OK;
 }
 
-#ifdef RD_HAVE_ONEDNN
 /* By the definition: slow, but it needs no memory. */
 static void plain_sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a,
                         const float *b, bool transpose_b, float beta, float *c) {
@@ -45,12 +52,15 @@ static void plain_sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool tr
             c[i * n + j] = sum + (beta != 0.0f ? beta * c[i * n + j] : 0.0f);
         }
 }
-#endif
 
 /* float32: c: [m, n] = op(a): [m, k] * op(b): [k, n] + beta * c. */
 static void sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a, const float *b,
                   bool transpose_b, float beta, float *c) {
     int64_t lda = transpose_a ? m : k, ldb = transpose_b ? k : n;
+    if (!has_room(m, n, k)) {
+        plain_sgemm(m, n, k, a, transpose_a, b, transpose_b, beta, c);
+        return;
+    }
 #ifdef RD_HAVE_ONEDNN
     if (dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
                    beta, c, n) != dnnl_success)
@@ -68,7 +78,7 @@ static void multiply(int64_t m, int64_t n, int64_t k, int64_t padded_m, int64_t 
                      rd_operand a, bool transpose_a, rd_operand b, bool transpose_b, float beta,
                      float *c) {
     if (m == 0 || n == 0 || k == 0) return;
-    if (a.bf16 && b.bf16 &&
+    if (a.bf16 && b.bf16 && has_room(m, n, k) &&
         rd_matmul(true, padded_m, n, padded_k, (rd_matmul_operand){a.bf16, transpose_a},
                   (rd_matmul_operand){b.bf16, transpose_b}, beta, c))
         return;

@@ -205,6 +205,16 @@ static rd_status run_epoch(rd_run *run, window *w, const volatile sig_atomic_t *
     return RD_OK;
 }
 
+/* What a batch needs grows with max-tokens, and most of the memory is a batch's. */
+static rd_status out_of_memory(const rd_run *run) {
+    char message[512];
+    snprintf(message, sizeof message, "%s", rd_last_error());
+    return rd_error(RD_ERR_MEMORY,
+                    "%s; a lower max-tokens (now %lld, with update-freq raised as much) needs less "
+                    "memory",
+                    message, (long long)run->recipe->train.max_tokens);
+}
+
 static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
     window w = {0};
     rd_status status = RD_OK;
@@ -216,6 +226,7 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
         else
             status = run_epoch(run, &w, stop);
     }
+    if (status == RD_ERR_MEMORY) return out_of_memory(run);
     if (status != RD_ERR_INTERRUPTED) return status;
     RD_TRY(rd_run_save_last(run));
     RD_TRY(rd_run_write_html(run));

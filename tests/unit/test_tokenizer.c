@@ -213,6 +213,34 @@ static void test_sampling_with_all_ones(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* Lines far longer than sentences are encoded in parts: at blanks, where that changes nothing, and
+ * within a run of unknown characters, which is one token a part. */
+static void test_very_long_lines(void **state) {
+    (void)state;
+    enum { WORDS = 30000, UNKNOWN = 700000 };
+    rd_tokenizer *tokenizer = open_trained("unigram");
+    rd_ids word = {0}, all = {0}, unknown = {0};
+    char *line = malloc(WORDS * 6 + 1), *run = malloc(UNKNOWN * 3);
+    assert_non_null(line);
+    assert_non_null(run);
+    for (int i = 0; i < WORDS; i++) memcpy(line + i * 6, "house ", 6);
+    for (int i = 0; i < UNKNOWN; i++) memcpy(run + i * 3, "\xE2\x82\xAC", 3);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, "house", 5, &word), RD_OK);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, line, WORDS * 6, &all), RD_OK);
+    assert_int_equal(all.length, word.length * WORDS);
+    for (int i = 0; i < WORDS; i++)
+        assert_memory_equal(all.data + i * word.length, word.data,
+                            sizeof(int32_t) * (size_t)word.length);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, run, UNKNOWN * 3, &unknown), RD_OK);
+    assert_in_range(unknown.length, 30, 70); /* parts of 64 KiB, with or without a blank's token */
+    rd_tokenizer_close(tokenizer);
+    free(word.data);
+    free(all.data);
+    free(unknown.data);
+    free(line);
+    free(run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_is_reproducible),
@@ -223,6 +251,7 @@ int main(void) {
         cmocka_unit_test(test_truncated_model),
         cmocka_unit_test(test_damaged_normalization_rules),
         cmocka_unit_test(test_sampling_with_all_ones),
+        cmocka_unit_test(test_very_long_lines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
