@@ -1,5 +1,6 @@
-/* Text to subword ids and back, over a SentencePiece model file. A tokenizer is immutable after
- * opening and may be used from several threads at once. */
+/* Text to subword ids and back, over a SentencePiece model file or the byte-level BPE of GPT-2,
+ * RoBERTa and BART. A tokenizer is immutable after opening and may be used from several threads at
+ * once. */
 #ifndef RDROP_TOKENIZER_H
 #define RDROP_TOKENIZER_H
 
@@ -20,6 +21,10 @@ typedef struct {
     int64_t length, capacity;
 } rd_ids;
 
+/* path: a SentencePiece model; a Hugging Face tokenizer.json; or a vocab.json with its merges.txt
+ * in the same folder. Byte-level BPE gives the ids of Hugging Face's tokenizers, but takes the
+ * spelling of a special piece ("<mask>") in a text for text. Letters, numbers and spaces are those
+ * of the Unicode version of the ICU library. */
 rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
 void rd_tokenizer_close(rd_tokenizer *tokenizer); /* NULL is fine */
 
@@ -31,6 +36,7 @@ int32_t rd_tokenizer_pad(const rd_tokenizer *tokenizer);
 int32_t rd_tokenizer_bos(const rd_tokenizer *tokenizer);
 int32_t rd_tokenizer_eos(const rd_tokenizer *tokenizer);
 int32_t rd_tokenizer_unk(const rd_tokenizer *tokenizer);
+int32_t rd_tokenizer_mask(const rd_tokenizer *tokenizer); /* the piece "<mask>" */
 
 /* Appends the ids of text[0..n) to `ids`; no bos, no eos. */
 rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, size_t n,
@@ -38,16 +44,16 @@ rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, s
 
 /* Same, drawing one segmentation at random (subword regularization, Kudo 2018). unigram: from the
  * `nbest` best (-1: from all) with probability ~ P(segmentation)^alpha; bpe: BPE-dropout with
- * probability alpha. Equal (text, seed) give equal ids. */
+ * probability alpha (byte-level BPE likewise). Equal (text, seed) give equal ids. */
 rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
 
 /* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length (may be NULL).
- * Special ids give nothing, out-of-range ids are an error. */
+ * Special ids give nothing, out-of-range ids are an error; valid UTF-8 in any case. */
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length);
 
-/* The piece of one id ("▁the"); valid until the tokenizer is closed; NULL out of range. */
+/* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL out of range. */
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id);
 
 #ifdef __cplusplus

@@ -1,146 +1,77 @@
-#include "rdrop/tokenizer.h"
-
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/file.h"
-#include "base/memory.h"
-#include "data/model_check.h"
-#include "sentencepiece_shim.h"
+#include "data/tokenizer_kind.h"
 
-struct rd_tokenizer {
-    spm_processor *processor;
-};
-
-/* Takes the shim's message over. */
-static rd_status shim_error(rd_status code, const char *what, char *message) {
-    rd_error(code, "%s: %s", what, message ? message : "out of memory");
-    free(message);
-    return code;
+/* JSON begins with a brace, a SentencePiece model with a field's tag. */
+static bool is_json(const char *bytes, size_t n) {
+    size_t i = 0;
+    while (i < n && strchr(" \t\r\n", bytes[i]) && bytes[i]) i++;
+    return i < n && bytes[i] == '{';
 }
 
-rd_status rd_tokenizer_open(rd_tokenizer **out, const char *path) {
-    *out = NULL;
+rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path) {
+    *tokenizer = NULL;
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
-    rd_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
-    char *message = NULL;
-    const char *problem = rd_model_problem(mapping.bytes, mapping.size);
-    if (tokenizer && !problem)
-        tokenizer->processor = spm_load(mapping.bytes, mapping.size, &message);
-    rd_status status = RD_OK;
-    if (!tokenizer)
-        status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    else if (!tokenizer->processor) {
-        if (!problem) problem = message ? message : "out of memory";
-        status = rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
-        free(message);
-    }
+    rd_status status = is_json(mapping.bytes, mapping.size)
+                           ? rd_bpe_open(tokenizer, path, mapping.bytes, mapping.size)
+                           : rd_sentencepiece_open(tokenizer, path, mapping.bytes, mapping.size);
     rd_unmap_file(&mapping);
-    if (status != RD_OK)
-        free(tokenizer);
-    else
-        *out = tokenizer;
     return status;
 }
 
 void rd_tokenizer_close(rd_tokenizer *tokenizer) {
-    if (!tokenizer) return;
-    spm_free(tokenizer->processor);
-    free(tokenizer);
+    if (tokenizer) tokenizer->kind->close(tokenizer);
 }
 
 int32_t rd_tokenizer_size(const rd_tokenizer *tokenizer) {
-    return spm_size(tokenizer->processor);
+    return tokenizer->size;
 }
 
 int32_t rd_tokenizer_pad(const rd_tokenizer *tokenizer) {
-    return spm_pad(tokenizer->processor);
+    return tokenizer->pad;
 }
 
 int32_t rd_tokenizer_bos(const rd_tokenizer *tokenizer) {
-    return spm_bos(tokenizer->processor);
+    return tokenizer->bos;
 }
 
 int32_t rd_tokenizer_eos(const rd_tokenizer *tokenizer) {
-    return spm_eos(tokenizer->processor);
+    return tokenizer->eos;
 }
 
 int32_t rd_tokenizer_unk(const rd_tokenizer *tokenizer) {
-    return spm_unk(tokenizer->processor);
+    return tokenizer->unk;
+}
+
+int32_t rd_tokenizer_mask(const rd_tokenizer *tokenizer) {
+    return tokenizer->mask;
 }
 
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id) {
-    return id >= 0 && id < spm_size(tokenizer->processor) ? spm_piece(tokenizer->processor, id)
-                                                          : NULL;
-}
-
-/* Appends the shim's ids and releases them. */
-static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
-    rd_status status =
-        rd_reserve(&ids->data, &ids->capacity, ids->length + (int64_t)n, sizeof(int32_t));
-    if (status == RD_OK) {
-        if (n) memcpy(ids->data + ids->length, from, sizeof(int32_t) * n);
-        ids->length += (int64_t)n;
-    }
-    free(from);
-    return status;
-}
-
-/* SentencePiece takes the square of the length of a run of unknown characters, so that lines longer
- * than any sentence are encoded in parts: ended by a blank where there is one, else between
- * characters. */
-enum { LONGEST_PART = 1 << 16 };
-
-static size_t part_of(const char *text, size_t n) {
-    if (n <= LONGEST_PART) return n;
-    const char *blank = memrchr(text, ' ', LONGEST_PART);
-    if (blank && blank > text) return (size_t)(blank - text);
-    size_t part = LONGEST_PART;
-    while (part > LONGEST_PART - 4 && ((unsigned char)text[part] & 0xC0) == 0x80) part--;
-    return part;
+    return id >= 0 && id < tokenizer->size ? tokenizer->kind->piece(tokenizer, id) : NULL;
 }
 
 rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               rd_ids *ids) {
-    do {
-        size_t n_found = 0, part = part_of(text, n);
-        int32_t *found = NULL;
-        char *message = NULL;
-        if (spm_encode(tokenizer->processor, text, part, &found, &n_found, &message))
-            return shim_error(RD_ERR_FORMAT, "cannot tokenize", message);
-        RD_TRY(append(ids, found, n_found));
-        text += part;
-        n -= part;
-    } while (n > 0);
-    return RD_OK;
+    return tokenizer->kind->encode(tokenizer, text, n, ids);
 }
 
 rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
-    int32_t *found = NULL;
-    size_t n_found = 0;
-    char *message = NULL;
-    /* All ones would mean "keep the seed there is" to SentencePiece. */
-    uint32_t folded = (uint32_t)(seed ^ seed >> 32);
-    if (folded == UINT32_MAX) folded = 0;
-    if (spm_sample(tokenizer->processor, text, n, alpha, nbest, folded, &found, &n_found, &message))
-        return shim_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
-    return append(ids, found, n_found);
+    return tokenizer->kind->sample(tokenizer, text, n, alpha, nbest, seed, ids);
 }
 
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length) {
     for (int64_t i = 0; i < n; i++)
-        if (ids[i] < 0 || ids[i] >= spm_size(tokenizer->processor))
+        if (ids[i] < 0 || ids[i] >= tokenizer->size)
             return rd_error(RD_ERR_ARGUMENT,
                             "cannot detokenize id %d: the vocabulary has %d pieces", (int)ids[i],
-                            (int)spm_size(tokenizer->processor));
+                            (int)tokenizer->size);
     size_t found = 0;
-    char *message = NULL;
-    if (spm_decode(tokenizer->processor, ids, (size_t)n, text, &found, &message))
-        return shim_error(RD_ERR_FORMAT, "cannot detokenize", message);
+    RD_TRY(tokenizer->kind->decode(tokenizer, ids, n, text, &found));
     if (length) *length = found;
     return RD_OK;
 }

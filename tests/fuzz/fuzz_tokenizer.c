@@ -1,4 +1,4 @@
-/* SentencePiece models, and text through what was accepted. Parts: a line of text, the model (which
+/* SentencePiece models and tokenizer.json, and text through what was accepted. Parts: a line of text, the model (which
  * may hold form feeds itself). */
 #include <stdlib.h>
 #include <string.h>

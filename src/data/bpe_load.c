@@ -1,0 +1,305 @@
+/* Reading byte-level BPE vocabularies as Hugging Face writes them. Files come from outside: what
+ * would change the ids and is not known here is refused. */
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/bpe.h"
+
+/* CHARS: above all characters that spell bytes. */
+enum { CHARS = 512, MOST_PIECES = 1000000, LARGEST_FILE = 256 << 20 };
+
+/* A vocabulary being read. */
+typedef struct {
+    rd_bpe *bpe;
+    const char *path;
+    json_t *pieces;         /* name -> id, all of them */
+    const char **names;     /* [size] by id; NULL: none */
+    bool *special;          /* [size] */
+    rd_text joined;         /* scratch */
+    uint16_t char_of[256];  /* the character that spells a byte */
+    int16_t byte_of[CHARS]; /* the byte a character spells; -1: none */
+    int64_t n_rules;
+} loader;
+
+__attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, const char *format,
+                                                              ...) {
+    char reason[320];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    return rd_error(RD_ERR_FORMAT, "%s: not a byte-level BPE vocabulary: %s", path, reason);
+}
+
+/* Every byte has a character that prints: itself where it does, else one from U+0100 on. */
+static void spell_bytes(loader *l) {
+    int others = 0;
+    memset(l->byte_of, 0xFF, sizeof l->byte_of);
+    for (int b = 0; b < 256; b++) {
+        bool prints = (b > 32 && b < 127) || (b > 160 && b != 173);
+        l->char_of[b] = (uint16_t)(prints ? b : 256 + others++);
+        l->byte_of[l->char_of[b]] = (int16_t)b;
+    }
+}
+
+static int32_t id_of(const loader *l, const char *name) {
+    const json_t *id = json_object_get(l->pieces, name);
+    return id ? (int32_t)json_integer_value(id) : -1;
+}
+
+static rd_status find_size(const loader *l, int32_t *size) {
+    const char *name;
+    json_t *value;
+    *size = 0;
+    json_object_foreach(l->pieces, name, value) {
+        json_int_t id = json_integer_value(value);
+        if (!json_is_integer(value) || id < 0 || id >= MOST_PIECES)
+            return refuse(l->path, "the id of \"%.60s\" is no integer from 0 to %d", name,
+                          MOST_PIECES - 1);
+        if (id >= *size) *size = (int32_t)id + 1;
+    }
+    return *size > 0 ? RD_OK : refuse(l->path, "it has no pieces");
+}
+
+static rd_status sort_pieces(loader *l) {
+    const char *name;
+    json_t *value;
+    RD_TRY(find_size(l, &l->bpe->base.size));
+    l->names = rd_calloc((size_t)l->bpe->base.size, sizeof *l->names);
+    l->special = rd_calloc((size_t)l->bpe->base.size, sizeof *l->special);
+    if (!l->names || !l->special) return RD_ERR_MEMORY;
+    json_object_foreach(l->pieces, name, value) {
+        json_int_t id = json_integer_value(value);
+        if (l->names[id])
+            return refuse(l->path, "\"%.60s\" and \"%.60s\" have the same id %d", l->names[id],
+                          name, (int)id);
+        l->names[id] = name;
+    }
+    return RD_OK;
+}
+
+static rd_status find_bytes(loader *l) {
+    for (int b = 0; b < 256; b++) {
+        char name[5] = {0};
+        rd_utf8_put(l->char_of[b], name);
+        l->bpe->byte_pieces[b] = id_of(l, name);
+        if (l->bpe->byte_pieces[b] < 0)
+            return refuse(l->path, "no piece for byte 0x%02X (\"%s\")", (unsigned)b, name);
+    }
+    return RD_OK;
+}
+
+static void find_special(loader *l) {
+    static const char *const names[] = {"<pad>", "<s>", "</s>", "<unk>", "<mask>"};
+    rd_tokenizer *t = &l->bpe->base;
+    int32_t *const ids[] = {&t->pad, &t->bos, &t->eos, &t->unk, &t->mask};
+    for (int i = 0; i < 5; i++) {
+        *ids[i] = id_of(l, names[i]);
+        if (*ids[i] >= 0) l->special[*ids[i]] = true;
+    }
+}
+
+/* What a piece stands for: the bytes of its characters; itself where one is none of a byte's. */
+static rd_status append_bytes(const loader *l, rd_text *to, const char *name) {
+    int64_t start = to->length;
+    const char *end = name + strlen(name);
+    for (const char *at = name; at < end;) {
+        uint32_t c = rd_utf8_next(&at, end);
+        if (c >= CHARS || l->byte_of[c] < 0) {
+            to->length = start;
+            return rd_text_append(to, name, (size_t)(end - name));
+        }
+        char byte = (char)l->byte_of[c];
+        RD_TRY(rd_text_append(to, &byte, 1));
+    }
+    return RD_OK;
+}
+
+static rd_status store_pieces(loader *l) {
+    rd_bpe *bpe = l->bpe;
+    size_t size = (size_t)bpe->base.size;
+    bpe->name_at = rd_calloc(size, sizeof *bpe->name_at);
+    bpe->bytes_at = rd_calloc(size + 1, sizeof *bpe->bytes_at);
+    if (!bpe->name_at || !bpe->bytes_at) return RD_ERR_MEMORY;
+    RD_TRY(rd_text_append(&bpe->bytes, "", 0));
+    for (size_t id = 0; id < size; id++) {
+        const char *name = l->names[id] ? l->names[id] : "";
+        bpe->name_at[id] = bpe->names.length;
+        RD_TRY(rd_text_append(&bpe->names, name, strlen(name) + 1));
+        if (!l->special[id]) RD_TRY(append_bytes(l, &bpe->bytes, name));
+        bpe->bytes_at[id + 1] = bpe->bytes.length;
+    }
+    return RD_OK;
+}
+
+static rd_status add_rule(loader *l, const char *left, const char *right) {
+    rd_text_clear(&l->joined);
+    RD_TRY(rd_text_append(&l->joined, left, strlen(left)));
+    RD_TRY(rd_text_append(&l->joined, right, strlen(right)));
+    rd_bpe_rule rule = {.left = id_of(l, left),
+                        .right = id_of(l, right),
+                        .rank = (int32_t)l->n_rules,
+                        .merged = id_of(l, l->joined.data)};
+    if (rule.left < 0 || rule.right < 0 || rule.merged < 0)
+        return refuse(l->path, "merge %lld, \"%.60s\" and \"%.60s\", is of or to no piece",
+                      (long long)l->n_rules + 1, left, right);
+    rd_bpe_rules_add(&l->bpe->rules, rule);
+    l->n_rules++;
+    return RD_OK;
+}
+
+/* "LEFT RIGHT", cut in two in place. */
+static rd_status add_line(loader *l, char *line) {
+    char *blank = strchr(line, ' ');
+    if (!blank || strchr(blank + 1, ' '))
+        return refuse(l->path, "merge %lld, \"%.60s\", is not two pieces and a blank between them",
+                      (long long)l->n_rules + 1, line);
+    *blank = '\0';
+    return add_rule(l, line, blank + 1);
+}
+
+/* merges.txt: "#version: ..." and a merge a line. */
+static rd_status read_merges(loader *l, char *text, size_t n) {
+    int64_t lines = 1;
+    for (size_t i = 0; i < n; i++) lines += text[i] == '\n';
+    RD_TRY(rd_bpe_rules_new(&l->bpe->rules, lines));
+    char *rest = text, *line;
+    bool first = true;
+    while ((line = strsep(&rest, "\n"))) {
+        size_t length = strlen(line);
+        if (length && line[length - 1] == '\r') line[--length] = '\0';
+        bool skip = (first && strncmp(line, "#version", 8) == 0) || (!rest && !length);
+        first = false;
+        if (!skip) RD_TRY(add_line(l, line));
+    }
+    return RD_OK;
+}
+
+static rd_status load_merges_beside(loader *l, const char *vocab_path) {
+    const char *slash = strrchr(vocab_path, '/');
+    rd_text path = {0};
+    char *text = NULL;
+    size_t n = 0;
+    rd_status status =
+        rd_text_append(&path, vocab_path, slash ? (size_t)(slash + 1 - vocab_path) : 0);
+    if (status == RD_OK) status = rd_text_append(&path, "merges.txt", 10);
+    if (status == RD_OK) status = rd_read_file(path.data, LARGEST_FILE, &text, &n);
+    if (status == RD_OK) {
+        l->path = path.data;
+        status = read_merges(l, text, n);
+        l->path = vocab_path;
+    }
+    free(text);
+    rd_text_free(&path);
+    return status;
+}
+
+/* Merges of a tokenizer.json: "LEFT RIGHT" or, since 2024, ["LEFT", "RIGHT"]. */
+static rd_status load_merges(loader *l, const json_t *merges) {
+    RD_TRY(rd_bpe_rules_new(&l->bpe->rules, (int64_t)json_array_size(merges)));
+    size_t i;
+    json_t *merge;
+    json_array_foreach(merges, i, merge) {
+        const char *left = json_string_value(json_array_get(merge, 0));
+        const char *right = json_string_value(json_array_get(merge, 1));
+        if (left && right && json_array_size(merge) == 2) {
+            RD_TRY(add_rule(l, left, right));
+            continue;
+        }
+        char *line = json_is_string(merge) ? rd_strdup(json_string_value(merge)) : NULL;
+        if (!line && json_is_string(merge)) return RD_ERR_MEMORY;
+        rd_status status =
+            line ? add_line(l, line)
+                 : refuse(l->path, "merge %lld is not two pieces", (long long)l->n_rules + 1);
+        free(line);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
+/* Whether a setting is what does nothing: absent, null, false, zero or "". */
+static bool is_off(const json_t *value) {
+    return !value || json_is_null(value) || json_is_false(value) ||
+           (json_is_number(value) && json_number_value(value) == 0.0) ||
+           (json_is_string(value) && !*json_string_value(value));
+}
+
+/* The settings of a tokenizer.json that would change ids. */
+static rd_status check_settings(loader *l, const json_t *root, const json_t *model) {
+    static const char *const unknown[] = {"dropout", "continuing_subword_prefix",
+                                          "end_of_word_suffix", "byte_fallback", "ignore_merges"};
+    const char *type = json_string_value(json_object_get(model, "type"));
+    const json_t *words = json_object_get(root, "pre_tokenizer");
+    const char *split = json_string_value(json_object_get(words, "type"));
+    if (type && strcmp(type, "BPE") != 0) return refuse(l->path, "its model is %.40s", type);
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        if (!is_off(json_object_get(model, unknown[i])))
+            return refuse(l->path, "its model sets %s", unknown[i]);
+    if (!is_off(json_object_get(root, "normalizer"))) return refuse(l->path, "it has a normalizer");
+    if (!split || strcmp(split, "ByteLevel") != 0)
+        return refuse(l->path, "its pre_tokenizer is not ByteLevel");
+    if (json_is_false(json_object_get(words, "use_regex")))
+        return refuse(l->path, "its pre_tokenizer does not split words (use_regex)");
+    l->bpe->prefix_space = json_is_true(json_object_get(words, "add_prefix_space"));
+    return RD_OK;
+}
+
+/* Pieces beside the model's, which it may repeat. */
+static rd_status add_added_tokens(loader *l, const json_t *added) {
+    size_t i;
+    json_t *token;
+    json_array_foreach(added, i, token) {
+        const char *name = json_string_value(json_object_get(token, "content"));
+        json_t *id = json_object_get(token, "id");
+        if (!name || !json_is_integer(id))
+            return refuse(l->path, "added token %zu has no content or id", i);
+        if (!json_object_get(l->pieces, name) && json_object_set(l->pieces, name, id) != 0)
+            return rd_error(RD_ERR_MEMORY, "%s: out of memory", l->path);
+    }
+    return RD_OK;
+}
+
+static void mark_special(loader *l, const json_t *added) {
+    size_t i;
+    json_t *token;
+    json_array_foreach(added, i, token) {
+        int32_t id = id_of(l, json_string_value(json_object_get(token, "content")));
+        if (json_is_true(json_object_get(token, "special"))) l->special[id] = true;
+    }
+}
+
+static rd_status load(loader *l, json_t *root) {
+    json_t *model = json_object_get(root, "model");
+    json_t *added = json_is_object(model) ? json_object_get(root, "added_tokens") : NULL;
+    l->pieces = json_is_object(model) ? json_object_get(model, "vocab") : root;
+    if (!json_is_object(l->pieces)) return refuse(l->path, "it has no model.vocab");
+    if (json_is_object(model)) RD_TRY(check_settings(l, root, model));
+    spell_bytes(l);
+    RD_TRY(add_added_tokens(l, added));
+    RD_TRY(sort_pieces(l));
+    mark_special(l, added);
+    find_special(l);
+    RD_TRY(find_bytes(l));
+    RD_TRY(store_pieces(l));
+    return json_is_object(model) ? load_merges(l, json_object_get(model, "merges"))
+                                 : load_merges_beside(l, l->path);
+}
+
+rd_status rd_bpe_load(rd_bpe *bpe, const char *path, const char *bytes, size_t n) {
+    json_error_t error;
+    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
+    if (!root && json_error_code(&error) == json_error_out_of_memory)
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    if (!root) return rd_error(RD_ERR_FORMAT, "%s:%d: %s", path, error.line, error.text);
+    loader l = {.bpe = bpe, .path = path};
+    rd_status status = load(&l, root);
+    rd_text_free(&l.joined);
+    free(l.names);
+    free(l.special);
+    json_decref(root);
+    return status;
+}

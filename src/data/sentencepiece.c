@@ -1,0 +1,128 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/model_check.h"
+#include "data/tokenizer_kind.h"
+#include "sentencepiece_shim.h"
+
+typedef struct {
+    rd_tokenizer base;
+    spm_processor *processor;
+} sentencepiece;
+
+static const spm_processor *processor_of(const rd_tokenizer *tokenizer) {
+    return ((const sentencepiece *)tokenizer)->processor;
+}
+
+/* Takes the shim's message over. */
+static rd_status shim_error(rd_status code, const char *what, char *message) {
+    rd_error(code, "%s: %s", what, message ? message : "out of memory");
+    free(message);
+    return code;
+}
+
+static void close_model(rd_tokenizer *tokenizer) {
+    sentencepiece *self = (sentencepiece *)tokenizer;
+    spm_free(self->processor);
+    free(self);
+}
+
+static const char *piece(const rd_tokenizer *tokenizer, int32_t id) {
+    return spm_piece(processor_of(tokenizer), id);
+}
+
+/* Appends the shim's ids and releases them. */
+static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
+    rd_status status =
+        rd_reserve(&ids->data, &ids->capacity, ids->length + (int64_t)n, sizeof(int32_t));
+    if (status == RD_OK) {
+        if (n) memcpy(ids->data + ids->length, from, sizeof(int32_t) * n);
+        ids->length += (int64_t)n;
+    }
+    free(from);
+    return status;
+}
+
+/* SentencePiece takes the square of the length of a run of unknown characters, so that lines longer
+ * than any sentence are encoded in parts: ended by a blank where there is one, else between
+ * characters. */
+enum { LONGEST_PART = 1 << 16 };
+
+static size_t part_of(const char *text, size_t n) {
+    if (n <= LONGEST_PART) return n;
+    const char *blank = memrchr(text, ' ', LONGEST_PART);
+    if (blank && blank > text) return (size_t)(blank - text);
+    size_t part = LONGEST_PART;
+    while (part > LONGEST_PART - 4 && ((unsigned char)text[part] & 0xC0) == 0x80) part--;
+    return part;
+}
+
+static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t n, rd_ids *ids) {
+    do {
+        size_t n_found = 0, part = part_of(text, n);
+        int32_t *found = NULL;
+        char *message = NULL;
+        if (spm_encode(processor_of(tokenizer), text, part, &found, &n_found, &message))
+            return shim_error(RD_ERR_FORMAT, "cannot tokenize", message);
+        RD_TRY(append(ids, found, n_found));
+        text += part;
+        n -= part;
+    } while (n > 0);
+    return RD_OK;
+}
+
+static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
+                        int32_t nbest, uint64_t seed, rd_ids *ids) {
+    int32_t *found = NULL;
+    size_t n_found = 0;
+    char *message = NULL;
+    /* All ones would mean "keep the seed there is" to SentencePiece. */
+    uint32_t folded = (uint32_t)(seed ^ seed >> 32);
+    if (folded == UINT32_MAX) folded = 0;
+    if (spm_sample(processor_of(tokenizer), text, n, alpha, nbest, folded, &found, &n_found,
+                   &message))
+        return shim_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
+    return append(ids, found, n_found);
+}
+
+static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
+                        size_t *length) {
+    char *message = NULL;
+    if (spm_decode(processor_of(tokenizer), ids, (size_t)n, text, length, &message))
+        return shim_error(RD_ERR_FORMAT, "cannot detokenize", message);
+    return RD_OK;
+}
+
+static int32_t find_piece(const spm_processor *processor, const char *name) {
+    for (int32_t id = 0; id < spm_size(processor); id++)
+        if (strcmp(spm_piece(processor, id), name) == 0) return id;
+    return -1;
+}
+
+rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
+                                size_t n) {
+    static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece};
+    char *message = NULL;
+    sentencepiece *self = rd_calloc(1, sizeof *self);
+    if (!self) return RD_ERR_MEMORY;
+    const char *problem = rd_model_problem(bytes, n);
+    if (!problem) self->processor = spm_load(bytes, n, &message);
+    if (!self->processor) {
+        if (!problem) problem = message ? message : "out of memory";
+        rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
+        free(message);
+        free(self);
+        return RD_ERR_FORMAT;
+    }
+    const spm_processor *p = self->processor;
+    self->base = (rd_tokenizer){.kind = &kind,
+                                .size = spm_size(p),
+                                .pad = spm_pad(p),
+                                .bos = spm_bos(p),
+                                .eos = spm_eos(p),
+                                .unk = spm_unk(p),
+                                .mask = find_piece(p, "<mask>")};
+    *tokenizer = &self->base;
+    return RD_OK;
+}

@@ -1,0 +1,30 @@
+/* The inside of rd_tokenizer: what SentencePiece models and byte-level BPE have in common. */
+#ifndef RD_DATA_TOKENIZER_KIND_H
+#define RD_DATA_TOKENIZER_KIND_H
+
+#include "base/error.h"
+#include "rdrop/tokenizer.h"
+
+/* The functions of one kind; see rdrop/tokenizer.h. Ids given to decode and piece are in range. */
+typedef struct {
+    void (*close)(rd_tokenizer *tokenizer);
+    rd_status (*encode)(const rd_tokenizer *tokenizer, const char *text, size_t n, rd_ids *ids);
+    rd_status (*sample)(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
+                        int32_t nbest, uint64_t seed, rd_ids *ids);
+    rd_status (*decode)(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
+                        size_t *length);
+    const char *(*piece)(const rd_tokenizer *tokenizer, int32_t id);
+} rd_tokenizer_kind;
+
+/* The first member of each kind's own struct. */
+struct rd_tokenizer {
+    const rd_tokenizer_kind *kind;
+    int32_t size, pad, bos, eos, unk, mask;
+};
+
+/* From the bytes of a file; `path` for messages and, with a vocab.json, to find its merges.txt. */
+rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
+                                size_t n);
+rd_status rd_bpe_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n);
+
+#endif
