@@ -37,6 +37,12 @@ rd_status rd_id_push(rd_id_list *list, int32_t id) {
 }
 
 rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes) {
+    enum { MOST_BYTES = 1 << 30 };
+    if (bytes > MOST_BYTES)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "a line has too many words to be aligned with its reference: that takes "
+                        "%.1f GiB, at most 1 GiB is allowed",
+                        (double)bytes / 0x1p30);
     return rd_reserve(&scratch->table, &scratch->table_capacity, bytes, 1);
 }
 

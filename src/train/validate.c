@@ -70,7 +70,19 @@ static rd_status save_after_validation(rd_run *run, bool best) {
     return prune_checkpoints(run);
 }
 
+static bool all_finite(const float *values, int64_t n) {
+    float sum = 0.0f;
+    for (int64_t i = 0; i < n; i++) sum += 0.0f * values[i]; /* 0, or NaN */
+    return sum == 0.0f;
+}
+
 rd_status rd_run_save_last(rd_run *run) {
+    const rd_parameters *p = &run->model->parameters;
+    if (!all_finite(p->values, p->total))
+        return rd_error(RD_ERR_NUMERIC,
+                        "the weights are not finite after update %lld: training diverged, and they "
+                        "are not saved. Lower lr, or set clip-norm, and start again",
+                        (long long)run->state.update);
     char *path = rd_run_path(run, "checkpoint_last");
     char *previous = rd_run_path(run, "checkpoint_previous");
     rd_status status = path && previous

@@ -75,6 +75,8 @@ for text in texts/*; do
     yes 'some plain words.' | head -n "$count" >plain
     score "$text"
 done
+"$bin/rdrop-score" --metric rouge --ref texts/words texts/words >got 2>err && fail "aligned too many words"
+grep -q 'takes [0-9.]* GiB, at most 1 GiB is allowed' err || fail "too many words: $(cat err)"
 # The same bits in gzip, and through the n-best list and the scores of given translations.
 gzip -c texts/invalid >invalid.gz
 "$bin/rdrop-translate" --model out/model --input invalid.gz >got 2>err || fail "gzip: $(cat err)"
