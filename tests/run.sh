@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests everything: as released, then under AddressSanitizer and
-# UndefinedBehaviorSanitizer, warnings being errors in both; then a short run of the fuzzers. Missing
-# Debian packages are installed first and named.
+# UndefinedBehaviorSanitizer, warnings being errors in both; then a short run of the fuzzers, and
+# clang-tidy and cppcheck. Missing Debian packages are installed first and named.
 #
 #   tests/run.sh [--no-install] [--long]
 #
@@ -29,7 +29,8 @@ for argument in "$@"; do
 done
 
 # shellcheck disable=SC2086 # empty means no argument
-rd_setup_packages $install_option clang libclang-rt-dev libomp-dev strace || exit 1
+rd_setup_packages $install_option clang libclang-rt-dev libomp-dev strace \
+    clang-tidy cppcheck || exit 1
 
 # Trainings inside the tests are far too small for many threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
@@ -68,6 +69,10 @@ fuzz_runs=10000
 build_and debug-asan ctest --preset debug-asan
 build_and release ctest --preset release
 build_and fuzz tests/fuzz/run.sh build-fuzz $fuzz_runs
+
+start=$SECONDS
+echo "== static analysis"
+if tests/static/run.sh build-fuzz; then stage static passed "$start"; else stage static failed "$start"; fi
 
 printf '\n== summary\n%s' "$summary"
 exit $failed

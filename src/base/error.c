@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef rd_error /* the functions themselves */
+#undef rd_error_prefix
+
 static _Thread_local char last_error[1024];
 
 const char *rd_last_error(void) {

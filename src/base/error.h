@@ -12,6 +12,11 @@ __attribute__((format(printf, 2, 3))) rd_status rd_error(rd_status code, const c
 __attribute__((format(printf, 2, 3))) rd_status rd_error_prefix(rd_status code, const char *format,
                                                                 ...);
 
+#ifdef __clang_analyzer__ /* cannot see that what comes back is what went in */
+#define rd_error(code, ...)        ((rd_error)(code, __VA_ARGS__), (code))
+#define rd_error_prefix(code, ...) ((rd_error_prefix)(code, __VA_ARGS__), (code))
+#endif
+
 /* Returns from the enclosing function when `call` fails. Only where nothing needs releasing. */
 #define RD_TRY(call)                                                                               \
     do {                                                                                           \

@@ -111,9 +111,10 @@ rd_status rd_attention_backward(const rd_step *step, const rd_attention *attenti
     int64_t rows = queries->rows, size;
     float *d_out = rd_step_rows(step, rows, width);
     float *dq = rd_step_rows(step, rows, saved->stride_q);
-    float *dkv = self ? dq + width : rd_step_rows(step, keys->rows, saved->stride_kv);
+    float *dkv = self ? dq : rd_step_rows(step, keys->rows, saved->stride_kv);
     float *scratch = scratch_new(step, width, attention->heads, queries, keys, &size);
     if (!d_out || !dq || !dkv || !scratch) return RD_ERR_MEMORY;
+    if (self) dkv += width;
 
     rd_operand dh_operand, dq_operand, dkv_operand;
     RD_TRY(rd_step_operand(step, dh, rows, width, &dh_operand));

@@ -16,7 +16,7 @@ static rd_status push_characters(rd_line line, bool whitespace, rd_id_list *out)
         if (space > 0)
             s += space;
         else if ((unsigned char)*s < 0x80)
-            *to++ = *s++;
+            *to++ = (unsigned char)*s++;
         else
             *to++ = (int32_t)rd_utf8_next(&s, end);
     }

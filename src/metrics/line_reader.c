@@ -108,7 +108,7 @@ static rd_status push_json(rd_line_block *block, const source *s, bool reference
 
 /* Some files ended and some did not: reads those to their end to say how long they are. */
 static rd_status unequal(rd_line_reader *reader) {
-    const source *shorter = NULL, *longer = NULL;
+    const source *shorter = reader->sources, *longer = reader->sources;
     int64_t more = reader->n_lines;
     for (int i = 0; i < reader->n; i++) {
         source *s = &reader->sources[i];

@@ -14,7 +14,7 @@
 static inline int rd_space_at(const char *s, const char *end) {
     unsigned char c = (unsigned char)s[0];
     /* bits 9 to 13 and 28 to 32 */
-    if (c < 0x80) return c <= ' ' && (0x1F0003E00u >> c & 1);
+    if (c < 0x80) return c <= ' ' && (UINT64_C(0x1F0003E00) >> c & 1);
     if (c == 0xC2 && end - s >= 2)
         return (unsigned char)s[1] == 0x85 || (unsigned char)s[1] == 0xA0 ? 2 : 0;
     if ((c != 0xE1 && c != 0xE2 && c != 0xE3) || end - s < 3) return 0;

@@ -7,6 +7,12 @@
 #include "base/file.h"
 #include "train/run.h"
 
+/* Ends a line that a kill cut short. Between reading and writing C wants a seek. */
+static rd_status end_line(const rd_run *run) {
+    if (fseek(run->log, 0, SEEK_END) == 0 && fputc('\n', run->log) != EOF) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
+}
+
 rd_status rd_run_open_log(rd_run *run) {
     char *path = rd_run_path(run, "train.jsonl");
     if (!path) return RD_ERR_MEMORY;
@@ -14,7 +20,7 @@ rd_status rd_run_open_log(rd_run *run) {
     if (!(run->log = fopen(path, "a+")))
         status = rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
     else if (fseek(run->log, -1, SEEK_END) == 0 && fgetc(run->log) != '\n')
-        fputc('\n', run->log); /* ends a line that a kill cut short */
+        status = end_line(run);
     free(path);
     return status;
 }

@@ -56,7 +56,8 @@ static rd_status write_axes(const axes *a, rd_text *out) {
                               LEFT, y, WIDTH - RIGHT, LEFT - 7, y + 4, value));
     }
     double step = fmax(nice_step(a->x_end, 6), 1.0);
-    for (double x = 0; x <= a->x_end; x += step) {
+    for (int i = 0; i * step <= a->x_end; i++) {
+        double x = i * step;
         bool thousands = step >= 1000;
         RD_TRY(rd_text_printf(out, "<text x=\"%.1f\" y=\"%d\" class=\"x\">%.6g%s</text>\n",
                               place_x(a, x), HEIGHT - BOTTOM + 17, thousands ? x / 1000 : x,

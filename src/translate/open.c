@@ -188,7 +188,7 @@ rd_status rd_translator_open(rd_translator **translator, const char *const *dire
 
 void rd_translator_close(rd_translator *t) {
     if (!t) return;
-    for (int32_t i = 0; i < t->n_models; i++) rd_model_free(t->models[i]);
+    for (int32_t i = 0; t->models && i < t->n_models; i++) rd_model_free(t->models[i]);
     free(t->models);
     if (t->target != t->source) rd_tokenizer_close(t->target);
     rd_tokenizer_close(t->source);

@@ -111,7 +111,7 @@ static rd_status translate_window(stream *s) {
         s->totals.target_tokens += items[0].n_tokens;
         s->totals.log_prob += (double)items[0].log_prob;
         for (int32_t k = 0; k < found.n_best && items[k].text; k++) {
-            if (found.n_best > 1) fprintf(out, "%lld ||| ", (long long)(s->totals.lines + i));
+            if (found.n_best > 1) fprintf(out, "%lld ||| ", (long long)s->totals.lines + i);
             put_text(items[k].text, out);
             if (found.n_best > 1) fprintf(out, " ||| %.4f", (double)items[k].score);
             putc('\n', out);

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Programs and library are linked and compiled as CMakeLists.txt means them to be: position-independent,
+# with read-only relocations bound at the start, stack protectors and checked string functions.
+set -u
+bin=$(realpath "$1")
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt" && exit 77
+grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Release' "$bin/CMakeCache.txt" || exit 77
+command -v readelf >/dev/null || exit 77
+for file in "$bin"/rdrop-{recipe,preprocess,train,translate,score} "$bin/librdrop.so"; do
+    readelf -hW "$file" | grep -q 'Type: *DYN' || fail "$file: not position-independent"
+    readelf -lW "$file" | grep -q GNU_RELRO || fail "$file: relocations stay writable"
+    readelf -lW "$file" | grep 'GNU_STACK' | grep -q 'RWE' && fail "$file: its stack is executable"
+    readelf -dW "$file" | grep -qE 'BIND_NOW|FLAGS.*NOW' || fail "$file: bound lazily"
+    readelf --dyn-syms -W "$file" | grep -q __stack_chk_fail || fail "$file: no stack protector"
+    readelf --dyn-syms -W "$file" | grep -qE '__[a-z]+_chk' || fail "$file: no checked functions"
+done
+echo "all hardened"
