@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/vocab_files.h"
 #include "recipe/recipe.h"
 
 /* What one directory holds, before it joins the others. */
@@ -16,17 +17,8 @@ typedef struct {
 
 static void directory_close(model_directory *d) {
     rd_model_free(d->model);
-    if (d->target != d->source) rd_tokenizer_close(d->target);
-    rd_tokenizer_close(d->source);
+    rd_vocabularies_close(d->source, d->target);
     *d = (model_directory){0};
-}
-
-static rd_status open_tokenizer(rd_tokenizer **tokenizer, const char *directory, const char *name) {
-    char *path = rd_path_join(directory, name);
-    if (!path) return RD_ERR_MEMORY;
-    rd_status status = rd_tokenizer_open(tokenizer, path);
-    free(path);
-    return status;
 }
 
 static rd_status holds(const char *directory, const char *name, bool *found) {
@@ -35,25 +27,6 @@ static rd_status holds(const char *directory, const char *name, bool *found) {
     *found = rd_file_exists(path);
     free(path);
     return RD_OK;
-}
-
-static rd_status open_tokenizers(model_directory *d, const char *directory) {
-    bool joint, source, target;
-    RD_TRY(holds(directory, "spm.model", &joint));
-    RD_TRY(holds(directory, "source.spm", &source));
-    RD_TRY(holds(directory, "target.spm", &target));
-    if (joint) {
-        RD_TRY(open_tokenizer(&d->source, directory, "spm.model"));
-        d->target = d->source;
-        return RD_OK;
-    }
-    if (!source || !target)
-        return rd_error(RD_ERR_IO,
-                        "%s: no vocabulary; a model directory holds spm.model, or source.spm and "
-                        "target.spm",
-                        directory);
-    RD_TRY(open_tokenizer(&d->source, directory, "source.spm"));
-    return open_tokenizer(&d->target, directory, "target.spm");
 }
 
 /* A vocabulary of another model would give fluent nonsense; sizes give most mix-ups away. */
@@ -112,7 +85,8 @@ static rd_status directory_open(model_directory *d, const char *directory,
     rd_recipe *recipe = NULL;
     rd_status status = rd_recipe_load(&recipe, path, NULL, 0);
     free(path);
-    if (status == RD_OK) status = open_tokenizers(d, directory);
+    if (status == RD_OK)
+        status = rd_vocabularies_open(directory, RD_VOCABULARY_ANY, &d->source, &d->target);
     if (status == RD_OK) status = check_sizes(d, directory, &recipe->model);
     if (status == RD_OK) status = open_weights(d, directory, &recipe->model);
     if (status == RD_OK) *defaults = options_of(&recipe->search);
@@ -124,20 +98,8 @@ static rd_status directory_open(model_directory *d, const char *directory,
 /* Models of an ensemble vote on the same pieces, so these must be equal, not just as many. */
 static rd_status same_vocabulary(const rd_tokenizer *a, const rd_tokenizer *b, const char *side,
                                  const char *directory_a, const char *directory_b) {
-    int32_t size = rd_tokenizer_size(a);
-    if (size != rd_tokenizer_size(b))
-        return rd_error(RD_ERR_FORMAT,
-                        "%s and %s: %s vocabularies of %d and %d pieces; the models of an "
-                        "ensemble must share theirs",
-                        directory_a, directory_b, side, size, rd_tokenizer_size(b));
-    for (int32_t id = 0; id < size; id++)
-        if (strcmp(rd_tokenizer_piece(a, id), rd_tokenizer_piece(b, id)) != 0)
-            return rd_error(RD_ERR_FORMAT,
-                            "%s and %s: piece %d of the %s vocabularies differs (\"%s\", \"%s\"); "
-                            "the models of an ensemble must share theirs",
-                            directory_a, directory_b, id, side, rd_tokenizer_piece(a, id),
-                            rd_tokenizer_piece(b, id));
-    return RD_OK;
+    rd_status status = rd_vocabularies_same(a, b, side, directory_a, directory_b);
+    return status == RD_OK ? RD_OK : rd_error_prefix(status, "an ensemble");
 }
 
 /* Takes over what the directory holds. */
@@ -190,8 +152,7 @@ void rd_translator_close(rd_translator *t) {
     if (!t) return;
     for (int32_t i = 0; t->models && i < t->n_models; i++) rd_model_free(t->models[i]);
     free(t->models);
-    if (t->target != t->source) rd_tokenizer_close(t->target);
-    rd_tokenizer_close(t->source);
+    rd_vocabularies_close(t->source, t->target);
     free(t);
 }
 
