@@ -6,7 +6,7 @@
 #   tests/run.sh [--no-install] [--long]
 #
 #   --no-install    name the missing packages and stop instead
-#   --long          hours: 2 million executions of every fuzzer
+#   --long          hours: 2 million executions of every fuzzer, and tests/faults/long.sh
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . recipes/setup.sh
@@ -28,9 +28,10 @@ for argument in "$@"; do
     esac
 done
 
+packages="clang libclang-rt-dev libomp-dev strace clang-tidy cppcheck"
+[ $long -eq 0 ] || packages+=" valgrind time"
 # shellcheck disable=SC2086 # empty means no argument
-rd_setup_packages $install_option clang libclang-rt-dev libomp-dev strace \
-    clang-tidy cppcheck || exit 1
+rd_setup_packages $install_option $packages || exit 1
 
 # Trainings inside the tests are far too small for many threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
@@ -73,6 +74,12 @@ build_and fuzz tests/fuzz/run.sh build-fuzz $fuzz_runs
 start=$SECONDS
 echo "== static analysis"
 if tests/static/run.sh build-fuzz; then stage static passed "$start"; else stage static failed "$start"; fi
+
+if [ $long -eq 1 ]; then
+    start=$SECONDS
+    echo "== long forms"
+    if tests/faults/long.sh build; then stage long passed "$start"; else stage long failed "$start"; fi
+fi
 
 printf '\n== summary\n%s' "$summary"
 exit $failed

@@ -69,6 +69,26 @@ for file in model.safetensors config.yaml spm.model; do
     done
 done
 
+# A recipe, or a model made of one, writes into its output directory alone, whatever it names, and runs
+# nothing.
+mkdir -p outside/deep && cp data/test.*.gz outside
+cp tiny.yaml outside/deep/hostile.yaml
+cat >>outside/deep/hostile.yaml <<'YAML'
+prepare: "touch ../../ran; $(touch ran) `touch ran`; |touch ran"
+testpref: "../outside/test,../outside/deep/../test,/nowhere/$(touch ran)"
+YAML
+: >stamp
+"$bin/rdrop-preprocess" outside/deep/hostile.yaml --data data --dest jail/bin --threads 1 >got 2>err ||
+    fail "hostile recipe: $(cat err)"
+[ -e jail/bin/test.bin ] || fail "hostile recipe: no test set"
+"$bin/rdrop-train" outside/deep/hostile.yaml --data jail/bin --save-dir jail/out >got 2>err ||
+    fail "hostile recipe: $(cat err)"
+"$bin/rdrop-translate" --model jail/out/model <input >got 2>err || fail "hostile model: $(cat err)"
+[ -z "$(find . -name ran)" ] || fail "a recipe ran a command"
+written=$(find . -newer stamp -type f ! -path './jail/*' ! -name got ! -name err)
+[ -z "$written" ] || fail "a recipe made a program write $written"
+n=$((n + 1))
+
 # A small disk that fills up, at every size up to what is needed; and one that may not be written to.
 # The same program makes the same files once there is room.
 on_small_disk() {

@@ -1,5 +1,5 @@
-/* SentencePiece models and tokenizer.json, and text through what was accepted. Parts: a line of text, the model (which
- * may hold form feeds itself). */
+/* SentencePiece models and tokenizer.json, and text through what was accepted. Parts: a line of
+ * text, the model (which may hold form feeds itself). */
 #include <stdlib.h>
 #include <string.h>
 
