@@ -16,7 +16,6 @@
 
 struct spm_processor {
     sentencepiece::SentencePieceProcessor impl;
-    int32_t mask = -1;
 };
 
 namespace {
@@ -103,11 +102,7 @@ spm_processor *spm_load(const char *bytes, size_t n, char **error) {
     spm_processor *processor = nullptr;
     const int failed = guarded(error, [&] {
         processor = new spm_processor;
-        const auto status = processor->impl.LoadFromSerializedProto(absl::string_view(bytes, n));
-        const int id = status.ok() ? processor->impl.PieceToId("<mask>") : -1;
-        /* For a name that is no piece it gives the unknown piece, if there is one. */
-        if (id >= 0 && processor->impl.IdToPiece(id) == "<mask>") processor->mask = id;
-        return status;
+        return processor->impl.LoadFromSerializedProto(absl::string_view(bytes, n));
     });
     if (!failed) return processor;
     delete processor;
@@ -132,9 +127,6 @@ int32_t spm_eos(const spm_processor *p) {
 }
 int32_t spm_unk(const spm_processor *p) {
     return p->impl.unk_id();
-}
-int32_t spm_mask(const spm_processor *p) {
-    return p->mask;
 }
 const char *spm_piece(const spm_processor *p, int32_t id) {
     return p->impl.IdToPiece(id).c_str();
@@ -176,6 +168,27 @@ int spm_decode(const spm_processor *p, const int32_t *ids, size_t n, char **text
                char **error) {
     std::string result;
     if (guarded(error, [&] { return p->impl.Decode(std::vector<int>(ids, ids + n), &result); }))
+        return 1;
+    *length = result.size();
+    *text = copy(result);
+    return *text ? 0 : 1;
+}
+
+int spm_encode_pieces(const spm_processor *p, const char *text, size_t n, spm_visit_piece visit,
+                      void *self, char **error) {
+    std::vector<std::string> pieces;
+    if (guarded(error, [&] { return p->impl.Encode(absl::string_view(text, n), &pieces); }))
+        return 1;
+    for (const std::string &piece : pieces) visit(self, piece.c_str(), piece.size());
+    return 0;
+}
+
+int spm_decode_pieces(const spm_processor *p, const char *const *pieces, size_t n, char **text,
+                      size_t *length, char **error) {
+    std::string result;
+    if (guarded(error, [&] {
+            return p->impl.Decode(std::vector<std::string>(pieces, pieces + n), &result);
+        }))
         return 1;
     *length = result.size();
     *text = copy(result);

@@ -21,7 +21,6 @@ int32_t spm_pad(const spm_processor *processor);
 int32_t spm_bos(const spm_processor *processor);
 int32_t spm_eos(const spm_processor *processor);
 int32_t spm_unk(const spm_processor *processor);
-int32_t spm_mask(const spm_processor *processor); /* the piece "<mask>", or -1 */
 const char *spm_piece(const spm_processor *processor, int32_t id);
 
 /* Results are malloc'ed; 0 on success, else a malloc'ed message in *error. */
@@ -31,6 +30,14 @@ int spm_sample(const spm_processor *processor, const char *text, size_t n, float
                int32_t nbest, uint32_t seed, int32_t **ids, size_t *n_ids, char **error);
 int spm_decode(const spm_processor *processor, const int32_t *ids, size_t n, char **text,
                size_t *length, char **error);
+
+/* The same by pieces instead of ids, for vocabularies that number them otherwise. A piece that the
+ * model does not know is the text itself. visit() is called once a piece. */
+typedef void (*spm_visit_piece)(void *self, const char *piece, size_t n);
+int spm_encode_pieces(const spm_processor *processor, const char *text, size_t n,
+                      spm_visit_piece visit, void *self, char **error);
+int spm_decode_pieces(const spm_processor *processor, const char *const *pieces, size_t n,
+                      char **text, size_t *length, char **error);
 
 /* Trains a model with SentencePiece's own options ("vocab_size=6000 model_type=unigram ...") on
  * sentences that next() hands out: 1 with a sentence, 0 at the end, -1 on failure (training stops).

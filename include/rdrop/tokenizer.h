@@ -4,6 +4,7 @@
 #ifndef RDROP_TOKENIZER_H
 #define RDROP_TOKENIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,9 +27,17 @@ typedef struct {
  * spelling of a special piece ("<mask>") in a text for text. Letters, numbers and spaces are those
  * of the Unicode version of the ICU library. */
 rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
+/* The same with other ids: those of a vocab.json, {"piece": id, ...}, as Hugging Face's Marian
+ * models have beside their SentencePiece models. Pieces that it lacks are its "<unk>". A text may
+ * begin with a language code, ">>de<<", which is one piece. Decoding leaves out "<s>", "</s>",
+ * "<pad>" and
+ * "<unk>". */
+rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
+                                   const char *vocab_path);
+bool rd_tokenizer_is_mapped(const rd_tokenizer *tokenizer);
 void rd_tokenizer_close(rd_tokenizer *tokenizer); /* NULL is fine */
 
-int32_t rd_tokenizer_size(const rd_tokenizer *tokenizer); /* number of pieces = vocabulary size */
+int32_t rd_tokenizer_size(const rd_tokenizer *tokenizer); /* ids are below it */
 
 /* Ids of the special pieces. Our own models have fairseq's: bos 0, pad 1, eos 2, unk 3. -1: none.
  */
@@ -53,7 +62,9 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length);
 
-/* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL out of range. */
+/* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL where there is
+ * none.
+ */
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id);
 
 #ifdef __cplusplus

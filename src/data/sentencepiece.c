@@ -3,8 +3,8 @@
 
 #include "base/memory.h"
 #include "data/model_check.h"
+#include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
-#include "sentencepiece_shim.h"
 
 typedef struct {
     rd_tokenizer base;
@@ -15,8 +15,7 @@ static const spm_processor *processor_of(const rd_tokenizer *tokenizer) {
     return ((const sentencepiece *)tokenizer)->processor;
 }
 
-/* Takes the shim's message over. */
-static rd_status shim_error(rd_status code, const char *what, char *message) {
+rd_status rd_sentencepiece_error(rd_status code, const char *what, char *message) {
     rd_error(code, "%s: %s", what, message ? message : "out of memory");
     free(message);
     return code;
@@ -49,7 +48,7 @@ static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
  * characters. */
 enum { LONGEST_PART = 1 << 16 };
 
-static size_t part_of(const char *text, size_t n) {
+size_t rd_sentencepiece_part(const char *text, size_t n) {
     if (n <= LONGEST_PART) return n;
     const char *blank = memrchr(text, ' ', LONGEST_PART);
     if (blank && blank > text) return (size_t)(blank - text);
@@ -60,11 +59,11 @@ static size_t part_of(const char *text, size_t n) {
 
 static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t n, rd_ids *ids) {
     do {
-        size_t n_found = 0, part = part_of(text, n);
+        size_t n_found = 0, part = rd_sentencepiece_part(text, n);
         int32_t *found = NULL;
         char *message = NULL;
         if (spm_encode(processor_of(tokenizer), text, part, &found, &n_found, &message))
-            return shim_error(RD_ERR_FORMAT, "cannot tokenize", message);
+            return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot tokenize", message);
         RD_TRY(append(ids, found, n_found));
         text += part;
         n -= part;
@@ -82,7 +81,7 @@ static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t 
     if (folded == UINT32_MAX) folded = 0;
     if (spm_sample(processor_of(tokenizer), text, n, alpha, nbest, folded, &found, &n_found,
                    &message))
-        return shim_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
+        return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
     return append(ids, found, n_found);
 }
 
@@ -90,24 +89,37 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
                         size_t *length) {
     char *message = NULL;
     if (spm_decode(processor_of(tokenizer), ids, (size_t)n, text, length, &message))
-        return shim_error(RD_ERR_FORMAT, "cannot detokenize", message);
+        return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot detokenize", message);
     return RD_OK;
+}
+
+static int32_t find_piece(const spm_processor *processor, const char *name) {
+    for (int32_t id = 0; id < spm_size(processor); id++)
+        if (strcmp(spm_piece(processor, id), name) == 0) return id;
+    return -1;
+}
+
+rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, const char *bytes,
+                                size_t n) {
+    char *message = NULL;
+    const char *problem = rd_model_problem(bytes, n);
+    *processor = problem ? NULL : spm_load(bytes, n, &message);
+    if (*processor) return RD_OK;
+    if (!problem) problem = message ? message : "out of memory";
+    rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
+    free(message);
+    return RD_ERR_FORMAT;
 }
 
 rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                                 size_t n) {
     static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece};
-    char *message = NULL;
     sentencepiece *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
-    const char *problem = rd_model_problem(bytes, n);
-    if (!problem) self->processor = spm_load(bytes, n, &message);
-    if (!self->processor) {
-        if (!problem) problem = message ? message : "out of memory";
-        rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
-        free(message);
+    rd_status status = rd_sentencepiece_load(&self->processor, path, bytes, n);
+    if (status != RD_OK) {
         free(self);
-        return RD_ERR_FORMAT;
+        return status;
     }
     const spm_processor *p = self->processor;
     self->base = (rd_tokenizer){.kind = &kind,
@@ -116,7 +128,7 @@ rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, cons
                                 .bos = spm_bos(p),
                                 .eos = spm_eos(p),
                                 .unk = spm_unk(p),
-                                .mask = spm_mask(p)};
+                                .mask = find_piece(p, "<mask>")};
     *tokenizer = &self->base;
     return RD_OK;
 }

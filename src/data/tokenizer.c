@@ -21,6 +21,20 @@ rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path) {
     return status;
 }
 
+rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
+                                   const char *vocab_path) {
+    *tokenizer = NULL;
+    rd_mapping mapping;
+    RD_TRY(rd_map_file(&mapping, path));
+    rd_status status = rd_mapped_open(tokenizer, path, mapping.bytes, mapping.size, vocab_path);
+    rd_unmap_file(&mapping);
+    return status;
+}
+
+bool rd_tokenizer_is_mapped(const rd_tokenizer *tokenizer) {
+    return tokenizer->mapped;
+}
+
 void rd_tokenizer_close(rd_tokenizer *tokenizer) {
     if (tokenizer) tokenizer->kind->close(tokenizer);
 }

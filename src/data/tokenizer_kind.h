@@ -20,11 +20,15 @@ typedef struct {
 struct rd_tokenizer {
     const rd_tokenizer_kind *kind;
     int32_t size, pad, bos, eos, unk, mask;
+    bool mapped; /* ids of a file beside the model; some may have no piece */
 };
 
 /* From the bytes of a file; `path` for messages and, with a vocab.json, to find its merges.txt. */
 rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                                 size_t n);
+/* A SentencePiece model whose pieces have the ids of a vocab.json. */
+rd_status rd_mapped_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n,
+                         const char *vocab_path);
 rd_status rd_bpe_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n);
 
 #endif

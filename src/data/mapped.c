@@ -1,0 +1,150 @@
+/* A SentencePiece model that cuts text into pieces, and a vocab.json that numbers them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "data/piece_ids.h"
+#include "data/sentencepiece.h"
+#include "data/tokenizer_kind.h"
+
+typedef struct {
+    rd_tokenizer base;
+    spm_processor *processor;
+    rd_piece_ids map;
+} mapped;
+
+/* Where the pieces of one text go. */
+typedef struct {
+    const rd_piece_ids *map;
+    rd_ids *ids;
+    rd_status status;
+} piece_sink;
+
+static void add_piece(void *self, const char *piece, size_t n) {
+    piece_sink *sink = self;
+    rd_ids *ids = sink->ids;
+    if (sink->status != RD_OK) return;
+    sink->status = rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data);
+    if (sink->status != RD_OK) return;
+    int32_t id = strlen(piece) == n ? rd_piece_ids_find(sink->map, piece) : -1;
+    ids->data[ids->length++] = id < 0 ? sink->map->unk : id;
+}
+
+static void close_model(rd_tokenizer *tokenizer) {
+    mapped *self = (mapped *)tokenizer;
+    spm_free(self->processor);
+    rd_piece_ids_close(&self->map);
+    free(self);
+}
+
+static const char *piece(const rd_tokenizer *tokenizer, int32_t id) {
+    return ((const mapped *)tokenizer)->map.pieces[id];
+}
+
+/* Takes a language code, ">>de<<", off the start of the text: one piece. */
+static rd_status take_language_code(piece_sink *sink, const char **text, size_t *n) {
+    const char *end =
+        *n >= 4 && memcmp(*text, ">>", 2) == 0 ? memmem(*text + 2, *n - 2, "<<", 2) : NULL;
+    if (!end) return RD_OK;
+    size_t length = (size_t)(end - *text) + 2;
+    char *code = strndup(*text, length);
+    if (!code) return rd_error(RD_ERR_MEMORY, "out of memory for a language code");
+    add_piece(sink, code, length);
+    free(code);
+    *text += length;
+    *n -= length;
+    return sink->status;
+}
+
+static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t n, rd_ids *ids) {
+    const mapped *self = (const mapped *)tokenizer;
+    piece_sink sink = {.map = &self->map, .ids = ids};
+    char *message = NULL;
+    RD_TRY(take_language_code(&sink, &text, &n));
+    for (size_t part; sink.status == RD_OK && n > 0; text += part, n -= part) {
+        part = rd_sentencepiece_part(text, n);
+        if (spm_encode_pieces(self->processor, text, part, add_piece, &sink, &message))
+            return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot tokenize", message);
+    }
+    return sink.status;
+}
+
+static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
+                        int32_t nbest, uint64_t seed, rd_ids *ids) {
+    const mapped *self = (const mapped *)tokenizer;
+    piece_sink sink = {.map = &self->map, .ids = ids};
+    int32_t *found = NULL;
+    size_t n_found = 0;
+    char *message = NULL;
+    uint32_t folded = (uint32_t)(seed ^ seed >> 32);
+    if (folded == UINT32_MAX) folded = 0; /* "keep the seed there is" to SentencePiece */
+    RD_TRY(take_language_code(&sink, &text, &n));
+    if (spm_sample(self->processor, text, n, alpha, nbest, folded, &found, &n_found, &message))
+        return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
+    for (size_t i = 0; i < n_found; i++) {
+        const char *name = spm_piece(self->processor, found[i]);
+        add_piece(&sink, name, strlen(name));
+    }
+    free(found);
+    return sink.status;
+}
+
+/* Pieces that the model does not know keep their marks of spaces (U+2581); then there may be spaces
+ * at both ends. */
+static void tidy(char *text, size_t *length) {
+    size_t n = 0;
+    for (size_t i = 0; i < *length; i++) {
+        bool mark = *length - i >= 3 && memcmp(text + i, "\xE2\x96\x81", 3) == 0;
+        if (mark) i += 2;
+        if ((mark || text[i] == ' ') && n == 0) continue;
+        text[n++] = mark ? ' ' : text[i];
+    }
+    while (n > 0 && text[n - 1] == ' ') n--;
+    text[n] = '\0';
+    *length = n;
+}
+
+static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
+                        size_t *length) {
+    const mapped *self = (const mapped *)tokenizer;
+    const rd_piece_ids *map = &self->map;
+    const char **pieces = rd_malloc((size_t)n, sizeof *pieces);
+    size_t n_pieces = 0;
+    char *message = NULL;
+    if (!pieces) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) {
+        bool special =
+            ids[i] == map->pad || ids[i] == map->bos || ids[i] == map->eos || ids[i] == map->unk;
+        if (!special && map->pieces[ids[i]]) pieces[n_pieces++] = map->pieces[ids[i]];
+    }
+    int failed = spm_decode_pieces(self->processor, pieces, n_pieces, text, length, &message);
+    free(pieces);
+    if (failed) return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot detokenize", message);
+    tidy(*text, length);
+    return RD_OK;
+}
+
+rd_status rd_mapped_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n,
+                         const char *vocab_path) {
+    static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece};
+    mapped *self = rd_calloc(1, sizeof *self);
+    if (!self) return RD_ERR_MEMORY;
+    rd_status status = rd_sentencepiece_load(&self->processor, path, bytes, n);
+    if (status == RD_OK) status = rd_piece_ids_open(&self->map, vocab_path);
+    if (status != RD_OK) {
+        spm_free(self->processor);
+        free(self);
+        return status;
+    }
+    const rd_piece_ids *map = &self->map;
+    self->base = (rd_tokenizer){.kind = &kind,
+                                .mapped = true,
+                                .size = map->size,
+                                .pad = map->pad,
+                                .bos = map->bos,
+                                .eos = map->eos,
+                                .unk = map->unk,
+                                .mask = rd_piece_ids_find(map, "<mask>")};
+    *tokenizer = &self->base;
+    return RD_OK;
+}

@@ -1,0 +1,75 @@
+#include "data/piece_ids.h"
+
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+enum { MAX_ID = 1 << 24, MAX_FILE = 1 << 28 };
+
+int32_t rd_piece_ids_find(const rd_piece_ids *map, const char *piece) {
+    const json_t *id = json_object_get(map->ids, piece);
+    return id ? (int32_t)json_integer_value(id) : -1;
+}
+
+static rd_status check_ids(rd_piece_ids *map, const char *path) {
+    const char *piece;
+    json_t *id;
+    if (!json_is_object(map->ids))
+        return rd_error(RD_ERR_FORMAT, "%s: not a JSON object of pieces and ids", path);
+    json_object_foreach(map->ids, piece, id) {
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= MAX_ID)
+            return rd_error(RD_ERR_FORMAT, "%s: the id of \"%.60s\" is not a number from 0 to %d",
+                            path, piece, MAX_ID - 1);
+        if (json_integer_value(id) >= map->size) map->size = (int32_t)json_integer_value(id) + 1;
+    }
+    return RD_OK;
+}
+
+static rd_status index_pieces(rd_piece_ids *map, const char *path) {
+    const char *piece;
+    json_t *id;
+    map->pieces = rd_calloc((size_t)map->size, sizeof *map->pieces);
+    if (!map->pieces) return RD_ERR_MEMORY;
+    json_object_foreach(map->ids, piece, id) {
+        const char **place = &map->pieces[json_integer_value(id)];
+        if (*place)
+            return rd_error(RD_ERR_FORMAT, "%s: \"%.60s\" and \"%.60s\" have the same id", path,
+                            *place, piece);
+        *place = piece;
+    }
+    return RD_OK;
+}
+
+static rd_status load(rd_piece_ids *map, const char *path) {
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, MAX_FILE, &bytes, &n));
+    json_error_t error;
+    map->ids = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
+    free(bytes);
+    if (!map->ids)
+        return rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
+    RD_TRY(check_ids(map, path));
+    RD_TRY(index_pieces(map, path));
+    map->pad = rd_piece_ids_find(map, "<pad>");
+    map->bos = rd_piece_ids_find(map, "<s>");
+    map->eos = rd_piece_ids_find(map, "</s>");
+    map->unk = rd_piece_ids_find(map, "<unk>");
+    if (map->eos < 0 || map->unk < 0)
+        return rd_error(RD_ERR_FORMAT, "%s: no piece %s", path, map->eos < 0 ? "</s>" : "<unk>");
+    return RD_OK;
+}
+
+rd_status rd_piece_ids_open(rd_piece_ids *map, const char *path) {
+    *map = (rd_piece_ids){0};
+    rd_status status = load(map, path);
+    if (status != RD_OK) rd_piece_ids_close(map);
+    return status;
+}
+
+void rd_piece_ids_close(rd_piece_ids *map) {
+    json_decref(map->ids);
+    free(map->pieces);
+    *map = (rd_piece_ids){0};
+}
