@@ -100,7 +100,8 @@ static rd_status add_stack(rd_parameters *p, const rd_model_config *c, bool deco
     return s->normalize_before ? add_norm(p, stack, "layer_norm", width) : RD_OK;
 }
 
-static rd_status add_all(rd_parameters *p, const rd_model_config *c) {
+rd_status rd_model_register(rd_parameters *p, const rd_model_config *c) {
+    RD_TRY(check_config(c));
     RD_TRY(add_stack(p, c, false));
     RD_TRY(add_stack(p, c, true));
     if (!c->share_decoder_input_output_embed && !c->share_all_embeddings)
@@ -109,7 +110,7 @@ static rd_status add_all(rd_parameters *p, const rd_model_config *c) {
                           : RD_OK;
 }
 
-/* The tensor PREFIX.SUFFIX; layers only name tensors that add_all has registered. */
+/* The tensor PREFIX.SUFFIX; layers only name tensors that rd_model_register has registered. */
 static rd_tensor tensor(const rd_model *model, const char *prefix, const char *suffix) {
     char name[160];
     snprintf(name, sizeof name, "%s.%s", prefix, suffix);
@@ -241,16 +242,19 @@ static void initialise(rd_model *model, const rd_parameter *item, rd_rng *rng) {
  * nothing is allocated that such a file could not fill. */
 static rd_status model_build(rd_model **out, const rd_model_config *config, const char *path) {
     *out = NULL;
-    RD_TRY(check_config(config));
     rd_model *model = calloc(1, sizeof *model);
     if (!model) return rd_error(RD_ERR_MEMORY, "out of memory for a model");
     model->config = *config;
     model->encoder.n_layers = config->encoder.layers;
     model->decoder.n_layers = config->decoder.layers;
+    rd_status status = rd_model_register(&model->parameters, config);
+    if (status != RD_OK) {
+        rd_model_free(model);
+        return status;
+    }
     model->encoder.layers = rd_calloc((size_t)config->encoder.layers, sizeof(rd_layer));
     model->decoder.layers = rd_calloc((size_t)config->decoder.layers, sizeof(rd_layer));
-    rd_status status = model->encoder.layers && model->decoder.layers ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) status = add_all(&model->parameters, config);
+    status = model->encoder.layers && model->decoder.layers ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK && path) status = rd_parameters_check_size(&model->parameters, path);
     if (status == RD_OK) status = rd_parameters_allocate(&model->parameters);
     if (status == RD_OK && (!config->encoder.learned_pos || !config->decoder.learned_pos)) {

@@ -32,6 +32,9 @@ struct rd_model {
     float *sinusoid;             /* [longest, d_model], when a stack wants it */
 };
 
+/* Registers the tensors of such a model, unallocated: what its file holds. */
+rd_status rd_model_register(rd_parameters *parameters, const rd_model_config *config);
+
 /* Gives every layer its gradient, and bfloat16 copies of its weights if asked for; before the first
  * backward pass. */
 rd_status rd_model_prepare_training(rd_model *model, bool bf16);

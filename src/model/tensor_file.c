@@ -1,0 +1,145 @@
+#include "model/tensor_file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { MAX_HEADER = 100 << 20 }; /* the format's own bound */
+
+static rd_status parse(rd_tensor_file *file) {
+    const rd_mapping *mapping = &file->mapping;
+    uint64_t length = 0;
+    if (mapping->size >= 8) memcpy(&length, mapping->bytes, 8);
+    if (length < 2 || length > MAX_HEADER || length > mapping->size - 8)
+        return rd_error(RD_ERR_FORMAT, "%s: not a safetensors file, or truncated", file->path);
+    json_error_t error = {.text = ""};
+    file->header = json_loadb(mapping->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(file->header))
+        return rd_error(RD_ERR_FORMAT, "%s: its header is not a JSON object: %s", file->path,
+                        error.text);
+    file->data = mapping->bytes + 8 + length;
+    file->data_size = mapping->size - 8 - (size_t)length;
+    return RD_OK;
+}
+
+rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path) {
+    *file = (rd_tensor_file){.path = rd_strdup(path)};
+    if (!file->path) return RD_ERR_MEMORY;
+    rd_status status = rd_map_file(&file->mapping, path);
+    if (status == RD_OK) status = parse(file);
+    if (status != RD_OK) rd_tensor_file_close(file);
+    return status;
+}
+
+void rd_tensor_file_close(rd_tensor_file *file) {
+    json_decref(file->header);
+    rd_unmap_file(&file->mapping);
+    free(file->path);
+    *file = (rd_tensor_file){0};
+}
+
+bool rd_tensor_file_has(const rd_tensor_file *file, const char *name) {
+    return strcmp(name, "__metadata__") != 0 && json_object_get(file->header, name);
+}
+
+/* Bytes of an element; 0: a type this program does not know. */
+static size_t element_size(const char *dtype) {
+    static const struct {
+        const char *name;
+        size_t size;
+    } types[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
+                 {"U64", 8}, {"I32", 4}, {"U32", 4}, {"I16", 2},  {"U16", 2},
+                 {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(dtype, types[i].name) == 0) return types[i].size;
+    return 0;
+}
+
+static rd_status read_shape(rd_stored_tensor *t, const json_t *shape) {
+    if (!json_is_array(shape) || json_array_size(shape) > RD_TENSOR_RANK)
+        return rd_error(RD_ERR_FORMAT, "%s: tensor %.100s has no shape of at most %d dimensions",
+                        t->path, t->name, RD_TENSOR_RANK);
+    t->rank = (int32_t)json_array_size(shape);
+    t->n = 1;
+    for (int32_t i = 0; i < t->rank; i++) {
+        const json_t *size = json_array_get(shape, (size_t)i);
+        t->shape[i] = json_integer_value(size);
+        if (!json_is_integer(size) || t->shape[i] < 0 ||
+            (t->shape[i] > 0 && t->n > INT64_MAX / 16 / t->shape[i]))
+            return rd_error(RD_ERR_FORMAT, "%s: tensor %.100s has an impossible shape", t->path,
+                            t->name);
+        t->n *= t->shape[i];
+    }
+    return RD_OK;
+}
+
+rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name, rd_stored_tensor *t) {
+    *t = (rd_stored_tensor){.path = file->path, .name = name};
+    if (!rd_tensor_file_has(file, name))
+        return rd_error(RD_ERR_FORMAT, "%s: tensor %.100s is missing", file->path, name);
+    void *place = json_object_iter_at(file->header, name);
+    const json_t *entry = json_object_iter_value(place);
+    t->name = json_object_iter_key(place); /* lives as long as the file is open */
+    t->dtype = json_string_value(json_object_get(entry, "dtype"));
+    size_t size = t->dtype ? element_size(t->dtype) : 0;
+    if (size == 0)
+        return rd_error(RD_ERR_UNSUPPORTED, "%s: tensor %.100s has type %.20s", file->path, name,
+                        t->dtype ? t->dtype : "(none)");
+    RD_TRY(read_shape(t, json_object_get(entry, "shape")));
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
+    json_int_t begin = json_integer_value(first), end = json_integer_value(last);
+    if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last) ||
+        begin < 0 || end < begin || (size_t)end > file->data_size ||
+        (size_t)(end - begin) != (size_t)t->n * size)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: tensor %.100s lies outside the file or has the wrong size", file->path,
+                        name);
+    t->bytes = file->data + begin;
+    t->n_bytes = (size_t)(end - begin);
+    return RD_OK;
+}
+
+/* IEEE half precision: 1 sign bit, 5 of exponent, 10 of fraction. */
+static float from_f16(uint16_t bits) {
+    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    float value = exponent == 31  ? (fraction ? NAN : INFINITY)
+                  : exponent == 0 ? ldexpf((float)fraction, -24)
+                                  : ldexpf((float)(fraction + 1024), exponent - 25);
+    return bits >> 15 ? -value : value;
+}
+
+static float element(const rd_stored_tensor *t, int64_t i) {
+    uint16_t half;
+    uint32_t bits;
+    float value;
+    double wide;
+    if (strcmp(t->dtype, "F64") == 0) {
+        memcpy(&wide, t->bytes + i * 8, 8);
+        return (float)wide;
+    }
+    memcpy(&half, t->bytes + i * 2, 2);
+    if (strcmp(t->dtype, "F16") == 0) return from_f16(half);
+    bits = (uint32_t)half << 16; /* BF16: the upper half of a float */
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+rd_status rd_stored_tensor_read(const rd_stored_tensor *t, float *values) {
+    if (strcmp(t->dtype, "F32") == 0)
+        memcpy(values, t->bytes, t->n_bytes);
+    else if (strcmp(t->dtype, "F64") == 0 || strcmp(t->dtype, "F16") == 0 ||
+             strcmp(t->dtype, "BF16") == 0)
+        for (int64_t i = 0; i < t->n; i++) values[i] = element(t, i);
+    else
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s: tensor %.100s has type %s, expected F32, F16, BF16 or F64", t->path,
+                        t->name, t->dtype);
+    for (int64_t i = 0; i < t->n; i++)
+        if (!isfinite(values[i]))
+            return rd_error(RD_ERR_NUMERIC, "%s: tensor %.100s contains %f", t->path, t->name,
+                            (double)values[i]);
+    return RD_OK;
+}

@@ -1,0 +1,45 @@
+/* Reading safetensors files (Hugging Face): 8 bytes of header length, a JSON header that names each
+ * tensor with its type, shape and place, then the data. The file is mapped: what is not asked for
+ * is not read. Nothing that a file says is believed before it is checked. */
+#ifndef RD_MODEL_TENSOR_FILE_H
+#define RD_MODEL_TENSOR_FILE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+
+enum { RD_TENSOR_RANK = 4 };
+
+typedef struct {
+    char *path;
+    rd_mapping mapping;
+    json_t *header; /* an object; "__metadata__" is not a tensor */
+    const char *data;
+    size_t data_size;
+} rd_tensor_file;
+
+/* One tensor of an open file, checked: its bytes lie in the file and fill its shape. */
+typedef struct {
+    const char *path, *name, *dtype;
+    int64_t shape[RD_TENSOR_RANK];
+    int32_t rank;
+    int64_t n; /* elements */
+    const char *bytes;
+    size_t n_bytes;
+} rd_stored_tensor;
+
+rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path);
+void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
+
+bool rd_tensor_file_has(const rd_tensor_file *file, const char *name);
+rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,
+                              rd_stored_tensor *tensor);
+
+/* values: [n] = the tensor as float32. F64, F32, F16 and BF16 can be read; NaN and infinity are
+ * refused. */
+rd_status rd_stored_tensor_read(const rd_stored_tensor *tensor, float *values);
+
+#endif
