@@ -15,6 +15,7 @@
 #ifndef RDROP_TRANSLATOR_H
 #define RDROP_TRANSLATOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,13 +27,19 @@ extern "C" {
 
 typedef struct rd_translator rd_translator;
 
-/* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
- * tokenizer.json; or vocab.json and merges.txt) or source.spm and target.spm. Several directories
- * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
- * equal. RD_ERR_IO or RD_ERR_FORMAT naming the file at fault. */
+/* Opens a model directory: model.safetensors, config.yaml, and spm.model (one joint vocabulary) or
+ * source.spm and target.spm. Several directories form an ensemble: their probabilities are
+ * averaged at each token, and their vocabularies must be equal. RD_ERR_IO or RD_ERR_FORMAT naming
+ * the file at fault. */
 rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
                              int32_t n_directories);
 void rd_translator_close(rd_translator *translator); /* NULL is fine */
+
+/* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to
+ * Hugging Face's transformers); when, beside these, no live one scores above the worst of them, as
+ * it is now
+ * ("false") or could at the longest length ("never"). */
+typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER } rd_early_stopping;
 
 typedef struct {
     int32_t beam;               /* hypotheses searched at once; 1: greedy */
@@ -42,8 +49,10 @@ typedef struct {
     float unk_penalty;          /* subtracted from log P of each unknown token */
     int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
     int32_t n_best;             /* translations per line, at most `beam` */
-    int64_t batch_tokens;       /* source tokens translated together; 0: a good default */
-    int32_t threads;            /* 0: all cores */
+    rd_early_stopping early_stopping;
+    bool renormalize;     /* log P among the tokens that the settings allow */
+    int64_t batch_tokens; /* source tokens translated together; 0: a good default */
+    int32_t threads;      /* 0: all cores */
     /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
      * nothing; or NULL. Whole words work best. */
     const char *const *prefixes;

@@ -61,10 +61,27 @@ static const rd_assignment *last_of(const rd_assignments *assignments, const cha
     return NULL;
 }
 
-/* Defaults, then the arch, then what is written down: explicit keys win wherever they stand. */
-static rd_status resolve(rd_recipe *recipe, const rd_assignments *assignments) {
+static rd_status set_defaults(rd_recipe *recipe) {
     for (int i = 0; i < rd_recipe_n_keys; i++)
         RD_TRY(rd_recipe_set_key(recipe, &rd_recipe_keys[i], rd_recipe_keys[i].fallback));
+    return RD_OK;
+}
+
+rd_status rd_recipe_new(rd_recipe **out) {
+    *out = NULL;
+    rd_recipe *recipe = rd_calloc(1, sizeof *recipe);
+    if (!recipe) return RD_ERR_MEMORY;
+    rd_status status = set_defaults(recipe);
+    if (status == RD_OK)
+        *out = recipe;
+    else
+        rd_recipe_free(recipe);
+    return status;
+}
+
+/* Defaults, then the arch, then what is written down: explicit keys win wherever they stand. */
+static rd_status resolve(rd_recipe *recipe, const rd_assignments *assignments) {
+    RD_TRY(set_defaults(recipe));
     const rd_assignment *arch = last_of(assignments, "arch");
     if (arch) {
         rd_status status = apply_arch(recipe, arch->value);
@@ -124,9 +141,6 @@ rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *s
         status = rd_recipe_check(recipe);
         if (status != RD_OK) status = rd_error_prefix(status, "%s", path);
     }
-    if (status == RD_OK && !*recipe->data.vocab_from) /* the pieces that the weights are of */
-        status = rd_recipe_set_key(recipe, rd_recipe_find_key("vocab-from"),
-                                   recipe->train.finetune_from_model);
     /* A decay without an end of its own ends with training. */
     if (recipe->optim.total_num_update == 0)
         recipe->optim.total_num_update = recipe->train.max_update;

@@ -5,9 +5,26 @@
 
 #include "base/memory.h"
 
-/* Copies a live hypothesis, now ended by eos with `score`, to its sentence's finished ones. */
+static rd_hypothesis *worst_finished(const rd_search *s, int32_t sentence) {
+    rd_hypothesis *found = s->finished + sentence * (int64_t)s->config->beam, *worst = found;
+    for (int32_t i = 1; i < s->sentences[sentence].n_finished; i++)
+        if (found[i].score < worst->score) worst = found + i;
+    return worst;
+}
+
+/* Where a hypothesis of that score goes; NULL: there are as many better ones as are kept. */
+static rd_hypothesis *finished_place(rd_search *s, int32_t sentence, float score) {
+    int32_t *n = &s->sentences[sentence].n_finished;
+    if (*n < s->config->beam) return s->finished + sentence * (int64_t)s->config->beam + (*n)++;
+    rd_hypothesis *worst = worst_finished(s, sentence);
+    if (!(score > worst->score)) return NULL;
+    free(worst->tokens);
+    return worst;
+}
+
+/* Copies a live hypothesis, now ended by eos with log P `score`, to its sentence's finished ones.
+ */
 static rd_status finish_hypothesis(rd_search *s, const rd_search_row *row, float score) {
-    rd_search_sentence *sentence = &s->sentences[row->sentence];
     int32_t *tokens = rd_malloc((size_t)s->step, sizeof *tokens);
     if (!tokens) return RD_ERR_MEMORY;
     float log_prob = score;
@@ -16,13 +33,25 @@ static rd_status finish_hypothesis(rd_search *s, const rd_search_row *row, float
         tokens[i] = s->nodes[node].token;
         if (tokens[i] == s->unk) log_prob += s->config->unk_penalty;
     }
-    float length = (float)(s->step + 1);
-    s->finished[row->sentence * (int64_t)s->config->beam + sentence->n_finished++] =
-        (rd_hypothesis){.tokens = tokens,
-                        .length = s->step,
-                        .score = score / powf(length, s->config->lenpen),
-                        .log_prob = log_prob};
+    score /= powf((float)(s->step + 1), s->config->lenpen);
+    rd_hypothesis *place = finished_place(s, row->sentence, score);
+    if (place)
+        *place = (rd_hypothesis){tokens, s->step, score, log_prob};
+    else
+        free(tokens);
     return RD_OK;
+}
+
+/* Whether to look no further; `best` is the log P of the best hypothesis that goes on. */
+static bool is_done(const rd_search *s, int32_t index, float best) {
+    const rd_search_sentence *sentence = &s->sentences[index];
+    const rd_beam_config *c = s->config;
+    if (s->step >= sentence->max_len) return true;
+    if (sentence->n_finished < c->beam) return false;
+    if (c->early_stopping == RD_STOP_FULL) return true;
+    bool longest = c->early_stopping == RD_STOP_NEVER && c->lenpen > 0;
+    float length = (float)((longest ? sentence->max_len : s->step) + 1);
+    return !(best / powf(length, c->lenpen) > worst_finished(s, index)->score);
 }
 
 /* Adds the row that continues `candidate` to those of the next step. */
@@ -45,11 +74,16 @@ static rd_status advance_sentence(rd_search *s, int64_t first, int64_t end, int6
     for (int64_t r = first; r < end; r++)
         rd_candidates_merge(s->merged, &n, s->n_candidates, s->candidates + r * s->n_candidates,
                             s->candidate_counts[r]);
-    rd_search_sentence *sentence = &s->sentences[s->rows[first].sentence];
-    for (int32_t i = 0; i < n && i < beam && sentence->n_finished < beam; i++)
+    int32_t index = s->rows[first].sentence;
+    const rd_search_sentence *sentence = &s->sentences[index];
+    bool keep_best = s->config->early_stopping != RD_STOP_FULL;
+    float best = -INFINITY;
+    for (int32_t i = 0; i < n && i < beam && (keep_best || sentence->n_finished < beam); i++)
         if (s->merged[i].token == s->eos)
             RD_TRY(finish_hypothesis(s, &s->rows[s->merged[i].row], s->merged[i].score));
-    if (sentence->n_finished == beam || s->step >= sentence->max_len) n = 0; /* done */
+    for (int32_t i = 0; i < n && best == -INFINITY; i++)
+        if (s->merged[i].token != s->eos) best = s->merged[i].score;
+    if (is_done(s, index, best)) n = 0;
     int64_t start = *n_next;
     for (int32_t i = 0; i < n && *n_next - start < beam; i++)
         if (s->merged[i].token != s->eos) RD_TRY(continue_hypothesis(s, &s->merged[i], n_next));

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "rdrop/translator.h"
 #include "search/scorer.h"
 
 typedef struct {
@@ -16,6 +17,9 @@ typedef struct {
     float unk_penalty;          /* subtracted from log P of unk */
     int32_t no_repeat_ngram;    /* no n-gram of this size twice in an output; 0: off */
     int32_t n_best;             /* hypotheses returned per sentence, <= beam */
+    rd_early_stopping early_stopping;
+    bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,
+                       * and an eos that is forced costs nothing */
 } rd_beam_config;
 
 enum { RD_MAX_BEAM = 1024 };
@@ -53,7 +57,8 @@ typedef struct {
  *
  * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
  * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
- * with `beam` finished hypotheses, or at its longest output, where eos is forced. Equal scores go
+ * when early_stopping says so, or at its longest output, where eos is forced. Of more than `beam`
+ * finished hypotheses the best are kept. Equal scores go
  * to the better-ranked hypothesis, then the smaller token, so the result is deterministic. Every
  * sentence gets at least one hypothesis: where min_len and no_repeat_ngram leave no continuation,
  * it ends early. RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */

@@ -13,14 +13,23 @@ static bool same_ending(const rd_search *s, int32_t a, int32_t b, int32_t n) {
     return true;
 }
 
+/* Gives the probability that the token had. */
+static float forbid(float *log_probs, int32_t token) {
+    float p = expf(log_probs[token]);
+    log_probs[token] = -INFINITY;
+    return p;
+}
+
 /* Walks back from the last token: where the last n - 1 tokens occurred before, the token that
- * followed them must not follow again. */
-static void block_repeats(const rd_search *s, int32_t last, float *log_probs) {
+ * followed them must not follow again. Gives the probability that is gone. */
+static float block_repeats(const rd_search *s, int32_t last, float *log_probs) {
     int32_t n = s->config->no_repeat_ngram;
-    if (s->step + 1 < n) return;
+    float gone = 0.0f;
+    if (s->step + 1 < n) return gone;
     for (int32_t node = last; node >= 0; node = s->nodes[node].parent)
         if (same_ending(s, last, s->nodes[node].parent, n - 1))
-            log_probs[s->nodes[node].token] = -INFINITY;
+            gone += forbid(log_probs, s->nodes[node].token);
+    return gone;
 }
 
 /* The one token that may follow a row, or -1 when it may choose. */
@@ -38,17 +47,22 @@ static rd_status expand_row(rd_search *s, int64_t r) {
     int32_t forced = forced_token(s, row);
     s->eos_log_probs[r] = log_probs[s->eos];
     if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
+    bool ends = s->step >= s->sentences[row->sentence].max_len;
+    if (ends && s->config->renormalize && !isnan(log_probs[s->eos])) log_probs[s->eos] = 0.0f;
     if (forced >= 0) { /* a selection of one still checks that it is a number */
         RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
                                     &s->candidate_counts[r]));
         best[0].token = forced;
         return RD_OK;
     }
-    if (s->pad >= 0) log_probs[s->pad] = -INFINITY;
-    if (s->config->no_repeat_ngram > 0) block_repeats(s, row->node, log_probs);
-    if (s->step < s->config->min_len) log_probs[s->eos] = -INFINITY;
-    return rd_candidates_select(log_probs, s->scorer->vocab_size, row->score, (int32_t)r,
-                                s->n_candidates, best, &s->candidate_counts[r]);
+    float gone = 0.0f;
+    if (s->pad >= 0) gone += forbid(log_probs, s->pad);
+    if (s->config->no_repeat_ngram > 0) gone += block_repeats(s, row->node, log_probs);
+    if (s->step < s->config->min_len) gone += forbid(log_probs, s->eos);
+    /* What is left adds up to 1 - gone; hardly anything may be left. */
+    float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
+    return rd_candidates_select(log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
+                                best, &s->candidate_counts[r]);
 }
 
 rd_status rd_search_expand(rd_search *s) {

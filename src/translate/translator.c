@@ -17,7 +17,9 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
                                          .min_len = o->min_len,
                                          .unk_penalty = o->unk_penalty,
                                          .no_repeat_ngram = o->no_repeat_ngram,
-                                         .n_best = o->n_best},
+                                         .n_best = o->n_best,
+                                         .early_stopping = o->early_stopping,
+                                         .renormalize = o->renormalize},
                               .batch_tokens = o->batch_tokens,
                               .threads = o->threads};
 }
