@@ -1,0 +1,13 @@
+/* Models from elsewhere and for elsewhere. A model directory holds model.safetensors, config.yaml
+ * and its vocabulary. */
+#ifndef RD_CONVERT_CONVERT_H
+#define RD_CONVERT_CONVERT_H
+
+#include "base/error.h"
+
+/* Makes the model directory `to` of a Hugging Face MarianMT directory: config.json,
+ * model.safetensors or its shards, vocab.json, source.spm, target.spm, and generation_config.json,
+ * tokenizer_config.json, target_vocab.json where there are. `to` must not hold a model. */
+rd_status rd_import_hf(const char *from, const char *to);
+
+#endif

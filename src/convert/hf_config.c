@@ -1,0 +1,196 @@
+/* config.json and generation_config.json of a MarianMT directory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "convert/hf_marian.h"
+#include "convert/json_file.h"
+#include "recipe/recipe_keys.h"
+
+/* The files of one directory; a generation setting may stand in either. */
+typedef struct {
+    const char *directory;
+    json_t *config, *generation, *tokenizer;
+    rd_recipe *recipe;
+} reader;
+
+static rd_status unsupported(const reader *r, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->directory, what);
+}
+
+/* NULL where the key is missing or null. */
+static const json_t *setting(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static const json_t *generation_setting(const reader *r, const char *key) {
+    const json_t *value = setting(r->generation, key);
+    return value ? value : setting(r->config, key);
+}
+
+static bool is_true(const json_t *object, const char *key, bool fallback) {
+    const json_t *value = setting(object, key);
+    return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+/* Sets a key of the recipe, whose table knows what values there may be. */
+static rd_status set(const reader *r, const char *ours, const char *theirs, const char *value) {
+    const rd_key *key = rd_recipe_find_key(ours);
+    rd_status status = rd_recipe_set_key(r->recipe, key, value);
+    return status == RD_ERR_FORMAT
+               ? rd_error_prefix(status, "%s/config.json: %s", r->directory, theirs)
+               : status;
+}
+
+static rd_status set_json(const reader *r, const char *ours, const char *theirs,
+                          const json_t *value) {
+    if (!json_is_number(value) && !json_is_string(value))
+        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is not a number or a text", r->directory,
+                        theirs);
+    if (json_is_string(value)) return set(r, ours, theirs, json_string_value(value));
+    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    rd_status status = set(r, ours, theirs, text);
+    free(text);
+    return status;
+}
+
+static rd_status copy_keys(const reader *r) {
+    for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
+        const json_t *value = setting(r->config, key->theirs);
+        if (!value)
+            return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is missing", r->directory,
+                            key->theirs);
+        RD_TRY(set_json(r, key->ours, key->theirs, value));
+    }
+    static const rd_hf_key optional[] = {{"dropout", "dropout"},
+                                         {"attention_dropout", "attention-dropout"},
+                                         {"activation_dropout", "activation-dropout"}};
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
+        const json_t *value = setting(r->config, optional[i].theirs);
+        if (value) RD_TRY(set_json(r, optional[i].ours, optional[i].theirs, value));
+    }
+    return RD_OK;
+}
+
+static rd_status check_architecture(const reader *r) {
+    const char *type = json_string_value(json_object_get(r->config, "model_type"));
+    if (!type || strcmp(type, "marian") != 0)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s/config.json: models of type %.60s are not supported; those of type "
+                        "marian are",
+                        r->directory, type ? type : "(none)");
+    static const char *const absent[] = {"normalize_before", "normalize_embedding",
+                                         "add_final_layer_norm"};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        if (is_true(r->config, absent[i], false)) return unsupported(r, absent[i]);
+    return RD_OK;
+}
+
+static rd_status read_activation(const reader *r) {
+    const char *name = json_string_value(json_object_get(r->config, "activation_function"));
+    if (name && strcmp(name, "silu") == 0) name = "swish";
+    return set(r, "activation-fn", "activation_function", name ? name : "gelu");
+}
+
+/* The decoder's first token, as one of the special ones. */
+static rd_status read_start(const reader *r) {
+    const json_t *value = generation_setting(r, "decoder_start_token_id");
+    const json_t *bos = generation_setting(r, "bos_token_id");
+    rd_model_config *c = &r->recipe->model;
+    c->bos_id = json_is_integer(bos) && json_integer_value(bos) >= 0 &&
+                        json_integer_value(bos) < c->tgt_vocab
+                    ? (int32_t)json_integer_value(bos)
+                    : c->eos_id;
+    if (!json_is_integer(value))
+        return rd_error(RD_ERR_FORMAT, "%s/config.json: decoder_start_token_id is missing",
+                        r->directory);
+    json_int_t start = json_integer_value(value);
+    if (start != c->pad_id && start != c->eos_id && start != c->bos_id)
+        return unsupported(r, "a decoder_start_token_id that is neither pad, eos nor bos");
+    c->decoder_start = start == c->pad_id   ? RD_START_PAD
+                       : start == c->eos_id ? RD_START_EOS
+                                            : RD_START_BOS;
+    return RD_OK;
+}
+
+static rd_status read_model(const reader *r) {
+    rd_model_config *c = &r->recipe->model;
+    RD_TRY(check_architecture(r));
+    RD_TRY(copy_keys(r));
+    RD_TRY(read_activation(r));
+    const json_t *decoder_vocab = setting(r->config, "decoder_vocab_size");
+    bool shared = is_true(r->config, "share_encoder_decoder_embeddings", true);
+    bool tied = is_true(r->config, "tie_word_embeddings", true);
+    c->tgt_vocab = c->src_vocab;
+    if (decoder_vocab && !shared)
+        RD_TRY(set_json(r, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
+    c->share_all_embeddings = shared && tied;
+    c->share_decoder_input_output_embed = tied;
+    c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
+    c->position_layout = RD_POSITIONS_MARIAN;
+    return read_start(r);
+}
+
+/* early_stopping and renormalize_logits: booleans, or the text "never". */
+static void read_stopping(const reader *r) {
+    const json_t *stopping = generation_setting(r, "early_stopping");
+    const char *text = json_string_value(stopping);
+    rd_beam_config *search = &r->recipe->search;
+    search->early_stopping = json_is_true(stopping)               ? RD_STOP_FULL
+                             : text && strcmp(text, "never") == 0 ? RD_STOP_NEVER
+                                                                  : RD_STOP_UNLIKELY;
+    search->renormalize = json_is_true(generation_setting(r, "renormalize_logits"));
+}
+
+/* Their lengths count the decoder's first token, and max_length the last as well. */
+static rd_status read_search(const reader *r) {
+    static const rd_hf_key keys[] = {{"num_beams", "beam"},
+                                     {"length_penalty", "lenpen"},
+                                     {"no_repeat_ngram_size", "no-repeat-ngram-size"}};
+    r->recipe->search.beam = 1; /* their defaults, where they are not ours */
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = generation_setting(r, keys[i].theirs);
+        if (value) RD_TRY(set_json(r, keys[i].ours, keys[i].theirs, value));
+    }
+    const json_t *max_length = generation_setting(r, "max_length");
+    const json_t *min_length = generation_setting(r, "min_length");
+    int64_t most = json_is_integer(max_length) ? json_integer_value(max_length)
+                                               : r->recipe->model.max_target_positions;
+    int64_t least = json_is_integer(min_length) ? json_integer_value(min_length) : 0;
+    if (most < 2 || most > 1000000 || least < 0 || least > most)
+        return rd_error(RD_ERR_FORMAT, "%s: min_length %lld and max_length %lld make no sense",
+                        r->directory, (long long)least, (long long)most);
+    r->recipe->search.max_len_a = 0;
+    r->recipe->search.max_len_b = (float)(most - 2);
+    r->recipe->search.min_len = least > 0 ? (int32_t)least - 1 : 0;
+    read_stopping(r);
+    if (generation_setting(r, "forced_bos_token_id")) return unsupported(r, "forced_bos_token_id");
+    return RD_OK;
+}
+
+static rd_status read_languages(const reader *r) {
+    const char *source = json_string_value(json_object_get(r->tokenizer, "source_lang"));
+    const char *target = json_string_value(json_object_get(r->tokenizer, "target_lang"));
+    if (source) RD_TRY(set(r, "source-lang", "source_lang", source));
+    return target ? set(r, "target-lang", "target_lang", target) : RD_OK;
+}
+
+static rd_status read_all(reader *r) {
+    RD_TRY(rd_json_read(r->directory, "config.json", &r->config));
+    RD_TRY(rd_json_read_optional(r->directory, "generation_config.json", &r->generation));
+    RD_TRY(rd_json_read_optional(r->directory, "tokenizer_config.json", &r->tokenizer));
+    RD_TRY(read_model(r));
+    RD_TRY(read_search(r));
+    return read_languages(r);
+}
+
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory) {
+    reader r = {.directory = directory, .recipe = recipe};
+    rd_status status = read_all(&r);
+    json_decref(r.config);
+    json_decref(r.generation);
+    json_decref(r.tokenizer);
+    return status;
+}

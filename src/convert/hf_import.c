@@ -1,0 +1,186 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "convert/convert.h"
+#include "convert/hf_marian.h"
+#include "convert/json_file.h"
+#include "convert/tensor_set.h"
+#include "model/transformer.h"
+#include "rdrop/tokenizer.h"
+#include "recipe/recipe_keys.h"
+
+typedef struct {
+    const char *from, *to;
+    rd_recipe *recipe;
+    rd_tensor_set tensors;
+    rd_parameters parameters;
+} import;
+
+/* Finds the tensor under any of its names and checks its shape, of which leading ones do not count.
+ */
+static rd_status find(const import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
+    char room[RD_HF_NAMES][128];
+    const char *names[RD_HF_NAMES + 1];
+    const rd_tensor_file *file = NULL;
+    int k = 0;
+    rd_hf_names(&im->recipe->model, item->name, room, names);
+    for (; names[k]; k++)
+        if ((file = rd_tensor_set_find(&im->tensors, names[k]))) break;
+    if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, names[0]);
+    RD_TRY(rd_tensor_file_find(file, names[k], tensor));
+    int32_t first = 0, rank = item->shape[1] ? 2 : 1;
+    while (tensor->rank - first > rank && tensor->shape[first] == 1) first++;
+    bool same = tensor->rank - first == rank;
+    for (int32_t i = 0; same && i < rank; i++) same = tensor->shape[first + i] == item->shape[i];
+    if (same) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
+                    "implies",
+                    file->path, names[k], (long long)item->shape[0], rank == 2 ? ", " : "",
+                    (long long)item->shape[1]);
+}
+
+/* The values of a tensor that may be missing; *values NULL when it is, else malloc'ed. */
+static rd_status read_optional(const import *im, const char *name, int64_t n, float **values) {
+    rd_stored_tensor tensor;
+    const rd_tensor_file *file = rd_tensor_set_find(&im->tensors, name);
+    *values = NULL;
+    if (!file) return RD_OK;
+    RD_TRY(rd_tensor_file_find(file, name, &tensor));
+    if (tensor.n != n)
+        return rd_error(RD_ERR_FORMAT, "%s: tensor %s has %lld elements, expected %lld", file->path,
+                        name, (long long)tensor.n, (long long)n);
+    *values = rd_malloc((size_t)n, sizeof **values);
+    if (!*values) return RD_ERR_MEMORY;
+    rd_status status = rd_stored_tensor_read(&tensor, *values);
+    if (status == RD_OK) return RD_OK;
+    free(*values);
+    *values = NULL;
+    return status;
+}
+
+/* Zeros are no bias. */
+static rd_status find_bias(import *im) {
+    rd_model_config *c = &im->recipe->model;
+    float *bias;
+    RD_TRY(read_optional(im, "final_logits_bias", c->tgt_vocab, &bias));
+    for (int32_t i = 0; bias && i < c->tgt_vocab; i++) c->output_bias |= bias[i] != 0.0f;
+    free(bias);
+    return RD_OK;
+}
+
+/* Positions that are stored may be the sinusoids that are meant, or others: those are learned. */
+static rd_status find_positions(import *im, const char *name, rd_stack_config *stack) {
+    const rd_model_config *c = &im->recipe->model;
+    int64_t n = (int64_t)c->max_source_positions * c->d_model;
+    float *stored;
+    RD_TRY(read_optional(im, name, n, &stored));
+    if (!stored) return RD_OK;
+    float *sinusoids = rd_malloc((size_t)n, sizeof *sinusoids);
+    if (sinusoids) {
+        rd_sinusoidal_positions(sinusoids, c->max_source_positions, c->d_model, c->position_layout);
+        for (int64_t i = 0; i < n; i++)
+            stack->learned_pos |= fabsf(stored[i] - sinusoids[i]) > 1e-5f;
+    }
+    rd_status status = sinusoids ? RD_OK : RD_ERR_MEMORY;
+    free(sinusoids);
+    free(stored);
+    return status;
+}
+
+/* Every tensor is looked at before there is memory for any: sizes are believed when the files have
+ * the data. */
+static rd_status read_weights(import *im) {
+    rd_model_config *c = &im->recipe->model;
+    rd_parameters *p = &im->parameters;
+    rd_stored_tensor tensor;
+    RD_TRY(rd_tensor_set_open(&im->tensors, im->from));
+    RD_TRY(find_bias(im));
+    RD_TRY(find_positions(im, "model.encoder.embed_positions.weight", &c->encoder));
+    RD_TRY(find_positions(im, "model.decoder.embed_positions.weight", &c->decoder));
+    RD_TRY(rd_model_register(p, c));
+    for (int64_t i = 0; i < p->n; i++) RD_TRY(find(im, &p->items[i], &tensor));
+    RD_TRY(rd_parameters_allocate(p));
+    for (int64_t i = 0; i < p->n; i++) {
+        RD_TRY(find(im, &p->items[i], &tensor));
+        RD_TRY(rd_stored_tensor_read(&tensor, p->values + p->items[i].offset));
+    }
+    return RD_OK;
+}
+
+static rd_status check_vocabulary(const import *im, const char *spm, const char *vocab,
+                                  int32_t rows) {
+    const rd_model_config *c = &im->recipe->model;
+    char *spm_path = rd_path_join(im->from, spm), *vocab_path = rd_path_join(im->from, vocab);
+    rd_tokenizer *tokenizer = NULL;
+    rd_status status = spm_path && vocab_path
+                           ? rd_tokenizer_open_mapped(&tokenizer, spm_path, vocab_path)
+                           : RD_ERR_MEMORY;
+    if (status == RD_OK && rd_tokenizer_size(tokenizer) > rows)
+        status = rd_error(RD_ERR_FORMAT, "%s: ids up to %d, but the model has embeddings of %d",
+                          vocab_path, rd_tokenizer_size(tokenizer) - 1, rows);
+    else if (status == RD_OK && rd_tokenizer_eos(tokenizer) != c->eos_id)
+        status = rd_error(RD_ERR_FORMAT, "%s: </s> is %d, but eos_token_id is %d", vocab_path,
+                          rd_tokenizer_eos(tokenizer), c->eos_id);
+    if (status == RD_OK) im->recipe->model.unk_id = rd_tokenizer_unk(tokenizer);
+    rd_tokenizer_close(tokenizer);
+    free(spm_path);
+    free(vocab_path);
+    return status;
+}
+
+/* Checks and copies the vocabulary; the target's last, whose unk the search is told. */
+static rd_status take_vocabulary(const import *im) {
+    rd_model_config *c = &im->recipe->model;
+    bool separate;
+    RD_TRY(rd_json_exists(im->from, "target_vocab.json", &separate));
+    const char *target = separate ? "target_vocab.json" : "vocab.json";
+    RD_TRY(check_vocabulary(im, "source.spm", "vocab.json", c->src_vocab));
+    RD_TRY(check_vocabulary(im, "target.spm", target, c->tgt_vocab));
+    im->recipe->data.joined_dictionary = !separate && c->src_vocab == c->tgt_vocab;
+    im->recipe->data.vocab_size_src = c->src_vocab;
+    im->recipe->data.vocab_size_tgt = c->tgt_vocab;
+    if (c->share_all_embeddings && !im->recipe->data.joined_dictionary)
+        return rd_error(RD_ERR_FORMAT, "%s: shared embeddings, but a target_vocab.json of its own",
+                        im->from);
+    RD_TRY(rd_copy_file(im->from, "source.spm", im->to, "source.spm"));
+    RD_TRY(rd_copy_file(im->from, "target.spm", im->to, "target.spm"));
+    RD_TRY(rd_copy_file(im->from, "vocab.json", im->to, "vocab.json"));
+    return separate ? rd_copy_file(im->from, target, im->to, target) : RD_OK;
+}
+
+static rd_status save(const import *im) {
+    char *model = rd_path_join(im->to, "model.safetensors");
+    char *config = rd_path_join(im->to, "config.yaml");
+    rd_status status = model && config ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_parameters_save(&im->parameters, im->parameters.values, model);
+    if (status == RD_OK) status = rd_recipe_save(im->recipe, config);
+    free(model);
+    free(config);
+    return status;
+}
+
+static rd_status import_all(import *im) {
+    bool taken;
+    RD_TRY(rd_json_exists(im->to, "model.safetensors", &taken));
+    if (taken) return rd_error(RD_ERR_ARGUMENT, "%s: already holds a model", im->to);
+    RD_TRY(rd_recipe_new(&im->recipe));
+    im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
+    RD_TRY(rd_hf_read_config(im->recipe, im->from));
+    RD_TRY(read_weights(im));
+    RD_TRY(rd_make_directories(im->to));
+    RD_TRY(take_vocabulary(im));
+    RD_TRY(rd_recipe_check(im->recipe));
+    return save(im);
+}
+
+rd_status rd_import_hf(const char *from, const char *to) {
+import im = {.from = from, .to = to };
+    rd_status status = import_all(&im);
+    rd_tensor_set_close(&im.tensors);
+    rd_parameters_free(&im.parameters);
+    rd_recipe_free(im.recipe);
+    return status;
+}

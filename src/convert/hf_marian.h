@@ -1,0 +1,28 @@
+/* What Hugging Face's MarianMT calls the things of our models. */
+#ifndef RD_CONVERT_HF_MARIAN_H
+#define RD_CONVERT_HF_MARIAN_H
+
+#include <jansson.h>
+
+#include "recipe/recipe.h"
+
+/* Keys of config.json and of a recipe that mean the same. */
+typedef struct {
+    const char *theirs, *ours;
+} rd_hf_key;
+extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
+
+enum { RD_HF_NAMES = 4 };
+
+/* The names that one of our tensors may have in their files, best first, NULL behind the last. A
+ * tied tensor is stored once, under any of its names. room: [RD_HF_NAMES][128], which names point
+ * into. */
+void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
+                 const char *names[RD_HF_NAMES + 1]);
+
+/* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
+ * What this program cannot compute is RD_ERR_UNSUPPORTED. Whether there are a bias and learned
+ * positions is for the tensors to say. */
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory);
+
+#endif

@@ -1,0 +1,54 @@
+/* rdrop-convert: models from elsewhere and for elsewhere. */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "convert/convert.h"
+#include "rdrop/status.h"
+
+static const char help[] =
+    "Usage: rdrop-convert --import DIR --output DIR\n"
+    "Makes models of other programs models for rdrop-translate.\n"
+    "      --import DIR   a Hugging Face MarianMT directory (OPUS-MT): config.json,\n"
+    "                     model.safetensors or its shards, vocab.json, source.spm, target.spm\n"
+    "      --output DIR   the model directory to make\n"
+    "  -h, --help         this text\n"
+    "      --version      the version\n";
+
+static int usage(const char *message) {
+    fprintf(stderr, "rdrop-convert: %s; see rdrop-convert --help\n", message);
+    return 2;
+}
+
+static int finish(rd_status status) {
+    if (status == RD_OK) return 0;
+    fprintf(stderr, "rdrop-convert: %s\n", rd_last_error());
+    return 1;
+}
+
+static int print(const char *text) {
+    fputs(text, stdout);
+    if (fflush(stdout) == 0) return 0;
+    fputs("rdrop-convert: cannot write to standard output\n", stderr);
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {{"import", required_argument, NULL, 'i'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    const char *import = NULL, *output = NULL;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (option == 'i') import = optarg;
+        if (option == 'o') output = optarg;
+        if (option == 'h') return print(help);
+        if (option == 'v') return print("rdrop-convert " RD_VERSION "\n");
+        if (option == '?') return usage("unknown option, or one without its value");
+    }
+    if (optind < argc) return usage("unexpected argument");
+    if (!import) return usage("--import DIR is missing");
+    if (!output) return usage("--output DIR is missing");
+    return finish(rd_import_hf(import, output));
+}
