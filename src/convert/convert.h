@@ -10,4 +10,12 @@
  * tokenizer_config.json, target_vocab.json where there are. `to` must not hold a model. */
 rd_status rd_import_hf(const char *from, const char *to);
 
+/* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits.
+ *
+ * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and
+ * CTranslate2 counts on that. So a model with another start gets such a pad as one more piece,
+ * which its bias makes impossible, and the embedding of its real start is added to the decoder's
+ * first position. */
+rd_status rd_export_hf(const char *from, const char *to);
+
 #endif

@@ -20,6 +20,21 @@ enum { RD_HF_NAMES = 4 };
 void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
                  const char *names[RD_HF_NAMES + 1]);
 
+/* A model on its way to a MarianMT directory. */
+typedef struct {
+    const char *from, *to;
+    const rd_recipe *recipe;
+    bool mapped;   /* its vocabulary came from such a directory and goes back as it is */
+    bool separate; /* two vocabularies */
+    int32_t src_rows, tgt_rows; /* embeddings written */
+    int32_t pad, start;         /* ids in the new vocabulary */
+    int32_t positions;          /* rows of the tables of positions */
+} rd_hf_export;
+
+/* The files besides the weights (hf_export_files.c). */
+rd_status rd_hf_write_config(const rd_hf_export *export);
+rd_status rd_hf_write_vocabulary(const rd_hf_export *export);
+
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
  * What this program cannot compute is RD_ERR_UNSUPPORTED. Whether there are a bias and learned
  * positions is for the tensors to say. */

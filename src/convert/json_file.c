@@ -46,7 +46,7 @@ rd_status rd_json_read_optional(const char *directory, const char *name, json_t 
 }
 
 rd_status rd_json_write(const char *directory, const char *name, json_t *root) {
-    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) : NULL;
     char *path = rd_path_join(directory, name);
     json_decref(root);
     rd_status status = RD_OK;

@@ -7,10 +7,13 @@
 
 static const char help[] =
     "Usage: rdrop-convert --import DIR --output DIR\n"
-    "Makes models of other programs models for rdrop-translate.\n"
+    "       rdrop-convert --export DIR --output DIR\n"
+    "Makes models of other programs models for rdrop-translate, and the other way round.\n"
     "      --import DIR   a Hugging Face MarianMT directory (OPUS-MT): config.json,\n"
     "                     model.safetensors or its shards, vocab.json, source.spm, target.spm\n"
-    "      --output DIR   the model directory to make\n"
+    "      --export DIR   a model directory, to become a MarianMT directory with the same logits,\n"
+    "                     for transformers and CTranslate2 (which needs a joint vocabulary)\n"
+    "      --output DIR   the directory to make\n"
     "  -h, --help         this text\n"
     "      --version      the version\n";
 
@@ -33,22 +36,22 @@ static int print(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"import", required_argument, NULL, 'i'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
-    const char *import = NULL, *output = NULL;
+    static const struct option options[] = {
+        {"import", required_argument, NULL, 'i'}, {"export", required_argument, NULL, 'e'},
+        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
+    const char *import = NULL, *export = NULL, *output = NULL;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'i') import = optarg;
+        if (option == 'e') export = optarg;
         if (option == 'o') output = optarg;
         if (option == 'h') return print(help);
         if (option == 'v') return print("rdrop-convert " RD_VERSION "\n");
         if (option == '?') return usage("unknown option, or one without its value");
     }
     if (optind < argc) return usage("unexpected argument");
-    if (!import) return usage("--import DIR is missing");
+    if (!import == !export) return usage("expected --import or --export");
     if (!output) return usage("--output DIR is missing");
-    return finish(rd_import_hf(import, output));
+    return finish(import ? rd_import_hf(import, output) : rd_export_hf(export, output));
 }

@@ -1,5 +1,7 @@
 /* Models of Hugging Face's transformers, imported: the same ids, logits and translations as
- * tests/oracles/marian_golden.py got from them. */
+ * tests/oracles/marian_golden.py got from them. Models of our own, exported and imported again: the
+ * same translations and log-probabilities. What transformers itself makes of exported ones
+ * tests/oracles/check_export.py tells. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +20,7 @@
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"
 #include "recipe/recipe.h"
+#include "toy_directory.h"
 
 static char directory[] = "/tmp/rdrop-convert-XXXXXX";
 
@@ -153,11 +156,96 @@ static void test_separate(void **state) {
     check_imported("separate");
 }
 
+static void translate(const char *path, rd_translations *found, double *log_probs) {
+    rd_translator *translator;
+    must(rd_translator_open(&translator, &path, 1));
+    rd_translate_options options = rd_translator_defaults(translator);
+    must(rd_translator_run(translator, &options, TOY_LINES, toy_sources, NULL, found));
+    must(rd_translator_score(translator, &options, TOY_LINES, toy_sources, NULL, toy_targets, NULL,
+                             log_probs, NULL));
+    rd_translator_close(translator);
+}
+
+/* Out and in again. */
+static void check_round_trip(const char *model, const char *name) {
+    char out[128], in[128];
+    rd_translations ours, theirs;
+    double our_log_probs[TOY_LINES], their_log_probs[TOY_LINES];
+    snprintf(out, sizeof out, "%s/%s-out", directory, name);
+    snprintf(in, sizeof in, "%s/%s-in", directory, name);
+    must(rd_export_hf(model, out));
+    must(rd_import_hf(out, in));
+    translate(model, &ours, our_log_probs);
+    translate(in, &theirs, their_log_probs);
+    for (int i = 0; i < TOY_LINES; i++) {
+        /* An unknown piece shows as "⁇" in our own vocabularies, and not at all in theirs. */
+        if (!strstr(ours.items[i].text, "⁇"))
+            assert_string_equal(ours.items[i].text, theirs.items[i].text);
+        assert_int_equal(ours.items[i].n_tokens, theirs.items[i].n_tokens);
+        assert_near((double)ours.items[i].score, (double)theirs.items[i].score, 0, 1e-5, "score",
+                    i);
+        assert_near(our_log_probs[i], their_log_probs[i], 0, 1e-4, "log P", i);
+    }
+    rd_translations_free(&ours);
+    rd_translations_free(&theirs);
+}
+
+static void test_export_joint(void **state) {
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/joint", directory);
+    toy_directory_make(path,
+                       "arch: transformer-tiny\nencoder-embed-dim: 16\nencoder-layers: 1\n"
+                       "share-all-embeddings: true\nmax-source-positions: 40\n"
+                       "max-target-positions: 30\nmax-len-a: 0\nmax-len-b: 12\nbeam: 3\n",
+                       34, 0);
+    check_round_trip(path, "joint");
+}
+
+/* Two vocabularies of unlike size, learned positions on one side, nothing tied, a bias. */
+static void test_export_separate(void **state) {
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/separately", directory);
+    toy_directory_make(path,
+                       "arch: transformer-tiny\nencoder-embed-dim: 16\ndecoder-layers: 1\n"
+                       "decoder-learned-pos: true\noutput-bias: true\nactivation-fn: gelu\n"
+                       "no-scale-embedding: true\nmax-source-positions: 40\nmax-len-a: 0\n"
+                       "max-target-positions: 50\nmax-len-b: 12\nbeam: 1\n",
+                       28, 34);
+    check_round_trip(path, "separately");
+}
+
+/* What was imported goes back as it came. */
+static void test_export_imported(void **state) {
+    (void)state;
+    char path[512], imported_path[128];
+    snprintf(path, sizeof path, "%s/marian/tied", TEST_DATA);
+    snprintf(imported_path, sizeof imported_path, "%s/again", directory);
+    must(rd_import_hf(path, imported_path));
+    check_round_trip(imported_path, "again");
+}
+
+static void test_export_refuses_pre_norm(void **state) {
+    (void)state;
+    char path[128], out[128];
+    snprintf(path, sizeof path, "%s/pre-norm", directory);
+    snprintf(out, sizeof out, "%s/pre-norm-out", directory);
+    toy_directory_make(path, "arch: transformer-tiny\nencoder-normalize-before: true\n", 34, 0);
+    assert_int_equal(rd_export_hf(path, out), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "pre-norm"));
+    assert_false(rd_file_exists(out));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tied),
         cmocka_unit_test(test_untied),
         cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_export_joint),
+        cmocka_unit_test(test_export_separate),
+        cmocka_unit_test(test_export_imported),
+        cmocka_unit_test(test_export_refuses_pre_norm),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
