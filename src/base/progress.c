@@ -5,18 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define REDRAW_SECONDS 0.1
 #define SMOOTH_SECONDS 15.0 /* a pause of a second hardly moves the ETA; a new pace shows soon */
 enum { BAR_CELLS = 20, STATE_BYTES = 512 };
-
-static double monotonic_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 bool rd_progress_is_terminal(FILE *out) {
     const char *term = getenv("TERM");
@@ -25,7 +20,7 @@ bool rd_progress_is_terminal(FILE *out) {
 
 void rd_progress_start(rd_progress *progress, const rd_progress_config *config) {
     *progress = (rd_progress){.config = *config, .done = config->first, .rate_done = config->first};
-    if (!progress->config.now) progress->config.now = monotonic_seconds;
+    if (!progress->config.now) progress->config.now = rd_seconds;
     progress->start = progress->shown = progress->rate_time = progress->config.now();
 }
 

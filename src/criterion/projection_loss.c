@@ -45,14 +45,18 @@ static rd_status chunk_loss(const rd_step *step, float label_smoothing, float re
     return RD_OK;
 }
 
+int64_t rd_projection_chunk(int64_t passes, int64_t n_tokens, int64_t vocab) {
+    int64_t chunk = CHUNK_FLOATS / (passes * vocab);
+    if (chunk < 16) chunk = 16;
+    return chunk < n_tokens ? chunk : n_tokens;
+}
+
 rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float reg_alpha,
                              int64_t n_tokens, int64_t width, int64_t vocab, const float *x,
                              const int32_t *targets, const rd_tensor *weight, const rd_tensor *bias,
                              float *dx, rd_criterion_sums *sums) {
     rd_arena_mark mark = rd_arena_save(step->arena);
-    int64_t passes = step->n_passes, chunk = CHUNK_FLOATS / (passes * vocab);
-    if (chunk < 16) chunk = 16;
-    if (chunk > n_tokens) chunk = n_tokens;
+    int64_t passes = step->n_passes, chunk = rd_projection_chunk(passes, n_tokens, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
     float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * 2 * vocab);
     float *rows = rd_step_rows(step, passes * chunk, width); /* the chunk's rows of x, together */

@@ -16,4 +16,7 @@ rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float r
                              const int32_t *targets, const rd_tensor *weight, const rd_tensor *bias,
                              float *dx, rd_criterion_sums *sums);
 
+/* Tokens of a chunk. */
+int64_t rd_projection_chunk(int64_t passes, int64_t n_tokens, int64_t vocab);
+
 #endif

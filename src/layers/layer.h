@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "kernels/backend.h"
 #include "kernels/gemm.h"
+#include "layers/profile.h"
 
 /* A parameter, where its gradient accumulates (NULL in a model that only translates), and its
  * bfloat16 copy (NULL: products with it are float32). */
@@ -33,6 +34,7 @@ typedef struct {
     int64_t update;
     int32_t micro_batch;
     int32_t n_passes; /* 2 under R-Drop: the second half of all rows is the second pass */
+    rd_profile *profile; /* NULL: not kept */
 } rd_step;
 
 /* Dropout of this step at `site` over a tensor of `rows` rows (both passes together). */

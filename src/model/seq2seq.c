@@ -95,13 +95,16 @@ static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64
     int64_t rows = s->sequences.rows;
     RD_TRY(rd_embedding_forward(step, &stack->embedding, rows, width, s->tokens, s->positions,
                                 &embedded));
+    rd_profile_end(step->profile, RD_PART_EMBEDDING);
     const float *x = embedded;
     for (int32_t i = 0; i < stack->n_layers; i++) {
         const rd_layer *layer = &stack->layers[i];
         RD_TRY(self_attention(step, layer, &s->layers[i], width, &s->sequences, &x));
         if (encoder)
             RD_TRY(cross_attention(step, layer, &s->layers[i], width, &s->sequences, encoder, &x));
+        rd_profile_end(step->profile, RD_PART_ATTENTION);
         RD_TRY(feed_forward(step, layer, &s->layers[i], width, rows, &x));
+        rd_profile_end(step->profile, RD_PART_FEED_FORWARD);
     }
     s->out = x;
     if (stack->pre_norm)
@@ -151,6 +154,7 @@ static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int6
         const rd_layer *layer = &stack->layers[i];
         const layer_saved *saved = &s->layers[i];
         RD_TRY(ffn_backward(step, layer, saved, width, rows, dx));
+        rd_profile_end(step->profile, RD_PART_FEED_FORWARD);
         if (encoder)
             RD_TRY(attention_backward(step, &layer->cross_attention, &layer->cross_residual,
                                       &saved->cross, &saved->cross_residual, width, &s->sequences,
@@ -158,8 +162,12 @@ static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int6
         RD_TRY(attention_backward(step, &layer->self_attention, &layer->self_residual, &saved->self,
                                   &saved->self_residual, width, &s->sequences, &s->sequences, dx,
                                   NULL));
+        rd_profile_end(step->profile, RD_PART_ATTENTION);
     }
-    return rd_embedding_backward(step, &stack->embedding, rows, width, s->tokens, s->positions, dx);
+    RD_TRY(
+        rd_embedding_backward(step, &stack->embedding, rows, width, s->tokens, s->positions, dx));
+    rd_profile_end(step->profile, RD_PART_EMBEDDING);
+    return RD_OK;
 }
 
 static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
@@ -178,6 +186,7 @@ rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *
                           rd_criterion_sums *sums) {
     int64_t width = model->config.d_model;
     side source, target;
+    rd_profile_end(step->profile, RD_PART_REST);
     RD_TRY(forward(model, step, batch, &source, &target));
     float *dx = NULL, *dencoder = NULL;
     if (with_gradient) {
@@ -189,6 +198,7 @@ rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *
     RD_TRY(rd_projection_loss(step, label_smoothing, reg_alpha, batch->n_tgt, width,
                               model->config.tgt_vocab, target.out, batch->tgt,
                               &model->output_projection, &model->output_bias, dx, sums));
+    rd_profile_end(step->profile, RD_PART_CRITERION);
     if (!with_gradient) return RD_OK;
     RD_TRY(stack_backward(step, &model->decoder, width, &target, &source, dx, dencoder));
     return stack_backward(step, &model->encoder, width, &source, NULL, dencoder, NULL);

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "data/corpus.h"
@@ -30,12 +30,6 @@ typedef struct {
     bool terminal;
 } display;
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Lines of a regular file, which takes a thousandth of translating them; 0 when not known. */
 static int64_t count_lines(const char *path) {
     struct stat info;
@@ -56,7 +50,7 @@ static int64_t count_lines(const char *path) {
 /* No bar where translations appear on the same terminal. */
 static void start_display(display *d, const arguments *a) {
     bool shown = !a->output && isatty(STDOUT_FILENO);
-    *d = (display){.start = seconds(), .terminal = rd_progress_is_terminal(stderr) && !shown};
+    *d = (display){.start = rd_seconds(), .terminal = rd_progress_is_terminal(stderr) && !shown};
     rd_progress_start(&d->progress,
                       &(rd_progress_config){.out = stderr,
                                             .label = a->score ? "score" : "translate",
@@ -77,7 +71,7 @@ static void show_warning(void *self, const char *message) {
 }
 
 static void show_totals(const arguments *a, const display *d, const rd_translate_totals *t) {
-    double elapsed = seconds() - d->start;
+    double elapsed = rd_seconds() - d->start;
     double tokens = t->target_tokens > 0 ? (double)t->target_tokens : 1;
     if (a->score)
         fprintf(stderr, "%lld references, %lld tokens, log P %.4f, %.4f per token, ppl %.3f\n",

@@ -153,7 +153,6 @@ static rd_status resume(rd_run *run) {
     char *path = rd_run_path(run, "checkpoint_last");
     if (!path) return RD_ERR_MEMORY;
     bool found = false;
-    run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
     rd_status status = load_checkpoint(run, path, &found);
     if (status == RD_ERR_FORMAT || (status == RD_OK && !found))
         status = load_previous(run, path, &found);
@@ -186,7 +185,8 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     RD_TRY(rd_model_prepare_training(run->model, run->bf16));
     const rd_parameters *p = &run->model->parameters;
     RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
-    return open_save_dir(run);
+    run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
+    return run->save_dir ? open_save_dir(run) : RD_OK;
 }
 
 void rd_run_close(rd_run *run) {

@@ -31,13 +31,30 @@ typedef struct {
     FILE *log;            /* train.jsonl */
     json_t *samples;      /* of the last validation; see rd_run_generate */
     bool bf16;            /* matrix products of training read bfloat16 copies */
+    rd_profile profile;   /* of all updates */
     rd_train_listener listener;
     void *self;
 } rd_run;
 
-/* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. */
+/* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. Without a
+ * save_dir, training starts anew and nothing is saved: for measuring. */
 rd_status rd_run_open(rd_run *run, bool with_training);
 void rd_run_close(rd_run *run);
+
+/* Sums over updates. */
+typedef struct {
+    rd_criterion_sums sums;
+    double gnorm, seconds;
+    int64_t updates, tokens; /* source and target tokens, each pair counted once */
+    int32_t passes;          /* of the last update */
+} rd_window;
+
+/* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
+rd_status rd_run_deal(rd_run *run);
+
+/* The next update of the dealt epoch, added to *w; *skipped when something was not finite and the
+ * weights stay as they were. */
+rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped);
 
 /* One process at a time: another's is refused by its pid. A killed one holds nothing. */
 rd_status rd_run_lock(rd_run *run);

@@ -3,88 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "train/run.h"
 
-enum {
-    MOST_SKIPPED = 10, /* updates in a row without a finite loss */
-    BATCHES_AHEAD = 4  /* made while one is trained on */
-};
-
-/* Sums between two progress events. */
-typedef struct {
-    rd_criterion_sums sums;
-    double gnorm, seconds;
-    int64_t updates, tokens;
-    int32_t passes;
-} window;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static float alpha_at(const rd_train_config *t, int64_t update) {
-    double warmup = (double)t->reg_alpha_warmup_updates;
-    double share = warmup > 0.0 ? ((double)update + 1.0) / warmup : 1.0;
-    return (float)((double)t->reg_alpha * (share < 1.0 ? share : 1.0));
-}
-
-/* Forward and backward of the next n batches. All are taken even when one's loss is not finite, so
- * that the next update starts behind them. */
-static rd_status accumulate(rd_run *run, int64_t n, window *w, rd_criterion_sums *sums) {
-    const rd_train_config *t = &run->recipe->train;
-    float alpha = alpha_at(t, run->state.update);
-    rd_step step = {.ops = rd_backend(),
-                    .arena = &run->arena,
-                    .training = true,
-                    .bf16 = run->bf16,
-                    .seed = t->seed,
-                    .update = run->state.update,
-                    .n_passes = alpha > 0.0f ? 2 : 1};
-    rd_status outcome = RD_OK;
-    w->passes = step.n_passes;
-    for (int64_t i = 0; i < n; i++) {
-        const rd_batch *batch;
-        RD_TRY(rd_prefetch_next(run->batches, &batch));
-        if (outcome != RD_OK) continue;
-        step.micro_batch = (int32_t)i;
-        outcome = rd_seq2seq_loss(run->model, &step, batch, t->label_smoothing, alpha, true, sums);
-        rd_arena_reset(&run->arena);
-        if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
-        w->tokens += batch->n_src + batch->n_tgt;
-    }
-    return outcome;
-}
-
-/* One update; *skipped when something was not finite and the weights stay as they were. */
-static rd_status one_update(rd_run *run, int64_t n_batches, window *w, bool *skipped) {
-    rd_parameters *p = &run->model->parameters;
-    rd_criterion_sums sums = {0};
-    rd_status status = accumulate(run, n_batches, w, &sums);
-    if (status != RD_OK && status != RD_ERR_NUMERIC) return status;
-    double scale = sums.n_tokens > 0 ? 1.0 / (double)sums.n_tokens : 0.0;
-    double norm = status == RD_OK ? rd_gradient_norm(p->grads, p->total, scale) : NAN;
-    *skipped = !isfinite(norm);
-    if (*skipped) {
-        memset(p->grads, 0, sizeof(float) * (size_t)p->total);
-        run->state.skipped_updates++;
-        return RD_OK;
-    }
-    rd_optimizer_step(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale, norm,
-                      p->values, p->grads, (double)run->recipe->train.ema_decay);
-    if (run->bf16) RD_TRY(rd_parameters_refresh_bf16(p));
-    run->state.update++;
-    w->sums.loss += sums.loss;
-    w->sums.nll += sums.nll / w->passes;
-    w->sums.kl += sums.kl;
-    w->sums.n_tokens += sums.n_tokens;
-    w->gnorm += norm;
-    w->updates++;
-    return RD_OK;
-}
+enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
 
 static int64_t last_update(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
@@ -95,7 +17,7 @@ static int64_t last_update(const rd_run *run) {
     return last == INT64_MAX ? 0 : last;
 }
 
-static rd_status report_progress(rd_run *run, const window *w, rd_train_kind kind) {
+static rd_status report_progress(rd_run *run, const rd_window *w, rd_train_kind kind) {
     double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
     rd_train_event event = {.kind = kind,
                             .update = run->state.update,
@@ -145,23 +67,15 @@ static rd_status too_many_skipped(const rd_run *run) {
 }
 
 /* The next update of the epoch, counted and reported. */
-static rd_status next_update(rd_run *run, window *w) {
-    const rd_train_config *t = &run->recipe->train;
+static rd_status next_update(rd_run *run, rd_window *w) {
     rd_progress_state *s = &run->state;
-    int64_t n = rd_batcher_size(run->train_batches), first = s->next_batch;
-    int64_t end = n - first > t->update_freq ? first + t->update_freq : n;
-    double start = now();
     bool skipped = false;
-    RD_TRY(one_update(run, end - first, w, &skipped));
-    double spent = now() - start;
-    w->seconds += spent;
-    s->seconds += spent;
-    s->next_batch = end;
+    RD_TRY(rd_run_update(run, w, &skipped));
     s->skipped_in_a_row = skipped ? s->skipped_in_a_row + 1 : 0;
     if (!skipped) {
-        bool due = s->update % t->log_interval == 0;
+        bool due = s->update % run->recipe->train.log_interval == 0;
         RD_TRY(report_progress(run, w, due ? RD_TRAIN_UPDATE : RD_TRAIN_STEP));
-        if (due) *w = (window){0};
+        if (due) *w = (rd_window){0};
         return RD_OK;
     }
     rd_train_event event = {.kind = RD_TRAIN_SKIPPED,
@@ -173,23 +87,12 @@ static rd_status next_update(rd_run *run, window *w) {
     return s->skipped_in_a_row >= MOST_SKIPPED ? too_many_skipped(run) : RD_OK;
 }
 
-/* Deals the state's epoch and starts making its batches. */
-static rd_status deal(rd_run *run) {
-    rd_prefetch_stop(run->batches);
-    run->batches = NULL;
-    RD_TRY(rd_batcher_set_epoch(run->train_batches, run->state.epoch));
-    run->dealt_epoch = run->state.epoch;
-    int64_t n = rd_batcher_size(run->train_batches), first = run->state.next_batch;
-    return rd_prefetch_batches(&run->batches, run->train_batches, first < n ? first : n,
-                               BATCHES_AHEAD);
-}
-
 /* Trains from the state's place in its epoch to the epoch's end, or until it is time to validate or
  * stop. */
-static rd_status run_epoch(rd_run *run, window *w, const volatile sig_atomic_t *stop) {
+static rd_status run_epoch(rd_run *run, rd_window *w, const volatile sig_atomic_t *stop) {
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *s = &run->state;
-    if (run->dealt_epoch != s->epoch) RD_TRY(deal(run));
+    if (run->dealt_epoch != s->epoch) RD_TRY(rd_run_deal(run));
     int64_t n = rd_batcher_size(run->train_batches);
     while (s->next_batch < n) {
         if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
@@ -216,7 +119,7 @@ static rd_status out_of_memory(const rd_run *run) {
 }
 
 static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
-    window w = {0};
+    rd_window w = {0};
     rd_status status = RD_OK;
     while (status == RD_OK) {
         if (validation_due(run))

@@ -1,0 +1,147 @@
+/* Every kernel of the dispatch table, on all threads as the layers call it, against what this
+ * machine could do at best: the memory bandwidth at that size, or its fastest arithmetic. */
+#include <getopt.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "kernels.h"
+#include "support.h"
+
+static const char help[] =
+    "Usage: bench-kernels [--kernel NAME] [--most MIB] [--budget SECONDS] [--threads N] [--json]\n"
+    "Times each kernel at several sizes and prints what it reads and writes and computes a "
+    "second.\n"
+    "The limit is the time that the same bytes take to stream through arrays of that size (those\n"
+    "that fit caches are faster) or, where that is longer, the time of the same operations in\n"
+    "float32 matrix products; both are measured in the same run. Drawing dropout's bits and\n"
+    "exponentials count as no operations, so kernels with these cannot come near it.\n"
+    "\n"
+    "  --kernel NAME      only those whose name contains NAME\n"
+    "  --most MIB         leave out sizes whose arrays are larger together\n"
+    "  --budget SECONDS   spent on each measurement (0.05)\n"
+    "  --threads N        all cores\n"
+    "  --json             as a JSON object\n";
+
+/* Rows and widths: of a model's activations, and of logits. */
+static const int64_t model_sizes[][2] = {{256, 128}, {4096, 128}, {32768, 128},
+                                         {256, 512}, {4096, 512}, {32768, 512}};
+static const int64_t vocabulary_sizes[][2] = {{16, 6000}, {512, 6000}, {16, 32000}, {512, 32000}};
+
+typedef struct {
+    const char *kernel;
+    double budget, most;
+    bool json;
+} arguments;
+
+typedef struct {
+    const bench_kernel *kernel;
+    bench_arrays arrays;
+} task;
+
+static void run_kernel(void *self) {
+    const task *t = self;
+#pragma omp parallel
+    {
+        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        int64_t rows = t->arrays.rows;
+        t->kernel->run(&t->arrays, rows * thread / threads, rows * (thread + 1) / threads, thread);
+    }
+}
+
+/* Bandwidth is measured once per size of the arrays, to the nearest power of two. */
+static double bandwidth_at(double bytes, double budget) {
+    static double known[64];
+    int power = 12;
+    while (power < 28 && (double)((int64_t)1 << power) < bytes) power++;
+    if (known[power] <= 0.0) known[power] = bench_bandwidth((int64_t)1 << power, budget);
+    return known[power];
+}
+
+static void measure(const arguments *a, const bench_kernel *kernel, int64_t rows, int64_t width,
+                    double peak, json_t *results) {
+    task t = {.kernel = kernel};
+    double elements = (double)(rows * width), size = 4.0 * kernel->arrays * elements;
+    if (size > a->most * 1048576.0) return;
+    bench_arrays_make(&t.arrays, kernel, rows, width);
+    double seconds = bench_time(run_kernel, &t, a->budget);
+    bench_arrays_free(&t.arrays);
+    double bytes = 4.0 * kernel->floats * elements, flops = kernel->flops * elements;
+    double by_memory = bytes / bandwidth_at(size, a->budget), by_arithmetic = flops / peak;
+    double limit = by_memory > by_arithmetic ? by_memory : by_arithmetic;
+    const char *bound = by_memory > by_arithmetic ? "memory" : "arithmetic";
+    if (a->json)
+        json_array_append_new(
+            results, json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:s, s:f}", "kernel", kernel->name,
+                               "rows", rows, "width", width, "seconds", seconds, "bytes_per_second",
+                               bytes / seconds, "flop_per_second", flops / seconds, "bound", bound,
+                               "fraction", limit / seconds));
+    else
+        printf("%-25s %6lld %6lld %10.1f %8.1f %9.1f  %-10s %6.1f%%\n", kernel->name,
+               (long long)rows, (long long)width, 1e6 * seconds, 1e-9 * bytes / seconds,
+               1e-9 * flops / seconds, bound, 100.0 * limit / seconds);
+}
+
+static void parse(arguments *a, int argc, char **argv) {
+    static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
+                                            {"most", required_argument, NULL, 'm'},
+                                            {"budget", required_argument, NULL, 'b'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    *a = (arguments){.kernel = "", .budget = 0.05, .most = 1e9};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        switch (option) {
+        case 'k':
+            a->kernel = optarg;
+            break;
+        case 'm':
+            a->most = bench_number("--most", optarg, 0, 1e9);
+            break;
+        case 'b':
+            a->budget = bench_number("--budget", optarg, 0, 1e3);
+            break;
+        case 't':
+            rd_set_threads((int)bench_number("--threads", optarg, 0, 4096));
+            break;
+        case 'j':
+            a->json = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(0);
+        default:
+            bench_usage("unknown option or missing value");
+        }
+    if (optind != argc) bench_usage("a surplus argument");
+}
+
+int main(int argc, char **argv) {
+    arguments a;
+    parse(&a, argc, argv);
+    enum { SQUARE = 1024 };
+    double peak = bench_gemm(BENCH_FORWARD, false, SQUARE, SQUARE, SQUARE, a.budget);
+    json_t *results = json_array();
+    if (!a.json) bench_print_machine();
+    if (!a.json)
+        printf("float32 products: %.0f GFLOP/s\n%-25s %6s %6s %10s %8s %9s  %-10s %6s\n",
+               1e-9 * peak, "kernel", "rows", "width", "us", "GB/s", "GFLOP/s", "limit", "of it");
+    for (int k = 0; k < bench_n_kernels; k++) {
+        const bench_kernel *kernel = &bench_kernels[k];
+        const int64_t(*sizes)[2] = kernel->vocabulary ? vocabulary_sizes : model_sizes;
+        int n = kernel->vocabulary ? (int)(sizeof vocabulary_sizes / sizeof *vocabulary_sizes)
+                                   : (int)(sizeof model_sizes / sizeof *model_sizes);
+        for (int i = 0; i < n && strstr(kernel->name, a.kernel); i++)
+            measure(&a, kernel, sizes[i][0], sizes[i][1], peak, results);
+    }
+    if (a.json)
+        bench_print_json(json_pack("{s:o, s:f, s:o}", "machine", bench_machine(), "gemm_fp32", peak,
+                                   "kernels", results));
+    else
+        json_decref(results);
+    return 0;
+}

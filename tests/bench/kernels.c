@@ -1,0 +1,227 @@
+#include "kernels.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "support.h"
+
+static void dropout_row(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    for (int64_t r = begin; r < end; r++)
+        a->ops->dropout_row(&a->dropout, r, a->width, a->x[0] + r * a->width);
+}
+
+static void embed(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    a->ops->embed(a->x[0] + begin * a->width, begin, end - begin, a->width, a->tokens + begin,
+                  a->tokens, a->table, a->table, 2.0f, &a->dropout);
+}
+
+static void apply_dropout(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    a->ops->apply_dropout(a->x[0] + begin * a->width, begin, end - begin, a->width, &a->dropout);
+}
+
+static void activation(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread,
+                       rd_activation kind) {
+    (void)thread;
+    int64_t at = begin * a->width;
+    a->ops->activation(a->x[0] + at, a->x[1] + at, a->vectors, begin, end - begin, a->width, kind,
+                       &a->dropout);
+}
+
+static void activation_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread,
+                                rd_activation kind) {
+    int64_t at = begin * a->width;
+    a->ops->activation_backward(a->x[0] + at, a->x[1] + at, a->x[2] + at, a->vectors,
+                                a->sums + thread * 2 * a->width, begin, end - begin, a->width, kind,
+                                &a->dropout);
+}
+
+static void relu(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    activation(a, begin, end, thread, RD_RELU);
+}
+static void relu_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    activation_backward(a, begin, end, thread, RD_RELU);
+}
+static void gelu(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    activation(a, begin, end, thread, RD_GELU);
+}
+static void gelu_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    activation_backward(a, begin, end, thread, RD_GELU);
+}
+
+static void residual_norm(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    int64_t at = begin * a->width, w = a->width;
+    a->ops->residual_norm(a->x[0] + at, a->x[1] + at, a->statistics + begin,
+                          a->statistics + a->rows + begin, a->x[2] + at, a->x[3] + at, a->vectors,
+                          a->vectors + w, a->vectors + 2 * w, begin, end - begin, w, &a->dropout);
+}
+
+static void norm_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    int64_t at = begin * a->width, w = a->width;
+    float *sums = a->sums + thread * 2 * w;
+    a->ops->norm_backward(a->x[0] + at, true, a->x[1] + at, a->x[2] + at, a->statistics + begin,
+                          a->statistics + a->rows + begin, a->vectors, sums, sums + w, end - begin,
+                          w);
+}
+
+static void residual_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    int64_t at = begin * a->width;
+    a->ops->residual_backward(a->x[0] + at, a->x[1] + at, a->sums + thread * 2 * a->width, begin,
+                              end - begin, a->width, &a->dropout);
+}
+
+static void to_bf16(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    a->ops->to_bf16((uint16_t *)a->x[0] + begin * a->width, a->x[1] + begin * a->width,
+                    (end - begin) * a->width);
+}
+
+static void column_sums(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    a->ops->column_sums(a->sums + thread * 2 * a->width, a->x[0] + begin * a->width, end - begin,
+                        a->width);
+}
+
+/* Self-attention of the sequence and head. */
+static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int64_t head) {
+    int64_t row = sequence * BENCH_SEQUENCE, heads = a->width / BENCH_HEAD;
+    int64_t at = row * a->width + head * BENCH_HEAD, column = head * BENCH_HEAD;
+    return (rd_attention_head){.n_queries = BENCH_SEQUENCE,
+                               .n_keys = BENCH_SEQUENCE,
+                               .head_dim = BENCH_HEAD,
+                               .q = a->x[0] + at,
+                               .k = a->x[1] + at,
+                               .v = a->x[2] + at,
+                               .bias_q = a->vectors + column,
+                               .bias_k = a->vectors + a->width + column,
+                               .bias_v = a->vectors + 2 * a->width + column,
+                               .stride_q = a->width,
+                               .stride_kv = a->width,
+                               .out = a->x[3] + at,
+                               .lse = a->lse + row * heads + head,
+                               .stride_out = a->width,
+                               .stride_lse = heads,
+                               .dropout = &a->dropout,
+                               .dropout_row = row * heads + head,
+                               .dropout_row_stride = heads};
+}
+
+static void attention(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    for (int64_t s = begin / BENCH_SEQUENCE; s < end / BENCH_SEQUENCE; s++)
+        for (int64_t h = 0; h < a->width / BENCH_HEAD; h++) {
+            rd_attention_head head = head_view(a, s, h);
+            a->ops->attention(&head, a->scratch + thread * a->scratch_size);
+        }
+}
+
+static void attention_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    for (int64_t s = begin / BENCH_SEQUENCE; s < end / BENCH_SEQUENCE; s++)
+        for (int64_t h = 0; h < a->width / BENCH_HEAD; h++) {
+            rd_attention_head head = head_view(a, s, h);
+            int64_t at = s * BENCH_SEQUENCE * a->width + h * BENCH_HEAD;
+            head.d_out = a->x[4] + at;
+            head.d_q = a->x[5] + at;
+            head.d_k = a->x[6] + at;
+            head.d_v = a->x[7] + at;
+            a->ops->attention_backward(&head, a->scratch + thread * a->scratch_size);
+        }
+}
+
+/* Each query has keys of its own, as in a beam of different sentences; x[2] and x[3] are one array.
+ */
+static void attention_query(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    for (int64_t r = begin; r < end; r++) {
+        int64_t first = r * BENCH_SEQUENCE % (a->rows - BENCH_SEQUENCE + 1);
+        a->ops->attention_query(a->x[0] + r * a->width, a->x[1] + r * a->width,
+                                a->x[2] + first * 2 * a->width, 2 * a->width, NULL, BENCH_SEQUENCE,
+                                a->width / BENCH_HEAD, BENCH_HEAD,
+                                a->scratch + thread * a->scratch_size);
+    }
+}
+
+static void criterion(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    rd_criterion_partial sums = {0};
+    for (int64_t r = begin; r < end; r++)
+        a->ops->criterion(a->x[0] + r * a->width, a->x[1] + r * a->width, a->width, 7, 0.1f, 5.0f,
+                          a->scratch + thread * a->scratch_size, &sums);
+}
+
+static void log_softmax(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    for (int64_t r = begin; r < end; r++) a->ops->log_softmax(a->x[0] + r * a->width, a->width);
+}
+
+static void sum_of_squares(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    a->sums[thread * 2 * a->width] =
+        (float)a->ops->sum_of_squares(a->x[0] + begin * a->width, (end - begin) * a->width);
+}
+
+/* Decay rates of 1 keep the moments from running into denormal numbers over many calls. */
+static void adam(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    int64_t at = begin * a->width;
+    a->ops->adam(a->x[0] + at, a->x[1] + at, a->x[2] + at, a->x[3] + at, (end - begin) * a->width,
+                 1.0f, 1.0f, 1.0f, 0.0f, 1e-8f, 0.0f, 1.0f);
+}
+
+/* clang-format off: a table */
+const bench_kernel bench_kernels[] = {
+    {"dropout_row", 1, 1, 0, false, dropout_row},
+    {"embed", 1, 2, 0, false, embed},
+    {"apply_dropout", 1, 2, 0, false, apply_dropout},
+    {"activation relu", 2, 2, 0, false, relu},
+    {"activation_backward relu", 3, 3, 0, false, relu_backward},
+    {"activation gelu", 2, 2, 0, false, gelu},
+    {"activation_backward gelu", 3, 3, 0, false, gelu_backward},
+    {"residual_norm", 4, 4, 0, false, residual_norm},
+    {"norm_backward", 3, 4, 0, false, norm_backward},
+    {"residual_backward", 2, 2, 0, false, residual_backward},
+    {"to_bf16", 2, 1.5, 0, false, to_bf16},
+    {"column_sums", 1, 1, 0, false, column_sums},
+    {"attention", 4, 4, 4 * BENCH_SEQUENCE, false, attention},
+    {"attention_backward", 8, 8, 10 * BENCH_SEQUENCE, false, attention_backward},
+    {"attention_query", 4, 2 + 2 * BENCH_SEQUENCE, 4 * BENCH_SEQUENCE, false, attention_query},
+    {"criterion", 2, 4, 0, true, criterion},
+    {"log_softmax", 1, 2, 0, true, log_softmax},
+    {"sum_of_squares", 1, 1, 0, false, sum_of_squares},
+    {"adam", 4, 8, 0, false, adam},
+};
+/* clang-format on */
+const int bench_n_kernels = (int)(sizeof bench_kernels / sizeof *bench_kernels);
+
+void bench_arrays_make(bench_arrays *a, const bench_kernel *kernel, int64_t rows, int64_t width) {
+    enum { APART = 272 }; /* floats between arrays, whose rows then do not share cache sets */
+    int64_t threads = omp_get_max_threads(), n = rows * width + APART;
+    *a = (bench_arrays){.ops = rd_backend(), .rows = rows, .width = width};
+    float *block = bench_floats(kernel->arrays * n);
+    for (int i = 0; i < kernel->arrays; i++) a->x[i] = block + i * n;
+    a->vectors = bench_floats(4 * width);
+    a->sums = bench_floats(threads * 2 * width);
+    a->statistics = bench_floats(2 * rows);
+    a->lse = bench_floats(rows * (width / BENCH_HEAD + 1));
+    a->table = bench_floats(kernel->vocabulary ? 1 : BENCH_TABLE * width);
+    a->scratch_size = rd_attention_scratch(BENCH_SEQUENCE, BENCH_SEQUENCE, BENCH_HEAD) + 2 * width;
+    a->scratch_size = (a->scratch_size + 15) / 16 * 16;
+    a->scratch = bench_floats(threads * a->scratch_size);
+    a->tokens = rd_malloc((size_t)rows, sizeof *a->tokens);
+    if (!a->tokens) bench_fail();
+    for (int64_t r = 0; r < rows; r++) a->tokens[r] = (int32_t)(r * 2654435761 % BENCH_TABLE);
+    a->dropout = (rd_dropout){.rate = 0.1f, .seed = 1, .update = 1, .site = 3};
+    if (strcmp(kernel->name, "adam") == 0) /* second moments */
+        for (int64_t i = 0; i < rows * width; i++) a->x[3][i] *= a->x[3][i];
+}
+
+void bench_arrays_free(bench_arrays *a) {
+    free(a->x[0]);
+    free(a->vectors);
+    free(a->sums);
+    free(a->statistics);
+    free(a->lse);
+    free(a->table);
+    free(a->scratch);
+    free(a->tokens);
+}
