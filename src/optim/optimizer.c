@@ -8,22 +8,22 @@
 #include "base/memory.h"
 #include "kernels/backend.h"
 
+/* fairseq sets the rate after each update, for the next one: update k has the schedule's value
+ * after k - 1 updates, the very first warmup-init-lr. Its fixed schedule alone warms up from the
+ * first. */
 double rd_learning_rate(const rd_optim_config *c, int64_t update) {
-    double t = (double)update, warmup = (double)c->warmup_updates,
-           total = (double)c->total_num_update;
-    if (update < c->warmup_updates)
-        return c->warmup_init_lr + (c->lr - c->warmup_init_lr) * t / warmup;
-    double progress = total > warmup ? (t - warmup) / (total - warmup) : 1.0;
-    if (progress > 1.0) progress = 1.0;
+    double done = (double)(c->lr_scheduler == RD_LR_FIXED ? update : update - 1);
+    double warmup = (double)c->warmup_updates, total = (double)c->total_num_update;
+    if (done < warmup) return c->warmup_init_lr + (c->lr - c->warmup_init_lr) * done / warmup;
+    double progress = total > warmup ? fmin((done - warmup) / (total - warmup), 1.0) : 1.0;
+    double range = c->lr - c->end_learning_rate, start = fmax(warmup, 1.0);
     switch (c->lr_scheduler) {
-    case RD_LR_INVERSE_SQRT:
-        return c->lr * sqrt((warmup > 1.0 ? warmup : 1.0) / t);
+    case RD_LR_INVERSE_SQRT: /* without warmup fairseq divides by zero; here it decays from 1 */
+        return c->lr * sqrt(start / fmax(done, start));
     case RD_LR_POLYNOMIAL_DECAY:
-        return c->end_learning_rate +
-               (c->lr - c->end_learning_rate) * pow(1.0 - progress, c->power);
+        return c->end_learning_rate + range * pow(1.0 - progress, c->power);
     case RD_LR_COSINE:
-        return c->end_learning_rate +
-               (c->lr - c->end_learning_rate) * 0.5 * (1.0 + cos(3.14159265358979 * progress));
+        return c->end_learning_rate + range * 0.5 * (1.0 + cos(3.14159265358979 * progress));
     default:
         return c->lr;
     }

@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "optim/optim.h"
 
-/* Learning rate of update `update` (1 is the first). Formulas as in fairseq's schedulers. */
+/* Learning rate that update `update` (1 is the first) is made with, as in fairseq's schedulers:
+ * with a warmup from 0 the first is made with 0, and only fills Adam's moments. */
 double rd_learning_rate(const rd_optim_config *config, int64_t update);
 
 typedef struct {

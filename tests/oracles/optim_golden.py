@@ -4,8 +4,9 @@
 
 Everything in float64. fairseq's adam is torch.optim.AdamW but for eps, which it adds to sqrt(v) before the bias
 correction; an eps divided by sqrt(1 - beta2^t) makes PyTorch do the same. Clipping is
-torch.nn.utils.clip_grad_norm_. The schedules are written from fairseq's documentation of them, update counting
-from 1.
+torch.nn.utils.clip_grad_norm_. The schedules are written from fairseq's documentation of them. Its trainer asks them
+for the next rate with the number of updates done, at first 0, so update t (1 is the first) has the rate of t - 1;
+fixed alone adds 1 to that number in warmup.
 """
 import json
 import math
@@ -56,11 +57,12 @@ def adam(case):
     return case | result
 
 
-def learning_rate(s, t):
+def learning_rate(s, update):
+    t = update - 1
+    if s["scheduler"] == "fixed":
+        return s["init"] + (s["lr"] - s["init"]) * (t + 1) / s["warmup"] if t < s["warmup"] else s["lr"]
     if t < s["warmup"]:
         return s["init"] + (s["lr"] - s["init"]) * t / s["warmup"]
-    if s["scheduler"] == "fixed":
-        return s["lr"]
     if s["scheduler"] == "inverse_sqrt":
         return s["lr"] * s["warmup"] ** 0.5 * t**-0.5
     if t >= s["total"]:
