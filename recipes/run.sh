@@ -86,7 +86,7 @@ get() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --get "$1"
 }
 source_lang=$(get source-lang) target_lang=$(get target-lang)
-metrics=$(get score-metrics)
+metrics=$(get score-metrics) start=$(get finetune-from-model)
 IFS=, read -r -a tests <<<"$(get testpref)"
 data=$out/data binary=$out/bin train=$out/train hypotheses=$out/translations
 with_threads=()
@@ -99,7 +99,10 @@ keys_of() {
     case $1 in
     prepare) grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true ;;
     vocab | binarize) sed '/^encoder-embed-dim:/,$d' <<<"$resolved" ;;
-    train) sed '/^beam:/,$d; /^threads:/d; /^average-last:/d' <<<"$resolved" ;;
+    train)
+        sed '/^beam:/,$d; /^threads:/d; /^average-last:/d' <<<"$resolved"
+        [ -z "$start" ] || stat -c %y "$start/model.safetensors" # another one is another training
+        ;;
     average) grep '^average-last:' <<<"$resolved" ;;
     translate) sed -n '/^beam:/,/^nbest:/p; /^testpref:/p' <<<"$resolved" ;;
     score) grep -E '^(score-|testpref)' <<<"$resolved" ;;
@@ -158,13 +161,17 @@ stage_translate() {
             --output "$hypotheses/$(basename "$test").$target_lang" || return 1
     done
 }
+# All references of a test set where a corpus has several a line.
+references() {
+    if [ -e "$data/$1.refs.jsonl" ]; then echo "$data/$1.refs.jsonl"; else corpus "$1.$target_lang"; fi
+}
 # One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
 stage_score() {
     local test lowercase=()
     [ "$(get score-lowercase)" = false ] || lowercase=(--lowercase)
     for test in "${tests[@]}"; do
         "$bin/rdrop-score" --metric "$metrics" ${lowercase[@]+"${lowercase[@]}"} --force \
-            --ref "$(corpus "$test.$target_lang")" "$hypotheses/$(basename "$test").$target_lang" |
+            --ref "$(references "$test")" "$hypotheses/$(basename "$test").$target_lang" |
             sed "s|^|$(basename "$test")\t|" || return 1
     done >"$out/scores.log" || return 1
     awk -F '\t' '

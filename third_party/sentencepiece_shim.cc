@@ -16,6 +16,7 @@
 
 struct spm_processor {
     sentencepiece::SentencePieceProcessor impl;
+    int32_t mask = -1;
 };
 
 namespace {
@@ -102,7 +103,11 @@ spm_processor *spm_load(const char *bytes, size_t n, char **error) {
     spm_processor *processor = nullptr;
     const int failed = guarded(error, [&] {
         processor = new spm_processor;
-        return processor->impl.LoadFromSerializedProto(absl::string_view(bytes, n));
+        const auto status = processor->impl.LoadFromSerializedProto(absl::string_view(bytes, n));
+        const int id = status.ok() ? processor->impl.PieceToId("<mask>") : -1;
+        /* For a name that is no piece it gives the unknown piece, if there is one. */
+        if (id >= 0 && processor->impl.IdToPiece(id) == "<mask>") processor->mask = id;
+        return status;
     });
     if (!failed) return processor;
     delete processor;
@@ -127,6 +132,9 @@ int32_t spm_eos(const spm_processor *p) {
 }
 int32_t spm_unk(const spm_processor *p) {
     return p->impl.unk_id();
+}
+int32_t spm_mask(const spm_processor *p) {
+    return p->mask;
 }
 const char *spm_piece(const spm_processor *p, int32_t id) {
     return p->impl.IdToPiece(id).c_str();

@@ -21,6 +21,7 @@ int32_t spm_pad(const spm_processor *processor);
 int32_t spm_bos(const spm_processor *processor);
 int32_t spm_eos(const spm_processor *processor);
 int32_t spm_unk(const spm_processor *processor);
+int32_t spm_mask(const spm_processor *processor); /* the piece "<mask>", or -1 */
 const char *spm_piece(const spm_processor *processor, int32_t id);
 
 /* Results are malloc'ed; 0 on success, else a malloc'ed message in *error. */

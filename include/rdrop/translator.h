@@ -27,10 +27,10 @@ extern "C" {
 
 typedef struct rd_translator rd_translator;
 
-/* Opens a model directory: model.safetensors, config.yaml, and spm.model (one joint vocabulary) or
- * source.spm and target.spm. Several directories form an ensemble: their probabilities are
- * averaged at each token, and their vocabularies must be equal. RD_ERR_IO or RD_ERR_FORMAT naming
- * the file at fault. */
+/* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
+ * tokenizer.json; or vocab.json and merges.txt) or source.spm and target.spm. Several directories
+ * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
+ * equal. RD_ERR_IO or RD_ERR_FORMAT naming the file at fault. */
 rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
                              int32_t n_directories);
 void rd_translator_close(rd_translator *translator); /* NULL is fine */

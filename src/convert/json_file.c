@@ -22,7 +22,9 @@ rd_status rd_json_read(const char *directory, const char *name, json_t **root) {
     rd_status status = path ? rd_read_file(path, MAX_FILE, &bytes, &n) : RD_ERR_MEMORY;
     if (status == RD_OK) {
         *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
-        if (!*root)
+        if (!*root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
+            status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+        else if (!*root)
             status = rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
         else if (!json_is_object(*root))
             status = rd_error(RD_ERR_FORMAT, "%s: not a JSON object", path);

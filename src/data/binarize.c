@@ -19,6 +19,7 @@ typedef struct {
 
 typedef struct {
     line src, tgt;
+    bool truncated;
     int64_t number; /* of the line in its file */
     rd_status status;
     char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
@@ -92,9 +93,12 @@ static rd_status read_chunk(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *
     return RD_OK;
 }
 
-/* Ids and eos of one line. */
-static rd_status tokenize(const rd_tokenizer *tokenizer, const char *text, line *l) {
+/* Ids and eos of one line, of which at most `longest` are kept unless that is 0. */
+static rd_status tokenize(const rd_tokenizer *tokenizer, const char *text, int32_t longest, line *l,
+                          bool *truncated) {
     RD_TRY(rd_tokenizer_encode(tokenizer, text + l->at, (size_t)l->length, &l->ids));
+    *truncated = longest > 0 && l->ids.length > longest;
+    if (*truncated) l->ids.length = longest;
     RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, l->ids.length + 1, sizeof(int32_t)));
     l->ids.data[l->ids.length++] = rd_tokenizer_eos(tokenizer);
     return RD_OK;
@@ -106,8 +110,9 @@ static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
 #pragma omp parallel for schedule(dynamic, 16)
     for (int i = 0; i < b->n_jobs; i++) {
         job *j = &b->jobs[i];
-        j->status = tokenize(c->src_tokenizer, text, &j->src);
-        if (j->status == RD_OK) j->status = tokenize(c->tgt_tokenizer, text, &j->tgt);
+        bool whole;
+        j->status = tokenize(c->src_tokenizer, text, c->longest_src, &j->src, &j->truncated);
+        if (j->status == RD_OK) j->status = tokenize(c->tgt_tokenizer, text, 0, &j->tgt, &whole);
         if (j->status != RD_OK) j->message = rd_strdup(rd_last_error());
     }
     for (int i = 0; i < b->n_jobs; i++)
@@ -134,6 +139,7 @@ static rd_status write_chunk(binarizer *b) {
         rd_filter_result result = rd_filter_pair(filter, s->ids.length - 1, t->ids.length - 1);
         b->statistics->pairs[result]++;
         if (result != RD_FILTER_KEPT) continue;
+        b->statistics->truncated += b->jobs[i].truncated;
         count(&b->statistics->src, s, rd_tokenizer_unk(c->src_tokenizer));
         count(&b->statistics->tgt, t, rd_tokenizer_unk(c->tgt_tokenizer));
         rd_pair pair = {.src = s->ids.data,

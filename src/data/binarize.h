@@ -38,6 +38,7 @@ typedef struct {
 
 typedef struct {
     int64_t pairs[RD_FILTER_RESULTS]; /* by what became of them */
+    int64_t truncated;                /* pairs kept with a source that was cut */
     rd_side_statistics src, tgt;
 } rd_binarize_statistics;
 
@@ -52,7 +53,9 @@ typedef struct {
     int n_paths;
     const rd_tokenizer *src_tokenizer, *tgt_tokenizer;
     const rd_filter_config *filter; /* NULL keeps every pair */
-    bool keep_text;                 /* the dataset holds the lines as well as the ids */
+    int32_t longest_src; /* tokens without eos: longer sources are cut before they are filtered; 0:
+                            none are */
+    bool keep_text;      /* the dataset holds the lines as well as the ids */
     void (*progress)(void *self, int64_t pairs_read); /* now and then; may be NULL */
     void *self;
     const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */

@@ -45,9 +45,11 @@ static rd_status load(rd_piece_ids *map, const char *path) {
     char *bytes;
     size_t n;
     RD_TRY(rd_read_file(path, MAX_FILE, &bytes, &n));
-    json_error_t error;
+    json_error_t error = {.text = ""};
     map->ids = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
     free(bytes);
+    if (!map->ids && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     if (!map->ids)
         return rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
     RD_TRY(check_ids(map, path));

@@ -93,12 +93,6 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     return RD_OK;
 }
 
-static int32_t find_piece(const spm_processor *processor, const char *name) {
-    for (int32_t id = 0; id < spm_size(processor); id++)
-        if (strcmp(spm_piece(processor, id), name) == 0) return id;
-    return -1;
-}
-
 rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, const char *bytes,
                                 size_t n) {
     char *message = NULL;
@@ -128,7 +122,7 @@ rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, cons
                                 .bos = spm_bos(p),
                                 .eos = spm_eos(p),
                                 .unk = spm_unk(p),
-                                .mask = find_piece(p, "<mask>")};
+                                .mask = spm_mask(p)};
     *tokenizer = &self->base;
     return RD_OK;
 }

@@ -41,11 +41,12 @@ rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths
     RD_TRY(rd_text_printf(&options,
                           "model_type=%s vocab_size=%d character_coverage=%.6f byte_fallback=%s "
                           "bos_id=0 pad_id=1 eos_id=2 unk_id=3 num_threads=%d minloglevel=2 "
-                          "input_sentence_size=%lld shuffle_input_sentence=%s",
+                          "input_sentence_size=%lld shuffle_input_sentence=%s%s",
                           config->type, (int)config->size, (double)config->character_coverage,
                           config->byte_fallback ? "true" : "false", TRAINER_THREADS,
                           (long long)config->max_sentences,
-                          config->max_sentences > 0 ? "true" : "false"));
+                          config->max_sentences > 0 ? "true" : "false",
+                          config->mask ? " control_symbols=<mask>" : ""));
     line_source source = {.paths = paths, .n_paths = n_paths};
     char *model = NULL, *message = NULL;
     size_t n = 0;

@@ -12,6 +12,7 @@ typedef struct {
     int32_t size;     /* pieces, the four special ones (bos 0, pad 1, eos 2, unk 3) included */
     float character_coverage;
     bool byte_fallback;
+    bool mask;             /* a piece "<mask>", id 4, that no text gives */
     int64_t max_sentences; /* lines sampled for training, evenly spread by SentencePiece; 0: all */
 } rd_vocab_config;
 

@@ -16,6 +16,8 @@ static rd_status parse(rd_tensor_file *file) {
         return rd_error(RD_ERR_FORMAT, "%s: not a safetensors file, or truncated", file->path);
     json_error_t error = {.text = ""};
     file->header = json_loadb(mapping->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    if (!file->header && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", file->path);
     if (!json_is_object(file->header))
         return rd_error(RD_ERR_FORMAT, "%s: its header is not a JSON object: %s", file->path,
                         error.text);

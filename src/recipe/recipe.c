@@ -141,6 +141,9 @@ rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *s
         status = rd_recipe_check(recipe);
         if (status != RD_OK) status = rd_error_prefix(status, "%s", path);
     }
+    if (status == RD_OK && !*recipe->data.vocab_from) /* the pieces that the weights are of */
+        status = rd_recipe_set_key(recipe, rd_recipe_find_key("vocab-from"),
+                                   recipe->train.finetune_from_model);
     /* A decay without an end of its own ends with training. */
     if (recipe->optim.total_num_update == 0)
         recipe->optim.total_num_update = recipe->train.max_update;

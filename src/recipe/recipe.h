@@ -19,20 +19,24 @@ typedef struct {
      * relative to the data directory. trainpref may list several, separated by commas. */
     char *trainpref, *validpref, *testpref;
     char *prepare; /* script that makes the raw corpora, relative to the recipe file; "" if none */
-    char *vocab_type;                       /* unigram | bpe */
+    char *vocab_from; /* folder of an existing vocabulary; "": train one; see finetune_from_model */
+    char *vocab_type; /* unigram | bpe */
     int32_t vocab_size_src, vocab_size_tgt; /* both vocab-size when joined-dictionary */
     bool joined_dictionary;
     float character_coverage;
-    bool byte_fallback;
+    bool byte_fallback, mask_piece;
     int64_t vocab_sentences; /* lines sampled to train the vocabulary on; 0: all */
     int32_t min_source_len, max_source_len, min_target_len,
         max_target_len;     /* tokens, without eos */
+    bool truncate_source;   /* longer sources are cut to max_source_len, not dropped */
     float max_ratio;        /* of the longer side to the shorter; 0: no limit */
     float sampling_alpha;   /* sentencepiece-alpha: subword regularization in training; 0: off */
     int32_t sampling_nbest; /* sentencepiece-nbest */
 } rd_data_config;
 
 typedef struct {
+    char *finetune_from_model; /* model directory to start from; "": random weights. Then the
+                                  default of data.vocab_from */
     uint64_t seed;
     int64_t max_tokens, max_sentences; /* per micro-batch */
     int64_t max_tokens_valid;

@@ -46,6 +46,8 @@ const rd_key rd_recipe_keys[] = {
     STRING("validpref", data.validpref, "", "validation corpus"),
     STRING("testpref", data.testpref, "", "test sets, comma-separated"),
     STRING("prepare", data.prepare, "", "script that makes the corpora, relative to the recipe"),
+    STRING("vocab-from", data.vocab_from, "",
+           "folder of a vocabulary to use, not to train one (with finetune-from-model: that)"),
     CHOICE("vocab-type", data.vocab_type, "unigram", vocab_types, "SentencePiece model"),
     INT("vocab-size-src", data.vocab_size_src, 8, SIZE, "8000",
         "source pieces (vocab-size sets both sides)"),
@@ -54,12 +56,15 @@ const rd_key rd_recipe_keys[] = {
     FLOAT("character-coverage", data.character_coverage, 0.98, 1, "1.0",
           "share of characters the vocabulary covers"),
     BOOL("byte-fallback", data.byte_fallback, "false", "spell unknown characters as bytes"),
+    BOOL("mask-piece", data.mask_piece, "false", "a piece <mask>, which denoise needs"),
     LONG("vocab-sentences", data.vocab_sentences, 0, MANY, "0",
          "lines sampled for the vocabulary; 0: all"),
     INT("min-source-len", data.min_source_len, 0, SIZE, "1", "shortest source kept, in tokens"),
     INT("max-source-len", data.max_source_len, 1, SIZE, "250", "longest source kept"),
     INT("min-target-len", data.min_target_len, 0, SIZE, "1", "shortest target kept"),
     INT("max-target-len", data.max_target_len, 1, SIZE, "250", "longest target kept"),
+    BOOL("truncate-source", data.truncate_source, "false",
+         "cut longer sources to max-source-len, in all sets, and keep them"),
     FLOAT("max-ratio", data.max_ratio, 0, SIZE, "0",
           "longest allowed ratio of the longer side to the shorter; 0: any"),
     FLOAT("sentencepiece-alpha", data.sampling_alpha, 0, 10, "0",
@@ -129,6 +134,8 @@ const rd_key rd_recipe_keys[] = {
     DOUBLE("power", optim.power, 0, 100, "1", "polynomial_decay: exponent"),
     DOUBLE("clip-norm", optim.clip_norm, 0, 1e30, "0", "largest gradient norm; 0: any"),
 
+    STRING("finetune-from-model", train.finetune_from_model, "",
+           "model directory whose shape and weights training starts from"),
     {"seed", RD_KEY_UINT64, AT(train.seed), 0, 0, "1", NULL, "seed of weights, order and dropout"},
     LONG("max-tokens", train.max_tokens, 0, 1e9, "4096", "tokens per batch; 0: no limit"),
     LONG("max-sentences", train.max_sentences, 0, 1e9, "0", "sentences per batch; 0: no limit"),
@@ -296,6 +303,10 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
         recipe->data.min_target_len > recipe->data.max_target_len)
         return rd_error(RD_ERR_FORMAT, "the shortest length kept (min-source-len, min-target-len) "
                                        "is above the longest (max-source-len, max-target-len)");
+    if (recipe->data.truncate_source && recipe->data.sampling_alpha > 0.0f)
+        return rd_error(RD_ERR_FORMAT,
+                        "truncate-source and sentencepiece-alpha exclude each other: "
+                        "sampling segments the whole text anew");
     if (recipe->search.n_best > recipe->search.beam)
         return rd_error(RD_ERR_FORMAT, "nbest %d is more than beam %d", recipe->search.n_best,
                         recipe->search.beam);

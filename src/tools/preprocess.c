@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "data/binarize.h"
 #include "data/vocab.h"
+#include "data/vocab_files.h"
 #include "recipe/recipe.h"
 
 static const char help[] =
@@ -31,9 +32,11 @@ static const char help[] =
     "                    where the recipe's trainpref, validpref and testpref name the prefixes\n"
     "                    (several with commas) and source-lang and target-lang the languages\n"
     "  --dest DIR        receives spm.model (or source.spm and target.spm without\n"
-    "                    joined-dictionary), train.bin, valid.bin and PREFIX.bin for each test\n"
-    "                    set that is there\n"
+    "                    joined-dictionary; or the files of vocab-from), train.bin, valid.bin\n"
+    "                    and PREFIX.bin for each test set that is there\n"
     "  --only STAGE      vocab: train the vocabulary only; binarize: use the one in DEST\n"
+    "  --truncate-source same as --set truncate-source=true: sources longer than max-source-len\n"
+    "                    are cut there and counted, in all sets\n"
     "  --set KEY=VALUE   override a key of the recipe; may be repeated\n"
     "  --threads N       default all cores; the results do not depend on it\n"
     "  --help, --version\n"
@@ -134,6 +137,7 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
                               .size = size,
                               .character_coverage = d->character_coverage,
                               .byte_fallback = d->byte_fallback,
+                              .mask = d->mask_piece,
                               .max_sentences = d->vocab_sentences};
     char *path = rd_path_join(j->dest, name);
     if (status == RD_OK)
@@ -145,24 +149,28 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
     return status;
 }
 
+static rd_vocabulary_kind kind_of(const rd_data_config *d) {
+    return d->joined_dictionary ? RD_VOCABULARY_JOINT : RD_VOCABULARY_SEPARATE;
+}
+
+static rd_status copy_vocabularies(const job *j, const char *from) {
+    rd_tokenizer *source, *target;
+    rd_vocabulary_kind kind = kind_of(&j->recipe->data);
+    RD_TRY(rd_vocabularies_open(from, kind, &source, &target));
+    printf("vocabulary: %d pieces", (int)rd_tokenizer_size(source));
+    if (target != source) printf(" and %d", (int)rd_tokenizer_size(target));
+    printf(", that of %s\n", from);
+    rd_vocabularies_close(source, target);
+    return rd_vocabularies_copy(from, j->dest, kind);
+}
+
 static rd_status make_vocabularies(job *j) {
     const rd_data_config *d = &j->recipe->data;
+    if (*d->vocab_from) return copy_vocabularies(j, d->vocab_from);
     const char *langs[2] = {d->source_lang, d->target_lang};
     if (d->joined_dictionary) return train_vocab(j, 2, langs, d->vocab_size_src, "spm.model");
     RD_TRY(train_vocab(j, 1, langs, d->vocab_size_src, "source.spm"));
     return train_vocab(j, 1, langs + 1, d->vocab_size_tgt, "target.spm");
-}
-
-static rd_status open_vocabulary(const job *j, const char *name, rd_tokenizer **tokenizer) {
-    char *path = rd_path_join(j->dest, name);
-    rd_status status = RD_ERR_MEMORY;
-    if (path && !rd_file_exists(path))
-        status =
-            rd_error(RD_ERR_IO, "%s: no vocabulary there yet; run without --only binarize", path);
-    else if (path)
-        status = rd_tokenizer_open(tokenizer, path);
-    free(path);
-    return status;
 }
 
 /* The corpora of one dataset: both lists name the same prefixes. */
@@ -187,6 +195,11 @@ static void print_side(const char *lang, const rd_side_statistics *side, int64_t
            (long long)side->longest);
 }
 
+/* Where sources are cut; 0: nowhere. */
+static int32_t longest_source(const rd_data_config *d) {
+    return d->truncate_source ? d->max_source_len : 0;
+}
+
 static void print_statistics(const job *j, const char *name, const rd_binarize_statistics *s,
                              double seconds) {
     const rd_data_config *d = &j->recipe->data;
@@ -200,6 +213,8 @@ static void print_statistics(const job *j, const char *name, const rd_binarize_s
                (int)d->min_target_len, (long long)s->pairs[RD_FILTER_TGT_SHORT],
                (int)d->max_target_len, (long long)s->pairs[RD_FILTER_TGT_LONG],
                (double)d->max_ratio, (long long)s->pairs[RD_FILTER_RATIO]);
+    if (longest_source(d))
+        printf("; %lld sources cut to %d tokens", (long long)s->truncated, (int)longest_source(d));
     printf("; %.1f s, %.0f pairs/s\n", seconds, (double)read / (seconds > 1e-3 ? seconds : 1e-3));
     print_side(d->source_lang, &s->src, kept);
     print_side(d->target_lang, &s->tgt, kept);
@@ -233,6 +248,7 @@ static rd_status binarize_corpora(const job *j, const corpora *c, const char *na
                                  .tgt_tokenizer = j->target,
                                  .filter = filter,
                                  .keep_text = keep_text,
+                                 .longest_src = longest_source(&j->recipe->data),
                                  .progress = show_progress,
                                  .self = &progress,
                                  .stop = &stop_requested};
@@ -282,13 +298,7 @@ static rd_status binarize_test_set(job *j, const char *prefix, void *arg) {
 
 static rd_status binarize_all(job *j) {
     const rd_data_config *d = &j->recipe->data;
-    if (d->joined_dictionary) {
-        RD_TRY(open_vocabulary(j, "spm.model", &j->source));
-        j->target = j->source;
-    } else {
-        RD_TRY(open_vocabulary(j, "source.spm", &j->source));
-        RD_TRY(open_vocabulary(j, "target.spm", &j->target));
-    }
+    RD_TRY(rd_vocabularies_open(j->dest, kind_of(d), &j->source, &j->target));
     rd_filter_config filter = {.min_src = d->min_source_len,
                                .max_src = d->max_source_len,
                                .min_tgt = d->min_target_len,
@@ -342,11 +352,15 @@ static bool is_count(const char *text, int *value) {
 
 /* The exit status, or -1 to go on. */
 static int parse(int argc, char **argv, arguments *a) {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'},    {"dest", required_argument, NULL, 'o'},
-        {"only", required_argument, NULL, 'y'},    {"set", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},       {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"dest", required_argument, NULL, 'o'},
+                                            {"only", required_argument, NULL, 'y'},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"truncate-source", no_argument, NULL, 'c'},
+                                            {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'd')
@@ -357,6 +371,8 @@ static int parse(int argc, char **argv, arguments *a) {
             a->only = optarg;
         else if (option == 's')
             a->settings[a->n_settings++] = optarg;
+        else if (option == 'c')
+            a->settings[a->n_settings++] = "truncate-source=true";
         else if (option == 't') {
             if (!is_count(optarg, &a->threads))
                 return usage("--threads takes a whole number from 1 to 4096");
@@ -383,8 +399,7 @@ static int preprocess(const arguments *a) {
     if (rd_recipe_load(&recipe, a->recipe, a->settings, a->n_settings) != RD_OK) return fail();
     job j = {.recipe = recipe, .data = a->data, .dest = a->dest};
     rd_status status = run(&j, a->recipe, a->only);
-    if (j.target != j.source) rd_tokenizer_close(j.target);
-    rd_tokenizer_close(j.source);
+    rd_vocabularies_close(j.source, j.target);
     rd_recipe_free(recipe);
     return status == RD_OK ? 0 : fail();
 }

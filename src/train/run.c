@@ -8,22 +8,14 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "data/vocab_files.h"
 
-static rd_status open_in(const char *directory, const char *name, rd_tokenizer **tokenizer) {
-    char *path = rd_path_join(directory, name);
-    rd_status status = path ? rd_tokenizer_open(tokenizer, path) : RD_ERR_MEMORY;
-    free(path);
-    return status;
+static rd_vocabulary_kind vocabulary_kind(const rd_run *run) {
+    return run->recipe->data.joined_dictionary ? RD_VOCABULARY_JOINT : RD_VOCABULARY_SEPARATE;
 }
 
 static rd_status open_vocabularies(rd_run *run) {
-    if (run->recipe->data.joined_dictionary) {
-        RD_TRY(open_in(run->data_dir, "spm.model", &run->source));
-        run->target = run->source;
-    } else {
-        RD_TRY(open_in(run->data_dir, "source.spm", &run->source));
-        RD_TRY(open_in(run->data_dir, "target.spm", &run->target));
-    }
+    RD_TRY(rd_vocabularies_open(run->data_dir, vocabulary_kind(run), &run->source, &run->target));
     rd_model_config *c = &run->recipe->model;
     c->src_vocab = rd_tokenizer_size(run->source);
     c->tgt_vocab = rd_tokenizer_size(run->target);
@@ -87,29 +79,14 @@ static rd_status open_batches(rd_run *run) {
     return rd_batcher_new(&run->valid_batches, run->valid_data, &valid);
 }
 
-static rd_status copy_file(const char *from_dir, const char *to_dir, const char *name) {
-    char *from = rd_path_join(from_dir, name), *to = rd_path_join(to_dir, name), *bytes = NULL;
-    size_t n = 0;
-    rd_status status = from && to ? rd_read_file(from, (size_t)1 << 30, &bytes, &n) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_write_file(to, bytes, n);
-    free(bytes);
-    free(from);
-    free(to);
-    return status;
-}
-
 /* model/ is a complete model directory but for its weights, which come with the first validation.
  */
 static rd_status start_model_directory(const rd_run *run) {
     char *directory = rd_run_path(run, "model"), *config = rd_run_path(run, "model/config.yaml");
     rd_status status = directory && config ? rd_make_directories(directory) : RD_ERR_MEMORY;
     if (status == RD_OK) status = rd_recipe_save(run->recipe, config);
-    if (status == RD_OK && run->source == run->target)
-        status = copy_file(run->data_dir, directory, "spm.model");
-    if (status == RD_OK && run->source != run->target)
-        status = copy_file(run->data_dir, directory, "source.spm");
-    if (status == RD_OK && run->source != run->target)
-        status = copy_file(run->data_dir, directory, "target.spm");
+    if (status == RD_OK)
+        status = rd_vocabularies_copy(run->data_dir, directory, vocabulary_kind(run));
     free(directory);
     free(config);
     return status;
@@ -177,10 +154,12 @@ static rd_status open_save_dir(rd_run *run) {
 rd_status rd_run_open(rd_run *run, bool with_training) {
     const rd_recipe *r = run->recipe;
     rd_set_threads(r->train.threads);
+    RD_TRY(rd_run_adopt_shape(run));
     RD_TRY(open_vocabularies(run));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
     if (!with_training) return rd_run_lock(run);
     RD_TRY(open_batches(run));
+    RD_TRY(rd_run_load_start(run));
     RD_TRY(rd_gemm_choose(r->train.precision, &run->bf16));
     RD_TRY(rd_model_prepare_training(run->model, run->bf16));
     const rd_parameters *p = &run->model->parameters;
@@ -201,6 +180,5 @@ void rd_run_close(rd_run *run) {
     rd_optimizer_free(&run->optimizer);
     rd_model_free(run->model);
     rd_arena_free(&run->arena);
-    if (run->target != run->source) rd_tokenizer_close(run->target);
-    rd_tokenizer_close(run->source);
+    rd_vocabularies_close(run->source, run->target);
 }

@@ -56,6 +56,11 @@ rd_status rd_run_deal(rd_run *run);
  * weights stay as they were. */
 rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped);
 
+/* With finetune-from-model: the model's shape (all but its dropout rates) into the recipe; and its
+ * weights into the run's model. Nothing without. */
+rd_status rd_run_adopt_shape(rd_run *run);
+rd_status rd_run_load_start(rd_run *run);
+
 /* One process at a time: another's is refused by its pid. A killed one holds nothing. */
 rd_status rd_run_lock(rd_run *run);
 void rd_run_unlock(rd_run *run);

@@ -2,6 +2,7 @@
 # rdrop-preprocess from the outside: what it makes of a small corpus, and of bad input.
 set -u
 preprocess="$(realpath "$1")/rdrop-preprocess"
+golden=$(dirname "$(realpath "$0")")/../golden/bpe
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -85,6 +86,34 @@ grep -a -q 'ka' limits/train.bin && ! grep -a -q 'karo' out/bin/train.bin ||
     fail "separate vocabularies are not there"
 cmp -s separate/source.spm separate/target.spm && fail "separate vocabularies are one"
 
+# Long sources cut, counted and kept, in all sets, by key or option.
+"$preprocess" recipe.yaml --data data --dest cut --set max-source-len=5 --truncate-source >log 2>/dev/null ||
+    fail "truncate-source: $(cat log)"
+grep -q '^train.bin: .*source shorter than 1: 2, longer than 5: 0;.*; [1-9][0-9]* sources cut to 5 tokens' log ||
+    fail "truncate-source, training: $(cat log)"
+grep -q '^valid.bin: 31 sentence pairs; [1-9][0-9]* sources cut to 5 tokens' log || fail "truncate-source: $(cat log)"
+[ "$(grep -c '^  xx .* longest 5$' log)" -eq 3 ] || fail "longer sources than the longest: $(cat log)"
+"$preprocess" recipe.yaml --data data --dest cut2 --set max-source-len=5 --set truncate-source=true >/dev/null 2>&1
+cmp cut/train.bin cut2/train.bin || fail "--truncate-source and truncate-source differ"
+
+# A vocabulary that is there already, of either kind; what another one left behind goes.
+"$preprocess" recipe.yaml --data data --dest again --set vocab-from=out/bin >log 2>/dev/null ||
+    fail "vocab-from: $(cat log)"
+grep -q '^vocabulary: 40 pieces, that of out/bin$' log || fail "vocab-from: $(cat log)"
+cmp out/bin/spm.model again/spm.model && cmp out/bin/train.bin again/train.bin || fail "vocab-from another folder"
+mkdir bpe && cp "$golden"/vocab.json "$golden"/merges.txt bpe
+for folder in bpe "$golden"; do
+    "$preprocess" recipe.yaml --data data --dest again --set vocab-from="$folder" >log 2>/dev/null ||
+        fail "byte-level BPE: $(cat log)"
+    grep -q '^vocabulary: 701 pieces' log || fail "byte-level BPE: $(cat log)"
+    [ ! -e again/spm.model ] || fail "the vocabulary that was there before is left"
+    [ ! -e before.bin ] || cmp before.bin again/train.bin || fail "two forms of one vocabulary differ"
+    cp again/train.bin before.bin
+done
+[ -e again/tokenizer.json ] && [ ! -e again/vocab.json ] || fail "tokenizer.json comes first"
+"$preprocess" recipe.yaml --data data --dest masked --only vocab --set mask-piece=true >/dev/null
+grep -aq '<mask>' masked/spm.model && ! grep -aq '<mask>' out/bin/spm.model || fail "mask-piece"
+
 "$preprocess" --help | grep -q 'trainpref' || fail "--help"
 
 # reject CODE TEXT ARGUMENTS...: one line naming the trouble, and nothing half done
@@ -122,6 +151,10 @@ reject 1 'spm.model: no vocabulary' recipe.yaml --data data --dest new2 --only b
 mkdir broken && echo nonsense >broken/spm.model
 reject 1 'broken/spm.model' recipe.yaml --data data --dest broken --only binarize
 reject 1 '5000' recipe.yaml --data data --dest new3 --set vocab-size=5000
+reject 1 'nowhere/spm.model: no vocabulary' recipe.yaml --data data --dest new5 --set vocab-from=nowhere
+reject 1 'source.spm and target.spm' recipe.yaml --data data --dest new5 --set vocab-from=bpe \
+    --set joined-dictionary=false --set share-all-embeddings=false
+reject 1 'exclude each other' recipe.yaml --data data --dest new5 --truncate-source --set sentencepiece-alpha=0.1
 reject 1 'validpref is not set' recipe.yaml --data data --dest new4 --set validpref=
 reject 1 'nowhere.yaml' nowhere.yaml --data data --dest new4
 reject 1 'max-ration' recipe.yaml --data data --dest new4 --set max-ration=3

@@ -55,6 +55,16 @@ head -c 100 "$work/de-en.tgz" >"$work/cut.tgz"
     fail "a truncated archive is accepted"
 grep -q 'not a readable tar.gz' "$work/log" || fail "message on a truncated archive: $(cat "$work/log")"
 
+# SciTLDR: a folder of the real one's layout, and one that lacks a file.
+mkdir "$work/sci"
+touch "$work/sci/"{train,val,test}.{source,target}.gz "$work/sci/"{val,test}.refs.jsonl
+SCITLDR_DIR=$work/sci bash "$repository/recipes/prepare-scitldr.sh" "$work/scitldr" "$build"
+same "$(ls "$work/sci")" "$(ls "$work/scitldr")" "files of scitldr"
+rm "$work/sci/val.refs.jsonl"
+! SCITLDR_DIR=$work/sci bash "$repository/recipes/prepare-scitldr.sh" "$work/scitldr" "$build" 2>"$work/log" ||
+    fail "a folder without val.refs.jsonl is accepted"
+grep -q 'val.refs.jsonl is missing; set SCITLDR_DIR' "$work/log" || fail "message: $(cat "$work/log")"
+
 # Stand-ins that note how they were called.
 mkdir -p "$work/bin" "$work/recipes"
 ln -s "$recipe_program" "$work/bin/rdrop-recipe"
@@ -93,6 +103,18 @@ echo "lr: 1e-3" >>"$work/recipes/base.yaml"
 same "$(run)" "train average translate score " "a change of the extended recipe"
 [ -d "$work/out/train.1" ] || fail "the model of the other recipe was not put aside"
 same "$(run --set max-epoch=2)" "train average translate score " "more epochs"
+grep -q -- '--ref .*/t1.de ' "$work/calls" || fail "the reference of t1"
+printf '["y"]\n' >"$work/out/data/t1.refs.jsonl"
+run --set max-epoch=2 --from score >/dev/null
+grep -q -- '--ref .*/t1.refs.jsonl ' "$work/calls" || fail "several references are not used"
+rm "$work/out/data/t1.refs.jsonl"
+mkdir "$work/start" && touch "$work/start/model.safetensors"
+case $(run --set finetune-from-model="$work/start") in *train*) ;; *) fail "another start is another training" ;; esac
+same "$(run --set finetune-from-model="$work/start")" "" "the same start"
+touch -d '+1 minute' "$work/start/model.safetensors"
+same "$(run --set finetune-from-model="$work/start")" "train average translate score " "a start trained anew"
+rm -r "$work/out/train".*
+run >/dev/null && rm -rf "$work/out/train".*
 [ ! -d "$work/out/train.2" ] || fail "more epochs started training afresh"
 later=$(date -d '+1 minute' '+%Y%m%d%H%M.%S')
 touch -t "$later" "$work/out/data/train.en"

@@ -3,6 +3,7 @@
 # What kills at every moment lead to is in tests/unit/test_train.c. Argument: the build directory.
 set -u
 bin=$(realpath "$1")
+golden=$(dirname "$(realpath "$0")")/../golden
 work=$(mktemp -d)
 running=
 trap '[ -z "$running" ] || kill -9 $running; rm -rf "$work"' EXIT
@@ -258,6 +259,41 @@ for model in "average:checkpoints/00000012.safetensors" "translate:model/model.s
 done
 reject 1 'the recipe describes' tiny.yaml --data bin --save-dir a1 --set encoder-layers=2
 reject 1 'ema-decay' tiny.yaml --data bin --save-dir a1 --set ema-decay=0.9
+# Fine-tuning: weights, shape and vocabulary are the start's, updates count from 1, and a training cut
+# off goes on. A learning rate of 0 shows the weights it began with.
+sed '/^encoder-\|^decoder-\|^share-/d' tiny.yaml >fine.yaml
+"$bin/rdrop-train" fine.yaml --data bin --save-dir still --set finetune-from-model=a1/model --set lr=0 \
+    --set max-update=3 >log 2>err || fail "fine-tuning: $(cat err)"
+cmp still/model/model.safetensors a1/model/model.safetensors || fail "fine-tuning began with other weights"
+grep -q '^encoder-embed-dim: 16$' still/model/config.yaml || fail "the shape is not the start's"
+grep -q '^finished at update 3' log || fail "updates: $(cat log)"
+fine() {
+    "$bin/rdrop-train" fine.yaml --data bin --save-dir "$@" --set finetune-from-model=a1/model >log 2>err ||
+        fail "fine-tuning: $(cat err)"
+}
+fine whole && fine part --set max-update=5 && fine part
+same part whole
+cmp -s whole/model/model.safetensors a1/model/model.safetensors && fail "fine-tuning changed nothing"
+"$bin/rdrop-train" fine.yaml --data bin --save-dir whole --average --set finetune-from-model=a1/model >log 2>err ||
+    fail "averaging after fine-tuning: $(cat err)"
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest like --set finetune-from-model=a1/model >log 2>err ||
+    fail "preprocess: $(cat err)"
+cmp like/spm.model bin/spm.model && cmp like/train.bin bin/train.bin || fail "the vocabulary is not the start's"
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest unlike --set vocab-type=bpe >log 2>&1
+reject 1 'finetune-from-model: unlike and a1/model: piece' fine.yaml --data unlike --save-dir x \
+    --set finetune-from-model=a1/model
+reject 1 'finetune-from-model: nowhere/config.yaml' fine.yaml --data bin --save-dir x --set finetune-from-model=nowhere
+reject 1 'finetune-from-model: lacking/model.safetensors' fine.yaml --data bin --save-dir x \
+    --set finetune-from-model="$(bad a1/model lacking && rm lacking/model.safetensors && echo lacking)"
+[ ! -e x ] || fail "a failure before training made a directory"
+# Byte-level BPE from corpus to translation; its model directory has the vocabulary in two files.
+mkdir vocabulary && cp "$golden"/bpe/vocab.json "$golden"/bpe/merges.txt vocabulary
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest bytes --set vocab-from=vocabulary >log 2>err &&
+    "$bin/rdrop-train" tiny.yaml --data bytes --save-dir byte --set max-update=2 >log 2>err ||
+    fail "byte-level BPE: $(cat err)"
+[ -e byte/model/vocab.json ] && [ -e byte/model/merges.txt ] || fail "no vocabulary in the model directory"
+[ "$(printf 'one\ntwo\n' | "$bin/rdrop-translate" --model byte/model 2>err | wc -l)" -eq 2 ] ||
+    fail "byte-level BPE: $(cat err)"
 touch file
 reject 1 'file' tiny.yaml --data bin --save-dir file/x
 reject 1 'a9: nothing was trained' tiny.yaml --data bin --save-dir a9 --average

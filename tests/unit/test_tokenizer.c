@@ -213,6 +213,26 @@ static void test_sampling_with_all_ones(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* A mask has an id of its own, which no text gives. */
+static void test_mask_piece(void **state) {
+    (void)state;
+    static const char line[] = "the <mask> house";
+    rd_vocab_config config = {
+        .type = "bpe", .size = PIECES, .character_coverage = 1.0f, .mask = true};
+    const char *paths[] = {text_path};
+    rd_tokenizer *tokenizer = open_trained("bpe");
+    assert_int_equal(rd_tokenizer_mask(tokenizer), -1);
+    rd_tokenizer_close(tokenizer);
+    assert_int_equal(rd_vocab_train(&config, paths, 1, model_path), RD_OK);
+    assert_int_equal(rd_tokenizer_open(&tokenizer, model_path), RD_OK);
+    assert_int_equal(rd_tokenizer_mask(tokenizer), 4);
+    rd_ids ids = {0};
+    assert_int_equal(rd_tokenizer_encode(tokenizer, line, strlen(line), &ids), RD_OK);
+    for (int64_t i = 0; i < ids.length; i++) assert_int_not_equal(ids.data[i], 4);
+    free(ids.data);
+    rd_tokenizer_close(tokenizer);
+}
+
 /* Lines far longer than sentences are encoded in parts: at blanks, where that changes nothing, and
  * within a run of unknown characters, which is one token a part. */
 static void test_very_long_lines(void **state) {
@@ -251,6 +271,7 @@ int main(void) {
         cmocka_unit_test(test_truncated_model),
         cmocka_unit_test(test_damaged_normalization_rules),
         cmocka_unit_test(test_sampling_with_all_ones),
+        cmocka_unit_test(test_mask_piece),
         cmocka_unit_test(test_very_long_lines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,170 @@
+#include "data/vocab_files.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+enum { MOST_FILES = 4 };
+
+typedef struct {
+    rd_vocabulary_kind kind;
+    const char *models[2]; /* of source and target; [1] NULL: one for both sides */
+    const char *ids[2];    /* what gives the models' pieces other ids; or NULL */
+    const char *beside;    /* what models[0] needs beside it; or NULL */
+} form;
+
+/* The first that is there counts. */
+static const form forms[] = {
+    {RD_VOCABULARY_JOINT, {"spm.model", NULL}, {NULL, NULL}, NULL},
+    {RD_VOCABULARY_SEPARATE,
+     {"source.spm", "target.spm"},
+     {"vocab.json", "target_vocab.json"},
+     NULL},
+    {RD_VOCABULARY_JOINT, {"source.spm", "target.spm"}, {"vocab.json", "vocab.json"}, NULL},
+    {RD_VOCABULARY_SEPARATE, {"source.spm", "target.spm"}, {NULL, NULL}, NULL},
+    {RD_VOCABULARY_JOINT, {"tokenizer.json", NULL}, {NULL, NULL}, NULL},
+    {RD_VOCABULARY_JOINT, {"vocab.json", NULL}, {NULL, NULL}, "merges.txt"}};
+enum { N_FORMS = sizeof forms / sizeof *forms };
+
+/* files: [MOST_FILES + 1], a NULL behind the last. */
+static void list_files(const form *f, const char **files) {
+    const char *all[] = {f->models[0], f->models[1], f->ids[0], f->ids[1], f->beside};
+    int n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] && (n == 0 || strcmp(all[i], files[n - 1]) != 0)) files[n++] = all[i];
+    files[n] = NULL;
+}
+
+static rd_status is_there(const char *directory, const form *f, bool *found) {
+    const char *files[MOST_FILES + 1];
+    list_files(f, files);
+    *found = true;
+    for (int i = 0; *found && files[i]; i++) {
+        char *path = rd_path_join(directory, files[i]);
+        if (!path) return RD_ERR_MEMORY;
+        *found = rd_file_exists(path);
+        free(path);
+    }
+    return RD_OK;
+}
+
+static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const form **found) {
+    for (int i = 0; i < N_FORMS; i++) {
+        if (kind != RD_VOCABULARY_ANY && forms[i].kind != kind) continue;
+        bool there;
+        RD_TRY(is_there(directory, &forms[i], &there));
+        *found = &forms[i];
+        if (there) return RD_OK;
+    }
+    if (kind == RD_VOCABULARY_JOINT)
+        return rd_error(RD_ERR_IO,
+                        "%s/spm.model: no vocabulary there, nor one of byte-level BPE "
+                        "(tokenizer.json, or vocab.json and merges.txt)",
+                        directory);
+    if (kind == RD_VOCABULARY_SEPARATE)
+        return rd_error(RD_ERR_IO, "%s: no vocabularies source.spm and target.spm there",
+                        directory);
+    return rd_error(RD_ERR_IO,
+                    "%s: no vocabulary; a model directory holds spm.model, source.spm and "
+                    "target.spm, tokenizer.json, or vocab.json and merges.txt",
+                    directory);
+}
+
+static rd_status open_side(const form *f, const char *directory, int side,
+                           rd_tokenizer **tokenizer) {
+    char *path = rd_path_join(directory, f->models[side]);
+    char *ids = f->ids[side] ? rd_path_join(directory, f->ids[side]) : NULL;
+    rd_status status = path && !ids == !f->ids[side] ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = ids ? rd_tokenizer_open_mapped(tokenizer, path, ids)
+                     : rd_tokenizer_open(tokenizer, path);
+    free(path);
+    free(ids);
+    return status;
+}
+
+rd_status rd_vocabularies_open(const char *directory, rd_vocabulary_kind kind,
+                               rd_tokenizer **source, rd_tokenizer **target) {
+    const form *found;
+    *source = *target = NULL;
+    RD_TRY(find_form(directory, kind, &found));
+    RD_TRY(open_side(found, directory, 0, source));
+    if (!found->models[1]) {
+        *target = *source;
+        return RD_OK;
+    }
+    rd_status status = open_side(found, directory, 1, target);
+    if (status != RD_OK) {
+        rd_tokenizer_close(*source);
+        *source = NULL;
+    }
+    return status;
+}
+
+void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target) {
+    if (target != source) rd_tokenizer_close(target);
+    rd_tokenizer_close(source);
+}
+
+static rd_status copy_file(const char *from_dir, const char *to_dir, const char *name) {
+    char *from = rd_path_join(from_dir, name), *to = rd_path_join(to_dir, name), *bytes = NULL;
+    size_t n = 0;
+    rd_status status = from && to ? rd_read_file(from, (size_t)1 << 30, &bytes, &n) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_write_file(to, bytes, n);
+    free(bytes);
+    free(from);
+    free(to);
+    return status;
+}
+
+static rd_status remove_file(const char *directory, const char *name) {
+    char *path = rd_path_join(directory, name);
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && rd_file_exists(path) && unlink(path) != 0)
+        status = rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+    free(path);
+    return status;
+}
+
+static bool is_among(const char *file, const char *const *files) {
+    for (; *files; files++)
+        if (strcmp(file, *files) == 0) return true;
+    return false;
+}
+
+rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind) {
+    const form *found;
+    const char *files[MOST_FILES + 1], *others[MOST_FILES + 1];
+    RD_TRY(find_form(from, kind, &found));
+    list_files(found, files);
+    for (int i = 0; files[i]; i++) RD_TRY(copy_file(from, to, files[i]));
+    for (int k = 0; k < N_FORMS; k++) {
+        list_files(&forms[k], others);
+        for (int i = 0; others[i]; i++)
+            if (!is_among(others[i], files)) RD_TRY(remove_file(to, others[i]));
+    }
+    return RD_OK;
+}
+
+rd_status rd_vocabularies_same(const rd_tokenizer *a, const rd_tokenizer *b, const char *side,
+                               const char *directory_a, const char *directory_b) {
+    int32_t size = rd_tokenizer_size(a);
+    if (size != rd_tokenizer_size(b))
+        return rd_error(RD_ERR_FORMAT,
+                        "%s and %s: %s vocabularies of %d and %d pieces; they must be the same",
+                        directory_a, directory_b, side, size, rd_tokenizer_size(b));
+    for (int32_t id = 0; id < size; id++) {
+        const char *piece_a = rd_tokenizer_piece(a, id), *piece_b = rd_tokenizer_piece(b, id);
+        if (piece_a && piece_b ? strcmp(piece_a, piece_b) != 0 : piece_a != piece_b)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s and %s: piece %d of the %s vocabularies differs (\"%s\", \"%s\"); "
+                            "they must be the same",
+                            directory_a, directory_b, id, side, piece_a ? piece_a : "",
+                            piece_b ? piece_b : "");
+    }
+    return RD_OK;
+}

@@ -1,0 +1,26 @@
+/* The vocabulary files of a folder, which a folder of binarized data and a model directory name
+ * alike. Joint, one for both sides: spm.model; or source.spm and target.spm whose pieces have the
+ * ids of one vocab.json (as of Hugging Face's MarianMT); or tokenizer.json; or vocab.json and
+ * merges.txt. Separate: source.spm and target.spm, without those ids, or with target_vocab.json
+ * too. */
+#ifndef RD_DATA_VOCAB_FILES_H
+#define RD_DATA_VOCAB_FILES_H
+
+#include "base/error.h"
+#include "rdrop/tokenizer.h"
+
+typedef enum { RD_VOCABULARY_ANY, RD_VOCABULARY_JOINT, RD_VOCABULARY_SEPARATE } rd_vocabulary_kind;
+
+/* *target == *source when one file is both. */
+rd_status rd_vocabularies_open(const char *directory, rd_vocabulary_kind kind,
+                               rd_tokenizer **source, rd_tokenizer **target);
+void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL is fine */
+
+/* The files that _open would read; a vocabulary of another form at `to` gives way. */
+rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind);
+
+/* RD_ERR_FORMAT unless both have the same pieces; side ("source") and folders for its message. */
+rd_status rd_vocabularies_same(const rd_tokenizer *a, const rd_tokenizer *b, const char *side,
+                               const char *directory_a, const char *directory_b);
+
+#endif
