@@ -37,19 +37,27 @@ void rd_translator_close(rd_translator *translator); /* NULL is fine */
 
 /* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to
  * Hugging Face's transformers); when, beside these, no live one scores above the worst of them, as
- * it is now
- * ("false") or could at the longest length ("never"). */
+ * it is now ("false") or could at the longest length ("never"). */
 typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER } rd_early_stopping;
+
+/* What log P is divided by, so that hypotheses of different lengths compare: length^lenpen, as
+ * fairseq, Marian (--normalize) and transformers have it; or ((5 + length) / 6)^lenpen, as GNMT
+ * (Wu et al. 2016). The length is in tokens, end of sentence included. */
+typedef enum { RD_LENPEN_POWER, RD_LENPEN_GNMT } rd_lenpen_form;
 
 typedef struct {
     int32_t beam;               /* hypotheses searched at once; 1: greedy */
     float lenpen;               /* hypotheses are ranked by log P / length^lenpen */
+    rd_lenpen_form lenpen_form; /* or by log P over another function of the length */
     float max_len_a, max_len_b; /* longest output: max_len_a * source tokens + max_len_b */
     int32_t min_len;            /* fewest output tokens */
     float unk_penalty;          /* subtracted from log P of each unknown token */
     int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
     int32_t n_best;             /* translations per line, at most `beam` */
     rd_early_stopping early_stopping;
+    float patience;       /* a search may end with beam * patience finished hypotheses, not `beam`
+                           * (Kasai et al. 2022); 0: 1. Below 1, fewer than n_best may be found */
+    float temperature;    /* log P of tokens is divided by it and normalised again; 0: 1 */
     bool renormalize;     /* log P among the tokens that the settings allow */
     int64_t batch_tokens; /* source tokens translated together; 0: a good default */
     int32_t threads;      /* 0: all cores */

@@ -5,6 +5,12 @@
 
 #include "base/memory.h"
 
+/* What log P is divided by. */
+static float length_norm(const rd_beam_config *c, int32_t length) {
+    float base = c->lenpen_form == RD_LENPEN_GNMT ? (5.0f + (float)length) / 6.0f : (float)length;
+    return powf(base, c->lenpen);
+}
+
 static rd_hypothesis *worst_finished(const rd_search *s, int32_t sentence) {
     rd_hypothesis *found = s->finished + sentence * (int64_t)s->config->beam, *worst = found;
     for (int32_t i = 1; i < s->sentences[sentence].n_finished; i++)
@@ -15,6 +21,7 @@ static rd_hypothesis *worst_finished(const rd_search *s, int32_t sentence) {
 /* Where a hypothesis of that score goes; NULL: there are as many better ones as are kept. */
 static rd_hypothesis *finished_place(rd_search *s, int32_t sentence, float score) {
     int32_t *n = &s->sentences[sentence].n_finished;
+    s->sentences[sentence].n_found++;
     if (*n < s->config->beam) return s->finished + sentence * (int64_t)s->config->beam + (*n)++;
     rd_hypothesis *worst = worst_finished(s, sentence);
     if (!(score > worst->score)) return NULL;
@@ -33,7 +40,7 @@ static rd_status finish_hypothesis(rd_search *s, const rd_search_row *row, float
         tokens[i] = s->nodes[node].token;
         if (tokens[i] == s->unk) log_prob += s->config->unk_penalty;
     }
-    score /= powf((float)(s->step + 1), s->config->lenpen);
+    score /= length_norm(s->config, s->step + 1);
     rd_hypothesis *place = finished_place(s, row->sentence, score);
     if (place)
         *place = (rd_hypothesis){tokens, s->step, score, log_prob};
@@ -47,11 +54,11 @@ static bool is_done(const rd_search *s, int32_t index, float best) {
     const rd_search_sentence *sentence = &s->sentences[index];
     const rd_beam_config *c = s->config;
     if (s->step >= sentence->max_len) return true;
-    if (sentence->n_finished < c->beam) return false;
+    if (sentence->n_found < s->enough) return false;
     if (c->early_stopping == RD_STOP_FULL) return true;
     bool longest = c->early_stopping == RD_STOP_NEVER && c->lenpen > 0;
-    float length = (float)((longest ? sentence->max_len : s->step) + 1);
-    return !(best / powf(length, c->lenpen) > worst_finished(s, index)->score);
+    int32_t length = (longest ? sentence->max_len : s->step) + 1;
+    return !(best / length_norm(c, length) > worst_finished(s, index)->score);
 }
 
 /* Adds the row that continues `candidate` to those of the next step. */
@@ -78,7 +85,7 @@ static rd_status advance_sentence(rd_search *s, int64_t first, int64_t end, int6
     const rd_search_sentence *sentence = &s->sentences[index];
     bool keep_best = s->config->early_stopping != RD_STOP_FULL;
     float best = -INFINITY;
-    for (int32_t i = 0; i < n && i < beam && (keep_best || sentence->n_finished < beam); i++)
+    for (int32_t i = 0; i < n && i < beam && (keep_best || sentence->n_found < s->enough); i++)
         if (s->merged[i].token == s->eos)
             RD_TRY(finish_hypothesis(s, &s->rows[s->merged[i].row], s->merged[i].score));
     for (int32_t i = 0; i < n && best == -INFINITY; i++)

@@ -20,6 +20,9 @@ rd_status rd_beam_check(const rd_beam_config *c) {
     if (c->n_best < 1 || c->n_best > c->beam)
         return rd_error(RD_ERR_ARGUMENT, "n-best is %d; it must be from 1 to the beam, %d",
                         c->n_best, c->beam);
+    if (!(c->patience >= 0) || !(c->patience <= 1000) || !(c->temperature >= 0) ||
+        isinf(c->temperature))
+        return rd_error(RD_ERR_ARGUMENT, "patience must be from 0 to 1000, temperature 0 or more");
     if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty))
         return rd_error(RD_ERR_ARGUMENT, "lenpen and unk-penalty must be finite numbers");
     if (!(c->max_len_a >= 0) || !(c->max_len_b >= 0) || isinf(c->max_len_a) || isinf(c->max_len_b))
@@ -110,6 +113,12 @@ static rd_status collect(rd_search *s, rd_search_result *result) {
     return RD_OK;
 }
 
+static int32_t finished_enough(const rd_beam_config *c) {
+    float patience = c->patience > 0 ? c->patience : 1.0f;
+    int32_t enough = (int32_t)lroundf((float)c->beam * patience);
+    return enough > 1 ? enough : 1;
+}
+
 static rd_status check_requests(int64_t n, const rd_search_request *requests, int32_t vocab_size) {
     for (int64_t i = 0; requests && i < n; i++)
         for (int32_t k = 0; k < requests[i].prefix_length; k++)
@@ -139,6 +148,7 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
                    .pad = pad_id,
                    .unk = unk_id,
                    .n_candidates = 2 * config->beam,
+                   .enough = finished_enough(config),
                    .n_sentences = n_sentences};
     rd_status status = begin(&s, src_lengths);
     while (status == RD_OK && s.n_rows > 0) {

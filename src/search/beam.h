@@ -12,12 +12,15 @@
 typedef struct {
     int32_t beam;
     float lenpen; /* a finished hypothesis scores log P / length^lenpen, eos counted */
+    rd_lenpen_form lenpen_form;
     float max_len_a, max_len_b; /* longest output: max_len_a * source length + max_len_b tokens */
     int32_t min_len;            /* fewest tokens before eos; the longest output wins over it */
     float unk_penalty;          /* subtracted from log P of unk */
     int32_t no_repeat_ngram;    /* no n-gram of this size twice in an output; 0: off */
     int32_t n_best;             /* hypotheses returned per sentence, <= beam */
     rd_early_stopping early_stopping;
+    float patience;    /* finished hypotheses that end a search: beam * patience; 0: 1 */
+    float temperature; /* of the distribution searched; 0: 1 */
     bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,
                        * and an eos that is forced costs nothing */
 } rd_beam_config;
@@ -57,11 +60,11 @@ typedef struct {
  *
  * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
  * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
- * when early_stopping says so, or at its longest output, where eos is forced. Of more than `beam`
- * finished hypotheses the best are kept. Equal scores go
- * to the better-ranked hypothesis, then the smaller token, so the result is deterministic. Every
- * sentence gets at least one hypothesis: where min_len and no_repeat_ngram leave no continuation,
- * it ends early. RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */
+ * when early_stopping and patience say so, or at its longest output, where eos is forced. Of more
+ * than `beam` finished hypotheses the best are kept. Equal scores go to the better-ranked
+ * hypothesis, then the smaller token, so the result is deterministic. Every sentence gets at least
+ * one hypothesis: where min_len and no_repeat_ngram leave no continuation, it ends early.
+ * RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */
 rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, int64_t n_sentences,
                          const int32_t *src_lengths, const rd_search_request *requests,
                          int32_t eos_id, int32_t pad_id, int32_t unk_id, rd_search_result *result);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "kernels/backend.h"
+
 /* Whether the tokens at a and b end the same `n` tokens. */
 static bool same_ending(const rd_search *s, int32_t a, int32_t b, int32_t n) {
     for (; n > 0; n--) {
@@ -39,12 +41,21 @@ static int32_t forced_token(const rd_search *s, const rd_search_row *row) {
     return request && s->step < request->prefix_length ? request->prefix[s->step] : -1;
 }
 
+/* Sharper (below 1) or flatter (above 1). */
+static void temper(const rd_search *s, float *log_probs) {
+    float temperature = s->config->temperature;
+    if (temperature == 0.0f || temperature == 1.0f) return;
+    for (int32_t i = 0; i < s->scorer->vocab_size; i++) log_probs[i] /= temperature;
+    rd_backend()->log_softmax(log_probs, s->scorer->vocab_size);
+}
+
 /* The best continuations of one row under the configured constraints. */
 static rd_status expand_row(rd_search *s, int64_t r) {
     const rd_search_row *row = &s->rows[r];
     float *log_probs = s->log_probs + r * s->scorer->vocab_size;
     rd_candidate *best = s->candidates + r * s->n_candidates;
     int32_t forced = forced_token(s, row);
+    temper(s, log_probs);
     s->eos_log_probs[r] = log_probs[s->eos];
     if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
     bool ends = s->step >= s->sentences[row->sentence].max_len;

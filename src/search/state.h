@@ -21,7 +21,8 @@ typedef struct {
 
 typedef struct {
     int32_t max_len;
-    int32_t n_finished;
+    int32_t n_finished; /* kept */
+    int32_t n_found;    /* finished in all */
 } rd_search_sentence;
 
 typedef struct {
@@ -31,6 +32,7 @@ typedef struct {
     int32_t eos, pad, unk;
     int32_t step;         /* tokens in every live hypothesis */
     int32_t n_candidates; /* 2 * beam */
+    int32_t enough;       /* finished hypotheses that end a search: beam * patience */
     int64_t n_sentences;
     rd_search_sentence *sentences; /* [n_sentences] */
     rd_hypothesis *finished;       /* [n_sentences, beam] */

@@ -66,12 +66,15 @@ static rd_status open_weights(model_directory *d, const char *directory,
 static rd_translate_options options_of(const rd_beam_config *search) {
     return (rd_translate_options){.beam = search->beam,
                                   .lenpen = search->lenpen,
+                                  .lenpen_form = search->lenpen_form,
                                   .max_len_a = search->max_len_a,
                                   .max_len_b = search->max_len_b,
                                   .min_len = search->min_len,
                                   .unk_penalty = search->unk_penalty,
                                   .no_repeat_ngram = search->no_repeat_ngram,
                                   .early_stopping = search->early_stopping,
+                                  .patience = 1.0f,
+                                  .temperature = 1.0f,
                                   .renormalize = search->renormalize,
                                   .n_best = 1};
 }

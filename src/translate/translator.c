@@ -12,6 +12,7 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
                               .n_models = t->n_models,
                               .search = {.beam = o->beam,
                                          .lenpen = o->lenpen,
+                                         .lenpen_form = o->lenpen_form,
                                          .max_len_a = o->max_len_a,
                                          .max_len_b = o->max_len_b,
                                          .min_len = o->min_len,
@@ -19,6 +20,8 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
                                          .no_repeat_ngram = o->no_repeat_ngram,
                                          .n_best = o->n_best,
                                          .early_stopping = o->early_stopping,
+                                         .patience = o->patience,
+                                         .temperature = o->temperature,
                                          .renormalize = o->renormalize},
                               .batch_tokens = o->batch_tokens,
                               .threads = o->threads};

@@ -75,6 +75,13 @@ check "totals of scoring" grep -q '200 references' totals
     paste - scores | awk '{ d = $1 - $2; if (d > 0.001 || d < -0.001) exit 1 }'
 check "scores do not depend on batches" [ "${PIPESTATUS[2]}" -eq 0 ]
 
+for setting in "--lenpen-form gnmt" "--temperature 1.5" "--patience 0.25"; do
+    # shellcheck disable=SC2086
+    "$translate" --model "$MODEL_A" --n-best 3 $setting <in.txt >out || exit 1
+    cmp -s nbest out
+    check "$setting changes what is found" [ $? -eq 1 ]
+done
+
 # Translations begin with their line of --prefix; without one, they are as they were.
 awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
 "$translate" --model "$MODEL_A" --prefix prefix --batch-tokens 50 <in.txt >prefixed
@@ -123,6 +130,8 @@ refuses 2 "n-best" --model "$MODEL_A" --beam 2 --n-best 3
 refuses 2 "beam" --model "$MODEL_A" --beam 0
 refuses 2 "beam" --model "$MODEL_A" --beam five
 refuses 2 "max-len" --model "$MODEL_A" --max-len-a -1
+refuses 2 "not above 0" --model "$MODEL_A" --temperature 0
+refuses 2 'no "wu"' --model "$MODEL_A" --lenpen-form wu
 refuses 2 "unknown option" --model "$MODEL_A" --no-such-option
 refuses 2 "--model" --beam 3
 refuses 2 "surplus" --model "$MODEL_A" surplus

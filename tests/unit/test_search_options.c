@@ -58,6 +58,80 @@ static void search_sentence(const rd_beam_config *config, int32_t sentence,
     rd_search_result_free(&result);
 }
 
+static void test_length_norms_against_brute_force(void **state) {
+    (void)state;
+    for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
+        for (int form = 0; form < 2; form++) {
+            rd_beam_config config = {.beam = 800,
+                                     .lenpen = 0.7f + (float)sentence / 4,
+                                     .lenpen_form = form ? RD_LENPEN_GNMT : RD_LENPEN_POWER,
+                                     .max_len_b = MAX_LEN,
+                                     .n_best = 9};
+            enumerate(sentence);
+            for (int32_t i = 0; i < n_all; i++) {
+                double length = all[i].length + 1; /* with eos */
+                scores[i] =
+                    all[i].log_prob / pow(form ? (5 + length) / 6 : length, (double)config.lenpen);
+            }
+            search_sentence(&config, sentence, NULL);
+        }
+}
+
+static void tempered(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
+    toy_random(sentence, prefix, n, out);
+    for (int v = 0; v < VOCAB; v++) out[v] /= 1.7f;
+    toy_normalise(out);
+}
+
+/* A temperature gives what the tempered distribution gives without. */
+static void test_temperature(void **state) {
+    (void)state;
+    rd_beam_config config = {.beam = 3, .lenpen = 1, .max_len_b = 9, .n_best = 3};
+    const int32_t lengths[SENTENCES] = {0};
+    the_toy->distribution = tempered;
+    rd_search_result expected = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+    the_toy->distribution = toy_random;
+    config.temperature = 1.7f;
+    rd_search_result found = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+    for (int i = 0; i < SENTENCES * 3; i++) {
+        const rd_hypothesis *a = &expected.hypotheses[i], *b = &found.hypotheses[i];
+        assert_int_equal(a->length, b->length);
+        for (int32_t k = 0; k < a->length; k++) assert_int_equal(a->tokens[k], b->tokens[k]);
+        assert_float_equal(a->log_prob, b->log_prob, 1e-4);
+    }
+    rd_search_result_free(&expected);
+    rd_search_result_free(&found);
+    config.temperature = -1;
+    toy_search(&config, the_toy, 1, lengths, NULL, RD_ERR_ARGUMENT);
+}
+
+/* P(a) = 0.6, P(eos) = 0.3, P(b) = 0.1, always: every step of beam 2 finishes one more hypothesis,
+ * a longer one, which lenpen 1 prefers. */
+static void likes_a(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
+    (void)sentence, (void)prefix, (void)n;
+    for (int v = 0; v < VOCAB; v++) out[v] = -INFINITY;
+    out[A] = logf(0.6f), out[EOS] = logf(0.3f), out[B] = logf(0.1f);
+}
+
+static void test_patience(void **state) {
+    (void)state;
+    const float patience[] = {0, 1, 2, 4.5f, 0.5f, 0.1f};
+    const int32_t steps[] = {2, 2, 4, 9, 1, 1};
+    the_toy->distribution = likes_a;
+    for (int i = 0; i < 6; i++) {
+        rd_beam_config config = {
+            .beam = 2, .lenpen = 1, .max_len_b = 15, .n_best = 2, .patience = patience[i]};
+        rd_search_result r = toy_search(&config, the_toy, 1, &no_length, NULL, RD_OK);
+        assert_int_equal(the_toy->step, steps[i]);
+        assert_int_equal(r.hypotheses[0].length, steps[i] - 1);
+        if (steps[i] > 1) assert_int_equal(r.hypotheses[1].length, steps[i] - 2);
+        assert_int_equal(r.hypotheses[1].tokens == NULL, steps[i] == 1);
+        rd_search_result_free(&r);
+    }
+    toy_search(&(rd_beam_config){.beam = 2, .n_best = 1, .patience = -1}, the_toy, 1, &no_length,
+               NULL, RD_ERR_ARGUMENT);
+}
+
 static bool starts_with(const toy_path *path, const int32_t *prefix, int32_t n) {
     if (path->length < n) return false;
     for (int32_t i = 0; i < n; i++)
@@ -112,6 +186,9 @@ static void test_prefix_stands(void **state) {
 int main(void) {
     the_toy = calloc(1, sizeof *the_toy);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_length_norms_against_brute_force),
+        cmocka_unit_test(test_temperature),
+        cmocka_unit_test(test_patience),
         cmocka_unit_test(test_prefix_against_brute_force),
         cmocka_unit_test(test_prefix_stands),
     };

@@ -12,7 +12,7 @@
 
 /* Options with a value, and where it goes. Those of rd_translate_options are
  * laid over the model's defaults once the model is open. */
-typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL } value_type;
+typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL, POSITIVE, LENPEN_FORM } value_type;
 typedef struct {
     const char *name;
     value_type type;
@@ -30,6 +30,9 @@ static const option_info infos[] = {
     {"window", WHOLE, OF_ARGUMENTS(window), 1, 1 << 24},
     {"beam", WHOLE, OF_ARGUMENTS(options.beam), 1, 1024},
     {"lenpen", REAL, OF_ARGUMENTS(options.lenpen), 0, 0},
+    {"lenpen-form", LENPEN_FORM, OF_ARGUMENTS(options.lenpen_form), 0, 0},
+    {"patience", POSITIVE, OF_ARGUMENTS(options.patience), 0, 0},
+    {"temperature", POSITIVE, OF_ARGUMENTS(options.temperature), 0, 0},
     {"max-len-a", REAL, OF_ARGUMENTS(options.max_len_a), 0, 0},
     {"max-len-b", REAL, OF_ARGUMENTS(options.max_len_b), 0, 0},
     {"min-len", WHOLE, OF_ARGUMENTS(options.min_len), 0, 1 << 20},
@@ -69,6 +72,21 @@ static float real_number(const option_info *info, const char *text) {
     return value;
 }
 
+static float positive_number(const option_info *info, const char *text) {
+    float value = real_number(info, text);
+    if (!(value > 0)) usage_error("--%s: \"%s\" is not above 0", info->name, text);
+    return value;
+}
+
+/* Index into names, which NULL ends. */
+static int named_choice(const option_info *info, const char *text, const char *const *names) {
+    for (int i = 0; names[i]; i++)
+        if (strcmp(text, names[i]) == 0) return i;
+    usage_error("--%s: there is no \"%s\"", info->name, text);
+}
+
+static const char *const lenpen_forms[] = {"power", "gnmt", NULL}; /* rd_lenpen_form */
+
 static void store(arguments *a, const option_info *info, char *text) {
     char *field = (char *)a + info->offset;
     switch (info->type) {
@@ -88,6 +106,12 @@ static void store(arguments *a, const option_info *info, char *text) {
         break;
     case REAL:
         *(float *)(void *)field = real_number(info, text);
+        break;
+    case POSITIVE:
+        *(float *)(void *)field = positive_number(info, text);
+        break;
+    case LENPEN_FORM:
+        *(rd_lenpen_form *)(void *)field = (rd_lenpen_form)named_choice(info, text, lenpen_forms);
         break;
     }
 }
