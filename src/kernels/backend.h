@@ -107,7 +107,9 @@ typedef struct {
 
     /* Attention of one query over all heads, for incremental decoding. q: [n_heads * head_dim]; key
      * j is kv + index[j] * stride, its value n_heads * head_dim floats behind it (index NULL: key j
-     * is row j). out: as q. scratch: [n_keys]. Biases are already in q and kv. */
+     * is row j). out: as q. scratch: [n_keys rounded up to a multiple of 16]. Biases are already in
+     * q and kv.
+     */
     void (*attention_query)(float *out, const float *q, const float *kv, int64_t stride,
                             const int32_t *index, int64_t n_keys, int64_t n_heads, int64_t head_dim,
                             float *scratch);

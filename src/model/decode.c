@@ -127,6 +127,7 @@ static rd_status attend(const rd_decoding *d, const rd_step *step, const rd_atte
     for (int64_t s = 0; !self && s < d->n_sentences; s++)
         if (d->src_offsets[s + 1] - d->src_offsets[s] > longest)
             longest = d->src_offsets[s + 1] - d->src_offsets[s];
+    longest = (longest + 15) / 16 * 16;
     float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * longest);
     if (!scratch) return RD_ERR_MEMORY;
 #pragma omp parallel for schedule(static)

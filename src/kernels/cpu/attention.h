@@ -11,8 +11,6 @@
 #include "kernels/backend.h"
 #include "kernels/cpu/vector.h"
 
-typedef float vec16 __attribute__((vector_size(64), aligned(64)));
-
 static inline int64_t pad16(int64_t n) {
     return (n + 15) / 16 * 16;
 }
@@ -121,8 +119,7 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
         for (int64_t i = 0; i < n; i++) {
             float *restrict p = b.p + i * b.keys;
             int64_t keys = visible(h, first + i);
-            float max = p[0], z = 0.0f;
-            for (int64_t j = 1; j < keys; j++) max = p[j] > max ? p[j] : max;
+            float max = max_of(p, keys), z = 0.0f;
             for (int64_t j = 0; j < keys; j++) {
                 p[j] = exp_fast(p[j] - max);
                 z += p[j];
@@ -194,6 +191,53 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
     for (int64_t j = 0; j < h->n_keys; j++) {
         memcpy(h->d_k + j * h->stride_kv, b.dk + j * b.width, sizeof(float) * (size_t)h->head_dim);
         memcpy(h->d_v + j * h->stride_kv, b.dv + j * b.width, sizeof(float) * (size_t)h->head_dim);
+    }
+}
+
+/* p[j] = exp(p[j] - max) for j < n, zeros up to pad16(n); returns their sum. */
+static float exponentials(float *restrict p, int64_t n) {
+    float max = max_of(p, n);
+    vec16 z = {0};
+    for (int64_t j = n; j < pad16(n); j++) p[j] = -INFINITY;
+    for (int64_t j = 0; j < n; j += 16) {
+        float *restrict block = p + j;
+        for (int l = 0; l < 16; l++) block[l] = exp_fast(block[l] - max);
+        z += *(const vec16_anywhere *)block;
+    }
+    return sum_lanes(z);
+}
+
+static void attention_query(float *restrict out, const float *restrict q, const float *restrict kv,
+                            int64_t stride, const int32_t *index, int64_t n_keys, int64_t n_heads,
+                            int64_t head_dim, float *restrict p) {
+    int64_t width = n_heads * head_dim, whole = head_dim / 16 * 16;
+    float scale = 1.0f / sqrtf((float)head_dim);
+    for (int64_t h = 0; h < n_heads; h++) {
+        const float *qh = q + h * head_dim;
+        float *oh = out + h * head_dim;
+        for (int64_t j = 0; j < n_keys; j++) {
+            const float *k = kv + (index ? index[j] : j) * stride + h * head_dim;
+            vec16 products = {0};
+            float rest = 0.0f;
+            for (int64_t c = 0; c < whole; c += 16)
+                products += *(const vec16_anywhere *)(qh + c) * *(const vec16_anywhere *)(k + c);
+            for (int64_t c = whole; c < head_dim; c++) rest += qh[c] * k[c];
+            p[j] = (sum_lanes(products) + rest) * scale;
+        }
+        float inverse = 1.0f / exponentials(p, n_keys);
+        const float *v = kv + width + h * head_dim;
+        for (int64_t c = 0; c < whole; c += 16) {
+            vec16 sum = {0};
+            for (int64_t j = 0; j < n_keys; j++)
+                sum += p[j] * *(const vec16_anywhere *)(v + (index ? index[j] : j) * stride + c);
+            *(vec16_anywhere *)(oh + c) = sum * inverse;
+        }
+        for (int64_t c = whole; c < head_dim; c++) {
+            float sum = 0.0f;
+            for (int64_t j = 0; j < n_keys; j++)
+                sum += p[j] * v[(index ? index[j] : j) * stride + c];
+            oh[c] = sum * inverse;
+        }
     }
 }
 

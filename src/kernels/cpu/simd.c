@@ -66,20 +66,25 @@ static void apply_dropout(float *x, int64_t first_row, int64_t rows, int64_t wid
 
 /* gelu(x) = x * Phi(x), the exact form (fairseq's and PyTorch's default). */
 static float gelu(float x) {
-    return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+    return 0.5f * x * (1.0f + erf_fast(x * 0.70710678f));
 }
 
 static float gelu_derivative(float x) {
-    return 0.5f * (1.0f + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
+    return 0.5f * (1.0f + erf_fast(x * 0.70710678f)) + x * 0.39894228f * exp_fast(-0.5f * x * x);
 }
 
-/* swish(x) = x * sigmoid(x), also called silu. exp_fast never overflows and keeps NaN. */
+/* Never overflows, keeps NaN. */
+static float sigmoid_of(float x) {
+    return 1.0f / (1.0f + exp_fast(x < -88.0f ? 88.0f : -x));
+}
+
+/* swish(x) = x * sigmoid(x), also called silu. */
 static float swish(float x) {
-    return x / (1.0f + exp_fast(-x));
+    return x * sigmoid_of(x);
 }
 
 static float swish_derivative(float x) {
-    float sigmoid = 1.0f / (1.0f + exp_fast(-x));
+    float sigmoid = sigmoid_of(x);
     return sigmoid * (1.0f + x * (1.0f - sigmoid));
 }
 
@@ -219,12 +224,6 @@ static void column_sums(float *restrict out, const float *restrict x, int64_t ro
         for (int64_t i = 0; i < width; i++) out[i] += x[r * width + i];
 }
 
-static float max_of(const float *x, int64_t n) {
-    float m = x[0];
-    for (int64_t i = 1; i < n; i++) m = x[i] > m ? x[i] : m;
-    return m;
-}
-
 /* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
 static void cross_entropy(float *restrict a, int64_t vocab, int32_t target, float eps,
                           float *restrict e, rd_criterion_partial *sums) {
@@ -288,36 +287,6 @@ static void criterion(float *a, float *b, int64_t vocab, int32_t target, float e
     }
     a[target] -= 1.0f - eps;
     b[target] -= 1.0f - eps;
-}
-
-static void attention_query(float *restrict out, const float *restrict q, const float *restrict kv,
-                            int64_t stride, const int32_t *index, int64_t n_keys, int64_t n_heads,
-                            int64_t head_dim, float *restrict p) {
-    int64_t width = n_heads * head_dim;
-    float scale = 1.0f / sqrtf((float)head_dim);
-    for (int64_t h = 0; h < n_heads; h++) {
-        const float *restrict qh = q + h * head_dim;
-        float *restrict oh = out + h * head_dim;
-        float max = -INFINITY, z = 0.0f;
-        for (int64_t j = 0; j < n_keys; j++) {
-            const float *restrict k = kv + (index ? index[j] : j) * stride + h * head_dim;
-            float dot = 0.0f;
-            for (int64_t c = 0; c < head_dim; c++) dot += qh[c] * k[c];
-            p[j] = dot * scale;
-            max = p[j] > max ? p[j] : max;
-        }
-        for (int64_t j = 0; j < n_keys; j++) {
-            p[j] = exp_fast(p[j] - max);
-            z += p[j];
-        }
-        float inverse = 1.0f / z;
-        for (int64_t c = 0; c < head_dim; c++) oh[c] = 0.0f;
-        for (int64_t j = 0; j < n_keys; j++) {
-            const float *restrict v = kv + (index ? index[j] : j) * stride + width + h * head_dim;
-            float weight = p[j] * inverse;
-            for (int64_t c = 0; c < head_dim; c++) oh[c] += weight * v[c];
-        }
-    }
 }
 
 static void log_softmax(float *restrict logits, int64_t vocab) {

@@ -6,12 +6,35 @@
 #include <stdint.h>
 #include <string.h>
 
-/* e^x for x <= 0 up to about 1e-7 relative: x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6 Taylor
+typedef float vec16 __attribute__((vector_size(64), aligned(64)));
+typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */
+
+static inline float sum_lanes(vec16 v) {
+    float lane[16];
+    memcpy(lane, &v, sizeof lane);
+    for (int half = 8; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
+/* Largest of x[0..n); unspecified with NaN among them, which some later sum then shows. Lanes,
+ * because a maximum is not vectorised where NaN must be minded. */
+static inline float max_of(const float *x, int64_t n) {
+    float lane[16], max = x[0];
+    int64_t i = 0;
+    for (int l = 0; l < 16; l++) lane[l] = max;
+    for (; i + 16 <= n; i += 16)
+        for (int l = 0; l < 16; l++) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+    for (; i < n; i++) max = x[i] > max ? x[i] : max;
+    for (int l = 0; l < 16; l++) max = lane[l] > max ? lane[l] : max;
+    return max;
+}
+
+/* e^x for x <= 88 up to about 1e-7 relative: x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6 Taylor
  * polynomial in r, and n put into the exponent bits. Below -87 the result is a tiny positive number
  * (no denormals); NaN stays NaN. */
 static inline float exp_fast(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
+    x = -87.0f > x ? -87.0f : x;
     float n = rintf(x * 1.44269504f);
     float r = x - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
@@ -29,6 +52,17 @@ static inline float exp_fast(float x) {
     bits = (bits + 127u) << 23;
     memcpy(&power, &bits, sizeof power);
     return p * power;
+}
+
+/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26. */
+static inline float erf_fast(float x) {
+    float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
+    float p = 1.061405429f;
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    return copysignf(1.0f - p * t * exp_fast(-a * a), x);
 }
 
 /* Philox4x32-10 (base/rng.h) for 16 consecutive values of the first counter word. */
