@@ -55,9 +55,22 @@ typedef struct {
     int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
     int32_t n_best;             /* translations per line, at most `beam` */
     rd_early_stopping early_stopping;
-    float patience;       /* a search may end with beam * patience finished hypotheses, not `beam`
-                           * (Kasai et al. 2022); 0: 1. Below 1, fewer than n_best may be found */
-    float temperature;    /* log P of tokens is divided by it and normalised again; 0: 1 */
+    float patience;    /* a search may end with beam * patience finished hypotheses, not `beam`
+                        * (Kasai et al. 2022); 0: 1. Below 1, fewer than n_best may be found */
+    float temperature; /* log P of tokens is divided by it and normalised again; 0: 1 */
+    /* `beam` independent samples instead of a search, each token drawn from the top_k likeliest (0:
+     * all, at most 1024), of these from the likeliest that have top_p of their probability together
+     * (0: all). A sample depends on the text, `seed`, the number of its line and its own number. */
+    bool sampling;
+    int32_t top_k;
+    float top_p;
+    uint64_t seed;
+    int64_t first_line; /* number of the first line given */
+    /* Diverse beams (Vijayakumar et al. 2018): the beam is cut into groups, each searched by itself
+     * (so that lists of n best hold some of each), and a token has diverse_beam_strength subtracted
+     * from its log P for each hypothesis of the groups before that goes on with it. 0: 1 group. */
+    int32_t diverse_beam_groups;
+    float diverse_beam_strength;
     bool renormalize;     /* log P among the tokens that the settings allow */
     int64_t batch_tokens; /* source tokens translated together; 0: a good default */
     int32_t threads;      /* 0: all cores */

@@ -19,6 +19,13 @@ void rd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
+double rd_rng_at(uint64_t seed, uint64_t stream, uint32_t i, uint32_t j) {
+    uint32_t out[4];
+    rd_philox((uint32_t[]){i, j, (uint32_t)stream, (uint32_t)(stream >> 32)},
+              (uint32_t[]){(uint32_t)seed, (uint32_t)(seed >> 32)}, out);
+    return (double)(((uint64_t)out[0] << 32 | out[1]) >> 11) * 0x1p-53;
+}
+
 rd_rng rd_rng_make(uint64_t seed, uint64_t stream) {
     return (rd_rng){.seed = seed, .stream = stream};
 }

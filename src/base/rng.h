@@ -9,6 +9,9 @@
 /* One block: 128 bits from a 128-bit counter and a 64-bit key. */
 void rd_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
+/* Uniform in [0, 1), 53 bits: a pure function of its arguments, for draws made in any order. */
+double rd_rng_at(uint64_t seed, uint64_t stream, uint32_t i, uint32_t j);
+
 /* A sequential stream over one key, for shuffles, initialisation and sampling. Copy it to fork. */
 typedef struct {
     uint64_t seed, stream, position;

@@ -1,6 +1,7 @@
 #include "search/beam.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,17 @@ rd_status rd_beam_check(const rd_beam_config *c) {
     if (!(c->patience >= 0) || !(c->patience <= 1000) || !(c->temperature >= 0) ||
         isinf(c->temperature))
         return rd_error(RD_ERR_ARGUMENT, "patience must be from 0 to 1000, temperature 0 or more");
+    if (c->top_k < 0 || c->top_k > RD_MAX_TOP_K || !(c->top_p >= 0) || !(c->top_p <= 1))
+        return rd_error(RD_ERR_ARGUMENT, "top-k must be from 0 to %d, top-p from 0 to 1",
+                        RD_MAX_TOP_K);
+    if (c->diverse_groups < 0 || (c->diverse_groups > 1 && c->beam % c->diverse_groups) ||
+        !(c->diverse_strength >= 0) || isinf(c->diverse_strength))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%d diverse-beam-groups of strength %g: the beam, %d, must be a multiple "
+                        "of the groups, the strength 0 or more",
+                        c->diverse_groups, (double)c->diverse_strength, c->beam);
+    if (c->sampling && c->diverse_groups > 1)
+        return rd_error(RD_ERR_ARGUMENT, "sampling has no diverse-beam-groups");
     if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty))
         return rd_error(RD_ERR_ARGUMENT, "lenpen and unk-penalty must be finite numbers");
     if (!(c->max_len_a >= 0) || !(c->max_len_b >= 0) || isinf(c->max_len_a) || isinf(c->max_len_b))
@@ -45,7 +57,8 @@ static int32_t longest_output(const rd_beam_config *config, const rd_scorer *sco
 static void release(rd_search *s) {
     for (int64_t i = 0; s->finished && i < s->n_sentences * s->config->beam; i++)
         free(s->finished[i].tokens);
-    free(s->sentences);
+    free(s->max_lens);
+    free(s->groups);
     free(s->finished);
     free(s->nodes);
     free(s->rows);
@@ -58,11 +71,13 @@ static void release(rd_search *s) {
     free(s->candidates);
     free(s->candidate_counts);
     free(s->merged);
+    free(s->pools);
 }
 
 static rd_status begin(rd_search *s, const int32_t *src_lengths) {
     size_t n = (size_t)s->n_sentences, rows = n * (size_t)s->config->beam;
-    s->sentences = rd_calloc(n, sizeof *s->sentences);
+    s->max_lens = rd_malloc(n, sizeof *s->max_lens);
+    s->groups = rd_calloc(n, (size_t)s->n_groups * sizeof *s->groups);
     s->finished = rd_calloc(rows, sizeof *s->finished);
     s->rows = rd_malloc(rows, sizeof *s->rows);
     s->next_rows = rd_malloc(rows, sizeof *s->next_rows);
@@ -74,13 +89,18 @@ static rd_status begin(rd_search *s, const int32_t *src_lengths) {
     s->candidates = rd_malloc(rows, (size_t)s->n_candidates * sizeof *s->candidates);
     s->candidate_counts = rd_malloc(rows, sizeof *s->candidate_counts);
     s->merged = rd_malloc((size_t)s->n_candidates, sizeof *s->merged);
-    if (!s->sentences || !s->finished || !s->rows || !s->next_rows || !s->parents ||
+    if (s->config->sampling)
+        s->pools = rd_malloc((size_t)omp_get_max_threads(),
+                             (size_t)s->scorer->vocab_size * sizeof *s->pools);
+    if (!s->max_lens || !s->groups || !s->finished || !s->rows || !s->next_rows || !s->parents ||
         !s->row_sents || !s->tokens || !s->eos_log_probs || !s->log_probs || !s->candidates ||
-        !s->candidate_counts || !s->merged)
+        !s->candidate_counts || !s->merged || (s->config->sampling && !s->pools))
         return RD_ERR_MEMORY;
     for (int32_t i = 0; i < s->n_sentences; i++) {
-        s->sentences[i].max_len = longest_output(s->config, s->scorer, src_lengths[i],
-                                                 s->requests ? &s->requests[i] : NULL);
+        s->max_lens[i] = longest_output(s->config, s->scorer, src_lengths[i],
+                                        s->requests ? &s->requests[i] : NULL);
+        for (int64_t g = i * (int64_t)s->n_groups; g < (i + 1) * (int64_t)s->n_groups; g++)
+            s->groups[g].finished = s->finished + g * s->width;
         s->rows[i] = (rd_search_row){.sentence = i, .node = -1};
         s->parents[i] = 0;
         s->row_sents[i] = i;
@@ -101,11 +121,11 @@ static rd_status collect(rd_search *s, rd_search_result *result) {
     result->n_best = n_best;
     for (int64_t i = 0; i < s->n_sentences; i++) {
         rd_hypothesis *found = s->finished + i * beam;
-        int32_t n = s->sentences[i].n_finished;
-        for (int32_t k = 0; k < n_best && k < n; k++) {
+        for (int32_t k = 0; k < n_best; k++) {
             int32_t best = -1;
-            for (int32_t j = 0; j < n; j++)
+            for (int32_t j = 0; j < beam; j++)
                 if (found[j].tokens && (best < 0 || found[j].score > found[best].score)) best = j;
+            if (best < 0) break;
             result->hypotheses[i * n_best + k] = found[best];
             found[best].tokens = NULL; /* the result owns it now */
         }
@@ -113,10 +133,14 @@ static rd_status collect(rd_search *s, rd_search_result *result) {
     return RD_OK;
 }
 
-static int32_t finished_enough(const rd_beam_config *c) {
+static void set_sizes(rd_search *s) {
+    const rd_beam_config *c = s->config;
     float patience = c->patience > 0 ? c->patience : 1.0f;
-    int32_t enough = (int32_t)lroundf((float)c->beam * patience);
-    return enough > 1 ? enough : 1;
+    s->n_candidates = 2 * c->beam;
+    s->n_groups = c->sampling ? c->beam : c->diverse_groups > 1 ? c->diverse_groups : 1;
+    s->width = c->beam / s->n_groups;
+    int64_t enough = lroundf((float)s->width * patience);
+    s->enough = enough > 1 ? (int32_t)enough : 1;
 }
 
 static rd_status check_requests(int64_t n, const rd_search_request *requests, int32_t vocab_size) {
@@ -147,9 +171,8 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
                    .eos = eos_id,
                    .pad = pad_id,
                    .unk = unk_id,
-                   .n_candidates = 2 * config->beam,
-                   .enough = finished_enough(config),
                    .n_sentences = n_sentences};
+    set_sizes(&s);
     rd_status status = begin(&s, src_lengths);
     while (status == RD_OK && s.n_rows > 0) {
         status =

@@ -1,5 +1,5 @@
-/* Beam search over a scorer; beam 1 is greedy search. The rules are fairseq's (sequence_generator
- * .py), so that its settings and scores carry over. */
+/* Beam search over a scorer, and sampling; beam 1 is greedy search. The rules are fairseq's
+ * (sequence_generator .py), so that its settings and scores carry over. */
 #ifndef RD_SEARCH_BEAM_H
 #define RD_SEARCH_BEAM_H
 
@@ -21,17 +21,29 @@ typedef struct {
     rd_early_stopping early_stopping;
     float patience;    /* finished hypotheses that end a search: beam * patience; 0: 1 */
     float temperature; /* of the distribution searched; 0: 1 */
+    /* `beam` independent samples, drawn from the top_k likeliest tokens (0: all), of these from the
+     * likeliest that have top_p of their probability together (0: 1, all). */
+    bool sampling;
+    int32_t top_k;
+    float top_p;
+    uint64_t seed;
+    int32_t diverse_groups; /* the beam is cut into so many groups, each searched by itself in turn;
+                             * 0: 1 */
+    float diverse_strength; /* subtracted from log P of a token for each hypothesis of the groups
+                             * before that goes on with it at this step */
     bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,
                        * and an eos that is forced costs nothing */
 } rd_beam_config;
 
-enum { RD_MAX_BEAM = 1024 };
+enum { RD_MAX_BEAM = 1024, RD_MAX_TOP_K = 1024 };
 
-/* What one sentence asks of its search; all zero: nothing. */
+/* What one sentence asks of its search; all zero: nothing. Without requests a sentence's number is
+ * its index. */
 typedef struct {
     const int32_t *prefix; /* [prefix_length] tokens that every hypothesis begins with, whatever the
                             * settings say of them; their log P counts */
     int32_t prefix_length;
+    int64_t number; /* of the sentence: a sample depends on (seed, number, its own number) alone */
 } rd_search_request;
 
 /* beam 5, lenpen 1, max_len_a 1.2, max_len_b 10, n_best 1, nothing else. */

@@ -36,7 +36,7 @@ static float block_repeats(const rd_search *s, int32_t last, float *log_probs) {
 
 /* The one token that may follow a row, or -1 when it may choose. */
 static int32_t forced_token(const rd_search *s, const rd_search_row *row) {
-    if (s->step >= s->sentences[row->sentence].max_len) return s->eos;
+    if (s->step >= s->max_lens[row->sentence]) return s->eos;
     const rd_search_request *request = s->requests ? &s->requests[row->sentence] : NULL;
     return request && s->step < request->prefix_length ? request->prefix[s->step] : -1;
 }
@@ -58,7 +58,7 @@ static rd_status expand_row(rd_search *s, int64_t r) {
     temper(s, log_probs);
     s->eos_log_probs[r] = log_probs[s->eos];
     if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
-    bool ends = s->step >= s->sentences[row->sentence].max_len;
+    bool ends = s->step >= s->max_lens[row->sentence];
     if (ends && s->config->renormalize && !isnan(log_probs[s->eos])) log_probs[s->eos] = 0.0f;
     if (forced >= 0) { /* a selection of one still checks that it is a number */
         RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
@@ -72,6 +72,7 @@ static rd_status expand_row(rd_search *s, int64_t r) {
     if (s->step < s->config->min_len) gone += forbid(log_probs, s->eos);
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
+    if (s->config->sampling) return rd_search_sample(s, r, base);
     return rd_candidates_select(log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
                                 best, &s->candidate_counts[r]);
 }

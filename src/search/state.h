@@ -8,10 +8,12 @@
 #include "search/beam.h"
 #include "search/candidates.h"
 
-/* A live hypothesis; the rows of one sentence are adjacent and ranked best first. */
+/* A live hypothesis. The rows of one sentence are adjacent, as are those of one group, which are
+ * ranked best first. */
 typedef struct {
-    int32_t sentence, node;
-    float score; /* log P so far, minus penalties */
+    int32_t sentence, group, node;
+    float score;   /* log P so far, minus penalties */
+    float penalty; /* of diverse beams, in score */
 } rd_search_row;
 
 /* Hypotheses share their beginnings, so they are paths in a tree; node -1 is the empty one. */
@@ -19,23 +21,27 @@ typedef struct {
     int32_t token, parent;
 } rd_search_node;
 
+/* Hypotheses that compete with each other: all of a sentence, but with diverse beams a part of
+ * them, and with sampling only one. */
 typedef struct {
-    int32_t max_len;
-    int32_t n_finished; /* kept */
-    int32_t n_found;    /* finished in all */
-} rd_search_sentence;
+    rd_hypothesis *finished; /* [width], the best n_finished */
+    int32_t n_finished;
+    int32_t n_found; /* finished in all */
+} rd_search_group;
 
 typedef struct {
     const rd_beam_config *config;
     const rd_scorer *scorer;
     const rd_search_request *requests; /* [n_sentences], or NULL */
     int32_t eos, pad, unk;
-    int32_t step;         /* tokens in every live hypothesis */
-    int32_t n_candidates; /* 2 * beam */
-    int32_t enough;       /* finished hypotheses that end a search: beam * patience */
+    int32_t step;            /* tokens in every live hypothesis */
+    int32_t n_candidates;    /* 2 * beam */
+    int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */
+    int32_t enough;          /* finished hypotheses that end a group: width * patience */
     int64_t n_sentences;
-    rd_search_sentence *sentences; /* [n_sentences] */
-    rd_hypothesis *finished;       /* [n_sentences, beam] */
+    int32_t *max_lens;       /* [n_sentences] */
+    rd_search_group *groups; /* [n_sentences, n_groups] */
+    rd_hypothesis *finished; /* [n_sentences, n_groups, width] */
     rd_search_node *nodes;
     int64_t n_nodes, node_capacity;
     int64_t n_rows;
@@ -46,12 +52,29 @@ typedef struct {
     rd_candidate *candidates;              /* [n_sentences * beam, n_candidates] */
     int32_t *candidate_counts;             /* [n_sentences * beam] */
     rd_candidate *merged;                  /* [n_candidates] */
+    rd_candidate *pools;                   /* [threads, vocab_size], for sampling */
 } rd_search;
 
 /* Each row's continuations, under the rules of the search (expand.c). */
 rd_status rd_search_expand(rd_search *search);
 
+/* Draws the continuation of row r, or those of all samples from the first, into its candidates
+ * (sample.c); base: what is added to their log P. */
+rd_status rd_search_sample(const rd_search *search, int64_t r, float base);
+
 /* Finishes and continues hypotheses: makes the rows of the next step (advance.c). */
 rd_status rd_search_advance(rd_search *search);
+
+/* What a token costs because the rows start .. end - 1 of the next step have it (diverse.c). */
+float rd_diverse_penalty(const rd_search *search, int64_t start, int64_t end, int32_t token);
+
+/* Copies a live hypothesis, now ended by eos with log P `score`, to its group's finished ones
+ * (finish.c). */
+rd_status rd_search_finish(rd_search *search, rd_search_group *group, const rd_search_row *row,
+                           float score);
+
+/* Whether a group looks no further; `best` is the log P of its best hypothesis that goes on. */
+bool rd_search_is_done(const rd_search *search, const rd_search_group *group, int32_t max_len,
+                       float best);
 
 #endif

@@ -143,9 +143,10 @@ int main(int argc, char **argv) {
     int32_t beam = a.options.beam;
     a.options.beam = 0;
     arguments_parse(&a, argc, argv);
-    /* Without --beam, as wide as the model's default and the n-best list ask for.
-     */
-    if (a.options.beam == 0) a.options.beam = a.options.n_best > beam ? a.options.n_best : beam;
+    /* Without --beam, as wide as the model's default and the n-best list ask for; the samples that
+     * are printed and no more. */
+    if (a.options.beam == 0)
+        a.options.beam = a.options.sampling || a.options.n_best > beam ? a.options.n_best : beam;
     int code = translate(&a, translator);
     rd_translator_close(translator);
     return code;

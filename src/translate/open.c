@@ -75,6 +75,8 @@ static rd_translate_options options_of(const rd_beam_config *search) {
                                   .early_stopping = search->early_stopping,
                                   .patience = 1.0f,
                                   .temperature = 1.0f,
+                                  .seed = 1,
+                                  .diverse_beam_strength = 0.5f,
                                   .renormalize = search->renormalize,
                                   .n_best = 1};
 }

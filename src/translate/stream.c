@@ -101,6 +101,7 @@ static void put_text(const char *text, FILE *out) {
 static rd_status translate_window(stream *s) {
     FILE *out = s->config->output;
     rd_translate_options options = s->config->options;
+    options.first_line = s->totals.lines;
     if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
     rd_translations found;
     RD_TRY(rd_translator_run(s->config->translator, &options, s->sources.n, s->sources.lines,

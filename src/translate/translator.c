@@ -22,6 +22,12 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
                                          .early_stopping = o->early_stopping,
                                          .patience = o->patience,
                                          .temperature = o->temperature,
+                                         .sampling = o->sampling,
+                                         .top_k = o->top_k,
+                                         .top_p = o->top_p,
+                                         .seed = o->seed,
+                                         .diverse_groups = o->diverse_beam_groups,
+                                         .diverse_strength = o->diverse_beam_strength,
                                          .renormalize = o->renormalize},
                               .batch_tokens = o->batch_tokens,
                               .threads = o->threads};
@@ -74,19 +80,21 @@ static rd_token_span line_span(const token_lines *lines, int64_t i) {
                            (int32_t)(lines->offsets[i + 1] - lines->offsets[i])};
 }
 
-/* What each of the lines where[0..n_full) asks of its search; *requests stays NULL when that is
- * nothing. prefixes: keeps the tokens that the requests point to. */
+/* What each of the lines where[0..n_full) asks of its search. prefixes: keeps the tokens that the
+ * requests point to. */
 static rd_status make_requests(const rd_translator *t, const rd_translate_options *o, int64_t n,
                                const int64_t *where, int64_t n_full, token_lines *prefixes,
                                rd_search_request **requests) {
-    if (!o->prefixes) return RD_OK;
     *requests = rd_calloc((size_t)n_full, sizeof **requests);
     if (!*requests) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n_full; i++) (*requests)[i].number = o->first_line + where[i];
+    if (!o->prefixes) return RD_OK;
     RD_TRY(encode_lines(prefixes, t->target, n, o->prefixes, NULL, t->max_target_positions - 1, -1,
                         NULL));
     for (int64_t i = 0; i < n_full; i++) {
         rd_token_span prefix = line_span(prefixes, where[i]);
-        (*requests)[i] = (rd_search_request){prefix.tokens, prefix.length};
+        (*requests)[i].prefix = prefix.tokens;
+        (*requests)[i].prefix_length = prefix.length;
     }
     return RD_OK;
 }

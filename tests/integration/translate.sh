@@ -82,6 +82,30 @@ for setting in "--lenpen-form gnmt" "--temperature 1.5" "--patience 0.25"; do
     check "$setting changes what is found" [ $? -eq 1 ]
 done
 
+# Samples depend on seed and line number, not on batches or threads.
+"$translate" --model "$MODEL_A" --sampling --seed 5 <in.txt >drawn || exit 1
+cmp -s plain drawn
+check "samples are not the best" [ $? -eq 1 ]
+"$translate" --model "$MODEL_A" --sampling --seed 6 <in.txt >out || exit 1
+cmp -s out drawn
+check "another seed, other samples" [ $? -eq 1 ]
+for way in "--batch-tokens 30 --threads 2" "--window 1" "--window 7 --threads 1 --top-p 1"; do
+    # shellcheck disable=SC2086
+    "$translate" --model "$MODEL_A" --sampling --seed 5 $way <in.txt >out || exit 1
+    check "same samples with: $way" cmp -s drawn out
+done
+"$translate" --model "$MODEL_A" --sampling --top-k 1 <in.txt >out || exit 1
+"$translate" --model "$MODEL_A" --beam 1 <in.txt >greedy || exit 1
+check "drawing from one token is greedy search" cmp -s greedy out
+"$translate" --model "$MODEL_A" --sampling --top-p 0.9 --n-best 3 --seed 5 <in.txt >out || exit 1
+check "so many samples" [ "$(wc -l <out)" -ge $(($(grep -c '[a-z]' in.txt) * 3)) ]
+"$translate" --model "$MODEL_A" --n-best 4 --beam 4 --diverse-beam-groups 2 <in.txt >out || exit 1
+check "diverse beams" [ "$(wc -l <out)" -ge $(($(grep -c '[a-z]' in.txt) * 4)) ]
+refuses 2 "nothing without --sampling" --model "$MODEL_A" --top-k 3
+refuses 2 "exclude each other" --model "$MODEL_A" --sampling --diverse-beam-groups 2
+refuses 2 "multiple of the groups" --model "$MODEL_A" --beam 5 --diverse-beam-groups 2
+refuses 2 "top-p" --model "$MODEL_A" --sampling --top-p 1.5
+
 # Translations begin with their line of --prefix; without one, they are as they were.
 awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
 "$translate" --model "$MODEL_A" --prefix prefix --batch-tokens 50 <in.txt >prefixed

@@ -132,6 +132,113 @@ static void test_patience(void **state) {
                NULL, RD_ERR_ARGUMENT);
 }
 
+/* Groups of one hypothesis, each going for the best token in turn. */
+enum { GROUPS = 3, LONGEST = 6 };
+static toy_path in_turn[GROUPS];
+static double penalties[GROUPS];
+static bool ended[GROUPS];
+
+static int best_token(const float *log_probs, const int32_t *taken, int32_t n_taken,
+                      double strength, double *penalty) {
+    int best = -1;
+    double best_score = -INFINITY;
+    for (int v = 0; v < VOCAB; v++) {
+        double cost = 0;
+        for (int32_t i = 0; i < n_taken; i++) cost += taken[i] == v ? strength : 0;
+        if (v == PAD || !((double)log_probs[v] - cost > best_score)) continue;
+        best = v, best_score = (double)log_probs[v] - cost, *penalty = cost;
+    }
+    return best;
+}
+
+static void go_in_turn(int32_t sentence, double strength) {
+    memset(in_turn, 0, sizeof in_turn);
+    memset(penalties, 0, sizeof penalties);
+    memset(ended, 0, sizeof ended);
+    for (int32_t step = 0; step <= LONGEST; step++) {
+        int32_t taken[GROUPS], n_taken = 0;
+        for (int g = 0; g < GROUPS; g++) {
+            toy_path *path = &in_turn[g];
+            float log_probs[VOCAB];
+            double penalty = 0;
+            if (ended[g]) continue;
+            toy_random(sentence, path->tokens, step, log_probs);
+            int token =
+                step == LONGEST ? EOS : best_token(log_probs, taken, n_taken, strength, &penalty);
+            path->log_prob += (double)log_probs[token];
+            penalties[g] += penalty;
+            ended[g] = token == EOS;
+            if (!ended[g]) path->tokens[path->length++] = taken[n_taken++] = token;
+        }
+    }
+}
+
+static void test_diverse_groups_choose_in_turn(void **state) {
+    (void)state;
+    const float strengths[] = {0.3f, 1, 100};
+    int penalised = 0;
+    for (int k = 0; k < 3; k++)
+        for (int32_t sentence = 0; sentence < SENTENCES; sentence++) {
+            rd_beam_config config = {.beam = GROUPS,
+                                     .max_len_b = LONGEST,
+                                     .n_best = GROUPS,
+                                     .diverse_groups = GROUPS,
+                                     .diverse_strength = strengths[k]};
+            go_in_turn(sentence, (double)strengths[k]);
+            toy_alone_index = sentence;
+            the_toy->distribution = toy_random_alone;
+            rd_search_result r = toy_search(&config, the_toy, 1, &no_length, NULL, RD_OK);
+            for (int i = 0; i < GROUPS; i++) { /* the best of those that are left */
+                int best = -1;
+                for (int g = 0; g < GROUPS; g++)
+                    if (ended[g] && (best < 0 || in_turn[g].log_prob - penalties[g] >
+                                                     in_turn[best].log_prob - penalties[best]))
+                        best = g;
+                const rd_hypothesis *h = &r.hypotheses[i];
+                assert_int_equal(h->length, in_turn[best].length);
+                for (int32_t t = 0; t < h->length; t++)
+                    assert_int_equal(h->tokens[t], in_turn[best].tokens[t]);
+                assert_float_equal(h->log_prob, in_turn[best].log_prob, 1e-4);
+                assert_float_equal(h->score, in_turn[best].log_prob - penalties[best], 1e-4);
+                penalised += penalties[best] > 0;
+                ended[best] = false;
+            }
+            rd_search_result_free(&r);
+        }
+    assert_true(penalised > 0);
+}
+
+/* Without a price the groups are searches of their own, all alike. */
+static void test_diverse_groups_of_several(void **state) {
+    (void)state;
+    const int32_t lengths[SENTENCES] = {0};
+    rd_beam_config config = {.beam = 2, .lenpen = 1, .max_len_b = 8, .n_best = 2};
+    the_toy->distribution = toy_random;
+    rd_search_result one = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+    config.beam = config.n_best = 6;
+    config.diverse_groups = 3;
+    rd_search_result three = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+    config.diverse_strength = 50;
+    rd_search_result apart = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+    for (int i = 0; i < SENTENCES; i++) {
+        int differ = 0;
+        for (int k = 0; k < 6; k++) {
+            assert_float_equal(three.hypotheses[i * 6 + k].score,
+                               one.hypotheses[i * 2 + k / 3].score, 1e-6);
+            const rd_hypothesis *h = &apart.hypotheses[i * 6 + k];
+            const rd_hypothesis *first = &apart.hypotheses[i * 6];
+            assert_non_null(h->tokens);
+            differ += h->length && first->length && h->tokens[0] != first->tokens[0];
+        }
+        assert_true(differ > 0 || apart.hypotheses[i * 6].length == 0);
+    }
+    rd_search_result_free(&one);
+    rd_search_result_free(&three);
+    rd_search_result_free(&apart);
+    config.diverse_groups = 4;
+    toy_search(&config, the_toy, 1, lengths, NULL, RD_ERR_ARGUMENT);
+}
+
 static bool starts_with(const toy_path *path, const int32_t *prefix, int32_t n) {
     if (path->length < n) return false;
     for (int32_t i = 0; i < n; i++)
@@ -159,7 +266,9 @@ static void test_prefix_against_brute_force(void **state) {
 static void test_prefix_stands(void **state) {
     (void)state;
     const int32_t repeated[] = {A, A, UNK, A, A, A};
-    const rd_search_request requests[] = {{repeated, 6}, {0}, {repeated + 2, 1}};
+    const rd_search_request requests[] = {{.prefix = repeated, .prefix_length = 6},
+                                          {0},
+                                          {.prefix = repeated + 2, .prefix_length = 1}};
     rd_beam_config config = {.beam = 3,
                              .max_len_b = 4,
                              .n_best = 2,
@@ -180,7 +289,8 @@ static void test_prefix_stands(void **state) {
     }
     rd_search_result_free(&r);
     const int32_t outside[] = {VOCAB};
-    toy_search(&config, the_toy, 1, lengths, &(rd_search_request){outside, 1}, RD_ERR_ARGUMENT);
+    toy_search(&config, the_toy, 1, lengths,
+               &(rd_search_request){.prefix = outside, .prefix_length = 1}, RD_ERR_ARGUMENT);
 }
 
 int main(void) {
@@ -189,6 +299,8 @@ int main(void) {
         cmocka_unit_test(test_length_norms_against_brute_force),
         cmocka_unit_test(test_temperature),
         cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_diverse_groups_choose_in_turn),
+        cmocka_unit_test(test_diverse_groups_of_several),
         cmocka_unit_test(test_prefix_against_brute_force),
         cmocka_unit_test(test_prefix_stands),
     };

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options with a value, and where it goes. Those of rd_translate_options are
+/* Options, and where their value goes. Those of rd_translate_options are
  * laid over the model's defaults once the model is open. */
-typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL, POSITIVE, LENPEN_FORM } value_type;
+typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL, POSITIVE, LENPEN_FORM, FLAG } value_type;
 typedef struct {
     const char *name;
     value_type type;
@@ -39,6 +39,12 @@ static const option_info infos[] = {
     {"n-best", WHOLE, OF_ARGUMENTS(options.n_best), 1, 1024},
     {"unk-penalty", REAL, OF_ARGUMENTS(options.unk_penalty), 0, 0},
     {"no-repeat-ngram", WHOLE, OF_ARGUMENTS(options.no_repeat_ngram), 0, 1 << 20},
+    {"sampling", FLAG, OF_ARGUMENTS(options.sampling), 0, 0},
+    {"top-k", WHOLE, OF_ARGUMENTS(options.top_k), 0, 1024},
+    {"top-p", POSITIVE, OF_ARGUMENTS(options.top_p), 0, 0},
+    {"seed", WHOLE64, OF_ARGUMENTS(options.seed), 0, INT64_MAX},
+    {"diverse-beam-groups", WHOLE, OF_ARGUMENTS(options.diverse_beam_groups), 1, 1024},
+    {"diverse-beam-strength", REAL, OF_ARGUMENTS(options.diverse_beam_strength), 0, 0},
     {"batch-tokens", WHOLE64, OF_ARGUMENTS(options.batch_tokens), 1, 1 << 30},
     {"threads", WHOLE, OF_ARGUMENTS(options.threads), 1, 4096},
 };
@@ -113,6 +119,9 @@ static void store(arguments *a, const option_info *info, char *text) {
     case LENPEN_FORM:
         *(rd_lenpen_form *)(void *)field = (rd_lenpen_form)named_choice(info, text, lenpen_forms);
         break;
+    case FLAG:
+        *(bool *)field = true;
+        break;
     }
 }
 
@@ -124,6 +133,11 @@ typedef struct {
 } relation;
 static const relation relations[] = {
     {"score", EXCLUDES, "prefix"},
+    {"top-k", NEEDS, "sampling"},
+    {"top-p", NEEDS, "sampling"},
+    {"seed", NEEDS, "sampling"},
+    {"sampling", EXCLUDES, "diverse-beam-groups"},
+    {"diverse-beam-strength", NEEDS, "diverse-beam-groups"},
 };
 
 static bool is_given(const bool *given, const char *name) {
@@ -147,7 +161,8 @@ static void check_relations(const bool *given) {
 void arguments_parse(arguments *a, int argc, char **argv) {
     struct option options[N_INFOS + 3] = {{0}};
     for (int i = 0; i < N_INFOS; i++)
-        options[i] = (struct option){infos[i].name, required_argument, NULL, i + 1};
+        options[i] = (struct option){
+            infos[i].name, infos[i].type == FLAG ? no_argument : required_argument, NULL, i + 1};
     options[N_INFOS] = (struct option){"help", no_argument, NULL, OPT_HELP};
     options[N_INFOS + 1] = (struct option){"version", no_argument, NULL, OPT_VERSION};
     bool given[N_INFOS] = {false};

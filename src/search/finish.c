@@ -1,0 +1,59 @@
+#include "search/state.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* What log P is divided by. */
+static float length_norm(const rd_beam_config *c, int32_t length) {
+    float base = c->lenpen_form == RD_LENPEN_GNMT ? (5.0f + (float)length) / 6.0f : (float)length;
+    return powf(base, c->lenpen);
+}
+
+static rd_hypothesis *worst_finished(const rd_search_group *group) {
+    rd_hypothesis *worst = group->finished;
+    for (int32_t i = 1; i < group->n_finished; i++)
+        if (group->finished[i].score < worst->score) worst = group->finished + i;
+    return worst;
+}
+
+/* Where a hypothesis of that score goes; NULL: there are as many better ones as are kept. */
+static rd_hypothesis *finished_place(const rd_search *s, rd_search_group *group, float score) {
+    group->n_found++;
+    if (group->n_finished < s->width) return &group->finished[group->n_finished++];
+    rd_hypothesis *worst = worst_finished(group);
+    if (!(score > worst->score)) return NULL;
+    free(worst->tokens);
+    return worst;
+}
+
+rd_status rd_search_finish(rd_search *s, rd_search_group *group, const rd_search_row *row,
+                           float score) {
+    int32_t *tokens = rd_malloc((size_t)s->step, sizeof *tokens);
+    if (!tokens) return RD_ERR_MEMORY;
+    float log_prob = score + row->penalty;
+    int32_t node = row->node;
+    for (int32_t i = s->step - 1; i >= 0; i--, node = s->nodes[node].parent) {
+        tokens[i] = s->nodes[node].token;
+        if (tokens[i] == s->unk) log_prob += s->config->unk_penalty;
+    }
+    score /= length_norm(s->config, s->step + 1);
+    rd_hypothesis *place = finished_place(s, group, score);
+    if (place)
+        *place = (rd_hypothesis){tokens, s->step, score, log_prob};
+    else
+        free(tokens);
+    return RD_OK;
+}
+
+bool rd_search_is_done(const rd_search *s, const rd_search_group *group, int32_t max_len,
+                       float best) {
+    const rd_beam_config *c = s->config;
+    if (s->step >= max_len) return true;
+    if (group->n_found < s->enough) return false;
+    if (c->early_stopping == RD_STOP_FULL) return true;
+    bool longest = c->early_stopping == RD_STOP_NEVER && c->lenpen > 0;
+    int32_t length = (longest ? max_len : s->step) + 1;
+    return !(best / length_norm(c, length) > worst_finished(group)->score);
+}
