@@ -36,7 +36,9 @@ typedef struct {
     bool share_decoder_input_output_embed; /* output projection = target embedding */
     bool share_all_embeddings;             /* and = source embedding; needs one joint vocabulary */
     bool output_bias;                      /* a bias behind the output projection */
+    bool layernorm_embedding;              /* a layer norm behind each side's embeddings */
     bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
+    bool prepend_bos;                      /* sources and targets begin with bos, as BART's do */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
     /* Properties of the vocabularies. */

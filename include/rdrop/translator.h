@@ -55,6 +55,9 @@ typedef struct {
     int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
     int32_t n_best;             /* translations per line, at most `beam` */
     rd_early_stopping early_stopping;
+    bool forced_bos; /* every translation begins with the vocabulary's begin of sentence, as models
+                      * like BART expect */
+    bool forced_tokens_free; /* that, and an end that is forced, cost nothing */
     float patience;    /* a search may end with beam * patience finished hypotheses, not `beam`
                         * (Kasai et al. 2022); 0: 1. Below 1, fewer than n_best may be found */
     float temperature; /* log P of tokens is divided by it and normalised again; 0: 1 */

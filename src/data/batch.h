@@ -3,6 +3,7 @@
 #ifndef RD_DATA_BATCH_H
 #define RD_DATA_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -36,6 +37,7 @@ typedef struct {
     const rd_tokenizer *src_tokenizer, *tgt_tokenizer;
     float sampling_alpha;
     int32_t sampling_nbest;
+    bool prepend_bos; /* freshly segmented sides begin with bos, as the dataset's do */
 } rd_batcher_config;
 
 typedef struct rd_batcher rd_batcher;

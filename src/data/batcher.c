@@ -127,6 +127,10 @@ static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer
     rd_rng rng = rd_rng_make(batcher->config.seed ^ (uint64_t)batcher->epoch << 32,
                              (uint64_t)(2 * index + side));
     ids->length = 0;
+    if (batcher->config.prepend_bos) {
+        RD_TRY(rd_reserve(&ids->data, &ids->capacity, 1, sizeof(int32_t)));
+        ids->data[ids->length++] = rd_tokenizer_bos(tokenizer);
+    }
     RD_TRY(rd_tokenizer_sample(tokenizer, text, (size_t)length, batcher->config.sampling_alpha,
                                batcher->config.sampling_nbest, rd_rng_u32(&rng), ids));
     RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof(int32_t)));

@@ -93,15 +93,25 @@ static rd_status read_chunk(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *
     return RD_OK;
 }
 
-/* Ids and eos of one line, of which at most `longest` are kept unless that is 0. */
-static rd_status tokenize(const rd_tokenizer *tokenizer, const char *text, int32_t longest, line *l,
-                          bool *truncated) {
+/* bos (-1: none), ids and eos of one line; of the ids at most `longest` are kept unless that is 0.
+ */
+static rd_status tokenize(const rd_tokenizer *tokenizer, const char *text, int32_t bos,
+                          int32_t longest, line *l, bool *truncated) {
+    int32_t first = bos >= 0 ? 1 : 0;
+    if (first) {
+        RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, 1, sizeof(int32_t)));
+        l->ids.data[l->ids.length++] = bos;
+    }
     RD_TRY(rd_tokenizer_encode(tokenizer, text + l->at, (size_t)l->length, &l->ids));
-    *truncated = longest > 0 && l->ids.length > longest;
-    if (*truncated) l->ids.length = longest;
+    *truncated = longest > 0 && l->ids.length - first > longest;
+    if (*truncated) l->ids.length = longest + first;
     RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, l->ids.length + 1, sizeof(int32_t)));
     l->ids.data[l->ids.length++] = rd_tokenizer_eos(tokenizer);
     return RD_OK;
+}
+
+static int32_t first_id(const rd_binarize_config *config, const rd_tokenizer *tokenizer) {
+    return config->prepend_bos ? rd_tokenizer_bos(tokenizer) : -1;
 }
 
 static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
@@ -111,8 +121,11 @@ static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
     for (int i = 0; i < b->n_jobs; i++) {
         job *j = &b->jobs[i];
         bool whole;
-        j->status = tokenize(c->src_tokenizer, text, c->longest_src, &j->src, &j->truncated);
-        if (j->status == RD_OK) j->status = tokenize(c->tgt_tokenizer, text, 0, &j->tgt, &whole);
+        j->status = tokenize(c->src_tokenizer, text, first_id(c, c->src_tokenizer), c->longest_src,
+                             &j->src, &j->truncated);
+        if (j->status == RD_OK)
+            j->status =
+                tokenize(c->tgt_tokenizer, text, first_id(c, c->tgt_tokenizer), 0, &j->tgt, &whole);
         if (j->status != RD_OK) j->message = rd_strdup(rd_last_error());
     }
     for (int i = 0; i < b->n_jobs; i++)
@@ -123,10 +136,10 @@ static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
     return RD_OK;
 }
 
-static void count(rd_side_statistics *side, const line *l, int32_t unk) {
-    int64_t n = l->ids.length - 1;
+static void count(rd_side_statistics *side, const line *l, int32_t specials, int32_t unk) {
+    int64_t n = l->ids.length - specials;
     side->tokens += n;
-    for (int64_t i = 0; i < n; i++) side->unknown += l->ids.data[i] == unk;
+    for (int64_t i = 0; i < l->ids.length; i++) side->unknown += l->ids.data[i] == unk;
     if (n > side->longest) side->longest = n;
     side->lengths[n < RD_LENGTH_BINS ? n : RD_LENGTH_BINS - 1]++;
 }
@@ -134,14 +147,16 @@ static void count(rd_side_statistics *side, const line *l, int32_t unk) {
 static rd_status write_chunk(binarizer *b) {
     const rd_binarize_config *c = b->config;
     const rd_filter_config *filter = c->filter ? c->filter : &keep_all;
+    int32_t specials = c->prepend_bos ? 2 : 1;
     for (int i = 0; i < b->n_jobs; i++) {
         const line *s = &b->jobs[i].src, *t = &b->jobs[i].tgt;
-        rd_filter_result result = rd_filter_pair(filter, s->ids.length - 1, t->ids.length - 1);
+        rd_filter_result result =
+            rd_filter_pair(filter, s->ids.length - specials, t->ids.length - specials);
         b->statistics->pairs[result]++;
         if (result != RD_FILTER_KEPT) continue;
         b->statistics->truncated += b->jobs[i].truncated;
-        count(&b->statistics->src, s, rd_tokenizer_unk(c->src_tokenizer));
-        count(&b->statistics->tgt, t, rd_tokenizer_unk(c->tgt_tokenizer));
+        count(&b->statistics->src, s, specials, rd_tokenizer_unk(c->src_tokenizer));
+        count(&b->statistics->tgt, t, specials, rd_tokenizer_unk(c->tgt_tokenizer));
         rd_pair pair = {.src = s->ids.data,
                         .tgt = t->ids.data,
                         .n_src = (int32_t)s->ids.length,
@@ -196,6 +211,10 @@ rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
                         "%s: the vocabulary has no end-of-sentence piece; train it "
                         "with rdrop-preprocess or with SentencePiece's --eos_id",
                         dest);
+    if (config->prepend_bos && (rd_tokenizer_bos(config->src_tokenizer) < 0 ||
+                                rd_tokenizer_bos(config->tgt_tokenizer) < 0))
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: prepend-bos, but the vocabulary has no begin of sentence", dest);
     binarizer b = {.config = config, .statistics = statistics};
     b.jobs = rd_calloc(CHUNK_PAIRS, sizeof *b.jobs);
     if (!b.jobs) return RD_ERR_MEMORY;

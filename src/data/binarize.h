@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "rdrop/tokenizer.h"
 
-/* Which pairs to keep. Lengths are in tokens, without eos. */
+/* Which pairs to keep. Lengths are in tokens, without bos and eos. */
 typedef struct {
     int32_t min_src, max_src, min_tgt, max_tgt; /* a max of 0: no limit */
     float max_ratio;                            /* longer side over shorter; 0: no limit */
@@ -28,7 +28,7 @@ typedef enum {
 
 rd_filter_result rd_filter_pair(const rd_filter_config *config, int64_t n_src, int64_t n_tgt);
 
-/* One side of the pairs kept; tokens and lengths without eos. */
+/* One side of the pairs kept; tokens and lengths without bos and eos. */
 enum { RD_LENGTH_BINS = 1024 };
 typedef struct {
     int64_t tokens, unknown; /* unknown: how many of the tokens are unk */
@@ -55,6 +55,7 @@ typedef struct {
     const rd_filter_config *filter; /* NULL keeps every pair */
     int32_t longest_src; /* tokens without eos: longer sources are cut before they are filtered; 0:
                             none are */
+    bool prepend_bos;    /* both sides begin with bos, which no length counts */
     bool keep_text;      /* the dataset holds the lines as well as the ids */
     void (*progress)(void *self, int64_t pairs_read); /* now and then; may be NULL */
     void *self;

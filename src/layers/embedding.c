@@ -2,47 +2,71 @@
 
 #include <math.h>
 
-rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
-                               int64_t width, const int32_t *tokens, const int32_t *positions,
-                               float **out) {
-    float *x = *out = rd_step_rows(step, rows, width);
-    if (!x) return RD_ERR_MEMORY;
+rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
+                               rd_residual_saved *saved, int64_t rows, int64_t width,
+                               const int32_t *tokens, const int32_t *positions, const float **out) {
+    const rd_norm *norm = &embedding->norm;
+    float *sum = rd_step_rows(step, rows, width), *y = sum;
+    if (norm->gain.value) {
+        y = rd_step_rows(step, rows, width);
+        RD_TRY(rd_norm_statistics(step, saved, rows));
+        saved->sum = sum;
+    }
+    if (!sum || !y) return RD_ERR_MEMORY;
     rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
+    rd_dropout none = {0};
 #pragma omp parallel
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
-        step->ops->embed(x + begin * width, begin, end - begin, width, tokens + begin,
-                         positions + begin, embedding->tokens.value, embedding->positions.value,
-                         embedding->scale, &dropout);
+        int64_t at = begin * width;
+        step->ops->embed(sum + at, begin, end - begin, width, tokens + begin, positions + begin,
+                         embedding->tokens.value, embedding->positions.value, embedding->scale,
+                         y == sum ? &dropout : &none);
+        if (y != sum) {
+            step->ops->residual_norm(NULL, y + at, saved->mean + begin, saved->rstd + begin,
+                                     sum + at, NULL, NULL, norm->gain.value, norm->shift.value,
+                                     begin, end - begin, width, &none);
+            step->ops->apply_dropout(y + at, begin, end - begin, width, &dropout);
+        }
     }
+    *out = y;
     return RD_OK;
 }
 
-rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
-                                int64_t width, const int32_t *tokens, const int32_t *positions,
-                                float *dout) {
-    rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
+/* Each thread owns columns, not rows: a token may occur in any row, and this way no two threads
+ * write one element, in the same order whatever the number of threads. */
+static void add_to_tables(const rd_embedding *embedding, int64_t rows, int64_t width,
+                          const int32_t *tokens, const int32_t *positions, const float *d) {
     float *token_grad = embedding->tokens.grad, *position_grad = embedding->positions.grad;
+#pragma omp parallel
+    {
+        int64_t first, last;
+        rd_thread_rows(width, &first, &last);
+        for (int64_t r = 0; r < rows; r++) {
+            const float *row = d + r * width;
+            float *t = token_grad + tokens[r] * width;
+            for (int64_t i = first; i < last; i++) t[i] += embedding->scale * row[i];
+            if (!position_grad) continue;
+            float *p = position_grad + positions[r] * width;
+            for (int64_t i = first; i < last; i++) p[i] += row[i];
+        }
+    }
+}
+
+rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,
+                                const rd_residual_saved *saved, int64_t rows, int64_t width,
+                                const int32_t *tokens, const int32_t *positions, float *dout) {
+    rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
 #pragma omp parallel
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
         step->ops->apply_dropout(dout + begin * width, begin, end - begin, width, &dropout);
-#pragma omp barrier
-        /* Each thread owns columns, not rows: a token may occur in any row, and this way no two
-         * threads write one element, in the same order whatever the number of threads. */
-        int64_t first, last;
-        rd_thread_rows(width, &first, &last);
-        for (int64_t r = 0; r < rows; r++) {
-            const float *d = dout + r * width;
-            float *t = token_grad + tokens[r] * width;
-            for (int64_t i = first; i < last; i++) t[i] += embedding->scale * d[i];
-            if (!position_grad) continue;
-            float *p = position_grad + positions[r] * width;
-            for (int64_t i = first; i < last; i++) p[i] += d[i];
-        }
     }
+    if (embedding->norm.gain.value) /* in place: each row is read before it is written */
+        RD_TRY(rd_norm_backward(step, &embedding->norm, saved, rows, width, dout, false, dout));
+    add_to_tables(embedding, rows, width, tokens, positions, dout);
     return RD_OK;
 }
 

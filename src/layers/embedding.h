@@ -1,26 +1,28 @@
-/* Token embedding plus position embedding, scaled and dropped out. */
+/* Token embedding, scaled, plus position embedding; normalised in some models (BART); dropped out.
+ */
 #ifndef RD_LAYERS_EMBEDDING_H
 #define RD_LAYERS_EMBEDDING_H
 
-#include "layers/layer.h"
+#include "layers/residual.h"
 
 typedef struct {
     rd_tensor tokens;    /* [vocab, width] */
     rd_tensor positions; /* [n_positions, width]; grad NULL when sinusoidal */
     float scale;         /* of the token embedding */
+    rd_norm norm;        /* of the sum; gain.value NULL: none */
     float dropout;
     int32_t site;
 } rd_embedding;
 
-/* tokens, positions: [rows]. *out: [rows, width], from the arena. */
-rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
-                               int64_t width, const int32_t *tokens, const int32_t *positions,
-                               float **out);
+/* tokens, positions: [rows]. *out: [rows, width], from the arena. saved: of the norm. */
+rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
+                               rd_residual_saved *saved, int64_t rows, int64_t width,
+                               const int32_t *tokens, const int32_t *positions, const float **out);
 
 /* dout: [rows, width], destroyed. */
-rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
-                                int64_t width, const int32_t *tokens, const int32_t *positions,
-                                float *dout);
+rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,
+                                const rd_residual_saved *saved, int64_t rows, int64_t width,
+                                const int32_t *tokens, const int32_t *positions, float *dout);
 
 /* The sinusoidal table, [n, width]: the first half of each row are sines, the second cosines, of
  * position times the layout's i-th frequency. */

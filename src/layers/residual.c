@@ -18,7 +18,7 @@ static void residual_norm(const rd_step *step, const rd_dropout *dropout, const 
     }
 }
 
-static rd_status statistics_alloc(const rd_step *step, rd_residual_saved *saved, int64_t rows) {
+rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int64_t rows) {
     saved->mean = rd_arena_f32(step->arena, rows);
     saved->rstd = rd_arena_f32(step->arena, rows);
     return saved->mean && saved->rstd ? RD_OK : RD_ERR_MEMORY;
@@ -26,7 +26,7 @@ static rd_status statistics_alloc(const rd_step *step, rd_residual_saved *saved,
 
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
                           int64_t rows, int64_t width, const float *x, const float **y) {
-    RD_TRY(statistics_alloc(step, saved, rows));
+    RD_TRY(rd_norm_statistics(step, saved, rows));
     float *out = rd_step_rows(step, rows, width);
     if (!out) return RD_ERR_MEMORY;
     rd_dropout none = {0};
@@ -77,7 +77,7 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
         *y = sum;
         return RD_OK;
     }
-    RD_TRY(statistics_alloc(step, saved, rows));
+    RD_TRY(rd_norm_statistics(step, saved, rows));
     float *out = rd_step_rows(step, rows, width);
     if (!out) return RD_ERR_MEMORY;
     residual_norm(step, &dropout, &residual->norm, &residual->bias, saved, sum, out, rows, width, x,

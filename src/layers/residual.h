@@ -41,6 +41,9 @@ rd_status rd_residual_begin_backward(const rd_step *step, const rd_residual *res
                                      const rd_residual_saved *saved, int64_t rows, int64_t width,
                                      float *dx, const float *dinput);
 
+/* Room for a layer norm's mean and rstd, from the arena. */
+rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int64_t rows);
+
 /* A layer norm on its own: the one at the end of a pre-norm stack. */
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
                           int64_t rows, int64_t width, const float *x, const float **y);

@@ -211,16 +211,15 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
         inputs[r] = d->position == 1 ? rd_start_id(c) : tokens[r];
         positions[r] = rd_position(c, d->position - 1);
     }
-    float *embedded;
-    RD_TRY(rd_embedding_forward(&step, &decoder->embedding, n_rows, width, inputs, positions,
-                                &embedded));
-    const float *x = embedded;
+    rd_residual_saved saved;
+    const float *x;
+    RD_TRY(rd_embedding_forward(&step, &decoder->embedding, &saved, n_rows, width, inputs,
+                                positions, &x));
     for (int32_t i = 0; i < decoder->n_layers; i++) {
         RD_TRY(self_attention(d, &step, i, &x));
         RD_TRY(cross_attention(d, &step, i, sentences, &x));
         RD_TRY(feed_forward(d, &step, i, &x));
     }
-    rd_residual_saved saved;
     if (decoder->pre_norm)
         RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x, &x));
     RD_TRY(project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits));

@@ -16,7 +16,7 @@ typedef struct {
     rd_sequences sequences;
     const int32_t *tokens, *positions; /* [rows] */
     layer_saved *layers;
-    rd_residual_saved final_norm;
+    rd_residual_saved embedding_norm, final_norm;
     const float *out;       /* [rows, d_model] */
     rd_operand out_operand; /* the encoder's output, for every decoder layer's cross-attention */
 } side;
@@ -91,12 +91,11 @@ static rd_status feed_forward(const rd_step *step, const rd_layer *layer, layer_
 /* encoder NULL: this is the encoder. */
 static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64_t width, side *s,
                                const side *encoder) {
-    float *embedded;
+    const float *x;
     int64_t rows = s->sequences.rows;
-    RD_TRY(rd_embedding_forward(step, &stack->embedding, rows, width, s->tokens, s->positions,
-                                &embedded));
+    RD_TRY(rd_embedding_forward(step, &stack->embedding, &s->embedding_norm, rows, width, s->tokens,
+                                s->positions, &x));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
-    const float *x = embedded;
     for (int32_t i = 0; i < stack->n_layers; i++) {
         const rd_layer *layer = &stack->layers[i];
         RD_TRY(self_attention(step, layer, &s->layers[i], width, &s->sequences, &x));
@@ -164,8 +163,8 @@ static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int6
                                   NULL));
         rd_profile_end(step->profile, RD_PART_ATTENTION);
     }
-    RD_TRY(
-        rd_embedding_backward(step, &stack->embedding, rows, width, s->tokens, s->positions, dx));
+    RD_TRY(rd_embedding_backward(step, &stack->embedding, &s->embedding_norm, rows, width,
+                                 s->tokens, s->positions, dx));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     return RD_OK;
 }

@@ -82,6 +82,7 @@ static rd_status add_stack(rd_parameters *p, const rd_model_config *c, bool deco
     if (s->learned_pos)
         RD_TRY(rd_parameters_add(p, rd_position(c, positions), width, "%s.embed_positions.weight",
                                  stack));
+    if (c->layernorm_embedding) RD_TRY(add_norm(p, stack, "layernorm_embedding", width));
     for (int32_t i = 0; i < s->layers; i++) {
         char prefix[40], name[60];
         snprintf(prefix, sizeof prefix, "%s.layers.%d", stack, (int)i);
@@ -188,6 +189,7 @@ static void bind_stack(rd_model *model, bool decoder) {
         .scale = c->no_scale_embedding ? 1.0f : sqrtf((float)c->d_model),
         .dropout = c->dropout,
         .site = decoder ? 1 << 16 : 0};
+    if (c->layernorm_embedding) stack->embedding.norm = norm_of(model, name, "layernorm_embedding");
     for (int32_t i = 0; i < s->layers; i++) bind_layer(model, &stack->layers[i], s, decoder, i);
     if (s->normalize_before) stack->final_norm = norm_of(model, name, "layer_norm");
 }
@@ -220,7 +222,7 @@ static void initialise(rd_model *model, const rd_parameter *item, rd_rng *rng) {
         constant = 0.0;
     else if (strstr(item->name, "embed_") || strstr(item->name, "output_projection"))
         deviation = 1.0 / sqrt((double)c->d_model);
-    else if (strstr(item->name, "layer_norm"))
+    else if (strstr(item->name, "layer_norm") || strstr(item->name, "layernorm"))
         constant = ends_with(item->name, "weight") ? 1.0 : 0.0;
     else if (strstr(item->name, "_proj.weight"))
         bound = sqrt(6.0 / (double)(rows + columns)) *

@@ -51,7 +51,8 @@ static rd_status apply_arch(rd_recipe *recipe, const char *name) {
     }
     return rd_error(RD_ERR_FORMAT,
                     "arch is '%.60s'; expected transformer-tiny, "
-                    "transformer-iwslt-de-en, transformer-base or transformer-big",
+                    "transformer-iwslt-de-en, transformer-base, transformer-big, bart-base or "
+                    "bart-large",
                     name);
 }
 
@@ -198,7 +199,8 @@ void rd_recipe_describe(FILE *out) {
         [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",      [RD_KEY_PAIR] = "pair"};
     describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
     describe_line(out, "arch", "name", "",
-                  "transformer-tiny, -iwslt-de-en, -base, -big: defaults of the model's sizes");
+                  "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large: defaults of "
+                  "the model's shape");
     describe_line(out, "optimizer", "name", "adam", "the only one");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
     for (int i = 0; i < rd_recipe_n_keys; i++) {

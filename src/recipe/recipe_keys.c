@@ -72,6 +72,9 @@ const rd_key rd_recipe_keys[] = {
     INT("sentencepiece-nbest", data.sampling_nbest, -1, 100000, "-1",
         "subword regularization: sample among the n best; -1: all"),
 
+    BOOL("prepend-bos", model.prepend_bos, "false",
+         "sources and targets begin with begin of sentence, as BART's"),
+
     INT("encoder-embed-dim", model.d_model, 1, 65536, "512",
         "width of the model (equal to decoder-embed-dim)"),
     INT("encoder-ffn-embed-dim", model.encoder.ffn_dim, 1, SIZE, "2048",
@@ -102,6 +105,8 @@ const rd_key rd_recipe_keys[] = {
     BOOL("share-all-embeddings", model.share_all_embeddings, "false",
          "and = source embedding; needs joined-dictionary"),
     BOOL("output-bias", model.output_bias, "false", "a bias behind the output projection"),
+    BOOL("layernorm-embedding", model.layernorm_embedding, "false",
+         "a layer norm behind the embeddings"),
     BOOL("no-scale-embedding", model.no_scale_embedding, "false",
          "do not scale embeddings by sqrt(width)"),
     INT("max-source-positions", model.max_source_positions, 1, SIZE, "1024",
@@ -185,6 +190,10 @@ const rd_key rd_recipe_keys[] = {
     ENUM("early-stopping", search.early_stopping, "true", early_stoppings,
          "a search ends with `beam` hypotheses; false, never: when no better one is likely, or can "
          "be"),
+    BOOL("forced-bos", search.forced_bos, "false",
+         "outputs begin with begin of sentence, whatever the model says"),
+    BOOL("forced-tokens-free", search.forced_tokens_free, "false",
+         "that, and the end of the longest output, cost nothing"),
     BOOL("renormalize-logits", search.renormalize, "false",
          "probabilities among the tokens that the search allows"),
     INT("nbest", search.n_best, 1, 1024, "1", "hypotheses per sentence"),
@@ -217,10 +226,22 @@ static const rd_arch_value big[] = {{"encoder-embed-dim", "1024"},
                                     {"decoder-attention-heads", "16"},
                                     {"dropout", "0.3"},
                                     {NULL, NULL}};
-const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
-                                   {"transformer-iwslt-de-en", iwslt},
-                                   {"transformer-base", base},
-                                   {"transformer-big", big}};
+#define BART(width, ffn, layers, heads)                                                            \
+    {"encoder-embed-dim", width}, {"encoder-ffn-embed-dim", ffn}, {"decoder-ffn-embed-dim", ffn},  \
+        {"encoder-layers", layers}, {"decoder-layers", layers},                                    \
+        {"encoder-attention-heads", heads}, {"decoder-attention-heads", heads},                    \
+        {"encoder-learned-pos", "true"}, {"decoder-learned-pos", "true"},                          \
+        {"layernorm-embedding", "true"}, {"no-scale-embedding", "true"},                           \
+        {"share-all-embeddings", "true"}, {"joined-dictionary", "true"},                           \
+        {"activation-fn", "gelu"}, {"attention-dropout", "0.1"}, {"prepend-bos", "true"},          \
+        {"forced-bos", "true"}, {                                                                  \
+        NULL, NULL                                                                                 \
+    }
+static const rd_arch_value bart_base[] = {BART("768", "3072", "6", "12")};
+static const rd_arch_value bart_large[] = {BART("1024", "4096", "12", "16")};
+const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny}, {"transformer-iwslt-de-en", iwslt},
+                                   {"transformer-base", base}, {"transformer-big", big},
+                                   {"bart-base", bart_base},   {"bart-large", bart_large}};
 const int rd_recipe_n_archs = sizeof rd_recipe_archs / sizeof *rd_recipe_archs;
 
 const rd_key *rd_recipe_find_key(const char *name) {

@@ -50,7 +50,8 @@ static int32_t longest_output(const rd_beam_config *config, const rd_scorer *sco
                               int32_t src_length, const rd_search_request *request) {
     double limit = (double)config->max_len_a * src_length + (double)config->max_len_b + 1e-4;
     double most = scorer->max_length > 0 ? scorer->max_length : 1 << 20;
-    if (request && limit < request->prefix_length) limit = request->prefix_length;
+    double least = (config->forced_bos ? 1 : 0) + (request ? request->prefix_length : 0);
+    if (limit < least) limit = least;
     return (int32_t)(limit < most ? limit : most);
 }
 
@@ -154,13 +155,16 @@ static rd_status check_requests(int64_t n, const rd_search_request *requests, in
 
 rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, int64_t n_sentences,
                          const int32_t *src_lengths, const rd_search_request *requests,
-                         int32_t eos_id, int32_t pad_id, int32_t unk_id, rd_search_result *result) {
+                         int32_t bos_id, int32_t eos_id, int32_t pad_id, int32_t unk_id,
+                         rd_search_result *result) {
     *result = (rd_search_result){0};
     RD_TRY(rd_beam_check(config));
     if (eos_id < 0 || eos_id >= scorer->vocab_size || pad_id >= scorer->vocab_size ||
         unk_id >= scorer->vocab_size)
         return rd_error(RD_ERR_ARGUMENT, "special ids %d, %d, %d outside a vocabulary of %d",
                         eos_id, pad_id, unk_id, scorer->vocab_size);
+    if (config->forced_bos && (bos_id < 0 || bos_id >= scorer->vocab_size))
+        return rd_error(RD_ERR_ARGUMENT, "outputs are to begin with bos, but there is none");
     if (n_sentences < 0 || n_sentences > INT32_MAX / config->beam)
         return rd_error(RD_ERR_ARGUMENT, "%lld sentences at once are too many",
                         (long long)n_sentences);
@@ -168,6 +172,7 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
     rd_search s = {.config = config,
                    .scorer = scorer,
                    .requests = requests,
+                   .bos = bos_id,
                    .eos = eos_id,
                    .pad = pad_id,
                    .unk = unk_id,

@@ -19,8 +19,10 @@ typedef struct {
     int32_t no_repeat_ngram;    /* no n-gram of this size twice in an output; 0: off */
     int32_t n_best;             /* hypotheses returned per sentence, <= beam */
     rd_early_stopping early_stopping;
-    float patience;    /* finished hypotheses that end a search: beam * patience; 0: 1 */
-    float temperature; /* of the distribution searched; 0: 1 */
+    bool forced_bos;         /* every output begins with bos, and a prefix follows it */
+    bool forced_tokens_free; /* that bos, and the eos at the longest output, cost nothing */
+    float patience;          /* finished hypotheses that end a search: beam * patience; 0: 1 */
+    float temperature;       /* of the distribution searched; 0: 1 */
     /* `beam` independent samples, drawn from the top_k likeliest tokens (0: all), of these from the
      * likeliest that have top_p of their probability together (0: 1, all). */
     bool sampling;
@@ -79,7 +81,8 @@ typedef struct {
  * RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */
 rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, int64_t n_sentences,
                          const int32_t *src_lengths, const rd_search_request *requests,
-                         int32_t eos_id, int32_t pad_id, int32_t unk_id, rd_search_result *result);
+                         int32_t bos_id, int32_t eos_id, int32_t pad_id, int32_t unk_id,
+                         rd_search_result *result);
 void rd_search_result_free(rd_search_result *result);
 
 /* The log-probability of one given target per sentence, eos included. targets: packed, without

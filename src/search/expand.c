@@ -37,8 +37,17 @@ static float block_repeats(const rd_search *s, int32_t last, float *log_probs) {
 /* The one token that may follow a row, or -1 when it may choose. */
 static int32_t forced_token(const rd_search *s, const rd_search_row *row) {
     if (s->step >= s->max_lens[row->sentence]) return s->eos;
+    int32_t at = s->step - (s->config->forced_bos ? 1 : 0); /* in the prefix */
+    if (at < 0) return s->bos;
     const rd_search_request *request = s->requests ? &s->requests[row->sentence] : NULL;
-    return request && s->step < request->prefix_length ? request->prefix[s->step] : -1;
+    return request && at < request->prefix_length ? request->prefix[at] : -1;
+}
+
+/* Whether a forced token costs nothing. */
+static bool is_free(const rd_search *s, const rd_search_row *row) {
+    bool ends = s->step >= s->max_lens[row->sentence];
+    bool begins = s->config->forced_bos && s->step == 0;
+    return s->config->forced_tokens_free ? ends || begins : ends && s->config->renormalize;
 }
 
 /* Sharper (below 1) or flatter (above 1). */
@@ -58,8 +67,7 @@ static rd_status expand_row(rd_search *s, int64_t r) {
     temper(s, log_probs);
     s->eos_log_probs[r] = log_probs[s->eos];
     if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
-    bool ends = s->step >= s->max_lens[row->sentence];
-    if (ends && s->config->renormalize && !isnan(log_probs[s->eos])) log_probs[s->eos] = 0.0f;
+    if (forced >= 0 && is_free(s, row) && !isnan(log_probs[forced])) log_probs[forced] = 0.0f;
     if (forced >= 0) { /* a selection of one still checks that it is a number */
         RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
                                     &s->candidate_counts[r]));

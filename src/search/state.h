@@ -33,7 +33,7 @@ typedef struct {
     const rd_beam_config *config;
     const rd_scorer *scorer;
     const rd_search_request *requests; /* [n_sentences], or NULL */
-    int32_t eos, pad, unk;
+    int32_t bos, eos, pad, unk;
     int32_t step;            /* tokens in every live hypothesis */
     int32_t n_candidates;    /* 2 * beam */
     int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */

@@ -248,6 +248,7 @@ static rd_status binarize_corpora(const job *j, const corpora *c, const char *na
                                  .tgt_tokenizer = j->target,
                                  .filter = filter,
                                  .keep_text = keep_text,
+                                 .prepend_bos = j->recipe->model.prepend_bos,
                                  .longest_src = longest_source(&j->recipe->data),
                                  .progress = show_progress,
                                  .self = &progress,

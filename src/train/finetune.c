@@ -10,6 +10,7 @@ rd_status rd_run_adopt_shape(rd_run *run) {
     if (!*directory) return RD_OK;
     char *path = rd_path_join(directory, "config.yaml");
     rd_recipe *start = NULL;
+    bool prepends = run->recipe->model.prepend_bos;
     rd_status status = path ? rd_recipe_load(&start, path, NULL, 0) : RD_ERR_MEMORY;
     if (status == RD_OK) {
         rd_model_config shape = start->model, *own = &run->recipe->model;
@@ -21,6 +22,9 @@ rd_status rd_run_adopt_shape(rd_run *run) {
     if (status == RD_OK && start->data.joined_dictionary != run->recipe->data.joined_dictionary)
         status = rd_error(RD_ERR_FORMAT, "%s: joined-dictionary is %s there, unlike in the recipe",
                           path, start->data.joined_dictionary ? "true" : "false");
+    if (status == RD_OK && start->model.prepend_bos != prepends)
+        status = rd_error(RD_ERR_FORMAT, "%s: prepend-bos is %s there, unlike in the recipe", path,
+                          prepends ? "false" : "true");
     if (status != RD_OK) rd_error_prefix(status, "finetune-from-model");
     rd_recipe_free(start);
     free(path);

@@ -70,7 +70,8 @@ static rd_status open_batches(rd_run *run) {
                                 .src_tokenizer = run->source,
                                 .tgt_tokenizer = run->target,
                                 .sampling_alpha = r->data.sampling_alpha,
-                                .sampling_nbest = r->data.sampling_nbest};
+                                .sampling_nbest = r->data.sampling_nbest,
+                                .prepend_bos = r->model.prepend_bos};
     RD_TRY(rd_batcher_new(&run->train_batches, run->train_data, &config));
     rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
                                                  ? r->train.max_tokens_valid

@@ -73,6 +73,8 @@ static rd_translate_options options_of(const rd_beam_config *search) {
                                   .unk_penalty = search->unk_penalty,
                                   .no_repeat_ngram = search->no_repeat_ngram,
                                   .early_stopping = search->early_stopping,
+                                  .forced_bos = search->forced_bos,
+                                  .forced_tokens_free = search->forced_tokens_free,
                                   .patience = 1.0f,
                                   .temperature = 1.0f,
                                   .seed = 1,

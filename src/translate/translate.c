@@ -127,8 +127,9 @@ static rd_status search_batch(const work *w, const rd_scorer *scorer, int64_t n,
         for (int64_t i = 0; i < n; i++) requests[i] = w->job->requests[order[i]];
     }
     rd_search_result found;
-    rd_status status = rd_beam_search(&w->job->search, scorer, n, src->lengths, requests,
-                                      config->eos_id, config->pad_id, config->unk_id, &found);
+    rd_status status =
+        rd_beam_search(&w->job->search, scorer, n, src->lengths, requests, config->bos_id,
+                       config->eos_id, config->pad_id, config->unk_id, &found);
     free(requests);
     if (status != RD_OK) return status;
     size_t n_best = (size_t)found.n_best;

@@ -20,6 +20,8 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
                                          .no_repeat_ngram = o->no_repeat_ngram,
                                          .n_best = o->n_best,
                                          .early_stopping = o->early_stopping,
+                                         .forced_bos = o->forced_bos,
+                                         .forced_tokens_free = o->forced_tokens_free,
                                          .patience = o->patience,
                                          .temperature = o->temperature,
                                          .sampling = o->sampling,
@@ -51,25 +53,44 @@ static void token_lines_free(token_lines *lines) {
     *lines = (token_lines){0};
 }
 
-/* Encodes lines, cut to `most` tokens each; eos >= 0 is put behind each, on top of those. dropped:
- * [n] tokens cut off, or NULL. */
+static rd_status append_id(rd_ids *ids, int32_t id) {
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
+    ids->data[ids->length++] = id;
+    return RD_OK;
+}
+
+/* One line, cut to `most` tokens, which bos and eos count among; -1: without. *dropped: tokens cut
+ * off. */
+static rd_status encode_line(rd_ids *ids, const rd_tokenizer *tokenizer, const char *line,
+                             size_t length, int64_t most, int32_t bos, int32_t eos,
+                             int32_t *dropped) {
+    int64_t start = ids->length;
+    if (bos >= 0) RD_TRY(append_id(ids, bos));
+    RD_TRY(rd_tokenizer_encode(tokenizer, line, length, ids));
+    int64_t excess = ids->length - start + (eos >= 0 ? 1 : 0) - most;
+    if (excess > 0) ids->length -= excess;
+    *dropped = (int32_t)(excess > 0 ? excess : 0);
+    return eos >= 0 ? append_id(ids, eos) : RD_OK;
+}
+
+/* What sources and targets begin with; -1: just their own. */
+static int32_t first_id(const rd_translator *t) {
+    const rd_model_config *config = rd_model_get_config(t->models[0]);
+    return config->prepend_bos ? config->bos_id : -1;
+}
+
+/* dropped: [n], or NULL. */
 static rd_status encode_lines(token_lines *out, const rd_tokenizer *tokenizer, int64_t n,
                               const char *const *lines, const size_t *lengths, int64_t most,
-                              int32_t eos, int32_t *dropped) {
+                              int32_t bos, int32_t eos, int32_t *dropped) {
     *out = (token_lines){.offsets = rd_calloc((size_t)n + 1, sizeof *out->offsets)};
     rd_status status = out->offsets ? RD_OK : RD_ERR_MEMORY;
     for (int64_t i = 0; status == RD_OK && i < n; i++) {
-        rd_ids *ids = &out->ids;
-        size_t length = lengths ? lengths[i] : strlen(lines[i]);
-        int64_t start = ids->length;
-        status = rd_tokenizer_encode(tokenizer, lines[i], length, ids);
-        int64_t excess = ids->length - start - most;
-        if (excess > 0) ids->length -= excess;
-        if (dropped) dropped[i] = (int32_t)(excess > 0 ? excess : 0);
-        if (status == RD_OK && eos >= 0)
-            status = rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data);
-        if (status == RD_OK && eos >= 0) ids->data[ids->length++] = eos;
-        out->offsets[i + 1] = ids->length;
+        int32_t cut = 0;
+        status = encode_line(&out->ids, tokenizer, lines[i],
+                             lengths ? lengths[i] : strlen(lines[i]), most, bos, eos, &cut);
+        if (dropped) dropped[i] = cut;
+        out->offsets[i + 1] = out->ids.length;
     }
     if (status != RD_OK) token_lines_free(out);
     return status;
@@ -89,8 +110,8 @@ static rd_status make_requests(const rd_translator *t, const rd_translate_option
     if (!*requests) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n_full; i++) (*requests)[i].number = o->first_line + where[i];
     if (!o->prefixes) return RD_OK;
-    RD_TRY(encode_lines(prefixes, t->target, n, o->prefixes, NULL, t->max_target_positions - 1, -1,
-                        NULL));
+    int64_t most = t->max_target_positions - 1 - (o->forced_bos ? 1 : 0);
+    RD_TRY(encode_lines(prefixes, t->target, n, o->prefixes, NULL, most, -1, -1, NULL));
     for (int64_t i = 0; i < n_full; i++) {
         rd_token_span prefix = line_span(prefixes, where[i]);
         (*requests)[i].prefix = prefix.tokens;
@@ -99,13 +120,14 @@ static rd_status make_requests(const rd_translator *t, const rd_translate_option
     return RD_OK;
 }
 
-/* The lines that have a token besides eos: spans [*n_full], where [*n_full] the line each is. */
-static void full_lines(const token_lines *sources, int64_t n, rd_token_span *spans, int64_t *where,
-                       int64_t *n_full) {
+/* The lines that have a token besides bos and eos: spans [*n_full], where [*n_full] the line each
+ * is. */
+static void full_lines(const token_lines *sources, int64_t n, int32_t bos, rd_token_span *spans,
+                       int64_t *where, int64_t *n_full) {
     *n_full = 0;
     for (int64_t i = 0; i < n; i++) {
         rd_token_span span = line_span(sources, i);
-        if (span.length < 2) continue;
+        if (span.length < (bos >= 0 ? 3 : 2)) continue;
         where[*n_full] = i;
         spans[(*n_full)++] = span;
     }
@@ -147,16 +169,17 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
     rd_search_request *requests = NULL;
     rd_token_span *spans = rd_malloc((size_t)n, sizeof *spans);
     int64_t *where = rd_malloc((size_t)n, sizeof *where), n_full = 0;
+    int32_t bos = first_id(t);
     out->n_lines = n;
     out->n_best = options->n_best;
     out->items = rd_calloc((size_t)n, (size_t)out->n_best * sizeof *out->items);
     out->dropped_tokens = rd_calloc((size_t)n, sizeof *out->dropped_tokens);
     rd_status status = spans && where && out->items && out->dropped_tokens ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status = encode_lines(&sources, t->source, n, lines, lengths, t->max_source_positions - 1,
+        status = encode_lines(&sources, t->source, n, lines, lengths, t->max_source_positions, bos,
                               rd_tokenizer_eos(t->source), out->dropped_tokens);
     if (status == RD_OK) {
-        full_lines(&sources, n, spans, where, &n_full);
+        full_lines(&sources, n, bos, spans, where, &n_full);
         status = make_requests(t, options, n, where, n_full, &prefixes, &requests);
     }
     if (status == RD_OK) {
@@ -195,11 +218,11 @@ rd_status rd_translator_score(const rd_translator *t, const rd_translate_options
     rd_token_span *target_spans = rd_malloc((size_t)n, sizeof *target_spans);
     rd_status status = source_spans && target_spans ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status = encode_lines(&sources, t->source, n, lines, line_lengths,
-                              t->max_source_positions - 1, rd_tokenizer_eos(t->source), NULL);
+        status = encode_lines(&sources, t->source, n, lines, line_lengths, t->max_source_positions,
+                              first_id(t), rd_tokenizer_eos(t->source), NULL);
     if (status == RD_OK)
         status = encode_lines(&targets, t->target, n, references, reference_lengths,
-                              t->max_target_positions - 1, -1, NULL);
+                              t->max_target_positions - 1, first_id(t), -1, NULL);
     for (int64_t i = 0; status == RD_OK && i < n; i++) {
         source_spans[i] = line_span(&sources, i);
         target_spans[i] = line_span(&targets, i);

@@ -38,6 +38,10 @@ VARIANTS = {
                    scale=True, max_positions=9, output_bias=True, marian=True, start=PAD,
                    encoder=dict(layers=2, heads=3, ffn_dim=20, pre_norm=False, learned=False),
                    decoder=dict(layers=1, heads=5, ffn_dim=18, pre_norm=False, learned=True)),
+    "bart": dict(d_model=12, activation="gelu", src_vocab=21, tgt_vocab=21, share_all=True, share_decoder=True,
+                 scale=False, max_positions=9, output_bias=True, norm_embedding=True,
+                 encoder=dict(layers=1, heads=3, ffn_dim=20, pre_norm=False, learned=True),
+                 decoder=dict(layers=2, heads=2, ffn_dim=16, pre_norm=False, learned=True)),
 }
 
 
@@ -53,6 +57,9 @@ def shapes(config):
             yield f"{stack}.embed_tokens.weight", (config["src_vocab" if stack == "encoder" else "tgt_vocab"], d)
         if s["learned"]:
             yield f"{stack}.embed_positions.weight", (first_position(config) + config["max_positions"], d)
+        if config.get("norm_embedding"):
+            yield f"{stack}.layernorm_embedding.weight", (d,)
+            yield f"{stack}.layernorm_embedding.bias", (d,)
         for i in range(s["layers"]):
             layer = f"{stack}.layers.{i}"
             attentions = ["self_attn"] + (["encoder_attn"] if stack == "decoder" else [])
@@ -84,7 +91,7 @@ def random_weights(config):
         if name.endswith("embed_positions.weight"):
             deviation = 1.0
         value = torch.randn(shape) * deviation
-        weights[name] = value + 1 if "layer_norm.weight" in name else value
+        weights[name] = value + 1 if name.endswith(("layer_norm.weight", "layernorm_embedding.weight")) else value
     return weights
 
 
@@ -107,7 +114,8 @@ def embed(config, weights, stack, tokens):
     else:
         table = sinusoidal(first_position(config) + config["max_positions"], config["d_model"], config.get("marian"))
     positions = first_position(config) + torch.arange(tokens.shape[1])
-    return scale * weights[f"{owner}.embed_tokens.weight"][tokens] + table[positions]
+    x = scale * weights[f"{owner}.embed_tokens.weight"][tokens] + table[positions]
+    return norm(weights, f"{stack}.layernorm_embedding", x) if config.get("norm_embedding") else x
 
 
 def linear(weights, name, x):

@@ -123,9 +123,9 @@ static void check(rd_model *const *models, int n_models, int sentence, float pen
                                            sources[sentence], offsets),
                      RD_OK);
     rd_scorer view = rd_model_scorer_view(scorer);
-    assert_int_equal(
-        rd_beam_search(&config, &view, 1, source_lengths + sentence, NULL, EOS, PAD, UNK, &result),
-        RD_OK);
+    assert_int_equal(rd_beam_search(&config, &view, 1, source_lengths + sentence, NULL, BOS, EOS,
+                                    PAD, UNK, &result),
+                     RD_OK);
     for (int k = 0; k < N_BEST; k++) {
         const rd_hypothesis *h = &result.hypotheses[k];
         assert_near((double)h->score, score_of(&all[k]), 1e-5, 0, "score", k);

@@ -197,6 +197,37 @@ static void on_progress(void *self, int64_t pairs) {
     stop = pairs < LINES;
 }
 
+/* Both sides of every pair begin with bos; lengths, limits and sums are as without. */
+static void bos_comes_first_and_is_not_counted(void **state) {
+    (void)state;
+    const char *src[] = {path_of("a")}, *tgt[] = {path_of("b")};
+    const rd_filter_config filter = {.min_src = 3, .max_tgt = 8};
+    rd_binarize_config config = config_of(src, tgt, 1);
+    rd_binarize_statistics without, with;
+    rd_dataset *a, *b;
+    config.filter = &filter;
+    config.longest_src = 4;
+    assert_int_equal(rd_binarize(&config, path_of("out"), &without), RD_OK);
+    assert_int_equal(rd_dataset_open(&a, path_of("out")), RD_OK);
+    config.prepend_bos = true;
+    assert_int_equal(rd_binarize(&config, path_of("x"), &with), RD_OK);
+    assert_int_equal(rd_dataset_open(&b, path_of("x")), RD_OK);
+    assert_memory_equal(&without, &with, sizeof with);
+    assert_true(with.truncated > 0 && with.src.longest == 4);
+    assert_int_equal(rd_dataset_size(a), rd_dataset_size(b));
+    for (int64_t i = 0; i < rd_dataset_size(a); i++) {
+        rd_pair p = rd_dataset_get(a, i), q = rd_dataset_get(b, i);
+        assert_int_equal(p.n_src + 1, q.n_src);
+        assert_int_equal(p.n_tgt + 1, q.n_tgt);
+        assert_int_equal(q.src[0], rd_tokenizer_bos(tokenizer));
+        assert_int_equal(q.tgt[0], rd_tokenizer_bos(tokenizer));
+        assert_memory_equal(p.src, q.src + 1, sizeof(int32_t) * (size_t)p.n_src);
+        assert_memory_equal(p.tgt, q.tgt + 1, sizeof(int32_t) * (size_t)p.n_tgt);
+    }
+    rd_dataset_close(a);
+    rd_dataset_close(b);
+}
+
 static void a_stop_leaves_what_was_there(void **state) {
     (void)state;
     const char *src[] = {path_of("a")}, *tgt[] = {path_of("b")};
@@ -246,6 +277,7 @@ int main(void) {
         cmocka_unit_test(lengths_have_quantiles),
         cmocka_unit_test(any_number_of_threads_gives_the_same_file),
         cmocka_unit_test(the_dataset_holds_the_corpora_in_order),
+        cmocka_unit_test(bos_comes_first_and_is_not_counted),
         cmocka_unit_test(a_stop_leaves_what_was_there),
         cmocka_unit_test(bad_corpora_give_no_dataset),
     };

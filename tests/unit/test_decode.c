@@ -15,7 +15,10 @@
 
 enum { VOCAB = 29, LONGEST = 6 };
 
-static rd_model *toy_model(bool pre_norm, bool marian) {
+typedef enum { POST_NORM, PRE_NORM, MARIAN, BART } model_kind;
+
+static rd_model *toy_model(model_kind kind) {
+    bool pre_norm = kind == PRE_NORM, marian = kind == MARIAN, bart = kind == BART;
     rd_model_config c = {
         .d_model = 32,
         .encoder = {.layers = 2, .heads = 4, .ffn_dim = 48, .normalize_before = pre_norm},
@@ -29,6 +32,7 @@ static rd_model *toy_model(bool pre_norm, bool marian) {
         .unk_id = 3};
     rd_model *model;
     c.output_bias = marian;
+    c.layernorm_embedding = c.encoder.learned_pos = c.decoder.learned_pos = bart;
     c.decoder_start = marian ? RD_START_PAD : RD_START_EOS;
     c.position_layout = marian ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ;
     assert_int_equal(rd_model_new(&model, &c, 11), RD_OK);
@@ -37,10 +41,10 @@ static rd_model *toy_model(bool pre_norm, bool marian) {
 }
 
 /* Two sentences whose rows swap places at every step: logits must follow the hypotheses. */
-static void check_steps(bool pre_norm, bool marian) {
+static void check_steps(model_kind kind) {
     static const int32_t src[] = {5, 6, 7, 2, 9, 2}, src_offsets[] = {0, 4, 6};
     static const int32_t tgt[2][LONGEST] = {{8, 9, 10, 11, 12, 2}, {20, 21, 22, 23, 24, 2}};
-    rd_model *model = toy_model(pre_norm, marian);
+    rd_model *model = toy_model(kind);
     rd_batch batch = {0};
     for (int i = 0; i < 2; i++)
         assert_int_equal(rd_batch_add(&batch, i, src + src_offsets[i],
@@ -73,18 +77,24 @@ static void check_steps(bool pre_norm, bool marian) {
 
 static void test_steps_post_norm(void **state) {
     (void)state;
-    check_steps(false, false);
+    check_steps(POST_NORM);
 }
 
 static void test_steps_pre_norm(void **state) {
     (void)state;
-    check_steps(true, false);
+    check_steps(PRE_NORM);
 }
 
 /* A bias behind the projection, positions from 0, and a start token that no row has produced. */
 static void test_steps_marian(void **state) {
     (void)state;
-    check_steps(false, true);
+    check_steps(MARIAN);
+}
+
+/* A layer norm behind the embeddings, learned positions. */
+static void test_steps_bart(void **state) {
+    (void)state;
+    check_steps(BART);
 }
 
 int main(void) {
@@ -92,6 +102,7 @@ int main(void) {
         cmocka_unit_test(test_steps_post_norm),
         cmocka_unit_test(test_steps_pre_norm),
         cmocka_unit_test(test_steps_marian),
+        cmocka_unit_test(test_steps_bart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,6 +163,19 @@ static void test_gradient_pre_norm_gelu_learned_tied(void **state) {
     check_gradient(&c, 2, 1.0f);
 }
 
+/* Dropout behind a layer norm behind the embeddings, which all sides share. */
+static void test_gradient_bart(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.encoder.learned_pos = c.decoder.learned_pos = true;
+    c.layernorm_embedding = c.no_scale_embedding = c.output_bias = true;
+    c.activation = RD_GELU;
+    c.src_vocab = c.tgt_vocab;
+    c.share_all_embeddings = true;
+    c.dropout = c.attention_dropout = 0.1f;
+    check_gradient(&c, 2, 0.7f);
+}
+
 /* What Marian's models have and fairseq's do not. */
 static void test_gradient_swish_output_bias_marian_positions(void **state) {
     (void)state;
@@ -272,6 +285,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_post_norm),
         cmocka_unit_test(test_gradient_rdrop_with_all_dropouts),
         cmocka_unit_test(test_gradient_pre_norm_gelu_learned_tied),
+        cmocka_unit_test(test_gradient_bart),
         cmocka_unit_test(test_gradient_swish_output_bias_marian_positions),
         cmocka_unit_test(test_bf16_is_near_fp32),
         cmocka_unit_test(test_passes_differ_only_by_dropout),

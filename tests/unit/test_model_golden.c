@@ -50,6 +50,7 @@ static rd_model_config model_config(const json_t *c) {
         .position_layout = flag(c, "marian") ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ,
         .decoder_start = json_object_get(c, "start") ? RD_START_PAD : RD_START_EOS,
         .output_bias = flag(c, "output_bias"),
+        .layernorm_embedding = flag(c, "norm_embedding"),
         .share_decoder_input_output_embed = flag(c, "share_decoder"),
         .share_all_embeddings = flag(c, "share_all"),
         .no_scale_embedding = !flag(c, "scale"),
@@ -171,12 +172,19 @@ static void test_marian(void **state) {
     check_model("marian");
 }
 
+/* A layer norm behind the embeddings, one table of them, learned positions, gelu, a bias. */
+static void test_bart(void **state) {
+    (void)state;
+    check_model("bart");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_post_norm_sinusoidal_relu_all_tied),
         cmocka_unit_test(test_pre_norm_learned_gelu_untied),
         cmocka_unit_test(test_mixed),
         cmocka_unit_test(test_marian),
+        cmocka_unit_test(test_bart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,7 @@ static int count_reproduced(const rd_model *model, const rd_batch *batch) {
     rd_scorer view = rd_model_scorer_view(scorer);
     rd_search_result result;
     assert_int_equal(
-        rd_beam_search(&config, &view, batch->n_seqs, lengths, NULL, EOS, PAD, UNK, &result),
+        rd_beam_search(&config, &view, batch->n_seqs, lengths, NULL, -1, EOS, PAD, UNK, &result),
         RD_OK);
     int reproduced = 0;
     for (int i = 0; i < PAIRS; i++) {

@@ -261,6 +261,40 @@ static void test_prefix_against_brute_force(void **state) {
         }
 }
 
+static double log_p(int32_t sentence, const int32_t *tokens, int32_t n, int32_t next) {
+    float log_probs[VOCAB];
+    toy_random(sentence, tokens, n, log_probs);
+    return (double)log_probs[next];
+}
+
+/* bos comes first, then the prefix; forced tokens cost what they cost, or nothing. */
+static void test_forced_bos_against_brute_force(void **state) {
+    (void)state;
+    const int32_t begin[] = {BOS, B, UNK};
+    for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
+        for (int32_t n = 0; n <= 4; n++) {
+            int32_t n_prefix = n / 2, free_tokens = n % 2;
+            rd_beam_config config = {.beam = 800,
+                                     .lenpen = 1,
+                                     .max_len_b = MAX_LEN,
+                                     .n_best = 7,
+                                     .forced_bos = true,
+                                     .forced_tokens_free = free_tokens};
+            enumerate(sentence);
+            for (int32_t i = 0; i < n_all; i++) {
+                toy_path *path = &all[i];
+                if (free_tokens) path->log_prob -= log_p(sentence, NULL, 0, BOS);
+                if (free_tokens && path->length == MAX_LEN)
+                    path->log_prob -= log_p(sentence, path->tokens, MAX_LEN, EOS);
+                scores[i] = starts_with(path, begin, n_prefix + 1)
+                                ? path->log_prob / (path->length + 1)
+                                : (double)-INFINITY;
+            }
+            search_sentence(&config, sentence,
+                            &(rd_search_request){.prefix = begin + 1, .prefix_length = n_prefix});
+        }
+}
+
 /* The prefix stands against the length limit, repeated n-grams and penalties, whose price it pays;
  * sentences of one search have prefixes of their own. */
 static void test_prefix_stands(void **state) {
@@ -302,6 +336,7 @@ int main(void) {
         cmocka_unit_test(test_diverse_groups_choose_in_turn),
         cmocka_unit_test(test_diverse_groups_of_several),
         cmocka_unit_test(test_prefix_against_brute_force),
+        cmocka_unit_test(test_forced_bos_against_brute_force),
         cmocka_unit_test(test_prefix_stands),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, con
     rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step};
     rd_search_result result;
     rd_status status =
-        rd_beam_search(config, &scorer, n, lengths, requests, EOS, PAD, UNK, &result);
+        rd_beam_search(config, &scorer, n, lengths, requests, BOS, EOS, PAD, UNK, &result);
     assert_int_equal(status, expected);
     return result;
 }
