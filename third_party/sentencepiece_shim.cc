@@ -21,17 +21,21 @@ struct spm_processor {
 
 namespace {
 
-char *copy(const std::string &bytes) {
-    char *block = static_cast<char *>(std::malloc(bytes.size() + 1));
+/* NULL without memory. Takes no std::string, whose making might throw where it is caught. */
+char *copy(const char *bytes, size_t n) noexcept {
+    char *block = static_cast<char *>(std::malloc(n + 1));
     if (block) {
-        std::memcpy(block, bytes.data(), bytes.size());
-        block[bytes.size()] = '\0';
+        std::memcpy(block, bytes, n);
+        block[n] = '\0';
     }
     return block;
 }
+char *copy(const char *text) noexcept {
+    return copy(text, std::strlen(text));
+}
 
 /* Runs `body`, which returns a Status, and turns whatever goes wrong into a message. */
-template <typename Body> int guarded(char **error, Body body) {
+template <typename Body> int guarded(char **error, Body body) noexcept {
     *error = nullptr;
     try {
         const sentencepiece::util::Status status = body();
@@ -47,7 +51,16 @@ template <typename Body> int guarded(char **error, Body body) {
     return 1;
 }
 
-int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) {
+/* What `body` returns, `otherwise` where it fails. */
+template <typename Value, typename Body> Value value_or(Value otherwise, Body body) noexcept {
+    try {
+        return body();
+    } catch (...) {
+        return otherwise;
+    }
+}
+
+int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) noexcept {
     *n_ids = from.size();
     *ids = static_cast<int32_t *>(std::malloc(sizeof(int32_t) * (from.size() + 1)));
     if (!*ids) return 1;
@@ -107,6 +120,8 @@ spm_processor *spm_load(const char *bytes, size_t n, char **error) {
         const int id = status.ok() ? processor->impl.PieceToId("<mask>") : -1;
         /* For a name that is no piece it gives the unknown piece, if there is one. */
         if (id >= 0 && processor->impl.IdToPiece(id) == "<mask>") processor->mask = id;
+        /* The library allocates at the first such call of all; spm_piece() cannot say it failed. */
+        if (status.ok() && processor->impl.GetPieceSize() > 0) processor->impl.IdToPiece(0);
         return status;
     });
     if (!failed) return processor;
@@ -119,25 +134,25 @@ void spm_free(spm_processor *processor) {
 }
 
 int32_t spm_size(const spm_processor *p) {
-    return p->impl.GetPieceSize();
+    return value_or(0, [&] { return p->impl.GetPieceSize(); });
 }
 int32_t spm_pad(const spm_processor *p) {
-    return p->impl.pad_id();
+    return value_or(-1, [&] { return p->impl.pad_id(); });
 }
 int32_t spm_bos(const spm_processor *p) {
-    return p->impl.bos_id();
+    return value_or(-1, [&] { return p->impl.bos_id(); });
 }
 int32_t spm_eos(const spm_processor *p) {
-    return p->impl.eos_id();
+    return value_or(-1, [&] { return p->impl.eos_id(); });
 }
 int32_t spm_unk(const spm_processor *p) {
-    return p->impl.unk_id();
+    return value_or(-1, [&] { return p->impl.unk_id(); });
 }
 int32_t spm_mask(const spm_processor *p) {
     return p->mask;
 }
 const char *spm_piece(const spm_processor *p, int32_t id) {
-    return p->impl.IdToPiece(id).c_str();
+    return value_or("", [&] { return p->impl.IdToPiece(id).c_str(); });
 }
 
 int spm_encode(const spm_processor *p, const char *text, size_t n, int32_t **ids, size_t *n_ids,
@@ -168,6 +183,8 @@ int spm_sample(const spm_processor *p, const char *text, size_t n, float alpha, 
         worker.join();
     } catch (const std::exception &e) {
         *error = copy(e.what());
+    } catch (...) {
+        *error = copy("unknown failure");
     }
     return failed ? 1 : give(result, ids, n_ids);
 }
@@ -178,7 +195,7 @@ int spm_decode(const spm_processor *p, const int32_t *ids, size_t n, char **text
     if (guarded(error, [&] { return p->impl.Decode(std::vector<int>(ids, ids + n), &result); }))
         return 1;
     *length = result.size();
-    *text = copy(result);
+    *text = copy(result.data(), result.size());
     return *text ? 0 : 1;
 }
 
@@ -199,7 +216,7 @@ int spm_decode_pieces(const spm_processor *p, const char *const *pieces, size_t 
         }))
         return 1;
     *length = result.size();
-    *text = copy(result);
+    *text = copy(result.data(), result.size());
     return *text ? 0 : 1;
 }
 
@@ -213,6 +230,6 @@ int spm_train(const char *options, spm_next_sentence next, void *source, char **
     });
     if (failed) return 1;
     *n = bytes.size();
-    *model = copy(bytes);
+    *model = copy(bytes.data(), bytes.size());
     return *model ? 0 : 1;
 }

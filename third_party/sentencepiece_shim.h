@@ -16,6 +16,7 @@ typedef struct spm_processor spm_processor;
 spm_processor *spm_load(const char *bytes, size_t n, char **error);
 void spm_free(spm_processor *processor);
 
+/* Of a loaded model these do not fail. */
 int32_t spm_size(const spm_processor *processor);
 int32_t spm_pad(const spm_processor *processor);
 int32_t spm_bos(const spm_processor *processor);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/json.h"
 
 enum { MAX_FILE = 1 << 28 };
 
@@ -17,18 +18,11 @@ rd_status rd_json_exists(const char *directory, const char *name, bool *found) {
 rd_status rd_json_read(const char *directory, const char *name, json_t **root) {
     char *path = rd_path_join(directory, name), *bytes = NULL;
     size_t n = 0;
-    json_error_t error = {.text = ""};
     *root = NULL;
     rd_status status = path ? rd_read_file(path, MAX_FILE, &bytes, &n) : RD_ERR_MEMORY;
-    if (status == RD_OK) {
-        *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
-        if (!*root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-            status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-        else if (!*root)
-            status = rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
-        else if (!json_is_object(*root))
-            status = rd_error(RD_ERR_FORMAT, "%s: not a JSON object", path);
-    }
+    if (status == RD_OK) status = rd_json_parse(root, path, bytes, n);
+    if (status == RD_OK && !json_is_object(*root))
+        status = rd_error(RD_ERR_FORMAT, "%s: not a JSON object", path);
     if (status != RD_OK) {
         json_decref(*root);
         *root = NULL;
@@ -48,7 +42,8 @@ rd_status rd_json_read_optional(const char *directory, const char *name, json_t 
 }
 
 rd_status rd_json_write(const char *directory, const char *name, json_t *root) {
-    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) : NULL;
+    char *text =
+        root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) : NULL;
     char *path = rd_path_join(directory, name);
     json_decref(root);
     rd_status status = RD_OK;

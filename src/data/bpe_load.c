@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "data/bpe.h"
 
@@ -290,11 +291,8 @@ static rd_status load(loader *l, json_t *root) {
 }
 
 rd_status rd_bpe_load(rd_bpe *bpe, const char *path, const char *bytes, size_t n) {
-    json_error_t error;
-    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
-    if (!root && json_error_code(&error) == json_error_out_of_memory)
-        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    if (!root) return rd_error(RD_ERR_FORMAT, "%s:%d: %s", path, error.line, error.text);
+    json_t *root;
+    RD_TRY(rd_json_parse(&root, path, bytes, n));
     loader l = {.bpe = bpe, .path = path};
     rd_status status = load(&l, root);
     rd_text_free(&l.joined);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 
 enum { MAX_ID = 1 << 24, MAX_FILE = 1 << 28 };
@@ -45,13 +46,9 @@ static rd_status load(rd_piece_ids *map, const char *path) {
     char *bytes;
     size_t n;
     RD_TRY(rd_read_file(path, MAX_FILE, &bytes, &n));
-    json_error_t error = {.text = ""};
-    map->ids = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
+    rd_status status = rd_json_parse(&map->ids, path, bytes, n);
     free(bytes);
-    if (!map->ids && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    if (!map->ids)
-        return rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
+    RD_TRY(status);
     RD_TRY(check_ids(map, path));
     RD_TRY(index_pieces(map, path));
     map->pad = rd_piece_ids_find(map, "<pad>");

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "data/corpus.h"
 #include "metrics/scoring.h"
@@ -80,7 +81,7 @@ static rd_status json_error(const source *s, const char *found) {
 static rd_status push_json(rd_line_block *block, const source *s, bool reference) {
     json_error_t error;
     json_t *value = json_loadb(s->line, s->length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (!value && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
+    if (!value && rd_json_no_memory(&error))
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", rd_corpus_path(s->corpus));
     if (!value) return json_error(s, "not valid JSON: expected a string or a list of strings");
     rd_status status = RD_OK;

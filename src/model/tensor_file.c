@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 
 enum { MAX_HEADER = 100 << 20 }; /* the format's own bound */
@@ -14,13 +15,11 @@ static rd_status parse(rd_tensor_file *file) {
     if (mapping->size >= 8) memcpy(&length, mapping->bytes, 8);
     if (length < 2 || length > MAX_HEADER || length > mapping->size - 8)
         return rd_error(RD_ERR_FORMAT, "%s: not a safetensors file, or truncated", file->path);
-    json_error_t error = {.text = ""};
-    file->header = json_loadb(mapping->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (!file->header && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", file->path);
+    rd_status status = rd_json_parse(&file->header, file->path, mapping->bytes + 8, (size_t)length);
+    if (status == RD_ERR_FORMAT) return rd_error_prefix(status, "its header");
+    RD_TRY(status);
     if (!json_is_object(file->header))
-        return rd_error(RD_ERR_FORMAT, "%s: its header is not a JSON object: %s", file->path,
-                        error.text);
+        return rd_error(RD_ERR_FORMAT, "%s: its header is not a JSON object", file->path);
     file->data = mapping->bytes + 8 + length;
     file->data_size = mapping->size - 8 - (size_t)length;
     return RD_OK;

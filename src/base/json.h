@@ -1,0 +1,19 @@
+/* Reading JSON, with failures told apart. */
+#ifndef RD_BASE_JSON_H
+#define RD_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* Of bytes[0..n), in which no key may come twice; `path` for messages, with the line. Release
+ * *root, which is NULL on failure, with json_decref. */
+rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size_t n);
+
+/* Whether parsing ended for want of memory. Jansson says so in several ways: by a code, or by
+ * leaving the text empty. */
+bool rd_json_no_memory(const json_error_t *error);
+
+#endif
