@@ -62,6 +62,9 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length);
 
+/* How pieces write a space: "▁", or "Ġ" in byte-level BPE. */
+const char *rd_tokenizer_space(const rd_tokenizer *tokenizer);
+
 /* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL where there is
  * none.
  */

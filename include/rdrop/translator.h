@@ -74,9 +74,17 @@ typedef struct {
      * from its log P for each hypothesis of the groups before that goes on with it. 0: 1 group. */
     int32_t diverse_beam_groups;
     float diverse_beam_strength;
-    bool renormalize;     /* log P among the tokens that the settings allow */
-    int64_t batch_tokens; /* source tokens translated together; 0: a good default */
-    int32_t threads;      /* 0: all cores */
+    /* Added to a score: coverage_penalty * sum over source tokens of log(min(1, attention that they
+     * received)), as GNMT has it. */
+    float coverage_penalty;
+    bool align;              /* give alignments: of each target token, the source token that it
+                              * attended to most */
+    bool replace_unk;        /* unknown tokens become the source word that they are aligned to */
+    int32_t alignment_layer; /* whose attention these use, averaged over its heads: a layer of the
+                              * decoder from 1, or 0: the last */
+    bool renormalize;        /* log P among the tokens that the settings allow */
+    int64_t batch_tokens;    /* source tokens translated together; 0: a good default */
+    int32_t threads;         /* 0: all cores */
     /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
      * nothing; or NULL. Whole words work best. */
     const char *const *prefixes;
@@ -85,11 +93,18 @@ typedef struct {
 /* What the model's config.yaml says (the first model's, for an ensemble). */
 rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
+/* Words are what stands between spaces, counted from 0. */
+typedef struct {
+    int32_t source, target;
+} rd_aligned_words;
+
 typedef struct {
     char *text;       /* NUL-terminated UTF-8; NULL: the search found fewer than n_best */
     float score;      /* what translations are ranked by */
     float log_prob;   /* natural logarithm of P(translation | source), end of sentence included */
     int32_t n_tokens; /* subword tokens, without the end of sentence */
+    int32_t n_alignment;
+    rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `align` */
 } rd_translation;
 
 typedef struct {

@@ -109,7 +109,7 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
 }
 
 rd_status rd_bpe_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n) {
-    static const rd_tokenizer_kind kind = {close_bpe, encode, sample, decode, piece};
+    static const rd_tokenizer_kind kind = {close_bpe, encode, sample, decode, piece, "Ġ"};
     rd_bpe *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
     self->base.kind = &kind;

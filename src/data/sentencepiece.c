@@ -107,7 +107,7 @@ rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, con
 
 rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                                 size_t n) {
-    static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece};
+    static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece, "▁"};
     sentencepiece *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
     rd_status status = rd_sentencepiece_load(&self->processor, path, bytes, n);

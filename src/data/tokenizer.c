@@ -63,6 +63,10 @@ int32_t rd_tokenizer_mask(const rd_tokenizer *tokenizer) {
     return tokenizer->mask;
 }
 
+const char *rd_tokenizer_space(const rd_tokenizer *tokenizer) {
+    return tokenizer->kind->space;
+}
+
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id) {
     return id >= 0 && id < tokenizer->size ? tokenizer->kind->piece(tokenizer, id) : NULL;
 }

@@ -14,6 +14,7 @@ typedef struct {
     rd_status (*decode)(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
                         size_t *length);
     const char *(*piece)(const rd_tokenizer *tokenizer, int32_t id);
+    const char *space; /* in pieces */
 } rd_tokenizer_kind;
 
 /* The first member of each kind's own struct. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/cross_weights.h"
 #include "model/seq2seq.h"
 
 struct rd_decoding {
@@ -21,6 +22,9 @@ struct rd_decoding {
     int64_t slot_capacity, n_slots;
     int32_t *history; /* [n_rows, position]: the slots of each row so far */
     int64_t n_rows, position;
+    int32_t attention_layer; /* whose cross-attention is kept; -1: none's */
+    float *attention;        /* [n_rows, attention_stride] of the latest step */
+    int64_t attention_stride;
 };
 
 /* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on. */
@@ -64,6 +68,7 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model, int64_t n_
     size_t layers = (size_t)model->decoder.n_layers;
     d->model = model;
     d->n_sentences = n_sentences;
+    d->attention_layer = -1;
     d->cross = rd_arena_alloc(&d->persistent, layers, sizeof *d->cross);
     d->src_offsets = rd_arena_i32(&d->persistent, n_sentences + 1);
     d->slots = rd_calloc(layers, sizeof *d->slots);
@@ -119,14 +124,20 @@ static rd_status extend_history(rd_decoding *d, int64_t n_rows, const int32_t *p
     return RD_OK;
 }
 
+static int64_t longest_source(const rd_decoding *d) {
+    int64_t longest = 1;
+    for (int64_t s = 0; s < d->n_sentences; s++)
+        if (d->src_offsets[s + 1] - d->src_offsets[s] > longest)
+            longest = d->src_offsets[s + 1] - d->src_offsets[s];
+    return longest;
+}
+
 /* Both attentions of all rows; self: over the row's slots, cross: over its sentence. */
 static rd_status attend(const rd_decoding *d, const rd_step *step, const rd_attention *attention,
                         bool self, const float *q, int64_t stride_q, const float *kv,
                         const int32_t *sentences, float *out) {
-    int64_t width = d->model->config.d_model, longest = d->position;
-    for (int64_t s = 0; !self && s < d->n_sentences; s++)
-        if (d->src_offsets[s + 1] - d->src_offsets[s] > longest)
-            longest = d->src_offsets[s + 1] - d->src_offsets[s];
+    int64_t width = d->model->config.d_model;
+    int64_t longest = self ? d->position : longest_source(d);
     longest = (longest + 15) / 16 * 16;
     float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * longest);
     if (!scratch) return RD_ERR_MEMORY;
@@ -177,6 +188,13 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
     RD_TRY(project(step, rows, width, width, input, &attention->in_weight, 0, q));
     add_bias(q, rows, width, attention->in_bias.value);
     RD_TRY(attend(d, step, attention, false, q, width, d->cross[i], sentences, out));
+    if (i == d->attention_layer) {
+        float *scratch = rd_arena_f32(step->arena, rows * d->attention_stride);
+        d->attention = rd_arena_f32(step->arena, rows * d->attention_stride);
+        if (!scratch || !d->attention) return RD_ERR_MEMORY;
+        rd_cross_weights(rows, attention->heads, width / attention->heads, q, d->cross[i],
+                         sentences, d->src_offsets, d->attention_stride, d->attention, scratch);
+    }
     RD_TRY(project(step, rows, width, width, out, &attention->out_weight, 0, h));
     return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x, h, x);
 }
@@ -225,4 +243,20 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     RD_TRY(project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits));
     if (c->output_bias) add_bias(logits, n_rows, c->tgt_vocab, d->model->output_bias.value);
     return RD_OK;
+}
+
+rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {
+    int32_t n_layers = d->model->decoder.n_layers;
+    if (layer < 0 || layer > n_layers)
+        return rd_error(RD_ERR_ARGUMENT, "alignment-layer is %d; the decoder has %d layers", layer,
+                        n_layers);
+    d->attention_layer = (layer ? layer : n_layers) - 1;
+    d->attention_stride = longest_source(d);
+    return RD_OK;
+}
+
+void rd_decoding_add_attention(const rd_decoding *d, int64_t row, int64_t n_src, float share,
+                               float *out) {
+    const float *weights = d->attention + row * d->attention_stride;
+    for (int64_t j = 0; j < n_src; j++) out[j] += share * weights[j];
 }

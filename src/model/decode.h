@@ -23,4 +23,13 @@ void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
 rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens, float *logits);
 
+/* Keeps the cross-attention of one decoder layer, counted from 1 (0: the last), at each step from
+ * now on. RD_ERR_ARGUMENT where there is no such layer. */
+rd_status rd_decoding_keep_attention(rd_decoding *decoding, int32_t layer);
+
+/* Adds to out: [n_src], `share` times the attention of `row` in the latest step to the n_src tokens
+ * of its sentence, averaged over the heads; it sums to 1. */
+void rd_decoding_add_attention(const rd_decoding *decoding, int64_t row, int64_t n_src, float share,
+                               float *out);
+
 #endif

@@ -32,7 +32,11 @@ static rd_status continue_hypothesis(rd_search *s, const rd_candidate *candidate
                                      float penalty, int64_t *n_next) {
     RD_TRY(rd_reserve(&s->nodes, &s->node_capacity, s->n_nodes + 1, sizeof *s->nodes));
     const rd_search_row *row = &s->rows[candidate->row];
-    s->nodes[s->n_nodes] = (rd_search_node){.token = candidate->token, .parent = row->node};
+    s->nodes[s->n_nodes] =
+        (rd_search_node){.token = candidate->token,
+                         .parent = row->node,
+                         .aligned = s->aligned ? s->aligned[candidate->row] : -1};
+    rd_coverage_continue(s, candidate->row, *n_next);
     s->next_rows[*n_next] = (rd_search_row){.sentence = row->sentence,
                                             .group = group,
                                             .node = (int32_t)s->n_nodes++,
@@ -54,7 +58,7 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
     float best = -INFINITY;
     for (int32_t i = 0; i < n && i < s->width && (keep_best || group->n_found < s->enough); i++)
         if (s->merged[i].token == s->eos)
-            RD_TRY(rd_search_finish(s, group, &s->rows[s->merged[i].row], s->merged[i].score));
+            RD_TRY(rd_search_finish(s, group, s->merged[i].row, s->merged[i].score));
     for (int32_t i = 0; i < n && best == -INFINITY; i++)
         if (s->merged[i].token != s->eos) best = s->merged[i].score;
     if (rd_search_is_done(s, group, s->max_lens[sentence], best)) n = 0;
@@ -66,7 +70,7 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
                                        n_next));
     /* Nothing to go on with and nothing found: the constraints give way. */
     for (int64_t r = first; r < end && *n_next == others && group->n_found == 0; r++)
-        RD_TRY(rd_search_finish(s, group, &s->rows[r], s->rows[r].score + s->eos_log_probs[r]));
+        RD_TRY(rd_search_finish(s, group, r, s->rows[r].score + s->eos_log_probs[r]));
     return RD_OK;
 }
 
@@ -98,6 +102,9 @@ rd_status rd_search_advance(rd_search *s) {
     rd_search_row *swap = s->rows;
     s->rows = s->next_rows;
     s->next_rows = swap;
+    float *covered = s->coverage;
+    s->coverage = s->next_coverage;
+    s->next_coverage = covered;
     s->n_rows = n_next;
     s->step++;
     return RD_OK;

@@ -35,13 +35,18 @@ rd_status rd_beam_check(const rd_beam_config *c) {
                         c->diverse_groups, (double)c->diverse_strength, c->beam);
     if (c->sampling && c->diverse_groups > 1)
         return rd_error(RD_ERR_ARGUMENT, "sampling has no diverse-beam-groups");
-    if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty))
-        return rd_error(RD_ERR_ARGUMENT, "lenpen and unk-penalty must be finite numbers");
+    if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty) || !isfinite(c->coverage_penalty))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "lenpen, unk-penalty and coverage-penalty must be finite numbers");
     if (!(c->max_len_a >= 0) || !(c->max_len_b >= 0) || isinf(c->max_len_a) || isinf(c->max_len_b))
         return rd_error(RD_ERR_ARGUMENT, "max-len-a and max-len-b must be 0 or more");
     if (c->min_len < 0 || c->no_repeat_ngram < 0)
         return rd_error(RD_ERR_ARGUMENT, "min-len and no-repeat-ngram must be 0 or more");
     return RD_OK;
+}
+
+bool rd_beam_needs_attention(const rd_beam_config *c) {
+    return c->align || c->coverage_penalty != 0;
 }
 
 /* A float such as 0.7 lies a little below its decimal; the small term keeps the product from
@@ -72,10 +77,31 @@ static void release(rd_search *s) {
     free(s->candidates);
     free(s->candidate_counts);
     free(s->merged);
+    free(s->attention);
+    free(s->coverage);
+    free(s->next_coverage);
+    free(s->aligned);
     free(s->pools);
 }
 
-static rd_status begin(rd_search *s, const int32_t *src_lengths) {
+/* What keeps attention, where the settings ask for it. */
+static rd_status begin_attention(rd_search *s) {
+    if (!rd_beam_needs_attention(s->config)) return RD_OK;
+    if (!s->scorer->attention) return rd_error(RD_ERR_ARGUMENT, "there is no attention");
+    for (int64_t i = 0; i < s->n_sentences; i++)
+        if (s->src_lengths[i] > s->src_stride) s->src_stride = s->src_lengths[i];
+    size_t rows = (size_t)s->n_sentences * (size_t)s->config->beam;
+    size_t size = (size_t)s->src_stride * sizeof(float);
+    s->attention = rd_calloc(rows, size);
+    s->aligned = rd_malloc(rows, sizeof *s->aligned);
+    if (!s->attention || !s->aligned) return RD_ERR_MEMORY;
+    if (s->config->coverage_penalty == 0) return RD_OK;
+    s->coverage = rd_calloc(rows, size);
+    s->next_coverage = rd_calloc(rows, size);
+    return s->coverage && s->next_coverage ? RD_OK : RD_ERR_MEMORY;
+}
+
+static rd_status begin(rd_search *s) {
     size_t n = (size_t)s->n_sentences, rows = n * (size_t)s->config->beam;
     s->max_lens = rd_malloc(n, sizeof *s->max_lens);
     s->groups = rd_calloc(n, (size_t)s->n_groups * sizeof *s->groups);
@@ -98,7 +124,7 @@ static rd_status begin(rd_search *s, const int32_t *src_lengths) {
         !s->candidate_counts || !s->merged || (s->config->sampling && !s->pools))
         return RD_ERR_MEMORY;
     for (int32_t i = 0; i < s->n_sentences; i++) {
-        s->max_lens[i] = longest_output(s->config, s->scorer, src_lengths[i],
+        s->max_lens[i] = longest_output(s->config, s->scorer, s->src_lengths[i],
                                         s->requests ? &s->requests[i] : NULL);
         for (int64_t g = i * (int64_t)s->n_groups; g < (i + 1) * (int64_t)s->n_groups; g++)
             s->groups[g].finished = s->finished + g * s->width;
@@ -108,7 +134,7 @@ static rd_status begin(rd_search *s, const int32_t *src_lengths) {
         s->tokens[i] = s->eos;
     }
     s->n_rows = s->n_sentences;
-    return RD_OK;
+    return begin_attention(s);
 }
 
 /* The n_best best of each sentence, best first, moved to the result; equals stay in the order in
@@ -176,12 +202,14 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
                    .eos = eos_id,
                    .pad = pad_id,
                    .unk = unk_id,
-                   .n_sentences = n_sentences};
+                   .n_sentences = n_sentences,
+                   .src_lengths = src_lengths};
     set_sizes(&s);
-    rd_status status = begin(&s, src_lengths);
+    rd_status status = begin(&s);
     while (status == RD_OK && s.n_rows > 0) {
         status =
             scorer->step(scorer->self, s.n_rows, s.parents, s.row_sents, s.tokens, s.log_probs);
+        if (status == RD_OK) status = rd_search_attend(&s);
         if (status == RD_OK) status = rd_search_expand(&s);
         if (status == RD_OK) status = rd_search_advance(&s);
     }

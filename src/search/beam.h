@@ -3,6 +3,7 @@
 #ifndef RD_SEARCH_BEAM_H
 #define RD_SEARCH_BEAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -33,6 +34,9 @@ typedef struct {
                              * 0: 1 */
     float diverse_strength; /* subtracted from log P of a token for each hypothesis of the groups
                              * before that goes on with it at this step */
+    float coverage_penalty; /* score += coverage_penalty * sum over source tokens of log(min(1,
+                             * attention received in all)) (Wu et al. 2016) */
+    bool align;             /* give each token's alignment */
     bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,
                        * and an eos that is forced costs nothing */
 } rd_beam_config;
@@ -54,10 +58,15 @@ rd_beam_config rd_beam_defaults(void);
 /* RD_ERR_ARGUMENT naming the first setting that is out of range. */
 rd_status rd_beam_check(const rd_beam_config *config);
 
+/* Whether the scorer must have its attention. */
+bool rd_beam_needs_attention(const rd_beam_config *config);
+
 typedef struct {
-    int32_t *tokens; /* [length], without the final eos */
+    int32_t *tokens;  /* [length], without the final eos */
+    int32_t *aligned; /* [length] source token (not eos) that each token attended to most, or -1; in
+                       * the block of `tokens`, and freed with it. NULL without `align` */
     int32_t length;
-    float score;    /* (log P - penalties) / length^lenpen: what hypotheses are ranked by */
+    float score; /* (log P - penalties) / length^lenpen + coverage: what hypotheses are ranked by */
     float log_prob; /* log P: sum of token log-probabilities, eos included, without penalties */
 } rd_hypothesis;
 

@@ -28,20 +28,26 @@ static rd_hypothesis *finished_place(const rd_search *s, rd_search_group *group,
     return worst;
 }
 
-rd_status rd_search_finish(rd_search *s, rd_search_group *group, const rd_search_row *row,
-                           float score) {
-    int32_t *tokens = rd_malloc((size_t)s->step, sizeof *tokens);
+rd_status rd_search_finish(rd_search *s, rd_search_group *group, int64_t r, float score) {
+    const rd_search_row *row = &s->rows[r];
+    int32_t *tokens = rd_malloc((size_t)s->step, 2 * sizeof *tokens);
     if (!tokens) return RD_ERR_MEMORY;
+    int32_t *aligned = tokens + s->step; /* one block */
     float log_prob = score + row->penalty;
     int32_t node = row->node;
     for (int32_t i = s->step - 1; i >= 0; i--, node = s->nodes[node].parent) {
         tokens[i] = s->nodes[node].token;
+        aligned[i] = s->nodes[node].aligned;
         if (tokens[i] == s->unk) log_prob += s->config->unk_penalty;
     }
-    score /= length_norm(s->config, s->step + 1);
+    score = score / length_norm(s->config, s->step + 1) + rd_coverage_score(s, r);
     rd_hypothesis *place = finished_place(s, group, score);
     if (place)
-        *place = (rd_hypothesis){tokens, s->step, score, log_prob};
+        *place = (rd_hypothesis){.tokens = tokens,
+                                 .aligned = s->config->align ? aligned : NULL,
+                                 .length = s->step,
+                                 .score = score,
+                                 .log_prob = log_prob};
     else
         free(tokens);
     return RD_OK;

@@ -1,6 +1,7 @@
 #include "search/model_scorer.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -9,6 +10,7 @@
 
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
+    bool keeps_attention;
     rd_decoding **decodings; /* [n_models] */
     float *other;            /* [rows, vocab_size] of the models behind the first */
     int64_t other_capacity;
@@ -47,6 +49,21 @@ static rd_status model_scorer_step(void *self, int64_t n_rows, const int32_t *pa
     }
     float log_count = logf((float)scorer->n_models);
     for (int64_t i = 0; i < n; i++) log_probs[i] -= log_count;
+    return RD_OK;
+}
+
+static void model_scorer_attention(void *self, int64_t row, int32_t n_src, float *out) {
+    rd_model_scorer *scorer = self;
+    for (int32_t j = 0; j < n_src; j++) out[j] = 0.0f;
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        rd_decoding_add_attention(scorer->decodings[m], row, n_src, 1.0f / (float)scorer->n_models,
+                                  out);
+}
+
+rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer) {
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_keep_attention(scorer->decodings[m], layer));
+    scorer->keeps_attention = true;
     return RD_OK;
 }
 
@@ -101,5 +118,6 @@ rd_scorer rd_model_scorer_view(rd_model_scorer *scorer) {
     return (rd_scorer){.self = scorer,
                        .vocab_size = scorer->vocab_size,
                        .max_length = scorer->max_length,
-                       .step = model_scorer_step};
+                       .step = model_scorer_step,
+                       .attention = scorer->keeps_attention ? model_scorer_attention : NULL};
 }

@@ -17,6 +17,10 @@ rd_status rd_model_scorer_begin(rd_model_scorer **scorer, const rd_model *const 
                                 const int32_t *src_offsets);
 void rd_model_scorer_end(rd_model_scorer *scorer); /* NULL is fine */
 
+/* The view then has the attention of decoder layer `layer`, from 1 (0: the last), averaged over its
+ * heads and the models. Before the first step. */
+rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer);
+
 /* What a search takes; valid until the end. One search per begin. */
 rd_scorer rd_model_scorer_view(rd_model_scorer *scorer);
 

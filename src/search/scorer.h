@@ -15,6 +15,9 @@ typedef struct {
      * normalised log-probabilities. */
     rd_status (*step)(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
                       const int32_t *tokens, float *log_probs);
+    /* The attention with which row `row` of the latest step looked at the n_src tokens of its
+     * source, eos included: out: [n_src], of sum 1. NULL: not to be had. */
+    void (*attention)(void *self, int64_t row, int32_t n_src, float *out);
 } rd_scorer;
 
 #endif

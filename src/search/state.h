@@ -19,6 +19,7 @@ typedef struct {
 /* Hypotheses share their beginnings, so they are paths in a tree; node -1 is the empty one. */
 typedef struct {
     int32_t token, parent;
+    int32_t aligned; /* source token, or -1 */
 } rd_search_node;
 
 /* Hypotheses that compete with each other: all of a sentence, but with diverse beams a part of
@@ -39,9 +40,10 @@ typedef struct {
     int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */
     int32_t enough;          /* finished hypotheses that end a group: width * patience */
     int64_t n_sentences;
-    int32_t *max_lens;       /* [n_sentences] */
-    rd_search_group *groups; /* [n_sentences, n_groups] */
-    rd_hypothesis *finished; /* [n_sentences, n_groups, width] */
+    const int32_t *src_lengths; /* [n_sentences] */
+    int32_t *max_lens;          /* [n_sentences] */
+    rd_search_group *groups;    /* [n_sentences, n_groups] */
+    rd_hypothesis *finished;    /* [n_sentences, n_groups, width] */
     rd_search_node *nodes;
     int64_t n_nodes, node_capacity;
     int64_t n_rows;
@@ -52,8 +54,20 @@ typedef struct {
     rd_candidate *candidates;              /* [n_sentences * beam, n_candidates] */
     int32_t *candidate_counts;             /* [n_sentences * beam] */
     rd_candidate *merged;                  /* [n_candidates] */
-    rd_candidate *pools;                   /* [threads, vocab_size], for sampling */
+    /* NULL where nothing asks for it: attention of this step; summed over the steps so far. */
+    int64_t src_stride;              /* longest source */
+    float *attention;                /* [n_sentences * beam, src_stride] */
+    float *coverage, *next_coverage; /* as many, of rows and next_rows */
+    int32_t *aligned;                /* [n_sentences * beam] most attended source token, or -1 */
+    rd_candidate *pools;             /* [threads, vocab_size], for sampling */
 } rd_search;
+
+/* Reads the attention of all rows, where it is asked for (attend.c). */
+rd_status rd_search_attend(rd_search *search);
+/* Row `next_row` of the next step goes on from `row`. */
+void rd_coverage_continue(rd_search *search, int64_t row, int64_t next_row);
+/* What a hypothesis that ends in `row` scores beside its log P. */
+float rd_coverage_score(const rd_search *search, int64_t row);
 
 /* Each row's continuations, under the rules of the search (expand.c). */
 rd_status rd_search_expand(rd_search *search);
@@ -70,8 +84,7 @@ float rd_diverse_penalty(const rd_search *search, int64_t start, int64_t end, in
 
 /* Copies a live hypothesis, now ended by eos with log P `score`, to its group's finished ones
  * (finish.c). */
-rd_status rd_search_finish(rd_search *search, rd_search_group *group, const rd_search_row *row,
-                           float score);
+rd_status rd_search_finish(rd_search *search, rd_search_group *group, int64_t row, float score);
 
 /* Whether a group looks no further; `best` is the log P of its best hypothesis that goes on. */
 bool rd_search_is_done(const rd_search *search, const rd_search_group *group, int32_t max_len,

@@ -95,11 +95,25 @@ static void warn_dropped(const stream *s, int64_t line, int32_t dropped) {
 /* Detokenized text could only hold a line break if the vocabulary had one; the output must stay one
  * line per line all the same. */
 static void put_text(const char *text, FILE *out) {
-    for (const char *c = text; *c; c++) putc(*c == '\n' || *c == '\r' ? ' ' : *c, out);
+    for (const char *c = text; *c; c++) putc(strchr("\n\r\t", *c) ? ' ' : *c, out);
+}
+
+/* One translation, as its own line: TEXT, in an n-best list LINE ||| TEXT ||| SCORE, and with
+ * alignments these behind a tab or, in a list, another |||. */
+static void put_translation(const stream *s, int64_t line, const rd_translation *item) {
+    FILE *out = s->config->output;
+    bool list = s->config->options.n_best > 1, align = s->config->options.align;
+    if (list) fprintf(out, "%lld ||| ", (long long)line);
+    put_text(item->text, out);
+    if (list) fprintf(out, " ||| %.4f", (double)item->score);
+    if (align) fputs(list ? " |||" : "\t", out);
+    for (int32_t i = 0; align && i < item->n_alignment; i++)
+        fprintf(out, "%s%d-%d", i || list ? " " : "", item->alignment[i].source,
+                item->alignment[i].target);
+    putc('\n', out);
 }
 
 static rd_status translate_window(stream *s) {
-    FILE *out = s->config->output;
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
     if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
@@ -111,12 +125,8 @@ static rd_status translate_window(stream *s) {
         warn_dropped(s, s->totals.lines + i + 1, found.dropped_tokens[i]);
         s->totals.target_tokens += items[0].n_tokens;
         s->totals.log_prob += (double)items[0].log_prob;
-        for (int32_t k = 0; k < found.n_best && items[k].text; k++) {
-            if (found.n_best > 1) fprintf(out, "%lld ||| ", (long long)s->totals.lines + i);
-            put_text(items[k].text, out);
-            if (found.n_best > 1) fprintf(out, " ||| %.4f", (double)items[k].score);
-            putc('\n', out);
-        }
+        for (int32_t k = 0; k < found.n_best && items[k].text; k++)
+            put_translation(s, s->totals.lines + i, &items[k]);
     }
     rd_translations_free(&found);
     return RD_OK;

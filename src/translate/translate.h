@@ -16,6 +16,7 @@ typedef struct {
     const rd_model *const *models; /* [n_models]: one model, or an ensemble (averaged) */
     int32_t n_models;
     rd_beam_config search;
+    int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
     const rd_search_request *requests; /* one per source, or NULL */
     int64_t batch_tokens; /* bound on the source tokens of a batch; 0: a good default */
     int32_t threads;      /* 0: as many as OpenMP would use */

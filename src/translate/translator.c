@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "translate/open.h"
+#include "translate/output.h"
 #include "translate/translate.h"
 
 static rd_translate_job job_of(const rd_translator *t, const rd_translate_options *o) {
@@ -30,7 +31,10 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
                                          .seed = o->seed,
                                          .diverse_groups = o->diverse_beam_groups,
                                          .diverse_strength = o->diverse_beam_strength,
+                                         .coverage_penalty = o->coverage_penalty,
+                                         .align = o->align || o->replace_unk,
                                          .renormalize = o->renormalize},
+                              .alignment_layer = o->alignment_layer,
                               .batch_tokens = o->batch_tokens,
                               .threads = o->threads};
 }
@@ -133,19 +137,27 @@ static void full_lines(const token_lines *sources, int64_t n, int32_t bos, rd_to
     }
 }
 
-static rd_status decode_result(const rd_translator *t, const rd_search_result *result,
-                               const int64_t *where, rd_translations *out) {
+/* Writes what was found for the lines of spans: [result->n_sentences], which are where[] of all. */
+static rd_status write_result(const rd_translator *t, const rd_translate_options *o,
+                              const char *const *lines, const size_t *lengths,
+                              const rd_token_span *spans, const rd_search_result *result,
+                              const int64_t *where, rd_translations *out) {
     int32_t n_best = out->n_best;
-    for (int64_t i = 0; i < result->n_sentences; i++)
+    for (int64_t i = 0; i < result->n_sentences; i++) {
+        const char *line = lines[where[i]];
+        const rd_output output = {.source = t->source,
+                                  .target = t->target,
+                                  .text = line,
+                                  .text_length = lengths ? lengths[where[i]] : strlen(line),
+                                  .tokens = spans[i],
+                                  .align = o->align,
+                                  .replace_unk = o->replace_unk};
         for (int32_t k = 0; k < n_best; k++) {
             const rd_hypothesis *h = &result->hypotheses[i * n_best + k];
             if (!h->tokens) break;
-            rd_translation *item = &out->items[where[i] * n_best + k];
-            RD_TRY(rd_tokenizer_decode(t->target, h->tokens, h->length, &item->text, NULL));
-            item->score = h->score;
-            item->log_prob = h->log_prob;
-            item->n_tokens = h->length;
+            RD_TRY(rd_output_translation(&output, h, &out->items[where[i] * n_best + k]));
         }
+    }
     return RD_OK;
 }
 
@@ -186,7 +198,8 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
         job.requests = requests;
         status = rd_translate_tokens(&job, n_full, spans, &result);
     }
-    if (status == RD_OK) status = decode_result(t, &result, where, out);
+    if (status == RD_OK)
+        status = write_result(t, options, lines, lengths, spans, &result, where, out);
     if (status == RD_OK) status = fill_empty(out);
     rd_search_result_free(&result);
     token_lines_free(&sources);
@@ -200,8 +213,10 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
 
 void rd_translations_free(rd_translations *translations) {
     for (int64_t i = 0; translations->items && i < translations->n_lines * translations->n_best;
-         i++)
+         i++) {
         free(translations->items[i].text);
+        free(translations->items[i].alignment);
+    }
     free(translations->items);
     free(translations->dropped_tokens);
     *translations = (rd_translations){0};

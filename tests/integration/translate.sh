@@ -106,6 +106,20 @@ refuses 2 "exclude each other" --model "$MODEL_A" --sampling --diverse-beam-grou
 refuses 2 "multiple of the groups" --model "$MODEL_A" --beam 5 --diverse-beam-groups 2
 refuses 2 "top-p" --model "$MODEL_A" --sampling --top-p 1.5
 
+"$translate" --model "$MODEL_A" --print-alignment <in.txt >aligned || exit 1
+check "alignments stand behind translations" cmp -s <(cut -f 1 aligned) plain
+check "and are pairs" [ "$(cut -f 2 aligned | grep -cvE '^([0-9]+-[0-9]+( [0-9]+-[0-9]+)*)?$')" -eq 0 ]
+check "of words that are there" awk -F '\t' '{ n = split($1, source, " "); m = split($2, target, " ")
+    for (k = split($3, pairs, " "); k; k--) { split(pairs[k], p, "-"); if (p[1] >= n || p[2] >= m) exit 1 } }' \
+    <(paste in.txt aligned)
+check "every word is aligned" awk -F '\t' '{ split("", seen); m = split($1, target, " ")
+    for (k = split($2, pairs, " "); k; k--) { split(pairs[k], p, "-"); seen[p[2]] = 1 }
+    if (length(seen) != m) exit 1 }' aligned
+"$translate" --model "$MODEL_A" --print-alignment --n-best 3 <in.txt >out || exit 1
+check "alignments of lists" cmp -s <(sed 's/ |||[^|]*$//' out) nbest
+refuses 2 "has 1 layers" --model "$MODEL_A" --print-alignment --alignment-layer 2
+refuses 2 "exclude each other" --model "$MODEL_A" --print-alignment --score plain
+
 # Translations begin with their line of --prefix; without one, they are as they were.
 awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
 "$translate" --model "$MODEL_A" --prefix prefix --batch-tokens 50 <in.txt >prefixed

@@ -239,6 +239,63 @@ static void test_diverse_groups_of_several(void **state) {
     toy_search(&config, the_toy, 1, lengths, NULL, RD_ERR_ARGUMENT);
 }
 
+enum { N_SRC = 5 };
+
+/* Sum over source tokens of log(min(1, attention received)), by the path and its eos. */
+static double coverage_of(const toy_path *path) {
+    double covered[N_SRC] = {0}, sum = 0;
+    float attention[N_SRC];
+    for (int32_t t = 0; t <= path->length; t++) {
+        toy_attention(path->tokens, t, N_SRC, attention);
+        for (int j = 0; j < N_SRC; j++) covered[j] += (double)attention[j];
+    }
+    for (int j = 0; j < N_SRC; j++) sum += log(fmin(1, covered[j]));
+    return sum;
+}
+
+static void assert_aligned(const rd_hypothesis *h) {
+    float attention[N_SRC];
+    for (int32_t t = 0; t < h->length; t++) {
+        toy_attention(h->tokens, t, N_SRC, attention);
+        assert_in_range(h->aligned[t], 0, N_SRC - 2); /* never eos */
+        for (int j = 0; j + 1 < N_SRC; j++) assert_true(attention[j] <= attention[h->aligned[t]]);
+    }
+}
+
+static void test_coverage_and_alignment_against_brute_force(void **state) {
+    (void)state;
+    const int32_t length = N_SRC;
+    the_toy->attention = toy_attention;
+    for (int32_t sentence = 0; sentence < SENTENCES; sentence++) {
+        rd_beam_config config = {.beam = 800,
+                                 .lenpen = 0.5f,
+                                 .max_len_b = MAX_LEN,
+                                 .n_best = 9,
+                                 .coverage_penalty = 0.4f,
+                                 .align = true};
+        enumerate(sentence);
+        for (int32_t i = 0; i < n_all; i++)
+            scores[i] =
+                all[i].log_prob / sqrt(all[i].length + 1.0) + (double)0.4f * coverage_of(&all[i]);
+        toy_alone_index = sentence;
+        the_toy->distribution = toy_random_alone;
+        rd_search_result r = toy_search(&config, the_toy, 1, &length, NULL, RD_OK);
+        check_best(&r);
+        for (int k = 0; k < 9; k++) assert_aligned(&r.hypotheses[k]);
+        rd_search_result_free(&r);
+    }
+    /* Narrow beams, several sentences, other sources: alignments follow their hypotheses. */
+    const int32_t lengths[SENTENCES] = {N_SRC, N_SRC, N_SRC, N_SRC, N_SRC, N_SRC, N_SRC, N_SRC};
+    rd_beam_config config = {.beam = 3, .max_len_b = 9, .n_best = 3, .align = true};
+    the_toy->distribution = toy_random;
+    rd_search_result r = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+    for (int i = 0; i < SENTENCES * 3; i++)
+        if (r.hypotheses[i].tokens) assert_aligned(&r.hypotheses[i]);
+    rd_search_result_free(&r);
+    the_toy->attention = NULL;
+    toy_search(&config, the_toy, 1, &length, NULL, RD_ERR_ARGUMENT);
+}
+
 static bool starts_with(const toy_path *path, const int32_t *prefix, int32_t n) {
     if (path->length < n) return false;
     for (int32_t i = 0; i < n; i++)
@@ -335,6 +392,7 @@ int main(void) {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_diverse_groups_choose_in_turn),
         cmocka_unit_test(test_diverse_groups_of_several),
+        cmocka_unit_test(test_coverage_and_alignment_against_brute_force),
         cmocka_unit_test(test_prefix_against_brute_force),
         cmocka_unit_test(test_forced_bos_against_brute_force),
         cmocka_unit_test(test_prefix_stands),

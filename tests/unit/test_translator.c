@@ -19,6 +19,7 @@
 #include "data/vocab.h"
 #include "rdrop/translator.h"
 #include "recipe/recipe.h"
+#include "translate/words.h"
 
 static char root[] = "/tmp/test_translator.XXXXXX";
 
@@ -119,6 +120,77 @@ static void test_translations(void **state) {
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
                      RD_ERR_ARGUMENT);
     assert_null(found.items);
+    rd_translator_close(translator);
+}
+
+static int32_t count_words(const char *text) {
+    int32_t n = 0;
+    for (const char *c = text; *c; c++) n += *c != ' ' && (c == text || c[-1] == ' ');
+    return n;
+}
+
+static void test_alignments(void **state) {
+    (void)state;
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.align = true;
+    options.n_best = 4;
+    rd_translations found;
+    int pairs = 0, several = 0;
+    for (int unknown = 0; unknown < 2; unknown++) {
+        options.unk_penalty = unknown ? -3 : 0;
+        must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
+        for (int i = 0; i < LINES * 4; i++) {
+            const rd_translation *item = &found.items[i];
+            if (!item->text) continue;
+            if (item->n_tokens) assert_true(item->n_alignment > 0);
+            several += item->n_alignment > 3;
+            for (int32_t p = 0; p < item->n_alignment; p++, pairs++) {
+                rd_aligned_words pair = item->alignment[p], before = item->alignment[p ? p - 1 : p];
+                assert_in_range(pair.source, 0, count_words(lines[i / 4]) - 1);
+                assert_in_range(pair.target, 0, count_words(item->text) - 1);
+                if (p)
+                    assert_true(before.source < pair.source ||
+                                (before.source == pair.source && before.target < pair.target));
+            }
+        }
+        rd_translations_free(&found);
+    }
+    assert_true(pairs > 10 && several > 0);
+    options.alignment_layer = 2; /* of one */
+    assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "1 layers"));
+    rd_translator_close(translator);
+}
+
+/* A model that likes unknown tokens best writes words of the source only. */
+static void test_unknown_tokens_are_replaced(void **state) {
+    (void)state;
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.unk_penalty = -50;
+    rd_translations found;
+    must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
+    assert_non_null(strstr(found.items[0].text, "\u2047"));
+    rd_translations_free(&found);
+    options.replace_unk = true;
+    must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
+    for (int i = 0; i < LINES; i++) {
+        const char *c = found.items[i].text;
+        assert_null(found.items[i].alignment);
+        if (found.items[i].n_tokens) assert_true(*c);
+        while (*c) { /* in a row, without spaces between them */
+            size_t longest = 0;
+            for (int32_t w = 0; w < count_words(lines[i]); w++) {
+                rd_word word = rd_word_at(lines[i], strlen(lines[i]), w);
+                if (strncmp(c, word.bytes, word.n) == 0 && word.n > longest) longest = word.n;
+            }
+            assert_true(longest > 0);
+            c += longest;
+        }
+    }
+    rd_translations_free(&found);
     rd_translator_close(translator);
 }
 
@@ -231,6 +303,8 @@ int main(int argc, char **argv) {
     make_models(root);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_translations),
+        cmocka_unit_test(test_alignments),
+        cmocka_unit_test(test_unknown_tokens_are_replaced),
         cmocka_unit_test(test_several_threads),
         cmocka_unit_test(test_long_line_is_cut),
         cmocka_unit_test(test_bad_directories),

@@ -29,10 +29,16 @@ rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int
     return RD_OK;
 }
 
+static void read_attention(void *self, int64_t row, int32_t n_src, float *out) {
+    toy *t = self;
+    t->attention(t->prefix[(t->step - 1) & 1][row], t->step - 1, n_src, out);
+}
+
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
                             const rd_search_request *requests, rd_status expected) {
     t->step = t->rows_seen = 0;
     rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step};
+    if (t->attention) scorer.attention = read_attention;
     rd_search_result result;
     rd_status status =
         rd_beam_search(config, &scorer, n, lengths, requests, BOS, EOS, PAD, UNK, &result);
@@ -52,6 +58,15 @@ void toy_random(int32_t sentence, const int32_t *prefix, int32_t n, float *out) 
     rd_rng rng = rd_rng_make(key, (uint64_t)n);
     for (int v = 0; v < VOCAB; v++) out[v] = (float)(1.5 * rd_rng_normal(&rng));
     toy_normalise(out);
+}
+
+void toy_attention(const int32_t *prefix, int32_t n, int32_t n_src, float *out) {
+    uint64_t key = 88172645463325252u;
+    for (int32_t i = 0; i < n; i++) key = (key ^ (uint64_t)prefix[i]) * 1099511628211u;
+    rd_rng rng = rd_rng_make(key, (uint64_t)n);
+    float sum = 0;
+    for (int32_t j = 0; j < n_src; j++) sum += out[j] = expf(2 * (float)rd_rng_normal(&rng));
+    for (int32_t j = 0; j < n_src; j++) out[j] /= sum;
 }
 
 int32_t toy_alone_index;

@@ -11,6 +11,7 @@ enum { MAX_ROWS = 4096, MAX_STEPS = 32 };
 
 typedef struct {
     void (*distribution)(int32_t sentence, const int32_t *prefix, int32_t n, float *log_probs);
+    void (*attention)(const int32_t *prefix, int32_t n, int32_t n_src, float *out); /* or NULL */
     int32_t step, rows_seen;
     int32_t prefix[2][MAX_ROWS][MAX_STEPS];
 } toy;
@@ -26,6 +27,9 @@ rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, con
  * toy_random_alone: the same for a search of the one sentence toy_alone_index. */
 void toy_normalise(float *log_probs);
 void toy_random(int32_t sentence, const int32_t *prefix, int32_t n, float *out);
+/* Attention drawn anew for each prefix. */
+void toy_attention(const int32_t *prefix, int32_t n, int32_t n_src, float *out);
+
 extern int32_t toy_alone_index;
 void toy_random_alone(int32_t sentence, const int32_t *prefix, int32_t n, float *out);
 

@@ -45,6 +45,10 @@ static const option_info infos[] = {
     {"seed", WHOLE64, OF_ARGUMENTS(options.seed), 0, INT64_MAX},
     {"diverse-beam-groups", WHOLE, OF_ARGUMENTS(options.diverse_beam_groups), 1, 1024},
     {"diverse-beam-strength", REAL, OF_ARGUMENTS(options.diverse_beam_strength), 0, 0},
+    {"coverage-penalty", REAL, OF_ARGUMENTS(options.coverage_penalty), 0, 0},
+    {"print-alignment", FLAG, OF_ARGUMENTS(options.align), 0, 0},
+    {"replace-unk", FLAG, OF_ARGUMENTS(options.replace_unk), 0, 0},
+    {"alignment-layer", WHOLE, OF_ARGUMENTS(options.alignment_layer), 0, 1 << 20},
     {"batch-tokens", WHOLE64, OF_ARGUMENTS(options.batch_tokens), 1, 1 << 30},
     {"threads", WHOLE, OF_ARGUMENTS(options.threads), 1, 4096},
 };
@@ -133,6 +137,7 @@ typedef struct {
 } relation;
 static const relation relations[] = {
     {"score", EXCLUDES, "prefix"},
+    {"score", EXCLUDES, "print-alignment"},
     {"top-k", NEEDS, "sampling"},
     {"top-p", NEEDS, "sampling"},
     {"seed", NEEDS, "sampling"},
