@@ -1,7 +1,7 @@
 # Installs what the build needs and builds: sourced by recipes/run.sh and tests/run.sh.
 #
 #   rd_setup_packages [--no-install] [EXTRA_PACKAGE...]   missing Debian packages, installed by apt
-#   rd_setup_build SOURCE_DIR BUILD_DIR [CMAKE_OPTION...] configured when not yet, then built
+#   rd_setup_build SOURCE_DIR BUILD_DIR TARGET             configured when not yet, then built
 #
 # Both print what they do to stderr and return non-zero, after one line that says why, on failure.
 
@@ -88,13 +88,12 @@ rd_setup_packages() {
 }
 
 rd_setup_build() {
-    local source=$1 build=$2
-    shift 2
-    if [ ! -e "$build/build.ninja" ] || [ $# -gt 0 ]; then
+    local source=$1 build=$2 target=$3
+    if [ ! -e "$build/build.ninja" ]; then
         rd_setup_log "setup: configuring $build"
-        cmake -S "$source" -B "$build" -G Ninja "$@" >&2 || return 1
+        cmake --log-level=NOTICE -S "$source" -B "$build" -G Ninja >&2 || return 1
     fi
     rd_setup_log "setup: building $build"
     # The compiler's output goes to stderr: stdout is the caller's.
-    cmake --build "$build" >&2
+    cmake --build "$build" --target "$target" >&2
 }

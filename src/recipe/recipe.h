@@ -69,6 +69,7 @@ typedef struct {
     rd_optim_config optim;
     rd_train_config train;
     rd_beam_config search; /* beam, lenpen, max-len-a, ... : defaults for translating */
+    char *compare;         /* recipes whose scores recipes/run.sh shows as well, "" if none */
     char *score_metrics;   /* metrics of the score stage, e.g. "bleu,chrf" */
     bool score_lowercase;
 } rd_recipe;

@@ -199,6 +199,8 @@ const rd_key rd_recipe_keys[] = {
     INT("nbest", search.n_best, 1, 1024, "1", "hypotheses per sentence"),
     STRING("score-metrics", score_metrics, "bleu", "metrics of the score stage, comma-separated"),
     BOOL("score-lowercase", score_lowercase, "false", "score lowercased text"),
+    STRING("compare", compare, "",
+           "recipes that recipes/run.sh runs too, to show all scores, comma-separated"),
 };
 /* clang-format on */
 const int rd_recipe_n_keys = sizeof rd_recipe_keys / sizeof *rd_recipe_keys;

@@ -22,6 +22,13 @@ fi
 repeated=$(zcat "$work/a"/{train,valid,test}.en.gz | sort | uniq -d | head -3)
 [ -z "$repeated" ] || { echo "in the corpus more than once: $repeated" >&2; exit 1; }
 
+# The recipes' script: the same corpora, and a slice of the training pairs.
+bash "$(dirname "$0")/../../recipes/quickstart/prepare.sh" "$work/prepared" "$1"
+cmp "$work/a/train.en.gz" "$work/prepared/train.en.gz"
+for language in en de; do
+    cmp <(zcat "$work/prepared/slice.$language.gz") <(zcat "$work/a/train.$language.gz" | sed 4000q)
+done
+
 for arguments in "" "$work/x nonsense" "$work/x 1 0"; do
     status=0
     # shellcheck disable=SC2086 # a list

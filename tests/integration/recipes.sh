@@ -13,7 +13,8 @@ fail() {
 }
 same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 
-# Every recipe loads, and a baseline differs from its twin in reg-alpha alone.
+# Every recipe loads, and a baseline differs from its twin in reg-alpha alone. Vocabularies are settings that
+# recipes extend, of nothing but vocabularies.
 for recipe in "$repository"/recipes/*.yaml; do
     "$recipe_program" "$recipe" >"$work/resolved" || fail "$recipe does not load"
     case $recipe in
@@ -22,6 +23,12 @@ for recipe in "$repository"/recipes/*.yaml; do
         same "$(diff "$work/twin" "$work/resolved" | grep '^>')" "> reg-alpha: 0" "$recipe"
         ;;
     esac
+done
+for vocabulary in "$repository"/vocab/*.yaml; do
+    grep -q "^extends: ../vocab/$(basename "$vocabulary")$" "$repository"/recipes/*.yaml ||
+        fail "$vocabulary: no recipe extends it"
+    [ -z "$(grep -vE '^(#|vocab-(type|size)|joined-dictionary|character-coverage|byte-fallback|mask-piece)' "$vocabulary")" ] ||
+        fail "$vocabulary says more than how a vocabulary is trained"
 done
 printf 'max-token: 3\n' >"$work/bad.yaml"
 status=0
@@ -90,7 +97,7 @@ printf 'extends: base.yaml\nreg-alpha: 5\n' >"$work/recipes/toy.yaml"
 run() {
     RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" "$@" \
         >"$work/table" 2>"$work/log" || fail "run.sh $*: $(cat "$work/log")"
-    sed -n 's/^run.sh: toy: \([a-z]*\)$/\1/p' "$work/log" | tr '\n' ' '
+    sed -n 's/^\[toy\] [1-7]\/7 \([a-z]*\)$/\1/p' "$work/log" | tr '\n' ' '
 }
 same "$(run)" "prepare vocab binarize train average translate score " "first run"
 same "$(tr -s ' ' <"$work/table")" $'test set BLEU chrF2\nt1 41.5 62.0\nt2 41.5 62.0' "table"
@@ -120,6 +127,21 @@ later=$(date -d '+1 minute' '+%Y%m%d%H%M.%S')
 touch -t "$later" "$work/out/data/train.en"
 case $(run --set max-epoch=2) in vocab\ binarize\ train*) ;; *) fail "newer data did not rerun vocab" ;; esac
 grep -q -- "--set max-epoch=2" "$work/calls" || fail "--set is not passed on"
+# Recipes beside it, named by its key and by --compare: each once, with the same options, all scores in one
+# table; one that is not there is known before anything runs.
+printf 'extends: toy.yaml\nreg-alpha: 0\n' >"$work/recipes/toy-baseline.yaml"
+run --compare "$work/recipes/toy-baseline.yaml" --set compare=toy-baseline,toy --set max-epoch=2 >/dev/null
+same "$(tr -s ' ' <"$work/table")" "recipe reg-alpha test set BLEU chrF2
+toy 5 t1 41.5 62.0
+toy 5 t2 41.5 62.0
+toy-baseline 0 t1 41.5 62.0
+toy-baseline 0 t2 41.5 62.0" "table of two recipes"
+[ "$(grep -c '^\[toy-baseline\] 4/7 train$' "$work/log")" = 1 ] || fail "the second recipe: $(cat "$work/log")"
+grep -q -- "train $work/recipes/toy-baseline.yaml --data $work/out-toy-baseline/bin .*--set max-epoch=2" \
+    "$work/calls" || fail "calls of the second recipe: $(cat "$work/calls")"
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/new" \
+    --set compare=nonesuch >/dev/null 2>"$work/log" && fail "no such recipe to compare with"
+grep -q "no recipe 'nonesuch'" "$work/log" && [ ! -e "$work/new" ] || fail "message: $(cat "$work/log")"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" nonesuch >/dev/null 2>"$work/log" && fail "no such recipe"
 grep -q "no recipe 'nonesuch'" "$work/log" || fail "message: $(cat "$work/log")"
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/rdrop-train"
