@@ -10,7 +10,7 @@ static int32_t merge(rd_search *s, int32_t group, int64_t first, int64_t end, in
                      int64_t n_next) {
     int32_t n = 0;
     for (int64_t r = first; r < end; r++) {
-        const rd_candidate *candidates = s->candidates + r * s->n_candidates;
+        const rd_candidate *candidates = s->candidates + r * s->candidate_stride;
         int32_t count = s->candidate_counts[r];
         if (s->config->sampling) { /* the first row has drawn a token for each sample */
             if (count > 0) s->merged[n++] = candidates[count > 1 ? group : 0];
@@ -37,6 +37,7 @@ static rd_status continue_hypothesis(rd_search *s, const rd_candidate *candidate
                          .parent = row->node,
                          .aligned = s->aligned ? s->aligned[candidate->row] : -1};
     rd_coverage_continue(s, candidate->row, *n_next);
+    rd_constraints_continue(s, candidate, *n_next);
     s->next_rows[*n_next] = (rd_search_row){.sentence = row->sentence,
                                             .group = group,
                                             .node = (int32_t)s->n_nodes++,
@@ -52,15 +53,18 @@ static rd_status continue_hypothesis(rd_search *s, const rd_candidate *candidate
 /* Finishes and continues hypotheses of the group whose rows are first .. end - 1. */
 static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64_t end,
                                int64_t start, int64_t *n_next) {
-    int32_t n = merge(s, index, first, end, start, *n_next), sentence = s->rows[first].sentence;
+    int32_t sentence = s->rows[first].sentence;
+    int32_t n = rd_constraints_bind(s, sentence)
+                    ? rd_constraints_merge(s, first, end, start, *n_next)
+                    : merge(s, index, first, end, start, *n_next);
     rd_search_group *group = &s->groups[(int64_t)sentence * s->n_groups + index];
     bool keep_best = s->config->early_stopping != RD_STOP_FULL;
     float best = -INFINITY;
     for (int32_t i = 0; i < n && i < s->width && (keep_best || group->n_found < s->enough); i++)
         if (s->merged[i].token == s->eos)
             RD_TRY(rd_search_finish(s, group, s->merged[i].row, s->merged[i].score));
-    for (int32_t i = 0; i < n && best == -INFINITY; i++)
-        if (s->merged[i].token != s->eos) best = s->merged[i].score;
+    for (int32_t i = 0; i < n; i++)
+        if (s->merged[i].token != s->eos) best = fmaxf(best, s->merged[i].score);
     if (rd_search_is_done(s, group, s->max_lens[sentence], best)) n = 0;
     int64_t others = *n_next; /* penalties are for tokens of the groups before this one */
     for (int32_t i = 0; i < n && *n_next - others < s->width; i++)
@@ -68,7 +72,7 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
             RD_TRY(continue_hypothesis(s, &s->merged[i], index,
                                        rd_diverse_penalty(s, start, others, s->merged[i].token),
                                        n_next));
-    /* Nothing to go on with and nothing found: the constraints give way. */
+    /* Nothing to go on with and nothing found: the rules give way. */
     for (int64_t r = first; r < end && *n_next == others && group->n_found == 0; r++)
         RD_TRY(rd_search_finish(s, group, r, s->rows[r].score + s->eos_log_probs[r]));
     return RD_OK;
@@ -105,6 +109,7 @@ rd_status rd_search_advance(rd_search *s) {
     float *covered = s->coverage;
     s->coverage = s->next_coverage;
     s->next_coverage = covered;
+    rd_constraints_advance(s);
     s->n_rows = n_next;
     s->step++;
     return RD_OK;

@@ -82,6 +82,7 @@ static void release(rd_search *s) {
     free(s->next_coverage);
     free(s->aligned);
     free(s->pools);
+    rd_constraints_end(s);
 }
 
 /* What keeps attention, where the settings ask for it. */
@@ -113,15 +114,14 @@ static rd_status begin(rd_search *s) {
     s->tokens = rd_malloc(rows, sizeof *s->tokens);
     s->eos_log_probs = rd_malloc(rows, sizeof *s->eos_log_probs);
     s->log_probs = rd_malloc(rows, (size_t)s->scorer->vocab_size * sizeof *s->log_probs);
-    s->candidates = rd_malloc(rows, (size_t)s->n_candidates * sizeof *s->candidates);
     s->candidate_counts = rd_malloc(rows, sizeof *s->candidate_counts);
     s->merged = rd_malloc((size_t)s->n_candidates, sizeof *s->merged);
     if (s->config->sampling)
         s->pools = rd_malloc((size_t)omp_get_max_threads(),
                              (size_t)s->scorer->vocab_size * sizeof *s->pools);
     if (!s->max_lens || !s->groups || !s->finished || !s->rows || !s->next_rows || !s->parents ||
-        !s->row_sents || !s->tokens || !s->eos_log_probs || !s->log_probs || !s->candidates ||
-        !s->candidate_counts || !s->merged || (s->config->sampling && !s->pools))
+        !s->row_sents || !s->tokens || !s->eos_log_probs || !s->log_probs || !s->candidate_counts ||
+        !s->merged || (s->config->sampling && !s->pools))
         return RD_ERR_MEMORY;
     for (int32_t i = 0; i < s->n_sentences; i++) {
         s->max_lens[i] = longest_output(s->config, s->scorer, s->src_lengths[i],
@@ -134,7 +134,9 @@ static rd_status begin(rd_search *s) {
         s->tokens[i] = s->eos;
     }
     s->n_rows = s->n_sentences;
-    return begin_attention(s);
+    RD_TRY(rd_constraints_begin(s));
+    s->candidates = rd_malloc(rows, (size_t)s->candidate_stride * sizeof *s->candidates);
+    return s->candidates ? begin_attention(s) : RD_ERR_MEMORY;
 }
 
 /* The n_best best of each sentence, best first, moved to the result; equals stay in the order in
@@ -148,10 +150,15 @@ static rd_status collect(rd_search *s, rd_search_result *result) {
     result->n_best = n_best;
     for (int64_t i = 0; i < s->n_sentences; i++) {
         rd_hypothesis *found = s->finished + i * beam;
+        int32_t fewest = INT32_MAX;
+        for (int32_t j = 0; j < beam; j++)
+            if (found[j].tokens && found[j].n_unmet < fewest) fewest = found[j].n_unmet;
         for (int32_t k = 0; k < n_best; k++) {
             int32_t best = -1;
             for (int32_t j = 0; j < beam; j++)
-                if (found[j].tokens && (best < 0 || found[j].score > found[best].score)) best = j;
+                if (found[j].tokens && found[j].n_unmet == fewest &&
+                    (best < 0 || found[j].score > found[best].score))
+                    best = j;
             if (best < 0) break;
             result->hypotheses[i * n_best + k] = found[best];
             found[best].tokens = NULL; /* the result owns it now */
@@ -163,19 +170,32 @@ static rd_status collect(rd_search *s, rd_search_result *result) {
 static void set_sizes(rd_search *s) {
     const rd_beam_config *c = s->config;
     float patience = c->patience > 0 ? c->patience : 1.0f;
-    s->n_candidates = 2 * c->beam;
+    s->n_candidates = s->candidate_stride = 2 * c->beam;
     s->n_groups = c->sampling ? c->beam : c->diverse_groups > 1 ? c->diverse_groups : 1;
     s->width = c->beam / s->n_groups;
     int64_t enough = lroundf((float)s->width * patience);
     s->enough = enough > 1 ? (int32_t)enough : 1;
 }
 
-static rd_status check_requests(int64_t n, const rd_search_request *requests, int32_t vocab_size) {
-    for (int64_t i = 0; requests && i < n; i++)
-        for (int32_t k = 0; k < requests[i].prefix_length; k++)
-            if (requests[i].prefix[k] < 0 || requests[i].prefix[k] >= vocab_size)
-                return rd_error(RD_ERR_ARGUMENT, "prefix token %d outside a vocabulary of %d",
-                                requests[i].prefix[k], vocab_size);
+static rd_status check_tokens(rd_token_span span, const char *what, int32_t vocab_size) {
+    for (int32_t k = 0; k < span.length; k++)
+        if (span.tokens[k] < 0 || span.tokens[k] >= vocab_size)
+            return rd_error(RD_ERR_ARGUMENT, "%s token %d outside a vocabulary of %d", what,
+                            span.tokens[k], vocab_size);
+    return RD_OK;
+}
+
+static rd_status check_requests(const rd_beam_config *config, int64_t n,
+                                const rd_search_request *requests, int32_t vocab_size) {
+    for (int64_t i = 0; requests && i < n; i++) {
+        const rd_search_request *r = &requests[i];
+        rd_token_span prefix = {r->prefix, r->prefix_length};
+        RD_TRY(check_tokens(prefix, "prefix", vocab_size));
+        for (int32_t k = 0; k < r->n_phrases; k++)
+            RD_TRY(check_tokens(r->phrases[k], "constraint", vocab_size));
+        if (config->sampling && r->n_phrases > 0)
+            return rd_error(RD_ERR_ARGUMENT, "sampling has no constraints: samples are drawn");
+    }
     return RD_OK;
 }
 
@@ -194,7 +214,7 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
     if (n_sentences < 0 || n_sentences > INT32_MAX / config->beam)
         return rd_error(RD_ERR_ARGUMENT, "%lld sentences at once are too many",
                         (long long)n_sentences);
-    RD_TRY(check_requests(n_sentences, requests, scorer->vocab_size));
+    RD_TRY(check_requests(config, n_sentences, requests, scorer->vocab_size));
     rd_search s = {.config = config,
                    .scorer = scorer,
                    .requests = requests,

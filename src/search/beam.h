@@ -43,12 +43,24 @@ typedef struct {
 
 enum { RD_MAX_BEAM = 1024, RD_MAX_TOP_K = 1024 };
 
+/* Borrowed tokens of one sequence. */
+typedef struct {
+    const int32_t *tokens; /* [length] */
+    int32_t length;
+} rd_token_span;
+
 /* What one sentence asks of its search; all zero: nothing. Without requests a sentence's number is
  * its index. */
 typedef struct {
     const int32_t *prefix; /* [prefix_length] tokens that every hypothesis begins with, whatever the
                             * settings say of them; their log P counts */
     int32_t prefix_length;
+    /* [n_phrases] tokens, eos not among them, that every hypothesis must contain in a row, as often
+     * as they are given; overlapping ones share tokens. no_repeat_ngram does not keep them out.
+     * Those that do not fit one behind another in the longest output are given up, the last ones
+     * first. A beam wider than their tokens together finds good places for them. */
+    const rd_token_span *phrases;
+    int32_t n_phrases;
     int64_t number; /* of the sentence: a sample depends on (seed, number, its own number) alone */
 } rd_search_request;
 
@@ -67,7 +79,8 @@ typedef struct {
                        * the block of `tokens`, and freed with it. NULL without `align` */
     int32_t length;
     float score; /* (log P - penalties) / length^lenpen + coverage: what hypotheses are ranked by */
-    float log_prob; /* log P: sum of token log-probabilities, eos included, without penalties */
+    int32_t n_unmet; /* phrases that it lacks, though they fit: other settings kept them out */
+    float log_prob;  /* log P: sum of token log-probabilities, eos included, without penalties */
 } rd_hypothesis;
 
 typedef struct {
@@ -85,7 +98,8 @@ typedef struct {
  * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
  * when early_stopping and patience say so, or at its longest output, where eos is forced. Of more
  * than `beam` finished hypotheses the best are kept. Equal scores go to the better-ranked
- * hypothesis, then the smaller token, so the result is deterministic. Every sentence gets at least
+ * hypothesis, then the smaller token, so the result is deterministic. Of hypotheses that lack
+ * phrases only those that lack fewest are given. Every sentence gets at least
  * one hypothesis: where min_len and no_repeat_ngram leave no continuation, it ends early.
  * RD_ERR_NUMERIC when the scorer gives NaN. `*result` is empty after a failure. */
 rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, int64_t n_sentences,

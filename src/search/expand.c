@@ -24,12 +24,13 @@ static float forbid(float *log_probs, int32_t token) {
 
 /* Walks back from the last token: where the last n - 1 tokens occurred before, the token that
  * followed them must not follow again. Gives the probability that is gone. */
-static float block_repeats(const rd_search *s, int32_t last, float *log_probs) {
-    int32_t n = s->config->no_repeat_ngram;
+static float block_repeats(const rd_search *s, int64_t r, float *log_probs) {
+    int32_t n = s->config->no_repeat_ngram, last = s->rows[r].node;
     float gone = 0.0f;
     if (s->step + 1 < n) return gone;
     for (int32_t node = last; node >= 0; node = s->nodes[node].parent)
-        if (same_ending(s, last, s->nodes[node].parent, n - 1))
+        if (same_ending(s, last, s->nodes[node].parent, n - 1) &&
+            !rd_constraints_want(s, r, s->nodes[node].token))
             gone += forbid(log_probs, s->nodes[node].token);
     return gone;
 }
@@ -58,11 +59,11 @@ static void temper(const rd_search *s, float *log_probs) {
     rd_backend()->log_softmax(log_probs, s->scorer->vocab_size);
 }
 
-/* The best continuations of one row under the configured constraints. */
+/* The best continuations of one row under the configured rules. */
 static rd_status expand_row(rd_search *s, int64_t r) {
     const rd_search_row *row = &s->rows[r];
     float *log_probs = s->log_probs + r * s->scorer->vocab_size;
-    rd_candidate *best = s->candidates + r * s->n_candidates;
+    rd_candidate *best = s->candidates + r * s->candidate_stride;
     int32_t forced = forced_token(s, row);
     temper(s, log_probs);
     s->eos_log_probs[r] = log_probs[s->eos];
@@ -76,13 +77,16 @@ static rd_status expand_row(rd_search *s, int64_t r) {
     }
     float gone = 0.0f;
     if (s->pad >= 0) gone += forbid(log_probs, s->pad);
-    if (s->config->no_repeat_ngram > 0) gone += block_repeats(s, row->node, log_probs);
-    if (s->step < s->config->min_len) gone += forbid(log_probs, s->eos);
+    if (s->config->no_repeat_ngram > 0) gone += block_repeats(s, r, log_probs);
+    if (s->step < s->config->min_len || rd_constraints_unmet(s, r) > 0)
+        gone += forbid(log_probs, s->eos);
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
     if (s->config->sampling) return rd_search_sample(s, r, base);
-    return rd_candidates_select(log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
-                                best, &s->candidate_counts[r]);
+    RD_TRY(rd_candidates_select(log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
+                                best, &s->candidate_counts[r]));
+    rd_constraints_add_wanted(s, r, log_probs, base);
+    return RD_OK;
 }
 
 rd_status rd_search_expand(rd_search *s) {

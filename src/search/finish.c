@@ -11,19 +11,27 @@ static float length_norm(const rd_beam_config *c, int32_t length) {
     return powf(base, c->lenpen);
 }
 
+/* Whether a hypothesis that lacks n_unmet phrases and has that score is better than `other`. */
+static bool is_better(int32_t n_unmet, float score, const rd_hypothesis *other) {
+    if (n_unmet != other->n_unmet) return n_unmet < other->n_unmet;
+    return score > other->score;
+}
+
 static rd_hypothesis *worst_finished(const rd_search_group *group) {
     rd_hypothesis *worst = group->finished;
     for (int32_t i = 1; i < group->n_finished; i++)
-        if (group->finished[i].score < worst->score) worst = group->finished + i;
+        if (is_better(worst->n_unmet, worst->score, group->finished + i))
+            worst = group->finished + i;
     return worst;
 }
 
-/* Where a hypothesis of that score goes; NULL: there are as many better ones as are kept. */
-static rd_hypothesis *finished_place(const rd_search *s, rd_search_group *group, float score) {
+/* Where such a hypothesis goes; NULL: there are as many better ones as are kept. */
+static rd_hypothesis *finished_place(const rd_search *s, rd_search_group *group, int32_t n_unmet,
+                                     float score) {
     group->n_found++;
     if (group->n_finished < s->width) return &group->finished[group->n_finished++];
     rd_hypothesis *worst = worst_finished(group);
-    if (!(score > worst->score)) return NULL;
+    if (!is_better(n_unmet, score, worst)) return NULL;
     free(worst->tokens);
     return worst;
 }
@@ -41,11 +49,13 @@ rd_status rd_search_finish(rd_search *s, rd_search_group *group, int64_t r, floa
         if (tokens[i] == s->unk) log_prob += s->config->unk_penalty;
     }
     score = score / length_norm(s->config, s->step + 1) + rd_coverage_score(s, r);
-    rd_hypothesis *place = finished_place(s, group, score);
+    int32_t n_unmet = rd_constraints_unmet(s, r);
+    rd_hypothesis *place = finished_place(s, group, n_unmet, score);
     if (place)
         *place = (rd_hypothesis){.tokens = tokens,
                                  .aligned = s->config->align ? aligned : NULL,
                                  .length = s->step,
+                                 .n_unmet = n_unmet,
                                  .score = score,
                                  .log_prob = log_prob};
     else

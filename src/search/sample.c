@@ -75,7 +75,7 @@ static int32_t draw(const rd_candidate *pool, int32_t n, double mass, double uni
 rd_status rd_search_sample(const rd_search *s, int64_t r, float base) {
     const rd_search_row *row = &s->rows[r];
     int32_t vocab_size = s->scorer->vocab_size, n;
-    rd_candidate *drawn = s->candidates + r * s->n_candidates;
+    rd_candidate *drawn = s->candidates + r * s->candidate_stride;
     rd_candidate *pool = s->pools + (int64_t)omp_get_thread_num() * vocab_size;
     RD_TRY(shortlist(s, s->log_probs + r * vocab_size, pool, &n));
     double mass = mass_of(pool, n);

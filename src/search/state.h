@@ -30,15 +30,19 @@ typedef struct {
     int32_t n_found; /* finished in all */
 } rd_search_group;
 
+/* Phrases that hypotheses must have, and how far each is with them (constraints.c). */
+typedef struct rd_constraints rd_constraints;
+
 typedef struct {
     const rd_beam_config *config;
     const rd_scorer *scorer;
     const rd_search_request *requests; /* [n_sentences], or NULL */
     int32_t bos, eos, pad, unk;
-    int32_t step;            /* tokens in every live hypothesis */
-    int32_t n_candidates;    /* 2 * beam */
-    int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */
-    int32_t enough;          /* finished hypotheses that end a group: width * patience */
+    int32_t step;             /* tokens in every live hypothesis */
+    int32_t n_candidates;     /* 2 * beam */
+    int32_t candidate_stride; /* room for those of a row: more where it has constraints */
+    int32_t n_groups, width;  /* of a sentence; hypotheses of a group: beam / n_groups */
+    int32_t enough;           /* finished hypotheses that end a group: width * patience */
     int64_t n_sentences;
     const int32_t *src_lengths; /* [n_sentences] */
     int32_t *max_lens;          /* [n_sentences] */
@@ -49,9 +53,9 @@ typedef struct {
     int64_t n_rows;
     rd_search_row *rows, *next_rows;       /* [n_sentences * beam] */
     int32_t *parents, *row_sents, *tokens; /* the scorer's arguments, as many */
-    float *eos_log_probs;                  /* before constraints, as many */
+    float *eos_log_probs;                  /* before any rules, as many */
     float *log_probs;                      /* [n_sentences * beam, vocab_size] */
-    rd_candidate *candidates;              /* [n_sentences * beam, n_candidates] */
+    rd_candidate *candidates;              /* [n_sentences * beam, candidate_stride] */
     int32_t *candidate_counts;             /* [n_sentences * beam] */
     rd_candidate *merged;                  /* [n_candidates] */
     /* NULL where nothing asks for it: attention of this step; summed over the steps so far. */
@@ -60,6 +64,7 @@ typedef struct {
     float *coverage, *next_coverage; /* as many, of rows and next_rows */
     int32_t *aligned;                /* [n_sentences * beam] most attended source token, or -1 */
     rd_candidate *pools;             /* [threads, vocab_size], for sampling */
+    rd_constraints *constraints;     /* NULL: no sentence has any */
 } rd_search;
 
 /* Reads the attention of all rows, where it is asked for (attend.c). */
@@ -81,6 +86,25 @@ rd_status rd_search_advance(rd_search *search);
 
 /* What a token costs because the rows start .. end - 1 of the next step have it (diverse.c). */
 float rd_diverse_penalty(const rd_search *search, int64_t start, int64_t end, int32_t token);
+
+/* Constraints (constraints.c); where there are none, all of these do nothing. */
+rd_status rd_constraints_begin(rd_search *search); /* max_lens and n_candidates are set */
+void rd_constraints_end(rd_search *search);
+/* Whether a sentence has any. */
+bool rd_constraints_bind(const rd_search *search, int32_t sentence);
+/* How many phrases a live hypothesis still lacks. */
+int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
+/* Whether `token` is the next one of a phrase that is still lacking. */
+bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
+/* Adds these tokens to the row's candidates, of which there are at most n_candidates. */
+void rd_constraints_add_wanted(rd_search *search, int64_t row, const float *log_probs, float base);
+/* The candidates of the rows of one group, first .. end - 1, in the order in which they go on, into
+ * `merged`; start, n_next: the rows that the sentence has in the next step so far. */
+int32_t rd_constraints_merge(rd_search *search, int64_t first, int64_t end, int64_t start,
+                             int64_t n_next);
+/* Row `next_row` of the next step goes on with `candidate`. */
+void rd_constraints_continue(rd_search *search, const rd_candidate *candidate, int64_t next_row);
+void rd_constraints_advance(rd_search *search); /* the next step's rows become this step's */
 
 /* Copies a live hypothesis, now ended by eos with log P `score`, to its group's finished ones
  * (finish.c). */

@@ -23,12 +23,6 @@ typedef struct {
     const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */
 } rd_translate_job;
 
-/* Borrowed tokens of one sequence. */
-typedef struct {
-    const int32_t *tokens; /* [length] */
-    int32_t length;
-} rd_token_span;
-
 /* Translates n sources, each ending with eos, of at most max_source_positions tokens. The result is
  * in the order of the sources and does not depend on batch_tokens or threads (but for rounding). */
 rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,

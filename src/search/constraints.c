@@ -1,0 +1,274 @@
+/* Lexically constrained search by dynamic beam allocation (Post and Vilar 2018, arXiv:1804.06609).
+ * Hypotheses stand in banks by how many tokens of their phrases they have, and the places of the
+ * beam are given to the banks in turn (Hu et al. 2019), so that those that have just begun an
+ * unlikely phrase do not compete with those that have not. Each phrase is followed by itself,
+ * as Knuth, Morris and Pratt do, so overlapping phrases share their tokens. */
+#include "search/state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+typedef struct {
+    const int32_t *tokens; /* [length], the request's */
+    int32_t length;
+    int32_t times;   /* that it must appear */
+    int32_t *border; /* [length + 1] of its first i tokens, how many both begin and end them */
+} phrase;
+
+/* How far a hypothesis is with a phrase. */
+typedef struct {
+    int32_t matched; /* first tokens of the phrase that the hypothesis ends with, not all */
+    int32_t left;    /* times that it must still appear */
+} progress;
+
+/* A continuation and its place in the order in which hypotheses go on. */
+typedef struct {
+    rd_candidate candidate;
+    int32_t order;   /* in which it was met, for equal scores */
+    int32_t missing; /* tokens of phrases: the fewer, the higher its bank */
+    int32_t rank;    /* in its bank */
+    bool in_time;    /* there is room for what it misses */
+} ranked;
+
+struct rd_constraints {
+    int64_t n_phrases, capacity, most; /* most: of one sentence */
+    phrase *phrases;                   /* [n_phrases], each sentence's in a row */
+    int64_t *offsets;                  /* [n_sentences + 1] in phrases */
+    int32_t *borders;                  /* of all phrases */
+    progress *rows, *next_rows;        /* [n_sentences * beam, most], of the search's rows */
+    ranked *ranked;                    /* [beam * candidate_stride] */
+};
+
+static progress follow(const phrase *p, progress at, int32_t token) {
+    while (at.matched > 0 && p->tokens[at.matched] != token) at.matched = p->border[at.matched];
+    if (p->tokens[at.matched] == token) at.matched++;
+    if (at.matched < p->length) return at;
+    return (progress){.matched = p->border[p->length], .left = at.left > 0 ? at.left - 1 : 0};
+}
+
+static void find_borders(phrase *p) {
+    int32_t length = 0;
+    p->border[0] = p->border[1] = 0;
+    for (int32_t i = 1; i < p->length; i++) {
+        while (length > 0 && p->tokens[length] != p->tokens[i]) length = p->border[length];
+        if (p->tokens[length] == p->tokens[i]) length++;
+        p->border[i + 1] = length;
+    }
+}
+
+static int32_t count_in(const rd_search_request *request, rd_token_span span) {
+    int32_t n = 0;
+    size_t bytes = (size_t)span.length * sizeof *span.tokens;
+    for (int32_t i = 0; i + span.length <= request->prefix_length; i++)
+        n += memcmp(request->prefix + i, span.tokens, bytes) == 0;
+    return n;
+}
+
+/* Adds one phrase of a sentence, whose phrases begin at `first`, if it fits behind the others in
+ * *room tokens; what the prefix already has takes none. */
+static rd_status add_phrase(rd_constraints *c, int64_t first, const rd_search_request *request,
+                            rd_token_span span, int32_t *room) {
+    if (span.length < 1 || span.length > *room + request->prefix_length) return RD_OK;
+    size_t bytes = (size_t)span.length * sizeof *span.tokens;
+    int64_t i = first;
+    for (; i < c->n_phrases; i++)
+        if (c->phrases[i].length == span.length &&
+            memcmp(c->phrases[i].tokens, span.tokens, bytes) == 0)
+            break;
+    int32_t times = i < c->n_phrases ? c->phrases[i].times + 1 : 1;
+    int32_t needs = count_in(request, span) < times ? span.length : 0;
+    if (needs > 0 && needs > *room) return RD_OK;
+    *room -= needs;
+    if (i == c->n_phrases) {
+        RD_TRY(rd_reserve(&c->phrases, &c->capacity, i + 1, sizeof *c->phrases));
+        c->phrases[c->n_phrases++] = (phrase){.tokens = span.tokens, .length = span.length};
+    }
+    c->phrases[i].times = times;
+    return RD_OK;
+}
+
+static rd_status add_sentences(rd_search *s, rd_constraints *c) {
+    for (int64_t i = 0; i < s->n_sentences; i++) {
+        const rd_search_request *request = &s->requests[i];
+        int32_t room = s->max_lens[i] - (s->config->forced_bos ? 1 : 0) - request->prefix_length;
+        for (int32_t k = 0; k < request->n_phrases; k++)
+            RD_TRY(add_phrase(c, c->offsets[i], request, request->phrases[k], &room));
+        c->offsets[i + 1] = c->n_phrases;
+        if (c->n_phrases - c->offsets[i] > c->most) c->most = c->n_phrases - c->offsets[i];
+    }
+    return RD_OK;
+}
+
+rd_status rd_constraints_begin(rd_search *s) {
+    bool any = false;
+    for (int64_t i = 0; s->requests && i < s->n_sentences; i++) any |= s->requests[i].n_phrases > 0;
+    if (!any) return RD_OK;
+    rd_constraints *c = s->constraints = rd_calloc(1, sizeof *c);
+    if (!c) return RD_ERR_MEMORY;
+    c->offsets = rd_calloc((size_t)s->n_sentences + 1, sizeof *c->offsets);
+    if (!c->offsets) return RD_ERR_MEMORY;
+    RD_TRY(add_sentences(s, c));
+    size_t tokens = 0, beam = (size_t)s->config->beam, rows = (size_t)s->n_sentences * beam;
+    for (int64_t i = 0; i < c->n_phrases; i++) tokens += (size_t)c->phrases[i].length + 1;
+    s->candidate_stride = s->n_candidates + (int32_t)c->most;
+    c->borders = rd_malloc(tokens, sizeof *c->borders);
+    c->rows = rd_malloc(rows, (size_t)c->most * sizeof *c->rows);
+    c->next_rows = rd_malloc(rows, (size_t)c->most * sizeof *c->next_rows);
+    c->ranked = rd_malloc(beam, (size_t)s->candidate_stride * sizeof *c->ranked);
+    if (!c->borders || !c->rows || !c->next_rows || !c->ranked) return RD_ERR_MEMORY;
+    int32_t *border = c->borders;
+    for (int64_t i = 0; i < c->n_phrases; border += c->phrases[i++].length + 1) {
+        c->phrases[i].border = border;
+        find_borders(&c->phrases[i]);
+    }
+    for (int64_t i = 0; i < s->n_sentences; i++) /* the first step's rows are the sentences */
+        for (int64_t p = c->offsets[i]; p < c->offsets[i + 1]; p++)
+            c->rows[i * c->most + p - c->offsets[i]] = (progress){.left = c->phrases[p].times};
+    return RD_OK;
+}
+
+void rd_constraints_end(rd_search *s) {
+    rd_constraints *c = s->constraints;
+    if (!c) return;
+    free(c->phrases);
+    free(c->offsets);
+    free(c->borders);
+    free(c->rows);
+    free(c->next_rows);
+    free(c->ranked);
+    free(c);
+}
+
+bool rd_constraints_bind(const rd_search *s, int32_t sentence) {
+    const rd_constraints *c = s->constraints;
+    return c && c->offsets[sentence + 1] > c->offsets[sentence];
+}
+
+/* The phrases of a row's sentence: [*n], and how far the row is with them. */
+static const phrase *phrases_of(const rd_search *s, int64_t row, int64_t *n, const progress **at) {
+    const rd_constraints *c = s->constraints;
+    int64_t first = c->offsets[s->rows[row].sentence];
+    *n = c->offsets[s->rows[row].sentence + 1] - first;
+    *at = c->rows + row * c->most;
+    return c->phrases + first;
+}
+
+int32_t rd_constraints_unmet(const rd_search *s, int64_t row) {
+    if (!s->constraints) return 0;
+    int64_t n;
+    const progress *at;
+    phrases_of(s, row, &n, &at);
+    int32_t unmet = 0;
+    for (int64_t i = 0; i < n; i++) unmet += at[i].left;
+    return unmet;
+}
+
+bool rd_constraints_want(const rd_search *s, int64_t row, int32_t token) {
+    if (!s->constraints) return false;
+    int64_t n;
+    const progress *at;
+    const phrase *phrases = phrases_of(s, row, &n, &at);
+    for (int64_t i = 0; i < n; i++)
+        if (at[i].left > 0 && phrases[i].tokens[at[i].matched] == token) return true;
+    return false;
+}
+
+static bool has_token(const rd_candidate *candidates, int32_t n, int32_t token) {
+    for (int32_t i = 0; i < n; i++)
+        if (candidates[i].token == token) return true;
+    return false;
+}
+
+void rd_constraints_add_wanted(rd_search *s, int64_t row, const float *log_probs, float base) {
+    if (!s->constraints) return;
+    int64_t n;
+    const progress *at;
+    const phrase *phrases = phrases_of(s, row, &n, &at);
+    rd_candidate *candidates = s->candidates + row * s->candidate_stride;
+    int32_t *count = &s->candidate_counts[row];
+    for (int64_t i = 0; i < n; i++) {
+        int32_t token = phrases[i].tokens[at[i].matched];
+        float score = base + log_probs[token];
+        if (at[i].left > 0 && score > -INFINITY && !has_token(candidates, *count, token))
+            candidates[(*count)++] = (rd_candidate){score, (int32_t)row, token};
+    }
+}
+
+/* Tokens that a hypothesis still needs at most: its phrases one behind another, the one that it is
+ * furthest with first. The next token of that one makes them fewer, so a hypothesis that has room
+ * for them meets its constraints. */
+static int32_t missing_after(const rd_search *s, const rd_candidate *candidate) {
+    int64_t n;
+    const progress *at;
+    const phrase *phrases = phrases_of(s, candidate->row, &n, &at);
+    int32_t missing = 0, furthest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        progress next =
+            candidate->token == s->eos ? at[i] : follow(&phrases[i], at[i], candidate->token);
+        missing += next.left * phrases[i].length;
+        if (next.left > 0 && next.matched > furthest) furthest = next.matched;
+    }
+    return missing - furthest;
+}
+
+static int by_bank(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    if (x->in_time != y->in_time) return x->in_time ? -1 : 1;
+    if (x->missing != y->missing) return x->missing < y->missing ? -1 : 1;
+    if (x->candidate.score != y->candidate.score)
+        return x->candidate.score > y->candidate.score ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+static int in_turn(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    if (x->in_time != y->in_time) return x->in_time ? -1 : 1;
+    if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+    return x->missing < y->missing ? -1 : x->missing > y->missing;
+}
+
+int32_t rd_constraints_merge(rd_search *s, int64_t first, int64_t end, int64_t start,
+                             int64_t n_next) {
+    ranked *all = s->constraints->ranked;
+    int32_t n = 0, room = s->max_lens[s->rows[first].sentence] - s->step - 1;
+    for (int64_t r = first; r < end; r++)
+        for (int32_t i = 0; i < s->candidate_counts[r]; i++, n++) {
+            rd_candidate candidate = s->candidates[r * s->candidate_stride + i];
+            int32_t missing = missing_after(s, &candidate);
+            candidate.score -= rd_diverse_penalty(s, start, n_next, candidate.token);
+            all[n] = (ranked){.candidate = candidate,
+                              .order = n,
+                              .missing = missing,
+                              .in_time = missing <= room || missing == 0};
+        }
+    if (n == 0) return 0;
+    qsort(all, (size_t)n, sizeof *all, by_bank);
+    for (int32_t i = 1; i < n; i++)
+        if (all[i].missing == all[i - 1].missing && all[i].in_time == all[i - 1].in_time)
+            all[i].rank = all[i - 1].rank + 1;
+    qsort(all, (size_t)n, sizeof *all, in_turn);
+    if (n > 2 * s->width) n = 2 * s->width;
+    for (int32_t i = 0; i < n; i++) s->merged[i] = all[i].candidate;
+    return n;
+}
+
+void rd_constraints_continue(rd_search *s, const rd_candidate *candidate, int64_t next_row) {
+    rd_constraints *c = s->constraints;
+    if (!c) return;
+    int64_t n;
+    const progress *at;
+    const phrase *phrases = phrases_of(s, candidate->row, &n, &at);
+    for (int64_t i = 0; i < n; i++)
+        c->next_rows[next_row * c->most + i] = follow(&phrases[i], at[i], candidate->token);
+}
+
+void rd_constraints_advance(rd_search *s) {
+    rd_constraints *c = s->constraints;
+    if (!c) return;
+    progress *swap = c->rows;
+    c->rows = c->next_rows;
+    c->next_rows = swap;
+}
