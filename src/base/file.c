@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -90,6 +91,60 @@ void rd_atomic_abort(rd_atomic_file *file) {
     if (file->stream) fclose(file->stream);
     if (file->temporary) unlink(file->temporary);
     atomic_release(file);
+}
+
+static bool is_dots(const char *name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static rd_status refuse_occupied(const char *path) {
+    DIR *entries = opendir(path);
+    if (!entries && errno == ENOENT) return RD_OK;
+    if (!entries) return rd_error(RD_ERR_IO, "%s: %s", path, strerror(errno));
+    bool occupied = false;
+    for (struct dirent *e; (e = readdir(entries));) occupied |= !is_dots(e->d_name);
+    closedir(entries);
+    return occupied ? rd_error(RD_ERR_ARGUMENT, "%s: already there, and not empty", path) : RD_OK;
+}
+
+rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *path) {
+    size_t room = strlen(path) + 32;
+    *directory = (rd_atomic_directory){.path = rd_strdup(path), .temporary = rd_malloc(room, 1)};
+    rd_status status = directory->path && directory->temporary ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) {
+        for (size_t n = strlen(path); n > 1 && directory->path[n - 1] == '/';)
+            directory->path[--n] = '\0';
+        snprintf(directory->temporary, room, "%s.tmp.%ld", directory->path, (long)getpid());
+        status = refuse_occupied(directory->path);
+    }
+    if (status == RD_OK) status = rd_make_directories(directory->temporary);
+    if (status == RD_OK) return RD_OK;
+    free(directory->path);
+    free(directory->temporary);
+    *directory = (rd_atomic_directory){0};
+    return status;
+}
+
+/* Of files alone. */
+static void remove_directory(const char *path) {
+    DIR *entries = opendir(path);
+    for (struct dirent *e; entries && (e = readdir(entries));)
+        if (!is_dots(e->d_name)) unlinkat(dirfd(entries), e->d_name, 0);
+    if (entries) closedir(entries);
+    rmdir(path);
+}
+
+rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status) {
+    if (status == RD_OK && rename(directory->temporary, directory->path) != 0)
+        status = rd_error(RD_ERR_IO, "%s: cannot rename into place: %s", directory->path,
+                          strerror(errno));
+    else if (status == RD_OK)
+        status = sync_directory_of(directory->path);
+    if (status != RD_OK) remove_directory(directory->temporary);
+    free(directory->path);
+    free(directory->temporary);
+    *directory = (rd_atomic_directory){0};
+    return status;
 }
 
 rd_status rd_write_file(const char *path, const void *bytes, size_t n) {

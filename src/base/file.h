@@ -25,6 +25,17 @@ rd_status rd_atomic_commit(rd_atomic_file *file);
 rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
 void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
 
+/* A directory that appears whole or not at all: open makes "PATH.tmp.PID" beside it, and the
+ * directories above; PATH must not be there, or be an empty directory. What the caller does is
+ * written to `temporary`; close moves it to PATH when `status` is RD_OK, and otherwise removes it.
+ */
+typedef struct {
+    char *path, *temporary;
+} rd_atomic_directory;
+
+rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *path);
+rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status);
+
 /* The whole of a small file in one call. */
 rd_status rd_write_file(const char *path, const void *bytes, size_t n);
 rd_status rd_read_file(const char *path, size_t limit, char **bytes,

@@ -1,5 +1,7 @@
 /* Models from elsewhere and for elsewhere. A model directory holds model.safetensors, config.yaml
- * and its vocabulary. */
+ * and its vocabulary. What is made is there when it is whole, and must be new or an empty
+ * directory.
+ */
 #ifndef RD_CONVERT_CONVERT_H
 #define RD_CONVERT_CONVERT_H
 
@@ -7,7 +9,7 @@
 
 /* Makes the model directory `to` of a Hugging Face MarianMT directory: config.json,
  * model.safetensors or its shards, vocab.json, source.spm, target.spm, and generation_config.json,
- * tokenizer_config.json, target_vocab.json where there are. `to` must not hold a model. */
+ * tokenizer_config.json, target_vocab.json where there are. */
 rd_status rd_import_hf(const char *from, const char *to);
 
 /* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits.
@@ -15,7 +17,8 @@ rd_status rd_import_hf(const char *from, const char *to);
  * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and
  * CTranslate2 counts on that. So a model with another start gets such a pad as one more piece,
  * which its bias makes impossible, and the embedding of its real start is added to the decoder's
- * first position. */
+ * first position. Two vocabularies become one, as CTranslate2 needs: pieces of both have one id,
+ * and those of the source alone are impossible in the target. */
 rd_status rd_export_hf(const char *from, const char *to);
 
 #endif

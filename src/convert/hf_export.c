@@ -18,38 +18,35 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                         "%s: MarianMT has no pre-norm layers (encoder-normalize-before, "
                         "decoder-normalize-before)",
                         from);
+    if (c->layernorm_embedding || c->prepend_bos)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s: MarianMT has no layernorm-embedding and no prepend-bos", from);
     return RD_OK;
 }
 
-/* Where the new vocabulary has which specials, and how many rows there are. */
+/* What there is to write. */
 static rd_status plan(rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
-    bool joint, source, vocab, target_vocab;
-    RD_TRY(rd_json_exists(e->from, "spm.model", &joint));
+    bool source, vocab;
+    RD_TRY(rd_json_exists(e->from, "spm.model", &e->joint));
     RD_TRY(rd_json_exists(e->from, "source.spm", &source));
     RD_TRY(rd_json_exists(e->from, "vocab.json", &vocab));
-    RD_TRY(rd_json_exists(e->from, "target_vocab.json", &target_vocab));
-    if (!joint && !source)
+    if (!e->joint && !source)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: MarianMT needs a SentencePiece vocabulary",
                         e->from);
-    e->mapped = !joint && vocab;
-    e->separate = !joint && (!vocab || target_vocab);
+    e->mapped = !e->joint && vocab;
     e->positions = c->max_source_positions > c->max_target_positions ? c->max_source_positions
                                                                      : c->max_target_positions;
-    e->src_rows = c->src_vocab;
-    e->tgt_rows = c->tgt_vocab;
-    e->pad = c->pad_id;
-    e->start = rd_start_id(c);
-    if (e->mapped) return RD_OK;
-    /* One id for both sides, behind the larger vocabulary. */
-    e->pad = e->start = c->src_vocab > c->tgt_vocab ? c->src_vocab : c->tgt_vocab;
-    e->src_rows = e->tgt_rows = e->pad + 1;
     return RD_OK;
 }
 
 static bool stores_positions(const rd_hf_export *e, const rd_stack_config *stack) {
     return !e->mapped || stack->learned_pos ||
            e->recipe->model.position_layout != RD_POSITIONS_MARIAN;
+}
+
+static bool is_of_target(const char *name) {
+    return strstr(name, "decoder.embed_tokens") || strstr(name, "output_projection");
 }
 
 /* Registers what the file will hold, under their names. */
@@ -63,8 +60,7 @@ static rd_status add_tensors(const rd_hf_export *e, const rd_model *model, rd_pa
         rd_hf_names(&model->config, item->name, room, names);
         int64_t rows = item->shape[0];
         if (strstr(item->name, "encoder.embed_tokens")) rows = e->src_rows;
-        if (strstr(item->name, "decoder.embed_tokens") || strstr(item->name, "output_projection"))
-            rows = e->tgt_rows;
+        if (is_of_target(item->name)) rows = e->tgt_rows;
         RD_TRY(rd_parameters_add(out, rows, item->shape[1], "%s", names[0]));
     }
     RD_TRY(rd_parameters_add(out, 1, e->tgt_rows, "final_logits_bias"));
@@ -83,20 +79,29 @@ static float *values_of(const rd_parameters *parameters, const char *name) {
 }
 
 /* Rows that there are no values for stay zero. */
-static void fill_weights(const rd_model *model, const rd_parameters *out) {
+static void fill_tensor(const rd_hf_export *e, const rd_model *model, const rd_parameter *item,
+                        float *values) {
+    const float *from = model->parameters.values + item->offset;
+    int64_t rows = item->shape[0], width = item->shape[1] ? item->shape[1] : 1;
+    bool moved = e->target_rows && is_of_target(item->name);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(values + (moved ? e->target_rows[i] : i) * width, from + i * width,
+               sizeof(float) * (size_t)width);
+}
+
+static void fill_weights(const rd_hf_export *e, const rd_model *model, const rd_parameters *out) {
+    float *bias = values_of(out, "final_logits_bias");
+    for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = IMPOSSIBLE;
+    for (int64_t i = 0; i < model->config.tgt_vocab; i++)
+        bias[e->target_rows ? e->target_rows[i] : i] = 0.0f;
     char room[RD_HF_NAMES][128];
     const char *names[RD_HF_NAMES + 1];
     for (int64_t i = 0; i < model->parameters.n; i++) {
         const rd_parameter *item = &model->parameters.items[i];
         rd_hf_names(&model->config, item->name, room, names);
         float *values = values_of(out, names[0]);
-        int64_t n = item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
-        if (values && !strstr(item->name, "embed_positions"))
-            memcpy(values, model->parameters.values + item->offset, sizeof(float) * (size_t)n);
+        if (values && !strstr(item->name, "embed_positions")) fill_tensor(e, model, item, values);
     }
-    float *bias = values_of(out, "final_logits_bias");
-    int64_t rows = rd_parameters_find(out, "final_logits_bias")->shape[1];
-    for (int64_t i = model->config.tgt_vocab; i < rows; i++) bias[i] = IMPOSSIBLE;
 }
 
 static void fill_positions(const rd_hf_export *e, const rd_model *model, const rd_parameters *out,
@@ -119,7 +124,7 @@ static rd_status write_weights(const rd_hf_export *e, const rd_model *model) {
     char *path = rd_path_join(e->to, "model.safetensors");
     rd_status status = path ? add_tensors(e, model, &out) : RD_ERR_MEMORY;
     if (status == RD_OK) {
-        fill_weights(model, &out);
+        fill_weights(e, model, &out);
         fill_positions(e, model, &out, false);
         fill_positions(e, model, &out, true);
         status = rd_parameters_save(&out, out.values, path);
@@ -140,20 +145,24 @@ static rd_status load(const char *from, rd_recipe **recipe, rd_model **model) {
     return status;
 }
 
+static rd_status export_all(rd_hf_export *e, rd_recipe **recipe, rd_model **model) {
+    RD_TRY(load(e->from, recipe, model));
+    e->recipe = *recipe;
+    RD_TRY(plan(e));
+    RD_TRY(rd_hf_write_vocabulary(e));
+    RD_TRY(write_weights(e, *model));
+    return rd_hf_write_config(e);
+}
+
 rd_status rd_export_hf(const char *from, const char *to) {
-    bool taken;
+    rd_atomic_directory made;
     rd_recipe *recipe = NULL;
     rd_model *model = NULL;
-    RD_TRY(rd_json_exists(to, "model.safetensors", &taken));
-    if (taken) return rd_error(RD_ERR_ARGUMENT, "%s: already holds a model", to);
-    rd_status status = load(from, &recipe, &model);
-    rd_hf_export e = {.from = from, .to = to, .recipe = recipe};
-    if (status == RD_OK) status = plan(&e);
-    if (status == RD_OK) status = rd_make_directories(to);
-    if (status == RD_OK) status = rd_hf_write_vocabulary(&e);
-    if (status == RD_OK) status = write_weights(&e, model);
-    if (status == RD_OK) status = rd_hf_write_config(&e);
+    RD_TRY(rd_atomic_directory_open(&made, to));
+    rd_hf_export e = {.from = from, .to = made.temporary};
+    rd_status status = export_all(&e, &recipe, &model);
+    free(e.target_rows);
     rd_model_free(model);
     rd_recipe_free(recipe);
-    return status;
+    return rd_atomic_directory_close(&made, status);
 }

@@ -7,138 +7,210 @@
 #include "base/memory.h"
 #include "convert/hf_marian.h"
 #include "convert/json_file.h"
+#include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/recipe_keys.h"
 
-static void put(json_t *object, const char *key, int64_t value) {
-    json_object_set_new(object, key, json_integer(value));
+/* An object being filled; `failed` for want of memory. */
+typedef struct {
+    json_t *root;
+    bool failed;
+} object;
+
+static object new_object(void) {
+    json_t *root = json_object();
+    return (object){root, !root};
 }
 
-static void put_real(json_t *object, const char *key, float value) {
-    json_object_set_new(object, key, json_real((double)value));
+static void put_value(object *o, const char *key, json_t *value) {
+    o->failed |= json_object_set_new(o->root, key, value) != 0;
 }
 
-static void put_bool(json_t *object, const char *key, bool value) {
-    json_object_set_new(object, key, json_boolean(value));
+static void put(object *o, const char *key, int64_t value) {
+    put_value(o, key, json_integer(value));
 }
 
-static void put_text(json_t *object, const char *key, const char *value) {
-    json_object_set_new(object, key, json_string(value));
+static void put_real(object *o, const char *key, float value) {
+    put_value(o, key, json_real((double)value));
+}
+
+static void put_bool(object *o, const char *key, bool value) {
+    put_value(o, key, json_boolean(value));
+}
+
+static void put_text(object *o, const char *key, const char *value) {
+    put_value(o, key, json_string(value));
+}
+
+static rd_status write_object(const object *o, const char *directory, const char *name) {
+    if (!o->failed) return rd_json_write(directory, name, o->root);
+    json_decref(o->root);
+    return rd_error(RD_ERR_MEMORY, "%s/%s: out of memory", directory, name);
+}
+
+static int32_t target_row(const rd_hf_export *e, int32_t id) {
+    return e->target_rows && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
 
 /* What config.json and generation_config.json both say. */
-static void put_specials(const rd_hf_export *e, json_t *object) {
+static void put_specials(const rd_hf_export *e, object *o) {
     const rd_model_config *c = &e->recipe->model;
-    put(object, "pad_token_id", e->pad);
-    put(object, "eos_token_id", c->eos_id);
-    put(object, "bos_token_id", c->bos_id);
-    put(object, "decoder_start_token_id", e->start);
-    put(object, "forced_eos_token_id", c->eos_id);
+    put(o, "pad_token_id", e->pad);
+    put(o, "eos_token_id", c->eos_id);
+    put(o, "bos_token_id", target_row(e, c->bos_id));
+    put(o, "decoder_start_token_id", e->start);
+    put(o, "forced_eos_token_id", c->eos_id);
 }
 
 static rd_status write_model_config(const rd_hf_export *e) {
     static const char *const activations[] = {"relu", "gelu", "swish"}; /* rd_activation */
     const rd_model_config *c = &e->recipe->model;
-    json_t *root = json_object();
-    put_text(root, "model_type", "marian");
-    json_object_set_new(root, "architectures", json_pack("[s]", "MarianMTModel"));
-    put_bool(root, "is_encoder_decoder", true);
-    put_text(root, "dtype", "float32");
+    object o = new_object();
+    put_text(&o, "model_type", "marian");
+    put_value(&o, "architectures", json_pack("[s]", "MarianMTModel"));
+    put_bool(&o, "is_encoder_decoder", true);
+    put_text(&o, "dtype", "float32");
     for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
         char text[32];
-        RD_TRY(rd_recipe_format_key(e->recipe, rd_recipe_find_key(key->ours), text, sizeof text));
-        put(root, key->theirs, strtoll(text, NULL, 10));
+        /* a number always fits */
+        (void)rd_recipe_format_key(e->recipe, rd_recipe_find_key(key->ours), text, sizeof text);
+        put(&o, key->theirs, strtoll(text, NULL, 10));
     }
-    put(root, "vocab_size", e->src_rows);
-    put(root, "decoder_vocab_size", e->tgt_rows);
-    put(root, "max_position_embeddings", e->positions);
-    put_text(root, "activation_function", activations[c->activation]);
-    put_real(root, "dropout", c->dropout);
-    put_real(root, "attention_dropout", c->attention_dropout);
-    put_real(root, "activation_dropout", c->activation_dropout);
-    put_bool(root, "scale_embedding", !c->no_scale_embedding);
-    put_bool(root, "static_position_embeddings", true);
-    put_bool(root, "share_encoder_decoder_embeddings", c->share_all_embeddings);
-    put_bool(root, "tie_word_embeddings",
+    put(&o, "vocab_size", e->src_rows);
+    put(&o, "decoder_vocab_size", e->tgt_rows);
+    put(&o, "max_position_embeddings", e->positions);
+    put_text(&o, "activation_function", activations[c->activation]);
+    put_real(&o, "dropout", c->dropout);
+    put_real(&o, "attention_dropout", c->attention_dropout);
+    put_real(&o, "activation_dropout", c->activation_dropout);
+    put_bool(&o, "scale_embedding", !c->no_scale_embedding);
+    put_bool(&o, "static_position_embeddings", true);
+    put_bool(&o, "share_encoder_decoder_embeddings", c->share_all_embeddings);
+    put_bool(&o, "tie_word_embeddings",
              c->share_all_embeddings || c->share_decoder_input_output_embed);
-    put_specials(e, root);
-    return rd_json_write(e->to, "config.json", root);
+    put_specials(e, &o);
+    return write_object(&o, e->to, "config.json");
 }
 
 /* Their max_length is one number: of ours, max-len-b, or as long as the model goes. */
 static rd_status write_generation_config(const rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
     const rd_beam_config *s = &e->recipe->search;
-    json_t *root = json_object(), *bad = json_array();
+    object o = new_object();
+    json_t *bad = json_array();
     int64_t most = c->max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
-    put_specials(e, root);
-    json_array_append_new(bad, json_pack("[i]", (int)e->pad));
-    if (!e->mapped) json_array_append_new(bad, json_pack("[i]", (int)c->pad_id));
-    json_object_set_new(root, "bad_words_ids", bad);
-    put(root, "num_beams", s->beam);
-    put_real(root, "length_penalty", s->lenpen);
-    put(root, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
-    put(root, "min_length", s->min_len > 0 ? s->min_len + 1 : 0);
-    put(root, "no_repeat_ngram_size", s->no_repeat_ngram);
-    put_bool(root, "renormalize_logits", s->renormalize);
+    put_specials(e, &o);
+    o.failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
+    int old = (int)target_row(e, c->pad_id);
+    if (!e->mapped) o.failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
+    put_value(&o, "bad_words_ids", bad);
+    put(&o, "num_beams", s->beam);
+    put_real(&o, "length_penalty", s->lenpen);
+    put(&o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
+    put(&o, "min_length", s->min_len > 0 ? s->min_len + 1 : 0);
+    put(&o, "no_repeat_ngram_size", s->no_repeat_ngram);
+    put_bool(&o, "renormalize_logits", s->renormalize);
     if (s->early_stopping == RD_STOP_NEVER)
-        put_text(root, "early_stopping", "never");
+        put_text(&o, "early_stopping", "never");
     else
-        put_bool(root, "early_stopping", s->early_stopping == RD_STOP_FULL);
-    return rd_json_write(e->to, "generation_config.json", root);
+        put_bool(&o, "early_stopping", s->early_stopping == RD_STOP_FULL);
+    return write_object(&o, e->to, "generation_config.json");
 }
 
 rd_status rd_hf_write_config(const rd_hf_export *e) {
-    json_t *tokenizer = json_object();
-    put_text(tokenizer, "tokenizer_class", "MarianTokenizer");
-    put_text(tokenizer, "source_lang", e->recipe->data.source_lang);
-    put_text(tokenizer, "target_lang", e->recipe->data.target_lang);
-    put(tokenizer, "model_max_length", e->recipe->model.max_source_positions);
-    put_bool(tokenizer, "separate_vocabs", e->separate);
-    RD_TRY(rd_json_write(e->to, "tokenizer_config.json", tokenizer));
+    object o = new_object();
+    put_text(&o, "tokenizer_class", "MarianTokenizer");
+    put_text(&o, "source_lang", e->recipe->data.source_lang);
+    put_text(&o, "target_lang", e->recipe->data.target_lang);
+    put(&o, "model_max_length", e->recipe->model.max_source_positions);
+    put_bool(&o, "separate_vocabs", e->separate);
+    RD_TRY(write_object(&o, e->to, "tokenizer_config.json"));
     RD_TRY(write_generation_config(e));
     return write_model_config(e);
 }
 
-/* A vocab.json of a SentencePiece model's own pieces: the specials under the names that Marian's
- * tokenizer knows, the old pad out of the way of the new. */
-static rd_status write_pieces(const rd_hf_export *e, const char *spm, const char *name) {
-    const rd_model_config *c = &e->recipe->model;
+/* The name of a piece in the new vocabulary: the specials' are those that Marian's tokenizer knows,
+ * and the old pad is out of the way of the new. */
+static const char *new_name(const rd_hf_export *e, const rd_tokenizer *tokenizer, int32_t id) {
+    if (id == rd_tokenizer_pad(tokenizer)) return "<unused_pad>";
+    if (id == e->recipe->model.eos_id) return "</s>";
+    if (id == rd_tokenizer_unk(tokenizer)) return "<unk>";
+    return rd_tokenizer_piece(tokenizer, id);
+}
+
+/* Adds one side's pieces to the vocabulary, those that are not in it yet behind the last.
+ * rows: [size] = where they are. */
+static rd_status add_side(const rd_hf_export *e, const rd_tokenizer *tokenizer, const char *spm,
+                          object *vocabulary, int32_t *rows) {
+    object own = new_object();
+    bool distinct = true;
+    for (int32_t id = 0; id < rd_tokenizer_size(tokenizer); id++) {
+        const char *piece = new_name(e, tokenizer, id);
+        distinct &= strcmp(piece, "<pad>") != 0 && !json_object_get(own.root, piece);
+        put_bool(&own, piece, true);
+        if (!json_object_get(vocabulary->root, piece))
+            put(vocabulary, piece, (int64_t)json_object_size(vocabulary->root));
+        rows[id] = (int32_t)json_integer_value(json_object_get(vocabulary->root, piece));
+    }
+    json_decref(own.root);
+    if (own.failed || vocabulary->failed)
+        return rd_error(RD_ERR_MEMORY, "%s/%s: out of memory for its pieces", e->from, spm);
+    if (distinct) return RD_OK;
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s/%s: pieces are called <pad>, <unused_pad>, </s> or <unk> that are not",
+                    e->from, spm);
+}
+
+static rd_status add_pieces(const rd_hf_export *e, const char *spm, int32_t n, object *vocabulary,
+                            int32_t **rows) {
     char *path = rd_path_join(e->from, spm);
     rd_tokenizer *tokenizer = NULL;
     rd_status status = path ? rd_tokenizer_open(&tokenizer, path) : RD_ERR_MEMORY;
-    json_t *root = json_object();
-    int32_t n = status == RD_OK ? rd_tokenizer_size(tokenizer) : 0;
-    for (int32_t id = 0; id < n; id++) {
-        const char *piece = rd_tokenizer_piece(tokenizer, id);
-        if (id == rd_tokenizer_pad(tokenizer)) piece = "<unused_pad>";
-        if (id == c->eos_id) piece = "</s>";
-        if (id == rd_tokenizer_unk(tokenizer)) piece = "<unk>";
-        put(root, piece, id);
-    }
-    put(root, "<pad>", e->pad);
-    if (status == RD_OK && json_object_size(root) != (size_t)n + 1)
-        status =
-            rd_error(RD_ERR_UNSUPPORTED,
-                     "%s: pieces are called <pad>, <unused_pad>, </s> or <unk> that are not", path);
-    if (status == RD_OK)
-        status = rd_json_write(e->to, name, root);
-    else
-        json_decref(root);
+    if (status == RD_OK && rd_tokenizer_size(tokenizer) != n)
+        status = rd_error(RD_ERR_FORMAT, "%s: %d pieces, but the model has embeddings of %d", path,
+                          rd_tokenizer_size(tokenizer), n);
+    if (status == RD_OK && !(*rows = rd_malloc((size_t)n, sizeof **rows))) status = RD_ERR_MEMORY;
+    if (status == RD_OK) status = add_side(e, tokenizer, spm, vocabulary, *rows);
     rd_tokenizer_close(tokenizer);
     free(path);
     return status;
 }
 
-rd_status rd_hf_write_vocabulary(const rd_hf_export *e) {
-    bool joint = !e->mapped && !e->separate;
-    RD_TRY(rd_copy_file(e->from, joint ? "spm.model" : "source.spm", e->to, "source.spm"));
-    RD_TRY(rd_copy_file(e->from, joint ? "spm.model" : "target.spm", e->to, "target.spm"));
-    if (e->mapped) {
-        RD_TRY(rd_copy_file(e->from, "vocab.json", e->to, "vocab.json"));
-        return e->separate ? rd_copy_file(e->from, "target_vocab.json", e->to, "target_vocab.json")
-                           : RD_OK;
-    }
-    RD_TRY(write_pieces(e, joint ? "spm.model" : "source.spm", "vocab.json"));
-    return joint ? RD_OK : write_pieces(e, "target.spm", "target_vocab.json");
+/* The source's pieces keep their ids. */
+static rd_status join(rd_hf_export *e, object *vocabulary) {
+    const rd_model_config *c = &e->recipe->model;
+    int32_t *source_rows = NULL;
+    rd_status status = add_pieces(e, e->joint ? "spm.model" : "source.spm", c->src_vocab,
+                                  vocabulary, &source_rows);
+    free(source_rows);
+    if (status == RD_OK && !e->joint)
+        status = add_pieces(e, "target.spm", c->tgt_vocab, vocabulary, &e->target_rows);
+    if (status != RD_OK) return status;
+    e->pad = e->start = (int32_t)json_object_size(vocabulary->root);
+    e->src_rows = e->tgt_rows = e->pad + 1;
+    put(vocabulary, "<pad>", e->pad);
+    return RD_OK;
+}
+
+static rd_status copy_mapped(rd_hf_export *e) {
+    const rd_model_config *c = &e->recipe->model;
+    e->src_rows = c->src_vocab;
+    e->tgt_rows = c->tgt_vocab;
+    e->pad = c->pad_id;
+    e->start = rd_start_id(c);
+    RD_TRY(rd_json_exists(e->from, "target_vocab.json", &e->separate));
+    RD_TRY(rd_copy_file(e->from, "vocab.json", e->to, "vocab.json"));
+    return e->separate ? rd_copy_file(e->from, "target_vocab.json", e->to, "target_vocab.json")
+                       : RD_OK;
+}
+
+rd_status rd_hf_write_vocabulary(rd_hf_export *e) {
+    RD_TRY(rd_copy_file(e->from, e->joint ? "spm.model" : "source.spm", e->to, "source.spm"));
+    RD_TRY(rd_copy_file(e->from, e->joint ? "spm.model" : "target.spm", e->to, "target.spm"));
+    if (e->mapped) return copy_mapped(e);
+    object vocabulary = new_object();
+    rd_status status = join(e, &vocabulary);
+    if (status == RD_OK) return write_object(&vocabulary, e->to, "vocab.json");
+    json_decref(vocabulary.root);
+    return status;
 }

@@ -163,24 +163,22 @@ static rd_status save(const import *im) {
 }
 
 static rd_status import_all(import *im) {
-    bool taken;
-    RD_TRY(rd_json_exists(im->to, "model.safetensors", &taken));
-    if (taken) return rd_error(RD_ERR_ARGUMENT, "%s: already holds a model", im->to);
     RD_TRY(rd_recipe_new(&im->recipe));
     im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(rd_hf_read_config(im->recipe, im->from));
     RD_TRY(read_weights(im));
-    RD_TRY(rd_make_directories(im->to));
     RD_TRY(take_vocabulary(im));
     RD_TRY(rd_recipe_check(im->recipe));
     return save(im);
 }
 
 rd_status rd_import_hf(const char *from, const char *to) {
-import im = {.from = from, .to = to };
+    rd_atomic_directory made;
+    RD_TRY(rd_atomic_directory_open(&made, to));
+import im = {.from = from, .to = made.temporary };
     rd_status status = import_all(&im);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);
     rd_recipe_free(im.recipe);
-    return status;
+    return rd_atomic_directory_close(&made, status);
 }

@@ -24,16 +24,21 @@ void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_H
 typedef struct {
     const char *from, *to;
     const rd_recipe *recipe;
-    bool mapped;   /* its vocabulary came from such a directory and goes back as it is */
-    bool separate; /* two vocabularies */
+    bool joint;        /* one vocabulary of its own, spm.model */
+    bool mapped;       /* its vocabulary came from such a directory and goes back as it is */
+    int32_t positions; /* rows of the tables of positions */
+    /* Known with the vocabulary. */
+    bool separate;              /* two vocabularies */
     int32_t src_rows, tgt_rows; /* embeddings written */
     int32_t pad, start;         /* ids in the new vocabulary */
-    int32_t positions;          /* rows of the tables of positions */
+    int32_t
+        *target_rows; /* [tgt_vocab] new ids of the target's pieces, malloc'ed; NULL: the same */
 } rd_hf_export;
 
-/* The files besides the weights (hf_export_files.c). */
+/* The files besides the weights (hf_export_files.c), the vocabulary first: of two vocabularies of
+ * SentencePiece's own ids it makes one, in which a piece of both has one id. */
+rd_status rd_hf_write_vocabulary(rd_hf_export *export);
 rd_status rd_hf_write_config(const rd_hf_export *export);
-rd_status rd_hf_write_vocabulary(const rd_hf_export *export);
 
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
  * What this program cannot compute is RD_ERR_UNSUPPORTED. Whether there are a bias and learned

@@ -12,8 +12,8 @@ static const char help[] =
     "      --import DIR   a Hugging Face MarianMT directory (OPUS-MT): config.json,\n"
     "                     model.safetensors or its shards, vocab.json, source.spm, target.spm\n"
     "      --export DIR   a model directory, to become a MarianMT directory with the same logits,\n"
-    "                     for transformers and CTranslate2 (which needs a joint vocabulary)\n"
-    "      --output DIR   the directory to make\n"
+    "                     for transformers and CTranslate2; two vocabularies become one\n"
+    "      --output DIR   the directory to make; it may be there if it is empty\n"
     "  -h, --help         this text\n"
     "      --version      the version\n";
 

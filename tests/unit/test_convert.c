@@ -202,7 +202,7 @@ static void test_export_joint(void **state) {
     check_round_trip(path, "joint");
 }
 
-/* Two vocabularies of unlike size, learned positions on one side, nothing tied, a bias. */
+/* Two vocabularies of unlike size, which become one; learned positions on one side, nothing tied, a bias. */
 static void test_export_separate(void **state) {
     (void)state;
     char path[128];
@@ -237,6 +237,26 @@ static void test_export_refuses_pre_norm(void **state) {
     assert_false(rd_file_exists(out));
 }
 
+/* An output directory is new or empty, and there only when it is whole. */
+static void test_output_directory(void **state) {
+    (void)state;
+    char from[512], to[128], path[256], temporary[300];
+    snprintf(from, sizeof from, "%s/marian/tied", TEST_DATA);
+    snprintf(to, sizeof to, "%s/deep/er/", directory);
+    must(rd_make_directories(to));
+    must(rd_import_hf(from, to));
+    assert_int_equal(rd_import_hf(from, to), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "not empty"));
+    assert_int_equal(rd_export_hf(to, to), RD_ERR_ARGUMENT);
+    snprintf(path, sizeof path, "%s/nowhere", directory);
+    assert_int_equal(rd_import_hf(directory, path), RD_ERR_IO);
+    assert_false(rd_file_exists(path));
+    snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
+    assert_false(rd_file_exists(temporary));
+    snprintf(path, sizeof path, "%s/config.yaml", to);
+    assert_int_equal(rd_import_hf(from, path), RD_ERR_IO);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tied),
@@ -246,6 +266,7 @@ int main(void) {
         cmocka_unit_test(test_export_separate),
         cmocka_unit_test(test_export_imported),
         cmocka_unit_test(test_export_refuses_pre_norm),
+        cmocka_unit_test(test_output_directory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
