@@ -45,7 +45,7 @@ keys_of() {
     prepare) grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true ;;
     vocab | binarize) sed '/^encoder-embed-dim:/,$d' <<<"$resolved" ;;
     train)
-        sed '/^beam:/,$d; /^threads:/d; /^average-last:/d' <<<"$resolved"
+        sed '/^beam:/,$d; /^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' <<<"$resolved"
         [ -z "$start" ] || stat -c %y "$start/model.safetensors" # another one is another training
         ;;
     average) grep '^average-last:' <<<"$resolved" ;;

@@ -28,12 +28,13 @@ typedef struct {
 typedef struct {
     const rd_backend_ops *ops;
     rd_arena *arena;
-    bool training; /* dropout on */
-    bool bf16;     /* matrix products read bfloat16 copies of their operands */
-    uint64_t seed; /* of dropout */
+    bool training;               /* dropout on */
+    bool bf16;                   /* matrix products read bfloat16 copies of their operands */
+    bool checkpoint_activations; /* a layer keeps its input alone, and is computed again backward */
+    uint64_t seed;               /* of dropout */
     int64_t update;
     int32_t micro_batch;
-    int32_t n_passes; /* 2 under R-Drop: the second half of all rows is the second pass */
+    int32_t n_passes;    /* 2 under R-Drop: the second half of all rows is the second pass */
     rd_profile *profile; /* NULL: not kept */
 } rd_step;
 

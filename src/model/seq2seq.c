@@ -5,6 +5,7 @@
 #include "criterion/projection_loss.h"
 
 typedef struct {
+    const float *x; /* [rows, d_model] the layer's input */
     rd_attention_saved self, cross;
     rd_feed_forward_saved ffn;
     rd_residual_saved self_residual, cross_residual, ffn_residual;
@@ -88,23 +89,45 @@ static rd_status feed_forward(const rd_step *step, const rd_layer *layer, layer_
     return rd_residual_end(step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x, h, x);
 }
 
+/* *x: the layer's input, then its output. encoder NULL: a layer of the encoder. */
+static rd_status layer_forward(const rd_step *step, const rd_layer *layer, layer_saved *saved,
+                               int64_t width, const side *s, const side *encoder, const float **x) {
+    saved->x = *x;
+    RD_TRY(self_attention(step, layer, saved, width, &s->sequences, x));
+    if (encoder) RD_TRY(cross_attention(step, layer, saved, width, &s->sequences, encoder, x));
+    rd_profile_end(step->profile, RD_PART_ATTENTION);
+    RD_TRY(feed_forward(step, layer, saved, width, s->sequences.rows, x));
+    rd_profile_end(step->profile, RD_PART_FEED_FORWARD);
+    return RD_OK;
+}
+
+/* The same, but of all that the layer computes only its output stays in the arena. */
+static rd_status layer_output(const rd_step *step, const rd_layer *layer, layer_saved *saved,
+                              int64_t width, const side *s, const side *encoder, const float **x) {
+    float *out = rd_step_rows(step, s->sequences.rows, width);
+    if (!out) return RD_ERR_MEMORY;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(layer_forward(step, layer, saved, width, s, encoder, x));
+    memcpy(out, *x, sizeof(float) * (size_t)(s->sequences.rows * width));
+    rd_arena_restore(step->arena, mark);
+    *x = out;
+    return RD_OK;
+}
+
+/* What a forward pass leaves of each layer for the backward pass. */
+typedef enum { KEEP_ALL, KEEP_INPUTS } activations;
+
 /* encoder NULL: this is the encoder. */
-static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64_t width, side *s,
-                               const side *encoder) {
+static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64_t width,
+                               activations keep, side *s, const side *encoder) {
     const float *x;
     int64_t rows = s->sequences.rows;
     RD_TRY(rd_embedding_forward(step, &stack->embedding, &s->embedding_norm, rows, width, s->tokens,
                                 s->positions, &x));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
-    for (int32_t i = 0; i < stack->n_layers; i++) {
-        const rd_layer *layer = &stack->layers[i];
-        RD_TRY(self_attention(step, layer, &s->layers[i], width, &s->sequences, &x));
-        if (encoder)
-            RD_TRY(cross_attention(step, layer, &s->layers[i], width, &s->sequences, encoder, &x));
-        rd_profile_end(step->profile, RD_PART_ATTENTION);
-        RD_TRY(feed_forward(step, layer, &s->layers[i], width, rows, &x));
-        rd_profile_end(step->profile, RD_PART_FEED_FORWARD);
-    }
+    for (int32_t i = 0; i < stack->n_layers; i++)
+        RD_TRY((keep == KEEP_ALL ? layer_forward : layer_output)(
+            step, &stack->layers[i], &s->layers[i], width, s, encoder, &x));
     s->out = x;
     if (stack->pre_norm)
         RD_TRY(rd_norm_forward(step, &stack->final_norm, &s->final_norm, rows, width, x, &s->out));
@@ -142,26 +165,49 @@ static rd_status attention_backward(const rd_step *step, const rd_attention *att
     return RD_OK;
 }
 
+/* dx: [rows, width] holds dL/d(output) and becomes dL/d(input). */
+static rd_status layer_backward(const rd_step *step, const rd_layer *layer,
+                                const layer_saved *saved, int64_t width, const side *s,
+                                const side *encoder, float *dx, float *dencoder) {
+    RD_TRY(ffn_backward(step, layer, saved, width, s->sequences.rows, dx));
+    rd_profile_end(step->profile, RD_PART_FEED_FORWARD);
+    if (encoder)
+        RD_TRY(attention_backward(step, &layer->cross_attention, &layer->cross_residual,
+                                  &saved->cross, &saved->cross_residual, width, &s->sequences,
+                                  &encoder->sequences, dx, dencoder));
+    RD_TRY(attention_backward(step, &layer->self_attention, &layer->self_residual, &saved->self,
+                              &saved->self_residual, width, &s->sequences, &s->sequences, dx,
+                              NULL));
+    rd_profile_end(step->profile, RD_PART_ATTENTION);
+    return RD_OK;
+}
+
+/* The same where only the layer's input was kept: dropout draws the same bits again, so what the
+ * forward pass computed comes out bit for bit. */
+static rd_status layer_backward_again(const rd_step *step, const rd_layer *layer,
+                                      layer_saved *saved, int64_t width, const side *s,
+                                      const side *encoder, float *dx, float *dencoder) {
+    const float *x = saved->x;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(layer_forward(step, layer, saved, width, s, encoder, &x));
+    RD_TRY(layer_backward(step, layer, saved, width, s, encoder, dx, dencoder));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
 /* dx: [rows, width] holds dL/dout and is used up; dencoder accumulates dL/d(encoder output). */
-static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int64_t width,
-                                const side *s, const side *encoder, float *dx, float *dencoder) {
+static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int64_t width, side *s,
+                                const side *encoder, float *dx, float *dencoder) {
     int64_t rows = s->sequences.rows;
     if (stack->pre_norm)
         RD_TRY(
             rd_norm_backward(step, &stack->final_norm, &s->final_norm, rows, width, dx, false, dx));
     for (int32_t i = stack->n_layers - 1; i >= 0; i--) {
         const rd_layer *layer = &stack->layers[i];
-        const layer_saved *saved = &s->layers[i];
-        RD_TRY(ffn_backward(step, layer, saved, width, rows, dx));
-        rd_profile_end(step->profile, RD_PART_FEED_FORWARD);
-        if (encoder)
-            RD_TRY(attention_backward(step, &layer->cross_attention, &layer->cross_residual,
-                                      &saved->cross, &saved->cross_residual, width, &s->sequences,
-                                      &encoder->sequences, dx, dencoder));
-        RD_TRY(attention_backward(step, &layer->self_attention, &layer->self_residual, &saved->self,
-                                  &saved->self_residual, width, &s->sequences, &s->sequences, dx,
-                                  NULL));
-        rd_profile_end(step->profile, RD_PART_ATTENTION);
+        layer_saved *saved = &s->layers[i];
+        RD_TRY(step->checkpoint_activations
+                   ? layer_backward_again(step, layer, saved, width, s, encoder, dx, dencoder)
+                   : layer_backward(step, layer, saved, width, s, encoder, dx, dencoder));
     }
     RD_TRY(rd_embedding_backward(step, &stack->embedding, &s->embedding_norm, rows, width,
                                  s->tokens, s->positions, dx));
@@ -170,14 +216,14 @@ static rd_status stack_backward(const rd_step *step, const rd_stack *stack, int6
 }
 
 static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
-                         side *source, side *target) {
+                         activations keep, side *source, side *target) {
     const rd_model_config *c = &model->config;
     RD_TRY(layout(c, step, batch->n_seqs, batch->src, batch->src_offsets, -1, c->encoder.layers,
                   c->max_source_positions, source));
     RD_TRY(layout(c, step, batch->n_seqs, batch->tgt_in, batch->tgt_offsets, rd_start_id(c),
                   c->decoder.layers, c->max_target_positions, target));
-    RD_TRY(stack_forward(step, &model->encoder, c->d_model, source, NULL));
-    return stack_forward(step, &model->decoder, c->d_model, target, source);
+    RD_TRY(stack_forward(step, &model->encoder, c->d_model, keep, source, NULL));
+    return stack_forward(step, &model->decoder, c->d_model, keep, target, source);
 }
 
 rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
@@ -186,7 +232,9 @@ rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *
     int64_t width = model->config.d_model;
     side source, target;
     rd_profile_end(step->profile, RD_PART_REST);
-    RD_TRY(forward(model, step, batch, &source, &target));
+    RD_TRY(forward(model, step, batch,
+                   with_gradient && !step->checkpoint_activations ? KEEP_ALL : KEEP_INPUTS, &source,
+                   &target));
     float *dx = NULL, *dencoder = NULL;
     if (with_gradient) {
         dx = rd_step_rows(step, target.sequences.rows, width);
@@ -207,7 +255,7 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
                             float *logits) {
     rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
     side source, target;
-    RD_TRY(forward(model, &step, batch, &source, &target));
+    RD_TRY(forward(model, &step, batch, KEEP_INPUTS, &source, &target));
     rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
                     (rd_operand){.f32 = target.out},
                     (rd_operand){.f32 = model->output_projection.value}, 0.0f, logits);
@@ -224,7 +272,7 @@ rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequenc
     side source;
     RD_TRY(layout(c, step, sequences->n_seqs, tokens, sequences->offsets, -1, c->encoder.layers,
                   c->max_source_positions, &source));
-    RD_TRY(stack_forward(step, &model->encoder, c->d_model, &source, NULL));
+    RD_TRY(stack_forward(step, &model->encoder, c->d_model, KEEP_INPUTS, &source, NULL));
     *out = source.out;
     return RD_OK;
 }

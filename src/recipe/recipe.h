@@ -58,6 +58,7 @@ typedef struct {
     float ema_decay;              /* 0: no exponential moving average */
     int32_t threads;              /* 0: all cores */
     rd_precision precision;       /* of matrix products; the rest is float32 */
+    bool checkpoint_activations;  /* memory for time, with the same weights */
     int32_t average_last;         /* checkpoints averaged by the average stage */
 } rd_train_config;
 

@@ -176,6 +176,9 @@ const rd_key rd_recipe_keys[] = {
     INT("threads", train.threads, 0, 65536, "0", "threads; 0: all cores"),
     ENUM("precision", train.precision, "auto", precisions,
          "matrix products in fp32, bf16, or auto: bf16 where it is faster"),
+    BOOL("checkpoint-activations", train.checkpoint_activations, "false",
+         "keep only the layers' inputs and compute the rest again: less memory, more time, same "
+         "weights"),
     INT("average-last", train.average_last, 1, 100000, "10", "checkpoints averaged after training"),
 
     INT("beam", search.beam, 1, 1024, "5", "beam width"),

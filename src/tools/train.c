@@ -26,6 +26,11 @@ static const char help[] =
     "                     average-last checkpoints\n"
     "  --set KEY=VALUE    override a key of the recipe; may be repeated\n"
     "  --threads N        same as --set threads=N; default all cores\n"
+    "  --precision NAME   same as --set precision=NAME: fp32, bf16 or auto, the default\n"
+    "  --checkpoint-activations\n"
+    "                     same as --set checkpoint-activations=true: keep only the inputs of the\n"
+    "                     layers and compute the rest again, for deep models: less memory, more\n"
+    "                     time, the same weights bit for bit\n"
     "\n"
     "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is\n"
     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair\n"
@@ -114,9 +119,8 @@ static void on_event(void *self, const rd_train_event *e) {
         say(d, "skipped the update after %lld: %s", (long long)e->update, e->reason);
         break;
     case RD_TRAIN_FINISHED:
-        say(d, "finished at update %lld: %s; %s of training, peak memory %.0f MiB",
-            (long long)e->update, e->reason, duration(e->seconds, time),
-            (double)rd_peak_memory() / 1048576.0);
+        say(d, "finished at update %lld: %s; %s of training", (long long)e->update, e->reason,
+            duration(e->seconds, time));
         break;
     }
 }
@@ -145,6 +149,8 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
     display d = {.progress.config.out = stdout, .config = &recipe->train};
     rd_status status = rd_train(recipe, data, save_dir, on_event, &d, &stop_requested);
     rd_progress_finish(&d.progress);
+    if (status == RD_OK || status == RD_ERR_INTERRUPTED)
+        printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
     if (status == RD_OK) return 0;
     fail();
     return status == RD_ERR_INTERRUPTED ? 128 + stop_requested : 1;
@@ -155,11 +161,13 @@ int main(int argc, char **argv) {
                                             {"save-dir", required_argument, NULL, 'o'},
                                             {"set", required_argument, NULL, 's'},
                                             {"threads", required_argument, NULL, 't'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {"checkpoint-activations", no_argument, NULL, 'c'},
                                             {"average", no_argument, NULL, 'a'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     const char **settings = rd_calloc((size_t)argc + 1, sizeof *settings);
-    char threads[64], default_dir[512];
+    char threads[64], precision[64], default_dir[512];
     const char *data = NULL, *save_dir = NULL;
     int n_settings = 0, option;
     bool average = false;
@@ -179,6 +187,13 @@ int main(int argc, char **argv) {
         case 't':
             snprintf(threads, sizeof threads, "threads=%.40s", optarg);
             settings[n_settings++] = threads;
+            break;
+        case 'p':
+            snprintf(precision, sizeof precision, "precision=%.40s", optarg);
+            settings[n_settings++] = precision;
+            break;
+        case 'c':
+            settings[n_settings++] = "checkpoint-activations=true";
             break;
         case 'a':
             average = true;

@@ -59,6 +59,7 @@ static char *line_of(const rd_train_event *e, const char *name, json_t *samples)
         failed |= set_real(object, "loss", e->loss) | set_real(object, "nll", e->nll);
     if (e->kind == RD_TRAIN_UPDATE) failed |= add_update(object, e);
     if (e->kind == RD_TRAIN_VALID) failed |= add_validation(object, e, samples);
+    if (e->kind == RD_TRAIN_FINISHED) failed |= set_integer(object, "peak_memory", e->peak_memory);
     if (e->reason) failed |= json_object_set_new(object, "reason", json_string(e->reason));
     char *line = failed ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "train/run.h"
 
 enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
@@ -164,6 +165,7 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .update = run.state.update,
                                 .epoch = run.state.epoch,
                                 .seconds = run.state.seconds,
+                                .peak_memory = rd_peak_memory(),
                                 .reason = finished(&run)};
         status = rd_run_report(&run, &event);
         if (status == RD_OK) status = rd_run_write_html(&run);

@@ -31,6 +31,7 @@ typedef struct {
     rd_train_scores scores;
     bool best;                                            /* validation: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
+    int64_t peak_memory;                                  /* FINISHED: bytes, of this process */
     const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong */
 } rd_train_event;
 

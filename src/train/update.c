@@ -32,6 +32,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_s
                     .arena = &run->arena,
                     .training = true,
                     .bf16 = run->bf16,
+                    .checkpoint_activations = t->checkpoint_activations,
                     .seed = t->seed,
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1,

@@ -75,6 +75,13 @@ done
 train seed --set seed=2
 cmp -s a1/model/model.safetensors seed/model/model.safetensors && fail "another seed changes nothing"
 grep -q '"event":"valid".*"bleu"' a1/train.jsonl || fail "no BLEU in train.jsonl"
+train deep --set encoder-layers=3
+train checkpointed --set encoder-layers=3 --checkpoint-activations
+same checkpointed deep
+train exact --precision fp32 && train named --set precision=fp32 && same exact named
+grep -q '^precision: fp32$' exact/model/config.yaml || fail "--precision is not in config.yaml"
+grep -qE '^peak memory [1-9][0-9]* MiB$' log || fail "no peak memory: $(cat log)"
+grep -qE '"event":"end".*"peak_memory":[1-9][0-9]{6}' named/train.jsonl || fail "no peak memory in train.jsonl"
 
 # The report is one file, of this training, with everything that came from outside escaped.
 report=a1/report.html
@@ -298,6 +305,7 @@ touch file
 reject 1 'file' tiny.yaml --data bin --save-dir file/x
 reject 1 'a9: nothing was trained' tiny.yaml --data bin --save-dir a9 --average
 reject 1 'max-updat' tiny.yaml --data bin --save-dir x --set max-updat=3
+reject 1 "precision is 'fp16'" tiny.yaml --data bin --save-dir x --precision fp16
 reject 1 'nowhere.yaml' nowhere.yaml --data bin --save-dir x
 reject 2 'expected --data' tiny.yaml --save-dir x
 reject 2 'one recipe' --data bin

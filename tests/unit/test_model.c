@@ -138,6 +138,61 @@ static void test_bf16_is_near_fp32(void **state) {
     rd_model_free(model);
 }
 
+/* Loss and gradient, kept in `gradient`, of one step; returns the arena's peak. */
+static size_t step_of(rd_model *model, const rd_batch *batch, bool bf16, bool checkpoint,
+                      double *loss, float *gradient) {
+    rd_parameters *p = &model->parameters;
+    size_t bytes = sizeof(float) * (size_t)p->total;
+    rd_arena arena = {0};
+    rd_step step = {.ops = rd_backend(),
+                    .arena = &arena,
+                    .training = true,
+                    .bf16 = bf16,
+                    .checkpoint_activations = checkpoint,
+                    .seed = 9,
+                    .update = 4,
+                    .n_passes = 2};
+    memset(p->grads, 0, bytes);
+    *loss = loss_of(model, &step, batch, 5.0f, true);
+    memcpy(gradient, p->grads, bytes);
+    size_t peak = arena.peak;
+    rd_arena_free(&arena);
+    return peak;
+}
+
+static void check_checkpointing(const rd_model_config *config, bool bf16) {
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, config, 3), RD_OK);
+    assert_int_equal(rd_model_prepare_training(model, bf16), RD_OK);
+    size_t bytes = sizeof(float) * (size_t)model->parameters.total;
+    float *kept = malloc(bytes), *again = malloc(bytes);
+    rd_batch batch = random_batch(config);
+    double loss[2];
+    size_t whole = step_of(model, &batch, bf16, false, &loss[0], kept);
+    size_t inputs = step_of(model, &batch, bf16, true, &loss[1], again);
+    assert_true(loss[0] == loss[1]);
+    assert_memory_equal(kept, again, bytes);
+    if (inputs > whole / 2) fail_msg("%zu bytes with checkpoints, %zu without", inputs, whole);
+    free(kept);
+    free(again);
+    rd_batch_free(&batch);
+    rd_model_free(model);
+}
+
+/* Deep models need far less memory, and get the same gradient to the last bit. */
+static void test_checkpointed_activations(void **state) {
+    (void)state;
+    bool bf16 = rd_gemm_choose(RD_PRECISION_AUTO, &bf16) == RD_OK && bf16;
+    for (int pre_norm = 0; pre_norm < 2; pre_norm++)
+        for (int precision = 0; precision <= bf16; precision++) {
+            rd_model_config c = toy_config();
+            c.encoder.layers = c.decoder.layers = 8;
+            c.encoder.normalize_before = c.decoder.normalize_before = pre_norm;
+            c.dropout = 0.3f, c.attention_dropout = 0.2f, c.activation_dropout = 0.1f;
+            check_checkpointing(&c, precision);
+        }
+}
+
 static void test_gradient_post_norm(void **state) {
     (void)state;
     rd_model_config c = toy_config();
@@ -288,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_bart),
         cmocka_unit_test(test_gradient_swish_output_bias_marian_positions),
         cmocka_unit_test(test_bf16_is_near_fp32),
+        cmocka_unit_test(test_checkpointed_activations),
         cmocka_unit_test(test_passes_differ_only_by_dropout),
         cmocka_unit_test(test_loss_does_not_depend_on_batching),
         cmocka_unit_test(test_save_and_load),
