@@ -3,7 +3,8 @@
 # Argument: the build directory.
 set -u
 bin=$(realpath "$1")
-backend=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../src/kernels/backend.h")
+repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
+backend=$repository/src/kernels/backend.h
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -91,6 +92,38 @@ holds 'first >= load' load "$(value translate.json load)" first "$(value transla
     fail "bench-translate"
 grep -q '^ *2 single ' text || fail "no single sentences: $(cat text)"
 
+# Binarized data as pieces: joined again they are the text.
+"$bin/bench-pieces" bin/valid.bin source | sed 's/ //g; s/▁/ /g; s/^ //' >joined
+zcat data/valid.en.gz | cmp - joined || fail "pieces are not the text: $(head -n 2 joined)"
+
+# recipes/bench.sh with a stand-in for Python and PyTorch: what it is asked, and ratios and medians.
+cat >python <<'SH'
+#!/usr/bin/env bash
+[ "$2" != "import torch" ] || exit 0
+shift 2
+echo "$*" >>asked
+[ "$(wc -l <"$2/train.sp.source")" -eq 300 ] && [ "$(wc -l <"$2/val.sp.target")" -eq 20 ] || exit 1
+case $* in *--bf16*) speed=2000 ;; *) speed=1000 ;; esac
+printf 'TOKENS_PER_S %d\nPEAK_KIB 2097152\n' $((speed + $(wc -l <asked)))
+SH
+chmod +x python
+touch rival.py
+RDROP_BIN=$bin PYTHON=./python "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --rival rival.py \
+    --arch transformer-tiny --rounds 3 --updates 2 --budget 0 --threads 1 >text 2>log || fail "recipes/bench.sh: $(cat log)"
+[ "$(wc -l <asked)" -eq 12 ] || fail "the rival was asked: $(cat asked)"
+grep -q -- '--dim 16 --ffn 32 --layers 1 --heads 2 .* --alpha 5 --max-tokens 128 --bf16$' asked || fail "$(cat asked)"
+grep -q '^transformer-tiny  *5  rival-bf16  *2004  *-  *2048  *-$' text || fail "the median is not 2004: $(cat text)"
+for alpha in 5 0; do
+    line=$(grep "^transformer-tiny  *$alpha .* times rival-bf16 (.* in 3 rounds)" text) || fail "no ratio: $(cat text)"
+    read -r ratio low high memory < <(sed 's/.* \([0-9.]*\) times rival-bf16 (\([0-9.]*\) to \([0-9.]*\) in .*, \([0-9.]*\) of its memory/\1 \2 \3 \4/' <<<"$line")
+    holds 'ratio > 0 && low <= ratio && ratio <= high && memory < 1' ratio "$ratio" low "$low" high "$high" memory "$memory"
+done
+RDROP_BIN=$bin PYTHON=false "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --arch transformer-tiny \
+    --alpha 5 --rounds 1 --updates 1 --budget 0.001 >text 2>log || fail "recipes/bench.sh without PyTorch: $(cat log)"
+[ "$(grep -c '^transformer-tiny  *5  rdrop-.*%$' text)" -eq 2 ] || fail "recipes/bench.sh without PyTorch: $(cat text)"
+"$repository/recipes/bench.sh" train --bogus >log 2>&1
+[ $? -eq 2 ] || fail "recipes/bench.sh takes --bogus"
+
 # reject CODE TEXT PROGRAM ARGUMENTS...
 reject() {
     local code=$1 text=$2 got
@@ -105,5 +138,7 @@ reject 2 '--data' bench-train tiny.yaml
 reject 1 'nowhere' bench-train tiny.yaml --data nowhere
 reject 2 'surplus' bench-kernels surplus
 reject 1 'nowhere' bench-translate --model nowhere --input data/test.en.gz
+reject 2 'source or target' bench-pieces bin/valid.bin both
+reject 1 'nowhere' bench-pieces nowhere/valid.bin source
 reject 2 '--input' bench-translate --model out/model
 exit 0

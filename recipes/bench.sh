@@ -1,0 +1,207 @@
+#!/usr/bin/env bash
+# Benchmarks in turn with a rival on the same machine and data: each round runs every program once,
+# so that what else the machine does meets all of them; a ratio is of one round, and its spread that
+# over rounds. Run it on an otherwise idle machine.
+#
+#   recipes/bench.sh train [--rival FILE] [--recipe NAME] [--out DIR] [--arch NAME,...]
+#                          [--alpha X,...] [--rounds N] [--updates N] [--max-tokens N]
+#                          [--budget SECONDS] [--threads N] [--no-install]
+#
+# train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed the
+# rival in fp32 and bf16, of which the faster counts. Tokens are source and target tokens, each pair
+# once. Peak memory is the whole process's; "of peak" the share of this machine's fastest matrix
+# products in that precision.
+#
+#   --rival FILE    a program in Python with the options of torch_rdrop.py; RIVAL, else
+#                   ../shared/rivals/torch_rdrop.py. PYTHON names the interpreter (python3)
+#   --recipe NAME   recipes/NAME.yaml, or the path of a recipe (multi30k-en-de)
+#   --out DIR       where its data are, or are made (out/NAME)
+#   --arch NAME,... shapes (transformer-tiny,transformer-iwslt-de-en,transformer-base)
+#   --alpha X,...   weights of R-Drop's KL, 0 for training without (5,0)
+#   --rounds N      (3)
+#   --updates N     measured in each, after 3 that do not count (10)
+#   --max-tokens N  per batch (the recipe's)
+#   --budget SECONDS spent on measuring each matrix product (0.03); 0 measures none
+#   --threads N     (all cores)
+#   --no-install    name the missing packages and stop
+set -euo pipefail
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=recipes/setup.sh
+. "$repository/recipes/setup.sh"
+
+fail() {
+    echo "bench.sh: $*" >&2
+    exit 1
+}
+usage() {
+    echo "bench.sh: $* (see recipes/bench.sh --help)" >&2
+    exit 2
+}
+
+subject=${1:-}
+case $subject in
+-h | --help)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
+    exit 0
+    ;;
+train) shift ;;
+*) usage "expected what to measure: train" ;;
+esac
+
+rival=${RIVAL:-$repository/../shared/rivals/torch_rdrop.py} python=${PYTHON:-python3}
+recipe=multi30k-en-de out="" archs=transformer-tiny,transformer-iwslt-de-en,transformer-base
+alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
+while [ $# -gt 0 ]; do
+    case $1 in
+    --no-install) install_option=--no-install ;;
+    --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads)
+        [ $# -ge 2 ] || usage "$1 needs a value"
+        case $1 in
+        --rival) rival=$2 ;;
+        --recipe) recipe=$2 ;;
+        --out) out=$2 ;;
+        --arch) archs=$2 ;;
+        --alpha) alphas=$2 ;;
+        --rounds) rounds=$2 ;;
+        --updates) updates=$2 ;;
+        --max-tokens) max_tokens=$2 ;;
+        --budget) budget=$2 ;;
+        --threads) threads=$2 ;;
+        esac
+        shift
+        ;;
+    *) usage "unknown option '$1'" ;;
+    esac
+    shift
+done
+[ -f "$recipe" ] || recipe=$repository/recipes/$recipe.yaml
+[ -f "$recipe" ] || fail "no recipe $recipe"
+out=${out:-$repository/out/$(basename "$recipe" .yaml)}
+
+# RDROP_BIN: programs built elsewhere; then nothing is installed or built.
+bin=${RDROP_BIN:-$repository/build}
+if [ -z "${RDROP_BIN:-}" ]; then
+    # shellcheck disable=SC2086 # empty means no argument
+    rd_setup_packages $install_option || exit 1
+    rd_setup_build "$repository" "$bin" benchmarks || fail "building failed"
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+get() {
+    "$bin/rdrop-recipe" "$recipe" "${settings[@]}" --get "$1"
+}
+# value FILE KEY: the first number of that name in JSON
+value() {
+    sed -n "s/^ *\"$2\": \([-0-9.e+]*\).*/\1/p" "$1" | head -n 1
+}
+
+# The corpora and binarized data, unless recipes/run.sh has made them.
+make_data() {
+    local prepare
+    [ ! -e "$out/bin/valid.bin" ] || return 0
+    mkdir -p "$out/data"
+    prepare=$("$bin/rdrop-recipe" "$recipe" --get prepare)
+    [ -z "$prepare" ] || bash "$(dirname "$recipe")/$prepare" "$out/data" "$bin" >&2
+    "$bin/rdrop-preprocess" "$recipe" --data "$out/data" --dest "$out/bin" >&2
+}
+
+# The same data for the rival, which reads pieces as text.
+make_pieces() {
+    local set side
+    for set in train valid; do
+        for side in source target; do
+            "$bin/bench-pieces" "$out/bin/$set.bin" $side >"$work/$set.sp.$side"
+        done
+    done
+    mv "$work/valid.sp.source" "$work/val.sp.source"
+    mv "$work/valid.sp.target" "$work/val.sp.target"
+}
+
+# ours PRECISION: "tokens/s, ms an update, MiB, tokens/s if all matrix products ran at the fastest";
+# the last in the first round alone, for it takes longest.
+ours() {
+    local peak=(--budget "$budget")
+    [ "$round" = 1 ] && [ "$budget" != 0 ] || peak=(--budget 0 --square 16)
+    "$bin/bench-train" "$recipe" --data "$out/bin" --warmup 3 --updates "$updates" "${peak[@]}" --json \
+        "${settings[@]}" --set "precision=$1" >"$work/json" || fail "bench-train failed"
+    awk -v tokens="$(value "$work/json" tokens_per_second)" -v seconds="$(value "$work/json" seconds_per_update)" \
+        -v bytes="$(value "$work/json" peak_memory)" -v part="$(value "$work/json" fraction_of_peak)" \
+        -v measured="${peak[1]}" 'BEGIN { limit = measured > 0 ? tokens / part : "-"
+            printf "%.1f %.1f %.0f %s\n", tokens, 1e3 * seconds, bytes / 1048576, limit }'
+}
+
+# theirs [--bf16]: "tokens/s, -, MiB, -"; the interpreter itself says how much memory that took.
+theirs() {
+    "$python" -c 'import resource, runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print("PEAK_KIB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)' \
+        "$rival" "$work" --src source --tgt target --test val --bench "$updates" --threads "$threads" \
+        --dim "$(get encoder-embed-dim)" --ffn "$(get encoder-ffn-embed-dim)" --layers "$(get encoder-layers)" \
+        --heads "$(get encoder-attention-heads)" --dropout "$(get dropout)" --eps "$(get label-smoothing)" \
+        --alpha "$(get reg-alpha)" --max-tokens "$(get max-tokens)" "$@" >"$work/log" 2>&1 ||
+        fail "the rival failed: $(tail -n 3 "$work/log")"
+    awk '/^TOKENS_PER_S/ { tokens = $2 } /^PEAK_KIB/ { kib = $2 }
+         END { if (!tokens) exit 1; printf "%.1f - %.0f -\n", tokens, kib / 1024 }' "$work/log" ||
+        fail "the rival printed no TOKENS_PER_S: $(tail -n 3 "$work/log")"
+}
+
+# summary ROWS ARCH ALPHA: of rows "round, program, tokens/s, ms, MiB, limit", the median of each
+# program, and rdrop-auto against the rival's faster precision.
+summary() {
+    sort -k2,2 -k3,3n "$1" | awk -v arch="$2" -v alpha="$3" '
+        { if (!($2 in count)) order[++programs] = $2
+          k = ++count[$2]; speed[$2, k] = $3; ms[$2, k] = $4
+          if ($6 != "-") limit[$2] = $6
+          in_round[$2, $1] = $3
+          if ($5 > memory[$2]) memory[$2] = $5 }
+        END {
+            rounds = count[order[1]]; middle = int((rounds + 1) / 2)
+            for (i = 1; i <= programs; i++) {
+                name = order[i]
+                share = name in limit ? sprintf("%.1f%%", 100 * speed[name, middle] / limit[name]) : "-"
+                printf "%-24s %5s  %-11s %9.0f %10s %9.0f %8s\n", arch, alpha, name, speed[name, middle],
+                    ms[name, middle], memory[name], share
+                if (name ~ /^rival/ && (best == "" || speed[name, middle] > speed[best, middle])) best = name
+            }
+            if (best == "") exit
+            for (r = 1; r <= rounds; r++) {
+                ratio = in_round["rdrop-auto", r] / in_round[best, r]
+                if (r == 1 || ratio < low) low = ratio
+                if (ratio > high) high = ratio
+            }
+            printf "%-24s %5s  %.2f times %s (%.2f to %.2f in %d rounds), %.2f of its memory\n", arch, alpha,
+                speed["rdrop-auto", middle] / speed[best, middle], best, low, high, rounds,
+                memory["rdrop-auto"] / memory[best]
+        }'
+}
+
+make_data
+programs=("ours auto" "ours fp32")
+if "$python" -c 'import torch' >/dev/null 2>&1; then
+    [ -f "$rival" ] || fail "$rival: no such rival; name it with --rival"
+    programs=("ours auto" "theirs" "ours fp32" "theirs --bf16")
+    make_pieces
+else
+    echo "bench.sh: no PyTorch for $python: without the rival" >&2
+fi
+printf '%-24s %5s  %-11s %9s %10s %9s %8s\n' arch alpha program tok/s ms/update 'peak MiB' 'of peak'
+for arch in ${archs//,/ }; do
+    for alpha in ${alphas//,/ }; do
+        settings=(--set "arch=$arch" --set "reg-alpha=$alpha" --set "threads=$threads")
+        [ -z "$max_tokens" ] || settings+=(--set "max-tokens=$max_tokens")
+        : >"$work/rows"
+        for round in $(seq "$rounds"); do
+            for program in "${programs[@]}"; do
+                name=${program/ours /rdrop-}
+                case $program in theirs) name="rival-fp32" ;; theirs*) name="rival-bf16" ;; esac
+                echo "bench.sh: round $round: $arch, alpha $alpha, $name" >&2
+                # shellcheck disable=SC2086 # a function and its argument
+                row=$($program) || exit 1
+                echo "$round $name $row" >>"$work/rows"
+            done
+        done
+        summary "$work/rows" "$arch" "$alpha"
+    done
+done
