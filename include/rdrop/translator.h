@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rdrop/glossary.h"
 #include "rdrop/status.h"
 
 #ifdef __cplusplus
@@ -88,6 +89,13 @@ typedef struct {
     /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
      * nothing; or NULL. Whole words work best. */
     const char *const *prefixes;
+    /* Lexical constraints (dynamic beam allocation, Post and Vilar 2018): what the translation of
+     * each line must contain: [n] of the call, NUL-terminated, phrases with tabs between them, each
+     * as often as it is given; or NULL. And for each source term of the glossary in a line its
+     * target term; or NULL. Terms are whole words, upper and lower case apart, the longest from the
+     * left. A beam wider than their tokens together finds good places for them. */
+    const char *const *constraints;
+    const rd_glossary *glossary;
 } rd_translate_options;
 
 /* What the model's config.yaml says (the first model's, for an ensemble). */
@@ -105,6 +113,8 @@ typedef struct {
     int32_t n_tokens; /* subword tokens, without the end of sentence */
     int32_t n_alignment;
     rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `align` */
+    char *unmet; /* constraints that it does not meet, because the longest output has no room for
+                  * them or the vocabulary no pieces: phrases with tabs between them; mostly NULL */
 } rd_translation;
 
 typedef struct {

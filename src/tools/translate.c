@@ -103,6 +103,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
         .input = a->input,
         .score = a->score,
         .prefix = a->prefix,
+        .constraints = a->constraints,
         .window = typed ? 1 : a->window,
         .output = a->output ? file.stream : stdout,
         .progress = show_progress,
@@ -139,6 +140,13 @@ int main(int argc, char **argv) {
         return 1;
     }
     a.options = rd_translator_defaults(translator);
+    rd_glossary *glossary = NULL;
+    if (a.glossary && rd_glossary_open(&glossary, a.glossary) != RD_OK) {
+        fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
+        rd_translator_close(translator);
+        return 1;
+    }
+    a.options.glossary = glossary;
     a.options.n_best = 1;
     int32_t beam = a.options.beam;
     a.options.beam = 0;
@@ -148,6 +156,7 @@ int main(int argc, char **argv) {
     if (a.options.beam == 0)
         a.options.beam = a.options.sampling || a.options.n_best > beam ? a.options.n_best : beam;
     int code = translate(&a, translator);
+    rd_glossary_close(glossary);
     rd_translator_close(translator);
     return code;
 }

@@ -21,7 +21,7 @@ typedef struct {
 } line_buffer;
 
 /* Files read in step with the input. */
-enum { REFERENCES, PREFIXES, N_PARALLEL };
+enum { REFERENCES, PREFIXES, CONSTRAINTS, N_PARALLEL };
 
 typedef struct {
     const rd_translate_stream_config *config;
@@ -92,6 +92,21 @@ static void warn_dropped(const stream *s, int64_t line, int32_t dropped) {
     s->config->warn(s->config->self, message);
 }
 
+static rd_status warn_unmet(const stream *s, int64_t line, const char *unmet) {
+    if (!unmet || !s->config->warn) return RD_OK;
+    rd_text message = {0};
+    rd_status status = rd_text_printf(&message, "%s:%lld: no room or no pieces for ",
+                                      rd_corpus_path(s->input), (long long)line);
+    for (const char *c = unmet; status == RD_OK && *c;) {
+        size_t n = strcspn(c, "\t");
+        status = rd_text_printf(&message, "%s\"%.*s\"", c == unmet ? "" : ", ", (int)n, c);
+        c += n + (c[n] != '\0');
+    }
+    if (status == RD_OK) s->config->warn(s->config->self, message.data);
+    rd_text_free(&message);
+    return status;
+}
+
 /* Detokenized text could only hold a line break if the vocabulary had one; the output must stay one
  * line per line all the same. */
 static void put_text(const char *text, FILE *out) {
@@ -117,19 +132,22 @@ static rd_status translate_window(stream *s) {
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
     if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
+    if (s->parallel[CONSTRAINTS]) options.constraints = s->beside[CONSTRAINTS].lines;
     rd_translations found;
     RD_TRY(rd_translator_run(s->config->translator, &options, s->sources.n, s->sources.lines,
                              s->sources.lengths, &found));
-    for (int64_t i = 0; i < found.n_lines; i++) {
+    rd_status status = RD_OK;
+    for (int64_t i = 0; status == RD_OK && i < found.n_lines; i++) {
         const rd_translation *items = &found.items[i * found.n_best];
         warn_dropped(s, s->totals.lines + i + 1, found.dropped_tokens[i]);
+        status = warn_unmet(s, s->totals.lines + i + 1, items[0].unmet);
         s->totals.target_tokens += items[0].n_tokens;
         s->totals.log_prob += (double)items[0].log_prob;
         for (int32_t k = 0; k < found.n_best && items[k].text; k++)
             put_translation(s, s->totals.lines + i, &items[k]);
     }
     rd_translations_free(&found);
-    return RD_OK;
+    return status;
 }
 
 static rd_status score_window(stream *s) {
@@ -176,8 +194,9 @@ static rd_status run(stream *s) {
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
                               rd_translate_totals *totals) {
     stream s = {.config = config};
-    const char *const paths[N_PARALLEL] = {
-        [REFERENCES] = config->score, [PREFIXES] = config->prefix};
+    const char *const paths[N_PARALLEL] = {[REFERENCES] = config->score,
+                                           [PREFIXES] = config->prefix,
+                                           [CONSTRAINTS] = config->constraints};
     rd_status status = rd_corpus_open(&s.input, config->input, RD_UTF8_REPAIR);
     for (int f = 0; status == RD_OK && f < N_PARALLEL; f++)
         if (paths[f]) status = rd_corpus_open(&s.parallel[f], paths[f], RD_UTF8_REPAIR);

@@ -13,14 +13,16 @@
 typedef struct {
     const rd_translator *translator;
     rd_translate_options options;
-    const char *input;  /* file, gz or plain; "-": standard input */
-    const char *score;  /* file of references to score instead of translating, or NULL */
-    const char *prefix; /* file of what each translation begins with, or NULL */
+    const char *input;       /* file, gz or plain; "-": standard input */
+    const char *score;       /* file of references to score instead of translating, or NULL */
+    const char *prefix;      /* file of what each translation begins with, or NULL */
+    const char *constraints; /* file of what each must contain, tab-separated, or NULL */
     /* Lines read ahead at most. The first windows are smaller (1, 1, 2, 4, ... lines), so that a
      * pipe gets its first answers early; larger ones fill batches better. 1: line by line. */
     int64_t window;
     FILE *output; /* flushed after each window */
-    /* Called between windows and for lines that were cut; both may be NULL. */
+    /* Called between windows and for lines that were cut or lack what they must contain; both may
+     * be NULL. */
     void (*progress)(void *self, int64_t lines_done);
     void (*warn)(void *self, const char *message);
     void *self;

@@ -131,6 +131,37 @@ head -7 prefix >prefix.short
 refuses 1 "prefix.short has 7" --model "$MODEL_A" --prefix prefix.short
 refuses 2 "exclude each other" --model "$MODEL_A" --prefix prefix --score plain
 
+# Phrases that must appear, line by line or by the words of the input.
+awk 'NR % 3 == 1 { print "the red house" } NR % 3 == 2 { print "cat\told tree\tcat" } NR % 3 == 0 { print "" }' \
+    in.txt >constraints
+for more in "--beam 12" "--beam 6 --diverse-beam-groups 3" "--beam 2 --batch-tokens 30 --coverage-penalty 0.2"; do
+    # shellcheck disable=SC2086
+    "$translate" --model "$MODEL_A" --constraints constraints --max-len-b 25 $more <in.txt >out 2>err || exit 1
+    check "phrases appear with $more" awk -F'|' '$1 ~ /[a-z]/ { n = split($2, p, "\t")
+        for (i = 1; i <= n; i++) if (!index($3, p[i])) exit 1
+        if (n == 3 && $3 !~ /cat.*cat/) exit 1 }' <(paste -d '|' in.txt constraints out)
+    # shellcheck disable=SC2086
+    check "unasked lines with $more" cmp -s <(awk 'NR % 3 == 0' out) \
+        <("$translate" --model "$MODEL_A" --max-len-b 25 $more <in.txt | awk 'NR % 3 == 0')
+    check "warnings are of empty lines only" [ "$(grep -c warning err)" -eq \
+        "$(paste -d '|' in.txt constraints | grep -cE '^ *\|.')" ]
+done
+"$translate" --model "$MODEL_A" --constraints constraints --max-len-a 0 --max-len-b 2 <in.txt >out 2>err
+check "what has no room is named" grep -q 'standard input:1: no room or no pieces for "the red house"' err
+printf 'dog\tblue man\nold tree\ton the\n' >terms.tsv
+"$translate" --model "$MODEL_A" --glossary terms.tsv --max-len-b 40 --beam 8 <in.txt >out 2>err || exit 1
+check "the glossary's terms appear" awk -F'|' '
+    $1 ~ /(^| )dog( |$)/ { dogs++; if (!index($2, "blue man")) exit 1 }
+    $1 ~ /(^| )old tree( |$)/ { trees++; if (!index($2, "on the")) exit 1 }
+    END { if (dogs < 20 || !trees) exit 1 }' <(paste -d '|' in.txt out)
+check "without a warning" [ ! -s err ]
+yes "" | head -7 >constraints.short
+refuses 1 "constraints.short has 7" --model "$MODEL_A" --constraints constraints.short
+echo "no tab" >terms.bad
+refuses 1 "terms.bad:1: not a line of a glossary" --model "$MODEL_A" --glossary terms.bad
+refuses 2 "exclude each other" --model "$MODEL_A" --glossary terms.tsv --sampling
+refuses 2 "exclude each other" --model "$MODEL_A" --constraints constraints --score plain
+
 check "nothing in, nothing out" [ -z "$("$translate" --model "$MODEL_A" </dev/null)" ]
 printf 'a dog \377\376 runs' >broken
 check "invalid UTF-8 is repaired" \

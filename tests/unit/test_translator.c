@@ -194,6 +194,90 @@ static void test_unknown_tokens_are_replaced(void **state) {
     rd_translator_close(translator);
 }
 
+static int32_t count_in(const char *text, const char *phrase) {
+    int32_t n = 0;
+    for (const char *c = text; (c = strstr(c, phrase)); c++) n++;
+    return n;
+}
+
+/* Phrases of several tokens, of each line by itself, in every translation of a list. */
+static void test_constraints(void **state) {
+    (void)state;
+    static const char *const constraints[] = {"red house\ttree", "two", "the man\t\tthe man", "",
+                                              "blue\t  "};
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.constraints = constraints;
+    options.max_len_b = 30;
+    options.n_best = 3;
+    options.align = true;
+    rd_translations found;
+    must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
+    for (int k = 0; k < 3; k++) {
+        const rd_translation *items = found.items + k;
+        assert_true(count_in(items[0].text, "red house") > 0 &&
+                    count_in(items[0].text, "tree") > 0);
+        assert_true(count_in(items[6].text, "the man") > 1);
+        assert_true(count_in(items[12].text, "blue") > 0);
+        for (int i = 0; i < 15; i += 6) assert_null(items[i].unmet);
+        for (int i = 0; i < 15; i += 6) assert_true(items[i].n_alignment > 0);
+    }
+    assert_string_equal(found.items[3].unmet, "two"); /* the line is empty */
+    assert_null(found.items[9].unmet);
+    rd_translations_free(&found);
+    options.constraints = NULL;
+    must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
+    assert_null(strstr(found.items[0].text, "red house")); /* not of its own accord */
+    rd_translations_free(&found);
+    rd_translator_close(translator);
+}
+
+/* What has no room, or no pieces, is named; the rest is there. */
+static void test_constraints_that_do_not_fit(void **state) {
+    (void)state;
+    static const char *const constraints[] = {"house\t\u65e5\ttree two man house dog\tred"};
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.constraints = constraints;
+    options.max_len_a = 0;
+    options.max_len_b = 4;
+    rd_translations found;
+    must(rd_translator_run(translator, &options, 1, lines, NULL, &found));
+    assert_non_null(strstr(found.items[0].text, "house"));
+    assert_non_null(strstr(found.items[0].text, "red"));
+    assert_string_equal(found.items[0].unmet, "\u65e5\ttree two man house dog");
+    rd_translations_free(&found);
+    options.sampling = true;
+    assert_int_equal(rd_translator_run(translator, &options, 1, lines, NULL, &found),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "sampling"));
+    rd_translator_close(translator);
+}
+
+static void test_glossary(void **state) {
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/glossary.tsv", root);
+    static const char terms[] = "house\tred tree\nold house\ttwo blue\ncat\tman\ncats\tdog\n";
+    must(rd_write_file(path, terms, sizeof terms - 1));
+    rd_glossary *glossary;
+    must(rd_glossary_open(&glossary, path));
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.glossary = glossary;
+    options.max_len_b = 20;
+    rd_translations found;
+    must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
+    assert_non_null(strstr(found.items[0].text, "two blue"));
+    assert_null(strstr(found.items[0].text, "red tree"));
+    assert_non_null(strstr(found.items[2].text, "dog"));
+    assert_null(strstr(found.items[2].text, "man"));
+    for (int i = 0; i < LINES; i++) assert_null(found.items[i].unmet);
+    rd_translations_free(&found);
+    rd_translator_close(translator);
+    rd_glossary_close(glossary);
+}
+
 /* Many threads over one model, each with what a single one gets. */
 typedef struct {
     const rd_translator *translator;
@@ -305,6 +389,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_translations),
         cmocka_unit_test(test_alignments),
         cmocka_unit_test(test_unknown_tokens_are_replaced),
+        cmocka_unit_test(test_constraints),
+        cmocka_unit_test(test_constraints_that_do_not_fit),
+        cmocka_unit_test(test_glossary),
         cmocka_unit_test(test_several_threads),
         cmocka_unit_test(test_long_line_is_cut),
         cmocka_unit_test(test_bad_directories),

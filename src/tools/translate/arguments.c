@@ -27,6 +27,8 @@ static const option_info infos[] = {
     {"output", TEXT, OF_ARGUMENTS(output), 0, 0},
     {"score", TEXT, OF_ARGUMENTS(score), 0, 0},
     {"prefix", TEXT, OF_ARGUMENTS(prefix), 0, 0},
+    {"constraints", TEXT, OF_ARGUMENTS(constraints), 0, 0},
+    {"glossary", TEXT, OF_ARGUMENTS(glossary), 0, 0},
     {"window", WHOLE, OF_ARGUMENTS(window), 1, 1 << 24},
     {"beam", WHOLE, OF_ARGUMENTS(options.beam), 1, 1024},
     {"lenpen", REAL, OF_ARGUMENTS(options.lenpen), 0, 0},
@@ -138,6 +140,10 @@ typedef struct {
 static const relation relations[] = {
     {"score", EXCLUDES, "prefix"},
     {"score", EXCLUDES, "print-alignment"},
+    {"score", EXCLUDES, "constraints"},
+    {"score", EXCLUDES, "glossary"},
+    {"sampling", EXCLUDES, "constraints"},
+    {"sampling", EXCLUDES, "glossary"},
     {"top-k", NEEDS, "sampling"},
     {"top-p", NEEDS, "sampling"},
     {"seed", NEEDS, "sampling"},
@@ -177,7 +183,7 @@ void arguments_parse(arguments *a, int argc, char **argv) {
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == '?') usage_error("unknown option or missing value: \"%s\"", argv[optind - 1]);
         if (option == OPT_HELP) {
-            fputs(arguments_help, stdout);
+            for (int i = 0; arguments_help[i]; i++) fputs(arguments_help[i], stdout);
             exit(0);
         }
         if (option == OPT_VERSION) {

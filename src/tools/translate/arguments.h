@@ -11,12 +11,12 @@ enum { ARGUMENTS_MAX_MODELS = 64 };
 typedef struct {
     const char *models[ARGUMENTS_MAX_MODELS];
     int32_t n_models;
-    const char *input, *output, *score, *prefix;
+    const char *input, *output, *score, *prefix, *constraints, *glossary;
     int32_t window;
     rd_translate_options options; /* fields given on the command line, or defaults */
 } arguments;
 
-extern const char arguments_help[];
+extern const char *const arguments_help[]; /* NULL ends it */
 
 /* Reads the command line into `a`, whose option fields hold the defaults. It is read twice: before
  * the model is open, to find the model, and after, over the model's defaults. Prints and exits when

@@ -1,6 +1,9 @@
 #include "tools/translate/arguments.h"
 
-const char arguments_help[] =
+#include <stddef.h>
+
+/* A section each: a compiler need not take longer strings than 4,095 bytes. */
+const char *const arguments_help[] = {
     "Usage: rdrop-translate --model DIR [OPTION]... < input > output\n"
     "Translates text line by line: one output line for each input line, in the same order.\n"
     "\n"
@@ -9,7 +12,7 @@ const char arguments_help[] =
     "  rdrop-translate --model A --model B < in > out       an ensemble of two models\n"
     "  rdrop-translate --model DIR --n-best 5 < in          LINE ||| TRANSLATION ||| SCORE\n"
     "  rdrop-translate --model DIR --score refs.de < in     log P of each given reference\n"
-    "\n"
+    "\n",
     "Model\n"
     "  --model DIR            directory written by rdrop-train (model.safetensors, config.yaml,\n"
     "                         vocabulary); repeat to average the probabilities of several\n"
@@ -26,7 +29,7 @@ const char arguments_help[] =
     "heads;\n"
     "                         default 0: the last\n"
     "  --score REF            translate nothing; print the natural-log probability of each line\n"
-    "                         of REF as the translation of its input line\n"
+    "                         of REF as the translation of its input line\n",
     "Search (defaults from the model's config.yaml)\n"
     "  --beam N               hypotheses kept; 1 is greedy: fastest, a little worse\n"
     "  --lenpen X             rank by log P / length^X; larger gives longer translations\n"
@@ -43,26 +46,37 @@ const char arguments_help[] =
     "  --unk-penalty X        subtracted from log P of each unknown token\n"
     "  --prefix FILE          line by line, what each translation must begin with (may be empty);\n"
     "                         the rest is searched. Whole words work best\n"
+    "  --constraints FILE     line by line, phrases with tabs between them that the translation "
+    "must\n"
+    "                         contain (may be empty); a warning names those that do not fit\n"
+    "  --glossary FILE.tsv    lines SOURCE TERM, a tab, TARGET TERM: where the source term stands "
+    "in\n"
+    "                         the input as whole words, the target term must stand in the "
+    "translation.\n"
+    "                         Case counts; of overlapping terms the longest from the left. Both "
+    "want\n"
+    "                         a --beam wider than the terms of a line have subwords\n"
     "  --no-repeat-ngram N    no sequence of N tokens twice in one translation; 0: off\n"
     "  --diverse-beam-groups G  cut the beam into G groups that avoid each other's tokens: a list "
     "of\n"
     "                         N best that differ\n"
     "  --diverse-beam-strength X  what a token costs for each hypothesis that chose it in a group\n"
-    "                         before; default 0.5\n"
+    "                         before; default 0.5\n",
     "Sampling, instead of a search\n"
     "  --sampling             draw each token: a translation, with --n-best N so many; the best "
     "of\n"
     "                         B with --beam B\n"
     "  --top-k K              draw from the K likeliest tokens (at most 1024)\n"
     "  --top-p P              draw from the likeliest tokens that have probability P together\n"
-    "  --seed S               other draws; a line's depend on S and its number only; default 1\n"
+    "  --seed S               other draws; a line's depend on S and its number only; default 1\n",
     "Speed\n"
     "  --threads N            default: all cores\n"
     "  --batch-tokens N       source tokens translated together; default 2048\n"
     "  --window N             lines read ahead at most, default 4096; 1 answers line by line\n"
-    "\n"
+    "\n",
     "A progress bar is shown where standard error is a terminal and the output is not, with\n"
     "an ETA if --input is a file.\n"
     "\n"
     "  --help, --version\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+    "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+    NULL};

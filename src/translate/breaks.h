@@ -1,0 +1,30 @@
+/* Where a text can be cut, by the rules of Unicode (UAX 29) as ICU has them. */
+#ifndef RD_TRANSLATE_BREAKS_H
+#define RD_TRANSLATE_BREAKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef enum { RD_BREAK_WORDS } rd_break_kind;
+
+/* A growable list of places in a text, in bytes; start from {0}, release with free(list.data). */
+typedef struct {
+    int64_t *data;
+    int64_t length, capacity;
+} rd_offsets;
+
+typedef struct rd_breaker rd_breaker;
+
+/* For one thread at a time. */
+rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind);
+void rd_breaker_close(rd_breaker *breaker); /* NULL is fine */
+
+/* Replaces `places` by where text[0..n), UTF-8, can be cut, ascending, 0 and n the first and last;
+ * of an empty text only 0. */
+rd_status rd_breaker_find(rd_breaker *breaker, const char *text, size_t n, rd_offsets *places);
+
+rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset);
+
+#endif

@@ -1,0 +1,23 @@
+/* Translating lines of text, each by itself. */
+#ifndef RD_TRANSLATE_LINES_H
+#define RD_TRANSLATE_LINES_H
+
+#include "translate/open.h"
+#include "translate/translate.h"
+
+/* The job that options ask for. */
+rd_translate_job rd_translate_job_of(const rd_translator *translator,
+                                     const rd_translate_options *options);
+
+/* Of what the job does not check itself. */
+rd_status rd_translate_check_options(const rd_translate_options *options);
+
+/* What sources and targets begin with; -1: just their own. */
+int32_t rd_translate_first_id(const rd_translator *translator);
+
+/* As rd_translator_run. */
+rd_status rd_translate_lines(const rd_translator *translator, const rd_translate_options *options,
+                             int64_t n, const char *const *lines, const size_t *lengths,
+                             rd_translations *translations);
+
+#endif
