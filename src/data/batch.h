@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "data/noise.h"
 #include "rdrop/tokenizer.h"
 
 typedef struct {
@@ -38,6 +39,9 @@ typedef struct {
     float sampling_alpha;
     int32_t sampling_nbest;
     bool prepend_bos; /* freshly segmented sides begin with bos, as the dataset's do */
+    /* Sources get noise, another one in every epoch: a pure function of (seed, epoch, sentence).
+     * NULL: none. */
+    const rd_noise *noise;
 } rd_batcher_config;
 
 typedef struct rd_batcher rd_batcher;
@@ -54,5 +58,8 @@ int64_t rd_batcher_size(const rd_batcher *batcher); /* batches in this epoch */
 /* Any batch of the epoch, in any order (that is how a resumed run finds its place). Thread-safe
  * between calls of set_epoch, with one rd_batch per thread. */
 rd_status rd_batcher_get(const rd_batcher *batcher, int64_t index, rd_batch *batch);
+
+/* Appends sentence `id` of the dataset as this epoch has it. Thread-safe likewise. */
+rd_status rd_batcher_add(const rd_batcher *batcher, int64_t id, rd_batch *batch);
 
 #endif

@@ -121,11 +121,18 @@ int64_t rd_batcher_size(const rd_batcher *batcher) {
     return batcher->n_batches;
 }
 
+/* What is drawn anew for a sentence in each epoch: its two segmentations and its noise. */
+typedef enum { DRAW_SOURCE, DRAW_TARGET, DRAW_NOISE } draw;
+
+static rd_rng rng_of(const rd_batcher *batcher, int64_t id, draw what) {
+    uint64_t seed = batcher->config.seed ^ (uint64_t)batcher->epoch << 32;
+    return what == DRAW_NOISE ? rd_rng_make(seed, ~(uint64_t)id)
+                              : rd_rng_make(seed, 2 * (uint64_t)id + (uint64_t)what);
+}
+
 /* One side of a sentence, freshly segmented, with eos; the dataset's ids end with the same eos. */
 static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer, const char *text,
-                        int32_t length, int32_t eos, int64_t index, int side, rd_ids *ids) {
-    rd_rng rng = rd_rng_make(batcher->config.seed ^ (uint64_t)batcher->epoch << 32,
-                             (uint64_t)(2 * index + side));
+                        int32_t length, int32_t eos, rd_rng rng, rd_ids *ids) {
     ids->length = 0;
     if (batcher->config.prepend_bos) {
         RD_TRY(rd_reserve(&ids->data, &ids->capacity, 1, sizeof(int32_t)));
@@ -138,30 +145,50 @@ static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer
     return RD_OK;
 }
 
+/* Scratch for the sentences of a batch. */
+typedef struct {
+    rd_ids src, tgt, noised;
+} scratch;
+
+static void free_scratch(scratch *s) {
+    free(s->src.data);
+    free(s->tgt.data);
+    free(s->noised.data);
+}
+
+static rd_status add(const rd_batcher *batcher, int64_t id, scratch *s, rd_batch *batch) {
+    const rd_batcher_config *c = &batcher->config;
+    rd_pair p = rd_dataset_get(batcher->dataset, id);
+    if (c->sampling_alpha > 0.0f && batcher->epoch > 0) {
+        RD_TRY(sample(batcher, c->src_tokenizer, p.src_text, p.src_text_length, p.src[p.n_src - 1],
+                      rng_of(batcher, id, DRAW_SOURCE), &s->src));
+        RD_TRY(sample(batcher, c->tgt_tokenizer, p.tgt_text, p.tgt_text_length, p.tgt[p.n_tgt - 1],
+                      rng_of(batcher, id, DRAW_TARGET), &s->tgt));
+        p.src = s->src.data, p.n_src = (int32_t)s->src.length;
+        p.tgt = s->tgt.data, p.n_tgt = (int32_t)s->tgt.length;
+    }
+    if (c->noise) {
+        rd_rng rng = rng_of(batcher, id, DRAW_NOISE);
+        RD_TRY(rd_noise_apply(c->noise, &rng, p.src, p.n_src, &s->noised));
+        p.src = s->noised.data, p.n_src = (int32_t)s->noised.length;
+    }
+    return rd_batch_add(batch, id, p.src, p.n_src, p.tgt, p.n_tgt);
+}
+
+rd_status rd_batcher_add(const rd_batcher *batcher, int64_t id, rd_batch *batch) {
+    scratch s = {0};
+    rd_status status = add(batcher, id, &s, batch);
+    free_scratch(&s);
+    return status;
+}
+
 rd_status rd_batcher_get(const rd_batcher *batcher, int64_t index, rd_batch *batch) {
     int64_t number = batcher->dealt[index];
-    rd_ids src = {0}, tgt = {0};
+    scratch s = {0};
     rd_status status = RD_OK;
     rd_batch_clear(batch);
-    for (int64_t i = batcher->begin[number]; status == RD_OK && i < batcher->begin[number + 1];
-         i++) {
-        int64_t id = batcher->order[i];
-        rd_pair p = rd_dataset_get(batcher->dataset, id);
-        if (batcher->config.sampling_alpha > 0.0f && batcher->epoch > 0) {
-            const rd_batcher_config *c = &batcher->config;
-            status = sample(batcher, c->src_tokenizer, p.src_text, p.src_text_length,
-                            p.src[p.n_src - 1], id, 0, &src);
-            if (status == RD_OK)
-                status = sample(batcher, c->tgt_tokenizer, p.tgt_text, p.tgt_text_length,
-                                p.tgt[p.n_tgt - 1], id, 1, &tgt);
-            if (status == RD_OK)
-                status = rd_batch_add(batch, id, src.data, (int32_t)src.length, tgt.data,
-                                      (int32_t)tgt.length);
-        } else {
-            status = rd_batch_add(batch, id, p.src, p.n_src, p.tgt, p.n_tgt);
-        }
-    }
-    free(src.data);
-    free(tgt.data);
+    for (int64_t i = batcher->begin[number]; status == RD_OK && i < batcher->begin[number + 1]; i++)
+        status = add(batcher, batcher->order[i], &s, batch);
+    free_scratch(&s);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "data/noise.h"
 #include "kernels/gemm.h"
 #include "optim/optim.h"
 #include "rdrop/model.h"
@@ -41,6 +42,7 @@ typedef struct {
     int64_t max_tokens, max_sentences; /* per micro-batch */
     int64_t max_tokens_valid;
     int32_t update_freq;
+    rd_noise_config noise;         /* of sources, when batches are made */
     int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
     int32_t patience;              /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;

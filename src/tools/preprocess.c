@@ -168,7 +168,8 @@ static rd_status make_vocabularies(job *j) {
     const rd_data_config *d = &j->recipe->data;
     if (*d->vocab_from) return copy_vocabularies(j, d->vocab_from);
     const char *langs[2] = {d->source_lang, d->target_lang};
-    if (d->joined_dictionary) return train_vocab(j, 2, langs, d->vocab_size_src, "spm.model");
+    int n_langs = strcmp(langs[0], langs[1]) == 0 ? 1 : 2; /* denoising has the one */
+    if (d->joined_dictionary) return train_vocab(j, n_langs, langs, d->vocab_size_src, "spm.model");
     RD_TRY(train_vocab(j, 1, langs, d->vocab_size_src, "source.spm"));
     return train_vocab(j, 1, langs + 1, d->vocab_size_tgt, "target.spm");
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "rdrop/metrics.h"
 #include "train/run.h"
 #include "translate/translate.h"
@@ -17,7 +18,8 @@ bool rd_run_scores(const rd_run *run) {
 /* Some validation sentences and what became of them; all strings malloc'ed. */
 typedef struct {
     int64_t n;
-    rd_token_span *tokens; /* [n] sources, borrowed from the dataset */
+    rd_batch read;         /* their tokens, as the model is to read and write them */
+    rd_token_span *tokens; /* [n] sources, borrowed from it */
     char **sources, **references, **hypotheses;
 } sentences;
 
@@ -27,6 +29,7 @@ static void sentences_free(sentences *s) {
         if (s->references) free(s->references[i]);
         if (s->hypotheses) free(s->hypotheses[i]);
     }
+    rd_batch_free(&s->read);
     free(s->tokens);
     free(s->sources);
     free(s->references);
@@ -44,6 +47,27 @@ static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, i
     return RD_OK;
 }
 
+/* What noise left of a text, with its masks. */
+static rd_status text_of_noised(const rd_tokenizer *tokenizer, rd_token_span source, char **text) {
+    rd_text out = {0};
+    int32_t mask = rd_tokenizer_mask(tokenizer), begin = 0;
+    rd_status status = RD_OK;
+    for (int32_t i = 0; status == RD_OK && i < source.length; i++) {
+        bool masked = source.tokens[i] == mask;
+        if (!masked && i + 1 < source.length) continue;
+        char *part = NULL;
+        status = rd_tokenizer_decode(tokenizer, source.tokens + begin, i - begin, &part, NULL);
+        if (status == RD_OK) status = rd_text_printf(&out, "%s%s", part, masked ? " <mask> " : "");
+        free(part);
+        begin = i + 1;
+    }
+    if (status == RD_OK)
+        *text = out.data;
+    else
+        rd_text_free(&out);
+    return status;
+}
+
 /* n of the first `among` validation sentences, evenly spread. */
 static rd_status collect(const rd_run *run, int64_t n, int64_t among, sentences *s) {
     size_t count = (size_t)n;
@@ -53,11 +77,15 @@ static rd_status collect(const rd_run *run, int64_t n, int64_t among, sentences 
                      .references = rd_calloc(count, sizeof *s->references),
                      .hypotheses = rd_calloc(count, sizeof *s->hypotheses)};
     if (!s->tokens || !s->sources || !s->references || !s->hypotheses) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++)
+        RD_TRY(rd_batcher_add(run->valid_batches, i * among / n, &s->read));
     for (int64_t i = 0; i < n; i++) {
-        rd_pair pair = rd_dataset_get(run->valid_data, i * among / n);
-        s->tokens[i] = (rd_token_span){pair.src, pair.n_src};
-        RD_TRY(text_of(run->source, pair.src, pair.n_src, pair.src_text, pair.src_text_length,
-                       &s->sources[i]));
+        const int32_t *at = s->read.src_offsets + i;
+        rd_pair pair = rd_dataset_get(run->valid_data, s->read.ids[i]);
+        s->tokens[i] = (rd_token_span){s->read.src + at[0], at[1] - at[0]};
+        RD_TRY(run->noise ? text_of_noised(run->source, s->tokens[i], &s->sources[i])
+                          : text_of(run->source, pair.src, pair.n_src, pair.src_text,
+                                    pair.src_text_length, &s->sources[i]));
         RD_TRY(text_of(run->target, pair.tgt, pair.n_tgt, pair.tgt_text, pair.tgt_text_length,
                        &s->references[i]));
     }

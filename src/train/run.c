@@ -64,6 +64,8 @@ static rd_status open_batches(rd_run *run) {
     const rd_recipe *r = run->recipe;
     RD_TRY(open_data(run, "train.bin", &run->train_data));
     RD_TRY(open_data(run, "valid.bin", &run->valid_data));
+    if (rd_noise_wanted(&r->train.noise))
+        RD_TRY(rd_noise_new(&run->noise, &r->train.noise, run->source));
     rd_batcher_config config = {.max_tokens = r->train.max_tokens,
                                 .max_sentences = r->train.max_sentences,
                                 .seed = r->train.seed,
@@ -71,12 +73,15 @@ static rd_status open_batches(rd_run *run) {
                                 .tgt_tokenizer = run->target,
                                 .sampling_alpha = r->data.sampling_alpha,
                                 .sampling_nbest = r->data.sampling_nbest,
-                                .prepend_bos = r->model.prepend_bos};
+                                .prepend_bos = r->model.prepend_bos,
+                                .noise = run->noise};
     RD_TRY(rd_batcher_new(&run->train_batches, run->train_data, &config));
     rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
                                                  ? r->train.max_tokens_valid
                                                  : r->train.max_tokens,
-                               .max_sentences = r->train.max_sentences};
+                               .max_sentences = r->train.max_sentences,
+                               .seed = r->train.seed,
+                               .noise = run->noise}; /* the same at every validation */
     return rd_batcher_new(&run->valid_batches, run->valid_data, &valid);
 }
 
@@ -176,6 +181,7 @@ void rd_run_close(rd_run *run) {
     rd_prefetch_stop(run->batches);
     rd_batcher_free(run->train_batches);
     rd_batcher_free(run->valid_batches);
+    rd_noise_free(run->noise);
     rd_dataset_close(run->train_data);
     rd_dataset_close(run->valid_data);
     rd_optimizer_free(&run->optimizer);

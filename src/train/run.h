@@ -18,6 +18,7 @@ typedef struct {
     const char *data_dir, *save_dir;
     rd_tokenizer *source, *target; /* the same one when the vocabulary is joint */
     rd_dataset *train_data, *valid_data;
+    rd_noise *noise; /* of all sources; NULL: none */
     rd_batcher *train_batches, *valid_batches;
     rd_model *model;
     rd_optimizer optimizer;

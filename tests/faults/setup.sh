@@ -32,6 +32,9 @@ decoder-layers: 1
 encoder-attention-heads: 2
 decoder-attention-heads: 2
 dropout: 0.1
+mask-piece: true
+mask: 0.3
+permute-sentences: 1
 label-smoothing: 0.1
 reg-alpha: 5
 lr: 0.01

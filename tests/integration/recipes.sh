@@ -27,7 +27,7 @@ done
 for vocabulary in "$repository"/vocab/*.yaml; do
     grep -q "^extends: ../vocab/$(basename "$vocabulary")$" "$repository"/recipes/*.yaml ||
         fail "$vocabulary: no recipe extends it"
-    [ -z "$(grep -vE '^(#|vocab-(type|size)|joined-dictionary|character-coverage|byte-fallback|mask-piece)' "$vocabulary")" ] ||
+    [ -z "$(grep -vE '^(#|vocab-(type|size|sentences)|joined-dictionary|character-coverage|byte-fallback|mask-piece)' "$vocabulary")" ] ||
         fail "$vocabulary says more than how a vocabulary is trained"
 done
 printf 'max-token: 3\n' >"$work/bad.yaml"
@@ -71,6 +71,18 @@ rm "$work/sci/val.refs.jsonl"
 ! SCITLDR_DIR=$work/sci bash "$repository/recipes/prepare-scitldr.sh" "$work/scitldr" "$build" 2>"$work/log" ||
     fail "a folder without val.refs.jsonl is accepted"
 grep -q 'val.refs.jsonl is missing; set SCITLDR_DIR' "$work/log" || fail "message: $(cat "$work/log")"
+
+# Text to denoise: long documents cut behind a full stop, or anywhere; every 50th held out; nothing lost.
+{ for i in $(seq 98); do echo "a document $i"; done; echo "one two. three four. five six"; echo "a b c d e f"; } |
+    gzip >"$work/text.gz"
+echo "the  end" >"$work/more"
+DENOISE_TEXT="$work/text.gz $work/more" DENOISE_WORDS=5 \
+    bash "$repository/recipes/prepare-denoise.sh" "$work/denoise" "$build"
+same "$(tail -n 4 "$work/denoise/train.text")" $'one two. three four.\na b c d e\nf\nthe end' "documents"
+same "$(paste -s -d , "$work/denoise/valid.text")" "a document 50,five six" "documents held out"
+! DENOISE_TEXT="$work/more" bash "$repository/recipes/prepare-denoise.sh" "$work/denoise" "$build" 2>"$work/log" ||
+    fail "two words to denoise are enough"
+grep -q 'fewer than 50 documents' "$work/log" || fail "message: $(cat "$work/log")"
 
 # Stand-ins that note how they were called.
 mkdir -p "$work/bin" "$work/recipes"

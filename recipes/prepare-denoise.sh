@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Plain text as DATA_DIR/{train,valid}.text, one document a line, every 50th for validation.
+#
+#   prepare-denoise.sh DATA_DIR BUILD_DIR
+#
+# DENOISE_TEXT names the files (.gz too), separated by spaces, a document on each line. Documents of more than
+# DENOISE_WORDS words (default 300) become several, cut behind a full stop where there is one, so that nothing
+# is too long to be read.
+set -euo pipefail
+data=$1
+fail() {
+    echo "prepare-denoise.sh: $*" >&2
+    exit 1
+}
+[ -n "${DENOISE_TEXT:-}" ] || fail "set DENOISE_TEXT to the files with the text, one document a line"
+read -r -a files <<<"$DENOISE_TEXT"
+for file in "${files[@]}"; do [ -r "$file" ] || fail "$file: cannot read"; done
+mkdir -p "$data"
+gzip -cdf -- "${files[@]}" | LC_ALL=C awk -v most="${DENOISE_WORDS:-300}" -v out="$data" '
+    function put(first, last,    i, text) {
+        text = $first
+        for (i = first + 1; i <= last; i++) text = text " " $i
+        print text > (out (++documents % 50 ? "/train.text" : "/valid.text"))
+    }
+    {
+        for (first = 1; NF - first >= most; first = last + 1) {
+            for (last = first + most - 1; last > first && $last !~ /[.]$/; last--) { }
+            if (last == first) last = first + most - 1
+            put(first, last)
+        }
+        if (first <= NF) put(first, NF)
+    }
+    END { exit documents < 50 }' || fail "$DENOISE_TEXT: fewer than 50 documents"
