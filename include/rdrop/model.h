@@ -14,9 +14,14 @@ extern "C" {
 typedef enum { RD_RELU, RD_GELU, RD_SWISH } rd_activation; /* swish: x * sigmoid(x), also "silu" */
 
 /* Where positions are counted from, and the frequencies of sinusoidal ones: as in fairseq (and
- * BART) from pad_id + 1, i-th frequency 10000^(-i / (d_model / 2 - 1)); or as in Marian from 0, and
- * 10000^(-i / (d_model / 2)). */
-typedef enum { RD_POSITIONS_FAIRSEQ, RD_POSITIONS_MARIAN } rd_position_layout;
+ * BART) from pad_id + 1, i-th frequency 10000^(-i / (d_model / 2 - 1)); or from 0, with
+ * 10000^(-i / (d_model / 2)) as in the MarianMT of Hugging Face's transformers, or with fairseq's
+ * frequencies as in Marian itself. */
+typedef enum {
+    RD_POSITIONS_FAIRSEQ,
+    RD_POSITIONS_MARIAN,
+    RD_POSITIONS_MARIAN_NMT
+} rd_position_layout;
 
 /* What the decoder reads first. */
 typedef enum { RD_START_EOS, RD_START_PAD, RD_START_BOS } rd_decoder_start;

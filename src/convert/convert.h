@@ -12,6 +12,16 @@
  * tokenizer_config.json, target_vocab.json where there are. */
 rd_status rd_import_hf(const char *from, const char *to);
 
+/* Makes the model directory `to` of a model of Marian itself: a directory with the decoder.yml that
+ * names its .npz file and vocabularies, or that file, with MODEL.npz.decoder.yml or decoder.yml
+ * beside it. The vocabularies are .yml files with source.spm and target.spm beside them, or .spm
+ * files. What decoder.yml names is looked for in its own directory. The decoder's first position,
+ * which has no embedding, becomes a pad that comes last in the vocabulary. */
+rd_status rd_import_marian(const char *from, const char *to);
+
+/* One of the two, by what is there. */
+rd_status rd_import(const char *from, const char *to);
+
 /* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits.
  *
  * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and

@@ -5,11 +5,10 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/hf_marian.h"
+#include "convert/import.h"
 #include "convert/json_file.h"
 #include "convert/tensor_set.h"
 #include "model/transformer.h"
-#include "rdrop/tokenizer.h"
-#include "recipe/recipe_keys.h"
 
 typedef struct {
     const char *from, *to;
@@ -30,15 +29,11 @@ static rd_status find(const import *im, const rd_parameter *item, rd_stored_tens
         if ((file = rd_tensor_set_find(&im->tensors, names[k]))) break;
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, names[0]);
     RD_TRY(rd_tensor_file_find(file, names[k], tensor));
-    int32_t first = 0, rank = item->shape[1] ? 2 : 1;
-    while (tensor->rank - first > rank && tensor->shape[first] == 1) first++;
-    bool same = tensor->rank - first == rank;
-    for (int32_t i = 0; same && i < rank; i++) same = tensor->shape[first + i] == item->shape[i];
-    if (same) return RD_OK;
+    if (rd_stored_tensor_fits(tensor, item->shape[0], item->shape[1])) return RD_OK;
     return rd_error(RD_ERR_FORMAT,
                     "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
                     "implies",
-                    file->path, names[k], (long long)item->shape[0], rank == 2 ? ", " : "",
+                    file->path, names[k], (long long)item->shape[0], item->shape[1] ? ", " : "",
                     (long long)item->shape[1]);
 }
 
@@ -110,56 +105,14 @@ static rd_status read_weights(import *im) {
     return RD_OK;
 }
 
-static rd_status check_vocabulary(const import *im, const char *spm, const char *vocab,
-                                  int32_t rows) {
-    const rd_model_config *c = &im->recipe->model;
-    char *spm_path = rd_path_join(im->from, spm), *vocab_path = rd_path_join(im->from, vocab);
-    rd_tokenizer *tokenizer = NULL;
-    rd_status status = spm_path && vocab_path
-                           ? rd_tokenizer_open_mapped(&tokenizer, spm_path, vocab_path)
-                           : RD_ERR_MEMORY;
-    if (status == RD_OK && rd_tokenizer_size(tokenizer) > rows)
-        status = rd_error(RD_ERR_FORMAT, "%s: ids up to %d, but the model has embeddings of %d",
-                          vocab_path, rd_tokenizer_size(tokenizer) - 1, rows);
-    else if (status == RD_OK && rd_tokenizer_eos(tokenizer) != c->eos_id)
-        status = rd_error(RD_ERR_FORMAT, "%s: </s> is %d, but eos_token_id is %d", vocab_path,
-                          rd_tokenizer_eos(tokenizer), c->eos_id);
-    if (status == RD_OK) im->recipe->model.unk_id = rd_tokenizer_unk(tokenizer);
-    rd_tokenizer_close(tokenizer);
-    free(spm_path);
-    free(vocab_path);
-    return status;
-}
-
-/* Checks and copies the vocabulary; the target's last, whose unk the search is told. */
-static rd_status take_vocabulary(const import *im) {
-    rd_model_config *c = &im->recipe->model;
+static rd_status copy_vocabulary(const import *im) {
     bool separate;
     RD_TRY(rd_json_exists(im->from, "target_vocab.json", &separate));
-    const char *target = separate ? "target_vocab.json" : "vocab.json";
-    RD_TRY(check_vocabulary(im, "source.spm", "vocab.json", c->src_vocab));
-    RD_TRY(check_vocabulary(im, "target.spm", target, c->tgt_vocab));
-    im->recipe->data.joined_dictionary = !separate && c->src_vocab == c->tgt_vocab;
-    im->recipe->data.vocab_size_src = c->src_vocab;
-    im->recipe->data.vocab_size_tgt = c->tgt_vocab;
-    if (c->share_all_embeddings && !im->recipe->data.joined_dictionary)
-        return rd_error(RD_ERR_FORMAT, "%s: shared embeddings, but a target_vocab.json of its own",
-                        im->from);
     RD_TRY(rd_copy_file(im->from, "source.spm", im->to, "source.spm"));
     RD_TRY(rd_copy_file(im->from, "target.spm", im->to, "target.spm"));
     RD_TRY(rd_copy_file(im->from, "vocab.json", im->to, "vocab.json"));
-    return separate ? rd_copy_file(im->from, target, im->to, target) : RD_OK;
-}
-
-static rd_status save(const import *im) {
-    char *model = rd_path_join(im->to, "model.safetensors");
-    char *config = rd_path_join(im->to, "config.yaml");
-    rd_status status = model && config ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_parameters_save(&im->parameters, im->parameters.values, model);
-    if (status == RD_OK) status = rd_recipe_save(im->recipe, config);
-    free(model);
-    free(config);
-    return status;
+    return separate ? rd_copy_file(im->from, "target_vocab.json", im->to, "target_vocab.json")
+                    : RD_OK;
 }
 
 static rd_status import_all(import *im) {
@@ -167,9 +120,9 @@ static rd_status import_all(import *im) {
     im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(rd_hf_read_config(im->recipe, im->from));
     RD_TRY(read_weights(im));
-    RD_TRY(take_vocabulary(im));
-    RD_TRY(rd_recipe_check(im->recipe));
-    return save(im);
+    RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
+    RD_TRY(copy_vocabulary(im));
+    return rd_import_save(im->recipe, &im->parameters, im->to);
 }
 
 rd_status rd_import_hf(const char *from, const char *to) {

@@ -103,6 +103,16 @@ rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name, rd_s
     return RD_OK;
 }
 
+bool rd_stored_tensor_fits(const rd_stored_tensor *t, int64_t rows, int64_t columns) {
+    const int64_t shape[2] = {rows, columns};
+    int32_t first = 0, rank = columns ? 2 : 1;
+    while (t->rank - first > rank && t->shape[first] == 1) first++;
+    if (t->rank - first != rank) return false;
+    for (int32_t i = 0; i < rank; i++)
+        if (t->shape[first + i] != shape[i]) return false;
+    return true;
+}
+
 /* IEEE half precision: 1 sign bit, 5 of exponent, 10 of fraction. */
 static float from_f16(uint16_t bits) {
     int exponent = bits >> 10 & 31, fraction = bits & 1023;

@@ -38,6 +38,9 @@ bool rd_tensor_file_has(const rd_tensor_file *file, const char *name);
 rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,
                               rd_stored_tensor *tensor);
 
+/* Whether its shape is [rows, columns], or [rows] with columns 0; leading ones do not count. */
+bool rd_stored_tensor_fits(const rd_stored_tensor *tensor, int64_t rows, int64_t columns);
+
 /* values: [n] = the tensor as float32. F64, F32, F16 and BF16 can be read; NaN and infinity are
  * refused. */
 rd_status rd_stored_tensor_read(const rd_stored_tensor *tensor, float *values);

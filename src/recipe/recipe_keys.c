@@ -6,7 +6,8 @@
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
 static const char *const activations[] = {"relu", "gelu", "swish", NULL};  /* rd_activation */
-static const char *const position_layouts[] = {"fairseq", "marian", NULL}; /* rd_position_layout */
+static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
+                                               NULL}; /* rd_position_layout */
 static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL};   /* rd_decoder_start */
 static const char *const early_stoppings[] = {"true", "false", "never",
                                               NULL};                    /* rd_early_stopping */

@@ -6,11 +6,15 @@
 #include "rdrop/status.h"
 
 static const char help[] =
-    "Usage: rdrop-convert --import DIR --output DIR\n"
+    "Usage: rdrop-convert --import DIR|FILE --output DIR\n"
     "       rdrop-convert --export DIR --output DIR\n"
     "Makes models of other programs models for rdrop-translate, and the other way round.\n"
     "      --import DIR   a Hugging Face MarianMT directory (OPUS-MT): config.json,\n"
-    "                     model.safetensors or its shards, vocab.json, source.spm, target.spm\n"
+    "                     model.safetensors or its shards, vocab.json, source.spm, target.spm;\n"
+    "                     or a directory with a transformer of Marian itself: decoder.yml, and\n"
+    "                     what it names there: a .npz file, and vocabularies that are .spm files\n"
+    "                     or .yml files beside source.spm and target.spm\n"
+    "      --import FILE  that .npz file, with decoder.yml or FILE.decoder.yml beside it\n"
     "      --export DIR   a model directory, to become a MarianMT directory with the same logits,\n"
     "                     for transformers and CTranslate2; two vocabularies become one\n"
     "      --output DIR   the directory to make; it may be there if it is empty\n"
@@ -53,5 +57,5 @@ int main(int argc, char **argv) {
     if (optind < argc) return usage("unexpected argument");
     if (!import == !export) return usage("expected --import or --export");
     if (!output) return usage("--output DIR is missing");
-    return finish(import ? rd_import_hf(import, output) : rd_export_hf(export, output));
+    return finish(import ? rd_import(import, output) : rd_export_hf(export, output));
 }

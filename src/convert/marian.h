@@ -1,0 +1,35 @@
+/* Models of Marian itself (https://marian-nmt.github.io): a .npz file with the settings of the
+ * network inside, and a decoder.yml that names it and its vocabularies. */
+#ifndef RD_CONVERT_MARIAN_H
+#define RD_CONVERT_MARIAN_H
+
+#include <jansson.h>
+
+#include "convert/npz.h"
+#include "recipe/recipe.h"
+
+/* Sets the network of a recipe from the settings that are an array of the file; the sizes of the
+ * vocabularies are for the arrays to say. What this program cannot compute is RD_ERR_UNSUPPORTED.
+ */
+rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz);
+
+/* Sets the search of a recipe from decoder.yml; `path` for messages. */
+rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder);
+
+/* Which array is one of our tensors. */
+typedef struct {
+    char name[64];
+    bool transposed; /* [inputs, outputs], not [outputs, inputs] */
+} rd_marian_array;
+rd_marian_array rd_marian_array_of(const rd_npz *npz, const char *tensor);
+
+/* Makes source.spm, target.spm and vocab.json, for two vocabularies target_vocab.json too, in `to`
+ * of what the list `vocabs` of decoder.yml names in `from`, and sets eos_id. rows: [2] = pieces of
+ * source and target; <pad> gets the recipe's pad_id. */
+rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const json_t *decoder,
+                                     const int64_t rows[2], const char *to);
+
+/* The last part of a path that a setting names: models and their files are moved together. */
+const char *rd_marian_base_name(const char *path);
+
+#endif

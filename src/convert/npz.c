@@ -1,0 +1,173 @@
+#include "convert/npz.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zip.h>
+
+#include "base/memory.h"
+
+enum { LARGEST_HEADER = 4096, LARGEST_RATIO = 100 };
+
+static rd_status zip_failed(const rd_npz *npz, zip_error_t *error) {
+    bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
+    return rd_error(memory ? RD_ERR_MEMORY : RD_ERR_FORMAT, "%s: %s", npz->path,
+                    memory ? "out of memory" : zip_error_strerror(error));
+}
+
+/* Not of a folder or a pipe, which libzip would try to read. */
+static rd_status check_file(rd_npz *npz) {
+    rd_mapping mapping;
+    RD_TRY(rd_map_file(&mapping, npz->path));
+    npz->size = (int64_t)mapping.size;
+    rd_unmap_file(&mapping);
+    return RD_OK;
+}
+
+static rd_status open_archive(rd_npz *npz) {
+    int code = 0;
+    npz->archive = zip_open(npz->path, ZIP_RDONLY, &code);
+    if (npz->archive) return RD_OK;
+    zip_error_t error;
+    zip_error_init_with_code(&error, code);
+    rd_status status = zip_failed(npz, &error);
+    zip_error_fini(&error);
+    return status;
+}
+
+static bool is_array(const char *name) {
+    size_t n = strlen(name);
+    return n > 4 && strcmp(name + n - 4, ".npy") == 0;
+}
+
+static rd_status list_arrays(rd_npz *npz) {
+    npz->n = zip_get_num_entries(npz->archive, 0);
+    npz->names = rd_calloc((size_t)npz->n, sizeof *npz->names);
+    if (!npz->names) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < npz->n; i++) {
+        npz->names[i] = zip_get_name(npz->archive, (zip_uint64_t)i, 0);
+        if (!npz->names[i]) return zip_failed(npz, zip_get_error(npz->archive));
+        if (!is_array(npz->names[i]))
+            return rd_error(RD_ERR_FORMAT, "%s: %.100s is not an array (.npy)", npz->path,
+                            npz->names[i]);
+        if (zip_name_locate(npz->archive, npz->names[i], 0) != i)
+            return rd_error(RD_ERR_FORMAT, "%s: there are two arrays %.100s", npz->path,
+                            npz->names[i]);
+    }
+    return RD_OK;
+}
+
+rd_status rd_npz_open(rd_npz *npz, const char *path) {
+    *npz = (rd_npz){.path = rd_strdup(path)};
+    rd_status status = npz->path ? check_file(npz) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = open_archive(npz);
+    if (status == RD_OK) status = list_arrays(npz);
+    if (status != RD_OK) rd_npz_close(npz);
+    return status;
+}
+
+void rd_npz_close(rd_npz *npz) {
+    if (npz->archive) zip_discard(npz->archive);
+    free(npz->names);
+    free(npz->path);
+    *npz = (rd_npz){0};
+}
+
+/* -1: there is none. */
+static int64_t find_entry(const rd_npz *npz, const char *name) {
+    char full[160];
+    int n = snprintf(full, sizeof full, "%s.npy", name);
+    return n < (int)sizeof full ? zip_name_locate(npz->archive, full, 0) : -1;
+}
+
+bool rd_npz_has(const rd_npz *npz, const char *name) {
+    return find_entry(npz, name) >= 0;
+}
+
+static rd_status entry_failed(const rd_npz *npz, const char *name, zip_error_t *error) {
+    rd_status status = zip_failed(npz, error);
+    return rd_error_prefix(status, "array %.100s", name);
+}
+
+/* An array being read, and its first bytes. */
+typedef struct {
+    zip_file_t *file;
+    uint64_t size;
+    char header[LARGEST_HEADER];
+    size_t n_header;
+} entry;
+
+static rd_status open_entry(const rd_npz *npz, const char *name, entry *e) {
+    int64_t index = find_entry(npz, name);
+    zip_stat_t info;
+    if (index < 0) return rd_error(RD_ERR_FORMAT, "%s: array %.100s is missing", npz->path, name);
+    if (zip_stat_index(npz->archive, (zip_uint64_t)index, 0, &info) != 0)
+        return entry_failed(npz, name, zip_get_error(npz->archive));
+    if (!(info.valid & ZIP_STAT_SIZE) || info.size / LARGEST_RATIO > (uint64_t)npz->size)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: array %.100s is said to have %llu bytes, which a file "
+                        "of %lld cannot hold",
+                        npz->path, name, (unsigned long long)info.size, (long long)npz->size);
+    e->size = info.size;
+    e->file = zip_fopen_index(npz->archive, (zip_uint64_t)index, 0);
+    if (!e->file) return entry_failed(npz, name, zip_get_error(npz->archive));
+    zip_int64_t n = zip_fread(e->file, e->header, sizeof e->header);
+    if (n < 0) {
+        rd_status status = entry_failed(npz, name, zip_file_get_error(e->file));
+        zip_fclose(e->file);
+        return status;
+    }
+    e->n_header = (size_t)n;
+    return RD_OK;
+}
+
+static rd_status read_header(const entry *e, rd_stored_tensor *array, size_t *length) {
+    RD_TRY(rd_npy_header(array, e->header, e->n_header, length));
+    if (e->size - *length == array->n_bytes) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: array %.100s has %llu bytes of data, but its shape %zu",
+                    array->path, array->name, (unsigned long long)(e->size - *length),
+                    array->n_bytes);
+}
+
+rd_status rd_npz_find(const rd_npz *npz, const char *name, rd_stored_tensor *array) {
+    entry e;
+    size_t length;
+    *array = (rd_stored_tensor){.path = npz->path, .name = name};
+    RD_TRY(open_entry(npz, name, &e));
+    rd_status status = read_header(&e, array, &length);
+    zip_fclose(e.file);
+    return status;
+}
+
+/* Up to the end, where libzip compares the checksum. */
+static rd_status read_data(const rd_npz *npz, const entry *e, size_t length,
+                           const rd_stored_tensor *array, char *bytes) {
+    char more;
+    zip_int64_t got = 1;
+    size_t n = e->n_header - length;
+    if (n <= array->n_bytes) memcpy(bytes, e->header + length, n);
+    for (; n < array->n_bytes && got > 0; n += got > 0 ? (size_t)got : 0)
+        got = zip_fread(e->file, bytes + n, array->n_bytes - n);
+    if (got > 0) got = zip_fread(e->file, &more, 1);
+    if (got < 0) return entry_failed(npz, array->name, zip_file_get_error(e->file));
+    if (n == array->n_bytes && got == 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: array %.100s has another size than was said", npz->path,
+                    array->name);
+}
+
+rd_status rd_npz_load(const rd_npz *npz, rd_stored_tensor *array, char **bytes) {
+    entry e;
+    size_t length;
+    *bytes = NULL;
+    RD_TRY(open_entry(npz, array->name, &e));
+    rd_status status = read_header(&e, array, &length);
+    if (status == RD_OK && !(*bytes = rd_malloc(array->n_bytes, 1))) status = RD_ERR_MEMORY;
+    if (status == RD_OK) status = read_data(npz, &e, length, array, *bytes);
+    zip_fclose(e.file);
+    if (status != RD_OK) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    array->bytes = *bytes;
+    return status;
+}
