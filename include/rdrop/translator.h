@@ -96,6 +96,18 @@ typedef struct {
      * left. A beam wider than their tokens together finds good places for them. */
     const char *const *constraints;
     const rd_glossary *glossary;
+    /* Lines of more tokens are cut, which dropped_tokens tells; 0: as many as the model takes. */
+    int32_t max_input_length;
+    /* Lines that are paragraphs or documents: with split_sentences, sentences are translated one by
+     * one; with window_tokens above 0, what is longer than that (a line, or with split_sentences a
+     * sentence) in windows of at most so many tokens, of whole sentences where these fit, each
+     * beginning with up to window_overlap tokens that the one before it ends with. The translations
+     * are joined by spaces; score and log_prob are sums. n_best must be 1, constraints NULL (a
+     * glossary goes by the parts); a prefix begins the first part. split_language: the code of the
+     * sources' language ("en"), for its abbreviations; NULL: what the model's config.yaml says. */
+    bool split_sentences;
+    int32_t window_tokens, window_overlap;
+    const char *split_language;
 } rd_translate_options;
 
 /* What the model's config.yaml says (the first model's, for an ensemble). */
@@ -121,8 +133,8 @@ typedef struct {
     int64_t n_lines;
     int32_t n_best;
     rd_translation *items;   /* [n_lines, n_best], best first */
-    int32_t *dropped_tokens; /* [n_lines]: tokens cut off the end of a line that was longer than
-                              * the model's positions; mostly 0 */
+    int32_t *dropped_tokens; /* [n_lines]: tokens cut off the end of a line (or of parts of it)
+                              * that was longer than max_input_length or the model's positions */
 } rd_translations;
 
 /* Translates n lines of UTF-8. lengths: [n] in bytes, or NULL when all are NUL-terminated. A line

@@ -27,7 +27,7 @@ static void request_stop(int number) {
 typedef struct {
     double start;
     rd_progress progress;
-    bool terminal;
+    bool terminal, interactive;
 } display;
 
 /* Lines of a regular file, which takes a thousandth of translating them; 0 when not known. */
@@ -50,7 +50,9 @@ static int64_t count_lines(const char *path) {
 /* No bar where translations appear on the same terminal. */
 static void start_display(display *d, const arguments *a) {
     bool shown = !a->output && isatty(STDOUT_FILENO);
-    *d = (display){.start = rd_seconds(), .terminal = rd_progress_is_terminal(stderr) && !shown};
+    *d = (display){.start = rd_seconds(),
+                   .terminal = rd_progress_is_terminal(stderr) && !shown && !a->interactive,
+                   .interactive = a->interactive};
     rd_progress_start(&d->progress,
                       &(rd_progress_config){.out = stderr,
                                             .label = a->score ? "score" : "translate",
@@ -59,8 +61,17 @@ static void start_display(display *d, const arguments *a) {
                                             .terminal = d->terminal});
 }
 
+/* On standard error, so that standard output has the translations alone. */
+static void prompt(void) {
+    fputs("> ", stderr);
+}
+
 static void show_progress(void *self, int64_t lines) {
     display *d = self;
+    if (d->interactive) {
+        prompt();
+        return;
+    }
     rd_progress_update(&d->progress, lines, NULL);
 }
 
@@ -104,16 +115,22 @@ static int translate(const arguments *a, const rd_translator *translator) {
         .score = a->score,
         .prefix = a->prefix,
         .constraints = a->constraints,
-        .window = typed ? 1 : a->window,
+        .window = typed || a->interactive ? 1 : a->window,
+        .truncate_source = a->truncate_source,
         .output = a->output ? file.stream : stdout,
         .progress = show_progress,
         .warn = show_warning,
         .self = &d,
         .stop = &stop_requested,
     };
+    if (a->interactive) {
+        fputs("Type a line and Enter for its translation; Ctrl-D ends.\n", stderr);
+        prompt();
+    }
     rd_translate_totals totals;
     status = rd_translate_stream(&config, &totals);
     rd_progress_finish(&d.progress);
+    if (a->interactive) fputc('\n', stderr); /* the shell's prompt goes behind ours */
     int code = status == RD_OK ? 0 : fail(status);
     if (a->output && code == 0) {
         status = rd_atomic_commit(&file);

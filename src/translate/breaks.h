@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-typedef enum { RD_BREAK_WORDS } rd_break_kind;
+typedef enum { RD_BREAK_WORDS, RD_BREAK_SENTENCES } rd_break_kind;
 
 /* A growable list of places in a text, in bytes; start from {0}, release with free(list.data). */
 typedef struct {
@@ -17,8 +17,9 @@ typedef struct {
 
 typedef struct rd_breaker rd_breaker;
 
-/* For one thread at a time. */
-rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind);
+/* For one thread at a time. language: the code of one ("en"), whose abbreviations end no sentence;
+ * if it is NULL or none, those of English do not. */
+rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *language);
 void rd_breaker_close(rd_breaker *breaker); /* NULL is fine */
 
 /* Replaces `places` by where text[0..n), UTF-8, can be cut, ascending, 0 and n the first and last;

@@ -40,8 +40,9 @@ rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_
 }
 
 rd_status rd_translate_check_options(const rd_translate_options *o) {
-    if (o->batch_tokens < 0 || o->threads < 0)
-        return rd_error(RD_ERR_ARGUMENT, "batch-tokens and threads must be 0 or more");
+    if (o->batch_tokens < 0 || o->threads < 0 || o->max_input_length < 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "batch-tokens, threads and max-input-length must be 0 or more");
     return RD_OK;
 }
 
@@ -50,11 +51,17 @@ int32_t rd_translate_first_id(const rd_translator *t) {
     return config->prepend_bos ? config->bos_id : -1;
 }
 
+int32_t rd_translate_most_tokens(const rd_translator *t, const rd_translate_options *o) {
+    int32_t most = t->max_source_positions - (rd_translate_first_id(t) >= 0 ? 2 : 1);
+    return o->max_input_length > 0 && o->max_input_length < most ? o->max_input_length : most;
+}
+
 /* A call under way: the lines that have a token besides bos and eos, and what they ask for. */
 typedef struct {
     const rd_translator *translator;
     const rd_translate_options *options;
-    int64_t n; /* lines */
+    const int64_t *numbers; /* [n], or NULL */
+    int64_t n;              /* lines */
     const char *const *lines;
     const size_t *lengths; /* NULL: the lines are NUL-terminated */
     rd_token_lines sources, prefixes;
@@ -84,8 +91,8 @@ static rd_status encode_sources(call *c, int32_t *dropped) {
     const rd_translator *t = c->translator;
     int32_t bos = rd_translate_first_id(t);
     RD_TRY(rd_token_lines_encode(&c->sources, t->source, c->n, c->lines, c->lengths,
-                                 t->max_source_positions, bos, rd_tokenizer_eos(t->source),
-                                 dropped));
+                                 rd_translate_most_tokens(t, c->options) + (bos >= 0 ? 2 : 1), bos,
+                                 rd_tokenizer_eos(t->source), dropped));
     c->spans = rd_malloc((size_t)c->n, sizeof *c->spans);
     c->where = rd_malloc((size_t)c->n, sizeof *c->where);
     if (!c->spans || !c->where) return RD_ERR_MEMORY;
@@ -113,7 +120,7 @@ static rd_status make_requests(call *c) {
     if (!c->requests) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n_full; i++) {
         rd_search_request *request = &c->requests[i];
-        request->number = o->first_line + c->where[i];
+        request->number = c->numbers ? c->numbers[c->where[i]] : o->first_line + c->where[i];
         if (o->prefixes) {
             rd_token_span prefix = rd_token_line(&c->prefixes, c->where[i]);
             request->prefix = prefix.tokens;
@@ -175,11 +182,16 @@ static rd_status run(call *c, rd_translations *out) {
     return fill_empty(c, out);
 }
 
-rd_status rd_translate_lines(const rd_translator *t, const rd_translate_options *options, int64_t n,
-                             const char *const *lines, const size_t *lengths,
-                             rd_translations *out) {
+rd_status rd_translate_lines(const rd_translator *t, const rd_translate_options *options,
+                             const int64_t *numbers, int64_t n, const char *const *lines,
+                             const size_t *lengths, rd_translations *out) {
     *out = (rd_translations){0};
-    call c = {.translator = t, .options = options, .n = n, .lines = lines, .lengths = lengths};
+    call c = {.translator = t,
+              .options = options,
+              .numbers = numbers,
+              .n = n,
+              .lines = lines,
+              .lengths = lengths};
     rd_status status = run(&c, out);
     call_end(&c);
     if (status != RD_OK) rd_translations_free(out);

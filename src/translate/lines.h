@@ -15,9 +15,14 @@ rd_status rd_translate_check_options(const rd_translate_options *options);
 /* What sources and targets begin with; -1: just their own. */
 int32_t rd_translate_first_id(const rd_translator *translator);
 
-/* As rd_translator_run. */
+/* Most tokens of a line that are translated, besides those that every line begins and ends with. */
+int32_t rd_translate_most_tokens(const rd_translator *translator,
+                                 const rd_translate_options *options);
+
+/* As rd_translator_run. numbers: [n] what the samples of each line depend on, or NULL: its place,
+ * from first_line on. */
 rd_status rd_translate_lines(const rd_translator *translator, const rd_translate_options *options,
-                             int64_t n, const char *const *lines, const size_t *lengths,
-                             rd_translations *translations);
+                             const int64_t *numbers, int64_t n, const char *const *lines,
+                             const size_t *lengths, rd_translations *translations);
 
 #endif

@@ -84,8 +84,9 @@ static rd_translate_options options_of(const rd_beam_config *search) {
 }
 
 static rd_status directory_open(model_directory *d, const char *directory,
-                                rd_translate_options *defaults) {
+                                rd_translate_options *defaults, char **source_lang) {
     *d = (model_directory){0};
+    *source_lang = NULL;
     if (!rd_file_exists(directory))
         return rd_error(RD_ERR_IO, "%s: no such model directory", directory);
     bool configured;
@@ -105,6 +106,9 @@ static rd_status directory_open(model_directory *d, const char *directory,
     if (status == RD_OK) status = check_sizes(d, directory, &recipe->model);
     if (status == RD_OK) status = open_weights(d, directory, &recipe->model);
     if (status == RD_OK) *defaults = options_of(&recipe->search);
+    if (status == RD_OK && recipe->data.source_lang &&
+        !(*source_lang = rd_strdup(recipe->data.source_lang)))
+        status = RD_ERR_MEMORY;
     rd_recipe_free(recipe);
     if (status != RD_OK) directory_close(d);
     return status;
@@ -151,9 +155,14 @@ rd_status rd_translator_open(rd_translator **translator, const char *const *dire
     for (int32_t i = 0; status == RD_OK && i < n_directories; i++) {
         model_directory d;
         rd_translate_options defaults;
-        status = directory_open(&d, directories[i], &defaults);
+        char *source_lang = NULL;
+        status = directory_open(&d, directories[i], &defaults, &source_lang);
         if (status == RD_OK) status = add_directory(t, &d, directories[0], directories[i]);
         if (status == RD_OK && i == 0) t->defaults = defaults;
+        if (i == 0)
+            t->source_lang = source_lang;
+        else
+            free(source_lang);
         directory_close(&d);
     }
     if (status == RD_OK)
@@ -167,6 +176,7 @@ void rd_translator_close(rd_translator *t) {
     if (!t) return;
     for (int32_t i = 0; t->models && i < t->n_models; i++) rd_model_free(t->models[i]);
     free(t->models);
+    free(t->source_lang);
     rd_vocabularies_close(t->source, t->target);
     free(t);
 }

@@ -12,6 +12,7 @@ struct rd_translator {
     rd_tokenizer *source, *target; /* the same one when the vocabulary is joint */
     int32_t max_source_positions;  /* fewest of all models */
     int32_t max_target_positions;
+    char *source_lang; /* of the first model; may be anything, or NULL */
     rd_translate_options defaults;
 };
 

@@ -47,7 +47,7 @@ static rd_status decode_replacing(const rd_output *o, const rd_hypothesis *h,
     return status;
 }
 
-static int by_source(const void *a, const void *b) {
+int rd_aligned_words_compare(const void *a, const void *b) {
     const rd_aligned_words *x = a, *y = b;
     if (x->source != y->source) return x->source < y->source ? -1 : 1;
     return x->target < y->target ? -1 : x->target > y->target;
@@ -67,10 +67,10 @@ static rd_status align_words(const rd_output *o, const rd_hypothesis *h,
         for (int32_t i = 0; i < h->length && n_words > 0; i++)
             if (h->aligned[i] >= 0)
                 pairs[n++] = (rd_aligned_words){source_words[h->aligned[i]], words[i]};
-        if (n) qsort(pairs, (size_t)n, sizeof *pairs, by_source);
+        if (n) qsort(pairs, (size_t)n, sizeof *pairs, rd_aligned_words_compare);
         item->alignment = pairs;
         for (int32_t i = 0; i < n; i++)
-            if (i == 0 || by_source(&pairs[i - 1], &pairs[i]) != 0)
+            if (i == 0 || rd_aligned_words_compare(&pairs[i - 1], &pairs[i]) != 0)
                 pairs[item->n_alignment++] = pairs[i];
     }
     free(unk);

@@ -24,4 +24,7 @@ typedef struct {
 rd_status rd_output_translation(const rd_output *output, const rd_hypothesis *hypothesis,
                                 rd_translation *item);
 
+/* Of two rd_aligned_words: by source, then by target, as qsort wants it. */
+int rd_aligned_words_compare(const void *a, const void *b);
+
 #endif

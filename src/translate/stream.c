@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "translate/lines.h"
 
 enum { WINDOW_BYTES = 4 << 20 }; /* read ahead, however many lines --window allows */
 
@@ -83,12 +84,27 @@ static rd_status read_window(stream *s, int64_t most, bool *ended) {
     return RD_OK;
 }
 
-static void warn_dropped(const stream *s, int64_t line, int32_t dropped) {
-    if (!dropped || !s->config->warn) return;
+static void warn_dropped(stream *s, int64_t line, int32_t dropped) {
+    if (!dropped) return;
+    s->totals.cut_lines++;
+    s->totals.dropped_tokens += dropped;
+    if (s->config->truncate_source || !s->config->warn) return;
     char message[512];
     snprintf(message, sizeof message,
-             "%s:%lld: line cut, its last %d tokens are beyond the positions of the model",
-             rd_corpus_path(s->input), (long long)line, dropped);
+             "%s:%lld: line cut, its last %d tokens are beyond the %d that are translated",
+             rd_corpus_path(s->input), (long long)line, dropped,
+             rd_translate_most_tokens(s->config->translator, &s->config->options));
+    s->config->warn(s->config->self, message);
+}
+
+static void warn_cut(const stream *s) {
+    if (!s->config->truncate_source || !s->config->warn || !s->totals.cut_lines) return;
+    char message[512];
+    snprintf(message, sizeof message,
+             "%s: %lld of %lld lines cut to %d tokens, %lld tokens dropped in all",
+             rd_corpus_path(s->input), (long long)s->totals.cut_lines, (long long)s->totals.lines,
+             rd_translate_most_tokens(s->config->translator, &s->config->options),
+             (long long)s->totals.dropped_tokens);
     s->config->warn(s->config->self, message);
 }
 
@@ -201,6 +217,7 @@ rd_status rd_translate_stream(const rd_translate_stream_config *config,
     for (int f = 0; status == RD_OK && f < N_PARALLEL; f++)
         if (paths[f]) status = rd_corpus_open(&s.parallel[f], paths[f], RD_UTF8_REPAIR);
     if (status == RD_OK) status = run(&s);
+    if (status == RD_OK) warn_cut(&s);
     *totals = s.totals;
     line_buffer_free(&s.sources);
     for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.beside[f]);

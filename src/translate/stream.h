@@ -4,6 +4,7 @@
 #define RD_TRANSLATE_STREAM_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -20,7 +21,8 @@ typedef struct {
     /* Lines read ahead at most. The first windows are smaller (1, 1, 2, 4, ... lines), so that a
      * pipe gets its first answers early; larger ones fill batches better. 1: line by line. */
     int64_t window;
-    FILE *output; /* flushed after each window */
+    FILE *output;         /* flushed after each window */
+    bool truncate_source; /* lines that are cut are counted at the end, not named one by one */
     /* Called between windows and for lines that were cut or lack what they must contain; both may
      * be NULL. */
     void (*progress)(void *self, int64_t lines_done);
@@ -32,7 +34,8 @@ typedef struct {
 /* Totals over the stream. */
 typedef struct {
     int64_t lines, target_tokens; /* tokens: of best translations, or of references with eos */
-    double log_prob;              /* summed */
+    int64_t cut_lines, dropped_tokens;
+    double log_prob; /* summed */
 } rd_translate_totals;
 
 /* Writes one line per input line; with n_best > 1, `line ||| translation ||| score` per hypothesis,

@@ -71,7 +71,7 @@ static rd_status add_lines(rd_terms *t, int64_t n_lines, const char *const *line
                            const rd_glossary *glossary) {
     rd_breaker *words = NULL;
     rd_offsets places = {0};
-    rd_status status = glossary ? rd_breaker_open(&words, RD_BREAK_WORDS) : RD_OK;
+    rd_status status = glossary ? rd_breaker_open(&words, RD_BREAK_WORDS, NULL) : RD_OK;
     for (int64_t i = 0; status == RD_OK && i < n_lines; i++) {
         if (constraints) status = add_constraints(t, i, constraints[i]);
         if (status == RD_OK && glossary)

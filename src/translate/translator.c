@@ -4,11 +4,14 @@
 
 #include "base/memory.h"
 #include "translate/lines.h"
+#include "translate/paragraphs.h"
 #include "translate/token_lines.h"
 
 rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *options, int64_t n,
                             const char *const *lines, const size_t *lengths, rd_translations *out) {
-    return rd_translate_lines(t, options, n, lines, lengths, out);
+    if (options->split_sentences || options->window_tokens != 0)
+        return rd_translate_paragraphs(t, options, n, lines, lengths, out);
+    return rd_translate_lines(t, options, NULL, n, lines, lengths, out);
 }
 
 rd_status rd_translator_score(const rd_translator *t, const rd_translate_options *options,
@@ -17,18 +20,18 @@ rd_status rd_translator_score(const rd_translator *t, const rd_translate_options
                               double *log_probs, int32_t *n_tokens) {
     rd_translate_job job = rd_translate_job_of(t, options);
     RD_TRY(rd_translate_check_options(options));
+    int32_t bos = rd_translate_first_id(t);
     rd_token_lines sources = {0}, targets = {0};
     rd_token_span *source_spans = rd_malloc((size_t)n, sizeof *source_spans);
     rd_token_span *target_spans = rd_malloc((size_t)n, sizeof *target_spans);
     rd_status status = source_spans && target_spans ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
         status = rd_token_lines_encode(&sources, t->source, n, lines, line_lengths,
-                                       t->max_source_positions, rd_translate_first_id(t),
-                                       rd_tokenizer_eos(t->source), NULL);
+                                       rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1),
+                                       bos, rd_tokenizer_eos(t->source), NULL);
     if (status == RD_OK)
-        status =
-            rd_token_lines_encode(&targets, t->target, n, references, reference_lengths,
-                                  t->max_target_positions - 1, rd_translate_first_id(t), -1, NULL);
+        status = rd_token_lines_encode(&targets, t->target, n, references, reference_lengths,
+                                       t->max_target_positions - 1, bos, -1, NULL);
     for (int64_t i = 0; status == RD_OK && i < n; i++) {
         source_spans[i] = rd_token_line(&sources, i);
         target_spans[i] = rd_token_line(&targets, i);

@@ -162,6 +162,54 @@ refuses 1 "terms.bad:1: not a line of a glossary" --model "$MODEL_A" --glossary 
 refuses 2 "exclude each other" --model "$MODEL_A" --glossary terms.tsv --sampling
 refuses 2 "exclude each other" --model "$MODEL_A" --constraints constraints --score plain
 
+# Lines that are long: cut, in sentences, in windows; always a line for a line.
+"$translate" --model "$MODEL_A" --max-input-length 5 <in.txt >out 2>err || exit 1
+long=$(grep -c . err)
+check "a warning for each line that is cut" [ "$long" -gt 20 ]
+check "that names it" [ "$(grep -cE '^rdrop-translate: warning: standard input:[0-9]+: line cut, its last [0-9]+ tokens are beyond the 5 that are translated$' err)" -eq "$long" ]
+"$translate" --model "$MODEL_A" --max-input-length 5 --truncate-source <in.txt >counted 2>err || exit 1
+check "counted instead" grep -qx "rdrop-translate: warning: standard input: $long of 200 lines cut to 5 tokens, [0-9]* tokens dropped in all" err
+check "in one line" [ "$(wc -l <err)" -eq 1 ]
+check "with the same translations" cmp -s out counted
+"$translate" --model "$MODEL_A" --truncate-source <in.txt >out 2>err
+check "nothing to count" [ ! -s err ]
+grep '[a-z]' in.txt >full
+paste -d '|' full <(tac full) | sed 's/|/? /; s/$/!/' >paragraphs
+"$translate" --model "$MODEL_A" --split-sentences --input paragraphs >split 2>err || exit 1
+check "a line for each paragraph" [ "$(wc -l <split)" -eq "$(wc -l <full)" ]
+sed 's/? /?\n/' paragraphs >sentences
+"$translate" --model "$MODEL_A" --input sentences >out || exit 1
+check "its sentences, joined" cmp -s <(tr -s ' ' <split | sed 's/^ //; s/ $//') \
+    <(paste -d ' ' - - <out | tr -s ' ' | sed 's/^ //; s/ $//')
+"$translate" --model "$MODEL_A" --split-sentences --split-language de --print-alignment --input paragraphs >out || exit 1
+check "alignments of joined lines" awk -F '\t' '{ n = split($1, source, " "); m = split($2, target, " ")
+    for (k = split($3, pairs, " "); k; k--) { split(pairs[k], p, "-"); if (p[1] >= n || p[2] >= m) exit 1 } }' \
+    <(paste paragraphs out)
+tr '\n' ' ' <in.txt >document
+"$translate" --model "$MODEL_A" --window-tokens 20 --window-overlap 5 --input document >out 2>err || exit 1
+check "a document in one line" [ "$(wc -l <out)" -eq 1 ]
+check "nothing of it cut" [ ! -s err ]
+"$translate" --model "$MODEL_A" --split-sentences --window-tokens 20 --sampling --input paragraphs >out || exit 1
+"$translate" --model "$MODEL_A" --split-sentences --window-tokens 20 --sampling --input paragraphs --window 3 >other || exit 1
+check "samples of parts do not depend on windows" cmp -s out other
+refuses 2 "exclude each other" --model "$MODEL_A" --split-sentences --n-best 2
+refuses 2 "exclude each other" --model "$MODEL_A" --split-sentences --score plain
+refuses 2 "nothing without --window-tokens" --model "$MODEL_A" --window-overlap 2
+refuses 2 "at most 39" --model "$MODEL_A" --window-tokens 40
+refuses 2 "max-input-length" --model "$MODEL_A" --max-input-length 0
+
+# A conversation, through a pipe and on a terminal of its own.
+head -3 in.txt | "$translate" --model "$MODEL_A" --interactive >out 2>err || exit 1
+check "interactive answers" cmp -s out <(head -3 plain)
+check "and says how" grep -q 'Ctrl-D ends' err
+check "prompts once more than there are lines" [ "$(grep -o '> ' err | wc -l)" -eq 4 ]
+if command -v script >/dev/null; then
+    head -3 in.txt | script -qec "$translate --model $MODEL_A --interactive" /dev/null | tr -d '\r' | sed 's/^> //' >out
+    check "interactive on a terminal ends by Ctrl-D" [ "${PIPESTATUS[1]}" -eq 0 ]
+    check "with its answers" [ "$(grep -cxF -f <(head -3 plain | grep .) out)" -ge 2 ]
+fi
+refuses 2 "exclude each other" --model "$MODEL_A" --interactive --input in.txt
+
 check "nothing in, nothing out" [ -z "$("$translate" --model "$MODEL_A" </dev/null)" ]
 printf 'a dog \377\376 runs' >broken
 check "invalid UTF-8 is repaired" \

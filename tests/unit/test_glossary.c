@@ -29,7 +29,7 @@ static void assert_found(const rd_glossary *g, const char *text, const char *exp
     rd_breaker *words;
     rd_offsets places = {0};
     rd_text found = {0};
-    assert_int_equal(rd_breaker_open(&words, RD_BREAK_WORDS), RD_OK);
+    assert_int_equal(rd_breaker_open(&words, RD_BREAK_WORDS, NULL), RD_OK);
     assert_int_equal(rd_text_append(&found, "", 0), RD_OK);
     assert_int_equal(rd_glossary_match(g, text, strlen(text), words, &places, collect, &found),
                      RD_OK);

@@ -2,6 +2,7 @@
 #ifndef RD_TOOLS_TRANSLATE_ARGUMENTS_H
 #define RD_TOOLS_TRANSLATE_ARGUMENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rdrop/translator.h"
@@ -13,6 +14,7 @@ typedef struct {
     int32_t n_models;
     const char *input, *output, *score, *prefix, *constraints, *glossary;
     int32_t window;
+    bool truncate_source, interactive;
     rd_translate_options options; /* fields given on the command line, or defaults */
 } arguments;
 
