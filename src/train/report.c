@@ -101,16 +101,17 @@ static rd_status write_charts(const rd_run *run, const rd_history *history, rd_t
     return put(out, "</div>\n");
 }
 
+/* The source above, the hypothesis beside the reference. */
 static rd_status write_sample(const json_t *sample, rd_text *out) {
     static const char *const keys[] = {"source", "reference", "hypothesis"};
+    RD_TRY(put(out, "<div class=\"sample\">\n"));
     for (int k = 0; k < 3; k++) {
         const char *text = json_string_value(json_object_get(sample, keys[k]));
-        const char *row = k == 0 ? " class=\"first\"" : k == 2 ? " class=\"last\"" : "";
-        RD_TRY(rd_text_printf(out, "<tr%s><th>%s</th><td>", row, keys[k]));
+        RD_TRY(rd_text_printf(out, "<p class=\"%s\"><span>%s</span> ", keys[k], keys[k]));
         RD_TRY(put_escaped(out, text ? text : ""));
-        RD_TRY(put(out, "</td></tr>\n"));
+        RD_TRY(put(out, "</p>\n"));
     }
-    return RD_OK;
+    return put(out, "</div>\n");
 }
 
 static rd_status write_validation(const json_t *event, bool open, rd_text *out) {
@@ -124,11 +125,11 @@ static rd_status write_validation(const json_t *event, bool open, rd_text *out) 
         RD_TRY(rd_text_printf(out, ", BLEU %.2f, ROUGE-L %.2f", json_number_value(bleu),
                               json_number_value(rouge)));
     bool best = json_is_true(json_object_get(event, "best"));
-    RD_TRY(rd_text_printf(out, "%s</span></summary>\n<table>\n", best ? ", best so far" : ""));
+    RD_TRY(rd_text_printf(out, "%s</span></summary>\n", best ? ", best so far" : ""));
     const json_t *samples = json_object_get(event, "samples");
     for (size_t i = 0; i < json_array_size(samples); i++)
         RD_TRY(write_sample(json_array_get(samples, i), out));
-    return put(out, "</table></details>\n");
+    return put(out, "</details>\n");
 }
 
 static rd_status write_samples(const rd_history *history, rd_text *out) {

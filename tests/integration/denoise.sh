@@ -75,8 +75,8 @@ cmp -s whole/model/model.safetensors other/model/model.safetensors && fail "anot
 # Validation has noise of its own, the same every time; the report shows it.
 losses=$(grep -h '"event":"valid"' whole/train.jsonl again/train.jsonl | sed 's/.*"loss":\([0-9.]*\).*/\1/' | sort -u)
 [ "$(wc -l <<<"$losses")" -eq 1 ] || fail "validation losses: $losses"
-grep -q '<th>source</th><td>.*&lt;mask&gt;' whole/report.html || fail "no masks in report.html"
-! grep -q '<th>reference</th><td>.*&lt;mask&gt;' whole/report.html || fail "masks in a reference"
+grep -q 'class="source">.*&lt;mask&gt;' whole/report.html || fail "no masks in report.html"
+! grep -q 'class="reference">.*&lt;mask&gt;' whole/report.html || fail "masks in a reference"
 loss_of() { sed -n 's/.*"event":"valid".*"loss":\([0-9.]*\).*/\1/p' "$1/train.jsonl" | tail -1; }
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && b != "" && a + 0.1 < b) }'; }
 
