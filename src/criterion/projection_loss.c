@@ -12,11 +12,11 @@ static void add_bias(float *restrict logits, const float *restrict bias, int64_t
     for (int64_t i = 0; i < vocab; i++) logits[i] += bias[i];
 }
 
-/* Turns a chunk's logits, [n_passes * n, vocab], still without bias, into gradients and adds up its
- * sums. */
+/* Of a chunk's logits, [n_passes * n, vocab], still without bias: their gradients, which may take
+ * their place, and sums. */
 static rd_status chunk_loss(const rd_step *step, float label_smoothing, float reg_alpha, int64_t n,
                             int64_t vocab, float *logits, const float *bias, const int32_t *targets,
-                            float *scratch, rd_criterion_sums *sums) {
+                            rd_mixed dlogits, float *scratch, rd_criterion_sums *sums) {
     rd_criterion_partial *partials =
         rd_arena_alloc(step->arena, (size_t)omp_get_max_threads(), sizeof *partials);
     if (!partials) return RD_ERR_MEMORY;
@@ -31,8 +31,10 @@ static rd_status chunk_loss(const rd_step *step, float label_smoothing, float re
             float *second = step->n_passes == 2 ? logits + (n + r) * vocab : NULL;
             if (bias) add_bias(first, bias, vocab);
             if (bias && second) add_bias(second, bias, vocab);
-            step->ops->criterion(first, second, vocab, targets[r], label_smoothing, reg_alpha,
-                                 scratch + thread * 2 * vocab, &partials[thread]);
+            step->ops->criterion(first, second, rd_mixed_at(dlogits, r * vocab),
+                                 rd_mixed_at(dlogits, (n + r) * vocab), vocab, targets[r],
+                                 label_smoothing, reg_alpha, scratch + thread * 2 * vocab,
+                                 &partials[thread]);
         }
     }
     for (int t = 0; t < omp_get_max_threads(); t++) {
@@ -51,36 +53,53 @@ int64_t rd_projection_chunk(int64_t passes, int64_t n_tokens, int64_t vocab) {
     return chunk < n_tokens ? chunk : n_tokens;
 }
 
+/* to: [passes * n, width] = rows first .. first + n of each pass of from: [passes * total, width].
+ */
+static void gather(rd_mixed to, rd_mixed from, int64_t passes, int64_t total, int64_t first,
+                   int64_t n, int64_t width) {
+    for (int64_t pass = 0; pass < passes; pass++) {
+        int64_t at = (pass * total + first) * width, count = n * width;
+        if (to.bf16)
+            memcpy(to.bf16 + pass * count, from.bf16 + at, sizeof(uint16_t) * (size_t)count);
+        else
+            memcpy(to.f32 + pass * count, from.f32 + at, sizeof(float) * (size_t)count);
+    }
+}
+
+static void scatter(float *to, const float *from, int64_t passes, int64_t total, int64_t first,
+                    int64_t n, int64_t width) {
+    for (int64_t pass = 0; pass < passes; pass++)
+        memcpy(to + (pass * total + first) * width, from + pass * n * width,
+               sizeof(float) * (size_t)(n * width));
+}
+
 rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float reg_alpha,
-                             int64_t n_tokens, int64_t width, int64_t vocab, const float *x,
+                             int64_t n_tokens, int64_t width, int64_t vocab, rd_mixed x,
                              const int32_t *targets, const rd_tensor *weight, const rd_tensor *bias,
                              float *dx, rd_criterion_sums *sums) {
     rd_arena_mark mark = rd_arena_save(step->arena);
     int64_t passes = step->n_passes, chunk = rd_projection_chunk(passes, n_tokens, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
     float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * 2 * vocab);
-    float *rows = rd_step_rows(step, passes * chunk, width); /* the chunk's rows of x, together */
     float *drows = rd_step_rows(step, passes * chunk, width);
-    rd_operand w = rd_step_weights(step, weight, 0), x_operand, dlogits;
-    if (!logits || !scratch || !rows || !drows) return RD_ERR_MEMORY;
+    rd_mixed w = rd_step_weights(step, weight, 0);
+    if (!logits || !scratch || !drows) return RD_ERR_MEMORY;
     for (int64_t first = 0; first < n_tokens; first += chunk) {
-        int64_t n = n_tokens - first < chunk ? n_tokens - first : chunk;
-        size_t bytes = sizeof(float) * (size_t)(n * width);
-        for (int64_t pass = 0; pass < passes; pass++)
-            memcpy(rows + pass * n * width, x + (pass * n_tokens + first) * width, bytes);
+        int64_t n = n_tokens - first < chunk ? n_tokens - first : chunk, rows = passes * n;
         rd_arena_mark chunk_mark = rd_arena_save(step->arena);
-        RD_TRY(rd_step_operand(step, rows, passes * n, width, &x_operand));
-        rd_gemm_forward(passes * n, vocab, width, x_operand, w, 0.0f, logits);
+        rd_mixed chunk_x = rd_step_activations(step, rows, width);
+        rd_mixed dlogits =
+            step->bf16 ? rd_step_activations(step, rows, vocab) : (rd_mixed){.f32 = logits};
+        if (!rd_mixed_exists(chunk_x) || !rd_mixed_exists(dlogits)) return RD_ERR_MEMORY;
+        gather(chunk_x, x, passes, n_tokens, first, n, width);
+        rd_gemm_forward(rows, vocab, width, chunk_x, w, 0.0f, (rd_mixed){.f32 = logits});
         RD_TRY(chunk_loss(step, label_smoothing, reg_alpha, n, vocab, logits, bias->value,
-                          targets + first, scratch, sums));
+                          targets + first, dlogits, scratch, sums));
         if (dx) {
-            RD_TRY(rd_step_operand(step, logits, passes * n, vocab, &dlogits));
-            rd_gemm_backward_weights(passes * n, vocab, width, dlogits, x_operand, 1.0f,
-                                     weight->grad);
-            if (bias->value) RD_TRY(rd_column_sums(step, logits, passes * n, vocab, bias->grad));
-            rd_gemm_backward_data(passes * n, vocab, width, dlogits, w, 0.0f, drows);
-            for (int64_t pass = 0; pass < passes; pass++)
-                memcpy(dx + (pass * n_tokens + first) * width, drows + pass * n * width, bytes);
+            rd_gemm_backward_weights(rows, vocab, width, dlogits, chunk_x, 1.0f, weight->grad);
+            if (bias->value) RD_TRY(rd_column_sums(step, dlogits, rows, vocab, bias->grad));
+            rd_gemm_backward_data(rows, vocab, width, dlogits, w, 0.0f, (rd_mixed){.f32 = drows});
+            scatter(dx, drows, passes, n_tokens, first, n, width);
         }
         rd_arena_restore(step->arena, chunk_mark);
     }

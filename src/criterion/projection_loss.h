@@ -12,7 +12,7 @@
  * only with two passes). With dx: [as x] not NULL it is overwritten with dloss/dx and the grads of
  * weight and bias accumulate theirs. With one pass, sums are those of that pass alone. */
 rd_status rd_projection_loss(const rd_step *step, float label_smoothing, float reg_alpha,
-                             int64_t n_tokens, int64_t width, int64_t vocab, const float *x,
+                             int64_t n_tokens, int64_t width, int64_t vocab, rd_mixed x,
                              const int32_t *targets, const rd_tensor *weight, const rd_tensor *bias,
                              float *dx, rd_criterion_sums *sums);
 

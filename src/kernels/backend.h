@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernels/mixed.h"
 #include "rdrop/model.h"
 
 /* One place in the network where dropout acts, in one update. Its bits are a pure function of
@@ -37,17 +38,17 @@ static inline uint32_t rd_dropout_word(int32_t micro_batch, uint32_t group) {
 typedef struct {
     int64_t n_queries, n_keys, head_dim;
     bool causal;                           /* query i sees keys 0..i */
-    const float *q, *k, *v;                /* [n, head_dim] with row strides below */
+    rd_mixed q, k, v;                      /* [n, head_dim] with row strides below */
     const float *bias_q, *bias_k, *bias_v; /* [head_dim], added to q, k, v */
-    int64_t stride_q, stride_kv;           /* floats between rows */
-    float *out;                            /* [n_queries, head_dim], stride stride_out */
+    int64_t stride_q, stride_kv;           /* elements between rows */
+    rd_mixed out;                          /* [n_queries, head_dim], stride stride_out */
     float *lse; /* [n_queries], stride stride_lse: log-sum-exp of scores */
     int64_t stride_out, stride_lse;
     const rd_dropout *dropout;               /* on the attention probabilities */
     int64_t dropout_row, dropout_row_stride; /* row number of query 0, and between queries */
     /* Backward only. */
-    const float *d_out;     /* as out */
-    float *d_q, *d_k, *d_v; /* as q, k, v; overwritten */
+    rd_mixed d_out;         /* as out */
+    rd_mixed d_q, d_k, d_v; /* as q, k, v; overwritten */
 } rd_attention_head;
 
 /* Sums that a criterion kernel adds to; see rdrop/criterion.h. */
@@ -55,6 +56,8 @@ typedef struct {
     double label_smoothed, nll, kl;
 } rd_criterion_partial;
 
+/* A rd_mixed that is read is read in float32 where it has that; one that is written is written in
+ * all that it has. */
 typedef struct {
     const char *name;
 
@@ -62,28 +65,28 @@ typedef struct {
 
     /* out: [rows, width] = dropout(scale * table[token] + positions[position]). first_row is the
      * number of row 0 in the batch, for dropout (everywhere below too). */
-    void (*embed)(float *out, int64_t first_row, int64_t rows, int64_t width, const int32_t *tokens,
-                  const int32_t *positions, const float *table, const float *position_table,
-                  float scale, const rd_dropout *dropout);
+    void (*embed)(rd_mixed out, int64_t first_row, int64_t rows, int64_t width,
+                  const int32_t *tokens, const int32_t *positions, const float *table,
+                  const float *position_table, float scale, const rd_dropout *dropout);
 
-    /* In place: x: [rows, width] *= dropout scale. The backward of a dropout. */
-    void (*apply_dropout)(float *x, int64_t first_row, int64_t rows, int64_t width,
+    /* x: [rows, width] *= dropout scale, in place. The backward of a dropout. */
+    void (*apply_dropout)(rd_mixed x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout);
 
     /* out = dropout(act(h + bias)); h, out: [rows, width], bias: [width]. */
-    void (*activation)(float *out, const float *h, const float *bias, int64_t first_row,
-                       int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout);
+    void (*activation)(rd_mixed out, rd_mixed h, const float *bias, int64_t first_row, int64_t rows,
+                       int64_t width, rd_activation act, const rd_dropout *dropout);
     /* dh = act'(h + bias) * dropout(dout); dbias: [width] accumulates the column sums of dh.
      * dh may be dout. */
-    void (*activation_backward)(float *dh, const float *dout, const float *h, const float *bias,
+    void (*activation_backward)(rd_mixed dh, rd_mixed dout, rd_mixed h, const float *bias,
                                 float *dbias, int64_t first_row, int64_t rows, int64_t width,
                                 rd_activation act, const rd_dropout *dropout);
 
     /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), where mean
-     * and rstd: [rows] are kept for the backward pass. h NULL: sum = x, and `sum` is not written. x
+     * and rstd: [rows] are kept for the backward pass. h none: sum = x, and `sum` is not written. x
      * may be sum. gain NULL: no norm, y untouched. */
-    void (*residual_norm)(float *sum, float *y, float *mean, float *rstd, const float *x,
-                          const float *h, const float *bias, const float *gain, const float *shift,
+    void (*residual_norm)(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
+                          rd_mixed h, const float *bias, const float *gain, const float *shift,
                           int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout);
     /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx
@@ -92,14 +95,14 @@ typedef struct {
                           const float *mean, const float *rstd, const float *gain, float *dgain,
                           float *dshift, int64_t rows, int64_t width);
     /* dh = dropout(dsum), dbias: [width] accumulates its column sums. */
-    void (*residual_backward)(float *dh, const float *dsum, float *dbias, int64_t first_row,
+    void (*residual_backward)(rd_mixed dh, const float *dsum, float *dbias, int64_t first_row,
                               int64_t rows, int64_t width, const rd_dropout *dropout);
 
-    /* out: [n] = x: [n] rounded to the nearest bfloat16, ties to even; NaN stays NaN. */
+    /* out: [n] = x: [n] rounded (rd_f32_to_bf16). */
     void (*to_bf16)(uint16_t *out, const float *x, int64_t n);
 
     /* out: [width] += column sums of x: [rows, width]. */
-    void (*column_sums)(float *out, const float *x, int64_t rows, int64_t width);
+    void (*column_sums)(float *out, rd_mixed x, int64_t rows, int64_t width);
 
     /* scratch: rd_attention_scratch() floats. */
     void (*attention)(const rd_attention_head *head, float *scratch);
@@ -114,11 +117,12 @@ typedef struct {
                             const int32_t *index, int64_t n_keys, int64_t n_heads, int64_t head_dim,
                             float *scratch);
 
-    /* One target's loss and gradient, a and b: [vocab] the two passes' logits, overwritten with the
-     * gradient of criterion.h's `loss`. scratch: [2 * vocab]. b NULL: one pass, cross-entropy only.
-     */
-    void (*criterion)(float *a, float *b, int64_t vocab, int32_t target, float label_smoothing,
-                      float reg_alpha, float *scratch, rd_criterion_partial *sums);
+    /* One target's loss, a and b: [vocab] the two passes' logits, which may be overwritten; and da
+     * and db: [vocab], the gradient of criterion.h's `loss`, which may be a and b. b NULL: one
+     * pass, cross-entropy only. scratch: [2 * vocab]. */
+    void (*criterion)(float *a, float *b, rd_mixed da, rd_mixed db, int64_t vocab, int32_t target,
+                      float label_smoothing, float reg_alpha, float *scratch,
+                      rd_criterion_partial *sums);
 
     /* logits: [vocab] to log-probabilities, in place. */
     void (*log_softmax)(float *logits, int64_t vocab);

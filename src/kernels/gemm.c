@@ -25,9 +25,10 @@ static bool has_room(int64_t m, int64_t n, int64_t k) {
 
 static bool has_bf16(void) {
     static const uint16_t zeros[16 * 16];
-    float result[16 * 16];
-    return has_room(16, 16, 16) && rd_matmul(true, 16, 16, 16, (rd_matmul_operand){zeros, false},
-                                             (rd_matmul_operand){zeros, false}, 0.0f, result);
+    uint16_t result[16 * 16];
+    rd_matmul_operand x = {zeros, true, false};
+    return has_room(16, 16, 16) &&
+           rd_matmul(16, 16, 16, x, x, 0.0f, (rd_matmul_operand){result, true, false});
 }
 
 rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
@@ -40,62 +41,71 @@ rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
     return RD_OK;
 }
 
+static float element(rd_mixed x, int64_t i) {
+    return x.bf16 ? rd_bf16_to_f32(x.bf16[i]) : x.f32[i];
+}
+
 /* By the definition: slow, but it needs no memory. */
-static void plain_sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a,
-                        const float *b, bool transpose_b, float beta, float *c) {
+static void plain_gemm(int64_t m, int64_t n, int64_t k, rd_mixed a, bool transpose_a, rd_mixed b,
+                       bool transpose_b, float beta, rd_mixed c) {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
-            float sum = 0.0f;
+            float sum = beta != 0.0f ? beta * element(c, i * n + j) : 0.0f;
             for (int64_t p = 0; p < k; p++)
-                sum +=
-                    a[transpose_a ? p * m + i : i * k + p] * b[transpose_b ? j * k + p : p * n + j];
-            c[i * n + j] = sum + (beta != 0.0f ? beta * c[i * n + j] : 0.0f);
+                sum += element(a, transpose_a ? p * m + i : i * k + p) *
+                       element(b, transpose_b ? j * k + p : p * n + j);
+            if (c.bf16)
+                c.bf16[i * n + j] = rd_f32_to_bf16(sum);
+            else
+                c.f32[i * n + j] = sum;
         }
 }
 
 /* float32: c: [m, n] = op(a): [m, k] * op(b): [k, n] + beta * c. */
-static void sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a, const float *b,
+static bool sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpose_a, const float *b,
                   bool transpose_b, float beta, float *c) {
     int64_t lda = transpose_a ? m : k, ldb = transpose_b ? k : n;
-    if (!has_room(m, n, k)) {
-        plain_sgemm(m, n, k, a, transpose_a, b, transpose_b, beta, c);
-        return;
-    }
 #ifdef RD_HAVE_ONEDNN
-    if (dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
-                   beta, c, n) != dnnl_success)
-        plain_sgemm(m, n, k, a, transpose_a, b, transpose_b, beta, c);
+    return dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b,
+                      ldb, beta, c, n) == dnnl_success;
 #else
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, 1.0f, a, (int)lda,
                 b, (int)ldb, beta, c, (int)n);
+    return true;
 #endif
 }
 
-/* One of m and k counts rows of a batch; padded_m and padded_k are what bfloat16 copies have room
+/* One of m and k counts rows of a batch; padded_m and padded_k are what bfloat16 operands have room
  * for. */
 static void multiply(int64_t m, int64_t n, int64_t k, int64_t padded_m, int64_t padded_k,
-                     rd_operand a, bool transpose_a, rd_operand b, bool transpose_b, float beta,
-                     float *c) {
+                     rd_mixed a, bool transpose_a, rd_mixed b, bool transpose_b, float beta,
+                     rd_mixed c) {
     if (m == 0 || n == 0 || k == 0) return;
-    if (a.bf16 && b.bf16 && has_room(m, n, k) &&
-        rd_matmul(true, padded_m, n, padded_k, (rd_matmul_operand){a.bf16, transpose_a},
-                  (rd_matmul_operand){b.bf16, transpose_b}, beta, c))
-        return;
-    sgemm(m, n, k, a.f32, transpose_a, b.f32, transpose_b, beta, c);
+    bool done = false;
+    if (has_room(m, n, k)) {
+        if (a.bf16 && b.bf16)
+            done = rd_matmul(padded_m, n, padded_k, (rd_matmul_operand){a.bf16, true, transpose_a},
+                             (rd_matmul_operand){b.bf16, true, transpose_b}, beta,
+                             (rd_matmul_operand){c.bf16 ? (void *)c.bf16 : c.f32, c.bf16, false});
+        else if (a.f32 && b.f32)
+            done = sgemm(m, n, k, a.f32, transpose_a, b.f32, transpose_b, beta, c.f32);
+    }
+    if (!done) plain_gemm(m, n, k, a, transpose_a, b, transpose_b, beta, c);
 }
 
-void rd_gemm_forward(int64_t rows, int64_t n_out, int64_t n_in, rd_operand x, rd_operand w,
-                     float beta, float *y) {
+void rd_gemm_forward(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed x, rd_mixed w, float beta,
+                     rd_mixed y) {
     multiply(rows, n_out, n_in, rd_gemm_rows(rows), n_in, x, false, w, true, beta, y);
 }
 
-void rd_gemm_backward_data(int64_t rows, int64_t n_out, int64_t n_in, rd_operand dy, rd_operand w,
-                           float beta, float *dx) {
+void rd_gemm_backward_data(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed dy, rd_mixed w,
+                           float beta, rd_mixed dx) {
     multiply(rows, n_in, n_out, rd_gemm_rows(rows), n_out, dy, false, w, false, beta, dx);
 }
 
-void rd_gemm_backward_weights(int64_t rows, int64_t n_out, int64_t n_in, rd_operand dy,
-                              rd_operand x, float beta, float *dw) {
-    multiply(n_out, n_in, rows, n_out, rd_gemm_rows(rows), dy, true, x, false, beta, dw);
+void rd_gemm_backward_weights(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed dy, rd_mixed x,
+                              float beta, float *dw) {
+    multiply(n_out, n_in, rows, n_out, rd_gemm_rows(rows), dy, true, x, false, beta,
+             (rd_mixed){.f32 = dw});
 }

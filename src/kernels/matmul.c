@@ -4,11 +4,11 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
-static dnnl_status_t describe(dnnl_memory_desc_t *desc, bool bf16, bool transposed, int64_t rows,
+static dnnl_status_t describe(dnnl_memory_desc_t *desc, rd_matmul_operand x, int64_t rows,
                               int64_t columns) {
     const dnnl_dims_t dims = {rows, columns};
-    const dnnl_dims_t strides = {transposed ? 1 : columns, transposed ? rows : 1};
-    return dnnl_memory_desc_init_by_strides(desc, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32, strides);
+    const dnnl_dims_t strides = {x.transposed ? 1 : columns, x.transposed ? rows : 1};
+    return dnnl_memory_desc_init_by_strides(desc, 2, dims, x.bf16 ? dnnl_bf16 : dnnl_f32, strides);
 }
 
 /* descs: a, b, c. oneDNN caches primitives by shape, so that only the first of a kind is slow. */
@@ -51,16 +51,16 @@ static dnnl_status_t execute(dnnl_primitive_t primitive, dnnl_engine_t engine,
     return status;
 }
 
-bool rd_matmul(bool bf16, int64_t m, int64_t n, int64_t k, rd_matmul_operand a, rd_matmul_operand b,
-               float beta, float *c) {
+bool rd_matmul(int64_t m, int64_t n, int64_t k, rd_matmul_operand a, rd_matmul_operand b,
+               float beta, rd_matmul_operand c) {
     dnnl_engine_t engine = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_desc_t descs[3];
-    void *data[3] = {(void *)a.data, (void *)b.data, c};
+    void *data[3] = {(void *)a.data, (void *)b.data, (void *)c.data};
     dnnl_status_t status = dnnl_engine_create(&engine, dnnl_cpu, 0);
-    if (status == dnnl_success) status = describe(&descs[0], bf16, a.transposed, m, k);
-    if (status == dnnl_success) status = describe(&descs[1], bf16, b.transposed, k, n);
-    if (status == dnnl_success) status = describe(&descs[2], false, false, m, n);
+    if (status == dnnl_success) status = describe(&descs[0], a, m, k);
+    if (status == dnnl_success) status = describe(&descs[1], b, k, n);
+    if (status == dnnl_success) status = describe(&descs[2], c, m, n);
     if (status == dnnl_success) status = make_primitive(&primitive, engine, descs, beta);
     if (status == dnnl_success) status = execute(primitive, engine, descs, data);
     dnnl_primitive_destroy(primitive);
@@ -70,9 +70,9 @@ bool rd_matmul(bool bf16, int64_t m, int64_t n, int64_t k, rd_matmul_operand a, 
 
 #else
 
-bool rd_matmul(bool bf16, int64_t m, int64_t n, int64_t k, rd_matmul_operand a, rd_matmul_operand b,
-               float beta, float *c) {
-    (void)bf16, (void)m, (void)n, (void)k, (void)a, (void)b, (void)beta, (void)c;
+bool rd_matmul(int64_t m, int64_t n, int64_t k, rd_matmul_operand a, rd_matmul_operand b,
+               float beta, rd_matmul_operand c) {
+    (void)m, (void)n, (void)k, (void)a, (void)b, (void)beta, (void)c;
     return false;
 }
 

@@ -24,15 +24,15 @@ static rd_attention_head head_view(const rd_attention *attention, const rd_atten
         .n_keys = keys->offsets[sequence + 1] - k0,
         .head_dim = head_dim,
         .causal = attention->causal,
-        .q = saved->q + q0 * saved->stride_q + column,
-        .k = saved->kv + k0 * saved->stride_kv + column,
-        .v = saved->kv + k0 * saved->stride_kv + width + column,
+        .q = rd_mixed_at(saved->q, q0 * saved->stride_q + column),
+        .k = rd_mixed_at(saved->kv, k0 * saved->stride_kv + column),
+        .v = rd_mixed_at(saved->kv, k0 * saved->stride_kv + width + column),
         .bias_q = bias + column,
         .bias_k = bias + width + column,
         .bias_v = bias + 2 * width + column,
         .stride_q = saved->stride_q,
         .stride_kv = saved->stride_kv,
-        .out = saved->out + q0 * width + column,
+        .out = rd_mixed_at(saved->out, q0 * width + column),
         .lse = saved->lse + q0 * attention->heads + head,
         .stride_out = width,
         .stride_lse = attention->heads,
@@ -50,34 +50,37 @@ static float *scratch_new(const rd_step *step, int64_t width, int32_t heads,
     return rd_partials_new(step, *size);
 }
 
+/* The projections of x (and of memory) to queries, keys and values. */
+static rd_status project(const rd_step *step, const rd_attention *attention,
+                         rd_attention_saved *saved, int64_t width, int64_t n_queries,
+                         int64_t n_keys) {
+    const rd_tensor *w = &attention->in_weight;
+    bool self = !rd_mixed_exists(saved->memory);
+    saved->stride_q = self ? 3 * width : width;
+    saved->stride_kv = self ? 3 * width : 2 * width;
+    saved->q = rd_step_activations(step, n_queries, saved->stride_q);
+    saved->kv = self ? rd_mixed_at(saved->q, width) : rd_step_activations(step, n_keys, 2 * width);
+    if (!rd_mixed_exists(saved->q) || !rd_mixed_exists(saved->kv)) return RD_ERR_MEMORY;
+    rd_gemm_forward(n_queries, saved->stride_q, width, saved->x, rd_step_weights(step, w, 0), 0.0f,
+                    saved->q);
+    if (!self)
+        rd_gemm_forward(n_keys, 2 * width, width, saved->memory,
+                        rd_step_weights(step, w, width * width), 0.0f, saved->kv);
+    return RD_OK;
+}
+
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
-                               const rd_sequences *queries, const float *x,
-                               const rd_sequences *keys, rd_operand memory, float **h) {
-    const rd_tensor *w = &attention->in_weight;
+                               const rd_sequences *queries, rd_mixed x, const rd_sequences *keys,
+                               rd_mixed memory, rd_mixed *h) {
     rd_arena *arena = step->arena;
-    bool self = !memory.f32;
+    saved->x = x;
     saved->memory = memory;
-    saved->out = rd_step_rows(step, queries->rows, width);
+    saved->out = rd_step_activations(step, queries->rows, width);
     saved->lse = rd_arena_f32(arena, queries->rows * attention->heads);
-    saved->q = rd_step_rows(step, queries->rows, width * (self ? 3 : 1));
-    saved->kv = self ? saved->q : rd_step_rows(step, keys->rows, width * 2);
-    *h = rd_step_rows(step, queries->rows, width);
-    if (!saved->out || !saved->lse || !saved->q || !saved->kv || !*h) return RD_ERR_MEMORY;
-    RD_TRY(rd_step_operand(step, x, queries->rows, width, &saved->x));
-    if (self) {
-        saved->stride_q = saved->stride_kv = 3 * width;
-        saved->kv = saved->q + width;
-        rd_gemm_forward(queries->rows, 3 * width, width, saved->x, rd_step_weights(step, w, 0),
-                        0.0f, saved->q);
-    } else {
-        saved->stride_q = width;
-        saved->stride_kv = 2 * width;
-        rd_gemm_forward(queries->rows, width, width, saved->x, rd_step_weights(step, w, 0), 0.0f,
-                        saved->q);
-        rd_gemm_forward(keys->rows, 2 * width, width, memory,
-                        rd_step_weights(step, w, width * width), 0.0f, saved->kv);
-    }
+    *h = rd_step_activations(step, queries->rows, width);
+    if (!rd_mixed_exists(saved->out) || !saved->lse || !rd_mixed_exists(*h)) return RD_ERR_MEMORY;
+    RD_TRY(project(step, attention, saved, width, queries->rows, keys->rows));
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t size;
     float *scratch = scratch_new(step, width, attention->heads, queries, keys, &size);
@@ -96,32 +99,28 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
         }
     }
     rd_arena_restore(arena, mark);
-    RD_TRY(rd_step_operand(step, saved->out, queries->rows, width, &saved->out_operand));
-    rd_gemm_forward(queries->rows, width, width, saved->out_operand,
+    rd_gemm_forward(queries->rows, width, width, saved->out,
                     rd_step_weights(step, &attention->out_weight, 0), 0.0f, *h);
     return RD_OK;
 }
 
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,
                                 const rd_attention_saved *saved, int64_t width,
-                                const rd_sequences *queries, const rd_sequences *keys,
-                                const float *dh, float *dx, float beta, float *dmemory) {
+                                const rd_sequences *queries, const rd_sequences *keys, rd_mixed dh,
+                                float *dx, float beta, float *dmemory) {
     rd_arena_mark mark = rd_arena_save(step->arena);
-    bool self = !saved->memory.f32;
+    bool self = !rd_mixed_exists(saved->memory);
     int64_t rows = queries->rows, size;
-    float *d_out = rd_step_rows(step, rows, width);
-    float *dq = rd_step_rows(step, rows, saved->stride_q);
-    float *dkv = self ? dq : rd_step_rows(step, keys->rows, saved->stride_kv);
+    rd_mixed d_out = rd_step_activations(step, rows, width);
+    rd_mixed dq = rd_step_activations(step, rows, saved->stride_q);
+    rd_mixed dkv = self ? rd_mixed_at(dq, width) : rd_step_activations(step, keys->rows, 2 * width);
     float *scratch = scratch_new(step, width, attention->heads, queries, keys, &size);
-    if (!d_out || !dq || !dkv || !scratch) return RD_ERR_MEMORY;
-    if (self) dkv += width;
+    if (!rd_mixed_exists(d_out) || !rd_mixed_exists(dq) || !rd_mixed_exists(dkv) || !scratch)
+        return RD_ERR_MEMORY;
 
-    rd_operand dh_operand, dq_operand, dkv_operand;
-    RD_TRY(rd_step_operand(step, dh, rows, width, &dh_operand));
-    rd_gemm_backward_data(rows, width, width, dh_operand,
-                          rd_step_weights(step, &attention->out_weight, 0), 0.0f, d_out);
-    rd_gemm_backward_weights(rows, width, width, dh_operand, saved->out_operand, 1.0f,
-                             attention->out_weight.grad);
+    rd_gemm_backward_data(rows, width, width, dh, rd_step_weights(step, &attention->out_weight, 0),
+                          0.0f, d_out);
+    rd_gemm_backward_weights(rows, width, width, dh, saved->out, 1.0f, attention->out_weight.grad);
 
     rd_dropout dropout =
         rd_step_dropout(step, attention->dropout, attention->site, rows * attention->heads);
@@ -134,27 +133,27 @@ rd_status rd_attention_backward(const rd_step *step, const rd_attention *attenti
             int64_t sequence = task / attention->heads, column = task % attention->heads * head_dim;
             rd_attention_head head = head_view(attention, saved, width, queries, keys, &dropout,
                                                sequence, task % attention->heads);
-            head.d_out = d_out + queries->offsets[sequence] * width + column;
-            head.d_q = dq + queries->offsets[sequence] * saved->stride_q + column;
-            head.d_k = dkv + keys->offsets[sequence] * saved->stride_kv + column;
-            head.d_v = head.d_k + width;
+            int64_t q0 = queries->offsets[sequence], k0 = keys->offsets[sequence];
+            head.d_out = rd_mixed_at(d_out, q0 * width + column);
+            head.d_q = rd_mixed_at(dq, q0 * saved->stride_q + column);
+            head.d_k = rd_mixed_at(dkv, k0 * saved->stride_kv + column);
+            head.d_v = rd_mixed_at(head.d_k, width);
             step->ops->attention_backward(&head, mine);
         }
     }
 
     float *dw = attention->in_weight.grad, *db = attention->in_bias.grad;
-    rd_operand w = rd_step_weights(step, &attention->in_weight, 0);
-    RD_TRY(rd_step_operand(step, dq, rows, saved->stride_q, &dq_operand));
+    rd_mixed w = rd_step_weights(step, &attention->in_weight, 0);
     RD_TRY(rd_column_sums(step, dq, rows, saved->stride_q, db));
-    rd_gemm_backward_weights(rows, saved->stride_q, width, dq_operand, saved->x, 1.0f, dw);
-    rd_gemm_backward_data(rows, saved->stride_q, width, dq_operand, w, beta, dx);
+    rd_gemm_backward_weights(rows, saved->stride_q, width, dq, saved->x, 1.0f, dw);
+    rd_gemm_backward_data(rows, saved->stride_q, width, dq, w, beta, (rd_mixed){.f32 = dx});
     if (!self) {
         w = rd_step_weights(step, &attention->in_weight, width * width);
-        RD_TRY(rd_step_operand(step, dkv, keys->rows, 2 * width, &dkv_operand));
         RD_TRY(rd_column_sums(step, dkv, keys->rows, 2 * width, db + width));
-        rd_gemm_backward_weights(keys->rows, 2 * width, width, dkv_operand, saved->memory, 1.0f,
+        rd_gemm_backward_weights(keys->rows, 2 * width, width, dkv, saved->memory, 1.0f,
                                  dw + width * width);
-        rd_gemm_backward_data(keys->rows, 2 * width, width, dkv_operand, w, 1.0f, dmemory);
+        rd_gemm_backward_data(keys->rows, 2 * width, width, dkv, w, 1.0f,
+                              (rd_mixed){.f32 = dmemory});
     }
     rd_arena_restore(step->arena, mark);
     return RD_OK;

@@ -22,24 +22,24 @@ typedef struct {
 } rd_sequences;
 
 typedef struct {
-    rd_operand x, memory; /* inputs of the projections; memory empty for self-attention */
-    float *q, *kv; /* projections, before bias; self-attention: both inside one [rows, 3 width] */
+    rd_mixed x, memory; /* inputs of the projections; memory none for self-attention */
+    rd_mixed q, kv; /* projections, before bias; self-attention: both inside one [rows, 3 width] */
     int64_t stride_q, stride_kv;
-    float *out, *lse; /* [rows, width] heads' outputs; [rows, heads] */
-    rd_operand out_operand;
+    rd_mixed out; /* [rows, width] heads' outputs */
+    float *lse;   /* [rows, heads] */
 } rd_attention_saved;
 
-/* x: [queries->rows, width]; memory: [keys->rows, width], empty to attend to x itself.
+/* x: [queries->rows, width]; memory: [keys->rows, width], none to attend to x itself.
  * *h: [queries->rows, width] before the output bias. */
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
-                               const rd_sequences *queries, const float *x,
-                               const rd_sequences *keys, rd_operand memory, float **h);
+                               const rd_sequences *queries, rd_mixed x, const rd_sequences *keys,
+                               rd_mixed memory, rd_mixed *h);
 
 /* dx = beta * dx + dL/dx; dmemory += dL/dmemory. */
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,
                                 const rd_attention_saved *saved, int64_t width,
-                                const rd_sequences *queries, const rd_sequences *keys,
-                                const float *dh, float *dx, float beta, float *dmemory);
+                                const rd_sequences *queries, const rd_sequences *keys, rd_mixed dh,
+                                float *dx, float beta, float *dmemory);
 
 #endif

@@ -4,15 +4,16 @@
 
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
-                               const int32_t *tokens, const int32_t *positions, const float **out) {
+                               const int32_t *tokens, const int32_t *positions, rd_mixed *out) {
     const rd_norm *norm = &embedding->norm;
-    float *sum = rd_step_rows(step, rows, width), *y = sum;
-    if (norm->gain.value) {
-        y = rd_step_rows(step, rows, width);
+    bool normed = norm->gain.value;
+    rd_mixed y = rd_step_stream(step, rows, width), sum = y;
+    if (normed) {
+        sum = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
         RD_TRY(rd_norm_statistics(step, saved, rows));
-        saved->sum = sum;
+        saved->sum = sum.f32;
     }
-    if (!sum || !y) return RD_ERR_MEMORY;
+    if (!rd_mixed_exists(sum) || !rd_mixed_exists(y)) return RD_ERR_MEMORY;
     rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
     rd_dropout none = {0};
 #pragma omp parallel
@@ -20,14 +21,15 @@ rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embeddin
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
         int64_t at = begin * width;
-        step->ops->embed(sum + at, begin, end - begin, width, tokens + begin, positions + begin,
-                         embedding->tokens.value, embedding->positions.value, embedding->scale,
-                         y == sum ? &dropout : &none);
-        if (y != sum) {
-            step->ops->residual_norm(NULL, y + at, saved->mean + begin, saved->rstd + begin,
-                                     sum + at, NULL, NULL, norm->gain.value, norm->shift.value,
-                                     begin, end - begin, width, &none);
-            step->ops->apply_dropout(y + at, begin, end - begin, width, &dropout);
+        step->ops->embed(rd_mixed_at(sum, at), begin, end - begin, width, tokens + begin,
+                         positions + begin, embedding->tokens.value, embedding->positions.value,
+                         embedding->scale, normed ? &none : &dropout);
+        if (normed) {
+            step->ops->residual_norm(NULL, rd_mixed_at(y, at), saved->mean + begin,
+                                     saved->rstd + begin, sum.f32 + at, (rd_mixed){0}, NULL,
+                                     norm->gain.value, norm->shift.value, begin, end - begin, width,
+                                     &none);
+            step->ops->apply_dropout(rd_mixed_at(y, at), begin, end - begin, width, &dropout);
         }
     }
     *out = y;
@@ -62,7 +64,8 @@ rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embeddi
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
-        step->ops->apply_dropout(dout + begin * width, begin, end - begin, width, &dropout);
+        step->ops->apply_dropout((rd_mixed){.f32 = dout + begin * width}, begin, end - begin, width,
+                                 &dropout);
     }
     if (embedding->norm.gain.value) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &embedding->norm, saved, rows, width, dout, false, dout));

@@ -14,10 +14,10 @@ typedef struct {
     int32_t site;
 } rd_embedding;
 
-/* tokens, positions: [rows]. *out: [rows, width], from the arena. saved: of the norm. */
+/* tokens, positions: [rows]. *out: [rows, width], a residual stream. saved: of the norm. */
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
-                               const int32_t *tokens, const int32_t *positions, const float **out);
+                               const int32_t *tokens, const int32_t *positions, rd_mixed *out);
 
 /* dout: [rows, width], destroyed. */
 rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,

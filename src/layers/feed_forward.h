@@ -15,18 +15,18 @@ typedef struct {
 } rd_feed_forward;
 
 typedef struct {
-    rd_operand x; /* [rows, width] */
-    float *h;     /* [rows, ffn_dim] before bias and activation */
-    rd_operand a; /* [rows, ffn_dim] after activation and dropout */
+    rd_mixed x; /* [rows, width] */
+    rd_mixed h; /* [rows, ffn_dim] before bias and activation */
+    rd_mixed a; /* [rows, ffn_dim] after activation and dropout */
 } rd_feed_forward_saved;
 
 /* *y: [rows, width], before the last bias. */
 rd_status rd_feed_forward_forward(const rd_step *step, const rd_feed_forward *ffn,
                                   rd_feed_forward_saved *saved, int64_t rows, int64_t width,
-                                  const float *x, float **y);
+                                  rd_mixed x, rd_mixed *y);
 /* dx = beta * dx + dL/dx. */
 rd_status rd_feed_forward_backward(const rd_step *step, const rd_feed_forward *ffn,
                                    const rd_feed_forward_saved *saved, int64_t rows, int64_t width,
-                                   const float *dy, float *dx, float beta);
+                                   rd_mixed dy, float *dx, float beta);
 
 #endif

@@ -22,27 +22,29 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
 }
 
-rd_status rd_step_operand(const rd_step *step, const float *x, int64_t rows, int64_t width,
-                          rd_operand *operand) {
-    *operand = (rd_operand){.f32 = x};
-    if (!step->bf16) return RD_OK;
+static uint16_t *bf16_rows(const rd_step *step, int64_t rows, int64_t width) {
     int64_t padded = rd_gemm_rows(rows);
-    uint16_t *copy = rd_arena_alloc(step->arena, (size_t)(padded * width), sizeof *copy);
-    if (!copy) return RD_ERR_MEMORY;
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        step->ops->to_bf16(copy + begin * width, x + begin * width, (end - begin) * width);
-    }
-    memset(copy + rows * width, 0, sizeof *copy * (size_t)((padded - rows) * width));
-    operand->bf16 = copy;
-    return RD_OK;
+    uint16_t *x = rd_arena_alloc(step->arena, (size_t)(padded * width), sizeof *x);
+    if (x) memset(x + rows * width, 0, sizeof *x * (size_t)((padded - rows) * width));
+    return x;
 }
 
-rd_operand rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset) {
-    return (rd_operand){.f32 = weights->value + offset,
-                        .bf16 = step->bf16 && weights->bf16 ? weights->bf16 + offset : NULL};
+rd_mixed rd_step_activations(const rd_step *step, int64_t rows, int64_t width) {
+    if (step->bf16) return (rd_mixed){.bf16 = bf16_rows(step, rows, width)};
+    return (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+}
+
+rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width) {
+    rd_mixed x = {.f32 = rd_step_rows(step, rows, width)};
+    if (x.f32 && step->bf16) {
+        x.bf16 = bf16_rows(step, rows, width);
+        if (!x.bf16) x.f32 = NULL;
+    }
+    return x;
+}
+
+rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset) {
+    return rd_mixed_at((rd_mixed){weights->value, step->bf16 ? weights->bf16 : NULL}, offset);
 }
 
 float *rd_partials_new(const rd_step *step, int64_t width) {
@@ -57,7 +59,7 @@ void rd_partials_add(const float *partials, int64_t width, float *total) {
         for (int64_t i = 0; i < width; i++) total[i] += partials[thread * width + i];
 }
 
-rd_status rd_column_sums(const rd_step *step, const float *x, int64_t rows, int64_t width,
+rd_status rd_column_sums(const rd_step *step, rd_mixed x, int64_t rows, int64_t width,
                          float *total) {
     rd_arena_mark mark = rd_arena_save(step->arena);
     float *partials = rd_partials_new(step, width);
@@ -66,8 +68,8 @@ rd_status rd_column_sums(const rd_step *step, const float *x, int64_t rows, int6
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
-        step->ops->column_sums(partials + omp_get_thread_num() * width, x + begin * width,
-                               end - begin, width);
+        step->ops->column_sums(partials + omp_get_thread_num() * width,
+                               rd_mixed_at(x, begin * width), end - begin, width);
     }
     rd_partials_add(partials, width, total);
     rd_arena_restore(step->arena, mark);

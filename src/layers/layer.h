@@ -29,7 +29,7 @@ typedef struct {
     const rd_backend_ops *ops;
     rd_arena *arena;
     bool training;               /* dropout on */
-    bool bf16;                   /* matrix products read bfloat16 copies of their operands */
+    bool bf16;                   /* what matrix products read is bfloat16 */
     bool checkpoint_activations; /* a layer keeps its input alone, and is computed again backward */
     uint64_t seed;               /* of dropout */
     int64_t update;
@@ -48,13 +48,16 @@ void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
  * (rd_gemm_rows). */
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
 
-/* x: [rows, width] as an operand of matrix products: with a bfloat16 copy from the arena when the
- * step wants one. */
-rd_status rd_step_operand(const rd_step *step, const float *x, int64_t rows, int64_t width,
-                          rd_operand *operand);
+/* [rows, width] activations from the arena that matrix products read or write: bfloat16 when the
+ * step is, float32 otherwise. Rows beyond `rows` are zero, as products want them. None: out of
+ * memory. */
+rd_mixed rd_step_activations(const rd_step *step, int64_t rows, int64_t width);
+
+/* The same for a residual stream, which stays float32: in both forms when the step is bfloat16. */
+rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
 
 /* The weights from element `offset` on as an operand. */
-rd_operand rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
+rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
 
 /* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`
  * in thread order by rd_partials_add, so that equal thread counts give equal bits. */
@@ -62,7 +65,7 @@ float *rd_partials_new(const rd_step *step, int64_t width);
 void rd_partials_add(const float *partials, int64_t width, float *total);
 
 /* total: [width] += column sums of x: [rows, width]. */
-rd_status rd_column_sums(const rd_step *step, const float *x, int64_t rows, int64_t width,
+rd_status rd_column_sums(const rd_step *step, rd_mixed x, int64_t rows, int64_t width,
                          float *total);
 
 #endif

@@ -4,16 +4,16 @@
 
 /* sum = x + dropout(h + bias), y = norm(sum); h or norm may be absent (see backend.h). */
 static void residual_norm(const rd_step *step, const rd_dropout *dropout, const rd_norm *norm,
-                          const rd_tensor *bias, rd_residual_saved *saved, float *sum, float *y,
-                          int64_t rows, int64_t width, const float *x, const float *h) {
+                          const rd_tensor *bias, rd_residual_saved *saved, float *sum, rd_mixed y,
+                          int64_t rows, int64_t width, const float *x, rd_mixed h) {
 #pragma omp parallel
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
         int64_t at = begin * width;
         step->ops->residual_norm(
-            sum ? sum + at : NULL, y ? y + at : NULL, saved->mean + begin, saved->rstd + begin,
-            x + at, h ? h + at : NULL, bias ? bias->value : NULL, norm ? norm->gain.value : NULL,
+            sum ? sum + at : NULL, rd_mixed_at(y, at), saved->mean + begin, saved->rstd + begin,
+            x + at, rd_mixed_at(h, at), bias ? bias->value : NULL, norm ? norm->gain.value : NULL,
             norm ? norm->shift.value : NULL, begin, end - begin, width, dropout);
     }
 }
@@ -25,14 +25,13 @@ rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int6
 }
 
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
-                          int64_t rows, int64_t width, const float *x, const float **y) {
+                          int64_t rows, int64_t width, const float *x, rd_mixed *y) {
     RD_TRY(rd_norm_statistics(step, saved, rows));
-    float *out = rd_step_rows(step, rows, width);
-    if (!out) return RD_ERR_MEMORY;
+    *y = rd_step_activations(step, rows, width);
+    if (!rd_mixed_exists(*y)) return RD_ERR_MEMORY;
     rd_dropout none = {0};
-    residual_norm(step, &none, norm, NULL, saved, NULL, out, rows, width, x, NULL);
+    residual_norm(step, &none, norm, NULL, saved, NULL, *y, rows, width, x, (rd_mixed){0});
     saved->sum = x;
-    *y = out;
     return RD_OK;
 }
 
@@ -58,57 +57,55 @@ rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_re
 }
 
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
-                            rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
-                            const float **input) {
+                            rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
+                            rd_mixed *input) {
     if (residual->pre_norm)
-        return rd_norm_forward(step, &residual->norm, saved, rows, width, x, input);
+        return rd_norm_forward(step, &residual->norm, saved, rows, width, x.f32, input);
     *input = x;
     return RD_OK;
 }
 
 rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
-                          rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
-                          const float *h, const float **y) {
+                          rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
+                          rd_mixed h, rd_mixed *y) {
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
     float *sum = rd_step_rows(step, rows, width);
     if (!sum) return RD_ERR_MEMORY;
     if (residual->pre_norm) {
-        residual_norm(step, &dropout, NULL, &residual->bias, saved, sum, NULL, rows, width, x, h);
-        *y = sum;
+        residual_norm(step, &dropout, NULL, &residual->bias, saved, sum, (rd_mixed){0}, rows, width,
+                      x.f32, h);
+        *y = (rd_mixed){.f32 = sum};
         return RD_OK;
     }
     RD_TRY(rd_norm_statistics(step, saved, rows));
-    float *out = rd_step_rows(step, rows, width);
-    if (!out) return RD_ERR_MEMORY;
-    residual_norm(step, &dropout, &residual->norm, &residual->bias, saved, sum, out, rows, width, x,
-                  h);
+    *y = rd_step_stream(step, rows, width);
+    if (!rd_mixed_exists(*y)) return RD_ERR_MEMORY;
+    residual_norm(step, &dropout, &residual->norm, &residual->bias, saved, sum, *y, rows, width,
+                  x.f32, h);
     saved->sum = sum;
-    *y = out;
     return RD_OK;
 }
 
 rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *residual,
                                    const rd_residual_saved *saved, int64_t rows, int64_t width,
-                                   float *dx, float **dh, float **dinput, float *beta) {
+                                   float *dx, rd_mixed *dh, float **dinput, float *beta) {
     if (!residual->pre_norm) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &residual->norm, saved, rows, width, dx, false, dx));
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
-    float *d = rd_step_rows(step, rows, width);
+    *dh = rd_step_activations(step, rows, width);
     float *dbias = rd_partials_new(step, width);
-    float *normed = residual->pre_norm ? rd_step_rows(step, rows, width) : dx;
-    if (!d || !dbias || !normed) return RD_ERR_MEMORY;
+    *dinput = residual->pre_norm ? rd_step_rows(step, rows, width) : dx;
+    *beta = residual->pre_norm ? 0.0f : 1.0f;
+    if (!rd_mixed_exists(*dh) || !dbias || !*dinput) return RD_ERR_MEMORY;
 #pragma omp parallel
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
-        step->ops->residual_backward(d + begin * width, dx + begin * width,
+        step->ops->residual_backward(rd_mixed_at(*dh, begin * width), dx + begin * width,
                                      dbias + omp_get_thread_num() * width, begin, end - begin,
                                      width, &dropout);
     }
     rd_partials_add(dbias, width, residual->bias.grad);
-    *dh = d;
-    *dinput = normed;
-    *beta = residual->pre_norm ? 0.0f : 1.0f;
     return RD_OK;
 }
 

@@ -24,18 +24,18 @@ typedef struct {
 
 /* *input: what f must be given. */
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
-                            rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
-                            const float **input);
-/* h: f's result; *y: the sublayer's output. */
+                            rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
+                            rd_mixed *input);
+/* h: f's result; *y: the sublayer's output, a residual stream. */
 rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
-                          rd_residual_saved *saved, int64_t rows, int64_t width, const float *x,
-                          const float *h, const float **y);
+                          rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
+                          rd_mixed h, rd_mixed *y);
 
 /* dx holds dL/dy and becomes the gradient that bypasses f. *dh: dL/dh. f's backward must write
  * dL/dinput as `*dinput = *beta * *dinput + ...`. */
 rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *residual,
                                    const rd_residual_saved *saved, int64_t rows, int64_t width,
-                                   float *dx, float **dh, float **dinput, float *beta);
+                                   float *dx, rd_mixed *dh, float **dinput, float *beta);
 /* Afterwards dx holds dL/dx. */
 rd_status rd_residual_begin_backward(const rd_step *step, const rd_residual *residual,
                                      const rd_residual_saved *saved, int64_t rows, int64_t width,
@@ -44,9 +44,9 @@ rd_status rd_residual_begin_backward(const rd_step *step, const rd_residual *res
 /* Room for a layer norm's mean and rstd, from the arena. */
 rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int64_t rows);
 
-/* A layer norm on its own: the one at the end of a pre-norm stack. */
+/* A layer norm on its own: the one at the end of a pre-norm stack. *y: for matrix products. */
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
-                          int64_t rows, int64_t width, const float *x, const float **y);
+                          int64_t rows, int64_t width, const float *x, rd_mixed *y);
 rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_residual_saved *saved,
                            int64_t rows, int64_t width, float *dx, bool accumulate,
                            const float *dy);

@@ -28,12 +28,10 @@ struct rd_decoding {
 };
 
 /* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on. */
-static rd_status project(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
-                         const float *x, const rd_tensor *weights, int64_t offset, float *y) {
-    rd_operand operand;
-    RD_TRY(rd_step_operand(step, x, rows, n_in, &operand));
-    rd_gemm_forward(rows, n_out, n_in, operand, rd_step_weights(step, weights, offset), 0.0f, y);
-    return RD_OK;
+static void project(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in, rd_mixed x,
+                    const rd_tensor *weights, int64_t offset, float *y) {
+    rd_gemm_forward(rows, n_out, n_in, x, rd_step_weights(step, weights, offset), 0.0f,
+                    (rd_mixed){.f32 = y});
 }
 
 static void add_bias(float *x, int64_t rows, int64_t width, const float *bias) {
@@ -46,14 +44,14 @@ static rd_status encode(rd_decoding *d, const int32_t *src) {
     int64_t width = d->model->config.d_model, rows = d->src_offsets[d->n_sentences];
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
     rd_sequences sequences = {.n_seqs = d->n_sentences, .rows = rows, .offsets = d->src_offsets};
-    const float *memory;
+    rd_mixed memory;
     RD_TRY(rd_encode(d->model, &step, &sequences, src, &memory));
     for (int32_t i = 0; i < decoder->n_layers; i++) {
         const rd_attention *attention = &decoder->layers[i].cross_attention;
         d->cross[i] = rd_arena_f32(&d->persistent, rd_gemm_rows(rows) * 2 * width);
         if (!d->cross[i]) return RD_ERR_MEMORY;
-        RD_TRY(project(&step, rows, 2 * width, width, memory, &attention->in_weight, width * width,
-                       d->cross[i]));
+        project(&step, rows, 2 * width, width, memory, &attention->in_weight, width * width,
+                d->cross[i]);
         add_bias(d->cross[i], rows, 2 * width, attention->in_bias.value + width);
     }
     rd_arena_reset(&d->temporary);
@@ -153,39 +151,40 @@ static rd_status attend(const rd_decoding *d, const rd_step *step, const rd_atte
     return RD_OK;
 }
 
-static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, const float **x) {
+static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, rd_mixed *x) {
     const rd_layer *layer = &d->model->decoder.layers[i];
     const rd_attention *attention = &layer->self_attention;
     int64_t width = d->model->config.d_model, rows = d->n_rows;
     rd_residual_saved saved;
-    const float *input;
+    rd_mixed input;
     RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved, rows, width, *x, &input));
     float *qkv = rd_step_rows(step, rows, 3 * width), *out = rd_step_rows(step, rows, width);
     float *h = rd_step_rows(step, rows, width);
     if (!qkv || !out || !h) return RD_ERR_MEMORY;
-    RD_TRY(project(step, rows, 3 * width, width, input, &attention->in_weight, 0, qkv));
+    project(step, rows, 3 * width, width, input, &attention->in_weight, 0, qkv);
     add_bias(qkv, rows, 3 * width, attention->in_bias.value);
     float *slots = d->slots[i] + (d->n_slots - rows) * 2 * width;
     for (int64_t r = 0; r < rows; r++)
         memcpy(slots + r * 2 * width, qkv + r * 3 * width + width,
                sizeof(float) * 2 * (size_t)width);
     RD_TRY(attend(d, step, attention, true, qkv, 3 * width, d->slots[i], NULL, out));
-    RD_TRY(project(step, rows, width, width, out, &attention->out_weight, 0, h));
-    return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x, h, x);
+    project(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight, 0, h);
+    return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x,
+                           (rd_mixed){.f32 = h}, x);
 }
 
 static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
-                                 const int32_t *sentences, const float **x) {
+                                 const int32_t *sentences, rd_mixed *x) {
     const rd_layer *layer = &d->model->decoder.layers[i];
     const rd_attention *attention = &layer->cross_attention;
     int64_t width = d->model->config.d_model, rows = d->n_rows;
     rd_residual_saved saved;
-    const float *input;
+    rd_mixed input;
     RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved, rows, width, *x, &input));
     float *q = rd_step_rows(step, rows, width), *out = rd_step_rows(step, rows, width);
     float *h = rd_step_rows(step, rows, width);
     if (!q || !out || !h) return RD_ERR_MEMORY;
-    RD_TRY(project(step, rows, width, width, input, &attention->in_weight, 0, q));
+    project(step, rows, width, width, input, &attention->in_weight, 0, q);
     add_bias(q, rows, width, attention->in_bias.value);
     RD_TRY(attend(d, step, attention, false, q, width, d->cross[i], sentences, out));
     if (i == d->attention_layer) {
@@ -195,17 +194,17 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
         rd_cross_weights(rows, attention->heads, width / attention->heads, q, d->cross[i],
                          sentences, d->src_offsets, d->attention_stride, d->attention, scratch);
     }
-    RD_TRY(project(step, rows, width, width, out, &attention->out_weight, 0, h));
-    return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x, h, x);
+    project(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight, 0, h);
+    return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x,
+                           (rd_mixed){.f32 = h}, x);
 }
 
-static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, const float **x) {
+static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, rd_mixed *x) {
     const rd_layer *layer = &d->model->decoder.layers[i];
     int64_t width = d->model->config.d_model, rows = d->n_rows;
     rd_residual_saved saved;
     rd_feed_forward_saved ffn_saved;
-    const float *input;
-    float *h;
+    rd_mixed input, h;
     RD_TRY(rd_residual_begin(step, &layer->ffn_residual, &saved, rows, width, *x, &input));
     RD_TRY(rd_feed_forward_forward(step, &layer->ffn, &ffn_saved, rows, width, input, &h));
     return rd_residual_end(step, &layer->ffn_residual, &saved, rows, width, *x, h, x);
@@ -230,7 +229,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
         positions[r] = rd_position(c, d->position - 1);
     }
     rd_residual_saved saved;
-    const float *x;
+    rd_mixed x;
     RD_TRY(rd_embedding_forward(&step, &decoder->embedding, &saved, n_rows, width, inputs,
                                 positions, &x));
     for (int32_t i = 0; i < decoder->n_layers; i++) {
@@ -239,8 +238,8 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
         RD_TRY(feed_forward(d, &step, i, &x));
     }
     if (decoder->pre_norm)
-        RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x, &x));
-    RD_TRY(project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits));
+        RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x.f32, &x));
+    project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits);
     if (c->output_bias) add_bias(logits, n_rows, c->tgt_vocab, d->model->output_bias.value);
     return RD_OK;
 }

@@ -5,7 +5,7 @@
 #include "criterion/projection_loss.h"
 
 typedef struct {
-    const float *x; /* [rows, d_model] the layer's input */
+    rd_mixed x; /* [rows, d_model] the layer's input */
     rd_attention_saved self, cross;
     rd_feed_forward_saved ffn;
     rd_residual_saved self_residual, cross_residual, ffn_residual;
@@ -18,8 +18,7 @@ typedef struct {
     const int32_t *tokens, *positions; /* [rows] */
     layer_saved *layers;
     rd_residual_saved embedding_norm, final_norm;
-    const float *out;       /* [rows, d_model] */
-    rd_operand out_operand; /* the encoder's output, for every decoder layer's cross-attention */
+    rd_mixed out; /* [rows, d_model] */
 } side;
 
 /* start >= 0 takes the place of each sequence's first token. */
@@ -55,34 +54,31 @@ static rd_status layout(const rd_model_config *config, const rd_step *step, int6
 }
 
 static rd_status self_attention(const rd_step *step, const rd_layer *layer, layer_saved *saved,
-                                int64_t width, const rd_sequences *sequences, const float **x) {
-    const float *input;
-    float *h;
+                                int64_t width, const rd_sequences *sequences, rd_mixed *x) {
+    rd_mixed input, h;
     RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved->self_residual, sequences->rows,
                              width, *x, &input));
     RD_TRY(rd_attention_forward(step, &layer->self_attention, &saved->self, width, sequences, input,
-                                sequences, (rd_operand){0}, &h));
+                                sequences, (rd_mixed){0}, &h));
     return rd_residual_end(step, &layer->self_residual, &saved->self_residual, sequences->rows,
                            width, *x, h, x);
 }
 
 static rd_status cross_attention(const rd_step *step, const rd_layer *layer, layer_saved *saved,
                                  int64_t width, const rd_sequences *queries, const side *encoder,
-                                 const float **x) {
-    const float *input;
-    float *h;
+                                 rd_mixed *x) {
+    rd_mixed input, h;
     RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved->cross_residual, queries->rows,
                              width, *x, &input));
     RD_TRY(rd_attention_forward(step, &layer->cross_attention, &saved->cross, width, queries, input,
-                                &encoder->sequences, encoder->out_operand, &h));
+                                &encoder->sequences, encoder->out, &h));
     return rd_residual_end(step, &layer->cross_residual, &saved->cross_residual, queries->rows,
                            width, *x, h, x);
 }
 
 static rd_status feed_forward(const rd_step *step, const rd_layer *layer, layer_saved *saved,
-                              int64_t width, int64_t rows, const float **x) {
-    const float *input;
-    float *h;
+                              int64_t width, int64_t rows, rd_mixed *x) {
+    rd_mixed input, h;
     RD_TRY(rd_residual_begin(step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x,
                              &input));
     RD_TRY(rd_feed_forward_forward(step, &layer->ffn, &saved->ffn, rows, width, input, &h));
@@ -91,7 +87,7 @@ static rd_status feed_forward(const rd_step *step, const rd_layer *layer, layer_
 
 /* *x: the layer's input, then its output. encoder NULL: a layer of the encoder. */
 static rd_status layer_forward(const rd_step *step, const rd_layer *layer, layer_saved *saved,
-                               int64_t width, const side *s, const side *encoder, const float **x) {
+                               int64_t width, const side *s, const side *encoder, rd_mixed *x) {
     saved->x = *x;
     RD_TRY(self_attention(step, layer, saved, width, &s->sequences, x));
     if (encoder) RD_TRY(cross_attention(step, layer, saved, width, &s->sequences, encoder, x));
@@ -103,12 +99,15 @@ static rd_status layer_forward(const rd_step *step, const rd_layer *layer, layer
 
 /* The same, but of all that the layer computes only its output stays in the arena. */
 static rd_status layer_output(const rd_step *step, const rd_layer *layer, layer_saved *saved,
-                              int64_t width, const side *s, const side *encoder, const float **x) {
-    float *out = rd_step_rows(step, s->sequences.rows, width);
-    if (!out) return RD_ERR_MEMORY;
+                              int64_t width, const side *s, const side *encoder, rd_mixed *x) {
+    int64_t n = s->sequences.rows * width;
+    rd_mixed out = rd_step_stream(step, s->sequences.rows, width);
+    if (!rd_mixed_exists(out)) return RD_ERR_MEMORY;
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(layer_forward(step, layer, saved, width, s, encoder, x));
-    memcpy(out, *x, sizeof(float) * (size_t)(s->sequences.rows * width));
+    memcpy(out.f32, x->f32, sizeof *out.f32 * (size_t)n);
+    if (!x->bf16) out.bf16 = NULL;
+    if (x->bf16) memcpy(out.bf16, x->bf16, sizeof *out.bf16 * (size_t)n);
     rd_arena_restore(step->arena, mark);
     *x = out;
     return RD_OK;
@@ -120,7 +119,7 @@ typedef enum { KEEP_ALL, KEEP_INPUTS } activations;
 /* encoder NULL: this is the encoder. */
 static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64_t width,
                                activations keep, side *s, const side *encoder) {
-    const float *x;
+    rd_mixed x;
     int64_t rows = s->sequences.rows;
     RD_TRY(rd_embedding_forward(step, &stack->embedding, &s->embedding_norm, rows, width, s->tokens,
                                 s->positions, &x));
@@ -130,14 +129,16 @@ static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64
             step, &stack->layers[i], &s->layers[i], width, s, encoder, &x));
     s->out = x;
     if (stack->pre_norm)
-        RD_TRY(rd_norm_forward(step, &stack->final_norm, &s->final_norm, rows, width, x, &s->out));
-    return rd_step_operand(step, s->out, rows, width, &s->out_operand);
+        RD_TRY(
+            rd_norm_forward(step, &stack->final_norm, &s->final_norm, rows, width, x.f32, &s->out));
+    return RD_OK;
 }
 
 /* One sublayer's backward pass is the same dance for all three kinds. */
 static rd_status ffn_backward(const rd_step *step, const rd_layer *layer, const layer_saved *saved,
                               int64_t width, int64_t rows, float *dx) {
-    float *dh, *dinput, beta;
+    rd_mixed dh;
+    float *dinput, beta;
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(rd_residual_end_backward(step, &layer->ffn_residual, &saved->ffn_residual, rows, width,
                                     dx, &dh, &dinput, &beta));
@@ -153,7 +154,8 @@ static rd_status attention_backward(const rd_step *step, const rd_attention *att
                                     const rd_residual_saved *residual_saved, int64_t width,
                                     const rd_sequences *queries, const rd_sequences *keys,
                                     float *dx, float *dmemory) {
-    float *dh, *dinput, beta;
+    rd_mixed dh;
+    float *dinput, beta;
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(rd_residual_end_backward(step, residual, residual_saved, queries->rows, width, dx, &dh,
                                     &dinput, &beta));
@@ -187,7 +189,7 @@ static rd_status layer_backward(const rd_step *step, const rd_layer *layer,
 static rd_status layer_backward_again(const rd_step *step, const rd_layer *layer,
                                       layer_saved *saved, int64_t width, const side *s,
                                       const side *encoder, float *dx, float *dencoder) {
-    const float *x = saved->x;
+    rd_mixed x = saved->x;
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(layer_forward(step, layer, saved, width, s, encoder, &x));
     RD_TRY(layer_backward(step, layer, saved, width, s, encoder, dx, dencoder));
@@ -256,9 +258,9 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
     rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
     side source, target;
     RD_TRY(forward(model, &step, batch, KEEP_INPUTS, &source, &target));
-    rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
-                    (rd_operand){.f32 = target.out},
-                    (rd_operand){.f32 = model->output_projection.value}, 0.0f, logits);
+    rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model, target.out,
+                    rd_step_weights(&step, &model->output_projection, 0), 0.0f,
+                    (rd_mixed){.f32 = logits});
     const float *bias = model->output_bias.value;
     for (int64_t r = 0; bias && r < batch->n_tgt; r++)
         for (int64_t i = 0; i < model->config.tgt_vocab; i++)
@@ -267,7 +269,7 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
 }
 
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
-                    const int32_t *tokens, const float **out) {
+                    const int32_t *tokens, rd_mixed *out) {
     const rd_model_config *c = &model->config;
     side source;
     RD_TRY(layout(c, step, sequences->n_seqs, tokens, sequences->offsets, -1, c->encoder.layers,

@@ -19,6 +19,6 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
 
 /* The encoder alone: *out: [sequences->rows, d_model]. Used by incremental decoding. */
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
-                    const int32_t *tokens, const float **out);
+                    const int32_t *tokens, rd_mixed *out);
 
 #endif

@@ -7,6 +7,11 @@
 #include "base/memory.h"
 #include "support.h"
 
+/* Array i from element `at` on, as activations. */
+static rd_mixed f32(const bench_arrays *a, int i, int64_t at) {
+    return (rd_mixed){.f32 = a->x[i] + at};
+}
+
 static void dropout_row(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     for (int64_t r = begin; r < end; r++)
@@ -15,27 +20,27 @@ static void dropout_row(const bench_arrays *a, int64_t begin, int64_t end, int64
 
 static void embed(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
-    a->ops->embed(a->x[0] + begin * a->width, begin, end - begin, a->width, a->tokens + begin,
+    a->ops->embed(f32(a, 0, begin * a->width), begin, end - begin, a->width, a->tokens + begin,
                   a->tokens, a->table, a->table, 2.0f, &a->dropout);
 }
 
 static void apply_dropout(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
-    a->ops->apply_dropout(a->x[0] + begin * a->width, begin, end - begin, a->width, &a->dropout);
+    a->ops->apply_dropout(f32(a, 0, begin * a->width), begin, end - begin, a->width, &a->dropout);
 }
 
 static void activation(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread,
                        rd_activation kind) {
     (void)thread;
     int64_t at = begin * a->width;
-    a->ops->activation(a->x[0] + at, a->x[1] + at, a->vectors, begin, end - begin, a->width, kind,
+    a->ops->activation(f32(a, 0, at), f32(a, 1, at), a->vectors, begin, end - begin, a->width, kind,
                        &a->dropout);
 }
 
 static void activation_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread,
                                 rd_activation kind) {
     int64_t at = begin * a->width;
-    a->ops->activation_backward(a->x[0] + at, a->x[1] + at, a->x[2] + at, a->vectors,
+    a->ops->activation_backward(f32(a, 0, at), f32(a, 1, at), f32(a, 2, at), a->vectors,
                                 a->sums + thread * 2 * a->width, begin, end - begin, a->width, kind,
                                 &a->dropout);
 }
@@ -56,8 +61,8 @@ static void gelu_backward(const bench_arrays *a, int64_t begin, int64_t end, int
 static void residual_norm(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     int64_t at = begin * a->width, w = a->width;
-    a->ops->residual_norm(a->x[0] + at, a->x[1] + at, a->statistics + begin,
-                          a->statistics + a->rows + begin, a->x[2] + at, a->x[3] + at, a->vectors,
+    a->ops->residual_norm(a->x[0] + at, f32(a, 1, at), a->statistics + begin,
+                          a->statistics + a->rows + begin, a->x[2] + at, f32(a, 3, at), a->vectors,
                           a->vectors + w, a->vectors + 2 * w, begin, end - begin, w, &a->dropout);
 }
 
@@ -71,7 +76,7 @@ static void norm_backward(const bench_arrays *a, int64_t begin, int64_t end, int
 
 static void residual_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     int64_t at = begin * a->width;
-    a->ops->residual_backward(a->x[0] + at, a->x[1] + at, a->sums + thread * 2 * a->width, begin,
+    a->ops->residual_backward(f32(a, 0, at), a->x[1] + at, a->sums + thread * 2 * a->width, begin,
                               end - begin, a->width, &a->dropout);
 }
 
@@ -82,7 +87,7 @@ static void to_bf16(const bench_arrays *a, int64_t begin, int64_t end, int64_t t
 }
 
 static void column_sums(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
-    a->ops->column_sums(a->sums + thread * 2 * a->width, a->x[0] + begin * a->width, end - begin,
+    a->ops->column_sums(a->sums + thread * 2 * a->width, f32(a, 0, begin * a->width), end - begin,
                         a->width);
 }
 
@@ -93,15 +98,15 @@ static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int6
     return (rd_attention_head){.n_queries = BENCH_SEQUENCE,
                                .n_keys = BENCH_SEQUENCE,
                                .head_dim = BENCH_HEAD,
-                               .q = a->x[0] + at,
-                               .k = a->x[1] + at,
-                               .v = a->x[2] + at,
+                               .q = f32(a, 0, at),
+                               .k = f32(a, 1, at),
+                               .v = f32(a, 2, at),
                                .bias_q = a->vectors + column,
                                .bias_k = a->vectors + a->width + column,
                                .bias_v = a->vectors + 2 * a->width + column,
                                .stride_q = a->width,
                                .stride_kv = a->width,
-                               .out = a->x[3] + at,
+                               .out = f32(a, 3, at),
                                .lse = a->lse + row * heads + head,
                                .stride_out = a->width,
                                .stride_lse = heads,
@@ -123,10 +128,10 @@ static void attention_backward(const bench_arrays *a, int64_t begin, int64_t end
         for (int64_t h = 0; h < a->width / BENCH_HEAD; h++) {
             rd_attention_head head = head_view(a, s, h);
             int64_t at = s * BENCH_SEQUENCE * a->width + h * BENCH_HEAD;
-            head.d_out = a->x[4] + at;
-            head.d_q = a->x[5] + at;
-            head.d_k = a->x[6] + at;
-            head.d_v = a->x[7] + at;
+            head.d_out = f32(a, 4, at);
+            head.d_q = f32(a, 5, at);
+            head.d_k = f32(a, 6, at);
+            head.d_v = f32(a, 7, at);
             a->ops->attention_backward(&head, a->scratch + thread * a->scratch_size);
         }
 }
@@ -146,7 +151,8 @@ static void attention_query(const bench_arrays *a, int64_t begin, int64_t end, i
 static void criterion(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     rd_criterion_partial sums = {0};
     for (int64_t r = begin; r < end; r++)
-        a->ops->criterion(a->x[0] + r * a->width, a->x[1] + r * a->width, a->width, 7, 0.1f, 5.0f,
+        a->ops->criterion(a->x[0] + r * a->width, a->x[1] + r * a->width, f32(a, 0, r * a->width),
+                          f32(a, 1, r * a->width), a->width, 7, 0.1f, 5.0f,
                           a->scratch + thread * a->scratch_size, &sums);
 }
 

@@ -37,14 +37,14 @@ int find_tables(void **state) {
 static struct {
     float *x;
     int64_t n;
-} arrays[32];
+} arrays[64];
 static int n_arrays;
 
 float *empty(int64_t n) { /* NaN until written */
     float *x = rd_malloc((size_t)(n + GUARD), sizeof *x);
     assert_non_null(x);
     memset(x, 0xff, sizeof *x * (size_t)(n + GUARD));
-    assert_true(n_arrays < 32);
+    assert_true(n_arrays < 64);
     arrays[n_arrays].x = x;
     arrays[n_arrays++].n = n;
     return x;
@@ -58,6 +58,34 @@ float *filled(int64_t n, double size) {
 
 float *zeros(int64_t n) {
     return filled(n, 0.0);
+}
+
+bool in_bf16;
+
+rd_mixed empty_form(int64_t n) {
+    float *room = empty(in_bf16 ? (n + 1) / 2 : n);
+    return in_bf16 ? (rd_mixed){.bf16 = (uint16_t *)room} : (rd_mixed){.f32 = room};
+}
+
+rd_mixed formed(float *x, int64_t n) {
+    if (!in_bf16) return (rd_mixed){.f32 = x};
+    rd_mixed copy = empty_form(n);
+    for (int64_t i = 0; i < n; i++) {
+        copy.bf16[i] = rd_f32_to_bf16(x[i]);
+        x[i] = rd_bf16_to_f32(copy.bf16[i]);
+    }
+    return copy;
+}
+
+float *numbers(rd_mixed x, int64_t n) {
+    if (x.f32) return x.f32;
+    float *copy = empty(n);
+    for (int64_t i = 0; i < n; i++) copy[i] = rd_bf16_to_f32(x.bf16[i]);
+    return copy;
+}
+
+double tolerance_of_form(double of_f32) {
+    return in_bf16 ? 0x1p-8 : of_f32;
 }
 
 double *doubles(int64_t n) { /* zeros; doubles share the book-keeping */

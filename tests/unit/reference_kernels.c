@@ -140,6 +140,10 @@ void reference_column_sums(double *out, const double *x, int64_t rows, int64_t w
         for (int64_t i = 0; i < width; i++) out[i] += x[r * width + i];
 }
 
+static double number(rd_mixed x, int64_t i) {
+    return (double)(x.f32 ? x.f32[i] : rd_bf16_to_f32(x.bf16[i]));
+}
+
 /* One query's view of the attention: P after softmax, keep the dropout scales, both 0 where the
  * query may not look; o = sum_j P_j keep_j v_j. Returns the log-sum-exp of the scores. */
 static double query_row(const rd_attention_head *h, int64_t i, double *p, double *keep) {
@@ -148,8 +152,8 @@ static double query_row(const rd_attention_head *h, int64_t i, double *p, double
         bool hidden = h->causal && j > i;
         p[j] = hidden ? -INFINITY : 0.0;
         for (int64_t c = 0; c < h->head_dim && !hidden; c++)
-            p[j] += ((double)h->q[i * h->stride_q + c] + (double)h->bias_q[c]) *
-                    ((double)h->k[j * h->stride_kv + c] + (double)h->bias_k[c]) /
+            p[j] += (number(h->q, i * h->stride_q + c) + (double)h->bias_q[c]) *
+                    (number(h->k, j * h->stride_kv + c) + (double)h->bias_k[c]) /
                     sqrt((double)h->head_dim);
         max = fmax(max, p[j]);
     }
@@ -164,7 +168,7 @@ static double query_row(const rd_attention_head *h, int64_t i, double *p, double
 }
 
 static double value(const rd_attention_head *h, int64_t j, int64_t c) {
-    return (double)h->v[j * h->stride_kv + c] + (double)h->bias_v[c];
+    return number(h->v, j * h->stride_kv + c) + (double)h->bias_v[c];
 }
 
 void reference_attention(const rd_attention_head *h, double *out, double *lse) {
@@ -192,22 +196,22 @@ void reference_attention_backward(const rd_attention_head *h, double *d_q, doubl
     memset(d_k, 0, sizeof *d_k * (size_t)(n * dim));
     memset(d_v, 0, sizeof *d_v * (size_t)(n * dim));
     for (int64_t i = 0; i < h->n_queries; i++) {
-        const float *d_out = h->d_out + i * h->stride_out;
+        rd_mixed d_out = rd_mixed_at(h->d_out, i * h->stride_out);
         query_row(h, i, p, keep);
         double mean = 0.0;
         for (int64_t j = 0; j < n; j++) {
             dp[j] = 0.0;
             for (int64_t c = 0; c < dim; c++) {
-                dp[j] += keep[j] * (double)d_out[c] * value(h, j, c);
-                d_v[j * dim + c] += p[j] * keep[j] * (double)d_out[c];
+                dp[j] += keep[j] * number(d_out, c) * value(h, j, c);
+                d_v[j * dim + c] += p[j] * keep[j] * number(d_out, c);
             }
             mean += p[j] * dp[j];
         }
         for (int64_t j = 0; j < n; j++)
             for (int64_t c = 0; c < dim; c++) {
                 double d_score = p[j] * (dp[j] - mean) * scale;
-                double q = (double)h->q[i * h->stride_q + c] + (double)h->bias_q[c];
-                double k = (double)h->k[j * h->stride_kv + c] + (double)h->bias_k[c];
+                double q = number(h->q, i * h->stride_q + c) + (double)h->bias_q[c];
+                double k = number(h->k, j * h->stride_kv + c) + (double)h->bias_k[c];
                 d_q[i * dim + c] += d_score * k;
                 d_k[j * dim + c] += d_score * q;
             }

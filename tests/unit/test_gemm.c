@@ -1,5 +1,5 @@
 /* The three products of a linear layer against their definition, in float32 and, where this machine
- * has them, of bfloat16 copies: at odd sizes, overwriting and adding, within their padded arrays.
+ * has them, of bfloat16 operands: at odd sizes, overwriting and adding, within their padded arrays.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,9 +25,9 @@ typedef struct {
 
 /* n random floats in an array of `room`, the rest zero; with bf16, rounded to a copy and the copy's
  * values, so that both say the same. */
-static rd_operand operand(int64_t n, int64_t room, bool bf16) {
+static rd_mixed operand(int64_t n, int64_t room, bool bf16) {
     float *x = zeros(room);
-    rd_operand made = {.f32 = x};
+    rd_mixed made = {.f32 = x};
     for (int64_t i = 0; i < n; i++) x[i] = (float)rd_rng_normal(&rng);
     if (!bf16) return made;
     uint16_t *copy = (uint16_t *)empty((room + 1) / 2);
@@ -56,18 +56,29 @@ static void by_definition(double *result, double *size, int64_t m, int64_t n, in
         }
 }
 
-static void check(product which, const shape *s, bool bf16, float beta) {
+/* Whether operands, and whether activations that result, are bfloat16. */
+typedef enum { FP32, BF16_TO_FP32, BF16 } forms;
+
+static void check(product which, const shape *s, forms form, float beta) {
+    bool bf16 = form != FP32, bf16_result = form == BF16 && which != BACKWARD_WEIGHTS;
     static const char *const names[] = {"forward", "backward_data", "backward_weights"};
     snprintf(context, sizeof context, "%s %d x %d x %d, %s, beta %g", names[which], (int)s->rows,
-             (int)s->n_out, (int)s->n_in, bf16 ? "bf16" : "fp32", (double)beta);
+             (int)s->n_out, (int)s->n_in,
+             form == FP32   ? "fp32"
+             : form == BF16 ? "bf16"
+                            : "bf16 to fp32",
+             (double)beta);
     int64_t rows = s->rows, n_out = s->n_out, n_in = s->n_in, padded = rd_gemm_rows(rows);
     int64_t sizes[PRODUCTS] = {rows * n_out, rows * n_in, n_out * n_in}, n = sizes[which];
-    rd_operand x = operand(rows * n_in, padded * n_in, bf16);
-    rd_operand dy = operand(rows * n_out, padded * n_out, bf16);
-    rd_operand w = operand(n_out * n_in, n_out * n_in, bf16);
-    float *got = filled(which == BACKWARD_WEIGHTS ? n : n / rows * padded, 1);
+    rd_mixed x = operand(rows * n_in, padded * n_in, bf16);
+    rd_mixed dy = operand(rows * n_out, padded * n_out, bf16);
+    rd_mixed w = operand(n_out * n_in, n_out * n_in, bf16);
+    int64_t room = which == BACKWARD_WEIGHTS ? n : n / rows * padded;
+    float *start = filled(room, 1);
+    in_bf16 = bf16_result;
+    rd_mixed got = formed(start, room);
     double *wanted = doubles(n), size = 0.0;
-    to_doubles(wanted, got, n);
+    to_doubles(wanted, start, n);
     if (which == FORWARD) {
         by_definition(wanted, &size, rows, n_out, n_in, x.f32, n_in, 1, w.f32, 1, n_in,
                       (double)beta);
@@ -79,13 +90,13 @@ static void check(product which, const shape *s, bool bf16, float beta) {
     } else {
         by_definition(wanted, &size, n_out, n_in, rows, dy.f32, 1, n_out, x.f32, n_in, 1,
                       (double)beta);
-        rd_gemm_backward_weights(rows, n_out, n_in, dy, x, beta, got);
+        rd_gemm_backward_weights(rows, n_out, n_in, dy, x, beta, got.f32);
     }
-    assert_same_sized("product", got, wanted, n, 1e-6, size);
+    assert_same_sized("product", numbers(got, n), wanted, n, tolerance_of_form(1e-6), size);
     check_guards_and_release();
 }
 
-static void check_all(bool bf16) {
+static void check_all(forms form) {
     static const shape shapes[] = {{1, 1, 1},     {1, 17, 3},    {2, 3, 130},     {3, 64, 31},
                                    {15, 16, 17},  {16, 48, 16},  {17, 1, 129},    {31, 129, 1},
                                    {33, 33, 33},  {100, 7, 64},  {127, 384, 128}, {129, 31, 257},
@@ -94,13 +105,13 @@ static void check_all(bool bf16) {
         for (int which = 0; which < PRODUCTS; which++)
             for (int beta = 0; beta < 2; beta++) {
                 rng = rd_rng_make(6, i);
-                check((product)which, &shapes[i], bf16, (float)beta);
+                check((product)which, &shapes[i], form, (float)beta);
             }
 }
 
 static void test_fp32(void **state) {
     (void)state;
-    check_all(false);
+    check_all(FP32);
 }
 
 static void test_bf16(void **state) {
@@ -110,7 +121,8 @@ static void test_bf16(void **state) {
         print_message("no bfloat16 products here: skipped\n");
         skip();
     }
-    check_all(true);
+    check_all(BF16_TO_FP32);
+    check_all(BF16);
 }
 
 /* Rows are rounded up by at most a sixteenth, or to a multiple of 16, into few distinct sizes. */

@@ -33,13 +33,15 @@ static void for_each_shape(const char *name, void (*check)(const shape *)) {
     for (int t = 0; t < n_tables; t++)
         for (int w = 0; w < N_WIDTHS; w++)
             for (int r = 0; r < N_ROWS; r++)
-                for (int d = 0; d < 3; d++) {
+                for (int d = 0; d < 6; d++) {
+                    in_bf16 = d >= 3;
                     ops = tables[t];
                     rng = rd_rng_make(1, (uint64_t)(w * 100 + r * 10 + d));
                     /* rows_per_pass 7: rows 5, 6 are of the first pass, 7... of the second. */
-                    shape s = {5, ROWS[r], WIDTHS[w], {rates[d], 77, 123456, 2, 35, r ? 7 : 0}};
-                    snprintf(context, sizeof context, "%s %s, %d x %d, dropout %g", ops->name, name,
-                             (int)s.rows, (int)s.width, (double)rates[d]);
+                    shape s = {5, ROWS[r], WIDTHS[w], {rates[d % 3], 77, 123456, 2, 35, r ? 7 : 0}};
+                    snprintf(context, sizeof context, "%s %s%s, %d x %d, dropout %g", ops->name,
+                             name, in_bf16 ? " in bf16" : "", (int)s.rows, (int)s.width,
+                             (double)rates[d % 3]);
                     check(&s);
                     check_guards_and_release();
                 }
@@ -56,53 +58,59 @@ static void check_dropout_row(const shape *s) {
 
 static void check_apply_dropout(const shape *s) {
     int64_t n = s->rows * s->width;
-    float *x = filled(n, 1);
+    float *start = filled(n, 1);
+    rd_mixed x = formed(start, n);
     double *wanted = doubles(n);
-    reference_apply_dropout(wanted, x, s->first_row, s->rows, s->width, &s->dropout);
+    reference_apply_dropout(wanted, start, s->first_row, s->rows, s->width, &s->dropout);
     ops->apply_dropout(x, s->first_row, s->rows, s->width, &s->dropout);
-    assert_same("x", x, wanted, n, 1e-6);
+    assert_same("x", numbers(x, n), wanted, n, tolerance_of_form(1e-6));
 }
 
 static void check_embed(const shape *s) {
     int64_t n = s->rows * s->width;
     const int32_t tokens[8] = {4, 0, 4, 9, 1, 2, 3, 4}, positions[8] = {2, 3, 4, 2, 3, 4, 5, 6};
     float *table = filled(10 * s->width, 0.1), *position_table = filled(7 * s->width, 1);
-    float *out = empty(n);
+    rd_mixed out = empty_form(n);
     double *wanted = doubles(n);
     reference_embed(wanted, s->first_row, s->rows, s->width, tokens, positions, table,
                     position_table, 11.3f, &s->dropout);
     ops->embed(out, s->first_row, s->rows, s->width, tokens, positions, table, position_table,
                11.3f, &s->dropout);
-    assert_same("out", out, wanted, n, 1e-6);
+    assert_same("out", numbers(out, n), wanted, n, tolerance_of_form(1e-6));
 }
 
 static void check_activation(const shape *s) {
     int64_t n = s->rows * s->width;
     for (int act = RD_RELU; act <= RD_SWISH; act++) {
-        float *h = filled(n, 2), *bias = filled(s->width, 1), *out = empty(n);
-        float *dout = filled(n, 1), *dh = empty(n), *dbias = filled(s->width, 1);
+        float *h = filled(n, 2), *bias = filled(s->width, 1), *dout = filled(n, 1);
+        float *dbias = filled(s->width, 1);
+        rd_mixed h_form = formed(h, n), dout_form = formed(dout, n);
+        rd_mixed out = empty_form(n), dh = empty_form(n);
         double *wanted = doubles(n), *wanted_dh = doubles(n), *wanted_dbias = doubles(s->width);
         to_doubles(wanted_dbias, dbias, s->width);
         reference_activation(wanted, h, bias, s->first_row, s->rows, s->width, act, &s->dropout);
         reference_activation_backward(wanted_dh, dout, h, bias, wanted_dbias, s->first_row, s->rows,
                                       s->width, act, &s->dropout);
-        ops->activation(out, h, bias, s->first_row, s->rows, s->width, act, &s->dropout);
-        ops->activation_backward(dh, dout, h, bias, dbias, s->first_row, s->rows, s->width, act,
-                                 &s->dropout);
-        assert_same("out", out, wanted, n, 1e-6);
-        assert_same("dh", dh, wanted_dh, n, 1e-6);
+        ops->activation(out, h_form, bias, s->first_row, s->rows, s->width, act, &s->dropout);
+        ops->activation_backward(dh, dout_form, h_form, bias, dbias, s->first_row, s->rows,
+                                 s->width, act, &s->dropout);
+        assert_same("out", numbers(out, n), wanted, n, tolerance_of_form(1e-6));
+        assert_same("dh", numbers(dh, n), wanted_dh, n, tolerance_of_form(1e-6));
         assert_same("dbias", dbias, wanted_dbias, s->width, 1e-6);
-        ops->activation_backward(dout, dout, h, bias, dbias, s->first_row, s->rows, s->width, act,
-                                 &s->dropout);
-        assert_same("dh in place", dout, wanted_dh, n, 1e-6);
+        ops->activation_backward(dout_form, dout_form, h_form, bias, dbias, s->first_row, s->rows,
+                                 s->width, act, &s->dropout);
+        assert_same("dh in place", numbers(dout_form, n), wanted_dh, n, tolerance_of_form(1e-6));
     }
 }
 
-/* The residual connection with its norm (post-norm), without one (pre-norm), and a norm alone. */
+/* The residual connection with its norm (post-norm), without one (pre-norm), and a norm alone. What
+ * is written in both forms is the same number in both. */
 static void check_residual_norm(const shape *s) {
     int64_t n = s->rows * s->width;
     float *x = filled(n, 1), *h = filled(n, 1), *bias = filled(s->width, 1);
-    float *gain = filled(s->width, 1), *shift = filled(s->width, 1), *sum = empty(n), *y = empty(n);
+    float *gain = filled(s->width, 1), *shift = filled(s->width, 1), *sum = empty(n);
+    rd_mixed h_form = formed(h, n), y = empty_form(n);
+    if (in_bf16) y.f32 = empty(n);
     float *mean = empty(s->rows), *rstd = empty(s->rows);
     double *wanted_sum = doubles(n), *wanted = doubles(n), *wanted_mean = doubles(s->rows),
            *wanted_rstd = doubles(s->rows);
@@ -110,16 +118,18 @@ static void check_residual_norm(const shape *s) {
         const float *hidden = with_h ? h : NULL;
         reference_residual_norm(wanted_sum, wanted, wanted_mean, wanted_rstd, x, hidden, bias, gain,
                                 shift, s->first_row, s->rows, s->width, &s->dropout);
-        ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x, hidden, bias, gain, shift,
-                           s->first_row, s->rows, s->width, &s->dropout);
+        ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x, with_h ? h_form : (rd_mixed){0},
+                           bias, gain, shift, s->first_row, s->rows, s->width, &s->dropout);
         if (with_h) assert_same("sum", sum, wanted_sum, n, 1e-6);
         /* Two elements can be so near each other that rounding shows in their distance. */
-        assert_same("y", y, wanted, n, s->width < 4 ? 1e-4 : 3e-6);
+        assert_same("y", y.f32, wanted, n, s->width < 4 ? 1e-4 : 3e-6);
+        for (int64_t i = 0; in_bf16 && i < n; i++)
+            assert_int_equal(y.bf16[i], rd_f32_to_bf16(y.f32[i]));
         assert_same("mean", mean, wanted_mean, s->rows, 1e-6);
         assert_same("rstd", rstd, wanted_rstd, s->rows, s->width < 4 ? 1e-4 : 3e-6);
     }
-    ops->residual_norm(x, NULL, NULL, NULL, x, h, bias, NULL, NULL, s->first_row, s->rows, s->width,
-                       &s->dropout);
+    ops->residual_norm(x, (rd_mixed){0}, NULL, NULL, x, h_form, bias, NULL, NULL, s->first_row,
+                       s->rows, s->width, &s->dropout);
     assert_same("sum in place, no norm", x, wanted_sum, n, 1e-6);
 }
 
@@ -130,8 +140,8 @@ static void check_norm_backward(const shape *s) {
     float *dx = filled(n, 1), *dgain = filled(s->width, 1), *dshift = filled(s->width, 1);
     double *wanted = doubles(n), *wanted_dgain = doubles(s->width),
            *wanted_dshift = doubles(s->width), tolerance = s->width < 4 ? 1e-3 : 1e-5;
-    ops->residual_norm(NULL, y, mean, rstd, sum, NULL, NULL, gain, shift, 0, s->rows, s->width,
-                       &(rd_dropout){0});
+    ops->residual_norm(NULL, (rd_mixed){.f32 = y}, mean, rstd, sum, (rd_mixed){0}, NULL, gain,
+                       shift, 0, s->rows, s->width, &(rd_dropout){0});
     to_doubles(wanted, dx, n);
     to_doubles(wanted_dgain, dgain, s->width), to_doubles(wanted_dshift, dshift, s->width);
     reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);
@@ -148,19 +158,21 @@ static void check_norm_backward(const shape *s) {
 
 static void check_residual_backward(const shape *s) {
     int64_t n = s->rows * s->width;
-    float *dsum = filled(n, 1), *dh = empty(n), *dbias = zeros(s->width), *sums = zeros(s->width);
+    float *dsum = filled(n, 1), *dbias = zeros(s->width), *sums = zeros(s->width);
+    rd_mixed dh = empty_form(n);
     double *wanted = doubles(n), *wanted_dbias = doubles(s->width), *x = doubles(n);
     reference_apply_dropout(wanted, dsum, s->first_row, s->rows, s->width, &s->dropout);
     reference_column_sums(wanted_dbias, wanted, s->rows, s->width);
     ops->residual_backward(dh, dsum, dbias, s->first_row, s->rows, s->width, &s->dropout);
-    assert_same("dh", dh, wanted, n, 1e-6);
+    assert_same("dh", numbers(dh, n), wanted, n, tolerance_of_form(1e-6));
     assert_same("dbias", dbias, wanted_dbias, s->width, 1e-6);
 
+    rd_mixed dsum_form = formed(dsum, n);
     double *wanted_sums = doubles(s->width);
     to_doubles(x, dsum, n);
     for (int64_t i = 0; i < s->width; i++) sums[i] = 3, wanted_sums[i] = 3;
     reference_column_sums(wanted_sums, x, s->rows, s->width);
-    ops->column_sums(sums, dsum, s->rows, s->width);
+    ops->column_sums(sums, dsum_form, s->rows, s->width);
     assert_same("column sums", sums, wanted_sums, s->width, 1e-6);
 }
 
@@ -209,8 +221,14 @@ static void check_passes(int passes, const float *a, const float *b, int64_t voc
     rd_criterion_partial sums = {0};
     assert_int_equal(rd_criterion_rdrop(&config, 1, vocab, a, b, &target, da, db, &wanted), RD_OK);
     to_doubles(wanted_a, da, vocab), to_doubles(wanted_b, db, vocab);
+    /* float32 gradients in place of the logits, as in training */
     memcpy(da, a, sizeof *a * (size_t)vocab), memcpy(db, b, sizeof *b * (size_t)vocab);
-    ops->criterion(da, passes == 2 ? db : NULL, vocab, target, eps, alpha, scratch, &sums);
+    rd_mixed da_form = in_bf16 ? empty_form(vocab) : (rd_mixed){.f32 = da};
+    rd_mixed db_form = in_bf16 ? empty_form(vocab) : (rd_mixed){.f32 = db};
+    ops->criterion(da, passes == 2 ? db : NULL, da_form, db_form, vocab, target, eps, alpha,
+                   scratch, &sums);
+    da = numbers(da_form, vocab);
+    if (passes == 2) db = numbers(db_form, vocab);
     double share = passes == 2 ? 1.0 : 0.5; /* the public one always counts two passes */
     double sloppy = 1e-6 + 2.0 * rounding,
            fine = (1.0 + (double)alpha) * (2e-8 + rounding + 1e-6 * wanted.kl);
@@ -218,8 +236,9 @@ static void check_passes(int passes, const float *a, const float *b, int64_t voc
     assert_near(sums.label_smoothed, share * wanted.label_smoothed, 3e-6, sloppy, context, passes);
     assert_near(sums.kl, passes == 2 ? wanted.kl : 0.0, 3e-6, sloppy, context, passes);
     for (int64_t i = 0; i < vocab; i++) {
-        assert_near((double)da[i], wanted_a[i], 1e-5, fine, context, i);
-        if (passes == 2) assert_near((double)db[i], wanted_b[i], 1e-5, fine, context, i);
+        assert_near((double)da[i], wanted_a[i], tolerance_of_form(1e-5), fine, context, i);
+        if (passes == 2)
+            assert_near((double)db[i], wanted_b[i], tolerance_of_form(1e-5), fine, context, i);
     }
 }
 
@@ -238,15 +257,16 @@ static void test_criterion(void **state) {
     (void)state;
     static const int64_t vocabularies[] = {2, 3, 15, 16, 17, 127, 129, 300, 1000, 8197};
     for (int t = 0; t < n_tables; t++)
-        for (int v = 0; v < 10; v++) {
+        for (int v = 0; v < 20; v++) {
+            in_bf16 = v >= 10;
             ops = tables[t];
             rng = rd_rng_make(2, (uint64_t)v);
-            check_criterion(vocabularies[v], 1, 0, 0.1f, 5);
-            check_criterion(vocabularies[v], 8, 0, 0.1f, 1);
-            check_criterion(vocabularies[v], 8, 0, 0, 0);
-            check_criterion(vocabularies[v], 1, 1e4f, 0.1f, 5);
-            check_criterion(vocabularies[v], 1e4, 0, 0.1f, 5);
-            check_criterion(vocabularies[v], 1e-3, 0, 0.1f, 5); /* nearly no KL */
+            check_criterion(vocabularies[v % 10], 1, 0, 0.1f, 5);
+            check_criterion(vocabularies[v % 10], 8, 0, 0.1f, 1);
+            check_criterion(vocabularies[v % 10], 8, 0, 0, 0);
+            check_criterion(vocabularies[v % 10], 1, 1e4f, 0.1f, 5);
+            check_criterion(vocabularies[v % 10], 1e4, 0, 0.1f, 5);
+            check_criterion(vocabularies[v % 10], 1e-3, 0, 0.1f, 5); /* nearly no KL */
         }
 }
 

@@ -29,43 +29,46 @@ typedef struct {
 typedef struct {
     rd_attention_head head;
     rd_dropout dropout;
-    float *q, *kv, *out, *lse, *d_q, *d_kv;
-    int64_t n_q, n_kv, n_out; /* floats */
+    rd_mixed q, kv, out, d_q, d_kv;
+    float *lse;
+    int64_t n_q, n_kv, n_out; /* elements */
 } buffers;
 
 /* q: [n_queries, width]; kv: [n_keys, 2 width], keys and values beside each other. */
 static void lay_out(const shape *s, float rate, buffers *b) {
     int64_t width = HEADS * s->head_dim, column = HEAD * s->head_dim;
     b->n_q = b->n_out = s->n_queries * width, b->n_kv = s->n_keys * 2 * width;
-    b->q = filled(b->n_q, s->size), b->kv = filled(b->n_kv, s->size);
-    b->out = zeros(b->n_out), b->lse = zeros(s->n_queries * HEADS);
-    b->d_q = zeros(b->n_q), b->d_kv = zeros(b->n_kv);
+    b->q = formed(filled(b->n_q, s->size), b->n_q);
+    b->kv = formed(filled(b->n_kv, s->size), b->n_kv);
+    b->out = formed(zeros(b->n_out), b->n_out), b->lse = zeros(s->n_queries * HEADS);
+    b->d_q = formed(zeros(b->n_q), b->n_q), b->d_kv = formed(zeros(b->n_kv), b->n_kv);
     b->dropout = (rd_dropout){rate, 5, 1000, 1, 35, s->n_queries * HEADS};
     const float *bias = filled(3 * width, 0.5);
-    b->head = (rd_attention_head){.n_queries = s->n_queries,
-                                  .n_keys = s->n_keys,
-                                  .head_dim = s->head_dim,
-                                  .causal = s->causal,
-                                  .q = b->q + column,
-                                  .k = b->kv + column,
-                                  .v = b->kv + width + column,
-                                  .bias_q = bias + column,
-                                  .bias_k = bias + width + column,
-                                  .bias_v = bias + 2 * width + column,
-                                  .stride_q = width,
-                                  .stride_kv = 2 * width,
-                                  .out = b->out + column,
-                                  .lse = b->lse + HEAD,
-                                  .stride_out = width,
-                                  .stride_lse = HEADS,
-                                  .dropout = &b->dropout,
-                                  /* Half of the queries are of the second pass. */
-                                  .dropout_row = s->n_queries / 2 * HEADS + HEAD,
-                                  .dropout_row_stride = HEADS,
-                                  .d_out = filled(b->n_out, 1) + column,
-                                  .d_q = b->d_q + column,
-                                  .d_k = b->d_kv + column,
-                                  .d_v = b->d_kv + width + column};
+    b->head =
+        (rd_attention_head){.n_queries = s->n_queries,
+                            .n_keys = s->n_keys,
+                            .head_dim = s->head_dim,
+                            .causal = s->causal,
+                            .q = rd_mixed_at(b->q, column),
+                            .k = rd_mixed_at(b->kv, column),
+                            .v = rd_mixed_at(b->kv, width + column),
+                            .bias_q = bias + column,
+                            .bias_k = bias + width + column,
+                            .bias_v = bias + 2 * width + column,
+                            .stride_q = width,
+                            .stride_kv = 2 * width,
+                            .out = rd_mixed_at(b->out, column),
+                            .lse = b->lse + HEAD,
+                            .stride_out = width,
+                            .stride_lse = HEADS,
+                            .dropout = &b->dropout,
+                            /* Half of the queries are of the second pass. */
+                            .dropout_row = s->n_queries / 2 * HEADS + HEAD,
+                            .dropout_row_stride = HEADS,
+                            .d_out = rd_mixed_at(formed(filled(b->n_out, 1), b->n_out), column),
+                            .d_q = rd_mixed_at(b->d_q, column),
+                            .d_k = rd_mixed_at(b->d_kv, column),
+                            .d_v = rd_mixed_at(b->d_kv, width + column)};
 }
 
 /* got: [n, head_dim] inside rows of `stride` floats. */
@@ -89,23 +92,29 @@ static void check(const shape *s, float rate) {
     buffers b;
     lay_out(s, rate, &b);
     const rd_attention_head *head = &b.head;
-    int64_t dim = s->head_dim, n_q = s->n_queries * dim, n_kv = s->n_keys * dim;
+    int64_t dim = s->head_dim, column = HEAD * dim, n_q = s->n_queries * dim,
+            n_kv = s->n_keys * dim;
     double *out = doubles(n_q), *lse = doubles(s->n_queries), *d_q = doubles(n_q);
     double *d_k = doubles(n_kv), *d_v = doubles(n_kv);
     float *scratch = empty(rd_attention_scratch(s->n_queries, s->n_keys, dim));
-    double tolerance = s->size > 1 ? 3e-4 : 1e-5; /* rounding of scores shows in exponentials */
+    /* Rounding of scores shows in exponentials, that of outputs in what is computed from them. */
+    double tolerance = tolerance_of_form(s->size > 1 ? 3e-4 : 1e-5);
     reference_attention(head, out, lse);
     reference_attention_backward(head, d_q, d_k, d_v);
     ops->attention(head, scratch);
-    assert_rows("out", head->out, head->stride_out, out, s->n_queries, dim, tolerance);
-    assert_rows("lse", head->lse, head->stride_lse, lse, s->n_queries, 1, 1e-6);
+    assert_rows("out", numbers(b.out, b.n_out) + column, head->stride_out, out, s->n_queries, dim,
+                tolerance);
+    assert_rows("lse", b.lse + HEAD, head->stride_lse, lse, s->n_queries, 1, 1e-6);
     ops->attention_backward(head, scratch);
-    assert_rows("d_q", head->d_q, head->stride_q, d_q, s->n_queries, dim, tolerance);
-    assert_rows("d_k", head->d_k, head->stride_kv, d_k, s->n_keys, dim, tolerance);
-    assert_rows("d_v", head->d_v, head->stride_kv, d_v, s->n_keys, dim, tolerance);
-    assert_neighbours_untouched(b.out, b.n_out, dim);
-    assert_neighbours_untouched(b.d_q, b.n_q, dim);
-    assert_neighbours_untouched(b.d_kv, b.n_kv, dim);
+    float *d_kv = numbers(b.d_kv, b.n_kv);
+    assert_rows("d_q", numbers(b.d_q, b.n_q) + column, head->stride_q, d_q, s->n_queries, dim,
+                tolerance);
+    assert_rows("d_k", d_kv + column, head->stride_kv, d_k, s->n_keys, dim, tolerance);
+    assert_rows("d_v", d_kv + HEADS * dim + column, head->stride_kv, d_v, s->n_keys, dim,
+                tolerance);
+    assert_neighbours_untouched(numbers(b.out, b.n_out), b.n_out, dim);
+    assert_neighbours_untouched(numbers(b.d_q, b.n_q), b.n_q, dim);
+    assert_neighbours_untouched(d_kv, b.n_kv, dim);
     assert_neighbours_untouched(b.lse, s->n_queries * HEADS, 1);
     check_guards_and_release();
 }
@@ -122,14 +131,16 @@ static void test_attention(void **state) {
     };
     for (int t = 0; t < n_tables; t++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            for (int with = 0; with < 2; with++) {
+            for (int with = 0; with < 4; with++) {
                 const shape *s = &shapes[i];
+                in_bf16 = with >= 2;
                 ops = tables[t];
                 rng = rd_rng_make(4, i);
-                snprintf(context, sizeof context, "%s attention %d x %d, head %d%s%s", ops->name,
-                         (int)s->n_queries, (int)s->n_keys, (int)s->head_dim,
-                         s->causal ? ", causal" : "", with ? ", dropout" : "");
-                check(s, with ? 0.2f : 0.0f);
+                snprintf(context, sizeof context, "%s attention%s %d x %d, head %d%s%s", ops->name,
+                         in_bf16 ? " in bf16" : "", (int)s->n_queries, (int)s->n_keys,
+                         (int)s->head_dim, s->causal ? ", causal" : "",
+                         with % 2 ? ", dropout" : "");
+                check(s, with % 2 ? 0.2f : 0.0f);
             }
 }
 
@@ -152,9 +163,9 @@ static void check_query(int64_t n_keys, int64_t n_heads, int64_t head_dim, bool 
         rd_attention_head head = {.n_queries = 1,
                                   .n_keys = n_keys,
                                   .head_dim = head_dim,
-                                  .q = q + h * head_dim,
-                                  .k = gathered + h * head_dim,
-                                  .v = gathered + width + h * head_dim,
+                                  .q = {.f32 = q + h * head_dim},
+                                  .k = {.f32 = gathered + h * head_dim},
+                                  .v = {.f32 = gathered + width + h * head_dim},
                                   .bias_q = no_bias,
                                   .bias_k = no_bias,
                                   .bias_v = no_bias,

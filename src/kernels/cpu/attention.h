@@ -51,17 +51,32 @@ static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t 
 }
 
 /* packed: [n, pad16(width)] = scale * (x + bias), zero beyond width. bias may be NULL. */
-static void pack(float *restrict packed, const float *x, int64_t stride, const float *bias,
+static void pack(float *restrict packed, rd_mixed x, int64_t stride, const float *restrict bias,
                  float scale, int64_t n, int64_t width) {
     int64_t ld = pad16(width);
     for (int64_t i = 0; i < n; i++) {
         float *restrict row = packed + i * ld;
-        const float *restrict xi = x + i * stride;
-        if (bias)
-            for (int64_t c = 0; c < width; c++) row[c] = scale * (xi[c] + bias[c]);
+        if (x.f32)
+            for (int64_t c = 0; c < width; c++) row[c] = x.f32[i * stride + c];
         else
-            for (int64_t c = 0; c < width; c++) row[c] = scale * xi[c];
+            for (int64_t c = 0; c < width; c++) row[c] = rd_bf16_to_f32(x.bf16[i * stride + c]);
+        if (bias)
+            for (int64_t c = 0; c < width; c++) row[c] = scale * (row[c] + bias[c]);
         for (int64_t c = width; c < ld; c++) row[c] = 0.0f;
+    }
+}
+
+/* x: [n, width], rows `stride` apart = scale * packed: [n, pad16(width)]. */
+static void unpack(rd_mixed x, int64_t stride, const float *restrict packed, float scale, int64_t n,
+                   int64_t width) {
+    int64_t ld = pad16(width);
+    for (int64_t i = 0; i < n; i++) {
+        const float *restrict row = packed + i * ld;
+        if (x.f32)
+            for (int64_t c = 0; c < width; c++) x.f32[i * stride + c] = scale * row[c];
+        else
+            for (int64_t c = 0; c < width; c++)
+                x.bf16[i * stride + c] = rd_f32_to_bf16(scale * row[c]);
     }
 }
 
@@ -114,7 +129,8 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = visible(h, first + n - 1);
-        pack(b.q, h->q + first * h->stride_q, h->stride_q, h->bias_q, scale, n, h->head_dim);
+        pack(b.q, rd_mixed_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
+             h->head_dim);
         small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
         for (int64_t i = 0; i < n; i++) {
             float *restrict p = b.p + i * b.keys;
@@ -135,14 +151,13 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
             }
         }
         small_gemm(n, b.width, seen, b.p, b.keys, 1, b.v, b.width, b.o, b.width, false);
-        for (int64_t i = 0; i < n; i++)
-            memcpy(h->out + (first + i) * h->stride_out, b.o + i * b.width,
-                   sizeof(float) * (size_t)h->head_dim);
+        unpack(rd_mixed_at(h->out, first * h->stride_out), h->stride_out, b.o, 1.0f, n,
+               h->head_dim);
     }
 }
 
 /* With P the probabilities, M the dropout scales, O = (P o M) V:
- *     dV = (P o M)^T dO,  dP = (dO V^T) o M,  dS = P o (dP - rowsum(dO o O)),
+ *     dV = (P o M)^T dO,  dP = (dO V^T) o M,  dS = P o (dP - rowsum(P o dP)),
  *     dQ = dS K / sqrt(head_dim),  dK = dS^T Q / sqrt(head_dim). */
 static void attention_backward(const rd_attention_head *h, float *scratch) {
     attention_buffers b = carve(h, scratch);
@@ -156,42 +171,40 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = visible(h, first + n - 1);
-        pack(b.q, h->q + first * h->stride_q, h->stride_q, h->bias_q, scale, n, h->head_dim);
-        pack(b.o, h->out + first * h->stride_out, h->stride_out, NULL, 1.0f, n, h->head_dim);
-        pack(b.d_o, h->d_out + first * h->stride_out, h->stride_out, NULL, 1.0f, n, h->head_dim);
+        pack(b.q, rd_mixed_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
+             h->head_dim);
+        pack(b.d_o, rd_mixed_at(h->d_out, first * h->stride_out), h->stride_out, NULL, 1.0f, n,
+             h->head_dim);
         small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
         small_gemm(n, pad16(seen), b.width, b.d_o, b.width, 1, b.vt, b.keys, b.dp, b.keys, false);
         for (int64_t i = 0; i < n; i++) {
             float *restrict p = b.p + i * b.keys, *restrict dp = b.dp + i * b.keys;
-            const float *restrict o = b.o + i * b.width, *restrict d_o = b.d_o + i * b.width;
+            float *restrict keep = b.keep;
             int64_t keys = visible(h, first + i);
-            float lse = h->lse[(first + i) * h->stride_lse], dot = 0.0f;
-            for (int64_t c = 0; c < b.width; c++) dot += o[c] * d_o[c];
+            float lse = h->lse[(first + i) * h->stride_lse], mean = 0.0f;
             bool drop = h->dropout->rate > 0.0f;
             if (drop)
                 dropout_row(h->dropout, h->dropout_row + (first + i) * h->dropout_row_stride, keys,
-                            b.keep);
+                            keep);
             else
-                for (int64_t j = 0; j < keys; j++) b.keep[j] = 1.0f;
+                for (int64_t j = 0; j < keys; j++) keep[j] = 1.0f;
             for (int64_t j = 0; j < keys; j++) {
                 float prob = exp_fast(p[j] - lse);
-                dp[j] = prob * (dp[j] * b.keep[j] - dot);
-                p[j] = prob * b.keep[j];
+                p[j] = prob * keep[j];
+                mean += p[j] * dp[j];
+                keep[j] = prob; /* what is kept is in p now */
             }
+            for (int64_t j = 0; j < keys; j++) dp[j] = p[j] * dp[j] - keep[j] * mean;
             for (int64_t j = keys; j < seen; j++) p[j] = dp[j] = 0.0f;
         }
         small_gemm(seen, b.width, n, b.p, 1, b.keys, b.d_o, b.width, b.dv, b.width, true);
         small_gemm(seen, b.width, n, b.dp, 1, b.keys, b.q, b.width, b.dk, b.width,
                    true); /* q is scaled */
         small_gemm(n, b.width, seen, b.dp, b.keys, 1, b.k, b.width, b.dq, b.width, false);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t c = 0; c < h->head_dim; c++)
-                h->d_q[(first + i) * h->stride_q + c] = scale * b.dq[i * b.width + c];
+        unpack(rd_mixed_at(h->d_q, first * h->stride_q), h->stride_q, b.dq, scale, n, h->head_dim);
     }
-    for (int64_t j = 0; j < h->n_keys; j++) {
-        memcpy(h->d_k + j * h->stride_kv, b.dk + j * b.width, sizeof(float) * (size_t)h->head_dim);
-        memcpy(h->d_v + j * h->stride_kv, b.dv + j * b.width, sizeof(float) * (size_t)h->head_dim);
-    }
+    unpack(h->d_k, h->stride_kv, b.dk, 1.0f, h->n_keys, h->head_dim);
+    unpack(h->d_v, h->stride_kv, b.dv, 1.0f, h->n_keys, h->head_dim);
 }
 
 /* p[j] = exp(p[j] - max) for j < n, zeros up to pad16(n); returns their sum. */

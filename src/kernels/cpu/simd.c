@@ -32,16 +32,16 @@ static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, f
     }
 }
 
-/* Rows are handled in column pieces of this width so that one piece's dropout scales fit a buffer
- * on the stack; 128 is also the group size of the dropout layout. */
+/* Rows of d_model or ffn_dim elements, whose dropout scales and float32 forms fit a buffer on the
+ * stack. */
 enum { MAX_WIDTH = 16384 };
 
-static void embed(float *out, int64_t first_row, int64_t rows, int64_t width, const int32_t *tokens,
-                  const int32_t *positions, const float *table, const float *position_table,
-                  float scale, const rd_dropout *dropout) {
-    float keep[MAX_WIDTH];
+static void embed(rd_mixed out, int64_t first_row, int64_t rows, int64_t width,
+                  const int32_t *tokens, const int32_t *positions, const float *table,
+                  const float *position_table, float scale, const rd_dropout *dropout) {
+    float keep[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
-        float *restrict y = out + r * width;
+        float *restrict y = float_target(out, r * width, buffer);
         const float *restrict e = table + tokens[r] * width;
         const float *restrict p = position_table + positions[r] * width;
         if (dropout->rate > 0.0f) {
@@ -50,17 +50,20 @@ static void embed(float *out, int64_t first_row, int64_t rows, int64_t width, co
         } else {
             for (int64_t i = 0; i < width; i++) y[i] = scale * e[i] + p[i];
         }
+        store_bf16(out, r * width, y, width);
     }
 }
 
-static void apply_dropout(float *x, int64_t first_row, int64_t rows, int64_t width,
+static void apply_dropout(rd_mixed x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
     if (dropout->rate <= 0.0f) return;
-    float keep[MAX_WIDTH];
+    float keep[MAX_WIDTH], in[MAX_WIDTH], out[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
         dropout_row(dropout, first_row + r, width, keep);
-        float *restrict y = x + r * width;
-        for (int64_t i = 0; i < width; i++) y[i] *= keep[i];
+        const float *from = floats(x, r * width, width, in);
+        float *y = float_target(x, r * width, out);
+        for (int64_t i = 0; i < width; i++) y[i] = from[i] * keep[i];
+        store_bf16(x, r * width, y, width);
     }
 }
 
@@ -88,12 +91,12 @@ static float swish_derivative(float x) {
     return sigmoid * (1.0f + x * (1.0f - sigmoid));
 }
 
-static void activation(float *out, const float *h, const float *bias, int64_t first_row,
+static void activation(rd_mixed out, rd_mixed h, const float *restrict bias, int64_t first_row,
                        int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout) {
-    float keep[MAX_WIDTH];
+    float keep[MAX_WIDTH], in[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
-        const float *restrict x = h + r * width;
-        float *restrict y = out + r * width;
+        const float *restrict x = floats(h, r * width, width, in);
+        float *restrict y = float_target(out, r * width, buffer);
         if (act == RD_RELU)
             for (int64_t i = 0; i < width; i++)
                 y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
@@ -105,16 +108,17 @@ static void activation(float *out, const float *h, const float *bias, int64_t fi
             dropout_row(dropout, first_row + r, width, keep);
             for (int64_t i = 0; i < width; i++) y[i] *= keep[i];
         }
+        store_bf16(out, r * width, y, width);
     }
 }
 
-static void activation_backward(float *dh, const float *dout, const float *h, const float *bias,
+static void activation_backward(rd_mixed dh, rd_mixed dout, rd_mixed h, const float *restrict bias,
                                 float *restrict dbias, int64_t first_row, int64_t rows,
                                 int64_t width, rd_activation act, const rd_dropout *dropout) {
-    float keep[MAX_WIDTH];
+    float keep[MAX_WIDTH], in[MAX_WIDTH], din[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
-        const float *x = h + r * width, *dy = dout + r * width;
-        float *dx = dh + r * width;
+        const float *x = floats(h, r * width, width, in), *dy = floats(dout, r * width, width, din);
+        float *dx = float_target(dh, r * width, buffer);
         if (dropout->rate > 0.0f)
             dropout_row(dropout, first_row + r, width, keep);
         else
@@ -129,6 +133,7 @@ static void activation_backward(float *dh, const float *dout, const float *h, co
             for (int64_t i = 0; i < width; i++)
                 dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
         for (int64_t i = 0; i < width; i++) dbias[i] += dx[i];
+        store_bf16(dh, r * width, dx, width);
     }
 }
 
@@ -145,15 +150,15 @@ static void norm_row(float *restrict y, float *mean, float *rstd, const float *r
     *rstd = s;
 }
 
-static void residual_norm(float *sum, float *y, float *mean, float *rstd, const float *x,
-                          const float *h, const float *bias, const float *gain, const float *shift,
+static void residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
+                          rd_mixed h, const float *bias, const float *gain, const float *shift,
                           int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
-    float keep[MAX_WIDTH];
+    float keep[MAX_WIDTH], in[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
-        if (h) {
-            const float *restrict hr = h + r * width;
+        if (rd_mixed_exists(h)) {
+            const float *restrict hr = floats(h, r * width, width, in);
             float *sr = sum + r * width;
             if (dropout->rate > 0.0f) {
                 dropout_row(dropout, first_row + r, width, keep);
@@ -163,7 +168,10 @@ static void residual_norm(float *sum, float *y, float *mean, float *rstd, const 
             }
             row = sr;
         }
-        if (gain) norm_row(y + r * width, mean + r, rstd + r, row, gain, shift, width);
+        if (!gain) continue;
+        float *normed = float_target(y, r * width, buffer);
+        norm_row(normed, mean + r, rstd + r, row, gain, shift, width);
+        store_bf16(y, r * width, normed, width);
     }
 }
 
@@ -192,13 +200,13 @@ static void norm_backward(float *dx, bool accumulate, const float *dy, const flo
     }
 }
 
-static void residual_backward(float *dh, const float *dsum, float *restrict dbias,
+static void residual_backward(rd_mixed dh, const float *dsum, float *restrict dbias,
                               int64_t first_row, int64_t rows, int64_t width,
                               const rd_dropout *dropout) {
-    float keep[MAX_WIDTH];
+    float keep[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
         const float *restrict ds = dsum + r * width;
-        float *restrict d = dh + r * width;
+        float *restrict d = float_target(dh, r * width, buffer);
         if (dropout->rate > 0.0f) {
             dropout_row(dropout, first_row + r, width, keep);
             for (int64_t i = 0; i < width; i++) d[i] = ds[i] * keep[i];
@@ -206,26 +214,28 @@ static void residual_backward(float *dh, const float *dsum, float *restrict dbia
             memcpy(d, ds, sizeof(float) * (size_t)width);
         }
         for (int64_t i = 0; i < width; i++) dbias[i] += d[i];
+        store_bf16(dh, r * width, d, width);
     }
 }
 
-static void to_bf16(uint16_t *restrict out, const float *restrict x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
-        bool nan = (bits & 0x7FFFFFFF) > 0x7F800000;
-        out[i] = (uint16_t)(nan ? 0x7FC0 : rounded);
-    }
-}
-
-static void column_sums(float *restrict out, const float *restrict x, int64_t rows, int64_t width) {
+static void column_sums(float *restrict out, rd_mixed x, int64_t rows, int64_t width) {
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++) out[i] += x[r * width + i];
+        if (x.f32)
+            for (int64_t i = 0; i < width; i++) out[i] += x.f32[r * width + i];
+        else
+            for (int64_t i = 0; i < width; i++) out[i] += rd_bf16_to_f32(x.bf16[r * width + i]);
+}
+
+/* The gradient of a row of logits is made in pieces of this many elements, then stored. */
+enum { PIECE = 512 };
+
+/* What a row's target adds to a piece of its gradient. */
+static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float eps) {
+    if (target >= begin && target < begin + n) d[target - begin] -= 1.0f - eps;
 }
 
 /* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
-static void cross_entropy(float *restrict a, int64_t vocab, int32_t target, float eps,
+static void cross_entropy(const float *a, rd_mixed da, int64_t vocab, int32_t target, float eps,
                           float *restrict e, rd_criterion_partial *sums) {
     float max = max_of(a, vocab), z = 0.0f, sum_a = 0.0f;
     for (int64_t i = 0; i < vocab; i++) {
@@ -238,24 +248,28 @@ static void cross_entropy(float *restrict a, int64_t vocab, int32_t target, floa
     sums->nll += nll;
     sums->label_smoothed += (1.0 - (double)eps) * nll + (double)eps * (log_z - (double)sum_a / n);
     float inverse_z = 1.0f / z, uniform = eps / (float)vocab;
-    for (int64_t i = 0; i < vocab; i++) a[i] = e[i] * inverse_z - uniform;
-    a[target] -= 1.0f - eps;
+    for (int64_t begin = 0; begin < vocab; begin += PIECE) {
+        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
+        float buffer[PIECE], *restrict d = float_target(da, begin, buffer);
+        for (int64_t i = 0; i < count; i++) d[i] = e[begin + i] * inverse_z - uniform;
+        pull_target(d, begin, count, target, eps);
+        store_bf16(da, begin, d, count);
+    }
 }
 
 /* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
  * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
-static void criterion(float *a, float *b, int64_t vocab, int32_t target, float eps, float alpha,
-                      float *scratch, rd_criterion_partial *sums) {
+static void criterion(float *a, float *b, rd_mixed da, rd_mixed db, int64_t vocab, int32_t target,
+                      float eps, float alpha, float *scratch, rd_criterion_partial *sums) {
     if (!b) {
-        cross_entropy(a, vocab, target, eps, scratch, sums);
+        cross_entropy(a, da, vocab, target, eps, scratch, sums);
         return;
     }
     float *restrict ea = scratch, *restrict eb = scratch + vocab;
-    float *restrict x = a, *restrict y = b;
     float max_a = max_of(a, vocab), max_b = max_of(b, vocab);
-    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, da = 0.0f, db = 0.0f;
+    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
     for (int64_t i = 0; i < vocab; i++) {
-        float s = x[i] - max_a, t = y[i] - max_b;
+        float s = a[i] - max_a, t = b[i] - max_b;
         float es = exp_fast(s), et = exp_fast(t);
         ea[i] = es;
         eb[i] = et;
@@ -263,14 +277,14 @@ static void criterion(float *a, float *b, int64_t vocab, int32_t target, float e
         zb += et;
         sum_a += s;
         sum_b += t;
-        da += es * (s - t);
-        db += et * (t - s);
+        kl_a += es * (s - t);
+        kl_b += et * (t - s);
     }
     double log_za = log((double)za), log_zb = log((double)zb), n = (double)vocab;
     double nll_a = log_za - ((double)a[target] - (double)max_a);
     double nll_b = log_zb - ((double)b[target] - (double)max_b);
-    double kl_pq = (double)da / (double)za - (log_za - log_zb);
-    double kl_qp = (double)db / (double)zb - (log_zb - log_za);
+    double kl_pq = (double)kl_a / (double)za - (log_za - log_zb);
+    double kl_qp = (double)kl_b / (double)zb - (log_zb - log_za);
     sums->nll += nll_a + nll_b;
     sums->label_smoothed += (1.0 - (double)eps) * (nll_a + nll_b) +
                             (double)eps * (log_za - (double)sum_a / n + log_zb - (double)sum_b / n);
@@ -278,15 +292,23 @@ static void criterion(float *a, float *b, int64_t vocab, int32_t target, float e
 
     float inverse_za = 1.0f / za, inverse_zb = 1.0f / zb, uniform = eps / (float)vocab,
           half = 0.5f * alpha;
-    float shift = (max_a - max_b) + (float)(log_za - log_zb); /* delta_i = x_i - y_i - shift */
+    float shift = (max_a - max_b) + (float)(log_za - log_zb); /* delta_i = a_i - b_i - shift */
     float kp = (float)kl_pq, kq = (float)kl_qp;
-    for (int64_t i = 0; i < vocab; i++) {
-        float p = ea[i] * inverse_za, q = eb[i] * inverse_zb, delta = x[i] - y[i] - shift;
-        x[i] = p - uniform + half * (p * (delta - kp) + (p - q));
-        y[i] = q - uniform + half * (q * (-delta - kq) + (q - p));
+    for (int64_t begin = 0; begin < vocab; begin += PIECE) {
+        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
+        float buffer_a[PIECE], buffer_b[PIECE];
+        float *x = float_target(da, begin, buffer_a), *y = float_target(db, begin, buffer_b);
+        for (int64_t i = 0; i < count; i++) {
+            float p = ea[begin + i] * inverse_za, q = eb[begin + i] * inverse_zb;
+            float delta = a[begin + i] - b[begin + i] - shift;
+            x[i] = p - uniform + half * (p * (delta - kp) + (p - q));
+            y[i] = q - uniform + half * (q * (-delta - kq) + (q - p));
+        }
+        pull_target(x, begin, count, target, eps);
+        pull_target(y, begin, count, target, eps);
+        store_bf16(da, begin, x, count);
+        store_bf16(db, begin, y, count);
     }
-    a[target] -= 1.0f - eps;
-    b[target] -= 1.0f - eps;
 }
 
 static void log_softmax(float *restrict logits, int64_t vocab) {

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/mixed.h"
+
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
 typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */
 
@@ -63,6 +65,28 @@ static inline float erf_fast(float x) {
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
     return copysignf(1.0f - p * t * exp_fast(-a * a), x);
+}
+
+static inline void to_bf16(uint16_t *restrict out, const float *restrict x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = rd_f32_to_bf16(x[i]);
+}
+
+/* Elements [offset, offset + n) of x in float32: in place, or converted into the buffer. */
+static inline const float *floats(rd_mixed x, int64_t offset, int64_t n, float *restrict buffer) {
+    if (x.f32) return x.f32 + offset;
+    const uint16_t *restrict from = x.bf16 + offset;
+    for (int64_t i = 0; i < n; i++) buffer[i] = rd_bf16_to_f32(from[i]);
+    return buffer;
+}
+
+/* Where to compute elements [offset, ...) of x in float32: in place, or in the buffer. store_bf16
+ * follows, which writes the bfloat16 form, if x has one. */
+static inline float *float_target(rd_mixed x, int64_t offset, float *buffer) {
+    return x.f32 ? x.f32 + offset : buffer;
+}
+
+static inline void store_bf16(rd_mixed x, int64_t offset, const float *row, int64_t n) {
+    if (x.bf16) to_bf16(x.bf16 + offset, row, n);
 }
 
 /* Philox4x32-10 (base/rng.h) for 16 consecutive values of the first counter word. */
