@@ -23,9 +23,12 @@ typedef struct {
 } rd_marian_array;
 rd_marian_array rd_marian_array_of(const rd_npz *npz, const char *tensor);
 
+/* rows: [2] = pieces of source and target, which have embeddings. */
+rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]);
+
 /* Makes source.spm, target.spm and vocab.json, for two vocabularies target_vocab.json too, in `to`
- * of what the list `vocabs` of decoder.yml names in `from`, and sets eos_id. rows: [2] = pieces of
- * source and target; <pad> gets the recipe's pad_id. */
+ * of what the list `vocabs` of decoder.yml names in `from`, and sets eos_id. rows: [2] of
+ * _count_pieces; <pad> gets the recipe's pad_id. */
 rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const json_t *decoder,
                                      const int64_t rows[2], const char *to);
 

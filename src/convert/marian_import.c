@@ -73,20 +73,25 @@ static rd_status open_npz(import *im) {
     return status;
 }
 
-/* Sizes of the vocabularies are those of the embeddings; the pad comes behind the larger. */
-static rd_status size_vocabularies(import *im) {
-    rd_model_config *c = &im->recipe->model;
+rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]) {
     static const char *const tables[2] = {"encoder.embed_tokens.weight",
                                           "decoder.embed_tokens.weight"};
     for (int i = 0; i < 2; i++) {
-        rd_marian_array array = rd_marian_array_of(&im->npz, tables[i]);
+        rd_marian_array array = rd_marian_array_of(npz, tables[i]);
         rd_stored_tensor stored;
-        RD_TRY(rd_npz_find(&im->npz, array.name, &stored));
-        im->rows[i] = stored.rank > 1 ? stored.shape[stored.rank - 2] : 0;
-        if (im->rows[i] < 2 || im->rows[i] > 1 << 24)
-            return rd_error(RD_ERR_FORMAT, "%s: array %s is no table of embeddings", im->npz.path,
+        RD_TRY(rd_npz_find(npz, array.name, &stored));
+        rows[i] = stored.rank > 1 ? stored.shape[stored.rank - 2] : 0;
+        if (rows[i] < 2 || rows[i] > 1 << 24)
+            return rd_error(RD_ERR_FORMAT, "%s: array %s is no table of embeddings", npz->path,
                             array.name);
     }
+    return RD_OK;
+}
+
+/* The pad comes behind the larger vocabulary. */
+static rd_status size_vocabularies(import *im) {
+    rd_model_config *c = &im->recipe->model;
+    RD_TRY(rd_marian_count_pieces(&im->npz, im->rows));
     c->pad_id = (int32_t)(im->rows[0] > im->rows[1] ? im->rows[0] : im->rows[1]);
     c->src_vocab = c->tgt_vocab = c->pad_id + 1;
     return RD_OK;

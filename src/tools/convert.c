@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include "convert/convert.h"
+#include "convert/info.h"
 #include "rdrop/status.h"
 
 static const char help[] =
     "Usage: rdrop-convert --import DIR|FILE --output DIR\n"
     "       rdrop-convert --export DIR --output DIR\n"
+    "       rdrop-convert --info DIR|FILE\n"
     "Makes models of other programs models for rdrop-translate, and the other way round.\n"
     "      --import DIR   a Hugging Face MarianMT directory (OPUS-MT): config.json,\n"
     "                     model.safetensors or its shards, vocab.json, source.spm, target.spm;\n"
@@ -18,6 +20,11 @@ static const char help[] =
     "      --export DIR   a model directory, to become a MarianMT directory with the same logits,\n"
     "                     for transformers and CTranslate2; two vocabularies become one\n"
     "      --output DIR   the directory to make; it may be there if it is empty\n"
+    "      --info PATH    what a model is: sizes, vocabulary, types of the weights, settings that\n"
+    "                     are not as by default, how training went (train.jsonl beside or above\n"
+    "                     it). Headers alone are read. PATH: a directory as above, a model\n"
+    "                     directory, one that rdrop-train saves to, or a .safetensors, .npz or\n"
+    "                     checkpoint_last file\n"
     "  -h, --help         this text\n"
     "      --version      the version\n";
 
@@ -39,23 +46,37 @@ static int print(const char *text) {
     return 1;
 }
 
+static int info(const char *path) {
+    rd_text text = {0};
+    rd_status status = rd_info(path, &text);
+    int code = status == RD_OK ? print(text.data) : finish(status);
+    rd_text_free(&text);
+    return code;
+}
+
 int main(int argc, char **argv) {
-    static const struct option options[] = {
-        {"import", required_argument, NULL, 'i'}, {"export", required_argument, NULL, 'e'},
-        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
-    const char *import = NULL, *export = NULL, *output = NULL;
+    static const struct option options[] = {{"import", required_argument, NULL, 'i'},
+                                            {"export", required_argument, NULL, 'e'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"info", required_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    const char *import = NULL, *export = NULL, *output = NULL, *described = NULL;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'i') import = optarg;
         if (option == 'e') export = optarg;
         if (option == 'o') output = optarg;
+        if (option == 'n') described = optarg;
         if (option == 'h') return print(help);
         if (option == 'v') return print("rdrop-convert " RD_VERSION "\n");
         if (option == '?') return usage("unknown option, or one without its value");
     }
     if (optind < argc) return usage("unexpected argument");
-    if (!import == !export) return usage("expected --import or --export");
+    if (!!import + !!export + !!described != 1)
+        return usage("expected one of --import, --export and --info");
+    if (described) return output ? usage("--info makes no --output") : info(described);
     if (!output) return usage("--output DIR is missing");
     return finish(import ? rd_import(import, output) : rd_export_hf(export, output));
 }

@@ -55,6 +55,24 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
     return RD_OK;
 }
 
+rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info) {
+    rd_mapping mapping;
+    header head = {.n = -1};
+    RD_TRY(rd_map_file(&mapping, path));
+    size_t size = mapping.size;
+    if (size >= sizeof head) memcpy(&head, mapping.bytes, sizeof head);
+    rd_unmap_file(&mapping);
+    if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: not a checkpoint of this version, or truncated", path);
+    size_t rest = size - sizeof head, block = sizeof(float) * (head.has_ema ? 4 : 3);
+    if (head.n < 0 || rest < sizeof(uint32_t) ||
+        (size_t)head.n != (rest - sizeof(uint32_t)) / block)
+        return rd_error(RD_ERR_FORMAT, "%s: damaged: %zu bytes are not what %lld weights take",
+                        path, size, (long long)head.n);
+    *info = (rd_checkpoint_info){head.n, head.has_ema != 0, head.state};
+    return RD_OK;
+}
+
 rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer) {
     float *blocks[4];

@@ -4,6 +4,7 @@
 #ifndef RD_TRAIN_CHECKPOINT_H
 #define RD_TRAIN_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -29,6 +30,14 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_pr
 /* RD_ERR_FORMAT: the file is damaged. RD_ERR_ARGUMENT: it is sound, but of another recipe. */
 rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);
+
+/* What a checkpoint's header says; the rest is not read. */
+typedef struct {
+    int64_t n; /* parameters */
+    bool has_ema;
+    rd_progress_state state;
+} rd_checkpoint_info;
+rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info);
 
 /* values: [n_parameters] = mean of the weights in `paths`, safetensors files of this model. */
 rd_status rd_checkpoint_average(const rd_parameters *parameters, const char *const *paths,

@@ -1,0 +1,217 @@
+#include "convert/info.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "convert/hf_marian.h"
+#include "convert/json_file.h"
+#include "convert/marian.h"
+#include "convert/yaml_file.h"
+#include "train/checkpoint.h"
+
+static rd_status kind(rd_text *out, const char *what) {
+    return rd_text_printf(out, "kind: %s\n", what);
+}
+
+static rd_status weights(const char *path, rd_text *out) {
+    rd_tensor_file file;
+    rd_tally tally = {0};
+    RD_TRY(rd_tensor_file_open(&file, path));
+    rd_status status = rd_tally_file(&tally, &file);
+    if (status == RD_OK) status = rd_info_tally(&tally, out);
+    rd_tensor_file_close(&file);
+    return status;
+}
+
+/* The vocabulary files that are there. */
+static rd_status vocabulary_files(const char *directory, rd_text *out) {
+    static const char *const names[] = {"spm.model",  "source.spm",        "target.spm",
+                                        "vocab.json", "target_vocab.json", "tokenizer.json",
+                                        "merges.txt"};
+    int n = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool found;
+        RD_TRY(rd_json_exists(directory, names[i], &found));
+        if (found) RD_TRY(rd_text_printf(out, "%s %s", n++ ? "," : "vocabulary files:", names[i]));
+    }
+    return n > 0 ? rd_text_append(out, "\n", 1) : RD_OK;
+}
+
+static rd_status model_directory(const char *directory, rd_text *out) {
+    char *config = rd_path_join(directory, "config.yaml");
+    char *tensors = rd_path_join(directory, "model.safetensors");
+    rd_recipe *recipe = NULL;
+    rd_status status = config && tensors ? rd_recipe_load(&recipe, config, NULL, 0) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = kind(out, "model directory");
+    if (status == RD_OK) status = rd_info_network(&recipe->model, out);
+    if (status == RD_OK) status = vocabulary_files(directory, out);
+    if (status == RD_OK) status = weights(tensors, out);
+    if (status == RD_OK) status = rd_info_settings(recipe, out);
+    if (status == RD_OK) status = rd_info_history(directory, out);
+    rd_recipe_free(recipe);
+    free(config);
+    free(tensors);
+    return status;
+}
+
+static rd_status hf_weights(const char *directory, rd_text *out) {
+    rd_tensor_set set;
+    rd_tally tally = {0};
+    RD_TRY(rd_tensor_set_open(&set, directory));
+    rd_status status = RD_OK;
+    for (int64_t i = 0; status == RD_OK && i < set.n; i++)
+        status = rd_tally_file(&tally, &set.files[i]);
+    if (status == RD_OK) status = rd_info_tally(&tally, out);
+    rd_tensor_set_close(&set);
+    return status;
+}
+
+/* Of models that cannot be imported, what config.json calls them and why. */
+static rd_status hf_directory(const char *directory, rd_text *out) {
+    json_t *config;
+    rd_recipe *recipe = NULL;
+    RD_TRY(rd_json_read(directory, "config.json", &config));
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    rd_status status =
+        rd_text_printf(out, "kind: Hugging Face directory of type %.60s\n", type ? type : "(none)");
+    json_decref(config);
+    if (status == RD_OK) status = rd_recipe_new(&recipe);
+    if (status == RD_OK) {
+        status = rd_hf_read_config(recipe, directory);
+        if (status == RD_OK)
+            status = rd_info_network(&recipe->model, out);
+        else if (status == RD_ERR_UNSUPPORTED)
+            status = rd_text_printf(out, "not importable: %s\n", rd_last_error());
+    }
+    if (status == RD_OK) status = vocabulary_files(directory, out);
+    if (status == RD_OK) status = hf_weights(directory, out);
+    if (status == RD_OK) status = rd_info_settings(recipe, out);
+    rd_recipe_free(recipe);
+    return status;
+}
+
+static rd_status marian_network(rd_recipe *recipe, const rd_npz *npz, rd_text *out) {
+    int64_t rows[2];
+    RD_TRY(rd_marian_count_pieces(npz, rows));
+    recipe->model.src_vocab = (int32_t)rows[0];
+    recipe->model.tgt_vocab = (int32_t)rows[1];
+    return rd_info_network(&recipe->model, out);
+}
+
+static rd_status npz_file(const char *path, rd_text *out) {
+    rd_npz npz;
+    rd_tally tally = {0};
+    rd_recipe *recipe = NULL;
+    RD_TRY(rd_npz_open(&npz, path));
+    rd_status status = rd_recipe_new(&recipe);
+    if (status == RD_OK) status = kind(out, "Marian model");
+    if (status == RD_OK) {
+        status = rd_marian_read_settings(recipe, &npz);
+        if (status == RD_OK)
+            status = marian_network(recipe, &npz, out);
+        else if (status == RD_ERR_UNSUPPORTED)
+            status = rd_text_printf(out, "not importable: %s\n", rd_last_error());
+    }
+    if (status == RD_OK) status = rd_tally_npz(&tally, &npz);
+    if (status == RD_OK) status = rd_info_tally(&tally, out);
+    rd_recipe_free(recipe);
+    rd_npz_close(&npz);
+    return status;
+}
+
+/* Each model that decoder.yml names. */
+static rd_status marian_directory(const char *directory, rd_text *out) {
+    json_t *decoder, *model;
+    size_t i;
+    RD_TRY(rd_yaml_read(&decoder, directory, "decoder.yml"));
+    rd_status status = RD_OK;
+    json_array_foreach(json_object_get(decoder, "models"), i, model) {
+        const char *name = json_string_value(model);
+        char *path = name ? rd_path_join(directory, rd_marian_base_name(name)) : NULL;
+        if (!name)
+            status =
+                rd_error(RD_ERR_FORMAT, "%s/decoder.yml: a model that is not a file", directory);
+        else
+            status = path ? npz_file(path, out) : RD_ERR_MEMORY;
+        free(path);
+        if (status != RD_OK) break;
+    }
+    json_decref(decoder);
+    return status;
+}
+
+/* The directory of a file, malloc'ed. */
+static char *directory_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *directory = rd_strdup(slash ? path : ".");
+    if (directory && slash) directory[slash == path ? 1 : slash - path] = '\0';
+    return directory;
+}
+
+static rd_status checkpoint(const char *path, rd_text *out) {
+    rd_checkpoint_info info;
+    RD_TRY(rd_checkpoint_read_info(path, &info));
+    RD_TRY(kind(out, "checkpoint of a training"));
+    RD_TRY(rd_text_printf(out, "parameters: %lld, with Adam's moments%s\n", (long long)info.n,
+                          info.has_ema ? " and a moving average" : ""));
+    RD_TRY(rd_text_printf(out, "progress: update %lld, epoch %lld, %lld updates skipped, %.0f s\n",
+                          (long long)info.state.update, (long long)info.state.epoch,
+                          (long long)info.state.skipped_updates, info.state.seconds));
+    if (info.state.validated_update == 0) return RD_OK;
+    double best = info.state.best_metric;
+    bool loss = strncmp(info.state.metric, "loss", sizeof info.state.metric) == 0;
+    return rd_text_printf(out, "best validation: update %lld, %.8s %.4g\n",
+                          (long long)info.state.best_update, info.state.metric,
+                          loss ? -best : best);
+}
+
+static bool ends_in(const char *path, const char *ending) {
+    size_t n = strlen(path), m = strlen(ending);
+    return n >= m && strcmp(path + n - m, ending) == 0;
+}
+
+static rd_status describe_file(const char *path, rd_text *out) {
+    if (ends_in(path, ".npz")) return npz_file(path, out);
+    bool tensors = ends_in(path, ".safetensors");
+    if (tensors) RD_TRY(kind(out, "safetensors file"));
+    RD_TRY(tensors ? weights(path, out) : checkpoint(path, out));
+    char *directory = directory_of(path);
+    rd_status status = directory ? rd_info_history(directory, out) : RD_ERR_MEMORY;
+    free(directory);
+    return status;
+}
+
+/* What describes a directory that holds `name`. */
+static const struct {
+    const char *name;
+    rd_status (*describe)(const char *directory, rd_text *out);
+} directories[] = {{"config.yaml", model_directory},
+                   {"config.json", hf_directory},
+                   {"decoder.yml", marian_directory}};
+
+static rd_status describe_directory(const char *path, rd_text *out) {
+    bool found;
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        RD_TRY(rd_json_exists(path, directories[i].name, &found));
+        if (found) return directories[i].describe(path, out);
+    }
+    RD_TRY(rd_json_exists(path, "model/config.yaml", &found));
+    if (!found)
+        return rd_error(RD_ERR_IO,
+                        "%s: no model: neither config.yaml, config.json, decoder.yml nor "
+                        "model/config.yaml",
+                        path);
+    char *model = rd_path_join(path, "model");
+    rd_status status = model ? model_directory(model, out) : RD_ERR_MEMORY;
+    free(model);
+    return status;
+}
+
+rd_status rd_info(const char *path, rd_text *out) {
+    struct stat info;
+    bool directory = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    return directory ? describe_directory(path, out) : describe_file(path, out);
+}

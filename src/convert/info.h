@@ -1,0 +1,36 @@
+/* What a model is, from headers and settings alone: no weights are read. */
+#ifndef RD_CONVERT_INFO_H
+#define RD_CONVERT_INFO_H
+
+#include "base/text.h"
+#include "convert/npz.h"
+#include "convert/tensor_set.h"
+#include "recipe/recipe.h"
+
+/* Appends lines "what: value" about a model directory, a directory of rdrop-train, of Hugging Face
+ * or of Marian, or a .safetensors, .npz or checkpoint_last file. */
+rd_status rd_info(const char *path, rd_text *out);
+
+/* The stored tensors, summed up. */
+enum { RD_INFO_TYPES = 8 };
+typedef struct {
+    int64_t tensors, parameters;
+    size_t bytes;
+    struct {
+        const char *name;
+        int64_t parameters;
+    } types[RD_INFO_TYPES];
+} rd_tally;
+
+rd_status rd_tally_file(rd_tally *tally, const rd_tensor_file *file);
+/* Without what is special to Marian. */
+rd_status rd_tally_npz(rd_tally *tally, const rd_npz *npz);
+
+rd_status rd_info_tally(const rd_tally *tally, rd_text *out);
+rd_status rd_info_network(const rd_model_config *config, rd_text *out);
+/* The keys of training and search that are not as by default. */
+rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out);
+/* Of the train.jsonl in `directory` or above it, where there is one. */
+rd_status rd_info_history(const char *directory, rd_text *out);
+
+#endif

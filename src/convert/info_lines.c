@@ -1,0 +1,157 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "convert/info.h"
+#include "convert/json_file.h"
+#include "recipe/recipe_keys.h"
+#include "train/report.h"
+
+static void add(rd_tally *tally, const rd_stored_tensor *tensor) {
+    tally->tensors++;
+    tally->parameters += tensor->n;
+    tally->bytes += tensor->n_bytes;
+    for (int i = 0; i < RD_INFO_TYPES; i++) {
+        if (!tally->types[i].name) tally->types[i].name = tensor->dtype;
+        if (strcmp(tally->types[i].name, tensor->dtype) != 0) continue;
+        tally->types[i].parameters += tensor->n;
+        return;
+    }
+}
+
+rd_status rd_tally_file(rd_tally *tally, const rd_tensor_file *file) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(file->header, name, value) {
+        rd_stored_tensor tensor;
+        if (strcmp(name, "__metadata__") == 0) continue;
+        RD_TRY(rd_tensor_file_find(file, name, &tensor));
+        add(tally, &tensor);
+    }
+    return RD_OK;
+}
+
+rd_status rd_tally_npz(rd_tally *tally, const rd_npz *npz) {
+    for (int64_t i = 0; i < npz->n; i++) {
+        char name[160];
+        rd_stored_tensor array;
+        int length = (int)strlen(npz->names[i]) - 4;
+        if (strncmp(npz->names[i], "special:", 8) == 0) continue;
+        snprintf(name, sizeof name, "%.*s", length, npz->names[i]);
+        RD_TRY(rd_npz_find(npz, name, &array));
+        add(tally, &array);
+    }
+    return RD_OK;
+}
+
+rd_status rd_info_tally(const rd_tally *tally, rd_text *out) {
+    RD_TRY(rd_text_printf(
+        out, "parameters: %lld in %lld tensors, %.1f MiB:", (long long)tally->parameters,
+        (long long)tally->tensors, (double)tally->bytes / 0x1p20));
+    for (int i = 0; i < RD_INFO_TYPES && tally->types[i].name; i++)
+        RD_TRY(rd_text_printf(out, "%s %s %lld", i ? "," : "", tally->types[i].name,
+                              (long long)tally->types[i].parameters));
+    return rd_text_append(out, "\n", 1);
+}
+
+static rd_status stack_line(const char *name, const rd_stack_config *stack, rd_text *out) {
+    return rd_text_printf(out, "%s: %d layers, %d heads, feed-forward %d, %s-norm, %s positions\n",
+                          name, stack->layers, stack->heads, stack->ffn_dim,
+                          stack->normalize_before ? "pre" : "post",
+                          stack->learned_pos ? "learned" : "sinusoidal");
+}
+
+rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
+    static const char *const activations[] = {"relu", "gelu", "swish"}; /* rd_activation */
+    const char *tied = c->share_all_embeddings               ? "all embeddings tied"
+                       : c->share_decoder_input_output_embed ? "target embeddings and output tied"
+                                                             : "no embeddings tied";
+    RD_TRY(rd_text_printf(out, "architecture: transformer, width %d, %s, %s%s%s\n", c->d_model,
+                          activations[c->activation], tied, c->output_bias ? ", output bias" : "",
+                          c->layernorm_embedding ? ", norm behind embeddings" : ""));
+    RD_TRY(stack_line("encoder", &c->encoder, out));
+    RD_TRY(stack_line("decoder", &c->decoder, out));
+    RD_TRY(rd_text_printf(out, "positions: %d of source, %d of target\n", c->max_source_positions,
+                          c->max_target_positions));
+    if (c->src_vocab == 0 && c->tgt_vocab == 0) return RD_OK;
+    return rd_text_printf(out, "vocabulary: %d of source, %d of target\n", c->src_vocab,
+                          c->tgt_vocab);
+}
+
+/* The network has lines of its own. */
+static bool is_of_network(const rd_key *key) {
+    return key->offset >= offsetof(rd_recipe, model) &&
+           key->offset < offsetof(rd_recipe, model) + sizeof(rd_model_config) &&
+           !strstr(key->name, "dropout");
+}
+
+rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
+    enum { ROOM = 512 };
+    rd_recipe *defaults;
+    int n = 0;
+    RD_TRY(rd_recipe_new(&defaults));
+    rd_status status = RD_OK;
+    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
+        const rd_key *key = &rd_recipe_keys[i];
+        char ours[ROOM], theirs[ROOM];
+        if (is_of_network(key) || rd_recipe_format_key(recipe, key, ours, ROOM) != RD_OK ||
+            rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK || strcmp(ours, theirs) == 0)
+            continue;
+        status = rd_text_printf(out, "%s %s %s", n++ ? "," : "settings:", key->name, ours);
+    }
+    if (status == RD_OK && n > 0) status = rd_text_append(out, "\n", 1);
+    rd_recipe_free(defaults);
+    return status;
+}
+
+static rd_status validation_line(const char *name, const json_t *event, rd_text *out) {
+    static const char *const scores[][2] = {{"loss", "loss"},      {"nll", "nll"},
+                                            {"bleu", "BLEU"},      {"rouge1", "ROUGE-1"},
+                                            {"rouge2", "ROUGE-2"}, {"rougeL", "ROUGE-L"}};
+    RD_TRY(rd_text_printf(out, "%s: update %lld, epoch %lld", name,
+                          (long long)json_integer_value(json_object_get(event, "update")),
+                          (long long)json_integer_value(json_object_get(event, "epoch"))));
+    for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
+        const json_t *value = json_object_get(event, scores[i][0]);
+        if (json_is_number(value))
+            RD_TRY(rd_text_printf(out, ", %s %.4g", scores[i][1], json_number_value(value)));
+    }
+    return rd_text_append(out, "\n", 1);
+}
+
+static rd_status history_lines(const rd_history *history, const char *path, rd_text *out) {
+    const json_t *event, *best = NULL, *last = NULL;
+    size_t i;
+    json_array_foreach(history->validations, i, event) {
+        last = event;
+        if (json_is_true(json_object_get(event, "best"))) best = event;
+    }
+    const rd_curve *loss = &history->curves[RD_CURVE_TRAIN_LOSS];
+    double updates = loss->n ? loss->points[loss->n - 1].x : 0;
+    double validated = (double)json_integer_value(json_object_get(last, "update"));
+    RD_TRY(rd_text_printf(out, "training: %s: %.0f updates in %lld run%s, %zu validation%s, %s\n",
+                          path, updates > validated ? updates : validated,
+                          (long long)history->n_runs, history->n_runs == 1 ? "" : "s",
+                          json_array_size(history->validations),
+                          json_array_size(history->validations) == 1 ? "" : "s",
+                          history->reason ? history->reason : "not ended"));
+    if (best) RD_TRY(validation_line("best validation", best, out));
+    return last && last != best ? validation_line("last validation", last, out) : RD_OK;
+}
+
+rd_status rd_info_history(const char *directory, rd_text *out) {
+    static const char *const names[] = {"train.jsonl", "../train.jsonl"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool found;
+        RD_TRY(rd_json_exists(directory, names[i], &found));
+        if (!found) continue;
+        rd_history history = {0};
+        char *path = rd_path_join(directory, names[i]);
+        rd_status status = path ? rd_history_read(&history, path) : RD_ERR_MEMORY;
+        if (status == RD_OK) status = history_lines(&history, path, out);
+        rd_history_free(&history);
+        free(path);
+        return status;
+    }
+    return RD_OK;
+}
