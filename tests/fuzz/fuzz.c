@@ -6,6 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/text.h"
+#include "data/vocab.h"
+#include "rdrop/translator.h"
+
 const char *fuzz_file(int slot, const void *bytes, size_t n) {
     static int descriptors[FUZZ_SLOTS];
     static char paths[FUZZ_SLOTS][64];
@@ -17,6 +22,71 @@ const char *fuzz_file(int slot, const void *bytes, size_t n) {
     FUZZ_CHECK(ftruncate(descriptors[slot], 0) == 0);
     FUZZ_CHECK(pwrite(descriptors[slot], bytes, n, 0) == (ssize_t)n);
     return paths[slot];
+}
+
+static char folder[64], made[64];
+
+static void remove_folders(void) {
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf %s %s", folder, made);
+    FUZZ_CHECK(system(command) == 0); /* names made here */
+}
+
+static void make_vocabulary(void) {
+    static const char text[] = "a dog sees two cats\na cat sees a house\nthe old dog runs\n";
+    char corpus[96], path[96], other[96];
+    const char *const corpora[] = {corpus};
+    const rd_vocab_config config = {.type = "char", .size = 21, .character_coverage = 1};
+    snprintf(corpus, sizeof corpus, "%s/corpus", folder);
+    snprintf(path, sizeof path, "%s/source.spm", folder);
+    snprintf(other, sizeof other, "%s/target.spm", folder);
+    FUZZ_CHECK(rd_write_file(corpus, text, sizeof text - 1) == RD_OK);
+    FUZZ_CHECK(rd_vocab_train(&config, corpora, 1, path) == RD_OK);
+    FUZZ_CHECK(link(path, other) == 0 && unlink(corpus) == 0);
+}
+
+const char *fuzz_folder(void) {
+    if (*folder) return folder;
+    snprintf(folder, sizeof folder, "%s/rdrop-fuzz-%ld",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (long)getpid());
+    snprintf(made, sizeof made, "%.50s.made", folder);
+    FUZZ_CHECK(rd_make_directories(folder) == RD_OK);
+    atexit(remove_folders);
+    make_vocabulary();
+    return folder;
+}
+
+void fuzz_place(const char *name, int slot, const void *bytes, size_t n) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
+    unlink(path);
+    if (bytes) FUZZ_CHECK(symlink(fuzz_file(slot, bytes, n), path) == 0);
+}
+
+static void remove_made(void) {
+    static const char *const names[] = {"config.yaml", "model.safetensors", "source.spm",
+                                        "target.spm",  "vocab.json",        "target_vocab.json",
+                                        "merges.txt",  "tokenizer.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "%s/%s", made, names[i]);
+        unlink(path);
+    }
+    FUZZ_CHECK(rmdir(made) == 0);
+}
+
+void fuzz_import(rd_status (*import)(const char *from, const char *to)) {
+    rd_translator *translator;
+    const char *path = made;
+    if (import(fuzz_folder(), made) != RD_OK) {
+        FUZZ_CHECK(*rd_last_error());
+        FUZZ_CHECK(access(made, F_OK) != 0);
+        return;
+    }
+    if (rd_translator_open(&translator, &path, 1) != RD_OK)
+        fuzz_failed(__FILE__, __LINE__, rd_last_error());
+    rd_translator_close(translator);
+    remove_made();
 }
 
 void fuzz_failed(const char *file, int line, const char *condition) {

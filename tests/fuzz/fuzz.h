@@ -7,11 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rdrop/status.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The bytes as a file in memory; the path stays valid, the content until the slot's next call. */
-enum { FUZZ_SLOTS = 4 };
+enum { FUZZ_SLOTS = 8 };
 const char *fuzz_file(int slot, const void *bytes, size_t n);
+
+/* For readers of folders: one that is removed at the end, with a vocabulary source.spm and
+ * target.spm in it, and the bytes as a file of it, or none without bytes (NULL). */
+const char *fuzz_folder(void);
+void fuzz_place(const char *name, int slot, const void *bytes, size_t n);
+
+/* Imports that folder, and opens what was made: it must be a model. */
+void fuzz_import(rd_status (*import)(const char *from, const char *to));
 
 /* Ends the program, for an answer that is wrong. */
 #define FUZZ_CHECK(condition)                                                                      \
