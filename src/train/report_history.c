@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "train/report.h"
 
@@ -58,7 +59,8 @@ static rd_status add_line(rd_history *history, json_t *line) {
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
     if (strcmp(event, "start") == 0) go_back(history, update);
-    if (strcmp(event, "valid") == 0) json_array_append(history->validations, line);
+    if (strcmp(event, "valid") == 0 && json_array_append(history->validations, line) != 0)
+        return rd_error(RD_ERR_MEMORY, "out of memory");
     const char *reason = json_string_value(json_object_get(line, "reason"));
     if (strcmp(event, "end") == 0 && reason) {
         free(history->reason);
@@ -76,8 +78,11 @@ rd_status rd_history_read(rd_history *history, const char *path) {
     size_t room = 0;
     rd_status status = RD_OK;
     for (ssize_t n; status == RD_OK && (n = getline(&text, &room, file)) > 0;) {
-        json_t *line = json_loadb(text, (size_t)n, 0, NULL);
+        json_error_t error;
+        json_t *line = json_loadb(text, (size_t)n, 0, &error);
         if (json_is_object(line)) status = add_line(history, line);
+        if (!line && rd_json_no_memory(&error))
+            status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
         json_decref(line);
     }
     if (status == RD_OK && ferror(file)) status = rd_error(RD_ERR_IO, "%s: cannot read", path);

@@ -2,6 +2,7 @@
 # Sourced by the scripts of faults/: a folder to work in, which is removed at the end, with corpora,
 # binarized data and a trained model, all tiny. Argument of the script: the build directory.
 bin=$(realpath "$1")
+golden=$(realpath "$(dirname "$0")/../golden")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

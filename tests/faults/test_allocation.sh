@@ -113,5 +113,28 @@ try train fresh_training resumes tiny.yaml --data bin --save-dir made
 cp -r out averaged
 average_again() { same_or_absent out averaged; }
 try train nothing average_again tiny.yaml --data bin --save-dir averaged --average
+
+# What is converted is there whole or not at all.
+fresh_converted() { rm -rf converted; }
+whole_or_absent() {
+    [ -z "$(find . -maxdepth 1 -name 'converted.tmp.*')" ] || problem "left a directory"
+    if [ "$1" -eq 0 ] || [ -e converted ]; then
+        diff -r good converted >/dev/null || problem "exit $1 with another output"
+    fi
+}
+: >in
+: >expected
+for what in "--export out/model" "--import $golden/marian/separate" "--import $golden/marian_npz/opus" \
+    "--import $golden/marian_npz/spm"; do
+    rm -rf good
+    # shellcheck disable=SC2086 # arguments
+    "$bin/rdrop-convert" $what --output good >/dev/null || fail "convert $what"
+    # shellcheck disable=SC2086
+    try convert fresh_converted whole_or_absent $what --output converted
+done
+for what in out/model "$golden/marian/tied" "$golden/marian_npz/opus/model.npz"; do
+    "$bin/rdrop-convert" --info "$what" >expected || fail "convert --info $what"
+    try convert nothing output_or_error --info "$what"
+done
 [ $problems -eq 0 ] || fail "$problems problems"
 echo "$total allocations failed, each survived"

@@ -56,11 +56,19 @@ const char *fuzz_folder(void) {
     return folder;
 }
 
+/* A link stays where it is as long as it can. */
 void fuzz_place(const char *name, int slot, const void *bytes, size_t n) {
+    static const char *placed[FUZZ_SLOTS];
     char path[160];
+    const char *file = bytes ? fuzz_file(slot, bytes, n) : NULL;
+    if (!bytes ? !placed[slot] : placed[slot] == name) return;
+    if (placed[slot]) {
+        snprintf(path, sizeof path, "%s/%s", fuzz_folder(), placed[slot]);
+        FUZZ_CHECK(unlink(path) == 0);
+    }
     snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name);
-    unlink(path);
-    if (bytes) FUZZ_CHECK(symlink(fuzz_file(slot, bytes, n), path) == 0);
+    if (bytes) FUZZ_CHECK(symlink(file, path) == 0);
+    placed[slot] = bytes ? name : NULL;
 }
 
 static void remove_made(void) {

@@ -16,7 +16,8 @@ enum { FUZZ_SLOTS = 8 };
 const char *fuzz_file(int slot, const void *bytes, size_t n);
 
 /* For readers of folders: one that is removed at the end, with a vocabulary source.spm and
- * target.spm in it, and the bytes as a file of it, or none without bytes (NULL). */
+ * target.spm in it, and the bytes of a slot as a file of it, or none without bytes (NULL).
+ * name: a constant. */
 const char *fuzz_folder(void);
 void fuzz_place(const char *name, int slot, const void *bytes, size_t n);
 
