@@ -2,14 +2,16 @@
 
     metric_cases.py WMT17_DIR OUT.gz [N] [SEED]
 
-writes N lines "hypothesis TAB reference [TAB reference ...]" (one to three references). The same
-arguments give the same file.
+writes N lines "hypothesis TAB reference [TAB reference ...]" (one to three references), with U+2424
+for a newline inside a text, which JSONL may hold and ROUGE splits sentences at. The same arguments
+give the same file.
 """
 import gzip
 import io
 import random
 import sys
 
+NEWLINE = "\u2424"
 SNIPPETS = [
     "他在北京工作了三年。", "我们明天（星期五）去上海,好吗？", "価格は１２，３４５円です。", "東京タワーへ行きたい!", "ひらがな",
     "カタカナ・テスト", "한국어 문장입니다.", "السلام عليكم، كيف حالك؟", "مرحبا بالعالم ٣٫١٤", "שלום עולם!",
@@ -24,7 +26,7 @@ SNIPPETS = [
 def mutate(rng, line, others):
     words = line.split(" ")
     for _ in range(rng.choice([0, 1, 1, 2, 3, 6])):
-        kind = rng.randrange(15)
+        kind = rng.randrange(16)
         i, j = sorted((rng.randrange(len(words) + 1), rng.randrange(len(words) + 1)))
         if kind == 0:
             del words[i:min(j, i + 4)]
@@ -65,6 +67,8 @@ def mutate(rng, line, others):
             words = []
         elif kind == 14 and rng.random() < 0.2:
             words = words * rng.randrange(2, 5)
+        elif kind == 15 and words:
+            words[rng.randrange(len(words))] += rng.choice(["\n", "\n", "-\n", "\n-"])
         if not words:
             break
     return " ".join(words)
@@ -81,7 +85,7 @@ def cases(directory, n, seed):
             row[1] = mutate(rng, row[1], texts[1])
         while len(row) < 4 and rng.random() < 0.25:
             row.append(mutate(rng, texts[rng.randrange(5)][k], texts[1]))
-        yield [text.replace("\t", " ").replace("\n", " ") for text in row]
+        yield [text.replace("\t", " ").replace("\n", NEWLINE) for text in row]
 
 
 def main():

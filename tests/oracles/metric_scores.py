@@ -1,15 +1,19 @@
 """What sacreBLEU and rouge-score make of the lines of metric_cases.py.
 
-    metric_scores.py CASES.gz OUT.gz [GROUP]
+    metric_scores.py CASES.gz OUT.gz [--group N] [--all] [--only METRIC]
 
-For each configuration one line: its options, then the score of every GROUP consecutive cases taken
-as a corpus (ROUGE: the mean F-measure of its four types, one after the other), with 10 digits.
+For each configuration one line: its options, then the score of every N consecutive cases taken as a
+corpus (ROUGE: the mean F-measure of its four types, one after the other), with 10 digits. Each option
+once is for the golden file; --all is every combination of them.
 """
+import argparse
 import gzip
-import sys
+from itertools import product
 
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
+
+from metric_cases import NEWLINE
 
 CONFIGURATIONS = [
     ("bleu", {}),
@@ -43,7 +47,28 @@ CONFIGURATIONS = [
     ("rouge", {}),
     ("rouge", {"stem": 1}),
 ]
+SCORING_ONLY = ["effective_order", "smooth_method", "smooth_value"]  # of BLEU: no n-gram is counted anew
 ROUGE_TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
+
+
+def combinations():
+    """Every value of every option with every other."""
+    def flags(*names):
+        return [dict(zip(names, values)) for values in product([0, 1], repeat=len(names))]
+
+    smoothings = [{}] + [{"smooth_method": "none"}] + [
+        {"smooth_method": method, **value} for method in ["floor", "add-k"] for value in [{}, {"smooth_value": 0.5}, {"smooth_value": 2}]]
+    for tokenize, flag, smoothing in product(["13a", "intl", "zh", "char", "none"], flags("lowercase", "effective_order"), smoothings):
+        yield "bleu", {"tokenize": tokenize, **flag, **smoothing}
+    for order in [1, 2, 3, 6]:
+        yield "bleu", {"max_ngram_order": order}
+    orders = [{}, {"word_order": 2}, {"char_order": 4, "word_order": 1, "beta": 3}, {"char_order": 2, "word_order": 3, "beta": 1}]
+    for order, flag in product(orders, flags("lowercase", "whitespace", "eps_smoothing")):
+        yield "chrf", {**order, **flag}
+    for flag in flags("normalized", "no_punct", "asian_support", "case_sensitive"):
+        yield "ter", flag
+    for flag in flags("stem"):
+        yield "rouge", flag
 
 
 def rouge_scores(options, rows, group):
@@ -55,25 +80,40 @@ def rouge_scores(options, rows, group):
             yield 100 * sum(line[kind].fmeasure for line in part) / len(part)
 
 
-def sacrebleu_scores(metric, rows, group):
+def sacrebleu_scores(metric, rows, group, statistics):
+    """statistics: of the groups, where an earlier metric differed in smoothing alone; else empty."""
     for start in range(0, len(rows), group):
         part = rows[start:start + group]
         most = max(len(row) for row in part)
         refs = [[row[k] if k < len(row) else None for row in part] for k in range(1, most)]
-        yield metric.corpus_score([row[0] for row in part], refs).score
+        if len(statistics) * group <= start:
+            statistics.append(metric._extract_corpus_statistics([row[0] for row in part], refs))
+        yield metric._aggregate_and_compute(statistics[start // group]).score
 
 
 def main():
-    with gzip.open(sys.argv[1], "rt", encoding="utf-8", newline="\n") as file:
-        rows = [line[:-1].split("\t") for line in file]
-    group = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    with open(sys.argv[2], "wb") as raw, gzip.GzipFile("", "wb", 9, raw, 0) as out:
-        for kind, options in CONFIGURATIONS:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases")
+    parser.add_argument("out")
+    parser.add_argument("--group", type=int, default=5)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", help="of the combinations, those of one metric")
+    args = parser.parse_args()
+    with gzip.open(args.cases, "rt", encoding="utf-8", newline="\n") as file:
+        rows = [line[:-1].replace(NEWLINE, "\n").split("\t") for line in file]
+    known = {}
+    with open(args.out, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, 0) as out:
+        for kind, options in combinations() if args.all else CONFIGURATIONS:
+            if args.only and kind != args.only:
+                continue
+            options = {key: value for key, value in options.items() if value != 0}
             if kind == "rouge":
-                scores = rouge_scores(options, rows, group)
+                scores = rouge_scores(options, rows, args.group)
             else:
                 metric = {"bleu": BLEU, "chrf": CHRF, "ter": TER}[kind](**options)
-                scores = sacrebleu_scores(metric, rows, group)
+                counting = {key: value for key, value in options.items() if kind != "bleu" or key not in SCORING_ONLY}
+                statistics = known.setdefault((kind, *sorted(counting.items())), [])
+                scores = sacrebleu_scores(metric, rows, args.group, statistics)
             name = " ".join([kind] + [f"{key}={value}" for key, value in options.items()])
             out.write((name + "".join(f"\t{score:.10g}" for score in scores) + "\n").encode())
 
