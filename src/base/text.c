@@ -67,6 +67,14 @@ static int sequence_length(unsigned char lead) {
 int64_t rd_utf8_invalid_at(const char *bytes, size_t n) {
     const unsigned char *s = (const unsigned char *)bytes;
     for (size_t i = 0; i < n;) {
+        uint64_t eight;
+        if (n - i >= sizeof eight) { /* most text is ASCII */
+            memcpy(&eight, s + i, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         int length = sequence_length(s[i]);
         if (length == 0 || n - i < (size_t)length) return (int64_t)i;
         for (int k = 1; k < length; k++)

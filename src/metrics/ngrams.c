@@ -45,15 +45,28 @@ rd_status rd_word_table_clear(rd_word_table *table, int64_t expected) {
                      expected);
 }
 
+/* n <= 8 bytes as a number, different for different bytes. Reads overlap instead of looping. */
+static uint64_t load(const char *s, size_t n) {
+    if (n >= 4) {
+        uint32_t first, last;
+        memcpy(&first, s, 4);
+        memcpy(&last, s + n - 4, 4);
+        return first | (uint64_t)last << 32;
+    }
+    const unsigned char *c = (const unsigned char *)s;
+    return n == 0 ? 0 : c[0] | (uint64_t)c[n / 2] << 8 | (uint64_t)c[n - 1] << 16;
+}
+
+/* Every step can be undone, so words of one length up to 8 with the same hash are the same. */
 static uint64_t hash_word(rd_line word) {
     uint64_t hash = word.length * 0x9E3779B97F4A7C15u;
     const char *s = word.data;
-    size_t n = word.length;
-    for (uint64_t chunk; n > 0; s += 8, n = n > 8 ? n - 8 : 0) {
-        chunk = 0;
-        memcpy(&chunk, s, n < 8 ? n : 8);
-        hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
+    for (size_t n = word.length; n > 0;) {
+        size_t step = n < 8 ? n : 8;
+        hash = (hash ^ load(s, step)) * 0xD6E8FEB86659FD93u;
         hash ^= hash >> 32;
+        s += step;
+        n -= step;
     }
     return hash;
 }
@@ -65,7 +78,7 @@ static rd_word_slot *find_slot(const rd_word_table *table, rd_line word, uint64_
         rd_word_slot *slot = &table->slots[i];
         if (slot->generation != table->generation) return slot;
         if (slot->hash == hash && slot->word.length == word.length &&
-            memcmp(slot->word.data, word.data, word.length) == 0)
+            (word.length <= 8 || memcmp(slot->word.data, word.data, word.length) == 0))
             return slot;
     }
 }

@@ -40,25 +40,38 @@ static rd_status score_line(const rd_scoring_config *config, const rd_scoring *s
     return RD_OK;
 }
 
-/* stats: [block->n, n_systems, width]. Failures are rare (memory): any of the threads' is kept. */
+/* What went wrong in a parallel region, where messages are each thread's own: any of them. */
+typedef struct {
+    rd_status status;
+    char message[1024];
+} failure_note;
+
+static void note_failure(failure_note *failure, rd_status status) {
+    if (status == RD_OK) return;
+#pragma omp critical(rd_note_failure)
+    {
+        failure->status = status;
+        strncpy(failure->message, rd_last_error(), sizeof failure->message - 1);
+    }
+}
+
+/* Scores a block while one of the threads reads the next. stats: [block->n, n_systems, width] */
 static rd_status score_block(const rd_scoring_config *config, const rd_scoring *scoring,
                              const rd_line_block *block, rd_metric_scratch *const *scratch,
-                             int threads, double *stats) {
+                             int threads, double *stats, rd_line_reader *reader,
+                             rd_line_block *next) {
     int64_t row = (int64_t)config->n_systems * scoring->width;
-    rd_status failure = RD_OK;
-    char message[256] = "";
-#pragma omp parallel for schedule(dynamic, 32) num_threads(threads)
-    for (int64_t i = 0; i < block->n; i++) {
-        rd_status status =
-            score_line(config, scoring, block, i, scratch[omp_get_thread_num()], stats + i * row);
-        if (status == RD_OK) continue;
-#pragma omp critical(rd_score_block)
-        {
-            failure = status;
-            strncpy(message, rd_last_error(), sizeof message - 1);
-        }
+    failure_note failure = {.status = RD_OK};
+#pragma omp parallel num_threads(threads)
+    {
+#pragma omp single nowait
+        note_failure(&failure, rd_line_reader_next(reader, BLOCK_LINES, next));
+#pragma omp for schedule(dynamic, 32)
+        for (int64_t i = 0; i < block->n; i++)
+            note_failure(&failure, score_line(config, scoring, block, i,
+                                              scratch[omp_get_thread_num()], stats + i * row));
     }
-    return failure == RD_OK ? RD_OK : rd_error(failure, "%s", message);
+    return failure.status == RD_OK ? RD_OK : rd_error(failure.status, "%s", failure.message);
 }
 
 /* Adds a block's statistics up in the order of lines, so that the sums never depend on threads. */
@@ -81,17 +94,17 @@ static void add_block(const rd_scoring_config *config, rd_scoring *scoring,
 }
 
 static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scoring,
-                              rd_line_reader *reader, rd_line_block *block,
+                              rd_line_reader *reader, rd_line_block blocks[2],
                               rd_metric_scratch *const *scratch, int threads) {
     int64_t row = (int64_t)config->n_systems * scoring->width;
-    for (;;) {
-        RD_TRY(rd_line_reader_next(reader, BLOCK_LINES, block));
-        if (block->n == 0) break;
+    RD_TRY(rd_line_reader_next(reader, BLOCK_LINES, &blocks[0]));
+    for (int now = 0; blocks[now].n > 0; now = !now) {
+        const rd_line_block *block = &blocks[now];
         int64_t kept = config->keep_lines ? scoring->n_lines : 0;
         RD_TRY(rd_reserve(&scoring->lines, &scoring->lines_capacity, (kept + block->n) * row,
                           sizeof *scoring->lines));
         double *stats = scoring->lines + kept * row;
-        RD_TRY(score_block(config, scoring, block, scratch, threads, stats));
+        RD_TRY(score_block(config, scoring, block, scratch, threads, stats, reader, &blocks[!now]));
         add_block(config, scoring, block, stats);
     }
     if (scoring->n_lines == 0)
@@ -102,16 +115,16 @@ static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scori
 rd_status rd_score_files(const rd_scoring_config *config, rd_scoring *scoring) {
     int threads = config->threads > 0 ? config->threads : omp_get_max_threads();
     rd_line_reader *reader = NULL;
-    rd_line_block block = {0};
+    rd_line_block blocks[2] = {{0}, {0}};
     rd_status status = prepare(config, scoring);
     rd_metric_scratch **scratch = rd_calloc((size_t)threads, sizeof *scratch);
     if (!scratch) status = RD_ERR_MEMORY;
     for (int t = 0; t < threads && status == RD_OK; t++)
         if (!(scratch[t] = rd_metric_scratch_new())) status = RD_ERR_MEMORY;
     if (status == RD_OK) status = rd_line_reader_open(&reader, config);
-    if (status == RD_OK) status = score_stream(config, scoring, reader, &block, scratch, threads);
+    if (status == RD_OK) status = score_stream(config, scoring, reader, blocks, scratch, threads);
     rd_line_reader_close(reader);
-    rd_line_block_free(&block);
+    for (int b = 0; b < 2; b++) rd_line_block_free(&blocks[b]);
     for (int t = 0; scratch && t < threads; t++) rd_metric_scratch_free(scratch[t]);
     free(scratch);
     if (status != RD_OK) rd_scoring_free(scoring);

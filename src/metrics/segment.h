@@ -38,10 +38,11 @@ static inline bool rd_next_word(const char **cursor, const char *end, rd_line *w
     const char *s = *cursor;
     for (int space; s < end && (space = rd_space_at(s, end)) > 0;) s += space;
     const char *start = s;
-    while (s < end && rd_space_at(s, end) == 0) s += rd_utf8_bytes(*s);
-    *cursor = s < end ? s : end;
-    *word = (rd_line){start, (size_t)(*cursor - start)};
-    return *cursor > start;
+    /* Nothing from '!' to 0xC1 begins white space. */
+    while (s < end && ((unsigned char)(*s - '!') <= 0xC1 - '!' || rd_space_at(s, end) == 0)) s++;
+    *cursor = s;
+    *word = (rd_line){start, (size_t)(s - start)};
+    return s > start;
 }
 
 rd_line rd_line_rstrip(rd_line line);
