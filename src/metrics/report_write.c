@@ -20,13 +20,14 @@ static rd_status write_cell(const rd_report_cell *cell, int digits, bool table, 
     return RD_OK;
 }
 
-static rd_status write_single(const rd_report *report, const rd_report_config *how, int digits,
+/* A line for each score, without the names of systems. */
+static rd_status write_scores(const rd_report *report, const rd_report_config *how, int digits,
                               rd_text *out) {
-    for (int c = 0; c < report->n_columns; c++) {
-        const rd_report_cell *cell = &report->cells[c];
+    for (int k = 0; k < report->n_systems * report->n_columns; k++) {
+        const rd_report_cell *cell = &report->cells[k];
+        const rd_report_column *column = &report->columns[k % report->n_columns];
         if (!how->score_only)
-            RD_TRY(rd_text_printf(out, "%s|%s = ", report->columns[c].name,
-                                  report->columns[c].signature));
+            RD_TRY(rd_text_printf(out, "%s|%s = ", column->name, column->signature));
         RD_TRY(write_cell(cell, digits, false, "±", out));
         if (!how->score_only && cell->details[0]) RD_TRY(rd_text_printf(out, " %s", cell->details));
         RD_TRY(rd_text_append(out, "\n", 1));
@@ -201,7 +202,8 @@ rd_status rd_report_write(const rd_report *report, const rd_report_config *how, 
     case RD_REPORT_MARKDOWN:
         break;
     case RD_REPORT_TEXT:
-        if (report->n_systems == 1) return write_single(report, how, digits, out);
+        if (report->n_systems == 1 || how->score_only)
+            return write_scores(report, how, digits, out);
         break;
     }
     RD_TRY(write_table(report, digits, out));

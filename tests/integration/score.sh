@@ -38,6 +38,8 @@ expect "chrF2|nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no|$v = 54.1" -m chrf
 expect "TER|nrefs:1|case:lc|tok:tercom|norm:no|punct:yes|asian:no|$v = 50.0" -m ter ref1 hyp
 expect "BLEU|nrefs:1|case:mixed|eff:yes|tok:13a|smooth:exp|$v = 100.0 100.0/100.0/100.0/100.0 (BP = 1.000 ratio = 1.000 hyp_len = 6 ref_len = 6)" \
     --sentence-bleu --ref ref1 hyp
+[ "$("$score" -m bleu,ter --score-only --ref ref1 hyp ref1 | tail -n 2 | tr '\n' ' ')" = "100.0 0.0 " ] ||
+    fail "--score-only of several systems"
 expect "$(printf 'line\tBLEU\tTER')" --per-line -m bleu,ter --ref ref1 hyp
 [ "$("$score" --per-line -m bleu,ter --ref ref1 hyp | wc -l)" -eq 4 ] || fail "--per-line: lines"
 
@@ -94,6 +96,10 @@ reject 1 'cut.gz' --ref cut.gz hyp
 reject 1 'nowhere' --ref nowhere hyp
 reject 1 'nowhere' --ref ref1 nowhere
 reject 2 'no reference' hyp
+reject 2 'whole files' --per-line --json --ref ref1 hyp
+reject 2 'whole files' --sentence-level --format latex --ref ref1 hyp
+reject 2 'only one of' --per-line --worst 3 --ref ref1 hyp
+reject 2 'only one of' --confidence --paired-bs --ref ref1 hyp ref2
 reject 2 'meteor' -m meteor --ref ref1 hyp
 reject 2 'mecab' --tokenize mecab --ref ref1 hyp
 reject 2 '--bogus' --bogus --ref ref1 hyp

@@ -1,0 +1,30 @@
+/* The command line of rdrop-score. */
+#ifndef RD_TOOLS_SCORE_ARGUMENTS_H
+#define RD_TOOLS_SCORE_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "metrics/report.h"
+
+/* Everything the command line says. `shared` gathers the metrics' options before the list of
+ * metrics is known. */
+typedef struct {
+    rd_metric_config shared, metrics[RD_SCORING_MAX_METRICS];
+    int n_metrics, n_refs, n_systems;
+    const char **refs, **systems;
+    const char *metric_list, *html;
+    bool chrf_lowercase, word_order_given, force, sentence_level, per_line, diff;
+    int64_t worst, confidence_n, paired_bs_n, paired_ar_n;
+    int threads;
+    rd_report_config report;
+} arguments;
+
+extern const char arguments_help[];
+
+/* Fills `args`, to be released by arguments_free() whatever comes back: the code of the process if
+ * it should end here (after help, or what makes no sense, which is then said), or -1 to go on. */
+int arguments_parse(arguments *args, int argc, char **argv);
+void arguments_free(arguments *args);
+
+#endif
