@@ -99,6 +99,72 @@ static void test_statistics(void **state) {
     }
 }
 
+/* Single sentences with effective order: every tokenizer and smoothing. */
+static void test_sentences(void **state) {
+    (void)state;
+    const char *const hyp[] = {"Producția de zahăr primă va fi exprimată în ceea ce privește "
+                               "zahărul alb;"},
+                      *const ref[] = {"producţia de zahăr brut se exprimă în zahăr alb;"},
+                      *const other[] = {"this is a cat"}, *const nothing[] = {"okay thanks"};
+    const struct {
+        rd_bleu_smooth smooth;
+        double value;
+        bool lowercase;
+        rd_bleu_tokenize tokenize;
+        double score;
+    } cases[] = {{RD_SMOOTH_EXP, NAN, false, RD_TOKENIZE_13A, 8.493},
+                 {RD_SMOOTH_NONE, NAN, false, RD_TOKENIZE_13A, 0},
+                 {RD_SMOOTH_FLOOR, NAN, false, RD_TOKENIZE_13A, 4.51688},
+                 {RD_SMOOTH_FLOOR, 0.1, false, RD_TOKENIZE_13A, 4.51688},
+                 {RD_SMOOTH_FLOOR, 0.5, false, RD_TOKENIZE_13A, 10.10},
+                 {RD_SMOOTH_ADD_K, NAN, false, RD_TOKENIZE_13A, 14.882},
+                 {RD_SMOOTH_ADD_K, 1, false, RD_TOKENIZE_13A, 14.882},
+                 {RD_SMOOTH_ADD_K, 2, false, RD_TOKENIZE_13A, 21.389},
+                 {RD_SMOOTH_EXP, NAN, false, RD_TOKENIZE_NONE, 7.347},
+                 {RD_SMOOTH_EXP, NAN, false, RD_TOKENIZE_INTL, 8.493},
+                 {RD_SMOOTH_EXP, NAN, false, RD_TOKENIZE_CHAR, 40.8759},
+                 {RD_SMOOTH_EXP, NAN, true, RD_TOKENIZE_CHAR, 42.0267}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
+        config.effective_order = true;
+        config.smooth_method = cases[i].smooth;
+        config.smooth_value = cases[i].value;
+        config.lowercase = cases[i].lowercase;
+        config.tokenize = cases[i].tokenize;
+        assert_near(corpus(&config, 1, hyp, 1, ref), cases[i].score, 1e-3);
+        config.tokenize = RD_TOKENIZE_13A;
+        assert_near(corpus(&config, 1, other, 1, nothing), 0, 0);
+    }
+}
+
+static void test_orders(void **state) {
+    (void)state;
+    const double scores[] = {77.65, 60.50, 53.93, 48.53, 46.14, 43.28};
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
+    for (int order = 1; order <= 6; order++) {
+        config.max_ngram_order = order;
+        assert_near(corpus(&config, 3, HYPS, 2, REFS), scores[order - 1], 0.005);
+    }
+}
+
+/* The floor of smoothing: given, none, and the default of 0.1; and the statistics behind it. */
+static void test_floor(void **state) {
+    (void)state;
+    const char *const hyp[] = {"am I am a character sequence"},
+                      *const ref[] = {"I am a symbol string sequence a a"};
+    const double expected[10] = {6, 8, 4, 2, 1, 0, 6, 5, 4, 3};
+    rd_metric_config config = raw(0);
+    assert_near(corpus(&config, 1, hyp, 1, ref), 0, 0);
+    config.smooth_value = NAN;
+    assert_near(corpus(&config, 1, hyp, 1, ref), 15.55722182, 1e-6);
+    double stats[RD_METRIC_MAX_STATS];
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    rd_line hyp_line = {hyp[0], strlen(hyp[0])}, ref_line = {ref[0], strlen(ref[0])};
+    assert_int_equal(rd_metric_line(&config, scratch, hyp_line, 1, &ref_line, stats), RD_OK);
+    for (int k = 0; k < 10; k++) assert_near(stats[k], expected[k], 0);
+    rd_metric_scratch_free(scratch);
+}
+
 static void test_corpus_entry(void **state) {
     (void)state;
     double bleu = -1;
@@ -133,9 +199,10 @@ static void test_bad_configurations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_readme_example),     cmocka_unit_test(test_raw_cases),
-        cmocka_unit_test(test_statistics),         cmocka_unit_test(test_corpus_entry),
-        cmocka_unit_test(test_bad_configurations),
+        cmocka_unit_test(test_readme_example), cmocka_unit_test(test_raw_cases),
+        cmocka_unit_test(test_statistics),     cmocka_unit_test(test_corpus_entry),
+        cmocka_unit_test(test_sentences),      cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_floor),          cmocka_unit_test(test_bad_configurations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

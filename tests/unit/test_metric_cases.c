@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <math.h>
 
 #include "metrics/porter.h"
+#include "metrics/scratch.h"
 #include "metrics/significance.h"
 #include "rdrop/metrics.h"
 
@@ -89,6 +91,60 @@ static void test_chrf(void **state) {
         assert_near(score_case(&config, &whitespace[i], 0), whitespace[i].score, 1e-4);
 }
 
+static void test_chrf_sentences(void **state) {
+    (void)state;
+    const metric_case cases[] = {
+        {{"Co nás nejvíc trápí, protože lékaři si vybírají, kdo bude žít a kdo zemře."},
+         {"Nejvíce smutní jsme z toho, že musíme rozhodovat o tom, kdo bude žít a kdo zemře."},
+         39.14078509},
+        {{"Nebo prostě nemají vybavení, které by jim pomohlo, uvedli lékaři."},
+         {"A někdy nemáme ani potřebný materiál, abychom jim pomohli, popsali lékaři."},
+         31.22557079},
+        {{"Lapali po dechu, jejich životy skončily dřív, než skutečně začaly."},
+         {"Lapali po dechu a pak jejich život skončil - dřív, než skutečně mohl začít, "
+          "připomněli."},
+         57.15704367}};
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_CHRF);
+    config.eps_smoothing = true;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-4);
+}
+
+/* What Tercom's normalisation makes of a line, its words joined by blanks. */
+static void assert_tokenized(const rd_metric_config *config, const char *text, const char *words) {
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    assert_non_null(scratch);
+    rd_line line;
+    assert_int_equal(rd_prepare_line(config, scratch, line_of(text), &line), RD_OK);
+    char joined[256] = "";
+    const char *cursor = line.data, *end = line.data + line.length;
+    for (rd_line word; rd_next_word(&cursor, end, &word);)
+        sprintf(joined + strlen(joined), "%s%.*s", joined[0] ? " " : "", (int)word.length,
+                word.data);
+    assert_string_equal(joined, words);
+    rd_metric_scratch_free(scratch);
+}
+
+static void test_ter_words(void **state) {
+    (void)state;
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_TER);
+    assert_tokenized(&config, "a b c d", "a b c d");
+    assert_tokenized(&config, "", "");
+    assert_tokenized(&config, "a b c d.", "a b c d.");
+    assert_tokenized(&config, "A B C D.", "a b c d.");
+    config.no_punct = true;
+    assert_tokenized(&config, "a b c d.", "a b c d");
+    assert_tokenized(&config, "A ; B ) C : D.", "a b c d");
+    config.no_punct = false;
+    config.normalized = true;
+    assert_tokenized(&config, "a b (c) d.", "a b ( c ) d .");
+    assert_tokenized(&config, "Jim's car.", "jim 's car .");
+    assert_tokenized(&config, "4.2", "4.2");
+    config.asian_support = true;
+    assert_tokenized(&config, "美众院公布对特", "美 众 院 公 布 对 特");
+    assert_tokenized(&config, "りの拳銃を持", "りの 拳 銃 を 持");
+}
+
 static void test_ter(void **state) {
     (void)state;
     const metric_case cases[] = {
@@ -104,7 +160,32 @@ static void test_ter(void **state) {
          {"klicken Sie auf der Registerkarte \" Optionen \" auf die Schaltfläche \" "
           "Benutzerdefiniert \" und geben Sie für \" Fehlerkorrektur-Level \" und \" Y / "
           "X-Verhältnis \" niedrigere Werte ein ."},
-         6.4516129}};
+         6.4516129},
+        {{"wählen Sie \" Bild neu berechnen , \" um beim Ändern der Bildgröße Pixel "
+          "hinzuzufügen oder zu entfernen , damit das Bild ungefähr dieselbe Größe aufweist wie "
+          "die andere Größe .",
+          "wenn Sie alle Aufgaben im aktuellen Dokument aktualisieren möchten , wählen Sie im "
+          "Menü des Aufgabenbedienfelds die Option \" Alle Aufgaben aktualisieren . \"",
+          "klicken Sie auf der Registerkarte \" Optionen \" auf die Schaltfläche \" "
+          "Benutzerdefiniert \" und geben Sie Werte für \" Fehlerkorrektur-Level \" und \" Y / "
+          "X-Verhältnis \" ein .",
+          "Sie können beispielsweise ein Dokument erstellen , das ein Auto über die Bühne enthält "
+          ".",
+          "wählen Sie im Dialogfeld \" Neu aus Vorlage \" eine Vorlage aus und klicken Sie auf "
+          "\" Neu . \""},
+         {"wählen Sie \" Bild neu berechnen , \" um beim Ändern der Bildgröße Pixel "
+          "hinzuzufügen oder zu entfernen , damit die Darstellung des Bildes in einer anderen "
+          "Größe beibehalten wird .",
+          "wenn Sie alle Aufgaben im aktuellen Dokument aktualisieren möchten , wählen Sie im "
+          "Menü des Aufgabenbedienfelds die Option \" Alle Aufgaben aktualisieren . \"",
+          "klicken Sie auf der Registerkarte \" Optionen \" auf die Schaltfläche \" "
+          "Benutzerdefiniert \" und geben Sie für \" Fehlerkorrektur-Level \" und \" Y / "
+          "X-Verhältnis \" niedrigere Werte ein .",
+          "Sie können beispielsweise ein Dokument erstellen , das ein Auto enthalt , das sich "
+          "über die Bühne bewegt .",
+          "wählen Sie im Dialogfeld \" Neu aus Vorlage \" eine Vorlage aus und klicken Sie auf "
+          "\" Neu . \""},
+         13.6}};
     rd_metric_config config = rd_metric_defaults(RD_METRIC_TER);
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-3);
@@ -133,6 +214,37 @@ static void test_rouge(void **state) {
     assert_near(plain.rougeL, 200 / 3.0, 1e-9);
     assert_near(stemmed.rougeL, 100, 1e-9);
     assert_near(stemmed.rougeLsum, 100, 1e-9);
+    const metric_case one = {{"testing"}, {"testing one two"}, 50},
+                      two = {{"testing one"}, {"testing one two"}, 200 / 3.0},
+                      lines = {{"Second sentence.\nFirst Sentence."},
+                               {"First sentence.\nSecond Sentence."},
+                               100},
+                      joined = {{"Second sentence. First Sentence."},
+                                {"First sentence. Second Sentence."},
+                                50};
+    assert_near(score_case(&config, &one, 0), one.score, 1e-9);
+    assert_near(score_case(&config, &two, 1), two.score, 1e-9);
+    assert_near(score_case(&config, &two, 0), 80, 1e-9);
+    assert_near(score_case(&config, &lines, 3), lines.score, 1e-9);
+    assert_near(score_case(&config, &joined, 3), joined.score, 1e-9);
+    const metric_case without[] = {{{""}, {"w1 w2 w3"}, 0}, {{"w1"}, {""}, 0}, {{"/"}, {"w1"}, 0}};
+    for (size_t i = 0; i < COUNT(without); i++)
+        assert_near(score_case(&config, &without[i], 3), 0, 0);
+}
+
+/* Of several references, each score's best. */
+static void test_rouge_references(void **state) {
+    (void)state;
+    rd_metric_config config = rd_metric_defaults(RD_METRIC_ROUGE);
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    rd_line refs[] = {line_of("first text"), line_of("first something")};
+    double stats[RD_METRIC_MAX_STATS];
+    assert_int_equal(rd_metric_line(&config, scratch, line_of("text first"), 2, refs, stats),
+                     RD_OK);
+    assert_near(rd_metric_score(&config, 0, stats), 100, 1e-9);
+    assert_near(rd_metric_score(&config, 1, stats), 0, 0);
+    assert_near(rd_metric_score(&config, 2, stats), 50, 1e-9);
+    rd_metric_scratch_free(scratch);
 }
 
 /* Where NLTK's stemmer and Porter's part ways, and the paper's own examples. */
@@ -240,9 +352,15 @@ static void test_signatures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chrf),       cmocka_unit_test(test_ter),
-        cmocka_unit_test(test_rouge),      cmocka_unit_test(test_stemmer),
-        cmocka_unit_test(test_resampling), cmocka_unit_test(test_confidence),
+        cmocka_unit_test(test_chrf),
+        cmocka_unit_test(test_ter),
+        cmocka_unit_test(test_chrf_sentences),
+        cmocka_unit_test(test_ter_words),
+        cmocka_unit_test(test_rouge_references),
+        cmocka_unit_test(test_rouge),
+        cmocka_unit_test(test_stemmer),
+        cmocka_unit_test(test_resampling),
+        cmocka_unit_test(test_confidence),
         cmocka_unit_test(test_signatures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
