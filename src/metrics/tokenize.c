@@ -110,7 +110,8 @@ static int64_t split_run(const char *run, int64_t n, char left, char right, char
 static int64_t split_all(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
-        bool stop = is_stop(s[i]), alone = is_symbol(s[i]);
+        /* A blank is padded by the rule, too, but is white space enough by itself. */
+        bool stop = is_stop(s[i]), alone = is_symbol(s[i]) & (s[i] != ' ');
         if (s[i] == '-') alone = i > 0 && is_digit(s[i - 1]);
         if (stop) {
             int64_t end = i + 1;
