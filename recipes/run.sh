@@ -112,10 +112,10 @@ table() {
     for recipe in "${recipes[@]}"; do
         {
             read -r now
-            [ "$now" = "$heads" ] || printf '%-26s %9s  %s\n' recipe reg-alpha "$now"
+            [ "$now" = "$heads" ] || printf '%-34s %9s  %s\n' recipe reg-alpha "$now"
             heads=$now
             while read -r line; do
-                printf '%-26s %9s  %s\n' "$(basename "$recipe" .yaml)" "$(get "$recipe" reg-alpha)" "$line"
+                printf '%-34s %9s  %s\n' "$(basename "$recipe" .yaml)" "$(get "$recipe" reg-alpha)" "$line"
             done
         } <"$(out_of "$recipe")/scores.txt"
     done

@@ -92,6 +92,12 @@ less "$(loss_of tuned)" "$(loss_of scratch)" ||
 run rdrop-translate --model tuned/model --input data/held.text --output hypotheses --threads 1 --beam 1 --max-len-b 20 --max-len-a 0
 [ "$(wc -l <hypotheses)" -eq "$(wc -l <data/held.text)" ] || fail "not a line for each document"
 
+# Byte-level BPE has a mask of its own.
+mkdir vocabulary && cp "$repository"/tests/golden/bpe/{vocab.json,merges.txt} vocabulary
+run rdrop-preprocess denoise.yaml --data data --dest bytes --set vocab-from=vocabulary
+run rdrop-train denoise.yaml --data bytes --save-dir byte --set max-update=2
+grep -q 'class="source">.*&lt;mask&gt;' byte/report.html || fail "no masks of byte-level BPE"
+
 # No noise without a mask to write.
 run rdrop-preprocess denoise.yaml --data data --dest maskless --set mask-piece=false
 "$bin/rdrop-train" denoise.yaml --data maskless --save-dir x >log 2>err && fail "masks without a piece"
