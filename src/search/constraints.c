@@ -102,6 +102,19 @@ static rd_status add_sentences(rd_search *s, rd_constraints *c) {
     return RD_OK;
 }
 
+void rd_constraints_end(rd_search *s) {
+    rd_constraints *c = s->constraints;
+    if (!c) return;
+    free(c->phrases);
+    free(c->offsets);
+    free(c->borders);
+    free(c->rows);
+    free(c->next_rows);
+    free(c->ranked);
+    free(c);
+    s->constraints = NULL;
+}
+
 rd_status rd_constraints_begin(rd_search *s) {
     bool any = false;
     for (int64_t i = 0; s->requests && i < s->n_sentences; i++) any |= s->requests[i].n_phrases > 0;
@@ -111,6 +124,10 @@ rd_status rd_constraints_begin(rd_search *s) {
     c->offsets = rd_calloc((size_t)s->n_sentences + 1, sizeof *c->offsets);
     if (!c->offsets) return RD_ERR_MEMORY;
     RD_TRY(add_sentences(s, c));
+    if (c->n_phrases == 0) { /* none fits */
+        rd_constraints_end(s);
+        return RD_OK;
+    }
     size_t tokens = 0, beam = (size_t)s->config->beam, rows = (size_t)s->n_sentences * beam;
     for (int64_t i = 0; i < c->n_phrases; i++) tokens += (size_t)c->phrases[i].length + 1;
     s->candidate_stride = s->n_candidates + (int32_t)c->most;
@@ -128,18 +145,6 @@ rd_status rd_constraints_begin(rd_search *s) {
         for (int64_t p = c->offsets[i]; p < c->offsets[i + 1]; p++)
             c->rows[i * c->most + p - c->offsets[i]] = (progress){.left = c->phrases[p].times};
     return RD_OK;
-}
-
-void rd_constraints_end(rd_search *s) {
-    rd_constraints *c = s->constraints;
-    if (!c) return;
-    free(c->phrases);
-    free(c->offsets);
-    free(c->borders);
-    free(c->rows);
-    free(c->next_rows);
-    free(c->ranked);
-    free(c);
 }
 
 bool rd_constraints_bind(const rd_search *s, int32_t sentence) {

@@ -1,11 +1,11 @@
 #include "translate/breaks.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/ubrk.h>
 #include <unicode/uchar.h>
+#include <unicode/ures.h>
 #include <unicode/utext.h>
 
 #include "base/memory.h"
@@ -14,6 +14,7 @@
 struct rd_breaker {
     UBreakIterator *iterator;
     bool sentences, ordinal_stops;
+    rd_text abbreviations; /* of the language, each NUL-terminated */
 };
 
 static rd_status icu_error(UErrorCode code) {
@@ -44,48 +45,80 @@ static bool has_ordinal_stops(const char *language) {
     return false;
 }
 
+/* Appends ICU's abbreviations of a language, each NUL-terminated; of most there are none. */
+static rd_status load_abbreviations(const char *language, rd_text *list) {
+    UErrorCode code = U_ZERO_ERROR;
+    UResourceBundle *rules = ures_open(U_ICUDATA_NAME "-brkitr", language, &code);
+    UResourceBundle *exceptions = ures_getByKey(rules, "exceptions", NULL, &code);
+    UResourceBundle *words = ures_getByKey(exceptions, "SentenceBreak", NULL, &code);
+    rd_status status = RD_OK;
+    for (int32_t i = 0, n = U_SUCCESS(code) ? ures_getSize(words) : 0; i < n; i++) {
+        char word[128];
+        int32_t length = sizeof word - 1;
+        ures_getUTF8StringByIndex(words, i, word, &length, 1, &code);
+        if (U_FAILURE(code) || status != RD_OK) break;
+        status = rd_text_append(list, word, (size_t)length + 1);
+    }
+    ures_close(words);
+    ures_close(exceptions);
+    ures_close(rules);
+    if (code == U_MISSING_RESOURCE_ERROR || U_SUCCESS(code)) return status;
+    return icu_error(code);
+}
+
 rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *language) {
     UErrorCode code = U_ZERO_ERROR;
-    char locale[32] = "";
+    rd_status status = RD_OK;
     rd_breaker *b = *breaker = rd_calloc(1, sizeof *b);
     if (!b) return RD_ERR_MEMORY;
     if (kind == RD_BREAK_SENTENCES) {
         if (!is_language(language)) language = "en";
-        snprintf(locale, sizeof locale, "%s@ss=standard", language);
+        status = load_abbreviations(language, &b->abbreviations);
         b->sentences = true;
         b->ordinal_stops = has_ordinal_stops(language);
     }
-    b->iterator =
-        ubrk_open(kind == RD_BREAK_WORDS ? UBRK_WORD : UBRK_SENTENCE, locale, NULL, 0, &code);
-    if (U_SUCCESS(code)) return RD_OK;
+    if (status == RD_OK) {
+        UBreakIteratorType type = kind == RD_BREAK_WORDS ? UBRK_WORD : UBRK_SENTENCE;
+        b->iterator = ubrk_open(type, "", NULL, 0, &code);
+        if (U_SUCCESS(code)) return RD_OK;
+        status = icu_error(code);
+    }
     rd_breaker_close(b);
     *breaker = NULL;
-    return icu_error(code);
+    return status;
 }
 
 void rd_breaker_close(rd_breaker *breaker) {
     if (!breaker) return;
     if (breaker->iterator) ubrk_close(breaker->iterator);
+    rd_text_free(&breaker->abbreviations);
     free(breaker);
 }
 
-/* Short for what stands in front of a name or a number, and not known to ICU in all languages. */
-static bool is_title(const char *word, const char *end) {
-    static const char *const titles[] = {
-        "Mr.",  "Mrs.", "Ms.",  "Dr.",   "Prof.", "St.",  "Gen.",   "Col.", "Lt.",
-        "Sgt.", "Gov.", "Sen.", "Rep.",  "Capt.", "Rev.", "Hr.",    "Fr.",  "Nr.",
-        "Abb.", "Bd.",  "Fig.", "Figs.", "Eq.",   "vgl.", "bzw.",   "ca.",  "cf.",
-        "vs.",  "Mme.", "Sr.",  "Sra.",  "Tab.",  "Art.", "approx."};
+/* Short for what stands in front of a name or a number, and not in ICU's lists. */
+static const char *const titles[] = {
+    "Dr.", "St.",  "Gen.", "Col.",  "Lt.", "Sgt.", "Gov.", "Sen.", "Rep.", "Capt.", "Rev.",   "Hr.",
+    "Nr.", "Abb.", "Fig.", "Figs.", "Eq.", "bzw.", "ca.",  "cf.",  "vs.",  "Mme.",  "approx."};
+
+/* Whether text[0..n) ends with that word. */
+static bool ends_with(const char *text, size_t n, const char *word) {
+    size_t length = strlen(word);
+    if (length == 0 || length > n || memcmp(text + n - length, word, length) != 0) return false;
+    return length == n || strchr(" (\"'-/\t", text[n - length - 1]);
+}
+
+static bool ends_abbreviated(const rd_breaker *b, const char *text, size_t n) {
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
-        if (strlen(titles[i]) == (size_t)(end - word) &&
-            memcmp(titles[i], word, (size_t)(end - word)) == 0)
-            return true;
+        if (ends_with(text, n, titles[i])) return true;
+    for (int64_t at = 0; at < b->abbreviations.length;
+         at += (int64_t)strlen(b->abbreviations.data + at) + 1)
+        if (ends_with(text, n, b->abbreviations.data + at)) return true;
     return false;
 }
 
-/* Whether a full stop behind this word ends no sentence, whatever follows: a title, an initial or
+/* Whether a full stop behind this word ends no sentence, whatever follows: an initial or
  * the like ("J.", "z.B.", "U.S."), or a short number where those are ordinals ("3. Mai"). */
-static bool is_abbreviation(const rd_breaker *b, const char *word, const char *end) {
+static bool is_short(const rd_breaker *b, const char *word, const char *end) {
     bool digits = end - word <= 3, letters = true, letter_next = true;
     for (const char *c = word; c < end && (digits || letters);) {
         uint32_t code_point = rd_utf8_next(&c, end);
@@ -94,7 +127,7 @@ static bool is_abbreviation(const rd_breaker *b, const char *word, const char *e
         letters = letters && (letter_next ? u_isalpha((UChar32)code_point) != 0 : stop);
         letter_next = !letter_next;
     }
-    return (letters && letter_next) || (digits && b->ordinal_stops) || is_title(word, end);
+    return (letters && letter_next) || (digits && b->ordinal_stops);
 }
 
 /* Whether the text before `place` ends with such a word. */
@@ -105,7 +138,7 @@ static bool ends_no_sentence(const rd_breaker *b, const char *text, int64_t plac
     const char *word = end;
     while (word > text && end - word < 16 && !strchr(" (\"'\t", word[-1])) word--;
     while (word < end && ((unsigned char)*word & 0xC0) == 0x80) word++;
-    return is_abbreviation(b, word, end);
+    return is_short(b, word, end) || ends_abbreviated(b, text, (size_t)(end - text));
 }
 
 rd_status rd_breaker_find(rd_breaker *b, const char *text, size_t n, rd_offsets *places) {

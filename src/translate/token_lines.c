@@ -48,6 +48,7 @@ rd_status rd_token_lines_encode(rd_token_lines *out, const rd_tokenizer *tokeniz
 }
 
 rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i) {
-    return (rd_token_span){lines->ids.data + lines->offsets[i],
-                           (int32_t)(lines->offsets[i + 1] - lines->offsets[i])};
+    int32_t length = (int32_t)(lines->offsets[i + 1] - lines->offsets[i]);
+    /* Where no line has any there is no address to add to. */
+    return (rd_token_span){length ? lines->ids.data + lines->offsets[i] : NULL, length};
 }

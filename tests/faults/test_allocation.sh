@@ -85,6 +85,15 @@ cp input in
 cp translated expected
 try translate nothing output_or_error --model out/model --threads 1
 same_or_absent out out
+printf 'house\tHaus\nthe\tdie\n' >terms.tsv
+printf 'Haus\tdas\n\nein\n' >constraints
+for options in "--constraints constraints" \
+    "--glossary terms.tsv --split-sentences --window-tokens 9 --window-overlap 3 --print-alignment"; do
+    # shellcheck disable=SC2086 # options are words
+    "$bin/rdrop-translate" --model out/model --threads 1 $options <in >expected 2>/dev/null || fail "$options"
+    # shellcheck disable=SC2086
+    try translate nothing output_or_error --model out/model --threads 1 $options
+done
 rm_page() { rm -f page; }
 page_or_error() {
     output_or_error "$1"

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs into a temporary prefix and builds a small program against the installation, once found
-# by pkg-config and once by find_package. Argument: the build directory.
+# by pkg-config and once by find_package; and the examples, which must do what rdrop-translate does.
+# Argument: the build directory.
 set -euo pipefail
 build=$(realpath "$1")
+examples=$(realpath "$(dirname "$0")/../examples")
 cc=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
 sanitize=
 grep -q '^RD_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" && sanitize=-fsanitize=address,undefined
@@ -41,6 +43,27 @@ flags=$(pkg-config --cflags --libs rdrop)
 "$cc" -std=c17 -Wall -Wextra -Werror $sanitize "$work/user.c" -o "$work/user-pc" $flags
 LD_LIBRARY_PATH=$libdir "$work/user-pc"
 
+# The example translates in several threads what the program translates in one.
+# shellcheck disable=SC2086
+"$cc" -std=c17 -Wall -Wextra -Werror $sanitize "$examples/translate.c" -o "$work/translate" $flags -pthread
+mkdir "$work/models"
+"$build/test_translator" "$work/models" >"$work/models.log" 2>&1
+for ((i = 0; i < 40; i++)); do
+    echo "the old dog sees $i men under the tree"
+    echo "two cats"
+    echo
+done | head -n 101 >"$work/input"
+printf 'old dog\tred house\n' >"$work/terms.tsv"
+LD_LIBRARY_PATH=$libdir "$work/translate" "$work/models/a" "$work/terms.tsv" <"$work/input" >"$work/example"
+"$build/rdrop-translate" --model "$work/models/a" --beam 8 --glossary "$work/terms.tsv" --print-alignment \
+    <"$work/input" >"$work/program"
+cut -f 2,4 "$work/example" | cmp - "$work/program"
+cut -f 1 "$work/example" | cmp - <(seq 101)
+[ "$(cut -f 3 "$work/example" | grep -cE '^-[0-9]+\.[0-9]{4}$')" -eq 68 ]
+grep -q 'red house.*-.*0-' "$work/example"
+if LD_LIBRARY_PATH=$libdir "$work/translate" "$work/nowhere" </dev/null 2>"$work/message"; then exit 1; fi
+grep -q nowhere "$work/message"
+
 # shellcheck disable=SC2046,SC2086
 "$cc" -std=c17 $sanitize "$work/user.c" -o "$work/user-static" $(pkg-config --cflags rdrop) \
     "$libdir/librdrop.a" $(pkg-config --static --libs-only-l rdrop | sed 's/-lrdrop//') \
@@ -63,4 +86,4 @@ cmake --build "$work/project/build" >>"$work/cmake.log"
 for program in "$work"/moved/bin/rdrop-*; do
     [ -x "$program" ] || { echo "no programs were installed" >&2; exit 1; }
 done
-echo "pkg-config, the static library and find_package all work"
+echo "pkg-config, the static library, find_package and the examples all work"
