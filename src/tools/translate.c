@@ -148,8 +148,10 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
     /* Once is a request to end behind the current lines; twice ends at once. */
     struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    if (!a.interactive) { /* which has no lines that are under way */
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+    }
     rd_translator *translator;
     errno = 0;
     if (rd_translator_open(&translator, a.models, a.n_models) != RD_OK) {
