@@ -25,4 +25,12 @@ rd_status rd_translate_lines(const rd_translator *translator, const rd_translate
                              const int64_t *numbers, int64_t n, const char *const *lines,
                              const size_t *lengths, rd_translations *translations);
 
+/* As rd_translator_score; line_dropped, reference_dropped: [n] tokens cut off each, or NULL. */
+rd_status rd_translate_score_lines(const rd_translator *translator,
+                                   const rd_translate_options *options, int64_t n,
+                                   const char *const *lines, const size_t *line_lengths,
+                                   const char *const *references, const size_t *reference_lengths,
+                                   double *log_probs, int32_t *n_tokens, int32_t *line_dropped,
+                                   int32_t *reference_dropped);
+
 #endif

@@ -84,26 +84,25 @@ static rd_status read_window(stream *s, int64_t most, bool *ended) {
     return RD_OK;
 }
 
-static void warn_dropped(stream *s, int64_t line, int32_t dropped) {
+/* file: the input, or the references, of which at most `most` tokens of a line are used. */
+static void warn_dropped(stream *s, const rd_corpus *file, int64_t line, int32_t most,
+                         int32_t dropped) {
     if (!dropped) return;
     s->totals.cut_lines++;
     s->totals.dropped_tokens += dropped;
     if (s->config->truncate_source || !s->config->warn) return;
     char message[512];
     snprintf(message, sizeof message,
-             "%s:%lld: line cut, its last %d tokens are beyond the %d that are translated",
-             rd_corpus_path(s->input), (long long)line, dropped,
-             rd_translate_most_tokens(s->config->translator, &s->config->options));
+             "%s:%lld: line cut, its last %d tokens are beyond the %d that are used",
+             rd_corpus_path(file), (long long)line, dropped, most);
     s->config->warn(s->config->self, message);
 }
 
 static void warn_cut(const stream *s) {
     if (!s->config->truncate_source || !s->config->warn || !s->totals.cut_lines) return;
     char message[512];
-    snprintf(message, sizeof message,
-             "%s: %lld of %lld lines cut to %d tokens, %lld tokens dropped in all",
+    snprintf(message, sizeof message, "%s: %lld of %lld lines cut, %lld tokens dropped in all",
              rd_corpus_path(s->input), (long long)s->totals.cut_lines, (long long)s->totals.lines,
-             rd_translate_most_tokens(s->config->translator, &s->config->options),
              (long long)s->totals.dropped_tokens);
     s->config->warn(s->config->self, message);
 }
@@ -155,7 +154,9 @@ static rd_status translate_window(stream *s) {
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && i < found.n_lines; i++) {
         const rd_translation *items = &found.items[i * found.n_best];
-        warn_dropped(s, s->totals.lines + i + 1, found.dropped_tokens[i]);
+        warn_dropped(s, s->input, s->totals.lines + i + 1,
+                     rd_translate_most_tokens(s->config->translator, &options),
+                     found.dropped_tokens[i]);
         status = warn_unmet(s, s->totals.lines + i + 1, items[0].unmet);
         s->totals.target_tokens += items[0].n_tokens;
         s->totals.log_prob += (double)items[0].log_prob;
@@ -167,22 +168,27 @@ static rd_status translate_window(stream *s) {
 }
 
 static rd_status score_window(stream *s) {
+    const rd_translator *translator = s->config->translator;
+    const line_buffer *references = &s->beside[REFERENCES];
     size_t n = (size_t)s->sources.n;
     double *log_probs = rd_malloc(n, sizeof *log_probs);
-    int32_t *n_tokens = rd_malloc(n, sizeof *n_tokens);
-    rd_status status = log_probs && n_tokens ? RD_OK : RD_ERR_MEMORY;
+    int32_t *counts = rd_malloc(n, 3 * sizeof *counts); /* of tokens: scored, dropped */
+    rd_status status = log_probs && counts ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status =
-            rd_translator_score(s->config->translator, &s->config->options, s->sources.n,
-                                s->sources.lines, s->sources.lengths, s->beside[REFERENCES].lines,
-                                s->beside[REFERENCES].lengths, log_probs, n_tokens);
+        status = rd_translate_score_lines(
+            translator, &s->config->options, s->sources.n, s->sources.lines, s->sources.lengths,
+            references->lines, references->lengths, log_probs, counts, counts + n, counts + 2 * n);
     for (size_t i = 0; status == RD_OK && i < n; i++) {
+        int64_t line = s->totals.lines + (int64_t)i + 1;
+        warn_dropped(s, s->input, line, rd_translate_most_tokens(translator, &s->config->options),
+                     counts[n + i]);
+        warn_dropped(s, s->parallel[REFERENCES], line, counts[i] - 1, counts[2 * n + i]);
         fprintf(s->config->output, "%.4f\n", log_probs[i]);
         s->totals.log_prob += log_probs[i];
-        s->totals.target_tokens += n_tokens[i];
+        s->totals.target_tokens += counts[i];
     }
     free(log_probs);
-    free(n_tokens);
+    free(counts);
     return status;
 }
 

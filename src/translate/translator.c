@@ -14,10 +14,11 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
     return rd_translate_lines(t, options, NULL, n, lines, lengths, out);
 }
 
-rd_status rd_translator_score(const rd_translator *t, const rd_translate_options *options,
-                              int64_t n, const char *const *lines, const size_t *line_lengths,
-                              const char *const *references, const size_t *reference_lengths,
-                              double *log_probs, int32_t *n_tokens) {
+rd_status rd_translate_score_lines(const rd_translator *t, const rd_translate_options *options,
+                                   int64_t n, const char *const *lines, const size_t *line_lengths,
+                                   const char *const *references, const size_t *reference_lengths,
+                                   double *log_probs, int32_t *n_tokens, int32_t *line_dropped,
+                                   int32_t *reference_dropped) {
     rd_translate_job job = rd_translate_job_of(t, options);
     RD_TRY(rd_translate_check_options(options));
     int32_t bos = rd_translate_first_id(t);
@@ -28,10 +29,10 @@ rd_status rd_translator_score(const rd_translator *t, const rd_translate_options
     if (status == RD_OK)
         status = rd_token_lines_encode(&sources, t->source, n, lines, line_lengths,
                                        rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1),
-                                       bos, rd_tokenizer_eos(t->source), NULL);
+                                       bos, rd_tokenizer_eos(t->source), line_dropped);
     if (status == RD_OK)
         status = rd_token_lines_encode(&targets, t->target, n, references, reference_lengths,
-                                       t->max_target_positions - 1, bos, -1, NULL);
+                                       t->max_target_positions - 1, bos, -1, reference_dropped);
     for (int64_t i = 0; status == RD_OK && i < n; i++) {
         source_spans[i] = rd_token_line(&sources, i);
         target_spans[i] = rd_token_line(&targets, i);
@@ -44,4 +45,12 @@ rd_status rd_translator_score(const rd_translator *t, const rd_translate_options
     free(source_spans);
     free(target_spans);
     return status;
+}
+
+rd_status rd_translator_score(const rd_translator *t, const rd_translate_options *options,
+                              int64_t n, const char *const *lines, const size_t *line_lengths,
+                              const char *const *references, const size_t *reference_lengths,
+                              double *log_probs, int32_t *n_tokens) {
+    return rd_translate_score_lines(t, options, n, lines, line_lengths, references,
+                                    reference_lengths, log_probs, n_tokens, NULL, NULL);
 }

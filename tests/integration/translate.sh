@@ -162,13 +162,17 @@ refuses 1 "terms.bad:1: not a line of a glossary" --model "$MODEL_A" --glossary 
 refuses 2 "exclude each other" --model "$MODEL_A" --glossary terms.tsv --sampling
 refuses 2 "exclude each other" --model "$MODEL_A" --constraints constraints --score plain
 
+yes 'the old house' | head -200 | tr '\n' ' ' >longer
+"$translate" --model "$MODEL_A" --score longer --input longer >out 2>err || exit 1
+check "lines cut for scoring are named" grep -qE '^rdrop-translate: warning: longer:1: line cut, its last [0-9]+ tokens are beyond the 39 ' err
+
 # Lines that are long: cut, in sentences, in windows; always a line for a line.
 "$translate" --model "$MODEL_A" --max-input-length 5 <in.txt >out 2>err || exit 1
 long=$(grep -c . err)
 check "a warning for each line that is cut" [ "$long" -gt 20 ]
-check "that names it" [ "$(grep -cE '^rdrop-translate: warning: standard input:[0-9]+: line cut, its last [0-9]+ tokens are beyond the 5 that are translated$' err)" -eq "$long" ]
+check "that names it" [ "$(grep -cE '^rdrop-translate: warning: standard input:[0-9]+: line cut, its last [0-9]+ tokens are beyond the 5 that are used$' err)" -eq "$long" ]
 "$translate" --model "$MODEL_A" --max-input-length 5 --truncate-source <in.txt >counted 2>err || exit 1
-check "counted instead" grep -qx "rdrop-translate: warning: standard input: $long of 200 lines cut to 5 tokens, [0-9]* tokens dropped in all" err
+check "counted instead" grep -qx "rdrop-translate: warning: standard input: $long of 200 lines cut, [0-9]* tokens dropped in all" err
 check "in one line" [ "$(wc -l <err)" -eq 1 ]
 check "with the same translations" cmp -s out counted
 "$translate" --model "$MODEL_A" --truncate-source <in.txt >out 2>err
