@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "convert/marian.h"
@@ -52,9 +53,11 @@ rd_marian_array rd_marian_array_of(const rd_npz *npz, const char *tensor) {
     const char *side = decoder ? "decoder" : "encoder", *rest = tensor + 8;
     bool weight = strstr(rest, "weight") != NULL;
     rd_marian_array array = {.name = ""};
-    int layer, length = 0;
-    if (sscanf(rest, "layers.%d.%n", &layer, &length) == 1 && length > 0)
-        return layer_array(decoder, layer, rest + length);
+    if (strncmp(rest, "layers.", 7) == 0) {
+        char *end;
+        int layer = (int)strtol(rest + 7, &end, 10);
+        return layer_array(decoder, layer, end + 1);
+    }
     if (strncmp(rest, "embed_tokens", 12) == 0) return embedding_array(npz, decoder);
     if (strncmp(rest, "layernorm_embedding", 19) == 0)
         snprintf(array.name, sizeof array.name, "%s_emb_ln_%s_pre", side,

@@ -35,9 +35,12 @@ def shape_of(rng):
 
 
 def search_of(rng):
-    return dict(num_beams=rng.choice((1, 2, 4, 6)), length_penalty=rng.choice((1.0, 0.6, 1.5)),
-                early_stopping=rng.choice((True, False, "never")), no_repeat_ngram_size=rng.choice((0, 2, 3)),
-                renormalize_logits=rng.random() < 0.5)
+    greedy = dict(no_repeat_ngram_size=rng.choice((0, 2, 3)), renormalize_logits=rng.random() < 0.5)
+    beams = rng.choice((1, 2, 4, 6))
+    if beams == 1:
+        return greedy
+    return dict(num_beams=beams, length_penalty=rng.choice((1.0, 0.6, 1.5)),
+                early_stopping=rng.choice((True, False, "never")), **greedy)
 
 
 def make(rng, seed, directory):
