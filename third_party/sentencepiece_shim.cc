@@ -10,6 +10,7 @@
 #include <new>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -43,6 +44,8 @@ template <typename Body> int guarded(char **error, Body body) noexcept {
         *error = copy(status.error_message());
     } catch (const std::bad_alloc &) {
         *error = copy("out of memory");
+    } catch (const std::system_error &) { /* the library's own are of starting threads */
+        *error = copy("out of memory, or of threads");
     } catch (const std::exception &e) {
         *error = copy(e.what());
     } catch (...) {
@@ -58,6 +61,19 @@ template <typename Value, typename Body> Value value_or(Value otherwise, Body bo
     } catch (...) {
         return otherwise;
     }
+}
+
+void (*on_no_memory)(void);
+
+/* What a thread of SentencePiece ends in that throws. */
+[[noreturn]] void terminate_thread() noexcept {
+    try {
+        if (std::current_exception()) throw;
+    } catch (const std::bad_alloc &) {
+        on_no_memory();
+    } catch (...) {
+    }
+    std::abort();
 }
 
 int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) noexcept {
@@ -220,14 +236,18 @@ int spm_decode_pieces(const spm_processor *p, const char *const *pieces, size_t 
     return *text ? 0 : 1;
 }
 
-int spm_train(const char *options, spm_next_sentence next, void *source, char **model, size_t *n,
-              char **error) {
+int spm_train(const char *options, spm_next_sentence next, void *source, void (*no_memory)(void),
+              char **model, size_t *n, char **error) {
     std::string bytes;
+    const std::terminate_handler before = std::get_terminate();
+    on_no_memory = no_memory;
+    if (no_memory) std::set_terminate(terminate_thread);
     const int failed = guarded(error, [&] {
         CallbackIterator sentences(next, source);
         sentencepiece::SetRandomGeneratorSeed(1); /* of sentence sampling */
         return sentencepiece::SentencePieceTrainer::Train(parse(options), &sentences, &bytes);
     });
+    std::set_terminate(before);
     if (failed) return 1;
     *n = bytes.size();
     *model = copy(bytes.data(), bytes.size());

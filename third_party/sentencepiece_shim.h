@@ -43,10 +43,11 @@ int spm_decode_pieces(const spm_processor *processor, const char *const *pieces,
 
 /* Trains a model with SentencePiece's own options ("vocab_size=6000 model_type=unigram ...") on
  * sentences that next() hands out: 1 with a sentence, 0 at the end, -1 on failure (training stops).
- * The model's bytes, malloc'ed, in *model. */
+ * The model's bytes, malloc'ed, in *model. Where SentencePiece's own threads lack memory nobody can
+ * be told by an error: no_memory(), if there is one, is called there, and is to end the process. */
 typedef int (*spm_next_sentence)(void *source, const char **text, size_t *n);
-int spm_train(const char *options, spm_next_sentence next, void *source, char **model, size_t *n,
-              char **error);
+int spm_train(const char *options, spm_next_sentence next, void *source, void (*no_memory)(void),
+              char **model, size_t *n, char **error);
 
 #ifdef __cplusplus
 }

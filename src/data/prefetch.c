@@ -1,5 +1,6 @@
 #include "data/prefetch.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -51,10 +52,13 @@ static void *make_batches(void *argument) {
     return NULL;
 }
 
-/* Signals are for the thread that runs the program, not for this one. */
+/* Signals are for the thread that runs the program, not for this one; but for those of its own
+ * faults, which a process that blocks them is ended by before a handler can speak. */
 static int start_thread(rd_prefetch *p) {
+    static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&p->thread, NULL, make_batches, p);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -96,7 +100,9 @@ rd_status rd_prefetch_start(rd_prefetch **prefetch, rd_batch_source source, cons
     int failed = start_thread(p);
     if (failed) {
         release(p);
-        return rd_error(RD_ERR_IO, "prefetch: cannot start a thread: %s", strerror(failed));
+        if (failed == EAGAIN) /* what the system says when memory for a stack is missing, too */
+            return rd_error(RD_ERR_MEMORY, "cannot start a thread: out of memory, or of threads");
+        return rd_error(RD_ERR_IO, "cannot start a thread: %s", strerror(failed));
     }
     *prefetch = p;
     return RD_OK;

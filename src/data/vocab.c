@@ -50,7 +50,8 @@ rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths
     line_source source = {.paths = paths, .n_paths = n_paths};
     char *model = NULL, *message = NULL;
     size_t n = 0;
-    int failed = spm_train(options.data, next_line, &source, &model, &n, &message);
+    int failed =
+        spm_train(options.data, next_line, &source, config->no_memory, &model, &n, &message);
     rd_text_free(&options);
     rd_corpus_close(source.corpus);
     rd_status status = source.status;

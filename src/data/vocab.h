@@ -14,6 +14,8 @@ typedef struct {
     bool byte_fallback;
     bool mask;             /* a piece "<mask>", id 4, that no text gives */
     int64_t max_sentences; /* lines sampled for training, evenly spread by SentencePiece; 0: all */
+    void (*no_memory)(void); /* NULL, or what ends the process where SentencePiece's own threads
+                                lack memory, of which they can tell nobody */
 } rd_vocab_config;
 
 /* Trains on all lines of `paths` (gz or plain) and writes the model to `model_path`, atomically.

@@ -5,6 +5,7 @@
 #include "convert/convert.h"
 #include "convert/info.h"
 #include "rdrop/status.h"
+#include "tools/common/lost_file.h"
 
 static const char help[] =
     "Usage: rdrop-convert --import DIR|FILE --output DIR\n"
@@ -55,6 +56,7 @@ static int info(const char *path) {
 }
 
 int main(int argc, char **argv) {
+    catch_lost_file();
     static const struct option options[] = {{"import", required_argument, NULL, 'i'},
                                             {"export", required_argument, NULL, 'e'},
                                             {"output", required_argument, NULL, 'o'},

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -18,6 +19,7 @@
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
+#include "tools/common/lost_file.h"
 
 static const char help[] =
     "Usage: rdrop-preprocess RECIPE --data DIR --dest DIR [OPTION]...\n"
@@ -123,6 +125,16 @@ static void free_paths(path_list *list) {
     free(list->items);
 }
 
+/* Called on a thread without memory: nothing here takes any. Nothing is written by then. */
+static void no_memory(void) {
+    static const char message[] =
+        "rdrop-preprocess: out of memory in training a vocabulary; vocab-sentences makes it learn "
+        "from fewer\n";
+    ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)ignored;
+    _exit(1);
+}
+
 /* One vocabulary over the training corpora of `langs`. */
 static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int32_t size,
                              const char *name) {
@@ -138,7 +150,8 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
                               .character_coverage = d->character_coverage,
                               .byte_fallback = d->byte_fallback,
                               .mask = d->mask_piece,
-                              .max_sentences = d->vocab_sentences};
+                              .max_sentences = d->vocab_sentences,
+                              .no_memory = no_memory};
     char *path = rd_path_join(j->dest, name);
     if (status == RD_OK)
         status = path ? rd_vocab_train(&config, (const char *const *)list.items, (int)list.n, path)
@@ -407,6 +420,7 @@ static int preprocess(const arguments *a) {
 }
 
 int main(int argc, char **argv) {
+    catch_lost_file();
     arguments a = {.settings = rd_calloc((size_t)argc, sizeof *a.settings)};
     if (!a.settings) return fail();
     int code = parse(argc, argv, &a);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "recipe/recipe_keys.h"
+#include "tools/common/lost_file.h"
 
 static const char help[] =
     "Usage: rdrop-recipe RECIPE [--set KEY=VALUE]... [--get KEY]\n"
@@ -48,6 +49,7 @@ static int print_all(const rd_recipe *recipe) {
 }
 
 int main(int argc, char **argv) {
+    catch_lost_file();
     static const struct option options[] = {{"set", required_argument, NULL, 's'},
                                             {"get", required_argument, NULL, 'g'},
                                             {"help-recipe", no_argument, NULL, 'r'},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "tools/common/lost_file.h"
 #include "tools/score/arguments.h"
 
 static int fail(void) {
@@ -67,6 +68,7 @@ static int run(const arguments *args) {
 }
 
 int main(int argc, char **argv) {
+    catch_lost_file();
     arguments args;
     int code = arguments_parse(&args, argc, argv);
     if (code < 0) code = run(&args);

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "tools/common/lost_file.h"
 #include "train/trainer.h"
 
 static const char help[] =
@@ -157,6 +158,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
 }
 
 int main(int argc, char **argv) {
+    catch_lost_file();
     static const struct option options[] = {{"data", required_argument, NULL, 'd'},
                                             {"save-dir", required_argument, NULL, 'o'},
                                             {"set", required_argument, NULL, 's'},

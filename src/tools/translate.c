@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "data/corpus.h"
 #include "rdrop/translator.h"
+#include "tools/common/lost_file.h"
 #include "tools/translate/arguments.h"
 #include "translate/stream.h"
 
@@ -143,6 +144,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
 }
 
 int main(int argc, char **argv) {
+    catch_lost_file();
     arguments a = {.input = "-", .window = 4096};
     arguments_parse(&a, argc, argv);
     signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */

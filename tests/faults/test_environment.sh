@@ -69,6 +69,35 @@ for file in model.safetensors config.yaml spm.model; do
     done
 done
 
+# A file in use that another program cuts short.
+cp -r bin shrinking
+mkfifo updates
+"$bin/rdrop-train" tiny.yaml --data shrinking --save-dir cut --set max-update=1000000 \
+    --set validate-interval-updates=1000000 >updates 2>err &
+exec 3<updates
+while read -r line <&3; do case $line in "train  3/"*) : >shrinking/train.bin ;; esac; done
+exec 3<&-
+wait $!
+failed $? "^rdrop-train: .*/shrinking/train.bin: can no longer be read: cut short while in use" train
+
+# What a conversion lacks.
+"$bin/rdrop-convert" --export out/model --output marian 2>err || fail "convert: $(cat err)"
+for file in marian/*; do
+    name=${file#marian/}
+    case $name in generation_config.json | tokenizer_config.json | special_tokens_map.json) continue ;; esac
+    for what in missing folder empty cut; do
+        rm -rf lacking converted && cp -r marian lacking && rm "lacking/$name"
+        case $what in
+        folder) mkdir "lacking/$name" ;;
+        empty) : >"lacking/$name" ;;
+        cut) head -c 40 "marian/$name" >"lacking/$name" ;;
+        esac
+        "$bin/rdrop-convert" --import lacking --output converted 2>err
+        failed $? lacking convert
+        [ -z "$(find . -maxdepth 1 -name 'converted*')" ] || fail "convert, $name $what: something was made"
+    done
+done
+
 # A recipe, or a model made of one, writes into its output directory alone, whatever it names, and runs
 # nothing.
 mkdir -p outside/deep && cp data/test.*.gz outside
@@ -120,6 +149,13 @@ if (on_small_disk 64 && umount disk); then
         [ $code -eq 0 ] || failed $code 'No space left' translate
         no_temporaries disk
         umount disk
+        on_small_disk $size
+        "$bin/rdrop-convert" --export out/model --output disk/marian 2>err
+        code=$?
+        [ $code -eq 0 ] || failed $code 'No space left' convert
+        no_temporaries disk
+        [ $code -eq 0 ] || [ ! -e disk/marian ] || fail "$size: half a directory was made"
+        umount disk
     done
     on_small_disk 2048 read-only
     "$bin/rdrop-train" tiny.yaml --data bin --save-dir disk/out >got 2>err
@@ -132,19 +168,24 @@ if (on_small_disk 64 && umount disk); then
     failed $? 'Read-only' translate
     "$bin/rdrop-score" --worst 2 --html disk/page --ref ref ref 2>err
     failed $? 'Read-only' score
+    "$bin/rdrop-convert" --export out/model --output disk/marian 2>err
+    failed $? 'Read-only' convert
     umount disk
 else
     echo "file systems cannot be mounted here: small and read-only disks are left out"
 fi
 
 # Too little memory, at every size up to what is needed: what was asked for, and for training what
-# could be smaller. Loading the program's libraries alone takes some; below that the loader speaks.
+# could be smaller. What they make is the folder `new`, each time again. Loading the program's libraries
+# alone takes some; below that the loader speaks.
 little_memory() {
     local text=$1 program=$2 least most code kib
     shift 2
+    rm -rf new
     (ulimit -v 8000000 && "$bin/rdrop-$program" "$@" <input >got 2>err) || fail "$program: $(cat err)"
     least=20000 most=400000
     for ((kib = least; kib < most; kib += kib / 12)); do
+        rm -rf new
         (ulimit -v $kib && exec "$bin/rdrop-$program" "$@" <input >got 2>err) 2>/dev/null
         code=$?
         [ $code -ne 0 ] || break
@@ -158,7 +199,8 @@ if ! sanitized; then
     OPENBLAS_NUM_THREADS=1 little_memory 'memory' recipe tiny.yaml
     OPENBLAS_NUM_THREADS=1 little_memory 'memory' score --threads 1 --ref ref ref
     OPENBLAS_NUM_THREADS=1 little_memory 'memory' translate --threads 1 --model out/model
-    rm -rf new
+    OPENBLAS_NUM_THREADS=1 little_memory 'memory' preprocess tiny.yaml --data data --dest new --threads 1
+    OPENBLAS_NUM_THREADS=1 little_memory 'memory' convert --export out/model --output new
     OPENBLAS_NUM_THREADS=1 little_memory 'memory' train tiny.yaml --data bin --save-dir new
     # A batch too large for the memory there is: what to change.
     (ulimit -v 500000 && exec "$bin/rdrop-train" tiny.yaml --data bin --save-dir large \
