@@ -9,7 +9,8 @@
 
 /* Makes the model directory `to` of a Hugging Face MarianMT directory: config.json,
  * model.safetensors or its shards, vocab.json, source.spm, target.spm, and generation_config.json,
- * tokenizer_config.json, target_vocab.json where there are. */
+ * tokenizer_config.json, target_vocab.json where there are. Or of a BART directory, whose
+ * vocabulary is vocab.json and merges.txt, or tokenizer.json. */
 rd_status rd_import_hf(const char *from, const char *to);
 
 /* Makes the model directory `to` of a model of Marian itself: a directory with the decoder.yml that
@@ -22,7 +23,8 @@ rd_status rd_import_marian(const char *from, const char *to);
 /* One of the two, by what is there. */
 rd_status rd_import(const char *from, const char *to);
 
-/* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits.
+/* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits;
+ * a BART directory of a model of BART's architecture.
  *
  * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and
  * CTranslate2 counts on that. So a model with another start gets such a pad as one more piece,

@@ -1,9 +1,9 @@
-/* config.json and generation_config.json of a MarianMT directory. */
+/* config.json and generation_config.json of a MarianMT or BART directory. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "convert/hf_marian.h"
+#include "convert/hf.h"
 #include "convert/json_file.h"
 #include "recipe/recipe_keys.h"
 
@@ -12,6 +12,7 @@ typedef struct {
     const char *directory;
     json_t *config, *generation, *tokenizer;
     rd_recipe *recipe;
+    bool bart; /* else MarianMT */
 } reader;
 
 static rd_status unsupported(const reader *r, const char *what) {
@@ -74,17 +75,19 @@ static rd_status copy_keys(const reader *r) {
     return RD_OK;
 }
 
-static rd_status check_architecture(const reader *r) {
+static rd_status check_architecture(reader *r) {
     const char *type = json_string_value(json_object_get(r->config, "model_type"));
-    if (!type || strcmp(type, "marian") != 0)
+    r->bart = type && strcmp(type, "bart") == 0;
+    if (!type || (!r->bart && strcmp(type, "marian") != 0))
         return rd_error(RD_ERR_UNSUPPORTED,
                         "%s/config.json: models of type %.60s are not supported; those of type "
-                        "marian are",
+                        "marian and bart are",
                         r->directory, type ? type : "(none)");
-    static const char *const absent[] = {"normalize_before", "normalize_embedding",
-                                         "add_final_layer_norm"};
+    static const char *const absent[] = {"normalize_before", "add_final_layer_norm"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         if (is_true(r->config, absent[i], false)) return unsupported(r, absent[i]);
+    if (is_true(r->config, "normalize_embedding", r->bart) != r->bart)
+        return unsupported(r, "this normalize_embedding");
     return RD_OK;
 }
 
@@ -115,11 +118,27 @@ static rd_status read_start(const reader *r) {
     return RD_OK;
 }
 
-static rd_status read_model(const reader *r) {
+/* One vocabulary and one embedding of both sides; learned positions, of which the table has two
+ * rows more, whatever the pad is. */
+static rd_status read_bart(const reader *r) {
+    rd_model_config *c = &r->recipe->model;
+    if (!is_true(r->config, "tie_word_embeddings", true))
+        return unsupported(r, "a tie_word_embeddings that is false");
+    if (c->pad_id != 1) return unsupported(r, "a pad_token_id other than 1");
+    c->tgt_vocab = c->src_vocab;
+    c->share_all_embeddings = c->share_decoder_input_output_embed = true;
+    c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
+    c->layernorm_embedding = c->prepend_bos = true;
+    c->encoder.learned_pos = c->decoder.learned_pos = true;
+    return read_start(r);
+}
+
+static rd_status read_model(reader *r) {
     rd_model_config *c = &r->recipe->model;
     RD_TRY(check_architecture(r));
     RD_TRY(copy_keys(r));
     RD_TRY(read_activation(r));
+    if (r->bart) return read_bart(r);
     const json_t *decoder_vocab = setting(r->config, "decoder_vocab_size");
     bool shared = is_true(r->config, "share_encoder_decoder_embeddings", true);
     bool tied = is_true(r->config, "tie_word_embeddings", true);
@@ -144,6 +163,16 @@ static void read_stopping(const reader *r) {
     search->renormalize = json_is_true(generation_setting(r, "renormalize_logits"));
 }
 
+/* A first token that is forced is BART's bos; in MarianMT it would be the target's language. */
+static rd_status read_forced(const reader *r) {
+    const json_t *bos = generation_setting(r, "forced_bos_token_id");
+    rd_beam_config *search = &r->recipe->search;
+    search->forced_bos = bos != NULL;
+    search->forced_tokens_free = r->bart;
+    if (!bos || (r->bart && json_integer_value(bos) == r->recipe->model.bos_id)) return RD_OK;
+    return unsupported(r, "this forced_bos_token_id");
+}
+
 /* Their lengths count the decoder's first token, and max_length the last as well. */
 static rd_status read_search(const reader *r) {
     static const rd_hf_key keys[] = {{"num_beams", "beam"},
@@ -166,8 +195,7 @@ static rd_status read_search(const reader *r) {
     r->recipe->search.max_len_b = (float)(most - 2);
     r->recipe->search.min_len = least > 0 ? (int32_t)least - 1 : 0;
     read_stopping(r);
-    if (generation_setting(r, "forced_bos_token_id")) return unsupported(r, "forced_bos_token_id");
-    return RD_OK;
+    return read_forced(r);
 }
 
 static rd_status read_languages(const reader *r) {

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "convert/convert.h"
-#include "convert/hf_marian.h"
+#include "convert/hf.h"
 #include "convert/json_file.h"
 #include "model/transformer.h"
 
@@ -13,30 +13,37 @@
 static const float IMPOSSIBLE = -1e4f;
 
 static rd_status check_model(const char *from, const rd_model_config *c) {
+    const rd_stack_config *encoder = &c->encoder, *decoder = &c->decoder;
     if (c->encoder.normalize_before || c->decoder.normalize_before)
         return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: MarianMT has no pre-norm layers (encoder-normalize-before, "
+                        "%s: MarianMT and BART have no pre-norm layers (encoder-normalize-before, "
                         "decoder-normalize-before)",
                         from);
-    if (c->layernorm_embedding || c->prepend_bos)
-        return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: MarianMT has no layernorm-embedding and no prepend-bos", from);
-    return RD_OK;
+    if (!c->layernorm_embedding && !c->prepend_bos) return RD_OK;
+    if (c->layernorm_embedding && c->prepend_bos && c->share_all_embeddings &&
+        encoder->learned_pos && decoder->learned_pos && c->pad_id == 1 &&
+        c->position_layout == RD_POSITIONS_FAIRSEQ)
+        return RD_OK;
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: neither a MarianMT (no layernorm-embedding, no prepend-bos) nor a BART "
+                    "(both, with share-all-embeddings, learned positions and pad 1)",
+                    from);
 }
 
 /* What there is to write. */
 static rd_status plan(rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
     bool source, vocab;
+    e->bart = c->layernorm_embedding;
+    e->positions = c->max_source_positions > c->max_target_positions ? c->max_source_positions
+                                                                     : c->max_target_positions;
     RD_TRY(rd_json_exists(e->from, "spm.model", &e->joint));
     RD_TRY(rd_json_exists(e->from, "source.spm", &source));
     RD_TRY(rd_json_exists(e->from, "vocab.json", &vocab));
-    if (!e->joint && !source)
+    e->mapped = e->bart || (!e->joint && vocab);
+    if (!e->bart && !e->joint && !source)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: MarianMT needs a SentencePiece vocabulary",
                         e->from);
-    e->mapped = !e->joint && vocab;
-    e->positions = c->max_source_positions > c->max_target_positions ? c->max_source_positions
-                                                                     : c->max_target_positions;
     return RD_OK;
 }
 
@@ -47,6 +54,11 @@ static bool stores_positions(const rd_hf_export *e, const rd_stack_config *stack
 
 static bool is_of_target(const char *name) {
     return strstr(name, "decoder.embed_tokens") || strstr(name, "output_projection");
+}
+
+/* Rows of a table of positions: BART's table begins with two that mean nothing. */
+static int64_t position_rows(const rd_hf_export *e) {
+    return e->positions + (e->bart ? 2 : 0);
 }
 
 /* Registers what the file will hold, under their names. */
@@ -65,10 +77,10 @@ static rd_status add_tensors(const rd_hf_export *e, const rd_model *model, rd_pa
     }
     RD_TRY(rd_parameters_add(out, 1, e->tgt_rows, "final_logits_bias"));
     if (stores_positions(e, &model->config.encoder))
-        RD_TRY(rd_parameters_add(out, e->positions, model->config.d_model,
+        RD_TRY(rd_parameters_add(out, position_rows(e), model->config.d_model,
                                  "model.encoder.embed_positions.weight"));
     if (stores_positions(e, &model->config.decoder))
-        RD_TRY(rd_parameters_add(out, e->positions, model->config.d_model,
+        RD_TRY(rd_parameters_add(out, position_rows(e), model->config.d_model,
                                  "model.decoder.embed_positions.weight"));
     return rd_parameters_allocate(out);
 }
@@ -112,8 +124,9 @@ static void fill_positions(const rd_hf_export *e, const rd_model *model, const r
     float *table = values_of(out, decoder ? "model.decoder.embed_positions.weight"
                                           : "model.encoder.embed_positions.weight");
     if (!table) return;
-    memcpy(table, stack->embedding.positions.value + rd_position(c, 0) * width,
-           sizeof(float) * (size_t)(n * width));
+    int64_t first = e->bart ? 0 : rd_position(c, 0);
+    memcpy(table, stack->embedding.positions.value + first * width,
+           sizeof(float) * (size_t)((rd_position(c, n) - first) * width));
     if (!decoder || e->mapped) return;
     const float *start = stack->embedding.tokens.value + rd_start_id(c) * width;
     for (int64_t i = 0; i < width; i++) table[i] += stack->embedding.scale * start[i];

@@ -1,12 +1,13 @@
-/* config.json, generation_config.json, tokenizer_config.json and the vocabulary of a MarianMT
- * directory. */
+/* config.json, generation_config.json, tokenizer_config.json and the vocabulary of a MarianMT or
+ * BART directory. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "convert/hf_marian.h"
+#include "convert/hf.h"
 #include "convert/json_file.h"
+#include "data/vocab_files.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/recipe_keys.h"
@@ -60,14 +61,16 @@ static void put_specials(const rd_hf_export *e, object *o) {
     put(o, "bos_token_id", target_row(e, c->bos_id));
     put(o, "decoder_start_token_id", e->start);
     put(o, "forced_eos_token_id", c->eos_id);
+    if (e->recipe->search.forced_bos) put(o, "forced_bos_token_id", c->bos_id);
 }
 
 static rd_status write_model_config(const rd_hf_export *e) {
     static const char *const activations[] = {"relu", "gelu", "swish"}; /* rd_activation */
     const rd_model_config *c = &e->recipe->model;
     object o = new_object();
-    put_text(&o, "model_type", "marian");
-    put_value(&o, "architectures", json_pack("[s]", "MarianMTModel"));
+    put_text(&o, "model_type", e->bart ? "bart" : "marian");
+    put_value(&o, "architectures",
+              json_pack("[s]", e->bart ? "BartForConditionalGeneration" : "MarianMTModel"));
     put_bool(&o, "is_encoder_decoder", true);
     put_text(&o, "dtype", "float32");
     for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
@@ -77,19 +80,30 @@ static rd_status write_model_config(const rd_hf_export *e) {
         put(&o, key->theirs, strtoll(text, NULL, 10));
     }
     put(&o, "vocab_size", e->src_rows);
-    put(&o, "decoder_vocab_size", e->tgt_rows);
+    if (!e->bart) put(&o, "decoder_vocab_size", e->tgt_rows);
     put(&o, "max_position_embeddings", e->positions);
     put_text(&o, "activation_function", activations[c->activation]);
     put_real(&o, "dropout", c->dropout);
     put_real(&o, "attention_dropout", c->attention_dropout);
     put_real(&o, "activation_dropout", c->activation_dropout);
     put_bool(&o, "scale_embedding", !c->no_scale_embedding);
-    put_bool(&o, "static_position_embeddings", true);
-    put_bool(&o, "share_encoder_decoder_embeddings", c->share_all_embeddings);
+    if (!e->bart) {
+        put_bool(&o, "static_position_embeddings", true);
+        put_bool(&o, "share_encoder_decoder_embeddings", c->share_all_embeddings);
+    }
     put_bool(&o, "tie_word_embeddings",
              c->share_all_embeddings || c->share_decoder_input_output_embed);
     put_specials(e, &o);
     return write_object(&o, e->to, "config.json");
+}
+
+/* Pads, which MarianMT's search would choose. */
+static void put_bad_words(const rd_hf_export *e, object *o) {
+    json_t *bad = json_array();
+    o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
+    int old = (int)target_row(e, e->recipe->model.pad_id);
+    if (!e->mapped) o->failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
+    put_value(o, "bad_words_ids", bad);
 }
 
 /* Their max_length is one number: of ours, max-len-b, or as long as the model goes. */
@@ -97,13 +111,9 @@ static rd_status write_generation_config(const rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
     const rd_beam_config *s = &e->recipe->search;
     object o = new_object();
-    json_t *bad = json_array();
     int64_t most = c->max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
     put_specials(e, &o);
-    o.failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
-    int old = (int)target_row(e, c->pad_id);
-    if (!e->mapped) o.failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
-    put_value(&o, "bad_words_ids", bad);
+    if (!e->bart) put_bad_words(e, &o);
     put(&o, "num_beams", s->beam);
     put_real(&o, "length_penalty", s->lenpen);
     put(&o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
@@ -119,11 +129,13 @@ static rd_status write_generation_config(const rd_hf_export *e) {
 
 rd_status rd_hf_write_config(const rd_hf_export *e) {
     object o = new_object();
-    put_text(&o, "tokenizer_class", "MarianTokenizer");
-    put_text(&o, "source_lang", e->recipe->data.source_lang);
-    put_text(&o, "target_lang", e->recipe->data.target_lang);
+    put_text(&o, "tokenizer_class", e->bart ? "BartTokenizer" : "MarianTokenizer");
+    if (!e->bart) {
+        put_text(&o, "source_lang", e->recipe->data.source_lang);
+        put_text(&o, "target_lang", e->recipe->data.target_lang);
+        put_bool(&o, "separate_vocabs", e->separate);
+    }
     put(&o, "model_max_length", e->recipe->model.max_source_positions);
-    put_bool(&o, "separate_vocabs", e->separate);
     RD_TRY(write_object(&o, e->to, "tokenizer_config.json"));
     RD_TRY(write_generation_config(e));
     return write_model_config(e);
@@ -199,15 +211,13 @@ static rd_status copy_mapped(rd_hf_export *e) {
     e->pad = c->pad_id;
     e->start = rd_start_id(c);
     RD_TRY(rd_json_exists(e->from, "target_vocab.json", &e->separate));
-    RD_TRY(rd_copy_file(e->from, "vocab.json", e->to, "vocab.json"));
-    return e->separate ? rd_copy_file(e->from, "target_vocab.json", e->to, "target_vocab.json")
-                       : RD_OK;
+    return rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_ANY);
 }
 
 rd_status rd_hf_write_vocabulary(rd_hf_export *e) {
+    if (e->mapped) return copy_mapped(e);
     RD_TRY(rd_copy_file(e->from, e->joint ? "spm.model" : "source.spm", e->to, "source.spm"));
     RD_TRY(rd_copy_file(e->from, e->joint ? "spm.model" : "target.spm", e->to, "target.spm"));
-    if (e->mapped) return copy_mapped(e);
     object vocabulary = new_object();
     rd_status status = join(e, &vocabulary);
     if (status == RD_OK) return write_object(&vocabulary, e->to, "vocab.json");

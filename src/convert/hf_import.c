@@ -4,10 +4,10 @@
 
 #include "base/memory.h"
 #include "convert/convert.h"
-#include "convert/hf_marian.h"
+#include "convert/hf.h"
 #include "convert/import.h"
-#include "convert/json_file.h"
 #include "convert/tensor_set.h"
+#include "data/vocab_files.h"
 #include "model/transformer.h"
 
 typedef struct {
@@ -93,8 +93,10 @@ static rd_status read_weights(import *im) {
     rd_stored_tensor tensor;
     RD_TRY(rd_tensor_set_open(&im->tensors, im->from));
     RD_TRY(find_bias(im));
-    RD_TRY(find_positions(im, "model.encoder.embed_positions.weight", &c->encoder));
-    RD_TRY(find_positions(im, "model.decoder.embed_positions.weight", &c->decoder));
+    if (c->position_layout == RD_POSITIONS_MARIAN) {
+        RD_TRY(find_positions(im, "model.encoder.embed_positions.weight", &c->encoder));
+        RD_TRY(find_positions(im, "model.decoder.embed_positions.weight", &c->decoder));
+    }
     RD_TRY(rd_model_register(p, c));
     for (int64_t i = 0; i < p->n; i++) RD_TRY(find(im, &p->items[i], &tensor));
     RD_TRY(rd_parameters_allocate(p));
@@ -105,23 +107,13 @@ static rd_status read_weights(import *im) {
     return RD_OK;
 }
 
-static rd_status copy_vocabulary(const import *im) {
-    bool separate;
-    RD_TRY(rd_json_exists(im->from, "target_vocab.json", &separate));
-    RD_TRY(rd_copy_file(im->from, "source.spm", im->to, "source.spm"));
-    RD_TRY(rd_copy_file(im->from, "target.spm", im->to, "target.spm"));
-    RD_TRY(rd_copy_file(im->from, "vocab.json", im->to, "vocab.json"));
-    return separate ? rd_copy_file(im->from, "target_vocab.json", im->to, "target_vocab.json")
-                    : RD_OK;
-}
-
 static rd_status import_all(import *im) {
     RD_TRY(rd_recipe_new(&im->recipe));
     im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(rd_hf_read_config(im->recipe, im->from));
     RD_TRY(read_weights(im));
     RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
-    RD_TRY(copy_vocabulary(im));
+    RD_TRY(rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_ANY));
     return rd_import_save(im->recipe, &im->parameters, im->to);
 }
 

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "convert/hf_marian.h"
+#include "convert/hf.h"
 
 const rd_hf_key rd_hf_model_keys[] = {
     {"d_model", "encoder-embed-dim"},

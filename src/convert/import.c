@@ -6,38 +6,33 @@
 #include "base/file.h"
 #include "convert/convert.h"
 #include "convert/json_file.h"
-#include "rdrop/tokenizer.h"
+#include "data/vocab_files.h"
 #include "recipe/recipe_keys.h"
 
-static rd_status check_side(rd_recipe *recipe, const char *directory, const char *spm,
-                            const char *vocab, int32_t rows) {
-    const rd_model_config *c = &recipe->model;
-    char *spm_path = rd_path_join(directory, spm), *vocab_path = rd_path_join(directory, vocab);
-    rd_tokenizer *tokenizer = NULL;
-    rd_status status = spm_path && vocab_path
-                           ? rd_tokenizer_open_mapped(&tokenizer, spm_path, vocab_path)
-                           : RD_ERR_MEMORY;
-    if (status == RD_OK && rd_tokenizer_size(tokenizer) > rows)
-        status = rd_error(RD_ERR_FORMAT, "%s: ids up to %d, but the model has embeddings of %d",
-                          vocab_path, rd_tokenizer_size(tokenizer) - 1, rows);
-    else if (status == RD_OK && rd_tokenizer_eos(tokenizer) != c->eos_id)
-        status = rd_error(RD_ERR_FORMAT, "%s: </s> is %d, but the model's end of sentence %d",
-                          vocab_path, rd_tokenizer_eos(tokenizer), c->eos_id);
-    if (status == RD_OK) recipe->model.unk_id = rd_tokenizer_unk(tokenizer);
-    rd_tokenizer_close(tokenizer);
-    free(spm_path);
-    free(vocab_path);
-    return status;
+static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
+                            const rd_tokenizer *tokenizer, int32_t rows) {
+    if (rd_tokenizer_size(tokenizer) > rows)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: ids of the %s vocabulary up to %d, but the model has embeddings of %d",
+                        directory, side, rd_tokenizer_size(tokenizer) - 1, rows);
+    if (rd_tokenizer_eos(tokenizer) == c->eos_id) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: </s> is %d in the %s vocabulary, but the model's end of sentence %d",
+                    directory, rd_tokenizer_eos(tokenizer), side, c->eos_id);
 }
 
-/* The target's comes last, whose unk the search is told. */
+/* The search is told the target's unk. */
 rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
-    const rd_model_config *c = &recipe->model;
+    rd_model_config *c = &recipe->model;
+    rd_tokenizer *source, *target;
+    RD_TRY(rd_vocabularies_open(directory, RD_VOCABULARY_ANY, &source, &target));
+    rd_status status = check_side(c, directory, "source", source, c->src_vocab);
+    if (status == RD_OK) status = check_side(c, directory, "target", target, c->tgt_vocab);
+    c->unk_id = rd_tokenizer_unk(target);
     bool separate;
-    RD_TRY(rd_json_exists(directory, "target_vocab.json", &separate));
-    const char *target = separate ? "target_vocab.json" : "vocab.json";
-    RD_TRY(check_side(recipe, directory, "source.spm", "vocab.json", c->src_vocab));
-    RD_TRY(check_side(recipe, directory, "target.spm", target, c->tgt_vocab));
+    if (status == RD_OK) status = rd_json_exists(directory, "target_vocab.json", &separate);
+    rd_vocabularies_close(source, target);
+    RD_TRY(status);
     recipe->data.joined_dictionary = !separate && c->src_vocab == c->tgt_vocab;
     recipe->data.vocab_size_src = c->src_vocab;
     recipe->data.vocab_size_tgt = c->tgt_vocab;

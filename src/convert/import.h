@@ -5,8 +5,8 @@
 #include "model/parameters.h"
 #include "recipe/recipe.h"
 
-/* Sets what a recipe says of its vocabulary, from the source.spm, target.spm and vocab.json, and
- * the target_vocab.json where there is one, of a folder; they must suit the model. */
+/* Sets what a recipe says of its vocabulary, from the vocabulary files of a folder
+ * (data/vocab_files.h); they must suit the model. */
 rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory);
 
 /* Writes model.safetensors and config.yaml. */

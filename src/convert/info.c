@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "convert/hf_marian.h"
+#include "convert/hf.h"
 #include "convert/json_file.h"
 #include "convert/marian.h"
 #include "convert/yaml_file.h"

@@ -1,6 +1,6 @@
-/* What Hugging Face's MarianMT calls the things of our models. */
-#ifndef RD_CONVERT_HF_MARIAN_H
-#define RD_CONVERT_HF_MARIAN_H
+/* What Hugging Face's MarianMT and BART call the things of our models. */
+#ifndef RD_CONVERT_HF_H
+#define RD_CONVERT_HF_H
 
 #include <jansson.h>
 
@@ -20,10 +20,11 @@ enum { RD_HF_NAMES = 4 };
 void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
                  const char *names[RD_HF_NAMES + 1]);
 
-/* A model on its way to a MarianMT directory. */
+/* A model on its way to a MarianMT or BART directory. */
 typedef struct {
     const char *from, *to;
     const rd_recipe *recipe;
+    bool bart;         /* else MarianMT */
     bool joint;        /* one vocabulary of its own, spm.model */
     bool mapped;       /* its vocabulary came from such a directory and goes back as it is */
     int32_t positions; /* rows of the tables of positions */
