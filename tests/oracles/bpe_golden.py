@@ -2,13 +2,15 @@
 lines with the ids its tokenizers give. Needs the package tokenizers.
 
     python3 tests/oracles/bpe_golden.py            rewrites the golden files (a few hundred lines)
-    python3 tests/oracles/bpe_golden.py N FILE     N lines to FILE instead: "ids<TAB>hex of text" each,
-                                                   for test_bpe's RDROP_BPE_LINES
+    python3 tests/oracles/bpe_golden.py N FILE [TEXT.gz]...
+                                                   N lines to FILE instead: "ids<TAB>hex of text" each, for
+                                                   test_bpe's RDROP_BPE_LINES; half of them are of the texts
 
 Lines are drawn from every script that both this Python's and ICU's Unicode know, emoji and their
 sequences, runs of whitespace, control characters, numbers, contractions, and generated sentences.
 """
 
+import gzip
 import json
 import pathlib
 import random
@@ -110,9 +112,13 @@ def decoded(tokenizer, rng, n):
 
 def main():
     rng = random.Random(1)
-    if len(sys.argv) == 3:
+    if len(sys.argv) > 2:
         tokenizer = Tokenizer.from_file(str(GOLDEN / "tokenizer.json"))
-        write(tokenizer, lines(rng, int(sys.argv[1])), sys.argv[2])
+        n = int(sys.argv[1])
+        real = [line.rstrip("\n") for path in sys.argv[3:] for line in gzip.open(path, "rt", encoding="utf-8", newline="\n")]
+        real = rng.sample(real, min(n // 2, len(real)))
+        write(tokenizer, real + lines(rng, n - len(real)), sys.argv[2])
+        print(len(real), "lines are real")
         return
     tokenizer = train(rng)
     save(tokenizer)
