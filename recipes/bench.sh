@@ -6,11 +6,16 @@
 #   recipes/bench.sh train [--rival FILE] [--recipe NAME] [--out DIR] [--arch NAME,...]
 #                          [--alpha X,...] [--rounds N] [--updates N] [--max-tokens N]
 #                          [--budget SECONDS] [--threads N] [--no-install]
+#   recipes/bench.sh scaling [--vary tokens,width,vocabulary,threads] [as for train, but --rival]
 #
 # train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed the
 # rival in fp32 and bf16, of which the faster counts. Tokens are source and target tokens, each pair
 # once. Peak memory is the whole process's; "of peak" the share of this machine's fastest matrix
 # products in that precision.
+#
+# scaling: how the time of an update, and its parts, grow with one of the batch, the width of the model (four
+# layers, feed-forward twice as wide, heads of 32), the vocabulary and the threads, all else as the first
+# shape and weight given. "products" is what all matrix products take by themselves, measured apart.
 #
 #   --rival FILE    a program in Python with the options of torch_rdrop.py; RIVAL, else
 #                   ../shared/rivals/torch_rdrop.py. PYTHON names the interpreter (python3)
@@ -19,6 +24,7 @@
 #   --arch NAME,... shapes (transformer-tiny,transformer-iwslt-de-en,transformer-base)
 #   --alpha X,...   weights of R-Drop's KL, 0 for training without (5,0)
 #   --rounds N      (3)
+#   --vary WHAT,... (tokens,width,vocabulary,threads)
 #   --updates N     measured in each, after 3 that do not count (10)
 #   --max-tokens N  per batch (the recipe's)
 #   --budget SECONDS spent on measuring each matrix product (0.03); 0 measures none
@@ -44,17 +50,17 @@ case $subject in
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
     exit 0
     ;;
-train) shift ;;
-*) usage "expected what to measure: train" ;;
+train | scaling) shift ;;
+*) usage "expected what to measure: train or scaling" ;;
 esac
 
 rival=${RIVAL:-$repository/../shared/rivals/torch_rdrop.py} python=${PYTHON:-python3}
 recipe=multi30k-en-de out="" archs=transformer-tiny,transformer-iwslt-de-en,transformer-base
-alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
+vary=tokens,width,vocabulary,threads alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install_option=--no-install ;;
-    --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads)
+    --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads | --vary)
         [ $# -ge 2 ] || usage "$1 needs a value"
         case $1 in
         --rival) rival=$2 ;;
@@ -67,6 +73,7 @@ while [ $# -gt 0 ]; do
         --max-tokens) max_tokens=$2 ;;
         --budget) budget=$2 ;;
         --threads) threads=$2 ;;
+        --vary) vary=$2 ;;
         esac
         shift
         ;;
@@ -177,31 +184,82 @@ summary() {
         }'
 }
 
-make_data
-programs=("ours auto" "ours fp32")
-if "$python" -c 'import torch' >/dev/null 2>&1; then
-    [ -f "$rival" ] || fail "$rival: no such rival; name it with --rival"
-    programs=("ours auto" "theirs" "ours fp32" "theirs --bf16")
-    make_pieces
-else
-    echo "bench.sh: no PyTorch for $python: without the rival" >&2
-fi
-printf '%-24s %5s  %-11s %9s %10s %9s %8s\n' arch alpha program tok/s ms/update 'peak MiB' 'of peak'
-for arch in ${archs//,/ }; do
-    for alpha in ${alphas//,/ }; do
-        settings=(--set "arch=$arch" --set "reg-alpha=$alpha" --set "threads=$threads")
-        [ -z "$max_tokens" ] || settings+=(--set "max-tokens=$max_tokens")
-        : >"$work/rows"
-        for round in $(seq "$rounds"); do
-            for program in "${programs[@]}"; do
-                name=${program/ours /rdrop-}
-                case $program in theirs) name="rival-fp32" ;; theirs*) name="rival-bf16" ;; esac
-                echo "bench.sh: round $round: $arch, alpha $alpha, $name" >&2
-                # shellcheck disable=SC2086 # a function and its argument
-                row=$($program) || exit 1
-                echo "$round $name $row" >>"$work/rows"
+measure_train() {
+    local programs=("ours auto" "ours fp32") arch alpha program name row
+    if "$python" -c 'import torch' >/dev/null 2>&1; then
+        [ -f "$rival" ] || fail "$rival: no such rival; name it with --rival"
+        programs=("ours auto" "theirs" "ours fp32" "theirs --bf16")
+        make_pieces
+    else
+        echo "bench.sh: no PyTorch for $python: without the rival" >&2
+    fi
+    printf '%-24s %5s  %-11s %9s %10s %9s %8s\n' arch alpha program tok/s ms/update 'peak MiB' 'of peak'
+    for arch in ${archs//,/ }; do
+        for alpha in ${alphas//,/ }; do
+            settings=("${common[@]}" --set "arch=$arch" --set "reg-alpha=$alpha")
+            : >"$work/rows"
+            for round in $(seq "$rounds"); do
+                for program in "${programs[@]}"; do
+                    name=${program/ours /rdrop-}
+                    case $program in theirs) name="rival-fp32" ;; theirs*) name="rival-bf16" ;; esac
+                    echo "bench.sh: round $round: $arch, alpha $alpha, $name" >&2
+                    # shellcheck disable=SC2086 # a function and its argument
+                    row=$($program) || exit 1
+                    echo "$round $name $row" >>"$work/rows"
+                done
             done
+            summary "$work/rows" "$arch" "$alpha"
         done
-        summary "$work/rows" "$arch" "$alpha"
     done
-done
+}
+
+# scale WHAT SIZE DATA SETTING...: one row of the table
+scale() {
+    local what=$1 size=$2 data=$3 key cells=()
+    shift 3
+    "$bin/bench-train" "$recipe" --data "$data" --warmup 3 --updates "$updates" --budget "$budget" --square 16 \
+        --json "${settings[@]}" "$@" >"$work/json" || fail "bench-train failed"
+    for key in seconds_per_update product_seconds_per_update; do
+        cells+=("$(value "$work/json" $key)")
+    done
+    for key in embedding attention ffn criterion optimizer data; do
+        cells+=("$(sed -n "/^  \"$key\": {/,/}/p" "$work/json" | sed -n 's/.*"seconds": \([-0-9.e+]*\).*/\1/p')")
+    done
+    echo "$what $size $(value "$work/json" tokens_per_update) $(value "$work/json" peak_memory) ${cells[*]}" |
+        awk '{ printf "%-10s %6s %8.0f %8.1f", $1, $2, $3, $4 / 1048576
+               for (i = 5; i <= NF; i++) printf " %9.2f", 1e3 * $i
+               print "" }'
+}
+
+measure_scaling() {
+    local size
+    settings=("${common[@]}" --set "arch=${archs%%,*}" --set "reg-alpha=${alphas%%,*}")
+    printf '%-10s %6s %8s %8s %9s %9s %9s %9s %9s %9s %9s %9s\n' vary size tokens MiB 'ms/update' products \
+        embedding attention ffn criterion optimizer data
+    for what in ${vary//,/ }; do
+        case $what in
+        tokens) for size in 512 1024 2048 4096 8192; do scale tokens $size "$out/bin" --set max-tokens=$size; done ;;
+        width)
+            for size in 128 256 512 1024; do
+                scale width $size "$out/bin" --set encoder-embed-dim=$size \
+                    --set encoder-ffn-embed-dim=$((2 * size)) --set decoder-ffn-embed-dim=$((2 * size)) \
+                    --set encoder-attention-heads=$((size / 32)) --set decoder-attention-heads=$((size / 32))
+            done
+            ;;
+        vocabulary)
+            for size in 2000 4000 8000 16000; do
+                [ -e "$out/bench-$size/valid.bin" ] || "$bin/rdrop-preprocess" "$recipe" --data "$out/data" \
+                    --dest "$out/bench-$size" --set vocab-size=$size --set testpref= >&2
+                scale vocabulary $size "$out/bench-$size"
+            done
+            ;;
+        threads) for size in $(seq "$threads"); do scale threads "$size" "$out/bin" --set threads="$size"; done ;;
+        *) usage "--vary takes tokens, width, vocabulary and threads, not '$what'" ;;
+        esac
+    done
+}
+
+make_data
+common=(--set "threads=$threads")
+[ -z "$max_tokens" ] || common+=(--set "max-tokens=$max_tokens")
+"measure_$subject"

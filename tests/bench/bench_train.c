@@ -202,15 +202,16 @@ static json_t *to_json(const rd_recipe *r, const measured *m, const limits *l) {
                             json_pack("{s:f, s:f}", "seconds", m->profile.seconds[i] / updates,
                                       "flop", m->flops[i] / updates));
     return json_pack(
-        "{s:o, s:s, s:I, s:i, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f,"
-        " s:o, s:o}",
+        "{s:o, s:s, s:I, s:i, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
+        " s:I, s:f, s:o, s:o}",
         "machine", bench_machine(), "recipe", r->name, "parameters", m->n_parameters, "passes",
         (int)m->passes, "precision", precisions[m->bf16], "updates", m->window.updates,
         "tokens_per_second", (double)m->window.tokens / seconds, "median_tokens_per_second",
         m->median, "tokens_per_update", (double)m->window.tokens / updates, "seconds_per_update",
-        seconds / updates, "flop_per_update", flops / updates, "flop_per_second", flops / seconds,
-        "fraction_of_peak", flops / seconds / l->fastest[m->bf16], "peak_memory", m->peak_memory,
-        "bandwidth", l->bandwidth, "parts", parts, "gemm", limits_json(l));
+        seconds / updates, "product_seconds_per_update", flops / updates / l->mean[m->bf16],
+        "flop_per_update", flops / updates, "flop_per_second", flops / seconds, "fraction_of_peak",
+        flops / seconds / l->fastest[m->bf16], "peak_memory", m->peak_memory, "bandwidth",
+        l->bandwidth, "parts", parts, "gemm", limits_json(l));
 }
 
 static void parse(arguments *a, int argc, char **argv) {

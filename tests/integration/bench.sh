@@ -121,6 +121,11 @@ done
 RDROP_BIN=$bin PYTHON=false "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --arch transformer-tiny \
     --alpha 5 --rounds 1 --updates 1 --budget 0.001 >text 2>log || fail "recipes/bench.sh without PyTorch: $(cat log)"
 [ "$(grep -c '^transformer-tiny  *5  rdrop-.*%$' text)" -eq 2 ] || fail "recipes/bench.sh without PyTorch: $(cat text)"
+# How an update grows: a batch of twice the tokens has about twice the tokens.
+RDROP_BIN=$bin "$repository/recipes/bench.sh" scaling --vary tokens --recipe tiny.yaml --out . \
+    --updates 1 --budget 0 --threads 1 >text 2>log || fail "recipes/bench.sh scaling: $(cat log)"
+awk '$1 == "tokens" && NF == 12 { n++; if ($3 <= last) exit 1; last = $3 } END { exit n != 5 }' text ||
+    fail "recipes/bench.sh scaling: $(cat text)"
 "$repository/recipes/bench.sh" train --bogus >log 2>&1
 [ $? -eq 2 ] || fail "recipes/bench.sh takes --bogus"
 
