@@ -7,7 +7,6 @@
 #include "convert/hf.h"
 #include "convert/import.h"
 #include "convert/tensor_set.h"
-#include "data/vocab_files.h"
 #include "model/transformer.h"
 
 typedef struct {
@@ -108,12 +107,14 @@ static rd_status read_weights(import *im) {
 }
 
 static rd_status import_all(import *im) {
+    rd_vocabulary_kind kind;
     RD_TRY(rd_recipe_new(&im->recipe));
     im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(rd_hf_read_config(im->recipe, im->from));
     RD_TRY(read_weights(im));
     RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
-    RD_TRY(rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_ANY));
+    RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
+    RD_TRY(rd_vocabularies_copy(im->from, im->to, kind));
     return rd_import_save(im->recipe, &im->parameters, im->to);
 }
 

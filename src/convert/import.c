@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "convert/convert.h"
 #include "convert/json_file.h"
-#include "data/vocab_files.h"
 #include "recipe/recipe_keys.h"
 
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
@@ -21,19 +20,29 @@ static rd_status check_side(const rd_model_config *c, const char *directory, con
                     directory, rd_tokenizer_eos(tokenizer), side, c->eos_id);
 }
 
+/* Ids are those of the JSON files, never SentencePiece's own. */
+rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind) {
+    bool separate, ids;
+    RD_TRY(rd_json_exists(directory, "target_vocab.json", &separate));
+    RD_TRY(rd_json_exists(directory, "vocab.json", &ids));
+    *kind = separate ? RD_VOCABULARY_SEPARATE : RD_VOCABULARY_JOINT;
+    if (!separate || ids) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s/vocab.json: missing, beside a target_vocab.json", directory);
+}
+
 /* The search is told the target's unk. */
 rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
     rd_model_config *c = &recipe->model;
     rd_tokenizer *source, *target;
-    RD_TRY(rd_vocabularies_open(directory, RD_VOCABULARY_ANY, &source, &target));
+    rd_vocabulary_kind kind;
+    RD_TRY(rd_import_vocabulary_kind(directory, &kind));
+    RD_TRY(rd_vocabularies_open(directory, kind, &source, &target));
     rd_status status = check_side(c, directory, "source", source, c->src_vocab);
     if (status == RD_OK) status = check_side(c, directory, "target", target, c->tgt_vocab);
     c->unk_id = rd_tokenizer_unk(target);
-    bool separate;
-    if (status == RD_OK) status = rd_json_exists(directory, "target_vocab.json", &separate);
     rd_vocabularies_close(source, target);
     RD_TRY(status);
-    recipe->data.joined_dictionary = !separate && c->src_vocab == c->tgt_vocab;
+    recipe->data.joined_dictionary = kind == RD_VOCABULARY_JOINT && c->src_vocab == c->tgt_vocab;
     recipe->data.vocab_size_src = c->src_vocab;
     recipe->data.vocab_size_tgt = c->tgt_vocab;
     if (c->share_all_embeddings && !recipe->data.joined_dictionary)

@@ -2,8 +2,12 @@
 #ifndef RD_CONVERT_IMPORT_H
 #define RD_CONVERT_IMPORT_H
 
+#include "data/vocab_files.h"
 #include "model/parameters.h"
 #include "recipe/recipe.h"
+
+/* Whether a Hugging Face directory has one vocabulary or two. */
+rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
 
 /* Sets what a recipe says of its vocabulary, from the vocabulary files of a folder
  * (data/vocab_files.h); they must suit the model. */
