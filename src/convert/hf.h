@@ -12,13 +12,17 @@ typedef struct {
 } rd_hf_key;
 extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
 
-enum { RD_HF_NAMES = 4 };
+enum { RD_HF_NAMES = 8 };
 
 /* The names that one of our tensors may have in their files, best first, NULL behind the last. A
- * tied tensor is stored once, under any of its names. room: [RD_HF_NAMES][128], which names point
+ * tied tensor is stored once, under any of its names; a model without its output layer (BartModel)
+ * has names without "model.". room: [RD_HF_NAMES][128], which names point
  * into. */
 void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
                  const char *names[RD_HF_NAMES + 1]);
+
+/* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
+#define RD_HF_IMPOSSIBLE (-1e4f)
 
 /* A model on its way to a MarianMT or BART directory. */
 typedef struct {

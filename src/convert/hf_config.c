@@ -163,11 +163,13 @@ static void read_stopping(const reader *r) {
     search->renormalize = json_is_true(generation_setting(r, "renormalize_logits"));
 }
 
-/* A first token that is forced is BART's bos; in MarianMT it would be the target's language. */
+/* A first token that is forced is BART's bos, which older files have another key for; in MarianMT
+ * it would be the target's language. */
 static rd_status read_forced(const reader *r) {
     const json_t *bos = generation_setting(r, "forced_bos_token_id");
     rd_beam_config *search = &r->recipe->search;
-    search->forced_bos = bos != NULL;
+    search->forced_bos =
+        bos || (r->bart && is_true(r->config, "force_bos_token_to_be_generated", false));
     search->forced_tokens_free = r->bart;
     if (!bos || (r->bart && json_integer_value(bos) == r->recipe->model.bos_id)) return RD_OK;
     return unsupported(r, "this forced_bos_token_id");

@@ -9,9 +9,6 @@
 #include "convert/json_file.h"
 #include "model/transformer.h"
 
-/* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
-static const float IMPOSSIBLE = -1e4f;
-
 static rd_status check_model(const char *from, const rd_model_config *c) {
     const rd_stack_config *encoder = &c->encoder, *decoder = &c->decoder;
     if (c->encoder.normalize_before || c->decoder.normalize_before)
@@ -103,7 +100,7 @@ static void fill_tensor(const rd_hf_export *e, const rd_model *model, const rd_p
 
 static void fill_weights(const rd_hf_export *e, const rd_model *model, const rd_parameters *out) {
     float *bias = values_of(out, "final_logits_bias");
-    for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = IMPOSSIBLE;
+    for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = RD_HF_IMPOSSIBLE;
     for (int64_t i = 0; i < model->config.tgt_vocab; i++)
         bias[e->target_rows ? e->target_rows[i] : i] = 0.0f;
     char room[RD_HF_NAMES][128];

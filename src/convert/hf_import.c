@@ -8,44 +8,72 @@
 #include "convert/import.h"
 #include "convert/tensor_set.h"
 #include "model/transformer.h"
+#include "rdrop/tokenizer.h"
 
 typedef struct {
     const char *from, *to;
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
+    bool maskless; /* the model lacks the vocabulary's last piece, the mask */
 } import;
+
+/* The names of one of our tensors in their files. */
+typedef struct {
+    char room[RD_HF_NAMES][128];
+    const char *names[RD_HF_NAMES + 1];
+    const char *name; /* the one that is there; else the best */
+} their_names;
+
+/* The file that has the tensor called `ours` here, NULL if none does. */
+static const rd_tensor_file *look_up(const import *im, const char *ours, their_names *theirs) {
+    rd_hf_names(&im->recipe->model, ours, theirs->room, theirs->names);
+    for (int k = 0; theirs->names[k]; k++) {
+        const rd_tensor_file *file = rd_tensor_set_find(&im->tensors, theirs->names[k]);
+        theirs->name = theirs->names[k];
+        if (file) return file;
+    }
+    theirs->name = theirs->names[0];
+    return NULL;
+}
+
+static bool is_bias(const rd_parameter *item) {
+    return strcmp(item->name, "decoder.output_projection.bias") == 0;
+}
+
+/* Rows that there are values for: the mask's may be missing. */
+static int64_t stored_rows(const import *im, const rd_parameter *item) {
+    bool of_pieces = strstr(item->name, "embed_tokens") || is_bias(item);
+    return item->shape[0] - (im->maskless && of_pieces ? 1 : 0);
+}
 
 /* Finds the tensor under any of its names and checks its shape, of which leading ones do not count.
  */
 static rd_status find(const import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
-    char room[RD_HF_NAMES][128];
-    const char *names[RD_HF_NAMES + 1];
-    const rd_tensor_file *file = NULL;
-    int k = 0;
-    rd_hf_names(&im->recipe->model, item->name, room, names);
-    for (; names[k]; k++)
-        if ((file = rd_tensor_set_find(&im->tensors, names[k]))) break;
-    if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, names[0]);
-    RD_TRY(rd_tensor_file_find(file, names[k], tensor));
-    if (rd_stored_tensor_fits(tensor, item->shape[0], item->shape[1])) return RD_OK;
+    their_names theirs;
+    const rd_tensor_file *file = look_up(im, item->name, &theirs);
+    int64_t rows = stored_rows(im, item);
+    if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, theirs.name);
+    RD_TRY(rd_tensor_file_find(file, theirs.name, tensor));
+    if (rd_stored_tensor_fits(tensor, rows, item->shape[1])) return RD_OK;
     return rd_error(RD_ERR_FORMAT,
                     "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
                     "implies",
-                    file->path, names[k], (long long)item->shape[0], item->shape[1] ? ", " : "",
+                    file->path, theirs.name, (long long)rows, item->shape[1] ? ", " : "",
                     (long long)item->shape[1]);
 }
 
 /* The values of a tensor that may be missing; *values NULL when it is, else malloc'ed. */
-static rd_status read_optional(const import *im, const char *name, int64_t n, float **values) {
+static rd_status read_optional(const import *im, const char *ours, int64_t n, float **values) {
     rd_stored_tensor tensor;
-    const rd_tensor_file *file = rd_tensor_set_find(&im->tensors, name);
+    their_names theirs;
+    const rd_tensor_file *file = look_up(im, ours, &theirs);
     *values = NULL;
     if (!file) return RD_OK;
-    RD_TRY(rd_tensor_file_find(file, name, &tensor));
+    RD_TRY(rd_tensor_file_find(file, theirs.name, &tensor));
     if (tensor.n != n)
         return rd_error(RD_ERR_FORMAT, "%s: tensor %s has %lld elements, expected %lld", file->path,
-                        name, (long long)tensor.n, (long long)n);
+                        theirs.name, (long long)tensor.n, (long long)n);
     *values = rd_malloc((size_t)n, sizeof **values);
     if (!*values) return RD_ERR_MEMORY;
     rd_status status = rd_stored_tensor_read(&tensor, *values);
@@ -59,8 +87,10 @@ static rd_status read_optional(const import *im, const char *name, int64_t n, fl
 static rd_status find_bias(import *im) {
     rd_model_config *c = &im->recipe->model;
     float *bias;
-    RD_TRY(read_optional(im, "final_logits_bias", c->tgt_vocab, &bias));
-    for (int32_t i = 0; bias && i < c->tgt_vocab; i++) c->output_bias |= bias[i] != 0.0f;
+    int32_t n = c->tgt_vocab - (im->maskless ? 1 : 0);
+    RD_TRY(read_optional(im, "decoder.output_projection.bias", n, &bias));
+    c->output_bias = im->maskless;
+    for (int32_t i = 0; bias && i < n; i++) c->output_bias |= bias[i] != 0.0f;
     free(bias);
     return RD_OK;
 }
@@ -84,6 +114,31 @@ static rd_status find_positions(import *im, const char *name, rd_stack_config *s
     return status;
 }
 
+/* BART's fine-tuned models have no embedding of the mask, the vocabulary's last piece, which no
+ * text has. Here they get one, of zeros, and a bias that makes the mask impossible. */
+static rd_status find_mask(import *im, rd_vocabulary_kind kind) {
+    rd_model_config *c = &im->recipe->model;
+    rd_tokenizer *source, *target;
+    RD_TRY(rd_vocabularies_open(im->from, kind, &source, &target));
+    im->maskless =
+        rd_tokenizer_mask(target) == c->tgt_vocab && rd_tokenizer_size(target) == c->tgt_vocab + 1;
+    rd_vocabularies_close(source, target);
+    if (im->maskless) c->src_vocab = ++c->tgt_vocab;
+    return RD_OK;
+}
+
+static rd_status read_values(const import *im, const rd_parameter *item) {
+    rd_stored_tensor tensor;
+    their_names theirs;
+    float *values = im->parameters.values + item->offset;
+    if (im->maskless && is_bias(item)) {
+        values[item->shape[0] - 1] = RD_HF_IMPOSSIBLE;
+        if (!look_up(im, item->name, &theirs)) return RD_OK;
+    }
+    RD_TRY(find(im, item, &tensor));
+    return rd_stored_tensor_read(&tensor, values);
+}
+
 /* Every tensor is looked at before there is memory for any: sizes are believed when the files have
  * the data. */
 static rd_status read_weights(import *im) {
@@ -93,16 +148,14 @@ static rd_status read_weights(import *im) {
     RD_TRY(rd_tensor_set_open(&im->tensors, im->from));
     RD_TRY(find_bias(im));
     if (c->position_layout == RD_POSITIONS_MARIAN) {
-        RD_TRY(find_positions(im, "model.encoder.embed_positions.weight", &c->encoder));
-        RD_TRY(find_positions(im, "model.decoder.embed_positions.weight", &c->decoder));
+        RD_TRY(find_positions(im, "encoder.embed_positions.weight", &c->encoder));
+        RD_TRY(find_positions(im, "decoder.embed_positions.weight", &c->decoder));
     }
     RD_TRY(rd_model_register(p, c));
-    for (int64_t i = 0; i < p->n; i++) RD_TRY(find(im, &p->items[i], &tensor));
+    for (int64_t i = 0; i < p->n; i++)
+        if (!im->maskless || !is_bias(&p->items[i])) RD_TRY(find(im, &p->items[i], &tensor));
     RD_TRY(rd_parameters_allocate(p));
-    for (int64_t i = 0; i < p->n; i++) {
-        RD_TRY(find(im, &p->items[i], &tensor));
-        RD_TRY(rd_stored_tensor_read(&tensor, p->values + p->items[i].offset));
-    }
+    for (int64_t i = 0; i < p->n; i++) RD_TRY(read_values(im, &p->items[i]));
     return RD_OK;
 }
 
@@ -111,9 +164,10 @@ static rd_status import_all(import *im) {
     RD_TRY(rd_recipe_new(&im->recipe));
     im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(rd_hf_read_config(im->recipe, im->from));
+    RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
+    if (im->recipe->model.layernorm_embedding) RD_TRY(find_mask(im, kind));
     RD_TRY(read_weights(im));
     RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
-    RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
     RD_TRY(rd_vocabularies_copy(im->from, im->to, kind));
     return rd_import_save(im->recipe, &im->parameters, im->to);
 }

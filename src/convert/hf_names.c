@@ -23,7 +23,8 @@ void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_H
                  const char *names[RD_HF_NAMES + 1]) {
     int n = 0;
     bool all = config->share_all_embeddings, output = config->share_decoder_input_output_embed;
-    const char *candidates[RD_HF_NAMES] = {NULL};
+    const char *candidates[RD_HF_NAMES / 2] = {NULL};
+    static const char prefix[] = "model.";
     if (strcmp(ours, "encoder.embed_tokens.weight") == 0) {
         if (all) candidates[n++] = "model.shared.weight";
         candidates[n++] = "model.encoder.embed_tokens.weight";
@@ -38,6 +39,11 @@ void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_H
         candidates[n++] = "final_logits_bias";
     }
     for (int i = 0; i < n; i++) snprintf(room[i], sizeof room[i], "%s", candidates[i]);
-    if (n == 0) snprintf(room[n++], sizeof room[0], "model.%s", ours);
-    for (int i = 0; i <= RD_HF_NAMES; i++) names[i] = i < n ? room[i] : NULL;
+    if (n == 0) snprintf(room[n++], sizeof room[0], "%s%s", prefix, ours);
+    int found = 0;
+    for (int i = 0; i < n; i++) names[found++] = room[i];
+    for (int i = 0; i < n; i++)
+        if (strncmp(room[i], prefix, strlen(prefix)) == 0)
+            names[found++] = room[i] + strlen(prefix);
+    while (found <= RD_HF_NAMES) names[found++] = NULL;
 }
