@@ -42,7 +42,8 @@ rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
 }
 
 static float element(rd_mixed x, int64_t i) {
-    return x.bf16 ? rd_bf16_to_f32(x.bf16[i]) : x.f32[i];
+    if (x.bf16) return rd_bf16_to_f32(x.bf16[i]);
+    return x.f32 ? x.f32[i] : 0.0f; /* an operand has one form at least */
 }
 
 /* By the definition: slow, but it needs no memory. */

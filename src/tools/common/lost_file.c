@@ -18,7 +18,7 @@ static void say(const char *text) {
 /* The next line, without its end and cut to fit; false at the end of the file. */
 static bool next_line(int fd, char *line, size_t room) {
     size_t n = 0;
-    char c;
+    char c = 0;
     while (read(fd, &c, 1) == 1 && c != '\n')
         if (n + 1 < room) line[n++] = c;
     line[n] = '\0';
