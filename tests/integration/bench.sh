@@ -129,6 +129,17 @@ awk '$1 == "tokens" && NF == 12 { n++; if ($3 <= last) exit 1; last = $3 } END {
 "$repository/recipes/bench.sh" train --bogus >log 2>&1
 [ $? -eq 2 ] || fail "recipes/bench.sh takes --bogus"
 
+# BART's shapes made small: a row for each length, with numbers in it.
+small=()
+for key in encoder-embed-dim=8 encoder-layers=1 decoder-layers=1 encoder-attention-heads=2 decoder-attention-heads=2 \
+    encoder-ffn-embed-dim=8 decoder-ffn-embed-dim=8; do small+=(--set $key); done
+bash "$repository/tests/bench/long_inputs.sh" "$bin" --arch bart-base --lengths 64,128 "${small[@]}" >out.txt 2>err ||
+    fail "long_inputs.sh: $(cat err)"
+[ "$(grep -cE '^\| `bart-base` \| (64|128) \| [0-9]+\.[0-9] \| 0\.[0-9]*[1-9][0-9]* \|$' out.txt)" -eq 2 ] ||
+    fail "long_inputs.sh: $(cat out.txt)"
+bash "$repository/tests/bench/long_inputs.sh" "$bin" --bogus 1 >/dev/null 2>&1
+[ $? -eq 2 ] || fail "long_inputs.sh takes --bogus"
+
 # reject CODE TEXT PROGRAM ARGUMENTS...
 reject() {
     local code=$1 text=$2 got
