@@ -85,7 +85,10 @@ rd_status rd_history_read(rd_history *history, const char *path) {
             status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
         json_decref(line);
     }
-    if (status == RD_OK && ferror(file)) status = rd_error(RD_ERR_IO, "%s: cannot read", path);
+    /* Lines may also end for want of memory, which is no error of the file. */
+    if (status == RD_OK && !feof(file))
+        status = rd_error(ferror(file) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
+                          strerror(errno));
     free(text);
     fclose(file);
     return status;
