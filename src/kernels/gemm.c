@@ -25,7 +25,7 @@ static bool has_room(int64_t m, int64_t n, int64_t k) {
 
 static bool has_bf16(void) {
     static const uint16_t zeros[16 * 16];
-    uint16_t result[16 * 16];
+    uint16_t result[16 * 16] = {0};
     rd_matmul_operand x = {zeros, true, false};
     return has_room(16, 16, 16) &&
            rd_matmul(16, 16, 16, x, x, 0.0f, (rd_matmul_operand){result, true, false});

@@ -45,7 +45,9 @@ static const char *path_at(uintptr_t address, char *line, size_t room) {
     const char *path = NULL;
     while (!path && fd >= 0 && next_line(fd, line, room)) {
         uintptr_t start, end;
-        read_hex(read_hex(line, &start) + 1, &end);
+        const char *dash = read_hex(line, &start);
+        if (*dash != '-') continue;
+        read_hex(dash + 1, &end);
         if (address >= start && address < end) path = strchr(line, '/');
     }
     if (fd >= 0) close(fd);
