@@ -76,6 +76,10 @@ int32_t *golden_integers(const json_t *object, const char *key, int64_t *n) {
     return integers;
 }
 
+void must(rd_status status) {
+    if (status != RD_OK) fail_msg("%s", rd_last_error());
+}
+
 void assert_near(double got, double wanted, double relative, double absolute, const char *what,
                  int64_t index) {
     if (!(fabs(got - wanted) <= relative * fabs(wanted) + absolute))

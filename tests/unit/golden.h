@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "rdrop/status.h"
+
 json_t *golden_load(const char *name); /* name: below tests/golden; release with json_decref */
 
 double golden_number(const json_t *object, const char *key);
@@ -14,6 +16,9 @@ double golden_number(const json_t *object, const char *key);
 double *golden_numbers(const json_t *object, const char *key, int64_t *n);
 float *golden_floats(const json_t *object, const char *key, int64_t *n);
 int32_t *golden_integers(const json_t *object, const char *key, int64_t *n);
+
+/* Fails unless RD_OK, with what the library says. */
+void must(rd_status status);
 
 /* Fails unless |got - wanted| <= relative * |wanted| + absolute; `what` and `index` tell where. */
 void assert_near(double got, double wanted, double relative, double absolute, const char *what,

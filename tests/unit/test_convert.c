@@ -17,7 +17,7 @@
 #include "convert/convert.h"
 #include "convert/json_file.h"
 #include "data/vocab_files.h"
-#include "golden.h"
+#include "golden_model.h"
 #include "model/seq2seq.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"
@@ -36,10 +36,6 @@ static int teardown(void **state) {
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", directory);
     return system(command);
-}
-
-static void must(rd_status status) {
-    if (status != RD_OK) fail_msg("%s", rd_last_error());
 }
 
 typedef struct {
@@ -80,37 +76,16 @@ static void close_imported(imported *m) {
     rd_translator_close(m->translator);
 }
 
-static void check_tokens(const imported *m, const json_t *sentence) {
-    const char *text = json_string_value(json_object_get(sentence, "text"));
-    int64_t n;
-    int32_t *wanted = golden_integers(sentence, "source", &n);
-    rd_ids ids = {0};
-    must(rd_tokenizer_encode(m->source, text, strlen(text), &ids));
-    int bos = m->recipe->model.prepend_bos;
-    assert_int_equal(ids.length, n - 1 - bos); /* without eos */
-    assert_memory_equal(ids.data, wanted + bos, sizeof(int32_t) * (size_t)ids.length);
-    free(ids.data);
-    free(wanted);
-}
-
 static void check_logits(const imported *m, const json_t *sentence) {
-    int64_t n_source, n_target, n;
-    int32_t *source = golden_integers(sentence, "source", &n_source);
-    int32_t *target = golden_integers(sentence, "target", &n_target);
+    int64_t n_target, n, vocab = m->recipe->model.tgt_vocab;
+    int32_t *target;
+    float *logits = golden_logits(m->model, sentence, sentence, &n_target, &target);
     float *wanted = golden_floats(sentence, "logits", &n);
-    rd_batch batch = {0};
-    must(rd_batch_add(&batch, 0, source, (int32_t)n_source, target, (int32_t)n_target));
-    int64_t vocab = m->recipe->model.tgt_vocab, kept = n / n_target; /* the first of each row */
-    float *logits = malloc(sizeof *logits * (size_t)(n_target * vocab));
-    rd_arena arena = {0};
-    must(rd_seq2seq_logits(m->model, &arena, &batch, logits));
+    int64_t kept = n / n_target; /* the first of each row */
     for (int64_t i = 0; i < n; i++)
         assert_near((double)logits[i / kept * vocab + i % kept], (double)wanted[i], 0, 2e-5,
                     "logits", i);
     free(logits);
-    rd_arena_free(&arena);
-    rd_batch_free(&batch);
-    free(source);
     free(target);
     free(wanted);
 }
@@ -136,7 +111,7 @@ static void check_imported(const char *name) {
     size_t i;
     assert_true(json_array_size(sentences) > 5);
     json_array_foreach(sentences, i, sentence) {
-        check_tokens(&m, sentence);
+        golden_check_tokens(m.source, sentence, m.recipe->model.prepend_bos);
         check_logits(&m, sentence);
         check_translation(&m, sentence);
     }

@@ -16,10 +16,6 @@
 #include "optim/optimizer.h"
 #include "recipe/recipe.h"
 
-static void must(rd_status status) {
-    if (status != RD_OK) fail_msg("%s", rd_last_error());
-}
-
 /* The imported model, without dropout. */
 static rd_model *open_start(void) {
     char directory[] = "/tmp/rdrop-finetune-XXXXXX", path[64], command[64];

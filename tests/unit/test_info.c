@@ -11,14 +11,11 @@
 
 #include "base/file.h"
 #include "convert/info.h"
+#include "golden.h"
 #include "toy_directory.h"
 
 static char directory[] = "/tmp/rdrop-info-XXXXXX";
 static char model[64]; /* as rdrop-train leaves it: DIR/model, DIR/train.jsonl */
-
-static void must(rd_status status) {
-    if (status != RD_OK) fail_msg("%s", rd_last_error());
-}
 
 static int setup(void **state) {
     (void)state;

@@ -17,8 +17,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "convert/convert.h"
-#include "golden.h"
-#include "model/seq2seq.h"
+#include "golden_model.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"
 #include "recipe/recipe.h"
@@ -35,10 +34,6 @@ static int teardown(void **state) {
     char command[128];
     snprintf(command, sizeof command, "rm -r %s", directory);
     return system(command);
-}
-
-static void must(rd_status status) {
-    if (status != RD_OK) fail_msg("%s", rd_last_error());
 }
 
 typedef struct {
@@ -81,42 +76,11 @@ static void close_imported(imported *m) {
     rd_translator_close(m->translator);
 }
 
-/* [n_target, tgt_vocab], malloc'ed. target: of object[key]. */
-static float *logits_of(const rd_model *model, const json_t *sentence, const json_t *target_of,
-                        int64_t *n_target, int32_t **target) {
-    int64_t n_source;
-    int32_t *source = golden_integers(sentence, "source", &n_source);
-    *target = golden_integers(target_of, "target", n_target);
-    rd_batch batch = {0};
-    rd_arena arena = {0};
-    must(rd_batch_add(&batch, 0, source, (int32_t)n_source, *target, (int32_t)*n_target));
-    size_t n = (size_t)(*n_target * rd_model_get_config(model)->tgt_vocab);
-    float *logits = malloc(sizeof *logits * n);
-    assert_non_null(logits);
-    must(rd_seq2seq_logits(model, &arena, &batch, logits));
-    rd_arena_free(&arena);
-    rd_batch_free(&batch);
-    free(source);
-    return logits;
-}
-
-static void check_tokens(const imported *m, const json_t *sentence) {
-    const char *text = json_string_value(json_object_get(sentence, "text"));
-    int64_t n;
-    int32_t *wanted = golden_integers(sentence, "source", &n);
-    rd_ids ids = {0};
-    must(rd_tokenizer_encode(m->source, text, strlen(text), &ids));
-    assert_int_equal(ids.length, n - 1); /* without eos */
-    assert_memory_equal(ids.data, wanted, sizeof(int32_t) * (size_t)ids.length);
-    free(ids.data);
-    free(wanted);
-}
-
 /* Of the pieces that there are in the file: those added here are impossible. */
 static void check_logits(const rd_model *model, const json_t *sentence, const char *key) {
     int64_t n_target, n, rows = rd_model_get_config(model)->tgt_vocab;
     int32_t *target;
-    float *got = logits_of(model, sentence, sentence, &n_target, &target);
+    float *got = golden_logits(model, sentence, sentence, &n_target, &target);
     float *wanted = golden_floats(sentence, key, &n);
     int64_t pieces = n / n_target;
     assert_true(pieces < rows);
@@ -137,7 +101,7 @@ static double log_prob_of(const rd_model *model, const json_t *sentence, const j
     int64_t n, rows = rd_model_get_config(model)->tgt_vocab;
     int32_t *target;
     double log_prob = 0;
-    float *logits = logits_of(model, sentence, hypothesis, &n, &target);
+    float *logits = golden_logits(model, sentence, hypothesis, &n, &target);
     for (int64_t i = 0; i < n; i++) {
         double sum = 0;
         for (int64_t k = 0; k < rows; k++) sum += exp((double)logits[i * rows + k]);
@@ -174,7 +138,7 @@ static void check_imported(const char *name, bool in_transformers) {
     size_t i;
     assert_int_equal(json_array_size(sentences), 7);
     json_array_foreach(sentences, i, sentence) {
-        check_tokens(&m, sentence);
+        golden_check_tokens(m.source, sentence, false);
         check_marian(&m, sentence);
         if (!in_transformers) continue;
         check_logits(m.model, sentence, "logits");

@@ -26,27 +26,6 @@ static void enumerate(int32_t sentence) {
     assert_int_equal(n_all, 781);
 }
 
-/* A beam no smaller than the number of sequences cuts nothing: the search must find the best of
- * `scores`, in order. */
-static void check_best(const rd_search_result *result) {
-    for (int32_t k = 0; k < result->n_best; k++) {
-        int32_t best = 0;
-        for (int32_t i = 1; i < n_all; i++)
-            if (scores[i] > scores[best]) best = i;
-        const rd_hypothesis *h = &result->hypotheses[k];
-        if (isinf(scores[best])) {
-            assert_null(h->tokens);
-            continue;
-        }
-        assert_non_null(h->tokens);
-        assert_int_equal(h->length, all[best].length);
-        for (int32_t i = 0; i < h->length; i++) assert_int_equal(h->tokens[i], all[best].tokens[i]);
-        assert_float_equal(h->score, scores[best], 1e-5);
-        assert_float_equal(h->log_prob, all[best].log_prob, 1e-5);
-        scores[best] = -INFINITY;
-    }
-}
-
 static const int32_t no_length = 0;
 
 static void search_sentence(const rd_beam_config *config, int32_t sentence,
@@ -54,7 +33,7 @@ static void search_sentence(const rd_beam_config *config, int32_t sentence,
     toy_alone_index = sentence;
     the_toy->distribution = toy_random_alone;
     rd_search_result result = toy_search(config, the_toy, 1, &no_length, request, RD_OK);
-    check_best(&result);
+    toy_check_best(&result, all, scores, n_all);
     rd_search_result_free(&result);
 }
 
@@ -280,7 +259,7 @@ static void test_coverage_and_alignment_against_brute_force(void **state) {
         toy_alone_index = sentence;
         the_toy->distribution = toy_random_alone;
         rd_search_result r = toy_search(&config, the_toy, 1, &length, NULL, RD_OK);
-        check_best(&r);
+        toy_check_best(&r, all, scores, n_all);
         for (int k = 0; k < 9; k++) assert_aligned(&r.hypotheses[k]);
         rd_search_result_free(&r);
     }

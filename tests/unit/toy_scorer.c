@@ -96,3 +96,24 @@ int32_t toy_enumerate(int32_t sentence, int32_t max_len, toy_path *paths) {
     visit(sentence, max_len, &(toy_path){.length = 0}, paths, &n);
     return n;
 }
+
+void toy_check_best(const rd_search_result *result, const toy_path *paths, double *scores,
+                    int32_t n) {
+    for (int32_t k = 0; k < result->n_best; k++) {
+        int32_t best = 0;
+        for (int32_t i = 1; i < n; i++)
+            if (scores[i] > scores[best]) best = i;
+        const rd_hypothesis *h = &result->hypotheses[k];
+        if (isinf(scores[best])) {
+            assert_null(h->tokens);
+            continue;
+        }
+        assert_non_null(h->tokens);
+        assert_int_equal(h->length, paths[best].length);
+        for (int32_t i = 0; i < h->length; i++)
+            assert_int_equal(h->tokens[i], paths[best].tokens[i]);
+        assert_float_equal(h->score, scores[best], 1e-5);
+        assert_float_equal(h->log_prob, paths[best].log_prob, 1e-5);
+        scores[best] = -INFINITY;
+    }
+}

@@ -42,4 +42,9 @@ typedef struct {
  * their number, 1 + 5 + 25 + ... + 5^max_len. paths: as many. */
 int32_t toy_enumerate(int32_t sentence, int32_t max_len, toy_path *paths);
 
+/* Asserts that a search which cut nothing found the best of n paths by score, in order; those that
+ * are not wanted have -INFINITY. Scores of the found ones become that. */
+void toy_check_best(const rd_search_result *result, const toy_path *paths, double *scores,
+                    int32_t n);
+
 #endif
