@@ -118,19 +118,30 @@ static rd_status read_start(const reader *r) {
     return RD_OK;
 }
 
-/* One vocabulary and one embedding of both sides; learned positions, of which the table has two
- * rows more, whatever the pad is. */
+/* One embedding of both sides; learned positions, of which the table has two rows more, whatever
+ * the pad is. */
 static rd_status read_bart(const reader *r) {
     rd_model_config *c = &r->recipe->model;
     if (!is_true(r->config, "tie_word_embeddings", true))
         return unsupported(r, "a tie_word_embeddings that is false");
     if (c->pad_id != 1) return unsupported(r, "a pad_token_id other than 1");
-    c->tgt_vocab = c->src_vocab;
     c->share_all_embeddings = c->share_decoder_input_output_embed = true;
-    c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
     c->layernorm_embedding = c->prepend_bos = true;
     c->encoder.learned_pos = c->decoder.learned_pos = true;
-    return read_start(r);
+    return RD_OK;
+}
+
+static rd_status read_marian(const reader *r) {
+    rd_model_config *c = &r->recipe->model;
+    const json_t *decoder_vocab = setting(r->config, "decoder_vocab_size");
+    bool shared = is_true(r->config, "share_encoder_decoder_embeddings", true);
+    bool tied = is_true(r->config, "tie_word_embeddings", true);
+    if (decoder_vocab && !shared)
+        RD_TRY(set_json(r, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
+    c->share_all_embeddings = shared && tied;
+    c->share_decoder_input_output_embed = tied;
+    c->position_layout = RD_POSITIONS_MARIAN;
+    return RD_OK;
 }
 
 static rd_status read_model(reader *r) {
@@ -138,17 +149,9 @@ static rd_status read_model(reader *r) {
     RD_TRY(check_architecture(r));
     RD_TRY(copy_keys(r));
     RD_TRY(read_activation(r));
-    if (r->bart) return read_bart(r);
-    const json_t *decoder_vocab = setting(r->config, "decoder_vocab_size");
-    bool shared = is_true(r->config, "share_encoder_decoder_embeddings", true);
-    bool tied = is_true(r->config, "tie_word_embeddings", true);
     c->tgt_vocab = c->src_vocab;
-    if (decoder_vocab && !shared)
-        RD_TRY(set_json(r, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
-    c->share_all_embeddings = shared && tied;
-    c->share_decoder_input_output_embed = tied;
     c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
-    c->position_layout = RD_POSITIONS_MARIAN;
+    RD_TRY(r->bart ? read_bart(r) : read_marian(r));
     return read_start(r);
 }
 

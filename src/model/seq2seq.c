@@ -106,8 +106,10 @@ static rd_status layer_output(const rd_step *step, const rd_layer *layer, layer_
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(layer_forward(step, layer, saved, width, s, encoder, x));
     memcpy(out.f32, x->f32, sizeof *out.f32 * (size_t)n);
-    if (!x->bf16) out.bf16 = NULL;
-    if (x->bf16) memcpy(out.bf16, x->bf16, sizeof *out.bf16 * (size_t)n);
+    if (x->bf16)
+        memcpy(out.bf16, x->bf16, sizeof *out.bf16 * (size_t)n);
+    else
+        out.bf16 = NULL;
     rd_arena_restore(step->arena, mark);
     *x = out;
     return RD_OK;
