@@ -34,21 +34,38 @@ static int32_t word_id(rd_word_table *words, const char *start, const char *end,
     return add ? rd_word_add(words, word) : rd_word_find(words, word);
 }
 
-/* Words of a line, one punctuation mark at the end or else at the beginning split off. */
+/* Where a word is cut in two: in front of a punctuation mark at its end, or else behind one at its
+ * beginning; its end where it is not. */
+static const char *cut_of(rd_line word) {
+    const char *start = word.data, *end = start + word.length;
+    if ((size_t)rd_utf8_bytes(*start) < word.length) {
+        if (is_punctuation(end[-1])) return end - 1;
+        if (is_punctuation(*start)) return start + 1;
+    }
+    return end;
+}
+
+rd_status rd_chrf_words(rd_line line, rd_text *out) {
+    const char *cursor = line.data, *line_end = line.data + line.length;
+    rd_text_clear(out);
+    for (rd_line word; rd_next_word(&cursor, line_end, &word);) {
+        size_t first = (size_t)(cut_of(word) - word.data);
+        RD_TRY(rd_text_append(out, word.data, first));
+        RD_TRY(rd_text_append(out, " ", 1));
+        RD_TRY(rd_text_append(out, word.data + first, word.length - first));
+        RD_TRY(rd_text_append(out, " ", 1));
+    }
+    return RD_OK;
+}
+
 static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_id_list *out) {
     out->n = 0;
     RD_TRY(rd_reserve(&out->data, &out->capacity, (int64_t)line.length + 1, sizeof *out->data));
     int32_t *to = out->data;
     const char *cursor = line.data, *line_end = line.data + line.length;
     for (rd_line word; rd_next_word(&cursor, line_end, &word);) {
-        const char *start = word.data, *end = start + word.length, *cut = end;
-        if ((size_t)rd_utf8_bytes(*start) < word.length) {
-            if (is_punctuation(end[-1]))
-                cut = end - 1;
-            else if (is_punctuation(*start))
-                cut = start + 1;
-        }
-        *to++ = word_id(words, start, cut, add);
+        const char *end = word.data + word.length, *cut = cut_of(word);
+        *to++ = word_id(words, word.data, cut, add);
         if (cut < end) *to++ = word_id(words, cut, end, add);
     }
     out->n = to - out->data;

@@ -19,8 +19,8 @@ rd_status rd_metric_check(const rd_metric_config *config) {
         (config->max_ngram_order < 1 || config->max_ngram_order > most))
         return rd_error(RD_ERR_ARGUMENT, "BLEU's n-gram order is %d, must be 1 to %d",
                         config->max_ngram_order, most);
-    if (config->kind == RD_METRIC_BLEU && config->smooth_value < 0)
-        return rd_error(RD_ERR_ARGUMENT, "the smoothing value is %g, must not be negative",
+    if (config->kind == RD_METRIC_BLEU && (config->smooth_value < 0 || isinf(config->smooth_value)))
+        return rd_error(RD_ERR_ARGUMENT, "the smoothing value is %g, must be finite, not negative",
                         config->smooth_value);
     if (config->kind != RD_METRIC_CHRF) return RD_OK;
     if (config->char_order < 0 || config->char_order > most || config->word_order < 0 ||
@@ -77,7 +77,7 @@ double rd_metric_score(const rd_metric_config *config, int which, const double *
     case RD_METRIC_TER:
         return rd_ter_score(stats);
     case RD_METRIC_ROUGE:
-        return stats[0] > 0 ? 100 * stats[3 + 3 * which] / stats[0] : 0;
+        return rd_rouge_score(stats, which, NULL, NULL);
     }
     return 0;
 }
@@ -175,9 +175,11 @@ void rd_metric_signature(const rd_metric_config *config, const rd_signature_info
 void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
                        char details[256]) {
     details[0] = '\0';
-    if (config->kind == RD_METRIC_ROUGE && stats[0] > 0)
-        add(details, "(P = %.1f R = %.1f)", 100 * stats[1 + 3 * which] / stats[0],
-            100 * stats[2 + 3 * which] / stats[0]);
+    if (config->kind == RD_METRIC_ROUGE) {
+        double precision, recall;
+        rd_rouge_score(stats, which, &precision, &recall);
+        add(details, "(P = %.1f R = %.1f)", precision, recall);
+    }
     if (config->kind != RD_METRIC_BLEU) return;
     double precisions[RD_METRIC_MAX_ORDER], bp;
     rd_bleu_score(config, stats, precisions, &bp);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "metrics/scratch.h"
 #include "metrics/significance.h"
 
 void rd_report_free(rd_report *report) {
@@ -29,6 +30,7 @@ static void make_columns(const rd_scoring_config *config, const rd_scoring *scor
             rd_report_column *column = &report->columns[report->n_columns++];
             column->metric = m;
             column->which = which;
+            column->kind = config->metrics[m].kind;
             rd_metric_name(&config->metrics[m], which, column->name);
             rd_metric_signature(&config->metrics[m], &info, column->signature);
         }
@@ -127,8 +129,11 @@ rd_status rd_report_make(const rd_scoring_config *config, const rd_scoring *scor
             const double *sums =
                 scoring->sums + s * scoring->width + scoring->offsets[column->metric];
             rd_report_cell *cell = &report->cells[s * report->n_columns + c];
-            cell->score = rd_metric_score(&config->metrics[column->metric], column->which, sums);
-            rd_metric_details(&config->metrics[column->metric], column->which, sums, cell->details);
+            const rd_metric_config *metric = &config->metrics[column->metric];
+            cell->score = rd_metric_score(metric, column->which, sums);
+            if (metric->kind == RD_METRIC_ROUGE)
+                rd_rouge_score(sums, column->which, &cell->precision, &cell->recall);
+            rd_metric_details(metric, column->which, sums, cell->details);
         }
     rd_status status = how->test == RD_TEST_NONE ? RD_OK : run_test(config, scoring, how, report);
     if (status != RD_OK) rd_report_free(report);

@@ -80,15 +80,15 @@ static void mark_words(const rd_metric_scratch *scratch, int n_refs, int32_t *ma
                 }
 }
 
-/* One hypothesis, tokenized as BLEU does, each word in the colour of its longest shared n-gram. */
-static rd_status write_marked(rd_metric_scratch *scratch, rd_line hypothesis, int n_refs,
-                              const rd_line *refs, rd_text *out) {
-    rd_metric_config words = rd_metric_defaults(RD_METRIC_BLEU);
-    RD_TRY(rd_prepare_words(&words, scratch, hypothesis, n_refs, refs));
+/* The words that the metric sees of a hypothesis, each in the colour of its longest shared n-gram.
+ */
+static rd_status write_marked(const rd_metric_config *metric, rd_metric_scratch *scratch,
+                              rd_line hypothesis, int n_refs, const rd_line *refs, rd_text *out) {
+    RD_TRY(rd_prepare_words(metric, scratch, hypothesis, n_refs, refs));
     RD_TRY(rd_scratch_table(scratch, scratch->hypothesis.n * (int64_t)sizeof(int32_t)));
     mark_words(scratch, n_refs, scratch->table);
     rd_line line;
-    RD_TRY(rd_prepare_line(&words, scratch, hypothesis, &line));
+    RD_TRY(rd_prepare_line(metric, scratch, hypothesis, &line));
     const char *cursor = line.data, *end = line.data + line.length;
     const int32_t *mark = scratch->table;
     for (rd_line word; rd_next_word(&cursor, end, &word); mark++) {
@@ -118,7 +118,8 @@ static rd_status write_line(const rd_scoring_config *config, const chosen_line *
     }
     for (int s = 0; s < (diff ? 2 : 1); s++) {
         RD_TRY(write_row(config->systems[s], out));
-        RD_TRY(write_marked(scratch, texts[s], n_refs, texts + config->n_systems, out));
+        RD_TRY(write_marked(&config->metrics[0], scratch, texts[s], n_refs,
+                            texts + config->n_systems, out));
         RD_TRY(rd_text_printf(out, "</td><td>%.1f</td></tr>\n", chosen->score[s]));
     }
     return rd_text_printf(out, "</table>\n");

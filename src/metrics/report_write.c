@@ -158,6 +158,11 @@ static json_t *cell_object(const rd_report *report, int s, int c, int width) {
     failed |= json_object_set_new(object, "score", json_real(rounded(cell->score, width)));
     failed |= json_object_set_new(object, "system", json_string(report->systems[s]));
     failed |= add_signature(object, report->columns[c].signature);
+    if (report->columns[c].kind == RD_METRIC_ROUGE) {
+        failed |=
+            json_object_set_new(object, "precision", json_real(rounded(cell->precision, width)));
+        failed |= json_object_set_new(object, "recall", json_real(rounded(cell->recall, width)));
+    }
     if (cell->has_interval) {
         int shown = width < 0 ? 1 : width;
         snprintf(text, sizeof text, "μ = %.*f ± %.*f", shown, cell->mean, shown, cell->interval);

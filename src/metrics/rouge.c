@@ -10,6 +10,14 @@
 #include "metrics/porter.h"
 #include "metrics/scratch.h"
 
+static rd_status make_stemmer(const rd_metric_config *config, rd_metric_scratch *scratch) {
+    if (config->stem != RD_STEM_PORTER || scratch->stemmer) return RD_OK;
+    scratch->stemmer = sb_stemmer_new("porter", "UTF_8");
+    return scratch->stemmer
+               ? RD_OK
+               : rd_error(RD_ERR_MEMORY, "out of memory for libstemmer's stemmer \"porter\"");
+}
+
 static size_t stem_word(const rd_metric_config *config, rd_metric_scratch *scratch, char *word,
                         size_t n) {
     if (config->stem == RD_STEM_NONE || n <= 3) return n;
@@ -35,6 +43,30 @@ static char next_letter(const char **s, const char *end) {
     return 0;
 }
 
+/* Writes what a word at *s comes to at `word` and steps behind it: its length, or 0 where there is
+ * none, which is a step of one character. */
+static size_t next_word(const rd_metric_config *config, rd_metric_scratch *scratch, const char **s,
+                        const char *end, char *word) {
+    char letter;
+    size_t n = 0;
+    while (*s < end && (letter = next_letter(s, end)) != 0) word[n++] = letter;
+    return stem_word(config, scratch, word, n);
+}
+
+rd_status rd_rouge_words(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line text,
+                         rd_text *out) {
+    RD_TRY(make_stemmer(config, scratch));
+    rd_text_clear(out);
+    RD_TRY(rd_text_reserve(out, text.length + 1)); /* a word and what ends it are never longer */
+    for (const char *s = text.data, *end = s + text.length; s < end;) {
+        size_t n = next_word(config, scratch, &s, end, out->data + out->length);
+        if (n == 0) continue;
+        out->length += (int64_t)n;
+        out->data[out->length++] = ' ';
+    }
+    return RD_OK;
+}
+
 /* Words of `text` into `ids`, and for each of its lines that is not empty, where it ends. Words are
  * stored at the end of the pool, which has room. */
 static rd_status push_text(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line text,
@@ -46,10 +78,8 @@ static rd_status push_text(const rd_metric_config *config, rd_metric_scratch *sc
         if (!stop) stop = end;
         bool empty = s == stop;
         while (s < stop) {
-            char *word = scratch->pool.data + scratch->pool.length, letter = 0;
-            size_t n = 0;
-            while (s < stop && (letter = next_letter(&s, stop)) != 0) word[n++] = letter;
-            n = stem_word(config, scratch, word, n);
+            char *word = scratch->pool.data + scratch->pool.length;
+            size_t n = next_word(config, scratch, &s, stop, word);
             if (n == 0) continue;
             scratch->pool.length += (int64_t)n;
             RD_TRY(rd_id_push(ids, rd_word_add(&scratch->words, (rd_line){word, n})));
@@ -147,11 +177,7 @@ static rd_status score_lcs(rd_metric_scratch *scratch, double *scores) {
 
 rd_status rd_rouge_line(const rd_metric_config *config, rd_metric_scratch *scratch,
                         rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
-    if (config->stem == RD_STEM_PORTER && !scratch->stemmer) {
-        scratch->stemmer = sb_stemmer_new("porter", "UTF_8");
-        if (!scratch->stemmer)
-            return rd_error(RD_ERR_MEMORY, "out of memory for libstemmer's stemmer \"porter\"");
-    }
+    RD_TRY(make_stemmer(config, scratch));
     size_t bytes = hypothesis.length;
     for (int r = 0; r < n_refs; r++) bytes += refs[r].length;
     rd_text_clear(&scratch->pool);
@@ -169,4 +195,12 @@ rd_status rd_rouge_line(const rd_metric_config *config, rd_metric_scratch *scrat
                 memcpy(stats + 1 + k, scores + k, 3 * sizeof *scores);
     }
     return RD_OK;
+}
+
+double rd_rouge_score(const double *stats, int which, double *precision, double *recall) {
+    const double *sums = stats + 1 + 3 * which;
+    double each = stats[0] > 0 ? 100 / stats[0] : 0;
+    if (precision) *precision = each * sums[0];
+    if (recall) *recall = each * sums[1];
+    return each * sums[2];
 }

@@ -49,9 +49,19 @@ rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes) {
 rd_status rd_prepare_line(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
                           rd_line *out) {
     bool ter = config->kind == RD_METRIC_TER;
+    if (config->kind == RD_METRIC_ROUGE) {
+        RD_TRY(rd_rouge_words(config, scratch, line, &scratch->a));
+        *out = rd_text_line(&scratch->a);
+        return RD_OK;
+    }
     if (ter ? !config->case_sensitive : config->lowercase) {
         RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
         line = rd_text_line(&scratch->lower);
+    }
+    if (config->kind == RD_METRIC_CHRF) {
+        RD_TRY(rd_chrf_words(line, &scratch->a));
+        *out = rd_text_line(&scratch->a);
+        return RD_OK;
     }
     line = rd_line_rstrip(line);
     if (!ter) return rd_tokenize(config->tokenize, line, &scratch->a, &scratch->b, out);

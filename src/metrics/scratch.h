@@ -31,7 +31,8 @@ rd_status rd_id_push(rd_id_list *list, int32_t id);
 /* Makes scratch->table at least `bytes` long. */
 rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes);
 
-/* Lowercases and tokenizes one line as BLEU or TER asks; *out lives until the next call. */
+/* One line as the metric sees it, lowercased, tokenized and stemmed: split on white space it is the
+ * metric's words (chrF: those of its word n-grams). *out lives until the next call. */
 rd_status rd_prepare_line(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
                           rd_line *out);
 
@@ -48,11 +49,17 @@ double rd_bleu_score(const rd_metric_config *config, const double *stats, double
                      double *brevity_penalty);
 rd_status rd_chrf_line(const rd_metric_config *config, rd_metric_scratch *scratch,
                        rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
+rd_status rd_chrf_words(rd_line line, rd_text *out); /* `out`: words and blanks; overwritten */
 double rd_chrf_score(const rd_metric_config *config, const double *stats);
 rd_status rd_ter_line(const rd_metric_config *config, rd_metric_scratch *scratch,
                       rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
 double rd_ter_score(const double *stats);
 rd_status rd_rouge_line(const rd_metric_config *config, rd_metric_scratch *scratch,
                         rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
+/* Means over lines; precision, recall: may be NULL. */
+double rd_rouge_score(const double *stats, int which, double *precision, double *recall);
+/* `out`: words and blanks; overwritten */
+rd_status rd_rouge_words(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line text,
+                         rd_text *out);
 
 #endif

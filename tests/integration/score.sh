@@ -44,7 +44,7 @@ expect "$(printf 'line\tBLEU\tTER')" --per-line -m bleu,ter --ref ref1 hyp
 [ "$("$score" --per-line -m bleu,ter --ref ref1 hyp | wc -l)" -eq 4 ] || fail "--per-line: lines"
 
 "$score" -m bleu,chrf,rouge --json --paired-bs --ref ref1 hyp ref2 > out.json || fail "--json"
-for key in '"name": "BLEU"' '"name": "rougeLsum"' '"p_value"' '"confidence_mean"' '"bs": "1000"'; do
+for key in '"name": "BLEU"' '"name": "rougeLsum"' '"p_value"' '"confidence_mean"' '"bs": "1000"' '"precision"' '"recall"'; do
     grep -qF -- "$key" out.json || fail "--json: no $key"
 done
 "$score" --format latex -m bleu,ter --ref ref1 hyp ref2 | grep -q '^hyp & ' || fail latex
@@ -60,6 +60,16 @@ done
 "$score" --diff --worst 2 --ref ref1 --html page.html hyp ref2 || fail "--diff"
 [ "$(grep -c '<h2>' page.html)" -eq 2 ] || fail "--diff --worst 2: not two lines"
 grep -q '<span class="m4">' page.html || fail "--diff: no n-gram is marked"
+# Words are the metric's own.
+marked() { # marked METRIC HYP: the words on the page
+    # shellcheck disable=SC2086
+    "$score" -m $1 --worst 1 --ref one "$2" | grep "<th>$2" | grep -o '<span class="m[^/]*' | sed 's/.*">//;s/<//' | tr '\n' ' '
+}
+printf '%s\n' 'Two (cats), sat.' > one
+[ "$(marked bleu one)" = "Two ( cats ) , sat . " ] || fail "words of BLEU: $(marked bleu one)"
+[ "$(marked ter one)" = "two (cats), sat. " ] || fail "words of TER: $(marked ter one)"
+[ "$(marked chrf one)" = "Two (cats) , sat . " ] || fail "words of chrF: $(marked chrf one)"
+[ "$(marked "rouge --rouge-stemmer nltk" one)" = "two cat sat " ] || fail "words of ROUGE"
 printf '<b>&\n' > evil
 "$score" --worst 1 --ref evil evil > page.html || fail "--worst"
 grep -q '&lt;' page.html && ! grep -q '<b>' page.html || fail "--worst: HTML is not escaped"
@@ -101,6 +111,7 @@ reject 2 'whole files' --sentence-level --format latex --ref ref1 hyp
 reject 2 'only one of' --per-line --worst 3 --ref ref1 hyp
 reject 2 'only one of' --confidence --paired-bs --ref ref1 hyp ref2
 reject 2 'meteor' -m meteor --ref ref1 hyp
+reject 2 'not inf' --smooth-method add-k --smooth-value inf --ref ref1 hyp
 reject 2 'mecab' --tokenize mecab --ref ref1 hyp
 reject 2 '--bogus' --bogus --ref ref1 hyp
 reject 2 'two systems' --paired-bs --ref ref1 hyp

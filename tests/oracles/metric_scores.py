@@ -3,12 +3,15 @@
     metric_scores.py CASES.gz OUT.gz [--group N] [--all] [--only METRIC]
 
 For each configuration one line: its options, then the score of every N consecutive cases taken as a
-corpus (ROUGE: the mean F-measure of its four types, one after the other), with 10 digits. Each option
-once is for the golden file; --all is every combination of them.
+corpus (ROUGE: the mean precision, recall and F-measure of each of its four types), with 10 digits.
+Each option once is for the golden file; --all is every combination of them.
 """
 import argparse
+import functools
 import gzip
 from itertools import product
+
+import sacrebleu.metrics.ter
 
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -71,13 +74,27 @@ def combinations():
         yield "rouge", flag
 
 
+def remember_edits():
+    """sacreBLEU's TER compares words and nothing else: every pair of lines whose words are equal and
+    different in the same places takes as many edits, which most options leave alone."""
+    edits = functools.lru_cache(None)(sacrebleu.metrics.ter.translation_edit_rate)
+
+    def remembered(hypothesis, reference):
+        number = {}
+        numbered = [tuple(number.setdefault(word, len(number)) for word in words) for words in (hypothesis, reference)]
+        return edits(*numbered)
+
+    sacrebleu.metrics.ter.translation_edit_rate = remembered
+
+
 def rouge_scores(options, rows, group):
     scorer = RougeScorer(ROUGE_TYPES, use_stemmer=bool(options.get("stem")))
     lines = [scorer.score_multi(row[1:], row[0]) for row in rows]
     for start in range(0, len(rows), group):
         part = lines[start:start + group]
         for kind in ROUGE_TYPES:
-            yield 100 * sum(line[kind].fmeasure for line in part) / len(part)
+            for value in ["precision", "recall", "fmeasure"]:
+                yield 100 * sum(getattr(line[kind], value) for line in part) / len(part)
 
 
 def sacrebleu_scores(metric, rows, group, statistics):
@@ -102,6 +119,7 @@ def main():
     with gzip.open(args.cases, "rt", encoding="utf-8", newline="\n") as file:
         rows = [line[:-1].replace(NEWLINE, "\n").split("\t") for line in file]
     known = {}
+    remember_edits()
     with open(args.out, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, 0) as out:
         for kind, options in combinations() if args.all else CONFIGURATIONS:
             if args.only and kind != args.only:

@@ -185,6 +185,9 @@ static void test_bad_configurations(void **state) {
     rd_metric_config config = rd_metric_defaults(RD_METRIC_BLEU);
     config.max_ngram_order = RD_METRIC_MAX_ORDER + 1;
     assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);
+    config = rd_metric_defaults(RD_METRIC_BLEU);
+    config.smooth_value = INFINITY;
+    assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);
     config = rd_metric_defaults(RD_METRIC_CHRF);
     config.char_order = 0;
     assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);

@@ -14,7 +14,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "rdrop/metrics.h"
+#include "metrics/scratch.h"
 
 enum { MAX_REFS = 3, MAX_CASES = 10000 };
 
@@ -148,6 +148,18 @@ static int64_t count_fields(const char *text) {
     return n;
 }
 
+/* Scores, but precision, recall and F for each score of ROUGE. */
+static int n_values(const rd_metric_config *config) {
+    return rd_metric_n_scores(config) * (config->kind == RD_METRIC_ROUGE ? 3 : 1);
+}
+
+static double value(const rd_metric_config *config, int which, const double *sums) {
+    if (config->kind != RD_METRIC_ROUGE) return rd_metric_score(config, which, sums);
+    double parts[3];
+    parts[2] = rd_rouge_score(sums, which / 3, &parts[0], &parts[1]);
+    return parts[which % 3];
+}
+
 /* One line of the scores file. Returns the number of scores that differ. */
 static int64_t check_configuration(char *line, rd_metric_scratch *scratch) {
     int64_t n_expected = count_fields(line), wrong = 0;
@@ -157,7 +169,7 @@ static int64_t check_configuration(char *line, rd_metric_scratch *scratch) {
     strcpy(name, line);
     rd_metric_config config = parse_config(line);
     assert_int_equal(rd_metric_check(&config), RD_OK);
-    int n_stats = rd_metric_n_stats(&config), n_scores = rd_metric_n_scores(&config);
+    int n_stats = rd_metric_n_stats(&config), n_scores = n_values(&config);
     int64_t group = n_cases * n_scores / n_expected;
     for (int64_t start = 0; start < n_cases; start += group) {
         double sums[RD_METRIC_MAX_STATS] = {0}, stats[RD_METRIC_MAX_STATS];
@@ -168,7 +180,7 @@ static int64_t check_configuration(char *line, rd_metric_scratch *scratch) {
             for (int k = 0; k < n_stats; k++) sums[k] += stats[k];
         }
         for (int which = 0; which < n_scores; which++) {
-            double expected = strtod(field, &field), found = rd_metric_score(&config, which, sums);
+            double expected = strtod(field, &field), found = value(&config, which, sums);
             field += *field == '\t';
             if (fabs(found - expected) <= 1e-6 * fabs(expected) + 1e-12) continue;
             if (wrong++ < 5)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,7 +164,8 @@ static int set_value(arguments *args, int option, const char *name, const char *
         return code;
     case OPT_SMOOTH_VALUE:
         args->shared.smooth_value = strtod(value, &end);
-        return *value && !*end && args->shared.smooth_value >= 0
+        return *value && !*end && args->shared.smooth_value >= 0 &&
+                       isfinite(args->shared.smooth_value)
                    ? 0
                    : usage("--smooth-value: a number not below 0 is needed, not %s", value);
     case OPT_CHAR_ORDER:
