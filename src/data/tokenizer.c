@@ -90,6 +90,11 @@ rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids,
                             (int)tokenizer->size);
     size_t found = 0;
     RD_TRY(tokenizer->kind->decode(tokenizer, ids, n, text, &found));
-    if (length) *length = found;
+    if (length) {
+        *length = found;
+        return RD_OK;
+    }
+    for (size_t i = 0; i < found; i++)
+        if ((*text)[i] == '\0') (*text)[i] = ' ';
     return RD_OK;
 }

@@ -10,12 +10,11 @@
 /* Appends the text of known tokens. Decoding drops the space in front of a whole text. */
 static rd_status append_known(const rd_output *o, const int32_t *ids, int64_t n, rd_text *text) {
     char *decoded;
-    size_t length;
-    RD_TRY(rd_tokenizer_decode(o->target, ids, n, &decoded, &length));
+    RD_TRY(rd_tokenizer_decode(o->target, ids, n, &decoded, NULL));
     rd_status status = RD_OK;
     if (text->length && rd_piece_has_space(o->target, ids[0]) && decoded[0] != ' ')
         status = rd_text_append(text, " ", 1);
-    if (status == RD_OK) status = rd_text_append(text, decoded, length);
+    if (status == RD_OK) status = rd_text_append(text, decoded, strlen(decoded));
     free(decoded);
     return status;
 }

@@ -166,6 +166,26 @@ static void test_invalid_text(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* A NUL is a byte like others, and a blank to who asks for no length. */
+static void test_nul(void **state) {
+    (void)state;
+    static const char text[] = "a\0 b\0\0c";
+    rd_tokenizer *tokenizer = open_golden("vocab.json");
+    rd_ids ids = {0};
+    char *back;
+    size_t length;
+    assert_int_equal(rd_tokenizer_encode(tokenizer, text, sizeof text - 1, &ids), RD_OK);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids.data, ids.length, &back, &length), RD_OK);
+    assert_int_equal(length, sizeof text - 1);
+    assert_memory_equal(back, text, sizeof text);
+    free(back);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids.data, ids.length, &back, NULL), RD_OK);
+    assert_string_equal(back, "a  b  c");
+    free(back);
+    free(ids.data);
+    rd_tokenizer_close(tokenizer);
+}
+
 /* Without dropout the merges are all done; with it fewer, and the text stays the same. */
 static void test_dropout(void **state) {
     (void)state;
@@ -264,6 +284,7 @@ int main(void) {
         cmocka_unit_test(test_special_pieces),
         cmocka_unit_test(test_decoding_anything),
         cmocka_unit_test(test_invalid_text),
+        cmocka_unit_test(test_nul),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_damaged_vocabularies),
     };
