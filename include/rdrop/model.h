@@ -13,6 +13,14 @@ extern "C" {
 
 typedef enum { RD_RELU, RD_GELU, RD_SWISH } rd_activation; /* swish: x * sigmoid(x), also "silu" */
 
+/* What matrix products read; sums and all else are float32. */
+typedef enum {
+    RD_PRECISION_AUTO, /* the faster one of the two below */
+    RD_PRECISION_FP32,
+    RD_PRECISION_BF16,
+    RD_PRECISION_INT8 /* translation only */
+} rd_precision;
+
 /* Where positions are counted from, and the frequencies of sinusoidal ones: as in fairseq (and
  * BART) from pad_id + 1, i-th frequency 10000^(-i / (d_model / 2 - 1)); or from 0, with
  * 10000^(-i / (d_model / 2)) as in the MarianMT of Hugging Face's transformers, or with fairseq's
@@ -57,6 +65,10 @@ typedef struct rd_model rd_model;
 rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed);
 /* A model from a safetensors file; every tensor must be there with the shape `config` implies. */
 rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path);
+/* The same for a model that only translates: its matrices are kept in one form, that which products
+ * of this precision read fastest. RD_ERR_ARGUMENT where the build or the processor cannot. */
+rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, const char *path,
+                               rd_precision precision);
 /* Writes the weights as float32 safetensors, atomically. */
 rd_status rd_model_save(const rd_model *model, const char *path);
 void rd_model_free(rd_model *model); /* NULL is fine */

@@ -1,7 +1,8 @@
 /* Text in, translations out: the whole of rdrop-translate as a library.
  *
  *     rd_translator *translator;
- *     if (rd_translator_open(&translator, (const char *[]){"model"}, 1) != RD_OK) fail();
+ *     if (rd_translator_open(&translator, (const char *[]){"model"}, 1, RD_PRECISION_AUTO) != RD_OK)
+ *         fail();
  *     rd_translate_options options = rd_translator_defaults(translator);
  *     const char *lines[] = {"A dog runs.", "Two men talk."};
  *     rd_translations found;
@@ -20,6 +21,7 @@
 #include <stdint.h>
 
 #include "rdrop/glossary.h"
+#include "rdrop/model.h"
 #include "rdrop/status.h"
 
 #ifdef __cplusplus
@@ -31,9 +33,10 @@ typedef struct rd_translator rd_translator;
 /* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
  * tokenizer.json; or vocab.json and merges.txt) or source.spm and target.spm. Several directories
  * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
- * equal. RD_ERR_IO or RD_ERR_FORMAT naming the file at fault. */
+ * equal. RD_ERR_IO or RD_ERR_FORMAT naming the file at fault; RD_ERR_ARGUMENT where this build or
+ * processor has no such precision. */
 rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
-                             int32_t n_directories);
+                             int32_t n_directories, rd_precision precision);
 void rd_translator_close(rd_translator *translator); /* NULL is fine */
 
 /* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to

@@ -37,6 +37,14 @@ bool rd_cpu_bf16_is_fast(void) {
 #endif
 }
 
+bool rd_cpu_int8_is_fast(void) {
+#if defined(__x86_64__)
+    return rd_cpu_isa() == RD_ISA_AVX512 && __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
 void rd_set_threads(int n) {
     omp_set_num_threads(n > 0 ? n : omp_get_num_procs());
 }

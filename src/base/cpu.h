@@ -14,6 +14,9 @@ rd_isa rd_cpu_isa(void);
  * (AMX), and those whose bfloat16 dot products run at twice the float32 rate (AMD since Zen 4). */
 bool rd_cpu_bf16_is_fast(void);
 
+/* Does this processor have dot products of 8-bit integers (AVX-512 VNNI)? */
+bool rd_cpu_int8_is_fast(void);
+
 /* Threads used by every parallel loop of the library (OpenMP); n <= 0 means all cores. */
 void rd_set_threads(int n);
 int rd_get_threads(void);

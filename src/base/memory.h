@@ -55,6 +55,10 @@ static inline int32_t *rd_arena_i32(rd_arena *arena, int64_t count) {
  * a library that does not outlive running out of it. Cheap where there is no limit. */
 bool rd_memory_is_short(size_t bytes);
 
+/* Gives the whole pages inside a block back to the system. They read as zeros afterwards, or, where
+ * the block is a mapped file, as the file again. */
+void rd_release_pages(const void *block, size_t size);
+
 /* Largest resident set of this process so far, in bytes (Linux VmHWM). */
 int64_t rd_peak_memory(void);
 

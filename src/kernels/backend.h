@@ -101,6 +101,18 @@ typedef struct {
     /* out: [n] = x: [n] rounded (rd_f32_to_bf16). */
     void (*to_bf16)(uint16_t *out, const float *x, int64_t n);
 
+    /* y: [rows, width] += bias: [width] */
+    void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
+
+    /* rounded: [rows, width] = x / row scale + 128, where the row scale, kept in row_scales: [rows],
+     * makes the row's largest magnitude 127. A row that holds no numbers gets the scale NaN. */
+    void (*quantize_rows)(uint8_t *rounded, float *row_scales, const float *x, int64_t rows,
+                          int64_t width);
+    /* y: [rows, width] = row_scales: [rows] * (scales: [width] * sums - offsets: [width]) + bias:
+     * [width] (NULL: none), where y holds the sums as int32. */
+    void (*dequantize_rows)(float *y, const float *row_scales, const float *scales,
+                            const float *offsets, const float *bias, int64_t rows, int64_t width);
+
     /* out: [width] += column sums of x: [rows, width]. */
     void (*column_sums)(float *out, rd_mixed x, int64_t rows, int64_t width);
 
@@ -110,9 +122,8 @@ typedef struct {
 
     /* Attention of one query over all heads, for incremental decoding. q: [n_heads * head_dim]; key
      * j is kv + index[j] * stride, its value n_heads * head_dim floats behind it (index NULL: key j
-     * is row j). out: as q. scratch: [n_keys rounded up to a multiple of 16]. Biases are already in
-     * q and kv.
-     */
+     * is row j). out: as q. scratch: [n_heads, n_keys rounded up to a multiple of 16]. Biases are
+     * already in q and kv. */
     void (*attention_query)(float *out, const float *q, const float *kv, int64_t stride,
                             const int32_t *index, int64_t n_keys, int64_t n_heads, int64_t head_dim,
                             float *scratch);
@@ -126,6 +137,10 @@ typedef struct {
 
     /* logits: [vocab] to log-probabilities, in place. */
     void (*log_softmax)(float *logits, int64_t vocab);
+
+    /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
+     * stride. False when a number is missing among x. */
+    bool (*strided_maxima)(float *maxima, const float *x, int64_t n, int64_t stride);
 
     double (*sum_of_squares)(const float *x, int64_t n);
 

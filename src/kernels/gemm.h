@@ -17,12 +17,11 @@
 
 #include "base/error.h"
 #include "kernels/mixed.h"
+#include "rdrop/model.h"
 
 /* Rows that arrays taking part in a product of `rows` rows must have room for; at most 1/16 more,
  * or the next multiple of 16. */
 int64_t rd_gemm_rows(int64_t rows);
-
-typedef enum { RD_PRECISION_AUTO, RD_PRECISION_FP32, RD_PRECISION_BF16 } rd_precision;
 
 /* Whether activations are to be bfloat16: auto takes them where they are faster. Fails when they
  * are asked for and this build or processor cannot. */

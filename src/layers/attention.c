@@ -61,12 +61,11 @@ static rd_status project(const rd_step *step, const rd_attention *attention,
     saved->q = rd_step_activations(step, n_queries, saved->stride_q);
     saved->kv = self ? rd_mixed_at(saved->q, width) : rd_step_activations(step, n_keys, 2 * width);
     if (!rd_mixed_exists(saved->q) || !rd_mixed_exists(saved->kv)) return RD_ERR_MEMORY;
-    rd_gemm_forward(n_queries, saved->stride_q, width, saved->x, rd_step_weights(step, w, 0), 0.0f,
-                    saved->q);
-    if (!self)
-        rd_gemm_forward(n_keys, 2 * width, width, saved->memory,
-                        rd_step_weights(step, w, width * width), 0.0f, saved->kv);
-    return RD_OK;
+    RD_TRY(rd_step_product(step, n_queries, saved->stride_q, width, saved->x, w, 0,
+                           attention->packed_in, saved->q));
+    return self ? RD_OK
+                : rd_step_product(step, n_keys, 2 * width, width, saved->memory, w, width * width,
+                                  attention->packed_memory, saved->kv);
 }
 
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
@@ -88,20 +87,22 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
     rd_dropout dropout = rd_step_dropout(step, attention->dropout, attention->site,
                                          queries->rows * attention->heads);
     int64_t tasks = queries->n_seqs * attention->heads;
-#pragma omp parallel
-    {
-        float *mine = scratch + omp_get_thread_num() * size;
-#pragma omp for schedule(dynamic, 8)
+    bool alone = omp_get_max_threads() == 1; /* see rd_over_rows */
+    for (int64_t task = 0; alone && task < tasks; task++) {
+        rd_attention_head head = head_view(attention, saved, width, queries, keys, &dropout,
+                                           task / attention->heads, task % attention->heads);
+        step->ops->attention(&head, scratch);
+    }
+    if (!alone)
+#pragma omp parallel for schedule(dynamic, 8)
         for (int64_t task = 0; task < tasks; task++) {
             rd_attention_head head = head_view(attention, saved, width, queries, keys, &dropout,
                                                task / attention->heads, task % attention->heads);
-            step->ops->attention(&head, mine);
+            step->ops->attention(&head, scratch + omp_get_thread_num() * size);
         }
-    }
     rd_arena_restore(arena, mark);
-    rd_gemm_forward(queries->rows, width, width, saved->out,
-                    rd_step_weights(step, &attention->out_weight, 0), 0.0f, *h);
-    return RD_OK;
+    return rd_step_product(step, queries->rows, width, width, saved->out, &attention->out_weight, 0,
+                           attention->packed_out, *h);
 }
 
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,

@@ -9,6 +9,10 @@ typedef struct {
         in_weight;     /* [3 * width, width]: query, key and value projections, one under another */
     rd_tensor in_bias; /* [3 * width] */
     rd_tensor out_weight; /* [width, width]; its bias belongs to the residual */
+    /* Of the weights, in a model that only translates; NULL elsewhere. */
+    rd_packed *packed_in;     /* self-attention: all three projections; else the queries' */
+    rd_packed *packed_memory; /* not self-attention: keys' and values' */
+    rd_packed *packed_out;
     int32_t heads;
     bool causal;
     float dropout; /* of attention probabilities */

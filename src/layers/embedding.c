@@ -2,36 +2,54 @@
 
 #include <math.h>
 
+typedef struct {
+    const rd_step *step;
+    const rd_embedding *embedding;
+    const rd_residual_saved *saved; /* of the norm, if there is one */
+    int64_t width;
+    const int32_t *tokens, *positions;
+    rd_mixed sum, y; /* before and behind the norm */
+    const rd_dropout *dropout;
+} embed_work;
+
+static void embed_rows(const void *self, int64_t begin, int64_t end) {
+    const embed_work *w = self;
+    const rd_embedding *e = w->embedding;
+    const rd_dropout none = {0};
+    int64_t at = begin * w->width, rows = end - begin;
+    bool normed = e->norm.gain.value;
+    w->step->ops->embed(rd_mixed_at(w->sum, at), begin, rows, w->width, w->tokens + begin,
+                        w->positions + begin, e->tokens.value, e->positions.value, e->scale,
+                        normed ? &none : w->dropout);
+    if (!normed) return;
+    w->step->ops->residual_norm(NULL, rd_mixed_at(w->y, at), w->saved->mean + begin,
+                                w->saved->rstd + begin, w->sum.f32 + at, (rd_mixed){0}, NULL,
+                                e->norm.gain.value, e->norm.shift.value, begin, rows, w->width,
+                                &none);
+    w->step->ops->apply_dropout(rd_mixed_at(w->y, at), begin, rows, w->width, w->dropout);
+}
+
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
                                const int32_t *tokens, const int32_t *positions, rd_mixed *out) {
-    const rd_norm *norm = &embedding->norm;
-    bool normed = norm->gain.value;
     rd_mixed y = rd_step_stream(step, rows, width), sum = y;
-    if (normed) {
+    if (embedding->norm.gain.value) {
         sum = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
         RD_TRY(rd_norm_statistics(step, saved, rows));
         saved->sum = sum.f32;
     }
     if (!rd_mixed_exists(sum) || !rd_mixed_exists(y)) return RD_ERR_MEMORY;
     rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
-    rd_dropout none = {0};
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        int64_t at = begin * width;
-        step->ops->embed(rd_mixed_at(sum, at), begin, end - begin, width, tokens + begin,
-                         positions + begin, embedding->tokens.value, embedding->positions.value,
-                         embedding->scale, normed ? &none : &dropout);
-        if (normed) {
-            step->ops->residual_norm(NULL, rd_mixed_at(y, at), saved->mean + begin,
-                                     saved->rstd + begin, sum.f32 + at, (rd_mixed){0}, NULL,
-                                     norm->gain.value, norm->shift.value, begin, end - begin, width,
-                                     &none);
-            step->ops->apply_dropout(rd_mixed_at(y, at), begin, end - begin, width, &dropout);
-        }
-    }
+    rd_over_rows(rows, embed_rows,
+                 &(embed_work){.step = step,
+                               .embedding = embedding,
+                               .saved = saved,
+                               .width = width,
+                               .tokens = tokens,
+                               .positions = positions,
+                               .sum = sum,
+                               .y = y,
+                               .dropout = &dropout});
     *out = y;
     return RD_OK;
 }

@@ -2,6 +2,21 @@
 
 #include <omp.h>
 
+typedef struct {
+    const rd_step *step;
+    const rd_feed_forward *ffn;
+    const rd_feed_forward_saved *saved;
+    const rd_dropout *dropout;
+} activation_work;
+
+static void activate_rows(const void *self, int64_t begin, int64_t end) {
+    const activation_work *w = self;
+    int64_t width = w->ffn->ffn_dim;
+    w->step->ops->activation(rd_mixed_at(w->saved->a, begin * width),
+                             rd_mixed_at(w->saved->h, begin * width), w->ffn->bias1.value, begin,
+                             end - begin, width, w->ffn->activation, w->dropout);
+}
+
 rd_status rd_feed_forward_forward(const rd_step *step, const rd_feed_forward *ffn,
                                   rd_feed_forward_saved *saved, int64_t rows, int64_t width,
                                   rd_mixed x, rd_mixed *y) {
@@ -12,20 +27,11 @@ rd_status rd_feed_forward_forward(const rd_step *step, const rd_feed_forward *ff
     *y = rd_step_activations(step, rows, width);
     if (!rd_mixed_exists(saved->h) || !rd_mixed_exists(saved->a) || !rd_mixed_exists(*y))
         return RD_ERR_MEMORY;
-    rd_gemm_forward(rows, ffn_dim, width, x, rd_step_weights(step, &ffn->weight1, 0), 0.0f,
-                    saved->h);
+    RD_TRY(rd_step_product(step, rows, ffn_dim, width, x, &ffn->weight1, 0, ffn->packed1, saved->h));
     rd_dropout dropout = rd_step_dropout(step, ffn->dropout, ffn->site, rows);
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        step->ops->activation(rd_mixed_at(saved->a, begin * ffn_dim),
-                              rd_mixed_at(saved->h, begin * ffn_dim), ffn->bias1.value, begin,
-                              end - begin, ffn_dim, ffn->activation, &dropout);
-    }
-    rd_gemm_forward(rows, width, ffn_dim, saved->a, rd_step_weights(step, &ffn->weight2, 0), 0.0f,
-                    *y);
-    return RD_OK;
+    rd_over_rows(rows, activate_rows, &(activation_work){step, ffn, saved, &dropout});
+    return rd_step_product(step, rows, width, ffn_dim, saved->a, &ffn->weight2, 0, ffn->packed2,
+                           *y);
 }
 
 rd_status rd_feed_forward_backward(const rd_step *step, const rd_feed_forward *ffn,

@@ -18,6 +18,20 @@ void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end) {
     *end = rows * (thread + 1) / threads;
 }
 
+void rd_over_rows(int64_t rows, void (*work)(const void *self, int64_t begin, int64_t end),
+                  const void *self) {
+    if (omp_get_max_threads() == 1) {
+        work(self, 0, rows);
+        return;
+    }
+#pragma omp parallel
+    {
+        int64_t begin, end;
+        rd_thread_rows(rows, &begin, &end);
+        work(self, begin, end);
+    }
+}
+
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
 }
@@ -45,6 +59,24 @@ rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width) {
 
 rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset) {
     return rd_mixed_at((rd_mixed){weights->value, step->bf16 ? weights->bf16 : NULL}, offset);
+}
+
+rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
+                          rd_mixed x, const rd_tensor *weights, int64_t offset,
+                          const rd_packed *packed, rd_mixed y) {
+    if (packed) return rd_packed_multiply(packed, step->arena, rows, x.f32, NULL, y.f32);
+    rd_gemm_forward(rows, n_out, n_in, x, rd_step_weights(step, weights, offset), 0.0f, y);
+    return RD_OK;
+}
+
+rd_status rd_step_linear(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
+                         const float *x, const rd_tensor *weights, int64_t offset,
+                         const rd_packed *packed, const float *bias, float *y) {
+    if (packed) return rd_packed_multiply(packed, step->arena, rows, x, bias, y);
+    rd_gemm_forward(rows, n_out, n_in, (rd_mixed){.f32 = (float *)x},
+                    (rd_mixed){.f32 = weights->value + offset}, 0.0f, (rd_mixed){.f32 = y});
+    if (bias) step->ops->add_bias(y, bias, rows, n_out);
+    return RD_OK;
 }
 
 float *rd_partials_new(const rd_step *step, int64_t width) {

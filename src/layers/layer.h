@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "kernels/backend.h"
 #include "kernels/gemm.h"
+#include "kernels/packed.h"
 #include "layers/profile.h"
 
 /* A parameter, where its gradient accumulates (NULL in a model that only translates), and its
@@ -44,6 +45,11 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
 /* Rows [begin, end) of the calling thread inside a parallel region: equal shares, in order. */
 void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
 
+/* work(self, begin, end) on equal shares of the rows, a thread each. Where there is one thread only
+ * it is called directly: a parallel region of one costs more than translating has to do in it. */
+void rd_over_rows(int64_t rows, void (*work)(const void *self, int64_t begin, int64_t end),
+                  const void *self);
+
 /* [rows, width] floats from the arena, with room for what matrix products of that many rows write
  * (rd_gemm_rows). */
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
@@ -58,6 +64,17 @@ rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
 
 /* The weights from element `offset` on as an operand. */
 rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
+
+/* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on, which `packed` holds where it
+ * is not NULL. */
+rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
+                          rd_mixed x, const rd_tensor *weights, int64_t offset,
+                          const rd_packed *packed, rd_mixed y);
+
+/* The same, with float32 inside and out, and with bias: [n_out] added unless it is NULL. */
+rd_status rd_step_linear(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
+                         const float *x, const rd_tensor *weights, int64_t offset,
+                         const rd_packed *packed, const float *bias, float *y);
 
 /* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`
  * in thread order by rd_partials_add, so that equal thread counts give equal bits. */

@@ -3,19 +3,27 @@
 #include <omp.h>
 
 /* sum = x + dropout(h + bias), y = norm(sum); h or norm may be absent (see backend.h). */
-static void residual_norm(const rd_step *step, const rd_dropout *dropout, const rd_norm *norm,
-                          const rd_tensor *bias, rd_residual_saved *saved, float *sum, rd_mixed y,
-                          int64_t rows, int64_t width, const float *x, rd_mixed h) {
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        int64_t at = begin * width;
-        step->ops->residual_norm(
-            sum ? sum + at : NULL, rd_mixed_at(y, at), saved->mean + begin, saved->rstd + begin,
-            x + at, rd_mixed_at(h, at), bias ? bias->value : NULL, norm ? norm->gain.value : NULL,
-            norm ? norm->shift.value : NULL, begin, end - begin, width, dropout);
-    }
+typedef struct {
+    const rd_step *step;
+    const rd_dropout *dropout;
+    const rd_norm *norm;
+    const rd_tensor *bias;
+    const rd_residual_saved *saved;
+    float *sum;
+    rd_mixed y;
+    int64_t width;
+    const float *x;
+    rd_mixed h;
+} norm_work;
+
+static void norm_rows(const void *self, int64_t begin, int64_t end) {
+    const norm_work *w = self;
+    int64_t at = begin * w->width;
+    w->step->ops->residual_norm(
+        w->sum ? w->sum + at : NULL, rd_mixed_at(w->y, at), w->saved->mean + begin,
+        w->saved->rstd + begin, w->x + at, rd_mixed_at(w->h, at), w->bias ? w->bias->value : NULL,
+        w->norm ? w->norm->gain.value : NULL, w->norm ? w->norm->shift.value : NULL, begin,
+        end - begin, w->width, w->dropout);
 }
 
 rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int64_t rows) {
@@ -30,7 +38,14 @@ rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_
     *y = rd_step_activations(step, rows, width);
     if (!rd_mixed_exists(*y)) return RD_ERR_MEMORY;
     rd_dropout none = {0};
-    residual_norm(step, &none, norm, NULL, saved, NULL, *y, rows, width, x, (rd_mixed){0});
+    rd_over_rows(rows, norm_rows,
+                 &(norm_work){.step = step,
+                              .dropout = &none,
+                              .norm = norm,
+                              .saved = saved,
+                              .y = *y,
+                              .width = width,
+                              .x = x});
     saved->sum = x;
     return RD_OK;
 }
@@ -71,18 +86,23 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
     float *sum = rd_step_rows(step, rows, width);
     if (!sum) return RD_ERR_MEMORY;
-    if (residual->pre_norm) {
-        residual_norm(step, &dropout, NULL, &residual->bias, saved, sum, (rd_mixed){0}, rows, width,
-                      x.f32, h);
-        *y = (rd_mixed){.f32 = sum};
-        return RD_OK;
+    norm_work work = {.step = step,
+                      .dropout = &dropout,
+                      .bias = &residual->bias,
+                      .saved = saved,
+                      .sum = sum,
+                      .width = width,
+                      .x = x.f32,
+                      .h = h};
+    if (!residual->pre_norm) {
+        RD_TRY(rd_norm_statistics(step, saved, rows));
+        work.norm = &residual->norm;
+        work.y = rd_step_stream(step, rows, width);
+        if (!rd_mixed_exists(work.y)) return RD_ERR_MEMORY;
+        saved->sum = sum;
     }
-    RD_TRY(rd_norm_statistics(step, saved, rows));
-    *y = rd_step_stream(step, rows, width);
-    if (!rd_mixed_exists(*y)) return RD_ERR_MEMORY;
-    residual_norm(step, &dropout, &residual->norm, &residual->bias, saved, sum, *y, rows, width,
-                  x.f32, h);
-    saved->sum = sum;
+    rd_over_rows(rows, norm_rows, &work);
+    *y = residual->pre_norm ? (rd_mixed){.f32 = sum} : work.y;
     return RD_OK;
 }
 

@@ -22,22 +22,11 @@ struct rd_decoding {
     int64_t slot_capacity, n_slots;
     int32_t *history; /* [n_rows, position]: the slots of each row so far */
     int64_t n_rows, position;
+    const float *output;     /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer; /* whose cross-attention is kept; -1: none's */
     float *attention;        /* [n_rows, attention_stride] of the latest step */
     int64_t attention_stride;
 };
-
-/* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on. */
-static void project(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in, rd_mixed x,
-                    const rd_tensor *weights, int64_t offset, float *y) {
-    rd_gemm_forward(rows, n_out, n_in, x, rd_step_weights(step, weights, offset), 0.0f,
-                    (rd_mixed){.f32 = y});
-}
-
-static void add_bias(float *x, int64_t rows, int64_t width, const float *bias) {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++) x[r * width + i] += bias[i];
-}
 
 static rd_status encode(rd_decoding *d, const int32_t *src) {
     const rd_stack *decoder = &d->model->decoder;
@@ -50,9 +39,9 @@ static rd_status encode(rd_decoding *d, const int32_t *src) {
         const rd_attention *attention = &decoder->layers[i].cross_attention;
         d->cross[i] = rd_arena_f32(&d->persistent, rd_gemm_rows(rows) * 2 * width);
         if (!d->cross[i]) return RD_ERR_MEMORY;
-        project(&step, rows, 2 * width, width, memory, &attention->in_weight, width * width,
-                d->cross[i]);
-        add_bias(d->cross[i], rows, 2 * width, attention->in_bias.value + width);
+        RD_TRY(rd_step_linear(&step, rows, 2 * width, width, memory.f32, &attention->in_weight,
+                              width * width, attention->packed_memory,
+                              attention->in_bias.value + width, d->cross[i]));
     }
     rd_arena_reset(&d->temporary);
     return RD_OK;
@@ -93,6 +82,14 @@ void rd_decoding_end(rd_decoding *d) {
     free(d);
 }
 
+static int64_t longest_source(const rd_decoding *d) {
+    int64_t longest = 1;
+    for (int64_t s = 0; s < d->n_sentences; s++)
+        if (d->src_offsets[s + 1] - d->src_offsets[s] > longest)
+            longest = d->src_offsets[s + 1] - d->src_offsets[s];
+    return longest;
+}
+
 /* Gives each row a new slot behind its parent's. */
 static rd_status extend_history(rd_decoding *d, int64_t n_rows, const int32_t *parents) {
     int64_t old = d->position, capacity = d->slot_capacity, width = d->model->config.d_model;
@@ -114,40 +111,52 @@ static rd_status extend_history(rd_decoding *d, int64_t n_rows, const int32_t *p
     d->n_rows = n_rows;
     d->position = old + 1;
     d->n_slots += n_rows;
+    /* Outputs are about as long as sources: few then grow. Pages not yet written take no memory. */
+    int64_t expected = old == 1 ? n_rows * (longest_source(d) + 2) : 0;
     for (int32_t i = 0; i < d->model->decoder.n_layers; i++) {
         capacity = d->slot_capacity; /* all layers grow alike */
-        RD_TRY(rd_reserve(&d->slots[i], &capacity, d->n_slots, sizeof(float) * 2 * (size_t)width));
+        RD_TRY(rd_reserve(&d->slots[i], &capacity, d->n_slots > expected ? d->n_slots : expected,
+                          sizeof(float) * 2 * (size_t)width));
     }
     d->slot_capacity = capacity;
     return RD_OK;
 }
 
-static int64_t longest_source(const rd_decoding *d) {
-    int64_t longest = 1;
-    for (int64_t s = 0; s < d->n_sentences; s++)
-        if (d->src_offsets[s + 1] - d->src_offsets[s] > longest)
-            longest = d->src_offsets[s + 1] - d->src_offsets[s];
-    return longest;
+/* Both attentions of all rows; self: over the row's slots, cross: over its sentence. */
+typedef struct {
+    const rd_decoding *d;
+    const rd_attention *attention;
+    bool self;
+    const float *q, *kv; /* [n_rows, stride_q], [slots or source tokens, 2 d_model] */
+    int64_t stride_q;
+    const int32_t *sentences;
+    float *out;     /* [n_rows, d_model] */
+    float *scratch; /* [threads, scratch_size] */
+    int64_t scratch_size;
+} attend_work;
+
+static void attend_rows(const void *self, int64_t first, int64_t end) {
+    const attend_work *w = self;
+    const rd_decoding *d = w->d;
+    const rd_backend_ops *ops = rd_backend();
+    int64_t width = d->model->config.d_model;
+    for (int64_t r = first; r < end; r++) {
+        int32_t begin = w->self ? 0 : d->src_offsets[w->sentences[r]];
+        int64_t n = w->self ? d->position : d->src_offsets[w->sentences[r] + 1] - begin;
+        ops->attention_query(w->out + r * width, w->q + r * w->stride_q,
+                             w->kv + begin * 2 * width, 2 * width,
+                             w->self ? d->history + r * d->position : NULL, n, w->attention->heads,
+                             width / w->attention->heads,
+                             w->scratch + omp_get_thread_num() * w->scratch_size);
+    }
 }
 
-/* Both attentions of all rows; self: over the row's slots, cross: over its sentence. */
-static rd_status attend(const rd_decoding *d, const rd_step *step, const rd_attention *attention,
-                        bool self, const float *q, int64_t stride_q, const float *kv,
-                        const int32_t *sentences, float *out) {
-    int64_t width = d->model->config.d_model;
-    int64_t longest = self ? d->position : longest_source(d);
-    longest = (longest + 15) / 16 * 16;
-    float *scratch = rd_arena_f32(step->arena, omp_get_max_threads() * longest);
-    if (!scratch) return RD_ERR_MEMORY;
-#pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < d->n_rows; r++) {
-        int32_t begin = self ? 0 : d->src_offsets[sentences[r]];
-        int64_t n = self ? d->position : d->src_offsets[sentences[r] + 1] - begin;
-        step->ops->attention_query(out + r * width, q + r * stride_q, kv + begin * 2 * width,
-                                   2 * width, self ? d->history + r * d->position : NULL, n,
-                                   attention->heads, width / attention->heads,
-                                   scratch + omp_get_thread_num() * longest);
-    }
+static rd_status attend(const rd_step *step, attend_work *work) {
+    int64_t longest = work->self ? work->d->position : longest_source(work->d);
+    work->scratch_size = (longest + 15) / 16 * 16 * work->attention->heads;
+    work->scratch = rd_arena_f32(step->arena, omp_get_max_threads() * work->scratch_size);
+    if (!work->scratch) return RD_ERR_MEMORY;
+    rd_over_rows(work->d->n_rows, attend_rows, work);
     return RD_OK;
 }
 
@@ -161,14 +170,21 @@ static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, 
     float *qkv = rd_step_rows(step, rows, 3 * width), *out = rd_step_rows(step, rows, width);
     float *h = rd_step_rows(step, rows, width);
     if (!qkv || !out || !h) return RD_ERR_MEMORY;
-    project(step, rows, 3 * width, width, input, &attention->in_weight, 0, qkv);
-    add_bias(qkv, rows, 3 * width, attention->in_bias.value);
+    RD_TRY(rd_step_linear(step, rows, 3 * width, width, input.f32, &attention->in_weight, 0,
+                          attention->packed_in, attention->in_bias.value, qkv));
     float *slots = d->slots[i] + (d->n_slots - rows) * 2 * width;
     for (int64_t r = 0; r < rows; r++)
         memcpy(slots + r * 2 * width, qkv + r * 3 * width + width,
                sizeof(float) * 2 * (size_t)width);
-    RD_TRY(attend(d, step, attention, true, qkv, 3 * width, d->slots[i], NULL, out));
-    project(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight, 0, h);
+    RD_TRY(attend(step, &(attend_work){.d = d,
+                                       .attention = attention,
+                                       .self = true,
+                                       .q = qkv,
+                                       .stride_q = 3 * width,
+                                       .kv = d->slots[i],
+                                       .out = out}));
+    RD_TRY(rd_step_linear(step, rows, width, width, out, &attention->out_weight, 0,
+                          attention->packed_out, NULL, h));
     return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x,
                            (rd_mixed){.f32 = h}, x);
 }
@@ -184,9 +200,15 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
     float *q = rd_step_rows(step, rows, width), *out = rd_step_rows(step, rows, width);
     float *h = rd_step_rows(step, rows, width);
     if (!q || !out || !h) return RD_ERR_MEMORY;
-    project(step, rows, width, width, input, &attention->in_weight, 0, q);
-    add_bias(q, rows, width, attention->in_bias.value);
-    RD_TRY(attend(d, step, attention, false, q, width, d->cross[i], sentences, out));
+    RD_TRY(rd_step_linear(step, rows, width, width, input.f32, &attention->in_weight, 0,
+                          attention->packed_in, attention->in_bias.value, q));
+    RD_TRY(attend(step, &(attend_work){.d = d,
+                                       .attention = attention,
+                                       .q = q,
+                                       .stride_q = width,
+                                       .kv = d->cross[i],
+                                       .sentences = sentences,
+                                       .out = out}));
     if (i == d->attention_layer) {
         float *scratch = rd_arena_f32(step->arena, rows * d->attention_stride);
         d->attention = rd_arena_f32(step->arena, rows * d->attention_stride);
@@ -194,7 +216,8 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
         rd_cross_weights(rows, attention->heads, width / attention->heads, q, d->cross[i],
                          sentences, d->src_offsets, d->attention_stride, d->attention, scratch);
     }
-    project(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight, 0, h);
+    RD_TRY(rd_step_linear(step, rows, width, width, out, &attention->out_weight, 0,
+                          attention->packed_out, NULL, h));
     return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x,
                            (rd_mixed){.f32 = h}, x);
 }
@@ -211,7 +234,7 @@ static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, rd
 }
 
 rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
-                           const int32_t *sentences, const int32_t *tokens, float *logits) {
+                           const int32_t *sentences, const int32_t *tokens) {
     const rd_model_config *c = &d->model->config;
     const rd_stack *decoder = &d->model->decoder;
     int64_t width = c->d_model;
@@ -239,9 +262,17 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     }
     if (decoder->pre_norm)
         RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x.f32, &x));
-    project(&step, n_rows, c->tgt_vocab, width, x, &d->model->output_projection, 0, logits);
-    if (c->output_bias) add_bias(logits, n_rows, c->tgt_vocab, d->model->output_bias.value);
+    d->output = x.f32;
     return RD_OK;
+}
+
+rd_status rd_decoding_logits(rd_decoding *d, int64_t first, int64_t n, float *logits) {
+    const rd_model *model = d->model;
+    int64_t width = model->config.d_model;
+    rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
+    return rd_step_linear(&step, n, model->config.tgt_vocab, width, d->output + first * width,
+                          &model->output_projection, 0, model->packed_projection,
+                          model->output_bias.value, logits);
 }
 
 rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {

@@ -18,10 +18,11 @@ void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
 /* One step. Row r of this step has just produced tokens[r], translates sentence sentences[r] and
  * continues row parents[r] of the previous step. At the very first step parents and tokens are
  * ignored: the decoder reads its start token.
- * Rows may be reordered, duplicated and dropped freely between steps.
- * logits: [n_rows, tgt_vocab] of the next token. */
+ * Rows may be reordered, duplicated and dropped freely between steps. */
 rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,
-                           const int32_t *sentences, const int32_t *tokens, float *logits);
+                           const int32_t *sentences, const int32_t *tokens);
+/* logits: [n, tgt_vocab] of the next token of rows first .. first + n - 1 of the latest step. */
+rd_status rd_decoding_logits(rd_decoding *decoding, int64_t first, int64_t n, float *logits);
 
 /* Keeps the cross-attention of one decoder layer, counted from 1 (0: the last), at each step from
  * now on. RD_ERR_ARGUMENT where there is no such layer. */

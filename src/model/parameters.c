@@ -24,6 +24,11 @@ rd_status rd_parameters_allocate(rd_parameters *parameters) {
     return parameters->values ? RD_OK : RD_ERR_MEMORY;
 }
 
+rd_status rd_parameters_allocate_unset(rd_parameters *parameters) {
+    parameters->values = rd_malloc((size_t)parameters->total, sizeof(float));
+    return parameters->values ? RD_OK : RD_ERR_MEMORY;
+}
+
 rd_status rd_parameters_allocate_grads(rd_parameters *parameters) {
     if (!parameters->grads) parameters->grads = rd_calloc((size_t)parameters->total, sizeof(float));
     return parameters->grads ? RD_OK : RD_ERR_MEMORY;

@@ -25,7 +25,9 @@ typedef struct {
 /* Registers a tensor; its offset is the end of the one before. Values come with _allocate. */
 rd_status rd_parameters_add(rd_parameters *parameters, int64_t rows, int64_t columns,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
-rd_status rd_parameters_allocate(rd_parameters *parameters);
+rd_status rd_parameters_allocate(rd_parameters *parameters); /* zeros */
+/* Leaves alone what every value will be written to: the system gives pages as they are. */
+rd_status rd_parameters_allocate_unset(rd_parameters *parameters);
 rd_status rd_parameters_allocate_grads(rd_parameters *parameters); /* zeros */
 /* Makes the bfloat16 copy at the first call; brings it up to date with the values at every call. */
 rd_status rd_parameters_refresh_bf16(rd_parameters *parameters);
@@ -40,5 +42,9 @@ rd_status rd_parameters_save(const rd_parameters *parameters, const float *value
 /* Whether the file is large enough for the registered tensors. */
 rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path);
 rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path);
+/* The same, in the order of the model; after each tensor calls loaded(self, n) with the number of
+ * floats that are there. These are not read again: the caller may do with them what it likes. */
+rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values, const char *path,
+                                  rd_status (*loaded)(void *self, int64_t n), void *self);
 
 #endif

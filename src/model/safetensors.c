@@ -16,15 +16,12 @@ static int64_t element_count(const rd_parameter *item) {
  * flipped bit anywhere in header or data changes. */
 static const char CHECKSUM[] = "rdrop_crc32";
 
-static void checksum_of(const rd_parameters *parameters, const float *values, char text[16]) {
-    snprintf(text, 16, "%08x",
-             (unsigned)rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
-}
 
 static json_t *make_header(const rd_parameters *parameters, const float *values) {
     json_t *header = json_object();
     char checksum[16];
-    checksum_of(parameters, values, checksum);
+    snprintf(checksum, sizeof checksum, "%08x",
+             (unsigned)rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
     int failed = json_object_set_new(header, "__metadata__",
                                      json_pack("{s:s, s:s}", "format", "pt", CHECKSUM, checksum));
     for (int64_t i = 0; i < parameters->n; i++) {
@@ -77,32 +74,42 @@ static rd_status check_tensor(const rd_stored_tensor *t, const rd_parameter *ite
 }
 
 /* Files that others made have none. */
-static rd_status check_checksum(const char *path, const json_t *header,
-                                const rd_parameters *parameters, const float *values) {
-    const json_t *metadata = json_object_get(header, "__metadata__");
+static rd_status check_checksum(const rd_tensor_file *file, uint32_t checksum) {
+    const json_t *metadata = json_object_get(file->header, "__metadata__");
     const char *wanted = json_string_value(json_object_get(metadata, CHECKSUM));
     char found[16];
     if (!wanted) return RD_OK;
-    checksum_of(parameters, values, found);
+    snprintf(found, sizeof found, "%08x", (unsigned)checksum);
     if (strcmp(found, wanted) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
+        return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", file->path);
     return RD_OK;
 }
 
-rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path) {
+rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values, const char *path,
+                                  rd_status (*loaded)(void *self, int64_t n), void *self) {
     rd_tensor_file file;
     RD_TRY(rd_tensor_file_open(&file, path));
     rd_status status = RD_OK;
+    uint32_t checksum = 0;
     for (int64_t i = 0; status == RD_OK && i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
+        float *value = values + item->offset;
         rd_stored_tensor tensor;
         status = rd_tensor_file_find(&file, item->name, &tensor);
         if (status == RD_OK) status = check_tensor(&tensor, item);
-        if (status == RD_OK) status = rd_stored_tensor_read(&tensor, values + item->offset);
+        if (status == RD_OK) status = rd_stored_tensor_read(&tensor, value);
+        if (status != RD_OK) break;
+        rd_release_pages(tensor.bytes, tensor.n_bytes);
+        checksum = rd_crc32(checksum, value, sizeof(float) * (size_t)element_count(item));
+        if (loaded) status = loaded(self, item->offset + element_count(item));
     }
-    if (status == RD_OK) status = check_checksum(path, file.header, parameters, values);
+    if (status == RD_OK) status = check_checksum(&file, checksum);
     rd_tensor_file_close(&file);
     return status;
+}
+
+rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path) {
+    return rd_parameters_load_each(parameters, values, path, NULL, NULL);
 }
 
 rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path) {

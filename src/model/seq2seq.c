@@ -260,14 +260,9 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
     rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
     side source, target;
     RD_TRY(forward(model, &step, batch, KEEP_INPUTS, &source, &target));
-    rd_gemm_forward(batch->n_tgt, model->config.tgt_vocab, model->config.d_model, target.out,
-                    rd_step_weights(&step, &model->output_projection, 0), 0.0f,
-                    (rd_mixed){.f32 = logits});
-    const float *bias = model->output_bias.value;
-    for (int64_t r = 0; bias && r < batch->n_tgt; r++)
-        for (int64_t i = 0; i < model->config.tgt_vocab; i++)
-            logits[r * model->config.tgt_vocab + i] += bias[i];
-    return RD_OK;
+    return rd_step_linear(&step, batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
+                          target.out.f32, &model->output_projection, 0, model->packed_projection,
+                          model->output_bias.value, logits);
 }
 
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,

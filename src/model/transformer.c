@@ -240,7 +240,7 @@ static void initialise(rd_model *model, const rd_parameter *item, rd_rng *rng) {
         memset(w + c->pad_id * columns, 0, sizeof(float) * (size_t)columns);
 }
 
-/* A model with its parameters registered and zero. With `path`, the file they will be read from,
+/* A model with its parameters registered. With `path`, the file they will be read from,
  * nothing is allocated that such a file could not fill. */
 static rd_status model_build(rd_model **out, const rd_model_config *config, const char *path) {
     *out = NULL;
@@ -258,7 +258,9 @@ static rd_status model_build(rd_model **out, const rd_model_config *config, cons
     model->decoder.layers = rd_calloc((size_t)config->decoder.layers, sizeof(rd_layer));
     status = model->encoder.layers && model->decoder.layers ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK && path) status = rd_parameters_check_size(&model->parameters, path);
-    if (status == RD_OK) status = rd_parameters_allocate(&model->parameters);
+    if (status == RD_OK)
+        status = path ? rd_parameters_allocate_unset(&model->parameters)
+                      : rd_parameters_allocate(&model->parameters);
     if (status == RD_OK && (!config->encoder.learned_pos || !config->decoder.learned_pos)) {
         int64_t n = position_table_rows(config);
         model->sinusoid = rd_malloc((size_t)(n * config->d_model), sizeof(float));
@@ -285,14 +287,24 @@ rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t
     return RD_OK;
 }
 
+/* Frees a model that could not be loaded. */
+static rd_status loaded(rd_model **model, rd_status status) {
+    if (status == RD_OK) return RD_OK;
+    rd_model_free(*model);
+    *model = NULL;
+    return status;
+}
+
 rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path) {
     RD_TRY(model_build(model, config, path));
-    rd_status status = rd_parameters_load(&(*model)->parameters, (*model)->parameters.values, path);
-    if (status != RD_OK) {
-        rd_model_free(*model);
-        *model = NULL;
-    }
-    return status;
+    rd_parameters *p = &(*model)->parameters;
+    return loaded(model, rd_parameters_load(p, p->values, path));
+}
+
+rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, const char *path,
+                               rd_precision precision) {
+    RD_TRY(model_build(model, config, path));
+    return loaded(model, rd_model_read_packed(*model, path, precision));
 }
 
 rd_status rd_model_save(const rd_model *model, const char *path) {
@@ -301,6 +313,8 @@ rd_status rd_model_save(const rd_model *model, const char *path) {
 
 void rd_model_free(rd_model *model) {
     if (!model) return;
+    for (int64_t i = 0; i < model->n_packed; i++) rd_packed_free(model->packed[i]);
+    free(model->packed);
     rd_parameters_free(&model->parameters);
     free(model->encoder.layers);
     free(model->decoder.layers);

@@ -29,6 +29,9 @@ struct rd_model {
     rd_stack encoder, decoder;
     rd_tensor output_projection; /* [tgt_vocab, d_model] */
     rd_tensor output_bias;       /* [tgt_vocab]; value NULL: none */
+    rd_packed *packed_projection; /* in a model that only translates; or NULL */
+    rd_packed **packed; /* [n_packed] all of them */
+    int64_t n_packed;
     float *sinusoid;             /* [longest, d_model], when a stack wants it */
 };
 
@@ -38,6 +41,10 @@ rd_status rd_model_register(rd_parameters *parameters, const rd_model_config *co
 /* Gives every layer its gradient, and bfloat16 copies of its weights if asked for; before the first
  * backward pass. */
 rd_status rd_model_prepare_training(rd_model *model, bool bf16);
+
+/* Reads the weights of a model that only translates, packing each matrix as soon as it is there
+ * (pack.c). The float32 form of what is packed is gone then, but for embeddings. */
+rd_status rd_model_read_packed(rd_model *model, const char *path, rd_precision precision);
 
 /* Position of a sequence's i-th token in the position table. */
 static inline int32_t rd_position(const rd_model_config *config, int64_t i) {

@@ -113,7 +113,8 @@ static rd_status begin(rd_search *s) {
     s->row_sents = rd_malloc(rows, sizeof *s->row_sents);
     s->tokens = rd_malloc(rows, sizeof *s->tokens);
     s->eos_log_probs = rd_malloc(rows, sizeof *s->eos_log_probs);
-    s->log_probs = rd_malloc(rows, (size_t)s->scorer->vocab_size * sizeof *s->log_probs);
+    s->log_probs = rd_malloc(rows < RD_SCORER_ROWS ? rows : RD_SCORER_ROWS,
+                             (size_t)s->scorer->vocab_size * sizeof *s->log_probs);
     s->candidate_counts = rd_malloc(rows, sizeof *s->candidate_counts);
     s->merged = rd_malloc((size_t)s->n_candidates, sizeof *s->merged);
     if (s->config->sampling)
@@ -217,6 +218,7 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
     RD_TRY(check_requests(config, n_sentences, requests, scorer->vocab_size));
     rd_search s = {.config = config,
                    .scorer = scorer,
+                   .ops = rd_backend(),
                    .requests = requests,
                    .bos = bos_id,
                    .eos = eos_id,
@@ -227,8 +229,7 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
     set_sizes(&s);
     rd_status status = begin(&s);
     while (status == RD_OK && s.n_rows > 0) {
-        status =
-            scorer->step(scorer->self, s.n_rows, s.parents, s.row_sents, s.tokens, s.log_probs);
+        status = scorer->step(scorer->self, s.n_rows, s.parents, s.row_sents, s.tokens);
         if (status == RD_OK) status = rd_search_attend(&s);
         if (status == RD_OK) status = rd_search_expand(&s);
         if (status == RD_OK) status = rd_search_advance(&s);

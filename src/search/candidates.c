@@ -3,58 +3,62 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* Insertion from behind: a candidate goes after all that score at least as well. */
-static void insert(rd_candidate *best, int32_t *n, int32_t k, rd_candidate candidate) {
+static rd_status damaged(void) {
+    return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not numbers; its "
+                                    "weights are damaged or its training diverged");
+}
+
+/* Insertion from behind, in front of all that are worse: those with a lower score, and with
+ * `by_token` those with the same score and a larger token. */
+static void insert(rd_candidate *best, int32_t *n, int32_t k, rd_candidate candidate,
+                   bool by_token) {
     int32_t at = *n < k ? (*n)++ : k - 1;
-    for (; at > 0 && best[at - 1].score < candidate.score; at--) best[at] = best[at - 1];
+    for (; at > 0; at--) {
+        const rd_candidate *other = &best[at - 1];
+        bool equal = candidate.score == other->score;
+        if (!(candidate.score > other->score ||
+              (by_token && equal && candidate.token < other->token)))
+            break;
+        best[at] = *other;
+    }
     best[at] = candidate;
 }
 
-enum { BLOCK = 64, LANES = 16 };
+enum { STRIDE = 256 };
 
-/* Largest of x[0..n), n <= BLOCK; *bad becomes true if one is NaN. Whole blocks go in lanes, which
- * compilers vectorise without being allowed to reorder anything. */
-static float block_max(const float *x, int32_t n, bool *bad) {
-    float lane[LANES], largest = -INFINITY;
-    int32_t nan[LANES] = {0}, i = 0;
-    for (int32_t j = 0; j < LANES; j++) lane[j] = -INFINITY;
-    for (; i + LANES <= n; i += LANES)
-        for (int32_t j = 0; j < LANES; j++) {
-            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
-            nan[j] |= x[i + j] != x[i + j];
-        }
-    for (; i < n; i++) {
-        largest = x[i] > largest ? x[i] : largest;
-        nan[0] |= x[i] != x[i];
+/* The k-th largest of n; -inf with fewer. top: [k]. */
+static float kth_largest(const float *x, int32_t n, int32_t k, float *top) {
+    int32_t found = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (found == k && !(x[i] > top[k - 1])) continue;
+        int32_t at = found < k ? found++ : k - 1;
+        for (; at > 0 && top[at - 1] < x[i]; at--) top[at] = top[at - 1];
+        top[at] = x[i];
     }
-    for (int32_t j = 0; j < LANES; j++) {
-        largest = lane[j] > largest ? lane[j] : largest;
-        *bad |= nan[j] != 0;
-    }
-    return largest;
+    return found == k ? top[k - 1] : -INFINITY;
 }
 
-/* Nearly all blocks lie below the k-th best so far: one maximum per block settles them. */
-rd_status rd_candidates_select(const float *log_probs, int32_t vocab_size, float base, int32_t row,
-                               int32_t k, rd_candidate *best, int32_t *n) {
+/* Tokens are looked at in sets: token i, i + STRIDE, i + 2 STRIDE, ... The k-th largest of the sets'
+ * maxima is a bound: there are k tokens as good, so only few sets have tokens that count. */
+rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
+                               int32_t vocab_size, float base, int32_t row, int32_t k,
+                               rd_candidate *best, int32_t *n) {
+    float maxima[STRIDE], top[STRIDE];
+    int32_t stride = vocab_size < STRIDE ? vocab_size : STRIDE;
     *n = 0;
-    bool bad = false;
-    float threshold = -INFINITY; /* a candidate must be above it */
-    for (int32_t start = 0; start < vocab_size; start += BLOCK) {
-        int32_t end = vocab_size - start < BLOCK ? vocab_size : start + BLOCK;
-        float largest = block_max(log_probs + start, end - start, &bad);
-        bad |= largest == INFINITY;
-        if (!(largest + base > threshold)) continue;
-        for (int32_t token = start; token < end; token++) {
-            float score = log_probs[token] + base;
-            if (!(score > threshold)) continue;
-            insert(best, n, k, (rd_candidate){score, row, token});
-            if (*n == k) threshold = best[k - 1].score;
+    if (!ops->strided_maxima(maxima, log_probs, vocab_size, stride)) return damaged();
+    float least = k <= stride ? kth_largest(maxima, stride, k, top) : -INFINITY;
+    for (int32_t i = 0; i < stride; i++) {
+        if (maxima[i] == INFINITY) return damaged();
+        if (maxima[i] == -INFINITY || maxima[i] < least) continue;
+        for (int32_t token = i; token < vocab_size; token += stride) {
+            if (log_probs[token] < least || log_probs[token] == -INFINITY) continue;
+            rd_candidate candidate = {log_probs[token] + base, row, token}, *last = best + k - 1;
+            if (*n < k || candidate.score > last->score ||
+                (candidate.score == last->score && token < last->token))
+                insert(best, n, k, candidate, true);
         }
     }
-    if (bad)
-        return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not numbers; "
-                                        "its weights are damaged or its training diverged");
     return RD_OK;
 }
 
@@ -62,6 +66,6 @@ void rd_candidates_merge(rd_candidate *best, int32_t *n, int32_t k, const rd_can
                          int32_t n_more) {
     for (int32_t i = 0; i < n_more; i++) {
         if (*n == k && !(more[i].score > best[k - 1].score)) return; /* nor are those behind it */
-        insert(best, n, k, more[i]);
+        insert(best, n, k, more[i], false);
     }
 }

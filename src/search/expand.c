@@ -3,7 +3,11 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "kernels/backend.h"
+#include "layers/layer.h"
+
+enum { FAILED = -1 }; /* in candidate_counts */
+
+
 
 /* Whether the tokens at a and b end the same `n` tokens. */
 static bool same_ending(const rd_search *s, int32_t a, int32_t b, int32_t n) {
@@ -56,13 +60,12 @@ static void temper(const rd_search *s, float *log_probs) {
     float temperature = s->config->temperature;
     if (temperature == 0.0f || temperature == 1.0f) return;
     for (int32_t i = 0; i < s->scorer->vocab_size; i++) log_probs[i] /= temperature;
-    rd_backend()->log_softmax(log_probs, s->scorer->vocab_size);
+    s->ops->log_softmax(log_probs, s->scorer->vocab_size);
 }
 
 /* The best continuations of one row under the configured rules. */
-static rd_status expand_row(rd_search *s, int64_t r) {
+static rd_status expand_row(rd_search *s, int64_t r, float *log_probs) {
     const rd_search_row *row = &s->rows[r];
-    float *log_probs = s->log_probs + r * s->scorer->vocab_size;
     rd_candidate *best = s->candidates + r * s->candidate_stride;
     int32_t forced = forced_token(s, row);
     temper(s, log_probs);
@@ -70,7 +73,7 @@ static rd_status expand_row(rd_search *s, int64_t r) {
     if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
     if (forced >= 0 && is_free(s, row) && !isnan(log_probs[forced])) log_probs[forced] = 0.0f;
     if (forced >= 0) { /* a selection of one still checks that it is a number */
-        RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
+        RD_TRY(rd_candidates_select(s->ops, log_probs + forced, 1, row->score, (int32_t)r, 1, best,
                                     &s->candidate_counts[r]));
         best[0].token = forced;
         return RD_OK;
@@ -82,22 +85,36 @@ static rd_status expand_row(rd_search *s, int64_t r) {
         gone += forbid(log_probs, s->eos);
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
-    if (s->config->sampling) return rd_search_sample(s, r, base);
-    RD_TRY(rd_candidates_select(log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
+    if (s->config->sampling) return rd_search_sample(s, r, log_probs, base);
+    RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
                                 best, &s->candidate_counts[r]));
     rd_constraints_add_wanted(s, r, log_probs, base);
     return RD_OK;
 }
 
+typedef struct {
+    rd_search *search;
+    int64_t first; /* row of log_probs[0] */
+} expand_work;
+
+static void expand_rows(const void *self, int64_t begin, int64_t end) {
+    const expand_work *w = self;
+    rd_search *s = w->search;
+    for (int64_t i = begin; i < end; i++)
+        if (expand_row(s, w->first + i, s->log_probs + i * s->scorer->vocab_size) != RD_OK)
+            s->candidate_counts[w->first + i] = FAILED;
+}
+
 rd_status rd_search_expand(rd_search *s) {
-    bool numeric_failure = false;
-#pragma omp parallel for schedule(static) if (s->n_rows > 1) reduction(|| : numeric_failure)
-    for (int64_t r = 0; r < s->n_rows; r++) {
-        rd_status status = expand_row(s, r);
-        numeric_failure = numeric_failure || status != RD_OK;
+    for (int64_t first = 0; first < s->n_rows; first += RD_SCORER_ROWS) {
+        int64_t left = s->n_rows - first, n = left < RD_SCORER_ROWS ? left : RD_SCORER_ROWS;
+        RD_TRY(s->scorer->log_probs(s->scorer->self, first, n, s->log_probs));
+        rd_over_rows(n, expand_rows, &(expand_work){s, first});
     }
-    if (numeric_failure) /* said again because messages belong to the thread that failed */
-        return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not numbers; "
-                                        "its weights are damaged or its training diverged");
+    for (int64_t r = 0; r < s->n_rows; r++)
+        if (s->candidate_counts[r] == FAILED) /* messages belong to the thread that failed */
+            return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not "
+                                            "numbers; its weights are damaged or its training "
+                                            "diverged");
     return RD_OK;
 }

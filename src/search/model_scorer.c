@@ -5,21 +5,30 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "kernels/backend.h"
+#include "layers/layer.h"
 #include "model/decode.h"
 
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
     bool keeps_attention;
     rd_decoding **decodings; /* [n_models] */
-    float *other;            /* [rows, vocab_size] of the models behind the first */
-    int64_t other_capacity;
+    float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models behind the first */
 };
 
-static void log_softmax_rows(int64_t n_rows, int32_t vocab_size, float *rows) {
+typedef struct {
+    int32_t vocab_size;
+    float *rows; /* [n_rows, vocab_size] */
+} softmax_work;
+
+static void normalise(const void *self, int64_t begin, int64_t end) {
+    const softmax_work *w = self;
     const rd_backend_ops *ops = rd_backend();
-#pragma omp parallel for schedule(static) if (n_rows > 1)
-    for (int64_t r = 0; r < n_rows; r++) ops->log_softmax(rows + r * vocab_size, vocab_size);
+    for (int64_t r = begin; r < end; r++)
+        ops->log_softmax(w->rows + r * w->vocab_size, w->vocab_size);
+}
+
+static void log_softmax_rows(int64_t n_rows, int32_t vocab_size, float *rows) {
+    rd_over_rows(n_rows, normalise, &(softmax_work){vocab_size, rows});
 }
 
 /* sum[i] = log(exp(sum[i]) + exp(x[i])) */
@@ -33,17 +42,22 @@ static void add_probabilities(int64_t n, float *sum, const float *x) {
 }
 
 static rd_status model_scorer_step(void *self, int64_t n_rows, const int32_t *parents,
-                                   const int32_t *sentences, const int32_t *tokens,
-                                   float *log_probs) {
+                                   const int32_t *sentences, const int32_t *tokens) {
+    rd_model_scorer *scorer = self;
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_step(scorer->decodings[m], n_rows, parents, sentences, tokens));
+    return RD_OK;
+}
+
+static rd_status model_scorer_log_probs(void *self, int64_t first, int64_t n_rows,
+                                        float *log_probs) {
     rd_model_scorer *scorer = self;
     int64_t n = n_rows * scorer->vocab_size;
-    RD_TRY(rd_decoding_step(scorer->decodings[0], n_rows, parents, sentences, tokens, log_probs));
+    RD_TRY(rd_decoding_logits(scorer->decodings[0], first, n_rows, log_probs));
     log_softmax_rows(n_rows, scorer->vocab_size, log_probs);
     if (scorer->n_models == 1) return RD_OK;
-    RD_TRY(rd_reserve(&scorer->other, &scorer->other_capacity, n, sizeof *scorer->other));
     for (int32_t m = 1; m < scorer->n_models; m++) {
-        RD_TRY(rd_decoding_step(scorer->decodings[m], n_rows, parents, sentences, tokens,
-                                scorer->other));
+        RD_TRY(rd_decoding_logits(scorer->decodings[m], first, n_rows, scorer->other));
         log_softmax_rows(n_rows, scorer->vocab_size, scorer->other);
         add_probabilities(n, log_probs, scorer->other);
     }
@@ -96,6 +110,10 @@ rd_status rd_model_scorer_begin(rd_model_scorer **scorer, const rd_model *const 
     s->n_models = n_models;
     s->decodings = rd_calloc((size_t)n_models, sizeof(rd_decoding *));
     rd_status status = s->decodings ? agree(s, models) : RD_ERR_MEMORY;
+    if (status == RD_OK && n_models > 1) {
+        s->other = rd_malloc(RD_SCORER_ROWS, (size_t)s->vocab_size * sizeof *s->other);
+        if (!s->other) status = RD_ERR_MEMORY;
+    }
     for (int32_t m = 0; status == RD_OK && m < n_models; m++)
         status = rd_decoding_begin(&s->decodings[m], models[m], n_sentences, src, src_offsets);
     if (status == RD_OK)
@@ -119,5 +137,6 @@ rd_scorer rd_model_scorer_view(rd_model_scorer *scorer) {
                        .vocab_size = scorer->vocab_size,
                        .max_length = scorer->max_length,
                        .step = model_scorer_step,
+                       .log_probs = model_scorer_log_probs,
                        .attention = scorer->keeps_attention ? model_scorer_attention : NULL};
 }

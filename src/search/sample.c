@@ -54,7 +54,7 @@ static rd_status shortlist(const rd_search *s, const float *log_probs, rd_candid
     const rd_beam_config *c = s->config;
     double mass;
     if (c->top_k > 0) {
-        RD_TRY(rd_candidates_select(log_probs, s->scorer->vocab_size, 0, 0, c->top_k, pool, n));
+        RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, 0, 0, c->top_k, pool, n));
         mass = mass_of(pool, *n);
     } else {
         RD_TRY(gather(s, log_probs, pool, n, &mass));
@@ -72,12 +72,12 @@ static int32_t draw(const rd_candidate *pool, int32_t n, double mass, double uni
     return n - 1;
 }
 
-rd_status rd_search_sample(const rd_search *s, int64_t r, float base) {
+rd_status rd_search_sample(const rd_search *s, int64_t r, const float *log_probs, float base) {
     const rd_search_row *row = &s->rows[r];
     int32_t vocab_size = s->scorer->vocab_size, n;
     rd_candidate *drawn = s->candidates + r * s->candidate_stride;
     rd_candidate *pool = s->pools + (int64_t)omp_get_thread_num() * vocab_size;
-    RD_TRY(shortlist(s, s->log_probs + r * vocab_size, pool, &n));
+    RD_TRY(shortlist(s, log_probs, pool, &n));
     double mass = mass_of(pool, n);
     /* The one row of the first step draws for all samples. */
     int32_t first = s->step ? row->group : 0, end = s->step ? first + 1 : s->n_groups;

@@ -6,20 +6,24 @@
 
 typedef struct {
     int32_t *parents, *sentences, *tokens; /* [n_sentences]: the rows of one step */
-    float *log_probs;                      /* [n_sentences, vocab_size] */
+    float *log_probs;                      /* [RD_SCORER_ROWS, vocab_size] */
 } score_rows;
 
 /* Adds what each row's next token scores, and makes the rows of the next step: those whose target
  * has not ended. */
-static rd_status score_step(score_rows *rows, int64_t *n_rows, int32_t step, int32_t vocab_size,
-                            const int32_t *targets, const int32_t *offsets, int32_t eos,
-                            double *log_probs) {
+static rd_status score_step(const rd_scorer *scorer, score_rows *rows, int64_t *n_rows,
+                            int32_t step, const int32_t *targets, const int32_t *offsets,
+                            int32_t eos, double *log_probs) {
     int64_t n_next = 0;
     for (int64_t r = 0; r < *n_rows; r++) {
+        int64_t row = r % RD_SCORER_ROWS, left = *n_rows - r;
+        if (row == 0)
+            RD_TRY(scorer->log_probs(scorer->self, r, left < RD_SCORER_ROWS ? left : RD_SCORER_ROWS,
+                                     rows->log_probs));
         int32_t sentence = rows->sentences[r];
         int32_t length = offsets[sentence + 1] - offsets[sentence];
         int32_t next = step < length ? targets[offsets[sentence] + step] : eos;
-        float log_prob = rows->log_probs[r * vocab_size + next];
+        float log_prob = rows->log_probs[row * scorer->vocab_size + next];
         if (isnan(log_prob))
             return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not "
                                             "numbers; its weights are damaged");
@@ -54,7 +58,7 @@ rd_status rd_score_targets(const rd_scorer *scorer, int64_t n_sentences, const i
         .parents = rd_calloc(n, sizeof *rows.parents),
         .sentences = rd_malloc(n, sizeof *rows.sentences),
         .tokens = rd_malloc(n, sizeof *rows.tokens),
-        .log_probs = rd_malloc(n, (size_t)scorer->vocab_size * sizeof *rows.log_probs),
+        .log_probs = rd_malloc(RD_SCORER_ROWS, (size_t)scorer->vocab_size * sizeof *rows.log_probs),
     };
     rd_status status =
         rows.parents && rows.sentences && rows.tokens && rows.log_probs ? RD_OK : RD_ERR_MEMORY;
@@ -65,11 +69,10 @@ rd_status rd_score_targets(const rd_scorer *scorer, int64_t n_sentences, const i
     }
     int64_t n_rows = n_sentences;
     for (int32_t step = 0; status == RD_OK && n_rows > 0; step++) {
-        status = scorer->step(scorer->self, n_rows, rows.parents, rows.sentences, rows.tokens,
-                              rows.log_probs);
+        status = scorer->step(scorer->self, n_rows, rows.parents, rows.sentences, rows.tokens);
         if (status == RD_OK)
-            status = score_step(&rows, &n_rows, step, scorer->vocab_size, targets, target_offsets,
-                                eos_id, log_probs);
+            status = score_step(scorer, &rows, &n_rows, step, targets, target_offsets, eos_id,
+                                log_probs);
     }
     free(rows.parents);
     free(rows.sentences);

@@ -36,6 +36,7 @@ typedef struct rd_constraints rd_constraints;
 typedef struct {
     const rd_beam_config *config;
     const rd_scorer *scorer;
+    const rd_backend_ops *ops;
     const rd_search_request *requests; /* [n_sentences], or NULL */
     int32_t bos, eos, pad, unk;
     int32_t step;             /* tokens in every live hypothesis */
@@ -54,7 +55,7 @@ typedef struct {
     rd_search_row *rows, *next_rows;       /* [n_sentences * beam] */
     int32_t *parents, *row_sents, *tokens; /* the scorer's arguments, as many */
     float *eos_log_probs;                  /* before any rules, as many */
-    float *log_probs;                      /* [n_sentences * beam, vocab_size] */
+    float *log_probs;                      /* [RD_SCORER_ROWS, vocab_size] of some rows */
     rd_candidate *candidates;              /* [n_sentences * beam, candidate_stride] */
     int32_t *candidate_counts;             /* [n_sentences * beam] */
     rd_candidate *merged;                  /* [n_candidates] */
@@ -78,8 +79,8 @@ float rd_coverage_score(const rd_search *search, int64_t row);
 rd_status rd_search_expand(rd_search *search);
 
 /* Draws the continuation of row r, or those of all samples from the first, into its candidates
- * (sample.c); base: what is added to their log P. */
-rd_status rd_search_sample(const rd_search *search, int64_t r, float base);
+ * (sample.c); log_probs: [vocab_size] of the row, base: what is added to their log P. */
+rd_status rd_search_sample(const rd_search *search, int64_t r, const float *log_probs, float base);
 
 /* Finishes and continues hypotheses: makes the rows of the next step (advance.c). */
 rd_status rd_search_advance(rd_search *search);

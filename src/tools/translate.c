@@ -156,7 +156,7 @@ int main(int argc, char **argv) {
     }
     rd_translator *translator;
     errno = 0;
-    if (rd_translator_open(&translator, a.models, a.n_models) != RD_OK) {
+    if (rd_translator_open(&translator, a.models, a.n_models, a.precision) != RD_OK) {
         fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
         return 1;
     }

@@ -55,10 +55,10 @@ static rd_status check_sizes(const model_directory *d, const char *directory,
 }
 
 static rd_status open_weights(model_directory *d, const char *directory,
-                              const rd_model_config *config) {
+                              const rd_model_config *config, rd_precision precision) {
     char *path = rd_path_join(directory, "model.safetensors");
     if (!path) return RD_ERR_MEMORY;
-    rd_status status = rd_model_load(&d->model, config, path);
+    rd_status status = rd_model_load_packed(&d->model, config, path, precision);
     free(path);
     return status;
 }
@@ -83,7 +83,7 @@ static rd_translate_options options_of(const rd_beam_config *search) {
                                   .n_best = 1};
 }
 
-static rd_status directory_open(model_directory *d, const char *directory,
+static rd_status directory_open(model_directory *d, const char *directory, rd_precision precision,
                                 rd_translate_options *defaults, char **source_lang) {
     *d = (model_directory){0};
     *source_lang = NULL;
@@ -104,7 +104,7 @@ static rd_status directory_open(model_directory *d, const char *directory,
     if (status == RD_OK)
         status = rd_vocabularies_open(directory, RD_VOCABULARY_ANY, &d->source, &d->target);
     if (status == RD_OK) status = check_sizes(d, directory, &recipe->model);
-    if (status == RD_OK) status = open_weights(d, directory, &recipe->model);
+    if (status == RD_OK) status = open_weights(d, directory, &recipe->model, precision);
     if (status == RD_OK) *defaults = options_of(&recipe->search);
     if (status == RD_OK && recipe->data.source_lang &&
         !(*source_lang = rd_strdup(recipe->data.source_lang)))
@@ -145,7 +145,7 @@ static rd_status add_directory(rd_translator *t, model_directory *d, const char 
 }
 
 rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
-                             int32_t n_directories) {
+                             int32_t n_directories, rd_precision precision) {
     *translator = NULL;
     if (n_directories < 1) return rd_error(RD_ERR_ARGUMENT, "no model directory given");
     rd_translator *t = rd_calloc(1, sizeof *t);
@@ -156,7 +156,7 @@ rd_status rd_translator_open(rd_translator **translator, const char *const *dire
         model_directory d;
         rd_translate_options defaults;
         char *source_lang = NULL;
-        status = directory_open(&d, directories[i], &defaults, &source_lang);
+        status = directory_open(&d, directories[i], precision, &defaults, &source_lang);
         if (status == RD_OK) status = add_directory(t, &d, directories[0], directories[i]);
         if (status == RD_OK && i == 0) t->defaults = defaults;
         if (i == 0)

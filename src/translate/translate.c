@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "search/model_scorer.h"
 
-/* Enough rows to keep a matrix product busy, few enough that their scores stay in cache. */
-enum { DEFAULT_BATCH_TOKENS = 2048, MAX_SCORES = 1 << 24 };
+/* Enough rows to keep a matrix product busy, few enough that their caches stay in the processor's. */
+enum { DEFAULT_BATCH_TOKENS = 512 };
 
 /* The sentences in the order they are worked on, longest first, cut into batches. */
 typedef struct {
@@ -40,14 +40,11 @@ static void cut(schedule *plan, const rd_translate_job *job, const rd_token_span
     int64_t total = 0, limit = job->batch_tokens > 0 ? job->batch_tokens : DEFAULT_BATCH_TOKENS;
     for (int64_t i = 0; i < plan->n; i++) total += sources[i].length;
     if (plan->n >= 2 * (int64_t)threads && limit > total / threads + 1) limit = total / threads + 1;
-    int64_t beam = job->search.beam > 0 ? job->search.beam : 1; /* scoring needs none */
-    int64_t row_scores = rd_model_get_config(job->models[0])->tgt_vocab * beam;
-    int64_t most = MAX_SCORES / row_scores > 1 ? MAX_SCORES / row_scores : 1;
     int64_t tokens = 0;
     plan->n_batches = 0;
     for (int64_t i = 0; i < plan->n; i++) {
         int32_t length = sources[plan->order[i]].length;
-        if (i == 0 || tokens + length > limit || i - plan->starts[plan->n_batches - 1] >= most) {
+        if (i == 0 || tokens + length > limit) {
             plan->starts[plan->n_batches++] = i;
             tokens = 0;
         }
@@ -175,30 +172,40 @@ static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
     return status;
 }
 
-/* Several batches: a thread each, and the operations inside run on that thread alone, since nested
- * OpenMP regions do. One batch: the operations use all threads. */
+static rd_status run_unless_stopped(const work *w, const schedule *plan, int64_t batch) {
+    if (w->job->stop && *w->job->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    int64_t start = plan->starts[batch];
+    return run_batch(w, plan->starts[batch + 1] - start, plan->order + start);
+}
+
+/* Several batches: a thread each, which the operations inside have to themselves. */
 static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
     rd_status failure = RD_OK;
     char message[1024] = "";
     bool stop = false;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (plan->n_batches > 1)
-    for (int64_t b = 0; b < plan->n_batches; b++) {
-        bool skip;
+    if (plan->n_batches <= 1 || threads == 1) {
+        for (int64_t b = 0; failure == RD_OK && b < plan->n_batches; b++)
+            failure = run_unless_stopped(w, plan, b);
+        return failure;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        omp_set_num_threads(1);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t b = 0; b < plan->n_batches; b++) {
+            bool skip;
 #pragma omp atomic read
-        skip = stop;
-        if (skip) continue;
-        rd_status status = w->job->stop && *w->job->stop
-                               ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
-                               : run_batch(w, plan->starts[b + 1] - plan->starts[b],
-                                           plan->order + plan->starts[b]);
-        if (status == RD_OK) continue;
+            skip = stop;
+            rd_status status = skip ? RD_OK : run_unless_stopped(w, plan, b);
+            if (status == RD_OK) continue;
 #pragma omp critical(rd_translate_failure)
-        if (failure == RD_OK) {
-            failure = status;
-            strncpy(message, rd_last_error(), sizeof message - 1);
-        }
+            if (failure == RD_OK) {
+                failure = status;
+                strncpy(message, rd_last_error(), sizeof message - 1);
+            }
 #pragma omp atomic write
-        stop = true;
+            stop = true;
+        }
     }
     /* Messages belong to threads; the caller's must have it. */
     return failure == RD_OK ? RD_OK : rd_error(failure, "%s", message);

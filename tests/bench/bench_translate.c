@@ -15,7 +15,7 @@
 
 static const char help[] =
     "Usage: bench-translate --model DIR --input FILE [--beam N]... [--lines N] [--single N]\n"
-    "                       [--threads N] [--json]\n"
+    "                       [--precision P] [--threads N] [--json]\n"
     "Translates the file in batches, then its first lines one at a time, with each beam, each in "
     "a\n"
     "process of its own. Prints target tokens (without ends of sentences) and sentences a second;\n"
@@ -26,6 +26,7 @@ static const char help[] =
     "  --beam N           may be repeated (1 and 5)\n"
     "  --lines N          translated in batches; 0: all (0)\n"
     "  --single N         translated one at a time (100)\n"
+    "  --precision P      fp32, bf16, int8 or auto (auto)\n"
     "  --threads N        all cores\n"
     "  --json             as a JSON object\n";
 
@@ -34,6 +35,7 @@ enum { MOST_BEAMS = 8 };
 typedef struct {
     const char *model, *input;
     int beams[MOST_BEAMS], n_beams, threads;
+    rd_precision precision;
     int64_t most_lines, single;
     bool json;
     char **lines;
@@ -99,7 +101,7 @@ static result measure(const arguments *a, int beam, bool single) {
     result r = {0};
     rd_translator *translator;
     double start = rd_seconds();
-    if (rd_translator_open(&translator, &a->model, 1) != RD_OK) bench_fail();
+    if (rd_translator_open(&translator, &a->model, 1, a->precision) != RD_OK) bench_fail();
     r.load = rd_seconds() - start;
     rd_translate_options options = rd_translator_defaults(translator);
     options.beam = beam;
@@ -158,12 +160,21 @@ static json_t *to_json(int beam, bool single, const result *r) {
     return object;
 }
 
+static rd_precision precision_of(const char *name) {
+    static const char *const names[] = {"auto", "fp32", "bf16", "int8"}; /* rd_precision */
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) return (rd_precision)i;
+    bench_usage("--precision: auto, fp32, bf16 or int8");
+    return RD_PRECISION_AUTO;
+}
+
 static void parse(arguments *a, int argc, char **argv) {
     static const struct option options[] = {{"model", required_argument, NULL, 'm'},
                                             {"input", required_argument, NULL, 'i'},
                                             {"beam", required_argument, NULL, 'b'},
                                             {"lines", required_argument, NULL, 'l'},
                                             {"single", required_argument, NULL, 's'},
+                                            {"precision", required_argument, NULL, 'p'},
                                             {"threads", required_argument, NULL, 't'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
@@ -187,6 +198,9 @@ static void parse(arguments *a, int argc, char **argv) {
             break;
         case 's':
             a->single = (int64_t)bench_number("--single", optarg, 1, 1e9);
+            break;
+        case 'p':
+            a->precision = precision_of(optarg);
             break;
         case 't':
             a->threads = (int)bench_number("--threads", optarg, 0, 4096);

@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
     rd_translator *translator = NULL;
     rd_glossary *glossary = NULL;
     const char *const directories[] = {argv[1]};
-    rd_status status = rd_translator_open(&translator, directories, 1);
+    rd_status status = rd_translator_open(&translator, directories, 1, RD_PRECISION_AUTO);
     if (status == RD_OK && argc == 3) status = rd_glossary_open(&glossary, argv[2]);
     if (status != RD_OK) {
         fprintf(stderr, "%s\n", rd_last_error());

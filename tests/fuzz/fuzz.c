@@ -91,7 +91,7 @@ void fuzz_import(rd_status (*import)(const char *from, const char *to)) {
         FUZZ_CHECK(access(made, F_OK) != 0);
         return;
     }
-    if (rd_translator_open(&translator, &path, 1) != RD_OK)
+    if (rd_translator_open(&translator, &path, 1, RD_PRECISION_FP32) != RD_OK)
         fuzz_failed(__FILE__, __LINE__, rd_last_error());
     rd_translator_close(translator);
     remove_made();

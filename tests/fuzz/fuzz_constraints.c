@@ -20,21 +20,29 @@ typedef struct {
 } scorer;
 
 static rd_status step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
-                      const int32_t *tokens, float *log_probs) {
+                      const int32_t *tokens) {
     scorer *s = self;
     int now = s->step & 1;
     (void)sentences;
     FUZZ_CHECK(n_rows <= MOST_ROWS);
     for (int64_t r = 0; r < n_rows; r++) {
         uint32_t before = s->step ? s->hashes[!now][parents[r]] : 2166136261u;
-        uint32_t hash = s->hashes[now][r] = (before ^ (uint32_t)tokens[r]) * 16777619u;
+        s->hashes[now][r] = (before ^ (uint32_t)tokens[r]) * 16777619u;
+    }
+    s->step++;
+    return RD_OK;
+}
+
+static rd_status read_log_probs(void *self, int64_t first, int64_t n, float *log_probs) {
+    const scorer *s = self;
+    for (int64_t r = 0; r < n; r++) {
+        uint32_t hash = s->hashes[(s->step - 1) & 1][first + r];
         for (int v = 0; v < VOCAB; v++) {
             hash = hash * 1664525u + 1013904223u;
             log_probs[r * VOCAB + v] = -0.5f - (float)(hash >> 24) / 32;
         }
         if (s->has_impossible) log_probs[r * VOCAB + 5] = -INFINITY;
     }
-    s->step++;
     return RD_OK;
 }
 
@@ -96,7 +104,11 @@ static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
                              .diverse_strength = 0.5f};
     config.n_best = 1 + option(o, 10, config.beam);
     scorer made = {.has_impossible = option(o, 11, 4) == 3};
-    rd_scorer view = {.self = &made, .vocab_size = VOCAB, .max_length = 60, .step = step};
+    rd_scorer view = {.self = &made,
+                      .vocab_size = VOCAB,
+                      .max_length = 60,
+                      .step = step,
+                      .log_probs = read_log_probs};
     const int32_t src_length = 0;
     rd_search_result result;
     if (rd_beam_search(&config, &view, 1, &src_length, &request, BOS, EOS, PAD, UNK, &result) !=

@@ -61,7 +61,7 @@ static imported open_imported(const char *name) {
     must(rd_model_load(&m.model, &m.recipe->model, path));
     must(rd_vocabularies_open(m.path, RD_VOCABULARY_ANY, &m.source, &m.target));
     const char *paths[] = {m.path};
-    must(rd_translator_open(&m.translator, paths, 1));
+    must(rd_translator_open(&m.translator, paths, 1, RD_PRECISION_FP32));
     return m;
 }
 
@@ -145,7 +145,7 @@ static void test_bart(void **state) {
 
 static void translate(const char *path, rd_translations *found, double *log_probs) {
     rd_translator *translator;
-    must(rd_translator_open(&translator, &path, 1));
+    must(rd_translator_open(&translator, &path, 1, RD_PRECISION_FP32));
     rd_translate_options options = rd_translator_defaults(translator);
     must(rd_translator_run(translator, &options, TOY_LINES, toy_sources, NULL, found));
     must(rd_translator_score(translator, &options, TOY_LINES, toy_sources, NULL, toy_targets, NULL,

@@ -59,7 +59,8 @@ static void check_steps(model_kind kind) {
     for (int t = 0; t < LONGEST; t++) {
         int32_t sentences[2] = {t % 2, 1 - t % 2}, parents[2] = {1, 0}, tokens[2];
         for (int r = 0; r < 2; r++) tokens[r] = t ? tgt[sentences[r]][t - 1] : 2;
-        assert_int_equal(rd_decoding_step(decoding, 2, parents, sentences, tokens, logits), RD_OK);
+        assert_int_equal(rd_decoding_step(decoding, 2, parents, sentences, tokens), RD_OK);
+        assert_int_equal(rd_decoding_logits(decoding, 0, 2, logits), RD_OK);
         for (int r = 0; r < 2; r++)
             for (int v = 0; v < VOCAB; v++) {
                 float wanted = expected[(sentences[r] * LONGEST + t) * VOCAB + v];
@@ -67,7 +68,7 @@ static void check_steps(model_kind kind) {
             }
     }
     int32_t zero[2] = {0};
-    assert_int_equal(rd_decoding_step(decoding, 1, zero, zero, zero, logits),
+    assert_int_equal(rd_decoding_step(decoding, 1, zero, zero, zero),
                      RD_ERR_ARGUMENT); /* too long */
     rd_decoding_end(decoding);
     rd_arena_free(&arena);

@@ -150,7 +150,7 @@ static void check_query(int64_t n_keys, int64_t n_heads, int64_t head_dim, bool 
     int64_t width = n_heads * head_dim, stride = 2 * width + 3;
     float *q = filled(width, 1), *kv = filled((n_keys + 5) * stride, 1), *out = empty(width);
     float *gathered = empty(n_keys * 2 * width), *no_bias = zeros(head_dim);
-    float *scratch = empty((n_keys + 15) / 16 * 16);
+    float *scratch = empty(n_heads * ((n_keys + 15) / 16 * 16));
     int32_t index[300];
     for (int64_t j = 0; j < n_keys; j++) { /* some rows twice, some never */
         index[j] = (int32_t)(indexed ? (j * 7 + 3) % (n_keys + 5) : j);

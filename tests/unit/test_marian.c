@@ -64,7 +64,7 @@ static imported open_imported(const char *name) {
     snprintf(path, sizeof path, "%s/source.spm", m.path);
     snprintf(vocab, sizeof vocab, "%s/vocab.json", m.path);
     must(rd_tokenizer_open_mapped(&m.source, path, vocab));
-    must(rd_translator_open(&m.translator, paths, 1));
+    must(rd_translator_open(&m.translator, paths, 1, RD_PRECISION_FP32));
     return m;
 }
 

@@ -79,7 +79,7 @@ static const char *model_path(const char *name) {
 static rd_translator *open_model(const char *name) {
     rd_translator *translator;
     const char *path = model_path(name);
-    must(rd_translator_open(&translator, &path, 1));
+    must(rd_translator_open(&translator, &path, 1, RD_PRECISION_FP32));
     return translator;
 }
 
@@ -337,7 +337,7 @@ static void test_long_line_is_cut(void **state) {
 
 static void refused(const char *const *paths, int32_t n, const char *message) {
     rd_translator *translator;
-    assert_int_not_equal(rd_translator_open(&translator, paths, n), RD_OK);
+    assert_int_not_equal(rd_translator_open(&translator, paths, n, RD_PRECISION_FP32), RD_OK);
     assert_null(translator);
     if (!strstr(rd_last_error(), message)) fail_msg("%s", rd_last_error());
 }

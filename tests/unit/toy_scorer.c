@@ -12,7 +12,7 @@
 #include "base/rng.h"
 
 rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
-                   const int32_t *tokens, float *log_probs) {
+                   const int32_t *tokens) {
     toy *t = self;
     int now = t->step & 1;
     for (int64_t r = 0; r < n_rows; r++) {
@@ -22,10 +22,19 @@ rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int
         } else {
             assert_int_equal(tokens[r], EOS);
         }
-        t->distribution(sentences[r], t->prefix[now][r], t->step, log_probs + r * VOCAB);
+        t->sentences[r] = sentences[r];
     }
     t->rows_seen += (int32_t)n_rows;
     t->step++;
+    return RD_OK;
+}
+
+rd_status toy_log_probs(void *self, int64_t first, int64_t n, float *log_probs) {
+    toy *t = self;
+    int32_t length = t->step - 1;
+    for (int64_t i = 0; i < n; i++)
+        t->distribution(t->sentences[first + i], t->prefix[length & 1][first + i], length,
+                        log_probs + i * VOCAB);
     return RD_OK;
 }
 
@@ -37,7 +46,7 @@ static void read_attention(void *self, int64_t row, int32_t n_src, float *out) {
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
                             const rd_search_request *requests, rd_status expected) {
     t->step = t->rows_seen = 0;
-    rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step};
+    rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step, .log_probs = toy_log_probs};
     if (t->attention) scorer.attention = read_attention;
     rd_search_result result;
     rd_status status =

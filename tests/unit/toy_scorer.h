@@ -13,11 +13,13 @@ typedef struct {
     void (*distribution)(int32_t sentence, const int32_t *prefix, int32_t n, float *log_probs);
     void (*attention)(const int32_t *prefix, int32_t n, int32_t n_src, float *out); /* or NULL */
     int32_t step, rows_seen;
+    int32_t sentences[MAX_ROWS]; /* of the latest step */
     int32_t prefix[2][MAX_ROWS][MAX_STEPS];
 } toy;
 
 rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
-                   const int32_t *tokens, float *log_probs);
+                   const int32_t *tokens);
+rd_status toy_log_probs(void *self, int64_t first, int64_t n, float *log_probs);
 
 /* A search of n sentences; requests may be NULL. Asserts the status. */
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,

@@ -318,6 +318,68 @@ static void log_softmax(float *restrict logits, int64_t vocab) {
     for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
 }
 
+static bool strided_maxima(float *restrict maxima, const float *restrict x, int64_t n,
+                           int64_t stride) {
+    int32_t bad = 0;
+    memcpy(maxima, x, sizeof *x * (size_t)stride);
+    for (int64_t first = 0; first < n; first += stride) {
+        int64_t count = n - first < stride ? n - first : stride;
+        for (int64_t i = 0; i < count; i++) {
+            bad |= x[first + i] != x[first + i];
+            maxima[i] = x[first + i] > maxima[i] ? x[first + i] : maxima[i];
+        }
+    }
+    return !bad;
+}
+
+static void add_bias(float *restrict y, const float *restrict bias, int64_t rows, int64_t width) {
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++) y[r * width + i] += bias[i];
+}
+
+/* Largest |x|. Magnitudes are in the order of their bits, NaN above all. */
+static float largest_magnitude(const float *restrict x, int64_t n) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7FFFFFFF;
+        largest = bits > largest ? bits : largest;
+    }
+    float value;
+    memcpy(&value, &largest, sizeof value);
+    return value;
+}
+
+static void quantize_rows(uint8_t *restrict rounded, float *restrict row_scales,
+                          const float *restrict x, int64_t rows, int64_t width) {
+    for (int64_t r = 0; r < rows; r++) {
+        float largest = largest_magnitude(x + r * width, width);
+        bool tiny = largest < 1e-30f, finite = largest <= 3.4e38f;
+        float inverse = tiny || !finite ? 0.0f : 127.0f / largest;
+        row_scales[r] = finite ? (tiny ? 0.0f : largest / 127.0f) : NAN;
+        if (!finite)
+            memset(rounded + r * width, 128, (size_t)width);
+        else
+            for (int64_t i = 0; i < width; i++)
+                rounded[r * width + i] = (uint8_t)(int32_t)rintf(x[r * width + i] * inverse + 128);
+    }
+}
+
+static void dequantize_rows(float *y, const float *restrict row_scales,
+                            const float *restrict scales, const float *restrict offsets,
+                            const float *restrict bias, int64_t rows, int64_t width) {
+    for (int64_t r = 0; r < rows; r++) {
+        float *restrict row = y + r * width, scale = row_scales[r];
+        for (int64_t i = 0; i < width; i++) {
+            int32_t sum;
+            memcpy(&sum, row + i, sizeof sum);
+            row[i] = scale * (scales[i] * (float)sum - offsets[i]);
+        }
+        if (bias) add_bias(row, bias, 1, width);
+    }
+}
+
 static double sum_of_squares(const float *x, int64_t n) {
     double total = 0.0;
     for (int64_t i = 0; i < n; i += 4096) { /* float sums stay short, their total is exact enough */
@@ -364,6 +426,10 @@ const rd_backend_ops RD_BACKEND_NAME = {
     .attention_query = attention_query,
     .criterion = criterion,
     .log_softmax = log_softmax,
+    .add_bias = add_bias,
+    .quantize_rows = quantize_rows,
+    .dequantize_rows = dequantize_rows,
+    .strided_maxima = strided_maxima,
     .sum_of_squares = sum_of_squares,
     .adam = adam,
 };

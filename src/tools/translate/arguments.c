@@ -12,7 +12,7 @@
 
 /* Options, and where their value goes. Those of rd_translate_options are
  * laid over the model's defaults once the model is open. */
-typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL, POSITIVE, LENPEN_FORM, FLAG } value_type;
+typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL, POSITIVE, LENPEN_FORM, PRECISION, FLAG } value_type;
 typedef struct {
     const char *name;
     value_type type;
@@ -58,6 +58,7 @@ static const option_info infos[] = {
     {"print-alignment", FLAG, OF_ARGUMENTS(options.align), 0, 0},
     {"replace-unk", FLAG, OF_ARGUMENTS(options.replace_unk), 0, 0},
     {"alignment-layer", WHOLE, OF_ARGUMENTS(options.alignment_layer), 0, 1 << 20},
+    {"precision", PRECISION, OF_ARGUMENTS(precision), 0, 0},
     {"batch-tokens", WHOLE64, OF_ARGUMENTS(options.batch_tokens), 1, 1 << 30},
     {"threads", WHOLE, OF_ARGUMENTS(options.threads), 1, 4096},
 };
@@ -106,6 +107,8 @@ static int named_choice(const option_info *info, const char *text, const char *c
 
 static const char *const lenpen_forms[] = {"power", "gnmt", NULL}; /* rd_lenpen_form */
 
+static const char *const precisions[] = {"auto", "fp32", "bf16", "int8", NULL}; /* rd_precision */
+
 static void store(arguments *a, const option_info *info, char *text) {
     char *field = (char *)a + info->offset;
     switch (info->type) {
@@ -131,6 +134,9 @@ static void store(arguments *a, const option_info *info, char *text) {
         break;
     case LENPEN_FORM:
         *(rd_lenpen_form *)(void *)field = (rd_lenpen_form)named_choice(info, text, lenpen_forms);
+        break;
+    case PRECISION:
+        *(rd_precision *)(void *)field = (rd_precision)named_choice(info, text, precisions);
         break;
     case FLAG:
         *(bool *)field = true;

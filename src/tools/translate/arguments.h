@@ -14,6 +14,7 @@ typedef struct {
     int32_t n_models;
     const char *input, *output, *score, *prefix, *constraints, *glossary;
     int32_t window;
+    rd_precision precision;
     bool truncate_source, interactive;
     rd_translate_options options; /* fields given on the command line, or defaults */
 } arguments;

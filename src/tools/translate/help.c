@@ -87,8 +87,11 @@ const char *const arguments_help[] = {
     "  --top-p P              draw from the likeliest tokens that have probability P together\n"
     "  --seed S               other draws; a line's depend on S and its number only; default 1\n",
     "Speed\n"
+    "  --precision P          of matrix products: fp32; bf16, for processors with AVX-512, hardly\n"
+    "                         differs; int8, with AVX-512 VNNI, is fastest and rounds most; auto\n"
+    "                         (the default) is bf16 where that is faster than fp32, else fp32\n"
     "  --threads N            default: all cores\n"
-    "  --batch-tokens N       source tokens translated together; default 2048\n"
+    "  --batch-tokens N       source tokens translated together; default 512\n"
     "  --window N             lines read ahead at most, default 4096; 1 answers line by line\n"
     "\n",
     "A progress bar is shown where standard error is a terminal and the output is not, with\n"

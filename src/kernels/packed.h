@@ -1,0 +1,35 @@
+/* Products with weights that never change, as translation has them: a matrix is put once into the
+ * layout and the type that the processor multiplies fastest, and then meets few rows at a time, very
+ * often. Through oneDNN; without it there is no packed form, and kernels/gemm.h does the work. */
+#ifndef RD_KERNELS_PACKED_H
+#define RD_KERNELS_PACKED_H
+
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "rdrop/model.h"
+
+typedef struct rd_packed rd_packed;
+
+/* What `precision` means on this machine: auto becomes bf16 where that is faster, else fp32. Fails
+ * when bf16 or int8 is asked for and this build or processor cannot. */
+rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen);
+
+/* w: [n_out, n_in], not needed afterwards. int8 rounds each row of W to 255 steps between its
+ * largest magnitude and its negative; bf16 rounds each weight. *packed is NULL, which is not a
+ * failure, where there is no packed form. */
+rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, int64_t n_in,
+                        const float *w);
+void rd_packed_free(rd_packed *packed); /* NULL is fine */
+
+/* y: [rows, n_out] = x: [rows, n_in] * W^T + bias: [n_out] (NULL: none). x is rounded as W is, each row by its own scale; sums
+ * of int8 products are exact, the others float32. Several threads may use one packed matrix at once.
+ * A row's result does not depend on the other rows but for the order of float32 sums. */
+rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t rows, const float *x,
+                             const float *bias, float *y);
+
+/* rounded: [n_out, n_in] = w / scales: [n_out], which make each row's largest magnitude 127. */
+void rd_quantize_weights(int8_t *rounded, float *scales, const float *w, int64_t n_out,
+                         int64_t n_in);
+
+#endif

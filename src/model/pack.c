@@ -1,0 +1,90 @@
+/* Packed weights: which matrices there are, and packing them while they are read. */
+#include <stdlib.h>
+
+#include "base/cpu.h"
+#include "model/transformer.h"
+
+/* Rows of one tensor that are multiplied together. */
+typedef struct {
+    rd_packed **packed;
+    const float *values; /* [n_out, n_in] */
+    int64_t n_out, n_in;
+    bool is_embedding; /* also looked up in */
+} matrix;
+
+typedef struct {
+    rd_model *model;
+    rd_precision precision;
+    matrix *matrices; /* in the order of the parameters, the output projection last */
+    int64_t n, next;
+} packing;
+
+static void add(packing *p, rd_packed **packed, const rd_tensor *weights, int64_t first_row,
+                int64_t n_out, int64_t n_in) {
+    p->matrices[p->n++] = (matrix){.packed = packed,
+                                   .values = weights->value + first_row * n_in,
+                                   .n_out = n_out,
+                                   .n_in = n_in};
+}
+
+static void add_layer(packing *p, rd_layer *layer, int64_t width, bool decoder) {
+    rd_attention *self = &layer->self_attention, *cross = &layer->cross_attention;
+    add(p, &self->packed_in, &self->in_weight, 0, 3 * width, width);
+    add(p, &self->packed_out, &self->out_weight, 0, width, width);
+    if (decoder) {
+        add(p, &cross->packed_in, &cross->in_weight, 0, width, width);
+        add(p, &cross->packed_memory, &cross->in_weight, width, 2 * width, width);
+        add(p, &cross->packed_out, &cross->out_weight, 0, width, width);
+    }
+    add(p, &layer->ffn.packed1, &layer->ffn.weight1, 0, layer->ffn.ffn_dim, width);
+    add(p, &layer->ffn.packed2, &layer->ffn.weight2, 0, width, layer->ffn.ffn_dim);
+}
+
+static rd_status list(packing *p) {
+    enum { MOST_OF_LAYER = 7 };
+    rd_model *m = p->model;
+    const rd_model_config *c = &m->config;
+    int64_t layers = (int64_t)m->encoder.n_layers + m->decoder.n_layers;
+    size_t most = (size_t)(layers * MOST_OF_LAYER + 1);
+    p->matrices = rd_malloc(most, sizeof *p->matrices);
+    m->packed = rd_calloc(most, sizeof(rd_packed *));
+    if (!p->matrices || !m->packed) return RD_ERR_MEMORY;
+    for (int32_t i = 0; i < m->encoder.n_layers; i++)
+        add_layer(p, &m->encoder.layers[i], c->d_model, false);
+    for (int32_t i = 0; i < m->decoder.n_layers; i++)
+        add_layer(p, &m->decoder.layers[i], c->d_model, true);
+    add(p, &m->packed_projection, &m->output_projection, 0, c->tgt_vocab, c->d_model);
+    p->matrices[p->n - 1].is_embedding =
+        c->share_decoder_input_output_embed || c->share_all_embeddings;
+    return RD_OK;
+}
+
+/* Packs what is complete when the first n floats are there. A tied output projection comes early in
+ * the parameters and waits for the rest here, which does no harm. */
+static rd_status pack_ready(void *self, int64_t n) {
+    packing *p = self;
+    const float *end = p->model->parameters.values + n;
+    for (; p->next < p->n; p->next++) {
+        const matrix *m = &p->matrices[p->next];
+        size_t count = (size_t)(m->n_out * m->n_in);
+        if (m->values + count > end) break;
+        RD_TRY(rd_packed_new(m->packed, p->precision, m->n_out, m->n_in, m->values));
+        p->model->packed[p->model->n_packed++] = *m->packed;
+        if (*m->packed && !m->is_embedding) rd_release_pages(m->values, count * sizeof(float));
+    }
+    return RD_OK;
+}
+
+rd_status rd_model_read_packed(rd_model *model, const char *path, rd_precision precision) {
+    packing p = {.model = model};
+    RD_TRY(rd_packed_choose(precision, &p.precision));
+    rd_status status = list(&p);
+    int threads = rd_get_threads();
+    rd_set_threads(1); /* what there is to share out is too little */
+    if (status == RD_OK)
+        status = rd_parameters_load_each(&model->parameters, model->parameters.values, path,
+                                         pack_ready, &p);
+    rd_set_threads(threads);
+    free(p.matrices);
+    return status;
+}
