@@ -59,6 +59,10 @@ bool rd_memory_is_short(size_t bytes);
  * the block is a mapped file, as the file again. */
 void rd_release_pages(const void *block, size_t size);
 
+/* For programs that free and allocate large blocks in turn: freed ones stay with the process, so that
+ * the system need not clear their pages again. */
+void rd_keep_freed_memory(void);
+
 /* Largest resident set of this process so far, in bytes (Linux VmHWM). */
 int64_t rd_peak_memory(void);
 

@@ -12,7 +12,8 @@ typedef struct {
     const rd_dropout *dropout;
 } embed_work;
 
-static void embed_rows(const void *self, int64_t begin, int64_t end) {
+static void embed_rows(const void *self, int thread, int64_t begin, int64_t end) {
+    (void)thread;
     const embed_work *w = self;
     const rd_embedding *e = w->embedding;
     const rd_dropout none = {0};

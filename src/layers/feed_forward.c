@@ -9,7 +9,8 @@ typedef struct {
     const rd_dropout *dropout;
 } activation_work;
 
-static void activate_rows(const void *self, int64_t begin, int64_t end) {
+static void activate_rows(const void *self, int thread, int64_t begin, int64_t end) {
+    (void)thread;
     const activation_work *w = self;
     int64_t width = w->ffn->ffn_dim;
     w->step->ops->activation(rd_mixed_at(w->saved->a, begin * width),

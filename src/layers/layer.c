@@ -18,17 +18,16 @@ void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end) {
     *end = rows * (thread + 1) / threads;
 }
 
-void rd_over_rows(int64_t rows, void (*work)(const void *self, int64_t begin, int64_t end),
-                  const void *self) {
+void rd_over_rows(int64_t rows, rd_rows_work work, const void *self) {
     if (omp_get_max_threads() == 1) {
-        work(self, 0, rows);
+        work(self, 0, 0, rows);
         return;
     }
 #pragma omp parallel
     {
         int64_t begin, end;
         rd_thread_rows(rows, &begin, &end);
-        work(self, begin, end);
+        work(self, omp_get_thread_num(), begin, end);
     }
 }
 

@@ -45,10 +45,11 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
 /* Rows [begin, end) of the calling thread inside a parallel region: equal shares, in order. */
 void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
 
-/* work(self, begin, end) on equal shares of the rows, a thread each. Where there is one thread only
- * it is called directly: a parallel region of one costs more than translating has to do in it. */
-void rd_over_rows(int64_t rows, void (*work)(const void *self, int64_t begin, int64_t end),
-                  const void *self);
+/* work(self, thread, begin, end) on equal shares of the rows for threads 0, 1, ... Where there is one
+ * only, it is called directly: a parallel region of one costs more than translating has to do in
+ * it. */
+typedef void (*rd_rows_work)(const void *self, int thread, int64_t begin, int64_t end);
+void rd_over_rows(int64_t rows, rd_rows_work work, const void *self);
 
 /* [rows, width] floats from the arena, with room for what matrix products of that many rows write
  * (rd_gemm_rows). */

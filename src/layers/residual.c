@@ -16,7 +16,8 @@ typedef struct {
     rd_mixed h;
 } norm_work;
 
-static void norm_rows(const void *self, int64_t begin, int64_t end) {
+static void norm_rows(const void *self, int thread, int64_t begin, int64_t end) {
+    (void)thread;
     const norm_work *w = self;
     int64_t at = begin * w->width;
     w->step->ops->residual_norm(

@@ -135,7 +135,7 @@ typedef struct {
     int64_t scratch_size;
 } attend_work;
 
-static void attend_rows(const void *self, int64_t first, int64_t end) {
+static void attend_rows(const void *self, int thread, int64_t first, int64_t end) {
     const attend_work *w = self;
     const rd_decoding *d = w->d;
     const rd_backend_ops *ops = rd_backend();
@@ -147,7 +147,7 @@ static void attend_rows(const void *self, int64_t first, int64_t end) {
                              w->kv + begin * 2 * width, 2 * width,
                              w->self ? d->history + r * d->position : NULL, n, w->attention->heads,
                              width / w->attention->heads,
-                             w->scratch + omp_get_thread_num() * w->scratch_size);
+                             w->scratch + thread * w->scratch_size);
     }
 }
 

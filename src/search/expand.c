@@ -64,7 +64,7 @@ static void temper(const rd_search *s, float *log_probs) {
 }
 
 /* The best continuations of one row under the configured rules. */
-static rd_status expand_row(rd_search *s, int64_t r, float *log_probs) {
+static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_probs) {
     const rd_search_row *row = &s->rows[r];
     rd_candidate *best = s->candidates + r * s->candidate_stride;
     int32_t forced = forced_token(s, row);
@@ -85,7 +85,7 @@ static rd_status expand_row(rd_search *s, int64_t r, float *log_probs) {
         gone += forbid(log_probs, s->eos);
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
-    if (s->config->sampling) return rd_search_sample(s, r, log_probs, base);
+    if (s->config->sampling) return rd_search_sample(s, thread, r, log_probs, base);
     RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
                                 best, &s->candidate_counts[r]));
     rd_constraints_add_wanted(s, r, log_probs, base);
@@ -97,11 +97,11 @@ typedef struct {
     int64_t first; /* row of log_probs[0] */
 } expand_work;
 
-static void expand_rows(const void *self, int64_t begin, int64_t end) {
+static void expand_rows(const void *self, int thread, int64_t begin, int64_t end) {
     const expand_work *w = self;
     rd_search *s = w->search;
     for (int64_t i = begin; i < end; i++)
-        if (expand_row(s, w->first + i, s->log_probs + i * s->scorer->vocab_size) != RD_OK)
+        if (expand_row(s, thread, w->first + i, s->log_probs + i * s->scorer->vocab_size) != RD_OK)
             s->candidate_counts[w->first + i] = FAILED;
 }
 

@@ -20,7 +20,8 @@ typedef struct {
     float *rows; /* [n_rows, vocab_size] */
 } softmax_work;
 
-static void normalise(const void *self, int64_t begin, int64_t end) {
+static void normalise(const void *self, int thread, int64_t begin, int64_t end) {
+    (void)thread;
     const softmax_work *w = self;
     const rd_backend_ops *ops = rd_backend();
     for (int64_t r = begin; r < end; r++)

@@ -2,7 +2,6 @@
 #include "search/state.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
@@ -72,11 +71,12 @@ static int32_t draw(const rd_candidate *pool, int32_t n, double mass, double uni
     return n - 1;
 }
 
-rd_status rd_search_sample(const rd_search *s, int64_t r, const float *log_probs, float base) {
+rd_status rd_search_sample(const rd_search *s, int thread, int64_t r, const float *log_probs,
+                           float base) {
     const rd_search_row *row = &s->rows[r];
     int32_t vocab_size = s->scorer->vocab_size, n;
     rd_candidate *drawn = s->candidates + r * s->candidate_stride;
-    rd_candidate *pool = s->pools + (int64_t)omp_get_thread_num() * vocab_size;
+    rd_candidate *pool = s->pools + (int64_t)thread * vocab_size;
     RD_TRY(shortlist(s, log_probs, pool, &n));
     double mass = mass_of(pool, n);
     /* The one row of the first step draws for all samples. */

@@ -80,7 +80,8 @@ rd_status rd_search_expand(rd_search *search);
 
 /* Draws the continuation of row r, or those of all samples from the first, into its candidates
  * (sample.c); log_probs: [vocab_size] of the row, base: what is added to their log P. */
-rd_status rd_search_sample(const rd_search *search, int64_t r, const float *log_probs, float base);
+rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const float *log_probs,
+                           float base);
 
 /* Finishes and continues hypotheses: makes the rows of the next step (advance.c). */
 rd_status rd_search_advance(rd_search *search);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "data/corpus.h"
 #include "rdrop/translator.h"
@@ -145,6 +146,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
 
 int main(int argc, char **argv) {
     catch_lost_file();
+    rd_keep_freed_memory();
     arguments a = {.input = "-", .window = 4096};
     arguments_parse(&a, argc, argv);
     signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */

@@ -231,12 +231,22 @@ static rd_status check_sources(const rd_translate_job *job, int64_t n,
     return RD_OK;
 }
 
+/* Threads for the operations inside the only batch. Those of small models end sooner than threads
+ * have found each other. */
+static int32_t inner_threads(const rd_translate_job *job, int32_t threads) {
+    enum { WORTHWHILE = 30000000 }; /* parameters */
+    int64_t n = 0;
+    for (int32_t m = 0; m < job->n_models; m++) n += rd_model_n_parameters(job->models[m]);
+    return n < WORTHWHILE ? 1 : threads;
+}
+
 static rd_status run(work *w, int64_t n) {
     RD_TRY(check_sources(w->job, n, w->sources));
     int before = omp_get_max_threads();
     int32_t threads = w->job->threads > 0 ? w->job->threads : before;
     schedule plan;
     RD_TRY(make_schedule(&plan, w->job, n, w->sources, threads));
+    if (plan.n_batches <= 1) threads = inner_threads(w->job, threads);
     omp_set_num_threads(threads); /* of this thread's regions only */
     rd_status status = run_all(w, &plan, threads);
     omp_set_num_threads(before);

@@ -223,6 +223,7 @@ static void parse(arguments *a, int argc, char **argv) {
 int main(int argc, char **argv) {
     arguments a;
     result results[2 * MOST_BEAMS];
+    rd_keep_freed_memory(); /* as rdrop-translate does */
     parse(&a, argc, argv);
     read_lines(&a);
     for (int i = 0; i < 2 * a.n_beams; i++) results[i] = measure_apart(&a, a.beams[i / 2], i % 2);

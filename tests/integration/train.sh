@@ -103,7 +103,7 @@ grep -q '^valid at update .* rougeL [0-9.]* (best so far)$' log || fail "no ROUG
 logged() {
     grep '"best":true' rouge/train.jsonl | tail -1 | sed "s/.*\"$1\":\([0-9.]*\).*/\1/"
 }
-"$bin/rdrop-translate" --model rouge/model --input data/valid.en.gz --beam 2 --output valid.de 2>log ||
+"$bin/rdrop-translate" --model rouge/model --input data/valid.en.gz --precision fp32 --beam 2 --output valid.de 2>log ||
     fail "translate: $(cat log)"
 "$bin/rdrop-score" --metric rouge,bleu --lowercase --ref data/valid.de.gz valid.de >scores 2>/dev/null
 for metric in rouge1 rouge2 rougeL BLEU; do
