@@ -1,5 +1,5 @@
 /* Rows are multiplied in pieces of a few set sizes, because oneDNN generates code for each size it
- * meets: all of up to 8 rows, four an octave above that, MOST_ROWS at most. */
+ * meets. */
 #include "kernels/packed.h"
 
 #include "kernels/backend.h"
@@ -21,10 +21,9 @@ void rd_quantize_weights(int8_t *rounded, float *scales, const float *w, int64_t
 
 #include "base/cpu.h"
 
-enum { N_SIZES = 20, MOST_ROWS = 64, N_ARGS = 4 };
+enum { N_SIZES = 14, MOST_ROWS = 64, N_ARGS = 4 };
 
-static const int64_t sizes[N_SIZES] = {1,  2,  3,  4,  5,  6,  7,  8,  10, 12,
-                                       14, 16, 20, 24, 28, 32, 40, 48, 56, MOST_ROWS};
+static const int64_t sizes[N_SIZES] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, MOST_ROWS};
 
 struct rd_packed {
     int64_t n_out, n_in;

@@ -21,6 +21,8 @@ struct rd_decoding {
     float **slots; /* [layers] of [slot_capacity, 2 d_model] */
     int64_t slot_capacity, n_slots;
     int32_t *history; /* [n_rows, position]: the slots of each row so far */
+    int32_t *next_history;
+    int64_t history_capacity, next_capacity;
     int64_t n_rows, position;
     const float *output;     /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer; /* whose cross-attention is kept; -1: none's */
@@ -77,6 +79,7 @@ void rd_decoding_end(rd_decoding *d) {
     for (int32_t i = 0; d->slots && i < d->model->decoder.n_layers; i++) free(d->slots[i]);
     free(d->slots);
     free(d->history);
+    free(d->next_history);
     rd_arena_free(&d->persistent);
     rd_arena_free(&d->temporary);
     free(d);
@@ -90,35 +93,52 @@ static int64_t longest_source(const rd_decoding *d) {
     return longest;
 }
 
+/* Room for the slots of one more step in each layer, aligned to cache lines. Outputs are about as
+ * long as sources, so that few batches need more than the first step expects; pages that are not
+ * written yet take no memory. */
+static rd_status reserve_slots(rd_decoding *d, int64_t n_rows) {
+    int64_t needed = d->n_slots + n_rows, width = 2 * d->model->config.d_model;
+    if (needed <= d->slot_capacity) return RD_OK;
+    int64_t capacity = d->slot_capacity + d->slot_capacity / 2;
+    int64_t expected = d->n_slots + n_rows * (longest_source(d) + 2);
+    if (capacity < (d->position < 2 ? expected : needed))
+        capacity = d->position < 2 ? expected : needed;
+    for (int32_t i = 0; i < d->model->decoder.n_layers; i++) {
+        float *slots = rd_malloc((size_t)(capacity * width), sizeof *slots);
+        if (!slots) return RD_ERR_MEMORY;
+        if (d->n_slots > 0)
+            memcpy(slots, d->slots[i], sizeof *slots * (size_t)(d->n_slots * width));
+        free(d->slots[i]);
+        d->slots[i] = slots;
+    }
+    d->slot_capacity = capacity;
+    return RD_OK;
+}
+
 /* Gives each row a new slot behind its parent's. */
 static rd_status extend_history(rd_decoding *d, int64_t n_rows, const int32_t *parents) {
-    int64_t old = d->position, capacity = d->slot_capacity, width = d->model->config.d_model;
-    int32_t *history = rd_malloc((size_t)(n_rows * (old + 1)), sizeof *history);
-    if (!history) return RD_ERR_MEMORY;
+    int64_t old = d->position;
+    RD_TRY(rd_reserve(&d->next_history, &d->next_capacity, n_rows * (old + 1),
+                      sizeof *d->next_history));
+    int32_t *history = d->next_history;
     for (int64_t r = 0; r < n_rows; r++) {
-        if (old > 0 && (parents[r] < 0 || parents[r] >= d->n_rows)) {
-            free(history);
+        if (old > 0 && (parents[r] < 0 || parents[r] >= d->n_rows))
             return rd_error(RD_ERR_ARGUMENT, "decoding: row %lld continues row %d of %lld",
                             (long long)r, (int)parents[r], (long long)d->n_rows);
-        }
         if (old > 0)
             memcpy(history + r * (old + 1), d->history + parents[r] * old,
                    sizeof(int32_t) * (size_t)old);
         history[r * (old + 1) + old] = (int32_t)(d->n_slots + r);
     }
-    free(d->history);
+    RD_TRY(reserve_slots(d, n_rows));
+    int64_t capacity = d->next_capacity;
+    d->next_history = d->history;
+    d->next_capacity = d->history_capacity;
     d->history = history;
+    d->history_capacity = capacity;
     d->n_rows = n_rows;
     d->position = old + 1;
     d->n_slots += n_rows;
-    /* Outputs are about as long as sources: few then grow. Pages not yet written take no memory. */
-    int64_t expected = old == 1 ? n_rows * (longest_source(d) + 2) : 0;
-    for (int32_t i = 0; i < d->model->decoder.n_layers; i++) {
-        capacity = d->slot_capacity; /* all layers grow alike */
-        RD_TRY(rd_reserve(&d->slots[i], &capacity, d->n_slots > expected ? d->n_slots : expected,
-                          sizeof(float) * 2 * (size_t)width));
-    }
-    d->slot_capacity = capacity;
     return RD_OK;
 }
 
