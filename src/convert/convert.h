@@ -33,4 +33,8 @@ rd_status rd_import(const char *from, const char *to);
  * and those of the source alone are impossible in the target. */
 rd_status rd_export_hf(const char *from, const char *to);
 
+/* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a
+ * quarter of the size, for rdrop-translate --precision int8. */
+rd_status rd_quantize(const char *from, const char *to);
+
 #endif

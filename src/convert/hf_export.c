@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/hf.h"
+#include "convert/import.h"
 #include "convert/json_file.h"
 #include "model/transformer.h"
 
@@ -144,19 +145,9 @@ static rd_status write_weights(const rd_hf_export *e, const rd_model *model) {
     return status;
 }
 
-static rd_status load(const char *from, rd_recipe **recipe, rd_model **model) {
-    char *config = rd_path_join(from, "config.yaml");
-    char *weights = rd_path_join(from, "model.safetensors");
-    rd_status status = config && weights ? rd_recipe_load(recipe, config, NULL, 0) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = check_model(from, &(*recipe)->model);
-    if (status == RD_OK) status = rd_model_load(model, &(*recipe)->model, weights);
-    free(config);
-    free(weights);
-    return status;
-}
-
 static rd_status export_all(rd_hf_export *e, rd_recipe **recipe, rd_model **model) {
-    RD_TRY(load(e->from, recipe, model));
+    RD_TRY(rd_convert_load(e->from, recipe, model));
+    RD_TRY(check_model(e->from, &(*recipe)->model));
     e->recipe = *recipe;
     RD_TRY(plan(e));
     RD_TRY(rd_hf_write_vocabulary(e));

@@ -60,6 +60,16 @@ rd_status rd_import_save(const rd_recipe *recipe, const rd_parameters *parameter
     return status;
 }
 
+rd_status rd_convert_load(const char *directory, rd_recipe **recipe, rd_model **model) {
+    char *config = rd_path_join(directory, "config.yaml");
+    char *weights = rd_path_join(directory, "model.safetensors");
+    rd_status status = config && weights ? rd_recipe_load(recipe, config, NULL, 0) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_model_load(model, &(*recipe)->model, weights);
+    free(config);
+    free(weights);
+    return status;
+}
+
 static bool is_npz(const char *path) {
     size_t n = strlen(path);
     return n > 4 && strcmp(path + n - 4, ".npz") == 0;

@@ -1,4 +1,4 @@
-/* What imports share. */
+/* What imports, and what exports, share. */
 #ifndef RD_CONVERT_IMPORT_H
 #define RD_CONVERT_IMPORT_H
 
@@ -15,5 +15,8 @@ rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory);
 
 /* Writes model.safetensors and config.yaml. */
 rd_status rd_import_save(const rd_recipe *recipe, const rd_parameters *parameters, const char *to);
+
+/* The recipe and the model of a model directory, both to be freed, also after a failure. */
+rd_status rd_convert_load(const char *directory, rd_recipe **recipe, rd_model **model);
 
 #endif

@@ -295,6 +295,10 @@ rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t r
     return status;
 }
 
+bool rd_packed_has_int8(void) {
+    return rd_cpu_int8_is_fast();
+}
+
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
     *chosen = precision;
     if (precision == RD_PRECISION_AUTO)
@@ -302,7 +306,7 @@ rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
     if (precision == RD_PRECISION_BF16 && rd_cpu_isa() != RD_ISA_AVX512)
         return rd_error(RD_ERR_ARGUMENT,
                         "precision bf16: needs a processor with AVX-512; use fp32 or auto");
-    if (precision == RD_PRECISION_INT8 && !rd_cpu_int8_is_fast())
+    if (precision == RD_PRECISION_INT8 && !rd_packed_has_int8())
         return rd_error(RD_ERR_ARGUMENT, "precision int8: needs a processor with AVX-512 VNNI; use "
                                          "fp32 or auto");
     return RD_OK;
@@ -313,6 +317,10 @@ rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
 struct rd_packed {
     int unused;
 };
+
+bool rd_packed_has_int8(void) {
+    return false;
+}
 
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
     *chosen = RD_PRECISION_FP32;

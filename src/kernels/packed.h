@@ -4,6 +4,7 @@
 #ifndef RD_KERNELS_PACKED_H
 #define RD_KERNELS_PACKED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/memory.h"
@@ -14,6 +15,9 @@ typedef struct rd_packed rd_packed;
 /* What `precision` means on this machine: auto becomes bf16 where that is faster, else fp32. Fails
  * when bf16 or int8 is asked for and this build or processor cannot. */
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen);
+
+/* Whether int8 may be asked for. */
+bool rd_packed_has_int8(void);
 
 /* w: [n_out, n_in], not needed afterwards. int8 rounds each row of W to 255 steps between its
  * largest magnitude and its negative; bf16 rounds each weight. *packed is NULL, which is not a

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "layers/layer.h"
+#include "model/tensor_file.h"
 
 typedef struct {
     char name[80];
@@ -35,10 +36,14 @@ void rd_parameters_free(rd_parameters *parameters);
 
 const rd_parameter *rd_parameters_find(const rd_parameters *parameters, const char *name);
 
-/* float32 safetensors (Hugging Face): 8 bytes of header length, a JSON header, the data. Reading
- * checks every name, shape, type and offset against the registered tensors. */
+/* Safetensors (Hugging Face): 8 bytes of header length, a JSON header, the data. Reading checks every
+ * name, shape, type and offset against the registered tensors. Written as float32, or with matrices
+ * rounded to 8 bits (int8_file.c); reading takes both. */
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path);
+rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
+                                  const char *path);
+rd_status rd_weights_are_int8(const char *path, bool *int8);
 /* Whether the file is large enough for the registered tensors. */
 rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path);
 rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path);
@@ -46,5 +51,12 @@ rd_status rd_parameters_load(const rd_parameters *parameters, float *values, con
  * floats that are there. These are not read again: the caller may do with them what it likes. */
 rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values, const char *path,
                                   rd_status (*loaded)(void *self, int64_t n), void *self);
+
+/* For the files that do this: the name of the checksum over all values, in the order of the model,
+ * among a file's metadata; what one flipped bit anywhere in header or data changes. */
+#define RD_CHECKSUM "rdrop_crc32"
+/* A matrix that is stored as I8: values: [rows, columns]. */
+rd_status rd_parameters_read_int8(const rd_tensor_file *file, const rd_parameter *item,
+                                  const rd_stored_tensor *rounded, float *values);
 
 #endif

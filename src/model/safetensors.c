@@ -12,18 +12,13 @@ static int64_t element_count(const rd_parameter *item) {
     return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
 }
 
-/* A checksum over all values in the order of the model, whatever the order of the file: what one
- * flipped bit anywhere in header or data changes. */
-static const char CHECKSUM[] = "rdrop_crc32";
-
-
 static json_t *make_header(const rd_parameters *parameters, const float *values) {
     json_t *header = json_object();
     char checksum[16];
     snprintf(checksum, sizeof checksum, "%08x",
              (unsigned)rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
     int failed = json_object_set_new(header, "__metadata__",
-                                     json_pack("{s:s, s:s}", "format", "pt", CHECKSUM, checksum));
+                                     json_pack("{s:s, s:s}", "format", "pt", RD_CHECKSUM, checksum));
     for (int64_t i = 0; i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
         json_t *shape = item->shape[1] ? json_pack("[I,I]", (json_int_t)item->shape[0],
@@ -42,27 +37,27 @@ static json_t *make_header(const rd_parameters *parameters, const float *values)
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path) {
     json_t *header = make_header(parameters, values);
-    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
-    json_decref(header);
-    if (!text) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
-    uint64_t length = strlen(text), padded = (length + 7) / 8 * 8; /* data starts aligned */
+    if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
     rd_atomic_file file;
     rd_status status = rd_atomic_open(&file, path);
     if (status == RD_OK) {
-        fwrite(&padded, sizeof padded, 1, file.stream); /* little-endian, as all our targets */
-        fprintf(file.stream, "%s%*s", text, (int)(padded - length), "");
-        fwrite(values, sizeof(float), (size_t)parameters->total, file.stream);
-        status = rd_atomic_commit(&file);
+        status = rd_tensor_file_write_header(header, file.stream);
+        if (status == RD_OK) {
+            fwrite(values, sizeof(float), (size_t)parameters->total, file.stream);
+            status = rd_atomic_commit(&file);
+        } else {
+            rd_atomic_abort(&file);
+        }
     }
-    free(text);
+    json_decref(header);
     return status;
 }
 
 /* What the model expects of the tensor, beyond what is true of all. */
 static rd_status check_tensor(const rd_stored_tensor *t, const rd_parameter *item) {
-    if (strcmp(t->dtype, "F32") != 0)
-        return rd_error(RD_ERR_UNSUPPORTED, "%s: tensor %s has type %s, expected F32", t->path,
-                        item->name, t->dtype);
+    if (strcmp(t->dtype, "F32") != 0 && (strcmp(t->dtype, "I8") != 0 || !item->shape[1]))
+        return rd_error(RD_ERR_UNSUPPORTED, "%s: tensor %s has type %s, expected F32%s", t->path,
+                        item->name, t->dtype, item->shape[1] ? " or I8" : "");
     int32_t rank = item->shape[1] ? 2 : 1;
     bool same = t->rank == rank;
     for (int32_t i = 0; same && i < rank; i++) same = t->shape[i] == item->shape[i];
@@ -76,7 +71,7 @@ static rd_status check_tensor(const rd_stored_tensor *t, const rd_parameter *ite
 /* Files that others made have none. */
 static rd_status check_checksum(const rd_tensor_file *file, uint32_t checksum) {
     const json_t *metadata = json_object_get(file->header, "__metadata__");
-    const char *wanted = json_string_value(json_object_get(metadata, CHECKSUM));
+    const char *wanted = json_string_value(json_object_get(metadata, RD_CHECKSUM));
     char found[16];
     if (!wanted) return RD_OK;
     snprintf(found, sizeof found, "%08x", (unsigned)checksum);
@@ -97,7 +92,10 @@ rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values
         rd_stored_tensor tensor;
         status = rd_tensor_file_find(&file, item->name, &tensor);
         if (status == RD_OK) status = check_tensor(&tensor, item);
-        if (status == RD_OK) status = rd_stored_tensor_read(&tensor, value);
+        if (status == RD_OK)
+            status = strcmp(tensor.dtype, "I8") == 0
+                         ? rd_parameters_read_int8(&file, item, &tensor, value)
+                         : rd_stored_tensor_read(&tensor, value);
         if (status != RD_OK) break;
         rd_release_pages(tensor.bytes, tensor.n_bytes);
         checksum = rd_crc32(checksum, value, sizeof(float) * (size_t)element_count(item));
@@ -115,7 +113,10 @@ rd_status rd_parameters_load(const rd_parameters *parameters, float *values, con
 rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path) {
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
-    size_t size = mapping.size, needed = sizeof(float) * (size_t)parameters->total;
+    size_t size = mapping.size, needed = 0; /* matrices may be rounded to a byte an element */
+    for (int64_t i = 0; i < parameters->n; i++)
+        needed += (size_t)element_count(&parameters->items[i]) *
+                  (parameters->items[i].shape[1] ? 1 : sizeof(float));
     rd_unmap_file(&mapping);
     if (size >= needed) return RD_OK;
     return rd_error(

@@ -41,6 +41,16 @@ void rd_tensor_file_close(rd_tensor_file *file) {
     *file = (rd_tensor_file){0};
 }
 
+rd_status rd_tensor_file_write_header(const json_t *header, FILE *out) {
+    char *text = json_dumps(header, JSON_COMPACT);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory for a header");
+    uint64_t length = strlen(text), padded = (length + 7) / 8 * 8;
+    fwrite(&padded, sizeof padded, 1, out); /* little-endian, as all our targets */
+    fprintf(out, "%s%*s", text, (int)(padded - length), "");
+    free(text);
+    return RD_OK;
+}
+
 bool rd_tensor_file_has(const rd_tensor_file *file, const char *name) {
     return strcmp(name, "__metadata__") != 0 && json_object_get(file->header, name);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/file.h"
 
@@ -33,6 +34,9 @@ typedef struct {
 
 rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path);
 void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
+
+/* The length, and the header, padded so that the data are aligned. */
+rd_status rd_tensor_file_write_header(const json_t *header, FILE *out);
 
 bool rd_tensor_file_has(const rd_tensor_file *file, const char *name);
 rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,

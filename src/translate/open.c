@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/vocab_files.h"
+#include "kernels/packed.h"
+#include "model/parameters.h"
 #include "recipe/recipe.h"
 
 /* What one directory holds, before it joins the others. */
@@ -58,7 +60,12 @@ static rd_status open_weights(model_directory *d, const char *directory,
                               const rd_model_config *config, rd_precision precision) {
     char *path = rd_path_join(directory, "model.safetensors");
     if (!path) return RD_ERR_MEMORY;
-    rd_status status = rd_model_load_packed(&d->model, config, path, precision);
+    bool int8 = false;
+    rd_status status = rd_weights_are_int8(path, &int8);
+    /* Of weights that are rounded already nothing more is lost. */
+    if (int8 && precision == RD_PRECISION_AUTO && rd_packed_has_int8())
+        precision = RD_PRECISION_INT8;
+    if (status == RD_OK) status = rd_model_load_packed(&d->model, config, path, precision);
     free(path);
     return status;
 }

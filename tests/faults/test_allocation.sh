@@ -133,7 +133,7 @@ whole_or_absent() {
 }
 : >in
 : >expected
-for what in "--export out/model" "--import $golden/marian/separate" "--import $golden/marian_npz/opus" \
+for what in "--export out/model" "--quantize int8 --model out/model" "--import $golden/marian/separate" "--import $golden/marian_npz/opus" \
     "--import $golden/marian_npz/spm"; do
     rm -rf good
     # shellcheck disable=SC2086 # arguments

@@ -57,6 +57,27 @@ for way in "--input in.txt" "--input in.txt.gz" "--input crlf.txt" "--input - --
     [ -e file.out ] && mv file.out out
     check "same output with: $way" cmp -s plain out
 done
+# Precisions: close to each other, and weights rounded ahead of time are those rounded when opened.
+"$build/rdrop-convert" --quantize int8 --model "$MODEL_A" --output quantized || exit 1
+check "smaller" [ "$(stat -c %s quantized/model.safetensors)" -lt \
+    "$(stat -c %s "$MODEL_A/model.safetensors")" ]
+"$translate" --model quantized --precision fp32 --score plain <in.txt >scores.int8 2>log || exit 1
+"$translate" --model "$MODEL_A" --precision fp32 --score plain <in.txt >scores.fp32 2>log || exit 1
+check "rounded weights score alike" awk 'NR == FNR { a[NR] = $1; next }
+    { d = a[FNR] - $1; if (d < 0) d = -d; if (d > 0.05 * -a[FNR] + 0.1) exit 1 }' scores.fp32 scores.int8
+for precision in bf16 int8; do
+    "$translate" --model "$MODEL_A" --precision $precision --score plain <in.txt >scores 2>err
+    if [ $? -ne 0 ]; then
+        check "says what $precision needs" grep -q "precision $precision: needs" err
+        continue
+    fi
+    check "$precision scores alike" awk 'NR == FNR { a[NR] = $1; next }
+        { d = a[FNR] - $1; if (d < 0) d = -d; if (d > 0.05 * -a[FNR] + 0.1) exit 1 }' scores.fp32 scores
+    "$translate" --model "$MODEL_A" --precision $precision --threads 1 <in.txt >one
+    "$translate" --model "$MODEL_A" --precision $precision --threads 3 --batch-tokens 50 <in.txt >many
+    check "$precision: batches and threads change nothing" [ "$(diff one many | grep -c '^<')" -lt 5 ]
+done
+refuses 2 'there is no "fp8"' --model "$MODEL_A" --precision fp8
 check "no temporary files left" [ -z "$(ls | grep tmp)" ]
 "$translate" --model "$MODEL_A" --model "$MODEL_B" <in.txt >mixed
 check "an ensemble of different models runs" [ "$(wc -l <mixed)" -eq 200 ]

@@ -1,0 +1,169 @@
+/* Weights rounded to 8 bits: each matrix NAME is stored as I8, [rows, columns], with F32 NAME.scales,
+ * [rows], which its rows are multiplied by. Vectors and tables of positions stay F32. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/file.h"
+#include "kernels/packed.h"
+#include "model/parameters.h"
+#include "model/tensor_file.h"
+
+static bool is_rounded(const rd_parameter *item) {
+    return item->shape[1] > 0 && !strstr(item->name, "embed_positions");
+}
+
+static int64_t count_of(const rd_parameter *item) {
+    return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
+}
+
+static void scales_name(char name[100], const rd_parameter *item) {
+    snprintf(name, 100, "%s.scales", item->name);
+}
+
+typedef struct {
+    const rd_parameters *parameters;
+    int8_t *rounded; /* [total]; only matrices are filled in */
+    float *scales;   /* [total] likewise, as many of an item's as it has rows */
+    uint32_t checksum; /* of the values that reading it gives */
+} rounding;
+
+/* What one element is read as; the same product when writing and when reading. */
+static void restore(float *values, const int8_t *rounded, const float *scales, int64_t rows,
+                    int64_t columns) {
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < columns; i++)
+            values[r * columns + i] = scales[r] * (float)rounded[r * columns + i];
+}
+
+static rd_status round_all(rounding *q, const float *values) {
+    const rd_parameters *p = q->parameters;
+    for (int64_t i = 0; i < p->n; i++) {
+        const rd_parameter *item = &p->items[i];
+        const float *from = values + item->offset;
+        float *restored = NULL;
+        if (is_rounded(item)) {
+            int8_t *rounded = q->rounded + item->offset;
+            float *scales = q->scales + item->offset;
+            restored = rd_malloc((size_t)count_of(item), sizeof *restored);
+            if (!restored) return RD_ERR_MEMORY;
+            rd_quantize_weights(rounded, scales, from, item->shape[0], item->shape[1]);
+            restore(restored, rounded, scales, item->shape[0], item->shape[1]);
+            from = restored;
+        }
+        q->checksum = rd_crc32(q->checksum, from, sizeof(float) * (size_t)count_of(item));
+        free(restored);
+    }
+    return RD_OK;
+}
+
+static int add_entry(json_t *header, const char *name, const char *dtype, int64_t rows,
+                     int64_t columns, json_int_t *at, size_t element) {
+    json_t *shape = columns ? json_pack("[I,I]", (json_int_t)rows, (json_int_t)columns)
+                            : json_pack("[I]", (json_int_t)rows);
+    json_int_t begin = *at;
+    *at += (json_int_t)element * rows * (columns ? columns : 1);
+    return json_object_set_new(header, name,
+                               json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape,
+                                         "data_offsets", begin, *at));
+}
+
+/* All float32 first, so that it is aligned. */
+static json_t *make_header(const rounding *q) {
+    const rd_parameters *p = q->parameters;
+    json_t *header = json_object();
+    char text[16], name[100];
+    json_int_t at = 0;
+    snprintf(text, sizeof text, "%08x", (unsigned)q->checksum);
+    int failed = json_object_set_new(header, "__metadata__",
+                                     json_pack("{s:s,s:s}", "format", "pt", RD_CHECKSUM, text));
+    for (int64_t i = 0; i < p->n; i++) {
+        const rd_parameter *item = &p->items[i];
+        scales_name(name, item);
+        failed |= is_rounded(item)
+                      ? add_entry(header, name, "F32", item->shape[0], 0, &at, 4)
+                      : add_entry(header, item->name, "F32", item->shape[0], item->shape[1], &at, 4);
+    }
+    for (int64_t i = 0; i < p->n; i++)
+        if (is_rounded(&p->items[i]))
+            failed |= add_entry(header, p->items[i].name, "I8", p->items[i].shape[0],
+                                p->items[i].shape[1], &at, 1);
+    if (!failed) return header;
+    json_decref(header);
+    return NULL;
+}
+
+static void write_data(const rounding *q, const float *values, FILE *out) {
+    const rd_parameters *p = q->parameters;
+    for (int64_t i = 0; i < p->n; i++) {
+        const rd_parameter *item = &p->items[i];
+        if (is_rounded(item))
+            fwrite(q->scales + item->offset, sizeof(float), (size_t)item->shape[0], out);
+        else
+            fwrite(values + item->offset, sizeof(float), (size_t)count_of(item), out);
+    }
+    for (int64_t i = 0; i < p->n; i++)
+        if (is_rounded(&p->items[i]))
+            fwrite(q->rounded + p->items[i].offset, 1, (size_t)count_of(&p->items[i]), out);
+}
+
+rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
+                                  const char *path) {
+    size_t total = (size_t)parameters->total;
+    rounding q = {.parameters = parameters,
+                  .rounded = rd_malloc(total, sizeof(int8_t)),
+                  .scales = rd_malloc(total, sizeof(float))};
+    rd_status status = q.rounded && q.scales ? round_all(&q, values) : RD_ERR_MEMORY;
+    json_t *header = status == RD_OK ? make_header(&q) : NULL;
+    if (status == RD_OK && !header)
+        status = rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
+    rd_atomic_file file;
+    if (status == RD_OK) status = rd_atomic_open(&file, path);
+    if (status == RD_OK) {
+        status = rd_tensor_file_write_header(header, file.stream);
+        if (status == RD_OK) write_data(&q, values, file.stream);
+        if (status == RD_OK)
+            status = rd_atomic_commit(&file);
+        else
+            rd_atomic_abort(&file);
+    }
+    json_decref(header);
+    free(q.rounded);
+    free(q.scales);
+    return status;
+}
+
+rd_status rd_parameters_read_int8(const rd_tensor_file *file, const rd_parameter *item,
+                                  const rd_stored_tensor *rounded, float *values) {
+    char name[100];
+    rd_stored_tensor scales;
+    scales_name(name, item);
+    RD_TRY(rd_tensor_file_find(file, name, &scales));
+    if (strcmp(scales.dtype, "F32") != 0 || !rd_stored_tensor_fits(&scales, item->shape[0], 0))
+        return rd_error(RD_ERR_FORMAT, "%s: tensor %s is not F32 [%lld]", file->path, name,
+                        (long long)item->shape[0]);
+    float *by_row = rd_malloc((size_t)item->shape[0], sizeof *by_row);
+    rd_status status = by_row ? rd_stored_tensor_read(&scales, by_row) : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        restore(values, (const int8_t *)rounded->bytes, by_row, item->shape[0], item->shape[1]);
+    free(by_row);
+    for (int64_t i = 0; status == RD_OK && i < count_of(item); i++)
+        if (!(values[i] - values[i] == 0)) /* scales may be anything */
+            status = rd_error(RD_ERR_NUMERIC, "%s: tensor %s overflows", file->path, item->name);
+    return status;
+}
+
+rd_status rd_weights_are_int8(const char *path, bool *int8) {
+    rd_tensor_file file;
+    *int8 = false;
+    RD_TRY(rd_tensor_file_open(&file, path));
+    const char *name;
+    json_t *entry;
+    json_object_foreach(file.header, name, entry) {
+        const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+        *int8 = *int8 || (dtype && strcmp(dtype, "I8") == 0);
+    }
+    rd_tensor_file_close(&file);
+    return RD_OK;
+}
