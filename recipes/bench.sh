@@ -8,6 +8,12 @@
 #                          [--budget SECONDS] [--threads N] [--no-install]
 #   recipes/bench.sh scaling [--vary tokens,width,vocabulary,threads] [as for train, but --rival]
 #
+#   recipes/bench.sh translate [--model DIR] [--input FILE] [--beam N,...] [--precision P,...] [--single N]
+#                              [--length N] [--recipe NAME] [--out DIR] [--rounds N] [--threads N]
+#
+# translate: bench-translate, in batches and single sentences, and CTranslate2 on the same model where Python
+# has it (with transformers, which it converts with). Target tokens a second; its peak memory has Python's in it.
+#
 # train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed the
 # rival in fp32 and bf16, of which the faster counts. Tokens are source and target tokens, each pair
 # once. Peak memory is the whole process's; "of peak" the share of this machine's fastest matrix
@@ -29,11 +35,19 @@
 #   --max-tokens N  per batch (the recipe's)
 #   --budget SECONDS spent on measuring each matrix product (0.03); 0 measures none
 #   --threads N     (all cores)
+#   --model DIR     what recipes/run.sh trained (OUT/train/model)
+#   --input FILE    the recipe's first test set
+#   --beam N,...    (1,5)
+#   --precision P,...  fp32, bf16 and int8; each against CTranslate2 in the same (fp32,int8)
+#   --single N      sentences translated one at a time (200)
+#   --length N      translations of just N tokens, for models that are not trained; 0: of any length (0)
 #   --no-install    name the missing packages and stop
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=recipes/setup.sh
 . "$repository/recipes/setup.sh"
+# shellcheck source=recipes/bench-translate.sh
+. "$repository/recipes/bench-translate.sh"
 
 fail() {
     echo "bench.sh: $*" >&2
@@ -50,17 +64,19 @@ case $subject in
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
     exit 0
     ;;
-train | scaling) shift ;;
-*) usage "expected what to measure: train or scaling" ;;
+train | scaling | translate) shift ;;
+*) usage "expected what to measure: train, scaling or translate" ;;
 esac
 
 rival=${RIVAL:-$repository/../shared/rivals/torch_rdrop.py} python=${PYTHON:-python3}
 recipe=multi30k-en-de out="" archs=transformer-tiny,transformer-iwslt-de-en,transformer-base
 vary=tokens,width,vocabulary,threads alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
+model="" input="" beams=1,5 precisions=fp32,int8 single=200 length=0
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install_option=--no-install ;;
-    --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads | --vary)
+    --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads | --vary | \
+        --model | --input | --beam | --precision | --single | --length)
         [ $# -ge 2 ] || usage "$1 needs a value"
         case $1 in
         --rival) rival=$2 ;;
@@ -74,6 +90,12 @@ while [ $# -gt 0 ]; do
         --budget) budget=$2 ;;
         --threads) threads=$2 ;;
         --vary) vary=$2 ;;
+        --model) model=$2 ;;
+        --input) input=$2 ;;
+        --beam) beams=$2 ;;
+        --precision) precisions=$2 ;;
+        --single) single=$2 ;;
+        --length) length=$2 ;;
         esac
         shift
         ;;
@@ -259,7 +281,7 @@ measure_scaling() {
     done
 }
 
-make_data
+[ "$subject" = translate ] || make_data
 common=(--set "threads=$threads")
 [ -z "$max_tokens" ] || common+=(--set "max-tokens=$max_tokens")
 "measure_$subject"

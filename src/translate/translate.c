@@ -39,7 +39,10 @@ static void cut(schedule *plan, const rd_translate_job *job, const rd_token_span
                 int32_t threads) {
     int64_t total = 0, limit = job->batch_tokens > 0 ? job->batch_tokens : DEFAULT_BATCH_TOKENS;
     for (int64_t i = 0; i < plan->n; i++) total += sources[i].length;
-    if (plan->n >= 2 * (int64_t)threads && limit > total / threads + 1) limit = total / threads + 1;
+    if (plan->n >= 2 * (int64_t)threads) {
+        int64_t rounds = (total + limit * threads - 1) / (limit * threads);
+        if (rounds > 0) limit = total / (rounds * threads) + 1;
+    }
     int64_t tokens = 0;
     plan->n_batches = 0;
     for (int64_t i = 0; i < plan->n; i++) {

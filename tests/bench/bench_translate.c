@@ -26,6 +26,7 @@ static const char help[] =
     "  --beam N           may be repeated (1 and 5)\n"
     "  --lines N          translated in batches; 0: all (0)\n"
     "  --single N         translated one at a time (100)\n"
+    "  --length N         translations of just N tokens; 0: as long as they come (0)\n"
     "  --precision P      fp32, bf16, int8 or auto (auto)\n"
     "  --threads N        all cores\n"
     "  --json             as a JSON object\n";
@@ -34,7 +35,7 @@ enum { MOST_BEAMS = 8 };
 
 typedef struct {
     const char *model, *input;
-    int beams[MOST_BEAMS], n_beams, threads;
+    int beams[MOST_BEAMS], n_beams, threads, length;
     rd_precision precision;
     int64_t most_lines, single;
     bool json;
@@ -107,6 +108,11 @@ static result measure(const arguments *a, int beam, bool single) {
     options.beam = beam;
     options.n_best = 1;
     options.threads = a->threads;
+    if (a->length) {
+        options.min_len = a->length;
+        options.max_len_a = 0;
+        options.max_len_b = (float)a->length;
+    }
     translate(translator, &options, 1, a->lines);
     r.first = rd_seconds() - start;
     if (single) {
@@ -174,6 +180,7 @@ static void parse(arguments *a, int argc, char **argv) {
                                             {"beam", required_argument, NULL, 'b'},
                                             {"lines", required_argument, NULL, 'l'},
                                             {"single", required_argument, NULL, 's'},
+                                            {"length", required_argument, NULL, 'n'},
                                             {"precision", required_argument, NULL, 'p'},
                                             {"threads", required_argument, NULL, 't'},
                                             {"json", no_argument, NULL, 'j'},
@@ -198,6 +205,9 @@ static void parse(arguments *a, int argc, char **argv) {
             break;
         case 's':
             a->single = (int64_t)bench_number("--single", optarg, 1, 1e9);
+            break;
+        case 'n':
+            a->length = (int)bench_number("--length", optarg, 0, 1e5);
             break;
         case 'p':
             a->precision = precision_of(optarg);
