@@ -17,7 +17,7 @@ theirs_speed() {
     for mode in batch single; do
         "$python" "$repository/tests/oracles/ctranslate2_bench.py" "$work/ct2" "$work/hf/source.spm" "$input" \
             --type "${type/bf16/bfloat16}" --beam "$1" --threads "$threads" --length "$length" \
-            --single $([ $mode = single ] && echo "$single" || echo 0) >"$work/json" 2>"$work/log" ||
+            --single "$([ $mode = single ] && echo "$single" || echo 0)" >"$work/json" 2>"$work/log" ||
             fail "CTranslate2 failed: $(tail -n 3 "$work/log")"
         echo "$mode $(value "$work/json" tokens_per_second) $(value "$work/json" peak_memory) $(value "$work/json" p50)"
     done | awk '{ printf "%s %.1f %.0f %.3f\n", $1, $2, $3 / 1048576, 1e3 * $4 }'

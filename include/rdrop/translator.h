@@ -1,12 +1,10 @@
 /* Text in, translations out: the whole of rdrop-translate as a library.
  *
  *     rd_translator *translator;
- *     if (rd_translator_open(&translator, (const char *[]){"model"}, 1, RD_PRECISION_AUTO) != RD_OK)
- *         fail();
- *     rd_translate_options options = rd_translator_defaults(translator);
- *     const char *lines[] = {"A dog runs.", "Two men talk."};
- *     rd_translations found;
- *     if (rd_translator_run(translator, &options, 2, lines, NULL, &found) != RD_OK) fail();
+ *     if (rd_translator_open(&translator, (const char *[]){"model"}, 1, RD_PRECISION_AUTO) !=
+ * RD_OK) fail(); rd_translate_options options = rd_translator_defaults(translator); const char
+ * *lines[] = {"A dog runs.", "Two men talk."}; rd_translations found; if
+ * (rd_translator_run(translator, &options, 2, lines, NULL, &found) != RD_OK) fail();
  *     puts(found.items[0].text);
  *     rd_translations_free(&found);
  *     rd_translator_close(translator);

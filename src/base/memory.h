@@ -51,16 +51,16 @@ static inline int32_t *rd_arena_i32(rd_arena *arena, int64_t count) {
     return rd_arena_alloc(arena, (size_t)count, sizeof(int32_t));
 }
 
-/* Whether the process has a limit on its memory (ulimit -v) that leaves no `bytes` more: for calling
- * a library that does not outlive running out of it. Cheap where there is no limit. */
+/* Whether the process has a limit on its memory (ulimit -v) that leaves no `bytes` more: for
+ * calling a library that does not outlive running out of it. Cheap where there is no limit. */
 bool rd_memory_is_short(size_t bytes);
 
 /* Gives the whole pages inside a block back to the system. They read as zeros afterwards, or, where
  * the block is a mapped file, as the file again. */
 void rd_release_pages(const void *block, size_t size);
 
-/* For programs that free and allocate large blocks in turn: freed ones stay with the process, so that
- * the system need not clear their pages again. */
+/* For programs that free and allocate large blocks in turn: freed ones stay with the process, so
+ * that the system need not clear their pages again. */
 void rd_keep_freed_memory(void);
 
 /* Largest resident set of this process so far, in bytes (Linux VmHWM). */

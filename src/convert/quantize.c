@@ -25,8 +25,7 @@ rd_status rd_quantize(const char *from, const char *to) {
     rd_model *model = NULL;
     RD_TRY(rd_atomic_directory_open(&made, to));
     rd_status status = rd_convert_load(from, &recipe, &model);
-    if (status == RD_OK)
-        status = rd_vocabularies_copy(from, made.temporary, RD_VOCABULARY_ANY);
+    if (status == RD_OK) status = rd_vocabularies_copy(from, made.temporary, RD_VOCABULARY_ANY);
     if (status == RD_OK) status = write(made.temporary, recipe, model);
     rd_model_free(model);
     rd_recipe_free(recipe);

@@ -104,8 +104,9 @@ typedef struct {
     /* y: [rows, width] += bias: [width] */
     void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
 
-    /* rounded: [rows, width] = x / row scale + 128, where the row scale, kept in row_scales: [rows],
-     * makes the row's largest magnitude 127. A row that holds no numbers gets the scale NaN. */
+    /* rounded: [rows, width] = x / row scale + 128, where the row scale, kept in row_scales:
+     * [rows], makes the row's largest magnitude 127. A row that holds no numbers gets the scale
+     * NaN. */
     void (*quantize_rows)(uint8_t *rounded, float *row_scales, const float *x, int64_t rows,
                           int64_t width);
     /* y: [rows, width] = row_scales: [rows] * (scales: [width] * sums - offsets: [width]) + bias:

@@ -34,7 +34,7 @@ struct rd_packed {
     dnnl_memory_t weights_memory; /* of both */
     /* int8 only. y = row scale * (scale * sum - offset): inputs are stored with 128 added, so
      * offset = 128 * scale * (sum of the row of W). */
-    float *scales, *offsets;                          /* [n_out] */
+    float *scales, *offsets;                       /* [n_out] */
     _Atomic(dnnl_primitive_t) primitives[N_SIZES]; /* made when first needed */
 };
 
@@ -67,8 +67,7 @@ static dnnl_status_t plain_desc(dnnl_memory_desc_t *desc, int64_t rows, int64_t 
 
 /* Of [rows, n_in] times weights of the given layout. */
 static dnnl_status_t describe(const rd_packed *p, int64_t rows,
-                              const dnnl_memory_desc_t *weights_desc,
-                              dnnl_primitive_desc_t *desc) {
+                              const dnnl_memory_desc_t *weights_desc, dnnl_primitive_desc_t *desc) {
     dnnl_memory_desc_t src, dst;
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes = NULL;
@@ -172,8 +171,9 @@ rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, 
     if (!p) return RD_ERR_MEMORY;
     *p = (rd_packed){.n_out = n_out, .n_in = n_in, .precision = chosen};
     rd_status status = has_room(p) ? fill(p, w)
-                                   : rd_error(RD_ERR_MEMORY, "out of memory for packed weights of "
-                                                             "%lld x %lld",
+                                   : rd_error(RD_ERR_MEMORY,
+                                              "out of memory for packed weights of "
+                                              "%lld x %lld",
                                               (long long)n_out, (long long)n_in);
     if (status == RD_OK)
         *packed = p;
@@ -212,11 +212,10 @@ static rd_status primitive_for(rd_packed *p, int size, dnnl_primitive_t *found) 
 }
 
 static dnnl_status_t add_argument(dnnl_exec_arg_t *args, int *n, int name, const rd_packed *p,
-                                  const_dnnl_primitive_desc_t desc, dnnl_query_t what,
-                                  void *data) {
+                                  const_dnnl_primitive_desc_t desc, dnnl_query_t what, void *data) {
     args[*n].arg = name;
-    return dnnl_memory_create(&args[(*n)++].memory,
-                              dnnl_primitive_desc_query_md(desc, what, 0), p->engine, data);
+    return dnnl_memory_create(&args[(*n)++].memory, dnnl_primitive_desc_query_md(desc, what, 0),
+                              p->engine, data);
 }
 
 static rd_status execute(const rd_packed *p, dnnl_stream_t stream, rd_arena *arena,
@@ -229,8 +228,8 @@ static rd_status execute(const rd_packed *p, dnnl_stream_t stream, rd_arena *are
         status = add_argument(args, &n, DNNL_ARG_SRC, p, desc, dnnl_query_src_md, (void *)x);
     if (status == dnnl_success)
         status = add_argument(args, &n, DNNL_ARG_DST, p, desc, dnnl_query_dst_md, y);
-    size_t needed = dnnl_memory_desc_get_size(
-        dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
+    size_t needed =
+        dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
     if (status == dnnl_success && needed > 0) {
         void *scratch = rd_arena_alloc(arena, needed, 1);
         status = scratch ? add_argument(args, &n, DNNL_ARG_SCRATCHPAD, p, desc,
@@ -286,8 +285,8 @@ rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t r
     for (int64_t done = 0; status == RD_OK && done < rows;) {
         int size = largest_piece(rows - done);
         rd_arena_mark mark = rd_arena_save(arena);
-        status =
-            multiply_piece(p, ops, stream, arena, size, x + done * p->n_in, bias, y + done * p->n_out);
+        status = multiply_piece(p, ops, stream, arena, size, x + done * p->n_in, bias,
+                                y + done * p->n_out);
         rd_arena_restore(arena, mark);
         done += sizes[size];
     }

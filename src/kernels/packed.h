@@ -1,6 +1,7 @@
 /* Products with weights that never change, as translation has them: a matrix is put once into the
- * layout and the type that the processor multiplies fastest, and then meets few rows at a time, very
- * often. Through oneDNN; without it there is no packed form, and kernels/gemm.h does the work. */
+ * layout and the type that the processor multiplies fastest, and then meets few rows at a time,
+ * very often. Through oneDNN; without it there is no packed form, and kernels/gemm.h does the work.
+ */
 #ifndef RD_KERNELS_PACKED_H
 #define RD_KERNELS_PACKED_H
 
@@ -26,9 +27,10 @@ rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, 
                         const float *w);
 void rd_packed_free(rd_packed *packed); /* NULL is fine */
 
-/* y: [rows, n_out] = x: [rows, n_in] * W^T + bias: [n_out] (NULL: none). x is rounded as W is, each row by its own scale; sums
- * of int8 products are exact, the others float32. Several threads may use one packed matrix at once.
- * A row's result does not depend on the other rows but for the order of float32 sums. */
+/* y: [rows, n_out] = x: [rows, n_in] * W^T + bias: [n_out] (NULL: none). x is rounded as W is, each
+ * row by its own scale; sums of int8 products are exact, the others float32. Several threads may
+ * use one packed matrix at once. A row's result does not depend on the other rows but for the order
+ * of float32 sums. */
 rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t rows, const float *x,
                              const float *bias, float *y);
 

@@ -6,8 +6,8 @@
 #include "layers/layer.h"
 
 typedef struct {
-    rd_tensor weight1, bias1; /* [ffn_dim, width], [ffn_dim] */
-    rd_tensor weight2;        /* [width, ffn_dim] */
+    rd_tensor weight1, bias1;     /* [ffn_dim, width], [ffn_dim] */
+    rd_tensor weight2;            /* [width, ffn_dim] */
     rd_packed *packed1, *packed2; /* of the weights, in a model that only translates; or NULL */
     int32_t ffn_dim;
     rd_activation activation;

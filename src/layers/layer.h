@@ -45,9 +45,9 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
 /* Rows [begin, end) of the calling thread inside a parallel region: equal shares, in order. */
 void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
 
-/* work(self, thread, begin, end) on equal shares of the rows for threads 0, 1, ... Where there is one
- * only, it is called directly: a parallel region of one costs more than translating has to do in
- * it. */
+/* work(self, thread, begin, end) on equal shares of the rows for threads 0, 1, ... Where there is
+ * one only, it is called directly: a parallel region of one costs more than translating has to do
+ * in it. */
 typedef void (*rd_rows_work)(const void *self, int thread, int64_t begin, int64_t end);
 void rd_over_rows(int64_t rows, rd_rows_work work, const void *self);
 
@@ -66,8 +66,8 @@ rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
 /* The weights from element `offset` on as an operand. */
 rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
 
-/* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on, which `packed` holds where it
- * is not NULL. */
+/* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on, which `packed` holds where
+ * it is not NULL. */
 rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
                           rd_mixed x, const rd_tensor *weights, int64_t offset,
                           const rd_packed *packed, rd_mixed y);

@@ -163,10 +163,9 @@ static void attend_rows(const void *self, int thread, int64_t first, int64_t end
     for (int64_t r = first; r < end; r++) {
         int32_t begin = w->self ? 0 : d->src_offsets[w->sentences[r]];
         int64_t n = w->self ? d->position : d->src_offsets[w->sentences[r] + 1] - begin;
-        ops->attention_query(w->out + r * width, w->q + r * w->stride_q,
-                             w->kv + begin * 2 * width, 2 * width,
-                             w->self ? d->history + r * d->position : NULL, n, w->attention->heads,
-                             width / w->attention->heads,
+        ops->attention_query(w->out + r * width, w->q + r * w->stride_q, w->kv + begin * 2 * width,
+                             2 * width, w->self ? d->history + r * d->position : NULL, n,
+                             w->attention->heads, width / w->attention->heads,
                              w->scratch + thread * w->scratch_size);
     }
 }

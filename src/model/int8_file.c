@@ -1,5 +1,6 @@
-/* Weights rounded to 8 bits: each matrix NAME is stored as I8, [rows, columns], with F32 NAME.scales,
- * [rows], which its rows are multiplied by. Vectors and tables of positions stay F32. */
+/* Weights rounded to 8 bits: each matrix NAME is stored as I8, [rows, columns], with F32
+ * NAME.scales, [rows], which its rows are multiplied by. Vectors and tables of positions stay F32.
+ */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,8 @@ static void scales_name(char name[100], const rd_parameter *item) {
 
 typedef struct {
     const rd_parameters *parameters;
-    int8_t *rounded; /* [total]; only matrices are filled in */
-    float *scales;   /* [total] likewise, as many of an item's as it has rows */
+    int8_t *rounded;   /* [total]; only matrices are filled in */
+    float *scales;     /* [total] likewise, as many of an item's as it has rows */
     uint32_t checksum; /* of the values that reading it gives */
 } rounding;
 
@@ -64,9 +65,9 @@ static int add_entry(json_t *header, const char *name, const char *dtype, int64_
                             : json_pack("[I]", (json_int_t)rows);
     json_int_t begin = *at;
     *at += (json_int_t)element * rows * (columns ? columns : 1);
-    return json_object_set_new(header, name,
-                               json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape,
-                                         "data_offsets", begin, *at));
+    return json_object_set_new(
+        header, name,
+        json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", begin, *at));
 }
 
 /* All float32 first, so that it is aligned. */
@@ -81,9 +82,9 @@ static json_t *make_header(const rounding *q) {
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i];
         scales_name(name, item);
-        failed |= is_rounded(item)
-                      ? add_entry(header, name, "F32", item->shape[0], 0, &at, 4)
-                      : add_entry(header, item->name, "F32", item->shape[0], item->shape[1], &at, 4);
+        failed |= is_rounded(item) ? add_entry(header, name, "F32", item->shape[0], 0, &at, 4)
+                                   : add_entry(header, item->name, "F32", item->shape[0],
+                                               item->shape[1], &at, 4);
     }
     for (int64_t i = 0; i < p->n; i++)
         if (is_rounded(&p->items[i]))

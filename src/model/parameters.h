@@ -36,9 +36,9 @@ void rd_parameters_free(rd_parameters *parameters);
 
 const rd_parameter *rd_parameters_find(const rd_parameters *parameters, const char *name);
 
-/* Safetensors (Hugging Face): 8 bytes of header length, a JSON header, the data. Reading checks every
- * name, shape, type and offset against the registered tensors. Written as float32, or with matrices
- * rounded to 8 bits (int8_file.c); reading takes both. */
+/* Safetensors (Hugging Face): 8 bytes of header length, a JSON header, the data. Reading checks
+ * every name, shape, type and offset against the registered tensors. Written as float32, or with
+ * matrices rounded to 8 bits (int8_file.c); reading takes both. */
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path);
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,

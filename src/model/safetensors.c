@@ -17,8 +17,8 @@ static json_t *make_header(const rd_parameters *parameters, const float *values)
     char checksum[16];
     snprintf(checksum, sizeof checksum, "%08x",
              (unsigned)rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
-    int failed = json_object_set_new(header, "__metadata__",
-                                     json_pack("{s:s, s:s}", "format", "pt", RD_CHECKSUM, checksum));
+    int failed = json_object_set_new(
+        header, "__metadata__", json_pack("{s:s, s:s}", "format", "pt", RD_CHECKSUM, checksum));
     for (int64_t i = 0; i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
         json_t *shape = item->shape[1] ? json_pack("[I,I]", (json_int_t)item->shape[0],

@@ -27,12 +27,12 @@ struct rd_model {
     rd_model_config config;
     rd_parameters parameters;
     rd_stack encoder, decoder;
-    rd_tensor output_projection; /* [tgt_vocab, d_model] */
-    rd_tensor output_bias;       /* [tgt_vocab]; value NULL: none */
+    rd_tensor output_projection;  /* [tgt_vocab, d_model] */
+    rd_tensor output_bias;        /* [tgt_vocab]; value NULL: none */
     rd_packed *packed_projection; /* in a model that only translates; or NULL */
-    rd_packed **packed; /* [n_packed] all of them */
+    rd_packed **packed;           /* [n_packed] all of them */
     int64_t n_packed;
-    float *sinusoid;             /* [longest, d_model], when a stack wants it */
+    float *sinusoid; /* [longest, d_model], when a stack wants it */
 };
 
 /* Registers the tensors of such a model, unallocated: what its file holds. */

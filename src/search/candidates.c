@@ -38,8 +38,8 @@ static float kth_largest(const float *x, int32_t n, int32_t k, float *top) {
     return found == k ? top[k - 1] : -INFINITY;
 }
 
-/* Tokens are looked at in sets: token i, i + STRIDE, i + 2 STRIDE, ... The k-th largest of the sets'
- * maxima is a bound: there are k tokens as good, so only few sets have tokens that count. */
+/* Tokens are looked at in sets: token i, i + STRIDE, i + 2 STRIDE, ... The k-th largest of the
+ * sets' maxima is a bound: there are k tokens as good, so only few sets have tokens that count. */
 rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
                                int32_t vocab_size, float base, int32_t row, int32_t k,
                                rd_candidate *best, int32_t *n) {

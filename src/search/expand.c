@@ -7,8 +7,6 @@
 
 enum { FAILED = -1 }; /* in candidate_counts */
 
-
-
 /* Whether the tokens at a and b end the same `n` tokens. */
 static bool same_ending(const rd_search *s, int32_t a, int32_t b, int32_t n) {
     for (; n > 0; n--) {
@@ -86,8 +84,8 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
     if (s->config->sampling) return rd_search_sample(s, thread, r, log_probs, base);
-    RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
-                                best, &s->candidate_counts[r]));
+    RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, base, (int32_t)r,
+                                s->n_candidates, best, &s->candidate_counts[r]));
     rd_constraints_add_wanted(s, r, log_probs, base);
     return RD_OK;
 }

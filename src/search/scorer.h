@@ -17,7 +17,8 @@ typedef struct {
     rd_status (*step)(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
                       const int32_t *tokens);
     /* log_probs: [n, vocab_size] = log-probabilities, normalised, of the next token of rows
-     * first .. first + n - 1 of the latest step; n <= RD_SCORER_ROWS, so that they stay in cache. */
+     * first .. first + n - 1 of the latest step; n <= RD_SCORER_ROWS, so that they stay in cache.
+     */
     rd_status (*log_probs)(void *self, int64_t first, int64_t n, float *log_probs);
     /* The attention with which row `row` of the latest step looked at the n_src tokens of its
      * source, eos included: out: [n_src], of sum 1. NULL: not to be had. */

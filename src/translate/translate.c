@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "search/model_scorer.h"
 
-/* Enough rows to keep a matrix product busy, few enough that their caches stay in the processor's. */
+/* Enough rows to keep a matrix product busy, few enough that their caches stay in the processor's.
+ */
 enum { DEFAULT_BATCH_TOKENS = 512 };
 
 /* The sentences in the order they are worked on, longest first, cut into batches. */

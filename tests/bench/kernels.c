@@ -161,6 +161,32 @@ static void log_softmax(const bench_arrays *a, int64_t begin, int64_t end, int64
     for (int64_t r = begin; r < end; r++) a->ops->log_softmax(a->x[0] + r * a->width, a->width);
 }
 
+static void add_bias(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    a->ops->add_bias(a->x[0] + begin * a->width, a->vectors, end - begin, a->width);
+}
+
+static void quantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    a->ops->quantize_rows((uint8_t *)(a->x[0] + begin * a->width), a->statistics + begin,
+                          a->x[1] + begin * a->width, end - begin, a->width);
+}
+
+/* Floats read as integers are integers like others. */
+static void dequantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    a->ops->dequantize_rows(a->x[0] + begin * a->width, a->statistics + begin, a->vectors,
+                            a->vectors, a->vectors, end - begin, a->width);
+}
+
+static void strided_maxima(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    enum { STRIDE = 256 };
+    int64_t stride = a->width < STRIDE ? a->width : STRIDE;
+    for (int64_t r = begin; r < end; r++)
+        a->ops->strided_maxima(a->scratch + thread * a->scratch_size, a->x[0] + r * a->width,
+                               a->width, stride);
+}
+
 static void sum_of_squares(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     a->sums[thread * 2 * a->width] =
         (float)a->ops->sum_of_squares(a->x[0] + begin * a->width, (end - begin) * a->width);
@@ -193,6 +219,10 @@ const bench_kernel bench_kernels[] = {
     {"attention_query", 4, 2 + 2 * BENCH_SEQUENCE, 4 * BENCH_SEQUENCE, false, attention_query},
     {"criterion", 2, 4, 0, true, criterion},
     {"log_softmax", 1, 2, 0, true, log_softmax},
+    {"add_bias", 1, 2, 0, false, add_bias},
+    {"quantize_rows", 2, 1.25, 0, false, quantize_rows},
+    {"dequantize_rows", 1, 2, 0, false, dequantize_rows},
+    {"strided_maxima", 1, 1, 0, true, strided_maxima},
     {"sum_of_squares", 1, 1, 0, false, sum_of_squares},
     {"adam", 4, 8, 0, false, adam},
 };

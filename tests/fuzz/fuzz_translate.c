@@ -34,7 +34,8 @@ static void begin(void) {
                        "encoder-attention-heads: 1\ndecoder-attention-heads: 1\n"
                        "max-source-positions: 16\nmax-target-positions: 24\n",
                        35, 0);
-    FUZZ_CHECK(rd_translator_open(&translator, (const char *[]){directory}, 1, RD_PRECISION_FP32) == RD_OK);
+    FUZZ_CHECK(rd_translator_open(&translator, (const char *[]){directory}, 1, RD_PRECISION_FP32) ==
+               RD_OK);
     atexit(end);
 }
 

@@ -296,7 +296,11 @@ static void test_scores_of_given_targets(void **state) {
         offsets[i + 1] = offsets[i] + h->length;
     }
     double log_probs[N];
-    rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step, .log_probs = toy_log_probs};
+    rd_scorer scorer = {.self = t,
+                        .vocab_size = VOCAB,
+                        .max_length = 20,
+                        .step = toy_step,
+                        .log_probs = toy_log_probs};
     t->step = 0;
     assert_int_equal(rd_score_targets(&scorer, N, targets, offsets, EOS, log_probs), RD_OK);
     for (int i = 0; i < N; i++) assert_float_equal(log_probs[i], r.hypotheses[i].log_prob, 1e-4);
@@ -319,7 +323,8 @@ static void test_selection(void **state) {
         for (int i = 0; i < sizes[s]; i++) /* few distinct values: many ties */
             x[i] = rd_rng_below(&rng, 4) ? -(float)rd_rng_below(&rng, 30) : -INFINITY;
         int32_t n;
-        assert_int_equal(rd_candidates_select(rd_backend(), x, sizes[s], -1, 9, K, best, &n), RD_OK);
+        assert_int_equal(rd_candidates_select(rd_backend(), x, sizes[s], -1, 9, K, best, &n),
+                         RD_OK);
         for (int k = 0; k < n; k++) {
             int expected = -1;
             for (int i = 0; i < sizes[s]; i++) {

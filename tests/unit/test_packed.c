@@ -74,8 +74,8 @@ static void check(rd_precision precision, int64_t rows, int64_t n_out, int64_t n
 
 static void test_products(void **state) {
     (void)state;
-    static const int64_t sizes[][3] = {{1, 1, 1},    {2, 16, 3},  {5, 5, 17},    {7, 100, 33},
-                                       {9, 3, 64},   {64, 48, 8}, {65, 17, 129}, {130, 31, 5},
+    static const int64_t sizes[][3] = {{1, 1, 1},    {2, 16, 3},    {5, 5, 17},    {7, 100, 33},
+                                       {9, 3, 64},   {64, 48, 8},   {65, 17, 129}, {130, 31, 5},
                                        {203, 1, 40}, {11, 384, 128}};
     for (int p = RD_PRECISION_FP32; p <= RD_PRECISION_INT8; p++) {
         rd_precision chosen;
@@ -174,8 +174,8 @@ static void test_dequantize(void **state) {
                 double *wanted = doubles(ROWS * n);
                 for (int64_t i = 0; i < ROWS * n; i++) {
                     int32_t sum = (int32_t)rd_rng_below(&rng, 2000000) - 1000000;
-                    wanted[i] = (double)row_scales[i / n] * ((double)scales[i % n] * sum -
-                                                             (double)offsets[i % n]) +
+                    wanted[i] = (double)row_scales[i / n] *
+                                    ((double)scales[i % n] * sum - (double)offsets[i % n]) +
                                 (biased ? (double)bias[i % n] : 0);
                     memcpy(&y[i], &sum, sizeof sum);
                 }

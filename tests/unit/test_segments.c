@@ -244,7 +244,8 @@ int main(void) {
                        "decoder-layers: 1\nencoder-ffn-embed-dim: 16\ndecoder-ffn-embed-dim: 16\n"
                        "max-source-positions: 40\n",
                        35, 0);
-    if (rd_translator_open(&translator, (const char *[]){root}, 1, RD_PRECISION_FP32) != RD_OK) return 1;
+    if (rd_translator_open(&translator, (const char *[]){root}, 1, RD_PRECISION_FP32) != RD_OK)
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sentences),           cmocka_unit_test(test_windows),
         cmocka_unit_test(test_windows_of_anything), cmocka_unit_test(test_long_lines),

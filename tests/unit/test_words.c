@@ -93,7 +93,8 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
     (void)state;
     enum { ROWS = 5, HEADS = 3, DIM = 8, WIDTH = HEADS * DIM, N = 13 };
     const int32_t offsets[] = {0, 6, 7, N}, sentences[ROWS] = {0, 0, 2, 1, 2};
-    float q[ROWS * WIDTH], kv[N * 2 * WIDTH] = {0}, weights[ROWS * DIM], scratch[ROWS * DIM + HEADS * 16];
+    float q[ROWS * WIDTH], kv[N * 2 * WIDTH] = {0}, weights[ROWS * DIM],
+                                      scratch[ROWS * DIM + HEADS * 16];
     rd_rng rng = rd_rng_make(1, 0);
     for (int i = 0; i < ROWS * WIDTH; i++) q[i] = 2 * (float)rd_rng_normal(&rng);
     for (int s = 0; s < 3; s++)

@@ -46,7 +46,11 @@ static void read_attention(void *self, int64_t row, int32_t n_src, float *out) {
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
                             const rd_search_request *requests, rd_status expected) {
     t->step = t->rows_seen = 0;
-    rd_scorer scorer = {.self = t, .vocab_size = VOCAB, .max_length = 20, .step = toy_step, .log_probs = toy_log_probs};
+    rd_scorer scorer = {.self = t,
+                        .vocab_size = VOCAB,
+                        .max_length = 20,
+                        .step = toy_step,
+                        .log_probs = toy_log_probs};
     if (t->attention) scorer.attention = read_attention;
     rd_search_result result;
     rd_status status =

@@ -12,7 +12,17 @@
 
 /* Options, and where their value goes. Those of rd_translate_options are
  * laid over the model's defaults once the model is open. */
-typedef enum { MODEL, TEXT, WHOLE, WHOLE64, REAL, POSITIVE, LENPEN_FORM, PRECISION, FLAG } value_type;
+typedef enum {
+    MODEL,
+    TEXT,
+    WHOLE,
+    WHOLE64,
+    REAL,
+    POSITIVE,
+    LENPEN_FORM,
+    PRECISION,
+    FLAG
+} value_type;
 typedef struct {
     const char *name;
     value_type type;
