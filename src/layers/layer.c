@@ -72,8 +72,8 @@ rd_status rd_step_linear(const rd_step *step, int64_t rows, int64_t n_out, int64
                          const float *x, const rd_tensor *weights, int64_t offset,
                          const rd_packed *packed, const float *bias, float *y) {
     if (packed) return rd_packed_multiply(packed, step->arena, rows, x, bias, y);
-    rd_gemm_forward(rows, n_out, n_in, (rd_mixed){.f32 = (float *)x},
-                    (rd_mixed){.f32 = weights->value + offset}, 0.0f, (rd_mixed){.f32 = y});
+    rd_mixed input = {.f32 = (float *)x}, w = {.f32 = weights->value + offset}, output = {.f32 = y};
+    rd_gemm_forward(rows, n_out, n_in, input, w, 0.0f, output);
     if (bias) step->ops->add_bias(y, bias, rows, n_out);
     return RD_OK;
 }

@@ -103,7 +103,8 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
         saved->sum = sum;
     }
     rd_over_rows(rows, norm_rows, &work);
-    *y = residual->pre_norm ? (rd_mixed){.f32 = sum} : work.y;
+    *y = work.y;
+    if (residual->pre_norm) y->f32 = sum;
     return RD_OK;
 }
 

@@ -28,14 +28,14 @@ enum { STRIDE = 256 };
 
 /* The k-th largest of n; -inf with fewer. top: [k]. */
 static float kth_largest(const float *x, int32_t n, int32_t k, float *top) {
-    int32_t found = 0;
+    for (int32_t i = 0; i < k; i++) top[i] = -INFINITY;
     for (int32_t i = 0; i < n; i++) {
-        if (found == k && !(x[i] > top[k - 1])) continue;
-        int32_t at = found < k ? found++ : k - 1;
+        if (!(x[i] > top[k - 1])) continue;
+        int32_t at = k - 1;
         for (; at > 0 && top[at - 1] < x[i]; at--) top[at] = top[at - 1];
         top[at] = x[i];
     }
-    return found == k ? top[k - 1] : -INFINITY;
+    return top[k - 1];
 }
 
 /* Tokens are looked at in sets: token i, i + STRIDE, i + 2 STRIDE, ... The k-th largest of the

@@ -164,12 +164,12 @@ static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
     rd_model_scorer *model = NULL;
     rd_status status =
         rd_model_scorer_begin(&model, w->job->models, w->job->n_models, n, src.tokens, src.offsets);
-    if (status == RD_OK && !w->targets && rd_beam_needs_attention(&w->job->search))
+    if (status == RD_OK && w->result && rd_beam_needs_attention(&w->job->search))
         status = rd_model_scorer_keep_attention(model, w->job->alignment_layer);
     if (status == RD_OK) {
         rd_scorer scorer = rd_model_scorer_view(model);
-        status = w->targets ? score_batch(w, &scorer, n, order)
-                            : search_batch(w, &scorer, n, order, &src);
+        status = w->result ? search_batch(w, &scorer, n, order, &src)
+                           : score_batch(w, &scorer, n, order);
     }
     rd_model_scorer_end(model);
     packed_free(&src);
