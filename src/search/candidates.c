@@ -26,8 +26,10 @@ static void insert(rd_candidate *best, int32_t *n, int32_t k, rd_candidate candi
 
 enum { STRIDE = 256 };
 
-/* The k-th largest of n; -inf with fewer. top: [k]. */
-static float kth_largest(const float *x, int32_t n, int32_t k, float *top) {
+/* The k-th largest of n <= STRIDE; -inf with fewer. */
+static float kth_largest(const float *x, int32_t n, int32_t k) {
+    float top[STRIDE];
+    if (k > n || k > STRIDE) return -INFINITY;
     for (int32_t i = 0; i < k; i++) top[i] = -INFINITY;
     for (int32_t i = 0; i < n; i++) {
         if (!(x[i] > top[k - 1])) continue;
@@ -43,11 +45,11 @@ static float kth_largest(const float *x, int32_t n, int32_t k, float *top) {
 rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
                                int32_t vocab_size, float base, int32_t row, int32_t k,
                                rd_candidate *best, int32_t *n) {
-    float maxima[STRIDE], top[STRIDE];
+    float maxima[STRIDE];
     int32_t stride = vocab_size < STRIDE ? vocab_size : STRIDE;
     *n = 0;
     if (!ops->strided_maxima(maxima, log_probs, vocab_size, stride)) return damaged();
-    float least = k <= stride ? kth_largest(maxima, stride, k, top) : -INFINITY;
+    float least = kth_largest(maxima, stride, k);
     for (int32_t i = 0; i < stride; i++) {
         if (maxima[i] == INFINITY) return damaged();
         if (maxima[i] == -INFINITY || maxima[i] < least) continue;

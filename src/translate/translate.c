@@ -110,7 +110,7 @@ static rd_status pack(packed *p, int64_t n, const int64_t *order, const rd_token
     return RD_OK;
 }
 
-/* One call over all batches: searching when `targets` is NULL, else scoring. */
+/* One call over all batches: searching where there is to be a `result`, else scoring. */
 typedef struct {
     const rd_translate_job *job;
     const rd_token_span *sources, *targets;
