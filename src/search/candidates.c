@@ -29,7 +29,7 @@ enum { STRIDE = 256 };
 /* The k-th largest of n <= STRIDE; -inf with fewer. */
 static float kth_largest(const float *x, int32_t n, int32_t k) {
     float top[STRIDE];
-    if (k > n || k > STRIDE) return -INFINITY;
+    if (k < 1 || k > n || k > STRIDE) return -INFINITY;
     for (int32_t i = 0; i < k; i++) top[i] = -INFINITY;
     for (int32_t i = 0; i < n; i++) {
         if (!(x[i] > top[k - 1])) continue;
