@@ -121,6 +121,32 @@ done
 RDROP_BIN=$bin PYTHON=false "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --arch transformer-tiny \
     --alpha 5 --rounds 1 --updates 1 --budget 0.001 >text 2>log || fail "recipes/bench.sh without PyTorch: $(cat log)"
 [ "$(grep -c '^transformer-tiny  *5  rdrop-.*%$' text)" -eq 2 ] || fail "recipes/bench.sh without PyTorch: $(cat text)"
+# Translation in turn with a stand-in for CTranslate2, a little faster each time.
+"$bin/quickstart-corpus" texts 2 20 5 5 >/dev/null
+cat >python <<'SH'
+#!/usr/bin/env bash
+if [ "$1" = -c ]; then exit 0; fi
+echo "$*" >>asked.translate
+printf '{\n "load": 0.1,\n "p50": 0.002,\n "tokens_per_second": %d,\n "peak_memory": 104857600\n}\n' \
+    $((1000 + $(wc -l <asked.translate)))
+SH
+RDROP_BIN=$bin PYTHON=./python "$repository/recipes/bench.sh" translate --recipe tiny.yaml --model out/model \
+    --input texts/train.en.gz --beam 2 --precision fp32 --single 3 --length 4 --rounds 3 --threads 1 >text 2>log ||
+    fail "recipes/bench.sh translate: $(cat log)"
+[ "$(wc -l <asked.translate)" -eq 6 ] || fail "CTranslate2 was asked: $(cat asked.translate)"
+grep -q -- '--type float32 --beam 2 --threads 1 --length 4 --single 3$' asked.translate || fail "$(cat asked.translate)"
+for mode in batch single; do
+    line=$(grep "^ *2 fp32  $mode " text) || fail "no $mode: $(cat text)"
+    read -r speed their ratio < <(awk '{ print $4, $7, $10 }' <<<"$line")
+    [ "$their" -eq $([ $mode = batch ] && echo 1003 || echo 1004) ] || fail "the median is another: $line"
+    holds 'speed > 0 && ratio > 0 && ratio - speed / their < 0.01 && speed / their - ratio < 0.01' speed "$speed" \
+        their "$their" ratio "$ratio"
+done
+RDROP_BIN=$bin PYTHON=false "$repository/recipes/bench.sh" translate --recipe tiny.yaml --model out/model \
+    --input texts/train.en.gz --beam 1 --precision fp32 --single 2 --rounds 1 >text 2>log ||
+    fail "recipes/bench.sh translate alone: $(cat log)"
+[ "$(grep -cE '^ *1 fp32  (batch|single) +[0-9]+ +([0-9.]+|-) +[0-9]+$' text)" -eq 2 ] || fail "alone: $(cat text)"
+
 # How an update grows: a batch of twice the tokens has about twice the tokens.
 RDROP_BIN=$bin "$repository/recipes/bench.sh" scaling --vary tokens --recipe tiny.yaml --out . \
     --updates 1 --budget 0 --threads 1 >text 2>log || fail "recipes/bench.sh scaling: $(cat log)"
