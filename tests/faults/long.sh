@@ -32,28 +32,36 @@ flat() {
     [ "$3" -le $(($2 + $2 / 10 + 2048)) ] || fail "$1: memory grows"
 }
 
+# Each training is killed and gone on from until it comes to its end, at moments of the time that one left
+# alone takes, most of which is the writing of checkpoints.
 kills() {
-    local count=$((200 / scale)) killed=0 run=0 pid=
+    local count=$((200 / scale)) killed=0 writing=0 run=0 start duration pid code moment
     set -- tiny.yaml --data bin --set max-update=60 --set save-interval-updates=1 --set validate-interval-updates=7
+    start=${EPOCHREALTIME/./}
     "$bin/rdrop-train" "$@" --save-dir whole >log 2>&1 || fail "kills: $(cat log)"
+    duration=$(((${EPOCHREALTIME/./} - start) / 1000))
     RANDOM=1
     while [ $killed -lt $count ]; do
         run=$((run + 1))
         rm -rf broken
-        for ((k = 0; k < 10; k++)); do
+        while :; do
             "$bin/rdrop-train" "$@" --save-dir broken >log 2>&1 &
             pid=$!
-            # A moment within the run, of about a third of a second.
-            read -r -t "0.$(printf %03d $((RANDOM % 250)))" <>"$work/never"
-            kill -9 $pid 2>/dev/null && killed=$((killed + 1))
+            moment=$(printf %04d $((RANDOM % duration)))
+            read -r -t "${moment::-3}.${moment: -3}" <>"$work/never"
+            kill -9 $pid 2>/dev/null
             wait $pid 2>/dev/null
+            code=$?
+            [ $code -eq 137 ] || break
+            killed=$((killed + 1))
+            [ -z "$(find broken -name '*.tmp.*' 2>/dev/null)" ] || writing=$((writing + 1))
         done
-        "$bin/rdrop-train" "$@" --save-dir broken >log 2>&1 || fail "kills: does not go on: $(cat log)"
+        [ $code -eq 0 ] || fail "kills: does not go on: $(cat log)"
         cmp whole/model/model.safetensors broken/model/model.safetensors || fail "kills: other weights"
         cmp whole/checkpoint_best.safetensors broken/checkpoint_best.safetensors || fail "kills: other best"
         [ -z "$(find broken -name '*.tmp.*')" ] || fail "kills: temporary files are left"
     done
-    echo "kills: $killed, of $run trainings"
+    echo "kills: $killed of $run trainings, $writing of them while a file was written"
 }
 
 lines() {

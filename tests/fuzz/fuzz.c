@@ -19,8 +19,8 @@ const char *fuzz_file(int slot, const void *bytes, size_t n) {
         snprintf(paths[slot], sizeof paths[slot], "/proc/self/fd/%d", descriptors[slot]);
     }
     FUZZ_CHECK(descriptors[slot] > 0);
-    FUZZ_CHECK(ftruncate(descriptors[slot], 0) == 0);
     FUZZ_CHECK(pwrite(descriptors[slot], bytes, n, 0) == (ssize_t)n);
+    FUZZ_CHECK(ftruncate(descriptors[slot], (off_t)n) == 0);
     return paths[slot];
 }
 
