@@ -119,5 +119,15 @@ resumes() {
     [ -z "$(find . -path './made/*.tmp.*')" ] || problem "left a temporary file"
 }
 try train fresh_training resumes tiny.yaml --data bin --save-dir made
+# What is converted is there whole or not at all.
+fresh_converted() { rm -rf converted converted.tmp.*; }
+whole_or_absent() {
+    [ -z "$(find . -maxdepth 1 -name 'converted.tmp.*')" ] || [ "$call" = unlink ] || problem "left a directory"
+    if [ "$1" -eq 0 ] || [ -e converted ]; then
+        diff -r good converted >/dev/null || problem "exit $1 with another output"
+    fi
+}
+"$bin/rdrop-convert" --export out/model --output good >/dev/null || fail "convert"
+try convert fresh_converted whole_or_absent --export out/model --output converted
 [ $problems -eq 0 ] || fail "$problems problems"
 echo "$total system calls failed, each survived"
