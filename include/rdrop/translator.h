@@ -1,10 +1,12 @@
 /* Text in, translations out: the whole of rdrop-translate as a library.
  *
  *     rd_translator *translator;
- *     if (rd_translator_open(&translator, (const char *[]){"model"}, 1, RD_PRECISION_AUTO) !=
- * RD_OK) fail(); rd_translate_options options = rd_translator_defaults(translator); const char
- * *lines[] = {"A dog runs.", "Two men talk."}; rd_translations found; if
- * (rd_translator_run(translator, &options, 2, lines, NULL, &found) != RD_OK) fail();
+ *     const char *models[] = {"model"};
+ *     if (rd_translator_open(&translator, models, 1, RD_PRECISION_AUTO) != RD_OK) fail();
+ *     rd_translate_options options = rd_translator_defaults(translator);
+ *     const char *lines[] = {"A dog runs.", "Two men talk."};
+ *     rd_translations found;
+ *     if (rd_translator_run(translator, &options, 2, lines, NULL, &found) != RD_OK) fail();
  *     puts(found.items[0].text);
  *     rd_translations_free(&found);
  *     rd_translator_close(translator);
@@ -31,8 +33,9 @@ typedef struct rd_translator rd_translator;
 /* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
  * tokenizer.json; or vocab.json and merges.txt) or source.spm and target.spm. Several directories
  * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
- * equal. RD_ERR_IO or RD_ERR_FORMAT naming the file at fault; RD_ERR_ARGUMENT where this build or
- * processor has no such precision. */
+ * equal. RD_PRECISION_AUTO becomes int8 for weights that are rounded to 8 bits already. RD_ERR_IO
+ * or RD_ERR_FORMAT naming the file at fault; RD_ERR_ARGUMENT where this build or processor has no
+ * such precision. */
 rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
                              int32_t n_directories, rd_precision precision);
 void rd_translator_close(rd_translator *translator); /* NULL is fine */
