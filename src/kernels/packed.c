@@ -26,6 +26,7 @@ enum { N_SIZES = 14, MOST_ROWS = 64, N_ARGS = 4 };
 static const int64_t sizes[N_SIZES] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, MOST_ROWS};
 
 struct rd_packed {
+    const rd_backend_ops *ops;
     int64_t n_out, n_in;
     rd_precision precision;
     dnnl_engine_t engine;
@@ -169,7 +170,7 @@ rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, 
     *packed = NULL;
     rd_packed *p = rd_calloc(1, sizeof *p);
     if (!p) return RD_ERR_MEMORY;
-    *p = (rd_packed){.n_out = n_out, .n_in = n_in, .precision = chosen};
+    *p = (rd_packed){.ops = rd_backend(), .n_out = n_out, .n_in = n_in, .precision = chosen};
     rd_status status = has_room(p) ? fill(p, w)
                                    : rd_error(RD_ERR_MEMORY,
                                               "out of memory for packed weights of "
@@ -243,9 +244,8 @@ static rd_status execute(const rd_packed *p, dnnl_stream_t stream, rd_arena *are
 }
 
 /* One piece: x: [rows, n_in], y: [rows, n_out], where `rows` is sizes[size]. */
-static rd_status multiply_piece(rd_packed *p, const rd_backend_ops *ops, dnnl_stream_t stream,
-                                rd_arena *arena, int size, const float *x, const float *bias,
-                                float *y) {
+static rd_status multiply_piece(rd_packed *p, dnnl_stream_t stream, rd_arena *arena, int size,
+                                const float *x, const float *bias, float *y) {
     int64_t rows = sizes[size];
     float row_scales[MOST_ROWS];
     const void *input = x;
@@ -255,16 +255,16 @@ static rd_status multiply_piece(rd_packed *p, const rd_backend_ops *ops, dnnl_st
         void *rounded = rd_arena_alloc(arena, (size_t)(rows * p->n_in), input_size(p));
         if (!rounded) return RD_ERR_MEMORY;
         if (p->precision == RD_PRECISION_BF16)
-            ops->to_bf16(rounded, x, rows * p->n_in);
+            p->ops->to_bf16(rounded, x, rows * p->n_in);
         else
-            ops->quantize_rows(rounded, row_scales, x, rows, p->n_in);
+            p->ops->quantize_rows(rounded, row_scales, x, rows, p->n_in);
         input = rounded;
     }
     RD_TRY(execute(p, stream, arena, primitive, input, y));
     if (p->precision == RD_PRECISION_INT8)
-        ops->dequantize_rows(y, row_scales, p->scales, p->offsets, bias, rows, p->n_out);
+        p->ops->dequantize_rows(y, row_scales, p->scales, p->offsets, bias, rows, p->n_out);
     else if (bias)
-        ops->add_bias(y, bias, rows, p->n_out);
+        p->ops->add_bias(y, bias, rows, p->n_out);
     return RD_OK;
 }
 
@@ -277,7 +277,6 @@ static int largest_piece(int64_t rows) {
 rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t rows, const float *x,
                              const float *bias, float *y) {
     rd_packed *p = (rd_packed *)packed; /* but for the primitives, which are a cache */
-    const rd_backend_ops *ops = rd_backend();
     dnnl_stream_t stream = NULL;
     dnnl_status_t made = dnnl_stream_create(&stream, p->engine, dnnl_stream_default_flags);
     if (made != dnnl_success) return failed(made);
@@ -285,8 +284,8 @@ rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t r
     for (int64_t done = 0; status == RD_OK && done < rows;) {
         int size = largest_piece(rows - done);
         rd_arena_mark mark = rd_arena_save(arena);
-        status = multiply_piece(p, ops, stream, arena, size, x + done * p->n_in, bias,
-                                y + done * p->n_out);
+        status =
+            multiply_piece(p, stream, arena, size, x + done * p->n_in, bias, y + done * p->n_out);
         rd_arena_restore(arena, mark);
         done += sizes[size];
     }

@@ -62,10 +62,27 @@ static rd_status project(const rd_step *step, const rd_attention *attention,
     saved->kv = self ? rd_mixed_at(saved->q, width) : rd_step_activations(step, n_keys, 2 * width);
     if (!rd_mixed_exists(saved->q) || !rd_mixed_exists(saved->kv)) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, n_queries, saved->stride_q, width, saved->x, w, 0,
-                           attention->packed_in, saved->q));
+                           attention->packed_in, NULL, saved->q));
     return self ? RD_OK
                 : rd_step_product(step, n_keys, 2 * width, width, saved->memory, w, width * width,
-                                  attention->packed_memory, saved->kv);
+                                  attention->packed_memory, NULL, saved->kv);
+}
+
+typedef struct {
+    const rd_step *step;
+    const rd_attention *attention;
+    const rd_attention_saved *saved;
+    int64_t width;
+    const rd_sequences *queries, *keys;
+    const rd_dropout *dropout;
+} attention_work;
+
+/* Task: a head of a sequence, head after head. */
+static void attend(const attention_work *w, int64_t task, float *scratch) {
+    int32_t heads = w->attention->heads;
+    rd_attention_head head = head_view(w->attention, w->saved, w->width, w->queries, w->keys,
+                                       w->dropout, task / heads, task % heads);
+    w->step->ops->attention(&head, scratch);
 }
 
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
@@ -87,22 +104,17 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
     rd_dropout dropout = rd_step_dropout(step, attention->dropout, attention->site,
                                          queries->rows * attention->heads);
     int64_t tasks = queries->n_seqs * attention->heads;
-    bool alone = omp_get_max_threads() == 1; /* see rd_over_rows */
-    for (int64_t task = 0; alone && task < tasks; task++) {
-        rd_attention_head head = head_view(attention, saved, width, queries, keys, &dropout,
-                                           task / attention->heads, task % attention->heads);
-        step->ops->attention(&head, scratch);
-    }
-    if (!alone)
+    attention_work work = {step, attention, saved, width, queries, keys, &dropout};
+    if (omp_get_max_threads() == 1) { /* see rd_over_rows */
+        for (int64_t task = 0; task < tasks; task++) attend(&work, task, scratch);
+    } else {
 #pragma omp parallel for schedule(dynamic, 8)
-        for (int64_t task = 0; task < tasks; task++) {
-            rd_attention_head head = head_view(attention, saved, width, queries, keys, &dropout,
-                                               task / attention->heads, task % attention->heads);
-            step->ops->attention(&head, scratch + omp_get_thread_num() * size);
-        }
+        for (int64_t task = 0; task < tasks; task++)
+            attend(&work, task, scratch + omp_get_thread_num() * size);
+    }
     rd_arena_restore(arena, mark);
     return rd_step_product(step, queries->rows, width, width, saved->out, &attention->out_weight, 0,
-                           attention->packed_out, *h);
+                           attention->packed_out, NULL, *h);
 }
 
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,

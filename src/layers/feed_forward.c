@@ -28,12 +28,12 @@ rd_status rd_feed_forward_forward(const rd_step *step, const rd_feed_forward *ff
     *y = rd_step_activations(step, rows, width);
     if (!rd_mixed_exists(saved->h) || !rd_mixed_exists(saved->a) || !rd_mixed_exists(*y))
         return RD_ERR_MEMORY;
-    RD_TRY(
-        rd_step_product(step, rows, ffn_dim, width, x, &ffn->weight1, 0, ffn->packed1, saved->h));
+    RD_TRY(rd_step_product(step, rows, ffn_dim, width, x, &ffn->weight1, 0, ffn->packed1, NULL,
+                           saved->h));
     rd_dropout dropout = rd_step_dropout(step, ffn->dropout, ffn->site, rows);
     rd_over_rows(rows, activate_rows, &(activation_work){step, ffn, saved, &dropout});
     return rd_step_product(step, rows, width, ffn_dim, saved->a, &ffn->weight2, 0, ffn->packed2,
-                           *y);
+                           NULL, *y);
 }
 
 rd_status rd_feed_forward_backward(const rd_step *step, const rd_feed_forward *ffn,

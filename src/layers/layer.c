@@ -62,19 +62,10 @@ rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t 
 
 rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
                           rd_mixed x, const rd_tensor *weights, int64_t offset,
-                          const rd_packed *packed, rd_mixed y) {
-    if (packed) return rd_packed_multiply(packed, step->arena, rows, x.f32, NULL, y.f32);
+                          const rd_packed *packed, const float *bias, rd_mixed y) {
+    if (packed) return rd_packed_multiply(packed, step->arena, rows, x.f32, bias, y.f32);
     rd_gemm_forward(rows, n_out, n_in, x, rd_step_weights(step, weights, offset), 0.0f, y);
-    return RD_OK;
-}
-
-rd_status rd_step_linear(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
-                         const float *x, const rd_tensor *weights, int64_t offset,
-                         const rd_packed *packed, const float *bias, float *y) {
-    if (packed) return rd_packed_multiply(packed, step->arena, rows, x, bias, y);
-    rd_mixed input = {.f32 = (float *)x}, w = {.f32 = weights->value + offset}, output = {.f32 = y};
-    rd_gemm_forward(rows, n_out, n_in, input, w, 0.0f, output);
-    if (bias) step->ops->add_bias(y, bias, rows, n_out);
+    if (bias) step->ops->add_bias(y.f32, bias, rows, n_out);
     return RD_OK;
 }
 

@@ -67,15 +67,10 @@ rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
 rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
 
 /* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on, which `packed` holds where
- * it is not NULL. */
+ * it is not NULL; with bias: [n_out] added unless it is NULL, for which y must be float32. */
 rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
                           rd_mixed x, const rd_tensor *weights, int64_t offset,
-                          const rd_packed *packed, rd_mixed y);
-
-/* The same, with float32 inside and out, and with bias: [n_out] added unless it is NULL. */
-rd_status rd_step_linear(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
-                         const float *x, const rd_tensor *weights, int64_t offset,
-                         const rd_packed *packed, const float *bias, float *y);
+                          const rd_packed *packed, const float *bias, rd_mixed y);
 
 /* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`
  * in thread order by rd_partials_add, so that equal thread counts give equal bits. */

@@ -24,7 +24,7 @@ struct rd_decoding {
     int32_t *next_history;
     int64_t history_capacity, next_capacity;
     int64_t n_rows, position;
-    const float *output;     /* [n_rows, d_model] of the latest step, in `temporary` */
+    rd_mixed output;         /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer; /* whose cross-attention is kept; -1: none's */
     float *attention;        /* [n_rows, attention_stride] of the latest step */
     int64_t attention_stride;
@@ -41,9 +41,9 @@ static rd_status encode(rd_decoding *d, const int32_t *src) {
         const rd_attention *attention = &decoder->layers[i].cross_attention;
         d->cross[i] = rd_arena_f32(&d->persistent, rd_gemm_rows(rows) * 2 * width);
         if (!d->cross[i]) return RD_ERR_MEMORY;
-        RD_TRY(rd_step_linear(&step, rows, 2 * width, width, memory.f32, &attention->in_weight,
-                              width * width, attention->packed_memory,
-                              attention->in_bias.value + width, d->cross[i]));
+        RD_TRY(rd_step_product(&step, rows, 2 * width, width, memory, &attention->in_weight,
+                               width * width, attention->packed_memory,
+                               attention->in_bias.value + width, (rd_mixed){.f32 = d->cross[i]}));
     }
     rd_arena_reset(&d->temporary);
     return RD_OK;
@@ -100,9 +100,8 @@ static rd_status reserve_slots(rd_decoding *d, int64_t n_rows) {
     int64_t needed = d->n_slots + n_rows, width = 2 * d->model->config.d_model;
     if (needed <= d->slot_capacity) return RD_OK;
     int64_t capacity = d->slot_capacity + d->slot_capacity / 2;
-    int64_t expected = d->n_slots + n_rows * (longest_source(d) + 2);
-    if (capacity < (d->position < 2 ? expected : needed))
-        capacity = d->position < 2 ? expected : needed;
+    if (d->position < 2) needed = d->n_slots + n_rows * (longest_source(d) + 2);
+    if (capacity < needed) capacity = needed;
     for (int32_t i = 0; i < d->model->decoder.n_layers; i++) {
         float *slots = rd_malloc((size_t)(capacity * width), sizeof *slots);
         if (!slots) return RD_ERR_MEMORY;
@@ -144,6 +143,7 @@ static rd_status extend_history(rd_decoding *d, int64_t n_rows, const int32_t *p
 
 /* Both attentions of all rows; self: over the row's slots, cross: over its sentence. */
 typedef struct {
+    const rd_backend_ops *ops;
     const rd_decoding *d;
     const rd_attention *attention;
     bool self;
@@ -158,15 +158,14 @@ typedef struct {
 static void attend_rows(const void *self, int thread, int64_t first, int64_t end) {
     const attend_work *w = self;
     const rd_decoding *d = w->d;
-    const rd_backend_ops *ops = rd_backend();
     int64_t width = d->model->config.d_model;
     for (int64_t r = first; r < end; r++) {
         int32_t begin = w->self ? 0 : d->src_offsets[w->sentences[r]];
         int64_t n = w->self ? d->position : d->src_offsets[w->sentences[r] + 1] - begin;
-        ops->attention_query(w->out + r * width, w->q + r * w->stride_q, w->kv + begin * 2 * width,
-                             2 * width, w->self ? d->history + r * d->position : NULL, n,
-                             w->attention->heads, width / w->attention->heads,
-                             w->scratch + thread * w->scratch_size);
+        w->ops->attention_query(
+            w->out + r * width, w->q + r * w->stride_q, w->kv + begin * 2 * width, 2 * width,
+            w->self ? d->history + r * d->position : NULL, n, w->attention->heads,
+            width / w->attention->heads, w->scratch + thread * w->scratch_size);
     }
 }
 
@@ -189,21 +188,22 @@ static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, 
     float *qkv = rd_step_rows(step, rows, 3 * width), *out = rd_step_rows(step, rows, width);
     float *h = rd_step_rows(step, rows, width);
     if (!qkv || !out || !h) return RD_ERR_MEMORY;
-    RD_TRY(rd_step_linear(step, rows, 3 * width, width, input.f32, &attention->in_weight, 0,
-                          attention->packed_in, attention->in_bias.value, qkv));
+    RD_TRY(rd_step_product(step, rows, 3 * width, width, input, &attention->in_weight, 0,
+                           attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = qkv}));
     float *slots = d->slots[i] + (d->n_slots - rows) * 2 * width;
     for (int64_t r = 0; r < rows; r++)
         memcpy(slots + r * 2 * width, qkv + r * 3 * width + width,
                sizeof(float) * 2 * (size_t)width);
-    RD_TRY(attend(step, &(attend_work){.d = d,
+    RD_TRY(attend(step, &(attend_work){.ops = step->ops,
+                                       .d = d,
                                        .attention = attention,
                                        .self = true,
                                        .q = qkv,
                                        .stride_q = 3 * width,
                                        .kv = d->slots[i],
                                        .out = out}));
-    RD_TRY(rd_step_linear(step, rows, width, width, out, &attention->out_weight, 0,
-                          attention->packed_out, NULL, h));
+    RD_TRY(rd_step_product(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight,
+                           0, attention->packed_out, NULL, (rd_mixed){.f32 = h}));
     return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x,
                            (rd_mixed){.f32 = h}, x);
 }
@@ -219,9 +219,10 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
     float *q = rd_step_rows(step, rows, width), *out = rd_step_rows(step, rows, width);
     float *h = rd_step_rows(step, rows, width);
     if (!q || !out || !h) return RD_ERR_MEMORY;
-    RD_TRY(rd_step_linear(step, rows, width, width, input.f32, &attention->in_weight, 0,
-                          attention->packed_in, attention->in_bias.value, q));
-    RD_TRY(attend(step, &(attend_work){.d = d,
+    RD_TRY(rd_step_product(step, rows, width, width, input, &attention->in_weight, 0,
+                           attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = q}));
+    RD_TRY(attend(step, &(attend_work){.ops = step->ops,
+                                       .d = d,
                                        .attention = attention,
                                        .q = q,
                                        .stride_q = width,
@@ -235,8 +236,8 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
         rd_cross_weights(rows, attention->heads, width / attention->heads, q, d->cross[i],
                          sentences, d->src_offsets, d->attention_stride, d->attention, scratch);
     }
-    RD_TRY(rd_step_linear(step, rows, width, width, out, &attention->out_weight, 0,
-                          attention->packed_out, NULL, h));
+    RD_TRY(rd_step_product(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight,
+                           0, attention->packed_out, NULL, (rd_mixed){.f32 = h}));
     return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x,
                            (rd_mixed){.f32 = h}, x);
 }
@@ -281,7 +282,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     }
     if (decoder->pre_norm)
         RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, width, x.f32, &x));
-    d->output = x.f32;
+    d->output = x;
     return RD_OK;
 }
 
@@ -289,9 +290,10 @@ rd_status rd_decoding_logits(rd_decoding *d, int64_t first, int64_t n, float *lo
     const rd_model *model = d->model;
     int64_t width = model->config.d_model;
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
-    return rd_step_linear(&step, n, model->config.tgt_vocab, width, d->output + first * width,
-                          &model->output_projection, 0, model->packed_projection,
-                          model->output_bias.value, logits);
+    return rd_step_product(&step, n, model->config.tgt_vocab, width,
+                           rd_mixed_at(d->output, first * width), &model->output_projection, 0,
+                           model->packed_projection, model->output_bias.value,
+                           (rd_mixed){.f32 = logits});
 }
 
 rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {

@@ -15,10 +15,6 @@ static bool is_rounded(const rd_parameter *item) {
     return item->shape[1] > 0 && !strstr(item->name, "embed_positions");
 }
 
-static int64_t count_of(const rd_parameter *item) {
-    return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
-}
-
 static void scales_name(char name[100], const rd_parameter *item) {
     snprintf(name, 100, "%s.scales", item->name);
 }
@@ -47,50 +43,39 @@ static rd_status round_all(rounding *q, const float *values) {
         if (is_rounded(item)) {
             int8_t *rounded = q->rounded + item->offset;
             float *scales = q->scales + item->offset;
-            restored = rd_malloc((size_t)count_of(item), sizeof *restored);
+            restored = rd_malloc((size_t)rd_parameter_count(item), sizeof *restored);
             if (!restored) return RD_ERR_MEMORY;
             rd_quantize_weights(rounded, scales, from, item->shape[0], item->shape[1]);
             restore(restored, rounded, scales, item->shape[0], item->shape[1]);
             from = restored;
         }
-        q->checksum = rd_crc32(q->checksum, from, sizeof(float) * (size_t)count_of(item));
+        q->checksum = rd_crc32(q->checksum, from, sizeof(float) * (size_t)rd_parameter_count(item));
         free(restored);
     }
     return RD_OK;
 }
 
-static int add_entry(json_t *header, const char *name, const char *dtype, int64_t rows,
-                     int64_t columns, json_int_t *at, size_t element) {
-    json_t *shape = columns ? json_pack("[I,I]", (json_int_t)rows, (json_int_t)columns)
-                            : json_pack("[I]", (json_int_t)rows);
-    json_int_t begin = *at;
-    *at += (json_int_t)element * rows * (columns ? columns : 1);
-    return json_object_set_new(
-        header, name,
-        json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets", begin, *at));
-}
-
 /* All float32 first, so that it is aligned. */
 static json_t *make_header(const rounding *q) {
     const rd_parameters *p = q->parameters;
-    json_t *header = json_object();
-    char text[16], name[100];
-    json_int_t at = 0;
-    snprintf(text, sizeof text, "%08x", (unsigned)q->checksum);
-    int failed = json_object_set_new(header, "__metadata__",
-                                     json_pack("{s:s,s:s}", "format", "pt", RD_CHECKSUM, text));
+    json_t *header = rd_tensor_header_new(q->checksum);
+    char name[100];
+    int64_t at = 0;
+    bool whole = header;
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i];
+        bool rounded = is_rounded(item);
         scales_name(name, item);
-        failed |= is_rounded(item) ? add_entry(header, name, "F32", item->shape[0], 0, &at, 4)
-                                   : add_entry(header, item->name, "F32", item->shape[0],
-                                               item->shape[1], &at, 4);
+        whole &= rd_tensor_header_add(header, rounded ? name : item->name, "F32", item->shape[0],
+                                      rounded ? 0 : item->shape[1], &at);
     }
-    for (int64_t i = 0; i < p->n; i++)
-        if (is_rounded(&p->items[i]))
-            failed |= add_entry(header, p->items[i].name, "I8", p->items[i].shape[0],
-                                p->items[i].shape[1], &at, 1);
-    if (!failed) return header;
+    for (int64_t i = 0; i < p->n; i++) {
+        const rd_parameter *item = &p->items[i];
+        if (is_rounded(item))
+            whole &=
+                rd_tensor_header_add(header, item->name, "I8", item->shape[0], item->shape[1], &at);
+    }
+    if (whole) return header;
     json_decref(header);
     return NULL;
 }
@@ -102,11 +87,12 @@ static void write_data(const rounding *q, const float *values, FILE *out) {
         if (is_rounded(item))
             fwrite(q->scales + item->offset, sizeof(float), (size_t)item->shape[0], out);
         else
-            fwrite(values + item->offset, sizeof(float), (size_t)count_of(item), out);
+            fwrite(values + item->offset, sizeof(float), (size_t)rd_parameter_count(item), out);
     }
     for (int64_t i = 0; i < p->n; i++)
         if (is_rounded(&p->items[i]))
-            fwrite(q->rounded + p->items[i].offset, 1, (size_t)count_of(&p->items[i]), out);
+            fwrite(q->rounded + p->items[i].offset, 1, (size_t)rd_parameter_count(&p->items[i]),
+                   out);
 }
 
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
@@ -149,7 +135,7 @@ rd_status rd_parameters_read_int8(const rd_tensor_file *file, const rd_parameter
     if (status == RD_OK)
         restore(values, (const int8_t *)rounded->bytes, by_row, item->shape[0], item->shape[1]);
     free(by_row);
-    for (int64_t i = 0; status == RD_OK && i < count_of(item); i++)
+    for (int64_t i = 0; status == RD_OK && i < rd_parameter_count(item); i++)
         if (!(values[i] - values[i] == 0)) /* scales may be anything */
             status = rd_error(RD_ERR_NUMERIC, "%s: tensor %s overflows", file->path, item->name);
     return status;

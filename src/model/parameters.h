@@ -23,6 +23,10 @@ typedef struct {
     uint16_t *bf16;        /* [total] the values rounded; NULL unless asked for */
 } rd_parameters;
 
+static inline int64_t rd_parameter_count(const rd_parameter *item) {
+    return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
+}
+
 /* Registers a tensor; its offset is the end of the one before. Values come with _allocate. */
 rd_status rd_parameters_add(rd_parameters *parameters, int64_t rows, int64_t columns,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -52,9 +56,6 @@ rd_status rd_parameters_load(const rd_parameters *parameters, float *values, con
 rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values, const char *path,
                                   rd_status (*loaded)(void *self, int64_t n), void *self);
 
-/* For the files that do this: the name of the checksum over all values, in the order of the model,
- * among a file's metadata; what one flipped bit anywhere in header or data changes. */
-#define RD_CHECKSUM "rdrop_crc32"
 /* A matrix that is stored as I8: values: [rows, columns]. */
 rd_status rd_parameters_read_int8(const rd_tensor_file *file, const rd_parameter *item,
                                   const rd_stored_tensor *rounded, float *values);

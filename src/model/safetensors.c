@@ -8,28 +8,17 @@
 #include "model/parameters.h"
 #include "model/tensor_file.h"
 
-static int64_t element_count(const rd_parameter *item) {
-    return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
-}
-
 static json_t *make_header(const rd_parameters *parameters, const float *values) {
-    json_t *header = json_object();
-    char checksum[16];
-    snprintf(checksum, sizeof checksum, "%08x",
-             (unsigned)rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
-    int failed = json_object_set_new(
-        header, "__metadata__", json_pack("{s:s, s:s}", "format", "pt", RD_CHECKSUM, checksum));
+    json_t *header =
+        rd_tensor_header_new(rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
+    int64_t at = 0;
+    bool whole = header;
     for (int64_t i = 0; i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
-        json_t *shape = item->shape[1] ? json_pack("[I,I]", (json_int_t)item->shape[0],
-                                                   (json_int_t)item->shape[1])
-                                       : json_pack("[I]", (json_int_t)item->shape[0]);
-        json_int_t begin = item->offset * 4, end = begin + element_count(item) * 4;
-        failed |= json_object_set_new(header, item->name,
-                                      json_pack("{s:s,s:o,s:[I,I]}", "dtype", "F32", "shape", shape,
-                                                "data_offsets", begin, end));
+        whole &=
+            rd_tensor_header_add(header, item->name, "F32", item->shape[0], item->shape[1], &at);
     }
-    if (!failed) return header;
+    if (whole) return header;
     json_decref(header);
     return NULL;
 }
@@ -98,8 +87,8 @@ rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values
                          : rd_stored_tensor_read(&tensor, value);
         if (status != RD_OK) break;
         rd_release_pages(tensor.bytes, tensor.n_bytes);
-        checksum = rd_crc32(checksum, value, sizeof(float) * (size_t)element_count(item));
-        if (loaded) status = loaded(self, item->offset + element_count(item));
+        checksum = rd_crc32(checksum, value, sizeof(float) * (size_t)rd_parameter_count(item));
+        if (loaded) status = loaded(self, item->offset + rd_parameter_count(item));
     }
     if (status == RD_OK) status = check_checksum(&file, checksum);
     rd_tensor_file_close(&file);
@@ -115,7 +104,7 @@ rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *
     RD_TRY(rd_map_file(&mapping, path));
     size_t size = mapping.size, needed = 0; /* matrices may be rounded to a byte an element */
     for (int64_t i = 0; i < parameters->n; i++)
-        needed += (size_t)element_count(&parameters->items[i]) *
+        needed += (size_t)rd_parameter_count(&parameters->items[i]) *
                   (parameters->items[i].shape[1] ? 1 : sizeof(float));
     rd_unmap_file(&mapping);
     if (size >= needed) return RD_OK;

@@ -260,9 +260,9 @@ rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_bat
     rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
     side source, target;
     RD_TRY(forward(model, &step, batch, KEEP_INPUTS, &source, &target));
-    return rd_step_linear(&step, batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
-                          target.out.f32, &model->output_projection, 0, model->packed_projection,
-                          model->output_bias.value, logits);
+    return rd_step_product(&step, batch->n_tgt, model->config.tgt_vocab, model->config.d_model,
+                           target.out, &model->output_projection, 0, model->packed_projection,
+                           model->output_bias.value, (rd_mixed){.f32 = logits});
 }
 
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,

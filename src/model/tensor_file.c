@@ -68,6 +68,23 @@ static size_t element_size(const char *dtype) {
     return 0;
 }
 
+json_t *rd_tensor_header_new(uint32_t checksum) {
+    char text[16];
+    snprintf(text, sizeof text, "%08x", (unsigned)checksum);
+    return json_pack("{s:{s:s,s:s}}", "__metadata__", "format", "pt", RD_CHECKSUM, text);
+}
+
+bool rd_tensor_header_add(json_t *header, const char *name, const char *dtype, int64_t rows,
+                          int64_t columns, int64_t *at) {
+    json_t *shape = columns ? json_pack("[I,I]", (json_int_t)rows, (json_int_t)columns)
+                            : json_pack("[I]", (json_int_t)rows);
+    json_int_t begin = *at;
+    *at += rows * (columns ? columns : 1) * (int64_t)element_size(dtype);
+    json_t *entry = json_pack("{s:s,s:o,s:[I,I]}", "dtype", dtype, "shape", shape, "data_offsets",
+                              begin, (json_int_t)*at);
+    return json_object_set_new(header, name, entry) == 0;
+}
+
 static rd_status read_shape(rd_stored_tensor *t, const json_t *shape) {
     if (!json_is_array(shape) || json_array_size(shape) > RD_TENSOR_RANK)
         return rd_error(RD_ERR_FORMAT, "%s: tensor %.100s has no shape of at most %d dimensions",

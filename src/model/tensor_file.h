@@ -35,6 +35,15 @@ typedef struct {
 rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path);
 void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
 
+/* The header of a file that is to be written: rd_tensor_header_new gives it without tensors (NULL
+ * without memory, which the others take), rd_tensor_header_add puts one, of [rows, columns], or
+ * [rows] with columns 0, at offset *at of the data and moves *at behind it; false: no memory. The
+ * checksum is over all values as float32, in the order of the model: what one flipped bit anywhere
+ * in header or data changes. */
+#define RD_CHECKSUM "rdrop_crc32" /* its name in the metadata */
+json_t *rd_tensor_header_new(uint32_t checksum);
+bool rd_tensor_header_add(json_t *header, const char *name, const char *dtype, int64_t rows,
+                          int64_t columns, int64_t *at);
 /* The length, and the header, padded so that the data are aligned. */
 rd_status rd_tensor_file_write_header(const json_t *header, FILE *out);
 

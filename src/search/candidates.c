@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-static rd_status damaged(void) {
+rd_status rd_candidates_damaged(void) {
     return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not numbers; its "
                                     "weights are damaged or its training diverged");
 }
@@ -48,10 +48,10 @@ rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs
     float maxima[STRIDE];
     int32_t stride = vocab_size < STRIDE ? vocab_size : STRIDE;
     *n = 0;
-    if (!ops->strided_maxima(maxima, log_probs, vocab_size, stride)) return damaged();
+    if (!ops->strided_maxima(maxima, log_probs, vocab_size, stride)) return rd_candidates_damaged();
     float least = kth_largest(maxima, stride, k);
     for (int32_t i = 0; i < stride; i++) {
-        if (maxima[i] == INFINITY) return damaged();
+        if (maxima[i] == INFINITY) return rd_candidates_damaged();
         if (maxima[i] == -INFINITY || maxima[i] < least) continue;
         for (int32_t token = i; token < vocab_size; token += stride) {
             if (log_probs[token] < least || log_probs[token] == -INFINITY) continue;

@@ -25,4 +25,7 @@ rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs
 void rd_candidates_merge(rd_candidate *best, int32_t *n, int32_t k, const rd_candidate *more,
                          int32_t n_more);
 
+/* RD_ERR_NUMERIC with a message that says what that means. */
+rd_status rd_candidates_damaged(void);
+
 #endif

@@ -111,8 +111,6 @@ rd_status rd_search_expand(rd_search *s) {
     }
     for (int64_t r = 0; r < s->n_rows; r++)
         if (s->candidate_counts[r] == FAILED) /* messages belong to the thread that failed */
-            return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not "
-                                            "numbers; its weights are damaged or its training "
-                                            "diverged");
+            return rd_candidates_damaged();
     return RD_OK;
 }

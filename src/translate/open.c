@@ -61,10 +61,11 @@ static rd_status open_weights(model_directory *d, const char *directory,
     char *path = rd_path_join(directory, "model.safetensors");
     if (!path) return RD_ERR_MEMORY;
     bool int8 = false;
-    rd_status status = rd_weights_are_int8(path, &int8);
+    rd_status status = RD_OK;
     /* Of weights that are rounded already nothing more is lost. */
-    if (int8 && precision == RD_PRECISION_AUTO && rd_packed_has_int8())
-        precision = RD_PRECISION_INT8;
+    if (precision == RD_PRECISION_AUTO && rd_packed_has_int8())
+        status = rd_weights_are_int8(path, &int8);
+    if (int8) precision = RD_PRECISION_INT8;
     if (status == RD_OK) status = rd_model_load_packed(&d->model, config, path, precision);
     free(path);
     return status;

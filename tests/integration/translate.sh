@@ -77,6 +77,10 @@ for precision in bf16 int8; do
     "$translate" --model "$MODEL_A" --precision $precision --threads 3 --batch-tokens 50 <in.txt >many
     check "$precision: batches and threads change nothing" [ "$(diff one many | grep -c '^<')" -lt 5 ]
 done
+"$build/rdrop-convert" --quantize fp8 --model "$MODEL_A" --output other 2>err
+check "quantize takes int8 alone" [ "$?-$(wc -l <err)" = 2-1 ]
+"$build/rdrop-convert" --quantize int8 --output other 2>err
+check "quantize needs a model" [ "$?-$(wc -l <err)" = 2-1 ]
 refuses 2 'there is no "fp8"' --model "$MODEL_A" --precision fp8
 check "no temporary files left" [ -z "$(ls | grep tmp)" ]
 "$translate" --model "$MODEL_A" --model "$MODEL_B" <in.txt >mixed

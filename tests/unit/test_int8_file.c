@@ -41,8 +41,8 @@ static rd_model *written(const rd_model_config *c, bool zeros) {
     return model;
 }
 
-/* Each row of a matrix to within half a step, everything else exactly; and what was read and is
- * written again is the same file. */
+/* Each row of a matrix to within half a step, everything else exactly; and rounding what was
+ * read gives the same weights but for their last bits. */
 static void test_rounding(void **state) {
     (void)state;
     rd_model_config c = toy_config();
