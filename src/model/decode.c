@@ -185,9 +185,10 @@ static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, 
     rd_residual_saved saved;
     rd_mixed input;
     RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved, rows, width, *x, &input));
-    float *qkv = rd_step_rows(step, rows, 3 * width), *out = rd_step_rows(step, rows, width);
-    float *h = rd_step_rows(step, rows, width);
-    if (!qkv || !out || !h) return RD_ERR_MEMORY;
+    float *qkv = rd_step_rows(step, rows, 3 * width);
+    rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
+    rd_mixed h = {.f32 = rd_step_rows(step, rows, width)};
+    if (!qkv || !out.f32 || !h.f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, 3 * width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = qkv}));
     float *slots = d->slots[i] + (d->n_slots - rows) * 2 * width;
@@ -201,11 +202,10 @@ static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, 
                                        .q = qkv,
                                        .stride_q = 3 * width,
                                        .kv = d->slots[i],
-                                       .out = out}));
-    RD_TRY(rd_step_product(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight,
-                           0, attention->packed_out, NULL, (rd_mixed){.f32 = h}));
-    return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x,
-                           (rd_mixed){.f32 = h}, x);
+                                       .out = out.f32}));
+    RD_TRY(rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
+                           attention->packed_out, NULL, h));
+    return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x, h, x);
 }
 
 static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
@@ -216,9 +216,10 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
     rd_residual_saved saved;
     rd_mixed input;
     RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved, rows, width, *x, &input));
-    float *q = rd_step_rows(step, rows, width), *out = rd_step_rows(step, rows, width);
-    float *h = rd_step_rows(step, rows, width);
-    if (!q || !out || !h) return RD_ERR_MEMORY;
+    float *q = rd_step_rows(step, rows, width);
+    rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
+    rd_mixed h = {.f32 = rd_step_rows(step, rows, width)};
+    if (!q || !out.f32 || !h.f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = q}));
     RD_TRY(attend(step, &(attend_work){.ops = step->ops,
@@ -228,7 +229,7 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
                                        .stride_q = width,
                                        .kv = d->cross[i],
                                        .sentences = sentences,
-                                       .out = out}));
+                                       .out = out.f32}));
     if (i == d->attention_layer) {
         float *scratch = rd_arena_f32(step->arena, rows * d->attention_stride);
         d->attention = rd_arena_f32(step->arena, rows * d->attention_stride);
@@ -236,10 +237,9 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
         rd_cross_weights(rows, attention->heads, width / attention->heads, q, d->cross[i],
                          sentences, d->src_offsets, d->attention_stride, d->attention, scratch);
     }
-    RD_TRY(rd_step_product(step, rows, width, width, (rd_mixed){.f32 = out}, &attention->out_weight,
-                           0, attention->packed_out, NULL, (rd_mixed){.f32 = h}));
-    return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x,
-                           (rd_mixed){.f32 = h}, x);
+    RD_TRY(rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
+                           attention->packed_out, NULL, h));
+    return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x, h, x);
 }
 
 static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, rd_mixed *x) {
