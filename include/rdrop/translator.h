@@ -22,6 +22,7 @@
 
 #include "rdrop/glossary.h"
 #include "rdrop/model.h"
+#include "rdrop/shortlist.h"
 #include "rdrop/status.h"
 
 #ifdef __cplusplus
@@ -100,6 +101,10 @@ typedef struct {
      * left. A beam wider than their tokens together finds good places for them. */
     const char *const *constraints;
     const rd_glossary *glossary;
+    /* Search among the pieces that it gives for the sentences of a batch (and those that prefixes
+     * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are
+     * among these pieces, and translations depend a little on what is translated together. */
+    const rd_shortlist *shortlist;
     /* Lines of more tokens are cut, which dropped_tokens tells; 0: as many as the model takes. */
     int32_t max_input_length;
     /* Lines that are paragraphs or documents: with split_sentences, sentences are translated one by

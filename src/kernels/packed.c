@@ -194,6 +194,10 @@ void rd_packed_free(rd_packed *p) {
     free(p);
 }
 
+rd_precision rd_packed_precision(const rd_packed *p) {
+    return p ? p->precision : RD_PRECISION_FP32;
+}
+
 /* Two threads may make the same one; the first to put it in place wins. */
 static rd_status primitive_for(rd_packed *p, int size, dnnl_primitive_t *found) {
     *found = atomic_load(&p->primitives[size]);
@@ -336,6 +340,11 @@ rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, 
 
 void rd_packed_free(rd_packed *packed) {
     (void)packed;
+}
+
+rd_precision rd_packed_precision(const rd_packed *packed) {
+    (void)packed;
+    return RD_PRECISION_FP32;
 }
 
 rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t rows, const float *x,

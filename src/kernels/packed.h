@@ -26,6 +26,8 @@ bool rd_packed_has_int8(void);
 rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, int64_t n_in,
                         const float *w);
 void rd_packed_free(rd_packed *packed); /* NULL is fine */
+/* What it was made with; fp32 for NULL. */
+rd_precision rd_packed_precision(const rd_packed *packed);
 
 /* y: [rows, n_out] = x: [rows, n_in] * W^T + bias: [n_out] (NULL: none). x is rounded as W is, each
  * row by its own scale; sums of int8 products are exact, the others float32. Several threads may

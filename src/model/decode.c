@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "model/cross_weights.h"
+#include "model/projection.h"
 #include "model/seq2seq.h"
 
 struct rd_decoding {
@@ -24,6 +25,7 @@ struct rd_decoding {
     int32_t *next_history;
     int64_t history_capacity, next_capacity;
     int64_t n_rows, position;
+    rd_projection projection;
     rd_mixed output;         /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer; /* whose cross-attention is kept; -1: none's */
     float *attention;        /* [n_rows, attention_stride] of the latest step */
@@ -58,6 +60,7 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model, int64_t n_
     d->model = model;
     d->n_sentences = n_sentences;
     d->attention_layer = -1;
+    d->projection = rd_projection_whole(model);
     d->cross = rd_arena_alloc(&d->persistent, layers, sizeof *d->cross);
     d->src_offsets = rd_arena_i32(&d->persistent, n_sentences + 1);
     d->slots = rd_calloc(layers, sizeof *d->slots);
@@ -80,6 +83,7 @@ void rd_decoding_end(rd_decoding *d) {
     free(d->slots);
     free(d->history);
     free(d->next_history);
+    rd_projection_free(&d->projection);
     rd_arena_free(&d->persistent);
     rd_arena_free(&d->temporary);
     free(d);
@@ -286,14 +290,15 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     return RD_OK;
 }
 
+rd_status rd_decoding_restrict(rd_decoding *d, int64_t n_pieces, const int32_t *pieces) {
+    return rd_projection_restrict(&d->projection, d->model, &d->persistent, n_pieces, pieces);
+}
+
 rd_status rd_decoding_logits(rd_decoding *d, int64_t first, int64_t n, float *logits) {
-    const rd_model *model = d->model;
-    int64_t width = model->config.d_model;
+    int64_t width = d->model->config.d_model;
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
-    return rd_step_product(&step, n, model->config.tgt_vocab, width,
-                           rd_mixed_at(d->output, first * width), &model->output_projection, 0,
-                           model->packed_projection, model->output_bias.value,
-                           (rd_mixed){.f32 = logits});
+    return rd_projection_logits(&d->projection, &step, n, width,
+                                rd_mixed_at(d->output, first * width), logits);
 }
 
 rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {

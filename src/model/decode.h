@@ -21,7 +21,11 @@ void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
  * Rows may be reordered, duplicated and dropped freely between steps. */
 rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens);
-/* logits: [n, tgt_vocab] of the next token of rows first .. first + n - 1 of the latest step. */
+/* Logits of chosen target pieces alone from now on: pieces: [n_pieces] ids. Once, at the most. */
+rd_status rd_decoding_restrict(rd_decoding *decoding, int64_t n_pieces, const int32_t *pieces);
+
+/* logits: [n, tgt_vocab], or [n, n_pieces] when restricted, of the next token of rows first ..
+ * first + n - 1 of the latest step. */
 rd_status rd_decoding_logits(rd_decoding *decoding, int64_t first, int64_t n, float *logits);
 
 /* Keeps the cross-attention of one decoder layer, counted from 1 (0: the last), at each step from

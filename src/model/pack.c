@@ -9,7 +9,7 @@ typedef struct {
     rd_packed **packed;
     const float *values; /* [n_out, n_in] */
     int64_t n_out, n_in;
-    bool is_embedding; /* also looked up in */
+    bool is_looked_up; /* row by row: embeddings, and by restricted projections */
 } matrix;
 
 typedef struct {
@@ -54,8 +54,7 @@ static rd_status list(packing *p) {
     for (int32_t i = 0; i < m->decoder.n_layers; i++)
         add_layer(p, &m->decoder.layers[i], c->d_model, true);
     add(p, &m->packed_projection, &m->output_projection, 0, c->tgt_vocab, c->d_model);
-    p->matrices[p->n - 1].is_embedding =
-        c->share_decoder_input_output_embed || c->share_all_embeddings;
+    p->matrices[p->n - 1].is_looked_up = true;
     return RD_OK;
 }
 
@@ -70,7 +69,7 @@ static rd_status pack_ready(void *self, int64_t n) {
         if (m->values + count > end) break;
         RD_TRY(rd_packed_new(m->packed, p->precision, m->n_out, m->n_in, m->values));
         p->model->packed[p->model->n_packed++] = *m->packed;
-        if (*m->packed && !m->is_embedding) rd_release_pages(m->values, count * sizeof(float));
+        if (*m->packed && !m->is_looked_up) rd_release_pages(m->values, count * sizeof(float));
     }
     return RD_OK;
 }

@@ -13,6 +13,9 @@ struct rd_model_scorer {
     bool keeps_attention;
     rd_decoding **decodings; /* [n_models] */
     float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models behind the first */
+    const int32_t *pieces;   /* [vocab_size] when restricted, else NULL */
+    int32_t *tokens;         /* of a step: the pieces that its tokens are */
+    int64_t token_capacity;
 };
 
 typedef struct {
@@ -45,6 +48,12 @@ static void add_probabilities(int64_t n, float *sum, const float *x) {
 static rd_status model_scorer_step(void *self, int64_t n_rows, const int32_t *parents,
                                    const int32_t *sentences, const int32_t *tokens) {
     rd_model_scorer *scorer = self;
+    if (scorer->pieces) {
+        RD_TRY(
+            rd_reserve(&scorer->tokens, &scorer->token_capacity, n_rows, sizeof *scorer->tokens));
+        for (int64_t r = 0; r < n_rows; r++) scorer->tokens[r] = scorer->pieces[tokens[r]];
+        tokens = scorer->tokens;
+    }
     for (int32_t m = 0; m < scorer->n_models; m++)
         RD_TRY(rd_decoding_step(scorer->decodings[m], n_rows, parents, sentences, tokens));
     return RD_OK;
@@ -79,6 +88,15 @@ rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer)
     for (int32_t m = 0; m < scorer->n_models; m++)
         RD_TRY(rd_decoding_keep_attention(scorer->decodings[m], layer));
     scorer->keeps_attention = true;
+    return RD_OK;
+}
+
+rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n_pieces,
+                                   const int32_t *pieces) {
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_restrict(scorer->decodings[m], n_pieces, pieces));
+    scorer->vocab_size = n_pieces;
+    scorer->pieces = pieces;
     return RD_OK;
 }
 
@@ -130,6 +148,7 @@ void rd_model_scorer_end(rd_model_scorer *scorer) {
         rd_decoding_end(scorer->decodings[m]);
     free(scorer->decodings);
     free(scorer->other);
+    free(scorer->tokens);
     free(scorer);
 }
 

@@ -21,6 +21,12 @@ void rd_model_scorer_end(rd_model_scorer *scorer); /* NULL is fine */
  * heads and the models. Before the first step. */
 rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer);
 
+/* Only the target pieces of pieces: [n_pieces] may be used, and all of the view's tokens are their
+ * numbers in it: probabilities are among these pieces. `pieces` stays the caller's and must last.
+ * Before the first step. */
+rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n_pieces,
+                                   const int32_t *pieces);
+
 /* What a search takes; valid until the end. One search per begin. */
 rd_scorer rd_model_scorer_view(rd_model_scorer *scorer);
 

@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/binarize.h"
+#include "data/shortlist.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
@@ -36,7 +37,10 @@ static const char help[] =
     "  --dest DIR        receives spm.model (or source.spm and target.spm without\n"
     "                    joined-dictionary; or the files of vocab-from), train.bin, valid.bin\n"
     "                    and PREFIX.bin for each test set that is there\n"
-    "  --only STAGE      vocab: train the vocabulary only; binarize: use the one in DEST\n"
+    "  --shortlist       also make DEST/shortlist.bin from train.bin: the target pieces that each\n"
+    "                    source piece may become, for rdrop-translate --shortlist\n"
+    "  --only STAGE      vocab: train the vocabulary only; binarize: use the one in DEST;\n"
+    "                    shortlist: make that of a train.bin in DEST\n"
     "  --truncate-source same as --set truncate-source=true: sources longer than max-source-len\n"
     "                    are cut there and counted, in all sets\n"
     "  --set KEY=VALUE   override a key of the recipe; may be repeated\n"
@@ -325,6 +329,24 @@ static rd_status binarize_all(job *j) {
     return d->testpref ? each_prefix(j, d->testpref, binarize_test_set, NULL) : RD_OK;
 }
 
+static rd_status make_shortlist(const job *j) {
+    rd_shortlist_config config = rd_shortlist_defaults();
+    config.stop = &stop_requested;
+    char *data_path = rd_path_join(j->dest, "train.bin"),
+         *path = rd_path_join(j->dest, "shortlist.bin");
+    rd_dataset *data = NULL;
+    rd_status status = data_path && path ? rd_dataset_open(&data, data_path) : RD_ERR_MEMORY;
+    double started = now();
+    if (status == RD_OK) status = rd_shortlist_build(&config, data, path);
+    if (status == RD_OK)
+        printf("%s: up to %d target pieces for each of %d source pieces; %.1f s\n", path,
+               (int)config.per_piece, (int)rd_dataset_src_vocab(data), now() - started);
+    rd_dataset_close(data);
+    free(data_path);
+    free(path);
+    return status;
+}
+
 /* What a recipe may leave out, but not for this program. */
 static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
     const rd_data_config *d = &recipe->data;
@@ -339,23 +361,28 @@ static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
     return RD_OK;
 }
 
-static rd_status run(job *j, const char *recipe_path, const char *only) {
-    RD_TRY(check_recipe(j->recipe, recipe_path));
-    RD_TRY(rd_make_directories(j->dest));
-    if (!only || !strcmp(only, "vocab")) RD_TRY(make_vocabularies(j));
-    if (only && strcmp(only, "binarize") != 0) return RD_OK;
-    /* So that no half-written file is left; training a vocabulary leaves none, but cannot stop. */
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    return binarize_all(j);
-}
-
 typedef struct {
     const char *recipe, *data, *dest, *only;
     const char **settings; /* [argc] */
     int n_settings, threads;
+    bool shortlist;
 } arguments;
+
+static bool has_stage(const arguments *a, const char *stage) {
+    return !a->only || !strcmp(a->only, stage);
+}
+
+static rd_status run(job *j, const arguments *a) {
+    RD_TRY(check_recipe(j->recipe, a->recipe));
+    RD_TRY(rd_make_directories(j->dest));
+    if (has_stage(a, "vocab")) RD_TRY(make_vocabularies(j));
+    /* So that no half-written file is left; training a vocabulary leaves none, but cannot stop. */
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (has_stage(a, "binarize")) RD_TRY(binarize_all(j));
+    return a->shortlist || (a->only && has_stage(a, "shortlist")) ? make_shortlist(j) : RD_OK;
+}
 
 static bool is_count(const char *text, int *value) {
     char *end;
@@ -367,15 +394,12 @@ static bool is_count(const char *text, int *value) {
 
 /* The exit status, or -1 to go on. */
 static int parse(int argc, char **argv, arguments *a) {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"dest", required_argument, NULL, 'o'},
-                                            {"only", required_argument, NULL, 'y'},
-                                            {"set", required_argument, NULL, 's'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"truncate-source", no_argument, NULL, 'c'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},    {"dest", required_argument, NULL, 'o'},
+        {"only", required_argument, NULL, 'y'},    {"set", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},       {"truncate-source", no_argument, NULL, 'c'},
+        {"shortlist", no_argument, NULL, 'l'},     {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (option == 'd')
@@ -388,6 +412,8 @@ static int parse(int argc, char **argv, arguments *a) {
             a->settings[a->n_settings++] = optarg;
         else if (option == 'c')
             a->settings[a->n_settings++] = "truncate-source=true";
+        else if (option == 'l')
+            a->shortlist = true;
         else if (option == 't') {
             if (!is_count(optarg, &a->threads))
                 return usage("--threads takes a whole number from 1 to 4096");
@@ -400,8 +426,11 @@ static int parse(int argc, char **argv, arguments *a) {
         } else
             return usage("unknown option or missing value");
     }
-    if (a->only && strcmp(a->only, "vocab") != 0 && strcmp(a->only, "binarize") != 0)
-        return usage("--only takes vocab or binarize");
+    if (a->only && strcmp(a->only, "vocab") != 0 && strcmp(a->only, "binarize") != 0 &&
+        strcmp(a->only, "shortlist") != 0)
+        return usage("--only takes vocab, binarize or shortlist");
+    if (a->shortlist && a->only && strcmp(a->only, "vocab") == 0)
+        return usage("--shortlist is made from binarized data; --only vocab makes none");
     if (optind + 1 != argc || !a->data || !a->dest)
         return usage("expected a recipe, --data DIR and --dest DIR");
     a->recipe = argv[optind];
@@ -413,7 +442,7 @@ static int preprocess(const arguments *a) {
     rd_set_threads(a->threads);
     if (rd_recipe_load(&recipe, a->recipe, a->settings, a->n_settings) != RD_OK) return fail();
     job j = {.recipe = recipe, .data = a->data, .dest = a->dest};
-    rd_status status = run(&j, a->recipe, a->only);
+    rd_status status = run(&j, a);
     rd_vocabularies_close(j.source, j.target);
     rd_recipe_free(recipe);
     return status == RD_OK ? 0 : fail();

@@ -164,12 +164,18 @@ int main(int argc, char **argv) {
     }
     a.options = rd_translator_defaults(translator);
     rd_glossary *glossary = NULL;
-    if (a.glossary && rd_glossary_open(&glossary, a.glossary) != RD_OK) {
+    rd_shortlist *shortlist = NULL;
+    rd_status status = RD_OK;
+    if (a.glossary) status = rd_glossary_open(&glossary, a.glossary);
+    if (status == RD_OK && a.shortlist) status = rd_shortlist_open(&shortlist, a.shortlist);
+    if (status != RD_OK) {
         fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
+        rd_glossary_close(glossary);
         rd_translator_close(translator);
         return 1;
     }
     a.options.glossary = glossary;
+    a.options.shortlist = shortlist;
     a.options.n_best = 1;
     int32_t beam = a.options.beam;
     a.options.beam = 0;
@@ -179,6 +185,7 @@ int main(int argc, char **argv) {
     if (a.options.beam == 0)
         a.options.beam = a.options.sampling || a.options.n_best > beam ? a.options.n_best : beam;
     int code = translate(&a, translator);
+    rd_shortlist_close(shortlist);
     rd_glossary_close(glossary);
     rd_translator_close(translator);
     return code;

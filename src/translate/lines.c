@@ -35,6 +35,7 @@ rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_
                                          .align = o->align || o->replace_unk,
                                          .renormalize = o->renormalize},
                               .alignment_layer = o->alignment_layer,
+                              .shortlist = o->shortlist,
                               .batch_tokens = o->batch_tokens,
                               .threads = o->threads};
 }

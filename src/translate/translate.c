@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "search/model_scorer.h"
+#include "translate/pieces.h"
 
 /* Enough rows to keep a matrix product busy, few enough that their caches stay in the processor's.
  */
@@ -118,68 +119,93 @@ typedef struct {
     double *log_probs;
 } work;
 
-static rd_status search_batch(const work *w, const rd_scorer *scorer, int64_t n,
-                              const int64_t *order, const packed *src) {
+/* The sentences of one batch with what is set up for them. */
+typedef struct {
+    int64_t n;
+    const int64_t *order; /* [n] indices of sources */
+    packed src;
+    rd_search_request *requests; /* [n], or NULL */
+    rd_pieces pieces;
+    rd_model_scorer *model;
+} batch;
+
+static rd_status search_batch(const work *w, const batch *b) {
     const rd_model_config *config = rd_model_get_config(w->job->models[0]);
-    rd_search_request *requests = NULL;
-    if (w->job->requests) {
-        requests = rd_malloc((size_t)n, sizeof *requests);
-        if (!requests) return RD_ERR_MEMORY;
-        for (int64_t i = 0; i < n; i++) requests[i] = w->job->requests[order[i]];
-    }
+    const rd_pieces *pieces = &b->pieces;
+    rd_scorer scorer = rd_model_scorer_view(b->model);
     rd_search_result found;
-    rd_status status =
-        rd_beam_search(&w->job->search, scorer, n, src->lengths, requests, config->bos_id,
-                       config->eos_id, config->pad_id, config->unk_id, &found);
-    free(requests);
-    if (status != RD_OK) return status;
+    RD_TRY(rd_beam_search(&w->job->search, &scorer, b->n, b->src.lengths, b->requests,
+                          rd_pieces_number(pieces, config->bos_id),
+                          rd_pieces_number(pieces, config->eos_id),
+                          rd_pieces_number(pieces, config->pad_id),
+                          rd_pieces_number(pieces, config->unk_id), &found));
     size_t n_best = (size_t)found.n_best;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < b->n; i++) {
         rd_hypothesis *from = found.hypotheses + (size_t)i * n_best;
-        memcpy(w->result->hypotheses + (size_t)order[i] * n_best, from, n_best * sizeof *from);
+        for (size_t k = 0; k < n_best; k++)
+            rd_pieces_restore(pieces, from[k].tokens, from[k].length);
+        memcpy(w->result->hypotheses + (size_t)b->order[i] * n_best, from, n_best * sizeof *from);
         memset(from, 0, n_best * sizeof *from); /* moved, not shared */
     }
     rd_search_result_free(&found);
     return RD_OK;
 }
 
-static rd_status score_batch(const work *w, const rd_scorer *scorer, int64_t n,
-                             const int64_t *order) {
+static rd_status score_batch(const work *w, const batch *b) {
     packed tgt;
-    RD_TRY(pack(&tgt, n, order, w->targets));
-    double *log_probs = rd_malloc((size_t)n, sizeof *log_probs);
+    RD_TRY(pack(&tgt, b->n, b->order, w->targets));
+    rd_scorer scorer = rd_model_scorer_view(b->model);
+    double *log_probs = rd_malloc((size_t)b->n, sizeof *log_probs);
     rd_status status = log_probs ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status = rd_score_targets(scorer, n, tgt.tokens, tgt.offsets,
+        status = rd_score_targets(&scorer, b->n, tgt.tokens, tgt.offsets,
                                   rd_model_get_config(w->job->models[0])->eos_id, log_probs);
-    for (int64_t i = 0; status == RD_OK && i < n; i++) w->log_probs[order[i]] = log_probs[i];
+    for (int64_t i = 0; status == RD_OK && i < b->n; i++) w->log_probs[b->order[i]] = log_probs[i];
     free(log_probs);
     packed_free(&tgt);
     return status;
 }
 
-static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
-    packed src;
-    RD_TRY(pack(&src, n, order, w->sources));
-    rd_model_scorer *model = NULL;
-    rd_status status =
-        rd_model_scorer_begin(&model, w->job->models, w->job->n_models, n, src.tokens, src.offsets);
-    if (status == RD_OK && w->result && rd_beam_needs_attention(&w->job->search))
-        status = rd_model_scorer_keep_attention(model, w->job->alignment_layer);
-    if (status == RD_OK) {
-        rd_scorer scorer = rd_model_scorer_view(model);
-        status = w->result ? search_batch(w, &scorer, n, order, &src)
-                           : score_batch(w, &scorer, n, order);
+/* What a search is asked for beside its sources. */
+static rd_status batch_requests(const work *w, batch *b) {
+    const rd_translate_job *job = w->job;
+    if (job->requests) {
+        b->requests = rd_malloc((size_t)b->n, sizeof *b->requests);
+        if (!b->requests) return RD_ERR_MEMORY;
+        for (int64_t i = 0; i < b->n; i++) b->requests[i] = job->requests[b->order[i]];
     }
-    rd_model_scorer_end(model);
-    packed_free(&src);
+    if (!job->shortlist) return RD_OK;
+    return rd_pieces_choose(&b->pieces, job->shortlist, rd_model_get_config(job->models[0]),
+                            b->src.offsets[b->n], b->src.tokens, b->n, b->requests);
+}
+
+static rd_status batch_run(const work *w, batch *b) {
+    const rd_translate_job *job = w->job;
+    RD_TRY(pack(&b->src, b->n, b->order, w->sources));
+    if (w->result) RD_TRY(batch_requests(w, b));
+    RD_TRY(rd_model_scorer_begin(&b->model, job->models, job->n_models, b->n, b->src.tokens,
+                                 b->src.offsets));
+    if (!w->result) return score_batch(w, b);
+    if (b->pieces.n) RD_TRY(rd_model_scorer_restrict(b->model, b->pieces.n, b->pieces.ids));
+    if (rd_beam_needs_attention(&job->search))
+        RD_TRY(rd_model_scorer_keep_attention(b->model, job->alignment_layer));
+    return search_batch(w, b);
+}
+
+static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
+    batch b = {.n = n, .order = order};
+    rd_status status = batch_run(w, &b);
+    rd_model_scorer_end(b.model);
+    rd_pieces_free(&b.pieces);
+    free(b.requests);
+    packed_free(&b.src);
     return status;
 }
 
-static rd_status run_unless_stopped(const work *w, const schedule *plan, int64_t batch) {
+static rd_status run_unless_stopped(const work *w, const schedule *plan, int64_t index) {
     if (w->job->stop && *w->job->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
-    int64_t start = plan->starts[batch];
-    return run_batch(w, plan->starts[batch + 1] - start, plan->order + start);
+    int64_t start = plan->starts[index];
+    return run_batch(w, plan->starts[index + 1] - start, plan->order + start);
 }
 
 /* Several batches: a thread each, which the operations inside have to themselves. */
@@ -215,6 +241,18 @@ static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
     return failure == RD_OK ? RD_OK : rd_error(failure, "%s", message);
 }
 
+static rd_status check_shortlist(const rd_translate_job *job) {
+    const rd_model_config *config = rd_model_get_config(job->models[0]);
+    if (!job->shortlist) return RD_OK;
+    int32_t src = rd_shortlist_src_vocab(job->shortlist);
+    int32_t tgt = rd_shortlist_tgt_vocab(job->shortlist);
+    if (src == config->src_vocab && tgt == config->tgt_vocab) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "the shortlist is for vocabularies of %d and %d pieces, the model has %d and "
+                    "%d; make one from the model's own data",
+                    src, tgt, config->src_vocab, config->tgt_vocab);
+}
+
 static rd_status check_sources(const rd_translate_job *job, int64_t n,
                                const rd_token_span *sources) {
     if (job->n_models < 1) return rd_error(RD_ERR_ARGUMENT, "no model to translate with");
@@ -246,6 +284,7 @@ static int32_t inner_threads(const rd_translate_job *job, int32_t threads) {
 
 static rd_status run(work *w, int64_t n) {
     RD_TRY(check_sources(w->job, n, w->sources));
+    RD_TRY(check_shortlist(w->job));
     int before = omp_get_max_threads();
     int32_t threads = w->job->threads > 0 ? w->job->threads : before;
     schedule plan;

@@ -15,7 +15,7 @@
 
 static const char help[] =
     "Usage: bench-translate --model DIR --input FILE [--beam N]... [--lines N] [--single N]\n"
-    "                       [--precision P] [--threads N] [--json]\n"
+    "                       [--precision P] [--shortlist FILE] [--threads N] [--json]\n"
     "Translates the file in batches, then its first lines one at a time, with each beam, each in "
     "a\n"
     "process of its own. Prints target tokens (without ends of sentences) and sentences a second;\n"
@@ -28,13 +28,14 @@ static const char help[] =
     "  --single N         translated one at a time (100)\n"
     "  --length N         translations of just N tokens; 0: as long as they come (0)\n"
     "  --precision P      fp32, bf16, int8 or auto (auto)\n"
+    "  --shortlist FILE   score its target pieces only (rdrop-preprocess --shortlist)\n"
     "  --threads N        all cores\n"
     "  --json             as a JSON object\n";
 
 enum { MOST_BEAMS = 8 };
 
 typedef struct {
-    const char *model, *input;
+    const char *model, *input, *shortlist;
     int beams[MOST_BEAMS], n_beams, threads, length;
     rd_precision precision;
     int64_t most_lines, single;
@@ -103,11 +104,14 @@ static result measure(const arguments *a, int beam, bool single) {
     rd_translator *translator;
     double start = rd_seconds();
     if (rd_translator_open(&translator, &a->model, 1, a->precision) != RD_OK) bench_fail();
+    rd_shortlist *shortlist = NULL;
+    if (a->shortlist && rd_shortlist_open(&shortlist, a->shortlist) != RD_OK) bench_fail();
     r.load = rd_seconds() - start;
     rd_translate_options options = rd_translator_defaults(translator);
     options.beam = beam;
     options.n_best = 1;
     options.threads = a->threads;
+    options.shortlist = shortlist;
     if (a->length) {
         options.min_len = a->length;
         options.max_len_a = 0;
@@ -124,6 +128,7 @@ static result measure(const arguments *a, int beam, bool single) {
         r.sentences = a->n_lines;
     }
     r.peak_memory = rd_peak_memory();
+    rd_shortlist_close(shortlist);
     rd_translator_close(translator);
     return r;
 }
@@ -182,6 +187,7 @@ static void parse(arguments *a, int argc, char **argv) {
                                             {"single", required_argument, NULL, 's'},
                                             {"length", required_argument, NULL, 'n'},
                                             {"precision", required_argument, NULL, 'p'},
+                                            {"shortlist", required_argument, NULL, 'r'},
                                             {"threads", required_argument, NULL, 't'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
@@ -211,6 +217,9 @@ static void parse(arguments *a, int argc, char **argv) {
             break;
         case 'p':
             a->precision = precision_of(optarg);
+            break;
+        case 'r':
+            a->shortlist = optarg;
             break;
         case 't':
             a->threads = (int)bench_number("--threads", optarg, 0, 4096);

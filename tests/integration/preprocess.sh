@@ -72,6 +72,12 @@ for threads in 1 3; do
     done
 done
 
+# A shortlist with the data, or later.
+"$preprocess" recipe.yaml --data data --dest t1 --only shortlist >log 2>err || fail "--only shortlist: $(cat err)"
+grep -q '^t1/shortlist.bin: up to 100 target pieces for each of 40 source pieces' log || fail "shortlist: $(cat log)"
+"$preprocess" recipe.yaml --data data --dest t3 --only binarize --shortlist >log 2>&1 || fail "--shortlist: $(cat log)"
+cmp t1/shortlist.bin t3/shortlist.bin || fail "the shortlist depends on how it is made"
+
 # Limits drop and count; keeping text for subword regularization makes a larger file.
 "$preprocess" recipe.yaml --data data --dest limits --set max-source-len=5 --set max-ratio=0 \
     --set sentencepiece-alpha=0.1 >log 2>/dev/null || fail "limits: $(cat log)"
@@ -133,6 +139,8 @@ reject() {
 bad() {
     rm -rf "$1" && cp -r data "$1"
 }
+reject 1 'none/train.bin' recipe.yaml --data data --dest none --only shortlist
+reject 2 'only vocab makes none' recipe.yaml --data data --dest t1 --only vocab --shortlist
 bad unequal && echo extra >>unequal/one.yy
 reject 1 'unequal/one.xx has 404, unequal/one.yy has 405' recipe.yaml --data unequal --dest t1 --only binarize
 bad cut && head -c 900 data/two.yy.gz >cut/two.yy.gz

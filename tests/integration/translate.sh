@@ -185,6 +185,8 @@ refuses 1 "constraints.short has 7" --model "$MODEL_A" --constraints constraints
 echo "no tab" >terms.bad
 refuses 1 "terms.bad:1: not a line of a glossary" --model "$MODEL_A" --glossary terms.bad
 refuses 2 "exclude each other" --model "$MODEL_A" --glossary terms.tsv --sampling
+refuses 1 "terms.bad: not a shortlist" --model "$MODEL_A" --shortlist terms.bad
+refuses 1 "no-such" --model "$MODEL_A" --shortlist no-such
 refuses 2 "exclude each other" --model "$MODEL_A" --constraints constraints --score plain
 
 yes 'the old house' | head -200 | tr '\n' ' ' >longer

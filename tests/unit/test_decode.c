@@ -98,12 +98,31 @@ static void test_steps_bart(void **state) {
     check_steps(BART);
 }
 
+/* The logits of chosen pieces are those that they have among all. */
+static void test_restricted(void **state) {
+    (void)state;
+    static const int32_t src[] = {5, 6, 7, 2}, src_offsets[] = {0, 4}, zero[1] = {0};
+    static const int32_t pieces[] = {2, 3, 11, 12, 28};
+    float whole[VOCAB], some[5];
+    rd_model *model = toy_model(MARIAN);
+    rd_decoding *decoding;
+    assert_int_equal(rd_decoding_begin(&decoding, model, 1, src, src_offsets), RD_OK);
+    assert_int_equal(rd_decoding_step(decoding, 1, zero, zero, zero), RD_OK);
+    assert_int_equal(rd_decoding_logits(decoding, 0, 1, whole), RD_OK);
+    assert_int_equal(rd_decoding_restrict(decoding, 5, pieces), RD_OK);
+    assert_int_equal(rd_decoding_logits(decoding, 0, 1, some), RD_OK);
+    for (int i = 0; i < 5; i++) assert_float_equal(some[i], whole[pieces[i]], 1e-5);
+    rd_decoding_end(decoding);
+    rd_model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_post_norm),
         cmocka_unit_test(test_steps_pre_norm),
         cmocka_unit_test(test_steps_marian),
         cmocka_unit_test(test_steps_bart),
+        cmocka_unit_test(test_restricted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

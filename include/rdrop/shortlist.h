@@ -1,0 +1,23 @@
+/* Lexical shortlists: which target pieces a translation may need, going by its source. With one,
+ * a decoder scores some hundred pieces at each step and not the whole vocabulary. They are made
+ * from the training data (rdrop-preprocess --shortlist). An open shortlist is never modified: any
+ * number of threads may use it at once. */
+#ifndef RDROP_SHORTLIST_H
+#define RDROP_SHORTLIST_H
+
+#include "rdrop/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rd_shortlist rd_shortlist;
+
+/* RD_ERR_FORMAT for a file that is no shortlist or a damaged one. */
+rd_status rd_shortlist_open(rd_shortlist **shortlist, const char *path);
+void rd_shortlist_close(rd_shortlist *shortlist); /* NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,234 @@
+/* P(target piece | source piece) by expectation maximization over a table of the pairs of pieces
+ * that occur in one sentence pair. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/shortlist.h"
+#include "data/shortlist_file.h"
+
+enum { ITERATIONS = 4 };
+
+/* Less likely pieces would make lists long and help nobody. */
+static const float least_probability = 1e-3f;
+
+typedef struct {
+    int32_t src, tgt; /* src -1: free */
+    float p, count;
+} entry;
+
+/* Open addressing; at most half full. */
+typedef struct {
+    entry *entries; /* [1 << bits] */
+    int bits;
+    int64_t n;
+} table;
+
+static rd_status table_new(table *t, int bits) {
+    *t = (table){.entries = rd_malloc((size_t)1 << bits, sizeof(entry)), .bits = bits};
+    if (!t->entries) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < (int64_t)1 << bits; i++) t->entries[i].src = -1;
+    return RD_OK;
+}
+
+/* Where the pair is, or would be. */
+static entry *table_find(const table *t, int32_t src, int32_t tgt) {
+    uint64_t key = (uint64_t)(uint32_t)src << 32 | (uint32_t)tgt;
+    uint64_t mask = ((uint64_t)1 << t->bits) - 1;
+    uint64_t at = key * 0x9E3779B97F4A7C15u >> (64 - t->bits); /* Fibonacci hashing */
+    while (t->entries[at].src >= 0 && (t->entries[at].src != src || t->entries[at].tgt != tgt))
+        at = (at + 1) & mask;
+    return &t->entries[at];
+}
+
+static rd_status table_grow(table *t) {
+    table larger;
+    RD_TRY(table_new(&larger, t->bits + 1));
+    for (int64_t i = 0; i < (int64_t)1 << t->bits; i++) {
+        const entry *e = &t->entries[i];
+        if (e->src >= 0) *table_find(&larger, e->src, e->tgt) = *e;
+    }
+    larger.n = t->n;
+    free(t->entries);
+    *t = larger;
+    return RD_OK;
+}
+
+static rd_status table_add(table *t, int32_t src, int32_t tgt) {
+    entry *e = table_find(t, src, tgt);
+    if (e->src >= 0) return RD_OK;
+    *e = (entry){.src = src, .tgt = tgt, .p = 1.0f};
+    return ++t->n * 2 > (int64_t)1 << t->bits ? table_grow(t) : RD_OK;
+}
+
+typedef struct {
+    const rd_shortlist_config *config;
+    const rd_dataset *data;
+    int64_t n, step;      /* sentence pairs used: every step-th */
+    table pairs;          /* of pieces */
+    double *totals;       /* [src_vocab] */
+    int64_t *occurrences; /* [tgt_vocab] */
+    int32_t *starts, *ids;
+    int32_t n_ids;
+} build;
+
+static rd_pair pair_at(const build *b, int64_t i) {
+    rd_pair pair = rd_dataset_get(b->data, i * b->step);
+    pair.n_tgt--; /* eos is always allowed */
+    return pair;
+}
+
+static rd_status check_stop(const build *b) {
+    return b->config->stop && *b->config->stop ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
+                                               : RD_OK;
+}
+
+static rd_status collect_pairs(build *b) {
+    RD_TRY(table_new(&b->pairs, 16));
+    for (int64_t i = 0; i < b->n; i++) {
+        RD_TRY(check_stop(b));
+        rd_pair pair = pair_at(b, i);
+        for (int32_t j = 0; j < pair.n_tgt; j++) {
+            b->occurrences[pair.tgt[j]]++;
+            for (int32_t k = 0; k < pair.n_src; k++)
+                RD_TRY(table_add(&b->pairs, pair.src[k], pair.tgt[j]));
+        }
+    }
+    return RD_OK;
+}
+
+/* Shares each target piece out among the source pieces beside it. */
+static rd_status expect(build *b) {
+    for (int64_t i = 0; i < b->n; i++) {
+        RD_TRY(check_stop(b));
+        rd_pair pair = pair_at(b, i);
+        for (int32_t j = 0; j < pair.n_tgt; j++) {
+            float sum = 0.0f;
+            for (int32_t k = 0; k < pair.n_src; k++)
+                sum += table_find(&b->pairs, pair.src[k], pair.tgt[j])->p;
+            for (int32_t k = 0; sum > 0.0f && k < pair.n_src; k++) {
+                entry *e = table_find(&b->pairs, pair.src[k], pair.tgt[j]);
+                e->count += e->p / sum;
+            }
+        }
+    }
+    return RD_OK;
+}
+
+static void maximize(build *b) {
+    int64_t size = (int64_t)1 << b->pairs.bits;
+    memset(b->totals, 0, sizeof *b->totals * (size_t)rd_dataset_src_vocab(b->data));
+    for (int64_t i = 0; i < size; i++) {
+        const entry *e = &b->pairs.entries[i];
+        if (e->src >= 0) b->totals[e->src] += (double)e->count;
+    }
+    for (int64_t i = 0; i < size; i++) {
+        entry *e = &b->pairs.entries[i];
+        if (e->src < 0) continue;
+        e->p = b->totals[e->src] > 0 ? (float)((double)e->count / b->totals[e->src]) : 0.0f;
+        e->count = 0.0f;
+    }
+}
+
+static int by_source_then_likelier(const void *a, const void *b) {
+    const entry *x = a, *y = b;
+    if (x->src != y->src) return x->src < y->src ? -1 : 1;
+    if (x->p != y->p) return x->p > y->p ? -1 : 1;
+    return x->tgt < y->tgt ? -1 : x->tgt > y->tgt;
+}
+
+/* The likely pairs at the front of the table, sorted. */
+static int64_t sort_pairs(table *t) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < (int64_t)1 << t->bits; i++)
+        if (t->entries[i].src >= 0 && t->entries[i].p >= least_probability)
+            t->entries[n++] = t->entries[i];
+    if (n) qsort(t->entries, (size_t)n, sizeof(entry), by_source_then_likelier);
+    return n;
+}
+
+/* The most frequent target pieces, as entries of a source piece behind the last. */
+static rd_status add_frequent(build *b, entry *frequent) {
+    int32_t vocab = rd_dataset_tgt_vocab(b->data);
+    for (int32_t i = 0; i < vocab; i++)
+        frequent[i] = (entry){.tgt = i, .p = (float)b->occurrences[i]};
+    qsort(frequent, (size_t)vocab, sizeof *frequent, by_source_then_likelier);
+    int64_t capacity = b->n_ids;
+    RD_TRY(rd_reserve(&b->ids, &capacity, (int64_t)b->n_ids + b->config->frequent, sizeof *b->ids));
+    for (int32_t i = 0; i < vocab && i < b->config->frequent; i++)
+        if (frequent[i].p > 0.0f) b->ids[b->n_ids++] = frequent[i].tgt;
+    b->starts[rd_dataset_src_vocab(b->data) + 1] = b->n_ids;
+    return RD_OK;
+}
+
+static rd_status make_lists(build *b) {
+    int32_t src_vocab = rd_dataset_src_vocab(b->data), per_piece = b->config->per_piece;
+    int64_t n = sort_pairs(&b->pairs), at = 0;
+    b->ids = rd_malloc((size_t)n, sizeof *b->ids);
+    if (!b->ids) return RD_ERR_MEMORY;
+    for (int32_t src = 0; src <= src_vocab; src++) {
+        b->starts[src] = b->n_ids;
+        for (int32_t kept = 0; at < n && b->pairs.entries[at].src == src; at++, kept++)
+            if (kept < per_piece) b->ids[b->n_ids++] = b->pairs.entries[at].tgt;
+    }
+    entry *frequent = rd_malloc((size_t)rd_dataset_tgt_vocab(b->data), sizeof *frequent);
+    rd_status status = frequent ? add_frequent(b, frequent) : RD_ERR_MEMORY;
+    free(frequent);
+    return status;
+}
+
+static rd_status write_lists(const build *b, const char *path) {
+    int32_t src_vocab = rd_dataset_src_vocab(b->data);
+    size_t starts = sizeof *b->starts * ((size_t)src_vocab + 2);
+    size_t ids = sizeof *b->ids * (size_t)b->n_ids;
+    rd_shortlist_header head = {
+        .src_vocab = src_vocab, .tgt_vocab = rd_dataset_tgt_vocab(b->data), .n_ids = b->n_ids};
+    memcpy(head.magic, RD_SHORTLIST_MAGIC, sizeof head.magic);
+    head.crc = rd_crc32(0, &head, offsetof(rd_shortlist_header, crc));
+    head.crc = rd_crc32(rd_crc32(head.crc, b->starts, starts), b->ids, ids);
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    fwrite(&head, sizeof head, 1, file.stream);
+    fwrite(b->starts, 1, starts, file.stream);
+    fwrite(b->ids, 1, ids, file.stream);
+    return rd_atomic_commit(&file); /* which tells of failed writes */
+}
+
+static rd_status run(build *b, const char *path) {
+    b->totals = rd_calloc((size_t)rd_dataset_src_vocab(b->data), sizeof *b->totals);
+    b->occurrences = rd_calloc((size_t)rd_dataset_tgt_vocab(b->data), sizeof *b->occurrences);
+    b->starts = rd_calloc((size_t)rd_dataset_src_vocab(b->data) + 2, sizeof *b->starts);
+    if (!b->totals || !b->occurrences || !b->starts) return RD_ERR_MEMORY;
+    RD_TRY(collect_pairs(b));
+    for (int i = 0; i < ITERATIONS; i++) {
+        RD_TRY(expect(b));
+        maximize(b);
+    }
+    RD_TRY(make_lists(b));
+    return write_lists(b, path);
+}
+
+rd_shortlist_config rd_shortlist_defaults(void) {
+    return (rd_shortlist_config){.per_piece = 100, .frequent = 100, .pairs = 500000};
+}
+
+rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset *data,
+                             const char *path) {
+    build b = {.config = config, .data = data, .step = 1, .n = rd_dataset_size(data)};
+    if (config->per_piece < 1 || config->frequent < 0 || config->pairs < 1)
+        return rd_error(RD_ERR_ARGUMENT, "a shortlist needs a piece and a sentence pair at least");
+    if (b.n > config->pairs) {
+        b.step = (b.n + config->pairs - 1) / config->pairs;
+        b.n = (b.n + b.step - 1) / b.step;
+    }
+    rd_status status = run(&b, path);
+    free(b.pairs.entries);
+    free(b.totals);
+    free(b.occurrences);
+    free(b.starts);
+    free(b.ids);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* The file of a shortlist: a header, starts: [src_vocab + 2] int32, ids: [n_ids] int32. List i,
+ * of source piece i, is ids[starts[i] .. starts[i + 1]); behind them comes the list of the frequent
+ * pieces. All little-endian. */
+#ifndef RD_DATA_SHORTLIST_FILE_H
+#define RD_DATA_SHORTLIST_FILE_H
+
+#include <stdint.h>
+
+#define RD_SHORTLIST_MAGIC "RDSHORT1"
+
+typedef struct {
+    char magic[8];
+    int32_t src_vocab, tgt_vocab;
+    int32_t n_ids;
+    uint32_t crc; /* of the fields above and all behind the header */
+} rd_shortlist_header;
+
+#endif

@@ -1,0 +1,107 @@
+#include "translate/pieces.h"
+
+#include <string.h>
+
+/* The sizes that vocabularies come in: 256, 384, 512, 768, 1024, ... Matrix products are compiled
+ * for each size that there is. */
+static int32_t round_up(int32_t n) {
+    int64_t size = 256;
+    while (size < n) {
+        if (size + size / 2 >= n) return (int32_t)(size + size / 2);
+        size *= 2;
+    }
+    return (int32_t)size;
+}
+
+static void choose_span(bool *chosen, const int32_t *tokens, int32_t n) {
+    for (int32_t i = 0; i < n; i++) chosen[tokens[i]] = true;
+}
+
+static void choose_requested(bool *chosen, int64_t n, const rd_search_request *requests) {
+    for (int64_t i = 0; requests && i < n; i++) {
+        choose_span(chosen, requests[i].prefix, requests[i].prefix_length);
+        for (int32_t k = 0; k < requests[i].n_phrases; k++)
+            choose_span(chosen, requests[i].phrases[k].tokens, requests[i].phrases[k].length);
+    }
+}
+
+static void choose_special(bool *chosen, const rd_model_config *config) {
+    const int32_t special[] = {config->bos_id, config->eos_id, config->pad_id, config->unk_id};
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
+        if (special[i] >= 0 && special[i] < config->tgt_vocab) chosen[special[i]] = true;
+}
+
+/* The chosen ones, and with them the first others, which are the frequent ones in SentencePiece's
+ * vocabularies, until there are `wanted`. */
+static rd_status number(rd_pieces *p, const bool *chosen, int32_t vocab, int32_t n_chosen,
+                        int32_t wanted) {
+    int32_t others = wanted - n_chosen;
+    p->ids = rd_arena_i32(&p->arena, wanted);
+    p->numbers = rd_arena_i32(&p->arena, vocab);
+    if (!p->ids || !p->numbers) return RD_ERR_MEMORY;
+    for (int32_t id = 0; id < vocab; id++) {
+        bool taken = chosen[id] || others > 0;
+        if (taken && !chosen[id]) others--;
+        p->numbers[id] = taken ? p->n : -1;
+        if (taken) p->ids[p->n++] = id;
+    }
+    return RD_OK;
+}
+
+static rd_status renumber(rd_pieces *p, rd_token_span *span) {
+    int32_t *numbers = rd_arena_i32(&p->arena, span->length);
+    if (!numbers) return RD_ERR_MEMORY;
+    for (int32_t i = 0; i < span->length; i++) numbers[i] = rd_pieces_number(p, span->tokens[i]);
+    span->tokens = numbers;
+    return RD_OK;
+}
+
+static rd_status renumber_requests(rd_pieces *p, int64_t n, rd_search_request *requests) {
+    for (int64_t i = 0; requests && i < n; i++) {
+        rd_search_request *r = &requests[i];
+        rd_token_span prefix = {r->prefix, r->prefix_length};
+        RD_TRY(renumber(p, &prefix));
+        r->prefix = prefix.tokens;
+        if (r->n_phrases == 0) continue;
+        rd_token_span *phrases = rd_arena_alloc(&p->arena, (size_t)r->n_phrases, sizeof *phrases);
+        if (!phrases) return RD_ERR_MEMORY;
+        for (int32_t k = 0; k < r->n_phrases; k++) {
+            phrases[k] = r->phrases[k];
+            RD_TRY(renumber(p, &phrases[k]));
+        }
+        r->phrases = phrases;
+    }
+    return RD_OK;
+}
+
+rd_status rd_pieces_choose(rd_pieces *p, const rd_shortlist *shortlist,
+                           const rd_model_config *config, int64_t n_src, const int32_t *src,
+                           int64_t n, rd_search_request *requests) {
+    int32_t vocab = config->tgt_vocab, n_chosen = 0;
+    *p = (rd_pieces){.vocab = vocab};
+    bool *chosen = rd_arena_alloc(&p->arena, (size_t)vocab, sizeof *chosen);
+    if (!chosen) return RD_ERR_MEMORY;
+    memset(chosen, 0, sizeof *chosen * (size_t)vocab);
+    rd_shortlist_choose(shortlist, src, n_src, chosen);
+    choose_requested(chosen, n, requests);
+    choose_special(chosen, config);
+    for (int32_t id = 0; id < vocab; id++) n_chosen += chosen[id];
+    int32_t wanted = round_up(n_chosen);
+    if (wanted > vocab / 4 * 3) return RD_OK;
+    RD_TRY(number(p, chosen, vocab, n_chosen, wanted));
+    return renumber_requests(p, n, requests);
+}
+
+void rd_pieces_free(rd_pieces *p) {
+    rd_arena_free(&p->arena);
+    *p = (rd_pieces){0};
+}
+
+int32_t rd_pieces_number(const rd_pieces *p, int32_t id) {
+    if (p->n == 0) return id;
+    return id < 0 || id >= p->vocab ? -1 : p->numbers[id];
+}
+
+void rd_pieces_restore(const rd_pieces *p, int32_t *tokens, int64_t n) {
+    for (int64_t i = 0; p->n > 0 && i < n; i++) tokens[i] = p->ids[tokens[i]];
+}
