@@ -105,6 +105,8 @@ typedef struct {
      * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are
      * among these pieces, and translations depend a little on what is translated together. */
     const rd_shortlist *shortlist;
+    bool unscored; /* score and log_prob are not needed, and may come as NAN: greedy search then
+                    * does without a softmax */
     /* Lines of more tokens are cut, which dropped_tokens tells; 0: as many as the model takes. */
     int32_t max_input_length;
     /* Lines that are paragraphs or documents: with split_sentences, sentences are translated one by

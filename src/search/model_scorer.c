@@ -10,7 +10,7 @@
 
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
-    bool keeps_attention;
+    bool keeps_attention, skips_softmax;
     rd_decoding **decodings; /* [n_models] */
     float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models behind the first */
     const int32_t *pieces;   /* [vocab_size] when restricted, else NULL */
@@ -64,6 +64,7 @@ static rd_status model_scorer_log_probs(void *self, int64_t first, int64_t n_row
     rd_model_scorer *scorer = self;
     int64_t n = n_rows * scorer->vocab_size;
     RD_TRY(rd_decoding_logits(scorer->decodings[0], first, n_rows, log_probs));
+    if (scorer->skips_softmax) return RD_OK;
     log_softmax_rows(n_rows, scorer->vocab_size, log_probs);
     if (scorer->n_models == 1) return RD_OK;
     for (int32_t m = 1; m < scorer->n_models; m++) {
@@ -88,6 +89,13 @@ rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer)
     for (int32_t m = 0; m < scorer->n_models; m++)
         RD_TRY(rd_decoding_keep_attention(scorer->decodings[m], layer));
     scorer->keeps_attention = true;
+    return RD_OK;
+}
+
+rd_status rd_model_scorer_skip_softmax(rd_model_scorer *scorer) {
+    if (scorer->n_models != 1)
+        return rd_error(RD_ERR_ARGUMENT, "logits of several models have no mean");
+    scorer->skips_softmax = true;
     return RD_OK;
 }
 

@@ -27,6 +27,10 @@ rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer)
 rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n_pieces,
                                    const int32_t *pieces);
 
+/* The view then gives logits, which rank the tokens of a row as log-probabilities do and cost no
+ * softmax. For one model; before the first step. */
+rd_status rd_model_scorer_skip_softmax(rd_model_scorer *scorer);
+
 /* What a search takes; valid until the end. One search per begin. */
 rd_scorer rd_model_scorer_view(rd_model_scorer *scorer);
 

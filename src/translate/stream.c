@@ -146,6 +146,7 @@ static void put_translation(const stream *s, int64_t line, const rd_translation 
 static rd_status translate_window(stream *s) {
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
+    options.unscored = options.n_best == 1; /* only lists show scores */
     if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
     if (s->parallel[CONSTRAINTS]) options.constraints = s->beside[CONSTRAINTS].lines;
     rd_translations found;
@@ -159,7 +160,6 @@ static rd_status translate_window(stream *s) {
                      found.dropped_tokens[i]);
         status = warn_unmet(s, s->totals.lines + i + 1, items[0].unmet);
         s->totals.target_tokens += items[0].n_tokens;
-        s->totals.log_prob += (double)items[0].log_prob;
         for (int32_t k = 0; k < found.n_best && items[k].text; k++)
             put_translation(s, s->totals.lines + i, &items[k]);
     }

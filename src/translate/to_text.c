@@ -6,6 +6,7 @@ rd_status rd_translate_to_text(const rd_translate_job *job, const rd_tokenizer *
                                const rd_token_span *sources, char **texts) {
     rd_translate_job best_only = *job;
     best_only.search.n_best = 1;
+    best_only.unscored = true;
     rd_search_result result;
     RD_TRY(rd_translate_tokens(&best_only, n, sources, &result));
     rd_status status = RD_OK;

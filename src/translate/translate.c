@@ -1,5 +1,6 @@
 #include "translate/translate.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -129,6 +130,17 @@ typedef struct {
     rd_model_scorer *model;
 } batch;
 
+/* Whether the search only asks which token is the best: greedy, and over with the first eos. */
+static bool ranks_suffice(const rd_translate_job *job) {
+    const rd_beam_config *c = &job->search;
+    return job->unscored && job->n_models == 1 && c->beam == 1 && !c->sampling &&
+           c->early_stopping == RD_STOP_FULL && !(c->patience > 1.0f);
+}
+
+static void forget_scores(rd_hypothesis *hypothesis) {
+    hypothesis->score = hypothesis->log_prob = NAN;
+}
+
 static rd_status search_batch(const work *w, const batch *b) {
     const rd_model_config *config = rd_model_get_config(w->job->models[0]);
     const rd_pieces *pieces = &b->pieces;
@@ -142,8 +154,10 @@ static rd_status search_batch(const work *w, const batch *b) {
     size_t n_best = (size_t)found.n_best;
     for (int64_t i = 0; i < b->n; i++) {
         rd_hypothesis *from = found.hypotheses + (size_t)i * n_best;
-        for (size_t k = 0; k < n_best; k++)
+        for (size_t k = 0; k < n_best; k++) {
             rd_pieces_restore(pieces, from[k].tokens, from[k].length);
+            if (ranks_suffice(w->job)) forget_scores(&from[k]);
+        }
         memcpy(w->result->hypotheses + (size_t)b->order[i] * n_best, from, n_best * sizeof *from);
         memset(from, 0, n_best * sizeof *from); /* moved, not shared */
     }
@@ -187,6 +201,7 @@ static rd_status batch_run(const work *w, batch *b) {
                                  b->src.offsets));
     if (!w->result) return score_batch(w, b);
     if (b->pieces.n) RD_TRY(rd_model_scorer_restrict(b->model, b->pieces.n, b->pieces.ids));
+    if (ranks_suffice(job)) RD_TRY(rd_model_scorer_skip_softmax(b->model));
     if (rd_beam_needs_attention(&job->search))
         RD_TRY(rd_model_scorer_keep_attention(b->model, job->alignment_layer));
     return search_batch(w, b);

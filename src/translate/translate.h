@@ -5,6 +5,7 @@
 #define RD_TRANSLATE_TRANSLATE_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -20,6 +21,7 @@ typedef struct {
     int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
     const rd_search_request *requests; /* one per source, or NULL */
     const rd_shortlist *shortlist;     /* of the pieces to search among, or NULL */
+    bool unscored; /* score and log_prob of hypotheses are not needed, and may come as NAN */
     int64_t batch_tokens; /* bound on the source tokens of a batch; 0: a good default */
     int32_t threads;      /* 0: as many as OpenMP would use */
     const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */

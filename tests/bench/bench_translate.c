@@ -112,6 +112,7 @@ static result measure(const arguments *a, int beam, bool single) {
     options.n_best = 1;
     options.threads = a->threads;
     options.shortlist = shortlist;
+    options.unscored = true;
     if (a->length) {
         options.min_len = a->length;
         options.max_len_a = 0;

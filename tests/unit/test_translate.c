@@ -188,6 +188,35 @@ static void test_bad_calls(void **state) {
     rd_model_free(b);
 }
 
+/* Without scores the translations are the same: greedy search needs no softmax. */
+static void test_unscored(void **state) {
+    (void)state;
+    rd_model *model = random_model(3, VOCAB);
+    source_set *set = random_sources();
+    rd_translate_job job = job_of((const rd_model *const *)&model, 1);
+    job.search.unk_penalty = 0.5f;
+    job.search.min_len = 3;
+    job.search.no_repeat_ngram = 2;
+    for (int32_t beam = 1; beam <= 3; beam++) {
+        job.search.beam = beam;
+        job.search.n_best = 1;
+        job.unscored = false;
+        rd_search_result scored = translate(&job, set);
+        job.unscored = true;
+        rd_search_result unscored = translate(&job, set);
+        for (int i = 0; i < N; i++) {
+            const rd_hypothesis *x = &scored.hypotheses[i], *y = &unscored.hypotheses[i];
+            assert_int_equal(x->length, y->length);
+            assert_memory_equal(x->tokens, y->tokens, (size_t)x->length * sizeof *x->tokens);
+            assert_int_equal(isnan(y->score) && isnan(y->log_prob), beam == 1);
+        }
+        rd_search_result_free(&scored);
+        rd_search_result_free(&unscored);
+    }
+    free(set);
+    rd_model_free(model);
+}
+
 static void test_stop(void **state) {
     (void)state;
     rd_model *model = random_model(1, VOCAB);
@@ -210,6 +239,7 @@ int main(void) {
         cmocka_unit_test(test_scoring_agrees_with_search),
         cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_bad_calls),
+        cmocka_unit_test(test_unscored),
         cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
