@@ -62,6 +62,17 @@ head -c 100 "$work/de-en.tgz" >"$work/cut.tgz"
     fail "a truncated archive is accepted"
 grep -q 'not a readable tar.gz' "$work/log" || fail "message on a truncated archive: $(cat "$work/log")"
 
+# Multi30k in lower case.
+mkdir "$work/m30k"
+for prefix in train val test_2016_flickr test_2017_flickr test_2017_mscoco; do
+    for language in en de fr; do echo "Äpfel UND Öl $prefix" | gzip >"$work/m30k/$prefix.$language.gz"; done
+done
+for again in 1 2; do
+    MULTI30K_DIR=$work/m30k bash "$repository/recipes/prepare-multi30k-lower.sh" "$work/lower" "$build"
+    same "$(zcat "$work/lower/val.de.gz")" "äpfel und öl val" "lower case, time $again"
+    same "$(find "$work/lower" -type f | wc -l)" 15 "files, time $again"
+done
+
 # SciTLDR: a folder of the real one's layout, and one that lacks a file.
 mkdir "$work/sci"
 touch "$work/sci/"{train,val,test}.{source,target}.gz "$work/sci/"{val,test}.refs.jsonl
