@@ -197,9 +197,10 @@ void rd_unmap_file(rd_mapping *mapping) {
     *mapping = (rd_mapping){0};
 }
 
+/* What cannot be told is taken to be there: who opens it says what is wrong with it. */
 bool rd_file_exists(const char *path) {
     struct stat info;
-    return stat(path, &info) == 0;
+    return stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 rd_status rd_make_directories(const char *path) {

@@ -10,8 +10,6 @@
 #include "train/report_page.h"
 #include "train/run.h"
 
-enum { MOST_VALIDATIONS = 100 }; /* whose samples are shown: the latest */
-
 static rd_status put(rd_text *out, const char *text) {
     return rd_text_append(out, text, strlen(text));
 }
@@ -136,7 +134,7 @@ static rd_status write_samples(const rd_history *history, rd_text *out) {
     size_t n = json_array_size(history->validations);
     if (n == 0) return RD_OK;
     RD_TRY(put(out, "<h2>Samples of the validation set, latest first</h2>\n"));
-    for (size_t i = 0; i < n && i < MOST_VALIDATIONS; i++)
+    for (size_t i = 0; i < n; i++)
         RD_TRY(write_validation(json_array_get(history->validations, n - 1 - i), i == 0, out));
     return RD_OK;
 }

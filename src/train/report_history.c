@@ -59,8 +59,12 @@ static rd_status add_line(rd_history *history, json_t *line) {
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
     if (strcmp(event, "start") == 0) go_back(history, update);
-    if (strcmp(event, "valid") == 0 && json_array_append(history->validations, line) != 0)
-        return rd_error(RD_ERR_MEMORY, "out of memory");
+    if (strcmp(event, "valid") == 0) {
+        if (json_array_append(history->validations, line) != 0)
+            return rd_error(RD_ERR_MEMORY, "out of memory");
+        if (json_array_size(history->validations) > RD_HISTORY_VALIDATIONS)
+            json_array_remove(history->validations, 0);
+    }
     const char *reason = json_string_value(json_object_get(line, "reason"));
     if (strcmp(event, "end") == 0 && reason) {
         free(history->reason);

@@ -87,7 +87,7 @@ valgrind() {
     for test in "$build"/test_*; do
         [ -x "$test" ] && [ -f "$test" ] || continue
         # Children that are killed leave what they held. oneDNN's code comes in blocks that are too long
-        # to translate whole.
+        # to translate whole. Valgrind shows a processor without AVX-512: libraries round as on one.
         RDROP_ISA=avx2 command valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
             --trace-children=no --child-silent-after-fork=yes --suppressions="$here/valgrind.supp" \
             --vex-guest-max-insns=25 "$test" >got 2>err || fail "valgrind $(basename "$test"): $(grep -E '^==' err | head -n 40)"

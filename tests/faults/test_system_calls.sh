@@ -13,7 +13,7 @@ fi
 # CALL:ERROR. Mappings of files only: those of memory are test_allocation.sh's (and oneDNN does not
 # outlive one that fails under the code it makes).
 mapped=()
-for file in tiny.yaml bin/* out/model/* made/checkpoint_last; do mapped+=(-P "$file"); done
+for file in tiny.yaml bin/* out/model/* made/checkpoint_last "$golden"/bart/*; do mapped+=(-P "$file"); done
 faults="openat:EMFILE read:EIO write:ENOSPC fsync:EIO rename:EIO close:EIO unlink:EIO mkdir:EROFS
     mmap:ENOMEM
     ftruncate:EIO flock:ENOLCK lseek:EIO fstat,newfstatat:EIO getdents64:EIO clone3,clone:EAGAIN"
@@ -110,6 +110,7 @@ try translate old_page old_or_new --model out/model --threads 1 --output page
 fresh_bin() { rm -rf made && cp -r bin made; }
 whole_bin() { same_or_absent bin made; }
 try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only binarize
+try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only vocab
 # A training that failed goes on, or starts again, to the same weights.
 fresh_training() { rm -rf made; }
 resumes() {
@@ -127,7 +128,12 @@ whole_or_absent() {
         diff -r good converted >/dev/null || problem "exit $1 with another output"
     fi
 }
-"$bin/rdrop-convert" --export out/model --output good >/dev/null || fail "convert"
-try convert fresh_converted whole_or_absent --export out/model --output converted
+for what in "--export out/model" "--import $golden/bart"; do
+    rm -rf good
+    # shellcheck disable=SC2086 # arguments
+    "$bin/rdrop-convert" $what --output good >/dev/null || fail "convert $what"
+    # shellcheck disable=SC2086
+    try convert fresh_converted whole_or_absent $what --output converted
+done
 [ $problems -eq 0 ] || fail "$problems problems"
 echo "$total system calls failed, each survived"

@@ -76,6 +76,7 @@ static void close_imported(imported *m) {
     rd_translator_close(m->translator);
 }
 
+/* 5e-5: these logits amplify rounding; oneDNN's kernels for AVX2 and for AVX-512 are 2e-5 apart. */
 static void check_logits(const imported *m, const json_t *sentence) {
     int64_t n_target, n, vocab = m->recipe->model.tgt_vocab;
     int32_t *target;
@@ -83,7 +84,7 @@ static void check_logits(const imported *m, const json_t *sentence) {
     float *wanted = golden_floats(sentence, "logits", &n);
     int64_t kept = n / n_target; /* the first of each row */
     for (int64_t i = 0; i < n; i++)
-        assert_near((double)logits[i / kept * vocab + i % kept], (double)wanted[i], 0, 2e-5,
+        assert_near((double)logits[i / kept * vocab + i % kept], (double)wanted[i], 0, 5e-5,
                     "logits", i);
     free(logits);
     free(target);
