@@ -134,7 +134,7 @@ static rd_status write_samples(const rd_history *history, rd_text *out) {
     size_t n = json_array_size(history->validations);
     if (n == 0) return RD_OK;
     RD_TRY(put(out, "<h2>Samples of the validation set, latest first</h2>\n"));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < RD_HISTORY_SAMPLES; i++)
         RD_TRY(write_validation(json_array_get(history->validations, n - 1 - i), i == 0, out));
     return RD_OK;
 }

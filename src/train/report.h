@@ -32,11 +32,11 @@ enum {
     RD_CURVES
 };
 
-enum { RD_HISTORY_VALIDATIONS = 100 }; /* however long a training, its samples stay a few */
+enum { RD_HISTORY_SAMPLES = 100 }; /* validations, the latest, whose samples are kept */
 
 typedef struct {
     rd_curve curves[RD_CURVES];
-    json_t *validations; /* the latest "valid" events, in order */
+    json_t *validations; /* the "valid" events, in order; old ones without their samples */
     int64_t n_runs;      /* how often the training was started */
     char *reason;        /* why it ended; NULL: it has not */
 } rd_history;

@@ -53,18 +53,23 @@ static rd_status add_points(rd_history *history, const char *event, int64_t upda
     return RD_OK;
 }
 
+static rd_status add_validation(rd_history *history, json_t *event) {
+    if (json_array_append(history->validations, event) != 0)
+        return rd_error(RD_ERR_MEMORY, "out of memory");
+    size_t n = json_array_size(history->validations);
+    if (n > RD_HISTORY_SAMPLES) /* most of an event are its samples */
+        json_object_del(json_array_get(history->validations, n - 1 - RD_HISTORY_SAMPLES),
+                        "samples");
+    return RD_OK;
+}
+
 static rd_status add_line(rd_history *history, json_t *line) {
     const char *event = json_string_value(json_object_get(line, "event"));
     const json_t *number = json_object_get(line, "update");
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
     if (strcmp(event, "start") == 0) go_back(history, update);
-    if (strcmp(event, "valid") == 0) {
-        if (json_array_append(history->validations, line) != 0)
-            return rd_error(RD_ERR_MEMORY, "out of memory");
-        if (json_array_size(history->validations) > RD_HISTORY_VALIDATIONS)
-            json_array_remove(history->validations, 0);
-    }
+    if (strcmp(event, "valid") == 0) RD_TRY(add_validation(history, line));
     const char *reason = json_string_value(json_object_get(line, "reason"));
     if (strcmp(event, "end") == 0 && reason) {
         free(history->reason);

@@ -57,21 +57,24 @@ static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
     rd_history_free(&h);
 }
 
-static void the_latest_validations_are_kept(void **state) {
+static void samples_of_the_latest_are_kept(void **state) {
     (void)state;
-    enum { MANY = 3 * RD_HISTORY_VALIDATIONS };
-    static char text[MANY * 64];
+    enum { MANY = 3 * RD_HISTORY_SAMPLES };
+    static char text[MANY * 96];
     size_t n = 0;
     for (int i = 1; i <= MANY; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n,
-                              "{\"event\":\"valid\",\"update\":%d,\"nll\":2.5}\n", i);
+        n +=
+            (size_t)snprintf(text + n, sizeof text - n,
+                             "{\"event\":\"valid\",\"update\":%d,\"nll\":2.5,\"samples\":[]}\n", i);
     rd_history h;
     read_lines(&h, text);
     assert_int_equal(h.curves[RD_CURVE_VALID_NLL].n, MANY);
-    assert_int_equal(json_array_size(h.validations), RD_HISTORY_VALIDATIONS);
-    const json_t *first = json_array_get(h.validations, 0);
-    assert_int_equal(json_integer_value(json_object_get(first, "update")),
-                     MANY - RD_HISTORY_VALIDATIONS + 1);
+    assert_int_equal(json_array_size(h.validations), MANY);
+    for (int i = 0; i < MANY; i++) {
+        const json_t *event = json_array_get(h.validations, (size_t)i);
+        assert_int_equal(json_integer_value(json_object_get(event, "update")), i + 1);
+        assert_int_equal(json_object_get(event, "samples") != NULL, i >= MANY - RD_HISTORY_SAMPLES);
+    }
     rd_history_free(&h);
 }
 
@@ -144,7 +147,7 @@ static void a_chart_shows_its_last_values(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_killed_run_did_in_vain_is_left_out),
-        cmocka_unit_test(the_latest_validations_are_kept),
+        cmocka_unit_test(samples_of_the_latest_are_kept),
         cmocka_unit_test(charts_fit_what_they_show),
         cmocka_unit_test(a_chart_shows_its_last_values),
     };
