@@ -87,6 +87,7 @@ static void packed_free(packed *p) {
     free(p->tokens);
     free(p->offsets);
     free(p->lengths);
+    *p = (packed){0}; /* which may be released again */
 }
 
 static rd_status pack(packed *p, int64_t n, const int64_t *order, const rd_token_span *spans) {
@@ -193,7 +194,7 @@ static rd_status batch_requests(const work *w, batch *b) {
                             b->src.offsets[b->n], b->src.tokens, b->n, b->requests);
 }
 
-static rd_status batch_run(const work *w, batch *b) {
+static rd_status translate_or_score(const work *w, batch *b) {
     const rd_translate_job *job = w->job;
     RD_TRY(pack(&b->src, b->n, b->order, w->sources));
     if (w->result) RD_TRY(batch_requests(w, b));
@@ -209,7 +210,7 @@ static rd_status batch_run(const work *w, batch *b) {
 
 static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
     batch b = {.n = n, .order = order};
-    rd_status status = batch_run(w, &b);
+    rd_status status = translate_or_score(w, &b);
     rd_model_scorer_end(b.model);
     rd_pieces_free(&b.pieces);
     free(b.requests);
