@@ -87,7 +87,7 @@ try translate nothing output_or_error --model out/model --threads 1
 same_or_absent out out
 printf 'house\tHaus\nthe\tdie\n' >terms.tsv
 printf 'Haus\tdas\n\nein\n' >constraints
-for options in "--constraints constraints" \
+for options in "--constraints constraints" "--shortlist bin/shortlist.bin" \
     "--glossary terms.tsv --split-sentences --window-tokens 9 --window-overlap 3 --print-alignment"; do
     # shellcheck disable=SC2086 # options are words
     "$bin/rdrop-translate" --model out/model --threads 1 $options <in >expected 2>/dev/null || fail "$options"
@@ -109,6 +109,7 @@ fresh_bin() { rm -rf made && cp -r bin made; }
 whole_bin() { same_or_absent bin made; }
 try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only binarize
 try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only vocab
+try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only shortlist
 : >expected
 # A training that failed goes on, or starts again, to the same weights.
 fresh_training() { rm -rf made; }

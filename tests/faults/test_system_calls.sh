@@ -111,6 +111,7 @@ fresh_bin() { rm -rf made && cp -r bin made; }
 whole_bin() { same_or_absent bin made; }
 try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only binarize
 try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only vocab
+try preprocess fresh_bin whole_bin tiny.yaml --data data --dest made --threads 1 --only shortlist
 # A training that failed goes on, or starts again, to the same weights.
 fresh_training() { rm -rf made; }
 resumes() {
