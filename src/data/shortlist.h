@@ -13,7 +13,7 @@ typedef struct {
     int32_t per_piece; /* target pieces of a source piece, the likeliest */
     int32_t frequent;  /* most frequent target pieces, which all sentences have */
     int64_t pairs;     /* sentence pairs to learn from at most, evenly spread over the data: memory
-                        * grows     with the different pairs of pieces in them */
+                        * grows with the different pairs of pieces in them */
     const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */
 } rd_shortlist_config;
 

@@ -9,7 +9,6 @@ typedef struct {
     rd_packed **packed;
     const float *values; /* [n_out, n_in] */
     int64_t n_out, n_in;
-    bool is_looked_up; /* row by row: embeddings, and by restricted projections */
 } matrix;
 
 typedef struct {
@@ -54,7 +53,6 @@ static rd_status list(packing *p) {
     for (int32_t i = 0; i < m->decoder.n_layers; i++)
         add_layer(p, &m->decoder.layers[i], c->d_model, true);
     add(p, &m->packed_projection, &m->output_projection, 0, c->tgt_vocab, c->d_model);
-    p->matrices[p->n - 1].is_looked_up = true;
     return RD_OK;
 }
 
@@ -69,7 +67,9 @@ static rd_status pack_ready(void *self, int64_t n) {
         if (m->values + count > end) break;
         RD_TRY(rd_packed_new(m->packed, p->precision, m->n_out, m->n_in, m->values));
         p->model->packed[p->model->n_packed++] = *m->packed;
-        if (*m->packed && !m->is_looked_up) rd_release_pages(m->values, count * sizeof(float));
+        /* The last is the output projection, whose rows are still read: by restricted projections,
+         * and as embeddings where they are tied. */
+        if (*m->packed && p->next + 1 < p->n) rd_release_pages(m->values, count * sizeof(float));
     }
     return RD_OK;
 }

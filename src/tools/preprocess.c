@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -239,12 +239,6 @@ static void print_statistics(const job *j, const char *name, const rd_binarize_s
     fflush(stdout);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void show_progress(void *self, int64_t pairs) {
     rd_progress_update(self, pairs, NULL);
 }
@@ -272,10 +266,10 @@ static rd_status binarize_corpora(const job *j, const corpora *c, const char *na
                                  .self = &progress,
                                  .stop = &stop_requested};
     rd_binarize_statistics statistics;
-    double started = now();
+    double started = rd_seconds();
     rd_status status = rd_binarize(&config, path, &statistics);
     rd_progress_finish(&progress);
-    if (status == RD_OK) print_statistics(j, name, &statistics, now() - started);
+    if (status == RD_OK) print_statistics(j, name, &statistics, rd_seconds() - started);
     if (status == RD_OK && statistics.pairs[RD_FILTER_KEPT] == 0 && filter)
         status =
             rd_error(RD_ERR_FORMAT, "%s: no training pair is left; see the counts above", path);
@@ -336,11 +330,11 @@ static rd_status make_shortlist(const job *j) {
          *path = rd_path_join(j->dest, "shortlist.bin");
     rd_dataset *data = NULL;
     rd_status status = data_path && path ? rd_dataset_open(&data, data_path) : RD_ERR_MEMORY;
-    double started = now();
+    double started = rd_seconds();
     if (status == RD_OK) status = rd_shortlist_build(&config, data, path);
     if (status == RD_OK)
         printf("%s: up to %d target pieces for each of %d source pieces; %.1f s\n", path,
-               (int)config.per_piece, (int)rd_dataset_src_vocab(data), now() - started);
+               (int)config.per_piece, (int)rd_dataset_src_vocab(data), rd_seconds() - started);
     rd_dataset_close(data);
     free(data_path);
     free(path);
@@ -381,7 +375,7 @@ static rd_status run(job *j, const arguments *a) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (has_stage(a, "binarize")) RD_TRY(binarize_all(j));
-    return a->shortlist || (a->only && has_stage(a, "shortlist")) ? make_shortlist(j) : RD_OK;
+    return a->shortlist ? make_shortlist(j) : RD_OK;
 }
 
 static bool is_count(const char *text, int *value) {
@@ -431,6 +425,7 @@ static int parse(int argc, char **argv, arguments *a) {
         return usage("--only takes vocab, binarize or shortlist");
     if (a->shortlist && a->only && strcmp(a->only, "vocab") == 0)
         return usage("--shortlist is made from binarized data; --only vocab makes none");
+    if (a->only && strcmp(a->only, "shortlist") == 0) a->shortlist = true;
     if (optind + 1 != argc || !a->data || !a->dest)
         return usage("expected a recipe, --data DIR and --dest DIR");
     a->recipe = argv[optind];
