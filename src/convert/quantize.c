@@ -8,7 +8,7 @@
 #include "model/transformer.h"
 #include "recipe/recipe.h"
 
-static rd_status write(const char *to, const rd_recipe *recipe, const rd_model *model) {
+static rd_status write_model(const char *to, const rd_recipe *recipe, const rd_model *model) {
     char *config = rd_path_join(to, "config.yaml");
     char *weights = rd_path_join(to, "model.safetensors");
     rd_status status = config && weights ? rd_recipe_save(recipe, config) : RD_ERR_MEMORY;
@@ -26,7 +26,7 @@ rd_status rd_quantize(const char *from, const char *to) {
     RD_TRY(rd_atomic_directory_open(&made, to));
     rd_status status = rd_convert_load(from, &recipe, &model);
     if (status == RD_OK) status = rd_vocabularies_copy(from, made.temporary, RD_VOCABULARY_ANY);
-    if (status == RD_OK) status = write(made.temporary, recipe, model);
+    if (status == RD_OK) status = write_model(made.temporary, recipe, model);
     rd_model_free(model);
     rd_recipe_free(recipe);
     return rd_atomic_directory_close(&made, status);

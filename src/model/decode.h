@@ -1,5 +1,5 @@
-/* Incremental decoding: one encoder pass, then one token a step for any number of hypotheses, with
- * key/value caches that follow the hypotheses by index. */
+/* Incremental decoding: one token a step for any number of hypotheses, of sentences that begin and
+ * end at different steps, with key/value caches that follow the hypotheses by index. */
 #ifndef RD_MODEL_DECODE_H
 #define RD_MODEL_DECODE_H
 
@@ -9,16 +9,18 @@
 
 typedef struct rd_decoding rd_decoding;
 
-/* Encodes n_sentences packed sources (each ending with eos): src [src_offsets[n_sentences]],
- * src_offsets [n_sentences + 1]. One model may serve several decodings, on several threads. */
+/* Of n_sentences packed sources (each ending with eos): src [src_offsets[n_sentences]], src_offsets
+ * [n_sentences + 1], which stay the caller's and must last. One model may serve several decodings,
+ * on several threads. */
 rd_status rd_decoding_begin(rd_decoding **decoding, const rd_model *model, int64_t n_sentences,
                             const int32_t *src, const int32_t *src_offsets);
 void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
 
 /* One step. Row r of this step has just produced tokens[r], translates sentence sentences[r] and
- * continues row parents[r] of the previous step. At the very first step parents and tokens are
- * ignored: the decoder reads its start token.
- * Rows may be reordered, duplicated and dropped freely between steps. */
+ * continues row parents[r] of the previous step. With parents[r] -1 it begins its sentence, which
+ * is encoded now, and tokens[r] is ignored: the decoder reads its start token. Sentences begin in
+ * their order, any number at a step, each with one row. Rows may be reordered, duplicated and
+ * dropped freely between steps; a sentence without rows is over. */
 rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens);
 /* Logits of chosen target pieces alone from now on: pieces: [n_pieces] ids. Once, at the most. */

@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "base/memory.h"
-
 /* Of the rows of one group, first .. end - 1, the best candidates, best first, in s->merged;
  * `start`: the first row that this sentence has in the next step. */
 static int32_t merge(rd_search *s, int32_t group, int64_t first, int64_t end, int64_t start,
@@ -30,17 +28,19 @@ static int32_t merge(rd_search *s, int32_t group, int64_t first, int64_t end, in
 /* Adds the row that continues `candidate` to those of the next step. */
 static rd_status continue_hypothesis(rd_search *s, const rd_candidate *candidate, int32_t group,
                                      float penalty, int64_t *n_next) {
-    RD_TRY(rd_reserve(&s->nodes, &s->node_capacity, s->n_nodes + 1, sizeof *s->nodes));
     const rd_search_row *row = &s->rows[candidate->row];
-    s->nodes[s->n_nodes] =
-        (rd_search_node){.token = candidate->token,
-                         .parent = row->node,
-                         .aligned = s->aligned ? s->aligned[candidate->row] : -1};
+    int32_t node;
+    RD_TRY(rd_nodes_add(s,
+                        (rd_search_node){.token = candidate->token,
+                                         .parent = row->node,
+                                         .aligned = s->aligned ? s->aligned[candidate->row] : -1},
+                        &node));
     rd_coverage_continue(s, candidate->row, *n_next);
     rd_constraints_continue(s, candidate, *n_next);
     s->next_rows[*n_next] = (rd_search_row){.sentence = row->sentence,
                                             .group = group,
-                                            .node = (int32_t)s->n_nodes++,
+                                            .node = node,
+                                            .length = row->length + 1,
                                             .score = candidate->score,
                                             .penalty = row->penalty + penalty};
     s->parents[*n_next] = candidate->row;
@@ -65,7 +65,7 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
             RD_TRY(rd_search_finish(s, group, s->merged[i].row, s->merged[i].score));
     for (int32_t i = 0; i < n; i++)
         if (s->merged[i].token != s->eos) best = fmaxf(best, s->merged[i].score);
-    if (rd_search_is_done(s, group, s->max_lens[sentence], best)) n = 0;
+    if (rd_search_is_done(s, group, s->rows[first].length, s->max_lens[sentence], best)) n = 0;
     int64_t others = *n_next; /* penalties are for tokens of the groups before this one */
     for (int32_t i = 0; i < n && *n_next - others < s->width; i++)
         if (s->merged[i].token != s->eos)
@@ -79,10 +79,10 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
 }
 
 /* The rows of one sentence, first .. end - 1: its groups, one behind another. All begin with the
- * one row of the first step. */
+ * one row of its first step. */
 static rd_status advance_sentence(rd_search *s, int64_t first, int64_t end, int64_t *n_next) {
     int64_t start = *n_next;
-    if (s->step == 0) {
+    if (s->rows[first].length == 0) {
         for (int32_t g = 0; g < s->n_groups; g++)
             RD_TRY(advance_group(s, g, first, end, start, n_next));
         return RD_OK;
@@ -101,7 +101,9 @@ rd_status rd_search_advance(rd_search *s) {
     for (int64_t first = 0, end; first < s->n_rows; first = end) {
         for (end = first + 1; end < s->n_rows; end++)
             if (s->rows[end].sentence != s->rows[first].sentence) break;
+        int64_t start = n_next;
         RD_TRY(advance_sentence(s, first, end, &n_next));
+        if (n_next == start) s->tokens_under_way -= s->src_lengths[s->rows[first].sentence];
     }
     rd_search_row *swap = s->rows;
     s->rows = s->next_rows;
@@ -111,6 +113,5 @@ rd_status rd_search_advance(rd_search *s) {
     s->next_coverage = covered;
     rd_constraints_advance(s);
     s->n_rows = n_next;
-    s->step++;
     return RD_OK;
 }

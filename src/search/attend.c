@@ -30,6 +30,11 @@ rd_status rd_search_attend(rd_search *s) {
     return RD_OK;
 }
 
+void rd_coverage_start(rd_search *s, int64_t row) {
+    if (s->coverage)
+        memset(s->coverage + row * s->src_stride, 0, (size_t)s->src_stride * sizeof *s->coverage);
+}
+
 void rd_coverage_continue(rd_search *s, int64_t row, int64_t next_row) {
     if (!s->coverage) return;
     memcpy(s->next_coverage + next_row * s->src_stride, s->coverage + row * s->src_stride,

@@ -82,6 +82,7 @@ static void release(rd_search *s) {
     free(s->next_coverage);
     free(s->aligned);
     free(s->pools);
+    free(s->moved_nodes);
     rd_constraints_end(s);
 }
 
@@ -91,22 +92,42 @@ static rd_status begin_attention(rd_search *s) {
     if (!s->scorer->attention) return rd_error(RD_ERR_ARGUMENT, "there is no attention");
     for (int64_t i = 0; i < s->n_sentences; i++)
         if (s->src_lengths[i] > s->src_stride) s->src_stride = s->src_lengths[i];
-    size_t rows = (size_t)s->n_sentences * (size_t)s->config->beam;
-    size_t size = (size_t)s->src_stride * sizeof(float);
-    s->attention = rd_calloc(rows, size);
+    size_t rows = (size_t)s->most_rows, size = (size_t)s->src_stride * sizeof(float);
+    s->attention = rd_malloc(rows, size);
     s->aligned = rd_malloc(rows, sizeof *s->aligned);
     if (!s->attention || !s->aligned) return RD_ERR_MEMORY;
     if (s->config->coverage_penalty == 0) return RD_OK;
-    s->coverage = rd_calloc(rows, size);
-    s->next_coverage = rd_calloc(rows, size);
+    s->coverage = rd_malloc(rows, size);
+    s->next_coverage = rd_malloc(rows, size);
     return s->coverage && s->next_coverage ? RD_OK : RD_ERR_MEMORY;
 }
 
+static int shorter_first(const void *a, const void *b) {
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* How many sentences may be under way at once: as many as the shortest that fit together. */
+static rd_status set_room(rd_search *s) {
+    size_t n = (size_t)s->n_sentences;
+    int32_t *lengths = rd_malloc(n, sizeof *lengths);
+    if (!lengths) return RD_ERR_MEMORY;
+    if (n) memcpy(lengths, s->src_lengths, n * sizeof *lengths);
+    if (n) qsort(lengths, n, sizeof *lengths, shorter_first);
+    s->tokens_at_once = s->config->batch_tokens > 0 ? s->config->batch_tokens : INT64_MAX;
+    int64_t most = 0, tokens = 0;
+    while (most < s->n_sentences && (tokens += lengths[most]) <= s->tokens_at_once) most++;
+    s->most_rows = (most > 1 ? most : 1) * s->config->beam;
+    free(lengths);
+    return RD_OK;
+}
+
 static rd_status begin(rd_search *s) {
-    size_t n = (size_t)s->n_sentences, rows = n * (size_t)s->config->beam;
+    RD_TRY(set_room(s));
+    size_t n = (size_t)s->n_sentences, rows = (size_t)s->most_rows;
     s->max_lens = rd_malloc(n, sizeof *s->max_lens);
     s->groups = rd_calloc(n, (size_t)s->n_groups * sizeof *s->groups);
-    s->finished = rd_calloc(rows, sizeof *s->finished);
+    s->finished = rd_calloc(n, (size_t)s->config->beam * sizeof *s->finished);
     s->rows = rd_malloc(rows, sizeof *s->rows);
     s->next_rows = rd_malloc(rows, sizeof *s->next_rows);
     s->parents = rd_malloc(rows, sizeof *s->parents);
@@ -129,15 +150,40 @@ static rd_status begin(rd_search *s) {
                                         s->requests ? &s->requests[i] : NULL);
         for (int64_t g = i * (int64_t)s->n_groups; g < (i + 1) * (int64_t)s->n_groups; g++)
             s->groups[g].finished = s->finished + g * s->width;
-        s->rows[i] = (rd_search_row){.sentence = i, .node = -1};
-        s->parents[i] = 0;
-        s->row_sents[i] = i;
-        s->tokens[i] = s->eos;
     }
-    s->n_rows = s->n_sentences;
     RD_TRY(rd_constraints_begin(s));
     s->candidates = rd_malloc(rows, (size_t)s->candidate_stride * sizeof *s->candidates);
     return s->candidates ? begin_attention(s) : RD_ERR_MEMORY;
+}
+
+/* Begins as many of the waiting sentences as there is room for, at the end of this step's rows.
+ * They wait until half of the room is free: together they keep the encoder's products busy. */
+static void begin_waiting(rd_search *s) {
+    if (s->tokens_under_way > s->tokens_at_once / 2) return;
+    for (; s->n_begun < s->n_sentences; s->n_begun++, s->n_rows++) {
+        int32_t sentence = (int32_t)s->n_begun, length = s->src_lengths[sentence];
+        if (s->n_rows > 0 && s->tokens_under_way + length > s->tokens_at_once) return;
+        s->tokens_under_way += length;
+        s->rows[s->n_rows] = (rd_search_row){.sentence = sentence, .node = -1};
+        s->parents[s->n_rows] = -1;
+        s->row_sents[s->n_rows] = sentence;
+        s->tokens[s->n_rows] = s->eos;
+        rd_coverage_start(s, s->n_rows);
+        rd_constraints_start(s, s->n_rows);
+    }
+}
+
+/* One token for each hypothesis. */
+static rd_status make_step(rd_search *s) {
+    if (s->config->stop && *s->config->stop)
+        return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    RD_TRY(s->scorer->step(s->scorer->self, s->n_rows, s->parents, s->row_sents, s->tokens));
+    RD_TRY(rd_search_attend(s));
+    RD_TRY(rd_search_expand(s));
+    RD_TRY(rd_search_advance(s));
+    RD_TRY(rd_nodes_collect(s));
+    begin_waiting(s);
+    return RD_OK;
 }
 
 /* The n_best best of each sentence, best first, moved to the result; equals stay in the order in
@@ -228,12 +274,8 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
                    .src_lengths = src_lengths};
     set_sizes(&s);
     rd_status status = begin(&s);
-    while (status == RD_OK && s.n_rows > 0) {
-        status = scorer->step(scorer->self, s.n_rows, s.parents, s.row_sents, s.tokens);
-        if (status == RD_OK) status = rd_search_attend(&s);
-        if (status == RD_OK) status = rd_search_expand(&s);
-        if (status == RD_OK) status = rd_search_advance(&s);
-    }
+    if (status == RD_OK) begin_waiting(&s);
+    while (status == RD_OK && s.n_rows > 0) status = make_step(&s);
     if (status == RD_OK) status = collect(&s, result);
     release(&s);
     return status;

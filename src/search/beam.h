@@ -3,6 +3,7 @@
 #ifndef RD_SEARCH_BEAM_H
 #define RD_SEARCH_BEAM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,6 +40,8 @@ typedef struct {
     bool align;             /* give each token's alignment */
     bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,
                        * and an eos that is forced costs nothing */
+    int64_t batch_tokens;              /* source tokens of the sentences searched at once; 0: all */
+    const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */
 } rd_beam_config;
 
 enum { RD_MAX_BEAM = 1024, RD_MAX_TOP_K = 1024 };
@@ -90,9 +93,10 @@ typedef struct {
         *hypotheses; /* [n_sentences, n_best], best first; missing ones have tokens NULL */
 } rd_search_result;
 
-/* Searches translations of n_sentences at once. src_lengths: [n_sentences], in tokens with eos, for
- * the length limit, which a longer prefix raises. requests: [n_sentences], or NULL. Sentences that
- * are finished leave the batch.
+/* Searches translations of n_sentences. src_lengths: [n_sentences], in tokens with eos, for the
+ * length limit, which a longer prefix raises, and for batch_tokens. requests: [n_sentences], or
+ * NULL. Sentences that are finished leave the batch, and waiting ones take their places, which
+ * changes no result but by the scorer's rounding.
  *
  * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
  * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done

@@ -38,7 +38,7 @@ struct rd_constraints {
     phrase *phrases;                   /* [n_phrases], each sentence's in a row */
     int64_t *offsets;                  /* [n_sentences + 1] in phrases */
     int32_t *borders;                  /* of all phrases */
-    progress *rows, *next_rows;        /* [n_sentences * beam, most], of the search's rows */
+    progress *rows, *next_rows;        /* [most_rows, most], of the search's rows */
     ranked *ranked;                    /* [beam * candidate_stride] */
 };
 
@@ -128,7 +128,7 @@ rd_status rd_constraints_begin(rd_search *s) {
         rd_constraints_end(s);
         return RD_OK;
     }
-    size_t tokens = 0, beam = (size_t)s->config->beam, rows = (size_t)s->n_sentences * beam;
+    size_t tokens = 0, beam = (size_t)s->config->beam, rows = (size_t)s->most_rows;
     for (int64_t i = 0; i < c->n_phrases; i++) tokens += (size_t)c->phrases[i].length + 1;
     s->candidate_stride = s->n_candidates + (int32_t)c->most;
     c->borders = rd_malloc(tokens, sizeof *c->borders);
@@ -141,10 +141,15 @@ rd_status rd_constraints_begin(rd_search *s) {
         c->phrases[i].border = border;
         find_borders(&c->phrases[i]);
     }
-    for (int64_t i = 0; i < s->n_sentences; i++) /* the first step's rows are the sentences */
-        for (int64_t p = c->offsets[i]; p < c->offsets[i + 1]; p++)
-            c->rows[i * c->most + p - c->offsets[i]] = (progress){.left = c->phrases[p].times};
     return RD_OK;
+}
+
+void rd_constraints_start(rd_search *s, int64_t row) {
+    rd_constraints *c = s->constraints;
+    if (!c) return;
+    int32_t sentence = s->rows[row].sentence;
+    for (int64_t p = c->offsets[sentence]; p < c->offsets[sentence + 1]; p++)
+        c->rows[row * c->most + p - c->offsets[sentence]] = (progress){.left = c->phrases[p].times};
 }
 
 bool rd_constraints_bind(const rd_search *s, int32_t sentence) {
@@ -238,7 +243,7 @@ static int in_turn(const void *a, const void *b) {
 int32_t rd_constraints_merge(rd_search *s, int64_t first, int64_t end, int64_t start,
                              int64_t n_next) {
     ranked *all = s->constraints->ranked;
-    int32_t n = 0, room = s->max_lens[s->rows[first].sentence] - s->step - 1;
+    int32_t n = 0, room = s->max_lens[s->rows[first].sentence] - s->rows[first].length - 1;
     for (int64_t r = first; r < end; r++)
         for (int32_t i = 0; i < s->candidate_counts[r]; i++, n++) {
             rd_candidate candidate = s->candidates[r * s->candidate_stride + i];

@@ -29,7 +29,7 @@ static float forbid(float *log_probs, int32_t token) {
 static float block_repeats(const rd_search *s, int64_t r, float *log_probs) {
     int32_t n = s->config->no_repeat_ngram, last = s->rows[r].node;
     float gone = 0.0f;
-    if (s->step + 1 < n) return gone;
+    if (s->rows[r].length + 1 < n) return gone;
     for (int32_t node = last; node >= 0; node = s->nodes[node].parent)
         if (same_ending(s, last, s->nodes[node].parent, n - 1) &&
             !rd_constraints_want(s, r, s->nodes[node].token))
@@ -39,8 +39,8 @@ static float block_repeats(const rd_search *s, int64_t r, float *log_probs) {
 
 /* The one token that may follow a row, or -1 when it may choose. */
 static int32_t forced_token(const rd_search *s, const rd_search_row *row) {
-    if (s->step >= s->max_lens[row->sentence]) return s->eos;
-    int32_t at = s->step - (s->config->forced_bos ? 1 : 0); /* in the prefix */
+    if (row->length >= s->max_lens[row->sentence]) return s->eos;
+    int32_t at = row->length - (s->config->forced_bos ? 1 : 0); /* in the prefix */
     if (at < 0) return s->bos;
     const rd_search_request *request = s->requests ? &s->requests[row->sentence] : NULL;
     return request && at < request->prefix_length ? request->prefix[at] : -1;
@@ -48,8 +48,8 @@ static int32_t forced_token(const rd_search *s, const rd_search_row *row) {
 
 /* Whether a forced token costs nothing. */
 static bool is_free(const rd_search *s, const rd_search_row *row) {
-    bool ends = s->step >= s->max_lens[row->sentence];
-    bool begins = s->config->forced_bos && s->step == 0;
+    bool ends = row->length >= s->max_lens[row->sentence];
+    bool begins = s->config->forced_bos && row->length == 0;
     return s->config->forced_tokens_free ? ends || begins : ends && s->config->renormalize;
 }
 
@@ -79,7 +79,7 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     float gone = 0.0f;
     if (s->pad >= 0) gone += forbid(log_probs, s->pad);
     if (s->config->no_repeat_ngram > 0) gone += block_repeats(s, r, log_probs);
-    if (s->step < s->config->min_len || rd_constraints_unmet(s, r) > 0)
+    if (row->length < s->config->min_len || rd_constraints_unmet(s, r) > 0)
         gone += forbid(log_probs, s->eos);
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);

@@ -38,23 +38,24 @@ static rd_hypothesis *finished_place(const rd_search *s, rd_search_group *group,
 
 rd_status rd_search_finish(rd_search *s, rd_search_group *group, int64_t r, float score) {
     const rd_search_row *row = &s->rows[r];
-    int32_t *tokens = rd_malloc((size_t)s->step, 2 * sizeof *tokens);
+    int32_t length = row->length;
+    int32_t *tokens = rd_malloc((size_t)length, 2 * sizeof *tokens);
     if (!tokens) return RD_ERR_MEMORY;
-    int32_t *aligned = tokens + s->step; /* one block */
+    int32_t *aligned = tokens + length; /* one block */
     float log_prob = score + row->penalty;
     int32_t node = row->node;
-    for (int32_t i = s->step - 1; i >= 0; i--, node = s->nodes[node].parent) {
+    for (int32_t i = length - 1; i >= 0; i--, node = s->nodes[node].parent) {
         tokens[i] = s->nodes[node].token;
         aligned[i] = s->nodes[node].aligned;
         if (tokens[i] == s->unk) log_prob += s->config->unk_penalty;
     }
-    score = score / length_norm(s->config, s->step + 1) + rd_coverage_score(s, r);
+    score = score / length_norm(s->config, length + 1) + rd_coverage_score(s, r);
     int32_t n_unmet = rd_constraints_unmet(s, r);
     rd_hypothesis *place = finished_place(s, group, n_unmet, score);
     if (place)
         *place = (rd_hypothesis){.tokens = tokens,
                                  .aligned = s->config->align ? aligned : NULL,
-                                 .length = s->step,
+                                 .length = length,
                                  .n_unmet = n_unmet,
                                  .score = score,
                                  .log_prob = log_prob};
@@ -63,13 +64,13 @@ rd_status rd_search_finish(rd_search *s, rd_search_group *group, int64_t r, floa
     return RD_OK;
 }
 
-bool rd_search_is_done(const rd_search *s, const rd_search_group *group, int32_t max_len,
-                       float best) {
+bool rd_search_is_done(const rd_search *s, const rd_search_group *group, int32_t length,
+                       int32_t max_len, float best) {
     const rd_beam_config *c = s->config;
-    if (s->step >= max_len) return true;
+    if (length >= max_len) return true;
     if (group->n_found < s->enough) return false;
     if (c->early_stopping == RD_STOP_FULL) return true;
     bool longest = c->early_stopping == RD_STOP_NEVER && c->lenpen > 0;
-    int32_t length = (longest ? max_len : s->step) + 1;
-    return !(best / length_norm(c, length) > worst_finished(group)->score);
+    return !(best / length_norm(c, (longest ? max_len : length) + 1) >
+             worst_finished(group)->score);
 }

@@ -80,12 +80,13 @@ rd_status rd_search_sample(const rd_search *s, int thread, int64_t r, const floa
     rd_candidate *pool = s->pools + (int64_t)thread * vocab_size;
     RD_TRY(shortlist(s, log_probs, pool, &n));
     double mass = mass_of(pool, n);
-    /* The one row of the first step draws for all samples. */
-    int32_t first = s->step ? row->group : 0, end = s->step ? first + 1 : s->n_groups;
+    /* The one row that begins a sentence draws for all samples. */
+    int32_t first = row->length ? row->group : 0, end = row->length ? first + 1 : s->n_groups;
     uint64_t number = (uint64_t)(s->requests ? s->requests[row->sentence].number : row->sentence);
     s->candidate_counts[r] = n > 0 ? end - first : 0;
     for (int32_t sample = first; n > 0 && sample < end; sample++) {
-        double uniform = rd_rng_at(s->config->seed, number, (uint32_t)sample, (uint32_t)s->step);
+        double uniform =
+            rd_rng_at(s->config->seed, number, (uint32_t)sample, (uint32_t)row->length);
         rd_candidate chosen = pool[draw(pool, n, mass, uniform)];
         drawn[sample - first] = (rd_candidate){base + chosen.score, (int32_t)r, chosen.token};
     }

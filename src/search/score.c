@@ -55,7 +55,7 @@ rd_status rd_score_targets(const rd_scorer *scorer, int64_t n_sentences, const i
     RD_TRY(check_targets(scorer, n_sentences, targets, target_offsets));
     size_t n = (size_t)n_sentences;
     score_rows rows = {
-        .parents = rd_calloc(n, sizeof *rows.parents),
+        .parents = rd_malloc(n, sizeof *rows.parents),
         .sentences = rd_malloc(n, sizeof *rows.sentences),
         .tokens = rd_malloc(n, sizeof *rows.tokens),
         .log_probs = rd_malloc(RD_SCORER_ROWS, (size_t)scorer->vocab_size * sizeof *rows.log_probs),
@@ -63,6 +63,7 @@ rd_status rd_score_targets(const rd_scorer *scorer, int64_t n_sentences, const i
     rd_status status =
         rows.parents && rows.sentences && rows.tokens && rows.log_probs ? RD_OK : RD_ERR_MEMORY;
     for (int32_t i = 0; status == RD_OK && i < n_sentences; i++) {
+        rows.parents[i] = -1;
         rows.sentences[i] = i;
         rows.tokens[i] = eos_id;
         log_probs[i] = 0;

@@ -13,7 +13,7 @@ typedef struct {
     void *self;
     int32_t vocab_size;
     int32_t max_length; /* longest output without eos that `step` can score; 0: no limit */
-    /* Arguments as rd_decoding_step (model/decode.h). */
+    /* Arguments as rd_decoding_step (model/decode.h): parents are -1 for rows that begin. */
     rd_status (*step)(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
                       const int32_t *tokens);
     /* log_probs: [n, vocab_size] = log-probabilities, normalised, of the next token of rows

@@ -12,8 +12,9 @@
  * ranked best first. */
 typedef struct {
     int32_t sentence, group, node;
-    float score;   /* log P so far, minus penalties */
-    float penalty; /* of diverse beams, in score */
+    int32_t length; /* tokens so far */
+    float score;    /* log P so far, minus penalties */
+    float penalty;  /* of diverse beams, in score */
 } rd_search_row;
 
 /* Hypotheses share their beginnings, so they are paths in a tree; node -1 is the empty one. */
@@ -39,38 +40,45 @@ typedef struct {
     const rd_backend_ops *ops;
     const rd_search_request *requests; /* [n_sentences], or NULL */
     int32_t bos, eos, pad, unk;
-    int32_t step;             /* tokens in every live hypothesis */
     int32_t n_candidates;     /* 2 * beam */
     int32_t candidate_stride; /* room for those of a row: more where it has constraints */
     int32_t n_groups, width;  /* of a sentence; hypotheses of a group: beam / n_groups */
     int32_t enough;           /* finished hypotheses that end a group: width * patience */
     int64_t n_sentences;
     const int32_t *src_lengths; /* [n_sentences] */
+    int64_t n_begun;            /* the sentences before it */
+    int64_t tokens_at_once;     /* source tokens of the sentences under way: no more than this, */
+    int64_t tokens_under_way;   /* and so many at present */
+    int64_t most_rows;          /* of a step */
     int32_t *max_lens;          /* [n_sentences] */
     rd_search_group *groups;    /* [n_sentences, n_groups] */
     rd_hypothesis *finished;    /* [n_sentences, n_groups, width] */
     rd_search_node *nodes;
     int64_t n_nodes, node_capacity;
+    int64_t n_live_nodes; /* when last looked at */
+    int32_t *moved_nodes; /* [n_nodes] (nodes.c) */
+    int64_t moved_capacity;
     int64_t n_rows;
-    rd_search_row *rows, *next_rows;       /* [n_sentences * beam] */
+    rd_search_row *rows, *next_rows;       /* [most_rows] */
     int32_t *parents, *row_sents, *tokens; /* the scorer's arguments, as many */
     float *eos_log_probs;                  /* before any rules, as many */
     float *log_probs;                      /* [RD_SCORER_ROWS, vocab_size] of some rows */
-    rd_candidate *candidates;              /* [n_sentences * beam, candidate_stride] */
-    int32_t *candidate_counts;             /* [n_sentences * beam] */
+    rd_candidate *candidates;              /* [most_rows, candidate_stride] */
+    int32_t *candidate_counts;             /* [most_rows] */
     rd_candidate *merged;                  /* [n_candidates] */
     /* NULL where nothing asks for it: attention of this step; summed over the steps so far. */
     int64_t src_stride;              /* longest source */
-    float *attention;                /* [n_sentences * beam, src_stride] */
+    float *attention;                /* [most_rows, src_stride] */
     float *coverage, *next_coverage; /* as many, of rows and next_rows */
-    int32_t *aligned;                /* [n_sentences * beam] most attended source token, or -1 */
+    int32_t *aligned;                /* [most_rows] most attended source token, or -1 */
     rd_candidate *pools;             /* [threads, vocab_size], for sampling */
     rd_constraints *constraints;     /* NULL: no sentence has any */
 } rd_search;
 
 /* Reads the attention of all rows, where it is asked for (attend.c). */
 rd_status rd_search_attend(rd_search *search);
-/* Row `next_row` of the next step goes on from `row`. */
+/* Row `row` begins a sentence; row `next_row` of the next step goes on from `row`. */
+void rd_coverage_start(rd_search *search, int64_t row);
 void rd_coverage_continue(rd_search *search, int64_t row, int64_t next_row);
 /* What a hypothesis that ends in `row` scores beside its log P. */
 float rd_coverage_score(const rd_search *search, int64_t row);
@@ -86,12 +94,18 @@ rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const
 /* Finishes and continues hypotheses: makes the rows of the next step (advance.c). */
 rd_status rd_search_advance(rd_search *search);
 
+/* The tree (nodes.c): adds a node, whose index is *node; and forgets those that no live hypothesis
+ * has, once they may be as many as the others. */
+rd_status rd_nodes_add(rd_search *search, rd_search_node item, int32_t *node);
+rd_status rd_nodes_collect(rd_search *search);
+
 /* What a token costs because the rows start .. end - 1 of the next step have it (diverse.c). */
 float rd_diverse_penalty(const rd_search *search, int64_t start, int64_t end, int32_t token);
 
 /* Constraints (constraints.c); where there are none, all of these do nothing. */
 rd_status rd_constraints_begin(rd_search *search); /* max_lens and n_candidates are set */
 void rd_constraints_end(rd_search *search);
+void rd_constraints_start(rd_search *search, int64_t row); /* it begins its sentence */
 /* Whether a sentence has any. */
 bool rd_constraints_bind(const rd_search *search, int32_t sentence);
 /* How many phrases a live hypothesis still lacks. */
@@ -112,8 +126,9 @@ void rd_constraints_advance(rd_search *search); /* the next step's rows become t
  * (finish.c). */
 rd_status rd_search_finish(rd_search *search, rd_search_group *group, int64_t row, float score);
 
-/* Whether a group looks no further; `best` is the log P of its best hypothesis that goes on. */
-bool rd_search_is_done(const rd_search *search, const rd_search_group *group, int32_t max_len,
-                       float best);
+/* Whether a group whose hypotheses have `length` tokens looks no further; `best` is the log P of
+ * its best one that goes on. */
+bool rd_search_is_done(const rd_search *search, const rd_search_group *group, int32_t length,
+                       int32_t max_len, float best);
 
 #endif

@@ -14,6 +14,10 @@
  */
 enum { DEFAULT_BATCH_TOKENS = 512 };
 
+/* A search has so many times the tokens that it searches at once: sentences that wait take the
+ * places of those that end. More would leave the threads unequal shares. */
+enum { WAITING = 8 };
+
 /* The sentences in the order they are worked on, longest first, cut into batches. */
 typedef struct {
     int64_t n, n_batches;
@@ -37,10 +41,14 @@ static void schedule_free(schedule *plan) {
     free(plan->starts);
 }
 
-/* Batches hold equal shares for the threads where there are enough sentences to share. */
-static void cut(schedule *plan, const rd_translate_job *job, const rd_token_span *sources,
-                int32_t threads) {
-    int64_t total = 0, limit = job->batch_tokens > 0 ? job->batch_tokens : DEFAULT_BATCH_TOKENS;
+static int64_t tokens_at_once(const rd_translate_job *job) {
+    return job->batch_tokens > 0 ? job->batch_tokens : DEFAULT_BATCH_TOKENS;
+}
+
+/* Batches of at most `limit` tokens, or one sentence. They hold equal shares for the threads where
+ * there are enough sentences to share. */
+static void cut(schedule *plan, int64_t limit, const rd_token_span *sources, int32_t threads) {
+    int64_t total = 0;
     for (int64_t i = 0; i < plan->n; i++) total += sources[i].length;
     if (plan->n >= 2 * (int64_t)threads) {
         int64_t rounds = (total + limit * threads - 1) / (limit * threads);
@@ -59,7 +67,7 @@ static void cut(schedule *plan, const rd_translate_job *job, const rd_token_span
     plan->starts[plan->n_batches] = plan->n;
 }
 
-static rd_status make_schedule(schedule *plan, const rd_translate_job *job, int64_t n,
+static rd_status make_schedule(schedule *plan, int64_t limit, int64_t n,
                                const rd_token_span *sources, int32_t threads) {
     sort_item *items = rd_malloc((size_t)n, sizeof *items);
     *plan = (schedule){.n = n,
@@ -74,7 +82,7 @@ static rd_status make_schedule(schedule *plan, const rd_translate_job *job, int6
     if (n) qsort(items, (size_t)n, sizeof *items, longer_first);
     for (int64_t i = 0; i < n; i++) plan->order[i] = items[i].index;
     free(items);
-    cut(plan, job, sources, threads);
+    cut(plan, limit, sources, threads);
     return RD_OK;
 }
 
@@ -146,8 +154,11 @@ static rd_status search_batch(const work *w, const batch *b) {
     const rd_model_config *config = rd_model_get_config(w->job->models[0]);
     const rd_pieces *pieces = &b->pieces;
     rd_scorer scorer = rd_model_scorer_view(b->model);
+    rd_beam_config search = w->job->search;
+    search.batch_tokens = tokens_at_once(w->job);
+    search.stop = w->job->stop;
     rd_search_result found;
-    RD_TRY(rd_beam_search(&w->job->search, &scorer, b->n, b->src.lengths, b->requests,
+    RD_TRY(rd_beam_search(&search, &scorer, b->n, b->src.lengths, b->requests,
                           rd_pieces_number(pieces, config->bos_id),
                           rd_pieces_number(pieces, config->eos_id),
                           rd_pieces_number(pieces, config->pad_id),
@@ -304,7 +315,10 @@ static rd_status run(work *w, int64_t n) {
     int before = omp_get_max_threads();
     int32_t threads = w->job->threads > 0 ? w->job->threads : before;
     schedule plan;
-    RD_TRY(make_schedule(&plan, w->job, n, w->sources, threads));
+    /* Given targets are scored all at once, and a shortlist is of all sentences of a batch. */
+    bool waiting = w->result && !w->job->shortlist;
+    int64_t limit = tokens_at_once(w->job) * (waiting ? WAITING : 1);
+    RD_TRY(make_schedule(&plan, limit, n, w->sources, threads));
     if (plan.n_batches <= 1) threads = inner_threads(w->job, threads);
     omp_set_num_threads(threads); /* of this thread's regions only */
     rd_status status = run_all(w, &plan, threads);

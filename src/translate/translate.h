@@ -21,15 +21,15 @@ typedef struct {
     int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
     const rd_search_request *requests; /* one per source, or NULL */
     const rd_shortlist *shortlist;     /* of the pieces to search among, or NULL */
-    bool unscored; /* score and log_prob of hypotheses are not needed, and may come as NAN */
-    int64_t batch_tokens; /* bound on the source tokens of a batch; 0: a good default */
+    bool unscored;        /* score and log_prob of hypotheses are not needed, and may come as NAN */
+    int64_t batch_tokens; /* bound on the source tokens worked on at once; 0: a good default */
     int32_t threads;      /* 0: as many as OpenMP would use */
     const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */
 } rd_translate_job;
 
 /* Translates n sources, each ending with eos, of at most max_source_positions tokens. The result is
- * in the order of the sources and does not depend on batch_tokens or threads, but for rounding; with
- * a shortlist a little, because the sentences of a batch share their pieces. */
+ * in the order of the sources and does not depend on batch_tokens or threads, but for rounding;
+ * with a shortlist a little, because the sentences of a batch share their pieces. */
 rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
                               rd_search_result *result);
 

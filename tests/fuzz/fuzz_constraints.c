@@ -26,7 +26,7 @@ static rd_status step(void *self, int64_t n_rows, const int32_t *parents, const 
     (void)sentences;
     FUZZ_CHECK(n_rows <= MOST_ROWS);
     for (int64_t r = 0; r < n_rows; r++) {
-        uint32_t before = s->step ? s->hashes[!now][parents[r]] : 2166136261u;
+        uint32_t before = parents[r] >= 0 ? s->hashes[!now][parents[r]] : 2166136261u;
         s->hashes[now][r] = (before ^ (uint32_t)tokens[r]) * 16777619u;
     }
     s->step++;

@@ -87,6 +87,57 @@ static void test_batching_changes_nothing(void **state) {
     free(t);
 }
 
+static void assert_same(const rd_search_result *a, const rd_search_result *b) {
+    assert_int_equal(a->n_sentences, b->n_sentences);
+    for (int64_t i = 0; i < a->n_sentences * a->n_best; i++) {
+        const rd_hypothesis *x = &a->hypotheses[i], *y = &b->hypotheses[i];
+        assert_int_equal(x->tokens == NULL, y->tokens == NULL);
+        if (!x->tokens) continue;
+        size_t bytes = (size_t)x->length * sizeof *x->tokens;
+        assert_int_equal(x->length, y->length);
+        assert_memory_equal(x->tokens, y->tokens, bytes);
+        if (x->aligned) assert_memory_equal(x->aligned, y->aligned, bytes);
+        assert_true(x->score == y->score && x->log_prob == y->log_prob);
+    }
+}
+
+/* Sentences that wait for the places of others give what all give at once, in few rows a step. */
+static void test_waiting_changes_nothing(void **state) {
+    (void)state;
+    enum { N = 300, BEAM = 8 };
+    const rd_beam_config configs[] = {
+        {.lenpen = 1, .no_repeat_ngram = 2},
+        {.coverage_penalty = 0.3f, .align = true, .forced_bos = true},
+        {.sampling = true, .seed = 3, .min_len = 1},
+        {.diverse_groups = 4, .diverse_strength = 0.5f, .early_stopping = RD_STOP_NEVER},
+    };
+    toy *t = calloc(1, sizeof *t);
+    t->distribution = toy_random;
+    t->attention = toy_attention;
+    int32_t lengths[N];
+    for (int32_t i = 0; i < N; i++) lengths[i] = 1 + i * i % 7;
+    for (int k = 0; k < 4; k++) {
+        rd_beam_config config = configs[k];
+        config.beam = config.n_best = BEAM;
+        config.max_len_a = 1;
+        config.max_len_b = 6;
+        rd_search_result at_once = toy_search(&config, t, N, lengths, NULL, RD_OK);
+        int32_t rows = t->rows_seen;
+        assert_true(t->most_rows > N);
+        for (config.batch_tokens = 1; config.batch_tokens <= 64; config.batch_tokens *= 8) {
+            rd_search_result waiting = toy_search(&config, t, N, lengths, NULL, RD_OK);
+            assert_int_equal(t->begun, N);
+            assert_int_equal(t->rows_seen, rows);
+            assert_true(t->most_rows <= BEAM * config.batch_tokens);
+            if (config.batch_tokens == 64) assert_true(t->rows_seen > t->step * 32);
+            assert_same(&at_once, &waiting);
+            rd_search_result_free(&waiting);
+        }
+        rd_search_result_free(&at_once);
+    }
+    free(t);
+}
+
 /* A probable "a", eos less so: P(a) = 0.6, P(eos) = 0.3, P(b) = 0.07, P(unk) = 0.03, always. */
 static void constant(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
     (void)sentence, (void)prefix, (void)n;
@@ -301,7 +352,7 @@ static void test_scores_of_given_targets(void **state) {
                         .max_length = 20,
                         .step = toy_step,
                         .log_probs = toy_log_probs};
-    t->step = 0;
+    t->step = t->begun = 0;
     assert_int_equal(rd_score_targets(&scorer, N, targets, offsets, EOS, log_probs), RD_OK);
     for (int i = 0; i < N; i++) assert_float_equal(log_probs[i], r.hypotheses[i].log_prob, 1e-4);
     targets[0] = VOCAB;
@@ -346,6 +397,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agrees_with_brute_force),
         cmocka_unit_test(test_batching_changes_nothing),
+        cmocka_unit_test(test_waiting_changes_nothing),
         cmocka_unit_test(test_greedy_runs_to_the_longest_output),
         cmocka_unit_test(test_lenpen_ranks_and_two_finished_stop),
         cmocka_unit_test(test_min_len),

@@ -108,11 +108,13 @@ static void test_agrees_with_brute_force(void **state) {
     assert_true(constrained > 100 && overlaps > 10);
 }
 
-/* Whatever the beam: every hypothesis has all phrases, and batches change nothing. */
+/* Whatever the beam: every hypothesis has all phrases, and neither batches nor waiting change
+ * anything. */
 static void test_narrow_beams_meet_constraints(void **state) {
     (void)state;
     enum { MOST = 3 };
-    const int32_t lengths[SENTENCES] = {0};
+    int32_t lengths[SENTENCES];
+    for (int i = 0; i < SENTENCES; i++) lengths[i] = 1;
     rd_rng rng = rd_rng_make(8, 0);
     for (int trial = 0; trial < 300; trial++) {
         phrase_set *sets[SENTENCES];
@@ -130,7 +132,8 @@ static void test_narrow_beams_meet_constraints(void **state) {
                                  .no_repeat_ngram = trial % 4,
                                  .diverse_strength = 1,
                                  .forced_bos = trial % 5 == 0,
-                                 .renormalize = trial % 2};
+                                 .renormalize = trial % 2,
+                                 .batch_tokens = trial % 4};
         config.diverse_groups = config.beam % 2 == 0 ? 2 : 0;
         config.n_best = config.beam;
         if (config.forced_bos) config.max_len_b++;

@@ -93,8 +93,7 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
     (void)state;
     enum { ROWS = 5, HEADS = 3, DIM = 8, WIDTH = HEADS * DIM, N = 13 };
     const int32_t offsets[] = {0, 6, 7, N}, sentences[ROWS] = {0, 0, 2, 1, 2};
-    float q[ROWS * WIDTH], kv[N * 2 * WIDTH] = {0}, weights[ROWS * DIM],
-                                      scratch[ROWS * DIM + HEADS * 16];
+    float q[ROWS * WIDTH], kv[N * 2 * WIDTH] = {0}, weights[DIM], scratch[HEADS * 16];
     rd_rng rng = rd_rng_make(1, 0);
     for (int i = 0; i < ROWS * WIDTH; i++) q[i] = 2 * (float)rd_rng_normal(&rng);
     for (int s = 0; s < 3; s++)
@@ -103,17 +102,17 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
             for (int h = 0; h < HEADS; h++)
                 kv[j * 2 * WIDTH + WIDTH + h * DIM + j - offsets[s]] = 1;
         }
-    rd_cross_weights(ROWS, HEADS, DIM, q, kv, sentences, offsets, DIM, weights, scratch);
     for (int r = 0; r < ROWS; r++) {
         int32_t begin = offsets[sentences[r]], n = offsets[sentences[r] + 1] - begin;
+        const float *query = q + r * WIDTH, *source = kv + begin * 2 * WIDTH;
         float out[WIDTH], sum = 0;
-        rd_backend()->attention_query(out, q + r * WIDTH, kv + begin * 2 * WIDTH, 2 * WIDTH, NULL,
-                                      n, HEADS, DIM, scratch);
+        rd_cross_weights(HEADS, DIM, query, n, source, weights, scratch);
+        rd_backend()->attention_query(out, query, source, 2 * WIDTH, NULL, n, HEADS, DIM, scratch);
         for (int32_t j = 0; j < n; j++) {
             float mean = 0;
             for (int h = 0; h < HEADS; h++) mean += out[h * DIM + j] / HEADS;
-            assert_float_equal(weights[r * DIM + j], mean, 1e-5);
-            sum += weights[r * DIM + j];
+            assert_float_equal(weights[j], mean, 1e-5);
+            sum += weights[j];
         }
         assert_float_equal(sum, 1, 1e-5);
     }

@@ -16,36 +16,42 @@ rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int
     toy *t = self;
     int now = t->step & 1;
     for (int64_t r = 0; r < n_rows; r++) {
-        if (t->step > 0) {
+        if (parents[r] >= 0) {
+            int32_t length = t->lengths[!now][parents[r]];
             memcpy(t->prefix[now][r], t->prefix[!now][parents[r]], sizeof t->prefix[now][r]);
-            t->prefix[now][r][t->step - 1] = tokens[r];
+            t->prefix[now][r][length] = tokens[r];
+            t->lengths[now][r] = length + 1;
         } else {
             assert_int_equal(tokens[r], EOS);
+            assert_int_equal(sentences[r], t->begun++);
+            t->lengths[now][r] = 0;
         }
         t->sentences[r] = sentences[r];
     }
     t->rows_seen += (int32_t)n_rows;
+    if (n_rows > t->most_rows) t->most_rows = (int32_t)n_rows;
     t->step++;
     return RD_OK;
 }
 
 rd_status toy_log_probs(void *self, int64_t first, int64_t n, float *log_probs) {
     toy *t = self;
-    int32_t length = t->step - 1;
-    for (int64_t i = 0; i < n; i++)
-        t->distribution(t->sentences[first + i], t->prefix[length & 1][first + i], length,
-                        log_probs + i * VOCAB);
+    int latest = (t->step - 1) & 1;
+    for (int64_t i = first; i < first + n; i++)
+        t->distribution(t->sentences[i], t->prefix[latest][i], t->lengths[latest][i],
+                        log_probs + (i - first) * VOCAB);
     return RD_OK;
 }
 
 static void read_attention(void *self, int64_t row, int32_t n_src, float *out) {
     toy *t = self;
-    t->attention(t->prefix[(t->step - 1) & 1][row], t->step - 1, n_src, out);
+    int latest = (t->step - 1) & 1;
+    t->attention(t->prefix[latest][row], t->lengths[latest][row], n_src, out);
 }
 
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
                             const rd_search_request *requests, rd_status expected) {
-    t->step = t->rows_seen = 0;
+    t->step = t->rows_seen = t->most_rows = t->begun = 0;
     rd_scorer scorer = {.self = t,
                         .vocab_size = VOCAB,
                         .max_length = 20,

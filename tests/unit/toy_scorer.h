@@ -12,8 +12,10 @@ enum { MAX_ROWS = 4096, MAX_STEPS = 32 };
 typedef struct {
     void (*distribution)(int32_t sentence, const int32_t *prefix, int32_t n, float *log_probs);
     void (*attention)(const int32_t *prefix, int32_t n, int32_t n_src, float *out); /* or NULL */
-    int32_t step, rows_seen;
-    int32_t sentences[MAX_ROWS]; /* of the latest step */
+    int32_t step, rows_seen, most_rows; /* steps made; their rows: in all, and of one at most */
+    int32_t begun;                      /* sentences */
+    int32_t sentences[MAX_ROWS];        /* of the latest step */
+    int32_t lengths[2][MAX_ROWS];       /* of the prefixes */
     int32_t prefix[2][MAX_ROWS][MAX_STEPS];
 } toy;
 

@@ -96,7 +96,8 @@ const char *const arguments_help[] = {
     "the\n"
     "                         more so the larger the vocabulary\n"
     "  --threads N            default: all cores\n"
-    "  --batch-tokens N       source tokens translated together; default 512\n"
+    "  --batch-tokens N       source tokens translated together; default 512. Sentences that are\n"
+    "                         done make room for waiting ones (without --shortlist)\n"
     "  --window N             lines read ahead at most, default 4096; 1 answers line by line\n"
     "\n",
     "A progress bar is shown where standard error is a terminal and the output is not, with\n"
