@@ -89,8 +89,8 @@ typedef struct {
     int32_t alignment_layer; /* whose attention these use, averaged over its heads: a layer of the
                               * decoder from 1, or 0: the last */
     bool renormalize;        /* log P among the tokens that the settings allow */
-    int64_t batch_tokens;    /* source tokens translated together; 0: a good default. Sentences that
-                              * are    done make room for waiting ones, unless there is a shortlist */
+    int64_t batch_tokens;    /* source tokens translated together; 0: a good default. Sentences
+                              * that are done make room for waiting ones, without a shortlist */
     int32_t threads;         /* 0: all cores */
     /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
      * nothing; or NULL. Whole words work best. */
