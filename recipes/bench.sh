@@ -9,7 +9,8 @@
 #   recipes/bench.sh scaling [--vary tokens,width,vocabulary,threads] [as for train, but --rival]
 #
 #   recipes/bench.sh translate [--model DIR] [--input FILE] [--beam N,...] [--precision P,...] [--single N]
-#                              [--length N] [--recipe NAME] [--out DIR] [--rounds N] [--threads N]
+#                              [--length N] [--shortlist FILE] [--recipe NAME] [--out DIR] [--rounds N]
+#                              [--threads N]
 #
 # translate: bench-translate, in batches and single sentences, and CTranslate2 on the same model where Python
 # has it (with transformers, which it converts with). Target tokens a second; its peak memory has Python's in it.
@@ -41,6 +42,7 @@
 #   --precision P,...  fp32, bf16 and int8; each against CTranslate2 in the same (fp32,int8)
 #   --single N      sentences translated one at a time (200)
 #   --length N      translations of just N tokens, for models that are not trained; 0: of any length (0)
+#   --shortlist FILE  for bench-translate; CTranslate2 has the whole vocabulary all the same
 #   --no-install    name the missing packages and stop
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -71,12 +73,12 @@ esac
 rival=${RIVAL:-$repository/../shared/rivals/torch_rdrop.py} python=${PYTHON:-python3}
 recipe=multi30k-en-de out="" archs=transformer-tiny,transformer-iwslt-de-en,transformer-base
 vary=tokens,width,vocabulary,threads alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
-model="" input="" beams=1,5 precisions=fp32,int8 single=200 length=0
+model="" input="" shortlist="" beams=1,5 precisions=fp32,int8 single=200 length=0
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install_option=--no-install ;;
     --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads | --vary | \
-        --model | --input | --beam | --precision | --single | --length)
+        --model | --input | --beam | --precision | --single | --length | --shortlist)
         [ $# -ge 2 ] || usage "$1 needs a value"
         case $1 in
         --rival) rival=$2 ;;
@@ -96,6 +98,7 @@ while [ $# -gt 0 ]; do
         --precision) precisions=$2 ;;
         --single) single=$2 ;;
         --length) length=$2 ;;
+        --shortlist) shortlist=$2 ;;
         esac
         shift
         ;;

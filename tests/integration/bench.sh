@@ -19,7 +19,7 @@ source-lang: en
 target-lang: de
 trainpref: train
 validpref: valid
-vocab-size: 300
+vocab-size: 500
 joined-dictionary: true
 share-all-embeddings: true
 encoder-embed-dim: 16
@@ -34,7 +34,7 @@ max-tokens: 128
 max-update: 2
 YAML
 "$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
-"$bin/rdrop-preprocess" tiny.yaml --data data --dest bin >log 2>&1 || fail "preprocess: $(cat log)"
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest bin --shortlist >log 2>&1 || fail "preprocess: $(cat log)"
 "$bin/rdrop-train" tiny.yaml --data bin --save-dir out >log 2>&1 || fail "train: $(cat log)"
 
 # value FILE KEY: the first number of that name in what a benchmark printed as JSON
@@ -88,9 +88,23 @@ done
 [ "$(grep -c '"p95"' translate.json)" -eq 2 ] || fail "not two beams: $(cat translate.json)"
 holds 'n == 5' n "$(value translate.json sentences)"
 holds 'first >= load' load "$(value translate.json load)" first "$(value translate.json first)"
-"$bin/bench-translate" --model out/model --input data/test.en.gz --beam 2 --lines 2 >text ||
+"$bin/bench-translate" --model out/model --input data/test.en.gz --beam 2 --lines 2 --precision bf16 >text ||
     fail "bench-translate"
 grep -q '^ *2 single ' text || fail "no single sentences: $(cat text)"
+"$bin/bench-translate" --model out/model --input data/test.en.gz --precision fp32 --shortlist bin/shortlist.bin \
+    --single 3 >text || fail "bench-translate --shortlist"
+[ "$(grep -cE '^ *[15] (batch|single) ' text)" -eq 4 ] || fail "bench-translate --shortlist: $(cat text)"
+
+# This vocabulary is large enough to be cut, and this model untrained enough to miss what is cut off.
+for options in "--batch-tokens 1" "--beam 1 --min-len 5 --threads 2" "--precision int8 --n-best 3"; do
+    # shellcheck disable=SC2086
+    "$bin/rdrop-translate" --model out/model --input data/test.en.gz $options --output whole || fail "$options"
+    # shellcheck disable=SC2086
+    "$bin/rdrop-translate" --model out/model --input data/test.en.gz --shortlist bin/shortlist.bin $options \
+        --output short || fail "--shortlist $options"
+    [ "$(wc -l <short)" -eq "$(wc -l <whole)" ] || fail "--shortlist $options: $(cat short)"
+    cmp -s short whole && fail "--shortlist $options changes nothing: $(cat short)"
+done
 
 # Binarized data as pieces: joined again they are the text.
 "$bin/bench-pieces" bin/valid.bin source | sed 's/ //g; s/▁/ /g; s/^ //' >joined
@@ -143,7 +157,7 @@ for mode in batch single; do
         their "$their" ratio "$ratio"
 done
 RDROP_BIN=$bin PYTHON=false "$repository/recipes/bench.sh" translate --recipe tiny.yaml --model out/model \
-    --input texts/train.en.gz --beam 1 --precision fp32 --single 2 --rounds 1 >text 2>log ||
+    --input texts/train.en.gz --beam 1 --precision fp32 --single 2 --rounds 1 --shortlist bin/shortlist.bin >text 2>log ||
     fail "recipes/bench.sh translate alone: $(cat log)"
 [ "$(grep -cE '^ *1 fp32  (batch|single) +[0-9]+ +([0-9.]+|-) +[0-9]+$' text)" -eq 2 ] || fail "alone: $(cat text)"
 
