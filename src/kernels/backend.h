@@ -76,15 +76,16 @@ typedef struct {
     /* out = dropout(act(h + bias)); h, out: [rows, width], bias: [width]. */
     void (*activation)(rd_mixed out, rd_mixed h, const float *bias, int64_t first_row, int64_t rows,
                        int64_t width, rd_activation act, const rd_dropout *dropout);
-    /* dh = act'(h + bias) * dropout(dout); dbias: [width] accumulates the column sums of dh.
-     * dh may be dout. */
-    void (*activation_backward)(rd_mixed dh, rd_mixed dout, rd_mixed h, const float *bias,
-                                float *dbias, int64_t first_row, int64_t rows, int64_t width,
-                                rd_activation act, const rd_dropout *dropout);
+    /* dh = act'(h + bias) * dropout(dout); dbias: [width] accumulates the column sums of dh; out is
+     * what it was in the forward pass, made again so that it need not be kept. dh may be dout, out
+     * may be h. */
+    void (*activation_backward)(rd_mixed dh, rd_mixed out, rd_mixed dout, rd_mixed h,
+                                const float *bias, float *dbias, int64_t first_row, int64_t rows,
+                                int64_t width, rd_activation act, const rd_dropout *dropout);
 
     /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), where mean
      * and rstd: [rows] are kept for the backward pass. h none: sum = x, and `sum` is not written. x
-     * may be sum. gain NULL: no norm, y untouched. */
+     * may be sum. gain NULL: no norm, y untouched. With h, y may be h, and its float32 form x. */
     void (*residual_norm)(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
                           rd_mixed h, const float *bias, const float *gain, const float *shift,
                           int64_t first_row, int64_t rows, int64_t width,

@@ -17,8 +17,7 @@ typedef struct {
 
 typedef struct {
     rd_mixed x; /* [rows, width] */
-    rd_mixed h; /* [rows, ffn_dim] before bias and activation */
-    rd_mixed a; /* [rows, ffn_dim] after activation and dropout */
+    rd_mixed h; /* [rows, ffn_dim] before bias and activation; the backward pass uses it up */
 } rd_feed_forward_saved;
 
 /* *y: [rows, width], before the last bias. */

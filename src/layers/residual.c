@@ -98,8 +98,7 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     if (!residual->pre_norm) {
         RD_TRY(rd_norm_statistics(step, saved, rows));
         work.norm = &residual->norm;
-        work.y = rd_step_stream(step, rows, width);
-        if (!rd_mixed_exists(work.y)) return RD_ERR_MEMORY;
+        work.y = h.bf16 ? (rd_mixed){x.f32, h.bf16} : h;
         saved->sum = sum;
     }
     rd_over_rows(rows, norm_rows, &work);

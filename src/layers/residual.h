@@ -26,7 +26,9 @@ typedef struct {
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
                             rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
                             rd_mixed *input);
-/* h: f's result; *y: the sublayer's output, a residual stream. */
+/* h: f's result; *y: the sublayer's output, a residual stream. Post-norm it takes the place of h;
+ * where a stream has two forms, products read the bfloat16 one, and its float32 form takes that of
+ * x. */
 rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
                           rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
                           rd_mixed h, rd_mixed *y);

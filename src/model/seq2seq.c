@@ -5,7 +5,7 @@
 #include "criterion/projection_loss.h"
 
 typedef struct {
-    rd_mixed x; /* [rows, d_model] the layer's input */
+    rd_mixed x; /* [rows, d_model] the layer's input, where nothing else is kept */
     rd_attention_saved self, cross;
     rd_feed_forward_saved ffn;
     rd_residual_saved self_residual, cross_residual, ffn_residual;
@@ -88,7 +88,6 @@ static rd_status feed_forward(const rd_step *step, const rd_layer *layer, layer_
 /* *x: the layer's input, then its output. encoder NULL: a layer of the encoder. */
 static rd_status layer_forward(const rd_step *step, const rd_layer *layer, layer_saved *saved,
                                int64_t width, const side *s, const side *encoder, rd_mixed *x) {
-    saved->x = *x;
     RD_TRY(self_attention(step, layer, saved, width, &s->sequences, x));
     if (encoder) RD_TRY(cross_attention(step, layer, saved, width, &s->sequences, encoder, x));
     rd_profile_end(step->profile, RD_PART_ATTENTION);
@@ -97,17 +96,23 @@ static rd_status layer_forward(const rd_step *step, const rd_layer *layer, layer
     return RD_OK;
 }
 
-/* The same, but of all that the layer computes only its output stays in the arena. */
+/* The same, but of all that the layer computes only its output stays in the arena, and its input is
+ * as it was. */
 static rd_status layer_output(const rd_step *step, const rd_layer *layer, layer_saved *saved,
                               int64_t width, const side *s, const side *encoder, rd_mixed *x) {
     int64_t n = s->sequences.rows * width;
     rd_mixed out = rd_step_stream(step, s->sequences.rows, width);
     if (!rd_mixed_exists(out)) return RD_ERR_MEMORY;
     rd_arena_mark mark = rd_arena_save(step->arena);
-    RD_TRY(layer_forward(step, layer, saved, width, s, encoder, x));
-    memcpy(out.f32, x->f32, sizeof *out.f32 * (size_t)n);
-    if (x->bf16)
-        memcpy(out.bf16, x->bf16, sizeof *out.bf16 * (size_t)n);
+    rd_mixed y = *x;
+    if (y.bf16) { /* its float32 form is overwritten */
+        memcpy(out.f32, y.f32, sizeof *out.f32 * (size_t)n);
+        y.f32 = out.f32;
+    }
+    RD_TRY(layer_forward(step, layer, saved, width, s, encoder, &y));
+    if (y.f32 != out.f32) memcpy(out.f32, y.f32, sizeof *out.f32 * (size_t)n);
+    if (y.bf16)
+        memcpy(out.bf16, y.bf16, sizeof *out.bf16 * (size_t)n);
     else
         out.bf16 = NULL;
     rd_arena_restore(step->arena, mark);
@@ -126,9 +131,11 @@ static rd_status stack_forward(const rd_step *step, const rd_stack *stack, int64
     RD_TRY(rd_embedding_forward(step, &stack->embedding, &s->embedding_norm, rows, width, s->tokens,
                                 s->positions, &x));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
-    for (int32_t i = 0; i < stack->n_layers; i++)
+    for (int32_t i = 0; i < stack->n_layers; i++) {
+        s->layers[i].x = x;
         RD_TRY((keep == KEEP_ALL ? layer_forward : layer_output)(
             step, &stack->layers[i], &s->layers[i], width, s, encoder, &x));
+    }
     s->out = x;
     if (stack->pre_norm)
         RD_TRY(
@@ -230,6 +237,11 @@ static rd_status forward(const rd_model *model, const rd_step *step, const rd_ba
     return stack_forward(step, &model->decoder, c->d_model, keep, target, source);
 }
 
+/* Room for dL/dout: where products read out's bfloat16 form, its float32 form has done its part. */
+static float *gradient_of(const rd_step *step, const side *s, int64_t width) {
+    return s->out.f32 && s->out.bf16 ? s->out.f32 : rd_step_rows(step, s->sequences.rows, width);
+}
+
 rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
                           float label_smoothing, float reg_alpha, bool with_gradient,
                           rd_criterion_sums *sums) {
@@ -241,8 +253,8 @@ rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *
                    &target));
     float *dx = NULL, *dencoder = NULL;
     if (with_gradient) {
-        dx = rd_step_rows(step, target.sequences.rows, width);
-        dencoder = rd_step_rows(step, source.sequences.rows, width);
+        dx = gradient_of(step, &target, width);
+        dencoder = gradient_of(step, &source, width);
         if (!dx || !dencoder) return RD_ERR_MEMORY;
         memset(dencoder, 0, sizeof(float) * (size_t)(source.sequences.rows * width));
     }

@@ -40,9 +40,9 @@ static void activation(const bench_arrays *a, int64_t begin, int64_t end, int64_
 static void activation_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread,
                                 rd_activation kind) {
     int64_t at = begin * a->width;
-    a->ops->activation_backward(f32(a, 0, at), f32(a, 1, at), f32(a, 2, at), a->vectors,
-                                a->sums + thread * 2 * a->width, begin, end - begin, a->width, kind,
-                                &a->dropout);
+    a->ops->activation_backward(f32(a, 0, at), f32(a, 1, at), f32(a, 2, at), f32(a, 3, at),
+                                a->vectors, a->sums + thread * 2 * a->width, begin, end - begin,
+                                a->width, kind, &a->dropout);
 }
 
 static void relu(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
@@ -206,9 +206,9 @@ const bench_kernel bench_kernels[] = {
     {"embed", 1, 2, 0, false, embed},
     {"apply_dropout", 1, 2, 0, false, apply_dropout},
     {"activation relu", 2, 2, 0, false, relu},
-    {"activation_backward relu", 3, 3, 0, false, relu_backward},
+    {"activation_backward relu", 4, 4, 0, false, relu_backward},
     {"activation gelu", 2, 2, 0, false, gelu},
-    {"activation_backward gelu", 3, 3, 0, false, gelu_backward},
+    {"activation_backward gelu", 4, 4, 0, false, gelu_backward},
     {"residual_norm", 4, 4, 0, false, residual_norm},
     {"norm_backward", 3, 4, 0, false, norm_backward},
     {"residual_backward", 2, 2, 0, false, residual_backward},

@@ -92,15 +92,22 @@ static void check_activation(const shape *s) {
         reference_activation_backward(wanted_dh, dout, h, bias, wanted_dbias, s->first_row, s->rows,
                                       s->width, act, &s->dropout);
         ops->activation(out, h_form, bias, s->first_row, s->rows, s->width, act, &s->dropout);
-        ops->activation_backward(dh, dout_form, h_form, bias, dbias, s->first_row, s->rows,
+        rd_mixed again = empty_form(n);
+        ops->activation_backward(dh, again, dout_form, h_form, bias, dbias, s->first_row, s->rows,
                                  s->width, act, &s->dropout);
         assert_same("out", numbers(out, n), wanted, n, tolerance_of_form(1e-6));
         assert_same("dh", numbers(dh, n), wanted_dh, n, tolerance_of_form(1e-6));
         assert_same("dbias", dbias, wanted_dbias, s->width, 1e-6);
-        ops->activation_backward(dout_form, dout_form, h_form, bias, dbias, s->first_row, s->rows,
-                                 s->width, act, &s->dropout);
+        assert_memory_equal(numbers(again, n), numbers(out, n), sizeof(float) * (size_t)n);
+        ops->activation_backward(dout_form, h_form, dout_form, h_form, bias, dbias, s->first_row,
+                                 s->rows, s->width, act, &s->dropout);
         assert_same("dh in place", numbers(dout_form, n), wanted_dh, n, tolerance_of_form(1e-6));
+        assert_memory_equal(numbers(h_form, n), numbers(out, n), sizeof(float) * (size_t)n);
     }
+}
+
+static float *copied(const float *x, int64_t n) {
+    return memcpy(empty(n), x, sizeof *x * (size_t)n);
 }
 
 /* The residual connection with its norm (post-norm), without one (pre-norm), and a norm alone. What
@@ -128,6 +135,12 @@ static void check_residual_norm(const shape *s) {
         assert_same("mean", mean, wanted_mean, s->rows, 1e-6);
         assert_same("rstd", rstd, wanted_rstd, s->rows, s->width < 4 ? 1e-4 : 3e-6);
     }
+    rd_mixed hidden = formed(copied(h, n), n), in_place = hidden;
+    if (in_bf16) in_place.f32 = copied(x, n);
+    ops->residual_norm(sum, in_place, mean, rstd, in_bf16 ? in_place.f32 : x, hidden, bias, gain,
+                       shift, s->first_row, s->rows, s->width, &s->dropout);
+    assert_memory_equal(in_place.f32, y.f32, sizeof *y.f32 * (size_t)n);
+    if (in_bf16) assert_memory_equal(in_place.bf16, y.bf16, sizeof *y.bf16 * (size_t)n);
     ops->residual_norm(x, (rd_mixed){0}, NULL, NULL, x, h_form, bias, NULL, NULL, s->first_row,
                        s->rows, s->width, &s->dropout);
     assert_same("sum in place, no norm", x, wanted_sum, n, 1e-6);

@@ -91,19 +91,24 @@ static float swish_derivative(float x) {
     return sigmoid * (1.0f + x * (1.0f - sigmoid));
 }
 
+/* y = act(x + bias), one row. */
+static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
+                     int64_t width, rd_activation act) {
+    if (act == RD_RELU)
+        for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
+    else if (act == RD_SWISH)
+        for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
+    else
+        for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
+}
+
 static void activation(rd_mixed out, rd_mixed h, const float *restrict bias, int64_t first_row,
                        int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout) {
     float keep[MAX_WIDTH], in[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
         const float *restrict x = floats(h, r * width, width, in);
         float *restrict y = float_target(out, r * width, buffer);
-        if (act == RD_RELU)
-            for (int64_t i = 0; i < width; i++)
-                y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
-        else if (act == RD_SWISH)
-            for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
-        else
-            for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
+        activate(y, x, bias, width, act);
         if (dropout->rate > 0.0f) {
             dropout_row(dropout, first_row + r, width, keep);
             for (int64_t i = 0; i < width; i++) y[i] *= keep[i];
@@ -112,10 +117,11 @@ static void activation(rd_mixed out, rd_mixed h, const float *restrict bias, int
     }
 }
 
-static void activation_backward(rd_mixed dh, rd_mixed dout, rd_mixed h, const float *restrict bias,
-                                float *restrict dbias, int64_t first_row, int64_t rows,
-                                int64_t width, rd_activation act, const rd_dropout *dropout) {
-    float keep[MAX_WIDTH], in[MAX_WIDTH], din[MAX_WIDTH], buffer[MAX_WIDTH];
+static void activation_backward(rd_mixed dh, rd_mixed out, rd_mixed dout, rd_mixed h,
+                                const float *restrict bias, float *restrict dbias,
+                                int64_t first_row, int64_t rows, int64_t width, rd_activation act,
+                                const rd_dropout *dropout) {
+    float keep[MAX_WIDTH], in[MAX_WIDTH], din[MAX_WIDTH], buffer[MAX_WIDTH], again[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
         const float *x = floats(h, r * width, width, in), *dy = floats(dout, r * width, width, din);
         float *dx = float_target(dh, r * width, buffer);
@@ -134,6 +140,9 @@ static void activation_backward(rd_mixed dh, rd_mixed dout, rd_mixed h, const fl
                 dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
         for (int64_t i = 0; i < width; i++) dbias[i] += dx[i];
         store_bf16(dh, r * width, dx, width);
+        activate(again, x, bias, width, act);
+        for (int64_t i = 0; i < width; i++) again[i] *= keep[i];
+        store(out, r * width, again, width);
     }
 }
 

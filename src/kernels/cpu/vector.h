@@ -89,6 +89,12 @@ static inline void store_bf16(rd_mixed x, int64_t offset, const float *row, int6
     if (x.bf16) to_bf16(x.bf16 + offset, row, n);
 }
 
+/* Elements [offset, offset + n) of x in all forms that it has. */
+static inline void store(rd_mixed x, int64_t offset, const float *row, int64_t n) {
+    if (x.f32) memcpy(x.f32 + offset, row, sizeof *row * (size_t)n);
+    store_bf16(x, offset, row, n);
+}
+
 /* Philox4x32-10 (base/rng.h) for 16 consecutive values of the first counter word. */
 static inline void philox16(uint32_t first, uint32_t c1_word, uint32_t c2_word, uint32_t c3_word,
                             uint32_t k0, uint32_t k1, uint32_t out[4][16]) {
