@@ -20,7 +20,7 @@ static const char help[] =
     "  --data DIR         binarized data and vocabularies, from rdrop-preprocess\n"
     "  --updates N        measured (20)\n"
     "  --warmup N         before those (3)\n"
-    "  --budget SECONDS   spent on measuring each matrix product (0.1)\n"
+    "  --budget SECONDS   spent on measuring each matrix product (0.1); 0: one call each, roughly\n"
     "  --square N         size of the large square product (2048)\n"
     "  --set KEY=VALUE    override a key of the recipe\n"
     "  --json             everything as a JSON object\n";

@@ -46,10 +46,13 @@ float *bench_floats(int64_t n) {
 }
 
 double bench_time(bench_work work, void *self, double budget) {
-    enum { FEWEST = 5 }; /* calls, unless they take far longer than the budget */
+    enum {
+        FEWEST = 5
+    }; /* calls, unless they take far longer than the budget; but one in any case */
     work(self);
     double begin = rd_seconds(), best = 1e30, spent = 0.0;
-    for (int calls = 0; spent < budget || (calls < FEWEST && spent < 10 * budget); calls++) {
+    for (int calls = 0; calls == 0 || spent < budget || (calls < FEWEST && spent < 10 * budget);
+         calls++) {
         double start = rd_seconds();
         work(self);
         double end = rd_seconds();

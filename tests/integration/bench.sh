@@ -60,6 +60,7 @@ quick=(--warmup 1 --budget 0 --square 16)
 "$bin/bench-train" tiny.yaml --data bin --updates 30 "${quick[@]}" --json >train.json ||
     fail "bench-train --json"
 parts=$(sed -n '/"parts"/,$p' train.json | grep -o '"seconds": [0-9.e+-]*' | awk '{ s += $2 } END { print s }')
+holds 'part > 0 && part < 100' part "$(value train.json fraction_of_peak)"
 holds 'parts > 0.99 * all && parts < 1.01 * all' parts "$parts" all "$(value train.json seconds_per_update)"
 for part in data embedding attention ffn criterion optimizer; do
     grep -A1 "\"$part\": {" train.json >part
