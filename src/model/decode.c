@@ -171,7 +171,7 @@ static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, rd
     return rd_residual_end(step, &layer->ffn_residual, &saved, rows, width, *x, h, x);
 }
 
-/* Encodes the sentences that begin with this step. */
+/* Releases the sentences that are over, and encodes those that begin with this step. */
 static rd_status begin_sentences(rd_decoding *d, int64_t n_rows, const int32_t *parents,
                                  const int32_t *sentences) {
     int64_t begun = 0, next = d->sources.n_encoded;
@@ -184,6 +184,7 @@ static rd_status begin_sentences(rd_decoding *d, int64_t n_rows, const int32_t *
                             "%lld",
                             (long long)r, sentences[r], (long long)next,
                             (long long)d->sources.n_sentences - 1);
+    rd_sources_release(&d->sources, n_rows, sentences);
     return begun ? rd_sources_encode(&d->sources, &d->temporary, begun) : RD_OK;
 }
 
@@ -208,7 +209,6 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     const rd_model_config *c = &d->model->config;
     const rd_stack *decoder = &d->model->decoder;
     RD_TRY(begin_sentences(d, n_rows, parents, sentences));
-    rd_sources_release(&d->sources, n_rows, sentences);
     RD_TRY(rd_slots_extend(&d->slots, n_rows, parents));
     if (d->slots.rows.stride > c->max_target_positions)
         return rd_error(RD_ERR_ARGUMENT, "decoding: the model has %d target positions",

@@ -8,7 +8,8 @@
 struct rd_source_group {
     int64_t first; /* sentence */
     int64_t rows;  /* tokens of its sentences, and what products write behind them */
-    float *kv;     /* [layers, rows, 2 d_model]; NULL once released */
+    float *kv;     /* [layers, rows, 2 d_model]; kept for the next group when released */
+    int64_t capacity;
     bool in_use;
 };
 
@@ -31,6 +32,17 @@ void rd_sources_end(rd_sources *s) {
     free(s->group_of);
 }
 
+/* Of exactly this size if it is to grow: it is large, and holds nothing to be kept. */
+static rd_status reserve(rd_source_group *group, int64_t size) {
+    if (size <= group->capacity) return RD_OK;
+    free(group->kv);
+    group->capacity = 0;
+    group->kv = rd_malloc((size_t)size, sizeof *group->kv);
+    if (!group->kv) return RD_ERR_MEMORY;
+    group->capacity = size;
+    return RD_OK;
+}
+
 /* The n sentences from group->first on; offsets: [n + 1] from the first of their tokens. */
 static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *temporary, int64_t n,
                         int32_t *offsets) {
@@ -43,8 +55,7 @@ static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *t
     rd_mixed memory;
     RD_TRY(rd_encode(s->model, &step, &sequences, s->tokens + begin, &memory));
     group->rows = rd_gemm_rows(rows);
-    group->kv = rd_malloc((size_t)(decoder->n_layers * group->rows * 2 * width), sizeof *group->kv);
-    if (!group->kv) return RD_ERR_MEMORY;
+    RD_TRY(reserve(group, decoder->n_layers * group->rows * 2 * width));
     for (int32_t i = 0; i < decoder->n_layers; i++) {
         const rd_attention *attention = &decoder->layers[i].cross_attention;
         float *kv = group->kv + i * group->rows * 2 * width;
@@ -57,26 +68,25 @@ static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *t
 
 rd_status rd_sources_encode(rd_sources *s, rd_arena *temporary, int64_t n) {
     RD_TRY(rd_reserve(&s->groups, &s->capacity, s->n_groups + 1, sizeof *s->groups));
-    rd_source_group *group = &s->groups[s->n_groups];
-    *group = (rd_source_group){.first = s->n_encoded, .in_use = true};
+    int64_t g = 0;
+    while (g < s->n_groups && s->groups[g].in_use) g++;
+    rd_source_group *group = &s->groups[g];
+    if (g == s->n_groups) s->groups[s->n_groups++] = (rd_source_group){0};
+    group->first = s->n_encoded;
+    group->in_use = true;
     rd_arena_reset(temporary);
     int32_t *offsets = rd_arena_i32(temporary, n + 1);
     rd_status status = offsets ? encode(s, group, temporary, n, offsets) : RD_ERR_MEMORY;
     rd_arena_reset(temporary);
-    for (int64_t i = 0; i < n; i++) s->group_of[s->n_encoded + i] = (int32_t)s->n_groups;
+    for (int64_t i = 0; i < n; i++) s->group_of[s->n_encoded + i] = (int32_t)g;
     s->n_encoded += n;
-    s->n_groups++;
     return status;
 }
 
 void rd_sources_release(rd_sources *s, int64_t n_rows, const int32_t *sentences) {
     for (int64_t g = 0; g < s->n_groups; g++) s->groups[g].in_use = false;
-    for (int64_t r = 0; r < n_rows; r++) s->groups[s->group_of[sentences[r]]].in_use = true;
-    for (int64_t g = 0; g < s->n_groups; g++) {
-        if (s->groups[g].in_use) continue;
-        free(s->groups[g].kv);
-        s->groups[g].kv = NULL;
-    }
+    for (int64_t r = 0; r < n_rows; r++)
+        if (sentences[r] < s->n_encoded) s->groups[s->group_of[sentences[r]]].in_use = true;
 }
 
 int32_t rd_sources_length(const rd_sources *s, int32_t sentence) {

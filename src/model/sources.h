@@ -30,7 +30,7 @@ void rd_sources_end(rd_sources *sources);
 /* Encodes the next n > 0 sentences; `temporary` is reset. */
 rd_status rd_sources_encode(rd_sources *sources, rd_arena *temporary, int64_t n);
 
-/* Releases the groups of which sentences: [n_rows] has none. */
+/* Releases the groups of which sentences: [n_rows] has none; it may name some not encoded yet. */
 void rd_sources_release(rd_sources *sources, int64_t n_rows, const int32_t *sentences);
 
 /* Tokens of a sentence, and its keys and values in one layer: [length, 2 d_model]. */

@@ -10,13 +10,9 @@
 #include "search/model_scorer.h"
 #include "translate/pieces.h"
 
-/* Enough rows to keep a matrix product busy, few enough that their caches stay in the processor's.
- */
-enum { DEFAULT_BATCH_TOKENS = 512 };
-
-/* A search has so many times the tokens that it searches at once: sentences that wait take the
- * places of those that end. More would leave the threads unequal shares. */
-enum { WAITING = 8 };
+/* Source tokens of a batch that a search gets when it does not search all of it at once: sentences
+ * that wait take the places of those that end. More would leave the threads unequal shares. */
+enum { WAITING_TOKENS = 4096 };
 
 /* The sentences in the order they are worked on, longest first, cut into batches. */
 typedef struct {
@@ -41,8 +37,13 @@ static void schedule_free(schedule *plan) {
     free(plan->starts);
 }
 
+/* By default enough rows to keep a matrix product busy, few enough that their caches stay in the
+ * processor's. */
 static int64_t tokens_at_once(const rd_translate_job *job) {
-    return job->batch_tokens > 0 ? job->batch_tokens : DEFAULT_BATCH_TOKENS;
+    enum { MOST = 512, FEWEST = 64, OF_ALL_HYPOTHESES = 1280 };
+    if (job->batch_tokens > 0) return job->batch_tokens;
+    int64_t tokens = OF_ALL_HYPOTHESES / (job->search.beam > 1 ? job->search.beam : 1);
+    return tokens > MOST ? MOST : tokens < FEWEST ? FEWEST : tokens;
 }
 
 /* Batches of at most `limit` tokens, or one sentence. They hold equal shares for the threads where
@@ -317,7 +318,8 @@ static rd_status run(work *w, int64_t n) {
     schedule plan;
     /* Given targets are scored all at once, and a shortlist is of all sentences of a batch. */
     bool waiting = w->result && !w->job->shortlist;
-    int64_t limit = tokens_at_once(w->job) * (waiting ? WAITING : 1);
+    int64_t limit = tokens_at_once(w->job);
+    if (waiting && limit < WAITING_TOKENS) limit = WAITING_TOKENS;
     RD_TRY(make_schedule(&plan, limit, n, w->sources, threads));
     if (plan.n_batches <= 1) threads = inner_threads(w->job, threads);
     omp_set_num_threads(threads); /* of this thread's regions only */

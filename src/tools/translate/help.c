@@ -96,8 +96,9 @@ const char *const arguments_help[] = {
     "the\n"
     "                         more so the larger the vocabulary\n"
     "  --threads N            default: all cores\n"
-    "  --batch-tokens N       source tokens translated together; default 512. Sentences that are\n"
-    "                         done make room for waiting ones (without --shortlist)\n"
+    "  --batch-tokens N       source tokens translated together; default 1280 / beam, at most 512.\n"
+    "                         Sentences that are done make room for waiting ones (but not with\n"
+    "                         --shortlist)\n"
     "  --window N             lines read ahead at most, default 4096; 1 answers line by line\n"
     "\n",
     "A progress bar is shown where standard error is a terminal and the output is not, with\n"
