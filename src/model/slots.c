@@ -48,7 +48,7 @@ static rd_status follow_parents(rd_slots *s, int64_t n_rows, const int32_t *pare
     return RD_OK;
 }
 
-/* Finds the slots that none of the next step's rows has. */
+/* Finds the slots that none of the next step's rows has: no more work than follow_parents. */
 static rd_status collect(rd_slots *s) {
     const rd_history *next = &s->next;
     RD_TRY(rd_reserve(&s->is_live, &s->live_capacity, s->n_used, sizeof *s->is_live));
@@ -60,14 +60,13 @@ static rd_status collect(rd_slots *s) {
     s->n_free = 0;
     for (int64_t i = s->n_used - 1; i >= 0; i--)
         if (!s->is_live[i]) s->free[s->n_free++] = (int32_t)i;
-    s->n_live = s->n_used - s->n_free;
     return RD_OK;
 }
 
 /* Room for `needed` slots in each layer, aligned to cache lines. */
 static rd_status reserve(rd_slots *s, int64_t needed) {
     if (needed <= s->capacity) return RD_OK;
-    int64_t capacity = 2 * needed;
+    int64_t capacity = needed + needed / 2;
     if (capacity > INT32_MAX) return rd_error(RD_ERR_MEMORY, "decoding: too many tokens at once");
     for (int32_t i = 0; i < s->n_layers; i++) {
         float *kv = rd_malloc((size_t)(capacity * s->width), sizeof *kv);
@@ -82,8 +81,7 @@ static rd_status reserve(rd_slots *s, int64_t needed) {
 
 rd_status rd_slots_extend(rd_slots *s, int64_t n_rows, const int32_t *parents) {
     RD_TRY(follow_parents(s, n_rows, parents));
-    /* Looking takes a pass over all rows, so it waits until there may be as many dead as live. */
-    if (s->n_free < n_rows && s->n_used > 0 && s->n_used >= 2 * s->n_live) RD_TRY(collect(s));
+    if (s->n_free < n_rows && s->n_used > 0) RD_TRY(collect(s));
     int64_t fresh = n_rows > s->n_free ? n_rows - s->n_free : 0;
     RD_TRY(reserve(s, s->n_used + fresh));
     rd_history *next = &s->next;

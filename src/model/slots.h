@@ -24,7 +24,6 @@ typedef struct {
     /* Bookkeeping: */
     rd_history next;
     int64_t capacity, n_used; /* slots from n_used on have never been taken */
-    int64_t n_live;           /* slots that had a row when last looked at */
     int32_t *free;            /* [n_free] taken once and given back, in descending order */
     uint8_t *is_live;         /* [n_used] */
     int64_t n_free, free_capacity, live_capacity;
