@@ -14,11 +14,11 @@ static size_t round_up(size_t bytes) {
 }
 
 /* Large blocks ask for huge pages: far fewer page faults and address translations. Whether they get
- * them is up to the system. */
+ * them is up to the system. What is left of a block stays in small pages, for a huge one would take
+ * memory whole. */
 static void *huge_alloc(size_t bytes) {
-    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     void *block = aligned_alloc(HUGE_PAGE, bytes);
-    if (block) madvise(block, bytes, MADV_HUGEPAGE);
+    if (block) madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return block;
 }
 
