@@ -17,8 +17,9 @@ static size_t round_up(size_t bytes) {
  * them is up to the system. What is left of a block stays in small pages, for a huge one would take
  * memory whole. */
 static void *huge_alloc(size_t bytes) {
-    void *block = aligned_alloc(HUGE_PAGE, bytes);
-    if (block) madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    void *block; /* aligned_alloc would want a multiple of the alignment */
+    if (posix_memalign(&block, HUGE_PAGE, bytes) != 0) return NULL;
+    madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return block;
 }
 
