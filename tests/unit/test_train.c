@@ -215,7 +215,11 @@ static int train(const char *name, const disturbance *d) {
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) _exit(train_here(save_dir, d));
+    if (child == 0) {
+        int outcome = train_here(save_dir, d);
+        free(save_dir);
+        _exit(outcome);
+    }
     free(save_dir);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
