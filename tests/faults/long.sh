@@ -6,7 +6,7 @@
 #   kills      200 kills at random moments of a training, each gone on from: the same bits at the end
 #   lines      a million lines translated in the memory of a hundred thousand
 #   updates    100,000 updates in the memory of 10,000
-#   valgrind   memcheck over the unit tests
+#   valgrind   memcheck over the unit tests, of which those that train take an hour or two
 #   threads    ThreadSanitizer (a build of its own beside BUILD_DIR) over translation and loading on
 #              several threads
 #
