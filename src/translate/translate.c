@@ -40,7 +40,7 @@ static void schedule_free(schedule *plan) {
 /* By default enough rows to keep a matrix product busy, few enough that their caches stay in the
  * processor's. */
 static int64_t tokens_at_once(const rd_translate_job *job) {
-    enum { MOST = 512, FEWEST = 64, OF_ALL_HYPOTHESES = 1280 };
+    enum { MOST = 512, FEWEST = 64, OF_ALL_HYPOTHESES = 1920 };
     if (job->batch_tokens > 0) return job->batch_tokens;
     int64_t tokens = OF_ALL_HYPOTHESES / (job->search.beam > 1 ? job->search.beam : 1);
     return tokens > MOST ? MOST : tokens < FEWEST ? FEWEST : tokens;

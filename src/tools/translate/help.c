@@ -96,7 +96,7 @@ const char *const arguments_help[] = {
     "the\n"
     "                         more so the larger the vocabulary\n"
     "  --threads N            default: all cores\n"
-    "  --batch-tokens N       source tokens translated together; default 1280 / beam, at most 512.\n"
+    "  --batch-tokens N       source tokens translated together; default 1920 / beam, at most 512.\n"
     "                         Sentences that are done make room for waiting ones (but not with\n"
     "                         --shortlist)\n"
     "  --window N             lines read ahead at most, default 4096; 1 answers line by line\n"
