@@ -4,7 +4,8 @@
 # ours_speed BEAM PRECISION: "batch SPEED MIB P50" and "single SPEED MIB P50"
 ours_speed() {
     "$bin/bench-translate" --model "$model" --input "$input" --beam "$1" --precision "$2" --single "$single" \
-        --length "$length" --threads "$threads" ${shortlist:+--shortlist "$shortlist"} --json >"$work/json" || fail "bench-translate failed"
+        --length "$length" --threads "$threads" ${shortlist:+--shortlist "$shortlist"} --json >"$work/json" ||
+        fail "bench-translate failed"
     awk -F'[:,]' '/"mode"/ { gsub(/[ "]/, "", $2); mode = $2 } /"tokens_per_second"/ { speed = $2 }
         /"peak_memory"/ { bytes = $2 } /"p50"/ { p50 = $2 }
         /^ *}/ && mode { printf "%s %.1f %.0f %.3f\n", mode, speed, bytes / 1048576, 1e3 * p50; mode = "" }' \

@@ -97,9 +97,9 @@ static rd_status translate(const rd_run *run, const volatile sig_atomic_t *stop,
     rd_translate_job job = {.models = &model,
                             .n_models = 1,
                             .search = run->recipe->search,
-                            .threads = run->recipe->train.threads,
-                            .stop = stop};
+                            .threads = run->recipe->train.threads};
     job.search.beam = run->recipe->train.eval_bleu_beam;
+    job.search.stop = stop;
     return rd_translate_to_text(&job, run->target, s->n, s->tokens, s->hypotheses);
 }
 

@@ -157,7 +157,6 @@ static rd_status search_batch(const work *w, const batch *b) {
     rd_scorer scorer = rd_model_scorer_view(b->model);
     rd_beam_config search = w->job->search;
     search.batch_tokens = tokens_at_once(w->job);
-    search.stop = w->job->stop;
     rd_search_result found;
     RD_TRY(rd_beam_search(&search, &scorer, b->n, b->src.lengths, b->requests,
                           rd_pieces_number(pieces, config->bos_id),
@@ -231,7 +230,8 @@ static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
 }
 
 static rd_status run_unless_stopped(const work *w, const schedule *plan, int64_t index) {
-    if (w->job->stop && *w->job->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    const volatile sig_atomic_t *stop = w->job->search.stop;
+    if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
     int64_t start = plan->starts[index];
     return run_batch(w, plan->starts[index + 1] - start, plan->order + start);
 }

@@ -223,7 +223,7 @@ static void test_stop(void **state) {
     source_set *set = random_sources();
     rd_translate_job job = job_of((const rd_model *const *)&model, 1);
     volatile sig_atomic_t stop = 0;
-    job.stop = &stop;
+    job.search.stop = &stop;
     rd_search_result result = translate(&job, set);
     rd_search_result_free(&result);
     stop = SIGTERM;
