@@ -81,7 +81,7 @@ make_all() {
     "$build/rdrop-translate" --model "$work/fp32/model" --input "$work/test.en" --threads 1 >"$work/hyp" 2>"$work/log"
     "$build/rdrop-score" --metric bleu,chrf,chrf++,ter,rouge --per-line --ref "$work/test.de" "$work/hyp" |
         cksum | sed 's/$/ scores/' >>"$sums"
-    "$build/rdrop-score" --metric bleu,chrf++ --paired-bs --ref "$work/test.de" "$work/hyp" "$work/test.en" |
+    (cd "$work" && "$build/rdrop-score" --metric bleu,chrf++ --paired-bs --ref test.de hyp test.en) |
         cksum | sed 's/$/ significance/' >>"$sums"
     [ -z "$model" ] || searches "$model" "$input" model >>"$sums"
 }
