@@ -71,15 +71,17 @@ static rd_status add_tensors(const rd_hf_export *e, const rd_model *model, rd_pa
         int64_t rows = item->shape[0];
         if (strstr(item->name, "encoder.embed_tokens")) rows = e->src_rows;
         if (is_of_target(item->name)) rows = e->tgt_rows;
-        RD_TRY(rd_parameters_add(out, rows, item->shape[1], "%s", names[0]));
+        RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), rows, item->shape[1], "%s",
+                                 names[0]));
     }
-    RD_TRY(rd_parameters_add(out, 1, e->tgt_rows, "final_logits_bias"));
+    RD_TRY(
+        rd_parameters_add(out, NULL, rd_init_constant(0.0), 1, e->tgt_rows, "final_logits_bias"));
     if (stores_positions(e, &model->config.encoder))
-        RD_TRY(rd_parameters_add(out, position_rows(e), model->config.d_model,
-                                 "model.encoder.embed_positions.weight"));
+        RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), position_rows(e),
+                                 model->config.d_model, "model.encoder.embed_positions.weight"));
     if (stores_positions(e, &model->config.decoder))
-        RD_TRY(rd_parameters_add(out, position_rows(e), model->config.d_model,
-                                 "model.decoder.embed_positions.weight"));
+        RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), position_rows(e),
+                                 model->config.d_model, "model.decoder.embed_positions.weight"));
     return rd_parameters_allocate(out);
 }
 

@@ -6,20 +6,21 @@
 
 #include "base/memory.h"
 #include "model/cross_weights.h"
-#include "model/projection.h"
+#include "model/network.h"
 #include "model/slots.h"
 #include "model/sources.h"
 
 struct rd_decoding {
     const rd_model *model;
-    rd_arena persistent, temporary; /* per decoding; per step */
+    rd_arena temporary; /* of a step */
     rd_sources sources;
     rd_slots slots;
     const int32_t *sentences; /* [n_rows] of the step under way, the caller's */
-    rd_projection projection;
-    rd_mixed output;         /* [n_rows, d_model] of the latest step, in `temporary` */
-    int32_t attention_layer; /* whose cross-attention is kept; -1: none's */
-    float *attention;        /* [n_rows, attention_stride] of the latest step */
+    const rd_head *head;      /* the model's, or that of chosen pieces */
+    rd_head_subset subset;    /* of the model's head, when restricted */
+    rd_mixed output;          /* [n_rows, d_model] of the latest step, in `temporary` */
+    int32_t attention_layer;  /* whose cross-attention is kept; -1: none's */
+    float *attention;         /* [n_rows, attention_stride] of the latest step */
     int64_t attention_stride;
 };
 
@@ -30,7 +31,7 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model, int64_t n_
     if (!d) return RD_ERR_MEMORY;
     d->model = model;
     d->attention_layer = -1;
-    d->projection = rd_projection_whole(model);
+    d->head = &model->head;
     rd_status status =
         rd_slots_begin(&d->slots, model->decoder.n_layers, 2 * model->config.d_model);
     if (status == RD_OK)
@@ -46,8 +47,7 @@ void rd_decoding_end(rd_decoding *d) {
     if (!d) return;
     rd_slots_end(&d->slots);
     rd_sources_end(&d->sources);
-    rd_projection_free(&d->projection);
-    rd_arena_free(&d->persistent);
+    rd_head_subset_free(&d->subset);
     rd_arena_free(&d->temporary);
     free(d);
 }
@@ -90,17 +90,16 @@ static rd_status attend(const rd_step *step, attend_work *work) {
     return RD_OK;
 }
 
-static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, rd_mixed *x) {
-    const rd_layer *layer = &d->model->decoder.layers[i];
-    const rd_attention *attention = &layer->self_attention;
+/* Of the rows' newest tokens, whose keys and values join the cache. */
+static rd_status self_attention(void *self, const rd_step *step, int32_t i, rd_mixed input,
+                                rd_mixed *h) {
+    rd_decoding *d = self;
+    const rd_attention *attention = &d->model->decoder.layers[i].self_attention;
     int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
-    rd_residual_saved saved;
-    rd_mixed input;
-    RD_TRY(rd_residual_begin(step, &layer->self_residual, &saved, rows, width, *x, &input));
     float *qkv = rd_step_rows(step, rows, 3 * width);
     rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
-    rd_mixed h = {.f32 = rd_step_rows(step, rows, width)};
-    if (!qkv || !out.f32 || !h.f32) return RD_ERR_MEMORY;
+    *h = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+    if (!qkv || !out.f32 || !h->f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, 3 * width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = qkv}));
     for (int64_t r = 0; r < rows; r++)
@@ -114,9 +113,8 @@ static rd_status self_attention(rd_decoding *d, const rd_step *step, int32_t i, 
                                        .q = qkv,
                                        .stride_q = 3 * width,
                                        .out = out.f32}));
-    RD_TRY(rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
-                           attention->packed_out, NULL, h));
-    return rd_residual_end(step, &layer->self_residual, &saved, rows, width, *x, h, x);
+    return rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
+                           attention->packed_out, NULL, *h);
 }
 
 /* Keeps the weights with which the rows look at their sources. q: [n_rows, d_model]. */
@@ -134,17 +132,15 @@ static rd_status keep_attention(rd_decoding *d, const rd_step *step, int32_t i, 
     return RD_OK;
 }
 
-static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i, rd_mixed *x) {
-    const rd_layer *layer = &d->model->decoder.layers[i];
-    const rd_attention *attention = &layer->cross_attention;
+static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_mixed input,
+                                 rd_mixed *h) {
+    rd_decoding *d = self;
+    const rd_attention *attention = &d->model->decoder.layers[i].cross_attention;
     int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
-    rd_residual_saved saved;
-    rd_mixed input;
-    RD_TRY(rd_residual_begin(step, &layer->cross_residual, &saved, rows, width, *x, &input));
     float *q = rd_step_rows(step, rows, width);
     rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
-    rd_mixed h = {.f32 = rd_step_rows(step, rows, width)};
-    if (!q || !out.f32 || !h.f32) return RD_ERR_MEMORY;
+    *h = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+    if (!q || !out.f32 || !h->f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = q}));
     RD_TRY(attend(step, &(attend_work){.ops = step->ops,
@@ -155,20 +151,8 @@ static rd_status cross_attention(rd_decoding *d, const rd_step *step, int32_t i,
                                        .stride_q = width,
                                        .out = out.f32}));
     if (i == d->attention_layer) RD_TRY(keep_attention(d, step, i, q));
-    RD_TRY(rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
-                           attention->packed_out, NULL, h));
-    return rd_residual_end(step, &layer->cross_residual, &saved, rows, width, *x, h, x);
-}
-
-static rd_status feed_forward(rd_decoding *d, const rd_step *step, int32_t i, rd_mixed *x) {
-    const rd_layer *layer = &d->model->decoder.layers[i];
-    int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
-    rd_residual_saved saved;
-    rd_feed_forward_saved ffn_saved;
-    rd_mixed input, h;
-    RD_TRY(rd_residual_begin(step, &layer->ffn_residual, &saved, rows, width, *x, &input));
-    RD_TRY(rd_feed_forward_forward(step, &layer->ffn, &ffn_saved, rows, width, input, &h));
-    return rd_residual_end(step, &layer->ffn_residual, &saved, rows, width, *x, h, x);
+    return rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
+                           attention->packed_out, NULL, *h);
 }
 
 /* Releases the sentences that are over, and encodes those that begin with this step. */
@@ -188,8 +172,9 @@ static rd_status begin_sentences(rd_decoding *d, int64_t n_rows, const int32_t *
     return begun ? rd_sources_encode(&d->sources, &d->temporary, begun) : RD_OK;
 }
 
-/* What the decoder reads. tokens: [n_rows] that the rows have just produced. */
-static rd_status embed(rd_decoding *d, const rd_step *step, const int32_t *tokens, rd_mixed *x) {
+/* The decoder's rows. tokens: [n_rows] that they have just produced. */
+static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tokens,
+                         rd_stack_rows *out) {
     const rd_model_config *c = &d->model->config;
     const rd_history *rows = &d->slots.rows;
     int32_t *inputs = rd_arena_i32(step->arena, rows->n_rows);
@@ -199,15 +184,14 @@ static rd_status embed(rd_decoding *d, const rd_step *step, const int32_t *token
         inputs[r] = rows->lengths[r] == 1 ? rd_start_id(c) : tokens[r];
         positions[r] = rd_position(c, rows->lengths[r] - 1);
     }
-    rd_residual_saved saved;
-    return rd_embedding_forward(step, &d->model->decoder.embedding, &saved, rows->n_rows,
-                                c->d_model, inputs, positions, x);
+    *out =
+        (rd_stack_rows){.sequences.rows = rows->n_rows, .tokens = inputs, .positions = positions};
+    return RD_OK;
 }
 
 rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens) {
     const rd_model_config *c = &d->model->config;
-    const rd_stack *decoder = &d->model->decoder;
     RD_TRY(begin_sentences(d, n_rows, parents, sentences));
     RD_TRY(rd_slots_extend(&d->slots, n_rows, parents));
     if (d->slots.rows.stride > c->max_target_positions)
@@ -216,29 +200,25 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     rd_arena_reset(&d->temporary);
     d->sentences = sentences;
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
-    rd_mixed x;
-    RD_TRY(embed(d, &step, tokens, &x));
-    for (int32_t i = 0; i < decoder->n_layers; i++) {
-        RD_TRY(self_attention(d, &step, i, &x));
-        RD_TRY(cross_attention(d, &step, i, &x));
-        RD_TRY(feed_forward(d, &step, i, &x));
-    }
-    rd_residual_saved saved;
-    if (decoder->pre_norm)
-        RD_TRY(rd_norm_forward(&step, &decoder->final_norm, &saved, n_rows, c->d_model, x.f32, &x));
-    d->output = x;
+    rd_attention_cache cache = {d, self_attention, cross_attention};
+    rd_stack_rows rows;
+    rd_stack_saved saved;
+    RD_TRY(lay_out(d, &step, tokens, &rows));
+    RD_TRY(rd_stack_forward(&step, &d->model->decoder, &rows, NULL, &cache, RD_KEEP_ALL, &saved));
+    d->output = saved.out;
     return RD_OK;
 }
 
 rd_status rd_decoding_restrict(rd_decoding *d, int64_t n_pieces, const int32_t *pieces) {
-    return rd_projection_restrict(&d->projection, d->model, &d->persistent, n_pieces, pieces);
+    RD_TRY(rd_head_choose(&d->subset, &d->model->head, d->model->config.d_model, n_pieces, pieces));
+    d->head = &d->subset.head;
+    return RD_OK;
 }
 
 rd_status rd_decoding_logits(rd_decoding *d, int64_t first, int64_t n, float *logits) {
     int64_t width = d->model->config.d_model;
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
-    return rd_projection_logits(&d->projection, &step, n, width,
-                                rd_mixed_at(d->output, first * width), logits);
+    return rd_head_logits(d->head, &step, n, width, rd_mixed_at(d->output, first * width), logits);
 }
 
 rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {

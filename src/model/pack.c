@@ -26,14 +26,14 @@ static void add(packing *p, rd_packed **packed, const rd_tensor *weights, int64_
                                    .n_in = n_in};
 }
 
-static void add_layer(packing *p, rd_layer *layer, int64_t width, bool decoder) {
-    rd_attention *self = &layer->self_attention, *cross = &layer->cross_attention;
+static void add_layer(packing *p, rd_layer *layer, int64_t width, bool cross) {
+    rd_attention *self = &layer->self_attention, *other = &layer->cross_attention;
     add(p, &self->packed_in, &self->in_weight, 0, 3 * width, width);
     add(p, &self->packed_out, &self->out_weight, 0, width, width);
-    if (decoder) {
-        add(p, &cross->packed_in, &cross->in_weight, 0, width, width);
-        add(p, &cross->packed_memory, &cross->in_weight, width, 2 * width, width);
-        add(p, &cross->packed_out, &cross->out_weight, 0, width, width);
+    if (cross) {
+        add(p, &other->packed_in, &other->in_weight, 0, width, width);
+        add(p, &other->packed_memory, &other->in_weight, width, 2 * width, width);
+        add(p, &other->packed_out, &other->out_weight, 0, width, width);
     }
     add(p, &layer->ffn.packed1, &layer->ffn.weight1, 0, layer->ffn.ffn_dim, width);
     add(p, &layer->ffn.packed2, &layer->ffn.weight2, 0, width, layer->ffn.ffn_dim);
@@ -51,8 +51,8 @@ static rd_status list(packing *p) {
     for (int32_t i = 0; i < m->encoder.n_layers; i++)
         add_layer(p, &m->encoder.layers[i], c->d_model, false);
     for (int32_t i = 0; i < m->decoder.n_layers; i++)
-        add_layer(p, &m->decoder.layers[i], c->d_model, true);
-    add(p, &m->packed_projection, &m->output_projection, 0, c->tgt_vocab, c->d_model);
+        add_layer(p, &m->decoder.layers[i], c->d_model, m->decoder.cross);
+    add(p, &m->head.packed, &m->head.weight, 0, m->head.n_out, c->d_model);
     return RD_OK;
 }
 

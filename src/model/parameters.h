@@ -9,15 +9,41 @@
 #include "layers/layer.h"
 #include "model/tensor_file.h"
 
+/* How a tensor's values start. */
+typedef struct {
+    enum { RD_INIT_CONSTANT, RD_INIT_NORMAL, RD_INIT_UNIFORM } kind;
+    double scale;     /* the constant; the deviation (around 0); the bound (on both sides of 0) */
+    int32_t zero_row; /* a row that starts as zeros all the same, such as pad's; -1: none */
+} rd_init;
+
+static inline rd_init rd_init_constant(double value) {
+    return (rd_init){RD_INIT_CONSTANT, value, -1};
+}
+static inline rd_init rd_init_normal(double deviation) {
+    return (rd_init){RD_INIT_NORMAL, deviation, -1};
+}
+static inline rd_init rd_init_uniform(double bound) {
+    return (rd_init){RD_INIT_UNIFORM, bound, -1};
+}
+
 typedef struct {
     char name[80];
     int64_t shape[2]; /* [rows, columns]; columns 0: a vector */
     int64_t offset;   /* in floats */
+    rd_init init;
 } rd_parameter;
+
+/* A layer's view of a tensor. */
+typedef struct {
+    rd_tensor *weight;
+    int64_t offset;
+} rd_parameter_view;
 
 typedef struct {
     rd_parameter *items;
     int64_t n, capacity;
+    rd_parameter_view *views;
+    int64_t n_views, views_capacity;
     int64_t total;         /* floats */
     float *values, *grads; /* [total]; grads NULL until training */
     uint16_t *bf16;        /* [total] the values rounded; NULL unless asked for */
@@ -27,9 +53,18 @@ static inline int64_t rd_parameter_count(const rd_parameter *item) {
     return item->shape[0] * (item->shape[1] ? item->shape[1] : 1);
 }
 
-/* Registers a tensor; its offset is the end of the one before. Values come with _allocate. */
-rd_status rd_parameters_add(rd_parameters *parameters, int64_t rows, int64_t columns,
-                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Registers a tensor and the layer's view of it (NULL: none); its offset is the end of the one
+ * before. Values come with _allocate, and the view points at them after _bind. */
+rd_status rd_parameters_add(rd_parameters *parameters, rd_tensor *view, rd_init init, int64_t rows,
+                            int64_t columns, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* One more view, of a registered tensor: tied weights. */
+rd_status rd_parameters_share(rd_parameters *parameters, rd_tensor *view, const char *name);
+/* Points all views at values, gradients and bfloat16 copies, as far as these are allocated. */
+void rd_parameters_bind(const rd_parameters *parameters);
+/* Draws all values: the same seed gives the same values on every machine. */
+void rd_parameters_initialise(const rd_parameters *parameters, uint64_t seed);
+
 rd_status rd_parameters_allocate(rd_parameters *parameters); /* zeros */
 /* Leaves alone what every value will be written to: the system gives pages as they are. */
 rd_status rd_parameters_allocate_unset(rd_parameters *parameters);

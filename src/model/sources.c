@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "model/seq2seq.h"
+#include "model/network.h"
 
 struct rd_source_group {
     int64_t first; /* sentence */

@@ -2,35 +2,17 @@
 #ifndef RD_MODEL_TRANSFORMER_H
 #define RD_MODEL_TRANSFORMER_H
 
-#include "layers/attention.h"
-#include "layers/embedding.h"
-#include "layers/feed_forward.h"
-#include "layers/residual.h"
+#include "layers/head.h"
 #include "model/parameters.h"
+#include "model/stack.h"
 #include "rdrop/model.h"
-
-typedef struct {
-    rd_attention self_attention, cross_attention; /* cross: decoder layers only */
-    rd_feed_forward ffn;
-    rd_residual self_residual, cross_residual, ffn_residual;
-} rd_layer;
-
-typedef struct {
-    rd_embedding embedding;
-    rd_layer *layers; /* [n_layers] */
-    int32_t n_layers;
-    bool pre_norm;
-    rd_norm final_norm; /* pre-norm only */
-} rd_stack;
 
 struct rd_model {
     rd_model_config config;
     rd_parameters parameters;
-    rd_stack encoder, decoder;
-    rd_tensor output_projection;  /* [tgt_vocab, d_model] */
-    rd_tensor output_bias;        /* [tgt_vocab]; value NULL: none */
-    rd_packed *packed_projection; /* in a model that only translates; or NULL */
-    rd_packed **packed;           /* [n_packed] all of them */
+    rd_stack encoder, decoder; /* without layers: not there */
+    rd_head head;              /* of the last stack's output */
+    rd_packed **packed;        /* [n_packed] all packed matrices of a model that only translates */
     int64_t n_packed;
     float *sinusoid; /* [longest, d_model], when a stack wants it */
 };

@@ -8,7 +8,7 @@
 
 #include "data/batch.h"
 #include "data/prefetch.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 #include "rdrop/tokenizer.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"

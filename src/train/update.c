@@ -37,6 +37,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_s
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1,
                     .profile = &run->profile};
+    rd_criterion criterion = {rd_token_loss, t->label_smoothing, alpha};
     rd_status outcome = RD_OK;
     w->passes = step.n_passes;
     for (int64_t i = 0; i < n; i++) {
@@ -45,7 +46,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_s
         rd_profile_end(&run->profile, RD_PART_DATA);
         if (outcome != RD_OK) continue;
         step.micro_batch = (int32_t)i;
-        outcome = rd_seq2seq_loss(run->model, &step, batch, t->label_smoothing, alpha, true, sums);
+        outcome = rd_network_loss(run->model, &step, batch, &criterion, true, sums);
         rd_arena_reset(&run->arena);
         if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
         w->tokens += batch->n_src + batch->n_tgt;

@@ -11,13 +11,13 @@ static rd_status validation_loss(rd_run *run, const volatile sig_atomic_t *stop,
                                  rd_criterion_sums *sums) {
     rd_batch batch = {0};
     rd_step step = {.ops = rd_backend(), .arena = &run->arena, .n_passes = 1};
+    rd_criterion criterion = {rd_token_loss, run->recipe->train.label_smoothing, 0.0f};
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && i < rd_batcher_size(run->valid_batches); i++) {
         status = stop && *stop ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
                                : rd_batcher_get(run->valid_batches, i, &batch);
         if (status == RD_OK)
-            status = rd_seq2seq_loss(run->model, &step, &batch, run->recipe->train.label_smoothing,
-                                     0.0f, false, sums);
+            status = rd_network_loss(run->model, &step, &batch, &criterion, false, sums);
         rd_arena_reset(&run->arena);
     }
     rd_batch_free(&batch);

@@ -1,6 +1,6 @@
 #include "train_work.h"
 
-#include "criterion/projection_loss.h"
+#include "criterion/criterion.h"
 
 /* Twice as many backward as forward: one product for the data, one for the weights. */
 static double linear(double rows, double n_out, double n_in) {
@@ -35,7 +35,7 @@ void bench_count_flops(const rd_model_config *c, int64_t passes, const rd_batch 
 int bench_model_shapes(const rd_model_config *c, int64_t passes, int64_t n_src, int64_t n_tgt,
                        bench_shape shapes[BENCH_SHAPES]) {
     int64_t d = c->d_model, src = passes * n_src, tgt = passes * n_tgt;
-    int64_t chunk = rd_projection_chunk(passes, n_tgt, c->tgt_vocab);
+    int64_t chunk = rd_token_loss_chunk(passes, n_tgt, c->tgt_vocab);
     double encoder = c->encoder.layers, decoder = c->decoder.layers;
     const bench_shape all[BENCH_SHAPES] = {
         {"encoder self-attention, in", src, 3 * d, d, encoder},

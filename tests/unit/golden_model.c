@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "model/seq2seq.h"
+#include "model/network.h"
 
 void golden_check_tokens(const rd_tokenizer *tokenizer, const json_t *sentence, bool bos) {
     const char *text = json_string_value(json_object_get(sentence, "text"));
@@ -34,7 +34,7 @@ float *golden_logits(const rd_model *model, const json_t *sentence, const json_t
     size_t n = (size_t)(*n_target * rd_model_get_config(model)->tgt_vocab);
     float *logits = malloc(sizeof *logits * n);
     assert_non_null(logits);
-    must(rd_seq2seq_logits(model, &arena, &batch, logits));
+    must(rd_network_logits(model, &arena, &batch, logits));
     rd_arena_free(&arena);
     rd_batch_free(&batch);
     free(source);

@@ -14,7 +14,7 @@
 
 #include "base/cpu.h"
 #include "golden.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 #include "search/beam.h"
 #include "search/model_scorer.h"
 
@@ -76,7 +76,7 @@ static void score_all(rd_model *const *models, int n_models, int sentence, seque
     float *logits = malloc(sizeof *logits * (size_t)(batch.n_tgt * VOCAB));
     for (int m = 0; m < n_models; m++) {
         rd_arena arena = {0};
-        assert_int_equal(rd_seq2seq_logits(models[m], &arena, &batch, logits), RD_OK);
+        assert_int_equal(rd_network_logits(models[m], &arena, &batch, logits), RD_OK);
         for (int64_t r = 0; r < batch.n_tgt; r++) {
             double z = 0.0;
             for (int v = 0; v < VOCAB; v++) z += exp((double)logits[r * VOCAB + v]);

@@ -18,7 +18,7 @@
 #include "convert/json_file.h"
 #include "data/vocab_files.h"
 #include "golden_model.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"
 #include "recipe/recipe.h"
@@ -248,7 +248,7 @@ static float *logits_of(const rd_model *model) {
     rd_arena arena = {0};
     float *logits = malloc(sizeof *logits * 3 * (size_t)model->config.tgt_vocab);
     must(rd_batch_add(&batch, 0, source, 4, target, 3));
-    must(rd_seq2seq_logits(model, &arena, &batch, logits));
+    must(rd_network_logits(model, &arena, &batch, logits));
     rd_arena_free(&arena);
     rd_batch_free(&batch);
     return logits;
@@ -273,7 +273,7 @@ static void test_bart_without_mask(void **state) {
             int64_t rows = embedding ? mask : item->shape[0];
             if (strstr(name, "output_projection")) continue;
             if (pass == 0)
-                must(rd_parameters_add(&stored, rows, item->shape[1], "%s", name));
+                must(rd_parameters_add(&stored, NULL, rd_init_constant(0.0), rows, item->shape[1], "%s", name));
             else
                 memcpy(stored.values + rd_parameters_find(&stored, name)->offset,
                        p->values + item->offset,

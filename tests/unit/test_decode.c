@@ -10,7 +10,7 @@
 #include <math.h>
 
 #include "model/decode.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 #include "model/transformer.h"
 
 enum { VOCAB = 29, LONGEST = 6 };
@@ -36,7 +36,7 @@ static rd_model *toy_model(model_kind kind) {
     c.decoder_start = marian ? RD_START_PAD : RD_START_EOS;
     c.position_layout = marian ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ;
     assert_int_equal(rd_model_new(&model, &c, 11), RD_OK);
-    for (int v = 0; marian && v < VOCAB; v++) model->output_bias.value[v] = (float)(v % 5) - 2.0f;
+    for (int v = 0; marian && v < VOCAB; v++) model->head.bias.value[v] = (float)(v % 5) - 2.0f;
     return model;
 }
 
@@ -52,7 +52,7 @@ static void check_steps(model_kind kind) {
                          RD_OK);
     static float expected[2 * LONGEST * VOCAB], logits[2 * VOCAB];
     rd_arena arena = {0};
-    assert_int_equal(rd_seq2seq_logits(model, &arena, &batch, expected), RD_OK);
+    assert_int_equal(rd_network_logits(model, &arena, &batch, expected), RD_OK);
 
     rd_decoding *decoding;
     assert_int_equal(rd_decoding_begin(&decoding, model, 2, src, src_offsets), RD_OK);
@@ -119,7 +119,7 @@ static void test_sentences_begin_and_end(void **state) {
     }
     static float expected[SENTENCES * LONGEST * VOCAB], logits[2 * ROWS * VOCAB];
     rd_arena arena = {0};
-    assert_int_equal(rd_seq2seq_logits(model, &arena, &batch, expected), RD_OK);
+    assert_int_equal(rd_network_logits(model, &arena, &batch, expected), RD_OK);
 
     rd_decoding *decoding;
     assert_int_equal(rd_decoding_begin(&decoding, model, SENTENCES, src, src_offsets), RD_OK);

@@ -12,7 +12,7 @@
 
 #include "convert/convert.h"
 #include "golden.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 #include "optim/optimizer.h"
 #include "recipe/recipe.h"
 
@@ -107,7 +107,9 @@ static void test_updates(void **state) {
                         .update = t,
                         .n_passes = 2};
         rd_criterion_sums sums = {0};
-        must(rd_seq2seq_loss(model, &step, &batch, label_smoothing, reg_alpha, true, &sums));
+        must(rd_network_loss(model, &step, &batch,
+                             &(rd_criterion){rd_token_loss, label_smoothing, reg_alpha}, true,
+                             &sums));
         rd_arena_reset(&arena);
         double scale = 1.0 / (double)sums.n_tokens;
         double norm = rd_gradient_norm(p->grads, p->total, scale);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 
 static rd_model_config toy_config(void) {
     return (rd_model_config){.d_model = 24,
@@ -50,7 +50,8 @@ static rd_batch random_batch(const rd_model_config *c) {
 static double loss_of(rd_model *model, rd_step *step, const rd_batch *batch, float alpha,
                       bool gradient) {
     rd_criterion_sums sums = {0};
-    assert_int_equal(rd_seq2seq_loss(model, step, batch, 0.1f, alpha, gradient, &sums), RD_OK);
+    rd_criterion criterion = {rd_token_loss, 0.1f, alpha};
+    assert_int_equal(rd_network_loss(model, step, batch, &criterion, gradient, &sums), RD_OK);
     rd_arena_reset(step->arena);
     return sums.loss;
 }
@@ -256,7 +257,8 @@ static void test_passes_differ_only_by_dropout(void **state) {
         rd_arena arena = {0};
         rd_step step = {.ops = rd_backend(), .arena = &arena, .training = true, .n_passes = 2};
         rd_criterion_sums sums = {0};
-        assert_int_equal(rd_seq2seq_loss(model, &step, &batch, 0.1f, 5.0f, false, &sums), RD_OK);
+        rd_criterion criterion = {rd_token_loss, 0.1f, 5.0f};
+        assert_int_equal(rd_network_loss(model, &step, &batch, &criterion, false, &sums), RD_OK);
         if (with)
             assert_true(sums.kl > 1.0);
         else

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "golden.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 
 typedef struct {
     json_t *json;
@@ -106,7 +106,7 @@ static void check_logits(golden_model *g) {
     assert_int_equal(n, g->batch.n_tgt * g->model->config.tgt_vocab);
     float *logits = malloc(sizeof *logits * (size_t)n);
     rd_arena arena = {0};
-    assert_int_equal(rd_seq2seq_logits(g->model, &arena, &g->batch, logits), RD_OK);
+    assert_int_equal(rd_network_logits(g->model, &arena, &g->batch, logits), RD_OK);
     for (int64_t i = 0; i < n; i++)
         assert_near((double)logits[i], wanted[i], 1e-5, 1e-5, "logits", i);
     rd_arena_free(&arena);
@@ -121,10 +121,9 @@ static void check_gradients(golden_model *g, int32_t passes) {
     rd_step step = {.ops = rd_backend(), .arena = &arena, .training = true, .n_passes = passes};
     rd_criterion_sums sums = {0};
     memset(p->grads, 0, sizeof(float) * (size_t)p->total);
-    assert_int_equal(rd_seq2seq_loss(g->model, &step, &g->batch,
-                                     (float)golden_number(g->json, "label_smoothing"), 5.0f, true,
-                                     &sums),
-                     RD_OK);
+    rd_criterion criterion = {rd_token_loss, (float)golden_number(g->json, "label_smoothing"),
+                              5.0f};
+    assert_int_equal(rd_network_loss(g->model, &step, &g->batch, &criterion, true, &sums), RD_OK);
     double nll = golden_number(g->json, "nll"), smooth = golden_number(g->json, "label_smoothed");
     assert_near(sums.nll, passes * nll, 1e-6, 0, "nll", 0);
     assert_near(sums.label_smoothed, passes * smooth, 1e-6, 0, "label_smoothed", 0);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
-#include "model/seq2seq.h"
+#include "model/network.h"
 #include "optim/optimizer.h"
 #include "quickstart/sentences.h"
 #include "search/beam.h"
@@ -108,7 +108,8 @@ static double train_one_update(rd_model *model, rd_optimizer *optimizer, const r
                     .n_passes = passes};
     rd_criterion_sums sums = {0};
     rd_arena_reset(arena);
-    assert_int_equal(rd_seq2seq_loss(model, &step, batch, 0.1f, 1.0f, true, &sums), RD_OK);
+    rd_criterion criterion = {rd_token_loss, 0.1f, 1.0f};
+    assert_int_equal(rd_network_loss(model, &step, batch, &criterion, true, &sums), RD_OK);
     rd_parameters *p = &model->parameters;
     double scale = 1.0 / (double)sums.n_tokens;
     rd_optimizer_step(optimizer, &config, update, scale,

@@ -267,8 +267,8 @@ static void test_search_among_pieces(void **state) {
     assert_int_equal(rd_model_new(&model, &model_config, 5), RD_OK);
     assert_int_equal(rd_model_new(&masked, &model_config, 5), RD_OK);
     for (int32_t v = 0; v < VOCAB; v++) {
-        model->output_bias.value[v] = (float)(v % 13) * 0.1f;
-        masked->output_bias.value[v] = pieces.numbers[v] < 0 ? -1e9f : model->output_bias.value[v];
+        model->head.bias.value[v] = (float)(v % 13) * 0.1f;
+        masked->head.bias.value[v] = pieces.numbers[v] < 0 ? -1e9f : model->head.bias.value[v];
     }
     rd_search_result found = search(model, shortlist, spans);
     rd_search_result expected = search(masked, NULL, spans);

@@ -1,20 +1,19 @@
 /* The whole network on one packed batch: loss, and its gradient added to the model's. */
-#ifndef RD_MODEL_SEQ2SEQ_H
-#define RD_MODEL_SEQ2SEQ_H
+#ifndef RD_MODEL_NETWORK_H
+#define RD_MODEL_NETWORK_H
 
-#include "data/batch.h"
+#include "criterion/criterion.h"
 #include "model/transformer.h"
-#include "rdrop/criterion.h"
 
 /* step->n_passes 2 runs R-Drop: the batch is laid out twice and the passes differ in dropout only.
  * step->training with gradients: rd_model_prepare_training first. Everything temporary lives in
  * step->arena, which the caller resets between batches. Adds to *sums. */
-rd_status rd_seq2seq_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
-                          float label_smoothing, float reg_alpha, bool with_gradient,
+rd_status rd_network_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
+                          const rd_criterion *criterion, bool with_gradient,
                           rd_criterion_sums *sums);
 
-/* logits: [batch->n_tgt, tgt_vocab], teacher-forced, without dropout. */
-rd_status rd_seq2seq_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
+/* logits: [rows of the last stack, head outputs], teacher-forced, without dropout. */
+rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits);
 
 /* The encoder alone: *out: [sequences->rows, d_model]. Used by incremental decoding. */

@@ -1,0 +1,32 @@
+/* What a criterion is to the network: from the last stack's output to a loss and its gradient. One
+ * file a criterion. */
+#ifndef RD_CRITERION_CRITERION_H
+#define RD_CRITERION_CRITERION_H
+
+#include "data/batch.h"
+#include "layers/head.h"
+#include "rdrop/criterion.h"
+
+typedef struct rd_criterion rd_criterion;
+
+struct rd_criterion {
+    /* x: [step->n_passes * rows, width], the second pass under the first, for the rows of the
+     * batch that the last stack has. Adds to *sums; reg_alpha counts only with two passes. With dx:
+     * [as x] not NULL it is overwritten with dL/dx, and the head's gradients accumulate theirs.
+     * With one pass, sums are those of that pass alone. RD_ERR_NUMERIC: the loss is not finite. */
+    rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                      const rd_batch *batch, int64_t width, rd_mixed x, float *dx,
+                      rd_criterion_sums *sums);
+    float label_smoothing, reg_alpha;
+};
+
+/* Target tokens: label-smoothed cross-entropy and R-Drop's KL over the vocabulary (token_loss.c).
+ */
+rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                        const rd_batch *batch, int64_t width, rd_mixed x, float *dx,
+                        rd_criterion_sums *sums);
+
+/* Tokens whose logits rd_token_loss computes at once. */
+int64_t rd_token_loss_chunk(int64_t passes, int64_t n_tokens, int64_t vocab);
+
+#endif

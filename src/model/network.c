@@ -1,0 +1,140 @@
+#include "model/network.h"
+
+#include <string.h>
+
+/* One side of the batch, laid out for all passes, and what its stack saves for the backward pass.
+ */
+typedef struct {
+    rd_stack_rows rows;
+    rd_stack_saved saved;
+} side;
+
+/* start >= 0 takes the place of each sequence's first token. */
+static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n_seqs,
+                        const int32_t *tokens, const int32_t *offsets, int32_t start,
+                        int32_t max_positions, rd_stack_rows *rows) {
+    int64_t passes = step->n_passes, n = offsets[n_seqs];
+    int32_t *all_offsets = rd_arena_i32(step->arena, passes * n_seqs + 1);
+    int32_t *all_tokens = rd_arena_i32(step->arena, passes * n),
+            *positions = rd_arena_i32(step->arena, passes * n);
+    if (!all_offsets || !all_tokens || !positions) return RD_ERR_MEMORY;
+    for (int64_t pass = 0; pass < passes; pass++) {
+        memcpy(all_tokens + pass * n, tokens, sizeof(int32_t) * (size_t)n);
+        for (int64_t i = 0; i < n_seqs; i++) {
+            int32_t begin = offsets[i], length = offsets[i + 1] - begin;
+            if (length > max_positions)
+                return rd_error(RD_ERR_ARGUMENT,
+                                "a sequence of %d tokens is longer than the model's %d positions",
+                                (int)length, (int)max_positions);
+            all_offsets[pass * n_seqs + i] = (int32_t)(pass * n) + begin;
+            if (start >= 0 && length > 0) all_tokens[pass * n + begin] = start;
+            for (int32_t t = 0; t < length; t++)
+                positions[pass * n + begin + t] = rd_position(config, t);
+        }
+    }
+    all_offsets[passes * n_seqs] = (int32_t)(passes * n);
+    *rows = (rd_stack_rows){
+        .sequences = {.n_seqs = passes * n_seqs, .rows = passes * n, .offsets = all_offsets},
+        .tokens = all_tokens,
+        .positions = positions};
+    return RD_OK;
+}
+
+/* The encoder's output, as the decoder reads it. */
+static rd_memory memory_of(const side *source) {
+    return (rd_memory){&source->rows.sequences, source->saved.out};
+}
+
+static rd_status forward_source(const rd_model *model, const rd_step *step, int64_t n_seqs,
+                                const int32_t *tokens, const int32_t *offsets, rd_keep keep,
+                                side *source) {
+    const rd_model_config *c = &model->config;
+    RD_TRY(layout(c, step, n_seqs, tokens, offsets, -1, c->max_source_positions, &source->rows));
+    return rd_stack_forward(step, &model->encoder, &source->rows, NULL, NULL, keep, &source->saved);
+}
+
+static rd_status forward_target(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                                rd_keep keep, const side *source, side *target) {
+    const rd_model_config *c = &model->config;
+    rd_memory memory = memory_of(source);
+    RD_TRY(layout(c, step, batch->n_seqs, batch->tgt_in, batch->tgt_offsets, rd_start_id(c),
+                  c->max_target_positions, &target->rows));
+    return rd_stack_forward(step, &model->decoder, &target->rows, &memory, NULL, keep,
+                            &target->saved);
+}
+
+/* The stacks that the model has; *last: the one whose output the head reads. */
+static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                         rd_keep keep, side *source, side *target, side **last) {
+    *source = *target = (side){0};
+    if (model->encoder.n_layers > 0)
+        RD_TRY(forward_source(model, step, batch->n_seqs, batch->src, batch->src_offsets, keep,
+                              source));
+    if (model->decoder.n_layers > 0)
+        RD_TRY(forward_target(model, step, batch, keep, source, target));
+    *last = model->decoder.n_layers > 0 ? target : source;
+    return RD_OK;
+}
+
+/* Room for dL/dout: where products read out's bfloat16 form, its float32 form has done its part. */
+static float *gradient_of(const rd_step *step, const side *s, int64_t width) {
+    rd_mixed out = s->saved.out;
+    return out.f32 && out.bf16 ? out.f32 : rd_step_rows(step, s->rows.sequences.rows, width);
+}
+
+/* dx: dL/d(output of the last stack). */
+static rd_status backward(const rd_model *model, const rd_step *step, side *source, side *target,
+                          float *dx) {
+    float *dsource = dx;
+    if (model->decoder.n_layers > 0) {
+        rd_memory memory = memory_of(source);
+        if (model->encoder.n_layers > 0) {
+            int64_t n = source->rows.sequences.rows * model->encoder.width;
+            dsource = gradient_of(step, source, model->encoder.width);
+            if (!dsource) return RD_ERR_MEMORY;
+            memset(dsource, 0, sizeof(float) * (size_t)n);
+        }
+        RD_TRY(rd_stack_backward(step, &model->decoder, &target->rows, &memory, &target->saved, dx,
+                                 dsource));
+    }
+    return model->encoder.n_layers > 0 ? rd_stack_backward(step, &model->encoder, &source->rows,
+                                                           NULL, &source->saved, dsource, NULL)
+                                       : RD_OK;
+}
+
+rd_status rd_network_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
+                          const rd_criterion *criterion, bool with_gradient,
+                          rd_criterion_sums *sums) {
+    int64_t width = model->config.d_model;
+    side source, target, *last;
+    float *dx = NULL;
+    rd_profile_end(step->profile, RD_PART_REST);
+    bool keep_all = with_gradient && !step->checkpoint_activations;
+    RD_TRY(forward(model, step, batch, keep_all ? RD_KEEP_ALL : RD_KEEP_INPUTS, &source, &target,
+                   &last));
+    if (with_gradient) {
+        dx = gradient_of(step, last, width);
+        if (!dx) return RD_ERR_MEMORY;
+    }
+    RD_TRY(criterion->loss(criterion, step, &model->head, batch, width, last->saved.out, dx, sums));
+    rd_profile_end(step->profile, RD_PART_CRITERION);
+    return with_gradient ? backward(model, step, &source, &target, dx) : RD_OK;
+}
+
+rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
+                            float *logits) {
+    rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
+    side source, target, *last;
+    RD_TRY(forward(model, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
+    return rd_head_logits(&model->head, &step, last->rows.sequences.rows, model->config.d_model,
+                          last->saved.out, logits);
+}
+
+rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
+                    const int32_t *tokens, rd_mixed *out) {
+    side source;
+    RD_TRY(forward_source(model, step, sequences->n_seqs, tokens, sequences->offsets,
+                          RD_KEEP_INPUTS, &source));
+    *out = source.saved.out;
+    return RD_OK;
+}

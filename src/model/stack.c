@@ -1,0 +1,195 @@
+#include "model/stack.h"
+
+#include <string.h>
+
+struct rd_layer_saved {
+    rd_mixed x; /* [rows, width] the layer's input, where nothing else is kept */
+    rd_attention_saved self, cross;
+    rd_feed_forward_saved ffn;
+    rd_residual_saved self_residual, cross_residual, ffn_residual;
+};
+
+/* One pass through a stack, as its layers see it. */
+typedef struct {
+    const rd_step *step;
+    const rd_stack *stack;
+    const rd_sequences *sequences;
+    const rd_memory *memory;
+    const rd_attention_cache *cache;
+} pass;
+
+static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+    const rd_layer *layer = &p->stack->layers[i];
+    int64_t rows = p->sequences->rows, width = p->stack->width;
+    rd_mixed input, h;
+    RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
+                             &input));
+    if (p->cache)
+        RD_TRY(p->cache->self_attention(p->cache->self, p->step, i, input, &h));
+    else
+        RD_TRY(rd_attention_forward(p->step, &layer->self_attention, &saved->self, width,
+                                    p->sequences, input, p->sequences, (rd_mixed){0}, &h));
+    return rd_residual_end(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
+                           h, x);
+}
+
+static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+    const rd_layer *layer = &p->stack->layers[i];
+    int64_t rows = p->sequences->rows, width = p->stack->width;
+    rd_mixed input, h;
+    RD_TRY(rd_residual_begin(p->step, &layer->cross_residual, &saved->cross_residual, rows, width,
+                             *x, &input));
+    if (p->cache)
+        RD_TRY(p->cache->cross_attention(p->cache->self, p->step, i, input, &h));
+    else
+        RD_TRY(rd_attention_forward(p->step, &layer->cross_attention, &saved->cross, width,
+                                    p->sequences, input, p->memory->sequences, p->memory->out, &h));
+    return rd_residual_end(p->step, &layer->cross_residual, &saved->cross_residual, rows, width, *x,
+                           h, x);
+}
+
+static rd_status feed_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+    const rd_layer *layer = &p->stack->layers[i];
+    int64_t rows = p->sequences->rows, width = p->stack->width;
+    rd_mixed input, h;
+    RD_TRY(rd_residual_begin(p->step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x,
+                             &input));
+    RD_TRY(rd_feed_forward_forward(p->step, &layer->ffn, &saved->ffn, rows, width, input, &h));
+    return rd_residual_end(p->step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x, h,
+                           x);
+}
+
+/* *x: the layer's input, then its output. */
+static rd_status layer_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+    RD_TRY(self_attention(p, i, saved, x));
+    if (p->stack->cross) RD_TRY(cross_attention(p, i, saved, x));
+    rd_profile_end(p->step->profile, RD_PART_ATTENTION);
+    RD_TRY(feed_forward(p, i, saved, x));
+    rd_profile_end(p->step->profile, RD_PART_FEED_FORWARD);
+    return RD_OK;
+}
+
+/* As layer_forward, but of all that the layer computes only its output remains in the arena, and
+ * its input is left as it was. */
+static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+    rd_arena *arena = p->step->arena;
+    int64_t n = p->sequences->rows * p->stack->width;
+    rd_mixed out = rd_step_stream(p->step, p->sequences->rows, p->stack->width);
+    if (!rd_mixed_exists(out)) return RD_ERR_MEMORY;
+    rd_arena_mark mark = rd_arena_save(arena);
+    rd_mixed y = *x;
+    if (y.bf16) { /* its float32 form is overwritten */
+        memcpy(out.f32, y.f32, sizeof *out.f32 * (size_t)n);
+        y.f32 = out.f32;
+    }
+    RD_TRY(layer_forward(p, i, saved, &y));
+    if (y.f32 != out.f32) memcpy(out.f32, y.f32, sizeof *out.f32 * (size_t)n);
+    if (y.bf16)
+        memcpy(out.bf16, y.bf16, sizeof *out.bf16 * (size_t)n);
+    else
+        out.bf16 = NULL;
+    rd_arena_restore(arena, mark);
+    *x = out;
+    return RD_OK;
+}
+
+rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
+                           const rd_memory *memory, const rd_attention_cache *cache, rd_keep keep,
+                           rd_stack_saved *saved) {
+    pass p = {step, stack, &rows->sequences, memory, cache};
+    int64_t n = rows->sequences.rows;
+    rd_mixed x;
+    saved->layers = rd_arena_alloc(step->arena, (size_t)stack->n_layers, sizeof *saved->layers);
+    if (!saved->layers) return RD_ERR_MEMORY;
+    RD_TRY(rd_embedding_forward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
+                                rows->tokens, rows->positions, &x));
+    rd_profile_end(step->profile, RD_PART_EMBEDDING);
+    for (int32_t i = 0; i < stack->n_layers; i++) {
+        saved->layers[i].x = x;
+        RD_TRY((keep == RD_KEEP_ALL ? layer_forward : layer_output)(&p, i, &saved->layers[i], &x));
+    }
+    saved->out = x;
+    return stack->pre_norm ? rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n,
+                                             stack->width, x.f32, &saved->out)
+                           : RD_OK;
+}
+
+static rd_status ffn_backward(const pass *p, const rd_layer *layer, const rd_layer_saved *saved,
+                              float *dx) {
+    const rd_step *step = p->step;
+    int64_t rows = p->sequences->rows, width = p->stack->width;
+    rd_mixed dh;
+    float *dinput, beta;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(rd_residual_end_backward(step, &layer->ffn_residual, &saved->ffn_residual, rows, width,
+                                    dx, &dh, &dinput, &beta));
+    RD_TRY(rd_feed_forward_backward(step, &layer->ffn, &saved->ffn, rows, width, dh, dinput, beta));
+    RD_TRY(rd_residual_begin_backward(step, &layer->ffn_residual, &saved->ffn_residual, rows, width,
+                                      dx, dinput));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
+/* Self- or cross-attention: `keys` are the rows themselves or the memory's. */
+static rd_status attention_backward(const pass *p, const rd_attention *attention,
+                                    const rd_residual *residual, const rd_attention_saved *saved,
+                                    const rd_residual_saved *residual_saved,
+                                    const rd_sequences *keys, float *dx, float *dmemory) {
+    const rd_step *step = p->step;
+    int64_t rows = p->sequences->rows, width = p->stack->width;
+    rd_mixed dh;
+    float *dinput, beta;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(rd_residual_end_backward(step, residual, residual_saved, rows, width, dx, &dh, &dinput,
+                                    &beta));
+    RD_TRY(rd_attention_backward(step, attention, saved, width, p->sequences, keys, dh, dinput,
+                                 beta, dmemory));
+    RD_TRY(rd_residual_begin_backward(step, residual, residual_saved, rows, width, dx, dinput));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
+/* dx: [rows, width] holds dL/d(output) and becomes dL/d(input). */
+static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float *dx,
+                                float *dmemory) {
+    const rd_layer *layer = &p->stack->layers[i];
+    RD_TRY(ffn_backward(p, layer, saved, dx));
+    rd_profile_end(p->step->profile, RD_PART_FEED_FORWARD);
+    if (p->stack->cross)
+        RD_TRY(attention_backward(p, &layer->cross_attention, &layer->cross_residual, &saved->cross,
+                                  &saved->cross_residual, p->memory->sequences, dx, dmemory));
+    RD_TRY(attention_backward(p, &layer->self_attention, &layer->self_residual, &saved->self,
+                              &saved->self_residual, p->sequences, dx, NULL));
+    rd_profile_end(p->step->profile, RD_PART_ATTENTION);
+    return RD_OK;
+}
+
+/* As layer_backward, where only the layer's input was kept: dropout draws the same bits again, so
+ * the forward pass is repeated bit for bit. */
+static rd_status layer_backward_again(const pass *p, int32_t i, rd_layer_saved *saved, float *dx,
+                                      float *dmemory) {
+    rd_mixed x = saved->x;
+    rd_arena_mark mark = rd_arena_save(p->step->arena);
+    RD_TRY(layer_forward(p, i, saved, &x));
+    RD_TRY(layer_backward(p, i, saved, dx, dmemory));
+    rd_arena_restore(p->step->arena, mark);
+    return RD_OK;
+}
+
+rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
+                            const rd_memory *memory, rd_stack_saved *saved, float *dx,
+                            float *dmemory) {
+    pass p = {step, stack, &rows->sequences, memory, NULL};
+    int64_t n = rows->sequences.rows;
+    if (stack->pre_norm)
+        RD_TRY(rd_norm_backward(step, &stack->final_norm, &saved->final_norm, n, stack->width, dx,
+                                false, dx));
+    for (int32_t i = stack->n_layers - 1; i >= 0; i--)
+        RD_TRY(step->checkpoint_activations
+                   ? layer_backward_again(&p, i, &saved->layers[i], dx, dmemory)
+                   : layer_backward(&p, i, &saved->layers[i], dx, dmemory));
+    RD_TRY(rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
+                                 rows->tokens, rows->positions, dx));
+    rd_profile_end(step->profile, RD_PART_EMBEDDING);
+    return RD_OK;
+}
