@@ -77,7 +77,7 @@ static void scatter(float *to, const float *from, int64_t passes, int64_t total,
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, int64_t width, rd_mixed x, float *dx,
                         rd_criterion_sums *sums) {
-    int64_t n_tokens = batch->n_tgt, vocab = head->n_out;
+    int64_t n_tokens = rd_tokens_total(&batch->target), vocab = head->n_out;
     rd_arena_mark mark = rd_arena_save(step->arena);
     int64_t passes = step->n_passes, chunk = rd_token_loss_chunk(passes, n_tokens, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
@@ -94,7 +94,7 @@ rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_
         if (!rd_mixed_exists(chunk_x) || !rd_mixed_exists(dlogits)) return RD_ERR_MEMORY;
         gather(chunk_x, x, passes, n_tokens, first, n, width);
         rd_gemm_forward(rows, vocab, width, chunk_x, w, 0.0f, (rd_mixed){.f32 = logits});
-        RD_TRY(chunk_loss(self, step, n, vocab, logits, head->bias.value, batch->tgt + first,
+        RD_TRY(chunk_loss(self, step, n, vocab, logits, head->bias.value, batch->target.ids + first,
                           dlogits, scratch, sums));
         if (dx) {
             rd_gemm_backward_weights(rows, vocab, width, dlogits, chunk_x, 1.0f, head->weight.grad);

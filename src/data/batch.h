@@ -1,5 +1,4 @@
-/* Packed batches: sequences laid end to end with offsets, no padding anywhere (DESIGN, principle
- * 1), and the batcher that deals a dataset into them. */
+/* A batch, packed, and the batcher that deals a dataset into them. */
 #ifndef RD_DATA_BATCH_H
 #define RD_DATA_BATCH_H
 
@@ -9,25 +8,23 @@
 #include "base/error.h"
 #include "data/dataset.h"
 #include "data/noise.h"
+#include "data/tokens.h"
 #include "rdrop/tokenizer.h"
 
+/* Examples; what their task does not have is empty. */
 typedef struct {
-    int64_t n_seqs;
-    int64_t n_src, n_tgt; /* tokens in all sequences */
-    int32_t *src;         /* [n_src] sources, each ending with eos */
-    int32_t
-        *src_offsets; /* [n_seqs + 1]; sequence i is src[src_offsets[i] .. src_offsets[i + 1]) */
-    int32_t *tgt_in;  /* [n_tgt] decoder input: eos, then the target without its last token */
-    int32_t *tgt;     /* [n_tgt] what the decoder must predict: the target, ending with eos */
-    int32_t *tgt_offsets; /* [n_seqs + 1], for both tgt_in and tgt */
-    int64_t *ids;         /* [n_seqs] indices in the dataset */
-    int64_t src_capacity, tgt_capacity, seq_capacity;
+    int64_t n;
+    rd_tokens source; /* [n] for an encoder, each ending with eos */
+    rd_tokens target; /* [n] for a decoder to predict, each ending with eos */
+    int64_t *ids;     /* [n] indices in the dataset */
+    int64_t ids_capacity;
 } rd_batch;
 
 void rd_batch_clear(rd_batch *batch); /* empty, capacity kept; {0} is an empty batch */
 void rd_batch_free(rd_batch *batch);
-rd_status rd_batch_add(rd_batch *batch, int64_t id, const int32_t *src, int32_t n_src,
-                       const int32_t *tgt, int32_t n_tgt); /* src and tgt end with eos */
+/* Either side may be empty. */
+rd_status rd_batch_add(rd_batch *batch, int64_t id, const int32_t *source, int32_t n_source,
+                       const int32_t *target, int32_t n_target);
 
 typedef struct {
     int64_t max_tokens;    /* bound on the sum over sequences of max(n_src, n_tgt); 0: none */

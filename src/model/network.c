@@ -9,33 +9,45 @@ typedef struct {
     rd_stack_saved saved;
 } side;
 
-/* start >= 0 takes the place of each sequence's first token. */
-static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n_seqs,
-                        const int32_t *tokens, const int32_t *offsets, int32_t start,
+/* A sequence's tokens as its stack reads them: as they are, or, with start >= 0, moved on by one
+ * behind `start`, so that each is predicted from those before it. */
+static void copy_sequence(int32_t *to, const int32_t *ids, int32_t n, int32_t start) {
+    int32_t moved = start >= 0 && n > 0;
+    if (moved) to[0] = start;
+    memcpy(to + moved, ids, sizeof *to * (size_t)(n - moved));
+}
+
+static rd_status check_length(int32_t length, int32_t max_positions) {
+    if (length > 0 && length <= max_positions) return RD_OK;
+    if (length <= 0) return rd_error(RD_ERR_ARGUMENT, "a sequence without a token");
+    return rd_error(RD_ERR_ARGUMENT,
+                    "a sequence of %d tokens is longer than the model's %d positions", (int)length,
+                    (int)max_positions);
+}
+
+/* n sequences, once for each pass. ids: [offsets[n]]. */
+static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n,
+                        const int32_t *ids, const int32_t *offsets, int32_t start,
                         int32_t max_positions, rd_stack_rows *rows) {
-    int64_t passes = step->n_passes, n = offsets[n_seqs];
-    int32_t *all_offsets = rd_arena_i32(step->arena, passes * n_seqs + 1);
-    int32_t *all_tokens = rd_arena_i32(step->arena, passes * n),
-            *positions = rd_arena_i32(step->arena, passes * n);
-    if (!all_offsets || !all_tokens || !positions) return RD_ERR_MEMORY;
+    int64_t passes = step->n_passes, total = offsets[n];
+    int32_t *all_offsets = rd_arena_i32(step->arena, passes * n + 1);
+    int32_t *tokens = rd_arena_i32(step->arena, passes * total);
+    int32_t *positions = rd_arena_i32(step->arena, passes * total);
+    if (!all_offsets || !tokens || !positions) return RD_ERR_MEMORY;
     for (int64_t pass = 0; pass < passes; pass++) {
-        memcpy(all_tokens + pass * n, tokens, sizeof(int32_t) * (size_t)n);
-        for (int64_t i = 0; i < n_seqs; i++) {
-            int32_t begin = offsets[i], length = offsets[i + 1] - begin;
-            if (length > max_positions)
-                return rd_error(RD_ERR_ARGUMENT,
-                                "a sequence of %d tokens is longer than the model's %d positions",
-                                (int)length, (int)max_positions);
-            all_offsets[pass * n_seqs + i] = (int32_t)(pass * n) + begin;
-            if (start >= 0 && length > 0) all_tokens[pass * n + begin] = start;
-            for (int32_t t = 0; t < length; t++)
-                positions[pass * n + begin + t] = rd_position(config, t);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t at = pass * total + offsets[i];
+            int32_t length = offsets[i + 1] - offsets[i];
+            RD_TRY(check_length(length, max_positions));
+            all_offsets[pass * n + i] = (int32_t)at;
+            copy_sequence(tokens + at, ids + offsets[i], length, start);
+            for (int32_t t = 0; t < length; t++) positions[at + t] = rd_position(config, t);
         }
     }
-    all_offsets[passes * n_seqs] = (int32_t)(passes * n);
+    all_offsets[passes * n] = (int32_t)(passes * total);
     *rows = (rd_stack_rows){
-        .sequences = {.n_seqs = passes * n_seqs, .rows = passes * n, .offsets = all_offsets},
-        .tokens = all_tokens,
+        .sequences = {.n_seqs = passes * n, .rows = passes * total, .offsets = all_offsets},
+        .tokens = tokens,
         .positions = positions};
     return RD_OK;
 }
@@ -57,7 +69,7 @@ static rd_status forward_target(const rd_model *model, const rd_step *step, cons
                                 rd_keep keep, const side *source, side *target) {
     const rd_model_config *c = &model->config;
     rd_memory memory = memory_of(source);
-    RD_TRY(layout(c, step, batch->n_seqs, batch->tgt_in, batch->tgt_offsets, rd_start_id(c),
+    RD_TRY(layout(c, step, batch->n, batch->target.ids, batch->target.offsets, rd_start_id(c),
                   c->max_target_positions, &target->rows));
     return rd_stack_forward(step, &model->decoder, &target->rows, &memory, NULL, keep,
                             &target->saved);
@@ -68,7 +80,7 @@ static rd_status forward(const rd_model *model, const rd_step *step, const rd_ba
                          rd_keep keep, side *source, side *target, side **last) {
     *source = *target = (side){0};
     if (model->encoder.n_layers > 0)
-        RD_TRY(forward_source(model, step, batch->n_seqs, batch->src, batch->src_offsets, keep,
+        RD_TRY(forward_source(model, step, batch->n, batch->source.ids, batch->source.offsets, keep,
                               source));
     if (model->decoder.n_layers > 0)
         RD_TRY(forward_target(model, step, batch, keep, source, target));

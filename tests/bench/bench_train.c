@@ -66,8 +66,8 @@ static void count_batches(rd_run *run, int64_t first, int64_t end, rd_batch *bat
     for (int64_t i = first; i < end; i++) {
         if (rd_batcher_get(run->train_batches, i, batch) != RD_OK) bench_fail();
         bench_count_flops(&run->recipe->model, m->window.passes, batch, m->flops);
-        m->n_src += batch->n_src;
-        m->n_tgt += batch->n_tgt;
+        m->n_src += rd_tokens_total(&batch->source);
+        m->n_tgt += rd_tokens_total(&batch->target);
         m->batches++;
     }
 }

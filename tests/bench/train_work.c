@@ -14,12 +14,12 @@ static double attention(double pairs, double width) {
 
 void bench_count_flops(const rd_model_config *c, int64_t passes, const rd_batch *batch,
                        double flops[RD_PARTS]) {
-    double p = (double)passes, d = c->d_model, src = (double)batch->n_src,
-           tgt = (double)batch->n_tgt;
+    double p = (double)passes, d = c->d_model, src = (double)rd_tokens_total(&batch->source),
+           tgt = (double)rd_tokens_total(&batch->target);
     double own = 0.0, causal = 0.0, cross = 0.0;
-    for (int64_t i = 0; i < batch->n_seqs; i++) {
-        double n = batch->src_offsets[i + 1] - batch->src_offsets[i];
-        double m = batch->tgt_offsets[i + 1] - batch->tgt_offsets[i];
+    for (int64_t i = 0; i < batch->n; i++) {
+        double n = batch->source.offsets[i + 1] - batch->source.offsets[i];
+        double m = batch->target.offsets[i + 1] - batch->target.offsets[i];
         own += n * n;
         causal += m * (m + 1) / 2;
         cross += n * m;

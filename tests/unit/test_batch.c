@@ -59,23 +59,25 @@ static void a_batch_lays_sequences_end_to_end(void **state) {
         assert_int_equal(rd_batch_add(&batch, 11, src, 3, tgt, 4), RD_OK);
         assert_int_equal(rd_batch_add(&batch, 5, eos, 1, eos, 1), RD_OK);
         assert_int_equal(rd_batch_add(&batch, 8, tgt, 4, src, 3), RD_OK);
-        assert_int_equal(batch.n_seqs, 3);
-        assert_int_equal(batch.n_src, 8);
-        assert_int_equal(batch.n_tgt, 8);
-        assert_memory_equal(batch.src, ((int32_t[]){4, 5, 2, 2, 7, 8, 9, 2}), 32);
-        assert_memory_equal(batch.src_offsets, ((int32_t[]){0, 3, 4, 8}), 16);
-        assert_memory_equal(batch.tgt, ((int32_t[]){7, 8, 9, 2, 2, 4, 5, 2}), 32);
-        assert_memory_equal(batch.tgt_in, ((int32_t[]){2, 7, 8, 9, 2, 2, 4, 5}), 32);
-        assert_memory_equal(batch.tgt_offsets, ((int32_t[]){0, 4, 5, 8}), 16);
+        assert_int_equal(batch.n, 3);
+        assert_int_equal(rd_tokens_total(&batch.source), 8);
+        assert_int_equal(rd_tokens_total(&batch.target), 8);
+        assert_memory_equal(batch.source.ids, ((int32_t[]){4, 5, 2, 2, 7, 8, 9, 2}), 32);
+        assert_memory_equal(batch.source.offsets, ((int32_t[]){0, 3, 4, 8}), 16);
+        assert_memory_equal(batch.target.ids, ((int32_t[]){7, 8, 9, 2, 2, 4, 5, 2}), 32);
+        assert_memory_equal(batch.target.offsets, ((int32_t[]){0, 4, 5, 8}), 16);
         assert_memory_equal(batch.ids, ((int64_t[]){11, 5, 8}), 24);
         rd_batch_clear(&batch);
-        assert_int_equal(batch.n_seqs + batch.n_src + batch.n_tgt, 0);
+        assert_int_equal(batch.n + rd_tokens_total(&batch.source) + rd_tokens_total(&batch.target),
+                         0);
     }
-    assert_int_equal(rd_batch_add(&batch, 0, src, 0, tgt, 4), RD_ERR_ARGUMENT);
-    assert_int_equal(rd_batch_add(&batch, 0, src, 3, tgt, 0), RD_ERR_ARGUMENT);
-    assert_int_equal(batch.n_seqs, 0);
+    assert_int_equal(rd_batch_add(&batch, 0, src, 0, tgt, 0), RD_ERR_ARGUMENT);
+    assert_int_equal(batch.n, 0);
+    assert_int_equal(rd_batch_add(&batch, 0, src, 0, tgt, 4), RD_OK); /* a decoder alone */
+    assert_int_equal(rd_tokens_total(&batch.source), 0);
+    assert_int_equal(rd_tokens_total(&batch.target), 4);
     rd_batch_free(&batch);
-    assert_null(batch.src);
+    assert_null(batch.source.ids);
 }
 
 static rd_batcher *make_batcher(int64_t max_tokens, int64_t max_sentences, uint64_t seed) {
@@ -93,19 +95,21 @@ static void deal(rd_batcher *batcher, int64_t max_tokens, int64_t max_sentences,
     for (int64_t b = 0; b < rd_batcher_size(batcher); b++) {
         int64_t tokens = 0;
         assert_int_equal(rd_batcher_get(batcher, b, &batch), RD_OK);
-        assert_true(batch.n_seqs > 0 && n + batch.n_seqs <= N_PAIRS);
-        for (int64_t i = 0; i < batch.n_seqs; i++) {
+        assert_true(batch.n > 0 && n + batch.n <= N_PAIRS);
+        for (int64_t i = 0; i < batch.n; i++) {
             rd_pair pair = rd_dataset_get(dataset, batch.ids[i]);
-            const int32_t *s = batch.src_offsets + i, *t = batch.tgt_offsets + i;
+            const int32_t *s = batch.source.offsets + i, *t = batch.target.offsets + i;
             assert_int_equal(s[1] - s[0], pair.n_src);
             assert_int_equal(t[1] - t[0], pair.n_tgt);
-            assert_memory_equal(batch.src + s[0], pair.src, sizeof(int32_t) * (size_t)pair.n_src);
-            assert_memory_equal(batch.tgt + t[0], pair.tgt, sizeof(int32_t) * (size_t)pair.n_tgt);
+            assert_memory_equal(batch.source.ids + s[0], pair.src,
+                                sizeof(int32_t) * (size_t)pair.n_src);
+            assert_memory_equal(batch.target.ids + t[0], pair.tgt,
+                                sizeof(int32_t) * (size_t)pair.n_tgt);
             tokens += pair.n_src > pair.n_tgt ? pair.n_src : pair.n_tgt;
             order[n++] = batch.ids[i];
         }
-        if (max_tokens > 0 && batch.n_seqs > 1) assert_true(tokens <= max_tokens);
-        if (max_sentences > 0) assert_true(batch.n_seqs <= max_sentences);
+        if (max_tokens > 0 && batch.n > 1) assert_true(tokens <= max_tokens);
+        if (max_sentences > 0) assert_true(batch.n <= max_sentences);
     }
     assert_int_equal(n, N_PAIRS);
     rd_batch_free(&batch);
@@ -203,9 +207,10 @@ static void any_batch_can_be_had_without_those_before_it(void **state) {
         int64_t at = (i * 7 + 3) % n; /* not in order */
         assert_int_equal(rd_batcher_get(batcher, at, &one), RD_OK);
         assert_int_equal(rd_batcher_get(resumed, at, &other), RD_OK);
-        assert_int_equal(one.n_seqs, other.n_seqs);
-        assert_memory_equal(one.ids, other.ids, sizeof(int64_t) * (size_t)one.n_seqs);
-        assert_memory_equal(one.tgt_in, other.tgt_in, sizeof(int32_t) * (size_t)one.n_tgt);
+        assert_int_equal(one.n, other.n);
+        assert_memory_equal(one.ids, other.ids, sizeof(int64_t) * (size_t)one.n);
+        assert_memory_equal(one.target.ids, other.target.ids,
+                            sizeof(int32_t) * (size_t)rd_tokens_total(&one.target));
     }
     rd_batch_free(&one);
     rd_batch_free(&other);

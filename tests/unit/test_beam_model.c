@@ -72,21 +72,21 @@ static void score_all(rd_model *const *models, int n_models, int sentence, seque
         assert_int_equal(rd_batch_add(&batch, i, sources[sentence], source_lengths[sentence],
                                       all[i].tokens, all[i].length + 1),
                          RD_OK);
-    double *probabilities = calloc((size_t)batch.n_tgt, sizeof *probabilities);
-    float *logits = malloc(sizeof *logits * (size_t)(batch.n_tgt * VOCAB));
+    double *probabilities = calloc((size_t)rd_tokens_total(&batch.target), sizeof *probabilities);
+    float *logits = malloc(sizeof *logits * (size_t)(rd_tokens_total(&batch.target) * VOCAB));
     for (int m = 0; m < n_models; m++) {
         rd_arena arena = {0};
         assert_int_equal(rd_network_logits(models[m], &arena, &batch, logits), RD_OK);
-        for (int64_t r = 0; r < batch.n_tgt; r++) {
+        for (int64_t r = 0; r < rd_tokens_total(&batch.target); r++) {
             double z = 0.0;
             for (int v = 0; v < VOCAB; v++) z += exp((double)logits[r * VOCAB + v]);
-            probabilities[r] += exp((double)logits[r * VOCAB + batch.tgt[r]]) / z / n_models;
+            probabilities[r] += exp((double)logits[r * VOCAB + batch.target.ids[r]]) / z / n_models;
         }
         rd_arena_free(&arena);
     }
     for (int i = 0; i < SEQUENCES; i++) {
         all[i].log_prob = 0.0;
-        for (int32_t t = batch.tgt_offsets[i]; t < batch.tgt_offsets[i + 1]; t++)
+        for (int32_t t = batch.target.offsets[i]; t < batch.target.offsets[i + 1]; t++)
             all[i].log_prob += log(probabilities[t]);
     }
     free(probabilities);

@@ -263,7 +263,7 @@ static void test_passes_differ_only_by_dropout(void **state) {
             assert_true(sums.kl > 1.0);
         else
             assert_true(fabs(sums.kl) < 1e-3);
-        assert_int_equal(sums.n_tokens, batch.n_tgt);
+        assert_int_equal(sums.n_tokens, rd_tokens_total(&batch.target));
         rd_arena_free(&arena);
         rd_model_free(model);
     }
@@ -279,11 +279,12 @@ static void test_loss_does_not_depend_on_batching(void **state) {
     rd_arena arena = {0};
     rd_step step = {.ops = rd_backend(), .arena = &arena, .n_passes = 1};
     double together = loss_of(model, &step, &batch, 0.0f, false), alone = 0.0;
-    for (int64_t i = 0; i < batch.n_seqs; i++) {
+    for (int64_t i = 0; i < batch.n; i++) {
         rd_batch one = {0};
-        int32_t s = batch.src_offsets[i], t = batch.tgt_offsets[i];
-        assert_int_equal(rd_batch_add(&one, i, batch.src + s, batch.src_offsets[i + 1] - s,
-                                      batch.tgt + t, batch.tgt_offsets[i + 1] - t),
+        int32_t s = batch.source.offsets[i], t = batch.target.offsets[i];
+        assert_int_equal(rd_batch_add(&one, i, batch.source.ids + s,
+                                      batch.source.offsets[i + 1] - s, batch.target.ids + t,
+                                      batch.target.offsets[i + 1] - t),
                          RD_OK);
         alone += loss_of(model, &step, &one, 0.0f, false);
         rd_batch_free(&one);

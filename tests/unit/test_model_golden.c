@@ -89,7 +89,7 @@ static golden_model open_golden(const char *name) {
         int32_t n_tgt = sentence(g.json, "targets", i, tgt);
         assert_int_equal(rd_batch_add(&g.batch, (int64_t)i, src, n_src, tgt, n_tgt), RD_OK);
     }
-    assert_int_equal(g.batch.n_seqs, 4);
+    assert_int_equal(g.batch.n, 4);
     return g;
 }
 
@@ -103,7 +103,7 @@ static void close_golden(golden_model *g) {
 static void check_logits(golden_model *g) {
     int64_t n;
     double *wanted = golden_numbers(g->json, "logits", &n);
-    assert_int_equal(n, g->batch.n_tgt * g->model->config.tgt_vocab);
+    assert_int_equal(n, rd_tokens_total(&g->batch.target) * g->model->config.tgt_vocab);
     float *logits = malloc(sizeof *logits * (size_t)n);
     rd_arena arena = {0};
     assert_int_equal(rd_network_logits(g->model, &arena, &g->batch, logits), RD_OK);
@@ -129,7 +129,7 @@ static void check_gradients(golden_model *g, int32_t passes) {
     assert_near(sums.label_smoothed, passes * smooth, 1e-6, 0, "label_smoothed", 0);
     assert_near(sums.loss, passes * smooth, 1e-6, 1e-4, "loss", 0);
     assert_near(sums.kl, 0, 0, 1e-5, "kl", 0);
-    assert_int_equal(sums.n_tokens, g->batch.n_tgt);
+    assert_int_equal(sums.n_tokens, rd_tokens_total(&g->batch.target));
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i];
         int64_t n = item->shape[0] * (item->shape[1] ? item->shape[1] : 1);

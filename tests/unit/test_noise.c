@@ -278,14 +278,14 @@ static void deal(rd_batcher *batcher, int64_t epoch, int32_t sources[SENTENCES][
     memset(sources, 0, SENTENCES * sizeof *sources);
     for (int64_t b = rd_batcher_size(batcher) - 1; b >= 0; b--) {
         assert_int_equal(rd_batcher_get(batcher, b, &batch), RD_OK);
-        for (int64_t i = 0; i < batch.n_seqs; i++) {
+        for (int64_t i = 0; i < batch.n; i++) {
             int32_t document[80], *to = sources[batch.ids[i]];
-            const int32_t *s = batch.src_offsets + i, *t = batch.tgt_offsets + i;
+            const int32_t *s = batch.source.offsets + i, *t = batch.target.offsets + i;
             to[0] = s[1] - s[0];
-            memcpy(to + 1, batch.src + s[0], sizeof(int32_t) * (size_t)to[0]);
+            memcpy(to + 1, batch.source.ids + s[0], sizeof(int32_t) * (size_t)to[0]);
             fill(document, (int32_t)batch.ids[i] + 10);
             assert_int_equal(t[1] - t[0], batch.ids[i] + 10);
-            assert_memory_equal(batch.tgt + t[0], document,
+            assert_memory_equal(batch.target.ids + t[0], document,
                                 sizeof(int32_t) * (size_t)(t[1] - t[0]));
         }
     }
@@ -321,8 +321,9 @@ static void noise_depends_on_seed_epoch_and_sentence_alone(void **state) {
         assert_true(differing(first, other) > SENTENCES - 5);
         rd_batch batch = {0}; /* one sentence by itself is the one in its batch */
         assert_int_equal(rd_batcher_add(a, 17, &batch), RD_OK);
-        assert_int_equal(batch.n_src, first[17][0]);
-        assert_memory_equal(batch.src, first[17] + 1, sizeof(int32_t) * (size_t)batch.n_src);
+        assert_int_equal(rd_tokens_total(&batch.source), first[17][0]);
+        assert_memory_equal(batch.source.ids, first[17] + 1,
+                            sizeof(int32_t) * (size_t)rd_tokens_total(&batch.source));
         rd_batch_free(&batch);
     }
     rd_batcher_free(a);

@@ -45,9 +45,10 @@ static int32_t tokenize(char *line, int32_t *tokens) {
 
 /* The grammar gives one translation of a sentence, but may say the same sentence twice. */
 static bool is_known(const rd_batch *batch, const int32_t *src, int32_t n) {
-    for (int64_t i = 0; i < batch->n_seqs; i++) {
-        int32_t begin = batch->src_offsets[i], length = batch->src_offsets[i + 1] - begin;
-        if (length == n && !memcmp(batch->src + begin, src, sizeof *src * (size_t)n)) return true;
+    for (int64_t i = 0; i < batch->n; i++) {
+        int32_t begin = batch->source.offsets[i], length = batch->source.offsets[i + 1] - begin;
+        if (length == n && !memcmp(batch->source.ids + begin, src, sizeof *src * (size_t)n))
+            return true;
     }
     return false;
 }
@@ -55,12 +56,12 @@ static bool is_known(const rd_batch *batch, const int32_t *src, int32_t n) {
 static rd_batch make_pairs(void) {
     rd_batch batch = {0};
     rd_rng rng = rd_rng_make(32, 0);
-    while (batch.n_seqs < PAIRS) {
+    while (batch.n < PAIRS) {
         qs_pair pair = qs_random_pair(&rng);
         int32_t src[MAX_LENGTH], tgt[MAX_LENGTH], n_src = tokenize(pair.en.text, src);
         int32_t n_tgt = tokenize(pair.de.text, tgt);
         if (is_known(&batch, src, n_src)) continue;
-        assert_int_equal(rd_batch_add(&batch, batch.n_seqs, src, n_src, tgt, n_tgt), RD_OK);
+        assert_int_equal(rd_batch_add(&batch, batch.n, src, n_src, tgt, n_tgt), RD_OK);
     }
     return batch;
 }
@@ -68,23 +69,23 @@ static rd_batch make_pairs(void) {
 /* How many of the batch's targets are the best hypothesis of their source. */
 static int count_reproduced(const rd_model *model, const rd_batch *batch) {
     int32_t lengths[PAIRS];
-    for (int i = 0; i < PAIRS; i++) lengths[i] = batch->src_offsets[i + 1] - batch->src_offsets[i];
+    for (int i = 0; i < PAIRS; i++)
+        lengths[i] = batch->source.offsets[i + 1] - batch->source.offsets[i];
     rd_model_scorer *scorer;
-    assert_int_equal(
-        rd_model_scorer_begin(&scorer, &model, 1, batch->n_seqs, batch->src, batch->src_offsets),
-        RD_OK);
+    assert_int_equal(rd_model_scorer_begin(&scorer, &model, 1, batch->n, batch->source.ids,
+                                           batch->source.offsets),
+                     RD_OK);
     rd_beam_config config = rd_beam_defaults();
     rd_scorer view = rd_model_scorer_view(scorer);
     rd_search_result result;
     assert_int_equal(
-        rd_beam_search(&config, &view, batch->n_seqs, lengths, NULL, -1, EOS, PAD, UNK, &result),
-        RD_OK);
+        rd_beam_search(&config, &view, batch->n, lengths, NULL, -1, EOS, PAD, UNK, &result), RD_OK);
     int reproduced = 0;
     for (int i = 0; i < PAIRS; i++) {
         const rd_hypothesis *h = &result.hypotheses[i];
-        int32_t begin = batch->tgt_offsets[i], length = batch->tgt_offsets[i + 1] - begin - 1;
-        reproduced += h->length == length &&
-                      !memcmp(h->tokens, batch->tgt + begin, sizeof(int32_t) * (size_t)length);
+        int32_t begin = batch->target.offsets[i], length = batch->target.offsets[i + 1] - begin - 1;
+        reproduced += h->length == length && !memcmp(h->tokens, batch->target.ids + begin,
+                                                     sizeof(int32_t) * (size_t)length);
     }
     rd_search_result_free(&result);
     rd_model_scorer_end(scorer);

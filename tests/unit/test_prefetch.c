@@ -44,9 +44,9 @@ static void expect(rd_prefetch *prefetch, int64_t index) {
     const rd_batch *batch;
     assert_int_equal(rd_prefetch_next(prefetch, &batch), RD_OK);
     assert_non_null(batch);
-    assert_int_equal(batch->n_seqs, index % 5 + 1);
-    assert_int_equal(batch->ids[batch->n_seqs - 1], index);
-    assert_int_equal(batch->src[0], index + 3);
+    assert_int_equal(batch->n, index % 5 + 1);
+    assert_int_equal(batch->ids[batch->n - 1], index);
+    assert_int_equal(batch->source.ids[0], index + 3);
 }
 
 static void batches_come_in_order_and_end(void **state) {
@@ -139,9 +139,10 @@ static void an_epoch_is_the_batchers(void **state) {
         assert_int_equal(rd_batcher_get(batcher, i, &wanted), RD_OK);
         assert_int_equal(rd_prefetch_next(prefetch, &found), RD_OK);
         assert_non_null(found);
-        assert_int_equal(found->n_seqs, wanted.n_seqs);
-        assert_memory_equal(found->ids, wanted.ids, sizeof(int64_t) * (size_t)wanted.n_seqs);
-        assert_memory_equal(found->tgt, wanted.tgt, sizeof(int32_t) * (size_t)wanted.n_tgt);
+        assert_int_equal(found->n, wanted.n);
+        assert_memory_equal(found->ids, wanted.ids, sizeof(int64_t) * (size_t)wanted.n);
+        assert_memory_equal(found->target.ids, wanted.target.ids,
+                            sizeof(int32_t) * (size_t)rd_tokens_total(&wanted.target));
     }
     assert_int_equal(rd_prefetch_next(prefetch, &found), RD_OK);
     assert_null(found);
