@@ -10,20 +10,20 @@
 typedef struct rd_criterion rd_criterion;
 
 struct rd_criterion {
-    /* x: [step->n_passes * rows, width], the second pass under the first, for the rows of the
-     * batch that the last stack has. Adds to *sums; reg_alpha counts only with two passes. With dx:
+    /* x: [step->n_passes * rows, width], the last stack's output, the second pass under the first.
+     * Adds to *sums; reg_alpha counts only with two passes. With dx:
      * [as x] not NULL it is overwritten with dL/dx, and the head's gradients accumulate theirs.
      * With one pass, sums are those of that pass alone. RD_ERR_NUMERIC: the loss is not finite. */
     rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                      const rd_batch *batch, int64_t width, rd_mixed x, float *dx,
+                      const rd_batch *batch, int64_t rows, int64_t width, rd_mixed x, float *dx,
                       rd_criterion_sums *sums);
     float label_smoothing, reg_alpha;
 };
 
-/* Target tokens: label-smoothed cross-entropy and R-Drop's KL over the vocabulary (token_loss.c).
- */
+/* Of target tokens, one a row: label-smoothed cross-entropy and R-Drop's KL over the vocabulary
+ * (token_loss.c). */
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                        const rd_batch *batch, int64_t width, rd_mixed x, float *dx,
+                        const rd_batch *batch, int64_t rows, int64_t width, rd_mixed x, float *dx,
                         rd_criterion_sums *sums);
 
 /* Tokens whose logits rd_token_loss computes at once. */

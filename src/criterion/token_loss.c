@@ -75,9 +75,12 @@ static void scatter(float *to, const float *from, int64_t passes, int64_t total,
 }
 
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                        const rd_batch *batch, int64_t width, rd_mixed x, float *dx,
-                        rd_criterion_sums *sums) {
-    int64_t n_tokens = rd_tokens_total(&batch->target), vocab = head->n_out;
+                        const rd_batch *batch, int64_t n_tokens, int64_t width, rd_mixed x,
+                        float *dx, rd_criterion_sums *sums) {
+    if (rd_tokens_total(&batch->target) != n_tokens)
+        return rd_error(RD_ERR_ARGUMENT, "the loss of tokens: %lld targets for %lld outputs",
+                        (long long)rd_tokens_total(&batch->target), (long long)n_tokens);
+    int64_t vocab = head->n_out;
     rd_arena_mark mark = rd_arena_save(step->arena);
     int64_t passes = step->n_passes, chunk = rd_token_loss_chunk(passes, n_tokens, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);

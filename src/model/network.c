@@ -128,7 +128,9 @@ rd_status rd_network_loss(rd_model *model, const rd_step *step, const rd_batch *
         dx = gradient_of(step, last, width);
         if (!dx) return RD_ERR_MEMORY;
     }
-    RD_TRY(criterion->loss(criterion, step, &model->head, batch, width, last->saved.out, dx, sums));
+    RD_TRY(criterion->loss(criterion, step, &model->head, batch,
+                           last->rows.sequences.rows / step->n_passes, width, last->saved.out, dx,
+                           sums));
     rd_profile_end(step->profile, RD_PART_CRITERION);
     return with_gradient ? backward(model, step, &source, &target, dx) : RD_OK;
 }

@@ -39,11 +39,14 @@ static void add_random_pair(rd_batch *batch, rd_rng *rng, int64_t id, int32_t n_
     assert_int_equal(rd_batch_add(batch, id, src, n_src, tgt, n_tgt), RD_OK);
 }
 
+/* Without a decoder each source token has a target. */
 static rd_batch random_batch(const rd_model_config *c) {
     rd_batch batch = {0};
     rd_rng rng = rd_rng_make(5, 5);
     static const int32_t lengths[4][2] = {{3, 5}, {17, 1}, {1, 4}, {70, 69}};
-    for (int i = 0; i < 4; i++) add_random_pair(&batch, &rng, i, lengths[i][0], lengths[i][1], c);
+    for (int i = 0; i < 4; i++)
+        add_random_pair(&batch, &rng, i, lengths[i][0],
+                        c->decoder.layers > 0 ? lengths[i][1] : lengths[i][0], c);
     return batch;
 }
 
@@ -245,6 +248,71 @@ static void test_gradient_swish_output_bias_marian_positions(void **state) {
     check_gradient(&c, 2, 1.0f);
 }
 
+/* As in language models: no encoder, and nothing of one among the parameters. */
+static void test_gradient_decoder_alone(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.encoder = (rd_stack_config){0};
+    c.decoder.normalize_before = true;
+    c.share_decoder_input_output_embed = true;
+    c.dropout = c.attention_dropout = 0.1f;
+    check_gradient(&c, 2, 1.0f);
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 1), RD_OK);
+    for (int64_t i = 0; i < model->parameters.n; i++)
+        assert_null(strstr(model->parameters.items[i].name, "encoder"));
+    rd_model_free(model);
+}
+
+static void test_gradient_encoder_alone(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.decoder = (rd_stack_config){0};
+    c.encoder.learned_pos = true;
+    c.dropout = c.activation_dropout = 0.1f;
+    check_gradient(&c, 2, 1.0f);
+    c.src_vocab = c.tgt_vocab;
+    c.share_all_embeddings = true;
+    check_gradient(&c, 1, 0.0f);
+}
+
+/* A decoder alone sees no token of the future, and an encoder alone sees all. */
+static void test_who_sees_whom(void **state) {
+    (void)state;
+    for (int alone = 0; alone < 2; alone++) {
+        rd_model_config c = toy_config();
+        *(alone ? &c.encoder : &c.decoder) = (rd_stack_config){0};
+        rd_model *model;
+        rd_arena arena = {0};
+        rd_batch batch = {0}, changed = {0};
+        const int32_t first[] = {4, 5, 6, 7, 2}, second[] = {4, 5, 6, 9, 2};
+        float logits[2][5 * 37];
+        assert_int_equal(rd_model_new(&model, &c, 1), RD_OK);
+        assert_int_equal(rd_batch_add(&batch, 0, first, 5, first, 5), RD_OK);
+        assert_int_equal(rd_batch_add(&changed, 0, second, 5, second, 5), RD_OK);
+        assert_int_equal(rd_network_logits(model, &arena, &batch, logits[0]), RD_OK);
+        assert_int_equal(rd_network_logits(model, &arena, &changed, logits[1]), RD_OK);
+        if (alone) /* the decoder reads token 3 for its output 4 */
+            assert_memory_equal(logits[0], logits[1], sizeof(float) * 4 * 37);
+        else
+            assert_memory_not_equal(logits[0], logits[1], sizeof(float) * 37);
+        assert_memory_not_equal(logits[0] + 4 * 37, logits[1] + 4 * 37, sizeof(float) * 37);
+        rd_batch_free(&batch);
+        rd_batch_free(&changed);
+        rd_arena_free(&arena);
+        rd_model_free(model);
+    }
+}
+
+static void test_no_stack_at_all_is_refused(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.encoder = c.decoder = (rd_stack_config){0};
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 1), RD_ERR_ARGUMENT);
+    assert_null(model);
+}
+
 /* R-Drop's two passes see different dropout bits: identical ones would give a KL of zero. */
 static void test_passes_differ_only_by_dropout(void **state) {
     (void)state;
@@ -345,6 +413,10 @@ int main(void) {
         cmocka_unit_test(test_gradient_pre_norm_gelu_learned_tied),
         cmocka_unit_test(test_gradient_bart),
         cmocka_unit_test(test_gradient_swish_output_bias_marian_positions),
+        cmocka_unit_test(test_gradient_decoder_alone),
+        cmocka_unit_test(test_gradient_encoder_alone),
+        cmocka_unit_test(test_who_sees_whom),
+        cmocka_unit_test(test_no_stack_at_all_is_refused),
         cmocka_unit_test(test_bf16_is_near_fp32),
         cmocka_unit_test(test_checkpointed_activations),
         cmocka_unit_test(test_passes_differ_only_by_dropout),
