@@ -6,9 +6,9 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/hf.h"
-#include "convert/import.h"
 #include "convert/json_file.h"
 #include "model/transformer.h"
+#include "recipe/model_dir.h"
 
 static rd_status check_model(const char *from, const rd_model_config *c) {
     const rd_stack_config *encoder = &c->encoder, *decoder = &c->decoder;
@@ -147,10 +147,11 @@ static rd_status write_weights(const rd_hf_export *e, const rd_model *model) {
     return status;
 }
 
-static rd_status export_all(rd_hf_export *e, rd_recipe **recipe, rd_model **model) {
-    RD_TRY(rd_convert_load(e->from, recipe, model));
-    RD_TRY(check_model(e->from, &(*recipe)->model));
-    e->recipe = *recipe;
+static rd_status export_all(rd_hf_export *e, rd_model_dir *directory, rd_model **model) {
+    RD_TRY(rd_model_dir_open(directory, e->from));
+    RD_TRY(rd_model_dir_load(directory, model));
+    e->recipe = directory->recipe;
+    RD_TRY(check_model(e->from, &e->recipe->model));
     RD_TRY(plan(e));
     RD_TRY(rd_hf_write_vocabulary(e));
     RD_TRY(write_weights(e, *model));
@@ -159,13 +160,13 @@ static rd_status export_all(rd_hf_export *e, rd_recipe **recipe, rd_model **mode
 
 rd_status rd_export_hf(const char *from, const char *to) {
     rd_atomic_directory made;
-    rd_recipe *recipe = NULL;
+    rd_model_dir directory = {0};
     rd_model *model = NULL;
     RD_TRY(rd_atomic_directory_open(&made, to));
     rd_hf_export e = {.from = from, .to = made.temporary};
-    rd_status status = export_all(&e, &recipe, &model);
+    rd_status status = export_all(&e, &directory, &model);
     free(e.target_rows);
     rd_model_free(model);
-    rd_recipe_free(recipe);
+    rd_model_dir_close(&directory);
     return rd_atomic_directory_close(&made, status);
 }

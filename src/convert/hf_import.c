@@ -9,6 +9,7 @@
 #include "convert/tensor_set.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
+#include "recipe/model_dir.h"
 
 typedef struct {
     const char *from, *to;
@@ -162,14 +163,14 @@ static rd_status read_weights(import *im) {
 static rd_status import_all(import *im) {
     rd_vocabulary_kind kind;
     RD_TRY(rd_recipe_new(&im->recipe));
-    im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(rd_hf_read_config(im->recipe, im->from));
     RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
     if (im->recipe->model.layernorm_embedding) RD_TRY(find_mask(im, kind));
     RD_TRY(read_weights(im));
     RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
     RD_TRY(rd_vocabularies_copy(im->from, im->to, kind));
-    return rd_import_save(im->recipe, &im->parameters, im->to);
+    return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
+                             RD_WEIGHTS_FP32);
 }
 
 rd_status rd_import_hf(const char *from, const char *to) {

@@ -1,12 +1,9 @@
 #include "convert/import.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "convert/convert.h"
 #include "convert/json_file.h"
-#include "recipe/recipe_keys.h"
 
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
                             const rd_tokenizer *tokenizer, int32_t rows) {
@@ -48,26 +45,6 @@ rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
     if (c->share_all_embeddings && !recipe->data.joined_dictionary)
         return rd_error(RD_ERR_FORMAT, "%s: shared embeddings, but two vocabularies", directory);
     return RD_OK;
-}
-
-rd_status rd_import_save(const rd_recipe *recipe, const rd_parameters *parameters, const char *to) {
-    char *model = rd_path_join(to, "model.safetensors"), *config = rd_path_join(to, "config.yaml");
-    rd_status status = model && config ? rd_recipe_check(recipe) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_parameters_save(parameters, parameters->values, model);
-    if (status == RD_OK) status = rd_recipe_save(recipe, config);
-    free(model);
-    free(config);
-    return status;
-}
-
-rd_status rd_convert_load(const char *directory, rd_recipe **recipe, rd_model **model) {
-    char *config = rd_path_join(directory, "config.yaml");
-    char *weights = rd_path_join(directory, "model.safetensors");
-    rd_status status = config && weights ? rd_recipe_load(recipe, config, NULL, 0) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_model_load(model, &(*recipe)->model, weights);
-    free(config);
-    free(weights);
-    return status;
 }
 
 static bool is_npz(const char *path) {

@@ -10,6 +10,7 @@
 #include "convert/json_file.h"
 #include "convert/marian.h"
 #include "convert/yaml_file.h"
+#include "recipe/model_dir.h"
 #include "train/checkpoint.h"
 
 static rd_status kind(rd_text *out, const char *what) {
@@ -40,20 +41,24 @@ static rd_status vocabulary_files(const char *directory, rd_text *out) {
     return n > 0 ? rd_text_append(out, "\n", 1) : RD_OK;
 }
 
-static rd_status model_directory(const char *directory, rd_text *out) {
-    char *config = rd_path_join(directory, "config.yaml");
-    char *tensors = rd_path_join(directory, "model.safetensors");
-    rd_recipe *recipe = NULL;
-    rd_status status = config && tensors ? rd_recipe_load(&recipe, config, NULL, 0) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = kind(out, "model directory");
-    if (status == RD_OK) status = rd_info_network(&recipe->model, out);
-    if (status == RD_OK) status = vocabulary_files(directory, out);
+static rd_status describe_model(const rd_model_dir *model, rd_text *out) {
+    char *tensors = rd_model_dir_weights_path(model);
+    if (!tensors) return RD_ERR_MEMORY;
+    rd_status status = kind(out, "model directory");
+    if (status == RD_OK) status = rd_info_network(&model->recipe->model, out);
+    if (status == RD_OK) status = vocabulary_files(model->path, out);
     if (status == RD_OK) status = weights(tensors, out);
-    if (status == RD_OK) status = rd_info_settings(recipe, out);
-    if (status == RD_OK) status = rd_info_history(directory, out);
-    rd_recipe_free(recipe);
-    free(config);
+    if (status == RD_OK) status = rd_info_settings(model->recipe, out);
+    if (status == RD_OK) status = rd_info_history(model->path, out);
     free(tensors);
+    return status;
+}
+
+static rd_status model_directory(const char *directory, rd_text *out) {
+    rd_model_dir model;
+    rd_status status = rd_model_dir_read(&model, directory);
+    if (status == RD_OK) status = describe_model(&model, out);
+    rd_model_dir_close(&model);
     return status;
 }
 
@@ -151,21 +156,28 @@ static char *directory_of(const char *path) {
     return directory;
 }
 
+static rd_status progress_lines(const rd_checkpoint_info *info, rd_text *out) {
+    RD_TRY(kind(out, "checkpoint of a training"));
+    RD_TRY(rd_text_printf(out, "parameters: %lld, with Adam's moments%s\n", (long long)info->n,
+                          info->has_ema ? " and a moving average" : ""));
+    RD_TRY(rd_text_printf(out, "progress: update %lld, epoch %lld, %lld updates skipped, %.0f s\n",
+                          (long long)info->state.update, (long long)info->state.epoch,
+                          (long long)info->state.skipped_updates, info->state.seconds));
+    if (info->state.validated_update == 0) return RD_OK;
+    double best = info->state.best_metric;
+    bool loss = strncmp(info->state.metric, "loss", sizeof info->state.metric) == 0;
+    return rd_text_printf(out, "best validation: update %lld, %.32s %.4g\n",
+                          (long long)info->state.best_update, info->state.metric,
+                          loss ? -best : best);
+}
+
 static rd_status checkpoint(const char *path, rd_text *out) {
     rd_checkpoint_info info;
-    RD_TRY(rd_checkpoint_read_info(path, &info));
-    RD_TRY(kind(out, "checkpoint of a training"));
-    RD_TRY(rd_text_printf(out, "parameters: %lld, with Adam's moments%s\n", (long long)info.n,
-                          info.has_ema ? " and a moving average" : ""));
-    RD_TRY(rd_text_printf(out, "progress: update %lld, epoch %lld, %lld updates skipped, %.0f s\n",
-                          (long long)info.state.update, (long long)info.state.epoch,
-                          (long long)info.state.skipped_updates, info.state.seconds));
-    if (info.state.validated_update == 0) return RD_OK;
-    double best = info.state.best_metric;
-    bool loss = strncmp(info.state.metric, "loss", sizeof info.state.metric) == 0;
-    return rd_text_printf(out, "best validation: update %lld, %.8s %.4g\n",
-                          (long long)info.state.best_update, info.state.metric,
-                          loss ? -best : best);
+    rd_status status = rd_checkpoint_read_info(path, &info);
+    if (status == RD_OK) status = progress_lines(&info, out);
+    if (status == RD_OK) status = rd_info_saved_settings(info.settings, out);
+    rd_checkpoint_info_free(&info);
+    return status;
 }
 
 static bool ends_in(const char *path, const char *ending) {

@@ -30,6 +30,8 @@ rd_status rd_info_tally(const rd_tally *tally, rd_text *out);
 rd_status rd_info_network(const rd_model_config *config, rd_text *out);
 /* The keys of training and search that are not as by default. */
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out);
+/* The same of a checkpoint's (train/settings.h). */
+rd_status rd_info_saved_settings(const char *settings, rd_text *out);
 /* Of the train.jsonl in `directory` or above it, where there is one. */
 rd_status rd_info_history(const char *directory, rd_text *out);
 

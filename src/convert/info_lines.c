@@ -6,6 +6,7 @@
 #include "convert/json_file.h"
 #include "recipe/recipe_keys.h"
 #include "train/report.h"
+#include "train/settings.h"
 
 static void add(rd_tally *tally, const rd_stored_tensor *tensor) {
     tally->tensors++;
@@ -78,13 +79,6 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
                           c->tgt_vocab);
 }
 
-/* The network has lines of its own. */
-static bool is_of_network(const rd_key *key) {
-    return key->offset >= offsetof(rd_recipe, model) &&
-           key->offset < offsetof(rd_recipe, model) + sizeof(rd_model_config) &&
-           !strstr(key->name, "dropout");
-}
-
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
     enum { ROOM = 512 };
     rd_recipe *defaults;
@@ -94,10 +88,31 @@ rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
     for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
         const rd_key *key = &rd_recipe_keys[i];
         char ours[ROOM], theirs[ROOM];
-        if (is_of_network(key) || rd_recipe_format_key(recipe, key, ours, ROOM) != RD_OK ||
+        if (rd_recipe_is_of_shape(key) || /* the network has lines of its own */
+            rd_recipe_format_key(recipe, key, ours, ROOM) != RD_OK ||
             rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK || strcmp(ours, theirs) == 0)
             continue;
         status = rd_text_printf(out, "%s %s %s", n++ ? "," : "settings:", key->name, ours);
+    }
+    if (status == RD_OK && n > 0) status = rd_text_append(out, "\n", 1);
+    rd_recipe_free(defaults);
+    return status;
+}
+
+rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
+    enum { ROOM = 512 };
+    rd_recipe *defaults;
+    int n = 0;
+    RD_TRY(rd_recipe_new(&defaults));
+    rd_status status = RD_OK;
+    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
+        const rd_key *key = &rd_recipe_keys[i];
+        char *ours, theirs[ROOM];
+        status = rd_settings_get(settings, key->name, &ours);
+        if (ours && (rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK ||
+                     strcmp(ours, theirs) != 0))
+            status = rd_text_printf(out, "%s %s %s", n++ ? "," : "settings:", key->name, ours);
+        free(ours);
     }
     if (status == RD_OK && n > 0) status = rd_text_append(out, "\n", 1);
     rd_recipe_free(defaults);

@@ -10,6 +10,7 @@
 #include "convert/marian.h"
 #include "convert/yaml_file.h"
 #include "model/transformer.h"
+#include "recipe/model_dir.h"
 
 /* The bias of pieces that Marian does not have: no probability, yet no trouble in any float type.
  */
@@ -177,7 +178,6 @@ static rd_status import_all(import *im, const char *from, const char *to) {
     struct stat info;
     bool directory = stat(from, &info) == 0 && S_ISDIR(info.st_mode);
     RD_TRY(rd_recipe_new(&im->recipe));
-    im->recipe->train.max_epoch = 1; /* a recipe says when training ends; this one never starts */
     RD_TRY(directory ? find_by_decoder(im, from) : find_by_file(im, from));
     RD_TRY(open_npz(im));
     RD_TRY(rd_marian_read_settings(im->recipe, &im->npz));
@@ -185,7 +185,8 @@ static rd_status import_all(import *im, const char *from, const char *to) {
     RD_TRY(rd_marian_write_vocabulary(im->recipe, im->directory, im->decoder, im->rows, to));
     im->recipe->model.bos_id = im->recipe->model.eos_id;
     RD_TRY(rd_import_check_vocabulary(im->recipe, to));
-    return rd_import_save(im->recipe, &im->parameters, to);
+    return rd_model_dir_save(to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
+                             RD_WEIGHTS_FP32);
 }
 
 rd_status rd_import_marian(const char *from, const char *to) {

@@ -218,9 +218,11 @@ rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
     binarizer b = {.config = config, .statistics = statistics};
     b.jobs = rd_calloc(CHUNK_PAIRS, sizeof *b.jobs);
     if (!b.jobs) return RD_ERR_MEMORY;
-    rd_status status =
-        rd_dataset_writer_open(&b.writer, dest, rd_tokenizer_size(config->src_tokenizer),
-                               rd_tokenizer_size(config->tgt_tokenizer), config->keep_text);
+    rd_identity identity = config->identity;
+    identity.src_vocab = rd_tokenizer_size(config->src_tokenizer);
+    identity.tgt_vocab = rd_tokenizer_size(config->tgt_tokenizer);
+    identity.prepend_bos = config->prepend_bos;
+    rd_status status = rd_dataset_writer_open(&b.writer, dest, &identity, config->keep_text);
     for (int i = 0; status == RD_OK && i < config->n_paths; i++)
         status = binarize_files(&b, config->src_paths[i], config->tgt_paths[i]);
     if (status == RD_OK)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/identity.h"
 #include "rdrop/tokenizer.h"
 
 /* Which pairs to keep. Lengths are in tokens, without bos and eos. */
@@ -52,6 +53,7 @@ typedef struct {
     const char *const *src_paths, *const *tgt_paths; /* [n_paths] read one after another */
     int n_paths;
     const rd_tokenizer *src_tokenizer, *tgt_tokenizer;
+    rd_identity identity;           /* of the dataset; its numbers are filled in */
     const rd_filter_config *filter; /* NULL keeps every pair */
     int32_t longest_src; /* tokens without eos: longer sources are cut before they are filtered; 0:
                             none are */

@@ -2,6 +2,7 @@
  * index of where each sentence starts. All integers little-endian int32 or int64. */
 #include "data/dataset.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 
 typedef struct {
     char magic[8];
-    int32_t src_vocab, tgt_vocab;
+    rd_identity identity;
     int64_t n_pairs;
     int64_t index_offset; /* bytes; the index holds n_pairs records */
     uint32_t keep_text;
@@ -29,7 +30,8 @@ typedef struct {
     int32_t n_src, n_tgt, src_text, tgt_text;
 } record;
 
-static const char MAGIC[8] = {'R', 'D', 'D', 'A', 'T', 'A', '0', '1'};
+enum { VERSION_AT = 6 }; /* in the magic: two digits */
+static const char MAGIC[8] = {'R', 'D', 'D', 'A', 'T', 'A', '0', '2'};
 
 struct rd_dataset {
     rd_mapping mapping;
@@ -44,10 +46,18 @@ static size_t record_bytes(const record *r) {
 /* Everything rd_dataset_get relies on, so that a damaged or hostile file cannot lead it astray. */
 static rd_status check(const rd_mapping *mapping, const char *path) {
     const header *head = (const header *)(const void *)mapping->bytes;
+    if (mapping->size >= sizeof MAGIC && memcmp(head->magic, MAGIC, VERSION_AT) == 0 &&
+        memcmp(head->magic, MAGIC, sizeof MAGIC) != 0 && isdigit((unsigned char)head->magic[6]) &&
+        isdigit((unsigned char)head->magic[7]))
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: a dataset of another version of this program (%.2s, expected %.2s); "
+                        "run rdrop-preprocess again",
+                        path, head->magic + VERSION_AT, MAGIC + VERSION_AT);
     if (mapping->size < sizeof *head || memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
         return rd_error(RD_ERR_FORMAT, "%s: not a binarized dataset; make it with rdrop-preprocess",
                         path);
-    if (head->header_crc != rd_crc32(0, head, offsetof(header, header_crc)))
+    if (head->header_crc != rd_crc32(0, head, offsetof(header, header_crc)) ||
+        !rd_identity_is_sound(&head->identity))
         return rd_error(RD_ERR_FORMAT, "%s: its header is damaged; run rdrop-preprocess again",
                         path);
     int64_t size = (int64_t)mapping->size, n = head->n_pairs, index = head->index_offset;
@@ -68,7 +78,8 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
                             (long long)i);
         const int32_t *ids = (const int32_t *)(const void *)(mapping->bytes + r->offset);
         for (int64_t k = 0; k < (int64_t)r->n_src + r->n_tgt; k++)
-            if (ids[k] < 0 || ids[k] >= (k < r->n_src ? head->src_vocab : head->tgt_vocab))
+            if (ids[k] < 0 ||
+                ids[k] >= (k < r->n_src ? head->identity.src_vocab : head->identity.tgt_vocab))
                 return rd_error(RD_ERR_FORMAT,
                                 "%s: sentence %lld holds token %d, outside the vocabulary", path,
                                 (long long)i, (int)ids[k]);
@@ -103,12 +114,20 @@ int64_t rd_dataset_size(const rd_dataset *dataset) {
     return dataset->head->n_pairs;
 }
 
+const rd_identity *rd_dataset_identity(const rd_dataset *dataset) {
+    return &dataset->head->identity;
+}
+
+uint64_t rd_dataset_checksum(const rd_dataset *dataset) {
+    return (uint64_t)dataset->head->data_crc << 32 | dataset->head->index_crc;
+}
+
 int32_t rd_dataset_src_vocab(const rd_dataset *dataset) {
-    return dataset->head->src_vocab;
+    return dataset->head->identity.src_vocab;
 }
 
 int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset) {
-    return dataset->head->tgt_vocab;
+    return dataset->head->identity.tgt_vocab;
 }
 
 rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
@@ -141,8 +160,8 @@ static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
     writer->at += (int64_t)n;
 }
 
-rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path, int32_t src_vocab,
-                                 int32_t tgt_vocab, int keep_text) {
+rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path,
+                                 const rd_identity *identity, int keep_text) {
     *out = NULL;
     rd_dataset_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
@@ -152,8 +171,7 @@ rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path, int3
         return status;
     }
     memcpy(writer->head.magic, MAGIC, sizeof MAGIC);
-    writer->head.src_vocab = src_vocab;
-    writer->head.tgt_vocab = tgt_vocab;
+    writer->head.identity = *identity;
     writer->head.keep_text = keep_text != 0;
     fwrite(&writer->head, sizeof writer->head, 1, writer->file.stream); /* final values at finish */
     writer->at = sizeof writer->head;

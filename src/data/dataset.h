@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/identity.h"
 
 typedef struct {
     const int32_t *src, *tgt; /* [n_src], [n_tgt]; the last id of each is eos */
@@ -16,18 +17,21 @@ typedef struct {
 
 typedef struct rd_dataset rd_dataset;
 
-rd_status rd_dataset_open(rd_dataset **dataset, const char *path); /* checks header and checksum */
+/* Checks header and checksums. RD_ERR_FORMAT also for a file of an older version. */
+rd_status rd_dataset_open(rd_dataset **dataset, const char *path);
 void rd_dataset_close(rd_dataset *dataset);
 int64_t rd_dataset_size(const rd_dataset *dataset);
 rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index); /* 0 <= index < size */
+const rd_identity *rd_dataset_identity(const rd_dataset *dataset);
+uint64_t rd_dataset_checksum(const rd_dataset *dataset); /* of all pairs, and of their order */
 int32_t rd_dataset_src_vocab(const rd_dataset *dataset);
 int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset);
 
 /* Writing, in order, streaming: add pairs, then finish (atomic rename) or abort. */
 typedef struct rd_dataset_writer rd_dataset_writer;
 
-rd_status rd_dataset_writer_open(rd_dataset_writer **writer, const char *path, int32_t src_vocab,
-                                 int32_t tgt_vocab, int keep_text);
+rd_status rd_dataset_writer_open(rd_dataset_writer **writer, const char *path,
+                                 const rd_identity *identity, int keep_text);
 rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair);
 rd_status rd_dataset_writer_finish(rd_dataset_writer *writer); /* releases the writer */
 void rd_dataset_writer_abort(rd_dataset_writer *writer);

@@ -20,24 +20,33 @@ struct rd_shortlist {
 static rd_status check(rd_shortlist *s, const char *path) {
     const rd_shortlist_header *head = (const void *)s->mapping.bytes;
     size_t size = s->mapping.size;
+    size_t version = sizeof head->magic - 1;
+    if (size >= sizeof head->magic && memcmp(head->magic, RD_SHORTLIST_MAGIC, version) == 0 &&
+        head->magic[version] != RD_SHORTLIST_MAGIC[version])
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: a shortlist of another version of this program; run rdrop-preprocess "
+                        "--only shortlist again",
+                        path);
     if (size < sizeof *head || memcmp(head->magic, RD_SHORTLIST_MAGIC, sizeof head->magic) != 0)
         return rd_error(RD_ERR_FORMAT,
                         "%s: not a shortlist; make it with rdrop-preprocess --shortlist", path);
-    if (head->src_vocab < 1 || head->tgt_vocab < 1 || head->n_ids < 0 ||
+    const rd_identity *identity = &head->identity;
+    if (identity->src_vocab < 1 || identity->tgt_vocab < 1 || head->n_ids < 0 ||
         size - sizeof *head !=
-            sizeof(int32_t) * ((size_t)head->src_vocab + 2 + (size_t)head->n_ids))
+            sizeof(int32_t) * ((size_t)identity->src_vocab + 2 + (size_t)head->n_ids))
         return rd_error(RD_ERR_FORMAT, "%s: truncated; run rdrop-preprocess --shortlist again",
                         path);
     s->head = head;
     s->starts = (const void *)(head + 1);
-    s->ids = s->starts + head->src_vocab + 2;
+    s->ids = s->starts + identity->src_vocab + 2;
     uint32_t crc = rd_crc32(0, head, offsetof(rd_shortlist_header, crc));
     bool sound = head->crc == rd_crc32(crc, s->starts, size - sizeof *head) && s->starts[0] == 0 &&
-                 s->starts[head->src_vocab + 1] == head->n_ids;
-    for (int32_t i = 0; sound && i <= head->src_vocab; i++)
+                 s->starts[identity->src_vocab + 1] == head->n_ids &&
+                 rd_identity_is_sound(identity);
+    for (int32_t i = 0; sound && i <= identity->src_vocab; i++)
         sound = s->starts[i] <= s->starts[i + 1];
     for (int32_t i = 0; sound && i < head->n_ids; i++)
-        sound = s->ids[i] >= 0 && s->ids[i] < head->tgt_vocab;
+        sound = s->ids[i] >= 0 && s->ids[i] < identity->tgt_vocab;
     return sound ? RD_OK
                  : rd_error(RD_ERR_FORMAT, "%s: damaged; run rdrop-preprocess --shortlist again",
                             path);
@@ -62,12 +71,16 @@ void rd_shortlist_close(rd_shortlist *s) {
     free(s);
 }
 
+const rd_identity *rd_shortlist_identity(const rd_shortlist *s) {
+    return &s->head->identity;
+}
+
 int32_t rd_shortlist_src_vocab(const rd_shortlist *s) {
-    return s->head->src_vocab;
+    return s->head->identity.src_vocab;
 }
 
 int32_t rd_shortlist_tgt_vocab(const rd_shortlist *s) {
-    return s->head->tgt_vocab;
+    return s->head->identity.tgt_vocab;
 }
 
 static void choose_list(const rd_shortlist *s, int32_t list, bool *chosen) {
@@ -75,6 +88,6 @@ static void choose_list(const rd_shortlist *s, int32_t list, bool *chosen) {
 }
 
 void rd_shortlist_choose(const rd_shortlist *s, const int32_t *src, int64_t n, bool *chosen) {
-    choose_list(s, s->head->src_vocab, chosen);
+    choose_list(s, s->head->identity.src_vocab, chosen);
     for (int64_t i = 0; i < n; i++) choose_list(s, src[i], chosen);
 }

@@ -26,6 +26,7 @@ rd_shortlist_config rd_shortlist_defaults(void);
 rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset *data,
                              const char *path);
 
+const rd_identity *rd_shortlist_identity(const rd_shortlist *shortlist);
 int32_t rd_shortlist_src_vocab(const rd_shortlist *shortlist);
 int32_t rd_shortlist_tgt_vocab(const rd_shortlist *shortlist);
 

@@ -184,8 +184,7 @@ static rd_status write_lists(const build *b, const char *path) {
     int32_t src_vocab = rd_dataset_src_vocab(b->data);
     size_t starts = sizeof *b->starts * ((size_t)src_vocab + 2);
     size_t ids = sizeof *b->ids * (size_t)b->n_ids;
-    rd_shortlist_header head = {
-        .src_vocab = src_vocab, .tgt_vocab = rd_dataset_tgt_vocab(b->data), .n_ids = b->n_ids};
+    rd_shortlist_header head = {.identity = *rd_dataset_identity(b->data), .n_ids = b->n_ids};
     memcpy(head.magic, RD_SHORTLIST_MAGIC, sizeof head.magic);
     head.crc = rd_crc32(0, &head, offsetof(rd_shortlist_header, crc));
     head.crc = rd_crc32(rd_crc32(head.crc, b->starts, starts), b->ids, ids);

@@ -6,11 +6,13 @@
 
 #include <stdint.h>
 
-#define RD_SHORTLIST_MAGIC "RDSHORT1"
+#include "data/identity.h"
+
+#define RD_SHORTLIST_MAGIC "RDSHORT2"
 
 typedef struct {
     char magic[8];
-    int32_t src_vocab, tgt_vocab;
+    rd_identity identity; /* of the dataset it was made from */
     int32_t n_ids;
     uint32_t crc; /* of the fields above and all behind the header */
 } rd_shortlist_header;

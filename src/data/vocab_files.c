@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -147,6 +148,36 @@ rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_k
         for (int i = 0; others[i]; i++)
             if (!is_among(others[i], files)) RD_TRY(remove_file(to, others[i]));
     }
+    return RD_OK;
+}
+
+/* Name and length come first, so that no bytes of one file pass for those of another. */
+static rd_status add_file(rd_sha256 *sha, const char *directory, const char *name) {
+    rd_mapping mapping = {0};
+    char *path = rd_path_join(directory, name);
+    rd_status status = path ? rd_map_file(&mapping, path) : RD_ERR_MEMORY;
+    if (status == RD_OK) {
+        char size[32];
+        snprintf(size, sizeof size, "%zu", mapping.size);
+        rd_sha256_add(sha, name, strlen(name) + 1);
+        rd_sha256_add(sha, size, strlen(size) + 1);
+        rd_sha256_add(sha, mapping.bytes, mapping.size);
+        rd_unmap_file(&mapping);
+    }
+    free(path);
+    return status;
+}
+
+rd_status rd_vocabularies_fingerprint(const char *directory, rd_vocabulary_kind kind,
+                                      char fingerprint[RD_SHA256_HEX]) {
+    const form *found;
+    const char *files[MOST_FILES + 1];
+    rd_sha256 sha;
+    RD_TRY(find_form(directory, kind, &found));
+    list_files(found, files);
+    rd_sha256_start(&sha);
+    for (int i = 0; files[i]; i++) RD_TRY(add_file(&sha, directory, files[i]));
+    rd_sha256_end(&sha, fingerprint);
     return RD_OK;
 }
 

@@ -7,6 +7,7 @@
 #define RD_DATA_VOCAB_FILES_H
 
 #include "base/error.h"
+#include "base/sha256.h"
 #include "rdrop/tokenizer.h"
 
 typedef enum { RD_VOCABULARY_ANY, RD_VOCABULARY_JOINT, RD_VOCABULARY_SEPARATE } rd_vocabulary_kind;
@@ -18,6 +19,11 @@ void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL 
 
 /* The files that _open would read; a vocabulary of another form at `to` gives way. */
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind);
+
+/* A hash of the names and bytes of the files that _open would read: of all that decides ids and
+ * text. */
+rd_status rd_vocabularies_fingerprint(const char *directory, rd_vocabulary_kind kind,
+                                      char fingerprint[RD_SHA256_HEX]);
 
 /* RD_ERR_FORMAT unless both have the same pieces; side ("source") and folders for its message. */
 rd_status rd_vocabularies_same(const rd_tokenizer *a, const rd_tokenizer *b, const char *side,

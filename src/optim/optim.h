@@ -26,4 +26,9 @@ typedef struct {
     double power;             /* polynomial_decay */
 } rd_optim_config;
 
+/* Whether the rate falls to its end at total_num_update. */
+static inline bool rd_lr_decays(rd_lr_scheduler scheduler) {
+    return scheduler == RD_LR_POLYNOMIAL_DECAY || scheduler == RD_LR_COSINE;
+}
+
 #endif

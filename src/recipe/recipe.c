@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "recipe/recipe_keys.h"
@@ -22,9 +21,12 @@ static rd_status unknown_key(const char *name) {
     return rd_error(RD_ERR_FORMAT, "unknown key '%.80s'; --help-recipe lists all keys", name);
 }
 
-static rd_status set_named(rd_recipe *recipe, const char *name, const char *value) {
+static rd_status set_named(rd_recipe *recipe, const char *name, const char *value,
+                           rd_key_origin origin) {
     const rd_key *key = rd_recipe_find_key(name);
-    return key ? rd_recipe_set_key(recipe, key, value) : unknown_key(name);
+    if (!key) return unknown_key(name);
+    recipe->origins[key - rd_recipe_keys] = origin;
+    return rd_recipe_set_key(recipe, key, value);
 }
 
 static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
@@ -36,17 +38,17 @@ static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
                    ? RD_OK
                    : rd_error(RD_ERR_FORMAT, "optimizer is '%.60s'; expected adam", item->value);
     if (strcmp(item->key, "vocab-size") == 0) {
-        RD_TRY(set_named(recipe, "vocab-size-src", item->value));
-        return set_named(recipe, "vocab-size-tgt", item->value);
+        RD_TRY(set_named(recipe, "vocab-size-src", item->value, RD_WRITTEN_DOWN));
+        return set_named(recipe, "vocab-size-tgt", item->value, RD_WRITTEN_DOWN);
     }
-    return set_named(recipe, item->key, item->value);
+    return set_named(recipe, item->key, item->value, RD_WRITTEN_DOWN);
 }
 
 static rd_status apply_arch(rd_recipe *recipe, const char *name) {
     for (int i = 0; i < rd_recipe_n_archs; i++) {
         if (strcmp(name, rd_recipe_archs[i].name) != 0) continue;
         for (const rd_arch_value *v = rd_recipe_archs[i].values; v->key; v++)
-            RD_TRY(set_named(recipe, v->key, v->value));
+            RD_TRY(set_named(recipe, v->key, v->value, RD_BY_ARCH));
         return RD_OK;
     }
     return rd_error(RD_ERR_FORMAT,
@@ -63,6 +65,8 @@ static const rd_assignment *last_of(const rd_assignments *assignments, const cha
 }
 
 static rd_status set_defaults(rd_recipe *recipe) {
+    recipe->origins = rd_calloc((size_t)rd_recipe_n_keys, sizeof *recipe->origins);
+    if (!recipe->origins) return RD_ERR_MEMORY;
     for (int i = 0; i < rd_recipe_n_keys; i++)
         RD_TRY(rd_recipe_set_key(recipe, &rd_recipe_keys[i], rd_recipe_keys[i].fallback));
     return RD_OK;
@@ -127,8 +131,8 @@ static rd_status add_setting(rd_assignments *assignments, const char *setting) {
     return status;
 }
 
-rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *settings,
-                         int n_settings) {
+static rd_status load(rd_recipe **out, const char *path, const char *const *settings,
+                      int n_settings, rd_status (*check)(const rd_recipe *)) {
     *out = NULL;
     rd_recipe *recipe = rd_calloc(1, sizeof *recipe);
     if (!recipe) return RD_ERR_MEMORY;
@@ -140,13 +144,14 @@ rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *s
     if (status == RD_OK) status = resolve(recipe, &assignments);
     if (status == RD_OK) {
         status = rd_recipe_check(recipe);
+        if (status == RD_OK) status = check(recipe);
         if (status != RD_OK) status = rd_error_prefix(status, "%s", path);
     }
     if (status == RD_OK && !*recipe->data.vocab_from) /* the pieces that the weights are of */
         status = rd_recipe_set_key(recipe, rd_recipe_find_key("vocab-from"),
                                    recipe->train.finetune_from_model);
     /* A decay without an end of its own ends with training. */
-    if (recipe->optim.total_num_update == 0)
+    if (rd_lr_decays(recipe->optim.lr_scheduler) && recipe->optim.total_num_update == 0)
         recipe->optim.total_num_update = recipe->train.max_update;
     rd_assignments_free(&assignments);
     if (status == RD_OK)
@@ -156,6 +161,20 @@ rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *s
     return status;
 }
 
+rd_status rd_recipe_load(rd_recipe **recipe, const char *path, const char *const *settings,
+                         int n_settings) {
+    return load(recipe, path, settings, n_settings, rd_recipe_check_training);
+}
+
+static rd_status accept(const rd_recipe *recipe) {
+    (void)recipe;
+    return RD_OK;
+}
+
+rd_status rd_recipe_load_config(rd_recipe **recipe, const char *path) {
+    return load(recipe, path, NULL, 0, accept);
+}
+
 void rd_recipe_free(rd_recipe *recipe) {
     if (!recipe) return;
     for (int i = 0; i < rd_recipe_n_keys; i++)
@@ -163,14 +182,16 @@ void rd_recipe_free(rd_recipe *recipe) {
             free(*(char **)((char *)recipe + rd_recipe_keys[i].offset));
     free(recipe->name);
     free(recipe->directory);
+    free(recipe->origins);
     free(recipe);
 }
 
-rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
+static rd_status write_keys(const rd_recipe *recipe, FILE *out, bool (*wanted)(const rd_key *)) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
     rd_status status = text ? RD_OK : RD_ERR_MEMORY;
     for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
+        if (!wanted(&rd_recipe_keys[i])) continue;
         status = rd_recipe_format_key(recipe, &rd_recipe_keys[i], text, LONGEST_VALUE);
         if (status == RD_OK) fprintf(out, "%s: %s\n", rd_recipe_keys[i].name, text);
     }
@@ -178,13 +199,49 @@ rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
     return status;
 }
 
-rd_status rd_recipe_save(const rd_recipe *recipe, const char *path) {
-    rd_atomic_file file;
-    RD_TRY(rd_atomic_open(&file, path));
-    rd_status status = rd_recipe_write(recipe, file.stream);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
-    return status;
+static bool any_key(const rd_key *key) {
+    (void)key;
+    return true;
+}
+
+rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
+    return write_keys(recipe, out, any_key);
+}
+
+static bool is_of_config(const rd_key *key) {
+    static const char *const others[] = {"task", "source-lang", "target-lang", "joined-dictionary",
+                                         "vocabulary"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(key->name, others[i]) == 0) return true;
+    size_t model = offsetof(rd_recipe, model), search = offsetof(rd_recipe, search);
+    return (key->offset >= model && key->offset < model + sizeof(rd_model_config)) ||
+           (key->offset >= search && key->offset < search + sizeof(rd_beam_config));
+}
+
+rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
+    return write_keys(recipe, out, is_of_config);
+}
+
+static bool is_written(const rd_recipe *recipe, const char *name) {
+    return recipe->origins[rd_recipe_find_key(name) - rd_recipe_keys] == RD_WRITTEN_DOWN;
+}
+
+bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
+                                  char *message, size_t room) {
+    const rd_data_config *d = &recipe->data;
+    bool differs[2] = {is_written(recipe, "vocab-size-src") && d->vocab_size_src != source,
+                       is_written(recipe, "vocab-size-tgt") && d->vocab_size_tgt != target};
+    if (!differs[0] && !differs[1]) return false;
+    snprintf(message, room, "vocab-size%s is %d, but the %svocabulary has %d pieces",
+             d->joined_dictionary ? ""
+             : differs[0]         ? "-src"
+                                  : "-tgt",
+             differs[0] ? d->vocab_size_src : d->vocab_size_tgt,
+             d->joined_dictionary ? ""
+             : differs[0]         ? "source "
+                                  : "target ",
+             differs[0] ? source : target);
+    return true;
 }
 
 static void describe_line(FILE *out, const char *name, const char *type, const char *fallback,

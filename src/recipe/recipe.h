@@ -64,9 +64,15 @@ typedef struct {
     int32_t average_last;         /* checkpoints averaged by the average stage */
 } rd_train_config;
 
+/* Where the value of a key comes from. */
+typedef enum { RD_BY_DEFAULT, RD_BY_ARCH, RD_WRITTEN_DOWN } rd_key_origin;
+
 typedef struct {
-    char *name;      /* file name without directory and .yaml */
-    char *directory; /* where the recipe file is */
+    char *name;             /* file name without directory and .yaml */
+    char *directory;        /* where the recipe file is */
+    rd_key_origin *origins; /* [rd_recipe_n_keys] */
+    char *task;             /* what is learned: "translation" */
+    char *vocabulary; /* fingerprint that the vocabulary must have (data/vocab_files.h); "": any */
     rd_data_config data;
     rd_model_config model;
     rd_optim_config optim;
@@ -83,15 +89,22 @@ typedef struct {
  * known key. */
 rd_status rd_recipe_load(rd_recipe **recipe, const char *path, const char *const *settings,
                          int n_settings);
+/* The config.yaml of a model directory: the same, but when training ends need not be said. */
+rd_status rd_recipe_load_config(rd_recipe **recipe, const char *path);
 /* A recipe with every key at its default and no name. */
 rd_status rd_recipe_new(rd_recipe **recipe);
 void rd_recipe_free(rd_recipe *recipe);
 
-/* Writes every key with its value as a recipe that loads back to the same struct: the config.yaml
- * of a model directory (vocabulary sizes and special ids included). */
-rd_status rd_recipe_save(const rd_recipe *recipe, const char *path);
-/* The same text to a stream; write errors show in ferror(out). */
+/* Writes every key with its value as a recipe that loads back to the same struct; write errors show
+ * in ferror(out). */
 rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
+/* The same of the keys that a model directory keeps: task, languages, vocabulary, shape, search. */
+rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
+
+/* Whether vocab-size is written down and unlike the pieces that there are; what to say of it then
+ * is in message: [room]. */
+bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
+                                  char *message, size_t room);
 
 /* One line per key: name, type, default, meaning; for --help-recipe. */
 void rd_recipe_describe(FILE *out);

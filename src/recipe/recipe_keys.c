@@ -4,11 +4,12 @@
 #include <stdint.h>
 #include <string.h>
 
+static const char *const tasks[] = {"translation", NULL};
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
-static const char *const activations[] = {"relu", "gelu", "swish", NULL};  /* rd_activation */
+static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
-                                               NULL}; /* rd_position_layout */
-static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL};   /* rd_decoder_start */
+                                               NULL};                    /* rd_position_layout */
+static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
 static const char *const early_stoppings[] = {"true", "false", "never",
                                               NULL};                    /* rd_early_stopping */
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
@@ -40,6 +41,7 @@ static const char *const checkpoint_metrics[] = {"loss",   "bleu",   "rouge1",
 
 /* clang-format off: one line a key reads as the table it is */
 const rd_key rd_recipe_keys[] = {
+    CHOICE("task", task, "translation", tasks, "what is learned"),
     STRING("source-lang", data.source_lang, "", "suffix of the source files"),
     STRING("target-lang", data.target_lang, "", "suffix of the target files"),
     STRING("trainpref", data.trainpref, "",
@@ -122,6 +124,8 @@ const rd_key rd_recipe_keys[] = {
     INT("bos-id", model.bos_id, 0, SIZE, "1", "id of begin of sentence"),
     INT("eos-id", model.eos_id, 0, SIZE, "2", "id of end of sentence"),
     INT("unk-id", model.unk_id, 0, SIZE, "3", "id of the unknown piece"),
+    STRING("vocabulary", vocabulary, "",
+           "fingerprint that the vocabulary must have (config.yaml of a model)"),
 
     {"adam-betas", RD_KEY_PAIR, AT(optim.adam_beta1), 0, 0.9999999, "[0.9, 0.999]", NULL,
      "Adam's decay rates"},
@@ -268,6 +272,12 @@ const rd_key *rd_recipe_find_key(const char *name) {
     return NULL;
 }
 
+bool rd_recipe_is_of_shape(const rd_key *key) {
+    return key->offset >= offsetof(rd_recipe, model) &&
+           key->offset < offsetof(rd_recipe, model) + sizeof(rd_model_config) &&
+           !strstr(key->name, "dropout");
+}
+
 enum { LONGEST_NAME = 64 };
 
 /* Levenshtein distance, one row at a time. */
@@ -312,7 +322,6 @@ const char *rd_recipe_nearest_key(const char *name) {
 
 rd_status rd_recipe_check(const rd_recipe *recipe) {
     const rd_model_config *model = &recipe->model;
-    const rd_train_config *train = &recipe->train;
     if (model->share_all_embeddings && !recipe->data.joined_dictionary)
         return rd_error(RD_ERR_FORMAT, "share-all-embeddings needs joined-dictionary: true");
     if (recipe->data.joined_dictionary &&
@@ -331,11 +340,6 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
                         "decoder-embed-dim %d is not a multiple of "
                         "decoder-attention-heads %d",
                         model->d_model, model->decoder.heads);
-    if (train->max_update == 0 && train->max_epoch == 0)
-        return rd_error(RD_ERR_FORMAT, "neither max-update nor max-epoch is set; training needs an "
-                                       "end");
-    if (train->max_tokens == 0 && train->max_sentences == 0)
-        return rd_error(RD_ERR_FORMAT, "neither max-tokens nor max-sentences limits a batch");
     if (recipe->data.min_source_len > recipe->data.max_source_len ||
         recipe->data.min_target_len > recipe->data.max_target_len)
         return rd_error(RD_ERR_FORMAT, "the shortest length kept (min-source-len, min-target-len) "
@@ -347,9 +351,18 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
     if (recipe->search.n_best > recipe->search.beam)
         return rd_error(RD_ERR_FORMAT, "nbest %d is more than beam %d", recipe->search.n_best,
                         recipe->search.beam);
-    bool decays = recipe->optim.lr_scheduler == RD_LR_POLYNOMIAL_DECAY ||
-                  recipe->optim.lr_scheduler == RD_LR_COSINE;
-    if (decays && recipe->optim.total_num_update == 0 && train->max_update == 0)
+    return RD_OK;
+}
+
+rd_status rd_recipe_check_training(const rd_recipe *recipe) {
+    const rd_train_config *train = &recipe->train;
+    if (train->max_update == 0 && train->max_epoch == 0)
+        return rd_error(RD_ERR_FORMAT, "neither max-update nor max-epoch is set; training needs an "
+                                       "end");
+    if (train->max_tokens == 0 && train->max_sentences == 0)
+        return rd_error(RD_ERR_FORMAT, "neither max-tokens nor max-sentences limits a batch");
+    if (rd_lr_decays(recipe->optim.lr_scheduler) && recipe->optim.total_num_update == 0 &&
+        train->max_update == 0)
         return rd_error(RD_ERR_FORMAT, "lr-scheduler needs total-num-update or max-update, where "
                                        "its decay ends");
     return RD_OK;

@@ -80,7 +80,11 @@ rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const
                              const char *file, int line);
 void rd_assignments_free(rd_assignments *assignments);
 
-/* Contradictions between keys, one clear message. */
+/* Whether the weights depend on the key's value: the shape of the model, its ids and positions. */
+bool rd_recipe_is_of_shape(const rd_key *key);
+
+/* Contradictions between keys, one clear message; and what training cannot do without. */
 rd_status rd_recipe_check(const rd_recipe *recipe);
+rd_status rd_recipe_check_training(const rd_recipe *recipe);
 
 #endif

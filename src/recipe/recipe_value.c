@@ -164,6 +164,29 @@ static rd_status format_string(const rd_key *key, const char *value, char *text,
     return RD_OK;
 }
 
+/* The fewest digits that bring back the same bits. */
+static void format_float(float value, char *text, size_t room) {
+    for (int digits = 1; digits <= FLT_DECIMAL_DIG; digits++) {
+        snprintf(text, room, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) return;
+    }
+}
+
+static void format_double(double value, char *text, size_t room) {
+    for (int digits = 1; digits <= DBL_DECIMAL_DIG; digits++) {
+        snprintf(text, room, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) return;
+    }
+}
+
+static rd_status format_pair(const double pair[2], char *text, size_t room) {
+    char first[32], second[32];
+    format_double(pair[0], first, sizeof first);
+    format_double(pair[1], second, sizeof second);
+    snprintf(text, room, "[%s, %s]", first, second);
+    return RD_OK;
+}
+
 rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text,
                                size_t room) {
     const void *field = field_of(recipe, key);
@@ -183,20 +206,18 @@ rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char 
     case RD_KEY_UINT64:
         snprintf(text, room, "%" PRIu64, *(const uint64_t *)field);
         return RD_OK;
-    case RD_KEY_FLOAT: /* 9 and 17 digits bring back the same bits */
-        snprintf(text, room, "%.9g", (double)*(const float *)field);
+    case RD_KEY_FLOAT:
+        format_float(*(const float *)field, text, room);
         return RD_OK;
     case RD_KEY_DOUBLE:
-        snprintf(text, room, "%.17g", *(const double *)field);
+        format_double(*(const double *)field, text, room);
         return RD_OK;
     case RD_KEY_ENUM:
         memcpy(&index, field, sizeof index);
         snprintf(text, room, "%s", key->names[index]);
         return RD_OK;
     case RD_KEY_PAIR:
-        snprintf(text, room, "[%.17g, %.17g]", ((const double *)field)[0],
-                 ((const double *)field)[1]);
-        return RD_OK;
+        return format_pair(field, text, room);
     }
     return rd_error(RD_ERR_ARGUMENT, "%s: unknown key type", key->name);
 }

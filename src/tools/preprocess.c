@@ -69,6 +69,7 @@ typedef struct {
     const rd_recipe *recipe;
     const char *data, *dest;
     rd_tokenizer *source, *target;
+    rd_identity identity; /* of the datasets */
 } job;
 
 static int fail(void) {
@@ -258,6 +259,7 @@ static rd_status binarize_corpora(const job *j, const corpora *c, const char *na
                                  .n_paths = (int)c->src.n,
                                  .src_tokenizer = j->source,
                                  .tgt_tokenizer = j->target,
+                                 .identity = j->identity,
                                  .filter = filter,
                                  .keep_text = keep_text,
                                  .prepend_bos = j->recipe->model.prepend_bos,
@@ -309,9 +311,22 @@ static rd_status binarize_test_set(job *j, const char *prefix, void *arg) {
     return status;
 }
 
+/* A vocabulary from elsewhere has the size it has. */
+static void check_vocab_size(const job *j) {
+    char message[256];
+    if (rd_recipe_vocab_size_differs(j->recipe, rd_tokenizer_size(j->source),
+                                     rd_tokenizer_size(j->target), message, sizeof message))
+        fprintf(stderr, "rdrop-preprocess: warning: %s\n", message);
+}
+
 static rd_status binarize_all(job *j) {
     const rd_data_config *d = &j->recipe->data;
+    char vocabulary[RD_SHA256_HEX];
     RD_TRY(rd_vocabularies_open(j->dest, kind_of(d), &j->source, &j->target));
+    RD_TRY(rd_vocabularies_fingerprint(j->dest, kind_of(d), vocabulary));
+    RD_TRY(rd_identity_make(&j->identity, j->recipe->task, d->source_lang, d->target_lang,
+                            vocabulary));
+    check_vocab_size(j);
     rd_filter_config filter = {.min_src = d->min_source_len,
                                .max_src = d->max_source_len,
                                .min_tgt = d->min_target_len,

@@ -37,7 +37,9 @@ static const char help[] =
     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair\n"
     "once. SIGINT and SIGTERM save and stop; starting again goes on with the same bits, as\n"
     "it does after a kill or a crash. A damaged checkpoint_last is found out by its checksum, and\n"
-    "training goes on from the one before it, checkpoint_previous.\n"
+    "training goes on from the one before it, checkpoint_previous. Settings may change on the\n"
+    "way (changed: dropout 0.1 -> 0.3), except those that make another model of it, such as its\n"
+    "shape, languages and vocabulary. DIR/model is touched only to receive new weights.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N.\n";
 
 static volatile sig_atomic_t stop_requested;
@@ -118,6 +120,12 @@ static void on_event(void *self, const rd_train_event *e) {
         break;
     case RD_TRAIN_SKIPPED:
         say(d, "skipped the update after %lld: %s", (long long)e->update, e->reason);
+        break;
+    case RD_TRAIN_WARNING:
+        fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
+        break;
+    case RD_TRAIN_CHANGED:
+        say(d, "%s", e->reason);
         break;
     case RD_TRAIN_FINISHED:
         say(d, "finished at update %lld: %s; %s of training", (long long)e->update, e->reason,

@@ -1,21 +1,25 @@
 #include "train/checkpoint.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checksum.h"
 #include "base/file.h"
+#include "base/memory.h"
 
 typedef struct {
     char magic[8];
     int64_t n; /* floats in each block: weights, m, v and, with has_ema, the average */
     int64_t has_ema;
     rd_progress_state state;
+    int64_t settings; /* bytes of text between the header and the blocks */
 } header;
 
-static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '2'};
+enum { VERSION_AT = 6 }; /* in the magic: two digits */
+static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '3'};
 
-/* The blocks behind the header. */
+/* The blocks after header and settings. */
 static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimizer,
                      float *blocks[4]) {
     blocks[0] = parameters->values;
@@ -25,16 +29,23 @@ static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimi
     return optimizer->ema ? 4 : 3;
 }
 
-rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_progress_state *state,
-                             const rd_parameters *parameters, const rd_optimizer *optimizer) {
+rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
+                             const rd_progress_state *state, const rd_parameters *parameters,
+                             const rd_optimizer *optimizer) {
     float *blocks[4];
     int n_blocks = blocks_of(parameters, optimizer, blocks);
-    header head = {.n = parameters->total, .has_ema = n_blocks == 4, .state = *state};
+    size_t text = strlen(settings);
+    header head = {.n = parameters->total,
+                   .has_ema = n_blocks == 4,
+                   .state = *state,
+                   .settings = (int64_t)text};
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     rd_atomic_file file;
     RD_TRY(rd_atomic_open(&file, path));
     uint32_t crc = rd_crc32(0, &head, sizeof head);
     fwrite(&head, sizeof head, 1, file.stream);
+    crc = rd_crc32(crc, settings, text);
+    fwrite(settings, 1, text, file.stream);
     for (int i = 0; i < n_blocks; i++) {
         crc = rd_crc32(crc, blocks[i], sizeof(float) * (size_t)head.n);
         fwrite(blocks[i], sizeof(float), (size_t)head.n, file.stream);
@@ -43,61 +54,101 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_pr
     return rd_atomic_commit_keeping(&file, previous);
 }
 
-/* Whether it is what was written, whatever that was. */
-static rd_status check(const rd_mapping *mapping, const char *path) {
-    uint32_t crc = 0;
-    if (mapping->size < sizeof(header) + sizeof crc ||
-        memcmp(mapping->bytes, MAGIC, sizeof MAGIC) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: not a checkpoint of this version, or truncated", path);
+/* Header and settings, as far as they can be told without the checksum. */
+static rd_status read_header(const rd_mapping *mapping, const char *path, header *head) {
+    const char *bytes = mapping->bytes;
+    if (mapping->size >= sizeof MAGIC && memcmp(bytes, MAGIC, VERSION_AT) == 0 &&
+        memcmp(bytes, MAGIC, sizeof MAGIC) != 0 && isdigit((unsigned char)bytes[VERSION_AT]) &&
+        isdigit((unsigned char)bytes[VERSION_AT + 1]))
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s: a checkpoint of another version of this program (%.2s, expected "
+                        "%.2s), which cannot go on with it; train in another --save-dir",
+                        path, bytes + VERSION_AT, MAGIC + VERSION_AT);
+    if (mapping->size < sizeof *head || memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: not a checkpoint, or truncated", path);
+    memcpy(head, bytes, sizeof *head);
+    size_t rest = mapping->size - sizeof *head, block = sizeof(float) * (head->has_ema ? 4 : 3);
+    if (head->settings < 0 || rest < sizeof(uint32_t) ||
+        (size_t)head->settings > rest - sizeof(uint32_t) || head->n < 0 ||
+        (size_t)head->n != (rest - sizeof(uint32_t) - (size_t)head->settings) / block)
+        return rd_error(RD_ERR_FORMAT, "%s: damaged: %zu bytes are not what %lld weights take",
+                        path, mapping->size, (long long)head->n);
+    return RD_OK;
+}
+
+static rd_status check_sum(const rd_mapping *mapping, const char *path) {
+    uint32_t crc;
     memcpy(&crc, mapping->bytes + mapping->size - sizeof crc, sizeof crc);
-    if (crc != rd_crc32(0, mapping->bytes, mapping->size - sizeof crc))
-        return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
+    if (crc == rd_crc32(0, mapping->bytes, mapping->size - sizeof crc)) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", path);
+}
+
+static rd_status copy_settings(const rd_mapping *mapping, const header *head, char **settings) {
+    size_t n = (size_t)head->settings;
+    *settings = rd_malloc(n + 1, 1);
+    if (!*settings) return RD_ERR_MEMORY;
+    memcpy(*settings, mapping->bytes + sizeof *head, n);
+    (*settings)[n] = '\0';
     return RD_OK;
 }
 
 rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info) {
     rd_mapping mapping;
-    header head = {.n = -1};
+    header head;
+    *info = (rd_checkpoint_info){0};
     RD_TRY(rd_map_file(&mapping, path));
-    size_t size = mapping.size;
-    if (size >= sizeof head) memcpy(&head, mapping.bytes, sizeof head);
+    rd_status status = read_header(&mapping, path, &head);
+    if (status == RD_OK) {
+        *info = (rd_checkpoint_info){head.n, head.has_ema != 0, head.state, NULL};
+        status = copy_settings(&mapping, &head, &info->settings);
+    }
     rd_unmap_file(&mapping);
-    if (memcmp(head.magic, MAGIC, sizeof MAGIC) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: not a checkpoint of this version, or truncated", path);
-    size_t rest = size - sizeof head, block = sizeof(float) * (head.has_ema ? 4 : 3);
-    if (head.n < 0 || rest < sizeof(uint32_t) ||
-        (size_t)head.n != (rest - sizeof(uint32_t)) / block)
-        return rd_error(RD_ERR_FORMAT, "%s: damaged: %zu bytes are not what %lld weights take",
-                        path, size, (long long)head.n);
-    *info = (rd_checkpoint_info){head.n, head.has_ema != 0, head.state};
+    return status;
+}
+
+void rd_checkpoint_info_free(rd_checkpoint_info *info) {
+    free(info->settings);
+    *info = (rd_checkpoint_info){0};
+}
+
+static rd_status check_settings(const rd_mapping *mapping, const header *head, const char *path,
+                                const rd_checkpoint_judge *judge) {
+    char *settings;
+    RD_TRY(copy_settings(mapping, head, &settings));
+    rd_status status = judge->accept(judge->self, path, settings);
+    free(settings);
+    return status;
+}
+
+static rd_status load(const rd_mapping *mapping, const char *path, const rd_checkpoint_judge *judge,
+                      rd_progress_state *state, float *blocks[4], int n_blocks, int64_t total) {
+    header head;
+    size_t block = sizeof(float) * (size_t)total;
+    RD_TRY(read_header(mapping, path, &head));
+    RD_TRY(check_sum(mapping, path));
+    RD_TRY(check_settings(mapping, &head, path, judge));
+    if (head.n != total)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: a model of %lld weights, but the recipe describes one of %lld", path,
+                        (long long)head.n, (long long)total);
+    const char *from = mapping->bytes + sizeof head + head.settings;
+    if (head.has_ema != (n_blocks == 4) ||
+        mapping->size != sizeof head + (size_t)head.settings + (size_t)n_blocks * block + 4)
+        return rd_error(RD_ERR_ARGUMENT, "%s: made %s ema-decay, unlike the recipe", path,
+                        head.has_ema ? "with" : "without");
+    *state = head.state;
+    for (int i = 0; i < n_blocks; i++) memcpy(blocks[i], from + (size_t)i * block, block);
     return RD_OK;
 }
 
-rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
+rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
+                             rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer) {
     float *blocks[4];
     int n_blocks = blocks_of(parameters, optimizer, blocks);
-    size_t block = sizeof(float) * (size_t)parameters->total;
-    size_t wanted = sizeof(header) + (size_t)n_blocks * block + sizeof(uint32_t);
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
-    header head;
-    rd_status status = check(&mapping, path);
-    if (status == RD_OK) {
-        memcpy(&head, mapping.bytes, sizeof head);
-        if (head.n != parameters->total)
-            status = rd_error(RD_ERR_ARGUMENT,
-                              "%s: a model of %lld weights, but the recipe describes one of %lld",
-                              path, (long long)head.n, (long long)parameters->total);
-        else if (head.has_ema != (n_blocks == 4) || mapping.size != wanted)
-            status = rd_error(RD_ERR_ARGUMENT, "%s: made %s ema-decay, unlike the recipe", path,
-                              head.has_ema ? "with" : "without");
-    }
-    if (status == RD_OK) {
-        *state = head.state;
-        for (int i = 0; i < n_blocks; i++)
-            memcpy(blocks[i], mapping.bytes + sizeof head + (size_t)i * block, block);
-    }
+    rd_status status = load(&mapping, path, judge, state, blocks, n_blocks, parameters->total);
     rd_unmap_file(&mapping);
     return status;
 }

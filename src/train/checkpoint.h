@@ -19,16 +19,27 @@ typedef struct {
     int64_t validated_update; /* of the last validation; 0 before the first */
     int64_t validations_without_improvement;
     double best_metric; /* larger is better (a loss is negated); NAN before the first */
-    char metric[8];     /* which: a best-checkpoint-metric, padded with NUL */
+    char metric[32];    /* which: a best-checkpoint-metric, padded with NUL */
     int64_t best_update;
     double seconds; /* spent training, over all runs */
 } rd_progress_state;
 
-/* Atomic; a checksum covers all of it. The checkpoint that was at `path` moves to `previous`. */
-rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_progress_state *state,
-                             const rd_parameters *parameters, const rd_optimizer *optimizer);
-/* RD_ERR_FORMAT: the file is damaged. RD_ERR_ARGUMENT: it is sound, but of another recipe. */
-rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_parameters *parameters,
+/* Atomic; a checksum covers all of it. settings: a text that the checkpoint keeps (settings.h). The
+ * checkpoint that was at `path` moves to `previous`. */
+rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
+                             const rd_progress_state *state, const rd_parameters *parameters,
+                             const rd_optimizer *optimizer);
+
+/* Is shown the settings of a checkpoint before anything else is taken from it. */
+typedef struct {
+    rd_status (*accept)(void *self, const char *path, const char *settings);
+    void *self;
+} rd_checkpoint_judge;
+
+/* RD_ERR_FORMAT: the file is damaged. RD_ERR_UNSUPPORTED: it is of another version of the program.
+ * RD_ERR_ARGUMENT: it is sound, but of another recipe. */
+rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
+                             rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);
 
 /* What a checkpoint's header says; the rest is not read. */
@@ -36,8 +47,10 @@ typedef struct {
     int64_t n; /* parameters */
     bool has_ema;
     rd_progress_state state;
+    char *settings; /* malloc'ed */
 } rd_checkpoint_info;
 rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info);
+void rd_checkpoint_info_free(rd_checkpoint_info *info);
 
 /* values: [n_parameters] = mean of the weights in `paths`, safetensors files of this model. */
 rd_status rd_checkpoint_average(const rd_parameters *parameters, const char *const *paths,

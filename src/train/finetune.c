@@ -1,33 +1,60 @@
 /* Training that starts from a model, not from random weights. Optimizer and schedule start anew. */
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/file.h"
-#include "data/vocab_files.h"
+#include "base/checksum.h"
+#include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
 #include "train/run.h"
 
+enum { ROOM = 512 };
+
+/* A key of the shape that the recipe writes down must say what the model is, because the model
+ * stays it. Defaults give way, and so does arch: *unlike is set to a key of it. */
+static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
+                           const char **unlike) {
+    const rd_key *key = &rd_recipe_keys[i];
+    char ours[ROOM], theirs[ROOM];
+    bool of_sides = strcmp(key->name, "joined-dictionary") == 0;
+    if (!of_sides && !rd_recipe_is_of_shape(key)) return RD_OK;
+    RD_TRY(rd_recipe_format_key(own, key, ours, ROOM));
+    RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
+    if (strcmp(ours, theirs) == 0) return RD_OK;
+    /* These change what data are, so that they must be said. */
+    if (own->origins[i] == RD_WRITTEN_DOWN || of_sides || strcmp(key->name, "prepend-bos") == 0)
+        return rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name, theirs,
+                        ours);
+    if (own->origins[i] == RD_BY_ARCH) *unlike = key->name;
+    return RD_OK;
+}
+
+static rd_status adopt(rd_run *run, const rd_recipe *start) {
+    rd_recipe *own = run->recipe;
+    const char *unlike = NULL;
+    for (int i = 0; i < rd_recipe_n_keys; i++) RD_TRY(check_key(own, start, i, &unlike));
+    if (unlike)
+        RD_TRY(rd_text_printf(&run->warnings,
+                              "arch has no effect: %s and all else of the shape are those of %s\n",
+                              unlike, own->train.finetune_from_model));
+    rd_model_config shape = start->model;
+    shape.dropout = own->model.dropout;
+    shape.attention_dropout = own->model.attention_dropout;
+    shape.activation_dropout = own->model.activation_dropout;
+    own->model = shape;
+    return RD_OK;
+}
+
 rd_status rd_run_adopt_shape(rd_run *run) {
-    const char *directory = run->recipe->train.finetune_from_model;
-    if (!*directory) return RD_OK;
-    char *path = rd_path_join(directory, "config.yaml");
-    rd_recipe *start = NULL;
-    bool prepends = run->recipe->model.prepend_bos;
-    rd_status status = path ? rd_recipe_load(&start, path, NULL, 0) : RD_ERR_MEMORY;
+    const char *path = run->recipe->train.finetune_from_model;
+    if (!*path) return RD_OK;
+    rd_model_dir start;
+    rd_status status = rd_model_dir_open(&start, path);
     if (status == RD_OK) {
-        rd_model_config shape = start->model, *own = &run->recipe->model;
-        shape.dropout = own->dropout;
-        shape.attention_dropout = own->attention_dropout;
-        shape.activation_dropout = own->activation_dropout;
-        *own = shape;
+        status = adopt(run, start.recipe);
+        if (status != RD_OK) rd_error_prefix(status, "%s", path);
     }
-    if (status == RD_OK && start->data.joined_dictionary != run->recipe->data.joined_dictionary)
-        status = rd_error(RD_ERR_FORMAT, "%s: joined-dictionary is %s there, unlike in the recipe",
-                          path, start->data.joined_dictionary ? "true" : "false");
-    if (status == RD_OK && start->model.prepend_bos != prepends)
-        status = rd_error(RD_ERR_FORMAT, "%s: prepend-bos is %s there, unlike in the recipe", path,
-                          prepends ? "false" : "true");
     if (status != RD_OK) rd_error_prefix(status, "finetune-from-model");
-    rd_recipe_free(start);
-    free(path);
+    rd_model_dir_close(&start);
     return status;
 }
 
@@ -43,14 +70,21 @@ static rd_status check_vocabularies(const rd_run *run, const char *directory) {
     return status;
 }
 
-rd_status rd_run_load_start(rd_run *run) {
-    const char *directory = run->recipe->train.finetune_from_model;
-    if (!*directory) return RD_OK;
+static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     rd_parameters *p = &run->model->parameters;
-    char *path = rd_path_join(directory, "model.safetensors");
-    rd_status status = path ? check_vocabularies(run, directory) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_parameters_load(p, p->values, path);
+    RD_TRY(check_vocabularies(run, start->path));
+    RD_TRY(rd_model_dir_load_values(start, p, p->values));
+    run->start_checksum = rd_crc32(0, p->values, sizeof *p->values * (size_t)p->total);
+    return RD_OK;
+}
+
+rd_status rd_run_load_start(rd_run *run) {
+    const char *path = run->recipe->train.finetune_from_model;
+    if (!*path) return RD_OK;
+    rd_model_dir start;
+    rd_status status = rd_model_dir_read(&start, path);
+    if (status == RD_OK) status = load_start(run, &start);
     if (status != RD_OK) rd_error_prefix(status, "finetune-from-model");
-    free(path);
+    rd_model_dir_close(&start);
     return status;
 }

@@ -93,6 +93,7 @@ static rd_status write_charts(const rd_run *run, const rd_history *history, rd_t
     for (size_t i = 0; i < sizeof charts / sizeof *charts; i++) {
         rd_chart chart = charts[i];
         chart.x_end = (double)run->state.update;
+        chart.changed = &history->changed;
         chart.marked = isfinite(run->state.best_metric) ? (double)run->state.best_update : NAN;
         RD_TRY(rd_chart_write(&chart, out));
     }
@@ -180,6 +181,24 @@ static rd_status write_settings(const rd_recipe *recipe, rd_text *out) {
     return status == RD_OK ? put(out, "</div></details>\n") : status;
 }
 
+/* "update 10: dropout 0.1 -> 0.3" */
+static rd_status write_changes(const rd_history *history, rd_text *out) {
+    static const char prefix[] = "changed: ";
+    size_t n = json_array_size(history->changes);
+    if (n == 0) return RD_OK;
+    RD_TRY(put(out, "<h2>Settings changed on the way (dotted)</h2>\n<ul>\n"));
+    for (size_t i = 0; i < n; i++) {
+        const json_t *event = json_array_get(history->changes, i);
+        const char *reason = json_string_value(json_object_get(event, "reason"));
+        if (!reason) reason = "";
+        if (strncmp(reason, prefix, sizeof prefix - 1) == 0) reason += sizeof prefix - 1;
+        RD_TRY(rd_text_printf(out, "<li>update %.0f: ", history->changed.points[i].x));
+        RD_TRY(put_escaped(out, reason));
+        RD_TRY(put(out, "</li>\n"));
+    }
+    return put(out, "</ul>\n");
+}
+
 static rd_status write_page(const rd_run *run, const rd_history *history, rd_text *out) {
     RD_TRY(put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                     "<meta name=\"viewport\" content=\"width=device-width\">\n<title>"));
@@ -201,6 +220,7 @@ static rd_status write_page(const rd_run *run, const rd_history *history, rd_tex
     RD_TRY(put(out, "</p>\n"));
     RD_TRY(write_totals(run, history, out));
     RD_TRY(write_charts(run, history, out));
+    RD_TRY(write_changes(history, out));
     RD_TRY(write_samples(history, out));
     RD_TRY(write_settings(run->recipe, out));
     return put(out, "</body></html>\n");

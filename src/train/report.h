@@ -36,6 +36,8 @@ enum { RD_HISTORY_SAMPLES = 100 }; /* validations, the latest, whose samples are
 
 typedef struct {
     rd_curve curves[RD_CURVES];
+    rd_curve changed;    /* updates that settings changed at; y is not used */
+    json_t *changes;     /* the "changed" events, in order */
     json_t *validations; /* the "valid" events, in order; old ones without their samples */
     int64_t n_runs;      /* how often the training was started */
     char *reason;        /* why it ended; NULL: it has not */
@@ -57,6 +59,7 @@ typedef struct {
     bool from_zero;            /* the y axis starts at 0 */
     double x_end;              /* of the x axis, which starts at 0 */
     double marked;             /* an x to mark with a line ("best"); NAN: none */
+    const rd_curve *changed;   /* more of them, where settings changed; NULL: none */
 } rd_chart;
 
 rd_status rd_chart_write(const rd_chart *chart, rd_text *out);

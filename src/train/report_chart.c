@@ -118,6 +118,12 @@ rd_status rd_chart_write(const rd_chart *chart, rd_text *out) {
     RD_TRY(rd_text_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n",
                           WIDTH, HEIGHT, chart->title));
     RD_TRY(write_axes(&a, out));
+    for (int64_t i = 0; chart->changed && i < chart->changed->n; i++)
+        RD_TRY(rd_text_printf(out,
+                              "<path class=\"changed\" d=\"M%.1f %dV%d\"><title>settings changed: "
+                              "update %.0f</title></path>\n",
+                              place_x(&a, chart->changed->points[i].x), TOP, HEIGHT - BOTTOM,
+                              chart->changed->points[i].x));
     if (isfinite(chart->marked))
         RD_TRY(rd_text_printf(out,
                               "<path class=\"best\" d=\"M%.1f %dV%d\"><title>best: update %.0f"

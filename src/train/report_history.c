@@ -20,6 +20,8 @@ static const struct {
 
 void rd_history_free(rd_history *history) {
     for (int c = 0; c < RD_CURVES; c++) free(history->curves[c].points);
+    free(history->changed.points);
+    json_decref(history->changes);
     json_decref(history->validations);
     free(history->reason);
     *history = (rd_history){0};
@@ -31,6 +33,12 @@ static void go_back(rd_history *history, int64_t update) {
         rd_curve *curve = &history->curves[c];
         while (curve->n > 0 && curve->points[curve->n - 1].x > (double)update) curve->n--;
     }
+    /* What had changed at `update` the run tells again, if it still is so. */
+    while (history->changed.n > 0 &&
+           history->changed.points[history->changed.n - 1].x >= (double)update)
+        history->changed.n--;
+    while (json_array_size(history->changes) > (size_t)history->changed.n)
+        json_array_remove(history->changes, json_array_size(history->changes) - 1);
     for (size_t n; (n = json_array_size(history->validations)) > 0;) {
         const json_t *last = json_array_get(history->validations, n - 1);
         if (json_integer_value(json_object_get(last, "update")) <= update) break;
@@ -63,12 +71,22 @@ static rd_status add_validation(rd_history *history, json_t *event) {
     return RD_OK;
 }
 
+static rd_status add_change(rd_history *history, int64_t update, json_t *event) {
+    rd_curve *changed = &history->changed;
+    RD_TRY(rd_reserve(&changed->points, &changed->capacity, changed->n + 1, sizeof(rd_point)));
+    changed->points[changed->n++] = (rd_point){(double)update, 0.0};
+    return json_array_append(history->changes, event) == 0
+               ? RD_OK
+               : rd_error(RD_ERR_MEMORY, "out of memory");
+}
+
 static rd_status add_line(rd_history *history, json_t *line) {
     const char *event = json_string_value(json_object_get(line, "event"));
     const json_t *number = json_object_get(line, "update");
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
     if (strcmp(event, "start") == 0) go_back(history, update);
+    if (strcmp(event, "changed") == 0) RD_TRY(add_change(history, update, line));
     if (strcmp(event, "valid") == 0) RD_TRY(add_validation(history, line));
     const char *reason = json_string_value(json_object_get(line, "reason"));
     if (strcmp(event, "end") == 0 && reason) {
@@ -79,8 +97,9 @@ static rd_status add_line(rd_history *history, json_t *line) {
 }
 
 rd_status rd_history_read(rd_history *history, const char *path) {
-    *history = (rd_history){.validations = json_array()};
-    if (!history->validations) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    *history = (rd_history){.validations = json_array(), .changes = json_array()};
+    if (!history->validations || !history->changes)
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     FILE *file = fopen(path, "r");
     if (!file) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     char *text = NULL;

@@ -8,15 +8,36 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "data/vocab_files.h"
+#include "base/memory.h"
+#include "recipe/recipe_keys.h"
+#include "train/settings.h"
 
-static rd_vocabulary_kind vocabulary_kind(const rd_run *run) {
+rd_vocabulary_kind rd_run_vocabulary_kind(const rd_run *run) {
     return run->recipe->data.joined_dictionary ? RD_VOCABULARY_JOINT : RD_VOCABULARY_SEPARATE;
 }
 
+/* A recipe may say which vocabulary it is for. */
+static rd_status check_fingerprint(rd_run *run) {
+    char found[RD_SHA256_HEX];
+    RD_TRY(rd_vocabularies_fingerprint(run->data_dir, rd_run_vocabulary_kind(run), found));
+    const char *wanted = run->recipe->vocabulary;
+    if (*wanted && strcmp(wanted, found) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: vocabulary %.12s..., but the recipe is for %.12s...",
+                        run->data_dir, found, wanted);
+    return rd_recipe_set_key(run->recipe, rd_recipe_find_key("vocabulary"), found);
+}
+
 static rd_status open_vocabularies(rd_run *run) {
-    RD_TRY(rd_vocabularies_open(run->data_dir, vocabulary_kind(run), &run->source, &run->target));
+    RD_TRY(rd_vocabularies_open(run->data_dir, rd_run_vocabulary_kind(run), &run->source,
+                                &run->target));
+    RD_TRY(check_fingerprint(run));
     rd_model_config *c = &run->recipe->model;
+    char warning[256];
+    if (rd_recipe_vocab_size_differs(run->recipe, rd_tokenizer_size(run->source),
+                                     rd_tokenizer_size(run->target), warning, sizeof warning))
+        RD_TRY(rd_text_printf(&run->warnings, "%s of %s\n", warning, run->data_dir));
+    run->recipe->data.vocab_size_src = rd_tokenizer_size(run->source);
+    run->recipe->data.vocab_size_tgt = rd_tokenizer_size(run->target);
     c->src_vocab = rd_tokenizer_size(run->source);
     c->tgt_vocab = rd_tokenizer_size(run->target);
     c->pad_id = rd_tokenizer_pad(run->target);
@@ -41,18 +62,28 @@ static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config 
     return RD_OK;
 }
 
+/* Ids are of pieces, so the data must be of this vocabulary. */
+static rd_status check_identity(const rd_run *run, const rd_dataset *dataset, const char *path) {
+    const rd_recipe *r = run->recipe;
+    rd_identity expected;
+    RD_TRY(rd_identity_make(&expected, r->task, r->data.source_lang, r->data.target_lang,
+                            r->vocabulary));
+    expected.src_vocab = r->model.src_vocab;
+    expected.tgt_vocab = r->model.tgt_vocab;
+    expected.prepend_bos = r->model.prepend_bos;
+    rd_status status = rd_identity_check(rd_dataset_identity(dataset), &expected);
+    if (status == RD_OK) return RD_OK;
+    rd_error_prefix(status, "%s", path);
+    char message[1024];
+    snprintf(message, sizeof message, "%s", rd_last_error());
+    return rd_error(status, "%s; run rdrop-preprocess again", message);
+}
+
 static rd_status open_data(const rd_run *run, const char *name, rd_dataset **dataset) {
     char *path = rd_path_join(run->data_dir, name);
     rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
     const rd_model_config *c = &run->recipe->model;
-    if (status == RD_OK && (rd_dataset_src_vocab(*dataset) != c->src_vocab ||
-                            rd_dataset_tgt_vocab(*dataset) != c->tgt_vocab))
-        status =
-            rd_error(RD_ERR_FORMAT,
-                     "%s: binarized with vocabularies of %d and %d pieces, but those beside it "
-                     "have %d and %d; run rdrop-preprocess again",
-                     path, (int)rd_dataset_src_vocab(*dataset), (int)rd_dataset_tgt_vocab(*dataset),
-                     (int)c->src_vocab, (int)c->tgt_vocab);
+    if (status == RD_OK) status = check_identity(run, *dataset, path);
     if (status == RD_OK && rd_dataset_size(*dataset) == 0)
         status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
     if (status == RD_OK) status = check_lengths(*dataset, c, path);
@@ -85,24 +116,25 @@ static rd_status open_batches(rd_run *run) {
     return rd_batcher_new(&run->valid_batches, run->valid_data, &valid);
 }
 
-/* model/ is a complete model directory but for its weights, which come with the first validation.
- */
-static rd_status start_model_directory(const rd_run *run) {
-    char *directory = rd_run_path(run, "model"), *config = rd_run_path(run, "model/config.yaml");
-    rd_status status = directory && config ? rd_make_directories(directory) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_recipe_save(run->recipe, config);
-    if (status == RD_OK)
-        status = rd_vocabularies_copy(run->data_dir, directory, vocabulary_kind(run));
-    free(directory);
-    free(config);
-    return status;
+/* A training goes on with its own model. */
+static rd_status accept_checkpoint(void *self, const char *path, const char *settings) {
+    rd_run *run = self;
+    RD_TRY(rd_settings_compare(run, path, settings));
+    free(run->resumed_settings);
+    return (run->resumed_settings = rd_strdup(settings)) ? RD_OK : RD_ERR_MEMORY;
 }
 
 /* RD_OK with *found false where there is none. */
 static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     *found = rd_file_exists(path);
     if (!*found) return RD_OK;
-    return rd_checkpoint_load(path, &run->state, &run->model->parameters, &run->optimizer);
+    const rd_checkpoint_judge judge = {accept_checkpoint, run};
+    RD_TRY(rd_checkpoint_load(path, &judge, &run->state, &run->model->parameters, &run->optimizer));
+    run->resumed_update = run->state.update;
+    if (!run->other_validation) return RD_OK;
+    run->state.best_metric = NAN; /* of another set it says nothing */
+    run->state.validations_without_improvement = 0;
+    return RD_OK;
 }
 
 /* checkpoint_last is damaged, or a kill came between the two renames of a save. What is damaged is
@@ -151,9 +183,22 @@ static rd_status open_save_dir(rd_run *run) {
     if (status == RD_OK) status = rd_run_lock(run);
     if (status == RD_OK) status = resume(run);
     if (status == RD_OK) status = rd_run_tidy(run);
-    if (status == RD_OK) status = start_model_directory(run);
     if (status == RD_OK) status = rd_run_open_log(run);
     free(checkpoints);
+    return status;
+}
+
+/* Averaging reads no checkpoint_last, but is of its training. */
+static rd_status check_last(rd_run *run) {
+    rd_checkpoint_info info = {0};
+    char *path = rd_run_path(run, "checkpoint_last");
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && rd_file_exists(path)) {
+        status = rd_checkpoint_read_info(path, &info);
+        if (status == RD_OK) status = rd_settings_compare(run, path, info.settings);
+    }
+    rd_checkpoint_info_free(&info);
+    free(path);
     return status;
 }
 
@@ -163,7 +208,10 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     RD_TRY(rd_run_adopt_shape(run));
     RD_TRY(open_vocabularies(run));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
-    if (!with_training) return rd_run_lock(run);
+    if (!with_training) {
+        RD_TRY(rd_run_lock(run));
+        return check_last(run);
+    }
     RD_TRY(open_batches(run));
     RD_TRY(rd_run_load_start(run));
     RD_TRY(rd_gemm_choose(r->train.precision, &run->bf16));
@@ -188,4 +236,7 @@ void rd_run_close(rd_run *run) {
     rd_model_free(run->model);
     rd_arena_free(&run->arena);
     rd_vocabularies_close(run->source, run->target);
+    rd_text_free(&run->warnings);
+    rd_text_free(&run->changes);
+    free(run->resumed_settings);
 }

@@ -6,8 +6,10 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "data/batch.h"
 #include "data/prefetch.h"
+#include "data/vocab_files.h"
 #include "model/network.h"
 #include "rdrop/tokenizer.h"
 #include "train/checkpoint.h"
@@ -24,18 +26,28 @@ typedef struct {
     rd_optimizer optimizer;
     rd_arena arena;
     rd_progress_state state;
-    int64_t dealt_epoch;  /* of train_batches; 0: none yet */
-    rd_prefetch *batches; /* of that epoch, from the state's place on */
-    int64_t saved_update; /* of checkpoint_last; -1: there is none */
-    char warning[1024];   /* what was wrong with checkpoint_last; "": nothing */
-    int lock;             /* descriptor + 1 of save_dir/lock; 0: not held */
-    FILE *log;            /* train.jsonl */
-    json_t *samples;      /* of the last validation; see rd_run_generate */
-    bool bf16;            /* matrix products of training read bfloat16 copies */
-    rd_profile profile;   /* of all updates */
+    int64_t dealt_epoch;    /* of train_batches; 0: none yet */
+    rd_prefetch *batches;   /* of that epoch, from the state's place on */
+    int64_t saved_update;   /* of checkpoint_last; -1: there is none */
+    char warning[1024];     /* what was wrong with checkpoint_last; "": nothing */
+    rd_text warnings;       /* others, a line each */
+    rd_text changes;        /* settings that the checkpoint was made with and the run is not, a line
+                             * each: "dropout 0.1 -> 0.3" */
+    bool other_validation;  /* one of them is the validation set */
+    char *resumed_settings; /* of the checkpoint; NULL: there was none */
+    int64_t resumed_update; /* of the checkpoint */
+    uint32_t start_checksum; /* of the weights of finetune-from-model */
+    int lock;                /* descriptor + 1 of save_dir/lock; 0: not held */
+    FILE *log;               /* train.jsonl */
+    json_t *samples;         /* of the last validation; see rd_run_generate */
+    bool bf16;               /* matrix products of training read bfloat16 copies */
+    rd_profile profile;      /* of all updates */
     rd_train_listener listener;
     void *self;
 } rd_run;
+
+/* The run's kind of vocabulary. */
+rd_vocabulary_kind rd_run_vocabulary_kind(const rd_run *run);
 
 /* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. Without a
  * save_dir, training starts anew and nothing is saved: for measuring. */
@@ -69,6 +81,9 @@ void rd_run_unlock(rd_run *run);
 /* Removes what a killed training left half written, and numbered checkpoints of updates after the
  * state's: those will be made again. */
 rd_status rd_run_tidy(const rd_run *run);
+
+/* Makes save_dir/model of the model as it is. Nothing there is touched at any other time. */
+rd_status rd_run_save_model(const rd_run *run);
 
 /* Validates, keeps what is to be kept (best, last, numbered checkpoints), and reports. *stop: leave
  * it undone and return RD_ERR_INTERRUPTED. */

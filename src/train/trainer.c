@@ -139,6 +139,27 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
                     (long long)run->state.update);
 }
 
+/* An event for each line. */
+static rd_status report_lines(rd_run *run, const rd_text *lines, rd_train_kind kind,
+                              const char *prefix) {
+    rd_text reason = {0};
+    rd_status status = RD_OK;
+    for (const char *line = lines->data; status == RD_OK && line && *line;) {
+        size_t n = strcspn(line, "\n");
+        rd_text_clear(&reason);
+        status = rd_text_printf(&reason, "%s%.*s", prefix, (int)n, line);
+        rd_train_event event = {.kind = kind,
+                                .update = run->state.update,
+                                .epoch = run->state.epoch,
+                                .seconds = run->state.seconds,
+                                .reason = reason.data};
+        if (status == RD_OK) status = rd_run_report(run, &event);
+        line += n + (line[n] == '\n');
+    }
+    rd_text_free(&reason);
+    return status;
+}
+
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
     rd_run run = {.recipe = recipe,
@@ -158,6 +179,9 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .resumed_from = run.state.update,
                                 .reason = *run.warning ? run.warning : NULL};
         status = rd_run_report(&run, &event);
+        if (status == RD_OK) status = report_lines(&run, &run.warnings, RD_TRAIN_WARNING, "");
+        if (status == RD_OK)
+            status = report_lines(&run, &run.changes, RD_TRAIN_CHANGED, "changed: ");
         if (status == RD_OK) status = train_all(&run, stop);
     }
     if (status == RD_OK) {
@@ -189,10 +213,8 @@ rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *
         status =
             rd_checkpoint_average(&run.model->parameters, (const char *const *)paths + n - used,
                                   used, run.model->parameters.values);
-    char *path = rd_run_path(&run, "model/model.safetensors");
-    if (status == RD_OK) status = path ? rd_model_save(run.model, path) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_run_save_model(&run);
     *n_averaged = used;
-    free(path);
     for (int i = 0; paths && i < n; i++) free(paths[i]);
     free(paths);
     rd_run_close(&run);

@@ -13,7 +13,9 @@ typedef enum {
     RD_TRAIN_UPDATE, /* every log-interval updates */
     RD_TRAIN_VALID,
     RD_TRAIN_SKIPPED,
-    RD_TRAIN_FINISHED
+    RD_TRAIN_FINISHED,
+    RD_TRAIN_WARNING, /* of what has no effect; after STARTED */
+    RD_TRAIN_CHANGED  /* a setting that is not as it was; after STARTED */
 } rd_train_kind;
 
 /* As rdrop-score gives them for the translated validation set, 0 to 100. */
@@ -32,7 +34,8 @@ typedef struct {
     bool best;                                            /* validation: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     int64_t peak_memory;                                  /* FINISHED: bytes, of this process */
-    const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong */
+    const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
+                         * WARNING and CHANGED: what to say */
 } rd_train_event;
 
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
@@ -41,7 +44,9 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
  * checkpoint_last (resumed from when it is there), checkpoint_previous (resumed from when the last
  * is damaged), checkpoint_best.safetensors, checkpoints/ (the
  * last keep-last-n), train.jsonl, report.html, and model/, the directory to translate with (best
- * weights). *stop becoming nonzero (a signal handler's doing) saves and returns RD_ERR_INTERRUPTED.
+ * weights), which is first made, and only touched, when there are weights for it. A directory of
+ * another model, vocabulary or task is refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a
+ * signal handler's doing) saves and returns RD_ERR_INTERRUPTED.
  */
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);

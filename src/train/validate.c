@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "train/run.h"
+#include "recipe/model_dir.h"
+#include "train/settings.h"
 
 static rd_status validation_loss(rd_run *run, const volatile sig_atomic_t *stop,
                                  rd_criterion_sums *sums) {
@@ -46,6 +47,16 @@ static rd_status save_weights(const rd_run *run, const char *name) {
     return status;
 }
 
+rd_status rd_run_save_model(const rd_run *run) {
+    char *path = rd_run_path(run, "model");
+    rd_status status =
+        path ? rd_model_dir_save(path, run->recipe, run->data_dir, rd_run_vocabulary_kind(run),
+                                 &run->model->parameters, RD_WEIGHTS_FP32)
+             : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
 static rd_status prune_checkpoints(const rd_run *run) {
     char **paths = NULL;
     int n = 0;
@@ -62,7 +73,7 @@ static rd_status save_after_validation(rd_run *run, bool best) {
     char name[64];
     if (best) {
         RD_TRY(save_weights(run, "checkpoint_best.safetensors"));
-        RD_TRY(save_weights(run, "model/model.safetensors"));
+        RD_TRY(rd_run_save_model(run));
     }
     if (run->recipe->train.keep_last < 1) return RD_OK;
     snprintf(name, sizeof name, "checkpoints/%08lld.safetensors", (long long)run->state.update);
@@ -76,6 +87,13 @@ static bool all_finite(const float *values, int64_t n) {
     return sum == 0.0f;
 }
 
+/* Those that the weights were made with: until there is an update, the checkpoint's. */
+static rd_status settings_of(const rd_run *run, rd_text *settings) {
+    if (!run->resumed_settings || run->state.update > run->resumed_update)
+        return rd_settings_write(run, settings);
+    return rd_text_append(settings, run->resumed_settings, strlen(run->resumed_settings));
+}
+
 rd_status rd_run_save_last(rd_run *run) {
     const rd_parameters *p = &run->model->parameters;
     if (!all_finite(p->values, p->total))
@@ -85,10 +103,12 @@ rd_status rd_run_save_last(rd_run *run) {
                         (long long)run->state.update);
     char *path = rd_run_path(run, "checkpoint_last");
     char *previous = rd_run_path(run, "checkpoint_previous");
-    rd_status status = path && previous
-                           ? rd_checkpoint_save(path, previous, &run->state,
-                                                &run->model->parameters, &run->optimizer)
-                           : RD_ERR_MEMORY;
+    rd_text settings = {0};
+    rd_status status = path && previous ? settings_of(run, &settings) : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = rd_checkpoint_save(path, previous, settings.data, &run->state,
+                                    &run->model->parameters, &run->optimizer);
+    rd_text_free(&settings);
     if (status == RD_OK) run->saved_update = run->state.update;
     free(path);
     free(previous);

@@ -36,6 +36,7 @@ rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_
                                          .renormalize = o->renormalize},
                               .alignment_layer = o->alignment_layer,
                               .shortlist = o->shortlist,
+                              .identity = &t->identity,
                               .unscored = o->unscored,
                               .batch_tokens = o->batch_tokens,
                               .threads = o->threads};

@@ -274,11 +274,15 @@ static rd_status check_shortlist(const rd_translate_job *job) {
     if (!job->shortlist) return RD_OK;
     int32_t src = rd_shortlist_src_vocab(job->shortlist);
     int32_t tgt = rd_shortlist_tgt_vocab(job->shortlist);
-    if (src == config->src_vocab && tgt == config->tgt_vocab) return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "the shortlist is for vocabularies of %d and %d pieces, the model has %d and "
-                    "%d; make one from the model's own data",
-                    src, tgt, config->src_vocab, config->tgt_vocab);
+    if (src != config->src_vocab || tgt != config->tgt_vocab)
+        return rd_error(RD_ERR_FORMAT,
+                        "the shortlist is for vocabularies of %d and %d pieces, the model has %d "
+                        "and %d; make one from the model's own data",
+                        src, tgt, config->src_vocab, config->tgt_vocab);
+    if (!job->identity) return RD_OK;
+    rd_status status = rd_identity_check(rd_shortlist_identity(job->shortlist), job->identity);
+    return status == RD_OK ? RD_OK
+                           : rd_error_prefix(status, "the shortlist is not of this model's data");
 }
 
 static rd_status check_sources(const rd_translate_job *job, int64_t n,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "data/identity.h"
 #include "rdrop/model.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/shortlist.h"
@@ -20,6 +21,7 @@ typedef struct {
     int32_t alignment_layer; /* see rd_model_scorer_keep_attention */
     const rd_search_request *requests; /* one per source, or NULL */
     const rd_shortlist *shortlist;     /* of the pieces to search among, or NULL */
+    const rd_identity *identity; /* of the models, which the shortlist must share; NULL: unknown */
     bool unscored;        /* score and log_prob of hypotheses are not needed, and may come as NAN */
     int64_t batch_tokens; /* bound on the source tokens worked on at once; 0: a good default */
     int32_t threads;      /* 0: as many as OpenMP would use */

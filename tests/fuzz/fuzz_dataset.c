@@ -44,7 +44,7 @@ static void open_one(const uint8_t *data, size_t size) {
 }
 
 /* The header's layout is data/dataset.c's. */
-enum { INDEX_OFFSET = 24, INDEX_CRC = 36, DATA_CRC = 40, HEADER_CRC = 44, HEADER = 48 };
+enum { INDEX_OFFSET = 264, INDEX_CRC = 276, DATA_CRC = 280, HEADER_CRC = 284, HEADER = 288 };
 
 static void put_crc(uint8_t *at, const uint8_t *from, size_t n) {
     uint32_t crc = rd_crc32(0, from, n);
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *bytes = malloc(size);
     FUZZ_CHECK(bytes);
     memcpy(bytes, data, size);
-    memcpy(bytes, "RDDATA01", 8);
+    memcpy(bytes, "RDDATA02", 8);
     uint64_t index;
     memcpy(&index, bytes + INDEX_OFFSET, sizeof index);
     if (index >= HEADER && index <= size) {

@@ -113,7 +113,8 @@ for folder in bpe "$golden"; do
         fail "byte-level BPE: $(cat log)"
     grep -q '^vocabulary: 701 pieces' log || fail "byte-level BPE: $(cat log)"
     [ ! -e again/spm.model ] || fail "the vocabulary that was there before is left"
-    [ ! -e before.bin ] || cmp before.bin again/train.bin || fail "two forms of one vocabulary differ"
+    # Headers tell the two apart; the data after them are the same.
+    [ ! -e before.bin ] || cmp -i 288 before.bin again/train.bin || fail "two forms of one vocabulary differ"
     cp again/train.bin before.bin
 done
 [ -e again/tokenizer.json ] && [ ! -e again/vocab.json ] || fail "tokenizer.json comes first"

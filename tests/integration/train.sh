@@ -79,7 +79,8 @@ train deep --set encoder-layers=3
 train checkpointed --set encoder-layers=3 --checkpoint-activations
 same checkpointed deep
 train exact --precision fp32 && train named --set precision=fp32 && same exact named
-grep -q '^precision: fp32$' exact/model/config.yaml || fail "--precision is not in config.yaml"
+"$bin/rdrop-convert" --info exact/checkpoint_last | grep -q ' precision fp32,' ||
+    fail "--precision is not in the checkpoint: $("$bin/rdrop-convert" --info exact/checkpoint_last)"
 grep -qE '^peak memory [1-9][0-9]* MiB$' log || fail "no peak memory: $(cat log)"
 grep -qE '"event":"end".*"peak_memory":[1-9][0-9]{6}' named/train.jsonl || fail "no peak memory in train.jsonl"
 
@@ -205,6 +206,7 @@ done
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest other --only vocab --set vocab-size=290 >log
 cp bin/*.bin other
 reject 1 'run rdrop-preprocess again' tiny.yaml --data other --save-dir x
+reject 1 'bin: vocabulary ' tiny.yaml --data bin --save-dir x --set vocabulary=0123
 reject 1 'train.bin: pair 2 has 17' tiny.yaml --data bin --save-dir x --set max-source-positions=15
 reject 1 'max-target-positions' tiny.yaml --data bin --save-dir x --set max-target-positions=5
 reject 1 'source.spm' tiny.yaml --data bin --save-dir x --set joined-dictionary=false \
@@ -264,8 +266,76 @@ for model in "average:checkpoints/00000012.safetensors" "translate:model/model.s
         ;;
     esac
 done
-reject 1 'the recipe describes' tiny.yaml --data bin --save-dir a1 --set encoder-layers=2
 reject 1 'ema-decay' tiny.yaml --data bin --save-dir a1 --set ema-decay=0.9
+
+# A training goes on with its own model: all that makes another one is refused with both values, by
+# training and averaging, and nothing in the directory changes.
+cp -r a1 own
+listing() { find own -type f ! -name lock -exec cksum {} + | sort; }
+listing >before
+other() { # TEXT OPTIONS...
+    local text="$1"
+    shift
+    reject 1 "$text" tiny.yaml --data bin --save-dir own "$@"
+    [ "$(listing)" = "$(cat before)" ] || fail "$*: the directory has changed: $(listing | diff before -)"
+}
+other 'own/checkpoint_last: a training of another model (checkpoint -> recipe): encoder-layers 1 -> 2. Choose' \
+    --set encoder-layers=2
+other 'encoder-attention-heads 2 -> 4; activation-fn relu -> gelu' --set activation-fn=gelu \
+    --set encoder-attention-heads=4
+other 'encoder-normalize-before false -> true' --set encoder-normalize-before=true
+other 'vocab-type unigram -> bpe' --set vocab-type=bpe
+other 'bin/train.bin: made for en to de, not de to en; run rdrop-preprocess again' \
+    --set source-lang=de --set target-lang=en
+other "bin/train.bin: made with prepend-bos: false, not true" --set prepend-bos=true
+other 'start-weights random -> ' --set finetune-from-model=seed/model
+other 'activation-fn relu -> gelu' --average --set activation-fn=gelu
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest swapped --set source-lang=de --set target-lang=en >log 2>&1 ||
+    fail "preprocess: $(cat log)"
+reject 1 'source-lang en -> de; target-lang de -> en' tiny.yaml --data swapped --save-dir own \
+    --set source-lang=de --set target-lang=en
+# Other data make another vocabulary of the same size; a finished training is no model for it.
+mkdir more && for lang in en de; do { zcat data/train.$lang.gz; zcat data/test.$lang.gz; } >more/train.$lang; done
+cp data/valid.* more
+"$bin/rdrop-preprocess" tiny.yaml --data more --dest newer >log 2>&1 || fail "preprocess: $(cat log)"
+reject 1 ': vocabulary ' tiny.yaml --data newer --save-dir own
+grep -qE 'vocabulary [0-9a-f]{12}... -> [0-9a-f]{12}...\. Choose another --save-dir' err || fail "$(cat err)"
+[ "$(listing)" = "$(cat before)" ] || fail "another vocabulary changed the directory"
+for file in train.bin valid.bin; do # and no dataset is one of another vocabulary
+    bad bin mixed && cp newer/$file mixed
+    reject 1 "mixed/$file: made with another vocabulary (" tiny.yaml --data mixed --save-dir x
+done
+printf 'RDDATA01' | dd of=mixed/train.bin conv=notrunc status=none
+reject 1 'mixed/train.bin: a dataset of another version' tiny.yaml --data mixed --save-dir x
+bad a1 aged && printf 'RDCKPT02' | dd of=aged/checkpoint_last conv=notrunc status=none
+reject 1 'aged/checkpoint_last: a checkpoint of another version' tiny.yaml --data bin --save-dir aged
+# Once more with the same settings it is still finished, and writes nothing but its log.
+train own && grep -q '^finished at update 12' log && ! grep -q changed log || fail "finished: $(cat log)"
+for file in model/config.yaml model/spm.model model/model.safetensors checkpoint_last; do
+    cmp own/$file a1/$file || fail "a finished training wrote $file"
+done
+# Other settings may change: said, logged, drawn. More data of the same vocabulary are such a change.
+"$bin/rdrop-preprocess" tiny.yaml --data more --dest larger --set vocab-from=bin >log 2>&1 || fail "$(cat log)"
+train own --data larger --set dropout=0.3 --set lr=0.002 --set max-update=16
+for change in 'dropout 0.1 -> 0.3' 'lr 0.01 -> 0.002' 'max-update 12 -> 16'; do
+    grep -q "^changed: $change\$" log || fail "$change is not said: $(cat log)"
+    grep -q "^{\"event\":\"changed\",\"update\":12,.*\"reason\":\"changed: $change\"}\$" own/train.jsonl ||
+        fail "$change is not logged"
+    grep -qF "<li>update 12: $(sed 's/>/\&gt;/' <<<"$change")</li>" own/report.html || fail "$change is not in report.html"
+done
+grep -qE '^changed: train.bin 300 pairs \([0-9a-f]{16}\) -> 305 pairs' log || fail "more data: $(cat log)"
+[ "$(grep -c '^changed: ' log)" -eq 4 ] || fail "other changes: $(cat log)"
+[ "$(grep -c 'class="changed"' own/report.html)" -eq 32 ] || fail "no marks in report.html" # 4 in each chart
+train own --data larger --set dropout=0.3 --set lr=0.002 --set max-update=16
+grep -q changed: log && fail "told twice: $(cat log)"
+# Another validation set is another measure: the best begins anew, however bad it is.
+"$bin/rdrop-preprocess" tiny.yaml --data more --dest revalid --set vocab-from=bin --set validpref=train >log 2>&1
+train own --data revalid --set dropout=0.3 --set lr=0.5 --set max-update=20
+grep '^valid at update' log | head -1 | grep -q '(best so far)$' || fail "another validation set: $(cat log)"
+
+# A size of the vocabulary that it does not have is said.
+train sized --set vocab-size=310 --set max-update=1
+grep -q 'warning: vocab-size is 310, but the vocabulary has 300 pieces of bin$' log || fail "vocab-size: $(cat log)"
 # Fine-tuning: weights, shape and vocabulary are the start's, updates count from 1, and a training cut
 # off goes on. A learning rate of 0 shows the weights it began with.
 sed '/^encoder-\|^decoder-\|^share-/d' tiny.yaml >fine.yaml
@@ -289,7 +359,15 @@ cmp like/spm.model bin/spm.model && cmp like/train.bin bin/train.bin || fail "th
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest unlike --set vocab-type=bpe >log 2>&1
 reject 1 'finetune-from-model: unlike and a1/model: piece' fine.yaml --data unlike --save-dir x \
     --set finetune-from-model=a1/model
-reject 1 'finetune-from-model: nowhere/config.yaml' fine.yaml --data bin --save-dir x --set finetune-from-model=nowhere
+reject 1 'finetune-from-model: a1/model: encoder-layers is 1 there, but 2 in the recipe' fine.yaml --data bin \
+    --save-dir x --set finetune-from-model=a1/model --set encoder-layers=2
+"$bin/rdrop-train" fine.yaml --data bin --save-dir arch --set finetune-from-model=a1/model --set max-update=1 \
+    --set arch=transformer-big >log 2>err || fail "arch beside finetune-from-model: $(cat err)"
+grep -q '^rdrop-train: warning: arch has no effect: .* are those of a1/model$' err || fail "arch: $(cat err)"
+cp -r a1/model foreign && cp newer/spm.model foreign
+reject 1 'finetune-from-model: foreign: its vocabulary (' fine.yaml --data newer --save-dir x \
+    --set finetune-from-model=foreign
+reject 1 'finetune-from-model: nowhere: no such' fine.yaml --data bin --save-dir x --set finetune-from-model=nowhere
 reject 1 'finetune-from-model: lacking/model.safetensors' fine.yaml --data bin --save-dir x \
     --set finetune-from-model="$(bad a1/model lacking && rm lacking/model.safetensors && echo lacking)"
 [ ! -e x ] || fail "a failure before training made a directory"

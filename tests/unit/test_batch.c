@@ -32,7 +32,9 @@ static int make_dataset(void **state) {
     int32_t src[LONGEST], tgt[LONGEST];
     int fd = mkstemp(path);
     if (fd < 0 || close(fd) != 0) return -1;
-    if (rd_dataset_writer_open(&writer, path, 1000, 1000, 0) != RD_OK) return -1;
+    if (rd_dataset_writer_open(&writer, path, &(rd_identity){.src_vocab = 1000, .tgt_vocab = 1000},
+                               0) != RD_OK)
+        return -1;
     for (int i = 0; i < N_PAIRS; i++) {
         rd_pair pair = {.src = src, .tgt = tgt};
         pair.n_src = 1 + (int32_t)rd_rng_below(&rng, i % 10 ? 12 : LONGEST);

@@ -56,7 +56,7 @@ static imported open_imported(const char *name) {
     m.golden = golden_load(path);
     must(rd_import_hf(from, m.path));
     snprintf(path, sizeof path, "%s/config.yaml", m.path);
-    must(rd_recipe_load(&m.recipe, path, NULL, 0));
+    must(rd_recipe_load_config(&m.recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
     must(rd_model_load(&m.model, &m.recipe->model, path));
     must(rd_vocabularies_open(m.path, RD_VOCABULARY_ANY, &m.source, &m.target));
@@ -287,7 +287,7 @@ static void test_bart_without_mask(void **state) {
     rd_recipe *recipe;
     rd_model *model;
     snprintf(path, sizeof path, "%s/config.yaml", to);
-    must(rd_recipe_load(&recipe, path, NULL, 0));
+    must(rd_recipe_load_config(&recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", to);
     must(rd_model_load(&model, &recipe->model, path));
     assert_int_equal(recipe->model.tgt_vocab, pieces);

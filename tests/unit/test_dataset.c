@@ -15,7 +15,15 @@
 #include "base/file.h"
 #include "data/dataset.h"
 
-enum { N_PAIRS = 50, VOCAB_SRC = 90, VOCAB_TGT = 70, HEADER_BYTES = 48, CRC_AT = 44 };
+enum { N_PAIRS = 50, VOCAB_SRC = 90, VOCAB_TGT = 70, HEADER_BYTES = 288, CRC_AT = 284 };
+
+static const rd_identity identity = {.task = "translation",
+                                     .source_lang = "en",
+                                     .target_lang = "de",
+                                     .vocabulary = "abc",
+                                     .src_vocab = VOCAB_SRC,
+                                     .tgt_vocab = VOCAB_TGT};
+static const rd_identity nine = {.src_vocab = 9, .tgt_vocab = 9};
 
 static char directory[] = "/tmp/rdrop-dataset-XXXXXX";
 
@@ -45,7 +53,7 @@ static void write_pairs(const char *path, int n, int keep_text) {
     rd_dataset_writer *writer;
     int32_t ids[64];
     char text[64];
-    assert_int_equal(rd_dataset_writer_open(&writer, path, VOCAB_SRC, VOCAB_TGT, keep_text), RD_OK);
+    assert_int_equal(rd_dataset_writer_open(&writer, path, &identity, keep_text), RD_OK);
     for (int i = 0; i < n; i++) {
         rd_pair pair = make_pair(i, ids, text);
         assert_int_equal(rd_dataset_writer_add(writer, &pair), RD_OK);
@@ -81,6 +89,7 @@ static void pairs_come_back_in_any_order(void **state) {
         assert_int_equal(rd_dataset_size(dataset), N_PAIRS);
         assert_int_equal(rd_dataset_src_vocab(dataset), VOCAB_SRC);
         assert_int_equal(rd_dataset_tgt_vocab(dataset), VOCAB_TGT);
+        assert_memory_equal(rd_dataset_identity(dataset), &identity, sizeof identity);
         for (int i = N_PAIRS - 1; i >= 0; i--) {
             rd_pair pair = rd_dataset_get(dataset, i);
             assert_int_equal((uintptr_t)pair.src % sizeof(int32_t), 0);
@@ -104,7 +113,7 @@ static void empty_texts_may_be_null(void **state) {
     rd_dataset_writer *writer;
     rd_dataset *dataset;
     const int32_t ids[] = {5, 2};
-    assert_int_equal(rd_dataset_writer_open(&writer, path_of("a.bin"), 9, 9, 1), RD_OK);
+    assert_int_equal(rd_dataset_writer_open(&writer, path_of("a.bin"), &nine, 1), RD_OK);
     rd_pair pair = {.src = ids, .tgt = ids + 1, .n_src = 2, .n_tgt = 1};
     assert_int_equal(rd_dataset_writer_add(writer, &pair), RD_OK);
     assert_int_equal(rd_dataset_writer_finish(writer), RD_OK);
@@ -121,13 +130,13 @@ static void a_pair_without_eos_is_refused_and_abort_leaves_nothing(void **state)
     rd_dataset_writer *writer;
     const int32_t ids[] = {2};
     unlink(path_of("a.bin"));
-    assert_int_equal(rd_dataset_writer_open(&writer, path_of("a.bin"), 9, 9, 0), RD_OK);
+    assert_int_equal(rd_dataset_writer_open(&writer, path_of("a.bin"), &nine, 0), RD_OK);
     rd_pair pair = {.src = ids, .tgt = ids, .n_src = 1, .n_tgt = 0};
     assert_int_equal(rd_dataset_writer_add(writer, &pair), RD_ERR_ARGUMENT);
     rd_dataset_writer_abort(writer);
     assert_false(rd_file_exists(path_of("a.bin")));
     rd_dataset_writer_abort(NULL);
-    assert_int_equal(rd_dataset_writer_open(&writer, path_of("no/such/dir.bin"), 9, 9, 0),
+    assert_int_equal(rd_dataset_writer_open(&writer, path_of("no/such/dir.bin"), &nine, 0),
                      RD_ERR_IO);
     assert_null(writer);
 }
@@ -161,6 +170,8 @@ static void every_truncation_and_damaged_byte_is_noticed(void **state) {
         bytes[i] = (char)(bytes[i] ^ 16);
     }
     refused("\x1f\x8b words", 8, "not a binarized dataset");
+    memcpy(bytes, "RDDATA01", 8);
+    refused(bytes, n, "another version of this program (01, expected 02); run rdrop-preprocess");
     free(bytes);
 }
 
@@ -179,16 +190,55 @@ static void forged_headers_are_refused(void **state) {
     read_written(&bytes, &n);
     forged = malloc(n);
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
-        for (size_t at = 16; at <= 24; at += 8) { /* n_pairs, index_offset */
+        for (size_t at = 256; at <= 264; at += 8) { /* n_pairs, index_offset */
             memcpy(forged, bytes, n);
             set_header(forged, at, &lies[i], sizeof lies[i]);
             refused(forged, n, "truncated");
         }
     const int32_t smaller = 3;
     memcpy(forged, bytes, n);
-    set_header(forged, 12, &smaller, sizeof smaller); /* tgt_vocab */
+    set_header(forged, 244, &smaller, sizeof smaller); /* tgt_vocab */
     refused(forged, n, "outside the vocabulary");
     free(forged);
+    free(bytes);
+}
+
+/* A vocabulary of the same size is another all the same. */
+static void identities_differ_in_each_part(void **state) {
+    (void)state;
+    rd_identity others[5];
+    const char *const messages[5] = {"language_modeling, not translation", "fr to de, not en to de",
+                                     "90 and 71 pieces, not 90 and 70", "another vocabulary",
+                                     "prepend-bos: true, not false"};
+    for (int i = 0; i < 5; i++) others[i] = identity;
+    snprintf(others[0].task, sizeof others->task, "language_modeling");
+    snprintf(others[1].source_lang, sizeof others->source_lang, "fr");
+    others[2].tgt_vocab++;
+    snprintf(others[3].vocabulary, sizeof others->vocabulary, "abd");
+    others[4].prepend_bos = 1;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(rd_identity_check(&others[i], &identity), RD_ERR_FORMAT);
+        assert_non_null(strstr(rd_last_error(), messages[i]));
+    }
+    rd_identity unknown = identity;
+    memset(unknown.vocabulary, 0, sizeof unknown.vocabulary);
+    memset(unknown.target_lang, 0, sizeof unknown.target_lang);
+    assert_int_equal(rd_identity_check(&unknown, &identity), RD_OK);
+    assert_int_equal(rd_identity_make(&unknown, "translation",
+                                      "a language whose name is far too long to be one, and that "
+                                      "has more than 63 bytes",
+                                      "de", ""),
+                     RD_ERR_ARGUMENT);
+}
+
+static void a_text_without_end_is_refused(void **state) {
+    (void)state;
+    char *bytes;
+    size_t n;
+    read_written(&bytes, &n);
+    memset(bytes + 8, 'x', 32);
+    set_header(bytes, 40, "en", 2);
+    refused(bytes, n, "header");
     free(bytes);
 }
 
@@ -199,7 +249,7 @@ static void forged_records_are_refused(void **state) {
     int64_t index;
     size_t n;
     read_written(&bytes, &n);
-    memcpy(&index, bytes + 24, sizeof index);
+    memcpy(&index, bytes + 264, sizeof index);
     for (int field = 0; field < 4; field++) /* both halves of the offset, n_src, n_tgt */
         for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
             char *forged = malloc(n), *at;
@@ -209,7 +259,7 @@ static void forged_records_are_refused(void **state) {
                 memcpy(at, &lies[i], sizeof lies[i]);
                 uint32_t crc =
                     (uint32_t)crc32(0, (const Bytef *)forged + index, (uInt)((int64_t)n - index));
-                set_header(forged, 36, &crc, sizeof crc); /* index_crc */
+                set_header(forged, 276, &crc, sizeof crc); /* index_crc */
                 refused(forged, n, "sentence 49");
             }
             free(forged);
@@ -245,6 +295,8 @@ int main(void) {
         cmocka_unit_test(a_pair_without_eos_is_refused_and_abort_leaves_nothing),
         cmocka_unit_test(every_truncation_and_damaged_byte_is_noticed),
         cmocka_unit_test(forged_headers_are_refused),
+        cmocka_unit_test(identities_differ_in_each_part),
+        cmocka_unit_test(a_text_without_end_is_refused),
         cmocka_unit_test(forged_records_are_refused),
         cmocka_unit_test(missing_files_and_directories_are_errors),
     };

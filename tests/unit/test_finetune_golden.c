@@ -24,7 +24,7 @@ static rd_model *open_start(void) {
     rd_recipe *recipe;
     rd_model *model;
     snprintf(path, sizeof path, "%s/config.yaml", directory);
-    must(rd_recipe_load(&recipe, path, NULL, 0));
+    must(rd_recipe_load_config(&recipe, path));
     rd_model_config config = recipe->model;
     rd_recipe_free(recipe);
     config.dropout = config.attention_dropout = config.activation_dropout = 0.0f;

@@ -32,7 +32,7 @@ static int setup(void **state) {
     snprintf(path, sizeof path, "%s/train.jsonl", directory);
     toy_directory_make(model,
                        "arch: transformer-tiny\nencoder-embed-dim: 16\ndecoder-layers: 2\n"
-                       "encoder-normalize-before: true\nreg-alpha: 5\n",
+                       "encoder-normalize-before: true\nreg-alpha: 5\nbeam: 7\n",
                        28, 34);
     return rd_write_file(path, log, sizeof log - 1) != RD_OK;
 }
@@ -63,7 +63,7 @@ static void test_model_directory(void **state) {
         "vocabulary: 28 of source, 34 of target\n",
         "vocabulary files: source.spm, target.spm\n",
         "parameters: 61504 in 121 tensors, 0.2 MiB: F32 61504\n",
-        " reg-alpha 5",
+        " beam 7\n",
         "train.jsonl: 20 updates in 1 run, 2 validations, max-update reached\n",
         "best validation: update 10, epoch 1, loss 4.25, BLEU 31.5\n",
         "last validation: update 20, epoch 2, loss 4.5\n",
@@ -120,9 +120,12 @@ static void test_no_model(void **state) {
     assert_non_null(strstr(rd_last_error(), "no model"));
     assert_int_equal(rd_info("/nowhere", &text), RD_ERR_IO);
     snprintf(path, sizeof path, "%s/checkpoint_last", directory);
-    must(rd_write_file(path, "RDCKPT02", 8));
+    must(rd_write_file(path, "RDCKPT03", 8));
     assert_int_equal(rd_info(path, &text), RD_ERR_FORMAT);
     assert_non_null(strstr(rd_last_error(), "not a checkpoint"));
+    must(rd_write_file(path, "RDCKPT02", 8));
+    assert_int_equal(rd_info(path, &text), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "another version of this program (02, expected 03)"));
     rd_text_free(&text);
 }
 

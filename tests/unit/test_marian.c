@@ -55,7 +55,7 @@ static imported open_imported(const char *name) {
     snprintf(m.path, sizeof m.path, "%s/%s", directory, name);
     must(rd_import(from, m.path));
     snprintf(path, sizeof path, "%s/config.yaml", m.path);
-    must(rd_recipe_load(&recipe, path, NULL, 0));
+    must(rd_recipe_load_config(&recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
     must(rd_model_load(&m.model, &recipe->model, path));
     recipe->model.position_layout = RD_POSITIONS_MARIAN;
@@ -180,7 +180,7 @@ static void test_by_file(void **state) {
     snprintf(path, sizeof path, "%s/model.npz", from);
     must(rd_import(path, to));
     snprintf(path, sizeof path, "%s/config.yaml", to);
-    must(rd_recipe_load(&recipe, path, NULL, 0));
+    must(rd_recipe_load_config(&recipe, path));
     assert_int_equal(recipe->search.beam, 7);
     assert_true(recipe->search.lenpen > 0.59f && recipe->search.lenpen < 0.61f);
     rd_recipe_free(recipe);

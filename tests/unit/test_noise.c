@@ -260,7 +260,10 @@ enum { SENTENCES = 60 };
 static void make_dataset(rd_dataset **dataset) {
     rd_dataset_writer *writer;
     int32_t document[SENTENCES + 10];
-    assert_int_equal(rd_dataset_writer_open(&writer, data, PIECES, PIECES, 0), RD_OK);
+    assert_int_equal(
+        rd_dataset_writer_open(&writer, data,
+                               &(rd_identity){.src_vocab = PIECES, .tgt_vocab = PIECES}, 0),
+        RD_OK);
     for (int32_t i = 0; i < SENTENCES; i++) {
         rd_pair pair = {.src = document, .tgt = document, .n_src = i + 10, .n_tgt = i + 10};
         fill(document, i + 10);

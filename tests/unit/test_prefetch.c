@@ -122,7 +122,9 @@ static void an_epoch_is_the_batchers(void **state) {
     const rd_batch *found;
     const int32_t ids[] = {3, 4, 5, 6, 7, 2};
     assert_true(fd >= 0 && close(fd) == 0);
-    assert_int_equal(rd_dataset_writer_open(&writer, path, 9, 9, 0), RD_OK);
+    assert_int_equal(
+        rd_dataset_writer_open(&writer, path, &(rd_identity){.src_vocab = 9, .tgt_vocab = 9}, 0),
+        RD_OK);
     for (int i = 0; i < 100; i++) {
         rd_pair pair = {.src = ids + i % 6, .tgt = ids + i % 5};
         pair.n_src = 6 - i % 6;

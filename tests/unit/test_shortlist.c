@@ -30,13 +30,15 @@ static int32_t translation_of(int32_t word) {
 
 /* Words translate one to one and in another order; COMMON stands in every target and for nothing.
  */
+static const rd_identity identity = {.vocabulary = "abc", .src_vocab = VOCAB, .tgt_vocab = VOCAB};
+
 static int make_data(void **state) {
     (void)state;
     rd_rng rng = rd_rng_make(3, 0);
     rd_dataset_writer *writer;
     int fd = mkstemp(data_path), fd2 = mkstemp(path);
     if (fd < 0 || close(fd) != 0 || fd2 < 0 || close(fd2) != 0) return -1;
-    if (rd_dataset_writer_open(&writer, data_path, VOCAB, VOCAB, 0) != RD_OK) return -1;
+    if (rd_dataset_writer_open(&writer, data_path, &identity, 0) != RD_OK) return -1;
     for (int i = 0; i < N_PAIRS; i++) {
         int32_t src[LONGEST + 1], tgt[LONGEST + 2], n = 1 + (int32_t)rd_rng_below(&rng, LONGEST);
         for (int32_t k = 0; k < n; k++) {
@@ -69,6 +71,7 @@ static rd_shortlist *make_shortlist(int32_t per_piece, int32_t frequent, int64_t
     assert_int_equal(rd_shortlist_open(&shortlist, path), RD_OK);
     assert_int_equal(rd_shortlist_src_vocab(shortlist), VOCAB);
     assert_int_equal(rd_shortlist_tgt_vocab(shortlist), VOCAB);
+    assert_memory_equal(rd_shortlist_identity(shortlist), &identity, sizeof identity);
     return shortlist;
 }
 

@@ -77,7 +77,13 @@ static rd_status write_pairs(const char *name, int n, uint64_t seed) {
     char *path = path_of("data", name);
     rd_dataset_writer *writer;
     rd_rng rng = rd_rng_make(seed, 0);
-    rd_status status = rd_dataset_writer_open(&writer, path, PIECES, PIECES, 0);
+    rd_identity identity;
+    char fingerprint[RD_SHA256_HEX], *data = rd_path_join(root, "data");
+    rd_status status = rd_vocabularies_fingerprint(data, RD_VOCABULARY_JOINT, fingerprint);
+    if (status == RD_OK) status = rd_identity_make(&identity, "translation", "", "", fingerprint);
+    identity.src_vocab = identity.tgt_vocab = PIECES;
+    if (status == RD_OK) status = rd_dataset_writer_open(&writer, path, &identity, 0);
+    free(data);
     for (int i = 0; status == RD_OK && i < n; i++) {
         int32_t src[SENTENCE + 1], tgt[SENTENCE + 1];
         rd_pair pair = {.src = src, .tgt = tgt};
@@ -246,25 +252,29 @@ static bool exists(const char *directory, const char *name) {
     return found;
 }
 
-/* Weights, moments and counters of checkpoint_last: all but the time spent and the checksum. */
+/* Weights, moments and counters of checkpoint_last: not the time spent, the settings and the
+ * checksum. */
 static void same_checkpoint(const char *a, const char *b) {
     const char *names[] = {a, b};
     rd_progress_state states[2];
+    int64_t settings[2];
     char *blocks[2];
-    size_t sizes[2], head = 24; /* magic, size, flag */
+    size_t sizes[2], head = 24; /* magic, size, flag; after the state come the settings */
     for (int i = 0; i < 2; i++) {
         char *path = path_of(names[i], "checkpoint_last"), *bytes;
         assert_int_equal(rd_read_file(path, 1 << 24, &bytes, &sizes[i]), RD_OK);
         assert_true(sizes[i] > head + sizeof *states);
         memcpy(&states[i], bytes + head, sizeof *states);
+        memcpy(&settings[i], bytes + head + sizeof *states, sizeof *settings);
         states[i].seconds = 0;
         blocks[i] = bytes;
         free(path);
     }
     assert_memory_equal(&states[0], &states[1], sizeof *states);
-    assert_int_equal(sizes[0], sizes[1]);
-    size_t skip = head + sizeof *states;
-    assert_memory_equal(blocks[0] + skip, blocks[1] + skip, sizes[0] - skip - sizeof(uint32_t));
+    size_t skip = head + sizeof *states + sizeof *settings;
+    size_t rest = sizes[0] - skip - (size_t)settings[0] - sizeof(uint32_t);
+    assert_int_equal(sizes[1] - skip - (size_t)settings[1] - sizeof(uint32_t), rest);
+    assert_memory_equal(blocks[0] + skip + settings[0], blocks[1] + skip + settings[1], rest);
     free(blocks[0]);
     free(blocks[1]);
 }

@@ -17,7 +17,9 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "model/transformer.h"
 #include "rdrop/translator.h"
+#include "recipe/model_dir.h"
 #include "recipe/recipe.h"
 #include "translate/words.h"
 
@@ -61,11 +63,11 @@ static void make_model(const char *directory, const char *name, const char *corp
     rd_model_config *config = &recipe->model;
     config->src_vocab = config->tgt_vocab = pieces;
     config->bos_id = 0, config->pad_id = 1, config->eos_id = 2, config->unk_id = 3;
-    must(rd_recipe_save(recipe, recipe_path));
     rd_model *model;
     must(rd_model_new(&model, config, seed));
-    snprintf(path, sizeof path, "%s/%s/model.safetensors", directory, name);
-    must(rd_model_save(model, path));
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    must(rd_model_dir_save(path, recipe, NULL, RD_VOCABULARY_ANY, &model->parameters,
+                           RD_WEIGHTS_FP32));
     rd_model_free(model);
     rd_recipe_free(recipe);
 }
@@ -356,10 +358,13 @@ static void test_bad_directories(void **state) {
         {"rm model.safetensors", "model.safetensors"},
         {"truncate -s 1000 model.safetensors", "model.safetensors"},
         {"echo nonsense > model.safetensors", "model.safetensors"},
-        {"echo nonsense > spm.model", "spm.model"},
+        {"echo nonsense > spm.model", "broken: its vocabulary ("},
+        {"sed -i '/^vocabulary:/d' config.yaml && echo nonsense > spm.model", "spm.model"},
         {"rm spm.model", "no vocabulary"},
         {"echo 'beam: many' > config.yaml", "config.yaml"},
-        {"cp ../other/spm.model .", "pieces"},
+        {"cp ../other/spm.model .", "were files taken from two models?"},
+        {"sed -i '/^vocabulary:/d' config.yaml && cp ../other/spm.model .",
+         "have 30 and 30 pieces"},
     };
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
         snprintf(command, sizeof command, "rm -rf '%s' && cp -r '%s' '%s' && cd '%s' && %s", broken,

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "data/vocab.h"
 #include "model/transformer.h"
-#include "recipe/recipe.h"
+#include "recipe/model_dir.h"
 
 const char *const toy_sources[TOY_LINES] = {"a dog sees the old house", "two cats",
                                             "the man under the tree runs", "a blue — häuser", "x"};
@@ -46,12 +46,11 @@ static void make_vocabulary(const char *path, const char *name, int32_t pieces) 
 }
 
 void toy_directory_make(const char *path, const char *yaml, int32_t src, int32_t tgt) {
-    char config_path[4096], weights_path[4096];
+    char config_path[4096];
     rd_text text = {0};
     rd_recipe *recipe;
     rd_model *model;
     snprintf(config_path, sizeof config_path, "%s/config.yaml", path);
-    snprintf(weights_path, sizeof weights_path, "%s/model.safetensors", path);
     must(rd_make_directories(path));
     make_vocabulary(path, tgt ? "source.spm" : "spm.model", src);
     if (tgt) make_vocabulary(path, "target.spm", tgt);
@@ -63,12 +62,12 @@ void toy_directory_make(const char *path, const char *yaml, int32_t src, int32_t
     recipe->model.src_vocab = src, recipe->model.tgt_vocab = tgt ? tgt : src;
     recipe->model.bos_id = 0, recipe->model.pad_id = 1;
     recipe->model.eos_id = 2, recipe->model.unk_id = 3;
-    must(rd_recipe_save(recipe, config_path));
     must(rd_model_new(&model, &recipe->model, 1));
     rd_rng rng = rd_rng_make(2, 2); /* biases and pad rows away from zero, too */
     for (int64_t i = 0; i < model->parameters.total; i++)
         model->parameters.values[i] += 0.1f * (float)rd_rng_normal(&rng);
-    must(rd_model_save(model, weights_path));
+    must(rd_model_dir_save(path, recipe, NULL, RD_VOCABULARY_ANY, &model->parameters,
+                           RD_WEIGHTS_FP32));
     rd_model_free(model);
     rd_recipe_free(recipe);
 }

@@ -1,0 +1,209 @@
+#include "recipe/model_dir.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "kernels/packed.h"
+#include "recipe/recipe_keys.h"
+
+static const char CONFIG[] = "config.yaml", WEIGHTS[] = "model.safetensors";
+
+rd_status rd_model_dir_is_there(const char *path, bool *found) {
+    char *config = rd_path_join(path, CONFIG);
+    if (!config) return RD_ERR_MEMORY;
+    *found = rd_file_exists(config);
+    free(config);
+    return RD_OK;
+}
+
+rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
+    *d = (rd_model_dir){.path = rd_strdup(path)};
+    if (!d->path) return RD_ERR_MEMORY;
+    bool found;
+    if (!rd_file_exists(path)) return rd_error(RD_ERR_IO, "%s: no such model directory", path);
+    RD_TRY(rd_model_dir_is_there(path, &found));
+    if (!found)
+        return rd_error(RD_ERR_IO,
+                        "%s: no config.yaml; a model directory is what rdrop-train writes: "
+                        "model.safetensors, config.yaml and the vocabulary",
+                        path);
+    char *config = rd_path_join(path, CONFIG);
+    rd_status status = config ? rd_recipe_load_config(&d->recipe, config) : RD_ERR_MEMORY;
+    free(config);
+    return status;
+}
+
+rd_status rd_model_dir_open(rd_model_dir *d, const char *path) {
+    char found[RD_SHA256_HEX];
+    RD_TRY(rd_model_dir_read(d, path));
+    const char *expected = d->recipe->vocabulary;
+    if (!*expected) return RD_OK;
+    RD_TRY(rd_vocabularies_fingerprint(path, RD_VOCABULARY_ANY, found));
+    if (strcmp(found, expected) == 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: its vocabulary (%.12s...) is not the one that the model was made with "
+                    "(%.12s...); were files taken from two models?",
+                    path, found, expected);
+}
+
+void rd_model_dir_close(rd_model_dir *d) {
+    rd_recipe_free(d->recipe);
+    free(d->path);
+    *d = (rd_model_dir){0};
+}
+
+/* Models from elsewhere may have rows for ids that no piece has. */
+static bool fits(const rd_tokenizer *tokenizer, int32_t rows) {
+    int32_t size = rd_tokenizer_size(tokenizer);
+    return size == rows || (size < rows && rd_tokenizer_is_mapped(tokenizer));
+}
+
+/* A vocabulary of another model would give fluent nonsense. Older directories have no fingerprint,
+ * but sizes give most mix-ups away. */
+static rd_status check_sizes(const rd_model_dir *d, const rd_tokenizer *source,
+                             const rd_tokenizer *target) {
+    const rd_model_config *config = &d->recipe->model;
+    if (!fits(source, config->src_vocab) || !fits(target, config->tgt_vocab))
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabularies have %d and %d pieces, but config.yaml says %d and "
+                        "%d; were its files taken from two models?",
+                        d->path, rd_tokenizer_size(source), rd_tokenizer_size(target),
+                        config->src_vocab, config->tgt_vocab);
+    if (rd_tokenizer_eos(source) != config->eos_id || rd_tokenizer_eos(target) != config->eos_id)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabularies end sentences with pieces %d and %d, the model "
+                        "with %d",
+                        d->path, rd_tokenizer_eos(source), rd_tokenizer_eos(target),
+                        config->eos_id);
+    return RD_OK;
+}
+
+rd_status rd_model_dir_vocabularies(const rd_model_dir *d, rd_tokenizer **source,
+                                    rd_tokenizer **target) {
+    RD_TRY(rd_vocabularies_open(d->path, RD_VOCABULARY_ANY, source, target));
+    rd_status status = check_sizes(d, *source, *target);
+    if (status == RD_OK) return RD_OK;
+    rd_vocabularies_close(*source, *target);
+    *source = *target = NULL;
+    return status;
+}
+
+rd_status rd_model_dir_identity(const rd_model_dir *d, rd_identity *identity) {
+    const rd_recipe *r = d->recipe;
+    char found[RD_SHA256_HEX];
+    const char *vocabulary = r->vocabulary;
+    if (!*vocabulary) {
+        RD_TRY(rd_vocabularies_fingerprint(d->path, RD_VOCABULARY_ANY, found));
+        vocabulary = found;
+    }
+    RD_TRY(
+        rd_identity_make(identity, r->task, r->data.source_lang, r->data.target_lang, vocabulary));
+    identity->src_vocab = r->model.src_vocab;
+    identity->tgt_vocab = r->model.tgt_vocab;
+    identity->prepend_bos = r->model.prepend_bos;
+    return RD_OK;
+}
+
+char *rd_model_dir_weights_path(const rd_model_dir *d) {
+    return rd_path_join(d->path, WEIGHTS);
+}
+
+rd_status rd_model_dir_load(const rd_model_dir *d, rd_model **model) {
+    char *path = rd_model_dir_weights_path(d);
+    rd_status status = path ? rd_model_load(model, &d->recipe->model, path) : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
+rd_status rd_model_dir_load_packed(const rd_model_dir *d, rd_precision precision,
+                                   rd_model **model) {
+    char *path = rd_model_dir_weights_path(d);
+    if (!path) return RD_ERR_MEMORY;
+    bool int8 = false;
+    rd_status status = RD_OK;
+    /* Of weights that are rounded already nothing more is lost. */
+    if (precision == RD_PRECISION_AUTO && rd_packed_has_int8())
+        status = rd_weights_are_int8(path, &int8);
+    if (int8) precision = RD_PRECISION_INT8;
+    if (status == RD_OK) status = rd_model_load_packed(model, &d->recipe->model, path, precision);
+    free(path);
+    return status;
+}
+
+rd_status rd_model_dir_load_values(const rd_model_dir *d, const rd_parameters *parameters,
+                                   float *values) {
+    char *path = rd_model_dir_weights_path(d);
+    rd_status status = path ? rd_parameters_load(parameters, values, path) : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
+/* Whether weights of the directory at `path` could be of this recipe: the same vocabulary (its
+ * fingerprint in `recipe`), the same shape. */
+static bool is_same_model(const char *path, const rd_recipe *recipe) {
+    enum { ROOM = 512 };
+    rd_model_dir old;
+    bool same = rd_model_dir_open(&old, path) == RD_OK &&
+                strcmp(old.recipe->vocabulary, recipe->vocabulary) == 0;
+    for (int i = 0; same && i < rd_recipe_n_keys; i++) {
+        char a[ROOM], b[ROOM];
+        if (!rd_recipe_is_of_shape(&rd_recipe_keys[i])) continue;
+        same = rd_recipe_format_key(recipe, &rd_recipe_keys[i], a, ROOM) == RD_OK &&
+               rd_recipe_format_key(old.recipe, &rd_recipe_keys[i], b, ROOM) == RD_OK &&
+               strcmp(a, b) == 0;
+    }
+    rd_model_dir_close(&old);
+    return same;
+}
+
+static rd_status remove_weights(const char *path) {
+    if (unlink(path) == 0 || errno == ENOENT) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+}
+
+static rd_status write_config(const char *path, const rd_recipe *recipe) {
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    rd_status status = rd_recipe_write_config(recipe, file.stream);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+static rd_status set_fingerprint(rd_recipe *recipe, const char *folder, rd_vocabulary_kind kind) {
+    char fingerprint[RD_SHA256_HEX];
+    RD_TRY(rd_vocabularies_fingerprint(folder, kind, fingerprint));
+    return rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), fingerprint);
+}
+
+static rd_status save(const char *path, const char *config, const char *weights, rd_recipe *recipe,
+                      const char *vocabulary, rd_vocabulary_kind kind,
+                      const rd_parameters *parameters, rd_weight_form form) {
+    RD_TRY(rd_recipe_check(recipe));
+    RD_TRY(rd_make_directories(path));
+    RD_TRY(set_fingerprint(recipe, vocabulary ? vocabulary : path, kind));
+    if (!is_same_model(path, recipe)) {
+        RD_TRY(remove_weights(weights));
+        if (vocabulary) RD_TRY(rd_vocabularies_copy(vocabulary, path, kind));
+    }
+    RD_TRY(write_config(config, recipe));
+    return form == RD_WEIGHTS_INT8
+               ? rd_parameters_save_int8(parameters, parameters->values, weights)
+               : rd_parameters_save(parameters, parameters->values, weights);
+}
+
+rd_status rd_model_dir_save(const char *path, rd_recipe *recipe, const char *vocabulary,
+                            rd_vocabulary_kind kind, const rd_parameters *parameters,
+                            rd_weight_form form) {
+    char *config = rd_path_join(path, CONFIG), *weights = rd_path_join(path, WEIGHTS);
+    rd_status status = config && weights
+                           ? save(path, config, weights, recipe, vocabulary, kind, parameters, form)
+                           : RD_ERR_MEMORY;
+    free(config);
+    free(weights);
+    return status;
+}

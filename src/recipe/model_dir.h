@@ -1,0 +1,58 @@
+/* A model directory, and the one module that knows what is in it:
+ *   config.yaml        task, languages, shape and search settings, and the vocabulary's fingerprint
+ *   model.safetensors  the weights
+ *   the vocabulary     its files (data/vocab_files.h)
+ * Older ones, whose config.yaml has all keys of a training and no fingerprint, are read as well.
+ * The module belongs to recipe/ because config.yaml is read and written by the table of keys. */
+#ifndef RD_RECIPE_MODEL_DIR_H
+#define RD_RECIPE_MODEL_DIR_H
+
+#include <stdbool.h>
+
+#include "data/identity.h"
+#include "data/vocab_files.h"
+#include "model/parameters.h"
+#include "recipe/recipe.h"
+
+typedef struct {
+    char *path;
+    rd_recipe *recipe; /* of config.yaml; what it does not say is as by default */
+} rd_model_dir;
+
+/* Whether `path` is one, going by its config.yaml. */
+rd_status rd_model_dir_is_there(const char *path, bool *found);
+
+/* Reads config.yaml; _open also checks that the vocabulary is the one that the model was made with
+ * (RD_ERR_FORMAT). Close in any case. */
+rd_status rd_model_dir_read(rd_model_dir *directory, const char *path);
+rd_status rd_model_dir_open(rd_model_dir *directory, const char *path);
+void rd_model_dir_close(rd_model_dir *directory);
+
+/* As for rd_vocabularies_open. Ends of sentences and sizes are those of the model. */
+rd_status rd_model_dir_vocabularies(const rd_model_dir *directory, rd_tokenizer **source,
+                                    rd_tokenizer **target);
+
+/* Task, languages, vocabulary and its sizes: what data and shortlists for the model must share. */
+rd_status rd_model_dir_identity(const rd_model_dir *directory, rd_identity *identity);
+
+/* The weights: as float32; packed for translating, where RD_PRECISION_AUTO becomes int8 for those
+ * that are rounded already; or into parameters of the same shape. */
+rd_status rd_model_dir_load(const rd_model_dir *directory, rd_model **model);
+rd_status rd_model_dir_load_packed(const rd_model_dir *directory, rd_precision precision,
+                                   rd_model **model);
+rd_status rd_model_dir_load_values(const rd_model_dir *directory, const rd_parameters *parameters,
+                                   float *values);
+/* The file of the weights, malloc'ed; NULL without memory. */
+char *rd_model_dir_weights_path(const rd_model_dir *directory);
+
+typedef enum { RD_WEIGHTS_FP32, RD_WEIGHTS_INT8 } rd_weight_form;
+
+/* Makes `path` the directory of this model, with the vocabulary of the folder `vocabulary` (NULL:
+ * that which is there already), and sets recipe->vocabulary. Weights that are there are replaced in
+ * one step, and removed first when they are of another shape or vocabulary: at no moment do weights
+ * stand beside a vocabulary that is not theirs. */
+rd_status rd_model_dir_save(const char *path, rd_recipe *recipe, const char *vocabulary,
+                            rd_vocabulary_kind kind, const rd_parameters *parameters,
+                            rd_weight_form form);
+
+#endif

@@ -1,0 +1,186 @@
+#include "train/settings.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "recipe/recipe_keys.h"
+
+/* Keys that change neither weights nor what is kept of them: the same bits come of any value, or
+ * their effect is seen in the files that they name. */
+static bool is_without_effect(const char *name) {
+    static const char *const names[] = {
+        "prepare",        "trainpref",           "validpref", "testpref",
+        "vocab-from",     "finetune-from-model", "threads",   "checkpoint-activations",
+        "vocab-size-src", "vocab-size-tgt",      "compare",   "average-last",
+        "score-metrics",  "score-lowercase"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+/* Keys besides those of the shape that make another model of a training. */
+static bool is_of_model(const rd_key *key) {
+    static const char *const names[] = {"task",          "source-lang", "target-lang",
+                                        "vocab-type",    "vocabulary",  "joined-dictionary",
+                                        "byte-fallback", "mask-piece",  "character-coverage"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(key->name, names[i]) == 0) return true;
+    return rd_recipe_is_of_shape(key);
+}
+
+/* Lines that no key of the recipe gives. */
+enum { TRAIN_DATA, VALID_DATA, START, OTHERS };
+static const char *const others[OTHERS] = {"train.bin", "valid.bin", "start-weights"};
+
+static void describe_data(const rd_dataset *data, char value[80]) {
+    snprintf(value, 80, "%" PRId64 " pairs (%016" PRIx64 ")", rd_dataset_size(data),
+             rd_dataset_checksum(data));
+}
+
+/* value: "" when the run does not know. */
+static void describe_other(const rd_run *run, int which, char value[80]) {
+    *value = '\0';
+    if (which == TRAIN_DATA && run->train_data) describe_data(run->train_data, value);
+    if (which == VALID_DATA && run->valid_data) describe_data(run->valid_data, value);
+    if (which != START || !run->train_data) return;
+    bool random = !*run->recipe->train.finetune_from_model;
+    snprintf(value, 80, random ? "random" : "%08" PRIx32, run->start_checksum);
+}
+
+enum { LONGEST_VALUE = 64 * 1024 };
+
+static rd_status write_keys(const rd_run *run, char *value, rd_text *out) {
+    for (int i = 0; i < rd_recipe_n_keys; i++) {
+        const rd_key *key = &rd_recipe_keys[i];
+        if (is_without_effect(key->name)) continue;
+        RD_TRY(rd_recipe_format_key(run->recipe, key, value, LONGEST_VALUE));
+        RD_TRY(rd_text_printf(out, "%s: %s\n", key->name, value));
+    }
+    return RD_OK;
+}
+
+rd_status rd_settings_write(const rd_run *run, rd_text *settings) {
+    char *value = rd_malloc(LONGEST_VALUE, 1), other[80];
+    if (!value) return RD_ERR_MEMORY;
+    rd_status status = write_keys(run, value, settings);
+    for (int i = 0; status == RD_OK && i < OTHERS; i++) {
+        describe_other(run, i, other);
+        status = rd_text_printf(settings, "%s: %s\n", others[i], other);
+    }
+    free(value);
+    return status;
+}
+
+rd_status rd_settings_get(const char *settings, const char *key, char **value) {
+    size_t n = strlen(key);
+    *value = NULL;
+    for (const char *line = settings; *line;) {
+        const char *end = strchrnul(line, '\n');
+        size_t length = (size_t)(end - line);
+        if (length >= n + 2 && strncmp(line, key, n) == 0 && strncmp(line + n, ": ", 2) == 0) {
+            *value = strndup(line + n + 2, length - n - 2);
+            return *value ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
+        }
+        line = *end ? end + 1 : end;
+    }
+    return RD_OK;
+}
+
+/* A text without its quotes, a fingerprint by its beginning. */
+static rd_status add_value(rd_text *list, const char *key, const char *value) {
+    size_t n = strlen(value);
+    bool quoted = n >= 2 && *value == '"';
+    if (quoted) value++, n -= 2;
+    if (strcmp(key, "vocabulary") == 0 && n > 12) return rd_text_printf(list, "%.12s...", value);
+    return n > 0 ? rd_text_append(list, value, n) : rd_text_append(list, "none", 4);
+}
+
+/* "KEY OLD -> NEW". */
+static rd_status add_difference(rd_text *list, const char *key, const char *before,
+                                const char *after) {
+    RD_TRY(rd_text_printf(list, "%s ", key));
+    RD_TRY(add_value(list, key, before));
+    RD_TRY(rd_text_append(list, " -> ", 4));
+    return add_value(list, key, after);
+}
+
+typedef struct {
+    rd_run *run;
+    const char *settings;
+    const rd_recipe *defaults; /* of keys that an older program did not have */
+    rd_text refused;
+    bool more;   /* than it says */
+    char *value; /* [LONGEST_VALUE] */
+} comparison;
+
+/* Refusals make one line, changes a line each. */
+static rd_status tell(comparison *c, bool refused, const char *key, const char *before,
+                      const char *after) {
+    rd_text *changes = &c->run->changes;
+    enum { ENOUGH = 500 }; /* of a message */
+    if (refused && c->refused.length > ENOUGH) {
+        c->more = true;
+        return RD_OK;
+    }
+    if (refused && c->refused.length > 0) RD_TRY(rd_text_append(&c->refused, "; ", 2));
+    RD_TRY(add_difference(refused ? &c->refused : changes, key, before, after));
+    return refused ? RD_OK : rd_text_append(changes, "\n", 1);
+}
+
+static rd_status compare_key(comparison *c, const rd_key *key) {
+    char *before;
+    RD_TRY(rd_settings_get(c->settings, key->name, &before));
+    rd_status status = RD_OK;
+    if (!before) {
+        status = rd_recipe_format_key(c->defaults, key, c->value, LONGEST_VALUE);
+        if (status == RD_OK && !(before = rd_strdup(c->value))) status = RD_ERR_MEMORY;
+    }
+    if (status == RD_OK)
+        status = rd_recipe_format_key(c->run->recipe, key, c->value, LONGEST_VALUE);
+    if (status == RD_OK && strcmp(before, c->value) != 0)
+        status = tell(c, is_of_model(key), key->name, before, c->value);
+    free(before);
+    return status;
+}
+
+static rd_status compare_other(comparison *c, int which) {
+    char after[80], *before;
+    describe_other(c->run, which, after);
+    RD_TRY(rd_settings_get(c->settings, others[which], &before));
+    rd_status status = RD_OK;
+    if (before && *before && *after && strcmp(before, after) != 0) {
+        status = tell(c, which == START, others[which], before, after);
+        if (which == VALID_DATA) c->run->other_validation = true;
+    }
+    free(before);
+    return status;
+}
+
+static rd_status compare(comparison *c, const char *path) {
+    for (int i = 0; i < rd_recipe_n_keys; i++)
+        if (!is_without_effect(rd_recipe_keys[i].name)) RD_TRY(compare_key(c, &rd_recipe_keys[i]));
+    for (int i = 0; i < OTHERS; i++) RD_TRY(compare_other(c, i));
+    if (c->refused.length == 0) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT,
+                    "%s: a training of another model (checkpoint -> recipe): %s%s. Choose another "
+                    "--save-dir, or set back what differs",
+                    path, c->refused.data, c->more ? "; and more" : "");
+}
+
+rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings) {
+    rd_recipe *defaults;
+    RD_TRY(rd_recipe_new(&defaults));
+    comparison c = {.run = run,
+                    .settings = settings,
+                    .defaults = defaults,
+                    .value = rd_malloc(LONGEST_VALUE, 1)};
+    rd_text_free(&run->changes);
+    run->other_validation = false;
+    rd_status status = c.value ? compare(&c, path) : RD_ERR_MEMORY;
+    free(c.value);
+    rd_text_free(&c.refused);
+    rd_recipe_free(defaults);
+    return status;
+}

@@ -1,0 +1,19 @@
+/* What a training was started with: one "key: value" a line, as its checkpoints keep it. A training
+ * goes on with its own model only; what else has changed is told key by key. */
+#ifndef RD_TRAIN_SETTINGS_H
+#define RD_TRAIN_SETTINGS_H
+
+#include "train/run.h"
+
+/* The run's settings, to be released with rd_text_free. */
+rd_status rd_settings_write(const rd_run *run, rd_text *settings);
+
+/* Compares the settings of the checkpoint at `path` with the run's. RD_ERR_ARGUMENT with both
+ * values where the model would be another: shape, vocabulary, languages, the weights it started
+ * from. Other differences come into run->changes, a line each: "dropout 0.1 -> 0.3". */
+rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings);
+
+/* The value of a key, malloc'ed; *value NULL when there is none. */
+rd_status rd_settings_get(const char *settings, const char *key, char **value);
+
+#endif
