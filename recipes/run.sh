@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a recipe to scores. Installs missing Debian packages (and says which), builds into build/,
 # then runs the stages prepare, vocab, binarize, train, average, translate and score, each skipped
-# while nothing it depends on has changed. The scores go to stdout, all else to stderr.
+# while the content of all it depends on is the same. The scores go to stdout, all else to stderr.
 #
 #   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N] [--threads N]
 #                       [--compare NAME]... [--no-install]
@@ -58,6 +58,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$name" ] || usage "which recipe?"
+case $out in -*) out=./$out ;; esac
 case " $stages " in *" ${from:-prepare} "*) ;; *) usage "--from $from: the stages are $stages" ;; esac
 [ -z "$from" ] || passed_on+=(--from "$from")
 
@@ -66,12 +67,12 @@ recipe_file() {
     local directory
     for directory in "$repository/recipes" "${2:-$repository/recipes}"; do
         [ ! -f "$directory/$1.yaml" ] || {
-            echo "$directory/$1.yaml"
+            printf '%s\n' "$directory/$1.yaml"
             return
         }
     done
     [ -f "$1" ] || fail "no recipe '$1'; there are: $(cd "$repository/recipes" && echo *.yaml | sed 's/\.yaml//g')"
-    echo "$1"
+    printf '%s\n' "$1"
 }
 recipes=("$(recipe_file "$name")")
 for other in ${compare[@]+"${compare[@]}"}; do recipes+=("$(recipe_file "$other")"); done
@@ -90,20 +91,20 @@ get() {
 named=$(get "${recipes[0]}" compare)
 IFS=, read -r -a compare <<<"$named"
 for other in ${compare[@]+"${compare[@]}"}; do
-    file=$(recipe_file "$other" "$(dirname "${recipes[0]}")")
+    file=$(recipe_file "$other" "$(dirname -- "${recipes[0]}")")
     case " ${recipes[*]} " in *" $file "*) ;; *) recipes+=("$file") ;; esac
 done
 
 # out_of RECIPE: where what it makes goes
 out_of() {
     local base
-    base=$(basename "$1" .yaml)
+    base=$(basename -- "$1" .yaml)
     if [ -z "$out" ]; then
-        echo "$repository/out/$base"
+        printf '%s\n' "$repository/out/$base"
     elif [ "$1" = "${recipes[0]}" ]; then
-        echo "$out"
+        printf '%s\n' "$out"
     else
-        echo "$out-$base"
+        printf '%s\n' "$out-$base"
     fi
 }
 # table: the scores of all recipes, side by side
@@ -115,7 +116,7 @@ table() {
             [ "$now" = "$heads" ] || printf '%-34s %9s  %s\n' recipe reg-alpha "$now"
             heads=$now
             while read -r line; do
-                printf '%-34s %9s  %s\n' "$(basename "$recipe" .yaml)" "$(get "$recipe" reg-alpha)" "$line"
+                printf '%-34s %9s  %s\n' "$(basename -- "$recipe" .yaml)" "$(get "$recipe" reg-alpha)" "$line"
             done
         } <"$(out_of "$recipe")/scores.txt"
     done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The stages of one recipe, each skipped while nothing it depends on has changed: recipes/run.sh
-# builds, then calls this for every recipe. The scores end up in OUT/scores.txt.
+# The stages of one recipe, each skipped while the content of all it depends on is the same:
+# recipes/run.sh builds, then calls this for every recipe. The scores end up in OUT/scores.txt.
 #
 #   recipes/stages.sh RECIPE.yaml OUT BIN [--from STAGE] [--threads N] [--set KEY=VALUE]...
 #
@@ -21,10 +21,14 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
-base=$(basename "$recipe" .yaml)
+base=$(basename -- "$recipe" .yaml)
 
 say() {
-    echo "[$base] $*" >&2
+    printf '[%s] %s\n' "$base" "$*" >&2
+}
+fail() {
+    say "$*"
+    exit 1
 }
 
 resolved=$("$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"})
@@ -33,8 +37,16 @@ get() {
 }
 source_lang=$(get source-lang) target_lang=$(get target-lang)
 metrics=$(get score-metrics) start=$(get finetune-from-model) script=$(get prepare)
-[ -z "$script" ] || script=$(dirname "$recipe")/$script
-IFS=, read -r -a tests <<<"$(get testpref)"
+vocabulary=$(get vocab-from)
+[ -z "$script" ] || script=$(dirname -- "$recipe")/$script
+case $source_lang$target_lang in */*) fail "source-lang and target-lang are ends of file names, without a slash" ;; esac
+# prefixes KEY: those of a key, one a line
+prefixes() {
+    local list prefix
+    IFS=, read -r -a list <<<"$(get "$1")"
+    for prefix in ${list[@]+"${list[@]}"}; do [ -z "$prefix" ] || printf '%s\n' "$prefix"; done
+}
+mapfile -t tests < <(prefixes testpref)
 data=$out/data binary=$out/bin train=$out/train hypotheses=$out/translations
 mkdir -p "$data" "$out/stages"
 
@@ -44,21 +56,112 @@ keys_of() {
     case $1 in
     prepare) grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true ;;
     vocab | binarize) sed '/^encoder-embed-dim:/,$d' <<<"$resolved" ;;
-    train)
-        sed '/^beam:/,$d; /^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' <<<"$resolved"
-        [ -z "$start" ] || stat -c %y "$start/model.safetensors" # another one is another training
-        ;;
+    train) sed '/^beam:/,$d; /^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' <<<"$resolved" ;;
     average) grep '^average-last:' <<<"$resolved" ;;
     translate) sed -n '/^beam:/,/^nbest:/p; /^testpref:/p' <<<"$resolved" ;;
     score) grep -E '^(score-|testpref)' <<<"$resolved" ;;
     esac
 }
 
-# Everything whose change makes a stage run again: its keys, and the last run of the stage before.
+# A corpus: DATA/PREFIX.LANG, or PREFIX.LANG if that is absolute; gzipped if only that is there.
+corpus() {
+    local path=$data/$1
+    case $1 in /*) path=$1 ;; esac
+    if [ -e "$path" ] || [ ! -e "$path.gz" ]; then printf '%s\n' "$path"; else printf '%s\n' "$path.gz"; fi
+}
+# All references of a test set where a corpus has several a line.
+references() {
+    local path
+    path=$(corpus "$1.refs.jsonl")
+    if [ -e "$path" ]; then printf '%s\n' "$path"; else corpus "$1.$target_lang"; fi
+}
+# corpora_of KEY...: both sides of all their prefixes, one a line
+corpora_of() {
+    local key prefix
+    for key; do
+        while IFS= read -r prefix; do
+            corpus "$prefix.$source_lang"
+            corpus "$prefix.$target_lang"
+        done < <(prefixes "$key")
+    done
+}
+hypothesis() {
+    printf '%s\n' "$hypotheses/$(basename -- "$1").$target_lang"
+}
+
+# files_of DIRECTORY NAME...: those that are there, one a line
+files_of() {
+    local directory=$1 name
+    shift
+    for name; do [ ! -f "$directory/$name" ] || printf '%s\n' "$directory/$name"; done
+}
+vocabulary_of() {
+    files_of "$1" spm.model source.spm target.spm vocab.json target_vocab.json tokenizer.json merges.txt
+}
+model_of() {
+    vocabulary_of "$1"
+    files_of "$1" config.yaml model.safetensors
+}
+datasets() {
+    local path
+    for path in "$binary"/*.bin; do
+        case $path in */shortlist.bin) ;; *) printf '%s\n' "$path" ;; esac
+    done
+}
+
+# The files a stage reads, one a line.
+inputs_of() {
+    local test
+    case $1 in
+    prepare) [ -z "$script" ] || printf '%s\n' "$script" ;;
+    vocab)
+        corpora_of trainpref
+        [ -z "$vocabulary" ] || vocabulary_of "$vocabulary"
+        ;;
+    binarize)
+        corpora_of trainpref validpref testpref
+        vocabulary_of "$binary"
+        ;;
+    train)
+        vocabulary_of "$binary"
+        files_of "$binary" train.bin valid.bin
+        [ -z "$start" ] || model_of "$start"
+        ;;
+    average) printf '%s\n' "$train"/checkpoints/* ;;
+    translate)
+        model_of "$train/model"
+        for test in "${tests[@]}"; do corpus "$test.$source_lang"; done
+        ;;
+    score) for test in "${tests[@]}"; do hypothesis "$test" && references "$test"; done ;;
+    esac
+}
+# The files a stage leaves, one a line; those of prepare are for others to replace.
+outputs_of() {
+    local test
+    case $1 in
+    prepare) ;;
+    vocab) vocabulary_of "$binary" ;;
+    binarize) datasets ;;
+    train) printf '%s\n' "$train"/checkpoints/* ;; # averaging replaces the model
+    average) model_of "$train/model" ;;
+    translate) for test in "${tests[@]}"; do hypothesis "$test"; done ;;
+    score) printf '%s\n' "$out/scores.log" "$out/scores.txt" ;;
+    esac
+}
+# Names and contents of the files on standard input, of those that are there.
+contents() {
+    local path sum
+    LC_ALL=C sort | while IFS= read -r path; do
+        [ -f "$path" ] || continue
+        sum=$(sha256sum <"$path")
+        printf '%s  %s\n' "${sum%% *}" "$path"
+    done
+}
+
+# Everything whose change makes a stage run again.
 signature() {
     keys_of "$1"
-    [ "$1" != prepare ] || [ -z "$script" ] || cksum <"$script"
-    [ -z "$2" ] || cksum <"$out/stages/$2"
+    inputs_of "$1" | contents
 }
 
 stage_prepare() {
@@ -70,14 +173,14 @@ preprocess() {
 }
 stage_vocab() { preprocess vocab; }
 stage_binarize() { preprocess binarize; }
-# Training resumes from its last checkpoint; one made under other keys is put aside, not mixed in.
-# More updates, epochs or patience are the same training gone on with.
+# Training resumes from its last checkpoint; one made under other keys, of other data or from another
+# model is put aside, not mixed in. More updates, epochs or patience are the same training gone on with.
 stage_train() {
     local mark=$out/stages/training now number=1
-    now=$(keys_of train | sed '/^max-update:/d; /^max-epoch:/d; /^patience:/d')
+    now=$(signature train | sed '/^max-update:/d; /^max-epoch:/d; /^patience:/d')
     if [ -e "$train" ] && [ "$(cat "$mark" 2>/dev/null)" != "$now" ]; then
         while [ -e "$train.$number" ]; do number=$((number + 1)); done
-        say "the recipe changed; $train moved to $train.$number"
+        say "the recipe or its data changed; $train moved to $train.$number"
         mv "$train" "$train.$number"
     fi
     printf '%s\n' "$now" >"$mark"
@@ -86,10 +189,6 @@ stage_train() {
 }
 stage_average() {
     "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --average ${settings[@]+"${settings[@]}"}
-}
-# The file of a corpus: plain if there, else gzipped.
-corpus() {
-    if [ -e "$data/$1" ]; then echo "$data/$1"; else echo "$data/$1.gz"; fi
 }
 stage_translate() {
     local test
@@ -100,21 +199,17 @@ stage_translate() {
             --max-len-b "$(get max-len-b)" --min-len "$(get min-len)" \
             --no-repeat-ngram "$(get no-repeat-ngram-size)" --unk-penalty "$(get unkpen)" \
             ${with_threads[@]+"${with_threads[@]}"} \
-            --output "$hypotheses/$(basename "$test").$target_lang" || return 1
+            --output "$(hypothesis "$test")" || return 1
     done
-}
-# All references of a test set where a corpus has several a line.
-references() {
-    if [ -e "$data/$1.refs.jsonl" ]; then echo "$data/$1.refs.jsonl"; else corpus "$1.$target_lang"; fi
 }
 # One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
 stage_score() {
-    local test lowercase=()
+    local test line lowercase=()
     [ "$(get score-lowercase)" = false ] || lowercase=(--lowercase)
     for test in "${tests[@]}"; do
         "$bin/rdrop-score" --metric "$metrics" ${lowercase[@]+"${lowercase[@]}"} --force \
-            --ref "$(references "$test")" "$hypotheses/$(basename "$test").$target_lang" |
-            sed "s|^|$(basename "$test")\t|" || return 1
+            --ref "$(references "$test")" "$(hypothesis "$test")" |
+            while IFS= read -r line; do printf '%s\t%s\n' "$(basename -- "$test")" "$line"; done || return 1
     done >"$out/scores.log" || return 1
     awk -F '\t' '
         { split($2, part, " = "); split(part[1], metric, "|"); split(part[2], score, " ")
@@ -127,24 +222,32 @@ stage_score() {
     ' "$out/scores.log" >"$out/scores.txt"
 }
 
-forced=0 previous="" number=0
+# What training would end in vain without: all test sets, each with a name of its own.
+check_tests() {
+    local test path names
+    for test in "${tests[@]}"; do
+        for path in "$(corpus "$test.$source_lang")" "$(references "$test")"; do
+            [ -f "$path" ] || fail "$path: no such test set, nor without .gz; see testpref"
+        done
+    done
+    names=$(for test in "${tests[@]}"; do basename -- "$test"; done | sort | uniq -d)
+    [ -z "$names" ] || fail "testpref: two test sets are called $names, as their translations would be"
+}
+
+forced=0 number=0
 for stage in $stages; do
     number=$((number + 1))
     [ "$stage" != "$from" ] || forced=1
-    wanted=$(signature "$stage" "$previous")
+    [ "$stage" != vocab ] || check_tests
+    wanted=$(signature "$stage")
     stamp=$out/stages/$stage
-    # The first line of a stamp differs at each run, so that a stage run again reruns what follows.
-    if [ "$forced" -eq 0 ] && [ -e "$stamp" ] && [ "$(sed 1d "$stamp")" = "$wanted" ] &&
-        { [ "$stage" != vocab ] || [ -z "$(find "$data" -type f -newer "$stamp" -print -quit)" ]; }; then
+    if [ "$forced" -eq 0 ] && [ -e "$stamp" ] &&
+        [ "$(cat "$stamp")" = "$(printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents)" ]; then
         say "$number/7 $stage is up to date"
-    else
-        say "$number/7 $stage"
-        rm -f "$stamp"
-        "stage_$stage" >&2 || {
-            say "$stage failed"
-            exit 1
-        }
-        printf '%s %s\n%s\n' "$(date +%s.%N)" $$ "$wanted" >"$stamp"
+        continue
     fi
-    previous=$stage
+    say "$number/7 $stage"
+    rm -f "$stamp"
+    "stage_$stage" >&2 || fail "$stage failed"
+    { printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents; } >"$stamp"
 done

@@ -95,14 +95,50 @@ same "$(paste -s -d , "$work/denoise/valid.text")" "a document 50,five six" "doc
     fail "two words to denoise are enough"
 grep -q 'fewer than 50 documents' "$work/log" || fail "message: $(cat "$work/log")"
 
-# Stand-ins that note how they were called.
+# Stand-ins that note how they were called, and leave files whose content depends on what is real for it.
 mkdir -p "$work/bin" "$work/recipes"
 ln -s "$recipe_program" "$work/bin/rdrop-recipe"
 for program in preprocess train translate score; do
-    printf '#!/bin/sh\necho "%s $*" >>"%s/calls"\n' $program "$work" >"$work/bin/rdrop-$program"
+    cat >"$work/bin/rdrop-$program" <<END
+#!/bin/bash
+echo "$program \$*" >>"$work/calls"
+recipe=\$1 settings=() average=no
+for argument; do
+    case \$last in
+    --data) data=\$argument ;;
+    --dest | --save-dir) dest=\$argument ;;
+    --only) only=\$argument ;;
+    --model) model=\$argument ;;
+    --output) output=\$argument ;;
+    --set) settings+=(--set "\$argument") ;;
+    esac
+    [ "\$argument" != --average ] || average=yes
+    last=\$argument
+done
+END
     chmod +x "$work/bin/rdrop-$program"
 done
-printf 'for a; do [ "$last" = --save-dir ] && mkdir -p "$a"; last=$a; done\n' >>"$work/bin/rdrop-train"
+cat >>"$work/bin/rdrop-preprocess" <<'END'
+mkdir -p "$dest"
+case $only in
+vocab) cat "$data"/train.* >"$dest/spm.model" ;;
+binarize) for set in train valid; do cat "$dest/spm.model" "$data"/t*.* >"$dest/$set.bin"; done ;;
+esac
+END
+cat >>"$work/bin/rdrop-train" <<'END'
+mkdir -p "$dest/checkpoints" "$dest/model"
+if [ $average = yes ]; then
+    { cat "$dest"/checkpoints/*; echo average; } >"$dest/model/model.safetensors"
+else
+    resolved=$("$(dirname "$0")/rdrop-recipe" "$recipe" "${settings[@]}")
+    start=$(sed -n 's/^finetune-from-model: "\(.*\)"$/\1/p' <<<"$resolved")
+    { echo "$resolved"; cat "$data"/* ${start:+"$start/model.safetensors"}; } >"$dest/checkpoints/1"
+    echo best >"$dest/model/model.safetensors"
+fi
+END
+cat >>"$work/bin/rdrop-translate" <<'END'
+{ echo "$*"; cat "$model/model.safetensors"; } >"$output"
+END
 printf 'echo "BLEU|case:lc = 41.5 60/50"\necho "chrF2|case:lc = 62.0"\n' >>"$work/bin/rdrop-score"
 printf 'mkdir -p "$1"; for f in train val t1 t2; do echo x >"$1/$f.en"; echo y >"$1/$f.de"; done\n' \
     >"$work/recipes/prepare-toy.sh"
@@ -126,6 +162,8 @@ same "$(run)" "prepare vocab binarize train average translate score " "first run
 same "$(tr -s ' ' <"$work/table")" $'test set BLEU chrF2\nt1 41.5 62.0\nt2 41.5 62.0' "table"
 same "$(run)" "" "nothing changed"
 same "$(run --threads 2)" "" "threads change no result"
+touch -d '+1 minute' "$work/out/data/"* "$work/out/bin/"* "$work/out/train/model/"*
+same "$(run)" "" "dates alone changed"
 same "$(run --set beam=2)" "translate score " "--set beam"
 same "$(run)" "translate score " "back to the recipe's beam"
 same "$(run --from average)" "average translate score " "--from"
@@ -138,17 +176,26 @@ printf '["y"]\n' >"$work/out/data/t1.refs.jsonl"
 run --set max-epoch=2 --from score >/dev/null
 grep -q -- '--ref .*/t1.refs.jsonl ' "$work/calls" || fail "several references are not used"
 rm "$work/out/data/t1.refs.jsonl"
-mkdir "$work/start" && touch "$work/start/model.safetensors"
+mkdir "$work/start" && echo one >"$work/start/model.safetensors"
 case $(run --set finetune-from-model="$work/start") in *train*) ;; *) fail "another start is another training" ;; esac
 same "$(run --set finetune-from-model="$work/start")" "" "the same start"
 touch -d '+1 minute' "$work/start/model.safetensors"
+same "$(run --set finetune-from-model="$work/start")" "" "a start of another date"
+echo two >"$work/start/model.safetensors"
 same "$(run --set finetune-from-model="$work/start")" "train average translate score " "a start trained anew"
 rm -r "$work/out/train".*
 run >/dev/null && rm -rf "$work/out/train".*
 [ ! -d "$work/out/train.2" ] || fail "more epochs started training afresh"
-later=$(date -d '+1 minute' '+%Y%m%d%H%M.%S')
-touch -t "$later" "$work/out/data/train.en"
-case $(run --set max-epoch=2) in vocab\ binarize\ train*) ;; *) fail "newer data did not rerun vocab" ;; esac
+rm -rf "$work/out/train".*
+echo more >>"$work/out/data/train.en" && touch -d '-1 day' "$work/out/data/train.en"
+same "$(run --set max-epoch=2)" "vocab binarize train average translate score " "more data, of an older date"
+[ -d "$work/out/train.1" ] || fail "the model of other data was not put aside"
+echo z >"$work/out/data/t2.en"
+same "$(run --set max-epoch=2)" "binarize train average translate score " "another test set" # a stand-in's train.bin has it
+echo 'not the model' >"$work/out/train/model/model.safetensors"
+same "$(run --set max-epoch=2)" "average " "what averaging left is gone"
+rm "$work/out/translations/t2.de"
+same "$(run --set max-epoch=2)" "translate " "a translation is gone"
 grep -q -- "--set max-epoch=2" "$work/calls" || fail "--set is not passed on"
 # Recipes beside it, named by its key and by --compare: each once, with the same options, all scores in one
 # table; one that is not there is known before anything runs.
@@ -167,6 +214,41 @@ RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" -
 grep -q "no recipe 'nonesuch'" "$work/log" && [ ! -e "$work/new" ] || fail "message: $(cat "$work/log")"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" nonesuch >/dev/null 2>"$work/log" && fail "no such recipe"
 grep -q "no recipe 'nonesuch'" "$work/log" || fail "message: $(cat "$work/log")"
+# Names of test sets are names, whatever characters they have; absolute ones are found, and missing or
+# ambiguous ones are known before anything is trained. A name without effect but on sed runs nothing.
+: >"$work/calls"
+cd "$work"
+names=("touch pwned #|e;#" '-e' 'a&b\1|c' 'd$(touch pwned)`touch pwned`')
+mkdir -p "$work/sets" "$work/odd/data"
+for name in "${names[@]}"; do for language in en de; do echo x >"$work/sets/$name.$language"; done; done
+for name in train val; do for language in en de; do echo x >"$work/odd/data/$name.$language"; done; done
+{
+    printf 'source-lang: en\ntarget-lang: de\ntrainpref: train\nvalidpref: val\nmax-epoch: 1\n'
+    printf "testpref: '"
+    printf '../../sets/%s,' "${names[@]:0:3}"
+    printf "%s'\n" "$work/sets/${names[3]}"
+} >"$work/odd.yaml"
+odd() {
+    RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/odd.yaml" --out "$work/odd" "$@" \
+        >"$work/table" 2>"$work/log"
+}
+odd || fail "names of test sets: $(cat "$work/log")"
+[ -z "$(find "$work" -name pwned)" ] || fail "a name ran a command"
+same "$(tail -n +2 "$work/table" | sed 's/ *[0-9.]* *[0-9.]*$//' | tr '\n' ,)" \
+    "$(printf '%s,' "${names[@]}")" "names in the table"
+same "$(odd && grep -c 'is up to date' "$work/log")" 7 "odd names, nothing changed"
+grep -qF -- "--input $work/sets/${names[3]}.en " "$work/calls" || fail "an absolute prefix: $(cat "$work/calls")"
+: >"$work/calls"
+! odd --set testpref="$work/sets/nowhere" || fail "no such test set"
+grep -q "sets/nowhere.en: no such test set" "$work/log" || fail "message: $(cat "$work/log")"
+! odd --set testpref="../../sets/-e,$work/sets/-e" || fail "two test sets of one name"
+grep -q 'two test sets are called -e' "$work/log" || fail "message: $(cat "$work/log")"
+! odd --set target-lang=../de || fail "a language with a slash"
+grep -q 'without a slash' "$work/log" || fail "message: $(cat "$work/log")"
+[ ! -s "$work/calls" ] || fail "programs ran before test sets were looked for: $(cat "$work/calls")"
+cd "$repository"
+
+# A failing stage ends it.
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/rdrop-train"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
     --from train >/dev/null 2>"$work/log" && fail "a failing stage went unnoticed"
