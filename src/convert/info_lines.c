@@ -119,17 +119,16 @@ rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
     return status;
 }
 
-static rd_status validation_line(const char *name, const json_t *event, rd_text *out) {
-    static const char *const scores[][2] = {{"loss", "loss"},      {"nll", "nll"},
-                                            {"bleu", "BLEU"},      {"rouge1", "ROUGE-1"},
-                                            {"rouge2", "ROUGE-2"}, {"rougeL", "ROUGE-L"}};
+static rd_status validation_line(const char *name, const rd_history *history, const json_t *event,
+                                 rd_text *out) {
     RD_TRY(rd_text_printf(out, "%s: update %lld, epoch %lld", name,
                           (long long)json_integer_value(json_object_get(event, "update")),
                           (long long)json_integer_value(json_object_get(event, "epoch"))));
-    for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
-        const json_t *value = json_object_get(event, scores[i][0]);
+    for (int i = 0; history->kinds[i]; i++) {
+        const json_t *value = json_object_get(event, history->kinds[i]->name);
         if (json_is_number(value))
-            RD_TRY(rd_text_printf(out, ", %s %.4g", scores[i][1], json_number_value(value)));
+            RD_TRY(rd_text_printf(out, ", %s %.4g", history->kinds[i]->label,
+                                  json_number_value(value)));
     }
     return rd_text_append(out, "\n", 1);
 }
@@ -150,8 +149,8 @@ static rd_status history_lines(const rd_history *history, const char *path, rd_t
                           json_array_size(history->validations),
                           json_array_size(history->validations) == 1 ? "" : "s",
                           history->reason ? history->reason : "not ended"));
-    if (best) RD_TRY(validation_line("best validation", best, out));
-    return last && last != best ? validation_line("last validation", last, out) : RD_OK;
+    if (best) RD_TRY(validation_line("best validation", history, best, out));
+    return last && last != best ? validation_line("last validation", history, last, out) : RD_OK;
 }
 
 rd_status rd_info_history(const char *directory, rd_text *out) {

@@ -26,6 +26,17 @@ void rd_batch_free(rd_batch *batch);
 rd_status rd_batch_add(rd_batch *batch, int64_t id, const int32_t *source, int32_t n_source,
                        const int32_t *target, int32_t n_target);
 
+/* Numbered batches, dealt anew in every epoch. */
+typedef struct {
+    void *self;
+    /* Epoch 0 is not shuffled: for validation. */
+    rd_status (*set_epoch)(void *self, int64_t epoch);
+    int64_t (*size)(const void *self); /* batches in this epoch */
+    /* Batch `index`, in any order. Thread-safe between calls of set_epoch, with one rd_batch per
+     * thread. */
+    rd_status (*get)(const void *self, int64_t index, rd_batch *batch);
+} rd_batch_source;
+
 typedef struct {
     int64_t max_tokens;    /* bound on the sum over sequences of max(n_src, n_tgt); 0: none */
     int64_t max_sentences; /* bound on the number of sequences; 0: none */
@@ -55,6 +66,9 @@ int64_t rd_batcher_size(const rd_batcher *batcher); /* batches in this epoch */
 /* Any batch of the epoch, in any order (that is how a resumed run finds its place). Thread-safe
  * between calls of set_epoch, with one rd_batch per thread. */
 rd_status rd_batcher_get(const rd_batcher *batcher, int64_t index, rd_batch *batch);
+
+/* The same three as a source, which the batcher must outlive. */
+rd_batch_source rd_batcher_source(rd_batcher *batcher);
 
 /* Appends sentence `id` of the dataset as this epoch has it. Thread-safe likewise. */
 rd_status rd_batcher_add(const rd_batcher *batcher, int64_t id, rd_batch *batch);

@@ -192,3 +192,19 @@ rd_status rd_batcher_get(const rd_batcher *batcher, int64_t index, rd_batch *bat
     free_scratch(&s);
     return status;
 }
+
+static rd_status source_set_epoch(void *self, int64_t epoch) {
+    return rd_batcher_set_epoch(self, epoch);
+}
+
+static int64_t source_size(const void *self) {
+    return rd_batcher_size(self);
+}
+
+static rd_status source_get(const void *self, int64_t index, rd_batch *batch) {
+    return rd_batcher_get(self, index, batch);
+}
+
+rd_batch_source rd_batcher_source(rd_batcher *batcher) {
+    return (rd_batch_source){batcher, source_set_epoch, source_size, source_get};
+}

@@ -11,7 +11,6 @@
 
 struct rd_prefetch {
     rd_batch_source source;
-    const void *self;
     int64_t first, end;
 
     pthread_t thread;
@@ -40,7 +39,7 @@ static void *make_batches(void *argument) {
     rd_prefetch *p = argument;
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && i < p->end - p->first && wait_for_slot(p); i++) {
-        status = p->source(p->self, p->first + i, &p->slots[i % p->n_slots]);
+        status = p->source.get(p->source.self, p->first + i, &p->slots[i % p->n_slots]);
         char *message = status == RD_OK ? NULL : rd_strdup(rd_last_error());
         pthread_mutex_lock(&p->lock);
         if (status == RD_OK) p->made++;
@@ -75,8 +74,9 @@ static void release(rd_prefetch *p) {
     free(p);
 }
 
-rd_status rd_prefetch_start(rd_prefetch **prefetch, rd_batch_source source, const void *self,
-                            int64_t first, int64_t end, int depth) {
+rd_status rd_prefetch_start(rd_prefetch **prefetch, const rd_batch_source *source, int64_t first,
+                            int depth) {
+    int64_t end = source->size(source->self);
     *prefetch = NULL;
     if (depth < 1 || first < 0 || end < first)
         return rd_error(RD_ERR_ARGUMENT, "prefetch: batches %lld to %lld, %d ahead",
@@ -88,8 +88,7 @@ rd_status rd_prefetch_start(rd_prefetch **prefetch, rd_batch_source source, cons
         free(slots);
         return RD_ERR_MEMORY;
     }
-    p->source = source;
-    p->self = self;
+    p->source = *source;
     p->first = first;
     p->end = end;
     p->slots = slots;
@@ -106,16 +105,6 @@ rd_status rd_prefetch_start(rd_prefetch **prefetch, rd_batch_source source, cons
     }
     *prefetch = p;
     return RD_OK;
-}
-
-static rd_status from_batcher(const void *self, int64_t index, rd_batch *batch) {
-    return rd_batcher_get(self, index, batch);
-}
-
-rd_status rd_prefetch_batches(rd_prefetch **prefetch, const rd_batcher *batcher, int64_t first,
-                              int depth) {
-    return rd_prefetch_start(prefetch, from_batcher, batcher, first, rd_batcher_size(batcher),
-                             depth);
 }
 
 rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch) {

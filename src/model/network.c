@@ -114,7 +114,7 @@ static rd_status backward(const rd_model *model, const rd_step *step, side *sour
                                        : RD_OK;
 }
 
-rd_status rd_network_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
+rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_batch *batch,
                           const rd_criterion *criterion, bool with_gradient,
                           rd_criterion_sums *sums) {
     int64_t width = model->config.d_model;

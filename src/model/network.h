@@ -8,7 +8,7 @@
 /* step->n_passes 2 runs R-Drop: the batch is laid out twice and the passes differ in dropout only.
  * step->training with gradients: rd_model_prepare_training first. Everything temporary lives in
  * step->arena, which the caller resets between batches. Adds to *sums. */
-rd_status rd_network_loss(rd_model *model, const rd_step *step, const rd_batch *batch,
+rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_batch *batch,
                           const rd_criterion *criterion, bool with_gradient,
                           rd_criterion_sums *sums);
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static const char *const tasks[] = {"translation", NULL};
+static const char *const tasks[] = {"translation", "denoising", NULL};
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
 static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
@@ -15,8 +15,6 @@ static const char *const early_stoppings[] = {"true", "false", "never",
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
 static const char *const schedulers[] = {"fixed", "inverse_sqrt", "polynomial_decay", "cosine",
                                          NULL}; /* rd_lr_scheduler */
-static const char *const checkpoint_metrics[] = {"loss",   "bleu",   "rouge1",
-                                                 "rouge2", "rougeL", NULL};
 
 /* Ranges are as wide as the types and the mathematics allow: they catch slips, not tastes. */
 #define MANY      1e15 /* updates, tokens: exact in a double */
@@ -183,8 +181,10 @@ const rd_key rd_recipe_keys[] = {
          "sentences translated in validation; 0: all"),
     BOOL("eval-bleu-lowercase", train.eval_bleu_lowercase, "false",
          "lowercased BLEU in validation"),
-    CHOICE("best-checkpoint-metric", train.best_checkpoint_metric, "loss", checkpoint_metrics,
-           "what makes a checkpoint the best; all but loss imply eval-bleu"),
+    STRING(
+        "best-checkpoint-metric", train.best_checkpoint_metric, "loss",
+        "what makes a checkpoint the best, of all that the task is validated by: loss, nll, ppl; "
+        "for translation also bleu, rouge1, rouge2, rougeL, which imply eval-bleu"),
     INT("log-interval", train.log_interval, 1, 1e9, "100", "updates between progress lines"),
     FLOAT("ema-decay", train.ema_decay, 0, 0.9999999, "0",
           "exponential moving average of the weights; 0: none"),

@@ -76,8 +76,8 @@ static void show_start(display *d, const rd_train_event *e) {
                                             .total = e->last_update,
                                             .first = e->resumed_from,
                                             .terminal = rd_progress_is_terminal(stdout)});
-    say(d, "%lld parameters, %lld training pairs, %lld validation pairs",
-        (long long)e->n_parameters, (long long)e->n_train, (long long)e->n_valid);
+    say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
+        (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
     if (e->reason) fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
@@ -94,14 +94,15 @@ static void show_update(display *d, const rd_train_event *e) {
 }
 
 static void show_validation(display *d, const rd_train_event *e) {
-    char scores[96] = "";
-    if (e->scored && strncmp(d->config->best_checkpoint_metric, "rouge", 5) == 0)
-        snprintf(scores, sizeof scores, " rouge1 %.2f rouge2 %.2f rougeL %.2f", e->scores.rouge1,
-                 e->scores.rouge2, e->scores.rougeL);
-    else if (e->scored)
-        snprintf(scores, sizeof scores, " BLEU %.2f", e->scores.bleu);
-    say(d, "valid at update %lld: loss %.3f nll %.3f ppl %.2f%s%s", (long long)e->update, e->loss,
-        e->nll, exp(e->nll), scores, e->best ? " (best so far)" : "");
+    char results[256] = "";
+    for (int i = 0; i < e->results->n; i++) {
+        const rd_result_kind *kind = e->results->items[i].kind;
+        size_t n = strlen(results);
+        snprintf(results + n, sizeof results - n, " %s %.*f", kind->label, kind->digits,
+                 e->results->items[i].value);
+    }
+    say(d, "valid at update %lld:%s%s", (long long)e->update, results,
+        e->best ? " (best so far)" : "");
 }
 
 static void on_event(void *self, const rd_train_event *e) {

@@ -60,12 +60,15 @@ rd_status rd_run_adopt_shape(rd_run *run) {
 
 /* Weights are of pieces, so the data must be of the same. */
 static rd_status check_vocabularies(const rd_run *run, const char *directory) {
-    rd_tokenizer *source, *target;
+    rd_tokenizer *source, *target, *own_source = NULL, *own_target = NULL;
     RD_TRY(rd_vocabularies_open(directory, RD_VOCABULARY_ANY, &source, &target));
-    rd_status status =
-        rd_vocabularies_same(run->source, source, "source", run->data_dir, directory);
+    rd_status status = rd_vocabularies_open(run->data_dir, rd_recipe_vocabulary_kind(run->recipe),
+                                            &own_source, &own_target);
     if (status == RD_OK)
-        status = rd_vocabularies_same(run->target, target, "target", run->data_dir, directory);
+        status = rd_vocabularies_same(own_source, source, "source", run->data_dir, directory);
+    if (status == RD_OK)
+        status = rd_vocabularies_same(own_target, target, "target", run->data_dir, directory);
+    rd_vocabularies_close(own_source, own_target);
     rd_vocabularies_close(source, target);
     return status;
 }

@@ -35,30 +35,29 @@ static int set_integer(json_t *object, const char *key, int64_t value) {
 }
 
 static int add_update(json_t *object, const rd_train_event *e) {
-    return set_real(object, "kl", e->kl) | set_real(object, "lr", e->lr) |
+    return set_real(object, "loss", e->loss) | set_real(object, "nll", e->nll) |
+           set_real(object, "kl", e->kl) | set_real(object, "lr", e->lr) |
            set_real(object, "gnorm", e->gnorm) |
            set_real(object, "tokens_per_second", e->tokens_per_second);
 }
 
-static int add_validation(json_t *object, const rd_train_event *e, json_t *samples) {
+static int add_validation(json_t *object, const rd_train_event *e) {
+    const rd_results *r = e->results;
     int failed = json_object_set_new(object, "best", json_boolean(e->best));
-    if (e->scored)
-        failed |= set_real(object, "bleu", e->scores.bleu) |
-                  set_real(object, "rouge1", e->scores.rouge1) |
-                  set_real(object, "rouge2", e->scores.rouge2) |
-                  set_real(object, "rougeL", e->scores.rougeL);
-    return samples ? failed | json_object_set(object, "samples", samples) : failed;
+    for (int i = 0; i < r->n; i++)
+        failed |= set_real(object, r->items[i].kind->name, r->items[i].value);
+    return r->samples ? failed | json_object_set(object, "samples", r->samples) : failed;
 }
 
 /* The event as one line, malloc'ed; NULL without memory. */
-static char *line_of(const rd_train_event *e, const char *name, json_t *samples) {
+static char *line_of(const rd_train_event *e, const char *name) {
     json_t *object = json_pack("{s:s}", "event", name);
     int failed = set_integer(object, "update", e->update) | set_integer(object, "epoch", e->epoch) |
                  set_real(object, "seconds", e->seconds);
-    if (e->kind == RD_TRAIN_UPDATE || e->kind == RD_TRAIN_VALID)
-        failed |= set_real(object, "loss", e->loss) | set_real(object, "nll", e->nll);
+    if (e->kind == RD_TRAIN_STARTED)
+        failed |= json_object_set_new(object, "task", json_string(e->task->name));
     if (e->kind == RD_TRAIN_UPDATE) failed |= add_update(object, e);
-    if (e->kind == RD_TRAIN_VALID) failed |= add_validation(object, e, samples);
+    if (e->kind == RD_TRAIN_VALID) failed |= add_validation(object, e);
     if (e->kind == RD_TRAIN_FINISHED) failed |= set_integer(object, "peak_memory", e->peak_memory);
     if (e->reason) failed |= json_object_set_new(object, "reason", json_string(e->reason));
     char *line = failed ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
@@ -71,7 +70,7 @@ rd_status rd_run_report(rd_run *run, const rd_train_event *e) {
                                         "skipped", "end", "warning", "changed"};
     if (run->listener) run->listener(run->self, e);
     if (!run->log || !names[e->kind]) return RD_OK;
-    char *line = line_of(e, names[e->kind], run->samples);
+    char *line = line_of(e, names[e->kind]);
     if (!line) return rd_error(RD_ERR_MEMORY, "%s/train.jsonl: out of memory", run->save_dir);
     fprintf(run->log, "%s\n", line);
     free(line);

@@ -40,7 +40,6 @@ static double mean_of(const rd_curve *curve) {
 
 static rd_status write_totals(const rd_run *run, const rd_history *history, rd_text *out) {
     const rd_progress_state *s = &run->state;
-    const char *metric = s->metric;
     long seconds = (long)s->seconds;
     RD_TRY(put(out, "<div class=\"tiles\">\n"));
     RD_TRY(tile(out, "updates", "%lld", (long long)s->update));
@@ -49,37 +48,66 @@ static rd_status write_totals(const rd_run *run, const rd_history *history, rd_t
                 seconds % 60));
     if (history->curves[RD_CURVE_SPEED].n > 0)
         RD_TRY(tile(out, "tokens/s, mean", "%.0f", mean_of(&history->curves[RD_CURVE_SPEED])));
-    RD_TRY(tile(out, "training pairs", "%lld", (long long)rd_dataset_size(run->train_data)));
+    char examples[64];
+    snprintf(examples, sizeof examples, "training %s", run->task->examples);
+    RD_TRY(
+        tile(out, examples, "%lld", (long long)run->task->n_examples(run->data, RD_TRAINING_DATA)));
     RD_TRY(tile(out, "parameters", "%lld", (long long)rd_model_n_parameters(run->model)));
     if (isfinite(s->best_metric)) {
-        bool loss = strcmp(metric, "loss") == 0;
+        char label[64];
+        snprintf(label, sizeof label, "its validation %s", run->metric->label);
         RD_TRY(tile(out, "best update (dashed)", "%lld", (long long)s->best_update));
-        RD_TRY(tile(out,
-                    loss                     ? "its validation loss"
-                    : strcmp(metric, "bleu") ? metric
-                                             : "BLEU",
-                    "%.*f", loss ? 4 : 2, loss ? -s->best_metric : s->best_metric));
+        RD_TRY(tile(out, label, "%.*f", run->metric->digits,
+                    run->metric->larger_is_better ? s->best_metric : -s->best_metric));
     }
     RD_TRY(tile(out, "updates skipped", "%lld", (long long)s->skipped_updates));
     if (history->n_runs > 1) RD_TRY(tile(out, "started", "%lld times", (long long)history->n_runs));
     return put(out, "</div>\n");
 }
 
+static rd_status write_chart(const rd_run *run, const rd_history *history, rd_chart chart,
+                             rd_text *out) {
+    chart.x_end = (double)run->state.update;
+    chart.changed = &history->changed;
+    chart.marked = isfinite(run->state.best_metric) ? (double)run->state.best_update : NAN;
+    return rd_chart_write(&chart, out);
+}
+
+/* The curves of a chart's results, after the `n` series it has. */
+static void add_results(rd_chart *chart, int n, const rd_history *history) {
+    const rd_result_kind *const *kinds = history->kinds;
+    for (int i = 0; kinds[i] && n < RD_CHART_SERIES; i++) {
+        if (!kinds[i]->chart || strcmp(kinds[i]->chart, chart->title) != 0) continue;
+        chart->series[n].name =
+            n > 0 && kinds[i] == &rd_result_nll ? "validation" : kinds[i]->label;
+        chart->series[n++].curve = &history->results[i];
+    }
+}
+
+/* A chart for each title that results have and no earlier result had. */
+static rd_status write_results(const rd_run *run, const rd_history *history, rd_text *out) {
+    const rd_result_kind *const *kinds = history->kinds;
+    for (int i = 0; kinds[i]; i++) {
+        bool drawn = !kinds[i]->chart || kinds[i] == &rd_result_nll;
+        for (int k = 0; !drawn && k < i; k++)
+            drawn = kinds[k]->chart && strcmp(kinds[k]->chart, kinds[i]->chart) == 0;
+        if (drawn) continue;
+        rd_chart chart = {.title = kinds[i]->chart, .from_zero = kinds[i]->larger_is_better};
+        add_results(&chart, 0, history);
+        RD_TRY(write_chart(run, history, chart, out));
+    }
+    return RD_OK;
+}
+
 static rd_status write_charts(const rd_run *run, const rd_history *history, rd_text *out) {
     const rd_curve *c = history->curves;
-    bool rouge = strncmp(run->recipe->train.best_checkpoint_metric, "rouge", 5) == 0;
     bool two_passes = run->recipe->train.reg_alpha > 0.0f;
-    const rd_chart charts[] = {
-        {.title = "Loss of training, per token",
-         .series = {{two_passes ? "both passes and KL, last" : "last", &c[RD_CURVE_TRAIN_LOSS]}}},
-        {.title = "Negative log-likelihood, per token",
-         .series = {{"training", &c[RD_CURVE_TRAIN_NLL]}, {"validation", &c[RD_CURVE_VALID_NLL]}}},
-        {.title = "Loss of validation, per token", .series = {{"last", &c[RD_CURVE_VALID_LOSS]}}},
-        {.title = rouge ? "ROUGE of validation" : "BLEU of validation",
-         .series = {{rouge ? "rouge1" : "last", &c[rouge ? RD_CURVE_ROUGE1 : RD_CURVE_BLEU]},
-                    {"rouge2", rouge ? &c[RD_CURVE_ROUGE2] : NULL},
-                    {"rougeL", rouge ? &c[RD_CURVE_ROUGEL] : NULL}},
-         .from_zero = true},
+    rd_chart loss = {
+        .title = "Loss of training, per token",
+        .series = {{two_passes ? "both passes and KL, last" : "last", &c[RD_CURVE_TRAIN_LOSS]}}};
+    rd_chart nll = {.title = rd_result_nll.chart, .series = {{"training", &c[RD_CURVE_TRAIN_NLL]}}};
+    add_results(&nll, 1, history);
+    const rd_chart others[] = {
         {.title = "KL between the passes, per token",
          .series = {{"last", two_passes ? &c[RD_CURVE_KL] : NULL}},
          .from_zero = true},
@@ -90,13 +118,11 @@ static rd_status write_charts(const rd_run *run, const rd_history *history, rd_t
         {.title = "Tokens per second", .series = {{"last", &c[RD_CURVE_SPEED]}}, .from_zero = true},
     };
     RD_TRY(put(out, "<div class=\"charts\">\n"));
-    for (size_t i = 0; i < sizeof charts / sizeof *charts; i++) {
-        rd_chart chart = charts[i];
-        chart.x_end = (double)run->state.update;
-        chart.changed = &history->changed;
-        chart.marked = isfinite(run->state.best_metric) ? (double)run->state.best_update : NAN;
-        RD_TRY(rd_chart_write(&chart, out));
-    }
+    RD_TRY(write_chart(run, history, loss, out));
+    RD_TRY(write_chart(run, history, nll, out));
+    RD_TRY(write_results(run, history, out));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        RD_TRY(write_chart(run, history, others[i], out));
     return put(out, "</div>\n");
 }
 
@@ -113,16 +139,18 @@ static rd_status write_sample(const json_t *sample, rd_text *out) {
     return put(out, "</div>\n");
 }
 
-static rd_status write_validation(const json_t *event, bool open, rd_text *out) {
-    RD_TRY(rd_text_printf(out, "<details%s><summary>Update %lld <span>epoch %lld, nll %.3f",
+static rd_status write_validation(const rd_history *history, const json_t *event, bool open,
+                                  rd_text *out) {
+    RD_TRY(rd_text_printf(out, "<details%s><summary>Update %lld <span>epoch %lld",
                           open ? " open" : "",
                           (long long)json_integer_value(json_object_get(event, "update")),
-                          (long long)json_integer_value(json_object_get(event, "epoch")),
-                          json_number_value(json_object_get(event, "nll"))));
-    const json_t *bleu = json_object_get(event, "bleu"), *rouge = json_object_get(event, "rougeL");
-    if (json_is_number(bleu) && json_is_number(rouge))
-        RD_TRY(rd_text_printf(out, ", BLEU %.2f, ROUGE-L %.2f", json_number_value(bleu),
-                              json_number_value(rouge)));
+                          (long long)json_integer_value(json_object_get(event, "epoch"))));
+    for (int i = 0; history->kinds[i]; i++) {
+        const json_t *value = json_object_get(event, history->kinds[i]->name);
+        if (json_is_number(value))
+            RD_TRY(rd_text_printf(out, ", %s %.*f", history->kinds[i]->label,
+                                  history->kinds[i]->digits, json_number_value(value)));
+    }
     bool best = json_is_true(json_object_get(event, "best"));
     RD_TRY(rd_text_printf(out, "%s</span></summary>\n", best ? ", best so far" : ""));
     const json_t *samples = json_object_get(event, "samples");
@@ -136,7 +164,8 @@ static rd_status write_samples(const rd_history *history, rd_text *out) {
     if (n == 0) return RD_OK;
     RD_TRY(put(out, "<h2>Samples of the validation set, latest first</h2>\n"));
     for (size_t i = 0; i < n && i < RD_HISTORY_SAMPLES; i++)
-        RD_TRY(write_validation(json_array_get(history->validations, n - 1 - i), i == 0, out));
+        RD_TRY(write_validation(history, json_array_get(history->validations, n - 1 - i), i == 0,
+                                out));
     return RD_OK;
 }
 

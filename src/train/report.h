@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "task/task.h"
 
 /* A quantity over updates. */
 typedef struct {
@@ -23,12 +24,6 @@ enum {
     RD_CURVE_LR,
     RD_CURVE_GNORM,
     RD_CURVE_SPEED,
-    RD_CURVE_VALID_LOSS,
-    RD_CURVE_VALID_NLL,
-    RD_CURVE_BLEU,
-    RD_CURVE_ROUGE1,
-    RD_CURVE_ROUGE2,
-    RD_CURVE_ROUGEL,
     RD_CURVES
 };
 
@@ -36,8 +31,10 @@ enum { RD_HISTORY_SAMPLES = 100 }; /* validations, the latest, whose samples are
 
 typedef struct {
     rd_curve curves[RD_CURVES];
-    rd_curve changed;    /* updates that settings changed at; y is not used */
-    json_t *changes;     /* the "changed" events, in order */
+    const rd_result_kind *const *kinds; /* the task's, which the log names; NULL ends them */
+    rd_curve results[RD_MOST_RESULTS];  /* of validation, one for each kind */
+    rd_curve changed;                   /* updates that settings changed at; y is not used */
+    json_t *changes;                    /* the "changed" events, in order */
     json_t *validations; /* the "valid" events, in order; old ones without their samples */
     int64_t n_runs;      /* how often the training was started */
     char *reason;        /* why it ended; NULL: it has not */

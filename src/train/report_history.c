@@ -7,19 +7,14 @@
 #include "base/memory.h"
 #include "train/report.h"
 
-static const struct {
-    const char *event, *key;
-} places[RD_CURVES] = {
-    [RD_CURVE_TRAIN_LOSS] = {"train", "loss"}, [RD_CURVE_TRAIN_NLL] = {"train", "nll"},
-    [RD_CURVE_KL] = {"train", "kl"},           [RD_CURVE_LR] = {"train", "lr"},
-    [RD_CURVE_GNORM] = {"train", "gnorm"},     [RD_CURVE_SPEED] = {"train", "tokens_per_second"},
-    [RD_CURVE_VALID_LOSS] = {"valid", "loss"}, [RD_CURVE_VALID_NLL] = {"valid", "nll"},
-    [RD_CURVE_BLEU] = {"valid", "bleu"},       [RD_CURVE_ROUGE1] = {"valid", "rouge1"},
-    [RD_CURVE_ROUGE2] = {"valid", "rouge2"},   [RD_CURVE_ROUGEL] = {"valid", "rougeL"},
-};
+static const char *const train_keys[RD_CURVES] = {
+    [RD_CURVE_TRAIN_LOSS] = "loss", [RD_CURVE_TRAIN_NLL] = "nll",
+    [RD_CURVE_KL] = "kl",           [RD_CURVE_LR] = "lr",
+    [RD_CURVE_GNORM] = "gnorm",     [RD_CURVE_SPEED] = "tokens_per_second"};
 
 void rd_history_free(rd_history *history) {
     for (int c = 0; c < RD_CURVES; c++) free(history->curves[c].points);
+    for (int c = 0; c < RD_MOST_RESULTS; c++) free(history->results[c].points);
     free(history->changed.points);
     json_decref(history->changes);
     json_decref(history->validations);
@@ -27,12 +22,14 @@ void rd_history_free(rd_history *history) {
     *history = (rd_history){0};
 }
 
+static void cut(rd_curve *curve, int64_t update) {
+    while (curve->n > 0 && curve->points[curve->n - 1].x > (double)update) curve->n--;
+}
+
 /* A run starts after `update`: what an earlier one did beyond that is done again. */
 static void go_back(rd_history *history, int64_t update) {
-    for (int c = 0; c < RD_CURVES; c++) {
-        rd_curve *curve = &history->curves[c];
-        while (curve->n > 0 && curve->points[curve->n - 1].x > (double)update) curve->n--;
-    }
+    for (int c = 0; c < RD_CURVES; c++) cut(&history->curves[c], update);
+    for (int c = 0; c < RD_MOST_RESULTS; c++) cut(&history->results[c], update);
     /* What had changed at `update` the run tells again, if it still is so. */
     while (history->changed.n > 0 &&
            history->changed.points[history->changed.n - 1].x >= (double)update)
@@ -49,15 +46,20 @@ static void go_back(rd_history *history, int64_t update) {
     history->reason = NULL;
 }
 
+static rd_status add_point(rd_curve *curve, int64_t update, const json_t *line, const char *key) {
+    const json_t *value = json_object_get(line, key);
+    if (!json_is_number(value)) return RD_OK;
+    RD_TRY(rd_reserve(&curve->points, &curve->capacity, curve->n + 1, sizeof(rd_point)));
+    curve->points[curve->n++] = (rd_point){(double)update, json_number_value(value)};
+    return RD_OK;
+}
+
 static rd_status add_points(rd_history *history, const char *event, int64_t update,
                             const json_t *line) {
-    for (int c = 0; c < RD_CURVES; c++) {
-        rd_curve *curve = &history->curves[c];
-        const json_t *value = json_object_get(line, places[c].key);
-        if (strcmp(event, places[c].event) != 0 || !json_is_number(value)) continue;
-        RD_TRY(rd_reserve(&curve->points, &curve->capacity, curve->n + 1, sizeof(rd_point)));
-        curve->points[curve->n++] = (rd_point){(double)update, json_number_value(value)};
-    }
+    for (int c = 0; c < RD_CURVES && strcmp(event, "train") == 0; c++)
+        RD_TRY(add_point(&history->curves[c], update, line, train_keys[c]));
+    for (int c = 0; history->kinds[c] && strcmp(event, "valid") == 0; c++)
+        RD_TRY(add_point(&history->results[c], update, line, history->kinds[c]->name));
     return RD_OK;
 }
 
@@ -80,12 +82,23 @@ static rd_status add_change(rd_history *history, int64_t update, json_t *event) 
                : rd_error(RD_ERR_MEMORY, "out of memory");
 }
 
+/* Older logs name no task: there was one. */
+static rd_status find_kinds(rd_history *history, const char *name) {
+    const rd_task *task = &rd_task_translation;
+    if (name) RD_TRY(rd_task_find(&task, name));
+    history->kinds = task->kinds;
+    return RD_OK;
+}
+
 static rd_status add_line(rd_history *history, json_t *line) {
     const char *event = json_string_value(json_object_get(line, "event"));
     const json_t *number = json_object_get(line, "update");
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
-    if (strcmp(event, "start") == 0) go_back(history, update);
+    if (strcmp(event, "start") == 0) {
+        RD_TRY(find_kinds(history, json_string_value(json_object_get(line, "task"))));
+        go_back(history, update);
+    }
     if (strcmp(event, "changed") == 0) RD_TRY(add_change(history, update, line));
     if (strcmp(event, "valid") == 0) RD_TRY(add_validation(history, line));
     const char *reason = json_string_value(json_object_get(line, "reason"));
@@ -97,7 +110,8 @@ static rd_status add_line(rd_history *history, json_t *line) {
 }
 
 rd_status rd_history_read(rd_history *history, const char *path) {
-    *history = (rd_history){.validations = json_array(), .changes = json_array()};
+    *history = (rd_history){
+        .kinds = rd_task_translation.kinds, .validations = json_array(), .changes = json_array()};
     if (!history->validations || !history->changes)
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     FILE *file = fopen(path, "r");

@@ -9,112 +9,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "recipe/recipe_keys.h"
 #include "train/settings.h"
-
-rd_vocabulary_kind rd_run_vocabulary_kind(const rd_run *run) {
-    return run->recipe->data.joined_dictionary ? RD_VOCABULARY_JOINT : RD_VOCABULARY_SEPARATE;
-}
-
-/* A recipe may say which vocabulary it is for. */
-static rd_status check_fingerprint(rd_run *run) {
-    char found[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_fingerprint(run->data_dir, rd_run_vocabulary_kind(run), found));
-    const char *wanted = run->recipe->vocabulary;
-    if (*wanted && strcmp(wanted, found) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: vocabulary %.12s..., but the recipe is for %.12s...",
-                        run->data_dir, found, wanted);
-    return rd_recipe_set_key(run->recipe, rd_recipe_find_key("vocabulary"), found);
-}
-
-static rd_status open_vocabularies(rd_run *run) {
-    RD_TRY(rd_vocabularies_open(run->data_dir, rd_run_vocabulary_kind(run), &run->source,
-                                &run->target));
-    RD_TRY(check_fingerprint(run));
-    rd_model_config *c = &run->recipe->model;
-    char warning[256];
-    if (rd_recipe_vocab_size_differs(run->recipe, rd_tokenizer_size(run->source),
-                                     rd_tokenizer_size(run->target), warning, sizeof warning))
-        RD_TRY(rd_text_printf(&run->warnings, "%s of %s\n", warning, run->data_dir));
-    run->recipe->data.vocab_size_src = rd_tokenizer_size(run->source);
-    run->recipe->data.vocab_size_tgt = rd_tokenizer_size(run->target);
-    c->src_vocab = rd_tokenizer_size(run->source);
-    c->tgt_vocab = rd_tokenizer_size(run->target);
-    c->pad_id = rd_tokenizer_pad(run->target);
-    c->bos_id = rd_tokenizer_bos(run->target);
-    c->eos_id = rd_tokenizer_eos(run->target);
-    c->unk_id = rd_tokenizer_unk(run->target);
-    return RD_OK;
-}
-
-/* What the model could not read, which is better known now than at the first validation. */
-static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config *c,
-                               const char *path) {
-    for (int64_t i = 0; i < rd_dataset_size(dataset); i++) {
-        rd_pair pair = rd_dataset_get(dataset, i);
-        if (pair.n_src > c->max_source_positions || pair.n_tgt > c->max_target_positions)
-            return rd_error(RD_ERR_FORMAT,
-                            "%s: pair %lld has %d and %d tokens, but the model takes up to %d and "
-                            "%d (max-source-positions and max-target-positions)",
-                            path, (long long)i + 1, (int)pair.n_src, (int)pair.n_tgt,
-                            (int)c->max_source_positions, (int)c->max_target_positions);
-    }
-    return RD_OK;
-}
-
-/* Ids are of pieces, so the data must be of this vocabulary. */
-static rd_status check_identity(const rd_run *run, const rd_dataset *dataset, const char *path) {
-    const rd_recipe *r = run->recipe;
-    rd_identity expected;
-    RD_TRY(rd_identity_make(&expected, r->task, r->data.source_lang, r->data.target_lang,
-                            r->vocabulary));
-    expected.src_vocab = r->model.src_vocab;
-    expected.tgt_vocab = r->model.tgt_vocab;
-    expected.prepend_bos = r->model.prepend_bos;
-    rd_status status = rd_identity_check(rd_dataset_identity(dataset), &expected);
-    if (status == RD_OK) return RD_OK;
-    rd_error_prefix(status, "%s", path);
-    char message[1024];
-    snprintf(message, sizeof message, "%s", rd_last_error());
-    return rd_error(status, "%s; run rdrop-preprocess again", message);
-}
-
-static rd_status open_data(const rd_run *run, const char *name, rd_dataset **dataset) {
-    char *path = rd_path_join(run->data_dir, name);
-    rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
-    const rd_model_config *c = &run->recipe->model;
-    if (status == RD_OK) status = check_identity(run, *dataset, path);
-    if (status == RD_OK && rd_dataset_size(*dataset) == 0)
-        status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
-    if (status == RD_OK) status = check_lengths(*dataset, c, path);
-    free(path);
-    return status;
-}
-
-static rd_status open_batches(rd_run *run) {
-    const rd_recipe *r = run->recipe;
-    RD_TRY(open_data(run, "train.bin", &run->train_data));
-    RD_TRY(open_data(run, "valid.bin", &run->valid_data));
-    if (rd_noise_wanted(&r->train.noise))
-        RD_TRY(rd_noise_new(&run->noise, &r->train.noise, run->source));
-    rd_batcher_config config = {.max_tokens = r->train.max_tokens,
-                                .max_sentences = r->train.max_sentences,
-                                .seed = r->train.seed,
-                                .src_tokenizer = run->source,
-                                .tgt_tokenizer = run->target,
-                                .sampling_alpha = r->data.sampling_alpha,
-                                .sampling_nbest = r->data.sampling_nbest,
-                                .prepend_bos = r->model.prepend_bos,
-                                .noise = run->noise};
-    RD_TRY(rd_batcher_new(&run->train_batches, run->train_data, &config));
-    rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
-                                                 ? r->train.max_tokens_valid
-                                                 : r->train.max_tokens,
-                               .max_sentences = r->train.max_sentences,
-                               .seed = r->train.seed,
-                               .noise = run->noise}; /* the same at every validation */
-    return rd_batcher_new(&run->valid_batches, run->valid_data, &valid);
-}
 
 /* A training goes on with its own model. */
 static rd_status accept_checkpoint(void *self, const char *path, const char *settings) {
@@ -205,14 +100,17 @@ static rd_status check_last(rd_run *run) {
 rd_status rd_run_open(rd_run *run, bool with_training) {
     const rd_recipe *r = run->recipe;
     rd_set_threads(r->train.threads);
+    RD_TRY(rd_task_find(&run->task, r->task));
+    RD_TRY(rd_task_find_result(run->task, r->train.best_checkpoint_metric, &run->metric));
     RD_TRY(rd_run_adopt_shape(run));
-    RD_TRY(open_vocabularies(run));
+    RD_TRY(run->task->open(&run->data, run->recipe, run->data_dir, &run->warnings));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
     if (!with_training) {
         RD_TRY(rd_run_lock(run));
         return check_last(run);
     }
-    RD_TRY(open_batches(run));
+    RD_TRY(run->task->open_data(run->data));
+    run->train_batches = run->task->batches(run->data, RD_TRAINING_DATA);
     RD_TRY(rd_run_load_start(run));
     RD_TRY(rd_gemm_choose(r->train.precision, &run->bf16));
     RD_TRY(rd_model_prepare_training(run->model, run->bf16));
@@ -224,18 +122,12 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
 
 void rd_run_close(rd_run *run) {
     if (run->log) fclose(run->log);
-    json_decref(run->samples);
     rd_run_unlock(run);
     rd_prefetch_stop(run->batches);
-    rd_batcher_free(run->train_batches);
-    rd_batcher_free(run->valid_batches);
-    rd_noise_free(run->noise);
-    rd_dataset_close(run->train_data);
-    rd_dataset_close(run->valid_data);
+    if (run->task) run->task->close(run->data);
     rd_optimizer_free(&run->optimizer);
     rd_model_free(run->model);
     rd_arena_free(&run->arena);
-    rd_vocabularies_close(run->source, run->target);
     rd_text_free(&run->warnings);
     rd_text_free(&run->changes);
     free(run->resumed_settings);

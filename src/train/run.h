@@ -7,21 +7,18 @@
 #include <jansson.h>
 
 #include "base/text.h"
-#include "data/batch.h"
 #include "data/prefetch.h"
-#include "data/vocab_files.h"
-#include "model/network.h"
-#include "rdrop/tokenizer.h"
+#include "task/task.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 
 typedef struct {
     rd_recipe *recipe;
     const char *data_dir, *save_dir;
-    rd_tokenizer *source, *target; /* the same one when the vocabulary is joint */
-    rd_dataset *train_data, *valid_data;
-    rd_noise *noise; /* of all sources; NULL: none */
-    rd_batcher *train_batches, *valid_batches;
+    const rd_task *task;
+    void *data;                   /* the task's, as its `open` made it */
+    const rd_result_kind *metric; /* best-checkpoint-metric */
+    rd_batch_source train_batches;
     rd_model *model;
     rd_optimizer optimizer;
     rd_arena arena;
@@ -39,15 +36,11 @@ typedef struct {
     uint32_t start_checksum; /* of the weights of finetune-from-model */
     int lock;                /* descriptor + 1 of save_dir/lock; 0: not held */
     FILE *log;               /* train.jsonl */
-    json_t *samples;         /* of the last validation; see rd_run_generate */
     bool bf16;               /* matrix products of training read bfloat16 copies */
     rd_profile profile;      /* of all updates */
     rd_train_listener listener;
     void *self;
 } rd_run;
-
-/* The run's kind of vocabulary. */
-rd_vocabulary_kind rd_run_vocabulary_kind(const rd_run *run);
 
 /* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. Without a
  * save_dir, training starts anew and nothing is saved: for measuring. */
@@ -61,6 +54,11 @@ typedef struct {
     int64_t updates, tokens; /* source and target tokens, each pair counted once */
     int32_t passes;          /* of the last update */
 } rd_window;
+
+/* Batches of the dealt epoch. */
+static inline int64_t rd_run_n_batches(const rd_run *run) {
+    return run->train_batches.size(run->train_batches.self);
+}
 
 /* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
 rd_status rd_run_deal(rd_run *run);
@@ -89,15 +87,6 @@ rd_status rd_run_save_model(const rd_run *run);
  * it undone and return RD_ERR_INTERRUPTED. */
 rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop);
 rd_status rd_run_save_last(rd_run *run);
-
-/* Whether validation translates the validation set, for scores. */
-bool rd_run_scores(const rd_run *run);
-
-/* Translates the validation set and scores it if rd_run_scores, else just the samples: a handful of
- * sentences, always the same, [{"source", "reference", "hypothesis"}]; release *samples. *stop as
- * for rd_run_validate. */
-rd_status rd_run_generate(const rd_run *run, const volatile sig_atomic_t *stop,
-                          rd_train_scores *scores, json_t **samples);
 
 rd_status rd_run_open_log(rd_run *run);
 

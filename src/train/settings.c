@@ -34,17 +34,18 @@ static bool is_of_model(const rd_key *key) {
 enum { TRAIN_DATA, VALID_DATA, START, OTHERS };
 static const char *const others[OTHERS] = {"train.bin", "valid.bin", "start-weights"};
 
-static void describe_data(const rd_dataset *data, char value[80]) {
-    snprintf(value, 80, "%" PRId64 " pairs (%016" PRIx64 ")", rd_dataset_size(data),
-             rd_dataset_checksum(data));
+static void describe_data(const rd_run *run, rd_split split, char value[80]) {
+    snprintf(value, 80, "%" PRId64 " %s (%016" PRIx64 ")", run->task->n_examples(run->data, split),
+             run->task->examples, run->task->checksum(run->data, split));
 }
 
 /* value: "" when the run does not know. */
 static void describe_other(const rd_run *run, int which, char value[80]) {
     *value = '\0';
-    if (which == TRAIN_DATA && run->train_data) describe_data(run->train_data, value);
-    if (which == VALID_DATA && run->valid_data) describe_data(run->valid_data, value);
-    if (which != START || !run->train_data) return;
+    if (!run->train_batches.self) return;
+    if (which == TRAIN_DATA) describe_data(run, RD_TRAINING_DATA, value);
+    if (which == VALID_DATA) describe_data(run, RD_VALIDATION_DATA, value);
+    if (which != START) return;
     bool random = !*run->recipe->train.finetune_from_model;
     snprintf(value, 80, random ? "random" : "%08" PRIx32, run->start_checksum);
 }

@@ -11,7 +11,7 @@ enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
 
 static int64_t last_update(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
-    int64_t per_epoch = (rd_batcher_size(run->train_batches) + t->update_freq - 1) / t->update_freq;
+    int64_t per_epoch = (rd_run_n_batches(run) + t->update_freq - 1) / t->update_freq;
     int64_t by_epochs = t->max_epoch > 0 ? t->max_epoch * per_epoch : INT64_MAX;
     int64_t by_updates = t->max_update > 0 ? t->max_update : INT64_MAX;
     int64_t last = by_epochs < by_updates ? by_epochs : by_updates;
@@ -94,7 +94,7 @@ static rd_status run_epoch(rd_run *run, rd_window *w, const volatile sig_atomic_
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *s = &run->state;
     if (run->dealt_epoch != s->epoch) RD_TRY(rd_run_deal(run));
-    int64_t n = rd_batcher_size(run->train_batches);
+    int64_t n = rd_run_n_batches(run);
     while (s->next_batch < n) {
         if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         int64_t before = s->update;
@@ -174,8 +174,9 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .epoch = run.state.epoch,
                                 .last_update = last_update(&run),
                                 .n_parameters = rd_model_n_parameters(run.model),
-                                .n_train = rd_dataset_size(run.train_data),
-                                .n_valid = rd_dataset_size(run.valid_data),
+                                .n_train = run.task->n_examples(run.data, RD_TRAINING_DATA),
+                                .n_valid = run.task->n_examples(run.data, RD_VALIDATION_DATA),
+                                .task = run.task,
                                 .resumed_from = run.state.update,
                                 .reason = *run.warning ? run.warning : NULL};
         status = rd_run_report(&run, &event);

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "recipe/recipe.h"
+#include "task/task.h"
 
 /* What a training tells the program that runs it. Losses are per target token, in nats. */
 typedef enum {
@@ -18,21 +19,16 @@ typedef enum {
     RD_TRAIN_CHANGED  /* a setting that is not as it was; after STARTED */
 } rd_train_kind;
 
-/* As rdrop-score gives them for the translated validation set, 0 to 100. */
-typedef struct {
-    double bleu, rouge1, rouge2, rougeL;
-} rd_train_scores;
-
 typedef struct {
     rd_train_kind kind;
     int64_t update, epoch, last_update;  /* last_update: where training will stop, 0 if unknown */
     double loss, nll, kl;                /* training: of the updates since the last _UPDATE */
     double lr, gnorm, tokens_per_second; /* source and target tokens, each pair counted once */
     double seconds;                      /* trained so far */
-    bool scored;                         /* validation: scores are set */
-    rd_train_scores scores;
-    bool best;                                            /* validation: the best so far */
+    const rd_results *results;           /* VALID */
+    bool best;                           /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
+    const rd_task *task;                                  /* STARTED */
     int64_t peak_memory;                                  /* FINISHED: bytes, of this process */
     const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
                          * WARNING and CHANGED: what to say */

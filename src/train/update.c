@@ -10,11 +10,11 @@ enum { BATCHES_AHEAD = 4 }; /* made while one is trained on */
 rd_status rd_run_deal(rd_run *run) {
     rd_prefetch_stop(run->batches);
     run->batches = NULL;
-    RD_TRY(rd_batcher_set_epoch(run->train_batches, run->state.epoch));
+    RD_TRY(run->train_batches.set_epoch(run->train_batches.self, run->state.epoch));
     run->dealt_epoch = run->state.epoch;
-    int64_t n = rd_batcher_size(run->train_batches), first = run->state.next_batch;
-    return rd_prefetch_batches(&run->batches, run->train_batches, first < n ? first : n,
-                               BATCHES_AHEAD);
+    int64_t n = rd_run_n_batches(run), first = run->state.next_batch;
+    return rd_prefetch_start(&run->batches, &run->train_batches, first < n ? first : n,
+                             BATCHES_AHEAD);
 }
 
 static float alpha_at(const rd_train_config *t, int64_t update) {
@@ -37,7 +37,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_s
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1,
                     .profile = &run->profile};
-    rd_criterion criterion = {rd_token_loss, t->label_smoothing, alpha};
+    rd_criterion criterion = {run->task->loss, t->label_smoothing, alpha};
     rd_status outcome = RD_OK;
     w->passes = step.n_passes;
     for (int64_t i = 0; i < n; i++) {
@@ -85,7 +85,7 @@ static rd_status one_update(rd_run *run, int64_t n_batches, rd_window *w, bool *
 
 rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped) {
     rd_progress_state *s = &run->state;
-    int64_t n = rd_batcher_size(run->train_batches), freq = run->recipe->train.update_freq;
+    int64_t n = rd_run_n_batches(run), freq = run->recipe->train.update_freq;
     int64_t first = s->next_batch, end = n - first > freq ? first + freq : n;
     double start = rd_seconds();
     rd_profile_start(&run->profile);

@@ -8,28 +8,6 @@
 #include "recipe/model_dir.h"
 #include "train/settings.h"
 
-static rd_status validation_loss(rd_run *run, const volatile sig_atomic_t *stop,
-                                 rd_criterion_sums *sums) {
-    rd_batch batch = {0};
-    rd_step step = {.ops = rd_backend(), .arena = &run->arena, .n_passes = 1};
-    rd_criterion criterion = {rd_token_loss, run->recipe->train.label_smoothing, 0.0f};
-    rd_status status = RD_OK;
-    for (int64_t i = 0; status == RD_OK && i < rd_batcher_size(run->valid_batches); i++) {
-        status = stop && *stop ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
-                               : rd_batcher_get(run->valid_batches, i, &batch);
-        if (status == RD_OK)
-            status = rd_network_loss(run->model, &step, &batch, &criterion, false, sums);
-        rd_arena_reset(&run->arena);
-    }
-    rd_batch_free(&batch);
-    if (status == RD_ERR_NUMERIC)
-        return rd_error(RD_ERR_NUMERIC,
-                        "the validation loss is not finite after update %lld: training diverged. "
-                        "Lower lr, or set clip-norm, and start again",
-                        (long long)run->state.update);
-    return status;
-}
-
 /* Trades the weights for their moving average and, called again, back. */
 static void swap_ema(rd_run *run) {
     float *values = run->model->parameters.values, *ema = run->optimizer.ema;
@@ -49,10 +27,10 @@ static rd_status save_weights(const rd_run *run, const char *name) {
 
 rd_status rd_run_save_model(const rd_run *run) {
     char *path = rd_run_path(run, "model");
-    rd_status status =
-        path ? rd_model_dir_save(path, run->recipe, run->data_dir, rd_run_vocabulary_kind(run),
-                                 &run->model->parameters, RD_WEIGHTS_FP32)
-             : RD_ERR_MEMORY;
+    rd_status status = path ? rd_model_dir_save(path, run->recipe, run->data_dir,
+                                                rd_recipe_vocabulary_kind(run->recipe),
+                                                &run->model->parameters, RD_WEIGHTS_FP32)
+                            : RD_ERR_MEMORY;
     free(path);
     return status;
 }
@@ -115,14 +93,13 @@ rd_status rd_run_save_last(rd_run *run) {
     return status;
 }
 
-/* What best-checkpoint-metric names; larger is better. */
-static double metric_of(const rd_run *run, double loss, const rd_train_scores *scores) {
-    const char *name = run->recipe->train.best_checkpoint_metric;
-    return strcmp(name, "bleu") == 0     ? scores->bleu
-           : strcmp(name, "rouge1") == 0 ? scores->rouge1
-           : strcmp(name, "rouge2") == 0 ? scores->rouge2
-           : strcmp(name, "rougeL") == 0 ? scores->rougeL
-                                         : -loss;
+/* What best-checkpoint-metric names, turned so that larger is better. */
+static double metric_of(const rd_run *run, const rd_results *results) {
+    for (int i = 0; i < results->n; i++)
+        if (results->items[i].kind == run->metric)
+            return run->metric->larger_is_better ? results->items[i].value
+                                                 : -results->items[i].value;
+    return NAN;
 }
 
 /* Counts the validation; whether it is the best so far. Another metric starts anew. */
@@ -141,32 +118,39 @@ static bool judge(rd_progress_state *state, const char *name, double metric) {
 }
 
 /* With the weights to judge and keep in place. */
-static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_train_event *event) {
-    rd_criterion_sums sums = {0};
-    RD_TRY(validation_loss(run, stop, &sums));
-    json_decref(run->samples);
-    run->samples = NULL;
-    RD_TRY(rd_run_generate(run, stop, &event->scores, &run->samples));
-    event->scored = rd_run_scores(run);
-    event->loss = sums.loss / (double)sums.n_tokens;
-    event->nll = sums.nll / (double)sums.n_tokens;
-    event->best = judge(&run->state, run->recipe->train.best_checkpoint_metric,
-                        metric_of(run, event->loss, &event->scores));
-    return save_after_validation(run, event->best);
+static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_results *results,
+                          bool *best) {
+    rd_validation validation = {.model = run->model, .arena = &run->arena, .stop = stop};
+    rd_status status = run->task->validate(run->data, &validation, results);
+    if (status == RD_ERR_NUMERIC)
+        return rd_error(RD_ERR_NUMERIC,
+                        "the validation loss is not finite after update %lld: training diverged. "
+                        "Lower lr, or set clip-norm, and start again",
+                        (long long)run->state.update);
+    RD_TRY(status);
+    *best = judge(&run->state, run->metric->name, metric_of(run, results));
+    return save_after_validation(run, *best);
+}
+
+/* Told first: a kill between the two makes the next run validate, and tell, again. */
+static rd_status tell_and_save(rd_run *run, const rd_train_event *event) {
+    RD_TRY(rd_run_report(run, event));
+    RD_TRY(rd_run_save_last(run));
+    return rd_run_write_html(run);
 }
 
 rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
     const rd_progress_state *state = &run->state;
+    rd_results results = {0};
     rd_train_event event = {.kind = RD_TRAIN_VALID,
                             .update = state->update,
                             .epoch = state->epoch - (state->next_batch == 0), /* the one done */
-                            .seconds = state->seconds};
+                            .seconds = state->seconds,
+                            .results = &results};
     swap_ema(run);
-    rd_status status = validate(run, stop, &event);
+    rd_status status = validate(run, stop, &results, &event.best);
     swap_ema(run);
-    RD_TRY(status);
-    /* Told first: a kill between the two makes the next run validate, and tell, again. */
-    RD_TRY(rd_run_report(run, &event));
-    RD_TRY(rd_run_save_last(run));
-    return rd_run_write_html(run);
+    if (status == RD_OK) status = tell_and_save(run, &event);
+    rd_results_free(&results);
+    return status;
 }

@@ -64,7 +64,7 @@ static int compare(const void *a, const void *b) {
 /* The batches that the next update takes, counted. */
 static void count_batches(rd_run *run, int64_t first, int64_t end, rd_batch *batch, measured *m) {
     for (int64_t i = first; i < end; i++) {
-        if (rd_batcher_get(run->train_batches, i, batch) != RD_OK) bench_fail();
+        if (run->train_batches.get(run->train_batches.self, i, batch) != RD_OK) bench_fail();
         bench_count_flops(&run->recipe->model, m->window.passes, batch, m->flops);
         m->n_src += rd_tokens_total(&batch->source);
         m->n_tgt += rd_tokens_total(&batch->target);
@@ -75,7 +75,7 @@ static void count_batches(rd_run *run, int64_t first, int64_t end, rd_batch *bat
 static void one_update(rd_run *run, rd_window *window) {
     bool skipped;
     rd_progress_state *s = &run->state;
-    if (s->next_batch >= rd_batcher_size(run->train_batches)) {
+    if (s->next_batch >= rd_run_n_batches(run)) {
         s->epoch++;
         s->next_batch = 0;
     }

@@ -88,11 +88,11 @@ grep -qE '"event":"end".*"peak_memory":[1-9][0-9]{6}' named/train.jsonl || fail 
 report=a1/report.html
 for text in '&lt;script&gt;alert(&quot;en&quot;)&lt;/script&gt; &amp; &#39;more&#39;' \
     'Update 10 ' 'Finished: max-update reached' '<span>reg-alpha</span><code>5</code>' \
-    'KL between the passes' 'BLEU of validation'; do
+    'KL between the passes' 'BLEU of validation' 'ROUGE of validation'; do
     grep -qF "$text" $report || fail "$report lacks $text"
 done
 grep -qiE '<script|<link|<img|url\(|src=|https?://' $report && fail "$report is not self-contained"
-[ "$(grep -c '<figure>' $report)" -eq 8 ] || fail "$report has not 8 charts"
+[ "$(grep -c '<figure>' $report)" -eq 9 ] || fail "$report has not 9 charts"
 [ "$(grep -c '<details' $report)" -eq 4 ] || fail "$report has not 3 validations and the settings"
 
 # Scores of validation are those of rdrop-translate and rdrop-score on the same text.

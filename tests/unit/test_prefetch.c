@@ -17,6 +17,7 @@
 typedef struct {
     int64_t fails_at;
     int depth;
+    int64_t end;
     atomic_llong used;   /* batches the test has been given */
     atomic_bool too_far; /* one was made more than `depth` ahead */
     atomic_llong n_calls;
@@ -34,9 +35,15 @@ static rd_status make(const void *self, int64_t index, rd_batch *batch) {
     return RD_OK;
 }
 
+static int64_t size(const void *self) {
+    return ((const fake_source *)self)->end;
+}
+
 static rd_prefetch *start(fake_source *source, int64_t first, int64_t end) {
     rd_prefetch *prefetch;
-    assert_int_equal(rd_prefetch_start(&prefetch, make, source, first, end, source->depth), RD_OK);
+    rd_batch_source batches = {.self = source, .size = size, .get = make};
+    source->end = end;
+    assert_int_equal(rd_prefetch_start(&prefetch, &batches, first, source->depth), RD_OK);
     return prefetch;
 }
 
@@ -105,8 +112,10 @@ static void no_batches_are_no_error(void **state) {
     assert_int_equal(rd_prefetch_next(prefetch, &batch), RD_OK);
     assert_null(batch);
     rd_prefetch_stop(prefetch);
-    assert_int_equal(rd_prefetch_start(&prefetch, make, &source, 0, 5, 0), RD_ERR_ARGUMENT);
-    assert_int_equal(rd_prefetch_start(&prefetch, make, &source, 5, 4, 1), RD_ERR_ARGUMENT);
+    rd_batch_source batches = {.self = &source, .size = size, .get = make};
+    source.end = 5;
+    assert_int_equal(rd_prefetch_start(&prefetch, &batches, 0, 0), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_prefetch_start(&prefetch, &batches, 6, 1), RD_ERR_ARGUMENT);
     assert_null(prefetch);
 }
 
@@ -136,7 +145,8 @@ static void an_epoch_is_the_batchers(void **state) {
     const rd_batcher_config config = {.max_tokens = 20, .seed = 1};
     assert_int_equal(rd_batcher_new(&batcher, dataset, &config), RD_OK);
     assert_int_equal(rd_batcher_set_epoch(batcher, 1), RD_OK);
-    assert_int_equal(rd_prefetch_batches(&prefetch, batcher, 7, 2), RD_OK);
+    rd_batch_source source = rd_batcher_source(batcher);
+    assert_int_equal(rd_prefetch_start(&prefetch, &source, 7, 2), RD_OK);
     for (int64_t i = 7; i < rd_batcher_size(batcher); i++) {
         assert_int_equal(rd_batcher_get(batcher, i, &wanted), RD_OK);
         assert_int_equal(rd_prefetch_next(prefetch, &found), RD_OK);

@@ -120,7 +120,7 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nencoder-attention-heads: 7\n", "not a multiple");
     refused("max-epoch: 1\nencoder-embed-dim: 64\ndecoder-embed-dim: 32\n", "must be the same");
     refused("max-epoch: 1\nmax-tokens: 0\n", "limits a batch");
-    refused("max-epoch: 1\nbest-checkpoint-metric: rouge\n", "rougeL");
+    refused("max-epoch: 1\ntask: translating\n", "translation");
     refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
     refused("max-epoch: 1\nlr-scheduler: cosine\n", "total-num-update");
     refused("max-epoch: 1\njoined-dictionary: true\nvocab-size-src: 90\n", "give vocab-size");

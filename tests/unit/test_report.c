@@ -13,6 +13,8 @@
 #include "base/file.h"
 #include "train/report.h"
 
+enum { NLL = 1, BLEU = 3 }; /* of rd_task_translation.kinds */
+
 static void read_lines(rd_history *history, const char *lines) {
     char path[] = "/tmp/rdrop-report-XXXXXX";
     int fd = mkstemp(path);
@@ -42,10 +44,10 @@ static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
     assert_int_equal(nll->n, 2);
     assert_true(nll->points[0].x == 10 && nll->points[0].y == 5.0);
     assert_true(nll->points[1].x == 20 && nll->points[1].y == 3.9);
-    assert_int_equal(h.curves[RD_CURVE_VALID_NLL].n, 1);
+    assert_int_equal(h.results[NLL].n, 1);
     assert_int_equal(h.curves[RD_CURVE_TRAIN_LOSS].n, 1);
-    assert_int_equal(h.curves[RD_CURVE_BLEU].n, 1);
-    assert_true(h.curves[RD_CURVE_BLEU].points[0].y == 1.5);
+    assert_int_equal(h.results[BLEU].n, 1);
+    assert_true(h.results[BLEU].points[0].y == 1.5);
     assert_int_equal(h.curves[RD_CURVE_KL].n, 1);
     assert_int_equal(json_array_size(h.validations), 1);
     rd_history_free(&h);
@@ -68,7 +70,7 @@ static void samples_of_the_latest_are_kept(void **state) {
                              "{\"event\":\"valid\",\"update\":%d,\"nll\":2.5,\"samples\":[]}\n", i);
     rd_history h;
     read_lines(&h, text);
-    assert_int_equal(h.curves[RD_CURVE_VALID_NLL].n, MANY);
+    assert_int_equal(h.results[NLL].n, MANY);
     assert_int_equal(json_array_size(h.validations), MANY);
     for (int i = 0; i < MANY; i++) {
         const json_t *event = json_array_get(h.validations, (size_t)i);

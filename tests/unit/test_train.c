@@ -21,6 +21,7 @@
 #include "base/rng.h"
 #include "data/dataset.h"
 #include "data/vocab.h"
+#include "data/vocab_files.h"
 #include "train/run.h"
 #include "train/trainer.h"
 

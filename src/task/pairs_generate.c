@@ -1,0 +1,128 @@
+/* Translating the validation set: for scores, and for the report's samples. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "task/pairs.h"
+#include "translate/translate.h"
+
+enum { N_SAMPLES = 6 };
+
+void rd_pairs_answers_free(rd_pairs_answers *a) {
+    for (int64_t i = 0; i < a->n; i++) {
+        if (a->sources) free(a->sources[i]);
+        if (a->references) free(a->references[i]);
+        if (a->hypotheses) free(a->hypotheses[i]);
+    }
+    free(a->sources);
+    free(a->references);
+    free(a->hypotheses);
+    *a = (rd_pairs_answers){0};
+}
+
+/* The sentences as the model is to read them. */
+typedef struct {
+    rd_batch read;
+    rd_token_span *tokens; /* [n] sources, borrowed from it */
+} sources;
+
+static void sources_free(sources *s) {
+    rd_batch_free(&s->read);
+    free(s->tokens);
+}
+
+/* The text where the dataset keeps it, else what its tokens (eos last) spell. */
+static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, int32_t n,
+                         const char *kept, int32_t length, char **text) {
+    if (!kept) return rd_tokenizer_decode(tokenizer, tokens, n, text, NULL);
+    *text = rd_malloc((size_t)length + 1, 1);
+    if (!*text) return RD_ERR_MEMORY;
+    memcpy(*text, kept, (size_t)length);
+    (*text)[length] = '\0';
+    return RD_OK;
+}
+
+/* What noise left of a text, with its masks. */
+static rd_status text_of_noised(const rd_tokenizer *tokenizer, rd_token_span source, char **text) {
+    rd_text out = {0};
+    int32_t mask = rd_tokenizer_mask(tokenizer), begin = 0;
+    rd_status status = RD_OK;
+    for (int32_t i = 0; status == RD_OK && i < source.length; i++) {
+        bool masked = source.tokens[i] == mask;
+        if (!masked && i + 1 < source.length) continue;
+        char *part = NULL;
+        status = rd_tokenizer_decode(tokenizer, source.tokens + begin, i - begin, &part, NULL);
+        if (status == RD_OK) status = rd_text_printf(&out, "%s%s", part, masked ? " <mask> " : "");
+        free(part);
+        begin = i + 1;
+    }
+    if (status == RD_OK)
+        *text = out.data;
+    else
+        rd_text_free(&out);
+    return status;
+}
+
+static rd_status make_room(int64_t n, sources *s, rd_pairs_answers *a) {
+    size_t count = (size_t)n;
+    *a = (rd_pairs_answers){.n = n,
+                            .sources = rd_calloc(count, sizeof *a->sources),
+                            .references = rd_calloc(count, sizeof *a->references),
+                            .hypotheses = rd_calloc(count, sizeof *a->hypotheses)};
+    s->tokens = rd_calloc(count, sizeof *s->tokens);
+    return s->tokens && a->sources && a->references && a->hypotheses ? RD_OK : RD_ERR_MEMORY;
+}
+
+/* a->n of the first `among` validation sentences, evenly spread. */
+static rd_status collect(const rd_pairs *p, int64_t among, sources *s, rd_pairs_answers *a) {
+    for (int64_t i = 0; i < a->n; i++)
+        RD_TRY(rd_batcher_add(p->splits[RD_VALIDATION_DATA].batches, i * among / a->n, &s->read));
+    for (int64_t i = 0; i < a->n; i++) {
+        const int32_t *at = s->read.source.offsets + i;
+        rd_pair pair = rd_dataset_get(p->splits[RD_VALIDATION_DATA].data, s->read.ids[i]);
+        s->tokens[i] = (rd_token_span){s->read.source.ids + at[0], at[1] - at[0]};
+        RD_TRY(p->noise ? text_of_noised(p->source, s->tokens[i], &a->sources[i])
+                        : text_of(p->source, pair.src, pair.n_src, pair.src_text,
+                                  pair.src_text_length, &a->sources[i]));
+        RD_TRY(text_of(p->target, pair.tgt, pair.n_tgt, pair.tgt_text, pair.tgt_text_length,
+                       &a->references[i]));
+    }
+    return RD_OK;
+}
+
+static rd_status translate(const rd_pairs *p, const rd_validation *validation, const sources *s,
+                           rd_pairs_answers *a) {
+    rd_translate_job job = {.models = &validation->model,
+                            .n_models = 1,
+                            .search = p->recipe->search,
+                            .threads = p->recipe->train.threads};
+    job.search.beam = p->recipe->train.eval_bleu_beam;
+    job.search.stop = validation->stop;
+    return rd_translate_to_text(&job, p->target, a->n, s->tokens, a->hypotheses);
+}
+
+rd_status rd_pairs_generate(const rd_pairs *p, const rd_validation *validation, bool all,
+                            rd_pairs_answers *answers) {
+    int64_t size = rd_dataset_size(p->splits[RD_VALIDATION_DATA].data);
+    int64_t wanted = p->recipe->train.eval_bleu_sentences;
+    int64_t among = wanted > 0 && wanted < size ? wanted : size;
+    sources s = {0};
+    rd_status status = make_room(all || among < N_SAMPLES ? among : N_SAMPLES, &s, answers);
+    if (status == RD_OK) status = collect(p, among, &s, answers);
+    if (status == RD_OK) status = translate(p, validation, &s, answers);
+    sources_free(&s);
+    return status;
+}
+
+json_t *rd_pairs_samples(const rd_pairs_answers *a) {
+    json_t *samples = json_array();
+    int64_t n = a->n < N_SAMPLES ? a->n : N_SAMPLES;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = k * a->n / n;
+        json_array_append_new(samples,
+                              json_pack("{s:s, s:s, s:s}", "source", a->sources[i], "reference",
+                                        a->references[i], "hypothesis", a->hypotheses[i]));
+    }
+    return samples;
+}

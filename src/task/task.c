@@ -1,0 +1,86 @@
+#include "task/task.h"
+
+#include <math.h>
+#include <string.h>
+
+static const rd_task *const tasks[] = {&rd_task_translation, &rd_task_denoising};
+
+enum { N_TASKS = sizeof tasks / sizeof *tasks };
+
+void rd_results_add(rd_results *results, const rd_result_kind *kind, double value) {
+    if (results->n == RD_MOST_RESULTS) return;
+    results->items[results->n].kind = kind;
+    results->items[results->n++].value = value;
+}
+
+void rd_results_free(rd_results *results) {
+    json_decref(results->samples);
+    *results = (rd_results){0};
+}
+
+/* Appends a name to a list in words: "a, b, c". */
+static void add_name(char *list, size_t room, const char *name) {
+    size_t n = strlen(list);
+    snprintf(list + n, room - n, "%s%s", n ? ", " : "", name);
+}
+
+rd_status rd_task_find(const rd_task **task, const char *name) {
+    char names[256] = "";
+    for (int i = 0; i < N_TASKS; i++) {
+        *task = tasks[i];
+        if (strcmp(tasks[i]->name, name) == 0) return RD_OK;
+        add_name(names, sizeof names, tasks[i]->name);
+    }
+    *task = NULL;
+    return rd_error(RD_ERR_ARGUMENT, "task: there is no '%s'; there are: %s", name, names);
+}
+
+rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_result_kind **kind) {
+    char names[256] = "";
+    for (int i = 0; (*kind = task->kinds[i]); i++) {
+        if (strcmp((*kind)->name, name) == 0) return RD_OK;
+        add_name(names, sizeof names, (*kind)->name);
+    }
+    return rd_error(RD_ERR_ARGUMENT,
+                    "best-checkpoint-metric: '%s' is nothing that the task %s is validated by; "
+                    "there are: %s",
+                    name, task->name, names);
+}
+
+const rd_result_kind rd_result_loss = {
+    .name = "loss", .label = "loss", .chart = "Loss of validation, per token", .digits = 3};
+const rd_result_kind rd_result_nll = {
+    .name = "nll", .label = "nll", .chart = "Negative log-likelihood, per token", .digits = 3};
+const rd_result_kind rd_result_ppl = {.name = "ppl", .label = "ppl", .digits = 2};
+
+static rd_status sum_losses(const rd_task *task, const rd_recipe *recipe,
+                            const rd_validation *validation, const rd_batch_source *batches,
+                            rd_batch *batch, rd_criterion_sums *sums) {
+    rd_step step = {.ops = rd_backend(), .arena = validation->arena, .n_passes = 1};
+    rd_criterion criterion = {task->loss, recipe->train.label_smoothing, 0.0f};
+    for (int64_t i = 0; i < batches->size(batches->self); i++) {
+        if (validation->stop && *validation->stop)
+            return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        RD_TRY(batches->get(batches->self, i, batch));
+        rd_status status =
+            rd_network_loss(validation->model, &step, batch, &criterion, false, sums);
+        rd_arena_reset(validation->arena);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
+rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *recipe,
+                             const rd_validation *validation, rd_results *results) {
+    rd_batch batch = {0};
+    rd_criterion_sums sums = {0};
+    rd_batch_source batches = task->batches(self, RD_VALIDATION_DATA);
+    rd_status status = sum_losses(task, recipe, validation, &batches, &batch, &sums);
+    rd_batch_free(&batch);
+    RD_TRY(status);
+    double nll = sums.nll / (double)sums.n_tokens;
+    rd_results_add(results, &rd_result_loss, sums.loss / (double)sums.n_tokens);
+    rd_results_add(results, &rd_result_nll, nll);
+    rd_results_add(results, &rd_result_ppl, exp(nll));
+    return RD_OK;
+}

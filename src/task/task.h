@@ -1,0 +1,86 @@
+/* A task is data + model + criterion + validation: all that train/ knows of what is learned. One
+ * file a task, and one row in the table of task.c. */
+#ifndef RD_TASK_TASK_H
+#define RD_TASK_TASK_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "data/batch.h"
+#include "model/network.h"
+#include "recipe/recipe.h"
+
+/* What a validation can say. */
+typedef struct {
+    const char *name;  /* in train.jsonl, and for best-checkpoint-metric */
+    const char *label; /* for people */
+    const char *chart; /* of report.html that it is drawn in; NULL: none */
+    int digits;        /* after the point, for people */
+    bool larger_is_better;
+    bool generates; /* needs what the model writes, which takes time: not computed unless wanted */
+} rd_result_kind;
+
+enum { RD_MOST_RESULTS = 12 };
+
+typedef struct {
+    int n;
+    struct {
+        const rd_result_kind *kind;
+        double value;
+    } items[RD_MOST_RESULTS];
+    json_t *samples; /* for the report, [{"source", "reference", "hypothesis"}]; NULL: none */
+} rd_results;
+
+void rd_results_add(rd_results *results, const rd_result_kind *kind, double value);
+void rd_results_free(rd_results *results);
+
+typedef enum { RD_TRAINING_DATA, RD_VALIDATION_DATA } rd_split;
+
+/* A validation's surroundings. */
+typedef struct {
+    const rd_model *model;
+    rd_arena *arena;                   /* empty, and left empty */
+    const volatile sig_atomic_t *stop; /* nonzero: RD_ERR_INTERRUPTED; NULL: never */
+} rd_validation;
+
+typedef struct {
+    const char *name;                   /* as the key `task` has it */
+    const char *examples;               /* what the data are: "pairs" */
+    const rd_result_kind *const *kinds; /* what validation gives; NULL ends them */
+    /* Opens the vocabularies in data_dir and completes the recipe by them: sizes, special ids.
+     * `recipe` and `data_dir` must last. What has no effect comes into `warnings`, a line each.
+     * close in any case. */
+    rd_status (*open)(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings);
+    void (*close)(void *self); /* NULL is fine */
+    /* Opens both splits, once. */
+    rd_status (*open_data)(void *self);
+    rd_batch_source (*batches)(void *self, rd_split split);
+    int64_t (*n_examples)(const void *self, rd_split split);
+    uint64_t (*checksum)(const void *self, rd_split split);
+    /* The criterion's loss. */
+    rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                      const rd_batch *batch, int64_t rows, int64_t width, rd_mixed x, float *dx,
+                      rd_criterion_sums *sums);
+    /* *results: empty; release it in any case. */
+    rd_status (*validate)(void *self, const rd_validation *validation, rd_results *results);
+} rd_task;
+
+extern const rd_task rd_task_translation, rd_task_denoising;
+
+/* The task of that name; RD_ERR_ARGUMENT with those that there are. */
+rd_status rd_task_find(const rd_task **task, const char *name);
+
+/* The result of that name that the task gives; RD_ERR_ARGUMENT with those that there are. */
+rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_result_kind **kind);
+
+/* What every loss of tokens gives. */
+extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;
+
+/* These three, of all batches of the validation set, without dropout. */
+rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *recipe,
+                             const rd_validation *validation, rd_results *results);
+
+#endif
