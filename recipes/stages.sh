@@ -154,7 +154,7 @@ contents() {
     LC_ALL=C sort | while IFS= read -r path; do
         [ -f "$path" ] || continue
         sum=$(sha256sum <"$path")
-        printf '%s  %s\n' "${sum%% *}" "$path"
+        printf '%s  %s\n' "${sum%% *}" "${path#"$out/"}"
     done
 }
 

@@ -54,6 +54,10 @@ static const char help[] =
     "validation and test sets are kept whole. With sentencepiece-alpha the text is kept as well,\n"
     "to be segmented anew in each epoch.\n"
     "\n"
+    "The datasets carry a fingerprint of the vocabulary, and the languages: rdrop-train refuses "
+    "them\n"
+    "with another vocabulary, even of the same size.\n"
+    "\n"
     "Lengths are in tokens, without the end of sentence. A high share of unknown tokens asks for\n"
     "more character-coverage or byte-fallback.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage.\n";

@@ -69,7 +69,7 @@ static bool all_finite(const float *values, int64_t n) {
 static rd_status settings_of(const rd_run *run, rd_text *settings) {
     if (!run->resumed_settings || run->state.update > run->resumed_update)
         return rd_settings_write(run, settings);
-    return rd_text_append(settings, run->resumed_settings, strlen(run->resumed_settings));
+    return rd_text_printf(settings, "%s", run->resumed_settings);
 }
 
 rd_status rd_run_save_last(rd_run *run) {

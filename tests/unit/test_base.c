@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 /* Known answers published with the Random123 library (philox4x32, 10 rounds). */
@@ -28,6 +29,38 @@ static void test_philox_known_answers(void **state) {
         rd_philox(cases[i], cases[i] + 4, out);
         assert_memory_equal(out, cases[i] + 6, sizeof out);
     }
+}
+
+/* NIST's examples for FIPS 180-4, whole and in parts of every length. */
+static void test_sha256(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"}};
+    char hex[RD_SHA256_HEX];
+    rd_sha256 sha;
+    for (int i = 0; i < 3; i++) {
+        rd_sha256_start(&sha);
+        rd_sha256_add(&sha, cases[i][0], strlen(cases[i][0]));
+        rd_sha256_end(&sha, hex);
+        assert_string_equal(hex, cases[i][1]);
+    }
+    char *many = malloc(1000000);
+    assert_non_null(many);
+    memset(many, 'a', 1000000);
+    for (size_t part = 1; part <= 130; part++) {
+        size_t total = part == 130 ? 1000000 : 3000, at = 0;
+        rd_sha256_start(&sha);
+        for (; at < total; at += part)
+            rd_sha256_add(&sha, many + at, total - at < part ? total - at : part);
+        rd_sha256_end(&sha, hex);
+        assert_string_equal(
+            hex, part == 130 ? "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+                             : "556ac82f23f64d2f41b3fb3b9a171791364021aa95c0af6df9e2b5e1d88c8038");
+    }
+    free(many);
 }
 
 static void test_rng_moments(void **state) {
@@ -126,6 +159,7 @@ int main(void) {
         cmocka_unit_test(test_rng_moments),
         cmocka_unit_test(test_shuffle_is_a_permutation),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_atomic_file),
         cmocka_unit_test(test_arena),
     };

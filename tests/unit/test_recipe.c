@@ -89,6 +89,33 @@ static void a_decay_ends_with_training(void **state) {
     rd_recipe_free(recipe);
 }
 
+/* One that does not fall to an end has none, so that more updates change nothing else. */
+static void other_schedules_have_no_end(void **state) {
+    (void)state;
+    rd_recipe *recipe = load("lr-scheduler: inverse_sqrt\nmax-update: 700\n");
+    assert_int_equal(recipe->optim.total_num_update, 0);
+    rd_recipe_free(recipe);
+}
+
+static void numbers_are_written_short(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"dropout", "0.1"},
+                                           {"lr", "0.0005"},
+                                           {"adam-betas", "[0.9, 0.98]"},
+                                           {"adam-eps", "1e-08"},
+                                           {"lenpen", "-0.333333343"}};
+    rd_recipe *recipe = load("max-update: 1\ndropout: 0.1\nlr: 5e-4\nadam-betas: [0.9, 0.98]\n"
+                             "lenpen: -0.33333334\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        const rd_key *key = rd_recipe_find_key(cases[i][0]);
+        assert_int_equal(rd_recipe_format_key(recipe, key, text, sizeof text), RD_OK);
+        if (i < 4) assert_string_equal(text, cases[i][1]);
+        assert_true(i < 4 || strtof(text, NULL) == strtof(cases[i][1], NULL));
+    }
+    rd_recipe_free(recipe);
+}
+
 static void messages_name_line_and_remedy(void **state) {
     (void)state;
     refused("max-epoch: 1\n\nmax-token: 4\n",
@@ -216,6 +243,8 @@ int main(void) {
         cmocka_unit_test(explicit_keys_win_over_arch_in_any_order),
         cmocka_unit_test(extends_and_settings_override),
         cmocka_unit_test(a_decay_ends_with_training),
+        cmocka_unit_test(other_schedules_have_no_end),
+        cmocka_unit_test(numbers_are_written_short),
         cmocka_unit_test(messages_name_line_and_remedy),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(hostile_files_are_refused),

@@ -59,6 +59,37 @@ static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
     rd_history_free(&h);
 }
 
+/* A change that a later run tells again, or no more, is drawn once, or not at all. */
+static void changes_are_those_that_held(void **state) {
+    (void)state;
+    rd_history h;
+    read_lines(&h, "{\"event\":\"start\",\"update\":0}\n"
+                   "{\"event\":\"start\",\"update\":10}\n"
+                   "{\"event\":\"changed\",\"update\":10,\"reason\":\"changed: lr 1 -> 2\"}\n"
+                   "{\"event\":\"train\",\"update\":20,\"nll\":4.0}\n"
+                   "{\"event\":\"start\",\"update\":20}\n"
+                   "{\"event\":\"changed\",\"update\":20,\"reason\":\"changed: lr 2 -> 3\"}\n"
+                   "{\"event\":\"start\",\"update\":20}\n"
+                   "{\"event\":\"changed\",\"update\":20,\"reason\":\"changed: lr 2 -> 4\"}\n");
+    assert_int_equal(h.changed.n, 2);
+    assert_int_equal(json_array_size(h.changes), 2);
+    assert_true(h.changed.points[0].x == 10 && h.changed.points[1].x == 20);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(h.changes, 1), "reason")),
+                        "changed: lr 2 -> 4");
+    rd_point line[] = {{1, 2.5}, {30, 1.125}};
+    const rd_curve curve = {line, 2, 0};
+    rd_chart chart = {.title = "T",
+                      .series = {{"only", &curve}},
+                      .x_end = 30,
+                      .marked = NAN,
+                      .changed = &h.changed};
+    rd_text out = {0};
+    assert_int_equal(rd_chart_write(&chart, &out), RD_OK);
+    assert_non_null(strstr(out.data, "<title>settings changed: update 20</title>"));
+    rd_text_free(&out);
+    rd_history_free(&h);
+}
+
 static void samples_of_the_latest_are_kept(void **state) {
     (void)state;
     enum { MANY = 3 * RD_HISTORY_SAMPLES };
@@ -149,6 +180,7 @@ static void a_chart_shows_its_last_values(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_killed_run_did_in_vain_is_left_out),
+        cmocka_unit_test(changes_are_those_that_held),
         cmocka_unit_test(samples_of_the_latest_are_kept),
         cmocka_unit_test(charts_fit_what_they_show),
         cmocka_unit_test(a_chart_shows_its_last_values),

@@ -1,0 +1,192 @@
+/* Model directories: what is in them, what is refused, and that weights never come to lie beside a
+ * vocabulary that is not theirs. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "model/transformer.h"
+#include "recipe/model_dir.h"
+#include "toy_directory.h"
+
+static char root[] = "/tmp/rdrop-model-dir-XXXXXX";
+static char first[64], second[64], target[64];
+static int calls, kill_at;
+
+/* The calls that put files in place and away, in front of the C library's. */
+int rename(const char *from, const char *to) {
+    if (++calls == kill_at) raise(SIGKILL);
+    return (int)syscall(SYS_renameat2, -100, from, -100, to, 0);
+}
+
+int unlink(const char *path) {
+    if (++calls == kill_at) raise(SIGKILL);
+    return (int)syscall(SYS_unlinkat, -100, path, 0);
+}
+
+static void must(rd_status status) {
+    if (status != RD_OK) fail_msg("%s", rd_last_error());
+}
+
+static void shell(const char *format, const char *a, const char *b) {
+    char command[512];
+    snprintf(command, sizeof command, format, a, b);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
+/* Two models of one shape with vocabularies of one size, other pieces, and other weights. */
+static int setup(void **state) {
+    (void)state;
+    static const char yaml[] = "arch: transformer-tiny\nencoder-embed-dim: 16\nlr: 0.25\n";
+    if (!mkdtemp(root)) return -1;
+    snprintf(first, sizeof first, "%s/first", root);
+    snprintf(second, sizeof second, "%s/second", root);
+    snprintf(target, sizeof target, "%s/target", root);
+    toy_directory_make(first, yaml, 28, 0);
+    toy_directory_make(second, yaml, 28, 0);
+    /* An unknown field at the end is enough to be another vocabulary. */
+    shell("printf '\\302\\076\\001x' >>'%s'/spm.model%s", second, "");
+    rd_model_dir d;
+    rd_model *model;
+    must(rd_model_dir_read(&d, second));
+    must(rd_model_dir_load(&d, &model));
+    for (int64_t i = 0; i < model->parameters.total; i++) model->parameters.values[i] += 1.0f;
+    must(rd_model_dir_save(second, d.recipe, NULL, RD_VOCABULARY_ANY, &model->parameters,
+                           RD_WEIGHTS_FP32));
+    rd_model_free(model);
+    rd_model_dir_close(&d);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    shell("rm -rf '%s'%s", root, "");
+    return 0;
+}
+
+static void refused(const char *path, const char *message) {
+    rd_model_dir d;
+    assert_int_not_equal(rd_model_dir_open(&d, path), RD_OK);
+    if (!strstr(rd_last_error(), message)) fail_msg("%s", rd_last_error());
+    rd_model_dir_close(&d);
+}
+
+static void config_has_what_a_model_is(void **state) {
+    (void)state;
+    char path[96], *text;
+    size_t n;
+    snprintf(path, sizeof path, "%s/config.yaml", first);
+    must(rd_read_file(path, 1 << 20, &text, &n));
+    static const char *const there[] = {"task: \"translation\"\n", "\nencoder-embed-dim: 16\n",
+                                        "\nbeam: 5\n", "\nvocabulary: \"", "\nsrc-vocab: 28\n"};
+    static const char *const not_there[] = {
+        "\nlr:", "\nmax-update:", "\nseed:", "\ntrainpref:", "\nreg-alpha:", "\nvocab-size"};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        if (!strstr(text, there[i])) fail_msg("no %s", there[i]);
+    for (size_t i = 0; i < sizeof not_there / sizeof *not_there; i++)
+        if (strstr(text, not_there[i])) fail_msg("%s", not_there[i]);
+    free(text);
+}
+
+/* A config.yaml of before: a whole recipe, and no fingerprint. */
+static void the_old_form_is_read(void **state) {
+    (void)state;
+    char path[96];
+    rd_model_dir d, old;
+    rd_identity identity, expected;
+    must(rd_model_dir_open(&d, first));
+    shell("rm -rf '%s'%s", target, "");
+    shell("cp -r '%s' '%s'", first, target);
+    snprintf(path, sizeof path, "%s/config.yaml", target);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    must(rd_recipe_write(d.recipe, out));
+    assert_int_equal(fclose(out), 0);
+    shell("sed -i '/^vocabulary:/d; /^task:/d; s/^max-epoch: 0/max-epoch: 1/' '%s'%s", path, "");
+    must(rd_model_dir_open(&old, target));
+    assert_memory_equal(&d.recipe->model, &old.recipe->model, sizeof d.recipe->model);
+    assert_string_equal(old.recipe->vocabulary, "");
+    must(rd_model_dir_identity(&d, &expected));
+    must(rd_model_dir_identity(&old, &identity));
+    assert_memory_equal(&identity, &expected, sizeof identity);
+    rd_model_dir_close(&old);
+    rd_model_dir_close(&d);
+}
+
+static void mixtures_are_refused(void **state) {
+    (void)state;
+    shell("rm -rf '%s'%s", target, "");
+    shell("cp -r '%s' '%s'", first, target);
+    shell("cp '%s'/spm.model '%s'", second, target);
+    refused(target, "target: its vocabulary (");
+    shell("rm '%s'/spm.model%s", target, "");
+    refused(target, "no vocabulary");
+    refused("/nowhere", "/nowhere: no such model directory");
+    refused(root, "no config.yaml");
+}
+
+static void save_second(void) {
+    rd_model_dir d;
+    rd_model *model;
+    must(rd_model_dir_open(&d, second));
+    must(rd_model_dir_load(&d, &model));
+    calls = 0;
+    rd_status status = rd_model_dir_save(target, d.recipe, second, RD_VOCABULARY_JOINT,
+                                         &model->parameters, RD_WEIGHTS_FP32);
+    _exit(status == RD_OK ? 0 : 1);
+}
+
+static bool same_weights(const char *a, const char *b) {
+    char command[256];
+    snprintf(command, sizeof command, "cmp -s %s/model.safetensors %s/model.safetensors", a, b);
+    return system(command) == 0; /* NOLINT(cert-env33-c) */
+}
+
+/* Whatever opens has the weights that its vocabulary is of. */
+static void killed_while_it_replaces_another_model(void **state) {
+    (void)state;
+    int status = 1;
+    for (kill_at = 1; status != 0; kill_at++) {
+        shell("rm -rf '%s'%s", target, "");
+        shell("cp -r '%s' '%s'", first, target);
+        fflush(NULL);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) save_second();
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(status == 0 || WIFSIGNALED(status));
+        rd_model_dir d, a;
+        rd_model *model = NULL;
+        must(rd_model_dir_open(&a, first));
+        if (rd_model_dir_open(&d, target) == RD_OK && rd_model_dir_load(&d, &model) == RD_OK)
+            assert_true(same_weights(
+                target, strcmp(d.recipe->vocabulary, a.recipe->vocabulary) == 0 ? first : second));
+        else
+            assert_int_not_equal(status, 0);
+        rd_model_free(model);
+        rd_model_dir_close(&a);
+        rd_model_dir_close(&d);
+    }
+    assert_true(kill_at > 4); /* removed weights, vocabulary, config, weights */
+    kill_at = 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(config_has_what_a_model_is),
+        cmocka_unit_test(the_old_form_is_read),
+        cmocka_unit_test(mixtures_are_refused),
+        cmocka_unit_test(killed_while_it_replaces_another_model),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
