@@ -100,7 +100,7 @@ train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval
     --set eval-bleu-lowercase=true --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
     --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set max-update=300 \
     --set validate-interval-updates=75
-grep -q '^valid at update .* rougeL [0-9.]* (best so far)$' log || fail "no ROUGE shown: $(cat log)"
+grep -q '^valid at update .* ROUGE-L [0-9.]* (best so far)$' log || fail "no ROUGE shown: $(cat log)"
 logged() {
     grep '"best":true' rouge/train.jsonl | tail -1 | sed "s/.*\"$1\":\([0-9.]*\).*/\1/"
 }
