@@ -146,15 +146,11 @@ static rd_status resume(rd_run *run) {
 }
 
 static rd_status open_save_dir(rd_run *run) {
-    char *checkpoints = rd_run_path(run, "checkpoints");
-    rd_status status = checkpoints ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_run_lock(run);
-    if (status == RD_OK) status = resume(run);
-    if (status == RD_OK) status = rd_run_tidy(run);
-    if (status == RD_OK) status = start_model_directory(run);
-    if (status == RD_OK) status = rd_run_open_log(run);
-    free(checkpoints);
-    return status;
+    RD_TRY(rd_run_open_save_dir(run));
+    RD_TRY(resume(run));
+    RD_TRY(rd_run_tidy(run));
+    RD_TRY(start_model_directory(run));
+    return rd_run_open_log(run);
 }
 
 rd_status rd_run_open(rd_run *run, bool with_training) {
