@@ -69,12 +69,14 @@ rd_status rd_refuse_input(const char *output, const char *input) {
                                                  : input);
 }
 
-/* The path that the link at `path` holds, seen from where the link is. */
+/* The path that the link at `path` holds, seen from where `path` is. */
 static char *beyond_link(const char *path, const char *link) {
-    if (*link == '/') return rd_strdup(link);
-    char *parent = rd_path_parent(path), *joined = parent ? rd_path_join(parent, link) : NULL;
-    free(parent);
-    return joined;
+    const char *slash = strrchr(path, '/');
+    int directory = slash && *link != '/' ? (int)(slash + 1 - path) : 0;
+    size_t room = (size_t)directory + strlen(link) + 1;
+    char *beyond = rd_malloc(room, 1);
+    if (beyond) snprintf(beyond, room, "%.*s%s", directory, path, link);
+    return beyond;
 }
 
 rd_status rd_follow_links(const char *path, char **target) {
