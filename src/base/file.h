@@ -56,7 +56,7 @@ rd_status rd_temporary_path(const char *path, char **temporary);
 bool rd_is_temporary(const char *name);
 
 /* A regular file that is changed in place, made when `flags` have O_CREAT: *fd, for the caller to
- * close. Never through a symbolic link. */
+ * close. Never through a symbolic link, nor one with another name (a hard link). */
 rd_status rd_open_in_place(const char *path, int flags, int *fd);
 
 /* RD_ERR_IO with a message that names the symbolic link at PATH, when there is one. */

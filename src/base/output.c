@@ -101,10 +101,13 @@ rd_status rd_open_in_place(const char *path, int flags, int *fd) {
     if (*fd < 0 && errno == ELOOP) return is_link(path);
     if (*fd < 0) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     struct stat info;
-    if (fstat(*fd, &info) == 0 && S_ISREG(info.st_mode)) return RD_OK;
+    bool known = fstat(*fd, &info) == 0, regular = known && S_ISREG(info.st_mode);
+    if (regular && info.st_nlink < 2) return RD_OK;
     close(*fd);
     *fd = -1;
-    return rd_error(RD_ERR_IO, "%s: not a regular file", path);
+    if (!regular) return rd_error(RD_ERR_IO, "%s: not a regular file", path);
+    return rd_error(RD_ERR_IO, "%s: has another name (a hard link), whose file would change too",
+                    path);
 }
 
 static void release(rd_atomic_file *file) {

@@ -204,17 +204,20 @@ closed() { # DESCRIPTORS COMMAND...
     012) "$@" <&- >&- 2>&- ;;
     esac
 }
+translate_to cut --max-input-length 2 || fail "translate: $(cat err)"
+grep -q 'line cut' err || fail "translate: no warnings"
 for which in 0 1 2 01 12 012; do
     rm -rf made saved page.html converted new
     closed $which "$bin/rdrop-train" tiny.yaml --data bin --save-dir saved >got 2>&1 || fail "train, $which closed"
     for file in model/model.safetensors model/config.yaml checkpoint_best.safetensors; do same "out/$file" "saved/$file"; done
     grep -vq '^{"event":.*}$' saved/train.jsonl && fail "train, $which closed: $(cat saved/train.jsonl)"
+    grep -vq '^[0-9]*$' saved/lock && fail "train, $which closed: $(cat saved/lock)"
     closed $which "$bin/rdrop-preprocess" tiny.yaml --data data --dest made --threads 1 --shortlist >got 2>&1 ||
         fail "preprocess, $which closed"
     diff -r bin made || fail "preprocess, $which closed"
-    closed $which "$bin/rdrop-translate" --model out/model --threads 1 --input input --output new >got 2>&1 ||
-        fail "translate, $which closed"
-    same translated new
+    closed $which "$bin/rdrop-translate" --model out/model --threads 1 --max-input-length 2 --input input \
+        --output new >got 2>&1 || fail "translate, $which closed"
+    same cut new
     closed $which "$bin/rdrop-score" --worst 2 --ref input translated --html page.html >got 2>&1 ||
         fail "score, $which closed"
     same page page.html

@@ -149,6 +149,13 @@ static void test_only_regular_files(void **state) {
         assert_int_equal(rd_refuse_link(paths[i]), link ? RD_ERR_IO : RD_OK);
     }
     holds("target", "precious");
+    int fd;
+    assert_int_equal(rd_open_in_place("target", O_RDWR | O_CREAT, &fd), RD_OK);
+    close(fd);
+    assert_int_equal(link("target", "folder/other"), 0);
+    assert_int_equal(rd_open_in_place("target", O_RDWR | O_APPEND, &fd), RD_ERR_IO);
+    assert_non_null(strstr(rd_last_error(), "target: has another name"));
+    holds("target", "precious");
     assert_false(rd_file_exists("nowhere"));
     assert_int_equal(rd_write_file("", "x", 1), RD_ERR_IO);
     assert_int_equal(entries("."), 5);
