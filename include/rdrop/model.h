@@ -69,7 +69,8 @@ rd_status rd_model_load(rd_model **model, const rd_model_config *config, const c
  * of this precision read fastest. RD_ERR_ARGUMENT where the build or the processor cannot. */
 rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, const char *path,
                                rd_precision precision);
-/* Writes the weights as float32 safetensors, atomically. */
+/* Writes the weights as float32 safetensors, atomically. `path` is a new file or one to replace;
+ * anything else there, a symbolic link too, is RD_ERR_IO. */
 rd_status rd_model_save(const rd_model *model, const char *path);
 void rd_model_free(rd_model *model); /* NULL is fine */
 

@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
 #include <zlib.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "quickstart/sentences.h"
+#include "tools/common/start.h"
 
 enum { SLOTS = 1 << 20 }; /* of the hash table; argument parsing keeps it at most half full */
 
@@ -57,33 +60,47 @@ static void free_set(pair_set *set) {
     free(set->de);
 }
 
-static gzFile open_part(const char *directory, const char *name, const char *language) {
+/* A file of lines, gzipped. */
+typedef struct {
+    rd_atomic_file file;
+    gzFile lines; /* NULL: it could not be opened */
+} part;
+
+static void open_part(part *p, const char *directory, const char *name, const char *language) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s.%s.gz", directory, name, language);
-    gzFile file = gzopen(path, "wb6");
-    if (file == NULL) fail(strerror(errno), path);
-    return file;
+    *p = (part){.lines = NULL};
+    if (rd_atomic_open(&p->file, path) == RD_OK)
+        p->lines = gzdopen(dup(fileno(p->file.stream)), "wb6");
+    else
+        fail(rd_last_error(), directory);
 }
 
-/* Closes the file; false unless every byte was written. */
-static bool close_part(gzFile file) {
-    return file != NULL && gzclose(file) == Z_OK;
+/* Puts the file in place if every byte was written, else removes it and returns false. */
+static bool close_part(part *p, bool ok) {
+    ok = p->lines != NULL && gzclose(p->lines) == Z_OK && ok;
+    if (ok) return rd_atomic_commit(&p->file) == RD_OK;
+    rd_atomic_abort(&p->file);
+    return false;
 }
 
 static int write_part(rd_rng *rng, pair_set *set, const char *directory, const char *name,
                       int64_t n_pairs) {
-    gzFile en = open_part(directory, name, "en"), de = open_part(directory, name, "de");
-    bool ok = en != NULL && de != NULL;
+    part en, de;
+    open_part(&en, directory, name, "en");
+    open_part(&de, directory, name, "de");
+    bool ok = en.lines != NULL && de.lines != NULL;
     for (int64_t n = 0; ok && n < n_pairs;) {
         qs_pair pair = qs_random_pair(rng);
         int added = add_pair(set, &pair);
         ok = added >= 0;
         if (added != 1) continue;
-        ok = gzprintf(en, "%s\n", pair.en.text) > 0 && gzprintf(de, "%s\n", pair.de.text) > 0;
+        ok = gzprintf(en.lines, "%s\n", pair.en.text) > 0 &&
+             gzprintf(de.lines, "%s\n", pair.de.text) > 0;
         n++;
     }
-    ok &= close_part(en);
-    ok &= close_part(de);
+    ok = close_part(&en, ok);
+    ok = close_part(&de, ok) && ok;
     return ok ? 0 : fail("could not write all pairs", directory);
 }
 
@@ -98,6 +115,7 @@ static bool parse_count(const char *text, int64_t *value) {
 }
 
 int main(int argc, char **argv) {
+    start_program();
     int64_t numbers[4] = {1, 24000, 500, 1000}; /* seed, train, valid, test */
     if (argc < 2 || argc > 6) {
         fprintf(stderr, "usage: quickstart-corpus DIRECTORY [SEED [TRAIN [VALID [TEST]]]]\n");

@@ -1,6 +1,5 @@
 #include "base/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,149 +9,6 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-
-static void atomic_release(rd_atomic_file *file) {
-    free(file->path);
-    free(file->temporary);
-    *file = (rd_atomic_file){0};
-}
-
-rd_status rd_atomic_open(rd_atomic_file *file, const char *path) {
-    *file = (rd_atomic_file){.path = rd_strdup(path)};
-    size_t room = strlen(path) + 32;
-    file->temporary = rd_malloc(room, 1);
-    if (!file->path || !file->temporary) {
-        atomic_release(file);
-        return RD_ERR_MEMORY;
-    }
-    snprintf(file->temporary, room, "%s.tmp.%ld", path, (long)getpid());
-    file->stream = fopen(file->temporary, "wb");
-    if (!file->stream) {
-        rd_status status =
-            rd_error(RD_ERR_IO, "%s: cannot write: %s", file->temporary, strerror(errno));
-        atomic_release(file);
-        return status;
-    }
-    return RD_OK;
-}
-
-/* A rename is durable only once its directory is on disk. */
-static rd_status sync_directory_of(const char *path) {
-    char *directory = rd_strdup(path);
-    if (!directory) return RD_ERR_MEMORY;
-    char *slash = strrchr(directory, '/');
-    if (slash) slash[slash == directory ? 1 : 0] = '\0';
-    int fd = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rd_status status = RD_OK;
-    /* Some file systems cannot sync a directory (EINVAL); that is not the caller's failure. */
-    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-        status = rd_error(RD_ERR_IO, "%s: cannot sync its directory: %s", path, strerror(errno));
-    if (fd >= 0) close(fd);
-    free(directory);
-    return status;
-}
-
-/* Puts the written file in place, and what was there, if anything, at `kept` (NULL: nowhere). */
-static rd_status put_in_place(const rd_atomic_file *file, const char *kept) {
-    bool moved = kept && rename(file->path, kept) == 0;
-    if (kept && !moved && errno != ENOENT)
-        return rd_error(RD_ERR_IO, "%s: cannot rename to %s: %s", file->path, kept,
-                        strerror(errno));
-    if (rename(file->temporary, file->path) == 0) return RD_OK;
-    rd_error(RD_ERR_IO, "%s: cannot rename into place: %s", file->path, strerror(errno));
-    if (moved) rename(kept, file->path); /* if that fails too, the file is still there as `kept` */
-    return RD_ERR_IO;
-}
-
-rd_status rd_atomic_commit(rd_atomic_file *file) {
-    return rd_atomic_commit_keeping(file, NULL);
-}
-
-rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept) {
-    bool written =
-        fflush(file->stream) == 0 && !ferror(file->stream) && fsync(fileno(file->stream)) == 0;
-    int saved_errno = errno;
-    if (fclose(file->stream) != 0 && written) written = false, saved_errno = errno;
-    file->stream = NULL;
-    rd_status status = RD_OK;
-    if (!written)
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", file->path, strerror(saved_errno));
-    else
-        status = put_in_place(file, kept);
-    if (status != RD_OK)
-        unlink(file->temporary);
-    else
-        status = sync_directory_of(file->path);
-    atomic_release(file);
-    return status;
-}
-
-void rd_atomic_abort(rd_atomic_file *file) {
-    if (file->stream) fclose(file->stream);
-    if (file->temporary) unlink(file->temporary);
-    atomic_release(file);
-}
-
-static bool is_dots(const char *name) {
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-static rd_status refuse_occupied(const char *path) {
-    DIR *entries = opendir(path);
-    if (!entries && errno == ENOENT) return RD_OK;
-    if (!entries) return rd_error(RD_ERR_IO, "%s: %s", path, strerror(errno));
-    bool occupied = false;
-    for (struct dirent *e; (e = readdir(entries));) occupied |= !is_dots(e->d_name);
-    closedir(entries);
-    return occupied ? rd_error(RD_ERR_ARGUMENT, "%s: already there, and not empty", path) : RD_OK;
-}
-
-rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *path) {
-    size_t room = strlen(path) + 32;
-    *directory = (rd_atomic_directory){.path = rd_strdup(path), .temporary = rd_malloc(room, 1)};
-    rd_status status = directory->path && directory->temporary ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) {
-        for (size_t n = strlen(path); n > 1 && directory->path[n - 1] == '/';)
-            directory->path[--n] = '\0';
-        snprintf(directory->temporary, room, "%s.tmp.%ld", directory->path, (long)getpid());
-        status = refuse_occupied(directory->path);
-    }
-    if (status == RD_OK) status = rd_make_directories(directory->temporary);
-    if (status == RD_OK) return RD_OK;
-    free(directory->path);
-    free(directory->temporary);
-    *directory = (rd_atomic_directory){0};
-    return status;
-}
-
-/* Of files alone. */
-static void remove_directory(const char *path) {
-    DIR *entries = opendir(path);
-    for (struct dirent *e; entries && (e = readdir(entries));)
-        if (!is_dots(e->d_name)) unlinkat(dirfd(entries), e->d_name, 0);
-    if (entries) closedir(entries);
-    rmdir(path);
-}
-
-rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status) {
-    if (status == RD_OK && rename(directory->temporary, directory->path) != 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot rename into place: %s", directory->path,
-                          strerror(errno));
-    else if (status == RD_OK)
-        status = sync_directory_of(directory->path);
-    if (status != RD_OK) remove_directory(directory->temporary);
-    free(directory->path);
-    free(directory->temporary);
-    *directory = (rd_atomic_directory){0};
-    return status;
-}
-
-rd_status rd_write_file(const char *path, const void *bytes, size_t n) {
-    rd_atomic_file file;
-    RD_TRY(rd_atomic_open(&file, path));
-    fwrite(bytes, 1, n, file.stream); /* a short write shows in ferror at commit */
-    return rd_atomic_commit(&file);
-}
 
 rd_status rd_read_file(const char *path, size_t limit, char **bytes, size_t *n) {
     rd_mapping mapping;
@@ -203,6 +59,29 @@ bool rd_file_exists(const char *path) {
     return stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+rd_status rd_sync_directory_of(const char *path) {
+    char *directory = rd_path_parent(path);
+    if (!directory) return RD_ERR_MEMORY;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    rd_status status = RD_OK;
+    /* One that may be written to and not read cannot be synced, nor can any on some file systems
+     * (EINVAL); neither is the caller's failure. */
+    if ((fd < 0 && errno != EACCES) || (fd >= 0 && fsync(fd) != 0 && errno != EINVAL))
+        status = rd_error(RD_ERR_IO, "%s: cannot sync its directory: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    free(directory);
+    return status;
+}
+
+static rd_status make_directory(const char *path) {
+    struct stat info;
+    if (mkdir(path, 0777) == 0) return rd_sync_directory_of(path);
+    bool there = errno == EEXIST && stat(path, &info) == 0;
+    if (there && S_ISDIR(info.st_mode)) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s: cannot make directory: %s", path,
+                    strerror(there ? ENOTDIR : errno));
+}
+
 rd_status rd_make_directories(const char *path) {
     char *partial = rd_strdup(path);
     if (!partial) return RD_ERR_MEMORY;
@@ -211,8 +90,7 @@ rd_status rd_make_directories(const char *path) {
         if (*end != '/' && *end != '\0') continue;
         char kept = *end;
         *end = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST)
-            status = rd_error(RD_ERR_IO, "%s: cannot make directory: %s", partial, strerror(errno));
+        status = make_directory(partial);
         *end = kept;
         if (kept == '\0') break;
     }
@@ -225,4 +103,11 @@ char *rd_path_join(const char *directory, const char *name) {
     char *path = rd_malloc(room, 1);
     if (path) snprintf(path, room, "%s/%s", directory, name);
     return path;
+}
+
+char *rd_path_parent(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *parent = rd_strdup(slash ? path : ".");
+    if (parent && slash) parent[slash == path ? 1 : slash - path] = '\0';
+    return parent;
 }

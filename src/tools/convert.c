@@ -6,7 +6,7 @@
 #include "convert/convert.h"
 #include "convert/info.h"
 #include "rdrop/status.h"
-#include "tools/common/lost_file.h"
+#include "tools/common/start.h"
 
 static const char help[] =
     "Usage: rdrop-convert --import DIR|FILE --output DIR\n"
@@ -63,7 +63,7 @@ static int info(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    catch_lost_file();
+    start_program();
     static const struct option options[] = {{"import", required_argument, NULL, 'i'},
                                             {"export", required_argument, NULL, 'e'},
                                             {"output", required_argument, NULL, 'o'},

@@ -20,7 +20,7 @@
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
-#include "tools/common/lost_file.h"
+#include "tools/common/start.h"
 
 static const char help[] =
     "Usage: rdrop-preprocess RECIPE --data DIR --dest DIR [OPTION]...\n"
@@ -463,7 +463,7 @@ static int preprocess(const arguments *a) {
 }
 
 int main(int argc, char **argv) {
-    catch_lost_file();
+    start_program();
     arguments a = {.settings = rd_calloc((size_t)argc, sizeof *a.settings)};
     if (!a.settings) return fail();
     int code = parse(argc, argv, &a);

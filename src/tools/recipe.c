@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "recipe/recipe_keys.h"
-#include "tools/common/lost_file.h"
+#include "tools/common/start.h"
 
 static const char help[] =
     "Usage: rdrop-recipe RECIPE [--set KEY=VALUE]... [--get KEY]\n"
@@ -49,7 +49,7 @@ static int print_all(const rd_recipe *recipe) {
 }
 
 int main(int argc, char **argv) {
-    catch_lost_file();
+    start_program();
     static const struct option options[] = {{"set", required_argument, NULL, 's'},
                                             {"get", required_argument, NULL, 'g'},
                                             {"help-recipe", no_argument, NULL, 'r'},

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "tools/common/lost_file.h"
+#include "tools/common/start.h"
 #include "tools/score/arguments.h"
 
 static int fail(void) {
@@ -37,6 +37,12 @@ static rd_status make_output(const arguments *args, const rd_scoring_config *con
     return status;
 }
 
+static rd_status refuse_inputs(const arguments *args) {
+    for (int r = 0; r < args->n_refs; r++) RD_TRY(rd_refuse_input(args->html, args->refs[r]));
+    for (int s = 0; s < args->n_systems; s++) RD_TRY(rd_refuse_input(args->html, args->systems[s]));
+    return RD_OK;
+}
+
 static int run(const arguments *args) {
     rd_scoring_config config = {.n_systems = args->n_systems,
                                 .n_refs = args->n_refs,
@@ -49,11 +55,15 @@ static int run(const arguments *args) {
                         args->report.test != RD_TEST_NONE;
     rd_scoring scoring;
     rd_text out = {0};
+    if (args->html && refuse_inputs(args) != RD_OK) {
+        fail();
+        return 2;
+    }
     if (rd_score_files(&config, &scoring) != RD_OK) return fail();
     warn_if_tokenized(args, &scoring);
     rd_status status = make_output(args, &config, &scoring, &out);
     if (status == RD_OK && args->html)
-        status = rd_write_file(args->html, out.data, (size_t)out.length);
+        status = rd_write_output(args->html, out.data, (size_t)out.length);
     int code = status == RD_OK ? 0 : fail();
     if (code == 0 && !args->html) {
         fwrite(out.data, 1, (size_t)out.length, stdout);
@@ -68,7 +78,7 @@ static int run(const arguments *args) {
 }
 
 int main(int argc, char **argv) {
-    catch_lost_file();
+    start_program();
     arguments args;
     int code = arguments_parse(&args, argc, argv);
     if (code < 0) code = run(&args);

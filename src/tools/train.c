@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 #include "base/progress.h"
-#include "tools/common/lost_file.h"
+#include "tools/common/start.h"
 #include "train/trainer.h"
 
 static const char help[] =
@@ -167,7 +167,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
 }
 
 int main(int argc, char **argv) {
-    catch_lost_file();
+    start_program();
     static const struct option options[] = {{"data", required_argument, NULL, 'd'},
                                             {"save-dir", required_argument, NULL, 'o'},
                                             {"set", required_argument, NULL, 's'},

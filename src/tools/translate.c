@@ -14,7 +14,7 @@
 #include "base/progress.h"
 #include "data/corpus.h"
 #include "rdrop/translator.h"
-#include "tools/common/lost_file.h"
+#include "tools/common/start.h"
 #include "tools/translate/arguments.h"
 #include "translate/stream.h"
 
@@ -51,7 +51,7 @@ static int64_t count_lines(const char *path) {
 
 /* No bar where translations appear on the same terminal. */
 static void start_display(display *d, const arguments *a) {
-    bool shown = !a->output && isatty(STDOUT_FILENO);
+    bool shown = (!a->output || strcmp(a->output, "-") == 0) && isatty(STDOUT_FILENO);
     *d = (display){.start = rd_seconds(),
                    .terminal = rd_progress_is_terminal(stderr) && !shown && !a->interactive,
                    .interactive = a->interactive};
@@ -102,13 +102,21 @@ static int fail(rd_status status) {
     return status == RD_ERR_ARGUMENT ? 2 : 1;
 }
 
+static rd_status open_output(const arguments *a, rd_atomic_file *file) {
+    const char *const inputs[] = {a->input,       a->score,    a->prefix,
+                                  a->constraints, a->glossary, a->shortlist};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        RD_TRY(rd_refuse_input(a->output, inputs[i]));
+    return rd_output_open(file, a->output ? a->output : "-");
+}
+
 static int translate(const arguments *a, const rd_translator *translator) {
     display d;
     start_display(&d, a);
     bool typed = strcmp(a->input, "-") == 0 && isatty(STDIN_FILENO);
     rd_atomic_file file = {0};
     errno = 0;
-    rd_status status = a->output ? rd_atomic_open(&file, a->output) : RD_OK;
+    rd_status status = open_output(a, &file);
     if (status != RD_OK) return fail(status);
     rd_translate_stream_config config = {
         .translator = translator,
@@ -119,7 +127,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
         .constraints = a->constraints,
         .window = typed || a->interactive ? 1 : a->window,
         .truncate_source = a->truncate_source,
-        .output = a->output ? file.stream : stdout,
+        .output = file.stream,
         .progress = show_progress,
         .warn = show_warning,
         .self = &d,
@@ -134,7 +142,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
     rd_progress_finish(&d.progress);
     if (a->interactive) fputc('\n', stderr); /* the shell's prompt goes behind ours */
     int code = status == RD_OK ? 0 : fail(status);
-    if (a->output && code == 0) {
+    if (code == 0) {
         status = rd_atomic_commit(&file);
         code = status == RD_OK ? 0 : fail(status);
     } else {
@@ -145,7 +153,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
 }
 
 int main(int argc, char **argv) {
-    catch_lost_file();
+    start_program();
     rd_keep_freed_memory();
     arguments a = {.input = "-", .window = 4096};
     arguments_parse(&a, argc, argv);

@@ -1,8 +1,10 @@
 /* train.jsonl: one JSON object a line for each event, appended to over all runs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "train/run.h"
@@ -16,13 +18,20 @@ static rd_status end_line(const rd_run *run) {
 rd_status rd_run_open_log(rd_run *run) {
     char *path = rd_run_path(run, "train.jsonl");
     if (!path) return RD_ERR_MEMORY;
-    rd_status status = RD_OK;
-    if (!(run->log = fopen(path, "a+")))
+    int fd;
+    rd_status status = rd_open_in_place(path, O_RDWR | O_CREAT | O_APPEND, &fd);
+    if (status == RD_OK && !(run->log = fdopen(fd, "a+"))) close(fd);
+    if (status == RD_OK && !run->log)
         status = rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    else if (fseek(run->log, -1, SEEK_END) == 0 && fgetc(run->log) != '\n')
+    else if (status == RD_OK && fseek(run->log, -1, SEEK_END) == 0 && fgetc(run->log) != '\n')
         status = end_line(run);
     free(path);
     return status;
+}
+
+rd_status rd_run_sync_log(const rd_run *run) {
+    if (!run->log || fsync(fileno(run->log)) == 0) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
 }
 
 /* These return 0, or -1 without memory. NaN and infinity, which JSON lacks, are left out. */

@@ -73,14 +73,10 @@ static rd_status resume(rd_run *run) {
 }
 
 static rd_status open_save_dir(rd_run *run) {
-    char *checkpoints = rd_run_path(run, "checkpoints");
-    rd_status status = checkpoints ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_run_lock(run);
-    if (status == RD_OK) status = resume(run);
-    if (status == RD_OK) status = rd_run_tidy(run);
-    if (status == RD_OK) status = rd_run_open_log(run);
-    free(checkpoints);
-    return status;
+    RD_TRY(rd_run_open_save_dir(run));
+    RD_TRY(resume(run));
+    RD_TRY(rd_run_tidy(run));
+    return rd_run_open_log(run);
 }
 
 /* Averaging reads no checkpoint_last, but is of its training. */

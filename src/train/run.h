@@ -34,10 +34,11 @@ typedef struct {
     char *resumed_settings; /* of the checkpoint; NULL: there was none */
     int64_t resumed_update; /* of the checkpoint */
     uint32_t start_checksum; /* of the weights of finetune-from-model */
-    int lock;                /* descriptor + 1 of save_dir/lock; 0: not held */
-    FILE *log;               /* train.jsonl */
-    bool bf16;               /* matrix products of training read bfloat16 copies */
-    rd_profile profile;      /* of all updates */
+    bool locked;             /* whether save_dir is held, by the two descriptors below */
+    int directory, lock_file;
+    FILE *log;          /* train.jsonl */
+    bool bf16;          /* matrix products of training read bfloat16 copies */
+    rd_profile profile; /* of all updates */
     rd_train_listener listener;
     void *self;
 } rd_run;
@@ -72,9 +73,17 @@ rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped);
 rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
 
-/* One process at a time: another's is refused by its pid. A killed one holds nothing. */
+/* One process at a time: another's is refused by its pid. A killed one holds nothing. Symbolic
+ * links in the directory are refused: nothing is read, written or removed through one. */
 rd_status rd_run_lock(rd_run *run);
 void rd_run_unlock(rd_run *run);
+
+/* Makes the directory, and checkpoints/ inside, and locks it. */
+rd_status rd_run_open_save_dir(rd_run *run);
+
+/* Before each save: whether the directory is still the one that is locked, and those inside are not
+ * links by now. */
+rd_status rd_run_check_save_dir(const rd_run *run);
 
 /* Removes what a killed training left half written, and numbered checkpoints of updates after the
  * state's: those will be made again. */
@@ -89,6 +98,7 @@ rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop);
 rd_status rd_run_save_last(rd_run *run);
 
 rd_status rd_run_open_log(rd_run *run);
+rd_status rd_run_sync_log(const rd_run *run); /* before what tells of the same updates is saved */
 
 /* Sends the event to the listener and train.jsonl. */
 rd_status rd_run_report(rd_run *run, const rd_train_event *event);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -15,41 +16,116 @@ char *rd_run_path(const rd_run *run, const char *name) {
     return rd_path_join(run->save_dir, name);
 }
 
-/* The pid in the lock's file is for the message only: the lock ends with its process. */
-static rd_status refuse(const rd_run *run, int fd) {
+/* The pid in the file `lock` is for the message only: a lock ends with its process. */
+static rd_status refuse_second(const rd_run *run, int directory) {
     char holder[32] = "";
-    ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
+    int fd = openat(directory, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? pread(fd, holder, sizeof holder - 1, 0) : 0;
+    if (fd >= 0) close(fd);
     long pid = n > 0 ? strtol(holder, NULL, 10) : 0;
     if (pid < 1) return rd_error(RD_ERR_IO, "%s: another process is training here", run->save_dir);
     return rd_error(RD_ERR_IO, "%s: process %ld is training here", run->save_dir, pid);
 }
 
-rd_status rd_run_lock(rd_run *run) {
-    char *path = rd_run_path(run, "lock");
-    if (!path) return RD_ERR_MEMORY;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    rd_status status = RD_OK;
-    if (fd < 0 && errno == ENOENT)
-        status = rd_error(RD_ERR_IO, "%s: nothing was trained there yet", run->save_dir);
-    else if (fd < 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    else if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK
-                     ? refuse(run, fd)
-                     : rd_error(RD_ERR_IO, "%s: cannot lock: %s", path, strerror(errno));
-    else if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+static rd_status lock(const rd_run *run, int directory, int fd, const char *name) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return RD_OK;
+    if (errno == EWOULDBLOCK) return refuse_second(run, directory);
+    if (fd == directory && errno == EBADF) return RD_OK; /* NFS has no locks of directories */
+    return rd_error(RD_ERR_IO, "%s/%s: cannot lock: %s", run->save_dir, name, strerror(errno));
+}
+
+static rd_status refuse_link(const rd_run *run, const char *name) {
+    char *path = rd_run_path(run, name);
+    rd_status status = path ? rd_refuse_link(path) : RD_ERR_MEMORY;
     free(path);
-    if (status == RD_OK)
-        run->lock = fd + 1;
-    else if (fd >= 0)
-        close(fd);
     return status;
 }
 
+static rd_status refuse_links_in(const rd_run *run, const char *name) {
+    char *directory = rd_run_path(run, name);
+    if (!directory) return RD_ERR_MEMORY;
+    DIR *entries = opendir(directory);
+    rd_status status = RD_OK;
+    for (struct dirent *e; entries && status == RD_OK && (e = readdir(entries));) {
+        if (e->d_type != DT_LNK && e->d_type != DT_UNKNOWN) continue;
+        char *path = rd_path_join(directory, e->d_name);
+        status = path ? rd_refuse_link(path) : RD_ERR_MEMORY;
+        free(path);
+    }
+    if (entries) closedir(entries);
+    free(directory);
+    return status;
+}
+
+static rd_status refuse_linked_directories(const rd_run *run) {
+    RD_TRY(refuse_link(run, "model"));
+    return refuse_link(run, "checkpoints");
+}
+
+/* A directory that came from elsewhere may hold links to anything of the user's. */
+static rd_status refuse_links(const rd_run *run) {
+    static const char *const names[] = {"lock",
+                                        "train.jsonl",
+                                        "report.html",
+                                        "checkpoint_last",
+                                        "checkpoint_previous",
+                                        "checkpoint_damaged",
+                                        "checkpoint_best.safetensors"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) RD_TRY(refuse_link(run, names[i]));
+    RD_TRY(refuse_linked_directories(run));
+    RD_TRY(refuse_links_in(run, "model"));
+    return refuse_links_in(run, "checkpoints");
+}
+
+/* The directory itself is locked, since a file in it may be removed; and the file, for where
+ * directories have no locks. */
+static rd_status hold(rd_run *run) {
+    RD_TRY(lock(run, run->directory, run->directory, "."));
+    RD_TRY(refuse_links(run));
+    char *path = rd_run_path(run, "lock");
+    rd_status status =
+        path ? rd_open_in_place(path, O_RDWR | O_CREAT, &run->lock_file) : RD_ERR_MEMORY;
+    free(path);
+    RD_TRY(status);
+    RD_TRY(lock(run, run->directory, run->lock_file, "lock"));
+    if (ftruncate(run->lock_file, 0) == 0 && dprintf(run->lock_file, "%ld\n", (long)getpid()) > 0)
+        return RD_OK;
+    return rd_error(RD_ERR_IO, "%s/lock: cannot write: %s", run->save_dir, strerror(errno));
+}
+
+rd_status rd_run_lock(rd_run *run) {
+    run->lock_file = -1;
+    run->directory = open(run->save_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->directory < 0 && errno == ENOENT)
+        return rd_error(RD_ERR_IO, "%s: nothing was trained there yet", run->save_dir);
+    if (run->directory < 0)
+        return rd_error(RD_ERR_IO, "%s: cannot open: %s", run->save_dir, strerror(errno));
+    run->locked = true;
+    return hold(run);
+}
+
 void rd_run_unlock(rd_run *run) {
-    if (run->lock) close(run->lock - 1);
-    run->lock = 0;
+    if (run->locked) close(run->directory);
+    if (run->locked && run->lock_file >= 0) close(run->lock_file);
+    run->locked = false;
+}
+
+rd_status rd_run_open_save_dir(rd_run *run) {
+    RD_TRY(rd_make_directories(run->save_dir));
+    RD_TRY(rd_run_lock(run));
+    char *checkpoints = rd_run_path(run, "checkpoints");
+    rd_status status = checkpoints ? rd_make_directories(checkpoints) : RD_ERR_MEMORY;
+    free(checkpoints);
+    return status;
+}
+
+rd_status rd_run_check_save_dir(const rd_run *run) {
+    struct stat held, there;
+    if (fstat(run->directory, &held) != 0 || stat(run->save_dir, &there) != 0 ||
+        held.st_dev != there.st_dev || held.st_ino != there.st_ino)
+        return rd_error(RD_ERR_IO, "%s: removed or replaced while training; nothing is saved there",
+                        run->save_dir);
+    return refuse_linked_directories(run);
 }
 
 static int64_t checkpoint_number(const char *name) {
@@ -58,29 +134,20 @@ static int64_t checkpoint_number(const char *name) {
     return named ? strtoll(name, NULL, 10) : -1;
 }
 
-/* "NAME.tmp.PID", as rd_atomic_open calls a file that is being written. */
-static bool is_temporary(const char *name) {
-    const char *at = strstr(name, ".tmp.");
-    return at && at[5] && strspn(at + 5, "0123456789") == strlen(at + 5);
-}
-
+/* name: "." or that of a directory inside, which no link may stand for by now */
 static rd_status tidy_directory(const rd_run *run, const char *name, bool numbered) {
-    char *directory = rd_run_path(run, name);
-    if (!directory) return RD_ERR_MEMORY;
-    DIR *entries = opendir(directory);
+    int fd = openat(run->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!entries && fd >= 0) close(fd);
     rd_status status = RD_OK;
     for (struct dirent *e; entries && status == RD_OK && (e = readdir(entries));) {
         bool ahead = numbered && checkpoint_number(e->d_name) > run->state.update;
-        if (!ahead && !is_temporary(e->d_name)) continue;
-        char *path = rd_path_join(directory, e->d_name);
-        if (!path)
-            status = RD_ERR_MEMORY;
-        else if (unlink(path) != 0 && errno != ENOENT)
-            status = rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
-        free(path);
+        if (!ahead && !rd_is_temporary(e->d_name)) continue;
+        if (unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT && errno != EISDIR)
+            status = rd_error(RD_ERR_IO, "%s/%s/%s: cannot remove: %s", run->save_dir, name,
+                              e->d_name, strerror(errno));
     }
     if (entries) closedir(entries);
-    free(directory);
     return status;
 }
 

@@ -193,6 +193,7 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                                 .peak_memory = rd_peak_memory(),
                                 .reason = finished(&run)};
         status = rd_run_report(&run, &event);
+        if (status == RD_OK) status = rd_run_sync_log(&run);
         if (status == RD_OK) status = rd_run_write_html(&run);
     }
     rd_run_close(&run);

@@ -49,6 +49,7 @@ static rd_status prune_checkpoints(const rd_run *run) {
 
 static rd_status save_after_validation(rd_run *run, bool best) {
     char name[64];
+    RD_TRY(rd_run_check_save_dir(run));
     if (best) {
         RD_TRY(save_weights(run, "checkpoint_best.safetensors"));
         RD_TRY(rd_run_save_model(run));
@@ -79,6 +80,8 @@ rd_status rd_run_save_last(rd_run *run) {
                         "the weights are not finite after update %lld: training diverged, and they "
                         "are not saved. Lower lr, or set clip-norm, and start again",
                         (long long)run->state.update);
+    RD_TRY(rd_run_check_save_dir(run));
+    RD_TRY(rd_run_sync_log(run));
     char *path = rd_run_path(run, "checkpoint_last");
     char *previous = rd_run_path(run, "checkpoint_previous");
     rd_text settings = {0};

@@ -14,8 +14,8 @@ fi
 # outlive one that fails under the code it makes).
 mapped=()
 for file in tiny.yaml bin/* out/model/* made/checkpoint_last "$golden"/bart/*; do mapped+=(-P "$file"); done
-faults="openat:EMFILE read:EIO write:ENOSPC fsync:EIO rename:EIO close:EIO unlink:EIO mkdir:EROFS
-    mmap:ENOMEM
+faults="openat:EMFILE read:EIO write:ENOSPC fsync:EIO rename:EIO close:EIO
+    unlink,unlinkat:EIO mkdir:EROFS mmap:ENOMEM
     ftruncate:EIO flock:ENOLCK lseek:EIO fstat,newfstatat:EIO getdents64:EIO clone3,clone:EAGAIN"
 step=${RDROP_FAULT_STEP:-1}
 problems=0
@@ -39,7 +39,7 @@ same_or_absent() {
     local file
     for file in $(cd "$2" && find . -type f); do
         case $file in
-        *.tmp.*) [ "$call" = unlink ] || problem "left $file" ;;
+        *.tmp.*) [ "$call" = unlink,unlinkat ] || problem "left $file" ;;
         *) cmp -s "$1/$file" "$2/$file" || problem "$file is not whole" ;;
         esac
     done
@@ -100,7 +100,7 @@ old_page() { cp expected.old page; }
 old_or_new() {
     cmp -s page translated || cmp -s page expected.old || problem "half a file"
     [ "$1" -ne 0 ] || cmp -s page translated || problem "exit 0 with the old file"
-    [ -z "$(find . -maxdepth 1 -name 'page.tmp.*')" ] || [ "$call" = unlink ] ||
+    [ -z "$(find . -maxdepth 1 -name 'page.tmp.*')" ] || [ "$call" = unlink,unlinkat ] ||
         problem "a temporary file is left"
     rm -f page.tmp.*
 }
@@ -124,7 +124,7 @@ try train fresh_training resumes tiny.yaml --data bin --save-dir made
 # What is converted is there whole or not at all.
 fresh_converted() { rm -rf converted converted.tmp.*; }
 whole_or_absent() {
-    [ -z "$(find . -maxdepth 1 -name 'converted.tmp.*')" ] || [ "$call" = unlink ] || problem "left a directory"
+    [ -z "$(find . -maxdepth 1 -name 'converted.tmp.*')" ] || [ "$call" = unlink,unlinkat ] || problem "left a directory"
     if [ "$1" -eq 0 ] || [ -e converted ]; then
         diff -r good converted >/dev/null || problem "exit $1 with another output"
     fi

@@ -31,7 +31,7 @@ static char root[] = "/tmp/rdrop-train-XXXXXX";
 
 /* What happens to a training; counts from 1. */
 typedef struct {
-    int kill_at_commit; /* SIGKILL at this call of fsync, rename or unlink */
+    int kill_at_commit; /* SIGKILL at this call of fsync, rename, unlink or unlinkat */
     int kill_at_event, stop_at_event;
     int64_t poison; /* before it starts: this source token's embedding overflows; -1: none does */
     const char *settings[4];
@@ -65,6 +65,11 @@ int rename(const char *from, const char *to) {
 int unlink(const char *path) {
     count_commit(-1);
     return (int)syscall(SYS_unlinkat, -100, path, 0);
+}
+
+int unlinkat(int directory, const char *path, int flags) {
+    count_commit(-1);
+    return (int)syscall(SYS_unlinkat, directory, path, flags);
 }
 
 static char *path_of(const char *directory, const char *name) {

@@ -26,7 +26,7 @@ const char arguments_help[] =
     "      --per-line          a table of every line's scores, tab-separated\n"
     "      --worst N           an HTML page of the N lines the first system does worst on\n"
     "      --diff              an HTML page of the lines where two systems differ most\n"
-    "      --html FILE         where the page goes (standard output)\n"
+    "      --html FILE         where the page goes (standard output, as is \"-\")\n"
     "      --format F, --json  text, json, latex, markdown (text)\n"
     "      --width N           digits behind the point (1; JSON: all)\n"
     "      --short             shorter signatures\n"

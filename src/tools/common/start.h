@@ -1,0 +1,11 @@
+/* The process around a program: called before all else by every main(). */
+#ifndef RD_TOOLS_START_H
+#define RD_TOOLS_START_H
+
+/* Standard descriptors that are closed are taken by /dev/null, so that no file gets their numbers
+ * and what is printed; reading the first and writing the others fails, as if they were closed. A
+ * limit of file sizes (ulimit -f) is an error like a full disk, not a signal. A file in use that is
+ * cut short ends the program with a line that names it. */
+void start_program(void);
+
+#endif
