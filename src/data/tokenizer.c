@@ -1,7 +1,10 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "data/tokenizer_kind.h"
+
+enum { LARGEST_FILE = 1 << 30 };
 
 /* JSON begins with a brace, a SentencePiece model with a field's tag. */
 static bool is_json(const char *bytes, size_t n) {
@@ -10,24 +13,26 @@ static bool is_json(const char *bytes, size_t n) {
     return i < n && bytes[i] == '{';
 }
 
+/* A copy is read: a file that another program writes to could change after it was checked. */
 rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path) {
     *tokenizer = NULL;
-    rd_mapping mapping;
-    RD_TRY(rd_map_file(&mapping, path));
-    rd_status status = is_json(mapping.bytes, mapping.size)
-                           ? rd_bpe_open(tokenizer, path, mapping.bytes, mapping.size)
-                           : rd_sentencepiece_open(tokenizer, path, mapping.bytes, mapping.size);
-    rd_unmap_file(&mapping);
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
+    rd_status status = is_json(bytes, n) ? rd_bpe_open(tokenizer, path, bytes, n)
+                                         : rd_sentencepiece_open(tokenizer, path, bytes, n);
+    free(bytes);
     return status;
 }
 
 rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
                                    const char *vocab_path) {
     *tokenizer = NULL;
-    rd_mapping mapping;
-    RD_TRY(rd_map_file(&mapping, path));
-    rd_status status = rd_mapped_open(tokenizer, path, mapping.bytes, mapping.size, vocab_path);
-    rd_unmap_file(&mapping);
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
+    rd_status status = rd_mapped_open(tokenizer, path, bytes, n, vocab_path);
+    free(bytes);
     return status;
 }
 
