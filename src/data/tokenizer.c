@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/tokenizer_kind.h"
 
 enum { LARGEST_FILE = 1 << 30 };
@@ -86,6 +87,17 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
     return tokenizer->kind->sample(tokenizer, text, n, alpha, nbest, seed, ids);
 }
 
+/* Pieces of a vocabulary may hold anything, also what a terminal takes for a command. */
+static rd_status clean(char **text, size_t *n, bool controls) {
+    rd_text copy = {0};
+    rd_status status = rd_text_append_clean(&copy, *text, *n, controls);
+    *n = (size_t)copy.length;
+    free(*text);
+    *text = status == RD_OK ? copy.data : NULL;
+    if (status != RD_OK) rd_text_free(&copy);
+    return status;
+}
+
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length) {
     for (int64_t i = 0; i < n; i++)
@@ -95,11 +107,9 @@ rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids,
                             (int)tokenizer->size);
     size_t found = 0;
     RD_TRY(tokenizer->kind->decode(tokenizer, ids, n, text, &found));
-    if (length) {
-        *length = found;
-        return RD_OK;
-    }
-    for (size_t i = 0; i < found; i++)
+    for (size_t i = 0; !length && i < found; i++)
         if ((*text)[i] == '\0') (*text)[i] = ' ';
+    if (!rd_text_is_clean(*text, found, length)) RD_TRY(clean(text, &found, length));
+    if (length) *length = found;
     return RD_OK;
 }

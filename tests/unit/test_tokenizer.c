@@ -261,6 +261,29 @@ static void test_very_long_lines(void **state) {
     free(run);
 }
 
+/* Pieces may hold anything; a text to show has no commands for a terminal in it. */
+static void test_control_characters(void **state) {
+    (void)state;
+    static const char model[] = "\x0A\x09\x0A\x05<unk>\x18\x02"
+                                "\x0A\x07\x0A\x05\x1B[31m"
+                                "\x0A\x05\x0A\x03"
+                                "a\nb"
+                                "\x12\x02\x18\x01\x1A\x04\x0A\x02id";
+    static const int32_t ids[] = {1, 2};
+    rd_tokenizer *tokenizer;
+    char *text;
+    size_t n;
+    assert_int_equal(rd_write_file(other_path, model, sizeof model - 1), RD_OK);
+    if (rd_tokenizer_open(&tokenizer, other_path) != RD_OK) fail_msg("%s", rd_last_error());
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids, 2, &text, NULL), RD_OK);
+    assert_string_equal(text, "\xEF\xBF\xBD[31ma\nb");
+    free(text);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids, 2, &text, &n), RD_OK);
+    assert_string_equal(text, "\x1B[31ma\nb");
+    free(text);
+    rd_tokenizer_close(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_is_reproducible),
@@ -272,6 +295,7 @@ int main(void) {
         cmocka_unit_test(test_damaged_normalization_rules),
         cmocka_unit_test(test_sampling_with_all_ones),
         cmocka_unit_test(test_mask_piece),
+        cmocka_unit_test(test_control_characters),
         cmocka_unit_test(test_very_long_lines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
