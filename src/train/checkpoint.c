@@ -1,5 +1,6 @@
 #include "train/checkpoint.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,42 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const rd_pr
     return rd_atomic_commit_keeping(&file, previous);
 }
 
+static const int64_t MOST_COUNTED = (int64_t)1
+                                    << 48; /* of anything: sums of two counters do not overflow */
+
+static bool is_count(int64_t n, int64_t least, int64_t most) {
+    return n >= least && n <= most;
+}
+
+/* A metric's name, padded with NUL. */
+static bool is_name(const char *name, size_t room) {
+    size_t n = strnlen(name, room);
+    for (size_t i = 0; i < n; i++)
+        if (name[i] <= ' ' || name[i] > '~') return false;
+    for (size_t i = n; i < room; i++)
+        if (name[i] != '\0') return false;
+    return true;
+}
+
+/* Whether a training can have come to this state: a checksum can be right and the counters, which
+ * files are named and removed by, still be anything. */
+static bool is_possible(const rd_progress_state *s) {
+    return is_count(s->update, 0, MOST_COUNTED) && is_count(s->epoch, 1, MOST_COUNTED) &&
+           is_count(s->next_batch, 0, MOST_COUNTED) &&
+           is_count(s->skipped_updates, 0, MOST_COUNTED) &&
+           is_count(s->skipped_in_a_row, 0, s->skipped_updates) &&
+           is_count(s->validated_update, 0, s->update) &&
+           is_count(s->validations_without_improvement, 0, MOST_COUNTED) &&
+           is_count(s->best_update, 0, s->update) && !isinf(s->best_metric) &&
+           is_name(s->metric, sizeof s->metric) && isfinite(s->seconds) && s->seconds >= 0.0;
+}
+
+static rd_status check_state(const header *head, const char *path) {
+    if (is_possible(&head->state) && (head->has_ema == 0 || head->has_ema == 1)) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: damaged: update %lld of epoch %lld cannot be", path,
+                    (long long)head->state.update, (long long)head->state.epoch);
+}
+
 /* Whether it is what was written, whatever that was. */
 static rd_status check(const rd_mapping *mapping, const char *path) {
     uint32_t crc = 0;
@@ -69,6 +106,7 @@ rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info) {
         (size_t)head.n != (rest - sizeof(uint32_t)) / block)
         return rd_error(RD_ERR_FORMAT, "%s: damaged: %zu bytes are not what %lld weights take",
                         path, size, (long long)head.n);
+    RD_TRY(check_state(&head, path));
     *info = (rd_checkpoint_info){head.n, head.has_ema != 0, head.state};
     return RD_OK;
 }
@@ -85,6 +123,9 @@ rd_status rd_checkpoint_load(const char *path, rd_progress_state *state, rd_para
     rd_status status = check(&mapping, path);
     if (status == RD_OK) {
         memcpy(&head, mapping.bytes, sizeof head);
+        status = check_state(&head, path);
+    }
+    if (status == RD_OK) {
         if (head.n != parameters->total)
             status = rd_error(RD_ERR_ARGUMENT,
                               "%s: a model of %lld weights, but the recipe describes one of %lld",
