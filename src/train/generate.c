@@ -80,14 +80,14 @@ static rd_status collect(const rd_run *run, int64_t n, int64_t among, sentences 
     for (int64_t i = 0; i < n; i++)
         RD_TRY(rd_batcher_add(run->valid_batches, i * among / n, &s->read));
     for (int64_t i = 0; i < n; i++) {
-        const int32_t *at = s->read.source.offsets + i;
+        const int32_t *at = s->read.source.offsets + i, *to = s->read.target.offsets + i;
         rd_pair pair = rd_dataset_get(run->valid_data, s->read.ids[i]);
         s->tokens[i] = (rd_token_span){s->read.source.ids + at[0], at[1] - at[0]};
         RD_TRY(run->noise ? text_of_noised(run->source, s->tokens[i], &s->sources[i])
-                          : text_of(run->source, pair.src, pair.n_src, pair.src_text,
-                                    pair.src_text_length, &s->sources[i]));
-        RD_TRY(text_of(run->target, pair.tgt, pair.n_tgt, pair.tgt_text, pair.tgt_text_length,
-                       &s->references[i]));
+                          : text_of(run->source, s->tokens[i].tokens, s->tokens[i].length,
+                                    pair.src_text, pair.src_text_length, &s->sources[i]));
+        RD_TRY(text_of(run->target, s->read.target.ids + to[0], to[1] - to[0], pair.tgt_text,
+                       pair.tgt_text_length, &s->references[i]));
     }
     return RD_OK;
 }

@@ -74,6 +74,8 @@ static rd_status open_batches(rd_run *run) {
                                 .sampling_alpha = r->data.sampling_alpha,
                                 .sampling_nbest = r->data.sampling_nbest,
                                 .prepend_bos = r->model.prepend_bos,
+                                .max_src = r->model.max_source_positions,
+                                .max_tgt = r->model.max_target_positions,
                                 .noise = run->noise};
     RD_TRY(rd_batcher_new(&run->train_batches, run->train_data, &config));
     rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
@@ -81,6 +83,8 @@ static rd_status open_batches(rd_run *run) {
                                                  : r->train.max_tokens,
                                .max_sentences = r->train.max_sentences,
                                .seed = r->train.seed,
+                               .max_src = r->model.max_source_positions,
+                               .max_tgt = r->model.max_target_positions,
                                .noise = run->noise}; /* the same at every validation */
     return rd_batcher_new(&run->valid_batches, run->valid_data, &valid);
 }

@@ -261,6 +261,32 @@ static void test_very_long_lines(void **state) {
     free(run);
 }
 
+/* Lines longer than any sentence are drawn from in parts; the text is the same. */
+static void test_sampling_long_lines(void **state) {
+    (void)state;
+    enum { WORDS = 2000 };
+    rd_tokenizer *tokenizer = open_trained("unigram");
+    char *line = calloc(WORDS, 8), *text;
+    assert_non_null(line);
+    for (int i = 0; i < WORDS; i++) memcpy(line + (size_t)i * 7, i ? " garden" : "  table", 7);
+    rd_ids first = {0}, again = {0};
+    size_t n = strlen(line), two = 2 * WORDS;
+    assert_int_equal(rd_tokenizer_sample(tokenizer, line, n, 0.1f, 64, 9, &first), RD_OK);
+    assert_int_equal(rd_tokenizer_sample(tokenizer, line, n, 0.1f, 64, 9, &again), RD_OK);
+    assert_true(first.length == again.length && first.length >= (int64_t)WORDS);
+    assert_memory_equal(first.data, again.data, sizeof(int32_t) * (size_t)first.length);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, first.data, first.length, &text, NULL), RD_OK);
+    assert_string_equal(text, line + 2);
+    free(text);
+    first.length = 0;
+    memset(line, 'a', two);
+    assert_int_equal(rd_tokenizer_sample(tokenizer, line, two, 0.1f, 64, 9, &first), RD_OK);
+    free(first.data);
+    free(again.data);
+    free(line);
+    rd_tokenizer_close(tokenizer);
+}
+
 /* Pieces may hold anything; a text to show has no commands for a terminal in it. */
 static void test_control_characters(void **state) {
     (void)state;
@@ -296,6 +322,7 @@ int main(void) {
         cmocka_unit_test(test_sampling_with_all_ones),
         cmocka_unit_test(test_mask_piece),
         cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_sampling_long_lines),
         cmocka_unit_test(test_very_long_lines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
