@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +16,7 @@
 #include "base/rng.h"
 #include "data/vocab.h"
 #include "rdrop/tokenizer.h"
+#include "sentencepiece_shim.h"
 
 enum { LINES = 600, PIECES = 70 };
 
@@ -287,6 +289,58 @@ static void test_sampling_long_lines(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* Nothing is left of these once SentencePiece has normalized them. */
+static void test_corpora_without_text(void **state) {
+    (void)state;
+    static const char *const lines[] = {" \n\t\n",
+                                        "\n",
+                                        "\xE2\x96\x81 \xE2\x96\x81\n",
+                                        "\xE2\x80\xA8\n",
+                                        "\r\n\x01\n",
+                                        "\xEF\xBB\xBF\n",
+                                        "\xEF\xBF\xBD\n",
+                                        ""};
+    const char *paths[] = {other_path};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        for (int bpe = 0; bpe < 2; bpe++) {
+            rd_vocab_config config = {
+                .type = bpe ? "bpe" : "unigram", .size = 50, .character_coverage = 1.0f};
+            assert_int_equal(rd_write_file(other_path, lines[i], strlen(lines[i])), RD_OK);
+            assert_int_equal(rd_vocab_train(&config, paths, 1, model_path), RD_ERR_FORMAT);
+            assert_non_null(strstr(rd_last_error(), "it holds no text"));
+        }
+}
+
+static int next_blank(void *source, const char **text, size_t *n) {
+    int *left = source;
+    *text = "\t";
+    *n = 1;
+    return (*left)-- > 0;
+}
+
+static void leave(const char *line) {
+    _exit(strstr(line, "required_chars_.empty()") && !strchr(line, '\n') ? 7 : 8);
+}
+
+/* Where SentencePiece ends the process all the same, the caller says how. */
+static void test_the_trainer_ends_the_process(void **state) {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int left = 3;
+        char *model, *message;
+        size_t n;
+        spm_train("model_type=unigram vocab_size=50 minloglevel=2 num_threads=1", next_blank, &left,
+                  (spm_endings){NULL, leave}, &model, &n, &message);
+        _exit(9);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
 /* Pieces may hold anything; a text to show has no commands for a terminal in it. */
 static void test_control_characters(void **state) {
     (void)state;
@@ -322,6 +376,8 @@ int main(void) {
         cmocka_unit_test(test_sampling_with_all_ones),
         cmocka_unit_test(test_mask_piece),
         cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_corpora_without_text),
+        cmocka_unit_test(test_the_trainer_ends_the_process),
         cmocka_unit_test(test_sampling_long_lines),
         cmocka_unit_test(test_very_long_lines),
     };
