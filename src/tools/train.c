@@ -35,9 +35,10 @@ static const char help[] =
     "\n"
     "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is\n"
     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair\n"
-    "once. SIGINT and SIGTERM save and stop; starting again goes on with the same bits, as\n"
-    "it does after a kill or a crash. A damaged checkpoint_last is found out by its checksum, and\n"
-    "training goes on from the one before it, checkpoint_previous.\n"
+    "once. SIGINT and SIGTERM save and stop, between two batches of an update; starting again\n"
+    "goes on with the same bits, as it does after a kill or a crash. A damaged checkpoint_last is\n"
+    "found out by its checksum, and training goes on from the one before it,\n"
+    "checkpoint_previous.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N.\n";
 
 static volatile sig_atomic_t stop_requested;
