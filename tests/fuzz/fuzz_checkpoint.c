@@ -1,5 +1,6 @@
 /* checkpoint_last, as it is and with its checksum put right, which only a hostile file has. The
  * file is that of a model of a few weights. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

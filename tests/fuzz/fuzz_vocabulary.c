@@ -1,6 +1,7 @@
 /* Vocabularies of two files: a vocab.json with its merges.txt, and a vocab.json that numbers the
  * pieces of a SentencePiece model (made here); then text through what was accepted, encoded, drawn
  * and decoded. Parts: a line of text, vocab.json, merges.txt. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

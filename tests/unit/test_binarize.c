@@ -246,8 +246,8 @@ static int32_t longest_drawn(const rd_dataset *data, int32_t most, rd_status wan
     assert_int_equal(rd_batcher_set_epoch(batcher, 1), RD_OK);
     for (int64_t b = 0; status == RD_OK && b < rd_batcher_size(batcher); b++) {
         status = rd_batcher_get(batcher, b, &batch);
-        for (int64_t i = 0; status == RD_OK && i < batch.n_seqs; i++) {
-            int32_t n = batch.src_offsets[i + 1] - batch.src_offsets[i];
+        for (int64_t i = 0; status == RD_OK && i < batch.n; i++) {
+            int32_t n = batch.source.offsets[i + 1] - batch.source.offsets[i];
             longest = n > longest ? n : longest;
         }
     }
