@@ -3,12 +3,15 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iostream>
 #include <mutex>
 #include <new>
 #include <sstream>
+#include <streambuf>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -75,6 +78,71 @@ void (*on_no_memory)(void);
     }
     std::abort();
 }
+
+/* What the trainer writes to std::cerr before it ends the process, from whichever of its threads.
+ */
+class LastWords : public std::streambuf {
+  public:
+    /* Up to the first line's end. */
+    const char *line() {
+        const std::lock_guard<std::mutex> guard(lock_);
+        text_[n_] = '\0';
+        text_[std::strcspn(text_, "\n")] = '\0';
+        return text_;
+    }
+    void clear() {
+        const std::lock_guard<std::mutex> guard(lock_);
+        n_ = 0;
+    }
+
+  protected:
+    int_type overflow(int_type c) override {
+        const char one = traits_type::to_char_type(c);
+        xsputn(&one, 1);
+        return traits_type::not_eof(c);
+    }
+    std::streamsize xsputn(const char *bytes, std::streamsize n) override {
+        const std::lock_guard<std::mutex> guard(lock_);
+        for (std::streamsize i = 0; i < n && n_ + 1 < sizeof text_; i++) text_[n_++] = bytes[i];
+        return n;
+    }
+
+  private:
+    std::mutex lock_;
+    char text_[512];
+    size_t n_ = 0;
+};
+
+LastWords last_words;
+std::atomic<void (*)(const char *)> on_giving_up;
+
+/* Only an exit() while a training runs is the trainer's. */
+void at_exit() {
+    void (*const gave_up)(const char *) = on_giving_up.exchange(nullptr);
+    if (gave_up) gave_up(last_words.line());
+}
+
+/* As long as it lives, std::cerr's text is kept, and the end of the process is noticed. */
+class WatchedTraining {
+  public:
+    explicit WatchedTraining(void (*gave_up)(const char *)) {
+        static const bool registered = std::atexit(at_exit) == 0;
+        if (!registered || !gave_up) return;
+        last_words.clear();
+        before_ = std::cerr.rdbuf(&last_words);
+        on_giving_up = gave_up;
+    }
+    ~WatchedTraining() {
+        if (!before_) return;
+        on_giving_up = nullptr;
+        std::cerr.rdbuf(before_);
+    }
+    WatchedTraining(const WatchedTraining &) = delete;
+    WatchedTraining &operator=(const WatchedTraining &) = delete;
+
+  private:
+    std::streambuf *before_ = nullptr;
+};
 
 int give(const std::vector<int> &from, int32_t **ids, size_t *n_ids) noexcept {
     *n_ids = from.size();
@@ -236,13 +304,14 @@ int spm_decode_pieces(const spm_processor *p, const char *const *pieces, size_t 
     return *text ? 0 : 1;
 }
 
-int spm_train(const char *options, spm_next_sentence next, void *source, void (*no_memory)(void),
+int spm_train(const char *options, spm_next_sentence next, void *source, spm_endings endings,
               char **model, size_t *n, char **error) {
     std::string bytes;
     const std::terminate_handler before = std::get_terminate();
-    on_no_memory = no_memory;
-    if (no_memory) std::set_terminate(terminate_thread);
+    on_no_memory = endings.no_memory;
+    if (endings.no_memory) std::set_terminate(terminate_thread);
     const int failed = guarded(error, [&] {
+        const WatchedTraining watched(endings.gave_up);
         CallbackIterator sentences(next, source);
         sentencepiece::SetRandomGeneratorSeed(1); /* of sentence sampling */
         return sentencepiece::SentencePieceTrainer::Train(parse(options), &sentences, &bytes);

@@ -44,9 +44,15 @@ int spm_decode_pieces(const spm_processor *processor, const char *const *pieces,
 /* Trains a model with SentencePiece's own options ("vocab_size=6000 model_type=unigram ...") on
  * sentences that next() hands out: 1 with a sentence, 0 at the end, -1 on failure (training stops).
  * The model's bytes, malloc'ed, in *model. Where SentencePiece's own threads lack memory nobody can
- * be told by an error: no_memory(), if there is one, is called there, and is to end the process. */
+ * be told by an error: no_memory(), if there is one, is called there, and is to end the process.
+ * Where one of its own checks fails it ends the process, after a line on std::cerr: gave_up(), if
+ * there is one, is called there with that line, and is to do so instead. */
 typedef int (*spm_next_sentence)(void *source, const char **text, size_t *n);
-int spm_train(const char *options, spm_next_sentence next, void *source, void (*no_memory)(void),
+typedef struct {
+    void (*no_memory)(void);
+    void (*gave_up)(const char *line);
+} spm_endings;
+int spm_train(const char *options, spm_next_sentence next, void *source, spm_endings endings,
               char **model, size_t *n, char **error);
 
 #ifdef __cplusplus

@@ -58,8 +58,9 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
                               float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
 
 /* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length. length may be
- * NULL: a NUL within the text, which would seem its end, is then a blank. Special ids give nothing,
- * out-of-range ids are an error; valid UTF-8 in any case. */
+ * NULL, for a text to show: a NUL is then a blank, and other control characters except tab and line
+ * breaks are U+FFFD. Special ids give nothing, out-of-range ids are an error; valid UTF-8 in any
+ * case. */
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length);
 

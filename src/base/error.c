@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #undef rd_error /* the functions themselves */
 #undef rd_error_prefix
 
+/* Messages quote files and their names: each is escaped once, here, and so one line always. */
 static _Thread_local char last_error[1024];
 
 const char *rd_last_error(void) {
@@ -14,21 +17,24 @@ const char *rd_last_error(void) {
 }
 
 rd_status rd_error(rd_status code, const char *format, ...) {
+    char message[sizeof last_error];
     va_list args;
     va_start(args, format);
-    vsnprintf(last_error, sizeof last_error, format, args);
+    vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    rd_escape(last_error, sizeof last_error, message);
     return code;
 }
 
 rd_status rd_error_prefix(rd_status code, const char *format, ...) {
-    char message[sizeof last_error];
+    char context[sizeof last_error], message[sizeof last_error];
     memcpy(message, last_error, sizeof message);
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(last_error, sizeof last_error, format, args);
+    vsnprintf(context, sizeof context, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof last_error)
-        snprintf(last_error + n, sizeof last_error - (size_t)n, ": %s", message);
+    rd_escape(last_error, sizeof last_error, context);
+    size_t n = strlen(last_error);
+    snprintf(last_error + n, sizeof last_error - n, ": %s", message);
     return code;
 }

@@ -1,11 +1,83 @@
 #include "base/json.h"
 
+enum { DEEPEST = 64, FREE_COST = 40 << 20 };
+
+/* Bytes of memory that jansson takes for each: at most, with its tables half empty and its blocks
+ * rounded up. A string's or key's own bytes come on top. */
+enum { OBJECT_COST = 256, ARRAY_COST = 144, STRING_COST = 136, NUMBER_COST = 32, ITEM_COST = 24 };
+
+typedef struct {
+    const char *at, *end;
+    int64_t line;
+    int depth, deepest;
+    size_t cost, longest; /* of the texts of tokens */
+} scan;
+
+/* A string, from its opening quote on. */
+static void skip_string(scan *s) {
+    const char *start = ++s->at;
+    while (s->at < s->end && *s->at != '"') s->at += *s->at == '\\' && s->end - s->at > 1 ? 2 : 1;
+    size_t n = (size_t)(s->at - start);
+    if (s->at < s->end) s->at++;
+    s->cost += STRING_COST + n;
+    if (n > s->longest) s->longest = n;
+}
+
+static bool is_word(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '+' || c == '.';
+}
+
+/* A number, true, false or null. */
+static void skip_word(scan *s) {
+    const char *start = s->at;
+    while (s->at < s->end && is_word(*s->at)) s->at++;
+    size_t n = (size_t)(s->at - start);
+    s->cost += NUMBER_COST;
+    if (n > s->longest) s->longest = n;
+}
+
+static void skip_mark(scan *s) {
+    char c = *s->at++;
+    bool opens = c == '{' || c == '[';
+    if (opens && ++s->depth > s->deepest) s->deepest = s->depth;
+    if (c == '}' || c == ']') s->depth--;
+    if (opens) s->cost += c == '{' ? OBJECT_COST : ARRAY_COST;
+    if (c == ',') s->cost += ITEM_COST;
+    if (c == '\n') s->line++;
+}
+
+/* As far as the text is JSON its tokens are the parser's; beyond that the parser does not come. */
+rd_status rd_json_check(const char *path, int64_t line, const char *bytes, size_t n) {
+    scan s = {.at = bytes, .end = bytes + n, .line = line};
+    while (s.at < s.end) {
+        if (*s.at == '"')
+            skip_string(&s);
+        else if (is_word(*s.at))
+            skip_word(&s);
+        else
+            skip_mark(&s);
+        if (s.deepest > DEEPEST)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s:%lld: lists or objects more than %d deep inside one another", path,
+                            (long long)s.line, DEEPEST);
+        if (s.cost + 2 * s.longest > FREE_COST + 3 * n)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s:%lld: too many values for its size: it would take far more memory "
+                            "than its %zu bytes",
+                            path, (long long)s.line, n);
+    }
+    return RD_OK;
+}
+
 bool rd_json_no_memory(const json_error_t *error) {
     return !*error->text || json_error_code(error) == json_error_out_of_memory;
 }
 
 rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size_t n) {
     json_error_t error = {.text = ""};
+    *root = NULL;
+    RD_TRY(rd_json_check(path, 1, bytes, n));
     *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
     if (*root) return RD_OK;
     if (rd_json_no_memory(&error)) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);

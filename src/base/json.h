@@ -5,11 +5,17 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
-/* Of bytes[0..n), in which no key may come twice; `path` for messages, with the line. Release
- * *root, which is NULL on failure, with json_decref. */
+/* Refuses what parsing bytes[0..n) would cost too much for: lists and objects more than 64 deep,
+ * and more values than three times the bytes and 40 MiB of memory hold. Linear in n. `line` is the
+ * first one's number, for messages. */
+rd_status rd_json_check(const char *path, int64_t line, const char *bytes, size_t n);
+
+/* Of bytes[0..n), checked as above, in which no key may come twice; `path` for messages, with the
+ * line. Release *root, which is NULL on failure, with json_decref. */
 rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size_t n);
 
 /* Whether parsing ended for want of memory. Jansson says so in several ways: by a code, or by

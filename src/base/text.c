@@ -117,3 +117,63 @@ int rd_utf8_put(uint32_t c, char out[4]) {
     out[3] = (char)(0x80 | (c & 0x3F));
     return 4;
 }
+
+size_t rd_utf8_character(const char *s, size_t n, uint32_t *c) {
+    size_t length = (size_t)sequence_length((unsigned char)s[0]);
+    *c = (unsigned char)s[0];
+    if (length == 0 || length > n || rd_utf8_invalid_at(s, length) >= 0) return 0;
+    *c = rd_utf8_next(&s, s + length);
+    return length;
+}
+
+bool rd_is_control(uint32_t c) {
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
+}
+
+/* As few bytes as say what it was; returns how many. */
+static int escape_one(uint32_t c, bool valid, char to[8]) {
+    if (c == '\t' || c == '\n' || c == '\r')
+        return snprintf(to, 8, "%s", c == '\t' ? "\\t" : c == '\n' ? "\\n" : "\\r");
+    return snprintf(to, 8, c < 0x80 || !valid ? "\\x%02x" : "\\u%04x", (unsigned)c);
+}
+
+void rd_escape(char *to, size_t room, const char *text) {
+    size_t left = strlen(text), at = 0;
+    while (left > 0) {
+        char escaped[8];
+        uint32_t c;
+        size_t n = rd_utf8_character(text, left, &c);
+        bool plain = n > 0 && !rd_is_control(c);
+        size_t length = plain ? n : (size_t)escape_one(c, n > 0, escaped);
+        if (length >= room - at) break;
+        memcpy(to + at, plain ? text : escaped, length);
+        at += length;
+        text += n ? n : 1;
+        left -= n ? n : 1;
+    }
+    to[at] = '\0';
+}
+
+static bool is_clean(uint32_t c, bool controls) {
+    return controls || !rd_is_control(c) || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool rd_text_is_clean(const char *bytes, size_t n, bool controls) {
+    uint32_t c;
+    for (size_t at = 0, length; at < n; at += length) {
+        length = rd_utf8_character(bytes + at, n - at, &c);
+        if (length == 0 || !is_clean(c, controls)) return false;
+    }
+    return true;
+}
+
+rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool controls) {
+    uint32_t c;
+    for (size_t at = 0, length; at < n; at += length ? length : 1) {
+        length = rd_utf8_character(bytes + at, n - at, &c);
+        bool clean = length > 0 && is_clean(c, controls);
+        RD_TRY(clean ? rd_text_append(text, bytes + at, length)
+                     : rd_text_append(text, "\xEF\xBF\xBD", 3));
+    }
+    return RD_OK;
+}

@@ -29,6 +29,23 @@ int64_t rd_utf8_invalid_at(const char *bytes, size_t n);
 /* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor behind it. */
 uint32_t rd_utf8_next(const char **cursor, const char *end);
 
+/* Bytes of the character at s[0..n), n > 0: 0 where it is no UTF-8, and then *c is its first byte.
+ */
+size_t rd_utf8_character(const char *s, size_t n, uint32_t *c);
+
+/* Whether a terminal could take it for a command: C0 (tab and line breaks too), DEL, C1, and the
+ * separators of lines and paragraphs. */
+bool rd_is_control(uint32_t code_point);
+
+/* to: [room], NUL-terminated = the text with controls and what is no UTF-8 as \n, \t, \x1b or
+ * \u2028, so that what a file holds stays on its line of a message; cut between characters. */
+void rd_escape(char *to, size_t room, const char *text);
+
+/* Whether text is UTF-8 and, unless they are allowed, without controls except tab and line breaks;
+ * and appends it with U+FFFD for each byte and character that is not so. */
+bool rd_text_is_clean(const char *bytes, size_t n, bool controls);
+rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool controls);
+
 /* Writes a code point as UTF-8; returns the number of bytes, 1 to 4. */
 int rd_utf8_put(uint32_t code_point, char out[4]);
 

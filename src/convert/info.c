@@ -80,8 +80,9 @@ static rd_status hf_directory(const char *directory, rd_text *out) {
     rd_recipe *recipe = NULL;
     RD_TRY(rd_json_read(directory, "config.json", &config));
     const char *type = json_string_value(json_object_get(config, "model_type"));
-    rd_status status =
-        rd_text_printf(out, "kind: Hugging Face directory of type %.60s\n", type ? type : "(none)");
+    char shown[64];
+    rd_escape(shown, sizeof shown, type ? type : "(none)");
+    rd_status status = rd_text_printf(out, "kind: Hugging Face directory of type %s\n", shown);
     json_decref(config);
     if (status == RD_OK) status = rd_recipe_new(&recipe);
     if (status == RD_OK) {

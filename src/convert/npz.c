@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-enum { LARGEST_HEADER = 4096, LARGEST_RATIO = 100 };
+enum { LARGEST_HEADER = 4096, MOST_TIMES = 3, FREE_BYTES = 40 << 20 };
 
 static rd_status zip_failed(const rd_npz *npz, zip_error_t *error) {
     bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
@@ -40,7 +40,25 @@ static bool is_array(const char *name) {
     return n > 4 && strcmp(name + n - 4, ".npy") == 0;
 }
 
+/* The size that the archive's directory says an entry has; *left is what all that follow may have.
+ */
+static rd_status check_size(const rd_npz *npz, int64_t index, uint64_t *left) {
+    zip_stat_t info;
+    if (zip_stat_index(npz->archive, (zip_uint64_t)index, 0, &info) != 0)
+        return zip_failed(npz, zip_get_error(npz->archive));
+    if (!(info.valid & ZIP_STAT_SIZE) || info.size > *left)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: array %.100s is said to have %llu bytes, which a file "
+                        "of %lld cannot hold",
+                        npz->path, npz->names[index],
+                        info.valid & ZIP_STAT_SIZE ? (unsigned long long)info.size : 0,
+                        (long long)npz->size);
+    *left -= info.size;
+    return RD_OK;
+}
+
 static rd_status list_arrays(rd_npz *npz) {
+    uint64_t left = MOST_TIMES * (uint64_t)npz->size + FREE_BYTES;
     npz->n = zip_get_num_entries(npz->archive, 0);
     npz->names = rd_calloc((size_t)npz->n, sizeof *npz->names);
     if (!npz->names) return RD_ERR_MEMORY;
@@ -53,6 +71,7 @@ static rd_status list_arrays(rd_npz *npz) {
         if (zip_name_locate(npz->archive, npz->names[i], 0) != i)
             return rd_error(RD_ERR_FORMAT, "%s: there are two arrays %.100s", npz->path,
                             npz->names[i]);
+        RD_TRY(check_size(npz, i, &left));
     }
     return RD_OK;
 }
@@ -103,11 +122,6 @@ static rd_status open_entry(const rd_npz *npz, const char *name, entry *e) {
     if (index < 0) return rd_error(RD_ERR_FORMAT, "%s: array %.100s is missing", npz->path, name);
     if (zip_stat_index(npz->archive, (zip_uint64_t)index, 0, &info) != 0)
         return entry_failed(npz, name, zip_get_error(npz->archive));
-    if (!(info.valid & ZIP_STAT_SIZE) || info.size / LARGEST_RATIO > (uint64_t)npz->size)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: array %.100s is said to have %llu bytes, which a file "
-                        "of %lld cannot hold",
-                        npz->path, name, (unsigned long long)info.size, (long long)npz->size);
     e->size = info.size;
     e->file = zip_fopen_index(npz->archive, (zip_uint64_t)index, 0);
     if (!e->file) return entry_failed(npz, name, zip_get_error(npz->archive));

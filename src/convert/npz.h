@@ -1,6 +1,6 @@
 /* Reading .npz files: NumPy arrays ("NAME.npy", a header and the data) in a zip archive, as Marian
- * saves models. Nothing that a file says is believed before it is checked, and no array may be more
- * than a hundred times its file. */
+ * saves models. Nothing that a file says is believed before it is checked, and its arrays
+ * together are at most three times the file and 40 MiB. */
 #ifndef RD_CONVERT_NPZ_H
 #define RD_CONVERT_NPZ_H
 

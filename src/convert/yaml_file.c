@@ -5,6 +5,7 @@
 #include <yaml.h>
 
 #include "base/file.h"
+#include "base/yaml.h"
 
 enum { DEEPEST = 8, LARGEST_FILE = 1 << 28 };
 
@@ -112,6 +113,7 @@ static rd_status read_root(reader *r, json_t **root) {
 rd_status rd_yaml_parse(json_t **root, const char *path, const char *bytes, size_t n) {
     reader r = {.path = path};
     *root = NULL;
+    RD_TRY(rd_yaml_check(path, bytes, n));
     if (!yaml_parser_initialize(&r.parser))
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes, n);

@@ -42,11 +42,15 @@ typedef struct {
     int64_t max_sentences; /* bound on the number of sequences; 0: none */
     uint64_t seed;
     /* Subword regularization: with alpha > 0 batches are re-tokenized from the dataset's text, one
-     * fresh segmentation per sentence and epoch. */
+     * fresh segmentation per sentence and epoch. Texts of more than 64 KiB, or 64 times as many
+     * bytes as tokens, keep the dataset's. */
     const rd_tokenizer *src_tokenizer, *tgt_tokenizer;
     float sampling_alpha;
     int32_t sampling_nbest;
     bool prepend_bos; /* freshly segmented sides begin with bos, as the dataset's do */
+    /* Tokens of a side at most, 0: any number. A fresh segmentation that has more gives way to the
+     * dataset's; a pair of the dataset that has more is RD_ERR_FORMAT. */
+    int32_t max_src, max_tgt;
     /* Sources get noise, another one in every epoch: a pure function of (seed, epoch, sentence).
      * NULL: none. */
     const rd_noise *noise;

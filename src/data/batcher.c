@@ -130,6 +130,9 @@ static rd_rng rng_of(const rd_batcher *batcher, int64_t id, draw what) {
                               : rd_rng_make(seed, 2 * (uint64_t)id + (uint64_t)what);
 }
 
+/* Drawing takes longer than encoding, and no text of so many bytes has so few tokens. */
+enum { LONGEST_SAMPLED = 1 << 16, MOST_BYTES_A_TOKEN = 64 };
+
 /* One side of a sentence, freshly segmented, with eos; the dataset's ids end with the same eos. */
 static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer, const char *text,
                         int32_t length, int32_t eos, rd_rng rng, rd_ids *ids) {
@@ -145,27 +148,48 @@ static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer
     return RD_OK;
 }
 
-/* Scratch for the sentences of a batch. */
+/* A side's n ids give way to freshly drawn ones, if those are not more than `most`. */
+static rd_status resample(const rd_batcher *batcher, const rd_tokenizer *tokenizer,
+                          const char *text, int32_t length, int32_t most, rd_rng rng, rd_ids *drawn,
+                          const int32_t **ids, int32_t *n) {
+    if (length > LONGEST_SAMPLED || length / MOST_BYTES_A_TOKEN > *n) return RD_OK;
+    RD_TRY(sample(batcher, tokenizer, text, length, (*ids)[*n - 1], rng, drawn));
+    if (most > 0 && drawn->length > most) return RD_OK;
+    *ids = drawn->data;
+    *n = (int32_t)drawn->length;
+    return RD_OK;
+}
+
+/* Scratch for the sentences of a batch: copies of the dataset's ids, and what is made of them. */
 typedef struct {
-    rd_ids src, tgt, noised;
+    rd_ids src, tgt, drawn_src, drawn_tgt, noised;
 } scratch;
 
 static void free_scratch(scratch *s) {
     free(s->src.data);
     free(s->tgt.data);
+    free(s->drawn_src.data);
+    free(s->drawn_tgt.data);
     free(s->noised.data);
+}
+
+static rd_status too_long(int64_t id, const rd_pair *p, const rd_batcher_config *c) {
+    return rd_error(RD_ERR_FORMAT, "pair %lld has %d and %d tokens, but at most %d and %d are read",
+                    (long long)id + 1, (int)p->n_src, (int)p->n_tgt, (int)c->max_src,
+                    (int)c->max_tgt);
 }
 
 static rd_status add(const rd_batcher *batcher, int64_t id, scratch *s, rd_batch *batch) {
     const rd_batcher_config *c = &batcher->config;
-    rd_pair p = rd_dataset_get(batcher->dataset, id);
+    rd_pair p;
+    RD_TRY(rd_dataset_read(batcher->dataset, id, &s->src, &s->tgt, &p));
+    if ((c->max_src > 0 && p.n_src > c->max_src) || (c->max_tgt > 0 && p.n_tgt > c->max_tgt))
+        return too_long(id, &p, c);
     if (c->sampling_alpha > 0.0f && batcher->epoch > 0) {
-        RD_TRY(sample(batcher, c->src_tokenizer, p.src_text, p.src_text_length, p.src[p.n_src - 1],
-                      rng_of(batcher, id, DRAW_SOURCE), &s->src));
-        RD_TRY(sample(batcher, c->tgt_tokenizer, p.tgt_text, p.tgt_text_length, p.tgt[p.n_tgt - 1],
-                      rng_of(batcher, id, DRAW_TARGET), &s->tgt));
-        p.src = s->src.data, p.n_src = (int32_t)s->src.length;
-        p.tgt = s->tgt.data, p.n_tgt = (int32_t)s->tgt.length;
+        RD_TRY(resample(batcher, c->src_tokenizer, p.src_text, p.src_text_length, c->max_src,
+                        rng_of(batcher, id, DRAW_SOURCE), &s->drawn_src, &p.src, &p.n_src));
+        RD_TRY(resample(batcher, c->tgt_tokenizer, p.tgt_text, p.tgt_text_length, c->max_tgt,
+                        rng_of(batcher, id, DRAW_TARGET), &s->drawn_tgt, &p.tgt, &p.n_tgt));
     }
     if (c->noise) {
         rd_rng rng = rng_of(batcher, id, DRAW_NOISE);

@@ -13,6 +13,9 @@
 /* CHARS: above all characters that spell bytes. */
 enum { CHARS = 512, MOST_PIECES = 1000000, LARGEST_FILE = 256 << 20 };
 
+/* Bytes that a merge takes at most, and how many merges may take beyond three times their file. */
+enum { RULE_COST = 64, FREE_COST = 40 << 20 };
+
 /* A vocabulary being read. */
 typedef struct {
     rd_bpe *bpe;
@@ -167,6 +170,9 @@ static rd_status add_line(loader *l, char *line) {
 static rd_status read_merges(loader *l, char *text, size_t n) {
     int64_t lines = 1;
     for (size_t i = 0; i < n; i++) lines += text[i] == '\n';
+    if ((size_t)lines > (FREE_COST + 3 * n) / RULE_COST)
+        return refuse(l->path, "%lld lines of merges are too many for %zu bytes", (long long)lines,
+                      n);
     RD_TRY(rd_bpe_rules_new(&l->bpe->rules, lines));
     char *rest = text, *line;
     bool first = true;

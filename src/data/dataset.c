@@ -35,18 +35,26 @@ static const char MAGIC[8] = {'R', 'D', 'D', 'A', 'T', 'A', '0', '2'};
 
 struct rd_dataset {
     rd_mapping mapping;
-    const header *head;
-    const record *records;
+    char *path;
+    header head; /* a copy: the file may be written to while it is in use */
 };
 
 static size_t record_bytes(const record *r) {
     return ((size_t)r->n_src + (size_t)r->n_tgt) * 4 + (size_t)r->src_text + (size_t)r->tgt_text;
 }
 
-/* Everything rd_dataset_get relies on, so that a damaged or hostile file cannot lead it astray. */
-static rd_status check(const rd_mapping *mapping, const char *path) {
-    const header *head = (const header *)(const void *)mapping->bytes;
-    if (mapping->size >= sizeof MAGIC && memcmp(head->magic, MAGIC, VERSION_AT) == 0 &&
+/* Whether a pair lies between the header and the index. */
+static bool lies_inside(const record *r, const header *head) {
+    return r->n_src >= 1 && r->n_tgt >= 1 && r->src_text >= 0 && r->tgt_text >= 0 &&
+           r->offset % 4 == 0 && r->offset >= (int64_t)sizeof *head &&
+           r->offset <= head->index_offset &&
+           record_bytes(r) <= (size_t)(head->index_offset - r->offset);
+}
+
+/* Whether it is what was written, and in itself right. */
+static rd_status check(const rd_mapping *mapping, header *head, const char *path) {
+    if (mapping->size >= sizeof *head) memcpy(head, mapping->bytes, sizeof *head);
+    if (mapping->size >= sizeof *head && memcmp(head->magic, MAGIC, VERSION_AT) == 0 &&
         memcmp(head->magic, MAGIC, sizeof MAGIC) != 0 && isdigit((unsigned char)head->magic[6]) &&
         isdigit((unsigned char)head->magic[7]))
         return rd_error(RD_ERR_FORMAT,
@@ -70,10 +78,8 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
         return rd_error(RD_ERR_FORMAT, "%s: its checksum is wrong; run rdrop-preprocess again",
                         path);
     for (int64_t i = 0; i < n; i++) {
-        const record *r = &records[i];
-        if (r->n_src < 1 || r->n_tgt < 1 || r->src_text < 0 || r->tgt_text < 0 || r->offset % 4 ||
-            r->offset < (int64_t)sizeof *head || r->offset > index ||
-            record_bytes(r) > (size_t)(index - r->offset))
+        const record copy = records[i], *r = &copy;
+        if (!lies_inside(r, head))
             return rd_error(RD_ERR_FORMAT, "%s: sentence %lld lies outside the file", path,
                             (long long)i);
         const int32_t *ids = (const int32_t *)(const void *)(mapping->bytes + r->offset);
@@ -89,17 +95,15 @@ static rd_status check(const rd_mapping *mapping, const char *path) {
 
 rd_status rd_dataset_open(rd_dataset **out, const char *path) {
     *out = NULL;
-    rd_dataset *dataset = calloc(1, sizeof *dataset);
-    if (!dataset) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    rd_status status = rd_map_file(&dataset->mapping, path);
-    if (status == RD_OK) status = check(&dataset->mapping, path);
+    rd_dataset *dataset = rd_calloc(1, sizeof *dataset);
+    if (!dataset) return RD_ERR_MEMORY;
+    dataset->path = rd_strdup(path);
+    rd_status status = dataset->path ? rd_map_file(&dataset->mapping, path) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = check(&dataset->mapping, &dataset->head, path);
     if (status != RD_OK) {
         rd_dataset_close(dataset);
         return status;
     }
-    dataset->head = (const header *)(const void *)dataset->mapping.bytes;
-    dataset->records =
-        (const record *)(const void *)(dataset->mapping.bytes + dataset->head->index_offset);
     *out = dataset;
     return RD_OK;
 }
@@ -107,34 +111,39 @@ rd_status rd_dataset_open(rd_dataset **out, const char *path) {
 void rd_dataset_close(rd_dataset *dataset) {
     if (!dataset) return;
     rd_unmap_file(&dataset->mapping);
+    free(dataset->path);
     free(dataset);
 }
 
 int64_t rd_dataset_size(const rd_dataset *dataset) {
-    return dataset->head->n_pairs;
+    return dataset->head.n_pairs;
 }
 
 const rd_identity *rd_dataset_identity(const rd_dataset *dataset) {
-    return &dataset->head->identity;
+    return &dataset->head.identity;
 }
 
 uint64_t rd_dataset_checksum(const rd_dataset *dataset) {
-    return (uint64_t)dataset->head->data_crc << 32 | dataset->head->index_crc;
+    return (uint64_t)dataset->head.data_crc << 32 | dataset->head.index_crc;
 }
 
 int32_t rd_dataset_src_vocab(const rd_dataset *dataset) {
-    return dataset->head->identity.src_vocab;
+    return dataset->head.identity.src_vocab;
 }
 
 int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset) {
-    return dataset->head->identity.tgt_vocab;
+    return dataset->head.identity.tgt_vocab;
 }
 
+/* Where the file says that a pair is may be anything by now. */
 rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
-    const record *r = &dataset->records[index];
-    const int32_t *ids = (const int32_t *)(const void *)(dataset->mapping.bytes + r->offset);
+    record copy, *r = &copy;
+    const char *bytes = dataset->mapping.bytes;
+    memcpy(r, bytes + dataset->head.index_offset + index * (int64_t)sizeof *r, sizeof *r);
+    if (!lies_inside(r, &dataset->head)) return (rd_pair){0};
+    const int32_t *ids = (const int32_t *)(const void *)(bytes + r->offset);
     const char *text = (const char *)(ids + r->n_src + r->n_tgt);
-    bool kept = dataset->head->keep_text != 0;
+    bool kept = dataset->head.keep_text != 0;
     return (rd_pair){.src = ids,
                      .tgt = ids + r->n_src,
                      .n_src = r->n_src,
@@ -143,6 +152,34 @@ rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
                      .tgt_text = kept ? text + r->src_text : NULL,
                      .src_text_length = r->src_text,
                      .tgt_text_length = r->tgt_text};
+}
+
+static rd_status changed(const rd_dataset *dataset, int64_t index) {
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: pair %lld is no longer what it was: another program wrote to the file "
+                    "while it was in use; run rdrop-preprocess again",
+                    dataset->path, (long long)index + 1);
+}
+
+/* to = ids[0..n); RD_ERR_FORMAT, with no message, when one is no piece of the vocabulary. */
+static rd_status copy_ids(rd_ids *to, const int32_t *ids, int32_t n, int32_t vocab) {
+    RD_TRY(rd_reserve(&to->data, &to->capacity, n, sizeof *ids));
+    memcpy(to->data, ids, sizeof *ids * (size_t)n);
+    to->length = n;
+    for (int32_t i = 0; i < n; i++)
+        if (to->data[i] < 0 || to->data[i] >= vocab) return RD_ERR_FORMAT;
+    return RD_OK;
+}
+
+rd_status rd_dataset_read(const rd_dataset *dataset, int64_t index, rd_ids *src, rd_ids *tgt,
+                          rd_pair *pair) {
+    *pair = rd_dataset_get(dataset, index);
+    if (!pair->src) return changed(dataset, index);
+    rd_status status = copy_ids(src, pair->src, pair->n_src, dataset->head.identity.src_vocab);
+    if (status == RD_OK) status = copy_ids(tgt, pair->tgt, pair->n_tgt, dataset->head.identity.tgt_vocab);
+    pair->src = src->data;
+    pair->tgt = tgt->data;
+    return status == RD_ERR_FORMAT ? changed(dataset, index) : status;
 }
 
 struct rd_dataset_writer {

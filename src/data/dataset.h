@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/identity.h"
+#include "rdrop/tokenizer.h"
 
 typedef struct {
     const int32_t *src, *tgt; /* [n_src], [n_tgt]; the last id of each is eos */
@@ -21,7 +22,14 @@ typedef struct rd_dataset rd_dataset;
 rd_status rd_dataset_open(rd_dataset **dataset, const char *path);
 void rd_dataset_close(rd_dataset *dataset);
 int64_t rd_dataset_size(const rd_dataset *dataset);
-rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index); /* 0 <= index < size */
+
+/* Pair `index`, 0 <= index < size. It lies in the mapped file, which another program may write to:
+ * {0} when by now its place or lengths are none; its ids may be anything then. */
+rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index);
+/* The pair with copies of its ids, in *src and *tgt, that are surely of the vocabulary: for who
+ * looks something up by them. RD_ERR_FORMAT when the file was changed. */
+rd_status rd_dataset_read(const rd_dataset *dataset, int64_t index, rd_ids *src, rd_ids *tgt,
+                          rd_pair *pair);
 const rd_identity *rd_dataset_identity(const rd_dataset *dataset);
 uint64_t rd_dataset_checksum(const rd_dataset *dataset); /* of all pairs, and of their order */
 int32_t rd_dataset_src_vocab(const rd_dataset *dataset);

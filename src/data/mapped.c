@@ -73,20 +73,16 @@ static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t 
                         int32_t nbest, uint64_t seed, rd_ids *ids) {
     const mapped *self = (const mapped *)tokenizer;
     piece_sink sink = {.map = &self->map, .ids = ids};
-    int32_t *found = NULL;
-    size_t n_found = 0;
-    char *message = NULL;
-    uint32_t folded = (uint32_t)(seed ^ seed >> 32);
-    if (folded == UINT32_MAX) folded = 0; /* "keep the seed there is" to SentencePiece */
+    rd_ids found = {0};
     RD_TRY(take_language_code(&sink, &text, &n));
-    if (spm_sample(self->processor, text, n, alpha, nbest, folded, &found, &n_found, &message))
-        return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
-    for (size_t i = 0; i < n_found; i++) {
-        const char *name = spm_piece(self->processor, found[i]);
+    rd_status status =
+        rd_sentencepiece_sample(self->processor, text, n, alpha, nbest, seed, &found);
+    for (int64_t i = 0; status == RD_OK && i < found.length; i++) {
+        const char *name = spm_piece(self->processor, found.data[i]);
         add_piece(&sink, name, strlen(name));
     }
-    free(found);
-    return sink.status;
+    free(found.data);
+    return status == RD_OK ? sink.status : status;
 }
 
 /* Pieces that the model does not know keep their marks of spaces (U+2581); then there may be spaces

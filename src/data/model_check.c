@@ -1,50 +1,85 @@
 #include "data/model_check.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "base/text.h"
 
 /* The file is a protocol buffer (sentencepiece_model.proto): a sequence of fields, each a number
- * with a wire type, then its content. */
+ * with a wire type, then its content. Writers have one way to write a number, readers take many:
+ * only that one way is let through, so that the library cannot read something else here. */
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
-enum { MODEL_TRAINER = 2, MODEL_NORMALIZER = 3, MODEL_DENORMALIZER = 5, NORMALIZER_CHARSMAP = 2 };
+enum { MODEL_PIECE = 1, MODEL_TRAINER, MODEL_NORMALIZER, MODEL_SELF_TEST, MODEL_DENORMALIZER };
+enum { PIECE_TEXT = 1, PIECE_SCORE, PIECE_TYPE };
+enum { NORMALIZER_CHARSMAP = 2 };
+enum { LAST_PIECE_TYPE = 6, LONGEST_REPLACEMENT = 1024 };
+
+/* Bytes of memory that the library takes for a piece and for any other part, and how many it may
+ * take: three times the file (a fourth is the file itself) and some of the 64 MiB. */
+enum { PIECE_COST = 200, PART_COST = 64, FREE_COST = 40 << 20 };
 
 typedef struct {
     const unsigned char *at, *end;
 } reader;
 
-static bool read_varint(reader *r, uint64_t *value) {
+typedef struct {
+    uint64_t number, value; /* value: of a VARINT */
+    int type;
+    reader content; /* of BYTES, FIXED64 and FIXED32 */
+} field;
+
+/* The shortest form alone: a last byte of zero adds nothing to a number but its length. */
+static bool read_varint(reader *r, uint64_t largest, uint64_t *value) {
     *value = 0;
     for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
         unsigned char byte = *r->at++;
+        if (shift == 63 && byte > 1) return false;
         *value |= (uint64_t)(byte & 0x7F) << shift;
-        if (!(byte & 0x80)) return true;
+        if (!(byte & 0x80)) return (byte != 0 || shift == 0) && *value <= largest;
     }
     return false;
 }
 
-/* Reads one field; *content is empty unless it holds bytes. */
-static bool read_field(reader *r, uint64_t *number, reader *content) {
+static bool read_field(reader *r, field *f) {
     uint64_t tag, length = 0;
-    if (!read_varint(r, &tag)) return false;
-    *number = tag >> 3;
-    int type = (int)(tag & 7);
-    if (type == VARINT) {
-        if (!read_varint(r, &length)) return false;
-        length = 0;
-    } else if (type == BYTES) {
-        if (!read_varint(r, &length)) return false;
-    } else if (type == FIXED64 || type == FIXED32)
-        length = type == FIXED64 ? 8 : 4;
+    if (!read_varint(r, UINT32_MAX, &tag)) return false;
+    *f = (field){.number = tag >> 3, .type = (int)(tag & 7)};
+    if (f->number == 0) return false;
+    if (f->type == VARINT) return read_varint(r, UINT64_MAX, &f->value);
+    if (f->type == BYTES) {
+        if (!read_varint(r, INT32_MAX, &length)) return false;
+    } else if (f->type == FIXED64 || f->type == FIXED32)
+        length = f->type == FIXED64 ? 8 : 4;
     else
-        return false;
+        return false; /* a group */
     if (length > (uint64_t)(r->end - r->at)) return false;
-    *content = (reader){r->at, type == BYTES ? r->at + length : r->at};
+    f->content = (reader){r->at, r->at + length};
     r->at += length;
     return true;
 }
 
+/* A field that must come once, as `type`, and is marked in *seen. */
+static bool is_first(const field *f, int type, unsigned *seen) {
+    unsigned bit = 1U << f->number;
+    bool first = f->type == type && !(*seen & bit);
+    *seen |= bit;
+    return first;
+}
+
 static uint32_t read_u32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* A text grows by normalization no more than this lets it. */
+static bool replacements_are_short(const unsigned char *at, const unsigned char *end) {
+    while (at < end) {
+        const unsigned char *stop = memchr(at, '\0', (size_t)(end - at));
+        if (!stop || stop - at > LONGEST_REPLACEMENT) return false;
+        at = stop + 1;
+    }
+    return true;
 }
 
 /* Normalization rules: the size of a double array (Darts-clone), the array, and the NUL-terminated
@@ -56,10 +91,10 @@ static bool charsmap_is_safe(reader map) {
     if (n == 0) return true; /* no rules */
     if (n < 4) return false;
     size_t array_bytes = read_u32(map.at);
-    if (array_bytes % 4 || array_bytes == 0 || array_bytes >= n - 4 || map.end[-1] != '\0')
-        return false;
+    if (array_bytes % 4 || array_bytes == 0 || array_bytes >= n - 4) return false;
     const unsigned char *units = map.at + 4;
     size_t n_units = array_bytes / 4, n_replacements = n - 4 - array_bytes;
+    if (!replacements_are_short(units + array_bytes, map.end)) return false;
     for (size_t i = 0; i < n_units; i++) {
         uint32_t unit = read_u32(units + 4 * i);
         if (i > 0 && unit >> 31) continue;
@@ -72,12 +107,62 @@ static bool charsmap_is_safe(reader map) {
 }
 
 static const char *normalizer_problem(reader spec) {
-    uint64_t number;
-    reader content;
+    unsigned seen = 0;
+    field f;
     while (spec.at < spec.end) {
-        if (!read_field(&spec, &number, &content)) return "damaged normalizer";
-        if (number == NORMALIZER_CHARSMAP && !charsmap_is_safe(content))
+        if (!read_field(&spec, &f)) return "damaged normalizer";
+        if (f.number != NORMALIZER_CHARSMAP) continue;
+        if (!is_first(&f, BYTES, &seen) || !charsmap_is_safe(f.content))
             return "damaged normalization rules";
+    }
+    return NULL;
+}
+
+static const char *piece_problem(reader piece) {
+    unsigned seen = 0;
+    field f;
+    while (piece.at < piece.end) {
+        if (!read_field(&piece, &f)) return "a damaged piece";
+        const char *text = (const char *)f.content.at;
+        size_t n = (size_t)(f.content.end - f.content.at);
+        if (f.number == PIECE_TEXT) {
+            if (!is_first(&f, BYTES, &seen) || n == 0 || memchr(text, '\0', n))
+                return "a piece of no text";
+            if (rd_utf8_invalid_at(text, n) >= 0) return "a piece that is not UTF-8";
+        } else if (f.number == PIECE_SCORE) {
+            float score;
+            if (!is_first(&f, FIXED32, &seen)) return "a piece of two scores";
+            memcpy(&score, text, sizeof score);
+            if (!isfinite(score)) return "a piece whose score is no number";
+        } else if (f.number == PIECE_TYPE) {
+            if (!is_first(&f, VARINT, &seen) || f.value < 1 || f.value > LAST_PIECE_TYPE)
+                return "a piece of an unknown type";
+        }
+    }
+    return seen & 1U << PIECE_TEXT ? NULL : "a piece of no text";
+}
+
+/* Counts the parts of a message of texts, or of messages that hold no more than texts. */
+static const char *count_parts(reader message, size_t *cost) {
+    field f;
+    for (; message.at < message.end; *cost += PART_COST)
+        if (!read_field(&message, &f)) return "truncated or damaged";
+    return NULL;
+}
+
+static const char *part_problem(const field *f, unsigned *seen, size_t *cost) {
+    if (f->number > MODEL_DENORMALIZER) return NULL;
+    *cost += f->number == MODEL_PIECE ? PIECE_COST : PART_COST;
+    if (f->number == MODEL_PIECE)
+        return f->type == BYTES ? piece_problem(f->content) : "a damaged piece";
+    if (!is_first(f, BYTES, seen)) return "a part that comes twice";
+    if (f->number == MODEL_TRAINER) return count_parts(f->content, cost);
+    if (f->number != MODEL_SELF_TEST) return normalizer_problem(f->content);
+    reader samples = f->content;
+    for (field sample; samples.at < samples.end; *cost += PART_COST) {
+        if (!read_field(&samples, &sample)) return "truncated or damaged";
+        const char *problem = count_parts(sample.content, cost);
+        if (problem) return problem;
     }
     return NULL;
 }
@@ -85,16 +170,14 @@ static const char *normalizer_problem(reader spec) {
 const char *rd_model_problem(const char *bytes, size_t n) {
     if (n == 0) return "it is empty";
     reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
-    bool trainer = false, normalizer = false;
+    unsigned seen = 0, needed = 1U << MODEL_TRAINER | 1U << MODEL_NORMALIZER;
+    size_t cost = 0;
     while (r.at < r.end) {
-        uint64_t number;
-        reader content;
-        if (!read_field(&r, &number, &content)) return "truncated or damaged";
-        trainer |= number == MODEL_TRAINER;
-        normalizer |= number == MODEL_NORMALIZER;
-        if (number != MODEL_NORMALIZER && number != MODEL_DENORMALIZER) continue;
-        const char *problem = normalizer_problem(content);
+        field f;
+        if (!read_field(&r, &f)) return "truncated or damaged";
+        const char *problem = part_problem(&f, &seen, &cost);
         if (problem) return problem;
+        if (cost > FREE_COST + 3 * n) return "it would take too much memory for its size";
     }
-    return trainer && normalizer ? NULL : "truncated: its last parts are missing";
+    return (seen & needed) == needed ? NULL : "truncated: its last parts are missing";
 }

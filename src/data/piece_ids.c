@@ -6,7 +6,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-enum { MAX_ID = 1 << 24, MAX_FILE = 1 << 28 };
+/* MOST_GAPS: ids that the fewest pieces may have. */
+enum { MAX_ID = 1 << 24, MOST_GAPS = 1 << 20, MAX_FILE = 1 << 28 };
 
 int32_t rd_piece_ids_find(const rd_piece_ids *map, const char *piece) {
     const json_t *id = json_object_get(map->ids, piece);
@@ -30,6 +31,9 @@ static rd_status check_ids(rd_piece_ids *map, const char *path) {
 static rd_status index_pieces(rd_piece_ids *map, const char *path) {
     const char *piece;
     json_t *id;
+    if (map->size > MOST_GAPS && (size_t)map->size / 4 > json_object_size(map->ids))
+        return rd_error(RD_ERR_FORMAT, "%s: %zu pieces with ids up to %d: most ids have no piece",
+                        path, json_object_size(map->ids), (int)map->size - 1);
     map->pieces = rd_calloc((size_t)map->size, sizeof *map->pieces);
     if (!map->pieces) return RD_ERR_MEMORY;
     json_object_foreach(map->ids, piece, id) {

@@ -43,18 +43,22 @@ static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
     return status;
 }
 
-/* SentencePiece takes the square of the length of a run of unknown characters, so that lines longer
- * than any sentence are encoded in parts: ended by a blank where there is one, else between
- * characters. */
-enum { LONGEST_PART = 1 << 16 };
+/* SentencePiece takes the square of the length of a run of unknown characters, and more for the
+ * best of many segmentations, so that lines longer than any sentence are taken in parts: ended by a
+ * blank where there is one, else between characters. */
+enum { LONGEST_PART = 1 << 16, LONGEST_SAMPLED_PART = 2048 };
+
+static size_t part_of(const char *text, size_t n, size_t longest) {
+    if (n <= longest) return n;
+    const char *blank = memrchr(text, ' ', longest);
+    if (blank && blank > text) return (size_t)(blank - text);
+    size_t part = longest;
+    while (part > longest - 4 && ((unsigned char)text[part] & 0xC0) == 0x80) part--;
+    return part;
+}
 
 size_t rd_sentencepiece_part(const char *text, size_t n) {
-    if (n <= LONGEST_PART) return n;
-    const char *blank = memrchr(text, ' ', LONGEST_PART);
-    if (blank && blank > text) return (size_t)(blank - text);
-    size_t part = LONGEST_PART;
-    while (part > LONGEST_PART - 4 && ((unsigned char)text[part] & 0xC0) == 0x80) part--;
-    return part;
+    return part_of(text, n, LONGEST_PART);
 }
 
 static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t n, rd_ids *ids) {
@@ -71,18 +75,27 @@ static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t 
     return RD_OK;
 }
 
+rd_status rd_sentencepiece_sample(const spm_processor *processor, const char *text, size_t n,
+                                  float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
+    uint32_t folded = (uint32_t)(seed ^ seed >> 32);
+    do {
+        size_t n_found = 0, part = part_of(text, n, LONGEST_SAMPLED_PART);
+        int32_t *found = NULL;
+        char *message = NULL;
+        /* All ones would mean "keep the seed there is" to SentencePiece. */
+        if (folded == UINT32_MAX) folded = 0;
+        if (spm_sample(processor, text, part, alpha, nbest, folded++, &found, &n_found, &message))
+            return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
+        RD_TRY(append(ids, found, n_found));
+        text += part;
+        n -= part;
+    } while (n > 0);
+    return RD_OK;
+}
+
 static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
                         int32_t nbest, uint64_t seed, rd_ids *ids) {
-    int32_t *found = NULL;
-    size_t n_found = 0;
-    char *message = NULL;
-    /* All ones would mean "keep the seed there is" to SentencePiece. */
-    uint32_t folded = (uint32_t)(seed ^ seed >> 32);
-    if (folded == UINT32_MAX) folded = 0;
-    if (spm_sample(processor_of(tokenizer), text, n, alpha, nbest, folded, &found, &n_found,
-                   &message))
-        return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
-    return append(ids, found, n_found);
+    return rd_sentencepiece_sample(processor_of(tokenizer), text, n, alpha, nbest, seed, ids);
 }
 
 static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,

@@ -9,8 +9,11 @@
 #include "base/memory.h"
 #include "data/shortlist_file.h"
 
+enum { LARGEST_FILE = 1 << 30 };
+
 struct rd_shortlist {
-    rd_mapping mapping;
+    char *bytes; /* of the file, in memory: another program could write to a mapped one */
+    size_t size;
     const rd_shortlist_header *head;
     const int32_t *starts, *ids;
 };
@@ -18,8 +21,8 @@ struct rd_shortlist {
 /* Everything rd_shortlist_choose relies on, so that a damaged or hostile file cannot lead it
  * astray. */
 static rd_status check(rd_shortlist *s, const char *path) {
-    const rd_shortlist_header *head = (const void *)s->mapping.bytes;
-    size_t size = s->mapping.size;
+    const rd_shortlist_header *head = (const void *)s->bytes;
+    size_t size = s->size;
     size_t version = sizeof head->magic - 1;
     if (size >= sizeof head->magic && memcmp(head->magic, RD_SHORTLIST_MAGIC, version) == 0 &&
         head->magic[version] != RD_SHORTLIST_MAGIC[version])
@@ -56,7 +59,7 @@ rd_status rd_shortlist_open(rd_shortlist **shortlist, const char *path) {
     *shortlist = NULL;
     rd_shortlist *s = rd_calloc(1, sizeof *s);
     if (!s) return RD_ERR_MEMORY;
-    rd_status status = rd_map_file(&s->mapping, path);
+    rd_status status = rd_read_file(path, LARGEST_FILE, &s->bytes, &s->size);
     if (status == RD_OK) status = check(s, path);
     if (status == RD_OK)
         *shortlist = s;
@@ -67,7 +70,7 @@ rd_status rd_shortlist_open(rd_shortlist **shortlist, const char *path) {
 
 void rd_shortlist_close(rd_shortlist *s) {
     if (!s) return;
-    rd_unmap_file(&s->mapping);
+    free(s->bytes);
     free(s);
 }
 

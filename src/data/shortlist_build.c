@@ -73,12 +73,13 @@ typedef struct {
     int64_t *occurrences; /* [tgt_vocab] */
     int32_t *starts, *ids;
     int32_t n_ids;
+    rd_ids src, tgt; /* of the pair that is read */
 } build;
 
-static rd_pair pair_at(const build *b, int64_t i) {
-    rd_pair pair = rd_dataset_get(b->data, i * b->step);
-    pair.n_tgt--; /* eos is always allowed */
-    return pair;
+static rd_status pair_at(build *b, int64_t i, rd_pair *pair) {
+    RD_TRY(rd_dataset_read(b->data, i * b->step, &b->src, &b->tgt, pair));
+    pair->n_tgt--; /* eos is always allowed */
+    return RD_OK;
 }
 
 static rd_status check_stop(const build *b) {
@@ -90,7 +91,8 @@ static rd_status collect_pairs(build *b) {
     RD_TRY(table_new(&b->pairs, 16));
     for (int64_t i = 0; i < b->n; i++) {
         RD_TRY(check_stop(b));
-        rd_pair pair = pair_at(b, i);
+        rd_pair pair;
+        RD_TRY(pair_at(b, i, &pair));
         for (int32_t j = 0; j < pair.n_tgt; j++) {
             b->occurrences[pair.tgt[j]]++;
             for (int32_t k = 0; k < pair.n_src; k++)
@@ -104,7 +106,8 @@ static rd_status collect_pairs(build *b) {
 static rd_status expect(build *b) {
     for (int64_t i = 0; i < b->n; i++) {
         RD_TRY(check_stop(b));
-        rd_pair pair = pair_at(b, i);
+        rd_pair pair;
+        RD_TRY(pair_at(b, i, &pair));
         for (int32_t j = 0; j < pair.n_tgt; j++) {
             float sum = 0.0f;
             for (int32_t k = 0; k < pair.n_src; k++)
@@ -229,5 +232,7 @@ rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset
     free(b.occurrences);
     free(b.starts);
     free(b.ids);
+    free(b.src.data);
+    free(b.tgt.data);
     return status;
 }

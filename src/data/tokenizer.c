@@ -1,7 +1,11 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/tokenizer_kind.h"
+
+enum { LARGEST_FILE = 1 << 30 };
 
 /* JSON begins with a brace, a SentencePiece model with a field's tag. */
 static bool is_json(const char *bytes, size_t n) {
@@ -10,24 +14,26 @@ static bool is_json(const char *bytes, size_t n) {
     return i < n && bytes[i] == '{';
 }
 
+/* A copy is read: a file that another program writes to could change after it was checked. */
 rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path) {
     *tokenizer = NULL;
-    rd_mapping mapping;
-    RD_TRY(rd_map_file(&mapping, path));
-    rd_status status = is_json(mapping.bytes, mapping.size)
-                           ? rd_bpe_open(tokenizer, path, mapping.bytes, mapping.size)
-                           : rd_sentencepiece_open(tokenizer, path, mapping.bytes, mapping.size);
-    rd_unmap_file(&mapping);
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
+    rd_status status = is_json(bytes, n) ? rd_bpe_open(tokenizer, path, bytes, n)
+                                         : rd_sentencepiece_open(tokenizer, path, bytes, n);
+    free(bytes);
     return status;
 }
 
 rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
                                    const char *vocab_path) {
     *tokenizer = NULL;
-    rd_mapping mapping;
-    RD_TRY(rd_map_file(&mapping, path));
-    rd_status status = rd_mapped_open(tokenizer, path, mapping.bytes, mapping.size, vocab_path);
-    rd_unmap_file(&mapping);
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
+    rd_status status = rd_mapped_open(tokenizer, path, bytes, n, vocab_path);
+    free(bytes);
     return status;
 }
 
@@ -81,6 +87,17 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
     return tokenizer->kind->sample(tokenizer, text, n, alpha, nbest, seed, ids);
 }
 
+/* Pieces of a vocabulary may hold anything, also what a terminal takes for a command. */
+static rd_status clean(char **text, size_t *n, bool controls) {
+    rd_text copy = {0};
+    rd_status status = rd_text_append_clean(&copy, *text, *n, controls);
+    *n = (size_t)copy.length;
+    free(*text);
+    *text = status == RD_OK ? copy.data : NULL;
+    if (status != RD_OK) rd_text_free(&copy);
+    return status;
+}
+
 rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length) {
     for (int64_t i = 0; i < n; i++)
@@ -90,11 +107,9 @@ rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids,
                             (int)tokenizer->size);
     size_t found = 0;
     RD_TRY(tokenizer->kind->decode(tokenizer, ids, n, text, &found));
-    if (length) {
-        *length = found;
-        return RD_OK;
-    }
-    for (size_t i = 0; i < found; i++)
+    for (size_t i = 0; !length && i < found; i++)
         if ((*text)[i] == '\0') (*text)[i] = ' ';
+    if (!rd_text_is_clean(*text, found, length)) RD_TRY(clean(text, &found, length));
+    if (length) *length = found;
     return RD_OK;
 }

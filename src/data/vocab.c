@@ -1,6 +1,9 @@
 #include "data/vocab.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include <unicode/uchar.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -15,24 +18,51 @@ typedef struct {
     const char *const *paths;
     int n_paths, next;
     rd_corpus *corpus;
+    bool has_text; /* a line had a character that is not blank */
     rd_status status;
 } line_source;
+
+/* SentencePiece ends the process when nothing is left of a corpus once it is normalized. */
+static bool has_text(const char *text, size_t n) {
+    for (const char *end = text + n; text < end;) {
+        uint32_t c = rd_utf8_next(&text, end);
+        if (u_isgraph((UChar32)c) && c != 0x2581 && c != 0xFFFD) return true;
+    }
+    return false;
+}
+
+static rd_status no_text(const line_source *source) {
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: cannot train a vocabulary: %s no text, only blanks and what does not show",
+                    source->paths[0],
+                    source->n_paths > 1 ? "this and the other corpora hold" : "it holds");
+}
 
 static int next_line(void *self, const char **text, size_t *n) {
     line_source *source = self;
     for (;;) {
         if (!source->corpus) {
-            if (source->next == source->n_paths) return 0;
+            if (source->next == source->n_paths && !source->has_text)
+                source->status = no_text(source);
+            if (source->next == source->n_paths) return source->has_text ? 0 : -1;
             source->status =
                 rd_corpus_open(&source->corpus, source->paths[source->next++], RD_UTF8_STRICT);
             if (source->status != RD_OK) return -1;
         }
         source->status = rd_corpus_next(source->corpus, text, n);
         if (source->status != RD_OK) return -1;
+        source->has_text = source->has_text || (*text && has_text(*text, *n));
         if (*text) return 1;
         rd_corpus_close(source->corpus);
         source->corpus = NULL;
     }
+}
+
+/* Without the place in SentencePiece's source, "FILE(LINE) [CONDITION] ", if words follow it. */
+static const char *reason_of(const char *message) {
+    const char *words = strstr(message, "] ");
+    for (const char *next; words && (next = strstr(words + 1, "] "));) words = next;
+    return words && words[2] ? words + 2 : message;
 }
 
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
@@ -50,14 +80,15 @@ rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths
     line_source source = {.paths = paths, .n_paths = n_paths};
     char *model = NULL, *message = NULL;
     size_t n = 0;
-    int failed =
-        spm_train(options.data, next_line, &source, config->no_memory, &model, &n, &message);
+    int failed = spm_train(options.data, next_line, &source,
+                           (spm_endings){config->no_memory, config->gave_up}, &model, &n, &message);
     rd_text_free(&options);
     rd_corpus_close(source.corpus);
     rd_status status = source.status;
     if (status == RD_OK && failed)
-        status = rd_error(RD_ERR_FORMAT, "%s: cannot train a vocabulary of %d pieces: %s",
-                          model_path, (int)config->size, message ? message : "out of memory");
+        status =
+            rd_error(RD_ERR_FORMAT, "%s: cannot train a vocabulary of %d pieces: %s", model_path,
+                     (int)config->size, message ? reason_of(message) : "out of memory");
     if (status == RD_OK) status = rd_write_file(model_path, model, n);
     free(message);
     free(model);

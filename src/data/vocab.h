@@ -16,11 +16,12 @@ typedef struct {
     int64_t max_sentences; /* lines sampled for training, evenly spread by SentencePiece; 0: all */
     void (*no_memory)(void); /* NULL, or what ends the process where SentencePiece's own threads
                                 lack memory, of which they can tell nobody */
+    void (*gave_up)(const char *why); /* likewise where SentencePiece would end it by itself */
 } rd_vocab_config;
 
 /* Trains on all lines of `paths` (gz or plain) and writes the model to `model_path`, atomically.
  * The same corpora and config give the same file, on any number of cores. A corpus too small for
- * `size` is an error that says which size would do. */
+ * `size` is an error that says which size would do; so are corpora without a character to see. */
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
                          const char *model_path);
 

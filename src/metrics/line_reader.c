@@ -80,6 +80,8 @@ static rd_status json_error(const source *s, const char *found) {
 /* The texts of one line of JSON. */
 static rd_status push_json(rd_line_block *block, const source *s, bool reference) {
     json_error_t error;
+    RD_TRY(rd_json_check(rd_corpus_path(s->corpus), rd_corpus_line_number(s->corpus), s->line,
+                         s->length));
     json_t *value = json_loadb(s->line, s->length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!value && rd_json_no_memory(&error))
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", rd_corpus_path(s->corpus));

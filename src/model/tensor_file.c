@@ -15,7 +15,11 @@ static rd_status parse(rd_tensor_file *file) {
     if (mapping->size >= 8) memcpy(&length, mapping->bytes, 8);
     if (length < 2 || length > MAX_HEADER || length > mapping->size - 8)
         return rd_error(RD_ERR_FORMAT, "%s: not a safetensors file, or truncated", file->path);
-    rd_status status = rd_json_parse(&file->header, file->path, mapping->bytes + 8, (size_t)length);
+    char *header = rd_malloc((size_t)length, 1); /* the file could change after a look at it */
+    if (!header) return RD_ERR_MEMORY;
+    memcpy(header, mapping->bytes + 8, (size_t)length);
+    rd_status status = rd_json_parse(&file->header, file->path, header, (size_t)length);
+    free(header);
     if (status == RD_ERR_FORMAT) return rd_error_prefix(status, "its header");
     RD_TRY(status);
     if (!json_is_object(file->header))

@@ -69,7 +69,8 @@ const rd_key rd_recipe_keys[] = {
     FLOAT("max-ratio", data.max_ratio, 0, SIZE, "0",
           "longest allowed ratio of the longer side to the shorter; 0: any"),
     FLOAT("sentencepiece-alpha", data.sampling_alpha, 0, 10, "0",
-          "subword regularization: smoothing of the sampling; 0: off"),
+          "subword regularization: smoothing of the sampling; 0: off; what is drawn longer than "
+          "the model reads, and texts over 64 KiB, keep their best segmentation"),
     INT("sentencepiece-nbest", data.sampling_nbest, -1, 100000, "-1",
         "subword regularization: sample among the n best; -1: all"),
 

@@ -103,9 +103,12 @@ static rd_status parse_choice(const rd_key *key, const char *text, int *index) {
 static rd_status set_string(const rd_key *key, const char *text, char **value) {
     int index;
     if (key->names) RD_TRY(parse_choice(key, text, &index));
-    for (const char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20)
-            return bad_value(key, "...", "text without control characters");
+    uint32_t c = 0;
+    for (size_t at = 0, n = strlen(text), length; at < n; at += length) {
+        length = rd_utf8_character(text + at, n - at, &c);
+        if (length == 0 || rd_is_control(c))
+            return bad_value(key, "...", "text in UTF-8 without control characters");
+    }
     char *copy = rd_strdup(text);
     if (!copy) return RD_ERR_MEMORY;
     free(*value);

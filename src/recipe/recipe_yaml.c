@@ -9,8 +9,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/yaml.h"
 
-enum { LARGEST_FILE = 256 * 1024, DEEPEST_EXTENDS = 16 };
+enum { LARGEST_FILE = 256 * 1024, DEEPEST_EXTENDS = 16, MOST_KEYS = 1000 };
 
 rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const char *value,
                              const char *file, int line) {
@@ -84,6 +85,7 @@ static rd_status read_mapping(rd_assignments *assignments, yaml_document_t *docu
         const yaml_node_t *value = yaml_document_get_node(document, pair->value);
         const char *name = key ? scalar_of(key) : NULL;
         if (!name || !value) return at(path, root, "a key is not plain text");
+        if (assignments->count - first == MOST_KEYS) return at(path, key, "more keys than 1000");
         RD_TRY(refuse_duplicate(assignments, first, path, key, name));
         RD_TRY(value_text(document, value, path, text));
         int line = (int)key->start_mark.line + 1;
@@ -108,16 +110,12 @@ static rd_status refuse_second(yaml_parser_t *parser, const char *path) {
     return status;
 }
 
-static rd_status read_one(rd_assignments *assignments, const char *path) {
-    char *bytes = NULL;
-    size_t size = 0;
-    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &size));
+static rd_status parse(rd_assignments *assignments, const char *path, const char *bytes,
+                       size_t size) {
     yaml_parser_t parser;
     yaml_document_t document;
-    if (!yaml_parser_initialize(&parser)) {
-        free(bytes);
-        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    }
+    RD_TRY(rd_yaml_check(path, bytes, size));
+    if (!yaml_parser_initialize(&parser)) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, size);
     rd_status status = load_document(&parser, &document, path);
     if (status == RD_OK) {
@@ -129,6 +127,14 @@ static rd_status read_one(rd_assignments *assignments, const char *path) {
         yaml_document_delete(&document);
     }
     yaml_parser_delete(&parser);
+    return status;
+}
+
+static rd_status read_one(rd_assignments *assignments, const char *path) {
+    char *bytes = NULL;
+    size_t size = 0;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &size));
+    rd_status status = parse(assignments, path, bytes, size);
     free(bytes);
     return status;
 }

@@ -98,6 +98,8 @@ rd_status rd_pairs_open_data(void *self) {
                                 .sampling_alpha = r->data.sampling_alpha,
                                 .sampling_nbest = r->data.sampling_nbest,
                                 .prepend_bos = r->model.prepend_bos,
+                                .max_src = r->model.max_source_positions,
+                                .max_tgt = r->model.max_target_positions,
                                 .noise = p->noise};
     RD_TRY(rd_batcher_new(&p->splits[RD_TRAINING_DATA].batches, p->splits[RD_TRAINING_DATA].data,
                           &config));
@@ -106,6 +108,8 @@ rd_status rd_pairs_open_data(void *self) {
                                                  : r->train.max_tokens,
                                .max_sentences = r->train.max_sentences,
                                .seed = r->train.seed,
+                               .max_src = r->model.max_source_positions,
+                               .max_tgt = r->model.max_target_positions,
                                .noise = p->noise}; /* the same at every validation */
     return rd_batcher_new(&p->splits[RD_VALIDATION_DATA].batches,
                           p->splits[RD_VALIDATION_DATA].data, &valid);

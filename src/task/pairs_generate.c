@@ -79,14 +79,14 @@ static rd_status collect(const rd_pairs *p, int64_t among, sources *s, rd_pairs_
     for (int64_t i = 0; i < a->n; i++)
         RD_TRY(rd_batcher_add(p->splits[RD_VALIDATION_DATA].batches, i * among / a->n, &s->read));
     for (int64_t i = 0; i < a->n; i++) {
-        const int32_t *at = s->read.source.offsets + i;
+        const int32_t *at = s->read.source.offsets + i, *to = s->read.target.offsets + i;
         rd_pair pair = rd_dataset_get(p->splits[RD_VALIDATION_DATA].data, s->read.ids[i]);
         s->tokens[i] = (rd_token_span){s->read.source.ids + at[0], at[1] - at[0]};
         RD_TRY(p->noise ? text_of_noised(p->source, s->tokens[i], &a->sources[i])
-                        : text_of(p->source, pair.src, pair.n_src, pair.src_text,
-                                  pair.src_text_length, &a->sources[i]));
-        RD_TRY(text_of(p->target, pair.tgt, pair.n_tgt, pair.tgt_text, pair.tgt_text_length,
-                       &a->references[i]));
+                        : text_of(p->source, s->tokens[i].tokens, s->tokens[i].length,
+                                  pair.src_text, pair.src_text_length, &a->sources[i]));
+        RD_TRY(text_of(p->target, s->read.target.ids + to[0], to[1] - to[0], pair.tgt_text,
+                       pair.tgt_text_length, &a->references[i]));
     }
     return RD_OK;
 }

@@ -144,6 +144,15 @@ static void no_memory(void) {
     _exit(1);
 }
 
+/* Nothing is written by then, either. */
+static void gave_up(const char *why) {
+    fflush(stdout);
+    rd_error(RD_ERR_FORMAT, "cannot train a vocabulary of these corpora: SentencePiece gave up: %s",
+             why);
+    fprintf(stderr, "rdrop-preprocess: %s\n", rd_last_error());
+    _exit(1);
+}
+
 /* One vocabulary over the training corpora of `langs`. */
 static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int32_t size,
                              const char *name) {
@@ -160,7 +169,8 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
                               .byte_fallback = d->byte_fallback,
                               .mask = d->mask_piece,
                               .max_sentences = d->vocab_sentences,
-                              .no_memory = no_memory};
+                              .no_memory = no_memory,
+                              .gave_up = gave_up};
     char *path = rd_path_join(j->dest, name);
     if (status == RD_OK)
         status = path ? rd_vocab_train(&config, (const char *const *)list.items, (int)list.n, path)

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "data/corpus.h"
 #include "rdrop/translator.h"
 #include "tools/common/start.h"
@@ -79,8 +80,10 @@ static void show_progress(void *self, int64_t lines) {
 
 static void show_warning(void *self, const char *message) {
     display *d = self;
+    char shown[2048]; /* a phrase is quoted that may hold anything */
+    rd_escape(shown, sizeof shown, message);
     rd_progress_finish(&d->progress); /* drawn again after the line */
-    fprintf(stderr, "rdrop-translate: warning: %s\n", message);
+    fprintf(stderr, "rdrop-translate: warning: %s\n", shown);
 }
 
 static void show_totals(const arguments *a, const display *d, const rd_translate_totals *t) {

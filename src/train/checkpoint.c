@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,42 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const char 
     return rd_atomic_commit_keeping(&file, previous);
 }
 
+static const int64_t MOST_COUNTED = (int64_t)1
+                                    << 48; /* of anything: sums of two counters do not overflow */
+
+static bool is_count(int64_t n, int64_t least, int64_t most) {
+    return n >= least && n <= most;
+}
+
+/* A metric's name, padded with NUL. */
+static bool is_name(const char *name, size_t room) {
+    size_t n = strnlen(name, room);
+    for (size_t i = 0; i < n; i++)
+        if (name[i] <= ' ' || name[i] > '~') return false;
+    for (size_t i = n; i < room; i++)
+        if (name[i] != '\0') return false;
+    return true;
+}
+
+/* Whether a training can have come to this state: a checksum can be right and the counters, which
+ * files are named and removed by, still be anything. */
+static bool is_possible(const rd_progress_state *s) {
+    return is_count(s->update, 0, MOST_COUNTED) && is_count(s->epoch, 1, MOST_COUNTED) &&
+           is_count(s->next_batch, 0, MOST_COUNTED) &&
+           is_count(s->skipped_updates, 0, MOST_COUNTED) &&
+           is_count(s->skipped_in_a_row, 0, s->skipped_updates) &&
+           is_count(s->validated_update, 0, s->update) &&
+           is_count(s->validations_without_improvement, 0, MOST_COUNTED) &&
+           is_count(s->best_update, 0, s->update) && !isinf(s->best_metric) &&
+           is_name(s->metric, sizeof s->metric) && isfinite(s->seconds) && s->seconds >= 0.0;
+}
+
+static rd_status check_state(const header *head, const char *path) {
+    if (is_possible(&head->state) && (head->has_ema == 0 || head->has_ema == 1)) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: damaged: update %lld of epoch %lld cannot be", path,
+                    (long long)head->state.update, (long long)head->state.epoch);
+}
+
 /* Header and settings, as far as they can be told without the checksum. */
 static rd_status read_header(const rd_mapping *mapping, const char *path, header *head) {
     const char *bytes = mapping->bytes;
@@ -73,7 +110,7 @@ static rd_status read_header(const rd_mapping *mapping, const char *path, header
         (size_t)head->n != (rest - sizeof(uint32_t) - (size_t)head->settings) / block)
         return rd_error(RD_ERR_FORMAT, "%s: damaged: %zu bytes are not what %lld weights take",
                         path, mapping->size, (long long)head->n);
-    return RD_OK;
+    return check_state(head, path);
 }
 
 static rd_status check_sum(const rd_mapping *mapping, const char *path) {

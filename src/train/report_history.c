@@ -121,6 +121,7 @@ rd_status rd_history_read(rd_history *history, const char *path) {
     rd_status status = RD_OK;
     for (ssize_t n; status == RD_OK && (n = getline(&text, &room, file)) > 0;) {
         json_error_t error;
+        if (rd_json_check(path, 0, text, (size_t)n) != RD_OK) continue; /* no line of ours */
         json_t *line = json_loadb(text, (size_t)n, 0, &error);
         if (json_is_object(line)) status = add_line(history, line);
         if (!line && rd_json_no_memory(&error))

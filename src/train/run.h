@@ -2,6 +2,7 @@
 #ifndef RD_TRAIN_RUN_H
 #define RD_TRAIN_RUN_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include <jansson.h>
@@ -41,6 +42,7 @@ typedef struct {
     rd_profile profile; /* of all updates */
     rd_train_listener listener;
     void *self;
+    const volatile sig_atomic_t *stop; /* NULL: never; looked at before each batch of an update */
 } rd_run;
 
 /* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. Without a
@@ -65,7 +67,8 @@ static inline int64_t rd_run_n_batches(const rd_run *run) {
 rd_status rd_run_deal(rd_run *run);
 
 /* The next update of the dealt epoch, added to *w; *skipped when something was not finite and the
- * weights stay as they were. */
+ * weights stay as they were. RD_ERR_INTERRUPTED: stopped between two of its batches; it is as if it
+ * had not begun, and the epoch must be dealt again. */
 rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped);
 
 /* With finetune-from-model: the model's shape (all but its dropout rates) into the recipe; and its

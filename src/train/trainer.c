@@ -166,7 +166,8 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                   .data_dir = data_dir,
                   .save_dir = save_dir,
                   .listener = listener,
-                  .self = self};
+                  .self = self,
+                  .stop = stop};
     rd_status status = rd_run_open(&run, true);
     if (status == RD_OK) {
         rd_train_event event = {.kind = RD_TRAIN_STARTED,

@@ -42,6 +42,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_s
     w->passes = step.n_passes;
     for (int64_t i = 0; i < n; i++) {
         const rd_batch *batch;
+        if (run->stop && *run->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         RD_TRY(rd_prefetch_next(run->batches, &batch));
         rd_profile_end(&run->profile, RD_PART_DATA);
         if (outcome != RD_OK) continue;
@@ -59,7 +60,11 @@ static rd_status one_update(rd_run *run, int64_t n_batches, rd_window *w, bool *
     rd_parameters *p = &run->model->parameters;
     rd_criterion_sums sums = {0};
     rd_status status = accumulate(run, n_batches, w, &sums);
-    if (status != RD_OK && status != RD_ERR_NUMERIC) return status;
+    if (status == RD_ERR_INTERRUPTED) run->dealt_epoch = 0;
+    if (status != RD_OK && status != RD_ERR_NUMERIC) {
+        memset(p->grads, 0, sizeof(float) * (size_t)p->total);
+        return status;
+    }
     rd_profile_end(&run->profile, RD_PART_REST);
     double scale = sums.n_tokens > 0 ? 1.0 / (double)sums.n_tokens : 0.0;
     double norm = status == RD_OK ? rd_gradient_norm(p->grads, p->total, scale) : NAN;

@@ -112,6 +112,36 @@ static void test_utf8(void **state) {
     }
 }
 
+/* Controls, half characters and other bytes that are no UTF-8; a cut never halves a character. */
+static void test_escape(void **state) {
+    (void)state;
+    char shown[64], narrow[8];
+    rd_escape(shown, sizeof shown, "a\nb\t\x1b[31m\xC2\x9B\xE2\x80\xA8\xFF\x7F\xC3\xA4\xC3");
+    assert_string_equal(shown, "a\\nb\\t\\x1b[31m\\u009b\\u2028\\xff\\x7f\xC3\xA4\\xc3");
+    rd_escape(narrow, sizeof narrow, "abcdef\xC3\xA4");
+    assert_string_equal(narrow, "abcdef");
+    rd_escape(narrow, sizeof narrow, "abcd\x1b");
+    assert_string_equal(narrow, "abcd");
+    rd_error(RD_ERR_IO, "%s: gone", "two\nlines");
+    rd_error_prefix(RD_ERR_IO, "of \x1b");
+    assert_string_equal(rd_last_error(), "of \\x1b: two\\nlines: gone");
+}
+
+static void test_clean_text(void **state) {
+    (void)state;
+    static const char bytes[] = "\ta\n\x1b\xC2\x9B\xC3\xA4\xFF";
+    rd_text text = {0};
+    size_t n = sizeof bytes - 1;
+    assert_true(rd_text_is_clean(bytes, 3, false) && !rd_text_is_clean(bytes, 4, false));
+    assert_true(rd_text_is_clean(bytes, n - 1, true) && !rd_text_is_clean(bytes, n, true));
+    assert_int_equal(rd_text_append_clean(&text, bytes, n, false), RD_OK);
+    assert_string_equal(text.data, "\ta\n\xEF\xBF\xBD\xEF\xBF\xBD\xC3\xA4\xEF\xBF\xBD");
+    rd_text_clear(&text);
+    assert_int_equal(rd_text_append_clean(&text, bytes, n, true), RD_OK);
+    assert_string_equal(text.data, "\ta\n\x1b\xC2\x9B\xC3\xA4\xEF\xBF\xBD");
+    rd_text_free(&text);
+}
+
 static void test_atomic_file(void **state) {
     (void)state;
     char directory[] = "/tmp/rdrop-test-XXXXXX";
@@ -160,6 +190,8 @@ int main(void) {
         cmocka_unit_test(test_shuffle_is_a_permutation),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_escape),
+        cmocka_unit_test(test_clean_text),
         cmocka_unit_test(test_atomic_file),
         cmocka_unit_test(test_arena),
     };

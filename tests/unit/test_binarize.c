@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "data/binarize.h"
+#include "data/batch.h"
 #include "data/dataset.h"
 #include "data/vocab.h"
 
@@ -228,6 +229,71 @@ static void bos_comes_first_and_is_not_counted(void **state) {
     rd_dataset_close(b);
 }
 
+/* Longest side over all batches of an epoch. */
+static int32_t longest_drawn(const rd_dataset *data, int32_t most, rd_status wanted) {
+    rd_batcher_config config = {.max_tokens = 1000,
+                                .src_tokenizer = tokenizer,
+                                .tgt_tokenizer = tokenizer,
+                                .sampling_alpha = 0.1f,
+                                .sampling_nbest = -1,
+                                .max_src = most,
+                                .max_tgt = most};
+    rd_batcher *batcher;
+    rd_batch batch = {0};
+    int32_t longest = 0;
+    rd_status status = RD_OK;
+    assert_int_equal(rd_batcher_new(&batcher, data, &config), RD_OK);
+    assert_int_equal(rd_batcher_set_epoch(batcher, 1), RD_OK);
+    for (int64_t b = 0; status == RD_OK && b < rd_batcher_size(batcher); b++) {
+        status = rd_batcher_get(batcher, b, &batch);
+        for (int64_t i = 0; status == RD_OK && i < batch.n; i++) {
+            int32_t n = batch.source.offsets[i + 1] - batch.source.offsets[i];
+            longest = n > longest ? n : longest;
+        }
+    }
+    assert_int_equal(status, wanted);
+    rd_batch_free(&batch);
+    rd_batcher_free(batcher);
+    return longest;
+}
+
+/* A drawn segmentation may be longer than the best one, but not than a model reads; a text that
+ * could not have so few tokens is not drawn from. */
+static void drawn_segmentations_have_room(void **state) {
+    (void)state;
+    const char *src[] = {path_of("x")}, *tgt[] = {path_of("y")};
+    rd_binarize_config config = config_of(src, tgt, 1);
+    rd_binarize_statistics s;
+    rd_dataset *data;
+    write_file("x", "romi suna romi suna romi suna\n");
+    write_file("y", "suna romi suna romi suna romi\n");
+    config.keep_text = true;
+    assert_int_equal(rd_binarize(&config, path_of("out"), &s), RD_OK);
+    assert_int_equal(rd_dataset_open(&data, path_of("out")), RD_OK);
+    int32_t best = rd_dataset_get(data, 0).n_src;
+    assert_true(longest_drawn(data, 0, RD_OK) > best);
+    assert_int_equal(longest_drawn(data, best, RD_OK), best);
+    longest_drawn(data, best - 1, RD_ERR_FORMAT);
+    rd_dataset_close(data);
+    enum { LONG = 200000 };
+    int32_t ids[] = {4, 2};
+    char *text = malloc(LONG);
+    rd_dataset_writer *writer;
+    assert_non_null(text);
+    memset(text, 'a', LONG);
+    rd_pair pair = {ids, ids, 2, 2, text, text, LONG, 100};
+    assert_int_equal(
+        rd_dataset_writer_open(&writer, path_of("out"),
+                               &(rd_identity){.src_vocab = PIECES, .tgt_vocab = PIECES}, 1),
+        RD_OK);
+    assert_int_equal(rd_dataset_writer_add(writer, &pair), RD_OK);
+    assert_int_equal(rd_dataset_writer_finish(writer), RD_OK);
+    assert_int_equal(rd_dataset_open(&data, path_of("out")), RD_OK);
+    assert_int_equal(longest_drawn(data, 0, RD_OK), 2);
+    rd_dataset_close(data);
+    free(text);
+}
+
 static void a_stop_leaves_what_was_there(void **state) {
     (void)state;
     const char *src[] = {path_of("a")}, *tgt[] = {path_of("b")};
@@ -278,6 +344,7 @@ int main(void) {
         cmocka_unit_test(any_number_of_threads_gives_the_same_file),
         cmocka_unit_test(the_dataset_holds_the_corpora_in_order),
         cmocka_unit_test(bos_comes_first_and_is_not_counted),
+        cmocka_unit_test(drawn_segmentations_have_room),
         cmocka_unit_test(a_stop_leaves_what_was_there),
         cmocka_unit_test(bad_corpora_give_no_dataset),
     };

@@ -275,6 +275,55 @@ static void missing_files_and_directories_are_errors(void **state) {
     assert_null(dataset);
 }
 
+/* Of each pair either what was written or an error: nothing else, and nothing outside. */
+static void read_all(const rd_dataset *dataset, int wanted_refusals) {
+    rd_ids src = {0}, tgt = {0};
+    int refusals = 0;
+    for (int i = 0; i < N_PAIRS; i++) {
+        rd_pair pair;
+        rd_status status = rd_dataset_read(dataset, i, &src, &tgt, &pair);
+        if (status == RD_OK) {
+            assert_ptr_equal(pair.src, src.data);
+            same_pair(&pair, i, 1);
+            continue;
+        }
+        assert_int_equal(status, RD_ERR_FORMAT);
+        assert_non_null(strstr(rd_last_error(), "is no longer what it was"));
+        refusals++;
+    }
+    assert_int_equal(refusals, wanted_refusals);
+    free(src.data);
+    free(tgt.data);
+}
+
+/* Another program writes to the file while it is mapped: ids, or all of it with the index; or cuts
+ * it within its last page, which then reads as zeros. */
+static void what_changes_while_in_use_is_noticed(void **state) {
+    (void)state;
+    static const int32_t outside = 0x0FFFFFFF;
+    for (int how = 0; how < 3; how++) {
+        rd_dataset *dataset;
+        write_pairs(path_of("a.bin"), N_PAIRS, 1);
+        assert_int_equal(rd_dataset_open(&dataset, path_of("a.bin")), RD_OK);
+        read_all(dataset, 0);
+        FILE *file = fopen(path_of("a.bin"), "r+b");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 0, SEEK_END), 0);
+        long size = ftell(file);
+        if (how == 2)
+            assert_int_equal(ftruncate(fileno(file), size - 10 * 24), 0);
+        else
+            for (long at = how ? 0 : HEADER_BYTES; at < (how ? size : HEADER_BYTES + 4); at += 4)
+                assert_true(fseek(file, at, SEEK_SET) == 0 &&
+                            fwrite(&outside, sizeof outside, 1, file) == 1);
+        assert_int_equal(fclose(file), 0);
+        read_all(dataset, how == 0 ? 1 : how == 1 ? N_PAIRS : 10);
+        assert_int_equal(rd_dataset_get(dataset, N_PAIRS - 1).n_src, how ? 0 : 5);
+        assert_int_equal(rd_dataset_size(dataset), N_PAIRS);
+        rd_dataset_close(dataset);
+    }
+}
+
 static int make_directory(void **state) {
     (void)state;
     return mkdtemp(directory) ? 0 : -1;
@@ -298,6 +347,7 @@ int main(void) {
         cmocka_unit_test(identities_differ_in_each_part),
         cmocka_unit_test(a_text_without_end_is_refused),
         cmocka_unit_test(forged_records_are_refused),
+        cmocka_unit_test(what_changes_while_in_use_is_noticed),
         cmocka_unit_test(missing_files_and_directories_are_errors),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +16,7 @@
 #include "base/rng.h"
 #include "data/vocab.h"
 #include "rdrop/tokenizer.h"
+#include "sentencepiece_shim.h"
 
 enum { LINES = 600, PIECES = 70 };
 
@@ -261,6 +263,107 @@ static void test_very_long_lines(void **state) {
     free(run);
 }
 
+/* Lines longer than any sentence are drawn from in parts; the text is the same. */
+static void test_sampling_long_lines(void **state) {
+    (void)state;
+    enum { WORDS = 2000 };
+    rd_tokenizer *tokenizer = open_trained("unigram");
+    char *line = calloc(WORDS, 8), *text;
+    assert_non_null(line);
+    for (int i = 0; i < WORDS; i++) memcpy(line + (size_t)i * 7, i ? " garden" : "  table", 7);
+    rd_ids first = {0}, again = {0};
+    size_t n = strlen(line), two = 2 * WORDS;
+    assert_int_equal(rd_tokenizer_sample(tokenizer, line, n, 0.1f, 64, 9, &first), RD_OK);
+    assert_int_equal(rd_tokenizer_sample(tokenizer, line, n, 0.1f, 64, 9, &again), RD_OK);
+    assert_true(first.length == again.length && first.length >= (int64_t)WORDS);
+    assert_memory_equal(first.data, again.data, sizeof(int32_t) * (size_t)first.length);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, first.data, first.length, &text, NULL), RD_OK);
+    assert_string_equal(text, line + 2);
+    free(text);
+    first.length = 0;
+    memset(line, 'a', two);
+    assert_int_equal(rd_tokenizer_sample(tokenizer, line, two, 0.1f, 64, 9, &first), RD_OK);
+    free(first.data);
+    free(again.data);
+    free(line);
+    rd_tokenizer_close(tokenizer);
+}
+
+/* Nothing is left of these once SentencePiece has normalized them. */
+static void test_corpora_without_text(void **state) {
+    (void)state;
+    static const char *const lines[] = {" \n\t\n",
+                                        "\n",
+                                        "\xE2\x96\x81 \xE2\x96\x81\n",
+                                        "\xE2\x80\xA8\n",
+                                        "\r\n\x01\n",
+                                        "\xEF\xBB\xBF\n",
+                                        "\xEF\xBF\xBD\n",
+                                        ""};
+    const char *paths[] = {other_path};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        for (int bpe = 0; bpe < 2; bpe++) {
+            rd_vocab_config config = {
+                .type = bpe ? "bpe" : "unigram", .size = 50, .character_coverage = 1.0f};
+            assert_int_equal(rd_write_file(other_path, lines[i], strlen(lines[i])), RD_OK);
+            assert_int_equal(rd_vocab_train(&config, paths, 1, model_path), RD_ERR_FORMAT);
+            assert_non_null(strstr(rd_last_error(), "it holds no text"));
+        }
+}
+
+static int next_blank(void *source, const char **text, size_t *n) {
+    int *left = source;
+    *text = "\t";
+    *n = 1;
+    return (*left)-- > 0;
+}
+
+static void leave(const char *line) {
+    _exit(strstr(line, "required_chars_.empty()") && !strchr(line, '\n') ? 7 : 8);
+}
+
+/* Where SentencePiece ends the process all the same, the caller says how. */
+static void test_the_trainer_ends_the_process(void **state) {
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int left = 3;
+        char *model, *message;
+        size_t n;
+        spm_train("model_type=unigram vocab_size=50 minloglevel=2 num_threads=1", next_blank, &left,
+                  (spm_endings){NULL, leave}, &model, &n, &message);
+        _exit(9);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+/* Pieces may hold anything; a text to show has no commands for a terminal in it. */
+static void test_control_characters(void **state) {
+    (void)state;
+    static const char model[] = "\x0A\x09\x0A\x05<unk>\x18\x02"
+                                "\x0A\x07\x0A\x05\x1B[31m"
+                                "\x0A\x05\x0A\x03"
+                                "a\nb"
+                                "\x12\x02\x18\x01\x1A\x04\x0A\x02id";
+    static const int32_t ids[] = {1, 2};
+    rd_tokenizer *tokenizer;
+    char *text;
+    size_t n;
+    assert_int_equal(rd_write_file(other_path, model, sizeof model - 1), RD_OK);
+    if (rd_tokenizer_open(&tokenizer, other_path) != RD_OK) fail_msg("%s", rd_last_error());
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids, 2, &text, NULL), RD_OK);
+    assert_string_equal(text, "\xEF\xBF\xBD[31ma\nb");
+    free(text);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids, 2, &text, &n), RD_OK);
+    assert_string_equal(text, "\x1B[31ma\nb");
+    free(text);
+    rd_tokenizer_close(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_is_reproducible),
@@ -272,6 +375,10 @@ int main(void) {
         cmocka_unit_test(test_damaged_normalization_rules),
         cmocka_unit_test(test_sampling_with_all_ones),
         cmocka_unit_test(test_mask_piece),
+        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_corpora_without_text),
+        cmocka_unit_test(test_the_trainer_ends_the_process),
+        cmocka_unit_test(test_sampling_long_lines),
         cmocka_unit_test(test_very_long_lines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -33,11 +34,12 @@ static char root[] = "/tmp/rdrop-train-XXXXXX";
 typedef struct {
     int kill_at_commit; /* SIGKILL at this call of fsync, rename, unlink or unlinkat */
     int kill_at_event, stop_at_event;
+    int stop_at_clock; /* at this reading of the clock after the start: inside of an update */
     int64_t poison; /* before it starts: this source token's embedding overflows; -1: none does */
     const char *settings[4];
 } disturbance;
 
-static const disturbance none = {NEVER, NEVER, NEVER, -1, {NULL}};
+static const disturbance none = {NEVER, NEVER, NEVER, NEVER, -1, {NULL}};
 
 static int commits, kill_at_commit = NEVER;
 
@@ -70,6 +72,15 @@ int unlink(const char *path) {
 int unlinkat(int directory, const char *path, int flags) {
     count_commit(-1);
     return (int)syscall(SYS_unlinkat, directory, path, flags);
+}
+
+static volatile sig_atomic_t stop;
+static int readings, stop_at_clock = NEVER;
+
+/* A training reads the clock where the parts of an update end. */
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    if (++readings == stop_at_clock) stop = 1;
+    return (int)syscall(SYS_clock_gettime, clock, now);
 }
 
 static char *path_of(const char *directory, const char *name) {
@@ -162,11 +173,11 @@ static int teardown(void **state) {
 }
 
 static int events, skipped;
-static volatile sig_atomic_t stop;
 
 static void on_event(void *self, const rd_train_event *event) {
     const disturbance *d = self;
     events++;
+    if (event->kind == RD_TRAIN_STARTED) readings = 0;
     if (event->kind == RD_TRAIN_SKIPPED) skipped++;
     if (events == d->kill_at_event) raise(SIGKILL);
     if (events == d->stop_at_event) stop = 1;
@@ -203,6 +214,7 @@ static int train_here(const char *save_dir, const disturbance *d) {
     if (d->poison >= 0) poison(save_dir, data, d);
     commits = 0;
     kill_at_commit = d->kill_at_commit;
+    stop_at_clock = d->stop_at_clock;
     rd_recipe *recipe = open_recipe(d);
     disturbance self = *d;
     rd_status status = rd_train(recipe, data, save_dir, on_event, &self, &stop);
@@ -448,6 +460,34 @@ static void skips_survive_a_stop(void **state) {
     }
 }
 
+static int64_t updates_of(const char *name) {
+    char *path = path_of(name, "checkpoint_last"), *bytes;
+    size_t n;
+    rd_progress_state s;
+    if (rd_read_file(path, 1 << 24, &bytes, &n) != RD_OK) fail_msg("%s", rd_last_error());
+    memcpy(&s, bytes + 24, sizeof s);
+    free(bytes);
+    free(path);
+    return s.update;
+}
+
+/* An update of several batches is not waited for: it is given up, and made again from its start. */
+static void stopped_inside_an_update(void **state) {
+    (void)state;
+    disturbance whole = none;
+    whole.settings[0] = "update-freq=4";
+    assert_int_equal(train("large", &whole), 10);
+    for (int at = 3; at < 60; at += 7) {
+        disturbance stopped = whole;
+        stopped.stop_at_clock = at;
+        assert_int_equal(train("large2", &stopped), EXIT_STOPPED);
+        if (at == 3) assert_int_equal(updates_of("large2"), 0);
+        assert_int_equal(train("large2", &whole), 10);
+        same_training("large", "large2");
+        remove_directory("large2");
+    }
+}
+
 /* Every sentence's loss overflows (all end with token 2): training gives up, nothing is damaged. */
 static void ten_in_a_row_end_training(void **state) {
     (void)state;
@@ -472,6 +512,7 @@ int main(void) {
         cmocka_unit_test(killed_at_any_event),
         cmocka_unit_test(killed_again_and_again),
         cmocka_unit_test(stopped_at_any_event),
+        cmocka_unit_test(stopped_inside_an_update),
         cmocka_unit_test(updates_that_are_not_finite_are_skipped),
         cmocka_unit_test(skips_survive_a_stop),
         cmocka_unit_test(ten_in_a_row_end_training),

@@ -8,17 +8,27 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/vector.h"
 
-static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
+/* Rows are worked on in pieces of so many elements, a multiple of dropout's groups of 128: their
+ * dropout scales and float32 forms lie on the stack, which may be small. */
+enum { PIECE = 512 };
+
+static int64_t piece_of(int64_t begin, int64_t width) {
+    return width - begin < PIECE ? width - begin : PIECE;
+}
+
+/* scale: [n], of a row's elements begin .. begin + n. */
+static void dropout_piece(const rd_dropout *dropout, int64_t row, int64_t begin, int64_t n,
+                          float *scale) {
     int64_t second = dropout->rows_per_pass > 0 && row >= dropout->rows_per_pass;
     uint64_t block = (uint64_t)(row - second * dropout->rows_per_pass) * 16;
-    uint32_t groups = (uint32_t)((width + 127) / 128);
+    uint32_t first = (uint32_t)(begin / 128), groups = (uint32_t)((n + 127) / 128);
     uint32_t threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5);
     float kept = 1.0f / (1.0f - dropout->rate);
     for (uint32_t g = 0; g < groups; g++) {
         uint32_t bits[4][16];
         philox16((uint32_t)block,
                  (uint32_t)(block >> 32) << 24 | (uint32_t)dropout->site << 1 | (uint32_t)second,
-                 (uint32_t)dropout->update, rd_dropout_word(dropout->micro_batch, g),
+                 (uint32_t)dropout->update, rd_dropout_word(dropout->micro_batch, first + g),
                  (uint32_t)dropout->seed, (uint32_t)(dropout->seed >> 32), bits);
         float group[128];
         for (int word = 0; word < 4; word++)
@@ -27,44 +37,52 @@ static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, f
                 group[word * 32 + lane] = (w & 0xFFFF) >= threshold ? kept : 0.0f;
                 group[word * 32 + 16 + lane] = (w >> 16) >= threshold ? kept : 0.0f;
             }
-        int64_t left = width - (int64_t)g * 128;
+        int64_t left = n - (int64_t)g * 128;
         memcpy(scale + g * 128, group, sizeof(float) * (size_t)(left < 128 ? left : 128));
     }
 }
 
-/* Rows of d_model or ffn_dim elements, whose dropout scales and float32 forms fit a buffer on the
- * stack. */
-enum { MAX_WIDTH = 16384 };
+static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
+    dropout_piece(dropout, row, 0, width, scale);
+}
+
+static void embed_piece(rd_mixed out, int64_t at, int64_t n, const float *restrict e,
+                        const float *restrict p, float scale, const float *keep) {
+    float buffer[PIECE], *restrict y = float_target(out, at, buffer);
+    if (keep)
+        for (int64_t i = 0; i < n; i++) y[i] = (scale * e[i] + p[i]) * keep[i];
+    else
+        for (int64_t i = 0; i < n; i++) y[i] = scale * e[i] + p[i];
+    store_bf16(out, at, y, n);
+}
 
 static void embed(rd_mixed out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
                   const float *position_table, float scale, const rd_dropout *dropout) {
-    float keep[MAX_WIDTH], buffer[MAX_WIDTH];
-    for (int64_t r = 0; r < rows; r++) {
-        float *restrict y = float_target(out, r * width, buffer);
-        const float *restrict e = table + tokens[r] * width;
-        const float *restrict p = position_table + positions[r] * width;
-        if (dropout->rate > 0.0f) {
-            dropout_row(dropout, first_row + r, width, keep);
-            for (int64_t i = 0; i < width; i++) y[i] = (scale * e[i] + p[i]) * keep[i];
-        } else {
-            for (int64_t i = 0; i < width; i++) y[i] = scale * e[i] + p[i];
+    float keep[PIECE];
+    bool drops = dropout->rate > 0.0f;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t begin = 0; begin < width; begin += PIECE) {
+            int64_t n = piece_of(begin, width);
+            if (drops) dropout_piece(dropout, first_row + r, begin, n, keep);
+            embed_piece(out, r * width + begin, n, table + tokens[r] * width + begin,
+                        position_table + positions[r] * width + begin, scale, drops ? keep : NULL);
         }
-        store_bf16(out, r * width, y, width);
-    }
 }
 
 static void apply_dropout(rd_mixed x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
     if (dropout->rate <= 0.0f) return;
-    float keep[MAX_WIDTH], in[MAX_WIDTH], out[MAX_WIDTH];
-    for (int64_t r = 0; r < rows; r++) {
-        dropout_row(dropout, first_row + r, width, keep);
-        const float *from = floats(x, r * width, width, in);
-        float *y = float_target(x, r * width, out);
-        for (int64_t i = 0; i < width; i++) y[i] = from[i] * keep[i];
-        store_bf16(x, r * width, y, width);
-    }
+    float keep[PIECE], in[PIECE], out[PIECE];
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t begin = 0; begin < width; begin += PIECE) {
+            int64_t n = piece_of(begin, width), at = r * width + begin;
+            dropout_piece(dropout, first_row + r, begin, n, keep);
+            const float *from = floats(x, at, n, in);
+            float *y = float_target(x, at, out);
+            for (int64_t i = 0; i < n; i++) y[i] = from[i] * keep[i];
+            store_bf16(x, at, y, n);
+        }
 }
 
 /* gelu(x) = x * Phi(x), the exact form (fairseq's and PyTorch's default). */
@@ -104,83 +122,101 @@ static void activate(float *restrict y, const float *restrict x, const float *re
 
 static void activation(rd_mixed out, rd_mixed h, const float *restrict bias, int64_t first_row,
                        int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout) {
-    float keep[MAX_WIDTH], in[MAX_WIDTH], buffer[MAX_WIDTH];
-    for (int64_t r = 0; r < rows; r++) {
-        const float *restrict x = floats(h, r * width, width, in);
-        float *restrict y = float_target(out, r * width, buffer);
-        activate(y, x, bias, width, act);
-        if (dropout->rate > 0.0f) {
-            dropout_row(dropout, first_row + r, width, keep);
-            for (int64_t i = 0; i < width; i++) y[i] *= keep[i];
+    float keep[PIECE], in[PIECE], buffer[PIECE];
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t begin = 0; begin < width; begin += PIECE) {
+            int64_t n = piece_of(begin, width), at = r * width + begin;
+            const float *restrict x = floats(h, at, n, in);
+            float *restrict y = float_target(out, at, buffer);
+            activate(y, x, bias + begin, n, act);
+            if (dropout->rate > 0.0f) {
+                dropout_piece(dropout, first_row + r, begin, n, keep);
+                for (int64_t i = 0; i < n; i++) y[i] *= keep[i];
+            }
+            store_bf16(out, at, y, n);
         }
-        store_bf16(out, r * width, y, width);
-    }
+}
+
+/* dx = act'(x + bias) * dy * keep */
+static void derive(float *dx, const float *x, const float *bias, const float *dy, const float *keep,
+                   int64_t n, rd_activation act) {
+    if (act == RD_RELU)
+        for (int64_t i = 0; i < n; i++) dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
+    else if (act == RD_SWISH)
+        for (int64_t i = 0; i < n; i++) dx[i] = swish_derivative(x[i] + bias[i]) * dy[i] * keep[i];
+    else
+        for (int64_t i = 0; i < n; i++) dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
 }
 
 static void activation_backward(rd_mixed dh, rd_mixed out, rd_mixed dout, rd_mixed h,
                                 const float *restrict bias, float *restrict dbias,
                                 int64_t first_row, int64_t rows, int64_t width, rd_activation act,
                                 const rd_dropout *dropout) {
-    float keep[MAX_WIDTH], in[MAX_WIDTH], din[MAX_WIDTH], buffer[MAX_WIDTH], again[MAX_WIDTH];
-    for (int64_t r = 0; r < rows; r++) {
-        const float *x = floats(h, r * width, width, in), *dy = floats(dout, r * width, width, din);
-        float *dx = float_target(dh, r * width, buffer);
-        if (dropout->rate > 0.0f)
-            dropout_row(dropout, first_row + r, width, keep);
-        else
-            for (int64_t i = 0; i < width; i++) keep[i] = 1.0f;
-        if (act == RD_RELU)
-            for (int64_t i = 0; i < width; i++)
-                dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
-        else if (act == RD_SWISH)
-            for (int64_t i = 0; i < width; i++)
-                dx[i] = swish_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-        else
-            for (int64_t i = 0; i < width; i++)
-                dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-        for (int64_t i = 0; i < width; i++) dbias[i] += dx[i];
-        store_bf16(dh, r * width, dx, width);
-        activate(again, x, bias, width, act);
-        for (int64_t i = 0; i < width; i++) again[i] *= keep[i];
-        store(out, r * width, again, width);
-    }
+    float keep[PIECE], in[PIECE], din[PIECE], buffer[PIECE], again[PIECE];
+    for (int64_t i = 0; i < PIECE; i++) keep[i] = 1.0f;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t begin = 0; begin < width; begin += PIECE) {
+            int64_t n = piece_of(begin, width), at = r * width + begin;
+            const float *x = floats(h, at, n, in), *dy = floats(dout, at, n, din);
+            float *dx = float_target(dh, at, buffer);
+            if (dropout->rate > 0.0f) dropout_piece(dropout, first_row + r, begin, n, keep);
+            derive(dx, x, bias + begin, dy, keep, n, act);
+            for (int64_t i = 0; i < n; i++) dbias[begin + i] += dx[i];
+            store_bf16(dh, at, dx, n);
+            activate(again, x, bias + begin, n, act);
+            for (int64_t i = 0; i < n; i++) again[i] *= keep[i];
+            store(out, at, again, n);
+        }
 }
 
 /* Layer norm of one row (Ba et al. 2016), eps 1e-5 as PyTorch. */
-static void norm_row(float *restrict y, float *mean, float *rstd, const float *restrict x,
+static void norm_row(rd_mixed y, int64_t at, float *mean, float *rstd, const float *restrict x,
                      const float *restrict gain, const float *restrict shift, int64_t width) {
-    float sum = 0.0f, squares = 0.0f;
+    float sum = 0.0f, squares = 0.0f, buffer[PIECE];
     for (int64_t i = 0; i < width; i++) sum += x[i];
     float m = sum / (float)width;
     for (int64_t i = 0; i < width; i++) squares += (x[i] - m) * (x[i] - m);
     float s = 1.0f / sqrtf(squares / (float)width + 1e-5f);
-    for (int64_t i = 0; i < width; i++) y[i] = (x[i] - m) * s * gain[i] + shift[i];
+    for (int64_t begin = 0; begin < width; begin += PIECE) {
+        int64_t n = piece_of(begin, width);
+        float *restrict normed = float_target(y, at + begin, buffer);
+        for (int64_t i = 0; i < n; i++)
+            normed[i] = (x[begin + i] - m) * s * gain[begin + i] + shift[begin + i];
+        store_bf16(y, at + begin, normed, n);
+    }
     *mean = m;
     *rstd = s;
+}
+
+/* sum = x + (h + bias), dropped out */
+static void add_residual(float *sum, const float *x, rd_mixed h, const float *bias, int64_t row,
+                         int64_t at, int64_t width, const rd_dropout *dropout) {
+    float keep[PIECE], in[PIECE];
+    for (int64_t begin = 0; begin < width; begin += PIECE) {
+        int64_t n = piece_of(begin, width);
+        const float *restrict hr = floats(h, at + begin, n, in);
+        const float *xr = x + begin, *b = bias + begin;
+        float *sr = sum + begin;
+        if (dropout->rate > 0.0f) {
+            dropout_piece(dropout, row, begin, n, keep);
+            for (int64_t i = 0; i < n; i++) sr[i] = xr[i] + (hr[i] + b[i]) * keep[i];
+        } else {
+            for (int64_t i = 0; i < n; i++) sr[i] = xr[i] + (hr[i] + b[i]);
+        }
+    }
 }
 
 static void residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
                           rd_mixed h, const float *bias, const float *gain, const float *shift,
                           int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
-    float keep[MAX_WIDTH], in[MAX_WIDTH], buffer[MAX_WIDTH];
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
         if (rd_mixed_exists(h)) {
-            const float *restrict hr = floats(h, r * width, width, in);
-            float *sr = sum + r * width;
-            if (dropout->rate > 0.0f) {
-                dropout_row(dropout, first_row + r, width, keep);
-                for (int64_t i = 0; i < width; i++) sr[i] = row[i] + (hr[i] + bias[i]) * keep[i];
-            } else {
-                for (int64_t i = 0; i < width; i++) sr[i] = row[i] + (hr[i] + bias[i]);
-            }
-            row = sr;
+            add_residual(sum + r * width, row, h, bias, first_row + r, r * width, width, dropout);
+            row = sum + r * width;
         }
-        if (!gain) continue;
-        float *normed = float_target(y, r * width, buffer);
-        norm_row(normed, mean + r, rstd + r, row, gain, shift, width);
-        store_bf16(y, r * width, normed, width);
+        if (gain) norm_row(y, r * width, mean + r, rstd + r, row, gain, shift, width);
     }
 }
 
@@ -212,19 +248,21 @@ static void norm_backward(float *dx, bool accumulate, const float *dy, const flo
 static void residual_backward(rd_mixed dh, const float *dsum, float *restrict dbias,
                               int64_t first_row, int64_t rows, int64_t width,
                               const rd_dropout *dropout) {
-    float keep[MAX_WIDTH], buffer[MAX_WIDTH];
-    for (int64_t r = 0; r < rows; r++) {
-        const float *restrict ds = dsum + r * width;
-        float *restrict d = float_target(dh, r * width, buffer);
-        if (dropout->rate > 0.0f) {
-            dropout_row(dropout, first_row + r, width, keep);
-            for (int64_t i = 0; i < width; i++) d[i] = ds[i] * keep[i];
-        } else {
-            memcpy(d, ds, sizeof(float) * (size_t)width);
+    float keep[PIECE], buffer[PIECE];
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t begin = 0; begin < width; begin += PIECE) {
+            int64_t n = piece_of(begin, width), at = r * width + begin;
+            const float *restrict ds = dsum + at;
+            float *restrict d = float_target(dh, at, buffer);
+            if (dropout->rate > 0.0f) {
+                dropout_piece(dropout, first_row + r, begin, n, keep);
+                for (int64_t i = 0; i < n; i++) d[i] = ds[i] * keep[i];
+            } else {
+                memcpy(d, ds, sizeof(float) * (size_t)n);
+            }
+            for (int64_t i = 0; i < n; i++) dbias[begin + i] += d[i];
+            store_bf16(dh, at, d, n);
         }
-        for (int64_t i = 0; i < width; i++) dbias[i] += d[i];
-        store_bf16(dh, r * width, d, width);
-    }
 }
 
 static void column_sums(float *restrict out, rd_mixed x, int64_t rows, int64_t width) {
@@ -234,9 +272,6 @@ static void column_sums(float *restrict out, rd_mixed x, int64_t rows, int64_t w
         else
             for (int64_t i = 0; i < width; i++) out[i] += rd_bf16_to_f32(x.bf16[r * width + i]);
 }
-
-/* The gradient of a row of logits is made in pieces of this many elements, then stored. */
-enum { PIECE = 512 };
 
 /* What a row's target adds to a piece of its gradient. */
 static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float eps) {

@@ -50,6 +50,8 @@ static const char *path_at(uintptr_t address, char *line, size_t room) {
         read_hex(dash + 1, &end);
         if (address >= start && address < end) path = strchr(line, '/');
     }
+    for (char *c = line; path && *c; c++) /* no commands for a terminal */
+        if ((unsigned char)*c < ' ' || *c == 0x7F) *c = '?';
     if (fd >= 0) close(fd);
     return path;
 }

@@ -1,0 +1,113 @@
+/* SentencePiece models that a reader of protocol buffers could take for something else than the
+ * check does, or that would take much memory: all are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "data/model_check.h"
+
+/* A piece "ab" of score 0, a trainer and a normalizer. */
+#define PIECE                                                                                      \
+    "\x0A\x09\x0A\x02"                                                                             \
+    "ab\x15\0\0\0\0"
+#define TRAINER    "\x12\x02\x18\x01"
+#define NORMALIZER "\x1A\x04\x0A\x02id"
+
+#define PROBLEM(bytes) rd_model_problem(bytes, sizeof(bytes) - 1)
+
+static void test_a_sound_one(void **state) {
+    (void)state;
+    assert_null(PROBLEM(PIECE TRAINER NORMALIZER));
+    assert_null(PROBLEM(PIECE TRAINER NORMALIZER "\xC2\x3E\x01x")); /* a field of a later version */
+    assert_string_equal(PROBLEM(PIECE TRAINER), "truncated: its last parts are missing");
+}
+
+static void test_numbers_have_one_form(void **state) {
+    (void)state;
+    /* The tag 3|BYTES in two bytes, and in five with bit 32, which protobuf drops. */
+    assert_non_null(PROBLEM(PIECE TRAINER "\x9A\x00\x04\x0A\x02id"));
+    assert_non_null(PROBLEM(PIECE TRAINER NORMALIZER "\x9A\x80\x80\x80\x10\x00"));
+    assert_non_null(PROBLEM(PIECE TRAINER "\x1A\x07\x0A\x02id\x92\x00\x00")); /* inside */
+    assert_non_null(PROBLEM(PIECE TRAINER "\x1A\x84\x00\x0A\x02id"));         /* a length */
+    assert_non_null(PROBLEM(PIECE "\x12\x03\x18\x81\x00" NORMALIZER));        /* a value */
+    assert_non_null(PROBLEM(PIECE TRAINER NORMALIZER "\x00\x00"));            /* field 0 */
+}
+
+static void test_parts_come_once_as_what_they_are(void **state) {
+    (void)state;
+    assert_string_equal(PROBLEM(PIECE TRAINER NORMALIZER NORMALIZER), "a part that comes twice");
+    assert_string_equal(PROBLEM(PIECE TRAINER TRAINER NORMALIZER), "a part that comes twice");
+    assert_non_null(PROBLEM(PIECE TRAINER "\x18\x01"));            /* the normalizer a number */
+    assert_non_null(PROBLEM(PIECE TRAINER NORMALIZER "\x33\x34")); /* a group */
+    assert_non_null(PROBLEM("\x08\x01" PIECE TRAINER NORMALIZER)); /* a piece that is a number */
+    assert_non_null(PROBLEM(PIECE TRAINER "\x1A\x04\x12\x00\x12\x00")); /* two rules */
+}
+
+static void test_pieces(void **state) {
+    (void)state;
+    static const char none[] = "a piece of no text";
+    assert_string_equal(PROBLEM("\x0A\x00" PIECE TRAINER NORMALIZER), none);
+    assert_string_equal(PROBLEM("\x0A\x02\x0A\x00" TRAINER NORMALIZER), none);
+    assert_string_equal(PROBLEM("\x0A\x05\x0A\x03"
+                                "a\0b" TRAINER NORMALIZER),
+                        none);
+    assert_string_equal(PROBLEM("\x0A\x06\x0A\x01"
+                                "a\x0A\x01"
+                                "b" TRAINER NORMALIZER),
+                        none);
+    assert_string_equal(PROBLEM("\x0A\x03\x0A\x01\xFF" TRAINER NORMALIZER),
+                        "a piece that is not UTF-8");
+    assert_string_equal(PROBLEM("\x0A\x08\x0A\x01"
+                                "a\x15\0\0\xC0\x7F" TRAINER NORMALIZER),
+                        "a piece whose score is no number");
+    assert_string_equal(PROBLEM("\x0A\x05\x0A\x01"
+                                "a\x18\x07" TRAINER NORMALIZER),
+                        "a piece of an unknown type");
+}
+
+/* Many small parts, of any kind that the library makes an object of. */
+static void test_memory_is_bounded_by_parts(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        int inside; /* the field they are put into; 0: none */
+    } parts[] = {{PIECE, sizeof PIECE - 1, 0}, {"\x0A", 2, 2}, {"\x0A", 2, 4}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        rd_text all = {0}, model = {0};
+        for (int k = 0; k < 1000000; k++)
+            assert_int_equal(rd_text_append(&all, parts[i].bytes, parts[i].n), RD_OK);
+        if (parts[i].inside) {
+            size_t n = (size_t)all.length;
+            char tag[] = {(char)(parts[i].inside << 3 | 2), (char)(n | 0x80), (char)(n >> 7 | 0x80),
+                          (char)(n >> 14 | 0x80)};
+            char last = (char)(n >> 21);
+            assert_true(n >> 21 > 0 ? n >> 28 == 0 : n >> 14 > 0);
+            assert_int_equal(rd_text_append(&model, tag, sizeof tag), RD_OK);
+            assert_int_equal(rd_text_append(&model, &last, 1), RD_OK);
+            if (n >> 21 == 0) model.data[3] &= 0x7F, model.length--;
+        }
+        assert_int_equal(rd_text_append(&model, all.data, (size_t)all.length), RD_OK);
+        assert_string_equal(rd_model_problem(model.data, (size_t)model.length),
+                            "it would take too much memory for its size");
+        rd_text_free(&all);
+        rd_text_free(&model);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_sound_one),
+        cmocka_unit_test(test_numbers_have_one_form),
+        cmocka_unit_test(test_parts_come_once_as_what_they_are),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_memory_is_bounded_by_parts),
+    };
+    return cmocka_run_group_tests_name("model_check", tests, NULL, NULL);
+}
