@@ -8,8 +8,7 @@
 #include "tools/score/arguments.h"
 
 static int fail(void) {
-    fprintf(stderr, "rdrop-score: %s\n", rd_last_error());
-    return 1;
+    return options_fail(&score_program);
 }
 
 static void warn_if_tokenized(const arguments *args, const rd_scoring *scoring) {

@@ -109,9 +109,9 @@ reject 2 'no reference' hyp
 reject 2 'whole files' --per-line --json --ref ref1 hyp
 reject 2 'whole files' --sentence-level --format latex --ref ref1 hyp
 reject 2 'only one of' --per-line --worst 3 --ref ref1 hyp
-reject 2 'only one of' --confidence --paired-bs --ref ref1 hyp ref2
+reject 2 'exclude each other' --confidence --paired-bs --ref ref1 hyp ref2
 reject 2 'meteor' -m meteor --ref ref1 hyp
-reject 2 'not inf' --smooth-method add-k --smooth-value inf --ref ref1 hyp
+reject 2 "--smooth-value is 'inf'" --smooth-method add-k --smooth-value inf --ref ref1 hyp
 reject 2 'mecab' --tokenize mecab --ref ref1 hyp
 reject 2 '--bogus' --bogus --ref ref1 hyp
 reject 2 'two systems' --paired-bs --ref ref1 hyp

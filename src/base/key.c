@@ -1,0 +1,240 @@
+/* Text to values of a key table, and back. */
+#include "base/key.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static rd_status bad_value(const rd_key *key, const char *text, const char *expected) {
+    return rd_error(RD_ERR_FORMAT, "%s is '%.60s'; expected %s", key->name, text, expected);
+}
+
+static rd_status out_of_range(const rd_key *key, const char *text) {
+    return rd_error(RD_ERR_FORMAT, "%s is %.60s; expected %g to %g", key->name, text, key->low,
+                    key->high);
+}
+
+/* A finite decimal number that fills the whole text. strtod alone takes "nan", "0x1p3", " 1". */
+static bool parse_number(const char *text, double *value) {
+    if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
+    char *end;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
+}
+
+static rd_status parse_integer(const rd_key *key, const char *text, int64_t *value) {
+    char *end;
+    errno = 0;
+    long long parsed = strtoll(text, &end, 10);
+    bool digits = isdigit((unsigned char)text[*text == '-' || *text == '+']);
+    if (!digits || *end) return bad_value(key, text, "a whole number");
+    if (errno == ERANGE || (double)parsed < key->low || (double)parsed > key->high)
+        return out_of_range(key, text);
+    *value = parsed;
+    return RD_OK;
+}
+
+static rd_status parse_real(const rd_key *key, const char *text, double *value) {
+    if (!parse_number(text, value)) return bad_value(key, text, "a number");
+    double low = key->low, high = key->high;
+    if (key->type == RD_KEY_FLOAT) /* so that a bound survives being saved as a float */
+        *value = (float)*value, low = (float)low, high = (float)high;
+    return *value < low || *value > high ? out_of_range(key, text) : RD_OK;
+}
+
+static rd_status parse_unsigned(const rd_key *key, const char *text, uint64_t *value) {
+    char *end;
+    errno = 0;
+    unsigned long long parsed = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno == ERANGE)
+        return bad_value(key, text, "a whole number from 0 to 18446744073709551615");
+    *value = parsed;
+    return RD_OK;
+}
+
+static rd_status parse_bool(const rd_key *key, const char *text, bool *value) {
+    if (strcmp(text, "true") == 0)
+        *value = true;
+    else if (strcmp(text, "false") == 0)
+        *value = false;
+    else
+        return bad_value(key, text, "true or false");
+    return RD_OK;
+}
+
+/* "[a, b]" or "(a, b)" */
+static rd_status parse_pair(const rd_key *key, const char *text, double pair[2]) {
+    char first[32], second[32], close = 0, beyond;
+    double values[2];
+    int n = sscanf(text, " %*1[[(] %31[0-9.eE+-] , %31[0-9.eE+-] %c %c", first, second, &close,
+                   &beyond);
+    if (n != 3 || (close != ']' && close != ')') || !parse_number(first, &values[0]) ||
+        !parse_number(second, &values[1]))
+        return bad_value(key, text, "two numbers, [a, b]");
+    for (int i = 0; i < 2; i++)
+        if (values[i] < key->low || values[i] > key->high) return out_of_range(key, text);
+    memcpy(pair, values, sizeof values);
+    return RD_OK;
+}
+
+/* The index of `text` among the allowed names. */
+static rd_status parse_choice(const rd_key *key, const char *text, int *index) {
+    for (*index = 0; key->names[*index]; ++*index)
+        if (strcmp(text, key->names[*index]) == 0) return RD_OK;
+    char expected[256] = "one of";
+    for (int i = 0; key->names[i]; i++) {
+        size_t used = strlen(expected);
+        snprintf(expected + used, sizeof expected - used, "%s %s", i ? "," : "", key->names[i]);
+    }
+    return bad_value(key, text, expected);
+}
+
+static rd_status set_string(const rd_key *key, const char *text, char **value) {
+    int index;
+    if (key->names) RD_TRY(parse_choice(key, text, &index));
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20)
+            return bad_value(key, "...", "text without control characters");
+    char *copy = rd_strdup(text);
+    if (!copy) return RD_ERR_MEMORY;
+    free(*value);
+    *value = copy;
+    return RD_OK;
+}
+
+rd_status rd_key_set(void *object, const rd_key *key, const char *text) {
+    void *field = (char *)object + key->offset;
+    int64_t integer = 0;
+    double real = 0;
+    int index = 0;
+    switch (key->type) {
+    case RD_KEY_STRING:
+        return set_string(key, text, field);
+    case RD_KEY_WORD:
+        if (key->names) RD_TRY(parse_choice(key, text, &index));
+        *(const char **)field = text;
+        return RD_OK;
+    case RD_KEY_BOOL:
+        return parse_bool(key, text, field);
+    case RD_KEY_INT32:
+        RD_TRY(parse_integer(key, text, &integer));
+        *(int32_t *)field = (int32_t)integer;
+        return RD_OK;
+    case RD_KEY_INT64:
+        return parse_integer(key, text, field);
+    case RD_KEY_UINT64:
+        return parse_unsigned(key, text, field);
+    case RD_KEY_FLOAT:
+        RD_TRY(parse_real(key, text, &real));
+        *(float *)field = (float)real;
+        return RD_OK;
+    case RD_KEY_DOUBLE:
+        return parse_real(key, text, field);
+    case RD_KEY_ENUM:
+        RD_TRY(parse_choice(key, text, &index));
+        memcpy(field, &index, sizeof index); /* enums of a table are int-sized */
+        return RD_OK;
+    case RD_KEY_PAIR:
+        return parse_pair(key, text, field);
+    case RD_KEY_LIST:
+    case RD_KEY_WORDS:
+    case RD_KEY_CONSTANT:
+        break;
+    }
+    return rd_error(RD_ERR_ARGUMENT, "%s: not a key with one value", key->name);
+}
+
+rd_status rd_key_set_defaults(void *object, const rd_key *keys) {
+    for (const rd_key *key = keys; key->name; key++)
+        if (key->default_value) RD_TRY(rd_key_set(object, key, key->default_value));
+    return RD_OK;
+}
+
+/* A double-quoted YAML scalar: the only characters to escape are the quote and the backslash,
+ * control characters being refused on the way in. */
+static rd_status format_string(const rd_key *key, const char *value, char *text, size_t room) {
+    size_t used = 0;
+    if (strlen(value) * 2 + 3 > room)
+        return rd_error(RD_ERR_ARGUMENT, "%s: %zu bytes are too many for a recipe", key->name,
+                        strlen(value));
+    text[used++] = '"';
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\') text[used++] = '\\';
+        text[used++] = *value;
+    }
+    text[used++] = '"';
+    text[used] = '\0';
+    return RD_OK;
+}
+
+/* The fewest digits that bring back the same bits: 0.1, not 0.100000001. */
+static void format_real(double value, bool is_float, char *text, size_t room) {
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, room, "%.*g", digits, value);
+        double back = strtod(text, NULL);
+        if (is_float ? (float)back == (float)value : back == value) return;
+    }
+}
+
+static void format_pair(const double pair[2], char *text, size_t room) {
+    char first[RD_KEY_TEXT_ROOM / 2 - 2], second[RD_KEY_TEXT_ROOM / 2 - 2];
+    format_real(pair[0], false, first, sizeof first);
+    format_real(pair[1], false, second, sizeof second);
+    snprintf(text, room, "[%s, %s]", first, second);
+}
+
+rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room) {
+    const void *field = (const char *)object + key->offset;
+    int index;
+    switch (key->type) {
+    case RD_KEY_STRING:
+    case RD_KEY_WORD:
+        return format_string(key, *(char *const *)field, text, room);
+    case RD_KEY_BOOL:
+        snprintf(text, room, "%s", *(const bool *)field ? "true" : "false");
+        return RD_OK;
+    case RD_KEY_INT32:
+        snprintf(text, room, "%" PRId32, *(const int32_t *)field);
+        return RD_OK;
+    case RD_KEY_INT64:
+        snprintf(text, room, "%" PRId64, *(const int64_t *)field);
+        return RD_OK;
+    case RD_KEY_UINT64:
+        snprintf(text, room, "%" PRIu64, *(const uint64_t *)field);
+        return RD_OK;
+    case RD_KEY_FLOAT:
+        format_real((double)*(const float *)field, true, text, room);
+        return RD_OK;
+    case RD_KEY_DOUBLE:
+        format_real(*(const double *)field, false, text, room);
+        return RD_OK;
+    case RD_KEY_ENUM:
+        memcpy(&index, field, sizeof index);
+        snprintf(text, room, "%s", key->names[index]);
+        return RD_OK;
+    case RD_KEY_PAIR:
+        format_pair(field, text, room);
+        return RD_OK;
+    case RD_KEY_LIST:
+    case RD_KEY_WORDS:
+    case RD_KEY_CONSTANT:
+        break;
+    }
+    return rd_error(RD_ERR_ARGUMENT, "%s: not a key with one value", key->name);
+}
+
+const char *rd_key_type_name(const rd_key *key) {
+    static const char *const names[] = {
+        [RD_KEY_STRING] = "text",   [RD_KEY_WORD] = "text",     [RD_KEY_BOOL] = "bool",
+        [RD_KEY_INT32] = "integer", [RD_KEY_INT64] = "integer", [RD_KEY_UINT64] = "integer",
+        [RD_KEY_FLOAT] = "number",  [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",
+        [RD_KEY_PAIR] = "pair",     [RD_KEY_LIST] = "texts",    [RD_KEY_WORDS] = "texts",
+        [RD_KEY_CONSTANT] = "flag"};
+    return names[key->type];
+}
