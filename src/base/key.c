@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 static rd_status bad_value(const rd_key *key, const char *text, const char *expected) {
     return rd_error(RD_ERR_FORMAT, "%s is '%.60s'; expected %s", key->name, text, expected);
@@ -173,24 +174,16 @@ static rd_status format_string(const rd_key *key, const char *value, char *text,
     return RD_OK;
 }
 
-/* The fewest digits that bring back the same bits: 0.1, not 0.100000001. */
-static void format_real(double value, bool is_float, char *text, size_t room) {
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, room, "%.*g", digits, value);
-        double back = strtod(text, NULL);
-        if (is_float ? (float)back == (float)value : back == value) return;
-    }
-}
-
 static void format_pair(const double pair[2], char *text, size_t room) {
-    char first[RD_KEY_TEXT_ROOM / 2 - 2], second[RD_KEY_TEXT_ROOM / 2 - 2];
-    format_real(pair[0], false, first, sizeof first);
-    format_real(pair[1], false, second, sizeof second);
+    char first[32], second[32];
+    rd_shortest_double(pair[0], first);
+    rd_shortest_double(pair[1], second);
     snprintf(text, room, "[%s, %s]", first, second);
 }
 
 rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room) {
     const void *field = (const char *)object + key->offset;
+    char number[32];
     int index;
     switch (key->type) {
     case RD_KEY_STRING:
@@ -209,10 +202,12 @@ rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_
         snprintf(text, room, "%" PRIu64, *(const uint64_t *)field);
         return RD_OK;
     case RD_KEY_FLOAT:
-        format_real((double)*(const float *)field, true, text, room);
+        rd_shortest_float(*(const float *)field, number);
+        snprintf(text, room, "%s", number);
         return RD_OK;
     case RD_KEY_DOUBLE:
-        format_real(*(const double *)field, false, text, room);
+        rd_shortest_double(*(const double *)field, number);
+        snprintf(text, room, "%s", number);
         return RD_OK;
     case RD_KEY_ENUM:
         memcpy(&index, field, sizeof index);

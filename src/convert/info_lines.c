@@ -80,9 +80,7 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
 
 /* The network has lines of its own. */
 static bool is_of_network(const rd_key *key) {
-    return key->offset >= offsetof(rd_recipe, model) &&
-           key->offset < offsetof(rd_recipe, model) + sizeof(rd_model_config) &&
-           !strstr(key->name, "dropout");
+    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !strstr(key->name, "dropout");
 }
 
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
@@ -91,8 +89,8 @@ rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
     int n = 0;
     RD_TRY(rd_recipe_new(&defaults));
     rd_status status = RD_OK;
-    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
-        const rd_key *key = &rd_recipe_keys[i];
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
         char ours[ROOM], theirs[ROOM];
         if (is_of_network(key) || rd_recipe_format_key(recipe, key, ours, ROOM) != RD_OK ||
             rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK || strcmp(ours, theirs) == 0)

@@ -63,8 +63,8 @@ static const rd_assignment *last_of(const rd_assignments *assignments, const cha
 }
 
 static rd_status set_defaults(rd_recipe *recipe) {
-    for (int i = 0; i < rd_recipe_n_keys; i++)
-        RD_TRY(rd_recipe_set_key(recipe, &rd_recipe_keys[i], rd_recipe_keys[i].fallback));
+    for (const rd_recipe_group *group = rd_recipe_groups; group->name; group++)
+        RD_TRY(rd_key_set_defaults((char *)recipe + group->offset, group->keys));
     return RD_OK;
 }
 
@@ -158,24 +158,35 @@ rd_status rd_recipe_load(rd_recipe **out, const char *path, const char *const *s
 
 void rd_recipe_free(rd_recipe *recipe) {
     if (!recipe) return;
-    for (int i = 0; i < rd_recipe_n_keys; i++)
-        if (rd_recipe_keys[i].type == RD_KEY_STRING)
-            free(*(char **)((char *)recipe + rd_recipe_keys[i].offset));
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++)
+        if (key->type == RD_KEY_STRING) free((char *)(uintptr_t)rd_recipe_string(recipe, key));
     free(recipe->name);
     free(recipe->directory);
     free(recipe);
 }
 
-rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
+/* The keys of all groups, or of one. */
+static rd_status write_keys(const rd_recipe *recipe, const char *group, FILE *out) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
     rd_status status = text ? RD_OK : RD_ERR_MEMORY;
-    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
-        status = rd_recipe_format_key(recipe, &rd_recipe_keys[i], text, LONGEST_VALUE);
-        if (status == RD_OK) fprintf(out, "%s: %s\n", rd_recipe_keys[i].name, text);
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
+        if (group && strcmp(rd_recipe_group_of(key)->name, group) != 0) continue;
+        status = rd_recipe_format_key(recipe, key, text, LONGEST_VALUE);
+        if (status == RD_OK) fprintf(out, "%s: %s\n", key->name, text);
     }
     free(text);
     return status;
+}
+
+rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
+    return write_keys(recipe, NULL, out);
+}
+
+rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out) {
+    return write_keys(recipe, group, out);
 }
 
 rd_status rd_recipe_save(const rd_recipe *recipe, const char *path) {
@@ -192,24 +203,34 @@ static void describe_line(FILE *out, const char *name, const char *type, const c
     fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *fallback ? fallback : "-", help);
 }
 
+static void describe_key(FILE *out, const rd_key *key) {
+    describe_line(out, key->name, rd_key_type_name(key), key->default_value, key->help);
+    for (int n = 0; key->names && key->names[n]; n++)
+        fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
+                key->names[n + 1] ? "" : "\n");
+    /* One that is another key's name means that key. */
+    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
+        char alias[64];
+        size_t length = strcspn(at, " ");
+        snprintf(alias, sizeof alias, "%.*s", (int)length, at);
+        if (rd_recipe_find_key(alias) == key) fprintf(out, "    also: %s\n", alias);
+        at += length;
+    }
+}
+
 void rd_recipe_describe(FILE *out) {
-    static const char *const types[] = {
-        [RD_KEY_STRING] = "text",   [RD_KEY_BOOL] = "bool",      [RD_KEY_INT32] = "integer",
-        [RD_KEY_INT64] = "integer", [RD_KEY_UINT64] = "integer", [RD_KEY_FLOAT] = "number",
-        [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",      [RD_KEY_PAIR] = "pair"};
     describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
     describe_line(out, "arch", "name", "",
                   "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large: defaults of "
                   "the model's shape");
     describe_line(out, "optimizer", "name", "adam", "the only one");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
-    for (int i = 0; i < rd_recipe_n_keys; i++) {
-        const rd_key *key = &rd_recipe_keys[i];
-        describe_line(out, key->name, types[key->type], key->fallback, key->help);
-        for (int n = 0; key->names && key->names[n]; n++)
-            fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
-                    key->names[n + 1] ? "" : "\n");
+    const char *group = NULL;
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
+        const char *name = rd_recipe_group_of(key)->name;
+        if (!group || strcmp(group, name) != 0) fprintf(out, "\n%s\n", name);
+        group = name;
+        describe_key(out, key);
     }
-    for (const rd_key_alias *alias = rd_recipe_aliases; alias->name; alias++)
-        fprintf(out, "%-34s same as %s\n", alias->name, alias->key);
 }

@@ -1,5 +1,6 @@
 /* A recipe: everything a training run needs, from one YAML file whose keys are named as fairseq
- * names its flags. recipe_keys.c holds the one table of keys (name, type, range, default, help). */
+ * names its flags. Each module has a table of its keys (base/key.h); recipe_keys.c puts them
+ * together. */
 #ifndef RD_RECIPE_RECIPE_H
 #define RD_RECIPE_RECIPE_H
 
@@ -9,10 +10,9 @@
 
 #include "base/error.h"
 #include "data/noise.h"
-#include "kernels/gemm.h"
 #include "optim/optim.h"
 #include "rdrop/model.h"
-#include "search/beam.h"
+#include "rdrop/search.h"
 
 typedef struct {
     char *source_lang, *target_lang; /* source-lang, target-lang: file suffixes of the corpora */
@@ -71,9 +71,9 @@ typedef struct {
     rd_model_config model;
     rd_optim_config optim;
     rd_train_config train;
-    rd_beam_config search; /* beam, lenpen, max-len-a, ... : defaults for translating */
-    char *compare;         /* recipes whose scores recipes/run.sh shows as well, "" if none */
-    char *score_metrics;   /* metrics of the score stage, e.g. "bleu,chrf" */
+    rd_search_options search; /* beam, lenpen, max-len-a, ... : defaults for translating */
+    char *compare;            /* recipes whose scores recipes/run.sh shows as well, "" if none */
+    char *score_metrics;      /* metrics of the score stage, e.g. "bleu,chrf" */
     bool score_lowercase;
 } rd_recipe;
 
@@ -92,6 +92,8 @@ void rd_recipe_free(rd_recipe *recipe);
 rd_status rd_recipe_save(const rd_recipe *recipe, const char *path);
 /* The same text to a stream; write errors show in ferror(out). */
 rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
+/* The keys of one group: data, model, train, search or score. */
+rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out);
 
 /* One line per key: name, type, default, meaning; for --help-recipe. */
 void rd_recipe_describe(FILE *out);

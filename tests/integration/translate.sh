@@ -274,12 +274,12 @@ refuses 1 "config.yaml" --model empty
 refuses 1 "model.safetensors" --model no-weights
 refuses 1 "nothing.txt" --model "$MODEL_A" --input nothing.txt
 refuses 1 "missing/out" --model "$MODEL_A" --output missing/out
-refuses 2 "n-best" --model "$MODEL_A" --beam 2 --n-best 3
+refuses 2 "nbest" --model "$MODEL_A" --beam 2 --n-best 3
 refuses 2 "beam" --model "$MODEL_A" --beam 0
 refuses 2 "beam" --model "$MODEL_A" --beam five
 refuses 2 "max-len" --model "$MODEL_A" --max-len-a -1
-refuses 2 "not above 0" --model "$MODEL_A" --temperature 0
-refuses 2 'no "wu"' --model "$MODEL_A" --lenpen-form wu
+refuses 2 "--temperature is 0" --model "$MODEL_A" --temperature 0
+refuses 2 "'wu'; expected one of power, gnmt" --model "$MODEL_A" --lenpen-form wu
 refuses 2 "unknown option" --model "$MODEL_A" --no-such-option
 refuses 2 "--model" --beam 3
 refuses 2 "surplus" --model "$MODEL_A" surplus

@@ -85,6 +85,11 @@ static int unknown(const options_program *program, const char *dashed, const cha
         options_take_value(option.key))
         return options_usage(program, "unknown option '%s'; did you mean '-%c %s'?", dashed, *name,
                              name + 1);
+    const rd_key *setting = program->find_setting ? program->find_setting(name) : NULL;
+    if (setting)
+        return options_usage(program,
+                             "unknown option '%s'; a recipe's key is set by --set %s=VALUE", dashed,
+                             setting->name);
     rd_nearest_name nearest = rd_nearest_start(name);
     for (const options_group *group = program->groups; group->heading; group++)
         for (const rd_key *key = group->keys; key->name; key++)

@@ -45,12 +45,13 @@ typedef struct {
     const char *name, *summary;  /* "rdrop-train", "a recipe and ... in, ... out" */
     const char *const *synopsis; /* command lines without the program's name; NULL ends them */
     const char *description;     /* as a section's text */
-    const char *operand, *operand_help; /* "RECIPE"; NULL: takes none */
-    int least_operands, most_operands;  /* most_operands < 0: any number */
-    size_t operands;                    /* in the arguments: of an options_list */
-    const options_group *groups;        /* a NULL heading ends each of these */
-    const options_relation *relations;  /* a NULL name; or NULL */
-    const options_section *sections;    /* behind the options in --help; or NULL */
+    const char *operand, *operand_help;              /* "RECIPE"; NULL: takes none */
+    int least_operands, most_operands;               /* most_operands < 0: any number */
+    size_t operands;                                 /* in the arguments: of an options_list */
+    const rd_key *(*find_setting)(const char *name); /* what --set may set; or NULL */
+    const options_group *groups;                     /* a NULL heading ends each of these */
+    const options_relation *relations;               /* a NULL name; or NULL */
+    const options_section *sections;                 /* behind the options in --help; or NULL */
 } options_program;
 
 /* What a command line gave: the options in order, and their values. */

@@ -33,14 +33,17 @@ static char letter_of(const rd_key *key) {
     return '\0';
 }
 
-/* The key's help, the names that it takes, and its default. */
+/* The key's help, then in brackets the names that it takes, and its default. */
 static rd_status explain(const options_group *group, const rd_key *key, rd_text *out) {
+    bool has_default = key->default_value && *key->default_value && !group->defaults_vary &&
+                       strcmp(key->default_value, "false") != 0;
     RD_TRY(rd_text_printf(out, "%s", key->help));
     for (int i = 0; key->names && key->names[i]; i++)
-        RD_TRY(rd_text_printf(out, "%s%s", i ? ", " : ": ", key->names[i]));
-    bool shown = key->default_value && *key->default_value && !group->defaults_vary &&
-                 strcmp(key->default_value, "false") != 0;
-    return shown ? rd_text_printf(out, " (default %s)", key->default_value) : RD_OK;
+        RD_TRY(rd_text_printf(out, "%s%s", i ? ", " : " (", key->names[i]));
+    if (has_default)
+        RD_TRY(rd_text_printf(out, "%s%s", key->names ? "; default " : " (default ",
+                              key->default_value));
+    return key->names || has_default ? rd_text_append(out, ")", 1) : RD_OK;
 }
 
 /* Breaks words into lines of at most WIDTH; `column` is where the first one goes, and where lines
