@@ -38,19 +38,30 @@ IFS=, read -r -a tests <<<"$(get testpref)"
 data=$out/data binary=$out/bin train=$out/train hypotheses=$out/translations
 mkdir -p "$data" "$out/stages"
 
-# The keys a stage depends on, as the recipe, what it extends and --set leave them. rdrop-recipe
-# prints data keys first, then model and training, then search.
+group() {
+    "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --group "$@"
+}
+# The keys a stage depends on, as the recipe, what it extends and --set leave them.
 keys_of() {
     case $1 in
     prepare) grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true ;;
-    vocab | binarize) sed '/^encoder-embed-dim:/,$d' <<<"$resolved" ;;
+    vocab | binarize)
+        group data
+        echo "prepend-bos: $(get prepend-bos)"
+        ;;
     train)
-        sed '/^beam:/,$d; /^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' <<<"$resolved"
+        group data model train | sed '/^threads:/d; /^checkpoint-activations:/d; /^average-last:/d'
         [ -z "$start" ] || stat -c %y "$start/model.safetensors" # another one is another training
         ;;
     average) grep '^average-last:' <<<"$resolved" ;;
-    translate) sed -n '/^beam:/,/^nbest:/p; /^testpref:/p' <<<"$resolved" ;;
-    score) grep -E '^(score-|testpref)' <<<"$resolved" ;;
+    translate)
+        group search
+        grep '^testpref:' <<<"$resolved"
+        ;;
+    score)
+        group score
+        grep '^testpref:' <<<"$resolved"
+        ;;
     esac
 }
 
@@ -91,15 +102,14 @@ stage_average() {
 corpus() {
     if [ -e "$data/$1" ]; then echo "$data/$1"; else echo "$data/$1.gz"; fi
 }
+# Scores are of one translation a line, whatever nbest says.
 stage_translate() {
-    local test
+    local test search
+    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: /=/')
     mkdir -p "$hypotheses"
     for test in "${tests[@]}"; do
         "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \
-            --beam "$(get beam)" --lenpen "$(get lenpen)" --max-len-a "$(get max-len-a)" \
-            --max-len-b "$(get max-len-b)" --min-len "$(get min-len)" \
-            --no-repeat-ngram "$(get no-repeat-ngram-size)" --unk-penalty "$(get unkpen)" \
-            ${with_threads[@]+"${with_threads[@]}"} \
+            "${search[@]}" ${with_threads[@]+"${with_threads[@]}"} \
             --output "$hypotheses/$(basename "$test").$target_lang" || return 1
     done
 }

@@ -23,16 +23,16 @@ extern "C" {
 
 /* BLEU as sacreBLEU 2.x computes it by default (13a tokenizer, exponential smoothing).
  * hypotheses, references: [n] NUL-terminated UTF-8 lines. */
-rd_status rd_bleu_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
-                         bool lowercase, double *bleu);
+RD_API rd_status rd_bleu_corpus(int64_t n, const char *const *hypotheses,
+                                const char *const *references, bool lowercase, double *bleu);
 
 /* Mean F-measures over lines, as rouge-score with use_stemmer = `stem`. */
 typedef struct {
     double rouge1, rouge2, rougeL, rougeLsum;
 } rd_rouge_scores;
 
-rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
-                          bool stem, rd_rouge_scores *rouge);
+RD_API rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses,
+                                 const char *const *references, bool stem, rd_rouge_scores *rouge);
 
 typedef enum { RD_METRIC_BLEU, RD_METRIC_CHRF, RD_METRIC_TER, RD_METRIC_ROUGE } rd_metric_kind;
 typedef enum {
@@ -74,8 +74,9 @@ typedef struct {
     rd_rouge_stem stem;
 } rd_metric_config;
 
-rd_metric_config rd_metric_defaults(rd_metric_kind kind);
-rd_status rd_metric_check(const rd_metric_config *config); /* RD_ERR_ARGUMENT says what is wrong */
+RD_API rd_metric_config rd_metric_defaults(rd_metric_kind kind);
+/* RD_ERR_ARGUMENT says what is wrong. */
+RD_API rd_status rd_metric_check(const rd_metric_config *config);
 
 /* A line of UTF-8 (valid: callers check), not necessarily NUL-terminated. */
 typedef struct {
@@ -85,22 +86,22 @@ typedef struct {
 
 /* Working memory for one thread; it grows to what the longest line needs. */
 typedef struct rd_metric_scratch rd_metric_scratch;
-rd_metric_scratch *rd_metric_scratch_new(void);
-void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine */
+RD_API rd_metric_scratch *rd_metric_scratch_new(void);
+RD_API void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine */
 
-int rd_metric_n_stats(const rd_metric_config *config);
+RD_API int rd_metric_n_stats(const rd_metric_config *config);
 
 /* Statistics of one line against n_refs >= 1 references: stats [rd_metric_n_stats()], overwritten.
  * A vector of zeros is the statistics of nothing; vectors add up to a corpus. */
-rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratch *scratch,
-                         rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
+RD_API rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratch *scratch,
+                                rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
 
 /* ROUGE has four scores (rouge1, rouge2, rougeL, rougeLsum), the others one. */
-int rd_metric_n_scores(const rd_metric_config *config);
-double rd_metric_score(const rd_metric_config *config, int which, const double *stats);
+RD_API int rd_metric_n_scores(const rd_metric_config *config);
+RD_API double rd_metric_score(const rd_metric_config *config, int which, const double *stats);
 
 /* Name ("BLEU", "chrF2++", "TER", "rougeL"), at most 31 characters with the NUL. */
-void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
+RD_API void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
 
 /* How the score was made, in sacreBLEU's format ("nrefs:1|case:mixed|...|version:rdrop-score-X").
  * n_refs: -1 for a varying number. test: "bs", "ar" or NULL, with its number of trials and seed. */
@@ -112,12 +113,12 @@ typedef struct {
     bool brief; /* sacreBLEU's --short */
 } rd_signature_info;
 
-void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,
-                         char signature[256]);
+RD_API void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,
+                                char signature[256]);
 
 /* The parts of a score ("57.9/31.9/19.7/12.7 (BP = 1.000 ...)"), "" for chrF and TER. */
-void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
-                       char details[256]);
+RD_API void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
+                              char details[256]);
 
 #ifdef __cplusplus
 }

@@ -38,9 +38,9 @@ typedef struct rd_translator rd_translator;
  * equal. RD_PRECISION_AUTO becomes int8 for weights that are rounded to 8 bits already. RD_ERR_IO
  * or RD_ERR_FORMAT naming the file at fault; RD_ERR_ARGUMENT where this build or processor has no
  * such precision. */
-rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
-                             int32_t n_directories, rd_precision precision);
-void rd_translator_close(rd_translator *translator); /* NULL is fine */
+RD_API rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
+                                    int32_t n_directories, rd_precision precision);
+RD_API void rd_translator_close(rd_translator *translator); /* NULL is fine */
 
 typedef struct {
     rd_search_options search; /* n_best: translations per line */
@@ -82,7 +82,7 @@ typedef struct {
 
 /* What the model's config.yaml says of the search (the first model's, for an ensemble), with an
  * n_best of 1. */
-rd_translate_options rd_translator_defaults(const rd_translator *translator);
+RD_API rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
 /* Words are what stands between spaces, counted from 0. */
 typedef struct {
@@ -110,18 +110,20 @@ typedef struct {
 
 /* Translates n lines of UTF-8. lengths: [n] in bytes, or NULL when all are NUL-terminated. A line
  * without any token translates to "". Release with rd_translations_free. */
-rd_status rd_translator_run(const rd_translator *translator, const rd_translate_options *options,
-                            int64_t n, const char *const *lines, const size_t *lengths,
-                            rd_translations *translations);
-void rd_translations_free(rd_translations *translations);
+RD_API rd_status rd_translator_run(const rd_translator *translator,
+                                   const rd_translate_options *options, int64_t n,
+                                   const char *const *lines, const size_t *lengths,
+                                   rd_translations *translations);
+RD_API void rd_translations_free(rd_translations *translations);
 
 /* The log-probability (natural, end of sentence included) of each reference as the translation of
  * its line. log_probs: [n]; n_tokens: [n] subword tokens of the references, end of sentence
  * included, or NULL. Both sides are cut to the model's positions. */
-rd_status rd_translator_score(const rd_translator *translator, const rd_translate_options *options,
-                              int64_t n, const char *const *lines, const size_t *line_lengths,
-                              const char *const *references, const size_t *reference_lengths,
-                              double *log_probs, int32_t *n_tokens);
+RD_API rd_status rd_translator_score(const rd_translator *translator,
+                                     const rd_translate_options *options, int64_t n,
+                                     const char *const *lines, const size_t *line_lengths,
+                                     const char *const *references, const size_t *reference_lengths,
+                                     double *log_probs, int32_t *n_tokens);
 
 #ifdef __cplusplus
 }

@@ -169,7 +169,7 @@ void rd_metric_signature(const rd_metric_config *config, const rd_signature_info
         add(signature, "case:lc|stem:%s|agg:mean|", stems[config->stem]);
         break;
     }
-    add(signature, "%s:rdrop-score-%s", brief ? "v" : "version", RD_VERSION);
+    add(signature, "%s:rdrop-score-%s", brief ? "v" : "version", rd_version());
 }
 
 void rd_metric_details(const rd_metric_config *config, int which, const double *stats,

@@ -86,7 +86,7 @@ rd_status rd_beam_check(const rd_beam_config *c) {
                         "of the groups, the strength 0 or more",
                         c->diverse_groups, (double)c->diverse_strength, c->beam);
     if (c->sampling && c->diverse_groups > 1)
-        return rd_error(RD_ERR_ARGUMENT, "sampling has no diverse-beam-groups");
+        return rd_error(RD_ERR_ARGUMENT, "sampling and diverse-beam-groups exclude each other");
     if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty) || !isfinite(c->coverage_penalty))
         return rd_error(RD_ERR_ARGUMENT,
                         "lenpen, unkpen and coverage-penalty must be finite numbers");

@@ -81,7 +81,7 @@ done
 check "quantize takes int8 alone" [ "$?-$(wc -l <err)" = 2-1 ]
 "$build/rdrop-convert" --quantize int8 --output other 2>err
 check "quantize needs a model" [ "$?-$(wc -l <err)" = 2-1 ]
-refuses 2 'there is no "fp8"' --model "$MODEL_A" --precision fp8
+refuses 2 "'fp8'; expected one of" --model "$MODEL_A" --precision fp8
 check "no temporary files left" [ -z "$(ls | grep tmp)" ]
 "$translate" --model "$MODEL_A" --model "$MODEL_B" <in.txt >mixed
 check "an ensemble of different models runs" [ "$(wc -l <mixed)" -eq 200 ]

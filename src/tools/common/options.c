@@ -109,7 +109,7 @@ static int unknown(const options_program *program, const char *dashed, const cha
 static int look_up(const options_program *program, typed_option *option) {
     const char *name = option->dashed + strspn(option->dashed, "-");
     if (option->dashed[1] == '-') name = option->dashed + 2;
-    if (!*name) return options_usage(program, "unknown option '%s'", option->dashed);
+    if (!*name) return options_usage(program, "unknown option '%s'", option->word);
     if (find(program, name, is_called, option, NULL) > 0) return -1;
     if (find(program, name, rd_key_is, option, NULL) > 0) return -1;
     if (option->dashed[1] != '-') return unknown(program, option->dashed, name);
@@ -232,7 +232,7 @@ static int print_text(const options_program *program,
 }
 
 static rd_status version(const options_program *program, rd_text *out) {
-    return rd_text_printf(out, "%s %s\n", program->name, RD_VERSION);
+    return rd_text_printf(out, "%s %s\n", program->name, rd_version());
 }
 
 /* What every program is asked for; -1: none of it. */
@@ -248,9 +248,12 @@ static int take_operand(options_given *given, const char *word) {
     const options_program *program = given->program;
     options_list *operands = (void *)((char *)given->arguments + program->operands);
     if (!program->operand) return options_usage(program, "unexpected argument '%s'", word);
+    if (program->most_operands == 1 && operands->n == 1)
+        return options_usage(program, "expected one %s, found '%s' as well", program->operand,
+                             word);
     if (program->most_operands >= 0 && operands->n == program->most_operands)
-        return options_usage(program, "expected %s %s, found '%s' as well",
-                             program->most_operands == 1 ? "one" : "fewer", program->operand, word);
+        return options_usage(program, "expected at most %d %s, found '%s' as well",
+                             program->most_operands, program->operand, word);
     return add_word(given, operands, word) == RD_OK ? -1 : options_fail(program);
 }
 
@@ -285,6 +288,15 @@ static int take_words(options_given *given, char **argv) {
     return -1;
 }
 
+/* Whether it was given, and not to say no. */
+static bool is_wanted(const options_given *given, const char *name) {
+    bool wanted = false;
+    for (int i = 0; i < given->n; i++)
+        if (rd_key_is(given->keys[i], name))
+            wanted = given->keys[i]->type != RD_KEY_BOOL || strcmp(given->values[i], "true") == 0;
+    return wanted;
+}
+
 static int check(const options_given *given) {
     const options_program *program = given->program;
     const options_list *operands = (void *)((char *)given->arguments + program->operands);
@@ -293,7 +305,8 @@ static int check(const options_given *given) {
                              program->operand);
     for (const options_relation *r = program->relations; r && r->name; r++) {
         bool has = options_has(given, r->name), other = r->other && options_has(given, r->other);
-        if (r->relation == OPTIONS_EXCLUDES && has && other)
+        if (r->relation == OPTIONS_EXCLUDES && is_wanted(given, r->name) &&
+            is_wanted(given, r->other))
             return options_usage(program, "--%s and --%s exclude each other", r->name, r->other);
         if (r->relation == OPTIONS_NEEDS && has && !other)
             return options_usage(program, "--%s means nothing without --%s", r->name, r->other);

@@ -224,7 +224,7 @@ static rd_status man_synopsis(const options_program *program, rd_text *out) {
 
 static rd_status man_with(const options_program *program, rd_text *out, rd_text *help) {
     RD_TRY(rd_text_printf(out, ".TH \"%s\" 1 \"\" \"rdrop %s\" \"User Commands\"\n.SH NAME\n",
-                          program->name, RD_VERSION));
+                          program->name, rd_version()));
     RD_TRY(roff_all(out, program->name));
     RD_TRY(rd_text_printf(out, " \\- "));
     RD_TRY(roff_all(out, program->summary));

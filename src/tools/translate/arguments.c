@@ -117,7 +117,6 @@ static const options_relation relations[] = {
     {"interactive", OPTIONS_EXCLUDES, "constraints"},
     {"sampling", OPTIONS_EXCLUDES, "constraints"},
     {"sampling", OPTIONS_EXCLUDES, "glossary"},
-    {"sampling", OPTIONS_EXCLUDES, "diverse-beam-groups"},
     {"sampling-topk", OPTIONS_NEEDS, "sampling"},
     {"sampling-topp", OPTIONS_NEEDS, "sampling"},
     {"sampling-seed", OPTIONS_NEEDS, "sampling"},
