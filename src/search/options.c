@@ -79,14 +79,14 @@ rd_status rd_beam_check(const rd_beam_config *c) {
         return rd_error(RD_ERR_ARGUMENT,
                         "sampling-topk must be from 0 to %d, sampling-topp from 0 to 1",
                         RD_MAX_TOP_K);
+    if (c->sampling && c->diverse_groups > 1)
+        return rd_error(RD_ERR_ARGUMENT, "sampling and diverse-beam-groups exclude each other");
     if (c->diverse_groups < 0 || (c->diverse_groups > 1 && c->beam % c->diverse_groups) ||
         !(c->diverse_strength >= 0) || isinf(c->diverse_strength))
         return rd_error(RD_ERR_ARGUMENT,
                         "%d diverse-beam-groups of strength %g: the beam, %d, must be a multiple "
                         "of the groups, the strength 0 or more",
                         c->diverse_groups, (double)c->diverse_strength, c->beam);
-    if (c->sampling && c->diverse_groups > 1)
-        return rd_error(RD_ERR_ARGUMENT, "sampling and diverse-beam-groups exclude each other");
     if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty) || !isfinite(c->coverage_penalty))
         return rd_error(RD_ERR_ARGUMENT,
                         "lenpen, unkpen and coverage-penalty must be finite numbers");
