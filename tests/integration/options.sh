@@ -38,17 +38,17 @@ for program in rdrop-preprocess rdrop-train rdrop-translate rdrop-score rdrop-re
     sed -nE 's/^(\\fB\\-[a-z]\\fR, )?\\fB\\-\\-([a-z0-9\\-]+)\\fR.*/\2/p' page | sed 's/\\//g' | sort >in_page
     cmp in_help in_page || fail "$program: the man page has other options than --help"
     [ -z "$(uniq -d in_help)" ] || fail "$program: named twice: $(uniq -d in_help)"
+    flags=()
     while read -r option; do
         n=$((n + 1))
         case $option in help | version) continue ;; esac
         if grep -qE -- "--$option [A-Z]" help; then
             wrong "option '--$option' needs a value" $program "--$option"
-            wrong "option '-$option' needs a value" $program "-$option" # as sacreBLEU's
         else
-            wrong "unknown option '--no-such-option'" $program "--$option" --no-such-option
+            flags+=("--$option")
         fi
     done <in_help
-    wrong "unknown option '--no-such-option'" $program --no-such-option
+    wrong "unknown option '--no-such-option'" $program ${flags[@]+"${flags[@]}"} --no-such-option
     wrong "unknown option '--no-such-option'" $program --no-such-option=3
     wrong "unknown option '-xyz'" $program -xyz word
     wrong "unknown option '-x'" $program -x=word
@@ -64,6 +64,7 @@ while read -r key; do
     grep -qE -- "--$key( |$)" help || fail "rdrop-translate --help has no --$key"
 done <keys
 
+wrong "option '-ref' needs a value" rdrop-score -ref # as sacreBLEU's -tok
 wrong "option '--ref' needs a value, found '--metric'" rdrop-score --ref --metric bleu
 wrong "--threads is 'x'; expected a whole number" rdrop-translate --model m --threads x
 wrong "--threads is 0; expected 1 to 4096" rdrop-translate --model m --threads=0

@@ -305,9 +305,9 @@ touch file
 reject 1 'file' tiny.yaml --data bin --save-dir file/x
 reject 1 'a9: nothing was trained' tiny.yaml --data bin --save-dir a9 --average
 reject 1 'max-updat' tiny.yaml --data bin --save-dir x --set max-updat=3
-reject 1 "precision is 'fp16'" tiny.yaml --data bin --save-dir x --precision fp16
+reject 2 "--precision is 'fp16'" tiny.yaml --data bin --save-dir x --precision fp16
 reject 1 'nowhere.yaml' nowhere.yaml --data bin --save-dir x
 reject 2 'expected --data' tiny.yaml --save-dir x
-reject 2 'one recipe' --data bin
+reject 2 'one RECIPE' --data bin
 reject 2 'unknown option' tiny.yaml --data bin --bogus
 echo "all as expected"
