@@ -122,6 +122,8 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nmax-tokens: 0\n", "limits a batch");
     refused("max-epoch: 1\nbest-checkpoint-metric: rouge\n", "rougeL");
     refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
+    refused("max-epoch: 1\nbeam: 4\nsampling: true\ndiverse-beam-groups: 2\n",
+            "exclude each other");
     refused("max-epoch: 1\nlr-scheduler: cosine\n", "total-num-update");
     refused("max-epoch: 1\njoined-dictionary: true\nvocab-size-src: 90\n", "give vocab-size");
 }

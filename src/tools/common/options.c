@@ -123,20 +123,31 @@ static int look_up(const options_program *program, typed_option *option) {
     return code;
 }
 
-/* Each of the names that commas separate must be one of the key's. */
+static bool is_allowed(const rd_key *key, const char *name, size_t n) {
+    for (int i = 0; key->names[i]; i++)
+        if (strlen(key->names[i]) == n && memcmp(key->names[i], name, n) == 0) return true;
+    return false;
+}
+
+/* The first of the names that commas separate that is not one of the key's; NULL: there is none. */
+static const char *not_allowed(const rd_key *key, const char *value) {
+    for (const char *at = value; key->names && *at; at += strspn(at, ", ")) {
+        size_t n = strcspn(at, ", ");
+        if (n > 0 && !is_allowed(key, at, n)) return at;
+        at += n;
+    }
+    return NULL;
+}
+
 static rd_status check_names(const rd_key *key, const char *value) {
-    if (!key->names) return RD_OK;
-    rd_status status = RD_OK;
-    char *copy = rd_strdup(value), *rest = copy, *name;
-    if (!copy) return RD_ERR_MEMORY;
-    const char *ignored = NULL;
+    const char *wrong = not_allowed(key, value), *ignored;
+    if (!wrong) return RD_OK;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(wrong, ", "), wrong);
     rd_key one = *key;
     one.type = RD_KEY_WORD;
     one.offset = 0;
-    while (status == RD_OK && (name = strsep(&rest, ", ")))
-        if (*name) status = rd_key_set(&ignored, &one, name);
-    free(copy);
-    return status;
+    return rd_key_set(&ignored, &one, name);
 }
 
 static rd_status add_word(options_given *given, options_list *list, const char *word) {
@@ -188,8 +199,9 @@ static rd_status store(options_given *given, const typed_option *option, const c
 
 /* Puts one value where it belongs, and on record. */
 static int take(options_given *given, const typed_option *option, const char *value) {
-    if (store(given, option, value) != RD_OK)
-        return options_usage(given->program, "%s", rd_last_error());
+    rd_status status = store(given, option, value);
+    if (status == RD_ERR_MEMORY) return options_fail(given->program);
+    if (status != RD_OK) return options_usage(given->program, "%s", rd_last_error());
     given->keys[given->n] = option->key;
     given->values[given->n++] = value;
     return -1;
@@ -197,7 +209,7 @@ static int take(options_given *given, const typed_option *option, const char *va
 
 /* Whether the word can be one more value of an option that takes several. */
 static bool is_further_value(const rd_key *key, const char *word) {
-    return word && word[0] != '-' && (!key->names || check_names(key, word) == RD_OK);
+    return word && word[0] != '-' && !not_allowed(key, word);
 }
 
 /* The option at argv[*at], with its values; leaves *at at the last word that belongs to it. */
