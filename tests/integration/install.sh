@@ -42,7 +42,7 @@ int main(void) {
     const char *line[] = {"the cat sat on the mat ."};
     double bleu = 0;
     rd_tokenizer *tokenizer = NULL;
-    if (rd_bleu_corpus(1, line, line, false, &bleu) != RD_OK) return puts(rd_last_error()), 1;
+    if (rd_bleu_corpus(1, line, line, NULL, false, &bleu) != RD_OK) return puts(rd_last_error()), 1;
     if (rd_tokenizer_open(&tokenizer, "/nowhere/spm.model") == RD_OK) return 2;
     if (strstr(rd_last_error(), "/nowhere/spm.model") == NULL) return puts(rd_last_error()), 3;
     if (strcmp(rd_version(), VERSION) != 0) return puts(rd_version()), 5;

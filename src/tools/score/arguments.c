@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const metric_names[] = {"bleu", "chrf", "ter", "rouge", "chrf++", NULL};
-static const char *const tokenizers[] = {"13a", "intl", "zh", "char", "none", NULL};
+static const char *const metric_names[] = {"bleu", "chrf", "chrf++", "ter", "rouge", NULL};
 static const char *const smoothings[] = {"exp", "floor", "add-k", "none", NULL};
 static const char *const stemmers[] = {"none", "nltk", "porter", NULL};
 static const char *const formats[] = {"text", "json", "latex", "markdown", NULL};
@@ -15,26 +14,33 @@ static const rd_key input_options[] = {
     {"ref", RD_KEY_LIST, offsetof(arguments, ref_list), .value = "FILE", .aliases = "r",
      .help =
          "a reference; repeat for several. FILE.jsonl has a JSON list of references on each line"},
+    {"input", RD_KEY_WORDS, offsetof(arguments, input_list), .value = "FILE", .aliases = "i",
+     .help = "system outputs; then all operands are references. FILE.jsonl has a JSON string on "
+             "each line, in which \\n parts lines"},
+    {"language-pair", RD_KEY_WORD, offsetof(arguments, language_pair), .value = "SRC-TGT",
+     .aliases = "l", .help = "the tokenizer is the one for the target language"},
     {"metric", RD_KEY_WORDS, offsetof(arguments, metric_list), .names = metric_names,
      .default_value = "bleu", .value = "NAME", .aliases = "m metrics",
      .help = "several with blanks or commas between"},
     {.name = NULL}};
 static const rd_key bleu_options[] = {
-    {"tokenize", RD_KEY_ENUM, offsetof(arguments, shared.tokenize), .names = tokenizers,
-     .default_value = "13a", .help = "how text is cut into tokens"},
-    {"lowercase", RD_KEY_BOOL, offsetof(arguments, shared.lowercase), .help = "ignore case"},
+    {"tokenize", RD_KEY_WORD, offsetof(arguments, tokenize), .value = "NAME", .aliases = "tok",
+     .help = "13a, intl, zh, char, none, flores101, flores200, spBLEU-1K, spm:FILE, ja-mecab or "
+             "ko-mecab; see below. Default 13a, or the target language's"},
+    {"lowercase", RD_KEY_BOOL, offsetof(arguments, shared.lowercase), .aliases = "lc",
+     .help = "ignore case"},
     {"force", RD_KEY_BOOL, offsetof(arguments, force),
      .help = "do not warn of input that looks tokenized"},
     {"smooth-method", RD_KEY_ENUM, offsetof(arguments, shared.smooth_method), .names = smoothings,
-     .default_value = "exp", .help = "smoothing of orders without a match"},
+     .default_value = "exp", .aliases = "s", .help = "smoothing of orders without a match"},
     {"smooth-value", RD_KEY_DOUBLE, offsetof(arguments, shared.smooth_value), 0, 1e9,
-     .help = "for floor (default 0.1) and add-k (default 1)"},
+     .aliases = "sv", .help = "for floor (default 0.1) and add-k (default 1)"},
     {.name = NULL}};
 static const rd_key chrf_options[] = {
     {"chrf-char-order", RD_KEY_INT32, offsetof(arguments, shared.char_order), 0,
-     RD_METRIC_MAX_ORDER, "6", .help = "longest n-grams of characters"},
+     RD_METRIC_MAX_ORDER, "6", .aliases = "cc", .help = "longest n-grams of characters"},
     {"chrf-word-order", RD_KEY_INT32, offsetof(arguments, shared.word_order), 0,
-     RD_METRIC_MAX_ORDER, "0", .help = "longest n-grams of words; 2 is chrF++"},
+     RD_METRIC_MAX_ORDER, "0", .aliases = "cw", .help = "longest n-grams of words; 2 is chrF++"},
     {"chrf-beta", RD_KEY_INT32, offsetof(arguments, shared.beta), 0, 1000, "2",
      .help = "weight of recall"},
     {"chrf-whitespace", RD_KEY_BOOL, offsetof(arguments, shared.whitespace),
@@ -56,9 +62,13 @@ static const rd_key ter_options[] = {
 static const rd_key rouge_options[] = {
     {"rouge-stemmer", RD_KEY_ENUM, offsetof(arguments, shared.stem), .names = stemmers,
      .default_value = "none", .help = "nltk is rouge-score's use_stemmer"},
+    {"rouge-tokenizer", RD_KEY_WORD, offsetof(arguments, rouge_tokenize), .value = "NAME",
+     .default_value = "default",
+     .help = "one of --tokenize, for scripts other than Latin; default is rouge-score's, which "
+             "leaves a-z and 0-9"},
     {.name = NULL}};
 static const rd_key output_options[] = {
-    {"sentence-level", RD_KEY_BOOL, offsetof(arguments, sentence_level),
+    {"sentence-level", RD_KEY_BOOL, offsetof(arguments, sentence_level), .aliases = "sl",
      .help = "one metric, one system: every line as sacreBLEU prints it"},
     {"sentence-bleu", RD_KEY_BOOL, offsetof(arguments, sentence_bleu),
      .help = "--sentence-level by BLEU"},
@@ -70,19 +80,20 @@ static const rd_key output_options[] = {
      .help = "an HTML page of the lines where two systems differ most"},
     {"html", RD_KEY_WORD, offsetof(arguments, html), .value = "FILE",
      .help = "where the page goes; default standard output"},
-    {"format", RD_KEY_ENUM, offsetof(arguments, report.format), .names = formats,
+    {"format", RD_KEY_ENUM, offsetof(arguments, report.format), .names = formats, .aliases = "f",
      .default_value = "text", .help = "of the scores"},
     {"json", RD_KEY_CONSTANT, offsetof(arguments, report.format), RD_REPORT_JSON,
      .help = "--format json"},
-    {"width", RD_KEY_INT32, offsetof(arguments, report.width), 0, 17,
+    {"width", RD_KEY_INT32, offsetof(arguments, report.width), 0, 17, .aliases = "w",
      .help = "digits behind the point; default 1, in JSON all"},
-    {"short", RD_KEY_BOOL, offsetof(arguments, report.brief), .help = "shorter signatures"},
-    {"score-only", RD_KEY_BOOL, offsetof(arguments, report.score_only),
+    {"short", RD_KEY_BOOL, offsetof(arguments, report.brief), .aliases = "sh",
+     .help = "shorter signatures"},
+    {"score-only", RD_KEY_BOOL, offsetof(arguments, report.score_only), .aliases = "b",
      .help = "nothing but scores, a line each, system after system"},
     {.name = NULL}};
 static const rd_key test_options[] = {
     {"confidence", RD_KEY_CONSTANT, offsetof(arguments, report.test), RD_TEST_CONFIDENCE,
-     .help = "bootstrap 95% interval"},
+     .aliases = "ci", .help = "bootstrap 95% interval"},
     {"confidence-n", RD_KEY_INT64, offsetof(arguments, confidence_n), 2, MOST_TRIALS, "1000",
      .help = "its resamples"},
     {"paired-bs", RD_KEY_CONSTANT, offsetof(arguments, report.test), RD_TEST_PAIRED_BS,
@@ -113,8 +124,15 @@ static const options_relation relations[] = {{"confidence", OPTIONS_EXCLUDES, "p
                                              {"paired-bs", OPTIONS_EXCLUDES, "paired-ar"},
                                              {.name = NULL}};
 
-static const options_section sections[] = {{"Exit status", "0 done, 1 failed, 2 wrong usage."},
-                                           {.heading = NULL}};
+static const options_section sections[] = {
+    {"Tokenizers",
+     "The names are sacreBLEU's. A model or a dictionary follows a colon: spm:FILE, "
+     "flores200:FILE, ja-mecab:FOLDER. Without one, flores101, flores200 and spBLEU-1K take the "
+     "file that sacreBLEU has fetched, ja-mecab and ko-mecab the system's IPADIC and mecab-ko-dic. "
+     "With --language-pair zh is for Chinese, char for Japanese, Korean, Thai, Khmer, Lao, "
+     "Burmese and Tibetan, 13a for all others."},
+    {"Exit status", "0 done, 1 failed, 2 wrong usage."},
+    {.heading = NULL}};
 
 static const char *const synopsis[] = {"[OPTION]... --ref REF [--ref REF2]... [HYP]...",
                                        "[OPTION]... REF HYP...", NULL};
@@ -124,7 +142,7 @@ const options_program score_program = {
     .summary = "BLEU, chrF, TER and ROUGE of system outputs, with tests of significance",
     .synopsis = synopsis,
     .description = "Scores each HYP (default: standard input) against the references. Files may "
-                   "be gzipped; \"-\" is standard input.",
+                   "be gzipped, or .jsonl: one JSON string a line; \"-\" is standard input.",
     .operand = "FILE",
     .most_operands = -1,
     .operands = offsetof(arguments, files),
@@ -135,19 +153,20 @@ const options_program score_program = {
 /* "bleu,chrf++" */
 static int add_metrics(arguments *args, const char *names) {
     for (const char *at = names; *at; at += strspn(at, ", ")) {
+        char name[16];
         size_t length = strcspn(at, ", ");
-        int index = 0;
-        while (strlen(metric_names[index]) != length ||
-               memcmp(metric_names[index], at, length) != 0)
-            index++; /* one of them it is: options_parse has checked */
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
         at += length;
         if (args->n_metrics == RD_SCORING_MAX_METRICS)
             return options_usage(&score_program, "--metric: more than %d", RD_SCORING_MAX_METRICS);
         rd_metric_config *metric = &args->metrics[args->n_metrics++];
+        rd_metric_config own = rd_metric_defaults(name);
         *metric = args->shared;
-        metric->kind = index == 4 ? RD_METRIC_CHRF : (rd_metric_kind)index;
-        if (metric->kind == RD_METRIC_CHRF) metric->lowercase = args->chrf_lowercase;
-        if (index == 4 && !options_has(&args->given, "chrf-word-order")) metric->word_order = 2;
+        metric->metric = own.metric;
+        metric->tokenizer = args->tokenizer;
+        if (strcmp(name, "rouge") == 0) metric->tokenizer = args->rouge_tokenizer;
+        if (strncmp(name, "chrf", 4) == 0) metric->lowercase = args->chrf_lowercase;
+        if (!options_has(&args->given, "chrf-word-order")) metric->word_order = own.word_order;
         if (rd_metric_check(metric) != RD_OK)
             return options_usage(&score_program, "%s", rd_last_error());
     }
@@ -167,6 +186,9 @@ static int make_metrics(arguments *args) {
 static int check(const arguments *args) {
     rd_test test = args->report.test;
     bool html = args->worst > 0 || args->diff;
+    if (args->input_list.n > 0 && args->ref_list.n > 0 && args->files.n > 0)
+        return options_usage(&score_program, "with --ref and --input nothing else is a file: %s",
+                             args->files.items[0]);
     if (args->n_refs == 0)
         return options_usage(&score_program, "no reference: give one with --ref");
     if (args->sentence_level && (args->n_metrics > 1 || args->n_systems > 1))
@@ -195,10 +217,38 @@ static int check(const arguments *args) {
     return 0;
 }
 
-/* Without --ref the first of several files is the reference; without a system it is read from
- * standard input. */
+/* An unknown name is wrong usage, a missing file a failure. */
+static int open_tokenizer(const char *name, rd_metric_tokenizer **tokenizer) {
+    rd_status status = rd_metric_tokenizer_open(name, tokenizer);
+    if (status == RD_ERR_ARGUMENT) return options_usage(&score_program, "%s", rd_last_error());
+    return status == RD_OK ? 0 : options_fail(&score_program);
+}
+
+static int open_tokenizers(arguments *args) {
+    const char *name = args->tokenize, *dash = NULL;
+    if (args->language_pair) {
+        dash = strchr(args->language_pair, '-');
+        if (!dash)
+            return options_usage(&score_program, "--language-pair: SRC-TGT is needed, not %s",
+                                 args->language_pair);
+    }
+    if (!name) name = dash ? rd_metric_tokenizer_for(dash + 1) : "13a";
+    int code = open_tokenizer(name, &args->tokenizer);
+    if (code || strcmp(args->rouge_tokenize, "default") == 0) return code;
+    return open_tokenizer(args->rouge_tokenize, &args->rouge_tokenizer);
+}
+
+/* Without --ref the first of several files is the reference, with --input all are; without a system
+ * it is read from standard input. */
 static void sort_files(arguments *args) {
     static const char *const standard_input[] = {"-"};
+    if (args->input_list.n > 0) {
+        args->refs = args->ref_list.n ? args->ref_list.items : args->files.items;
+        args->n_refs = args->ref_list.n ? args->ref_list.n : args->files.n;
+        args->systems = args->input_list.items;
+        args->n_systems = args->input_list.n;
+        return;
+    }
     int first = args->ref_list.n == 0 && args->files.n >= 2 ? 1 : 0;
     args->refs = first ? args->files.items : args->ref_list.items;
     args->n_refs = first ? 1 : args->ref_list.n;
@@ -215,18 +265,21 @@ static int64_t trials(const arguments *args) {
 }
 
 int arguments_parse(arguments *args, int argc, char **argv) {
-    *args = (arguments){.shared = rd_metric_defaults(RD_METRIC_BLEU), .report.width = -1};
+    *args = (arguments){.shared = rd_metric_defaults("bleu"), .report.width = -1};
     int code = options_parse(&args->given, &score_program, args, argc, argv);
     if (code >= 0) return code;
     sort_files(args);
     args->report.trials = trials(args);
     args->sentence_level = args->sentence_level || args->sentence_bleu;
     args->shared.effective_order = args->sentence_level;
-    code = make_metrics(args);
+    code = open_tokenizers(args);
+    if (code == 0) code = make_metrics(args);
     if (code == 0) code = check(args);
     return code ? code : -1;
 }
 
 void arguments_free(arguments *args) {
+    rd_metric_tokenizer_close(args->tokenizer);
+    rd_metric_tokenizer_close(args->rouge_tokenizer);
     options_free(&args->given);
 }

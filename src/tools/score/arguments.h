@@ -12,7 +12,9 @@
  * metrics is known. */
 typedef struct {
     options_given given;
-    options_list ref_list, files, metric_list; /* as typed */
+    options_list ref_list, input_list, files, metric_list; /* as typed */
+    const char *tokenize, *rouge_tokenize, *language_pair;
+    rd_metric_tokenizer *tokenizer, *rouge_tokenizer; /* NULL: each metric's default */
     rd_metric_config shared, metrics[RD_SCORING_MAX_METRICS];
     int n_metrics, n_refs, n_systems;
     const char *const *refs, *const *systems;
