@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "metrics/metric.h"
-#include "metrics/tokenizer.h"
+#include "metrics/tokenize.h"
 
 static rd_status check(const rd_metric_config *config) {
     if (config->max_ngram_order < 1 || config->max_ngram_order > RD_METRIC_MAX_ORDER)

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "metrics/metric.h"
 #include "metrics/porter.h"
-#include "metrics/tokenizer.h"
+#include "metrics/tokenize.h"
 
 enum { N_STATS = 14, WORDLESS = 13 };
 

@@ -1,4 +1,4 @@
-/* The rules by which metrics cut a line that they then split on white space. The result is in *out,
+/* How metrics cut a line that they then split on white space. The result is in *out,
  * which may be the input itself, `a` or `b`; valid until a or b is used again. Runs of white space
  * are left as they fall. */
 #ifndef RD_METRICS_TOKENIZE_H
@@ -7,6 +7,14 @@
 #include "base/text.h"
 #include "rdrop/metrics.h"
 
+/* By a tokenizer of rdrop/metrics.h; NULL: 13a. */
+rd_status rd_tokenize(const rd_metric_tokenizer *tokenizer, rd_line line, rd_text *a, rd_text *b,
+                      rd_line *out);
+
+/* For the signature of a score: "13a", "flores200", "ja-mecab-0.996-IPA". */
+const char *rd_tokenizer_signature(const rd_metric_tokenizer *tokenizer);
+
+/* sacreBLEU's rules. */
 typedef rd_status (*rd_tokenize_rule)(rd_line line, rd_text *a, rd_text *b, rd_line *out);
 rd_status rd_tokenize_13a(rd_line line, rd_text *a, rd_text *b, rd_line *out);
 rd_status rd_tokenize_intl(rd_line line, rd_text *a, rd_text *b, rd_line *out);

@@ -1,4 +1,4 @@
-#include "metrics/tokenizer.h"
+#include "metrics/tokenize.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include "data/sentencepiece.h"
 #include "metrics/mecab.h"
 #include "metrics/segment.h"
-#include "metrics/tokenize.h"
 
 struct rd_metric_tokenizer {
     char signature[64];
@@ -65,9 +64,9 @@ static rd_status find_model(const char *name, const char *file, const char *cach
     if (*file) return (*path = rd_strdup(file)) ? RD_OK : RD_ERR_MEMORY;
     const char *folder = getenv("SACREBLEU"), *home = getenv("HOME");
     rd_text text = {0};
-    rd_status status =
-        folder ? rd_text_printf(&text, "%s/models/%s", folder, cached)
-               : rd_text_printf(&text, "%s/.sacrebleu/models/%s", home ? home : "", cached);
+    rd_status status = folder && *folder ? rd_text_printf(&text, "%s/models/%s", folder, cached)
+                                         : rd_text_printf(&text, "%s/.sacrebleu/models/%s",
+                                                          home ? home : "", cached);
     if (status == RD_OK && !rd_file_exists(text.data))
         status =
             rd_error(RD_ERR_IO,

@@ -87,9 +87,9 @@ static void show_totals(const arguments *a, const display *d, const rd_translate
     double elapsed = rd_seconds() - d->start;
     double tokens = t->target_tokens > 0 ? (double)t->target_tokens : 1;
     if (a->score)
-        fprintf(stderr, "%lld references, %lld tokens, log P %.4f, %.4f per token, ppl %.3f\n",
-                (long long)t->lines, (long long)t->target_tokens, t->log_prob, t->log_prob / tokens,
-                exp(-t->log_prob / tokens));
+        fprintf(stderr, "%lld reference%s, %lld tokens, log P %.4f, %.4f per token, ppl %.3f\n",
+                (long long)t->lines, t->lines == 1 ? "" : "s", (long long)t->target_tokens,
+                t->log_prob, t->log_prob / tokens, exp(-t->log_prob / tokens));
     else
         fprintf(stderr, "%lld lines in %.2f s: %.1f sentences/s, %.0f target tokens/s\n",
                 (long long)t->lines, elapsed, (double)t->lines / elapsed,
