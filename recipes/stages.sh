@@ -119,10 +119,13 @@ references() {
 }
 # One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
 stage_score() {
-    local test lowercase=()
-    [ "$(get score-lowercase)" = false ] || lowercase=(--lowercase)
+    local test tokenizer options=(--language-pair "source-$target_lang")
+    [ "$(get score-lowercase)" = false ] || options+=(--lowercase)
+    tokenizer=$(get score-tokenizer)
+    [ -z "$tokenizer" ] || options+=(--tokenize "$tokenizer")
+    case $tokenizer in 13a) options+=(--rouge-tokenizer default) ;; ?*) options+=(--rouge-tokenizer "$tokenizer") ;; esac
     for test in "${tests[@]}"; do
-        "$bin/rdrop-score" --metric "$metrics" ${lowercase[@]+"${lowercase[@]}"} --force \
+        "$bin/rdrop-score" --metric "$metrics" "${options[@]}" --force \
             --ref "$(references "$test")" "$hypotheses/$(basename "$test").$target_lang" |
             sed "s|^|$(basename "$test")\t|" || return 1
     done >"$out/scores.log" || return 1

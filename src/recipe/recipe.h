@@ -55,6 +55,7 @@ typedef struct {
     int32_t eval_bleu_beam;
     int64_t eval_bleu_sentences; /* validation sentences translated; 0: all */
     bool eval_bleu_lowercase;
+    char *eval_bleu_tokenizer;    /* rdrop/metrics.h; "": rd_metric_tokenizer_for(target_lang) */
     char *best_checkpoint_metric; /* loss | bleu | rouge1 | rouge2 | rougeL */
     int32_t log_interval;         /* updates between progress lines */
     float ema_decay;              /* 0: no exponential moving average */
@@ -75,6 +76,7 @@ typedef struct {
     char *compare;            /* recipes whose scores recipes/run.sh shows as well, "" if none */
     char *score_metrics;      /* metrics of the score stage, e.g. "bleu,chrf" */
     bool score_lowercase;
+    char *score_tokenizer; /* as eval_bleu_tokenizer */
 } rd_recipe;
 
 /* Reads `path`, following `extends:` (a recipe file relative to this one); then applies each of

@@ -15,6 +15,9 @@ const rd_key rd_score_keys[] = {
      .help = "metrics of the score stage, comma-separated"},
     {"score-lowercase", RD_KEY_BOOL, RD_AT(score_lowercase), 0, 0, "false",
      .help = "score lowercased text"},
+    {"score-tokenizer", RD_KEY_STRING, RD_AT(score_tokenizer), 0, 0, "",
+     .help = "rdrop-score's --tokenize for BLEU and, unless it is 13a, ROUGE; empty: by "
+             "target-lang"},
     {"compare", RD_KEY_STRING, RD_AT(compare), 0, 0, "",
      .help = "recipes that recipes/run.sh runs too, to show all scores, comma-separated"},
     {.name = NULL}};

@@ -48,6 +48,9 @@ const rd_key rd_train_keys[] = {
      .help = "sentences translated in validation; 0: all"},
     {"eval-bleu-lowercase", RD_KEY_BOOL, RD_AT(eval_bleu_lowercase), 0, 0, "false",
      .help = "lowercased BLEU in validation"},
+    {"eval-bleu-tokenizer", RD_KEY_STRING, RD_AT(eval_bleu_tokenizer), 0, 0, "",
+     .help = "rdrop-score's --tokenize for BLEU and, unless it is 13a, ROUGE in validation; "
+             "empty: by target-lang"},
     {"best-checkpoint-metric", RD_KEY_STRING, RD_AT(best_checkpoint_metric), 0, 0, "loss",
      .names = checkpoint_metrics,
      .help = "what makes a checkpoint the best; all but loss imply eval-bleu"},

@@ -107,9 +107,9 @@ static rd_status score(const rd_run *run, const sentences *s, rd_train_scores *s
     const char *const *hypotheses = (const char *const *)s->hypotheses;
     const char *const *references = (const char *const *)s->references;
     rd_rouge_scores rouge;
-    RD_TRY(rd_bleu_corpus(s->n, hypotheses, references, NULL,
+    RD_TRY(rd_bleu_corpus(s->n, hypotheses, references, run->scored_words,
                           run->recipe->train.eval_bleu_lowercase, &scores->bleu));
-    RD_TRY(rd_rouge_corpus(s->n, hypotheses, references, NULL, false, &rouge));
+    RD_TRY(rd_rouge_corpus(s->n, hypotheses, references, run->rouge_words, false, &rouge));
     scores->rouge1 = rouge.rouge1;
     scores->rouge2 = rouge.rouge2;
     scores->rougeL = rouge.rougeL;

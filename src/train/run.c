@@ -157,6 +157,17 @@ static rd_status open_save_dir(rd_run *run) {
     return status;
 }
 
+/* Before the training, so that a name that is not known, or a model that is not there, stops it
+ * now. The words of 13a are none for ROUGE: its own are what people compare. */
+static rd_status open_scored_words(rd_run *run) {
+    const char *name = run->recipe->train.eval_bleu_tokenizer;
+    if (!*name) name = rd_metric_tokenizer_for(run->recipe->data.target_lang);
+    rd_status status = rd_metric_tokenizer_open(name, &run->scored_words);
+    if (status != RD_OK) return rd_error_prefix(status, "eval-bleu-tokenizer");
+    run->rouge_words = strcmp(name, "13a") == 0 ? NULL : run->scored_words;
+    return RD_OK;
+}
+
 rd_status rd_run_open(rd_run *run, bool with_training) {
     const rd_recipe *r = run->recipe;
     rd_set_threads(r->train.threads);
@@ -164,6 +175,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     RD_TRY(open_vocabularies(run));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
     if (!with_training) return rd_run_lock(run);
+    if (rd_run_scores(run)) RD_TRY(open_scored_words(run));
     RD_TRY(open_batches(run));
     RD_TRY(rd_run_load_start(run));
     RD_TRY(rd_gemm_choose(r->train.precision, &run->bf16));
@@ -182,6 +194,7 @@ void rd_run_close(rd_run *run) {
     rd_batcher_free(run->train_batches);
     rd_batcher_free(run->valid_batches);
     rd_noise_free(run->noise);
+    rd_metric_tokenizer_close(run->scored_words);
     rd_dataset_close(run->train_data);
     rd_dataset_close(run->valid_data);
     rd_optimizer_free(&run->optimizer);

@@ -9,6 +9,7 @@
 #include "data/batch.h"
 #include "data/prefetch.h"
 #include "model/network.h"
+#include "rdrop/metrics.h"
 #include "rdrop/tokenizer.h"
 #include "train/checkpoint.h"
 #include "train/trainer.h"
@@ -20,6 +21,8 @@ typedef struct {
     rd_dataset *train_data, *valid_data;
     rd_noise *noise; /* of all sources; NULL: none */
     rd_batcher *train_batches, *valid_batches;
+    rd_metric_tokenizer *scored_words;      /* of BLEU; NULL without scores */
+    const rd_metric_tokenizer *rouge_words; /* that, or NULL: rouge-score's */
     rd_model *model;
     rd_optimizer optimizer;
     rd_arena arena;

@@ -18,7 +18,7 @@ static const rd_key input_options[] = {
      .help = "system outputs; then all operands are references. FILE.jsonl has a JSON string on "
              "each line, in which \\n parts lines"},
     {"language-pair", RD_KEY_WORD, offsetof(arguments, language_pair), .value = "SRC-TGT",
-     .aliases = "l", .help = "the tokenizer is the one for the target language"},
+     .aliases = "l", .help = "tokenizers are those for the target language"},
     {"metric", RD_KEY_WORDS, offsetof(arguments, metric_list), .names = metric_names,
      .default_value = "bleu", .value = "NAME", .aliases = "m metrics",
      .help = "several with blanks or commas between"},
@@ -63,8 +63,7 @@ static const rd_key rouge_options[] = {
     {"rouge-stemmer", RD_KEY_ENUM, offsetof(arguments, shared.stem), .names = stemmers,
      .default_value = "none", .help = "nltk is rouge-score's use_stemmer"},
     {"rouge-tokenizer", RD_KEY_WORD, offsetof(arguments, rouge_tokenize), .value = "NAME",
-     .default_value = "default",
-     .help = "one of --tokenize, for scripts other than Latin; default is rouge-score's, which "
+     .help = "one of --tokenize, for scripts other than Latin, or default: rouge-score's, which "
              "leaves a-z and 0-9"},
     {.name = NULL}};
 static const rd_key output_options[] = {
@@ -130,7 +129,7 @@ static const options_section sections[] = {
      "flores200:FILE, ja-mecab:FOLDER. Without one, flores101, flores200 and spBLEU-1K take the "
      "file that sacreBLEU has fetched, ja-mecab and ko-mecab the system's IPADIC and mecab-ko-dic. "
      "With --language-pair zh is for Chinese, char for Japanese, Korean, Thai, Khmer, Lao, "
-     "Burmese and Tibetan, 13a for all others."},
+     "Burmese and Tibetan, in BLEU and ROUGE; for all others 13a, and rouge-score's."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
     {.heading = NULL}};
 
@@ -225,17 +224,22 @@ static int open_tokenizer(const char *name, rd_metric_tokenizer **tokenizer) {
 }
 
 static int open_tokenizers(arguments *args) {
-    const char *name = args->tokenize, *dash = NULL;
+    const char *language = "", *name = args->tokenize, *rouge = args->rouge_tokenize;
     if (args->language_pair) {
-        dash = strchr(args->language_pair, '-');
+        const char *dash = strchr(args->language_pair, '-');
         if (!dash)
             return options_usage(&score_program, "--language-pair: SRC-TGT is needed, not %s",
                                  args->language_pair);
+        language = dash + 1;
     }
-    if (!name) name = dash ? rd_metric_tokenizer_for(dash + 1) : "13a";
+    if (!name) name = rd_metric_tokenizer_for(language);
     int code = open_tokenizer(name, &args->tokenizer);
-    if (code || strcmp(args->rouge_tokenize, "default") == 0) return code;
-    return open_tokenizer(args->rouge_tokenize, &args->rouge_tokenizer);
+    if (code) return code;
+    if (!rouge) {
+        rouge = rd_metric_tokenizer_for(language);
+        if (strcmp(rouge, "13a") == 0) return 0;
+    }
+    return strcmp(rouge, "default") == 0 ? 0 : open_tokenizer(rouge, &args->rouge_tokenizer);
 }
 
 /* Without --ref the first of several files is the reference, with --input all are; without a system
