@@ -96,9 +96,8 @@ typedef struct {
 
 /* By name; one that is not known has the metric NULL. */
 RD_API rd_metric_config rd_metric_defaults(const char *name);
-RD_API const char *rd_metric_known(int i); /* the name of the i-th; NULL after the last */
-RD_API rd_status
-rd_metric_check(const rd_metric_config *config); /* RD_ERR_ARGUMENT says what is wrong */
+/* RD_ERR_ARGUMENT says what is wrong. */
+RD_API rd_status rd_metric_check(const rd_metric_config *config);
 
 /* A line of UTF-8 (valid: callers check), not necessarily NUL-terminated. */
 typedef struct {

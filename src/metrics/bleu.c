@@ -139,8 +139,7 @@ static void explain(const rd_metric_config *config, int which, const double *sta
              stats[1] > 0 ? stats[0] / stats[1] : 0.0, stats[0], stats[1]);
 }
 
-const rd_metric rd_metric_bleu = {.name = "bleu",
-                                  .n_scores = 1,
+const rd_metric rd_metric_bleu = {.n_scores = 1,
                                   .wants_raw_text = true,
                                   .check = check,
                                   .n_stats = n_stats,

@@ -191,8 +191,7 @@ static void sign(const rd_metric_config *config, bool brief, char signature[128]
              brief ? "s" : "space", config->whitespace ? "yes" : "no");
 }
 
-const rd_metric rd_metric_chrf = {.name = "chrf",
-                                  .n_scores = 1,
+const rd_metric rd_metric_chrf = {.n_scores = 1,
                                   .check = check,
                                   .n_stats = n_stats,
                                   .prepare = prepare,
@@ -201,8 +200,7 @@ const rd_metric rd_metric_chrf = {.name = "chrf",
                                   .label = label,
                                   .sign = sign};
 
-const rd_metric rd_metric_chrf_plus_plus = {.name = "chrf++",
-                                            .n_scores = 1,
+const rd_metric rd_metric_chrf_plus_plus = {.n_scores = 1,
                                             .set_defaults = set_plus_plus,
                                             .check = check,
                                             .n_stats = n_stats,

@@ -5,21 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-static const rd_metric *const METRICS[] = {
-    &rd_metric_bleu, &rd_metric_chrf, &rd_metric_chrf_plus_plus, &rd_metric_ter, &rd_metric_rouge};
-enum { N_METRICS = sizeof METRICS / sizeof *METRICS };
+const char *const rd_metric_names[] = {"bleu", "chrf", "chrf++", "ter", "rouge", NULL};
+static const rd_metric *const METRICS[] = {&rd_metric_bleu, &rd_metric_chrf,
+                                           &rd_metric_chrf_plus_plus, &rd_metric_ter,
+                                           &rd_metric_rouge}; /* in that order */
 
 rd_metric_config rd_metric_defaults(const char *name) {
     rd_metric_config config = {
         .smooth_value = NAN, .max_ngram_order = 4, .char_order = 6, .beta = 2};
-    for (int i = 0; i < N_METRICS && !config.metric; i++)
-        if (strcmp(name, METRICS[i]->name) == 0) config.metric = METRICS[i];
+    for (int i = 0; rd_metric_names[i]; i++)
+        if (strcmp(name, rd_metric_names[i]) == 0) config.metric = METRICS[i];
     if (config.metric && config.metric->set_defaults) config.metric->set_defaults(&config);
     return config;
-}
-
-const char *rd_metric_known(int i) {
-    return i < N_METRICS ? METRICS[i]->name : NULL;
 }
 
 rd_status rd_metric_check(const rd_metric_config *config) {

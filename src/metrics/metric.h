@@ -1,6 +1,6 @@
 /* The inside of rdrop/metrics.h: what a metric is, and the working memory of one thread.
  *
- * A metric is a file of its own that fills an rd_metric, and a row of the table in metric.c. Its
+ * A metric is a file of its own that fills an rd_metric, and a row of the tables in metric.c. Its
  * segments are lines: of text, or what a line holds, a label or a number, which statistics() reads
  * and refuses with RD_ERR_FORMAT. It may rely on any sums: counts, a confusion matrix, moments. */
 #ifndef RD_METRICS_METRIC_H
@@ -17,7 +17,6 @@ typedef struct {
 } rd_metric_parts;
 
 struct rd_metric {
-    const char *name; /* as it is asked for: "chrf++" */
     int n_scores;
     int main_score; /* of n_scores, where one number must do */
     bool smaller_is_better;
@@ -44,6 +43,7 @@ struct rd_metric {
     void (*warn)(const rd_metric_config *config, const double *stats, char warning[256]);
 };
 
+extern const char *const rd_metric_names[]; /* as they are asked for; NULL ends them */
 extern const rd_metric rd_metric_bleu, rd_metric_chrf, rd_metric_chrf_plus_plus, rd_metric_ter,
     rd_metric_rouge;
 

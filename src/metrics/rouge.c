@@ -303,8 +303,7 @@ static void warn(const rd_metric_config *config, const double *stats, char warni
                                  "(char, zh, 13a, ...) counts other scripts");
 }
 
-const rd_metric rd_metric_rouge = {.name = "rouge",
-                                   .n_scores = 4,
+const rd_metric rd_metric_rouge = {.n_scores = 4,
                                    .main_score = 2,
                                    .check = check,
                                    .n_stats = n_stats,

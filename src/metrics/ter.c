@@ -290,8 +290,7 @@ static void sign(const rd_metric_config *config, bool brief, char signature[128]
              config->asian_support ? "yes" : "no");
 }
 
-const rd_metric rd_metric_ter = {.name = "ter",
-                                 .n_scores = 1,
+const rd_metric rd_metric_ter = {.n_scores = 1,
                                  .smaller_is_better = true,
                                  .n_stats = n_stats,
                                  .prepare = prepare,

@@ -162,7 +162,7 @@ static int64_t count_fields(const char *text) {
 }
 
 static bool is_rouge(const rd_metric_config *config) {
-    return strcmp(config->metric->name, "rouge") == 0;
+    return config->metric == &rd_metric_rouge;
 }
 
 /* Scores, but precision, recall and F for each score of ROUGE. */

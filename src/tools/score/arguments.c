@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const metric_names[] = {"bleu", "chrf", "chrf++", "ter", "rouge", NULL};
 static const char *const smoothings[] = {"exp", "floor", "add-k", "none", NULL};
 static const char *const stemmers[] = {"none", "nltk", "porter", NULL};
 static const char *const formats[] = {"text", "json", "latex", "markdown", NULL};
@@ -19,7 +18,7 @@ static const rd_key input_options[] = {
              "each line, in which \\n parts lines"},
     {"language-pair", RD_KEY_WORD, offsetof(arguments, language_pair), .value = "SRC-TGT",
      .aliases = "l", .help = "tokenizers are those for the target language"},
-    {"metric", RD_KEY_WORDS, offsetof(arguments, metric_list), .names = metric_names,
+    {"metric", RD_KEY_WORDS, offsetof(arguments, metric_list), .names = rd_metric_names,
      .default_value = "bleu", .value = "NAME", .aliases = "m metrics",
      .help = "several with blanks or commas between"},
     {.name = NULL}};
