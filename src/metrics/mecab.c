@@ -53,13 +53,14 @@ static rd_status read_penalties(rd_mecab *mecab, const char *folder) {
     rd_status status = path ? rd_read_file(path, 1 << 20, &bytes, &n) : RD_ERR_MEMORY;
     free(path);
     if (status != RD_OK) return status;
-    const char *at = strstr(bytes, key);
-    if (at) at = strchr(at, '=');
-    for (char *end; at && (*at == '=' || *at == ',') && mecab->n_penalties < MAX_PENALTIES;) {
-        int part_of_speech = (int)strtol(at + 1, &end, 10);
-        if (*end != ',') break;
+    const char *line = strstr(bytes, key), *at = line ? strchr(line, '=') : NULL;
+    while (at && (*at == '=' || *at == ',') && mecab->n_penalties < MAX_PENALTIES) {
+        char *comma, *end;
+        int part_of_speech = (int)strtol(at + 1, &comma, 10);
+        if (*comma != ',') break;
+        int cost = (int)strtol(comma + 1, &end, 10);
         mecab->penalties[mecab->n_penalties].part_of_speech = part_of_speech;
-        mecab->penalties[mecab->n_penalties++].cost = (int)strtol(end + 1, &end, 10);
+        mecab->penalties[mecab->n_penalties++].cost = cost;
         at = end;
     }
     free(bytes);

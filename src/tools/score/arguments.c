@@ -133,7 +133,8 @@ static const options_section sections[] = {
     {.heading = NULL}};
 
 static const char *const synopsis[] = {"[OPTION]... --ref REF [--ref REF2]... [HYP]...",
-                                       "[OPTION]... REF HYP...", NULL};
+                                       "[OPTION]... REF HYP...",
+                                       "[OPTION]... REF... --input HYP...", NULL};
 
 const options_program score_program = {
     .name = "rdrop-score",
