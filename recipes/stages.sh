@@ -50,16 +50,27 @@ mapfile -t tests < <(prefixes testpref)
 data=$out/data binary=$out/bin train=$out/train hypotheses=$out/translations
 mkdir -p "$data" "$out/stages"
 
-# The keys a stage depends on, as the recipe, what it extends and --set leave them. rdrop-recipe
-# prints data keys first, then model and training, then search.
+group() {
+    "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --group "$@"
+}
+# The keys a stage depends on, as the recipe, what it extends and --set leave them.
 keys_of() {
     case $1 in
     prepare) grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true ;;
-    vocab | binarize) sed '/^encoder-embed-dim:/,$d' <<<"$resolved" ;;
-    train) sed '/^beam:/,$d; /^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' <<<"$resolved" ;;
+    vocab | binarize)
+        group data
+        echo "prepend-bos: $(get prepend-bos)"
+        ;;
+    train) group data model train | sed '/^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' ;;
     average) grep '^average-last:' <<<"$resolved" ;;
-    translate) sed -n '/^beam:/,/^nbest:/p; /^testpref:/p' <<<"$resolved" ;;
-    score) grep -E '^(score-|testpref)' <<<"$resolved" ;;
+    translate)
+        group search
+        grep '^testpref:' <<<"$resolved"
+        ;;
+    score)
+        group score
+        grep '^testpref:' <<<"$resolved"
+        ;;
     esac
 }
 
@@ -190,24 +201,26 @@ stage_train() {
 stage_average() {
     "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --average ${settings[@]+"${settings[@]}"}
 }
+# Scores are of one translation a line, whatever nbest says.
 stage_translate() {
-    local test
+    local test search
+    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: /=/')
     mkdir -p "$hypotheses"
     for test in "${tests[@]}"; do
         "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \
-            --beam "$(get beam)" --lenpen "$(get lenpen)" --max-len-a "$(get max-len-a)" \
-            --max-len-b "$(get max-len-b)" --min-len "$(get min-len)" \
-            --no-repeat-ngram "$(get no-repeat-ngram-size)" --unk-penalty "$(get unkpen)" \
-            ${with_threads[@]+"${with_threads[@]}"} \
+            "${search[@]}" ${with_threads[@]+"${with_threads[@]}"} \
             --output "$(hypothesis "$test")" || return 1
     done
 }
 # One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
 stage_score() {
-    local test line lowercase=()
-    [ "$(get score-lowercase)" = false ] || lowercase=(--lowercase)
+    local test line tokenizer options=(--language-pair "source-$target_lang")
+    [ "$(get score-lowercase)" = false ] || options+=(--lowercase)
+    tokenizer=$(get score-tokenizer)
+    [ -z "$tokenizer" ] || options+=(--tokenize "$tokenizer")
+    case $tokenizer in 13a) options+=(--rouge-tokenizer default) ;; ?*) options+=(--rouge-tokenizer "$tokenizer") ;; esac
     for test in "${tests[@]}"; do
-        "$bin/rdrop-score" --metric "$metrics" ${lowercase[@]+"${lowercase[@]}"} --force \
+        "$bin/rdrop-score" --metric "$metrics" "${options[@]}" --force \
             --ref "$(references "$test")" "$(hypothesis "$test")" |
             while IFS= read -r line; do printf '%s\t%s\n' "$(basename -- "$test")" "$line"; done || return 1
     done >"$out/scores.log" || return 1

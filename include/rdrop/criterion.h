@@ -38,13 +38,14 @@ typedef struct {
 
 /* logits1, logits2:   [n_rows, vocab_size], finite, of any magnitude
  * targets:            [n_rows], each pad_id or in [0, vocab_size)
- * dlogits1, dlogits2: [n_rows, vocab_size], overwritten with the gradient of `loss`, elements beyond
- *                     float's range with the largest float; may be the logits themselves; both NULL
- *                     to compute the sums only
- * Fails with RD_ERR_ARGUMENT on a target out of range, RD_ERR_NUMERIC on a non-finite logit. */
-rd_status rd_criterion_rdrop(const rd_criterion_config *config, int64_t n_rows, int64_t vocab_size,
-                             const float *logits1, const float *logits2, const int32_t *targets,
-                             float *dlogits1, float *dlogits2, rd_criterion_sums *sums);
+ * dlogits1, dlogits2: [n_rows, vocab_size], overwritten with the gradient of `loss`, elements
+ * beyond float's range with the largest float; may be the logits themselves; both NULL to compute
+ * the sums only Fails with RD_ERR_ARGUMENT on a target out of range, RD_ERR_NUMERIC on a non-finite
+ * logit. */
+RD_API rd_status rd_criterion_rdrop(const rd_criterion_config *config, int64_t n_rows,
+                                    int64_t vocab_size, const float *logits1, const float *logits2,
+                                    const int32_t *targets, float *dlogits1, float *dlogits2,
+                                    rd_criterion_sums *sums);
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,8 @@ typedef struct rd_glossary rd_glossary;
 /* Reads a file of UTF-8, gzipped or plain, a line `source term TAB target term` each; empty lines
  * are skipped. RD_ERR_FORMAT naming the line at fault: without its tab, with an empty term or one
  * above 1,000 bytes, or giving a source term another target than a line before. */
-rd_status rd_glossary_open(rd_glossary **glossary, const char *path);
-void rd_glossary_close(rd_glossary *glossary); /* NULL is fine */
+RD_API rd_status rd_glossary_open(rd_glossary **glossary, const char *path);
+RD_API void rd_glossary_close(rd_glossary *glossary); /* NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -21,27 +21,46 @@
 extern "C" {
 #endif
 
-/* BLEU as sacreBLEU 2.x computes it by default (13a tokenizer, exponential smoothing).
+/* Cuts lines into words, by sacreBLEU's name:
+ *
+ *   13a, intl, zh, char, none
+ *   spm:FILE                 the pieces of a SentencePiece model
+ *   flores101, flores200, spBLEU-1K
+ *                            those of the models of sacreBLEU's name: NAME:FILE, or NAME alone
+ *                            where sacreBLEU has fetched the file
+ *   ja-mecab, ko-mecab       the words of MeCab: NAME:FOLDER of IPADIC or mecab-ko-dic, or NAME
+ * alone where the system has the dictionary. RD_ERR_UNSUPPORTED if the library was built without
+ * libmecab
+ *
+ * Threads may share a tokenizer. It must outlive what it is given to. */
+typedef struct rd_metric_tokenizer rd_metric_tokenizer;
+RD_API rd_status rd_metric_tokenizer_open(const char *name, rd_metric_tokenizer **tokenizer);
+RD_API void rd_metric_tokenizer_close(rd_metric_tokenizer *tokenizer); /* NULL is fine */
+
+/* The right one for a language by its code ("zh", "zh-TW", "zho_Hans", "de"): zh for Chinese, char
+ * for Japanese, Korean and others that are written without blanks, 13a for the rest. Never one that
+ * a machine may lack, so that scores of two machines can be compared. */
+RD_API const char *rd_metric_tokenizer_for(const char *language);
+
+/* BLEU as sacreBLEU 2.x computes it by default (exponential smoothing). tokenizer NULL: 13a.
  * hypotheses, references: [n] NUL-terminated UTF-8 lines. */
-rd_status rd_bleu_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
-                         bool lowercase, double *bleu);
+RD_API rd_status rd_bleu_corpus(int64_t n, const char *const *hypotheses,
+                                const char *const *references, const rd_metric_tokenizer *tokenizer,
+                                bool lowercase, double *bleu);
 
 /* Mean F-measures over lines, as rouge-score with use_stemmer = `stem`. */
 typedef struct {
     double rouge1, rouge2, rougeL, rougeLsum;
 } rd_rouge_scores;
 
-rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
-                          bool stem, rd_rouge_scores *rouge);
+/* tokenizer NULL: rouge-score's, for which words are of a-z and 0-9 alone. */
+RD_API rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses,
+                                 const char *const *references,
+                                 const rd_metric_tokenizer *tokenizer, bool stem,
+                                 rd_rouge_scores *rouge);
 
-typedef enum { RD_METRIC_BLEU, RD_METRIC_CHRF, RD_METRIC_TER, RD_METRIC_ROUGE } rd_metric_kind;
-typedef enum {
-    RD_TOKENIZE_13A,
-    RD_TOKENIZE_INTL,
-    RD_TOKENIZE_ZH,
-    RD_TOKENIZE_CHAR,
-    RD_TOKENIZE_NONE
-} rd_bleu_tokenize;
+/* A metric: bleu, chrf, chrf++, ter or rouge. */
+typedef struct rd_metric rd_metric;
 typedef enum { RD_SMOOTH_EXP, RD_SMOOTH_FLOOR, RD_SMOOTH_ADD_K, RD_SMOOTH_NONE } rd_bleu_smooth;
 /* NLTK: the Porter variant rouge-score uses. PORTER: Porter's own algorithm, by libstemmer. */
 typedef enum { RD_STEM_NONE, RD_STEM_NLTK, RD_STEM_PORTER } rd_rouge_stem;
@@ -52,12 +71,13 @@ enum {
     RD_METRIC_MAX_SCORES = 4
 };
 
-/* What to compute and how; names as sacreBLEU's. Only the fields of `kind` are looked at. Start
+/* What to compute and how; names as sacreBLEU's. Only the fields of the metric are looked at. Start
  * from rd_metric_defaults(). */
 typedef struct {
-    rd_metric_kind kind;
+    const rd_metric *metric;
 
-    rd_bleu_tokenize tokenize;
+    const rd_metric_tokenizer *tokenizer; /* BLEU and ROUGE; NULL: 13a, and rouge-score's */
+
     rd_bleu_smooth smooth_method;
     double smooth_value;  /* floor and add-k; NaN: the method's default, 0.1 and 1 */
     bool effective_order; /* orders without any n-gram do not count: for single sentences */
@@ -74,8 +94,10 @@ typedef struct {
     rd_rouge_stem stem;
 } rd_metric_config;
 
-rd_metric_config rd_metric_defaults(rd_metric_kind kind);
-rd_status rd_metric_check(const rd_metric_config *config); /* RD_ERR_ARGUMENT says what is wrong */
+/* By name; one that is not known has the metric NULL. */
+RD_API rd_metric_config rd_metric_defaults(const char *name);
+/* RD_ERR_ARGUMENT says what is wrong. */
+RD_API rd_status rd_metric_check(const rd_metric_config *config);
 
 /* A line of UTF-8 (valid: callers check), not necessarily NUL-terminated. */
 typedef struct {
@@ -85,22 +107,22 @@ typedef struct {
 
 /* Working memory for one thread; it grows to what the longest line needs. */
 typedef struct rd_metric_scratch rd_metric_scratch;
-rd_metric_scratch *rd_metric_scratch_new(void);
-void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine */
+RD_API rd_metric_scratch *rd_metric_scratch_new(void);
+RD_API void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine */
 
-int rd_metric_n_stats(const rd_metric_config *config);
+RD_API int rd_metric_n_stats(const rd_metric_config *config);
 
 /* Statistics of one line against n_refs >= 1 references: stats [rd_metric_n_stats()], overwritten.
  * A vector of zeros is the statistics of nothing; vectors add up to a corpus. */
-rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratch *scratch,
-                         rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
+RD_API rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratch *scratch,
+                                rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
 
 /* ROUGE has four scores (rouge1, rouge2, rougeL, rougeLsum), the others one. */
-int rd_metric_n_scores(const rd_metric_config *config);
-double rd_metric_score(const rd_metric_config *config, int which, const double *stats);
+RD_API int rd_metric_n_scores(const rd_metric_config *config);
+RD_API double rd_metric_score(const rd_metric_config *config, int which, const double *stats);
 
 /* Name ("BLEU", "chrF2++", "TER", "rougeL"), at most 31 characters with the NUL. */
-void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
+RD_API void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
 
 /* How the score was made, in sacreBLEU's format ("nrefs:1|case:mixed|...|version:rdrop-score-X").
  * n_refs: -1 for a varying number. test: "bs", "ar" or NULL, with its number of trials and seed. */
@@ -112,12 +134,16 @@ typedef struct {
     bool brief; /* sacreBLEU's --short */
 } rd_signature_info;
 
-void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,
-                         char signature[256]);
+RD_API void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,
+                                char signature[256]);
 
 /* The parts of a score ("57.9/31.9/19.7/12.7 (BP = 1.000 ...)"), "" for chrF and TER. */
-void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
-                       char details[256]);
+RD_API void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
+                              char details[256]);
+
+/* Why a score of these statistics says little ("no word of 97 of 100 references ..."), or "". */
+RD_API void rd_metric_warning(const rd_metric_config *config, const double *stats,
+                              char warning[256]);
 
 #ifdef __cplusplus
 }

@@ -62,20 +62,20 @@ typedef struct {
 typedef struct rd_model rd_model;
 
 /* A model with random weights: the same seed gives the same weights on every machine. */
-rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed);
+RD_API rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed);
 /* A model from a safetensors file; every tensor must be there with the shape `config` implies. */
-rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path);
+RD_API rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path);
 /* The same for a model that only translates: its matrices are kept in one form, that which products
  * of this precision read fastest. RD_ERR_ARGUMENT where the build or the processor cannot. */
-rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, const char *path,
-                               rd_precision precision);
+RD_API rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config,
+                                      const char *path, rd_precision precision);
 /* Writes the weights as float32 safetensors, atomically. `path` is a new file or one to replace;
  * anything else there, a symbolic link too, is RD_ERR_IO. */
-rd_status rd_model_save(const rd_model *model, const char *path);
-void rd_model_free(rd_model *model); /* NULL is fine */
+RD_API rd_status rd_model_save(const rd_model *model, const char *path);
+RD_API void rd_model_free(rd_model *model); /* NULL is fine */
 
-const rd_model_config *rd_model_get_config(const rd_model *model);
-int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors counted once */
+RD_API const rd_model_config *rd_model_get_config(const rd_model *model);
+RD_API int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors counted once */
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,8 @@ extern "C" {
 typedef struct rd_shortlist rd_shortlist;
 
 /* RD_ERR_FORMAT for a file that is no shortlist or a damaged one. */
-rd_status rd_shortlist_open(rd_shortlist **shortlist, const char *path);
-void rd_shortlist_close(rd_shortlist *shortlist); /* NULL is fine */
+RD_API rd_status rd_shortlist_open(rd_shortlist **shortlist, const char *path);
+RD_API void rd_shortlist_close(rd_shortlist *shortlist); /* NULL is fine */
 
 #ifdef __cplusplus
 }

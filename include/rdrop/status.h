@@ -1,10 +1,16 @@
-/* Status codes and the error message that goes with them.
+/* Status codes and the error message that goes with them; the version.
  *
  * Every function that can fail returns rd_status (or NULL for constructors). On failure it leaves
  * one line for a person in a thread-local buffer: what was found, what was expected, what to do.
  * The library never prints and never exits. */
 #ifndef RDROP_STATUS_H
 #define RDROP_STATUS_H
+
+#ifdef __GNUC__
+#define RD_API __attribute__((visibility("default"))) /* librdrop.so exports it */
+#else
+#define RD_API
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -23,7 +29,10 @@ typedef enum {
 
 /* The message of the last failure on this thread; "" if there was none. Valid until the next
  * failing call on the same thread. */
-const char *rd_last_error(void);
+RD_API const char *rd_last_error(void);
+
+/* The version of the library that runs: "0.1.0". */
+RD_API const char *rd_version(void);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,7 @@
 
 #include "rdrop/glossary.h"
 #include "rdrop/model.h"
+#include "rdrop/search.h"
 #include "rdrop/shortlist.h"
 #include "rdrop/status.h"
 
@@ -37,61 +38,17 @@ typedef struct rd_translator rd_translator;
  * equal. RD_PRECISION_AUTO becomes int8 for weights that are rounded to 8 bits already. RD_ERR_IO
  * or RD_ERR_FORMAT naming the file at fault; RD_ERR_ARGUMENT where this build or processor has no
  * such precision. */
-rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
-                             int32_t n_directories, rd_precision precision);
-void rd_translator_close(rd_translator *translator); /* NULL is fine */
-
-/* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to
- * Hugging Face's transformers); when, beside these, no live one scores above the worst of them, as
- * it is now ("false") or could at the longest length ("never"). */
-typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER } rd_early_stopping;
-
-/* What log P is divided by, so that hypotheses of different lengths compare: length^lenpen, as
- * fairseq, Marian (--normalize) and transformers have it; or ((5 + length) / 6)^lenpen, as GNMT
- * (Wu et al. 2016). The length is in tokens, end of sentence included. */
-typedef enum { RD_LENPEN_POWER, RD_LENPEN_GNMT } rd_lenpen_form;
+RD_API rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
+                                    int32_t n_directories, rd_precision precision);
+RD_API void rd_translator_close(rd_translator *translator); /* NULL is fine */
 
 typedef struct {
-    int32_t beam;               /* hypotheses searched at once; 1: greedy */
-    float lenpen;               /* hypotheses are ranked by log P / length^lenpen */
-    rd_lenpen_form lenpen_form; /* or by log P over another function of the length */
-    float max_len_a, max_len_b; /* longest output: max_len_a * source tokens + max_len_b */
-    int32_t min_len;            /* fewest output tokens */
-    float unk_penalty;          /* subtracted from log P of each unknown token */
-    int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
-    int32_t n_best;             /* translations per line, at most `beam` */
-    rd_early_stopping early_stopping;
-    bool forced_bos; /* every translation begins with the vocabulary's begin of sentence, as models
-                      * like BART expect */
-    bool forced_tokens_free; /* that, and an end that is forced, cost nothing */
-    float patience;    /* a search may end with beam * patience finished hypotheses, not `beam`
-                        * (Kasai et al. 2022); 0: 1. Below 1, fewer than n_best may be found */
-    float temperature; /* log P of tokens is divided by it and normalised again; 0: 1 */
-    /* `beam` independent samples instead of a search, each token drawn from the top_k likeliest (0:
-     * all, at most 1024), of these from the likeliest that have top_p of their probability together
-     * (0: all). A sample depends on the text, `seed`, the number of its line and its own number. */
-    bool sampling;
-    int32_t top_k;
-    float top_p;
-    uint64_t seed;
-    int64_t first_line; /* number of the first line given */
-    /* Diverse beams (Vijayakumar et al. 2018): the beam is cut into groups, each searched by itself
-     * (so that lists of n best hold some of each), and a token has diverse_beam_strength subtracted
-     * from its log P for each hypothesis of the groups before that goes on with it. 0: 1 group. */
-    int32_t diverse_beam_groups;
-    float diverse_beam_strength;
-    /* Added to a score: coverage_penalty * sum over source tokens of log(min(1, attention that they
-     * received)), as GNMT has it. */
-    float coverage_penalty;
-    bool align;              /* give alignments: of each target token, the source token that it
-                              * attended to most */
-    bool replace_unk;        /* unknown tokens become the source word that they are aligned to */
-    int32_t alignment_layer; /* whose attention these use, averaged over its heads: a layer of the
-                              * decoder from 1, or 0: the last */
-    bool renormalize;        /* log P among the tokens that the settings allow */
-    int64_t batch_tokens;    /* source tokens translated together; 0: a good default. Sentences
-                              * that are done make room for waiting ones, without a shortlist */
-    int32_t threads;         /* 0: all cores */
+    rd_search_options search; /* n_best: translations per line */
+    int64_t first_line;       /* number of the first line given, which samples depend on */
+    bool replace_unk;         /* unknown tokens become the source word that they are aligned to */
+    int32_t alignment_layer;  /* whose attention alignments use, averaged over its heads: a layer of
+                               * the decoder from 1, or 0: the last */
+    int32_t threads;          /* 0: all cores */
     /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
      * nothing; or NULL. Whole words work best. */
     const char *const *prefixes;
@@ -114,16 +71,18 @@ typedef struct {
      * one; with window_tokens above 0, what is longer than that (a line, or with split_sentences a
      * sentence) in windows of at most so many tokens, of whole sentences where these fit, each
      * beginning with up to window_overlap tokens that the one before it ends with. The translations
-     * are joined by spaces; score and log_prob are sums. n_best must be 1, constraints NULL (a
-     * glossary goes by the parts); a prefix begins the first part. split_language: the code of the
-     * sources' language ("en"), for its abbreviations; NULL: what the model's config.yaml says. */
+     * are joined by spaces; score and log_prob are sums. search.n_best must be 1, constraints NULL
+     * (a glossary goes by the parts); a prefix begins the first part. split_language: the code of
+     * the sources' language ("en"), for its abbreviations; NULL: what the model's config.yaml says.
+     */
     bool split_sentences;
     int32_t window_tokens, window_overlap;
     const char *split_language;
 } rd_translate_options;
 
-/* What the model's config.yaml says (the first model's, for an ensemble). */
-rd_translate_options rd_translator_defaults(const rd_translator *translator);
+/* What the model's config.yaml says of the search (the first model's, for an ensemble), with an
+ * n_best of 1. */
+RD_API rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
 /* Words are what stands between spaces, counted from 0. */
 typedef struct {
@@ -151,18 +110,20 @@ typedef struct {
 
 /* Translates n lines of UTF-8. lengths: [n] in bytes, or NULL when all are NUL-terminated. A line
  * without any token translates to "". Release with rd_translations_free. */
-rd_status rd_translator_run(const rd_translator *translator, const rd_translate_options *options,
-                            int64_t n, const char *const *lines, const size_t *lengths,
-                            rd_translations *translations);
-void rd_translations_free(rd_translations *translations);
+RD_API rd_status rd_translator_run(const rd_translator *translator,
+                                   const rd_translate_options *options, int64_t n,
+                                   const char *const *lines, const size_t *lengths,
+                                   rd_translations *translations);
+RD_API void rd_translations_free(rd_translations *translations);
 
 /* The log-probability (natural, end of sentence included) of each reference as the translation of
  * its line. log_probs: [n]; n_tokens: [n] subword tokens of the references, end of sentence
  * included, or NULL. Both sides are cut to the model's positions. */
-rd_status rd_translator_score(const rd_translator *translator, const rd_translate_options *options,
-                              int64_t n, const char *const *lines, const size_t *line_lengths,
-                              const char *const *references, const size_t *reference_lengths,
-                              double *log_probs, int32_t *n_tokens);
+RD_API rd_status rd_translator_score(const rd_translator *translator,
+                                     const rd_translate_options *options, int64_t n,
+                                     const char *const *lines, const size_t *line_lengths,
+                                     const char *const *references, const size_t *reference_lengths,
+                                     double *log_probs, int32_t *n_tokens);
 
 #ifdef __cplusplus
 }

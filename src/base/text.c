@@ -177,3 +177,26 @@ rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool 
     }
     return RD_OK;
 }
+
+/* Digits enough for `value` alone among floats or doubles; exponents only where %.17g has them. */
+static void shortest(double value, bool is_float, char text[32]) {
+    int most = is_float ? 9 : 17, digits = 1, exponent = 0;
+    for (; digits <= most; digits++) {
+        snprintf(text, 32, "%.*e", digits - 1, value);
+        double read = strtod(text, NULL);
+        if (is_float ? (float)read == (float)value : read == value) break;
+    }
+    const char *e = strchr(text, 'e');
+    if (e) exponent = (int)strtol(e + 1, NULL, 10);
+    if (digits > most) digits = most; /* not a number */
+    if (digits <= exponent && exponent < most) digits = exponent + 1;
+    snprintf(text, 32, "%.*g", digits, value);
+}
+
+void rd_shortest_double(double value, char text[32]) {
+    shortest(value, false, text);
+}
+
+void rd_shortest_float(float value, char text[32]) {
+    shortest((double)value, true, text);
+}

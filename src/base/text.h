@@ -22,6 +22,10 @@ rd_status rd_text_append_html(rd_text *text, const char *bytes, size_t n);
 void rd_text_clear(rd_text *text); /* length 0, capacity kept */
 void rd_text_free(rd_text *text);
 
+/* The fewest digits that read back as the same number: "0.1", "45.068", "1e-09". */
+void rd_shortest_double(double value, char text[32]);
+void rd_shortest_float(float value, char text[32]);
+
 /* Offset of the first byte that is not valid UTF-8 (RFC 3629: no overlong forms, no surrogates,
  * nothing above U+10FFFF), or -1 when all `n` bytes are valid. */
 int64_t rd_utf8_invalid_at(const char *bytes, size_t n);

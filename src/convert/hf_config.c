@@ -159,7 +159,7 @@ static rd_status read_model(reader *r) {
 static void read_stopping(const reader *r) {
     const json_t *stopping = generation_setting(r, "early_stopping");
     const char *text = json_string_value(stopping);
-    rd_beam_config *search = &r->recipe->search;
+    rd_search_options *search = &r->recipe->search;
     search->early_stopping = json_is_true(stopping)               ? RD_STOP_FULL
                              : text && strcmp(text, "never") == 0 ? RD_STOP_NEVER
                                                                   : RD_STOP_UNLIKELY;
@@ -170,7 +170,7 @@ static void read_stopping(const reader *r) {
  * it would be the target's language. */
 static rd_status read_forced(const reader *r) {
     const json_t *bos = generation_setting(r, "forced_bos_token_id");
-    rd_beam_config *search = &r->recipe->search;
+    rd_search_options *search = &r->recipe->search;
     search->forced_bos =
         bos || (r->bart && is_true(r->config, "force_bos_token_to_be_generated", false));
     search->forced_tokens_free = r->bart;

@@ -109,7 +109,7 @@ static void put_bad_words(const rd_hf_export *e, object *o) {
 /* Their max_length is one number: of ours, max-len-b, or as long as the model goes. */
 static rd_status write_generation_config(const rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
-    const rd_beam_config *s = &e->recipe->search;
+    const rd_search_options *s = &e->recipe->search;
     object o = new_object();
     int64_t most = c->max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
     put_specials(e, &o);

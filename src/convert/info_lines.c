@@ -85,8 +85,8 @@ rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
     int n = 0;
     RD_TRY(rd_recipe_new(&defaults));
     rd_status status = RD_OK;
-    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
-        const rd_key *key = &rd_recipe_keys[i];
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
         char ours[ROOM], theirs[ROOM];
         if (rd_recipe_is_of_shape(key) || /* the network has lines of its own */
             rd_recipe_format_key(recipe, key, ours, ROOM) != RD_OK ||
@@ -105,8 +105,8 @@ rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
     int n = 0;
     RD_TRY(rd_recipe_new(&defaults));
     rd_status status = RD_OK;
-    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
-        const rd_key *key = &rd_recipe_keys[i];
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
         char *ours, theirs[ROOM];
         status = rd_settings_get(settings, key->name, &ours);
         if (ours && (rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK ||

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/key.h"
 #include "base/rng.h"
 #include "rdrop/tokenizer.h"
 
@@ -21,6 +22,8 @@ typedef struct {
     float mask_random;       /* share of the masks that are a random piece instead */
     float permute_sentences; /* share of a document's sentences that change places */
 } rd_noise_config;
+
+extern const rd_key rd_noise_keys[]; /* of a rd_noise_config */
 
 typedef struct rd_noise rd_noise;
 

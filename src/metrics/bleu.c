@@ -1,10 +1,36 @@
 /* BLEU (Papineni et al. 2002) with sacreBLEU's smoothing and edge cases. Statistics:
  * [hypothesis words, closest reference's words, matches by order ..., n-grams by order ...]. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "metrics/scratch.h"
+#include "metrics/metric.h"
+#include "metrics/tokenize.h"
+
+static rd_status check(const rd_metric_config *config) {
+    if (config->max_ngram_order < 1 || config->max_ngram_order > RD_METRIC_MAX_ORDER)
+        return rd_error(RD_ERR_ARGUMENT, "BLEU's n-gram order is %d, must be 1 to %d",
+                        config->max_ngram_order, RD_METRIC_MAX_ORDER);
+    if (config->smooth_value < 0 || isinf(config->smooth_value))
+        return rd_error(RD_ERR_ARGUMENT, "the smoothing value is %g, must be finite, not negative",
+                        config->smooth_value);
+    return RD_OK;
+}
+
+static int n_stats(const rd_metric_config *config) {
+    return 2 + 2 * config->max_ngram_order;
+}
+
+static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
+                         bool reference, rd_line *out) {
+    (void)reference;
+    if (config->lowercase) {
+        RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
+        line = rd_text_line(&scratch->lower);
+    }
+    return rd_tokenize(config->tokenizer, rd_line_rstrip(line), &scratch->a, &scratch->b, out);
+}
 
 /* The reference length nearest to the hypothesis length, the shorter of two as near. */
 static int64_t closest_length(int64_t length, int n_refs, const int32_t *offsets) {
@@ -17,8 +43,8 @@ static int64_t closest_length(int64_t length, int n_refs, const int32_t *offsets
     return closest;
 }
 
-rd_status rd_bleu_line(const rd_metric_config *config, rd_metric_scratch *scratch,
-                       rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
+static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *scratch,
+                            rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
     int orders = config->max_ngram_order;
     RD_TRY(rd_prepare_words(config, scratch, hypothesis, n_refs, refs));
     const int32_t *offsets = scratch->offsets.data;
@@ -40,15 +66,16 @@ static double smooth_value(const rd_metric_config *config) {
     return config->smooth_method == RD_SMOOTH_FLOOR ? 0.1 : 1;
 }
 
-double rd_bleu_score(const rd_metric_config *config, const double *stats, double *precisions,
-                     double *brevity_penalty) {
+/* precisions: [max_ngram_order] */
+static double combine(const rd_metric_config *config, const double *stats, double *precisions,
+                      double *brevity_penalty) {
     int orders = config->max_ngram_order, effective = orders;
     double sys_len = stats[0], ref_len = stats[1], by_order[RD_METRIC_MAX_ORDER] = {0};
     const double *correct = stats + 2, *total = stats + 2 + orders;
     double bp = 1;
     if (sys_len < ref_len) bp = sys_len > 0 ? exp(1 - ref_len / sys_len) : 0;
-    if (brevity_penalty) *brevity_penalty = bp;
-    if (precisions) memset(precisions, 0, (size_t)orders * sizeof *precisions);
+    *brevity_penalty = bp;
+    memset(precisions, 0, (size_t)orders * sizeof *precisions);
     bool any = false;
     for (int n = 0; n < orders; n++) any = any || correct[n] != 0;
     if (!any) return 0;
@@ -71,6 +98,54 @@ double rd_bleu_score(const rd_metric_config *config, const double *stats, double
     /* sacreBLEU's logarithm of 0 is finite, and makes the score 0 all the same. */
     for (int n = 0; n < effective; n++)
         log_sum += by_order[n] == 0 ? -9999999999.0 : log(by_order[n]);
-    if (precisions) memcpy(precisions, by_order, (size_t)orders * sizeof *precisions);
+    memcpy(precisions, by_order, (size_t)orders * sizeof *precisions);
     return bp * exp(log_sum / effective);
 }
+
+static double score(const rd_metric_config *config, int which, const double *stats,
+                    rd_metric_parts *parts) {
+    (void)which, (void)parts;
+    double precisions[RD_METRIC_MAX_ORDER], bp;
+    return combine(config, stats, precisions, &bp);
+}
+
+static void label(const rd_metric_config *config, int which, char name[32]) {
+    (void)config, (void)which;
+    strcpy(name, "BLEU");
+}
+
+static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
+    static const char *const smoothings[] = {"exp", "floor", "add-k", "none"};
+    rd_bleu_smooth method = config->smooth_method;
+    char value[32] = "";
+    if (method == RD_SMOOTH_FLOOR || method == RD_SMOOTH_ADD_K)
+        snprintf(value, sizeof value, "[%.2f]", smooth_value(config));
+    snprintf(signature, 128, "%s:%s|%s:%s|tok:%s|%s:%s%s|", brief ? "c" : "case",
+             config->lowercase ? "lc" : "mixed", brief ? "e" : "eff",
+             config->effective_order ? "yes" : "no", rd_tokenizer_signature(config->tokenizer),
+             brief ? "s" : "smooth", smoothings[method], value);
+}
+
+static void explain(const rd_metric_config *config, int which, const double *stats,
+                    char details[256]) {
+    (void)which;
+    double precisions[RD_METRIC_MAX_ORDER], bp;
+    int used = 0;
+    combine(config, stats, precisions, &bp);
+    for (int n = 0; n < config->max_ngram_order; n++)
+        used += sprintf(details + used, "%s%.1f", n ? "/" : "", precisions[n]);
+    snprintf(details + used, 256 - (size_t)used,
+             " (BP = %.3f ratio = %.3f hyp_len = %.0f ref_len = %.0f)", bp,
+             stats[1] > 0 ? stats[0] / stats[1] : 0.0, stats[0], stats[1]);
+}
+
+const rd_metric rd_metric_bleu = {.n_scores = 1,
+                                  .wants_raw_text = true,
+                                  .check = check,
+                                  .n_stats = n_stats,
+                                  .prepare = prepare,
+                                  .statistics = statistics,
+                                  .score = score,
+                                  .label = label,
+                                  .sign = sign,
+                                  .explain = explain};

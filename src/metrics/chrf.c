@@ -1,10 +1,41 @@
 /* chrF (Popović 2015) and chrF++ (Popović 2017). Statistics: for each character order, then each
  * word order: [n-grams of the hypothesis, of the reference, matches]. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "metrics/scratch.h"
+#include "metrics/metric.h"
+
+static void set_plus_plus(rd_metric_config *config) {
+    config->word_order = 2;
+}
+
+static rd_status check(const rd_metric_config *config) {
+    int most = RD_METRIC_MAX_ORDER;
+    if (config->char_order < 0 || config->char_order > most || config->word_order < 0 ||
+        config->word_order > most || config->char_order + config->word_order == 0)
+        return rd_error(
+            RD_ERR_ARGUMENT,
+            "chrF's character and word order are %d and %d, must be 0 to %d, not both 0",
+            config->char_order, config->word_order, most);
+    if (config->beta < 0 || config->beta > 1000)
+        return rd_error(RD_ERR_ARGUMENT, "chrF's beta is %d, must be 0 to 1000", config->beta);
+    return RD_OK;
+}
+
+static int n_stats(const rd_metric_config *config) {
+    return 3 * (config->char_order + config->word_order);
+}
+
+/* In `text` if it must be lowercased. */
+static rd_status lower(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line *line,
+                       rd_text *text) {
+    if (!config->lowercase) return RD_OK;
+    RD_TRY(rd_line_lower(*line, &scratch->casemap, text));
+    *line = rd_text_line(text);
+    return RD_OK;
+}
 
 /* Code points of a line, white space left out unless asked for. */
 static rd_status push_characters(rd_line line, bool whitespace, rd_id_list *out) {
@@ -45,16 +76,22 @@ static const char *cut_of(rd_line word) {
     return end;
 }
 
-rd_status rd_chrf_words(rd_line line, rd_text *out) {
+/* The words of word n-grams. */
+static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
+                         bool reference, rd_line *out) {
+    (void)reference;
+    RD_TRY(lower(config, scratch, &line, &scratch->lower));
     const char *cursor = line.data, *line_end = line.data + line.length;
-    rd_text_clear(out);
+    rd_text *text = &scratch->a;
+    rd_text_clear(text);
     for (rd_line word; rd_next_word(&cursor, line_end, &word);) {
         size_t first = (size_t)(cut_of(word) - word.data);
-        RD_TRY(rd_text_append(out, word.data, first));
-        RD_TRY(rd_text_append(out, " ", 1));
-        RD_TRY(rd_text_append(out, word.data + first, word.length - first));
-        RD_TRY(rd_text_append(out, " ", 1));
+        RD_TRY(rd_text_append(text, word.data, first));
+        RD_TRY(rd_text_append(text, " ", 1));
+        RD_TRY(rd_text_append(text, word.data + first, word.length - first));
+        RD_TRY(rd_text_append(text, " ", 1));
     }
+    *out = rd_text_line(text);
     return RD_OK;
 }
 
@@ -95,36 +132,9 @@ static rd_status match_words(const rd_metric_config *config, rd_metric_scratch *
                  stats);
 }
 
-rd_status rd_chrf_line(const rd_metric_config *config, rd_metric_scratch *scratch,
-                       rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
-    int n_stats = rd_metric_n_stats(config);
-    double best = -1, candidate[RD_METRIC_MAX_STATS];
-    if (config->lowercase) {
-        RD_TRY(rd_line_lower(hypothesis, &scratch->casemap, &scratch->a));
-        hypothesis = rd_text_line(&scratch->a);
-    }
-    RD_TRY(push_characters(hypothesis, config->whitespace, &scratch->characters[0]));
-    for (int r = 0; r < n_refs; r++) {
-        rd_line reference = refs[r];
-        if (config->lowercase) {
-            RD_TRY(rd_line_lower(reference, &scratch->casemap, &scratch->lower));
-            reference = rd_text_line(&scratch->lower);
-        }
-        RD_TRY(push_characters(reference, config->whitespace, &scratch->characters[1]));
-        RD_TRY(match(&scratch->counts, &scratch->characters[0], &scratch->characters[1],
-                     config->char_order, candidate));
-        if (config->word_order > 0)
-            RD_TRY(match_words(config, scratch, hypothesis, reference,
-                               candidate + 3 * config->char_order));
-        double score = n_refs > 1 ? rd_chrf_score(config, candidate) : 0;
-        if (score <= best) continue;
-        best = score;
-        memcpy(stats, candidate, (size_t)n_stats * sizeof *stats);
-    }
-    return RD_OK;
-}
-
-double rd_chrf_score(const rd_metric_config *config, const double *stats) {
+static double score(const rd_metric_config *config, int which, const double *stats,
+                    rd_metric_parts *parts) {
+    (void)which, (void)parts;
     const double eps = 1e-16, factor = (double)config->beta * config->beta;
     int orders = config->char_order + config->word_order, effective = 0;
     double sum = 0, precision_sum = 0, recall_sum = 0;
@@ -145,3 +155,57 @@ double rd_chrf_score(const rd_metric_config *config, const double *stats) {
     double precision = precision_sum / effective, recall = recall_sum / effective;
     return 100 * ((1 + factor) * precision * recall / (factor * precision + recall));
 }
+
+static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *scratch,
+                            rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
+    double best = -1, candidate[RD_METRIC_MAX_STATS];
+    RD_TRY(lower(config, scratch, &hypothesis, &scratch->a));
+    RD_TRY(push_characters(hypothesis, config->whitespace, &scratch->characters[0]));
+    for (int r = 0; r < n_refs; r++) {
+        rd_line reference = refs[r];
+        RD_TRY(lower(config, scratch, &reference, &scratch->lower));
+        RD_TRY(push_characters(reference, config->whitespace, &scratch->characters[1]));
+        RD_TRY(match(&scratch->counts, &scratch->characters[0], &scratch->characters[1],
+                     config->char_order, candidate));
+        if (config->word_order > 0)
+            RD_TRY(match_words(config, scratch, hypothesis, reference,
+                               candidate + 3 * config->char_order));
+        double value = n_refs > 1 ? score(config, 0, candidate, NULL) : 0;
+        if (value <= best) continue;
+        best = value;
+        memcpy(stats, candidate, (size_t)n_stats(config) * sizeof *stats);
+    }
+    return RD_OK;
+}
+
+/* sacreBLEU puts a plus for each word order. */
+static void label(const rd_metric_config *config, int which, char name[32]) {
+    (void)which;
+    snprintf(name, 32, "chrF%d%.*s", config->beta, config->word_order, "++++++++++++++++");
+}
+
+static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
+    snprintf(signature, 128, "%s:%s|%s:%s|nc:%d|nw:%d|%s:%s|", brief ? "c" : "case",
+             config->lowercase ? "lc" : "mixed", brief ? "e" : "eff",
+             config->eps_smoothing ? "no" : "yes", config->char_order, config->word_order,
+             brief ? "s" : "space", config->whitespace ? "yes" : "no");
+}
+
+const rd_metric rd_metric_chrf = {.n_scores = 1,
+                                  .check = check,
+                                  .n_stats = n_stats,
+                                  .prepare = prepare,
+                                  .statistics = statistics,
+                                  .score = score,
+                                  .label = label,
+                                  .sign = sign};
+
+const rd_metric rd_metric_chrf_plus_plus = {.n_scores = 1,
+                                            .set_defaults = set_plus_plus,
+                                            .check = check,
+                                            .n_stats = n_stats,
+                                            .prepare = prepare,
+                                            .statistics = statistics,
+                                            .score = score,
+                                            .label = label,
+                                            .sign = sign};

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "metrics/scratch.h"
 #include "metrics/significance.h"
 
 void rd_report_free(rd_report *report) {
@@ -30,7 +29,6 @@ static void make_columns(const rd_scoring_config *config, const rd_scoring *scor
             rd_report_column *column = &report->columns[report->n_columns++];
             column->metric = m;
             column->which = which;
-            column->kind = config->metrics[m].kind;
             rd_metric_name(&config->metrics[m], which, column->name);
             rd_metric_signature(&config->metrics[m], &info, column->signature);
         }
@@ -130,9 +128,7 @@ rd_status rd_report_make(const rd_scoring_config *config, const rd_scoring *scor
                 scoring->sums + s * scoring->width + scoring->offsets[column->metric];
             rd_report_cell *cell = &report->cells[s * report->n_columns + c];
             const rd_metric_config *metric = &config->metrics[column->metric];
-            cell->score = rd_metric_score(metric, column->which, sums);
-            if (metric->kind == RD_METRIC_ROUGE)
-                rd_rouge_score(sums, column->which, &cell->precision, &cell->recall);
+            cell->score = metric->metric->score(metric, column->which, sums, &cell->parts);
             rd_metric_details(metric, column->which, sums, cell->details);
         }
     rd_status status = how->test == RD_TEST_NONE ? RD_OK : run_test(config, scoring, how, report);

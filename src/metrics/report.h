@@ -3,6 +3,7 @@
 #ifndef RD_METRICS_REPORT_H
 #define RD_METRICS_REPORT_H
 
+#include "metrics/metric.h"
 #include "metrics/scoring.h"
 
 typedef enum {
@@ -26,14 +27,13 @@ typedef struct {
 /* One score: of one system by one metric. */
 typedef struct {
     double score, mean, interval, p_value;
-    double precision, recall; /* ROUGE's */
+    rd_metric_parts parts;
     bool has_interval, has_p_value;
     char details[256];
 } rd_report_cell;
 
 typedef struct {
     int metric, which;
-    rd_metric_kind kind;
     char name[32], signature[256];
 } rd_report_column;
 

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "metrics/report.h"
-#include "metrics/scratch.h"
 
 enum { MAX_MARKED_ORDER = 4 };
 
@@ -30,15 +29,14 @@ static double line_score(const rd_scoring_config *config, const rd_scoring *scor
                          int system) {
     rd_metric_config metric = config->metrics[0];
     metric.effective_order = true;
-    int which = metric.kind == RD_METRIC_ROUGE ? 2 : 0; /* rougeL */
-    return rd_metric_score(&metric, which,
+    return rd_metric_score(&metric, metric.metric->main_score,
                            scoring->lines + (line * config->n_systems + system) * scoring->width);
 }
 
 /* chosen: [*n], most worth looking at first. */
 static rd_status choose(const rd_scoring_config *config, const rd_scoring *scoring, bool diff,
                         int64_t *n, chosen_line **chosen) {
-    double sign = config->metrics[0].kind == RD_METRIC_TER ? 1 : -1;
+    double sign = config->metrics[0].metric->smaller_is_better ? 1 : -1;
     ranked_line *ranked = rd_malloc((size_t)scoring->n_lines, sizeof *ranked);
     if (!ranked) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < scoring->n_lines; i++) {
@@ -84,11 +82,13 @@ static void mark_words(const rd_metric_scratch *scratch, int n_refs, int32_t *ma
  */
 static rd_status write_marked(const rd_metric_config *metric, rd_metric_scratch *scratch,
                               rd_line hypothesis, int n_refs, const rd_line *refs, rd_text *out) {
+    if (!metric->metric->prepare) /* no words to mark */
+        return rd_text_append_html(out, hypothesis.data, hypothesis.length);
     RD_TRY(rd_prepare_words(metric, scratch, hypothesis, n_refs, refs));
     RD_TRY(rd_scratch_table(scratch, scratch->hypothesis.n * (int64_t)sizeof(int32_t)));
     mark_words(scratch, n_refs, scratch->table);
     rd_line line;
-    RD_TRY(rd_prepare_line(metric, scratch, hypothesis, &line));
+    RD_TRY(metric->metric->prepare(metric, scratch, hypothesis, false, &line));
     const char *cursor = line.data, *end = line.data + line.length;
     const int32_t *mark = scratch->table;
     for (rd_line word; rd_next_word(&cursor, end, &word); mark++) {
@@ -165,7 +165,7 @@ static rd_status write_page(const rd_scoring_config *config, bool diff, const rd
         ".m0{background:#f6c4c4}.m1{background:#eef3d8}.m2{background:#d9efc4}"
         ".m3{background:#bfe6ac}.m4{background:#9fd98c}\n</style></head><body>\n";
     char name[32];
-    rd_metric_name(&config->metrics[0], config->metrics[0].kind == RD_METRIC_ROUGE ? 2 : 0, name);
+    rd_metric_name(&config->metrics[0], config->metrics[0].metric->main_score, name);
     RD_TRY(rd_text_append(out, head, sizeof head - 1));
     RD_TRY(rd_text_printf(out, "<h1>%lld lines %s by %s</h1>\n", (long long)n,
                           diff ? "that differ most" : "that score worst", name));

@@ -129,72 +129,76 @@ static rd_status write_signatures(const rd_report *report, const rd_report_confi
     return RD_OK;
 }
 
-static double rounded(double value, int width) {
-    if (width < 0) return value;
-    char text[64];
-    snprintf(text, sizeof text, "%.*f", width, value);
-    return strtod(text, NULL);
+static rd_status write_json_string(const char *text, rd_text *out) {
+    json_t *string = json_string(text);
+    char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+    json_decref(string);
+    if (!quoted)
+        return rd_error(RD_ERR_FORMAT, "scores cannot be written as JSON (names of files must be "
+                                       "UTF-8), or out of memory");
+    rd_status status = rd_text_append(out, quoted, strlen(quoted));
+    free(quoted);
+    return status;
+}
+
+/* One member of a JSON object, `number` if `text` is NULL: that with the shortest digits of what
+ * `width` digits behind the point (-1: all) leave. */
+static rd_status write_member(const char *key, const char *text, double number, int width,
+                              rd_text *out) {
+    RD_TRY(rd_text_printf(out, ",\n  \"%s\": ", key));
+    if (text) return write_json_string(text, out);
+    char digits[512];
+    if (width >= 0) {
+        snprintf(digits, sizeof digits, "%.*f", width, number);
+        number = strtod(digits, NULL);
+    }
+    rd_shortest_double(number, digits);
+    return rd_text_printf(out, "%s%s", digits, strpbrk(digits, ".en") ? "" : ".0");
 }
 
 /* sacreBLEU also gives each part of the signature as a key. */
-static int add_signature(json_t *object, const char *signature) {
-    int failed = json_object_set_new(object, "signature", json_string(signature));
+static rd_status write_signature(const char *signature, rd_text *out) {
+    RD_TRY(write_member("signature", signature, 0, 0, out));
     char parts[256], *save = NULL;
     strcpy(parts, signature);
     for (char *part = strtok_r(parts, "|", &save); part; part = strtok_r(NULL, "|", &save)) {
         char *value = strchr(part, ':');
         *value++ = '\0';
-        failed |= json_object_set_new(object, part, json_string(value));
+        RD_TRY(write_member(part, value, 0, 0, out));
     }
-    return failed;
+    return RD_OK;
 }
 
-/* NULL without memory, or for what JSON cannot hold. */
-static json_t *cell_object(const rd_report *report, int s, int c, int width) {
+static rd_status write_object(const rd_report *report, int s, int c, int width, rd_text *out) {
     const rd_report_cell *cell = &report->cells[s * report->n_columns + c];
-    json_t *object = json_object();
-    char text[128];
-    int failed = json_object_set_new(object, "name", json_string(report->columns[c].name));
-    failed |= json_object_set_new(object, "score", json_real(rounded(cell->score, width)));
-    failed |= json_object_set_new(object, "system", json_string(report->systems[s]));
-    failed |= add_signature(object, report->columns[c].signature);
-    if (report->columns[c].kind == RD_METRIC_ROUGE) {
-        failed |=
-            json_object_set_new(object, "precision", json_real(rounded(cell->precision, width)));
-        failed |= json_object_set_new(object, "recall", json_real(rounded(cell->recall, width)));
+    RD_TRY(rd_text_printf(out, "{\n  \"name\": \"%s\"", report->columns[c].name));
+    RD_TRY(write_member("score", NULL, cell->score, width, out));
+    RD_TRY(write_member("system", report->systems[s], 0, 0, out));
+    RD_TRY(write_signature(report->columns[c].signature, out));
+    if (cell->parts.known) {
+        RD_TRY(write_member("precision", NULL, cell->parts.precision, width, out));
+        RD_TRY(write_member("recall", NULL, cell->parts.recall, width, out));
     }
     if (cell->has_interval) {
         int shown = width < 0 ? 1 : width;
+        char text[128];
         snprintf(text, sizeof text, "μ = %.*f ± %.*f", shown, cell->mean, shown, cell->interval);
-        failed |=
-            json_object_set_new(object, "confidence_mean", json_real(rounded(cell->mean, width)));
-        failed |= json_object_set_new(object, "confidence_var",
-                                      json_real(rounded(cell->interval, width)));
-        failed |= json_object_set_new(object, "confidence", json_string(text));
+        RD_TRY(write_member("confidence_mean", NULL, cell->mean, width, out));
+        RD_TRY(write_member("confidence_var", NULL, cell->interval, width, out));
+        RD_TRY(write_member("confidence", text, 0, 0, out));
     }
-    if (cell->has_p_value)
-        failed |= json_object_set_new(object, "p_value", json_real(cell->p_value));
-    if (cell->details[0])
-        failed |= json_object_set_new(object, "verbose_score", json_string(cell->details));
-    if (!failed) return object;
-    json_decref(object);
-    return NULL;
+    if (cell->has_p_value) RD_TRY(write_member("p_value", NULL, cell->p_value, -1, out));
+    if (cell->details[0]) RD_TRY(write_member("verbose_score", cell->details, 0, 0, out));
+    return rd_text_append(out, "\n }", 3);
 }
 
 static rd_status write_json(const rd_report *report, int width, rd_text *out) {
-    json_t *array = json_array();
-    int failed = 0;
     for (int s = 0; s < report->n_systems; s++)
-        for (int c = 0; c < report->n_columns; c++)
-            failed |= json_array_append_new(array, cell_object(report, s, c, width));
-    char *text = failed ? NULL : json_dumps(array, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    json_decref(array);
-    rd_status status =
-        text ? rd_text_printf(out, "%s\n", text)
-             : rd_error(RD_ERR_FORMAT, "scores cannot be written as JSON (names of "
-                                       "files must be UTF-8, scores finite), or out of memory");
-    free(text);
-    return status;
+        for (int c = 0; c < report->n_columns; c++) {
+            RD_TRY(rd_text_printf(out, "%s\n ", s + c ? "," : "["));
+            RD_TRY(write_object(report, s, c, width, out));
+        }
+    return rd_text_printf(out, "\n]\n");
 }
 
 rd_status rd_report_write(const rd_report *report, const rd_report_config *how, rd_text *out) {

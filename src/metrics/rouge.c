@@ -1,14 +1,29 @@
 /* ROUGE (Lin 2004) as Google's rouge-score: n-grams of orders 1 and 2, the longest common
  * subsequence of the whole text (L), and the union of those of its sentences (Lsum), which are the
- * lines of a text. Statistics: [lines, then precision, recall, F for rouge1, rouge2, L, Lsum]. */
-#include <stdlib.h>
+ * lines of a text. Statistics: [lines, then precision, recall, F for rouge1, rouge2, L, Lsum, then
+ * lines whose references have text but no word]. */
+#include <stdio.h>
 #include <string.h>
 
 #include <libstemmer.h>
 
 #include "base/memory.h"
+#include "metrics/metric.h"
 #include "metrics/porter.h"
-#include "metrics/scratch.h"
+#include "metrics/tokenize.h"
+
+enum { N_STATS = 14, WORDLESS = 13 };
+
+static rd_status check(const rd_metric_config *config) {
+    if (config->tokenizer && config->stem != RD_STEM_NONE)
+        return rd_error(RD_ERR_ARGUMENT, "ROUGE's stemmers are for the words of its own tokenizer");
+    return RD_OK;
+}
+
+static int n_stats(const rd_metric_config *config) {
+    (void)config;
+    return N_STATS;
+}
 
 static rd_status make_stemmer(const rd_metric_config *config, rd_metric_scratch *scratch) {
     if (config->stem != RD_STEM_PORTER || scratch->stemmer) return RD_OK;
@@ -43,23 +58,15 @@ static char next_letter(const char **s, const char *end) {
     return 0;
 }
 
-/* Writes what a word at *s comes to at `word` and steps behind it: its length, or 0 where there is
- * none, which is a step of one character. */
-static size_t next_word(const rd_metric_config *config, rd_metric_scratch *scratch, const char **s,
-                        const char *end, char *word) {
-    char letter;
-    size_t n = 0;
-    while (*s < end && (letter = next_letter(s, end)) != 0) word[n++] = letter;
-    return stem_word(config, scratch, word, n);
-}
-
-rd_status rd_rouge_words(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line text,
-                         rd_text *out) {
-    RD_TRY(make_stemmer(config, scratch));
-    rd_text_clear(out);
-    RD_TRY(rd_text_reserve(out, text.length + 1)); /* a word and what ends it are never longer */
-    for (const char *s = text.data, *end = s + text.length; s < end;) {
-        size_t n = next_word(config, scratch, &s, end, out->data + out->length);
+/* The words of one line of a text, each with a blank behind, to the end of `out`. */
+static rd_status append_words(const rd_metric_config *config, rd_metric_scratch *scratch,
+                              rd_line line, rd_text *out) {
+    RD_TRY(rd_text_reserve(out, line.length + 1)); /* a word and what ends it are never longer */
+    for (const char *s = line.data, *end = s + line.length; s < end;) {
+        char *word = out->data + out->length, letter;
+        size_t n = 0;
+        while (s < end && (letter = next_letter(&s, end)) != 0) word[n++] = letter;
+        n = stem_word(config, scratch, word, n);
         if (n == 0) continue;
         out->length += (int64_t)n;
         out->data[out->length++] = ' ';
@@ -67,25 +74,59 @@ rd_status rd_rouge_words(const rd_metric_config *config, rd_metric_scratch *scra
     return RD_OK;
 }
 
-/* Words of `text` into `ids`, and for each of its lines that is not empty, where it ends. Words are
- * stored at the end of the pool, which has room. */
-static rd_status push_text(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line text,
-                           rd_id_list *ids, rd_id_list *ends) {
-    ids->n = ends->n = 0;
-    const char *s = text.data, *end = s + text.length;
-    while (s <= end) {
+/* The same by another tokenizer. */
+static rd_status append_tokens(const rd_metric_config *config, rd_metric_scratch *scratch,
+                               rd_line line, rd_text *out) {
+    RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
+    RD_TRY(rd_tokenize(config->tokenizer, rd_line_rstrip(rd_text_line(&scratch->lower)),
+                       &scratch->a, &scratch->b, &line));
+    const char *cursor = line.data, *end = line.data + line.length;
+    for (rd_line word; rd_next_word(&cursor, end, &word);) {
+        RD_TRY(rd_text_append(out, word.data, word.length));
+        RD_TRY(rd_text_append(out, " ", 1));
+    }
+    return RD_OK;
+}
+
+/* Words, and an end of line after those of each line that is not empty. */
+static rd_status append_text(const rd_metric_config *config, rd_metric_scratch *scratch,
+                             rd_line text, rd_text *out) {
+    RD_TRY(make_stemmer(config, scratch));
+    RD_TRY(rd_text_reserve(out, text.length + 1));
+    for (const char *s = text.data, *end = s + text.length; s < end;) {
         const char *stop = memchr(s, '\n', (size_t)(end - s));
         if (!stop) stop = end;
-        bool empty = s == stop;
-        while (s < stop) {
-            char *word = scratch->pool.data + scratch->pool.length;
-            size_t n = next_word(config, scratch, &s, stop, word);
-            if (n == 0) continue;
-            scratch->pool.length += (int64_t)n;
-            RD_TRY(rd_id_push(ids, rd_word_add(&scratch->words, (rd_line){word, n})));
+        rd_line line = {s, (size_t)(stop - s)};
+        if (line.length > 0) {
+            RD_TRY(config->tokenizer ? append_tokens(config, scratch, line, out)
+                                     : append_words(config, scratch, line, out));
+            RD_TRY(rd_text_append(out, "\n", 1));
         }
-        if (!empty) RD_TRY(rd_id_push(ends, (int32_t)ids->n));
         s = stop + 1;
+    }
+    return RD_OK;
+}
+
+static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line text,
+                         bool reference, rd_line *out) {
+    (void)reference;
+    rd_text_clear(&scratch->joined);
+    RD_TRY(append_text(config, scratch, text, &scratch->joined));
+    *out = rd_text_line(&scratch->joined);
+    return RD_OK;
+}
+
+/* The words of a prepared text, and where its lines end. */
+static rd_status push_words(rd_metric_scratch *scratch, rd_line text, rd_id_list *ids,
+                            rd_id_list *ends) {
+    ids->n = ends->n = 0;
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, (int64_t)text.length / 2 + 1, sizeof *ids->data));
+    for (const char *s = text.data, *end = s + text.length, *stop; s < end; s = stop + 1) {
+        for (stop = s; *stop != '\n'; s = ++stop) {
+            while (*stop != ' ') stop++;
+            ids->data[ids->n++] = rd_word_add(&scratch->words, (rd_line){s, (size_t)(stop - s)});
+        }
+        RD_TRY(rd_id_push(ends, (int32_t)ids->n));
     }
     return RD_OK;
 }
@@ -175,32 +216,101 @@ static rd_status score_lcs(rd_metric_scratch *scratch, double *scores) {
     return RD_OK;
 }
 
-rd_status rd_rouge_line(const rd_metric_config *config, rd_metric_scratch *scratch,
-                        rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
-    RD_TRY(make_stemmer(config, scratch));
-    size_t bytes = hypothesis.length;
-    for (int r = 0; r < n_refs; r++) bytes += refs[r].length;
+/* Prepares `text` and adds it to the pool. */
+static rd_status pool_text(const rd_metric_config *config, rd_metric_scratch *scratch,
+                           rd_line text) {
+    RD_TRY(append_text(config, scratch, text, &scratch->pool));
+    if (scratch->pool.length > INT32_MAX / 2)
+        return rd_error(RD_ERR_UNSUPPORTED, "one line and its references have over %d bytes",
+                        INT32_MAX / 2);
+    return rd_id_push(&scratch->offsets, (int32_t)scratch->pool.length);
+}
+
+/* The i-th text of the pool. */
+static rd_line pooled(const rd_metric_scratch *scratch, int i) {
+    int32_t start = i ? scratch->offsets.data[i - 1] : 0;
+    return (rd_line){scratch->pool.data + start, (size_t)(scratch->offsets.data[i] - start)};
+}
+
+static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *scratch,
+                            rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
     rd_text_clear(&scratch->pool);
-    RD_TRY(rd_text_reserve(&scratch->pool, bytes + 1));
-    RD_TRY(rd_word_table_clear(&scratch->words, (int64_t)bytes + 1));
-    RD_TRY(push_text(config, scratch, hypothesis, &scratch->hypothesis, &scratch->hypothesis_ends));
+    scratch->offsets.n = 0;
+    /* All texts first: the pool may move while it grows. */
+    RD_TRY(pool_text(config, scratch, hypothesis));
+    for (int r = 0; r < n_refs; r++) RD_TRY(pool_text(config, scratch, refs[r]));
+    RD_TRY(rd_word_table_clear(&scratch->words, scratch->pool.length / 2 + 1));
+    RD_TRY(
+        push_words(scratch, pooled(scratch, 0), &scratch->hypothesis, &scratch->hypothesis_ends));
+    bool text = false, words = false;
     stats[0] = 1;
     for (int r = 0; r < n_refs; r++) {
         double scores[12];
-        RD_TRY(push_text(config, scratch, refs[r], &scratch->reference, &scratch->reference_ends));
+        RD_TRY(push_words(scratch, pooled(scratch, r + 1), &scratch->reference,
+                          &scratch->reference_ends));
+        text = text || rd_line_rstrip(refs[r]).length > 0;
+        words = words || scratch->reference.n > 0;
         RD_TRY(score_ngrams(scratch, scores));
         RD_TRY(score_lcs(scratch, scores + 6));
         for (int k = 0; k < 12; k += 3)
             if (r == 0 || scores[k + 2] > stats[1 + k + 2])
                 memcpy(stats + 1 + k, scores + k, 3 * sizeof *scores);
     }
+    stats[WORDLESS] = text && !words;
     return RD_OK;
 }
 
-double rd_rouge_score(const double *stats, int which, double *precision, double *recall) {
+/* Means over lines. */
+static double score(const rd_metric_config *config, int which, const double *stats,
+                    rd_metric_parts *parts) {
+    (void)config;
     const double *sums = stats + 1 + 3 * which;
     double each = stats[0] > 0 ? 100 / stats[0] : 0;
-    if (precision) *precision = each * sums[0];
-    if (recall) *recall = each * sums[1];
+    if (parts) *parts = (rd_metric_parts){true, each * sums[0], each * sums[1]};
     return each * sums[2];
 }
+
+static void label(const rd_metric_config *config, int which, char name[32]) {
+    static const char *const names[] = {"rouge1", "rouge2", "rougeL", "rougeLsum"};
+    (void)config;
+    strcpy(name, names[which]);
+}
+
+static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
+    static const char *const stems[] = {"no", "nltk", "porter"};
+    (void)brief;
+    int used = snprintf(signature, 128, "case:lc|stem:%s|", stems[config->stem]);
+    if (config->tokenizer)
+        used += snprintf(signature + used, 128 - (size_t)used, "tok:%s|",
+                         rd_tokenizer_signature(config->tokenizer));
+    snprintf(signature + used, 128 - (size_t)used, "agg:mean|");
+}
+
+static void explain(const rd_metric_config *config, int which, const double *stats,
+                    char details[256]) {
+    rd_metric_parts parts;
+    score(config, which, stats, &parts);
+    snprintf(details, 256, "(P = %.1f R = %.1f)", parts.precision, parts.recall);
+}
+
+/* A line of marks and dashes here and there is no reason to warn. */
+static void warn(const rd_metric_config *config, const double *stats, char warning[256]) {
+    if (10 * stats[WORDLESS] < stats[0] || stats[WORDLESS] == 0) return;
+    snprintf(warning, 256, "ROUGE finds no word in the references of %.0f of %.0f lines%s",
+             stats[WORDLESS], stats[0],
+             config->tokenizer ? ""
+                               : ": its words are of a-z and 0-9 alone; another tokenizer "
+                                 "(char, zh, 13a, ...) counts other scripts");
+}
+
+const rd_metric rd_metric_rouge = {.n_scores = 4,
+                                   .main_score = 2,
+                                   .check = check,
+                                   .n_stats = n_stats,
+                                   .prepare = prepare,
+                                   .statistics = statistics,
+                                   .score = score,
+                                   .label = label,
+                                   .sign = sign,
+                                   .explain = explain,
+                                   .warn = warn};

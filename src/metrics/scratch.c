@@ -1,12 +1,11 @@
-#include "metrics/scratch.h"
-
+/* The working memory of one thread, and words as ids. */
 #include <stdlib.h>
 #include <string.h>
 
 #include <libstemmer.h>
 
 #include "base/memory.h"
-#include "metrics/tokenize.h"
+#include "metrics/metric.h"
 
 rd_metric_scratch *rd_metric_scratch_new(void) {
     return rd_calloc(1, sizeof(rd_metric_scratch));
@@ -46,30 +45,6 @@ rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes) {
     return rd_reserve(&scratch->table, &scratch->table_capacity, bytes, 1);
 }
 
-rd_status rd_prepare_line(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
-                          rd_line *out) {
-    bool ter = config->kind == RD_METRIC_TER;
-    if (config->kind == RD_METRIC_ROUGE) {
-        RD_TRY(rd_rouge_words(config, scratch, line, &scratch->a));
-        *out = rd_text_line(&scratch->a);
-        return RD_OK;
-    }
-    if (ter ? !config->case_sensitive : config->lowercase) {
-        RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
-        line = rd_text_line(&scratch->lower);
-    }
-    if (config->kind == RD_METRIC_CHRF) {
-        RD_TRY(rd_chrf_words(line, &scratch->a));
-        *out = rd_text_line(&scratch->a);
-        return RD_OK;
-    }
-    line = rd_line_rstrip(line);
-    if (!ter) return rd_tokenize(config->tokenize, line, &scratch->a, &scratch->b, out);
-    if (line.length > 0) return rd_tokenize_ter(config, line, &scratch->a, &scratch->b, out);
-    *out = line;
-    return RD_OK;
-}
-
 /* Words of [line) to the end of `ids`, new ones added to the table (references) or not. */
 static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, rd_id_list *ids) {
     const char *cursor = line.data, *end = line.data + line.length;
@@ -81,22 +56,6 @@ static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, 
     return RD_OK;
 }
 
-/* sacreBLEU normalises TER's references twice, the second time on words joined by blanks, and the
- * rules do not leave their own output alone: "Nima's," becomes "nima's ," and then "nima 's ,". */
-static rd_status prepare_reference(const rd_metric_config *config, rd_metric_scratch *scratch,
-                                   rd_line line, rd_line *out) {
-    RD_TRY(rd_prepare_line(config, scratch, line, out));
-    if (config->kind != RD_METRIC_TER || !config->normalized) return RD_OK;
-    rd_text *joined = &scratch->joined;
-    rd_text_clear(joined);
-    const char *cursor = out->data, *end = out->data + out->length;
-    for (rd_line word; rd_next_word(&cursor, end, &word);) {
-        if (joined->length > 0) RD_TRY(rd_text_append(joined, " ", 1));
-        RD_TRY(rd_text_append(joined, word.data, word.length));
-    }
-    return rd_prepare_line(config, scratch, rd_text_line(joined), out);
-}
-
 rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *scratch,
                            rd_line hypothesis, int n_refs, const rd_line *refs) {
     rd_text_clear(&scratch->pool);
@@ -104,7 +63,7 @@ rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *sc
     rd_line line;
     /* All texts first: the pool may move while it grows. */
     for (int r = 0; r < n_refs; r++) {
-        RD_TRY(prepare_reference(config, scratch, refs[r], &line));
+        RD_TRY(config->metric->prepare(config, scratch, refs[r], true, &line));
         RD_TRY(rd_text_append(&scratch->pool, line.data, line.length));
         if (scratch->pool.length > INT32_MAX / RD_METRIC_MAX_ORDER)
             return rd_error(RD_ERR_UNSUPPORTED, "the references of one line have over %d bytes",
@@ -124,6 +83,6 @@ rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *sc
     memmove(scratch->offsets.data + 1, scratch->offsets.data,
             (size_t)n_refs * sizeof *scratch->offsets.data);
     scratch->offsets.data[0] = 0;
-    RD_TRY(rd_prepare_line(config, scratch, hypothesis, &line));
+    RD_TRY(config->metric->prepare(config, scratch, hypothesis, false, &line));
     return push_words(scratch, line, false, &scratch->hypothesis);
 }

@@ -2,10 +2,12 @@
  * reference, by Tercom's greedy search with sacreBLEU's limits and order of preference.
  * Statistics: [edits against the best reference, mean length of the references]. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "metrics/scratch.h"
+#include "metrics/metric.h"
+#include "metrics/tokenize.h"
 
 enum {
     MAX_SHIFT_SIZE = 10,
@@ -218,8 +220,39 @@ static rd_status count_edits(ter_search *search, int64_t *edits) {
     return RD_OK;
 }
 
-rd_status rd_ter_line(const rd_metric_config *config, rd_metric_scratch *scratch,
-                      rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
+static int n_stats(const rd_metric_config *config) {
+    (void)config;
+    return 2;
+}
+
+static rd_status prepare_once(const rd_metric_config *config, rd_metric_scratch *scratch,
+                              rd_line line, rd_line *out) {
+    if (!config->case_sensitive) {
+        RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
+        line = rd_text_line(&scratch->lower);
+    }
+    *out = rd_line_rstrip(line);
+    return out->length > 0 ? rd_tokenize_ter(config, *out, &scratch->a, &scratch->b, out) : RD_OK;
+}
+
+/* sacreBLEU normalises references twice, the second time on words joined by blanks, and the rules
+ * do not leave their own output alone: "Nima's," becomes "nima's ," and then "nima 's ,". */
+static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
+                         bool reference, rd_line *out) {
+    RD_TRY(prepare_once(config, scratch, line, out));
+    if (!reference || !config->normalized) return RD_OK;
+    rd_text *joined = &scratch->joined;
+    rd_text_clear(joined);
+    const char *cursor = out->data, *end = out->data + out->length;
+    for (rd_line word; rd_next_word(&cursor, end, &word);) {
+        if (joined->length > 0) RD_TRY(rd_text_append(joined, " ", 1));
+        RD_TRY(rd_text_append(joined, word.data, word.length));
+    }
+    return prepare_once(config, scratch, rd_text_line(joined), out);
+}
+
+static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *scratch,
+                            rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
     RD_TRY(rd_prepare_words(config, scratch, hypothesis, n_refs, refs));
     int64_t fewest = INT64_MAX;
     for (int r = 0; r < n_refs; r++) {
@@ -237,7 +270,31 @@ rd_status rd_ter_line(const rd_metric_config *config, rd_metric_scratch *scratch
     return RD_OK;
 }
 
-double rd_ter_score(const double *stats) {
+static double score(const rd_metric_config *config, int which, const double *stats,
+                    rd_metric_parts *parts) {
+    (void)config, (void)which, (void)parts;
     if (stats[1] > 0) return 100 * (stats[0] / stats[1]);
     return stats[0] > 0 ? 100 : 0;
 }
+
+static void label(const rd_metric_config *config, int which, char name[32]) {
+    (void)config, (void)which;
+    strcpy(name, "TER");
+}
+
+static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
+    snprintf(signature, 128, "%s:%s|%s:tercom|%s:%s|%s:%s|%s:%s|", brief ? "c" : "case",
+             config->case_sensitive ? "mixed" : "lc", brief ? "t" : "tok", brief ? "nr" : "norm",
+             config->normalized ? "yes" : "no", brief ? "pn" : "punct",
+             config->no_punct ? "no" : "yes", brief ? "as" : "asian",
+             config->asian_support ? "yes" : "no");
+}
+
+const rd_metric rd_metric_ter = {.n_scores = 1,
+                                 .smaller_is_better = true,
+                                 .n_stats = n_stats,
+                                 .prepare = prepare,
+                                 .statistics = statistics,
+                                 .score = score,
+                                 .label = label,
+                                 .sign = sign};

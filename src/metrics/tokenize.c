@@ -203,7 +203,7 @@ static rd_status pad(rd_line *line, rd_text *a, rd_text *b) {
     return RD_OK;
 }
 
-static rd_status tokenize_13a(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
+rd_status rd_tokenize_13a(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
     if (memchr(line.data, '<', line.length)) RD_TRY(replace(&line, "<skipped>", "", a, b));
     if (memchr(line.data, '\n', line.length)) {
         RD_TRY(replace(&line, "-\n", "", a, b));
@@ -288,7 +288,7 @@ static bool is_unicode_symbol(uint32_t c) {
     return classify(c) == SYMBOL;
 }
 
-static rd_status tokenize_intl(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
+rd_status rd_tokenize_intl(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
     RD_TRY(split_punctuation(line, true, a));
     RD_TRY(split_punctuation(as_line(a), false, b));
     RD_TRY(isolate(as_line(b), is_unicode_symbol, a));
@@ -296,24 +296,22 @@ static rd_status tokenize_intl(rd_line line, rd_text *a, rd_text *b, rd_line *ou
     return RD_OK;
 }
 
-rd_status rd_tokenize(rd_bleu_tokenize how, rd_line line, rd_text *a, rd_text *b, rd_line *out) {
+rd_status rd_tokenize_zh(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
+    RD_TRY(isolate(rd_line_strip(line), is_zh, a));
+    return tokenize_western(as_line(a), false, a, b, out);
+}
+
+rd_status rd_tokenize_char(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
+    (void)b;
+    RD_TRY(isolate(line, any_character, a));
+    *out = as_line(a);
+    return RD_OK;
+}
+
+rd_status rd_tokenize_none(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
+    (void)a, (void)b;
     *out = line;
-    switch (how) {
-    case RD_TOKENIZE_13A:
-        return tokenize_13a(line, a, b, out);
-    case RD_TOKENIZE_INTL:
-        return tokenize_intl(line, a, b, out);
-    case RD_TOKENIZE_ZH:
-        RD_TRY(isolate(rd_line_strip(line), is_zh, a));
-        return tokenize_western(as_line(a), false, a, b, out);
-    case RD_TOKENIZE_CHAR:
-        RD_TRY(isolate(line, any_character, a));
-        *out = as_line(a);
-        return RD_OK;
-    case RD_TOKENIZE_NONE:
-        return RD_OK;
-    }
-    return rd_error(RD_ERR_ARGUMENT, "no such tokenizer: %d", (int)how);
+    return RD_OK;
 }
 
 static bool is_asian_punctuation(uint32_t c) {

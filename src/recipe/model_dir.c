@@ -149,12 +149,12 @@ static bool is_same_model(const char *path, const rd_recipe *recipe) {
     rd_model_dir old;
     bool same = rd_model_dir_open(&old, path) == RD_OK &&
                 strcmp(old.recipe->vocabulary, recipe->vocabulary) == 0;
-    for (int i = 0; same && i < rd_recipe_n_keys; i++) {
+    const rd_key *key;
+    for (int i = 0; same && (key = rd_recipe_key(i)); i++) {
         char a[ROOM], b[ROOM];
-        if (!rd_recipe_is_of_shape(&rd_recipe_keys[i])) continue;
-        same = rd_recipe_format_key(recipe, &rd_recipe_keys[i], a, ROOM) == RD_OK &&
-               rd_recipe_format_key(old.recipe, &rd_recipe_keys[i], b, ROOM) == RD_OK &&
-               strcmp(a, b) == 0;
+        if (!rd_recipe_is_of_shape(key)) continue;
+        same = rd_recipe_format_key(recipe, key, a, ROOM) == RD_OK &&
+               rd_recipe_format_key(old.recipe, key, b, ROOM) == RD_OK && strcmp(a, b) == 0;
     }
     rd_model_dir_close(&old);
     return same;

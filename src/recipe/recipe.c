@@ -25,7 +25,7 @@ static rd_status set_named(rd_recipe *recipe, const char *name, const char *valu
                            rd_key_origin origin) {
     const rd_key *key = rd_recipe_find_key(name);
     if (!key) return unknown_key(name);
-    recipe->origins[key - rd_recipe_keys] = origin;
+    recipe->origins[rd_recipe_key_index(key)] = origin;
     return rd_recipe_set_key(recipe, key, value);
 }
 
@@ -65,10 +65,10 @@ static const rd_assignment *last_of(const rd_assignments *assignments, const cha
 }
 
 static rd_status set_defaults(rd_recipe *recipe) {
-    recipe->origins = rd_calloc((size_t)rd_recipe_n_keys, sizeof *recipe->origins);
+    recipe->origins = rd_calloc((size_t)rd_recipe_key_count(), sizeof *recipe->origins);
     if (!recipe->origins) return RD_ERR_MEMORY;
-    for (int i = 0; i < rd_recipe_n_keys; i++)
-        RD_TRY(rd_recipe_set_key(recipe, &rd_recipe_keys[i], rd_recipe_keys[i].fallback));
+    for (const rd_recipe_group *group = rd_recipe_groups; group->name; group++)
+        RD_TRY(rd_key_set_defaults((char *)recipe + group->offset, group->keys));
     return RD_OK;
 }
 
@@ -177,23 +177,27 @@ rd_status rd_recipe_load_config(rd_recipe **recipe, const char *path) {
 
 void rd_recipe_free(rd_recipe *recipe) {
     if (!recipe) return;
-    for (int i = 0; i < rd_recipe_n_keys; i++)
-        if (rd_recipe_keys[i].type == RD_KEY_STRING)
-            free(*(char **)((char *)recipe + rd_recipe_keys[i].offset));
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++)
+        if (key->type == RD_KEY_STRING) free((char *)(uintptr_t)rd_recipe_string(recipe, key));
     free(recipe->name);
     free(recipe->directory);
     free(recipe->origins);
     free(recipe);
 }
 
-static rd_status write_keys(const rd_recipe *recipe, FILE *out, bool (*wanted)(const rd_key *)) {
+/* Those keys of a group (NULL: of all) that are wanted. */
+static rd_status write_keys(const rd_recipe *recipe, FILE *out, const char *group,
+                            bool (*wanted)(const rd_key *)) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
     rd_status status = text ? RD_OK : RD_ERR_MEMORY;
-    for (int i = 0; status == RD_OK && i < rd_recipe_n_keys; i++) {
-        if (!wanted(&rd_recipe_keys[i])) continue;
-        status = rd_recipe_format_key(recipe, &rd_recipe_keys[i], text, LONGEST_VALUE);
-        if (status == RD_OK) fprintf(out, "%s: %s\n", rd_recipe_keys[i].name, text);
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
+        if (group && strcmp(rd_recipe_group_of(key)->name, group) != 0) continue;
+        if (!wanted(key)) continue;
+        status = rd_recipe_format_key(recipe, key, text, LONGEST_VALUE);
+        if (status == RD_OK) fprintf(out, "%s: %s\n", key->name, text);
     }
     free(text);
     return status;
@@ -205,7 +209,11 @@ static bool any_key(const rd_key *key) {
 }
 
 rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
-    return write_keys(recipe, out, any_key);
+    return write_keys(recipe, out, NULL, any_key);
+}
+
+rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out) {
+    return write_keys(recipe, out, group, any_key);
 }
 
 static bool is_of_config(const rd_key *key) {
@@ -213,17 +221,16 @@ static bool is_of_config(const rd_key *key) {
                                          "vocabulary"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(key->name, others[i]) == 0) return true;
-    size_t model = offsetof(rd_recipe, model), search = offsetof(rd_recipe, search);
-    return (key->offset >= model && key->offset < model + sizeof(rd_model_config)) ||
-           (key->offset >= search && key->offset < search + sizeof(rd_beam_config));
+    const char *group = rd_recipe_group_of(key)->name;
+    return strcmp(group, "model") == 0 || strcmp(group, "search") == 0;
 }
 
 rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
-    return write_keys(recipe, out, is_of_config);
+    return write_keys(recipe, out, NULL, is_of_config);
 }
 
 static bool is_written(const rd_recipe *recipe, const char *name) {
-    return recipe->origins[rd_recipe_find_key(name) - rd_recipe_keys] == RD_WRITTEN_DOWN;
+    return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(name))] == RD_WRITTEN_DOWN;
 }
 
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
@@ -249,24 +256,34 @@ static void describe_line(FILE *out, const char *name, const char *type, const c
     fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *fallback ? fallback : "-", help);
 }
 
+static void describe_key(FILE *out, const rd_key *key) {
+    describe_line(out, key->name, rd_key_type_name(key), key->default_value, key->help);
+    for (int n = 0; key->names && key->names[n]; n++)
+        fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
+                key->names[n + 1] ? "" : "\n");
+    /* One that is another key's name means that key. */
+    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
+        char alias[64];
+        size_t length = strcspn(at, " ");
+        snprintf(alias, sizeof alias, "%.*s", (int)length, at);
+        if (rd_recipe_find_key(alias) == key) fprintf(out, "    also: %s\n", alias);
+        at += length;
+    }
+}
+
 void rd_recipe_describe(FILE *out) {
-    static const char *const types[] = {
-        [RD_KEY_STRING] = "text",   [RD_KEY_BOOL] = "bool",      [RD_KEY_INT32] = "integer",
-        [RD_KEY_INT64] = "integer", [RD_KEY_UINT64] = "integer", [RD_KEY_FLOAT] = "number",
-        [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",      [RD_KEY_PAIR] = "pair"};
     describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
     describe_line(out, "arch", "name", "",
                   "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large: defaults of "
                   "the model's shape");
     describe_line(out, "optimizer", "name", "adam", "the only one");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
-    for (int i = 0; i < rd_recipe_n_keys; i++) {
-        const rd_key *key = &rd_recipe_keys[i];
-        describe_line(out, key->name, types[key->type], key->fallback, key->help);
-        for (int n = 0; key->names && key->names[n]; n++)
-            fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
-                    key->names[n + 1] ? "" : "\n");
+    const char *group = NULL;
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
+        const char *name = rd_recipe_group_of(key)->name;
+        if (!group || strcmp(group, name) != 0) fprintf(out, "\n%s\n", name);
+        group = name;
+        describe_key(out, key);
     }
-    for (const rd_key_alias *alias = rd_recipe_aliases; alias->name; alias++)
-        fprintf(out, "%-34s same as %s\n", alias->name, alias->key);
 }

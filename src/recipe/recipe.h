@@ -1,5 +1,6 @@
 /* A recipe: everything a training run needs, from one YAML file whose keys are named as fairseq
- * names its flags. recipe_keys.c holds the one table of keys (name, type, range, default, help). */
+ * names its flags. Each module has a table of its keys (base/key.h); recipe_keys.c puts them
+ * together. */
 #ifndef RD_RECIPE_RECIPE_H
 #define RD_RECIPE_RECIPE_H
 
@@ -9,10 +10,9 @@
 
 #include "base/error.h"
 #include "data/noise.h"
-#include "kernels/gemm.h"
 #include "optim/optim.h"
 #include "rdrop/model.h"
-#include "search/beam.h"
+#include "rdrop/search.h"
 
 typedef struct {
     char *source_lang, *target_lang; /* source-lang, target-lang: file suffixes of the corpora */
@@ -55,6 +55,7 @@ typedef struct {
     int32_t eval_bleu_beam;
     int64_t eval_bleu_sentences; /* validation sentences translated; 0: all */
     bool eval_bleu_lowercase;
+    char *eval_bleu_tokenizer;    /* rdrop/metrics.h; "": rd_metric_tokenizer_for(target_lang) */
     char *best_checkpoint_metric; /* loss | bleu | rouge1 | rouge2 | rougeL */
     int32_t log_interval;         /* updates between progress lines */
     float ema_decay;              /* 0: no exponential moving average */
@@ -77,10 +78,11 @@ typedef struct {
     rd_model_config model;
     rd_optim_config optim;
     rd_train_config train;
-    rd_beam_config search; /* beam, lenpen, max-len-a, ... : defaults for translating */
-    char *compare;         /* recipes whose scores recipes/run.sh shows as well, "" if none */
-    char *score_metrics;   /* metrics of the score stage, e.g. "bleu,chrf" */
+    rd_search_options search; /* beam, lenpen, max-len-a, ... : defaults for translating */
+    char *compare;            /* recipes whose scores recipes/run.sh shows as well, "" if none */
+    char *score_metrics;      /* metrics of the score stage, e.g. "bleu,chrf" */
     bool score_lowercase;
+    char *score_tokenizer; /* as eval_bleu_tokenizer */
 } rd_recipe;
 
 /* Reads `path`, following `extends:` (a recipe file relative to this one); then applies each of
@@ -105,6 +107,8 @@ rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
  * is in message: [room]. */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room);
+/* The keys of one group: data, model, train, search or score. */
+rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out);
 
 /* One line per key: name, type, default, meaning; for --help-recipe. */
 void rd_recipe_describe(FILE *out);

@@ -1,42 +1,29 @@
-/* The table of recipe keys: the one place where a key's name, type, place, range, default and
- * meaning are written down. Parsing, saving, --set and --help-recipe all walk it. */
+/* The keys of recipes: the tables of all modules, put together. Reading, saving, --set, --get,
+ * --group and --help-recipe all walk them. */
 #ifndef RD_RECIPE_RECIPE_KEYS_H
 #define RD_RECIPE_RECIPE_KEYS_H
 
-#include <stddef.h>
-
+#include "base/key.h"
 #include "recipe/recipe.h"
 
-typedef enum {
-    RD_KEY_STRING, /* char *, malloc'ed */
-    RD_KEY_BOOL,
-    RD_KEY_INT32,
-    RD_KEY_INT64,
-    RD_KEY_UINT64,
-    RD_KEY_FLOAT,
-    RD_KEY_DOUBLE,
-    RD_KEY_ENUM, /* an int-sized enum; `names` lists its names in order */
-    RD_KEY_PAIR  /* two adjacent doubles, written [a, b] or "(a, b)" as fairseq's adam-betas */
-} rd_key_type;
+extern const rd_key rd_task_keys[];  /* of a rd_recipe */
+extern const rd_key rd_data_keys[];  /* of a rd_data_config */
+extern const rd_key rd_train_keys[]; /* of a rd_train_config */
+extern const rd_key rd_score_keys[]; /* of a rd_recipe */
 
+/* A table, the part of a recipe that it is for, and which stages its keys matter to. */
 typedef struct {
-    const char *name;
-    rd_key_type type;
-    size_t offset;            /* in rd_recipe */
-    double low, high;         /* allowed range of numbers, both ends included */
-    const char *fallback;     /* default, in the notation of the recipe file */
-    const char *const *names; /* enum names or a string's allowed values, NULL-terminated */
-    const char *help;
-} rd_key;
+    const char *name; /* data | model | train | search | score; NULL: behind the last */
+    const rd_key *keys;
+    size_t offset; /* in rd_recipe: of the struct that the keys are of */
+} rd_recipe_group;
+extern const rd_recipe_group rd_recipe_groups[];
 
-extern const rd_key rd_recipe_keys[];
-extern const int rd_recipe_n_keys;
-
-/* Other names that set existing keys ("batch-size" for "max-sentences"); a NULL name ends it. */
-typedef struct {
-    const char *name, *key;
-} rd_key_alias;
-extern const rd_key_alias rd_recipe_aliases[];
+/* All keys in order, from 0; NULL after the last. */
+const rd_key *rd_recipe_key(int index);
+int rd_recipe_key_count(void);
+int rd_recipe_key_index(const rd_key *key); /* of a recipe's key */
+const rd_recipe_group *rd_recipe_group_of(const rd_key *key);
 
 /* What an `arch` sets for the keys a recipe leaves out. A NULL key ends the list. */
 typedef struct {
@@ -60,6 +47,9 @@ rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *te
 
 /* The value as text that rd_recipe_set_key reads back to the same bits. */
 rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text, size_t room);
+
+/* The value of a string, as it is. */
+const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key);
 
 /* One "key: value" as found, before it is known what it means. */
 typedef struct {

@@ -132,6 +132,7 @@ void rd_pairs_close(void *self) {
         rd_dataset_close(p->splits[split].data);
     }
     rd_noise_free(p->noise);
+    rd_metric_tokenizer_close(p->scored_words);
     rd_vocabularies_close(p->source, p->target);
     free(p);
 }

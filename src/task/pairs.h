@@ -3,6 +3,7 @@
 #ifndef RD_TASK_PAIRS_H
 #define RD_TASK_PAIRS_H
 
+#include "rdrop/metrics.h"
 #include "rdrop/tokenizer.h"
 #include "task/task.h"
 
@@ -14,7 +15,9 @@ typedef struct {
         rd_dataset *data;
         rd_batcher *batches;
     } splits[2];     /* by rd_split */
-    rd_noise *noise; /* of all sources; NULL: none */
+    rd_noise *noise;                        /* of all sources; NULL: none */
+    rd_metric_tokenizer *scored_words;      /* of BLEU; NULL: none are opened */
+    const rd_metric_tokenizer *rouge_words; /* that, or NULL: rouge-score's */
 } rd_pairs;
 
 /* rd_task's functions on rd_pairs. */

@@ -1,5 +1,7 @@
 /* Translation, and all else that makes one text of another (summaries, corrections): pairs of
  * lines, validated by loss and by what metrics say of the translated validation set. */
+#include <string.h>
+
 #include "rdrop/metrics.h"
 #include "task/pairs.h"
 
@@ -19,14 +21,28 @@ static bool wants_scores(const rd_recipe *recipe) {
             best->generates);
 }
 
-static rd_status score(const rd_recipe *recipe, const rd_pairs_answers *a, rd_results *results) {
+/* Before the training, so that a name that is not known, or a model that is not there, stops it
+ * now. The words of 13a are none for ROUGE: its own are what people compare. */
+static rd_status open_data(void *self) {
+    rd_pairs *p = self;
+    const char *name = p->recipe->train.eval_bleu_tokenizer;
+    if (wants_scores(p->recipe)) {
+        if (!*name) name = rd_metric_tokenizer_for(p->recipe->data.target_lang);
+        rd_status status = rd_metric_tokenizer_open(name, &p->scored_words);
+        if (status != RD_OK) return rd_error_prefix(status, "eval-bleu-tokenizer");
+        p->rouge_words = strcmp(name, "13a") == 0 ? NULL : p->scored_words;
+    }
+    return rd_pairs_open_data(self);
+}
+
+static rd_status score(const rd_pairs *p, const rd_pairs_answers *a, rd_results *results) {
     const char *const *hypotheses = (const char *const *)a->hypotheses;
     const char *const *references = (const char *const *)a->references;
     rd_rouge_scores rouge;
     double percent;
-    RD_TRY(
-        rd_bleu_corpus(a->n, hypotheses, references, recipe->train.eval_bleu_lowercase, &percent));
-    RD_TRY(rd_rouge_corpus(a->n, hypotheses, references, false, &rouge));
+    RD_TRY(rd_bleu_corpus(a->n, hypotheses, references, p->scored_words,
+                          p->recipe->train.eval_bleu_lowercase, &percent));
+    RD_TRY(rd_rouge_corpus(a->n, hypotheses, references, p->rouge_words, false, &rouge));
     rd_results_add(results, &bleu, percent);
     rd_results_add(results, &rouge1, rouge.rouge1);
     rd_results_add(results, &rouge2, rouge.rouge2);
@@ -40,7 +56,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
     rd_pairs_answers answers = {0};
     RD_TRY(rd_task_add_losses(&rd_task_translation, self, p->recipe, validation, results));
     rd_status status = rd_pairs_generate(p, validation, scores, &answers);
-    if (status == RD_OK && scores) status = score(p->recipe, &answers, results);
+    if (status == RD_OK && scores) status = score(p, &answers, results);
     if (status == RD_OK) results->samples = rd_pairs_samples(&answers);
     rd_pairs_answers_free(&answers);
     return status;
@@ -51,7 +67,7 @@ const rd_task rd_task_translation = {.name = "translation",
                                      .kinds = kinds,
                                      .open = rd_pairs_open,
                                      .close = rd_pairs_close,
-                                     .open_data = rd_pairs_open_data,
+                                     .open_data = open_data,
                                      .batches = rd_pairs_batches,
                                      .n_examples = rd_pairs_n_examples,
                                      .checksum = rd_pairs_checksum,

@@ -1,100 +1,97 @@
 /* rdrop-convert: models from elsewhere and for elsewhere. */
-#include <getopt.h>
-#include <stdio.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "convert/convert.h"
 #include "convert/info.h"
-#include "rdrop/status.h"
+#include "tools/common/options.h"
 #include "tools/common/start.h"
 
-static const char help[] =
-    "Usage: rdrop-convert --import DIR|FILE --output DIR\n"
-    "       rdrop-convert --export DIR --output DIR\n"
-    "       rdrop-convert --quantize int8 --model DIR --output DIR\n"
-    "       rdrop-convert --info DIR|FILE\n"
-    "Makes models of other programs models for rdrop-translate, and the other way round.\n"
-    "      --import DIR   a Hugging Face MarianMT directory (OPUS-MT): config.json,\n"
-    "                     model.safetensors or its shards, vocab.json, source.spm, target.spm;\n"
-    "                     or a BART directory, with vocab.json and merges.txt or tokenizer.json;\n"
-    "                     or a directory with a transformer of Marian itself: decoder.yml, and\n"
-    "                     what it names there: a .npz file, and vocabularies that are .spm files\n"
-    "                     or .yml files beside source.spm and target.spm\n"
-    "      --import FILE  that .npz file, with decoder.yml or FILE.decoder.yml beside it\n"
-    "      --export DIR   a model directory, to become a MarianMT directory with the same logits,\n"
-    "                     for transformers and CTranslate2; two vocabularies become one;\n"
-    "                     a model of BART's architecture becomes a BART directory\n"
-    "      --quantize T   round the matrices of the model directory --model to T, int8, with a\n"
-    "                     scale for each output: a quarter of the size. rdrop-translate then\n"
-    "                     multiplies with int8 where the processor can\n"
-    "      --output DIR   the directory to make; it may be there if it is empty\n"
-    "      --info PATH    what a model is: sizes, vocabulary, types of the weights, settings that\n"
-    "                     are not as by default, how training went (train.jsonl beside or above\n"
-    "                     it). Headers alone are read. PATH: a directory as above, a model\n"
-    "                     directory, one that rdrop-train saves to, or a .safetensors, .npz or\n"
-    "                     checkpoint_last file\n"
-    "  -h, --help         this text\n"
-    "      --version      the version\n";
+typedef struct {
+    const char *import, *export, *quantized, *info, *type, *output;
+} arguments;
 
-static int usage(const char *message) {
-    fprintf(stderr, "rdrop-convert: %s; see rdrop-convert --help\n", message);
-    return 2;
-}
+static const char *const types[] = {"int8", NULL};
+
+/* clang-format off: a row an option */
+#define RD_AT(field) offsetof(arguments, field)
+static const rd_key options[] = {
+    {"import", RD_KEY_WORD, RD_AT(import), .value = "PATH",
+     .help = "a Hugging Face MarianMT directory (OPUS-MT): config.json, model.safetensors or its "
+             "shards, vocab.json, source.spm, target.spm; or a BART directory, with vocab.json and "
+             "merges.txt or tokenizer.json; or a directory with a transformer of Marian itself: "
+             "decoder.yml and the files that it names there, a .npz file and vocabularies that are "
+             ".spm files or .yml files with source.spm and target.spm next to them; or that .npz "
+             "file, with decoder.yml or FILE.decoder.yml next to it"},
+    {"export", RD_KEY_WORD, RD_AT(export), .value = "DIR",
+     .help = "a model directory, to become a MarianMT directory with the same logits, for "
+             "transformers and CTranslate2; two vocabularies become one; a model of BART's "
+             "architecture becomes a BART directory"},
+    {"quantize", RD_KEY_WORD, RD_AT(type), .names = types,
+     .help = "round the matrices of the model directory --model, with a scale for each output: a "
+             "quarter of the size. rdrop-translate then multiplies with int8 where the processor "
+             "can"},
+    {"model", RD_KEY_WORD, RD_AT(quantized), .value = "DIR", .help = "see --quantize"},
+    {"output", RD_KEY_WORD, RD_AT(output), .value = "DIR",
+     .help = "the directory to make; it may exist if it is empty"},
+    {"info", RD_KEY_WORD, RD_AT(info), .value = "PATH",
+     .help = "describe a model: sizes, vocabulary, types of the weights, settings that are not at "
+             "their default, how training went (train.jsonl in it or above it). Headers alone are "
+             "read. PATH: a directory as above, a model directory, one that rdrop-train saves to, "
+             "or a .safetensors, .npz or checkpoint_last file"},
+    {.name = NULL}};
+#undef RD_AT
+/* clang-format on */
+
+static const options_group groups[] = {{.heading = "Options", .keys = options}, {.heading = NULL}};
+static const options_relation relations[] = {
+    {"import", OPTIONS_EXCLUDES, "export"}, {"import", OPTIONS_EXCLUDES, "quantize"},
+    {"import", OPTIONS_EXCLUDES, "info"},   {"export", OPTIONS_EXCLUDES, "quantize"},
+    {"export", OPTIONS_EXCLUDES, "info"},   {"quantize", OPTIONS_EXCLUDES, "info"},
+    {"info", OPTIONS_EXCLUDES, "output"},   {"quantize", OPTIONS_NEEDS, "model"},
+    {"model", OPTIONS_NEEDS, "quantize"},   {.name = NULL}};
+static const options_section sections[] = {{"Exit status", "0 done, 1 failed, 2 wrong usage."},
+                                           {.heading = NULL}};
+static const char *const synopsis[] = {
+    "--import DIR|FILE --output DIR", "--export DIR --output DIR",
+    "--quantize int8 --model DIR --output DIR", "--info DIR|FILE", NULL};
+static const options_program program = {
+    .name = "rdrop-convert",
+    .summary = "models from elsewhere and for elsewhere",
+    .synopsis = synopsis,
+    .description = "Makes models of other programs models for rdrop-translate, and the other way "
+                   "round.",
+    .groups = groups,
+    .relations = relations,
+    .sections = sections};
 
 static int finish(rd_status status) {
-    if (status == RD_OK) return 0;
-    fprintf(stderr, "rdrop-convert: %s\n", rd_last_error());
-    return 1;
-}
-
-static int print(const char *text) {
-    fputs(text, stdout);
-    if (fflush(stdout) == 0) return 0;
-    fputs("rdrop-convert: cannot write to standard output\n", stderr);
-    return 1;
+    return status == RD_OK ? 0 : options_fail(&program);
 }
 
 static int info(const char *path) {
     rd_text text = {0};
     rd_status status = rd_info(path, &text);
-    int code = status == RD_OK ? print(text.data) : finish(status);
+    int code = status == RD_OK ? options_print(&program, text.data) : finish(status);
     rd_text_free(&text);
     return code;
 }
 
+static int run(const arguments *a) {
+    if (a->info) return info(a->info);
+    if (!a->import && !a->export && !a->type)
+        return options_usage(&program, "expected --import, --export, --quantize or --info");
+    if (!a->output) return options_usage(&program, "expected --output DIR");
+    if (a->import) return finish(rd_import(a->import, a->output));
+    return finish(a->export ? rd_export_hf(a->export, a->output)
+                            : rd_quantize(a->quantized, a->output));
+}
+
 int main(int argc, char **argv) {
     start_program();
-    static const struct option options[] = {{"import", required_argument, NULL, 'i'},
-                                            {"export", required_argument, NULL, 'e'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"quantize", required_argument, NULL, 'q'},
-                                            {"model", required_argument, NULL, 'm'},
-                                            {"info", required_argument, NULL, 'n'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {NULL, 0, NULL, 0}};
-    const char *import = NULL, *export = NULL, *output = NULL, *described = NULL;
-    const char *type = NULL, *model = NULL;
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'i') import = optarg;
-        if (option == 'e') export = optarg;
-        if (option == 'o') output = optarg;
-        if (option == 'q') type = optarg;
-        if (option == 'm') model = optarg;
-        if (option == 'n') described = optarg;
-        if (option == 'h') return print(help);
-        if (option == 'v') return print("rdrop-convert " RD_VERSION "\n");
-        if (option == '?') return usage("unknown option, or one without its value");
-    }
-    if (optind < argc) return usage("unexpected argument");
-    if (!!import + !!export + !!type + !!described != 1)
-        return usage("expected one of --import, --export, --quantize and --info");
-    if (type && strcmp(type, "int8") != 0) return usage("--quantize takes int8");
-    if (!type != !model) return usage("--quantize and --model go together");
-    if (described) return output ? usage("--info makes no --output") : info(described);
-    if (!output) return usage("--output DIR is missing");
-    return finish(import   ? rd_import(import, output)
-                  : export ? rd_export_hf(export, output)
-                           : rd_quantize(model, output));
+    arguments a = {0};
+    options_given given;
+    int code = options_parse(&given, &program, &a, argc, argv);
+    if (code < 0) code = run(&a);
+    options_free(&given);
+    return code;
 }

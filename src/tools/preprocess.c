@@ -1,9 +1,7 @@
 /* rdrop-preprocess: raw corpora to vocabularies and binarized data. */
-#include <errno.h>
-#include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,48 +17,85 @@
 #include "data/shortlist.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
-#include "recipe/recipe.h"
+#include "recipe/recipe_keys.h"
+#include "tools/common/options.h"
 #include "tools/common/start.h"
 
-static const char help[] =
-    "Usage: rdrop-preprocess RECIPE --data DIR --dest DIR [OPTION]...\n"
-    "Trains the SentencePiece vocabulary of a recipe and binarizes its corpora for rdrop-train.\n"
-    "\n"
-    "  rdrop-preprocess recipes/multi30k-en-de.yaml --data corpora --dest bin\n"
-    "  rdrop-train recipes/multi30k-en-de.yaml --data bin\n"
-    "\n"
-    "  RECIPE            YAML file; rdrop-recipe --help-recipe lists all keys\n"
-    "  --data DIR        the raw corpora: files PREFIX.LANG or PREFIX.LANG.gz, one sentence a "
-    "line,\n"
-    "                    where the recipe's trainpref, validpref and testpref name the prefixes\n"
-    "                    (several with commas) and source-lang and target-lang the languages\n"
-    "  --dest DIR        receives spm.model (or source.spm and target.spm without\n"
-    "                    joined-dictionary; or the files of vocab-from), train.bin, valid.bin\n"
-    "                    and PREFIX.bin for each test set that is there\n"
-    "  --shortlist       also make DEST/shortlist.bin from train.bin: the target pieces that each\n"
-    "                    source piece may become, for rdrop-translate --shortlist\n"
-    "  --only STAGE      vocab: train the vocabulary only; binarize: use the one in DEST;\n"
-    "                    shortlist: make that of a train.bin in DEST\n"
-    "  --truncate-source same as --set truncate-source=true: sources longer than max-source-len\n"
-    "                    are cut there and counted, in all sets\n"
-    "  --set KEY=VALUE   override a key of the recipe; may be repeated\n"
-    "  --threads N       default all cores; the results do not depend on it\n"
-    "  --help, --version\n"
-    "\n"
-    "The keys that matter here: vocab-type, vocab-size, joined-dictionary, character-coverage,\n"
-    "byte-fallback and vocab-sentences for the vocabulary. Training pairs outside min-source-len "
-    "..\n"
-    "max-source-len, min-target-len .. max-target-len or max-ratio are dropped and counted;\n"
-    "validation and test sets are kept whole. With sentencepiece-alpha the text is kept as well,\n"
-    "to be segmented anew in each epoch.\n"
-    "\n"
-    "The datasets carry a fingerprint of the vocabulary, and the languages: rdrop-train refuses "
-    "them\n"
-    "with another vocabulary, even of the same size.\n"
-    "\n"
-    "Lengths are in tokens, without the end of sentence. A high share of unknown tokens asks for\n"
-    "more character-coverage or byte-fallback.\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+static const char *const stages[] = {"vocab", "binarize", "shortlist", NULL};
+
+typedef struct {
+    options_list recipe, settings;
+    const char *data, *dest, *only;
+    int32_t threads;
+    bool shortlist;
+} arguments;
+
+/* clang-format off: a row an option */
+#define RD_AT(field) offsetof(arguments, field)
+static const rd_key options[] = {
+    {"data", RD_KEY_WORD, RD_AT(data), .value = "DIR",
+     .help = "the raw corpora: files PREFIX.LANG or PREFIX.LANG.gz, one sentence a line, where the "
+             "recipe's trainpref, validpref and testpref name the prefixes (several with commas) "
+             "and source-lang and target-lang the languages"},
+    {"dest", RD_KEY_WORD, RD_AT(dest), .value = "DIR",
+     .help = "receives spm.model (or source.spm and target.spm without joined-dictionary; or the "
+             "files of vocab-from), train.bin, valid.bin and PREFIX.bin for each test set that is "
+             "there"},
+    {"shortlist", RD_KEY_BOOL, RD_AT(shortlist),
+     .help = "also make DEST/shortlist.bin from train.bin: the target pieces that each source "
+             "piece may become, for rdrop-translate --shortlist"},
+    {"only", RD_KEY_WORD, RD_AT(only), .value = "STAGE", .names = stages,
+     .help = "train the vocabulary only, binarize with the one in DEST, or make the shortlist of "
+             "the train.bin in DEST"},
+    {"set", RD_KEY_LIST, RD_AT(settings), .value = "KEY=VALUE",
+     .help = "override a key of the recipe; may be repeated"},
+    {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096,
+     .help = "default all cores; the results do not depend on it"},
+    {.name = NULL}};
+/* clang-format on */
+
+static const char *const recipe_options[] = {"truncate-source", NULL};
+static const options_group groups[] = {{.heading = "Options", .keys = options},
+                                       {.heading = "Keys of the recipe that are options, too",
+                                        .keys = rd_data_keys,
+                                        .only = recipe_options,
+                                        .are_settings = true,
+                                        .offset = RD_AT(settings)},
+                                       {.heading = NULL}};
+static const options_relation relations[] = {
+    {"data", OPTIONS_IS_REQUIRED, "DIR"}, {"dest", OPTIONS_IS_REQUIRED, "DIR"}, {.name = NULL}};
+static const options_section sections[] = {
+    {"Keys that matter here",
+     "vocab-type, vocab-size, joined-dictionary, character-coverage, byte-fallback and "
+     "vocab-sentences for the vocabulary. Training pairs outside min-source-len .. max-source-len, "
+     "min-target-len .. max-target-len or max-ratio are dropped and counted; validation and test "
+     "sets are kept whole. With sentencepiece-alpha the text is kept as well, to be segmented anew "
+     "in each epoch.\n"
+     "The datasets carry a fingerprint of the vocabulary, and the languages: rdrop-train refuses "
+     "them with another vocabulary, even of the same size.\n"
+     "Lengths are in tokens, without the end of sentence. A high share of unknown tokens asks for "
+     "more character-coverage or byte-fallback."},
+    {"Examples", "  rdrop-preprocess recipes/multi30k-en-de.yaml --data corpora --dest bin\n"
+                 "  rdrop-train recipes/multi30k-en-de.yaml --data bin"},
+    {"Exit status", "0 done, 1 failed, 2 wrong usage."},
+    {.heading = NULL}};
+static const char *const synopsis[] = {"RECIPE --data DIR --dest DIR [OPTION]...", NULL};
+static const options_program program = {
+    .name = "rdrop-preprocess",
+    .summary = "raw corpora to vocabularies and binarized data",
+    .synopsis = synopsis,
+    .description = "Trains the SentencePiece vocabulary of a recipe and binarizes its corpora for "
+                   "rdrop-train.",
+    .operand = "RECIPE",
+    .operand_help = "YAML file; rdrop-recipe --help-recipe lists all keys",
+    .least_operands = 1,
+    .most_operands = 1,
+    .operands = RD_AT(recipe),
+    .find_setting = rd_recipe_find_key,
+    .groups = groups,
+    .relations = relations,
+    .sections = sections};
+#undef RD_AT
 
 static volatile sig_atomic_t stop_requested;
 
@@ -77,13 +112,7 @@ typedef struct {
 } job;
 
 static int fail(void) {
-    fprintf(stderr, "rdrop-preprocess: %s\n", rd_last_error());
-    return 1;
-}
-
-static int usage(const char *message) {
-    fprintf(stderr, "rdrop-preprocess: %s (see rdrop-preprocess --help)\n", message);
-    return 2;
+    return options_fail(&program);
 }
 
 /* DATA/PREFIX.LANG or, if that is not there, DATA/PREFIX.LANG.gz. */
@@ -384,19 +413,12 @@ static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
     return RD_OK;
 }
 
-typedef struct {
-    const char *recipe, *data, *dest, *only;
-    const char **settings; /* [argc] */
-    int n_settings, threads;
-    bool shortlist;
-} arguments;
-
 static bool has_stage(const arguments *a, const char *stage) {
     return !a->only || !strcmp(a->only, stage);
 }
 
 static rd_status run(job *j, const arguments *a) {
-    RD_TRY(check_recipe(j->recipe, a->recipe));
+    RD_TRY(check_recipe(j->recipe, a->recipe.items[0]));
     RD_TRY(rd_make_directories(j->dest));
     if (has_stage(a, "vocab")) RD_TRY(make_vocabularies(j));
     /* So that no half-written file is left; training a vocabulary leaves none, but cannot stop. */
@@ -407,64 +429,15 @@ static rd_status run(job *j, const arguments *a) {
     return a->shortlist ? make_shortlist(j) : RD_OK;
 }
 
-static bool is_count(const char *text, int *value) {
-    char *end;
-    errno = 0;
-    long n = strtol(text, &end, 10);
-    *value = (int)n;
-    return end != text && !*end && !errno && n >= 1 && n <= 4096;
-}
-
-/* The exit status, or -1 to go on. */
-static int parse(int argc, char **argv, arguments *a) {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'},    {"dest", required_argument, NULL, 'o'},
-        {"only", required_argument, NULL, 'y'},    {"set", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},       {"truncate-source", no_argument, NULL, 'c'},
-        {"shortlist", no_argument, NULL, 'l'},     {NULL, 0, NULL, 0}};
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option == 'd')
-            a->data = optarg;
-        else if (option == 'o')
-            a->dest = optarg;
-        else if (option == 'y')
-            a->only = optarg;
-        else if (option == 's')
-            a->settings[a->n_settings++] = optarg;
-        else if (option == 'c')
-            a->settings[a->n_settings++] = "truncate-source=true";
-        else if (option == 'l')
-            a->shortlist = true;
-        else if (option == 't') {
-            if (!is_count(optarg, &a->threads))
-                return usage("--threads takes a whole number from 1 to 4096");
-        } else if (option == 'h') {
-            fputs(help, stdout);
-            return 0;
-        } else if (option == 'v') {
-            puts("rdrop-preprocess " RD_VERSION);
-            return 0;
-        } else
-            return usage("unknown option or missing value");
-    }
-    if (a->only && strcmp(a->only, "vocab") != 0 && strcmp(a->only, "binarize") != 0 &&
-        strcmp(a->only, "shortlist") != 0)
-        return usage("--only takes vocab, binarize or shortlist");
-    if (a->shortlist && a->only && strcmp(a->only, "vocab") == 0)
-        return usage("--shortlist is made from binarized data; --only vocab makes none");
+static int preprocess(arguments *a) {
     if (a->only && strcmp(a->only, "shortlist") == 0) a->shortlist = true;
-    if (optind + 1 != argc || !a->data || !a->dest)
-        return usage("expected a recipe, --data DIR and --dest DIR");
-    a->recipe = argv[optind];
-    return -1;
-}
-
-static int preprocess(const arguments *a) {
+    if (a->shortlist && a->only && strcmp(a->only, "vocab") == 0)
+        return options_usage(&program, "--shortlist is made from binarized data; --only vocab "
+                                       "makes none");
     rd_recipe *recipe;
     rd_set_threads(a->threads);
-    if (rd_recipe_load(&recipe, a->recipe, a->settings, a->n_settings) != RD_OK) return fail();
+    if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
+        return fail();
     job j = {.recipe = recipe, .data = a->data, .dest = a->dest};
     rd_status status = run(&j, a);
     rd_vocabularies_close(j.source, j.target);
@@ -474,10 +447,10 @@ static int preprocess(const arguments *a) {
 
 int main(int argc, char **argv) {
     start_program();
-    arguments a = {.settings = rd_calloc((size_t)argc, sizeof *a.settings)};
-    if (!a.settings) return fail();
-    int code = parse(argc, argv, &a);
+    arguments a = {.data = NULL};
+    options_given given;
+    int code = options_parse(&given, &program, &a, argc, argv);
     if (code < 0) code = preprocess(&a);
-    free(a.settings);
+    options_free(&given);
     return code;
 }

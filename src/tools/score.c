@@ -8,20 +8,27 @@
 #include "tools/score/arguments.h"
 
 static int fail(void) {
-    fprintf(stderr, "rdrop-score: %s\n", rd_last_error());
-    return 1;
+    return options_fail(&score_program);
 }
 
 static void warn_if_tokenized(const arguments *args, const rd_scoring *scoring) {
     bool bleu = false;
     for (int m = 0; m < args->n_metrics; m++)
-        bleu = bleu || (args->metrics[m].kind == RD_METRIC_BLEU);
+        bleu = bleu || args->metrics[m].metric->wants_raw_text;
     for (int s = 0; s < args->n_systems && bleu && !args->force; s++)
         if (scoring->tokenized[s] >= 100)
             fprintf(stderr,
                     "rdrop-score: warning: %s has %lld lines that end in a tokenized period; BLEU "
                     "expects detokenized text (--force silences this)\n",
                     args->systems[s], (long long)scoring->tokenized[s]);
+}
+
+static void warn_of_scores(const arguments *args, const rd_scoring *scoring) {
+    char warning[256];
+    for (int m = 0; m < args->n_metrics; m++) { /* of references: the same for all systems */
+        rd_metric_warning(&args->metrics[m], scoring->sums + scoring->offsets[m], warning);
+        if (*warning) fprintf(stderr, "rdrop-score: warning: %s\n", warning);
+    }
 }
 
 static rd_status make_output(const arguments *args, const rd_scoring_config *config,
@@ -61,6 +68,7 @@ static int run(const arguments *args) {
     }
     if (rd_score_files(&config, &scoring) != RD_OK) return fail();
     warn_if_tokenized(args, &scoring);
+    warn_of_scores(args, &scoring);
     rd_status status = make_output(args, &config, &scoring, &out);
     if (status == RD_OK && args->html)
         status = rd_write_output(args->html, out.data, (size_t)out.length);

@@ -1,46 +1,81 @@
 /* rdrop-train: a recipe and binarized data in, a model directory out. */
-#include <getopt.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/progress.h"
+#include "recipe/recipe_keys.h"
+#include "tools/common/options.h"
 #include "tools/common/start.h"
 #include "train/trainer.h"
 
-static const char help[] =
-    "Usage: rdrop-train RECIPE --data DIR [--save-dir DIR] [--set KEY=VALUE]... [--threads N]\n"
-    "       rdrop-train RECIPE --data DIR --save-dir DIR --average\n"
-    "Trains a translation or summarization model with R-Drop.\n"
-    "\n"
-    "  RECIPE             YAML file; rdrop-recipe --help-recipe lists all keys\n"
-    "  --data DIR         binarized data and vocabularies, from rdrop-preprocess\n"
-    "  --save-dir DIR     where to train, default out/RECIPE-NAME. Training goes on from the\n"
-    "                     checkpoint_last found there. Afterwards DIR/model translates:\n"
-    "                     rdrop-translate --model DIR/model\n"
-    "  --average          instead of training, make DIR/model the mean of the last\n"
-    "                     average-last checkpoints\n"
-    "  --set KEY=VALUE    override a key of the recipe; may be repeated\n"
-    "  --threads N        same as --set threads=N; default all cores\n"
-    "  --precision NAME   same as --set precision=NAME: fp32, bf16 or auto, the default\n"
-    "  --checkpoint-activations\n"
-    "                     same as --set checkpoint-activations=true: keep only the inputs of the\n"
-    "                     layers and compute the rest again, for deep models: less memory, more\n"
-    "                     time, the same weights bit for bit\n"
-    "\n"
-    "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is\n"
-    "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair\n"
-    "once. SIGINT and SIGTERM save and stop, between two batches of an update; starting again\n"
-    "goes on with the same bits, as it does after a kill or a crash. A damaged checkpoint_last is found out by its checksum, and\n"
-    "training goes on from the one before it, checkpoint_previous. Settings may change on the\n"
-    "way (changed: dropout 0.1 -> 0.3), except those that make another model of it, such as its\n"
-    "shape, languages and vocabulary. DIR/model is touched only to receive new weights.\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N.\n";
+typedef struct {
+    options_list recipe, settings;
+    const char *data, *save_dir;
+    bool average;
+} arguments;
+
+/* clang-format off: a row an option */
+#define RD_AT(field) offsetof(arguments, field)
+static const rd_key options[] = {
+    {"data", RD_KEY_WORD, RD_AT(data), .value = "DIR",
+     .help = "binarized data and vocabularies, from rdrop-preprocess"},
+    {"save-dir", RD_KEY_WORD, RD_AT(save_dir), .value = "DIR",
+     .help = "where to train, default out/RECIPE-NAME. Training resumes from the checkpoint_last "
+             "found there. Afterwards DIR/model translates: rdrop-translate --model DIR/model"},
+    {"average", RD_KEY_BOOL, RD_AT(average),
+     .help = "instead of training, make DIR/model the mean of the last average-last checkpoints"},
+    {"set", RD_KEY_LIST, RD_AT(settings), .value = "KEY=VALUE",
+     .help = "override a key of the recipe; may be repeated"},
+    {.name = NULL}};
+/* clang-format on */
+
+static const char *const recipe_options[] = {"threads", "precision", "checkpoint-activations",
+                                             NULL};
+static const options_group groups[] = {{.heading = "Options", .keys = options},
+                                       {.heading = "Keys of the recipe that are options, too",
+                                        .keys = rd_train_keys,
+                                        .only = recipe_options,
+                                        .are_settings = true,
+                                        .offset = RD_AT(settings),
+                                        .defaults_vary = true},
+                                       {.heading = NULL}};
+static const options_relation relations[] = {{"data", OPTIONS_IS_REQUIRED, "DIR"}, {.name = NULL}};
+static const options_section sections[] = {
+    {"Output",
+     "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is "
+     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair "
+     "once.\n"
+     "SIGINT and SIGTERM save and stop, between two batches of an update; starting again continues "
+     "with the same bits, as it does after a kill or a crash. A damaged checkpoint_last is found "
+     "out by its checksum, and training continues from the one before it, checkpoint_previous.\n"
+     "Settings may change on the way (changed: dropout 0.1 -> 0.3), except those that make another "
+     "model of it, such as its shape, languages and vocabulary. DIR/model is touched only to "
+     "receive new weights."},
+    {"Exit status", "0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N."},
+    {.heading = NULL}};
+static const char *const synopsis[] = {"RECIPE --data DIR [--save-dir DIR] [OPTION]...",
+                                       "RECIPE --data DIR --save-dir DIR --average", NULL};
+static const options_program program = {
+    .name = "rdrop-train",
+    .summary = "a recipe and binarized data in, a model directory out",
+    .synopsis = synopsis,
+    .description = "Trains a translation or summarization model with R-Drop.",
+    .operand = "RECIPE",
+    .operand_help = "YAML file; rdrop-recipe --help-recipe lists all keys",
+    .least_operands = 1,
+    .most_operands = 1,
+    .operands = RD_AT(recipe),
+    .find_setting = rd_recipe_find_key,
+    .groups = groups,
+    .relations = relations,
+    .sections = sections};
+#undef RD_AT
 
 static volatile sig_atomic_t stop_requested;
 
@@ -136,13 +171,7 @@ static void on_event(void *self, const rd_train_event *e) {
 }
 
 static int fail(void) {
-    fprintf(stderr, "rdrop-train: %s\n", rd_last_error());
-    return 1;
-}
-
-static int usage(const char *message) {
-    fprintf(stderr, "rdrop-train: %s (see rdrop-train --help)\n", message);
-    return 2;
+    return options_fail(&program);
 }
 
 static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool average) {
@@ -166,71 +195,23 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
     return status == RD_ERR_INTERRUPTED ? 128 + stop_requested : 1;
 }
 
+static int run(const arguments *a) {
+    rd_recipe *recipe;
+    char default_dir[512];
+    if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
+        return fail();
+    snprintf(default_dir, sizeof default_dir, "out/%.480s", recipe->name);
+    int code = train(recipe, a->data, a->save_dir ? a->save_dir : default_dir, a->average);
+    rd_recipe_free(recipe);
+    return code;
+}
+
 int main(int argc, char **argv) {
     start_program();
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"save-dir", required_argument, NULL, 'o'},
-                                            {"set", required_argument, NULL, 's'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"precision", required_argument, NULL, 'p'},
-                                            {"checkpoint-activations", no_argument, NULL, 'c'},
-                                            {"average", no_argument, NULL, 'a'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    const char **settings = rd_calloc((size_t)argc + 1, sizeof *settings);
-    char threads[64], precision[64], default_dir[512];
-    const char *data = NULL, *save_dir = NULL;
-    int n_settings = 0, option;
-    bool average = false;
-    if (!settings) return fail();
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'd':
-            data = optarg;
-            break;
-        case 'o':
-            save_dir = optarg;
-            break;
-        case 's':
-            settings[n_settings++] = optarg;
-            break;
-        case 't':
-            snprintf(threads, sizeof threads, "threads=%.40s", optarg);
-            settings[n_settings++] = threads;
-            break;
-        case 'p':
-            snprintf(precision, sizeof precision, "precision=%.40s", optarg);
-            settings[n_settings++] = precision;
-            break;
-        case 'c':
-            settings[n_settings++] = "checkpoint-activations=true";
-            break;
-        case 'a':
-            average = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            free(settings);
-            return 0;
-        default:
-            free(settings);
-            return usage("unknown option or missing value");
-        }
-    }
-    if (optind + 1 != argc || !data) {
-        free(settings);
-        return usage(data ? "expected one recipe" : "expected --data DIR");
-    }
-    rd_recipe *recipe;
-    rd_status status = rd_recipe_load(&recipe, argv[optind], settings, n_settings);
-    free(settings);
-    if (status != RD_OK) return fail();
-    if (!save_dir) {
-        snprintf(default_dir, sizeof default_dir, "out/%.480s", recipe->name);
-        save_dir = default_dir;
-    }
-    int code = train(recipe, data, save_dir, average);
-    rd_recipe_free(recipe);
+    arguments a = {.data = NULL};
+    options_given given;
+    int code = options_parse(&given, &program, &a, argc, argv);
+    if (code < 0) code = run(&a);
+    options_free(&given);
     return code;
 }

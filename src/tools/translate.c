@@ -90,9 +90,9 @@ static void show_totals(const arguments *a, const display *d, const rd_translate
     double elapsed = rd_seconds() - d->start;
     double tokens = t->target_tokens > 0 ? (double)t->target_tokens : 1;
     if (a->score)
-        fprintf(stderr, "%lld references, %lld tokens, log P %.4f, %.4f per token, ppl %.3f\n",
-                (long long)t->lines, (long long)t->target_tokens, t->log_prob, t->log_prob / tokens,
-                exp(-t->log_prob / tokens));
+        fprintf(stderr, "%lld reference%s, %lld tokens, log P %.4f, %.4f per token, ppl %.3f\n",
+                (long long)t->lines, t->lines == 1 ? "" : "s", (long long)t->target_tokens,
+                t->log_prob, t->log_prob / tokens, exp(-t->log_prob / tokens));
     else
         fprintf(stderr, "%lld lines in %.2f s: %.1f sentences/s, %.0f target tokens/s\n",
                 (long long)t->lines, elapsed, (double)t->lines / elapsed,
@@ -143,7 +143,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
     rd_translate_totals totals;
     status = rd_translate_stream(&config, &totals);
     rd_progress_finish(&d.progress);
-    if (a->interactive) fputc('\n', stderr); /* the shell's prompt goes behind ours */
+    if (a->interactive) fputc('\n', stderr); /* the shell's prompt follows ours */
     int code = status == RD_OK ? 0 : fail(status);
     if (code == 0) {
         status = rd_atomic_commit(&file);
@@ -155,49 +155,46 @@ static int translate(const arguments *a, const rd_translator *translator) {
     return code;
 }
 
-int main(int argc, char **argv) {
-    start_program();
-    rd_keep_freed_memory();
-    arguments a = {.input = "-", .window = 4096};
-    arguments_parse(&a, argc, argv);
+static rd_status open_lists(const arguments *a, rd_translate_options *options,
+                            rd_glossary **glossary, rd_shortlist **shortlist) {
+    if (a->glossary) RD_TRY(rd_glossary_open(glossary, a->glossary));
+    if (a->shortlist) RD_TRY(rd_shortlist_open(shortlist, a->shortlist));
+    options->glossary = *glossary;
+    options->shortlist = *shortlist;
+    return RD_OK;
+}
+
+static int run(arguments *a) {
     signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
-    /* Once is a request to end behind the current lines; twice ends at once. */
+    /* Once is a request to end after the current lines; twice ends at once. */
     struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    if (!a.interactive) { /* which has no lines that are under way */
+    if (!a->interactive) { /* which has no lines that are under way */
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
     }
     rd_translator *translator;
-    errno = 0;
-    if (rd_translator_open(&translator, a.models, a.n_models, a.precision) != RD_OK) {
-        fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
-        return 1;
-    }
-    a.options = rd_translator_defaults(translator);
     rd_glossary *glossary = NULL;
     rd_shortlist *shortlist = NULL;
-    rd_status status = RD_OK;
-    if (a.glossary) status = rd_glossary_open(&glossary, a.glossary);
-    if (status == RD_OK && a.shortlist) status = rd_shortlist_open(&shortlist, a.shortlist);
-    if (status != RD_OK) {
-        fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
-        rd_glossary_close(glossary);
-        rd_translator_close(translator);
-        return 1;
-    }
-    a.options.glossary = glossary;
-    a.options.shortlist = shortlist;
-    a.options.n_best = 1;
-    int32_t beam = a.options.beam;
-    a.options.beam = 0;
-    arguments_parse(&a, argc, argv);
-    /* Without --beam, as wide as the model's default and the n-best list ask for; the samples that
-     * are printed and no more. */
-    if (a.options.beam == 0)
-        a.options.beam = a.options.sampling || a.options.n_best > beam ? a.options.n_best : beam;
-    int code = translate(&a, translator);
+    errno = 0;
+    if (rd_translator_open(&translator, a->models.items, a->models.n, a->precision) != RD_OK)
+        return options_fail(&translate_program);
+    rd_translate_options defaults = rd_translator_defaults(translator);
+    a->options.search = arguments_search(a, &defaults.search);
+    int code = open_lists(a, &a->options, &glossary, &shortlist) == RD_OK
+                   ? translate(a, translator)
+                   : options_fail(&translate_program);
     rd_shortlist_close(shortlist);
     rd_glossary_close(glossary);
     rd_translator_close(translator);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    start_program();
+    rd_keep_freed_memory();
+    arguments a;
+    int code = arguments_parse(&a, argc, argv);
+    if (code < 0) code = run(&a);
+    arguments_free(&a);
     return code;
 }

@@ -110,7 +110,7 @@ static rd_status read_header(const rd_mapping *mapping, const char *path, header
         (size_t)head->n != (rest - sizeof(uint32_t) - (size_t)head->settings) / block)
         return rd_error(RD_ERR_FORMAT, "%s: damaged: %zu bytes are not what %lld weights take",
                         path, mapping->size, (long long)head->n);
-    return check_state(head, path);
+    return RD_OK;
 }
 
 static rd_status check_sum(const rd_mapping *mapping, const char *path) {
@@ -135,6 +135,7 @@ rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info) {
     *info = (rd_checkpoint_info){0};
     RD_TRY(rd_map_file(&mapping, path));
     rd_status status = read_header(&mapping, path, &head);
+    if (status == RD_OK) status = check_state(&head, path);
     if (status == RD_OK) {
         *info = (rd_checkpoint_info){head.n, head.has_ema != 0, head.state, NULL};
         status = copy_settings(&mapping, &head, &info->settings);
@@ -163,6 +164,7 @@ static rd_status load(const rd_mapping *mapping, const char *path, const rd_chec
     size_t block = sizeof(float) * (size_t)total;
     RD_TRY(read_header(mapping, path, &head));
     RD_TRY(check_sum(mapping, path));
+    RD_TRY(check_state(&head, path));
     RD_TRY(check_settings(mapping, &head, path, judge));
     if (head.n != total)
         return rd_error(RD_ERR_ARGUMENT,

@@ -13,7 +13,7 @@ enum { ROOM = 512 };
  * stays it. Defaults give way, and so does arch: *unlike is set to a key of it. */
 static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
                            const char **unlike) {
-    const rd_key *key = &rd_recipe_keys[i];
+    const rd_key *key = rd_recipe_key(i);
     char ours[ROOM], theirs[ROOM];
     bool of_sides = strcmp(key->name, "joined-dictionary") == 0;
     if (!of_sides && !rd_recipe_is_of_shape(key)) return RD_OK;
@@ -31,7 +31,7 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
 static rd_status adopt(rd_run *run, const rd_recipe *start) {
     rd_recipe *own = run->recipe;
     const char *unlike = NULL;
-    for (int i = 0; i < rd_recipe_n_keys; i++) RD_TRY(check_key(own, start, i, &unlike));
+    for (int i = 0; i < rd_recipe_key_count(); i++) RD_TRY(check_key(own, start, i, &unlike));
     if (unlike)
         RD_TRY(rd_text_printf(&run->warnings,
                               "arch has no effect: %s and all else of the shape are those of %s\n",

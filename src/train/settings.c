@@ -53,8 +53,8 @@ static void describe_other(const rd_run *run, int which, char value[80]) {
 enum { LONGEST_VALUE = 64 * 1024 };
 
 static rd_status write_keys(const rd_run *run, char *value, rd_text *out) {
-    for (int i = 0; i < rd_recipe_n_keys; i++) {
-        const rd_key *key = &rd_recipe_keys[i];
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
         if (is_without_effect(key->name)) continue;
         RD_TRY(rd_recipe_format_key(run->recipe, key, value, LONGEST_VALUE));
         RD_TRY(rd_text_printf(out, "%s: %s\n", key->name, value));
@@ -160,8 +160,9 @@ static rd_status compare_other(comparison *c, int which) {
 }
 
 static rd_status compare(comparison *c, const char *path) {
-    for (int i = 0; i < rd_recipe_n_keys; i++)
-        if (!is_without_effect(rd_recipe_keys[i].name)) RD_TRY(compare_key(c, &rd_recipe_keys[i]));
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++)
+        if (!is_without_effect(key->name)) RD_TRY(compare_key(c, key));
     for (int i = 0; i < OTHERS; i++) RD_TRY(compare_other(c, i));
     if (c->refused.length == 0) return RD_OK;
     return rd_error(RD_ERR_ARGUMENT,

@@ -9,41 +9,20 @@
 #include "translate/token_lines.h"
 
 rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_options *o) {
-    return (rd_translate_job){.models = (const rd_model *const *)t->models,
-                              .n_models = t->n_models,
-                              .search = {.beam = o->beam,
-                                         .lenpen = o->lenpen,
-                                         .lenpen_form = o->lenpen_form,
-                                         .max_len_a = o->max_len_a,
-                                         .max_len_b = o->max_len_b,
-                                         .min_len = o->min_len,
-                                         .unk_penalty = o->unk_penalty,
-                                         .no_repeat_ngram = o->no_repeat_ngram,
-                                         .n_best = o->n_best,
-                                         .early_stopping = o->early_stopping,
-                                         .forced_bos = o->forced_bos,
-                                         .forced_tokens_free = o->forced_tokens_free,
-                                         .patience = o->patience,
-                                         .temperature = o->temperature,
-                                         .sampling = o->sampling,
-                                         .top_k = o->top_k,
-                                         .top_p = o->top_p,
-                                         .seed = o->seed,
-                                         .diverse_groups = o->diverse_beam_groups,
-                                         .diverse_strength = o->diverse_beam_strength,
-                                         .coverage_penalty = o->coverage_penalty,
-                                         .align = o->align || o->replace_unk,
-                                         .renormalize = o->renormalize},
-                              .alignment_layer = o->alignment_layer,
-                              .shortlist = o->shortlist,
-                              .identity = &t->identity,
-                              .unscored = o->unscored,
-                              .batch_tokens = o->batch_tokens,
-                              .threads = o->threads};
+    rd_translate_job job = {.models = (const rd_model *const *)t->models,
+                            .n_models = t->n_models,
+                            .search = o->search,
+                            .alignment_layer = o->alignment_layer,
+                            .shortlist = o->shortlist,
+                            .identity = &t->identity,
+                            .unscored = o->unscored,
+                            .threads = o->threads};
+    job.search.align = o->search.align || o->replace_unk;
+    return job;
 }
 
 rd_status rd_translate_check_options(const rd_translate_options *o) {
-    if (o->batch_tokens < 0 || o->threads < 0 || o->max_input_length < 0)
+    if (o->search.batch_tokens < 0 || o->threads < 0 || o->max_input_length < 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "batch-tokens, threads and max-input-length must be 0 or more");
     return RD_OK;
@@ -112,7 +91,7 @@ static rd_status encode_sources(call *c, int32_t *dropped) {
 static rd_status make_requests(call *c) {
     const rd_translate_options *o = c->options;
     const rd_translator *t = c->translator;
-    int64_t most = t->max_target_positions - 1 - (o->forced_bos ? 1 : 0);
+    int64_t most = t->max_target_positions - 1 - (o->search.forced_bos ? 1 : 0);
     if (o->prefixes)
         RD_TRY(rd_token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
                                      NULL));
@@ -143,7 +122,7 @@ static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
                               .text = c->lines[line],
                               .text_length = length_of(c, line),
                               .tokens = c->spans[i],
-                              .align = c->options->align,
+                              .align = c->options->search.align,
                               .replace_unk = c->options->replace_unk};
     for (int32_t k = 0; k < out->n_best; k++) {
         const rd_hypothesis *h = &c->result.hypotheses[i * out->n_best + k];
@@ -173,7 +152,7 @@ static rd_status run(call *c, rd_translations *out) {
     RD_TRY(rd_translate_check_options(c->options));
     RD_TRY(rd_beam_check(&job.search));
     out->n_lines = c->n;
-    out->n_best = c->options->n_best;
+    out->n_best = c->options->search.n_best;
     out->items = rd_calloc((size_t)c->n, (size_t)out->n_best * sizeof *out->items);
     out->dropped_tokens = rd_calloc((size_t)c->n, sizeof *out->dropped_tokens);
     if (!out->items || !out->dropped_tokens) return RD_ERR_MEMORY;

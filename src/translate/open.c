@@ -23,24 +23,10 @@ static void directory_close(model_directory *d) {
     *d = (model_directory){0};
 }
 
-static rd_translate_options options_of(const rd_beam_config *search) {
-    return (rd_translate_options){.beam = search->beam,
-                                  .lenpen = search->lenpen,
-                                  .lenpen_form = search->lenpen_form,
-                                  .max_len_a = search->max_len_a,
-                                  .max_len_b = search->max_len_b,
-                                  .min_len = search->min_len,
-                                  .unk_penalty = search->unk_penalty,
-                                  .no_repeat_ngram = search->no_repeat_ngram,
-                                  .early_stopping = search->early_stopping,
-                                  .forced_bos = search->forced_bos,
-                                  .forced_tokens_free = search->forced_tokens_free,
-                                  .patience = 1.0f,
-                                  .temperature = 1.0f,
-                                  .seed = 1,
-                                  .diverse_beam_strength = 0.5f,
-                                  .renormalize = search->renormalize,
-                                  .n_best = 1};
+static rd_translate_options options_of(const rd_search_options *search) {
+    rd_translate_options options = {.search = *search};
+    options.search.n_best = 1; /* how many are wanted is the caller's to say */
+    return options;
 }
 
 static rd_status read_directory(model_directory *d, const char *path, rd_precision precision) {

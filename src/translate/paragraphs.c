@@ -124,7 +124,7 @@ static rd_status join(const parts *p, const rd_segments *segments, const char *c
 }
 
 static rd_status check(const rd_translator *t, const rd_translate_options *o) {
-    if (o->n_best != 1 || o->constraints)
+    if (o->search.n_best != 1 || o->constraints)
         return rd_error(RD_ERR_ARGUMENT,
                         "lines that are translated in parts have one translation, and no "
                         "constraints, which would not know their part: n-best must be 1");

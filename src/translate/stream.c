@@ -132,7 +132,7 @@ static void put_text(const char *text, FILE *out) {
  * alignments these behind a tab or, in a list, another |||. */
 static void put_translation(const stream *s, int64_t line, const rd_translation *item) {
     FILE *out = s->config->output;
-    bool list = s->config->options.n_best > 1, align = s->config->options.align;
+    bool list = s->config->options.search.n_best > 1, align = s->config->options.search.align;
     if (list) fprintf(out, "%lld ||| ", (long long)line);
     put_text(item->text, out);
     if (list) fprintf(out, " ||| %.4f", (double)item->score);
@@ -146,7 +146,7 @@ static void put_translation(const stream *s, int64_t line, const rd_translation 
 static rd_status translate_window(stream *s) {
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
-    options.unscored = options.n_best == 1; /* only lists show scores */
+    options.unscored = options.search.n_best == 1; /* only lists show scores */
     if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
     if (s->parallel[CONSTRAINTS]) options.constraints = s->beside[CONSTRAINTS].lines;
     rd_translations found;

@@ -41,7 +41,7 @@ static void schedule_free(schedule *plan) {
  * processor's. */
 static int64_t tokens_at_once(const rd_translate_job *job) {
     enum { MOST = 512, FEWEST = 64, OF_ALL_HYPOTHESES = 1920 };
-    if (job->batch_tokens > 0) return job->batch_tokens;
+    if (job->search.batch_tokens > 0) return job->search.batch_tokens;
     int64_t tokens = OF_ALL_HYPOTHESES / (job->search.beam > 1 ? job->search.beam : 1);
     return tokens > MOST ? MOST : tokens < FEWEST ? FEWEST : tokens;
 }

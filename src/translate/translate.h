@@ -17,14 +17,13 @@
 typedef struct {
     const rd_model *const *models; /* [n_models]: one model, or an ensemble (averaged) */
     int32_t n_models;
-    rd_beam_config search;   /* its batch_tokens is the job's; its stop ends scoring, too */
-    int32_t alignment_layer; /* see rd_model_scorer_keep_attention */
+    rd_beam_config search;             /* its batch_tokens and stop hold for scoring, too */
+    int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
     const rd_search_request *requests; /* one per source, or NULL */
     const rd_shortlist *shortlist;     /* of the pieces to search among, or NULL */
     const rd_identity *identity; /* of the models, which the shortlist must share; NULL: unknown */
-    bool unscored;        /* score and log_prob of hypotheses are not needed, and may come as NAN */
-    int64_t batch_tokens; /* bound on the source tokens worked on at once; 0: a good default */
-    int32_t threads;      /* 0: as many as OpenMP would use */
+    bool unscored;   /* score and log_prob of hypotheses are not needed, and may come as NAN */
+    int32_t threads; /* 0: as many as OpenMP would use */
 } rd_translate_job;
 
 /* Translates n sources, each ending with eos, of at most max_source_positions tokens. The result is

@@ -108,15 +108,15 @@ static result measure(const arguments *a, int beam, bool single) {
     if (a->shortlist && rd_shortlist_open(&shortlist, a->shortlist) != RD_OK) bench_fail();
     r.load = rd_seconds() - start;
     rd_translate_options options = rd_translator_defaults(translator);
-    options.beam = beam;
-    options.n_best = 1;
+    options.search.beam = beam;
+    options.search.n_best = 1;
     options.threads = a->threads;
     options.shortlist = shortlist;
     options.unscored = true;
     if (a->length) {
-        options.min_len = a->length;
-        options.max_len_a = 0;
-        options.max_len_b = (float)a->length;
+        options.search.min_len = a->length;
+        options.search.max_len_a = 0;
+        options.search.max_len_b = (float)a->length;
     }
     translate(translator, &options, 1, a->lines);
     r.first = rd_seconds() - start;

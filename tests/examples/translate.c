@@ -100,8 +100,8 @@ int main(int argc, char **argv) {
     }
     /* The model's own settings, and what is to be different. */
     rd_translate_options options = rd_translator_defaults(translator);
-    options.beam = 8;
-    options.align = true;
+    options.search.beam = 8;
+    options.search.align = true;
     options.glossary = glossary;
     options.threads = 1; /* of each call; the calls are in parallel */
     int well = read_lines() && translate_all(translator, &options);

@@ -32,9 +32,23 @@ static int option(fuzz_part options, size_t index, int choices) {
     return index < options.n ? (unsigned char)options.bytes[index] % choices : 0;
 }
 
+/* Opened at the first call; ja-mecab where the machine has it, else 13a. -1: NULL. */
+enum { N_TOKENIZERS = 6 };
+static const rd_metric_tokenizer *tokenizer(int i) {
+    static const char *const names[N_TOKENIZERS] = {"13a",  "intl", "zh",
+                                                    "char", "none", "ja-mecab"};
+    static rd_metric_tokenizer *opened[N_TOKENIZERS];
+    if (i < 0) return NULL;
+    if (!opened[i] && rd_metric_tokenizer_open(names[i], &opened[i]) != RD_OK)
+        FUZZ_CHECK(rd_metric_tokenizer_open("13a", &opened[i]) == RD_OK);
+    return opened[i];
+}
+
 static void set_options(rd_metric_config metrics[4], fuzz_part o) {
-    for (int m = 0; m < 4; m++) metrics[m] = rd_metric_defaults((rd_metric_kind)m);
-    metrics[0].tokenize = (rd_bleu_tokenize)option(o, 0, 5);
+    static const char *const names[4] = {"bleu", "chrf", "ter", "rouge"};
+    for (int m = 0; m < 4; m++) metrics[m] = rd_metric_defaults(names[m]);
+    metrics[0].tokenizer = tokenizer(option(o, 0, N_TOKENIZERS));
+    metrics[3].tokenizer = tokenizer(option(o, 19, N_TOKENIZERS + 1) - 1);
     metrics[0].smooth_method = (rd_bleu_smooth)option(o, 1, 4);
     metrics[0].lowercase = metrics[1].lowercase = option(o, 2, 2);
     metrics[0].effective_order = option(o, 3, 2);
@@ -47,7 +61,7 @@ static void set_options(rd_metric_config metrics[4], fuzz_part o) {
     metrics[2].no_punct = option(o, 10, 2);
     metrics[2].asian_support = option(o, 11, 2);
     metrics[2].case_sensitive = option(o, 12, 2);
-    metrics[3].stem = (rd_rouge_stem)option(o, 13, 3);
+    if (!metrics[3].tokenizer) metrics[3].stem = (rd_rouge_stem)option(o, 13, 3);
 }
 
 static void report_all(const rd_scoring_config *config, const rd_scoring *scoring, fuzz_part o) {

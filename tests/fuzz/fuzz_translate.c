@@ -45,24 +45,24 @@ static int option(fuzz_part options, size_t index, int choices) {
 
 static rd_translate_options options_of(fuzz_part o) {
     rd_translate_options options = rd_translator_defaults(translator);
-    options.beam = 1 + option(o, 0, 4);
-    options.n_best = 1 + option(o, 1, 2) * option(o, 0, 4);
-    options.max_len_a = 0;
-    options.max_len_b = (float)option(o, 2, 20);
-    options.no_repeat_ngram = option(o, 3, 4);
-    options.align = option(o, 4, 2);
+    options.search.beam = 1 + option(o, 0, 4);
+    options.search.n_best = 1 + option(o, 1, 2) * option(o, 0, 4);
+    options.search.max_len_a = 0;
+    options.search.max_len_b = (float)option(o, 2, 20);
+    options.search.no_repeat_ngram = option(o, 3, 4);
+    options.search.align = option(o, 4, 2);
     options.replace_unk = option(o, 5, 2);
-    options.diverse_beam_groups = 1 + option(o, 6, 3);
+    options.search.diverse_groups = 1 + option(o, 6, 3);
     options.split_sentences = option(o, 7, 2);
     options.window_tokens = option(o, 8, 16);
     options.window_overlap = option(o, 9, 8);
     options.max_input_length = option(o, 10, 9);
-    options.early_stopping = (rd_early_stopping)option(o, 11, 3);
-    options.min_len = option(o, 12, 5);
-    options.forced_bos = option(o, 13, 2);
-    options.coverage_penalty = (float)option(o, 14, 2);
-    options.sampling = option(o, 15, 8) == 7;
-    options.renormalize = option(o, 16, 2);
+    options.search.early_stopping = (rd_early_stopping)option(o, 11, 3);
+    options.search.min_len = option(o, 12, 5);
+    options.search.forced_bos = option(o, 13, 2);
+    options.search.coverage_penalty = (float)option(o, 14, 2);
+    options.search.sampling = option(o, 15, 8) == 7;
+    options.search.renormalize = option(o, 16, 2);
     options.threads = 1;
     return options;
 }
@@ -154,8 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FUZZ_CHECK(rd_utf8_invalid_at(written, n_written) < 0);
     int64_t lines = 0;
     for (size_t i = 0; i < n_written; i++) lines += written[i] == '\n';
-    if (status == RD_OK && options.n_best == 1) FUZZ_CHECK(lines == totals.lines);
-    if (status == RD_OK && options.n_best == 1 && is_plain(parts[1]) && is_plain(parts[2]))
+    if (status == RD_OK && options.search.n_best == 1) FUZZ_CHECK(lines == totals.lines);
+    if (status == RD_OK && options.search.n_best == 1 && is_plain(parts[1]) && is_plain(parts[2]))
         check_constraints(parts[2], (fuzz_part){written, n_written}, &warnings);
     rd_text_free(&warnings);
     rd_glossary_close(glossary);

@@ -12,10 +12,23 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
+[ "$(find "$work/prefix" -name 'rdrop-*.1' -size +500c | wc -l)" -eq 6 ] || { echo "no man pages" >&2; exit 1; }
+# The target that recipes/run.sh builds is enough to install from.
+if [ -e "$build/build.ninja" ]; then
+    ninja -C "$build" -t commands programs >"$work/commands"
+    for file in "$work"/prefix/bin/* "$work"/prefix/lib*/librdrop.* "$work"/prefix/lib*/*/librdrop.* \
+        "$work"/prefix/share/man/man1/*; do
+        case $file in *\** | *.so | *.so.?) continue ;; esac # no such files; links, made with the library
+        grep -qE "( |/)$(basename "$file")( |$)" "$work/commands" ||
+            { echo "target programs does not make $(basename "$file")" >&2; exit 1; }
+    done
+fi
 cp -r "$work/prefix" "$work/moved" # both packages must survive a prefix that was moved
 rm -r "$work/prefix"
 
-cat >"$work/user.c" <<'EOF'
+version=$("$build/rdrop-recipe" --version | cut -d' ' -f2)
+printf '#define VERSION "%s"\n' "$version" >"$work/user.c"
+cat >>"$work/user.c" <<'EOF'
 #include <math.h>
 #include <rdrop/criterion.h>
 #include <rdrop/metrics.h>
@@ -29,9 +42,10 @@ int main(void) {
     const char *line[] = {"the cat sat on the mat ."};
     double bleu = 0;
     rd_tokenizer *tokenizer = NULL;
-    if (rd_bleu_corpus(1, line, line, false, &bleu) != RD_OK) return puts(rd_last_error()), 1;
+    if (rd_bleu_corpus(1, line, line, NULL, false, &bleu) != RD_OK) return puts(rd_last_error()), 1;
     if (rd_tokenizer_open(&tokenizer, "/nowhere/spm.model") == RD_OK) return 2;
     if (strstr(rd_last_error(), "/nowhere/spm.model") == NULL) return puts(rd_last_error()), 3;
+    if (strcmp(rd_version(), VERSION) != 0) return puts(rd_version()), 5;
     return fabs(bleu - 100.0) < 1e-6 ? 0 : 4;
 }
 EOF

@@ -174,9 +174,9 @@ touch file
 reject 1 'file' recipe.yaml --data data --dest file/bin
 mkdir sealed && chmod a-w sealed
 [ -w sealed ] || reject 1 'sealed' recipe.yaml --data data --dest sealed # root may write anywhere
-reject 2 'expected a recipe' recipe.yaml --data data
-reject 2 'expected a recipe' recipe.yaml other.yaml --data data --dest t1
-reject 2 '--only takes' recipe.yaml --data data --dest t1 --only train
-reject 2 '--threads takes' recipe.yaml --data data --dest t1 --threads two
+reject 2 'expected --dest DIR' recipe.yaml --data data
+reject 2 'expected one RECIPE' recipe.yaml other.yaml --data data --dest t1
+reject 2 "--only is 'train'" recipe.yaml --data data --dest t1 --only train
+reject 2 "--threads is 'two'" recipe.yaml --data data --dest t1 --threads two
 reject 2 'unknown option' recipe.yaml --data data --dest t1 --bogus
 echo "all as expected"

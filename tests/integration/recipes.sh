@@ -159,6 +159,12 @@ run() {
     sed -n 's/^\[toy\] [1-7]\/7 \([a-z]*\)$/\1/p' "$work/log" | tr '\n' ' '
 }
 same "$(run)" "prepare vocab binarize train average translate score " "first run"
+grep -q '^score .*--language-pair source-de .*--ref' "$work/calls" || fail "scores are not told the target language"
+same "$(run --set score-tokenizer=intl)" "score " "another tokenizer"
+tail -1 "$work/calls" | grep -q -- '--tokenize intl --rouge-tokenizer intl ' || fail "the recipe's tokenizer: $(tail -1 "$work/calls")"
+same "$(run --set score-tokenizer=13a)" "score " "13a"
+tail -1 "$work/calls" | grep -q -- '--tokenize 13a --rouge-tokenizer default ' || fail "13a: $(tail -1 "$work/calls")"
+same "$(run)" "score " "the language's tokenizer"
 same "$(tr -s ' ' <"$work/table")" $'test set BLEU chrF2\nt1 41.5 62.0\nt2 41.5 62.0' "table"
 same "$(run)" "" "nothing changed"
 same "$(run --threads 2)" "" "threads change no result"

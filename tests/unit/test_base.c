@@ -183,6 +183,40 @@ static void test_arena(void **state) {
     rd_arena_free(&arena);
 }
 
+static void assert_shortest(double value, bool is_float, const char *expected) {
+    char text[32];
+    if (is_float)
+        rd_shortest_float((float)value, text);
+    else
+        rd_shortest_double(value, text);
+    assert_string_equal(text, expected);
+}
+
+/* Python's repr() writes the same digits. */
+static void test_shortest_digits(void **state) {
+    (void)state;
+    assert_shortest(0.1, false, "0.1");
+    assert_shortest(0.1, true, "0.1");
+    assert_shortest((double)0.1F, false, "0.10000000149011612");
+    assert_shortest(45.067999999999998, false, "45.068");
+    assert_shortest(0.1 + 0.2, false, "0.30000000000000004");
+    assert_shortest(0, true, "0");
+    assert_shortest(-250, true, "-250");
+    assert_shortest(16777216, true, "16777216");
+    assert_shortest(1e-9, true, "1e-09");
+    assert_shortest(1e15, false, "1000000000000000");
+    assert_shortest(5e-324, false, "5e-324");
+    assert_shortest(1.7976931348623157e308, false, "1.7976931348623157e+308");
+    char text[32];
+    for (uint32_t bits = 1; bits < 0x7F800000; bits += 65537) {
+        float value, read;
+        memcpy(&value, &bits, sizeof value);
+        rd_shortest_float(value, text);
+        read = (float)strtod(text, NULL);
+        assert_memory_equal(&read, &value, sizeof value);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_philox_known_answers),
@@ -192,6 +226,7 @@ int main(void) {
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_clean_text),
+        cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_atomic_file),
         cmocka_unit_test(test_arena),
     };

@@ -10,10 +10,11 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "metrics/metric.h"
 #include "metrics/porter.h"
-#include "metrics/scratch.h"
 #include "metrics/significance.h"
 #include "rdrop/metrics.h"
+#include "tokenizers.h"
 
 static void assert_near(double found, double expected, double tolerance) {
     if (!(fabs(found - expected) <= tolerance)) fail_msg("%.10g, expected %.10g", found, expected);
@@ -78,7 +79,7 @@ static void test_chrf(void **state) {
          {obama_ref},
          67.3481606},
         {{risk}, {risk_ref}, 65.2414427}};
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_CHRF);
+    rd_metric_config config = rd_metric_defaults("chrf");
     config.beta = 3;
     for (size_t i = 0; i < COUNT(effective); i++)
         assert_near(score_case(&config, &effective[i], 0), effective[i].score, 1e-4);
@@ -104,7 +105,7 @@ static void test_chrf_sentences(void **state) {
          {"Lapali po dechu a pak jejich život skončil - dřív, než skutečně mohl začít, "
           "připomněli."},
          57.15704367}};
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_CHRF);
+    rd_metric_config config = rd_metric_defaults("chrf");
     config.eps_smoothing = true;
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-4);
@@ -115,7 +116,7 @@ static void assert_tokenized(const rd_metric_config *config, const char *text, c
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     assert_non_null(scratch);
     rd_line line;
-    assert_int_equal(rd_prepare_line(config, scratch, line_of(text), &line), RD_OK);
+    assert_int_equal(config->metric->prepare(config, scratch, line_of(text), false, &line), RD_OK);
     char joined[256] = "";
     const char *cursor = line.data, *end = line.data + line.length;
     for (rd_line word; rd_next_word(&cursor, end, &word);)
@@ -127,7 +128,7 @@ static void assert_tokenized(const rd_metric_config *config, const char *text, c
 
 static void test_ter_words(void **state) {
     (void)state;
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_TER);
+    rd_metric_config config = rd_metric_defaults("ter");
     assert_tokenized(&config, "a b c d", "a b c d");
     assert_tokenized(&config, "", "");
     assert_tokenized(&config, "a b c d.", "a b c d.");
@@ -186,7 +187,7 @@ static void test_ter(void **state) {
           "wählen Sie im Dialogfeld \" Neu aus Vorlage \" eine Vorlage aus und klicken Sie auf "
           "\" Neu . \""},
          13.6}};
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_TER);
+    rd_metric_config config = rd_metric_defaults("ter");
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-3);
 }
@@ -197,7 +198,7 @@ static void test_rouge(void **state) {
     const metric_case bigrams = {{"testing one two"}, {"testing one two three"}, 80};
     const metric_case sentences = {{"w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5"}, {"w1 w2 w3 w4 w5"}, 0};
     const metric_case empty = {{""}, {"testing one two"}, 0};
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_ROUGE);
+    rd_metric_config config = rd_metric_defaults("rouge");
     assert_near(score_case(&config, &unigrams, 0), 80, 1e-9);
     assert_near(score_case(&config, &bigrams, 1), 80, 1e-9);
     assert_near(score_case(&config, &unigrams, 2), 80, 1e-9);
@@ -209,8 +210,8 @@ static void test_rouge(void **state) {
     assert_near(score_case(&config, &letters, 0), 100, 1e-9);
     const char *const hyps[] = {"the cats sat"}, *const refs[] = {"the cat sat"};
     rd_rouge_scores plain, stemmed;
-    assert_int_equal(rd_rouge_corpus(1, hyps, refs, false, &plain), RD_OK);
-    assert_int_equal(rd_rouge_corpus(1, hyps, refs, true, &stemmed), RD_OK);
+    assert_int_equal(rd_rouge_corpus(1, hyps, refs, NULL, false, &plain), RD_OK);
+    assert_int_equal(rd_rouge_corpus(1, hyps, refs, NULL, true, &stemmed), RD_OK);
     assert_near(plain.rougeL, 200 / 3.0, 1e-9);
     assert_near(stemmed.rougeL, 100, 1e-9);
     assert_near(stemmed.rougeLsum, 100, 1e-9);
@@ -235,7 +236,7 @@ static void test_rouge(void **state) {
 /* Of several references, each score's best. */
 static void test_rouge_references(void **state) {
     (void)state;
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_ROUGE);
+    rd_metric_config config = rd_metric_defaults("rouge");
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     rd_line refs[] = {line_of("first text"), line_of("first something")};
     double stats[RD_METRIC_MAX_STATS];
@@ -244,6 +245,36 @@ static void test_rouge_references(void **state) {
     assert_near(rd_metric_score(&config, 0, stats), 100, 1e-9);
     assert_near(rd_metric_score(&config, 1, stats), 0, 0);
     assert_near(rd_metric_score(&config, 2, stats), 50, 1e-9);
+    rd_metric_scratch_free(scratch);
+}
+
+/* rouge-score's words are of a-z and 0-9: of other scripts nothing is left, which is said. */
+static void test_rouge_scripts(void **state) {
+    (void)state;
+    const char *const hyps[] = {"他在北京。", "a b"}, *const refs[] = {"他在上海。", "a b"};
+    char warning[256];
+    rd_rouge_scores scores;
+    rd_metric_config config = rd_metric_defaults("rouge");
+    assert_int_equal(rd_rouge_corpus(2, hyps, refs, NULL, false, &scores), RD_OK);
+    assert_near(scores.rouge1, 50, 1e-9);
+    const rd_metric_tokenizer *zh = tokenizer_of("zh");
+    assert_int_equal(rd_rouge_corpus(2, hyps, refs, zh, false, &scores), RD_OK);
+    assert_near(scores.rouge1, (60 + 100) / 2.0, 1e-9);
+    double stats[RD_METRIC_MAX_STATS];
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    rd_line hyp = line_of(hyps[0]), ref = line_of(refs[0]);
+    for (int own = 0; own < 2; own++) {
+        config.tokenizer = own ? zh : NULL;
+        assert_int_equal(rd_metric_line(&config, scratch, hyp, 1, &ref, stats), RD_OK);
+        rd_metric_warning(&config, stats, warning);
+        assert_int_equal(strstr(warning, "references of 1 of 1 lines") != NULL, !own);
+        assert_int_equal(*warning == '\0', own);
+    }
+    config.tokenizer = NULL;
+    hyp = ref = line_of("a b");
+    assert_int_equal(rd_metric_line(&config, scratch, hyp, 1, &ref, stats), RD_OK);
+    rd_metric_warning(&config, stats, warning);
+    assert_string_equal(warning, "");
     rd_metric_scratch_free(scratch);
 }
 
@@ -335,7 +366,7 @@ static void test_confidence(void **state) {
 static void test_signatures(void **state) {
     (void)state;
     char signature[256], name[32];
-    rd_metric_config config = rd_metric_defaults(RD_METRIC_CHRF);
+    rd_metric_config config = rd_metric_defaults("chrf");
     config.word_order = 2;
     rd_signature_info info = {.n_refs = -1, .test = "bs", .trials = 1000, .seed = 12345};
     rd_metric_signature(&config, &info, signature);
@@ -343,7 +374,7 @@ static void test_signatures(void **state) {
                                    "space:no|version:rdrop-score-" RD_VERSION);
     rd_metric_name(&config, 0, name);
     assert_string_equal(name, "chrF2++");
-    config = rd_metric_defaults(RD_METRIC_TER);
+    config = rd_metric_defaults("ter");
     info = (rd_signature_info){.n_refs = 1, .brief = true};
     rd_metric_signature(&config, &info, signature);
     assert_string_equal(signature,
@@ -358,10 +389,11 @@ int main(void) {
         cmocka_unit_test(test_ter_words),
         cmocka_unit_test(test_rouge_references),
         cmocka_unit_test(test_rouge),
+        cmocka_unit_test(test_rouge_scripts),
         cmocka_unit_test(test_stemmer),
         cmocka_unit_test(test_resampling),
         cmocka_unit_test(test_confidence),
         cmocka_unit_test(test_signatures),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, close_tokenizers);
 }

@@ -149,6 +149,8 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nmax-tokens: 0\n", "limits a batch");
     refused("max-epoch: 1\ntask: translating\n", "translation");
     refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
+    refused("max-epoch: 1\nbeam: 4\nsampling: true\ndiverse-beam-groups: 2\n",
+            "exclude each other");
     refused("max-epoch: 1\nlr-scheduler: cosine\n", "total-num-update");
     refused("max-epoch: 1\njoined-dictionary: true\nvocab-size-src: 90\n", "give vocab-size");
 }
@@ -195,10 +197,11 @@ static void round_trip_is_exact(void **state) {
     rd_recipe *again = NULL;
     assert_int_equal(rd_recipe_load(&again, saved, NULL, 0), RD_OK);
     assert_string_equal(again->data.testpref, "a\"b\\c,ü: #x");
-    for (int i = 0; i < rd_recipe_n_keys; i++) {
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
         char before[512], after[512];
-        assert_int_equal(rd_recipe_format_key(recipe, &rd_recipe_keys[i], before, 512), RD_OK);
-        assert_int_equal(rd_recipe_format_key(again, &rd_recipe_keys[i], after, 512), RD_OK);
+        assert_int_equal(rd_recipe_format_key(recipe, key, before, 512), RD_OK);
+        assert_int_equal(rd_recipe_format_key(again, key, after, 512), RD_OK);
         assert_string_equal(before, after);
     }
     assert_memory_equal(&recipe->model, &again->model, sizeof recipe->model);
@@ -215,11 +218,56 @@ static void help_names_every_key(void **state) {
     FILE *out = open_memstream(&text, &size);
     rd_recipe_describe(out);
     fclose(out);
-    for (int i = 0; i < rd_recipe_n_keys; i++) {
-        assert_non_null(strstr(text, rd_recipe_keys[i].name));
-        assert_ptr_equal(rd_recipe_find_key(rd_recipe_keys[i].name), &rd_recipe_keys[i]);
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
+        assert_non_null(strstr(text, key->name));
+        assert_ptr_equal(rd_recipe_find_key(key->name), key); /* no other key has the name */
     }
     free(text);
+}
+
+static char *written(const rd_recipe *recipe, const char *group) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    rd_status status =
+        group ? rd_recipe_write_group(recipe, group, out) : rd_recipe_write(recipe, out);
+    assert_int_equal(status, RD_OK);
+    fclose(out);
+    return text;
+}
+
+/* The groups' keys, one group after another, are all keys: each is in exactly one group. */
+static void every_key_is_in_one_group(void **state) {
+    (void)state;
+    static const char *const names[] = {"data", "model", "train", "search", "score"};
+    rd_recipe *recipe = load("max-update: 1\n");
+    char *all = written(recipe, NULL);
+    const char *at = all;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *group = written(recipe, names[i]);
+        assert_true(*group);
+        assert_memory_equal(at, group, strlen(group));
+        at += strlen(group);
+        free(group);
+    }
+    assert_string_equal(at, "");
+    free(all);
+    rd_recipe_free(recipe);
+}
+
+/* An alias sets its key, unless another key has it for its name. */
+static void aliases_give_way_to_names(void **state) {
+    (void)state;
+    rd_recipe *recipe = load("max-update: 1\nbatch-size: 7\nn-best: 3\nunk-penalty: 2\n"
+                             "patience: 4\nseed: 5\nbeam-patience: 0.5\nsampling-seed: 6\n");
+    assert_int_equal(recipe->train.max_sentences, 7);
+    assert_int_equal(recipe->search.n_best, 3);
+    assert_true(recipe->search.unk_penalty == 2.0F && recipe->search.patience == 0.5F);
+    assert_int_equal(recipe->train.patience, 4);
+    assert_int_equal(recipe->train.seed, 5);
+    assert_int_equal(recipe->search.seed, 6);
+    rd_recipe_free(recipe);
 }
 
 static int make_directory(void **state) {
@@ -240,6 +288,8 @@ static int remove_directory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_is_in_one_group),
+        cmocka_unit_test(aliases_give_way_to_names),
         cmocka_unit_test(explicit_keys_win_over_arch_in_any_order),
         cmocka_unit_test(extends_and_settings_override),
         cmocka_unit_test(a_decay_ends_with_training),

@@ -169,8 +169,8 @@ static void test_translations(void **state) {
                                         "the man runs under the tree and the man sees a dog"};
     static const char *const parts[] = {"a dog sees the old house.", "Two cats.", "X?", "two cats"};
     rd_translate_options options = rd_translator_defaults(translator);
-    options.align = true;
-    options.max_len_b = 4;
+    options.search.align = true;
+    options.search.max_len_b = 4;
     rd_translations each, whole;
     assert_int_equal(rd_translator_run(translator, &options, 4, parts, NULL, &each), RD_OK);
     options.split_sentences = true;
@@ -203,10 +203,10 @@ static void test_translations(void **state) {
     for (int i = 0; i < 4; i++) assert_int_equal(whole.dropped_tokens[i], 0);
     assert_true(whole.items[3].n_tokens > whole.items[2].n_tokens);
     rd_translations_free(&whole);
-    options.n_best = 2;
+    options.search.n_best = 2;
     assert_int_equal(rd_translator_run(translator, &options, 4, lines, NULL, &whole),
                      RD_ERR_ARGUMENT);
-    options.n_best = 1;
+    options.search.n_best = 1;
     options.window_overlap = 5;
     assert_int_equal(rd_translator_run(translator, &options, 4, lines, NULL, &whole),
                      RD_ERR_ARGUMENT);

@@ -90,7 +90,7 @@ static void test_batches_and_threads_change_nothing(void **state) {
         int32_t threads;
     } ways[] = {{1, 1}, {20, 1}, {60, 2}, {0, 3}, {1, 2}};
     for (int w = 0; w < 5; w++) {
-        job.batch_tokens = ways[w].batch_tokens;
+        job.search.batch_tokens = ways[w].batch_tokens;
         job.threads = ways[w].threads;
         rd_search_result other = translate(&job, set);
         assert_same(&all, &other);
@@ -117,7 +117,7 @@ static void test_scoring_agrees_with_search(void **state) {
             assert_non_null(h->tokens);
             targets[i] = (rd_token_span){h->tokens, h->length};
         }
-        job.batch_tokens = k ? 30 : 0;
+        job.search.batch_tokens = k ? 30 : 0;
         assert_int_equal(rd_translate_score(&job, N, set->spans, targets, log_probs), RD_OK);
         for (int i = 0; i < N; i++)
             assert_float_equal(log_probs[i], found.hypotheses[i * 3 + k].log_prob, 1e-3);

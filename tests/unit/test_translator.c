@@ -93,9 +93,9 @@ static void test_translations(void **state) {
     (void)state;
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
-    assert_int_equal(options.beam, 4); /* from config.yaml */
-    assert_float_equal(options.lenpen, 0.5, 1e-6);
-    options.n_best = 3;
+    assert_int_equal(options.search.beam, 4); /* from config.yaml */
+    assert_float_equal(options.search.lenpen, 0.5, 1e-6);
+    options.search.n_best = 3;
     rd_translations found;
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found), RD_OK);
     assert_int_equal(found.n_lines, LINES);
@@ -118,7 +118,7 @@ static void test_translations(void **state) {
     }
     assert_true(texts > 0);
     rd_translations_free(&found);
-    options.n_best = 9;
+    options.search.n_best = 9;
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
                      RD_ERR_ARGUMENT);
     assert_null(found.items);
@@ -135,12 +135,12 @@ static void test_alignments(void **state) {
     (void)state;
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
-    options.align = true;
-    options.n_best = 4;
+    options.search.align = true;
+    options.search.n_best = 4;
     rd_translations found;
     int pairs = 0, several = 0;
     for (int unknown = 0; unknown < 2; unknown++) {
-        options.unk_penalty = unknown ? -3 : 0;
+        options.search.unk_penalty = unknown ? -3 : 0;
         must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
         for (int i = 0; i < LINES * 4; i++) {
             const rd_translation *item = &found.items[i];
@@ -171,7 +171,7 @@ static void test_unknown_tokens_are_replaced(void **state) {
     (void)state;
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
-    options.unk_penalty = -50;
+    options.search.unk_penalty = -50;
     rd_translations found;
     must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
     assert_non_null(strstr(found.items[0].text, "\u2047"));
@@ -210,9 +210,9 @@ static void test_constraints(void **state) {
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
     options.constraints = constraints;
-    options.max_len_b = 30;
-    options.n_best = 3;
-    options.align = true;
+    options.search.max_len_b = 30;
+    options.search.n_best = 3;
+    options.search.align = true;
     rd_translations found;
     must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
     for (int k = 0; k < 3; k++) {
@@ -241,15 +241,15 @@ static void test_constraints_that_do_not_fit(void **state) {
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
     options.constraints = constraints;
-    options.max_len_a = 0;
-    options.max_len_b = 4;
+    options.search.max_len_a = 0;
+    options.search.max_len_b = 4;
     rd_translations found;
     must(rd_translator_run(translator, &options, 1, lines, NULL, &found));
     assert_non_null(strstr(found.items[0].text, "house"));
     assert_non_null(strstr(found.items[0].text, "red"));
     assert_string_equal(found.items[0].unmet, "\u65e5\ttree two man house dog");
     rd_translations_free(&found);
-    options.sampling = true;
+    options.search.sampling = true;
     assert_int_equal(rd_translator_run(translator, &options, 1, lines, NULL, &found),
                      RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "sampling"));
@@ -267,7 +267,7 @@ static void test_glossary(void **state) {
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
     options.glossary = glossary;
-    options.max_len_b = 20;
+    options.search.max_len_b = 20;
     rd_translations found;
     must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
     assert_non_null(strstr(found.items[0].text, "two blue"));
@@ -319,7 +319,7 @@ static void test_long_line_is_cut(void **state) {
     (void)state;
     rd_translator *translator = open_model("a");
     rd_translate_options options = rd_translator_defaults(translator);
-    options.max_len_a = 0;
+    options.search.max_len_a = 0;
     char text[2000];
     memset(text, 0, sizeof text);
     for (int i = 0; i < 180; i++) strcat(text, "dog cat ");

@@ -6,24 +6,30 @@
 #include <stdint.h>
 
 #include "metrics/report.h"
+#include "tools/common/options.h"
 
 /* Everything the command line says. `shared` gathers the metrics' options before the list of
  * metrics is known. */
 typedef struct {
+    options_given given;
+    options_list ref_list, input_list, files, metric_list; /* as typed */
+    const char *tokenize, *rouge_tokenize, *language_pair;
+    rd_metric_tokenizer *tokenizer, *rouge_tokenizer; /* NULL: each metric's default */
     rd_metric_config shared, metrics[RD_SCORING_MAX_METRICS];
     int n_metrics, n_refs, n_systems;
-    const char **refs, **systems;
-    const char *metric_list, *html;
-    bool chrf_lowercase, word_order_given, force, sentence_level, per_line, diff;
+    const char *const *refs, *const *systems;
+    const char *html;
+    bool chrf_lowercase, force, sentence_level, sentence_bleu, per_line, diff;
     int64_t worst, confidence_n, paired_bs_n, paired_ar_n;
     int threads;
     rd_report_config report;
 } arguments;
 
-extern const char arguments_help[];
+extern const options_program score_program;
 
 /* Fills `args`, to be released by arguments_free() whatever comes back: the code of the process if
- * it should end here (after help, or what makes no sense, which is then said), or -1 to go on. */
+ * it should end here (after help, or a command line that makes no sense, which was said), or -1 to
+ * go on. */
 int arguments_parse(arguments *args, int argc, char **argv);
 void arguments_free(arguments *args);
 

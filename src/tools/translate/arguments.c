@@ -1,240 +1,176 @@
 #include "tools/translate/arguments.h"
 
-#include <errno.h>
-#include <getopt.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Options, and where their value goes. Those of rd_translate_options are
- * laid over the model's defaults once the model is open. */
-typedef enum {
-    MODEL,
-    TEXT,
-    WHOLE,
-    WHOLE64,
-    REAL,
-    POSITIVE,
-    LENPEN_FORM,
-    PRECISION,
-    FLAG
-} value_type;
-typedef struct {
-    const char *name;
-    value_type type;
-    size_t offset; /* in arguments */
-    int64_t least, most;
-} option_info;
-
-#define OF_ARGUMENTS(field) offsetof(arguments, field)
-static const option_info infos[] = {
-    {"model", MODEL, 0, 0, 0},
-    {"input", TEXT, OF_ARGUMENTS(input), 0, 0},
-    {"output", TEXT, OF_ARGUMENTS(output), 0, 0},
-    {"score", TEXT, OF_ARGUMENTS(score), 0, 0},
-    {"prefix", TEXT, OF_ARGUMENTS(prefix), 0, 0},
-    {"constraints", TEXT, OF_ARGUMENTS(constraints), 0, 0},
-    {"glossary", TEXT, OF_ARGUMENTS(glossary), 0, 0},
-    {"shortlist", TEXT, OF_ARGUMENTS(shortlist), 0, 0},
-    {"interactive", FLAG, OF_ARGUMENTS(interactive), 0, 0},
-    {"max-input-length", WHOLE, OF_ARGUMENTS(options.max_input_length), 1, 1 << 24},
-    {"truncate-source", FLAG, OF_ARGUMENTS(truncate_source), 0, 0},
-    {"split-sentences", FLAG, OF_ARGUMENTS(options.split_sentences), 0, 0},
-    {"split-language", TEXT, OF_ARGUMENTS(options.split_language), 0, 0},
-    {"window-tokens", WHOLE, OF_ARGUMENTS(options.window_tokens), 1, 1 << 24},
-    {"window-overlap", WHOLE, OF_ARGUMENTS(options.window_overlap), 0, 1 << 24},
-    {"window", WHOLE, OF_ARGUMENTS(window), 1, 1 << 24},
-    {"beam", WHOLE, OF_ARGUMENTS(options.beam), 1, 1024},
-    {"lenpen", REAL, OF_ARGUMENTS(options.lenpen), 0, 0},
-    {"lenpen-form", LENPEN_FORM, OF_ARGUMENTS(options.lenpen_form), 0, 0},
-    {"patience", POSITIVE, OF_ARGUMENTS(options.patience), 0, 0},
-    {"temperature", POSITIVE, OF_ARGUMENTS(options.temperature), 0, 0},
-    {"max-len-a", REAL, OF_ARGUMENTS(options.max_len_a), 0, 0},
-    {"max-len-b", REAL, OF_ARGUMENTS(options.max_len_b), 0, 0},
-    {"min-len", WHOLE, OF_ARGUMENTS(options.min_len), 0, 1 << 20},
-    {"n-best", WHOLE, OF_ARGUMENTS(options.n_best), 1, 1024},
-    {"unk-penalty", REAL, OF_ARGUMENTS(options.unk_penalty), 0, 0},
-    {"no-repeat-ngram", WHOLE, OF_ARGUMENTS(options.no_repeat_ngram), 0, 1 << 20},
-    {"sampling", FLAG, OF_ARGUMENTS(options.sampling), 0, 0},
-    {"top-k", WHOLE, OF_ARGUMENTS(options.top_k), 0, 1024},
-    {"top-p", POSITIVE, OF_ARGUMENTS(options.top_p), 0, 0},
-    {"seed", WHOLE64, OF_ARGUMENTS(options.seed), 0, INT64_MAX},
-    {"diverse-beam-groups", WHOLE, OF_ARGUMENTS(options.diverse_beam_groups), 1, 1024},
-    {"diverse-beam-strength", REAL, OF_ARGUMENTS(options.diverse_beam_strength), 0, 0},
-    {"coverage-penalty", REAL, OF_ARGUMENTS(options.coverage_penalty), 0, 0},
-    {"print-alignment", FLAG, OF_ARGUMENTS(options.align), 0, 0},
-    {"replace-unk", FLAG, OF_ARGUMENTS(options.replace_unk), 0, 0},
-    {"alignment-layer", WHOLE, OF_ARGUMENTS(options.alignment_layer), 0, 1 << 20},
-    {"precision", PRECISION, OF_ARGUMENTS(precision), 0, 0},
-    {"batch-tokens", WHOLE64, OF_ARGUMENTS(options.batch_tokens), 1, 1 << 30},
-    {"threads", WHOLE, OF_ARGUMENTS(options.threads), 1, 4096},
-};
-enum { N_INFOS = sizeof infos / sizeof *infos, OPT_HELP = N_INFOS + 1, OPT_VERSION };
-
-__attribute__((format(printf, 1, 2))) _Noreturn static void usage_error(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("rdrop-translate: ", stderr);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputs("; see rdrop-translate --help\n", stderr);
-    exit(2);
-}
-
-static int64_t whole_number(const option_info *info, const char *text) {
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end || errno || value < info->least || value > info->most)
-        usage_error("--%s: \"%s\" is not a whole number from %lld to %lld", info->name, text,
-                    (long long)info->least, (long long)info->most);
-    return value;
-}
-
-static float real_number(const option_info *info, const char *text) {
-    char *end;
-    float value = strtof(text, &end);
-    if (end == text || *end || !isfinite(value))
-        usage_error("--%s: \"%s\" is not a number", info->name, text);
-    return value;
-}
-
-static float positive_number(const option_info *info, const char *text) {
-    float value = real_number(info, text);
-    if (!(value > 0)) usage_error("--%s: \"%s\" is not above 0", info->name, text);
-    return value;
-}
-
-/* Index into names, which NULL ends. */
-static int named_choice(const option_info *info, const char *text, const char *const *names) {
-    for (int i = 0; names[i]; i++)
-        if (strcmp(text, names[i]) == 0) return i;
-    usage_error("--%s: there is no \"%s\"", info->name, text);
-}
-
-static const char *const lenpen_forms[] = {"power", "gnmt", NULL}; /* rd_lenpen_form */
+#include "search/options.h"
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", "int8", NULL}; /* rd_precision */
 
-static void store(arguments *a, const option_info *info, char *text) {
-    char *field = (char *)a + info->offset;
-    switch (info->type) {
-    case MODEL:
-        if (a->n_models == ARGUMENTS_MAX_MODELS)
-            usage_error("more than %d models", ARGUMENTS_MAX_MODELS);
-        a->models[a->n_models++] = text;
-        break;
-    case TEXT:
-        memcpy(field, &text, sizeof text);
-        break;
-    case WHOLE:
-        *(int32_t *)(void *)field = (int32_t)whole_number(info, text);
-        break;
-    case WHOLE64:
-        *(int64_t *)(void *)field = whole_number(info, text);
-        break;
-    case REAL:
-        *(float *)(void *)field = real_number(info, text);
-        break;
-    case POSITIVE:
-        *(float *)(void *)field = positive_number(info, text);
-        break;
-    case LENPEN_FORM:
-        *(rd_lenpen_form *)(void *)field = (rd_lenpen_form)named_choice(info, text, lenpen_forms);
-        break;
-    case PRECISION:
-        *(rd_precision *)(void *)field = (rd_precision)named_choice(info, text, precisions);
-        break;
-    case FLAG:
-        *(bool *)field = true;
-        break;
-    }
-}
+/* clang-format off: a row an option */
+#define RD_AT(field) offsetof(arguments, field)
+static const rd_key model_options[] = {
+    {"model", RD_KEY_LIST, RD_AT(models), .value = "DIR",
+     .help = "directory written by rdrop-train (model.safetensors, config.yaml, vocabulary); "
+             "repeat to average the probabilities of several"},
+    {.name = NULL}};
+static const rd_key file_options[] = {
+    {"input", RD_KEY_WORD, RD_AT(input), .value = "FILE",
+     .help = "gzipped or plain text, one sentence a line; default standard input"},
+    {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
+     .help = "written when complete; a device, a pipe or standard output, which is the default and "
+             "-, as it comes"},
+    {"print-alignment", RD_KEY_BOOL, RD_AT(align),
+     .help = "and after a tab (in lists after |||) which word of the input, from 0, each word of "
+             "the translation attends to: 0-0 1-2 ..."},
+    {"replace-unk", RD_KEY_BOOL, RD_AT(options.replace_unk),
+     .help = "unknown tokens become the input word that they attend to"},
+    {"alignment-layer", RD_KEY_INT32, RD_AT(options.alignment_layer), 0, 1 << 20,
+     .help = "by the attention of decoder layer N, from 1, averaged over its heads; default 0: the "
+             "last"},
+    {"interactive", RD_KEY_BOOL, RD_AT(interactive),
+     .help = "ask for each line with a prompt and translate it at once; Ctrl-D ends"},
+    {"score", RD_KEY_WORD, RD_AT(score), .value = "REF",
+     .help = "translate nothing; print the natural-log probability of each line of REF as the "
+             "translation of its input line"},
+    {.name = NULL}};
+static const rd_key length_options[] = {
+    {"max-input-length", RD_KEY_INT32, RD_AT(options.max_input_length), 1, 1 << 24,
+     .help = "cut lines to N tokens (default: as many as the model has positions for), with a "
+             "warning for each line that is cut"},
+    {"truncate-source", RD_KEY_BOOL, RD_AT(truncate_source),
+     .help = "with one at the end that counts them instead"},
+    {"split-sentences", RD_KEY_BOOL, RD_AT(options.split_sentences),
+     .help = "lines are paragraphs: translate each sentence, join by spaces; still one line out "
+             "for each line in"},
+    {"split-language", RD_KEY_WORD, RD_AT(options.split_language), .value = "L",
+     .help = "its language (en, de, ...), for abbreviations; default the model's"},
+    {"window-tokens", RD_KEY_INT32, RD_AT(options.window_tokens), 1, 1 << 24,
+     .help = "translate a line (with --split-sentences, a sentence) of more than N tokens in "
+             "windows of at most N, of whole sentences where these fit, and join the translations: "
+             "for documents beyond the model's limit"},
+    {"window-overlap", RD_KEY_INT32, RD_AT(options.window_overlap), 0, 1 << 24,
+     .help = "each window begins with up to N tokens of the one before; default 0 (lines in parts "
+             "have no --nbest lists and no --score)"},
+    {.name = NULL}};
+static const rd_key constraint_options[] = {
+    {"prefix", RD_KEY_WORD, RD_AT(prefix), .value = "FILE",
+     .help = "line by line, the beginning of each translation (may be empty); the rest is "
+             "searched. Whole words work best"},
+    {"constraints", RD_KEY_WORD, RD_AT(constraints), .value = "FILE",
+     .help = "line by line, phrases with tabs between them that the translation must contain (may "
+             "be empty); a warning names those that do not fit"},
+    {"glossary", RD_KEY_WORD, RD_AT(glossary), .value = "FILE",
+     .help = "lines SOURCE TERM, a tab, TARGET TERM: where the source term is in the input as "
+             "whole words, the target term must be in the translation. Case counts; of "
+             "overlapping terms the longest from the left. Both want a --beam wider than the terms "
+             "of a line have subwords"},
+    {.name = NULL}};
+static const rd_key speed_options[] = {
+    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precisions,
+     .help = "of matrix products. bf16, for processors with AVX-512, hardly differs; int8, with "
+             "AVX-512 VNNI, is fastest and rounds most; auto is bf16 where that is faster than "
+             "fp32, else fp32"},
+    {"shortlist", RD_KEY_WORD, RD_AT(shortlist), .value = "FILE",
+     .help = "score only the target pieces that FILE has for the pieces of the input "
+             "(rdrop-preprocess --shortlist), not the whole vocabulary: faster, the more so the "
+             "larger the vocabulary"},
+    {"threads", RD_KEY_INT32, RD_AT(options.threads), 1, 4096, .help = "default all cores"},
+    {"batch-tokens", RD_KEY_INT64, RD_AT(batch_tokens), 1, 1 << 30,
+     .help = "source tokens translated together; default 1920 / beam, at most 512. Sentences that "
+             "are done make room for waiting ones (but not with --shortlist)"},
+    {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 24, "4096",
+     .help = "lines read ahead at most; 1 answers line by line"},
+    {.name = NULL}};
+/* clang-format on */
 
-/* Options that say nothing together, or nothing without another. */
-typedef struct {
-    const char *name;
-    enum { EXCLUDES, NEEDS } relation;
-    const char *other;
-} relation;
-static const relation relations[] = {
-    {"score", EXCLUDES, "prefix"},
-    {"score", EXCLUDES, "print-alignment"},
-    {"score", EXCLUDES, "constraints"},
-    {"score", EXCLUDES, "glossary"},
-    {"score", EXCLUDES, "shortlist"},
-    {"score", EXCLUDES, "split-sentences"},
-    {"score", EXCLUDES, "window-tokens"},
-    {"split-sentences", EXCLUDES, "n-best"},
-    {"split-sentences", EXCLUDES, "constraints"},
-    {"split-language", NEEDS, "split-sentences"},
-    {"window-tokens", EXCLUDES, "n-best"},
-    {"window-tokens", EXCLUDES, "constraints"},
-    {"window-overlap", NEEDS, "window-tokens"},
-    {"interactive", EXCLUDES, "input"},
-    {"interactive", EXCLUDES, "output"},
-    {"interactive", EXCLUDES, "score"},
-    {"interactive", EXCLUDES, "prefix"},
-    {"interactive", EXCLUDES, "constraints"},
-    {"sampling", EXCLUDES, "constraints"},
-    {"sampling", EXCLUDES, "glossary"},
-    {"top-k", NEEDS, "sampling"},
-    {"top-p", NEEDS, "sampling"},
-    {"seed", NEEDS, "sampling"},
-    {"sampling", EXCLUDES, "diverse-beam-groups"},
-    {"diverse-beam-strength", NEEDS, "diverse-beam-groups"},
-};
+static const options_group groups[] = {{.heading = "Model", .keys = model_options},
+                                       {.heading = "Input and output", .keys = file_options},
+                                       {.heading = "Long lines", .keys = length_options},
+                                       {.heading = "Search (defaults from the model's config.yaml)",
+                                        .keys = rd_search_keys,
+                                        .offset = RD_AT(search),
+                                        .defaults_vary = true},
+                                       {.heading = "Terms", .keys = constraint_options},
+                                       {.heading = "Speed", .keys = speed_options},
+                                       {.heading = NULL}};
+#undef RD_AT
 
-static bool is_given(const bool *given, const char *name) {
-    for (int i = 0; i < N_INFOS; i++)
-        if (strcmp(infos[i].name, name) == 0) return given[i];
-    return false;
-}
+static const options_relation relations[] = {
+    {"model", OPTIONS_IS_REQUIRED, "DIR"},
+    {"score", OPTIONS_EXCLUDES, "prefix"},
+    {"score", OPTIONS_EXCLUDES, "print-alignment"},
+    {"score", OPTIONS_EXCLUDES, "constraints"},
+    {"score", OPTIONS_EXCLUDES, "glossary"},
+    {"score", OPTIONS_EXCLUDES, "shortlist"},
+    {"score", OPTIONS_EXCLUDES, "split-sentences"},
+    {"score", OPTIONS_EXCLUDES, "window-tokens"},
+    {"split-sentences", OPTIONS_EXCLUDES, "nbest"},
+    {"split-sentences", OPTIONS_EXCLUDES, "constraints"},
+    {"split-language", OPTIONS_NEEDS, "split-sentences"},
+    {"window-tokens", OPTIONS_EXCLUDES, "nbest"},
+    {"window-tokens", OPTIONS_EXCLUDES, "constraints"},
+    {"window-overlap", OPTIONS_NEEDS, "window-tokens"},
+    {"interactive", OPTIONS_EXCLUDES, "input"},
+    {"interactive", OPTIONS_EXCLUDES, "output"},
+    {"interactive", OPTIONS_EXCLUDES, "score"},
+    {"interactive", OPTIONS_EXCLUDES, "prefix"},
+    {"interactive", OPTIONS_EXCLUDES, "constraints"},
+    {"sampling", OPTIONS_EXCLUDES, "constraints"},
+    {"sampling", OPTIONS_EXCLUDES, "glossary"},
+    {"sampling-topk", OPTIONS_NEEDS, "sampling"},
+    {"sampling-topp", OPTIONS_NEEDS, "sampling"},
+    {"sampling-seed", OPTIONS_NEEDS, "sampling"},
+    {"diverse-beam-strength", OPTIONS_NEEDS, "diverse-beam-groups"},
+    {.name = NULL}};
 
-static void check_relations(const bool *given) {
-    for (size_t i = 0; i < sizeof relations / sizeof *relations; i++) {
-        const relation *r = &relations[i];
-        if (!is_given(given, r->name)) continue;
-        bool other = is_given(given, r->other);
-        if (r->relation == EXCLUDES && other)
-            usage_error("--%s and --%s exclude each other", r->name, r->other);
-        if (r->relation == NEEDS && !other)
-            usage_error("--%s means nothing without --%s", r->name, r->other);
-    }
-}
+static const options_section sections[] = {
+    {"Examples",
+     "  rdrop-translate --model DIR --input news.en.gz --output news.de\n"
+     "  zcat news.en.gz | rdrop-translate --model DIR --beam 1 > news.de\n"
+     "  rdrop-translate --model A --model B < in > out     an ensemble of two models\n"
+     "  rdrop-translate --model DIR --nbest 5 < in         LINE ||| TRANSLATION ||| SCORE\n"
+     "  rdrop-translate --model DIR --score refs.de < in   log P of each reference"},
+    {"Notes",
+     "Lists of --nbest have lines counted from 0; without --beam, the beam is at least as wide as "
+     "the list. A progress bar is shown where standard error is a terminal and the output is not, "
+     "with an ETA if --input is a file."},
+    {"Exit status", "0 done, 1 failed, 2 wrong usage."},
+    {.heading = NULL}};
 
-void arguments_parse(arguments *a, int argc, char **argv) {
-    struct option options[N_INFOS + 3] = {{0}};
-    for (int i = 0; i < N_INFOS; i++)
-        options[i] = (struct option){
-            infos[i].name, infos[i].type == FLAG ? no_argument : required_argument, NULL, i + 1};
-    options[N_INFOS] = (struct option){"help", no_argument, NULL, OPT_HELP};
-    options[N_INFOS + 1] = (struct option){"version", no_argument, NULL, OPT_VERSION};
-    bool given[N_INFOS] = {false};
-    optind = 1;
-    opterr = 0;
-    a->n_models = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?') usage_error("unknown option or missing value: \"%s\"", argv[optind - 1]);
-        if (option == OPT_HELP) {
-            for (int i = 0; arguments_help[i]; i++) fputs(arguments_help[i], stdout);
-            exit(0);
-        }
-        if (option == OPT_VERSION) {
-            puts("rdrop-translate " RD_VERSION);
-            exit(0);
-        }
-        given[option - 1] = true;
-        store(a, &infos[option - 1], optarg);
-    }
-    if (optind < argc)
-        usage_error("unexpected \"%s\": input comes from standard input or --input", argv[optind]);
-    if (a->n_models == 0) usage_error("--model DIR is missing");
-    check_relations(given);
+static const char *const synopsis[] = {"--model DIR [OPTION]... < input > output", NULL};
+
+const options_program translate_program = {
+    .name = "rdrop-translate",
+    .summary = "text in, translations out",
+    .synopsis = synopsis,
+    .description = "Translates text line by line: one output line for each input line, in the same "
+                   "order.",
+    .groups = groups,
+    .relations = relations,
+    .sections = sections};
+
+int arguments_parse(arguments *a, int argc, char **argv) {
+    *a = (arguments){.input = "-"};
+    int code = options_parse(&a->given, &translate_program, a, argc, argv);
+    if (code >= 0) return code;
     if (a->score && strcmp(a->score, "-") == 0 && strcmp(a->input, "-") == 0)
-        usage_error("--score - needs --input FILE");
+        return options_usage(&translate_program, "--score - needs --input FILE");
+    return -1;
+}
+
+void arguments_free(arguments *a) {
+    options_free(&a->given);
+}
+
+rd_search_options arguments_search(const arguments *a, const rd_search_options *defaults) {
+    rd_search_options search = *defaults;
+    options_apply(&a->given, rd_search_keys, &search);
+    search.align = a->align;
+    search.batch_tokens = a->batch_tokens;
+    /* Without --beam, as wide as the model's default and the list ask for; the samples that are
+     * printed and no more. */
+    if (!options_has(&a->given, "beam") && (search.sampling || search.n_best > search.beam))
+        search.beam = search.n_best;
+    return search;
 }

@@ -6,24 +6,27 @@
 #include <stdint.h>
 
 #include "rdrop/translator.h"
-
-enum { ARGUMENTS_MAX_MODELS = 64 };
+#include "tools/common/options.h"
 
 typedef struct {
-    const char *models[ARGUMENTS_MAX_MODELS];
-    int32_t n_models;
+    options_given given;
+    options_list models;
     const char *input, *output, *score, *prefix, *constraints, *glossary, *shortlist;
     int32_t window;
     rd_precision precision;
-    bool truncate_source, interactive;
-    rd_translate_options options; /* fields given on the command line, or defaults */
+    bool truncate_source, interactive, align;
+    int64_t batch_tokens;
+    rd_search_options search;     /* to be laid over the model's defaults: arguments_search */
+    rd_translate_options options; /* what is not of the search */
 } arguments;
 
-extern const char *const arguments_help[]; /* NULL ends it */
+extern const options_program translate_program;
 
-/* Reads the command line into `a`, whose option fields hold the defaults. It is read twice: before
- * the model is open, to find the model, and after, over the model's defaults. Prints and exits when
- * asked for help or given what makes no sense. */
-void arguments_parse(arguments *a, int argc, char **argv);
+/* As options_parse; arguments_free releases what it allocated. */
+int arguments_parse(arguments *a, int argc, char **argv);
+void arguments_free(arguments *a);
+
+/* How to search: `defaults`, and over them what is given. */
+rd_search_options arguments_search(const arguments *a, const rd_search_options *defaults);
 
 #endif

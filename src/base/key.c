@@ -1,20 +1,16 @@
-/* Text to values of the key table, and back. */
-#include "recipe/recipe_keys.h"
+/* Text to values of a key table, and back. */
+#include "base/key.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
-
-static void *field_of(const rd_recipe *recipe, const rd_key *key) {
-    return (char *)(uintptr_t)recipe + key->offset;
-}
 
 static rd_status bad_value(const rd_key *key, const char *text, const char *expected) {
     return rd_error(RD_ERR_FORMAT, "%s is '%.60s'; expected %s", key->name, text, expected);
@@ -116,14 +112,18 @@ static rd_status set_string(const rd_key *key, const char *text, char **value) {
     return RD_OK;
 }
 
-rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *text) {
-    void *field = field_of(recipe, key);
+rd_status rd_key_set(void *object, const rd_key *key, const char *text) {
+    void *field = (char *)object + key->offset;
     int64_t integer = 0;
     double real = 0;
     int index = 0;
     switch (key->type) {
     case RD_KEY_STRING:
         return set_string(key, text, field);
+    case RD_KEY_WORD:
+        if (key->names) RD_TRY(parse_choice(key, text, &index));
+        *(const char **)field = text;
+        return RD_OK;
     case RD_KEY_BOOL:
         return parse_bool(key, text, field);
     case RD_KEY_INT32:
@@ -142,12 +142,22 @@ rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *te
         return parse_real(key, text, field);
     case RD_KEY_ENUM:
         RD_TRY(parse_choice(key, text, &index));
-        memcpy(field, &index, sizeof index); /* the enums of the table are int-sized */
+        memcpy(field, &index, sizeof index); /* enums of a table are int-sized */
         return RD_OK;
     case RD_KEY_PAIR:
         return parse_pair(key, text, field);
+    case RD_KEY_LIST:
+    case RD_KEY_WORDS:
+    case RD_KEY_CONSTANT:
+        break;
     }
-    return rd_error(RD_ERR_ARGUMENT, "%s: unknown key type", key->name);
+    return rd_error(RD_ERR_ARGUMENT, "%s: not a key with one value", key->name);
+}
+
+rd_status rd_key_set_defaults(void *object, const rd_key *keys) {
+    for (const rd_key *key = keys; key->name; key++)
+        if (key->default_value) RD_TRY(rd_key_set(object, key, key->default_value));
+    return RD_OK;
 }
 
 /* A double-quoted YAML scalar: the only characters to escape are the quote and the backslash,
@@ -167,35 +177,20 @@ static rd_status format_string(const rd_key *key, const char *value, char *text,
     return RD_OK;
 }
 
-/* The fewest digits that bring back the same bits. */
-static void format_float(float value, char *text, size_t room) {
-    for (int digits = 1; digits <= FLT_DECIMAL_DIG; digits++) {
-        snprintf(text, room, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value) return;
-    }
-}
-
-static void format_double(double value, char *text, size_t room) {
-    for (int digits = 1; digits <= DBL_DECIMAL_DIG; digits++) {
-        snprintf(text, room, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) return;
-    }
-}
-
-static rd_status format_pair(const double pair[2], char *text, size_t room) {
+static void format_pair(const double pair[2], char *text, size_t room) {
     char first[32], second[32];
-    format_double(pair[0], first, sizeof first);
-    format_double(pair[1], second, sizeof second);
+    rd_shortest_double(pair[0], first);
+    rd_shortest_double(pair[1], second);
     snprintf(text, room, "[%s, %s]", first, second);
-    return RD_OK;
 }
 
-rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text,
-                               size_t room) {
-    const void *field = field_of(recipe, key);
+rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room) {
+    const void *field = (const char *)object + key->offset;
+    char number[32];
     int index;
     switch (key->type) {
     case RD_KEY_STRING:
+    case RD_KEY_WORD:
         return format_string(key, *(char *const *)field, text, room);
     case RD_KEY_BOOL:
         snprintf(text, room, "%s", *(const bool *)field ? "true" : "false");
@@ -210,17 +205,34 @@ rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char 
         snprintf(text, room, "%" PRIu64, *(const uint64_t *)field);
         return RD_OK;
     case RD_KEY_FLOAT:
-        format_float(*(const float *)field, text, room);
+        rd_shortest_float(*(const float *)field, number);
+        snprintf(text, room, "%s", number);
         return RD_OK;
     case RD_KEY_DOUBLE:
-        format_double(*(const double *)field, text, room);
+        rd_shortest_double(*(const double *)field, number);
+        snprintf(text, room, "%s", number);
         return RD_OK;
     case RD_KEY_ENUM:
         memcpy(&index, field, sizeof index);
         snprintf(text, room, "%s", key->names[index]);
         return RD_OK;
     case RD_KEY_PAIR:
-        return format_pair(field, text, room);
+        format_pair(field, text, room);
+        return RD_OK;
+    case RD_KEY_LIST:
+    case RD_KEY_WORDS:
+    case RD_KEY_CONSTANT:
+        break;
     }
-    return rd_error(RD_ERR_ARGUMENT, "%s: unknown key type", key->name);
+    return rd_error(RD_ERR_ARGUMENT, "%s: not a key with one value", key->name);
+}
+
+const char *rd_key_type_name(const rd_key *key) {
+    static const char *const names[] = {
+        [RD_KEY_STRING] = "text",   [RD_KEY_WORD] = "text",     [RD_KEY_BOOL] = "bool",
+        [RD_KEY_INT32] = "integer", [RD_KEY_INT64] = "integer", [RD_KEY_UINT64] = "integer",
+        [RD_KEY_FLOAT] = "number",  [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",
+        [RD_KEY_PAIR] = "pair",     [RD_KEY_LIST] = "texts",    [RD_KEY_WORDS] = "texts",
+        [RD_KEY_CONSTANT] = "flag"};
+    return names[key->type];
 }

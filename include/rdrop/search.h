@@ -1,0 +1,66 @@
+/* What a search for translations may be told. */
+#ifndef RDROP_SEARCH_H
+#define RDROP_SEARCH_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to
+ * Hugging Face's transformers); when, beside these, no live one scores above the worst of them, as
+ * it is now ("false") or could at the longest length ("never"). */
+typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER } rd_early_stopping;
+
+/* What log P is divided by, so that hypotheses of different lengths compare: length^lenpen, as
+ * fairseq, Marian (--normalize) and transformers have it; or ((5 + length) / 6)^lenpen, as GNMT
+ * (Wu et al. 2016). The length is in tokens, end of sentence included. */
+typedef enum { RD_LENPEN_POWER, RD_LENPEN_GNMT } rd_lenpen_form;
+
+typedef struct {
+    int32_t beam;               /* hypotheses searched at once; 1: greedy */
+    float lenpen;               /* hypotheses are ranked by log P / length^lenpen */
+    rd_lenpen_form lenpen_form; /* or by log P over another function of the length */
+    float max_len_a, max_len_b; /* longest output: max_len_a * source tokens + max_len_b */
+    int32_t min_len;            /* fewest output tokens; the longest output wins over it */
+    float unk_penalty;          /* subtracted from log P of each unknown token */
+    int32_t no_repeat_ngram;    /* no token n-gram of this size twice; 0: off */
+    int32_t n_best;             /* hypotheses given per sentence, at most `beam` */
+    rd_early_stopping early_stopping;
+    bool forced_bos; /* every output begins with the vocabulary's begin of sentence, as models like
+                      * BART expect, and a prefix follows it */
+    bool forced_tokens_free; /* that, and an end that is forced, cost nothing */
+    float patience;    /* a search may end with beam * patience finished hypotheses, not `beam`
+                        * (Kasai et al. 2022); 0: 1. Below 1, fewer than n_best may be found */
+    float temperature; /* log P of tokens is divided by it and normalised again; 0: 1 */
+    /* `beam` independent samples instead of a search, each token drawn from the top_k likeliest (0:
+     * all, at most 1024), of these from the likeliest that have top_p of their probability together
+     * (0: all). A sample depends on the text, `seed`, the number of its line and its own number. */
+    bool sampling;
+    int32_t top_k;
+    float top_p;
+    uint64_t seed;
+    /* Diverse beams (Vijayakumar et al. 2018): the beam is cut into groups, each searched by itself
+     * (so that lists of n best hold some of each), and a token has diverse_strength subtracted from
+     * its log P for each hypothesis of the groups before that takes it at this step. 0: 1 group. */
+    int32_t diverse_groups;
+    float diverse_strength;
+    /* Added to a score: coverage_penalty * sum over source tokens of log(min(1, attention that they
+     * received)), as GNMT has it. */
+    float coverage_penalty;
+    bool align;       /* give alignments: of each target token, the source token that it attended
+                       * to most */
+    bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,
+                       * and an eos that is forced costs nothing */
+    int64_t batch_tokens; /* source tokens searched at once; 0: a good default. Sentences that are
+                           * done make room for waiting ones, without a shortlist */
+    const volatile sig_atomic_t *stop; /* NULL, or: RD_ERR_INTERRUPTED once it is not 0 */
+} rd_search_options;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,69 @@
+/* Settings that people write down. A table of keys says everything about the fields of one struct:
+ * recipes, command lines, --help and man pages are made from it. A key without a name ends it. */
+#ifndef RD_BASE_KEY_H
+#define RD_BASE_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef enum {
+    RD_KEY_STRING, /* char *, malloc'ed */
+    RD_KEY_WORD,   /* const char *, borrowed from whoever sets it */
+    RD_KEY_BOOL,
+    RD_KEY_INT32,
+    RD_KEY_INT64,
+    RD_KEY_UINT64,
+    RD_KEY_FLOAT,
+    RD_KEY_DOUBLE,
+    RD_KEY_ENUM, /* an int-sized enum; `names` lists its names in order */
+    RD_KEY_PAIR, /* two adjacent doubles, written [a, b] or "(a, b)" as fairseq's adam-betas */
+    /* On command lines alone; rd_key_set does not take them. */
+    RD_KEY_LIST,    /* options_list: an option that may be repeated, a value each time */
+    RD_KEY_WORDS,   /* options_list: it takes several values, too, as in -m bleu chrf */
+    RD_KEY_CONSTANT /* an option without a value: stores (int)low in an int-sized field */
+} rd_key_type;
+
+typedef struct {
+    const char *name;
+    rd_key_type type;
+    size_t offset;             /* of the field */
+    double low, high;          /* range of numbers, both ends included */
+    const char *default_value; /* as text; NULL: what the field holds already */
+    const char *const *names;  /* of an enum, or all that a string may be; NULL ends them */
+    const char *help;
+    const char *value;   /* --help's name for the value, as FILE; NULL: named by the type */
+    const char *aliases; /* other spellings that are taken, with blanks between; NULL: none */
+} rd_key;
+
+enum { RD_KEY_TEXT_ROOM = 64 }; /* bytes for any value but a string */
+
+/* Whether `name` is the key's name or one of its aliases. */
+bool rd_key_is(const rd_key *key, const char *name);
+
+/* The key that has this name, else the one that has this alias, else NULL. */
+const rd_key *rd_key_find(const rd_key *keys, const char *name);
+
+/* Sets the key's field of `object` from text. RD_ERR_FORMAT names the key, not the file: callers
+ * add it. */
+rd_status rd_key_set(void *object, const rd_key *key, const char *text);
+rd_status rd_key_set_defaults(void *object, const rd_key *keys);
+
+/* The value as text that rd_key_set reads back to the same bits, and that YAML reads. */
+rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room);
+
+/* "text", "number", ...: for lists of keys. */
+const char *rd_key_type_name(const rd_key *key);
+
+/* Looks for the name nearest to a mistyped one, in edit distance. */
+typedef struct {
+    const char *typed;
+    const char *name; /* the nearest so far; NULL: none is near enough to be meant */
+    int distance;
+} rd_nearest_name;
+rd_nearest_name rd_nearest_start(const char *typed);
+void rd_nearest_try(rd_nearest_name *nearest, const char *name);
+void rd_nearest_try_keys(rd_nearest_name *nearest, const rd_key *keys);
+
+#endif

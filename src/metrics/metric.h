@@ -1,0 +1,80 @@
+/* The inside of rdrop/metrics.h: what a metric is, and the working memory of one thread.
+ *
+ * A metric is a file of its own that fills an rd_metric, and a row of the tables in metric.c. Its
+ * segments are lines: of text, or what a line holds, a label or a number, which statistics() reads
+ * and refuses with RD_ERR_FORMAT. It may rely on any sums: counts, a confusion matrix, moments. */
+#ifndef RD_METRICS_METRIC_H
+#define RD_METRICS_METRIC_H
+
+#include "base/text.h"
+#include "metrics/ngrams.h"
+#include "metrics/segment.h"
+
+/* What an F-measure is made of. */
+typedef struct {
+    bool known;
+    double precision, recall;
+} rd_metric_parts;
+
+struct rd_metric {
+    int n_scores;
+    int main_score; /* of n_scores, where one number must do */
+    bool smaller_is_better;
+    bool wants_raw_text;                            /* its own tokenizer spoils tokenized text */
+    void (*set_defaults)(rd_metric_config *config); /* NULL: the common ones */
+    rd_status (*check)(const rd_metric_config *config); /* NULL: nothing can be wrong */
+    int (*n_stats)(const rd_metric_config *config);
+    /* One line as the metric sees it: split on white space it is the metric's words. *out lives
+     * until the next call. NULL where segments have no words. */
+    rd_status (*prepare)(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
+                         bool reference, rd_line *out);
+    /* stats: [n_stats], overwritten; n_refs >= 1 */
+    rd_status (*statistics)(const rd_metric_config *config, rd_metric_scratch *scratch,
+                            rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
+    /* Of a sum of statistics. parts: NULL, or zeros, filled by metrics that have them. */
+    double (*score)(const rd_metric_config *config, int which, const double *stats,
+                    rd_metric_parts *parts);
+    /* See rd_metric_name(), _signature() (its middle part, each item ended by "|"), _details() and
+     * _warning(); the last two may be NULL. */
+    void (*label)(const rd_metric_config *config, int which, char name[32]);
+    void (*sign)(const rd_metric_config *config, bool brief, char signature[128]);
+    void (*explain)(const rd_metric_config *config, int which, const double *stats,
+                    char details[256]);
+    void (*warn)(const rd_metric_config *config, const double *stats, char warning[256]);
+};
+
+extern const char *const rd_metric_names[]; /* as they are asked for; NULL ends them */
+extern const rd_metric rd_metric_bleu, rd_metric_chrf, rd_metric_chrf_plus_plus, rd_metric_ter,
+    rd_metric_rouge;
+
+struct rd_metric_scratch {
+    void *casemap;       /* see rd_line_lower() */
+    void *stemmer;       /* libstemmer's, made when first needed */
+    rd_text lower, a, b; /* one line on its way through lowercasing and tokenizing */
+    rd_text joined;      /* a reference normalised once, for TER */
+    rd_text pool;        /* what `words` points into */
+    rd_word_table words;
+    rd_ngram_counts counts;
+    rd_id_list hypothesis, reference; /* ids of words; -1 for words of no reference */
+    rd_id_list offsets;               /* [n_refs + 1] where each reference starts in `reference` */
+    rd_id_list hypothesis_ends, reference_ends; /* of sentences (ROUGE) */
+    rd_id_list characters[2];                   /* chrF: code points of hypothesis and reference */
+    void *table;                                /* for dynamic programming */
+    int64_t table_capacity;                     /* bytes */
+};
+
+static inline rd_line rd_text_line(const rd_text *text) {
+    return (rd_line){text->data, (size_t)text->length};
+}
+
+rd_status rd_id_push(rd_id_list *list, int32_t id);
+
+/* Makes scratch->table at least `bytes` long. */
+rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes);
+
+/* The words of all references become ids in scratch->reference; then those of the hypothesis in
+ * scratch->hypothesis. */
+rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *scratch,
+                           rd_line hypothesis, int n_refs, const rd_line *refs);
+
+#endif

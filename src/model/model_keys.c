@@ -1,0 +1,72 @@
+#include "model/model_keys.h"
+
+#include "rdrop/model.h"
+
+static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
+static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
+                                               NULL};                    /* rd_position_layout */
+static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
+
+/* clang-format off: one row a key reads as the table it is */
+#define RD_AT(field) offsetof(rd_model_config, field)
+const rd_key rd_model_keys[] = {
+    {"prepend-bos", RD_KEY_BOOL, RD_AT(prepend_bos), 0, 0, "false",
+     .help = "sources and targets begin with begin of sentence, as BART's"},
+    {"encoder-embed-dim", RD_KEY_INT32, RD_AT(d_model), 1, 65536, "512",
+     .help = "width of the model (equal to decoder-embed-dim)", .aliases = "decoder-embed-dim"},
+    {"encoder-ffn-embed-dim", RD_KEY_INT32, RD_AT(encoder.ffn_dim), 1, 1e6, "2048",
+     .help = "width of the encoder's feed-forward layers"},
+    {"encoder-layers", RD_KEY_INT32, RD_AT(encoder.layers), 1, 1000, "6", .help = "encoder layers"},
+    {"encoder-attention-heads", RD_KEY_INT32, RD_AT(encoder.heads), 1, 1024, "8",
+     .help = "encoder attention heads"},
+    {"encoder-normalize-before", RD_KEY_BOOL, RD_AT(encoder.normalize_before), 0, 0, "false",
+     .help = "pre-norm encoder"},
+    {"encoder-learned-pos", RD_KEY_BOOL, RD_AT(encoder.learned_pos), 0, 0, "false",
+     .help = "learned encoder positions (else sinusoidal)"},
+    {"decoder-ffn-embed-dim", RD_KEY_INT32, RD_AT(decoder.ffn_dim), 1, 1e6, "2048",
+     .help = "width of the decoder's feed-forward layers"},
+    {"decoder-layers", RD_KEY_INT32, RD_AT(decoder.layers), 1, 1000, "6", .help = "decoder layers"},
+    {"decoder-attention-heads", RD_KEY_INT32, RD_AT(decoder.heads), 1, 1024, "8",
+     .help = "decoder attention heads"},
+    {"decoder-normalize-before", RD_KEY_BOOL, RD_AT(decoder.normalize_before), 0, 0, "false",
+     .help = "pre-norm decoder"},
+    {"decoder-learned-pos", RD_KEY_BOOL, RD_AT(decoder.learned_pos), 0, 0, "false",
+     .help = "learned decoder positions"},
+    {"activation-fn", RD_KEY_ENUM, RD_AT(activation), 0, 0, "relu", activations,
+     .help = "feed-forward activation"},
+    {"position-layout", RD_KEY_ENUM, RD_AT(position_layout), 0, 0, "fairseq", position_layouts,
+     .help = "where positions count from, and sinusoidal frequencies"},
+    {"decoder-start", RD_KEY_ENUM, RD_AT(decoder_start), 0, 0, "eos", decoder_starts,
+     .help = "what the decoder reads first"},
+    {"dropout", RD_KEY_FLOAT, RD_AT(dropout), 0, 0.99, "0.1",
+     .help = "dropout on embeddings and sublayer outputs"},
+    {"attention-dropout", RD_KEY_FLOAT, RD_AT(attention_dropout), 0, 0.99, "0",
+     .help = "dropout on attention weights"},
+    {"activation-dropout", RD_KEY_FLOAT, RD_AT(activation_dropout), 0, 0.99, "0",
+     .help = "dropout inside feed-forward layers"},
+    {"share-decoder-input-output-embed", RD_KEY_BOOL, RD_AT(share_decoder_input_output_embed),
+     .default_value = "false", .help = "output projection = target embedding"},
+    {"share-all-embeddings", RD_KEY_BOOL, RD_AT(share_all_embeddings), 0, 0, "false",
+     .help = "and = source embedding; needs joined-dictionary"},
+    {"output-bias", RD_KEY_BOOL, RD_AT(output_bias), 0, 0, "false",
+     .help = "a bias behind the output projection"},
+    {"layernorm-embedding", RD_KEY_BOOL, RD_AT(layernorm_embedding), 0, 0, "false",
+     .help = "a layer norm behind the embeddings"},
+    {"no-scale-embedding", RD_KEY_BOOL, RD_AT(no_scale_embedding), 0, 0, "false",
+     .help = "do not scale embeddings by sqrt(width)"},
+    {"max-source-positions", RD_KEY_INT32, RD_AT(max_source_positions), 1, 1e6, "1024",
+     .help = "longest source the model takes"},
+    {"max-target-positions", RD_KEY_INT32, RD_AT(max_target_positions), 1, 1e6, "1024",
+     .help = "longest target the model takes"},
+    {"src-vocab", RD_KEY_INT32, RD_AT(src_vocab), 0, 1e6, "0",
+     .help = "source embeddings; 0: set from the vocabulary"},
+    {"tgt-vocab", RD_KEY_INT32, RD_AT(tgt_vocab), 0, 1e6, "0",
+     .help = "target embeddings; 0: set from the vocabulary"},
+    {"pad-id", RD_KEY_INT32, RD_AT(pad_id), 0, 1e6, "0",
+     .help = "id of padding (config.yaml of a model)"},
+    {"bos-id", RD_KEY_INT32, RD_AT(bos_id), 0, 1e6, "1", .help = "id of begin of sentence"},
+    {"eos-id", RD_KEY_INT32, RD_AT(eos_id), 0, 1e6, "2", .help = "id of end of sentence"},
+    {"unk-id", RD_KEY_INT32, RD_AT(unk_id), 0, 1e6, "3", .help = "id of the unknown piece"},
+    {.name = NULL}};
+#undef RD_AT
+/* clang-format on */

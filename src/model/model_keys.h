@@ -1,0 +1,9 @@
+/* The keys of a model's shape. */
+#ifndef RD_MODEL_MODEL_KEYS_H
+#define RD_MODEL_MODEL_KEYS_H
+
+#include "base/key.h"
+
+extern const rd_key rd_model_keys[]; /* of a rd_model_config */
+
+#endif

@@ -1,0 +1,59 @@
+/* Keys of the data. */
+#include <stddef.h>
+
+#include "recipe/recipe_keys.h"
+
+static const char *const vocab_types[] = {"unigram", "bpe", NULL};
+
+/* Ranges are as wide as the types and the mathematics allow: they catch slips, not tastes. */
+/* clang-format off: one row a key reads as the table it is */
+#define RD_AT(field) offsetof(rd_data_config, field)
+const rd_key rd_data_keys[] = {
+    {"source-lang", RD_KEY_STRING, RD_AT(source_lang), 0, 0, "",
+     .help = "suffix of the source files"},
+    {"target-lang", RD_KEY_STRING, RD_AT(target_lang), 0, 0, "",
+     .help = "suffix of the target files"},
+    {"trainpref", RD_KEY_STRING, RD_AT(trainpref), 0, 0, "",
+     .help = "training corpora PREFIX.LANG(.gz), comma-separated, relative to the data directory"},
+    {"validpref", RD_KEY_STRING, RD_AT(validpref), 0, 0, "", .help = "validation corpus"},
+    {"testpref", RD_KEY_STRING, RD_AT(testpref), 0, 0, "", .help = "test sets, comma-separated"},
+    {"prepare", RD_KEY_STRING, RD_AT(prepare), 0, 0, "",
+     .help = "script that makes the corpora, relative to the recipe"},
+    {"vocab-from", RD_KEY_STRING, RD_AT(vocab_from), 0, 0, "",
+     .help = "folder of a vocabulary to use, not to train one (with finetune-from-model: that)"},
+    {"vocab-type", RD_KEY_STRING, RD_AT(vocab_type), 0, 0, "unigram", vocab_types,
+     .help = "SentencePiece model"},
+    {"vocab-size-src", RD_KEY_INT32, RD_AT(vocab_size_src), 8, 1e6, "8000",
+     .help = "source pieces (vocab-size sets both sides)"},
+    {"vocab-size-tgt", RD_KEY_INT32, RD_AT(vocab_size_tgt), 8, 1e6, "8000",
+     .help = "target pieces"},
+    {"joined-dictionary", RD_KEY_BOOL, RD_AT(joined_dictionary), 0, 0, "false",
+     .help = "one vocabulary for both sides"},
+    {"character-coverage", RD_KEY_FLOAT, RD_AT(character_coverage), 0.98, 1, "1.0",
+     .help = "share of characters the vocabulary covers"},
+    {"byte-fallback", RD_KEY_BOOL, RD_AT(byte_fallback), 0, 0, "false",
+     .help = "spell unknown characters as bytes"},
+    {"mask-piece", RD_KEY_BOOL, RD_AT(mask_piece), 0, 0, "false",
+     .help = "a piece <mask>, which mask needs"},
+    {"vocab-sentences", RD_KEY_INT64, RD_AT(vocab_sentences), 0, 1e15, "0",
+     .help = "lines sampled for the vocabulary; 0: all"},
+    {"min-source-len", RD_KEY_INT32, RD_AT(min_source_len), 0, 1e6, "1",
+     .help = "shortest source kept, in tokens"},
+    {"max-source-len", RD_KEY_INT32, RD_AT(max_source_len), 1, 1e6, "250",
+     .help = "longest source kept"},
+    {"min-target-len", RD_KEY_INT32, RD_AT(min_target_len), 0, 1e6, "1",
+     .help = "shortest target kept"},
+    {"max-target-len", RD_KEY_INT32, RD_AT(max_target_len), 1, 1e6, "250",
+     .help = "longest target kept"},
+    {"truncate-source", RD_KEY_BOOL, RD_AT(truncate_source), 0, 0, "false",
+     .help = "cut longer sources to max-source-len, in all sets, and keep them"},
+    {"max-ratio", RD_KEY_FLOAT, RD_AT(max_ratio), 0, 1e6, "0",
+     .help = "longest allowed ratio of the longer side to the shorter; 0: any"},
+    {"sentencepiece-alpha", RD_KEY_FLOAT, RD_AT(sampling_alpha), 0, 10, "0",
+     .help = "subword regularization: smoothing of the sampling; 0: off; what is drawn longer than "
+             "the model reads, and texts over 64 KiB, keep their best segmentation"},
+    {"sentencepiece-nbest", RD_KEY_INT32, RD_AT(sampling_nbest), -1, 100000, "-1",
+     .help = "subword regularization: sample among the n best; -1: all"},
+    {.name = NULL}};
+#undef RD_AT
+/* clang-format on */

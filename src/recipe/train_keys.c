@@ -1,0 +1,69 @@
+/* Keys of training, without those of the optimizer and the noise. */
+#include <stddef.h>
+
+#include "recipe/recipe_keys.h"
+
+static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
+
+/* clang-format off: one row a key reads as the table it is */
+#define RD_AT(field) offsetof(rd_train_config, field)
+const rd_key rd_train_keys[] = {
+    {"finetune-from-model", RD_KEY_STRING, RD_AT(finetune_from_model), 0, 0, "",
+     .help = "model directory whose shape and weights training starts from"},
+    {"seed", RD_KEY_UINT64, RD_AT(seed), 0, 0, "1", .help = "seed of weights, order and dropout"},
+    {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 0, 1e9, "4096",
+     .help = "tokens per batch; 0: no limit"},
+    {"max-sentences", RD_KEY_INT64, RD_AT(max_sentences), 0, 1e9, "0",
+     .help = "sentences per batch; 0: no limit", .aliases = "batch-size"},
+    {"max-tokens-valid", RD_KEY_INT64, RD_AT(max_tokens_valid), 0, 1e9, "0",
+     .help = "tokens per batch in validation; 0: max-tokens"},
+    {"update-freq", RD_KEY_INT32, RD_AT(update_freq), 1, 1e6, "1",
+     .help = "batches accumulated per update"},
+    {"max-update", RD_KEY_INT64, RD_AT(max_update), 0, 1e15, "0",
+     .help = "updates to train; 0: no limit"},
+    {"max-epoch", RD_KEY_INT64, RD_AT(max_epoch), 0, 1e9, "0",
+     .help = "epochs to train; 0: no limit"},
+    {"patience", RD_KEY_INT32, RD_AT(patience), 0, 1e6, "0",
+     .help = "validations without improvement before stopping; 0: never"},
+    {"label-smoothing", RD_KEY_FLOAT, RD_AT(label_smoothing), 0, 0.99, "0",
+     .help = "label smoothing"},
+    {"reg-alpha", RD_KEY_FLOAT, RD_AT(reg_alpha), 0, 1000, "0",
+     .help = "weight of R-Drop's KL; 0: one pass, no R-Drop"},
+    {"reg-alpha-warmup-updates", RD_KEY_INT64, RD_AT(reg_alpha_warmup_updates), 0, 1e15, "0",
+     .help = "updates over which reg-alpha grows from 0"},
+    {"validate-interval-updates", RD_KEY_INT64, RD_AT(validate_interval_updates), 0, 1e15, "0",
+     .help = "updates between validations; 0: by epochs"},
+    {"validate-interval", RD_KEY_INT32, RD_AT(validate_interval), 1, 1e6, "1",
+     .help = "epochs between validations"},
+    {"save-interval-updates", RD_KEY_INT64, RD_AT(save_interval_updates), 0, 1e15, "0",
+     .help = "updates between checkpoints; 0: at each validation"},
+    {"keep-last-n", RD_KEY_INT32, RD_AT(keep_last), 1, 100000, "10", .help = "checkpoints kept"},
+    {"eval-bleu", RD_KEY_BOOL, RD_AT(eval_bleu), 0, 0, "false",
+     .help = "translate the validation set for BLEU and ROUGE"},
+    {"eval-bleu-beam", RD_KEY_INT32, RD_AT(eval_bleu_beam), 1, 1024, "5",
+     .help = "beam of validation"},
+    {"eval-bleu-sentences", RD_KEY_INT64, RD_AT(eval_bleu_sentences), 0, 1e15, "0",
+     .help = "sentences translated in validation; 0: all"},
+    {"eval-bleu-lowercase", RD_KEY_BOOL, RD_AT(eval_bleu_lowercase), 0, 0, "false",
+     .help = "lowercased BLEU in validation"},
+    {"eval-bleu-tokenizer", RD_KEY_STRING, RD_AT(eval_bleu_tokenizer), 0, 0, "",
+     .help = "rdrop-score's --tokenize for BLEU and, unless it is 13a, ROUGE in validation; "
+             "empty: by target-lang"},
+    {"best-checkpoint-metric", RD_KEY_STRING, RD_AT(best_checkpoint_metric), 0, 0, "loss",
+     .help = "what makes a checkpoint the best, of all that the task is validated by: loss, nll, "
+             "ppl; for translation also bleu, rouge1, rouge2, rougeL, which imply eval-bleu"},
+    {"log-interval", RD_KEY_INT32, RD_AT(log_interval), 1, 1e9, "100",
+     .help = "updates between progress lines"},
+    {"ema-decay", RD_KEY_FLOAT, RD_AT(ema_decay), 0, 0.9999999, "0",
+     .help = "exponential moving average of the weights; 0: none"},
+    {"threads", RD_KEY_INT32, RD_AT(threads), 0, 65536, "0", .help = "threads; 0: all cores"},
+    {"precision", RD_KEY_ENUM, RD_AT(precision), 0, 0, "auto", precisions,
+     .help = "matrix products in fp32, bf16, or auto: bf16 where it is faster"},
+    {"checkpoint-activations", RD_KEY_BOOL, RD_AT(checkpoint_activations), 0, 0, "false",
+     .help = "keep only the layers' inputs and compute the rest again: less memory, more time, "
+             "same weights"},
+    {"average-last", RD_KEY_INT32, RD_AT(average_last), 1, 100000, "10",
+     .help = "checkpoints averaged after training"},
+    {.name = NULL}};
+#undef RD_AT
+/* clang-format on */

@@ -1,0 +1,102 @@
+#include "search/options.h"
+
+#include <math.h>
+
+static const char *const lenpen_forms[] = {"power", "gnmt", NULL}; /* rd_lenpen_form */
+static const char *const early_stoppings[] = {"true", "false", "never",
+                                              NULL}; /* rd_early_stopping */
+
+/* clang-format off: one row a key reads as the table it is */
+#define RD_AT(field) offsetof(rd_search_options, field)
+const rd_key rd_search_keys[] = {
+    {"beam", RD_KEY_INT32, RD_AT(beam), 1, RD_MAX_BEAM, "5",
+     .help = "hypotheses searched at once; 1 is greedy: fastest, a little worse"},
+    {"lenpen", RD_KEY_FLOAT, RD_AT(lenpen), -100, 100, "1",
+     .help = "rank by log P / length^lenpen; larger gives longer translations"},
+    {"lenpen-form", RD_KEY_ENUM, RD_AT(lenpen_form), 0, 0, "power", lenpen_forms,
+     .help = "power is that, as in fairseq, Marian's normalize and transformers; gnmt: "
+             "log P / ((5 + length) / 6)^lenpen"},
+    {"coverage-penalty", RD_KEY_FLOAT, RD_AT(coverage_penalty), -1e6, 1e6, "0",
+     .help = "add so many times the sum over source tokens of log(min(1, attention received))"},
+    {"max-len-a", RD_KEY_FLOAT, RD_AT(max_len_a), 0, 1000, "1.2",
+     .help = "longest output: max-len-a * source tokens + max-len-b"},
+    {"max-len-b", RD_KEY_FLOAT, RD_AT(max_len_b), 0, 1e6, "10", .help = "see max-len-a"},
+    {"min-len", RD_KEY_INT32, RD_AT(min_len), 0, 1e6, "0", .help = "shortest output, in tokens"},
+    {"unkpen", RD_KEY_FLOAT, RD_AT(unk_penalty), -1e6, 1e6, "0",
+     .help = "subtracted from log P of each unknown token", .aliases = "unk-penalty"},
+    {"no-repeat-ngram-size", RD_KEY_INT32, RD_AT(no_repeat_ngram), 0, 1e6, "0",
+     .help = "no sequence of so many tokens twice; 0: off", .aliases = "no-repeat-ngram"},
+    {"early-stopping", RD_KEY_ENUM, RD_AT(early_stopping), 0, 0, "true", early_stoppings,
+     .help = "a search ends with `beam` hypotheses; false, never: when no better one is likely, or "
+             "can be"},
+    {"beam-patience", RD_KEY_FLOAT, RD_AT(patience), 0.001, 1000, "1",
+     .help = "a search ends with beam * beam-patience hypotheses", .aliases = "patience"},
+    {"forced-bos", RD_KEY_BOOL, RD_AT(forced_bos), 0, 0, "false",
+     .help = "outputs begin with begin of sentence, whatever the model says"},
+    {"forced-tokens-free", RD_KEY_BOOL, RD_AT(forced_tokens_free), 0, 0, "false",
+     .help = "that, and the end of the longest output, cost nothing"},
+    {"renormalize-logits", RD_KEY_BOOL, RD_AT(renormalize), 0, 0, "false",
+     .help = "probabilities among the tokens that the search allows"},
+    {"temperature", RD_KEY_FLOAT, RD_AT(temperature), 0.001, 1000, "1",
+     .help = "divide log P of tokens by it and normalise"},
+    {"nbest", RD_KEY_INT32, RD_AT(n_best), 1, RD_MAX_BEAM, "1",
+     .help = "translations given for each line, best first, at most `beam`", .aliases = "n-best"},
+    {"diverse-beam-groups", RD_KEY_INT32, RD_AT(diverse_groups), 1, RD_MAX_BEAM, "1",
+     .help = "cut the beam into groups that avoid each other's tokens: lists of nbest that differ"},
+    {"diverse-beam-strength", RD_KEY_FLOAT, RD_AT(diverse_strength), 0, 1e6, "0.5",
+     .help = "cost of a token for each hypothesis that chose it in a group before"},
+    {"sampling", RD_KEY_BOOL, RD_AT(sampling), 0, 0, "false",
+     .help = "draw each token instead of searching: nbest samples, the best of `beam`"},
+    {"sampling-topk", RD_KEY_INT32, RD_AT(top_k), 0, RD_MAX_TOP_K, "0",
+     .help = "draw from so many likeliest tokens; 0: all", .aliases = "top-k"},
+    {"sampling-topp", RD_KEY_FLOAT, RD_AT(top_p), 1e-6, 1, "1",
+     .help = "draw from the likeliest tokens that have this probability together",
+     .aliases = "top-p"},
+    {"sampling-seed", RD_KEY_UINT64, RD_AT(seed), 0, 0, "1",
+     .help = "other draws; a line's depend on this and its number only", .aliases = "seed"},
+    {.name = NULL}};
+#undef RD_AT
+/* clang-format on */
+
+rd_beam_config rd_beam_defaults(void) {
+    rd_beam_config config = {.beam = 1};
+    (void)rd_key_set_defaults(&config, rd_search_keys);
+    return config;
+}
+
+rd_status rd_beam_check(const rd_beam_config *c) {
+    if (c->beam < 1 || c->beam > RD_MAX_BEAM)
+        return rd_error(RD_ERR_ARGUMENT, "beam is %d; it must be from 1 to %d", c->beam,
+                        RD_MAX_BEAM);
+    if (c->n_best < 1 || c->n_best > c->beam)
+        return rd_error(RD_ERR_ARGUMENT, "nbest is %d; it must be from 1 to the beam, %d",
+                        c->n_best, c->beam);
+    if (!(c->patience >= 0) || !(c->patience <= 1000) || !(c->temperature >= 0) ||
+        isinf(c->temperature))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "beam-patience must be from 0 to 1000, temperature 0 or more");
+    if (c->top_k < 0 || c->top_k > RD_MAX_TOP_K || !(c->top_p >= 0) || !(c->top_p <= 1))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "sampling-topk must be from 0 to %d, sampling-topp from 0 to 1",
+                        RD_MAX_TOP_K);
+    if (c->sampling && c->diverse_groups > 1)
+        return rd_error(RD_ERR_ARGUMENT, "sampling and diverse-beam-groups exclude each other");
+    if (c->diverse_groups < 0 || (c->diverse_groups > 1 && c->beam % c->diverse_groups) ||
+        !(c->diverse_strength >= 0) || isinf(c->diverse_strength))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%d diverse-beam-groups of strength %g: the beam, %d, must be a multiple "
+                        "of the groups, the strength 0 or more",
+                        c->diverse_groups, (double)c->diverse_strength, c->beam);
+    if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty) || !isfinite(c->coverage_penalty))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "lenpen, unkpen and coverage-penalty must be finite numbers");
+    if (!(c->max_len_a >= 0) || !(c->max_len_b >= 0) || isinf(c->max_len_a) || isinf(c->max_len_b))
+        return rd_error(RD_ERR_ARGUMENT, "max-len-a and max-len-b must be 0 or more");
+    if (c->min_len < 0 || c->no_repeat_ngram < 0)
+        return rd_error(RD_ERR_ARGUMENT, "min-len and no-repeat-ngram-size must be 0 or more");
+    return RD_OK;
+}
+
+bool rd_beam_needs_attention(const rd_beam_config *c) {
+    return c->align || c->coverage_penalty != 0;
+}

@@ -1,0 +1,96 @@
+/* The command line of a program, from one table: the table is parsed by, and --help and the man
+ * page are written from it.
+ *
+ * Taken are --name VALUE and --name=VALUE, unambiguous beginnings of a name, -n VALUE for an alias
+ * of one letter, and -name for any name, as sacreBLEU's -tok. Options and operands mix; after "--"
+ * there are only operands. -h, --help and --version are every program's. */
+#ifndef RD_TOOLS_COMMON_OPTIONS_H
+#define RD_TOOLS_COMMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/key.h"
+#include "base/text.h"
+
+/* The field of a RD_KEY_LIST or RD_KEY_WORDS, and of operands: words of argv, in order. */
+typedef struct {
+    const char **items; /* [n] */
+    int n;
+} options_list;
+
+typedef struct {
+    const char *heading; /* in --help */
+    const rd_key *keys;
+    size_t offset;           /* in the program's arguments: of the struct that the keys are of */
+    const char *const *only; /* those of the keys that are options; NULL: all */
+    /* The keys are of a recipe: --threads 4 adds "threads=4" to the options_list at `offset`. */
+    bool are_settings;
+    bool defaults_vary; /* what a key's default_value says need not hold; --help leaves it out */
+} options_group;
+
+/* Options that say nothing together, or nothing without another; and those that must be given. */
+typedef struct {
+    const char *name;
+    enum { OPTIONS_EXCLUDES, OPTIONS_NEEDS, OPTIONS_IS_REQUIRED } relation;
+    const char *other;
+} options_relation;
+
+typedef struct {
+    const char *heading, *text; /* text is wrapped; lines that begin with a blank are kept */
+} options_section;
+
+typedef struct {
+    const char *name, *summary;  /* "rdrop-train", "a recipe and ... in, ... out" */
+    const char *const *synopsis; /* command lines without the program's name; NULL ends them */
+    const char *description;     /* as a section's text */
+    const char *operand, *operand_help;              /* "RECIPE"; NULL: takes none */
+    int least_operands, most_operands;               /* most_operands < 0: any number */
+    size_t operands;                                 /* in the arguments: of an options_list */
+    const rd_key *(*find_setting)(const char *name); /* what --set may set; or NULL */
+    const options_group *groups;                     /* a NULL heading ends each of these */
+    const options_relation *relations;               /* a NULL name; or NULL */
+    const options_section *sections;                 /* behind the options in --help; or NULL */
+} options_program;
+
+/* What a command line gave: the options in order, and their values. */
+typedef struct {
+    const options_program *program;
+    void *arguments;
+    const rd_key **keys; /* [n] */
+    const char **values; /* [n] */
+    int n;
+    char **owned; /* [n_owned] values that are not words of argv */
+    int n_owned, argc;
+} options_given;
+
+/* Fills `arguments`: default values, then what is given. Returns -1 to go on, else the status to
+ * exit with: help was asked for and printed, or the command line makes no sense, which was said.
+ * options_free releases what was allocated, whatever came back. */
+int options_parse(options_given *given, const options_program *program, void *arguments, int argc,
+                  char **argv);
+void options_free(options_given *given);
+
+/* Whether the option was given, by its name or an alias. */
+bool options_has(const options_given *given, const char *name);
+
+/* Sets those of `keys` that were given once more, in another struct of their kind. */
+void options_apply(const options_given *given, const rd_key *keys, void *object);
+
+/* Says what is wrong with the command line and returns 2; or what failed, and returns 1. */
+__attribute__((format(printf, 2, 3))) int options_usage(const options_program *program,
+                                                        const char *format, ...);
+int options_fail(const options_program *program);
+
+/* Prints to standard output; 0, or 1 after saying that it cannot be written to. */
+int options_print(const options_program *program, const char *text);
+
+/* Whether the key of the group is an option, and whether it must have a value. */
+bool options_is_offered(const options_group *group, const rd_key *key);
+bool options_take_value(const rd_key *key);
+
+rd_status options_help(const options_program *program, rd_text *out);
+rd_status options_man(const options_program *program, rd_text *out);
+
+#endif

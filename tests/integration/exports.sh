@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# librdrop.so exports the functions of include/rdrop and nothing else: those listed in exports.txt, so that a function
+# is added to the library, or taken from it, knowingly. Argument: the build directory.
+set -euo pipefail
+build=$(realpath "$1")
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+export LC_ALL=C
+nm -D --defined-only "$build/librdrop.so" | awk '{ print $3 }' | sort >"$work/exported"
+diff "$here/exports.txt" "$work/exported" ||
+    fail "librdrop.so exports other functions (>) than tests/integration/exports.txt lists (<)"
+# Declarations begin a line; comments do not.
+sed 's|/\*.*||' "$here"/../../include/rdrop/*.h | grep -oE '^[a-zA-Z].*\brd_[a-z0-9_]+\(' | grep -v '^typedef' >"$work/declared"
+grep -v '^RD_API ' "$work/declared" && fail "public functions that are not RD_API"
+grep -oE '\brd_[a-z0-9_]+\($' "$work/declared" | tr -d '(' | sort | diff "$work/exported" - ||
+    fail "librdrop.so exports other functions (<) than include/rdrop declares (>)"
+echo "$(wc -l <"$work/exported") functions, all declared in include/rdrop"
