@@ -18,30 +18,22 @@ struct rd_model_scorer {
     int64_t token_capacity;
 };
 
+/* Logits to log-probabilities, which join the sum of those of the models before. */
 typedef struct {
     int32_t vocab_size;
-    float *rows; /* [n_rows, vocab_size] */
+    float *logits; /* [n_rows, vocab_size] */
+    float *sum;    /* [n_rows, vocab_size]; NULL for the first model */
+    float shift;   /* added to the sum */
 } softmax_work;
 
 static void normalise(const void *self, int thread, int64_t begin, int64_t end) {
     (void)thread;
     const softmax_work *w = self;
     const rd_backend_ops *ops = rd_backend();
-    for (int64_t r = begin; r < end; r++)
-        ops->log_softmax(w->rows + r * w->vocab_size, w->vocab_size);
-}
-
-static void log_softmax_rows(int64_t n_rows, int32_t vocab_size, float *rows) {
-    rd_over_rows(n_rows, normalise, &(softmax_work){vocab_size, rows});
-}
-
-/* sum[i] = log(exp(sum[i]) + exp(x[i])) */
-static void add_probabilities(int64_t n, float *sum, const float *x) {
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < n; i++) {
-        float high = sum[i] > x[i] ? sum[i] : x[i], low = sum[i] > x[i] ? x[i] : sum[i];
-        /* Both -inf: their difference is no number. */
-        sum[i] = high == -INFINITY ? high : high + log1pf(expf(low - high));
+    for (int64_t r = begin; r < end; r++) {
+        float *row = w->logits + r * w->vocab_size;
+        ops->log_softmax(row, w->vocab_size);
+        if (w->sum) ops->log_add_exp(w->sum + r * w->vocab_size, row, w->vocab_size, w->shift);
     }
 }
 
@@ -62,18 +54,19 @@ static rd_status model_scorer_step(void *self, int64_t n_rows, const int32_t *pa
 static rd_status model_scorer_log_probs(void *self, int64_t first, int64_t n_rows,
                                         float *log_probs) {
     rd_model_scorer *scorer = self;
-    int64_t n = n_rows * scorer->vocab_size;
     RD_TRY(rd_decoding_logits(scorer->decodings[0], first, n_rows, log_probs));
     if (scorer->skips_softmax) return RD_OK;
-    log_softmax_rows(n_rows, scorer->vocab_size, log_probs);
-    if (scorer->n_models == 1) return RD_OK;
+    softmax_work first_model = {.vocab_size = scorer->vocab_size, .logits = log_probs};
+    rd_over_rows(n_rows, normalise, &first_model);
     for (int32_t m = 1; m < scorer->n_models; m++) {
         RD_TRY(rd_decoding_logits(scorer->decodings[m], first, n_rows, scorer->other));
-        log_softmax_rows(n_rows, scorer->vocab_size, scorer->other);
-        add_probabilities(n, log_probs, scorer->other);
+        bool last = m + 1 == scorer->n_models;
+        softmax_work work = {.vocab_size = scorer->vocab_size,
+                             .logits = scorer->other,
+                             .sum = log_probs,
+                             .shift = last ? -logf((float)scorer->n_models) : 0.0f};
+        rd_over_rows(n_rows, normalise, &work);
     }
-    float log_count = logf((float)scorer->n_models);
-    for (int64_t i = 0; i < n; i++) log_probs[i] -= log_count;
     return RD_OK;
 }
 
