@@ -12,7 +12,7 @@
 #include "kernels/gemm.h"
 #include "optim/optim.h"
 #include "rdrop/model.h"
-#include "search/beam.h"
+#include "search/options.h"
 
 typedef struct {
     char *source_lang, *target_lang; /* source-lang, target-lang: file suffixes of the corpora */

@@ -7,7 +7,7 @@
 
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"
-#include "search/beam.h"
+#include "search/search.h"
 #include "translate/translate.h"
 
 /* One source text and how its translations are written. */

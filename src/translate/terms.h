@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "rdrop/glossary.h"
 #include "rdrop/tokenizer.h"
-#include "search/beam.h"
+#include "search/search.h"
 
 typedef struct {
     int64_t text;  /* where the phrase begins in the texts, NUL-terminated */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "rdrop/tokenizer.h"
-#include "search/beam.h"
+#include "search/search.h"
 
 /* `ids` holds the tokens of all lines, those of line i from offsets[i] to offsets[i + 1]. */
 typedef struct {
