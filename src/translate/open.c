@@ -1,4 +1,4 @@
-#include "translate/open.h"
+#include "translate/lines.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

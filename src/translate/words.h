@@ -1,4 +1,5 @@
-/* From tokens to words: what stands between spaces in a text. */
+/* Words and sentences: where a text can be cut, by the rules of Unicode (UAX 29) as ICU has them,
+ * and the words, between spaces, that tokens belong to. */
 #ifndef RD_TRANSLATE_WORDS_H
 #define RD_TRANSLATE_WORDS_H
 
@@ -6,7 +7,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "rdrop/tokenizer.h"
+
+typedef enum { RD_BREAK_WORDS, RD_BREAK_SENTENCES } rd_break_kind;
+
+/* A growable list of places in a text, in bytes; start from {0}, release with free(list.data). */
+typedef struct {
+    int64_t *data;
+    int64_t length, capacity;
+} rd_offsets;
+
+typedef struct rd_breaker rd_breaker;
+
+/* For one thread at a time. language: the code of one ("en"), whose abbreviations end no sentence;
+ * if it is NULL or none, those of English do not. */
+rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *language);
+void rd_breaker_close(rd_breaker *breaker); /* NULL is fine */
+
+/* Replaces `places` by where text[0..n), UTF-8, can be cut, ascending, 0 and n the first and last;
+ * of an empty text only 0. */
+rd_status rd_breaker_find(rd_breaker *breaker, const char *text, size_t n, rd_offsets *places);
+
+rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset);
 
 /* Whether a piece begins with a space, as the tokenizer writes it. */
 bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id);
