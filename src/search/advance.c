@@ -40,7 +40,7 @@ static rd_hypothesis *finished_place(const rd_search *s, rd_search_group *group,
     return worst;
 }
 
-/* What the coverage penalty adds to the score of a hypothesis that ends in row r. */
+/* The coverage penalty's part of the score of a hypothesis that ends in row r. */
 static float coverage_score(const rd_search *s, int64_t r) {
     const rd_sentence *sentence = s->rows[r].sentence;
     int32_t n = sentence->request.source.length;

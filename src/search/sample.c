@@ -47,7 +47,7 @@ static int32_t nucleus_size(const rd_candidate *pool, int32_t n, double wanted) 
     return n;
 }
 
-/* What may be drawn: the top_k likeliest tokens, and of these the nucleus. */
+/* The tokens to draw from: the top_k likeliest tokens, and of these the nucleus. */
 static rd_status shortlist(const rd_search *s, const float *log_probs, rd_candidate *pool,
                            int32_t *n) {
     const rd_beam_config *c = &s->config;

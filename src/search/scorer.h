@@ -1,5 +1,5 @@
-/* What a search needs to know of a model: next-token log-probabilities. The indirection lets one
- * search run over a model, an ensemble, or a toy distribution in a test. */
+/* The interface between a search and a model: next-token log-probabilities. It lets one search run
+ * over a model, an ensemble, or a toy distribution in a test. */
 #ifndef RD_SEARCH_SCORER_H
 #define RD_SEARCH_SCORER_H
 
@@ -62,7 +62,7 @@ rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n, const int
  * softmax. For one model; before the first step. */
 rd_status rd_model_scorer_skip_softmax(rd_model_scorer *scorer);
 
-/* What a search takes; valid until the scorer is closed. One search at a time. */
+/* The interface to this scorer; valid until the scorer is closed. One search at a time. */
 rd_scorer rd_model_scorer_view(rd_model_scorer *scorer);
 
 #endif

@@ -207,7 +207,7 @@ static rd_status reserve_rows(rd_search *s) {
                       sizeof *s->candidates);
 }
 
-/* What a sentence has while it is under way. */
+/* Makes what a sentence needs only while it is under way. */
 static rd_status set_up(rd_search *s, rd_sentence *sentence) {
     size_t beam = (size_t)s->config.beam, n_src = (size_t)sentence->request.source.length;
     sentence->groups = rd_calloc((size_t)s->n_groups, sizeof *sentence->groups);

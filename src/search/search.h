@@ -21,7 +21,7 @@
 #include "search/options.h"
 #include "search/scorer.h"
 
-/* What is asked of the search for one sentence. */
+/* One sentence and the conditions on its hypotheses. */
 typedef struct {
     rd_token_span source;  /* eos last; its length limits that of the output */
     const int32_t *prefix; /* [prefix_length] tokens that every hypothesis begins with, whatever the
@@ -61,9 +61,9 @@ typedef struct rd_search rd_search;
 rd_status rd_search_open(rd_search **search, const rd_scorer *scorer, const rd_beam_config *config);
 void rd_search_close(rd_search *search); /* NULL is fine */
 
-/* Adds a sentence; `id` is the caller's name for it. What the request points to must last until the
- * result is taken, or the search closed. RD_ERR_ARGUMENT for what cannot be searched: the sentence
- * is left out then, and the others are not concerned. */
+/* Adds a sentence; `id` is the caller's name for it. All that the request points to must last until
+ * the result is taken, or the search closed. RD_ERR_ARGUMENT for what cannot be searched: the
+ * sentence is left out then, and the others are not concerned. */
 rd_status rd_search_submit(rd_search *search, const rd_search_request *request, int64_t id);
 
 /* Gives each live hypothesis one token. Before that, sentences that wait begin, in their order, as

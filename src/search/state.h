@@ -145,7 +145,7 @@ void rd_constraints_add_wanted(rd_search *search, int64_t row, const float *log_
  * order in which they go on, into `merged`; others: as of rd_search_penalty. */
 int32_t rd_constraints_merge(rd_search *search, int32_t group, int64_t first, int64_t end,
                              int64_t others);
-/* Row `next_row` of the next step goes on with `candidate`. */
+/* Row `next_row` of the next step continues `candidate`. */
 void rd_constraints_continue(rd_search *search, const rd_candidate *candidate, int64_t next_row);
 void rd_constraints_advance(rd_sentence *sentence); /* the next step's rows become this step's */
 

@@ -99,7 +99,7 @@ static int by_source(const void *a, const void *b) {
     return order ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* Terms given twice alike are one. */
+/* Drops duplicate terms. */
 static rd_status sort(rd_glossary *g, const char *path) {
     if (g->n) qsort(g->entries, (size_t)g->n, sizeof *g->entries, by_source);
     int64_t kept = 0;
@@ -158,10 +158,10 @@ static int64_t bound(const rd_glossary *g, int64_t low, int64_t high, const rd_t
     return low;
 }
 
-/* The longest term that begins at place `first`, or NULL; *behind: the place behind it. key:
+/* The longest term that begins at place `first`, or NULL; *after: the place after it. key:
  * scratch. */
 static rd_status longest_at(const rd_glossary *g, const char *text, const rd_offsets *places,
-                            int64_t first, rd_text *key, const entry **term, int64_t *behind) {
+                            int64_t first, rd_text *key, const entry **term, int64_t *after) {
     *term = NULL;
     int64_t low = 0, high = g->n;
     rd_text_clear(key);
@@ -173,7 +173,7 @@ static rd_status longest_at(const rd_glossary *g, const char *text, const rd_off
         high = bound(g, low, high, key, true);
         if (low == high || g->entries[low].source_length != (size_t)key->length) continue;
         *term = &g->entries[low]; /* the shortest of a range comes first */
-        *behind = i + 1;
+        *after = i + 1;
     }
     return RD_OK;
 }
@@ -185,17 +185,17 @@ rd_status rd_glossary_match(const rd_glossary *g, const char *text, size_t n, rd
     RD_TRY(rd_breaker_find(words, text, invalid < 0 ? n : (size_t)invalid, places));
     rd_text key = {0};
     rd_status status = RD_OK;
-    for (int64_t i = 0, behind; status == RD_OK && i + 1 < places->length; i = behind) {
+    for (int64_t i = 0, after; status == RD_OK && i + 1 < places->length; i = after) {
         const entry *term;
-        behind = i + 1;
-        status = longest_at(g, text, places, i, &key, &term, &behind);
+        after = i + 1;
+        status = longest_at(g, text, places, i, &key, &term, &after);
         if (status == RD_OK && term) status = found(self, term->target);
     }
     rd_text_free(&key);
     return status;
 }
 
-/* Encodes a phrase as it stands within a text. What SentencePiece puts in front of every text,
+/* Encodes a phrase as it is written within a text. SentencePiece puts a space before every text;
  * byte-level BPE does not. */
 static rd_status encode_phrase(rd_line_constraints *t, const char *phrase) {
     int64_t first = t->ids.length;
@@ -301,7 +301,7 @@ const rd_token_span *rd_line_constraints_of(const rd_line_constraints *t, int64_
     return t->spans + t->offsets[line];
 }
 
-/* How often a phrase stands in a text. */
+/* How often a text contains a phrase. */
 static int32_t count_text(const char *text, const char *phrase) {
     int32_t n = 0;
     for (const char *c = text; (c = strstr(c, phrase)); c++) n++;

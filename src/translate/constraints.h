@@ -13,7 +13,7 @@
 #include "translate/words.h"
 
 /* Calls `found` with the target term of each source term in text[0..n): of those that begin at a
- * word the longest, then on behind it. Terms match letter by letter, but white space in them is as
+ * word the longest, and so on after it. Terms match letter by letter, but white space in them is as
  * wide as the text has it; they begin and end where words do. words: a breaker of words; places:
  * scratch. */
 rd_status rd_glossary_match(const rd_glossary *glossary, const char *text, size_t n,
@@ -47,7 +47,7 @@ rd_status rd_line_constraints_make(rd_line_constraints *terms, const rd_tokenize
                                    const char *const *constraints, const rd_glossary *glossary);
 void rd_line_constraints_free(rd_line_constraints *terms);
 
-/* What is asked of line i: [*n]. */
+/* The phrases of line i: [*n]. */
 const rd_token_span *rd_line_constraints_of(const rd_line_constraints *terms, int64_t line,
                                             int32_t *n);
 

@@ -56,7 +56,7 @@ rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i) {
     return (rd_token_span){length ? lines->ids.data + lines->offsets[i] : NULL, length};
 }
 
-/* Appends the text of known tokens. Decoding drops the space in front of a whole text. */
+/* Appends the text of known tokens. Decoding drops the space before a whole text. */
 static rd_status append_known(const rd_output *o, const int32_t *ids, int64_t n, rd_text *text) {
     char *decoded;
     RD_TRY(rd_tokenizer_decode(o->target, ids, n, &decoded, NULL));
@@ -245,7 +245,7 @@ static rd_status encode_sources(call *c, int32_t *dropped) {
     return RD_OK;
 }
 
-/* What each of the full lines asks of its search. */
+/* The conditions on the translation of each full line. */
 static rd_status make_requests(call *c) {
     const rd_translate_options *o = c->options;
     const rd_translator *t = c->translator;
@@ -295,7 +295,8 @@ static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
     return RD_OK;
 }
 
-/* Nothing in, nothing out, with certainty, but for what must be in it. */
+/* An empty line translates to nothing, log-probability 0, with its constraints reported as unmet.
+ */
 static rd_status fill_empty(const call *c, rd_translations *out) {
     for (int64_t i = 0; i < out->n_lines; i++) {
         rd_translation *best = &out->items[i * out->n_best];

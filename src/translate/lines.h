@@ -45,7 +45,7 @@ typedef struct {
     const rd_tokenizer *source, *target;
     const char *text; /* [text_length] valid UTF-8 */
     size_t text_length;
-    rd_token_span tokens; /* of the text, eos behind them */
+    rd_token_span tokens; /* of the text, then eos */
     bool align, replace_unk;
 } rd_output;
 
@@ -64,7 +64,7 @@ rd_translate_job rd_translate_job_of(const rd_translator *translator,
 /* Of what the job does not check itself. */
 rd_status rd_translate_check_options(const rd_translate_options *options);
 
-/* What sources and targets begin with; -1: just their own. */
+/* The id that sources and targets begin with; -1: none. */
 int32_t rd_translate_first_id(const rd_translator *translator);
 
 /* Most tokens of a line that are translated, besides those that every line begins and ends with. */

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "translate/words.h"
 
-/* What is longer has more tokens than windows may have, without counting: it bounds the work for
+/* A longer text has more tokens than windows may have, without counting: this bounds the work for
  * each window. */
 enum { MOST_TOKEN_BYTES = 64 };
 
@@ -26,7 +26,7 @@ typedef struct {
     rd_ids ids;
 } cutter;
 
-/* The code point in front of `at`, above `begin`, and where it begins. */
+/* The code point before `at`, above `begin`, and where it begins. */
 static int64_t before(const cutter *c, int64_t begin, int64_t at, uint32_t *code_point) {
     do at--;
     while (at > begin && ((unsigned char)c->text[at] & 0xC0) == 0x80);
@@ -70,8 +70,8 @@ static rd_status fits(cutter *c, int64_t begin, int64_t end, int32_t most, bool 
     return RD_OK;
 }
 
-/* The first of the ascending places that lies behind `at`. */
-static int64_t first_behind(const rd_offsets *places, int64_t at) {
+/* The first of the ascending places after `at`. */
+static int64_t first_after(const rd_offsets *places, int64_t at) {
     int64_t low = 0, high = places->length;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
@@ -87,7 +87,7 @@ static int64_t first_behind(const rd_offsets *places, int64_t at) {
  * where there is none. It doubles its step, then halves it. */
 static rd_status furthest(cutter *c, const rd_offsets *places, int64_t begin, int64_t end,
                           int32_t most, int64_t *found) {
-    int64_t low = first_behind(places, begin) - 1, limit = first_behind(places, end), step = 1;
+    int64_t low = first_after(places, begin) - 1, limit = first_after(places, end), step = 1;
     *found = begin; /* place `low`: fits */
     for (bool growing = true; step > 0; step = growing ? step * 2 : step / 2) {
         bool yes = false;
@@ -98,11 +98,11 @@ static rd_status furthest(cutter *c, const rd_offsets *places, int64_t begin, in
     return RD_OK;
 }
 
-/* The earliest place behind `begin` from which the text up to `end` has at most `most` tokens;
+/* The earliest place after `begin` from which the text up to `end` has at most `most` tokens;
  * `end` where there is none. */
 static rd_status earliest(cutter *c, const rd_offsets *places, int64_t begin, int64_t end,
                           int32_t most, int64_t *found) {
-    int64_t low = first_behind(places, begin), high = first_behind(places, end - 1);
+    int64_t low = first_after(places, begin), high = first_after(places, end - 1);
     *found = end;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
@@ -143,7 +143,7 @@ static rd_status find_characters(cutter *c, int64_t begin, int64_t end) {
     return RD_OK;
 }
 
-/* Where a window that starts at `begin` ends: behind a sentence, else a word, else a character. */
+/* Where a window that starts at `begin` ends: after a sentence, else a word, else a character. */
 static rd_status window_end(cutter *c, int64_t begin, int64_t end, int64_t *found) {
     int32_t most = c->options->window_tokens;
     RD_TRY(furthest(c, &c->sentences, begin, end, most, found));
@@ -157,7 +157,7 @@ static rd_status window_end(cutter *c, int64_t begin, int64_t end, int64_t *foun
     return RD_OK;
 }
 
-/* Where the window behind begin .. end - 1 starts; *next_end: where it ends. It repeats what the
+/* Where the window after begin .. end - 1 starts; *next_end: where it ends. It repeats what the
  * overlap has room for, unless it would get no further. */
 static rd_status next_window(cutter *c, int64_t *begin, int64_t end, int64_t last,
                              int64_t *next_end) {
@@ -232,7 +232,7 @@ rd_status rd_segments_make(rd_segments *segments, const rd_translator *translato
 
 /* The segments as lines of their own: [n] each. */
 typedef struct {
-    const char **texts, **prefixes; /* a line's prefix goes in front of its first segment */
+    const char **texts, **prefixes; /* a line's prefix goes before its first segment */
     size_t *lengths;
     int64_t *numbers; /* what samples depend on */
     rd_translations found;
@@ -278,7 +278,7 @@ static int32_t count_words(const char *text, size_t n, bool *inside) {
     return words;
 }
 
-/* Appends the alignment of a part that begins behind so many words of the source and the target. */
+/* Appends the alignment of a part that begins after so many words of the source and the target. */
 static rd_status add_alignment(rd_translation *item, const rd_translation *part,
                                int32_t source_words, int32_t target_words) {
     int64_t n = (int64_t)item->n_alignment + part->n_alignment;

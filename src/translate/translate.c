@@ -166,7 +166,7 @@ static rd_status score_batch(const work *w, const batch *b) {
     return status;
 }
 
-/* What the search is asked for each sentence. */
+/* The sources of the batch and the conditions on their translations. */
 static rd_status make_requests(const work *w, batch *b) {
     const rd_translate_job *job = w->job;
     b->requests = rd_malloc((size_t)b->n, sizeof *b->requests);

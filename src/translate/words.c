@@ -95,7 +95,7 @@ void rd_breaker_close(rd_breaker *breaker) {
     free(breaker);
 }
 
-/* Short for what stands in front of a name or a number, and not in ICU's lists. */
+/* Short for what comes before a name or a number, and not in ICU's lists. */
 static const char *const titles[] = {
     "Dr.", "St.",  "Gen.", "Col.",  "Lt.", "Sgt.", "Gov.", "Sen.", "Rep.", "Capt.", "Rev.",   "Hr.",
     "Nr.", "Abb.", "Fig.", "Figs.", "Eq.", "bzw.", "ca.",  "cf.",  "vs.",  "Mme.",  "approx."};
@@ -116,7 +116,7 @@ static bool ends_abbreviated(const rd_breaker *b, const char *text, size_t n) {
     return false;
 }
 
-/* Whether a full stop behind this word ends no sentence, whatever follows: an initial or
+/* Whether a full stop after this word ends no sentence, whatever follows: an initial or
  * the like ("J.", "z.B.", "U.S."), or a short number where those are ordinals ("3. Mai"). */
 static bool is_short(const rd_breaker *b, const char *word, const char *end) {
     bool digits = end - word <= 3, letters = true, letter_next = true;
@@ -158,7 +158,7 @@ rd_status rd_breaker_find(rd_breaker *b, const char *text, size_t n, rd_offsets 
     return U_FAILURE(code) ? icu_error(code) : status;
 }
 
-/* Moves the cursor behind a space, if it stands at one. */
+/* Moves the cursor past a space, if it is at one. */
 static bool skip_space(const char **cursor, const char *space) {
     size_t n = strlen(space);
     if (strncmp(*cursor, space, n) != 0) return false;
@@ -171,7 +171,7 @@ bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id) {
     return piece && skip_space(&piece, rd_tokenizer_space(tokenizer));
 }
 
-/* What an id reads as; *space: how spaces are written there. */
+/* The text of an id; *space: how spaces are written there. */
 static const char *reading(const rd_tokenizer *tokenizer, int32_t id, const char *unk,
                            const char **space) {
     *space = rd_tokenizer_space(tokenizer);

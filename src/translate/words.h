@@ -35,7 +35,7 @@ rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset);
 bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id);
 
 /* The word, from 0, that each token belongs to; a token of several words belongs to the first, one
- * of spaces alone to the word behind it, or in front of it at the end. unk: what unknown pieces
+ * of spaces alone to the word after it, or before it at the end. unk: what unknown pieces
  * read as. ids, words: [n]. Returns the number of words; if that is 0, words are all 0. */
 int32_t rd_words_of_tokens(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                            const char *unk, int32_t *words);
