@@ -140,6 +140,10 @@ typedef struct {
     /* logits: [vocab] to log-probabilities, in place. */
     void (*log_softmax)(float *logits, int64_t vocab);
 
+    /* sum: [n] = log(exp(sum) + exp(x)) + shift: logarithms of probabilities, of which -inf is one,
+     * added. */
+    void (*log_add_exp)(float *sum, const float *x, int64_t n, float shift);
+
     /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
      * stride. False when a number is missing among x. */
     bool (*strided_maxima)(float *maxima, const float *x, int64_t n, int64_t stride);

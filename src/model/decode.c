@@ -24,18 +24,16 @@ struct rd_decoding {
     int64_t attention_stride;
 };
 
-rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model, int64_t n_sentences,
-                            const int32_t *src, const int32_t *src_offsets) {
+rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model) {
     *out = NULL;
     rd_decoding *d = rd_calloc(1, sizeof *d);
     if (!d) return RD_ERR_MEMORY;
     d->model = model;
     d->attention_layer = -1;
     d->head = &model->head;
+    rd_sources_begin(&d->sources, model);
     rd_status status =
         rd_slots_begin(&d->slots, model->decoder.n_layers, 2 * model->config.d_model);
-    if (status == RD_OK)
-        status = rd_sources_begin(&d->sources, model, n_sentences, src, src_offsets);
     if (status == RD_OK)
         *out = d;
     else
@@ -155,21 +153,8 @@ static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_
                            attention->packed_out, NULL, *h);
 }
 
-/* Releases the sentences that are over, and encodes those that begin with this step. */
-static rd_status begin_sentences(rd_decoding *d, int64_t n_rows, const int32_t *parents,
-                                 const int32_t *sentences) {
-    int64_t begun = 0, next = d->sources.n_encoded;
-    for (int64_t r = 0; r < n_rows; r++) begun += parents[r] < 0;
-    for (int64_t r = 0; r < n_rows; r++)
-        if (sentences[r] < (parents[r] < 0 ? next : 0) || sentences[r] >= next + begun ||
-            sentences[r] >= d->sources.n_sentences)
-            return rd_error(RD_ERR_ARGUMENT,
-                            "decoding: row %lld is of sentence %d, the next of which are %lld to "
-                            "%lld",
-                            (long long)r, sentences[r], (long long)next,
-                            (long long)d->sources.n_sentences - 1);
-    rd_sources_release(&d->sources, n_rows, sentences);
-    return begun ? rd_sources_encode(&d->sources, &d->temporary, begun) : RD_OK;
+rd_status rd_decoding_add(rd_decoding *d, int32_t sentence, const int32_t *src, int32_t n) {
+    return rd_sources_add(&d->sources, sentence, src, n);
 }
 
 /* The decoder's rows. tokens: [n_rows] that they have just produced. */
@@ -192,13 +177,14 @@ static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tok
 rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens) {
     const rd_model_config *c = &d->model->config;
-    RD_TRY(begin_sentences(d, n_rows, parents, sentences));
+    RD_TRY(rd_sources_step(&d->sources, &d->temporary, n_rows, parents, sentences));
     RD_TRY(rd_slots_extend(&d->slots, n_rows, parents));
     if (d->slots.rows.stride > c->max_target_positions)
         return rd_error(RD_ERR_ARGUMENT, "decoding: the model has %d target positions",
                         (int)c->max_target_positions);
     rd_arena_reset(&d->temporary);
     d->sentences = sentences;
+    d->attention_stride = d->sources.longest;
     rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
     rd_attention_cache cache = {d, self_attention, cross_attention};
     rd_stack_rows rows;
@@ -227,7 +213,6 @@ rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {
         return rd_error(RD_ERR_ARGUMENT, "alignment-layer is %d; the decoder has %d layers", layer,
                         n_layers);
     d->attention_layer = (layer ? layer : n_layers) - 1;
-    d->attention_stride = d->sources.longest;
     return RD_OK;
 }
 

@@ -9,21 +9,26 @@
 
 typedef struct rd_decoding rd_decoding;
 
-/* Of n_sentences packed sources (each ending with eos): src [src_offsets[n_sentences]], src_offsets
- * [n_sentences + 1], which stay the caller's and must last. One model may serve several decodings,
- * on several threads. */
-rd_status rd_decoding_begin(rd_decoding **decoding, const rd_model *model, int64_t n_sentences,
-                            const int32_t *src, const int32_t *src_offsets);
+/* One model may serve several decodings, on several threads. */
+rd_status rd_decoding_begin(rd_decoding **decoding, const rd_model *model);
 void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
+
+/* Gives a sentence its number, counted from 0; before the step at which it begins, at any time.
+ * src: [n] tokens, eos last, which stay the caller's and must last until then. A number may be
+ * given again once the sentence that had it is over. RD_ERR_ARGUMENT for tokens that the model does
+ * not have, or none, or more than it has positions. */
+rd_status rd_decoding_add(rd_decoding *decoding, int32_t sentence, const int32_t *src, int32_t n);
 
 /* One step. Row r of this step has just produced tokens[r], translates sentence sentences[r] and
  * continues row parents[r] of the previous step. With parents[r] -1 it begins its sentence, which
- * is encoded now, and tokens[r] is ignored: the decoder reads its start token. Sentences begin in
- * their order, any number at a step, each with one row. Rows may be reordered, duplicated and
- * dropped freely between steps; a sentence without rows is over. */
+ * is encoded now, and tokens[r] is ignored: the decoder reads its start token. Any number of
+ * sentences may begin at a step, each with one row. Rows may be reordered, duplicated and dropped
+ * freely between steps; a sentence without rows is over. */
 rd_status rd_decoding_step(rd_decoding *decoding, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens);
-/* Logits of chosen target pieces alone from now on: pieces: [n_pieces] ids. Once, at the most. */
+
+/* From now on, computes the logits of these target ids only: pieces: [n_pieces]. Call at most once.
+ */
 rd_status rd_decoding_restrict(rd_decoding *decoding, int64_t n_pieces, const int32_t *pieces);
 
 /* logits: [n, tgt_vocab], or [n, n_pieces] when restricted, of the next token of rows first ..

@@ -33,7 +33,7 @@ rd_status rd_slots_begin(rd_slots *slots, int32_t n_layers, int64_t width);
 void rd_slots_end(rd_slots *slots);
 
 /* Gives each of n_rows rows the slots of row parents[r] of the step before, of none where that is
- * -1, and a new one behind them. */
+ * -1, and a new one after them. */
 rd_status rd_slots_extend(rd_slots *slots, int64_t n_rows, const int32_t *parents);
 
 /* Where the newest key and value of a row belong: [width]. */

@@ -1,6 +1,6 @@
 /* Encoded sources: keys and values of cross-attention, projected once per layer and shared by all
- * hypotheses of a sentence. Sentences are encoded in the groups in which they begin, and released
- * when none of a group is translated any more. */
+ * hypotheses of a sentence. Sentences are encoded in the groups in which they begin, and a group is
+ * released when none of its sentences is translated any more. */
 #ifndef RD_MODEL_SOURCES_H
 #define RD_MODEL_SOURCES_H
 
@@ -12,26 +12,32 @@
 typedef struct rd_source_group rd_source_group;
 
 typedef struct {
+    const int32_t *tokens; /* [length], the caller's; not read once it is encoded */
+    int32_t length;
+    int32_t group; /* that it was encoded in; -1: not yet */
+    int64_t row;   /* of the group, its first */
+} rd_source;
+
+typedef struct {
     const rd_model *model;
-    const int32_t *tokens;  /* [offsets[n_sentences]], the caller's */
-    const int32_t *offsets; /* [n_sentences + 1], the caller's */
-    int64_t n_sentences, longest;
-    int64_t n_encoded; /* the sentences before it */
+    rd_source *sentences; /* [n_sentences] by their numbers */
+    int64_t n_sentences, sentence_capacity;
+    int64_t longest; /* of all so far, at least 1 */
     rd_source_group *groups;
-    int64_t n_groups, capacity;
-    int32_t *group_of; /* [n_sentences], of those that are encoded */
+    int64_t n_groups, group_capacity;
 } rd_sources;
 
-/* Arguments as rd_decoding_begin (model/decode.h). */
-rd_status rd_sources_begin(rd_sources *sources, const rd_model *model, int64_t n_sentences,
-                           const int32_t *tokens, const int32_t *offsets);
+void rd_sources_begin(rd_sources *sources, const rd_model *model);
 void rd_sources_end(rd_sources *sources);
 
-/* Encodes the next n > 0 sentences; `temporary` is reset. */
-rd_status rd_sources_encode(rd_sources *sources, rd_arena *temporary, int64_t n);
+/* As rd_decoding_add (model/decode.h). */
+rd_status rd_sources_add(rd_sources *sources, int32_t sentence, const int32_t *tokens,
+                         int32_t length);
 
-/* Releases the groups of which sentences: [n_rows] has none; it may name some not encoded yet. */
-void rd_sources_release(rd_sources *sources, int64_t n_rows, const int32_t *sentences);
+/* Makes ready the sentences of a step's rows, which are those of rd_decoding_step: releases the
+ * groups that none of them is of, and encodes the sentences that begin. `temporary` is reset. */
+rd_status rd_sources_step(rd_sources *sources, rd_arena *temporary, int64_t n_rows,
+                          const int32_t *parents, const int32_t *sentences);
 
 /* Tokens of a sentence, and its keys and values in one layer: [length, 2 d_model]. */
 int32_t rd_sources_length(const rd_sources *sources, int32_t sentence);

@@ -1,6 +1,6 @@
 /* Lexically constrained search by dynamic beam allocation (Post and Vilar 2018, arXiv:1804.06609).
- * Hypotheses stand in banks by how many tokens of their phrases they have, and the places of the
- * beam are given to the banks in turn (Hu et al. 2019), so that those that have just begun an
+ * Hypotheses are sorted into banks by how many tokens of their phrases they have, and the places of
+ * the beam are given to the banks in turn (Hu et al. 2019), so that those that have just begun an
  * unlikely phrase do not compete with those that have not. Each phrase is followed by itself,
  * as Knuth, Morris and Pratt do, so overlapping phrases share their tokens. */
 #include "search/state.h"
@@ -33,13 +33,12 @@ typedef struct {
     bool in_time;    /* there is room for what it misses */
 } ranked;
 
+/* Those of one sentence. */
 struct rd_constraints {
-    int64_t n_phrases, capacity, most; /* most: of one sentence */
-    phrase *phrases;                   /* [n_phrases], each sentence's in a row */
-    int64_t *offsets;                  /* [n_sentences + 1] in phrases */
-    int32_t *borders;                  /* of all phrases */
-    progress *rows, *next_rows;        /* [most_rows, most], of the search's rows */
-    ranked *ranked;                    /* [beam * candidate_stride] */
+    int64_t n, capacity;
+    phrase *phrases;            /* [n] */
+    int32_t *borders;           /* of all phrases */
+    progress *rows, *next_rows; /* [beam, n], of its rows */
 };
 
 static progress follow(const phrase *p, progress at, int32_t token) {
@@ -67,122 +66,102 @@ static int32_t count_in(const rd_search_request *request, rd_token_span span) {
     return n;
 }
 
-/* Adds one phrase of a sentence, whose phrases begin at `first`, if it fits behind the others in
- * *room tokens; what the prefix already has takes none. */
-static rd_status add_phrase(rd_constraints *c, int64_t first, const rd_search_request *request,
-                            rd_token_span span, int32_t *room) {
+/* Adds a phrase, if it fits after the others in *room tokens; what the prefix already has takes
+ * none. */
+static rd_status add_phrase(rd_constraints *c, const rd_search_request *request, rd_token_span span,
+                            int32_t *room) {
     if (span.length < 1 || span.length > *room + request->prefix_length) return RD_OK;
     size_t bytes = (size_t)span.length * sizeof *span.tokens;
-    int64_t i = first;
-    for (; i < c->n_phrases; i++)
+    int64_t i = 0;
+    for (; i < c->n; i++)
         if (c->phrases[i].length == span.length &&
             memcmp(c->phrases[i].tokens, span.tokens, bytes) == 0)
             break;
-    int32_t times = i < c->n_phrases ? c->phrases[i].times + 1 : 1;
+    int32_t times = i < c->n ? c->phrases[i].times + 1 : 1;
     int32_t needs = count_in(request, span) < times ? span.length : 0;
     if (needs > 0 && needs > *room) return RD_OK;
     *room -= needs;
-    if (i == c->n_phrases) {
+    if (i == c->n) {
         RD_TRY(rd_reserve(&c->phrases, &c->capacity, i + 1, sizeof *c->phrases));
-        c->phrases[c->n_phrases++] = (phrase){.tokens = span.tokens, .length = span.length};
+        c->phrases[c->n++] = (phrase){.tokens = span.tokens, .length = span.length};
     }
     c->phrases[i].times = times;
     return RD_OK;
 }
 
-static rd_status add_sentences(rd_search *s, rd_constraints *c) {
-    for (int64_t i = 0; i < s->n_sentences; i++) {
-        const rd_search_request *request = &s->requests[i];
-        int32_t room = s->max_lens[i] - (s->config->forced_bos ? 1 : 0) - request->prefix_length;
-        for (int32_t k = 0; k < request->n_phrases; k++)
-            RD_TRY(add_phrase(c, c->offsets[i], request, request->phrases[k], &room));
-        c->offsets[i + 1] = c->n_phrases;
-        if (c->n_phrases - c->offsets[i] > c->most) c->most = c->n_phrases - c->offsets[i];
-    }
-    return RD_OK;
-}
-
-void rd_constraints_end(rd_search *s) {
-    rd_constraints *c = s->constraints;
+void rd_constraints_end(rd_sentence *sentence) {
+    rd_constraints *c = sentence->constraints;
     if (!c) return;
     free(c->phrases);
-    free(c->offsets);
     free(c->borders);
     free(c->rows);
     free(c->next_rows);
-    free(c->ranked);
     free(c);
-    s->constraints = NULL;
+    sentence->constraints = NULL;
 }
 
-rd_status rd_constraints_begin(rd_search *s) {
-    bool any = false;
-    for (int64_t i = 0; s->requests && i < s->n_sentences; i++) any |= s->requests[i].n_phrases > 0;
-    if (!any) return RD_OK;
-    rd_constraints *c = s->constraints = rd_calloc(1, sizeof *c);
-    if (!c) return RD_ERR_MEMORY;
-    c->offsets = rd_calloc((size_t)s->n_sentences + 1, sizeof *c->offsets);
-    if (!c->offsets) return RD_ERR_MEMORY;
-    RD_TRY(add_sentences(s, c));
-    if (c->n_phrases == 0) { /* none fits */
-        rd_constraints_end(s);
-        return RD_OK;
-    }
-    size_t tokens = 0, beam = (size_t)s->config->beam, rows = (size_t)s->most_rows;
-    for (int64_t i = 0; i < c->n_phrases; i++) tokens += (size_t)c->phrases[i].length + 1;
-    s->candidate_stride = s->n_candidates + (int32_t)c->most;
-    c->borders = rd_malloc(tokens, sizeof *c->borders);
-    c->rows = rd_malloc(rows, (size_t)c->most * sizeof *c->rows);
-    c->next_rows = rd_malloc(rows, (size_t)c->most * sizeof *c->next_rows);
-    c->ranked = rd_malloc(beam, (size_t)s->candidate_stride * sizeof *c->ranked);
-    if (!c->borders || !c->rows || !c->next_rows || !c->ranked) return RD_ERR_MEMORY;
-    int32_t *border = c->borders;
-    for (int64_t i = 0; i < c->n_phrases; border += c->phrases[i++].length + 1) {
+static rd_status make_borders(rd_constraints *c) {
+    size_t tokens = 0;
+    for (int64_t i = 0; i < c->n; i++) tokens += (size_t)c->phrases[i].length + 1;
+    int32_t *border = c->borders = rd_malloc(tokens, sizeof *c->borders);
+    if (!border) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < c->n; border += c->phrases[i++].length + 1) {
         c->phrases[i].border = border;
         find_borders(&c->phrases[i]);
     }
     return RD_OK;
 }
 
-void rd_constraints_start(rd_search *s, int64_t row) {
-    rd_constraints *c = s->constraints;
-    if (!c) return;
-    int32_t sentence = s->rows[row].sentence;
-    for (int64_t p = c->offsets[sentence]; p < c->offsets[sentence + 1]; p++)
-        c->rows[row * c->most + p - c->offsets[sentence]] = (progress){.left = c->phrases[p].times};
+/* Room for the candidates of the sentence's rows. */
+static rd_status reserve(rd_search *s, int64_t n_phrases) {
+    int32_t stride = s->n_candidates + (int32_t)n_phrases;
+    if (stride > s->candidate_stride) s->candidate_stride = stride;
+    return rd_reserve(&s->ranked, &s->ranked_capacity, (int64_t)s->config.beam * stride,
+                      sizeof(ranked));
 }
 
-bool rd_constraints_bind(const rd_search *s, int32_t sentence) {
-    const rd_constraints *c = s->constraints;
-    return c && c->offsets[sentence + 1] > c->offsets[sentence];
+rd_status rd_constraints_begin(rd_search *s, rd_sentence *sentence) {
+    const rd_search_request *request = &sentence->request;
+    int32_t room = sentence->max_length - (s->config.forced_bos ? 1 : 0) - request->prefix_length;
+    if (request->n_phrases == 0) return RD_OK;
+    rd_constraints *c = sentence->constraints = rd_calloc(1, sizeof *c);
+    if (!c) return RD_ERR_MEMORY;
+    for (int32_t k = 0; k < request->n_phrases; k++)
+        RD_TRY(add_phrase(c, request, request->phrases[k], &room));
+    if (c->n == 0) { /* none fits */
+        rd_constraints_end(sentence);
+        return RD_OK;
+    }
+    size_t beam = (size_t)s->config.beam, n = (size_t)c->n;
+    RD_TRY(make_borders(c));
+    RD_TRY(reserve(s, c->n));
+    c->rows = rd_malloc(beam, n * sizeof *c->rows);
+    c->next_rows = rd_malloc(beam, n * sizeof *c->next_rows);
+    if (!c->rows || !c->next_rows) return RD_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) c->rows[i] = (progress){.left = c->phrases[i].times};
+    return RD_OK;
 }
 
-/* The phrases of a row's sentence: [*n], and how far the row is with them. */
-static const phrase *phrases_of(const rd_search *s, int64_t row, int64_t *n, const progress **at) {
-    const rd_constraints *c = s->constraints;
-    int64_t first = c->offsets[s->rows[row].sentence];
-    *n = c->offsets[s->rows[row].sentence + 1] - first;
-    *at = c->rows + row * c->most;
-    return c->phrases + first;
+/* How far a row is with each of the phrases. */
+static const progress *progress_of(const rd_search *s, const rd_constraints *c, int64_t row) {
+    return c->rows + (row - s->rows[row].sentence->first) * c->n;
 }
 
 int32_t rd_constraints_unmet(const rd_search *s, int64_t row) {
-    if (!s->constraints) return 0;
-    int64_t n;
-    const progress *at;
-    phrases_of(s, row, &n, &at);
+    const rd_constraints *c = s->rows[row].sentence->constraints;
     int32_t unmet = 0;
-    for (int64_t i = 0; i < n; i++) unmet += at[i].left;
+    if (!c) return 0;
+    const progress *at = progress_of(s, c, row);
+    for (int64_t i = 0; i < c->n; i++) unmet += at[i].left;
     return unmet;
 }
 
 bool rd_constraints_want(const rd_search *s, int64_t row, int32_t token) {
-    if (!s->constraints) return false;
-    int64_t n;
-    const progress *at;
-    const phrase *phrases = phrases_of(s, row, &n, &at);
-    for (int64_t i = 0; i < n; i++)
-        if (at[i].left > 0 && phrases[i].tokens[at[i].matched] == token) return true;
+    const rd_constraints *c = s->rows[row].sentence->constraints;
+    if (!c) return false;
+    const progress *at = progress_of(s, c, row);
+    for (int64_t i = 0; i < c->n; i++)
+        if (at[i].left > 0 && c->phrases[i].tokens[at[i].matched] == token) return true;
     return false;
 }
 
@@ -193,32 +172,31 @@ static bool has_token(const rd_candidate *candidates, int32_t n, int32_t token) 
 }
 
 void rd_constraints_add_wanted(rd_search *s, int64_t row, const float *log_probs, float base) {
-    if (!s->constraints) return;
-    int64_t n;
-    const progress *at;
-    const phrase *phrases = phrases_of(s, row, &n, &at);
+    const rd_constraints *c = s->rows[row].sentence->constraints;
+    if (!c) return;
+    const progress *at = progress_of(s, c, row);
     rd_candidate *candidates = s->candidates + row * s->candidate_stride;
     int32_t *count = &s->candidate_counts[row];
-    for (int64_t i = 0; i < n; i++) {
-        int32_t token = phrases[i].tokens[at[i].matched];
+    for (int64_t i = 0; i < c->n; i++) {
+        int32_t token = c->phrases[i].tokens[at[i].matched];
         float score = base + log_probs[token];
         if (at[i].left > 0 && score > -INFINITY && !has_token(candidates, *count, token))
             candidates[(*count)++] = (rd_candidate){score, (int32_t)row, token};
     }
 }
 
-/* Tokens that a hypothesis still needs at most: its phrases one behind another, the one that it is
+/* Tokens that a hypothesis still needs at most: its phrases one after another, the one that it is
  * furthest with first. The next token of that one makes them fewer, so a hypothesis that has room
  * for them meets its constraints. */
 static int32_t missing_after(const rd_search *s, const rd_candidate *candidate) {
-    int64_t n;
-    const progress *at;
-    const phrase *phrases = phrases_of(s, candidate->row, &n, &at);
+    const rd_constraints *c = s->rows[candidate->row].sentence->constraints;
+    const progress *at = progress_of(s, c, candidate->row);
     int32_t missing = 0, furthest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        progress next =
-            candidate->token == s->eos ? at[i] : follow(&phrases[i], at[i], candidate->token);
-        missing += next.left * phrases[i].length;
+    for (int64_t i = 0; i < c->n; i++) {
+        progress next = candidate->token == s->scorer.eos
+                            ? at[i]
+                            : follow(&c->phrases[i], at[i], candidate->token);
+        missing += next.left * c->phrases[i].length;
         if (next.left > 0 && next.matched > furthest) furthest = next.matched;
     }
     return missing - furthest;
@@ -240,19 +218,22 @@ static int in_turn(const void *a, const void *b) {
     return x->missing < y->missing ? -1 : x->missing > y->missing;
 }
 
-int32_t rd_constraints_merge(rd_search *s, int64_t first, int64_t end, int64_t start,
-                             int64_t n_next) {
-    ranked *all = s->constraints->ranked;
-    int32_t n = 0, room = s->max_lens[s->rows[first].sentence] - s->rows[first].length - 1;
+int32_t rd_constraints_merge(rd_search *s, int32_t group, int64_t first, int64_t end,
+                             int64_t others) {
+    ranked *all = s->ranked;
+    int32_t n = 0;
+    int32_t room = s->rows[first].sentence->max_length - s->rows[first].length - 1;
     for (int64_t r = first; r < end; r++)
-        for (int32_t i = 0; i < s->candidate_counts[r]; i++, n++) {
+        for (int32_t i = 0; i < s->candidate_counts[r]; i++) {
             rd_candidate candidate = s->candidates[r * s->candidate_stride + i];
             int32_t missing = missing_after(s, &candidate);
-            candidate.score -= rd_diverse_penalty(s, start, n_next, candidate.token);
+            if (group > 0 && rd_search_is_taken(s, &candidate, group, others)) continue;
+            candidate.score -= rd_search_penalty(s, &candidate, others);
             all[n] = (ranked){.candidate = candidate,
                               .order = n,
                               .missing = missing,
                               .in_time = missing <= room || missing == 0};
+            n++;
         }
     if (n == 0) return 0;
     qsort(all, (size_t)n, sizeof *all, by_bank);
@@ -266,17 +247,16 @@ int32_t rd_constraints_merge(rd_search *s, int64_t first, int64_t end, int64_t s
 }
 
 void rd_constraints_continue(rd_search *s, const rd_candidate *candidate, int64_t next_row) {
-    rd_constraints *c = s->constraints;
+    const rd_sentence *sentence = s->rows[candidate->row].sentence;
+    rd_constraints *c = sentence->constraints;
     if (!c) return;
-    int64_t n;
-    const progress *at;
-    const phrase *phrases = phrases_of(s, candidate->row, &n, &at);
-    for (int64_t i = 0; i < n; i++)
-        c->next_rows[next_row * c->most + i] = follow(&phrases[i], at[i], candidate->token);
+    const progress *at = progress_of(s, c, candidate->row);
+    progress *next = c->next_rows + (next_row - sentence->next_first) * c->n;
+    for (int64_t i = 0; i < c->n; i++) next[i] = follow(&c->phrases[i], at[i], candidate->token);
 }
 
-void rd_constraints_advance(rd_search *s) {
-    rd_constraints *c = s->constraints;
+void rd_constraints_advance(rd_sentence *sentence) {
+    rd_constraints *c = sentence->constraints;
     if (!c) return;
     progress *swap = c->rows;
     c->rows = c->next_rows;

@@ -23,8 +23,8 @@ static double mass_of(const rd_candidate *pool, int32_t n) {
  * do without them. */
 static rd_status gather(const rd_search *s, const float *log_probs, rd_candidate *pool, int32_t *n,
                         double *mass) {
-    int32_t vocab_size = s->scorer->vocab_size;
-    double rest = s->config->top_p > 0 ? 1 - (double)s->config->top_p : 0;
+    int32_t vocab_size = s->scorer.vocab_size;
+    double rest = s->config.top_p > 0 ? 1 - (double)s->config.top_p : 0;
     *mass = 0;
     for (int32_t v = 0; v < vocab_size; v++) *mass += exp((double)log_probs[v]);
     if (!isfinite(*mass)) return RD_ERR_NUMERIC; /* the caller says so */
@@ -47,14 +47,14 @@ static int32_t nucleus_size(const rd_candidate *pool, int32_t n, double wanted) 
     return n;
 }
 
-/* What may be drawn: the top_k likeliest tokens, and of these the nucleus. */
+/* The tokens to draw from: the top_k likeliest tokens, and of these the nucleus. */
 static rd_status shortlist(const rd_search *s, const float *log_probs, rd_candidate *pool,
                            int32_t *n) {
-    const rd_beam_config *c = s->config;
+    const rd_beam_config *c = &s->config;
     double mass;
     if (c->top_k > 0) {
-        RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, 0, 0, c->top_k, pool,
-                                    n));
+        RD_TRY(
+            rd_candidates_select(s->ops, log_probs, s->scorer.vocab_size, 0, 0, c->top_k, pool, n));
         mass = mass_of(pool, *n);
     } else {
         RD_TRY(gather(s, log_probs, pool, n, &mass));
@@ -75,18 +75,17 @@ static int32_t draw(const rd_candidate *pool, int32_t n, double mass, double uni
 rd_status rd_search_sample(const rd_search *s, int thread, int64_t r, const float *log_probs,
                            float base) {
     const rd_search_row *row = &s->rows[r];
-    int32_t vocab_size = s->scorer->vocab_size, n;
+    int32_t vocab_size = s->scorer.vocab_size, n;
     rd_candidate *drawn = s->candidates + r * s->candidate_stride;
     rd_candidate *pool = s->pools + (int64_t)thread * vocab_size;
     RD_TRY(shortlist(s, log_probs, pool, &n));
     double mass = mass_of(pool, n);
     /* The one row that begins a sentence draws for all samples. */
     int32_t first = row->length ? row->group : 0, end = row->length ? first + 1 : s->n_groups;
-    uint64_t number = (uint64_t)(s->requests ? s->requests[row->sentence].number : row->sentence);
+    uint64_t number = (uint64_t)row->sentence->request.number;
     s->candidate_counts[r] = n > 0 ? end - first : 0;
     for (int32_t sample = first; n > 0 && sample < end; sample++) {
-        double uniform =
-            rd_rng_at(s->config->seed, number, (uint32_t)sample, (uint32_t)row->length);
+        double uniform = rd_rng_at(s->config.seed, number, (uint32_t)sample, (uint32_t)row->length);
         rd_candidate chosen = pool[draw(pool, n, mass, uniform)];
         drawn[sample - first] = (rd_candidate){base + chosen.score, (int32_t)r, chosen.token};
     }

@@ -5,17 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "search/beam.h"
-#include "search/candidates.h"
+#include "kernels/backend.h"
+#include "search/search.h"
 
-/* A live hypothesis. The rows of one sentence are adjacent, as are those of one group, which are
- * ranked best first. */
+/* One way to go on: `token` after the hypothesis of row `row`. */
 typedef struct {
-    int32_t sentence, group, node;
-    int32_t length; /* tokens so far */
-    float score;    /* log P so far, minus penalties */
-    float penalty;  /* of diverse beams, in score */
-} rd_search_row;
+    float score; /* log-probability of the whole hypothesis */
+    int32_t row, token;
+} rd_candidate;
 
 /* Hypotheses share their beginnings, so they are paths in a tree; node -1 is the empty one. */
 typedef struct {
@@ -34,101 +31,122 @@ typedef struct {
 /* Phrases that hypotheses must have, and how far each is with them (constraints.c). */
 typedef struct rd_constraints rd_constraints;
 
-typedef struct {
-    const rd_beam_config *config;
-    const rd_scorer *scorer;
-    const rd_backend_ops *ops;
-    const rd_search_request *requests; /* [n_sentences], or NULL */
-    int32_t bos, eos, pad, unk;
-    int32_t n_candidates;     /* 2 * beam */
-    int32_t candidate_stride; /* room for those of a row: more where it has constraints */
-    int32_t n_groups, width;  /* of a sentence; hypotheses of a group: beam / n_groups */
-    int32_t enough;           /* finished hypotheses that end a group: width * patience */
-    int64_t n_sentences;
-    const int32_t *src_lengths; /* [n_sentences] */
-    int64_t n_begun;            /* the sentences before it */
-    int64_t tokens_at_once;     /* source tokens of the sentences under way: no more than this, */
-    int64_t tokens_under_way;   /* and so many at present */
-    int64_t most_rows;          /* of a step */
-    int32_t *max_lens;          /* [n_sentences] */
-    rd_search_group *groups;    /* [n_sentences, n_groups] */
-    rd_hypothesis *finished;    /* [n_sentences, n_groups, width] */
-    rd_search_node *nodes;
+/* A sentence waits, is under way or is done. Only under way it has groups, nodes and what follows;
+ * its rows are then adjacent, and arrays of [beam] are by a row's place among them. */
+typedef struct rd_sentence rd_sentence;
+struct rd_sentence {
+    rd_search_request request;
+    int64_t id;
+    int32_t slot;        /* its number for the scorer */
+    int32_t max_length;  /* of its output */
+    rd_sentence *next;   /* that waits or is done after it */
+    rd_hypotheses found; /* when done */
+
+    int64_t first, next_first; /* its first row, of this step (-1: it has none any more) and of the
+                                * next */
+    rd_search_group *groups;   /* [n_groups] */
+    rd_hypothesis *finished;   /* [n_groups, width] */
+    rd_search_node *nodes;     /* [n_nodes] */
     int64_t n_nodes, node_capacity;
-    int64_t n_live_nodes; /* when last looked at */
-    int32_t *moved_nodes; /* [n_nodes] (nodes.c) */
-    int64_t moved_capacity;
-    int64_t n_rows;
-    rd_search_row *rows, *next_rows;       /* [most_rows] */
-    int32_t *parents, *row_sents, *tokens; /* the scorer's arguments, as many */
-    float *eos_log_probs;                  /* before any rules, as many */
-    float *log_probs;                      /* [RD_SCORER_ROWS, vocab_size] of some rows */
-    rd_candidate *candidates;              /* [most_rows, candidate_stride] */
-    int32_t *candidate_counts;             /* [most_rows] */
-    rd_candidate *merged;                  /* [n_candidates] */
-    /* NULL where nothing asks for it: attention of this step; summed over the steps so far. */
-    int64_t src_stride;              /* longest source */
-    float *attention;                /* [most_rows, src_stride] */
-    float *coverage, *next_coverage; /* as many, of rows and next_rows */
-    int32_t *aligned;                /* [most_rows] most attended source token, or -1 */
-    rd_candidate *pools;             /* [threads, vocab_size], for sampling */
-    rd_constraints *constraints;     /* NULL: no sentence has any */
-} rd_search;
+    float *coverage, *next_coverage; /* [beam, source.length] attention summed over the steps so
+                                      * far, of this step's rows and of the next's; or NULL */
+    rd_constraints *constraints;     /* NULL: it has none */
+};
 
-/* Reads the attention of all rows, where it is asked for (attend.c). */
-rd_status rd_search_attend(rd_search *search);
-/* Row `row` begins a sentence; row `next_row` of the next step goes on from `row`. */
-void rd_coverage_start(rd_search *search, int64_t row);
-void rd_coverage_continue(rd_search *search, int64_t row, int64_t next_row);
-/* What a hypothesis that ends in `row` scores beside its log P. */
-float rd_coverage_score(const rd_search *search, int64_t row);
+/* A live hypothesis. The rows of one sentence are adjacent, as are those of one group, which are
+ * ranked best first. */
+typedef struct {
+    rd_sentence *sentence;
+    int32_t group, node;
+    int32_t length; /* tokens so far */
+    float score;    /* log P so far, minus penalties */
+    float penalty;  /* of diverse beams, in score */
+} rd_search_row;
 
-/* Each row's continuations, under the rules of the search (expand.c). */
+typedef struct {
+    rd_sentence *first, **end;
+} rd_sentence_queue;
+
+struct rd_search {
+    rd_beam_config config;
+    rd_scorer scorer;
+    const rd_backend_ops *ops;
+    int32_t n_candidates;    /* 2 * beam */
+    int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */
+    int32_t enough;          /* finished hypotheses that end a group: width * patience */
+    rd_sentence_queue waiting, under_way, done;
+    int32_t *free_slots; /* [n_free_slots], of n_slots */
+    int64_t n_free_slots, n_slots, slot_capacity;
+    int64_t tokens_at_once;   /* limit on the source tokens being searched */
+    int64_t tokens_under_way; /* the current total */
+    int64_t n_under_way;      /* sentences */
+    int64_t n_rows, row_capacity;
+    rd_search_row *rows, *next_rows;   /* [row_capacity], as the next four */
+    int32_t *parents, *slots, *tokens; /* the scorer's arguments */
+    int32_t *aligned;                  /* most attended source token, or -1 */
+    float *eos_log_probs;              /* before any rules */
+    int32_t *candidate_counts;
+    rd_candidate *candidates; /* [row_capacity, candidate_stride] */
+    int64_t candidate_capacity;
+    int32_t candidate_stride; /* room for those of a row: more where a sentence has constraints */
+    rd_candidate *merged;     /* [n_candidates] */
+    float *log_probs;         /* [RD_SCORER_ROWS, vocab_size] of some rows */
+    rd_candidate *pools;      /* [threads, vocab_size], for sampling; else NULL */
+    float *attention;         /* [attention_capacity] of one row; NULL where nothing asks for it */
+    int64_t attention_capacity;
+    void *ranked; /* for constraints (constraints.c) */
+    int64_t ranked_capacity;
+};
+
+/* Reads the attention of all rows, where the settings ask for it, and each row's continuations,
+ * under the rules of the search (expand.c). */
 rd_status rd_search_expand(rd_search *search);
+
+/* The one token that may follow a row, or -1 when it may choose (expand.c). */
+int32_t rd_search_forced_token(const rd_search *search, const rd_search_row *row);
+
+/* The k best continuations of one row, best first, in best[0..*n): base + log_probs[token], equal
+ * scores by smaller token. Tokens of probability zero (-inf) are never chosen, so *n may be below
+ * k. log_probs: [vocab_size]. NaN or +inf among them: RD_ERR_NUMERIC (expand.c). */
+rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
+                               int32_t vocab_size, float base, int32_t row, int32_t k,
+                               rd_candidate *best, int32_t *n);
+
+/* Puts the k best of `more` (sorted) and best[0..*n) (sorted) into best; equal scores keep those
+ * already there before the others. best has room for k (expand.c). */
+void rd_candidates_merge(rd_candidate *best, int32_t *n, int32_t k, const rd_candidate *more,
+                         int32_t n_more);
+
+/* Finishes and continues hypotheses: makes the rows of the next step (advance.c). */
+rd_status rd_search_advance(rd_search *search);
 
 /* Draws the continuation of row r, or those of all samples from the first, into its candidates
  * (sample.c); log_probs: [vocab_size] of the row, base: what is added to their log P. */
 rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const float *log_probs,
                            float base);
 
-/* Finishes and continues hypotheses: makes the rows of the next step (advance.c). */
-rd_status rd_search_advance(rd_search *search);
+/* What a diverse beam subtracts from a continuation's score because groups before have the token at
+ * this step; of a sentence's next rows theirs are those before `others`. Whether one of them has
+ * the whole hypothesis (advance.c). */
+float rd_search_penalty(const rd_search *search, const rd_candidate *candidate, int64_t others);
+bool rd_search_is_taken(const rd_search *search, const rd_candidate *candidate, int32_t group,
+                        int64_t others);
 
-/* The tree (nodes.c): adds a node, whose index is *node; and forgets those that no live hypothesis
- * has, once they may be as many as the others. */
-rd_status rd_nodes_add(rd_search *search, rd_search_node item, int32_t *node);
-rd_status rd_nodes_collect(rd_search *search);
-
-/* What a token costs because the rows start .. end - 1 of the next step have it (diverse.c). */
-float rd_diverse_penalty(const rd_search *search, int64_t start, int64_t end, int32_t token);
-
-/* Constraints (constraints.c); where there are none, all of these do nothing. */
-rd_status rd_constraints_begin(rd_search *search); /* max_lens and n_candidates are set */
-void rd_constraints_end(rd_search *search);
-void rd_constraints_start(rd_search *search, int64_t row); /* it begins its sentence */
-/* Whether a sentence has any. */
-bool rd_constraints_bind(const rd_search *search, int32_t sentence);
+/* Constraints (constraints.c); for sentences without any, most of these do nothing. */
+rd_status rd_constraints_begin(rd_search *search, rd_sentence *sentence);
+void rd_constraints_end(rd_sentence *sentence);
 /* How many phrases a live hypothesis still lacks. */
 int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
 /* Whether `token` is the next one of a phrase that is still lacking. */
 bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
 /* Adds these tokens to the row's candidates, of which there are at most n_candidates. */
 void rd_constraints_add_wanted(rd_search *search, int64_t row, const float *log_probs, float base);
-/* The candidates of the rows of one group, first .. end - 1, in the order in which they go on, into
- * `merged`; start, n_next: the rows that the sentence has in the next step so far. */
-int32_t rd_constraints_merge(rd_search *search, int64_t first, int64_t end, int64_t start,
-                             int64_t n_next);
-/* Row `next_row` of the next step goes on with `candidate`. */
+/* The candidates of the rows of one group of a sentence with constraints, first .. end - 1, in the
+ * order in which they go on, into `merged`; others: as of rd_search_penalty. */
+int32_t rd_constraints_merge(rd_search *search, int32_t group, int64_t first, int64_t end,
+                             int64_t others);
+/* Row `next_row` of the next step continues `candidate`. */
 void rd_constraints_continue(rd_search *search, const rd_candidate *candidate, int64_t next_row);
-void rd_constraints_advance(rd_search *search); /* the next step's rows become this step's */
-
-/* Copies a live hypothesis, now ended by eos with log P `score`, to its group's finished ones
- * (finish.c). */
-rd_status rd_search_finish(rd_search *search, rd_search_group *group, int64_t row, float score);
-
-/* Whether a group whose hypotheses have `length` tokens looks no further; `best` is the log P of
- * its best one that goes on. */
-bool rd_search_is_done(const rd_search *search, const rd_search_group *group, int32_t length,
-                       int32_t max_len, float best);
+void rd_constraints_advance(rd_sentence *sentence); /* the next step's rows become this step's */
 
 #endif

@@ -4,9 +4,146 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "translate/output.h"
-#include "translate/terms.h"
-#include "translate/token_lines.h"
+#include "base/text.h"
+#include "translate/constraints.h"
+#include "translate/words.h"
+
+void rd_token_lines_free(rd_token_lines *lines) {
+    free(lines->ids.data);
+    free(lines->offsets);
+    *lines = (rd_token_lines){0};
+}
+
+static rd_status append_id(rd_ids *ids, int32_t id) {
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
+    ids->data[ids->length++] = id;
+    return RD_OK;
+}
+
+/* One line, cut to `most` tokens, which bos and eos count among; -1: without. *dropped: tokens cut
+ * off. */
+static rd_status encode_line(rd_ids *ids, const rd_tokenizer *tokenizer, const char *line,
+                             size_t length, int64_t most, int32_t bos, int32_t eos,
+                             int32_t *dropped) {
+    int64_t start = ids->length;
+    if (bos >= 0) RD_TRY(append_id(ids, bos));
+    RD_TRY(rd_tokenizer_encode(tokenizer, line, length, ids));
+    int64_t excess = ids->length - start + (eos >= 0 ? 1 : 0) - most;
+    if (excess > 0) ids->length -= excess;
+    *dropped = (int32_t)(excess > 0 ? excess : 0);
+    return eos >= 0 ? append_id(ids, eos) : RD_OK;
+}
+
+rd_status rd_token_lines_encode(rd_token_lines *out, const rd_tokenizer *tokenizer, int64_t n,
+                                const char *const *lines, const size_t *lengths, int64_t most,
+                                int32_t bos, int32_t eos, int32_t *dropped) {
+    *out = (rd_token_lines){.offsets = rd_calloc((size_t)n + 1, sizeof *out->offsets)};
+    rd_status status = out->offsets ? RD_OK : RD_ERR_MEMORY;
+    for (int64_t i = 0; status == RD_OK && i < n; i++) {
+        int32_t cut = 0;
+        status = encode_line(&out->ids, tokenizer, lines[i],
+                             lengths ? lengths[i] : strlen(lines[i]), most, bos, eos, &cut);
+        if (dropped) dropped[i] = cut;
+        out->offsets[i + 1] = out->ids.length;
+    }
+    if (status != RD_OK) rd_token_lines_free(out);
+    return status;
+}
+
+rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i) {
+    int32_t length = (int32_t)(lines->offsets[i + 1] - lines->offsets[i]);
+    /* Where no line has any there is no address to add to. */
+    return (rd_token_span){length ? lines->ids.data + lines->offsets[i] : NULL, length};
+}
+
+/* Appends the text of known tokens. Decoding drops the space before a whole text. */
+static rd_status append_known(const rd_output *o, const int32_t *ids, int64_t n, rd_text *text) {
+    char *decoded;
+    RD_TRY(rd_tokenizer_decode(o->target, ids, n, &decoded, NULL));
+    rd_status status = RD_OK;
+    if (text->length && rd_piece_has_space(o->target, ids[0]) && decoded[0] != ' ')
+        status = rd_text_append(text, " ", 1);
+    if (status == RD_OK) status = rd_text_append(text, decoded, strlen(decoded));
+    free(decoded);
+    return status;
+}
+
+/* Decodes with the source word that each unknown piece is aligned to in its place; unknown pieces
+ * in a row that are aligned to the same word give it once. source_words: [o->tokens.length] */
+static rd_status decode_replacing(const rd_output *o, const rd_hypothesis *h,
+                                  const int32_t *source_words, char **result) {
+    int32_t unk = rd_tokenizer_unk(o->target);
+    rd_text text = {0};
+    rd_status status = rd_text_append(&text, "", 0);
+    for (int32_t i = 0, end; status == RD_OK && i < h->length; i = end) {
+        for (end = i; end < h->length && h->tokens[end] != unk; end++) {
+        }
+        if (end > i) {
+            status = append_known(o, h->tokens + i, end - i, &text);
+            continue;
+        }
+        end = i + 1;
+        int32_t word = h->aligned[i] < 0 ? -1 : source_words[h->aligned[i]];
+        bool again = i > 0 && h->tokens[i - 1] == unk && h->aligned[i - 1] >= 0 &&
+                     source_words[h->aligned[i - 1]] == word;
+        if (word < 0 || again) continue;
+        rd_word copied = rd_word_at(o->text, o->text_length, word);
+        status = rd_text_append(&text, copied.bytes, copied.n);
+    }
+    if (status == RD_OK) *result = text.data;
+    if (status != RD_OK) rd_text_free(&text);
+    return status;
+}
+
+int rd_aligned_words_compare(const void *a, const void *b) {
+    const rd_aligned_words *x = a, *y = b;
+    if (x->source != y->source) return x->source < y->source ? -1 : 1;
+    return x->target < y->target ? -1 : x->target > y->target;
+}
+
+/* The pairs of words that tokens align, each once. source_words: [o->tokens.length] */
+static rd_status align_words(const rd_output *o, const rd_hypothesis *h,
+                             const int32_t *source_words, rd_translation *item) {
+    char *unk = NULL;
+    int32_t unk_id = rd_tokenizer_unk(o->target), n = 0;
+    if (unk_id >= 0) RD_TRY(rd_tokenizer_decode(o->target, &unk_id, 1, &unk, NULL));
+    int32_t *words = rd_malloc((size_t)h->length, sizeof *words);
+    rd_aligned_words *pairs = rd_malloc((size_t)h->length, sizeof *pairs);
+    if (words && pairs) {
+        int32_t n_words = rd_words_of_tokens(o->target, h->tokens, h->length,
+                                             o->replace_unk || !unk ? "?" : unk, words);
+        for (int32_t i = 0; i < h->length && n_words > 0; i++)
+            if (h->aligned[i] >= 0)
+                pairs[n++] = (rd_aligned_words){source_words[h->aligned[i]], words[i]};
+        if (n) qsort(pairs, (size_t)n, sizeof *pairs, rd_aligned_words_compare);
+        item->alignment = pairs;
+        for (int32_t i = 0; i < n; i++)
+            if (i == 0 || rd_aligned_words_compare(&pairs[i - 1], &pairs[i]) != 0)
+                pairs[item->n_alignment++] = pairs[i];
+    }
+    free(unk);
+    free(words);
+    if (item->alignment) return RD_OK;
+    free(pairs);
+    return RD_ERR_MEMORY;
+}
+
+rd_status rd_output_translation(const rd_output *o, const rd_hypothesis *h, rd_translation *item) {
+    item->score = h->score;
+    item->log_prob = h->log_prob;
+    item->n_tokens = h->length;
+    if (!o->align && !o->replace_unk)
+        return rd_tokenizer_decode(o->target, h->tokens, h->length, &item->text, NULL);
+    int32_t *source_words = rd_malloc((size_t)o->tokens.length, sizeof *source_words);
+    if (!source_words) return RD_ERR_MEMORY;
+    rd_words_of_tokens(o->source, o->tokens.tokens, o->tokens.length, "?", source_words);
+    rd_status status =
+        o->replace_unk ? decode_replacing(o, h, source_words, &item->text)
+                       : rd_tokenizer_decode(o->target, h->tokens, h->length, &item->text, NULL);
+    if (status == RD_OK && o->align) status = align_words(o, h, source_words, item);
+    free(source_words);
+    return status;
+}
 
 rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_options *o) {
     rd_translate_job job = {.models = (const rd_model *const *)t->models,
@@ -47,7 +184,7 @@ typedef struct {
     const char *const *lines;
     const size_t *lengths; /* NULL: the lines are NUL-terminated */
     rd_token_lines sources, prefixes;
-    rd_terms terms;
+    rd_line_constraints constraints;
     int64_t n_full;
     int64_t *where;              /* [n_full] the line that each is */
     rd_token_span *spans;        /* [n_full] */
@@ -59,7 +196,7 @@ static void call_end(call *c) {
     rd_search_result_free(&c->result);
     rd_token_lines_free(&c->sources);
     rd_token_lines_free(&c->prefixes);
-    rd_terms_free(&c->terms);
+    rd_line_constraints_free(&c->constraints);
     free(c->requests);
     free(c->spans);
     free(c->where);
@@ -87,7 +224,7 @@ static rd_status encode_sources(call *c, int32_t *dropped) {
     return RD_OK;
 }
 
-/* What each of the full lines asks of its search. */
+/* The conditions on the translation of each full line. */
 static rd_status make_requests(call *c) {
     const rd_translate_options *o = c->options;
     const rd_translator *t = c->translator;
@@ -96,8 +233,8 @@ static rd_status make_requests(call *c) {
         RD_TRY(rd_token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
                                      NULL));
     if (o->constraints || o->glossary)
-        RD_TRY(rd_terms_make(&c->terms, t->target, c->n, c->lines, c->lengths, o->constraints,
-                             o->glossary));
+        RD_TRY(rd_line_constraints_make(&c->constraints, t->target, c->n, c->lines, c->lengths,
+                                        o->constraints, o->glossary));
     c->requests = rd_calloc((size_t)c->n_full, sizeof *c->requests);
     if (!c->requests) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n_full; i++) {
@@ -108,8 +245,9 @@ static rd_status make_requests(call *c) {
             request->prefix = prefix.tokens;
             request->prefix_length = prefix.length;
         }
-        if (c->terms.offsets)
-            request->phrases = rd_terms_of_line(&c->terms, c->where[i], &request->n_phrases);
+        if (c->constraints.offsets)
+            request->phrases =
+                rd_line_constraints_of(&c->constraints, c->where[i], &request->n_phrases);
     }
     return RD_OK;
 }
@@ -129,20 +267,23 @@ static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
         rd_translation *item = &out->items[line * out->n_best + k];
         if (!h->tokens) break;
         RD_TRY(rd_output_translation(&output, h, item));
-        if (c->terms.offsets)
-            RD_TRY(rd_terms_unmet(&c->terms, line, h->tokens, h->length, item->text, &item->unmet));
+        if (c->constraints.offsets)
+            RD_TRY(rd_line_constraints_unmet(&c->constraints, line, h->tokens, h->length,
+                                             item->text, &item->unmet));
     }
     return RD_OK;
 }
 
-/* Nothing in, nothing out, with certainty, but for what must be in it. */
+/* An empty line translates to nothing, log-probability 0, with its constraints reported as unmet.
+ */
 static rd_status fill_empty(const call *c, rd_translations *out) {
     for (int64_t i = 0; i < out->n_lines; i++) {
         rd_translation *best = &out->items[i * out->n_best];
         if (best->text) continue;
         if (!(best->text = rd_strdup(""))) return RD_ERR_MEMORY;
-        if (c->terms.offsets)
-            RD_TRY(rd_terms_unmet(&c->terms, i, NULL, 0, best->text, &best->unmet));
+        if (c->constraints.offsets)
+            RD_TRY(
+                rd_line_constraints_unmet(&c->constraints, i, NULL, 0, best->text, &best->unmet));
     }
     return RD_OK;
 }
@@ -190,4 +331,45 @@ void rd_translations_free(rd_translations *translations) {
     free(translations->items);
     free(translations->dropped_tokens);
     *translations = (rd_translations){0};
+}
+
+rd_status rd_translate_score_lines(const rd_translator *t, const rd_translate_options *options,
+                                   int64_t n, const char *const *lines, const size_t *line_lengths,
+                                   const char *const *references, const size_t *reference_lengths,
+                                   double *log_probs, int32_t *n_tokens, int32_t *line_dropped,
+                                   int32_t *reference_dropped) {
+    rd_translate_job job = rd_translate_job_of(t, options);
+    RD_TRY(rd_translate_check_options(options));
+    int32_t bos = rd_translate_first_id(t);
+    rd_token_lines sources = {0}, targets = {0};
+    rd_token_span *source_spans = rd_malloc((size_t)n, sizeof *source_spans);
+    rd_token_span *target_spans = rd_malloc((size_t)n, sizeof *target_spans);
+    rd_status status = source_spans && target_spans ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = rd_token_lines_encode(&sources, t->source, n, lines, line_lengths,
+                                       rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1),
+                                       bos, rd_tokenizer_eos(t->source), line_dropped);
+    if (status == RD_OK)
+        status = rd_token_lines_encode(&targets, t->target, n, references, reference_lengths,
+                                       t->max_target_positions - 1, bos, -1, reference_dropped);
+    for (int64_t i = 0; status == RD_OK && i < n; i++) {
+        source_spans[i] = rd_token_line(&sources, i);
+        target_spans[i] = rd_token_line(&targets, i);
+        if (n_tokens) n_tokens[i] = target_spans[i].length + 1;
+    }
+    if (status == RD_OK)
+        status = rd_translate_score(&job, n, source_spans, target_spans, log_probs);
+    rd_token_lines_free(&sources);
+    rd_token_lines_free(&targets);
+    free(source_spans);
+    free(target_spans);
+    return status;
+}
+
+rd_status rd_translator_score(const rd_translator *t, const rd_translate_options *options,
+                              int64_t n, const char *const *lines, const size_t *line_lengths,
+                              const char *const *references, const size_t *reference_lengths,
+                              double *log_probs, int32_t *n_tokens) {
+    return rd_translate_score_lines(t, options, n, lines, line_lengths, references,
+                                    reference_lengths, log_probs, n_tokens, NULL, NULL);
 }

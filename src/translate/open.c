@@ -1,4 +1,4 @@
-#include "translate/open.h"
+#include "translate/lines.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "data/vocab_files.h"
 #include "recipe/model_dir.h"
 
-/* What one directory holds, before it joins the others. */
+/* The contents of one directory, before it joins the others. */
 typedef struct {
     rd_model_dir files;
     rd_identity identity;

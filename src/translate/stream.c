@@ -129,7 +129,7 @@ static void put_text(const char *text, FILE *out) {
 }
 
 /* One translation, as its own line: TEXT, in an n-best list LINE ||| TEXT ||| SCORE, and with
- * alignments these behind a tab or, in a list, another |||. */
+ * alignments these after a tab or, in a list, another |||. */
 static void put_translation(const stream *s, int64_t line, const rd_translation *item) {
     FILE *out = s->config->output;
     bool list = s->config->options.search.n_best > 1, align = s->config->options.search.align;

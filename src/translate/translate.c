@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "search/model_scorer.h"
-#include "translate/pieces.h"
+#include "translate/output_subset.h"
 
 /* Source tokens of a batch that a search gets when it does not search all of it at once: sentences
  * that wait take the places of those that end. More would leave the threads unequal shares. */
@@ -87,41 +86,6 @@ static rd_status make_schedule(schedule *plan, int64_t limit, int64_t n,
     return RD_OK;
 }
 
-/* Sequences of one batch laid end to end. */
-typedef struct {
-    int32_t *tokens, *offsets, *lengths;
-} packed;
-
-static void packed_free(packed *p) {
-    free(p->tokens);
-    free(p->offsets);
-    free(p->lengths);
-    *p = (packed){0}; /* which may be released again */
-}
-
-static rd_status pack(packed *p, int64_t n, const int64_t *order, const rd_token_span *spans) {
-    size_t total = 0;
-    for (int64_t i = 0; i < n; i++) total += (size_t)spans[order[i]].length;
-    if (total > INT32_MAX) return rd_error(RD_ERR_ARGUMENT, "a batch of %zu tokens", total);
-    *p = (packed){.tokens = rd_malloc(total, sizeof(int32_t)),
-                  .offsets = rd_malloc((size_t)n + 1, sizeof(int32_t)),
-                  .lengths = rd_malloc((size_t)n, sizeof(int32_t))};
-    if (!p->tokens || !p->offsets || !p->lengths) {
-        packed_free(p);
-        return RD_ERR_MEMORY;
-    }
-    p->offsets[0] = 0;
-    for (int64_t i = 0; i < n; i++) {
-        rd_token_span span = spans[order[i]];
-        if (span.length) /* memcpy must not be given NULL */
-            memcpy(p->tokens + p->offsets[i], span.tokens,
-                   (size_t)span.length * sizeof *span.tokens);
-        p->lengths[i] = span.length;
-        p->offsets[i + 1] = p->offsets[i] + span.length;
-    }
-    return RD_OK;
-}
-
 /* One call over all batches: searching where there is to be a `result`, else scoring. */
 typedef struct {
     const rd_translate_job *job;
@@ -133,10 +97,9 @@ typedef struct {
 /* The sentences of one batch with what is set up for them. */
 typedef struct {
     int64_t n;
-    const int64_t *order; /* [n] indices of sources */
-    packed src;
-    rd_search_request *requests; /* [n], or NULL */
-    rd_pieces pieces;
+    const int64_t *order;        /* [n] indices of sources */
+    rd_search_request *requests; /* [n] */
+    rd_output_subset subset;
     rd_model_scorer *model;
 } batch;
 
@@ -147,85 +110,91 @@ static bool ranks_suffice(const rd_translate_job *job) {
            c->early_stopping == RD_STOP_FULL && !(c->patience > 1.0f);
 }
 
-static void forget_scores(rd_hypothesis *hypothesis) {
-    hypothesis->score = hypothesis->log_prob = NAN;
+/* Moves what was found for source `index` to the result. */
+static void keep(const work *w, const batch *b, int64_t index, rd_hypotheses *found) {
+    rd_hypothesis *to = w->result->hypotheses + index * w->result->n_best;
+    for (int32_t k = 0; k < found->n; k++) {
+        to[k] = found->items[k];
+        rd_output_subset_restore(&b->subset, to[k].tokens, to[k].length);
+        if (ranks_suffice(w->job)) to[k].score = to[k].log_prob = NAN;
+    }
+    free(found->items);
 }
 
-static rd_status search_batch(const work *w, const batch *b) {
-    const rd_model_config *config = rd_model_get_config(w->job->models[0]);
-    const rd_pieces *pieces = &b->pieces;
-    rd_scorer scorer = rd_model_scorer_view(b->model);
-    rd_beam_config search = w->job->search;
-    search.batch_tokens = tokens_at_once(w->job);
-    rd_search_result found;
-    RD_TRY(rd_beam_search(&search, &scorer, b->n, b->src.lengths, b->requests,
-                          rd_pieces_number(pieces, config->bos_id),
-                          rd_pieces_number(pieces, config->eos_id),
-                          rd_pieces_number(pieces, config->pad_id),
-                          rd_pieces_number(pieces, config->unk_id), &found));
-    size_t n_best = (size_t)found.n_best;
-    for (int64_t i = 0; i < b->n; i++) {
-        rd_hypothesis *from = found.hypotheses + (size_t)i * n_best;
-        for (size_t k = 0; k < n_best; k++) {
-            rd_pieces_restore(pieces, from[k].tokens, from[k].length);
-            if (ranks_suffice(w->job)) forget_scores(&from[k]);
-        }
-        memcpy(w->result->hypotheses + (size_t)b->order[i] * n_best, from, n_best * sizeof *from);
-        memset(from, 0, n_best * sizeof *from); /* moved, not shared */
+static rd_status search_all(const work *w, const batch *b, rd_search *search) {
+    int64_t index;
+    rd_hypotheses found;
+    for (int64_t i = 0; i < b->n; i++)
+        RD_TRY(rd_search_submit(search, &b->requests[i], b->order[i]));
+    while (!rd_search_is_idle(search)) {
+        RD_TRY(rd_search_step(search));
+        while (rd_search_take(search, &index, &found)) keep(w, b, index, &found);
     }
-    rd_search_result_free(&found);
     return RD_OK;
 }
 
-static rd_status score_batch(const work *w, const batch *b) {
-    packed tgt;
-    RD_TRY(pack(&tgt, b->n, b->order, w->targets));
-    rd_scorer scorer = rd_model_scorer_view(b->model);
-    double *log_probs = rd_malloc((size_t)b->n, sizeof *log_probs);
-    rd_status status = log_probs ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK)
-        status = rd_score_targets(&scorer, b->n, tgt.tokens, tgt.offsets,
-                                  rd_model_get_config(w->job->models[0])->eos_id, log_probs);
-    for (int64_t i = 0; status == RD_OK && i < b->n; i++) w->log_probs[b->order[i]] = log_probs[i];
-    free(log_probs);
-    packed_free(&tgt);
-    return status;
-}
-
-/* What a search is asked for beside its sources. */
-static rd_status batch_requests(const work *w, batch *b) {
+static rd_status search_batch(const work *w, batch *b) {
     const rd_translate_job *job = w->job;
-    if (job->requests) {
-        b->requests = rd_malloc((size_t)b->n, sizeof *b->requests);
-        if (!b->requests) return RD_ERR_MEMORY;
-        for (int64_t i = 0; i < b->n; i++) b->requests[i] = job->requests[b->order[i]];
-    }
-    if (!job->shortlist) return RD_OK;
-    return rd_pieces_choose(&b->pieces, job->shortlist, rd_model_get_config(job->models[0]),
-                            b->src.offsets[b->n], b->src.tokens, b->n, b->requests);
-}
-
-static rd_status translate_or_score(const work *w, batch *b) {
-    const rd_translate_job *job = w->job;
-    RD_TRY(pack(&b->src, b->n, b->order, w->sources));
-    if (w->result) RD_TRY(batch_requests(w, b));
-    RD_TRY(rd_model_scorer_begin(&b->model, job->models, job->n_models, b->n, b->src.tokens,
-                                 b->src.offsets));
-    if (!w->result) return score_batch(w, b);
-    if (b->pieces.n) RD_TRY(rd_model_scorer_restrict(b->model, b->pieces.n, b->pieces.ids));
+    rd_beam_config config = job->search;
+    config.batch_tokens = tokens_at_once(job);
+    if (b->subset.n) RD_TRY(rd_model_scorer_restrict(b->model, b->subset.n, b->subset.ids));
     if (ranks_suffice(job)) RD_TRY(rd_model_scorer_skip_softmax(b->model));
     if (rd_beam_needs_attention(&job->search))
         RD_TRY(rd_model_scorer_keep_attention(b->model, job->alignment_layer));
+    rd_scorer scorer = rd_model_scorer_view(b->model);
+    rd_search *search;
+    RD_TRY(rd_search_open(&search, &scorer, &config));
+    rd_status status = search_all(w, b, search);
+    rd_search_close(search);
+    return status;
+}
+
+static rd_status score_batch(const work *w, const batch *b) {
+    rd_scorer scorer = rd_model_scorer_view(b->model);
+    size_t n = (size_t)b->n;
+    rd_token_span *spans = rd_malloc(2 * n, sizeof *spans); /* sources, targets */
+    double *log_probs = rd_malloc(n, sizeof *log_probs);
+    rd_status status = spans && log_probs ? RD_OK : RD_ERR_MEMORY;
+    for (size_t i = 0; status == RD_OK && i < n; i++) {
+        spans[i] = w->sources[b->order[i]];
+        spans[n + i] = w->targets[b->order[i]];
+    }
+    if (status == RD_OK) status = rd_score_targets(&scorer, b->n, spans, spans + n, log_probs);
+    for (size_t i = 0; status == RD_OK && i < n; i++) w->log_probs[b->order[i]] = log_probs[i];
+    free(spans);
+    free(log_probs);
+    return status;
+}
+
+/* The sources of the batch and the conditions on their translations. */
+static rd_status make_requests(const work *w, batch *b) {
+    const rd_translate_job *job = w->job;
+    b->requests = rd_malloc((size_t)b->n, sizeof *b->requests);
+    if (!b->requests) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < b->n; i++) {
+        int64_t index = b->order[i];
+        b->requests[i] =
+            job->requests ? job->requests[index] : (rd_search_request){.number = index};
+        b->requests[i].source = w->sources[index];
+    }
+    if (!job->shortlist) return RD_OK;
+    return rd_output_subset_choose(&b->subset, job->shortlist, rd_model_get_config(job->models[0]),
+                                   b->n, b->requests);
+}
+
+static rd_status search_or_score(const work *w, batch *b) {
+    RD_TRY(rd_model_scorer_open(&b->model, w->job->models, w->job->n_models));
+    if (!w->result) return score_batch(w, b);
+    RD_TRY(make_requests(w, b));
     return search_batch(w, b);
 }
 
 static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
     batch b = {.n = n, .order = order};
-    rd_status status = translate_or_score(w, &b);
-    rd_model_scorer_end(b.model);
-    rd_pieces_free(&b.pieces);
+    rd_status status = search_or_score(w, &b);
+    rd_model_scorer_close(b.model);
+    rd_output_subset_free(&b.subset);
     free(b.requests);
-    packed_free(&b.src);
     return status;
 }
 
@@ -269,9 +238,10 @@ static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
     return failure == RD_OK ? RD_OK : rd_error(failure, "%s", message);
 }
 
-static rd_status check_shortlist(const rd_translate_job *job) {
-    const rd_model_config *config = rd_model_get_config(job->models[0]);
+static rd_status check(const rd_translate_job *job) {
+    if (job->n_models < 1) return rd_error(RD_ERR_ARGUMENT, "no model to translate with");
     if (!job->shortlist) return RD_OK;
+    const rd_model_config *config = rd_model_get_config(job->models[0]);
     int32_t src = rd_shortlist_src_vocab(job->shortlist);
     int32_t tgt = rd_shortlist_tgt_vocab(job->shortlist);
     if (src != config->src_vocab || tgt != config->tgt_vocab)
@@ -285,26 +255,6 @@ static rd_status check_shortlist(const rd_translate_job *job) {
                            : rd_error_prefix(status, "the shortlist is not of this model's data");
 }
 
-static rd_status check_sources(const rd_translate_job *job, int64_t n,
-                               const rd_token_span *sources) {
-    if (job->n_models < 1) return rd_error(RD_ERR_ARGUMENT, "no model to translate with");
-    for (int32_t m = 0; m < job->n_models; m++) {
-        const rd_model_config *config = rd_model_get_config(job->models[m]);
-        for (int64_t i = 0; i < n; i++) {
-            if (sources[i].length < 1 || sources[i].length > config->max_source_positions)
-                return rd_error(RD_ERR_ARGUMENT,
-                                "source %lld has %d tokens; the model takes 1 to %d", (long long)i,
-                                sources[i].length, config->max_source_positions);
-            for (int32_t k = 0; k < sources[i].length; k++)
-                if (sources[i].tokens[k] < 0 || sources[i].tokens[k] >= config->src_vocab)
-                    return rd_error(RD_ERR_ARGUMENT,
-                                    "source %lld holds token %d, outside a vocabulary of %d",
-                                    (long long)i, sources[i].tokens[k], config->src_vocab);
-        }
-    }
-    return RD_OK;
-}
-
 /* Threads for the operations inside the only batch. Those of small models end sooner than threads
  * have found each other. */
 static int32_t inner_threads(const rd_translate_job *job, int32_t threads) {
@@ -315,8 +265,7 @@ static int32_t inner_threads(const rd_translate_job *job, int32_t threads) {
 }
 
 static rd_status run(work *w, int64_t n) {
-    RD_TRY(check_sources(w->job, n, w->sources));
-    RD_TRY(check_shortlist(w->job));
+    RD_TRY(check(w->job));
     int before = omp_get_max_threads();
     int32_t threads = w->job->threads > 0 ? w->job->threads : before;
     schedule plan;
@@ -331,6 +280,13 @@ static rd_status run(work *w, int64_t n) {
     omp_set_num_threads(before);
     schedule_free(&plan);
     return status;
+}
+
+void rd_search_result_free(rd_search_result *result) {
+    for (int64_t i = 0; result->hypotheses && i < result->n_sentences * result->n_best; i++)
+        free(result->hypotheses[i].tokens);
+    free(result->hypotheses);
+    *result = (rd_search_result){0};
 }
 
 rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
@@ -350,4 +306,24 @@ rd_status rd_translate_score(const rd_translate_job *job, int64_t n, const rd_to
                              const rd_token_span *targets, double *log_probs) {
     work w = {.job = job, .sources = sources, .targets = targets, .log_probs = log_probs};
     return run(&w, n);
+}
+
+rd_status rd_translate_to_text(const rd_translate_job *job, const rd_tokenizer *target, int64_t n,
+                               const rd_token_span *sources, char **texts) {
+    rd_translate_job best_only = *job;
+    best_only.search.n_best = 1;
+    best_only.unscored = true;
+    rd_search_result result;
+    RD_TRY(rd_translate_tokens(&best_only, n, sources, &result));
+    rd_status status = RD_OK;
+    int64_t done = 0;
+    for (; status == RD_OK && done < n; done++)
+        status = rd_tokenizer_decode(target, result.hypotheses[done].tokens,
+                                     result.hypotheses[done].length, &texts[done], NULL);
+    for (int64_t i = 0; status != RD_OK && i + 1 < done; i++) {
+        free(texts[i]);
+        texts[i] = NULL;
+    }
+    rd_search_result_free(&result);
+    return status;
 }

@@ -1,6 +1,6 @@
 /* Translating token sequences with models in memory: sorted by length, packed into batches, the
- * batches spread over threads. What rdrop/translator.h does with text, and the trainer with its
- * validation set, comes through here. */
+ * batches spread over threads. Both rdrop/translator.h and the
+ * trainer's validation use it. */
 #ifndef RD_TRANSLATE_TRANSLATE_H
 #define RD_TRANSLATE_TRANSLATE_H
 
@@ -12,22 +12,32 @@
 #include "rdrop/model.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/shortlist.h"
-#include "search/beam.h"
+#include "search/search.h"
 
 typedef struct {
     const rd_model *const *models; /* [n_models]: one model, or an ensemble (averaged) */
     int32_t n_models;
-    rd_beam_config search;             /* its batch_tokens and stop hold for scoring, too */
-    int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
-    const rd_search_request *requests; /* one per source, or NULL */
+    rd_beam_config search;   /* its batch_tokens and stop hold for scoring, too */
+    int32_t alignment_layer; /* see rd_model_scorer_keep_attention */
+    const rd_search_request *requests; /* one per source, whose own is not read; or NULL: nothing is
+                                        * asked, and a sentence's number is its index */
     const rd_shortlist *shortlist;     /* of the pieces to search among, or NULL */
     const rd_identity *identity; /* of the models, which the shortlist must share; NULL: unknown */
     bool unscored;   /* score and log_prob of hypotheses are not needed, and may come as NAN */
     int32_t threads; /* 0: as many as OpenMP would use */
 } rd_translate_job;
 
+typedef struct {
+    int64_t n_sentences;
+    int32_t n_best;
+    rd_hypothesis
+        *hypotheses; /* [n_sentences, n_best], best first; missing ones have tokens NULL */
+} rd_search_result;
+
+void rd_search_result_free(rd_search_result *result);
+
 /* Translates n sources, each ending with eos, of at most max_source_positions tokens. The result is
- * in the order of the sources and does not depend on batch_tokens or threads, but for rounding;
+ * in the order of the sources and does not depend on batch_tokens or threads, except for rounding;
  * with a shortlist a little, because the sentences of a batch share their pieces. */
 rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
                               rd_search_result *result);

@@ -1,11 +1,164 @@
 #include "translate/words.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unicode/ubrk.h>
 #include <unicode/uchar.h>
+#include <unicode/ures.h>
+#include <unicode/utext.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 
-/* Moves the cursor behind a space, if it stands at one. */
+struct rd_breaker {
+    UBreakIterator *iterator;
+    bool sentences, ordinal_stops;
+    rd_text abbreviations; /* of the language, each NUL-terminated */
+};
+
+static rd_status icu_error(UErrorCode code) {
+    if (code == U_MEMORY_ALLOCATION_ERROR) return rd_error(RD_ERR_MEMORY, "out of memory in ICU");
+    return rd_error(RD_ERR_FORMAT, "ICU cannot find where words or sentences end: %s",
+                    u_errorName(code));
+}
+
+rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset) {
+    RD_TRY(
+        rd_reserve(&offsets->data, &offsets->capacity, offsets->length + 1, sizeof *offsets->data));
+    offsets->data[offsets->length++] = offset;
+    return RD_OK;
+}
+
+/* Two or three small letters, as ISO 639 has them. */
+static bool is_language(const char *code) {
+    size_t n = code ? strspn(code, "abcdefghijklmnopqrstuvwxyz") : 0;
+    return (n == 2 || n == 3) && code[n] == '\0';
+}
+
+/* Languages that write ordinal numbers with a full stop. */
+static bool has_ordinal_stops(const char *language) {
+    static const char *const languages[] = {"bs", "cs", "da", "de", "et", "fi", "hr", "hu", "is",
+                                            "lt", "lv", "nb", "nn", "no", "pl", "sk", "sl", "sr"};
+    for (size_t i = 0; i < sizeof languages / sizeof *languages; i++)
+        if (strcmp(language, languages[i]) == 0) return true;
+    return false;
+}
+
+/* Appends ICU's abbreviations of a language, each NUL-terminated; of most there are none. */
+static rd_status load_abbreviations(const char *language, rd_text *list) {
+    UErrorCode code = U_ZERO_ERROR;
+    UResourceBundle *rules = ures_open(U_ICUDATA_NAME "-brkitr", language, &code);
+    UResourceBundle *exceptions = ures_getByKey(rules, "exceptions", NULL, &code);
+    UResourceBundle *words = ures_getByKey(exceptions, "SentenceBreak", NULL, &code);
+    rd_status status = RD_OK;
+    for (int32_t i = 0, n = U_SUCCESS(code) ? ures_getSize(words) : 0; i < n; i++) {
+        char word[128];
+        int32_t length = sizeof word - 1;
+        ures_getUTF8StringByIndex(words, i, word, &length, 1, &code);
+        if (U_FAILURE(code) || status != RD_OK) break;
+        status = rd_text_append(list, word, (size_t)length + 1);
+    }
+    ures_close(words);
+    ures_close(exceptions);
+    ures_close(rules);
+    if (code == U_MISSING_RESOURCE_ERROR || U_SUCCESS(code)) return status;
+    return icu_error(code);
+}
+
+rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *language) {
+    UErrorCode code = U_ZERO_ERROR;
+    rd_status status = RD_OK;
+    rd_breaker *b = *breaker = rd_calloc(1, sizeof *b);
+    if (!b) return RD_ERR_MEMORY;
+    if (kind == RD_BREAK_SENTENCES) {
+        if (!is_language(language)) language = "en";
+        status = load_abbreviations(language, &b->abbreviations);
+        b->sentences = true;
+        b->ordinal_stops = has_ordinal_stops(language);
+    }
+    if (status == RD_OK) {
+        UBreakIteratorType type = kind == RD_BREAK_WORDS ? UBRK_WORD : UBRK_SENTENCE;
+        b->iterator = ubrk_open(type, "", NULL, 0, &code);
+        if (U_SUCCESS(code)) return RD_OK;
+        status = icu_error(code);
+    }
+    rd_breaker_close(b);
+    *breaker = NULL;
+    return status;
+}
+
+void rd_breaker_close(rd_breaker *breaker) {
+    if (!breaker) return;
+    if (breaker->iterator) ubrk_close(breaker->iterator);
+    rd_text_free(&breaker->abbreviations);
+    free(breaker);
+}
+
+/* Short for what comes before a name or a number, and not in ICU's lists. */
+static const char *const titles[] = {
+    "Dr.", "St.",  "Gen.", "Col.",  "Lt.", "Sgt.", "Gov.", "Sen.", "Rep.", "Capt.", "Rev.",   "Hr.",
+    "Nr.", "Abb.", "Fig.", "Figs.", "Eq.", "bzw.", "ca.",  "cf.",  "vs.",  "Mme.",  "approx."};
+
+/* Whether text[0..n) ends with that word. */
+static bool ends_with(const char *text, size_t n, const char *word) {
+    size_t length = strlen(word);
+    if (length == 0 || length > n || memcmp(text + n - length, word, length) != 0) return false;
+    return length == n || strchr(" (\"'-/\t", text[n - length - 1]);
+}
+
+static bool ends_abbreviated(const rd_breaker *b, const char *text, size_t n) {
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (ends_with(text, n, titles[i])) return true;
+    for (int64_t at = 0; at < b->abbreviations.length;
+         at += (int64_t)strlen(b->abbreviations.data + at) + 1)
+        if (ends_with(text, n, b->abbreviations.data + at)) return true;
+    return false;
+}
+
+/* Whether a full stop after this word ends no sentence, whatever follows: an initial or
+ * the like ("J.", "z.B.", "U.S."), or a short number where those are ordinals ("3. Mai"). */
+static bool is_short(const rd_breaker *b, const char *word, const char *end) {
+    bool digits = end - word <= 3, letters = true, letter_next = true;
+    for (const char *c = word; c < end && (digits || letters);) {
+        uint32_t code_point = rd_utf8_next(&c, end);
+        bool stop = code_point == '.';
+        digits = digits && (c == end ? stop : u_isdigit((UChar32)code_point) != 0);
+        letters = letters && (letter_next ? u_isalpha((UChar32)code_point) != 0 : stop);
+        letter_next = !letter_next;
+    }
+    return (letters && letter_next) || (digits && b->ordinal_stops);
+}
+
+/* Whether the text before `place` ends with such a word. */
+static bool ends_no_sentence(const rd_breaker *b, const char *text, int64_t place) {
+    const char *end = text + place;
+    while (end > text && end[-1] == ' ') end--;
+    if (end == text || end[-1] != '.') return false;
+    const char *word = end;
+    while (word > text && end - word < 16 && !strchr(" (\"'\t", word[-1])) word--;
+    while (word < end && ((unsigned char)*word & 0xC0) == 0x80) word++;
+    return is_short(b, word, end) || ends_abbreviated(b, text, (size_t)(end - text));
+}
+
+rd_status rd_breaker_find(rd_breaker *b, const char *text, size_t n, rd_offsets *places) {
+    UErrorCode code = U_ZERO_ERROR;
+    UText source = UTEXT_INITIALIZER;
+    utext_openUTF8(&source, text, (int64_t)n, &code);
+    ubrk_setUText(b->iterator, &source, &code);
+    places->length = 0;
+    rd_status status = rd_offsets_add(places, 0);
+    while (status == RD_OK && U_SUCCESS(code)) {
+        int32_t next = ubrk_next(b->iterator);
+        if (next == UBRK_DONE) break;
+        if (next < (int64_t)n && b->sentences && ends_no_sentence(b, text, next)) continue;
+        status = rd_offsets_add(places, next);
+    }
+    utext_close(&source);
+    return U_FAILURE(code) ? icu_error(code) : status;
+}
+
+/* Moves the cursor past a space, if it is at one. */
 static bool skip_space(const char **cursor, const char *space) {
     size_t n = strlen(space);
     if (strncmp(*cursor, space, n) != 0) return false;
@@ -18,7 +171,7 @@ bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id) {
     return piece && skip_space(&piece, rd_tokenizer_space(tokenizer));
 }
 
-/* What an id reads as; *space: how spaces are written there. */
+/* The text of an id; *space: how spaces are written there. */
 static const char *reading(const rd_tokenizer *tokenizer, int32_t id, const char *unk,
                            const char **space) {
     *space = rd_tokenizer_space(tokenizer);

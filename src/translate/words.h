@@ -1,4 +1,5 @@
-/* From tokens to words: what stands between spaces in a text. */
+/* Words and sentences: where a text can be cut, by the rules of Unicode (UAX 29) as ICU has them,
+ * and the words, between spaces, that tokens belong to. */
 #ifndef RD_TRANSLATE_WORDS_H
 #define RD_TRANSLATE_WORDS_H
 
@@ -6,13 +7,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "rdrop/tokenizer.h"
+
+typedef enum { RD_BREAK_WORDS, RD_BREAK_SENTENCES } rd_break_kind;
+
+/* A growable list of places in a text, in bytes; start from {0}, release with free(list.data). */
+typedef struct {
+    int64_t *data;
+    int64_t length, capacity;
+} rd_offsets;
+
+typedef struct rd_breaker rd_breaker;
+
+/* For one thread at a time. language: the code of one ("en"), whose abbreviations end no sentence;
+ * if it is NULL or none, those of English do not. */
+rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *language);
+void rd_breaker_close(rd_breaker *breaker); /* NULL is fine */
+
+/* Replaces `places` by where text[0..n), UTF-8, can be cut, ascending, 0 and n the first and last;
+ * of an empty text only 0. */
+rd_status rd_breaker_find(rd_breaker *breaker, const char *text, size_t n, rd_offsets *places);
+
+rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset);
 
 /* Whether a piece begins with a space, as the tokenizer writes it. */
 bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id);
 
 /* The word, from 0, that each token belongs to; a token of several words belongs to the first, one
- * of spaces alone to the word behind it, or in front of it at the end. unk: what unknown pieces
+ * of spaces alone to the word after it, or before it at the end. unk: what unknown pieces
  * read as. ids, words: [n]. Returns the number of words; if that is 0, words are all 0. */
 int32_t rd_words_of_tokens(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                            const char *unk, int32_t *words);

@@ -161,6 +161,12 @@ static void log_softmax(const bench_arrays *a, int64_t begin, int64_t end, int64
     for (int64_t r = begin; r < end; r++) a->ops->log_softmax(a->x[0] + r * a->width, a->width);
 }
 
+static void log_add_exp(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    for (int64_t r = begin; r < end; r++)
+        a->ops->log_add_exp(a->x[0] + r * a->width, a->x[1] + r * a->width, a->width, 0.0f);
+}
+
 static void add_bias(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     a->ops->add_bias(a->x[0] + begin * a->width, a->vectors, end - begin, a->width);
@@ -219,6 +225,7 @@ const bench_kernel bench_kernels[] = {
     {"attention_query", 4, 2 + 2 * BENCH_SEQUENCE, 4 * BENCH_SEQUENCE, false, attention_query},
     {"criterion", 2, 4, 0, true, criterion},
     {"log_softmax", 1, 2, 0, true, log_softmax},
+    {"log_add_exp", 2, 3, 0, true, log_add_exp},
     {"add_bias", 1, 2, 0, false, add_bias},
     {"quantize_rows", 2, 1.25, 0, false, quantize_rows},
     {"dequantize_rows", 1, 2, 0, false, dequantize_rows},

@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "search/beam.h"
-#include "translate/glossary.h"
+#include "search/search.h"
+#include "translate/constraints.h"
 
 enum { BOS, PAD, EOS, UNK, VOCAB = 8, MOST_ROWS = 8, MOST_TOKENS = 64, MOST_PHRASES = 16 };
 
@@ -18,6 +18,12 @@ typedef struct {
     int32_t step;
     bool has_impossible; /* one token has no probability */
 } scorer;
+
+static rd_status add(void *self, int32_t sentence, rd_token_span source) {
+    (void)self, (void)source;
+    FUZZ_CHECK(sentence == 0);
+    return RD_OK;
+}
 
 static rd_status step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
                       const int32_t *tokens) {
@@ -58,10 +64,11 @@ static int32_t count(const int32_t *tokens, int32_t length, rd_token_span phrase
 }
 
 /* Where there is room for all phrases one behind another, every hypothesis has them. */
-static void check_found(const rd_search_result *r, const rd_search_request *request, int32_t room) {
+static void check_found(const rd_hypotheses *found, const rd_search_request *request,
+                        int32_t room) {
     for (int32_t i = 0; i < request->n_phrases; i++) room -= request->phrases[i].length;
-    for (int32_t k = 0; room >= 0 && k < r->n_best && r->hypotheses[k].tokens; k++) {
-        const rd_hypothesis *h = &r->hypotheses[k];
+    for (int32_t k = 0; room >= 0 && k < found->n; k++) {
+        const rd_hypothesis *h = &found->items[k];
         FUZZ_CHECK(h->n_unmet == 0);
         for (int32_t i = 0; i < request->n_phrases; i++) {
             rd_token_span phrase = request->phrases[i];
@@ -72,6 +79,15 @@ static void check_found(const rd_search_result *r, const rd_search_request *requ
             FUZZ_CHECK(phrase.length == 0 || count(h->tokens, h->length, phrase) >= wanted);
         }
     }
+}
+
+static void check_distinct(const rd_hypotheses *found) {
+    for (int32_t k = 0; k < found->n; k++)
+        for (int32_t j = 0; j < k; j++) {
+            const rd_hypothesis *a = &found->items[j], *b = &found->items[k];
+            FUZZ_CHECK(a->length != b->length ||
+                       memcmp(a->tokens, b->tokens, (size_t)a->length * sizeof *a->tokens) != 0);
+        }
 }
 
 static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
@@ -106,21 +122,31 @@ static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
     scorer made = {.has_impossible = option(o, 11, 4) == 3};
     rd_scorer view = {.self = &made,
                       .vocab_size = VOCAB,
+                      .bos = BOS,
+                      .eos = EOS,
+                      .pad = PAD,
+                      .unk = UNK,
                       .max_length = 60,
+                      .add = add,
                       .step = step,
                       .log_probs = read_log_probs};
-    const int32_t src_length = 0;
-    rd_search_result result;
-    if (rd_beam_search(&config, &view, 1, &src_length, &request, BOS, EOS, PAD, UNK, &result) !=
-        RD_OK) {
-        FUZZ_CHECK(*rd_last_error());
-        return;
-    }
-    FUZZ_CHECK(result.hypotheses[0].tokens);
+    rd_search *session;
+    rd_hypotheses found;
+    int64_t id;
+    FUZZ_CHECK(rd_search_open(&session, &view, &config) == RD_OK || *rd_last_error());
+    if (!session) return;
+    rd_status status = rd_search_submit(session, &request, 7);
+    while (status == RD_OK && !rd_search_is_idle(session)) status = rd_search_step(session);
+    bool taken = status == RD_OK && rd_search_take(session, &id, &found);
+    rd_search_close(session);
+    FUZZ_CHECK(taken || *rd_last_error());
+    if (!taken) return;
+    FUZZ_CHECK(id == 7 && found.n > 0 && found.n <= config.n_best);
+    check_distinct(&found);
     if (!strange && !made.has_impossible)
-        check_found(&result, &request,
+        check_found(&found, &request,
                     (int32_t)config.max_len_b - n_prefix - (config.forced_bos ? 1 : 0));
-    rd_search_result_free(&result);
+    rd_hypotheses_free(&found);
 }
 
 static rd_status keep(void *self, const char *target) {

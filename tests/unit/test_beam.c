@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "search/beam.h"
-#include "search/candidates.h"
+#include "search/search.h"
+#include "search/state.h"
 #include "toy_scorer.h"
 
 /* The best path of all, by its score. */
@@ -338,27 +338,100 @@ static void test_scores_of_given_targets(void **state) {
     enum { N = 6 };
     toy *t = calloc(1, sizeof *t);
     t->distribution = toy_random;
-    int32_t lengths[N] = {3, 1, 4, 1, 5, 9}, offsets[N + 1] = {0}, targets[N * MAX_STEPS];
+    int32_t lengths[N] = {3, 1, 4, 1, 5, 9};
+    rd_token_span sources[N] = {{NULL, 0}}, targets[N]; /* the toy reads no sources */
     rd_beam_config config = {.beam = 4, .lenpen = 1, .max_len_a = 1, .n_best = 1, .unk_penalty = 1};
     rd_search_result r = toy_search(&config, t, N, lengths, NULL, RD_OK);
     for (int i = 0; i < N; i++) {
         const rd_hypothesis *h = &r.hypotheses[i];
-        memcpy(targets + offsets[i], h->tokens, (size_t)h->length * sizeof *targets);
-        offsets[i + 1] = offsets[i] + h->length;
+        targets[i] = (rd_token_span){h->tokens, h->length};
     }
     double log_probs[N];
-    rd_scorer scorer = {.self = t,
-                        .vocab_size = VOCAB,
-                        .max_length = 20,
-                        .step = toy_step,
-                        .log_probs = toy_log_probs};
-    t->step = t->begun = 0;
-    assert_int_equal(rd_score_targets(&scorer, N, targets, offsets, EOS, log_probs), RD_OK);
+    rd_scorer scorer = toy_scorer(t);
+    assert_int_equal(rd_score_targets(&scorer, N, sources, targets, log_probs), RD_OK);
     for (int i = 0; i < N; i++) assert_float_equal(log_probs[i], r.hypotheses[i].log_prob, 1e-4);
-    targets[0] = VOCAB;
-    assert_int_equal(rd_score_targets(&scorer, N, targets, offsets, EOS, log_probs),
-                     RD_ERR_ARGUMENT);
+    const int32_t outside = VOCAB;
+    targets[N - 1] = (rd_token_span){&outside, 1};
+    assert_int_equal(rd_score_targets(&scorer, N, sources, targets, log_probs), RD_ERR_ARGUMENT);
     rd_search_result_free(&r);
+    free(t);
+}
+
+/* Sentences that come while others are searched, in a session that has room for few at once: each
+ * result is that of a search of all together, under the name that its sentence was given. */
+static void test_session(void **state) {
+    (void)state;
+    enum { N = 60, IDS = 1000 };
+    int32_t lengths[N];
+    bool taken[N] = {false};
+    for (int i = 0; i < N; i++) lengths[i] = 1 + i * 7 % 5;
+    toy *t = calloc(1, sizeof *t);
+    t->distribution = toy_random;
+    rd_beam_config config = {.beam = 3, .lenpen = 1, .max_len_a = 1, .max_len_b = 2, .n_best = 2};
+    rd_search_result together = toy_search(&config, t, N, lengths, NULL, RD_OK);
+    int32_t most_rows = t->most_rows;
+    config.batch_tokens = 12;
+    rd_scorer scorer = toy_scorer(t);
+    rd_search *search;
+    assert_int_equal(rd_search_open(&search, &scorer, &config), RD_OK);
+    assert_true(rd_search_is_idle(search));
+    assert_int_equal(rd_search_step(search), RD_OK); /* nothing to do */
+    rd_hypotheses found;
+    int64_t id;
+    int n_submitted = 0, n_taken = 0, in_order = 0;
+    for (int step = 0; n_taken < N; step++) {
+        for (int k = 0; k < step % 4 && n_submitted < N; k++, n_submitted++) {
+            rd_search_request request = {.source = {NULL, lengths[n_submitted]}};
+            assert_int_equal(rd_search_submit(search, &request, IDS - n_submitted), RD_OK);
+            request.prefix = &(int32_t){VOCAB}, request.prefix_length = 1;
+            assert_int_equal(rd_search_submit(search, &request, 0), RD_ERR_ARGUMENT);
+        }
+        assert_int_equal(rd_search_step(search), RD_OK);
+        while (step % 3 == 0 && rd_search_take(search, &id, &found)) {
+            int64_t i = IDS - id;
+            assert_in_range(i, 0, N - 1);
+            assert_false(taken[i]);
+            taken[i] = true;
+            in_order += i == n_taken++;
+            for (int k = 0; k < found.n; k++) {
+                const rd_hypothesis *h = &together.hypotheses[i * 2 + k];
+                assert_int_equal(found.items[k].length, h->length);
+                assert_memory_equal(found.items[k].tokens, h->tokens,
+                                    (size_t)h->length * sizeof *h->tokens);
+                assert_true(found.items[k].score == h->score);
+            }
+            assert_int_equal(found.n, together.hypotheses[i * 2 + 1].tokens ? 2 : 1);
+            rd_hypotheses_free(&found);
+        }
+    }
+    assert_true(rd_search_is_idle(search) && !rd_search_take(search, &id, &found));
+    assert_true(in_order < N);                                    /* some overtake others */
+    assert_true(t->most_rows < most_rows && t->most_numbers < N); /* numbers are used again */
+    rd_search_close(search);
+    rd_search_result_free(&together);
+    free(t);
+}
+
+/* One that is closed half-way, with sentences waiting, under way and done. */
+static void test_session_closed_early(void **state) {
+    (void)state;
+    toy *t = calloc(1, sizeof *t);
+    t->distribution = toy_random;
+    const int32_t phrase[] = {A, B};
+    const rd_token_span phrases[] = {{phrase, 2}};
+    rd_beam_config config = {.beam = 3, .max_len_a = 3, .n_best = 3, .batch_tokens = 8};
+    rd_scorer scorer = toy_scorer(t);
+    rd_search *search;
+    assert_int_equal(rd_search_open(&search, &scorer, &config), RD_OK);
+    for (int i = 0; i < 9; i++) {
+        rd_search_request request = {.source = {NULL, 1 + i % 4}, .phrases = phrases};
+        request.n_phrases = i % 2;
+        assert_int_equal(rd_search_submit(search, &request, i), RD_OK);
+    }
+    for (int step = 0; step < 6; step++) assert_int_equal(rd_search_step(search), RD_OK);
+    assert_false(rd_search_is_idle(search));
+    rd_search_close(search);
+    rd_search_close(NULL);
     free(t);
 }
 
@@ -408,6 +481,8 @@ int main(void) {
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_scores_of_given_targets),
         cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_session),
+        cmocka_unit_test(test_session_closed_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

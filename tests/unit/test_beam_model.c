@@ -15,8 +15,8 @@
 #include "base/cpu.h"
 #include "golden.h"
 #include "model/network.h"
-#include "search/beam.h"
-#include "search/model_scorer.h"
+#include "search/search.h"
+#include "search_all.h"
 
 enum { BOS, PAD, EOS, UNK, WORDS, VOCAB = 7, MAX_LEN = 4, MODELS = 2, SENTENCES = 3 };
 /* 5 tokens may stand anywhere: bos, unk and three words. A beam above SEQUENCES cuts nothing. */
@@ -114,18 +114,15 @@ static void check(rd_model *const *models, int n_models, int sentence, float pen
     lenpen = (double)penalty;
     qsort(all, SEQUENCES, sizeof *all, by_score);
 
-    const int32_t offsets[2] = {0, source_lengths[sentence]};
+    rd_search_request request = {.source = {sources[sentence], source_lengths[sentence]}};
     rd_model_scorer *scorer;
     rd_search_result result;
     rd_beam_config config = {
         .beam = BEAM, .lenpen = penalty, .max_len_b = MAX_LEN, .n_best = N_BEST};
-    assert_int_equal(rd_model_scorer_begin(&scorer, (const rd_model *const *)models, n_models, 1,
-                                           sources[sentence], offsets),
+    assert_int_equal(rd_model_scorer_open(&scorer, (const rd_model *const *)models, n_models),
                      RD_OK);
     rd_scorer view = rd_model_scorer_view(scorer);
-    assert_int_equal(rd_beam_search(&config, &view, 1, source_lengths + sentence, NULL, BOS, EOS,
-                                    PAD, UNK, &result),
-                     RD_OK);
+    assert_int_equal(search_all(&config, &view, 1, &request, &result), RD_OK);
     for (int k = 0; k < N_BEST; k++) {
         const rd_hypothesis *h = &result.hypotheses[k];
         assert_near((double)h->score, score_of(&all[k]), 1e-5, 0, "score", k);
@@ -134,7 +131,7 @@ static void check(rd_model *const *models, int n_models, int sentence, float pen
         assert_memory_equal(h->tokens, all[k].tokens, sizeof(int32_t) * (size_t)h->length);
     }
     rd_search_result_free(&result);
-    rd_model_scorer_end(scorer);
+    rd_model_scorer_close(scorer);
 }
 
 static void check_sentences(int n_models) {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "search/beam.h"
+#include "search/search.h"
 #include "toy_scorer.h"
 
 enum { SENTENCES = 12, MAX_LEN = 4, PATHS = 781, MOST_PHRASES = 4 };
@@ -118,7 +118,7 @@ static void test_narrow_beams_meet_constraints(void **state) {
     rd_rng rng = rd_rng_make(8, 0);
     for (int trial = 0; trial < 300; trial++) {
         phrase_set *sets[SENTENCES];
-        rd_search_request requests[SENTENCES] = {{0}};
+        rd_search_request requests[SENTENCES] = {{.source = {NULL, 0}}};
         for (int i = 0; i < SENTENCES; i++) {
             sets[i] = random_phrases(&rng, MOST);
             requests[i].phrases = sets[i]->spans;

@@ -55,7 +55,11 @@ static void check_steps(model_kind kind) {
     assert_int_equal(rd_network_logits(model, &arena, &batch, expected), RD_OK);
 
     rd_decoding *decoding;
-    assert_int_equal(rd_decoding_begin(&decoding, model, 2, src, src_offsets), RD_OK);
+    assert_int_equal(rd_decoding_begin(&decoding, model), RD_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            rd_decoding_add(decoding, i, src + src_offsets[i], src_offsets[i + 1] - src_offsets[i]),
+            RD_OK);
     for (int t = 0; t < LONGEST; t++) {
         int32_t sentences[2] = {t % 2, 1 - t % 2}, parents[2] = {1, 0}, tokens[2];
         for (int r = 0; r < 2; r++) {
@@ -101,10 +105,10 @@ static void test_steps_bart(void **state) {
     check_steps(BART);
 }
 
-enum { SENTENCES = 40, ROWS = 3 };
+enum { SENTENCES = 40, ROWS = 3, NUMBERS = 24 };
 
-/* Rows of sentences that begin when others end: each row gets the logits of its own hypothesis, of
- * which two share a sentence. */
+/* Rows of sentences that are added and begin when others end, whose numbers they take: each row
+ * gets the logits of its own hypothesis, and two of them may share a sentence. */
 static void test_sentences_begin_and_end(void **state) {
     (void)state;
     int32_t src[SENTENCES * 5], src_offsets[SENTENCES + 1] = {0}, tgt[SENTENCES][LONGEST];
@@ -122,8 +126,9 @@ static void test_sentences_begin_and_end(void **state) {
     assert_int_equal(rd_network_logits(model, &arena, &batch, expected), RD_OK);
 
     rd_decoding *decoding;
-    assert_int_equal(rd_decoding_begin(&decoding, model, SENTENCES, src, src_offsets), RD_OK);
+    assert_int_equal(rd_decoding_begin(&decoding, model), RD_OK);
     int32_t sentences[2][2 * ROWS], lengths[2][2 * ROWS], parents[2 * ROWS], tokens[2 * ROWS];
+    int32_t numbers[2 * ROWS];
     int32_t n_rows = 0, begun = 0, widest = 0;
     for (int now = 0; begun < SENTENCES || n_rows > 0; now = !now) {
         int32_t n_next = 0, *next_sentences = sentences[!now], *next_lengths = lengths[!now];
@@ -142,14 +147,17 @@ static void test_sentences_begin_and_end(void **state) {
         }
         for (; n_next < ROWS && begun < SENTENCES; n_next++) {
             parents[n_next] = -1;
+            assert_int_equal(rd_decoding_add(decoding, begun % NUMBERS, src + src_offsets[begun],
+                                             src_offsets[begun + 1] - src_offsets[begun]),
+                             RD_OK);
             next_sentences[n_next] = begun++;
             next_lengths[n_next] = 1;
         }
         n_rows = n_next;
         if (n_rows > widest) widest = n_rows;
         if (n_rows == 0) break;
-        assert_int_equal(rd_decoding_step(decoding, n_rows, parents, next_sentences, tokens),
-                         RD_OK);
+        for (int32_t r = 0; r < n_rows; r++) numbers[r] = next_sentences[r] % NUMBERS;
+        assert_int_equal(rd_decoding_step(decoding, n_rows, parents, numbers, tokens), RD_OK);
         assert_int_equal(rd_decoding_logits(decoding, 0, n_rows, logits), RD_OK);
         for (int32_t r = 0; r < n_rows; r++)
             for (int v = 0; v < VOCAB; v++)
@@ -159,8 +167,12 @@ static void test_sentences_begin_and_end(void **state) {
                     1e-4);
     }
     assert_true(widest > ROWS && widest <= 2 * ROWS);
-    int32_t first = 0, begin = -1;
+    int32_t first = 0, begin = -1, none = NUMBERS, bad[] = {5, VOCAB};
     assert_int_equal(rd_decoding_step(decoding, 1, &begin, &first, &first), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_decoding_step(decoding, 1, &begin, &none, &first), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_decoding_add(decoding, 0, src, 0), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_decoding_add(decoding, 0, src, 41), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_decoding_add(decoding, 0, bad, 2), RD_ERR_ARGUMENT);
     rd_decoding_end(decoding);
     rd_arena_free(&arena);
     rd_batch_free(&batch);
@@ -170,13 +182,14 @@ static void test_sentences_begin_and_end(void **state) {
 /* The logits of chosen pieces are those that they have among all. */
 static void test_restricted(void **state) {
     (void)state;
-    static const int32_t src[] = {5, 6, 7, 2}, src_offsets[] = {0, 4}, zero[1] = {0};
+    static const int32_t src[] = {5, 6, 7, 2}, zero[1] = {0};
     static const int32_t begin[1] = {-1};
     static const int32_t pieces[] = {2, 3, 11, 12, 28};
     float whole[VOCAB], some[5];
     rd_model *model = toy_model(MARIAN);
     rd_decoding *decoding;
-    assert_int_equal(rd_decoding_begin(&decoding, model, 1, src, src_offsets), RD_OK);
+    assert_int_equal(rd_decoding_begin(&decoding, model), RD_OK);
+    assert_int_equal(rd_decoding_add(decoding, 0, src, 4), RD_OK);
     assert_int_equal(rd_decoding_step(decoding, 1, begin, zero, zero), RD_OK);
     assert_int_equal(rd_decoding_logits(decoding, 0, 1, whole), RD_OK);
     assert_int_equal(rd_decoding_restrict(decoding, 5, pieces), RD_OK);

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "translate/glossary.h"
+#include "translate/constraints.h"
 
 static char path[] = "/tmp/test_glossary.XXXXXX";
 

@@ -303,6 +303,38 @@ static void test_log_softmax(void **state) {
             }
 }
 
+/* Far apart, equal, and impossible on either side or both. */
+static void test_log_add_exp(void **state) {
+    (void)state;
+    for (int t = 0; t < n_tables; t++)
+        for (int w = 0; w < N_WIDTHS; w++) {
+            int64_t n = WIDTHS[w];
+            ops = tables[t];
+            snprintf(context, sizeof context, "%s log_add_exp of %d", ops->name, (int)n);
+            rng = rd_rng_make(4, (uint64_t)w);
+            float *sum = filled(n, 40), *x = filled(n, 40);
+            double *wanted = doubles(n);
+            for (int64_t i = 0; i < n; i++) {
+                if (i % 5 == 1) x[i] = sum[i] + 1e-3f * (float)(i % 7);
+                if (i % 11 == 2) x[i] = -INFINITY;
+                if (i % 11 > 1 && i % 11 < 4) sum[i] = -INFINITY;
+                double high = fmax((double)sum[i], (double)x[i]);
+                double low = fmin((double)sum[i], (double)x[i]);
+                wanted[i] = isinf(high) ? high : high + log1p(exp(low - high)) - 0.75;
+            }
+            ops->log_add_exp(sum, x, n, -0.75f);
+            for (int64_t i = 0; i < n; i++)
+                if (isinf(wanted[i]))
+                    assert_true(sum[i] == -INFINITY);
+                else
+                    assert_near((double)sum[i], wanted[i], 3e-7, 3e-7, context, i);
+            sum[0] = NAN, x[0] = -INFINITY;
+            ops->log_add_exp(sum, x, n, 0);
+            assert_true(isnan(sum[0]));
+            check_guards_and_release();
+        }
+}
+
 static void test_sum_of_squares(void **state) {
     (void)state;
     static const int64_t sizes[] = {0, 1, 17, 4095, 4096, 4097, 100003};
@@ -350,9 +382,10 @@ static void test_adam(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),        cmocka_unit_test(test_criterion),
-        cmocka_unit_test(test_log_softmax), cmocka_unit_test(test_sum_of_squares),
-        cmocka_unit_test(test_adam),        cmocka_unit_test(test_to_bf16),
+        cmocka_unit_test(test_rows),           cmocka_unit_test(test_criterion),
+        cmocka_unit_test(test_log_softmax),    cmocka_unit_test(test_log_add_exp),
+        cmocka_unit_test(test_sum_of_squares), cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_to_bf16),
     };
     return cmocka_run_group_tests(tests, find_tables, NULL);
 }

@@ -15,8 +15,8 @@
 #include "model/network.h"
 #include "optim/optimizer.h"
 #include "quickstart/sentences.h"
-#include "search/beam.h"
-#include "search/model_scorer.h"
+#include "search/search.h"
+#include "search_all.h"
 
 enum { PAIRS = 32, D_MODEL = 64 };
 enum { PAD = 1, EOS = 2, UNK = 3, FIRST_WORD = 4, MAX_WORDS = 1000, MAX_LENGTH = 64 };
@@ -68,18 +68,17 @@ static rd_batch make_pairs(void) {
 
 /* How many of the batch's targets are the best hypothesis of their source. */
 static int count_reproduced(const rd_model *model, const rd_batch *batch) {
-    int32_t lengths[PAIRS];
-    for (int i = 0; i < PAIRS; i++)
-        lengths[i] = batch->source.offsets[i + 1] - batch->source.offsets[i];
+    rd_search_request requests[PAIRS] = {{.source = {NULL, 0}}};
+    for (int i = 0; i < PAIRS; i++) {
+        const int32_t *at = batch->source.offsets + i;
+        requests[i].source = (rd_token_span){batch->source.ids + at[0], at[1] - at[0]};
+    }
     rd_model_scorer *scorer;
-    assert_int_equal(rd_model_scorer_begin(&scorer, &model, 1, batch->n, batch->source.ids,
-                                           batch->source.offsets),
-                     RD_OK);
+    assert_int_equal(rd_model_scorer_open(&scorer, &model, 1), RD_OK);
     rd_beam_config config = rd_beam_defaults();
     rd_scorer view = rd_model_scorer_view(scorer);
     rd_search_result result;
-    assert_int_equal(
-        rd_beam_search(&config, &view, batch->n, lengths, NULL, -1, EOS, PAD, UNK, &result), RD_OK);
+    assert_int_equal(search_all(&config, &view, PAIRS, requests, &result), RD_OK);
     int reproduced = 0;
     for (int i = 0; i < PAIRS; i++) {
         const rd_hypothesis *h = &result.hypotheses[i];
@@ -88,7 +87,7 @@ static int count_reproduced(const rd_model *model, const rd_batch *batch) {
                                                      sizeof(int32_t) * (size_t)length);
     }
     rd_search_result_free(&result);
-    rd_model_scorer_end(scorer);
+    rd_model_scorer_close(scorer);
     return reproduced;
 }
 

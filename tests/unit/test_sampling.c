@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "search/beam.h"
+#include "search/search.h"
 #include "toy_scorer.h"
 
 enum { DRAWS = 1000, ROUNDS = 20 };
@@ -139,7 +139,7 @@ static void test_what_a_sample_depends_on(void **state) {
     (void)state;
     enum { N = 5 };
     const int32_t lengths[N] = {3, 9, 1, 0, 5};
-    rd_search_request requests[N] = {{0}};
+    rd_search_request requests[N] = {{.source = {NULL, 0}}};
     for (int i = 0; i < N; i++) requests[i].number = i;
     rd_beam_config config = {
         .beam = 6, .max_len_a = 1, .max_len_b = 3, .n_best = 6, .sampling = true, .seed = 11};

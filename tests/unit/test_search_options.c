@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "search/beam.h"
+#include "search/search.h"
 #include "toy_scorer.h"
 
 enum { SENTENCES = 8, MAX_LEN = 4, MOST_PATHS = 800 };
@@ -117,12 +117,27 @@ static toy_path in_turn[GROUPS];
 static double penalties[GROUPS];
 static bool ended[GROUPS];
 
-static int best_token(const float *log_probs, const int32_t *taken, int32_t n_taken,
+/* Whether a group before `group` has that path and token at this step. */
+static bool is_taken(int group, int32_t length, int token) {
+    const toy_path *path = &in_turn[group];
+    for (int g = 0; g < group; g++) {
+        const toy_path *other = &in_turn[g];
+        bool same = memcmp(other->tokens, path->tokens, (size_t)length * sizeof(int32_t)) == 0;
+        if (same && token == EOS && ended[g] && other->length == length) return true;
+        if (same && token != EOS && other->length > length && other->tokens[length] == token)
+            return true;
+    }
+    return false;
+}
+
+/* Of those that no group before has taken. */
+static int best_token(int group, const float *log_probs, const int32_t *taken, int32_t n_taken,
                       double strength, double *penalty) {
     int best = -1;
     double best_score = -INFINITY;
     for (int v = 0; v < VOCAB; v++) {
         double cost = 0;
+        if (is_taken(group, in_turn[group].length, v)) continue;
         for (int32_t i = 0; i < n_taken; i++) cost += taken[i] == v ? strength : 0;
         if (v == PAD || !((double)log_probs[v] - cost > best_score)) continue;
         best = v, best_score = (double)log_probs[v] - cost, *penalty = cost;
@@ -142,8 +157,9 @@ static void go_in_turn(int32_t sentence, double strength) {
             double penalty = 0;
             if (ended[g]) continue;
             toy_random(sentence, path->tokens, step, log_probs);
-            int token =
-                step == LONGEST ? EOS : best_token(log_probs, taken, n_taken, strength, &penalty);
+            int token = step == LONGEST
+                            ? EOS
+                            : best_token(g, log_probs, taken, n_taken, strength, &penalty);
             path->log_prob += (double)log_probs[token];
             penalties[g] += penalty;
             ended[g] = token == EOS;
@@ -187,35 +203,61 @@ static void test_diverse_groups_choose_in_turn(void **state) {
     assert_true(penalised > 0);
 }
 
-/* Without a price the groups are searches of their own, all alike. */
+static bool same_tokens(const rd_hypothesis *a, const rd_hypothesis *b) {
+    return a->length == b->length &&
+           memcmp(a->tokens, b->tokens, (size_t)a->length * sizeof *a->tokens) == 0;
+}
+
+/* Whatever the price, no hypothesis is given twice, and the first group is a search of its own. */
 static void test_diverse_groups_of_several(void **state) {
     (void)state;
     const int32_t lengths[SENTENCES] = {0};
+    const float strengths[] = {0, 0.5f, 50};
     rd_beam_config config = {.beam = 2, .lenpen = 1, .max_len_b = 8, .n_best = 2};
     the_toy->distribution = toy_random;
     rd_search_result one = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
     config.beam = config.n_best = 6;
     config.diverse_groups = 3;
-    rd_search_result three = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
-    config.diverse_strength = 50;
-    rd_search_result apart = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
-    for (int i = 0; i < SENTENCES; i++) {
-        int differ = 0;
-        for (int k = 0; k < 6; k++) {
-            assert_float_equal(three.hypotheses[i * 6 + k].score,
-                               one.hypotheses[i * 2 + k / 3].score, 1e-6);
-            const rd_hypothesis *h = &apart.hypotheses[i * 6 + k];
-            const rd_hypothesis *first = &apart.hypotheses[i * 6];
-            assert_non_null(h->tokens);
-            differ += h->length && first->length && h->tokens[0] != first->tokens[0];
+    for (int s = 0; s < 3; s++) {
+        config.diverse_strength = strengths[s];
+        rd_search_result three = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
+        for (int i = 0; i < SENTENCES; i++) {
+            const rd_hypothesis *found = &three.hypotheses[i * 6];
+            int of_first = 0;
+            for (int k = 0; k < 6; k++) {
+                assert_non_null(found[k].tokens);
+                for (int j = 0; j < k; j++) assert_false(same_tokens(&found[j], &found[k]));
+                for (int j = 0; j < 2; j++)
+                    of_first += same_tokens(&found[k], &one.hypotheses[i * 2 + j]);
+            }
+            assert_int_equal(of_first, 2);
         }
-        assert_true(differ > 0 || apart.hypotheses[i * 6].length == 0);
+        rd_search_result_free(&three);
     }
     rd_search_result_free(&one);
-    rd_search_result_free(&three);
-    rd_search_result_free(&apart);
     config.diverse_groups = 4;
     toy_search(&config, the_toy, 1, lengths, NULL, RD_ERR_ARGUMENT);
+}
+
+/* Groups that begin with the same prefix differ after it. */
+static void test_diverse_groups_after_a_prefix(void **state) {
+    (void)state;
+    const int32_t prefix[] = {A, B}, length = 0;
+    const rd_search_request request = {.prefix = prefix, .prefix_length = 2};
+    rd_beam_config config = {
+        .beam = 4, .lenpen = 1, .max_len_b = 7, .n_best = 4, .diverse_groups = 4};
+    the_toy->distribution = toy_random_alone;
+    for (toy_alone_index = 0; toy_alone_index < SENTENCES; toy_alone_index++) {
+        config.forced_bos = toy_alone_index % 2;
+        rd_search_result r = toy_search(&config, the_toy, 1, &length, &request, RD_OK);
+        for (int k = 0; k < 4; k++) {
+            const rd_hypothesis *h = &r.hypotheses[k];
+            assert_non_null(h->tokens);
+            assert_memory_equal(h->tokens + config.forced_bos, prefix, sizeof prefix);
+            for (int j = 0; j < k; j++) assert_false(same_tokens(&r.hypotheses[j], h));
+        }
+        rd_search_result_free(&r);
+    }
 }
 
 enum { N_SRC = 5 };
@@ -337,7 +379,7 @@ static void test_prefix_stands(void **state) {
     (void)state;
     const int32_t repeated[] = {A, A, UNK, A, A, A};
     const rd_search_request requests[] = {{.prefix = repeated, .prefix_length = 6},
-                                          {0},
+                                          {.prefix = NULL},
                                           {.prefix = repeated + 2, .prefix_length = 1}};
     rd_beam_config config = {.beam = 3,
                              .max_len_b = 4,
@@ -371,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_diverse_groups_choose_in_turn),
         cmocka_unit_test(test_diverse_groups_of_several),
+        cmocka_unit_test(test_diverse_groups_after_a_prefix),
         cmocka_unit_test(test_coverage_and_alignment_against_brute_force),
         cmocka_unit_test(test_prefix_against_brute_force),
         cmocka_unit_test(test_forced_bos_against_brute_force),

@@ -13,8 +13,8 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "toy_directory.h"
-#include "translate/breaks.h"
-#include "translate/segments.h"
+#include "translate/words.h"
+#include "translate/paragraphs.h"
 
 static char root[] = "/tmp/test_segments.XXXXXX";
 static rd_translator *translator;

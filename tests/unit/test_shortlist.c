@@ -15,7 +15,7 @@
 #include "base/rng.h"
 #include "data/shortlist.h"
 #include "model/transformer.h"
-#include "translate/pieces.h"
+#include "translate/output_subset.h"
 #include "translate/translate.h"
 
 enum { VOCAB = 1000, FIRST = 4, WORDS = 60, EOS = 2, COMMON = 900, N_PAIRS = 400, LONGEST = 10 };
@@ -181,27 +181,31 @@ static void test_requests_are_renumbered(void **state) {
     rd_shortlist *shortlist = make_shortlist(1, 0, N_PAIRS);
     const int32_t word = FIRST, prefix[] = {999, 500}, phrase[] = {700, 701, 999};
     const rd_token_span phrases[] = {{phrase, 1}, {phrase + 1, 2}};
-    rd_search_request requests[] = {
-        {.prefix = prefix, .prefix_length = 2, .phrases = phrases, .n_phrases = 2}, {0}};
-    rd_pieces pieces;
-    assert_int_equal(rd_pieces_choose(&pieces, shortlist, &model_config, 1, &word, 2, requests),
+    rd_search_request requests[] = {{.source = {&word, 1},
+                                     .prefix = prefix,
+                                     .prefix_length = 2,
+                                     .phrases = phrases,
+                                     .n_phrases = 2},
+                                    {.source = {NULL, 0}}};
+    rd_output_subset pieces;
+    assert_int_equal(rd_output_subset_choose(&pieces, shortlist, &model_config, 2, requests),
                      RD_OK);
     assert_int_equal(pieces.n, 256);
     const int32_t needed[] = {0, 1, EOS, 3, translation_of(word), 999, 500, 700, 701};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-        int32_t number = rd_pieces_number(&pieces, needed[i]);
+        int32_t number = rd_output_subset_number(&pieces, needed[i]);
         assert_in_range(number, 0, pieces.n - 1);
         assert_int_equal(pieces.ids[number], needed[i]);
     }
     for (int32_t i = 1; i < pieces.n; i++) assert_true(pieces.ids[i - 1] < pieces.ids[i]);
-    assert_int_equal(rd_pieces_number(&pieces, -1), -1);
+    assert_int_equal(rd_output_subset_number(&pieces, -1), -1);
     int32_t tokens[5] = {requests[0].prefix[0], requests[0].prefix[1],
                          requests[0].phrases[0].tokens[0], requests[0].phrases[1].tokens[0],
                          requests[0].phrases[1].tokens[1]};
     const int32_t restored[5] = {999, 500, 700, 701, 999};
-    rd_pieces_restore(&pieces, tokens, 5);
+    rd_output_subset_restore(&pieces, tokens, 5);
     assert_memory_equal(tokens, restored, sizeof tokens);
-    rd_pieces_free(&pieces);
+    rd_output_subset_free(&pieces);
     rd_shortlist_close(shortlist);
 }
 
@@ -212,13 +216,13 @@ static void test_large_choices_are_whole(void **state) {
     int32_t prefix[600];
     for (int32_t i = 0; i < 600; i++) prefix[i] = 300 + i;
     rd_search_request request = {.prefix = prefix, .prefix_length = 600};
-    rd_pieces pieces;
-    assert_int_equal(rd_pieces_choose(&pieces, shortlist, &model_config, 0, NULL, 1, &request),
+    rd_output_subset pieces;
+    assert_int_equal(rd_output_subset_choose(&pieces, shortlist, &model_config, 1, &request),
                      RD_OK);
     assert_int_equal(pieces.n, 0);
     assert_ptr_equal(request.prefix, prefix);
-    assert_int_equal(rd_pieces_number(&pieces, 700), 700);
-    rd_pieces_free(&pieces);
+    assert_int_equal(rd_output_subset_number(&pieces, 700), 700);
+    rd_output_subset_free(&pieces);
     rd_shortlist_close(shortlist);
 }
 
@@ -237,11 +241,10 @@ static void make_sources(int32_t tokens[N][LONGEST], rd_token_span *spans) {
 
 /* The pieces that a batch of all these sources has. */
 static void choose_all(const rd_shortlist *shortlist, const rd_token_span *spans,
-                       rd_pieces *pieces) {
-    int32_t all[N * LONGEST], n = 0;
-    for (int i = 0; i < N; i++)
-        for (int32_t k = 0; k < spans[i].length; k++) all[n++] = spans[i].tokens[k];
-    assert_int_equal(rd_pieces_choose(pieces, shortlist, &model_config, n, all, 0, NULL), RD_OK);
+                       rd_output_subset *pieces) {
+    rd_search_request requests[N] = {{.source = {NULL, 0}}};
+    for (int i = 0; i < N; i++) requests[i].source = spans[i];
+    assert_int_equal(rd_output_subset_choose(pieces, shortlist, &model_config, N, requests), RD_OK);
     assert_int_equal(pieces->n, 256);
 }
 
@@ -263,7 +266,7 @@ static void test_search_among_pieces(void **state) {
     rd_shortlist *shortlist = make_shortlist(1, 0, N_PAIRS);
     int32_t tokens[N][LONGEST];
     rd_token_span spans[N];
-    rd_pieces pieces;
+    rd_output_subset pieces;
     rd_model *model, *masked;
     make_sources(tokens, spans);
     choose_all(shortlist, spans, &pieces);
@@ -290,7 +293,7 @@ static void test_search_among_pieces(void **state) {
     rd_search_result_free(&whole);
     rd_model_free(model);
     rd_model_free(masked);
-    rd_pieces_free(&pieces);
+    rd_output_subset_free(&pieces);
     rd_shortlist_close(shortlist);
 }
 

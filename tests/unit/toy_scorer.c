@@ -5,14 +5,24 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/rng.h"
 
-rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
-                   const int32_t *tokens) {
+static rd_status add(void *self, int32_t sentence, rd_token_span source) {
+    toy *t = self;
+    (void)source;
+    assert_in_range(sentence, 0, MAX_ROWS - 1);
+    t->index[sentence] = t->added++;
+    if (sentence >= t->most_numbers) t->most_numbers = sentence + 1;
+    return RD_OK;
+}
+
+static rd_status step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
+                      const int32_t *tokens) {
     toy *t = self;
     int now = t->step & 1;
     for (int64_t r = 0; r < n_rows; r++) {
@@ -23,10 +33,10 @@ rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int
             t->lengths[now][r] = length + 1;
         } else {
             assert_int_equal(tokens[r], EOS);
-            assert_int_equal(sentences[r], t->begun++);
+            assert_int_equal(t->index[sentences[r]], t->begun++);
             t->lengths[now][r] = 0;
         }
-        t->sentences[r] = sentences[r];
+        t->sentences[r] = t->index[sentences[r]];
     }
     t->rows_seen += (int32_t)n_rows;
     if (n_rows > t->most_rows) t->most_rows = (int32_t)n_rows;
@@ -34,7 +44,7 @@ rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int
     return RD_OK;
 }
 
-rd_status toy_log_probs(void *self, int64_t first, int64_t n, float *log_probs) {
+static rd_status read_log_probs(void *self, int64_t first, int64_t n, float *log_probs) {
     toy *t = self;
     int latest = (t->step - 1) & 1;
     for (int64_t i = first; i < first + n; i++)
@@ -49,19 +59,33 @@ static void read_attention(void *self, int64_t row, int32_t n_src, float *out) {
     t->attention(t->prefix[latest][row], t->lengths[latest][row], n_src, out);
 }
 
+rd_scorer toy_scorer(toy *t) {
+    t->step = t->rows_seen = t->most_rows = t->added = t->begun = 0;
+    t->most_numbers = 0;
+    return (rd_scorer){.self = t,
+                       .vocab_size = VOCAB,
+                       .bos = BOS,
+                       .eos = EOS,
+                       .pad = PAD,
+                       .unk = UNK,
+                       .max_length = 20,
+                       .add = add,
+                       .step = step,
+                       .log_probs = read_log_probs};
+}
+
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
                             const rd_search_request *requests, rd_status expected) {
-    t->step = t->rows_seen = t->most_rows = t->begun = 0;
-    rd_scorer scorer = {.self = t,
-                        .vocab_size = VOCAB,
-                        .max_length = 20,
-                        .step = toy_step,
-                        .log_probs = toy_log_probs};
+    rd_scorer scorer = toy_scorer(t);
     if (t->attention) scorer.attention = read_attention;
+    rd_search_request *all = calloc((size_t)n + 1, sizeof *all);
+    for (int32_t i = 0; i < n; i++) {
+        all[i] = requests ? requests[i] : (rd_search_request){.number = i};
+        all[i].source.length = lengths[i]; /* the toy reads none of them */
+    }
     rd_search_result result;
-    rd_status status =
-        rd_beam_search(config, &scorer, n, lengths, requests, BOS, EOS, PAD, UNK, &result);
-    assert_int_equal(status, expected);
+    assert_int_equal(search_all(config, &scorer, n, all, &result), expected);
+    free(all);
     return result;
 }
 

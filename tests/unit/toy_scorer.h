@@ -4,7 +4,7 @@
 #ifndef RD_TEST_TOY_SCORER_H
 #define RD_TEST_TOY_SCORER_H
 
-#include "search/beam.h"
+#include "search_all.h"
 
 enum { BOS, PAD, EOS, UNK, A, B, C, VOCAB };
 enum { MAX_ROWS = 4096, MAX_STEPS = 32 };
@@ -13,17 +13,18 @@ typedef struct {
     void (*distribution)(int32_t sentence, const int32_t *prefix, int32_t n, float *log_probs);
     void (*attention)(const int32_t *prefix, int32_t n, int32_t n_src, float *out); /* or NULL */
     int32_t step, rows_seen, most_rows; /* steps made; their rows: in all, and of one at most */
-    int32_t begun;                      /* sentences */
-    int32_t sentences[MAX_ROWS];        /* of the latest step */
+    int32_t added, begun, most_numbers; /* sentences; the largest number of one, plus 1 */
+    int32_t index[MAX_ROWS];            /* by its number: how many were added before it */
+    int32_t sentences[MAX_ROWS];        /* indices, of the latest step's rows */
     int32_t lengths[2][MAX_ROWS];       /* of the prefixes */
     int32_t prefix[2][MAX_ROWS][MAX_STEPS];
 } toy;
 
-rd_status toy_step(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
-                   const int32_t *tokens);
-rd_status toy_log_probs(void *self, int64_t first, int64_t n, float *log_probs);
+/* Begun anew; without attention. */
+rd_scorer toy_scorer(toy *t);
 
-/* A search of n sentences; requests may be NULL. Asserts the status. */
+/* A search of n sentences with sources of these lengths; requests may be NULL. Asserts the status.
+ */
 rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
                             const rd_search_request *requests, rd_status expected);
 

@@ -362,6 +362,14 @@ static void log_softmax(float *restrict logits, int64_t vocab) {
     for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
 }
 
+static void log_add_exp(float *restrict sum, const float *restrict x, int64_t n, float shift) {
+    for (int64_t i = 0; i < n; i++) {
+        float high = sum[i] > x[i] ? sum[i] : x[i], low = sum[i] > x[i] ? x[i] : sum[i];
+        float log_sum = high + log1p_fast(exp_fast(low - high)) + shift;
+        sum[i] = high == -INFINITY ? low : log_sum; /* -inf less -inf is no number */
+    }
+}
+
 static bool strided_maxima(float *restrict maxima, const float *restrict x, int64_t n,
                            int64_t stride) {
     int32_t bad = 0;
@@ -470,6 +478,7 @@ const rd_backend_ops RD_BACKEND_NAME = {
     .attention_query = attention_query,
     .criterion = criterion,
     .log_softmax = log_softmax,
+    .log_add_exp = log_add_exp,
     .add_bias = add_bias,
     .quantize_rows = quantize_rows,
     .dequantize_rows = dequantize_rows,

@@ -56,6 +56,20 @@ static inline float exp_fast(float x) {
     return p * power;
 }
 
+/* log(1 + x) for 0 <= x <= 1 up to about 1e-7 relative: the series of 2 atanh(z), z = x / (2 + x).
+ */
+static inline float log1p_fast(float x) {
+    float z = x / (2.0f + x), square = z * z;
+    float p = 1.0f / 13.0f;
+    p = p * square + 1.0f / 11.0f;
+    p = p * square + 1.0f / 9.0f;
+    p = p * square + 1.0f / 7.0f;
+    p = p * square + 1.0f / 5.0f;
+    p = p * square + 1.0f / 3.0f;
+    p = p * square + 1.0f;
+    return 2.0f * z * p;
+}
+
 /* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26. */
 static inline float erf_fast(float x) {
     float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);

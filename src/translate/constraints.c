@@ -1,4 +1,4 @@
-#include "translate/glossary.h"
+#include "translate/constraints.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ static rd_status add_line(rd_glossary *g, const rd_corpus *corpus, const char *l
     return RD_OK;
 }
 
-static rd_status add_lines(rd_glossary *g, rd_corpus *corpus) {
+static rd_status read_lines(rd_glossary *g, rd_corpus *corpus) {
     rd_text scratch = {0}, terms = {0};
     rd_status status;
     do {
@@ -99,7 +99,7 @@ static int by_source(const void *a, const void *b) {
     return order ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* Terms given twice alike are one. */
+/* Drops duplicate terms. */
 static rd_status sort(rd_glossary *g, const char *path) {
     if (g->n) qsort(g->entries, (size_t)g->n, sizeof *g->entries, by_source);
     int64_t kept = 0;
@@ -127,7 +127,7 @@ rd_status rd_glossary_open(rd_glossary **glossary, const char *path) {
     rd_corpus *corpus = NULL;
     rd_glossary *g = *glossary = rd_calloc(1, sizeof *g);
     rd_status status = g ? rd_corpus_open(&corpus, path, RD_UTF8_STRICT) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = add_lines(g, corpus);
+    if (status == RD_OK) status = read_lines(g, corpus);
     if (status == RD_OK) status = sort(g, rd_corpus_path(corpus));
     rd_corpus_close(corpus);
     if (status == RD_OK) return RD_OK;
@@ -158,10 +158,10 @@ static int64_t bound(const rd_glossary *g, int64_t low, int64_t high, const rd_t
     return low;
 }
 
-/* The longest term that begins at place `first`, or NULL; *behind: the place behind it. key:
+/* The longest term that begins at place `first`, or NULL; *after: the place after it. key:
  * scratch. */
 static rd_status longest_at(const rd_glossary *g, const char *text, const rd_offsets *places,
-                            int64_t first, rd_text *key, const entry **term, int64_t *behind) {
+                            int64_t first, rd_text *key, const entry **term, int64_t *after) {
     *term = NULL;
     int64_t low = 0, high = g->n;
     rd_text_clear(key);
@@ -173,7 +173,7 @@ static rd_status longest_at(const rd_glossary *g, const char *text, const rd_off
         high = bound(g, low, high, key, true);
         if (low == high || g->entries[low].source_length != (size_t)key->length) continue;
         *term = &g->entries[low]; /* the shortest of a range comes first */
-        *behind = i + 1;
+        *after = i + 1;
     }
     return RD_OK;
 }
@@ -185,12 +185,153 @@ rd_status rd_glossary_match(const rd_glossary *g, const char *text, size_t n, rd
     RD_TRY(rd_breaker_find(words, text, invalid < 0 ? n : (size_t)invalid, places));
     rd_text key = {0};
     rd_status status = RD_OK;
-    for (int64_t i = 0, behind; status == RD_OK && i + 1 < places->length; i = behind) {
+    for (int64_t i = 0, after; status == RD_OK && i + 1 < places->length; i = after) {
         const entry *term;
-        behind = i + 1;
-        status = longest_at(g, text, places, i, &key, &term, &behind);
+        after = i + 1;
+        status = longest_at(g, text, places, i, &key, &term, &after);
         if (status == RD_OK && term) status = found(self, term->target);
     }
     rd_text_free(&key);
     return status;
+}
+
+/* Encodes a phrase as it is written within a text. SentencePiece puts a space before every text;
+ * byte-level BPE does not. */
+static rd_status encode_phrase(rd_line_constraints *t, const char *phrase) {
+    int64_t first = t->ids.length;
+    RD_TRY(rd_tokenizer_encode(t->tokenizer, phrase, strlen(phrase), &t->ids));
+    if (t->ids.length == first || rd_piece_has_space(t->tokenizer, t->ids.data[first]))
+        return RD_OK;
+    rd_text spaced = {0};
+    t->ids.length = first;
+    rd_status status = rd_text_printf(&spaced, " %s", phrase);
+    if (status == RD_OK)
+        status = rd_tokenizer_encode(t->tokenizer, spaced.data, (size_t)spaced.length, &t->ids);
+    rd_text_free(&spaced);
+    return status;
+}
+
+static rd_status add_phrase(rd_line_constraints *t, const char *phrase) {
+    rd_constraint term = {.text = t->texts.length, .first = t->ids.length};
+    RD_TRY(rd_reserve(&t->terms, &t->capacity, t->n + 1, sizeof *t->terms));
+    RD_TRY(encode_phrase(t, phrase));
+    RD_TRY(rd_text_append(&t->texts, phrase, strlen(phrase) + 1));
+    int32_t unk = rd_tokenizer_unk(t->tokenizer);
+    for (int64_t i = term.first; i < t->ids.length; i++)
+        if (t->ids.data[i] == unk) t->ids.length = term.first;
+    term.n_ids = (int32_t)(t->ids.length - term.first);
+    t->terms[t->n++] = term;
+    return RD_OK;
+}
+
+static rd_status add_constraints(rd_line_constraints *t, int64_t line, const char *phrases) {
+    rd_text phrase = {0};
+    rd_status status = RD_OK;
+    for (const char *c = phrases; status == RD_OK && *c; c += *c != '\0') {
+        size_t n = strcspn(c, "\t");
+        rd_text_clear(&phrase);
+        if (n > 0) status = rd_text_append(&phrase, c, n);
+        if (status == RD_OK && n > strspn(c, " "))
+            status = t->n - t->offsets[line] < RD_MOST_CONSTRAINTS
+                         ? add_phrase(t, phrase.data)
+                         : rd_error(RD_ERR_ARGUMENT, "a line with more than %d constraints",
+                                    RD_MOST_CONSTRAINTS);
+        c += n;
+    }
+    rd_text_free(&phrase);
+    return status;
+}
+
+typedef struct {
+    rd_line_constraints *terms;
+    int64_t line;
+} glossary_line;
+
+static rd_status add_found(void *self, const char *phrase) {
+    glossary_line *line = self;
+    int64_t n = line->terms->n - line->terms->offsets[line->line];
+    return n < RD_MOST_CONSTRAINTS ? add_phrase(line->terms, phrase) : RD_OK;
+}
+
+static rd_status add_lines(rd_line_constraints *t, int64_t n_lines, const char *const *lines,
+                           const size_t *lengths, const char *const *constraints,
+                           const rd_glossary *glossary) {
+    rd_breaker *words = NULL;
+    rd_offsets places = {0};
+    rd_status status = glossary ? rd_breaker_open(&words, RD_BREAK_WORDS, NULL) : RD_OK;
+    for (int64_t i = 0; status == RD_OK && i < n_lines; i++) {
+        if (constraints) status = add_constraints(t, i, constraints[i]);
+        if (status == RD_OK && glossary)
+            status = rd_glossary_match(glossary, lines[i], lengths ? lengths[i] : strlen(lines[i]),
+                                       words, &places, add_found, &(glossary_line){t, i});
+        t->offsets[i + 1] = t->n;
+    }
+    free(places.data);
+    rd_breaker_close(words);
+    return status;
+}
+
+rd_status rd_line_constraints_make(rd_line_constraints *t, const rd_tokenizer *target,
+                                   int64_t n_lines, const char *const *lines, const size_t *lengths,
+                                   const char *const *constraints, const rd_glossary *glossary) {
+    *t = (rd_line_constraints){.tokenizer = target};
+    t->offsets = rd_calloc((size_t)n_lines + 1, sizeof *t->offsets);
+    if (!t->offsets) return RD_ERR_MEMORY;
+    RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary));
+    t->spans = rd_malloc((size_t)t->n, sizeof *t->spans);
+    if (!t->spans) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < t->n; i++) /* an empty list has no address to add to */
+        t->spans[i] = (rd_token_span){t->terms[i].n_ids ? t->ids.data + t->terms[i].first : NULL,
+                                      t->terms[i].n_ids};
+    return RD_OK;
+}
+
+void rd_line_constraints_free(rd_line_constraints *t) {
+    rd_text_free(&t->texts);
+    free(t->ids.data);
+    free(t->terms);
+    free(t->offsets);
+    free(t->spans);
+    *t = (rd_line_constraints){0};
+}
+
+const rd_token_span *rd_line_constraints_of(const rd_line_constraints *t, int64_t line,
+                                            int32_t *n) {
+    *n = (int32_t)(t->offsets[line + 1] - t->offsets[line]);
+    return t->spans + t->offsets[line];
+}
+
+/* How often a text contains a phrase. */
+static int32_t count_text(const char *text, const char *phrase) {
+    int32_t n = 0;
+    for (const char *c = text; (c = strstr(c, phrase)); c++) n++;
+    return n;
+}
+
+static int32_t count_tokens(const int32_t *tokens, int32_t length, rd_token_span phrase) {
+    int32_t n = 0;
+    size_t bytes = (size_t)phrase.length * sizeof *phrase.tokens;
+    for (int32_t i = 0; phrase.length > 0 && i + phrase.length <= length; i++)
+        n += memcmp(tokens + i, phrase.tokens, bytes) == 0;
+    return n;
+}
+
+rd_status rd_line_constraints_unmet(const rd_line_constraints *t, int64_t line,
+                                    const int32_t *tokens, int32_t length, const char *text,
+                                    char **unmet) {
+    rd_text lacks = {0};
+    *unmet = NULL;
+    for (int64_t i = t->offsets[line]; i < t->offsets[line + 1]; i++) {
+        const char *phrase = t->texts.data + t->terms[i].text;
+        int32_t wanted = 0;
+        for (int64_t k = t->offsets[line]; k <= i; k++)
+            wanted += strcmp(t->texts.data + t->terms[k].text, phrase) == 0;
+        if (count_tokens(tokens, length, t->spans[i]) >= wanted ||
+            count_text(text, phrase) >= wanted)
+            continue;
+        rd_status status = rd_text_printf(&lacks, "%s%s", lacks.length ? "\t" : "", phrase);
+        if (status != RD_OK) return rd_text_free(&lacks), status;
+    }
+    *unmet = lacks.data;
+    return RD_OK;
 }

@@ -1,4 +1,4 @@
-#include "translate/pieces.h"
+#include "translate/output_subset.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void choose_span(bool *chosen, const int32_t *tokens, int32_t n) {
 }
 
 static void choose_requested(bool *chosen, int64_t n, const rd_search_request *requests) {
-    for (int64_t i = 0; requests && i < n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         choose_span(chosen, requests[i].prefix, requests[i].prefix_length);
         for (int32_t k = 0; k < requests[i].n_phrases; k++)
             choose_span(chosen, requests[i].phrases[k].tokens, requests[i].phrases[k].length);
@@ -33,7 +33,7 @@ static void choose_special(bool *chosen, const rd_model_config *config) {
 
 /* The chosen ones, and with them the first others, which are the frequent ones in SentencePiece's
  * vocabularies, until there are `wanted`. */
-static rd_status number(rd_pieces *p, const bool *chosen, int32_t vocab, int32_t n_chosen,
+static rd_status number(rd_output_subset *p, const bool *chosen, int32_t vocab, int32_t n_chosen,
                         int32_t wanted) {
     int32_t others = wanted - n_chosen;
     p->ids = rd_arena_i32(&p->arena, wanted);
@@ -48,16 +48,17 @@ static rd_status number(rd_pieces *p, const bool *chosen, int32_t vocab, int32_t
     return RD_OK;
 }
 
-static rd_status renumber(rd_pieces *p, rd_token_span *span) {
+static rd_status renumber(rd_output_subset *p, rd_token_span *span) {
     int32_t *numbers = rd_arena_i32(&p->arena, span->length);
     if (!numbers) return RD_ERR_MEMORY;
-    for (int32_t i = 0; i < span->length; i++) numbers[i] = rd_pieces_number(p, span->tokens[i]);
+    for (int32_t i = 0; i < span->length; i++)
+        numbers[i] = rd_output_subset_number(p, span->tokens[i]);
     span->tokens = numbers;
     return RD_OK;
 }
 
-static rd_status renumber_requests(rd_pieces *p, int64_t n, rd_search_request *requests) {
-    for (int64_t i = 0; requests && i < n; i++) {
+static rd_status renumber_requests(rd_output_subset *p, int64_t n, rd_search_request *requests) {
+    for (int64_t i = 0; i < n; i++) {
         rd_search_request *r = &requests[i];
         rd_token_span prefix = {r->prefix, r->prefix_length};
         RD_TRY(renumber(p, &prefix));
@@ -74,15 +75,17 @@ static rd_status renumber_requests(rd_pieces *p, int64_t n, rd_search_request *r
     return RD_OK;
 }
 
-rd_status rd_pieces_choose(rd_pieces *p, const rd_shortlist *shortlist,
-                           const rd_model_config *config, int64_t n_src, const int32_t *src,
-                           int64_t n, rd_search_request *requests) {
+rd_status rd_output_subset_choose(rd_output_subset *p, const rd_shortlist *shortlist,
+                                  const rd_model_config *config, int64_t n,
+                                  rd_search_request *requests) {
     int32_t vocab = config->tgt_vocab, n_chosen = 0;
-    *p = (rd_pieces){.vocab = vocab};
+    *p = (rd_output_subset){.vocab = vocab};
     bool *chosen = rd_arena_alloc(&p->arena, (size_t)vocab, sizeof *chosen);
     if (!chosen) return RD_ERR_MEMORY;
     memset(chosen, 0, sizeof *chosen * (size_t)vocab);
-    rd_shortlist_choose(shortlist, src, n_src, chosen);
+    for (int64_t i = 0; i < n; i++)
+        rd_shortlist_choose(shortlist, requests[i].source.tokens, requests[i].source.length,
+                            chosen);
     choose_requested(chosen, n, requests);
     choose_special(chosen, config);
     for (int32_t id = 0; id < vocab; id++) n_chosen += chosen[id];
@@ -92,16 +95,16 @@ rd_status rd_pieces_choose(rd_pieces *p, const rd_shortlist *shortlist,
     return renumber_requests(p, n, requests);
 }
 
-void rd_pieces_free(rd_pieces *p) {
+void rd_output_subset_free(rd_output_subset *p) {
     rd_arena_free(&p->arena);
-    *p = (rd_pieces){0};
+    *p = (rd_output_subset){0};
 }
 
-int32_t rd_pieces_number(const rd_pieces *p, int32_t id) {
+int32_t rd_output_subset_number(const rd_output_subset *p, int32_t id) {
     if (p->n == 0) return id;
     return id < 0 || id >= p->vocab ? -1 : p->numbers[id];
 }
 
-void rd_pieces_restore(const rd_pieces *p, int32_t *tokens, int64_t n) {
+void rd_output_subset_restore(const rd_output_subset *p, int32_t *tokens, int64_t n) {
     for (int64_t i = 0; p->n > 0 && i < n; i++) tokens[i] = p->ids[tokens[i]];
 }

@@ -1,0 +1,291 @@
+#include "search/scorer.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "layers/layer.h"
+#include "model/decode.h"
+
+struct rd_model_scorer {
+    int32_t n_models, vocab_size, max_length;
+    int32_t bos, eos, pad, unk;
+    bool keeps_attention, skips_softmax;
+    rd_decoding **decodings; /* [n_models] */
+    float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models after the first */
+    const int32_t *ids;      /* [vocab_size] when restricted, else NULL */
+    int32_t *tokens;         /* of a step, as ids */
+    int64_t token_capacity;
+};
+
+/* Logits to log-probabilities, which join the sum of those of the models before. */
+typedef struct {
+    int32_t vocab_size;
+    float *logits; /* [n_rows, vocab_size] */
+    float *sum;    /* [n_rows, vocab_size]; NULL for the first model */
+    float shift;   /* added to the sum */
+} softmax_work;
+
+static void normalise(const void *self, int thread, int64_t begin, int64_t end) {
+    (void)thread;
+    const softmax_work *w = self;
+    const rd_backend_ops *ops = rd_backend();
+    for (int64_t r = begin; r < end; r++) {
+        float *row = w->logits + r * w->vocab_size;
+        ops->log_softmax(row, w->vocab_size);
+        if (w->sum) ops->log_add_exp(w->sum + r * w->vocab_size, row, w->vocab_size, w->shift);
+    }
+}
+
+static rd_status model_scorer_add(void *self, int32_t sentence, rd_token_span source) {
+    rd_model_scorer *scorer = self;
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_add(scorer->decodings[m], sentence, source.tokens, source.length));
+    return RD_OK;
+}
+
+static rd_status model_scorer_step(void *self, int64_t n_rows, const int32_t *parents,
+                                   const int32_t *sentences, const int32_t *tokens) {
+    rd_model_scorer *scorer = self;
+    if (scorer->ids) {
+        RD_TRY(
+            rd_reserve(&scorer->tokens, &scorer->token_capacity, n_rows, sizeof *scorer->tokens));
+        for (int64_t r = 0; r < n_rows; r++) scorer->tokens[r] = scorer->ids[tokens[r]];
+        tokens = scorer->tokens;
+    }
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_step(scorer->decodings[m], n_rows, parents, sentences, tokens));
+    return RD_OK;
+}
+
+static rd_status model_scorer_log_probs(void *self, int64_t first, int64_t n_rows,
+                                        float *log_probs) {
+    rd_model_scorer *scorer = self;
+    RD_TRY(rd_decoding_logits(scorer->decodings[0], first, n_rows, log_probs));
+    if (scorer->skips_softmax) return RD_OK;
+    softmax_work first_model = {.vocab_size = scorer->vocab_size, .logits = log_probs};
+    rd_over_rows(n_rows, normalise, &first_model);
+    for (int32_t m = 1; m < scorer->n_models; m++) {
+        RD_TRY(rd_decoding_logits(scorer->decodings[m], first, n_rows, scorer->other));
+        bool last = m + 1 == scorer->n_models;
+        softmax_work work = {.vocab_size = scorer->vocab_size,
+                             .logits = scorer->other,
+                             .sum = log_probs,
+                             .shift = last ? -logf((float)scorer->n_models) : 0.0f};
+        rd_over_rows(n_rows, normalise, &work);
+    }
+    return RD_OK;
+}
+
+static void model_scorer_attention(void *self, int64_t row, int32_t n_src, float *out) {
+    rd_model_scorer *scorer = self;
+    for (int32_t j = 0; j < n_src; j++) out[j] = 0.0f;
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        rd_decoding_add_attention(scorer->decodings[m], row, n_src, 1.0f / (float)scorer->n_models,
+                                  out);
+}
+
+rd_status rd_model_scorer_keep_attention(rd_model_scorer *scorer, int32_t layer) {
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_keep_attention(scorer->decodings[m], layer));
+    scorer->keeps_attention = true;
+    return RD_OK;
+}
+
+rd_status rd_model_scorer_skip_softmax(rd_model_scorer *scorer) {
+    if (scorer->n_models != 1)
+        return rd_error(RD_ERR_ARGUMENT, "logits of several models have no mean");
+    scorer->skips_softmax = true;
+    return RD_OK;
+}
+
+/* Where an id is among the n ascending ones, or -1. */
+static int32_t index_of(const int32_t *ids, int32_t n, int32_t id) {
+    int32_t low = 0, high = n;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && ids[low] == id ? low : -1;
+}
+
+rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n, const int32_t *ids) {
+    for (int32_t m = 0; m < scorer->n_models; m++)
+        RD_TRY(rd_decoding_restrict(scorer->decodings[m], n, ids));
+    scorer->vocab_size = n;
+    scorer->ids = ids;
+    scorer->bos = index_of(ids, n, scorer->bos);
+    scorer->eos = index_of(ids, n, scorer->eos);
+    scorer->pad = index_of(ids, n, scorer->pad);
+    scorer->unk = index_of(ids, n, scorer->unk);
+    return RD_OK;
+}
+
+/* Takes over what the models agree on. The decoder reads eos and then the output, so one position
+ * is not the output's. */
+static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
+    const rd_model_config *first = rd_model_get_config(models[0]);
+    scorer->vocab_size = first->tgt_vocab;
+    scorer->bos = first->bos_id;
+    scorer->eos = first->eos_id;
+    scorer->pad = first->pad_id;
+    scorer->unk = first->unk_id;
+    scorer->max_length = first->max_target_positions - 1;
+    for (int32_t m = 1; m < scorer->n_models; m++) {
+        const rd_model_config *config = rd_model_get_config(models[m]);
+        if (config->tgt_vocab != first->tgt_vocab || config->src_vocab != first->src_vocab)
+            return rd_error(RD_ERR_ARGUMENT,
+                            "models of an ensemble must share their vocabularies; model %d has %d "
+                            "and %d pieces, the first %d and %d",
+                            m + 1, config->src_vocab, config->tgt_vocab, first->src_vocab,
+                            first->tgt_vocab);
+        if (config->max_target_positions - 1 < scorer->max_length)
+            scorer->max_length = config->max_target_positions - 1;
+    }
+    return RD_OK;
+}
+
+static rd_status set_up(rd_model_scorer *s, const rd_model *const *models) {
+    s->decodings = rd_calloc((size_t)s->n_models, sizeof(rd_decoding *));
+    if (!s->decodings) return RD_ERR_MEMORY;
+    RD_TRY(agree(s, models));
+    if (s->n_models > 1) {
+        s->other = rd_malloc(RD_SCORER_ROWS, (size_t)s->vocab_size * sizeof *s->other);
+        if (!s->other) return RD_ERR_MEMORY;
+    }
+    for (int32_t m = 0; m < s->n_models; m++)
+        RD_TRY(rd_decoding_begin(&s->decodings[m], models[m]));
+    return RD_OK;
+}
+
+rd_status rd_model_scorer_open(rd_model_scorer **scorer, const rd_model *const *models,
+                               int32_t n_models) {
+    *scorer = NULL;
+    if (n_models < 1) return rd_error(RD_ERR_ARGUMENT, "no model to translate with");
+    rd_model_scorer *s = rd_calloc(1, sizeof *s);
+    if (!s) return RD_ERR_MEMORY;
+    s->n_models = n_models;
+    rd_status status = set_up(s, models);
+    if (status == RD_OK)
+        *scorer = s;
+    else
+        rd_model_scorer_close(s);
+    return status;
+}
+
+void rd_model_scorer_close(rd_model_scorer *scorer) {
+    if (!scorer) return;
+    for (int32_t m = 0; scorer->decodings && m < scorer->n_models; m++)
+        rd_decoding_end(scorer->decodings[m]);
+    free(scorer->decodings);
+    free(scorer->other);
+    free(scorer->tokens);
+    free(scorer);
+}
+
+rd_scorer rd_model_scorer_view(rd_model_scorer *scorer) {
+    return (rd_scorer){.self = scorer,
+                       .vocab_size = scorer->vocab_size,
+                       .bos = scorer->bos,
+                       .eos = scorer->eos,
+                       .pad = scorer->pad,
+                       .unk = scorer->unk,
+                       .max_length = scorer->max_length,
+                       .add = model_scorer_add,
+                       .step = model_scorer_step,
+                       .log_probs = model_scorer_log_probs,
+                       .attention = scorer->keeps_attention ? model_scorer_attention : NULL};
+}
+
+/* Given targets, all scored at once. */
+typedef struct {
+    const rd_scorer *scorer;
+    const rd_token_span *targets;          /* [n] */
+    int32_t *parents, *sentences, *tokens; /* [n]: the rows of one step, n_rows of them */
+    int64_t n_rows;
+    float *row_log_probs; /* [RD_SCORER_ROWS, vocab_size] */
+    double *log_probs;    /* [n], the caller's */
+} target_scores;
+
+/* Adds what each row's next token scores, and makes the rows of the next step: those whose target
+ * has not ended. */
+static rd_status score_tokens(target_scores *s, int32_t step) {
+    const rd_scorer *scorer = s->scorer;
+    int64_t n_next = 0;
+    for (int64_t r = 0; r < s->n_rows; r++) {
+        int64_t row = r % RD_SCORER_ROWS, left = s->n_rows - r;
+        if (row == 0)
+            RD_TRY(scorer->log_probs(scorer->self, r, left < RD_SCORER_ROWS ? left : RD_SCORER_ROWS,
+                                     s->row_log_probs));
+        int32_t sentence = s->sentences[r];
+        rd_token_span target = s->targets[sentence];
+        int32_t next = step < target.length ? target.tokens[step] : scorer->eos;
+        float log_prob = s->row_log_probs[row * scorer->vocab_size + next];
+        if (isnan(log_prob))
+            return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not "
+                                            "numbers; its weights are damaged");
+        s->log_probs[sentence] += (double)log_prob;
+        if (step == target.length) continue;
+        s->parents[n_next] = (int32_t)r;
+        s->sentences[n_next] = sentence; /* n_next <= r: nothing unread is overwritten */
+        s->tokens[n_next++] = next;
+    }
+    s->n_rows = n_next;
+    return RD_OK;
+}
+
+static rd_status check_targets(const rd_scorer *scorer, int64_t n, const rd_token_span *targets) {
+    for (int64_t i = 0; i < n; i++) {
+        if (scorer->max_length > 0 && targets[i].length > scorer->max_length)
+            return rd_error(RD_ERR_ARGUMENT, "target of %d tokens; the model has room for %d",
+                            targets[i].length, scorer->max_length);
+        for (int32_t k = 0; k < targets[i].length; k++)
+            if (targets[i].tokens[k] < 0 || targets[i].tokens[k] >= scorer->vocab_size)
+                return rd_error(RD_ERR_ARGUMENT, "target token %d outside a vocabulary of %d",
+                                targets[i].tokens[k], scorer->vocab_size);
+    }
+    return RD_OK;
+}
+
+static rd_status score_all(target_scores *s, int64_t n, const rd_token_span *sources) {
+    const rd_scorer *scorer = s->scorer;
+    if (!s->parents || !s->sentences || !s->tokens || !s->row_log_probs) return RD_ERR_MEMORY;
+    RD_TRY(check_targets(scorer, n, s->targets));
+    for (int32_t i = 0; i < n; i++) {
+        RD_TRY(scorer->add(scorer->self, i, sources[i]));
+        s->parents[i] = -1;
+        s->sentences[i] = i;
+        s->tokens[i] = scorer->eos;
+        s->log_probs[i] = 0;
+    }
+    s->n_rows = n;
+    for (int32_t step = 0; s->n_rows > 0; step++) {
+        RD_TRY(scorer->step(scorer->self, s->n_rows, s->parents, s->sentences, s->tokens));
+        RD_TRY(score_tokens(s, step));
+    }
+    return RD_OK;
+}
+
+rd_status rd_score_targets(const rd_scorer *scorer, int64_t n, const rd_token_span *sources,
+                           const rd_token_span *targets, double *log_probs) {
+    target_scores s = {
+        .scorer = scorer,
+        .targets = targets,
+        .parents = rd_malloc((size_t)n, sizeof *s.parents),
+        .sentences = rd_malloc((size_t)n, sizeof *s.sentences),
+        .tokens = rd_malloc((size_t)n, sizeof *s.tokens),
+        .row_log_probs =
+            rd_malloc(RD_SCORER_ROWS, (size_t)scorer->vocab_size * sizeof *s.row_log_probs),
+        .log_probs = log_probs,
+    };
+    rd_status status = score_all(&s, n, sources);
+    free(s.parents);
+    free(s.sentences);
+    free(s.tokens);
+    free(s.row_log_probs);
+    return status;
+}

@@ -1,0 +1,60 @@
+/* The target phrases that translations of lines are to contain: from constraints given with the
+ * lines, and from a glossary's terms in them. */
+#ifndef RD_TRANSLATE_CONSTRAINTS_H
+#define RD_TRANSLATE_CONSTRAINTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "rdrop/glossary.h"
+#include "rdrop/tokenizer.h"
+#include "search/search.h"
+#include "translate/words.h"
+
+/* Calls `found` with the target term of each source term in text[0..n): of those that begin at a
+ * word the longest, and so on after it. Terms match letter by letter, but white space in them is as
+ * wide as the text has it; they begin and end where words do. words: a breaker of words; places:
+ * scratch. */
+rd_status rd_glossary_match(const rd_glossary *glossary, const char *text, size_t n,
+                            rd_breaker *words, rd_offsets *places,
+                            rd_status (*found)(void *self, const char *target), void *self);
+
+typedef struct {
+    int64_t text;  /* where the phrase begins in the texts, NUL-terminated */
+    int64_t first; /* of its ids */
+    int32_t n_ids;
+} rd_constraint;
+
+typedef struct {
+    const rd_tokenizer *tokenizer; /* of targets */
+    rd_text texts;
+    rd_ids ids;
+    int64_t n, capacity;
+    rd_constraint *terms; /* [n], each line's in a row */
+    int64_t *offsets;     /* [n_lines + 1] in terms */
+    rd_token_span *spans; /* [n]; of no tokens where the vocabulary cannot write the phrase */
+} rd_line_constraints;
+
+enum { RD_MOST_CONSTRAINTS = 4096 }; /* of a line */
+
+/* constraints: [n_lines], tab-separated phrases, or NULL; glossary: NULL, or what is looked up in
+ * the lines: [n_lines] of lengths[] bytes, or NUL-terminated where that is NULL. RD_ERR_ARGUMENT
+ * for more than RD_MOST_CONSTRAINTS constraints of a line; more terms of the glossary are left out.
+ * Release with rd_line_constraints_free, also after a failure. */
+rd_status rd_line_constraints_make(rd_line_constraints *terms, const rd_tokenizer *target,
+                                   int64_t n_lines, const char *const *lines, const size_t *lengths,
+                                   const char *const *constraints, const rd_glossary *glossary);
+void rd_line_constraints_free(rd_line_constraints *terms);
+
+/* The phrases of line i: [*n]. */
+const rd_token_span *rd_line_constraints_of(const rd_line_constraints *terms, int64_t line,
+                                            int32_t *n);
+
+/* The phrases of line i that its translation, as tokens and as text, lacks, tab-separated and
+ * malloc'ed in *unmet; NULL: none. */
+rd_status rd_line_constraints_unmet(const rd_line_constraints *terms, int64_t line,
+                                    const int32_t *tokens, int32_t length, const char *text,
+                                    char **unmet);
+
+#endif
