@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "base/memory.h"
-#include "kernels/backend.h"
-#include "kernels/gemm.h"
-#include "kernels/packed.h"
+#include "ops/cpu/kernels.h"
+#include "ops/gemm.h"
+#include "ops/packed.h"
 #include "layers/profile.h"
 
 /* A parameter, where its gradient accumulates (NULL in a model that only translates), and its

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 /* fairseq sets the rate after each update, for the next one: update k has the schedule's value
  * after k - 1 updates, the very first warmup-init-lr. Its fixed schedule alone warms up from the

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "data/noise.h"
-#include "kernels/gemm.h"
+#include "ops/gemm.h"
 #include "optim/optim.h"
 #include "rdrop/model.h"
 #include "search/beam.h"

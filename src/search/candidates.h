@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 /* One way to go on: `token` behind the hypothesis of row `row`. */
 typedef struct {

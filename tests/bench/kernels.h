@@ -2,7 +2,7 @@
 #ifndef RD_TESTS_BENCH_KERNELS_H
 #define RD_TESTS_BENCH_KERNELS_H
 
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 enum {
     BENCH_SEQUENCE = 32, /* tokens of the sequences that attention sees */

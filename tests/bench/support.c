@@ -9,8 +9,8 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "kernels/backend.h"
-#include "kernels/gemm.h"
+#include "ops/cpu/kernels.h"
+#include "ops/gemm.h"
 
 static const char *program(void) {
     return program_invocation_short_name;

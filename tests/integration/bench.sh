@@ -4,7 +4,7 @@
 set -u
 bin=$(realpath "$1")
 repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
-backend=$repository/src/kernels/backend.h
+backend=$repository/src/ops/cpu/kernels.h
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

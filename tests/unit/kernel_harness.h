@@ -4,7 +4,7 @@
 #define RD_TESTS_KERNEL_HARNESS_H
 
 #include "base/rng.h"
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 /* One table for every instruction set of this machine; a group set-up. */
 extern const rd_backend_ops *tables[3];

@@ -15,7 +15,7 @@
 
 #include "golden.h"
 #include "kernel_harness.h"
-#include "kernels/gemm.h"
+#include "ops/gemm.h"
 
 typedef enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PRODUCTS } product;
 

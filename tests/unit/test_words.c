@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 #include "model/cross_weights.h"
 #include "toy_directory.h"
 #include "translate/words.h"

@@ -1,8 +1,8 @@
 /* Rows are multiplied in pieces of a few set sizes, because oneDNN generates code for each size it
  * meets. */
-#include "kernels/packed.h"
+#include "ops/packed.h"
 
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 /* The rounding is that of activations, which are stored with 128 added. */
 void rd_quantize_weights(int8_t *rounded, float *scales, const float *w, int64_t n_out,

@@ -1,4 +1,4 @@
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 #include "base/cpu.h"
 #include "base/rng.h"

@@ -1,12 +1,12 @@
 /* The fused kernels. This file is compiled once per instruction set (RD_BACKEND_NAME names the
  * table it defines); loops are written so that the compiler turns them into vector code. */
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "kernels/cpu/attention.h"
-#include "kernels/cpu/vector.h"
+#include "ops/cpu/attention.h"
+#include "ops/cpu/vector.h"
 
 /* Rows are worked on in pieces of so many elements, a multiple of dropout's groups of 128: their
  * dropout scales and float32 forms lie on the stack, which may be small. */

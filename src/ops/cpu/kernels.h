@@ -1,13 +1,13 @@
 /* The table of fused operations. cpu/simd.c is compiled once per instruction set and fills one
  * table each; rd_backend() picks by what the processor can do. Entries work on the rows they are
  * given, on the calling thread; layers/ divides rows among threads. */
-#ifndef RD_KERNELS_BACKEND_H
-#define RD_KERNELS_BACKEND_H
+#ifndef RD_OPS_CPU_KERNELS_H
+#define RD_OPS_CPU_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernels/mixed.h"
+#include "ops/mixed.h"
 #include "rdrop/model.h"
 
 /* One place in the network where dropout acts, in one update. Its bits are a pure function of
