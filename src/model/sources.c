@@ -50,7 +50,7 @@ static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *t
     int32_t begin = s->offsets[group->first];
     for (int64_t i = 0; i <= n; i++) offsets[i] = s->offsets[group->first + i] - begin;
     int64_t width = s->model->config.d_model, rows = offsets[n];
-    rd_step step = {.ops = rd_backend(), .arena = temporary, .n_passes = 1};
+    rd_step step = {.arena = temporary, .n_passes = 1};
     rd_sequences sequences = {.n_seqs = n, .rows = rows, .offsets = offsets};
     rd_mixed memory;
     RD_TRY(rd_encode(s->model, &step, &sequences, s->tokens + begin, &memory));

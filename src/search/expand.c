@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "layers/layer.h"
+#include "base/cpu.h"
 
 enum { FAILED = -1 }; /* in candidate_counts */
 

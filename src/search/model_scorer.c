@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "layers/layer.h"
 #include "model/decode.h"
+#include "ops/ops.h"
 
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
@@ -17,23 +17,6 @@ struct rd_model_scorer {
     int32_t *tokens;         /* of a step: the pieces that its tokens are */
     int64_t token_capacity;
 };
-
-typedef struct {
-    int32_t vocab_size;
-    float *rows; /* [n_rows, vocab_size] */
-} softmax_work;
-
-static void normalise(const void *self, int thread, int64_t begin, int64_t end) {
-    (void)thread;
-    const softmax_work *w = self;
-    const rd_backend_ops *ops = rd_backend();
-    for (int64_t r = begin; r < end; r++)
-        ops->log_softmax(w->rows + r * w->vocab_size, w->vocab_size);
-}
-
-static void log_softmax_rows(int64_t n_rows, int32_t vocab_size, float *rows) {
-    rd_over_rows(n_rows, normalise, &(softmax_work){vocab_size, rows});
-}
 
 /* sum[i] = log(exp(sum[i]) + exp(x[i])) */
 static void add_probabilities(int64_t n, float *sum, const float *x) {
@@ -65,11 +48,11 @@ static rd_status model_scorer_log_probs(void *self, int64_t first, int64_t n_row
     int64_t n = n_rows * scorer->vocab_size;
     RD_TRY(rd_decoding_logits(scorer->decodings[0], first, n_rows, log_probs));
     if (scorer->skips_softmax) return RD_OK;
-    log_softmax_rows(n_rows, scorer->vocab_size, log_probs);
+    rd_op_log_softmax(log_probs, n_rows, scorer->vocab_size);
     if (scorer->n_models == 1) return RD_OK;
     for (int32_t m = 1; m < scorer->n_models; m++) {
         RD_TRY(rd_decoding_logits(scorer->decodings[m], first, n_rows, scorer->other));
-        log_softmax_rows(n_rows, scorer->vocab_size, scorer->other);
+        rd_op_log_softmax(scorer->other, n_rows, scorer->vocab_size);
         add_probabilities(n, log_probs, scorer->other);
     }
     float log_count = logf((float)scorer->n_models);

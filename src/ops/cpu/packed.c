@@ -32,7 +32,7 @@ struct rd_packed {
     dnnl_engine_t engine;
     dnnl_memory_desc_t weights_desc;
     void *weights;
-    dnnl_memory_t weights_memory; /* of both */
+    dnnl_memory_t weights_memory; /* weights with weights_desc, as oneDNN takes them */
     /* int8 only. y = row scale * (scale * sum - offset): inputs are stored with 128 added, so
      * offset = 128 * scale * (sum of the row of W). */
     float *scales, *offsets;                       /* [n_out] */

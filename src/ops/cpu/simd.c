@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/cpu/attention.h"
+#include "ops/cpu/attention_kernels.h"
 #include "ops/cpu/vector.h"
 
 /* Rows are worked on in pieces of so many elements, a multiple of dropout's groups of 128: their
