@@ -141,6 +141,10 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
 /* x: [rows, vocab] logits to log-probabilities, in place. */
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab);
 
+/* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
+ * stride. False when a number is missing among x: [n]. */
+bool rd_op_strided_maxima(float *maxima, const float *x, int64_t n, int64_t stride);
+
 /* ---- The optimizer ---- */
 
 /* Of x: [n]; the same bits on any number of threads. */

@@ -264,7 +264,6 @@ rd_status rd_beam_search(const rd_beam_config *config, const rd_scorer *scorer, 
     RD_TRY(check_requests(config, n_sentences, requests, scorer->vocab_size));
     rd_search s = {.config = config,
                    .scorer = scorer,
-                   .ops = rd_backend(),
                    .requests = requests,
                    .bos = bos_id,
                    .eos = eos_id,

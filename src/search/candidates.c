@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "ops/ops.h"
+
 rd_status rd_candidates_damaged(void) {
     return rd_error(RD_ERR_NUMERIC, "the model gives log-probabilities that are not numbers; its "
                                     "weights are damaged or its training diverged");
@@ -42,13 +44,13 @@ static float kth_largest(const float *x, int32_t n, int32_t k) {
 
 /* Tokens are looked at in sets: token i, i + STRIDE, i + 2 STRIDE, ... The k-th largest of the
  * sets' maxima is a bound: there are k tokens as good, so only few sets have tokens that count. */
-rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
-                               int32_t vocab_size, float base, int32_t row, int32_t k,
-                               rd_candidate *best, int32_t *n) {
+rd_status rd_candidates_select(const float *log_probs, int32_t vocab_size, float base, int32_t row,
+                               int32_t k, rd_candidate *best, int32_t *n) {
     float maxima[STRIDE];
     int32_t stride = vocab_size < STRIDE ? vocab_size : STRIDE;
     *n = 0;
-    if (!ops->strided_maxima(maxima, log_probs, vocab_size, stride)) return rd_candidates_damaged();
+    if (!rd_op_strided_maxima(maxima, log_probs, vocab_size, stride))
+        return rd_candidates_damaged();
     float least = kth_largest(maxima, stride, k);
     for (int32_t i = 0; i < stride; i++) {
         if (maxima[i] == INFINITY) return rd_candidates_damaged();

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "ops/cpu/kernels.h"
 
 /* One way to go on: `token` behind the hypothesis of row `row`. */
 typedef struct {
@@ -16,9 +15,8 @@ typedef struct {
 /* The k best continuations of one row, best first, in best[0..*n): base + log_probs[token], equal
  * scores by smaller token. Tokens of probability zero (-inf) are never chosen, so *n may be below
  * k. log_probs: [vocab_size]. NaN or +inf among them: RD_ERR_NUMERIC. */
-rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
-                               int32_t vocab_size, float base, int32_t row, int32_t k,
-                               rd_candidate *best, int32_t *n);
+rd_status rd_candidates_select(const float *log_probs, int32_t vocab_size, float base, int32_t row,
+                               int32_t k, rd_candidate *best, int32_t *n);
 
 /* Puts the k best of `more` (sorted) and best[0..*n) (sorted) into best; equal scores keep those
  * already there in front. best has room for k. */

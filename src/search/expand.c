@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/cpu.h"
+#include "ops/ops.h"
 
 enum { FAILED = -1 }; /* in candidate_counts */
 
@@ -58,7 +59,7 @@ static void temper(const rd_search *s, float *log_probs) {
     float temperature = s->config->temperature;
     if (temperature == 0.0f || temperature == 1.0f) return;
     for (int32_t i = 0; i < s->scorer->vocab_size; i++) log_probs[i] /= temperature;
-    s->ops->log_softmax(log_probs, s->scorer->vocab_size);
+    rd_op_log_softmax(log_probs, 1, s->scorer->vocab_size);
 }
 
 /* The best continuations of one row under the configured rules. */
@@ -71,7 +72,7 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     if (s->unk >= 0) log_probs[s->unk] -= s->config->unk_penalty;
     if (forced >= 0 && is_free(s, row) && !isnan(log_probs[forced])) log_probs[forced] = 0.0f;
     if (forced >= 0) { /* a selection of one still checks that it is a number */
-        RD_TRY(rd_candidates_select(s->ops, log_probs + forced, 1, row->score, (int32_t)r, 1, best,
+        RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
                                     &s->candidate_counts[r]));
         best[0].token = forced;
         return RD_OK;
@@ -84,8 +85,8 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     /* What is left adds up to 1 - gone; hardly anything may be left. */
     float base = row->score - (s->config->renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
     if (s->config->sampling) return rd_search_sample(s, thread, r, log_probs, base);
-    RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer->vocab_size, base, (int32_t)r,
-                                s->n_candidates, best, &s->candidate_counts[r]));
+    RD_TRY(rd_candidates_select(log_probs, s->scorer->vocab_size, base, (int32_t)r, s->n_candidates,
+                                best, &s->candidate_counts[r]));
     rd_constraints_add_wanted(s, r, log_probs, base);
     return RD_OK;
 }

@@ -37,7 +37,6 @@ typedef struct rd_constraints rd_constraints;
 typedef struct {
     const rd_beam_config *config;
     const rd_scorer *scorer;
-    const rd_backend_ops *ops;
     const rd_search_request *requests; /* [n_sentences], or NULL */
     int32_t bos, eos, pad, unk;
     int32_t n_candidates;     /* 2 * beam */

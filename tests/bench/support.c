@@ -110,7 +110,7 @@ static rd_mixed operand(int64_t n, bool bf16) {
     if (!bf16) return made;
     uint16_t *copy = rd_malloc((size_t)n, sizeof *copy);
     if (!copy) bench_fail();
-    rd_backend()->to_bf16(copy, made.f32, n);
+    rd_cpu_kernels()->to_bf16(copy, made.f32, n);
     made.bf16 = copy;
     return made;
 }

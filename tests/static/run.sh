@@ -12,6 +12,6 @@ find src -name '*.c' ! -name simd.c -print0 | nice xargs -0 -P "$(nproc)" -n 4 c
     failed=1
 cppcheck -j "$(nproc)" --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
     --inline-suppr --suppressions-list=tests/static/cppcheck.suppressions -D_GNU_SOURCE \
-    -DRD_VERSION='"0"' -DRD_BACKEND_NAME=backend -I include -I src -I third_party src || failed=1
+    -DRD_VERSION='"0"' -DRD_KERNELS_NAME=kernels -I include -I src -I third_party src || failed=1
 [ $failed -eq 0 ] && echo "clang-tidy and cppcheck: clean"
 exit $failed

@@ -68,7 +68,7 @@ static float *scratch_new(rd_arena *arena, const rd_attention_operands *a, int64
 }
 
 rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t size, tasks = a->queries->n_seqs * a->heads;
     float *scratch = scratch_new(arena, a, &size);
@@ -91,7 +91,7 @@ rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
 
 rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands *a, rd_mixed dout,
                                    rd_mixed dq, rd_mixed dkv) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t size, tasks = a->queries->n_seqs * a->heads;
     float *scratch = scratch_new(arena, a, &size);
@@ -115,7 +115,7 @@ static int64_t most_keys(const rd_cached_keys *keys, int64_t rows) {
 rd_status rd_op_attention_cached(rd_arena *arena, float *out, const float *q, int64_t stride_q,
                                  const rd_cached_keys *keys, int64_t rows, int64_t width,
                                  int32_t heads) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t size = pad16(most_keys(keys, rows)) * heads, head_dim = width / heads;
     float *scratch = rd_arena_f32(arena, omp_get_max_threads() * size);

@@ -1,6 +1,7 @@
 /* The table of kernels. simd.c is compiled once per instruction set and fills one table each;
- * rd_backend() picks by what the processor can do. Kernels work on the rows that they are given, on
- * the calling thread; the operations (ops/ops.h), which call them, divide rows among threads. */
+ * rd_cpu_kernels() picks by what the processor can do. Kernels work on the rows that they are
+ * given, on the calling thread; the operations (ops/ops.h), which call them, divide rows among
+ * threads. */
 #ifndef RD_OPS_CPU_KERNELS_H
 #define RD_OPS_CPU_KERNELS_H
 
@@ -137,9 +138,9 @@ typedef struct {
      * p = p * decay - step * m / (sqrt(v) + eps). g is zeroed for the next update. */
     void (*adam)(float *p, float *g, float *m, float *v, int64_t n, float grad_scale, float beta1,
                  float beta2, float step, float eps, float l2, float decay);
-} rd_backend_ops;
+} rd_kernels;
 
-const rd_backend_ops *rd_backend(void);
+const rd_kernels *rd_cpu_kernels(void);
 
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);

@@ -24,7 +24,7 @@ static void add_partials(const rd_criterion_partial *partials, float reg_alpha,
 rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias, rd_mixed dlogits,
                                 int64_t passes, int64_t rows, int64_t vocab, const int32_t *targets,
                                 float label_smoothing, float reg_alpha, rd_criterion_sums *sums) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t threads = omp_get_max_threads();
     rd_criterion_partial *partials = rd_arena_alloc(arena, (size_t)threads, sizeof *partials);
@@ -53,11 +53,15 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
 }
 
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
         for (int64_t r = 0; r < rows; r++) kernels->log_softmax(x + r * vocab, vocab);
         return;
     }
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < rows; r++) kernels->log_softmax(x + r * vocab, vocab);
+}
+
+bool rd_op_strided_maxima(float *maxima, const float *x, int64_t n, int64_t stride) {
+    return rd_cpu_kernels()->strided_maxima(maxima, x, n, stride);
 }

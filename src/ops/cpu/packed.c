@@ -8,7 +8,7 @@
 void rd_quantize_weights(int8_t *rounded, float *scales, const float *w, int64_t n_out,
                          int64_t n_in) {
     uint8_t *shifted = (uint8_t *)rounded;
-    rd_backend()->quantize_rows(shifted, scales, w, n_out, n_in);
+    rd_cpu_kernels()->quantize_rows(shifted, scales, w, n_out, n_in);
     for (int64_t i = 0; i < n_out * n_in; i++) rounded[i] = (int8_t)((int)shifted[i] - 128);
 }
 
@@ -26,7 +26,7 @@ enum { N_SIZES = 14, MOST_ROWS = 64, N_ARGS = 4 };
 static const int64_t sizes[N_SIZES] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, MOST_ROWS};
 
 struct rd_packed {
-    const rd_backend_ops *ops;
+    const rd_kernels *ops;
     int64_t n_out, n_in;
     rd_precision precision;
     dnnl_engine_t engine;
@@ -170,7 +170,7 @@ rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, 
     *packed = NULL;
     rd_packed *p = rd_calloc(1, sizeof *p);
     if (!p) return RD_ERR_MEMORY;
-    *p = (rd_packed){.ops = rd_backend(), .n_out = n_out, .n_in = n_in, .precision = chosen};
+    *p = (rd_packed){.ops = rd_cpu_kernels(), .n_out = n_out, .n_in = n_in, .precision = chosen};
     rd_status status = has_room(p) ? fill(p, w)
                                    : rd_error(RD_ERR_MEMORY,
                                               "out of memory for packed weights of "

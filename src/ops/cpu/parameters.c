@@ -8,7 +8,7 @@
 /* Fixed blocks, added in order: the same bits on any number of threads. */
 double rd_op_sum_of_squares(const float *x, int64_t n) {
     enum { BLOCK = 1 << 16 };
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     int64_t blocks = (n + BLOCK - 1) / BLOCK;
     double total = 0.0, *parts = calloc((size_t)blocks + 1, sizeof *parts);
     if (!parts) return kernels->sum_of_squares(x, n);
@@ -22,7 +22,7 @@ double rd_op_sum_of_squares(const float *x, int64_t n) {
 }
 
 void rd_op_adam(float *p, float *g, float *m, float *v, int64_t n, const rd_adam *adam) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
 #pragma omp parallel
     {
         rd_share s = rd_share_of(n);

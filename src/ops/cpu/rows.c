@@ -16,7 +16,7 @@ void rd_op_zero(rd_mixed x, int64_t n) {
 }
 
 void rd_op_to_bf16(uint16_t *out, const float *x, int64_t n) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
 #pragma omp parallel
     {
         rd_share s = rd_share_of(n);
@@ -33,7 +33,7 @@ void rd_op_scatter(float *to, const int32_t *places, const float *from, int64_t 
 void rd_op_embed(rd_mixed out, int64_t rows, int64_t width, const int32_t *tokens,
                  const int32_t *positions, const float *table, const float *position_table,
                  float scale, const rd_dropout *dropout) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
         kernels->embed(out, 0, rows, width, tokens, positions, table, position_table, scale,
                        dropout);
@@ -68,7 +68,7 @@ void rd_op_embed_backward(float *dtable, float *dposition_table, const float *d,
 }
 
 void rd_op_add_bias(float *y, const float *bias, int64_t rows, int64_t width) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
         kernels->add_bias(y, bias, rows, width);
         return;
@@ -82,7 +82,7 @@ void rd_op_add_bias(float *y, const float *bias, int64_t rows, int64_t width) {
 
 rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_mixed x, int64_t rows,
                             int64_t width) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     float *partials = rd_partials_new(arena, width);
     if (!partials) return RD_ERR_MEMORY;
@@ -98,7 +98,7 @@ rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_mixed x, int64_t r
 }
 
 void rd_op_dropout(rd_mixed x, int64_t rows, int64_t width, const rd_dropout *dropout) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     if (dropout->rate <= 0.0f) return;
 #pragma omp parallel
     {
@@ -109,7 +109,7 @@ void rd_op_dropout(rd_mixed x, int64_t rows, int64_t width, const rd_dropout *dr
 
 void rd_op_activation(rd_mixed out, rd_mixed h, const float *bias, int64_t rows, int64_t width,
                       rd_activation act, const rd_dropout *dropout) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
         kernels->activation(out, h, bias, 0, rows, width, act, dropout);
         return;
@@ -126,7 +126,7 @@ void rd_op_activation(rd_mixed out, rd_mixed h, const float *bias, int64_t rows,
 rd_status rd_op_activation_backward(rd_arena *arena, rd_mixed dh, rd_mixed out, rd_mixed dout,
                                     rd_mixed h, const float *bias, float *dbias, int64_t rows,
                                     int64_t width, rd_activation act, const rd_dropout *dropout) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     float *partials = rd_partials_new(arena, width);
     if (!partials) return RD_ERR_MEMORY;
@@ -146,7 +146,7 @@ rd_status rd_op_activation_backward(rd_arena *arena, rd_mixed dh, rd_mixed out, 
 void rd_op_residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
                          rd_mixed h, const float *bias, const float *gain, const float *shift,
                          int64_t rows, int64_t width, const rd_dropout *dropout) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
         kernels->residual_norm(sum, y, mean, rstd, x, h, bias, gain, shift, 0, rows, width,
                                dropout);
@@ -166,7 +166,7 @@ rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const
                               const float *sum, const float *mean, const float *rstd,
                               const float *gain, float *dgain, float *dshift, int64_t rows,
                               int64_t width) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     float *gains = rd_partials_new(arena, width), *shifts = rd_partials_new(arena, width);
     if (!gains || !shifts) return RD_ERR_MEMORY;
@@ -186,7 +186,7 @@ rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const
 
 rd_status rd_op_residual_backward(rd_arena *arena, rd_mixed dh, const float *dsum, float *dbias,
                                   int64_t rows, int64_t width, const rd_dropout *dropout) {
-    const rd_backend_ops *kernels = rd_backend();
+    const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     float *partials = rd_partials_new(arena, width);
     if (!partials) return RD_ERR_MEMORY;

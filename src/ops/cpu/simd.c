@@ -1,4 +1,4 @@
-/* The fused kernels. This file is compiled once per instruction set (RD_BACKEND_NAME names the
+/* The fused kernels. This file is compiled once per instruction set (RD_KERNELS_NAME names the
  * table it defines); loops are written so that the compiler turns them into vector code. */
 #include "ops/cpu/kernels.h"
 
@@ -452,9 +452,9 @@ static void adam(float *restrict p, float *restrict g, float *restrict m, float 
 #define RD_STRING_(x) #x
 #define RD_STRING(x)  RD_STRING_(x)
 
-extern const rd_backend_ops RD_BACKEND_NAME;
-const rd_backend_ops RD_BACKEND_NAME = {
-    .name = RD_STRING(RD_BACKEND_NAME),
+extern const rd_kernels RD_KERNELS_NAME;
+const rd_kernels RD_KERNELS_NAME = {
+    .name = RD_STRING(RD_KERNELS_NAME),
     .dropout_row = dropout_row,
     .embed = embed,
     .apply_dropout = apply_dropout,
