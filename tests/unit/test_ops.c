@@ -161,6 +161,27 @@ static void test_threads_change_no_bits_but_those_of_sums(void **state) {
     rd_arena_free(&arena);
 }
 
+static void test_the_token_criterion_is_the_public_one(void **state) {
+    (void)state;
+    rd_arena arena = {0};
+    float logits[2 * N], biased[2 * N], dlogits[2 * N];
+    rd_criterion_sums got = {0}, wanted;
+    rd_op_copy(f32(logits), f32(x), N);
+    rd_op_copy(f32(logits + N), f32(h), N);
+    rd_op_copy(f32(biased), f32(logits), 2 * N);
+    rd_op_add_bias(biased, vectors, 2 * ROWS, WIDTH);
+    rd_criterion_config config = {.label_smoothing = 0.1f, .reg_alpha = 5, .pad_id = -1};
+    assert_int_equal(rd_criterion_rdrop(&config, ROWS, WIDTH, biased, biased + N, tokens, biased,
+                                        biased + N, &wanted),
+                     RD_OK);
+    assert_int_equal(rd_op_token_criterion(&arena, logits, vectors, f32(dlogits), 2, ROWS, WIDTH,
+                                           tokens, 0.1f, 5, &got),
+                     RD_OK);
+    assert_float_equal(got.loss, wanted.loss, 1e-5 * wanted.loss);
+    for (int i = 0; i < 2 * N; i++) assert_float_equal(dlogits[i], biased[i], 1e-5);
+    rd_arena_free(&arena);
+}
+
 /* More rows than the outer region has threads: each operation must do all of its own. */
 static void test_an_operation_is_alone_inside_a_parallel_region(void **state) {
     (void)state;
@@ -201,6 +222,7 @@ static void test_rows_are_scattered_and_forms_copied(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_change_no_bits_but_those_of_sums),
+        cmocka_unit_test(test_the_token_criterion_is_the_public_one),
         cmocka_unit_test(test_an_operation_is_alone_inside_a_parallel_region),
         cmocka_unit_test(test_rows_are_scattered_and_forms_copied),
     };
