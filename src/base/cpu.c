@@ -52,3 +52,15 @@ void rd_set_threads(int n) {
 int rd_get_threads(void) {
     return omp_get_max_threads();
 }
+
+void rd_over_rows(int64_t n, rd_rows_work work, const void *self) {
+    if (omp_get_max_threads() == 1) {
+        work(self, 0, 0, n);
+        return;
+    }
+#pragma omp parallel
+    {
+        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        work(self, (int)thread, n * thread / threads, n * (thread + 1) / threads);
+    }
+}

@@ -3,6 +3,7 @@
 #define RD_BASE_CPU_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum { RD_ISA_GENERIC, RD_ISA_AVX2, RD_ISA_AVX512 } rd_isa;
 
@@ -20,5 +21,11 @@ bool rd_cpu_int8_is_fast(void);
 /* Threads used by every parallel loop of the library (OpenMP); n <= 0 means all cores. */
 void rd_set_threads(int n);
 int rd_get_threads(void);
+
+/* work(self, thread, begin, end) on equal shares of n independent jobs for threads 0, 1, ... One
+ * thread calls it directly: a parallel region of one costs more than translating has to do in it.
+ */
+typedef void (*rd_rows_work)(const void *self, int thread, int64_t begin, int64_t end);
+void rd_over_rows(int64_t n, rd_rows_work work, const void *self);
 
 #endif

@@ -19,18 +19,11 @@ typedef struct {
     int32_t site;
 } rd_attention;
 
-/* The sequences of a packed batch: sequence i is rows offsets[i] .. offsets[i + 1]. */
-typedef struct {
-    int64_t n_seqs, rows;
-    const int32_t *offsets; /* [n_seqs + 1] */
-} rd_sequences;
-
 typedef struct {
     rd_mixed x, memory; /* inputs of the projections; memory none for self-attention */
-    rd_mixed q, kv; /* projections, before bias; self-attention: both inside one [rows, 3 width] */
-    int64_t stride_q, stride_kv;
-    rd_mixed out; /* [rows, width] heads' outputs */
-    float *lse;   /* [rows, heads] */
+    /* Its q and kv are the projections; in self-attention both lie inside one [rows, 3 width]. Its
+     * queries and keys are the forward pass's, which must last. */
+    rd_attention_operands operands;
 } rd_attention_saved;
 
 /* x: [queries->rows, width]; memory: [keys->rows, width], none to attend to x itself.
@@ -42,8 +35,7 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
 
 /* dx = beta * dx + dL/dx; dmemory += dL/dmemory. */
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,
-                                const rd_attention_saved *saved, int64_t width,
-                                const rd_sequences *queries, const rd_sequences *keys, rd_mixed dh,
-                                float *dx, float beta, float *dmemory);
+                                const rd_attention_saved *saved, rd_mixed dh, float *dx, float beta,
+                                float *dmemory);
 
 #endif

@@ -1,8 +1,5 @@
 #include "layers/layer.h"
 
-#include <omp.h>
-#include <string.h>
-
 rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows) {
     return (rd_dropout){.rate = step->training ? rate : 0.0f,
                         .seed = step->seed,
@@ -12,25 +9,6 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
                         .rows_per_pass = step->n_passes == 2 ? rows / 2 : 0};
 }
 
-void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end) {
-    int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-    *begin = rows * thread / threads;
-    *end = rows * (thread + 1) / threads;
-}
-
-void rd_over_rows(int64_t rows, rd_rows_work work, const void *self) {
-    if (omp_get_max_threads() == 1) {
-        work(self, 0, 0, rows);
-        return;
-    }
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        work(self, omp_get_thread_num(), begin, end);
-    }
-}
-
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
 }
@@ -38,7 +16,7 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
 static uint16_t *bf16_rows(const rd_step *step, int64_t rows, int64_t width) {
     int64_t padded = rd_gemm_rows(rows);
     uint16_t *x = rd_arena_alloc(step->arena, (size_t)(padded * width), sizeof *x);
-    if (x) memset(x + rows * width, 0, sizeof *x * (size_t)((padded - rows) * width));
+    if (x) rd_op_zero((rd_mixed){.bf16 = x + rows * width}, (padded - rows) * width);
     return x;
 }
 
@@ -65,35 +43,6 @@ rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int6
                           const rd_packed *packed, const float *bias, rd_mixed y) {
     if (packed) return rd_packed_multiply(packed, step->arena, rows, x.f32, bias, y.f32);
     rd_gemm_forward(rows, n_out, n_in, x, rd_step_weights(step, weights, offset), 0.0f, y);
-    if (bias) step->ops->add_bias(y.f32, bias, rows, n_out);
-    return RD_OK;
-}
-
-float *rd_partials_new(const rd_step *step, int64_t width) {
-    int64_t count = omp_get_max_threads() * width;
-    float *partials = rd_arena_f32(step->arena, count);
-    if (partials) memset(partials, 0, sizeof(float) * (size_t)count);
-    return partials;
-}
-
-void rd_partials_add(const float *partials, int64_t width, float *total) {
-    for (int thread = 0; thread < omp_get_max_threads(); thread++)
-        for (int64_t i = 0; i < width; i++) total[i] += partials[thread * width + i];
-}
-
-rd_status rd_column_sums(const rd_step *step, rd_mixed x, int64_t rows, int64_t width,
-                         float *total) {
-    rd_arena_mark mark = rd_arena_save(step->arena);
-    float *partials = rd_partials_new(step, width);
-    if (!partials) return RD_ERR_MEMORY;
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        step->ops->column_sums(partials + omp_get_thread_num() * width,
-                               rd_mixed_at(x, begin * width), end - begin, width);
-    }
-    rd_partials_add(partials, width, total);
-    rd_arena_restore(step->arena, mark);
+    if (bias) rd_op_add_bias(y.f32, bias, rows, n_out);
     return RD_OK;
 }

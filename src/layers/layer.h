@@ -1,7 +1,7 @@
-/* What every layer shares: parameters as pointer pairs, the context of one step, rows over threads.
+/* Shared by all layers: parameters, the context of one step, its activations and products.
  *
- * Biases are not added by matrix products: each one is added by the fused kernel that consumes the
- * product (attention, activation, residual), so a bias costs no pass over memory. */
+ * Most biases are fused into the operation that consumes the product (attention, activation,
+ * residual), so that they cost no pass over memory; rd_step_product can add one. */
 #ifndef RD_LAYERS_LAYER_H
 #define RD_LAYERS_LAYER_H
 
@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "base/memory.h"
-#include "kernels/backend.h"
-#include "kernels/gemm.h"
-#include "kernels/packed.h"
+#include "ops/gemm.h"
+#include "ops/ops.h"
+#include "ops/packed.h"
 #include "layers/profile.h"
 
 /* A parameter, where its gradient accumulates (NULL in a model that only translates), and its
@@ -27,7 +27,6 @@ typedef struct {
 
 /* The step being computed. */
 typedef struct {
-    const rd_backend_ops *ops;
     rd_arena *arena;
     bool training;               /* dropout on */
     bool bf16;                   /* what matrix products read is bfloat16 */
@@ -41,15 +40,6 @@ typedef struct {
 
 /* Dropout of this step at `site` over a tensor of `rows` rows (both passes together). */
 rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows);
-
-/* Rows [begin, end) of the calling thread inside a parallel region: equal shares, in order. */
-void rd_thread_rows(int64_t rows, int64_t *begin, int64_t *end);
-
-/* work(self, thread, begin, end) on equal shares of the rows for threads 0, 1, ... Where there is
- * one only, it is called directly: a parallel region of one costs more than translating has to do
- * in it. */
-typedef void (*rd_rows_work)(const void *self, int thread, int64_t begin, int64_t end);
-void rd_over_rows(int64_t rows, rd_rows_work work, const void *self);
 
 /* [rows, width] floats from the arena, with room for what matrix products of that many rows write
  * (rd_gemm_rows). */
@@ -71,14 +61,5 @@ rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t 
 rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
                           rd_mixed x, const rd_tensor *weights, int64_t offset,
                           const rd_packed *packed, const float *bias, rd_mixed y);
-
-/* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`
- * in thread order by rd_partials_add, so that equal thread counts give equal bits. */
-float *rd_partials_new(const rd_step *step, int64_t width);
-void rd_partials_add(const float *partials, int64_t width, float *total);
-
-/* total: [width] += column sums of x: [rows, width]. */
-rd_status rd_column_sums(const rd_step *step, rd_mixed x, int64_t rows, int64_t width,
-                         float *total);
 
 #endif

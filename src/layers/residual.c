@@ -1,32 +1,5 @@
 #include "layers/residual.h"
 
-#include <omp.h>
-
-/* sum = x + dropout(h + bias), y = norm(sum); h or norm may be absent (see backend.h). */
-typedef struct {
-    const rd_step *step;
-    const rd_dropout *dropout;
-    const rd_norm *norm;
-    const rd_tensor *bias;
-    const rd_residual_saved *saved;
-    float *sum;
-    rd_mixed y;
-    int64_t width;
-    const float *x;
-    rd_mixed h;
-} norm_work;
-
-static void norm_rows(const void *self, int thread, int64_t begin, int64_t end) {
-    (void)thread;
-    const norm_work *w = self;
-    int64_t at = begin * w->width;
-    w->step->ops->residual_norm(
-        w->sum ? w->sum + at : NULL, rd_mixed_at(w->y, at), w->saved->mean + begin,
-        w->saved->rstd + begin, w->x + at, rd_mixed_at(w->h, at), w->bias ? w->bias->value : NULL,
-        w->norm ? w->norm->gain.value : NULL, w->norm ? w->norm->shift.value : NULL, begin,
-        end - begin, w->width, w->dropout);
-}
-
 rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int64_t rows) {
     saved->mean = rd_arena_f32(step->arena, rows);
     saved->rstd = rd_arena_f32(step->arena, rows);
@@ -38,15 +11,8 @@ rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_
     RD_TRY(rd_norm_statistics(step, saved, rows));
     *y = rd_step_activations(step, rows, width);
     if (!rd_mixed_exists(*y)) return RD_ERR_MEMORY;
-    rd_dropout none = {0};
-    rd_over_rows(rows, norm_rows,
-                 &(norm_work){.step = step,
-                              .dropout = &none,
-                              .norm = norm,
-                              .saved = saved,
-                              .y = *y,
-                              .width = width,
-                              .x = x});
+    rd_op_residual_norm(NULL, *y, saved->mean, saved->rstd, x, (rd_mixed){0}, NULL,
+                        norm->gain.value, norm->shift.value, rows, width, &(rd_dropout){0});
     saved->sum = x;
     return RD_OK;
 }
@@ -54,22 +20,9 @@ rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_
 rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_residual_saved *saved,
                            int64_t rows, int64_t width, float *dx, bool accumulate,
                            const float *dy) {
-    rd_arena_mark mark = rd_arena_save(step->arena);
-    float *dgain = rd_partials_new(step, width), *dshift = rd_partials_new(step, width);
-    if (!dgain || !dshift) return RD_ERR_MEMORY;
-#pragma omp parallel
-    {
-        int64_t begin, end, mine = omp_get_thread_num() * width;
-        rd_thread_rows(rows, &begin, &end);
-        int64_t at = begin * width;
-        step->ops->norm_backward(dx + at, accumulate, dy + at, saved->sum + at, saved->mean + begin,
-                                 saved->rstd + begin, norm->gain.value, dgain + mine, dshift + mine,
-                                 end - begin, width);
-    }
-    rd_partials_add(dgain, width, norm->gain.grad);
-    rd_partials_add(dshift, width, norm->shift.grad);
-    rd_arena_restore(step->arena, mark);
-    return RD_OK;
+    return rd_op_norm_backward(step->arena, dx, accumulate, dy, saved->sum, saved->mean,
+                               saved->rstd, norm->gain.value, norm->gain.grad, norm->shift.grad,
+                               rows, width);
 }
 
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
@@ -87,23 +40,18 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
     float *sum = rd_step_rows(step, rows, width);
     if (!sum) return RD_ERR_MEMORY;
-    norm_work work = {.step = step,
-                      .dropout = &dropout,
-                      .bias = &residual->bias,
-                      .saved = saved,
-                      .sum = sum,
-                      .width = width,
-                      .x = x.f32,
-                      .h = h};
-    if (!residual->pre_norm) {
-        RD_TRY(rd_norm_statistics(step, saved, rows));
-        work.norm = &residual->norm;
-        work.y = h.bf16 ? (rd_mixed){x.f32, h.bf16} : h;
-        saved->sum = sum;
+    if (residual->pre_norm) {
+        rd_op_residual_norm(sum, (rd_mixed){0}, NULL, NULL, x.f32, h, residual->bias.value, NULL,
+                            NULL, rows, width, &dropout);
+        *y = (rd_mixed){.f32 = sum};
+        return RD_OK;
     }
-    rd_over_rows(rows, norm_rows, &work);
-    *y = work.y;
-    if (residual->pre_norm) y->f32 = sum;
+    RD_TRY(rd_norm_statistics(step, saved, rows));
+    saved->sum = sum;
+    *y = h.bf16 ? (rd_mixed){x.f32, h.bf16} : h;
+    rd_op_residual_norm(sum, *y, saved->mean, saved->rstd, x.f32, h, residual->bias.value,
+                        residual->norm.gain.value, residual->norm.shift.value, rows, width,
+                        &dropout);
     return RD_OK;
 }
 
@@ -114,20 +62,11 @@ rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *resid
         RD_TRY(rd_norm_backward(step, &residual->norm, saved, rows, width, dx, false, dx));
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
     *dh = rd_step_activations(step, rows, width);
-    float *dbias = rd_partials_new(step, width);
     *dinput = residual->pre_norm ? rd_step_rows(step, rows, width) : dx;
     *beta = residual->pre_norm ? 0.0f : 1.0f;
-    if (!rd_mixed_exists(*dh) || !dbias || !*dinput) return RD_ERR_MEMORY;
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(rows, &begin, &end);
-        step->ops->residual_backward(rd_mixed_at(*dh, begin * width), dx + begin * width,
-                                     dbias + omp_get_thread_num() * width, begin, end - begin,
-                                     width, &dropout);
-    }
-    rd_partials_add(dbias, width, residual->bias.grad);
-    return RD_OK;
+    if (!rd_mixed_exists(*dh) || !*dinput) return RD_ERR_MEMORY;
+    return rd_op_residual_backward(step->arena, *dh, dx, residual->bias.grad, rows, width,
+                                   &dropout);
 }
 
 rd_status rd_residual_begin_backward(const rd_step *step, const rd_residual *residual,

@@ -26,9 +26,8 @@ typedef struct {
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
                             rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
                             rd_mixed *input);
-/* h: f's result; *y: the sublayer's output, a residual stream. Post-norm it takes the place of h;
- * where a stream has two forms, products read the bfloat16 one, and its float32 form takes that of
- * x. */
+/* h: f's result; *y: the sublayer's output, a residual stream. Post-norm, y reuses h's buffer. With
+ * both formats, products read the bfloat16 one, and y's float32 form reuses x's. */
 rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
                           rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
                           rd_mixed h, rd_mixed *y);

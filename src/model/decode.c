@@ -1,11 +1,8 @@
 #include "model/decode.h"
 
-#include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
-#include "model/cross_weights.h"
 #include "model/network.h"
 #include "model/slots.h"
 #include "model/sources.h"
@@ -50,42 +47,18 @@ void rd_decoding_end(rd_decoding *d) {
     free(d);
 }
 
-/* Both attentions of all rows of a layer; self: over the row's slots, else over its sentence. */
-typedef struct {
-    const rd_backend_ops *ops;
-    const rd_decoding *d;
-    int32_t layer, heads;
-    bool self;
-    const float *q; /* [n_rows, stride_q] */
-    int64_t stride_q;
-    float *out;     /* [n_rows, d_model] */
-    float *scratch; /* [threads, scratch_size] */
-    int64_t scratch_size;
-} attend_work;
-
-static void attend_rows(const void *self, int thread, int64_t first, int64_t end) {
-    const attend_work *w = self;
-    const rd_decoding *d = w->d;
+/* Each row's keys and values in a layer; self: those of its slots, else its sentence's. */
+static rd_cached_keys *keys_of(const rd_decoding *d, const rd_step *step, int32_t layer,
+                               bool self) {
     const rd_history *rows = &d->slots.rows;
-    int64_t width = d->model->config.d_model;
-    for (int64_t r = first; r < end; r++) {
-        const float *kv =
-            w->self ? d->slots.kv[w->layer] : rd_sources_kv(&d->sources, w->layer, d->sentences[r]);
-        int64_t n = w->self ? rows->lengths[r] : rd_sources_length(&d->sources, d->sentences[r]);
-        w->ops->attention_query(w->out + r * width, w->q + r * w->stride_q, kv, 2 * width,
-                                w->self ? rows->slots + r * rows->stride : NULL, n, w->heads,
-                                width / w->heads, w->scratch + thread * w->scratch_size);
-    }
-}
-
-static rd_status attend(const rd_step *step, attend_work *work) {
-    const rd_decoding *d = work->d;
-    int64_t longest = work->self ? d->slots.rows.stride : d->sources.longest;
-    work->scratch_size = (longest + 15) / 16 * 16 * work->heads;
-    work->scratch = rd_arena_f32(step->arena, omp_get_max_threads() * work->scratch_size);
-    if (!work->scratch) return RD_ERR_MEMORY;
-    rd_over_rows(d->slots.rows.n_rows, attend_rows, work);
-    return RD_OK;
+    rd_cached_keys *keys = rd_arena_alloc(step->arena, (size_t)rows->n_rows, sizeof *keys);
+    for (int64_t r = 0; keys && r < rows->n_rows; r++)
+        keys[r] = self ? (rd_cached_keys){.kv = d->slots.kv[layer],
+                                          .index = rows->slots + r * rows->stride,
+                                          .n = rows->lengths[r]}
+                       : (rd_cached_keys){.kv = rd_sources_kv(&d->sources, layer, d->sentences[r]),
+                                          .n = rd_sources_length(&d->sources, d->sentences[r])};
+    return keys;
 }
 
 /* Of the rows' newest tokens, whose keys and values join the cache. */
@@ -96,38 +69,16 @@ static rd_status self_attention(void *self, const rd_step *step, int32_t i, rd_m
     int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
     float *qkv = rd_step_rows(step, rows, 3 * width);
     rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
+    const rd_cached_keys *keys = keys_of(d, step, i, true);
     *h = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
-    if (!qkv || !out.f32 || !h->f32) return RD_ERR_MEMORY;
+    if (!qkv || !out.f32 || !keys || !h->f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, 3 * width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = qkv}));
-    for (int64_t r = 0; r < rows; r++)
-        memcpy(rd_slots_newest(&d->slots, i, r), qkv + r * 3 * width + width,
-               sizeof(float) * 2 * (size_t)width);
-    RD_TRY(attend(step, &(attend_work){.ops = step->ops,
-                                       .d = d,
-                                       .layer = i,
-                                       .heads = attention->heads,
-                                       .self = true,
-                                       .q = qkv,
-                                       .stride_q = 3 * width,
-                                       .out = out.f32}));
+    rd_op_scatter(d->slots.kv[i], d->slots.newest, qkv + width, 3 * width, rows, 2 * width);
+    RD_TRY(rd_op_attention_cached(step->arena, out.f32, qkv, 3 * width, keys, rows, width,
+                                  attention->heads));
     return rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
                            attention->packed_out, NULL, *h);
-}
-
-/* Keeps the weights with which the rows look at their sources. q: [n_rows, d_model]. */
-static rd_status keep_attention(rd_decoding *d, const rd_step *step, int32_t i, const float *q) {
-    int64_t rows = d->slots.rows.n_rows, stride = d->attention_stride;
-    int64_t width = d->model->config.d_model;
-    int32_t heads = d->model->decoder.layers[i].cross_attention.heads;
-    float *scratch = rd_arena_f32(step->arena, stride);
-    d->attention = rd_arena_f32(step->arena, rows * stride);
-    if (!scratch || !d->attention) return RD_ERR_MEMORY;
-    for (int64_t r = 0; r < rows; r++)
-        rd_cross_weights(
-            heads, width / heads, q + r * width, rd_sources_length(&d->sources, d->sentences[r]),
-            rd_sources_kv(&d->sources, i, d->sentences[r]), d->attention + r * stride, scratch);
-    return RD_OK;
 }
 
 static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_mixed input,
@@ -137,18 +88,19 @@ static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_
     int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
     float *q = rd_step_rows(step, rows, width);
     rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
+    const rd_cached_keys *keys = keys_of(d, step, i, false);
     *h = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
-    if (!q || !out.f32 || !h->f32) return RD_ERR_MEMORY;
+    if (!q || !out.f32 || !keys || !h->f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = q}));
-    RD_TRY(attend(step, &(attend_work){.ops = step->ops,
-                                       .d = d,
-                                       .layer = i,
-                                       .heads = attention->heads,
-                                       .q = q,
-                                       .stride_q = width,
-                                       .out = out.f32}));
-    if (i == d->attention_layer) RD_TRY(keep_attention(d, step, i, q));
+    RD_TRY(rd_op_attention_cached(step->arena, out.f32, q, width, keys, rows, width,
+                                  attention->heads));
+    if (i == d->attention_layer) {
+        d->attention = rd_arena_f32(step->arena, rows * d->attention_stride);
+        if (!d->attention) return RD_ERR_MEMORY;
+        RD_TRY(rd_op_attention_weights(step->arena, d->attention, d->attention_stride, q, keys,
+                                       rows, width, attention->heads));
+    }
     return rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
                            attention->packed_out, NULL, *h);
 }
@@ -185,7 +137,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     rd_arena_reset(&d->temporary);
     d->sentences = sentences;
     d->attention_stride = d->sources.longest;
-    rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
+    rd_step step = {.arena = &d->temporary, .n_passes = 1};
     rd_attention_cache cache = {d, self_attention, cross_attention};
     rd_stack_rows rows;
     rd_stack_saved saved;
@@ -203,7 +155,7 @@ rd_status rd_decoding_restrict(rd_decoding *d, int64_t n_pieces, const int32_t *
 
 rd_status rd_decoding_logits(rd_decoding *d, int64_t first, int64_t n, float *logits) {
     int64_t width = d->model->config.d_model;
-    rd_step step = {.ops = rd_backend(), .arena = &d->temporary, .n_passes = 1};
+    rd_step step = {.arena = &d->temporary, .n_passes = 1};
     return rd_head_logits(d->head, &step, n, width, rd_mixed_at(d->output, first * width), logits);
 }
 

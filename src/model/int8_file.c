@@ -7,7 +7,7 @@
 
 #include "base/checksum.h"
 #include "base/file.h"
-#include "kernels/packed.h"
+#include "ops/packed.h"
 #include "model/parameters.h"
 #include "model/tensor_file.h"
 

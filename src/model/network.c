@@ -104,7 +104,7 @@ static rd_status backward(const rd_model *model, const rd_step *step, side *sour
             int64_t n = source->rows.sequences.rows * model->encoder.width;
             dsource = gradient_of(step, source, model->encoder.width);
             if (!dsource) return RD_ERR_MEMORY;
-            memset(dsource, 0, sizeof(float) * (size_t)n);
+            rd_op_zero((rd_mixed){.f32 = dsource}, n);
         }
         RD_TRY(rd_stack_backward(step, &model->decoder, &target->rows, &memory, &target->saved, dx,
                                  dsource));
@@ -137,7 +137,7 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
 
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits) {
-    rd_step step = {.ops = rd_backend(), .arena = arena, .n_passes = 1};
+    rd_step step = {.arena = arena, .n_passes = 1};
     side source, target, *last;
     RD_TRY(forward(model, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
     return rd_head_logits(&model->head, &step, last->rows.sequences.rows, model->config.d_model,

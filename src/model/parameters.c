@@ -86,13 +86,7 @@ rd_status rd_parameters_refresh_bf16(rd_parameters *parameters) {
     if (!parameters->bf16)
         parameters->bf16 = rd_malloc((size_t)parameters->total, sizeof *parameters->bf16);
     if (!parameters->bf16) return RD_ERR_MEMORY;
-    const rd_backend_ops *ops = rd_backend();
-#pragma omp parallel
-    {
-        int64_t begin, end;
-        rd_thread_rows(parameters->total, &begin, &end);
-        ops->to_bf16(parameters->bf16 + begin, parameters->values + begin, end - begin);
-    }
+    rd_op_to_bf16(parameters->bf16, parameters->values, parameters->total);
     return RD_OK;
 }
 

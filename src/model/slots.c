@@ -21,6 +21,7 @@ void rd_slots_end(rd_slots *s) {
     free(s->kv);
     free(s->free);
     free(s->is_live);
+    free(s->newest);
     history_free(&s->rows);
     history_free(&s->next);
 }
@@ -85,16 +86,13 @@ rd_status rd_slots_extend(rd_slots *s, int64_t n_rows, const int32_t *parents) {
     int64_t fresh = n_rows > s->n_free ? n_rows - s->n_free : 0;
     RD_TRY(reserve(s, s->n_used + fresh));
     rd_history *next = &s->next;
-    for (int64_t r = 0; r < n_rows; r++)
-        next->slots[r * next->stride + next->lengths[r]++] =
-            s->n_free > 0 ? s->free[--s->n_free] : (int32_t)s->n_used++;
+    RD_TRY(rd_reserve(&s->newest, &s->newest_capacity, n_rows, sizeof *s->newest));
+    for (int64_t r = 0; r < n_rows; r++) {
+        s->newest[r] = s->n_free > 0 ? s->free[--s->n_free] : (int32_t)s->n_used++;
+        next->slots[r * next->stride + next->lengths[r]++] = s->newest[r];
+    }
     rd_history swap = s->rows;
     s->rows = s->next;
     s->next = swap;
     return RD_OK;
-}
-
-float *rd_slots_newest(const rd_slots *s, int32_t layer, int64_t row) {
-    int64_t slot = s->rows.slots[row * s->rows.stride + s->rows.lengths[row] - 1];
-    return s->kv[layer] + slot * s->width;
 }

@@ -21,12 +21,13 @@ typedef struct {
     int64_t width;   /* 2 d_model: a key and a value */
     float **kv;      /* [n_layers] of [capacity, width] */
     rd_history rows; /* of the latest step, that step's tokens included */
+    int32_t *newest; /* [rows.n_rows] each row's slot for that step's token */
     /* Bookkeeping: */
     rd_history next;
     int64_t capacity, n_used; /* slots from n_used on have never been taken */
     int32_t *free;            /* [n_free] taken once and given back, in descending order */
     uint8_t *is_live;         /* [n_used] */
-    int64_t n_free, free_capacity, live_capacity;
+    int64_t n_free, free_capacity, live_capacity, newest_capacity;
 } rd_slots;
 
 rd_status rd_slots_begin(rd_slots *slots, int32_t n_layers, int64_t width);
@@ -35,8 +36,5 @@ void rd_slots_end(rd_slots *slots);
 /* Gives each of n_rows rows the slots of row parents[r] of the step before, of none where that is
  * -1, and a new one after them. */
 rd_status rd_slots_extend(rd_slots *slots, int64_t n_rows, const int32_t *parents);
-
-/* Where the newest key and value of a row belong: [width]. */
-float *rd_slots_newest(const rd_slots *slots, int32_t layer, int64_t row);
 
 #endif

@@ -59,7 +59,7 @@ static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *t
                         const int32_t *tokens, const int32_t *offsets) {
     const rd_stack *decoder = &s->model->decoder;
     int64_t width = s->model->config.d_model, rows = offsets[n];
-    rd_step step = {.ops = rd_backend(), .arena = temporary, .n_passes = 1};
+    rd_step step = {.arena = temporary, .n_passes = 1};
     rd_sequences sequences = {.n_seqs = n, .rows = rows, .offsets = offsets};
     rd_mixed memory;
     RD_TRY(rd_encode(s->model, &step, &sequences, tokens, &memory));

@@ -1,7 +1,5 @@
 #include "model/stack.h"
 
-#include <string.h>
-
 struct rd_layer_saved {
     rd_mixed x; /* [rows, width] the layer's input, where nothing else is kept */
     rd_attention_saved self, cross;
@@ -79,15 +77,12 @@ static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, r
     rd_arena_mark mark = rd_arena_save(arena);
     rd_mixed y = *x;
     if (y.bf16) { /* its float32 form is overwritten */
-        memcpy(out.f32, y.f32, sizeof *out.f32 * (size_t)n);
+        rd_op_copy((rd_mixed){.f32 = out.f32}, y, n);
         y.f32 = out.f32;
     }
     RD_TRY(layer_forward(p, i, saved, &y));
-    if (y.f32 != out.f32) memcpy(out.f32, y.f32, sizeof *out.f32 * (size_t)n);
-    if (y.bf16)
-        memcpy(out.bf16, y.bf16, sizeof *out.bf16 * (size_t)n);
-    else
-        out.bf16 = NULL;
+    if (!y.bf16) out.bf16 = NULL;
+    rd_op_copy(out, y, n);
     rd_arena_restore(arena, mark);
     *x = out;
     return RD_OK;
@@ -130,11 +125,11 @@ static rd_status ffn_backward(const pass *p, const rd_layer *layer, const rd_lay
     return RD_OK;
 }
 
-/* Self- or cross-attention: `keys` are the rows themselves or the memory's. */
+/* Self- or cross-attention; dmemory: of the latter. */
 static rd_status attention_backward(const pass *p, const rd_attention *attention,
                                     const rd_residual *residual, const rd_attention_saved *saved,
-                                    const rd_residual_saved *residual_saved,
-                                    const rd_sequences *keys, float *dx, float *dmemory) {
+                                    const rd_residual_saved *residual_saved, float *dx,
+                                    float *dmemory) {
     const rd_step *step = p->step;
     int64_t rows = p->sequences->rows, width = p->stack->width;
     rd_mixed dh;
@@ -142,8 +137,7 @@ static rd_status attention_backward(const pass *p, const rd_attention *attention
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(rd_residual_end_backward(step, residual, residual_saved, rows, width, dx, &dh, &dinput,
                                     &beta));
-    RD_TRY(rd_attention_backward(step, attention, saved, width, p->sequences, keys, dh, dinput,
-                                 beta, dmemory));
+    RD_TRY(rd_attention_backward(step, attention, saved, dh, dinput, beta, dmemory));
     RD_TRY(rd_residual_begin_backward(step, residual, residual_saved, rows, width, dx, dinput));
     rd_arena_restore(step->arena, mark);
     return RD_OK;
@@ -157,9 +151,9 @@ static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *
     rd_profile_end(p->step->profile, RD_PART_FEED_FORWARD);
     if (p->stack->cross)
         RD_TRY(attention_backward(p, &layer->cross_attention, &layer->cross_residual, &saved->cross,
-                                  &saved->cross_residual, p->memory->sequences, dx, dmemory));
+                                  &saved->cross_residual, dx, dmemory));
     RD_TRY(attention_backward(p, &layer->self_attention, &layer->self_residual, &saved->self,
-                              &saved->self_residual, p->sequences, dx, NULL));
+                              &saved->self_residual, dx, NULL));
     rd_profile_end(p->step->profile, RD_PART_ATTENTION);
     return RD_OK;
 }

@@ -1,12 +1,11 @@
 #include "optim/optimizer.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "kernels/backend.h"
+#include "ops/ops.h"
 
 /* fairseq sets the rate after each update, for the next one: update k has the schedule's value
  * after k - 1 updates, the very first warmup-init-lr. Its fixed schedule alone warms up from the
@@ -50,20 +49,7 @@ void rd_optimizer_free(rd_optimizer *optimizer) {
 }
 
 double rd_gradient_norm(const float *grads, int64_t n, double scale) {
-    enum {
-        BLOCK = 1 << 16
-    }; /* fixed blocks, added in order: the same bits on any number of threads */
-    int64_t blocks = (n + BLOCK - 1) / BLOCK;
-    double total = 0.0, *parts = calloc((size_t)blocks + 1, sizeof *parts);
-    const rd_backend_ops *ops = rd_backend();
-    if (!parts) return sqrt(ops->sum_of_squares(grads, n)) * scale;
-#pragma omp parallel for schedule(static)
-    for (int64_t b = 0; b < blocks; b++)
-        parts[b] =
-            ops->sum_of_squares(grads + b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK);
-    for (int64_t b = 0; b < blocks; b++) total += parts[b];
-    free(parts);
-    return sqrt(total) * scale;
+    return sqrt(rd_op_sum_of_squares(grads, n)) * scale;
 }
 
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
@@ -73,17 +59,14 @@ void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_
     if (c->clip_norm > 0.0 && norm > c->clip_norm) scale *= c->clip_norm / (norm + 1e-6);
     double l2 = c->decoupled_weight_decay ? 0.0 : c->weight_decay;
     double decay = c->decoupled_weight_decay ? 1.0 - lr * c->weight_decay : 1.0;
-    const rd_backend_ops *ops = rd_backend();
-#pragma omp parallel
-    {
-        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-        int64_t begin = optimizer->n * thread / threads,
-                end = optimizer->n * (thread + 1) / threads;
-        ops->adam(values + begin, grads + begin, optimizer->m + begin, optimizer->v + begin,
-                  end - begin, (float)scale, (float)c->adam_beta1, (float)c->adam_beta2,
-                  (float)step, (float)c->adam_eps, (float)l2, (float)decay);
-        if (optimizer->ema)
-            for (int64_t i = begin; i < end; i++)
-                optimizer->ema[i] += (float)(1.0 - ema_decay) * (values[i] - optimizer->ema[i]);
-    }
+    rd_adam adam = {.beta1 = (float)c->adam_beta1,
+                    .beta2 = (float)c->adam_beta2,
+                    .eps = (float)c->adam_eps,
+                    .step = (float)step,
+                    .grad_scale = (float)scale,
+                    .l2 = (float)l2,
+                    .decay = (float)decay};
+    rd_op_adam(values, grads, optimizer->m, optimizer->v, optimizer->n, &adam);
+    if (optimizer->ema)
+        rd_op_average(optimizer->ema, values, optimizer->n, (float)(1.0 - ema_decay));
 }

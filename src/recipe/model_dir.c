@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "kernels/packed.h"
+#include "ops/packed.h"
 #include "recipe/recipe_keys.h"
 
 static const char CONFIG[] = "config.yaml", WEIGHTS[] = "model.safetensors";

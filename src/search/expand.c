@@ -4,7 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "layers/layer.h"
+#include "base/cpu.h"
+#include "ops/ops.h"
 
 enum { FAILED = -1 }; /* in candidate_counts */
 
@@ -47,13 +48,12 @@ static float kth_largest(const float *x, int32_t n, int32_t k) {
 
 /* Tokens are looked at in sets: token i, i + STRIDE, i + 2 STRIDE, ... The k-th largest of the
  * sets' maxima is a bound: there are k tokens as good, so only few sets have tokens that count. */
-rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
-                               int32_t vocab_size, float base, int32_t row, int32_t k,
-                               rd_candidate *best, int32_t *n) {
+rd_status rd_candidates_select(const float *log_probs, int32_t vocab_size, float base, int32_t row,
+                               int32_t k, rd_candidate *best, int32_t *n) {
     float maxima[STRIDE];
     int32_t stride = vocab_size < STRIDE ? vocab_size : STRIDE;
     *n = 0;
-    if (!ops->strided_maxima(maxima, log_probs, vocab_size, stride)) return damaged();
+    if (!rd_op_strided_maxima(maxima, log_probs, vocab_size, stride)) return damaged();
     float least = kth_largest(maxima, stride, k);
     for (int32_t i = 0; i < stride; i++) {
         if (maxima[i] == INFINITY) return damaged();
@@ -128,7 +128,7 @@ static void temper(const rd_search *s, float *log_probs) {
     float temperature = s->config.temperature;
     if (temperature == 0.0f || temperature == 1.0f) return;
     for (int32_t i = 0; i < s->scorer.vocab_size; i++) log_probs[i] /= temperature;
-    s->ops->log_softmax(log_probs, s->scorer.vocab_size);
+    rd_op_log_softmax(log_probs, 1, s->scorer.vocab_size);
 }
 
 /* The best continuations of one row under the configured rules. */
@@ -141,7 +141,7 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     if (s->scorer.unk >= 0) log_probs[s->scorer.unk] -= s->config.unk_penalty;
     if (forced >= 0 && is_free(s, row) && !isnan(log_probs[forced])) log_probs[forced] = 0.0f;
     if (forced >= 0) { /* selecting one of one checks that it is a number */
-        RD_TRY(rd_candidates_select(s->ops, log_probs + forced, 1, row->score, (int32_t)r, 1, best,
+        RD_TRY(rd_candidates_select(log_probs + forced, 1, row->score, (int32_t)r, 1, best,
                                     &s->candidate_counts[r]));
         best[0].token = forced;
         return RD_OK;
@@ -154,8 +154,8 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     /* Renormalize over the remaining 1 - gone, kept above 1e-7. */
     float base = row->score - (s->config.renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
     if (s->config.sampling) return rd_search_sample(s, thread, r, log_probs, base);
-    RD_TRY(rd_candidates_select(s->ops, log_probs, s->scorer.vocab_size, base, (int32_t)r,
-                                s->n_candidates, best, &s->candidate_counts[r]));
+    RD_TRY(rd_candidates_select(log_probs, s->scorer.vocab_size, base, (int32_t)r, s->n_candidates,
+                                best, &s->candidate_counts[r]));
     rd_constraints_add_wanted(s, r, log_probs, base);
     return RD_OK;
 }

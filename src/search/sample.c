@@ -53,8 +53,7 @@ static rd_status shortlist(const rd_search *s, const float *log_probs, rd_candid
     const rd_beam_config *c = &s->config;
     double mass;
     if (c->top_k > 0) {
-        RD_TRY(
-            rd_candidates_select(s->ops, log_probs, s->scorer.vocab_size, 0, 0, c->top_k, pool, n));
+        RD_TRY(rd_candidates_select(log_probs, s->scorer.vocab_size, 0, 0, c->top_k, pool, n));
         mass = mass_of(pool, *n);
     } else {
         RD_TRY(gather(s, log_probs, pool, n, &mass));

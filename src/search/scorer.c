@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "layers/layer.h"
 #include "model/decode.h"
+#include "ops/ops.h"
 
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
@@ -18,25 +18,6 @@ struct rd_model_scorer {
     int32_t *tokens;         /* of a step, as ids */
     int64_t token_capacity;
 };
-
-/* Logits to log-probabilities, which join the sum of those of the models before. */
-typedef struct {
-    int32_t vocab_size;
-    float *logits; /* [n_rows, vocab_size] */
-    float *sum;    /* [n_rows, vocab_size]; NULL for the first model */
-    float shift;   /* added to the sum */
-} softmax_work;
-
-static void normalise(const void *self, int thread, int64_t begin, int64_t end) {
-    (void)thread;
-    const softmax_work *w = self;
-    const rd_backend_ops *ops = rd_backend();
-    for (int64_t r = begin; r < end; r++) {
-        float *row = w->logits + r * w->vocab_size;
-        ops->log_softmax(row, w->vocab_size);
-        if (w->sum) ops->log_add_exp(w->sum + r * w->vocab_size, row, w->vocab_size, w->shift);
-    }
-}
 
 static rd_status model_scorer_add(void *self, int32_t sentence, rd_token_span source) {
     rd_model_scorer *scorer = self;
@@ -64,16 +45,12 @@ static rd_status model_scorer_log_probs(void *self, int64_t first, int64_t n_row
     rd_model_scorer *scorer = self;
     RD_TRY(rd_decoding_logits(scorer->decodings[0], first, n_rows, log_probs));
     if (scorer->skips_softmax) return RD_OK;
-    softmax_work first_model = {.vocab_size = scorer->vocab_size, .logits = log_probs};
-    rd_over_rows(n_rows, normalise, &first_model);
+    rd_op_log_softmax(log_probs, n_rows, scorer->vocab_size);
     for (int32_t m = 1; m < scorer->n_models; m++) {
         RD_TRY(rd_decoding_logits(scorer->decodings[m], first, n_rows, scorer->other));
         bool last = m + 1 == scorer->n_models;
-        softmax_work work = {.vocab_size = scorer->vocab_size,
-                             .logits = scorer->other,
-                             .sum = log_probs,
-                             .shift = last ? -logf((float)scorer->n_models) : 0.0f};
-        rd_over_rows(n_rows, normalise, &work);
+        rd_op_log_softmax_add(log_probs, scorer->other, n_rows, scorer->vocab_size,
+                              last ? -logf((float)scorer->n_models) : 0.0f);
     }
     return RD_OK;
 }

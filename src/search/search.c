@@ -51,7 +51,6 @@ rd_status rd_search_open(rd_search **search, const rd_scorer *scorer,
     if (!s) return RD_ERR_MEMORY;
     s->config = *config;
     s->scorer = *scorer;
-    s->ops = rd_backend();
     s->waiting.end = &s->waiting.first;
     s->under_way.end = &s->under_way.first;
     s->done.end = &s->done.first;

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernels/backend.h"
 #include "search/search.h"
 
 /* One way to go on: `token` after the hypothesis of row `row`. */
@@ -70,7 +69,6 @@ typedef struct {
 struct rd_search {
     rd_beam_config config;
     rd_scorer scorer;
-    const rd_backend_ops *ops;
     int32_t n_candidates;    /* 2 * beam */
     int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */
     int32_t enough;          /* finished hypotheses that end a group: width * patience */
@@ -108,9 +106,8 @@ int32_t rd_search_forced_token(const rd_search *search, const rd_search_row *row
 /* The k best continuations of one row, best first, in best[0..*n): base + log_probs[token], equal
  * scores by smaller token. Tokens of probability zero (-inf) are never chosen, so *n may be below
  * k. log_probs: [vocab_size]. NaN or +inf among them: RD_ERR_NUMERIC (expand.c). */
-rd_status rd_candidates_select(const rd_backend_ops *ops, const float *log_probs,
-                               int32_t vocab_size, float base, int32_t row, int32_t k,
-                               rd_candidate *best, int32_t *n);
+rd_status rd_candidates_select(const float *log_probs, int32_t vocab_size, float base, int32_t row,
+                               int32_t k, rd_candidate *best, int32_t *n);
 
 /* Puts the k best of `more` (sorted) and best[0..*n) (sorted) into best; equal scores keep those
  * already there before the others. best has room for k (expand.c). */

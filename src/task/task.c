@@ -56,7 +56,7 @@ const rd_result_kind rd_result_ppl = {.name = "ppl", .label = "ppl", .digits = 2
 static rd_status sum_losses(const rd_task *task, const rd_recipe *recipe,
                             const rd_validation *validation, const rd_batch_source *batches,
                             rd_batch *batch, rd_criterion_sums *sums) {
-    rd_step step = {.ops = rd_backend(), .arena = validation->arena, .n_passes = 1};
+    rd_step step = {.arena = validation->arena, .n_passes = 1};
     rd_criterion criterion = {task->loss, recipe->train.label_smoothing, 0.0f};
     for (int64_t i = 0; i < batches->size(batches->self); i++) {
         if (validation->stop && *validation->stop)

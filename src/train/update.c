@@ -28,8 +28,7 @@ static float alpha_at(const rd_train_config *t, int64_t update) {
 static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_sums *sums) {
     const rd_train_config *t = &run->recipe->train;
     float alpha = alpha_at(t, run->state.update);
-    rd_step step = {.ops = rd_backend(),
-                    .arena = &run->arena,
+    rd_step step = {.arena = &run->arena,
                     .training = true,
                     .bf16 = run->bf16,
                     .checkpoint_activations = t->checkpoint_activations,

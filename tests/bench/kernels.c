@@ -239,7 +239,7 @@ const int bench_n_kernels = (int)(sizeof bench_kernels / sizeof *bench_kernels);
 void bench_arrays_make(bench_arrays *a, const bench_kernel *kernel, int64_t rows, int64_t width) {
     enum { APART = 272 }; /* floats between arrays, whose rows then do not share cache sets */
     int64_t threads = omp_get_max_threads(), n = rows * width + APART;
-    *a = (bench_arrays){.ops = rd_backend(), .rows = rows, .width = width};
+    *a = (bench_arrays){.ops = rd_cpu_kernels(), .rows = rows, .width = width};
     float *block = bench_floats(kernel->arrays * n);
     for (int i = 0; i < kernel->arrays; i++) a->x[i] = block + i * n;
     a->vectors = bench_floats(4 * width);

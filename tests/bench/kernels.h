@@ -2,7 +2,7 @@
 #ifndef RD_TESTS_BENCH_KERNELS_H
 #define RD_TESTS_BENCH_KERNELS_H
 
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 enum {
     BENCH_SEQUENCE = 32, /* tokens of the sequences that attention sees */
@@ -12,7 +12,7 @@ enum {
 };
 
 typedef struct {
-    const rd_backend_ops *ops;
+    const rd_kernels *ops;
     int64_t rows, width;
     float *x[BENCH_ARRAYS]; /* [rows, width] each, as many as the kernel wants */
     float *vectors;         /* [4, width] biases, gains */

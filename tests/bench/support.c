@@ -9,8 +9,8 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "kernels/backend.h"
-#include "kernels/gemm.h"
+#include "ops/cpu/kernels.h"
+#include "ops/gemm.h"
 
 static const char *program(void) {
     return program_invocation_short_name;
@@ -110,7 +110,7 @@ static rd_mixed operand(int64_t n, bool bf16) {
     if (!bf16) return made;
     uint16_t *copy = rd_malloc((size_t)n, sizeof *copy);
     if (!copy) bench_fail();
-    rd_backend()->to_bf16(copy, made.f32, n);
+    rd_cpu_kernels()->to_bf16(copy, made.f32, n);
     made.bf16 = copy;
     return made;
 }

@@ -4,7 +4,7 @@
 set -u
 bin=$(realpath "$1")
 repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
-backend=$repository/src/kernels/backend.h
+kernels=$repository/src/ops/cpu/kernels.h
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -79,7 +79,7 @@ done
 # Every kernel of the table is there.
 "$bin/bench-kernels" --most 1.1 --budget 0 --json >kernels.json || fail "bench-kernels --json"
 "$bin/bench-kernels" --most 1.1 --budget 0 >text || fail "bench-kernels"
-for name in $(sed -n '/^typedef struct {/,/^} rd_backend_ops/s/.*(\*\([a-z_0-9]*\))(.*/\1/p' "$backend"); do
+for name in $(sed -n '/^typedef struct {/,/^} rd_kernels/s/.*(\*\([a-z_0-9]*\))(.*/\1/p' "$kernels"); do
     grep -qE "\"kernel\": \"${name}[ \"]" kernels.json || fail "bench-kernels leaves out $name"
     grep -q "^$name " text || fail "bench-kernels leaves out $name"
 done

@@ -12,6 +12,11 @@ find src -name '*.c' ! -name simd.c -print0 | nice xargs -0 -P "$(nproc)" -n 4 c
     failed=1
 cppcheck -j "$(nproc)" --quiet --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
     --inline-suppr --suppressions-list=tests/static/cppcheck.suppressions -D_GNU_SOURCE \
-    -DRD_VERSION='"0"' -DRD_BACKEND_NAME=backend -I include -I src -I third_party src || failed=1
+    -DRD_VERSION='"0"' -DRD_KERNELS_NAME=kernels -I include -I src -I third_party src || failed=1
+# Operations alone divide rows among threads, so that another device could take their place.
+if grep -rnE 'pragma omp|omp\.h|ops/cpu/' src/layers src/criterion src/model src/optim src/ops/*.h; then
+    echo "threads, or kernels of the processor, outside ops/cpu"
+    failed=1
+fi
 [ $failed -eq 0 ] && echo "clang-tidy and cppcheck: clean"
 exit $failed

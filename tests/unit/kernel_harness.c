@@ -15,9 +15,9 @@
 
 enum { GUARD = 16 };
 
-const rd_backend_ops *tables[3];
+const rd_kernels *tables[3];
 int n_tables;
-const rd_backend_ops *ops;
+const rd_kernels *ops;
 char context[120];
 rd_rng rng;
 
@@ -26,7 +26,7 @@ int find_tables(void **state) {
     static const char *const names[] = {"generic", "avx2", "avx512"};
     for (int i = 0; i < 3; i++) {
         setenv("RDROP_ISA", names[i], 1); /* a set the machine lacks gives the one before it */
-        const rd_backend_ops *table = rd_backend();
+        const rd_kernels *table = rd_cpu_kernels();
         if (!n_tables || table != tables[n_tables - 1]) tables[n_tables++] = table;
     }
     unsetenv("RDROP_ISA");

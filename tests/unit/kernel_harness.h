@@ -4,16 +4,16 @@
 #define RD_TESTS_KERNEL_HARNESS_H
 
 #include "base/rng.h"
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 /* One table for every instruction set of this machine; a group set-up. */
-extern const rd_backend_ops *tables[3];
+extern const rd_kernels *tables[3];
 extern int n_tables;
 int find_tables(void **state);
 
-extern const rd_backend_ops *ops; /* the one being checked */
-extern char context[120];         /* what is being checked, for messages */
-extern rd_rng rng;                /* of `filled` */
+extern const rd_kernels *ops; /* the one being checked */
+extern char context[120];     /* what is being checked, for messages */
+extern rd_rng rng;            /* of `filled` */
 
 /* Arrays, released together by check_guards_and_release. */
 float *empty(int64_t n); /* NaN until written */

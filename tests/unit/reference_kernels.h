@@ -1,9 +1,9 @@
-/* The operations of kernels/backend.h as their definitions read: double precision, one loop after
+/* The operations of ops/cpu/kernels.h as their definitions read: double precision, one loop after
  * the other, nothing fused. Arguments are those of the table's entries; results are double. */
 #ifndef RD_TESTS_REFERENCE_KERNELS_H
 #define RD_TESTS_REFERENCE_KERNELS_H
 
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 void reference_embed(double *out, int64_t first_row, int64_t rows, int64_t width,
                      const int32_t *tokens, const int32_t *positions, const float *table,

@@ -100,12 +100,7 @@ static void test_updates(void **state) {
     must(rd_optimizer_new(&optimizer, p->total, p->values, false));
     rd_arena arena = {0};
     for (int64_t t = 0; t < n; t++) {
-        rd_step step = {.ops = rd_backend(),
-                        .arena = &arena,
-                        .training = true,
-                        .seed = 1,
-                        .update = t,
-                        .n_passes = 2};
+        rd_step step = {.arena = &arena, .training = true, .seed = 1, .update = t, .n_passes = 2};
         rd_criterion_sums sums = {0};
         must(rd_network_loss(model, &step, &batch,
                              &(rd_criterion){rd_token_loss, label_smoothing, reg_alpha}, true,

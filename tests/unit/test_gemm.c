@@ -15,7 +15,7 @@
 
 #include "golden.h"
 #include "kernel_harness.h"
-#include "kernels/gemm.h"
+#include "ops/gemm.h"
 
 typedef enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PRODUCTS } product;
 
@@ -31,7 +31,7 @@ static rd_mixed operand(int64_t n, int64_t room, bool bf16) {
     for (int64_t i = 0; i < n; i++) x[i] = (float)rd_rng_normal(&rng);
     if (!bf16) return made;
     uint16_t *copy = (uint16_t *)empty((room + 1) / 2);
-    rd_backend()->to_bf16(copy, x, room);
+    rd_cpu_kernels()->to_bf16(copy, x, room);
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits = (uint32_t)copy[i] << 16;
         memcpy(&x[i], &bits, sizeof bits);

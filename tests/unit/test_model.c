@@ -68,12 +68,7 @@ static void check_gradient(const rd_model_config *config, int32_t passes, float 
     rd_parameters *p = &model->parameters;
     rd_batch batch = random_batch(config);
     rd_arena arena = {0};
-    rd_step step = {.ops = rd_backend(),
-                    .arena = &arena,
-                    .training = true,
-                    .seed = 9,
-                    .update = 4,
-                    .n_passes = passes};
+    rd_step step = {.arena = &arena, .training = true, .seed = 9, .update = 4, .n_passes = passes};
     loss_of(model, &step, &batch, alpha, true);
 
     float *start = malloc(sizeof(float) * (size_t)p->total);
@@ -118,8 +113,7 @@ static void test_bf16_is_near_fp32(void **state) {
     rd_parameters *p = &model->parameters;
     rd_batch batch = random_batch(&c);
     rd_arena arena = {0};
-    rd_step step = {
-        .ops = rd_backend(), .arena = &arena, .training = true, .seed = 9, .n_passes = 2};
+    rd_step step = {.arena = &arena, .training = true, .seed = 9, .n_passes = 2};
     double loss[2], product = 0.0, squares[2] = {0.0, 0.0};
     size_t bytes = sizeof(float) * (size_t)p->total;
     float *exact = malloc(bytes);
@@ -148,8 +142,7 @@ static size_t step_of(rd_model *model, const rd_batch *batch, bool bf16, bool ch
     rd_parameters *p = &model->parameters;
     size_t bytes = sizeof(float) * (size_t)p->total;
     rd_arena arena = {0};
-    rd_step step = {.ops = rd_backend(),
-                    .arena = &arena,
+    rd_step step = {.arena = &arena,
                     .training = true,
                     .bf16 = bf16,
                     .checkpoint_activations = checkpoint,
@@ -323,7 +316,7 @@ static void test_passes_differ_only_by_dropout(void **state) {
         rd_model *model;
         assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
         rd_arena arena = {0};
-        rd_step step = {.ops = rd_backend(), .arena = &arena, .training = true, .n_passes = 2};
+        rd_step step = {.arena = &arena, .training = true, .n_passes = 2};
         rd_criterion_sums sums = {0};
         rd_criterion criterion = {rd_token_loss, 0.1f, 5.0f};
         assert_int_equal(rd_network_loss(model, &step, &batch, &criterion, false, &sums), RD_OK);
@@ -345,7 +338,7 @@ static void test_loss_does_not_depend_on_batching(void **state) {
     rd_model *model;
     assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
     rd_arena arena = {0};
-    rd_step step = {.ops = rd_backend(), .arena = &arena, .n_passes = 1};
+    rd_step step = {.arena = &arena, .n_passes = 1};
     double together = loss_of(model, &step, &batch, 0.0f, false), alone = 0.0;
     for (int64_t i = 0; i < batch.n; i++) {
         rd_batch one = {0};

@@ -118,7 +118,7 @@ static void check_logits(golden_model *g) {
 static void check_gradients(golden_model *g, int32_t passes) {
     rd_parameters *p = &g->model->parameters;
     rd_arena arena = {0};
-    rd_step step = {.ops = rd_backend(), .arena = &arena, .training = true, .n_passes = passes};
+    rd_step step = {.arena = &arena, .training = true, .n_passes = passes};
     rd_criterion_sums sums = {0};
     memset(p->grads, 0, sizeof(float) * (size_t)p->total);
     rd_criterion criterion = {rd_token_loss, (float)golden_number(g->json, "label_smoothing"),

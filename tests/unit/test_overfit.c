@@ -100,12 +100,8 @@ static double train_one_update(rd_model *model, rd_optimizer *optimizer, const r
                                     .clip_norm = 1.0,
                                     .lr_scheduler = RD_LR_INVERSE_SQRT,
                                     .warmup_updates = 20};
-    rd_step step = {.ops = rd_backend(),
-                    .arena = arena,
-                    .training = true,
-                    .seed = 1,
-                    .update = update,
-                    .n_passes = passes};
+    rd_step step = {
+        .arena = arena, .training = true, .seed = 1, .update = update, .n_passes = passes};
     rd_criterion_sums sums = {0};
     rd_arena_reset(arena);
     rd_criterion criterion = {rd_token_loss, 0.1f, 1.0f};

@@ -14,7 +14,7 @@
 
 #include "golden.h"
 #include "kernel_harness.h"
-#include "kernels/packed.h"
+#include "ops/packed.h"
 
 /* The operand as a product sees it: seen: [rows, n], one scale a row under int8. */
 static void round_operand(double *seen, const float *x, int64_t rows, int64_t n,

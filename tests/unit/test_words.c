@@ -12,8 +12,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "kernels/backend.h"
-#include "model/cross_weights.h"
+#include "ops/ops.h"
 #include "toy_directory.h"
 #include "translate/words.h"
 
@@ -93,7 +92,8 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
     (void)state;
     enum { ROWS = 5, HEADS = 3, DIM = 8, WIDTH = HEADS * DIM, N = 13 };
     const int32_t offsets[] = {0, 6, 7, N}, sentences[ROWS] = {0, 0, 2, 1, 2};
-    float q[ROWS * WIDTH], kv[N * 2 * WIDTH] = {0}, weights[DIM], scratch[HEADS * 16];
+    float q[ROWS * WIDTH], kv[N * 2 * WIDTH] = {0}, weights[DIM];
+    rd_arena arena = {0};
     rd_rng rng = rd_rng_make(1, 0);
     for (int i = 0; i < ROWS * WIDTH; i++) q[i] = 2 * (float)rd_rng_normal(&rng);
     for (int s = 0; s < 3; s++)
@@ -106,8 +106,11 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
         int32_t begin = offsets[sentences[r]], n = offsets[sentences[r] + 1] - begin;
         const float *query = q + r * WIDTH, *source = kv + begin * 2 * WIDTH;
         float out[WIDTH], sum = 0;
-        rd_cross_weights(HEADS, DIM, query, n, source, weights, scratch);
-        rd_backend()->attention_query(out, query, source, 2 * WIDTH, NULL, n, HEADS, DIM, scratch);
+        rd_cached_keys keys = {.kv = source, .n = n};
+        assert_int_equal(
+            rd_op_attention_weights(&arena, weights, DIM, query, &keys, 1, WIDTH, HEADS), RD_OK);
+        assert_int_equal(rd_op_attention_cached(&arena, out, query, WIDTH, &keys, 1, WIDTH, HEADS),
+                         RD_OK);
         for (int32_t j = 0; j < n; j++) {
             float mean = 0;
             for (int h = 0; h < HEADS; h++) mean += out[h * DIM + j] / HEADS;
@@ -116,6 +119,7 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
         }
         assert_float_equal(sum, 1, 1e-5);
     }
+    rd_arena_free(&arena);
 }
 
 int main(void) {

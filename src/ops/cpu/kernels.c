@@ -1,23 +1,23 @@
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 #include "base/cpu.h"
 #include "base/rng.h"
 
-extern const rd_backend_ops rd_backend_generic;
+extern const rd_kernels rd_kernels_generic;
 #if defined(__x86_64__)
-extern const rd_backend_ops rd_backend_avx2, rd_backend_avx512;
+extern const rd_kernels rd_kernels_avx2, rd_kernels_avx512;
 #endif
 
-const rd_backend_ops *rd_backend(void) {
+const rd_kernels *rd_cpu_kernels(void) {
     switch (rd_cpu_isa()) {
 #if defined(__x86_64__)
     case RD_ISA_AVX512:
-        return &rd_backend_avx512;
+        return &rd_kernels_avx512;
     case RD_ISA_AVX2:
-        return &rd_backend_avx2;
+        return &rd_kernels_avx2;
 #endif
     default:
-        return &rd_backend_generic;
+        return &rd_kernels_generic;
     }
 }
 

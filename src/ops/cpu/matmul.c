@@ -1,4 +1,4 @@
-#include "kernels/matmul.h"
+#include "ops/cpu/matmul.h"
 
 #ifdef RD_HAVE_ONEDNN
 

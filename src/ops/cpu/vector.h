@@ -1,12 +1,12 @@
 /* Small pieces for simd.c, inlined into its loops and vectorised there. */
-#ifndef RD_KERNELS_CPU_VECTOR_H
-#define RD_KERNELS_CPU_VECTOR_H
+#ifndef RD_OPS_CPU_VECTOR_H
+#define RD_OPS_CPU_VECTOR_H
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "kernels/mixed.h"
+#include "ops/mixed.h"
 
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
 typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */

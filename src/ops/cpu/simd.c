@@ -1,12 +1,12 @@
-/* The fused kernels. This file is compiled once per instruction set (RD_BACKEND_NAME names the
+/* The fused kernels. This file is compiled once per instruction set (RD_KERNELS_NAME names the
  * table it defines); loops are written so that the compiler turns them into vector code. */
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "kernels/cpu/attention.h"
-#include "kernels/cpu/vector.h"
+#include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/vector.h"
 
 /* Rows are worked on in pieces of so many elements, a multiple of dropout's groups of 128: their
  * dropout scales and float32 forms lie on the stack, which may be small. */
@@ -460,9 +460,9 @@ static void adam(float *restrict p, float *restrict g, float *restrict m, float 
 #define RD_STRING_(x) #x
 #define RD_STRING(x)  RD_STRING_(x)
 
-extern const rd_backend_ops RD_BACKEND_NAME;
-const rd_backend_ops RD_BACKEND_NAME = {
-    .name = RD_STRING(RD_BACKEND_NAME),
+extern const rd_kernels RD_KERNELS_NAME;
+const rd_kernels RD_KERNELS_NAME = {
+    .name = RD_STRING(RD_KERNELS_NAME),
     .dropout_row = dropout_row,
     .embed = embed,
     .apply_dropout = apply_dropout,

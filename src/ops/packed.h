@@ -1,9 +1,9 @@
 /* Products with weights that never change, as translation has them: a matrix is put once into the
  * layout and the type that the processor multiplies fastest, and then meets few rows at a time,
- * very often. Through oneDNN; without it there is no packed form, and kernels/gemm.h does the work.
+ * very often. Through oneDNN; without it there is no packed form, and ops/gemm.h does the work.
  */
-#ifndef RD_KERNELS_PACKED_H
-#define RD_KERNELS_PACKED_H
+#ifndef RD_OPS_PACKED_H
+#define RD_OPS_PACKED_H
 
 #include <stdbool.h>
 #include <stdint.h>

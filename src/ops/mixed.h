@@ -1,6 +1,6 @@
 /* Activations in float32 or bfloat16. */
-#ifndef RD_KERNELS_MIXED_H
-#define RD_KERNELS_MIXED_H
+#ifndef RD_OPS_MIXED_H
+#define RD_OPS_MIXED_H
 
 #include <stdbool.h>
 #include <stdint.h>

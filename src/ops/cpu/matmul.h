@@ -1,6 +1,6 @@
 /* Matrix products through oneDNN's matmul primitive. */
-#ifndef RD_KERNELS_MATMUL_H
-#define RD_KERNELS_MATMUL_H
+#ifndef RD_OPS_CPU_MATMUL_H
+#define RD_OPS_CPU_MATMUL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,14 +9,14 @@
  * rows are rounded up (rd_gemm_rows): a bfloat16 operand holds that many rows, those beyond `rows`
  * zero, and so must y and dx, whose rows beyond `rows` are overwritten: with zeros in y and, where
  * beta is 0, in dx. */
-#ifndef RD_KERNELS_GEMM_H
-#define RD_KERNELS_GEMM_H
+#ifndef RD_OPS_GEMM_H
+#define RD_OPS_GEMM_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
-#include "kernels/mixed.h"
+#include "ops/mixed.h"
 #include "rdrop/model.h"
 
 /* Rows that arrays taking part in a product of `rows` rows must have room for; at most 1/16 more,

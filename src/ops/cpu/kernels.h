@@ -1,27 +1,16 @@
-/* The table of fused operations. cpu/simd.c is compiled once per instruction set and fills one
- * table each; rd_backend() picks by what the processor can do. Entries work on the rows they are
- * given, on the calling thread; layers/ divides rows among threads. */
-#ifndef RD_KERNELS_BACKEND_H
-#define RD_KERNELS_BACKEND_H
+/* The table of kernels. simd.c is compiled once per instruction set and fills one table each;
+ * rd_cpu_kernels() picks by what the processor can do. Kernels work on the rows that they are
+ * given, on the calling thread; the operations (ops/ops.h), which call them, divide rows among
+ * threads. */
+#ifndef RD_OPS_CPU_KERNELS_H
+#define RD_OPS_CPU_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernels/mixed.h"
+#include "ops/dropout.h"
+#include "ops/mixed.h"
 #include "rdrop/model.h"
-
-/* One place in the network where dropout acts, in one update. Its bits are a pure function of
- * (seed, update, micro_batch, site, pass, row, column): nothing is stored for the backward pass,
- * and threads may take any rows. Rows [0, rows_per_pass) are R-Drop's first pass, the rest its
- * second; a row's number is counted inside its pass. */
-typedef struct {
-    float rate; /* 0: off */
-    uint64_t seed;
-    int64_t update;
-    int32_t micro_batch;
-    int32_t site;
-    int64_t rows_per_pass; /* 0: a single pass */
-} rd_dropout;
 
 /* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each row
  * draws 16 bits an element: the rate is exact to 2^-16. */
@@ -56,8 +45,7 @@ typedef struct {
     double label_smoothed, nll, kl;
 } rd_criterion_partial;
 
-/* A rd_mixed that is read is read in float32 where it has that; one that is written is written in
- * all that it has. */
+/* Where an rd_mixed has both formats, kernels read its float32 form and write both. */
 typedef struct {
     const char *name;
 
@@ -123,7 +111,7 @@ typedef struct {
     void (*attention_backward)(const rd_attention_head *head, float *scratch);
 
     /* Attention of one query over all heads, for incremental decoding. q: [n_heads * head_dim]; key
-     * j is kv + index[j] * stride, its value n_heads * head_dim floats behind it (index NULL: key j
+     * j is kv + index[j] * stride, its value n_heads * head_dim floats after it (index NULL: key j
      * is row j). out: as q. scratch: [n_heads, n_keys rounded up to a multiple of 16]. Biases are
      * already in q and kv. */
     void (*attention_query)(float *out, const float *q, const float *kv, int64_t stride,
@@ -154,9 +142,9 @@ typedef struct {
      * p = p * decay - step * m / (sqrt(v) + eps). g is zeroed for the next update. */
     void (*adam)(float *p, float *g, float *m, float *v, int64_t n, float grad_scale, float beta1,
                  float beta2, float step, float eps, float l2, float decay);
-} rd_backend_ops;
+} rd_kernels;
 
-const rd_backend_ops *rd_backend(void);
+const rd_kernels *rd_cpu_kernels(void);
 
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);

@@ -1,4 +1,4 @@
-#include "kernels/gemm.h"
+#include "ops/gemm.h"
 
 #ifdef RD_HAVE_ONEDNN
 #include <oneapi/dnnl/dnnl.h>
@@ -8,7 +8,7 @@
 
 #include "base/cpu.h"
 #include "base/memory.h"
-#include "kernels/matmul.h"
+#include "ops/cpu/matmul.h"
 
 int64_t rd_gemm_rows(int64_t rows) {
     int64_t step = 16;

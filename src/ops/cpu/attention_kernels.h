@@ -2,14 +2,14 @@
  * recomputing probabilities from a saved log-sum-exp as Dao et al. 2022, so that nothing of size
  * queries x keys outlives a block of queries). Included by simd.c only, once per instruction set.
  */
-#ifndef RD_KERNELS_CPU_ATTENTION_H
-#define RD_KERNELS_CPU_ATTENTION_H
+#ifndef RD_OPS_CPU_ATTENTION_KERNELS_H
+#define RD_OPS_CPU_ATTENTION_KERNELS_H
 
 #include <math.h>
 #include <string.h>
 
-#include "kernels/backend.h"
-#include "kernels/cpu/vector.h"
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/vector.h"
 
 static inline int64_t pad16(int64_t n) {
     return (n + 15) / 16 * 16;

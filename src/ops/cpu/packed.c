@@ -1,14 +1,14 @@
 /* Rows are multiplied in pieces of a few set sizes, because oneDNN generates code for each size it
  * meets. */
-#include "kernels/packed.h"
+#include "ops/packed.h"
 
-#include "kernels/backend.h"
+#include "ops/cpu/kernels.h"
 
 /* The rounding is that of activations, which are stored with 128 added. */
 void rd_quantize_weights(int8_t *rounded, float *scales, const float *w, int64_t n_out,
                          int64_t n_in) {
     uint8_t *shifted = (uint8_t *)rounded;
-    rd_backend()->quantize_rows(shifted, scales, w, n_out, n_in);
+    rd_cpu_kernels()->quantize_rows(shifted, scales, w, n_out, n_in);
     for (int64_t i = 0; i < n_out * n_in; i++) rounded[i] = (int8_t)((int)shifted[i] - 128);
 }
 
@@ -26,13 +26,13 @@ enum { N_SIZES = 14, MOST_ROWS = 64, N_ARGS = 4 };
 static const int64_t sizes[N_SIZES] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, MOST_ROWS};
 
 struct rd_packed {
-    const rd_backend_ops *ops;
+    const rd_kernels *ops;
     int64_t n_out, n_in;
     rd_precision precision;
     dnnl_engine_t engine;
     dnnl_memory_desc_t weights_desc;
     void *weights;
-    dnnl_memory_t weights_memory; /* of both */
+    dnnl_memory_t weights_memory; /* weights with weights_desc, as oneDNN takes them */
     /* int8 only. y = row scale * (scale * sum - offset): inputs are stored with 128 added, so
      * offset = 128 * scale * (sum of the row of W). */
     float *scales, *offsets;                       /* [n_out] */
@@ -170,7 +170,7 @@ rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, 
     *packed = NULL;
     rd_packed *p = rd_calloc(1, sizeof *p);
     if (!p) return RD_ERR_MEMORY;
-    *p = (rd_packed){.ops = rd_backend(), .n_out = n_out, .n_in = n_in, .precision = chosen};
+    *p = (rd_packed){.ops = rd_cpu_kernels(), .n_out = n_out, .n_in = n_in, .precision = chosen};
     rd_status status = has_room(p) ? fill(p, w)
                                    : rd_error(RD_ERR_MEMORY,
                                               "out of memory for packed weights of "

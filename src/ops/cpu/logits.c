@@ -1,0 +1,76 @@
+/* Operations on rows of logits. */
+#include <omp.h>
+#include <string.h>
+
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/threads.h"
+#include "ops/ops.h"
+
+static void add_bias(float *restrict logits, const float *restrict bias, int64_t vocab) {
+    for (int64_t i = 0; i < vocab; i++) logits[i] += bias[i];
+}
+
+/* In the order of threads. */
+static void add_partials(const rd_criterion_partial *partials, float reg_alpha,
+                         rd_criterion_sums *sums) {
+    for (int t = 0; t < omp_get_max_threads(); t++) {
+        sums->label_smoothed += partials[t].label_smoothed;
+        sums->nll += partials[t].nll;
+        sums->kl += partials[t].kl;
+        sums->loss += partials[t].label_smoothed + (double)reg_alpha * partials[t].kl;
+    }
+}
+
+rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias, rd_mixed dlogits,
+                                int64_t passes, int64_t rows, int64_t vocab, const int32_t *targets,
+                                float label_smoothing, float reg_alpha, rd_criterion_sums *sums) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    rd_arena_mark mark = rd_arena_save(arena);
+    int64_t threads = omp_get_max_threads();
+    rd_criterion_partial *partials = rd_arena_alloc(arena, (size_t)threads, sizeof *partials);
+    float *scratch = rd_arena_f32(arena, threads * 2 * vocab);
+    if (!partials || !scratch) return RD_ERR_MEMORY;
+    memset(partials, 0, (size_t)threads * sizeof *partials);
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        int thread = omp_get_thread_num();
+        for (int64_t r = s.begin; r < s.begin + s.n; r++) {
+            float *first = logits + r * vocab;
+            float *second = passes == 2 ? logits + (rows + r) * vocab : NULL;
+            if (bias) add_bias(first, bias, vocab);
+            if (bias && second) add_bias(second, bias, vocab);
+            kernels->criterion(first, second, rd_mixed_at(dlogits, r * vocab),
+                               rd_mixed_at(dlogits, (rows + r) * vocab), vocab, targets[r],
+                               label_smoothing, reg_alpha, scratch + thread * 2 * vocab,
+                               &partials[thread]);
+        }
+    }
+    add_partials(partials, reg_alpha, sums);
+    sums->n_tokens += rows;
+    rd_arena_restore(arena, mark);
+    return RD_OK;
+}
+
+void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    if (rd_is_alone()) {
+        for (int64_t r = 0; r < rows; r++) kernels->log_softmax(x + r * vocab, vocab);
+        return;
+    }
+#pragma omp parallel for schedule(static)
+    for (int64_t r = 0; r < rows; r++) kernels->log_softmax(x + r * vocab, vocab);
+}
+
+void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t r = 0; r < rows; r++) {
+        kernels->log_softmax(x + r * vocab, vocab);
+        kernels->log_add_exp(sum + r * vocab, x + r * vocab, vocab, shift);
+    }
+}
+
+bool rd_op_strided_maxima(float *maxima, const float *x, int64_t n, int64_t stride) {
+    return rd_cpu_kernels()->strided_maxima(maxima, x, n, stride);
+}

@@ -1,0 +1,203 @@
+/* Operations on rows: each thread takes an equal share of them. */
+#include <string.h>
+
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/threads.h"
+#include "ops/ops.h"
+
+void rd_op_copy(rd_mixed to, rd_mixed from, int64_t n) {
+    if (to.f32 && to.f32 != from.f32) memcpy(to.f32, from.f32, sizeof(float) * (size_t)n);
+    if (to.bf16 && to.bf16 != from.bf16) memcpy(to.bf16, from.bf16, sizeof(uint16_t) * (size_t)n);
+}
+
+void rd_op_zero(rd_mixed x, int64_t n) {
+    if (x.f32) memset(x.f32, 0, sizeof(float) * (size_t)n);
+    if (x.bf16) memset(x.bf16, 0, sizeof(uint16_t) * (size_t)n);
+}
+
+void rd_op_to_bf16(uint16_t *out, const float *x, int64_t n) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(n);
+        kernels->to_bf16(out + s.begin, x + s.begin, s.n);
+    }
+}
+
+void rd_op_scatter(float *to, const int32_t *places, const float *from, int64_t stride,
+                   int64_t rows, int64_t width) {
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(to + places[r] * width, from + r * stride, sizeof(float) * (size_t)width);
+}
+
+void rd_op_embed(rd_mixed out, int64_t rows, int64_t width, const int32_t *tokens,
+                 const int32_t *positions, const float *table, const float *position_table,
+                 float scale, const rd_dropout *dropout) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    if (rd_is_alone()) {
+        kernels->embed(out, 0, rows, width, tokens, positions, table, position_table, scale,
+                       dropout);
+        return;
+    }
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        kernels->embed(rd_mixed_at(out, s.begin * width), s.begin, s.n, width, tokens + s.begin,
+                       positions + s.begin, table, position_table, scale, dropout);
+    }
+}
+
+/* Each thread owns columns, not rows: a token may occur in any row, and this way no two threads
+ * write one element, in the same order whatever the number of threads. */
+void rd_op_embed_backward(float *dtable, float *dposition_table, const float *d, int64_t rows,
+                          int64_t width, const int32_t *tokens, const int32_t *positions,
+                          float scale) {
+#pragma omp parallel
+    {
+        rd_share columns = rd_share_of(width);
+        int64_t first = columns.begin, last = first + columns.n;
+        for (int64_t r = 0; r < rows; r++) {
+            const float *row = d + r * width;
+            float *t = dtable + tokens[r] * width;
+            for (int64_t i = first; i < last; i++) t[i] += scale * row[i];
+            if (!dposition_table) continue;
+            float *p = dposition_table + positions[r] * width;
+            for (int64_t i = first; i < last; i++) p[i] += row[i];
+        }
+    }
+}
+
+void rd_op_add_bias(float *y, const float *bias, int64_t rows, int64_t width) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    if (rd_is_alone()) {
+        kernels->add_bias(y, bias, rows, width);
+        return;
+    }
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        kernels->add_bias(y + s.begin * width, bias, s.n, width);
+    }
+}
+
+rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_mixed x, int64_t rows,
+                            int64_t width) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    rd_arena_mark mark = rd_arena_save(arena);
+    float *partials = rd_partials_new(arena, width);
+    if (!partials) return RD_ERR_MEMORY;
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        kernels->column_sums(rd_partials_mine(partials, width), rd_mixed_at(x, s.begin * width),
+                             s.n, width);
+    }
+    rd_partials_add(partials, width, total);
+    rd_arena_restore(arena, mark);
+    return RD_OK;
+}
+
+void rd_op_dropout(rd_mixed x, int64_t rows, int64_t width, const rd_dropout *dropout) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    if (dropout->rate <= 0.0f) return;
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        kernels->apply_dropout(rd_mixed_at(x, s.begin * width), s.begin, s.n, width, dropout);
+    }
+}
+
+void rd_op_activation(rd_mixed out, rd_mixed h, const float *bias, int64_t rows, int64_t width,
+                      rd_activation act, const rd_dropout *dropout) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    if (rd_is_alone()) {
+        kernels->activation(out, h, bias, 0, rows, width, act, dropout);
+        return;
+    }
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        int64_t at = s.begin * width;
+        kernels->activation(rd_mixed_at(out, at), rd_mixed_at(h, at), bias, s.begin, s.n, width,
+                            act, dropout);
+    }
+}
+
+rd_status rd_op_activation_backward(rd_arena *arena, rd_mixed dh, rd_mixed out, rd_mixed dout,
+                                    rd_mixed h, const float *bias, float *dbias, int64_t rows,
+                                    int64_t width, rd_activation act, const rd_dropout *dropout) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    rd_arena_mark mark = rd_arena_save(arena);
+    float *partials = rd_partials_new(arena, width);
+    if (!partials) return RD_ERR_MEMORY;
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        int64_t at = s.begin * width;
+        kernels->activation_backward(
+            rd_mixed_at(dh, at), rd_mixed_at(out, at), rd_mixed_at(dout, at), rd_mixed_at(h, at),
+            bias, rd_partials_mine(partials, width), s.begin, s.n, width, act, dropout);
+    }
+    rd_partials_add(partials, width, dbias);
+    rd_arena_restore(arena, mark);
+    return RD_OK;
+}
+
+void rd_op_residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
+                         rd_mixed h, const float *bias, const float *gain, const float *shift,
+                         int64_t rows, int64_t width, const rd_dropout *dropout) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    if (rd_is_alone()) {
+        kernels->residual_norm(sum, y, mean, rstd, x, h, bias, gain, shift, 0, rows, width,
+                               dropout);
+        return;
+    }
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        int64_t at = s.begin * width;
+        kernels->residual_norm(sum ? sum + at : NULL, rd_mixed_at(y, at),
+                               mean ? mean + s.begin : NULL, rstd ? rstd + s.begin : NULL, x + at,
+                               rd_mixed_at(h, at), bias, gain, shift, s.begin, s.n, width, dropout);
+    }
+}
+
+rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const float *dy,
+                              const float *sum, const float *mean, const float *rstd,
+                              const float *gain, float *dgain, float *dshift, int64_t rows,
+                              int64_t width) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    rd_arena_mark mark = rd_arena_save(arena);
+    float *gains = rd_partials_new(arena, width), *shifts = rd_partials_new(arena, width);
+    if (!gains || !shifts) return RD_ERR_MEMORY;
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        int64_t at = s.begin * width;
+        kernels->norm_backward(dx + at, accumulate, dy + at, sum + at, mean + s.begin,
+                               rstd + s.begin, gain, rd_partials_mine(gains, width),
+                               rd_partials_mine(shifts, width), s.n, width);
+    }
+    rd_partials_add(gains, width, dgain);
+    rd_partials_add(shifts, width, dshift);
+    rd_arena_restore(arena, mark);
+    return RD_OK;
+}
+
+rd_status rd_op_residual_backward(rd_arena *arena, rd_mixed dh, const float *dsum, float *dbias,
+                                  int64_t rows, int64_t width, const rd_dropout *dropout) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+    rd_arena_mark mark = rd_arena_save(arena);
+    float *partials = rd_partials_new(arena, width);
+    if (!partials) return RD_ERR_MEMORY;
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        int64_t at = s.begin * width;
+        kernels->residual_backward(rd_mixed_at(dh, at), dsum + at,
+                                   rd_partials_mine(partials, width), s.begin, s.n, width, dropout);
+    }
+    rd_partials_add(partials, width, dbias);
+    rd_arena_restore(arena, mark);
+    return RD_OK;
+}
