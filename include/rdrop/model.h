@@ -27,8 +27,8 @@ typedef enum {
  * frequencies as in Marian itself. */
 typedef enum {
     RD_POSITIONS_FAIRSEQ,
-    RD_POSITIONS_MARIAN,
-    RD_POSITIONS_MARIAN_NMT
+    RD_POSITIONS_HF_MARIAN,
+    RD_POSITIONS_MARIAN
 } rd_position_layout;
 
 /* What the decoder reads first. */

@@ -30,9 +30,9 @@ static const json_t *generation_setting(const reader *r, const char *key) {
     return value ? value : setting(r->config, key);
 }
 
-static bool is_true(const json_t *object, const char *key, bool fallback) {
+static bool is_true(const json_t *object, const char *key, bool default_value) {
     const json_t *value = setting(object, key);
-    return json_is_boolean(value) ? json_is_true(value) : fallback;
+    return json_is_boolean(value) ? json_is_true(value) : default_value;
 }
 
 /* Sets a key of the recipe, whose table knows what values there may be. */
@@ -140,7 +140,7 @@ static rd_status read_marian(const reader *r) {
         RD_TRY(set_json(r, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
     c->share_all_embeddings = shared && tied;
     c->share_decoder_input_output_embed = tied;
-    c->position_layout = RD_POSITIONS_MARIAN;
+    c->position_layout = RD_POSITIONS_HF_MARIAN;
     return RD_OK;
 }
 

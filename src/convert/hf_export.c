@@ -47,7 +47,7 @@ static rd_status plan(rd_hf_export *e) {
 
 static bool stores_positions(const rd_hf_export *e, const rd_stack_config *stack) {
     return !e->mapped || stack->learned_pos ||
-           e->recipe->model.position_layout != RD_POSITIONS_MARIAN;
+           e->recipe->model.position_layout != RD_POSITIONS_HF_MARIAN;
 }
 
 static bool is_of_target(const char *name) {

@@ -148,7 +148,7 @@ static rd_status read_weights(import *im) {
     rd_stored_tensor tensor;
     RD_TRY(rd_tensor_set_open(&im->tensors, im->from));
     RD_TRY(find_bias(im));
-    if (c->position_layout == RD_POSITIONS_MARIAN) {
+    if (c->position_layout == RD_POSITIONS_HF_MARIAN) {
         RD_TRY(find_positions(im, "encoder.embed_positions.weight", &c->encoder));
         RD_TRY(find_positions(im, "decoder.embed_positions.weight", &c->decoder));
     }

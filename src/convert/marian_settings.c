@@ -14,10 +14,10 @@ typedef struct {
     rd_recipe *recipe;
 } reader;
 
-/* The text of a setting, `fallback` where there is none. */
-static const char *text_of(const reader *r, const char *key, const char *fallback) {
+/* The text of a setting, `default_value` where there is none. */
+static const char *text_of(const reader *r, const char *key, const char *default_value) {
     const char *text = json_string_value(json_object_get(r->settings, key));
-    return text ? text : fallback;
+    return text ? text : default_value;
 }
 
 static rd_status unsupported(const reader *r, const char *key) {
@@ -62,9 +62,10 @@ static rd_status check_architecture(const reader *r) {
 }
 
 /* The operations of a place without dropout: "a" adds, "n" normalizes. */
-static rd_status operations(const reader *r, const char *key, const char *fallback, char out[4]) {
+static rd_status operations(const reader *r, const char *key, const char *default_value,
+                            char out[4]) {
     int n = 0;
-    for (const char *c = text_of(r, key, fallback); *c; c++) {
+    for (const char *c = text_of(r, key, default_value); *c; c++) {
         if (*c == 'd') continue;
         if ((*c != 'a' && *c != 'n') || n == 3) return unsupported(r, key);
         out[n++] = *c;
@@ -130,7 +131,7 @@ static rd_status read_network(const reader *r) {
     c->share_all_embeddings = is_true(r, "tied-embeddings-all");
     c->share_decoder_input_output_embed = c->share_all_embeddings || is_true(r, "tied-embeddings");
     c->output_bias = true; /* that nothing ends in a pad */
-    c->position_layout = RD_POSITIONS_MARIAN_NMT;
+    c->position_layout = RD_POSITIONS_MARIAN;
     c->decoder_start = RD_START_PAD; /* which has no embedding */
     return RD_OK;
 }

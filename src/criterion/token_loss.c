@@ -15,22 +15,22 @@ int64_t rd_token_loss_chunk(int64_t passes, int64_t n_tokens, int64_t vocab) {
 
 /* Rows first .. first + n of each pass of whole: [passes * total, width] to or from those of part:
  * [passes * n, width]. */
-static void gather(rd_mixed part, rd_mixed whole, int64_t passes, int64_t total, int64_t first,
-                   int64_t n, int64_t width) {
+static void gather(rd_activations part, rd_activations whole, int64_t passes, int64_t total,
+                   int64_t first, int64_t n, int64_t width) {
     for (int64_t pass = 0; pass < passes; pass++)
-        rd_op_copy(rd_mixed_at(part, pass * n * width),
-                   rd_mixed_at(whole, (pass * total + first) * width), n * width);
+        rd_op_copy(rd_activations_at(part, pass * n * width),
+                   rd_activations_at(whole, (pass * total + first) * width), n * width);
 }
 
-static void scatter(rd_mixed whole, rd_mixed part, int64_t passes, int64_t total, int64_t first,
-                    int64_t n, int64_t width) {
+static void scatter(rd_activations whole, rd_activations part, int64_t passes, int64_t total,
+                    int64_t first, int64_t n, int64_t width) {
     for (int64_t pass = 0; pass < passes; pass++)
-        rd_op_copy(rd_mixed_at(whole, (pass * total + first) * width),
-                   rd_mixed_at(part, pass * n * width), n * width);
+        rd_op_copy(rd_activations_at(whole, (pass * total + first) * width),
+                   rd_activations_at(part, pass * n * width), n * width);
 }
 
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                        const rd_batch *batch, int64_t n_tokens, int64_t width, rd_mixed x,
+                        const rd_batch *batch, int64_t n_tokens, int64_t width, rd_activations x,
                         float *dx, rd_criterion_sums *sums) {
     if (rd_tokens_total(&batch->target) != n_tokens)
         return rd_error(RD_ERR_ARGUMENT, "the loss of tokens: %lld targets for %lld outputs",
@@ -39,18 +39,19 @@ rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_
     rd_arena_mark mark = rd_arena_save(step->arena);
     int64_t passes = step->n_passes, chunk = rd_token_loss_chunk(passes, n_tokens, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
-    rd_mixed drows = {.f32 = rd_step_rows(step, passes * chunk, width)};
-    rd_mixed w = rd_step_weights(step, &head->weight, 0);
+    rd_activations drows = {.f32 = rd_step_rows(step, passes * chunk, width)};
+    rd_activations w = rd_step_weights(step, &head->weight, 0);
     if (!logits || !drows.f32) return RD_ERR_MEMORY;
     for (int64_t first = 0; first < n_tokens; first += chunk) {
         int64_t n = n_tokens - first < chunk ? n_tokens - first : chunk, rows = passes * n;
         rd_arena_mark chunk_mark = rd_arena_save(step->arena);
-        rd_mixed chunk_x = rd_step_activations(step, rows, width);
-        rd_mixed dlogits =
-            step->bf16 ? rd_step_activations(step, rows, vocab) : (rd_mixed){.f32 = logits};
-        if (!rd_mixed_exists(chunk_x) || !rd_mixed_exists(dlogits)) return RD_ERR_MEMORY;
+        rd_activations chunk_x = rd_step_activations(step, rows, width);
+        rd_activations dlogits =
+            step->bf16 ? rd_step_activations(step, rows, vocab) : (rd_activations){.f32 = logits};
+        if (!rd_activations_exists(chunk_x) || !rd_activations_exists(dlogits))
+            return RD_ERR_MEMORY;
         gather(chunk_x, x, passes, n_tokens, first, n, width);
-        rd_gemm_forward(rows, vocab, width, chunk_x, w, 0.0f, (rd_mixed){.f32 = logits});
+        rd_gemm_forward(rows, vocab, width, chunk_x, w, 0.0f, (rd_activations){.f32 = logits});
         RD_TRY(rd_op_token_criterion(step->arena, logits, head->bias.value, dlogits, passes, n,
                                      vocab, batch->target.ids + first, self->label_smoothing,
                                      self->reg_alpha, sums));
@@ -59,7 +60,7 @@ rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_
             if (head->bias.value)
                 RD_TRY(rd_op_column_sums(step->arena, head->bias.grad, dlogits, rows, vocab));
             rd_gemm_backward_data(rows, vocab, width, dlogits, w, 0.0f, drows);
-            scatter((rd_mixed){.f32 = dx}, drows, passes, n_tokens, first, n, width);
+            scatter((rd_activations){.f32 = dx}, drows, passes, n_tokens, first, n, width);
         }
         rd_arena_restore(step->arena, chunk_mark);
     }

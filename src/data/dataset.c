@@ -176,7 +176,8 @@ rd_status rd_dataset_read(const rd_dataset *dataset, int64_t index, rd_ids *src,
     *pair = rd_dataset_get(dataset, index);
     if (!pair->src) return changed(dataset, index);
     rd_status status = copy_ids(src, pair->src, pair->n_src, dataset->head.identity.src_vocab);
-    if (status == RD_OK) status = copy_ids(tgt, pair->tgt, pair->n_tgt, dataset->head.identity.tgt_vocab);
+    if (status == RD_OK)
+        status = copy_ids(tgt, pair->tgt, pair->n_tgt, dataset->head.identity.tgt_vocab);
     pair->src = src->data;
     pair->tgt = tgt->data;
     return status == RD_ERR_FORMAT ? changed(dataset, index) : status;

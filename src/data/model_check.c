@@ -167,7 +167,7 @@ static const char *part_problem(const field *f, unsigned *seen, size_t *cost) {
     return NULL;
 }
 
-const char *rd_model_problem(const char *bytes, size_t n) {
+const char *rd_spm_problem(const char *bytes, size_t n) {
     if (n == 0) return "it is empty";
     reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
     unsigned seen = 0, needed = 1U << MODEL_TRAINER | 1U << MODEL_NORMALIZER;

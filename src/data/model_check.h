@@ -7,6 +7,6 @@
 #include <stddef.h>
 
 /* NULL, or what is wrong with the file: a string constant. */
-const char *rd_model_problem(const char *bytes, size_t n);
+const char *rd_spm_problem(const char *bytes, size_t n);
 
 #endif

@@ -109,7 +109,7 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
 rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, const char *bytes,
                                 size_t n) {
     char *message = NULL;
-    const char *problem = rd_model_problem(bytes, n);
+    const char *problem = rd_spm_problem(bytes, n);
     *processor = problem ? NULL : spm_load(bytes, n, &message);
     if (*processor) return RD_OK;
     if (!problem) problem = message ? message : "out of memory";

@@ -3,15 +3,15 @@
 /* The projections of x (and of memory) to queries, keys and values. */
 static rd_status project(const rd_step *step, const rd_attention *attention,
                          rd_attention_saved *saved) {
-    const rd_tensor *w = &attention->in_weight;
+    const rd_weight *w = &attention->in_weight;
     rd_attention_operands *o = &saved->operands;
     int64_t width = o->width, n_queries = o->queries->rows, n_keys = o->keys->rows;
-    bool self = !rd_mixed_exists(saved->memory);
+    bool self = !rd_activations_exists(saved->memory);
     o->stride_q = self ? 3 * width : width;
     o->stride_kv = self ? 3 * width : 2 * width;
     o->q = rd_step_activations(step, n_queries, o->stride_q);
-    o->kv = self ? rd_mixed_at(o->q, width) : rd_step_activations(step, n_keys, 2 * width);
-    if (!rd_mixed_exists(o->q) || !rd_mixed_exists(o->kv)) return RD_ERR_MEMORY;
+    o->kv = self ? rd_activations_at(o->q, width) : rd_step_activations(step, n_keys, 2 * width);
+    if (!rd_activations_exists(o->q) || !rd_activations_exists(o->kv)) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, n_queries, o->stride_q, width, saved->x, w, 0,
                            attention->packed_in, NULL, o->q));
     return self ? RD_OK
@@ -21,8 +21,8 @@ static rd_status project(const rd_step *step, const rd_attention *attention,
 
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
-                               const rd_sequences *queries, rd_mixed x, const rd_sequences *keys,
-                               rd_mixed memory, rd_mixed *h) {
+                               const rd_sequences *queries, rd_activations x,
+                               const rd_sequences *keys, rd_activations memory, rd_activations *h) {
     int64_t rows = queries->rows;
     saved->x = x;
     saved->memory = memory;
@@ -38,8 +38,9 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
         .dropout =
             rd_step_dropout(step, attention->dropout, attention->site, rows * attention->heads)};
     *h = rd_step_activations(step, rows, width);
-    rd_mixed out = saved->operands.out;
-    if (!rd_mixed_exists(out) || !saved->operands.lse || !rd_mixed_exists(*h)) return RD_ERR_MEMORY;
+    rd_activations out = saved->operands.out;
+    if (!rd_activations_exists(out) || !saved->operands.lse || !rd_activations_exists(*h))
+        return RD_ERR_MEMORY;
     RD_TRY(project(step, attention, saved));
     RD_TRY(rd_op_attention(step->arena, &saved->operands));
     return rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
@@ -49,28 +50,29 @@ rd_status rd_attention_forward(const rd_step *step, const rd_attention *attentio
 /* Of one projection: y = x W^T for rows `offset` .. of in_weight, n_out of them, with dy: [rows,
  * n_out]. dx = beta * dx + dL/dx. */
 static rd_status project_backward(const rd_step *step, const rd_attention *attention, int64_t rows,
-                                  int64_t offset, int64_t n_out, int64_t width, rd_mixed dy,
-                                  rd_mixed x, float beta, float *dx) {
+                                  int64_t offset, int64_t n_out, int64_t width, rd_activations dy,
+                                  rd_activations x, float beta, float *dx) {
     RD_TRY(rd_op_column_sums(step->arena, attention->in_bias.grad + offset, dy, rows, n_out));
     rd_gemm_backward_weights(rows, n_out, width, dy, x, 1.0f,
                              attention->in_weight.grad + offset * width);
     rd_gemm_backward_data(rows, n_out, width, dy,
                           rd_step_weights(step, &attention->in_weight, offset * width), beta,
-                          (rd_mixed){.f32 = dx});
+                          (rd_activations){.f32 = dx});
     return RD_OK;
 }
 
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,
-                                const rd_attention_saved *saved, rd_mixed dh, float *dx, float beta,
-                                float *dmemory) {
+                                const rd_attention_saved *saved, rd_activations dh, float *dx,
+                                float beta, float *dmemory) {
     rd_arena_mark mark = rd_arena_save(step->arena);
     const rd_attention_operands *o = &saved->operands;
-    bool self = !rd_mixed_exists(saved->memory);
+    bool self = !rd_activations_exists(saved->memory);
     int64_t rows = o->queries->rows, n_keys = o->keys->rows, width = o->width;
-    rd_mixed dout = rd_step_activations(step, rows, width);
-    rd_mixed dq = rd_step_activations(step, rows, o->stride_q);
-    rd_mixed dkv = self ? rd_mixed_at(dq, width) : rd_step_activations(step, n_keys, 2 * width);
-    if (!rd_mixed_exists(dout) || !rd_mixed_exists(dq) || !rd_mixed_exists(dkv))
+    rd_activations dout = rd_step_activations(step, rows, width);
+    rd_activations dq = rd_step_activations(step, rows, o->stride_q);
+    rd_activations dkv =
+        self ? rd_activations_at(dq, width) : rd_step_activations(step, n_keys, 2 * width);
+    if (!rd_activations_exists(dout) || !rd_activations_exists(dq) || !rd_activations_exists(dkv))
         return RD_ERR_MEMORY;
 
     rd_gemm_backward_data(rows, width, width, dh, rd_step_weights(step, &attention->out_weight, 0),

@@ -5,10 +5,10 @@
 #include "layers/layer.h"
 
 typedef struct {
-    rd_tensor
+    rd_weight
         in_weight;     /* [3 * width, width]: query, key and value projections, one under another */
-    rd_tensor in_bias; /* [3 * width] */
-    rd_tensor out_weight; /* [width, width]; its bias belongs to the residual */
+    rd_weight in_bias; /* [3 * width] */
+    rd_weight out_weight; /* [width, width]; its bias belongs to the residual */
     /* Of the weights, in a model that only translates; NULL elsewhere. */
     rd_packed *packed_in;     /* self-attention: all three projections; else the queries' */
     rd_packed *packed_memory; /* not self-attention: keys' and values' */
@@ -20,7 +20,7 @@ typedef struct {
 } rd_attention;
 
 typedef struct {
-    rd_mixed x, memory; /* inputs of the projections; memory none for self-attention */
+    rd_activations x, memory; /* inputs of the projections; memory none for self-attention */
     /* Its q and kv are the projections; in self-attention both lie inside one [rows, 3 width]. Its
      * queries and keys are the forward pass's, which must last. */
     rd_attention_operands operands;
@@ -30,12 +30,12 @@ typedef struct {
  * *h: [queries->rows, width] before the output bias. */
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
-                               const rd_sequences *queries, rd_mixed x, const rd_sequences *keys,
-                               rd_mixed memory, rd_mixed *h);
+                               const rd_sequences *queries, rd_activations x,
+                               const rd_sequences *keys, rd_activations memory, rd_activations *h);
 
 /* dx = beta * dx + dL/dx; dmemory += dL/dmemory. */
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,
-                                const rd_attention_saved *saved, rd_mixed dh, float *dx, float beta,
-                                float *dmemory);
+                                const rd_attention_saved *saved, rd_activations dh, float *dx,
+                                float beta, float *dmemory);
 
 #endif

@@ -4,23 +4,24 @@
 
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
-                               const int32_t *tokens, const int32_t *positions, rd_mixed *out) {
+                               const int32_t *tokens, const int32_t *positions,
+                               rd_activations *out) {
     const rd_norm *norm = &embedding->norm;
     const rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
     const rd_dropout none = {0};
-    bool normed = norm->gain.value;
-    rd_mixed y = rd_step_stream(step, rows, width), sum = y;
+    bool normed = norm->weight.value;
+    rd_activations y = rd_step_stream(step, rows, width), sum = y;
     if (normed) {
-        sum = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+        sum = (rd_activations){.f32 = rd_step_rows(step, rows, width)};
         RD_TRY(rd_norm_statistics(step, saved, rows));
         saved->sum = sum.f32;
     }
-    if (!rd_mixed_exists(sum) || !rd_mixed_exists(y)) return RD_ERR_MEMORY;
+    if (!rd_activations_exists(sum) || !rd_activations_exists(y)) return RD_ERR_MEMORY;
     rd_op_embed(sum, rows, width, tokens, positions, embedding->tokens.value,
                 embedding->positions.value, embedding->scale, normed ? &none : &dropout);
     if (normed) {
-        rd_op_residual_norm(NULL, y, saved->mean, saved->rstd, sum.f32, (rd_mixed){0}, NULL,
-                            norm->gain.value, norm->shift.value, rows, width, &none);
+        rd_op_residual_norm(NULL, y, saved->mean, saved->rstd, sum.f32, (rd_activations){0}, NULL,
+                            norm->weight.value, norm->bias.value, rows, width, &none);
         rd_op_dropout(y, rows, width, &dropout);
     }
     *out = y;
@@ -31,8 +32,8 @@ rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embeddi
                                 const rd_residual_saved *saved, int64_t rows, int64_t width,
                                 const int32_t *tokens, const int32_t *positions, float *dout) {
     rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
-    rd_op_dropout((rd_mixed){.f32 = dout}, rows, width, &dropout);
-    if (embedding->norm.gain.value) /* in place: each row is read before it is written */
+    rd_op_dropout((rd_activations){.f32 = dout}, rows, width, &dropout);
+    if (embedding->norm.weight.value) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &embedding->norm, saved, rows, width, dout, false, dout));
     rd_op_embed_backward(embedding->tokens.grad, embedding->positions.grad, dout, rows, width,
                          tokens, positions, embedding->scale);
@@ -41,7 +42,7 @@ rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embeddi
 
 /* With an odd width fairseq leaves the last column zero; Marian has one sine more. */
 void rd_sinusoidal_positions(float *table, int64_t n, int64_t width, rd_position_layout layout) {
-    bool marian = layout == RD_POSITIONS_MARIAN;
+    bool marian = layout == RD_POSITIONS_HF_MARIAN;
     int64_t sines = marian ? (width + 1) / 2 : width / 2, cosines = width / 2;
     double step = log(10000.0) / (marian ? (double)width / 2 : fmax((double)cosines - 1, 1));
     for (int64_t position = 0; position < n; position++) {

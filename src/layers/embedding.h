@@ -6,10 +6,10 @@
 #include "layers/residual.h"
 
 typedef struct {
-    rd_tensor tokens;    /* [vocab, width] */
-    rd_tensor positions; /* [n_positions, width]; grad NULL when sinusoidal */
+    rd_weight tokens;    /* [vocab, width] */
+    rd_weight positions; /* [n_positions, width]; grad NULL when sinusoidal */
     float scale;         /* of the token embedding */
-    rd_norm norm;        /* of the sum; gain.value NULL: none */
+    rd_norm norm;        /* of the sum; weight.value NULL: none */
     float dropout;
     int32_t site;
 } rd_embedding;
@@ -17,7 +17,8 @@ typedef struct {
 /* tokens, positions: [rows]. *out: [rows, width], a residual stream. saved: of the norm. */
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
-                               const int32_t *tokens, const int32_t *positions, rd_mixed *out);
+                               const int32_t *tokens, const int32_t *positions,
+                               rd_activations *out);
 
 /* dout: [rows, width], destroyed. */
 rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,

@@ -4,9 +4,9 @@
 #include <string.h>
 
 rd_status rd_head_logits(const rd_head *head, const rd_step *step, int64_t rows, int64_t width,
-                         rd_mixed x, float *logits) {
+                         rd_activations x, float *logits) {
     return rd_step_product(step, rows, head->n_out, width, x, &head->weight, 0, head->packed,
-                           head->bias.value, (rd_mixed){.f32 = logits});
+                           head->bias.value, (rd_activations){.f32 = logits});
 }
 
 static rd_status choose(rd_head_subset *s, const rd_head *whole, int64_t width, int64_t n,

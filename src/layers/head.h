@@ -6,14 +6,14 @@
 
 typedef struct {
     int64_t n_out;     /* logits: the vocabulary, or a chosen part of it */
-    rd_tensor weight;  /* [n_out, width] */
-    rd_tensor bias;    /* [n_out]; value NULL: none */
+    rd_weight weight;  /* [n_out, width] */
+    rd_weight bias;    /* [n_out]; value NULL: none */
     rd_packed *packed; /* of the weight, in a model that only translates; or NULL */
 } rd_head;
 
 /* logits: [rows, n_out] of x: [rows, width]. */
 rd_status rd_head_logits(const rd_head *head, const rd_step *step, int64_t rows, int64_t width,
-                         rd_mixed x, float *logits);
+                         rd_activations x, float *logits);
 
 /* A head of chosen outputs of another one: copies of its rows, packed as that is. */
 typedef struct {

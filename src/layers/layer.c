@@ -16,17 +16,17 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
 static uint16_t *bf16_rows(const rd_step *step, int64_t rows, int64_t width) {
     int64_t padded = rd_gemm_rows(rows);
     uint16_t *x = rd_arena_alloc(step->arena, (size_t)(padded * width), sizeof *x);
-    if (x) rd_op_zero((rd_mixed){.bf16 = x + rows * width}, (padded - rows) * width);
+    if (x) rd_op_zero((rd_activations){.bf16 = x + rows * width}, (padded - rows) * width);
     return x;
 }
 
-rd_mixed rd_step_activations(const rd_step *step, int64_t rows, int64_t width) {
-    if (step->bf16) return (rd_mixed){.bf16 = bf16_rows(step, rows, width)};
-    return (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+rd_activations rd_step_activations(const rd_step *step, int64_t rows, int64_t width) {
+    if (step->bf16) return (rd_activations){.bf16 = bf16_rows(step, rows, width)};
+    return (rd_activations){.f32 = rd_step_rows(step, rows, width)};
 }
 
-rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width) {
-    rd_mixed x = {.f32 = rd_step_rows(step, rows, width)};
+rd_activations rd_step_stream(const rd_step *step, int64_t rows, int64_t width) {
+    rd_activations x = {.f32 = rd_step_rows(step, rows, width)};
     if (x.f32 && step->bf16) {
         x.bf16 = bf16_rows(step, rows, width);
         if (!x.bf16) x.f32 = NULL;
@@ -34,13 +34,14 @@ rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width) {
     return x;
 }
 
-rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset) {
-    return rd_mixed_at((rd_mixed){weights->value, step->bf16 ? weights->bf16 : NULL}, offset);
+rd_activations rd_step_weights(const rd_step *step, const rd_weight *weights, int64_t offset) {
+    return rd_activations_at((rd_activations){weights->value, step->bf16 ? weights->bf16 : NULL},
+                             offset);
 }
 
 rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
-                          rd_mixed x, const rd_tensor *weights, int64_t offset,
-                          const rd_packed *packed, const float *bias, rd_mixed y) {
+                          rd_activations x, const rd_weight *weights, int64_t offset,
+                          const rd_packed *packed, const float *bias, rd_activations y) {
     if (packed) return rd_packed_multiply(packed, step->arena, rows, x.f32, bias, y.f32);
     rd_gemm_forward(rows, n_out, n_in, x, rd_step_weights(step, weights, offset), 0.0f, y);
     if (bias) rd_op_add_bias(y.f32, bias, rows, n_out);

@@ -19,10 +19,10 @@
 typedef struct {
     float *value, *grad;
     uint16_t *bf16;
-} rd_tensor;
+} rd_weight;
 
 typedef struct {
-    rd_tensor gain, shift; /* [d_model] each */
+    rd_weight weight, bias; /* [d_model] each */
 } rd_norm;
 
 /* The step being computed. */
@@ -48,18 +48,18 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
 /* [rows, width] activations from the arena that matrix products read or write: bfloat16 when the
  * step is, float32 otherwise. Rows beyond `rows` are zero, as products want them. None: out of
  * memory. */
-rd_mixed rd_step_activations(const rd_step *step, int64_t rows, int64_t width);
+rd_activations rd_step_activations(const rd_step *step, int64_t rows, int64_t width);
 
 /* The same for a residual stream, which stays float32: in both forms when the step is bfloat16. */
-rd_mixed rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
+rd_activations rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
 
 /* The weights from element `offset` on as an operand. */
-rd_mixed rd_step_weights(const rd_step *step, const rd_tensor *weights, int64_t offset);
+rd_activations rd_step_weights(const rd_step *step, const rd_weight *weights, int64_t offset);
 
 /* y: [rows, n_out] = x: [rows, n_in] times the weights from `offset` on, which `packed` holds where
  * it is not NULL; with bias: [n_out] added unless it is NULL, for which y must be float32. */
 rd_status rd_step_product(const rd_step *step, int64_t rows, int64_t n_out, int64_t n_in,
-                          rd_mixed x, const rd_tensor *weights, int64_t offset,
-                          const rd_packed *packed, const float *bias, rd_mixed y);
+                          rd_activations x, const rd_weight *weights, int64_t offset,
+                          const rd_packed *packed, const float *bias, rd_activations y);
 
 #endif

@@ -7,12 +7,12 @@ rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int6
 }
 
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
-                          int64_t rows, int64_t width, const float *x, rd_mixed *y) {
+                          int64_t rows, int64_t width, const float *x, rd_activations *y) {
     RD_TRY(rd_norm_statistics(step, saved, rows));
     *y = rd_step_activations(step, rows, width);
-    if (!rd_mixed_exists(*y)) return RD_ERR_MEMORY;
-    rd_op_residual_norm(NULL, *y, saved->mean, saved->rstd, x, (rd_mixed){0}, NULL,
-                        norm->gain.value, norm->shift.value, rows, width, &(rd_dropout){0});
+    if (!rd_activations_exists(*y)) return RD_ERR_MEMORY;
+    rd_op_residual_norm(NULL, *y, saved->mean, saved->rstd, x, (rd_activations){0}, NULL,
+                        norm->weight.value, norm->bias.value, rows, width, &(rd_dropout){0});
     saved->sum = x;
     return RD_OK;
 }
@@ -21,13 +21,13 @@ rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_re
                            int64_t rows, int64_t width, float *dx, bool accumulate,
                            const float *dy) {
     return rd_op_norm_backward(step->arena, dx, accumulate, dy, saved->sum, saved->mean,
-                               saved->rstd, norm->gain.value, norm->gain.grad, norm->shift.grad,
+                               saved->rstd, norm->weight.value, norm->weight.grad, norm->bias.grad,
                                rows, width);
 }
 
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
-                            rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
-                            rd_mixed *input) {
+                            rd_residual_saved *saved, int64_t rows, int64_t width, rd_activations x,
+                            rd_activations *input) {
     if (residual->pre_norm)
         return rd_norm_forward(step, &residual->norm, saved, rows, width, x.f32, input);
     *input = x;
@@ -35,36 +35,36 @@ rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
 }
 
 rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
-                          rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
-                          rd_mixed h, rd_mixed *y) {
+                          rd_residual_saved *saved, int64_t rows, int64_t width, rd_activations x,
+                          rd_activations h, rd_activations *y) {
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
     float *sum = rd_step_rows(step, rows, width);
     if (!sum) return RD_ERR_MEMORY;
     if (residual->pre_norm) {
-        rd_op_residual_norm(sum, (rd_mixed){0}, NULL, NULL, x.f32, h, residual->bias.value, NULL,
-                            NULL, rows, width, &dropout);
-        *y = (rd_mixed){.f32 = sum};
+        rd_op_residual_norm(sum, (rd_activations){0}, NULL, NULL, x.f32, h, residual->bias.value,
+                            NULL, NULL, rows, width, &dropout);
+        *y = (rd_activations){.f32 = sum};
         return RD_OK;
     }
     RD_TRY(rd_norm_statistics(step, saved, rows));
     saved->sum = sum;
-    *y = h.bf16 ? (rd_mixed){x.f32, h.bf16} : h;
+    *y = h.bf16 ? (rd_activations){x.f32, h.bf16} : h;
     rd_op_residual_norm(sum, *y, saved->mean, saved->rstd, x.f32, h, residual->bias.value,
-                        residual->norm.gain.value, residual->norm.shift.value, rows, width,
+                        residual->norm.weight.value, residual->norm.bias.value, rows, width,
                         &dropout);
     return RD_OK;
 }
 
 rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *residual,
                                    const rd_residual_saved *saved, int64_t rows, int64_t width,
-                                   float *dx, rd_mixed *dh, float **dinput, float *beta) {
+                                   float *dx, rd_activations *dh, float **dinput, float *beta) {
     if (!residual->pre_norm) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &residual->norm, saved, rows, width, dx, false, dx));
     rd_dropout dropout = rd_step_dropout(step, residual->dropout, residual->site, rows);
     *dh = rd_step_activations(step, rows, width);
     *dinput = residual->pre_norm ? rd_step_rows(step, rows, width) : dx;
     *beta = residual->pre_norm ? 0.0f : 1.0f;
-    if (!rd_mixed_exists(*dh) || !*dinput) return RD_ERR_MEMORY;
+    if (!rd_activations_exists(*dh) || !*dinput) return RD_ERR_MEMORY;
     return rd_op_residual_backward(step->arena, *dh, dx, residual->bias.grad, rows, width,
                                    &dropout);
 }

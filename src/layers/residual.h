@@ -10,7 +10,7 @@
 
 typedef struct {
     rd_norm norm;
-    rd_tensor bias; /* the sublayer's last bias */
+    rd_weight bias; /* the sublayer's last bias */
     bool pre_norm;
     float dropout;
     int32_t site;
@@ -24,19 +24,19 @@ typedef struct {
 
 /* *input: what f must be given. */
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
-                            rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
-                            rd_mixed *input);
+                            rd_residual_saved *saved, int64_t rows, int64_t width, rd_activations x,
+                            rd_activations *input);
 /* h: f's result; *y: the sublayer's output, a residual stream. Post-norm, y reuses h's buffer. With
  * both formats, products read the bfloat16 one, and y's float32 form reuses x's. */
 rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
-                          rd_residual_saved *saved, int64_t rows, int64_t width, rd_mixed x,
-                          rd_mixed h, rd_mixed *y);
+                          rd_residual_saved *saved, int64_t rows, int64_t width, rd_activations x,
+                          rd_activations h, rd_activations *y);
 
 /* dx holds dL/dy and becomes the gradient that bypasses f. *dh: dL/dh. f's backward must write
  * dL/dinput as `*dinput = *beta * *dinput + ...`. */
 rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *residual,
                                    const rd_residual_saved *saved, int64_t rows, int64_t width,
-                                   float *dx, rd_mixed *dh, float **dinput, float *beta);
+                                   float *dx, rd_activations *dh, float **dinput, float *beta);
 /* Afterwards dx holds dL/dx. */
 rd_status rd_residual_begin_backward(const rd_step *step, const rd_residual *residual,
                                      const rd_residual_saved *saved, int64_t rows, int64_t width,
@@ -47,7 +47,7 @@ rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int6
 
 /* A layer norm on its own: the one at the end of a pre-norm stack. *y: for matrix products. */
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
-                          int64_t rows, int64_t width, const float *x, rd_mixed *y);
+                          int64_t rows, int64_t width, const float *x, rd_activations *y);
 rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_residual_saved *saved,
                            int64_t rows, int64_t width, float *dx, bool accumulate,
                            const float *dy);

@@ -4,18 +4,18 @@
 
 #include "base/memory.h"
 #include "model/network.h"
-#include "model/slots.h"
-#include "model/sources.h"
+#include "model/kv_cache.h"
+#include "model/cross_cache.h"
 
 struct rd_decoding {
     const rd_model *model;
     rd_arena temporary; /* of a step */
-    rd_sources sources;
-    rd_slots slots;
+    rd_cross_cache sources;
+    rd_kv_cache slots;
     const int32_t *sentences; /* [n_rows] of the step under way, the caller's */
     const rd_head *head;      /* the model's, or that of chosen pieces */
     rd_head_subset subset;    /* of the model's head, when restricted */
-    rd_mixed output;          /* [n_rows, d_model] of the latest step, in `temporary` */
+    rd_activations output;    /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer;  /* whose cross-attention is kept; -1: none's */
     float *attention;         /* [n_rows, attention_stride] of the latest step */
     int64_t attention_stride;
@@ -28,9 +28,9 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model) {
     d->model = model;
     d->attention_layer = -1;
     d->head = &model->head;
-    rd_sources_begin(&d->sources, model);
+    rd_cross_cache_begin(&d->sources, model);
     rd_status status =
-        rd_slots_begin(&d->slots, model->decoder.n_layers, 2 * model->config.d_model);
+        rd_kv_cache_begin(&d->slots, model->decoder.n_layers, 2 * model->config.d_model);
     if (status == RD_OK)
         *out = d;
     else
@@ -40,8 +40,8 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model) {
 
 void rd_decoding_end(rd_decoding *d) {
     if (!d) return;
-    rd_slots_end(&d->slots);
-    rd_sources_end(&d->sources);
+    rd_kv_cache_end(&d->slots);
+    rd_cross_cache_end(&d->sources);
     rd_head_subset_free(&d->subset);
     rd_arena_free(&d->temporary);
     free(d);
@@ -53,27 +53,29 @@ static rd_cached_keys *keys_of(const rd_decoding *d, const rd_step *step, int32_
     const rd_history *rows = &d->slots.rows;
     rd_cached_keys *keys = rd_arena_alloc(step->arena, (size_t)rows->n_rows, sizeof *keys);
     for (int64_t r = 0; keys && r < rows->n_rows; r++)
-        keys[r] = self ? (rd_cached_keys){.kv = d->slots.kv[layer],
-                                          .index = rows->slots + r * rows->stride,
-                                          .n = rows->lengths[r]}
-                       : (rd_cached_keys){.kv = rd_sources_kv(&d->sources, layer, d->sentences[r]),
-                                          .n = rd_sources_length(&d->sources, d->sentences[r])};
+        keys[r] =
+            self ? (rd_cached_keys){.kv = d->slots.kv[layer],
+                                    .index = rows->slots + r * rows->stride,
+                                    .n = rows->lengths[r]}
+                 : (rd_cached_keys){.kv = rd_cross_cache_kv(&d->sources, layer, d->sentences[r]),
+                                    .n = rd_cross_cache_length(&d->sources, d->sentences[r])};
     return keys;
 }
 
 /* Of the rows' newest tokens, whose keys and values join the cache. */
-static rd_status self_attention(void *self, const rd_step *step, int32_t i, rd_mixed input,
-                                rd_mixed *h) {
+static rd_status self_attention(void *self, const rd_step *step, int32_t i, rd_activations input,
+                                rd_activations *h) {
     rd_decoding *d = self;
     const rd_attention *attention = &d->model->decoder.layers[i].self_attention;
     int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
     float *qkv = rd_step_rows(step, rows, 3 * width);
-    rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
+    rd_activations out = {.f32 = rd_step_rows(step, rows, width)};
     const rd_cached_keys *keys = keys_of(d, step, i, true);
-    *h = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+    *h = (rd_activations){.f32 = rd_step_rows(step, rows, width)};
     if (!qkv || !out.f32 || !keys || !h->f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, 3 * width, width, input, &attention->in_weight, 0,
-                           attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = qkv}));
+                           attention->packed_in, attention->in_bias.value,
+                           (rd_activations){.f32 = qkv}));
     rd_op_scatter(d->slots.kv[i], d->slots.newest, qkv + width, 3 * width, rows, 2 * width);
     RD_TRY(rd_op_attention_cached(step->arena, out.f32, qkv, 3 * width, keys, rows, width,
                                   attention->heads));
@@ -81,18 +83,19 @@ static rd_status self_attention(void *self, const rd_step *step, int32_t i, rd_m
                            attention->packed_out, NULL, *h);
 }
 
-static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_mixed input,
-                                 rd_mixed *h) {
+static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_activations input,
+                                 rd_activations *h) {
     rd_decoding *d = self;
     const rd_attention *attention = &d->model->decoder.layers[i].cross_attention;
     int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
     float *q = rd_step_rows(step, rows, width);
-    rd_mixed out = {.f32 = rd_step_rows(step, rows, width)};
+    rd_activations out = {.f32 = rd_step_rows(step, rows, width)};
     const rd_cached_keys *keys = keys_of(d, step, i, false);
-    *h = (rd_mixed){.f32 = rd_step_rows(step, rows, width)};
+    *h = (rd_activations){.f32 = rd_step_rows(step, rows, width)};
     if (!q || !out.f32 || !keys || !h->f32) return RD_ERR_MEMORY;
     RD_TRY(rd_step_product(step, rows, width, width, input, &attention->in_weight, 0,
-                           attention->packed_in, attention->in_bias.value, (rd_mixed){.f32 = q}));
+                           attention->packed_in, attention->in_bias.value,
+                           (rd_activations){.f32 = q}));
     RD_TRY(rd_op_attention_cached(step->arena, out.f32, q, width, keys, rows, width,
                                   attention->heads));
     if (i == d->attention_layer) {
@@ -106,7 +109,7 @@ static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_
 }
 
 rd_status rd_decoding_add(rd_decoding *d, int32_t sentence, const int32_t *src, int32_t n) {
-    return rd_sources_add(&d->sources, sentence, src, n);
+    return rd_cross_cache_add(&d->sources, sentence, src, n);
 }
 
 /* The decoder's rows. tokens: [n_rows] that they have just produced. */
@@ -129,8 +132,8 @@ static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tok
 rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
                            const int32_t *sentences, const int32_t *tokens) {
     const rd_model_config *c = &d->model->config;
-    RD_TRY(rd_sources_step(&d->sources, &d->temporary, n_rows, parents, sentences));
-    RD_TRY(rd_slots_extend(&d->slots, n_rows, parents));
+    RD_TRY(rd_cross_cache_step(&d->sources, &d->temporary, n_rows, parents, sentences));
+    RD_TRY(rd_kv_cache_extend(&d->slots, n_rows, parents));
     if (d->slots.rows.stride > c->max_target_positions)
         return rd_error(RD_ERR_ARGUMENT, "decoding: the model has %d target positions",
                         (int)c->max_target_positions);
@@ -156,7 +159,8 @@ rd_status rd_decoding_restrict(rd_decoding *d, int64_t n_pieces, const int32_t *
 rd_status rd_decoding_logits(rd_decoding *d, int64_t first, int64_t n, float *logits) {
     int64_t width = d->model->config.d_model;
     rd_step step = {.arena = &d->temporary, .n_passes = 1};
-    return rd_head_logits(d->head, &step, n, width, rd_mixed_at(d->output, first * width), logits);
+    return rd_head_logits(d->head, &step, n, width, rd_activations_at(d->output, first * width),
+                          logits);
 }
 
 rd_status rd_decoding_keep_attention(rd_decoding *d, int32_t layer) {

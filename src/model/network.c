@@ -90,7 +90,7 @@ static rd_status forward(const rd_model *model, const rd_step *step, const rd_ba
 
 /* Room for dL/dout: where products read out's bfloat16 form, its float32 form has done its part. */
 static float *gradient_of(const rd_step *step, const side *s, int64_t width) {
-    rd_mixed out = s->saved.out;
+    rd_activations out = s->saved.out;
     return out.f32 && out.bf16 ? out.f32 : rd_step_rows(step, s->rows.sequences.rows, width);
 }
 
@@ -104,7 +104,7 @@ static rd_status backward(const rd_model *model, const rd_step *step, side *sour
             int64_t n = source->rows.sequences.rows * model->encoder.width;
             dsource = gradient_of(step, source, model->encoder.width);
             if (!dsource) return RD_ERR_MEMORY;
-            rd_op_zero((rd_mixed){.f32 = dsource}, n);
+            rd_op_zero((rd_activations){.f32 = dsource}, n);
         }
         RD_TRY(rd_stack_backward(step, &model->decoder, &target->rows, &memory, &target->saved, dx,
                                  dsource));
@@ -145,7 +145,7 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
 }
 
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
-                    const int32_t *tokens, rd_mixed *out) {
+                    const int32_t *tokens, rd_activations *out) {
     side source;
     RD_TRY(forward_source(model, step, sequences->n_seqs, tokens, sequences->offsets,
                           RD_KEEP_INPUTS, &source));

@@ -18,6 +18,6 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
 
 /* The encoder alone: *out: [sequences->rows, d_model]. Used by incremental decoding. */
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
-                    const int32_t *tokens, rd_mixed *out);
+                    const int32_t *tokens, rd_activations *out);
 
 #endif

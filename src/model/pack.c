@@ -18,7 +18,7 @@ typedef struct {
     int64_t n, next;
 } packing;
 
-static void add(packing *p, rd_packed **packed, const rd_tensor *weights, int64_t first_row,
+static void add(packing *p, rd_packed **packed, const rd_weight *weights, int64_t first_row,
                 int64_t n_out, int64_t n_in) {
     p->matrices[p->n++] = (matrix){.packed = packed,
                                    .values = weights->value + first_row * n_in,

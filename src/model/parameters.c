@@ -7,14 +7,14 @@
 
 #include "base/rng.h"
 
-static rd_status add_view(rd_parameters *parameters, rd_tensor *view, int64_t offset) {
+static rd_status add_view(rd_parameters *parameters, rd_weight *view, int64_t offset) {
     RD_TRY(rd_reserve(&parameters->views, &parameters->views_capacity, parameters->n_views + 1,
                       sizeof *parameters->views));
     parameters->views[parameters->n_views++] = (rd_parameter_view){view, offset};
     return RD_OK;
 }
 
-rd_status rd_parameters_add(rd_parameters *parameters, rd_tensor *view, rd_init init, int64_t rows,
+rd_status rd_parameters_add(rd_parameters *parameters, rd_weight *view, rd_init init, int64_t rows,
                             int64_t columns, const char *format, ...) {
     RD_TRY(rd_reserve(&parameters->items, &parameters->capacity, parameters->n + 1,
                       sizeof *parameters->items));
@@ -29,7 +29,7 @@ rd_status rd_parameters_add(rd_parameters *parameters, rd_tensor *view, rd_init 
     return RD_OK;
 }
 
-rd_status rd_parameters_share(rd_parameters *parameters, rd_tensor *view, const char *name) {
+rd_status rd_parameters_share(rd_parameters *parameters, rd_weight *view, const char *name) {
     const rd_parameter *item = rd_parameters_find(parameters, name);
     if (!item) return rd_error(RD_ERR_ARGUMENT, "model: no tensor %s to share", name);
     return add_view(parameters, view, item->offset);
@@ -38,7 +38,7 @@ rd_status rd_parameters_share(rd_parameters *parameters, rd_tensor *view, const 
 void rd_parameters_bind(const rd_parameters *p) {
     for (int64_t i = 0; i < p->n_views; i++) {
         int64_t offset = p->views[i].offset;
-        *p->views[i].weight = (rd_tensor){.value = p->values ? p->values + offset : NULL,
+        *p->views[i].weight = (rd_weight){.value = p->values ? p->values + offset : NULL,
                                           .grad = p->grads ? p->grads + offset : NULL,
                                           .bf16 = p->bf16 ? p->bf16 + offset : NULL};
     }

@@ -35,7 +35,7 @@ typedef struct {
 
 /* A layer's view of a tensor. */
 typedef struct {
-    rd_tensor *weight;
+    rd_weight *weight;
     int64_t offset;
 } rd_parameter_view;
 
@@ -55,11 +55,11 @@ static inline int64_t rd_parameter_count(const rd_parameter *item) {
 
 /* Registers a tensor and the layer's view of it (NULL: none); its offset is the end of the one
  * before. Values come with _allocate, and the view points at them after _bind. */
-rd_status rd_parameters_add(rd_parameters *parameters, rd_tensor *view, rd_init init, int64_t rows,
+rd_status rd_parameters_add(rd_parameters *parameters, rd_weight *view, rd_init init, int64_t rows,
                             int64_t columns, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 /* One more view, of a registered tensor: tied weights. */
-rd_status rd_parameters_share(rd_parameters *parameters, rd_tensor *view, const char *name);
+rd_status rd_parameters_share(rd_parameters *parameters, rd_weight *view, const char *name);
 /* Points all views at values, gradients and bfloat16 copies, as far as these are allocated. */
 void rd_parameters_bind(const rd_parameters *parameters);
 /* Draws all values: the same seed gives the same values on every machine. */

@@ -1,7 +1,7 @@
 #include "model/stack.h"
 
 struct rd_layer_saved {
-    rd_mixed x; /* [rows, width] the layer's input, where nothing else is kept */
+    rd_activations x; /* [rows, width] the layer's input, where nothing else is kept */
     rd_attention_saved self, cross;
     rd_feed_forward_saved ffn;
     rd_residual_saved self_residual, cross_residual, ffn_residual;
@@ -16,25 +16,27 @@ typedef struct {
     const rd_attention_cache *cache;
 } pass;
 
-static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved,
+                                rd_activations *x) {
     const rd_layer *layer = &p->stack->layers[i];
     int64_t rows = p->sequences->rows, width = p->stack->width;
-    rd_mixed input, h;
+    rd_activations input, h;
     RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
                              &input));
     if (p->cache)
         RD_TRY(p->cache->self_attention(p->cache->self, p->step, i, input, &h));
     else
         RD_TRY(rd_attention_forward(p->step, &layer->self_attention, &saved->self, width,
-                                    p->sequences, input, p->sequences, (rd_mixed){0}, &h));
+                                    p->sequences, input, p->sequences, (rd_activations){0}, &h));
     return rd_residual_end(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
                            h, x);
 }
 
-static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved,
+                                 rd_activations *x) {
     const rd_layer *layer = &p->stack->layers[i];
     int64_t rows = p->sequences->rows, width = p->stack->width;
-    rd_mixed input, h;
+    rd_activations input, h;
     RD_TRY(rd_residual_begin(p->step, &layer->cross_residual, &saved->cross_residual, rows, width,
                              *x, &input));
     if (p->cache)
@@ -46,10 +48,10 @@ static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved
                            h, x);
 }
 
-static rd_status feed_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+static rd_status feed_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_activations *x) {
     const rd_layer *layer = &p->stack->layers[i];
     int64_t rows = p->sequences->rows, width = p->stack->width;
-    rd_mixed input, h;
+    rd_activations input, h;
     RD_TRY(rd_residual_begin(p->step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x,
                              &input));
     RD_TRY(rd_feed_forward_forward(p->step, &layer->ffn, &saved->ffn, rows, width, input, &h));
@@ -58,7 +60,7 @@ static rd_status feed_forward(const pass *p, int32_t i, rd_layer_saved *saved, r
 }
 
 /* *x: the layer's input, then its output. */
-static rd_status layer_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+static rd_status layer_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_activations *x) {
     RD_TRY(self_attention(p, i, saved, x));
     if (p->stack->cross) RD_TRY(cross_attention(p, i, saved, x));
     rd_profile_end(p->step->profile, RD_PART_ATTENTION);
@@ -69,15 +71,15 @@ static rd_status layer_forward(const pass *p, int32_t i, rd_layer_saved *saved, 
 
 /* As layer_forward, but of all that the layer computes only its output remains in the arena, and
  * its input is left as it was. */
-static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, rd_mixed *x) {
+static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, rd_activations *x) {
     rd_arena *arena = p->step->arena;
     int64_t n = p->sequences->rows * p->stack->width;
-    rd_mixed out = rd_step_stream(p->step, p->sequences->rows, p->stack->width);
-    if (!rd_mixed_exists(out)) return RD_ERR_MEMORY;
+    rd_activations out = rd_step_stream(p->step, p->sequences->rows, p->stack->width);
+    if (!rd_activations_exists(out)) return RD_ERR_MEMORY;
     rd_arena_mark mark = rd_arena_save(arena);
-    rd_mixed y = *x;
+    rd_activations y = *x;
     if (y.bf16) { /* its float32 form is overwritten */
-        rd_op_copy((rd_mixed){.f32 = out.f32}, y, n);
+        rd_op_copy((rd_activations){.f32 = out.f32}, y, n);
         y.f32 = out.f32;
     }
     RD_TRY(layer_forward(p, i, saved, &y));
@@ -93,7 +95,7 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
                            rd_stack_saved *saved) {
     pass p = {step, stack, &rows->sequences, memory, cache};
     int64_t n = rows->sequences.rows;
-    rd_mixed x;
+    rd_activations x;
     saved->layers = rd_arena_alloc(step->arena, (size_t)stack->n_layers, sizeof *saved->layers);
     if (!saved->layers) return RD_ERR_MEMORY;
     RD_TRY(rd_embedding_forward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
@@ -113,7 +115,7 @@ static rd_status ffn_backward(const pass *p, const rd_layer *layer, const rd_lay
                               float *dx) {
     const rd_step *step = p->step;
     int64_t rows = p->sequences->rows, width = p->stack->width;
-    rd_mixed dh;
+    rd_activations dh;
     float *dinput, beta;
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(rd_residual_end_backward(step, &layer->ffn_residual, &saved->ffn_residual, rows, width,
@@ -132,7 +134,7 @@ static rd_status attention_backward(const pass *p, const rd_attention *attention
                                     float *dmemory) {
     const rd_step *step = p->step;
     int64_t rows = p->sequences->rows, width = p->stack->width;
-    rd_mixed dh;
+    rd_activations dh;
     float *dinput, beta;
     rd_arena_mark mark = rd_arena_save(step->arena);
     RD_TRY(rd_residual_end_backward(step, residual, residual_saved, rows, width, dx, &dh, &dinput,
@@ -162,7 +164,7 @@ static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *
  * the forward pass is repeated bit for bit. */
 static rd_status layer_backward_again(const pass *p, int32_t i, rd_layer_saved *saved, float *dx,
                                       float *dmemory) {
-    rd_mixed x = saved->x;
+    rd_activations x = saved->x;
     rd_arena_mark mark = rd_arena_save(p->step->arena);
     RD_TRY(layer_forward(p, i, saved, &x));
     RD_TRY(layer_backward(p, i, saved, dx, dmemory));

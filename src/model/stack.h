@@ -34,17 +34,17 @@ typedef struct {
 /* The encoder's output, for cross-attention. */
 typedef struct {
     const rd_sequences *sequences;
-    rd_mixed out; /* [rows, width] */
+    rd_activations out; /* [rows, width] */
 } rd_memory;
 
 /* Decoding: attention over keys and values computed before. h: [rows, width] of `layer`, before the
  * output bias, for input: [rows, width]. */
 typedef struct {
     void *self;
-    rd_status (*self_attention)(void *self, const rd_step *step, int32_t layer, rd_mixed input,
-                                rd_mixed *h);
-    rd_status (*cross_attention)(void *self, const rd_step *step, int32_t layer, rd_mixed input,
-                                 rd_mixed *h);
+    rd_status (*self_attention)(void *self, const rd_step *step, int32_t layer,
+                                rd_activations input, rd_activations *h);
+    rd_status (*cross_attention)(void *self, const rd_step *step, int32_t layer,
+                                 rd_activations input, rd_activations *h);
 } rd_attention_cache;
 
 typedef struct rd_layer_saved rd_layer_saved;
@@ -53,7 +53,7 @@ typedef struct rd_layer_saved rd_layer_saved;
 typedef struct {
     rd_layer_saved *layers;
     rd_residual_saved embedding_norm, final_norm;
-    rd_mixed out; /* [rows, width] */
+    rd_activations out; /* [rows, width] */
 } rd_stack_saved;
 
 /* How much a forward pass leaves in the arena for the backward pass. */

@@ -65,14 +65,14 @@ typedef struct {
 } builder;
 
 static rd_status add_norm(const builder *b, rd_norm *norm, const char *prefix, const char *name) {
-    RD_TRY(rd_parameters_add(b->p, &norm->gain, rd_init_constant(1.0), b->width, 0, "%s.%s.weight",
-                             prefix, name));
-    return rd_parameters_add(b->p, &norm->shift, rd_init_constant(0.0), b->width, 0, "%s.%s.bias",
+    RD_TRY(rd_parameters_add(b->p, &norm->weight, rd_init_constant(1.0), b->width, 0,
+                             "%s.%s.weight", prefix, name));
+    return rd_parameters_add(b->p, &norm->bias, rd_init_constant(0.0), b->width, 0, "%s.%s.bias",
                              prefix, name);
 }
 
 /* A linear layer that starts as torch.nn.Linear does. */
-static rd_status add_linear(const builder *b, rd_tensor *weight, rd_tensor *bias,
+static rd_status add_linear(const builder *b, rd_weight *weight, rd_weight *bias,
                             const char *prefix, const char *name, int64_t n_out, int64_t n_in) {
     rd_init init = rd_init_uniform(1.0 / sqrt((double)n_in));
     RD_TRY(rd_parameters_add(b->p, weight, init, n_out, n_in, "%s.%s.weight", prefix, name));
@@ -86,7 +86,7 @@ static rd_init xavier(int64_t n_out, int64_t n_in, double gain) {
 
 /* Weights of query, key and value follow each other, then their biases: one product computes all.
  * The layer reads them through the first. */
-static rd_status add_attention(const builder *b, rd_attention *attention, rd_tensor *out_bias,
+static rd_status add_attention(const builder *b, rd_attention *attention, rd_weight *out_bias,
                                const char *prefix, const char *name) {
     static const char *const parts[3] = {"q_proj", "k_proj", "v_proj"};
     int64_t width = b->width;

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "ops/mixed.h"
+#include "ops/activations.h"
 #include "rdrop/model.h"
 
 /* Rows that arrays taking part in a product of `rows` rows must have room for; at most 1/16 more,
@@ -31,13 +31,13 @@ rd_status rd_gemm_choose(rd_precision precision, bool *bf16);
  * `beta` 0 overwrites the result, 1 adds to it. */
 
 /* y: [rows, n_out] = x: [rows, n_in] * W^T + beta * y */
-void rd_gemm_forward(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed x, rd_mixed w, float beta,
-                     rd_mixed y);
+void rd_gemm_forward(int64_t rows, int64_t n_out, int64_t n_in, rd_activations x, rd_activations w,
+                     float beta, rd_activations y);
 /* dx: [rows, n_in] = dy: [rows, n_out] * W + beta * dx */
-void rd_gemm_backward_data(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed dy, rd_mixed w,
-                           float beta, rd_mixed dx);
+void rd_gemm_backward_data(int64_t rows, int64_t n_out, int64_t n_in, rd_activations dy,
+                           rd_activations w, float beta, rd_activations dx);
 /* dw: [n_out, n_in] = dy^T * x + beta * dw */
-void rd_gemm_backward_weights(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed dy, rd_mixed x,
-                              float beta, float *dw);
+void rd_gemm_backward_weights(int64_t rows, int64_t n_out, int64_t n_in, rd_activations dy,
+                              rd_activations x, float beta, float *dw);
 
 #endif

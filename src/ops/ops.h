@@ -2,10 +2,10 @@
  * work is divided among threads, and the scratch that it needs, is the implementation's concern
  * (cpu/, the only one).
  *
- * Matrices are row-major. An rd_mixed that is read is read in float32 where it has that form; one
- * that is written is written in all forms that it has. `dropout` counts the rows of its tensor from
- * 0. Sums over rows (gradients of biases, of norms) add to their results and depend on the number
- * of threads in their last bits; all else does not.
+ * Matrices are row-major. An rd_activations that is read is read in float32 where it has that form;
+ * one that is written is written in all forms that it has. `dropout` counts the rows of its tensor
+ * from 0. Sums over rows (gradients of biases, of norms) add to their results and depend on the
+ * number of threads in their last bits; all else does not.
  *
  * Operations that take an arena use it for scratch, leave it as it was, and fail with
  * RD_ERR_MEMORY. Inside a parallel region an operation runs on the calling thread alone. */
@@ -17,16 +17,16 @@
 
 #include "base/memory.h"
 #include "ops/dropout.h"
-#include "ops/mixed.h"
+#include "ops/activations.h"
 #include "rdrop/criterion.h"
 #include "rdrop/model.h"
 
 /* ---- Copies and conversions ---- */
 
 /* to: [n] = from: [n], in the forms that `to` has, which `from` must have. */
-void rd_op_copy(rd_mixed to, rd_mixed from, int64_t n);
+void rd_op_copy(rd_activations to, rd_activations from, int64_t n);
 /* x: [n] = 0. */
-void rd_op_zero(rd_mixed x, int64_t n);
+void rd_op_zero(rd_activations x, int64_t n);
 /* out: [n] = x: [n] rounded (rd_f32_to_bf16). */
 void rd_op_to_bf16(uint16_t *out, const float *x, int64_t n);
 /* Row places[r] of to: [.., width] = row r of from: [rows, width], rows `stride` floats apart. */
@@ -37,7 +37,7 @@ void rd_op_scatter(float *to, const int32_t *places, const float *from, int64_t 
 
 /* out: [rows, width] = dropout(scale * table[token] + position_table[position]); tokens,
  * positions: [rows]. */
-void rd_op_embed(rd_mixed out, int64_t rows, int64_t width, const int32_t *tokens,
+void rd_op_embed(rd_activations out, int64_t rows, int64_t width, const int32_t *tokens,
                  const int32_t *positions, const float *table, const float *position_table,
                  float scale, const rd_dropout *dropout);
 /* dtable[token] += scale * d, dposition_table[position] += d (NULL: not wanted), for d: [rows,
@@ -51,25 +51,27 @@ void rd_op_embed_backward(float *dtable, float *dposition_table, const float *d,
 /* y: [rows, width] += bias: [width]. */
 void rd_op_add_bias(float *y, const float *bias, int64_t rows, int64_t width);
 /* total: [width] += column sums of x: [rows, width]. */
-rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_mixed x, int64_t rows, int64_t width);
+rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_activations x, int64_t rows,
+                            int64_t width);
 /* x: [rows, width] = dropout(x). Its own backward pass. */
-void rd_op_dropout(rd_mixed x, int64_t rows, int64_t width, const rd_dropout *dropout);
+void rd_op_dropout(rd_activations x, int64_t rows, int64_t width, const rd_dropout *dropout);
 
 /* out = dropout(act(h + bias)); h, out: [rows, width], bias: [width]. */
-void rd_op_activation(rd_mixed out, rd_mixed h, const float *bias, int64_t rows, int64_t width,
-                      rd_activation act, const rd_dropout *dropout);
+void rd_op_activation(rd_activations out, rd_activations h, const float *bias, int64_t rows,
+                      int64_t width, rd_activation act, const rd_dropout *dropout);
 /* dh = act'(h + bias) * dropout(dout); dbias: [width] += column sums of dh; out is made again as in
  * the forward pass, so that it need not be kept. dh may be dout, out may be h. */
-rd_status rd_op_activation_backward(rd_arena *arena, rd_mixed dh, rd_mixed out, rd_mixed dout,
-                                    rd_mixed h, const float *bias, float *dbias, int64_t rows,
-                                    int64_t width, rd_activation act, const rd_dropout *dropout);
+rd_status rd_op_activation_backward(rd_arena *arena, rd_activations dh, rd_activations out,
+                                    rd_activations dout, rd_activations h, const float *bias,
+                                    float *dbias, int64_t rows, int64_t width, rd_activation act,
+                                    const rd_dropout *dropout);
 
 /* sum = x + dropout(h + bias), the residual connection; y = layer_norm(sum) * gain + shift. x, h,
  * sum, y: [rows, width]; bias, gain, shift: [width]; mean and rstd: [rows] are kept for the
  * backward pass. h none: sum = x, and `sum` is not written. gain NULL: no norm, y untouched. x may
  * be sum; with h, y may be h, and its float32 form x. */
-void rd_op_residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
-                         rd_mixed h, const float *bias, const float *gain, const float *shift,
+void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
+                         rd_activations h, const float *bias, const float *gain, const float *shift,
                          int64_t rows, int64_t width, const rd_dropout *dropout);
 /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx holds;
  * otherwise dx may be dy. dgain, dshift: [width] accumulate. */
@@ -78,8 +80,9 @@ rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const
                               const float *gain, float *dgain, float *dshift, int64_t rows,
                               int64_t width);
 /* dh: [rows, width] = dropout(dsum); dbias: [width] += column sums of dh. */
-rd_status rd_op_residual_backward(rd_arena *arena, rd_mixed dh, const float *dsum, float *dbias,
-                                  int64_t rows, int64_t width, const rd_dropout *dropout);
+rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const float *dsum,
+                                  float *dbias, int64_t rows, int64_t width,
+                                  const rd_dropout *dropout);
 
 /* ---- Attention ---- */
 
@@ -94,13 +97,13 @@ typedef struct {
 typedef struct {
     const rd_sequences *queries, *keys; /* the same for self-attention */
     int64_t width;
-    int32_t heads; /* head h is columns h * width / heads .. */
-    bool causal;   /* query i sees keys 0..i */
-    rd_mixed q;    /* [queries->rows, width], rows stride_q apart */
-    rd_mixed kv;   /* [keys->rows, 2 * width], a key and a value, rows stride_kv apart */
+    int32_t heads;     /* head h is columns h * width / heads .. */
+    bool causal;       /* query i sees keys 0..i */
+    rd_activations q;  /* [queries->rows, width], rows stride_q apart */
+    rd_activations kv; /* [keys->rows, 2 * width], a key and a value, rows stride_kv apart */
     int64_t stride_q, stride_kv;
     const float *bias;  /* [3 * width], added to q, k and v */
-    rd_mixed out;       /* [queries->rows, width] */
+    rd_activations out; /* [queries->rows, width] */
     float *lse;         /* [queries->rows, heads] log-sum-exp of scores, for the backward pass */
     rd_dropout dropout; /* on the probabilities; its rows are [queries->rows, heads] */
 } rd_attention_operands;
@@ -108,7 +111,7 @@ typedef struct {
 rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *operands);
 /* dq and dkv, laid out as q and kv, are overwritten; dout: as out. */
 rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands *operands,
-                                   rd_mixed dout, rd_mixed dq, rd_mixed dkv);
+                                   rd_activations dout, rd_activations dq, rd_activations dkv);
 
 /* The keys and values of one query, biases added: key j is width floats at kv + index[j] * 2 *
  * width (index NULL: j), its value the next width floats. */
@@ -134,9 +137,10 @@ rd_status rd_op_attention_weights(rd_arena *arena, float *weights, int64_t strid
 /* The criterion of rdrop/criterion.h. logits: [passes * rows, vocab], the second pass under the
  * first, are used up; bias: [vocab] is added to them (NULL: none). dlogits: as logits, which it may
  * be = the gradient of the loss. targets: [rows]. Adds to *sums. passes 1: cross-entropy alone. */
-rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias, rd_mixed dlogits,
-                                int64_t passes, int64_t rows, int64_t vocab, const int32_t *targets,
-                                float label_smoothing, float reg_alpha, rd_criterion_sums *sums);
+rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias,
+                                rd_activations dlogits, int64_t passes, int64_t rows, int64_t vocab,
+                                const int32_t *targets, float label_smoothing, float reg_alpha,
+                                rd_criterion_sums *sums);
 
 /* x: [rows, vocab] logits to log-probabilities, in place. */
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab);

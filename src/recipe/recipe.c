@@ -251,9 +251,9 @@ bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32
     return true;
 }
 
-static void describe_line(FILE *out, const char *name, const char *type, const char *fallback,
+static void describe_line(FILE *out, const char *name, const char *type, const char *default_value,
                           const char *help) {
-    fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *fallback ? fallback : "-", help);
+    fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *default_value ? default_value : "-", help);
 }
 
 static void describe_key(FILE *out, const rd_key *key) {

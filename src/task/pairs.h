@@ -14,7 +14,7 @@ typedef struct {
     struct {
         rd_dataset *data;
         rd_batcher *batches;
-    } splits[2];     /* by rd_split */
+    } splits[2];                            /* by rd_split */
     rd_noise *noise;                        /* of all sources; NULL: none */
     rd_metric_tokenizer *scored_words;      /* of BLEU; NULL: none are opened */
     const rd_metric_tokenizer *rouge_words; /* that, or NULL: rouge-score's */

@@ -56,7 +56,7 @@ typedef struct {
     double gnorm, seconds;
     int64_t updates, tokens; /* source and target tokens, each pair counted once */
     int32_t passes;          /* of the last update */
-} rd_window;
+} rd_meters;
 
 /* Batches of the dealt epoch. */
 static inline int64_t rd_run_n_batches(const rd_run *run) {
@@ -64,12 +64,12 @@ static inline int64_t rd_run_n_batches(const rd_run *run) {
 }
 
 /* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
-rd_status rd_run_deal(rd_run *run);
+rd_status rd_run_start_epoch(rd_run *run);
 
 /* The next update of the dealt epoch, added to *w; *skipped when something was not finite and the
  * weights stay as they were. RD_ERR_INTERRUPTED: stopped between two of its batches; it is as if it
  * had not begun, and the epoch must be dealt again. */
-rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped);
+rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped);
 
 /* With finetune-from-model: the model's shape (all but its dropout rates) into the recipe; and its
  * weights into the run's model. Nothing without. */

@@ -18,7 +18,7 @@ static int64_t last_update(const rd_run *run) {
     return last == INT64_MAX ? 0 : last;
 }
 
-static rd_status report_progress(rd_run *run, const rd_window *w, rd_train_kind kind) {
+static rd_status report_progress(rd_run *run, const rd_meters *w, rd_train_kind kind) {
     double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
     rd_train_event event = {.kind = kind,
                             .update = run->state.update,
@@ -68,7 +68,7 @@ static rd_status too_many_skipped(const rd_run *run) {
 }
 
 /* The next update of the epoch, counted and reported. */
-static rd_status next_update(rd_run *run, rd_window *w) {
+static rd_status next_update(rd_run *run, rd_meters *w) {
     rd_progress_state *s = &run->state;
     bool skipped = false;
     RD_TRY(rd_run_update(run, w, &skipped));
@@ -76,7 +76,7 @@ static rd_status next_update(rd_run *run, rd_window *w) {
     if (!skipped) {
         bool due = s->update % run->recipe->train.log_interval == 0;
         RD_TRY(report_progress(run, w, due ? RD_TRAIN_UPDATE : RD_TRAIN_STEP));
-        if (due) *w = (rd_window){0};
+        if (due) *w = (rd_meters){0};
         return RD_OK;
     }
     rd_train_event event = {.kind = RD_TRAIN_SKIPPED,
@@ -90,10 +90,10 @@ static rd_status next_update(rd_run *run, rd_window *w) {
 
 /* Trains from the state's place in its epoch to the epoch's end, or until it is time to validate or
  * stop. */
-static rd_status run_epoch(rd_run *run, rd_window *w, const volatile sig_atomic_t *stop) {
+static rd_status run_epoch(rd_run *run, rd_meters *w, const volatile sig_atomic_t *stop) {
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *s = &run->state;
-    if (run->dealt_epoch != s->epoch) RD_TRY(rd_run_deal(run));
+    if (run->dealt_epoch != s->epoch) RD_TRY(rd_run_start_epoch(run));
     int64_t n = rd_run_n_batches(run);
     while (s->next_batch < n) {
         if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
@@ -120,7 +120,7 @@ static rd_status out_of_memory(const rd_run *run) {
 }
 
 static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
-    rd_window w = {0};
+    rd_meters w = {0};
     rd_status status = RD_OK;
     while (status == RD_OK) {
         if (validation_due(run))

@@ -7,7 +7,7 @@
 
 enum { BATCHES_AHEAD = 4 }; /* made while one is trained on */
 
-rd_status rd_run_deal(rd_run *run) {
+rd_status rd_run_start_epoch(rd_run *run) {
     rd_prefetch_stop(run->batches);
     run->batches = NULL;
     RD_TRY(run->train_batches.set_epoch(run->train_batches.self, run->state.epoch));
@@ -25,7 +25,7 @@ static float alpha_at(const rd_train_config *t, int64_t update) {
 
 /* Forward and backward of the next n batches. All are taken even when one's loss is not finite, so
  * that the next update starts behind them. */
-static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_sums *sums) {
+static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_sums *sums) {
     const rd_train_config *t = &run->recipe->train;
     float alpha = alpha_at(t, run->state.update);
     rd_step step = {.arena = &run->arena,
@@ -55,7 +55,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_window *w, rd_criterion_s
 }
 
 /* One update; *skipped when something was not finite and the weights stay as they were. */
-static rd_status one_update(rd_run *run, int64_t n_batches, rd_window *w, bool *skipped) {
+static rd_status one_update(rd_run *run, int64_t n_batches, rd_meters *w, bool *skipped) {
     rd_parameters *p = &run->model->parameters;
     rd_criterion_sums sums = {0};
     rd_status status = accumulate(run, n_batches, w, &sums);
@@ -87,7 +87,7 @@ static rd_status one_update(rd_run *run, int64_t n_batches, rd_window *w, bool *
     return RD_OK;
 }
 
-rd_status rd_run_update(rd_run *run, rd_window *w, bool *skipped) {
+rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped) {
     rd_progress_state *s = &run->state;
     int64_t n = rd_run_n_batches(run), freq = run->recipe->train.update_freq;
     int64_t first = s->next_batch, end = n - first > freq ? first + freq : n;

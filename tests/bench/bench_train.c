@@ -35,7 +35,7 @@ typedef struct {
 } arguments;
 
 typedef struct {
-    rd_window window;
+    rd_meters window;
     rd_profile profile;
     double flops[RD_PARTS];
     double median; /* tokens a second of the median update */
@@ -72,26 +72,26 @@ static void count_batches(rd_run *run, int64_t first, int64_t end, rd_batch *bat
     }
 }
 
-static void one_update(rd_run *run, rd_window *window) {
+static void one_update(rd_run *run, rd_meters *window) {
     bool skipped;
     rd_progress_state *s = &run->state;
     if (s->next_batch >= rd_run_n_batches(run)) {
         s->epoch++;
         s->next_batch = 0;
     }
-    if (run->dealt_epoch != s->epoch && rd_run_deal(run) != RD_OK) bench_fail();
+    if (run->dealt_epoch != s->epoch && rd_run_start_epoch(run) != RD_OK) bench_fail();
     if (rd_run_update(run, window, &skipped) != RD_OK) bench_fail();
 }
 
 static void train(rd_run *run, const arguments *a, measured *m) {
-    rd_window warmup = {0};
+    rd_meters warmup = {0};
     rd_batch batch = {0};
     double *speeds = rd_calloc((size_t)a->updates, sizeof *speeds);
     if (!speeds) bench_fail();
     for (int64_t i = 0; i < a->warmup; i++) one_update(run, &warmup);
     memset(&run->profile, 0, sizeof run->profile);
     for (int64_t i = 0; i < a->updates; i++) {
-        rd_window before = m->window;
+        rd_meters before = m->window;
         one_update(run, &m->window);
         speeds[i] =
             (double)(m->window.tokens - before.tokens) / (m->window.seconds - before.seconds);

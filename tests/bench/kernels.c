@@ -8,8 +8,8 @@
 #include "support.h"
 
 /* Array i from element `at` on, as activations. */
-static rd_mixed f32(const bench_arrays *a, int i, int64_t at) {
-    return (rd_mixed){.f32 = a->x[i] + at};
+static rd_activations f32(const bench_arrays *a, int i, int64_t at) {
+    return (rd_activations){.f32 = a->x[i] + at};
 }
 
 static void dropout_row(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {

@@ -89,24 +89,25 @@ double bench_bandwidth(int64_t bytes, double budget) {
 typedef struct {
     bench_product product;
     int64_t rows, n_out, n_in;
-    rd_mixed x, y, w;
+    rd_activations x, y, w;
     float *result;
 } gemm;
 
 static void run_gemm(void *self) {
     const gemm *g = self;
     if (g->product == BENCH_FORWARD)
-        rd_gemm_forward(g->rows, g->n_out, g->n_in, g->x, g->w, 0.0f, (rd_mixed){.f32 = g->result});
+        rd_gemm_forward(g->rows, g->n_out, g->n_in, g->x, g->w, 0.0f,
+                        (rd_activations){.f32 = g->result});
     else if (g->product == BENCH_BACKWARD_DATA)
         rd_gemm_backward_data(g->rows, g->n_out, g->n_in, g->y, g->w, 0.0f,
-                              (rd_mixed){.f32 = g->result});
+                              (rd_activations){.f32 = g->result});
     else
         rd_gemm_backward_weights(g->rows, g->n_out, g->n_in, g->y, g->x, 1.0f, g->result);
 }
 
 /* Random, in bfloat16 as well if wanted. */
-static rd_mixed operand(int64_t n, bool bf16) {
-    rd_mixed made = {.f32 = bench_floats(n)};
+static rd_activations operand(int64_t n, bool bf16) {
+    rd_activations made = {.f32 = bench_floats(n)};
     if (!bf16) return made;
     uint16_t *copy = rd_malloc((size_t)n, sizeof *copy);
     if (!copy) bench_fail();
@@ -115,7 +116,7 @@ static rd_mixed operand(int64_t n, bool bf16) {
     return made;
 }
 
-static void release(rd_mixed o) {
+static void release(rd_activations o) {
     free(o.f32);
     free(o.bf16);
 }

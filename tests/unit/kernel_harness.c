@@ -62,14 +62,14 @@ float *zeros(int64_t n) {
 
 bool in_bf16;
 
-rd_mixed empty_form(int64_t n) {
+rd_activations empty_form(int64_t n) {
     float *room = empty(in_bf16 ? (n + 1) / 2 : n);
-    return in_bf16 ? (rd_mixed){.bf16 = (uint16_t *)room} : (rd_mixed){.f32 = room};
+    return in_bf16 ? (rd_activations){.bf16 = (uint16_t *)room} : (rd_activations){.f32 = room};
 }
 
-rd_mixed formed(float *x, int64_t n) {
-    if (!in_bf16) return (rd_mixed){.f32 = x};
-    rd_mixed copy = empty_form(n);
+rd_activations formed(float *x, int64_t n) {
+    if (!in_bf16) return (rd_activations){.f32 = x};
+    rd_activations copy = empty_form(n);
     for (int64_t i = 0; i < n; i++) {
         copy.bf16[i] = rd_f32_to_bf16(x[i]);
         x[i] = rd_bf16_to_f32(copy.bf16[i]);
@@ -77,7 +77,7 @@ rd_mixed formed(float *x, int64_t n) {
     return copy;
 }
 
-float *numbers(rd_mixed x, int64_t n) {
+float *numbers(rd_activations x, int64_t n) {
     if (x.f32) return x.f32;
     float *copy = empty(n);
     for (int64_t i = 0; i < n; i++) copy[i] = rd_bf16_to_f32(x.bf16[i]);

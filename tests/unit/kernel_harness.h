@@ -26,10 +26,10 @@ void check_guards_and_release(void);
 /* The form of activations being checked. */
 extern bool in_bf16;
 /* x: [n] in that form; in bfloat16 x itself is rounded to what the form holds. */
-rd_mixed formed(float *x, int64_t n);
-rd_mixed empty_form(int64_t n);
+rd_activations formed(float *x, int64_t n);
+rd_activations empty_form(int64_t n);
 /* Its elements: [n]. */
-float *numbers(rd_mixed x, int64_t n);
+float *numbers(rd_activations x, int64_t n);
 /* That of a result in that form, float32's being given: bfloat16 rounds to 2^-9. */
 double tolerance_of_form(double of_f32);
 

@@ -140,7 +140,7 @@ void reference_column_sums(double *out, const double *x, int64_t rows, int64_t w
         for (int64_t i = 0; i < width; i++) out[i] += x[r * width + i];
 }
 
-static double number(rd_mixed x, int64_t i) {
+static double number(rd_activations x, int64_t i) {
     return (double)(x.f32 ? x.f32[i] : rd_bf16_to_f32(x.bf16[i]));
 }
 
@@ -196,7 +196,7 @@ void reference_attention_backward(const rd_attention_head *h, double *d_q, doubl
     memset(d_k, 0, sizeof *d_k * (size_t)(n * dim));
     memset(d_v, 0, sizeof *d_v * (size_t)(n * dim));
     for (int64_t i = 0; i < h->n_queries; i++) {
-        rd_mixed d_out = rd_mixed_at(h->d_out, i * h->stride_out);
+        rd_activations d_out = rd_activations_at(h->d_out, i * h->stride_out);
         query_row(h, i, p, keep);
         double mean = 0.0;
         for (int64_t j = 0; j < n; j++) {

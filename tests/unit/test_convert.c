@@ -274,7 +274,8 @@ static void test_bart_without_mask(void **state) {
             int64_t rows = embedding ? mask : item->shape[0];
             if (strstr(name, "output_projection")) continue;
             if (pass == 0)
-                must(rd_parameters_add(&stored, NULL, rd_init_constant(0.0), rows, item->shape[1], "%s", name));
+                must(rd_parameters_add(&stored, NULL, rd_init_constant(0.0), rows, item->shape[1],
+                                       "%s", name));
             else
                 memcpy(stored.values + rd_parameters_find(&stored, name)->offset,
                        p->values + item->offset,

@@ -34,7 +34,7 @@ static rd_model *toy_model(model_kind kind) {
     c.output_bias = marian;
     c.layernorm_embedding = c.encoder.learned_pos = c.decoder.learned_pos = bart;
     c.decoder_start = marian ? RD_START_PAD : RD_START_EOS;
-    c.position_layout = marian ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ;
+    c.position_layout = marian ? RD_POSITIONS_HF_MARIAN : RD_POSITIONS_FAIRSEQ;
     assert_int_equal(rd_model_new(&model, &c, 11), RD_OK);
     for (int v = 0; marian && v < VOCAB; v++) model->head.bias.value[v] = (float)(v % 5) - 2.0f;
     return model;

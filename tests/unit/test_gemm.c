@@ -25,9 +25,9 @@ typedef struct {
 
 /* n random floats in an array of `room`, the rest zero; with bf16, rounded to a copy and the copy's
  * values, so that both say the same. */
-static rd_mixed operand(int64_t n, int64_t room, bool bf16) {
+static rd_activations operand(int64_t n, int64_t room, bool bf16) {
     float *x = zeros(room);
-    rd_mixed made = {.f32 = x};
+    rd_activations made = {.f32 = x};
     for (int64_t i = 0; i < n; i++) x[i] = (float)rd_rng_normal(&rng);
     if (!bf16) return made;
     uint16_t *copy = (uint16_t *)empty((room + 1) / 2);
@@ -70,13 +70,13 @@ static void check(product which, const shape *s, forms form, float beta) {
              (double)beta);
     int64_t rows = s->rows, n_out = s->n_out, n_in = s->n_in, padded = rd_gemm_rows(rows);
     int64_t sizes[PRODUCTS] = {rows * n_out, rows * n_in, n_out * n_in}, n = sizes[which];
-    rd_mixed x = operand(rows * n_in, padded * n_in, bf16);
-    rd_mixed dy = operand(rows * n_out, padded * n_out, bf16);
-    rd_mixed w = operand(n_out * n_in, n_out * n_in, bf16);
+    rd_activations x = operand(rows * n_in, padded * n_in, bf16);
+    rd_activations dy = operand(rows * n_out, padded * n_out, bf16);
+    rd_activations w = operand(n_out * n_in, n_out * n_in, bf16);
     int64_t room = which == BACKWARD_WEIGHTS ? n : n / rows * padded;
     float *start = filled(room, 1);
     in_bf16 = bf16_result;
-    rd_mixed got = formed(start, room);
+    rd_activations got = formed(start, room);
     double *wanted = doubles(n), size = 0.0;
     to_doubles(wanted, start, n);
     if (which == FORWARD) {

@@ -59,7 +59,7 @@ static void check_dropout_row(const shape *s) {
 static void check_apply_dropout(const shape *s) {
     int64_t n = s->rows * s->width;
     float *start = filled(n, 1);
-    rd_mixed x = formed(start, n);
+    rd_activations x = formed(start, n);
     double *wanted = doubles(n);
     reference_apply_dropout(wanted, start, s->first_row, s->rows, s->width, &s->dropout);
     ops->apply_dropout(x, s->first_row, s->rows, s->width, &s->dropout);
@@ -70,7 +70,7 @@ static void check_embed(const shape *s) {
     int64_t n = s->rows * s->width;
     const int32_t tokens[8] = {4, 0, 4, 9, 1, 2, 3, 4}, positions[8] = {2, 3, 4, 2, 3, 4, 5, 6};
     float *table = filled(10 * s->width, 0.1), *position_table = filled(7 * s->width, 1);
-    rd_mixed out = empty_form(n);
+    rd_activations out = empty_form(n);
     double *wanted = doubles(n);
     reference_embed(wanted, s->first_row, s->rows, s->width, tokens, positions, table,
                     position_table, 11.3f, &s->dropout);
@@ -84,15 +84,15 @@ static void check_activation(const shape *s) {
     for (int act = RD_RELU; act <= RD_SWISH; act++) {
         float *h = filled(n, 2), *bias = filled(s->width, 1), *dout = filled(n, 1);
         float *dbias = filled(s->width, 1);
-        rd_mixed h_form = formed(h, n), dout_form = formed(dout, n);
-        rd_mixed out = empty_form(n), dh = empty_form(n);
+        rd_activations h_form = formed(h, n), dout_form = formed(dout, n);
+        rd_activations out = empty_form(n), dh = empty_form(n);
         double *wanted = doubles(n), *wanted_dh = doubles(n), *wanted_dbias = doubles(s->width);
         to_doubles(wanted_dbias, dbias, s->width);
         reference_activation(wanted, h, bias, s->first_row, s->rows, s->width, act, &s->dropout);
         reference_activation_backward(wanted_dh, dout, h, bias, wanted_dbias, s->first_row, s->rows,
                                       s->width, act, &s->dropout);
         ops->activation(out, h_form, bias, s->first_row, s->rows, s->width, act, &s->dropout);
-        rd_mixed again = empty_form(n);
+        rd_activations again = empty_form(n);
         ops->activation_backward(dh, again, dout_form, h_form, bias, dbias, s->first_row, s->rows,
                                  s->width, act, &s->dropout);
         assert_same("out", numbers(out, n), wanted, n, tolerance_of_form(1e-6));
@@ -116,7 +116,7 @@ static void check_residual_norm(const shape *s) {
     int64_t n = s->rows * s->width;
     float *x = filled(n, 1), *h = filled(n, 1), *bias = filled(s->width, 1);
     float *gain = filled(s->width, 1), *shift = filled(s->width, 1), *sum = empty(n);
-    rd_mixed h_form = formed(h, n), y = empty_form(n);
+    rd_activations h_form = formed(h, n), y = empty_form(n);
     if (in_bf16) y.f32 = empty(n);
     float *mean = empty(s->rows), *rstd = empty(s->rows);
     double *wanted_sum = doubles(n), *wanted = doubles(n), *wanted_mean = doubles(s->rows),
@@ -125,8 +125,9 @@ static void check_residual_norm(const shape *s) {
         const float *hidden = with_h ? h : NULL;
         reference_residual_norm(wanted_sum, wanted, wanted_mean, wanted_rstd, x, hidden, bias, gain,
                                 shift, s->first_row, s->rows, s->width, &s->dropout);
-        ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x, with_h ? h_form : (rd_mixed){0},
-                           bias, gain, shift, s->first_row, s->rows, s->width, &s->dropout);
+        ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x,
+                           with_h ? h_form : (rd_activations){0}, bias, gain, shift, s->first_row,
+                           s->rows, s->width, &s->dropout);
         if (with_h) assert_same("sum", sum, wanted_sum, n, 1e-6);
         /* Two elements can be so near each other that rounding shows in their distance. */
         assert_same("y", y.f32, wanted, n, s->width < 4 ? 1e-4 : 3e-6);
@@ -135,14 +136,14 @@ static void check_residual_norm(const shape *s) {
         assert_same("mean", mean, wanted_mean, s->rows, 1e-6);
         assert_same("rstd", rstd, wanted_rstd, s->rows, s->width < 4 ? 1e-4 : 3e-6);
     }
-    rd_mixed hidden = formed(copied(h, n), n), in_place = hidden;
+    rd_activations hidden = formed(copied(h, n), n), in_place = hidden;
     if (in_bf16) in_place.f32 = copied(x, n);
     ops->residual_norm(sum, in_place, mean, rstd, in_bf16 ? in_place.f32 : x, hidden, bias, gain,
                        shift, s->first_row, s->rows, s->width, &s->dropout);
     assert_memory_equal(in_place.f32, y.f32, sizeof *y.f32 * (size_t)n);
     if (in_bf16) assert_memory_equal(in_place.bf16, y.bf16, sizeof *y.bf16 * (size_t)n);
-    ops->residual_norm(x, (rd_mixed){0}, NULL, NULL, x, h_form, bias, NULL, NULL, s->first_row,
-                       s->rows, s->width, &s->dropout);
+    ops->residual_norm(x, (rd_activations){0}, NULL, NULL, x, h_form, bias, NULL, NULL,
+                       s->first_row, s->rows, s->width, &s->dropout);
     assert_same("sum in place, no norm", x, wanted_sum, n, 1e-6);
 }
 
@@ -153,8 +154,8 @@ static void check_norm_backward(const shape *s) {
     float *dx = filled(n, 1), *dgain = filled(s->width, 1), *dshift = filled(s->width, 1);
     double *wanted = doubles(n), *wanted_dgain = doubles(s->width),
            *wanted_dshift = doubles(s->width), tolerance = s->width < 4 ? 1e-3 : 1e-5;
-    ops->residual_norm(NULL, (rd_mixed){.f32 = y}, mean, rstd, sum, (rd_mixed){0}, NULL, gain,
-                       shift, 0, s->rows, s->width, &(rd_dropout){0});
+    ops->residual_norm(NULL, (rd_activations){.f32 = y}, mean, rstd, sum, (rd_activations){0}, NULL,
+                       gain, shift, 0, s->rows, s->width, &(rd_dropout){0});
     to_doubles(wanted, dx, n);
     to_doubles(wanted_dgain, dgain, s->width), to_doubles(wanted_dshift, dshift, s->width);
     reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);
@@ -172,7 +173,7 @@ static void check_norm_backward(const shape *s) {
 static void check_residual_backward(const shape *s) {
     int64_t n = s->rows * s->width;
     float *dsum = filled(n, 1), *dbias = zeros(s->width), *sums = zeros(s->width);
-    rd_mixed dh = empty_form(n);
+    rd_activations dh = empty_form(n);
     double *wanted = doubles(n), *wanted_dbias = doubles(s->width), *x = doubles(n);
     reference_apply_dropout(wanted, dsum, s->first_row, s->rows, s->width, &s->dropout);
     reference_column_sums(wanted_dbias, wanted, s->rows, s->width);
@@ -180,7 +181,7 @@ static void check_residual_backward(const shape *s) {
     assert_same("dh", numbers(dh, n), wanted, n, tolerance_of_form(1e-6));
     assert_same("dbias", dbias, wanted_dbias, s->width, 1e-6);
 
-    rd_mixed dsum_form = formed(dsum, n);
+    rd_activations dsum_form = formed(dsum, n);
     double *wanted_sums = doubles(s->width);
     to_doubles(x, dsum, n);
     for (int64_t i = 0; i < s->width; i++) sums[i] = 3, wanted_sums[i] = 3;
@@ -236,8 +237,8 @@ static void check_passes(int passes, const float *a, const float *b, int64_t voc
     to_doubles(wanted_a, da, vocab), to_doubles(wanted_b, db, vocab);
     /* float32 gradients in place of the logits, as in training */
     memcpy(da, a, sizeof *a * (size_t)vocab), memcpy(db, b, sizeof *b * (size_t)vocab);
-    rd_mixed da_form = in_bf16 ? empty_form(vocab) : (rd_mixed){.f32 = da};
-    rd_mixed db_form = in_bf16 ? empty_form(vocab) : (rd_mixed){.f32 = db};
+    rd_activations da_form = in_bf16 ? empty_form(vocab) : (rd_activations){.f32 = da};
+    rd_activations db_form = in_bf16 ? empty_form(vocab) : (rd_activations){.f32 = db};
     ops->criterion(da, passes == 2 ? db : NULL, da_form, db_form, vocab, target, eps, alpha,
                    scratch, &sums);
     da = numbers(da_form, vocab);

@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
     rd_attention_head head;
     rd_dropout dropout;
-    rd_mixed q, kv, out, d_q, d_kv;
+    rd_activations q, kv, out, d_q, d_kv;
     float *lse;
     int64_t n_q, n_kv, n_out; /* elements */
 } buffers;
@@ -44,31 +44,31 @@ static void lay_out(const shape *s, float rate, buffers *b) {
     b->d_q = formed(zeros(b->n_q), b->n_q), b->d_kv = formed(zeros(b->n_kv), b->n_kv);
     b->dropout = (rd_dropout){rate, 5, 1000, 1, 35, s->n_queries * HEADS};
     const float *bias = filled(3 * width, 0.5);
-    b->head =
-        (rd_attention_head){.n_queries = s->n_queries,
-                            .n_keys = s->n_keys,
-                            .head_dim = s->head_dim,
-                            .causal = s->causal,
-                            .q = rd_mixed_at(b->q, column),
-                            .k = rd_mixed_at(b->kv, column),
-                            .v = rd_mixed_at(b->kv, width + column),
-                            .bias_q = bias + column,
-                            .bias_k = bias + width + column,
-                            .bias_v = bias + 2 * width + column,
-                            .stride_q = width,
-                            .stride_kv = 2 * width,
-                            .out = rd_mixed_at(b->out, column),
-                            .lse = b->lse + HEAD,
-                            .stride_out = width,
-                            .stride_lse = HEADS,
-                            .dropout = &b->dropout,
-                            /* Half of the queries are of the second pass. */
-                            .dropout_row = s->n_queries / 2 * HEADS + HEAD,
-                            .dropout_row_stride = HEADS,
-                            .d_out = rd_mixed_at(formed(filled(b->n_out, 1), b->n_out), column),
-                            .d_q = rd_mixed_at(b->d_q, column),
-                            .d_k = rd_mixed_at(b->d_kv, column),
-                            .d_v = rd_mixed_at(b->d_kv, width + column)};
+    b->head = (rd_attention_head){
+        .n_queries = s->n_queries,
+        .n_keys = s->n_keys,
+        .head_dim = s->head_dim,
+        .causal = s->causal,
+        .q = rd_activations_at(b->q, column),
+        .k = rd_activations_at(b->kv, column),
+        .v = rd_activations_at(b->kv, width + column),
+        .bias_q = bias + column,
+        .bias_k = bias + width + column,
+        .bias_v = bias + 2 * width + column,
+        .stride_q = width,
+        .stride_kv = 2 * width,
+        .out = rd_activations_at(b->out, column),
+        .lse = b->lse + HEAD,
+        .stride_out = width,
+        .stride_lse = HEADS,
+        .dropout = &b->dropout,
+        /* Half of the queries are of the second pass. */
+        .dropout_row = s->n_queries / 2 * HEADS + HEAD,
+        .dropout_row_stride = HEADS,
+        .d_out = rd_activations_at(formed(filled(b->n_out, 1), b->n_out), column),
+        .d_q = rd_activations_at(b->d_q, column),
+        .d_k = rd_activations_at(b->d_kv, column),
+        .d_v = rd_activations_at(b->d_kv, width + column)};
 }
 
 /* got: [n, head_dim] inside rows of `stride` floats. */

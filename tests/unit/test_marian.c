@@ -58,7 +58,7 @@ static imported open_imported(const char *name) {
     must(rd_recipe_load_config(&recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
     must(rd_model_load(&m.model, &recipe->model, path));
-    recipe->model.position_layout = RD_POSITIONS_MARIAN;
+    recipe->model.position_layout = RD_POSITIONS_HF_MARIAN;
     must(rd_model_load(&m.as_transformers, &recipe->model, path));
     rd_recipe_free(recipe);
     snprintf(path, sizeof path, "%s/source.spm", m.path);

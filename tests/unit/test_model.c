@@ -234,7 +234,7 @@ static void test_gradient_swish_output_bias_marian_positions(void **state) {
     rd_model_config c = toy_config();
     c.activation = RD_SWISH;
     c.output_bias = true;
-    c.position_layout = RD_POSITIONS_MARIAN;
+    c.position_layout = RD_POSITIONS_HF_MARIAN;
     c.decoder_start = RD_START_PAD;
     c.decoder.learned_pos = true;
     c.dropout = 0.1f;

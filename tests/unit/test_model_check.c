@@ -19,7 +19,7 @@
 #define TRAINER    "\x12\x02\x18\x01"
 #define NORMALIZER "\x1A\x04\x0A\x02id"
 
-#define PROBLEM(bytes) rd_model_problem(bytes, sizeof(bytes) - 1)
+#define PROBLEM(bytes) rd_spm_problem(bytes, sizeof(bytes) - 1)
 
 static void test_a_sound_one(void **state) {
     (void)state;
@@ -94,7 +94,7 @@ static void test_memory_is_bounded_by_parts(void **state) {
             if (n >> 21 == 0) model.data[3] &= 0x7F, model.length--;
         }
         assert_int_equal(rd_text_append(&model, all.data, (size_t)all.length), RD_OK);
-        assert_string_equal(rd_model_problem(model.data, (size_t)model.length),
+        assert_string_equal(rd_spm_problem(model.data, (size_t)model.length),
                             "it would take too much memory for its size");
         rd_text_free(&all);
         rd_text_free(&model);

@@ -47,7 +47,7 @@ static rd_model_config model_config(const json_t *c) {
         .encoder = stack_config(c, "encoder"),
         .decoder = stack_config(c, "decoder"),
         .activation = activation_of(c),
-        .position_layout = flag(c, "marian") ? RD_POSITIONS_MARIAN : RD_POSITIONS_FAIRSEQ,
+        .position_layout = flag(c, "marian") ? RD_POSITIONS_HF_MARIAN : RD_POSITIONS_FAIRSEQ,
         .decoder_start = json_object_get(c, "start") ? RD_START_PAD : RD_START_EOS,
         .output_bias = flag(c, "output_bias"),
         .layernorm_embedding = flag(c, "norm_embedding"),

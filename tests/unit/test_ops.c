@@ -34,8 +34,8 @@ static int fill(void **state) {
     return 0;
 }
 
-static rd_mixed f32(const float *data) {
-    return (rd_mixed){.f32 = (float *)data};
+static rd_activations f32(const float *data) {
+    return (rd_activations){.f32 = (float *)data};
 }
 
 /* Everything whose bits do not depend on threads. */
@@ -213,9 +213,10 @@ static void test_rows_are_scattered_and_forms_copied(void **state) {
     const float wanted[] = {6, 7, 0, 0, 1, 2, 11, 12};
     assert_memory_equal(to, wanted, sizeof to);
     uint16_t a[3] = {1, 2, 3}, b[3] = {0};
-    rd_op_copy((rd_mixed){.bf16 = b}, (rd_mixed){.f32 = from, .bf16 = a}, 3); /* `to` decides */
+    rd_op_copy((rd_activations){.bf16 = b}, (rd_activations){.f32 = from, .bf16 = a},
+               3); /* `to` decides */
     assert_memory_equal(b, a, sizeof a);
-    rd_op_zero((rd_mixed){.f32 = to, .bf16 = a}, 2);
+    rd_op_zero((rd_activations){.f32 = to, .bf16 = a}, 2);
     assert_true(to[0] == 0 && to[1] == 0 && a[0] == 0 && a[1] == 0 && a[2] == 3);
 }
 

@@ -30,15 +30,15 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
         .n_keys = a->keys->offsets[sequence + 1] - k0,
         .head_dim = head_dim,
         .causal = a->causal,
-        .q = rd_mixed_at(a->q, q0 * a->stride_q + column),
-        .k = rd_mixed_at(a->kv, k0 * a->stride_kv + column),
-        .v = rd_mixed_at(a->kv, k0 * a->stride_kv + width + column),
+        .q = rd_activations_at(a->q, q0 * a->stride_q + column),
+        .k = rd_activations_at(a->kv, k0 * a->stride_kv + column),
+        .v = rd_activations_at(a->kv, k0 * a->stride_kv + width + column),
         .bias_q = a->bias + column,
         .bias_k = a->bias + width + column,
         .bias_v = a->bias + 2 * width + column,
         .stride_q = a->stride_q,
         .stride_kv = a->stride_kv,
-        .out = rd_mixed_at(a->out, q0 * width + column),
+        .out = rd_activations_at(a->out, q0 * width + column),
         .lse = a->lse + q0 * a->heads + head,
         .stride_out = width,
         .stride_lse = a->heads,
@@ -50,14 +50,15 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
 
 /* The same with gradients. */
 static rd_attention_head head_view_backward(const rd_attention_operands *a, int64_t task,
-                                            rd_mixed dout, rd_mixed dq, rd_mixed dkv) {
+                                            rd_activations dout, rd_activations dq,
+                                            rd_activations dkv) {
     rd_attention_head head = head_view(a, task);
     int64_t sequence = task / a->heads, column = task % a->heads * head.head_dim;
     int64_t q0 = a->queries->offsets[sequence], k0 = a->keys->offsets[sequence];
-    head.d_out = rd_mixed_at(dout, q0 * a->width + column);
-    head.d_q = rd_mixed_at(dq, q0 * a->stride_q + column);
-    head.d_k = rd_mixed_at(dkv, k0 * a->stride_kv + column);
-    head.d_v = rd_mixed_at(head.d_k, a->width);
+    head.d_out = rd_activations_at(dout, q0 * a->width + column);
+    head.d_q = rd_activations_at(dq, q0 * a->stride_q + column);
+    head.d_k = rd_activations_at(dkv, k0 * a->stride_kv + column);
+    head.d_v = rd_activations_at(head.d_k, a->width);
     return head;
 }
 
@@ -89,8 +90,8 @@ rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
     return RD_OK;
 }
 
-rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands *a, rd_mixed dout,
-                                   rd_mixed dq, rd_mixed dkv) {
+rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands *a,
+                                   rd_activations dout, rd_activations dq, rd_activations dkv) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t size, tasks = a->queries->n_seqs * a->heads;

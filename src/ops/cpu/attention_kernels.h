@@ -51,8 +51,8 @@ static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t 
 }
 
 /* packed: [n, pad16(width)] = scale * (x + bias), zero beyond width. bias may be NULL. */
-static void pack(float *restrict packed, rd_mixed x, int64_t stride, const float *restrict bias,
-                 float scale, int64_t n, int64_t width) {
+static void pack(float *restrict packed, rd_activations x, int64_t stride,
+                 const float *restrict bias, float scale, int64_t n, int64_t width) {
     int64_t ld = pad16(width);
     for (int64_t i = 0; i < n; i++) {
         float *restrict row = packed + i * ld;
@@ -67,8 +67,8 @@ static void pack(float *restrict packed, rd_mixed x, int64_t stride, const float
 }
 
 /* x: [n, width], rows `stride` apart = scale * packed: [n, pad16(width)]. */
-static void unpack(rd_mixed x, int64_t stride, const float *restrict packed, float scale, int64_t n,
-                   int64_t width) {
+static void unpack(rd_activations x, int64_t stride, const float *restrict packed, float scale,
+                   int64_t n, int64_t width) {
     int64_t ld = pad16(width);
     for (int64_t i = 0; i < n; i++) {
         const float *restrict row = packed + i * ld;
@@ -129,7 +129,7 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = visible(h, first + n - 1);
-        pack(b.q, rd_mixed_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
+        pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
              h->head_dim);
         small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
         for (int64_t i = 0; i < n; i++) {
@@ -151,7 +151,7 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
             }
         }
         small_gemm(n, b.width, seen, b.p, b.keys, 1, b.v, b.width, b.o, b.width, false);
-        unpack(rd_mixed_at(h->out, first * h->stride_out), h->stride_out, b.o, 1.0f, n,
+        unpack(rd_activations_at(h->out, first * h->stride_out), h->stride_out, b.o, 1.0f, n,
                h->head_dim);
     }
 }
@@ -171,10 +171,10 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = visible(h, first + n - 1);
-        pack(b.q, rd_mixed_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
+        pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
              h->head_dim);
-        pack(b.d_o, rd_mixed_at(h->d_out, first * h->stride_out), h->stride_out, NULL, 1.0f, n,
-             h->head_dim);
+        pack(b.d_o, rd_activations_at(h->d_out, first * h->stride_out), h->stride_out, NULL, 1.0f,
+             n, h->head_dim);
         small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
         small_gemm(n, pad16(seen), b.width, b.d_o, b.width, 1, b.vt, b.keys, b.dp, b.keys, false);
         for (int64_t i = 0; i < n; i++) {
@@ -201,7 +201,8 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
         small_gemm(seen, b.width, n, b.dp, 1, b.keys, b.q, b.width, b.dk, b.width,
                    true); /* q is scaled */
         small_gemm(n, b.width, seen, b.dp, b.keys, 1, b.k, b.width, b.dq, b.width, false);
-        unpack(rd_mixed_at(h->d_q, first * h->stride_q), h->stride_q, b.dq, scale, n, h->head_dim);
+        unpack(rd_activations_at(h->d_q, first * h->stride_q), h->stride_q, b.dq, scale, n,
+               h->head_dim);
     }
     unpack(h->d_k, h->stride_kv, b.dk, 1.0f, h->n_keys, h->head_dim);
     unpack(h->d_v, h->stride_kv, b.dv, 1.0f, h->n_keys, h->head_dim);

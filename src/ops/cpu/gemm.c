@@ -41,14 +41,14 @@ rd_status rd_gemm_choose(rd_precision precision, bool *bf16) {
     return RD_OK;
 }
 
-static float element(rd_mixed x, int64_t i) {
+static float element(rd_activations x, int64_t i) {
     if (x.bf16) return rd_bf16_to_f32(x.bf16[i]);
     return x.f32 ? x.f32[i] : 0.0f; /* an operand has one form at least */
 }
 
 /* By the definition: slow, but it needs no memory. */
-static void plain_gemm(int64_t m, int64_t n, int64_t k, rd_mixed a, bool transpose_a, rd_mixed b,
-                       bool transpose_b, float beta, rd_mixed c) {
+static void plain_gemm(int64_t m, int64_t n, int64_t k, rd_activations a, bool transpose_a,
+                       rd_activations b, bool transpose_b, float beta, rd_activations c) {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             float sum = beta != 0.0f ? beta * element(c, i * n + j) : 0.0f;
@@ -80,8 +80,8 @@ static bool sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpos
 /* One of m and k counts rows of a batch; padded_m and padded_k are what bfloat16 operands have room
  * for. */
 static void multiply(int64_t m, int64_t n, int64_t k, int64_t padded_m, int64_t padded_k,
-                     rd_mixed a, bool transpose_a, rd_mixed b, bool transpose_b, float beta,
-                     rd_mixed c) {
+                     rd_activations a, bool transpose_a, rd_activations b, bool transpose_b,
+                     float beta, rd_activations c) {
     if (m == 0 || n == 0 || k == 0) return;
     bool done = false;
     if (has_room(m, n, k)) {
@@ -95,18 +95,18 @@ static void multiply(int64_t m, int64_t n, int64_t k, int64_t padded_m, int64_t 
     if (!done) plain_gemm(m, n, k, a, transpose_a, b, transpose_b, beta, c);
 }
 
-void rd_gemm_forward(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed x, rd_mixed w, float beta,
-                     rd_mixed y) {
+void rd_gemm_forward(int64_t rows, int64_t n_out, int64_t n_in, rd_activations x, rd_activations w,
+                     float beta, rd_activations y) {
     multiply(rows, n_out, n_in, rd_gemm_rows(rows), n_in, x, false, w, true, beta, y);
 }
 
-void rd_gemm_backward_data(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed dy, rd_mixed w,
-                           float beta, rd_mixed dx) {
+void rd_gemm_backward_data(int64_t rows, int64_t n_out, int64_t n_in, rd_activations dy,
+                           rd_activations w, float beta, rd_activations dx) {
     multiply(rows, n_in, n_out, rd_gemm_rows(rows), n_out, dy, false, w, false, beta, dx);
 }
 
-void rd_gemm_backward_weights(int64_t rows, int64_t n_out, int64_t n_in, rd_mixed dy, rd_mixed x,
-                              float beta, float *dw) {
+void rd_gemm_backward_weights(int64_t rows, int64_t n_out, int64_t n_in, rd_activations dy,
+                              rd_activations x, float beta, float *dw) {
     multiply(n_out, n_in, rows, n_out, rd_gemm_rows(rows), dy, true, x, false, beta,
-             (rd_mixed){.f32 = dw});
+             (rd_activations){.f32 = dw});
 }

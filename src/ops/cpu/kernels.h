@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "ops/dropout.h"
-#include "ops/mixed.h"
+#include "ops/activations.h"
 #include "rdrop/model.h"
 
 /* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each row
@@ -27,17 +27,17 @@ static inline uint32_t rd_dropout_word(int32_t micro_batch, uint32_t group) {
 typedef struct {
     int64_t n_queries, n_keys, head_dim;
     bool causal;                           /* query i sees keys 0..i */
-    rd_mixed q, k, v;                      /* [n, head_dim] with row strides below */
+    rd_activations q, k, v;                /* [n, head_dim] with row strides below */
     const float *bias_q, *bias_k, *bias_v; /* [head_dim], added to q, k, v */
     int64_t stride_q, stride_kv;           /* elements between rows */
-    rd_mixed out;                          /* [n_queries, head_dim], stride stride_out */
+    rd_activations out;                    /* [n_queries, head_dim], stride stride_out */
     float *lse; /* [n_queries], stride stride_lse: log-sum-exp of scores */
     int64_t stride_out, stride_lse;
     const rd_dropout *dropout;               /* on the attention probabilities */
     int64_t dropout_row, dropout_row_stride; /* row number of query 0, and between queries */
     /* Backward only. */
-    rd_mixed d_out;         /* as out */
-    rd_mixed d_q, d_k, d_v; /* as q, k, v; overwritten */
+    rd_activations d_out;         /* as out */
+    rd_activations d_q, d_k, d_v; /* as q, k, v; overwritten */
 } rd_attention_head;
 
 /* Sums that a criterion kernel adds to; see rdrop/criterion.h. */
@@ -45,7 +45,7 @@ typedef struct {
     double label_smoothed, nll, kl;
 } rd_criterion_partial;
 
-/* Where an rd_mixed has both formats, kernels read its float32 form and write both. */
+/* Where an rd_activations has both formats, kernels read its float32 form and write both. */
 typedef struct {
     const char *name;
 
@@ -53,30 +53,31 @@ typedef struct {
 
     /* out: [rows, width] = dropout(scale * table[token] + positions[position]). first_row is the
      * number of row 0 in the batch, for dropout (everywhere below too). */
-    void (*embed)(rd_mixed out, int64_t first_row, int64_t rows, int64_t width,
+    void (*embed)(rd_activations out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
                   const float *position_table, float scale, const rd_dropout *dropout);
 
     /* x: [rows, width] *= dropout scale, in place. The backward of a dropout. */
-    void (*apply_dropout)(rd_mixed x, int64_t first_row, int64_t rows, int64_t width,
+    void (*apply_dropout)(rd_activations x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout);
 
     /* out = dropout(act(h + bias)); h, out: [rows, width], bias: [width]. */
-    void (*activation)(rd_mixed out, rd_mixed h, const float *bias, int64_t first_row, int64_t rows,
-                       int64_t width, rd_activation act, const rd_dropout *dropout);
+    void (*activation)(rd_activations out, rd_activations h, const float *bias, int64_t first_row,
+                       int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout);
     /* dh = act'(h + bias) * dropout(dout); dbias: [width] accumulates the column sums of dh; out is
      * what it was in the forward pass, made again so that it need not be kept. dh may be dout, out
      * may be h. */
-    void (*activation_backward)(rd_mixed dh, rd_mixed out, rd_mixed dout, rd_mixed h,
-                                const float *bias, float *dbias, int64_t first_row, int64_t rows,
-                                int64_t width, rd_activation act, const rd_dropout *dropout);
+    void (*activation_backward)(rd_activations dh, rd_activations out, rd_activations dout,
+                                rd_activations h, const float *bias, float *dbias,
+                                int64_t first_row, int64_t rows, int64_t width, rd_activation act,
+                                const rd_dropout *dropout);
 
     /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), where mean
      * and rstd: [rows] are kept for the backward pass. h none: sum = x, and `sum` is not written. x
      * may be sum. gain NULL: no norm, y untouched. With h, y may be h, and its float32 form x. */
-    void (*residual_norm)(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
-                          rd_mixed h, const float *bias, const float *gain, const float *shift,
-                          int64_t first_row, int64_t rows, int64_t width,
+    void (*residual_norm)(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
+                          rd_activations h, const float *bias, const float *gain,
+                          const float *shift, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout);
     /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx
      * holds. dgain, dshift: [width] accumulate. */
@@ -84,7 +85,7 @@ typedef struct {
                           const float *mean, const float *rstd, const float *gain, float *dgain,
                           float *dshift, int64_t rows, int64_t width);
     /* dh = dropout(dsum), dbias: [width] accumulates its column sums. */
-    void (*residual_backward)(rd_mixed dh, const float *dsum, float *dbias, int64_t first_row,
+    void (*residual_backward)(rd_activations dh, const float *dsum, float *dbias, int64_t first_row,
                               int64_t rows, int64_t width, const rd_dropout *dropout);
 
     /* out: [n] = x: [n] rounded (rd_f32_to_bf16). */
@@ -104,7 +105,7 @@ typedef struct {
                             const float *offsets, const float *bias, int64_t rows, int64_t width);
 
     /* out: [width] += column sums of x: [rows, width]. */
-    void (*column_sums)(float *out, rd_mixed x, int64_t rows, int64_t width);
+    void (*column_sums)(float *out, rd_activations x, int64_t rows, int64_t width);
 
     /* scratch: rd_attention_scratch() floats. */
     void (*attention)(const rd_attention_head *head, float *scratch);
@@ -121,8 +122,8 @@ typedef struct {
     /* One target's loss, a and b: [vocab] the two passes' logits, which may be overwritten; and da
      * and db: [vocab], the gradient of criterion.h's `loss`, which may be a and b. b NULL: one
      * pass, cross-entropy only. scratch: [2 * vocab]. */
-    void (*criterion)(float *a, float *b, rd_mixed da, rd_mixed db, int64_t vocab, int32_t target,
-                      float label_smoothing, float reg_alpha, float *scratch,
+    void (*criterion)(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
+                      int32_t target, float label_smoothing, float reg_alpha, float *scratch,
                       rd_criterion_partial *sums);
 
     /* logits: [vocab] to log-probabilities, in place. */

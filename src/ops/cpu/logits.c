@@ -21,9 +21,10 @@ static void add_partials(const rd_criterion_partial *partials, float reg_alpha,
     }
 }
 
-rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias, rd_mixed dlogits,
-                                int64_t passes, int64_t rows, int64_t vocab, const int32_t *targets,
-                                float label_smoothing, float reg_alpha, rd_criterion_sums *sums) {
+rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias,
+                                rd_activations dlogits, int64_t passes, int64_t rows, int64_t vocab,
+                                const int32_t *targets, float label_smoothing, float reg_alpha,
+                                rd_criterion_sums *sums) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t threads = omp_get_max_threads();
@@ -40,8 +41,8 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
             float *second = passes == 2 ? logits + (rows + r) * vocab : NULL;
             if (bias) add_bias(first, bias, vocab);
             if (bias && second) add_bias(second, bias, vocab);
-            kernels->criterion(first, second, rd_mixed_at(dlogits, r * vocab),
-                               rd_mixed_at(dlogits, (rows + r) * vocab), vocab, targets[r],
+            kernels->criterion(first, second, rd_activations_at(dlogits, r * vocab),
+                               rd_activations_at(dlogits, (rows + r) * vocab), vocab, targets[r],
                                label_smoothing, reg_alpha, scratch + thread * 2 * vocab,
                                &partials[thread]);
         }

@@ -5,12 +5,12 @@
 #include "ops/cpu/threads.h"
 #include "ops/ops.h"
 
-void rd_op_copy(rd_mixed to, rd_mixed from, int64_t n) {
+void rd_op_copy(rd_activations to, rd_activations from, int64_t n) {
     if (to.f32 && to.f32 != from.f32) memcpy(to.f32, from.f32, sizeof(float) * (size_t)n);
     if (to.bf16 && to.bf16 != from.bf16) memcpy(to.bf16, from.bf16, sizeof(uint16_t) * (size_t)n);
 }
 
-void rd_op_zero(rd_mixed x, int64_t n) {
+void rd_op_zero(rd_activations x, int64_t n) {
     if (x.f32) memset(x.f32, 0, sizeof(float) * (size_t)n);
     if (x.bf16) memset(x.bf16, 0, sizeof(uint16_t) * (size_t)n);
 }
@@ -30,7 +30,7 @@ void rd_op_scatter(float *to, const int32_t *places, const float *from, int64_t 
         memcpy(to + places[r] * width, from + r * stride, sizeof(float) * (size_t)width);
 }
 
-void rd_op_embed(rd_mixed out, int64_t rows, int64_t width, const int32_t *tokens,
+void rd_op_embed(rd_activations out, int64_t rows, int64_t width, const int32_t *tokens,
                  const int32_t *positions, const float *table, const float *position_table,
                  float scale, const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
@@ -42,8 +42,9 @@ void rd_op_embed(rd_mixed out, int64_t rows, int64_t width, const int32_t *token
 #pragma omp parallel
     {
         rd_share s = rd_share_of(rows);
-        kernels->embed(rd_mixed_at(out, s.begin * width), s.begin, s.n, width, tokens + s.begin,
-                       positions + s.begin, table, position_table, scale, dropout);
+        kernels->embed(rd_activations_at(out, s.begin * width), s.begin, s.n, width,
+                       tokens + s.begin, positions + s.begin, table, position_table, scale,
+                       dropout);
     }
 }
 
@@ -80,7 +81,7 @@ void rd_op_add_bias(float *y, const float *bias, int64_t rows, int64_t width) {
     }
 }
 
-rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_mixed x, int64_t rows,
+rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_activations x, int64_t rows,
                             int64_t width) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
@@ -89,26 +90,26 @@ rd_status rd_op_column_sums(rd_arena *arena, float *total, rd_mixed x, int64_t r
 #pragma omp parallel
     {
         rd_share s = rd_share_of(rows);
-        kernels->column_sums(rd_partials_mine(partials, width), rd_mixed_at(x, s.begin * width),
-                             s.n, width);
+        kernels->column_sums(rd_partials_mine(partials, width),
+                             rd_activations_at(x, s.begin * width), s.n, width);
     }
     rd_partials_add(partials, width, total);
     rd_arena_restore(arena, mark);
     return RD_OK;
 }
 
-void rd_op_dropout(rd_mixed x, int64_t rows, int64_t width, const rd_dropout *dropout) {
+void rd_op_dropout(rd_activations x, int64_t rows, int64_t width, const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     if (dropout->rate <= 0.0f) return;
 #pragma omp parallel
     {
         rd_share s = rd_share_of(rows);
-        kernels->apply_dropout(rd_mixed_at(x, s.begin * width), s.begin, s.n, width, dropout);
+        kernels->apply_dropout(rd_activations_at(x, s.begin * width), s.begin, s.n, width, dropout);
     }
 }
 
-void rd_op_activation(rd_mixed out, rd_mixed h, const float *bias, int64_t rows, int64_t width,
-                      rd_activation act, const rd_dropout *dropout) {
+void rd_op_activation(rd_activations out, rd_activations h, const float *bias, int64_t rows,
+                      int64_t width, rd_activation act, const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
         kernels->activation(out, h, bias, 0, rows, width, act, dropout);
@@ -118,14 +119,15 @@ void rd_op_activation(rd_mixed out, rd_mixed h, const float *bias, int64_t rows,
     {
         rd_share s = rd_share_of(rows);
         int64_t at = s.begin * width;
-        kernels->activation(rd_mixed_at(out, at), rd_mixed_at(h, at), bias, s.begin, s.n, width,
-                            act, dropout);
+        kernels->activation(rd_activations_at(out, at), rd_activations_at(h, at), bias, s.begin,
+                            s.n, width, act, dropout);
     }
 }
 
-rd_status rd_op_activation_backward(rd_arena *arena, rd_mixed dh, rd_mixed out, rd_mixed dout,
-                                    rd_mixed h, const float *bias, float *dbias, int64_t rows,
-                                    int64_t width, rd_activation act, const rd_dropout *dropout) {
+rd_status rd_op_activation_backward(rd_arena *arena, rd_activations dh, rd_activations out,
+                                    rd_activations dout, rd_activations h, const float *bias,
+                                    float *dbias, int64_t rows, int64_t width, rd_activation act,
+                                    const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     float *partials = rd_partials_new(arena, width);
@@ -134,17 +136,18 @@ rd_status rd_op_activation_backward(rd_arena *arena, rd_mixed dh, rd_mixed out, 
     {
         rd_share s = rd_share_of(rows);
         int64_t at = s.begin * width;
-        kernels->activation_backward(
-            rd_mixed_at(dh, at), rd_mixed_at(out, at), rd_mixed_at(dout, at), rd_mixed_at(h, at),
-            bias, rd_partials_mine(partials, width), s.begin, s.n, width, act, dropout);
+        kernels->activation_backward(rd_activations_at(dh, at), rd_activations_at(out, at),
+                                     rd_activations_at(dout, at), rd_activations_at(h, at), bias,
+                                     rd_partials_mine(partials, width), s.begin, s.n, width, act,
+                                     dropout);
     }
     rd_partials_add(partials, width, dbias);
     rd_arena_restore(arena, mark);
     return RD_OK;
 }
 
-void rd_op_residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
-                         rd_mixed h, const float *bias, const float *gain, const float *shift,
+void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
+                         rd_activations h, const float *bias, const float *gain, const float *shift,
                          int64_t rows, int64_t width, const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
@@ -156,9 +159,10 @@ void rd_op_residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const
     {
         rd_share s = rd_share_of(rows);
         int64_t at = s.begin * width;
-        kernels->residual_norm(sum ? sum + at : NULL, rd_mixed_at(y, at),
+        kernels->residual_norm(sum ? sum + at : NULL, rd_activations_at(y, at),
                                mean ? mean + s.begin : NULL, rstd ? rstd + s.begin : NULL, x + at,
-                               rd_mixed_at(h, at), bias, gain, shift, s.begin, s.n, width, dropout);
+                               rd_activations_at(h, at), bias, gain, shift, s.begin, s.n, width,
+                               dropout);
     }
 }
 
@@ -184,8 +188,9 @@ rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const
     return RD_OK;
 }
 
-rd_status rd_op_residual_backward(rd_arena *arena, rd_mixed dh, const float *dsum, float *dbias,
-                                  int64_t rows, int64_t width, const rd_dropout *dropout) {
+rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const float *dsum,
+                                  float *dbias, int64_t rows, int64_t width,
+                                  const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
     float *partials = rd_partials_new(arena, width);
@@ -194,7 +199,7 @@ rd_status rd_op_residual_backward(rd_arena *arena, rd_mixed dh, const float *dsu
     {
         rd_share s = rd_share_of(rows);
         int64_t at = s.begin * width;
-        kernels->residual_backward(rd_mixed_at(dh, at), dsum + at,
+        kernels->residual_backward(rd_activations_at(dh, at), dsum + at,
                                    rd_partials_mine(partials, width), s.begin, s.n, width, dropout);
     }
     rd_partials_add(partials, width, dbias);

@@ -46,7 +46,7 @@ static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, f
     dropout_piece(dropout, row, 0, width, scale);
 }
 
-static void embed_piece(rd_mixed out, int64_t at, int64_t n, const float *restrict e,
+static void embed_piece(rd_activations out, int64_t at, int64_t n, const float *restrict e,
                         const float *restrict p, float scale, const float *keep) {
     float buffer[PIECE], *restrict y = float_target(out, at, buffer);
     if (keep)
@@ -56,7 +56,7 @@ static void embed_piece(rd_mixed out, int64_t at, int64_t n, const float *restri
     store_bf16(out, at, y, n);
 }
 
-static void embed(rd_mixed out, int64_t first_row, int64_t rows, int64_t width,
+static void embed(rd_activations out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
                   const float *position_table, float scale, const rd_dropout *dropout) {
     float keep[PIECE];
@@ -70,7 +70,7 @@ static void embed(rd_mixed out, int64_t first_row, int64_t rows, int64_t width,
         }
 }
 
-static void apply_dropout(rd_mixed x, int64_t first_row, int64_t rows, int64_t width,
+static void apply_dropout(rd_activations x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
     if (dropout->rate <= 0.0f) return;
     float keep[PIECE], in[PIECE], out[PIECE];
@@ -120,8 +120,9 @@ static void activate(float *restrict y, const float *restrict x, const float *re
         for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
 }
 
-static void activation(rd_mixed out, rd_mixed h, const float *restrict bias, int64_t first_row,
-                       int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout) {
+static void activation(rd_activations out, rd_activations h, const float *restrict bias,
+                       int64_t first_row, int64_t rows, int64_t width, rd_activation act,
+                       const rd_dropout *dropout) {
     float keep[PIECE], in[PIECE], buffer[PIECE];
     for (int64_t r = 0; r < rows; r++)
         for (int64_t begin = 0; begin < width; begin += PIECE) {
@@ -148,8 +149,8 @@ static void derive(float *dx, const float *x, const float *bias, const float *dy
         for (int64_t i = 0; i < n; i++) dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
 }
 
-static void activation_backward(rd_mixed dh, rd_mixed out, rd_mixed dout, rd_mixed h,
-                                const float *restrict bias, float *restrict dbias,
+static void activation_backward(rd_activations dh, rd_activations out, rd_activations dout,
+                                rd_activations h, const float *restrict bias, float *restrict dbias,
                                 int64_t first_row, int64_t rows, int64_t width, rd_activation act,
                                 const rd_dropout *dropout) {
     float keep[PIECE], in[PIECE], din[PIECE], buffer[PIECE], again[PIECE];
@@ -170,8 +171,9 @@ static void activation_backward(rd_mixed dh, rd_mixed out, rd_mixed dout, rd_mix
 }
 
 /* Layer norm of one row (Ba et al. 2016), eps 1e-5 as PyTorch. */
-static void norm_row(rd_mixed y, int64_t at, float *mean, float *rstd, const float *restrict x,
-                     const float *restrict gain, const float *restrict shift, int64_t width) {
+static void norm_row(rd_activations y, int64_t at, float *mean, float *rstd,
+                     const float *restrict x, const float *restrict gain,
+                     const float *restrict shift, int64_t width) {
     float sum = 0.0f, squares = 0.0f, buffer[PIECE];
     for (int64_t i = 0; i < width; i++) sum += x[i];
     float m = sum / (float)width;
@@ -189,8 +191,8 @@ static void norm_row(rd_mixed y, int64_t at, float *mean, float *rstd, const flo
 }
 
 /* sum = x + (h + bias), dropped out */
-static void add_residual(float *sum, const float *x, rd_mixed h, const float *bias, int64_t row,
-                         int64_t at, int64_t width, const rd_dropout *dropout) {
+static void add_residual(float *sum, const float *x, rd_activations h, const float *bias,
+                         int64_t row, int64_t at, int64_t width, const rd_dropout *dropout) {
     float keep[PIECE], in[PIECE];
     for (int64_t begin = 0; begin < width; begin += PIECE) {
         int64_t n = piece_of(begin, width);
@@ -206,13 +208,13 @@ static void add_residual(float *sum, const float *x, rd_mixed h, const float *bi
     }
 }
 
-static void residual_norm(float *sum, rd_mixed y, float *mean, float *rstd, const float *x,
-                          rd_mixed h, const float *bias, const float *gain, const float *shift,
-                          int64_t first_row, int64_t rows, int64_t width,
+static void residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
+                          rd_activations h, const float *bias, const float *gain,
+                          const float *shift, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
-        if (rd_mixed_exists(h)) {
+        if (rd_activations_exists(h)) {
             add_residual(sum + r * width, row, h, bias, first_row + r, r * width, width, dropout);
             row = sum + r * width;
         }
@@ -245,7 +247,7 @@ static void norm_backward(float *dx, bool accumulate, const float *dy, const flo
     }
 }
 
-static void residual_backward(rd_mixed dh, const float *dsum, float *restrict dbias,
+static void residual_backward(rd_activations dh, const float *dsum, float *restrict dbias,
                               int64_t first_row, int64_t rows, int64_t width,
                               const rd_dropout *dropout) {
     float keep[PIECE], buffer[PIECE];
@@ -265,7 +267,7 @@ static void residual_backward(rd_mixed dh, const float *dsum, float *restrict db
         }
 }
 
-static void column_sums(float *restrict out, rd_mixed x, int64_t rows, int64_t width) {
+static void column_sums(float *restrict out, rd_activations x, int64_t rows, int64_t width) {
     for (int64_t r = 0; r < rows; r++)
         if (x.f32)
             for (int64_t i = 0; i < width; i++) out[i] += x.f32[r * width + i];
@@ -279,8 +281,8 @@ static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, floa
 }
 
 /* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
-static void cross_entropy(const float *a, rd_mixed da, int64_t vocab, int32_t target, float eps,
-                          float *restrict e, rd_criterion_partial *sums) {
+static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int32_t target,
+                          float eps, float *restrict e, rd_criterion_partial *sums) {
     float max = max_of(a, vocab), z = 0.0f, sum_a = 0.0f;
     for (int64_t i = 0; i < vocab; i++) {
         e[i] = exp_fast(a[i] - max);
@@ -303,8 +305,9 @@ static void cross_entropy(const float *a, rd_mixed da, int64_t vocab, int32_t ta
 
 /* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
  * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
-static void criterion(float *a, float *b, rd_mixed da, rd_mixed db, int64_t vocab, int32_t target,
-                      float eps, float alpha, float *scratch, rd_criterion_partial *sums) {
+static void criterion(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
+                      int32_t target, float eps, float alpha, float *scratch,
+                      rd_criterion_partial *sums) {
     if (!b) {
         cross_entropy(a, da, vocab, target, eps, scratch, sums);
         return;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "ops/mixed.h"
+#include "ops/activations.h"
 
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
 typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */
@@ -86,7 +86,8 @@ static inline void to_bf16(uint16_t *restrict out, const float *restrict x, int6
 }
 
 /* Elements [offset, offset + n) of x in float32: in place, or converted into the buffer. */
-static inline const float *floats(rd_mixed x, int64_t offset, int64_t n, float *restrict buffer) {
+static inline const float *floats(rd_activations x, int64_t offset, int64_t n,
+                                  float *restrict buffer) {
     if (x.f32) return x.f32 + offset;
     const uint16_t *restrict from = x.bf16 + offset;
     for (int64_t i = 0; i < n; i++) buffer[i] = rd_bf16_to_f32(from[i]);
@@ -95,16 +96,16 @@ static inline const float *floats(rd_mixed x, int64_t offset, int64_t n, float *
 
 /* Where to compute elements [offset, ...) of x in float32: in place, or in the buffer. store_bf16
  * follows, which writes the bfloat16 form, if x has one. */
-static inline float *float_target(rd_mixed x, int64_t offset, float *buffer) {
+static inline float *float_target(rd_activations x, int64_t offset, float *buffer) {
     return x.f32 ? x.f32 + offset : buffer;
 }
 
-static inline void store_bf16(rd_mixed x, int64_t offset, const float *row, int64_t n) {
+static inline void store_bf16(rd_activations x, int64_t offset, const float *row, int64_t n) {
     if (x.bf16) to_bf16(x.bf16 + offset, row, n);
 }
 
 /* Elements [offset, offset + n) of x in all forms that it has. */
-static inline void store(rd_mixed x, int64_t offset, const float *row, int64_t n) {
+static inline void store(rd_activations x, int64_t offset, const float *row, int64_t n) {
     if (x.f32) memcpy(x.f32 + offset, row, sizeof *row * (size_t)n);
     store_bf16(x, offset, row, n);
 }

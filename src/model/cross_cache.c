@@ -1,4 +1,4 @@
-#include "model/sources.h"
+#include "model/cross_cache.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,24 +8,25 @@
 
 enum { NOT_ENCODED = -1 }; /* a sentence's group */
 
-struct rd_source_group {
+struct rd_cross_group {
     int64_t rows; /* tokens of its sentences, and what products write after them */
     float *kv;    /* [layers, rows, 2 d_model]; kept for the next group when released */
     int64_t capacity;
     bool in_use;
 };
 
-void rd_sources_begin(rd_sources *s, const rd_model *model) {
-    *s = (rd_sources){.model = model, .longest = 1};
+void rd_cross_cache_begin(rd_cross_cache *s, const rd_model *model) {
+    *s = (rd_cross_cache){.model = model, .longest = 1};
 }
 
-void rd_sources_end(rd_sources *s) {
+void rd_cross_cache_end(rd_cross_cache *s) {
     for (int64_t g = 0; g < s->n_groups; g++) free(s->groups[g].kv);
     free(s->groups);
     free(s->sentences);
 }
 
-rd_status rd_sources_add(rd_sources *s, int32_t sentence, const int32_t *tokens, int32_t length) {
+rd_status rd_cross_cache_add(rd_cross_cache *s, int32_t sentence, const int32_t *tokens,
+                             int32_t length) {
     const rd_model_config *c = &s->model->config;
     if (length < 1 || length > c->max_source_positions)
         return rd_error(RD_ERR_ARGUMENT, "source of %d tokens; the model takes 1 to %d", length,
@@ -44,7 +45,7 @@ rd_status rd_sources_add(rd_sources *s, int32_t sentence, const int32_t *tokens,
 }
 
 /* Of exactly this size if it is to grow: it is large, and holds nothing to be kept. */
-static rd_status reserve(rd_source_group *group, int64_t size) {
+static rd_status reserve(rd_cross_group *group, int64_t size) {
     if (size <= group->capacity) return RD_OK;
     free(group->kv);
     group->capacity = 0;
@@ -55,13 +56,13 @@ static rd_status reserve(rd_source_group *group, int64_t size) {
 }
 
 /* tokens: [offsets[n]], offsets: [n + 1] of the group's n sentences, packed. */
-static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *temporary, int64_t n,
-                        const int32_t *tokens, const int32_t *offsets) {
+static rd_status encode(const rd_cross_cache *s, rd_cross_group *group, rd_arena *temporary,
+                        int64_t n, const int32_t *tokens, const int32_t *offsets) {
     const rd_stack *decoder = &s->model->decoder;
     int64_t width = s->model->config.d_model, rows = offsets[n];
     rd_step step = {.arena = temporary, .n_passes = 1};
     rd_sequences sequences = {.n_seqs = n, .rows = rows, .offsets = offsets};
-    rd_mixed memory;
+    rd_activations memory;
     RD_TRY(rd_encode(s->model, &step, &sequences, tokens, &memory));
     group->rows = rd_gemm_rows(rows);
     RD_TRY(reserve(group, decoder->n_layers * group->rows * 2 * width));
@@ -70,18 +71,18 @@ static rd_status encode(const rd_sources *s, rd_source_group *group, rd_arena *t
         float *kv = group->kv + i * group->rows * 2 * width;
         RD_TRY(rd_step_product(&step, rows, 2 * width, width, memory, &attention->in_weight,
                                width * width, attention->packed_memory,
-                               attention->in_bias.value + width, (rd_mixed){.f32 = kv}));
+                               attention->in_bias.value + width, (rd_activations){.f32 = kv}));
     }
     return RD_OK;
 }
 
 /* The index of a group that is free now. */
-static rd_status take_group(rd_sources *s, int32_t *index) {
+static rd_status take_group(rd_cross_cache *s, int32_t *index) {
     int32_t g = 0;
     while (g < s->n_groups && s->groups[g].in_use) g++;
     if (g == s->n_groups) {
         RD_TRY(rd_reserve(&s->groups, &s->group_capacity, s->n_groups + 1, sizeof *s->groups));
-        s->groups[s->n_groups++] = (rd_source_group){0};
+        s->groups[s->n_groups++] = (rd_cross_group){0};
     }
     s->groups[g].in_use = true;
     *index = g;
@@ -89,7 +90,7 @@ static rd_status take_group(rd_sources *s, int32_t *index) {
 }
 
 /* Encodes the n > 0 sentences that begin, those of the rows without parents. */
-static rd_status encode_begun(rd_sources *s, rd_arena *temporary, int64_t n_rows, int64_t n,
+static rd_status encode_begun(rd_cross_cache *s, rd_arena *temporary, int64_t n_rows, int64_t n,
                               const int32_t *parents, const int32_t *sentences) {
     int32_t g, *offsets = rd_arena_i32(temporary, n + 1);
     int64_t i = 0, n_tokens = 0;
@@ -120,8 +121,8 @@ static rd_status unknown(int64_t row, int32_t sentence) {
                     (long long)row, sentence);
 }
 
-rd_status rd_sources_step(rd_sources *s, rd_arena *temporary, int64_t n_rows,
-                          const int32_t *parents, const int32_t *sentences) {
+rd_status rd_cross_cache_step(rd_cross_cache *s, rd_arena *temporary, int64_t n_rows,
+                              const int32_t *parents, const int32_t *sentences) {
     int64_t begun = 0;
     for (int64_t g = 0; g < s->n_groups; g++) s->groups[g].in_use = false;
     for (int64_t r = 0; r < n_rows; r++) {
@@ -140,12 +141,12 @@ rd_status rd_sources_step(rd_sources *s, rd_arena *temporary, int64_t n_rows,
     return status;
 }
 
-int32_t rd_sources_length(const rd_sources *s, int32_t sentence) {
+int32_t rd_cross_cache_length(const rd_cross_cache *s, int32_t sentence) {
     return s->sentences[sentence].length;
 }
 
-const float *rd_sources_kv(const rd_sources *s, int32_t layer, int32_t sentence) {
+const float *rd_cross_cache_kv(const rd_cross_cache *s, int32_t layer, int32_t sentence) {
     const rd_source *source = &s->sentences[sentence];
-    const rd_source_group *group = &s->groups[source->group];
+    const rd_cross_group *group = &s->groups[source->group];
     return group->kv + (layer * group->rows + source->row) * 2 * s->model->config.d_model;
 }

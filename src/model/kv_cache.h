@@ -1,8 +1,8 @@
 /* Caches of self-attention. A token's keys and values are stored once, in a slot; each hypothesis
  * is a list of slots, so that reordering, duplicating and dropping hypotheses copies small integers
  * only. Slots that no hypothesis has any more are used again. */
-#ifndef RD_MODEL_SLOTS_H
-#define RD_MODEL_SLOTS_H
+#ifndef RD_MODEL_KV_CACHE_H
+#define RD_MODEL_KV_CACHE_H
 
 #include <stdint.h>
 
@@ -28,13 +28,13 @@ typedef struct {
     int32_t *free;            /* [n_free] taken once and given back, in descending order */
     uint8_t *is_live;         /* [n_used] */
     int64_t n_free, free_capacity, live_capacity, newest_capacity;
-} rd_slots;
+} rd_kv_cache;
 
-rd_status rd_slots_begin(rd_slots *slots, int32_t n_layers, int64_t width);
-void rd_slots_end(rd_slots *slots);
+rd_status rd_kv_cache_begin(rd_kv_cache *slots, int32_t n_layers, int64_t width);
+void rd_kv_cache_end(rd_kv_cache *slots);
 
 /* Gives each of n_rows rows the slots of row parents[r] of the step before, of none where that is
  * -1, and a new one after them. */
-rd_status rd_slots_extend(rd_slots *slots, int64_t n_rows, const int32_t *parents);
+rd_status rd_kv_cache_extend(rd_kv_cache *slots, int64_t n_rows, const int32_t *parents);
 
 #endif

@@ -1,12 +1,12 @@
-#include "model/slots.h"
+#include "model/kv_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 
-rd_status rd_slots_begin(rd_slots *s, int32_t n_layers, int64_t width) {
-    *s = (rd_slots){.n_layers = n_layers, .width = width};
+rd_status rd_kv_cache_begin(rd_kv_cache *s, int32_t n_layers, int64_t width) {
+    *s = (rd_kv_cache){.n_layers = n_layers, .width = width};
     s->kv = rd_calloc((size_t)n_layers, sizeof *s->kv);
     return s->kv ? RD_OK : RD_ERR_MEMORY;
 }
@@ -16,7 +16,7 @@ static void history_free(rd_history *history) {
     free(history->slots);
 }
 
-void rd_slots_end(rd_slots *s) {
+void rd_kv_cache_end(rd_kv_cache *s) {
     for (int32_t i = 0; s->kv && i < s->n_layers; i++) free(s->kv[i]);
     free(s->kv);
     free(s->free);
@@ -27,7 +27,7 @@ void rd_slots_end(rd_slots *s) {
 }
 
 /* The next step's rows as their parents are, with room for one slot more. */
-static rd_status follow_parents(rd_slots *s, int64_t n_rows, const int32_t *parents) {
+static rd_status follow_parents(rd_kv_cache *s, int64_t n_rows, const int32_t *parents) {
     rd_history *next = &s->next;
     const rd_history *rows = &s->rows;
     RD_TRY(rd_reserve(&next->lengths, &next->lengths_capacity, n_rows, sizeof *next->lengths));
@@ -50,7 +50,7 @@ static rd_status follow_parents(rd_slots *s, int64_t n_rows, const int32_t *pare
 }
 
 /* Finds the slots that none of the next step's rows has: no more work than follow_parents. */
-static rd_status collect(rd_slots *s) {
+static rd_status collect(rd_kv_cache *s) {
     const rd_history *next = &s->next;
     RD_TRY(rd_reserve(&s->is_live, &s->live_capacity, s->n_used, sizeof *s->is_live));
     RD_TRY(rd_reserve(&s->free, &s->free_capacity, s->n_used, sizeof *s->free));
@@ -65,7 +65,7 @@ static rd_status collect(rd_slots *s) {
 }
 
 /* Room for `needed` slots in each layer, aligned to cache lines. */
-static rd_status reserve(rd_slots *s, int64_t needed) {
+static rd_status reserve(rd_kv_cache *s, int64_t needed) {
     if (needed <= s->capacity) return RD_OK;
     int64_t capacity = needed + needed / 2;
     if (capacity > INT32_MAX) return rd_error(RD_ERR_MEMORY, "decoding: too many tokens at once");
@@ -80,7 +80,7 @@ static rd_status reserve(rd_slots *s, int64_t needed) {
     return RD_OK;
 }
 
-rd_status rd_slots_extend(rd_slots *s, int64_t n_rows, const int32_t *parents) {
+rd_status rd_kv_cache_extend(rd_kv_cache *s, int64_t n_rows, const int32_t *parents) {
     RD_TRY(follow_parents(s, n_rows, parents));
     if (s->n_free < n_rows && s->n_used > 0) RD_TRY(collect(s));
     int64_t fresh = n_rows > s->n_free ? n_rows - s->n_free : 0;

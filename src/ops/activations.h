@@ -1,6 +1,6 @@
 /* Activations in float32 or bfloat16. */
-#ifndef RD_OPS_MIXED_H
-#define RD_OPS_MIXED_H
+#ifndef RD_OPS_ACTIVATIONS_H
+#define RD_OPS_ACTIVATIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,15 +11,15 @@
 typedef struct {
     float *f32;
     uint16_t *bf16;
-} rd_mixed;
+} rd_activations;
 
-static inline bool rd_mixed_exists(rd_mixed x) {
+static inline bool rd_activations_exists(rd_activations x) {
     return x.f32 || x.bf16;
 }
 
 /* x from element `offset` on. */
-static inline rd_mixed rd_mixed_at(rd_mixed x, int64_t offset) {
-    return (rd_mixed){x.f32 ? x.f32 + offset : NULL, x.bf16 ? x.bf16 + offset : NULL};
+static inline rd_activations rd_activations_at(rd_activations x, int64_t offset) {
+    return (rd_activations){x.f32 ? x.f32 + offset : NULL, x.bf16 ? x.bf16 + offset : NULL};
 }
 
 static inline float rd_bf16_to_f32(uint16_t x) {

@@ -1,15 +1,15 @@
 /* Encoded sources: keys and values of cross-attention, projected once per layer and shared by all
  * hypotheses of a sentence. Sentences are encoded in the groups in which they begin, and a group is
  * released when none of its sentences is translated any more. */
-#ifndef RD_MODEL_SOURCES_H
-#define RD_MODEL_SOURCES_H
+#ifndef RD_MODEL_CROSS_CACHE_H
+#define RD_MODEL_CROSS_CACHE_H
 
 #include <stdint.h>
 
 #include "base/memory.h"
 #include "rdrop/model.h"
 
-typedef struct rd_source_group rd_source_group;
+typedef struct rd_cross_group rd_cross_group;
 
 typedef struct {
     const int32_t *tokens; /* [length], the caller's; not read once it is encoded */
@@ -23,24 +23,24 @@ typedef struct {
     rd_source *sentences; /* [n_sentences] by their numbers */
     int64_t n_sentences, sentence_capacity;
     int64_t longest; /* of all so far, at least 1 */
-    rd_source_group *groups;
+    rd_cross_group *groups;
     int64_t n_groups, group_capacity;
-} rd_sources;
+} rd_cross_cache;
 
-void rd_sources_begin(rd_sources *sources, const rd_model *model);
-void rd_sources_end(rd_sources *sources);
+void rd_cross_cache_begin(rd_cross_cache *sources, const rd_model *model);
+void rd_cross_cache_end(rd_cross_cache *sources);
 
 /* As rd_decoding_add (model/decode.h). */
-rd_status rd_sources_add(rd_sources *sources, int32_t sentence, const int32_t *tokens,
-                         int32_t length);
+rd_status rd_cross_cache_add(rd_cross_cache *sources, int32_t sentence, const int32_t *tokens,
+                             int32_t length);
 
 /* Makes ready the sentences of a step's rows, which are those of rd_decoding_step: releases the
  * groups that none of them is of, and encodes the sentences that begin. `temporary` is reset. */
-rd_status rd_sources_step(rd_sources *sources, rd_arena *temporary, int64_t n_rows,
-                          const int32_t *parents, const int32_t *sentences);
+rd_status rd_cross_cache_step(rd_cross_cache *sources, rd_arena *temporary, int64_t n_rows,
+                              const int32_t *parents, const int32_t *sentences);
 
 /* Tokens of a sentence, and its keys and values in one layer: [length, 2 d_model]. */
-int32_t rd_sources_length(const rd_sources *sources, int32_t sentence);
-const float *rd_sources_kv(const rd_sources *sources, int32_t layer, int32_t sentence);
+int32_t rd_cross_cache_length(const rd_cross_cache *sources, int32_t sentence);
+const float *rd_cross_cache_kv(const rd_cross_cache *sources, int32_t layer, int32_t sentence);
 
 #endif
