@@ -5,10 +5,10 @@
 #include <string.h>
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
-static const char *const activations[] = {"relu", "gelu", "swish", NULL};  /* rd_activation */
+static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
-                                               NULL}; /* rd_position_layout */
-static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL};   /* rd_decoder_start */
+                                               NULL};                    /* rd_position_layout */
+static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
 static const char *const early_stoppings[] = {"true", "false", "never",
                                               NULL};                    /* rd_early_stopping */
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
@@ -118,10 +118,11 @@ const rd_key rd_recipe_keys[] = {
         "source embeddings; 0: set from the vocabulary"),
     INT("tgt-vocab", model.tgt_vocab, 0, SIZE, "0",
         "target embeddings; 0: set from the vocabulary"),
-    INT("pad-id", model.pad_id, 0, SIZE, "0", "id of padding (config.yaml of a model)"),
-    INT("bos-id", model.bos_id, 0, SIZE, "1", "id of begin of sentence"),
+    INT("pad-id", model.pad_id, -1, SIZE, "0",
+        "id of padding (config.yaml of a model; -1: the vocabulary has none)"),
+    INT("bos-id", model.bos_id, -1, SIZE, "1", "id of begin of sentence; -1: none"),
     INT("eos-id", model.eos_id, 0, SIZE, "2", "id of end of sentence"),
-    INT("unk-id", model.unk_id, 0, SIZE, "3", "id of the unknown piece"),
+    INT("unk-id", model.unk_id, -1, SIZE, "3", "id of the unknown piece; -1: none"),
 
     {"adam-betas", RD_KEY_PAIR, AT(optim.adam_beta1), 0, 0.9999999, "[0.9, 0.999]", NULL,
      "Adam's decay rates"},
@@ -140,8 +141,10 @@ const rd_key rd_recipe_keys[] = {
     DOUBLE("power", optim.power, 0, 100, "1", "polynomial_decay: exponent"),
     DOUBLE("clip-norm", optim.clip_norm, 0, 1e30, "0", "largest gradient norm; 0: any"),
 
-    STRING("finetune-from-model", train.finetune_from_model, "",
-           "model directory whose shape and weights training starts from"),
+    STRING(
+        "finetune-from-model", train.finetune_from_model, "",
+        "model directory whose shape and weights training starts from (and joined-dictionary and "
+        "prepend-bos, where they are not set)"),
     FLOAT("mask", train.noise.mask, 0, 1, "0",
           "noise: share of each source's tokens that is masked, in spans; 0: none. BART: 0.3"),
     FLOAT("poisson-lambda", train.noise.poisson_lambda, 0.5, 30, "3",

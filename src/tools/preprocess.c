@@ -20,6 +20,7 @@
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
+#include "recipe/special_ids.h"
 #include "tools/common/lost_file.h"
 
 static const char help[] =
@@ -66,7 +67,7 @@ static void request_stop(int number) {
 }
 
 typedef struct {
-    const rd_recipe *recipe;
+    rd_recipe *recipe;
     const char *data, *dest;
     rd_tokenizer *source, *target;
 } job;
@@ -312,6 +313,7 @@ static rd_status binarize_test_set(job *j, const char *prefix, void *arg) {
 static rd_status binarize_all(job *j) {
     const rd_data_config *d = &j->recipe->data;
     RD_TRY(rd_vocabularies_open(j->dest, kind_of(d), &j->source, &j->target));
+    RD_TRY(rd_recipe_take_vocabularies(j->recipe, j->source, j->target, j->dest));
     rd_filter_config filter = {.min_src = d->min_source_len,
                                .max_src = d->max_source_len,
                                .min_tgt = d->min_target_len,

@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "data/vocab_files.h"
+#include "recipe/special_ids.h"
 
 static rd_vocabulary_kind vocabulary_kind(const rd_run *run) {
     return run->recipe->data.joined_dictionary ? RD_VOCABULARY_JOINT : RD_VOCABULARY_SEPARATE;
@@ -16,14 +17,7 @@ static rd_vocabulary_kind vocabulary_kind(const rd_run *run) {
 
 static rd_status open_vocabularies(rd_run *run) {
     RD_TRY(rd_vocabularies_open(run->data_dir, vocabulary_kind(run), &run->source, &run->target));
-    rd_model_config *c = &run->recipe->model;
-    c->src_vocab = rd_tokenizer_size(run->source);
-    c->tgt_vocab = rd_tokenizer_size(run->target);
-    c->pad_id = rd_tokenizer_pad(run->target);
-    c->bos_id = rd_tokenizer_bos(run->target);
-    c->eos_id = rd_tokenizer_eos(run->target);
-    c->unk_id = rd_tokenizer_unk(run->target);
-    return RD_OK;
+    return rd_recipe_take_vocabularies(run->recipe, run->source, run->target, run->data_dir);
 }
 
 /* What the model could not read, which is better known now than at the first validation. */
@@ -44,18 +38,18 @@ static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config 
 static rd_status open_data(const rd_run *run, const char *name, rd_dataset **dataset) {
     char *path = rd_path_join(run->data_dir, name);
     rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
-    const rd_model_config *c = &run->recipe->model;
-    if (status == RD_OK && (rd_dataset_src_vocab(*dataset) != c->src_vocab ||
-                            rd_dataset_tgt_vocab(*dataset) != c->tgt_vocab))
+    int32_t n_src = rd_tokenizer_size(run->source), n_tgt = rd_tokenizer_size(run->target);
+    if (status == RD_OK &&
+        (rd_dataset_src_vocab(*dataset) != n_src || rd_dataset_tgt_vocab(*dataset) != n_tgt))
         status =
             rd_error(RD_ERR_FORMAT,
                      "%s: binarized with vocabularies of %d and %d pieces, but those beside it "
                      "have %d and %d; run rdrop-preprocess again",
                      path, (int)rd_dataset_src_vocab(*dataset), (int)rd_dataset_tgt_vocab(*dataset),
-                     (int)c->src_vocab, (int)c->tgt_vocab);
+                     (int)n_src, (int)n_tgt);
     if (status == RD_OK && rd_dataset_size(*dataset) == 0)
         status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
-    if (status == RD_OK) status = check_lengths(*dataset, c, path);
+    if (status == RD_OK) status = check_lengths(*dataset, &run->recipe->model, path);
     free(path);
     return status;
 }
