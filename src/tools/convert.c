@@ -47,6 +47,16 @@ static int finish(rd_status status) {
     return 1;
 }
 
+/* Says what of a model had no place here. */
+static int import_model(const char *from, const char *to) {
+    rd_text warnings = {0};
+    rd_status status = rd_import(from, to, &warnings);
+    for (char *rest = warnings.data, *line; rest && (line = strsep(&rest, "\n"));)
+        if (status == RD_OK && *line) fprintf(stderr, "rdrop-convert: warning: %s\n", line);
+    rd_text_free(&warnings);
+    return finish(status);
+}
+
 static int print(const char *text) {
     fputs(text, stdout);
     if (fflush(stdout) == 0) return 0;
@@ -94,7 +104,6 @@ int main(int argc, char **argv) {
     if (!type != !model) return usage("--quantize and --model go together");
     if (described) return output ? usage("--info makes no --output") : info(described);
     if (!output) return usage("--output DIR is missing");
-    return finish(import   ? rd_import(import, output)
-                  : export ? rd_export_hf(export, output)
-                           : rd_quantize(model, output));
+    if (import) return import_model(import, output);
+    return finish(export ? rd_export_hf(export, output) : rd_quantize(model, output));
 }
