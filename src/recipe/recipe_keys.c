@@ -5,6 +5,8 @@
 #include <string.h>
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
+static const char *const normalizations[] = {"auto",     "identity", "nfkc",
+                                             "nfkc_cf",  "nmt_nfkc", "nmt_nfkc_cf", NULL};
 static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
                                                NULL};                    /* rd_position_layout */
@@ -57,6 +59,12 @@ const rd_key rd_recipe_keys[] = {
     FLOAT("character-coverage", data.character_coverage, 0.98, 1, "1.0",
           "share of characters the vocabulary covers"),
     BOOL("byte-fallback", data.byte_fallback, "false", "spell unknown characters as bytes"),
+    CHOICE("normalization", data.normalization, "auto", normalizations,
+           "SentencePiece's rules before text is cut; auto: nmt_nfkc where the vocabulary is the "
+           "source's alone, else identity, so that translations keep U+200C, 5º, ½ and full-width "
+           "commas"),
+    STRING("user-defined-symbols", data.user_defined_symbols, "",
+           "pieces that text is never cut within (tags, placeholders), comma-separated"),
     BOOL("mask-piece", data.mask_piece, "false", "a piece <mask>, which mask needs"),
     LONG("vocab-sentences", data.vocab_sentences, 0, MANY, "0",
          "lines sampled for the vocabulary; 0: all"),

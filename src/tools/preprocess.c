@@ -49,7 +49,8 @@ static const char help[] =
     "  --help, --version\n"
     "\n"
     "The keys that matter here: vocab-type, vocab-size, joined-dictionary, character-coverage,\n"
-    "byte-fallback and vocab-sentences for the vocabulary. Training pairs outside min-source-len "
+    "byte-fallback, normalization, user-defined-symbols and vocab-sentences for the vocabulary.\n"
+    "Training pairs outside min-source-len "
     "..\n"
     "max-source-len, min-target-len .. max-target-len or max-ratio are dropped and counted;\n"
     "validation and test sets are kept whole. With sentencepiece-alpha the text is kept as well,\n"
@@ -142,7 +143,7 @@ static void no_memory(void) {
 
 /* One vocabulary over the training corpora of `langs`. */
 static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int32_t size,
-                             const char *name) {
+                             const char *name, const char *normalization) {
     const rd_data_config *d = &j->recipe->data;
     path_list list = {0};
     rd_status status = RD_OK;
@@ -155,13 +156,16 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
                               .character_coverage = d->character_coverage,
                               .byte_fallback = d->byte_fallback,
                               .mask = d->mask_piece,
+                              .normalization = normalization,
+                              .symbols = d->user_defined_symbols,
                               .max_sentences = d->vocab_sentences,
                               .no_memory = no_memory};
     char *path = rd_path_join(j->dest, name);
     if (status == RD_OK)
         status = path ? rd_vocab_train(&config, (const char *const *)list.items, (int)list.n, path)
                       : RD_ERR_MEMORY;
-    if (status == RD_OK) printf("%s: %d pieces, %s\n", path, (int)size, d->vocab_type);
+    if (status == RD_OK)
+        printf("%s: %d pieces, %s, %s\n", path, (int)size, d->vocab_type, normalization);
     free_paths(&list);
     free(path);
     return status;
@@ -182,14 +186,22 @@ static rd_status copy_vocabularies(const job *j, const char *from) {
     return rd_vocabularies_copy(from, j->dest, kind);
 }
 
+/* Text that is only read may lose what NFKC takes; what a model writes must not. */
+static const char *normalization_of(const rd_data_config *d, bool only_read) {
+    if (strcmp(d->normalization, "auto") != 0) return d->normalization;
+    return only_read ? "nmt_nfkc" : "identity";
+}
+
 static rd_status make_vocabularies(job *j) {
     const rd_data_config *d = &j->recipe->data;
     if (*d->vocab_from) return copy_vocabularies(j, d->vocab_from);
     const char *langs[2] = {d->source_lang, d->target_lang};
     int n_langs = strcmp(langs[0], langs[1]) == 0 ? 1 : 2; /* denoising has the one */
-    if (d->joined_dictionary) return train_vocab(j, n_langs, langs, d->vocab_size_src, "spm.model");
-    RD_TRY(train_vocab(j, 1, langs, d->vocab_size_src, "source.spm"));
-    return train_vocab(j, 1, langs + 1, d->vocab_size_tgt, "target.spm");
+    const char *of_source = normalization_of(d, true), *of_target = normalization_of(d, false);
+    if (d->joined_dictionary)
+        return train_vocab(j, n_langs, langs, d->vocab_size_src, "spm.model", of_target);
+    RD_TRY(train_vocab(j, 1, langs, d->vocab_size_src, "source.spm", of_source));
+    return train_vocab(j, 1, langs + 1, d->vocab_size_tgt, "target.spm", of_target);
 }
 
 /* The corpora of one dataset: both lists name the same prefixes. */
