@@ -113,10 +113,13 @@ typedef struct {
     /* Lines that are paragraphs or documents: with split_sentences, sentences are translated one by
      * one; with window_tokens above 0, what is longer than that (a line, or with split_sentences a
      * sentence) in windows of at most so many tokens, of whole sentences where these fit, each
-     * beginning with up to window_overlap tokens that the one before it ends with. The translations
-     * are joined by spaces; score and log_prob are sums. n_best must be 1, constraints NULL (a
-     * glossary goes by the parts); a prefix begins the first part. split_language: the code of the
-     * sources' language ("en"), for its abbreviations; NULL: what the model's config.yaml says. */
+     * beginning with up to window_overlap tokens that the one before it ends with. Language codes
+     * and other tags that a line begins with (">>de<<", "<2de>") hold for each part, and so does a
+     * prefix of tags alone; another prefix begins the first part. The translations are joined by
+     * spaces, in Chinese and Japanese by nothing; score and log_prob are sums. n_best must be 1,
+     * constraints NULL (a glossary goes by the parts). split_language: the code of the sources'
+     * language ("en", "deu", "de_AT"), for its abbreviations and ordinal numbers; NULL: what the
+     * model's config.yaml says. */
     bool split_sentences;
     int32_t window_tokens, window_overlap;
     const char *split_language;

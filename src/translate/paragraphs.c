@@ -7,19 +7,26 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "translate/gap.h"
+#include "translate/head.h"
 #include "translate/lines.h"
 #include "translate/output.h"
 #include "translate/segments.h"
 
 /* The segments as lines of their own: [n] each. */
 typedef struct {
-    const char **texts, **prefixes; /* a line's prefix goes in front of its first segment */
+    const char **texts, **prefixes; /* a line's prefix goes before its first segment, and before the
+                                       others if it is of tags alone */
+    char **composed;                /* [n] tags and segment where they are apart; or NULL */
     size_t *lengths;
     int64_t *numbers; /* what samples depend on */
+    int64_t n;
     rd_translations found;
 } parts;
 
 static void parts_end(parts *p) {
+    for (int64_t i = 0; p->composed && i < p->n; i++) free(p->composed[i]);
+    free(p->composed);
     free(p->texts);
     free(p->prefixes);
     free(p->lengths);
@@ -27,21 +34,57 @@ static void parts_end(parts *p) {
     rd_translations_free(&p->found);
 }
 
-static rd_status parts_make(parts *p, const rd_segments *segments, const rd_translate_options *o,
-                            const char *const *lines) {
+/* The segment with its line's tags before it. */
+static rd_status compose(parts *p, int64_t i, const rd_segment *s, const char *line, bool first) {
+    p->texts[i] = line + s->begin;
+    p->lengths[i] = s->end - s->begin;
+    if (s->head == 0) return RD_OK;
+    if (first) {
+        p->texts[i] = line;
+        p->lengths[i] = s->end;
+        return RD_OK;
+    }
+    rd_text text = {0};
+    rd_status status = rd_text_append(&text, line, s->head);
+    if (status == RD_OK) status = rd_text_append(&text, " ", 1);
+    if (status == RD_OK) status = rd_text_append(&text, line + s->begin, s->end - s->begin);
+    p->composed[i] = text.data;
+    p->texts[i] = text.data;
+    p->lengths[i] = (size_t)text.length;
+    return status;
+}
+
+/* Whether a prefix is of tags alone. */
+static rd_status is_tags(const rd_tokenizer *target, const char *prefix, bool *yes) {
+    rd_text text = {0}; /* tags come before something */
+    size_t head = 0, n = strlen(prefix);
+    RD_TRY(rd_text_printf(&text, "%s .", prefix));
+    rd_status status = rd_line_head(target, text.data, (size_t)text.length, &head);
+    *yes = head > 0 && head + strspn(text.data + head, " ") == n + 1;
+    rd_text_free(&text);
+    return status;
+}
+
+static rd_status parts_make(parts *p, const rd_segments *segments, const rd_tokenizer *target,
+                            const rd_translate_options *o, const char *const *lines) {
     size_t n = (size_t)segments->n;
     p->texts = rd_malloc(n, sizeof *p->texts);
     p->prefixes = rd_malloc(n, sizeof *p->prefixes);
     p->lengths = rd_malloc(n, sizeof *p->lengths);
     p->numbers = rd_malloc(n, sizeof *p->numbers);
-    if (!p->texts || !p->prefixes || !p->lengths || !p->numbers) return RD_ERR_MEMORY;
+    p->composed = rd_calloc(n, sizeof *p->composed);
+    p->n = segments->n;
+    if (!p->texts || !p->prefixes || !p->lengths || !p->numbers || !p->composed)
+        return RD_ERR_MEMORY;
     int64_t of_line = 0;
+    bool tags = false;
     for (int64_t i = 0; i < segments->n; i++) {
         const rd_segment *s = &segments->items[i];
         of_line = i > 0 && s[-1].line == s->line ? of_line + 1 : 0;
-        p->texts[i] = lines[s->line] + s->begin;
-        p->lengths[i] = s->end - s->begin;
-        p->prefixes[i] = of_line == 0 && o->prefixes ? o->prefixes[s->line] : "";
+        const char *prefix = o->prefixes ? o->prefixes[s->line] : "";
+        if (of_line == 0) RD_TRY(is_tags(target, prefix, &tags));
+        RD_TRY(compose(p, i, s, lines[s->line], of_line == 0));
+        p->prefixes[i] = of_line == 0 || tags ? prefix : "";
         p->numbers[i] = o->first_line + s->line + (of_line << 40);
     }
     return RD_OK;
@@ -59,26 +102,42 @@ static int32_t count_words(const char *text, size_t n, bool *inside) {
     return words;
 }
 
-/* Appends the alignment of a part that begins behind so many words of the source and the target. */
-static rd_status add_alignment(rd_translation *item, const rd_translation *part,
-                               int32_t source_words, int32_t target_words) {
+/* Words that come before a part. */
+typedef struct {
+    int32_t head;   /* of the line's tags, which the part repeats */
+    int32_t source; /* of the line, tags included */
+    int32_t target;
+} shifts;
+
+static int32_t source_word(const shifts *s, int32_t word) {
+    return word < s->head ? word : word - s->head + s->source;
+}
+
+/* Appends the alignment of a part. */
+static rd_status add_alignment(rd_translation *item, const rd_translation *part, const shifts *s) {
     int64_t n = (int64_t)item->n_alignment + part->n_alignment;
     rd_aligned_words *pairs = rd_malloc((size_t)n, sizeof *pairs);
     if (!pairs) return RD_ERR_MEMORY;
     if (item->n_alignment)
         memcpy(pairs, item->alignment, (size_t)item->n_alignment * sizeof *pairs);
     for (int32_t i = 0; i < part->n_alignment; i++)
-        pairs[item->n_alignment + i] = (rd_aligned_words){part->alignment[i].source + source_words,
-                                                          part->alignment[i].target + target_words};
+        pairs[item->n_alignment + i] = (rd_aligned_words){source_word(s, part->alignment[i].source),
+                                                          part->alignment[i].target + s->target};
     free(item->alignment);
     item->alignment = pairs;
     item->n_alignment = (int32_t)n;
     return RD_OK;
 }
 
-static rd_status append(rd_text *text, const char *more, const char *between) {
-    if (text->length && *more) RD_TRY(rd_text_append(text, between, 1));
-    return rd_text_append(text, more, strlen(more));
+/* gap: what will be between the text so far and the part's. */
+static shifts count_before(const rd_segment *s, const char *line, const rd_text *text, char gap) {
+    bool inside;
+    shifts before = {.head = count_words(line, s->head, &inside)};
+    before.source = count_words(line, s->begin, &inside);
+    before.source -= inside;
+    before.target = count_words(text->length ? text->data : "", (size_t)text->length, &inside);
+    if (inside && !gap) before.target--;
+    return before;
 }
 
 /* Segments first .. end - 1 are those of the line. */
@@ -87,15 +146,14 @@ static rd_status join_line(const parts *p, const rd_segments *segments, const ch
                            rd_translation *item) {
     for (int64_t i = first; i < end; i++) {
         const rd_translation *part = &p->found.items[i];
-        bool inside;
+        const char *gap = rd_gap(text->data, (size_t)text->length, part->text);
         if (part->alignment) {
-            int32_t source_words = count_words(line, segments->items[i].begin, &inside) - inside;
-            int32_t target_words =
-                count_words(text->length ? text->data : "", (size_t)text->length, &inside);
-            RD_TRY(add_alignment(item, part, source_words, target_words));
+            shifts before = count_before(&segments->items[i], line, text, *gap);
+            RD_TRY(add_alignment(item, part, &before));
         }
-        RD_TRY(append(text, part->text, " "));
-        if (part->unmet) RD_TRY(append(unmet, part->unmet, "\t"));
+        RD_TRY(rd_text_printf(text, "%s%s", gap, part->text));
+        if (part->unmet)
+            RD_TRY(rd_text_printf(unmet, "%s%s", unmet->length ? "\t" : "", part->unmet));
         item->score += part->score;
         item->log_prob += part->log_prob;
         item->n_tokens += part->n_tokens;
@@ -147,7 +205,7 @@ rd_status rd_translate_paragraphs(const rd_translator *t, const rd_translate_opt
     parts p = {0};
     rd_translate_options each = *options;
     rd_status status = rd_segments_make(&segments, t, options, n, lines, lengths);
-    if (status == RD_OK) status = parts_make(&p, &segments, options, lines);
+    if (status == RD_OK) status = parts_make(&p, &segments, t->target, options, lines);
     if (options->prefixes) each.prefixes = p.prefixes;
     if (status == RD_OK)
         status = rd_translate_lines(t, &each, p.numbers, segments.n, p.texts, p.lengths, &p.found);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "translate/breaks.h"
+#include "translate/head.h"
 
 /* What is longer has more tokens than windows may have, without counting: it bounds the work for
  * each window. */
@@ -20,6 +21,8 @@ typedef struct {
     int64_t line; /* being cut */
     const char *text;
     int64_t length;
+    int64_t head;   /* bytes of the line's tags */
+    int32_t window; /* tokens that the tags leave room for; 0: any */
     rd_breaker *sentence_breaker, *word_breaker;
     rd_offsets sentences, words, characters; /* where the line can be cut */
     bool has_sentences, has_words;           /* of this line */
@@ -54,8 +57,8 @@ static rd_status add(cutter *c, int64_t begin, int64_t end) {
     strip(c, &begin, &end);
     if (begin == end) return RD_OK;
     RD_TRY(rd_reserve(&c->out->items, &c->out->capacity, c->out->n + 1, sizeof *c->out->items));
-    c->out->items[c->out->n++] =
-        (rd_segment){.line = c->line, .begin = (size_t)begin, .end = (size_t)end};
+    c->out->items[c->out->n++] = (rd_segment){
+        .line = c->line, .begin = (size_t)begin, .end = (size_t)end, .head = (size_t)c->head};
     return RD_OK;
 }
 
@@ -132,7 +135,7 @@ static rd_status find_words(cutter *c) {
 
 /* Places between the characters that a window from `begin` on could have. */
 static rd_status find_characters(cutter *c, int64_t begin, int64_t end) {
-    int64_t most = begin + (int64_t)c->options->window_tokens * MOST_TOKEN_BYTES;
+    int64_t most = begin + (int64_t)c->window * MOST_TOKEN_BYTES;
     const char *cursor = c->text + begin, *stop = c->text + (end < most ? end : most);
     c->characters.length = 0;
     RD_TRY(rd_offsets_add(&c->characters, begin));
@@ -145,7 +148,7 @@ static rd_status find_characters(cutter *c, int64_t begin, int64_t end) {
 
 /* Where a window that starts at `begin` ends: behind a sentence, else a word, else a character. */
 static rd_status window_end(cutter *c, int64_t begin, int64_t end, int64_t *found) {
-    int32_t most = c->options->window_tokens;
+    int32_t most = c->window;
     RD_TRY(furthest(c, &c->sentences, begin, end, most, found));
     if (*found > begin) return RD_OK;
     RD_TRY(find_words(c));
@@ -192,9 +195,24 @@ static rd_status add_windows(cutter *c, int64_t begin, int64_t last) {
 /* A sentence or a line. */
 static rd_status add_whole(cutter *c, int64_t begin, int64_t end) {
     bool whole = true;
-    if (c->options->window_tokens > 0)
-        RD_TRY(fits(c, begin, end, c->options->window_tokens, &whole));
+    if (c->window > 0) RD_TRY(fits(c, begin, end, c->window, &whole));
     return whole ? add(c, begin, end) : add_windows(c, begin, end);
+}
+
+/* A window must have room for a token besides the tags. */
+static rd_status find_head(cutter *c) {
+    size_t head;
+    RD_TRY(rd_line_head(c->tokenizer, c->text, (size_t)c->length, &head));
+    c->head = (int64_t)head;
+    c->window = c->options->window_tokens;
+    if (head == 0 || c->window == 0) return RD_OK;
+    c->ids.length = 0;
+    RD_TRY(rd_tokenizer_encode(c->tokenizer, c->text, head, &c->ids));
+    if (c->ids.length < c->window)
+        c->window -= (int32_t)c->ids.length;
+    else
+        c->head = 0;
+    return RD_OK;
 }
 
 static rd_status cut_line(cutter *c, const char *text, size_t length) {
@@ -203,10 +221,13 @@ static rd_status cut_line(cutter *c, const char *text, size_t length) {
     c->text = text;
     c->length = (int64_t)length;
     c->has_sentences = c->has_words = false;
-    if (!c->options->split_sentences) return add_whole(c, 0, c->length);
+    RD_TRY(find_head(c));
+    if (!c->options->split_sentences) return add_whole(c, c->head, c->length);
     RD_TRY(find_sentences(c));
-    for (int64_t i = 0; i + 1 < c->sentences.length; i++)
-        RD_TRY(add_whole(c, c->sentences.data[i], c->sentences.data[i + 1]));
+    for (int64_t i = 0; i + 1 < c->sentences.length; i++) {
+        int64_t begin = c->sentences.data[i], end = c->sentences.data[i + 1];
+        if (end > c->head) RD_TRY(add_whole(c, begin > c->head ? begin : c->head, end));
+    }
     return RD_OK;
 }
 
