@@ -52,6 +52,16 @@ typedef struct {
     int32_t length;
 } rd_token_span;
 
+/* What a token is to the words around it. */
+enum {
+    RD_EDGE_INNER = 1 /* goes on within a word */,
+    RD_EDGE_WORD = 2,
+    RD_EDGE_MARKUP = 4 /* ends
+with one */
+    ,
+    RD_MOST_MARKS = 4
+};
+
 /* What one sentence asks of its search; all zero: nothing. Without requests a sentence's number is
  * its index. */
 typedef struct {
@@ -64,6 +74,11 @@ typedef struct {
      * first. A beam wider than their tokens together finds good places for them. */
     const rd_token_span *phrases;
     int32_t n_phrases;
+    /* [vocab_size] RD_EDGE_* of tokens, or NULL: after a phrase that ends with a word no token goes
+     * on within it. After one that ends with markup, where the hypothesis would end, it goes on
+     * with the likeliest of `marks` ([RD_MOST_MARKS], -1: none; or NULL) in the place of eos. */
+    const uint8_t *edges;
+    const int32_t *marks;
     int64_t number; /* of the sentence: a sample depends on (seed, number, its own number) alone */
 } rd_search_request;
 

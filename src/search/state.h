@@ -110,6 +110,9 @@ void rd_constraints_start(rd_search *search, int64_t row); /* it begins its sent
 bool rd_constraints_bind(const rd_search *search, int32_t sentence);
 /* How many phrases a live hypothesis still lacks. */
 int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
+/* After a phrase that the row's last token ends: forbids to go on within its word, and to end
+ * before a final mark (see rd_search_request). Gives the probability that is gone. */
+float rd_constraints_close(const rd_search *search, int64_t row, float *log_probs);
 /* Whether `token` is the next one of a phrase that is still lacking. */
 bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
 /* Adds these tokens to the row's candidates, of which there are at most n_candidates. */

@@ -116,8 +116,8 @@ static rd_status make_requests(call *c) {
         RD_TRY(rd_token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
                                      NULL));
     if (o->constraints || o->glossary)
-        RD_TRY(rd_terms_make(&c->terms, t->target, c->n, c->lines, c->lengths, o->constraints,
-                             o->glossary));
+        RD_TRY(rd_terms_make(&c->terms, t->target, rd_model_get_config(t->models[0])->tgt_vocab,
+                             c->n, c->lines, c->lengths, o->constraints, o->glossary));
     c->requests = rd_calloc((size_t)c->n_full, sizeof *c->requests);
     if (!c->requests) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n_full; i++) {
@@ -128,8 +128,12 @@ static rd_status make_requests(call *c) {
             request->prefix = prefix.tokens;
             request->prefix_length = prefix.length;
         }
-        if (c->terms.offsets)
-            request->phrases = rd_terms_of_line(&c->terms, c->where[i], &request->n_phrases);
+        if (!c->terms.offsets) continue;
+        request->phrases = rd_terms_of_line(&c->terms, c->where[i], &request->n_phrases);
+        request->edges = c->terms.edges.flags;
+        if (request->edges)
+            request->marks =
+                rd_final_marks(&c->terms.edges, c->lines[c->where[i]], length_of(c, c->where[i]));
     }
     return RD_OK;
 }

@@ -84,13 +84,14 @@ static rd_status add_lines(rd_terms *t, int64_t n_lines, const char *const *line
     return status;
 }
 
-rd_status rd_terms_make(rd_terms *t, const rd_tokenizer *target, int64_t n_lines,
+rd_status rd_terms_make(rd_terms *t, const rd_tokenizer *target, int32_t rows, int64_t n_lines,
                         const char *const *lines, const size_t *lengths,
                         const char *const *constraints, const rd_glossary *glossary) {
     *t = (rd_terms){.tokenizer = target};
     t->offsets = rd_calloc((size_t)n_lines + 1, sizeof *t->offsets);
     if (!t->offsets) return RD_ERR_MEMORY;
     RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary));
+    if (t->n > 0) RD_TRY(rd_edges_make(&t->edges, target, rows));
     t->spans = rd_malloc((size_t)t->n, sizeof *t->spans);
     if (!t->spans) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < t->n; i++) /* an empty list has no address to add to */
@@ -100,6 +101,7 @@ rd_status rd_terms_make(rd_terms *t, const rd_tokenizer *target, int64_t n_lines
 }
 
 void rd_terms_free(rd_terms *t) {
+    rd_edges_free(&t->edges);
     rd_text_free(&t->texts);
     free(t->ids.data);
     free(t->terms);
@@ -113,18 +115,26 @@ const rd_token_span *rd_terms_of_line(const rd_terms *t, int64_t line, int32_t *
     return t->spans + t->offsets[line];
 }
 
-/* How often a phrase stands in a text. */
+/* How often a phrase is in a text as whole words. */
 static int32_t count_text(const char *text, const char *phrase) {
     int32_t n = 0;
-    for (const char *c = text; (c = strstr(c, phrase)); c++) n++;
+    size_t length = strlen(text), size = strlen(phrase);
+    for (const char *c = text; (c = strstr(c, phrase)); c++)
+        n += rd_is_whole(text, length, (size_t)(c - text), (size_t)(c - text) + size);
     return n;
 }
 
-static int32_t count_tokens(const int32_t *tokens, int32_t length, rd_token_span phrase) {
-    int32_t n = 0;
-    size_t bytes = (size_t)phrase.length * sizeof *phrase.tokens;
-    for (int32_t i = 0; phrase.length > 0 && i + phrase.length <= length; i++)
-        n += memcmp(tokens + i, phrase.tokens, bytes) == 0;
+static bool goes_on(const rd_edges *edges, int32_t last, int32_t next) {
+    return edges->flags && (edges->flags[last] & RD_EDGE_WORD) &&
+           (edges->flags[next] & RD_EDGE_INNER);
+}
+
+static int32_t count_tokens(const rd_edges *edges, const int32_t *tokens, int32_t length,
+                            rd_token_span phrase) {
+    int32_t n = 0, size = phrase.length;
+    for (int32_t i = 0; size > 0 && i + size <= length; i++)
+        n += memcmp(tokens + i, phrase.tokens, (size_t)size * sizeof *tokens) == 0 &&
+             (i + size == length || !goes_on(edges, tokens[i + size - 1], tokens[i + size]));
     return n;
 }
 
@@ -137,7 +147,7 @@ rd_status rd_terms_unmet(const rd_terms *t, int64_t line, const int32_t *tokens,
         int32_t wanted = 0;
         for (int64_t k = t->offsets[line]; k <= i; k++)
             wanted += strcmp(t->texts.data + t->terms[k].text, phrase) == 0;
-        if (count_tokens(tokens, length, t->spans[i]) >= wanted ||
+        if (count_tokens(&t->edges, tokens, length, t->spans[i]) >= wanted ||
             count_text(text, phrase) >= wanted)
             continue;
         rd_status status = rd_text_printf(&lacks, "%s%s", lacks.length ? "\t" : "", phrase);

@@ -9,6 +9,7 @@
 #include "rdrop/glossary.h"
 #include "rdrop/tokenizer.h"
 #include "search/beam.h"
+#include "translate/edges.h"
 
 typedef struct {
     int64_t text;  /* where the phrase begins in the texts, NUL-terminated */
@@ -24,15 +25,16 @@ typedef struct {
     rd_term *terms;       /* [n], each line's in a row */
     int64_t *offsets;     /* [n_lines + 1] in terms */
     rd_token_span *spans; /* [n]; of no tokens where the vocabulary cannot write the phrase */
+    rd_edges edges;       /* none where there are no phrases */
 } rd_terms;
 
 enum { RD_MOST_TERMS = 4096 }; /* of a line */
 
 /* constraints: [n_lines], tab-separated phrases, or NULL; glossary: NULL, or what is looked up in
- * the lines: [n_lines] of lengths[] bytes, or NUL-terminated where that is NULL. RD_ERR_ARGUMENT
- * for more than RD_MOST_TERMS constraints of a line; more terms of the glossary are left out.
- * Release with rd_terms_free, also after a failure. */
-rd_status rd_terms_make(rd_terms *terms, const rd_tokenizer *target, int64_t n_lines,
+ * the lines: [n_lines] of lengths[] bytes, or NUL-terminated where that is NULL; rows: target ids
+ * of the model. RD_ERR_ARGUMENT for more than RD_MOST_TERMS constraints of a line; more terms of
+ * the glossary are left out. Release with rd_terms_free, also after a failure. */
+rd_status rd_terms_make(rd_terms *terms, const rd_tokenizer *target, int32_t rows, int64_t n_lines,
                         const char *const *lines, const size_t *lengths,
                         const char *const *constraints, const rd_glossary *glossary);
 void rd_terms_free(rd_terms *terms);
