@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "rdrop/glossary.h"
+#include "rdrop/keep.h"
 #include "rdrop/model.h"
 #include "rdrop/shortlist.h"
 #include "rdrop/status.h"
@@ -102,6 +103,10 @@ typedef struct {
      * left. A beam wider than their tokens together finds good places for them. */
     const char *const *constraints;
     const rd_glossary *glossary;
+    /* What a line has of it is in the translation unchanged, as constraints are; or NULL. What the
+     * search cannot place, or the vocabulary cannot write, is put at the end, before a final mark.
+     */
+    const rd_keep *keep;
     /* Search among the pieces that it gives for the sentences of a batch (and those that prefixes
      * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are
      * among these pieces, and translations depend a little on what is translated together. */
@@ -140,6 +145,7 @@ typedef struct {
     int32_t n_tokens; /* subword tokens, without the end of sentence */
     int32_t n_alignment;
     rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `align` */
+    int32_t n_restored;          /* strings to keep that were put at the end */
     char *unmet; /* constraints that it does not meet, because the longest output has no room for
                   * them or the vocabulary no pieces: phrases with tabs between them; mostly NULL */
 } rd_translation;

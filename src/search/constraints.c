@@ -22,7 +22,7 @@ typedef struct {
 typedef struct {
     int32_t matched; /* first tokens of the phrase that the hypothesis ends with, not all */
     int32_t left;    /* times that it must still appear */
-    bool met;        /* once more, by the last token */
+    bool ended, met; /* by the last token: once more, and that it had to appear */
 } progress;
 
 /* A continuation and its place in the order in which hypotheses go on. */
@@ -46,10 +46,12 @@ struct rd_constraints {
 static progress follow(const phrase *p, progress at, int32_t token) {
     while (at.matched > 0 && p->tokens[at.matched] != token) at.matched = p->border[at.matched];
     if (p->tokens[at.matched] == token) at.matched++;
-    at.met = false;
+    at.ended = at.met = false;
     if (at.matched < p->length) return at;
-    return (progress){
-        .matched = p->border[p->length], .left = at.left > 0 ? at.left - 1 : 0, .met = at.left > 0};
+    return (progress){.matched = p->border[p->length],
+                      .left = at.left > 0 ? at.left - 1 : 0,
+                      .ended = true,
+                      .met = at.left > 0};
 }
 
 static void find_borders(phrase *p) {
@@ -193,11 +195,14 @@ float rd_constraints_close(const rd_search *s, int64_t row, float *log_probs) {
     int64_t n;
     const progress *at;
     phrases_of(s, row, &n, &at);
-    bool met = false;
-    for (int64_t i = 0; i < n; i++) met |= at[i].met;
-    uint8_t edge = met ? request->edges[s->nodes[s->rows[row].node].token] : 0;
+    bool ended = false, met = false;
+    for (int64_t i = 0; i < n; i++) {
+        ended |= at[i].ended;
+        met |= at[i].met;
+    }
+    uint8_t edge = ended ? request->edges[s->nodes[s->rows[row].node].token] : 0;
     float gone = 0.0f;
-    for (int32_t i = 0; edge & RD_EDGE_WORD && i < s->scorer->vocab_size; i++)
+    for (int32_t i = 0; met && edge & RD_EDGE_WORD && i < s->scorer->vocab_size; i++)
         if (request->edges[i] & RD_EDGE_INNER) {
             gone += expf(log_probs[i]);
             log_probs[i] = -INFINITY;

@@ -164,17 +164,21 @@ int main(int argc, char **argv) {
     }
     a.options = rd_translator_defaults(translator);
     rd_glossary *glossary = NULL;
+    rd_keep *keep = NULL;
     rd_shortlist *shortlist = NULL;
     rd_status status = RD_OK;
     if (a.glossary) status = rd_glossary_open(&glossary, a.glossary);
+    if (status == RD_OK && a.keep) status = rd_keep_open(&keep, a.keep);
     if (status == RD_OK && a.shortlist) status = rd_shortlist_open(&shortlist, a.shortlist);
     if (status != RD_OK) {
         fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
+        rd_keep_close(keep);
         rd_glossary_close(glossary);
         rd_translator_close(translator);
-        return 1;
+        return status == RD_ERR_ARGUMENT ? 2 : 1;
     }
     a.options.glossary = glossary;
+    a.options.keep = keep;
     a.options.shortlist = shortlist;
     a.options.n_best = 1;
     int32_t beam = a.options.beam;
@@ -186,6 +190,7 @@ int main(int argc, char **argv) {
         a.options.beam = a.options.sampling || a.options.n_best > beam ? a.options.n_best : beam;
     int code = translate(&a, translator);
     rd_shortlist_close(shortlist);
+    rd_keep_close(keep);
     rd_glossary_close(glossary);
     rd_translator_close(translator);
     return code;

@@ -162,9 +162,18 @@ static const char *word_before(const char *text, const char *end) {
     return word;
 }
 
-/* Whether the text before `place` ends with such a word. */
+/* Whether a question mark or the like goes on in a small letter or a digit: "a.org/b?c=1". */
+static bool is_in_address(const char *text, size_t n, int64_t place) {
+    const char *next = text + place;
+    if (place == 0 || (size_t)place >= n || !strchr("?!", next[-1])) return false;
+    UChar32 c = (UChar32)rd_utf8_next(&next, text + n);
+    return u_islower(c) || u_isdigit(c);
+}
+
+/* Whether the text before `place` ends with such a word, or within an address. */
 static bool ends_no_sentence(const rd_breaker *b, const char *text, size_t n, int64_t place) {
     const char *end = text + place, *next = end;
+    if (is_in_address(text, n, place)) return true;
     while (end > text && end[-1] == ' ') end--;
     if (end == text || end[-1] != '.') return false;
     bool number_next = (size_t)place < n && u_isdigit((UChar32)rd_utf8_next(&next, text + n));

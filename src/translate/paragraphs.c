@@ -157,6 +157,7 @@ static rd_status join_line(const parts *p, const rd_segments *segments, const ch
         item->score += part->score;
         item->log_prob += part->log_prob;
         item->n_tokens += part->n_tokens;
+        item->n_restored += part->n_restored;
     }
     return rd_text_append(text, "", 0);
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "translate/breaks.h"
 #include "translate/head.h"
+#include "translate/kept.h"
 
 /* What is longer has more tokens than windows may have, without counting: it bounds the work for
  * each window. */
@@ -25,6 +26,8 @@ typedef struct {
     int32_t window; /* tokens that the tags leave room for; 0: any */
     rd_breaker *sentence_breaker, *word_breaker;
     rd_offsets sentences, words, characters; /* where the line can be cut */
+    rd_keeper *keeper;                       /* or NULL */
+    rd_offsets kept;                         /* where each match begins and ends */
     bool has_sentences, has_words;           /* of this line */
     rd_ids ids;
 } cutter;
@@ -119,11 +122,32 @@ static rd_status earliest(cutter *c, const rd_offsets *places, int64_t begin, in
     return RD_OK;
 }
 
-static rd_status find_sentences(cutter *c) {
-    if (!c->has_sentences)
-        RD_TRY(rd_breaker_find(c->sentence_breaker, c->text, (size_t)c->length, &c->sentences));
-    c->has_sentences = true;
+static rd_status add_kept(void *self, size_t begin, size_t end) {
+    cutter *c = self;
+    RD_TRY(rd_offsets_add(&c->kept, (int64_t)begin));
+    return rd_offsets_add(&c->kept, (int64_t)end);
+}
+
+/* No sentence ends within what is to be kept. */
+static rd_status spare_kept(cutter *c) {
+    c->kept.length = 0;
+    RD_TRY(rd_keeper_find(c->keeper, c->text, (size_t)c->length, add_kept, c));
+    int64_t n = 0, k = 0;
+    for (int64_t i = 0; i < c->sentences.length; i++) {
+        int64_t place = c->sentences.data[i];
+        while (k + 1 < c->kept.length && c->kept.data[k + 1] <= place) k += 2;
+        if (k + 1 < c->kept.length && c->kept.data[k] < place) continue;
+        c->sentences.data[n++] = place;
+    }
+    c->sentences.length = n;
     return RD_OK;
+}
+
+static rd_status find_sentences(cutter *c) {
+    if (c->has_sentences) return RD_OK;
+    c->has_sentences = true;
+    RD_TRY(rd_breaker_find(c->sentence_breaker, c->text, (size_t)c->length, &c->sentences));
+    return c->keeper ? spare_kept(c) : RD_OK;
 }
 
 static rd_status find_words(cutter *c) {
@@ -240,10 +264,13 @@ rd_status rd_segments_make(rd_segments *segments, const rd_translator *translato
     *segments = (rd_segments){0};
     rd_status status = rd_breaker_open(&c.sentence_breaker, RD_BREAK_SENTENCES, language);
     if (status == RD_OK) status = rd_breaker_open(&c.word_breaker, RD_BREAK_WORDS, NULL);
+    if (status == RD_OK && options->keep) status = rd_keeper_open(&c.keeper, options->keep);
     for (; status == RD_OK && c.line < n; c.line++)
         status = cut_line(&c, lines[c.line], lengths ? lengths[c.line] : strlen(lines[c.line]));
     rd_breaker_close(c.sentence_breaker);
     rd_breaker_close(c.word_breaker);
+    rd_keeper_close(c.keeper);
+    free(c.kept.data);
     free(c.sentences.data);
     free(c.words.data);
     free(c.characters.data);

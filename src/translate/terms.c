@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "translate/glossary.h"
+#include "translate/kept.h"
 #include "translate/words.h"
 
 /* Encodes a phrase as it stands within a text. What SentencePiece puts in front of every text,
@@ -66,19 +67,48 @@ static rd_status add_found(void *self, const char *phrase) {
     return n < RD_MOST_TERMS ? add_phrase(line->terms, phrase) : RD_OK;
 }
 
+/* A line in which what is to be kept is looked for. */
+typedef struct {
+    rd_terms *terms;
+    int64_t line;
+    const char *text;
+} kept_line;
+
+static rd_status add_kept(void *self, size_t begin, size_t end) {
+    kept_line *line = self;
+    rd_terms *t = line->terms;
+    if (t->n - t->offsets[line->line] >= RD_MOST_TERMS) return RD_OK;
+    rd_text phrase = {0};
+    rd_status status = rd_text_append(&phrase, line->text + begin, end - begin);
+    if (status == RD_OK) status = add_phrase(t, phrase.data);
+    rd_text_free(&phrase);
+    if (status == RD_OK) t->terms[t->n - 1].kept = true;
+    return status;
+}
+
+static rd_status add_all_kept(rd_terms *t, rd_keeper *keeper, int64_t line,
+                              const char *const *lines, const size_t *lengths) {
+    size_t n = lengths ? lengths[line] : strlen(lines[line]);
+    return rd_keeper_find(keeper, lines[line], n, add_kept, &(kept_line){t, line, lines[line]});
+}
+
 static rd_status add_lines(rd_terms *t, int64_t n_lines, const char *const *lines,
                            const size_t *lengths, const char *const *constraints,
-                           const rd_glossary *glossary) {
+                           const rd_glossary *glossary, const rd_keep *keep) {
     rd_breaker *words = NULL;
     rd_offsets places = {0};
+    rd_keeper *keeper = NULL;
     rd_status status = glossary ? rd_breaker_open(&words, RD_BREAK_WORDS, NULL) : RD_OK;
+    if (status == RD_OK && keep) status = rd_keeper_open(&keeper, keep);
     for (int64_t i = 0; status == RD_OK && i < n_lines; i++) {
         if (constraints) status = add_constraints(t, i, constraints[i]);
         if (status == RD_OK && glossary)
             status = rd_glossary_match(glossary, lines[i], lengths ? lengths[i] : strlen(lines[i]),
                                        words, &places, add_found, &(glossary_line){t, i});
+        if (status == RD_OK && keep) status = add_all_kept(t, keeper, i, lines, lengths);
         t->offsets[i + 1] = t->n;
     }
+    rd_keeper_close(keeper);
     free(places.data);
     rd_breaker_close(words);
     return status;
@@ -86,11 +116,12 @@ static rd_status add_lines(rd_terms *t, int64_t n_lines, const char *const *line
 
 rd_status rd_terms_make(rd_terms *t, const rd_tokenizer *target, int32_t rows, int64_t n_lines,
                         const char *const *lines, const size_t *lengths,
-                        const char *const *constraints, const rd_glossary *glossary) {
+                        const char *const *constraints, const rd_glossary *glossary,
+                        const rd_keep *keep) {
     *t = (rd_terms){.tokenizer = target};
     t->offsets = rd_calloc((size_t)n_lines + 1, sizeof *t->offsets);
     if (!t->offsets) return RD_ERR_MEMORY;
-    RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary));
+    RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary, keep));
     if (t->n > 0) RD_TRY(rd_edges_make(&t->edges, target, rows));
     t->spans = rd_malloc((size_t)t->n, sizeof *t->spans);
     if (!t->spans) return RD_ERR_MEMORY;
@@ -145,6 +176,7 @@ rd_status rd_terms_unmet(const rd_terms *t, int64_t line, const int32_t *tokens,
     for (int64_t i = t->offsets[line]; i < t->offsets[line + 1]; i++) {
         const char *phrase = t->texts.data + t->terms[i].text;
         int32_t wanted = 0;
+        if (t->terms[i].kept) continue;
         for (int64_t k = t->offsets[line]; k <= i; k++)
             wanted += strcmp(t->texts.data + t->terms[k].text, phrase) == 0;
         if (count_tokens(&t->edges, tokens, length, t->spans[i]) >= wanted ||

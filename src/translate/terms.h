@@ -3,10 +3,12 @@
 #ifndef RD_TRANSLATE_TERMS_H
 #define RD_TRANSLATE_TERMS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
 #include "rdrop/glossary.h"
+#include "rdrop/keep.h"
 #include "rdrop/tokenizer.h"
 #include "search/beam.h"
 #include "translate/edges.h"
@@ -15,6 +17,7 @@ typedef struct {
     int64_t text;  /* where the phrase begins in the texts, NUL-terminated */
     int64_t first; /* of its ids */
     int32_t n_ids;
+    bool kept; /* from the line itself: put in later, where it is lacking */
 } rd_term;
 
 typedef struct {
@@ -36,7 +39,8 @@ enum { RD_MOST_TERMS = 4096 }; /* of a line */
  * the glossary are left out. Release with rd_terms_free, also after a failure. */
 rd_status rd_terms_make(rd_terms *terms, const rd_tokenizer *target, int32_t rows, int64_t n_lines,
                         const char *const *lines, const size_t *lengths,
-                        const char *const *constraints, const rd_glossary *glossary);
+                        const char *const *constraints, const rd_glossary *glossary,
+                        const rd_keep *keep);
 void rd_terms_free(rd_terms *terms);
 
 /* What is asked of line i: [*n]. */

@@ -12,7 +12,7 @@ enum { ARGUMENTS_MAX_MODELS = 64 };
 typedef struct {
     const char *models[ARGUMENTS_MAX_MODELS];
     int32_t n_models;
-    const char *input, *output, *score, *prefix, *constraints, *glossary, *shortlist;
+    const char *input, *output, *score, *prefix, *constraints, *glossary, *keep, *shortlist;
     int32_t window;
     rd_precision precision;
     bool truncate_source, interactive;
