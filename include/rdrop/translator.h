@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "rdrop/glossary.h"
-#include "rdrop/keep.h"
+#include "rdrop/pattern.h"
 #include "rdrop/model.h"
 #include "rdrop/shortlist.h"
 #include "rdrop/status.h"
@@ -106,7 +106,7 @@ typedef struct {
     /* What a line has of it is in the translation unchanged, as constraints are; or NULL. What the
      * search cannot place, or the vocabulary cannot write, is put at the end, before a final mark.
      */
-    const rd_keep *keep;
+    const rd_pattern *keep;
     /* Search among the pieces that it gives for the sentences of a batch (and those that prefixes
      * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are
      * among these pieces, and translations depend a little on what is translated together. */

@@ -164,15 +164,15 @@ int main(int argc, char **argv) {
     }
     a.options = rd_translator_defaults(translator);
     rd_glossary *glossary = NULL;
-    rd_keep *keep = NULL;
+    rd_pattern *keep = NULL;
     rd_shortlist *shortlist = NULL;
     rd_status status = RD_OK;
     if (a.glossary) status = rd_glossary_open(&glossary, a.glossary);
-    if (status == RD_OK && a.keep) status = rd_keep_open(&keep, a.keep);
+    if (status == RD_OK && a.keep) status = rd_pattern_open(&keep, a.keep);
     if (status == RD_OK && a.shortlist) status = rd_shortlist_open(&shortlist, a.shortlist);
     if (status != RD_OK) {
         fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
-        rd_keep_close(keep);
+        rd_pattern_close(keep);
         rd_glossary_close(glossary);
         rd_translator_close(translator);
         return status == RD_ERR_ARGUMENT ? 2 : 1;
@@ -190,7 +190,7 @@ int main(int argc, char **argv) {
         a.options.beam = a.options.sampling || a.options.n_best > beam ? a.options.n_best : beam;
     int code = translate(&a, translator);
     rd_shortlist_close(shortlist);
-    rd_keep_close(keep);
+    rd_pattern_close(keep);
     rd_glossary_close(glossary);
     rd_translator_close(translator);
     return code;

@@ -12,9 +12,9 @@
 #include "translate/edges.h"
 
 /* Of ICU's units of work, a line: without a limit some expressions take forever. */
-enum { MOST_WORK = 100000, MOST_STACK = 8 << 20 };
+enum { MOST_WORK = 500, MOST_STACK = 8 << 20 };
 
-struct rd_keep {
+struct rd_pattern {
     URegularExpression *regex;
 };
 
@@ -22,7 +22,7 @@ struct rd_keeper {
     URegularExpression *regex;
 };
 
-rd_status rd_keep_open(rd_keep **keep, const char *regex) {
+rd_status rd_pattern_open(rd_pattern **keep, const char *regex) {
     UErrorCode code = U_ZERO_ERROR;
     UParseError place = {0};
     UText pattern = UTEXT_INITIALIZER;
@@ -32,14 +32,14 @@ rd_status rd_keep_open(rd_keep **keep, const char *regex) {
     (*keep)->regex = uregex_openUText(&pattern, 0, &place, &code);
     utext_close(&pattern);
     if (U_SUCCESS(code)) return RD_OK;
-    rd_keep_close(*keep);
+    rd_pattern_close(*keep);
     *keep = NULL;
     if (code == U_MEMORY_ALLOCATION_ERROR) return rd_error(RD_ERR_MEMORY, "out of memory in ICU");
     return rd_error(RD_ERR_ARGUMENT, "not a regular expression: %.200s (%s at character %d)", regex,
                     u_errorName(code), (int)place.offset + 1);
 }
 
-void rd_keep_close(rd_keep *keep) {
+void rd_pattern_close(rd_pattern *keep) {
     if (!keep) return;
     uregex_close(keep->regex);
     free(keep);
@@ -51,7 +51,7 @@ static rd_status regex_error(UErrorCode code) {
                     u_errorName(code));
 }
 
-rd_status rd_keeper_open(rd_keeper **keeper, const rd_keep *keep) {
+rd_status rd_keeper_open(rd_keeper **keeper, const rd_pattern *keep) {
     UErrorCode code = U_ZERO_ERROR;
     *keeper = rd_calloc(1, sizeof **keeper);
     if (!*keeper) return RD_ERR_MEMORY;

@@ -1,18 +1,18 @@
-/* The strings of lines that their translations keep (rdrop/keep.h). */
+/* The strings of lines that their translations keep (rdrop/pattern.h). */
 #ifndef RD_TRANSLATE_KEPT_H
 #define RD_TRANSLATE_KEPT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rdrop/keep.h"
+#include "rdrop/pattern.h"
 
 enum { RD_MOST_KEPT = 1000 }; /* in a line */
 
 typedef struct rd_keeper rd_keeper;
 
 /* A matcher for one thread. */
-rd_status rd_keeper_open(rd_keeper **keeper, const rd_keep *keep);
+rd_status rd_keeper_open(rd_keeper **keeper, const rd_pattern *keep);
 void rd_keeper_close(rd_keeper *keeper); /* NULL is fine */
 
 /* Calls found() with each match in text[0..n), from the left, that is not empty: its bytes begin ..

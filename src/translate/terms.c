@@ -94,7 +94,7 @@ static rd_status add_all_kept(rd_terms *t, rd_keeper *keeper, int64_t line,
 
 static rd_status add_lines(rd_terms *t, int64_t n_lines, const char *const *lines,
                            const size_t *lengths, const char *const *constraints,
-                           const rd_glossary *glossary, const rd_keep *keep) {
+                           const rd_glossary *glossary, const rd_pattern *keep) {
     rd_breaker *words = NULL;
     rd_offsets places = {0};
     rd_keeper *keeper = NULL;
@@ -117,7 +117,7 @@ static rd_status add_lines(rd_terms *t, int64_t n_lines, const char *const *line
 rd_status rd_terms_make(rd_terms *t, const rd_tokenizer *target, int32_t rows, int64_t n_lines,
                         const char *const *lines, const size_t *lengths,
                         const char *const *constraints, const rd_glossary *glossary,
-                        const rd_keep *keep) {
+                        const rd_pattern *keep) {
     *t = (rd_terms){.tokenizer = target};
     t->offsets = rd_calloc((size_t)n_lines + 1, sizeof *t->offsets);
     if (!t->offsets) return RD_ERR_MEMORY;

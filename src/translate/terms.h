@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "rdrop/glossary.h"
-#include "rdrop/keep.h"
+#include "rdrop/pattern.h"
 #include "rdrop/tokenizer.h"
 #include "search/beam.h"
 #include "translate/edges.h"
@@ -40,7 +40,7 @@ enum { RD_MOST_TERMS = 4096 }; /* of a line */
 rd_status rd_terms_make(rd_terms *terms, const rd_tokenizer *target, int32_t rows, int64_t n_lines,
                         const char *const *lines, const size_t *lengths,
                         const char *const *constraints, const rd_glossary *glossary,
-                        const rd_keep *keep);
+                        const rd_pattern *keep);
 void rd_terms_free(rd_terms *terms);
 
 /* What is asked of line i: [*n]. */

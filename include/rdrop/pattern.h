@@ -1,7 +1,7 @@
 /* What translations copy from their lines unchanged: markup, placeholders, addresses. An open
  * pattern is never modified: any number of threads may use it at once. */
-#ifndef RDROP_KEEP_H
-#define RDROP_KEEP_H
+#ifndef RDROP_PATTERN_H
+#define RDROP_PATTERN_H
 
 #include "rdrop/status.h"
 
@@ -9,12 +9,12 @@
 extern "C" {
 #endif
 
-typedef struct rd_keep rd_keep;
+typedef struct rd_pattern rd_pattern;
 
 /* A regular expression as ICU has them (Perl's, over Unicode). RD_ERR_ARGUMENT saying where it is
  * wrong. */
-rd_status rd_keep_open(rd_keep **keep, const char *regex);
-void rd_keep_close(rd_keep *keep); /* NULL is fine */
+rd_status rd_pattern_open(rd_pattern **keep, const char *regex);
+void rd_pattern_close(rd_pattern *keep); /* NULL is fine */
 
 #ifdef __cplusplus
 }
