@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
-static const char *const normalizations[] = {"auto",     "identity", "nfkc",
-                                             "nfkc_cf",  "nmt_nfkc", "nmt_nfkc_cf", NULL};
+static const char *const normalizations[] = {"auto",     "identity",    "nfkc", "nfkc_cf",
+                                             "nmt_nfkc", "nmt_nfkc_cf", NULL};
 static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
                                                NULL};                    /* rd_position_layout */
