@@ -34,6 +34,8 @@ RD_API rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
  * "<unk>". */
 RD_API rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
                                           const char *vocab_path);
+/* Whether ids come from a JSON file. Models of such vocabularies may have embeddings of more ids
+ * than that; those decode to nothing. */
 RD_API bool rd_tokenizer_is_mapped(const rd_tokenizer *tokenizer);
 RD_API void rd_tokenizer_close(rd_tokenizer *tokenizer); /* NULL is fine */
 
@@ -59,8 +61,8 @@ RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *
 
 /* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length. length may be
  * NULL, for a text to show: a NUL is then a blank, and other control characters except tab and line
- * breaks are U+FFFD. Special ids give nothing, out-of-range ids are an error; valid UTF-8 in any
- * case. */
+ * breaks are U+FFFD. Special ids give nothing, ids out of range are an error (see
+ * rd_tokenizer_is_mapped); valid UTF-8 in any case. */
 RD_API rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                      char **text, size_t *length);
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "rdrop/glossary.h"
+#include "rdrop/pattern.h"
 #include "rdrop/model.h"
 #include "rdrop/search.h"
 #include "rdrop/shortlist.h"
@@ -59,6 +60,10 @@ typedef struct {
      * left. A beam wider than their tokens together finds good places for them. */
     const char *const *constraints;
     const rd_glossary *glossary;
+    /* What a line has of it is in the translation unchanged, as constraints are; or NULL. What the
+     * search cannot place, or the vocabulary cannot write, is put at the end, before a final mark.
+     */
+    const rd_pattern *keep;
     /* Search among the pieces that it gives for the sentences of a batch (and those that prefixes
      * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are
      * among these pieces, and translations depend a little on what is translated together. */
@@ -70,11 +75,13 @@ typedef struct {
     /* Lines that are paragraphs or documents: with split_sentences, sentences are translated one by
      * one; with window_tokens above 0, what is longer than that (a line, or with split_sentences a
      * sentence) in windows of at most so many tokens, of whole sentences where these fit, each
-     * beginning with up to window_overlap tokens that the one before it ends with. The translations
-     * are joined by spaces; score and log_prob are sums. search.n_best must be 1, constraints NULL
-     * (a glossary goes by the parts); a prefix begins the first part. split_language: the code of
-     * the sources' language ("en"), for its abbreviations; NULL: what the model's config.yaml says.
-     */
+     * beginning with up to window_overlap tokens that the one before it ends with. Language codes
+     * and other tags that a line begins with (">>de<<", "<2de>") hold for each part, and so does a
+     * prefix of tags alone; another prefix begins the first part. The translations are joined by
+     * spaces, in Chinese and Japanese by nothing; score and log_prob are sums. search.n_best must
+     * be 1, constraints NULL (a glossary goes by the parts). split_language: the code of the
+     * sources' language ("en", "deu", "de_AT"), for its abbreviations and ordinal numbers; NULL:
+     * what the model's config.yaml says. */
     bool split_sentences;
     int32_t window_tokens, window_overlap;
     const char *split_language;
@@ -96,6 +103,7 @@ typedef struct {
     int32_t n_tokens; /* subword tokens, without the end of sentence */
     int32_t n_alignment;
     rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `align` */
+    int32_t n_restored;          /* strings to keep that were put at the end */
     char *unmet; /* constraints that it does not meet, because the longest output has no room for
                   * them or the vocabulary no pieces: phrases with tabs between them; mostly NULL */
 } rd_translation;

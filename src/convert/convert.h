@@ -6,12 +6,14 @@
 #define RD_CONVERT_CONVERT_H
 
 #include "base/error.h"
+#include "base/text.h"
 
 /* Makes the model directory `to` of a Hugging Face MarianMT directory: config.json,
  * model.safetensors or its shards, vocab.json, source.spm, target.spm, and generation_config.json,
  * tokenizer_config.json, target_vocab.json where there are. Or of a BART directory, whose
- * vocabulary is vocab.json and merges.txt, or tokenizer.json. */
-rd_status rd_import_hf(const char *from, const char *to);
+ * vocabulary is vocab.json and merges.txt, or tokenizer.json. warnings (may be NULL) receives a
+ * line for each thing they ask for that has no effect here. */
+rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a model of Marian itself: a directory with the decoder.yml that
  * names its .npz file and vocabularies, or that file, with MODEL.npz.decoder.yml or decoder.yml
@@ -21,7 +23,7 @@ rd_status rd_import_hf(const char *from, const char *to);
 rd_status rd_import_marian(const char *from, const char *to);
 
 /* One of the two, by what is there. */
-rd_status rd_import(const char *from, const char *to);
+rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits;
  * a BART directory of a model of BART's architecture.

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "recipe/recipe.h"
 
 /* Keys of config.json and of a recipe that mean the same. */
@@ -47,7 +48,14 @@ rd_status rd_hf_write_config(const rd_hf_export *export);
 
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
  * What this program cannot compute is RD_ERR_UNSUPPORTED. Whether there are a bias and learned
- * positions is for the tensors to say. */
-rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory);
+ * positions is for the tensors to say. warnings (NULL: none are wanted)
+ * receives a line for each setting that has no effect here. */
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
+
+/* Appends a line to `warnings` for each setting that asks for something which is not done here, and
+ * one for the tokens added to the vocabulary (hf_warnings.c). */
+rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *config, json_t *generation,
+                              rd_text *warnings);
+rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings);
 
 #endif

@@ -178,6 +178,15 @@ static rd_status read_forced(const reader *r) {
     return unsupported(r, "this forced_bos_token_id");
 }
 
+/* *length is as `key` says, or as what takes its place says, which does not count the decoder's
+ * first token. */
+static void read_length(const reader *r, const char *key, const char *new_key, int64_t *length) {
+    const json_t *all = generation_setting(r, key), *added = generation_setting(r, new_key);
+    if (json_is_integer(all)) *length = json_integer_value(all);
+    if (json_is_integer(added) && json_integer_value(added) < INT32_MAX)
+        *length = json_integer_value(added) + 1;
+}
+
 /* Their lengths count the decoder's first token, and max_length the last as well. */
 static rd_status read_search(const reader *r) {
     static const rd_hf_key keys[] = {{"num_beams", "beam"},
@@ -188,11 +197,9 @@ static rd_status read_search(const reader *r) {
         const json_t *value = generation_setting(r, keys[i].theirs);
         if (value) RD_TRY(set_json(r, keys[i].ours, keys[i].theirs, value));
     }
-    const json_t *max_length = generation_setting(r, "max_length");
-    const json_t *min_length = generation_setting(r, "min_length");
-    int64_t most = json_is_integer(max_length) ? json_integer_value(max_length)
-                                               : r->recipe->model.max_target_positions;
-    int64_t least = json_is_integer(min_length) ? json_integer_value(min_length) : 0;
+    int64_t most = r->recipe->model.max_target_positions, least = 0;
+    read_length(r, "max_length", "max_new_tokens", &most);
+    read_length(r, "min_length", "min_new_tokens", &least);
     if (most < 2 || most > 1000000 || least < 0 || least > most)
         return rd_error(RD_ERR_FORMAT, "%s: min_length %lld and max_length %lld make no sense",
                         r->directory, (long long)least, (long long)most);
@@ -219,9 +226,11 @@ static rd_status read_all(reader *r) {
     return read_languages(r);
 }
 
-rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory) {
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings) {
     reader r = {.directory = directory, .recipe = recipe};
     rd_status status = read_all(&r);
+    if (status == RD_OK && warnings)
+        status = rd_hf_warn_settings(&recipe->model, r.config, r.generation, warnings);
     json_decref(r.config);
     json_decref(r.generation);
     json_decref(r.tokenizer);

@@ -50,15 +50,15 @@ static rd_status write_object(const object *o, const char *directory, const char
 }
 
 static int32_t target_row(const rd_hf_export *e, int32_t id) {
-    return e->target_rows && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
+    return e->target_rows && id >= 0 && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
 
 /* What config.json and generation_config.json both say. */
 static void put_specials(const rd_hf_export *e, object *o) {
     const rd_model_config *c = &e->recipe->model;
-    put(o, "pad_token_id", e->pad);
+    if (e->pad >= 0) put(o, "pad_token_id", e->pad);
     put(o, "eos_token_id", c->eos_id);
-    put(o, "bos_token_id", target_row(e, c->bos_id));
+    if (c->bos_id >= 0) put(o, "bos_token_id", target_row(e, c->bos_id));
     put(o, "decoder_start_token_id", e->start);
     put(o, "forced_eos_token_id", c->eos_id);
     if (e->recipe->search.forced_bos) put(o, "forced_bos_token_id", c->bos_id);
@@ -100,9 +100,9 @@ static rd_status write_model_config(const rd_hf_export *e) {
 /* Pads, which MarianMT's search would choose. */
 static void put_bad_words(const rd_hf_export *e, object *o) {
     json_t *bad = json_array();
-    o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
+    if (e->pad >= 0) o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
     int old = (int)target_row(e, e->recipe->model.pad_id);
-    if (!e->mapped) o->failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
+    if (!e->mapped && old >= 0) o->failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
     put_value(o, "bad_words_ids", bad);
 }
 
@@ -113,7 +113,7 @@ static rd_status write_generation_config(const rd_hf_export *e) {
     object o = new_object();
     int64_t most = c->max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
     put_specials(e, &o);
-    if (!e->bart) put_bad_words(e, &o);
+    if (!e->bart && (e->pad >= 0 || !e->mapped)) put_bad_words(e, &o);
     put(&o, "num_beams", s->beam);
     put_real(&o, "length_penalty", s->lenpen);
     put(&o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);

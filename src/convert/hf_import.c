@@ -13,6 +13,7 @@
 
 typedef struct {
     const char *from, *to;
+    rd_text *warnings; /* or NULL */
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
@@ -163,7 +164,8 @@ static rd_status read_weights(import *im) {
 static rd_status import_all(import *im) {
     rd_vocabulary_kind kind;
     RD_TRY(rd_recipe_new(&im->recipe));
-    RD_TRY(rd_hf_read_config(im->recipe, im->from));
+    RD_TRY(rd_hf_read_config(im->recipe, im->from, im->warnings));
+    if (im->warnings) RD_TRY(rd_hf_warn_tokens(im->from, im->warnings));
     RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
     if (im->recipe->model.layernorm_embedding) RD_TRY(find_mask(im, kind));
     RD_TRY(read_weights(im));
@@ -173,10 +175,10 @@ static rd_status import_all(import *im) {
                              RD_WEIGHTS_FP32);
 }
 
-rd_status rd_import_hf(const char *from, const char *to) {
+rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-import im = {.from = from, .to = made.temporary };
+import im = {.from = from, .to = made.temporary, .warnings = warnings };
     rd_status status = import_all(&im);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);

@@ -52,12 +52,12 @@ static bool is_npz(const char *path) {
     return n > 4 && strcmp(path + n - 4, ".npz") == 0;
 }
 
-rd_status rd_import(const char *from, const char *to) {
+rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
     bool hf, marian;
     if (is_npz(from)) return rd_import_marian(from, to);
     RD_TRY(rd_json_exists(from, "config.json", &hf));
     RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
-    if (hf) return rd_import_hf(from, to);
+    if (hf) return rd_import_hf(from, to, warnings);
     if (marian) return rd_import_marian(from, to);
     return rd_error(RD_ERR_IO,
                     "%s: neither a .npz file nor a directory with a config.json (Hugging Face) or "

@@ -86,7 +86,7 @@ static rd_status hf_directory(const char *directory, rd_text *out) {
     json_decref(config);
     if (status == RD_OK) status = rd_recipe_new(&recipe);
     if (status == RD_OK) {
-        status = rd_hf_read_config(recipe, directory);
+        status = rd_hf_read_config(recipe, directory, NULL);
         if (status == RD_OK)
             status = rd_info_network(&recipe->model, out);
         else if (status == RD_ERR_UNSUPPORTED)

@@ -113,6 +113,7 @@ rd_status rd_bpe_open(rd_tokenizer **tokenizer, const char *path, const char *by
     rd_bpe *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
     self->base.kind = &kind;
+    self->base.mapped = true;
     rd_status status = rd_bpe_load(self, path, bytes, n);
     if (status == RD_OK)
         *tokenizer = &self->base;

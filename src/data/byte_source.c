@@ -66,11 +66,58 @@ static bool gzip_magic(const rd_byte_source *s) {
     return s->end - s->start >= 2 && s->raw[s->start] == 0x1F && s->raw[s->start + 1] == 0x8B;
 }
 
-/* Two bytes tell; a first byte that is not gzip's tells alone. */
+/* Formats that begin with bytes that no text begins with. */
+typedef struct {
+    const char *name, *magic, *decompress;
+    size_t n;
+} format;
+
+static const format formats[] = {{"gzip", "\x1F\x8B", NULL, 2},
+                                 {"xz",
+                                  "\xFD"
+                                  "7zXZ",
+                                  "xz -dc", 6}, /* and a NUL */
+                                 {"bzip2", "BZh91AY&SY", "bzip2 -dc", 10},
+                                 {"Zstandard", "\x28\xB5\x2F\xFD", "zstd -dc", 4},
+                                 {"LZ4", "\x04\x22\x4D\x18", "lz4 -dc", 4},
+                                 {"ZIP", "PK\x03\x04", "unzip -p", 4}};
+enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+/* How many of the first n bytes are the format's; bzip2's fourth is any digit but 0. */
+static size_t common(const format *f, const unsigned char *bytes, size_t n) {
+    size_t i = 0;
+    while (i < f->n && i < n) {
+        bool level = f->magic[0] == 'B' && i == 3 && bytes[i] >= '1' && bytes[i] <= '9';
+        if (!level && bytes[i] != (unsigned char)f->magic[i]) break;
+        i++;
+    }
+    return i;
+}
+
+/* The format that all the first bytes are of; *undecided: more bytes must tell. */
+static const format *recognize(const unsigned char *bytes, size_t n, bool *undecided) {
+    *undecided = false;
+    for (int i = 0; i < N_FORMATS; i++) {
+        size_t same = common(&formats[i], bytes, n);
+        if (same == formats[i].n) return &formats[i];
+        *undecided |= same == n;
+    }
+    return NULL;
+}
+
 static rd_status look(rd_byte_source *s) {
-    while (!s->ended && (s->end == 0 || (s->end == 1 && s->raw[0] == 0x1F))) RD_TRY(read_raw(s));
+    bool undecided = true;
+    const format *found = NULL;
+    while (!found && undecided && !s->ended) {
+        RD_TRY(read_raw(s));
+        found = recognize(s->raw, s->end, &undecided);
+    }
     s->looked = true;
-    if (!gzip_magic(s)) return RD_OK;
+    if (!found) return RD_OK;
+    if (found->decompress)
+        return rd_error(RD_ERR_FORMAT,
+                        "compressed by %s, which is not read here; decompress it (%s) or use gzip",
+                        found->name, found->decompress);
     if (inflateInit2(&s->inflater, GZIP_WINDOW_BITS) != Z_OK)
         return rd_error(RD_ERR_MEMORY, "out of memory");
     s->gzip = s->in_member = true;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "data/tokenizer_kind.h"
 
@@ -98,15 +99,40 @@ static rd_status clean(char **text, size_t *n, bool controls) {
     return status;
 }
 
-rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
-                              char **text, size_t *length) {
-    for (int64_t i = 0; i < n; i++)
-        if (ids[i] < 0 || ids[i] >= tokenizer->size)
+/* Ids that are all in range; *beyond: how many are above it. */
+static rd_status check_ids(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
+                           int64_t *beyond) {
+    *beyond = 0;
+    for (int64_t i = 0; i < n; i++) {
+        *beyond += ids[i] >= tokenizer->size;
+        if (ids[i] < 0 || (ids[i] >= tokenizer->size && !tokenizer->mapped))
             return rd_error(RD_ERR_ARGUMENT,
                             "cannot detokenize id %d: the vocabulary has %d pieces", (int)ids[i],
                             (int)tokenizer->size);
+    }
+    return RD_OK;
+}
+
+/* Decodes the ids in range alone. */
+static rd_status decode_known(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
+                              char **text, size_t *length) {
+    int32_t *known = rd_malloc((size_t)n, sizeof *known);
+    int64_t n_known = 0;
+    if (!known) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] < tokenizer->size) known[n_known++] = ids[i];
+    rd_status status = tokenizer->kind->decode(tokenizer, known, n_known, text, length);
+    free(known);
+    return status;
+}
+
+rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
+                              char **text, size_t *length) {
+    int64_t beyond;
     size_t found = 0;
-    RD_TRY(tokenizer->kind->decode(tokenizer, ids, n, text, &found));
+    RD_TRY(check_ids(tokenizer, ids, n, &beyond));
+    RD_TRY(beyond ? decode_known(tokenizer, ids, n, text, &found)
+                  : tokenizer->kind->decode(tokenizer, ids, n, text, &found));
     for (size_t i = 0; !length && i < found; i++)
         if ((*text)[i] == '\0') (*text)[i] = ' ';
     if (!rd_text_is_clean(*text, found, length)) RD_TRY(clean(text, &found, length));

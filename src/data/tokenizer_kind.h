@@ -21,7 +21,7 @@ typedef struct {
 struct rd_tokenizer {
     const rd_tokenizer_kind *kind;
     int32_t size, pad, bos, eos, unk, mask;
-    bool mapped; /* ids of a file beside the model; some may have no piece */
+    bool mapped; /* ids of a JSON file; some may have no piece, and a model more of them */
 };
 
 /* From the bytes of a file; `path` for messages and, with a vocab.json, to find its merges.txt. */

@@ -13,12 +13,18 @@
 /* Always the same number: sums over threads depend on it, and the model file records it. */
 enum { TRAINER_THREADS = 8 };
 
+/* SentencePiece leaves out lines of more bytes, unless it is told otherwise, and lines with a
+ * character that it has its own use for. */
+enum { LONGEST_BY_DEFAULT = 4192 };
+static const char reserved[] = "\xE2\x96\x85"; /* U+2585 */
+
 /* All lines of several files, one after another. */
 typedef struct {
     const char *const *paths;
     int n_paths, next;
     rd_corpus *corpus;
-    bool has_text; /* a line had a character that is not blank */
+    rd_text cleaned; /* the line, without what is reserved */
+    bool has_text;   /* a line had a character that is not blank */
     rd_status status;
 } line_source;
 
@@ -38,24 +44,60 @@ static rd_status no_text(const line_source *source) {
                     source->n_paths > 1 ? "this and the other corpora hold" : "it holds");
 }
 
-static int next_line(void *self, const char **text, size_t *n) {
-    line_source *source = self;
-    for (;;) {
+static rd_status clean(line_source *source, const char **text, size_t *n) {
+    const char *end = *text + *n, *found = memmem(*text, *n, reserved, 3);
+    if (!found) return RD_OK;
+    rd_text_clear(&source->cleaned);
+    for (; found; found = memmem(*text, (size_t)(end - *text), reserved, 3)) {
+        RD_TRY(rd_text_append(&source->cleaned, *text, (size_t)(found - *text)));
+        RD_TRY(rd_text_append(&source->cleaned, " ", 1));
+        *text = found + 3;
+    }
+    RD_TRY(rd_text_append(&source->cleaned, *text, (size_t)(end - *text)));
+    *text = source->cleaned.data;
+    *n = (size_t)source->cleaned.length;
+    return RD_OK;
+}
+
+static rd_status read_line(line_source *source, const char **text, size_t *n) {
+    for (*text = NULL; !*text;) {
         if (!source->corpus) {
-            if (source->next == source->n_paths && !source->has_text)
-                source->status = no_text(source);
-            if (source->next == source->n_paths) return source->has_text ? 0 : -1;
-            source->status =
-                rd_corpus_open(&source->corpus, source->paths[source->next++], RD_UTF8_STRICT);
-            if (source->status != RD_OK) return -1;
+            if (source->next == source->n_paths) return RD_OK;
+            RD_TRY(rd_corpus_open(&source->corpus, source->paths[source->next++], RD_UTF8_STRICT));
         }
-        source->status = rd_corpus_next(source->corpus, text, n);
-        if (source->status != RD_OK) return -1;
-        source->has_text = source->has_text || (*text && has_text(*text, *n));
-        if (*text) return 1;
+        RD_TRY(rd_corpus_next(source->corpus, text, n));
+        if (*text) return clean(source, text, n);
         rd_corpus_close(source->corpus);
         source->corpus = NULL;
     }
+    return RD_OK;
+}
+
+static int next_line(void *self, const char **text, size_t *n) {
+    line_source *source = self;
+    source->status = read_line(source, text, n);
+    if (source->status == RD_OK && !*text && !source->has_text) source->status = no_text(source);
+    if (source->status != RD_OK) return -1;
+    source->has_text = source->has_text || (*text && has_text(*text, *n));
+    return *text != NULL;
+}
+
+static void close_source(line_source *source) {
+    rd_corpus_close(source->corpus);
+    rd_text_free(&source->cleaned);
+}
+
+/* Bytes of the longest line. */
+static rd_status find_longest(const char *const *paths, int n_paths, size_t *longest) {
+    line_source source = {.paths = paths, .n_paths = n_paths};
+    const char *text;
+    rd_status status;
+    size_t n = 0;
+    *longest = 0;
+    while ((status = read_line(&source, &text, &n)) == RD_OK && text)
+        if (n > *longest) *longest = n;
+    close_source(&source);
+    return status;
 }
 
 /* Without the place in SentencePiece's source, "FILE(LINE) [CONDITION] ", if words follow it. */
@@ -65,26 +107,33 @@ static const char *reason_of(const char *message) {
     return words && words[2] ? words + 2 : message;
 }
 
-rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
-                         const char *model_path) {
-    rd_text options = {0};
-    RD_TRY(rd_text_printf(&options,
+/* Settings that are as by default are not given: the model file records those that are. */
+static rd_status write_options(const rd_vocab_config *config, size_t longest, rd_text *options) {
+    RD_TRY(rd_text_printf(options,
                           "model_type=%s vocab_size=%d character_coverage=%.6f byte_fallback=%s "
                           "bos_id=0 pad_id=1 eos_id=2 unk_id=3 num_threads=%d minloglevel=2 "
-                          "input_sentence_size=%lld shuffle_input_sentence=%s%s",
+                          "input_sentence_size=%lld shuffle_input_sentence=%s",
                           config->type, (int)config->size, (double)config->character_coverage,
                           config->byte_fallback ? "true" : "false", TRAINER_THREADS,
                           (long long)config->max_sentences,
-                          config->max_sentences > 0 ? "true" : "false",
-                          config->mask ? " control_symbols=<mask>" : ""));
-    line_source source = {.paths = paths, .n_paths = n_paths};
+                          config->max_sentences > 0 ? "true" : "false"));
+    if (config->normalization)
+        RD_TRY(rd_text_printf(options, " normalization_rule_name=%s", config->normalization));
+    if (config->mask) RD_TRY(rd_text_printf(options, " control_symbols=<mask>"));
+    if (longest > LONGEST_BY_DEFAULT)
+        RD_TRY(rd_text_printf(options, " max_sentence_length=%zu", longest));
+    if (config->symbols && *config->symbols)
+        RD_TRY(rd_text_printf(options, " user_defined_symbols=%s", config->symbols));
+    return RD_OK;
+}
+
+static rd_status train(const rd_vocab_config *config, const char *options, line_source *source,
+                       const char *model_path) {
     char *model = NULL, *message = NULL;
     size_t n = 0;
-    int failed = spm_train(options.data, next_line, &source,
+    int failed = spm_train(options, next_line, source,
                            (spm_endings){config->no_memory, config->gave_up}, &model, &n, &message);
-    rd_text_free(&options);
-    rd_corpus_close(source.corpus);
-    rd_status status = source.status;
+    rd_status status = source->status;
     if (status == RD_OK && failed)
         status =
             rd_error(RD_ERR_FORMAT, "%s: cannot train a vocabulary of %d pieces: %s", model_path,
@@ -92,5 +141,23 @@ rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths
     if (status == RD_OK) status = rd_write_file(model_path, model, n);
     free(message);
     free(model);
+    return status;
+}
+
+rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
+                         const char *model_path) {
+    line_source source = {.paths = paths, .n_paths = n_paths};
+    rd_text options = {0};
+    size_t longest;
+    if (config->symbols && strpbrk(config->symbols, " \t\r\n\""))
+        return rd_error(RD_ERR_FORMAT,
+                        "user-defined-symbols: \"%.60s\": symbols are separated by commas, without "
+                        "blanks or quotes",
+                        config->symbols);
+    RD_TRY(find_longest(paths, n_paths, &longest));
+    rd_status status = write_options(config, longest, &options);
+    if (status == RD_OK) status = train(config, options.data, &source, model_path);
+    rd_text_free(&options);
+    close_source(&source);
     return status;
 }

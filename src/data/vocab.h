@@ -12,16 +12,21 @@ typedef struct {
     int32_t size;     /* pieces, the four special ones (bos 0, pad 1, eos 2, unk 3) included */
     float character_coverage;
     bool byte_fallback;
-    bool mask;             /* a piece "<mask>", id 4, that no text gives */
+    bool mask;                 /* a piece "<mask>", id 4, that no text gives */
+    const char *normalization; /* SentencePiece's normalization_rule_name; NULL: its own default,
+                                  nmt_nfkc */
+    const char *symbols;       /* user-defined symbols, comma-separated: pieces that text with them
+                                  is never cut within; NULL or "": none */
     int64_t max_sentences; /* lines sampled for training, evenly spread by SentencePiece; 0: all */
     void (*no_memory)(void); /* NULL, or what ends the process where SentencePiece's own threads
                                 lack memory, of which they can tell nobody */
     void (*gave_up)(const char *why); /* likewise where SentencePiece would end it by itself */
 } rd_vocab_config;
 
-/* Trains on all lines of `paths` (gz or plain) and writes the model to `model_path`, atomically.
- * The same corpora and config give the same file, on any number of cores. A corpus too small for
- * `size` is an error that says which size would do; so are corpora without a character to see. */
+/* Trains on all lines of `paths` (gz or plain), whatever their length, and writes the model to
+ * `model_path`, atomically. The same corpora and config give the same file, on any number of cores.
+ * A corpus too small for `size` is an error that says which size would do; so are corpora without a
+ * character to see. */
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
                          const char *model_path);
 

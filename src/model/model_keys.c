@@ -62,11 +62,13 @@ const rd_key rd_model_keys[] = {
      .help = "source embeddings; 0: set from the vocabulary"},
     {"tgt-vocab", RD_KEY_INT32, RD_AT(tgt_vocab), 0, 1e6, "0",
      .help = "target embeddings; 0: set from the vocabulary"},
-    {"pad-id", RD_KEY_INT32, RD_AT(pad_id), 0, 1e6, "0",
-     .help = "id of padding (config.yaml of a model)"},
-    {"bos-id", RD_KEY_INT32, RD_AT(bos_id), 0, 1e6, "1", .help = "id of begin of sentence"},
+    {"pad-id", RD_KEY_INT32, RD_AT(pad_id), -1, 1e6, "0",
+     .help = "id of padding (config.yaml of a model; -1: the vocabulary has none)"},
+    {"bos-id", RD_KEY_INT32, RD_AT(bos_id), -1, 1e6, "1",
+     .help = "id of begin of sentence; -1: none"},
     {"eos-id", RD_KEY_INT32, RD_AT(eos_id), 0, 1e6, "2", .help = "id of end of sentence"},
-    {"unk-id", RD_KEY_INT32, RD_AT(unk_id), 0, 1e6, "3", .help = "id of the unknown piece"},
+    {"unk-id", RD_KEY_INT32, RD_AT(unk_id), -1, 1e6, "3",
+     .help = "id of the unknown piece; -1: none"},
     {.name = NULL}};
 #undef RD_AT
 /* clang-format on */

@@ -27,10 +27,10 @@ static rd_status check_stack(const rd_model_config *c, const rd_stack_config *s,
 
 static rd_status check_config(const rd_model_config *c) {
     if (c->d_model < 1 || c->d_model > 16384 || c->src_vocab < 4 || c->tgt_vocab < 4 ||
-        c->pad_id < 0 || c->max_source_positions < 1 || c->max_target_positions < 1)
+        c->pad_id < -1 || c->max_source_positions < 1 || c->max_target_positions < 1)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: expected 1 <= d_model <= 16384, vocabularies of at least 4, "
-                        "pad_id >= 0 and at least one position");
+                        "pad_id >= -1 (none) and at least one position");
     RD_TRY(check_stack(c, &c->encoder, "encoder"));
     RD_TRY(check_stack(c, &c->decoder, "decoder"));
     if (c->encoder.layers == 0 && c->decoder.layers == 0)
@@ -43,7 +43,17 @@ static rd_status check_config(const rd_model_config *c) {
             "model: %d positions of width %d make a table of %.1f GiB; at most 1 GiB is "
             "allowed (max_source_positions, max_target_positions)",
             (int)(table / c->d_model / 4), (int)c->d_model, (double)table / 0x1p30);
-    if (rd_start_id(c) < 0 || rd_start_id(c) >= c->tgt_vocab)
+    if (rd_start_id(c) < 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "model: the decoder starts with %s (decoder-start), which the vocabulary "
+                        "does not have",
+                        c->decoder_start == RD_START_PAD   ? "pad"
+                        : c->decoder_start == RD_START_BOS ? "bos"
+                                                           : "eos");
+    if (c->prepend_bos && c->bos_id < 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "model: prepend-bos, but the vocabulary has no begin of sentence");
+    if (rd_start_id(c) >= c->tgt_vocab)
         return rd_error(RD_ERR_ARGUMENT, "model: start token %d outside a vocabulary of %d",
                         (int)rd_start_id(c), (int)c->tgt_vocab);
     if (c->share_all_embeddings && c->src_vocab != c->tgt_vocab)

@@ -4,6 +4,8 @@
 #include "recipe/recipe_keys.h"
 
 static const char *const vocab_types[] = {"unigram", "bpe", NULL};
+static const char *const normalizations[] = {"auto",     "identity",    "nfkc", "nfkc_cf",
+                                             "nmt_nfkc", "nmt_nfkc_cf", NULL};
 
 /* Ranges are as wide as the types and the mathematics allow: they catch slips, not tastes. */
 /* clang-format off: one row a key reads as the table it is */
@@ -33,6 +35,12 @@ const rd_key rd_data_keys[] = {
      .help = "share of characters the vocabulary covers"},
     {"byte-fallback", RD_KEY_BOOL, RD_AT(byte_fallback), 0, 0, "false",
      .help = "spell unknown characters as bytes"},
+    {"normalization", RD_KEY_STRING, RD_AT(normalization), 0, 0, "auto", normalizations,
+     .help = "SentencePiece's rules before text is cut; auto: nmt_nfkc where the vocabulary is the "
+             "source's alone, else identity, so that translations keep U+200C, 5º, ½ and "
+             "full-width commas"},
+    {"user-defined-symbols", RD_KEY_STRING, RD_AT(user_defined_symbols), 0, 0, "",
+     .help = "pieces that text is never cut within (tags, placeholders), comma-separated"},
     {"mask-piece", RD_KEY_BOOL, RD_AT(mask_piece), 0, 0, "false",
      .help = "a piece <mask>, which mask needs"},
     {"vocab-sentences", RD_KEY_INT64, RD_AT(vocab_sentences), 0, 1e15, "0",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "recipe/recipe_keys.h"
@@ -131,39 +132,76 @@ static rd_status add_setting(rd_assignments *assignments, const char *setting) {
     return status;
 }
 
-static rd_status load(rd_recipe **out, const char *path, const char *const *settings,
-                      int n_settings, rd_status (*check)(const rd_recipe *)) {
-    *out = NULL;
-    rd_recipe *recipe = rd_calloc(1, sizeof *recipe);
+/* The recipe of a file and of settings, alone. assignments: receives what they set; or NULL. */
+static rd_status load_own(rd_recipe **out, const char *path, const char *const *settings,
+                          int n_settings, rd_assignments *assignments) {
+    rd_assignments own = {0}, *all = assignments ? assignments : &own;
+    rd_recipe *recipe = *out = rd_calloc(1, sizeof *recipe);
     if (!recipe) return RD_ERR_MEMORY;
-    rd_assignments assignments = {0};
     rd_status status = name_recipe(recipe, path);
-    if (status == RD_OK) status = rd_recipe_read_file(&assignments, path);
-    for (int i = 0; status == RD_OK && i < n_settings; i++)
-        status = add_setting(&assignments, settings[i]);
-    if (status == RD_OK) status = resolve(recipe, &assignments);
-    if (status == RD_OK) {
-        status = rd_recipe_check(recipe);
-        if (status == RD_OK) status = check(recipe);
-        if (status != RD_OK) status = rd_error_prefix(status, "%s", path);
+    if (status == RD_OK) status = rd_recipe_read_file(all, path);
+    for (int i = 0; status == RD_OK && i < n_settings; i++) status = add_setting(all, settings[i]);
+    if (status == RD_OK) status = resolve(recipe, all);
+    rd_assignments_free(&own);
+    return status;
+}
+
+/* How a model was made to read its data: fine-tuning reads it the same way, unless the recipe says
+ * otherwise, which training then refuses. Without such a model directory (yet) nothing is taken. */
+static rd_status adopt_from_model(rd_recipe *recipe, const rd_assignments *assignments) {
+    static const char *const keys[] = {"joined-dictionary", "prepend-bos"};
+    const char *directory = recipe->train.finetune_from_model;
+    char *path = *directory ? rd_path_join(directory, "config.yaml") : NULL;
+    if (!path) return *directory ? RD_ERR_MEMORY : RD_OK;
+    rd_recipe *model = NULL;
+    rd_status status = RD_OK;
+    if (rd_file_exists(path)) {
+        status = load_own(&model, path, NULL, 0, NULL);
+        if (status != RD_OK) status = rd_error_prefix(status, "finetune-from-model");
     }
-    if (status == RD_OK && !*recipe->data.vocab_from) /* the pieces that the weights are of */
-        status = rd_recipe_set_key(recipe, rd_recipe_find_key("vocab-from"),
-                                   recipe->train.finetune_from_model);
+    for (size_t i = 0; model && status == RD_OK && i < sizeof keys / sizeof *keys; i++) {
+        const rd_key *key = rd_recipe_find_key(keys[i]);
+        char text[16];
+        if (last_of(assignments, keys[i])) continue;
+        status = rd_recipe_format_key(model, key, text, sizeof text);
+        if (status == RD_OK) status = rd_recipe_set_key(recipe, key, text);
+    }
+    rd_recipe_free(model);
+    free(path);
+    return status;
+}
+
+static rd_status complete(rd_recipe *recipe, const char *path,
+                          rd_status (*check)(const rd_recipe *)) {
+    rd_status status = rd_recipe_check(recipe);
+    if (status == RD_OK) status = check(recipe);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", path);
     /* A decay without an end of its own ends with training. */
     if (rd_lr_decays(recipe->optim.lr_scheduler) && recipe->optim.total_num_update == 0)
         recipe->optim.total_num_update = recipe->train.max_update;
+    if (*recipe->data.vocab_from) return RD_OK;
+    /* the pieces that the weights are of */
+    return rd_recipe_set_key(recipe, rd_recipe_find_key("vocab-from"),
+                             recipe->train.finetune_from_model);
+}
+
+/* config: of a model, which says all of it itself. */
+static rd_status load(rd_recipe **out, const char *path, const char *const *settings,
+                      int n_settings, bool config, rd_status (*check)(const rd_recipe *)) {
+    rd_assignments assignments = {0};
+    rd_status status = load_own(out, path, settings, n_settings, &assignments);
+    if (status == RD_OK && !config) status = adopt_from_model(*out, &assignments);
+    if (status == RD_OK) status = complete(*out, path, check);
     rd_assignments_free(&assignments);
-    if (status == RD_OK)
-        *out = recipe;
-    else
-        rd_recipe_free(recipe);
+    if (status == RD_OK) return RD_OK;
+    rd_recipe_free(*out);
+    *out = NULL;
     return status;
 }
 
 rd_status rd_recipe_load(rd_recipe **recipe, const char *path, const char *const *settings,
                          int n_settings) {
-    return load(recipe, path, settings, n_settings, rd_recipe_check_training);
+    return load(recipe, path, settings, n_settings, false, rd_recipe_check_training);
 }
 
 static rd_status accept(const rd_recipe *recipe) {
@@ -172,7 +210,7 @@ static rd_status accept(const rd_recipe *recipe) {
 }
 
 rd_status rd_recipe_load_config(rd_recipe **recipe, const char *path) {
-    return load(recipe, path, NULL, 0, accept);
+    return load(recipe, path, NULL, 0, true, accept);
 }
 
 void rd_recipe_free(rd_recipe *recipe) {

@@ -26,7 +26,10 @@ typedef struct {
     bool joined_dictionary;
     float character_coverage;
     bool byte_fallback, mask_piece;
-    int64_t vocab_sentences; /* lines sampled to train the vocabulary on; 0: all */
+    char *normalization; /* a name of SentencePiece's rules, or auto: nmt_nfkc for a vocabulary
+                            of sources alone, else identity */
+    char *user_defined_symbols; /* pieces that text is never cut within, comma-separated */
+    int64_t vocab_sentences;    /* lines sampled to train the vocabulary on; 0: all */
     int32_t min_source_len, max_source_len, min_target_len,
         max_target_len;     /* tokens, without eos */
     bool truncate_source;   /* longer sources are cut to max_source_len, not dropped */

@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     int32_t matched; /* first tokens of the phrase that the hypothesis ends with, not all */
     int32_t left;    /* times that it must still appear */
+    bool ended, met; /* by the last token: once more, and that it had to appear */
 } progress;
 
 /* A continuation and its place in the order in which hypotheses go on. */
@@ -44,8 +45,12 @@ struct rd_constraints {
 static progress follow(const phrase *p, progress at, int32_t token) {
     while (at.matched > 0 && p->tokens[at.matched] != token) at.matched = p->border[at.matched];
     if (p->tokens[at.matched] == token) at.matched++;
+    at.ended = at.met = false;
     if (at.matched < p->length) return at;
-    return (progress){.matched = p->border[p->length], .left = at.left > 0 ? at.left - 1 : 0};
+    return (progress){.matched = p->border[p->length],
+                      .left = at.left > 0 ? at.left - 1 : 0,
+                      .ended = true,
+                      .met = at.left > 0};
 }
 
 static void find_borders(phrase *p) {
@@ -154,6 +159,41 @@ int32_t rd_constraints_unmet(const rd_search *s, int64_t row) {
     const progress *at = progress_of(s, c, row);
     for (int64_t i = 0; i < c->n; i++) unmet += at[i].left;
     return unmet;
+}
+
+/* The likeliest of the marks; -1: there is none. */
+static int32_t best_mark(const int32_t *marks, const float *log_probs) {
+    int32_t best = -1;
+    for (int32_t i = 0; marks && i < RD_MOST_MARKS; i++)
+        if (marks[i] >= 0 && (best < 0 || log_probs[marks[i]] > log_probs[best])) best = marks[i];
+    return best;
+}
+
+float rd_constraints_close(const rd_search *s, int64_t row, float *log_probs) {
+    const rd_sentence *sentence = s->rows[row].sentence;
+    const rd_constraints *c = sentence->constraints;
+    const rd_search_request *request = &sentence->request;
+    if (!c || !request->edges || s->rows[row].node < 0) return 0.0f;
+    const progress *at = progress_of(s, c, row);
+    bool ended = false, met = false;
+    for (int64_t i = 0; i < c->n; i++) {
+        ended |= at[i].ended;
+        met |= at[i].met;
+    }
+    uint8_t edge = ended ? request->edges[sentence->nodes[s->rows[row].node].token] : 0;
+    float gone = 0.0f;
+    for (int32_t i = 0; met && edge & RD_EDGE_WORD && i < s->scorer.vocab_size; i++)
+        if (request->edges[i] & RD_EDGE_INNER) {
+            gone += expf(log_probs[i]);
+            log_probs[i] = -INFINITY;
+        }
+    int32_t mark = edge & RD_EDGE_MARKUP ? best_mark(request->marks, log_probs) : -1;
+    int32_t eos = s->scorer.eos;
+    if (mark < 0 || !(log_probs[eos] > log_probs[mark])) return gone;
+    gone += expf(log_probs[mark]);
+    log_probs[mark] = log_probs[eos];
+    log_probs[eos] = -INFINITY;
+    return gone;
 }
 
 bool rd_constraints_want(const rd_search *s, int64_t row, int32_t token) {

@@ -151,6 +151,7 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     if (s->config.no_repeat_ngram > 0) gone += block_repeats(s, r, log_probs);
     if (row->length < s->config.min_len || rd_constraints_unmet(s, r) > 0)
         gone += forbid(log_probs, s->scorer.eos);
+    gone += rd_constraints_close(s, r, log_probs);
     /* Renormalize over the remaining 1 - gone, kept above 1e-7. */
     float base = row->score - (s->config.renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
     if (s->config.sampling) return rd_search_sample(s, thread, r, log_probs, base);

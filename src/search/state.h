@@ -134,6 +134,9 @@ rd_status rd_constraints_begin(rd_search *search, rd_sentence *sentence);
 void rd_constraints_end(rd_sentence *sentence);
 /* How many phrases a live hypothesis still lacks. */
 int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
+/* After a phrase that the row's last token ends: forbids to go on within its word, and to end
+ * before a final mark (see rd_search_request). Gives the probability that is gone. */
+float rd_constraints_close(const rd_search *search, int64_t row, float *log_probs);
 /* Whether `token` is the next one of a phrase that is still lacking. */
 bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
 /* Adds these tokens to the row's candidates, of which there are at most n_candidates. */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
+#include "recipe/special_ids.h"
 
 /* A recipe may say which vocabulary it is for. */
 static rd_status check_fingerprint(rd_pairs *p) {
@@ -23,20 +24,13 @@ static rd_status open_vocabularies(rd_pairs *p, rd_text *warnings) {
     RD_TRY(rd_vocabularies_open(p->data_dir, rd_recipe_vocabulary_kind(p->recipe), &p->source,
                                 &p->target));
     RD_TRY(check_fingerprint(p));
-    rd_model_config *c = &p->recipe->model;
     char warning[256];
     if (rd_recipe_vocab_size_differs(p->recipe, rd_tokenizer_size(p->source),
                                      rd_tokenizer_size(p->target), warning, sizeof warning))
         RD_TRY(rd_text_printf(warnings, "%s of %s\n", warning, p->data_dir));
     p->recipe->data.vocab_size_src = rd_tokenizer_size(p->source);
     p->recipe->data.vocab_size_tgt = rd_tokenizer_size(p->target);
-    c->src_vocab = rd_tokenizer_size(p->source);
-    c->tgt_vocab = rd_tokenizer_size(p->target);
-    c->pad_id = rd_tokenizer_pad(p->target);
-    c->bos_id = rd_tokenizer_bos(p->target);
-    c->eos_id = rd_tokenizer_eos(p->target);
-    c->unk_id = rd_tokenizer_unk(p->target);
-    return RD_OK;
+    return rd_recipe_take_vocabularies(p->recipe, p->source, p->target, p->data_dir);
 }
 
 /* What the model could not read, which is better known now than at the first validation. */
@@ -60,8 +54,8 @@ static rd_status check_identity(const rd_pairs *p, const rd_dataset *dataset, co
     rd_identity expected;
     RD_TRY(rd_identity_make(&expected, r->task, r->data.source_lang, r->data.target_lang,
                             r->vocabulary));
-    expected.src_vocab = r->model.src_vocab;
-    expected.tgt_vocab = r->model.tgt_vocab;
+    expected.src_vocab = rd_tokenizer_size(p->source); /* a model may have more embeddings */
+    expected.tgt_vocab = rd_tokenizer_size(p->target);
     expected.prepend_bos = r->model.prepend_bos;
     rd_status status = rd_identity_check(rd_dataset_identity(dataset), &expected);
     if (status == RD_OK) return RD_OK;

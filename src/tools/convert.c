@@ -1,6 +1,9 @@
 /* rdrop-convert: models from elsewhere and for elsewhere. */
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "convert/convert.h"
 #include "convert/info.h"
 #include "tools/common/options.h"
@@ -68,6 +71,16 @@ static int finish(rd_status status) {
     return status == RD_OK ? 0 : options_fail(&program);
 }
 
+/* Says what of a model had no place here. */
+static int import_model(const char *from, const char *to) {
+    rd_text warnings = {0};
+    rd_status status = rd_import(from, to, &warnings);
+    for (char *rest = warnings.data, *line; rest && (line = strsep(&rest, "\n"));)
+        if (status == RD_OK && *line) fprintf(stderr, "rdrop-convert: warning: %s\n", line);
+    rd_text_free(&warnings);
+    return finish(status);
+}
+
 static int info(const char *path) {
     rd_text text = {0};
     rd_status status = rd_info(path, &text);
@@ -81,7 +94,7 @@ static int run(const arguments *a) {
     if (!a->import && !a->export && !a->type)
         return options_usage(&program, "expected --import, --export, --quantize or --info");
     if (!a->output) return options_usage(&program, "expected --output DIR");
-    if (a->import) return finish(rd_import(a->import, a->output));
+    if (a->import) return import_model(a->import, a->output);
     return finish(a->export ? rd_export_hf(a->export, a->output)
                             : rd_quantize(a->quantized, a->output));
 }

@@ -18,6 +18,7 @@
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe_keys.h"
+#include "recipe/special_ids.h"
 #include "tools/common/options.h"
 #include "tools/common/start.h"
 
@@ -66,8 +67,9 @@ static const options_relation relations[] = {
     {"data", OPTIONS_IS_REQUIRED, "DIR"}, {"dest", OPTIONS_IS_REQUIRED, "DIR"}, {.name = NULL}};
 static const options_section sections[] = {
     {"Keys that matter here",
-     "vocab-type, vocab-size, joined-dictionary, character-coverage, byte-fallback and "
-     "vocab-sentences for the vocabulary. Training pairs outside min-source-len .. max-source-len, "
+     "vocab-type, vocab-size, joined-dictionary, character-coverage, byte-fallback, normalization, "
+     "user-defined-symbols and vocab-sentences for the vocabulary. Training pairs outside "
+     "min-source-len .. max-source-len, "
      "min-target-len .. max-target-len or max-ratio are dropped and counted; validation and test "
      "sets are kept whole. With sentencepiece-alpha the text is kept as well, to be segmented anew "
      "in each epoch.\n"
@@ -105,7 +107,7 @@ static void request_stop(int number) {
 }
 
 typedef struct {
-    const rd_recipe *recipe;
+    rd_recipe *recipe;
     const char *data, *dest;
     rd_tokenizer *source, *target;
     rd_identity identity; /* of the datasets */
@@ -184,7 +186,7 @@ static void gave_up(const char *why) {
 
 /* One vocabulary over the training corpora of `langs`. */
 static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int32_t size,
-                             const char *name) {
+                             const char *name, const char *normalization) {
     const rd_data_config *d = &j->recipe->data;
     path_list list = {0};
     rd_status status = RD_OK;
@@ -197,6 +199,8 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
                               .character_coverage = d->character_coverage,
                               .byte_fallback = d->byte_fallback,
                               .mask = d->mask_piece,
+                              .normalization = normalization,
+                              .symbols = d->user_defined_symbols,
                               .max_sentences = d->vocab_sentences,
                               .no_memory = no_memory,
                               .gave_up = gave_up};
@@ -204,7 +208,8 @@ static rd_status train_vocab(job *j, int n_langs, const char *const *langs, int3
     if (status == RD_OK)
         status = path ? rd_vocab_train(&config, (const char *const *)list.items, (int)list.n, path)
                       : RD_ERR_MEMORY;
-    if (status == RD_OK) printf("%s: %d pieces, %s\n", path, (int)size, d->vocab_type);
+    if (status == RD_OK)
+        printf("%s: %d pieces, %s, %s\n", path, (int)size, d->vocab_type, normalization);
     free_paths(&list);
     free(path);
     return status;
@@ -225,14 +230,22 @@ static rd_status copy_vocabularies(const job *j, const char *from) {
     return rd_vocabularies_copy(from, j->dest, kind);
 }
 
+/* Text that is only read may lose what NFKC takes; what a model writes must not. */
+static const char *normalization_of(const rd_data_config *d, bool only_read) {
+    if (strcmp(d->normalization, "auto") != 0) return d->normalization;
+    return only_read ? "nmt_nfkc" : "identity";
+}
+
 static rd_status make_vocabularies(job *j) {
     const rd_data_config *d = &j->recipe->data;
     if (*d->vocab_from) return copy_vocabularies(j, d->vocab_from);
     const char *langs[2] = {d->source_lang, d->target_lang};
     int n_langs = strcmp(langs[0], langs[1]) == 0 ? 1 : 2; /* denoising has the one */
-    if (d->joined_dictionary) return train_vocab(j, n_langs, langs, d->vocab_size_src, "spm.model");
-    RD_TRY(train_vocab(j, 1, langs, d->vocab_size_src, "source.spm"));
-    return train_vocab(j, 1, langs + 1, d->vocab_size_tgt, "target.spm");
+    const char *of_source = normalization_of(d, true), *of_target = normalization_of(d, false);
+    if (d->joined_dictionary)
+        return train_vocab(j, n_langs, langs, d->vocab_size_src, "spm.model", of_target);
+    RD_TRY(train_vocab(j, 1, langs, d->vocab_size_src, "source.spm", of_source));
+    return train_vocab(j, 1, langs + 1, d->vocab_size_tgt, "target.spm", of_target);
 }
 
 /* The corpora of one dataset: both lists name the same prefixes. */
@@ -370,6 +383,7 @@ static rd_status binarize_all(job *j) {
     RD_TRY(rd_identity_make(&j->identity, j->recipe->task, d->source_lang, d->target_lang,
                             vocabulary));
     check_vocab_size(j);
+    RD_TRY(rd_recipe_take_vocabularies(j->recipe, j->source, j->target, j->dest));
     rd_filter_config filter = {.min_src = d->min_source_len,
                                .max_src = d->max_source_len,
                                .min_tgt = d->min_target_len,

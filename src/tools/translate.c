@@ -155,13 +155,27 @@ static int translate(const arguments *a, const rd_translator *translator) {
     return code;
 }
 
-static rd_status open_lists(const arguments *a, rd_translate_options *options,
-                            rd_glossary **glossary, rd_shortlist **shortlist) {
-    if (a->glossary) RD_TRY(rd_glossary_open(glossary, a->glossary));
-    if (a->shortlist) RD_TRY(rd_shortlist_open(shortlist, a->shortlist));
-    options->glossary = *glossary;
-    options->shortlist = *shortlist;
+/* What the options name, besides the model. */
+typedef struct {
+    rd_glossary *glossary;
+    rd_pattern *keep;
+    rd_shortlist *shortlist;
+} lists;
+
+static rd_status open_lists(const arguments *a, rd_translate_options *options, lists *l) {
+    if (a->keep) RD_TRY(rd_pattern_open(&l->keep, a->keep));
+    if (a->glossary) RD_TRY(rd_glossary_open(&l->glossary, a->glossary));
+    if (a->shortlist) RD_TRY(rd_shortlist_open(&l->shortlist, a->shortlist));
+    options->glossary = l->glossary;
+    options->keep = l->keep;
+    options->shortlist = l->shortlist;
     return RD_OK;
+}
+
+static void close_lists(lists *l) {
+    rd_shortlist_close(l->shortlist);
+    rd_glossary_close(l->glossary);
+    rd_pattern_close(l->keep);
 }
 
 static int run(arguments *a) {
@@ -173,18 +187,15 @@ static int run(arguments *a) {
         sigaction(SIGTERM, &action, NULL);
     }
     rd_translator *translator;
-    rd_glossary *glossary = NULL;
-    rd_shortlist *shortlist = NULL;
+    lists opened = {0};
     errno = 0;
     if (rd_translator_open(&translator, a->models.items, a->models.n, a->precision) != RD_OK)
         return options_fail(&translate_program);
     rd_translate_options defaults = rd_translator_defaults(translator);
     a->options.search = arguments_search(a, &defaults.search);
-    int code = open_lists(a, &a->options, &glossary, &shortlist) == RD_OK
-                   ? translate(a, translator)
-                   : options_fail(&translate_program);
-    rd_shortlist_close(shortlist);
-    rd_glossary_close(glossary);
+    rd_status status = open_lists(a, &a->options, &opened);
+    int code = status == RD_OK ? translate(a, translator) : fail(status);
+    close_lists(&opened);
     rd_translator_close(translator);
     return code;
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "translate/kept.h"
 
 enum { LONGEST_TERM = 1000 };
 
@@ -253,31 +254,62 @@ static rd_status add_found(void *self, const char *phrase) {
     return n < RD_MOST_CONSTRAINTS ? add_phrase(line->terms, phrase) : RD_OK;
 }
 
+/* A line in which what is to be kept is looked for. */
+typedef struct {
+    rd_line_constraints *terms;
+    int64_t line;
+    const char *text;
+} kept_line;
+
+static rd_status add_kept(void *self, size_t begin, size_t end) {
+    kept_line *line = self;
+    rd_line_constraints *t = line->terms;
+    if (t->n - t->offsets[line->line] >= RD_MOST_CONSTRAINTS) return RD_OK;
+    rd_text phrase = {0};
+    rd_status status = rd_text_append(&phrase, line->text + begin, end - begin);
+    if (status == RD_OK) status = add_phrase(t, phrase.data);
+    rd_text_free(&phrase);
+    if (status == RD_OK) t->terms[t->n - 1].kept = true;
+    return status;
+}
+
+static rd_status add_all_kept(rd_line_constraints *t, rd_keeper *keeper, int64_t line,
+                              const char *const *lines, const size_t *lengths) {
+    size_t n = lengths ? lengths[line] : strlen(lines[line]);
+    return rd_keeper_find(keeper, lines[line], n, add_kept, &(kept_line){t, line, lines[line]});
+}
+
 static rd_status add_lines(rd_line_constraints *t, int64_t n_lines, const char *const *lines,
                            const size_t *lengths, const char *const *constraints,
-                           const rd_glossary *glossary) {
+                           const rd_glossary *glossary, const rd_pattern *keep) {
     rd_breaker *words = NULL;
     rd_offsets places = {0};
+    rd_keeper *keeper = NULL;
     rd_status status = glossary ? rd_breaker_open(&words, RD_BREAK_WORDS, NULL) : RD_OK;
+    if (status == RD_OK && keep) status = rd_keeper_open(&keeper, keep);
     for (int64_t i = 0; status == RD_OK && i < n_lines; i++) {
         if (constraints) status = add_constraints(t, i, constraints[i]);
         if (status == RD_OK && glossary)
             status = rd_glossary_match(glossary, lines[i], lengths ? lengths[i] : strlen(lines[i]),
                                        words, &places, add_found, &(glossary_line){t, i});
+        if (status == RD_OK && keep) status = add_all_kept(t, keeper, i, lines, lengths);
         t->offsets[i + 1] = t->n;
     }
+    rd_keeper_close(keeper);
     free(places.data);
     rd_breaker_close(words);
     return status;
 }
 
-rd_status rd_line_constraints_make(rd_line_constraints *t, const rd_tokenizer *target,
+rd_status rd_line_constraints_make(rd_line_constraints *t, const rd_tokenizer *target, int32_t rows,
                                    int64_t n_lines, const char *const *lines, const size_t *lengths,
-                                   const char *const *constraints, const rd_glossary *glossary) {
+                                   const char *const *constraints, const rd_glossary *glossary,
+                                   const rd_pattern *keep) {
     *t = (rd_line_constraints){.tokenizer = target};
     t->offsets = rd_calloc((size_t)n_lines + 1, sizeof *t->offsets);
     if (!t->offsets) return RD_ERR_MEMORY;
-    RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary));
+    RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary, keep));
+    if (t->n > 0) RD_TRY(rd_edges_make(&t->edges, target, rows));
     t->spans = rd_malloc((size_t)t->n, sizeof *t->spans);
     if (!t->spans) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < t->n; i++) /* an empty list has no address to add to */
@@ -287,6 +319,7 @@ rd_status rd_line_constraints_make(rd_line_constraints *t, const rd_tokenizer *t
 }
 
 void rd_line_constraints_free(rd_line_constraints *t) {
+    rd_edges_free(&t->edges);
     rd_text_free(&t->texts);
     free(t->ids.data);
     free(t->terms);
@@ -301,18 +334,26 @@ const rd_token_span *rd_line_constraints_of(const rd_line_constraints *t, int64_
     return t->spans + t->offsets[line];
 }
 
-/* How often a text contains a phrase. */
+/* How often a text contains a phrase as whole words. */
 static int32_t count_text(const char *text, const char *phrase) {
     int32_t n = 0;
-    for (const char *c = text; (c = strstr(c, phrase)); c++) n++;
+    size_t length = strlen(text), size = strlen(phrase);
+    for (const char *c = text; (c = strstr(c, phrase)); c++)
+        n += rd_is_whole(text, length, (size_t)(c - text), (size_t)(c - text) + size);
     return n;
 }
 
-static int32_t count_tokens(const int32_t *tokens, int32_t length, rd_token_span phrase) {
-    int32_t n = 0;
-    size_t bytes = (size_t)phrase.length * sizeof *phrase.tokens;
-    for (int32_t i = 0; phrase.length > 0 && i + phrase.length <= length; i++)
-        n += memcmp(tokens + i, phrase.tokens, bytes) == 0;
+static bool goes_on(const rd_edges *edges, int32_t last, int32_t next) {
+    return edges->flags && (edges->flags[last] & RD_EDGE_WORD) &&
+           (edges->flags[next] & RD_EDGE_INNER);
+}
+
+static int32_t count_tokens(const rd_edges *edges, const int32_t *tokens, int32_t length,
+                            rd_token_span phrase) {
+    int32_t n = 0, size = phrase.length;
+    for (int32_t i = 0; size > 0 && i + size <= length; i++)
+        n += memcmp(tokens + i, phrase.tokens, (size_t)size * sizeof *tokens) == 0 &&
+             (i + size == length || !goes_on(edges, tokens[i + size - 1], tokens[i + size]));
     return n;
 }
 
@@ -324,9 +365,10 @@ rd_status rd_line_constraints_unmet(const rd_line_constraints *t, int64_t line,
     for (int64_t i = t->offsets[line]; i < t->offsets[line + 1]; i++) {
         const char *phrase = t->texts.data + t->terms[i].text;
         int32_t wanted = 0;
+        if (t->terms[i].kept) continue;
         for (int64_t k = t->offsets[line]; k <= i; k++)
             wanted += strcmp(t->texts.data + t->terms[k].text, phrase) == 0;
-        if (count_tokens(tokens, length, t->spans[i]) >= wanted ||
+        if (count_tokens(&t->edges, tokens, length, t->spans[i]) >= wanted ||
             count_text(text, phrase) >= wanted)
             continue;
         rd_status status = rd_text_printf(&lacks, "%s%s", lacks.length ? "\t" : "", phrase);

@@ -3,13 +3,16 @@
 #ifndef RD_TRANSLATE_CONSTRAINTS_H
 #define RD_TRANSLATE_CONSTRAINTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/text.h"
 #include "rdrop/glossary.h"
+#include "rdrop/pattern.h"
 #include "rdrop/tokenizer.h"
 #include "search/search.h"
+#include "translate/edges.h"
 #include "translate/words.h"
 
 /* Calls `found` with the target term of each source term in text[0..n): of those that begin at a
@@ -24,6 +27,7 @@ typedef struct {
     int64_t text;  /* where the phrase begins in the texts, NUL-terminated */
     int64_t first; /* of its ids */
     int32_t n_ids;
+    bool kept; /* from the line itself: put in later, where it is lacking */
 } rd_constraint;
 
 typedef struct {
@@ -34,17 +38,20 @@ typedef struct {
     rd_constraint *terms; /* [n], each line's in a row */
     int64_t *offsets;     /* [n_lines + 1] in terms */
     rd_token_span *spans; /* [n]; of no tokens where the vocabulary cannot write the phrase */
+    rd_edges edges;       /* none where there are no phrases */
 } rd_line_constraints;
 
 enum { RD_MOST_CONSTRAINTS = 4096 }; /* of a line */
 
 /* constraints: [n_lines], tab-separated phrases, or NULL; glossary: NULL, or what is looked up in
- * the lines: [n_lines] of lengths[] bytes, or NUL-terminated where that is NULL. RD_ERR_ARGUMENT
- * for more than RD_MOST_CONSTRAINTS constraints of a line; more terms of the glossary are left out.
+ * the lines: [n_lines] of lengths[] bytes, or NUL-terminated where that is NULL; keep: what the
+ * lines have of it are phrases, too, or NULL; rows: target ids of the model. RD_ERR_ARGUMENT for
+ * more than RD_MOST_CONSTRAINTS constraints of a line; more terms of the glossary are left out.
  * Release with rd_line_constraints_free, also after a failure. */
 rd_status rd_line_constraints_make(rd_line_constraints *terms, const rd_tokenizer *target,
-                                   int64_t n_lines, const char *const *lines, const size_t *lengths,
-                                   const char *const *constraints, const rd_glossary *glossary);
+                                   int32_t rows, int64_t n_lines, const char *const *lines,
+                                   const size_t *lengths, const char *const *constraints,
+                                   const rd_glossary *glossary, const rd_pattern *keep);
 void rd_line_constraints_free(rd_line_constraints *terms);
 
 /* The phrases of line i: [*n]. */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "translate/constraints.h"
+#include "translate/kept.h"
 #include "translate/words.h"
 
 void rd_token_lines_free(rd_token_lines *lines) {
@@ -185,6 +186,7 @@ typedef struct {
     const size_t *lengths; /* NULL: the lines are NUL-terminated */
     rd_token_lines sources, prefixes;
     rd_line_constraints constraints;
+    rd_keeper *keeper; /* or NULL */
     int64_t n_full;
     int64_t *where;              /* [n_full] the line that each is */
     rd_token_span *spans;        /* [n_full] */
@@ -197,6 +199,7 @@ static void call_end(call *c) {
     rd_token_lines_free(&c->sources);
     rd_token_lines_free(&c->prefixes);
     rd_line_constraints_free(&c->constraints);
+    rd_keeper_close(c->keeper);
     free(c->requests);
     free(c->spans);
     free(c->where);
@@ -232,9 +235,10 @@ static rd_status make_requests(call *c) {
     if (o->prefixes)
         RD_TRY(rd_token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
                                      NULL));
-    if (o->constraints || o->glossary)
-        RD_TRY(rd_line_constraints_make(&c->constraints, t->target, c->n, c->lines, c->lengths,
-                                        o->constraints, o->glossary));
+    if (o->constraints || o->glossary || o->keep)
+        RD_TRY(rd_line_constraints_make(
+            &c->constraints, t->target, rd_model_get_config(t->models[0])->tgt_vocab, c->n,
+            c->lines, c->lengths, o->constraints, o->glossary, o->keep));
     c->requests = rd_calloc((size_t)c->n_full, sizeof *c->requests);
     if (!c->requests) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n_full; i++) {
@@ -245,9 +249,13 @@ static rd_status make_requests(call *c) {
             request->prefix = prefix.tokens;
             request->prefix_length = prefix.length;
         }
-        if (c->constraints.offsets)
-            request->phrases =
-                rd_line_constraints_of(&c->constraints, c->where[i], &request->n_phrases);
+        if (!c->constraints.offsets) continue;
+        request->phrases =
+            rd_line_constraints_of(&c->constraints, c->where[i], &request->n_phrases);
+        request->edges = c->constraints.edges.flags;
+        if (request->edges)
+            request->marks = rd_final_marks(&c->constraints.edges, c->lines[c->where[i]],
+                                            length_of(c, c->where[i]));
     }
     return RD_OK;
 }
@@ -267,6 +275,9 @@ static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
         rd_translation *item = &out->items[line * out->n_best + k];
         if (!h->tokens) break;
         RD_TRY(rd_output_translation(&output, h, item));
+        if (c->keeper)
+            RD_TRY(rd_keeper_restore(c->keeper, output.text, output.text_length, &item->text,
+                                     &item->n_restored));
         if (c->constraints.offsets)
             RD_TRY(rd_line_constraints_unmet(&c->constraints, line, h->tokens, h->length,
                                              item->text, &item->unmet));
@@ -281,6 +292,9 @@ static rd_status fill_empty(const call *c, rd_translations *out) {
         rd_translation *best = &out->items[i * out->n_best];
         if (best->text) continue;
         if (!(best->text = rd_strdup(""))) return RD_ERR_MEMORY;
+        if (c->keeper)
+            RD_TRY(rd_keeper_restore(c->keeper, c->lines[i], length_of(c, i), &best->text,
+                                     &best->n_restored));
         if (c->constraints.offsets)
             RD_TRY(
                 rd_line_constraints_unmet(&c->constraints, i, NULL, 0, best->text, &best->unmet));
@@ -297,6 +311,7 @@ static rd_status run(call *c, rd_translations *out) {
     out->items = rd_calloc((size_t)c->n, (size_t)out->n_best * sizeof *out->items);
     out->dropped_tokens = rd_calloc((size_t)c->n, sizeof *out->dropped_tokens);
     if (!out->items || !out->dropped_tokens) return RD_ERR_MEMORY;
+    if (c->options->keep) RD_TRY(rd_keeper_open(&c->keeper, c->options->keep));
     RD_TRY(encode_sources(c, out->dropped_tokens));
     RD_TRY(make_requests(c));
     job.requests = c->requests;

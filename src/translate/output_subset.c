@@ -25,6 +25,12 @@ static void choose_requested(bool *chosen, int64_t n, const rd_search_request *r
     }
 }
 
+static void choose_marks(bool *chosen, int64_t n, const rd_search_request *requests) {
+    for (int64_t i = 0; i < n; i++)
+        for (int32_t k = 0; requests[i].marks && k < RD_MOST_MARKS; k++)
+            if (requests[i].marks[k] >= 0) chosen[requests[i].marks[k]] = true;
+}
+
 static void choose_special(bool *chosen, const rd_model_config *config) {
     const int32_t special[] = {config->bos_id, config->eos_id, config->pad_id, config->unk_id};
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
@@ -57,7 +63,23 @@ static rd_status renumber(rd_output_subset *p, rd_token_span *span) {
     return RD_OK;
 }
 
+/* Edges of the chosen pieces, which all requests share, and each one's marks. */
+static rd_status renumber_edges(rd_output_subset *p, int64_t n, rd_search_request *requests) {
+    uint8_t *edges =
+        n > 0 && requests[0].edges ? rd_arena_alloc(&p->arena, (size_t)p->n, sizeof *edges) : NULL;
+    if (!edges) return n > 0 && requests[0].edges ? RD_ERR_MEMORY : RD_OK;
+    for (int32_t i = 0; i < p->n; i++) edges[i] = requests[0].edges[p->ids[i]];
+    for (int64_t i = 0; i < n; i++) {
+        rd_token_span marks = {requests[i].marks, requests[i].marks ? RD_MOST_MARKS : 0};
+        RD_TRY(renumber(p, &marks));
+        requests[i].marks = marks.length ? marks.tokens : NULL;
+        requests[i].edges = edges;
+    }
+    return RD_OK;
+}
+
 static rd_status renumber_requests(rd_output_subset *p, int64_t n, rd_search_request *requests) {
+    RD_TRY(renumber_edges(p, n, requests));
     for (int64_t i = 0; i < n; i++) {
         rd_search_request *r = &requests[i];
         rd_token_span prefix = {r->prefix, r->prefix_length};
@@ -87,6 +109,7 @@ rd_status rd_output_subset_choose(rd_output_subset *p, const rd_shortlist *short
         rd_shortlist_choose(shortlist, requests[i].source.tokens, requests[i].source.length,
                             chosen);
     choose_requested(chosen, n, requests);
+    choose_marks(chosen, n, requests);
     choose_special(chosen, config);
     for (int32_t id = 0; id < vocab; id++) n_chosen += chosen[id];
     int32_t wanted = round_up(n_chosen);

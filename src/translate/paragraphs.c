@@ -7,6 +7,9 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "translate/gap.h"
+#include "translate/head.h"
+#include "translate/kept.h"
 #include "translate/words.h"
 
 /* A longer text has more tokens than windows may have, without counting: this bounds the work for
@@ -20,8 +23,12 @@ typedef struct {
     int64_t line; /* being cut */
     const char *text;
     int64_t length;
+    int64_t head;   /* bytes of the line's tags */
+    int32_t window; /* tokens that the tags leave room for; 0: any */
     rd_breaker *sentence_breaker, *word_breaker;
     rd_offsets sentences, words, characters; /* where the line can be cut */
+    rd_keeper *keeper;                       /* or NULL */
+    rd_offsets kept;                         /* where each match begins and ends */
     bool has_sentences, has_words;           /* of this line */
     rd_ids ids;
 } cutter;
@@ -54,8 +61,8 @@ static rd_status add(cutter *c, int64_t begin, int64_t end) {
     strip(c, &begin, &end);
     if (begin == end) return RD_OK;
     RD_TRY(rd_reserve(&c->out->items, &c->out->capacity, c->out->n + 1, sizeof *c->out->items));
-    c->out->items[c->out->n++] =
-        (rd_segment){.line = c->line, .begin = (size_t)begin, .end = (size_t)end};
+    c->out->items[c->out->n++] = (rd_segment){
+        .line = c->line, .begin = (size_t)begin, .end = (size_t)end, .head = (size_t)c->head};
     return RD_OK;
 }
 
@@ -116,11 +123,32 @@ static rd_status earliest(cutter *c, const rd_offsets *places, int64_t begin, in
     return RD_OK;
 }
 
-static rd_status find_sentences(cutter *c) {
-    if (!c->has_sentences)
-        RD_TRY(rd_breaker_find(c->sentence_breaker, c->text, (size_t)c->length, &c->sentences));
-    c->has_sentences = true;
+static rd_status add_kept(void *self, size_t begin, size_t end) {
+    cutter *c = self;
+    RD_TRY(rd_offsets_add(&c->kept, (int64_t)begin));
+    return rd_offsets_add(&c->kept, (int64_t)end);
+}
+
+/* No sentence ends within what is to be kept. */
+static rd_status spare_kept(cutter *c) {
+    c->kept.length = 0;
+    RD_TRY(rd_keeper_find(c->keeper, c->text, (size_t)c->length, add_kept, c));
+    int64_t n = 0, k = 0;
+    for (int64_t i = 0; i < c->sentences.length; i++) {
+        int64_t place = c->sentences.data[i];
+        while (k + 1 < c->kept.length && c->kept.data[k + 1] <= place) k += 2;
+        if (k + 1 < c->kept.length && c->kept.data[k] < place) continue;
+        c->sentences.data[n++] = place;
+    }
+    c->sentences.length = n;
     return RD_OK;
+}
+
+static rd_status find_sentences(cutter *c) {
+    if (c->has_sentences) return RD_OK;
+    c->has_sentences = true;
+    RD_TRY(rd_breaker_find(c->sentence_breaker, c->text, (size_t)c->length, &c->sentences));
+    return c->keeper ? spare_kept(c) : RD_OK;
 }
 
 static rd_status find_words(cutter *c) {
@@ -132,7 +160,7 @@ static rd_status find_words(cutter *c) {
 
 /* Places between the characters that a window from `begin` on could have. */
 static rd_status find_characters(cutter *c, int64_t begin, int64_t end) {
-    int64_t most = begin + (int64_t)c->options->window_tokens * MOST_TOKEN_BYTES;
+    int64_t most = begin + (int64_t)c->window * MOST_TOKEN_BYTES;
     const char *cursor = c->text + begin, *stop = c->text + (end < most ? end : most);
     c->characters.length = 0;
     RD_TRY(rd_offsets_add(&c->characters, begin));
@@ -145,7 +173,7 @@ static rd_status find_characters(cutter *c, int64_t begin, int64_t end) {
 
 /* Where a window that starts at `begin` ends: after a sentence, else a word, else a character. */
 static rd_status window_end(cutter *c, int64_t begin, int64_t end, int64_t *found) {
-    int32_t most = c->options->window_tokens;
+    int32_t most = c->window;
     RD_TRY(furthest(c, &c->sentences, begin, end, most, found));
     if (*found > begin) return RD_OK;
     RD_TRY(find_words(c));
@@ -192,9 +220,24 @@ static rd_status add_windows(cutter *c, int64_t begin, int64_t last) {
 /* A sentence or a line. */
 static rd_status add_whole(cutter *c, int64_t begin, int64_t end) {
     bool whole = true;
-    if (c->options->window_tokens > 0)
-        RD_TRY(fits(c, begin, end, c->options->window_tokens, &whole));
+    if (c->window > 0) RD_TRY(fits(c, begin, end, c->window, &whole));
     return whole ? add(c, begin, end) : add_windows(c, begin, end);
+}
+
+/* A window must have room for a token besides the tags. */
+static rd_status find_head(cutter *c) {
+    size_t head;
+    RD_TRY(rd_line_head(c->tokenizer, c->text, (size_t)c->length, &head));
+    c->head = (int64_t)head;
+    c->window = c->options->window_tokens;
+    if (head == 0 || c->window == 0) return RD_OK;
+    c->ids.length = 0;
+    RD_TRY(rd_tokenizer_encode(c->tokenizer, c->text, head, &c->ids));
+    if (c->ids.length < c->window)
+        c->window -= (int32_t)c->ids.length;
+    else
+        c->head = 0;
+    return RD_OK;
 }
 
 static rd_status cut_line(cutter *c, const char *text, size_t length) {
@@ -203,10 +246,13 @@ static rd_status cut_line(cutter *c, const char *text, size_t length) {
     c->text = text;
     c->length = (int64_t)length;
     c->has_sentences = c->has_words = false;
-    if (!c->options->split_sentences) return add_whole(c, 0, c->length);
+    RD_TRY(find_head(c));
+    if (!c->options->split_sentences) return add_whole(c, c->head, c->length);
     RD_TRY(find_sentences(c));
-    for (int64_t i = 0; i + 1 < c->sentences.length; i++)
-        RD_TRY(add_whole(c, c->sentences.data[i], c->sentences.data[i + 1]));
+    for (int64_t i = 0; i + 1 < c->sentences.length; i++) {
+        int64_t begin = c->sentences.data[i], end = c->sentences.data[i + 1];
+        if (end > c->head) RD_TRY(add_whole(c, begin > c->head ? begin : c->head, end));
+    }
     return RD_OK;
 }
 
@@ -219,10 +265,13 @@ rd_status rd_segments_make(rd_segments *segments, const rd_translator *translato
     *segments = (rd_segments){0};
     rd_status status = rd_breaker_open(&c.sentence_breaker, RD_BREAK_SENTENCES, language);
     if (status == RD_OK) status = rd_breaker_open(&c.word_breaker, RD_BREAK_WORDS, NULL);
+    if (status == RD_OK && options->keep) status = rd_keeper_open(&c.keeper, options->keep);
     for (; status == RD_OK && c.line < n; c.line++)
         status = cut_line(&c, lines[c.line], lengths ? lengths[c.line] : strlen(lines[c.line]));
     rd_breaker_close(c.sentence_breaker);
     rd_breaker_close(c.word_breaker);
+    rd_keeper_close(c.keeper);
+    free(c.kept.data);
     free(c.sentences.data);
     free(c.words.data);
     free(c.characters.data);
@@ -232,13 +281,18 @@ rd_status rd_segments_make(rd_segments *segments, const rd_translator *translato
 
 /* The segments as lines of their own: [n] each. */
 typedef struct {
-    const char **texts, **prefixes; /* a line's prefix goes before its first segment */
+    const char **texts, **prefixes; /* a line's prefix goes before its first segment, and before the
+                                       others if it is of tags alone */
+    char **composed;                /* [n] tags and segment where they are apart; or NULL */
     size_t *lengths;
     int64_t *numbers; /* what samples depend on */
+    int64_t n;
     rd_translations found;
 } parts;
 
 static void parts_end(parts *p) {
+    for (int64_t i = 0; p->composed && i < p->n; i++) free(p->composed[i]);
+    free(p->composed);
     free(p->texts);
     free(p->prefixes);
     free(p->lengths);
@@ -246,21 +300,57 @@ static void parts_end(parts *p) {
     rd_translations_free(&p->found);
 }
 
-static rd_status parts_make(parts *p, const rd_segments *segments, const rd_translate_options *o,
-                            const char *const *lines) {
+/* The segment with its line's tags before it. */
+static rd_status compose(parts *p, int64_t i, const rd_segment *s, const char *line, bool first) {
+    p->texts[i] = line + s->begin;
+    p->lengths[i] = s->end - s->begin;
+    if (s->head == 0) return RD_OK;
+    if (first) {
+        p->texts[i] = line;
+        p->lengths[i] = s->end;
+        return RD_OK;
+    }
+    rd_text text = {0};
+    rd_status status = rd_text_append(&text, line, s->head);
+    if (status == RD_OK) status = rd_text_append(&text, " ", 1);
+    if (status == RD_OK) status = rd_text_append(&text, line + s->begin, s->end - s->begin);
+    p->composed[i] = text.data;
+    p->texts[i] = text.data;
+    p->lengths[i] = (size_t)text.length;
+    return status;
+}
+
+/* Whether a prefix is of tags alone. */
+static rd_status is_tags(const rd_tokenizer *target, const char *prefix, bool *yes) {
+    rd_text text = {0}; /* tags come before something */
+    size_t head = 0, n = strlen(prefix);
+    RD_TRY(rd_text_printf(&text, "%s .", prefix));
+    rd_status status = rd_line_head(target, text.data, (size_t)text.length, &head);
+    *yes = head > 0 && head + strspn(text.data + head, " ") == n + 1;
+    rd_text_free(&text);
+    return status;
+}
+
+static rd_status parts_make(parts *p, const rd_segments *segments, const rd_tokenizer *target,
+                            const rd_translate_options *o, const char *const *lines) {
     size_t n = (size_t)segments->n;
     p->texts = rd_malloc(n, sizeof *p->texts);
     p->prefixes = rd_malloc(n, sizeof *p->prefixes);
     p->lengths = rd_malloc(n, sizeof *p->lengths);
     p->numbers = rd_malloc(n, sizeof *p->numbers);
-    if (!p->texts || !p->prefixes || !p->lengths || !p->numbers) return RD_ERR_MEMORY;
+    p->composed = rd_calloc(n, sizeof *p->composed);
+    p->n = segments->n;
+    if (!p->texts || !p->prefixes || !p->lengths || !p->numbers || !p->composed)
+        return RD_ERR_MEMORY;
     int64_t of_line = 0;
+    bool tags = false;
     for (int64_t i = 0; i < segments->n; i++) {
         const rd_segment *s = &segments->items[i];
         of_line = i > 0 && s[-1].line == s->line ? of_line + 1 : 0;
-        p->texts[i] = lines[s->line] + s->begin;
-        p->lengths[i] = s->end - s->begin;
-        p->prefixes[i] = of_line == 0 && o->prefixes ? o->prefixes[s->line] : "";
+        const char *prefix = o->prefixes ? o->prefixes[s->line] : "";
+        if (of_line == 0) RD_TRY(is_tags(target, prefix, &tags));
+        RD_TRY(compose(p, i, s, lines[s->line], of_line == 0));
+        p->prefixes[i] = of_line == 0 || tags ? prefix : "";
         p->numbers[i] = o->first_line + s->line + (of_line << 40);
     }
     return RD_OK;
@@ -278,26 +368,42 @@ static int32_t count_words(const char *text, size_t n, bool *inside) {
     return words;
 }
 
-/* Appends the alignment of a part that begins after so many words of the source and the target. */
-static rd_status add_alignment(rd_translation *item, const rd_translation *part,
-                               int32_t source_words, int32_t target_words) {
+/* Words that come before a part. */
+typedef struct {
+    int32_t head;   /* of the line's tags, which the part repeats */
+    int32_t source; /* of the line, tags included */
+    int32_t target;
+} shifts;
+
+static int32_t source_word(const shifts *s, int32_t word) {
+    return word < s->head ? word : word - s->head + s->source;
+}
+
+/* Appends the alignment of a part. */
+static rd_status add_alignment(rd_translation *item, const rd_translation *part, const shifts *s) {
     int64_t n = (int64_t)item->n_alignment + part->n_alignment;
     rd_aligned_words *pairs = rd_malloc((size_t)n, sizeof *pairs);
     if (!pairs) return RD_ERR_MEMORY;
     if (item->n_alignment)
         memcpy(pairs, item->alignment, (size_t)item->n_alignment * sizeof *pairs);
     for (int32_t i = 0; i < part->n_alignment; i++)
-        pairs[item->n_alignment + i] = (rd_aligned_words){part->alignment[i].source + source_words,
-                                                          part->alignment[i].target + target_words};
+        pairs[item->n_alignment + i] = (rd_aligned_words){source_word(s, part->alignment[i].source),
+                                                          part->alignment[i].target + s->target};
     free(item->alignment);
     item->alignment = pairs;
     item->n_alignment = (int32_t)n;
     return RD_OK;
 }
 
-static rd_status append(rd_text *text, const char *more, const char *between) {
-    if (text->length && *more) RD_TRY(rd_text_append(text, between, 1));
-    return rd_text_append(text, more, strlen(more));
+/* gap: what will be between the text so far and the part's. */
+static shifts count_before(const rd_segment *s, const char *line, const rd_text *text, char gap) {
+    bool inside;
+    shifts before = {.head = count_words(line, s->head, &inside)};
+    before.source = count_words(line, s->begin, &inside);
+    before.source -= inside;
+    before.target = count_words(text->length ? text->data : "", (size_t)text->length, &inside);
+    if (inside && !gap) before.target--;
+    return before;
 }
 
 /* Segments first .. end - 1 are those of the line. */
@@ -306,18 +412,18 @@ static rd_status join_line(const parts *p, const rd_segments *segments, const ch
                            rd_translation *item) {
     for (int64_t i = first; i < end; i++) {
         const rd_translation *part = &p->found.items[i];
-        bool inside;
+        const char *gap = rd_gap(text->data, (size_t)text->length, part->text);
         if (part->alignment) {
-            int32_t source_words = count_words(line, segments->items[i].begin, &inside) - inside;
-            int32_t target_words =
-                count_words(text->length ? text->data : "", (size_t)text->length, &inside);
-            RD_TRY(add_alignment(item, part, source_words, target_words));
+            shifts before = count_before(&segments->items[i], line, text, *gap);
+            RD_TRY(add_alignment(item, part, &before));
         }
-        RD_TRY(append(text, part->text, " "));
-        if (part->unmet) RD_TRY(append(unmet, part->unmet, "\t"));
+        RD_TRY(rd_text_printf(text, "%s%s", gap, part->text));
+        if (part->unmet)
+            RD_TRY(rd_text_printf(unmet, "%s%s", unmet->length ? "\t" : "", part->unmet));
         item->score += part->score;
         item->log_prob += part->log_prob;
         item->n_tokens += part->n_tokens;
+        item->n_restored += part->n_restored;
     }
     return rd_text_append(text, "", 0);
 }
@@ -366,7 +472,7 @@ rd_status rd_translate_paragraphs(const rd_translator *t, const rd_translate_opt
     parts p = {0};
     rd_translate_options each = *options;
     rd_status status = rd_segments_make(&segments, t, options, n, lines, lengths);
-    if (status == RD_OK) status = parts_make(&p, &segments, options, lines);
+    if (status == RD_OK) status = parts_make(&p, &segments, t->target, options, lines);
     if (options->prefixes) each.prefixes = p.prefixes;
     if (status == RD_OK)
         status = rd_translate_lines(t, &each, p.numbers, segments.n, p.texts, p.lengths, &p.found);

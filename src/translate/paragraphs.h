@@ -8,10 +8,11 @@
 
 #include "translate/lines.h"
 
-/* Bytes begin .. end - 1 of a line, without white space around them. */
+/* Bytes begin .. end - 1 of a line, without white space around them. The first `head` bytes of the
+ * line, its tags (head.h), are in no segment, and belong to each. */
 typedef struct {
     int64_t line;
-    size_t begin, end;
+    size_t begin, end, head;
 } rd_segment;
 
 typedef struct {

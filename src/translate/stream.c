@@ -107,6 +107,15 @@ static void warn_cut(const stream *s) {
     s->config->warn(s->config->self, message);
 }
 
+static void warn_restored(const stream *s) {
+    if (!s->totals.restored || !s->config->warn) return;
+    char message[512];
+    snprintf(message, sizeof message,
+             "%s: %lld strings to keep found no place, and are at the ends of their translations",
+             rd_corpus_path(s->input), (long long)s->totals.restored);
+    s->config->warn(s->config->self, message);
+}
+
 static rd_status warn_unmet(const stream *s, int64_t line, const char *unmet) {
     if (!unmet || !s->config->warn) return RD_OK;
     rd_text message = {0};
@@ -160,6 +169,7 @@ static rd_status translate_window(stream *s) {
                      found.dropped_tokens[i]);
         status = warn_unmet(s, s->totals.lines + i + 1, items[0].unmet);
         s->totals.target_tokens += items[0].n_tokens;
+        s->totals.restored += items[0].n_restored;
         for (int32_t k = 0; k < found.n_best && items[k].text; k++)
             put_translation(s, s->totals.lines + i, &items[k]);
     }
@@ -224,6 +234,7 @@ rd_status rd_translate_stream(const rd_translate_stream_config *config,
         if (paths[f]) status = rd_corpus_open(&s.parallel[f], paths[f], RD_UTF8_REPAIR);
     if (status == RD_OK) status = run(&s);
     if (status == RD_OK) warn_cut(&s);
+    if (status == RD_OK) warn_restored(&s);
     *totals = s.totals;
     line_buffer_free(&s.sources);
     for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.beside[f]);

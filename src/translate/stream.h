@@ -35,7 +35,8 @@ typedef struct {
 typedef struct {
     int64_t lines, target_tokens; /* tokens: of best translations, or of references with eos */
     int64_t cut_lines, dropped_tokens;
-    double log_prob; /* of references, summed */
+    int64_t restored; /* strings to keep that were put at the ends of translations */
+    double log_prob;  /* of references, summed */
 } rd_translate_totals;
 
 /* Writes one line per input line; with n_best > 1, `line ||| translation ||| score` per hypothesis,

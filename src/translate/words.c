@@ -10,11 +10,13 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "translate/abbreviations.h"
 
 struct rd_breaker {
     UBreakIterator *iterator;
     bool sentences, ordinal_stops;
-    rd_text abbreviations; /* of the language, each NUL-terminated */
+    rd_text abbreviations; /* ICU's of the language, each NUL-terminated */
+    const char *more;      /* ours, with blanks between them */
 };
 
 static rd_status icu_error(UErrorCode code) {
@@ -30,25 +32,14 @@ rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset) {
     return RD_OK;
 }
 
-/* Two or three small letters, as ISO 639 has them. */
-static bool is_language(const char *code) {
-    size_t n = code ? strspn(code, "abcdefghijklmnopqrstuvwxyz") : 0;
-    return (n == 2 || n == 3) && code[n] == '\0';
-}
-
-/* Languages that write ordinal numbers with a full stop. */
-static bool has_ordinal_stops(const char *language) {
-    static const char *const languages[] = {"bs", "cs", "da", "de", "et", "fi", "hr", "hu", "is",
-                                            "lt", "lv", "nb", "nn", "no", "pl", "sk", "sl", "sr"};
-    for (size_t i = 0; i < sizeof languages / sizeof *languages; i++)
-        if (strcmp(language, languages[i]) == 0) return true;
-    return false;
-}
-
 /* Appends ICU's abbreviations of a language, each NUL-terminated; of most there are none. */
 static rd_status load_abbreviations(const char *language, rd_text *list) {
     UErrorCode code = U_ZERO_ERROR;
     UResourceBundle *rules = ures_open(U_ICUDATA_NAME "-brkitr", language, &code);
+    if (code == U_USING_DEFAULT_WARNING) { /* of the user's own language: not asked for */
+        ures_close(rules);
+        return RD_OK;
+    }
     UResourceBundle *exceptions = ures_getByKey(rules, "exceptions", NULL, &code);
     UResourceBundle *words = ures_getByKey(exceptions, "SentenceBreak", NULL, &code);
     rd_status status = RD_OK;
@@ -72,10 +63,12 @@ rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *
     rd_breaker *b = *breaker = rd_calloc(1, sizeof *b);
     if (!b) return RD_ERR_MEMORY;
     if (kind == RD_BREAK_SENTENCES) {
-        if (!is_language(language)) language = "en";
-        status = load_abbreviations(language, &b->abbreviations);
+        char code_of[4];
+        if (!rd_language_code(language, code_of)) memcpy(code_of, "en", 3);
+        status = load_abbreviations(code_of, &b->abbreviations);
         b->sentences = true;
-        b->ordinal_stops = has_ordinal_stops(language);
+        b->more = rd_abbreviations(code_of);
+        b->ordinal_stops = rd_has_ordinal_stops(code_of);
     }
     if (status == RD_OK) {
         UBreakIteratorType type = kind == RD_BREAK_WORDS ? UBRK_WORD : UBRK_SENTENCE;
@@ -96,24 +89,53 @@ void rd_breaker_close(rd_breaker *breaker) {
 }
 
 /* Short for what comes before a name or a number, and not in ICU's lists. */
-static const char *const titles[] = {
-    "Dr.", "St.",  "Gen.", "Col.",  "Lt.", "Sgt.", "Gov.", "Sen.", "Rep.", "Capt.", "Rev.",   "Hr.",
-    "Nr.", "Abb.", "Fig.", "Figs.", "Eq.", "bzw.", "ca.",  "cf.",  "vs.",  "Mme.",  "approx."};
+static const char *const titles[] = {"dr.",  "prof.", "St.",  "Gen.", "Col.",  "Lt.",
+                                     "Sgt.", "Gov.",  "Sen.", "Rep.", "Capt.", "Rev.",
+                                     "Hr.",  "Nr.",   "Abb.", "Fig.", "Figs.", "Eq.",
+                                     "bzw.", "ca.",   "cf.",  "vs.",  "Mme.",  "approx."};
 
-/* Whether text[0..n) ends with that word. */
-static bool ends_with(const char *text, size_t n, const char *word) {
-    size_t length = strlen(word);
-    if (length == 0 || length > n || memcmp(text + n - length, word, length) != 0) return false;
-    return length == n || strchr(" (\"'-/\t", text[n - length - 1]);
+/* The code point that ends at text[n), n > 0. */
+static UChar32 last_of(const char *text, size_t n) {
+    size_t at = n - 1;
+    while (at > 0 && n - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
+    const char *cursor = text + at;
+    return (UChar32)rd_utf8_next(&cursor, text + n);
 }
 
-static bool ends_abbreviated(const rd_breaker *b, const char *text, size_t n) {
+/* Whether text[0..n) ends with that word, whose first letter may be a capital there. */
+static bool ends_with(const char *text, size_t n, const char *word, size_t length) {
+    if (length == 0 || length > n) return false;
+    const char *found = text + n - length, *after = found, *rest = word;
+    if (((unsigned char)*found & 0xC0) == 0x80) return false;
+    UChar32 first = (UChar32)rd_utf8_next(&after, text + n);
+    UChar32 wanted = (UChar32)rd_utf8_next(&rest, word + length);
+    if (first != wanted && u_tolower(first) != wanted) return false;
+    if (after - found != rest - word || memcmp(after, rest, (size_t)(word + length - rest)) != 0)
+        return false;
+    return length == n || !u_isalnum(last_of(text, n - length));
+}
+
+static bool ends_abbreviated(const rd_breaker *b, const char *text, size_t n, bool number_next) {
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
-        if (ends_with(text, n, titles[i])) return true;
+        if (ends_with(text, n, titles[i], strlen(titles[i]))) return true;
     for (int64_t at = 0; at < b->abbreviations.length;
          at += (int64_t)strlen(b->abbreviations.data + at) + 1)
-        if (ends_with(text, n, b->abbreviations.data + at)) return true;
+        if (ends_with(text, n, b->abbreviations.data + at, strlen(b->abbreviations.data + at)))
+            return true;
+    for (const char *word = b->more; *word; word += strspn(word, " ")) {
+        size_t length = strcspn(word, " ");
+        bool before_numbers = word[length - 1] == '#';
+        if ((!before_numbers || number_next) && ends_with(text, n, word, length - before_numbers))
+            return true;
+        word += length;
+    }
     return false;
+}
+
+/* Whether the word is I to XXXIX: a number of a king, a century or a chapter. */
+static bool is_roman(const char *word, const char *end) {
+    size_t n = (size_t)(end - word) - 1;
+    return n >= 2 && n <= 6 && strspn(word, "IVX") == n;
 }
 
 /* Whether a full stop after this word ends no sentence, whatever follows: an initial or
@@ -127,18 +149,36 @@ static bool is_short(const rd_breaker *b, const char *word, const char *end) {
         letters = letters && (letter_next ? u_isalpha((UChar32)code_point) != 0 : stop);
         letter_next = !letter_next;
     }
-    return (letters && letter_next) || (digits && b->ordinal_stops);
+    return (letters && letter_next) || ((digits || is_roman(word, end)) && b->ordinal_stops);
 }
 
-/* Whether the text before `place` ends with such a word. */
-static bool ends_no_sentence(const rd_breaker *b, const char *text, int64_t place) {
-    const char *end = text + place;
-    while (end > text && end[-1] == ' ') end--;
-    if (end == text || end[-1] != '.') return false;
+/* The word that ends at `end`, without what opens it; or a part of a long one. */
+static const char *word_before(const char *text, const char *end) {
     const char *word = end;
     while (word > text && end - word < 16 && !strchr(" (\"'\t", word[-1])) word--;
     while (word < end && ((unsigned char)*word & 0xC0) == 0x80) word++;
-    return is_short(b, word, end) || ends_abbreviated(b, text, (size_t)(end - text));
+    for (const char *c = word; c < end; word = c)
+        if (u_isalnum((UChar32)rd_utf8_next(&c, end))) break;
+    return word;
+}
+
+/* Whether a question mark or the like goes on in a small letter or a digit: "a.org/b?c=1". */
+static bool is_in_address(const char *text, size_t n, int64_t place) {
+    const char *next = text + place;
+    if (place == 0 || (size_t)place >= n || !strchr("?!", next[-1])) return false;
+    UChar32 c = (UChar32)rd_utf8_next(&next, text + n);
+    return u_islower(c) || u_isdigit(c);
+}
+
+/* Whether the text before `place` ends with such a word, or within an address. */
+static bool ends_no_sentence(const rd_breaker *b, const char *text, size_t n, int64_t place) {
+    const char *end = text + place, *next = end;
+    if (is_in_address(text, n, place)) return true;
+    while (end > text && end[-1] == ' ') end--;
+    if (end == text || end[-1] != '.') return false;
+    bool number_next = (size_t)place < n && u_isdigit((UChar32)rd_utf8_next(&next, text + n));
+    return is_short(b, word_before(text, end), end) ||
+           ends_abbreviated(b, text, (size_t)(end - text), number_next);
 }
 
 rd_status rd_breaker_find(rd_breaker *b, const char *text, size_t n, rd_offsets *places) {
@@ -151,7 +191,7 @@ rd_status rd_breaker_find(rd_breaker *b, const char *text, size_t n, rd_offsets 
     while (status == RD_OK && U_SUCCESS(code)) {
         int32_t next = ubrk_next(b->iterator);
         if (next == UBRK_DONE) break;
-        if (next < (int64_t)n && b->sentences && ends_no_sentence(b, text, next)) continue;
+        if (next < (int64_t)n && b->sentences && ends_no_sentence(b, text, n, next)) continue;
         status = rd_offsets_add(places, next);
     }
     utext_close(&source);

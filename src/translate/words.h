@@ -20,8 +20,8 @@ typedef struct {
 
 typedef struct rd_breaker rd_breaker;
 
-/* For one thread at a time. language: the code of one ("en"), whose abbreviations end no sentence;
- * if it is NULL or none, those of English do not. */
+/* For one thread at a time. language: the code of one ("en", "eng", "en_GB"), whose abbreviations
+ * and ordinal numbers end no sentence; if it is NULL or none, English. */
 rd_status rd_breaker_open(rd_breaker **breaker, rd_break_kind kind, const char *language);
 void rd_breaker_close(rd_breaker *breaker); /* NULL is fine */
 

@@ -55,7 +55,7 @@ static imported open_imported(const char *name) {
     snprintf(m.path, sizeof m.path, "%s/%s", directory, strrchr(from, '/') + 1);
     snprintf(path, sizeof path, "%s/golden.json", name);
     m.golden = golden_load(path);
-    must(rd_import_hf(from, m.path));
+    must(rd_import_hf(from, m.path, NULL));
     snprintf(path, sizeof path, "%s/config.yaml", m.path);
     must(rd_recipe_load_config(&m.recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
@@ -163,7 +163,7 @@ static void check_round_trip(const char *model, const char *name) {
     snprintf(out, sizeof out, "%s/%s-out", directory, name);
     snprintf(in, sizeof in, "%s/%s-in", directory, name);
     must(rd_export_hf(model, out));
-    must(rd_import_hf(out, in));
+    must(rd_import_hf(out, in, NULL));
     translate(model, &ours, our_log_probs);
     translate(in, &theirs, their_log_probs);
     for (int i = 0; i < TOY_LINES; i++) {
@@ -211,7 +211,7 @@ static void check_export_imported(const char *golden, const char *name) {
     char path[512], imported_path[128];
     snprintf(path, sizeof path, "%s/%s", TEST_DATA, golden);
     snprintf(imported_path, sizeof imported_path, "%s/%s", directory, name);
-    must(rd_import_hf(path, imported_path));
+    must(rd_import_hf(path, imported_path, NULL));
     check_round_trip(imported_path, name);
 }
 
@@ -255,37 +255,48 @@ static float *logits_of(const rd_model *model) {
     return logits;
 }
 
-/* As facebook/bart-base and bart-large-cnn are: tensors of a BartModel, without its prefix and its
- * bias; no embedding of the mask, which nothing then writes. */
-static void test_bart_without_mask(void **state) {
-    (void)state;
-    char from[128], to[128], path[160];
-    imported whole = open_imported("bart");
-    rd_parameters *p = &whole.model->parameters, stored = {0};
-    int32_t pieces = whole.recipe->model.tgt_vocab, mask = pieces - 1;
-    snprintf(from, sizeof from, "%s/maskless", directory);
-    snprintf(to, sizeof to, "%s/maskless-in", directory);
-    copy_directory(TEST_DATA "/bart", from, "vocab_size", mask);
+/* A directory with the weights of an imported BART and `rows` embeddings, fewer or more than its
+ * pieces: tensors of a BartModel, without its prefix and its bias. */
+static void store_bart(const imported *whole, const char *from, int32_t rows) {
+    char path[160];
+    rd_parameters *p = &whole->model->parameters, stored = {0};
+    copy_directory(TEST_DATA "/bart", from, "vocab_size", rows);
     for (int pass = 0; pass < 2; pass++) { /* names and shapes, then values */
         for (int64_t i = 0; i < p->n; i++) {
             const rd_parameter *item = &p->items[i];
             bool embedding = strcmp(item->name, "encoder.embed_tokens.weight") == 0;
             const char *name = embedding ? "shared.weight" : item->name;
-            int64_t rows = embedding ? mask : item->shape[0];
+            int64_t width = item->shape[1] ? item->shape[1] : 1;
+            int64_t n = embedding && rows < item->shape[0] ? rows : item->shape[0];
             if (strstr(name, "output_projection")) continue;
             if (pass == 0)
-                must(rd_parameters_add(&stored, NULL, rd_init_constant(0.0), rows, item->shape[1],
-                                       "%s", name));
+                must(rd_parameters_add(&stored, NULL, rd_init_constant(0.0), embedding ? rows : n,
+                                       item->shape[1], "%s", name));
             else
                 memcpy(stored.values + rd_parameters_find(&stored, name)->offset,
-                       p->values + item->offset,
-                       sizeof(float) * (size_t)(rows * (item->shape[1] ? item->shape[1] : 1)));
+                       p->values + item->offset, sizeof(float) * (size_t)(n * width));
         }
         if (pass == 0) must(rd_parameters_allocate(&stored));
+        if (pass == 0) memset(stored.values, 0, sizeof(float) * (size_t)stored.total);
     }
     snprintf(path, sizeof path, "%s/model.safetensors", from);
     must(rd_parameters_save(&stored, stored.values, path));
-    must(rd_import_hf(from, to));
+    rd_parameters_free(&stored);
+}
+
+/* As facebook/bart-base and bart-large-cnn are: no embedding of the mask, which nothing then
+ * writes.
+ */
+static void test_bart_without_mask(void **state) {
+    (void)state;
+    char from[128], to[128], path[160];
+    imported whole = open_imported("bart");
+    rd_parameters *p = &whole.model->parameters;
+    int32_t pieces = whole.recipe->model.tgt_vocab, mask = pieces - 1;
+    snprintf(from, sizeof from, "%s/maskless", directory);
+    snprintf(to, sizeof to, "%s/maskless-in", directory);
+    store_bart(&whole, from, mask);
+    must(rd_import_hf(from, to, NULL));
     rd_recipe *recipe;
     rd_model *model;
     snprintf(path, sizeof path, "%s/config.yaml", to);
@@ -304,7 +315,6 @@ static void test_bart_without_mask(void **state) {
     free(wanted);
     rd_model_free(model);
     rd_recipe_free(recipe);
-    rd_parameters_free(&stored);
     close_imported(&whole);
 }
 
@@ -320,6 +330,81 @@ static int count_temporaries(const char *path) {
     return n;
 }
 
+/* Embeddings are often padded to a round number: rows that no piece has, and that read as nothing.
+ */
+static void test_bart_with_more_rows_than_pieces(void **state) {
+    (void)state;
+    char from[128], to[128];
+    imported whole = open_imported("bart");
+    int32_t pieces = whole.recipe->model.tgt_vocab, ids[] = {20, 0, 30};
+    snprintf(from, sizeof from, "%s/padded", directory);
+    snprintf(to, sizeof to, "%s/padded-in", directory);
+    store_bart(&whole, from, pieces + 7);
+    must(rd_import_hf(from, to, NULL));
+    check_round_trip(to, "padded-again");
+    char *without, *with;
+    ids[1] = 30;
+    must(rd_tokenizer_decode(whole.target, ids, 2, &without, NULL));
+    ids[1] = pieces + 6;
+    must(rd_tokenizer_decode(whole.target, ids, 3, &with, NULL));
+    assert_string_equal(with, without);
+    free(with);
+    free(without);
+    close_imported(&whole);
+}
+
+static void write_json(const char *to, const char *name, const char *text) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", to, name);
+    must(rd_write_file(path, text, strlen(text)));
+}
+
+/* What a directory says of generation: in force here, or named in a warning. */
+static void test_settings_without_effect_are_named(void **state) {
+    (void)state;
+    char from[128], to[128], path[256], command[600];
+    rd_text warnings = {0};
+    rd_recipe *recipe;
+    snprintf(from, sizeof from, "%s/settings", directory);
+    snprintf(to, sizeof to, "%s/settings-in", directory);
+    snprintf(command, sizeof command, "cp -r %s/marian/tied %s && chmod -R u+w %s", TEST_DATA, from,
+             from);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    write_json(
+        from, "generation_config.json",
+        "{\"num_beams\": 3, \"max_new_tokens\": 7, \"max_length\": 512, \"min_new_tokens\": 2,"
+        " \"bad_words_ids\": [[56]], \"eos_token_id\": 0, \"temperature\": 0.5,"
+        " \"repetition_penalty\": 1.0, \"do_sample\": false, \"suppress_tokens\": [],"
+        " \"transformers_version\": \"5\"}");
+    write_json(from, "tokenizer_config.json",
+               "{\"model_max_length\": 1000000000000000019884624838656}");
+    must(rd_import_hf(from, to, &warnings));
+    assert_int_equal(warnings.length, 0);
+    snprintf(path, sizeof path, "%s/config.yaml", to);
+    must(rd_recipe_load_config(&recipe, path));
+    assert_int_equal(recipe->search.max_len_b, 6); /* and the end of sentence */
+    assert_int_equal(recipe->search.min_len, 2);
+    rd_recipe_free(recipe);
+    write_json(from, "generation_config.json",
+               "{\"do_sample\": true, \"temperature\": 0.5, \"repetition_penalty\": 3.0,"
+               " \"bad_words_ids\": [[56], [7]], \"watermarking_config\": {\"bias\": 2}}");
+    write_json(from, "added_tokens.json", "{\"<hl>\": 57, \"<sep>\": 58, \"<pad>\": 56}");
+    snprintf(to, sizeof to, "%s/settings-again", directory);
+    must(rd_import_hf(from, to, &warnings));
+    static const char *const expected[] = {"do_sample: true has no effect",
+                                           "temperature: 0.5 has no effect",
+                                           "repetition_penalty: 3.0 has no effect",
+                                           "bad_words_ids: [[56], [7]] has no effect",
+                                           "watermarking_config: {",
+                                           "2 tokens added to the vocabulary (<hl>, <sep>)"};
+    int lines = 0;
+    for (const char *c = warnings.data; (c = strchr(c, '\n')); c++) lines++;
+    assert_int_equal(lines, 6);
+    for (int i = 0; i < 6; i++)
+        if (!strstr(warnings.data, expected[i])) fail_msg("no %s", expected[i]);
+    rd_text_free(&warnings);
+}
+
 /* An output directory is new or empty, and there only when it is whole. */
 static void test_output_directory(void **state) {
     (void)state;
@@ -327,16 +412,16 @@ static void test_output_directory(void **state) {
     snprintf(from, sizeof from, "%s/marian/tied", TEST_DATA);
     snprintf(to, sizeof to, "%s/deep/er/", directory);
     must(rd_make_directories(to));
-    must(rd_import_hf(from, to));
-    assert_int_equal(rd_import_hf(from, to), RD_ERR_ARGUMENT);
+    must(rd_import_hf(from, to, NULL));
+    assert_int_equal(rd_import_hf(from, to, NULL), RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "not empty"));
     assert_int_equal(rd_export_hf(to, to), RD_ERR_ARGUMENT);
     snprintf(path, sizeof path, "%s/nowhere", directory);
-    assert_int_equal(rd_import_hf(directory, path), RD_ERR_IO);
+    assert_int_equal(rd_import_hf(directory, path, NULL), RD_ERR_IO);
     assert_false(rd_file_exists(path));
     assert_int_equal(count_temporaries(directory), 0);
     snprintf(path, sizeof path, "%s/config.yaml", to);
-    assert_int_equal(rd_import_hf(from, path), RD_ERR_IO);
+    assert_int_equal(rd_import_hf(from, path, NULL), RD_ERR_IO);
 }
 
 int main(void) {
@@ -346,6 +431,8 @@ int main(void) {
         cmocka_unit_test(test_separate),
         cmocka_unit_test(test_bart),
         cmocka_unit_test(test_bart_without_mask),
+        cmocka_unit_test(test_bart_with_more_rows_than_pieces),
+        cmocka_unit_test(test_settings_without_effect_are_named),
         cmocka_unit_test(test_export_joint),
         cmocka_unit_test(test_export_separate),
         cmocka_unit_test(test_export_imported),

@@ -88,6 +88,30 @@ static void test_gzip_members_are_one_text(void **state) {
     assert_string_equal(out, "[a][bc][d]");
 }
 
+/* The first bytes of other compressed files are no text, whatever a beginning of them may be. */
+static void test_other_compression_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes, *expected;
+        size_t n;
+    } cases[] = {{"\xFD"
+                  "7zXZ\0\0",
+                  "compressed by xz", 7},
+                 {"BZh61AY&SY..", "bzip2 -dc", 12},
+                 {"\x28\xB5\x2F\xFDxyz", "compressed by Zstandard", 7},
+                 {"PK\x03\x04..", "compressed by ZIP", 6},
+                 {"BZh91AY&S", NULL, 9},
+                 {"BZ\n", NULL, 3},
+                 {"PK", NULL, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[64];
+        write_plain(path_a, cases[i].bytes, cases[i].n);
+        rd_status status = read_all(RD_UTF8_STRICT, out);
+        assert_int_equal(status, cases[i].expected ? RD_ERR_FORMAT : RD_OK);
+        if (cases[i].expected) assert_non_null(strstr(rd_last_error(), cases[i].expected));
+    }
+}
+
 static void test_line_longer_than_any_buffer(void **state) {
     (void)state;
     enum { N = 3 << 20 };
@@ -195,6 +219,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_gzip_members_are_one_text),
+        cmocka_unit_test(test_other_compression_is_refused),
         cmocka_unit_test(test_line_longer_than_any_buffer),
         cmocka_unit_test(test_truncated_gzip),
         cmocka_unit_test(test_gzip_bomb),

@@ -53,7 +53,7 @@ static imported open_imported(const char *name) {
     m.golden = golden_load(path);
     snprintf(from, sizeof from, "%s/marian_npz/%s", TEST_DATA, name);
     snprintf(m.path, sizeof m.path, "%s/%s", directory, name);
-    must(rd_import(from, m.path));
+    must(rd_import(from, m.path, NULL));
     snprintf(path, sizeof path, "%s/config.yaml", m.path);
     must(rd_recipe_load_config(&recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
@@ -178,7 +178,7 @@ static void test_by_file(void **state) {
              TEST_DATA, from, from, from, from);
     assert_int_equal(system(command), 0);
     snprintf(path, sizeof path, "%s/model.npz", from);
-    must(rd_import(path, to));
+    must(rd_import(path, to, NULL));
     snprintf(path, sizeof path, "%s/config.yaml", to);
     must(rd_recipe_load_config(&recipe, path));
     assert_int_equal(recipe->search.beam, 7);
@@ -203,7 +203,7 @@ static spoiled copy_golden(void) {
 }
 
 static void refused(const spoiled *s, const char *message) {
-    if (rd_import(s->from, s->to) == RD_OK) fail_msg("imported in spite of: %s", message);
+    if (rd_import(s->from, s->to, NULL) == RD_OK) fail_msg("imported in spite of: %s", message);
     if (!strstr(rd_last_error(), message))
         fail_msg("\"%s\" does not say \"%s\"", rd_last_error(), message);
     assert_null(strchr(rd_last_error(), '\n'));

@@ -10,11 +10,16 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "data/vocab.h"
 #include "toy_directory.h"
-#include "translate/words.h"
+#include "translate/gap.h"
+#include "translate/head.h"
+#include "translate/lines.h"
 #include "translate/paragraphs.h"
+#include "translate/words.h"
 
 static char root[] = "/tmp/test_segments.XXXXXX";
 static rd_translator *translator;
@@ -53,8 +58,127 @@ static void test_sentences(void **state) {
                      "Am 3. Mai kam Dr. Müller, z.B. Hans. |Er ging um 12.30 Uhr.");
     assert_sentences("en", "The answer is 42. Then it ended.", "The answer is 42. |Then it ended.");
     assert_sentences("ja", "猫です。犬です。", "猫です。|犬です。");
+    assert_sentences("deu", "Am 3. Mai kam Prof. Ott. Er ging.",
+                     "Am 3. Mai kam Prof. Ott. |Er ging.");
+    assert_sentences("de_AT", "Im 2. Stock. Im XIX. Jahrhundert, vgl. Kap. 3.",
+                     "Im 2. Stock. |Im XIX. Jahrhundert, vgl. Kap. 3.");
     assert_sentences("source", "Mr. Smith left. He ran.", "Mr. Smith left. |He ran.");
     assert_sentences(NULL, "Mr. Smith left. He ran.", "Mr. Smith left. |He ran.");
+}
+
+/* Two sentences each, with an abbreviation before a capital or a number. */
+static void test_abbreviations(void **state) {
+    (void)state;
+    static const struct {
+        const char *language, *first, *second;
+    } cases[] = {{"en", "See No. 5 and Prof. Smith. ", "No. I will not."},
+                 {"es", "Vino el Sr. López con la Dra. Ruiz (pág. 7). ", "Se fue."},
+                 {"fr", "Voir M. Dupont et Mlle. Petit, art. 5. ", "Fin."},
+                 {"de", "Herr Prof. Müller und Hr. Maier, vgl. Abb. 3 dort. ", "Ende."},
+                 {"pt", "O Sr. Silva e a Profa. Ana, pág. 9. ", "Fim."},
+                 {"it", "Il sig. Rossi e la dott.ssa Bianchi, cfr. Art. 2. ", "Fine."},
+                 {"ru", "Проф. Иванов живёт на ул. Ленина, см. Рис. 4. ", "Конец."},
+                 {"nl", "Dhr. Jansen en mevr. De Vries, zie blz. 12. ", "Einde."},
+                 {"pl", "Był to prof. Kowalski z ul. Długiej, tzn. Jan. ", "Koniec."},
+                 {"tr", "Prof. Yılmaz ve Doç. Kaya 3. Sokakta, bkz. Ek 2 var. ", "Son."},
+                 {"cs", "Přišel prof. Novák z ul. Dlouhé dne 5. Května. ", "Konec."},
+                 {"ro", "A venit dl. Popescu de pe str. Lungă, nr. 5. ", "Gata."},
+                 {"hu", "Ott volt ifj. Nagy és dr. Kiss 3. Emelet. ", "Vége."},
+                 {"el", "Ήρθε ο καθ. Παππάς, βλ. Σελ. 5. ", "Τέλος."},
+                 {"sv", "Prof. Berg och t.ex. Kalle, jfr. Kap. 3 där. ", "Slut."},
+                 {"ar", "جاء د. أحمد إلى هنا. ", "انتهى."}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[200], expected[200];
+        snprintf(text, sizeof text, "%s%s", cases[i].first, cases[i].second);
+        snprintf(expected, sizeof expected, "%s|%s", cases[i].first, cases[i].second);
+        if (strcmp(cases[i].language, "en") == 0)
+            snprintf(expected, sizeof expected, "%sNo. |I will not.",
+                     "See No. 5 and Prof. Smith. |");
+        assert_sentences(cases[i].language, text, expected);
+    }
+}
+
+static void test_gaps(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *next, *gap;
+    } cases[] = {
+        {"A dog.", "A cat.", " "},    {"", "A cat.", ""},         {"A dog.", "", ""},
+        {"猫です。", "犬です。", ""}, {"他说“好。”", "你好", ""}, {"是。", "OK.", ""},
+        {"他说好.", "你好", ""},      {"OK.", "你好", " "},       {"고양이.", "개다.", " "},
+        {"แมว", "หมา", " "},          {"Yes 😀", "No", " "},       {"ネコ！", "イヌ", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(rd_gap(cases[i].text, strlen(cases[i].text), cases[i].next),
+                            cases[i].gap);
+}
+
+/* A model whose vocabulary has tags, one piece each. */
+static rd_translator *open_tagged(void) {
+    char directory[64], corpus[96];
+    const char *opened = directory;
+    rd_translator *t;
+    rd_text text = {0};
+    snprintf(directory, sizeof directory, "%s/tagged", root);
+    snprintf(corpus, sizeof corpus, "%s/corpus", root);
+    toy_directory_make(directory, "arch: transformer-tiny\nmax-source-positions: 40\n", 34, 0);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(rd_text_printf(&text, "the man sees a red dog\ntwo cats. old houses\n"),
+                         RD_OK);
+    assert_int_equal(rd_write_file(corpus, text.data, (size_t)text.length), RD_OK);
+    rd_vocab_config config = {
+        .type = "bpe", .size = 34, .character_coverage = 1.0f, .symbols = "<2de>,__fr__,<b>,</b>"};
+    toy_directory_replace_vocabulary(directory, &config, corpus);
+    rd_text_free(&text);
+    assert_int_equal(rd_translator_open(&t, &opened, 1, RD_PRECISION_FP32), RD_OK);
+    return t;
+}
+
+/* Tags hold for each part of a line. */
+static void test_tags(void **state) {
+    (void)state;
+    rd_translator *t = open_tagged();
+    static const struct {
+        const char *line;
+        size_t head;
+    } cases[] = {{"<2de> the man.", 5},    {" <2de>  __fr__ the man.", 14},
+                 {"<b> the </b> man.", 0}, {"<2xx> the man.", 0},
+                 {"the <2de> man.", 0},    {"<2de> ", 0},
+                 {"<2de>the man.", 0},     {"", 0}};
+    size_t head;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(rd_line_head(t->source, cases[i].line, strlen(cases[i].line), &head),
+                         RD_OK);
+        assert_int_equal(head, cases[i].head);
+    }
+    static const char *const lines[] = {"<2de> the man sees. Two cats. A dog."};
+    static const char *const parts[] = {"<2de> the man sees.", "<2de> Two cats.", "<2de> A dog."};
+    static const char *const prefix[] = {"__fr__"}, *const prefixes[] = {"__fr__", "__fr__",
+                                                                         "__fr__"};
+    rd_translate_options options = rd_translator_defaults(t);
+    options.search.max_len_b = 4;
+    options.search.align = true;
+    rd_translations each, whole;
+    options.prefixes = prefixes;
+    assert_int_equal(rd_translator_run(t, &options, 3, parts, NULL, &each), RD_OK);
+    options.split_sentences = true;
+    options.prefixes = prefix;
+    assert_int_equal(rd_translator_run(t, &options, 1, lines, NULL, &whole), RD_OK);
+    rd_text joined = {0};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rd_text_printf(&joined, "%s%s", i ? " " : "", each.items[i].text), RD_OK);
+    assert_string_equal(whole.items[0].text, joined.data);
+    for (int32_t i = 0; i < whole.items[0].n_alignment; i++)
+        assert_in_range(whole.items[0].alignment[i].source, 0, 7);
+    rd_translations_free(&whole);
+    options.window_tokens = 7;
+    options.split_sentences = false;
+    options.prefixes = NULL;
+    assert_int_equal(rd_translator_run(t, &options, 1, lines, NULL, &whole), RD_OK);
+    assert_int_equal(whole.dropped_tokens[0], 0);
+    rd_text_free(&joined);
+    rd_translations_free(&each);
+    rd_translations_free(&whole);
+    rd_translator_close(t);
 }
 
 static int32_t count_tokens(const char *text, size_t n) {
@@ -247,9 +371,15 @@ int main(void) {
     if (rd_translator_open(&translator, (const char *[]){root}, 1, RD_PRECISION_FP32) != RD_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sentences),           cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_windows_of_anything), cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_translations),        cmocka_unit_test(test_max_input_length),
+        cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_abbreviations),
+        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_windows_of_anything),
+        cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_translations),
+        cmocka_unit_test(test_max_input_length),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     rd_translator_close(translator);

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "data/vocab.h"
 #include "rdrop/tokenizer.h"
 #include "sentencepiece_shim.h"
@@ -235,6 +236,84 @@ static void test_mask_piece(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+static rd_tokenizer *train_on(const char *text, size_t n, const rd_vocab_config *config) {
+    const char *paths[] = {other_path};
+    rd_tokenizer *tokenizer;
+    assert_int_equal(rd_write_file(other_path, text, n), RD_OK);
+    if (rd_vocab_train(config, paths, 1, model_path) != RD_OK) fail_msg("%s", rd_last_error());
+    assert_int_equal(rd_tokenizer_open(&tokenizer, model_path), RD_OK);
+    unlink(other_path);
+    return tokenizer;
+}
+
+static void check_reading(const rd_tokenizer *tokenizer, const char *text, const char *expected) {
+    rd_ids ids = {0};
+    char *back;
+    assert_int_equal(rd_tokenizer_encode(tokenizer, text, strlen(text), &ids), RD_OK);
+    assert_int_equal(rd_tokenizer_decode(tokenizer, ids.data, ids.length, &back, NULL), RD_OK);
+    assert_string_equal(back, expected);
+    for (int64_t i = 0; i < ids.length; i++)
+        assert_int_not_equal(ids.data[i], rd_tokenizer_unk(tokenizer));
+    free(back);
+    free(ids.data);
+}
+
+/* SentencePiece would leave out lines of more than 4,192 bytes and those with U+2585. */
+static void test_every_line_counts_for_the_vocabulary(void **state) {
+    (void)state;
+    rd_text text = {0};
+    for (int i = 0; i < 1000; i++) assert_int_equal(rd_text_printf(&text, "ξενος "), RD_OK);
+    assert_int_equal(rd_text_printf(&text, "\nabc abd\nqvw \xE2\x96\x85 wvq\n"), RD_OK);
+    rd_vocab_config config = {.type = "unigram", .size = 19, .character_coverage = 1.0f};
+    rd_tokenizer *tokenizer = train_on(text.data, (size_t)text.length, &config);
+    check_reading(tokenizer, "ξενος abd wvq", "ξενος abd wvq");
+    rd_tokenizer_close(tokenizer);
+    rd_text_free(&text);
+}
+
+static void test_normalization(void **state) {
+    (void)state;
+    static const char text[] =
+        "می‌نویسم 5º ½ a，b ABC ab\nabc bcd cde def efg Äß\n1 2 o ⁄ ,\n";
+    static const char line[] = "می‌نویسم 5º ½ a，b ABC";
+    static const struct {
+        const char *rules, *reading;
+    } cases[] = {{"identity", line},
+                 {NULL, "می نویسم 5o 1⁄2 a,b ABC"},
+                 {"nmt_nfkc", "می نویسم 5o 1⁄2 a,b ABC"},
+                 {"nfkc_cf", "می‌نویسم 5o 1⁄2 a,b abc"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_vocab_config config = {
+            .type = "bpe", .size = 50, .character_coverage = 1.0f, .normalization = cases[i].rules};
+        rd_tokenizer *tokenizer = train_on(text, sizeof text - 1, &config);
+        check_reading(tokenizer, line, cases[i].reading);
+        rd_tokenizer_close(tokenizer);
+    }
+}
+
+/* Each is one piece wherever it is, and comes back with the blanks around it as they were. */
+static void test_user_defined_symbols(void **state) {
+    (void)state;
+    static const char line[] = "ab<b>cd</b>, {name} ab";
+    static const char text[] = "ab cd abcd cdab\nab , cd\n<b>cd</b> {name}\n";
+    rd_vocab_config config = {
+        .type = "unigram", .size = 17, .character_coverage = 1.0f, .symbols = "<b>,</b>,{name}"};
+    rd_tokenizer *tokenizer = train_on(text, sizeof text - 1, &config);
+    rd_ids ids = {0};
+    int whole = 0;
+    check_reading(tokenizer, line, line);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, line, strlen(line), &ids), RD_OK);
+    for (int64_t i = 0; i < ids.length; i++) whole += ids.data[i] >= 4 && ids.data[i] < 7;
+    assert_int_equal(whole, 3);
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 6), "{name}");
+    rd_tokenizer_close(tokenizer);
+    free(ids.data);
+    const char *paths[] = {text_path};
+    config.symbols = "<b>, </b>";
+    assert_int_equal(rd_vocab_train(&config, paths, 1, model_path), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "user-defined-symbols"));
+}
+
 /* Lines far longer than sentences are encoded in parts: at blanks, where that changes nothing, and
  * within a run of unknown characters, which is one token a part. */
 static void test_very_long_lines(void **state) {
@@ -379,6 +458,9 @@ int main(void) {
         cmocka_unit_test(test_corpora_without_text),
         cmocka_unit_test(test_the_trainer_ends_the_process),
         cmocka_unit_test(test_sampling_long_lines),
+        cmocka_unit_test(test_every_line_counts_for_the_vocabulary),
+        cmocka_unit_test(test_normalization),
+        cmocka_unit_test(test_user_defined_symbols),
         cmocka_unit_test(test_very_long_lines),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

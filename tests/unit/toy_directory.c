@@ -10,6 +10,7 @@
 #include "data/vocab.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
 
 const char *const toy_sources[TOY_LINES] = {"a dog sees the old house", "two cats",
                                             "the man under the tree runs", "a blue — häuser", "x"};
@@ -69,5 +70,22 @@ void toy_directory_make(const char *path, const char *yaml, int32_t src, int32_t
     must(rd_model_dir_save(path, recipe, NULL, RD_VOCABULARY_ANY, &model->parameters,
                            RD_WEIGHTS_FP32));
     rd_model_free(model);
+    rd_recipe_free(recipe);
+}
+
+void toy_directory_replace_vocabulary(const char *path, const rd_vocab_config *vocab,
+                                      const char *corpus) {
+    char model[4096], config_path[4096], fingerprint[RD_SHA256_HEX];
+    rd_recipe *recipe;
+    snprintf(model, sizeof model, "%s/spm.model", path);
+    snprintf(config_path, sizeof config_path, "%s/config.yaml", path);
+    must(rd_vocab_train(vocab, &corpus, 1, model));
+    must(rd_vocabularies_fingerprint(path, RD_VOCABULARY_JOINT, fingerprint));
+    must(rd_recipe_load_config(&recipe, config_path));
+    must(rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), fingerprint));
+    FILE *out = fopen(config_path, "w");
+    if (!out) must(rd_error(RD_ERR_IO, "%s: cannot be written", config_path));
+    must(rd_recipe_write_config(recipe, out));
+    fclose(out);
     rd_recipe_free(recipe);
 }

@@ -65,6 +65,10 @@ static const rd_key constraint_options[] = {
              "whole words, the target term must be in the translation. Case counts; of "
              "overlapping terms the longest from the left. Both want a --beam wider than the terms "
              "of a line have subwords"},
+    {"keep", RD_KEY_WORD, RD_AT(keep), .value = "REGEX",
+     .help = "what this regular expression finds in a line is in the translation unchanged: "
+             "markup, placeholders, addresses. What finds no place is put at the end and counted. "
+             "'https?://\\S+|<[^>]+>|[{][a-z]+[}]'"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precisions,
@@ -102,6 +106,7 @@ static const options_relation relations[] = {
     {"score", OPTIONS_EXCLUDES, "print-alignment"},
     {"score", OPTIONS_EXCLUDES, "constraints"},
     {"score", OPTIONS_EXCLUDES, "glossary"},
+    {"score", OPTIONS_EXCLUDES, "keep"},
     {"score", OPTIONS_EXCLUDES, "shortlist"},
     {"score", OPTIONS_EXCLUDES, "split-sentences"},
     {"score", OPTIONS_EXCLUDES, "window-tokens"},
@@ -118,6 +123,7 @@ static const options_relation relations[] = {
     {"interactive", OPTIONS_EXCLUDES, "constraints"},
     {"sampling", OPTIONS_EXCLUDES, "constraints"},
     {"sampling", OPTIONS_EXCLUDES, "glossary"},
+    {"sampling", OPTIONS_EXCLUDES, "keep"},
     {"sampling-topk", OPTIONS_NEEDS, "sampling"},
     {"sampling-topp", OPTIONS_NEEDS, "sampling"},
     {"sampling-seed", OPTIONS_NEEDS, "sampling"},

@@ -11,7 +11,7 @@
 typedef struct {
     options_given given;
     options_list models;
-    const char *input, *output, *score, *prefix, *constraints, *glossary, *shortlist;
+    const char *input, *output, *score, *prefix, *constraints, *glossary, *keep, *shortlist;
     int32_t window;
     rd_precision precision;
     bool truncate_source, interactive, align;

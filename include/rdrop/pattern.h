@@ -1,0 +1,22 @@
+/* What translations copy from their lines unchanged: markup, placeholders, addresses. An open
+ * pattern is never modified: any number of threads may use it at once. */
+#ifndef RDROP_PATTERN_H
+#define RDROP_PATTERN_H
+
+#include "rdrop/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rd_pattern rd_pattern;
+
+/* A regular expression as ICU has them (Perl's, over Unicode). RD_ERR_ARGUMENT saying where it is
+ * wrong. */
+RD_API rd_status rd_pattern_open(rd_pattern **keep, const char *regex);
+RD_API void rd_pattern_close(rd_pattern *keep); /* NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,187 @@
+/* What a Hugging Face directory asks for that is not honoured here. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/hf.h"
+#include "convert/json_file.h"
+
+/* A key that changes nothing with the number `neutral`; NAN: whatever its value. */
+typedef struct {
+    const char *key;
+    double neutral;
+} setting;
+
+/* Honoured (hf_config.c), about the program's own output, or of transformers' inside. */
+static const setting harmless[] = {{"_from_model_config", NAN},   {"bos_token_id", NAN},
+                                   {"cache_implementation", NAN}, {"decoder_start_token_id", NAN},
+                                   {"early_stopping", NAN},       {"forced_bos_token_id", NAN},
+                                   {"length_penalty", NAN},       {"low_memory", NAN},
+                                   {"max_length", NAN},           {"max_new_tokens", NAN},
+                                   {"min_length", NAN},           {"min_new_tokens", NAN},
+                                   {"no_repeat_ngram_size", NAN}, {"num_beams", NAN},
+                                   {"output_attentions", NAN},    {"output_hidden_states", NAN},
+                                   {"output_logits", NAN},        {"output_scores", NAN},
+                                   {"renormalize_logits", NAN},   {"return_dict_in_generate", NAN},
+                                   {"transformers_version", NAN}, {"use_cache", NAN}};
+
+/* Without effect at one value; and where nothing is sampled. */
+static const setting neutral[] = {{"diversity_penalty", 0},    {"encoder_no_repeat_ngram_size", 0},
+                                  {"guidance_scale", 1},       {"num_beam_groups", 1},
+                                  {"num_return_sequences", 1}, {"repetition_penalty", 1},
+                                  {"penalty_alpha", 0},        {"encoder_repetition_penalty", 1}};
+static const setting sampling[] = {{"temperature", 1}, {"top_k", 50},         {"top_p", 1},
+                                   {"typical_p", 1},   {"epsilon_cutoff", 0}, {"eta_cutoff", 0},
+                                   {"min_p", 0},       {"top_h", 0}};
+
+/* Not honoured at any value but a neutral one; looked for in config.json, too, where other keys
+ * are the model's. */
+static const char *const others[] = {"bad_words_ids",   "begin_suppress_tokens",
+                                     "constraints",     "do_sample",
+                                     "eos_token_id",    "exponential_decay_length_penalty",
+                                     "force_words_ids", "forced_eos_token_id",
+                                     "pad_token_id",    "remove_invalid_values",
+                                     "sequence_bias",   "stop_strings",
+                                     "suppress_tokens"};
+
+#define LENGTH(list) (sizeof(list) / sizeof *(list))
+
+static const setting *find(const setting *list, size_t n, const char *key) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].key, key) == 0) return &list[i];
+    return NULL;
+}
+
+/* Null, false, "", [], {}: nothing is asked for. */
+static bool is_empty(const json_t *value) {
+    return json_is_null(value) || json_is_false(value) ||
+           (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0) ||
+           (json_is_string(value) && !*json_string_value(value));
+}
+
+/* The id itself, or a list of it alone: [7], [[7]]. */
+static bool is_id(const json_t *value, int32_t id) {
+    while (json_is_array(value) && json_array_size(value) == 1) value = json_array_get(value, 0);
+    return json_is_integer(value) && json_integer_value(value) == id;
+}
+
+static bool changes_nothing(const rd_model_config *model, bool samples, const char *key,
+                            const json_t *value) {
+    if (is_empty(value) || find(harmless, LENGTH(harmless), key)) return true;
+    const setting *s = find(neutral, LENGTH(neutral), key);
+    const setting *of_samples = find(sampling, LENGTH(sampling), key);
+    if (of_samples && !samples) return true;
+    if (of_samples) s = of_samples;
+    if (s) return json_is_number(value) && json_number_value(value) == s->neutral;
+    if (strcmp(key, "bad_words_ids") == 0 || strcmp(key, "pad_token_id") == 0)
+        return is_id(value, model->pad_id); /* a pad is never chosen */
+    bool eos = strcmp(key, "eos_token_id") == 0 || strcmp(key, "forced_eos_token_id") == 0;
+    return eos && is_id(value, model->eos_id);
+}
+
+static rd_status warn_setting(rd_text *warnings, const char *file, const char *key,
+                              const json_t *value) {
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    rd_status status = rd_text_printf(warnings, "%s: %.60s: %.60s%s has no effect here\n", file,
+                                      key, text, strlen(text) > 60 ? "..." : "");
+    free(text);
+    return status;
+}
+
+static bool is_of_generation(const char *key) {
+    for (size_t i = 0; i < LENGTH(others); i++)
+        if (strcmp(others[i], key) == 0) return true;
+    return find(neutral, LENGTH(neutral), key) || find(sampling, LENGTH(sampling), key);
+}
+
+rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *config, json_t *generation,
+                              rd_text *warnings) {
+    const char *key;
+    json_t *value;
+    const json_t *do_sample = json_object_get(generation, "do_sample");
+    if (!do_sample) do_sample = json_object_get(config, "do_sample");
+    bool samples = json_is_true(do_sample);
+    json_object_foreach(generation, key, value) {
+        if (!changes_nothing(model, samples, key, value))
+            RD_TRY(warn_setting(warnings, "generation_config.json", key, value));
+    }
+    json_object_foreach(config, key, value) {
+        bool again = json_object_get(generation, key) != NULL;
+        if (!again && is_of_generation(key) && !changes_nothing(model, samples, key, value))
+            RD_TRY(warn_setting(warnings, "config.json", key, value));
+    }
+    return RD_OK;
+}
+
+static bool is_special(const char *token) {
+    static const char *const names[] = {"<s>", "</s>", "<pad>", "<unk>", "<mask>"};
+    for (size_t i = 0; i < LENGTH(names); i++)
+        if (strcmp(token, names[i]) == 0) return true;
+    return false;
+}
+
+static rd_status add_token(json_t *tokens, const char *token) {
+    if (!token || is_special(token) || json_object_get(tokens, token)) return RD_OK;
+    return json_object_set_new(tokens, token, json_true()) == 0
+               ? RD_OK
+               : rd_error(RD_ERR_MEMORY, "out of memory");
+}
+
+/* The contents of a list, or of an object's values: of tokenizer.json and tokenizer_config.json. */
+static rd_status add_contents(json_t *tokens, json_t *list) {
+    size_t i;
+    const char *key;
+    json_t *item;
+    json_array_foreach(list, i, item)
+        RD_TRY(add_token(tokens, json_string_value(json_object_get(item, "content"))));
+    json_object_foreach(list, key, item)
+        RD_TRY(add_token(tokens, json_string_value(json_object_get(item, "content"))));
+    return RD_OK;
+}
+
+static rd_status find_tokens(const char *directory, json_t *tokens) {
+    json_t *added = NULL, *tokenizer = NULL, *config = NULL;
+    const char *token;
+    json_t *id;
+    rd_status status = rd_json_read_optional(directory, "added_tokens.json", &added);
+    if (status == RD_OK) status = rd_json_read_optional(directory, "tokenizer.json", &tokenizer);
+    if (status == RD_OK)
+        status = rd_json_read_optional(directory, "tokenizer_config.json", &config);
+    json_object_foreach(added, token, id) {
+        if (status == RD_OK) status = add_token(tokens, token);
+    }
+    if (status == RD_OK) status = add_contents(tokens, json_object_get(tokenizer, "added_tokens"));
+    if (status == RD_OK)
+        status = add_contents(tokens, json_object_get(config, "added_tokens_decoder"));
+    json_decref(added);
+    json_decref(tokenizer);
+    json_decref(config);
+    return status;
+}
+
+static rd_status warn_tokens(const json_t *tokens, rd_text *warnings) {
+    enum { SHOWN = 8 };
+    size_t n = json_object_size(tokens), i = 0;
+    const char *token;
+    json_t *value;
+    if (n == 0) return RD_OK;
+    RD_TRY(rd_text_printf(warnings, "%zu token%s added to the vocabulary (", n, n > 1 ? "s" : ""));
+    json_object_foreach((json_t *)tokens, token, value) {
+        if (i < SHOWN) RD_TRY(rd_text_printf(warnings, "%s%.40s", i ? ", " : "", token));
+        i++;
+    }
+    return rd_text_printf(warnings,
+                          "%s): in text they are cut into other pieces here, unlike in "
+                          "transformers\n",
+                          n > SHOWN ? ", ..." : "");
+}
+
+rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings) {
+    json_t *tokens = json_object();
+    rd_status status = tokens ? find_tokens(directory, tokens) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = warn_tokens(tokens, warnings);
+    json_decref(tokens);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* Joining translated sentences. */
+#ifndef RD_TRANSLATE_GAP_H
+#define RD_TRANSLATE_GAP_H
+
+#include <stddef.h>
+
+/* A blank, or "" where one of the two is empty or the writing has none between sentences: Chinese
+ * and Japanese. text: [n] bytes of UTF-8, or NULL where n is 0. */
+const char *rd_gap(const char *text, size_t n, const char *next);
+
+#endif
