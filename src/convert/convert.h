@@ -26,7 +26,8 @@ rd_status rd_import_marian(const char *from, const char *to);
 rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits;
- * a BART directory of a model of BART's architecture.
+ * a BART directory of a model of BART's architecture. generation_config.json has the search
+ * settings that transformers knows; a search where forced tokens cost something is not among them.
  *
  * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and
  * CTranslate2 counts on that. So a model with another start gets such a pad as one more piece,

@@ -56,7 +56,7 @@ try() {
         $after $code
     done
     [ $code -eq 0 ] || problem "fails without a failure: exit $code"
-    [ $place -gt 20 ] || problem "there are more places than that"
+    [ $place -gt 10 ] || problem "there are more places than that"
     echo "$program: $(((place - 1) / step)) places"
     total=$((total + (place - 1) / step))
 }

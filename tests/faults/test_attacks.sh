@@ -46,14 +46,18 @@ model header
 refused "too many values for its size" "$bin/rdrop-translate" --model header --input input
 refused "too many values for its size" "$bin/rdrop-convert" --info header
 
-# SentencePiece models: pieces without text, and a tag of five bytes for an empty normalizer.
-model pieces
+# SentencePiece models: pieces without text, and a tag of five bytes for an empty normalizer. They come with a
+# config.yaml that does not say of which vocabulary the model is, as an attacker's would agree with his file.
+vocabulary_model() {
+    model "$1" && sed -i '/^vocabulary: /d' "$1/config.yaml"
+}
+vocabulary_model pieces
 printf '\n\0' >>pieces/spm.model
 refused "a piece of no text" "$bin/rdrop-translate" --model pieces --input input
-model tag
+vocabulary_model tag
 printf '\x9a\x80\x80\x80\x10\0' >>tag/spm.model
 refused "truncated or damaged" "$bin/rdrop-translate" --model tag --input input
-model twice
+vocabulary_model twice
 printf '\x1a\0' >>twice/spm.model
 refused "a part that comes twice" "$bin/rdrop-translate" --model twice --input input
 

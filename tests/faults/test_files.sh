@@ -159,7 +159,7 @@ start() {
         --set validate-interval-updates=1000000 >lines 2>err.first &
     running=$!
     exec 3<lines
-    while read -r line <&3; do case $line in "train  3/"*) return ;; esac; done
+    while read -r line <&3; do case $line in "train  "[3-9]/*) return ;; esac; done
     fail "train: $(cat err.first)"
 }
 ended() { # CODE
@@ -183,6 +183,7 @@ ended 1
 grep -q '^rdrop-train: first: removed or replaced while training' err.first || fail "train: $(cat err.first)"
 find first -type f -exec md5sum {} + | cmp -s - first.before || fail "train: wrote to a directory not its own"
 for name in model checkpoints; do
+    cp -r out "late$name" && rm "late$name/lock" && mkdir -p "late$name/checkpoints"
     start "late$name"
     mv "late$name/$name" aside$name && ln -s "$work/home/docs" "late$name/$name"
     kill -TERM $running
