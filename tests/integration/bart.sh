@@ -78,12 +78,18 @@ for key in "layernorm-embedding: true" "encoder-embed-dim: 8" "lenpen: 2" "no-re
     grep -qx "$key" run/train/model/config.yaml || fail "the model's config.yaml has no $key"
 done
 cmp -s run/train/model/model.safetensors out/bart-large/model.safetensors && fail "nothing was learned"
-# Back to Hugging Face, and here again: the same weights, and the same summaries by the same search. Forced tokens cost
-# nothing in transformers, and its files have no key to say otherwise: the recipe's search, where they cost, is lost.
+# Back to Hugging Face, and here again: the same weights, shape and search, and so the same summaries. One key is lost:
+# forced tokens always cost nothing in transformers, but something in the recipe's search.
 "$bin/rdrop-convert" --export run/train/model --output hf
 "$bin/rdrop-convert" --import hf --output again
 cmp run/train/model/model.safetensors again/model.safetensors || fail "an exported model has other weights"
 grep -qx "forced-tokens-free: true" again/config.yaml || fail "a BART directory's search pays for forced tokens"
+shape_and_search() {
+    sed -n '/^prepend-bos:/,/^unk-id:/p; /^beam:/,/^nbest:/{/^forced-tokens-free:/d; p}' "$1/config.yaml"
+}
+[ "$(shape_and_search again | wc -l)" -gt 40 ] || fail "config.yaml has no shape and search: $(cat again/config.yaml)"
+diff <(shape_and_search run/train/model) <(shape_and_search again) ||
+    fail "an exported model is of another shape or search"
 for model in run/train/model again; do
     zcat data/test.source.gz | "$bin/rdrop-translate" --model $model --threads 1 --max-len-a 0 --max-len-b 14 \
         --truncate-source --forced-tokens-free >"$(basename $model).out" 2>log || fail "summarizing: $(cat log)"
