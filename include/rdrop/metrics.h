@@ -121,6 +121,12 @@ RD_API rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratc
 RD_API int rd_metric_n_scores(const rd_metric_config *config);
 RD_API double rd_metric_score(const rd_metric_config *config, int which, const double *stats);
 
+/* All scores of a corpus, one reference a line. hypotheses, references: [n] NUL-terminated UTF-8
+ * lines; scores: [rd_metric_n_scores()]. */
+RD_API rd_status rd_metric_corpus(const rd_metric_config *config, int64_t n,
+                                  const char *const *hypotheses, const char *const *references,
+                                  double *scores);
+
 /* Name ("BLEU", "chrF2++", "TER", "rougeL"), at most 31 characters with the NUL. */
 RD_API void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
 

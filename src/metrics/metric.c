@@ -86,11 +86,10 @@ static rd_status sum_lines(const rd_metric_config *config, rd_metric_scratch *sc
     return RD_OK;
 }
 
-/* scores: [rd_metric_n_scores()] */
-static rd_status score_corpus(const rd_metric_config *config, int64_t n,
-                              const char *const *hypotheses, const char *const *references,
-                              double *scores) {
+rd_status rd_metric_corpus(const rd_metric_config *config, int64_t n, const char *const *hypotheses,
+                           const char *const *references, double *scores) {
     double sums[RD_METRIC_MAX_STATS];
+    RD_TRY(rd_metric_check(config));
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     if (!scratch) return RD_ERR_MEMORY;
     rd_status status = sum_lines(config, scratch, n, hypotheses, references, sums);
@@ -105,7 +104,7 @@ rd_status rd_bleu_corpus(int64_t n, const char *const *hypotheses, const char *c
     rd_metric_config config = rd_metric_defaults("bleu");
     config.tokenizer = tokenizer;
     config.lowercase = lowercase;
-    return score_corpus(&config, n, hypotheses, references, bleu);
+    return rd_metric_corpus(&config, n, hypotheses, references, bleu);
 }
 
 rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses, const char *const *references,
@@ -114,8 +113,7 @@ rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses, const char *
     config.tokenizer = tokenizer;
     config.stem = stem ? RD_STEM_NLTK : RD_STEM_NONE;
     double scores[4];
-    RD_TRY(rd_metric_check(&config));
-    RD_TRY(score_corpus(&config, n, hypotheses, references, scores));
+    RD_TRY(rd_metric_corpus(&config, n, hypotheses, references, scores));
     *rouge = (rd_rouge_scores){scores[0], scores[1], scores[2], scores[3]};
     return RD_OK;
 }
