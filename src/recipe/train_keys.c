@@ -52,7 +52,7 @@ const rd_key rd_train_keys[] = {
              "empty: by target-lang"},
     {"best-checkpoint-metric", RD_KEY_STRING, RD_AT(best_checkpoint_metric), 0, 0, "loss",
      .help = "what makes a checkpoint the best, of all that the task is validated by: loss, nll, "
-             "ppl; for translation also bleu, rouge1, rouge2, rougeL, which imply eval-bleu"},
+             "ppl; for translation also bleu, chrf, rouge1, rouge2, rougeL, which imply eval-bleu"},
     {"log-interval", RD_KEY_INT32, RD_AT(log_interval), 1, 1e9, "100",
      .help = "updates between progress lines"},
     {"ema-decay", RD_KEY_FLOAT, RD_AT(ema_decay), 0, 0.9999999, "0",

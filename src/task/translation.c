@@ -6,11 +6,12 @@
 #include "task/pairs.h"
 
 static const rd_result_kind bleu = {"bleu", "BLEU", "BLEU of validation", 2, true, true};
+static const rd_result_kind chrf = {"chrf", "chrF", "chrF of validation", 2, true, true};
 static const rd_result_kind rouge1 = {"rouge1", "ROUGE-1", "ROUGE of validation", 2, true, true};
 static const rd_result_kind rouge2 = {"rouge2", "ROUGE-2", "ROUGE of validation", 2, true, true};
 static const rd_result_kind rougeL = {"rougeL", "ROUGE-L", "ROUGE of validation", 2, true, true};
 static const rd_result_kind *const kinds[] = {
-    &rd_result_loss, &rd_result_nll, &rd_result_ppl, &bleu, &rouge1, &rouge2, &rougeL, NULL};
+    &rd_result_loss, &rd_result_nll, &rd_result_ppl, &bleu, &chrf, &rouge1, &rouge2, &rougeL, NULL};
 
 /* Whether the validation set is to be translated for scores. */
 static bool wants_scores(const rd_recipe *recipe) {
@@ -44,6 +45,9 @@ static rd_status score(const rd_pairs *p, const rd_pairs_answers *a, rd_results 
                           p->recipe->train.eval_bleu_lowercase, &percent));
     RD_TRY(rd_rouge_corpus(a->n, hypotheses, references, p->rouge_words, false, &rouge));
     rd_results_add(results, &bleu, percent);
+    rd_metric_config characters = rd_metric_defaults("chrf");
+    RD_TRY(rd_metric_corpus(&characters, a->n, hypotheses, references, &percent));
+    rd_results_add(results, &chrf, percent);
     rd_results_add(results, &rouge1, rouge.rouge1);
     rd_results_add(results, &rouge2, rouge.rouge2);
     rd_results_add(results, &rougeL, rouge.rougeL);

@@ -25,7 +25,8 @@ static void tasks_are_found_by_name(void **state) {
 static void results_are_found_by_name(void **state) {
     (void)state;
     const rd_result_kind *kind;
-    static const char *const names[] = {"loss", "nll", "ppl", "bleu", "rouge1", "rouge2", "rougeL"};
+    static const char *const names[] = {"loss", "nll",    "ppl",    "bleu",
+                                        "chrf", "rouge1", "rouge2", "rougeL"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         assert_int_equal(rd_task_find_result(&rd_task_translation, names[i], &kind), RD_OK);
         assert_string_equal(kind->name, names[i]);
