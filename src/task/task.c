@@ -47,6 +47,13 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
                     name, task->name, names);
 }
 
+rd_status rd_task_check(const rd_recipe *recipe) {
+    const rd_task *task;
+    const rd_result_kind *kind;
+    RD_TRY(rd_task_find(&task, recipe->task));
+    return rd_task_find_result(task, recipe->train.best_checkpoint_metric, &kind);
+}
+
 const rd_result_kind rd_result_loss = {
     .name = "loss", .label = "loss", .chart = "Loss of validation, per token", .digits = 3};
 const rd_result_kind rd_result_nll = {

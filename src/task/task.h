@@ -76,6 +76,9 @@ rd_status rd_task_find(const rd_task **task, const char *name);
 /* The result of that name that the task gives; RD_ERR_ARGUMENT with those that there are. */
 rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_result_kind **kind);
 
+/* Whether the recipe's task is there and gives what best-checkpoint-metric names. */
+rd_status rd_task_check(const rd_recipe *recipe);
+
 /* What every loss of tokens gives. */
 extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "recipe/recipe_keys.h"
+#include "task/task.h"
 #include "tools/common/options.h"
 #include "tools/common/start.h"
 
@@ -96,7 +97,8 @@ static int run(const arguments *a) {
     if (a->recipe.n == 0) return options_usage(&program, "expected one RECIPE");
     if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
         return options_fail(&program);
-    int code = print_recipe(recipe, a);
+    /* Said now, not when all stages before the training are done. */
+    int code = rd_task_check(recipe) == RD_OK ? print_recipe(recipe, a) : options_fail(&program);
     rd_recipe_free(recipe);
     return code;
 }

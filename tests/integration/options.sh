@@ -78,6 +78,8 @@ wrong "--set lr=VALUE" rdrop-train r.yaml --data d --lr 3
 wrong "--precision is 'int8'" rdrop-train r.yaml --data d --precision int8
 wrong "no key 'beem'; did you mean 'beam'?" rdrop-recipe r.yaml --get beem
 wrong "--group is 'x'" rdrop-recipe r.yaml --group x
+"$bin/rdrop-recipe" r.yaml --set best-checkpoint-metric=rouge >log 2>&1 && fail "a metric that there is not"
+grep -q "there are: loss, .*rougeL$" log || fail "what a task is validated by: $(cat log)"
 
 # The groups' keys are the recipe's, each once; aliases and other spellings mean the same.
 "$bin/rdrop-recipe" r.yaml >all
