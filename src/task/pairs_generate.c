@@ -76,9 +76,10 @@ static rd_status make_room(int64_t n, sources *s, rd_pairs_answers *a) {
 
 /* a->n of the first `among` validation sentences, evenly spread. */
 static rd_status collect(const rd_pairs *p, int64_t among, sources *s, rd_pairs_answers *a) {
-    for (int64_t i = 0; i < a->n; i++)
-        RD_TRY(rd_batcher_add(p->splits[RD_VALIDATION_DATA].batches, i * among / a->n, &s->read));
-    for (int64_t i = 0; i < a->n; i++) {
+    const int64_t n = a->n;
+    for (int64_t i = 0; i < n; i++)
+        RD_TRY(rd_batcher_add(p->splits[RD_VALIDATION_DATA].batches, i * among / n, &s->read));
+    for (int64_t i = 0; i < n; i++) {
         const int32_t *at = s->read.source.offsets + i, *to = s->read.target.offsets + i;
         rd_pair pair = rd_dataset_get(p->splits[RD_VALIDATION_DATA].data, s->read.ids[i]);
         s->tokens[i] = (rd_token_span){s->read.source.ids + at[0], at[1] - at[0]};
