@@ -77,6 +77,23 @@ RD_API void rd_model_free(rd_model *model); /* NULL is fine */
 RD_API const rd_model_config *rd_model_get_config(const rd_model *model);
 RD_API int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors counted once */
 
+/* Logits of n sentence pairs, each target token predicted from its source and the target tokens
+ * before it (teacher forcing).
+ * sources, targets:  ids of all sequences end to end, without padding; each sequence ends with eos
+ *                    (and begins with bos where the config has prepend_bos)
+ * *_lengths:         [n], in tokens, at least 1 and at most max_*_positions
+ * dropout_seed:      NULL: no dropout; otherwise the config's dropout, the same for the same seed
+ * logits:            [target tokens of all pairs, tgt_vocab], for the caller to provide; row i
+ *                    predicts targets[i]. Two calls with two seeds and `targets` as they are here
+ *                    are what rd_criterion_rdrop compares.
+ * A model without an encoder reads no sources, which may be NULL; without a decoder, each source
+ * token has a row, and each target is as long as its source. Fails with RD_ERR_ARGUMENT on an id or
+ * a length out of range. Calls on one model may run at the same time. */
+RD_API rd_status rd_model_logits(const rd_model *model, int64_t n, const int32_t *sources,
+                                 const int32_t *source_lengths, const int32_t *targets,
+                                 const int32_t *target_lengths, const uint64_t *dropout_seed,
+                                 float *logits);
+
 #ifdef __cplusplus
 }
 #endif

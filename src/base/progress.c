@@ -11,7 +11,8 @@
 
 #define REDRAW_SECONDS 0.1
 #define SMOOTH_SECONDS 15.0 /* a pause of a second hardly moves the ETA; a new pace shows soon */
-enum { BAR_CELLS = 20, STATE_BYTES = 512 };
+enum { BAR_CELLS = 20, SHORT_CELLS = 10, STATE_BYTES = 512 };
+enum { MODEST_COLUMNS = 100 }; /* below, a bar gives way to figures */
 
 bool rd_progress_is_terminal(FILE *out) {
     const char *term = getenv("TERM");
@@ -53,15 +54,17 @@ static void add_eta(char *line, double seconds) {
         add(line, STATE_BYTES, "  ETA %lld:%02lld", s / 60, s % 60);
 }
 
-static void describe(const rd_progress *p, bool bar, const char *suffix, char line[STATE_BYTES]) {
+/* bar_cells 0: no bar. */
+static void describe(const rd_progress *p, int bar_cells, const char *suffix,
+                     char line[STATE_BYTES]) {
     const rd_progress_config *c = &p->config;
     double share = c->total > 0 ? fmin(1.0, (double)p->done / (double)c->total) : 0.0;
     snprintf(line, STATE_BYTES, "%s  ", c->label);
-    if (c->total > 0 && bar) {
+    if (c->total > 0 && bar_cells > 0) {
         char cells[BAR_CELLS + 1];
-        int full = (int)(share * BAR_CELLS);
-        for (int i = 0; i < BAR_CELLS; i++) cells[i] = i < full ? '#' : '.';
-        cells[BAR_CELLS] = '\0';
+        int full = (int)(share * bar_cells);
+        for (int i = 0; i < bar_cells; i++) cells[i] = i < full ? '#' : '.';
+        cells[bar_cells] = '\0';
         add(line, STATE_BYTES, "[%s] ", cells);
     }
     if (c->total > 0)
@@ -93,6 +96,14 @@ static int fitting(const char *text, int cells) {
     return bytes;
 }
 
+/* The same, without a number cut in two at the end, which would be another number. */
+static int fitting_figures(const char *text, int cells) {
+    int bytes = fitting(text, cells), start = bytes;
+    if (!text[bytes] || text[bytes] == ' ') return bytes;
+    while (start > 0 && text[start - 1] != ' ') start--;
+    return text[start] >= '0' && text[start] <= '9' ? start : bytes;
+}
+
 static void erase(rd_progress *p) {
     if (p->drawn) fputs("\r\033[K", p->config.out);
     p->drawn = false;
@@ -100,8 +111,11 @@ static void erase(rd_progress *p) {
 
 static void draw(rd_progress *p, const char *suffix) {
     char line[STATE_BYTES];
-    describe(p, true, suffix, line);
-    fprintf(p->config.out, "\r\033[K%.*s", fitting(line, columns(p) - 1), line);
+    int width = columns(p);
+    describe(p, BAR_CELLS, suffix, line);
+    if (line[fitting(line, width - 1)])
+        describe(p, width < MODEST_COLUMNS ? 0 : SHORT_CELLS, suffix, line);
+    fprintf(p->config.out, "\r\033[K%.*s", fitting_figures(line, width - 1), line);
     fflush(p->config.out);
     p->drawn = true;
 }
@@ -124,7 +138,7 @@ void rd_progress_update(rd_progress *progress, int64_t done, const char *suffix)
 void rd_progress_line(rd_progress *progress, const char *suffix) {
     char line[STATE_BYTES];
     measure(progress, progress->config.now());
-    describe(progress, false, suffix, line);
+    describe(progress, 0, suffix, line);
     rd_progress_message(progress, line);
 }
 

@@ -30,8 +30,9 @@ bool rd_progress_is_terminal(FILE *out);
 
 void rd_progress_start(rd_progress *progress, const rd_progress_config *config);
 
-/* `suffix` ("loss 4.21 ppl 8.3") ends the bar or line; NULL: none. Cheap: mostly it looks at the
- * clock, as a bar is redrawn at most ten times a second. */
+/* `suffix` ("loss 4.21 ppl 8.3") ends the bar or line; NULL: none. Where a terminal is too narrow
+ * the bar is shortened or left out, and then the suffix is cut at its end: what matters comes
+ * first. Cheap: mostly it looks at the clock, as a bar is redrawn at most ten times a second. */
 void rd_progress_update(rd_progress *progress, int64_t done, const char *suffix);
 
 /* Writes the state now as a line of its own, above the bar: for milestones. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -53,6 +54,24 @@ static rd_status is_there(const char *directory, const form *f, bool *found) {
     return RD_OK;
 }
 
+/* Nothing that makes a vocabulary of this kind is in `directory`. */
+static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
+    static const char *const looked_for[] = {
+        [RD_VOCABULARY_ANY] = "spm.model, source.spm and target.spm, tokenizer.json, or vocab.json "
+                              "and merges.txt",
+        [RD_VOCABULARY_JOINT] = "spm.model, tokenizer.json, or vocab.json and merges.txt",
+        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm"};
+    struct stat info;
+    if (stat(directory, &info) != 0)
+        return rd_error(RD_ERR_IO, "%s: no vocabulary: cannot open this directory: %s", directory,
+                        strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return rd_error(RD_ERR_IO, "%s: no vocabulary: not a directory; expected one that holds %s",
+                        directory, looked_for[kind]);
+    return rd_error(RD_ERR_IO, "%s: no vocabulary there; looked for %s", directory,
+                    looked_for[kind]);
+}
+
 static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const form **found) {
     for (int i = 0; i < N_FORMS; i++) {
         if (kind != RD_VOCABULARY_ANY && forms[i].kind != kind) continue;
@@ -61,18 +80,7 @@ static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const
         *found = &forms[i];
         if (there) return RD_OK;
     }
-    if (kind == RD_VOCABULARY_JOINT)
-        return rd_error(RD_ERR_IO,
-                        "%s/spm.model: no vocabulary there, nor one of byte-level BPE "
-                        "(tokenizer.json, or vocab.json and merges.txt)",
-                        directory);
-    if (kind == RD_VOCABULARY_SEPARATE)
-        return rd_error(RD_ERR_IO, "%s: no vocabularies source.spm and target.spm there",
-                        directory);
-    return rd_error(RD_ERR_IO,
-                    "%s: no vocabulary; a model directory holds spm.model, source.spm and "
-                    "target.spm, tokenizer.json, or vocab.json and merges.txt",
-                    directory);
+    return not_found(directory, kind);
 }
 
 static rd_status open_side(const form *f, const char *directory, int side,

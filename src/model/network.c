@@ -135,13 +135,18 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
     return with_gradient ? backward(model, step, &source, &target, dx) : RD_OK;
 }
 
+rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                                 float *logits) {
+    side source, target, *last;
+    RD_TRY(forward(model, step, batch, RD_KEEP_INPUTS, &source, &target, &last));
+    return rd_head_logits(&model->head, step, last->rows.sequences.rows, model->config.d_model,
+                          last->saved.out, logits);
+}
+
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits) {
     rd_step step = {.arena = arena, .n_passes = 1};
-    side source, target, *last;
-    RD_TRY(forward(model, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
-    return rd_head_logits(&model->head, &step, last->rows.sequences.rows, model->config.d_model,
-                          last->saved.out, logits);
+    return rd_network_step_logits(model, &step, batch, logits);
 }
 
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,

@@ -16,6 +16,10 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits);
 
+/* These logits in a step of the caller's, of one pass; with step->training, with dropout. */
+rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                                 float *logits);
+
 /* The encoder alone: *out: [sequences->rows, d_model]. Used by incremental decoding. */
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
                     const int32_t *tokens, rd_activations *out);

@@ -14,6 +14,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/binarize.h"
+#include "data/corpus.h"
 #include "data/shortlist.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
@@ -260,6 +261,36 @@ static rd_status find_corpora(job *j, const char *prefixes, corpora *c) {
     return each_prefix(j, prefixes, add_path, &c->tgt);
 }
 
+/* Training a vocabulary takes long: corpora that then could not be read in step are refused before.
+ */
+static rd_status count_pairs(const char *source, const char *target) {
+    const char *s, *t;
+    size_t n_s, n_t;
+    rd_corpus *src, *tgt;
+    RD_TRY(rd_corpus_open(&src, source, RD_UTF8_STRICT));
+    rd_status status = rd_corpus_open(&tgt, target, RD_UTF8_STRICT);
+    if (status != RD_OK) {
+        rd_corpus_close(src);
+        return status;
+    }
+    do status = rd_corpus_next_pair(src, tgt, &s, &n_s, &t, &n_t);
+    while (status == RD_OK && s);
+    rd_corpus_close(src);
+    rd_corpus_close(tgt);
+    return status;
+}
+
+static rd_status check_pairs(job *j, const char *prefixes) {
+    corpora c = {0};
+    rd_status status = find_corpora(j, prefixes, &c);
+    for (int64_t i = 0; status == RD_OK && i < c.src.n; i++)
+        if (strcmp(c.src.items[i], c.tgt.items[i]) != 0) /* denoising has the one */
+            status = count_pairs(c.src.items[i], c.tgt.items[i]);
+    free_paths(&c.src);
+    free_paths(&c.tgt);
+    return status;
+}
+
 static void print_side(const char *lang, const rd_side_statistics *side, int64_t sentences) {
     double per_sentence = sentences > 0 ? (double)side->tokens / (double)sentences : 0.0;
     double unknown = side->tokens > 0 ? (double)side->unknown / (double)side->tokens : 0.0;
@@ -434,6 +465,10 @@ static bool has_stage(const arguments *a, const char *stage) {
 static rd_status run(job *j, const arguments *a) {
     RD_TRY(check_recipe(j->recipe, a->recipe.items[0]));
     RD_TRY(rd_make_directories(j->dest));
+    const rd_data_config *d = &j->recipe->data;
+    bool trains = has_stage(a, "vocab") && !*d->vocab_from;
+    if (trains) RD_TRY(check_pairs(j, d->trainpref));
+    if (trains && has_stage(a, "binarize")) RD_TRY(check_pairs(j, d->validpref));
     if (has_stage(a, "vocab")) RD_TRY(make_vocabularies(j));
     /* So that no half-written file is left; training a vocabulary leaves none, but cannot stop. */
     struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};

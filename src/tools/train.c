@@ -121,8 +121,9 @@ static void show_update(display *d, const rd_train_event *e) {
     char suffix[256], kl[32] = "";
     if (d->config->reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
     snprintf(suffix, sizeof suffix,
-             "loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f %.0f tok/s epoch %lld", e->loss,
-             e->nll, exp(e->nll), kl, e->lr, e->gnorm, e->tokens_per_second, (long long)e->epoch);
+             "%.0f tok/s loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f epoch %lld",
+             e->tokens_per_second, e->loss, e->nll, exp(e->nll), kl, e->lr, e->gnorm,
+             (long long)e->epoch);
     rd_progress_update(&d->progress, e->update, suffix);
     if (e->kind == RD_TRAIN_UPDATE && !d->progress.config.terminal)
         rd_progress_line(&d->progress, suffix);

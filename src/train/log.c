@@ -1,37 +1,108 @@
-/* train.jsonl: one JSON object a line for each event, appended to over all runs. */
+/* train.jsonl: one JSON object a line for each event, appended to over all runs. Lines of updates
+ * that a kill lost are dropped when training resumes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "train/run.h"
 
-/* Ends a line that a kill cut short. Between reading and writing C wants a seek. */
-static rd_status end_line(const rd_run *run) {
-    if (fseek(run->log, 0, SEEK_END) == 0 && fputc('\n', run->log) != EOF) return RD_OK;
+static rd_status cannot_write(const rd_run *run) {
     return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
+}
+
+/* Whether a line tells of an update after the checkpoint's: it is made, and told, again. Starts
+ * stay: they count the runs. A skipped update has the number of the one before, so the state's
+ * count says how many of them the checkpoint knows of. */
+static bool is_lost(const rd_run *run, const json_t *line, int64_t *n_skipped) {
+    const char *event = json_string_value(json_object_get(line, "event"));
+    const json_t *update = json_object_get(line, "update");
+    if (!event || !json_is_integer(update) || strcmp(event, "start") == 0) return false;
+    if (json_integer_value(update) > run->state.update) return true;
+    return strcmp(event, "skipped") == 0 && ++*n_skipped > run->state.skipped_updates;
+}
+
+/* A last line that a kill cut short is dropped; others that are no JSON are not ours to judge. */
+static rd_status keep_line(const rd_run *run, const char *path, const char *text, size_t n,
+                           int64_t *n_skipped, bool *keep) {
+    json_error_t error;
+    json_t *line = NULL;
+    if (rd_json_check(path, 0, text, n) == RD_OK && !(line = json_loadb(text, n, 0, &error)) &&
+        rd_json_no_memory(&error))
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    *keep = line ? !is_lost(run, line, n_skipped) : text[n - 1] == '\n';
+    json_decref(line);
+    return RD_OK;
+}
+
+/* The lines of `log` that are to stay, to *kept (NULL: to none); *changed: they are not all of it.
+ */
+static rd_status filter(const rd_run *run, const char *path, FILE *log, FILE *kept, bool *changed) {
+    char *text = NULL;
+    size_t room = 0;
+    int64_t n_skipped = 0;
+    rd_status status = RD_OK;
+    rewind(log);
+    for (ssize_t n; status == RD_OK && (n = getline(&text, &room, log)) > 0;) {
+        bool keep = false, whole = text[n - 1] == '\n';
+        status = keep_line(run, path, text, (size_t)n, &n_skipped, &keep);
+        if (!keep || !whole) *changed = true;
+        if (!kept || !keep) continue;
+        fwrite(text, 1, (size_t)n, kept);
+        if (!whole) fputc('\n', kept);
+    }
+    free(text);
+    if (status == RD_OK && !feof(log))
+        status = rd_error(ferror(log) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
+                          strerror(errno));
+    return status;
+}
+
+/* Drops what earlier runs did after the checkpoint that this one starts from. */
+static rd_status drop_lost(const rd_run *run, const char *path, FILE *log) {
+    bool changed = false;
+    RD_TRY(filter(run, path, log, NULL, &changed));
+    if (!changed) return RD_OK;
+    rd_atomic_file kept;
+    RD_TRY(rd_atomic_open(&kept, path));
+    rd_status status = filter(run, path, log, kept.stream, &changed);
+    if (status == RD_OK) return rd_atomic_commit(&kept);
+    rd_atomic_abort(&kept);
+    return status;
+}
+
+static rd_status open_log(const char *path, FILE **log) {
+    int fd;
+    RD_TRY(rd_open_in_place(path, O_RDWR | O_CREAT | O_APPEND, &fd));
+    if ((*log = fdopen(fd, "a+"))) return RD_OK;
+    close(fd);
+    return rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+}
+
+static rd_status open_without_lost(rd_run *run, const char *path) {
+    FILE *log;
+    RD_TRY(open_log(path, &log));
+    rd_status status = drop_lost(run, path, log);
+    fclose(log);
+    return status == RD_OK ? open_log(path, &run->log) : status;
 }
 
 rd_status rd_run_open_log(rd_run *run) {
     char *path = rd_run_path(run, "train.jsonl");
     if (!path) return RD_ERR_MEMORY;
-    int fd;
-    rd_status status = rd_open_in_place(path, O_RDWR | O_CREAT | O_APPEND, &fd);
-    if (status == RD_OK && !(run->log = fdopen(fd, "a+"))) close(fd);
-    if (status == RD_OK && !run->log)
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    else if (status == RD_OK && fseek(run->log, -1, SEEK_END) == 0 && fgetc(run->log) != '\n')
-        status = end_line(run);
+    rd_status status = open_without_lost(run, path);
     free(path);
     return status;
 }
 
 rd_status rd_run_sync_log(const rd_run *run) {
     if (!run->log || fsync(fileno(run->log)) == 0) return RD_OK;
-    return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
+    return cannot_write(run);
 }
 
 /* These return 0, or -1 without memory. NaN and infinity, which JSON lacks, are left out. */
@@ -41,6 +112,16 @@ static int set_real(json_t *object, const char *key, double value) {
 
 static int set_integer(json_t *object, const char *key, int64_t value) {
     return json_object_set_new(object, key, json_integer(value));
+}
+
+/* Now, as ISO 8601 has it in UTC: "2026-02-28T09:05:00Z". */
+static int set_time(json_t *object) {
+    char text[32];
+    struct tm utc;
+    time_t now = time(NULL);
+    if (!gmtime_r(&now, &utc) || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        return 0; /* a clock without a date */
+    return json_object_set_new(object, "time", json_string(text));
 }
 
 static int add_update(json_t *object, const rd_train_event *e) {
@@ -62,7 +143,7 @@ static int add_validation(json_t *object, const rd_train_event *e) {
 static char *line_of(const rd_train_event *e, const char *name) {
     json_t *object = json_pack("{s:s}", "event", name);
     int failed = set_integer(object, "update", e->update) | set_integer(object, "epoch", e->epoch) |
-                 set_real(object, "seconds", e->seconds);
+                 set_real(object, "seconds", e->seconds) | set_time(object);
     if (e->kind == RD_TRAIN_STARTED)
         failed |= json_object_set_new(object, "task", json_string(e->task->name));
     if (e->kind == RD_TRAIN_UPDATE) failed |= add_update(object, e);
@@ -83,6 +164,5 @@ rd_status rd_run_report(rd_run *run, const rd_train_event *e) {
     if (!line) return rd_error(RD_ERR_MEMORY, "%s/train.jsonl: out of memory", run->save_dir);
     fprintf(run->log, "%s\n", line);
     free(line);
-    if (fflush(run->log) == 0 && !ferror(run->log)) return RD_OK;
-    return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
+    return fflush(run->log) == 0 && !ferror(run->log) ? RD_OK : cannot_write(run);
 }

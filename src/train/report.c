@@ -61,7 +61,8 @@ static rd_status write_totals(const rd_run *run, const rd_history *history, rd_t
                     run->metric->larger_is_better ? s->best_metric : -s->best_metric));
     }
     RD_TRY(tile(out, "updates skipped", "%lld", (long long)s->skipped_updates));
-    if (history->n_runs > 1) RD_TRY(tile(out, "started", "%lld times", (long long)history->n_runs));
+    if (history->n_runs > 1)
+        RD_TRY(tile(out, "started (dash-dotted)", "%lld times", (long long)history->n_runs));
     return put(out, "</div>\n");
 }
 
@@ -69,6 +70,7 @@ static rd_status write_chart(const rd_run *run, const rd_history *history, rd_ch
                              rd_text *out) {
     chart.x_end = (double)run->state.update;
     chart.changed = &history->changed;
+    chart.restarts = &history->restarts;
     chart.marked = isfinite(run->state.best_metric) ? (double)run->state.best_update : NAN;
     return rd_chart_write(&chart, out);
 }
@@ -230,7 +232,10 @@ static rd_status write_changes(const rd_history *history, rd_text *out) {
 
 static rd_status write_page(const rd_run *run, const rd_history *history, rd_text *out) {
     RD_TRY(put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>"));
+                    "<meta name=\"viewport\" content=\"width=device-width\">\n"));
+    if (!history->reason) /* a page left open follows the training */
+        RD_TRY(put(out, "<meta http-equiv=\"refresh\" content=\"30\">\n"));
+    RD_TRY(put(out, "<title>"));
     RD_TRY(put_escaped(out, run->recipe->name));
     RD_TRY(put(out, "</title>\n"));
     RD_TRY(put(out, rd_report_style));

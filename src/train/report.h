@@ -34,6 +34,7 @@ typedef struct {
     const rd_result_kind *const *kinds; /* the task's, which the log names; NULL ends them */
     rd_curve results[RD_MOST_RESULTS];  /* of validation, one for each kind */
     rd_curve changed;                   /* updates that settings changed at; y is not used */
+    rd_curve restarts;                  /* updates that a later run started after, likewise */
     json_t *changes;                    /* the "changed" events, in order */
     json_t *validations; /* the "valid" events, in order; old ones without their samples */
     int64_t n_runs;      /* how often the training was started */
@@ -57,6 +58,7 @@ typedef struct {
     double x_end;              /* of the x axis, which starts at 0 */
     double marked;             /* an x to mark with a line ("best"); NAN: none */
     const rd_curve *changed;   /* more of them, where settings changed; NULL: none */
+    const rd_curve *restarts;  /* and where training was started again; NULL: none */
 } rd_chart;
 
 rd_status rd_chart_write(const rd_chart *chart, rd_text *out);

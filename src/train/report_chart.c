@@ -107,6 +107,18 @@ static rd_status write_caption(const rd_chart *chart, rd_text *out) {
     return rd_text_printf(out, "</figcaption>\n");
 }
 
+/* A line from top to bottom at each update of `marks`. */
+static rd_status write_marks(const axes *a, const rd_curve *marks, const char *class,
+                             const char *title, rd_text *out) {
+    for (int64_t i = 0; marks && i < marks->n; i++) {
+        double update = marks->points[i].x;
+        RD_TRY(rd_text_printf(
+            out, "<path class=\"%s\" d=\"M%.1f %dV%d\"><title>%s %.0f</title></path>\n", class,
+            place_x(a, update), TOP, HEIGHT - BOTTOM, title, update));
+    }
+    return RD_OK;
+}
+
 rd_status rd_chart_write(const rd_chart *chart, rd_text *out) {
     int64_t n = 0;
     for (int s = 0; s < RD_CHART_SERIES && chart->series[s].curve; s++)
@@ -118,12 +130,8 @@ rd_status rd_chart_write(const rd_chart *chart, rd_text *out) {
     RD_TRY(rd_text_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">\n",
                           WIDTH, HEIGHT, chart->title));
     RD_TRY(write_axes(&a, out));
-    for (int64_t i = 0; chart->changed && i < chart->changed->n; i++)
-        RD_TRY(rd_text_printf(out,
-                              "<path class=\"changed\" d=\"M%.1f %dV%d\"><title>settings changed: "
-                              "update %.0f</title></path>\n",
-                              place_x(&a, chart->changed->points[i].x), TOP, HEIGHT - BOTTOM,
-                              chart->changed->points[i].x));
+    RD_TRY(write_marks(&a, chart->restarts, "restarted", "started again: after update", out));
+    RD_TRY(write_marks(&a, chart->changed, "changed", "settings changed: update", out));
     if (isfinite(chart->marked))
         RD_TRY(rd_text_printf(out,
                               "<path class=\"best\" d=\"M%.1f %dV%d\"><title>best: update %.0f"

@@ -16,6 +16,7 @@ void rd_history_free(rd_history *history) {
     for (int c = 0; c < RD_CURVES; c++) free(history->curves[c].points);
     for (int c = 0; c < RD_MOST_RESULTS; c++) free(history->results[c].points);
     free(history->changed.points);
+    free(history->restarts.points);
     json_decref(history->changes);
     json_decref(history->validations);
     free(history->reason);
@@ -34,6 +35,9 @@ static void go_back(rd_history *history, int64_t update) {
     while (history->changed.n > 0 &&
            history->changed.points[history->changed.n - 1].x >= (double)update)
         history->changed.n--;
+    while (history->restarts.n > 0 &&
+           history->restarts.points[history->restarts.n - 1].x >= (double)update)
+        history->restarts.n--;
     while (json_array_size(history->changes) > (size_t)history->changed.n)
         json_array_remove(history->changes, json_array_size(history->changes) - 1);
     for (size_t n; (n = json_array_size(history->validations)) > 0;) {
@@ -73,10 +77,14 @@ static rd_status add_validation(rd_history *history, json_t *event) {
     return RD_OK;
 }
 
+static rd_status add_mark(rd_curve *marks, int64_t update) {
+    RD_TRY(rd_reserve(&marks->points, &marks->capacity, marks->n + 1, sizeof(rd_point)));
+    marks->points[marks->n++] = (rd_point){(double)update, 0.0};
+    return RD_OK;
+}
+
 static rd_status add_change(rd_history *history, int64_t update, json_t *event) {
-    rd_curve *changed = &history->changed;
-    RD_TRY(rd_reserve(&changed->points, &changed->capacity, changed->n + 1, sizeof(rd_point)));
-    changed->points[changed->n++] = (rd_point){(double)update, 0.0};
+    RD_TRY(add_mark(&history->changed, update));
     return json_array_append(history->changes, event) == 0
                ? RD_OK
                : rd_error(RD_ERR_MEMORY, "out of memory");
@@ -98,6 +106,7 @@ static rd_status add_line(rd_history *history, json_t *line) {
     if (strcmp(event, "start") == 0) {
         RD_TRY(find_kinds(history, json_string_value(json_object_get(line, "task"))));
         go_back(history, update);
+        if (update > 0) RD_TRY(add_mark(&history->restarts, update));
     }
     if (strcmp(event, "changed") == 0) RD_TRY(add_change(history, update, line));
     if (strcmp(event, "valid") == 0) RD_TRY(add_validation(history, line));

@@ -30,6 +30,7 @@ static const char rd_report_style[] =
     ".grid{stroke:var(--grid)}.axis{stroke:var(--soft)}"
     ".best{stroke:var(--best);stroke-dasharray:4 4;fill:none}"
     ".changed{stroke:var(--s1);stroke-dasharray:1 3;fill:none}"
+    ".restarted{stroke:var(--soft);stroke-dasharray:6 3 1 3;fill:none}"
     ".line{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round}"
     "circle{fill:var(--c)}.s0{--c:var(--s0)}.s1{--c:var(--s1)}.s2{--c:var(--s2)}\n"
     "details{margin-bottom:.6rem}summary{cursor:pointer;font-variant-numeric:tabular-nums}"

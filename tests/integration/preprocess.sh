@@ -144,6 +144,13 @@ reject 1 'none/train.bin' recipe.yaml --data data --dest none --only shortlist
 reject 2 'only vocab makes none' recipe.yaml --data data --dest t1 --only vocab --shortlist
 bad unequal && echo extra >>unequal/one.yy
 reject 1 'unequal/one.xx has 404, unequal/one.yy has 405' recipe.yaml --data unequal --dest t1 --only binarize
+# Before a vocabulary is trained, of the training set and of the validation set.
+reject 1 'unequal/one.xx has 404, unequal/one.yy has 405' recipe.yaml --data unequal --dest t2
+[ ! -e t2/spm.model ] || fail "a vocabulary was trained of files of unequal length"
+reject 1 'unequal/one.xx has 404, unequal/one.yy has 405' recipe.yaml --data unequal --dest t2 --only vocab
+bad unequal && echo extra >>unequal/valid.yy
+reject 1 'unequal/valid.yy has' recipe.yaml --data unequal --dest t2
+[ ! -e t2/spm.model ] || fail "a vocabulary was trained beside a validation set of unequal length"
 bad cut && head -c 900 data/two.yy.gz >cut/two.yy.gz
 reject 1 'cut/two.yy.gz' recipe.yaml --data cut --dest t1 --only binarize
 reject 1 'cut/two.yy.gz' recipe.yaml --data cut --dest new
@@ -156,11 +163,11 @@ reject 1 'gone/two.xx' recipe.yaml --data gone --dest t1
 bad empty && : >empty/one.xx && : >empty/one.yy
 reject 1 'no training pair' recipe.yaml --data empty --dest t1 --only binarize --set trainpref=one
 reject 1 'nowhere' recipe.yaml --data nowhere --dest t1
-reject 1 'spm.model: no vocabulary' recipe.yaml --data data --dest new2 --only binarize
+reject 1 'new2: no vocabulary there; looked for spm.model, ' recipe.yaml --data data --dest new2 --only binarize
 mkdir broken && echo nonsense >broken/spm.model
 reject 1 'broken/spm.model' recipe.yaml --data data --dest broken --only binarize
 reject 1 '5000' recipe.yaml --data data --dest new3 --set vocab-size=5000
-reject 1 'nowhere/spm.model: no vocabulary' recipe.yaml --data data --dest new5 --set vocab-from=nowhere
+reject 1 'nowhere: no vocabulary: cannot open this directory: No such file' recipe.yaml --data data --dest new5 --set vocab-from=nowhere
 reject 1 'source.spm and target.spm' recipe.yaml --data data --dest new5 --set vocab-from=bpe \
     --set joined-dictionary=false --set share-all-embeddings=false
 reject 1 'exclude each other' recipe.yaml --data data --dest new5 --truncate-source --set sentencepiece-alpha=0.1

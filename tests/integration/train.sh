@@ -173,10 +173,13 @@ for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2; do
     at=$(sed -n 's/^rdrop-train: stopped by a signal after update \([0-9]*\); .*/\1/p' err)
     [ "${at:-0}" -ge 3 ] || fail "SIG$name: $(cat err)"
     [ -z "$(find "stop$name" -name '*.tmp.*')" ] || fail "SIG$name: temporary files are left"
+    grep -q '<meta http-equiv="refresh"' "stop$name/report.html" || fail "SIG$name: the report does not reload"
     # The end is a validation, which both trainings make.
     last=$((at + 4))
     train "stop$name" --set max-update=$last --set validate-interval-updates=1000000 "${more[@]}"
     grep -q "after update $at\$" log || fail "SIG$name: did not go on from update $at: $(cat log)"
+    grep -q "<title>started again: after update $at</title>" "stop$name/report.html" ||
+        fail "SIG$name: the report does not mark the restart"
     train "whole$name" --set max-update=$last --set validate-interval-updates=1000000 "${more[@]}"
     same "stop$name" "whole$name"
 done
@@ -191,12 +194,21 @@ grep -q "process $running" second || fail "average: $(cat second)"
 kill -9 "$running"
 ended 137
 echo torn >killed/checkpoint_last.tmp.123
+printf '%s\n' '{"event":"train","update":99,"lost":1}' '{"event":"skipped","update":0,"lost":1}' >>killed/train.jsonl
 printf '{"event":"tra' >>killed/train.jsonl
 train killed
 same killed a1
 [ -z "$(find killed -name '*.tmp.*')" ] || fail "temporary files are left"
 [ "$(grep -c '<details' killed/report.html)" -eq 4 ] || fail "killed/report.html: other validations"
 [ "$(grep -c '^{"event":"start".*}$' killed/train.jsonl)" -eq 2 ] || fail "$(cat killed/train.jsonl)"
+
+# Its log has each update once, without those that the kill lost, and the time of each event.
+events() { sed -n 's/^{"event":"\(train\|valid\|skipped\)","update":\([0-9]*\),.*/\1 \2/p' "$1/train.jsonl"; }
+[ "$(events killed)" = "$(events a1)" ] || fail "other events: $(cat killed/train.jsonl)"
+grep -q '"lost"\|"tra$' killed/train.jsonl && fail "lost updates are kept: $(cat killed/train.jsonl)"
+grep -vqE '"time":"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z"' killed/train.jsonl &&
+    fail "events without a time: $(cat killed/train.jsonl)"
+grep -q '<meta http-equiv="refresh"' killed/report.html && fail "a finished report reloads"
 
 # The average of checkpoints is a model of its own.
 cp -r a1 average && train average --average

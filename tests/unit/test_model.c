@@ -399,6 +399,53 @@ static void test_config_of_another_size(void **state) {
     unlink(path);
 }
 
+/* *_lengths of rd_model_logits: [4]. */
+static rd_status public_logits(const rd_model *model, const rd_batch *batch, const int32_t *n_src,
+                               const int32_t *n_tgt, const uint64_t *seed, float *logits) {
+    return rd_model_logits(model, batch->n, batch->source.ids, n_src, batch->target.ids, n_tgt,
+                           seed, logits);
+}
+
+/* Without a seed they are rd_network_logits'; with dropout, a function of the seed. */
+static void public_logits_are_those_of_the_network(void **state) {
+    (void)state;
+    rd_model_config config = toy_config();
+    config.dropout = 0.2f;
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &config, 3), RD_OK);
+    rd_batch batch = random_batch(&config);
+    int32_t n_src[4], n_tgt[4];
+    for (int i = 0; i < 4; i++) n_src[i] = rd_tokens_length(&batch.source, i);
+    for (int i = 0; i < 4; i++) n_tgt[i] = rd_tokens_length(&batch.target, i);
+    size_t n = (size_t)(rd_tokens_total(&batch.target) * config.tgt_vocab);
+    float *logits[5];
+    for (int i = 0; i < 5; i++) assert_non_null(logits[i] = malloc(sizeof(float) * n));
+    rd_arena arena = {0};
+    assert_int_equal(rd_network_logits(model, &arena, &batch, logits[0]), RD_OK);
+    const uint64_t seeds[] = {7, 8, 7};
+    assert_int_equal(public_logits(model, &batch, n_src, n_tgt, NULL, logits[1]), RD_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(public_logits(model, &batch, n_src, n_tgt, &seeds[i], logits[2 + i]),
+                         RD_OK);
+    assert_memory_equal(logits[0], logits[1], sizeof(float) * n);
+    assert_memory_equal(logits[2], logits[4], sizeof(float) * n);
+    assert_memory_not_equal(logits[1], logits[2], sizeof(float) * n);
+    assert_memory_not_equal(logits[2], logits[3], sizeof(float) * n);
+
+    n_tgt[1] = 0;
+    assert_int_equal(public_logits(model, &batch, n_src, n_tgt, NULL, logits[1]), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "target 1: expected 1 to 100 tokens, found 0"));
+    n_tgt[1] = 1;
+    batch.source.ids[3] = config.src_vocab;
+    assert_int_equal(public_logits(model, &batch, n_src, n_tgt, NULL, logits[1]), RD_ERR_ARGUMENT);
+    assert_non_null(
+        strstr(rd_last_error(), "source 1, token 0: expected an id below 31, found 31"));
+    for (int i = 0; i < 5; i++) free(logits[i]);
+    rd_arena_free(&arena);
+    rd_batch_free(&batch);
+    rd_model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient_post_norm),
@@ -416,6 +463,7 @@ int main(void) {
         cmocka_unit_test(test_loss_does_not_depend_on_batching),
         cmocka_unit_test(test_save_and_load),
         cmocka_unit_test(test_config_of_another_size),
+        cmocka_unit_test(public_logits_are_those_of_the_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 
 #include "golden.h"
 #include "model/network.h"
+#include "rdrop/criterion.h"
 
 typedef struct {
     json_t *json;
@@ -114,6 +115,40 @@ static void check_logits(golden_model *g) {
     free(logits);
 }
 
+/* lengths: [g->batch.n]. */
+static void lengths_of(const rd_tokens *tokens, int32_t *lengths) {
+    for (int64_t i = 0; i < tokens->n; i++) lengths[i] = rd_tokens_length(tokens, i);
+}
+
+static rd_status public_logits(const golden_model *g, const uint64_t *seed, float *logits) {
+    int32_t n_src[4], n_tgt[4];
+    lengths_of(&g->batch.source, n_src);
+    lengths_of(&g->batch.target, n_tgt);
+    return rd_model_logits(g->model, g->batch.n, g->batch.source.ids, n_src, g->batch.target.ids,
+                           n_tgt, seed, logits);
+}
+
+/* rd_model_logits feeds rd_criterion_rdrop: PyTorch's logits and losses; without dropout twice
+ * those of a pass and no KL. */
+static void check_public_logits(golden_model *g) {
+    int64_t n, rows = rd_tokens_total(&g->batch.target);
+    int32_t vocab = g->model->config.tgt_vocab;
+    double *wanted = golden_numbers(g->json, "logits", &n);
+    float *logits = malloc(sizeof *logits * (size_t)n);
+    if (public_logits(g, NULL, logits) != RD_OK) fail_msg("%s", rd_last_error());
+    for (int64_t i = 0; i < n; i++)
+        assert_near((double)logits[i], wanted[i], 1e-5, 1e-5, "logits", i);
+    rd_criterion_config config = {(float)golden_number(g->json, "label_smoothing"), 5.0f, -1};
+    rd_criterion_sums sums;
+    assert_int_equal(rd_criterion_rdrop(&config, rows, vocab, logits, logits, g->batch.target.ids,
+                                        NULL, NULL, &sums),
+                     RD_OK);
+    assert_near(sums.nll, 2 * golden_number(g->json, "nll"), 1e-6, 0, "nll", 0);
+    assert_near(sums.kl, 0, 0, 1e-5, "kl", 0);
+    free(wanted);
+    free(logits);
+}
+
 /* Two passes without dropout are twice the one pass, and no KL between them. */
 static void check_gradients(golden_model *g, int32_t passes) {
     rd_parameters *p = &g->model->parameters;
@@ -144,6 +179,7 @@ static void check_gradients(golden_model *g, int32_t passes) {
 static void check_model(const char *name) {
     golden_model g = open_golden(name);
     check_logits(&g);
+    check_public_logits(&g);
     check_gradients(&g, 1);
     check_gradients(&g, 2);
     close_golden(&g);

@@ -100,6 +100,34 @@ static void a_bar_never_wraps(void **state) {
     close_screen(&s);
 }
 
+/* rdrop-train's line in windows of three widths: speed and ETA are there in each. */
+static void a_narrow_bar_keeps_speed_and_eta(void **state) {
+    (void)state;
+    static const struct {
+        int columns;
+        const char *line;
+    } cases[] = {
+        {140, "\r\033[Ktrain  [##########..........] 125000/250000 50%  ETA 34:43:20  "
+              "12345 tok/s loss 4.211 nll 3.978 ppl 15.76 kl 0.1234"},
+        {110, "\r\033[Ktrain  [#####.....] 125000/250000 50%  ETA 34:43:20  "
+              "12345 tok/s loss 4.211 nll 3.978 ppl 15.76 kl 0.1234"},
+        {80,
+         "\r\033[Ktrain  125000/250000 50%  ETA 34:43:20  12345 tok/s loss 4.211 nll 3.978 ppl "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        screen s;
+        open_screen(&s, (rd_progress_config){.label = "train",
+                                             .total = 250000,
+                                             .terminal = true,
+                                             .columns = cases[i].columns});
+        clock_seconds += 125000.0;
+        rd_progress_update(&s.progress, 125000,
+                           "12345 tok/s loss 4.211 nll 3.978 ppl 15.76 kl 0.1234");
+        shows(&s, cases[i].line);
+        close_screen(&s);
+    }
+}
+
 static void messages_do_not_tear_the_bar(void **state) {
     (void)state;
     screen s;
@@ -175,6 +203,7 @@ int main(void) {
         cmocka_unit_test(a_bar_shows_share_speed_eta_and_suffix),
         cmocka_unit_test(a_bar_is_redrawn_at_most_ten_times_a_second),
         cmocka_unit_test(a_bar_never_wraps),
+        cmocka_unit_test(a_narrow_bar_keeps_speed_and_eta),
         cmocka_unit_test(messages_do_not_tear_the_bar),
         cmocka_unit_test(elsewhere_lines_come_at_intervals_or_when_asked),
         cmocka_unit_test(what_was_done_before_is_not_speed),

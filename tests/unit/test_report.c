@@ -24,6 +24,12 @@ static void read_lines(rd_history *history, const char *lines) {
     unlink(path);
 }
 
+static int count(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) n++;
+    return n;
+}
+
 static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
     (void)state;
     rd_history h;
@@ -82,9 +88,14 @@ static void changes_are_those_that_held(void **state) {
                       .series = {{"only", &curve}},
                       .x_end = 30,
                       .marked = NAN,
-                      .changed = &h.changed};
+                      .changed = &h.changed,
+                      .restarts = &h.restarts};
     rd_text out = {0};
+    assert_int_equal(h.restarts.n, 2); /* two at 20 are one mark, and the first start is none */
+    assert_true(h.restarts.points[0].x == 10 && h.restarts.points[1].x == 20);
     assert_int_equal(rd_chart_write(&chart, &out), RD_OK);
+    assert_int_equal(count(out.data, "class=\"restarted\""), 2);
+    assert_non_null(strstr(out.data, "<title>started again: after update 10</title>"));
     assert_non_null(strstr(out.data, "<title>settings changed: update 20</title>"));
     rd_text_free(&out);
     rd_history_free(&h);
@@ -109,12 +120,6 @@ static void samples_of_the_latest_are_kept(void **state) {
         assert_int_equal(json_object_get(event, "samples") != NULL, i >= MANY - RD_HISTORY_SAMPLES);
     }
     rd_history_free(&h);
-}
-
-static int count(const char *text, const char *part) {
-    int n = 0;
-    for (const char *at = text; (at = strstr(at, part)); at++) n++;
-    return n;
 }
 
 /* Every number of the lines drawn lies inside the picture. */
