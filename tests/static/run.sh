@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy (.clang-tidy says what and why) and cppcheck over src: clean, but for what is suppressed
+# clang-tidy (.clang-tidy says what and why) and cppcheck over src: clean, except what is suppressed
 # here and there with a reason.
 #
 #   tests/static/run.sh BUILD_DIR      of clang, with compile_commands.json
