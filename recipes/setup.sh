@@ -8,7 +8,7 @@
 RD_PACKAGES="build-essential cmake ninja-build pkg-config zlib1g-dev libopenblas-openmp-dev
     libsentencepiece-dev libyaml-dev libjansson-dev libzip-dev libicu-dev libstemmer-dev libcmocka-dev"
 # Used when there, done without where the distribution does not have them.
-RD_OPTIONAL_PACKAGES="libdnnl-dev libmecab-dev mecab-ipadic-utf8"
+RD_OPTIONAL_PACKAGES="libdnnl-dev libedit-dev libmecab-dev mecab-ipadic-utf8"
 RD_CMAKE_NEEDED=3.25
 
 rd_setup_log() {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -24,7 +25,11 @@ rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
     *d = (rd_model_dir){.path = rd_strdup(path)};
     if (!d->path) return RD_ERR_MEMORY;
     bool found;
+    struct stat info;
     if (!rd_file_exists(path)) return rd_error(RD_ERR_IO, "%s: no such model directory", path);
+    if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        return rd_error(RD_ERR_IO, "%s: not a directory; name the model's directory, not a file",
+                        path);
     RD_TRY(rd_model_dir_is_there(path, &found));
     if (!found)
         return rd_error(RD_ERR_IO,

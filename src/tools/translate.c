@@ -17,6 +17,7 @@
 #include "rdrop/translator.h"
 #include "tools/common/start.h"
 #include "tools/translate/arguments.h"
+#include "tools/translate/editor.h"
 #include "translate/stream.h"
 
 static volatile sig_atomic_t stop_requested;
@@ -31,6 +32,7 @@ typedef struct {
     double start;
     rd_progress progress;
     bool terminal, interactive;
+    editor *editor; /* NULL: lines are read as they come */
 } display;
 
 /* Lines of a regular file, which takes a thousandth of translating them; 0 when not known. */
@@ -64,15 +66,18 @@ static void start_display(display *d, const arguments *a) {
                                             .terminal = d->terminal});
 }
 
-/* On standard error, so that standard output has the translations alone. */
-static void prompt(void) {
-    fputs("> ", stderr);
+/* For the next line; on standard error, so that standard output has the translations alone. */
+static void prompt(const display *d) {
+    if (d->editor)
+        editor_answered(d->editor);
+    else
+        fputs("> ", stderr);
 }
 
 static void show_progress(void *self, int64_t lines) {
     display *d = self;
     if (d->interactive) {
-        prompt();
+        prompt(d);
         return;
     }
     rd_progress_update(&d->progress, lines, NULL);
@@ -138,10 +143,12 @@ static int translate(const arguments *a, const rd_translator *translator) {
     };
     if (a->interactive) {
         fputs("Type a line and Enter for its translation; Ctrl-D ends.\n", stderr);
-        prompt();
+        d.editor = editor_start();
+        if (!d.editor) prompt(&d);
     }
     rd_translate_totals totals;
     status = rd_translate_stream(&config, &totals);
+    editor_stop(d.editor);
     rd_progress_finish(&d.progress);
     if (a->interactive) fputc('\n', stderr); /* the shell's prompt follows ours */
     int code = status == RD_OK ? 0 : fail(status);

@@ -235,9 +235,17 @@ check "interactive answers" cmp -s out <(head -3 plain)
 check "and says how" grep -q 'Ctrl-D ends' err
 check "prompts once more than there are lines" [ "$(grep -o '> ' err | wc -l)" -eq 4 ]
 if command -v script >/dev/null; then
-    head -3 in.txt | script -qec "$translate --model $MODEL_A --interactive" /dev/null | tr -d '\r' | sed 's/^> //' >out
+    head -3 in.txt | TERM=dumb script -qec "$translate --model $MODEL_A --interactive" /dev/null | tr -d '\r' | sed 's/^> //' >out
     check "interactive on a terminal ends by Ctrl-D" [ "${PIPESTATUS[1]}" -eq 0 ]
     check "with its answers" [ "$(grep -cxF -f <(head -3 plain | grep .) out)" -ge 2 ]
+fi
+# The first letter comes last, after Ctrl-A, to the start of the line; then Ctrl-P recalls the line.
+if command -v script >/dev/null && ldd "$translate" | grep -q libedit; then
+    first=$(head -1 in.txt)
+    printf '%s\001%s\n\020\n' "${first:1}" "${first:0:1}" |
+        TERM=xterm script -qec "$translate --model $MODEL_A --interactive >edited" /dev/null >screen
+    check "an edited line ends by Ctrl-D" [ "${PIPESTATUS[1]}" -eq 0 ]
+    check "lines are edited and recalled" cmp -s edited <(head -1 plain && head -1 plain)
 fi
 refuses 2 "exclude each other" --model "$MODEL_A" --interactive --input in.txt
 

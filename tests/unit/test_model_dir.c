@@ -133,6 +133,9 @@ static void mixtures_are_refused(void **state) {
     refused(target, "no vocabulary");
     refused("/nowhere", "/nowhere: no such model directory");
     refused(root, "no config.yaml");
+    char file[300];
+    snprintf(file, sizeof file, "%s/config.yaml", second);
+    refused(file, "config.yaml: not a directory");
 }
 
 static void save_second(void) {

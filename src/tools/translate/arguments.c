@@ -29,7 +29,8 @@ static const rd_key file_options[] = {
      .help = "by the attention of decoder layer N, from 1, averaged over its heads; default 0: the "
              "last"},
     {"interactive", RD_KEY_BOOL, RD_AT(interactive),
-     .help = "ask for each line with a prompt and translate it at once; Ctrl-D ends"},
+     .help = "ask for each line with a prompt and translate it at once; Ctrl-D ends. On a "
+             "terminal lines can be edited, and earlier ones recalled by arrow keys"},
     {"score", RD_KEY_WORD, RD_AT(score), .value = "REF",
      .help = "translate nothing; print the natural-log probability of each line of REF as the "
              "translation of its input line"},
