@@ -22,9 +22,6 @@ enum { RD_HF_NAMES = 8 };
 void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
                  const char *names[RD_HF_NAMES + 1]);
 
-/* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
-#define RD_HF_IMPOSSIBLE (-1e4f)
-
 /* A model on its way to a MarianMT or BART directory. */
 typedef struct {
     const char *from, *to;
@@ -37,8 +34,8 @@ typedef struct {
     bool separate;              /* two vocabularies */
     int32_t src_rows, tgt_rows; /* embeddings written */
     int32_t pad, start;         /* ids in the new vocabulary */
-    int32_t
-        *target_rows; /* [tgt_vocab] new ids of the target's pieces, malloc'ed; NULL: the same */
+    /* [tgt_vocab] new ids of the target's pieces, malloc'ed; NULL: the same */
+    int32_t *target_rows;
 } rd_hf_export;
 
 /* The files besides the weights (hf_export_files.c), the vocabulary first: of two vocabularies of

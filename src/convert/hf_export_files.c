@@ -8,6 +8,7 @@
 #include "convert/hf.h"
 #include "convert/json_file.h"
 #include "data/vocab_files.h"
+#include "model/model_keys.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/recipe_keys.h"
@@ -65,7 +66,6 @@ static void put_specials(const rd_hf_export *e, object *o) {
 }
 
 static rd_status write_model_config(const rd_hf_export *e) {
-    static const char *const activations[] = {"relu", "gelu", "swish"}; /* rd_activation */
     const rd_model_config *c = &e->recipe->model;
     object o = new_object();
     put_text(&o, "model_type", e->bart ? "bart" : "marian");
@@ -82,7 +82,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
     put(&o, "vocab_size", e->src_rows);
     if (!e->bart) put(&o, "decoder_vocab_size", e->tgt_rows);
     put(&o, "max_position_embeddings", e->positions);
-    put_text(&o, "activation_function", activations[c->activation]);
+    put_text(&o, "activation_function", rd_activation_names[c->activation]);
     put_real(&o, "dropout", c->dropout);
     put_real(&o, "attention_dropout", c->attention_dropout);
     put_real(&o, "activation_dropout", c->activation_dropout);

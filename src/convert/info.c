@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "convert/hf.h"
 #include "convert/json_file.h"
 #include "convert/marian.h"
@@ -181,14 +182,9 @@ static rd_status checkpoint(const char *path, rd_text *out) {
     return status;
 }
 
-static bool ends_in(const char *path, const char *ending) {
-    size_t n = strlen(path), m = strlen(ending);
-    return n >= m && strcmp(path + n - m, ending) == 0;
-}
-
 static rd_status describe_file(const char *path, rd_text *out) {
-    if (ends_in(path, ".npz")) return npz_file(path, out);
-    bool tensors = ends_in(path, ".safetensors");
+    if (rd_ends_with(path, ".npz")) return npz_file(path, out);
+    bool tensors = rd_ends_with(path, ".safetensors");
     if (tensors) RD_TRY(kind(out, "safetensors file"));
     RD_TRY(tensors ? weights(path, out) : checkpoint(path, out));
     char *directory = directory_of(path);

@@ -10,6 +10,9 @@
 #include "metrics/ngrams.h"
 #include "metrics/segment.h"
 
+/* By rd_bleu_smooth; a NULL ends them. */
+extern const char *const rd_smoothing_names[];
+
 /* What an F-measure is made of. */
 typedef struct {
     bool known;

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const smoothings[] = {"exp", "floor", "add-k", "none", NULL};
+#include "metrics/metric.h"
+
 static const char *const stemmers[] = {"none", "nltk", "porter", NULL};
 static const char *const formats[] = {"text", "json", "latex", "markdown", NULL};
 enum { MOST_TRIALS = 10000000 };
@@ -30,8 +31,9 @@ static const rd_key bleu_options[] = {
      .help = "ignore case"},
     {"force", RD_KEY_BOOL, offsetof(arguments, force),
      .help = "do not warn of input that looks tokenized"},
-    {"smooth-method", RD_KEY_ENUM, offsetof(arguments, shared.smooth_method), .names = smoothings,
-     .default_value = "exp", .aliases = "s", .help = "smoothing of orders without a match"},
+    {"smooth-method", RD_KEY_ENUM, offsetof(arguments, shared.smooth_method),
+     .names = rd_smoothing_names, .default_value = "exp", .aliases = "s",
+     .help = "smoothing of orders without a match"},
     {"smooth-value", RD_KEY_DOUBLE, offsetof(arguments, shared.smooth_value), 0, 1e9,
      .aliases = "sv", .help = "for floor (default 0.1) and add-k (default 1)"},
     {.name = NULL}};
