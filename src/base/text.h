@@ -33,7 +33,7 @@ void rd_shortest_float(float value, char text[32]);
  * nothing above U+10FFFF), or -1 when all `n` bytes are valid. */
 int64_t rd_utf8_invalid_at(const char *bytes, size_t n);
 
-/* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor behind it. */
+/* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor past it. */
 uint32_t rd_utf8_next(const char **cursor, const char *end);
 
 /* Bytes of the character at s[0..n), n > 0: 0 where it is no UTF-8, and then *c is its first byte.

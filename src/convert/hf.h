@@ -1,4 +1,4 @@
-/* What Hugging Face's MarianMT and BART call the things of our models. */
+/* The names that Hugging Face's MarianMT and BART have for our settings and tensors. */
 #ifndef RD_CONVERT_HF_H
 #define RD_CONVERT_HF_H
 
@@ -15,7 +15,7 @@ extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
 
 enum { RD_HF_NAMES = 8 };
 
-/* The names that one of our tensors may have in their files, best first, NULL behind the last. A
+/* The names that one of our tensors may have in their files, best first, NULL after the last. A
  * tied tensor is stored once, under any of its names; a model without its output layer (BartModel)
  * has names without "model.". room: [RD_HF_NAMES][128], which names point
  * into. */
@@ -44,9 +44,9 @@ rd_status rd_hf_write_vocabulary(rd_hf_export *export);
 rd_status rd_hf_write_config(const rd_hf_export *export);
 
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
- * What this program cannot compute is RD_ERR_UNSUPPORTED. Whether there are a bias and learned
- * positions is for the tensors to say. warnings (NULL: none are wanted)
- * receives a line for each setting that has no effect here. */
+ * RD_ERR_UNSUPPORTED: this program cannot compute such a model. Whether there are a bias and
+ * learned positions is for the tensors to say. warnings (NULL: none are wanted) receives a line for
+ * each setting that has no effect here. */
 rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
 
 /* Appends a line to `warnings` for each setting that asks for something which is not done here, and

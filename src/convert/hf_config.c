@@ -7,7 +7,7 @@
 #include "convert/json_file.h"
 #include "recipe/recipe_keys.h"
 
-/* The files of one directory; a generation setting may stand in either. */
+/* The files of one directory; a generation setting may be in either. */
 typedef struct {
     const char *directory;
     json_t *config, *generation, *tokenizer;

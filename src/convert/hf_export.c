@@ -29,7 +29,7 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                     from);
 }
 
-/* What there is to write. */
+/* Decides what is written. */
 static rd_status plan(rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
     bool source, vocab;

@@ -54,7 +54,7 @@ static int32_t target_row(const rd_hf_export *e, int32_t id) {
     return e->target_rows && id >= 0 && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
 
-/* What config.json and generation_config.json both say. */
+/* The settings that both config.json and generation_config.json have. */
 static void put_specials(const rd_hf_export *e, object *o) {
     const rd_model_config *c = &e->recipe->model;
     if (e->pad >= 0) put(o, "pad_token_id", e->pad);
@@ -150,7 +150,7 @@ static const char *new_name(const rd_hf_export *e, const rd_tokenizer *tokenizer
     return rd_tokenizer_piece(tokenizer, id);
 }
 
-/* Adds one side's pieces to the vocabulary, those that are not in it yet behind the last.
+/* Adds one side's pieces to the vocabulary, those that are not in it yet after the last.
  * rows: [size] = where they are. */
 static rd_status add_side(const rd_hf_export *e, const rd_tokenizer *tokenizer, const char *spm,
                           object *vocabulary, int32_t *rows) {

@@ -85,7 +85,7 @@ static rd_status read_optional(const hf_import *im, const char *ours, int64_t n,
     return status;
 }
 
-/* Zeros are no bias. */
+/* A bias of zeros is treated as absent. */
 static rd_status find_bias(hf_import *im) {
     rd_model_config *c = &im->recipe->model;
     float *bias;

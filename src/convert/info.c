@@ -193,7 +193,7 @@ static rd_status describe_file(const char *path, rd_text *out) {
     return status;
 }
 
-/* What describes a directory that holds `name`. */
+/* The description of a directory that holds `name`. */
 static const struct {
     const char *name;
     rd_status (*describe)(const char *directory, rd_text *out);

@@ -70,7 +70,7 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
     RD_TRY(rd_text_printf(out, "architecture: transformer, width %d, %s, %s%s%s\n", c->d_model,
                           rd_activation_names[c->activation], tied,
                           c->output_bias ? ", output bias" : "",
-                          c->layernorm_embedding ? ", norm behind embeddings" : ""));
+                          c->layernorm_embedding ? ", norm after embeddings" : ""));
     RD_TRY(stack_line("encoder", &c->encoder, out));
     RD_TRY(stack_line("decoder", &c->decoder, out));
     RD_TRY(rd_text_printf(out, "positions: %d of source, %d of target\n", c->max_source_positions,

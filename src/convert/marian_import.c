@@ -85,7 +85,7 @@ rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]) {
     return RD_OK;
 }
 
-/* The pad comes behind the larger vocabulary. */
+/* The pad comes after the larger vocabulary. */
 static rd_status size_vocabularies(marian_import *im) {
     rd_model_config *c = &im->recipe->model;
     RD_TRY(rd_marian_count_pieces(&im->npz, im->rows));

@@ -59,7 +59,7 @@ static rd_status read_ids(const char *directory, const char *name, int64_t rows,
     }
     if (!rd_ends_with(name, ".yml") && !rd_ends_with(name, ".yaml") && !rd_ends_with(name, ".json"))
         return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s/%s: vocabularies are .yml files beside source.spm and target.spm, or "
+                        "%s/%s: vocabularies are .yml files next to source.spm and target.spm, or "
                         ".spm files",
                         directory, name);
     RD_TRY(rd_yaml_read(ids, directory, name));

@@ -20,8 +20,8 @@ typedef struct {
     int64_t *bytes_at; /* [size + 1] into bytes; special pieces have none */
 } rd_bpe;
 
-/* Fills what lies behind base.kind, from a tokenizer.json or a vocab.json and the merges.txt beside
- * it. On failure too bpe is as rd_bpe_close wants it. */
+/* Fills all fields after base.kind, from a tokenizer.json, or a vocab.json and the merges.txt next
+ * to it. On failure too bpe is as rd_bpe_close wants it. */
 rd_status rd_bpe_load(rd_bpe *bpe, const char *path, const char *bytes, size_t n);
 
 #endif

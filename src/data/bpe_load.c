@@ -107,7 +107,7 @@ static void find_special(loader *l) {
     }
 }
 
-/* What a piece stands for: the bytes of its characters; itself where one is none of a byte's. */
+/* Appends the bytes that a piece's characters mean; the piece itself where one means no byte. */
 static rd_status append_bytes(const loader *l, rd_text *to, const char *name) {
     int64_t start = to->length;
     const char *end = name + strlen(name);
@@ -255,7 +255,7 @@ static rd_status check_settings(loader *l, const json_t *root, const json_t *mod
     return RD_OK;
 }
 
-/* Pieces beside the model's, which it may repeat. */
+/* Pieces added to the model's, some of which they may repeat. */
 static rd_status add_added_tokens(loader *l, const json_t *added) {
     size_t i;
     json_t *token;

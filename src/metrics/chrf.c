@@ -65,8 +65,8 @@ static int32_t word_id(rd_word_table *words, const char *start, const char *end,
     return add ? rd_word_add(words, word) : rd_word_find(words, word);
 }
 
-/* Where a word is cut in two: in front of a punctuation mark at its end, or else behind one at its
- * beginning; its end where it is not. */
+/* Where a word is cut in two: before a punctuation mark at its end, or else after one at its
+ * beginning; without either, its end. */
 static const char *cut_of(rd_line word) {
     const char *start = word.data, *end = start + word.length;
     if ((size_t)rd_utf8_bytes(*start) < word.length) {

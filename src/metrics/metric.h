@@ -13,7 +13,7 @@
 /* By rd_bleu_smooth; a NULL ends them. */
 extern const char *const rd_smoothing_names[];
 
-/* What an F-measure is made of. */
+/* The parts of an F-measure. */
 typedef struct {
     bool known;
     double precision, recall;

@@ -195,7 +195,7 @@ static rd_status score_line(const rd_scoring_config *config, const rd_scoring *s
     return RD_OK;
 }
 
-/* What went wrong in a parallel region, where messages are each thread's own: any of them. */
+/* An error of a parallel region, any of its threads': messages are each thread's own. */
 typedef struct {
     rd_status status;
     char message[1024];

@@ -122,9 +122,9 @@ rd_status rd_search_advance(rd_search *search);
 rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const float *log_probs,
                            float base);
 
-/* What a diverse beam subtracts from a continuation's score because groups before have the token at
- * this step; of a sentence's next rows theirs are those before `others`. Whether one of them has
- * the whole hypothesis (advance.c). */
+/* The penalty that a diverse beam subtracts from a continuation's score because groups before have
+ * the token at this step; of a sentence's next rows theirs are those before `others`. Whether one
+ * of them has the whole hypothesis (advance.c). */
 float rd_search_penalty(const rd_search *search, const rd_candidate *candidate, int64_t others);
 bool rd_search_is_taken(const rd_search *search, const rd_candidate *candidate, int32_t group,
                         int64_t others);

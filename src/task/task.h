@@ -13,7 +13,7 @@
 #include "model/network.h"
 #include "recipe/recipe.h"
 
-/* What a validation can say. */
+/* One result of a validation. */
 typedef struct {
     const char *name;  /* in train.jsonl, and for best-checkpoint-metric */
     const char *label; /* for people */
@@ -76,7 +76,7 @@ rd_status rd_task_find(const rd_task **task, const char *name);
 /* The result of that name that the task gives; RD_ERR_ARGUMENT with those that there are. */
 rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_result_kind **kind);
 
-/* What every loss of tokens gives. */
+/* The results of every loss of tokens. */
 extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;
 
 /* These three, of all batches of the validation set, without dropout. */

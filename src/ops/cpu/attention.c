@@ -44,7 +44,7 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
     };
 }
 
-/* The same with gradients. */
+/* As head_view, with gradients. */
 static rd_attention_head head_view_backward(const rd_attention_operands *a, int64_t task,
                                             rd_activations dout, rd_activations dq,
                                             rd_activations dkv) {

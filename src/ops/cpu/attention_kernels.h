@@ -242,7 +242,7 @@ static inline vec16 lane_sums(const vec16 v[16]) {
                                    30, 31);
 }
 
-/* The rows of up to 16 keys from `first` on; behind the last one, that again. */
+/* The rows of up to 16 keys from `first` on; rows after the last one repeat it. */
 static inline void key_rows(const float *rows[16], const float *kv, int64_t stride,
                             const int32_t *index, int64_t first, int64_t n_keys) {
     for (int64_t l = 0; l < 16; l++) {

@@ -85,7 +85,7 @@ static const rd_key output_options[] = {
     {"json", RD_KEY_CONSTANT, offsetof(arguments, report.format), RD_REPORT_JSON,
      .help = "--format json"},
     {"width", RD_KEY_INT32, offsetof(arguments, report.width), 0, 17, .aliases = "w",
-     .help = "digits behind the point; default 1, in JSON all"},
+     .help = "digits after the point; default 1, in JSON all"},
     {"short", RD_KEY_BOOL, offsetof(arguments, report.brief), .aliases = "sh",
      .help = "shorter signatures"},
     {"score-only", RD_KEY_BOOL, offsetof(arguments, report.score_only), .aliases = "b",
@@ -183,7 +183,7 @@ static int make_metrics(arguments *args) {
     return args->n_metrics > 0 ? 0 : options_usage(&score_program, "--metric: which one?");
 }
 
-/* What cannot be asked for together. */
+/* Refuses options that exclude each other. */
 static int check(const arguments *args) {
     rd_test test = args->report.test;
     bool html = args->worst > 0 || args->diff;
