@@ -14,7 +14,7 @@
 enum { CHARS = 512, MOST_PIECES = 1000000, LARGEST_FILE = 256 << 20 };
 
 /* Bytes that a merge takes at most, and how many merges may take beyond three times their file. */
-enum { RULE_COST = 64, FREE_COST = 40 << 20 };
+enum { RULE_COST = 72, FREE_COST = 40 << 20 };
 
 /* A vocabulary being read. */
 typedef struct {
@@ -144,14 +144,12 @@ static rd_status add_rule(loader *l, const char *left, const char *right) {
     rd_text_clear(&l->joined);
     RD_TRY(rd_text_append(&l->joined, left, strlen(left)));
     RD_TRY(rd_text_append(&l->joined, right, strlen(right)));
-    rd_bpe_rule rule = {.left = id_of(l, left),
-                        .right = id_of(l, right),
-                        .rank = (int32_t)l->n_rules,
-                        .merged = id_of(l, l->joined.data)};
-    if (rule.left < 0 || rule.right < 0 || rule.merged < 0)
+    int32_t first = id_of(l, left), second = id_of(l, right);
+    rd_bpe_rule rule = {.rank = (int32_t)l->n_rules, .merged = id_of(l, l->joined.data)};
+    if (first < 0 || second < 0 || rule.merged < 0)
         return refuse(l->path, "merge %lld, \"%.60s\" and \"%.60s\", is of or to no piece",
                       (long long)l->n_rules + 1, left, right);
-    rd_bpe_rules_add(&l->bpe->rules, rule);
+    rd_bpe_rules_add(&l->bpe->rules, first, second, rule);
     l->n_rules++;
     return RD_OK;
 }
