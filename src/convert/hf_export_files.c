@@ -97,7 +97,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
     return write_object(&o, e->to, "config.json");
 }
 
-/* Pads, which MarianMT's search would choose. */
+/* Forbids pad, which MarianMT could otherwise generate. */
 static void put_bad_words(const rd_hf_export *e, object *o) {
     json_t *bad = json_array();
     if (e->pad >= 0) o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;

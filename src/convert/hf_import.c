@@ -49,8 +49,8 @@ static int64_t stored_rows(const hf_import *im, const rd_parameter *item) {
     return item->shape[0] - (im->maskless && of_pieces ? 1 : 0);
 }
 
-/* Finds the tensor under any of its names and checks its shape, of which leading ones do not count.
- */
+/* Finds the tensor under any of its names and checks its shape, without leading
+ * dimensions of 1. */
 static rd_status find(const hf_import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
     their_names theirs;
     const rd_tensor_file *file = look_up(im, item->name, &theirs);

@@ -109,7 +109,7 @@ static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_id_
     return RD_OK;
 }
 
-/* stats: [3 orders], of which [0], [3], ... are n-grams of the hypothesis. */
+/* stats: [3 orders]; [0], [3], ... are n-grams of the hypothesis. */
 static rd_status match(rd_ngram_counts *counts, const rd_id_list *hypothesis,
                        const rd_id_list *reference, int orders, double *stats) {
     RD_TRY(rd_ngram_counts_clear(counts, reference->n, orders));

@@ -139,7 +139,7 @@ int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
 float rd_constraints_close(const rd_search *search, int64_t row, float *log_probs);
 /* Whether `token` is the next one of a phrase that is still lacking. */
 bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
-/* Adds these tokens to the row's candidates, of which there are at most n_candidates. */
+/* Adds these tokens to the row's candidates, at most n_candidates. */
 void rd_constraints_add_wanted(rd_search *search, int64_t row, const float *log_probs, float base);
 /* The candidates of the rows of one group of a sentence with constraints, first .. end - 1, in the
  * order in which they go on, into `merged`; others: as of rd_search_penalty. */
