@@ -3,7 +3,7 @@
 #
 #   prepare-captions-sum.sh DATA_DIR BUILD_DIR
 #
-# CAPTIONS_SUM_DIR defaults to ../shared/data/captions-sum beside the repository.
+# CAPTIONS_SUM_DIR defaults to ../shared/data/captions-sum next to the repository.
 set -euo pipefail
 data=$1
 repository=$(cd "$(dirname "$0")/.." && pwd)

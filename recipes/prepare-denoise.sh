@@ -4,7 +4,7 @@
 #   prepare-denoise.sh DATA_DIR BUILD_DIR
 #
 # DENOISE_TEXT names the files (.gz too), separated by spaces, a document on each line. Documents of more than
-# DENOISE_WORDS words (default 300) become several, cut behind a full stop where there is one, so that nothing
+# DENOISE_WORDS words (default 300) become several, cut after a full stop where there is one, so that nothing
 # is too long to be read.
 set -euo pipefail
 data=$1

@@ -3,7 +3,7 @@
 #
 #   prepare-scitldr.sh DATA_DIR BUILD_DIR
 #
-# SCITLDR_DIR defaults to ../shared/data/scitldr beside the repository.
+# SCITLDR_DIR defaults to ../shared/data/scitldr next to the repository.
 set -euo pipefail
 data=$1
 repository=$(cd "$(dirname "$0")/.." && pwd)

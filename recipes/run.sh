@@ -62,7 +62,7 @@ case $out in -*) out=./$out ;; esac
 case " $stages " in *" ${from:-prepare} "*) ;; *) usage "--from $from: the stages are $stages" ;; esac
 [ -z "$from" ] || passed_on+=(--from "$from")
 
-# A name is that of a recipe here or, where one recipe names another, beside it.
+# A name is that of a recipe here or, where one recipe names another, next to it.
 recipe_file() {
     local directory
     for directory in "$repository/recipes" "${2:-$repository/recipes}"; do

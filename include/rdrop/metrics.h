@@ -71,8 +71,8 @@ enum {
     RD_METRIC_MAX_SCORES = 4
 };
 
-/* What to compute and how; names as sacreBLEU's. Only the fields of the metric are looked at. Start
- * from rd_metric_defaults(). */
+/* The metric to compute and its settings; names as sacreBLEU's. Only the fields of the metric are
+ * looked at. Start from rd_metric_defaults(). */
 typedef struct {
     const rd_metric *metric;
 

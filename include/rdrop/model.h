@@ -13,7 +13,7 @@ extern "C" {
 
 typedef enum { RD_RELU, RD_GELU, RD_SWISH } rd_activation; /* swish: x * sigmoid(x), also "silu" */
 
-/* What matrix products read; sums and all else are float32. */
+/* The type that matrix products read; sums and all else are float32. */
 typedef enum {
     RD_PRECISION_AUTO, /* the faster one of the two below */
     RD_PRECISION_FP32,
@@ -31,12 +31,12 @@ typedef enum {
     RD_POSITIONS_MARIAN
 } rd_position_layout;
 
-/* What the decoder reads first. */
+/* The token that the decoder reads first. */
 typedef enum { RD_START_EOS, RD_START_PAD, RD_START_BOS } rd_decoder_start;
 
 typedef struct {
     int32_t layers, heads, ffn_dim;
-    bool normalize_before; /* pre-norm: layer norm in front of each sublayer, and one at the end */
+    bool normalize_before; /* pre-norm: layer norm before each sublayer, and one at the end */
     bool learned_pos;      /* learned positions; otherwise sinusoidal */
 } rd_stack_config;
 
@@ -48,8 +48,8 @@ typedef struct {
     rd_decoder_start decoder_start;
     bool share_decoder_input_output_embed; /* output projection = target embedding */
     bool share_all_embeddings;             /* and = source embedding; needs one joint vocabulary */
-    bool output_bias;                      /* a bias behind the output projection */
-    bool layernorm_embedding;              /* a layer norm behind each side's embeddings */
+    bool output_bias;                      /* a bias after the output projection */
+    bool layernorm_embedding;              /* a layer norm after each side's embeddings */
     bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
     bool prepend_bos;                      /* sources and targets begin with bos, as BART's do */
     int32_t max_source_positions, max_target_positions;

@@ -1,4 +1,4 @@
-/* What translations copy from their lines unchanged: markup, placeholders, addresses. An open
+/* Patterns of text that translations copy unchanged: markup, placeholders, addresses. An open
  * pattern is never modified: any number of threads may use it at once. */
 #ifndef RDROP_PATTERN_H
 #define RDROP_PATTERN_H

@@ -1,4 +1,4 @@
-/* What a search for translations may be told. */
+/* Settings of a search for translations. */
 #ifndef RDROP_SEARCH_H
 #define RDROP_SEARCH_H
 
@@ -11,11 +11,11 @@ extern "C" {
 #endif
 
 /* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to
- * Hugging Face's transformers); when, beside these, no live one scores above the worst of them, as
+ * Hugging Face's transformers); when, in addition, no live one scores above the worst of them, as
  * it is now ("false") or could at the longest length ("never"). */
 typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER } rd_early_stopping;
 
-/* What log P is divided by, so that hypotheses of different lengths compare: length^lenpen, as
+/* The divisor of log P, so that hypotheses of different lengths compare: length^lenpen, as
  * fairseq, Marian (--normalize) and transformers have it; or ((5 + length) / 6)^lenpen, as GNMT
  * (Wu et al. 2016). The length is in tokens, end of sentence included. */
 typedef enum { RD_LENPEN_POWER, RD_LENPEN_GNMT } rd_lenpen_form;

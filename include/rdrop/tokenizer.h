@@ -27,11 +27,10 @@ typedef struct {
  * spelling of a special piece ("<mask>") in a text for text. Letters, numbers and spaces are those
  * of the Unicode version of the ICU library. */
 RD_API rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
-/* The same with other ids: those of a vocab.json, {"piece": id, ...}, as Hugging Face's Marian
- * models have beside their SentencePiece models. Pieces that it lacks are its "<unk>". A text may
- * begin with a language code, ">>de<<", which is one piece. Decoding leaves out "<s>", "</s>",
- * "<pad>" and
- * "<unk>". */
+/* Like rd_tokenizer_open, with the ids of a vocab.json, {"piece": id, ...}, as Hugging Face's
+ * Marian models have next to their SentencePiece models. Pieces that it lacks are its "<unk>". A
+ * text may begin with a language code, ">>de<<", which is one piece. Decoding leaves out "<s>",
+ * "</s>", "<pad>" and "<unk>". */
 RD_API rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
                                           const char *vocab_path);
 /* Whether ids come from a JSON file. Models of such vocabularies may have embeddings of more ids

@@ -50,7 +50,7 @@ typedef struct {
     int32_t alignment_layer;  /* whose attention alignments use, averaged over its heads: a layer of
                                * the decoder from 1, or 0: the last */
     int32_t threads;          /* 0: all cores */
-    /* What the translation of each line begins with: [n] of the call, NUL-terminated, "" for
+    /* The beginning of each line's translation: [n] of the call, NUL-terminated, "" for
      * nothing; or NULL. Whole words work best. */
     const char *const *prefixes;
     /* Lexical constraints (dynamic beam allocation, Post and Vilar 2018): what the translation of
@@ -87,11 +87,11 @@ typedef struct {
     const char *split_language;
 } rd_translate_options;
 
-/* What the model's config.yaml says of the search (the first model's, for an ensemble), with an
+/* The search settings of the model's config.yaml (the first model's, for an ensemble), with an
  * n_best of 1. */
 RD_API rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
-/* Words are what stands between spaces, counted from 0. */
+/* Words are separated by spaces and counted from 0. */
 typedef struct {
     int32_t source, target;
 } rd_aligned_words;

@@ -1,4 +1,4 @@
-/* What the processor can do, asked once at run time. */
+/* The processor's instruction sets, asked once at run time. */
 #ifndef RD_BASE_CPU_H
 #define RD_BASE_CPU_H
 

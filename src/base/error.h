@@ -8,7 +8,7 @@
  * statement: return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno)); */
 __attribute__((format(printf, 2, 3))) rd_status rd_error(rd_status code, const char *format, ...);
 
-/* Puts "context: " in front of the current message: the caller often knows the file or the line. */
+/* Puts "context: " before the current message: the caller often knows the file or the line. */
 __attribute__((format(printf, 2, 3))) rd_status rd_error_prefix(rd_status code, const char *format,
                                                                 ...);
 

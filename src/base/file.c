@@ -53,7 +53,7 @@ void rd_unmap_file(rd_mapping *mapping) {
     *mapping = (rd_mapping){0};
 }
 
-/* What cannot be told is taken to be there: who opens it says what is wrong with it. */
+/* Any error except ENOENT and ENOTDIR counts as existing; opening it will report the error. */
 bool rd_file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);

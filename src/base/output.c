@@ -160,8 +160,8 @@ rd_status rd_atomic_open(rd_atomic_file *file, const char *path) {
     return status;
 }
 
-/* The open descriptor that a path is a name of, or -1. Opening the name would open the file behind
- * it anew, from its beginning. */
+/* The open descriptor that a path is a name of, or -1. Opening the name would open its file
+ * anew, from its beginning. */
 static int named_descriptor(const char *path) {
     static const char *const directories[] = {"/dev/fd/", "/proc/self/fd/"};
     if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0) return STDOUT_FILENO;

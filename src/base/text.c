@@ -178,6 +178,11 @@ rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool 
     return RD_OK;
 }
 
+bool rd_ends_with(const char *text, const char *ending) {
+    size_t n = strlen(text), m = strlen(ending);
+    return n >= m && memcmp(text + n - m, ending, m) == 0;
+}
+
 /* Digits enough for `value` alone among floats or doubles; exponents only where %.17g has them. */
 static void shortest(double value, bool is_float, char text[32]) {
     int most = is_float ? 9 : 17, digits = 1, exponent = 0;

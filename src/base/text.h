@@ -22,6 +22,9 @@ rd_status rd_text_append_html(rd_text *text, const char *bytes, size_t n);
 void rd_text_clear(rd_text *text); /* length 0, capacity kept */
 void rd_text_free(rd_text *text);
 
+/* Whether `text` ends with `ending`. */
+bool rd_ends_with(const char *text, const char *ending);
+
 /* The fewest digits that read back as the same number: "0.1", "45.068", "1e-09". */
 void rd_shortest_double(double value, char text[32]);
 void rd_shortest_float(float value, char text[32]);
@@ -30,7 +33,7 @@ void rd_shortest_float(float value, char text[32]);
  * nothing above U+10FFFF), or -1 when all `n` bytes are valid. */
 int64_t rd_utf8_invalid_at(const char *bytes, size_t n);
 
-/* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor behind it. */
+/* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor past it. */
 uint32_t rd_utf8_next(const char **cursor, const char *end);
 
 /* Bytes of the character at s[0..n), n > 0: 0 where it is no UTF-8, and then *c is its first byte.

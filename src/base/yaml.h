@@ -1,4 +1,4 @@
-/* What is asked of YAML before it is parsed. */
+/* Checks YAML before it is parsed. */
 #ifndef RD_BASE_YAML_H
 #define RD_BASE_YAML_H
 

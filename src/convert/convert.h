@@ -17,7 +17,7 @@ rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a model of Marian itself: a directory with the decoder.yml that
  * names its .npz file and vocabularies, or that file, with MODEL.npz.decoder.yml or decoder.yml
- * beside it. The vocabularies are .yml files with source.spm and target.spm beside them, or .spm
+ * next to it. The vocabularies are .yml files with source.spm and target.spm next to them, or .spm
  * files. What decoder.yml names is looked for in its own directory. The decoder's first position,
  * which has no embedding, becomes a pad that comes last in the vocabulary. */
 rd_status rd_import_marian(const char *from, const char *to);

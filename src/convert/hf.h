@@ -1,4 +1,4 @@
-/* What Hugging Face's MarianMT and BART call the things of our models. */
+/* The names that Hugging Face's MarianMT and BART have for our settings and tensors. */
 #ifndef RD_CONVERT_HF_H
 #define RD_CONVERT_HF_H
 
@@ -15,15 +15,12 @@ extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
 
 enum { RD_HF_NAMES = 8 };
 
-/* The names that one of our tensors may have in their files, best first, NULL behind the last. A
+/* The names that one of our tensors may have in their files, best first, NULL after the last. A
  * tied tensor is stored once, under any of its names; a model without its output layer (BartModel)
  * has names without "model.". room: [RD_HF_NAMES][128], which names point
  * into. */
 void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
                  const char *names[RD_HF_NAMES + 1]);
-
-/* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
-#define RD_HF_IMPOSSIBLE (-1e4f)
 
 /* A model on its way to a MarianMT or BART directory. */
 typedef struct {
@@ -37,8 +34,8 @@ typedef struct {
     bool separate;              /* two vocabularies */
     int32_t src_rows, tgt_rows; /* embeddings written */
     int32_t pad, start;         /* ids in the new vocabulary */
-    int32_t
-        *target_rows; /* [tgt_vocab] new ids of the target's pieces, malloc'ed; NULL: the same */
+    /* [tgt_vocab] new ids of the target's pieces, malloc'ed; NULL: the same */
+    int32_t *target_rows;
 } rd_hf_export;
 
 /* The files besides the weights (hf_export_files.c), the vocabulary first: of two vocabularies of
@@ -47,9 +44,9 @@ rd_status rd_hf_write_vocabulary(rd_hf_export *export);
 rd_status rd_hf_write_config(const rd_hf_export *export);
 
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
- * What this program cannot compute is RD_ERR_UNSUPPORTED. Whether there are a bias and learned
- * positions is for the tensors to say. warnings (NULL: none are wanted)
- * receives a line for each setting that has no effect here. */
+ * RD_ERR_UNSUPPORTED: this program cannot compute such a model. Whether there are a bias and
+ * learned positions is for the tensors to say. warnings (NULL: none are wanted) receives a line for
+ * each setting that has no effect here. */
 rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
 
 /* Appends a line to `warnings` for each setting that asks for something which is not done here, and

@@ -7,7 +7,7 @@
 #include "convert/json_file.h"
 #include "recipe/recipe_keys.h"
 
-/* The files of one directory; a generation setting may stand in either. */
+/* The files of one directory; a generation setting may be in either. */
 typedef struct {
     const char *directory;
     json_t *config, *generation, *tokenizer;
@@ -118,7 +118,7 @@ static rd_status read_start(const reader *r) {
     return RD_OK;
 }
 
-/* One embedding of both sides; learned positions, of which the table has two rows more, whatever
+/* One embedding of both sides; learned positions, whose table has two rows more, whatever
  * the pad is. */
 static rd_status read_bart(const reader *r) {
     rd_model_config *c = &r->recipe->model;

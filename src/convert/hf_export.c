@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/hf.h"
+#include "convert/import.h"
 #include "convert/json_file.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
@@ -28,7 +29,7 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                     from);
 }
 
-/* What there is to write. */
+/* Decides what is written. */
 static rd_status plan(rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
     bool source, vocab;
@@ -103,7 +104,7 @@ static void fill_tensor(const rd_hf_export *e, const rd_model *model, const rd_p
 
 static void fill_weights(const rd_hf_export *e, const rd_model *model, const rd_parameters *out) {
     float *bias = values_of(out, "final_logits_bias");
-    for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = RD_HF_IMPOSSIBLE;
+    for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = RD_IMPOSSIBLE_BIAS;
     for (int64_t i = 0; i < model->config.tgt_vocab; i++)
         bias[e->target_rows ? e->target_rows[i] : i] = 0.0f;
     char room[RD_HF_NAMES][128];

@@ -8,6 +8,7 @@
 #include "convert/hf.h"
 #include "convert/json_file.h"
 #include "data/vocab_files.h"
+#include "model/model_keys.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/recipe_keys.h"
@@ -53,7 +54,7 @@ static int32_t target_row(const rd_hf_export *e, int32_t id) {
     return e->target_rows && id >= 0 && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
 
-/* What config.json and generation_config.json both say. */
+/* The settings that both config.json and generation_config.json have. */
 static void put_specials(const rd_hf_export *e, object *o) {
     const rd_model_config *c = &e->recipe->model;
     if (e->pad >= 0) put(o, "pad_token_id", e->pad);
@@ -65,7 +66,6 @@ static void put_specials(const rd_hf_export *e, object *o) {
 }
 
 static rd_status write_model_config(const rd_hf_export *e) {
-    static const char *const activations[] = {"relu", "gelu", "swish"}; /* rd_activation */
     const rd_model_config *c = &e->recipe->model;
     object o = new_object();
     put_text(&o, "model_type", e->bart ? "bart" : "marian");
@@ -82,7 +82,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
     put(&o, "vocab_size", e->src_rows);
     if (!e->bart) put(&o, "decoder_vocab_size", e->tgt_rows);
     put(&o, "max_position_embeddings", e->positions);
-    put_text(&o, "activation_function", activations[c->activation]);
+    put_text(&o, "activation_function", rd_activation_names[c->activation]);
     put_real(&o, "dropout", c->dropout);
     put_real(&o, "attention_dropout", c->attention_dropout);
     put_real(&o, "activation_dropout", c->activation_dropout);
@@ -97,7 +97,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
     return write_object(&o, e->to, "config.json");
 }
 
-/* Pads, which MarianMT's search would choose. */
+/* Forbids pad, which MarianMT could otherwise generate. */
 static void put_bad_words(const rd_hf_export *e, object *o) {
     json_t *bad = json_array();
     if (e->pad >= 0) o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
@@ -150,7 +150,7 @@ static const char *new_name(const rd_hf_export *e, const rd_tokenizer *tokenizer
     return rd_tokenizer_piece(tokenizer, id);
 }
 
-/* Adds one side's pieces to the vocabulary, those that are not in it yet behind the last.
+/* Adds one side's pieces to the vocabulary, those that are not in it yet after the last.
  * rows: [size] = where they are. */
 static rd_status add_side(const rd_hf_export *e, const rd_tokenizer *tokenizer, const char *spm,
                           object *vocabulary, int32_t *rows) {

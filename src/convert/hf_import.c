@@ -18,7 +18,7 @@ typedef struct {
     rd_tensor_set tensors;
     rd_parameters parameters;
     bool maskless; /* the model lacks the vocabulary's last piece, the mask */
-} import;
+} hf_import;
 
 /* The names of one of our tensors in their files. */
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
 } their_names;
 
 /* The file that has the tensor called `ours` here, NULL if none does. */
-static const rd_tensor_file *look_up(const import *im, const char *ours, their_names *theirs) {
+static const rd_tensor_file *look_up(const hf_import *im, const char *ours, their_names *theirs) {
     rd_hf_names(&im->recipe->model, ours, theirs->room, theirs->names);
     for (int k = 0; theirs->names[k]; k++) {
         const rd_tensor_file *file = rd_tensor_set_find(&im->tensors, theirs->names[k]);
@@ -44,14 +44,14 @@ static bool is_bias(const rd_parameter *item) {
 }
 
 /* Rows that there are values for: the mask's may be missing. */
-static int64_t stored_rows(const import *im, const rd_parameter *item) {
+static int64_t stored_rows(const hf_import *im, const rd_parameter *item) {
     bool of_pieces = strstr(item->name, "embed_tokens") || is_bias(item);
     return item->shape[0] - (im->maskless && of_pieces ? 1 : 0);
 }
 
-/* Finds the tensor under any of its names and checks its shape, of which leading ones do not count.
- */
-static rd_status find(const import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
+/* Finds the tensor under any of its names and checks its shape, without leading
+ * dimensions of 1. */
+static rd_status find(const hf_import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
     their_names theirs;
     const rd_tensor_file *file = look_up(im, item->name, &theirs);
     int64_t rows = stored_rows(im, item);
@@ -66,7 +66,7 @@ static rd_status find(const import *im, const rd_parameter *item, rd_stored_tens
 }
 
 /* The values of a tensor that may be missing; *values NULL when it is, else malloc'ed. */
-static rd_status read_optional(const import *im, const char *ours, int64_t n, float **values) {
+static rd_status read_optional(const hf_import *im, const char *ours, int64_t n, float **values) {
     rd_stored_tensor tensor;
     their_names theirs;
     const rd_tensor_file *file = look_up(im, ours, &theirs);
@@ -85,8 +85,8 @@ static rd_status read_optional(const import *im, const char *ours, int64_t n, fl
     return status;
 }
 
-/* Zeros are no bias. */
-static rd_status find_bias(import *im) {
+/* A bias of zeros is treated as absent. */
+static rd_status find_bias(hf_import *im) {
     rd_model_config *c = &im->recipe->model;
     float *bias;
     int32_t n = c->tgt_vocab - (im->maskless ? 1 : 0);
@@ -98,7 +98,7 @@ static rd_status find_bias(import *im) {
 }
 
 /* Positions that are stored may be the sinusoids that are meant, or others: those are learned. */
-static rd_status find_positions(import *im, const char *name, rd_stack_config *stack) {
+static rd_status find_positions(hf_import *im, const char *name, rd_stack_config *stack) {
     const rd_model_config *c = &im->recipe->model;
     int64_t n = (int64_t)c->max_source_positions * c->d_model;
     float *stored;
@@ -118,7 +118,7 @@ static rd_status find_positions(import *im, const char *name, rd_stack_config *s
 
 /* BART's fine-tuned models have no embedding of the mask, the vocabulary's last piece, which no
  * text has. Here they get one, of zeros, and a bias that makes the mask impossible. */
-static rd_status find_mask(import *im, rd_vocabulary_kind kind) {
+static rd_status find_mask(hf_import *im, rd_vocabulary_kind kind) {
     rd_model_config *c = &im->recipe->model;
     rd_tokenizer *source, *target;
     RD_TRY(rd_vocabularies_open(im->from, kind, &source, &target));
@@ -129,12 +129,12 @@ static rd_status find_mask(import *im, rd_vocabulary_kind kind) {
     return RD_OK;
 }
 
-static rd_status read_values(const import *im, const rd_parameter *item) {
+static rd_status read_values(const hf_import *im, const rd_parameter *item) {
     rd_stored_tensor tensor;
     their_names theirs;
     float *values = im->parameters.values + item->offset;
     if (im->maskless && is_bias(item)) {
-        values[item->shape[0] - 1] = RD_HF_IMPOSSIBLE;
+        values[item->shape[0] - 1] = RD_IMPOSSIBLE_BIAS;
         if (!look_up(im, item->name, &theirs)) return RD_OK;
     }
     RD_TRY(find(im, item, &tensor));
@@ -143,7 +143,7 @@ static rd_status read_values(const import *im, const rd_parameter *item) {
 
 /* Every tensor is looked at before there is memory for any: sizes are believed when the files have
  * the data. */
-static rd_status read_weights(import *im) {
+static rd_status read_weights(hf_import *im) {
     rd_model_config *c = &im->recipe->model;
     rd_parameters *p = &im->parameters;
     rd_stored_tensor tensor;
@@ -161,7 +161,7 @@ static rd_status read_weights(import *im) {
     return RD_OK;
 }
 
-static rd_status import_all(import *im) {
+static rd_status import_all(hf_import *im) {
     rd_vocabulary_kind kind;
     RD_TRY(rd_recipe_new(&im->recipe));
     RD_TRY(rd_hf_read_config(im->recipe, im->from, im->warnings));
@@ -178,7 +178,7 @@ static rd_status import_all(import *im) {
 rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-import im = {.from = from, .to = made.temporary, .warnings = warnings };
+    hf_import im = {.from = from, .to = made.temporary, .warnings = warnings};
     rd_status status = import_all(&im);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);

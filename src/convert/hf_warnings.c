@@ -1,4 +1,4 @@
-/* What a Hugging Face directory asks for that is not honoured here. */
+/* Warnings of settings in a Hugging Face directory that have no effect here. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "convert/convert.h"
 #include "convert/json_file.h"
 
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
@@ -24,7 +23,7 @@ rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *k
     RD_TRY(rd_json_exists(directory, "vocab.json", &ids));
     *kind = separate ? RD_VOCABULARY_SEPARATE : RD_VOCABULARY_JOINT;
     if (!separate || ids) return RD_OK;
-    return rd_error(RD_ERR_IO, "%s/vocab.json: missing, beside a target_vocab.json", directory);
+    return rd_error(RD_ERR_IO, "%s/vocab.json: missing, next to a target_vocab.json", directory);
 }
 
 /* The search is told the target's unk. */
@@ -45,22 +44,4 @@ rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
     if (c->share_all_embeddings && !recipe->data.joined_dictionary)
         return rd_error(RD_ERR_FORMAT, "%s: shared embeddings, but two vocabularies", directory);
     return RD_OK;
-}
-
-static bool is_npz(const char *path) {
-    size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".npz") == 0;
-}
-
-rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
-    bool hf, marian;
-    if (is_npz(from)) return rd_import_marian(from, to);
-    RD_TRY(rd_json_exists(from, "config.json", &hf));
-    RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
-    if (hf) return rd_import_hf(from, to, warnings);
-    if (marian) return rd_import_marian(from, to);
-    return rd_error(RD_ERR_IO,
-                    "%s: neither a .npz file nor a directory with a config.json (Hugging Face) or "
-                    "a decoder.yml (Marian)",
-                    from);
 }

@@ -5,6 +5,9 @@
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
 
+/* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
+#define RD_IMPOSSIBLE_BIAS (-1e4f)
+
 /* Whether a Hugging Face directory has one vocabulary or two. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
 

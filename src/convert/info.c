@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "convert/hf.h"
 #include "convert/json_file.h"
 #include "convert/marian.h"
@@ -41,88 +42,99 @@ static rd_status vocabulary_files(const char *directory, rd_text *out) {
     return n > 0 ? rd_text_append(out, "\n", 1) : RD_OK;
 }
 
-static rd_status describe_model(const rd_model_dir *model, rd_text *out) {
-    char *tensors = rd_model_dir_weights_path(model);
-    if (!tensors) return RD_ERR_MEMORY;
-    rd_status status = kind(out, "model directory");
-    if (status == RD_OK) status = rd_info_network(&model->recipe->model, out);
-    if (status == RD_OK) status = vocabulary_files(model->path, out);
-    if (status == RD_OK) status = weights(tensors, out);
-    if (status == RD_OK) status = rd_info_settings(model->recipe, out);
-    if (status == RD_OK) status = rd_info_history(model->path, out);
-    free(tensors);
-    return status;
+static rd_status describe_model(const rd_model_dir *model, const char *tensors, rd_text *out) {
+    RD_TRY(kind(out, "model directory"));
+    RD_TRY(rd_info_network(&model->recipe->model, out));
+    RD_TRY(vocabulary_files(model->path, out));
+    RD_TRY(weights(tensors, out));
+    RD_TRY(rd_info_settings(model->recipe, out));
+    return rd_info_history(model->path, out);
 }
 
 static rd_status model_directory(const char *directory, rd_text *out) {
     rd_model_dir model;
+    char *tensors = NULL;
     rd_status status = rd_model_dir_read(&model, directory);
-    if (status == RD_OK) status = describe_model(&model, out);
+    if (status == RD_OK) {
+        tensors = rd_model_dir_weights_path(&model);
+        status = tensors ? describe_model(&model, tensors, out) : RD_ERR_MEMORY;
+    }
+    free(tensors);
     rd_model_dir_close(&model);
     return status;
 }
 
+static rd_status tally_set(const rd_tensor_set *set, rd_text *out) {
+    rd_tally tally = {0};
+    for (int64_t i = 0; i < set->n; i++) RD_TRY(rd_tally_file(&tally, &set->files[i]));
+    return rd_info_tally(&tally, out);
+}
+
 static rd_status hf_weights(const char *directory, rd_text *out) {
     rd_tensor_set set;
-    rd_tally tally = {0};
     RD_TRY(rd_tensor_set_open(&set, directory));
-    rd_status status = RD_OK;
-    for (int64_t i = 0; status == RD_OK && i < set.n; i++)
-        status = rd_tally_file(&tally, &set.files[i]);
-    if (status == RD_OK) status = rd_info_tally(&tally, out);
+    rd_status status = tally_set(&set, out);
     rd_tensor_set_close(&set);
     return status;
 }
 
-/* Of models that cannot be imported, what config.json calls them and why. */
-static rd_status hf_directory(const char *directory, rd_text *out) {
+/* Prints a model's network or, `read` telling that it cannot be imported, why. */
+static rd_status network_or_reason(rd_status read, const rd_model_config *model, rd_text *out) {
+    if (read == RD_OK) return rd_info_network(model, out);
+    if (read != RD_ERR_UNSUPPORTED) return read;
+    return rd_text_printf(out, "not importable: %s\n", rd_last_error());
+}
+
+static rd_status hf_kind(const char *directory, rd_text *out) {
     json_t *config;
-    rd_recipe *recipe = NULL;
     RD_TRY(rd_json_read(directory, "config.json", &config));
     const char *type = json_string_value(json_object_get(config, "model_type"));
     char shown[64];
     rd_escape(shown, sizeof shown, type ? type : "(none)");
-    rd_status status = rd_text_printf(out, "kind: Hugging Face directory of type %s\n", shown);
     json_decref(config);
-    if (status == RD_OK) status = rd_recipe_new(&recipe);
-    if (status == RD_OK) {
-        status = rd_hf_read_config(recipe, directory, NULL);
-        if (status == RD_OK)
-            status = rd_info_network(&recipe->model, out);
-        else if (status == RD_ERR_UNSUPPORTED)
-            status = rd_text_printf(out, "not importable: %s\n", rd_last_error());
-    }
-    if (status == RD_OK) status = vocabulary_files(directory, out);
-    if (status == RD_OK) status = hf_weights(directory, out);
-    if (status == RD_OK) status = rd_info_settings(recipe, out);
+    return rd_text_printf(out, "kind: Hugging Face directory of type %s\n", shown);
+}
+
+static rd_status describe_hf(const char *directory, rd_recipe *recipe, rd_text *out) {
+    rd_status read = rd_hf_read_config(recipe, directory, NULL);
+    RD_TRY(network_or_reason(read, &recipe->model, out));
+    RD_TRY(vocabulary_files(directory, out));
+    RD_TRY(hf_weights(directory, out));
+    return rd_info_settings(recipe, out);
+}
+
+static rd_status hf_directory(const char *directory, rd_text *out) {
+    rd_recipe *recipe;
+    RD_TRY(hf_kind(directory, out));
+    RD_TRY(rd_recipe_new(&recipe));
+    rd_status status = describe_hf(directory, recipe, out);
     rd_recipe_free(recipe);
     return status;
 }
 
-static rd_status marian_network(rd_recipe *recipe, const rd_npz *npz, rd_text *out) {
+static rd_status read_marian(rd_recipe *recipe, const rd_npz *npz) {
     int64_t rows[2];
+    RD_TRY(rd_marian_read_settings(recipe, npz));
     RD_TRY(rd_marian_count_pieces(npz, rows));
     recipe->model.src_vocab = (int32_t)rows[0];
     recipe->model.tgt_vocab = (int32_t)rows[1];
-    return rd_info_network(&recipe->model, out);
+    return RD_OK;
+}
+
+static rd_status describe_npz(const rd_npz *npz, rd_recipe *recipe, rd_text *out) {
+    rd_tally tally = {0};
+    RD_TRY(kind(out, "Marian model"));
+    RD_TRY(network_or_reason(read_marian(recipe, npz), &recipe->model, out));
+    RD_TRY(rd_tally_npz(&tally, npz));
+    return rd_info_tally(&tally, out);
 }
 
 static rd_status npz_file(const char *path, rd_text *out) {
     rd_npz npz;
-    rd_tally tally = {0};
     rd_recipe *recipe = NULL;
     RD_TRY(rd_npz_open(&npz, path));
     rd_status status = rd_recipe_new(&recipe);
-    if (status == RD_OK) status = kind(out, "Marian model");
-    if (status == RD_OK) {
-        status = rd_marian_read_settings(recipe, &npz);
-        if (status == RD_OK)
-            status = marian_network(recipe, &npz, out);
-        else if (status == RD_ERR_UNSUPPORTED)
-            status = rd_text_printf(out, "not importable: %s\n", rd_last_error());
-    }
-    if (status == RD_OK) status = rd_tally_npz(&tally, &npz);
-    if (status == RD_OK) status = rd_info_tally(&tally, out);
+    if (status == RD_OK) status = describe_npz(&npz, recipe, out);
     rd_recipe_free(recipe);
     rd_npz_close(&npz);
     return status;
@@ -181,14 +193,9 @@ static rd_status checkpoint(const char *path, rd_text *out) {
     return status;
 }
 
-static bool ends_in(const char *path, const char *ending) {
-    size_t n = strlen(path), m = strlen(ending);
-    return n >= m && strcmp(path + n - m, ending) == 0;
-}
-
 static rd_status describe_file(const char *path, rd_text *out) {
-    if (ends_in(path, ".npz")) return npz_file(path, out);
-    bool tensors = ends_in(path, ".safetensors");
+    if (rd_ends_with(path, ".npz")) return npz_file(path, out);
+    bool tensors = rd_ends_with(path, ".safetensors");
     if (tensors) RD_TRY(kind(out, "safetensors file"));
     RD_TRY(tensors ? weights(path, out) : checkpoint(path, out));
     char *directory = directory_of(path);
@@ -197,7 +204,7 @@ static rd_status describe_file(const char *path, rd_text *out) {
     return status;
 }
 
-/* What describes a directory that holds `name`. */
+/* The description of a directory that holds `name`. */
 static const struct {
     const char *name;
     rd_status (*describe)(const char *directory, rd_text *out);

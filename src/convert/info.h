@@ -1,4 +1,4 @@
-/* What a model is, from headers and settings alone: no weights are read. */
+/* Describes a model from headers and settings alone, without reading weights. */
 #ifndef RD_CONVERT_INFO_H
 #define RD_CONVERT_INFO_H
 

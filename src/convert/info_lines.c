@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "convert/info.h"
 #include "convert/json_file.h"
+#include "model/model_keys.h"
 #include "recipe/recipe_keys.h"
 #include "train/report.h"
 #include "train/settings.h"
@@ -63,13 +64,13 @@ static rd_status stack_line(const char *name, const rd_stack_config *stack, rd_t
 }
 
 rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
-    static const char *const activations[] = {"relu", "gelu", "swish"}; /* rd_activation */
     const char *tied = c->share_all_embeddings               ? "all embeddings tied"
                        : c->share_decoder_input_output_embed ? "target embeddings and output tied"
                                                              : "no embeddings tied";
     RD_TRY(rd_text_printf(out, "architecture: transformer, width %d, %s, %s%s%s\n", c->d_model,
-                          activations[c->activation], tied, c->output_bias ? ", output bias" : "",
-                          c->layernorm_embedding ? ", norm behind embeddings" : ""));
+                          rd_activation_names[c->activation], tied,
+                          c->output_bias ? ", output bias" : "",
+                          c->layernorm_embedding ? ", norm after embeddings" : ""));
     RD_TRY(stack_line("encoder", &c->encoder, out));
     RD_TRY(stack_line("decoder", &c->decoder, out));
     RD_TRY(rd_text_printf(out, "positions: %d of source, %d of target\n", c->max_source_positions,

@@ -12,10 +12,6 @@
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 
-/* The bias of pieces that Marian does not have: no probability, yet no trouble in any float type.
- */
-static const float IMPOSSIBLE = -1e4f;
-
 typedef struct {
     char *directory, *model; /* the folder, and the name of the file in it */
     json_t *decoder;         /* decoder.yml */
@@ -23,9 +19,9 @@ typedef struct {
     rd_recipe *recipe;
     rd_parameters parameters;
     int64_t rows[2]; /* pieces of source and target */
-} import;
+} marian_import;
 
-static rd_status read_decoder(import *im, const char *name) {
+static rd_status read_decoder(marian_import *im, const char *name) {
     RD_TRY(rd_yaml_read(&im->decoder, im->directory, name));
     rd_status status = rd_marian_read_search(im->recipe, name, im->decoder);
     return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s", im->directory);
@@ -33,7 +29,7 @@ static rd_status read_decoder(import *im, const char *name) {
 
 /* A .npz file: its settings for decoding are MODEL.npz.decoder.yml, as Marian calls them, or
  * decoder.yml. */
-static rd_status find_by_file(import *im, const char *from) {
+static rd_status find_by_file(marian_import *im, const char *from) {
     const char *slash = strrchr(from, '/');
     im->model = rd_strdup(rd_marian_base_name(from));
     im->directory = rd_strdup(slash ? from : ".");
@@ -52,7 +48,7 @@ static rd_status find_by_file(import *im, const char *from) {
 }
 
 /* A directory: what its decoder.yml names. */
-static rd_status find_by_decoder(import *im, const char *from) {
+static rd_status find_by_decoder(marian_import *im, const char *from) {
     im->directory = rd_strdup(from);
     if (!im->directory) return RD_ERR_MEMORY;
     RD_TRY(read_decoder(im, "decoder.yml"));
@@ -67,7 +63,7 @@ static rd_status find_by_decoder(import *im, const char *from) {
     return im->model ? RD_OK : RD_ERR_MEMORY;
 }
 
-static rd_status open_npz(import *im) {
+static rd_status open_npz(marian_import *im) {
     char *path = rd_path_join(im->directory, im->model);
     rd_status status = path ? rd_npz_open(&im->npz, path) : RD_ERR_MEMORY;
     free(path);
@@ -89,8 +85,8 @@ rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]) {
     return RD_OK;
 }
 
-/* The pad comes behind the larger vocabulary. */
-static rd_status size_vocabularies(import *im) {
+/* The pad comes after the larger vocabulary. */
+static rd_status size_vocabularies(marian_import *im) {
     rd_model_config *c = &im->recipe->model;
     RD_TRY(rd_marian_count_pieces(&im->npz, im->rows));
     c->pad_id = (int32_t)(im->rows[0] > im->rows[1] ? im->rows[0] : im->rows[1]);
@@ -99,13 +95,13 @@ static rd_status size_vocabularies(import *im) {
 }
 
 /* Rows of the tensor that the file has values for. */
-static int64_t stored_rows(const import *im, const rd_parameter *item) {
+static int64_t stored_rows(const marian_import *im, const rd_parameter *item) {
     if (strstr(item->name, "encoder.embed_tokens")) return im->rows[0];
     bool target = strstr(item->name, "embed_tokens") || strstr(item->name, "output_projection");
     return target ? im->rows[1] : item->shape[0];
 }
 
-static rd_status find(const import *im, const rd_parameter *item, rd_marian_array *array,
+static rd_status find(const marian_import *im, const rd_parameter *item, rd_marian_array *array,
                       rd_stored_tensor *stored) {
     int64_t rows = stored_rows(im, item), columns = item->shape[1];
     *array = rd_marian_array_of(&im->npz, item->name);
@@ -129,7 +125,7 @@ static void place(float *to, const float *from, int64_t rows, int64_t columns, b
         for (int64_t k = 0; k < columns; k++) to[i * columns + k] = from[k * rows + i];
 }
 
-static rd_status read_array(const import *im, const rd_parameter *item) {
+static rd_status read_array(const marian_import *im, const rd_parameter *item) {
     rd_marian_array array;
     rd_stored_tensor stored;
     char *bytes;
@@ -146,7 +142,7 @@ static rd_status read_array(const import *im, const rd_parameter *item) {
 }
 
 /* An array that no tensor of ours is belongs to a network that this is not. */
-static rd_status check_count(const import *im) {
+static rd_status check_count(const marian_import *im) {
     int64_t n = im->parameters.n, special = 0;
     const rd_model_config *c = &im->recipe->model;
     for (int64_t i = 0; i < im->npz.n; i++)
@@ -159,7 +155,7 @@ static rd_status check_count(const import *im) {
 }
 
 /* Every array is looked at before there is memory for any. */
-static rd_status read_weights(import *im) {
+static rd_status read_weights(marian_import *im) {
     rd_parameters *p = &im->parameters;
     rd_marian_array array;
     rd_stored_tensor stored;
@@ -170,11 +166,12 @@ static rd_status read_weights(import *im) {
     RD_TRY(rd_parameters_allocate(p));
     for (int64_t i = 0; i < p->n; i++) RD_TRY(read_array(im, &p->items[i]));
     const rd_parameter *bias = rd_parameters_find(p, "decoder.output_projection.bias");
-    for (int64_t i = im->rows[1]; i < bias->shape[0]; i++) p->values[bias->offset + i] = IMPOSSIBLE;
+    for (int64_t i = im->rows[1]; i < bias->shape[0]; i++)
+        p->values[bias->offset + i] = RD_IMPOSSIBLE_BIAS;
     return RD_OK;
 }
 
-static rd_status import_all(import *im, const char *from, const char *to) {
+static rd_status import_all(marian_import *im, const char *from, const char *to) {
     struct stat info;
     bool directory = stat(from, &info) == 0 && S_ISDIR(info.st_mode);
     RD_TRY(rd_recipe_new(&im->recipe));
@@ -192,7 +189,7 @@ static rd_status import_all(import *im, const char *from, const char *to) {
 rd_status rd_import_marian(const char *from, const char *to) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-import im = {0 };
+    marian_import im = {0};
     rd_status status = import_all(&im, from, made.temporary);
     rd_npz_close(&im.npz);
     rd_parameters_free(&im.parameters);

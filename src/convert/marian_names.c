@@ -4,7 +4,7 @@
 
 #include "convert/marian.h"
 
-/* What belongs to a layer: weights and biases PLACE_Wx and PLACE_bx, or, without an x, a norm. */
+/* The tensors of a layer: weights and biases PLACE_Wx and PLACE_bx, or, without an x, a norm. */
 static const struct {
     const char *ours, *place, *x;
 } parts[] = {{"self_attn.q_proj", "self", "q"},

@@ -30,7 +30,7 @@ static rd_status set(const reader *r, const char *ours, const char *theirs, cons
     return status == RD_ERR_FORMAT ? rd_error_prefix(status, "%s: %s", r->path, theirs) : status;
 }
 
-/* What must be as it is by default, where it is set at all. */
+/* Settings that must have their default, where they are set at all. */
 static rd_status check_architecture(const reader *r) {
     static const struct {
         const char *key, *value;
@@ -74,7 +74,7 @@ static rd_status operations(const reader *r, const char *key, const char *defaul
     return RD_OK;
 }
 
-/* Layer norms: behind each sublayer. What Marian computes with norms in front of them differs from
+/* Layer norms: after each sublayer. Marian's computation with norms before them differs from
  * version to version, and between training and decoding: keys and values may go without. */
 static rd_status read_norms(const reader *r) {
     char before[4], after[4], top[4], embedding[4];

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "convert/json_file.h"
 #include "convert/marian.h"
 #include "convert/yaml_file.h"
@@ -11,11 +12,6 @@
 const char *rd_marian_base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-static bool ends_in(const char *name, const char *ending) {
-    size_t n = strlen(name), m = strlen(ending);
-    return n > m && strcmp(name + n - m, ending) == 0;
 }
 
 /* Numbers as text to numbers. */
@@ -56,14 +52,14 @@ static rd_status number_pieces(json_t *ids, const char *directory, const char *n
 }
 
 static rd_status read_ids(const char *directory, const char *name, int64_t rows, json_t **ids) {
-    if (ends_in(name, ".spm")) {
+    if (rd_ends_with(name, ".spm")) {
         *ids = json_object();
         return *ids ? number_pieces(*ids, directory, name, rows)
                     : rd_error(RD_ERR_MEMORY, "%s/%s: out of memory", directory, name);
     }
-    if (!ends_in(name, ".yml") && !ends_in(name, ".yaml") && !ends_in(name, ".json"))
+    if (!rd_ends_with(name, ".yml") && !rd_ends_with(name, ".yaml") && !rd_ends_with(name, ".json"))
         return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s/%s: vocabularies are .yml files beside source.spm and target.spm, or "
+                        "%s/%s: vocabularies are .yml files next to source.spm and target.spm, or "
                         ".spm files",
                         directory, name);
     RD_TRY(rd_yaml_read(ids, directory, name));
@@ -100,7 +96,7 @@ rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const 
     bool separate = strcmp(names[0], names[1]) != 0;
     for (size_t i = 0; i < 2; i++) {
         const char *as = i ? "target.spm" : "source.spm";
-        RD_TRY(rd_copy_file(from, ends_in(names[i], ".spm") ? names[i] : as, to, as));
+        RD_TRY(rd_copy_file(from, rd_ends_with(names[i], ".spm") ? names[i] : as, to, as));
     }
     RD_TRY(write_ids(recipe, from, names[0], rows[0], to, "vocab.json"));
     return separate ? write_ids(recipe, from, names[1], rows[1], to, "target_vocab.json") : RD_OK;

@@ -6,6 +6,7 @@
 #include <zip.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 enum { LARGEST_HEADER = 4096, MOST_TIMES = 3, FREE_BYTES = 40 << 20 };
 
@@ -35,11 +36,6 @@ static rd_status open_archive(rd_npz *npz) {
     return status;
 }
 
-static bool is_array(const char *name) {
-    size_t n = strlen(name);
-    return n > 4 && strcmp(name + n - 4, ".npy") == 0;
-}
-
 /* The size that the archive's directory says an entry has; *left is what all that follow may have.
  */
 static rd_status check_size(const rd_npz *npz, int64_t index, uint64_t *left) {
@@ -65,7 +61,7 @@ static rd_status list_arrays(rd_npz *npz) {
     for (int64_t i = 0; i < npz->n; i++) {
         npz->names[i] = zip_get_name(npz->archive, (zip_uint64_t)i, 0);
         if (!npz->names[i]) return zip_failed(npz, zip_get_error(npz->archive));
-        if (!is_array(npz->names[i]))
+        if (!rd_ends_with(npz->names[i], ".npy"))
             return rd_error(RD_ERR_FORMAT, "%s: %.100s is not an array (.npy)", npz->path,
                             npz->names[i]);
         if (zip_name_locate(npz->archive, npz->names[i], 0) != i)

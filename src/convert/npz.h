@@ -1,5 +1,5 @@
 /* Reading .npz files: NumPy arrays ("NAME.npy", a header and the data) in a zip archive, as Marian
- * saves models. Nothing that a file says is believed before it is checked, and its arrays
+ * saves models. Every header field is checked before use, and its arrays
  * together are at most three times the file and 40 MiB. */
 #ifndef RD_CONVERT_NPZ_H
 #define RD_CONVERT_NPZ_H
@@ -18,7 +18,7 @@ void rd_npz_close(rd_npz *npz); /* {0} is fine */
 
 bool rd_npz_has(const rd_npz *npz, const char *name); /* without ".npy" */
 
-/* What the array's header says: `bytes` is NULL. */
+/* The array as its header describes it: `bytes` is NULL. */
 rd_status rd_npz_find(const rd_npz *npz, const char *name, rd_stored_tensor *array);
 
 /* *bytes: [array->n_bytes], malloc'ed, which array->bytes then is. */

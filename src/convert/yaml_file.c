@@ -49,7 +49,7 @@ static rd_status read_items(reader *r, int depth, json_t *array) {
     }
 }
 
-/* The value behind a key. */
+/* Reads a key's value. */
 static rd_status read_pair(reader *r, const yaml_event_t *key, int depth, json_t *object) {
     const char *text = scalar_of(key);
     yaml_event_t event;

@@ -1,4 +1,4 @@
-/* What a criterion is to the network: from the last stack's output to a loss and its gradient. One
+/* The criterion's interface: from the last stack's output to a loss and its gradient. One
  * file a criterion. */
 #ifndef RD_CRITERION_CRITERION_H
 #define RD_CRITERION_CRITERION_H

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 
-/* What turns a logit into a log-probability. The two parts stay apart: beside a maximum of 1e17
- * their sum would lose log z altogether. */
+/* Subtracted from a logit, they give its log-probability. They stay apart: next to a maximum of
+ * 1e17 their sum would lose log z altogether. */
 typedef struct {
     double max, log_z; /* of one row; z: the sum of exp(logit - max) */
 } normalizer;
@@ -32,7 +32,7 @@ static rd_status normalize(const float *logits, int64_t vocab, int64_t row, norm
     return RD_OK;
 }
 
-/* Logits near float's limits have gradients beyond it: the largest float stands for them. */
+/* Logits near float's limits have gradients beyond it: the largest float replaces them. */
 static float to_float(double x) {
     return (float)fmin(fmax(x, (double)-FLT_MAX), (double)FLT_MAX);
 }

@@ -121,7 +121,7 @@ int64_t rd_batcher_size(const rd_batcher *batcher) {
     return batcher->n_batches;
 }
 
-/* What is drawn anew for a sentence in each epoch: its two segmentations and its noise. */
+/* The random draws of a sentence in each epoch: its two segmentations and its noise. */
 typedef enum { DRAW_SOURCE, DRAW_TARGET, DRAW_NOISE } draw;
 
 static rd_rng rng_of(const rd_batcher *batcher, int64_t id, draw what) {

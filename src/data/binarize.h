@@ -16,7 +16,7 @@ typedef struct {
     float max_ratio;                            /* longer side over shorter; 0: no limit */
 } rd_filter_config;
 
-/* What becomes of a pair: kept, or the first of these reasons that applies. */
+/* The outcome for a pair: kept, or the first of these reasons that applies. */
 typedef enum {
     RD_FILTER_KEPT,
     RD_FILTER_SRC_SHORT,
@@ -65,8 +65,8 @@ typedef struct {
 } rd_binarize_config;
 
 /* Writes the dataset `dest`, atomically, in the order of the input and byte for byte the same
- * whatever the number of threads (rd_set_threads). Memory does not grow with the corpora, but for
- * the 24 bytes a pair of the dataset's index. Invalid UTF-8, unequal line counts or a damaged gz:
+ * whatever the number of threads (rd_set_threads). Memory does not grow with the corpora, except
+ * 24 bytes a pair for the dataset's index. Invalid UTF-8, unequal line counts or a damaged gz:
  * RD_ERR_FORMAT naming file and line, and no dataset. */
 rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
                       rd_binarize_statistics *statistics);

@@ -72,7 +72,7 @@ static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t 
     return encode_text((const rd_bpe *)tokenizer, text, n, alpha, &rng, ids);
 }
 
-/* Pieces of a character without the rest of it become U+FFFD, one for each longest beginning. */
+/* Replaces each maximal incomplete UTF-8 sequence by U+FFFD. */
 static rd_status make_valid(rd_text *text) {
     if (rd_utf8_invalid_at(text->data, (size_t)text->length) < 0) return RD_OK;
     rd_text valid = {0};

@@ -14,14 +14,14 @@ typedef struct {
     bool prefix_space; /* a text gets a blank in front where it has none */
     rd_bpe_rules rules;
     int32_t byte_pieces[256];
-    rd_text names,
-        bytes;         /* of all pieces, end to end: as files spell them, and what they stand for */
+    /* Of all pieces, end to end: as files spell them, and the bytes that they mean. */
+    rd_text names, bytes;
     int64_t *name_at;  /* [size] into names, each NUL-terminated; an id without a piece: "" */
-    int64_t *bytes_at; /* [size + 1] into bytes; special pieces stand for none */
+    int64_t *bytes_at; /* [size + 1] into bytes; special pieces have none */
 } rd_bpe;
 
-/* Fills what lies behind base.kind, from a tokenizer.json or a vocab.json and the merges.txt beside
- * it. On failure too bpe is as rd_bpe_close wants it. */
+/* Fills all fields after base.kind, from a tokenizer.json, or a vocab.json and the merges.txt next
+ * to it. On failure too bpe is as rd_bpe_close wants it. */
 rd_status rd_bpe_load(rd_bpe *bpe, const char *path, const char *bytes, size_t n);
 
 #endif

@@ -14,7 +14,7 @@
 enum { CHARS = 512, MOST_PIECES = 1000000, LARGEST_FILE = 256 << 20 };
 
 /* Bytes that a merge takes at most, and how many merges may take beyond three times their file. */
-enum { RULE_COST = 64, FREE_COST = 40 << 20 };
+enum { RULE_COST = 72, FREE_COST = 40 << 20 };
 
 /* A vocabulary being read. */
 typedef struct {
@@ -107,7 +107,7 @@ static void find_special(loader *l) {
     }
 }
 
-/* What a piece stands for: the bytes of its characters; itself where one is none of a byte's. */
+/* Appends the bytes that a piece's characters mean; the piece itself where one means no byte. */
 static rd_status append_bytes(const loader *l, rd_text *to, const char *name) {
     int64_t start = to->length;
     const char *end = name + strlen(name);
@@ -144,14 +144,12 @@ static rd_status add_rule(loader *l, const char *left, const char *right) {
     rd_text_clear(&l->joined);
     RD_TRY(rd_text_append(&l->joined, left, strlen(left)));
     RD_TRY(rd_text_append(&l->joined, right, strlen(right)));
-    rd_bpe_rule rule = {.left = id_of(l, left),
-                        .right = id_of(l, right),
-                        .rank = (int32_t)l->n_rules,
-                        .merged = id_of(l, l->joined.data)};
-    if (rule.left < 0 || rule.right < 0 || rule.merged < 0)
+    int32_t first = id_of(l, left), second = id_of(l, right);
+    rd_bpe_rule rule = {.rank = (int32_t)l->n_rules, .merged = id_of(l, l->joined.data)};
+    if (first < 0 || second < 0 || rule.merged < 0)
         return refuse(l->path, "merge %lld, \"%.60s\" and \"%.60s\", is of or to no piece",
                       (long long)l->n_rules + 1, left, right);
-    rd_bpe_rules_add(&l->bpe->rules, rule);
+    rd_bpe_rules_add(&l->bpe->rules, first, second, rule);
     l->n_rules++;
     return RD_OK;
 }
@@ -255,7 +253,7 @@ static rd_status check_settings(loader *l, const json_t *root, const json_t *mod
     return RD_OK;
 }
 
-/* Pieces beside the model's, which it may repeat. */
+/* Pieces added to the model's, some of which they may repeat. */
 static rd_status add_added_tokens(loader *l, const json_t *added) {
     size_t i;
     json_t *token;

@@ -5,41 +5,24 @@
 
 #include "base/memory.h"
 
-static uint32_t slot_of(const rd_bpe_rules *rules, int32_t left, int32_t right) {
-    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    key *= 0x9E3779B97F4A7C15u; /* Fibonacci hashing: the high bits are the mixed ones */
-    return (uint32_t)(key >> 32) & rules->mask;
-}
-
-/* The slot that holds the pair or the empty one where it would go. */
-static rd_bpe_rule *probe(const rd_bpe_rules *rules, int32_t left, int32_t right) {
-    for (uint32_t i = slot_of(rules, left, right);; i = (i + 1) & rules->mask) {
-        rd_bpe_rule *slot = &rules->slots[i];
-        if (slot->left < 0 || (slot->left == left && slot->right == right)) return slot;
-    }
-}
-
 rd_status rd_bpe_rules_new(rd_bpe_rules *rules, int64_t n) {
-    uint32_t size = 16;
-    while (size < 2 * (uint64_t)n) size *= 2;
-    rules->mask = size - 1;
-    rules->slots = rd_malloc(size, sizeof *rules->slots);
-    if (!rules->slots) return RD_ERR_MEMORY;
-    for (uint32_t i = 0; i < size; i++) rules->slots[i].left = -1;
-    return RD_OK;
+    RD_TRY(rd_pair_table_clear(&rules->pairs, n));
+    rules->rules = rd_malloc((size_t)n + 1, sizeof *rules->rules);
+    return rules->rules ? RD_OK : RD_ERR_MEMORY;
 }
 
-void rd_bpe_rules_add(rd_bpe_rules *rules, rd_bpe_rule rule) {
-    *probe(rules, rule.left, rule.right) = rule;
+void rd_bpe_rules_add(rd_bpe_rules *rules, int32_t left, int32_t right, rd_bpe_rule rule) {
+    rules->rules[rd_pair_add(&rules->pairs, (uint32_t)left, (uint32_t)right)] = rule;
 }
 
 const rd_bpe_rule *rd_bpe_rules_find(const rd_bpe_rules *rules, int32_t left, int32_t right) {
-    const rd_bpe_rule *slot = probe(rules, left, right);
-    return slot->left < 0 ? NULL : slot;
+    int32_t id = rd_pair_find(&rules->pairs, (uint32_t)left, (uint32_t)right);
+    return id < 0 ? NULL : &rules->rules[id];
 }
 
 void rd_bpe_rules_free(rd_bpe_rules *rules) {
-    free(rules->slots);
+    rd_pair_table_free(&rules->pairs);
+    free(rules->rules);
 }
 
 void rd_bpe_scratch_free(rd_bpe_scratch *scratch) {

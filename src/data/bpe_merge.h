@@ -5,22 +5,22 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/pair_table.h"
 #include "base/rng.h"
 
 typedef struct {
-    int32_t left, right; /* pieces; left -1: the slot is empty */
-    int32_t rank;        /* lower merges first */
-    int32_t merged;      /* what the two become */
+    int32_t rank;   /* lower merges first */
+    int32_t merged; /* the piece that the two become */
 } rd_bpe_rule;
 
-/* A hash table of the rules by (left, right). */
 typedef struct {
-    rd_bpe_rule *slots; /* [mask + 1] */
-    uint32_t mask;
+    rd_pair_table pairs; /* of pieces, (left, right) */
+    rd_bpe_rule *rules;  /* [pairs.n] by the pair's id */
 } rd_bpe_rules;
 
-rd_status rd_bpe_rules_new(rd_bpe_rules *rules, int64_t n);   /* room for n */
-void rd_bpe_rules_add(rd_bpe_rules *rules, rd_bpe_rule rule); /* a later one replaces */
+rd_status rd_bpe_rules_new(rd_bpe_rules *rules, int64_t n); /* from {0}; room for n */
+/* A later rule of the same pair replaces the one before. */
+void rd_bpe_rules_add(rd_bpe_rules *rules, int32_t left, int32_t right, rd_bpe_rule rule);
 const rd_bpe_rule *rd_bpe_rules_find(const rd_bpe_rules *rules, int32_t left, int32_t right);
 void rd_bpe_rules_free(rd_bpe_rules *rules);
 

@@ -52,10 +52,10 @@ size_t rd_bpe_word(const char *text, size_t n, size_t at) {
     size_t short_form = contraction(text + at, n - at), after, last = at;
     if (short_form) return short_form;
     char_class class = next_class(text, n, at, &after);
-    if (text[at] == ' ' && after < n) { /* one blank belongs to the word behind it */
-        size_t behind;
-        char_class next = next_class(text, n, after, &behind);
-        if (next != SPACE) return run_end(text, n, behind, next, &last) - at;
+    if (text[at] == ' ' && after < n) { /* one blank belongs to the word after it */
+        size_t next_end;
+        char_class next = next_class(text, n, after, &next_end);
+        if (next != SPACE) return run_end(text, n, next_end, next, &last) - at;
     }
     size_t end = run_end(text, n, after, class, &last);
     /* The last of several spaces belongs to what follows. */

@@ -46,7 +46,7 @@ void rd_byte_source_close(rd_byte_source *source) {
     free(source);
 }
 
-/* Puts what one read gives behind the unused raw bytes. */
+/* Appends the bytes of one read to the unused raw bytes. */
 static rd_status read_raw(rd_byte_source *s) {
     if (s->start > 0) {
         memmove(s->raw, s->raw + s->start, s->end - s->start);

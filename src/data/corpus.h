@@ -31,7 +31,7 @@ const char *rd_corpus_path(const rd_corpus *corpus);    /* "standard input" for 
 rd_status rd_corpus_next_pair(rd_corpus *a, rd_corpus *b, const char **line_a, size_t *length_a,
                               const char **line_b, size_t *length_b);
 
-/* The error of two files read in step of which one has ended: counts the rest of the other. */
+/* The error of two files read in step when one has ended: counts the rest of the other. */
 rd_status rd_corpus_unequal(rd_corpus *a, rd_corpus *b);
 
 #endif

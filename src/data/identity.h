@@ -27,7 +27,7 @@ rd_status rd_identity_make(rd_identity *identity, const char *task, const char *
 bool rd_identity_is_sound(const rd_identity *identity);
 
 /* RD_ERR_FORMAT with both values of the first difference, but neither name: callers add theirs.
- * What one side does not know is not compared. */
+ * Fields that one side does not know are not compared. */
 rd_status rd_identity_check(const rd_identity *found, const rd_identity *expected);
 
 #endif

@@ -8,7 +8,7 @@
 
 enum { LONGEST_SPAN = 127 }; /* beyond it Poisson's tail is cut, as in fairseq */
 
-/* What a piece is to noise. */
+/* Properties of a piece, for noise. */
 enum { ORDINARY = 1, BEGINS_WORD = 2, ENDS_WITH_STOP = 4 };
 
 struct rd_noise {
@@ -83,8 +83,7 @@ void rd_noise_free(rd_noise *noise) {
     free(noise);
 }
 
-/* ceil(share * n), at most n; of the decimal that `share` was written as, which its nearest float
- * may be a little above. */
+/* min(ceil(share * n), n), from the decimal text: the nearest float may be slightly above it. */
 static int32_t share_of(float share, int32_t n) {
     double count = ceil((double)share * n * (1.0 - 1e-7));
     return count < n ? (int32_t)count : n;

@@ -42,7 +42,7 @@ void rd_noise_free(rd_noise *noise); /* NULL is fine */
  * length 0 inserts a mask, unless that would make the document longer than it was.
  *
  * Shuffling: ceil(permute_sentences * sentences) sentences, chosen at random, are dealt anew to
- * their places. A sentence ends at a piece that ends with a full stop and stands before a space. */
+ * their places. A sentence ends at a piece that ends with a full stop and comes before a space. */
 rd_status rd_noise_apply(const rd_noise *noise, rd_rng *rng, const int32_t *document, int32_t n,
                          rd_ids *noised);
 

@@ -1,5 +1,5 @@
 /* Ids of pieces that are not SentencePiece's own: Hugging Face's vocab.json, {"piece": id, ...}, as
- * OPUS-MT models have it beside their SentencePiece models. */
+ * OPUS-MT models have it next to their SentencePiece models. */
 #ifndef RD_DATA_PIECE_IDS_H
 #define RD_DATA_PIECE_IDS_H
 

@@ -51,8 +51,8 @@ static void *make_batches(void *argument) {
     return NULL;
 }
 
-/* Signals are for the thread that runs the program, not for this one; but for those of its own
- * faults, which a process that blocks them is ended by before a handler can speak. */
+/* Blocks signals here, except synchronous faults such as SIGBUS, whose handler must run in this
+ * thread. */
 static int start_thread(rd_prefetch *p) {
     static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigset_t all, before;

@@ -1,4 +1,4 @@
-/* What both kinds of tokenizers over a SentencePiece model share. */
+/* Shared by both kinds of tokenizers over a SentencePiece model. */
 #ifndef RD_DATA_SENTENCEPIECE_H
 #define RD_DATA_SENTENCEPIECE_H
 

@@ -21,8 +21,8 @@ typedef struct {
 rd_shortlist_config rd_shortlist_defaults(void);
 
 /* Learns P(target piece | source piece) by IBM model 1 (Brown et al. 1993, "The mathematics of
- * statistical machine translation") and writes a shortlist to `path`. The source's eos stands for
- * no word. */
+ * statistical machine translation") and writes a shortlist to `path`. The source's eos is the
+ * empty word. */
 rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset *data,
                              const char *path);
 

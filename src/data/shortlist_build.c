@@ -102,7 +102,7 @@ static rd_status collect_pairs(build *b) {
     return RD_OK;
 }
 
-/* Shares each target piece out among the source pieces beside it. */
+/* Shares each target piece out among the source pieces of its sentence pair. */
 static rd_status expect(build *b) {
     for (int64_t i = 0; i < b->n; i++) {
         RD_TRY(check_stop(b));
@@ -153,7 +153,7 @@ static int64_t sort_pairs(table *t) {
     return n;
 }
 
-/* The most frequent target pieces, as entries of a source piece behind the last. */
+/* The most frequent target pieces, as entries of a source piece after the last. */
 static rd_status add_frequent(build *b, entry *frequent) {
     int32_t vocab = rd_dataset_tgt_vocab(b->data);
     for (int32_t i = 0; i < vocab; i++)

@@ -1,4 +1,4 @@
-/* The inside of rd_tokenizer: what SentencePiece models and byte-level BPE have in common. */
+/* Interface of the three tokenizers: SentencePiece, byte-level BPE, and those with mapped ids. */
 #ifndef RD_DATA_TOKENIZER_KIND_H
 #define RD_DATA_TOKENIZER_KIND_H
 

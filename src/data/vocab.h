@@ -18,8 +18,8 @@ typedef struct {
     const char *symbols;       /* user-defined symbols, comma-separated: pieces that text with them
                                   is never cut within; NULL or "": none */
     int64_t max_sentences; /* lines sampled for training, evenly spread by SentencePiece; 0: all */
-    void (*no_memory)(void); /* NULL, or what ends the process where SentencePiece's own threads
-                                lack memory, of which they can tell nobody */
+    void (*no_memory)(void); /* NULL, or ends the process when SentencePiece's own threads lack
+                                memory, which they cannot report */
     void (*gave_up)(const char *why); /* likewise where SentencePiece would end it by itself */
 } rd_vocab_config;
 

@@ -16,7 +16,7 @@ typedef struct {
     rd_vocabulary_kind kind;
     const char *models[2]; /* of source and target; [1] NULL: one for both sides */
     const char *ids[2];    /* what gives the models' pieces other ids; or NULL */
-    const char *beside;    /* what models[0] needs beside it; or NULL */
+    const char *companion; /* a file that models[0] needs next to it; or NULL */
 } form;
 
 /* The first that is there counts. */
@@ -32,9 +32,9 @@ static const form forms[] = {
     {RD_VOCABULARY_JOINT, {"vocab.json", NULL}, {NULL, NULL}, "merges.txt"}};
 enum { N_FORMS = sizeof forms / sizeof *forms };
 
-/* files: [MOST_FILES + 1], a NULL behind the last. */
+/* files: [MOST_FILES + 1], a NULL after the last. */
 static void list_files(const form *f, const char **files) {
-    const char *all[] = {f->models[0], f->models[1], f->ids[0], f->ids[1], f->beside};
+    const char *all[] = {f->models[0], f->models[1], f->ids[0], f->ids[1], f->companion};
     int n = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] && (n == 0 || strcmp(all[i], files[n - 1]) != 0)) files[n++] = all[i];

@@ -5,9 +5,9 @@
 #include "layers/layer.h"
 
 typedef struct {
-    rd_weight
-        in_weight;     /* [3 * width, width]: query, key and value projections, one under another */
-    rd_weight in_bias; /* [3 * width] */
+    /* [3 * width, width]: query, key and value projections, one under another */
+    rd_weight in_weight;
+    rd_weight in_bias;    /* [3 * width] */
     rd_weight out_weight; /* [width, width]; its bias belongs to the residual */
     /* Of the weights, in a model that only translates; NULL elsewhere. */
     rd_packed *packed_in;     /* self-attention: all three projections; else the queries' */

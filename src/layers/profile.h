@@ -1,5 +1,5 @@
-/* Where the time of an update goes. The clock is read where a part ends, and what passed since the
- * reading before is that part's: a few dozen readings an update. */
+/* Time per part of an update: end(part) charges it the time since the last reading of the clock;
+ * start discards that time. A few dozen readings an update. */
 #ifndef RD_LAYERS_PROFILE_H
 #define RD_LAYERS_PROFILE_H
 
@@ -19,7 +19,7 @@ typedef struct {
     double last; /* reading of the clock */
 } rd_profile;
 
-/* Both do nothing without a profile. After start, what passed before is nobody's. */
+/* Both do nothing without a profile. */
 void rd_profile_start(rd_profile *profile);
 void rd_profile_end(rd_profile *profile, rd_part part);
 

@@ -16,7 +16,7 @@ typedef struct {
     int32_t site;
 } rd_residual;
 
-/* What the backward pass needs. */
+/* Kept for the backward pass. */
 typedef struct {
     const float *sum;   /* [rows, width] what was normalised */
     float *mean, *rstd; /* [rows] */

@@ -102,6 +102,8 @@ static double combine(const rd_metric_config *config, const double *stats, doubl
     return bp * exp(log_sum / effective);
 }
 
+const char *const rd_smoothing_names[] = {"exp", "floor", "add-k", "none", NULL};
+
 static double score(const rd_metric_config *config, int which, const double *stats,
                     rd_metric_parts *parts) {
     (void)which, (void)parts;
@@ -115,7 +117,6 @@ static void label(const rd_metric_config *config, int which, char name[32]) {
 }
 
 static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
-    static const char *const smoothings[] = {"exp", "floor", "add-k", "none"};
     rd_bleu_smooth method = config->smooth_method;
     char value[32] = "";
     if (method == RD_SMOOTH_FLOOR || method == RD_SMOOTH_ADD_K)
@@ -123,7 +124,7 @@ static void sign(const rd_metric_config *config, bool brief, char signature[128]
     snprintf(signature, 128, "%s:%s|%s:%s|tok:%s|%s:%s%s|", brief ? "c" : "case",
              config->lowercase ? "lc" : "mixed", brief ? "e" : "eff",
              config->effective_order ? "yes" : "no", rd_tokenizer_signature(config->tokenizer),
-             brief ? "s" : "smooth", smoothings[method], value);
+             brief ? "s" : "smooth", rd_smoothing_names[method], value);
 }
 
 static void explain(const rd_metric_config *config, int which, const double *stats,

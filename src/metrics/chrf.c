@@ -65,8 +65,8 @@ static int32_t word_id(rd_word_table *words, const char *start, const char *end,
     return add ? rd_word_add(words, word) : rd_word_find(words, word);
 }
 
-/* Where a word is cut in two: in front of a punctuation mark at its end, or else behind one at its
- * beginning; its end where it is not. */
+/* Where a word is cut in two: before a punctuation mark at its end, or else after one at its
+ * beginning; without either, its end. */
 static const char *cut_of(rd_line word) {
     const char *start = word.data, *end = start + word.length;
     if ((size_t)rd_utf8_bytes(*start) < word.length) {
@@ -109,7 +109,7 @@ static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_id_
     return RD_OK;
 }
 
-/* stats: [3 orders], of which [0], [3], ... are n-grams of the hypothesis. */
+/* stats: [3 orders]; [0], [3], ... are n-grams of the hypothesis. */
 static rd_status match(rd_ngram_counts *counts, const rd_id_list *hypothesis,
                        const rd_id_list *reference, int orders, double *stats) {
     RD_TRY(rd_ngram_counts_clear(counts, reference->n, orders));

@@ -69,7 +69,7 @@ static rd_status read_penalties(rd_mecab *mecab, const char *folder) {
 
 static rd_status open_dictionary(rd_mecab *mecab, rd_mecab_language language, const char *folder,
                                  char *signature, size_t room) {
-    enum { MEMORY = 16 << 20 }; /* beside the dictionary, which is mapped */
+    enum { MEMORY = 16 << 20 }; /* except the dictionary, which is mapped */
     static const char *const names[] = {"ja-mecab", "ko-mecab"}, *const marks[] = {"IPA", "KO"};
     static const unsigned sizes[] = {392126, 811795}; /* of sacreBLEU's dictionaries */
     RD_TRY(find_folder(language, &folder));

@@ -10,7 +10,10 @@
 #include "metrics/ngrams.h"
 #include "metrics/segment.h"
 
-/* What an F-measure is made of. */
+/* By rd_bleu_smooth; a NULL ends them. */
+extern const char *const rd_smoothing_names[];
+
+/* The parts of an F-measure. */
 typedef struct {
     bool known;
     double precision, recall;

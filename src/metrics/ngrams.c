@@ -5,44 +5,18 @@
 
 #include "base/memory.h"
 
-enum { SMALLEST = 256 };
-
-/* Both tables start with a pointer to zeroed slots, hence one function for both. */
-static rd_status make_room(void *slots, int64_t *capacity, uint32_t *generation, size_t slot_size,
-                           int64_t expected) {
-    int64_t need = *capacity > SMALLEST ? *capacity : SMALLEST;
-    while (need < 2 * expected) need *= 2;
-    *generation += 1;
-    if (need == *capacity && *generation != 0) return RD_OK;
-    void **block = slots, *fresh = rd_calloc((size_t)need, slot_size);
-    if (!fresh) return RD_ERR_MEMORY;
-    free(*block);
-    *block = fresh;
-    *capacity = need;
-    *generation = 1;
-    return RD_OK;
-}
-
-void rd_ngram_table_free(rd_ngram_table *table) {
-    free(table->slots);
-    *table = (rd_ngram_table){0};
-}
-
-rd_status rd_ngram_table_clear(rd_ngram_table *table, int64_t expected) {
-    table->n = 0;
-    return make_room(&table->slots, &table->capacity, &table->generation, sizeof *table->slots,
-                     expected);
-}
-
 void rd_word_table_free(rd_word_table *table) {
     free(table->slots);
     *table = (rd_word_table){0};
 }
 
 rd_status rd_word_table_clear(rd_word_table *table, int64_t expected) {
+    void *slots = table->slots;
     table->n = 0;
-    return make_room(&table->slots, &table->capacity, &table->generation, sizeof *table->slots,
-                     expected);
+    rd_status status = rd_table_clear(&slots, &table->capacity, &table->generation,
+                                      sizeof *table->slots, expected);
+    table->slots = slots;
+    return status;
 }
 
 /* n <= 8 bytes as a number, different for different bytes. Reads overlap instead of looping. */
@@ -97,7 +71,7 @@ int32_t rd_word_find(const rd_word_table *table, rd_line word) {
 }
 
 void rd_ngram_counts_free(rd_ngram_counts *counts) {
-    rd_ngram_table_free(&counts->table);
+    rd_pair_table_free(&counts->table);
     free(counts->count);
     free(counts->current);
     free(counts->prefix.data);
@@ -106,7 +80,7 @@ void rd_ngram_counts_free(rd_ngram_counts *counts) {
 
 rd_status rd_ngram_counts_clear(rd_ngram_counts *counts, int64_t n_symbols, int max_order) {
     int64_t most = n_symbols * max_order;
-    RD_TRY(rd_ngram_table_clear(&counts->table, most));
+    RD_TRY(rd_pair_table_clear(&counts->table, most));
     RD_TRY(rd_reserve(&counts->count, &counts->count_capacity, most, sizeof *counts->count));
     return rd_reserve(&counts->current, &counts->current_capacity, most, sizeof *counts->current);
 }
@@ -122,7 +96,7 @@ rd_status rd_ngram_counts_add(rd_ngram_counts *counts, const int32_t *symbols, i
         for (int64_t i = 0; i + order <= n; i++) {
             /* ids start at 0, so prefix 0 of order 1 is told from n-gram 0 by adding one */
             uint32_t before = order == 1 ? 0 : (uint32_t)prefix->data[i] + 1;
-            int32_t id = rd_ngram_add(&counts->table, before, (uint32_t)symbols[i + order - 1]);
+            int32_t id = rd_pair_add(&counts->table, before, (uint32_t)symbols[i + order - 1]);
             if (id == known) {
                 count[id] = current[id] = 0;
                 known++;
@@ -143,7 +117,7 @@ rd_status rd_ngram_counts_match(rd_ngram_counts *counts, const int32_t *symbols,
             if (order > 1 && prefix->data[i] < 0) continue; /* its beginning is in no reference */
             uint32_t before = order == 1 ? 0 : (uint32_t)prefix->data[i] + 1;
             int32_t symbol = symbols[i + order - 1];
-            int32_t id = symbol < 0 ? -1 : rd_ngram_find(&counts->table, before, (uint32_t)symbol);
+            int32_t id = symbol < 0 ? -1 : rd_pair_find(&counts->table, before, (uint32_t)symbol);
             prefix->data[i] = id;
             if (id >= 0 && counts->count[id] > 0) {
                 counts->count[id]--;

@@ -8,50 +8,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/pair_table.h"
 #include "rdrop/metrics.h"
-
-typedef struct {
-    uint64_t key;
-    uint32_t generation;
-    int32_t id;
-} rd_ngram_slot;
-
-/* Pairs of 32-bit numbers to ids 0, 1, 2, ... in order of first appearance. */
-typedef struct {
-    rd_ngram_slot *slots;
-    int64_t capacity, n; /* capacity is a power of two, at least twice n */
-    uint32_t generation;
-} rd_ngram_table;
-
-void rd_ngram_table_free(rd_ngram_table *table);
-rd_status rd_ngram_table_clear(rd_ngram_table *table, int64_t expected); /* room for `expected` */
-
-static inline uint64_t rd_ngram_hash(uint64_t key) {
-    key *= 0x9E3779B97F4A7C15u;
-    return key ^ key >> 32;
-}
-
-/* Room must have been made by clear: at most `expected` different pairs are added. */
-static inline int32_t rd_ngram_add(rd_ngram_table *table, uint32_t prefix, uint32_t symbol) {
-    uint64_t key = (uint64_t)prefix << 32 | symbol, mask = (uint64_t)table->capacity - 1;
-    for (uint64_t i = rd_ngram_hash(key) & mask;; i = (i + 1) & mask) {
-        rd_ngram_slot *slot = &table->slots[i];
-        if (slot->generation != table->generation) {
-            *slot = (rd_ngram_slot){key, table->generation, (int32_t)table->n++};
-            return slot->id;
-        }
-        if (slot->key == key) return slot->id;
-    }
-}
-
-static inline int32_t rd_ngram_find(const rd_ngram_table *table, uint32_t prefix, uint32_t symbol) {
-    uint64_t key = (uint64_t)prefix << 32 | symbol, mask = (uint64_t)table->capacity - 1;
-    for (uint64_t i = rd_ngram_hash(key) & mask;; i = (i + 1) & mask) {
-        const rd_ngram_slot *slot = &table->slots[i];
-        if (slot->generation != table->generation) return -1;
-        if (slot->key == key) return slot->id;
-    }
-}
 
 /* Words to ids. The bytes of a word must stay where they are until the table is cleared. */
 typedef struct {
@@ -81,7 +39,7 @@ typedef struct {
 /* References' n-grams of orders 1 to max_order, with for each the largest count in any reference;
  * then a hypothesis is matched against them. symbols: ids of words or code points, >= 0. */
 typedef struct {
-    rd_ngram_table table;
+    rd_pair_table table;
     int32_t *count, *current; /* [table.n] by n-gram id */
     int64_t count_capacity, current_capacity;
     rd_id_list prefix; /* by position, n-gram id of the order before */

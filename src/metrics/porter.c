@@ -9,7 +9,7 @@ static bool is_vowel_letter(char c) {
     return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u';
 }
 
-/* y is a consonant at the beginning and behind a vowel. */
+/* y is a consonant at the beginning and after a vowel. */
 static bool is_consonant(const char *word, size_t i) {
     bool flip = false;
     for (; i > 0 && word[i] == 'y'; i--) flip = !flip;

@@ -20,7 +20,7 @@ typedef struct {
     rd_test test; /* paired tests compare with the first system */
     int64_t trials;
     uint64_t seed;
-    int width; /* digits behind the point; -1: 1 in text and tables, all in JSON */
+    int width; /* digits after the point; -1: 1 in text and tables, all in JSON */
     bool brief, score_only;
 } rd_report_config;
 

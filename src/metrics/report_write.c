@@ -142,7 +142,7 @@ static rd_status write_json_string(const char *text, rd_text *out) {
 }
 
 /* One member of a JSON object, `number` if `text` is NULL: that with the shortest digits of what
- * `width` digits behind the point (-1: all) leave. */
+ * `width` digits after the point (-1: all) leave. */
 static rd_status write_member(const char *key, const char *text, double number, int width,
                               rd_text *out) {
     RD_TRY(rd_text_printf(out, ",\n  \"%s\": ", key));

@@ -58,7 +58,7 @@ static char next_letter(const char **s, const char *end) {
     return 0;
 }
 
-/* The words of one line of a text, each with a blank behind, to the end of `out`. */
+/* The words of one line of a text, each followed by a blank, to the end of `out`. */
 static rd_status append_words(const rd_metric_config *config, rd_metric_scratch *scratch,
                               rd_line line, rd_text *out) {
     RD_TRY(rd_text_reserve(out, line.length + 1)); /* a word and what ends it are never longer */

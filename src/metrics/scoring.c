@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/corpus.h"
 #include "metrics/segment.h"
 
@@ -25,11 +26,6 @@ struct rd_line_reader {
     source sources[]; /* systems, then references */
 };
 
-static bool ends_with(const char *text, const char *suffix) {
-    size_t n = strlen(text), m = strlen(suffix);
-    return n >= m && strcmp(text + n - m, suffix) == 0;
-}
-
 rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *config) {
     int n = config->n_systems + config->n_refs;
     *reader = rd_calloc(1, sizeof **reader + (size_t)n * sizeof(source));
@@ -40,7 +36,7 @@ rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *
         const char *path =
             i < config->n_systems ? config->systems[i] : config->refs[i - config->n_systems];
         source *s = &(*reader)->sources[i];
-        s->jsonl = ends_with(path, ".jsonl") || ends_with(path, ".jsonl.gz");
+        s->jsonl = rd_ends_with(path, ".jsonl") || rd_ends_with(path, ".jsonl.gz");
         rd_status status = rd_corpus_open(&s->corpus, path, RD_UTF8_STRICT);
         if (status != RD_OK) {
             rd_line_reader_close(*reader);
@@ -199,7 +195,7 @@ static rd_status score_line(const rd_scoring_config *config, const rd_scoring *s
     return RD_OK;
 }
 
-/* What went wrong in a parallel region, where messages are each thread's own: any of them. */
+/* An error of a parallel region, any of its threads': messages are each thread's own. */
 typedef struct {
     rd_status status;
     char message[1024];

@@ -92,7 +92,7 @@ static int32_t shifted_cost(const ter_search *search, int64_t first, int64_t las
         int32_t *row = search->rows + (i % 2) * width;
         fill_row(search, i, search->shifted[i - 1], above, row);
         above = row;
-        /* Behind the shift, rows that agree stay in agreement. */
+        /* After the shift, rows that agree stay in agreement. */
         if (i >= last && memcmp(row, search->costs + i * width, (size_t)width * 4) == 0)
             return search->costs[n_hyp * width + search->n_ref];
     }
@@ -125,7 +125,7 @@ static rd_status align(ter_search *search) {
     return RD_OK;
 }
 
-/* Moves words [start, start + length) in front of position `target`, into search->shifted; the
+/* Moves words [start, start + length) before position `target`, into search->shifted; the
  * positions that may have changed are [*first, *last). */
 static void perform_shift(ter_search *search, int64_t start, int64_t length, int64_t target,
                           int64_t *first, int64_t *last) {

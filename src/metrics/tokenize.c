@@ -17,8 +17,8 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* ASCII that always stands alone: all but letters, digits, control characters, and ' , - . As bits:
- * blank to &, ( to +, /, : to ?; @, [ to `; { to ~. */
+/* ASCII that is always a token of its own: all but letters, digits, control characters, and ' , - .
+ * As bits: blank to &, ( to +, /, : to ?; @, [ to `; { to ~. */
 static bool is_symbol(char c) {
     static const uint64_t bits[4] = {0xFC008F7F00000000u, 0x78000001F8000001u, 0, 0};
     return bits[(unsigned char)c >> 6] >> (c & 63) & 1;
@@ -43,7 +43,7 @@ static int64_t split_symbols(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* A period or comma behind anything but a digit stands alone. out: room for 2 n + 1. */
+/* A period or comma is a token of its own, except after a digit. out: room for 2 n + 1. */
 static int64_t split_stops_after(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
@@ -57,7 +57,7 @@ static int64_t split_stops_after(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* A period or comma in front of anything but a digit stands alone. */
+/* A period or comma is a token of its own, except before a digit. */
 static int64_t split_stops_before(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
@@ -72,7 +72,7 @@ static int64_t split_stops_before(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* A dash behind a digit stands alone. */
+/* A dash after a digit is a token of its own. */
 static int64_t split_dashes(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
@@ -259,9 +259,9 @@ static character_class classify(uint32_t c) {
     return mask & U_GC_S_MASK ? SYMBOL : OTHER;
 }
 
-/* Punctuation between `other` characters and numbers. behind: padded behind a non-number, otherwise
- * in front of one. */
-static rd_status split_punctuation(rd_line line, bool behind, rd_text *out) {
+/* Punctuation between `other` characters and numbers. pad_after: padded after a non-number,
+ * otherwise before one. */
+static rd_status split_punctuation(rd_line line, bool pad_after, rd_text *out) {
     rd_text_clear(out);
     RD_TRY(rd_text_reserve(out, 3 * line.length));
     char *to = out->data;
@@ -271,14 +271,14 @@ static rd_status split_punctuation(rd_line line, bool behind, rd_text *out) {
         character_class first_class = classify(rd_utf8_next(&second, end));
         after = second;
         character_class next = after < end ? classify(rd_utf8_next(&after, end)) : NUMBER;
-        bool match = second < end && (behind ? first_class != NUMBER && next == PUNCTUATION
-                                             : first_class == PUNCTUATION && next != NUMBER);
-        if (match && !behind) *to++ = ' ';
+        bool match = second < end && (pad_after ? first_class != NUMBER && next == PUNCTUATION
+                                                : first_class == PUNCTUATION && next != NUMBER);
+        if (match && !pad_after) *to++ = ' ';
         while (s < second) *to++ = *s++;
         if (!match) continue;
         *to++ = ' ';
         while (s < after) *to++ = *s++;
-        if (behind) *to++ = ' ';
+        if (pad_after) *to++ = ' ';
     }
     out->length = to - out->data;
     return RD_OK;
@@ -321,7 +321,7 @@ static bool is_asian_punctuation(uint32_t c) {
            c == 0xFF02 || c == 0xFF08 || c == 0xFF09;
 }
 
-/* What Tercom splits to single characters. sacreBLEU's rules for runs of kana need the line to
+/* Characters that Tercom splits off one by one. sacreBLEU's rules for runs of kana need the line to
  * begin with kana, but by then it begins with a blank: they never apply, and kana stay together.
  * 0x3F22 is sacreBLEU's (3200..32FF was meant, 3200..3F22 is what runs). */
 static bool is_asian(uint32_t c) {

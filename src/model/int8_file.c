@@ -26,7 +26,7 @@ typedef struct {
     uint32_t checksum; /* of the values that reading it gives */
 } rounding;
 
-/* What one element is read as; the same product when writing and when reading. */
+/* Dequantizes; the same product when writing and when reading. */
 static void restore(float *values, const int8_t *rounded, const float *scales, int64_t rows,
                     int64_t columns) {
     for (int64_t r = 0; r < rows; r++)

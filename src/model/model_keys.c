@@ -2,7 +2,8 @@
 
 #include "rdrop/model.h"
 
-static const char *const activations[] = {"relu", "gelu", "swish", NULL}; /* rd_activation */
+const char *const rd_activation_names[] = {"relu", "gelu", "swish", NULL};
+
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
                                                NULL};                    /* rd_position_layout */
 static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
@@ -32,7 +33,7 @@ const rd_key rd_model_keys[] = {
      .help = "pre-norm decoder"},
     {"decoder-learned-pos", RD_KEY_BOOL, RD_AT(decoder.learned_pos), 0, 0, "false",
      .help = "learned decoder positions"},
-    {"activation-fn", RD_KEY_ENUM, RD_AT(activation), 0, 0, "relu", activations,
+    {"activation-fn", RD_KEY_ENUM, RD_AT(activation), 0, 0, "relu", rd_activation_names,
      .help = "feed-forward activation"},
     {"position-layout", RD_KEY_ENUM, RD_AT(position_layout), 0, 0, "fairseq", position_layouts,
      .help = "where positions count from, and sinusoidal frequencies"},
@@ -49,9 +50,9 @@ const rd_key rd_model_keys[] = {
     {"share-all-embeddings", RD_KEY_BOOL, RD_AT(share_all_embeddings), 0, 0, "false",
      .help = "and = source embedding; needs joined-dictionary"},
     {"output-bias", RD_KEY_BOOL, RD_AT(output_bias), 0, 0, "false",
-     .help = "a bias behind the output projection"},
+     .help = "a bias after the output projection"},
     {"layernorm-embedding", RD_KEY_BOOL, RD_AT(layernorm_embedding), 0, 0, "false",
-     .help = "a layer norm behind the embeddings"},
+     .help = "a layer norm after the embeddings"},
     {"no-scale-embedding", RD_KEY_BOOL, RD_AT(no_scale_embedding), 0, 0, "false",
      .help = "do not scale embeddings by sqrt(width)"},
     {"max-source-positions", RD_KEY_INT32, RD_AT(max_source_positions), 1, 1e6, "1024",

@@ -6,4 +6,7 @@
 
 extern const rd_key rd_model_keys[]; /* of a rd_model_config */
 
+/* By rd_activation; a NULL ends them. */
+extern const char *const rd_activation_names[];
+
 #endif

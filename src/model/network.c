@@ -10,7 +10,7 @@ typedef struct {
 } side;
 
 /* A sequence's tokens as its stack reads them: as they are, or, with start >= 0, moved on by one
- * behind `start`, so that each is predicted from those before it. */
+ * after `start`, so that each is predicted from those before it. */
 static void copy_sequence(int32_t *to, const int32_t *ids, int32_t n, int32_t start) {
     int32_t moved = start >= 0 && n > 0;
     if (moved) to[0] = start;

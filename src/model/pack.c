@@ -79,7 +79,7 @@ rd_status rd_model_read_packed(rd_model *model, const char *path, rd_precision p
     RD_TRY(rd_packed_choose(precision, &p.precision));
     rd_status status = list(&p);
     int threads = rd_get_threads();
-    rd_set_threads(1); /* what there is to share out is too little */
+    rd_set_threads(1); /* too little work to share */
     if (status == RD_OK)
         status = rd_parameters_load_each(&model->parameters, model->parameters.values, path,
                                          pack_ready, &p);

@@ -1,6 +1,6 @@
 /* Reading safetensors files (Hugging Face): 8 bytes of header length, a JSON header that names each
- * tensor with its type, shape and place, then the data. The file is mapped: what is not asked for
- * is not read. Nothing that a file says is believed before it is checked. */
+ * tensor with its type, shape and place, then the data. The file is mapped and read
+ * lazily; every header field is checked before use. */
 #ifndef RD_MODEL_TENSOR_FILE_H
 #define RD_MODEL_TENSOR_FILE_H
 
@@ -37,7 +37,7 @@ void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
 
 /* The header of a file that is to be written: rd_tensor_header_new gives it without tensors (NULL
  * without memory, which the others take), rd_tensor_header_add puts one, of [rows, columns], or
- * [rows] with columns 0, at offset *at of the data and moves *at behind it; false: no memory. The
+ * [rows] with columns 0, at offset *at of the data and moves *at past it; false: no memory. The
  * checksum is over all values as float32, in the order of the model: what one flipped bit anywhere
  * in header or data changes. */
 #define RD_CHECKSUM "rdrop_crc32" /* its name in the metadata */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a config alone can make a program allocate. */
+/* Bytes of the largest table of positions, which a config alone can make a program allocate. */
 enum { MAX_POSITION_TABLE = 1 << 30 };
 
 static int64_t position_table_rows(const rd_model_config *c) {

@@ -25,7 +25,7 @@ rd_status rd_model_register(rd_parameters *parameters, const rd_model_config *co
 rd_status rd_model_prepare_training(rd_model *model, bool bf16);
 
 /* Reads the weights of a model that only translates, packing each matrix as soon as it is there
- * (pack.c). The float32 form of what is packed is gone then, but for embeddings. */
+ * (pack.c). The float32 form of packed weights is gone then, except embeddings'. */
 rd_status rd_model_read_packed(rd_model *model, const char *path, rd_precision precision);
 
 /* Position of a sequence's i-th token in the position table. */

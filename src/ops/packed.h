@@ -13,7 +13,7 @@
 
 typedef struct rd_packed rd_packed;
 
-/* What `precision` means on this machine: auto becomes bf16 where that is faster, else fp32. Fails
+/* *chosen: `precision` on this machine; auto becomes bf16 where that is faster, else fp32. Fails
  * when bf16 or int8 is asked for and this build or processor cannot. */
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen);
 
@@ -26,13 +26,13 @@ bool rd_packed_has_int8(void);
 rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, int64_t n_in,
                         const float *w);
 void rd_packed_free(rd_packed *packed); /* NULL is fine */
-/* What it was made with; fp32 for NULL. */
+/* The precision it was made with; fp32 for NULL. */
 rd_precision rd_packed_precision(const rd_packed *packed);
 
 /* y: [rows, n_out] = x: [rows, n_in] * W^T + bias: [n_out] (NULL: none). x is rounded as W is, each
  * row by its own scale; sums of int8 products are exact, the others float32. Several threads may
- * use one packed matrix at once. A row's result does not depend on the other rows but for the order
- * of float32 sums. */
+ * use one packed matrix at once. A row's result depends on the other rows only through the
+ * order of float32 sums. */
 rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t rows, const float *x,
                              const float *bias, float *y);
 

@@ -1,4 +1,4 @@
-/* Adam as in fairseq, learning-rate schedules, clipping, EMA. */
+/* Adam as in fairseq, learning-rate schedules, clipping. */
 #ifndef RD_OPTIM_OPTIM_H
 #define RD_OPTIM_OPTIM_H
 

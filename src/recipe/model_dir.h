@@ -55,7 +55,7 @@ typedef enum { RD_WEIGHTS_FP32, RD_WEIGHTS_INT8 } rd_weight_form;
 /* Makes `path` the directory of this model, with the vocabulary of the folder `vocabulary` (NULL:
  * that which is there already), and sets recipe->vocabulary. Weights that are there are replaced in
  * one step, and removed first when they are of another shape or vocabulary: at no moment do weights
- * stand beside a vocabulary that is not theirs. */
+ * be next to a vocabulary that is not theirs. */
 rd_status rd_model_dir_save(const char *path, rd_recipe *recipe, const char *vocabulary,
                             rd_vocabulary_kind kind, const rd_parameters *parameters,
                             rd_weight_form form);

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "recipe/recipe_keys.h"
 
-/* Puts the place of an assignment in front of the current message. */
+/* Puts the place of an assignment before the current message. */
 static rd_status located(rd_status status, const rd_assignment *item) {
     if (status != RD_ERR_FORMAT) return status;
     if (item->file) return rd_error_prefix(status, "%s:%d", item->file, item->line);
@@ -85,7 +85,7 @@ rd_status rd_recipe_new(rd_recipe **out) {
     return status;
 }
 
-/* Defaults, then the arch, then what is written down: explicit keys win wherever they stand. */
+/* Defaults, then the arch, then what is written down: explicit keys win wherever they are. */
 static rd_status resolve(rd_recipe *recipe, const rd_assignments *assignments) {
     RD_TRY(set_defaults(recipe));
     const rd_assignment *arch = last_of(assignments, "arch");

@@ -13,7 +13,7 @@ extern const rd_key rd_score_keys[]; /* of a rd_recipe */
 
 /* A table, the part of a recipe that it is for, and which stages its keys matter to. */
 typedef struct {
-    const char *name; /* data | model | train | search | score; NULL: behind the last */
+    const char *name; /* data | model | train | search | score; NULL: after the last */
     const rd_key *keys;
     size_t offset; /* in rd_recipe: of the struct that the keys are of */
 } rd_recipe_group;
@@ -25,7 +25,7 @@ int rd_recipe_key_count(void);
 int rd_recipe_key_index(const rd_key *key); /* of a recipe's key */
 const rd_recipe_group *rd_recipe_group_of(const rd_key *key);
 
-/* What an `arch` sets for the keys a recipe leaves out. A NULL key ends the list. */
+/* An `arch`'s values of the keys that a recipe leaves out. A NULL key ends the list. */
 typedef struct {
     const char *key, *value;
 } rd_arch_value;

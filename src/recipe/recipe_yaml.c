@@ -140,7 +140,7 @@ static rd_status read_one(rd_assignments *assignments, const char *path) {
 }
 
 /* `name` relative to the directory of the file `path`. */
-static char *beside(const char *path, const char *name) {
+static char *relative_to(const char *path, const char *name) {
     const char *slash = strrchr(path, '/');
     if (*name == '/' || !slash) return rd_strdup(name);
     rd_text joined = {0};
@@ -161,7 +161,7 @@ static rd_status read_chain(rd_assignments *assignments, const char *path, int d
     rd_status status = read_one(&own, path);
     for (int64_t i = 0; status == RD_OK && i < own.count; i++) {
         if (strcmp(own.items[i].key, "extends") != 0) continue;
-        char *parent = beside(path, own.items[i].value);
+        char *parent = relative_to(path, own.items[i].value);
         status = parent ? read_chain(assignments, parent, depth + 1) : RD_ERR_MEMORY;
         if (status == RD_ERR_IO) /* the parent's name alone would not say who wants it */
             status = rd_error_prefix(status, "%s:%d: extends", path, own.items[i].line);

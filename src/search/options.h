@@ -14,7 +14,7 @@ enum { RD_MAX_BEAM = 1024, RD_MAX_TOP_K = 1024 };
  */
 extern const rd_key rd_search_keys[];
 
-/* What the keys say by default. */
+/* The keys' defaults. */
 rd_beam_config rd_beam_defaults(void);
 
 /* RD_ERR_ARGUMENT naming the first setting that is out of range. */

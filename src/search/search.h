@@ -21,7 +21,7 @@
 #include "search/options.h"
 #include "search/scorer.h"
 
-/* What a token is to the words around it. */
+/* A token's relation to the words around it. */
 enum {
     RD_EDGE_INNER = 1, /* goes on within a word */
     RD_EDGE_WORD = 2,  /* ends with a letter or digit of a word */

@@ -122,9 +122,9 @@ rd_status rd_search_advance(rd_search *search);
 rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const float *log_probs,
                            float base);
 
-/* What a diverse beam subtracts from a continuation's score because groups before have the token at
- * this step; of a sentence's next rows theirs are those before `others`. Whether one of them has
- * the whole hypothesis (advance.c). */
+/* The penalty that a diverse beam subtracts from a continuation's score because groups before have
+ * the token at this step; of a sentence's next rows theirs are those before `others`. Whether one
+ * of them has the whole hypothesis (advance.c). */
 float rd_search_penalty(const rd_search *search, const rd_candidate *candidate, int64_t others);
 bool rd_search_is_taken(const rd_search *search, const rd_candidate *candidate, int32_t group,
                         int64_t others);
@@ -139,7 +139,7 @@ int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
 float rd_constraints_close(const rd_search *search, int64_t row, float *log_probs);
 /* Whether `token` is the next one of a phrase that is still lacking. */
 bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
-/* Adds these tokens to the row's candidates, of which there are at most n_candidates. */
+/* Adds these tokens to the row's candidates, at most n_candidates. */
 void rd_constraints_add_wanted(rd_search *search, int64_t row, const float *log_probs, float base);
 /* The candidates of the rows of one group of a sentence with constraints, first .. end - 1, in the
  * order in which they go on, into `merged`; others: as of rd_search_penalty. */

@@ -33,7 +33,7 @@ static rd_status open_vocabularies(rd_pairs *p, rd_text *warnings) {
     return rd_recipe_take_vocabularies(p->recipe, p->source, p->target, p->data_dir);
 }
 
-/* What the model could not read, which is better known now than at the first validation. */
+/* Fails now, not at the first validation, on a pair longer than the model's positions. */
 static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config *c,
                                const char *path) {
     for (int64_t i = 0; i < rd_dataset_size(dataset); i++) {

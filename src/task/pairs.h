@@ -1,5 +1,5 @@
-/* What tasks on pairs of token sequences share: vocabularies, datasets, batches, and what the model
- * writes for the validation set. */
+/* Shared by tasks on pairs of token sequences: vocabularies, datasets, batches, and the model's
+ * output for the validation set. */
 #ifndef RD_TASK_PAIRS_H
 #define RD_TASK_PAIRS_H
 

@@ -43,7 +43,7 @@ static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, i
     return RD_OK;
 }
 
-/* What noise left of a text, with its masks. */
+/* The noised text, with its masks. */
 static rd_status text_of_noised(const rd_tokenizer *tokenizer, rd_token_span source, char **text) {
     rd_text out = {0};
     int32_t mask = rd_tokenizer_mask(tokenizer), begin = 0;

@@ -13,7 +13,7 @@
 #include "model/network.h"
 #include "recipe/recipe.h"
 
-/* What a validation can say. */
+/* One result of a validation. */
 typedef struct {
     const char *name;  /* in train.jsonl, and for best-checkpoint-metric */
     const char *label; /* for people */

@@ -444,7 +444,7 @@ static rd_status make_shortlist(const job *j) {
     return status;
 }
 
-/* What a recipe may leave out, but not for this program. */
+/* Keys that a recipe may leave out, though this program needs them. */
 static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
     const rd_data_config *d = &recipe->data;
     const char *keys[][2] = {{"source-lang", d->source_lang},

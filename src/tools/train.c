@@ -83,7 +83,7 @@ static void request_stop(int signal_number) {
     stop_requested = signal_number;
 }
 
-/* What the user sees while it trains: a bar on a terminal, lines elsewhere. */
+/* The display while it trains: a bar on a terminal, lines elsewhere. */
 typedef struct {
     rd_progress progress;
     const rd_train_config *config;

@@ -27,7 +27,7 @@ static void request_stop(int number) {
     stop_requested = 1;
 }
 
-/* What the user sees while it runs. */
+/* The display while it runs. */
 typedef struct {
     double start;
     rd_progress progress;
@@ -162,7 +162,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
     return code;
 }
 
-/* What the options name, besides the model. */
+/* The files that options name, except the model. */
 typedef struct {
     rd_glossary *glossary;
     rd_pattern *keep;

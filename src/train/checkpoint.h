@@ -42,7 +42,7 @@ rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
                              rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);
 
-/* What a checkpoint's header says; the rest is not read. */
+/* A checkpoint's header; the rest of the file is not read. */
 typedef struct {
     int64_t n; /* parameters */
     bool has_ema;

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "train/settings.h"
 
-/* A training goes on with its own model. */
+/* A training continues its own model only. */
 static rd_status accept_checkpoint(void *self, const char *path, const char *settings) {
     rd_run *run = self;
     RD_TRY(rd_settings_compare(run, path, settings));

@@ -134,7 +134,7 @@ static int64_t checkpoint_number(const char *name) {
     return named ? strtoll(name, NULL, 10) : -1;
 }
 
-/* name: "." or that of a directory inside, which no link may stand for by now */
+/* name: "." or that of a directory inside, which no link may have replaced by now */
 static rd_status tidy_directory(const rd_run *run, const char *name, bool numbered) {
     int fd = openat(run->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;

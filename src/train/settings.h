@@ -1,5 +1,5 @@
-/* What a training was started with: one "key: value" a line, as its checkpoints keep it. A training
- * goes on with its own model only; what else has changed is told key by key. */
+/* The settings that a training was started with: one "key: value" a line, as its checkpoints keep
+ * them. A training continues its own model only; other changes are reported key by key. */
 #ifndef RD_TRAIN_SETTINGS_H
 #define RD_TRAIN_SETTINGS_H
 

@@ -109,7 +109,7 @@ static rd_status run_epoch(rd_run *run, rd_meters *w, const volatile sig_atomic_
     return RD_OK;
 }
 
-/* What a batch needs grows with max-tokens, and most of the memory is a batch's. */
+/* Most of the memory is a batch's, and grows with max-tokens. */
 static rd_status out_of_memory(const rd_run *run) {
     char message[512];
     snprintf(message, sizeof message, "%s", rd_last_error());

@@ -7,7 +7,8 @@
 #include "recipe/recipe.h"
 #include "task/task.h"
 
-/* What a training tells the program that runs it. Losses are per target token, in nats. */
+/* Events that a training reports to the program that runs it. Losses are per target token, in nats.
+ */
 typedef enum {
     RD_TRAIN_STARTED,
     RD_TRAIN_STEP,   /* after each update, for displays: means since the last _UPDATE */

@@ -24,7 +24,7 @@ static float alpha_at(const rd_train_config *t, int64_t update) {
 }
 
 /* Forward and backward of the next n batches. All are taken even when one's loss is not finite, so
- * that the next update starts behind them. */
+ * that the next update starts after them. */
 static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_sums *sums) {
     const rd_train_config *t = &run->recipe->train;
     float alpha = alpha_at(t, run->state.update);

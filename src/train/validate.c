@@ -96,7 +96,7 @@ rd_status rd_run_save_last(rd_run *run) {
     return status;
 }
 
-/* What best-checkpoint-metric names, turned so that larger is better. */
+/* The metric that best-checkpoint-metric names, turned so that larger is better. */
 static double metric_of(const rd_run *run, const rd_results *results) {
     for (int i = 0; i < results->n; i++)
         if (results->items[i].kind == run->metric)

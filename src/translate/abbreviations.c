@@ -9,7 +9,7 @@ typedef struct {
     const char *words;
 } list;
 
-/* What often ends a sentence (etc., usw., itd.) is in none of them. A first letter may be a
+/* None of them has words that often end a sentence (etc., usw., itd.). A first letter may be a
  * capital.
  */
 static const list lists[] = {

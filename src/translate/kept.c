@@ -119,7 +119,7 @@ static bool is_word(char c) {
 }
 
 /* Whether the blank between a match and a neighbour is not the line's: that has `theirs` right
- * beside the match, a letter or what is beyond the blank here, too. */
+ * next to the match, a letter or what is beyond the blank here, too. */
 static bool is_alien(char theirs, char ours) {
     return theirs && theirs != ' ' && theirs != '\t' && (is_word(theirs) || theirs == ours);
 }
@@ -136,11 +136,11 @@ static void mend_blanks(const mending *m, size_t begin, size_t end, int64_t *at)
     int64_t place = *at;
     if (place > 1 && text->data[place - 1] == ' ' && is_alien(before, text->data[place - 2]))
         cut(text, --place);
-    int64_t behind = place + (int64_t)(end - begin);
-    if (behind + 1 < text->length && text->data[behind] == ' ' &&
-        is_alien(after, text->data[behind + 1]))
-        cut(text, behind);
-    *at = behind;
+    int64_t after_match = place + (int64_t)(end - begin);
+    if (after_match + 1 < text->length && text->data[after_match] == ' ' &&
+        is_alien(after, text->data[after_match + 1]))
+        cut(text, after_match);
+    *at = after_match;
 }
 
 static rd_status insert(rd_text *text, int64_t at, const char *bytes, size_t n) {
@@ -157,7 +157,7 @@ static rd_status insert(rd_text *text, int64_t at, const char *bytes, size_t n) 
     return status;
 }
 
-/* Whether an address goes on behind text[0..end): "a.b/" is not kept by "a.b/c". */
+/* Whether an address continues after text[0..end): "a.b/" is not kept by "a.b/c". */
 static bool is_cut_short(const rd_text *text, size_t end) {
     return end < (size_t)text->length && strchr("/-_=&?#%.:@~+", text->data[end - 1]) &&
            is_word(text->data[end]);

@@ -23,7 +23,7 @@ rd_status rd_keeper_find(rd_keeper *keeper, const char *text, size_t n,
 
 /* Puts into *text, malloc'ed, the matches of line[0..n) that it lacks, at its end before a final
  * mark, or at its beginning where the line begins with it; *added says how many. Blanks that the
- * line does not have between a match and what is beside it go. */
+ * line does not have between a match and its neighbour go. */
 rd_status rd_keeper_restore(rd_keeper *keeper, const char *line, size_t n, char **text,
                             int32_t *added);
 

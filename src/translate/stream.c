@@ -27,7 +27,7 @@ enum { REFERENCES, PREFIXES, CONSTRAINTS, N_PARALLEL };
 typedef struct {
     const rd_translate_stream_config *config;
     rd_corpus *input, *parallel[N_PARALLEL]; /* NULL: not given */
-    line_buffer sources, beside[N_PARALLEL];
+    line_buffer sources, aligned[N_PARALLEL];
     rd_translate_totals totals;
 } stream;
 
@@ -60,7 +60,7 @@ static void line_buffer_free(line_buffer *b) {
 /* Reads up to `most` lines, fewer where they are long or the input ends. */
 static rd_status read_window(stream *s, int64_t most, bool *ended) {
     line_buffer_clear(&s->sources);
-    for (int f = 0; f < N_PARALLEL; f++) line_buffer_clear(&s->beside[f]);
+    for (int f = 0; f < N_PARALLEL; f++) line_buffer_clear(&s->aligned[f]);
     int64_t bytes = 0;
     while (s->sources.n < most && bytes < WINDOW_BYTES) {
         const char *line;
@@ -74,13 +74,13 @@ static rd_status read_window(stream *s, int64_t most, bool *ended) {
             const char *other;
             RD_TRY(rd_corpus_next(s->parallel[f], &other, &length));
             if (!other != !line) return rd_corpus_unequal(s->input, s->parallel[f]);
-            if (other) RD_TRY(line_buffer_add(&s->beside[f], other, length));
+            if (other) RD_TRY(line_buffer_add(&s->aligned[f], other, length));
             bytes += (int64_t)length;
         }
         if (*ended) break;
     }
     line_buffer_seal(&s->sources);
-    for (int f = 0; f < N_PARALLEL; f++) line_buffer_seal(&s->beside[f]);
+    for (int f = 0; f < N_PARALLEL; f++) line_buffer_seal(&s->aligned[f]);
     return RD_OK;
 }
 
@@ -156,8 +156,8 @@ static rd_status translate_window(stream *s) {
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
     options.unscored = options.search.n_best == 1; /* only lists show scores */
-    if (s->parallel[PREFIXES]) options.prefixes = s->beside[PREFIXES].lines;
-    if (s->parallel[CONSTRAINTS]) options.constraints = s->beside[CONSTRAINTS].lines;
+    if (s->parallel[PREFIXES]) options.prefixes = s->aligned[PREFIXES].lines;
+    if (s->parallel[CONSTRAINTS]) options.constraints = s->aligned[CONSTRAINTS].lines;
     rd_translations found;
     RD_TRY(rd_translator_run(s->config->translator, &options, s->sources.n, s->sources.lines,
                              s->sources.lengths, &found));
@@ -179,7 +179,7 @@ static rd_status translate_window(stream *s) {
 
 static rd_status score_window(stream *s) {
     const rd_translator *translator = s->config->translator;
-    const line_buffer *references = &s->beside[REFERENCES];
+    const line_buffer *references = &s->aligned[REFERENCES];
     size_t n = (size_t)s->sources.n;
     double *log_probs = rd_malloc(n, sizeof *log_probs);
     int32_t *counts = rd_malloc(n, 3 * sizeof *counts); /* of tokens: scored, dropped */
@@ -237,7 +237,7 @@ rd_status rd_translate_stream(const rd_translate_stream_config *config,
     if (status == RD_OK) warn_restored(&s);
     *totals = s.totals;
     line_buffer_free(&s.sources);
-    for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.beside[f]);
+    for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.aligned[f]);
     int saved = errno; /* closing may change what the failed write left */
     rd_corpus_close(s.input);
     for (int f = 0; f < N_PARALLEL; f++) rd_corpus_close(s.parallel[f]);

@@ -30,8 +30,8 @@ typedef struct {
 typedef struct {
     int64_t n_sentences;
     int32_t n_best;
-    rd_hypothesis
-        *hypotheses; /* [n_sentences, n_best], best first; missing ones have tokens NULL */
+    /* [n_sentences, n_best], best first; missing ones have tokens NULL */
+    rd_hypothesis *hypotheses;
 } rd_search_result;
 
 void rd_search_result_free(rd_search_result *result);

@@ -329,7 +329,7 @@ static void test_wrong_files(void **state) {
         {"echo 'word-penalty: 1' >>decoder.yml", "given twice"},
         {"sed -i 's/word-penalty: 0/word-penalty: 1/' decoder.yml", "word-penalty: 1"},
         {"sed -i 's/beam-size: 4/beam-size: -4/' decoder.yml", "beam-size"},
-        {"sed -i 's/vocab.yml/vocab.txt/' decoder.yml", ".yml files beside"},
+        {"sed -i 's/vocab.yml/vocab.txt/' decoder.yml", ".yml files next to"},
         {"rm source.spm", "source.spm: cannot open"},
         {"echo x >target.spm", "not a SentencePiece model"},
         {"echo 'x: 4000' >>vocab.yml", "not a number from 0"},

@@ -6,10 +6,6 @@
 #include "ops/cpu/threads.h"
 #include "ops/ops.h"
 
-static int64_t pad16(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
-
 /* The longest sequence, at least 1. */
 static int64_t longest(const rd_sequences *sequences) {
     int64_t most = 1;
@@ -48,7 +44,7 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
     };
 }
 
-/* The same with gradients. */
+/* As head_view, with gradients. */
 static rd_attention_head head_view_backward(const rd_attention_operands *a, int64_t task,
                                             rd_activations dout, rd_activations dq,
                                             rd_activations dkv) {
@@ -64,7 +60,8 @@ static rd_attention_head head_view_backward(const rd_attention_operands *a, int6
 
 /* One for each thread, *size floats apart. */
 static float *scratch_new(rd_arena *arena, const rd_attention_operands *a, int64_t *size) {
-    *size = pad16(rd_attention_scratch(longest(a->queries), longest(a->keys), a->width / a->heads));
+    *size =
+        rd_pad16(rd_attention_scratch(longest(a->queries), longest(a->keys), a->width / a->heads));
     return rd_arena_f32(arena, omp_get_max_threads() * *size);
 }
 
@@ -118,7 +115,7 @@ rd_status rd_op_attention_cached(rd_arena *arena, float *out, const float *q, in
                                  int32_t heads) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
-    int64_t size = pad16(most_keys(keys, rows)) * heads, head_dim = width / heads;
+    int64_t size = rd_pad16(most_keys(keys, rows)) * heads, head_dim = width / heads;
     float *scratch = rd_arena_f32(arena, omp_get_max_threads() * size);
     if (!scratch) return RD_ERR_MEMORY;
     if (rd_is_alone()) {

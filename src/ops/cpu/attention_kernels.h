@@ -11,10 +11,6 @@
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/vector.h"
 
-static inline int64_t pad16(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
-
 /* c: [m, n] (+)= a * b with b: [k, n], n a multiple of 16, b and c 64-byte aligned rows (ldb, ldc
  * multiples of 16). a(i, p) is a[i * row_a + p * column_a], so a transposed a costs nothing. */
 static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t row_a,
@@ -50,10 +46,10 @@ static void small_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t 
     }
 }
 
-/* packed: [n, pad16(width)] = scale * (x + bias), zero beyond width. bias may be NULL. */
+/* packed: [n, rd_pad16(width)] = scale * (x + bias), zero beyond width. bias may be NULL. */
 static void pack(float *restrict packed, rd_activations x, int64_t stride,
                  const float *restrict bias, float scale, int64_t n, int64_t width) {
-    int64_t ld = pad16(width);
+    int64_t ld = rd_pad16(width);
     for (int64_t i = 0; i < n; i++) {
         float *restrict row = packed + i * ld;
         if (x.f32)
@@ -66,10 +62,10 @@ static void pack(float *restrict packed, rd_activations x, int64_t stride,
     }
 }
 
-/* x: [n, width], rows `stride` apart = scale * packed: [n, pad16(width)]. */
+/* x: [n, width], rows `stride` apart = scale * packed: [n, rd_pad16(width)]. */
 static void unpack(rd_activations x, int64_t stride, const float *restrict packed, float scale,
                    int64_t n, int64_t width) {
-    int64_t ld = pad16(width);
+    int64_t ld = rd_pad16(width);
     for (int64_t i = 0; i < n; i++) {
         const float *restrict row = packed + i * ld;
         if (x.f32)
@@ -80,9 +76,9 @@ static void unpack(rd_activations x, int64_t stride, const float *restrict packe
     }
 }
 
-/* t: [pad16(width), pad16(n)] = packed^T, zero in the padding. */
+/* t: [rd_pad16(width), rd_pad16(n)] = packed^T, zero in the padding. */
 static void transpose(float *restrict t, const float *restrict packed, int64_t n, int64_t width) {
-    int64_t ld = pad16(width), keys = pad16(n);
+    int64_t ld = rd_pad16(width), keys = rd_pad16(n);
     for (int64_t c = 0; c < ld; c++) {
         for (int64_t i = 0; i < n; i++) t[c * keys + i] = packed[i * ld + c];
         for (int64_t i = n; i < keys; i++) t[c * keys + i] = 0.0f;
@@ -99,7 +95,7 @@ typedef struct {
 } attention_buffers;
 
 static attention_buffers carve(const rd_attention_head *h, float *scratch) {
-    attention_buffers b = {.keys = pad16(h->n_keys), .width = pad16(h->head_dim)};
+    attention_buffers b = {.keys = rd_pad16(h->n_keys), .width = rd_pad16(h->head_dim)};
     b.block = h->n_queries < RD_ATTENTION_BLOCK ? h->n_queries : RD_ATTENTION_BLOCK;
     int64_t kv = b.keys * b.width, scores = b.block * b.keys, rows = b.block * b.width;
     float *next = scratch;
@@ -131,7 +127,7 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
         int64_t seen = visible(h, first + n - 1);
         pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
              h->head_dim);
-        small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
+        small_gemm(n, rd_pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
         for (int64_t i = 0; i < n; i++) {
             float *restrict p = b.p + i * b.keys;
             int64_t keys = visible(h, first + i);
@@ -175,8 +171,9 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
              h->head_dim);
         pack(b.d_o, rd_activations_at(h->d_out, first * h->stride_out), h->stride_out, NULL, 1.0f,
              n, h->head_dim);
-        small_gemm(n, pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
-        small_gemm(n, pad16(seen), b.width, b.d_o, b.width, 1, b.vt, b.keys, b.dp, b.keys, false);
+        small_gemm(n, rd_pad16(seen), b.width, b.q, b.width, 1, b.kt, b.keys, b.p, b.keys, false);
+        small_gemm(n, rd_pad16(seen), b.width, b.d_o, b.width, 1, b.vt, b.keys, b.dp, b.keys,
+                   false);
         for (int64_t i = 0; i < n; i++) {
             float *restrict p = b.p + i * b.keys, *restrict dp = b.dp + i * b.keys;
             float *restrict keep = b.keep;
@@ -208,11 +205,11 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
     unpack(h->d_v, h->stride_kv, b.dv, 1.0f, h->n_keys, h->head_dim);
 }
 
-/* p[j] = exp(p[j] - max) for j < n, zeros up to pad16(n); returns their sum. */
+/* p[j] = exp(p[j] - max) for j < n, zeros up to rd_pad16(n); returns their sum. */
 static float exponentials(float *restrict p, int64_t n) {
     float max = max_of(p, n);
     vec16 z = {0};
-    for (int64_t j = n; j < pad16(n); j++) p[j] = -INFINITY;
+    for (int64_t j = n; j < rd_pad16(n); j++) p[j] = -INFINITY;
     for (int64_t j = 0; j < n; j += 16) {
         float *restrict block = p + j;
         for (int l = 0; l < 16; l++) block[l] = exp_fast(block[l] - max);
@@ -245,7 +242,7 @@ static inline vec16 lane_sums(const vec16 v[16]) {
                                    30, 31);
 }
 
-/* The rows of up to 16 keys from `first` on; behind the last one, that again. */
+/* The rows of up to 16 keys from `first` on; rows after the last one repeat it. */
 static inline void key_rows(const float *rows[16], const float *kv, int64_t stride,
                             const int32_t *index, int64_t first, int64_t n_keys) {
     for (int64_t l = 0; l < 16; l++) {
@@ -289,7 +286,7 @@ static inline void add_values(float *restrict out, const float *const rows[16], 
 static void attention_query(float *restrict out, const float *restrict q, const float *restrict kv,
                             int64_t stride, const int32_t *restrict index, int64_t n_keys,
                             int64_t n_heads, int64_t head_dim, float *restrict p) {
-    int64_t width = n_heads * head_dim, keys = pad16(n_keys);
+    int64_t width = n_heads * head_dim, keys = rd_pad16(n_keys);
     float scale = 1.0f / sqrtf((float)head_dim);
     const float *rows[16];
     for (int64_t first = 0; first < n_keys; first += 16) {

@@ -21,13 +21,9 @@ const rd_kernels *rd_cpu_kernels(void) {
     }
 }
 
-static int64_t pad16(int64_t n) {
-    return (n + 15) / 16 * 16;
-}
-
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim) {
     int64_t block = n_queries < RD_ATTENTION_BLOCK ? n_queries : RD_ATTENTION_BLOCK;
-    int64_t keys = pad16(n_keys), width = pad16(head_dim);
+    int64_t keys = rd_pad16(n_keys), width = rd_pad16(head_dim);
     /* k, v, their transposes, dk, dv; p, dp and a dropout row; q, out and d_out of a block. */
     return 6 * keys * width + 2 * block * keys + (keys + 128) + 4 * block * width + 64;
 }

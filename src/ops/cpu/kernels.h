@@ -12,6 +12,11 @@
 #include "ops/activations.h"
 #include "rdrop/model.h"
 
+/* n rounded up to a multiple of 16, the widest vector. */
+static inline int64_t rd_pad16(int64_t n) {
+    return (n + 15) / 16 * 16;
+}
+
 /* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each row
  * draws 16 bits an element: the rate is exact to 2^-16. */
 void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);

@@ -280,7 +280,7 @@ static int largest_piece(int64_t rows) {
 
 rd_status rd_packed_multiply(const rd_packed *packed, rd_arena *arena, int64_t rows, const float *x,
                              const float *bias, float *y) {
-    rd_packed *p = (rd_packed *)packed; /* but for the primitives, which are a cache */
+    rd_packed *p = (rd_packed *)packed; /* const except the cache of primitives */
     dnnl_stream_t stream = NULL;
     dnnl_status_t made = dnnl_stream_create(&stream, p->engine, dnnl_stream_default_flags);
     if (made != dnnl_success) return failed(made);

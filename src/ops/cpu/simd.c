@@ -275,7 +275,7 @@ static void column_sums(float *restrict out, rd_activations x, int64_t rows, int
             for (int64_t i = 0; i < width; i++) out[i] += rd_bf16_to_f32(x.bf16[r * width + i]);
 }
 
-/* What a row's target adds to a piece of its gradient. */
+/* Adds a row's target to a piece of its gradient. */
 static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float eps) {
     if (target >= begin && target < begin + n) d[target - begin] -= 1.0f - eps;
 }

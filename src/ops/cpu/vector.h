@@ -47,7 +47,7 @@ static inline float exp_fast(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    /* Beside 1.5 * 2^23 the last bits are n's, and NaN, which no integer holds, does no harm. */
+    /* Next to 1.5 * 2^23 the last bits are n's, and NaN, which no integer holds, does no harm. */
     float integer = n + 12582912.0f, power;
     uint32_t bits;
     memcpy(&bits, &integer, sizeof bits);

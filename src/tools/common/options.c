@@ -38,7 +38,7 @@ typedef struct {
     const rd_key *key;
     const char *word;   /* of argv: --NAME, --NAME=VALUE, -N */
     const char *dashed; /* --NAME or -N, for messages */
-    const char *value;  /* behind "=", or NULL */
+    const char *value;  /* after "=", or NULL */
 } typed_option;
 
 bool options_is_offered(const options_group *group, const rd_key *key) {
@@ -247,7 +247,7 @@ static rd_status version(const options_program *program, rd_text *out) {
     return rd_text_printf(out, "%s %s\n", program->name, rd_version());
 }
 
-/* What every program is asked for; -1: none of it. */
+/* The options that every program has; -1: none of them. */
 static int take_common(const options_program *program, const char *word) {
     if (!strcmp(word, "-h") || !strcmp(word, "-help") || !strcmp(word, "--help"))
         return print_text(program, options_help);

@@ -51,10 +51,10 @@ typedef struct {
     const rd_key *(*find_setting)(const char *name); /* what --set may set; or NULL */
     const options_group *groups;                     /* a NULL heading ends each of these */
     const options_relation *relations;               /* a NULL name; or NULL */
-    const options_section *sections;                 /* behind the options in --help; or NULL */
+    const options_section *sections;                 /* after the options in --help; or NULL */
 } options_program;
 
-/* What a command line gave: the options in order, and their values. */
+/* A parsed command line: the options in order, and their values. */
 typedef struct {
     const options_program *program;
     void *arguments;

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const smoothings[] = {"exp", "floor", "add-k", "none", NULL};
+#include "metrics/metric.h"
+
 static const char *const stemmers[] = {"none", "nltk", "porter", NULL};
 static const char *const formats[] = {"text", "json", "latex", "markdown", NULL};
 enum { MOST_TRIALS = 10000000 };
@@ -30,8 +31,9 @@ static const rd_key bleu_options[] = {
      .help = "ignore case"},
     {"force", RD_KEY_BOOL, offsetof(arguments, force),
      .help = "do not warn of input that looks tokenized"},
-    {"smooth-method", RD_KEY_ENUM, offsetof(arguments, shared.smooth_method), .names = smoothings,
-     .default_value = "exp", .aliases = "s", .help = "smoothing of orders without a match"},
+    {"smooth-method", RD_KEY_ENUM, offsetof(arguments, shared.smooth_method),
+     .names = rd_smoothing_names, .default_value = "exp", .aliases = "s",
+     .help = "smoothing of orders without a match"},
     {"smooth-value", RD_KEY_DOUBLE, offsetof(arguments, shared.smooth_value), 0, 1e9,
      .aliases = "sv", .help = "for floor (default 0.1) and add-k (default 1)"},
     {.name = NULL}};
@@ -83,7 +85,7 @@ static const rd_key output_options[] = {
     {"json", RD_KEY_CONSTANT, offsetof(arguments, report.format), RD_REPORT_JSON,
      .help = "--format json"},
     {"width", RD_KEY_INT32, offsetof(arguments, report.width), 0, 17, .aliases = "w",
-     .help = "digits behind the point; default 1, in JSON all"},
+     .help = "digits after the point; default 1, in JSON all"},
     {"short", RD_KEY_BOOL, offsetof(arguments, report.brief), .aliases = "sh",
      .help = "shorter signatures"},
     {"score-only", RD_KEY_BOOL, offsetof(arguments, report.score_only), .aliases = "b",
@@ -181,7 +183,7 @@ static int make_metrics(arguments *args) {
     return args->n_metrics > 0 ? 0 : options_usage(&score_program, "--metric: which one?");
 }
 
-/* What cannot be asked for together. */
+/* Refuses options that exclude each other. */
 static int check(const arguments *args) {
     rd_test test = args->report.test;
     bool html = args->worst > 0 || args->diff;

@@ -27,9 +27,8 @@ typedef struct {
 
 extern const options_program score_program;
 
-/* Fills `args`, to be released by arguments_free() whatever comes back: the code of the process if
- * it should end here (after help, or a command line that makes no sense, which was said), or -1 to
- * go on. */
+/* Fills `args`; release them with arguments_free() always. Returns -1 to continue, else the exit
+ * code: help or an error message is already printed. */
 int arguments_parse(arguments *args, int argc, char **argv);
 void arguments_free(arguments *args);
 

@@ -1,8 +1,23 @@
-/* A model directory with weights rounded to 8 bits. */
-#include "base/file.h"
+/* Chooses the importer of a model, and rounds the weights of a model directory to 8 bits. */
 #include "convert/convert.h"
+
+#include "base/file.h"
+#include "convert/json_file.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
+
+rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
+    bool hf, marian;
+    if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to);
+    RD_TRY(rd_json_exists(from, "config.json", &hf));
+    RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
+    if (hf) return rd_import_hf(from, to, warnings);
+    if (marian) return rd_import_marian(from, to);
+    return rd_error(RD_ERR_IO,
+                    "%s: neither a .npz file nor a directory with a config.json (Hugging Face) or "
+                    "a decoder.yml (Marian)",
+                    from);
+}
 
 static rd_status quantize(const char *from, const char *to, rd_model_dir *directory,
                           rd_model **model) {
