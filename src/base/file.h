@@ -65,6 +65,8 @@ rd_status rd_refuse_link(const char *path);
 /* RD_ERR_ARGUMENT where writing `output` (NULL or "-": standard output) would destroy the regular
  * file `input` (NULL: none; "-": standard input). */
 rd_status rd_refuse_input(const char *output, const char *input);
+/* The same of every file in `directory`; RD_OK where that cannot be read. */
+rd_status rd_refuse_inputs_in(const char *output, const char *directory);
 
 /* Where the symbolic links at the end of PATH lead, malloc'ed; there may be nothing. */
 rd_status rd_follow_links(const char *path, char **target);

@@ -1,4 +1,5 @@
 /* Files that are written: whole or not at all where they can be replaced, as it comes elsewhere. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -67,6 +68,18 @@ rd_status rd_refuse_input(const char *output, const char *input) {
                     standard_in && !standard_out ? output
                     : standard_in                ? "standard input"
                                                  : input);
+}
+
+rd_status rd_refuse_inputs_in(const char *output, const char *directory) {
+    DIR *entries = opendir(directory);
+    rd_status status = RD_OK;
+    for (struct dirent *e; entries && status == RD_OK && (e = readdir(entries));) {
+        char *path = rd_path_join(directory, e->d_name);
+        status = path ? rd_refuse_input(output, path) : RD_ERR_MEMORY;
+        free(path);
+    }
+    if (entries) closedir(entries);
+    return status;
 }
 
 /* The path that the link at `path` holds, seen from where `path` is. */

@@ -115,6 +115,8 @@ static rd_status open_output(const arguments *a, rd_atomic_file *file) {
                                   a->constraints, a->glossary, a->shortlist};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         RD_TRY(rd_refuse_input(a->output, inputs[i]));
+    for (int m = 0; m < a->models.n; m++)
+        RD_TRY(rd_refuse_inputs_in(a->output, a->models.items[m]));
     return rd_output_open(file, a->output ? a->output : "-");
 }
 

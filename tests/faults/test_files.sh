@@ -93,6 +93,13 @@ done
 failed $? 2 "both read and written" translate
 same input both
 rm link
+cp -r out/model own
+for file in own/*; do
+    "$bin/rdrop-translate" --model own --input input --output "$file" 2>err
+    failed $? 2 "both read and written" translate
+done
+diff -r out/model own || fail "a model's own files were written to"
+rm -r own
 
 # A directory that is made: where there was an empty one, or a link to one, it is filled.
 "$bin/rdrop-convert" --export out/model --output good || fail "convert"

@@ -70,6 +70,8 @@ wrong "--threads is 'x'; expected a whole number" rdrop-translate --model m --th
 wrong "--threads is 0; expected 1 to 4096" rdrop-translate --model m --threads=0
 wrong "--n-best is 0" rdrop-translate --model m --n-best 0
 wrong "--lenpen-form is 'wu'; expected one of power, gnmt" rdrop-translate --model m --lenpen-form wu
+wrong "unexpected argument 'a\\x1b[31m\\nb'" rdrop-translate $'a\e[31m\nb' # a name that a pattern found
+wrong "unknown option '--\\x1b[31m'" rdrop-score $'--\e[31m'
 wrong "unknown option '-r5'; did you mean '-r 5'?" rdrop-score -r5
 wrong "'--window-' may be any of --window-tokens, --window-overlap" rdrop-translate --window- 3
 wrong "expected --model DIR" rdrop-translate

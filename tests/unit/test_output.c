@@ -264,6 +264,13 @@ static void test_outputs_that_are_inputs(void **state) {
     assert_int_equal(rd_refuse_input("file", "none"), RD_OK);
     assert_int_equal(rd_refuse_input("file", NULL), RD_OK);
     assert_int_equal(rd_refuse_input("/dev/null", "/dev/null"), RD_OK);
+    assert_int_equal(mkdir("inputs", 0700), 0);
+    put("inputs/spm.model", "text");
+    assert_int_equal(symlink("inputs/spm.model", "into"), 0);
+    assert_int_equal(rd_refuse_inputs_in("into", "inputs"), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "inputs/spm.model: both read and written"));
+    assert_int_equal(rd_refuse_inputs_in("other", "inputs"), RD_OK);
+    assert_int_equal(rd_refuse_inputs_in("other", "none"), RD_OK);
 }
 
 static void fill(rd_atomic_directory *d) {

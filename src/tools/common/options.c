@@ -5,14 +5,16 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 int options_usage(const options_program *program, const char *format, ...) {
+    char message[1024], shown[2048]; /* a word may be the name of a file from elsewhere */
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", program->name);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, " (see %s --help)\n", program->name);
+    vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    rd_escape(shown, sizeof shown, message);
+    fprintf(stderr, "%s: %s (see %s --help)\n", program->name, shown, program->name);
     return 2;
 }
 
