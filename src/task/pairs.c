@@ -20,10 +20,27 @@ static rd_status check_fingerprint(rd_pairs *p) {
     return rd_recipe_set_key(p->recipe, rd_recipe_find_key("vocabulary"), found);
 }
 
+/* vocab-from is for rdrop-preprocess, and need not be there any more; but where it names another
+ * vocabulary than the data's, the recipe is not the one that they were made with. */
+static rd_status warn_of_vocab_from(const rd_pairs *p, rd_text *warnings) {
+    const char *from = p->recipe->data.vocab_from, *start = p->recipe->train.finetune_from_model;
+    char there[RD_SHA256_HEX];
+    if (!*from || strcmp(from, start) == 0) return RD_OK; /* a start is compared piece by piece */
+    rd_vocabulary_kind kind = rd_recipe_vocabulary_kind(p->recipe);
+    if (rd_vocabularies_fingerprint(from, kind, there) != RD_OK ||
+        strcmp(there, p->recipe->vocabulary) == 0)
+        return RD_OK;
+    return rd_text_printf(warnings,
+                          "vocab-from is %s, but %s has another vocabulary (%.12s..., not "
+                          "%.12s...)\n",
+                          from, p->data_dir, p->recipe->vocabulary, there);
+}
+
 static rd_status open_vocabularies(rd_pairs *p, rd_text *warnings) {
     RD_TRY(rd_vocabularies_open(p->data_dir, rd_recipe_vocabulary_kind(p->recipe), &p->source,
                                 &p->target));
     RD_TRY(check_fingerprint(p));
+    RD_TRY(warn_of_vocab_from(p, warnings));
     char warning[256];
     if (rd_recipe_vocab_size_differs(p->recipe, rd_tokenizer_size(p->source),
                                      rd_tokenizer_size(p->target), warning, sizeof warning))

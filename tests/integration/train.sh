@@ -368,6 +368,14 @@ grep '^valid at update' log | head -1 | grep -q '(best so far)$' || fail "anothe
 # A size of the vocabulary that it does not have is said.
 train sized --set vocab-size=310 --set max-update=1
 grep -q 'warning: vocab-size is 310, but the vocabulary has 300 pieces of bin$' log || fail "vocab-size: $(cat log)"
+# So is a vocab-from that is not what the data were made with, unless nothing is there any more.
+"$bin/rdrop-preprocess" tiny.yaml --data more --dest elsewhere --only vocab --set vocab-size=290 >log 2>&1 || fail "$(cat log)"
+train sized --set vocab-from=elsewhere --set max-update=1
+grep -q 'warning: vocab-from is elsewhere, but bin has another vocabulary ' log || fail "vocab-from: $(cat log)"
+for from in bin none; do
+    train sized --set vocab-from=$from --set max-update=1
+    grep -q warning log && fail "vocab-from=$from: $(cat log)"
+done
 # Fine-tuning: weights, shape and vocabulary are the start's, updates count from 1, and a training cut
 # off goes on. A learning rate of 0 shows the weights it began with.
 sed '/^encoder-\|^decoder-\|^share-/d' tiny.yaml >fine.yaml
