@@ -178,7 +178,7 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
     if (recipe->search.n_best > recipe->search.beam)
         return rd_error(RD_ERR_FORMAT, "nbest %d is more than beam %d", recipe->search.n_best,
                         recipe->search.beam);
-    if (rd_beam_check(&recipe->search) != RD_OK) return RD_ERR_FORMAT; /* what it said holds */
+    if (rd_search_check(&recipe->search) != RD_OK) return RD_ERR_FORMAT; /* what it said holds */
     return RD_OK;
 }
 

@@ -10,7 +10,7 @@
 enum { NO_ROWS = -1 }; /* a sentence's first row */
 
 /* The divisor of log P. */
-static float length_norm(const rd_beam_config *c, int32_t length) {
+static float length_norm(const rd_search_options *c, int32_t length) {
     float base = c->lenpen_form == RD_LENPEN_GNMT ? (5.0f + (float)length) / 6.0f : (float)length;
     return powf(base, c->lenpen);
 }
@@ -86,7 +86,7 @@ static rd_status finish(rd_search *s, rd_search_group *group, int64_t r, float s
  * its best one that goes on. */
 static bool is_done(const rd_search *s, const rd_search_group *group, int32_t length,
                     int32_t max_length, float best) {
-    const rd_beam_config *c = &s->config;
+    const rd_search_options *c = &s->config;
     if (length >= max_length) return true;
     if (group->n_found < s->enough) return false;
     if (c->early_stopping == RD_STOP_FULL) return true;
@@ -189,7 +189,7 @@ static void continue_coverage(const rd_sentence *sentence, int64_t row, int64_t 
 static rd_status continue_hypothesis(rd_search *s, const rd_candidate *candidate, int32_t group,
                                      float penalty, int64_t *n_next) {
     const rd_search_row *row = &s->rows[candidate->row];
-    bool align = rd_beam_needs_attention(&s->config);
+    bool align = rd_search_needs_attention(&s->config);
     rd_search_node node = {.token = candidate->token,
                            .parent = row->node,
                            .aligned = align ? s->aligned[candidate->row] : -1};

@@ -203,7 +203,7 @@ static rd_status attend(rd_search *s) {
 }
 
 rd_status rd_search_expand(rd_search *s) {
-    if (rd_beam_needs_attention(&s->config)) RD_TRY(attend(s));
+    if (rd_search_needs_attention(&s->config)) RD_TRY(attend(s));
     for (int64_t first = 0; first < s->n_rows; first += RD_SCORER_ROWS) {
         int64_t left = s->n_rows - first, n = left < RD_SCORER_ROWS ? left : RD_SCORER_ROWS;
         RD_TRY(s->scorer.log_probs(s->scorer.self, first, n, s->log_probs));

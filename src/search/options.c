@@ -58,13 +58,13 @@ const rd_key rd_search_keys[] = {
 #undef RD_AT
 /* clang-format on */
 
-rd_beam_config rd_beam_defaults(void) {
-    rd_beam_config config = {.beam = 1};
+rd_search_options rd_search_defaults(void) {
+    rd_search_options config = {.beam = 1};
     (void)rd_key_set_defaults(&config, rd_search_keys);
     return config;
 }
 
-rd_status rd_beam_check(const rd_beam_config *c) {
+rd_status rd_search_check(const rd_search_options *c) {
     if (c->beam < 1 || c->beam > RD_MAX_BEAM)
         return rd_error(RD_ERR_ARGUMENT, "beam is %d; it must be from 1 to %d", c->beam,
                         RD_MAX_BEAM);
@@ -97,6 +97,6 @@ rd_status rd_beam_check(const rd_beam_config *c) {
     return RD_OK;
 }
 
-bool rd_beam_needs_attention(const rd_beam_config *c) {
+bool rd_search_needs_attention(const rd_search_options *c) {
     return c->align || c->coverage_penalty != 0;
 }

@@ -50,7 +50,7 @@ static int32_t nucleus_size(const rd_candidate *pool, int32_t n, double wanted) 
 /* The tokens to draw from: the top_k likeliest tokens, and of these the nucleus. */
 static rd_status shortlist(const rd_search *s, const float *log_probs, rd_candidate *pool,
                            int32_t *n) {
-    const rd_beam_config *c = &s->config;
+    const rd_search_options *c = &s->config;
     double mass;
     if (c->top_k > 0) {
         RD_TRY(rd_candidates_select(log_probs, s->scorer.vocab_size, 0, 0, c->top_k, pool, n));

@@ -11,7 +11,7 @@
 /* A float such as 0.7 lies a little below its decimal; the small term keeps the product from
  * falling short of the whole number that is meant. */
 static int32_t longest_output(const rd_search *s, const rd_search_request *request) {
-    const rd_beam_config *c = &s->config;
+    const rd_search_options *c = &s->config;
     double limit = (double)c->max_len_a * request->source.length + (double)c->max_len_b + 1e-4;
     double most = s->scorer.max_length > 0 ? s->scorer.max_length : 1 << 20;
     double least = (c->forced_bos ? 1 : 0) + request->prefix_length;
@@ -19,21 +19,21 @@ static int32_t longest_output(const rd_search *s, const rd_search_request *reque
     return (int32_t)(limit < most ? limit : most);
 }
 
-static rd_status check(const rd_beam_config *config, const rd_scorer *scorer) {
-    RD_TRY(rd_beam_check(config));
+static rd_status check(const rd_search_options *config, const rd_scorer *scorer) {
+    RD_TRY(rd_search_check(config));
     int32_t size = scorer->vocab_size;
     if (scorer->eos < 0 || scorer->eos >= size || scorer->pad >= size || scorer->unk >= size)
         return rd_error(RD_ERR_ARGUMENT, "special ids %d, %d, %d outside a vocabulary of %d",
                         scorer->eos, scorer->pad, scorer->unk, size);
     if (config->forced_bos && (scorer->bos < 0 || scorer->bos >= size))
         return rd_error(RD_ERR_ARGUMENT, "outputs are to begin with bos, but there is none");
-    if (rd_beam_needs_attention(config) && !scorer->attention)
+    if (rd_search_needs_attention(config) && !scorer->attention)
         return rd_error(RD_ERR_ARGUMENT, "there is no attention");
     return RD_OK;
 }
 
 static void set_sizes(rd_search *s) {
-    const rd_beam_config *c = &s->config;
+    const rd_search_options *c = &s->config;
     float patience = c->patience > 0 ? c->patience : 1.0f;
     s->n_candidates = s->candidate_stride = 2 * c->beam;
     s->n_groups = c->sampling ? c->beam : c->diverse_groups > 1 ? c->diverse_groups : 1;
@@ -44,7 +44,7 @@ static void set_sizes(rd_search *s) {
 }
 
 rd_status rd_search_open(rd_search **search, const rd_scorer *scorer,
-                         const rd_beam_config *config) {
+                         const rd_search_options *config) {
     *search = NULL;
     RD_TRY(check(config, scorer));
     rd_search *s = rd_calloc(1, sizeof *s);
@@ -214,7 +214,7 @@ static rd_status set_up(rd_search *s, rd_sentence *sentence) {
     if (!sentence->groups || !sentence->finished) return RD_ERR_MEMORY;
     for (int32_t g = 0; g < s->n_groups; g++)
         sentence->groups[g].finished = sentence->finished + g * s->width;
-    if (rd_beam_needs_attention(&s->config))
+    if (rd_search_needs_attention(&s->config))
         RD_TRY(rd_reserve(&s->attention, &s->attention_capacity, (int64_t)n_src,
                           sizeof *s->attention));
     if (s->config.coverage_penalty != 0) {

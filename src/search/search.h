@@ -71,7 +71,8 @@ typedef struct rd_search rd_search;
 /* Both arguments are copied; what scorer->self and config->stop point to must outlive the search.
  * RD_ERR_ARGUMENT naming the first setting that is out of range. One thread at a time may use a
  * search. After an error in a step it can only be closed. */
-rd_status rd_search_open(rd_search **search, const rd_scorer *scorer, const rd_beam_config *config);
+rd_status rd_search_open(rd_search **search, const rd_scorer *scorer,
+                         const rd_search_options *config);
 void rd_search_close(rd_search *search); /* NULL is fine */
 
 /* Adds a sentence; `id` is the caller's name for it. All that the request points to must last until

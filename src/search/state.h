@@ -67,7 +67,7 @@ typedef struct {
 } rd_sentence_queue;
 
 struct rd_search {
-    rd_beam_config config;
+    rd_search_options config;
     rd_scorer scorer;
     int32_t n_candidates;    /* 2 * beam */
     int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */

@@ -305,7 +305,7 @@ static rd_status fill_empty(const call *c, rd_translations *out) {
 static rd_status run(call *c, rd_translations *out) {
     rd_translate_job job = rd_translate_job_of(c->translator, c->options);
     RD_TRY(rd_translate_check_options(c->options));
-    RD_TRY(rd_beam_check(&job.search));
+    RD_TRY(rd_search_check(&job.search));
     out->n_lines = c->n;
     out->n_best = c->options->search.n_best;
     out->items = rd_calloc((size_t)c->n, (size_t)out->n_best * sizeof *out->items);

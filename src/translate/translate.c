@@ -105,7 +105,7 @@ typedef struct {
 
 /* Whether the search only asks which token is the best: greedy, and over with the first eos. */
 static bool ranks_suffice(const rd_translate_job *job) {
-    const rd_beam_config *c = &job->search;
+    const rd_search_options *c = &job->search;
     return job->unscored && job->n_models == 1 && c->beam == 1 && !c->sampling &&
            c->early_stopping == RD_STOP_FULL && !(c->patience > 1.0f);
 }
@@ -135,11 +135,11 @@ static rd_status search_all(const work *w, const batch *b, rd_search *search) {
 
 static rd_status search_batch(const work *w, batch *b) {
     const rd_translate_job *job = w->job;
-    rd_beam_config config = job->search;
+    rd_search_options config = job->search;
     config.batch_tokens = tokens_at_once(job);
     if (b->subset.n) RD_TRY(rd_model_scorer_restrict(b->model, b->subset.n, b->subset.ids));
     if (ranks_suffice(job)) RD_TRY(rd_model_scorer_skip_softmax(b->model));
-    if (rd_beam_needs_attention(&job->search))
+    if (rd_search_needs_attention(&job->search))
         RD_TRY(rd_model_scorer_keep_attention(b->model, job->alignment_layer));
     rd_scorer scorer = rd_model_scorer_view(b->model);
     rd_search *search;
@@ -292,7 +292,7 @@ void rd_search_result_free(rd_search_result *result) {
 rd_status rd_translate_tokens(const rd_translate_job *job, int64_t n, const rd_token_span *sources,
                               rd_search_result *result) {
     *result = (rd_search_result){0};
-    RD_TRY(rd_beam_check(&job->search));
+    RD_TRY(rd_search_check(&job->search));
     result->n_sentences = n;
     result->n_best = job->search.n_best;
     result->hypotheses = rd_calloc((size_t)n, (size_t)result->n_best * sizeof *result->hypotheses);

@@ -17,7 +17,7 @@
 typedef struct {
     const rd_model *const *models; /* [n_models]: one model, or an ensemble (averaged) */
     int32_t n_models;
-    rd_beam_config search;             /* its batch_tokens and stop hold for scoring, too */
+    rd_search_options search;          /* its batch_tokens and stop hold for scoring, too */
     int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
     const rd_search_request *requests; /* one per source, whose own is not read; or NULL: nothing is
                                         * asked, and a sentence's number is its index */

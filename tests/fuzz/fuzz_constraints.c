@@ -108,16 +108,16 @@ static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
         begin[n_prefix] = UNK + (unsigned char)prefix.bytes[n_prefix] % (VOCAB - UNK);
     rd_search_request request = {
         .prefix = begin, .prefix_length = n_prefix, .phrases = spans, .n_phrases = n_spans};
-    rd_beam_config config = {.beam = 1 + option(o, 1, MOST_ROWS),
-                             .lenpen = (float)option(o, 2, 3),
-                             .max_len_b = (float)option(o, 3, 40),
-                             .min_len = option(o, 4, 6),
-                             .no_repeat_ngram = option(o, 5, 4),
-                             .early_stopping = (rd_early_stopping)option(o, 6, 3),
-                             .forced_bos = option(o, 7, 2),
-                             .renormalize = option(o, 8, 2),
-                             .diverse_groups = 1 + option(o, 9, 4),
-                             .diverse_strength = 0.5f};
+    rd_search_options config = {.beam = 1 + option(o, 1, MOST_ROWS),
+                                .lenpen = (float)option(o, 2, 3),
+                                .max_len_b = (float)option(o, 3, 40),
+                                .min_len = option(o, 4, 6),
+                                .no_repeat_ngram = option(o, 5, 4),
+                                .early_stopping = (rd_early_stopping)option(o, 6, 3),
+                                .forced_bos = option(o, 7, 2),
+                                .renormalize = option(o, 8, 2),
+                                .diverse_groups = 1 + option(o, 9, 4),
+                                .diverse_strength = 0.5f};
     config.n_best = 1 + option(o, 10, config.beam);
     scorer made = {.has_impossible = option(o, 11, 4) == 3};
     rd_scorer view = {.self = &made,

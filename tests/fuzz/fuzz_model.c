@@ -28,7 +28,7 @@ static void search(const rd_model *model) {
         return;
     int32_t tokens[3] = {0, c->src_vocab - 1, c->eos_id};
     rd_token_span source = {tokens, 3};
-    rd_translate_job job = {.models = &model, .n_models = 1, .search = rd_beam_defaults()};
+    rd_translate_job job = {.models = &model, .n_models = 1, .search = rd_search_defaults()};
     job.search.beam = 2;
     job.threads = 1;
     rd_search_result result;

@@ -19,7 +19,7 @@ static rd_status run(rd_search *search, int64_t n, const rd_search_request *requ
     return RD_OK;
 }
 
-rd_status search_all(const rd_beam_config *config, const rd_scorer *scorer, int64_t n,
+rd_status search_all(const rd_search_options *config, const rd_scorer *scorer, int64_t n,
                      const rd_search_request *requests, rd_search_result *result) {
     rd_search *search;
     *result = (rd_search_result){0};

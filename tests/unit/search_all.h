@@ -6,7 +6,7 @@
 #include "translate/translate.h"
 
 /* Searches n sentences to the end, all submitted at first. */
-rd_status search_all(const rd_beam_config *config, const rd_scorer *scorer, int64_t n,
+rd_status search_all(const rd_search_options *config, const rd_scorer *scorer, int64_t n,
                      const rd_search_request *requests, rd_search_result *result);
 
 #endif

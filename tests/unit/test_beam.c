@@ -36,7 +36,7 @@ static void test_agrees_with_brute_force(void **state) {
         for (int32_t i = 0; i < SENTENCES; i++) {
             /* At most 5^3 + 5^2 + 5 + 1 = 156 hypotheses end before the last step and 625 at it:
              * with a beam above their sum nothing is ever cut. One sentence a search. */
-            rd_beam_config config = {
+            rd_search_options config = {
                 .beam = 800, .lenpen = lenpens[k], .max_len_b = MAX_LEN, .n_best = 1};
             t->distribution = toy_random_alone;
             toy_alone_index = i;
@@ -59,7 +59,8 @@ static void test_batching_changes_nothing(void **state) {
     toy *t = calloc(1, sizeof *t);
     int32_t lengths[N];
     for (int32_t i = 0; i < N; i++) lengths[i] = i % 7;
-    rd_beam_config config = {.beam = 3, .lenpen = 1, .max_len_a = 1, .max_len_b = 2, .n_best = 3};
+    rd_search_options config = {
+        .beam = 3, .lenpen = 1, .max_len_a = 1, .max_len_b = 2, .n_best = 3};
     toy_alone_index = 0;
     t->distribution = toy_random_alone;
     rd_search_result together = toy_search(&config, t, N, lengths, NULL, RD_OK);
@@ -105,7 +106,7 @@ static void assert_same(const rd_search_result *a, const rd_search_result *b) {
 static void test_waiting_changes_nothing(void **state) {
     (void)state;
     enum { N = 300, BEAM = 8 };
-    const rd_beam_config configs[] = {
+    const rd_search_options configs[] = {
         {.lenpen = 1, .no_repeat_ngram = 2},
         {.coverage_penalty = 0.3f, .align = true, .forced_bos = true},
         {.sampling = true, .seed = 3, .min_len = 1},
@@ -117,7 +118,7 @@ static void test_waiting_changes_nothing(void **state) {
     int32_t lengths[N];
     for (int32_t i = 0; i < N; i++) lengths[i] = 1 + i * i % 7;
     for (int k = 0; k < 4; k++) {
-        rd_beam_config config = configs[k];
+        rd_search_options config = configs[k];
         config.beam = config.n_best = BEAM;
         config.max_len_a = 1;
         config.max_len_b = 6;
@@ -155,7 +156,7 @@ static void test_greedy_runs_to_the_longest_output(void **state) {
     (void)state;
     toy *t = calloc(1, sizeof *t);
     t->distribution = constant;
-    rd_beam_config config = {
+    rd_search_options config = {
         .beam = 1, .lenpen = 1, .max_len_a = 0.7f, .max_len_b = 1, .n_best = 1};
     int32_t length = 10; /* 0.7 * 10 + 1 = 8 tokens, then eos */
     rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
@@ -175,7 +176,8 @@ static void test_lenpen_ranks_and_two_finished_stop(void **state) {
     t->distribution = constant;
     int32_t length = 0;
     for (int lenpen = 0; lenpen < 2; lenpen++) {
-        rd_beam_config config = {.beam = 2, .lenpen = (float)lenpen, .max_len_b = 9, .n_best = 2};
+        rd_search_options config = {
+            .beam = 2, .lenpen = (float)lenpen, .max_len_b = 9, .n_best = 2};
         rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
         assert_int_equal(t->step, 2);
         /* log .3 = -1.204 against log .18 = -1.715, or -0.857 when divided by 2. */
@@ -192,7 +194,7 @@ static void test_min_len(void **state) {
     toy *t = calloc(1, sizeof *t);
     t->distribution = constant;
     int32_t length = 0;
-    rd_beam_config config = {.beam = 2, .max_len_b = 9, .min_len = 3, .n_best = 2};
+    rd_search_options config = {.beam = 2, .max_len_b = 9, .min_len = 3, .n_best = 2};
     rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 3, (int32_t[]){A, A, A});
     assert_tokens(&r.hypotheses[1], 4, (int32_t[]){A, A, A, A});
@@ -219,7 +221,7 @@ static void test_unk_penalty(void **state) {
     toy *t = calloc(1, sizeof *t);
     t->distribution = likes_unk;
     int32_t length = 0;
-    rd_beam_config config = {.beam = 3, .max_len_b = 5, .n_best = 3};
+    rd_search_options config = {.beam = 3, .max_len_b = 5, .n_best = 3};
     rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 1, (int32_t[]){UNK});
     rd_search_result_free(&r);
@@ -247,7 +249,7 @@ static void test_no_repeat_ngram(void **state) {
     toy *t = calloc(1, sizeof *t);
     t->distribution = cycle;
     int32_t length = 0;
-    rd_beam_config config = {.beam = 1, .max_len_b = 6, .n_best = 1};
+    rd_search_options config = {.beam = 1, .max_len_b = 6, .n_best = 1};
     rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     assert_tokens(&r.hypotheses[0], 6, (int32_t[]){A, B, C, A, B, C});
     rd_search_result_free(&r);
@@ -282,7 +284,7 @@ static void test_ties(void **state) {
     toy *t = calloc(1, sizeof *t);
     t->distribution = uniform;
     int32_t length = 0;
-    rd_beam_config config = {.beam = 5, .max_len_b = 1, .min_len = 1, .n_best = 5};
+    rd_search_options config = {.beam = 5, .max_len_b = 1, .min_len = 1, .n_best = 5};
     rd_search_result r = toy_search(&config, t, 1, &length, NULL, RD_OK);
     const int32_t order[5] = {BOS, UNK, A, B, C};
     for (int k = 0; k < 5; k++) assert_tokens(&r.hypotheses[k], 1, order + k);
@@ -304,7 +306,7 @@ static void test_nan_is_an_error(void **state) {
     (void)state;
     toy *t = calloc(1, sizeof *t);
     const int32_t lengths[2] = {0, 0};
-    rd_beam_config config = {.beam = 4, .max_len_b = 5, .n_best = 1};
+    rd_search_options config = {.beam = 4, .max_len_b = 5, .n_best = 1};
     t->distribution = nan_later;
     rd_search_result r = toy_search(&config, t, 2, lengths, NULL, RD_ERR_NUMERIC);
     assert_null(r.hypotheses);
@@ -319,8 +321,8 @@ static void test_bad_settings(void **state) {
     (void)state;
     toy *t = calloc(1, sizeof *t);
     t->distribution = constant;
-    const rd_beam_config good = {.beam = 2, .max_len_b = 5, .n_best = 1};
-    rd_beam_config bad[7];
+    const rd_search_options good = {.beam = 2, .max_len_b = 5, .n_best = 1};
+    rd_search_options bad[7];
     for (int i = 0; i < 7; i++) bad[i] = good;
     bad[0].beam = 0, bad[1].n_best = 3, bad[2].n_best = 0, bad[3].lenpen = NAN;
     bad[4].max_len_a = -1, bad[5].min_len = -1, bad[6].beam = 1 << 20;
@@ -340,7 +342,8 @@ static void test_scores_of_given_targets(void **state) {
     t->distribution = toy_random;
     int32_t lengths[N] = {3, 1, 4, 1, 5, 9};
     rd_token_span sources[N] = {{NULL, 0}}, targets[N]; /* the toy reads no sources */
-    rd_beam_config config = {.beam = 4, .lenpen = 1, .max_len_a = 1, .n_best = 1, .unk_penalty = 1};
+    rd_search_options config = {
+        .beam = 4, .lenpen = 1, .max_len_a = 1, .n_best = 1, .unk_penalty = 1};
     rd_search_result r = toy_search(&config, t, N, lengths, NULL, RD_OK);
     for (int i = 0; i < N; i++) {
         const rd_hypothesis *h = &r.hypotheses[i];
@@ -367,7 +370,8 @@ static void test_session(void **state) {
     for (int i = 0; i < N; i++) lengths[i] = 1 + i * 7 % 5;
     toy *t = calloc(1, sizeof *t);
     t->distribution = toy_random;
-    rd_beam_config config = {.beam = 3, .lenpen = 1, .max_len_a = 1, .max_len_b = 2, .n_best = 2};
+    rd_search_options config = {
+        .beam = 3, .lenpen = 1, .max_len_a = 1, .max_len_b = 2, .n_best = 2};
     rd_search_result together = toy_search(&config, t, N, lengths, NULL, RD_OK);
     int32_t most_rows = t->most_rows;
     config.batch_tokens = 12;
@@ -419,7 +423,7 @@ static void test_session_closed_early(void **state) {
     t->distribution = toy_random;
     const int32_t phrase[] = {A, B};
     const rd_token_span phrases[] = {{phrase, 2}};
-    rd_beam_config config = {.beam = 3, .max_len_a = 3, .n_best = 3, .batch_tokens = 8};
+    rd_search_options config = {.beam = 3, .max_len_a = 3, .n_best = 3, .batch_tokens = 8};
     rd_scorer scorer = toy_scorer(t);
     rd_search *search;
     assert_int_equal(rd_search_open(&search, &scorer, &config), RD_OK);

@@ -117,7 +117,7 @@ static void check(rd_model *const *models, int n_models, int sentence, float pen
     rd_search_request request = {.source = {sources[sentence], source_lengths[sentence]}};
     rd_model_scorer *scorer;
     rd_search_result result;
-    rd_beam_config config = {
+    rd_search_options config = {
         .beam = BEAM, .lenpen = penalty, .max_len_b = MAX_LEN, .n_best = N_BEST};
     assert_int_equal(rd_model_scorer_open(&scorer, (const rd_model *const *)models, n_models),
                      RD_OK);

@@ -61,7 +61,7 @@ static int32_t unmet(const rd_token_span *spans, int32_t n, const int32_t *token
 
 /* The best sequences that have all phrases, in order, by score; `prefix`: of all of them. */
 static void check_against_all(const rd_search_result *result, const phrase_set *set,
-                              rd_token_span prefix, const rd_beam_config *config) {
+                              rd_token_span prefix, const rd_search_options *config) {
     static double scores[PATHS];
     for (int32_t i = 0; i < PATHS; i++) {
         bool wanted = unmet(set->spans, set->n, all[i].tokens, all[i].length) == 0 &&
@@ -88,11 +88,11 @@ static void test_agrees_with_brute_force(void **state) {
                                      .prefix_length = prefix.length,
                                      .phrases = set->spans,
                                      .n_phrases = set->n};
-        rd_beam_config config = {.beam = 800,
-                                 .lenpen = (float)(trial % 4) / 2,
-                                 .max_len_b = MAX_LEN,
-                                 .min_len = trial % 7 == 0 ? 3 : 0,
-                                 .n_best = 1 + trial % 9};
+        rd_search_options config = {.beam = 800,
+                                    .lenpen = (float)(trial % 4) / 2,
+                                    .max_len_b = MAX_LEN,
+                                    .min_len = trial % 7 == 0 ? 3 : 0,
+                                    .n_best = 1 + trial % 9};
         if (set->total + prefix.length <= MAX_LEN) {
             searched++;
             constrained += set->n > 0;
@@ -124,16 +124,16 @@ static void test_narrow_beams_meet_constraints(void **state) {
             requests[i].phrases = sets[i]->spans;
             requests[i].n_phrases = sets[i]->n;
         }
-        rd_beam_config config = {.beam = 1 + trial % 6,
-                                 .lenpen = 1,
-                                 .max_len_b = (float)(12 + trial % 3),
-                                 .n_best = 1,
-                                 .early_stopping = (rd_early_stopping)(trial % 3),
-                                 .no_repeat_ngram = trial % 4,
-                                 .diverse_strength = 1,
-                                 .forced_bos = trial % 5 == 0,
-                                 .renormalize = trial % 2,
-                                 .batch_tokens = trial % 4};
+        rd_search_options config = {.beam = 1 + trial % 6,
+                                    .lenpen = 1,
+                                    .max_len_b = (float)(12 + trial % 3),
+                                    .n_best = 1,
+                                    .early_stopping = (rd_early_stopping)(trial % 3),
+                                    .no_repeat_ngram = trial % 4,
+                                    .diverse_strength = 1,
+                                    .forced_bos = trial % 5 == 0,
+                                    .renormalize = trial % 2,
+                                    .batch_tokens = trial % 4};
         config.diverse_groups = config.beam % 2 == 0 ? 2 : 0;
         config.n_best = config.beam;
         if (config.forced_bos) config.max_len_b++;
@@ -176,7 +176,7 @@ static void test_wider_is_better(void **state) {
     const int32_t beams[] = {1, 8, 64};
     the_toy->distribution = toy_random;
     for (int b = 0; b < 3; b++) {
-        rd_beam_config config = {.beam = beams[b], .lenpen = 1, .max_len_b = 8, .n_best = 1};
+        rd_search_options config = {.beam = beams[b], .lenpen = 1, .max_len_b = 8, .n_best = 1};
         rd_search_result r = toy_search(&config, the_toy, SENTENCES, lengths, requests, RD_OK);
         for (int i = 0; i < SENTENCES; i++) totals[b] += (double)r.hypotheses[i].score;
         rd_search_result_free(&r);
@@ -190,7 +190,7 @@ static void test_too_many_phrases(void **state) {
     const int32_t length = 0, tokens[] = {A, B, C, C, C, UNK, B};
     const rd_token_span phrases[] = {{tokens, 3}, {tokens + 2, 3}, {tokens + 5, 1}, {tokens, 7}};
     rd_search_request request = {.phrases = phrases, .n_phrases = 4};
-    rd_beam_config config = {.beam = 3, .max_len_b = 4, .n_best = 3};
+    rd_search_options config = {.beam = 3, .max_len_b = 4, .n_best = 3};
     toy_alone_index = 3;
     the_toy->distribution = toy_random_alone;
     rd_search_result r = toy_search(&config, the_toy, 1, &length, &request, RD_OK);
@@ -215,7 +215,7 @@ static void test_impossible_phrase(void **state) {
     const int32_t length = 0, tokens[] = {A, B, C};
     const rd_token_span phrases[] = {{tokens + 2, 1}, {tokens, 2}};
     rd_search_request request = {.phrases = phrases, .n_phrases = 2};
-    rd_beam_config config = {.beam = 4, .max_len_b = 6, .n_best = 4};
+    rd_search_options config = {.beam = 4, .max_len_b = 6, .n_best = 4};
     the_toy->distribution = without_c;
     rd_search_result r = toy_search(&config, the_toy, 1, &length, &request, RD_OK);
     for (int32_t k = 0; k < 4 && r.hypotheses[k].tokens; k++) {
@@ -231,7 +231,7 @@ static void test_bad_requests(void **state) {
     const int32_t length = 0, outside[] = {VOCAB}, good[] = {A};
     const rd_token_span phrases[] = {{outside, 1}, {good, 1}};
     rd_search_request request = {.phrases = phrases, .n_phrases = 1};
-    rd_beam_config config = {.beam = 2, .max_len_b = 6, .n_best = 1};
+    rd_search_options config = {.beam = 2, .max_len_b = 6, .n_best = 1};
     the_toy->distribution = toy_random;
     toy_search(&config, the_toy, 1, &length, &request, RD_ERR_ARGUMENT);
     request.phrases++;

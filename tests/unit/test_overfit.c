@@ -75,7 +75,7 @@ static int count_reproduced(const rd_model *model, const rd_batch *batch) {
     }
     rd_model_scorer *scorer;
     assert_int_equal(rd_model_scorer_open(&scorer, &model, 1), RD_OK);
-    rd_beam_config config = rd_beam_defaults();
+    rd_search_options config = rd_search_defaults();
     rd_scorer view = rd_model_scorer_view(scorer);
     rd_search_result result;
     assert_int_equal(search_all(&config, &view, PAIRS, requests, &result), RD_OK);

@@ -40,7 +40,7 @@ static void expected(const float *log_probs, int32_t top_k, double top_p, double
 }
 
 /* How often each token comes first among DRAWS * ROUNDS samples; an empty sample counts as eos. */
-static void count_first(rd_beam_config config, int32_t sentence, int *counts) {
+static void count_first(rd_search_options config, int32_t sentence, int *counts) {
     memset(counts, 0, VOCAB * sizeof *counts);
     toy_alone_index = sentence;
     the_toy->distribution = toy_random_alone;
@@ -66,11 +66,11 @@ static void test_frequencies(void **state) {
     } settings[] = {{0, 0, 0}, {3, 0, 0}, {0, 0.6f, 0}, {4, 0.8f, 0.7f}, {0, 1, 2}, {1, 0, 0}};
     for (int k = 0; k < 6; k++)
         for (int32_t sentence = 0; sentence < 3; sentence++) {
-            rd_beam_config config = {.sampling = true,
-                                     .top_k = settings[k].top_k,
-                                     .top_p = settings[k].top_p,
-                                     .temperature = settings[k].temperature,
-                                     .seed = 3};
+            rd_search_options config = {.sampling = true,
+                                        .top_k = settings[k].top_k,
+                                        .top_p = settings[k].top_p,
+                                        .temperature = settings[k].temperature,
+                                        .seed = 3};
             float log_probs[VOCAB];
             double p[VOCAB];
             int counts[VOCAB];
@@ -93,14 +93,14 @@ static void test_whole_samples(void **state) {
     (void)state;
     enum { N = 6, BEAM = 8 };
     const int32_t lengths[N] = {4, 4, 4, 4, 4, 4};
-    rd_beam_config config = {.beam = BEAM,
-                             .lenpen = 1,
-                             .max_len_a = 2,
-                             .n_best = BEAM,
-                             .sampling = true,
-                             .min_len = 2,
-                             .no_repeat_ngram = 2,
-                             .unk_penalty = 1};
+    rd_search_options config = {.beam = BEAM,
+                                .lenpen = 1,
+                                .max_len_a = 2,
+                                .n_best = BEAM,
+                                .sampling = true,
+                                .min_len = 2,
+                                .no_repeat_ngram = 2,
+                                .unk_penalty = 1};
     the_toy->distribution = toy_random;
     rd_search_result r = toy_search(&config, the_toy, N, lengths, NULL, RD_OK);
     int lengths_seen = 0;
@@ -141,7 +141,7 @@ static void test_what_a_sample_depends_on(void **state) {
     const int32_t lengths[N] = {3, 9, 1, 0, 5};
     rd_search_request requests[N] = {{.source = {NULL, 0}}};
     for (int i = 0; i < N; i++) requests[i].number = i;
-    rd_beam_config config = {
+    rd_search_options config = {
         .beam = 6, .max_len_a = 1, .max_len_b = 3, .n_best = 6, .sampling = true, .seed = 11};
     the_toy->distribution = toy_random_alone;
     toy_alone_index = 0;
@@ -177,7 +177,7 @@ static void not_numbers(int32_t sentence, const int32_t *prefix, int32_t n, floa
 static void test_what_cannot_be_drawn(void **state) {
     (void)state;
     const int32_t length = 0;
-    rd_beam_config config = {.beam = 2, .max_len_b = 9, .n_best = 2, .sampling = true};
+    rd_search_options config = {.beam = 2, .max_len_b = 9, .n_best = 2, .sampling = true};
     the_toy->distribution = nothing_but_pad; /* nothing to go on with: the sample ends */
     rd_search_result r = toy_search(&config, the_toy, 1, &length, NULL, RD_OK);
     for (int k = 0; k < 2; k++) assert_int_equal(r.hypotheses[k].length, 2);
@@ -187,7 +187,7 @@ static void test_what_cannot_be_drawn(void **state) {
     toy_search(&config, the_toy, 1, &length, NULL, RD_ERR_NUMERIC);
     config.top_k = 2;
     toy_search(&config, the_toy, 1, &length, NULL, RD_ERR_NUMERIC);
-    rd_beam_config bad[] = {config, config, config};
+    rd_search_options bad[] = {config, config, config};
     bad[0].top_k = -1, bad[1].top_p = 1.5f, bad[2].diverse_groups = 2;
     for (int i = 0; i < 3; i++) toy_search(&bad[i], the_toy, 1, &length, NULL, RD_ERR_ARGUMENT);
 }

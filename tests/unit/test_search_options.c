@@ -28,7 +28,7 @@ static void enumerate(int32_t sentence) {
 
 static const int32_t no_length = 0;
 
-static void search_sentence(const rd_beam_config *config, int32_t sentence,
+static void search_sentence(const rd_search_options *config, int32_t sentence,
                             const rd_search_request *request) {
     toy_alone_index = sentence;
     the_toy->distribution = toy_random_alone;
@@ -41,11 +41,11 @@ static void test_length_norms_against_brute_force(void **state) {
     (void)state;
     for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
         for (int form = 0; form < 2; form++) {
-            rd_beam_config config = {.beam = 800,
-                                     .lenpen = 0.7f + (float)sentence / 4,
-                                     .lenpen_form = form ? RD_LENPEN_GNMT : RD_LENPEN_POWER,
-                                     .max_len_b = MAX_LEN,
-                                     .n_best = 9};
+            rd_search_options config = {.beam = 800,
+                                        .lenpen = 0.7f + (float)sentence / 4,
+                                        .lenpen_form = form ? RD_LENPEN_GNMT : RD_LENPEN_POWER,
+                                        .max_len_b = MAX_LEN,
+                                        .n_best = 9};
             enumerate(sentence);
             for (int32_t i = 0; i < n_all; i++) {
                 double length = all[i].length + 1; /* with eos */
@@ -65,7 +65,7 @@ static void tempered(int32_t sentence, const int32_t *prefix, int32_t n, float *
 /* A temperature gives what the tempered distribution gives without. */
 static void test_temperature(void **state) {
     (void)state;
-    rd_beam_config config = {.beam = 3, .lenpen = 1, .max_len_b = 9, .n_best = 3};
+    rd_search_options config = {.beam = 3, .lenpen = 1, .max_len_b = 9, .n_best = 3};
     const int32_t lengths[SENTENCES] = {0};
     the_toy->distribution = tempered;
     rd_search_result expected = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
@@ -98,7 +98,7 @@ static void test_patience(void **state) {
     const int32_t steps[] = {2, 2, 4, 9, 1, 1};
     the_toy->distribution = likes_a;
     for (int i = 0; i < 6; i++) {
-        rd_beam_config config = {
+        rd_search_options config = {
             .beam = 2, .lenpen = 1, .max_len_b = 15, .n_best = 2, .patience = patience[i]};
         rd_search_result r = toy_search(&config, the_toy, 1, &no_length, NULL, RD_OK);
         assert_int_equal(the_toy->step, steps[i]);
@@ -107,7 +107,7 @@ static void test_patience(void **state) {
         assert_int_equal(r.hypotheses[1].tokens == NULL, steps[i] == 1);
         rd_search_result_free(&r);
     }
-    toy_search(&(rd_beam_config){.beam = 2, .n_best = 1, .patience = -1}, the_toy, 1, &no_length,
+    toy_search(&(rd_search_options){.beam = 2, .n_best = 1, .patience = -1}, the_toy, 1, &no_length,
                NULL, RD_ERR_ARGUMENT);
 }
 
@@ -174,11 +174,11 @@ static void test_diverse_groups_choose_in_turn(void **state) {
     int penalised = 0;
     for (int k = 0; k < 3; k++)
         for (int32_t sentence = 0; sentence < SENTENCES; sentence++) {
-            rd_beam_config config = {.beam = GROUPS,
-                                     .max_len_b = LONGEST,
-                                     .n_best = GROUPS,
-                                     .diverse_groups = GROUPS,
-                                     .diverse_strength = strengths[k]};
+            rd_search_options config = {.beam = GROUPS,
+                                        .max_len_b = LONGEST,
+                                        .n_best = GROUPS,
+                                        .diverse_groups = GROUPS,
+                                        .diverse_strength = strengths[k]};
             go_in_turn(sentence, (double)strengths[k]);
             toy_alone_index = sentence;
             the_toy->distribution = toy_random_alone;
@@ -213,7 +213,7 @@ static void test_diverse_groups_of_several(void **state) {
     (void)state;
     const int32_t lengths[SENTENCES] = {0};
     const float strengths[] = {0, 0.5f, 50};
-    rd_beam_config config = {.beam = 2, .lenpen = 1, .max_len_b = 8, .n_best = 2};
+    rd_search_options config = {.beam = 2, .lenpen = 1, .max_len_b = 8, .n_best = 2};
     the_toy->distribution = toy_random;
     rd_search_result one = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
     config.beam = config.n_best = 6;
@@ -244,7 +244,7 @@ static void test_diverse_groups_after_a_prefix(void **state) {
     (void)state;
     const int32_t prefix[] = {A, B}, length = 0;
     const rd_search_request request = {.prefix = prefix, .prefix_length = 2};
-    rd_beam_config config = {
+    rd_search_options config = {
         .beam = 4, .lenpen = 1, .max_len_b = 7, .n_best = 4, .diverse_groups = 4};
     the_toy->distribution = toy_random_alone;
     for (toy_alone_index = 0; toy_alone_index < SENTENCES; toy_alone_index++) {
@@ -288,12 +288,12 @@ static void test_coverage_and_alignment_against_brute_force(void **state) {
     const int32_t length = N_SRC;
     the_toy->attention = toy_attention;
     for (int32_t sentence = 0; sentence < SENTENCES; sentence++) {
-        rd_beam_config config = {.beam = 800,
-                                 .lenpen = 0.5f,
-                                 .max_len_b = MAX_LEN,
-                                 .n_best = 9,
-                                 .coverage_penalty = 0.4f,
-                                 .align = true};
+        rd_search_options config = {.beam = 800,
+                                    .lenpen = 0.5f,
+                                    .max_len_b = MAX_LEN,
+                                    .n_best = 9,
+                                    .coverage_penalty = 0.4f,
+                                    .align = true};
         enumerate(sentence);
         for (int32_t i = 0; i < n_all; i++)
             scores[i] =
@@ -307,7 +307,7 @@ static void test_coverage_and_alignment_against_brute_force(void **state) {
     }
     /* Narrow beams, several sentences, other sources: alignments follow their hypotheses. */
     const int32_t lengths[SENTENCES] = {N_SRC, N_SRC, N_SRC, N_SRC, N_SRC, N_SRC, N_SRC, N_SRC};
-    rd_beam_config config = {.beam = 3, .max_len_b = 9, .n_best = 3, .align = true};
+    rd_search_options config = {.beam = 3, .max_len_b = 9, .n_best = 3, .align = true};
     the_toy->distribution = toy_random;
     rd_search_result r = toy_search(&config, the_toy, SENTENCES, lengths, NULL, RD_OK);
     for (int i = 0; i < SENTENCES * 3; i++)
@@ -329,7 +329,8 @@ static void test_prefix_against_brute_force(void **state) {
     const int32_t prefix[] = {B, UNK, B, A};
     for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
         for (int32_t n = 0; n <= 4; n++) {
-            rd_beam_config config = {.beam = 800, .lenpen = 1, .max_len_b = MAX_LEN, .n_best = 7};
+            rd_search_options config = {
+                .beam = 800, .lenpen = 1, .max_len_b = MAX_LEN, .n_best = 7};
             enumerate(sentence);
             for (int32_t i = 0; i < n_all; i++)
                 scores[i] = starts_with(&all[i], prefix, n) ? all[i].log_prob / (all[i].length + 1)
@@ -352,12 +353,12 @@ static void test_forced_bos_against_brute_force(void **state) {
     for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
         for (int32_t n = 0; n <= 4; n++) {
             int32_t n_prefix = n / 2, free_tokens = n % 2;
-            rd_beam_config config = {.beam = 800,
-                                     .lenpen = 1,
-                                     .max_len_b = MAX_LEN,
-                                     .n_best = 7,
-                                     .forced_bos = true,
-                                     .forced_tokens_free = free_tokens};
+            rd_search_options config = {.beam = 800,
+                                        .lenpen = 1,
+                                        .max_len_b = MAX_LEN,
+                                        .n_best = 7,
+                                        .forced_bos = true,
+                                        .forced_tokens_free = free_tokens};
             enumerate(sentence);
             for (int32_t i = 0; i < n_all; i++) {
                 toy_path *path = &all[i];
@@ -381,12 +382,12 @@ static void test_prefix_stands(void **state) {
     const rd_search_request requests[] = {{.prefix = repeated, .prefix_length = 6},
                                           {.prefix = NULL},
                                           {.prefix = repeated + 2, .prefix_length = 1}};
-    rd_beam_config config = {.beam = 3,
-                             .max_len_b = 4,
-                             .n_best = 2,
-                             .no_repeat_ngram = 2,
-                             .min_len = 2,
-                             .unk_penalty = 50};
+    rd_search_options config = {.beam = 3,
+                                .max_len_b = 4,
+                                .n_best = 2,
+                                .no_repeat_ngram = 2,
+                                .min_len = 2,
+                                .unk_penalty = 50};
     const int32_t lengths[3] = {0};
     the_toy->distribution = toy_random;
     rd_search_result r = toy_search(&config, the_toy, 3, lengths, requests, RD_OK);

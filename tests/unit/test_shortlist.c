@@ -252,7 +252,7 @@ static rd_search_result search(const rd_model *model, const rd_shortlist *shortl
                                const rd_token_span *spans) {
     rd_translate_job job = {.models = &model,
                             .n_models = 1,
-                            .search = rd_beam_defaults(),
+                            .search = rd_search_defaults(),
                             .shortlist = shortlist,
                             .threads = 1};
     rd_search_result result;
@@ -309,7 +309,7 @@ static void test_shortlist_of_another_model(void **state) {
     make_sources(tokens, spans);
     const rd_model *models[] = {model};
     rd_translate_job job = {
-        .models = models, .n_models = 1, .search = rd_beam_defaults(), .shortlist = shortlist};
+        .models = models, .n_models = 1, .search = rd_search_defaults(), .shortlist = shortlist};
     rd_search_result result;
     assert_int_equal(rd_translate_tokens(&job, N, spans, &result), RD_ERR_FORMAT);
     assert_non_null(strstr(rd_last_error(), "999"));

@@ -74,7 +74,7 @@ static void assert_same(const rd_search_result *a, const rd_search_result *b) {
 
 static rd_translate_job job_of(const rd_model *const *models, int32_t n_models) {
     rd_translate_job job = {
-        .models = models, .n_models = n_models, .search = rd_beam_defaults(), .threads = 1};
+        .models = models, .n_models = n_models, .search = rd_search_defaults(), .threads = 1};
     job.search.n_best = 3;
     return job;
 }

@@ -74,8 +74,9 @@ rd_scorer toy_scorer(toy *t) {
                        .log_probs = read_log_probs};
 }
 
-rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
-                            const rd_search_request *requests, rd_status expected) {
+rd_search_result toy_search(const rd_search_options *config, toy *t, int32_t n,
+                            const int32_t *lengths, const rd_search_request *requests,
+                            rd_status expected) {
     rd_scorer scorer = toy_scorer(t);
     if (t->attention) scorer.attention = read_attention;
     rd_search_request *all = calloc((size_t)n + 1, sizeof *all);

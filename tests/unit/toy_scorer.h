@@ -25,8 +25,9 @@ rd_scorer toy_scorer(toy *t);
 
 /* A search of n sentences with sources of these lengths; requests may be NULL. Asserts the status.
  */
-rd_search_result toy_search(const rd_beam_config *config, toy *t, int32_t n, const int32_t *lengths,
-                            const rd_search_request *requests, rd_status expected);
+rd_search_result toy_search(const rd_search_options *config, toy *t, int32_t n,
+                            const int32_t *lengths, const rd_search_request *requests,
+                            rd_status expected);
 
 /* Distributions. toy_random: normal logits, drawn anew for each prefix and sentence;
  * toy_random_alone: the same for a search of the one sentence toy_alone_index. */
