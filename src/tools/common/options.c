@@ -220,6 +220,7 @@ static int take_option(options_given *given, typed_option *option, char **argv, 
     int code = look_up(program, option);
     if (code >= 0) return code;
     const rd_key *key = option->key;
+    if (!key) return options_usage(program, "unknown option '%s'", option->dashed);
     if (!options_take_value(key)) {
         if (option->value && key->type == RD_KEY_CONSTANT)
             return options_usage(program, "option '%s' takes no value", option->dashed);
