@@ -84,8 +84,10 @@ static rd_status warn_setting(rd_text *warnings, const char *file, const char *k
                               const json_t *value) {
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
     if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    char shown[128]; /* keys are from a file, and warnings a line each */
+    rd_escape(shown, sizeof shown, key);
     rd_status status = rd_text_printf(warnings, "%s: %.60s: %.60s%s has no effect here\n", file,
-                                      key, text, strlen(text) > 60 ? "..." : "");
+                                      shown, text, strlen(text) > 60 ? "..." : "");
     free(text);
     return status;
 }
@@ -169,7 +171,9 @@ static rd_status warn_tokens(const json_t *tokens, rd_text *warnings) {
     if (n == 0) return RD_OK;
     RD_TRY(rd_text_printf(warnings, "%zu token%s added to the vocabulary (", n, n > 1 ? "s" : ""));
     json_object_foreach((json_t *)tokens, token, value) {
-        if (i < SHOWN) RD_TRY(rd_text_printf(warnings, "%s%.40s", i ? ", " : "", token));
+        char shown[96];
+        rd_escape(shown, sizeof shown, token);
+        if (i < SHOWN) RD_TRY(rd_text_printf(warnings, "%s%.40s", i ? ", " : "", shown));
         i++;
     }
     return rd_text_printf(warnings,

@@ -128,7 +128,7 @@ static rd_status write_charts(const rd_run *run, const rd_history *history, rd_t
     return put(out, "</div>\n");
 }
 
-/* The source above, the hypothesis beside the reference. */
+/* The source above, the hypothesis next to the reference. */
 static rd_status write_sample(const json_t *sample, rd_text *out) {
     static const char *const keys[] = {"source", "reference", "hypothesis"};
     RD_TRY(put(out, "<div class=\"sample\">\n"));

@@ -387,7 +387,8 @@ static void test_settings_without_effect_are_named(void **state) {
     rd_recipe_free(recipe);
     write_json(from, "generation_config.json",
                "{\"do_sample\": true, \"temperature\": 0.5, \"repetition_penalty\": 3.0,"
-               " \"bad_words_ids\": [[56], [7]], \"watermarking_config\": {\"bias\": 2}}");
+               " \"bad_words_ids\": [[56], [7]], \"watermarking_config\": {\"bias\": 2},"
+               " \"x\\u001b[31m\\n\": \"y\"}");
     write_json(from, "added_tokens.json", "{\"<hl>\": 57, \"<sep>\": 58, \"<pad>\": 56}");
     snprintf(to, sizeof to, "%s/settings-again", directory);
     must(rd_import_hf(from, to, &warnings));
@@ -396,11 +397,12 @@ static void test_settings_without_effect_are_named(void **state) {
                                            "repetition_penalty: 3.0 has no effect",
                                            "bad_words_ids: [[56], [7]] has no effect",
                                            "watermarking_config: {",
+                                           "x\\x1b[31m\\n: \"y\" has no effect",
                                            "2 tokens added to the vocabulary (<hl>, <sep>)"};
     int lines = 0;
     for (const char *c = warnings.data; (c = strchr(c, '\n')); c++) lines++;
-    assert_int_equal(lines, 6);
-    for (int i = 0; i < 6; i++)
+    assert_int_equal(lines, 7);
+    for (int i = 0; i < 7; i++)
         if (!strstr(warnings.data, expected[i])) fail_msg("no %s", expected[i]);
     rd_text_free(&warnings);
 }
