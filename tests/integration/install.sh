@@ -74,7 +74,7 @@ LD_LIBRARY_PATH=$libdir "$work/translate" "$work/models/a" "$work/terms.tsv" <"$
 cut -f 2,4 "$work/example" | cmp - "$work/program"
 cut -f 1 "$work/example" | cmp - <(seq 101)
 [ "$(cut -f 3 "$work/example" | grep -cE '^-[0-9]+\.[0-9]{4}$')" -eq 68 ]
-grep -q 'red house.*-.*0-' "$work/example"
+grep -qE $'red house.*\t-[0-9.]+\t([0-9]+-[0-9]+ ?)+$' "$work/example" # with its score and alignment
 if LD_LIBRARY_PATH=$libdir "$work/translate" "$work/nowhere" </dev/null 2>"$work/message"; then exit 1; fi
 grep -q nowhere "$work/message"
 

@@ -27,7 +27,7 @@ done
 for vocabulary in "$repository"/vocab/*.yaml; do
     grep -q "^extends: ../vocab/$(basename "$vocabulary")$" "$repository"/recipes/*.yaml ||
         fail "$vocabulary: no recipe extends it"
-    [ -z "$(grep -vE '^(#|vocab-(type|size|sentences)|joined-dictionary|character-coverage|byte-fallback|mask-piece)' "$vocabulary")" ] ||
+    [ -z "$(grep -vE '^(#|vocab-(type|size|sentences)|joined-dictionary|character-coverage|byte-fallback|mask-piece|normalization|user-defined-symbols)' "$vocabulary")" ] ||
         fail "$vocabulary says more than how a vocabulary is trained"
 done
 printf 'max-token: 3\n' >"$work/bad.yaml"

@@ -231,7 +231,8 @@ bad() {
 reject 1 'nowhere' tiny.yaml --data nowhere --save-dir x
 for file in spm.model train.bin valid.bin; do
     bad bin lacking && rm lacking/$file
-    reject 1 "lacking/$file" tiny.yaml --data lacking --save-dir x
+    [ $file = spm.model ] && missing="lacking: no vocabulary there; looked for spm.model" || missing=lacking/$file
+    reject 1 "$missing" tiny.yaml --data lacking --save-dir x
     bad bin cut && truncate -s 100 cut/$file
     reject 1 "cut/$file" tiny.yaml --data cut --save-dir x
 done
