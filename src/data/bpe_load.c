@@ -253,7 +253,7 @@ static rd_status check_settings(loader *l, const json_t *root, const json_t *mod
     return RD_OK;
 }
 
-/* Pieces added to the model's, some of which they may repeat. */
+/* Pieces added to the model's; some may be there already. */
 static rd_status add_added_tokens(loader *l, const json_t *added) {
     size_t i;
     json_t *token;

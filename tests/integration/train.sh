@@ -301,7 +301,7 @@ for model in "average:checkpoints/00000012.safetensors" "translate:model/model.s
 done
 reject 1 'ema-decay' tiny.yaml --data bin --save-dir a1 --set ema-decay=0.9
 
-# A training goes on with its own model: all that makes another one is refused with both values, by
+# A training continues its own model: all that makes another one is refused with both values, by
 # training and averaging, and nothing in the directory changes.
 cp -r a1 own
 listing() { find own -type f ! -name lock -exec cksum {} + | sort; }

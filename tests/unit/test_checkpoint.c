@@ -110,7 +110,7 @@ static void test_impossible_rest(void **state) {
     memcpy(changed.metric, "\x1B[2Jloss", 8);
     assert_int_equal(save_and_load(&changed), RD_ERR_FORMAT);
     changed = sound;
-    changed.metric[6] = 'x'; /* behind the end of its name */
+    changed.metric[6] = 'x'; /* after the end of its name */
     assert_int_equal(save_and_load(&changed), RD_ERR_FORMAT);
 }
 

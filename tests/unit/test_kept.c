@@ -137,7 +137,7 @@ static void test_kept(void **state) {
     rd_translations_free(&found);
 }
 
-/* Where the search would end behind markup, the line's final mark comes first. */
+/* Where the search would end after markup, the line's final mark comes first. */
 static void test_markup_and_final_marks(void **state) {
     (void)state;
     rd_edges edges;
