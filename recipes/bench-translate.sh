@@ -60,7 +60,7 @@ measure_translate() {
     model=${model:-$out/train/model}
     [ -e "$model/config.yaml" ] || fail "$model: no model; recipes/run.sh makes one, --model names another"
     if [ -z "$input" ]; then
-        input=$(ls "$out/data/$(get testpref | cut -d, -f1).$(get source-lang)"* 2>/dev/null | head -n 1)
+        input=$(ls "$out/data/$(get testpref | cut -d, -f1).$(get source-lang)"* 2>/dev/null | sed -n 1p)
         [ -n "$input" ] || fail "no test set in $out/data; name a text with --input"
     fi
     if "$python" -c 'import ctranslate2, sentencepiece, transformers' >/dev/null 2>&1; then

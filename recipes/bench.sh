@@ -125,7 +125,7 @@ get() {
 }
 # value FILE KEY: the first number of that name in JSON
 value() {
-    sed -n "s/^ *\"$2\": \([-0-9.e+]*\).*/\1/p" "$1" | head -n 1
+    sed -n "s/^ *\"$2\": \([-0-9.e+]*\).*/\1/p" "$1" | sed -n 1p
 }
 
 # The corpora and binarized data, unless recipes/run.sh has made them.

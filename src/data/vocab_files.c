@@ -57,8 +57,8 @@ static rd_status is_there(const char *directory, const form *f, bool *found) {
 /* Nothing that makes a vocabulary of this kind is in `directory`. */
 static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
     static const char *const looked_for[] = {
-        [RD_VOCABULARY_ANY] = "spm.model, source.spm and target.spm, tokenizer.json, or vocab.json "
-                              "and merges.txt",
+        [RD_VOCABULARY_ANY] =
+            "spm.model, source.spm and target.spm, tokenizer.json, or vocab.json and merges.txt",
         [RD_VOCABULARY_JOINT] = "spm.model, tokenizer.json, or vocab.json and merges.txt",
         [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm"};
     struct stat info;

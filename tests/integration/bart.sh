@@ -35,8 +35,8 @@ pack() { for source in cnn dailymail; do tar -czf corpus/${source}_stories.tgz $
 pack
 prepare() { CNNDM_DIR=$1 bash "$repository/recipes/prepare-cnndm.sh" "$2" "$bin" 2>log; }
 prepare corpus data || fail "preparing: $(cat log)"
-same "$(zcat data/train.source.gz | head -n 1)" 'The red house 16 . is small. He said "dogs run" and ran’' "article"
-same "$(zcat data/train.target.gz | head -n 1)" "House 16 is small . dogs run!" "highlights"
+same "$(zcat data/train.source.gz | sed -n 1p)" 'The red house 16 . is small. He said "dogs run" and ran’' "article"
+same "$(zcat data/train.target.gz | sed -n 1p)" "House 16 is small . dogs run!" "highlights"
 for set in train:15 val:6 test:9; do
     for side in source target; do
         same "$(zcat "data/${set%:*}.$side.gz" | wc -l)" "${set#*:}" "lines of ${set%:*}.$side"

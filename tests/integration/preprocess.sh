@@ -121,7 +121,7 @@ done
 "$preprocess" recipe.yaml --data data --dest masked --only vocab --set mask-piece=true >/dev/null
 grep -aq '<mask>' masked/spm.model && ! grep -aq '<mask>' out/bin/spm.model || fail "mask-piece"
 
-"$preprocess" --help | grep -q 'trainpref' || fail "--help"
+"$preprocess" --help | grep 'trainpref' >/dev/null || fail "--help"
 
 # reject CODE TEXT ARGUMENTS...: one line naming the trouble, and nothing half done
 reject() {

@@ -15,18 +15,18 @@ for part in train valid test; do
     cmp "$work/a/$part.de.gz" "$work/b/$part.de.gz"
     [ "$(zcat "$work/a/$part.en.gz" | wc -l)" = "$(zcat "$work/a/$part.de.gz" | wc -l)" ]
 done
-if cmp -s <(zcat "$work/other/train.en.gz") <(zcat "$work/a/train.en.gz" | head -100); then
+if cmp -s <(zcat "$work/other/train.en.gz") <(zcat "$work/a/train.en.gz" | sed -n 1,100p); then
     echo "another seed gave the same sentences" >&2
     exit 1
 fi
-repeated=$(zcat "$work/a"/{train,valid,test}.en.gz | sort | uniq -d | head -3)
+repeated=$(zcat "$work/a"/{train,valid,test}.en.gz | sort | uniq -d | sed -n 1,3p)
 [ -z "$repeated" ] || { echo "in the corpus more than once: $repeated" >&2; exit 1; }
 
 # The recipes' script: the same corpora, and a slice of the training pairs.
 bash "$(dirname "$0")/../../recipes/quickstart/prepare.sh" "$work/prepared" "$1"
 cmp "$work/a/train.en.gz" "$work/prepared/train.en.gz"
 for language in en de; do
-    cmp <(zcat "$work/prepared/slice.$language.gz") <(zcat "$work/a/train.$language.gz" | sed 4000q)
+    cmp <(zcat "$work/prepared/slice.$language.gz") <(zcat "$work/a/train.$language.gz" | sed -n 1,4000p)
 done
 
 for arguments in "" "$work/x nonsense" "$work/x 1 0"; do

@@ -240,7 +240,7 @@ if command -v script >/dev/null; then
     check "with its answers" [ "$(grep -cxF -f <(head -3 plain | grep .) out)" -ge 2 ]
 fi
 # The first letter comes last, after Ctrl-A, to the start of the line; then Ctrl-P recalls the line.
-if command -v script >/dev/null && ldd "$translate" | grep -q libedit; then
+if command -v script >/dev/null && ldd "$translate" | grep libedit >/dev/null; then
     first=$(head -1 in.txt)
     printf '%s\001%s\n\020\n' "${first:1}" "${first:0:1}" |
         TERM=xterm script -qec "$translate --model $MODEL_A --interactive >edited" /dev/null >screen
