@@ -11,7 +11,12 @@
 extern "C" {
 #endif
 
-typedef enum { RD_RELU, RD_GELU, RD_SWISH } rd_activation; /* swish: x * sigmoid(x), also "silu" */
+typedef enum {
+    RD_RELU,
+    RD_GELU,     /* x * Phi(x), exact */
+    RD_SWISH,    /* x * sigmoid(x), also "silu" */
+    RD_GELU_TANH /* its approximation by tanh: GPT-2's "gelu_new", fairseq's "gelu_accurate" */
+} rd_activation;
 
 /* The type that matrix products read; sums and all else are float32. */
 typedef enum {
@@ -35,7 +40,8 @@ typedef enum {
 typedef enum { RD_START_EOS, RD_START_PAD, RD_START_BOS } rd_decoder_start;
 
 typedef struct {
-    int32_t layers, heads, ffn_dim;
+    int32_t layers; /* 0: the model has no such stack */
+    int32_t heads, ffn_dim;
     bool normalize_before; /* pre-norm: layer norm before each sublayer, and one at the end */
     bool learned_pos;      /* learned positions; otherwise sinusoidal */
 } rd_stack_config;
@@ -52,6 +58,10 @@ typedef struct {
     bool layernorm_embedding;              /* a layer norm after each side's embeddings */
     bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
     bool prepend_bos;                      /* sources and targets begin with bos, as BART's do */
+    bool no_decoder_final_norm;            /* a pre-norm decoder ends without a layer norm */
+    int32_t segment_types; /* rows of a table of segments (BERT's token types) that is added to the
+                            * encoder's embeddings; 0: none */
+    float layer_norm_eps;  /* added to variances; 0: 1e-5 */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
     /* Properties of the vocabularies. */

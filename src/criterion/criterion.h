@@ -9,22 +9,27 @@
 
 typedef struct rd_criterion rd_criterion;
 
+/* The last stack's output, the second pass under the first. */
+typedef struct {
+    const rd_sequences *sequences; /* of all passes */
+    int64_t rows, width;           /* rows of one pass */
+    rd_activations x;              /* [step->n_passes * rows, width] */
+    float *dx;                     /* as x; NULL: no gradient is wanted */
+} rd_output;
+
 struct rd_criterion {
-    /* x: [step->n_passes * rows, width], the last stack's output, the second pass under the first.
-     * Adds to *sums; reg_alpha counts only with two passes. With dx:
-     * [as x] not NULL it is overwritten with dL/dx, and the head's gradients accumulate theirs.
-     * With one pass, sums are those of that pass alone. RD_ERR_NUMERIC: the loss is not finite. */
+    /* Adds to *sums; reg_alpha counts only with two passes. With out->dx, it is overwritten with
+     * dL/dx, and the head's gradients accumulate theirs. With one pass, sums are those of that pass
+     * alone. RD_ERR_NUMERIC: the loss is not finite. */
     rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                      const rd_batch *batch, int64_t rows, int64_t width, rd_activations x,
-                      float *dx, rd_criterion_sums *sums);
+                      const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
     float label_smoothing, reg_alpha;
 };
 
-/* Of target tokens, one a row: label-smoothed cross-entropy and R-Drop's KL over the vocabulary
- * (token_loss.c). */
+/* Of target tokens, one a row, or of the labels that count, where the batch has them:
+ * label-smoothed cross-entropy and R-Drop's KL over the vocabulary (token_loss.c). */
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                        const rd_batch *batch, int64_t rows, int64_t width, rd_activations x,
-                        float *dx, rd_criterion_sums *sums);
+                        const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 
 /* Tokens whose logits rd_token_loss computes at once. */
 int64_t rd_token_loss_chunk(int64_t passes, int64_t n_tokens, int64_t vocab);

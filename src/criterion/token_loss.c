@@ -13,54 +13,79 @@ int64_t rd_token_loss_chunk(int64_t passes, int64_t n_tokens, int64_t vocab) {
     return chunk < n_tokens ? chunk : n_tokens;
 }
 
-/* Rows first .. first + n of each pass of whole: [passes * total, width] to or from those of part:
- * [passes * n, width]. */
-static void gather(rd_activations part, rd_activations whole, int64_t passes, int64_t total,
-                   int64_t first, int64_t n, int64_t width) {
-    for (int64_t pass = 0; pass < passes; pass++)
-        rd_op_copy(rd_activations_at(part, pass * n * width),
-                   rd_activations_at(whole, (pass * total + first) * width), n * width);
+/* The rows whose outputs count, and what they are to predict. */
+typedef struct {
+    int64_t n;
+    const int32_t *rows;    /* [n] of one pass, ascending; NULL: all, in order */
+    const int32_t *targets; /* [n] */
+} counted;
+
+static rd_status count_rows(const rd_step *step, const rd_batch *batch, int64_t rows, counted *c) {
+    const rd_ids *labels = &batch->labels;
+    int64_t given = labels->length > 0 ? labels->length : rd_tokens_total(&batch->target);
+    if (given != rows)
+        return rd_error(RD_ERR_ARGUMENT, "the loss of tokens: %lld targets for %lld outputs",
+                        (long long)given, (long long)rows);
+    *c = (counted){.n = rows, .targets = batch->target.ids};
+    if (labels->length == 0) return RD_OK;
+    int32_t *places = rd_arena_i32(step->arena, rows), *targets = rd_arena_i32(step->arena, rows);
+    if (!places || !targets) return RD_ERR_MEMORY;
+    c->n = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        if (labels->data[r] < 0) continue;
+        places[c->n] = (int32_t)r;
+        targets[c->n++] = labels->data[r];
+    }
+    c->rows = places;
+    c->targets = targets;
+    return RD_OK;
 }
 
-static void scatter(rd_activations whole, rd_activations part, int64_t passes, int64_t total,
-                    int64_t first, int64_t n, int64_t width) {
+/* Counted rows first .. first + n of each pass of whole: [passes * total, width] to (or, with
+ * `back`, from) those of part: [passes * n, width]. */
+static void exchange(rd_activations part, rd_activations whole, const counted *c, bool back,
+                     int64_t passes, int64_t total, int64_t first, int64_t n, int64_t width) {
+    int64_t step = c->rows ? 1 : n;
     for (int64_t pass = 0; pass < passes; pass++)
-        rd_op_copy(rd_activations_at(whole, (pass * total + first) * width),
-                   rd_activations_at(part, pass * n * width), n * width);
+        for (int64_t i = 0; i < n; i += step) {
+            int64_t row = c->rows ? c->rows[first + i] : first;
+            rd_activations a = rd_activations_at(part, (pass * n + i) * width);
+            rd_activations b = rd_activations_at(whole, (pass * total + row) * width);
+            rd_op_copy(back ? b : a, back ? a : b, step * width);
+        }
 }
 
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                        const rd_batch *batch, int64_t n_tokens, int64_t width, rd_activations x,
-                        float *dx, rd_criterion_sums *sums) {
-    if (rd_tokens_total(&batch->target) != n_tokens)
-        return rd_error(RD_ERR_ARGUMENT, "the loss of tokens: %lld targets for %lld outputs",
-                        (long long)rd_tokens_total(&batch->target), (long long)n_tokens);
-    int64_t vocab = head->n_out;
+                        const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums) {
+    counted c = {0};
+    int64_t vocab = head->n_out, width = out->width, passes = step->n_passes;
     rd_arena_mark mark = rd_arena_save(step->arena);
-    int64_t passes = step->n_passes, chunk = rd_token_loss_chunk(passes, n_tokens, vocab);
+    RD_TRY(count_rows(step, batch, out->rows, &c));
+    int64_t chunk = rd_token_loss_chunk(passes, c.n, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
     rd_activations drows = {.f32 = rd_step_rows(step, passes * chunk, width)};
     rd_activations w = rd_step_weights(step, &head->weight, 0);
+    rd_activations dx = {.f32 = out->dx};
     if (!logits || !drows.f32) return RD_ERR_MEMORY;
-    for (int64_t first = 0; first < n_tokens; first += chunk) {
-        int64_t n = n_tokens - first < chunk ? n_tokens - first : chunk, rows = passes * n;
+    if (out->dx && c.rows) rd_op_zero(dx, passes * out->rows * width);
+    for (int64_t first = 0; first < c.n; first += chunk) {
+        int64_t n = c.n - first < chunk ? c.n - first : chunk, rows = passes * n;
         rd_arena_mark chunk_mark = rd_arena_save(step->arena);
-        rd_activations chunk_x = rd_step_activations(step, rows, width);
+        rd_activations x = rd_step_activations(step, rows, width);
         rd_activations dlogits =
             step->bf16 ? rd_step_activations(step, rows, vocab) : (rd_activations){.f32 = logits};
-        if (!rd_activations_exists(chunk_x) || !rd_activations_exists(dlogits))
-            return RD_ERR_MEMORY;
-        gather(chunk_x, x, passes, n_tokens, first, n, width);
-        rd_gemm_forward(rows, vocab, width, chunk_x, w, 0.0f, (rd_activations){.f32 = logits});
+        if (!rd_activations_exists(x) || !rd_activations_exists(dlogits)) return RD_ERR_MEMORY;
+        exchange(x, out->x, &c, false, passes, out->rows, first, n, width);
+        rd_gemm_forward(rows, vocab, width, x, w, 0.0f, (rd_activations){.f32 = logits});
         RD_TRY(rd_op_token_criterion(step->arena, logits, head->bias.value, dlogits, passes, n,
-                                     vocab, batch->target.ids + first, self->label_smoothing,
+                                     vocab, c.targets + first, self->label_smoothing,
                                      self->reg_alpha, sums));
-        if (dx) {
-            rd_gemm_backward_weights(rows, vocab, width, dlogits, chunk_x, 1.0f, head->weight.grad);
+        if (out->dx) {
+            rd_gemm_backward_weights(rows, vocab, width, dlogits, x, 1.0f, head->weight.grad);
             if (head->bias.value)
                 RD_TRY(rd_op_column_sums(step->arena, head->bias.grad, dlogits, rows, vocab));
             rd_gemm_backward_data(rows, vocab, width, dlogits, w, 0.0f, drows);
-            scatter((rd_activations){.f32 = dx}, drows, passes, n_tokens, first, n, width);
+            exchange(drows, dx, &c, true, passes, out->rows, first, n, width);
         }
         rd_arena_restore(step->arena, chunk_mark);
     }

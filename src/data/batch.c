@@ -1,18 +1,33 @@
 #include "data/batch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
+
+rd_status rd_floats_add(rd_floats *floats, const float *items, int64_t n) {
+    RD_TRY(rd_reserve(&floats->data, &floats->capacity, floats->length + n, sizeof *floats->data));
+    memcpy(floats->data + floats->length, items, sizeof *items * (size_t)n);
+    floats->length += n;
+    return RD_OK;
+}
 
 void rd_batch_clear(rd_batch *batch) {
     batch->n = 0;
     rd_tokens_clear(&batch->source);
     rd_tokens_clear(&batch->target);
+    batch->segments.length = batch->starts.length = batch->labels.length = 0;
+    batch->values.length = batch->pictures.length = 0;
 }
 
 void rd_batch_free(rd_batch *batch) {
     rd_tokens_free(&batch->source);
     rd_tokens_free(&batch->target);
+    free(batch->segments.data);
+    free(batch->starts.data);
+    free(batch->labels.data);
+    free(batch->values.data);
+    free(batch->pictures.data);
     free(batch->ids);
     *batch = (rd_batch){0};
 }

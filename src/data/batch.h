@@ -11,12 +11,27 @@
 #include "data/tokens.h"
 #include "rdrop/tokenizer.h"
 
+/* As rd_ids. */
+typedef struct {
+    float *data;
+    int64_t length, capacity;
+} rd_floats;
+
+rd_status rd_floats_add(rd_floats *floats, const float *items, int64_t n);
+
 /* Examples; what their task does not have is empty. */
 typedef struct {
     int64_t n;
-    rd_tokens source; /* [n] for an encoder, each ending with eos */
-    rd_tokens target; /* [n] for a decoder to predict, each ending with eos */
-    int64_t *ids;     /* [n] indices in the dataset */
+    rd_tokens source; /* [n] for an encoder; of pairs, each ends with eos */
+    rd_tokens target; /* [n] for a decoder to predict */
+    rd_ids segments;  /* [source tokens] the segment that each is of */
+    rd_ids starts;    /* [n] what the decoder reads before each target; empty: the model's start */
+    /* [n] classes; or of tokens, [rows of the last stack]: what each is to predict, -1: it does not
+     * count. Empty: the targets, which all count. */
+    rd_ids labels;
+    rd_floats values;   /* [n] numbers to predict */
+    rd_floats pictures; /* [n, channels, height, width] */
+    int64_t *ids;       /* [n] indices in the dataset */
     int64_t ids_capacity;
 } rd_batch;
 

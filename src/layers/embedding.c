@@ -1,11 +1,18 @@
 #include "layers/embedding.h"
 
 #include <math.h>
+#include <string.h>
+
+static const int32_t *segments_of(const rd_step *step, const rd_embedded *input, int64_t rows) {
+    if (input->segments) return input->segments;
+    int32_t *zeros = rd_arena_i32(step->arena, rows);
+    if (zeros) memset(zeros, 0, sizeof *zeros * (size_t)rows);
+    return zeros;
+}
 
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
-                               const int32_t *tokens, const int32_t *positions,
-                               rd_activations *out) {
+                               const rd_embedded *input, rd_activations *out) {
     const rd_norm *norm = &embedding->norm;
     const rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
     const rd_dropout none = {0};
@@ -17,11 +24,16 @@ rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embeddin
         saved->sum = sum.f32;
     }
     if (!rd_activations_exists(sum) || !rd_activations_exists(y)) return RD_ERR_MEMORY;
-    rd_op_embed(sum, rows, width, tokens, positions, embedding->tokens.value,
+    rd_op_embed(sum, rows, width, input->tokens, input->positions, embedding->tokens.value,
                 embedding->positions.value, embedding->scale, normed ? &none : &dropout);
+    if (embedding->segments.value) {
+        const int32_t *segments = segments_of(step, input, rows);
+        if (!segments) return RD_ERR_MEMORY;
+        rd_op_embed_add(sum.f32, rows, width, segments, embedding->segments.value);
+    }
     if (normed) {
         rd_op_residual_norm(NULL, y, saved->mean, saved->rstd, sum.f32, (rd_activations){0}, NULL,
-                            norm->weight.value, norm->bias.value, rows, width, &none);
+                            norm->weight.value, norm->bias.value, norm->eps, rows, width, &none);
         rd_op_dropout(y, rows, width, &dropout);
     }
     *out = y;
@@ -30,13 +42,19 @@ rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embeddin
 
 rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,
                                 const rd_residual_saved *saved, int64_t rows, int64_t width,
-                                const int32_t *tokens, const int32_t *positions, float *dout) {
+                                const rd_embedded *input, float *dout) {
     rd_dropout dropout = rd_step_dropout(step, embedding->dropout, embedding->site, rows);
     rd_op_dropout((rd_activations){.f32 = dout}, rows, width, &dropout);
     if (embedding->norm.weight.value) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &embedding->norm, saved, rows, width, dout, false, dout));
     rd_op_embed_backward(embedding->tokens.grad, embedding->positions.grad, dout, rows, width,
-                         tokens, positions, embedding->scale);
+                         input->tokens, input->positions, embedding->scale);
+    if (embedding->segments.value) {
+        const int32_t *segments = segments_of(step, input, rows);
+        if (!segments) return RD_ERR_MEMORY;
+        rd_op_embed_backward(embedding->segments.grad, NULL, dout, rows, width, segments, NULL,
+                             1.0f);
+    }
     return RD_OK;
 }
 

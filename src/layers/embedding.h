@@ -1,5 +1,5 @@
-/* Token embedding, scaled, plus position embedding; normalised in some models (BART); dropped out.
- */
+/* Token embedding, scaled, plus position embedding and, in BERT, segment embedding; normalised in
+ * some models (BART, BERT); dropped out. */
 #ifndef RD_LAYERS_EMBEDDING_H
 #define RD_LAYERS_EMBEDDING_H
 
@@ -8,22 +8,28 @@
 typedef struct {
     rd_weight tokens;    /* [vocab, width] */
     rd_weight positions; /* [n_positions, width]; grad NULL when sinusoidal */
+    rd_weight segments;  /* [segment_types, width]; value NULL: none, else there is a norm */
     float scale;         /* of the token embedding */
     rd_norm norm;        /* of the sum; weight.value NULL: none */
     float dropout;
     int32_t site;
 } rd_embedding;
 
-/* tokens, positions: [rows]. *out: [rows, width], a residual stream. saved: of the norm. */
+/* What a row is the embedding of. */
+typedef struct {
+    const int32_t *tokens, *positions; /* [rows] */
+    const int32_t *segments;           /* [rows]; NULL: all 0 */
+} rd_embedded;
+
+/* *out: [rows, width], a residual stream. saved: of the norm. */
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
-                               const int32_t *tokens, const int32_t *positions,
-                               rd_activations *out);
+                               const rd_embedded *input, rd_activations *out);
 
 /* dout: [rows, width], destroyed. */
 rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,
                                 const rd_residual_saved *saved, int64_t rows, int64_t width,
-                                const int32_t *tokens, const int32_t *positions, float *dout);
+                                const rd_embedded *input, float *dout);
 
 /* The sinusoidal table, [n, width]: the first half of each row are sines, the second cosines, of
  * position times the layout's i-th frequency. */

@@ -23,6 +23,7 @@ typedef struct {
 
 typedef struct {
     rd_weight weight, bias; /* [d_model] each */
+    float eps;
 } rd_norm;
 
 /* The step being computed. */

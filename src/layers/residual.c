@@ -12,7 +12,8 @@ rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_
     *y = rd_step_activations(step, rows, width);
     if (!rd_activations_exists(*y)) return RD_ERR_MEMORY;
     rd_op_residual_norm(NULL, *y, saved->mean, saved->rstd, x, (rd_activations){0}, NULL,
-                        norm->weight.value, norm->bias.value, rows, width, &(rd_dropout){0});
+                        norm->weight.value, norm->bias.value, norm->eps, rows, width,
+                        &(rd_dropout){0});
     saved->sum = x;
     return RD_OK;
 }
@@ -42,7 +43,7 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     if (!sum) return RD_ERR_MEMORY;
     if (residual->pre_norm) {
         rd_op_residual_norm(sum, (rd_activations){0}, NULL, NULL, x.f32, h, residual->bias.value,
-                            NULL, NULL, rows, width, &dropout);
+                            NULL, NULL, 0.0f, rows, width, &dropout);
         *y = (rd_activations){.f32 = sum};
         return RD_OK;
     }
@@ -50,8 +51,8 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     saved->sum = sum;
     *y = h.bf16 ? (rd_activations){x.f32, h.bf16} : h;
     rd_op_residual_norm(sum, *y, saved->mean, saved->rstd, x.f32, h, residual->bias.value,
-                        residual->norm.weight.value, residual->norm.bias.value, rows, width,
-                        &dropout);
+                        residual->norm.weight.value, residual->norm.bias.value, residual->norm.eps,
+                        rows, width, &dropout);
     return RD_OK;
 }
 

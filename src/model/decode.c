@@ -124,8 +124,7 @@ static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tok
         inputs[r] = rows->lengths[r] == 1 ? rd_start_id(c) : tokens[r];
         positions[r] = rd_position(c, rows->lengths[r] - 1);
     }
-    *out =
-        (rd_stack_rows){.sequences.rows = rows->n_rows, .tokens = inputs, .positions = positions};
+    *out = (rd_stack_rows){.sequences.rows = rows->n_rows, .input = {inputs, positions, NULL}};
     return RD_OK;
 }
 

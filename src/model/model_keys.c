@@ -2,7 +2,7 @@
 
 #include "rdrop/model.h"
 
-const char *const rd_activation_names[] = {"relu", "gelu", "swish", NULL};
+const char *const rd_activation_names[] = {"relu", "gelu", "swish", "gelu_tanh", NULL};
 
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
                                                NULL};                    /* rd_position_layout */
@@ -17,7 +17,8 @@ const rd_key rd_model_keys[] = {
      .help = "width of the model (equal to decoder-embed-dim)", .aliases = "decoder-embed-dim"},
     {"encoder-ffn-embed-dim", RD_KEY_INT32, RD_AT(encoder.ffn_dim), 1, 1e6, "2048",
      .help = "width of the encoder's feed-forward layers"},
-    {"encoder-layers", RD_KEY_INT32, RD_AT(encoder.layers), 1, 1000, "6", .help = "encoder layers"},
+    {"encoder-layers", RD_KEY_INT32, RD_AT(encoder.layers), 0, 1000, "6",
+     .help = "encoder layers; 0: no encoder"},
     {"encoder-attention-heads", RD_KEY_INT32, RD_AT(encoder.heads), 1, 1024, "8",
      .help = "encoder attention heads"},
     {"encoder-normalize-before", RD_KEY_BOOL, RD_AT(encoder.normalize_before), 0, 0, "false",
@@ -26,13 +27,16 @@ const rd_key rd_model_keys[] = {
      .help = "learned encoder positions (else sinusoidal)"},
     {"decoder-ffn-embed-dim", RD_KEY_INT32, RD_AT(decoder.ffn_dim), 1, 1e6, "2048",
      .help = "width of the decoder's feed-forward layers"},
-    {"decoder-layers", RD_KEY_INT32, RD_AT(decoder.layers), 1, 1000, "6", .help = "decoder layers"},
+    {"decoder-layers", RD_KEY_INT32, RD_AT(decoder.layers), 0, 1000, "6",
+     .help = "decoder layers; 0: no decoder"},
     {"decoder-attention-heads", RD_KEY_INT32, RD_AT(decoder.heads), 1, 1024, "8",
      .help = "decoder attention heads"},
     {"decoder-normalize-before", RD_KEY_BOOL, RD_AT(decoder.normalize_before), 0, 0, "false",
      .help = "pre-norm decoder"},
     {"decoder-learned-pos", RD_KEY_BOOL, RD_AT(decoder.learned_pos), 0, 0, "false",
      .help = "learned decoder positions"},
+    {"no-decoder-final-norm", RD_KEY_BOOL, RD_AT(no_decoder_final_norm), 0, 0, "false",
+     .help = "no layer norm at the end of a pre-norm decoder"},
     {"activation-fn", RD_KEY_ENUM, RD_AT(activation), 0, 0, "relu", rd_activation_names,
      .help = "feed-forward activation"},
     {"position-layout", RD_KEY_ENUM, RD_AT(position_layout), 0, 0, "fairseq", position_layouts,
@@ -53,6 +57,10 @@ const rd_key rd_model_keys[] = {
      .help = "a bias after the output projection"},
     {"layernorm-embedding", RD_KEY_BOOL, RD_AT(layernorm_embedding), 0, 0, "false",
      .help = "a layer norm after the embeddings"},
+    {"segment-types", RD_KEY_INT32, RD_AT(segment_types), 0, 1024, "0",
+     .help = "embeddings of segments (BERT's token types) added to the encoder's; 0: none"},
+    {"layer-norm-eps", RD_KEY_FLOAT, RD_AT(layer_norm_eps), 1e-20, 0.1, "1e-05",
+     .help = "added to variances in layer norms"},
     {"no-scale-embedding", RD_KEY_BOOL, RD_AT(no_scale_embedding), 0, 0, "false",
      .help = "do not scale embeddings by sqrt(width)"},
     {"max-source-positions", RD_KEY_INT32, RD_AT(max_source_positions), 1, 1e6, "1024",

@@ -25,30 +25,43 @@ static rd_status check_length(int32_t length, int32_t max_positions) {
                     (int)max_positions);
 }
 
-/* n sequences, once for each pass. ids: [offsets[n]]. */
-static rd_status layout(const rd_model_config *config, const rd_step *step, int64_t n,
-                        const int32_t *ids, const int32_t *offsets, int32_t start,
-                        int32_t max_positions, rd_stack_rows *rows) {
+/* n sequences, to be laid out once for each pass. */
+typedef struct {
+    int64_t n;
+    const int32_t *ids, *offsets; /* [offsets[n]], [n + 1] */
+    int32_t start;                /* what a decoder reads first; -1: ids are read as they are */
+    const int32_t *starts;        /* [n] the same, of each; NULL: `start` */
+    const int32_t *segments;      /* [offsets[n]]; NULL: none */
+    int32_t max_positions;
+} packed;
+
+static rd_status layout(const rd_model_config *config, const rd_step *step, const packed *p,
+                        rd_stack_rows *rows) {
+    int64_t n = p->n;
+    const int32_t *offsets = p->offsets;
     int64_t passes = step->n_passes, total = offsets[n];
     int32_t *all_offsets = rd_arena_i32(step->arena, passes * n + 1);
     int32_t *tokens = rd_arena_i32(step->arena, passes * total);
     int32_t *positions = rd_arena_i32(step->arena, passes * total);
-    if (!all_offsets || !tokens || !positions) return RD_ERR_MEMORY;
+    int32_t *segments = p->segments ? rd_arena_i32(step->arena, passes * total) : NULL;
+    if (!all_offsets || !tokens || !positions || !segments != !p->segments) return RD_ERR_MEMORY;
     for (int64_t pass = 0; pass < passes; pass++) {
         for (int64_t i = 0; i < n; i++) {
             int64_t at = pass * total + offsets[i];
             int32_t length = offsets[i + 1] - offsets[i];
-            RD_TRY(check_length(length, max_positions));
+            RD_TRY(check_length(length, p->max_positions));
             all_offsets[pass * n + i] = (int32_t)at;
-            copy_sequence(tokens + at, ids + offsets[i], length, start);
+            copy_sequence(tokens + at, p->ids + offsets[i], length,
+                          p->starts ? p->starts[i] : p->start);
             for (int32_t t = 0; t < length; t++) positions[at + t] = rd_position(config, t);
         }
+        if (segments)
+            memcpy(segments + pass * total, p->segments, sizeof *segments * (size_t)total);
     }
     all_offsets[passes * n] = (int32_t)(passes * total);
     *rows = (rd_stack_rows){
         .sequences = {.n_seqs = passes * n, .rows = passes * total, .offsets = all_offsets},
-        .tokens = tokens,
-        .positions = positions};
+        .input = {tokens, positions, segments}};
     return RD_OK;
 }
 
@@ -58,10 +71,15 @@ static rd_memory memory_of(const side *source) {
 }
 
 static rd_status forward_source(const rd_model *model, const rd_step *step, int64_t n_seqs,
-                                const int32_t *tokens, const int32_t *offsets, rd_keep keep,
-                                side *source) {
-    const rd_model_config *c = &model->config;
-    RD_TRY(layout(c, step, n_seqs, tokens, offsets, -1, c->max_source_positions, &source->rows));
+                                const int32_t *tokens, const int32_t *offsets,
+                                const int32_t *segments, rd_keep keep, side *source) {
+    const packed p = {.n = n_seqs,
+                      .ids = tokens,
+                      .offsets = offsets,
+                      .start = -1,
+                      .segments = segments,
+                      .max_positions = model->config.max_source_positions};
+    RD_TRY(layout(&model->config, step, &p, &source->rows));
     return rd_stack_forward(step, &model->encoder, &source->rows, NULL, NULL, keep, &source->saved);
 }
 
@@ -69,8 +87,13 @@ static rd_status forward_target(const rd_model *model, const rd_step *step, cons
                                 rd_keep keep, const side *source, side *target) {
     const rd_model_config *c = &model->config;
     rd_memory memory = memory_of(source);
-    RD_TRY(layout(c, step, batch->n, batch->target.ids, batch->target.offsets, rd_start_id(c),
-                  c->max_target_positions, &target->rows));
+    const packed p = {.n = batch->n,
+                      .ids = batch->target.ids,
+                      .offsets = batch->target.offsets,
+                      .start = rd_start_id(c),
+                      .starts = batch->starts.length > 0 ? batch->starts.data : NULL,
+                      .max_positions = c->max_target_positions};
+    RD_TRY(layout(c, step, &p, &target->rows));
     return rd_stack_forward(step, &model->decoder, &target->rows, &memory, NULL, keep,
                             &target->saved);
 }
@@ -80,7 +103,8 @@ static rd_status forward(const rd_model *model, const rd_step *step, const rd_ba
                          rd_keep keep, side *source, side *target, side **last) {
     *source = *target = (side){0};
     if (model->encoder.n_layers > 0)
-        RD_TRY(forward_source(model, step, batch->n, batch->source.ids, batch->source.offsets, keep,
+        RD_TRY(forward_source(model, step, batch->n, batch->source.ids, batch->source.offsets,
+                              batch->segments.length > 0 ? batch->segments.data : NULL, keep,
                               source));
     if (model->decoder.n_layers > 0)
         RD_TRY(forward_target(model, step, batch, keep, source, target));
@@ -119,20 +143,20 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
                           rd_criterion_sums *sums) {
     int64_t width = model->config.d_model;
     side source, target, *last;
-    float *dx = NULL;
+    rd_output out;
     rd_profile_end(step->profile, RD_PART_REST);
     bool keep_all = with_gradient && !step->checkpoint_activations;
     RD_TRY(forward(model, step, batch, keep_all ? RD_KEEP_ALL : RD_KEEP_INPUTS, &source, &target,
                    &last));
-    if (with_gradient) {
-        dx = gradient_of(step, last, width);
-        if (!dx) return RD_ERR_MEMORY;
-    }
-    RD_TRY(criterion->loss(criterion, step, &model->head, batch,
-                           last->rows.sequences.rows / step->n_passes, width, last->saved.out, dx,
-                           sums));
+    out = (rd_output){.sequences = &last->rows.sequences,
+                      .rows = last->rows.sequences.rows / step->n_passes,
+                      .width = width,
+                      .x = last->saved.out,
+                      .dx = with_gradient ? gradient_of(step, last, width) : NULL};
+    if (with_gradient && !out.dx) return RD_ERR_MEMORY;
+    RD_TRY(criterion->loss(criterion, step, &model->head, batch, &out, sums));
     rd_profile_end(step->profile, RD_PART_CRITERION);
-    return with_gradient ? backward(model, step, &source, &target, dx) : RD_OK;
+    return with_gradient ? backward(model, step, &source, &target, out.dx) : RD_OK;
 }
 
 rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, const rd_batch *batch,
@@ -152,7 +176,7 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
                     const int32_t *tokens, rd_activations *out) {
     side source;
-    RD_TRY(forward_source(model, step, sequences->n_seqs, tokens, sequences->offsets,
+    RD_TRY(forward_source(model, step, sequences->n_seqs, tokens, sequences->offsets, NULL,
                           RD_KEEP_INPUTS, &source));
     *out = source.saved.out;
     return RD_OK;

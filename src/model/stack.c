@@ -90,6 +90,16 @@ static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, r
     return RD_OK;
 }
 
+/* The output of a pre-norm stack without a last norm is float32 alone. */
+static rd_status for_products(const rd_step *step, int64_t rows, int64_t width, rd_activations *x) {
+    if (!step->bf16 || x->bf16) return RD_OK;
+    rd_activations rounded = rd_step_activations(step, rows, width);
+    if (!rd_activations_exists(rounded)) return RD_ERR_MEMORY;
+    rd_op_to_bf16(rounded.bf16, x->f32, rows * width);
+    *x = rounded;
+    return RD_OK;
+}
+
 rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                            const rd_memory *memory, const rd_attention_cache *cache, rd_keep keep,
                            rd_stack_saved *saved) {
@@ -99,16 +109,16 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
     saved->layers = rd_arena_alloc(step->arena, (size_t)stack->n_layers, sizeof *saved->layers);
     if (!saved->layers) return RD_ERR_MEMORY;
     RD_TRY(rd_embedding_forward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
-                                rows->tokens, rows->positions, &x));
+                                &rows->input, &x));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     for (int32_t i = 0; i < stack->n_layers; i++) {
         saved->layers[i].x = x;
         RD_TRY((keep == RD_KEEP_ALL ? layer_forward : layer_output)(&p, i, &saved->layers[i], &x));
     }
     saved->out = x;
-    return stack->pre_norm ? rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n,
-                                             stack->width, x.f32, &saved->out)
-                           : RD_OK;
+    if (!stack->ends_with_norm) return for_products(step, n, stack->width, &saved->out);
+    return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
+                           &saved->out);
 }
 
 static rd_status ffn_backward(const pass *p, const rd_layer *layer, const rd_layer_saved *saved,
@@ -177,7 +187,7 @@ rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd
                             float *dmemory) {
     pass p = {step, stack, &rows->sequences, memory, NULL};
     int64_t n = rows->sequences.rows;
-    if (stack->pre_norm)
+    if (stack->ends_with_norm)
         RD_TRY(rd_norm_backward(step, &stack->final_norm, &saved->final_norm, n, stack->width, dx,
                                 false, dx));
     for (int32_t i = stack->n_layers - 1; i >= 0; i--)
@@ -185,7 +195,7 @@ rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd
                    ? layer_backward_again(&p, i, &saved->layers[i], dx, dmemory)
                    : layer_backward(&p, i, &saved->layers[i], dx, dmemory));
     RD_TRY(rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
-                                 rows->tokens, rows->positions, dx));
+                                 &rows->input, dx));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     return RD_OK;
 }

@@ -20,15 +20,15 @@ typedef struct {
     rd_layer *layers; /* [n_layers] */
     int32_t n_layers;
     int64_t width;
-    bool cross;    /* layers attend to a memory, too */
-    bool pre_norm; /* ends with a norm */
+    bool cross; /* layers attend to a memory, too */
+    bool ends_with_norm;
     rd_norm final_norm;
 } rd_stack;
 
 /* The rows of a pass. */
 typedef struct {
-    rd_sequences sequences;            /* who attends to whom; offsets NULL with a cache */
-    const int32_t *tokens, *positions; /* [rows] */
+    rd_sequences sequences; /* who attends to whom; offsets NULL with a cache */
+    rd_embedded input;
 } rd_stack_rows;
 
 /* The encoder's output, for cross-attention. */

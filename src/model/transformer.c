@@ -26,8 +26,11 @@ static rd_status check_stack(const rd_model_config *c, const rd_stack_config *s,
 }
 
 static rd_status check_config(const rd_model_config *c) {
-    if (c->d_model < 1 || c->d_model > 16384 || c->src_vocab < 4 || c->tgt_vocab < 4 ||
-        c->pad_id < -1 || c->max_source_positions < 1 || c->max_target_positions < 1)
+    if (c->segment_types < 0 || (c->segment_types > 0 && !c->layernorm_embedding))
+        return rd_error(RD_ERR_ARGUMENT, "model: segment-types needs layernorm-embedding");
+    if (c->d_model < 1 || c->d_model > 16384 || (c->encoder.layers > 0 && c->src_vocab < 4) ||
+        c->tgt_vocab < 4 || c->pad_id < -1 || c->max_source_positions < 1 ||
+        c->max_target_positions < 1)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: expected 1 <= d_model <= 16384, vocabularies of at least 4, "
                         "pad_id >= -1 (none) and at least one position");
@@ -75,6 +78,7 @@ typedef struct {
 } builder;
 
 static rd_status add_norm(const builder *b, rd_norm *norm, const char *prefix, const char *name) {
+    norm->eps = b->c->layer_norm_eps > 0.0f ? b->c->layer_norm_eps : 1e-5f;
     RD_TRY(rd_parameters_add(b->p, &norm->weight, rd_init_constant(1.0), b->width, 0,
                              "%s.%s.weight", prefix, name));
     return rd_parameters_add(b->p, &norm->bias, rd_init_constant(0.0), b->width, 0, "%s.%s.bias",
@@ -170,6 +174,11 @@ static rd_status add_embedding(const builder *b, rd_embedding *embedding, int64_
         RD_TRY(rd_parameters_add(b->p, &embedding->positions, embedding_init(b->c),
                                  rd_position(b->c, positions), b->width,
                                  "%s.embed_positions.weight", b->name));
+    bool encodes = embedding == &b->model->encoder.embedding;
+    if (encodes && b->c->segment_types > 0)
+        RD_TRY(rd_parameters_add(b->p, &embedding->segments, embedding_init(b->c),
+                                 b->c->segment_types, b->width, "%s.embed_segments.weight",
+                                 b->name));
     return b->c->layernorm_embedding ? add_norm(b, &embedding->norm, b->name, "layernorm_embedding")
                                      : RD_OK;
 }
@@ -182,7 +191,7 @@ static rd_status add_stack(const builder *b, rd_stack *stack, bool decoder) {
     stack->n_layers = b->config->layers;
     stack->width = b->width;
     stack->cross = decoder && c->encoder.layers > 0;
-    stack->pre_norm = b->config->normalize_before;
+    stack->ends_with_norm = b->config->normalize_before && !(decoder && c->no_decoder_final_norm);
     stack->layers = rd_calloc((size_t)stack->n_layers, sizeof *stack->layers);
     if (!stack->layers) return RD_ERR_MEMORY;
     RD_TRY(add_embedding(b, &stack->embedding, decoder ? c->tgt_vocab : c->src_vocab,
@@ -190,7 +199,7 @@ static rd_status add_stack(const builder *b, rd_stack *stack, bool decoder) {
                          stack->cross && c->share_all_embeddings, site));
     for (int32_t i = 0; i < stack->n_layers; i++)
         RD_TRY(add_layer(b, &stack->layers[i], decoder, stack->cross, i, site + (i + 1) * 16));
-    return stack->pre_norm ? add_norm(b, &stack->final_norm, b->name, "layer_norm") : RD_OK;
+    return stack->ends_with_norm ? add_norm(b, &stack->final_norm, b->name, "layer_norm") : RD_OK;
 }
 
 static rd_status add_head(const builder *b, rd_head *head) {

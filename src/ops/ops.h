@@ -45,6 +45,9 @@ void rd_op_embed(rd_activations out, int64_t rows, int64_t width, const int32_t 
 void rd_op_embed_backward(float *dtable, float *dposition_table, const float *d, int64_t rows,
                           int64_t width, const int32_t *tokens, const int32_t *positions,
                           float scale);
+/* out: [rows, width] += table[ids[r]]; ids: [rows]. Backward: rd_op_embed_backward. */
+void rd_op_embed_add(float *out, int64_t rows, int64_t width, const int32_t *ids,
+                     const float *table);
 
 /* ---- Rows: bias, dropout, activation, residual connection, layer norm ---- */
 
@@ -67,12 +70,12 @@ rd_status rd_op_activation_backward(rd_arena *arena, rd_activations dh, rd_activ
                                     const rd_dropout *dropout);
 
 /* sum = x + dropout(h + bias), the residual connection; y = layer_norm(sum) * gain + shift. x, h,
- * sum, y: [rows, width]; bias, gain, shift: [width]; mean and rstd: [rows] are kept for the
- * backward pass. h none: sum = x, and `sum` is not written. gain NULL: no norm, y untouched. x may
- * be sum; with h, y may be h, and its float32 form x. */
+ * sum, y: [rows, width]; bias, gain, shift: [width]; eps is added to the variance; mean and rstd:
+ * [rows] are kept for the backward pass. h none: sum = x, and `sum` is not written. gain NULL: no
+ * norm, y untouched. x may be sum; with h, y may be h, and its float32 form x. */
 void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
                          rd_activations h, const float *bias, const float *gain, const float *shift,
-                         int64_t rows, int64_t width, const rd_dropout *dropout);
+                         float eps, int64_t rows, int64_t width, const rd_dropout *dropout);
 /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx holds;
  * otherwise dx may be dy. dgain, dshift: [width] accumulate. */
 rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const float *dy,

@@ -62,8 +62,7 @@ typedef struct {
     uint64_t (*checksum)(const void *self, rd_split split);
     /* The criterion's loss. */
     rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                      const rd_batch *batch, int64_t rows, int64_t width, rd_activations x,
-                      float *dx, rd_criterion_sums *sums);
+                      const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
     /* *results: empty; release it in any case. */
     rd_status (*validate)(void *self, const rd_validation *validation, rd_results *results);
 } rd_task;

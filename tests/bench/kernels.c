@@ -63,7 +63,8 @@ static void residual_norm(const bench_arrays *a, int64_t begin, int64_t end, int
     int64_t at = begin * a->width, w = a->width;
     a->ops->residual_norm(a->x[0] + at, f32(a, 1, at), a->statistics + begin,
                           a->statistics + a->rows + begin, a->x[2] + at, f32(a, 3, at), a->vectors,
-                          a->vectors + w, a->vectors + 2 * w, begin, end - begin, w, &a->dropout);
+                          a->vectors + w, a->vectors + 2 * w, 1e-5f, begin, end - begin, w,
+                          &a->dropout);
 }
 
 static void norm_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {

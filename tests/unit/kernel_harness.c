@@ -37,14 +37,14 @@ int find_tables(void **state) {
 static struct {
     float *x;
     int64_t n;
-} arrays[64];
+} arrays[96];
 static int n_arrays;
 
 float *empty(int64_t n) { /* NaN until written */
     float *x = rd_malloc((size_t)(n + GUARD), sizeof *x);
     assert_non_null(x);
     memset(x, 0xff, sizeof *x * (size_t)(n + GUARD));
-    assert_true(n_arrays < 64);
+    assert_true(n_arrays < 96);
     arrays[n_arrays].x = x;
     arrays[n_arrays++].n = n;
     return x;

@@ -50,14 +50,26 @@ static double sigmoid(double x) {
     return 1.0 / (1.0 + exp(-x));
 }
 
+/* GELU's approximation, x * (1 + tanh(u)) / 2, by its definition, and its slope. */
+static double inner(double x) {
+    return sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x);
+}
+
+static double tanh_slope(double x) {
+    double t = tanh(inner(x)), du = sqrt(2.0 / acos(-1.0)) * (1.0 + 3.0 * 0.044715 * x * x);
+    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * du;
+}
+
 static double activated(rd_activation act, double x) {
     if (act == RD_RELU) return fmax(x, 0.0);
+    if (act == RD_GELU_TANH) return 0.5 * x * (1.0 + tanh(inner(x)));
     return x * (act == RD_GELU ? normal_cdf(x) : sigmoid(x));
 }
 
 static double activation_slope(rd_activation act, double x) {
     if (act == RD_RELU) return x > 0.0 ? 1.0 : 0.0;
     if (act == RD_GELU) return normal_cdf(x) + x * normal_density(x);
+    if (act == RD_GELU_TANH) return tanh_slope(x);
     return sigmoid(x) + x * sigmoid(x) * sigmoid(-x);
 }
 
@@ -88,18 +100,18 @@ void reference_activation_backward(double *dh, const float *dout, const float *h
     reference_column_sums(dbias, dh, rows, width);
 }
 
-static void moments(const double *x, int64_t width, double *mean, double *rstd) {
+static void moments(const double *x, int64_t width, double eps, double *mean, double *rstd) {
     double sum = 0.0, squares = 0.0;
     for (int64_t i = 0; i < width; i++) sum += x[i];
     *mean = sum / (double)width;
     for (int64_t i = 0; i < width; i++) squares += (x[i] - *mean) * (x[i] - *mean);
-    *rstd = 1.0 / sqrt(squares / (double)width + 1e-5);
+    *rstd = 1.0 / sqrt(squares / (double)width + eps);
 }
 
 void reference_residual_norm(double *sum, double *y, double *mean, double *rstd, const float *x,
                              const float *h, const float *bias, const float *gain,
-                             const float *shift, int64_t first_row, int64_t rows, int64_t width,
-                             const rd_dropout *dropout) {
+                             const float *shift, float eps, int64_t first_row, int64_t rows,
+                             int64_t width, const rd_dropout *dropout) {
     for (int64_t r = 0; r < rows; r++) {
         double *keep = keep_of(dropout, first_row + r, width), *s = sum + r * width;
         for (int64_t i = 0; i < width; i++) {
@@ -108,7 +120,7 @@ void reference_residual_norm(double *sum, double *y, double *mean, double *rstd,
         }
         free(keep);
         if (!gain) continue;
-        moments(s, width, &mean[r], &rstd[r]);
+        moments(s, width, (double)eps, &mean[r], &rstd[r]);
         for (int64_t i = 0; i < width; i++)
             y[r * width + i] = (s[i] - mean[r]) * rstd[r] * (double)gain[i] + (double)shift[i];
     }
@@ -121,7 +133,7 @@ void reference_norm_backward(double *dx, const float *dy, const float *sum, cons
     for (int64_t r = 0; r < rows; r++) {
         double mean, rstd;
         for (int64_t i = 0; i < width; i++) xhat[i] = (double)sum[r * width + i];
-        moments(xhat, width, &mean, &rstd);
+        moments(xhat, width, 1e-5, &mean, &rstd);
         for (int64_t i = 0; i < width; i++) xhat[i] = (xhat[i] - mean) * rstd;
         for (int64_t j = 0; j < width; j++) {
             double g = (double)dy[r * width + j];

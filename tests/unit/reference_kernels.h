@@ -22,8 +22,8 @@ void reference_activation_backward(double *dh, const float *dout, const float *h
 /* Unlike the entry, always writes sum. */
 void reference_residual_norm(double *sum, double *y, double *mean, double *rstd, const float *x,
                              const float *h, const float *bias, const float *gain,
-                             const float *shift, int64_t first_row, int64_t rows, int64_t width,
-                             const rd_dropout *dropout);
+                             const float *shift, float eps, int64_t first_row, int64_t rows,
+                             int64_t width, const rd_dropout *dropout);
 /* dx, dgain, dshift accumulate; mean and rstd are computed anew from sum. */
 void reference_norm_backward(double *dx, const float *dy, const float *sum, const float *gain,
                              double *dgain, double *dshift, int64_t rows, int64_t width);

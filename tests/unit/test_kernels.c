@@ -81,7 +81,7 @@ static void check_embed(const shape *s) {
 
 static void check_activation(const shape *s) {
     int64_t n = s->rows * s->width;
-    for (int act = RD_RELU; act <= RD_SWISH; act++) {
+    for (int act = RD_RELU; act <= RD_GELU_TANH; act++) {
         float *h = filled(n, 2), *bias = filled(s->width, 1), *dout = filled(n, 1);
         float *dbias = filled(s->width, 1);
         rd_activations h_form = formed(h, n), dout_form = formed(dout, n);
@@ -121,13 +121,15 @@ static void check_residual_norm(const shape *s) {
     float *mean = empty(s->rows), *rstd = empty(s->rows);
     double *wanted_sum = doubles(n), *wanted = doubles(n), *wanted_mean = doubles(s->rows),
            *wanted_rstd = doubles(s->rows);
+    float eps = 1e-5f;
     for (int with_h = 0; with_h < 2; with_h++) {
         const float *hidden = with_h ? h : NULL;
+        eps = with_h ? 1e-5f : 0.01f;
         reference_residual_norm(wanted_sum, wanted, wanted_mean, wanted_rstd, x, hidden, bias, gain,
-                                shift, s->first_row, s->rows, s->width, &s->dropout);
+                                shift, eps, s->first_row, s->rows, s->width, &s->dropout);
         ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x,
-                           with_h ? h_form : (rd_activations){0}, bias, gain, shift, s->first_row,
-                           s->rows, s->width, &s->dropout);
+                           with_h ? h_form : (rd_activations){0}, bias, gain, shift, eps,
+                           s->first_row, s->rows, s->width, &s->dropout);
         if (with_h) assert_same("sum", sum, wanted_sum, n, 1e-6);
         /* Two elements can be so near each other that rounding shows in their distance. */
         assert_same("y", y.f32, wanted, n, s->width < 4 ? 1e-4 : 3e-6);
@@ -139,10 +141,10 @@ static void check_residual_norm(const shape *s) {
     rd_activations hidden = formed(copied(h, n), n), in_place = hidden;
     if (in_bf16) in_place.f32 = copied(x, n);
     ops->residual_norm(sum, in_place, mean, rstd, in_bf16 ? in_place.f32 : x, hidden, bias, gain,
-                       shift, s->first_row, s->rows, s->width, &s->dropout);
+                       shift, eps, s->first_row, s->rows, s->width, &s->dropout);
     assert_memory_equal(in_place.f32, y.f32, sizeof *y.f32 * (size_t)n);
     if (in_bf16) assert_memory_equal(in_place.bf16, y.bf16, sizeof *y.bf16 * (size_t)n);
-    ops->residual_norm(x, (rd_activations){0}, NULL, NULL, x, h_form, bias, NULL, NULL,
+    ops->residual_norm(x, (rd_activations){0}, NULL, NULL, x, h_form, bias, NULL, NULL, 0.0f,
                        s->first_row, s->rows, s->width, &s->dropout);
     assert_same("sum in place, no norm", x, wanted_sum, n, 1e-6);
 }
@@ -155,7 +157,7 @@ static void check_norm_backward(const shape *s) {
     double *wanted = doubles(n), *wanted_dgain = doubles(s->width),
            *wanted_dshift = doubles(s->width), tolerance = s->width < 4 ? 1e-3 : 1e-5;
     ops->residual_norm(NULL, (rd_activations){.f32 = y}, mean, rstd, sum, (rd_activations){0}, NULL,
-                       gain, shift, 0, s->rows, s->width, &(rd_dropout){0});
+                       gain, shift, 1e-5f, 0, s->rows, s->width, &(rd_dropout){0});
     to_doubles(wanted, dx, n);
     to_doubles(wanted_dgain, dgain, s->width), to_doubles(wanted_dshift, dshift, s->width);
     reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
 #include "model/network.h"
 
@@ -39,6 +40,11 @@ static void add_random_pair(rd_batch *batch, rd_rng *rng, int64_t id, int32_t n_
     assert_int_equal(rd_batch_add(batch, id, src, n_src, tgt, n_tgt), RD_OK);
 }
 
+static void add_id(rd_ids *ids, int32_t id) {
+    assert_int_equal(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof id), RD_OK);
+    ids->data[ids->length++] = id;
+}
+
 /* Without a decoder each source token has a target. */
 static rd_batch random_batch(const rd_model_config *c) {
     rd_batch batch = {0};
@@ -47,6 +53,8 @@ static rd_batch random_batch(const rd_model_config *c) {
     for (int i = 0; i < 4; i++)
         add_random_pair(&batch, &rng, i, lengths[i][0],
                         c->decoder.layers > 0 ? lengths[i][1] : lengths[i][0], c);
+    for (int32_t i = 0; c->segment_types > 0 && i < rd_tokens_total(&batch.source); i++)
+        add_id(&batch.segments, (int32_t)rd_rng_below(&rng, (uint64_t)c->segment_types));
     return batch;
 }
 
@@ -269,6 +277,100 @@ static void test_gradient_encoder_alone(void **state) {
     check_gradient(&c, 1, 0.0f);
 }
 
+/* As BERT: segments, an epsilon of its own, the other GELU. */
+static void test_gradient_bert(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.decoder = (rd_stack_config){0};
+    c.encoder.learned_pos = true;
+    c.layernorm_embedding = c.no_scale_embedding = true;
+    c.segment_types = 2;
+    c.layer_norm_eps = 1e-12f;
+    c.activation = RD_GELU_TANH;
+    c.dropout = 0.1f;
+    check_gradient(&c, 2, 1.0f);
+    rd_model *model;
+    c.layernorm_embedding = false;
+    assert_int_equal(rd_model_new(&model, &c, 1), RD_ERR_ARGUMENT);
+}
+
+/* As the adaptive models of fairseq: pre-norm, and no norm at the end. */
+static void test_gradient_no_final_norm(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    c.encoder = (rd_stack_config){0};
+    c.decoder.normalize_before = c.no_decoder_final_norm = true;
+    c.dropout = 0.1f;
+    check_gradient(&c, 2, 1.0f);
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 1), RD_OK);
+    assert_null(rd_parameters_find(&model->parameters, "decoder.layer_norm.weight"));
+    rd_model_free(model);
+}
+
+/* Labels say which outputs count: those of one sequence give its loss and gradient alone, however
+ * the batch is laid out. */
+static void test_labels_choose_outputs(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    rd_batch batch = random_batch(&c), one = {0};
+    const int64_t chosen = 3;
+    int32_t s = batch.source.offsets[chosen], t = batch.target.offsets[chosen];
+    int32_t n_src = rd_tokens_length(&batch.source, chosen);
+    int32_t n_tgt = rd_tokens_length(&batch.target, chosen);
+    assert_int_equal(
+        rd_batch_add(&one, chosen, batch.source.ids + s, n_src, batch.target.ids + t, n_tgt),
+        RD_OK);
+    for (int32_t i = 0; i < rd_tokens_total(&batch.target); i++)
+        add_id(&batch.labels, i >= t && i % 2 ? batch.target.ids[i] : -1);
+    for (int32_t i = t; i < t + n_tgt; i++) add_id(&one.labels, i % 2 ? batch.target.ids[i] : -1);
+    rd_model *model;
+    rd_arena arena = {0};
+    rd_step step = {.arena = &arena, .n_passes = 2};
+    assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+    assert_int_equal(rd_model_prepare_training(model, false), RD_OK);
+    rd_parameters *p = &model->parameters;
+    size_t bytes = sizeof(float) * (size_t)p->total;
+    float *all = malloc(bytes);
+    double loss = loss_of(model, &step, &batch, 1.0f, true);
+    memcpy(all, p->grads, bytes);
+    memset(p->grads, 0, bytes);
+    double alone = loss_of(model, &step, &one, 1.0f, true), worst = 0.0;
+    assert_true(fabs(loss - alone) < 1e-5 * alone);
+    for (int64_t i = 0; i < p->total; i++)
+        worst = fmax(worst, fabs((double)(all[i] - p->grads[i])));
+    assert_true(worst < 1e-4);
+    batch.labels.length--;
+    rd_criterion_sums sums = {0};
+    rd_criterion criterion = {rd_token_loss, 0.1f, 1.0f};
+    assert_int_equal(rd_network_loss(model, &step, &batch, &criterion, false, &sums),
+                     RD_ERR_ARGUMENT);
+    free(all);
+    rd_batch_free(&batch);
+    rd_batch_free(&one);
+    rd_arena_free(&arena);
+    rd_model_free(model);
+}
+
+/* A block of a stream is read after the token before it. */
+static void test_starts(void **state) {
+    (void)state;
+    rd_model_config c = toy_config();
+    rd_batch batch = random_batch(&c);
+    rd_model *model;
+    rd_arena arena = {0};
+    rd_step step = {.arena = &arena, .n_passes = 1};
+    assert_int_equal(rd_model_new(&model, &c, 3), RD_OK);
+    double usual = loss_of(model, &step, &batch, 0.0f, false);
+    for (int64_t i = 0; i < batch.n; i++) add_id(&batch.starts, c.eos_id);
+    assert_true(loss_of(model, &step, &batch, 0.0f, false) == usual);
+    batch.starts.data[3] = 9;
+    assert_true(loss_of(model, &step, &batch, 0.0f, false) != usual);
+    rd_batch_free(&batch);
+    rd_arena_free(&arena);
+    rd_model_free(model);
+}
+
 /* A decoder alone sees no token of the future, and an encoder alone sees all. */
 static void test_who_sees_whom(void **state) {
     (void)state;
@@ -454,6 +556,10 @@ int main(void) {
         cmocka_unit_test(test_gradient_bart),
         cmocka_unit_test(test_gradient_swish_output_bias_marian_positions),
         cmocka_unit_test(test_gradient_decoder_alone),
+        cmocka_unit_test(test_gradient_bert),
+        cmocka_unit_test(test_gradient_no_final_norm),
+        cmocka_unit_test(test_labels_choose_outputs),
+        cmocka_unit_test(test_starts),
         cmocka_unit_test(test_gradient_encoder_alone),
         cmocka_unit_test(test_who_sees_whom),
         cmocka_unit_test(test_no_stack_at_all_is_refused),

@@ -85,13 +85,14 @@ static void run(rd_arena *arena, exact *e, sums *s) {
     *s = (sums){.columns = {1}, .activation = {1}, .gain = {1}, .shift = {1}, .residual = {1}};
     rd_op_embed(f32(e->embedded), ROWS, WIDTH, tokens, positions, x, h, 2.0f, &dropout);
     rd_op_embed_backward(e->tables[0], e->tables[1], d, ROWS, WIDTH, tokens, positions, 2.0f);
+    rd_op_embed_add(e->embedded, ROWS, WIDTH, positions, h);
     rd_op_copy(f32(e->biased), f32(x), N);
     rd_op_add_bias(e->biased, vectors, ROWS, WIDTH);
     rd_op_copy(f32(e->dropped), f32(x), N);
     rd_op_dropout(f32(e->dropped), ROWS, WIDTH, &dropout);
     rd_op_activation(f32(e->active), f32(h), vectors, ROWS, WIDTH, RD_GELU, &dropout);
     rd_op_residual_norm(e->sum, f32(e->y), e->mean, e->rstd, x, f32(h), vectors, vectors + WIDTH,
-                        vectors + 2 * WIDTH, ROWS, WIDTH, &dropout);
+                        vectors + 2 * WIDTH, 1e-5f, ROWS, WIDTH, &dropout);
     run_attention(arena, e);
     rd_op_copy(f32(e->softmax), f32(x), N);
     rd_op_log_softmax(e->softmax, ROWS, WIDTH);

@@ -77,13 +77,14 @@ typedef struct {
                                 int64_t first_row, int64_t rows, int64_t width, rd_activation act,
                                 const rd_dropout *dropout);
 
-    /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), where mean
-     * and rstd: [rows] are kept for the backward pass. h none: sum = x, and `sum` is not written. x
-     * may be sum. gain NULL: no norm, y untouched. With h, y may be h, and its float32 form x. */
+    /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), with eps
+     * added to the variance, where mean and rstd: [rows] are kept for the backward pass. h none:
+     * sum = x, and `sum` is not written. x may be sum. gain NULL: no norm, y untouched. With h, y
+     * may be h, and its float32 form x. */
     void (*residual_norm)(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
                           rd_activations h, const float *bias, const float *gain,
-                          const float *shift, int64_t first_row, int64_t rows, int64_t width,
-                          const rd_dropout *dropout);
+                          const float *shift, float eps, int64_t first_row, int64_t rows,
+                          int64_t width, const rd_dropout *dropout);
     /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx
      * holds. dgain, dshift: [width] accumulate. */
     void (*norm_backward)(float *dx, bool accumulate, const float *dy, const float *sum,

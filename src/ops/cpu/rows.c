@@ -48,6 +48,19 @@ void rd_op_embed(rd_activations out, int64_t rows, int64_t width, const int32_t 
     }
 }
 
+void rd_op_embed_add(float *out, int64_t rows, int64_t width, const int32_t *ids,
+                     const float *table) {
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        for (int64_t r = s.begin; r < s.begin + s.n; r++) {
+            const float *from = table + ids[r] * width;
+            float *to = out + r * width;
+            for (int64_t i = 0; i < width; i++) to[i] += from[i];
+        }
+    }
+}
+
 /* Each thread owns columns, not rows: a token may occur in any row, and this way no two threads
  * write one element, in the same order whatever the number of threads. */
 void rd_op_embed_backward(float *dtable, float *dposition_table, const float *d, int64_t rows,
@@ -148,10 +161,10 @@ rd_status rd_op_activation_backward(rd_arena *arena, rd_activations dh, rd_activ
 
 void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
                          rd_activations h, const float *bias, const float *gain, const float *shift,
-                         int64_t rows, int64_t width, const rd_dropout *dropout) {
+                         float eps, int64_t rows, int64_t width, const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
-        kernels->residual_norm(sum, y, mean, rstd, x, h, bias, gain, shift, 0, rows, width,
+        kernels->residual_norm(sum, y, mean, rstd, x, h, bias, gain, shift, eps, 0, rows, width,
                                dropout);
         return;
     }
@@ -161,8 +174,8 @@ void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd,
         int64_t at = s.begin * width;
         kernels->residual_norm(sum ? sum + at : NULL, rd_activations_at(y, at),
                                mean ? mean + s.begin : NULL, rstd ? rstd + s.begin : NULL, x + at,
-                               rd_activations_at(h, at), bias, gain, shift, s.begin, s.n, width,
-                               dropout);
+                               rd_activations_at(h, at), bias, gain, shift, eps, s.begin, s.n,
+                               width, dropout);
     }
 }
 

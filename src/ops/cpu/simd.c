@@ -109,6 +109,17 @@ static float swish_derivative(float x) {
     return sigmoid * (1.0f + x * (1.0f - sigmoid));
 }
 
+/* x * Phi(x) by tanh, which is a sigmoid of twice its argument (Hendrycks and Gimpel 2016). */
+static float gelu_tanh(float x) {
+    return x * sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
+}
+
+static float gelu_tanh_derivative(float x) {
+    float sigmoid = sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
+    float slope = 1.5957691f * (1.0f + 3.0f * 0.044715f * x * x);
+    return sigmoid * (1.0f + x * (1.0f - sigmoid) * slope);
+}
+
 /* y = act(x + bias), one row. */
 static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
                      int64_t width, rd_activation act) {
@@ -116,6 +127,8 @@ static void activate(float *restrict y, const float *restrict x, const float *re
         for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
     else if (act == RD_SWISH)
         for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
+    else if (act == RD_GELU_TANH)
+        for (int64_t i = 0; i < width; i++) y[i] = gelu_tanh(x[i] + bias[i]);
     else
         for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
 }
@@ -145,6 +158,9 @@ static void derive(float *dx, const float *x, const float *bias, const float *dy
         for (int64_t i = 0; i < n; i++) dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
     else if (act == RD_SWISH)
         for (int64_t i = 0; i < n; i++) dx[i] = swish_derivative(x[i] + bias[i]) * dy[i] * keep[i];
+    else if (act == RD_GELU_TANH)
+        for (int64_t i = 0; i < n; i++)
+            dx[i] = gelu_tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
     else
         for (int64_t i = 0; i < n; i++) dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
 }
@@ -170,15 +186,15 @@ static void activation_backward(rd_activations dh, rd_activations out, rd_activa
         }
 }
 
-/* Layer norm of one row (Ba et al. 2016), eps 1e-5 as PyTorch. */
+/* Layer norm of one row (Ba et al. 2016). */
 static void norm_row(rd_activations y, int64_t at, float *mean, float *rstd,
                      const float *restrict x, const float *restrict gain,
-                     const float *restrict shift, int64_t width) {
+                     const float *restrict shift, float eps, int64_t width) {
     float sum = 0.0f, squares = 0.0f, buffer[PIECE];
     for (int64_t i = 0; i < width; i++) sum += x[i];
     float m = sum / (float)width;
     for (int64_t i = 0; i < width; i++) squares += (x[i] - m) * (x[i] - m);
-    float s = 1.0f / sqrtf(squares / (float)width + 1e-5f);
+    float s = 1.0f / sqrtf(squares / (float)width + eps);
     for (int64_t begin = 0; begin < width; begin += PIECE) {
         int64_t n = piece_of(begin, width);
         float *restrict normed = float_target(y, at + begin, buffer);
@@ -210,15 +226,15 @@ static void add_residual(float *sum, const float *x, rd_activations h, const flo
 
 static void residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
                           rd_activations h, const float *bias, const float *gain,
-                          const float *shift, int64_t first_row, int64_t rows, int64_t width,
-                          const rd_dropout *dropout) {
+                          const float *shift, float eps, int64_t first_row, int64_t rows,
+                          int64_t width, const rd_dropout *dropout) {
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
         if (rd_activations_exists(h)) {
             add_residual(sum + r * width, row, h, bias, first_row + r, r * width, width, dropout);
             row = sum + r * width;
         }
-        if (gain) norm_row(y, r * width, mean + r, rstd + r, row, gain, shift, width);
+        if (gain) norm_row(y, r * width, mean + r, rstd + r, row, gain, shift, eps, width);
     }
 }
 
