@@ -114,10 +114,12 @@ static float gelu_tanh(float x) {
     return x * sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
 }
 
+/* 1 - sigmoid(u) is e^-u sigmoid(u), without cancellation. */
 static float gelu_tanh_derivative(float x) {
-    float sigmoid = sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
+    float u = 1.5957691f * (x + 0.044715f * x * x * x);
     float slope = 1.5957691f * (1.0f + 3.0f * 0.044715f * x * x);
-    return sigmoid * (1.0f + x * (1.0f - sigmoid) * slope);
+    float e = exp_fast(u < -88.0f ? 88.0f : -u), sigmoid = 1.0f / (1.0f + e);
+    return sigmoid * (1.0f + x * e * sigmoid * slope);
 }
 
 /* y = act(x + bias), one row. */

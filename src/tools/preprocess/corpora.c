@@ -1,0 +1,114 @@
+/* Raw corpora by their prefixes, and the vocabularies trained on them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/vocab.h"
+#include "tools/preprocess/preprocess.h"
+
+static rd_status corpus_path(const preprocess_job *j, const char *prefix, const char *lang,
+                             rd_text *path) {
+    rd_text_clear(path);
+    const char *directory = prefix[0] == '/' ? "" : j->data, *slash = prefix[0] == '/' ? "" : "/";
+    RD_TRY(rd_text_printf(path, "%s%s%s.%s", directory, slash, prefix, lang));
+    if (rd_file_exists(path->data)) return RD_OK;
+    RD_TRY(rd_text_append(path, ".gz", 3));
+    if (rd_file_exists(path->data)) return RD_OK;
+    return rd_error(RD_ERR_IO,
+                    "%s: no such corpus, nor without .gz; check --data and the recipe's prefixes",
+                    path->data);
+}
+
+bool corpus_is_there(const preprocess_job *j, const char *prefix, const char *lang) {
+    rd_text path = {0};
+    rd_status found = corpus_path(j, prefix, lang, &path);
+    rd_text_free(&path);
+    return found == RD_OK;
+}
+
+rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
+                      void *self) {
+    char *list = rd_strdup(prefixes), *rest = list, *prefix;
+    rd_status status = list ? RD_OK : RD_ERR_MEMORY;
+    while (status == RD_OK && (prefix = strsep(&rest, ",")))
+        if (*prefix) status = use(self, prefix);
+    free(list);
+    return status;
+}
+
+/* Corpora being listed. */
+typedef struct {
+    const preprocess_job *job;
+    const char *lang;
+    path_list *list;
+} search;
+
+static rd_status add_path(void *self, const char *prefix) {
+    const search *s = self;
+    path_list *list = s->list;
+    rd_text path = {0};
+    rd_status status = corpus_path(s->job, prefix, s->lang, &path);
+    if (status == RD_OK)
+        status = rd_reserve(&list->items, &list->capacity, list->n + 1, sizeof *list->items);
+    if (status == RD_OK)
+        list->items[list->n++] = path.data;
+    else
+        rd_text_free(&path);
+    return status;
+}
+
+rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
+                       path_list *list) {
+    return each_prefix(prefixes, add_path, &(search){job, lang, list});
+}
+
+void path_list_free(path_list *list) {
+    for (int64_t i = 0; i < list->n; i++) free(list->items[i]);
+    free(list->items);
+    *list = (path_list){0};
+}
+
+/* Called on a thread without memory: nothing here takes any. Nothing is written by then. */
+static void no_memory(void) {
+    static const char message[] =
+        "rdrop-preprocess: out of memory in training a vocabulary; vocab-sentences makes it learn "
+        "from fewer\n";
+    ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)ignored;
+    _exit(1);
+}
+
+/* Nothing is written by then, either. */
+static void gave_up(const char *why) {
+    fflush(stdout);
+    rd_error(RD_ERR_FORMAT, "cannot train a vocabulary of these corpora: SentencePiece gave up: %s",
+             why);
+    fprintf(stderr, "rdrop-preprocess: %s\n", rd_last_error());
+    _exit(1);
+}
+
+rd_status train_vocabulary(const preprocess_job *j, const path_list *corpora, int32_t size,
+                           const char *name, const char *normalization) {
+    const rd_data_config *d = &j->recipe->data;
+    rd_vocab_config config = {.type = d->vocab_type,
+                              .size = size,
+                              .character_coverage = d->character_coverage,
+                              .byte_fallback = d->byte_fallback,
+                              .mask = d->mask_piece,
+                              .normalization = normalization,
+                              .symbols = d->user_defined_symbols,
+                              .max_sentences = d->vocab_sentences,
+                              .no_memory = no_memory,
+                              .gave_up = gave_up};
+    char *path = rd_path_join(j->dest, name);
+    rd_status status =
+        path ? rd_vocab_train(&config, (const char *const *)corpora->items, (int)corpora->n, path)
+             : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        printf("%s: %d pieces, %s, %s\n", path, (int)size, d->vocab_type, normalization);
+    free(path);
+    return status;
+}

@@ -1,0 +1,293 @@
+/* Pairs of lines: for translation, and for denoising, whose sides are the same text. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "data/binarize.h"
+#include "data/corpus.h"
+#include "data/shortlist.h"
+#include "recipe/model_dir.h"
+#include "recipe/special_ids.h"
+#include "tools/preprocess/preprocess.h"
+
+typedef struct {
+    const preprocess_job *job;
+    rd_recipe *recipe;
+    const char *dest;
+    rd_tokenizer *source, *target;
+    rd_identity identity; /* of the datasets */
+} pairs;
+
+static rd_status copy_vocabularies(const pairs *p, const char *from) {
+    rd_tokenizer *source, *target;
+    rd_vocabulary_kind kind = rd_recipe_vocabulary_kind(p->recipe);
+    RD_TRY(rd_vocabularies_open(from, kind, &source, &target));
+    printf("vocabulary: %d pieces", (int)rd_tokenizer_size(source));
+    if (target != source) printf(" and %d", (int)rd_tokenizer_size(target));
+    printf(", that of %s\n", from);
+    rd_vocabularies_close(source, target);
+    return rd_vocabularies_copy(from, p->dest, kind);
+}
+
+/* Text that is only read may lose what NFKC takes; what a model writes must not. */
+static const char *normalization_of(const rd_data_config *d, bool only_read) {
+    if (strcmp(d->normalization, "auto") != 0) return d->normalization;
+    return only_read ? "nmt_nfkc" : "identity";
+}
+
+/* Of the corpora of both languages, or of one alone. */
+static rd_status train_on(const pairs *p, const char *first, const char *second, int32_t size,
+                          const char *name, const char *normalization) {
+    const char *prefixes = p->recipe->data.trainpref;
+    path_list list = {0};
+    rd_status status = corpus_paths(p->job, prefixes, first, &list);
+    if (status == RD_OK && second) status = corpus_paths(p->job, prefixes, second, &list);
+    if (status == RD_OK) status = train_vocabulary(p->job, &list, size, name, normalization);
+    path_list_free(&list);
+    return status;
+}
+
+static rd_status make_vocabularies(const pairs *p) {
+    const rd_data_config *d = &p->recipe->data;
+    if (*d->vocab_from) return copy_vocabularies(p, d->vocab_from);
+    const char *source = d->source_lang, *target = d->target_lang;
+    bool one = strcmp(source, target) == 0; /* denoising */
+    const char *of_source = normalization_of(d, true), *of_target = normalization_of(d, false);
+    if (d->joined_dictionary)
+        return train_on(p, source, one ? NULL : target, d->vocab_size_src, "spm.model", of_target);
+    RD_TRY(train_on(p, source, NULL, d->vocab_size_src, "source.spm", of_source));
+    return train_on(p, target, NULL, d->vocab_size_tgt, "target.spm", of_target);
+}
+
+/* The corpora of one dataset: both lists name the same prefixes. */
+typedef struct {
+    path_list src, tgt;
+} corpora;
+
+static void corpora_free(corpora *c) {
+    path_list_free(&c->src);
+    path_list_free(&c->tgt);
+}
+
+static rd_status find_corpora(const pairs *p, const char *prefixes, corpora *c) {
+    RD_TRY(corpus_paths(p->job, prefixes, p->recipe->data.source_lang, &c->src));
+    return corpus_paths(p->job, prefixes, p->recipe->data.target_lang, &c->tgt);
+}
+
+/* Training a vocabulary takes long: corpora that then could not be read in step are refused before.
+ */
+static rd_status count_pairs(const char *source, const char *target) {
+    const char *s, *t;
+    size_t n_s, n_t;
+    rd_corpus *src, *tgt;
+    RD_TRY(rd_corpus_open(&src, source, RD_UTF8_STRICT));
+    rd_status status = rd_corpus_open(&tgt, target, RD_UTF8_STRICT);
+    if (status != RD_OK) {
+        rd_corpus_close(src);
+        return status;
+    }
+    do status = rd_corpus_next_pair(src, tgt, &s, &n_s, &t, &n_t);
+    while (status == RD_OK && s);
+    rd_corpus_close(src);
+    rd_corpus_close(tgt);
+    return status;
+}
+
+static rd_status check_pairs(const pairs *p, const char *prefixes) {
+    corpora c = {0};
+    rd_status status = find_corpora(p, prefixes, &c);
+    for (int64_t i = 0; status == RD_OK && i < c.src.n; i++)
+        if (strcmp(c.src.items[i], c.tgt.items[i]) != 0) /* denoising has the one */
+            status = count_pairs(c.src.items[i], c.tgt.items[i]);
+    corpora_free(&c);
+    return status;
+}
+
+static void print_side(const char *lang, const rd_side_statistics *side, int64_t sentences) {
+    double per_sentence = sentences > 0 ? (double)side->tokens / (double)sentences : 0.0;
+    double unknown = side->tokens > 0 ? (double)side->unknown / (double)side->tokens : 0.0;
+    printf("  %-6s %10lld tokens, %.3f%% unknown; a sentence: mean %.1f, median %lld, 99%% up to "
+           "%lld, longest %lld\n",
+           lang, (long long)side->tokens, 100.0 * unknown, per_sentence,
+           (long long)rd_length_quantile(side, 0.5), (long long)rd_length_quantile(side, 0.99),
+           (long long)side->longest);
+}
+
+/* Where sources are cut; 0: nowhere. */
+static int32_t longest_source(const rd_data_config *d) {
+    return d->truncate_source ? d->max_source_len : 0;
+}
+
+static void print_statistics(const pairs *p, const char *name, const rd_binarize_statistics *s,
+                             double seconds) {
+    const rd_data_config *d = &p->recipe->data;
+    int64_t read = rd_binarize_pairs_read(s), kept = s->pairs[RD_FILTER_KEPT];
+    printf("%s: %lld sentence pairs", name, (long long)kept);
+    if (kept < read)
+        printf(" of %lld (dropped: source shorter than %d: %lld, longer than %d: %lld; target "
+               "shorter than %d: %lld, longer than %d: %lld; ratio over %g: %lld)",
+               (long long)read, (int)d->min_source_len, (long long)s->pairs[RD_FILTER_SRC_SHORT],
+               (int)d->max_source_len, (long long)s->pairs[RD_FILTER_SRC_LONG],
+               (int)d->min_target_len, (long long)s->pairs[RD_FILTER_TGT_SHORT],
+               (int)d->max_target_len, (long long)s->pairs[RD_FILTER_TGT_LONG],
+               (double)d->max_ratio, (long long)s->pairs[RD_FILTER_RATIO]);
+    if (longest_source(d))
+        printf("; %lld sources cut to %d tokens", (long long)s->truncated, (int)longest_source(d));
+    printf("; %.1f s, %.0f pairs/s\n", seconds, (double)read / (seconds > 1e-3 ? seconds : 1e-3));
+    print_side(d->source_lang, &s->src, kept);
+    print_side(d->target_lang, &s->tgt, kept);
+    fflush(stdout);
+}
+
+static void show_progress(void *self, int64_t n_pairs) {
+    rd_progress_update(self, n_pairs, NULL);
+}
+
+static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *name,
+                                  const rd_filter_config *filter, bool keep_text) {
+    char *path = rd_path_join(p->dest, name);
+    if (!path) return RD_ERR_MEMORY;
+    rd_progress progress;
+    rd_progress_start(&progress,
+                      &(rd_progress_config){.out = stderr,
+                                            .label = name,
+                                            .unit = "pairs",
+                                            .terminal = rd_progress_is_terminal(stderr)});
+    rd_binarize_config config = {.src_paths = (const char *const *)c->src.items,
+                                 .tgt_paths = (const char *const *)c->tgt.items,
+                                 .n_paths = (int)c->src.n,
+                                 .src_tokenizer = p->source,
+                                 .tgt_tokenizer = p->target,
+                                 .identity = p->identity,
+                                 .filter = filter,
+                                 .keep_text = keep_text,
+                                 .prepend_bos = p->recipe->model.prepend_bos,
+                                 .longest_src = longest_source(&p->recipe->data),
+                                 .progress = show_progress,
+                                 .self = &progress,
+                                 .stop = p->job->stop};
+    rd_binarize_statistics statistics;
+    double started = rd_seconds();
+    rd_status status = rd_binarize(&config, path, &statistics);
+    rd_progress_finish(&progress);
+    if (status == RD_OK) print_statistics(p, name, &statistics, rd_seconds() - started);
+    if (status == RD_OK && statistics.pairs[RD_FILTER_KEPT] == 0 && filter)
+        status =
+            rd_error(RD_ERR_FORMAT, "%s: no training pair is left; see the counts above", path);
+    free(path);
+    return status;
+}
+
+/* All of `prefixes` into DEST/NAME. */
+static rd_status binarize(const pairs *p, const char *prefixes, const char *name,
+                          const rd_filter_config *filter, bool keep_text) {
+    corpora c = {0};
+    rd_status status = find_corpora(p, prefixes, &c);
+    if (status == RD_OK) status = binarize_corpora(p, &c, name, filter, keep_text);
+    corpora_free(&c);
+    return status;
+}
+
+static rd_status binarize_test_set(void *self, const char *prefix) {
+    const pairs *p = self;
+    const char *slash = strrchr(prefix, '/');
+    rd_text name = {0};
+    if (!strcmp(prefix, p->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
+    if (!corpus_is_there(p->job, prefix,
+                         p->recipe->data.source_lang)) { /* training does not need it */
+        fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
+        return RD_OK;
+    }
+    rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
+    if (status == RD_OK && (!strcmp(name.data, "train.bin") || !strcmp(name.data, "valid.bin")))
+        status = rd_error(RD_ERR_ARGUMENT,
+                          "test set '%s' would overwrite %s, made of another corpus; rename it",
+                          prefix, name.data);
+    if (status == RD_OK) status = binarize(p, prefix, name.data, NULL, true);
+    rd_text_free(&name);
+    return status;
+}
+
+/* A vocabulary from elsewhere has the size it has. */
+static void check_vocab_size(const pairs *p) {
+    char message[256];
+    if (rd_recipe_vocab_size_differs(p->recipe, rd_tokenizer_size(p->source),
+                                     rd_tokenizer_size(p->target), message, sizeof message))
+        fprintf(stderr, "rdrop-preprocess: warning: %s\n", message);
+}
+
+static rd_status binarize_all(pairs *p) {
+    const rd_data_config *d = &p->recipe->data;
+    char vocabulary[RD_SHA256_HEX];
+    RD_TRY(rd_vocabularies_open(p->dest, rd_recipe_vocabulary_kind(p->recipe), &p->source,
+                                &p->target));
+    RD_TRY(rd_vocabularies_fingerprint(p->dest, rd_recipe_vocabulary_kind(p->recipe), vocabulary));
+    RD_TRY(rd_identity_make(&p->identity, p->recipe->task, d->source_lang, d->target_lang,
+                            vocabulary));
+    check_vocab_size(p);
+    RD_TRY(rd_recipe_take_vocabularies(p->recipe, p->source, p->target, p->dest));
+    rd_filter_config filter = {.min_src = d->min_source_len,
+                               .max_src = d->max_source_len,
+                               .min_tgt = d->min_target_len,
+                               .max_tgt = d->max_target_len,
+                               .max_ratio = d->max_ratio};
+    RD_TRY(binarize(p, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f));
+    /* The text of the validation set is what BLEU compares with. */
+    RD_TRY(binarize(p, d->validpref, "valid.bin", NULL, true));
+    return d->testpref ? each_prefix(d->testpref, binarize_test_set, p) : RD_OK;
+}
+
+static rd_status make_shortlist(const pairs *p) {
+    rd_shortlist_config config = rd_shortlist_defaults();
+    config.stop = p->job->stop;
+    char *data_path = rd_path_join(p->dest, "train.bin"),
+         *path = rd_path_join(p->dest, "shortlist.bin");
+    rd_dataset *data = NULL;
+    rd_status status = data_path && path ? rd_dataset_open(&data, data_path) : RD_ERR_MEMORY;
+    double started = rd_seconds();
+    if (status == RD_OK) status = rd_shortlist_build(&config, data, path);
+    if (status == RD_OK)
+        printf("%s: up to %d target pieces for each of %d source pieces; %.1f s\n", path,
+               (int)config.per_piece, (int)rd_dataset_src_vocab(data), rd_seconds() - started);
+    rd_dataset_close(data);
+    free(data_path);
+    free(path);
+    return status;
+}
+
+/* Keys that a recipe may leave out, though this program needs them. */
+static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
+    const rd_data_config *d = &recipe->data;
+    const char *keys[][2] = {{"source-lang", d->source_lang},
+                             {"target-lang", d->target_lang},
+                             {"trainpref", d->trainpref},
+                             {"validpref", d->validpref}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!keys[i][1] || !*keys[i][1])
+            return rd_error(RD_ERR_FORMAT, "%s: %s is not set; the corpora are files PREFIX.LANG",
+                            path, keys[i][0]);
+    return RD_OK;
+}
+
+static rd_status run(pairs *p) {
+    const preprocess_job *job = p->job;
+    const rd_data_config *d = &p->recipe->data;
+    bool trains = job->vocab && !*d->vocab_from;
+    if (trains) RD_TRY(check_pairs(p, d->trainpref));
+    if (trains && job->binarize) RD_TRY(check_pairs(p, d->validpref));
+    if (job->vocab) RD_TRY(make_vocabularies(p));
+    preprocess_take_signals(); /* training a vocabulary leaves no half-written file */
+    if (job->binarize) RD_TRY(binarize_all(p));
+    return job->shortlist ? make_shortlist(p) : RD_OK;
+}
+
+rd_status preprocess_pairs(const preprocess_job *job) {
+    pairs p = {.job = job, .recipe = job->recipe, .dest = job->dest};
+    RD_TRY(check_recipe(job->recipe, job->recipe_path));
+    rd_status status = run(&p);
+    rd_vocabularies_close(p.source, p.target);
+    return status;
+}

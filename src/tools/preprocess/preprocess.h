@@ -1,0 +1,48 @@
+/* The inside of rdrop-preprocess: one file a kind of data, and what they share. */
+#ifndef RD_TOOLS_PREPROCESS_PREPROCESS_H
+#define RD_TOOLS_PREPROCESS_PREPROCESS_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "base/text.h"
+#include "data/vocab_files.h"
+#include "recipe/recipe.h"
+
+typedef struct {
+    rd_recipe *recipe;
+    const char *recipe_path;
+    const char *data, *dest;         /* directories: the raw corpora; what is made of them */
+    bool vocab, binarize, shortlist; /* the stages that are wanted */
+    const volatile sig_atomic_t *stop;
+} preprocess_job;
+
+/* From now on a signal sets *job->stop, so that no half-written file is left. */
+void preprocess_take_signals(void);
+
+/* Makes the files of `dest` for the tasks that read this kind of data. */
+rd_status preprocess_pairs(const preprocess_job *job);
+
+/* Growable; each item malloc'ed. */
+typedef struct {
+    char **items;
+    int64_t n, capacity;
+} path_list;
+
+void path_list_free(path_list *list);
+
+/* The raw corpora of comma-separated prefixes: DATA/PREFIX.LANG or, if that is not there,
+ * DATA/PREFIX.LANG.gz; absolute prefixes as they are. */
+rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
+                       path_list *list);
+bool corpus_is_there(const preprocess_job *job, const char *prefix, const char *lang);
+
+/* Calls use(self, prefix) for each of comma-separated prefixes. */
+rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
+                      void *self);
+
+/* Trains a SentencePiece vocabulary on these corpora: the file `name` of dest. Says so. */
+rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, int32_t size,
+                           const char *name, const char *normalization);
+
+#endif
