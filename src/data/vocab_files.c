@@ -10,11 +10,14 @@
 
 #include "base/file.h"
 
-enum { MOST_FILES = 4 };
+static const char LABELS[] = "labels.txt";
+
+enum { MOST_FILES = 5 };
 
 typedef struct {
     rd_vocabulary_kind kind;
-    const char *models[2]; /* of source and target; [1] NULL: one for both sides */
+    /* Of source and target; [1] NULL: one for both sides; both NULL: labels alone. */
+    const char *models[2];
     const char *ids[2];    /* what gives the models' pieces other ids; or NULL */
     const char *companion; /* a file that models[0] needs next to it; or NULL */
 } form;
@@ -29,7 +32,8 @@ static const form forms[] = {
     {RD_VOCABULARY_JOINT, {"source.spm", "target.spm"}, {"vocab.json", "vocab.json"}, NULL},
     {RD_VOCABULARY_SEPARATE, {"source.spm", "target.spm"}, {NULL, NULL}, NULL},
     {RD_VOCABULARY_JOINT, {"tokenizer.json", NULL}, {NULL, NULL}, NULL},
-    {RD_VOCABULARY_JOINT, {"vocab.json", NULL}, {NULL, NULL}, "merges.txt"}};
+    {RD_VOCABULARY_JOINT, {"vocab.json", NULL}, {NULL, NULL}, "merges.txt"},
+    {RD_VOCABULARY_LABELS, {NULL, NULL}, {NULL, NULL}, LABELS}};
 enum { N_FORMS = sizeof forms / sizeof *forms };
 
 /* files: [MOST_FILES + 1], a NULL after the last. */
@@ -41,16 +45,33 @@ static void list_files(const form *f, const char **files) {
     files[n] = NULL;
 }
 
+static rd_status file_is_there(const char *directory, const char *name, bool *found) {
+    char *path = rd_path_join(directory, name);
+    if (!path) return RD_ERR_MEMORY;
+    *found = rd_file_exists(path);
+    free(path);
+    return RD_OK;
+}
+
+/* The same, with the labels where they are there, too. */
+static rd_status list_all_files(const form *f, const char *directory, const char **files) {
+    bool labelled;
+    int n = 0;
+    list_files(f, files);
+    RD_TRY(file_is_there(directory, LABELS, &labelled));
+    while (files[n]) n++;
+    if (labelled && f->companion != LABELS) {
+        files[n++] = LABELS;
+        files[n] = NULL;
+    }
+    return RD_OK;
+}
+
 static rd_status is_there(const char *directory, const form *f, bool *found) {
     const char *files[MOST_FILES + 1];
     list_files(f, files);
     *found = true;
-    for (int i = 0; *found && files[i]; i++) {
-        char *path = rd_path_join(directory, files[i]);
-        if (!path) return RD_ERR_MEMORY;
-        *found = rd_file_exists(path);
-        free(path);
-    }
+    for (int i = 0; *found && files[i]; i++) RD_TRY(file_is_there(directory, files[i], found));
     return RD_OK;
 }
 
@@ -60,7 +81,8 @@ static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
         [RD_VOCABULARY_ANY] =
             "spm.model, source.spm and target.spm, tokenizer.json, or vocab.json and merges.txt",
         [RD_VOCABULARY_JOINT] = "spm.model, tokenizer.json, or vocab.json and merges.txt",
-        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm"};
+        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm",
+        [RD_VOCABULARY_LABELS] = LABELS};
     struct stat info;
     if (stat(directory, &info) != 0)
         return rd_error(RD_ERR_IO, "%s: no vocabulary: cannot open this directory: %s", directory,
@@ -101,6 +123,11 @@ rd_status rd_vocabularies_open(const char *directory, rd_vocabulary_kind kind,
     const form *found;
     *source = *target = NULL;
     RD_TRY(find_form(directory, kind, &found));
+    if (!found->models[0])
+        return kind == RD_VOCABULARY_LABELS
+                   ? RD_OK
+                   : rd_error(RD_ERR_FORMAT, "%s: no vocabulary, only the labels of classes",
+                              directory);
     RD_TRY(open_side(found, directory, 0, source));
     if (!found->models[1]) {
         *target = *source;
@@ -149,7 +176,7 @@ rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_k
     const form *found;
     const char *files[MOST_FILES + 1], *others[MOST_FILES + 1];
     RD_TRY(find_form(from, kind, &found));
-    list_files(found, files);
+    RD_TRY(list_all_files(found, from, files));
     for (int i = 0; files[i]; i++) RD_TRY(copy_file(from, to, files[i]));
     for (int k = 0; k < N_FORMS; k++) {
         list_files(&forms[k], others);
@@ -182,7 +209,7 @@ rd_status rd_vocabularies_fingerprint(const char *directory, rd_vocabulary_kind 
     const char *files[MOST_FILES + 1];
     rd_sha256 sha;
     RD_TRY(find_form(directory, kind, &found));
-    list_files(found, files);
+    RD_TRY(list_all_files(found, directory, files));
     rd_sha256_start(&sha);
     for (int i = 0; files[i]; i++) RD_TRY(add_file(&sha, directory, files[i]));
     rd_sha256_end(&sha, fingerprint);

@@ -2,7 +2,8 @@
  * alike. Joint, one for both sides: spm.model; or source.spm and target.spm whose pieces have the
  * ids of one vocab.json (as of Hugging Face's MarianMT); or tokenizer.json; or vocab.json and
  * merges.txt. Separate: source.spm and target.spm, without those ids, or with target_vocab.json
- * too. */
+ * too. With any of them, or alone (of pictures), labels.txt: the names of classes, one a line, in
+ * the order of their numbers. */
 #ifndef RD_DATA_VOCAB_FILES_H
 #define RD_DATA_VOCAB_FILES_H
 
@@ -10,9 +11,15 @@
 #include "base/sha256.h"
 #include "rdrop/tokenizer.h"
 
-typedef enum { RD_VOCABULARY_ANY, RD_VOCABULARY_JOINT, RD_VOCABULARY_SEPARATE } rd_vocabulary_kind;
+typedef enum {
+    RD_VOCABULARY_ANY,
+    RD_VOCABULARY_JOINT,
+    RD_VOCABULARY_SEPARATE,
+    RD_VOCABULARY_LABELS /* no tokenizer */
+} rd_vocabulary_kind;
 
-/* *target == *source when one file is both. */
+/* *target == *source when one file is both; both NULL for the labels alone, which
+ * _ANY does not open. */
 rd_status rd_vocabularies_open(const char *directory, rd_vocabulary_kind kind,
                                rd_tokenizer **source, rd_tokenizer **target);
 void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL is fine */

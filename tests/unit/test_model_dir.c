@@ -74,6 +74,33 @@ static int teardown(void **state) {
     return 0;
 }
 
+/* The names of classes are part of a vocabulary, or all of it. */
+static void labels_belong_to_the_vocabulary(void **state) {
+    (void)state;
+    char from[80], to[80], with[RD_SHA256_HEX], copied[RD_SHA256_HEX], without[RD_SHA256_HEX];
+    rd_tokenizer *source, *target_side;
+    snprintf(from, sizeof from, "%s/labelled", root);
+    snprintf(to, sizeof to, "%s/copy", root);
+    shell("mkdir '%s' '%s'", from, to);
+    shell("cp '%s'/spm.model '%s'", first, from);
+    must(rd_vocabularies_fingerprint(from, RD_VOCABULARY_ANY, without));
+    shell("printf 'no\nyes\n' >'%s'/labels.txt%s", from, "");
+    must(rd_vocabularies_fingerprint(from, RD_VOCABULARY_JOINT, with));
+    assert_string_not_equal(with, without);
+    must(rd_vocabularies_copy(from, to, RD_VOCABULARY_ANY));
+    must(rd_vocabularies_fingerprint(to, RD_VOCABULARY_ANY, copied));
+    assert_string_equal(copied, with);
+    shell("rm '%s'/spm.model%s", from, "");
+    assert_int_equal(rd_vocabularies_open(from, RD_VOCABULARY_ANY, &source, &target_side),
+                     RD_ERR_FORMAT);
+    must(rd_vocabularies_open(from, RD_VOCABULARY_LABELS, &source, &target_side));
+    assert_null(source);
+    must(rd_vocabularies_copy(from, to, RD_VOCABULARY_LABELS));
+    must(rd_vocabularies_fingerprint(to, RD_VOCABULARY_ANY, copied));
+    must(rd_vocabularies_fingerprint(from, RD_VOCABULARY_LABELS, with));
+    assert_string_equal(copied, with); /* the copy's tokenizer gave way */
+}
+
 static void refused(const char *path, const char *message) {
     rd_model_dir d;
     assert_int_not_equal(rd_model_dir_open(&d, path), RD_OK);
@@ -187,6 +214,7 @@ static void killed_while_it_replaces_another_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(config_has_what_a_model_is),
+        cmocka_unit_test(labels_belong_to_the_vocabulary),
         cmocka_unit_test(the_old_form_is_read),
         cmocka_unit_test(mixtures_are_refused),
         cmocka_unit_test(killed_while_it_replaces_another_model),
