@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "convert/hf.h"
-#include "convert/json_file.h"
+#include "io/json_file.h"
 #include "convert/marian.h"
-#include "convert/yaml_file.h"
+#include "io/yaml_file.h"
 #include "recipe/model_dir.h"
 #include "train/checkpoint.h"
 

@@ -3,8 +3,8 @@
 #define RD_CONVERT_INFO_H
 
 #include "base/text.h"
-#include "convert/npz.h"
-#include "convert/tensor_set.h"
+#include "io/npz.h"
+#include "io/tensor_set.h"
 #include "recipe/recipe.h"
 
 /* Appends lines "what: value" about a model directory, a directory of rdrop-train, of Hugging Face

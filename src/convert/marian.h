@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "convert/npz.h"
+#include "io/npz.h"
 #include "recipe/recipe.h"
 
 /* Sets the network of a recipe from the settings that are an array of the file; the sizes of the

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "io/json.h"
 #include "base/memory.h"
 #include "data/bpe.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "io/json.h"
 #include "base/memory.h"
 
 /* MOST_GAPS: ids that the fewest pieces may have. */

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "base/yaml.h"
+#include "io/yaml.h"
 
 enum { LARGEST_FILE = 256 * 1024, DEEPEST_EXTENDS = 16, MOST_KEYS = 1000 };
 

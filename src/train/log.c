@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "io/json.h"
 #include "train/run.h"
 
 static rd_status cannot_write(const rd_run *run) {

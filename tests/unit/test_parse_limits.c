@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "base/json.h"
+#include "io/json.h"
 #include "base/text.h"
-#include "base/yaml.h"
+#include "io/yaml.h"
 
 /* `unit` n times, with `begin` and `end` around. */
 static rd_text repeated(const char *begin, const char *unit, int n, const char *end) {

@@ -1,6 +1,6 @@
 /* Reading JSON, with failures told apart. */
-#ifndef RD_BASE_JSON_H
-#define RD_BASE_JSON_H
+#ifndef RD_IO_JSON_H
+#define RD_IO_JSON_H
 
 #include <jansson.h>
 #include <stdbool.h>

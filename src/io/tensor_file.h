@@ -1,8 +1,8 @@
 /* Reading safetensors files (Hugging Face): 8 bytes of header length, a JSON header that names each
  * tensor with its type, shape and place, then the data. The file is mapped and read
  * lazily; every header field is checked before use. */
-#ifndef RD_MODEL_TENSOR_FILE_H
-#define RD_MODEL_TENSOR_FILE_H
+#ifndef RD_IO_TENSOR_FILE_H
+#define RD_IO_TENSOR_FILE_H
 
 #include <jansson.h>
 #include <stdbool.h>

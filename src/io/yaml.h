@@ -1,6 +1,6 @@
 /* Checks YAML before it is parsed. */
-#ifndef RD_BASE_YAML_H
-#define RD_BASE_YAML_H
+#ifndef RD_IO_YAML_H
+#define RD_IO_YAML_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "convert/npz.h"
+#include "io/npz.h"
 
 #include <stdlib.h>
 #include <string.h>

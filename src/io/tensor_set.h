@@ -1,9 +1,9 @@
 /* The tensors of a Hugging Face directory: model.safetensors, or the shards that
  * model.safetensors.index.json lists. */
-#ifndef RD_CONVERT_TENSOR_SET_H
-#define RD_CONVERT_TENSOR_SET_H
+#ifndef RD_IO_TENSOR_SET_H
+#define RD_IO_TENSOR_SET_H
 
-#include "model/tensor_file.h"
+#include "io/tensor_file.h"
 
 typedef struct {
     char **names; /* [n] of the files, without their directory */

@@ -1,9 +1,9 @@
-#include "convert/json_file.h"
+#include "io/json_file.h"
 
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/json.h"
+#include "io/json.h"
 
 enum { MAX_FILE = 1 << 28 };
 

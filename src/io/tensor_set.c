@@ -1,10 +1,10 @@
-#include "convert/tensor_set.h"
+#include "io/tensor_set.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "convert/json_file.h"
+#include "io/json_file.h"
 
 static rd_status add_file(rd_tensor_set *set, const char *directory, const char *name) {
     for (int64_t i = 0; i < set->n; i++)

@@ -1,4 +1,4 @@
-#include "base/yaml.h"
+#include "io/yaml.h"
 
 #include <stdbool.h>
 #include <yaml.h>

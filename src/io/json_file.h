@@ -1,6 +1,6 @@
 /* The JSON files and plain copies that make up most of a Hugging Face directory. */
-#ifndef RD_CONVERT_JSON_FILE_H
-#define RD_CONVERT_JSON_FILE_H
+#ifndef RD_IO_JSON_FILE_H
+#define RD_IO_JSON_FILE_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "base/json.h"
+#include "io/json.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* YAML as JSON: mappings become objects, sequences arrays, and every scalar a text, whatever it
  * looks like ("no", "1", "null"): what settings mean is for who reads them. */
-#ifndef RD_CONVERT_YAML_FILE_H
-#define RD_CONVERT_YAML_FILE_H
+#ifndef RD_IO_YAML_FILE_H
+#define RD_IO_YAML_FILE_H
 
 #include <jansson.h>
 

@@ -1,10 +1,10 @@
-#include "model/tensor_file.h"
+#include "io/tensor_file.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "io/json.h"
 #include "base/memory.h"
 
 enum { MAX_HEADER = 100 << 20 }; /* the format's own bound */

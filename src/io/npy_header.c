@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "convert/npz.h"
+#include "io/npz.h"
 
 /* The header is a literal of Python: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } */
 typedef struct {

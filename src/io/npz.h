@@ -1,10 +1,10 @@
 /* Reading .npz files: NumPy arrays ("NAME.npy", a header and the data) in a zip archive, as Marian
  * saves models. Every header field is checked before use, and its arrays
  * together are at most three times the file and 40 MiB. */
-#ifndef RD_CONVERT_NPZ_H
-#define RD_CONVERT_NPZ_H
+#ifndef RD_IO_NPZ_H
+#define RD_IO_NPZ_H
 
-#include "model/tensor_file.h"
+#include "io/tensor_file.h"
 
 typedef struct {
     char *path;

@@ -1,11 +1,11 @@
-#include "convert/yaml_file.h"
+#include "io/yaml_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "base/file.h"
-#include "base/yaml.h"
+#include "io/yaml.h"
 
 enum { DEEPEST = 8, LARGEST_FILE = 1 << 28 };
 
