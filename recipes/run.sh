@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a recipe to scores. Installs missing Debian packages (and says which), builds into build/,
-# then runs the stages prepare, vocab, binarize, train, average, translate and score, each skipped
-# while the content of all it depends on is the same. The scores go to stdout, all else to stderr.
+# then runs the stages prepare, vocab, binarize, train, average and those that test the model
+# (translate and score), each skipped while the content of all it depends on is the same. The scores go to stdout, all else to stderr.
 #
 #   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N] [--threads N]
 #                       [--compare NAME]... [--no-install]
@@ -9,7 +9,7 @@
 #   NAME          recipes/NAME.yaml, or the path of a recipe
 #   --from STAGE  run this stage and all after it, up to date or not (training goes on from its
 #                 last checkpoint)
-#   --out DIR     where everything goes (out/NAME)
+#   --out DIR     where everything goes (out/NAME; of an installed copy, in the current directory)
 #   --compare B   run recipe B as well, with the same options (into out/B, or DIR-B), and print
 #                 all scores in one table; so does the recipe's key compare
 #   --no-install  name the missing packages and stop
@@ -17,7 +17,6 @@ set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=recipes/setup.sh
 . "$repository/recipes/setup.sh"
-stages="prepare vocab binarize train average translate score"
 
 fail() {
     echo "run.sh: $*" >&2
@@ -59,7 +58,6 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$name" ] || usage "which recipe?"
 case $out in -*) out=./$out ;; esac
-case " $stages " in *" ${from:-prepare} "*) ;; *) usage "--from $from: the stages are $stages" ;; esac
 [ -z "$from" ] || passed_on+=(--from "$from")
 
 # A name is that of a recipe here or, where one recipe names another, next to it.
@@ -74,6 +72,9 @@ recipe_file() {
     [ -f "$1" ] || fail "no recipe '$1'; there are: $(cd "$repository/recipes" && echo *.yaml | sed 's/\.yaml//g')"
     printf '%s\n' "$1"
 }
+# An installed copy has no sources, and writes where it is started.
+top=$repository
+[ -e "$repository/CMakeLists.txt" ] || top=$PWD
 recipes=("$(recipe_file "$name")")
 for other in ${compare[@]+"${compare[@]}"}; do recipes+=("$(recipe_file "$other")"); done
 
@@ -100,7 +101,7 @@ out_of() {
     local base
     base=$(basename -- "$1" .yaml)
     if [ -z "$out" ]; then
-        printf '%s\n' "$repository/out/$base"
+        printf '%s\n' "$top/out/$base"
     elif [ "$1" = "${recipes[0]}" ]; then
         printf '%s\n' "$out"
     else

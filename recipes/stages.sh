@@ -8,8 +8,6 @@
 #   BIN           where the programs are
 #   --from STAGE  run this stage and all after it, up to date or not
 set -euo pipefail
-stages="prepare vocab binarize train average translate score"
-
 recipe=$1 out=$2 bin=$3
 shift 3
 from="" settings=() with_threads=()
@@ -35,11 +33,8 @@ resolved=$("$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"})
 get() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --get "$1"
 }
-source_lang=$(get source-lang) target_lang=$(get target-lang)
-metrics=$(get score-metrics) start=$(get finetune-from-model) script=$(get prepare)
-vocabulary=$(get vocab-from)
+task=$(get task) start=$(get finetune-from-model) script=$(get prepare) vocabulary=$(get vocab-from)
 [ -z "$script" ] || script=$(dirname -- "$recipe")/$script
-case $source_lang$target_lang in */*) fail "source-lang and target-lang are ends of file names, without a slash" ;; esac
 # prefixes KEY: those of a key, one a line
 prefixes() {
     local list prefix
@@ -63,14 +58,7 @@ keys_of() {
         ;;
     train) group data model train | sed '/^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' ;;
     average) grep '^average-last:' <<<"$resolved" ;;
-    translate)
-        group search
-        grep '^testpref:' <<<"$resolved"
-        ;;
-    score)
-        group score
-        grep '^testpref:' <<<"$resolved"
-        ;;
+    *) evaluation_keys_of "$1" ;;
     esac
 }
 
@@ -80,26 +68,6 @@ corpus() {
     case $1 in /*) path=$1 ;; esac
     if [ -e "$path" ] || [ ! -e "$path.gz" ]; then printf '%s\n' "$path"; else printf '%s\n' "$path.gz"; fi
 }
-# All references of a test set where a corpus has several a line.
-references() {
-    local path
-    path=$(corpus "$1.refs.jsonl")
-    if [ -e "$path" ]; then printf '%s\n' "$path"; else corpus "$1.$target_lang"; fi
-}
-# corpora_of KEY...: both sides of all their prefixes, one a line
-corpora_of() {
-    local key prefix
-    for key; do
-        while IFS= read -r prefix; do
-            corpus "$prefix.$source_lang"
-            corpus "$prefix.$target_lang"
-        done < <(prefixes "$key")
-    done
-}
-hypothesis() {
-    printf '%s\n' "$hypotheses/$(basename -- "$1").$target_lang"
-}
-
 # files_of DIRECTORY NAME...: those that are there, one a line
 files_of() {
     local directory=$1 name
@@ -107,7 +75,8 @@ files_of() {
     for name; do [ ! -f "$directory/$name" ] || printf '%s\n' "$directory/$name"; done
 }
 vocabulary_of() {
-    files_of "$1" spm.model source.spm target.spm vocab.json target_vocab.json tokenizer.json merges.txt
+    files_of "$1" spm.model source.spm target.spm vocab.json target_vocab.json tokenizer.json merges.txt \
+        vocab.txt tokenizer_config.json dict.txt characters.txt labels.txt
 }
 model_of() {
     vocabulary_of "$1"
@@ -122,15 +91,14 @@ datasets() {
 
 # The files a stage reads, one a line.
 inputs_of() {
-    local test
     case $1 in
     prepare) [ -z "$script" ] || printf '%s\n' "$script" ;;
     vocab)
-        corpora_of trainpref
+        raw_of trainpref
         [ -z "$vocabulary" ] || vocabulary_of "$vocabulary"
         ;;
     binarize)
-        corpora_of trainpref validpref testpref
+        raw_of trainpref validpref testpref
         vocabulary_of "$binary"
         ;;
     train)
@@ -139,24 +107,18 @@ inputs_of() {
         [ -z "$start" ] || model_of "$start"
         ;;
     average) printf '%s\n' "$train"/checkpoints/* ;;
-    translate)
-        model_of "$train/model"
-        for test in "${tests[@]}"; do corpus "$test.$source_lang"; done
-        ;;
-    score) for test in "${tests[@]}"; do hypothesis "$test" && references "$test"; done ;;
+    *) evaluation_inputs_of "$1" ;;
     esac
 }
 # The files a stage leaves, one a line; those of prepare are for others to replace.
 outputs_of() {
-    local test
     case $1 in
     prepare) ;;
     vocab) vocabulary_of "$binary" ;;
     binarize) datasets ;;
     train) printf '%s\n' "$train"/checkpoints/* ;; # averaging replaces the model
     average) model_of "$train/model" ;;
-    translate) for test in "${tests[@]}"; do hypothesis "$test"; done ;;
-    score) printf '%s\n' "$out/scores.log" "$out/scores.txt" ;;
+    *) evaluation_outputs_of "$1" ;;
     esac
 }
 # Names and contents of the files on standard input, of those that are there.
@@ -201,52 +163,17 @@ stage_train() {
 stage_average() {
     "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --average ${settings[@]+"${settings[@]}"}
 }
-# Scores are of one translation a line, whatever nbest says.
-stage_translate() {
-    local test search
-    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: /=/')
-    mkdir -p "$hypotheses"
-    for test in "${tests[@]}"; do
-        "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \
-            "${search[@]}" ${with_threads[@]+"${with_threads[@]}"} \
-            --output "$(hypothesis "$test")" || return 1
-    done
-}
-# One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
-stage_score() {
-    local test line tokenizer options=(--language-pair "source-$target_lang")
-    [ "$(get score-lowercase)" = false ] || options+=(--lowercase)
-    tokenizer=$(get score-tokenizer)
-    [ -z "$tokenizer" ] || options+=(--tokenize "$tokenizer")
-    case $tokenizer in 13a) options+=(--rouge-tokenizer default) ;; ?*) options+=(--rouge-tokenizer "$tokenizer") ;; esac
-    for test in "${tests[@]}"; do
-        "$bin/rdrop-score" --metric "$metrics" "${options[@]}" --force \
-            --ref "$(references "$test")" "$(hypothesis "$test")" |
-            while IFS= read -r line; do printf '%s\t%s\n' "$(basename -- "$test")" "$line"; done || return 1
-    done >"$out/scores.log" || return 1
-    awk -F '\t' '
-        { split($2, part, " = "); split(part[1], metric, "|"); split(part[2], score, " ")
-          if (!($1 in row)) { row[$1]; order[++rows] = $1 }
-          if (!(metric[1] in column)) { column[metric[1]]; heads[++columns] = metric[1] }
-          cell[$1, metric[1]] = score[1] }
-        END { printf "%-18s", "test set"; for (c = 1; c <= columns; c++) printf " %10s", heads[c]; print ""
-              for (r = 1; r <= rows; r++) { printf "%-18s", order[r]
-                  for (c = 1; c <= columns; c++) printf " %10s", cell[order[r], heads[c]]; print "" } }
-    ' "$out/scores.log" >"$out/scores.txt"
-}
+# What is particular to the data of a task: raw_of, check_tests and the stages after training.
+case $task in
+translation | denoising) kind=pairs ;;
+*) fail "no stages are known for task $task" ;;
+esac
+# shellcheck source=recipes/evaluate-pairs.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/evaluate-$kind.sh"
 
-# What training would end in vain without: all test sets, each with a name of its own.
-check_tests() {
-    local test path names
-    for test in "${tests[@]}"; do
-        for path in "$(corpus "$test.$source_lang")" "$(references "$test")"; do
-            [ -f "$path" ] || fail "$path: no such test set, nor without .gz; see testpref"
-        done
-    done
-    names=$(for test in "${tests[@]}"; do basename -- "$test"; done | sort | uniq -d)
-    [ -z "$names" ] || fail "testpref: two test sets are called $names, as their translations would be"
-}
-
+stages="prepare vocab binarize train average $evaluation"
+read -r -a all <<<"$stages"
+case " $stages " in *" ${from:-prepare} "*) ;; *) fail "--from $from: the stages of task $task are $stages" ;; esac
 forced=0 number=0
 for stage in $stages; do
     number=$((number + 1))
@@ -256,10 +183,10 @@ for stage in $stages; do
     stamp=$out/stages/$stage
     if [ "$forced" -eq 0 ] && [ -e "$stamp" ] &&
         [ "$(cat "$stamp")" = "$(printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents)" ]; then
-        say "$number/7 $stage is up to date"
+        say "$number/${#all[@]} $stage is up to date"
         continue
     fi
-    say "$number/7 $stage"
+    say "$number/${#all[@]} $stage"
     rm -f "$stamp"
     "stage_$stage" >&2 || fail "$stage failed"
     { printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents; } >"$stamp"

@@ -1,0 +1,93 @@
+# Tests of tasks that make one text of another; sourced by stages.sh.
+# shellcheck shell=bash disable=SC2154,SC2034 # the variables are those of stages.sh
+evaluation="translate score"
+source_lang=$(get source-lang) target_lang=$(get target-lang)
+case $source_lang$target_lang in */*) fail "source-lang and target-lang are ends of file names, without a slash" ;; esac
+
+# All references of a test set where a corpus has several a line.
+references() {
+    local path
+    path=$(corpus "$1.refs.jsonl")
+    if [ -e "$path" ]; then printf '%s\n' "$path"; else corpus "$1.$target_lang"; fi
+}
+# raw_of KEY...: both sides of all their prefixes, one a line
+raw_of() {
+    local key prefix
+    for key; do
+        while IFS= read -r prefix; do
+            corpus "$prefix.$source_lang"
+            corpus "$prefix.$target_lang"
+        done < <(prefixes "$key")
+    done
+}
+hypothesis() {
+    printf '%s\n' "$hypotheses/$(basename -- "$1").$target_lang"
+}
+
+evaluation_keys_of() {
+    case $1 in translate) group search ;; score) group score ;; esac
+    grep '^testpref:' <<<"$resolved"
+}
+evaluation_inputs_of() {
+    local test
+    case $1 in
+    translate)
+        model_of "$train/model"
+        for test in "${tests[@]}"; do corpus "$test.$source_lang"; done
+        ;;
+    score) for test in "${tests[@]}"; do hypothesis "$test" && references "$test"; done ;;
+    esac
+}
+evaluation_outputs_of() {
+    local test
+    case $1 in
+    translate) for test in "${tests[@]}"; do hypothesis "$test"; done ;;
+    score) printf '%s\n' "$out/scores.log" "$out/scores.txt" ;;
+    esac
+}
+
+# Scores are of one translation a line, whatever nbest says.
+stage_translate() {
+    local test search
+    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: /=/')
+    mkdir -p "$hypotheses"
+    for test in "${tests[@]}"; do
+        "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \
+            "${search[@]}" ${with_threads[@]+"${with_threads[@]}"} \
+            --output "$(hypothesis "$test")" || return 1
+    done
+}
+# One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
+stage_score() {
+    local test line tokenizer options=(--language-pair "source-$target_lang")
+    [ "$(get score-lowercase)" = false ] || options+=(--lowercase)
+    tokenizer=$(get score-tokenizer)
+    [ -z "$tokenizer" ] || options+=(--tokenize "$tokenizer")
+    case $tokenizer in 13a) options+=(--rouge-tokenizer default) ;; ?*) options+=(--rouge-tokenizer "$tokenizer") ;; esac
+    for test in "${tests[@]}"; do
+        "$bin/rdrop-score" --metric "$(get score-metrics)" "${options[@]}" --force \
+            --ref "$(references "$test")" "$(hypothesis "$test")" |
+            while IFS= read -r line; do printf '%s\t%s\n' "$(basename -- "$test")" "$line"; done || return 1
+    done >"$out/scores.log" || return 1
+    awk -F '\t' '
+        { split($2, part, " = "); split(part[1], metric, "|"); split(part[2], score, " ")
+          if (!($1 in row)) { row[$1]; order[++rows] = $1 }
+          if (!(metric[1] in column)) { column[metric[1]]; heads[++columns] = metric[1] }
+          cell[$1, metric[1]] = score[1] }
+        END { printf "%-18s", "test set"; for (c = 1; c <= columns; c++) printf " %10s", heads[c]; print ""
+              for (r = 1; r <= rows; r++) { printf "%-18s", order[r]
+                  for (c = 1; c <= columns; c++) printf " %10s", cell[order[r], heads[c]]; print "" } }
+    ' "$out/scores.log" >"$out/scores.txt"
+}
+
+# What training would end in vain without: all test sets, each with a name of its own.
+check_tests() {
+    local test path names
+    for test in "${tests[@]}"; do
+        for path in "$(corpus "$test.$source_lang")" "$(references "$test")"; do
+            [ -f "$path" ] || fail "$path: no such test set, nor without .gz; see testpref"
+        done
+    done
+    names=$(for test in "${tests[@]}"; do basename -- "$test"; done | sort | uniq -d)
+    [ -z "$names" ] || fail "testpref: two test sets are called $names, as their translations would be"
+}
