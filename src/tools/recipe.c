@@ -1,8 +1,15 @@
-/* rdrop-recipe: shows what a recipe comes to, for people and for recipes/run.sh. */
+/* rdrop-recipe: shows what a recipe comes to, for people and for recipes/run.sh, which it also
+ * starts. */
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/file.h"
 #include "recipe/recipe_keys.h"
 #include "task/task.h"
 #include "tools/common/options.h"
@@ -34,12 +41,16 @@ static const options_relation relations[] = {{"get", OPTIONS_EXCLUDES, "group"},
 static const options_section sections[] = {{"Exit status", "0 done, 1 failed, 2 wrong usage."},
                                            {.heading = NULL}};
 static const char *const synopsis[] = {"RECIPE [--set KEY=VALUE]... [--get KEY | --group GROUP...]",
-                                       "--help-recipe", NULL};
+                                       "--help-recipe", "run NAME [OPTION of recipes/run.sh]...",
+                                       NULL};
 static const options_program program = {
     .name = "rdrop-recipe",
     .summary = "shows what a recipe comes to",
     .synopsis = synopsis,
-    .description = "Checks a recipe and prints all its keys with their values, defaults included.",
+    .description = "Checks a recipe and prints all its keys with their values, defaults included.\n"
+                   "`run NAME` goes from the recipe to scores with the programs next to this one: "
+                   "it starts recipes/run.sh of the checkout, or of the installed copy, which then "
+                   "writes into out/NAME of the current directory; `run --help` has its options.",
     .operand = "RECIPE",
     .operand_help = "YAML file",
     .most_operands = 1,
@@ -103,8 +114,51 @@ static int run(const arguments *a) {
     return code;
 }
 
+/* The folder that this program is in, malloc'ed. */
+static rd_status own_folder(char **folder) {
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 1) return rd_error(RD_ERR_IO, "/proc/self/exe: cannot read: %s", strerror(errno));
+    path[n] = '\0';
+    *strrchr(path, '/') = '\0';
+    return (*folder = rd_strdup(path)) ? RD_OK : RD_ERR_MEMORY;
+}
+
+/* Installed, the scripts are in ../share/rdrop/recipes of the programs; in a checkout, in
+ * ../recipes of the build. */
+static rd_status find_script(const char *folder, rd_text *script) {
+    static const char *const places[] = {"../share/rdrop/recipes/run.sh", "../recipes/run.sh"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        rd_text_clear(script);
+        RD_TRY(rd_text_printf(script, "%s/%s", folder, places[i]));
+        if (rd_file_exists(script->data)) return RD_OK;
+    }
+    return rd_error(RD_ERR_IO, "no run.sh in %s/%s or %s/%s", folder, places[0], folder, places[1]);
+}
+
+/* Becomes run.sh with the arguments after `run`; returns only if that fails. */
+static rd_status become_script(char **words, char **folder, rd_text *script) {
+    RD_TRY(own_folder(folder));
+    RD_TRY(find_script(*folder, script));
+    if (setenv("RDROP_BIN", *folder, 0) != 0) return RD_ERR_MEMORY;
+    words[0] = script->data; /* in the place of "run" */
+    words[-1] = "bash";
+    execvp("bash", words - 1);
+    return rd_error(RD_ERR_IO, "cannot start bash: %s", strerror(errno));
+}
+
+static int run_script(char **words) {
+    char *folder = NULL;
+    rd_text script = {0};
+    become_script(words, &folder, &script);
+    rd_text_free(&script);
+    free(folder);
+    return options_fail(&program);
+}
+
 int main(int argc, char **argv) {
     start_program();
+    if (argc > 1 && strcmp(argv[1], "run") == 0) return run_script(argv + 1);
     arguments a = {.get = NULL};
     options_given given;
     int code = options_parse(&given, &program, &a, argc, argv);

@@ -12,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
-[ "$(find "$work/prefix" -name 'rdrop-*.1' -size +500c | wc -l)" -eq 6 ] || { echo "no man pages" >&2; exit 1; }
+[ "$(find "$work/prefix" -name 'rdrop-*.1.gz' -size +500c | wc -l)" -eq 6 ] || { echo "no man pages" >&2; exit 1; }
 # The target that recipes/run.sh builds is enough to install from.
 if [ -e "$build/build.ninja" ]; then
     ninja -C "$build" -t commands programs >"$work/commands"
@@ -88,7 +88,7 @@ mkdir "$work/project"
 cat >"$work/project/CMakeLists.txt" <<'EOF'
 cmake_minimum_required(VERSION 3.25)
 project(user C)
-find_package(rdrop 0.1 REQUIRED CONFIG)
+find_package(rdrop 0.2 REQUIRED CONFIG)
 add_executable(user ../user.c)
 target_link_libraries(user PRIVATE rdrop::rdrop)
 EOF

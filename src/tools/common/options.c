@@ -256,7 +256,11 @@ static int take_common(const options_program *program, const char *word) {
         return print_text(program, options_help);
     if (!strcmp(word, "-version") || !strcmp(word, "--version"))
         return print_text(program, version);
-    return strcmp(word, "--man") == 0 ? print_text(program, options_man) : -1;
+    /* For who builds a package: not in --help. */
+    if (!strcmp(word, "--man")) return print_text(program, options_man);
+    if (!strcmp(word, "--completion=bash")) return print_text(program, options_bash);
+    if (!strcmp(word, "--completion=zsh")) return print_text(program, options_zsh);
+    return -1;
 }
 
 static int take_operand(options_given *given, const char *word) {

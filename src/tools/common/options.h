@@ -93,4 +93,8 @@ bool options_take_value(const rd_key *key);
 rd_status options_help(const options_program *program, rd_text *out);
 rd_status options_man(const options_program *program, rd_text *out);
 
+/* Scripts that complete command lines of the program. */
+rd_status options_bash(const options_program *program, rd_text *out);
+rd_status options_zsh(const options_program *program, rd_text *out);
+
 #endif

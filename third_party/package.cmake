@@ -1,0 +1,48 @@
+# What the Debian packages are called, need and say. Each carries LICENSE as its copyright and the changelog.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "rdrop maintainers <maintainers@rdrop.invalid>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL programs library development)
+set(CPACK_DEBIAN_PACKAGE_HOMEPAGE https://arxiv.org/abs/2106.14448)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_PACKAGE_VERSION ${PROJECT_VERSION})
+# 0755, whatever the umask of who builds.
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
+    WORLD_READ WORLD_EXECUTE)
+
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME rdrop)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS bash-completion)
+set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "training with R-Drop, translation, classification and scoring
+ Trains translation, summarization, language, classification and image models
+ from recipes, with the two passes and the KL term of R-Drop, and runs and
+ scores them, on ordinary processors.")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME librdrop${PROJECT_VERSION_MAJOR})
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
+set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "R-Drop, translation and scoring as a library
+ The shared library with the loss of R-Drop, tokenizers, models, translation
+ and scores.")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME librdrop-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librdrop${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "R-Drop, translation and scoring as a library: development
+ Headers, the static library, and files for pkg-config and CMake.")
+
+# ldconfig when the library comes and goes.
+file(WRITE ${CMAKE_BINARY_DIR}/package/triggers "activate-noawait ldconfig\n")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/package/triggers)
+
+find_program(GZIP gzip)
+execute_process(COMMAND ${GZIP} -9nc ${CMAKE_SOURCE_DIR}/.github/CHANGELOG.md
+                OUTPUT_FILE ${CMAKE_BINARY_DIR}/package/changelog.gz)
+foreach(component programs library development)
+  string(TOUPPER ${component} upper)
+  set(folder ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
+  install(FILES LICENSE DESTINATION ${folder} RENAME copyright COMPONENT ${component})
+  install(FILES ${CMAKE_BINARY_DIR}/package/changelog.gz DESTINATION ${folder} COMPONENT ${component})
+endforeach()
+include(CPack)
