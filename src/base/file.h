@@ -36,6 +36,8 @@ void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed
 /* The whole of a small file in one call, opened by rd_atomic_open or rd_output_open. */
 rd_status rd_write_file(const char *path, const void *bytes, size_t n);
 rd_status rd_write_output(const char *path, const void *bytes, size_t n);
+/* FROM/NAME to TO/AS. */
+rd_status rd_copy_file(const char *from, const char *name, const char *to, const char *as);
 
 /* A directory that the user named, and that appears whole or not at all. PATH must not be there, or
  * be an empty directory, perhaps at the end of a symbolic link. Open makes an empty one to write

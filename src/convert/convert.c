@@ -2,7 +2,7 @@
 #include "convert/convert.h"
 
 #include "base/file.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "convert/hf.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "recipe/recipe_keys.h"
 
 /* The files of one directory; a generation setting may be in either. */

@@ -7,7 +7,7 @@
 #include "convert/convert.h"
 #include "convert/hf.h"
 #include "convert/import.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "convert/hf.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "data/vocab_files.h"
 #include "model/model_keys.h"
 #include "model/transformer.h"

@@ -6,7 +6,7 @@
 #include "convert/convert.h"
 #include "convert/hf.h"
 #include "convert/import.h"
-#include "io/tensor_set.h"
+#include "io/safetensors.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/model_dir.h"

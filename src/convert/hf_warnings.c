@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "convert/hf.h"
-#include "io/json_file.h"
+#include "io/json.h"
 
 /* A key that changes nothing with the number `neutral`; NAN: whatever its value. */
 typedef struct {

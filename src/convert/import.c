@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "io/json_file.h"
+#include "io/json.h"
 
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
                             const rd_tokenizer *tokenizer, int32_t rows) {

@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "convert/hf.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "convert/marian.h"
-#include "io/yaml_file.h"
+#include "io/yaml.h"
 #include "recipe/model_dir.h"
 #include "train/checkpoint.h"
 

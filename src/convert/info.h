@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "io/npz.h"
-#include "io/tensor_set.h"
+#include "io/safetensors.h"
 #include "recipe/recipe.h"
 
 /* Appends lines "what: value" about a model directory, a directory of rdrop-train, of Hugging Face

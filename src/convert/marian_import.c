@@ -6,9 +6,9 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/import.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "convert/marian.h"
-#include "io/yaml_file.h"
+#include "io/yaml.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "convert/marian.h"
-#include "io/yaml_file.h"
+#include "io/yaml.h"
 #include "recipe/recipe_keys.h"
 
 static const char SETTINGS[] = "special:model.yml";

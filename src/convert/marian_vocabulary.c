@@ -4,9 +4,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "convert/marian.h"
-#include "io/yaml_file.h"
+#include "io/yaml.h"
 #include "rdrop/tokenizer.h"
 
 const char *rd_marian_base_name(const char *path) {

@@ -1,9 +1,12 @@
 #include "io/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
+enum { LARGEST_FILE = 1 << 28 };
 enum { DEEPEST = 64, FREE_COST = 40 << 20 };
 
 /* Bytes of memory that jansson takes for each: at most, with its tables half empty and its blocks
@@ -123,4 +126,56 @@ rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size
     if (*root) return RD_OK;
     if (rd_json_no_memory(&error)) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     return rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
+}
+
+rd_status rd_json_exists(const char *directory, const char *name, bool *found) {
+    char *path = rd_path_join(directory, name);
+    if (!path) return RD_ERR_MEMORY;
+    *found = rd_file_exists(path);
+    free(path);
+    return RD_OK;
+}
+
+rd_status rd_json_read(const char *directory, const char *name, json_t **root) {
+    char *path = rd_path_join(directory, name), *bytes = NULL;
+    size_t n = 0;
+    *root = NULL;
+    rd_status status = path ? rd_read_file(path, LARGEST_FILE, &bytes, &n) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_json_parse(root, path, bytes, n);
+    if (status == RD_OK && !json_is_object(*root))
+        status = rd_error(RD_ERR_FORMAT, "%s: not a JSON object", path);
+    if (status != RD_OK) {
+        json_decref(*root);
+        *root = NULL;
+    }
+    free(bytes);
+    free(path);
+    return status;
+}
+
+rd_status rd_json_read_optional(const char *directory, const char *name, json_t **root) {
+    bool found;
+    *root = NULL;
+    RD_TRY(rd_json_exists(directory, name, &found));
+    if (found) return rd_json_read(directory, name, root);
+    *root = json_object();
+    return *root ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
+}
+
+rd_status rd_json_write(const char *directory, const char *name, json_t *root) {
+    char *text =
+        root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) : NULL;
+    char *path = rd_path_join(directory, name);
+    json_decref(root);
+    rd_status status = RD_OK;
+    if (!text || !path) status = rd_error(RD_ERR_MEMORY, "%s/%s: out of memory", directory, name);
+    rd_atomic_file file;
+    if (status == RD_OK) status = rd_atomic_open(&file, path);
+    if (status == RD_OK) {
+        fprintf(file.stream, "%s\n", text);
+        status = rd_atomic_commit(&file);
+    }
+    free(text);
+    free(path);
+    return status;
 }

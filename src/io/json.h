@@ -1,4 +1,4 @@
-/* Reading JSON, with failures told apart. */
+/* JSON texts and files. */
 #ifndef RD_IO_JSON_H
 #define RD_IO_JSON_H
 
@@ -21,5 +21,14 @@ rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size
 /* Whether parsing ended for want of memory. Jansson says so in several ways: by a code, or by
  * leaving the text empty. */
 bool rd_json_no_memory(const json_error_t *error);
+
+/* The file NAME of a directory, an object. Release *root with json_decref; NULL on failure. */
+rd_status rd_json_read(const char *directory, const char *name, json_t **root);
+/* {} where there is no such file. */
+rd_status rd_json_read_optional(const char *directory, const char *name, json_t **root);
+rd_status rd_json_exists(const char *directory, const char *name, bool *found);
+
+/* Takes `root` over, which may be NULL for want of memory. */
+rd_status rd_json_write(const char *directory, const char *name, json_t *root);
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef RD_IO_NPZ_H
 #define RD_IO_NPZ_H
 
-#include "io/tensor_file.h"
+#include "io/safetensors.h"
 
 typedef struct {
     char *path;

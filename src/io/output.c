@@ -275,3 +275,16 @@ rd_status rd_write_output(const char *path, const void *bytes, size_t n) {
     RD_TRY(rd_output_open(&file, path));
     return write_whole(&file, bytes, n);
 }
+
+rd_status rd_copy_file(const char *from, const char *name, const char *to, const char *as) {
+    char *source = rd_path_join(from, name), *target = rd_path_join(to, as);
+    rd_mapping mapping = {0};
+    rd_status status = source && target ? rd_map_file(&mapping, source) : RD_ERR_MEMORY;
+    if (status == RD_OK) {
+        status = rd_write_file(target, mapping.bytes, mapping.size);
+        rd_unmap_file(&mapping);
+    }
+    free(source);
+    free(target);
+    return status;
+}

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "ops/packed.h"
 #include "model/parameters.h"
-#include "io/tensor_file.h"
+#include "io/safetensors.h"
 
 static bool is_rounded(const rd_parameter *item) {
     return item->shape[1] > 0 && !strstr(item->name, "embed_positions");

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "layers/layer.h"
-#include "io/tensor_file.h"
+#include "io/safetensors.h"
 
 /* How a tensor's values start. */
 typedef struct {

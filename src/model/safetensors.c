@@ -6,7 +6,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "model/parameters.h"
-#include "io/tensor_file.h"
+#include "io/safetensors.h"
 
 static json_t *make_header(const rd_parameters *parameters, const float *values) {
     json_t *header =

@@ -1,10 +1,8 @@
-/* Recipe files to a flat list of assignments, with libyaml's document API: its nodes know their
- * lines, and it keeps aliases as references, so that a file cannot unfold into something large. */
+/* Recipe files to a flat list of assignments. */
 #include "recipe/recipe_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -33,32 +31,19 @@ void rd_assignments_free(rd_assignments *assignments) {
     *assignments = (rd_assignments){0};
 }
 
-static rd_status at(const char *path, const yaml_node_t *node, const char *what) {
-    return rd_error(RD_ERR_FORMAT, "%s:%zu: %s", path, node->start_mark.line + 1, what);
-}
-
-/* The text of a scalar; NULL for anything else and for text with a NUL inside. */
-static const char *scalar_of(const yaml_node_t *node) {
-    if (node->type != YAML_SCALAR_NODE) return NULL;
-    const char *text = (const char *)node->data.scalar.value;
-    return strlen(text) == node->data.scalar.length ? text : NULL;
-}
-
 /* A value as text: a scalar as it is, a list of scalars as "[a, b]". */
-static rd_status value_text(yaml_document_t *document, const yaml_node_t *node, const char *path,
-                            rd_text *text) {
-    const char *scalar = scalar_of(node);
+static rd_status value_text(rd_yaml *yaml, const yaml_node_t *node, rd_text *text) {
+    static const char expected[] = "expected a plain value or a list of two numbers";
+    const char *scalar = rd_yaml_scalar(node);
     rd_text_clear(text);
     if (scalar) return rd_text_append(text, scalar, strlen(scalar));
-    if (node->type != YAML_SEQUENCE_NODE)
-        return at(path, node, "expected a plain value or a list of two numbers");
+    if (node->type != YAML_SEQUENCE_NODE) return rd_yaml_error(yaml, node, expected);
     RD_TRY(rd_text_append(text, "[", 1));
     for (yaml_node_item_t *item = node->data.sequence.items.start;
          item < node->data.sequence.items.top; item++) {
-        const yaml_node_t *entry = yaml_document_get_node(document, *item);
-        scalar = entry ? scalar_of(entry) : NULL;
-        if (!scalar || text->length > 256)
-            return at(path, node, "expected a plain value or a list of two numbers");
+        const yaml_node_t *entry = yaml_document_get_node(&yaml->document, *item);
+        scalar = entry ? rd_yaml_scalar(entry) : NULL;
+        if (!scalar || text->length > 256) return rd_yaml_error(yaml, node, expected);
         RD_TRY(rd_text_printf(text, "%s%s", text->length > 1 ? ", " : "", scalar));
     }
     return rd_text_append(text, "]", 1);
@@ -73,60 +58,36 @@ static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t fir
     return RD_OK;
 }
 
-static rd_status read_mapping(rd_assignments *assignments, yaml_document_t *document,
-                              const char *path, rd_text *text) {
-    yaml_node_t *root = yaml_document_get_root_node(document);
-    if (!root) return rd_error(RD_ERR_FORMAT, "%s: empty; expected 'key: value' lines", path);
-    if (root->type != YAML_MAPPING_NODE) return at(path, root, "expected 'key: value' lines");
+static rd_status read_mapping(rd_assignments *assignments, rd_yaml *yaml, rd_text *text) {
+    const yaml_node_t *root;
+    RD_TRY(rd_yaml_root(yaml, &root));
     int64_t first = assignments->count;
     for (yaml_node_pair_t *pair = root->data.mapping.pairs.start;
          pair < root->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(document, pair->key);
-        const yaml_node_t *value = yaml_document_get_node(document, pair->value);
-        const char *name = key ? scalar_of(key) : NULL;
-        if (!name || !value) return at(path, root, "a key is not plain text");
-        if (assignments->count - first == MOST_KEYS) return at(path, key, "more keys than 1000");
-        RD_TRY(refuse_duplicate(assignments, first, path, key, name));
-        RD_TRY(value_text(document, value, path, text));
+        const yaml_node_t *key = yaml_document_get_node(&yaml->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(&yaml->document, pair->value);
+        const char *name = key ? rd_yaml_scalar(key) : NULL;
+        if (!name || !value) return rd_yaml_error(yaml, root, "a key is not plain text");
+        if (assignments->count - first == MOST_KEYS)
+            return rd_yaml_error(yaml, key, "more keys than 1000");
+        RD_TRY(refuse_duplicate(assignments, first, yaml->path, key, name));
+        RD_TRY(value_text(yaml, value, text));
         int line = (int)key->start_mark.line + 1;
-        RD_TRY(rd_assignments_add(assignments, name, text->data ? text->data : "", path, line));
+        RD_TRY(
+            rd_assignments_add(assignments, name, text->data ? text->data : "", yaml->path, line));
     }
     return RD_OK;
 }
 
-static rd_status load_document(yaml_parser_t *parser, yaml_document_t *document, const char *path) {
-    if (yaml_parser_load(parser, document)) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s:%zu: not valid YAML: %s", path,
-                    parser->problem_mark.line + 1,
-                    parser->problem ? parser->problem : "out of memory");
-}
-
-static rd_status refuse_second(yaml_parser_t *parser, const char *path) {
-    yaml_document_t second;
-    RD_TRY(load_document(parser, &second, path));
-    const yaml_node_t *root = yaml_document_get_root_node(&second);
-    rd_status status = root ? at(path, root, "a second YAML document; expected one") : RD_OK;
-    yaml_document_delete(&second);
-    return status;
-}
-
 static rd_status parse(rd_assignments *assignments, const char *path, const char *bytes,
                        size_t size) {
-    yaml_parser_t parser;
-    yaml_document_t document;
-    RD_TRY(rd_yaml_check(path, bytes, size));
-    if (!yaml_parser_initialize(&parser)) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, size);
-    rd_status status = load_document(&parser, &document, path);
-    if (status == RD_OK) {
-        rd_text text = {0};
-        status = read_mapping(assignments, &document, path, &text);
-        if (status == RD_OK && yaml_document_get_root_node(&document))
-            status = refuse_second(&parser, path);
-        rd_text_free(&text);
-        yaml_document_delete(&document);
-    }
-    yaml_parser_delete(&parser);
+    rd_yaml yaml;
+    rd_text text = {0};
+    RD_TRY(rd_yaml_open(&yaml, path, bytes, size));
+    rd_status status = read_mapping(assignments, &yaml, &text);
+    if (status == RD_OK) status = rd_yaml_refuse_second(&yaml);
+    rd_text_free(&text);
+    rd_yaml_close(&yaml);
     return status;
 }
 

@@ -16,7 +16,7 @@
 
 #include "base/file.h"
 #include "convert/convert.h"
-#include "io/json_file.h"
+#include "io/json.h"
 #include "data/vocab_files.h"
 #include "golden_model.h"
 #include "model/network.h"

@@ -268,7 +268,7 @@ static void test_wrong_arrays(void **state) {
          "no table of embeddings"},
         {"readme", "", 0, 0, "not an array"},
         {"special:model.yml.npy", "{'descr': '|i1', 'fortran_order': False, 'shape': (9,), }", 9,
-         '[', "special:model.yml:1: "},
+         '[', "special:model.yml:2: not valid YAML"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         spoiled s = copy_golden();
@@ -338,7 +338,7 @@ static void test_wrong_files(void **state) {
         {"echo '\"<unk>\": 5' >>vocab.yml", "given twice"},
         {"sed -i 's|\"</s>\"|\"<e>\"|' vocab.yml", "no piece </s>"},
         {"echo '- x' >vocab.yml", "expected 'key: value' lines"},
-        {"printf '\"\\\\xff' >vocab.yml", "not YAML"},
+        {"printf '\"\\\\xff' >vocab.yml", "not valid YAML"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         spoiled s = copy_golden();

@@ -1,8 +1,8 @@
 /* Reading safetensors files (Hugging Face): 8 bytes of header length, a JSON header that names each
  * tensor with its type, shape and place, then the data. The file is mapped and read
  * lazily; every header field is checked before use. */
-#ifndef RD_IO_TENSOR_FILE_H
-#define RD_IO_TENSOR_FILE_H
+#ifndef RD_IO_SAFETENSORS_H
+#define RD_IO_SAFETENSORS_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -57,5 +57,20 @@ bool rd_stored_tensor_fits(const rd_stored_tensor *tensor, int64_t rows, int64_t
 /* values: [n] = the tensor as float32. F64, F32, F16 and BF16 can be read; NaN and infinity are
  * refused. */
 rd_status rd_stored_tensor_read(const rd_stored_tensor *tensor, float *values);
+
+/* The tensors of a Hugging Face directory: model.safetensors, or the shards that
+ * model.safetensors.index.json lists. */
+typedef struct {
+    char **names; /* [n] of the files, without their directory */
+    rd_tensor_file *files;
+    int64_t n, capacity;
+    json_t *index; /* tensor -> name of its file; NULL: all are in the first */
+} rd_tensor_set;
+
+rd_status rd_tensor_set_open(rd_tensor_set *set, const char *directory);
+void rd_tensor_set_close(rd_tensor_set *set); /* {0} is fine */
+
+/* The file that holds the tensor, NULL if none does. */
+const rd_tensor_file *rd_tensor_set_find(const rd_tensor_set *set, const char *tensor);
 
 #endif
