@@ -1,5 +1,4 @@
 /* rdrop-preprocess: raw corpora to vocabularies and binarized data. */
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "recipe/special_ids.h"
 #include "tools/common/options.h"
 #include "tools/common/start.h"
+#include "tools/common/stop.h"
 
 static const char *const stages[] = {"vocab", "binarize", "shortlist", NULL};
 
@@ -99,13 +99,6 @@ static const options_program program = {
     .relations = relations,
     .sections = sections};
 #undef RD_AT
-
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int number) {
-    (void)number;
-    stop_requested = 1;
-}
 
 typedef struct {
     rd_recipe *recipe;
@@ -353,7 +346,8 @@ static rd_status binarize_corpora(const job *j, const corpora *c, const char *na
                                  .longest_src = longest_source(&j->recipe->data),
                                  .progress = show_progress,
                                  .self = &progress,
-                                 .stop = &stop_requested};
+                                 .stop = stop_requested(),
+                                 .stop_fd = stop_fd()};
     rd_binarize_statistics statistics;
     double started = rd_seconds();
     rd_status status = rd_binarize(&config, path, &statistics);
@@ -428,7 +422,7 @@ static rd_status binarize_all(job *j) {
 
 static rd_status make_shortlist(const job *j) {
     rd_shortlist_config config = rd_shortlist_defaults();
-    config.stop = &stop_requested;
+    config.stop = stop_requested();
     char *data_path = rd_path_join(j->dest, "train.bin"),
          *path = rd_path_join(j->dest, "shortlist.bin");
     rd_dataset *data = NULL;
@@ -471,9 +465,7 @@ static rd_status run(job *j, const arguments *a) {
     if (trains && has_stage(a, "binarize")) RD_TRY(check_pairs(j, d->validpref));
     if (has_stage(a, "vocab")) RD_TRY(make_vocabularies(j));
     /* So that no half-written file is left; training a vocabulary leaves none, but cannot stop. */
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    stop_on_signals();
     if (has_stage(a, "binarize")) RD_TRY(binarize_all(j));
     return a->shortlist ? make_shortlist(j) : RD_OK;
 }
