@@ -186,7 +186,9 @@ static rd_status binarize_open_files(binarizer *b, rd_corpus *src, rd_corpus *tg
 static rd_status binarize_files(binarizer *b, const char *src_path, const char *tgt_path) {
     rd_corpus *src = NULL, *tgt = NULL;
     rd_status status = rd_corpus_open(&src, src_path, RD_UTF8_STRICT);
+    if (status == RD_OK) rd_corpus_stop_by(src, b->config->stop_fd);
     if (status == RD_OK) status = rd_corpus_open(&tgt, tgt_path, RD_UTF8_STRICT);
+    if (status == RD_OK) rd_corpus_stop_by(tgt, b->config->stop_fd);
     if (status == RD_OK) status = binarize_open_files(b, src, tgt);
     rd_corpus_close(src);
     rd_corpus_close(tgt);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 enum { RAW_BYTES = 1 << 16, GZIP_WINDOW_BITS = 15 + 16 /* with gzip headers */ };
 
 struct rd_byte_source {
-    int fd;
+    int fd, stop_fd;
     bool looked, gzip;  /* whether the first bytes have been seen, and what they were */
     bool ended;         /* no more raw bytes */
     bool in_member;     /* inside a gzip member */
@@ -27,7 +28,9 @@ rd_status rd_byte_source_open(rd_byte_source **source, const char *path) {
     rd_byte_source *s = *source = rd_calloc(1, sizeof *s);
     if (!s) return RD_ERR_MEMORY;
     s->raw = rd_malloc(RAW_BYTES, 1);
-    s->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    /* Opening a FIFO does not wait for its writer: reading does, which can be stopped. */
+    s->fd =
+        strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     rd_status status = s->raw ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK && s->fd < 0)
         status = rd_error(RD_ERR_IO, "cannot open: %s", strerror(errno));
@@ -46,6 +49,20 @@ void rd_byte_source_close(rd_byte_source *source) {
     free(source);
 }
 
+void rd_byte_source_stop_by(rd_byte_source *source, int stop_fd) {
+    source->stop_fd = stop_fd;
+}
+
+/* Until there is something to read, or its end; interrupted when asked to stop. A signal alone is
+ * not enough to wait for: it may come just before the wait, or to another thread. */
+static rd_status wait_for_input(const rd_byte_source *s) {
+    struct pollfd waits[] = {{.fd = s->fd, .events = POLLIN}, {.fd = s->stop_fd, .events = POLLIN}};
+    while (poll(waits, s->stop_fd > 0 ? 2 : 1, -1) < 0)
+        if (errno != EINTR) return RD_OK; /* the read says what is wrong */
+    return s->stop_fd > 0 && waits[1].revents ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
+                                              : RD_OK;
+}
+
 /* Appends the bytes of one read to the unused raw bytes. */
 static rd_status read_raw(rd_byte_source *s) {
     if (s->start > 0) {
@@ -54,8 +71,10 @@ static rd_status read_raw(rd_byte_source *s) {
         s->start = 0;
     }
     ssize_t n;
-    do n = read(s->fd, s->raw + s->end, RAW_BYTES - s->end);
-    while (n < 0 && errno == EINTR);
+    do {
+        RD_TRY(wait_for_input(s));
+        n = read(s->fd, s->raw + s->end, RAW_BYTES - s->end);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
     if (n < 0) return rd_error(RD_ERR_IO, "cannot read: %s", strerror(errno));
     s->end += (size_t)n;
     s->ended = n == 0;

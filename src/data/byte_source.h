@@ -14,6 +14,10 @@ typedef struct rd_byte_source rd_byte_source;
 rd_status rd_byte_source_open(rd_byte_source **source, const char *path);
 void rd_byte_source_close(rd_byte_source *source); /* NULL is fine */
 
+/* Reading ends with RD_ERR_INTERRUPTED, at once where it waits, when the descriptor `stop_fd` has
+ * something to read; 0: never. */
+void rd_byte_source_stop_by(rd_byte_source *source, int stop_fd);
+
 /* Up to `room` bytes (> 0) to out; *n = 0 only at the end. Several gzip members are read as one;
  * RD_ERR_FORMAT when one is damaged or cut short, or something else follows the last. */
 rd_status rd_byte_source_read(rd_byte_source *source, char *out, size_t room, size_t *n);

@@ -48,6 +48,10 @@ void rd_corpus_close(rd_corpus *corpus) {
     free(corpus);
 }
 
+void rd_corpus_stop_by(rd_corpus *corpus, int stop_fd) {
+    rd_byte_source_stop_by(corpus->source, stop_fd);
+}
+
 static rd_status fill_buffer(rd_corpus *corpus) {
     size_t n;
     rd_status status = rd_byte_source_read(corpus->source, corpus->buffer, BUFFER_BYTES, &n);

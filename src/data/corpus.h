@@ -17,7 +17,8 @@ typedef struct rd_corpus rd_corpus;
 
 /* path "-" reads standard input. */
 rd_status rd_corpus_open(rd_corpus **corpus, const char *path, rd_utf8_policy policy);
-void rd_corpus_close(rd_corpus *corpus); /* NULL is fine */
+void rd_corpus_close(rd_corpus *corpus);                /* NULL is fine */
+void rd_corpus_stop_by(rd_corpus *corpus, int stop_fd); /* as rd_byte_source_stop_by */
 
 /* The next line without its line end, NUL-terminated (it may also contain NUL bytes: trust length);
  * *line = NULL at the end. Valid until the next call. A truncated or corrupt gz is an error. */

@@ -1,5 +1,4 @@
 /* rdrop-preprocess: raw corpora to vocabularies and binarized data. */
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -88,19 +87,6 @@ static const options_program program = {
     .sections = sections};
 #undef RD_AT
 
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int number) {
-    (void)number;
-    stop_requested = 1;
-}
-
-void preprocess_take_signals(void) {
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 /* Which data a task reads. */
 static const struct {
     const char *task;
@@ -134,8 +120,7 @@ static int preprocess(const arguments *a) {
                                              .dest = a->dest,
                                              .vocab = has_stage(a, "vocab"),
                                              .binarize = has_stage(a, "binarize"),
-                                             .shortlist = shortlist,
-                                             .stop = &stop_requested});
+                                             .shortlist = shortlist});
     rd_recipe_free(recipe);
     return status == RD_OK ? 0 : options_fail(&program);
 }

@@ -1,6 +1,5 @@
 /* rdrop-train: a recipe and binarized data in, a model directory out. */
 #include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +11,7 @@
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
 #include "tools/common/start.h"
+#include "tools/common/stop.h"
 #include "train/trainer.h"
 
 typedef struct {
@@ -76,12 +76,6 @@ static const options_program program = {
     .relations = relations,
     .sections = sections};
 #undef RD_AT
-
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int signal_number) {
-    stop_requested = signal_number;
-}
 
 /* The display while it trains: a bar on a terminal, lines elsewhere. */
 typedef struct {
@@ -182,18 +176,15 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
         printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
         return 0;
     }
-    struct sigaction action = {.sa_handler = request_stop,
-                               .sa_flags = SA_RESETHAND}; /* a second one kills */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    stop_on_signals();
     display d = {.progress.config.out = stdout, .config = &recipe->train};
-    rd_status status = rd_train(recipe, data, save_dir, on_event, &d, &stop_requested);
+    rd_status status = rd_train(recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
     if (status == RD_OK || status == RD_ERR_INTERRUPTED)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
     if (status == RD_OK) return 0;
     fail();
-    return status == RD_ERR_INTERRUPTED ? 128 + stop_requested : 1;
+    return status == RD_ERR_INTERRUPTED ? 128 + *stop_requested() : 1;
 }
 
 static int run(const arguments *a) {

@@ -16,16 +16,10 @@
 #include "data/corpus.h"
 #include "rdrop/translator.h"
 #include "tools/common/start.h"
+#include "tools/common/stop.h"
 #include "tools/translate/arguments.h"
 #include "tools/translate/editor.h"
 #include "translate/stream.h"
-
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int number) {
-    (void)number;
-    stop_requested = 1;
-}
 
 /* The display while it runs. */
 typedef struct {
@@ -141,7 +135,8 @@ static int translate(const arguments *a, const rd_translator *translator) {
         .progress = show_progress,
         .warn = show_warning,
         .self = &d,
-        .stop = &stop_requested,
+        .stop = stop_requested(),
+        .stop_fd = stop_fd(),
     };
     if (a->interactive) {
         fputs("Type a line and Enter for its translation; Ctrl-D ends.\n", stderr);
@@ -188,13 +183,8 @@ static void close_lists(lists *l) {
 }
 
 static int run(arguments *a) {
-    signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
-    /* Once is a request to end after the current lines; twice ends at once. */
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)SA_RESETHAND};
-    if (!a->interactive) { /* which has no lines that are under way */
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
-    }
+    signal(SIGPIPE, SIG_IGN);               /* seen as a failed write instead */
+    if (!a->interactive) stop_on_signals(); /* which has no lines that are under way */
     rd_translator *translator;
     lists opened = {0};
     errno = 0;

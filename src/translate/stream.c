@@ -202,25 +202,35 @@ static rd_status score_window(stream *s) {
     return status;
 }
 
+static rd_status stopped(const stream *s) {
+    return rd_error(RD_ERR_INTERRUPTED, "stopped after %lld lines", (long long)s->totals.lines);
+}
+
 static rd_status run(stream *s) {
     const rd_translate_stream_config *config = s->config;
     int64_t window = 1;
     bool ended = false;
     for (int64_t count = 0;; count++) {
-        RD_TRY(read_window(s, window, &ended));
+        rd_status status = read_window(s, window, &ended);
+        if (status == RD_ERR_INTERRUPTED) return stopped(s);
+        RD_TRY(status);
         if (s->sources.n == 0) return RD_OK;
         RD_TRY(s->parallel[REFERENCES] ? score_window(s) : translate_window(s));
         s->totals.lines += s->sources.n;
         if (fflush(config->output) != 0 || ferror(config->output))
             return rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(errno));
         if (config->progress) config->progress(config->self, s->totals.lines);
-        if (config->stop && *config->stop)
-            return rd_error(RD_ERR_INTERRUPTED, "stopped after %lld lines",
-                            (long long)s->totals.lines);
+        if (config->stop && *config->stop) return stopped(s);
         if (ended) return RD_OK;
         if (count > 0) window *= 2;
         if (window > config->window) window = config->window > 0 ? config->window : 1;
     }
+}
+
+static rd_status open_input(const stream *s, rd_corpus **corpus, const char *path) {
+    RD_TRY(rd_corpus_open(corpus, path, RD_UTF8_REPAIR));
+    rd_corpus_stop_by(*corpus, s->config->stop_fd);
+    return RD_OK;
 }
 
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
@@ -229,9 +239,9 @@ rd_status rd_translate_stream(const rd_translate_stream_config *config,
     const char *const paths[N_PARALLEL] = {[REFERENCES] = config->score,
                                            [PREFIXES] = config->prefix,
                                            [CONSTRAINTS] = config->constraints};
-    rd_status status = rd_corpus_open(&s.input, config->input, RD_UTF8_REPAIR);
+    rd_status status = open_input(&s, &s.input, config->input);
     for (int f = 0; status == RD_OK && f < N_PARALLEL; f++)
-        if (paths[f]) status = rd_corpus_open(&s.parallel[f], paths[f], RD_UTF8_REPAIR);
+        if (paths[f]) status = open_input(&s, &s.parallel[f], paths[f]);
     if (status == RD_OK) status = run(&s);
     if (status == RD_OK) warn_cut(&s);
     if (status == RD_OK) warn_restored(&s);

@@ -29,6 +29,7 @@ typedef struct {
     void (*warn)(void *self, const char *message);
     void *self;
     const volatile sig_atomic_t *stop; /* non-zero: end with RD_ERR_INTERRUPTED; may be NULL */
+    int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
 } rd_translate_stream_config;
 
 /* Totals over the stream. */

@@ -267,6 +267,35 @@ check "an early answer" read -r -t 60 _ <&"${COPROC[0]}"
 eval "exec ${COPROC[1]}>&-"
 wait "$pid"
 
+# A signal ends it while it waits for more, or for anything; its output is no file then.
+asleep() { until grep '^State:.S' "/proc/$1/status" >/dev/null; do :; done; }
+for signal in TERM INT; do
+    coproc "$translate" --model "$MODEL_A" 2>err
+    pid=$COPROC_PID
+    exec 3<&"${COPROC[0]}" 4>&"${COPROC[1]}"
+    echo "a dog runs" >&4
+    read -r -t 60 _ <&3
+    asleep "$pid"
+    kill -$signal "$pid"
+    read -r -t 60 _ <&3
+    check "SIG$signal ends it" [ $? -eq 1 ]
+    wait "$pid"
+    check "SIG$signal: a failure, not $?" [ $? -eq 1 ]
+    check "SIG$signal: $(cat err)" grep -qx 'rdrop-translate: stopped after 1 lines' err
+    exec 3<&- 4>&-
+done
+mkfifo silent
+"$translate" --model "$MODEL_A" --input silent --output unfinished 2>err &
+pid=$!
+exec 3>silent # as soon as it is opened to be read
+asleep $pid
+kill -TERM $pid
+wait $pid
+outcome="$?: $(cat err)"
+check "SIGTERM before anything came: $outcome" [ "$outcome" = "1: rdrop-translate: stopped after 0 lines" ]
+check "and nothing is left" [ -z "$(ls unfinished* 2>/dev/null)" ]
+exec 3>&-
+
 "$translate" --model "$MODEL_A" --input in.txt 2>err | head -1 >/dev/null
 check "silent when its reader leaves" [ ! -s err ]
 if [ -e /dev/full ]; then

@@ -11,6 +11,7 @@
 #include "data/shortlist.h"
 #include "recipe/model_dir.h"
 #include "recipe/special_ids.h"
+#include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
 
 typedef struct {
@@ -168,7 +169,8 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
                                  .longest_src = longest_source(&p->recipe->data),
                                  .progress = show_progress,
                                  .self = &progress,
-                                 .stop = p->job->stop};
+                                 .stop = stop_requested(),
+                                 .stop_fd = stop_fd()};
     rd_binarize_statistics statistics;
     double started = rd_seconds();
     rd_status status = rd_binarize(&config, path, &statistics);
@@ -242,7 +244,7 @@ static rd_status binarize_all(pairs *p) {
 
 static rd_status make_shortlist(const pairs *p) {
     rd_shortlist_config config = rd_shortlist_defaults();
-    config.stop = p->job->stop;
+    config.stop = stop_requested();
     char *data_path = rd_path_join(p->dest, "train.bin"),
          *path = rd_path_join(p->dest, "shortlist.bin");
     rd_dataset *data = NULL;
@@ -279,7 +281,7 @@ static rd_status run(pairs *p) {
     if (trains) RD_TRY(check_pairs(p, d->trainpref));
     if (trains && job->binarize) RD_TRY(check_pairs(p, d->validpref));
     if (job->vocab) RD_TRY(make_vocabularies(p));
-    preprocess_take_signals(); /* training a vocabulary leaves no half-written file */
+    stop_on_signals(); /* training a vocabulary leaves no half-written file */
     if (job->binarize) RD_TRY(binarize_all(p));
     return job->shortlist ? make_shortlist(p) : RD_OK;
 }

@@ -2,7 +2,6 @@
 #ifndef RD_TOOLS_PREPROCESS_PREPROCESS_H
 #define RD_TOOLS_PREPROCESS_PREPROCESS_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "base/text.h"
@@ -14,11 +13,7 @@ typedef struct {
     const char *recipe_path;
     const char *data, *dest;         /* directories: the raw corpora; what is made of them */
     bool vocab, binarize, shortlist; /* the stages that are wanted */
-    const volatile sig_atomic_t *stop;
 } preprocess_job;
-
-/* From now on a signal sets *job->stop, so that no half-written file is left. */
-void preprocess_take_signals(void);
 
 /* Makes the files of `dest` for the tasks that read this kind of data. */
 rd_status preprocess_pairs(const preprocess_job *job);

@@ -1,0 +1,31 @@
+#include "tools/common/stop.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t requested;
+static int event;
+
+static void request(int number) {
+    int saved = errno;
+    requested = number;
+    if (event > 0) (void)!write(event, &(uint64_t){1}, sizeof(uint64_t));
+    errno = saved;
+}
+
+void stop_on_signals(void) {
+    struct sigaction action = {.sa_handler = request, .sa_flags = (int)SA_RESETHAND};
+    event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+const volatile sig_atomic_t *stop_requested(void) {
+    return &requested;
+}
+
+int stop_fd(void) {
+    return event > 0 ? event : 0;
+}
