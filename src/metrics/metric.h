@@ -1,8 +1,8 @@
 /* The inside of rdrop/metrics.h: what a metric is, and the working memory of one thread.
  *
  * A metric of texts is a file of its own that fills an rd_metric, and a row of the tables in
- * metric.c. It relies on sums over lines alone. Metrics of labels and numbers do not (ranks, classes
- * that only the whole files tell): answers.h. */
+ * metric.c. It relies on sums over lines alone. Metrics of labels and numbers do not (ranks,
+ * classes that only the whole files tell): answers.h. */
 #ifndef RD_METRICS_METRIC_H
 #define RD_METRICS_METRIC_H
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "metrics/tokenize.h"
 #include "tools/common/start.h"
 #include "tools/score/arguments.h"
 
@@ -45,6 +46,12 @@ static rd_status make_output(const arguments *args, const rd_scoring_config *con
 }
 
 static rd_status refuse_inputs(const arguments *args) {
+    const char *const read[] = {rd_tokenizer_path(args->tokenizer),
+                                rd_tokenizer_path(args->rouge_tokenizer)};
+    for (int i = 0; i < 2; i++) {
+        RD_TRY(rd_refuse_input(args->html, read[i]));
+        if (read[i]) RD_TRY(rd_refuse_inputs_in(args->html, read[i]));
+    }
     for (int r = 0; r < args->n_refs; r++) RD_TRY(rd_refuse_input(args->html, args->refs[r]));
     for (int s = 0; s < args->n_systems; s++) RD_TRY(rd_refuse_input(args->html, args->systems[s]));
     return RD_OK;
