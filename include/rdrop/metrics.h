@@ -1,5 +1,5 @@
 /* Corpus metrics with the numbers of the reference tools: BLEU, chrF, chrF++ and TER as sacreBLEU
- * 2.x, ROUGE as Google's rouge-score.
+ * 2.x, ROUGE as Google's rouge-score; then those of classes and numbers.
  *
  * Every metric is a vector of statistics per line, the sum of those vectors over lines, and a score
  * computed from the sum. So a corpus is scored in one pass with memory for one line, threads score
@@ -7,7 +7,7 @@
  *
  * Sources: BLEU Papineni et al. 2002, smoothing Chen and Cherry 2014; chrF Popović 2015, chrF++
  * Popović 2017; TER Snover et al. 2006; ROUGE Lin 2004. Where a paper leaves room, the reference
- * tool decides. All scores are in [0, 100] (TER may exceed 100; lower is better there only). */
+ * tool decides. Scores of text are in [0, 100] (TER may exceed 100; lower is better there only). */
 #ifndef RDROP_METRICS_H
 #define RDROP_METRICS_H
 
@@ -150,6 +150,58 @@ RD_API void rd_metric_details(const rd_metric_config *config, int which, const d
 /* Why a score of these statistics says little ("no word of 97 of 100 references ..."), or "". */
 RD_API void rd_metric_warning(const rd_metric_config *config, const double *stats,
                               char warning[256]);
+
+/* ---- Classes and numbers ----
+ *
+ * Scores of predicted classes and numbers, equal to scikit-learn's and SciPy's. Unlike the scores
+ * above they are fractions: 0 to 1, correlations -1 to 1. */
+
+/* Of one class: its examples, those that it is predicted of, and those in both. */
+typedef struct {
+    int64_t support, predicted, hits;
+} rd_class_counts;
+
+/* labels, predictions: [n] of 0 .. n_classes - 1, others are RD_ERR_ARGUMENT; counts: [n_classes],
+ * overwritten. */
+RD_API rd_status rd_count_classes(int64_t n, const int32_t *labels, const int32_t *predictions,
+                                  int32_t n_classes, rd_class_counts *counts);
+
+/* matrix: [n_classes, n_classes], overwritten: examples by label (row) and prediction (column). */
+RD_API rd_status rd_confusion_matrix(int64_t n, const int32_t *labels, const int32_t *predictions,
+                                     int32_t n_classes, int64_t *matrix);
+
+/* Of one class; 0 where there is nothing to divide by. */
+RD_API double rd_class_precision(const rd_class_counts *counts);
+RD_API double rd_class_recall(const rd_class_counts *counts);
+RD_API double rd_class_f1(const rd_class_counts *counts);
+
+/* Of all. counts: [n_classes]. F1 macro is the mean over the classes that examples or predictions
+ * have; micro is of the summed counts, which is the accuracy where each example has one class.
+ * Matthews' correlation (Gorodkin's R_K for more than two classes) is 0 where either side has one
+ * class only, and so are the others without any example. */
+RD_API double rd_accuracy(int32_t n_classes, const rd_class_counts *counts);
+RD_API double rd_f1_macro(int32_t n_classes, const rd_class_counts *counts);
+RD_API double rd_f1_micro(int32_t n_classes, const rd_class_counts *counts);
+RD_API double rd_matthews(int32_t n_classes, const rd_class_counts *counts);
+
+/* The part of examples whose label is among the k classes that score highest; of equal scores the
+ * later class counts as higher, as scikit-learn has it. scores: [n, n_classes], probabilities or
+ * logits. RD_ERR_ARGUMENT for k < 1, n < 1 and labels out of range. */
+RD_API rd_status rd_top_k_accuracy(int64_t n, int32_t n_classes, const float *scores,
+                                   const int32_t *labels, int32_t k, double *accuracy);
+
+/* Expected calibration error (Guo et al. 2017): examples fall by their highest probability into
+ * n_bins bins (i / n_bins, (i + 1) / n_bins], 15 in the paper; the mean over examples of the
+ * distance between their bin's accuracy and mean probability. probabilities: [n, n_classes].
+ * RD_ERR_ARGUMENT also for a probability outside 0 .. 1. */
+RD_API rd_status rd_calibration_error(int64_t n, int32_t n_classes, const float *probabilities,
+                                      const int32_t *labels, int32_t n_bins, double *error);
+
+/* Correlation of two lists of numbers: [n]. Spearman's is Pearson's of the ranks, and equal numbers
+ * have the mean of their ranks. NaN, as SciPy has it, where one list is constant or has a NaN;
+ * RD_ERR_ARGUMENT for n < 2. */
+RD_API rd_status rd_pearson(int64_t n, const double *x, const double *y, double *correlation);
+RD_API rd_status rd_spearman(int64_t n, const double *x, const double *y, double *correlation);
 
 #ifdef __cplusplus
 }

@@ -21,14 +21,6 @@ static rd_status out_of_range(const rd_key *key, const char *text) {
                     key->high);
 }
 
-/* A finite decimal number that fills the whole text. strtod alone takes "nan", "0x1p3", " 1". */
-static bool parse_number(const char *text, double *value) {
-    if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
-    char *end;
-    *value = strtod(text, &end);
-    return *end == '\0' && isfinite(*value);
-}
-
 static rd_status parse_integer(const rd_key *key, const char *text, int64_t *value) {
     char *end;
     errno = 0;
@@ -42,7 +34,7 @@ static rd_status parse_integer(const rd_key *key, const char *text, int64_t *val
 }
 
 static rd_status parse_real(const rd_key *key, const char *text, double *value) {
-    if (!parse_number(text, value)) return bad_value(key, text, "a number");
+    if (!rd_parse_number(text, value)) return bad_value(key, text, "a number");
     double low = key->low, high = key->high;
     if (key->type == RD_KEY_FLOAT) /* so that a bound survives being saved as a float */
         *value = (float)*value, low = (float)low, high = (float)high;
@@ -75,8 +67,8 @@ static rd_status parse_pair(const rd_key *key, const char *text, double pair[2])
     double values[2];
     int n = sscanf(text, " %*1[[(] %31[0-9.eE+-] , %31[0-9.eE+-] %c %c", first, second, &close,
                    &beyond);
-    if (n != 3 || (close != ']' && close != ')') || !parse_number(first, &values[0]) ||
-        !parse_number(second, &values[1]))
+    if (n != 3 || (close != ']' && close != ')') || !rd_parse_number(first, &values[0]) ||
+        !rd_parse_number(second, &values[1]))
         return bad_value(key, text, "two numbers, [a, b]");
     for (int i = 0; i < 2; i++)
         if (values[i] < key->low || values[i] > key->high) return out_of_range(key, text);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,14 @@ rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool 
 bool rd_ends_with(const char *text, const char *ending) {
     size_t n = strlen(text), m = strlen(ending);
     return n >= m && memcmp(text + n - m, ending, m) == 0;
+}
+
+/* strtod alone takes "nan", "0x1p3", " 1". */
+bool rd_parse_number(const char *text, double *value) {
+    if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
+    char *end;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
 }
 
 /* Digits enough for `value` alone among floats or doubles; exponents only where %.17g has them. */

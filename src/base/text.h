@@ -25,6 +25,9 @@ void rd_text_free(rd_text *text);
 /* Whether `text` ends with `ending`. */
 bool rd_ends_with(const char *text, const char *ending);
 
+/* A finite decimal number that fills the whole text. */
+bool rd_parse_number(const char *text, double *value);
+
 /* The fewest digits that read back as the same number: "0.1", "45.068", "1e-09". */
 void rd_shortest_double(double value, char text[32]);
 void rd_shortest_float(float value, char text[32]);

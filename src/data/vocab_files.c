@@ -172,10 +172,17 @@ static bool is_among(const char *file, const char *const *files) {
     return false;
 }
 
+static bool are_same(const char *directory, const char *other) {
+    struct stat one, two;
+    return stat(directory, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind) {
     const form *found;
     const char *files[MOST_FILES + 1], *others[MOST_FILES + 1];
     RD_TRY(find_form(from, kind, &found));
+    if (are_same(from, to)) return RD_OK; /* nothing of the user's is removed */
     RD_TRY(list_all_files(found, from, files));
     for (int i = 0; files[i]; i++) RD_TRY(copy_file(from, to, files[i]));
     for (int k = 0; k < N_FORMS; k++) {

@@ -24,7 +24,8 @@ rd_status rd_vocabularies_open(const char *directory, rd_vocabulary_kind kind,
                                rd_tokenizer **source, rd_tokenizer **target);
 void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL is fine */
 
-/* The files that _open would read; a vocabulary of another form at `to` gives way. */
+/* The files that _open would read; a vocabulary of another form at `to` gives way,
+ * unless `to` is `from`, where all stays. */
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind);
 
 /* A hash of the names and bytes of the files that _open would read: of all that decides ids and

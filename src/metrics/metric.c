@@ -48,13 +48,18 @@ void rd_metric_name(const rd_metric_config *config, int which, char name[32]) {
 
 void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,
                          char signature[256]) {
+    char middle[128];
+    config->metric->sign(config, info->brief, middle);
+    rd_signature_around(middle, info, signature);
+}
+
+void rd_signature_around(const char *middle, const rd_signature_info *info, char signature[256]) {
     bool brief = info->brief;
-    char refs[16] = "var", test[64] = "", middle[128];
+    char refs[16] = "var", test[64] = "";
     if (info->n_refs >= 0) snprintf(refs, sizeof refs, "%d", info->n_refs);
     if (info->test)
         snprintf(test, sizeof test, "%s:%lld|%s:%llu|", info->test, (long long)info->trials,
                  brief ? "rs" : "seed", (unsigned long long)info->seed);
-    config->metric->sign(config, brief, middle);
     snprintf(signature, 256, "%s:%s|%s%s%s:rdrop-score-%s", brief ? "#" : "nrefs", refs, test,
              middle, brief ? "v" : "version", rd_version());
 }

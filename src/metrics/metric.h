@@ -1,8 +1,8 @@
 /* The inside of rdrop/metrics.h: what a metric is, and the working memory of one thread.
  *
- * A metric is a file of its own that fills an rd_metric, and a row of the tables in metric.c. Its
- * segments are lines: of text, or what a line holds, a label or a number, which statistics() reads
- * and refuses with RD_ERR_FORMAT. It may rely on any sums: counts, a confusion matrix, moments. */
+ * A metric of texts is a file of its own that fills an rd_metric, and a row of the tables in
+ * metric.c. It relies on sums over lines alone. Metrics of labels and numbers do not (ranks,
+ * classes that only the whole files tell): answers.h. */
 #ifndef RD_METRICS_METRIC_H
 #define RD_METRICS_METRIC_H
 
@@ -69,6 +69,9 @@ struct rd_metric_scratch {
 static inline rd_line rd_text_line(const rd_text *text) {
     return (rd_line){text->data, (size_t)text->length};
 }
+
+/* A signature from the metric's part of it, each item ended by "|". */
+void rd_signature_around(const char *middle, const rd_signature_info *info, char signature[256]);
 
 rd_status rd_id_push(rd_id_list *list, int32_t id);
 

@@ -9,6 +9,8 @@
 #include "metrics/significance.h"
 
 void rd_report_free(rd_report *report) {
+    for (int k = 0; report->cells && k < report->n_systems * report->n_columns; k++)
+        rd_text_free(&report->cells[k].members);
     free(report->cells);
     *report = (rd_report){0};
 }
@@ -44,6 +46,34 @@ static void trial_scores(const rd_scoring_config *config, const rd_scoring *scor
                                     sums + t * stride + scoring->offsets[column->metric]);
 }
 
+void rd_report_set_bootstrap(rd_report *report, const rd_report_config *how, int system, int column,
+                             const double *baseline, double *scores, double *differences) {
+    rd_report_cell *cell = &report->cells[system * report->n_columns + column];
+    int64_t trials = how->trials;
+    if (system > 0 && how->test == RD_TEST_PAIRED_BS) {
+        double mean = 0, real = fabs(report->cells[column].score - cell->score);
+        for (int64_t t = 0; t < trials; t++) {
+            differences[t] = fabs(scores[t] - baseline[t]);
+            mean += differences[t] / (double)trials;
+        }
+        for (int64_t t = 0; t < trials; t++) differences[t] -= mean;
+        cell->p_value = rd_p_value(differences, trials, real - report->tie);
+        cell->has_p_value = true;
+    }
+    rd_confidence(scores, trials, &cell->mean, &cell->interval);
+    cell->has_interval = true;
+}
+
+void rd_report_set_randomization(rd_report *report, const rd_report_config *how, int system,
+                                 int column, const double *a, const double *b,
+                                 double *differences) {
+    rd_report_cell *cell = &report->cells[system * report->n_columns + column];
+    for (int64_t t = 0; t < how->trials; t++) differences[t] = fabs(a[t] - b[t]);
+    double real = fabs(report->cells[column].score - cell->score);
+    cell->p_value = rd_p_value(differences, how->trials, real - report->tie);
+    cell->has_p_value = true;
+}
+
 /* sums: [trials, n_systems, width]; work: [3, trials] */
 static void bootstrap_columns(const rd_scoring_config *config, const rd_scoring *scoring,
                               const rd_report_config *how, rd_report *report, const double *sums,
@@ -53,21 +83,9 @@ static void bootstrap_columns(const rd_scoring_config *config, const rd_scoring 
     for (int c = 0; c < report->n_columns; c++) {
         trial_scores(config, scoring, &report->columns[c], sums, stride, trials, baseline);
         for (int s = 0; s < config->n_systems; s++) {
-            rd_report_cell *cell = &report->cells[s * report->n_columns + c];
             trial_scores(config, scoring, &report->columns[c], sums + s * scoring->width, stride,
                          trials, scores);
-            if (s > 0 && how->test == RD_TEST_PAIRED_BS) {
-                double mean = 0, real = fabs(report->cells[c].score - cell->score);
-                for (int64_t t = 0; t < trials; t++) {
-                    differences[t] = fabs(scores[t] - baseline[t]);
-                    mean += differences[t] / (double)trials;
-                }
-                for (int64_t t = 0; t < trials; t++) differences[t] -= mean;
-                cell->p_value = rd_p_value(differences, trials, real);
-                cell->has_p_value = true;
-            }
-            rd_confidence(scores, trials, &cell->mean, &cell->interval);
-            cell->has_interval = true;
+            rd_report_set_bootstrap(report, how, s, c, baseline, scores, differences);
         }
     }
 }
@@ -80,15 +98,11 @@ static void randomization_columns(const rd_scoring_config *config, const rd_scor
     double *a = work, *b = work + trials, *differences = b + trials;
     for (int c = 0; c < report->n_columns; c++)
         for (int s = 1; s < config->n_systems; s++) {
-            rd_report_cell *cell = &report->cells[s * report->n_columns + c];
             const double *shuffled = sums + 2 * s * scoring->width;
             trial_scores(config, scoring, &report->columns[c], shuffled, stride, trials, a);
             trial_scores(config, scoring, &report->columns[c], shuffled + scoring->width, stride,
                          trials, b);
-            for (int64_t t = 0; t < trials; t++) differences[t] = fabs(a[t] - b[t]);
-            cell->p_value =
-                rd_p_value(differences, trials, fabs(report->cells[c].score - cell->score));
-            cell->has_p_value = true;
+            rd_report_set_randomization(report, how, s, c, a, b, differences);
         }
 }
 

@@ -30,6 +30,7 @@ typedef struct {
     rd_metric_parts parts;
     bool has_interval, has_p_value;
     char details[256];
+    rd_text members; /* of its JSON object, beyond what all have; each begins with a comma */
 } rd_report_cell;
 
 typedef struct {
@@ -42,7 +43,27 @@ typedef struct {
     const char *const *systems;
     rd_report_column columns[RD_SCORING_MAX_METRICS * RD_METRIC_MAX_SCORES];
     rd_report_cell *cells; /* [n_systems, n_columns] */
+    /* By how much a trial's difference may be less than the real one and count as no less.
+     * sacreBLEU counts larger ones alone; where few scores are possible, equal ones are many. */
+    double tie;
 } rd_report;
+
+/* The cell of a system from its scores in each trial: the interval and, for --paired-bs, the
+ * p-value against `baseline`, the first system's. scores: [trials], are sorted; baseline: [trials];
+ * differences: [trials] are overwritten. And that of --paired-ar from those of the two shuffled
+ * systems. */
+void rd_report_set_bootstrap(rd_report *report, const rd_report_config *how, int system, int column,
+                             const double *baseline, double *scores, double *differences);
+void rd_report_set_randomization(rd_report *report, const rd_report_config *how, int system,
+                                 int column, const double *a, const double *b, double *differences);
+
+/* As JSON: the shortest digits of what `width` digits after the point (-1: all) leave; a string. */
+rd_status rd_report_number(double number, int width, rd_text *out);
+rd_status rd_report_string(const char *text, rd_text *out);
+
+/* Characters on the screen, near enough: code points; and `text` with blanks up to `width`. */
+int rd_report_characters(const char *text);
+rd_status rd_report_padded(const char *text, int width, rd_text *out);
 
 /* Computes scores and tests; confidence and paired tests need scoring->lines. */
 rd_status rd_report_make(const rd_scoring_config *config, const rd_scoring *scoring,

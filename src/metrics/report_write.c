@@ -70,15 +70,14 @@ static rd_status write_latex(const rd_report *report, int digits, rd_text *out) 
     return RD_OK;
 }
 
-/* Characters on the screen, near enough: code points. */
-static int characters(const char *text) {
+int rd_report_characters(const char *text) {
     int n = 0;
     for (; *text; text++) n += ((unsigned char)*text & 0xC0) != 0x80;
     return n;
 }
 
-static rd_status write_padded(const char *text, int width, rd_text *out) {
-    return rd_text_printf(out, "%s%*s", text, width - characters(text), "");
+rd_status rd_report_padded(const char *text, int width, rd_text *out) {
+    return rd_text_printf(out, "%s%*s", text, width - rd_report_characters(text), "");
 }
 
 /* A table whose columns are aligned; Markdown's, which also reads well on a screen. */
@@ -86,8 +85,8 @@ static rd_status write_table(const rd_report *report, int digits, rd_text *out) 
     int n = report->n_columns, widths[1 + RD_SCORING_MAX_METRICS * RD_METRIC_MAX_SCORES];
     rd_text cell = {0};
     rd_status status = RD_OK;
-    widths[0] = characters("System");
-    for (int c = 0; c < n; c++) widths[c + 1] = characters(report->columns[c].name);
+    widths[0] = rd_report_characters("System");
+    for (int c = 0; c < n; c++) widths[c + 1] = rd_report_characters(report->columns[c].name);
     /* The first pass measures, the second writes. Rows -2 and -1 are the head and its rule. */
     for (int pass = 0; pass < 2; pass++)
         for (int s = pass ? -2 : 0; s < report->n_systems && status == RD_OK; s++) {
@@ -104,10 +103,10 @@ static rd_status write_table(const rd_report *report, int digits, rd_text *out) 
                 else
                     status = write_cell(&report->cells[s * n + c], digits, true, "±", &cell);
                 if (status != RD_OK) break;
-                int width = characters(cell.data);
+                int width = rd_report_characters(cell.data);
                 if (width > widths[c + 1]) widths[c + 1] = width;
                 if (pass && (status = rd_text_append(out, "| ", 2)) == RD_OK)
-                    status = write_padded(cell.data, widths[c + 1] + 1, out);
+                    status = rd_report_padded(cell.data, widths[c + 1] + 1, out);
             }
             if (pass && status == RD_OK) status = rd_text_append(out, "|\n", 2);
         }
@@ -129,7 +128,7 @@ static rd_status write_signatures(const rd_report *report, const rd_report_confi
     return RD_OK;
 }
 
-static rd_status write_json_string(const char *text, rd_text *out) {
+rd_status rd_report_string(const char *text, rd_text *out) {
     json_t *string = json_string(text);
     char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
     json_decref(string);
@@ -141,12 +140,7 @@ static rd_status write_json_string(const char *text, rd_text *out) {
     return status;
 }
 
-/* One member of a JSON object, `number` if `text` is NULL: that with the shortest digits of what
- * `width` digits after the point (-1: all) leave. */
-static rd_status write_member(const char *key, const char *text, double number, int width,
-                              rd_text *out) {
-    RD_TRY(rd_text_printf(out, ",\n  \"%s\": ", key));
-    if (text) return write_json_string(text, out);
+rd_status rd_report_number(double number, int width, rd_text *out) {
     char digits[512];
     if (width >= 0) {
         snprintf(digits, sizeof digits, "%.*f", width, number);
@@ -154,6 +148,13 @@ static rd_status write_member(const char *key, const char *text, double number, 
     }
     rd_shortest_double(number, digits);
     return rd_text_printf(out, "%s%s", digits, strpbrk(digits, ".en") ? "" : ".0");
+}
+
+/* One member of a JSON object, a number if `text` is NULL. */
+static rd_status write_member(const char *key, const char *text, double number, int width,
+                              rd_text *out) {
+    RD_TRY(rd_text_printf(out, ",\n  \"%s\": ", key));
+    return text ? rd_report_string(text, out) : rd_report_number(number, width, out);
 }
 
 /* sacreBLEU also gives each part of the signature as a key. */
@@ -189,6 +190,8 @@ static rd_status write_object(const rd_report *report, int s, int c, int width, 
     }
     if (cell->has_p_value) RD_TRY(write_member("p_value", NULL, cell->p_value, -1, out));
     if (cell->details[0]) RD_TRY(write_member("verbose_score", cell->details, 0, 0, out));
+    if (cell->members.length > 0)
+        RD_TRY(rd_text_append(out, cell->members.data, (size_t)cell->members.length));
     return rd_text_append(out, "\n }", 3);
 }
 

@@ -11,12 +11,16 @@
 /* Streams of the two tests, so that equal seeds do not draw the same numbers. */
 enum { BOOTSTRAP_STREAM = 0x62730000, RANDOMIZATION_STREAM = 0x61720000 };
 
+void rd_bootstrap_times(uint64_t seed, int64_t trial, int64_t n_lines, uint32_t *times) {
+    rd_rng rng = rd_rng_make(seed, (uint64_t)BOOTSTRAP_STREAM << 32 | (uint64_t)trial);
+    memset(times, 0, (size_t)n_lines * sizeof *times);
+    for (int64_t i = 0; i < n_lines; i++) times[rd_rng_below(&rng, (uint64_t)n_lines)]++;
+}
+
 /* Lines are counted first and added once, in order: the memory is walked through a single time. */
-static void bootstrap_trial(const double *lines, int64_t n_lines, int width, rd_rng rng,
-                            uint32_t *counts, double *sums) {
-    memset(counts, 0, (size_t)n_lines * sizeof *counts);
+static void bootstrap_trial(const double *lines, int64_t n_lines, int width, const uint32_t *counts,
+                            double *sums) {
     memset(sums, 0, (size_t)width * sizeof *sums);
-    for (int64_t i = 0; i < n_lines; i++) counts[rd_rng_below(&rng, (uint64_t)n_lines)]++;
     for (int64_t i = 0; i < n_lines; i++) {
         if (counts[i] == 0) continue;
         const double *line = lines + i * width, count = counts[i];
@@ -29,12 +33,17 @@ rd_status rd_bootstrap_sums(const double *lines, int64_t n_lines, int width, int
     uint32_t *counts = rd_malloc((size_t)threads * (size_t)n_lines, sizeof *counts);
     if (!counts) return RD_ERR_MEMORY;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t t = 0; t < trials; t++)
-        bootstrap_trial(lines, n_lines, width,
-                        rd_rng_make(seed, (uint64_t)BOOTSTRAP_STREAM << 32 | (uint64_t)t),
-                        counts + omp_get_thread_num() * n_lines, sums + t * width);
+    for (int64_t t = 0; t < trials; t++) {
+        uint32_t *own = counts + omp_get_thread_num() * n_lines;
+        rd_bootstrap_times(seed, t, n_lines, own);
+        bootstrap_trial(lines, n_lines, width, own, sums + t * width);
+    }
     free(counts);
     return RD_OK;
+}
+
+rd_rng rd_randomization_rng(uint64_t seed, int64_t trial) {
+    return rd_rng_make(seed, (uint64_t)RANDOMIZATION_STREAM << 32 | (uint64_t)trial);
 }
 
 /* sums: [n_systems, 2, width] */
@@ -44,8 +53,7 @@ static void randomization_trial(const double *lines, int64_t n_lines, int n_syst
     memset(sums, 0, (size_t)(2 * row) * sizeof *sums);
     uint32_t bits = 0;
     for (int64_t i = 0; i < n_lines; i++) {
-        if (i % 32 == 0) bits = rd_rng_u32(&rng);
-        uint32_t keep = bits >> (i % 32) & 1;
+        bool keep = rd_randomization_keeps(&rng, i, &bits);
         const double *baseline = lines + i * row;
         for (int s = 0; s < n_systems; s++) {
             const double *system = baseline + s * width;
@@ -62,8 +70,7 @@ rd_status rd_randomization_sums(const double *lines, int64_t n_lines, int n_syst
     int64_t row = 2 * (int64_t)n_systems * width;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int64_t t = 0; t < trials; t++)
-        randomization_trial(lines, n_lines, n_systems, width,
-                            rd_rng_make(seed, (uint64_t)RANDOMIZATION_STREAM << 32 | (uint64_t)t),
+        randomization_trial(lines, n_lines, n_systems, width, rd_randomization_rng(seed, t),
                             sums + t * row);
     return RD_OK;
 }

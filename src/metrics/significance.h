@@ -4,7 +4,19 @@
 #ifndef RD_METRICS_SIGNIFICANCE_H
 #define RD_METRICS_SIGNIFICANCE_H
 
+#include "base/rng.h"
 #include "rdrop/metrics.h"
+
+/* One resample of trial t: times [n_lines], how often each line is drawn. */
+void rd_bootstrap_times(uint64_t seed, int64_t trial, int64_t n_lines, uint32_t *times);
+
+/* One shuffle of trial t: whether line i, from 0 on in order, stays with its system. bits: kept
+ * between lines. */
+rd_rng rd_randomization_rng(uint64_t seed, int64_t trial);
+static inline bool rd_randomization_keeps(rd_rng *rng, int64_t i, uint32_t *bits) {
+    if (i % 32 == 0) *bits = rd_rng_u32(rng);
+    return *bits >> (i % 32) & 1;
+}
 
 /* Resampled statistics: trial t draws n_lines lines with replacement, the same for all columns.
  * lines: [n_lines, width]; sums: [trials, width] */

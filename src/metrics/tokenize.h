@@ -11,6 +11,9 @@
 rd_status rd_tokenize(const rd_metric_tokenizer *tokenizer, rd_line line, rd_text *a, rd_text *b,
                       rd_line *out);
 
+/* The model's file or the dictionary's folder; NULL: it has none, or the system's. */
+const char *rd_tokenizer_path(const rd_metric_tokenizer *tokenizer);
+
 /* For the signature of a score: "13a", "flores200", "ja-mecab-0.996-IPA". */
 const char *rd_tokenizer_signature(const rd_metric_tokenizer *tokenizer);
 

@@ -13,6 +13,7 @@
 
 struct rd_metric_tokenizer {
     char signature[64];
+    char *path;            /* the file or folder it was read from; NULL: none was named */
     rd_tokenize_rule rule; /* or else one of these */
     spm_processor *pieces;
     rd_mecab *mecab;
@@ -53,6 +54,10 @@ rd_status rd_tokenize(const rd_metric_tokenizer *tokenizer, rd_line line, rd_tex
         RD_TRY(rd_mecab_words(tokenizer->mecab, rd_line_strip(line), a));
     *out = (rd_line){a->data, (size_t)a->length};
     return RD_OK;
+}
+
+const char *rd_tokenizer_path(const rd_metric_tokenizer *tokenizer) {
+    return tokenizer ? tokenizer->path : NULL;
 }
 
 const char *rd_tokenizer_signature(const rd_metric_tokenizer *tokenizer) {
@@ -109,11 +114,8 @@ static rd_status open_pieces(rd_metric_tokenizer *tokenizer, const char *name, c
                         name);
     else if (!*file)
         return rd_error(RD_ERR_ARGUMENT, "tokenizer spm needs a model: spm:FILE");
-    char *path = NULL;
-    RD_TRY(find_model(name, file, cached, &path));
-    rd_status status = load_pieces(tokenizer, path);
-    free(path);
-    return status;
+    RD_TRY(find_model(name, file, cached, &tokenizer->path));
+    return load_pieces(tokenizer, tokenizer->path);
 }
 
 /* name: without what comes after a colon, which is `file`. */
@@ -134,6 +136,7 @@ static rd_status open_by_name(rd_metric_tokenizer *tokenizer, const char *name, 
         }
     bool japanese = strcmp(name, "ja-mecab") == 0;
     if (!japanese && strcmp(name, "ko-mecab") != 0) return open_pieces(tokenizer, name, file);
+    if (*file && !(tokenizer->path = rd_strdup(file))) return RD_ERR_MEMORY;
     return rd_mecab_open(&tokenizer->mecab, japanese ? RD_MECAB_JAPANESE : RD_MECAB_KOREAN, file,
                          tokenizer->signature, sizeof tokenizer->signature);
 }
@@ -157,6 +160,7 @@ void rd_metric_tokenizer_close(rd_metric_tokenizer *tokenizer) {
     if (!tokenizer) return;
     spm_free(tokenizer->pieces);
     rd_mecab_close(tokenizer->mecab);
+    free(tokenizer->path);
     free(tokenizer);
 }
 

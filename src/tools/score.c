@@ -1,9 +1,10 @@
-/* rdrop-score: BLEU, chrF, TER and ROUGE of system outputs, with tests of significance. */
+/* rdrop-score: metrics of texts, labels and numbers, with tests of significance. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "metrics/tokenize.h"
 #include "tools/common/start.h"
 #include "tools/score/arguments.h"
 
@@ -45,12 +46,73 @@ static rd_status make_output(const arguments *args, const rd_scoring_config *con
 }
 
 static rd_status refuse_inputs(const arguments *args) {
+    const char *const read[] = {rd_tokenizer_path(args->tokenizer),
+                                rd_tokenizer_path(args->rouge_tokenizer)};
+    for (int i = 0; i < 2; i++) {
+        RD_TRY(rd_refuse_input(args->html, read[i]));
+        if (read[i]) RD_TRY(rd_refuse_inputs_in(args->html, read[i]));
+    }
     for (int r = 0; r < args->n_refs; r++) RD_TRY(rd_refuse_input(args->html, args->refs[r]));
     for (int s = 0; s < args->n_systems; s++) RD_TRY(rd_refuse_input(args->html, args->systems[s]));
     return RD_OK;
 }
 
-static int run(const arguments *args) {
+static int print(const rd_text *out) {
+    fwrite(out->data, 1, (size_t)out->length, stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    fprintf(stderr, "rdrop-score: cannot write: %s\n", strerror(errno));
+    return 1;
+}
+
+/* warnings: a line each */
+static void print_warnings(rd_text *warnings) {
+    char *save = NULL;
+    for (char *line = warnings->length ? strtok_r(warnings->data, "\n", &save) : NULL; line;
+         line = strtok_r(NULL, "\n", &save))
+        fprintf(stderr, "rdrop-score: warning: %s\n", line);
+}
+
+static rd_status write_classes(const arguments *args, const rd_answers *answers, rd_text *out,
+                               rd_text *warnings) {
+    if (answers->n_labels > RD_MOST_SHOWN_CLASSES)
+        return rd_text_printf(warnings, "%d labels: --per-class shows no more than %d\n",
+                              (int)answers->n_labels, RD_MOST_SHOWN_CLASSES);
+    for (int s = 0; s < args->n_systems; s++) {
+        RD_TRY(rd_text_printf(out, "\n"));
+        if (args->n_systems > 1) RD_TRY(rd_text_printf(out, "%s\n", args->systems[s]));
+        RD_TRY(rd_answers_table(answers, s, args->report.width, out));
+    }
+    return RD_OK;
+}
+
+static rd_status write_answers(const arguments *args, const rd_answers *answers, rd_text *out,
+                               rd_text *warnings) {
+    rd_report report;
+    RD_TRY(rd_answers_report(&args->answers, answers, &args->report, &report, warnings));
+    rd_status status = rd_report_write(&report, &args->report, out);
+    if (status == RD_OK && args->per_class) status = write_classes(args, answers, out, warnings);
+    rd_report_free(&report);
+    return status;
+}
+
+/* Metrics of labels and numbers. */
+static int run_answers(const arguments *args) {
+    rd_answers answers;
+    rd_text out = {0}, warnings = {0};
+    rd_status status = rd_answers_read(&args->answers, &answers);
+    if (status == RD_ERR_ARGUMENT) return options_usage(&score_program, "%s", rd_last_error());
+    if (status != RD_OK) return fail();
+    status = write_answers(args, &answers, &out, &warnings);
+    if (status == RD_OK) print_warnings(&warnings);
+    int code = status == RD_OK ? print(&out) : fail();
+    rd_text_free(&out);
+    rd_text_free(&warnings);
+    rd_answers_free(&answers);
+    return code;
+}
+
+/* Metrics of texts. */
+static int run_texts(const arguments *args) {
     rd_scoring_config config = {.n_systems = args->n_systems,
                                 .n_refs = args->n_refs,
                                 .n_metrics = args->n_metrics,
@@ -73,13 +135,7 @@ static int run(const arguments *args) {
     if (status == RD_OK && args->html)
         status = rd_write_output(args->html, out.data, (size_t)out.length);
     int code = status == RD_OK ? 0 : fail();
-    if (code == 0 && !args->html) {
-        fwrite(out.data, 1, (size_t)out.length, stdout);
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            fprintf(stderr, "rdrop-score: cannot write: %s\n", strerror(errno));
-            code = 1;
-        }
-    }
+    if (code == 0 && !args->html) code = print(&out);
     rd_text_free(&out);
     rd_scoring_free(&scoring);
     return code;
@@ -89,7 +145,7 @@ int main(int argc, char **argv) {
     start_program();
     arguments args;
     int code = arguments_parse(&args, argc, argv);
-    if (code < 0) code = run(&args);
+    if (code < 0) code = args.answers.n_metrics > 0 ? run_answers(&args) : run_texts(&args);
     arguments_free(&args);
     return code;
 }

@@ -4,8 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "recipe/recipe_keys.h"
@@ -187,13 +189,27 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
     return status == RD_ERR_INTERRUPTED ? 128 + *stop_requested() : 1;
 }
 
+/* The recipe may lie in the directory, but not where a file goes. */
+static rd_status refuse_recipe(const char *recipe, const char *save_dir) {
+    static const char *const written[] = {"train.jsonl", "report.html", "model/config.yaml"};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        char *path = rd_path_join(save_dir, written[i]);
+        rd_status status = path ? rd_refuse_input(path, recipe) : RD_ERR_MEMORY;
+        free(path);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
 static int run(const arguments *a) {
     rd_recipe *recipe;
     char default_dir[512];
     if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
         return fail();
     snprintf(default_dir, sizeof default_dir, "out/%.480s", recipe->name);
-    int code = train(recipe, a->data, a->save_dir ? a->save_dir : default_dir, a->average);
+    const char *save_dir = a->save_dir ? a->save_dir : default_dir;
+    bool refused = refuse_recipe(a->recipe.items[0], save_dir) != RD_OK;
+    int code = refused ? fail() : train(recipe, a->data, save_dir, a->average);
     rd_recipe_free(recipe);
     return code;
 }

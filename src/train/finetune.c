@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "base/file.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "train/run.h"
@@ -44,11 +45,25 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
     return RD_OK;
 }
 
+/* A start that this training would replace by its own model, however either is named. */
+static rd_status refuse_overwriting(const rd_run *run, const char *start) {
+    static const char *const written[] = {"model/model.safetensors", "model/config.yaml",
+                                          "checkpoint_best.safetensors"};
+    for (size_t i = 0; run->save_dir && i < sizeof written / sizeof *written; i++) {
+        char *path = rd_run_path(run, written[i]);
+        rd_status status = path ? rd_refuse_inputs_in(path, start) : RD_ERR_MEMORY;
+        free(path);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
 rd_status rd_run_adopt_shape(rd_run *run) {
     const char *path = run->recipe->train.finetune_from_model;
     if (!*path) return RD_OK;
-    rd_model_dir start;
-    rd_status status = rd_model_dir_open(&start, path);
+    rd_model_dir start = {0};
+    rd_status status = refuse_overwriting(run, path);
+    if (status == RD_OK) status = rd_model_dir_open(&start, path);
     if (status == RD_OK) {
         status = adopt(run, start.recipe);
         if (status != RD_OK) rd_error_prefix(status, "%s", path);

@@ -100,6 +100,70 @@ for file in own/*; do
 done
 diff -r out/model own || fail "a model's own files were written to"
 rm -r own
+# Files that options name: terms, a shortlist, a tokenizer's model or its dictionary.
+printf 'one\teins\n' >terms && cp bin/shortlist.bin bin/spm.model .
+for option in "glossary terms" "shortlist shortlist.bin"; do
+    read -r option path <<<"$option"
+    "$bin/rdrop-translate" --model out/model --input input --$option "$path" --output "./$path" 2>err
+    failed $? 2 "$path: both read and written" translate
+done
+ln spm.model other_name
+for path in spm.model ./spm.model other_name; do
+    for option in "--tokenize spm:spm.model" "--metric rouge --rouge-tokenizer spm:spm.model" "--tokenize flores200:spm.model"; do
+        # shellcheck disable=SC2086 # words
+        "$bin/rdrop-score" $option --worst 2 --ref input translated --html $path 2>err
+        failed $? 2 "spm.model: both read and written" score
+    done
+done
+mkdir -p cache/models && cp spm.model cache/models/flores200sacrebleuspm
+SACREBLEU=$PWD/cache "$bin/rdrop-score" --tokenize flores200 --worst 2 --ref input translated --html cache/models/flores200sacrebleuspm 2>err
+failed $? 2 "both read and written" score
+same bin/spm.model spm.model && same bin/shortlist.bin shortlist.bin && same bin/spm.model cache/models/flores200sacrebleuspm
+rm -r terms shortlist.bin spm.model other_name cache
+
+# Corpora and a recipe where the files of --dest go; one folder as vocab-from and --dest.
+in_dest() { # SOURCE-LANG TARGET-LANG TRAINPREF VALIDPREF TESTPREF
+    mkdir shared
+    for prefix in "$3" "$4" "$5"; do
+        zcat data/train.en.gz >"shared/$prefix.$1"
+        zcat data/train.de.gz >"shared/$prefix.$2"
+    done
+    cp -r shared kept
+    "$bin/rdrop-preprocess" tiny.yaml --data shared --dest shared --threads 1 --shortlist --set source-lang="$1" \
+        --set target-lang="$2" --set trainpref="$3" --set validpref="$4" --set testpref="$5" >got 2>err
+    failed $? 1 "both read and written" preprocess
+    for file in kept/*; do same "$file" "shared/${file#kept/}"; done
+    rm -r shared kept
+}
+in_dest bin de train dev test
+in_dest en bin corpus valid test
+in_dest en bin corpus dev test
+in_dest bin de corpus dev shortlist
+in_dest model de spm dev test
+mkdir made && cp tiny.yaml made/valid.bin
+"$bin/rdrop-preprocess" made/valid.bin --data data --dest made --threads 1 >got 2>err
+failed $? 1 "made/valid.bin: both read and written" preprocess
+same tiny.yaml made/valid.bin
+rm -r made
+mkdir shared && cp bin/spm.model shared && cp "$golden"/bpe/vocab.json "$golden"/bpe/merges.txt shared && cp -r shared kept
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest shared --threads 1 --only vocab --set vocab-from=shared >got 2>err || fail "$(cat err)"
+diff -r kept shared || fail "preprocess: a vocabulary was taken from its own folder, and not left there as it was"
+rm -r shared kept
+
+# A start that the training's own model would replace, and a recipe.
+cp -r out own && mkdir linked && ln -s "$PWD"/own/checkpoint_best.safetensors linked/model.safetensors
+cp own/model/config.yaml own/model/spm.model linked
+for start in own/model ./own/../own/model linked; do
+    "$bin/rdrop-train" tiny.yaml --data bin --save-dir own --set finetune-from-model=$start >got 2>err
+    failed $? 1 "both read and written" train
+done
+for file in train.jsonl report.html model/config.yaml; do
+    cp tiny.yaml own/$file
+    "$bin/rdrop-train" own/$file --data bin --save-dir own >got 2>err
+    failed $? 1 "own/$file: both read and written" train
+    same tiny.yaml own/$file
+done
+rm -r own linked
 
 # A directory that is made: where there was an empty one, or a link to one, it is filled.
 "$bin/rdrop-convert" --export out/model --output good || fail "convert"

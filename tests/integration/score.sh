@@ -110,6 +110,8 @@ elif [ -x "$index" ]; then
     cp "$golden/ko/dicrc" ko
     printf '나가다 \n' > one
     [ "$(marked "bleu --tokenize ko-mecab:ko" one)" = "나 가 다 " ] || fail "ko-mecab: $(cat err)"
+    "$score" --tokenize ko-mecab:ko --worst 1 --ref one one --html ko/sys.dic 2> err && fail "a dictionary was replaced"
+    grep -q 'ko/sys.dic: both read and written' err || fail "a dictionary as output: $(cat err)"
     printf '나  가다\n' > one
     [ "$(marked "bleu --tokenize ko-mecab:ko" one)" = "나 가다 " ] || fail "ko-mecab after a blank"
     { printf '나'; printf '%*s' 100000 ''; printf '가다\n'; } > one # lengths of words have 16 bits

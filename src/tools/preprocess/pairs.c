@@ -208,6 +208,7 @@ static rd_status binarize_test_set(void *self, const char *prefix) {
         status = rd_error(RD_ERR_ARGUMENT,
                           "test set '%s' would overwrite %s, made of another corpus; rename it",
                           prefix, name.data);
+    if (status == RD_OK) status = refuse_corpora(p->job, name.data);
     if (status == RD_OK) status = binarize(p, prefix, name.data, NULL, true);
     rd_text_free(&name);
     return status;
@@ -274,9 +275,20 @@ static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
     return RD_OK;
 }
 
+/* DATA and DEST may be one directory, and a corpus of the language "bin" be train.bin. */
+static rd_status refuse_all_corpora(const preprocess_job *job) {
+    static const char *const vocabularies[] = {"spm.model", "source.spm", "target.spm", NULL};
+    static const char *const datasets[] = {"train.bin", "valid.bin", NULL};
+    for (int i = 0; job->vocab && vocabularies[i]; i++)
+        RD_TRY(refuse_corpora(job, vocabularies[i]));
+    for (int i = 0; job->binarize && datasets[i]; i++) RD_TRY(refuse_corpora(job, datasets[i]));
+    return job->shortlist ? refuse_corpora(job, "shortlist.bin") : RD_OK;
+}
+
 static rd_status run(pairs *p) {
     const preprocess_job *job = p->job;
     const rd_data_config *d = &p->recipe->data;
+    RD_TRY(refuse_all_corpora(job));
     bool trains = job->vocab && !*d->vocab_from;
     if (trains) RD_TRY(check_pairs(p, d->trainpref));
     if (trains && job->binarize) RD_TRY(check_pairs(p, d->validpref));

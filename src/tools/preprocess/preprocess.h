@@ -32,6 +32,10 @@ rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const ch
                        path_list *list);
 bool corpus_is_there(const preprocess_job *job, const char *prefix, const char *lang);
 
+/* Refuses to write the file `name` of dest where it is, however it is named, the recipe or a raw
+ * corpus of either language by trainpref, validpref or testpref. */
+rd_status refuse_corpora(const preprocess_job *job, const char *name);
+
 /* Calls use(self, prefix) for each of comma-separated prefixes. */
 rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
                       void *self);

@@ -6,6 +6,9 @@
 #include "metrics/metric.h"
 
 static const char *const stemmers[] = {"none", "nltk", "porter", NULL};
+static const char *const metric_names[] = {
+    "bleu",     "chrf",     "chrf++",   "ter",     "rouge",    "accuracy", "f1",
+    "f1-macro", "f1-micro", "matthews", "pearson", "spearman", NULL};
 static const char *const formats[] = {"text", "json", "latex", "markdown", NULL};
 enum { MOST_TRIALS = 10000000 };
 
@@ -19,9 +22,9 @@ static const rd_key input_options[] = {
              "each line, in which \\n parts lines"},
     {"language-pair", RD_KEY_WORD, offsetof(arguments, language_pair), .value = "SRC-TGT",
      .aliases = "l", .help = "tokenizers are those for the target language"},
-    {"metric", RD_KEY_WORDS, offsetof(arguments, metric_list), .names = rd_metric_names,
+    {"metric", RD_KEY_WORDS, offsetof(arguments, metric_list), .names = metric_names,
      .default_value = "bleu", .value = "NAME", .aliases = "m metrics",
-     .help = "several with blanks or commas between"},
+     .help = "several with blanks or commas between, of texts or of labels and numbers"},
     {.name = NULL}};
 static const rd_key bleu_options[] = {
     {"tokenize", RD_KEY_WORD, offsetof(arguments, tokenize), .value = "NAME", .aliases = "tok",
@@ -66,6 +69,13 @@ static const rd_key rouge_options[] = {
     {"rouge-tokenizer", RD_KEY_WORD, offsetof(arguments, rouge_tokenize), .value = "NAME",
      .help = "one of --tokenize, for scripts other than Latin, or default: rouge-score's, which "
              "leaves a-z and 0-9"},
+    {.name = NULL}};
+static const rd_key label_options[] = {
+    {"positive", RD_KEY_WORD, offsetof(arguments, answers.positive), .value = "LABEL",
+     .help = "whose F1 is f1; default 1, where there are two labels"},
+    {"per-class", RD_KEY_BOOL, offsetof(arguments, per_class),
+     .help = "precision, recall, F1 and support of each label, and the confusion matrix, which "
+             "JSON always has"},
     {.name = NULL}};
 static const rd_key output_options[] = {
     {"sentence-level", RD_KEY_BOOL, offsetof(arguments, sentence_level), .aliases = "sl",
@@ -115,6 +125,7 @@ static const options_group groups[] = {{.heading = "Input", .keys = input_option
                                        {.heading = "chrF", .keys = chrf_options},
                                        {.heading = "TER", .keys = ter_options},
                                        {.heading = "ROUGE", .keys = rouge_options},
+                                       {.heading = "Labels", .keys = label_options},
                                        {.heading = "Output", .keys = output_options},
                                        {.heading = "Significance", .keys = test_options},
                                        {.heading = NULL}};
@@ -125,6 +136,10 @@ static const options_relation relations[] = {{"confidence", OPTIONS_EXCLUDES, "p
                                              {.name = NULL}};
 
 static const options_section sections[] = {
+    {"Labels and numbers",
+     "For accuracy, f1, f1-macro, f1-micro and matthews each line is a label, for pearson and "
+     "spearman a number, in HYP and in the one REF. The scores are 100 times scikit-learn's and "
+     "SciPy's. f1 is of one label, the others of all that REF and all HYPs have."},
     {"Tokenizers",
      "The names are sacreBLEU's. A model or a dictionary follows a colon: spm:FILE, "
      "flores200:FILE, ja-mecab:FOLDER. Without one, flores101, flores200 and spBLEU-1K take the "
@@ -140,7 +155,8 @@ static const char *const synopsis[] = {"[OPTION]... --ref REF [--ref REF2]... [H
 
 const options_program score_program = {
     .name = "rdrop-score",
-    .summary = "BLEU, chrF, TER and ROUGE of system outputs, with tests of significance",
+    .summary = "BLEU, chrF, TER and ROUGE of system outputs, accuracy, F1 and correlations of "
+               "labels and numbers, with tests of significance",
     .synopsis = synopsis,
     .description = "Scores each HYP (default: standard input) against the references. Files may "
                    "be gzipped, or .jsonl: one JSON string a line; \"-\" is standard input.",
@@ -151,27 +167,36 @@ const options_program score_program = {
     .relations = relations,
     .sections = sections};
 
+static int add_text_metric(arguments *args, const char *name) {
+    rd_metric_config *metric = &args->metrics[args->n_metrics++];
+    rd_metric_config own = rd_metric_defaults(name);
+    *metric = args->shared;
+    metric->metric = own.metric;
+    metric->tokenizer = args->tokenizer;
+    if (strcmp(name, "rouge") == 0) metric->tokenizer = args->rouge_tokenizer;
+    if (strncmp(name, "chrf", 4) == 0) metric->lowercase = args->chrf_lowercase;
+    if (!options_has(&args->given, "chrf-word-order")) metric->word_order = own.word_order;
+    if (rd_metric_check(metric) == RD_OK) return 0;
+    return options_usage(&score_program, "%s", rd_last_error());
+}
+
 /* "bleu,chrf++" */
 static int add_metrics(arguments *args, const char *names) {
-    for (const char *at = names; *at; at += strspn(at, ", ")) {
+    int code = 0;
+    for (const char *at = names; *at && code == 0; at += strspn(at, ", ")) {
         char name[16];
         size_t length = strcspn(at, ", ");
         snprintf(name, sizeof name, "%.*s", (int)length, at);
         at += length;
-        if (args->n_metrics == RD_SCORING_MAX_METRICS)
+        if (args->n_metrics + args->answers.n_metrics == RD_SCORING_MAX_METRICS)
             return options_usage(&score_program, "--metric: more than %d", RD_SCORING_MAX_METRICS);
-        rd_metric_config *metric = &args->metrics[args->n_metrics++];
-        rd_metric_config own = rd_metric_defaults(name);
-        *metric = args->shared;
-        metric->metric = own.metric;
-        metric->tokenizer = args->tokenizer;
-        if (strcmp(name, "rouge") == 0) metric->tokenizer = args->rouge_tokenizer;
-        if (strncmp(name, "chrf", 4) == 0) metric->lowercase = args->chrf_lowercase;
-        if (!options_has(&args->given, "chrf-word-order")) metric->word_order = own.word_order;
-        if (rd_metric_check(metric) != RD_OK)
-            return options_usage(&score_program, "%s", rd_last_error());
+        const rd_answer_metric *metric = rd_find_answer_metric(name);
+        if (metric)
+            args->answers.metrics[args->answers.n_metrics++] = metric;
+        else
+            code = add_text_metric(args, name);
     }
-    return 0;
+    return code;
 }
 
 static int make_metrics(arguments *args) {
@@ -180,7 +205,34 @@ static int make_metrics(arguments *args) {
     for (int i = 0; code == 0 && i < args->metric_list.n; i++)
         code = add_metrics(args, args->metric_list.items[i]);
     if (code) return code;
-    return args->n_metrics > 0 ? 0 : options_usage(&score_program, "--metric: which one?");
+    if (args->n_metrics + args->answers.n_metrics > 0) return 0;
+    return options_usage(&score_program, "--metric: which one?");
+}
+
+/* Labels and numbers have fewer ways to be shown than texts. */
+static int check_answers(const arguments *args) {
+    const rd_answers_config *answers = &args->answers;
+    bool classes = false, positive = false;
+    for (int m = 0; m < answers->n_metrics; m++) {
+        classes = classes || answers->metrics[m]->has_classes;
+        positive = positive || answers->metrics[m]->has_positive;
+    }
+    if (answers->positive && !positive)
+        return options_usage(&score_program, "--positive is for the metric f1");
+    if (args->per_class && !classes)
+        return options_usage(&score_program, "--per-class is for metrics of labels");
+    if (args->per_class && (args->report.format != RD_REPORT_TEXT || args->report.score_only))
+        return options_usage(&score_program, "--per-class goes with the format text");
+    if (answers->n_metrics == 0) return 0;
+    if (args->n_metrics > 0)
+        return options_usage(&score_program, "%s is of labels or numbers, others are of texts",
+                             answers->metrics[0]->name);
+    if (args->n_refs > 1)
+        return options_usage(&score_program, "%s takes one reference", answers->metrics[0]->name);
+    if (args->sentence_level || args->per_line || args->worst > 0 || args->diff)
+        return options_usage(&score_program, "%s is of whole files, not of lines",
+                             answers->metrics[0]->name);
+    return 0;
 }
 
 /* Refuses options that exclude each other. */
@@ -281,6 +333,11 @@ int arguments_parse(arguments *args, int argc, char **argv) {
     code = open_tokenizers(args);
     if (code == 0) code = make_metrics(args);
     if (code == 0) code = check(args);
+    if (code == 0) code = check_answers(args);
+    args->answers.n_systems = args->n_systems;
+    args->answers.systems = args->systems;
+    args->answers.reference = args->n_refs > 0 ? args->refs[0] : NULL;
+    args->answers.threads = args->threads;
     return code ? code : -1;
 }
 

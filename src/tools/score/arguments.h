@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "metrics/report.h"
+#include "metrics/answers.h"
 #include "tools/common/options.h"
 
 /* Everything the command line says. `shared` gathers the metrics' options before the list of
@@ -18,8 +18,9 @@ typedef struct {
     rd_metric_config shared, metrics[RD_SCORING_MAX_METRICS];
     int n_metrics, n_refs, n_systems;
     const char *const *refs, *const *systems;
+    rd_answers_config answers; /* with metrics, there are none in `metrics` */
     const char *html;
-    bool chrf_lowercase, force, sentence_level, sentence_bleu, per_line, diff;
+    bool chrf_lowercase, force, sentence_level, sentence_bleu, per_line, diff, per_class;
     int64_t worst, confidence_n, paired_bs_n, paired_ar_n;
     int threads;
     rd_report_config report;
