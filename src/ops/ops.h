@@ -150,6 +150,11 @@ void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab);
 /* The same, and then sum: [rows, vocab] = log(exp(sum) + exp(x)) + shift: a mixture of models. */
 void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift);
 
+/* Row r of to, `width` floats of rows `to_stride` apart, = row r of from, rows `stride` apart, +
+ * shifts[r * shift_stride]; shifts NULL: as it is. */
+void rd_op_place(float *to, int64_t to_stride, const float *from, int64_t stride,
+                 const float *shifts, int64_t shift_stride, int64_t rows, int64_t width);
+
 /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
  * stride. False when a number is missing among x: [n]. */
 bool rd_op_strided_maxima(float *maxima, const float *x, int64_t n, int64_t stride);
