@@ -135,6 +135,16 @@ rd_status rd_op_attention_weights(rd_arena *arena, float *weights, int64_t strid
                                   const rd_cached_keys *keys, int64_t rows, int64_t width,
                                   int32_t heads);
 
+/* ---- Pools: one row a sequence ---- */
+
+/* out: [sequences->n_seqs, width] = the first row of each sequence of x: [sequences->rows, width],
+ * or with `mean` the mean of its rows. */
+void rd_op_pool(float *out, rd_activations x, const rd_sequences *sequences, int64_t width,
+                bool mean);
+/* dx: [sequences->rows, width] is overwritten; dout: as out. */
+void rd_op_pool_backward(float *dx, const float *dout, const rd_sequences *sequences, int64_t width,
+                         bool mean);
+
 /* ---- Rows of logits ---- */
 
 /* The criterion of rdrop/criterion.h. logits: [passes * rows, vocab], the second pass under the
