@@ -13,10 +13,32 @@ extern "C" {
 
 typedef enum {
     RD_RELU,
-    RD_GELU,     /* x * Phi(x), exact */
-    RD_SWISH,    /* x * sigmoid(x), also "silu" */
-    RD_GELU_TANH /* its approximation by tanh: GPT-2's "gelu_new", fairseq's "gelu_accurate" */
+    RD_GELU,      /* x * Phi(x), exact */
+    RD_SWISH,     /* x * sigmoid(x), also "silu" */
+    RD_GELU_TANH, /* its approximation by tanh: GPT-2's "gelu_new", fairseq's "gelu_accurate" */
+    RD_TANH
 } rd_activation;
+
+/* Which rows of the last stack's output a sequence's output is made from. */
+typedef enum {
+    RD_POOL_NONE,  /* each row has an output of its own */
+    RD_POOL_FIRST, /* the first row: [CLS], <s>, a class token */
+    RD_POOL_MEAN
+} rd_pooling;
+
+/* Comes before the output projection. */
+typedef enum {
+    RD_TRANSFORM_NONE,
+    RD_TRANSFORM_TANH, /* dense, tanh: BERT's pooler, RoBERTa's classification head */
+    RD_TRANSFORM_NORM  /* dense, the model's activation, layer norm: heads of masked LMs */
+} rd_head_transform;
+
+/* What the model's outputs are. */
+typedef enum {
+    RD_HEAD_TOKENS,  /* logits of the target vocabulary */
+    RD_HEAD_CLASSES, /* logits of num_classes, one output a sequence */
+    RD_HEAD_VALUE    /* one number a sequence */
+} rd_head_kind;
 
 /* The type that matrix products read; sums and all else are float32. */
 typedef enum {
@@ -62,6 +84,13 @@ typedef struct {
     int32_t segment_types; /* rows of a table of segments (BERT's token types) that is added to the
                             * encoder's embeddings; 0: none */
     float layer_norm_eps;  /* added to variances; 0: 1e-5 */
+    rd_head_kind head;
+    int32_t num_classes;              /* of RD_HEAD_CLASSES */
+    rd_pooling pooling;               /* of classes and values; NONE: FIRST */
+    rd_head_transform head_transform; /* with dropout before it (pooler_dropout) and after it
+                                       * (classifier_dropout), both on sequences alone */
+    float pooler_dropout, classifier_dropout;
+    bool zero_init_head; /* a head of classes or a value starts as zeros; else normal, 0.02 */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
     /* Properties of the vocabularies. */
@@ -97,8 +126,10 @@ RD_API int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors c
  *                    predicts targets[i]. Two calls with two seeds and `targets` as they are here
  *                    are what rd_criterion_rdrop compares.
  * A model without an encoder reads no sources, which may be NULL; without a decoder, each source
- * token has a row, and each target is as long as its source. Fails with RD_ERR_ARGUMENT on an id or
- * a length out of range. Calls on one model may run at the same time. */
+ * token has a row, and each target is as long as its source. A head of classes or a value has a row
+ * of num_classes or of one number for each source, and reads no targets, which may be NULL. Fails
+ * with RD_ERR_ARGUMENT on an id or a length out of range. Calls on one model may run at the same
+ * time. */
 RD_API rd_status rd_model_logits(const rd_model *model, int64_t n, const int32_t *sources,
                                  const int32_t *source_lengths, const int32_t *targets,
                                  const int32_t *target_lengths, const uint64_t *dropout_seed,

@@ -24,11 +24,21 @@ struct rd_criterion {
     rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
                       const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
     float label_smoothing, reg_alpha;
+    rd_kl_reduction kl_reduction; /* of classes; counts the examples of a micro-batch */
+    const float *class_weights;   /* [classes] as rd_class_config has them; NULL: all 1 */
 };
 
 /* Of target tokens, one a row, or of the labels that count, where the batch has them:
  * label-smoothed cross-entropy and R-Drop's KL over the vocabulary (token_loss.c). */
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                        const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
+
+/* Of classes, batch->labels, one a sequence: rd_criterion_classes (class_loss.c). */
+rd_status rd_class_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                        const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
+
+/* Of one number a sequence, batch->values: rd_criterion_values (value_loss.c). */
+rd_status rd_value_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 
 /* Tokens whose logits rd_token_loss computes at once. */

@@ -1,101 +1,161 @@
-/* The public criterion, in double precision: the definition that the fused kernel is tested
- * against. */
+/* The public criteria of tokens and classes, in double precision: the definition that the fused
+ * kernel is tested against. */
 #include "rdrop/criterion.h"
 
-#include <float.h>
-#include <math.h>
-#include <stddef.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "criterion/row.h"
 
-/* Subtracted from a logit, they give its log-probability. They stay apart: next to a maximum of
- * 1e17 their sum would lose log z altogether. */
+/* An example's wanted class, or its two. */
 typedef struct {
-    double max, log_z; /* of one row; z: the sum of exp(logit - max) */
-} normalizer;
+    int32_t label, other;
+    double share; /* the label's; the other has the rest */
+} target;
 
-static double log_prob(float logit, const normalizer *n) {
-    return ((double)logit - n->max) - n->log_z;
+static double weight_of(const rd_class_config *c, int64_t class) {
+    return c->class_weights ? (double)c->class_weights[class] : 1.0;
 }
 
-static rd_status normalize(const float *logits, int64_t vocab, int64_t row, normalizer *n) {
-    double max = -INFINITY, sum = 0.0;
-    for (int64_t i = 0; i < vocab; i++) {
-        if (!isfinite(logits[i]))
-            return rd_error(RD_ERR_NUMERIC,
-                            "criterion: logit %lld of row %lld is %f, expected a finite number",
-                            (long long)i, (long long)row, (double)logits[i]);
-        if ((double)logits[i] > max) max = (double)logits[i];
-    }
-    for (int64_t i = 0; i < vocab; i++) sum += exp((double)logits[i] - max);
-    *n = (normalizer){max, log(sum)};
-    return RD_OK;
+/* CE's factor of -log P[class]. */
+static double wanted(const rd_class_config *c, const target *t, int64_t class, int64_t n) {
+    double eps = (double)c->label_smoothing, hit = 0.0;
+    if (class == t->label) hit += t->share;
+    if (class == t->other) hit += 1.0 - t->share;
+    return weight_of(c, class) * (eps / (double)n + (1.0 - eps) * hit);
 }
 
-/* Logits near float's limits have gradients beyond it: the largest float replaces them. */
-static float to_float(double x) {
-    return (float)fmin(fmax(x, (double)-FLT_MAX), (double)FLT_MAX);
-}
-
-static void zero(float *row, int64_t vocab) {
-    for (int64_t i = 0; row && i < vocab; i++) row[i] = 0.0f;
-}
-
-static rd_status one_row(const rd_criterion_config *config, int64_t row, int64_t vocab,
-                         const float *a, const float *b, int32_t target, float *da, float *db,
-                         rd_criterion_sums *sums) {
-    double eps = (double)config->label_smoothing, alpha = (double)config->reg_alpha;
-    normalizer norm_a = {0}, norm_b = {0};
-    RD_TRY(normalize(a, vocab, row, &norm_a));
-    RD_TRY(normalize(b, vocab, row, &norm_b));
-    double kl_pq = 0.0, kl_qp = 0.0, smooth = 0.0;
-    for (int64_t i = 0; i < vocab; i++) {
-        double log_p = log_prob(a[i], &norm_a), log_q = log_prob(b[i], &norm_b);
-        kl_pq += exp(log_p) * (log_p - log_q);
-        kl_qp += exp(log_q) * (log_q - log_p);
-        smooth -= log_p + log_q;
-    }
-    double nll = -log_prob(a[target], &norm_a) - log_prob(b[target], &norm_b);
+static void add_cross_entropy(const rd_class_config *c, const target *t, int64_t n, const float *a,
+                              const rd_normalizer *norm, rd_criterion_sums *sums) {
+    double eps = (double)c->label_smoothing, smooth = 0.0;
+    for (int64_t i = 0; i < n; i++) smooth -= weight_of(c, i) * rd_log_prob(a[i], norm);
+    double nll = -t->share * weight_of(c, t->label) * rd_log_prob(a[t->label], norm);
+    if (t->share < 1.0)
+        nll -= (1.0 - t->share) * weight_of(c, t->other) * rd_log_prob(a[t->other], norm);
     sums->nll += nll;
-    sums->label_smoothed += (1.0 - eps) * nll + eps / (double)vocab * smooth;
-    sums->kl += 0.5 * (kl_pq + kl_qp);
+    sums->label_smoothed += (1.0 - eps) * nll + eps / (double)n * smooth;
+}
+
+/* a, b: [n] logits; alpha: of the KL. */
+static rd_status one_row(const rd_class_config *c, double alpha, int64_t row, int64_t n,
+                         const float *a, const float *b, const target *t, float *da, float *db,
+                         rd_criterion_sums *sums) {
+    rd_row_kl kl;
+    RD_TRY(rd_row_kl_of(a, b, n, row, &kl));
+    add_cross_entropy(c, t, n, a, &kl.norm_p, sums);
+    add_cross_entropy(c, t, n, b, &kl.norm_q, sums);
+    sums->kl += 0.5 * (kl.pq + kl.qp);
     sums->n_tokens += 1;
     if (!da) return RD_OK;
-    for (int64_t i = 0; i < vocab; i++) {
-        double log_p = log_prob(a[i], &norm_a), log_q = log_prob(b[i], &norm_b);
-        double p = exp(log_p), q = exp(log_q);
-        double wanted = eps / (double)vocab + (i == target ? 1.0 - eps : 0.0);
-        da[i] = to_float(p - wanted + 0.5 * alpha * (p * (log_p - log_q - kl_pq) + p - q));
-        db[i] = to_float(q - wanted + 0.5 * alpha * (q * (log_q - log_p - kl_qp) + q - p));
+    double total = c->class_weights ? 0.0 : 1.0; /* of what is wanted */
+    for (int64_t i = 0; c->class_weights && i < n; i++) total += wanted(c, t, i, n);
+    for (int64_t i = 0; i < n; i++) {
+        rd_kl_gradient g = rd_row_kl_gradient(&kl, a[i], b[i]);
+        double w = wanted(c, t, i, n);
+        da[i] = rd_clamp_to_float(total * g.p - w + alpha * g.dp);
+        db[i] = rd_clamp_to_float(total * g.q - w + alpha * g.dq);
     }
     return RD_OK;
+}
+
+static rd_status check_label(int32_t label, int64_t row, int64_t n, const char *name) {
+    if (label >= 0 && label < n) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT, "criterion: %s %d of row %lld is outside [0, %lld)", name,
+                    (int)label, (long long)row, (long long)n);
+}
+
+static rd_status target_of(const rd_class_config *c, const int32_t *labels, int64_t row, int64_t n,
+                           const char *name, target *t) {
+    *t = (target){labels[row], -1, 1.0};
+    RD_TRY(check_label(t->label, row, n, name));
+    if (!c->other_labels) return RD_OK;
+    t->other = c->other_labels[row];
+    t->share = (double)c->shares[row];
+    if (!(t->share >= 0.0 && t->share <= 1.0))
+        return rd_error(RD_ERR_ARGUMENT, "criterion: share %g of row %lld is outside [0, 1]",
+                        t->share, (long long)row);
+    return check_label(t->other, row, n, "other label");
+}
+
+static void zero(float *row, int64_t n) {
+    if (row) memset(row, 0, sizeof *row * (size_t)n);
+}
+
+typedef struct {
+    const char *name;  /* of a label, in messages */
+    int32_t skip;      /* rows of this label do not count */
+    bool skip_all_neg; /* nor those of any negative one */
+} counting;
+
+static bool counts(const counting *k, int32_t label) {
+    return label != k->skip && !(k->skip_all_neg && label < 0);
+}
+
+static rd_status all_rows(const rd_class_config *c, const counting *k, double alpha, int64_t n_rows,
+                          int64_t n, const float *logits1, const float *logits2,
+                          const int32_t *labels, float *d1, float *d2, rd_criterion_sums *sums) {
+    *sums = (rd_criterion_sums){0};
+    for (int64_t r = 0; r < n_rows; r++) {
+        float *da = d1 ? d1 + r * n : NULL, *db = d2 ? d2 + r * n : NULL;
+        target t;
+        if (!counts(k, labels[r])) {
+            zero(da, n);
+            zero(db, n);
+            continue;
+        }
+        RD_TRY(target_of(c, labels, r, n, k->name, &t));
+        RD_TRY(one_row(c, alpha, r, n, logits1 + r * n, logits2 + r * n, &t, da, db, sums));
+    }
+    sums->loss = sums->label_smoothed + alpha * sums->kl;
+    return RD_OK;
+}
+
+static bool in_range(float label_smoothing, float reg_alpha) {
+    return label_smoothing >= 0.0f && label_smoothing < 1.0f && reg_alpha >= 0.0f &&
+           isfinite(reg_alpha);
 }
 
 rd_status rd_criterion_rdrop(const rd_criterion_config *config, int64_t n_rows, int64_t vocab_size,
                              const float *logits1, const float *logits2, const int32_t *targets,
                              float *dlogits1, float *dlogits2, rd_criterion_sums *sums) {
-    if (n_rows < 0 || vocab_size < 1 ||
-        !(config->label_smoothing >= 0.0f && config->label_smoothing < 1.0f) ||
-        !(config->reg_alpha >= 0.0f && isfinite(config->reg_alpha)) || !dlogits1 != !dlogits2)
+    if (n_rows < 0 || vocab_size < 1 || !in_range(config->label_smoothing, config->reg_alpha) ||
+        !dlogits1 != !dlogits2)
         return rd_error(RD_ERR_ARGUMENT,
                         "criterion: expected n_rows >= 0, vocab_size >= 1, label_smoothing in "
                         "[0, 1), reg_alpha >= 0, both gradients or neither");
-    *sums = (rd_criterion_sums){0};
-    for (int64_t r = 0; r < n_rows; r++) {
-        float *da = dlogits1 ? dlogits1 + r * vocab_size : NULL;
-        float *db = dlogits2 ? dlogits2 + r * vocab_size : NULL;
-        if (targets[r] == config->pad_id) {
-            zero(da, vocab_size);
-            zero(db, vocab_size);
-            continue;
-        }
-        if (targets[r] < 0 || targets[r] >= vocab_size)
+    rd_class_config c = {.label_smoothing = config->label_smoothing};
+    counting k = {.name = "target", .skip = config->pad_id};
+    return all_rows(&c, &k, (double)config->reg_alpha, n_rows, vocab_size, logits1, logits2,
+                    targets, dlogits1, dlogits2, sums);
+}
+
+static rd_status check_weights(const rd_class_config *config, int64_t n_classes) {
+    for (int64_t i = 0; config->class_weights && i < n_classes; i++)
+        if (!(config->class_weights[i] >= 0.0f && isfinite(config->class_weights[i])))
             return rd_error(RD_ERR_ARGUMENT,
-                            "criterion: target %d of row %lld is outside [0, %lld)",
-                            (int)targets[r], (long long)r, (long long)vocab_size);
-        RD_TRY(one_row(config, r, vocab_size, logits1 + r * vocab_size, logits2 + r * vocab_size,
-                       targets[r], da, db, sums));
-    }
-    sums->loss = sums->label_smoothed + (double)config->reg_alpha * sums->kl;
+                            "criterion: the weight of class %lld is %g, expected at least 0",
+                            (long long)i, (double)config->class_weights[i]);
     return RD_OK;
+}
+
+rd_status rd_criterion_classes(const rd_class_config *config, int64_t n_rows, int64_t n_classes,
+                               const float *logits1, const float *logits2, const int32_t *labels,
+                               float *dlogits1, float *dlogits2, rd_criterion_sums *sums) {
+    if (n_rows < 0 || n_classes < 1 || !in_range(config->label_smoothing, config->reg_alpha) ||
+        !dlogits1 != !dlogits2 || !config->other_labels != !config->shares)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "criterion: expected n_rows >= 0, n_classes >= 1, label_smoothing in "
+                        "[0, 1), reg_alpha >= 0, both gradients or neither, other_labels and "
+                        "shares or neither");
+    RD_TRY(check_weights(config, n_classes));
+    counting k = {.name = "label", .skip = -1, .skip_all_neg = true};
+    double alpha = (double)config->reg_alpha;
+    if (config->kl_reduction == RD_KL_SUM) {
+        int64_t n = 0;
+        for (int64_t r = 0; r < n_rows; r++) n += counts(&k, labels[r]);
+        alpha *= (double)n;
+    }
+    return all_rows(config, &k, alpha, n_rows, n_classes, logits1, logits2, labels, dlogits1,
+                    dlogits2, sums);
 }

@@ -55,40 +55,74 @@ static void exchange(rd_activations part, rd_activations whole, const counted *c
         }
 }
 
-rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                        const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums) {
-    counted c = {0};
+/* Projection and criterion of the counted rows, a chunk at a time. */
+static rd_status project(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                         const counted *c, const rd_output *out, rd_criterion_sums *sums) {
     int64_t vocab = head->n_out, width = out->width, passes = step->n_passes;
-    rd_arena_mark mark = rd_arena_save(step->arena);
-    RD_TRY(count_rows(step, batch, out->rows, &c));
-    int64_t chunk = rd_token_loss_chunk(passes, c.n, vocab);
+    int64_t chunk = rd_token_loss_chunk(passes, c->n, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
     rd_activations drows = {.f32 = rd_step_rows(step, passes * chunk, width)};
     rd_activations w = rd_step_weights(step, &head->weight, 0);
     rd_activations dx = {.f32 = out->dx};
     if (!logits || !drows.f32) return RD_ERR_MEMORY;
-    if (out->dx && c.rows) rd_op_zero(dx, passes * out->rows * width);
-    for (int64_t first = 0; first < c.n; first += chunk) {
-        int64_t n = c.n - first < chunk ? c.n - first : chunk, rows = passes * n;
+    if (out->dx && c->rows) rd_op_zero(dx, passes * out->rows * width);
+    for (int64_t first = 0; first < c->n; first += chunk) {
+        int64_t n = c->n - first < chunk ? c->n - first : chunk, rows = passes * n;
         rd_arena_mark chunk_mark = rd_arena_save(step->arena);
         rd_activations x = rd_step_activations(step, rows, width);
         rd_activations dlogits =
             step->bf16 ? rd_step_activations(step, rows, vocab) : (rd_activations){.f32 = logits};
         if (!rd_activations_exists(x) || !rd_activations_exists(dlogits)) return RD_ERR_MEMORY;
-        exchange(x, out->x, &c, false, passes, out->rows, first, n, width);
+        exchange(x, out->x, c, false, passes, out->rows, first, n, width);
         rd_gemm_forward(rows, vocab, width, x, w, 0.0f, (rd_activations){.f32 = logits});
         RD_TRY(rd_op_token_criterion(step->arena, logits, head->bias.value, dlogits, passes, n,
-                                     vocab, c.targets + first, self->label_smoothing,
+                                     vocab, c->targets + first, self->label_smoothing,
                                      self->reg_alpha, sums));
         if (out->dx) {
             rd_gemm_backward_weights(rows, vocab, width, dlogits, x, 1.0f, head->weight.grad);
             if (head->bias.value)
                 RD_TRY(rd_op_column_sums(step->arena, head->bias.grad, dlogits, rows, vocab));
             rd_gemm_backward_data(rows, vocab, width, dlogits, w, 0.0f, drows);
-            exchange(drows, dx, &c, true, passes, out->rows, first, n, width);
+            exchange(drows, dx, c, true, passes, out->rows, first, n, width);
         }
         rd_arena_restore(step->arena, chunk_mark);
     }
+    return RD_OK;
+}
+
+/* The same through the head's transform, which sees the counted rows alone. */
+static rd_status transform_and_project(const rd_criterion *self, const rd_step *step,
+                                       const rd_head *head, const counted *c, const rd_output *out,
+                                       rd_criterion_sums *sums) {
+    int64_t width = out->width, passes = step->n_passes, rows = passes * c->n;
+    const rd_sequences sequences = {.rows = rows};
+    const counted all = {.n = c->n, .targets = c->targets};
+    rd_activations x = rd_step_activations(step, rows, width);
+    if (!rd_activations_exists(x)) return RD_ERR_MEMORY;
+    exchange(x, out->x, c, false, passes, out->rows, 0, c->n, width);
+    rd_head_saved saved;
+    RD_TRY(rd_head_features(head, step, &sequences, width, x, &saved));
+    rd_output inner = {.rows = c->n,
+                       .width = width,
+                       .x = saved.features,
+                       .dx = out->dx ? rd_step_rows(step, rows, width) : NULL};
+    if (out->dx && !inner.dx) return RD_ERR_MEMORY;
+    RD_TRY(project(self, step, head, &all, &inner, sums));
+    if (!out->dx) return RD_OK;
+    RD_TRY(rd_head_features_backward(head, step, &sequences, width, &saved, inner.dx, inner.dx));
+    rd_activations dx = {.f32 = out->dx};
+    rd_op_zero(dx, passes * out->rows * width);
+    exchange((rd_activations){.f32 = inner.dx}, dx, c, true, passes, out->rows, 0, c->n, width);
+    return RD_OK;
+}
+
+rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                        const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums) {
+    counted c = {0};
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    RD_TRY(count_rows(step, batch, out->rows, &c));
+    RD_TRY((head->transform == RD_TRANSFORM_NONE ? project : transform_and_project)(
+        self, step, head, &c, out, sums));
     rd_arena_restore(step->arena, mark);
     if (!isfinite(sums->loss))
         return rd_error(RD_ERR_NUMERIC, "the loss of this batch is not finite (%f)", sums->loss);

@@ -18,6 +18,7 @@ void rd_batch_clear(rd_batch *batch) {
     rd_tokens_clear(&batch->target);
     batch->segments.length = batch->starts.length = batch->labels.length = 0;
     batch->values.length = batch->pictures.length = 0;
+    batch->other_labels.length = batch->shares.length = 0;
 }
 
 void rd_batch_free(rd_batch *batch) {
@@ -26,6 +27,8 @@ void rd_batch_free(rd_batch *batch) {
     free(batch->segments.data);
     free(batch->starts.data);
     free(batch->labels.data);
+    free(batch->other_labels.data);
+    free(batch->shares.data);
     free(batch->values.data);
     free(batch->pictures.data);
     free(batch->ids);

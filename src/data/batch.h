@@ -29,6 +29,9 @@ typedef struct {
     /* [n] classes; or of tokens, [rows of the last stack]: what each is to predict, -1: it does not
      * count. Empty: the targets, which all count. */
     rd_ids labels;
+    /* Of examples mixed from two, [n] or empty: the other's class, and the share of `labels`. */
+    rd_ids other_labels;
+    rd_floats shares;
     rd_floats values;   /* [n] numbers to predict */
     rd_floats pictures; /* [n, channels, height, width] */
     int64_t *ids;       /* [n] indices in the dataset */

@@ -47,7 +47,7 @@ static rd_status add_pairs(const rd_model *model, int64_t n, reader *source, rea
         int32_t n_src, n_tgt;
         RD_TRY(next(source, i, &src, &n_src));
         RD_TRY(next(target, i, &tgt, &n_tgt));
-        if (model->config.decoder.layers == 0 && n_src != n_tgt)
+        if (target->ids && model->config.decoder.layers == 0 && n_src != n_tgt)
             return rd_error(RD_ERR_ARGUMENT,
                             "rd_model_logits: pair %lld: a model without a decoder needs a target "
                             "for each of %d source tokens, found %d",
@@ -62,18 +62,18 @@ rd_status rd_model_logits(const rd_model *model, int64_t n, const int32_t *sourc
                           const int32_t *target_lengths, const uint64_t *dropout_seed,
                           float *logits) {
     const rd_model_config *c = &model->config;
-    bool encodes = c->encoder.layers > 0;
+    bool encodes = c->encoder.layers > 0, of_tokens = c->head == RD_HEAD_TOKENS;
     if (n < 1) return rd_error(RD_ERR_ARGUMENT, "rd_model_logits: no pair");
     /* Without a decoder the sources' positions bound both. */
     reader source = {"source",     encodes ? sources : NULL, source_lengths,
                      c->src_vocab, c->max_source_positions,  0};
     reader target = {"target",
-                     targets,
+                     of_tokens ? targets : NULL,
                      target_lengths,
                      c->tgt_vocab,
                      c->decoder.layers > 0 ? c->max_target_positions : c->max_source_positions,
                      0};
-    if (!target.ids || !target.lengths || (encodes && (!sources || !source_lengths)))
+    if ((of_tokens && (!targets || !target_lengths)) || (encodes && (!sources || !source_lengths)))
         return rd_error(RD_ERR_ARGUMENT, "rd_model_logits: an array that the model reads is NULL");
     rd_arena arena = {0};
     rd_batch batch = {0};

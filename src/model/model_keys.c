@@ -2,11 +2,15 @@
 
 #include "rdrop/model.h"
 
-const char *const rd_activation_names[] = {"relu", "gelu", "swish", "gelu_tanh", NULL};
+const char *const rd_activation_names[] = {"relu", "gelu", "swish", "gelu_tanh", "tanh", NULL};
 
 static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt",
                                                NULL};                    /* rd_position_layout */
 static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
+
+static const char *const heads[] = {"tokens", "classes", "value", NULL}; /* rd_head_kind */
+static const char *const poolings[] = {"none", "first", "mean", NULL};   /* rd_pooling */
+static const char *const transforms[] = {"none", "tanh", "norm", NULL};  /* rd_head_transform */
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_model_config, field)
@@ -63,6 +67,21 @@ const rd_key rd_model_keys[] = {
      .help = "added to variances in layer norms"},
     {"no-scale-embedding", RD_KEY_BOOL, RD_AT(no_scale_embedding), 0, 0, "false",
      .help = "do not scale embeddings by sqrt(width)"},
+    {"head", RD_KEY_ENUM, RD_AT(head), 0, 0, "tokens", heads,
+     .help = "outputs: a token a row, or of each sequence classes or one number"},
+    {"num-classes", RD_KEY_INT32, RD_AT(num_classes), 0, 1e6, "0",
+     .help = "classes of head: classes; 0: set from the data"},
+    {"pooling", RD_KEY_ENUM, RD_AT(pooling), 0, 0, "none", poolings,
+     .help = "what a sequence's output is made from: its first row or the mean; none: first"},
+    {"head-transform", RD_KEY_ENUM, RD_AT(head_transform), 0, 0, "none", transforms,
+     .help = "before the output projection: tanh (dense, tanh: BERT's pooler, RoBERTa's head), "
+             "norm (dense, activation, layer norm: masked language models)"},
+    {"pooler-dropout", RD_KEY_FLOAT, RD_AT(pooler_dropout), 0, 0.99, "0",
+     .help = "dropout on the pooled sequence, before head-transform"},
+    {"classifier-dropout", RD_KEY_FLOAT, RD_AT(classifier_dropout), 0, 0.99, "0",
+     .help = "dropout after head-transform, before the outputs of sequences"},
+    {"zero-init-head", RD_KEY_BOOL, RD_AT(zero_init_head), 0, 0, "false",
+     .help = "the outputs of sequences start as zeros"},
     {"max-source-positions", RD_KEY_INT32, RD_AT(max_source_positions), 1, 1e6, "1024",
      .help = "longest source the model takes"},
     {"max-target-positions", RD_KEY_INT32, RD_AT(max_target_positions), 1, 1e6, "1024",

@@ -163,8 +163,8 @@ rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, con
                                  float *logits) {
     side source, target, *last;
     RD_TRY(forward(model, step, batch, RD_KEEP_INPUTS, &source, &target, &last));
-    return rd_head_logits(&model->head, step, last->rows.sequences.rows, model->config.d_model,
-                          last->saved.out, logits);
+    return rd_head_outputs(&model->head, step, &last->rows.sequences, model->config.d_model,
+                           last->saved.out, logits);
 }
 
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,

@@ -12,7 +12,8 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
                           const rd_criterion *criterion, bool with_gradient,
                           rd_criterion_sums *sums);
 
-/* logits: [rows of the last stack, head outputs], teacher-forced, without dropout. */
+/* logits: [rows of the last stack, head outputs], teacher-forced, without dropout; or [sequences,
+ * head outputs] of a head that pools. */
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits);
 

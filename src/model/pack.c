@@ -44,7 +44,7 @@ static rd_status list(packing *p) {
     rd_model *m = p->model;
     const rd_model_config *c = &m->config;
     int64_t layers = (int64_t)m->encoder.n_layers + m->decoder.n_layers;
-    size_t most = (size_t)(layers * MOST_OF_LAYER + 1);
+    size_t most = (size_t)(layers * MOST_OF_LAYER + 2);
     p->matrices = rd_malloc(most, sizeof *p->matrices);
     m->packed = rd_calloc(most, sizeof(rd_packed *));
     if (!p->matrices || !m->packed) return RD_ERR_MEMORY;
@@ -52,6 +52,8 @@ static rd_status list(packing *p) {
         add_layer(p, &m->encoder.layers[i], c->d_model, false);
     for (int32_t i = 0; i < m->decoder.n_layers; i++)
         add_layer(p, &m->decoder.layers[i], c->d_model, m->decoder.cross);
+    if (m->head.transform != RD_TRANSFORM_NONE)
+        add(p, &m->head.packed_dense, &m->head.dense, 0, c->d_model, c->d_model);
     add(p, &m->head.packed, &m->head.weight, 0, m->head.n_out, c->d_model);
     return RD_OK;
 }

@@ -8,6 +8,12 @@
 /* Bytes of the largest table of positions, which a config alone can make a program allocate. */
 enum { MAX_POSITION_TABLE = 1 << 30 };
 
+/* Dropout sites of the head: after all layers'. */
+enum { HEAD_SITE = 1 << 17 };
+
+/* With which the heads of BERT and RoBERTa start. */
+static const double HEAD_DEVIATION = 0.02;
+
 static int64_t position_table_rows(const rd_model_config *c) {
     return rd_position(c, c->max_source_positions > c->max_target_positions
                               ? c->max_source_positions
@@ -25,12 +31,56 @@ static rd_status check_stack(const rd_model_config *c, const rd_stack_config *s,
     return RD_OK;
 }
 
+static rd_status check_start(const rd_model_config *c) {
+    if (rd_start_id(c) < 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "model: the decoder starts with %s (decoder-start), which the vocabulary "
+                        "does not have",
+                        c->decoder_start == RD_START_PAD   ? "pad"
+                        : c->decoder_start == RD_START_BOS ? "bos"
+                                                           : "eos");
+    if (rd_start_id(c) >= c->tgt_vocab)
+        return rd_error(RD_ERR_ARGUMENT, "model: start token %d outside a vocabulary of %d",
+                        (int)rd_start_id(c), (int)c->tgt_vocab);
+    return RD_OK;
+}
+
+static rd_status check_token_head(const rd_model_config *c) {
+    if (c->tgt_vocab < 4)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "model: expected a target vocabulary of at least 4, "
+                        "found %d",
+                        (int)c->tgt_vocab);
+    if (c->pooling != RD_POOL_NONE || c->pooler_dropout > 0.0f || c->classifier_dropout > 0.0f)
+        return rd_error(RD_ERR_ARGUMENT, "model: pooling, pooler-dropout and classifier-dropout "
+                                         "need head: classes or value");
+    if (c->decoder.layers > 0 && c->head_transform != RD_TRANSFORM_NONE)
+        return rd_error(RD_ERR_ARGUMENT, "model: head-transform is for models without a decoder");
+    if (c->share_all_embeddings && c->src_vocab != c->tgt_vocab)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "model: share_all_embeddings needs one vocabulary, found sizes %d and %d",
+                        (int)c->src_vocab, (int)c->tgt_vocab);
+    return check_start(c);
+}
+
+static rd_status check_head(const rd_model_config *c) {
+    if (c->head == RD_HEAD_TOKENS) return check_token_head(c);
+    if (c->decoder.layers > 0 || c->encoder.layers == 0)
+        return rd_error(RD_ERR_ARGUMENT, "model: a head of classes or a value needs an encoder "
+                                         "alone (decoder-layers: 0)");
+    if (c->head == RD_HEAD_CLASSES && (c->num_classes < 2 || c->num_classes > 1000000))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "model: expected 2 to 1000000 classes (num-classes), "
+                        "found %d",
+                        (int)c->num_classes);
+    return RD_OK;
+}
+
 static rd_status check_config(const rd_model_config *c) {
     if (c->segment_types < 0 || (c->segment_types > 0 && !c->layernorm_embedding))
         return rd_error(RD_ERR_ARGUMENT, "model: segment-types needs layernorm-embedding");
     if (c->d_model < 1 || c->d_model > 16384 || (c->encoder.layers > 0 && c->src_vocab < 4) ||
-        c->tgt_vocab < 4 || c->pad_id < -1 || c->max_source_positions < 1 ||
-        c->max_target_positions < 1)
+        c->pad_id < -1 || c->max_source_positions < 1 || c->max_target_positions < 1)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: expected 1 <= d_model <= 16384, vocabularies of at least 4, "
                         "pad_id >= -1 (none) and at least one position");
@@ -46,24 +96,10 @@ static rd_status check_config(const rd_model_config *c) {
             "model: %d positions of width %d make a table of %.1f GiB; at most 1 GiB is "
             "allowed (max_source_positions, max_target_positions)",
             (int)(table / c->d_model / 4), (int)c->d_model, (double)table / 0x1p30);
-    if (rd_start_id(c) < 0)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: the decoder starts with %s (decoder-start), which the vocabulary "
-                        "does not have",
-                        c->decoder_start == RD_START_PAD   ? "pad"
-                        : c->decoder_start == RD_START_BOS ? "bos"
-                                                           : "eos");
     if (c->prepend_bos && c->bos_id < 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: prepend-bos, but the vocabulary has no begin of sentence");
-    if (rd_start_id(c) >= c->tgt_vocab)
-        return rd_error(RD_ERR_ARGUMENT, "model: start token %d outside a vocabulary of %d",
-                        (int)rd_start_id(c), (int)c->tgt_vocab);
-    if (c->share_all_embeddings && c->src_vocab != c->tgt_vocab)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: share_all_embeddings needs one vocabulary, found sizes %d and %d",
-                        (int)c->src_vocab, (int)c->tgt_vocab);
-    return RD_OK;
+    return check_head(c);
 }
 
 /* Building: tensors are registered under fairseq's names, with the layer that reads each of them
@@ -202,16 +238,46 @@ static rd_status add_stack(const builder *b, rd_stack *stack, bool decoder) {
     return stack->ends_with_norm ? add_norm(b, &stack->final_norm, b->name, "layer_norm") : RD_OK;
 }
 
-static rd_status add_head(const builder *b, rd_head *head) {
+/* The dense layer and the norm before the output projection. */
+static rd_status add_transform(const builder *b, rd_head *head, const char *prefix) {
+    head->transform = b->c->head_transform;
+    head->activation = b->c->activation;
+    if (head->transform == RD_TRANSFORM_NONE) return RD_OK;
+    RD_TRY(rd_parameters_add(b->p, &head->dense, rd_init_normal(HEAD_DEVIATION), b->width, b->width,
+                             "%s.dense.weight", prefix));
+    RD_TRY(rd_parameters_add(b->p, &head->dense_bias, rd_init_constant(0.0), b->width, 0,
+                             "%s.dense.bias", prefix));
+    return head->transform == RD_TRANSFORM_NORM ? add_norm(b, &head->norm, prefix, "layer_norm")
+                                                : RD_OK;
+}
+
+static rd_status add_sequence_head(const builder *b, rd_head *head) {
+    static const char prefix[] = "classification_head";
+    const rd_model_config *c = b->c;
+    head->n_out = c->head == RD_HEAD_VALUE ? 1 : c->num_classes;
+    head->pooling = c->pooling == RD_POOL_NONE ? RD_POOL_FIRST : c->pooling;
+    head->dropout_before = c->pooler_dropout;
+    head->dropout_after = c->classifier_dropout;
+    head->site = HEAD_SITE;
+    RD_TRY(add_transform(b, head, prefix));
+    rd_init init = c->zero_init_head ? rd_init_constant(0.0) : rd_init_normal(HEAD_DEVIATION);
+    RD_TRY(rd_parameters_add(b->p, &head->weight, init, head->n_out, b->width, "%s.out_proj.weight",
+                             prefix));
+    return rd_parameters_add(b->p, &head->bias, rd_init_constant(0.0), head->n_out, 0,
+                             "%s.out_proj.bias", prefix);
+}
+
+static rd_status add_token_head(const builder *b, rd_head *head) {
     const rd_model_config *c = b->c;
     const char *stack = c->decoder.layers > 0 ? "decoder" : "encoder";
-    char embedding[40];
+    char name[40];
     head->n_out = c->tgt_vocab;
+    snprintf(name, sizeof name, "%s.lm_head", stack);
+    RD_TRY(add_transform(b, head, name));
     if (c->share_decoder_input_output_embed || c->share_all_embeddings) {
         bool of_encoder = c->encoder.layers > 0 && c->share_all_embeddings;
-        snprintf(embedding, sizeof embedding, "%s.embed_tokens.weight",
-                 of_encoder ? "encoder" : stack);
-        RD_TRY(rd_parameters_share(b->p, &head->weight, embedding));
+        snprintf(name, sizeof name, "%s.embed_tokens.weight", of_encoder ? "encoder" : stack);
+        RD_TRY(rd_parameters_share(b->p, &head->weight, name));
     } else {
         RD_TRY(rd_parameters_add(b->p, &head->weight,
                                  rd_init_normal(1.0 / sqrt((double)c->d_model)), c->tgt_vocab,
@@ -234,7 +300,8 @@ static rd_status add_all(rd_model *model) {
     b.name = "decoder";
     b.config = &model->config.decoder;
     RD_TRY(add_stack(&b, &model->decoder, true));
-    return add_head(&b, &model->head);
+    return b.c->head == RD_HEAD_TOKENS ? add_token_head(&b, &model->head)
+                                       : add_sequence_head(&b, &model->head);
 }
 
 static bool wants_sinusoid(const rd_stack_config *s) {

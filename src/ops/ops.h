@@ -135,6 +135,16 @@ rd_status rd_op_attention_weights(rd_arena *arena, float *weights, int64_t strid
                                   const rd_cached_keys *keys, int64_t rows, int64_t width,
                                   int32_t heads);
 
+/* ---- Pools: one row a sequence ---- */
+
+/* out: [sequences->n_seqs, width] = the first row of each sequence of x: [sequences->rows, width],
+ * or with `mean` the mean of its rows. */
+void rd_op_pool(float *out, rd_activations x, const rd_sequences *sequences, int64_t width,
+                bool mean);
+/* dx: [sequences->rows, width] is overwritten; dout: as out. */
+void rd_op_pool_backward(float *dx, const float *dout, const rd_sequences *sequences, int64_t width,
+                         bool mean);
+
 /* ---- Rows of logits ---- */
 
 /* The criterion of rdrop/criterion.h. logits: [passes * rows, vocab], the second pass under the
@@ -149,6 +159,11 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab);
 /* The same, and then sum: [rows, vocab] = log(exp(sum) + exp(x)) + shift: a mixture of models. */
 void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift);
+
+/* Row r of to, `width` floats of rows `to_stride` apart, = row r of from, rows `stride` apart, +
+ * shifts[r * shift_stride]; shifts NULL: as it is. */
+void rd_op_place(float *to, int64_t to_stride, const float *from, int64_t stride,
+                 const float *shifts, int64_t shift_stride, int64_t rows, int64_t width);
 
 /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
  * stride. False when a number is missing among x: [n]. */

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "data/noise.h"
 #include "optim/optim.h"
+#include "rdrop/criterion.h"
 #include "rdrop/model.h"
 #include "rdrop/search.h"
 
@@ -49,6 +50,7 @@ typedef struct {
     int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
     int32_t patience;              /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;
+    rd_kl_reduction kl_reduction;     /* of classes */
     int64_t reg_alpha_warmup_updates; /* reg-alpha grows linearly from 0 over these updates */
     int64_t validate_interval_updates;
     int32_t validate_interval;     /* epochs; used when validate_interval_updates is 0 */

@@ -5,6 +5,8 @@
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
 
+static const char *const reductions[] = {"mean", "sum", NULL}; /* rd_kl_reduction */
+
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_train_config, field)
 const rd_key rd_train_keys[] = {
@@ -30,6 +32,9 @@ const rd_key rd_train_keys[] = {
      .help = "label smoothing"},
     {"reg-alpha", RD_KEY_FLOAT, RD_AT(reg_alpha), 0, 1000, "0",
      .help = "weight of R-Drop's KL; 0: one pass, no R-Drop"},
+    {"kl-reduction", RD_KEY_ENUM, RD_AT(kl_reduction), 0, 0, "mean", reductions,
+     .help = "R-Drop's KL of classes: mean over the examples, or their sum in a batch, which makes "
+             "it weigh more the larger a batch is"},
     {"reg-alpha-warmup-updates", RD_KEY_INT64, RD_AT(reg_alpha_warmup_updates), 0, 1e15, "0",
      .help = "updates over which reg-alpha grows from 0"},
     {"validate-interval-updates", RD_KEY_INT64, RD_AT(validate_interval_updates), 0, 1e15, "0",

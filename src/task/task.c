@@ -60,11 +60,18 @@ const rd_result_kind rd_result_nll = {
     .name = "nll", .label = "nll", .chart = "Negative log-likelihood, per token", .digits = 3};
 const rd_result_kind rd_result_ppl = {.name = "ppl", .label = "ppl", .digits = 2};
 
+rd_criterion rd_task_criterion(const rd_task *task, const rd_recipe *recipe, float reg_alpha) {
+    return (rd_criterion){.loss = task->loss,
+                          .label_smoothing = recipe->train.label_smoothing,
+                          .reg_alpha = reg_alpha,
+                          .kl_reduction = recipe->train.kl_reduction};
+}
+
 static rd_status sum_losses(const rd_task *task, const rd_recipe *recipe,
                             const rd_validation *validation, const rd_batch_source *batches,
                             rd_batch *batch, rd_criterion_sums *sums) {
     rd_step step = {.arena = validation->arena, .n_passes = 1};
-    rd_criterion criterion = {task->loss, recipe->train.label_smoothing, 0.0f};
+    rd_criterion criterion = rd_task_criterion(task, recipe, 0.0f);
     for (int64_t i = 0; i < batches->size(batches->self); i++) {
         if (validation->stop && *validation->stop)
             return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");

@@ -78,6 +78,9 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
 /* Whether the recipe's task is there and gives what best-checkpoint-metric names. */
 rd_status rd_task_check(const rd_recipe *recipe);
 
+/* As the recipe has it, with the reg-alpha of this update. */
+rd_criterion rd_task_criterion(const rd_task *task, const rd_recipe *recipe, float reg_alpha);
+
 /* What every loss of tokens gives. */
 extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;
 

@@ -62,6 +62,7 @@ static double tanh_slope(double x) {
 
 static double activated(rd_activation act, double x) {
     if (act == RD_RELU) return fmax(x, 0.0);
+    if (act == RD_TANH) return tanh(x);
     if (act == RD_GELU_TANH) return 0.5 * x * (1.0 + tanh(inner(x)));
     return x * (act == RD_GELU ? normal_cdf(x) : sigmoid(x));
 }
@@ -69,6 +70,7 @@ static double activated(rd_activation act, double x) {
 static double activation_slope(rd_activation act, double x) {
     if (act == RD_RELU) return x > 0.0 ? 1.0 : 0.0;
     if (act == RD_GELU) return normal_cdf(x) + x * normal_density(x);
+    if (act == RD_TANH) return 1.0 - tanh(x) * tanh(x);
     if (act == RD_GELU_TANH) return tanh_slope(x);
     return sigmoid(x) + x * sigmoid(x) * sigmoid(-x);
 }

@@ -103,8 +103,10 @@ static void test_updates(void **state) {
         rd_step step = {.arena = &arena, .training = true, .seed = 1, .update = t, .n_passes = 2};
         rd_criterion_sums sums = {0};
         must(rd_network_loss(model, &step, &batch,
-                             &(rd_criterion){rd_token_loss, label_smoothing, reg_alpha}, true,
-                             &sums));
+                             &(rd_criterion){.loss = rd_token_loss,
+                                             .label_smoothing = label_smoothing,
+                                             .reg_alpha = reg_alpha},
+                             true, &sums));
         rd_arena_reset(&arena);
         double scale = 1.0 / (double)sums.n_tokens;
         double norm = rd_gradient_norm(p->grads, p->total, scale);

@@ -81,7 +81,7 @@ static void check_embed(const shape *s) {
 
 static void check_activation(const shape *s) {
     int64_t n = s->rows * s->width;
-    for (int act = RD_RELU; act <= RD_GELU_TANH; act++) {
+    for (int act = RD_RELU; act <= RD_TANH; act++) {
         float *h = filled(n, 2), *bias = filled(s->width, 1), *dout = filled(n, 1);
         float *dbias = filled(s->width, 1);
         rd_activations h_form = formed(h, n), dout_form = formed(dout, n);

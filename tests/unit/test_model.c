@@ -61,7 +61,7 @@ static rd_batch random_batch(const rd_model_config *c) {
 static double loss_of(rd_model *model, rd_step *step, const rd_batch *batch, float alpha,
                       bool gradient) {
     rd_criterion_sums sums = {0};
-    rd_criterion criterion = {rd_token_loss, 0.1f, alpha};
+    rd_criterion criterion = {.loss = rd_token_loss, .label_smoothing = 0.1f, .reg_alpha = alpha};
     assert_int_equal(rd_network_loss(model, step, batch, &criterion, gradient, &sums), RD_OK);
     rd_arena_reset(step->arena);
     return sums.loss;
@@ -342,7 +342,7 @@ static void test_labels_choose_outputs(void **state) {
     assert_true(worst < 1e-4);
     batch.labels.length--;
     rd_criterion_sums sums = {0};
-    rd_criterion criterion = {rd_token_loss, 0.1f, 1.0f};
+    rd_criterion criterion = {.loss = rd_token_loss, .label_smoothing = 0.1f, .reg_alpha = 1.0f};
     assert_int_equal(rd_network_loss(model, &step, &batch, &criterion, false, &sums),
                      RD_ERR_ARGUMENT);
     free(all);
@@ -420,7 +420,8 @@ static void test_passes_differ_only_by_dropout(void **state) {
         rd_arena arena = {0};
         rd_step step = {.arena = &arena, .training = true, .n_passes = 2};
         rd_criterion_sums sums = {0};
-        rd_criterion criterion = {rd_token_loss, 0.1f, 5.0f};
+        rd_criterion criterion = {
+            .loss = rd_token_loss, .label_smoothing = 0.1f, .reg_alpha = 5.0f};
         assert_int_equal(rd_network_loss(model, &step, &batch, &criterion, false, &sums), RD_OK);
         if (with)
             assert_true(sums.kl > 1.0);

@@ -156,8 +156,9 @@ static void check_gradients(golden_model *g, int32_t passes) {
     rd_step step = {.arena = &arena, .training = true, .n_passes = passes};
     rd_criterion_sums sums = {0};
     memset(p->grads, 0, sizeof(float) * (size_t)p->total);
-    rd_criterion criterion = {rd_token_loss, (float)golden_number(g->json, "label_smoothing"),
-                              5.0f};
+    rd_criterion criterion = {.loss = rd_token_loss,
+                              .label_smoothing = (float)golden_number(g->json, "label_smoothing"),
+                              .reg_alpha = 5.0f};
     assert_int_equal(rd_network_loss(g->model, &step, &g->batch, &criterion, true, &sums), RD_OK);
     double nll = golden_number(g->json, "nll"), smooth = golden_number(g->json, "label_smoothed");
     assert_near(sums.nll, passes * nll, 1e-6, 0, "nll", 0);

@@ -104,7 +104,7 @@ static double train_one_update(rd_model *model, rd_optimizer *optimizer, const r
         .arena = arena, .training = true, .seed = 1, .update = update, .n_passes = passes};
     rd_criterion_sums sums = {0};
     rd_arena_reset(arena);
-    rd_criterion criterion = {rd_token_loss, 0.1f, 1.0f};
+    rd_criterion criterion = {.loss = rd_token_loss, .label_smoothing = 0.1f, .reg_alpha = 1.0f};
     assert_int_equal(rd_network_loss(model, &step, batch, &criterion, true, &sums), RD_OK);
     rd_parameters *p = &model->parameters;
     double scale = 1.0 / (double)sums.n_tokens;

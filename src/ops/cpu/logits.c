@@ -72,6 +72,17 @@ void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, fl
     }
 }
 
+void rd_op_place(float *to, int64_t to_stride, const float *from, int64_t stride,
+                 const float *shifts, int64_t shift_stride, int64_t rows, int64_t width) {
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t r = 0; r < rows; r++) {
+        float *restrict y = to + r * to_stride;
+        const float *restrict x = from + r * stride;
+        float shift = shifts ? shifts[r * shift_stride] : 0.0f;
+        for (int64_t i = 0; i < width; i++) y[i] = x[i] + shift;
+    }
+}
+
 bool rd_op_strided_maxima(float *maxima, const float *x, int64_t n, int64_t stride) {
     return rd_cpu_kernels()->strided_maxima(maxima, x, n, stride);
 }

@@ -219,3 +219,36 @@ rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const floa
     rd_arena_restore(arena, mark);
     return RD_OK;
 }
+
+/* out: [width] += x: [width]. */
+static void add_row(float *restrict out, rd_activations x, int64_t width) {
+    for (int64_t i = 0; i < width; i++) out[i] += x.f32 ? x.f32[i] : rd_bf16_to_f32(x.bf16[i]);
+}
+
+void rd_op_pool(float *out, rd_activations x, const rd_sequences *sequences, int64_t width,
+                bool mean) {
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t s = 0; s < sequences->n_seqs; s++) {
+        int32_t begin = sequences->offsets[s], n = mean ? sequences->offsets[s + 1] - begin : 1;
+        float *restrict y = out + s * width;
+        memset(y, 0, sizeof *y * (size_t)width);
+        for (int32_t t = begin; t < begin + n; t++)
+            add_row(y, rd_activations_at(x, t * width), width);
+        for (int64_t i = 0; mean && i < width; i++) y[i] /= (float)n;
+    }
+}
+
+void rd_op_pool_backward(float *dx, const float *dout, const rd_sequences *sequences, int64_t width,
+                         bool mean) {
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t s = 0; s < sequences->n_seqs; s++) {
+        int32_t begin = sequences->offsets[s], end = sequences->offsets[s + 1];
+        float share = mean ? 1.0f / (float)(end - begin) : 1.0f;
+        for (int32_t t = begin; t < end; t++) {
+            float *restrict row = dx + t * width;
+            const float *restrict d = dout + s * width;
+            float part = mean || t == begin ? share : 0.0f;
+            for (int64_t i = 0; i < width; i++) row[i] = part * d[i];
+        }
+    }
+}

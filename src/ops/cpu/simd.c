@@ -122,6 +122,16 @@ static float gelu_tanh_derivative(float x) {
     return sigmoid * (1.0f + x * e * sigmoid * slope);
 }
 
+/* A sigmoid of twice x, from -1 to 1. */
+static float tanh_of(float x) {
+    return 2.0f * sigmoid_of(2.0f * x) - 1.0f;
+}
+
+static float tanh_derivative(float x) {
+    float e = exp_fast(x < -44.0f ? 88.0f : -2.0f * x), sigmoid = 1.0f / (1.0f + e);
+    return 4.0f * (e * sigmoid) * sigmoid;
+}
+
 /* y = act(x + bias), one row. */
 static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
                      int64_t width, rd_activation act) {
@@ -131,6 +141,8 @@ static void activate(float *restrict y, const float *restrict x, const float *re
         for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
     else if (act == RD_GELU_TANH)
         for (int64_t i = 0; i < width; i++) y[i] = gelu_tanh(x[i] + bias[i]);
+    else if (act == RD_TANH)
+        for (int64_t i = 0; i < width; i++) y[i] = tanh_of(x[i] + bias[i]);
     else
         for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
 }
@@ -163,6 +175,8 @@ static void derive(float *dx, const float *x, const float *bias, const float *dy
     else if (act == RD_GELU_TANH)
         for (int64_t i = 0; i < n; i++)
             dx[i] = gelu_tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
+    else if (act == RD_TANH)
+        for (int64_t i = 0; i < n; i++) dx[i] = tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
     else
         for (int64_t i = 0; i < n; i++) dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
 }
