@@ -27,17 +27,25 @@ typedef struct {
     int64_t n_read;
 } binarizer;
 
-/* Byte-level BPE has a piece for each byte; "Ċ" is how it writes a newline. */
-static bool writes_newlines(const rd_tokenizer *tokenizer) {
-    return strcmp(rd_tokenizer_space(tokenizer), "\xC4\xA0") == 0;
+/* Whether a newline is a token of its own, as in byte-level BPE and among characters. To others it
+ * is a blank, or unknown. */
+static rd_status writes_newlines(const rd_tokenizer *tokenizer, bool *writes) {
+    rd_ids ids = {0};
+    rd_status status = rd_tokenizer_encode(tokenizer, "\n", 1, &ids);
+    *writes = status == RD_OK && ids.length == 1 && ids.data[0] != rd_tokenizer_unk(tokenizer) &&
+              !strchr(rd_tokenizer_piece(tokenizer, ids.data[0]), '\xE2');
+    free(ids.data);
+    return status;
 }
 
 rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer) {
-    bool newlines = writes_newlines(tokenizer);
+    bool newlines;
+    RD_TRY(writes_newlines(tokenizer, &newlines));
     if (*end == RD_LINE_END_AUTO) *end = newlines ? RD_LINE_END_NEWLINE : RD_LINE_END_EOS;
     if (*end == RD_LINE_END_NEWLINE && !newlines)
         return rd_error(RD_ERR_FORMAT,
-                        "line-end: newline needs a vocabulary of byte-level BPE, as GPT-2's");
+                        "line-end: newline needs a vocabulary that has a newline, as byte-level "
+                        "BPE and characters have");
     if (rd_tokenizer_eos(tokenizer) < 0)
         return rd_error(RD_ERR_FORMAT, "the vocabulary has no end-of-sentence piece");
     return RD_OK;

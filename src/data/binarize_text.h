@@ -7,10 +7,10 @@
 #include "data/stream.h"
 
 /* What a line of text ends with: the end of sentence, as fairseq has it, or a newline, which is
- * what the byte-level BPE of GPT-2 was made for. */
+ * what the byte-level BPE of GPT-2 and characters have. */
 typedef enum { RD_LINE_END_AUTO, RD_LINE_END_EOS, RD_LINE_END_NEWLINE } rd_line_end;
 
-/* Auto: a newline where the vocabulary can write it, as byte-level BPE, else eos. RD_ERR_FORMAT
+/* Auto: a newline where the vocabulary has one, else eos. RD_ERR_FORMAT
  * where the vocabulary has no such token. */
 rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer);
 

@@ -72,7 +72,7 @@ const rd_key rd_data_keys[] = {
              "up to as many (complete), or one line (eos)"},
     {"line-end", RD_KEY_ENUM, RD_AT(line_end), 0, 0, "auto", line_ends,
      .help = "language models: a line ends with end of sentence (eos) or a newline; auto: a "
-             "newline in byte-level BPE, else eos"},
+             "newline where the vocabulary has one (byte-level BPE, characters), else eos"},
     {.name = NULL}};
 #undef RD_AT
 /* clang-format on */
