@@ -34,7 +34,44 @@ static const rd_arch_value big[] = {{"encoder-embed-dim", "1024"},
     }
 static const rd_arch_value bart_base[] = {RD_BART("768", "3072", "6", "12")};
 static const rd_arch_value bart_large[] = {RD_BART("1024", "4096", "12", "16")};
-const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny}, {"transformer-iwslt-de-en", iwslt},
-                                   {"transformer-base", base}, {"transformer-big", big},
-                                   {"bart-base", bart_base},   {"bart-large", bart_large}};
+
+/* Language models: decoders alone, pre-norm. */
+#define RD_LM(width, ffn, layers, heads)                                                           \
+    {"encoder-layers", "0"}, {"decoder-layers", layers}, {"encoder-embed-dim", width},             \
+        {"decoder-ffn-embed-dim", ffn}, {"decoder-attention-heads", heads},                        \
+        {"encoder-attention-heads", heads}, {"decoder-normalize-before", "true"}, {                \
+        "joined-dictionary", "true"                                                                \
+    }
+static const rd_arch_value lm[] = {RD_LM("512", "2048", "6", "8"), {NULL, NULL}};
+static const rd_arch_value lm_big[] = {RD_LM("1024", "4096", "12", "16"), {NULL, NULL}};
+static const rd_arch_value lm_gpt[] = {RD_LM("768", "3072", "12", "12"),
+                                       {"attention-dropout", "0.1"},
+                                       {"activation-fn", "gelu"},
+                                       {NULL, NULL}};
+/* OpenAI's, as Hugging Face's transformers have them. */
+#define RD_GPT2(width, ffn, layers, heads)                                                         \
+    RD_LM(width, ffn, layers, heads), {"activation-fn", "gelu_tanh"},                              \
+        {"attention-dropout", "0.1"}, {"decoder-learned-pos", "true"},                             \
+        {"position-layout", "marian"}, {"no-scale-embedding", "true"},                             \
+        {"share-decoder-input-output-embed", "true"}, {                                            \
+        NULL, NULL                                                                                 \
+    }
+static const rd_arch_value gpt2[] = {RD_GPT2("768", "3072", "12", "12")};
+static const rd_arch_value gpt2_medium[] = {RD_GPT2("1024", "4096", "24", "16")};
+static const rd_arch_value gpt2_large[] = {RD_GPT2("1280", "5120", "36", "20")};
+static const rd_arch_value gpt2_xl[] = {RD_GPT2("1600", "6400", "48", "25")};
+
+const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
+                                   {"transformer-iwslt-de-en", iwslt},
+                                   {"transformer-base", base},
+                                   {"transformer-big", big},
+                                   {"bart-base", bart_base},
+                                   {"bart-large", bart_large},
+                                   {"transformer-lm", lm},
+                                   {"transformer-lm-big", lm_big},
+                                   {"transformer-lm-gpt", lm_gpt},
+                                   {"gpt2", gpt2},
+                                   {"gpt2-medium", gpt2_medium},
+                                   {"gpt2-large", gpt2_large},
+                                   {"gpt2-xl", gpt2_xl}};
 const int rd_recipe_n_archs = sizeof rd_recipe_archs / sizeof *rd_recipe_archs;

@@ -7,6 +7,9 @@ static const char *const vocab_types[] = {"unigram", "bpe", NULL};
 static const char *const normalizations[] = {"auto",     "identity",    "nfkc", "nfkc_cf",
                                              "nmt_nfkc", "nmt_nfkc_cf", NULL};
 
+static const char *const break_modes[] = {"none", "complete", "eos", NULL}; /* rd_break_mode */
+static const char *const line_ends[] = {"auto", "eos", "newline", NULL};    /* rd_line_end */
+
 /* Ranges are as wide as the types and the mathematics allow: they catch slips, not tastes. */
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_data_config, field)
@@ -62,6 +65,14 @@ const rd_key rd_data_keys[] = {
              "the model reads, and texts over 64 KiB, keep their best segmentation"},
     {"sentencepiece-nbest", RD_KEY_INT32, RD_AT(sampling_nbest), -1, 100000, "-1",
      .help = "subword regularization: sample among the n best; -1: all"},
+    {"tokens-per-sample", RD_KEY_INT32, RD_AT(tokens_per_sample), 0, 1e6, "0",
+     .help = "language models: tokens of a block; 0: as many as the model has positions"},
+    {"sample-break-mode", RD_KEY_ENUM, RD_AT(break_mode), 0, 0, "none", break_modes,
+     .help = "language models: a block has exactly tokens-per-sample tokens (none), whole lines of "
+             "up to as many (complete), or one line (eos)"},
+    {"line-end", RD_KEY_ENUM, RD_AT(line_end), 0, 0, "auto", line_ends,
+     .help = "language models: a line ends with end of sentence (eos) or a newline; auto: a "
+             "newline where the vocabulary has one (byte-level BPE, characters), else eos"},
     {.name = NULL}};
 #undef RD_AT
 /* clang-format on */

@@ -45,9 +45,11 @@ rd_status rd_model_dir_load_values(const rd_model_dir *directory, const rd_param
 /* The file of the weights, malloc'ed; NULL without memory. */
 char *rd_model_dir_weights_path(const rd_model_dir *directory);
 
-/* How many vocabularies the recipe's models have. */
+/* How many vocabularies the recipe's models have: one stack has one. */
 static inline rd_vocabulary_kind rd_recipe_vocabulary_kind(const rd_recipe *recipe) {
-    return recipe->data.joined_dictionary ? RD_VOCABULARY_JOINT : RD_VOCABULARY_SEPARATE;
+    bool two_stacks = recipe->model.encoder.layers > 0 && recipe->model.decoder.layers > 0;
+    return recipe->data.joined_dictionary || !two_stacks ? RD_VOCABULARY_JOINT
+                                                         : RD_VOCABULARY_SEPARATE;
 }
 
 typedef enum { RD_WEIGHTS_FP32, RD_WEIGHTS_INT8 } rd_weight_form;

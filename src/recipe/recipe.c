@@ -53,9 +53,9 @@ static rd_status apply_arch(rd_recipe *recipe, const char *name) {
         return RD_OK;
     }
     return rd_error(RD_ERR_FORMAT,
-                    "arch is '%.60s'; expected transformer-tiny, "
-                    "transformer-iwslt-de-en, transformer-base, transformer-big, bart-base or "
-                    "bart-large",
+                    "arch is '%.60s'; expected transformer-tiny, -iwslt-de-en, -base, -big, "
+                    "bart-base, bart-large, transformer-lm, transformer-lm-big, -gpt, -wiki103, "
+                    "gpt2, gpt2-medium, gpt2-large or gpt2-xl",
                     name);
 }
 
@@ -255,8 +255,8 @@ rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE
 }
 
 static bool is_of_config(const rd_key *key) {
-    static const char *const others[] = {"task", "source-lang", "target-lang", "joined-dictionary",
-                                         "vocabulary"};
+    static const char *const others[] = {
+        "task", "source-lang", "target-lang", "joined-dictionary", "vocabulary", "line-end"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(key->name, others[i]) == 0) return true;
     const char *group = rd_recipe_group_of(key)->name;
@@ -312,8 +312,9 @@ static void describe_key(FILE *out, const rd_key *key) {
 void rd_recipe_describe(FILE *out) {
     describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
     describe_line(out, "arch", "name", "",
-                  "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large: defaults of "
-                  "the model's shape");
+                  "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large; "
+                  "transformer-lm, transformer-lm-big, -gpt, -wiki103, gpt2, gpt2-medium, "
+                  "gpt2-large, gpt2-xl: defaults of the model's shape");
     describe_line(out, "optimizer", "name", "adam", "the only one");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
     const char *group = NULL;

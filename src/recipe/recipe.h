@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "data/binarize_text.h"
+#include "data/blocks.h"
 #include "data/noise.h"
 #include "optim/optim.h"
 #include "rdrop/criterion.h"
@@ -37,6 +39,10 @@ typedef struct {
     float max_ratio;        /* of the longer side to the shorter; 0: no limit */
     float sampling_alpha;   /* sentencepiece-alpha: subword regularization in training; 0: off */
     int32_t sampling_nbest; /* sentencepiece-nbest */
+    /* Of a text for a language model: */
+    int32_t tokens_per_sample; /* of a block; 0: as many as the model has positions */
+    rd_break_mode break_mode;  /* sample-break-mode: where blocks end */
+    rd_line_end line_end;
 } rd_data_config;
 
 typedef struct {

@@ -8,7 +8,7 @@
 #include "optim/optim_keys.h"
 #include "search/options.h"
 
-static const char *const tasks[] = {"translation", "denoising", NULL};
+static const char *const tasks[] = {"translation", "denoising", "language_modeling", NULL};
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_recipe, field)

@@ -6,49 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "recipe/model_dir.h"
-#include "recipe/recipe_keys.h"
-#include "recipe/special_ids.h"
-
-/* A recipe may say which vocabulary it is for. */
-static rd_status check_fingerprint(rd_pairs *p) {
-    char found[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_fingerprint(p->data_dir, rd_recipe_vocabulary_kind(p->recipe), found));
-    const char *wanted = p->recipe->vocabulary;
-    if (*wanted && strcmp(wanted, found) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: vocabulary %.12s..., but the recipe is for %.12s...",
-                        p->data_dir, found, wanted);
-    return rd_recipe_set_key(p->recipe, rd_recipe_find_key("vocabulary"), found);
-}
-
-/* vocab-from is for rdrop-preprocess, and need not be there any more; but where it names another
- * vocabulary than the data's, the recipe is not the one that they were made with. */
-static rd_status warn_of_vocab_from(const rd_pairs *p, rd_text *warnings) {
-    const char *from = p->recipe->data.vocab_from, *start = p->recipe->train.finetune_from_model;
-    char there[RD_SHA256_HEX];
-    if (!*from || strcmp(from, start) == 0) return RD_OK; /* a start is compared piece by piece */
-    rd_vocabulary_kind kind = rd_recipe_vocabulary_kind(p->recipe);
-    if (rd_vocabularies_fingerprint(from, kind, there) != RD_OK ||
-        strcmp(there, p->recipe->vocabulary) == 0)
-        return RD_OK;
-    return rd_text_printf(warnings,
-                          "vocab-from is %s, but %s has another vocabulary (%.12s..., not "
-                          "%.12s...)\n",
-                          from, p->data_dir, p->recipe->vocabulary, there);
-}
-
-static rd_status open_vocabularies(rd_pairs *p, rd_text *warnings) {
-    RD_TRY(rd_vocabularies_open(p->data_dir, rd_recipe_vocabulary_kind(p->recipe), &p->source,
-                                &p->target));
-    RD_TRY(check_fingerprint(p));
-    RD_TRY(warn_of_vocab_from(p, warnings));
-    char warning[256];
-    if (rd_recipe_vocab_size_differs(p->recipe, rd_tokenizer_size(p->source),
-                                     rd_tokenizer_size(p->target), warning, sizeof warning))
-        RD_TRY(rd_text_printf(warnings, "%s of %s\n", warning, p->data_dir));
-    p->recipe->data.vocab_size_src = rd_tokenizer_size(p->source);
-    p->recipe->data.vocab_size_tgt = rd_tokenizer_size(p->target);
-    return rd_recipe_take_vocabularies(p->recipe, p->source, p->target, p->data_dir);
-}
+#include "task/vocabularies.h"
 
 /* Fails now, not at the first validation, on a pair longer than the model's positions. */
 static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config *c,
@@ -65,28 +23,13 @@ static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config 
     return RD_OK;
 }
 
-/* Ids are of pieces, so the data must be of this vocabulary. */
-static rd_status check_identity(const rd_pairs *p, const rd_dataset *dataset, const char *path) {
-    const rd_recipe *r = p->recipe;
-    rd_identity expected;
-    RD_TRY(rd_identity_make(&expected, r->task, r->data.source_lang, r->data.target_lang,
-                            r->vocabulary));
-    expected.src_vocab = rd_tokenizer_size(p->source); /* a model may have more embeddings */
-    expected.tgt_vocab = rd_tokenizer_size(p->target);
-    expected.prepend_bos = r->model.prepend_bos;
-    rd_status status = rd_identity_check(rd_dataset_identity(dataset), &expected);
-    if (status == RD_OK) return RD_OK;
-    rd_error_prefix(status, "%s", path);
-    char message[1024];
-    snprintf(message, sizeof message, "%s", rd_last_error());
-    return rd_error(status, "%s; run rdrop-preprocess again", message);
-}
-
 static rd_status open_data(const rd_pairs *p, const char *name, rd_dataset **dataset) {
     char *path = rd_path_join(p->data_dir, name);
     rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
     const rd_model_config *c = &p->recipe->model;
-    if (status == RD_OK) status = check_identity(p, *dataset, path);
+    if (status == RD_OK)
+        status = rd_task_check_identity(p->recipe, p->source, p->target,
+                                        rd_dataset_identity(*dataset), path);
     if (status == RD_OK && rd_dataset_size(*dataset) == 0)
         status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
     if (status == RD_OK) status = check_lengths(*dataset, c, path);
@@ -132,7 +75,7 @@ rd_status rd_pairs_open(void **self, rd_recipe *recipe, const char *data_dir, rd
     if (!p) return RD_ERR_MEMORY;
     p->recipe = recipe;
     p->data_dir = data_dir;
-    return open_vocabularies(p, warnings);
+    return rd_task_open_vocabularies(recipe, data_dir, &p->source, &p->target, warnings);
 }
 
 void rd_pairs_close(void *self) {

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static const rd_task *const tasks[] = {&rd_task_translation, &rd_task_denoising};
+static const rd_task *const tasks[] = {&rd_task_translation, &rd_task_denoising,
+                                       &rd_task_language_modeling};
 
 enum { N_TASKS = sizeof tasks / sizeof *tasks };
 

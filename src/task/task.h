@@ -67,7 +67,7 @@ typedef struct {
     rd_status (*validate)(void *self, const rd_validation *validation, rd_results *results);
 } rd_task;
 
-extern const rd_task rd_task_translation, rd_task_denoising;
+extern const rd_task rd_task_translation, rd_task_denoising, rd_task_language_modeling;
 
 /* The task of that name; RD_ERR_ARGUMENT with those that there are. */
 rd_status rd_task_find(const rd_task **task, const char *name);

@@ -65,6 +65,10 @@ static const options_section sections[] = {
      "them with another vocabulary, even of the same size.\n"
      "Lengths are in tokens, without the end of sentence. A high share of unknown tokens asks for "
      "more character-coverage or byte-fallback."},
+    {"Texts for language models",
+     "The files PREFIX.LANG of trainpref, validpref and testpref are texts, LANG is target-lang. A "
+     "line's end is a token, too (line-end). train.bin and the others are streams of tokens, cut "
+     "into blocks in training (tokens-per-sample, sample-break-mode); no line is dropped."},
     {"Examples", "  rdrop-preprocess recipes/multi30k-en-de.yaml --data corpora --dest bin\n"
                  "  rdrop-train recipes/multi30k-en-de.yaml --data bin"},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
@@ -91,7 +95,9 @@ static const options_program program = {
 static const struct {
     const char *task;
     rd_status (*run)(const preprocess_job *job);
-} kinds[] = {{"translation", preprocess_pairs}, {"denoising", preprocess_pairs}};
+} kinds[] = {{"translation", preprocess_pairs},
+             {"denoising", preprocess_pairs},
+             {"language_modeling", preprocess_text}};
 
 static rd_status run(const preprocess_job *job) {
     RD_TRY(rd_make_directories(job->dest));

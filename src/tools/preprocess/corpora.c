@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/vocab.h"
+#include "recipe/model_dir.h"
 #include "tools/preprocess/preprocess.h"
 
 static rd_status corpus_path(const preprocess_job *j, const char *prefix, const char *lang,
@@ -106,6 +107,54 @@ void path_list_free(path_list *list) {
     for (int64_t i = 0; i < list->n; i++) free(list->items[i]);
     free(list->items);
     *list = (path_list){0};
+}
+
+/* Test sets being gone through. */
+typedef struct {
+    const preprocess_job *job;
+    const char *lang;
+    rd_status (*use)(void *self, const char *prefix, const char *name);
+    void *self;
+} test_sets;
+
+static rd_status use_test_set(void *self, const char *prefix) {
+    const test_sets *t = self;
+    const char *slash = strrchr(prefix, '/');
+    rd_text name = {0};
+    if (!strcmp(prefix, t->job->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
+    if (!corpus_is_there(t->job, prefix, t->lang)) { /* training does not need it */
+        fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
+        return RD_OK;
+    }
+    rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
+    if (status == RD_OK && (!strcmp(name.data, "train.bin") || !strcmp(name.data, "valid.bin")))
+        status = rd_error(RD_ERR_ARGUMENT,
+                          "test set '%s' would overwrite %s, made of another corpus; rename it",
+                          prefix, name.data);
+    if (status == RD_OK) status = refuse_corpora(t->job, name.data);
+    if (status == RD_OK) status = t->use(t->self, prefix, name.data);
+    rd_text_free(&name);
+    return status;
+}
+
+rd_status each_test_set(const preprocess_job *job, const char *lang,
+                        rd_status (*use)(void *self, const char *prefix, const char *name),
+                        void *self) {
+    const char *prefixes = job->recipe->data.testpref;
+    return prefixes ? each_prefix(prefixes, use_test_set, &(test_sets){job, lang, use, self})
+                    : RD_OK;
+}
+
+rd_status copy_vocabulary(const preprocess_job *job) {
+    rd_tokenizer *source, *target;
+    const char *from = job->recipe->data.vocab_from;
+    rd_vocabulary_kind kind = rd_recipe_vocabulary_kind(job->recipe);
+    RD_TRY(rd_vocabularies_open(from, kind, &source, &target));
+    printf("vocabulary: %d pieces", (int)rd_tokenizer_size(source));
+    if (target != source) printf(" and %d", (int)rd_tokenizer_size(target));
+    printf(", that of %s\n", from);
+    rd_vocabularies_close(source, target);
+    return rd_vocabularies_copy(from, job->dest, kind);
 }
 
 /* Called on a thread without memory: nothing here takes any. Nothing is written by then. */

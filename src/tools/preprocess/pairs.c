@@ -22,17 +22,6 @@ typedef struct {
     rd_identity identity; /* of the datasets */
 } pairs;
 
-static rd_status copy_vocabularies(const pairs *p, const char *from) {
-    rd_tokenizer *source, *target;
-    rd_vocabulary_kind kind = rd_recipe_vocabulary_kind(p->recipe);
-    RD_TRY(rd_vocabularies_open(from, kind, &source, &target));
-    printf("vocabulary: %d pieces", (int)rd_tokenizer_size(source));
-    if (target != source) printf(" and %d", (int)rd_tokenizer_size(target));
-    printf(", that of %s\n", from);
-    rd_vocabularies_close(source, target);
-    return rd_vocabularies_copy(from, p->dest, kind);
-}
-
 /* Text that is only read may lose what NFKC takes; what a model writes must not. */
 static const char *normalization_of(const rd_data_config *d, bool only_read) {
     if (strcmp(d->normalization, "auto") != 0) return d->normalization;
@@ -53,7 +42,7 @@ static rd_status train_on(const pairs *p, const char *first, const char *second,
 
 static rd_status make_vocabularies(const pairs *p) {
     const rd_data_config *d = &p->recipe->data;
-    if (*d->vocab_from) return copy_vocabularies(p, d->vocab_from);
+    if (*d->vocab_from) return copy_vocabulary(p->job);
     const char *source = d->source_lang, *target = d->target_lang;
     bool one = strcmp(source, target) == 0; /* denoising */
     const char *of_source = normalization_of(d, true), *of_target = normalization_of(d, false);
@@ -193,25 +182,8 @@ static rd_status binarize(const pairs *p, const char *prefixes, const char *name
     return status;
 }
 
-static rd_status binarize_test_set(void *self, const char *prefix) {
-    const pairs *p = self;
-    const char *slash = strrchr(prefix, '/');
-    rd_text name = {0};
-    if (!strcmp(prefix, p->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
-    if (!corpus_is_there(p->job, prefix,
-                         p->recipe->data.source_lang)) { /* training does not need it */
-        fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
-        return RD_OK;
-    }
-    rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
-    if (status == RD_OK && (!strcmp(name.data, "train.bin") || !strcmp(name.data, "valid.bin")))
-        status = rd_error(RD_ERR_ARGUMENT,
-                          "test set '%s' would overwrite %s, made of another corpus; rename it",
-                          prefix, name.data);
-    if (status == RD_OK) status = refuse_corpora(p->job, name.data);
-    if (status == RD_OK) status = binarize(p, prefix, name.data, NULL, true);
-    rd_text_free(&name);
-    return status;
+static rd_status binarize_test_set(void *self, const char *prefix, const char *name) {
+    return binarize(self, prefix, name, NULL, true);
 }
 
 /* A vocabulary from elsewhere has the size it has. */
@@ -240,7 +212,7 @@ static rd_status binarize_all(pairs *p) {
     RD_TRY(binarize(p, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f));
     /* The text of the validation set is what BLEU compares with. */
     RD_TRY(binarize(p, d->validpref, "valid.bin", NULL, true));
-    return d->testpref ? each_prefix(d->testpref, binarize_test_set, p) : RD_OK;
+    return each_test_set(p->job, d->source_lang, binarize_test_set, p);
 }
 
 static rd_status make_shortlist(const pairs *p) {

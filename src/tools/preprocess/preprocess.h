@@ -17,6 +17,7 @@ typedef struct {
 
 /* Makes the files of `dest` for the tasks that read this kind of data. */
 rd_status preprocess_pairs(const preprocess_job *job);
+rd_status preprocess_text(const preprocess_job *job);
 
 /* Growable; each item malloc'ed. */
 typedef struct {
@@ -39,6 +40,15 @@ rd_status refuse_corpora(const preprocess_job *job, const char *name);
 /* Calls use(self, prefix) for each of comma-separated prefixes. */
 rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
                       void *self);
+
+/* Calls use(self, prefix, name) for each test set that is there, with the name of its file in dest:
+ * PREFIX.bin. The validation set, which is valid.bin, is left out. */
+rd_status each_test_set(const preprocess_job *job, const char *lang,
+                        rd_status (*use)(void *self, const char *prefix, const char *name),
+                        void *self);
+
+/* Copies the vocabulary of vocab-from to dest. Says so. */
+rd_status copy_vocabulary(const preprocess_job *job);
 
 /* Trains a SentencePiece vocabulary on these corpora: the file `name` of dest. Says so. */
 rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, int32_t size,

@@ -1,0 +1,179 @@
+#include "data/binarize_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/corpus.h"
+
+/* Read and tokenized at a time: enough to keep the threads busy between two reads. */
+enum { CHUNK_LINES = 8192, CHUNK_BYTES = 8 << 20 };
+
+typedef struct {
+    int64_t at, length; /* in the chunk's text */
+    int64_t words;
+    rd_ids ids;
+    rd_status status;
+    char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
+} line;
+
+typedef struct {
+    const rd_binarize_text_config *config;
+    rd_stream_writer *writer;
+    line *lines; /* [CHUNK_LINES] */
+    int n;
+    rd_text text;
+    int64_t n_read;
+} binarizer;
+
+/* Whether a newline is a token of its own, as in byte-level BPE and among characters. To others it
+ * is a blank, or unknown. */
+static rd_status writes_newlines(const rd_tokenizer *tokenizer, bool *writes) {
+    rd_ids ids = {0};
+    rd_status status = rd_tokenizer_encode(tokenizer, "\n", 1, &ids);
+    *writes = status == RD_OK && ids.length == 1 && ids.data[0] != rd_tokenizer_unk(tokenizer) &&
+              !strchr(rd_tokenizer_piece(tokenizer, ids.data[0]), '\xE2');
+    free(ids.data);
+    return status;
+}
+
+rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer) {
+    bool newlines;
+    RD_TRY(writes_newlines(tokenizer, &newlines));
+    if (*end == RD_LINE_END_AUTO) *end = newlines ? RD_LINE_END_NEWLINE : RD_LINE_END_EOS;
+    if (*end == RD_LINE_END_NEWLINE && !newlines)
+        return rd_error(RD_ERR_FORMAT,
+                        "line-end: newline needs a vocabulary that has a newline, as byte-level "
+                        "BPE and characters have");
+    if (rd_tokenizer_eos(tokenizer) < 0)
+        return rd_error(RD_ERR_FORMAT, "the vocabulary has no end-of-sentence piece");
+    return RD_OK;
+}
+
+rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const char *text, size_t n,
+                         rd_ids *ids) {
+    if (end == RD_LINE_END_NEWLINE) {
+        rd_text whole = {0};
+        rd_status status = rd_text_append(&whole, text, n);
+        if (status == RD_OK) status = rd_text_append(&whole, "\n", 1);
+        if (status == RD_OK)
+            status = rd_tokenizer_encode(tokenizer, whole.data, (size_t)whole.length, ids);
+        rd_text_free(&whole);
+        return status;
+    }
+    RD_TRY(rd_tokenizer_encode(tokenizer, text, n, ids));
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
+    ids->data[ids->length++] = rd_tokenizer_eos(tokenizer);
+    return RD_OK;
+}
+
+int64_t rd_count_words(const char *text, size_t n) {
+    int64_t words = 0;
+    bool inside = false;
+    for (size_t i = 0; i < n; i++) {
+        bool blank = text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r');
+        words += !blank && !inside;
+        inside = !blank;
+    }
+    return words;
+}
+
+/* The next lines of a file; *ended at its end. */
+static rd_status read_chunk(binarizer *b, rd_corpus *corpus, bool *ended) {
+    b->n = 0;
+    rd_text_clear(&b->text);
+    while (b->n < CHUNK_LINES && b->text.length < CHUNK_BYTES) {
+        const char *bytes;
+        size_t n;
+        RD_TRY(rd_corpus_next(corpus, &bytes, &n));
+        *ended = !bytes;
+        if (*ended) break;
+        line *l = &b->lines[b->n++];
+        l->at = b->text.length;
+        l->length = (int64_t)n;
+        l->ids.length = 0;
+        RD_TRY(rd_text_append(&b->text, bytes, n));
+    }
+    return RD_OK;
+}
+
+static rd_status tokenize_chunk(binarizer *b, const rd_corpus *corpus) {
+    const rd_binarize_text_config *c = b->config;
+#pragma omp parallel for schedule(dynamic, 16)
+    for (int i = 0; i < b->n; i++) {
+        line *l = &b->lines[i];
+        const char *text = b->text.data + l->at;
+        l->words = rd_count_words(text, (size_t)l->length);
+        l->status = rd_line_encode(c->tokenizer, c->end, text, (size_t)l->length, &l->ids);
+        if (l->status == RD_OK && l->ids.length > INT32_MAX)
+            l->status = rd_error(RD_ERR_FORMAT, "a line of too many tokens");
+        if (l->status != RD_OK) l->message = rd_strdup(rd_last_error());
+    }
+    int64_t first = rd_corpus_line_number(corpus) - b->n;
+    for (int i = 0; i < b->n; i++)
+        if (b->lines[i].status != RD_OK)
+            return rd_error(b->lines[i].status, "%s:%lld: %s", rd_corpus_path(corpus),
+                            (long long)(first + i + 1),
+                            b->lines[i].message ? b->lines[i].message : "out of memory");
+    return RD_OK;
+}
+
+static rd_status write_chunk(binarizer *b) {
+    int32_t unk = rd_tokenizer_unk(b->config->tokenizer);
+    for (int i = 0; i < b->n; i++)
+        RD_TRY(rd_stream_writer_add(b->writer, b->lines[i].ids.data,
+                                    (int32_t)b->lines[i].ids.length, b->lines[i].words, unk));
+    return RD_OK;
+}
+
+static rd_status binarize_corpus(binarizer *b, rd_corpus *corpus) {
+    int64_t before = b->n_read;
+    for (bool ended = false; !ended;) {
+        RD_TRY(read_chunk(b, corpus, &ended));
+        RD_TRY(tokenize_chunk(b, corpus));
+        RD_TRY(write_chunk(b));
+        b->n_read += b->n;
+        if (b->config->progress) b->config->progress(b->config->self, b->n_read);
+        if (b->config->stop && *b->config->stop)
+            return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+    }
+    if (b->n_read > before) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: an empty file; expected lines of text",
+                    rd_corpus_path(corpus));
+}
+
+static rd_status binarize_file(binarizer *b, const char *path) {
+    rd_corpus *corpus = NULL;
+    RD_TRY(rd_corpus_open(&corpus, path, RD_UTF8_STRICT));
+    rd_status status = binarize_corpus(b, corpus);
+    rd_corpus_close(corpus);
+    return status;
+}
+
+static void release(binarizer *b) {
+    for (int i = 0; b->lines && i < CHUNK_LINES; i++) {
+        free(b->lines[i].ids.data);
+        free(b->lines[i].message);
+    }
+    free(b->lines);
+    rd_text_free(&b->text);
+}
+
+rd_status rd_binarize_text(const rd_binarize_text_config *config, const char *dest,
+                           rd_stream_counts *counts) {
+    binarizer b = {.config = config};
+    rd_identity identity = config->identity;
+    identity.src_vocab = identity.tgt_vocab = rd_tokenizer_size(config->tokenizer);
+    b.lines = rd_calloc(CHUNK_LINES, sizeof *b.lines);
+    if (!b.lines) return RD_ERR_MEMORY;
+    rd_status status = rd_stream_writer_open(&b.writer, dest, &identity);
+    for (int i = 0; status == RD_OK && i < config->n_paths; i++)
+        status = binarize_file(&b, config->paths[i]);
+    if (status == RD_OK)
+        status = rd_stream_writer_finish(b.writer, counts);
+    else
+        rd_stream_writer_abort(b.writer);
+    release(&b);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* From text to a stream of ids: tokenized in parallel, line by line. */
+#ifndef RD_DATA_BINARIZE_TEXT_H
+#define RD_DATA_BINARIZE_TEXT_H
+
+#include <signal.h>
+
+#include "data/stream.h"
+
+/* What a line of text ends with: the end of sentence, as fairseq has it, or a newline, which is
+ * what the byte-level BPE of GPT-2 and characters have. */
+typedef enum { RD_LINE_END_AUTO, RD_LINE_END_EOS, RD_LINE_END_NEWLINE } rd_line_end;
+
+/* Auto: a newline where the vocabulary has one, else eos. RD_ERR_FORMAT
+ * where the vocabulary has no such token. */
+rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer);
+
+/* Appends the ids of a line, its end included. */
+rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const char *text, size_t n,
+                         rd_ids *ids);
+
+/* Words that blanks separate. */
+int64_t rd_count_words(const char *text, size_t n);
+
+typedef struct {
+    const char *const *paths; /* [n_paths] gzipped or plain, one after another */
+    int n_paths;
+    const rd_tokenizer *tokenizer;
+    rd_line_end end;                                  /* not auto */
+    rd_identity identity;                             /* its numbers are filled in */
+    void (*progress)(void *self, int64_t lines_read); /* now and then; may be NULL */
+    void *self;
+    const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
+} rd_binarize_text_config;
+
+/* Writes the stream `dest`, atomically, byte for byte the same whatever the number of threads.
+ * Memory does not grow with the text, except 4 bytes a line. Invalid UTF-8, a damaged gz or files
+ * without a line: RD_ERR_FORMAT naming the file, and no stream. */
+rd_status rd_binarize_text(const rd_binarize_text_config *config, const char *dest,
+                           rd_stream_counts *counts);
+
+#endif

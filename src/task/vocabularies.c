@@ -1,0 +1,67 @@
+#include "task/vocabularies.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
+#include "recipe/special_ids.h"
+
+/* A recipe may say which vocabulary it is for. */
+static rd_status check_fingerprint(rd_recipe *recipe, const char *data_dir) {
+    char found[RD_SHA256_HEX];
+    RD_TRY(rd_vocabularies_fingerprint(data_dir, rd_recipe_vocabulary_kind(recipe), found));
+    const char *wanted = recipe->vocabulary;
+    if (*wanted && strcmp(wanted, found) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: vocabulary %.12s..., but the recipe is for %.12s...",
+                        data_dir, found, wanted);
+    return rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), found);
+}
+
+/* vocab-from is for rdrop-preprocess, and need not be there any more; but where it names another
+ * vocabulary than the data's, the recipe is not the one that they were made with. */
+static rd_status warn_of_vocab_from(const rd_recipe *recipe, const char *data_dir,
+                                    rd_text *warnings) {
+    const char *from = recipe->data.vocab_from, *start = recipe->train.finetune_from_model;
+    char there[RD_SHA256_HEX];
+    if (!*from || strcmp(from, start) == 0) return RD_OK; /* a start is compared piece by piece */
+    rd_vocabulary_kind kind = rd_recipe_vocabulary_kind(recipe);
+    if (rd_vocabularies_fingerprint(from, kind, there) != RD_OK ||
+        strcmp(there, recipe->vocabulary) == 0)
+        return RD_OK;
+    return rd_text_printf(warnings,
+                          "vocab-from is %s, but %s has another vocabulary (%.12s..., not "
+                          "%.12s...)\n",
+                          from, data_dir, recipe->vocabulary, there);
+}
+
+rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_tokenizer **source,
+                                    rd_tokenizer **target, rd_text *warnings) {
+    char warning[256];
+    RD_TRY(rd_vocabularies_open(data_dir, rd_recipe_vocabulary_kind(recipe), source, target));
+    RD_TRY(check_fingerprint(recipe, data_dir));
+    RD_TRY(warn_of_vocab_from(recipe, data_dir, warnings));
+    if (rd_recipe_vocab_size_differs(recipe, rd_tokenizer_size(*source), rd_tokenizer_size(*target),
+                                     warning, sizeof warning))
+        RD_TRY(rd_text_printf(warnings, "%s of %s\n", warning, data_dir));
+    recipe->data.vocab_size_src = rd_tokenizer_size(*source);
+    recipe->data.vocab_size_tgt = rd_tokenizer_size(*target);
+    return rd_recipe_take_vocabularies(recipe, *source, *target, data_dir);
+}
+
+rd_status rd_task_check_identity(const rd_recipe *r, const rd_tokenizer *source,
+                                 const rd_tokenizer *target, const rd_identity *found,
+                                 const char *path) {
+    rd_identity expected;
+    RD_TRY(rd_identity_make(&expected, r->task, r->data.source_lang, r->data.target_lang,
+                            r->vocabulary));
+    expected.src_vocab = rd_tokenizer_size(source); /* a model may have more embeddings */
+    expected.tgt_vocab = rd_tokenizer_size(target);
+    expected.prepend_bos = r->model.prepend_bos;
+    rd_status status = rd_identity_check(found, &expected);
+    if (status == RD_OK) return RD_OK;
+    rd_error_prefix(status, "%s", path);
+    char message[1024];
+    snprintf(message, sizeof message, "%s", rd_last_error());
+    return rd_error(status, "%s; run rdrop-preprocess again", message);
+}

@@ -1,0 +1,132 @@
+/* Texts: streams of tokens, for language models. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "data/binarize_text.h"
+#include "recipe/model_dir.h"
+#include "recipe/special_ids.h"
+#include "tools/common/stop.h"
+#include "tools/preprocess/preprocess.h"
+
+typedef struct {
+    const preprocess_job *job;
+    rd_recipe *recipe;
+    rd_tokenizer *tokenizer, *target; /* the same one */
+    rd_line_end end;
+    rd_identity identity;
+} text;
+
+/* Text that a model writes must not lose what NFKC takes. */
+static rd_status make_vocabulary(const text *t) {
+    const rd_data_config *d = &t->recipe->data;
+    if (*d->vocab_from) return copy_vocabulary(t->job);
+    path_list list = {0};
+    bool automatic = strcmp(d->normalization, "auto") == 0;
+    rd_status status = corpus_paths(t->job, d->trainpref, d->target_lang, &list);
+    if (status == RD_OK)
+        status = train_vocabulary(t->job, &list, d->vocab_size_tgt, "spm.model",
+                                  automatic ? "identity" : d->normalization);
+    path_list_free(&list);
+    return status;
+}
+
+static void show_progress(void *self, int64_t lines) {
+    rd_progress_update(self, lines, NULL);
+}
+
+static void print_counts(const char *name, const rd_stream_counts *c, double seconds) {
+    double unknown = c->tokens > 0 ? 100.0 * (double)c->unknown / (double)c->tokens : 0.0;
+    printf("%s: %lld tokens, %.3f%% unknown; %lld lines, %lld words with ends of lines; %.1f s\n",
+           name, (long long)c->tokens, unknown, (long long)c->lines, (long long)c->words, seconds);
+    fflush(stdout);
+}
+
+static rd_status binarize_files(const text *t, const path_list *list, const char *name) {
+    char *path = rd_path_join(t->job->dest, name);
+    if (!path) return RD_ERR_MEMORY;
+    rd_progress progress;
+    rd_progress_start(&progress,
+                      &(rd_progress_config){.out = stderr,
+                                            .label = name,
+                                            .unit = "lines",
+                                            .terminal = rd_progress_is_terminal(stderr)});
+    rd_binarize_text_config config = {.paths = (const char *const *)list->items,
+                                      .n_paths = (int)list->n,
+                                      .tokenizer = t->tokenizer,
+                                      .end = t->end,
+                                      .identity = t->identity,
+                                      .progress = show_progress,
+                                      .self = &progress,
+                                      .stop = stop_requested()};
+    rd_stream_counts counts;
+    double started = rd_seconds();
+    rd_status status = rd_binarize_text(&config, path, &counts);
+    rd_progress_finish(&progress);
+    if (status == RD_OK) print_counts(name, &counts, rd_seconds() - started);
+    free(path);
+    return status;
+}
+
+static rd_status binarize(void *self, const char *prefixes, const char *name) {
+    const text *t = self;
+    path_list list = {0};
+    rd_status status = corpus_paths(t->job, prefixes, t->recipe->data.target_lang, &list);
+    if (status == RD_OK) status = binarize_files(t, &list, name);
+    path_list_free(&list);
+    return status;
+}
+
+static rd_status binarize_all(text *t) {
+    const rd_data_config *d = &t->recipe->data;
+    const char *dest = t->job->dest;
+    char fingerprint[RD_SHA256_HEX], message[256];
+    RD_TRY(rd_vocabularies_open(dest, RD_VOCABULARY_JOINT, &t->tokenizer, &t->target));
+    RD_TRY(rd_vocabularies_fingerprint(dest, RD_VOCABULARY_JOINT, fingerprint));
+    RD_TRY(rd_identity_make(&t->identity, t->recipe->task, d->source_lang, d->target_lang,
+                            fingerprint));
+    if (rd_recipe_vocab_size_differs(t->recipe, rd_tokenizer_size(t->tokenizer),
+                                     rd_tokenizer_size(t->tokenizer), message, sizeof message))
+        fprintf(stderr, "rdrop-preprocess: warning: %s\n", message);
+    RD_TRY(rd_recipe_take_vocabularies(t->recipe, t->tokenizer, t->tokenizer, dest));
+    t->end = d->line_end;
+    rd_status status = rd_line_end_choose(&t->end, t->tokenizer);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", dest);
+    RD_TRY(binarize(t, d->trainpref, "train.bin"));
+    RD_TRY(binarize(t, d->validpref, "valid.bin"));
+    return each_test_set(t->job, d->target_lang, binarize, t);
+}
+
+static rd_status check_recipe(const preprocess_job *job) {
+    const rd_data_config *d = &job->recipe->data;
+    const char *keys[][2] = {
+        {"target-lang", d->target_lang}, {"trainpref", d->trainpref}, {"validpref", d->validpref}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!keys[i][1] || !*keys[i][1])
+            return rd_error(RD_ERR_FORMAT,
+                            "%s: %s is not set; texts are files PREFIX.LANG, LANG "
+                            "is target-lang",
+                            job->recipe_path, keys[i][0]);
+    if (rd_recipe_vocabulary_kind(job->recipe) != RD_VOCABULARY_JOINT)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: a language model has no encoder; set an arch such as transformer-lm, "
+                        "or encoder-layers: 0",
+                        job->recipe_path);
+    if (job->shortlist)
+        return rd_error(RD_ERR_ARGUMENT, "a shortlist is of translations; language models have "
+                                         "none");
+    return RD_OK;
+}
+
+rd_status preprocess_text(const preprocess_job *job) {
+    text t = {.job = job, .recipe = job->recipe};
+    RD_TRY(check_recipe(job));
+    if (job->vocab) RD_TRY(make_vocabulary(&t));
+    stop_on_signals();
+    rd_status status = job->binarize ? binarize_all(&t) : RD_OK;
+    rd_vocabularies_close(t.tokenizer, t.target);
+    return status;
+}
