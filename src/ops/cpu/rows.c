@@ -219,3 +219,23 @@ rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const floa
     rd_arena_restore(arena, mark);
     return RD_OK;
 }
+
+void rd_op_mix_rows(float *y, const float *x, const float *scale, int64_t rows, int64_t width) {
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        for (int64_t r = s.begin; r < s.begin + s.n; r++)
+            for (int64_t i = r * width; i < (r + 1) * width; i++)
+                y[i] = x[i] + scale[r] * (y[i] - x[i]);
+    }
+}
+
+void rd_op_scale_rows(float *to, const float *from, const float *scale, int64_t rows,
+                      int64_t width) {
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        for (int64_t r = s.begin; r < s.begin + s.n; r++)
+            for (int64_t i = r * width; i < (r + 1) * width; i++) to[i] = scale[r] * from[i];
+    }
+}
