@@ -2,7 +2,7 @@
 
     python3 tests/oracles/picture_golden.py tests/golden/pictures
 
-Made with Pillow 13.0."""
+Made with Pillow 13.0 and torchvision 0.29."""
 import json
 import struct
 import sys
@@ -80,6 +80,41 @@ def write_files(directory):
     colour.save(f"{directory}/animated.png", save_all=True, append_images=[colour.rotate(180)])
 
 
+def augmented(source):
+    """By torchvision's own function; in the order of rd_augment_operation."""
+    from torchvision.transforms.autoaugment import _apply_op
+    from torchvision.transforms import InterpolationMode
+    names = ("Identity ShearX ShearY TranslateX TranslateY Rotate Brightness Color Contrast Sharpness Posterize "
+             "Solarize AutoContrast Equalize").split()
+    strengths = {"Posterize": (8, 6, 4, 1), "Solarize": (255.0, 170.0, 0.0)}
+    cases = []
+    for number, name in enumerate(names):
+        scale = {"ShearX": 0.3, "ShearY": 0.3, "TranslateX": 16, "TranslateY": 9, "Rotate": 30}.get(name, 0.9)
+        for by in strengths.get(name, (0.0, 0.27 * scale, -0.6 * scale, scale)):
+            for mode in ("RGB", "L"):
+                if mode == "L" and name == "Color":
+                    continue
+                image = _apply_op(source.convert(mode), name, by, InterpolationMode.NEAREST, None)
+                cases.append({"operation": number, "by": by, "channels": len(mode), "crc": crc(np.array(image))})
+    return cases
+
+
+def inputs(directory):
+    """What torchvision's transforms of validation give."""
+    from torchvision import transforms as t
+    cases = []
+    for resize, size, resampling, mean, std in ((0, 16, "bilinear", (0.5,) * 3, (0.5,) * 3),
+                                                (20, 16, "bicubic", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+                                                (19, 14, "bilinear", (0.5,) * 3, (0.25,) * 3)):
+        mode = {"bilinear": t.InterpolationMode.BILINEAR, "bicubic": t.InterpolationMode.BICUBIC}[resampling]
+        first = [t.Resize(resize, mode), t.CenterCrop(size)] if resize else [t.Resize((size, size), mode)]
+        chain = t.Compose(first + [t.ToTensor(), t.Normalize(mean, std)])
+        x = chain(Image.open(f"{directory}/colour.jpg").convert("RGB")).numpy()
+        cases.append({"resize": resize, "size": size, "resampling": resampling, "mean": ",".join(map(str, mean)),
+                      "std": ",".join(map(str, std)), "values": [float(f"{v:.9g}") for v in x.reshape(-1)[::37]]})
+    return cases
+
+
 def main():
     directory = sys.argv[1]
     write_files(directory)
@@ -103,8 +138,9 @@ def main():
                 part = source.convert(mode).crop((x, y, x + w, y + h)).resize((to_w, to_h), code)
                 resized.append({"box": [x, y, w, h], "size": [to_w, to_h], "resampling": name,
                                 "channels": len(mode), "crc": crc(np.array(part))})
+    expected = {"decoded": decoded, "resized": resized, "augmented": augmented(source), "inputs": inputs(directory)}
     with open(f"{directory}/expected.json", "w") as out:
-        json.dump({"decoded": decoded, "resized": resized}, out, indent=1)
+        json.dump(expected, out, indent=1)
         out.write("\n")
 
 

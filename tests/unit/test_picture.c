@@ -14,7 +14,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/picture.h"
+#include "data/picture_input.h"
 #include "data/picture_resize.h"
+#include "data/rand_augment.h"
 #include "golden.h"
 
 static void read_golden(const char *name, char **bytes, size_t *n) {
@@ -85,6 +87,62 @@ static void test_resizes_as_pillow(void **state) {
     json_decref(expected);
 }
 
+static void test_augments_as_torchvision(void **state) {
+    (void)state;
+    json_t *expected = golden_load("pictures/expected.json"), *item;
+    char *bytes;
+    size_t n, i;
+    read_golden("colour.png", &bytes, &n);
+    json_array_foreach(json_object_get(expected, "augmented"), i, item) {
+        rd_picture picture = {0}, scratch = {0};
+        must(rd_picture_decode(&picture, bytes, n, golden_number(item, "channels") > 2 ? 3 : 1));
+        int operation = (int)golden_number(item, "operation");
+        must(rd_picture_augment(&picture, &scratch, (rd_augment_operation)operation,
+                                golden_number(item, "by")));
+        if (checksum(&picture) != (uint32_t)golden_number(item, "crc"))
+            fail_msg("operation %d by %f, %d channels: differs", operation,
+                     golden_number(item, "by"), picture.channels);
+        rd_picture_free(&picture);
+        rd_picture_free(&scratch);
+    }
+    free(bytes);
+    json_decref(expected);
+}
+
+static void test_makes_inputs_as_torchvision(void **state) {
+    (void)state;
+    json_t *expected = golden_load("pictures/expected.json"), *item;
+    char *bytes;
+    size_t n, i;
+    read_golden("colour.jpg", &bytes, &n);
+    json_array_foreach(json_object_get(expected, "inputs"), i, item) {
+        char mean[64], std[64];
+        snprintf(mean, sizeof mean, "%s", json_string_value(json_object_get(item, "mean")));
+        snprintf(std, sizeof std, "%s", json_string_value(json_object_get(item, "std")));
+        bool cubic = strcmp(json_string_value(json_object_get(item, "resampling")), "bicubic") == 0;
+        const rd_picture_form form = {.resampling = cubic ? RD_BICUBIC : RD_BILINEAR,
+                                      .resize = (int32_t)golden_number(item, "resize"),
+                                      .mean = mean,
+                                      .std = std};
+        int32_t size = (int32_t)golden_number(item, "size");
+        int64_t n_values;
+        float *wanted = golden_floats(item, "values", &n_values);
+        float *out = malloc(sizeof *out * (size_t)(3 * size * size));
+        rd_picture_input *input;
+        rd_picture_scratch scratch = {0};
+        must(rd_picture_input_new(&input, &form, NULL, size, 3));
+        must(rd_picture_input_make(input, bytes, n, NULL, &scratch, out));
+        for (int64_t k = 0; k < n_values; k++)
+            assert_near((double)out[k * 37], (double)wanted[k], 1e-6, 1e-6, "sample", k);
+        rd_picture_scratch_free(&scratch);
+        rd_picture_input_free(input);
+        free(wanted);
+        free(out);
+    }
+    free(bytes);
+    json_decref(expected);
+}
+
 static void assert_refused(const void *bytes, size_t n, const char *reason) {
     rd_picture picture = {0};
     assert_int_equal(rd_picture_decode(&picture, bytes, n, 3), RD_ERR_FORMAT);
@@ -137,6 +195,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decodes_as_pillow),
         cmocka_unit_test(test_resizes_as_pillow),
+        cmocka_unit_test(test_augments_as_torchvision),
+        cmocka_unit_test(test_makes_inputs_as_torchvision),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_bombs),
     };
