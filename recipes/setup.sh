@@ -6,7 +6,8 @@
 # Both print what they do to stderr and return non-zero, after one line that says why, on failure.
 
 RD_PACKAGES="build-essential cmake ninja-build pkg-config zlib1g-dev libopenblas-openmp-dev
-    libsentencepiece-dev libyaml-dev libjansson-dev libzip-dev libicu-dev libstemmer-dev libcmocka-dev"
+    libsentencepiece-dev libyaml-dev libjansson-dev libzip-dev libicu-dev libstemmer-dev libcmocka-dev
+    libjpeg62-turbo-dev libpng-dev"
 # Used when there, done without where the distribution does not have them.
 RD_OPTIONAL_PACKAGES="libdnnl-dev libedit-dev libmecab-dev mecab-ipadic-utf8"
 RD_CMAKE_NEEDED=3.25

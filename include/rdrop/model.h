@@ -68,6 +68,15 @@ typedef struct {
     bool learned_pos;      /* learned positions; otherwise sinusoidal */
 } rd_stack_config;
 
+/* The pictures that an encoder reads in place of tokens. */
+typedef struct {
+    int32_t size;        /* pixels of a side; 0: the encoder reads tokens */
+    int32_t channels;    /* 1 or 3 */
+    int32_t patch;       /* pixels of a patch's side, which divide `size` */
+    int32_t stem_layers; /* convolutions that make the tokens; 0: patches do */
+    bool no_class_token; /* by default a token that is no patch comes first */
+} rd_picture_shape;
+
 typedef struct {
     int32_t d_model;
     rd_stack_config encoder, decoder;
@@ -91,6 +100,9 @@ typedef struct {
                                        * (classifier_dropout), both on sequences alone */
     float pooler_dropout, classifier_dropout;
     bool zero_init_head; /* a head of classes or a value starts as zeros; else normal, 0.02 */
+    rd_picture_shape picture;
+    float drop_path; /* stochastic depth of a pre-norm encoder: how often its last layer's sublayers
+                      * are left out; earlier ones less often, the first never */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
     /* Properties of the vocabularies. */

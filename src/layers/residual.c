@@ -26,6 +26,24 @@ rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_re
                                rows, width);
 }
 
+rd_status rd_residual_draw_paths(const rd_step *step, const rd_residual *residual,
+                                 rd_residual_saved *saved, const rd_sequences *sequences) {
+    int64_t n = sequences->n_seqs;
+    const rd_dropout dropout = rd_step_dropout(step, residual->drop_path, residual->path_site, n);
+    saved->paths = NULL;
+    if (dropout.rate <= 0.0f) return RD_OK;
+    float *paths = rd_arena_f32(step->arena, sequences->rows);
+    float *drawn = rd_arena_f32(step->arena, n);
+    if (!paths || !drawn) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) drawn[i] = 1.0f;
+    rd_op_dropout((rd_activations){.f32 = drawn}, n, 1, &dropout);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t r = sequences->offsets[i]; r < sequences->offsets[i + 1]; r++)
+            paths[r] = drawn[i];
+    saved->paths = paths;
+    return RD_OK;
+}
+
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,
                             rd_residual_saved *saved, int64_t rows, int64_t width, rd_activations x,
                             rd_activations *input) {
@@ -44,6 +62,7 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     if (residual->pre_norm) {
         rd_op_residual_norm(sum, (rd_activations){0}, NULL, NULL, x.f32, h, residual->bias.value,
                             NULL, NULL, 0.0f, rows, width, &dropout);
+        if (saved->paths) rd_op_mix_rows(sum, x.f32, saved->paths, rows, width);
         *y = (rd_activations){.f32 = sum};
         return RD_OK;
     }
@@ -65,8 +84,15 @@ rd_status rd_residual_end_backward(const rd_step *step, const rd_residual *resid
     *dh = rd_step_activations(step, rows, width);
     *dinput = residual->pre_norm ? rd_step_rows(step, rows, width) : dx;
     *beta = residual->pre_norm ? 0.0f : 1.0f;
+    const float *dsum = dx;
+    if (saved->paths) {
+        float *scaled = rd_step_rows(step, rows, width);
+        if (!scaled) return RD_ERR_MEMORY;
+        rd_op_scale_rows(scaled, dx, saved->paths, rows, width);
+        dsum = scaled;
+    }
     if (!rd_activations_exists(*dh) || !*dinput) return RD_ERR_MEMORY;
-    return rd_op_residual_backward(step->arena, *dh, dx, residual->bias.grad, rows, width,
+    return rd_op_residual_backward(step->arena, *dh, dsum, residual->bias.grad, rows, width,
                                    &dropout);
 }
 

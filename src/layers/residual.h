@@ -14,13 +14,22 @@ typedef struct {
     bool pre_norm;
     float dropout;
     int32_t site;
+    /* Stochastic depth (Huang et al. 2016), of pre-norm alone: how often f is left out of a
+     * sequence; where it is kept it counts 1 / (1 - drop_path) times. */
+    float drop_path;
+    int32_t path_site;
 } rd_residual;
 
 /* Kept for the backward pass. */
 typedef struct {
+    const float *paths; /* [rows] what f counts in each; NULL: 1 */
     const float *sum;   /* [rows, width] what was normalised */
     float *mean, *rstd; /* [rows] */
 } rd_residual_saved;
+
+/* Draws what f counts in each sequence; before begin. */
+rd_status rd_residual_draw_paths(const rd_step *step, const rd_residual *residual,
+                                 rd_residual_saved *saved, const rd_sequences *sequences);
 
 /* *input: what f must be given. */
 rd_status rd_residual_begin(const rd_step *step, const rd_residual *residual,

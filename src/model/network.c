@@ -65,6 +65,30 @@ static rd_status layout(const rd_model_config *config, const rd_step *step, cons
     return RD_OK;
 }
 
+/* The rows that pictures become: each as many. */
+static rd_status layout_pictures(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                                 rd_stack_rows *rows) {
+    const rd_picture_shape *shape = &model->config.picture;
+    int64_t n = step->n_passes * batch->n, length = rd_patches_length(&model->encoder.patches);
+    int64_t samples = (int64_t)shape->size * shape->size * shape->channels;
+    if (batch->pictures.length != batch->n * samples)
+        return rd_error(RD_ERR_ARGUMENT, "%lld pictures of %lld samples, expected %lld samples",
+                        (long long)batch->n, (long long)batch->pictures.length,
+                        (long long)(batch->n * samples));
+    int32_t *offsets = rd_arena_i32(step->arena, n + 1);
+    if (!offsets) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i <= n; i++) offsets[i] = (int32_t)(i * length);
+    *rows = (rd_stack_rows){.sequences = {.n_seqs = n, .rows = n * length, .offsets = offsets},
+                            .pictures = batch->pictures.data};
+    return RD_OK;
+}
+
+static rd_status forward_pictures(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                                  rd_keep keep, side *source) {
+    RD_TRY(layout_pictures(model, step, batch, &source->rows));
+    return rd_stack_forward(step, &model->encoder, &source->rows, NULL, NULL, keep, &source->saved);
+}
+
 /* The encoder's output, as the decoder reads it. */
 static rd_memory memory_of(const side *source) {
     return (rd_memory){&source->rows.sequences, source->saved.out};
@@ -102,7 +126,9 @@ static rd_status forward_target(const rd_model *model, const rd_step *step, cons
 static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
                          rd_keep keep, side *source, side *target, side **last) {
     *source = *target = (side){0};
-    if (model->encoder.n_layers > 0)
+    if (model->config.picture.size > 0)
+        RD_TRY(forward_pictures(model, step, batch, keep, source));
+    else if (model->encoder.n_layers > 0)
         RD_TRY(forward_source(model, step, batch->n, batch->source.ids, batch->source.offsets,
                               batch->segments.length > 0 ? batch->segments.data : NULL, keep,
                               source));

@@ -21,6 +21,8 @@ static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved,
     const rd_layer *layer = &p->stack->layers[i];
     int64_t rows = p->sequences->rows, width = p->stack->width;
     rd_activations input, h;
+    RD_TRY(rd_residual_draw_paths(p->step, &layer->self_residual, &saved->self_residual,
+                                  p->sequences));
     RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
                              &input));
     if (p->cache)
@@ -37,6 +39,7 @@ static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved
     const rd_layer *layer = &p->stack->layers[i];
     int64_t rows = p->sequences->rows, width = p->stack->width;
     rd_activations input, h;
+    saved->cross_residual.paths = NULL;
     RD_TRY(rd_residual_begin(p->step, &layer->cross_residual, &saved->cross_residual, rows, width,
                              *x, &input));
     if (p->cache)
@@ -52,6 +55,8 @@ static rd_status feed_forward(const pass *p, int32_t i, rd_layer_saved *saved, r
     const rd_layer *layer = &p->stack->layers[i];
     int64_t rows = p->sequences->rows, width = p->stack->width;
     rd_activations input, h;
+    RD_TRY(
+        rd_residual_draw_paths(p->step, &layer->ffn_residual, &saved->ffn_residual, p->sequences));
     RD_TRY(rd_residual_begin(p->step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x,
                              &input));
     RD_TRY(rd_feed_forward_forward(p->step, &layer->ffn, &saved->ffn, rows, width, input, &h));
@@ -100,6 +105,11 @@ static rd_status for_products(const rd_step *step, int64_t rows, int64_t width, 
     return RD_OK;
 }
 
+/* Of one pass. */
+static int64_t pictures_of(const rd_step *step, const rd_stack_rows *rows) {
+    return rows->sequences.n_seqs / step->n_passes;
+}
+
 rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                            const rd_memory *memory, const rd_attention_cache *cache, rd_keep keep,
                            rd_stack_saved *saved) {
@@ -108,8 +118,11 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
     rd_activations x;
     saved->layers = rd_arena_alloc(step->arena, (size_t)stack->n_layers, sizeof *saved->layers);
     if (!saved->layers) return RD_ERR_MEMORY;
-    RD_TRY(rd_embedding_forward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
-                                &rows->input, &x));
+    RD_TRY(rows->pictures
+               ? rd_patches_forward(step, &stack->patches, &saved->patches, pictures_of(step, rows),
+                                    stack->width, rows->pictures, &x)
+               : rd_embedding_forward(step, &stack->embedding, &saved->embedding_norm, n,
+                                      stack->width, &rows->input, &x));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     for (int32_t i = 0; i < stack->n_layers; i++) {
         saved->layers[i].x = x;
@@ -194,8 +207,10 @@ rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd
         RD_TRY(step->checkpoint_activations
                    ? layer_backward_again(&p, i, &saved->layers[i], dx, dmemory)
                    : layer_backward(&p, i, &saved->layers[i], dx, dmemory));
-    RD_TRY(rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm, n, stack->width,
-                                 &rows->input, dx));
+    RD_TRY(rows->pictures ? rd_patches_backward(step, &stack->patches, &saved->patches,
+                                                pictures_of(step, rows), stack->width, dx)
+                          : rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm,
+                                                  n, stack->width, &rows->input, dx));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     return RD_OK;
 }

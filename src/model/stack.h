@@ -7,6 +7,7 @@
 #include "layers/attention.h"
 #include "layers/embedding.h"
 #include "layers/feed_forward.h"
+#include "layers/patches.h"
 #include "layers/residual.h"
 
 typedef struct {
@@ -17,6 +18,7 @@ typedef struct {
 
 typedef struct {
     rd_embedding embedding;
+    rd_patches patches; /* in place of the embedding, where the stack reads pictures */
     rd_layer *layers; /* [n_layers] */
     int32_t n_layers;
     int64_t width;
@@ -29,6 +31,8 @@ typedef struct {
 typedef struct {
     rd_sequences sequences; /* who attends to whom; offsets NULL with a cache */
     rd_embedded input;
+    const float *pictures; /* [pictures, channels, side, side], the same in all passes; NULL: the
+                            * stack reads tokens */
 } rd_stack_rows;
 
 /* The encoder's output, for cross-attention. */
@@ -53,6 +57,7 @@ typedef struct rd_layer_saved rd_layer_saved;
 typedef struct {
     rd_layer_saved *layers;
     rd_residual_saved embedding_norm, final_norm;
+    rd_patches_saved patches;
     rd_activations out; /* [rows, width] */
 } rd_stack_saved;
 

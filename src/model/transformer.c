@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/pictures.h"
+
 /* Bytes of the largest table of positions, which a config alone can make a program allocate. */
 enum { MAX_POSITION_TABLE = 1 << 30 };
 
@@ -79,8 +81,11 @@ static rd_status check_head(const rd_model_config *c) {
 static rd_status check_config(const rd_model_config *c) {
     if (c->segment_types < 0 || (c->segment_types > 0 && !c->layernorm_embedding))
         return rd_error(RD_ERR_ARGUMENT, "model: segment-types needs layernorm-embedding");
-    if (c->d_model < 1 || c->d_model > 16384 || (c->encoder.layers > 0 && c->src_vocab < 4) ||
-        c->pad_id < -1 || c->max_source_positions < 1 || c->max_target_positions < 1)
+    RD_TRY(rd_pictures_check(c));
+    bool of_pictures = c->picture.size > 0;
+    if (c->d_model < 1 || c->d_model > 16384 ||
+        (c->encoder.layers > 0 && !of_pictures && c->src_vocab < 4) || c->pad_id < -1 ||
+        c->max_source_positions < 1 || c->max_target_positions < 1)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: expected 1 <= d_model <= 16384, vocabularies of at least 4, "
                         "pad_id >= -1 (none) and at least one position");
@@ -96,6 +101,7 @@ static rd_status check_config(const rd_model_config *c) {
             "model: %d positions of width %d make a table of %.1f GiB; at most 1 GiB is "
             "allowed (max_source_positions, max_target_positions)",
             (int)(table / c->d_model / 4), (int)c->d_model, (double)table / 0x1p30);
+    if (of_pictures) return check_head(c);
     if (c->prepend_bos && c->bos_id < 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: prepend-bos, but the vocabulary has no begin of sentence");
@@ -154,7 +160,7 @@ static rd_status add_attention(const builder *b, rd_attention *attention, rd_wei
                              prefix, name);
 }
 
-/* site: of the layer's first dropout; each of its five has its own. */
+/* site: of the layer's first dropout; each has its own. */
 static rd_status add_layer(const builder *b, rd_layer *layer, bool causal, bool cross, int32_t i,
                            int32_t site) {
     const rd_model_config *c = b->c;
@@ -174,6 +180,11 @@ static rd_status add_layer(const builder *b, rd_layer *layer, bool causal, bool 
                                    .dropout = c->activation_dropout,
                                    .site = site + 4};
     layer->ffn_residual.site = site + 5;
+    if (!causal) {
+        layer->self_residual.drop_path = layer->ffn_residual.drop_path = rd_drop_path_of(c, i);
+        layer->self_residual.path_site = site + 6;
+        layer->ffn_residual.path_site = site + 7;
+    }
     RD_TRY(
         add_attention(b, &layer->self_attention, &layer->self_residual.bias, prefix, "self_attn"));
     RD_TRY(add_norm(b, &layer->self_residual.norm, prefix, "self_attn_layer_norm"));
@@ -230,9 +241,12 @@ static rd_status add_stack(const builder *b, rd_stack *stack, bool decoder) {
     stack->ends_with_norm = b->config->normalize_before && !(decoder && c->no_decoder_final_norm);
     stack->layers = rd_calloc((size_t)stack->n_layers, sizeof *stack->layers);
     if (!stack->layers) return RD_ERR_MEMORY;
-    RD_TRY(add_embedding(b, &stack->embedding, decoder ? c->tgt_vocab : c->src_vocab,
-                         decoder ? c->max_target_positions : c->max_source_positions,
-                         stack->cross && c->share_all_embeddings, site));
+    if (!decoder && c->picture.size > 0)
+        RD_TRY(rd_pictures_register(b->p, &stack->patches, c, site));
+    else
+        RD_TRY(add_embedding(b, &stack->embedding, decoder ? c->tgt_vocab : c->src_vocab,
+                             decoder ? c->max_target_positions : c->max_source_positions,
+                             stack->cross && c->share_all_embeddings, site));
     for (int32_t i = 0; i < stack->n_layers; i++)
         RD_TRY(add_layer(b, &stack->layers[i], decoder, stack->cross, i, site + (i + 1) * 16));
     return stack->ends_with_norm ? add_norm(b, &stack->final_norm, b->name, "layer_norm") : RD_OK;

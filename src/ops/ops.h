@@ -82,10 +82,56 @@ rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const
                               const float *sum, const float *mean, const float *rstd,
                               const float *gain, float *dgain, float *dshift, int64_t rows,
                               int64_t width);
+/* y: [rows, width] = x + scale[row] * (y - x), and to = scale[row] * from; scale: [rows]. */
+void rd_op_mix_rows(float *y, const float *x, const float *scale, int64_t rows, int64_t width);
+void rd_op_scale_rows(float *to, const float *from, const float *scale, int64_t rows,
+                      int64_t width);
 /* dh: [rows, width] = dropout(dsum); dbias: [width] += column sums of dh. */
 rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const float *dsum,
                                   float *dbias, int64_t rows, int64_t width,
                                   const rd_dropout *dropout);
+
+/* ---- Pictures ---- */
+
+/* Square windows over pictures with zeros around: of [n, channels, side, side], where a window is
+ * [channels, kernel, kernel], or, with `interleaved`, of [n, side, side, channels], where it is
+ * [kernel, kernel, channels]. */
+typedef struct {
+    int64_t n, side, channels;
+    int64_t kernel, stride, padding; /* of the windows; padding < kernel <= side + 2 * padding */
+    bool interleaved;
+} rd_windows;
+
+/* Windows along a side. */
+static inline int64_t rd_windows_side(const rd_windows *w) {
+    return (w->side + 2 * w->padding - w->kernel) / w->stride + 1;
+}
+
+/* out: [n * windows, kernel * kernel * channels] = every window of the pictures as a row. */
+void rd_op_unfold(float *out, const float *pictures, const rd_windows *windows);
+/* dpictures (interleaved) = the sum of what all windows, dout, say of each sample. */
+void rd_op_fold(float *dpictures, const float *dout, const rd_windows *windows);
+/* out: [n * windows, channels] = the largest positive sample of each window, or 0; interleaved. */
+void rd_op_max_pool(float *out, const float *pictures, const rd_windows *windows);
+/* dpictures = dout where the sample is the first that made `out`, else 0. */
+void rd_op_max_pool_backward(float *dpictures, const float *dout, const float *out,
+                             const float *pictures, const rd_windows *windows);
+
+/* Patches as an encoder reads them: [passes, n, (1 +) patches, width], all passes alike. */
+typedef struct {
+    int64_t passes, n, patches, width;
+    bool class_token; /* comes before the patches of each picture */
+} rd_patch_rows;
+
+/* out = x: [n * patches, width] + bias: [width] (NULL: none), or class_token: [width]; and
+ * positions:
+ * [(1 +) patches, width]. */
+void rd_op_place_patches(float *out, const float *x, const float *bias, const float *class_token,
+                         const float *positions, const rd_patch_rows *rows);
+/* dx = the sum over passes; the others (NULL: not wanted) accumulate. The same bits on any number
+ * of threads. */
+void rd_op_place_patches_backward(float *dx, float *dbias, float *dclass_token, float *dpositions,
+                                  const float *dout, const rd_patch_rows *rows);
 
 /* ---- Attention ---- */
 

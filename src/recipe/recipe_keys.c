@@ -62,7 +62,7 @@ int rd_recipe_key_index(const rd_key *key) {
 }
 
 bool rd_recipe_is_of_shape(const rd_key *key) {
-    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !strstr(key->name, "dropout");
+    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !strstr(key->name, "drop");
 }
 
 const rd_recipe_group *rd_recipe_group_of(const rd_key *key) {

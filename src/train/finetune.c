@@ -41,6 +41,7 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
     shape.dropout = own->model.dropout;
     shape.attention_dropout = own->model.attention_dropout;
     shape.activation_dropout = own->model.activation_dropout;
+    shape.drop_path = own->model.drop_path;
     own->model = shape;
     return RD_OK;
 }

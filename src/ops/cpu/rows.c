@@ -252,3 +252,23 @@ void rd_op_pool_backward(float *dx, const float *dout, const rd_sequences *seque
         }
     }
 }
+
+void rd_op_mix_rows(float *y, const float *x, const float *scale, int64_t rows, int64_t width) {
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        for (int64_t r = s.begin; r < s.begin + s.n; r++)
+            for (int64_t i = r * width; i < (r + 1) * width; i++)
+                y[i] = x[i] + scale[r] * (y[i] - x[i]);
+    }
+}
+
+void rd_op_scale_rows(float *to, const float *from, const float *scale, int64_t rows,
+                      int64_t width) {
+#pragma omp parallel
+    {
+        rd_share s = rd_share_of(rows);
+        for (int64_t r = s.begin; r < s.begin + s.n; r++)
+            for (int64_t i = r * width; i < (r + 1) * width; i++) to[i] = scale[r] * from[i];
+    }
+}

@@ -1,0 +1,154 @@
+/* Pictures of a folder of classes, and of a list of paths and labels. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/corpus.h"
+#include "data/picture_source_kind.h"
+
+/* Names in a directory, in the order of their bytes. */
+typedef struct {
+    char **items;
+    int64_t n, capacity;
+} name_list;
+
+static void free_names(name_list *names) {
+    for (int64_t i = 0; i < names->n; i++) free(names->items[i]);
+    free(names->items);
+    *names = (name_list){0};
+}
+
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static rd_status add_name(name_list *names, const char *name) {
+    RD_TRY(rd_reserve(&names->items, &names->capacity, names->n + 1, sizeof *names->items));
+    char *copy = rd_strdup(name);
+    if (!copy) return RD_ERR_MEMORY;
+    names->items[names->n++] = copy;
+    return RD_OK;
+}
+
+/* Hidden ones are left out: systems leave notes of their own. */
+static rd_status list_names(name_list *names, const char *path) {
+    DIR *directory = opendir(path);
+    if (!directory) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+    const struct dirent *entry;
+    rd_status status = RD_OK;
+    while (status == RD_OK && (entry = readdir(directory)))
+        if (entry->d_name[0] != '.') status = add_name(names, entry->d_name);
+    closedir(directory);
+    if (status == RD_OK && names->n > 0)
+        qsort(names->items, (size_t)names->n, sizeof *names->items, by_bytes);
+    return status;
+}
+
+static rd_status read_picture(rd_labelled_picture *picture) {
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(picture->name.data, RD_LARGEST_PICTURE_FILE, &bytes, &n));
+    rd_status status = rd_text_append(&picture->bytes, bytes, n);
+    free(bytes);
+    return status;
+}
+
+typedef struct {
+    char *path;
+    name_list classes, files; /* files: of class at_class - 1 */
+    int64_t at_class, at_file;
+} folder;
+
+static rd_status folder_open(void **self, const char *path, const char *prefix) {
+    (void)prefix;
+    folder *f = *self = rd_calloc(1, sizeof *f);
+    if (!f) return RD_ERR_MEMORY;
+    f->path = rd_strdup(path);
+    return f->path ? list_names(&f->classes, path) : RD_ERR_MEMORY;
+}
+
+static void folder_close(void *self) {
+    folder *f = self;
+    if (!f) return;
+    free_names(&f->classes);
+    free_names(&f->files);
+    free(f->path);
+    free(f);
+}
+
+static rd_status next_class(folder *f) {
+    free_names(&f->files);
+    f->at_file = 0;
+    char *path = rd_path_join(f->path, f->classes.items[f->at_class++]);
+    if (!path) return RD_ERR_MEMORY;
+    struct stat info;
+    rd_status status = stat(path, &info) == 0 && !S_ISDIR(info.st_mode)
+                           ? rd_error(RD_ERR_FORMAT,
+                                      "%s: a file; expected a folder for each class here, and the "
+                                      "pictures inside",
+                                      path)
+                           : list_names(&f->files, path);
+    free(path);
+    return status;
+}
+
+static rd_status folder_next(void *self, bool with_bytes, rd_labelled_picture *picture,
+                             bool *more) {
+    folder *f = self;
+    while (f->at_file == f->files.n && f->at_class < f->classes.n) RD_TRY(next_class(f));
+    *more = f->at_file < f->files.n;
+    if (!*more) return RD_OK;
+    const char *label = f->classes.items[f->at_class - 1];
+    RD_TRY(rd_text_printf(&picture->label, "%s", label));
+    RD_TRY(rd_text_printf(&picture->name, "%s/%s/%s", f->path, label, f->files.items[f->at_file]));
+    f->at_file++;
+    return with_bytes ? read_picture(picture) : RD_OK;
+}
+
+const rd_picture_source_kind rd_picture_folder = {folder_open, folder_next, folder_close};
+
+typedef struct {
+    rd_corpus *lines;
+    char *directory;
+} list;
+
+static rd_status list_open(void **self, const char *path, const char *prefix) {
+    (void)prefix;
+    list *l = *self = rd_calloc(1, sizeof *l);
+    if (!l) return RD_ERR_MEMORY;
+    l->directory = rd_path_parent(path);
+    return l->directory ? rd_corpus_open(&l->lines, path, RD_UTF8_STRICT) : RD_ERR_MEMORY;
+}
+
+static void list_close(void *self) {
+    list *l = self;
+    if (!l) return;
+    rd_corpus_close(l->lines);
+    free(l->directory);
+    free(l);
+}
+
+static rd_status list_next(void *self, bool with_bytes, rd_labelled_picture *picture, bool *more) {
+    list *l = self;
+    const char *line;
+    size_t n;
+    RD_TRY(rd_corpus_next(l->lines, &line, &n));
+    *more = line;
+    if (!line) return RD_OK;
+    const char *tab = memchr(line, '\t', n), *end = line + n;
+    if (!tab || tab == line || tab + 1 == end || memchr(tab + 1, '\t', (size_t)(end - tab - 1)))
+        return rd_error(RD_ERR_FORMAT, "%s:%lld: expected a path, a tab and a label",
+                        rd_corpus_path(l->lines), (long long)rd_corpus_line_number(l->lines));
+    if (*line == '/')
+        RD_TRY(rd_text_printf(&picture->name, "%.*s", (int)(tab - line), line));
+    else
+        RD_TRY(rd_text_printf(&picture->name, "%s/%.*s", l->directory, (int)(tab - line), line));
+    RD_TRY(rd_text_append(&picture->label, tab + 1, (size_t)(end - tab - 1)));
+    return with_bytes ? read_picture(picture) : RD_OK;
+}
+
+const rd_picture_source_kind rd_picture_list = {list_open, list_next, list_close};

@@ -1,0 +1,18 @@
+/* The input of an encoder that reads pictures. */
+#ifndef RD_MODEL_PICTURES_H
+#define RD_MODEL_PICTURES_H
+
+#include "layers/patches.h"
+#include "model/parameters.h"
+
+/* Whether config->picture makes sense; RD_OK for a model of tokens. */
+rd_status rd_pictures_check(const rd_model_config *config);
+
+/* Registers the tensors of what config->picture says. */
+rd_status rd_pictures_register(rd_parameters *parameters, rd_patches *patches,
+                               const rd_model_config *config, int32_t site);
+
+/* How often a sublayer of layer i is left out in training. */
+float rd_drop_path_of(const rd_model_config *config, int32_t i);
+
+#endif
