@@ -248,7 +248,7 @@ static void test_damaged_vocabularies(void **state) {
     static const struct {
         const char *name, *from, *to, *reason;
     } cases[] = {
-        {"tokenizer.json", "\"BPE\"", "\"WordPiece\"", "its model is WordPiece"},
+        {"tokenizer.json", "\"BPE\"", "\"Unigram\"", "its model is Unigram"},
         {"tokenizer.json", "\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}",
          "normalizer"},
         {"tokenizer.json", "\"ByteLevel\"", "\"Whitespace\"", "not ByteLevel"},

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
+#include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
 
@@ -41,8 +42,9 @@ bool corpus_is_there(const preprocess_job *job, const char *prefix, const char *
 rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
                       void *self);
 
-/* Trains a SentencePiece vocabulary on these corpora: the file `name` of dest. Says so. */
-rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, int32_t size,
-                           const char *name, const char *normalization);
+/* Makes the vocabulary of one side, or of both, of these corpora, as a file of dest. Says so. size,
+ * normalization: of SentencePiece. */
+rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, rd_vocab_side side,
+                           int32_t size, const char *normalization);
 
 #endif
