@@ -2,9 +2,11 @@
 lines with the ids its tokenizers give. Needs the package tokenizers.
 
     python3 tests/oracles/bpe_golden.py            rewrites the golden files (a few hundred lines)
-    python3 tests/oracles/bpe_golden.py N FILE [TEXT.gz]...
-                                                   N lines to FILE instead: "ids<TAB>hex of text" each, for
-                                                   test_bpe's RDROP_BPE_LINES; half of them are of the texts
+    python3 tests/oracles/bpe_golden.py DIR N FILE [TEXT.gz]...
+                                                   N texts to FILE instead: "ids<TAB>hex of text" each, for
+                                                   test_bpe's RDROP_BPE_LINES; half of them are of the files, one
+                                                   to five lines each. DIR has the tokenizer.json, or the vocab.json
+                                                   and merges.txt (GPT-2's, say), of RDROP_BPE_VOCAB
 
 Lines are drawn from every script that both this Python's and ICU's Unicode know, emoji and their
 sequences, runs of whitespace, control characters, numbers, contractions, and generated sentences.
@@ -44,6 +46,15 @@ def save(tokenizer):
     (GOLDEN / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]))
 
 
+def load(folder):
+    if (folder / "tokenizer.json").exists():
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer(models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
 def write(tokenizer, rows, path):
     # A special piece's spelling is text here, as it is to rd_tokenizer_encode.
     tokenizer.encode_special_tokens = True
@@ -62,12 +73,12 @@ def decoded(tokenizer, rng, n):
 
 def main():
     rng = random.Random(1)
-    if len(sys.argv) > 2:
-        tokenizer = Tokenizer.from_file(str(GOLDEN / "tokenizer.json"))
-        n = int(sys.argv[1])
-        real = real_lines(rng, sys.argv[3:], n // 2)
-        write(tokenizer, real + lines(rng, n - len(real)), sys.argv[2])
-        print(len(real), "lines are real")
+    if len(sys.argv) > 3:
+        tokenizer, n = load(pathlib.Path(sys.argv[1])), int(sys.argv[2])
+        real = real_lines(rng, sys.argv[4:], 3 * (n // 2))
+        real = ["\n".join(real[i : i + rng.randint(1, 5)]) for i in range(0, len(real), 3)]
+        write(tokenizer, real + lines(rng, n - len(real)), sys.argv[3])
+        print(len(real), "texts are real")
         return
     tokenizer = train(rng)
     save(tokenizer)
