@@ -32,11 +32,12 @@ static rd_status open_json(rd_tokenizer **tokenizer, const char *path, const cha
 static rd_status open_bytes(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                             size_t n) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    if (is_json(bytes, n)) return open_json(tokenizer, path, bytes, n);
-    if (strcmp(name, "characters.txt") == 0) return rd_characters_open(tokenizer, path, bytes, n);
-    if (strncmp(name, "dict.", 5) == 0 && rd_ends_with(name, ".txt"))
-        return rd_words_open(tokenizer, path, bytes, n);
+    bool text = rd_ends_with(name, ".txt");
+    if (text && strncmp(name, "characters.", 11) == 0)
+        return rd_characters_open(tokenizer, path, bytes, n);
+    if (text && strncmp(name, "dict.", 5) == 0) return rd_words_open(tokenizer, path, bytes, n);
     if (rd_ends_with(name, "vocab.txt")) return rd_wordpiece_open(tokenizer, path, bytes, n);
+    if (is_json(bytes, n)) return open_json(tokenizer, path, bytes, n);
     return rd_sentencepiece_open(tokenizer, path, bytes, n);
 }
 
