@@ -1,6 +1,7 @@
-/* Text to subword ids and back, over a SentencePiece model file or the byte-level BPE of GPT-2,
- * RoBERTa and BART. A tokenizer is immutable after opening and may be used from several threads at
- * once. */
+/* Text to ids of subwords, words or characters and back, over a SentencePiece model file, the
+ * byte-level BPE of GPT-2, RoBERTa and BART, BERT's WordPiece, fairseq's dictionary of words or a
+ * list of characters. A tokenizer is immutable after opening and may be used from several threads
+ * at once. */
 #ifndef RDROP_TOKENIZER_H
 #define RDROP_TOKENIZER_H
 
@@ -22,10 +23,15 @@ typedef struct {
     int64_t length, capacity;
 } rd_ids;
 
-/* path: a SentencePiece model; a Hugging Face tokenizer.json; or a vocab.json with its merges.txt
- * in the same folder. Byte-level BPE gives the ids of Hugging Face's tokenizers, but takes the
- * spelling of a special piece ("<mask>") in a text for text. Letters, numbers and spaces are those
- * of the Unicode version of the ICU library. */
+/* path: a SentencePiece model; a Hugging Face tokenizer.json of byte-level BPE or WordPiece; a
+ * vocab.json with its merges.txt in the same folder; a file "...vocab.txt" (WordPiece); or one of
+ * rdrop-preprocess's two: dict.txt (also "dict.LANG.txt", as fairseq has it) or characters.txt.
+ * In the folder of a vocab.json or vocab.txt a tokenizer_config.json counts, too.
+ *
+ * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but take the spelling of
+ * a special piece ("<mask>", "[MASK]") in a text for text. Letters, numbers and spaces are those of
+ * the Unicode version of the ICU library; in WordPiece those of Hugging Face's. Words are what is
+ * between white space; "<unk>" is the unknown one. */
 RD_API rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
 /* Like rd_tokenizer_open, with the ids of a vocab.json, {"piece": id, ...}, as Hugging Face's
  * Marian models have next to their SentencePiece models. Pieces that it lacks are its "<unk>". A
@@ -33,20 +39,29 @@ RD_API rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
  * "</s>", "<pad>" and "<unk>". */
 RD_API rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
                                           const char *vocab_path);
-/* Whether ids come from a JSON file. Models of such vocabularies may have embeddings of more ids
- * than that; those decode to nothing. */
+typedef enum {
+    RD_TOKENIZER_SENTENCEPIECE,
+    RD_TOKENIZER_BYTE_BPE,
+    RD_TOKENIZER_WORDPIECE,
+    RD_TOKENIZER_WORDS,
+    RD_TOKENIZER_CHARACTERS
+} rd_tokenizer_type;
+RD_API rd_tokenizer_type rd_tokenizer_kind_of(const rd_tokenizer *tokenizer);
+
+/* Whether ids come from a Hugging Face file. Models of such vocabularies may have embeddings of
+ * more ids than that; those decode to nothing. */
 RD_API bool rd_tokenizer_is_mapped(const rd_tokenizer *tokenizer);
 RD_API void rd_tokenizer_close(rd_tokenizer *tokenizer); /* NULL is fine */
 
 RD_API int32_t rd_tokenizer_size(const rd_tokenizer *tokenizer); /* ids are below it */
 
-/* Ids of the special pieces. Our own models have fairseq's: bos 0, pad 1, eos 2, unk 3. -1: none.
- */
+/* Ids of the special pieces. Our own models have fairseq's: bos 0, pad 1, eos 2, unk 3. BERT's bos
+ * is [CLS] and its eos [SEP]; both of GPT-2's are <|endoftext|>. -1: none. */
 RD_API int32_t rd_tokenizer_pad(const rd_tokenizer *tokenizer);
 RD_API int32_t rd_tokenizer_bos(const rd_tokenizer *tokenizer);
 RD_API int32_t rd_tokenizer_eos(const rd_tokenizer *tokenizer);
 RD_API int32_t rd_tokenizer_unk(const rd_tokenizer *tokenizer);
-RD_API int32_t rd_tokenizer_mask(const rd_tokenizer *tokenizer); /* the piece "<mask>" */
+RD_API int32_t rd_tokenizer_mask(const rd_tokenizer *tokenizer); /* "<mask>", "[MASK]" */
 
 /* Appends the ids of text[0..n) to `ids`; no bos, no eos. */
 RD_API rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, size_t n,
@@ -54,7 +69,8 @@ RD_API rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *
 
 /* Same, drawing one segmentation at random (subword regularization, Kudo 2018). unigram: from the
  * `nbest` best (-1: from all) with probability ~ P(segmentation)^alpha; bpe: BPE-dropout with
- * probability alpha (byte-level BPE likewise). Equal (text, seed) give equal ids. */
+ * probability alpha (byte-level BPE likewise). Equal (text, seed) give equal ids. The other kinds
+ * have one segmentation alone: an error unless alpha is 0. */
 RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                                      float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
 
@@ -65,8 +81,13 @@ RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *
 RD_API rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                      char **text, size_t *length);
 
-/* How pieces write a space: "▁", or "Ġ" in byte-level BPE. */
+/* How pieces write a space: "▁", or "Ġ" in byte-level BPE; "" where they do not: in WordPiece and
+ * in words. */
 RD_API const char *rd_tokenizer_space(const rd_tokenizer *tokenizer);
+
+/* Whether the piece of this id begins a word, or is one: it begins with a space or, in WordPiece,
+ * not with "##". */
+RD_API bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id);
 
 /* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL where there is
  * none.

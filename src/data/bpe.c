@@ -108,13 +108,19 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     return RD_OK;
 }
 
-rd_status rd_bpe_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n) {
-    static const rd_tokenizer_kind kind = {close_bpe, encode, sample, decode, piece, "Ġ"};
+rd_status rd_bpe_open(rd_tokenizer **tokenizer, const char *path, json_t *root) {
+    static const rd_tokenizer_kind kind = {.type = RD_TOKENIZER_BYTE_BPE,
+                                           .close = close_bpe,
+                                           .encode = encode,
+                                           .sample = sample,
+                                           .decode = decode,
+                                           .piece = piece,
+                                           .space = "Ġ"};
     rd_bpe *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
     self->base.kind = &kind;
     self->base.mapped = true;
-    rd_status status = rd_bpe_load(self, path, bytes, n);
+    rd_status status = rd_bpe_load(self, path, root);
     if (status == RD_OK)
         *tokenizer = &self->base;
     else

@@ -20,8 +20,9 @@ typedef struct {
     int64_t *bytes_at; /* [size + 1] into bytes; special pieces have none */
 } rd_bpe;
 
-/* Fills all fields after base.kind, from a tokenizer.json, or a vocab.json and the merges.txt next
- * to it. On failure too bpe is as rd_bpe_close wants it. */
-rd_status rd_bpe_load(rd_bpe *bpe, const char *path, const char *bytes, size_t n);
+/* Fills all fields after base.kind, from a tokenizer.json, or a vocab.json with the merges.txt and
+ * perhaps a tokenizer_config.json next to it. Pieces that were added join those of `root`. On
+ * failure too bpe is as rd_bpe_close wants it. */
+rd_status rd_bpe_load(rd_bpe *bpe, const char *path, json_t *root);
 
 #endif

@@ -105,6 +105,10 @@ static void find_special(loader *l) {
         *ids[i] = id_of(l, names[i]);
         if (*ids[i] >= 0) l->special[*ids[i]] = true;
     }
+    int32_t end = id_of(l, "<|endoftext|>"); /* GPT-2's only special piece is both */
+    if (end < 0 || t->bos >= 0 || t->eos >= 0) return;
+    t->bos = t->eos = end;
+    l->special[end] = true;
 }
 
 /* Appends the bytes that a piece's characters mean; the piece itself where one means no byte. */
@@ -182,6 +186,25 @@ static rd_status read_merges(loader *l, char *text, size_t n) {
         if (!skip) RD_TRY(add_line(l, line));
     }
     return RD_OK;
+}
+
+/* What a tokenizer.json says itself, a tokenizer_config.json may say of a vocab.json next to it. */
+static rd_status load_config_beside(loader *l, const char *vocab_path) {
+    char *directory = rd_path_parent(vocab_path), *bytes = NULL;
+    char *path = directory ? rd_path_join(directory, "tokenizer_config.json") : NULL;
+    size_t n;
+    json_t *config = NULL;
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && rd_file_exists(path)) {
+        status = rd_read_file(path, LARGEST_FILE, &bytes, &n);
+        if (status == RD_OK) status = rd_json_parse(&config, path, bytes, n);
+        l->bpe->prefix_space = json_is_true(json_object_get(config, "add_prefix_space"));
+    }
+    json_decref(config);
+    free(bytes);
+    free(path);
+    free(directory);
+    return status;
 }
 
 static rd_status load_merges_beside(loader *l, const char *vocab_path) {
@@ -290,18 +313,16 @@ static rd_status load(loader *l, json_t *root) {
     find_special(l);
     RD_TRY(find_bytes(l));
     RD_TRY(store_pieces(l));
-    return json_is_object(model) ? load_merges(l, json_object_get(model, "merges"))
-                                 : load_merges_beside(l, l->path);
+    if (json_is_object(model)) return load_merges(l, json_object_get(model, "merges"));
+    RD_TRY(load_config_beside(l, l->path));
+    return load_merges_beside(l, l->path);
 }
 
-rd_status rd_bpe_load(rd_bpe *bpe, const char *path, const char *bytes, size_t n) {
-    json_t *root;
-    RD_TRY(rd_json_parse(&root, path, bytes, n));
+rd_status rd_bpe_load(rd_bpe *bpe, const char *path, json_t *root) {
     loader l = {.bpe = bpe, .path = path};
     rd_status status = load(&l, root);
     rd_text_free(&l.joined);
     free(l.names);
     free(l.special);
-    json_decref(root);
     return status;
 }

@@ -122,7 +122,13 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
 
 rd_status rd_mapped_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n,
                          const char *vocab_path) {
-    static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece, "▁"};
+    static const rd_tokenizer_kind kind = {.type = RD_TOKENIZER_SENTENCEPIECE,
+                                           .close = close_model,
+                                           .encode = encode,
+                                           .sample = sample,
+                                           .decode = decode,
+                                           .piece = piece,
+                                           .space = "▁"};
     mapped *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
     rd_status status = rd_sentencepiece_load(&self->processor, path, bytes, n);

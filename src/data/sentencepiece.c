@@ -120,7 +120,13 @@ rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, con
 
 rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                                 size_t n) {
-    static const rd_tokenizer_kind kind = {close_model, encode, sample, decode, piece, "▁"};
+    static const rd_tokenizer_kind kind = {.type = RD_TOKENIZER_SENTENCEPIECE,
+                                           .close = close_model,
+                                           .encode = encode,
+                                           .sample = sample,
+                                           .decode = decode,
+                                           .piece = piece,
+                                           .space = "▁"};
     sentencepiece *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
     rd_status status = rd_sentencepiece_load(&self->processor, path, bytes, n);

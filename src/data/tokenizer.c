@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/tokenizer_kind.h"
+#include "io/json.h"
 
 enum { LARGEST_FILE = 1 << 30 };
 
@@ -15,14 +16,38 @@ static bool is_json(const char *bytes, size_t n) {
     return i < n && bytes[i] == '{';
 }
 
+static rd_status open_json(rd_tokenizer **tokenizer, const char *path, const char *bytes,
+                           size_t n) {
+    json_t *root;
+    RD_TRY(rd_json_parse(&root, path, bytes, n));
+    const char *model = json_string_value(json_object_get(json_object_get(root, "model"), "type"));
+    rd_status status = model && strcmp(model, "WordPiece") == 0
+                           ? rd_wordpiece_open_json(tokenizer, path, root)
+                           : rd_bpe_open(tokenizer, path, root);
+    json_decref(root);
+    return status;
+}
+
+/* Nothing in a text file tells a list of words from one of pieces: its name does. */
+static rd_status open_bytes(rd_tokenizer **tokenizer, const char *path, const char *bytes,
+                            size_t n) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    bool text = rd_ends_with(name, ".txt");
+    if (text && strncmp(name, "characters.", 11) == 0)
+        return rd_characters_open(tokenizer, path, bytes, n);
+    if (text && strncmp(name, "dict.", 5) == 0) return rd_words_open(tokenizer, path, bytes, n);
+    if (rd_ends_with(name, "vocab.txt")) return rd_wordpiece_open(tokenizer, path, bytes, n);
+    if (is_json(bytes, n)) return open_json(tokenizer, path, bytes, n);
+    return rd_sentencepiece_open(tokenizer, path, bytes, n);
+}
+
 /* A copy is read: a file that another program writes to could change after it was checked. */
 rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path) {
     *tokenizer = NULL;
     char *bytes;
     size_t n;
     RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
-    rd_status status = is_json(bytes, n) ? rd_bpe_open(tokenizer, path, bytes, n)
-                                         : rd_sentencepiece_open(tokenizer, path, bytes, n);
+    rd_status status = open_bytes(tokenizer, path, bytes, n);
     free(bytes);
     return status;
 }
@@ -36,6 +61,10 @@ rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
     rd_status status = rd_mapped_open(tokenizer, path, bytes, n, vocab_path);
     free(bytes);
     return status;
+}
+
+rd_tokenizer_type rd_tokenizer_kind_of(const rd_tokenizer *tokenizer) {
+    return tokenizer->kind->type;
 }
 
 bool rd_tokenizer_is_mapped(const rd_tokenizer *tokenizer) {
@@ -72,6 +101,14 @@ int32_t rd_tokenizer_mask(const rd_tokenizer *tokenizer) {
 
 const char *rd_tokenizer_space(const rd_tokenizer *tokenizer) {
     return tokenizer->kind->space;
+}
+
+bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id) {
+    const char *piece = rd_tokenizer_piece(tokenizer, id);
+    const char *space = tokenizer->kind->space, *continuation = tokenizer->kind->continuation;
+    if (!piece || !*piece) return false;
+    if (continuation) return strncmp(piece, continuation, strlen(continuation)) != 0;
+    return strncmp(piece, space, strlen(space)) == 0;
 }
 
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id) {

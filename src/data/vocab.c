@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "data/dictionary.h"
 #include "sentencepiece_shim.h"
 
 /* Always the same number: sums over threads depend on it, and the model file records it. */
@@ -144,8 +145,8 @@ static rd_status train(const rd_vocab_config *config, const char *options, line_
     return status;
 }
 
-rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
-                         const char *model_path) {
+static rd_status train_sentencepiece(const rd_vocab_config *config, const char *const *paths,
+                                     int n_paths, const char *model_path) {
     line_source source = {.paths = paths, .n_paths = n_paths};
     rd_text options = {0};
     size_t longest;
@@ -160,4 +161,43 @@ rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths
     rd_text_free(&options);
     close_source(&source);
     return status;
+}
+
+bool rd_vocab_is_dictionary(const char *type) {
+    return strcmp(type, "words") == 0 || strcmp(type, "characters") == 0;
+}
+
+const char *rd_vocab_file(const char *type, rd_vocab_side side) {
+    static const char *const files[3][3] = {
+        {"spm.model", "source.spm", "target.spm"},
+        {"dict.txt", "dict.source.txt", "dict.target.txt"},
+        {"characters.txt", "characters.source.txt", "characters.target.txt"}};
+    return files[!rd_vocab_is_dictionary(type) ? 0 : *type == 'w' ? 1 : 2][side];
+}
+
+static rd_status check_dictionary(const rd_vocab_config *config) {
+    const char *key = config->byte_fallback                 ? "byte-fallback"
+                      : config->symbols && *config->symbols ? "user-defined-symbols"
+                      : config->normalization               ? "normalization"
+                      : config->max_sentences > 0           ? "vocab-sentences"
+                      : *config->type == 'w' && config->character_coverage < 1.0f
+                          ? "character-coverage"
+                          : NULL;
+    if (!key) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s is of SentencePiece; a vocabulary of %s (vocab-type) has none", key,
+                    config->type);
+}
+
+rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
+                         const char *model_path) {
+    if (!rd_vocab_is_dictionary(config->type))
+        return train_sentencepiece(config, paths, n_paths, model_path);
+    RD_TRY(check_dictionary(config));
+    rd_dictionary_config dictionary = {.characters = *config->type == 'c',
+                                       .threshold = config->threshold,
+                                       .most = config->most,
+                                       .coverage = config->character_coverage,
+                                       .mask = config->mask};
+    return rd_dictionary_build(&dictionary, paths, n_paths, model_path);
 }

@@ -12,7 +12,7 @@
 
 static const char LABELS[] = "labels.txt";
 
-enum { MOST_FILES = 5 };
+enum { MOST_FILES = 6 };
 
 typedef struct {
     rd_vocabulary_kind kind;
@@ -20,20 +20,26 @@ typedef struct {
     const char *models[2];
     const char *ids[2];    /* what gives the models' pieces other ids; or NULL */
     const char *companion; /* a file that models[0] needs next to it; or NULL */
+    const char *settings;  /* a file that says more where it is there; or NULL */
 } form;
 
 /* The first that is there counts. */
 static const form forms[] = {
-    {RD_VOCABULARY_JOINT, {"spm.model", NULL}, {NULL, NULL}, NULL},
-    {RD_VOCABULARY_SEPARATE,
-     {"source.spm", "target.spm"},
-     {"vocab.json", "target_vocab.json"},
-     NULL},
-    {RD_VOCABULARY_JOINT, {"source.spm", "target.spm"}, {"vocab.json", "vocab.json"}, NULL},
-    {RD_VOCABULARY_SEPARATE, {"source.spm", "target.spm"}, {NULL, NULL}, NULL},
-    {RD_VOCABULARY_JOINT, {"tokenizer.json", NULL}, {NULL, NULL}, NULL},
-    {RD_VOCABULARY_JOINT, {"vocab.json", NULL}, {NULL, NULL}, "merges.txt"},
-    {RD_VOCABULARY_LABELS, {NULL, NULL}, {NULL, NULL}, LABELS}};
+    {RD_VOCABULARY_JOINT, .models = {"spm.model"}},
+    {RD_VOCABULARY_SEPARATE, .models = {"source.spm", "target.spm"},
+     .ids = {"vocab.json", "target_vocab.json"}},
+    {RD_VOCABULARY_JOINT, .models = {"source.spm", "target.spm"},
+     .ids = {"vocab.json", "vocab.json"}},
+    {RD_VOCABULARY_SEPARATE, .models = {"source.spm", "target.spm"}},
+    {RD_VOCABULARY_JOINT, .models = {"tokenizer.json"}},
+    {RD_VOCABULARY_JOINT, .models = {"vocab.json"}, .companion = "merges.txt",
+     .settings = "tokenizer_config.json"},
+    {RD_VOCABULARY_JOINT, .models = {"vocab.txt"}, .settings = "tokenizer_config.json"},
+    {RD_VOCABULARY_JOINT, .models = {"dict.txt"}},
+    {RD_VOCABULARY_SEPARATE, .models = {"dict.source.txt", "dict.target.txt"}},
+    {RD_VOCABULARY_JOINT, .models = {"characters.txt"}},
+    {RD_VOCABULARY_SEPARATE, .models = {"characters.source.txt", "characters.target.txt"}},
+    {RD_VOCABULARY_LABELS, .companion = LABELS}};
 enum { N_FORMS = sizeof forms / sizeof *forms };
 
 /* files: [MOST_FILES + 1], a NULL after the last. */
@@ -53,18 +59,22 @@ static rd_status file_is_there(const char *directory, const char *name, bool *fo
     return RD_OK;
 }
 
-/* The same, with the labels where they are there, too. */
-static rd_status list_all_files(const form *f, const char *directory, const char **files) {
-    bool labelled;
+static rd_status add_optional(const char *directory, const char *name, const char **files) {
+    bool found;
     int n = 0;
-    list_files(f, files);
-    RD_TRY(file_is_there(directory, LABELS, &labelled));
     while (files[n]) n++;
-    if (labelled && f->companion != LABELS) {
-        files[n++] = LABELS;
-        files[n] = NULL;
-    }
+    RD_TRY(file_is_there(directory, name, &found));
+    if (!found) return RD_OK;
+    files[n] = name;
+    files[n + 1] = NULL;
     return RD_OK;
+}
+
+/* The same, with the settings and the labels where they are there, too. */
+static rd_status list_all_files(const form *f, const char *directory, const char **files) {
+    list_files(f, files);
+    if (f->settings) RD_TRY(add_optional(directory, f->settings, files));
+    return f->companion != LABELS ? add_optional(directory, LABELS, files) : RD_OK;
 }
 
 static rd_status is_there(const char *directory, const form *f, bool *found) {
@@ -79,9 +89,12 @@ static rd_status is_there(const char *directory, const form *f, bool *found) {
 static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
     static const char *const looked_for[] = {
         [RD_VOCABULARY_ANY] =
-            "spm.model, source.spm and target.spm, tokenizer.json, or vocab.json and merges.txt",
-        [RD_VOCABULARY_JOINT] = "spm.model, tokenizer.json, or vocab.json and merges.txt",
-        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm",
+            "spm.model, source.spm and target.spm, tokenizer.json, vocab.json and merges.txt, "
+            "vocab.txt, dict.txt or characters.txt",
+        [RD_VOCABULARY_JOINT] = "spm.model, tokenizer.json, vocab.json and merges.txt, vocab.txt, "
+                                "dict.txt or characters.txt",
+        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm, or dict.source.txt and "
+                                   "dict.target.txt",
         [RD_VOCABULARY_LABELS] = LABELS};
     struct stat info;
     if (stat(directory, &info) != 0)
@@ -178,18 +191,37 @@ static bool are_same(const char *directory, const char *other) {
            one.st_ino == two.st_ino;
 }
 
+/* Removes the files of a form except those among `files`. */
+static rd_status remove_form(const form *f, const char *directory, const char *const *files) {
+    const char *others[MOST_FILES + 1];
+    list_files(f, others);
+    for (int i = 0; others[i]; i++)
+        if (!is_among(others[i], files)) RD_TRY(remove_file(directory, others[i]));
+    return f->settings && !is_among(f->settings, files) ? remove_file(directory, f->settings)
+                                                        : RD_OK;
+}
+
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind) {
     const form *found;
-    const char *files[MOST_FILES + 1], *others[MOST_FILES + 1];
+    const char *files[MOST_FILES + 1];
     RD_TRY(find_form(from, kind, &found));
     if (are_same(from, to)) return RD_OK; /* nothing of the user's is removed */
     RD_TRY(list_all_files(found, from, files));
     for (int i = 0; files[i]; i++) RD_TRY(copy_file(from, to, files[i]));
-    for (int k = 0; k < N_FORMS; k++) {
-        list_files(&forms[k], others);
-        for (int i = 0; others[i]; i++)
-            if (!is_among(others[i], files)) RD_TRY(remove_file(to, others[i]));
-    }
+    for (int k = 0; k < N_FORMS; k++) RD_TRY(remove_form(&forms[k], to, files));
+    return RD_OK;
+}
+
+rd_status rd_vocabularies_keep(const char *directory, const char *model) {
+    const char *files[MOST_FILES + 1];
+    const form *kept = NULL;
+    for (int k = 0; k < N_FORMS && !kept; k++)
+        if (forms[k].models[0] && !strcmp(forms[k].models[0], model) && !forms[k].ids[0])
+            kept = &forms[k];
+    if (!kept) return RD_OK;
+    RD_TRY(list_all_files(kept, directory, files));
+    for (int k = 0; k < N_FORMS; k++)
+        if (forms[k].kind == kept->kind) RD_TRY(remove_form(&forms[k], directory, files));
     return RD_OK;
 }
 

@@ -1,9 +1,11 @@
 /* The vocabulary files of a folder, which a folder of binarized data and a model directory name
  * alike. Joint, one for both sides: spm.model; or source.spm and target.spm whose pieces have the
  * ids of one vocab.json (as of Hugging Face's MarianMT); or tokenizer.json; or vocab.json and
- * merges.txt. Separate: source.spm and target.spm, without those ids, or with target_vocab.json
- * too. With any of them, or alone (of pictures), labels.txt: the names of classes, one a line, in
- * the order of their numbers. */
+ * merges.txt; or vocab.txt (WordPiece); or dict.txt (words); or characters.txt. With vocab.json and
+ * vocab.txt also tokenizer_config.json, where it is there. Separate: source.spm and target.spm,
+ * without those ids, or with target_vocab.json too; or dict.source.txt and dict.target.txt; or
+ * characters.source.txt and characters.target.txt. With any of them, or alone (of pictures),
+ * labels.txt: the names of classes, one a line, in the order of their numbers. */
 #ifndef RD_DATA_VOCAB_FILES_H
 #define RD_DATA_VOCAB_FILES_H
 
@@ -27,6 +29,10 @@ void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL 
 /* The files that _open would read; a vocabulary of another form at `to` gives way,
  * unless `to` is `from`, where all stays. */
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind);
+
+/* After a vocabulary was made in `directory`, whose file or first file is `model` ("spm.model"):
+ * removes those of other forms of this kind, so that they are not read in its place. */
+rd_status rd_vocabularies_keep(const char *directory, const char *model);
 
 /* A hash of the names and bytes of the files that _open would read: of all that decides ids and
  * text. */

@@ -3,7 +3,7 @@
 
 #include "recipe/recipe_keys.h"
 
-static const char *const vocab_types[] = {"unigram", "bpe", NULL};
+static const char *const vocab_types[] = {"unigram", "bpe", "words", "characters", NULL};
 static const char *const normalizations[] = {"auto",     "identity",    "nfkc", "nfkc_cf",
                                              "nmt_nfkc", "nmt_nfkc_cf", NULL};
 
@@ -27,9 +27,14 @@ const rd_key rd_data_keys[] = {
     {"vocab-from", RD_KEY_STRING, RD_AT(vocab_from), 0, 0, "",
      .help = "folder of a vocabulary to use, not to train one (with finetune-from-model: that)"},
     {"vocab-type", RD_KEY_STRING, RD_AT(vocab_type), 0, 0, "unigram", vocab_types,
-     .help = "SentencePiece model"},
+     .help = "pieces of SentencePiece, or all words or characters of the training corpora, as in "
+             "fairseq's dict.txt"},
+    {"threshold", RD_KEY_INT64, RD_AT(threshold), 0, 1e15, "0",
+     .help = "words, characters: those that come fewer times are unknown"},
+    {"nwords", RD_KEY_INT32, RD_AT(n_words), 0, 1.6e7, "0",
+     .help = "words, characters: the most frequent that are kept, with 4 special ones; 0: all"},
     {"vocab-size-src", RD_KEY_INT32, RD_AT(vocab_size_src), 8, 1e6, "8000",
-     .help = "source pieces (vocab-size sets both sides)"},
+     .help = "source pieces of SentencePiece (vocab-size sets both sides)"},
     {"vocab-size-tgt", RD_KEY_INT32, RD_AT(vocab_size_tgt), 8, 1e6, "8000",
      .help = "target pieces"},
     {"joined-dictionary", RD_KEY_BOOL, RD_AT(joined_dictionary), 0, 0, "false",

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/vocab.h"
 #include "recipe/recipe_keys.h"
 
 /* Puts the place of an assignment before the current message. */
@@ -274,6 +275,7 @@ static bool is_written(const rd_recipe *recipe, const char *name) {
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room) {
     const rd_data_config *d = &recipe->data;
+    if (rd_vocab_is_dictionary(d->vocab_type)) return false;
     bool differs[2] = {is_written(recipe, "vocab-size-src") && d->vocab_size_src != source,
                        is_written(recipe, "vocab-size-tgt") && d->vocab_size_tgt != target};
     if (!differs[0] && !differs[1]) return false;

@@ -24,7 +24,9 @@ typedef struct {
     char *trainpref, *validpref, *testpref;
     char *prepare; /* script that makes the raw corpora, relative to the recipe file; "" if none */
     char *vocab_from; /* folder of an existing vocabulary; "": train one; see finetune_from_model */
-    char *vocab_type; /* unigram | bpe */
+    char *vocab_type; /* unigram | bpe | words | characters */
+    int64_t threshold; /* words and characters that come fewer times are unknown */
+    int32_t n_words;   /* nwords: of them kept, with the special ones; 0: all */
     int32_t vocab_size_src, vocab_size_tgt; /* both vocab-size when joined-dictionary */
     bool joined_dictionary;
     float character_coverage;

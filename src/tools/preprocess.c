@@ -27,8 +27,9 @@ static const rd_key options[] = {
              "recipe's trainpref, validpref and testpref name the prefixes (several with commas) "
              "and source-lang and target-lang the languages"},
     {"dest", RD_KEY_WORD, RD_AT(dest), .value = "DIR",
-     .help = "receives spm.model (or source.spm and target.spm without joined-dictionary; or the "
-             "files of vocab-from), train.bin, valid.bin and PREFIX.bin for each test set that is "
+     .help = "receives spm.model (or source.spm and target.spm without joined-dictionary; dict.txt "
+             "or characters.txt with vocab-type words or characters; or the files of "
+             "vocab-from), train.bin, valid.bin and PREFIX.bin for each test set that is "
              "there"},
     {"shortlist", RD_KEY_BOOL, RD_AT(shortlist),
      .help = "also make DEST/shortlist.bin from train.bin: the target pieces that each source "
@@ -56,7 +57,8 @@ static const options_relation relations[] = {
 static const options_section sections[] = {
     {"Keys that matter here",
      "vocab-type, vocab-size, joined-dictionary, character-coverage, byte-fallback, normalization, "
-     "user-defined-symbols and vocab-sentences for the vocabulary. Training pairs outside "
+     "user-defined-symbols and vocab-sentences for the vocabulary; for one of words, threshold and "
+     "nwords. Training pairs outside "
      "min-source-len .. max-source-len, "
      "min-target-len .. max-target-len or max-ratio are dropped and counted; validation and test "
      "sets are kept whole. With sentencepiece-alpha the text is kept as well, to be segmented anew "
@@ -78,7 +80,7 @@ static const options_program program = {
     .name = "rdrop-preprocess",
     .summary = "raw corpora to vocabularies and binarized data",
     .synopsis = synopsis,
-    .description = "Trains the SentencePiece vocabulary of a recipe and binarizes its corpora for "
+    .description = "Makes the vocabulary of a recipe and binarizes its corpora for "
                    "rdrop-train.",
     .operand = "RECIPE",
     .operand_help = "YAML file; rdrop-recipe --help-recipe lists all keys",

@@ -201,14 +201,13 @@ rd_status rd_breaker_find(rd_breaker *b, const char *text, size_t n, rd_offsets 
 /* Moves the cursor past a space, if it is at one. */
 static bool skip_space(const char **cursor, const char *space) {
     size_t n = strlen(space);
-    if (strncmp(*cursor, space, n) != 0) return false;
+    if (n == 0 || strncmp(*cursor, space, n) != 0) return false;
     *cursor += n;
     return true;
 }
 
 bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id) {
-    const char *piece = rd_tokenizer_piece(tokenizer, id);
-    return piece && skip_space(&piece, rd_tokenizer_space(tokenizer));
+    return rd_tokenizer_begins_word(tokenizer, id);
 }
 
 /* The text of an id; *space: how spaces are written there. */
@@ -231,6 +230,7 @@ int32_t rd_words_of_tokens(const rd_tokenizer *tokenizer, const int32_t *ids, in
     for (int64_t i = 0; i < n; i++) {
         const char *space, *c = reading(tokenizer, ids[i], unk, &space);
         bool begun = false;
+        if (!*space && rd_tokenizer_begins_word(tokenizer, ids[i])) apart = true;
         while (*c) {
             if (skip_space(&c, space)) {
                 apart = true;

@@ -1,6 +1,6 @@
 /* Byte-level BPE against Hugging Face's tokenizers (tests/oracles/bpe_golden.py): ids, exact round
- * trips, decoding of anything; damaged vocabularies; dropout. With RDROP_BPE_LINES=FILE, made by
- * that script, the lines of that file as well. */
+ * trips, decoding of anything; damaged vocabularies; dropout. With RDROP_BPE_LINES=FILE and
+ * RDROP_BPE_VOCAB=FILE, of that script, those texts as well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,10 +98,18 @@ static void test_ids_and_round_trips(void **state) {
     for (int i = 0; i < 2; i++) {
         rd_tokenizer *tokenizer = open_golden(names[i]);
         assert_int_equal(check_file(tokenizer, FOLDER "lines.txt"), 400);
-        const char *more = getenv("RDROP_BPE_LINES");
-        if (more) print_message("%lld lines\n", (long long)check_file(tokenizer, more));
         rd_tokenizer_close(tokenizer);
     }
+}
+
+static void test_texts_of_the_oracle(void **state) {
+    (void)state;
+    const char *vocab = getenv("RDROP_BPE_VOCAB"), *lines = getenv("RDROP_BPE_LINES");
+    rd_tokenizer *tokenizer;
+    if (!vocab || !lines) skip();
+    if (rd_tokenizer_open(&tokenizer, vocab) != RD_OK) fail_msg("%s", rd_last_error());
+    print_message("%lld texts\n", (long long)check_file(tokenizer, lines));
+    rd_tokenizer_close(tokenizer);
 }
 
 static void test_special_pieces(void **state) {
@@ -186,6 +194,96 @@ static void test_nul(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* The content of FOLDER/name with the first `from` replaced by `to`, at `path`. */
+static void write_changed(const char *path, const char *name, const char *from, const char *to) {
+    char source[512], *bytes;
+    size_t n;
+    snprintf(source, sizeof source, FOLDER "%s", name);
+    assert_int_equal(rd_read_file(source, 1 << 20, &bytes, &n), RD_OK);
+    char *at = strstr(bytes, from), *changed = malloc(n + strlen(to) + 1);
+    assert_non_null(at);
+    int length = sprintf(changed, "%.*s%s%s", (int)(at - bytes), bytes, to, at + strlen(from));
+    assert_int_equal(rd_write_file(path, changed, (size_t)length), RD_OK);
+    free(changed);
+    free(bytes);
+}
+
+/* The golden vocabulary with GPT-2's one special piece, id 2, and ordinary ones for the others. */
+static void rename_special(const char *path) {
+    static const char *const names[][2] = {{"\"</s>\"", "\"<|endoftext|>\""},
+                                           {"\"<s>\"", "\"<a>\""},
+                                           {"\"<pad>\"", "\"<b>\""},
+                                           {"\"<unk>\"", "\"<c>\""}};
+    char *bytes;
+    size_t n;
+    assert_int_equal(rd_read_file(FOLDER "vocab.json", 1 << 20, &bytes, &n), RD_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *at = strstr(bytes, names[i][0]), *changed = malloc(n + 64);
+        assert_non_null(at);
+        n = (size_t)sprintf(changed, "%.*s%s%s", (int)(at - bytes), bytes, names[i][1],
+                            at + strlen(names[i][0]));
+        free(bytes);
+        bytes = changed;
+    }
+    assert_int_equal(rd_write_file(path, bytes, n), RD_OK);
+    free(bytes);
+}
+
+/* GPT-2 has one special piece, which begins and ends; tokenizer_config.json may want a blank. */
+static void test_vocabulary_of_gpt2(void **state) {
+    (void)state;
+    char config_path[64];
+    rd_tokenizer *tokenizer;
+    rd_ids plain = {0}, prefixed = {0};
+    snprintf(config_path, sizeof config_path, "%s/tokenizer_config.json", directory);
+    write_changed(merges_path, "merges.txt", "#", "#");
+    rename_special(vocab_path);
+    assert_int_equal(rd_tokenizer_open(&tokenizer, vocab_path), RD_OK);
+    assert_int_equal(rd_tokenizer_bos(tokenizer), 2);
+    assert_int_equal(rd_tokenizer_eos(tokenizer), 2);
+    assert_int_equal(rd_tokenizer_pad(tokenizer), -1);
+    assert_int_equal(rd_tokenizer_unk(tokenizer), -1);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, " the", 4, &prefixed), RD_OK);
+    rd_tokenizer_close(tokenizer);
+    assert_int_equal(rd_write_file(config_path, "{\"add_prefix_space\": true}", 26), RD_OK);
+    assert_int_equal(rd_tokenizer_open(&tokenizer, vocab_path), RD_OK);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, "the", 3, &plain), RD_OK);
+    assert_int_equal(plain.length, prefixed.length);
+    assert_memory_equal(plain.data, prefixed.data, sizeof(int32_t) * (size_t)plain.length);
+    rd_tokenizer_close(tokenizer);
+    unlink(config_path);
+    free(plain.data);
+    free(prefixed.data);
+}
+
+/* A text cut where rd_bpe_cut says has the ids of the whole. */
+static void test_cutting_a_stream(void **state) {
+    (void)state;
+    static const char text[] =
+        "we show\n\n\n the\u00A0 model,\tdon't \u3000they  've \n x\u2028\u2028yz  ";
+    rd_tokenizer *tokenizer = open_golden("vocab.json");
+    rd_ids whole = {0}, parts = {0};
+    size_t n = sizeof text - 1;
+    int n_cuts = 0;
+    assert_int_equal(rd_tokenizer_encode(tokenizer, text, n, &whole), RD_OK);
+    for (size_t end = 0; end <= n; end++) {
+        size_t cut = rd_bpe_cut(text, end);
+        assert_true(cut <= end);
+        parts.length = 0;
+        assert_int_equal(rd_tokenizer_encode(tokenizer, text, cut, &parts), RD_OK);
+        assert_int_equal(rd_tokenizer_encode(tokenizer, text + cut, n - cut, &parts), RD_OK);
+        assert_int_equal(parts.length, whole.length);
+        assert_memory_equal(parts.data, whole.data, sizeof(int32_t) * (size_t)whole.length);
+        n_cuts += cut > 0;
+    }
+    assert_true(n_cuts > 40);
+    assert_int_equal(rd_bpe_cut("abc", 3), 0);
+    assert_int_equal(rd_bpe_cut("ab \n", 4), 2);
+    free(whole.data);
+    free(parts.data);
+    rd_tokenizer_close(tokenizer);
+}
+
 /* Without dropout the merges are all done; with it fewer, and the text stays the same. */
 static void test_dropout(void **state) {
     (void)state;
@@ -221,20 +319,6 @@ static void test_dropout(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
-/* The content of FOLDER/name with the first `from` replaced by `to`, at `path`. */
-static void write_changed(const char *path, const char *name, const char *from, const char *to) {
-    char source[512], *bytes;
-    size_t n;
-    snprintf(source, sizeof source, FOLDER "%s", name);
-    assert_int_equal(rd_read_file(source, 1 << 20, &bytes, &n), RD_OK);
-    char *at = strstr(bytes, from), *changed = malloc(n + strlen(to) + 1);
-    assert_non_null(at);
-    int length = sprintf(changed, "%.*s%s%s", (int)(at - bytes), bytes, to, at + strlen(from));
-    assert_int_equal(rd_write_file(path, changed, (size_t)length), RD_OK);
-    free(changed);
-    free(bytes);
-}
-
 static void assert_refused(const char *path, const char *reason) {
     rd_tokenizer *tokenizer;
     rd_status status = rd_tokenizer_open(&tokenizer, path);
@@ -248,7 +332,7 @@ static void test_damaged_vocabularies(void **state) {
     static const struct {
         const char *name, *from, *to, *reason;
     } cases[] = {
-        {"tokenizer.json", "\"BPE\"", "\"WordPiece\"", "its model is WordPiece"},
+        {"tokenizer.json", "\"BPE\"", "\"Unigram\"", "its model is Unigram"},
         {"tokenizer.json", "\"normalizer\":null", "\"normalizer\":{\"type\":\"NFC\"}",
          "normalizer"},
         {"tokenizer.json", "\"ByteLevel\"", "\"Whitespace\"", "not ByteLevel"},
@@ -281,11 +365,14 @@ static void test_damaged_vocabularies(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_and_round_trips),
+        cmocka_unit_test(test_texts_of_the_oracle),
         cmocka_unit_test(test_special_pieces),
         cmocka_unit_test(test_decoding_anything),
         cmocka_unit_test(test_invalid_text),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_vocabulary_of_gpt2),
+        cmocka_unit_test(test_cutting_a_stream),
         cmocka_unit_test(test_damaged_vocabularies),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

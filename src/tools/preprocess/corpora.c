@@ -176,25 +176,46 @@ static void gave_up(const char *why) {
     _exit(1);
 }
 
-rd_status train_vocabulary(const preprocess_job *j, const path_list *corpora, int32_t size,
-                           const char *name, const char *normalization) {
+/* A dictionary is made without rules; the recipe's default stays unsaid. */
+static const char *rules_of(const rd_data_config *d, const char *normalization) {
+    bool asked = strcmp(d->normalization, "auto") != 0;
+    return rd_vocab_is_dictionary(d->vocab_type) && !asked ? NULL : normalization;
+}
+
+static rd_status size_of(const char *path, int32_t *size) {
+    rd_tokenizer *tokenizer;
+    RD_TRY(rd_tokenizer_open(&tokenizer, path));
+    *size = rd_tokenizer_size(tokenizer);
+    rd_tokenizer_close(tokenizer);
+    return RD_OK;
+}
+
+rd_status train_vocabulary(const preprocess_job *j, const path_list *corpora, rd_vocab_side side,
+                           int32_t size, const char *normalization) {
     const rd_data_config *d = &j->recipe->data;
+    const char *rules = rules_of(d, normalization);
     rd_vocab_config config = {.type = d->vocab_type,
+                              .threshold = d->threshold,
+                              .most = d->n_words,
                               .size = size,
                               .character_coverage = d->character_coverage,
                               .byte_fallback = d->byte_fallback,
                               .mask = d->mask_piece,
-                              .normalization = normalization,
+                              .normalization = rules,
                               .symbols = d->user_defined_symbols,
                               .max_sentences = d->vocab_sentences,
                               .no_memory = no_memory,
                               .gave_up = gave_up};
-    char *path = rd_path_join(j->dest, name);
+    char *path = rd_path_join(j->dest, rd_vocab_file(d->vocab_type, side));
     rd_status status =
         path ? rd_vocab_train(&config, (const char *const *)corpora->items, (int)corpora->n, path)
              : RD_ERR_MEMORY;
+    if (status == RD_OK && side != RD_VOCAB_TARGET)
+        status = rd_vocabularies_keep(j->dest, rd_vocab_file(d->vocab_type, side));
+    if (status == RD_OK && rd_vocab_is_dictionary(d->vocab_type)) status = size_of(path, &size);
     if (status == RD_OK)
-        printf("%s: %d pieces, %s, %s\n", path, (int)size, d->vocab_type, normalization);
+        printf("%s: %d pieces, %s%s%s\n", path, (int)size, d->vocab_type, rules ? ", " : "",
+               rules ? rules : "");
     free(path);
     return status;
 }

@@ -29,13 +29,13 @@ static const char *normalization_of(const rd_data_config *d, bool only_read) {
 }
 
 /* Of the corpora of both languages, or of one alone. */
-static rd_status train_on(const pairs *p, const char *first, const char *second, int32_t size,
-                          const char *name, const char *normalization) {
+static rd_status train_on(const pairs *p, const char *first, const char *second, rd_vocab_side side,
+                          int32_t size, const char *normalization) {
     const char *prefixes = p->recipe->data.trainpref;
     path_list list = {0};
     rd_status status = corpus_paths(p->job, prefixes, first, &list);
     if (status == RD_OK && second) status = corpus_paths(p->job, prefixes, second, &list);
-    if (status == RD_OK) status = train_vocabulary(p->job, &list, size, name, normalization);
+    if (status == RD_OK) status = train_vocabulary(p->job, &list, side, size, normalization);
     path_list_free(&list);
     return status;
 }
@@ -47,9 +47,10 @@ static rd_status make_vocabularies(const pairs *p) {
     bool one = strcmp(source, target) == 0; /* denoising */
     const char *of_source = normalization_of(d, true), *of_target = normalization_of(d, false);
     if (d->joined_dictionary)
-        return train_on(p, source, one ? NULL : target, d->vocab_size_src, "spm.model", of_target);
-    RD_TRY(train_on(p, source, NULL, d->vocab_size_src, "source.spm", of_source));
-    return train_on(p, target, NULL, d->vocab_size_tgt, "target.spm", of_target);
+        return train_on(p, source, one ? NULL : target, RD_VOCAB_JOINT, d->vocab_size_src,
+                        of_target);
+    RD_TRY(train_on(p, source, NULL, RD_VOCAB_SOURCE, d->vocab_size_src, of_source));
+    return train_on(p, target, NULL, RD_VOCAB_TARGET, d->vocab_size_tgt, of_target);
 }
 
 /* The corpora of one dataset: both lists name the same prefixes. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
+#include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
 
@@ -50,8 +51,9 @@ rd_status each_test_set(const preprocess_job *job, const char *lang,
 /* Copies the vocabulary of vocab-from to dest. Says so. */
 rd_status copy_vocabulary(const preprocess_job *job);
 
-/* Trains a SentencePiece vocabulary on these corpora: the file `name` of dest. Says so. */
-rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, int32_t size,
-                           const char *name, const char *normalization);
+/* Makes the vocabulary of one side, or of both, of these corpora, as a file of dest. Says so. size,
+ * normalization: of SentencePiece. */
+rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, rd_vocab_side side,
+                           int32_t size, const char *normalization);
 
 #endif

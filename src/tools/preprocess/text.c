@@ -28,7 +28,7 @@ static rd_status make_vocabulary(const text *t) {
     bool automatic = strcmp(d->normalization, "auto") == 0;
     rd_status status = corpus_paths(t->job, d->trainpref, d->target_lang, &list);
     if (status == RD_OK)
-        status = train_vocabulary(t->job, &list, d->vocab_size_tgt, "spm.model",
+        status = train_vocabulary(t->job, &list, RD_VOCAB_JOINT, d->vocab_size_tgt,
                                   automatic ? "identity" : d->normalization);
     path_list_free(&list);
     return status;

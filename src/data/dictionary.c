@@ -1,0 +1,112 @@
+#include "data/dictionary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
+enum { MOST_SYMBOLS = 1 << 24 };
+
+/* The bytes of "U+0065"; their number, 0 where it is no character. */
+static size_t read_character(const char *name, char bytes[4]) {
+    char *end;
+    if (strncmp(name, "U+", 2) != 0 || strlen(name) > 8 || !u_isxdigit((unsigned char)name[2]))
+        return 0;
+    unsigned long c = strtoul(name + 2, &end, 16);
+    if (*end || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) return 0;
+    return (size_t)rd_utf8_put((uint32_t)c, bytes);
+}
+
+static rd_status refuse(const char *path, int64_t line, const char *found, const char *why) {
+    char shown[160];
+    rd_escape(shown, sizeof shown, found);
+    return rd_error(RD_ERR_FORMAT, "%s:%lld: \"%s\": %s", path, (long long)line, shown, why);
+}
+
+/* line: cut in place. */
+static rd_status read_line(rd_string_table *symbols, const char *path, int64_t number, char *line,
+                           bool characters) {
+    char *blank = strrchr(line, ' '), bytes[4];
+    int32_t id, n_before = (int32_t)symbols->n;
+    if (!blank || blank == line || !blank[1] || blank[1 + strspn(blank + 1, "0123456789")])
+        return refuse(path, number, line,
+                      characters ? "expected a character and its count, \"U+0065 17\""
+                                 : "expected a word and its count, \"house 17\"");
+    *blank = '\0';
+    const char *symbol = line;
+    size_t n = (size_t)(blank - line);
+    if (characters && strcmp(line, "<mask>") != 0) {
+        n = read_character(line, bytes);
+        symbol = bytes;
+        if (n == 0) return refuse(path, number, line, "expected a character as \"U+0065\"");
+    }
+    RD_TRY(rd_string_add(symbols, symbol, n, &id));
+    return id == n_before ? RD_OK : refuse(path, number, line, "it is there twice");
+}
+
+static rd_status read_lines(rd_string_table *symbols, const char *path, char *text,
+                            bool characters) {
+    char *line;
+    for (int64_t number = 1; (line = strsep(&text, "\n")); number++) {
+        size_t n = strlen(line);
+        if (n && line[n - 1] == '\r') line[--n] = '\0';
+        if (n == 0 && !text) break; /* after the last line's end */
+        RD_TRY(read_line(symbols, path, number, line, characters));
+        if (symbols->n > MOST_SYMBOLS)
+            return refuse(path, number, line, "a dictionary of more than 16,777,216 symbols");
+    }
+    return RD_OK;
+}
+
+rd_status rd_dictionary_read(rd_string_table *symbols, const char *path, const char *bytes,
+                             size_t n, bool characters) {
+    static const char *const special[RD_DICTIONARY_SPECIAL] = {"<s>", "<pad>", "</s>", "<unk>"};
+    int64_t bad = rd_utf8_invalid_at(bytes, n);
+    const char *nul = memchr(bytes, '\0', n);
+    int32_t id;
+    if (bad >= 0 || nul)
+        return rd_error(RD_ERR_FORMAT, "%s: not a dictionary: byte %lld is %s", path,
+                        (long long)(bad >= 0 ? bad : nul - bytes) + 1,
+                        bad >= 0 ? "no UTF-8" : "a NUL");
+    for (int i = 0; i < RD_DICTIONARY_SPECIAL; i++)
+        RD_TRY(rd_string_add(symbols, special[i], strlen(special[i]), &id));
+    char *text = strdup(bytes);
+    if (!text) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    rd_status status = read_lines(symbols, path, text, characters);
+    free(text);
+    if (status == RD_OK && symbols->n == RD_DICTIONARY_SPECIAL)
+        return rd_error(RD_ERR_FORMAT, "%s: a dictionary without symbols", path);
+    return status;
+}
+
+/* ICU's white space, and the four separators of ASCII. */
+static bool is_space(UChar32 c) {
+    if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F);
+    return u_isUWhiteSpace(c);
+}
+
+size_t rd_dictionary_word(const char *text, size_t n, size_t *at, const char **word,
+                          uint64_t *hash) {
+    size_t begin = *at, i = begin;
+    *hash = RD_STRING_HASH;
+    while (i < n) {
+        UChar32 c = (unsigned char)text[i];
+        size_t length = 1;
+        if (c >= 0x80) {
+            uint32_t decoded;
+            length = rd_utf8_character(text + i, n - i, &decoded);
+            c = length ? (UChar32)decoded : -1;
+            if (!length) length = 1;
+        }
+        bool space = c >= 0 && is_space(c);
+        if (space && i > begin) break;
+        if (space) begin = i + length;
+        for (size_t k = 0; !space && k < length; k++)
+            *hash = rd_string_hash_add(*hash, text[i + k]);
+        i += length;
+    }
+    *at = i;
+    *word = text + begin;
+    return i - begin;
+}

@@ -1,0 +1,65 @@
+#include "data/sentence_pair.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer) {
+    bool wordpiece = rd_tokenizer_kind_of(tokenizer) == RD_TOKENIZER_WORDPIECE;
+    *form = (rd_pair_form){.bos = rd_tokenizer_bos(tokenizer),
+                           .eos = rd_tokenizer_eos(tokenizer),
+                           .separators = wordpiece ? 1 : 2,
+                           .segments = wordpiece};
+    if (form->bos >= 0 && form->eos >= 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "the vocabulary has no %s, which every input %s",
+                    form->bos < 0 ? (wordpiece ? "[CLS]" : "<s>") : (wordpiece ? "[SEP]" : "</s>"),
+                    form->bos < 0 ? "begins with" : "ends with");
+}
+
+int32_t rd_pair_special(const rd_pair_form *form, bool two) {
+    return two ? 2 + form->separators : 2;
+}
+
+void rd_pair_truncate(int64_t *first, int64_t *second, int64_t room) {
+    if (*first + *second <= room) return;
+    int64_t *shorter = *first <= *second ? first : second;
+    int64_t *longer = *first <= *second ? second : first;
+    if (*shorter * 2 <= room) {
+        *longer = room - *shorter;
+        return;
+    }
+    *shorter = room / 2;
+    *longer = room - room / 2;
+}
+
+/* Both lists grow by n. */
+static rd_status append(rd_ids *ids, rd_ids *segments, const int32_t *from, int64_t n,
+                        int32_t segment) {
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + n, sizeof *ids->data));
+    if (n) memcpy(ids->data + ids->length, from, sizeof *from * (size_t)n);
+    ids->length += n;
+    if (!segments) return RD_OK;
+    RD_TRY(rd_reserve(&segments->data, &segments->capacity, segments->length + n,
+                      sizeof *segments->data));
+    for (int64_t i = 0; i < n; i++) segments->data[segments->length++] = segment;
+    return RD_OK;
+}
+
+rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd_ids *second,
+                         int64_t longest, rd_ids *ids, rd_ids *segments) {
+    int64_t room = longest - rd_pair_special(form, second != NULL);
+    int64_t n_first = first->length, n_second = second ? second->length : 0;
+    int32_t of_second = form->segments ? 1 : 0;
+    if (room < 0)
+        return rd_error(RD_ERR_ARGUMENT, "%lld tokens leave no room for %s and the special pieces",
+                        (long long)longest, second ? "two sentences" : "a sentence");
+    rd_pair_truncate(&n_first, &n_second, room);
+    RD_TRY(append(ids, segments, &form->bos, 1, 0));
+    RD_TRY(append(ids, segments, first->data, n_first, 0));
+    RD_TRY(append(ids, segments, &form->eos, 1, 0));
+    if (!second) return RD_OK;
+    for (int32_t i = 1; i < form->separators; i++)
+        RD_TRY(append(ids, segments, &form->eos, 1, of_second));
+    RD_TRY(append(ids, segments, second->data, n_second, of_second));
+    return append(ids, segments, &form->eos, 1, of_second);
+}

@@ -1,0 +1,35 @@
+/* One or two sentences as an encoder reads them: BERT's [CLS] A [SEP] B [SEP], and RoBERTa's
+ * <s> A </s></s> B </s>. */
+#ifndef RD_DATA_SENTENCE_PAIR_H
+#define RD_DATA_SENTENCE_PAIR_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "rdrop/tokenizer.h"
+
+typedef struct {
+    int32_t bos, eos;
+    int32_t separators; /* eos between A and B: 1, or RoBERTa's 2 */
+    bool segments;      /* B and its eos are of segment 1, as BERT's; else all is of segment 0 */
+} rd_pair_form;
+
+/* BERT's form for WordPiece, RoBERTa's for all other tokenizers. RD_ERR_FORMAT where the vocabulary
+ * has no such special pieces. */
+rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer);
+
+/* Tokens besides those of the sentences. */
+int32_t rd_pair_special(const rd_pair_form *form, bool two);
+
+/* The tokens kept of sentences of *first and *second tokens so that both are `room` at most: the
+ * longer loses its last ones until both are as long, then both do, and the second keeps the odd
+ * one; Hugging Face's fast tokenizers' longest_first. room >= 0. */
+void rd_pair_truncate(int64_t *first, int64_t *second, int64_t room);
+
+/* Appends a sentence, or two where second is not NULL, of `longest` tokens at most, to ids, and as
+ * many numbers 0 and 1 to segments (NULL: not wanted). RD_ERR_ARGUMENT where not even the special
+ * tokens are that few. */
+rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd_ids *second,
+                         int64_t longest, rd_ids *ids, rd_ids *segments);
+
+#endif

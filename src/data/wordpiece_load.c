@@ -1,0 +1,237 @@
+/* Reading WordPiece vocabularies as Hugging Face writes them. Files come from outside: what would
+ * change the ids and is not known here is refused. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/wordpiece.h"
+#include "io/json.h"
+
+enum { MOST_PIECES = 1000000, LARGEST_CONFIG = 16 << 20, USUAL_LONGEST_WORD = 100 };
+
+__attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, const char *format,
+                                                              ...) {
+    char reason[320];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    return rd_error(RD_ERR_FORMAT, "%s: not a WordPiece vocabulary: %s", path, reason);
+}
+
+/* Of two pieces that are spelled alike the last counts, as in Hugging Face's. */
+static rd_status add_to_table(rd_wordpiece_table *table, const char *name, size_t n, int32_t id) {
+    int32_t index;
+    RD_TRY(rd_string_add(&table->strings, name, n, &index));
+    RD_TRY(rd_reserve(&table->ids, &table->capacity, table->strings.n, sizeof *table->ids));
+    table->ids[index] = id;
+    if (n > table->longest) table->longest = n;
+    return RD_OK;
+}
+
+static int32_t id_of(const rd_wordpiece *self, const char *name) {
+    int32_t index = rd_string_find(&self->starts.strings, name, strlen(name));
+    return index < 0 ? -1 : self->starts.ids[index];
+}
+
+/* names: [size]; NULL: no piece has this id. */
+static rd_status store_pieces(rd_wordpiece *self, const char *const *names, int32_t size) {
+    self->base.size = size;
+    self->name_at = rd_calloc((size_t)size, sizeof *self->name_at);
+    self->special = rd_calloc((size_t)size, sizeof *self->special);
+    if (!self->name_at || !self->special) return RD_ERR_MEMORY;
+    RD_TRY(rd_text_append(&self->names, "", 1));
+    for (int32_t id = 0; id < size; id++) {
+        if (!names[id]) continue;
+        size_t n = strlen(names[id]);
+        self->name_at[id] = self->names.length;
+        RD_TRY(rd_text_append(&self->names, names[id], n + 1));
+        RD_TRY(add_to_table(&self->starts, names[id], n, id));
+        if (strncmp(names[id], "##", 2) == 0)
+            RD_TRY(add_to_table(&self->continuations, names[id] + 2, n - 2, id));
+    }
+    return RD_OK;
+}
+
+static rd_status find_special(rd_wordpiece *self, const char *path, const char *unk) {
+    const char *const names[] = {"[PAD]", "[CLS]", "[SEP]", unk, "[MASK]"};
+    rd_tokenizer *t = &self->base;
+    int32_t *const ids[] = {&t->pad, &t->bos, &t->eos, &t->unk, &t->mask};
+    for (int i = 0; i < 5; i++) {
+        *ids[i] = id_of(self, names[i]);
+        if (*ids[i] >= 0) self->special[*ids[i]] = true;
+    }
+    return t->unk >= 0 ? RD_OK : refuse(path, "it has no piece \"%.60s\"", unk);
+}
+
+/* The same two switches decide, whatever file they are in: absent or null is `otherwise`. */
+static bool is_on(const json_t *object, const char *key, bool otherwise) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_boolean(value) ? json_is_true(value) : otherwise;
+}
+
+static rd_status read_config(rd_wordpiece *self, const char *path) {
+    char *bytes;
+    size_t n;
+    json_t *config;
+    RD_TRY(rd_read_file(path, LARGEST_CONFIG, &bytes, &n));
+    rd_status status = rd_json_parse(&config, path, bytes, n);
+    free(bytes);
+    RD_TRY(status);
+    self->rules.lower = is_on(config, "do_lower_case", true);
+    self->rules.strip_accents = is_on(config, "strip_accents", self->rules.lower);
+    self->rules.chinese = is_on(config, "tokenize_chinese_chars", true);
+    json_decref(config);
+    return RD_OK;
+}
+
+static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) {
+    char *directory = rd_path_parent(vocab_path);
+    char *path = directory ? rd_path_join(directory, "tokenizer_config.json") : NULL;
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && rd_file_exists(path)) status = read_config(self, path);
+    free(path);
+    free(directory);
+    return status;
+}
+
+static rd_status check_text(const char *path, const char *bytes, size_t n, int64_t *n_lines) {
+    int64_t bad = rd_utf8_invalid_at(bytes, n);
+    const char *nul = memchr(bytes, '\0', n);
+    *n_lines = n > 0 && bytes[n - 1] != '\n';
+    for (size_t i = 0; i < n; i++) *n_lines += bytes[i] == '\n';
+    if (bad >= 0) return refuse(path, "byte %lld is no UTF-8", (long long)bad + 1);
+    if (nul) return refuse(path, "byte %lld is a NUL", (long long)(nul - bytes) + 1);
+    if (*n_lines > MOST_PIECES)
+        return refuse(path, "it has %lld lines; at most %d pieces can be", (long long)*n_lines,
+                      MOST_PIECES);
+    return RD_OK;
+}
+
+/* A piece a line; text is cut into them in place. */
+static void cut_lines(char *text, int64_t n_lines, const char **names) {
+    for (int64_t i = 0; i < n_lines; i++) {
+        char *line = strsep(&text, "\n");
+        size_t n = strlen(line);
+        if (n && line[n - 1] == '\r') line[n - 1] = '\0';
+        names[i] = line;
+    }
+}
+
+rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const char *bytes,
+                                 size_t n) {
+    int64_t n_lines;
+    RD_TRY(check_text(path, bytes, n, &n_lines));
+    self->rules = (rd_wordpiece_rules){true, true, true, true};
+    self->longest_word = USUAL_LONGEST_WORD;
+    self->tidy = true;
+    RD_TRY(read_config_beside(self, path));
+    char *text = rd_strdup(bytes);
+    const char **names = rd_calloc((size_t)n_lines, sizeof *names);
+    rd_status status = text && names ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) {
+        cut_lines(text, n_lines, names);
+        status = store_pieces(self, names, (int32_t)n_lines);
+    }
+    if (status == RD_OK) status = find_special(self, path, "[UNK]");
+    free(names);
+    free(text);
+    return status;
+}
+
+static rd_status check_type(const char *path, const json_t *root, const char *key,
+                            const char *expected) {
+    const char *type = json_string_value(json_object_get(json_object_get(root, key), "type"));
+    if (type && strcmp(type, expected) == 0) return RD_OK;
+    return refuse(path, "its %s is %.40s, not %s", key, type ? type : "missing", expected);
+}
+
+/* The settings of a tokenizer.json that would change ids. */
+static rd_status read_settings(rd_wordpiece *self, const char *path, const json_t *root) {
+    const json_t *model = json_object_get(root, "model");
+    const json_t *normalizer = json_object_get(root, "normalizer");
+    const json_t *longest = json_object_get(model, "max_input_chars_per_word");
+    const char *prefix = json_string_value(json_object_get(model, "continuing_subword_prefix"));
+    RD_TRY(check_type(path, root, "normalizer", "BertNormalizer"));
+    RD_TRY(check_type(path, root, "pre_tokenizer", "BertPreTokenizer"));
+    if (prefix && strcmp(prefix, "##") != 0)
+        return refuse(path, "pieces within words begin with \"%.20s\", not \"##\"", prefix);
+    self->longest_word = longest ? (int32_t)json_integer_value(longest) : USUAL_LONGEST_WORD;
+    if (longest && (!json_is_integer(longest) || json_integer_value(longest) < 1 ||
+                    json_integer_value(longest) > RD_WORDPIECE_WORD))
+        return refuse(path, "max_input_chars_per_word is not an integer from 1 to %d",
+                      RD_WORDPIECE_WORD);
+    self->rules.clean = is_on(normalizer, "clean_text", true);
+    self->rules.chinese = is_on(normalizer, "handle_chinese_chars", true);
+    self->rules.lower = is_on(normalizer, "lowercase", true);
+    self->rules.strip_accents = is_on(normalizer, "strip_accents", self->rules.lower);
+    self->tidy = is_on(json_object_get(root, "decoder"), "cleanup", true);
+    return RD_OK;
+}
+
+/* The largest id of the vocabulary and of what was added to it, and one more. */
+static rd_status find_size(const char *path, json_t *vocab, const json_t *added, int64_t *size) {
+    const char *name;
+    json_t *id, *token;
+    size_t i;
+    *size = 0;
+    json_object_foreach(vocab, name, id) {
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) >= MOST_PIECES)
+            return refuse(path, "the id of \"%.60s\" is no integer from 0 to %d", name,
+                          MOST_PIECES - 1);
+        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
+    }
+    json_array_foreach(added, i, token) {
+        id = json_object_get(token, "id");
+        if (!json_is_string(json_object_get(token, "content")) || !json_is_integer(id) ||
+            json_integer_value(id) < 0 || json_integer_value(id) >= MOST_PIECES)
+            return refuse(path, "added token %zu has no content, or no id from 0 to %d", i,
+                          MOST_PIECES - 1);
+        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
+    }
+    return *size > 0 ? RD_OK : refuse(path, "it has no pieces");
+}
+
+static rd_status take_name(const char *path, const char **names, const char *name, int64_t id) {
+    if (names[id] && strcmp(names[id], name) != 0)
+        return refuse(path, "\"%.60s\" and \"%.60s\" have the same id %lld", names[id], name,
+                      (long long)id);
+    names[id] = name;
+    return RD_OK;
+}
+
+static rd_status take_names(const char *path, json_t *vocab, const json_t *added,
+                            const char **names) {
+    const char *name;
+    json_t *id, *token;
+    size_t i;
+    json_object_foreach(vocab, name, id)
+        RD_TRY(take_name(path, names, name, json_integer_value(id)));
+    json_array_foreach(added, i, token)
+        RD_TRY(take_name(path, names, json_string_value(json_object_get(token, "content")),
+                         json_integer_value(json_object_get(token, "id"))));
+    return RD_OK;
+}
+
+rd_status rd_wordpiece_load_json(rd_wordpiece *self, const char *path, const json_t *root) {
+    const json_t *model = json_object_get(root, "model");
+    const json_t *added = json_object_get(root, "added_tokens");
+    json_t *vocab = json_object_get(model, "vocab"), *token;
+    const char *unk = json_string_value(json_object_get(model, "unk_token"));
+    int64_t size;
+    size_t i;
+    if (!json_is_object(vocab)) return refuse(path, "it has no model.vocab");
+    RD_TRY(read_settings(self, path, root));
+    RD_TRY(find_size(path, vocab, added, &size));
+    const char **names = rd_calloc((size_t)size, sizeof *names);
+    rd_status status = names ? take_names(path, vocab, added, names) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = store_pieces(self, names, (int32_t)size);
+    free(names);
+    RD_TRY(status);
+    json_array_foreach(added, i, token) if (json_is_true(json_object_get(token, "special")))
+        self->special[json_integer_value(json_object_get(token, "id"))] = true;
+    return find_special(self, path, unk ? unk : "[UNK]");
+}
