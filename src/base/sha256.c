@@ -20,6 +20,18 @@ static uint32_t rotate(uint32_t x, int n) {
     return x >> n | x << (32 - n);
 }
 
+/* Round `turn` modulo 8: instead of moving the words a ... h by one place, it finds a at v[-turn].
+ */
+static inline void add_round(uint32_t *v, int turn, uint32_t constant) {
+    uint32_t a = v[-turn & 7], b = v[(1 - turn) & 7], c = v[(2 - turn) & 7];
+    uint32_t e = v[(4 - turn) & 7], f = v[(5 - turn) & 7], g = v[(6 - turn) & 7];
+    uint32_t t1 = v[(7 - turn) & 7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+                  ((e & f) ^ (~e & g)) + constant;
+    v[(3 - turn) & 7] += t1;
+    v[(7 - turn) & 7] =
+        t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void add_block(rd_sha256 *sha, const uint8_t *block) {
     uint32_t w[64], v[8];
     for (int i = 0; i < 16; i++)
@@ -31,15 +43,15 @@ static void add_block(rd_sha256 *sha, const uint8_t *block) {
                (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
     }
     memcpy(v, sha->state, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t a = v[0], e = v[4];
-        uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-                      ((e & v[5]) ^ (~e & v[6])) + ROUND[i] + w[i];
-        uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-                      ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[0] = t1 + t2;
-        v[4] += t1;
+    for (int i = 0; i < 64; i += 8) { /* written out, for the compiler to keep v in registers */
+        add_round(v, 0, ROUND[i] + w[i]);
+        add_round(v, 1, ROUND[i + 1] + w[i + 1]);
+        add_round(v, 2, ROUND[i + 2] + w[i + 2]);
+        add_round(v, 3, ROUND[i + 3] + w[i + 3]);
+        add_round(v, 4, ROUND[i + 4] + w[i + 4]);
+        add_round(v, 5, ROUND[i + 5] + w[i + 5]);
+        add_round(v, 6, ROUND[i + 6] + w[i + 6]);
+        add_round(v, 7, ROUND[i + 7] + w[i + 7]);
     }
     for (int i = 0; i < 8; i++) sha->state[i] += v[i];
 }

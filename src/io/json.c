@@ -136,19 +136,24 @@ rd_status rd_json_exists(const char *directory, const char *name, bool *found) {
     return RD_OK;
 }
 
-rd_status rd_json_read(const char *directory, const char *name, json_t **root) {
-    char *path = rd_path_join(directory, name), *bytes = NULL;
-    size_t n = 0;
-    *root = NULL;
-    rd_status status = path ? rd_read_file(path, LARGEST_FILE, &bytes, &n) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_json_parse(root, path, bytes, n);
-    if (status == RD_OK && !json_is_object(*root))
-        status = rd_error(RD_ERR_FORMAT, "%s: not a JSON object", path);
-    if (status != RD_OK) {
-        json_decref(*root);
-        *root = NULL;
-    }
+static rd_status read_object(json_t **root, const char *path) {
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
+    rd_status status = rd_json_parse(root, path, bytes, n);
     free(bytes);
+    RD_TRY(status);
+    if (json_is_object(*root)) return RD_OK;
+    json_decref(*root);
+    *root = NULL;
+    return rd_error(RD_ERR_FORMAT, "%s: not a JSON object", path);
+}
+
+rd_status rd_json_read(const char *directory, const char *name, json_t **root) {
+    char *path = rd_path_join(directory, name);
+    *root = NULL;
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = read_object(root, path);
     free(path);
     return status;
 }
@@ -162,19 +167,21 @@ rd_status rd_json_read_optional(const char *directory, const char *name, json_t 
     return *root ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
 }
 
+static rd_status write_text(const char *path, const char *text) {
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    fprintf(file.stream, "%s\n", text);
+    return rd_atomic_commit(&file);
+}
+
 rd_status rd_json_write(const char *directory, const char *name, json_t *root) {
     char *text =
         root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) : NULL;
     char *path = rd_path_join(directory, name);
     json_decref(root);
-    rd_status status = RD_OK;
-    if (!text || !path) status = rd_error(RD_ERR_MEMORY, "%s/%s: out of memory", directory, name);
-    rd_atomic_file file;
-    if (status == RD_OK) status = rd_atomic_open(&file, path);
-    if (status == RD_OK) {
-        fprintf(file.stream, "%s\n", text);
-        status = rd_atomic_commit(&file);
-    }
+    rd_status status = text && path
+                           ? write_text(path, text)
+                           : rd_error(RD_ERR_MEMORY, "%s/%s: out of memory", directory, name);
     free(text);
     free(path);
     return status;

@@ -29,17 +29,14 @@ static rd_status refuse_occupied(const char *path, bool *there) {
 
 /* The directories above, and an empty one of a new name. */
 static rd_status make_temporary(rd_atomic_directory *d) {
-    char *inside = d->into ? rd_path_join(d->path, "new") : NULL;
-    char *parent = d->into ? NULL : rd_path_parent(d->path);
-    rd_status status = inside || parent ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK && parent) status = rd_make_directories(parent);
-    if (status == RD_OK) status = rd_temporary_path(d->into ? inside : d->path, &d->temporary);
-    if (status == RD_OK && mkdir(d->temporary, 0777) != 0)
-        status =
-            rd_error(RD_ERR_IO, "%s: cannot make directory: %s", d->temporary, strerror(errno));
-    free(inside);
-    free(parent);
-    return status;
+    char *place = d->into ? rd_path_join(d->path, "new") : rd_path_parent(d->path);
+    if (!place) return RD_ERR_MEMORY;
+    rd_status status = d->into ? RD_OK : rd_make_directories(place);
+    if (status == RD_OK) status = rd_temporary_path(d->into ? place : d->path, &d->temporary);
+    free(place);
+    RD_TRY(status);
+    if (mkdir(d->temporary, 0777) == 0) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s: cannot make directory: %s", d->temporary, strerror(errno));
 }
 
 static void release(rd_atomic_directory *d) {

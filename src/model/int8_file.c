@@ -95,27 +95,36 @@ static void write_data(const rounding *q, const float *values, FILE *out) {
                    out);
 }
 
+static rd_status write_file(const rounding *q, const float *values, const json_t *header,
+                            const char *path) {
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    rd_status status = rd_tensor_file_write_header(header, file.stream);
+    if (status == RD_OK) {
+        write_data(q, values, file.stream);
+        return rd_atomic_commit(&file);
+    }
+    rd_atomic_abort(&file);
+    return status;
+}
+
+static rd_status round_and_write(rounding *q, const float *values, const char *path) {
+    if (!q->rounded || !q->scales) return RD_ERR_MEMORY;
+    RD_TRY(round_all(q, values));
+    json_t *header = make_header(q);
+    if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
+    rd_status status = write_file(q, values, header, path);
+    json_decref(header);
+    return status;
+}
+
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
                                   const char *path) {
     size_t total = (size_t)parameters->total;
     rounding q = {.parameters = parameters,
                   .rounded = rd_malloc(total, sizeof(int8_t)),
                   .scales = rd_malloc(total, sizeof(float))};
-    rd_status status = q.rounded && q.scales ? round_all(&q, values) : RD_ERR_MEMORY;
-    json_t *header = status == RD_OK ? make_header(&q) : NULL;
-    if (status == RD_OK && !header)
-        status = rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
-    rd_atomic_file file;
-    if (status == RD_OK) status = rd_atomic_open(&file, path);
-    if (status == RD_OK) {
-        status = rd_tensor_file_write_header(header, file.stream);
-        if (status == RD_OK) write_data(&q, values, file.stream);
-        if (status == RD_OK)
-            status = rd_atomic_commit(&file);
-        else
-            rd_atomic_abort(&file);
-    }
-    json_decref(header);
+    rd_status status = round_and_write(&q, values, path);
     free(q.rounded);
     free(q.scales);
     return status;
@@ -135,10 +144,11 @@ rd_status rd_parameters_read_int8(const rd_tensor_file *file, const rd_parameter
     if (status == RD_OK)
         restore(values, (const int8_t *)rounded->bytes, by_row, item->shape[0], item->shape[1]);
     free(by_row);
-    for (int64_t i = 0; status == RD_OK && i < rd_parameter_count(item); i++)
+    RD_TRY(status);
+    for (int64_t i = 0; i < rd_parameter_count(item); i++)
         if (!(values[i] - values[i] == 0)) /* scales may be anything */
-            status = rd_error(RD_ERR_NUMERIC, "%s: tensor %s overflows", file->path, item->name);
-    return status;
+            return rd_error(RD_ERR_NUMERIC, "%s: tensor %s overflows", file->path, item->name);
+    return RD_OK;
 }
 
 rd_status rd_weights_are_int8(const char *path, bool *int8) {

@@ -23,21 +23,24 @@ static json_t *make_header(const rd_parameters *parameters, const float *values)
     return NULL;
 }
 
+static rd_status write_file(const rd_parameters *parameters, const float *values,
+                            const json_t *header, const char *path) {
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    rd_status status = rd_tensor_file_write_header(header, file.stream);
+    if (status == RD_OK) {
+        fwrite(values, sizeof(float), (size_t)parameters->total, file.stream);
+        return rd_atomic_commit(&file);
+    }
+    rd_atomic_abort(&file);
+    return status;
+}
+
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const char *path) {
     json_t *header = make_header(parameters, values);
     if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
-    rd_atomic_file file;
-    rd_status status = rd_atomic_open(&file, path);
-    if (status == RD_OK) {
-        status = rd_tensor_file_write_header(header, file.stream);
-        if (status == RD_OK) {
-            fwrite(values, sizeof(float), (size_t)parameters->total, file.stream);
-            status = rd_atomic_commit(&file);
-        } else {
-            rd_atomic_abort(&file);
-        }
-    }
+    rd_status status = write_file(parameters, values, header, path);
     json_decref(header);
     return status;
 }
@@ -69,28 +72,34 @@ static rd_status check_checksum(const rd_tensor_file *file, uint32_t checksum) {
     return RD_OK;
 }
 
+static rd_status load_tensor(const rd_tensor_file *file, const rd_parameter *item, float *value) {
+    rd_stored_tensor tensor;
+    RD_TRY(rd_tensor_file_find(file, item->name, &tensor));
+    RD_TRY(check_tensor(&tensor, item));
+    RD_TRY(strcmp(tensor.dtype, "I8") == 0 ? rd_parameters_read_int8(file, item, &tensor, value)
+                                           : rd_stored_tensor_read(&tensor, value));
+    rd_release_pages(tensor.bytes, tensor.n_bytes);
+    return RD_OK;
+}
+
+static rd_status load_all(const rd_tensor_file *file, const rd_parameters *parameters,
+                          float *values, rd_status (*loaded)(void *self, int64_t n), void *self) {
+    uint32_t checksum = 0;
+    for (int64_t i = 0; i < parameters->n; i++) {
+        const rd_parameter *item = &parameters->items[i];
+        int64_t n = rd_parameter_count(item);
+        RD_TRY(load_tensor(file, item, values + item->offset));
+        checksum = rd_crc32(checksum, values + item->offset, sizeof(float) * (size_t)n);
+        if (loaded) RD_TRY(loaded(self, item->offset + n));
+    }
+    return check_checksum(file, checksum);
+}
+
 rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values, const char *path,
                                   rd_status (*loaded)(void *self, int64_t n), void *self) {
     rd_tensor_file file;
     RD_TRY(rd_tensor_file_open(&file, path));
-    rd_status status = RD_OK;
-    uint32_t checksum = 0;
-    for (int64_t i = 0; status == RD_OK && i < parameters->n; i++) {
-        const rd_parameter *item = &parameters->items[i];
-        float *value = values + item->offset;
-        rd_stored_tensor tensor;
-        status = rd_tensor_file_find(&file, item->name, &tensor);
-        if (status == RD_OK) status = check_tensor(&tensor, item);
-        if (status == RD_OK)
-            status = strcmp(tensor.dtype, "I8") == 0
-                         ? rd_parameters_read_int8(&file, item, &tensor, value)
-                         : rd_stored_tensor_read(&tensor, value);
-        if (status != RD_OK) break;
-        rd_release_pages(tensor.bytes, tensor.n_bytes);
-        checksum = rd_crc32(checksum, value, sizeof(float) * (size_t)rd_parameter_count(item));
-        if (loaded) status = loaded(self, item->offset + rd_parameter_count(item));
-    }
-    if (status == RD_OK) status = check_checksum(&file, checksum);
+    rd_status status = load_all(&file, parameters, values, loaded, self);
     rd_tensor_file_close(&file);
     return status;
 }

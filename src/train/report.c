@@ -185,31 +185,44 @@ static rd_status put_value(rd_text *out, const char *value) {
     return RD_OK;
 }
 
-/* The lines "key: value" of a recipe. */
-static rd_status write_settings(const rd_recipe *recipe, rd_text *out) {
-    char *text = NULL;
+static rd_status no_memory(void) {
+    return rd_error(RD_ERR_MEMORY, "out of memory for the report");
+}
+
+/* *text: malloc'ed, also where this fails. */
+static rd_status recipe_text(const rd_recipe *recipe, char **text) {
     size_t n = 0;
-    FILE *stream = open_memstream(&text, &n);
-    if (!stream) return rd_error(RD_ERR_MEMORY, "out of memory for the report");
+    FILE *stream = open_memstream(text, &n);
+    if (!stream) return no_memory();
     rd_status status = rd_recipe_write(recipe, stream);
-    if (fclose(stream) != 0 && status == RD_OK)
-        status = rd_error(RD_ERR_MEMORY, "out of memory for the report");
-    if (status == RD_OK)
-        status = put(out, "<h2>Settings</h2>\n<details open><summary>All keys of the recipe"
-                          "</summary><div class=\"keys\">\n");
-    char *rest = text;
-    for (char *line; status == RD_OK && (line = strsep(&rest, "\n"));) {
+    bool whole = fclose(stream) == 0;
+    RD_TRY(status);
+    return whole ? RD_OK : no_memory();
+}
+
+/* lines: "key: value", cut up here. */
+static rd_status put_settings(rd_text *out, char *lines) {
+    RD_TRY(put(out, "<h2>Settings</h2>\n<details open><summary>All keys of the recipe"
+                    "</summary><div class=\"keys\">\n"));
+    for (char *line; (line = strsep(&lines, "\n"));) {
         char *value = strstr(line, ": ");
         if (*line == '#' || !value) continue;
         *value = '\0';
-        status = put(out, "<div><span>");
-        if (status == RD_OK) status = put_escaped(out, line);
-        if (status == RD_OK) status = put(out, "</span><code>");
-        if (status == RD_OK) status = put_value(out, value + 2);
-        if (status == RD_OK) status = put(out, "</code></div>\n");
+        RD_TRY(put(out, "<div><span>"));
+        RD_TRY(put_escaped(out, line));
+        RD_TRY(put(out, "</span><code>"));
+        RD_TRY(put_value(out, value + 2));
+        RD_TRY(put(out, "</code></div>\n"));
     }
+    return put(out, "</div></details>\n");
+}
+
+static rd_status write_settings(const rd_recipe *recipe, rd_text *out) {
+    char *text = NULL;
+    rd_status status = recipe_text(recipe, &text);
+    if (status == RD_OK) status = put_settings(out, text);
     free(text);
-    return status == RD_OK ? put(out, "</div></details>\n") : status;
+    return status;
 }
 
 /* "update 10: dropout 0.1 -> 0.3" */

@@ -119,17 +119,20 @@ static rd_status out_of_memory(const rd_run *run) {
                     message, (long long)run->recipe->train.max_tokens);
 }
 
-static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
+static rd_status train_until_done(rd_run *run, const volatile sig_atomic_t *stop) {
     rd_meters w = {0};
-    rd_status status = RD_OK;
-    while (status == RD_OK) {
+    for (;;) {
         if (validation_due(run))
-            status = rd_run_validate(run, stop);
+            RD_TRY(rd_run_validate(run, stop));
         else if (finished(run))
-            break;
+            return RD_OK;
         else
-            status = run_epoch(run, &w, stop);
+            RD_TRY(run_epoch(run, &w, stop));
     }
+}
+
+static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
+    rd_status status = train_until_done(run, stop);
     if (status == RD_ERR_MEMORY) return out_of_memory(run);
     if (status != RD_ERR_INTERRUPTED) return status;
     RD_TRY(rd_run_save_last(run));
@@ -139,25 +142,64 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
                     (long long)run->state.update);
 }
 
+static rd_status report_line(rd_run *run, rd_train_kind kind, const char *prefix, const char *line,
+                             size_t n) {
+    rd_text reason = {0};
+    rd_status status = rd_text_printf(&reason, "%s%.*s", prefix, (int)n, line);
+    rd_train_event event = {.kind = kind,
+                            .update = run->state.update,
+                            .epoch = run->state.epoch,
+                            .seconds = run->state.seconds,
+                            .reason = reason.data};
+    if (status == RD_OK) status = rd_run_report(run, &event);
+    rd_text_free(&reason);
+    return status;
+}
+
 /* An event for each line. */
 static rd_status report_lines(rd_run *run, const rd_text *lines, rd_train_kind kind,
                               const char *prefix) {
-    rd_text reason = {0};
-    rd_status status = RD_OK;
-    for (const char *line = lines->data; status == RD_OK && line && *line;) {
+    for (const char *line = lines->data; line && *line;) {
         size_t n = strcspn(line, "\n");
-        rd_text_clear(&reason);
-        status = rd_text_printf(&reason, "%s%.*s", prefix, (int)n, line);
-        rd_train_event event = {.kind = kind,
-                                .update = run->state.update,
-                                .epoch = run->state.epoch,
-                                .seconds = run->state.seconds,
-                                .reason = reason.data};
-        if (status == RD_OK) status = rd_run_report(run, &event);
+        RD_TRY(report_line(run, kind, prefix, line, n));
         line += n + (line[n] == '\n');
     }
-    rd_text_free(&reason);
-    return status;
+    return RD_OK;
+}
+
+static rd_status report_start(rd_run *run) {
+    rd_train_event event = {.kind = RD_TRAIN_STARTED,
+                            .update = run->state.update,
+                            .epoch = run->state.epoch,
+                            .last_update = last_update(run),
+                            .n_parameters = rd_model_n_parameters(run->model),
+                            .n_train = run->task->n_examples(run->data, RD_TRAINING_DATA),
+                            .n_valid = run->task->n_examples(run->data, RD_VALIDATION_DATA),
+                            .task = run->task,
+                            .resumed_from = run->state.update,
+                            .reason = *run->warning ? run->warning : NULL};
+    RD_TRY(rd_run_report(run, &event));
+    RD_TRY(report_lines(run, &run->warnings, RD_TRAIN_WARNING, ""));
+    return report_lines(run, &run->changes, RD_TRAIN_CHANGED, "changed: ");
+}
+
+static rd_status report_end(rd_run *run) {
+    rd_train_event event = {.kind = RD_TRAIN_FINISHED,
+                            .update = run->state.update,
+                            .epoch = run->state.epoch,
+                            .seconds = run->state.seconds,
+                            .peak_memory = rd_peak_memory(),
+                            .reason = finished(run)};
+    RD_TRY(rd_run_report(run, &event));
+    RD_TRY(rd_run_sync_log(run));
+    return rd_run_write_html(run);
+}
+
+static rd_status train(rd_run *run, const volatile sig_atomic_t *stop) {
+    RD_TRY(rd_run_open(run, true));
+    RD_TRY(report_start(run));
+    RD_TRY(train_all(run, stop));
+    return report_end(run);
 }
 
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
@@ -168,37 +210,23 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
                   .listener = listener,
                   .self = self,
                   .stop = stop};
-    rd_status status = rd_run_open(&run, true);
-    if (status == RD_OK) {
-        rd_train_event event = {.kind = RD_TRAIN_STARTED,
-                                .update = run.state.update,
-                                .epoch = run.state.epoch,
-                                .last_update = last_update(&run),
-                                .n_parameters = rd_model_n_parameters(run.model),
-                                .n_train = run.task->n_examples(run.data, RD_TRAINING_DATA),
-                                .n_valid = run.task->n_examples(run.data, RD_VALIDATION_DATA),
-                                .task = run.task,
-                                .resumed_from = run.state.update,
-                                .reason = *run.warning ? run.warning : NULL};
-        status = rd_run_report(&run, &event);
-        if (status == RD_OK) status = report_lines(&run, &run.warnings, RD_TRAIN_WARNING, "");
-        if (status == RD_OK)
-            status = report_lines(&run, &run.changes, RD_TRAIN_CHANGED, "changed: ");
-        if (status == RD_OK) status = train_all(&run, stop);
-    }
-    if (status == RD_OK) {
-        rd_train_event event = {.kind = RD_TRAIN_FINISHED,
-                                .update = run.state.update,
-                                .epoch = run.state.epoch,
-                                .seconds = run.state.seconds,
-                                .peak_memory = rd_peak_memory(),
-                                .reason = finished(&run)};
-        status = rd_run_report(&run, &event);
-        if (status == RD_OK) status = rd_run_sync_log(&run);
-        if (status == RD_OK) status = rd_run_write_html(&run);
-    }
+    rd_status status = train(&run, stop);
     rd_run_close(&run);
     return status;
+}
+
+static rd_status average(rd_run *run, char ***paths, int *n, int *n_averaged) {
+    RD_TRY(rd_run_open(run, false));
+    RD_TRY(rd_run_checkpoints(run, paths, n));
+    if (*n == 0)
+        return rd_error(RD_ERR_IO, "%s/checkpoints: holds no checkpoints to average; train first",
+                        run->save_dir);
+    int last = run->recipe->train.average_last;
+    *n_averaged = *n < last ? *n : last;
+    RD_TRY(rd_checkpoint_average(&run->model->parameters,
+                                 (const char *const *)*paths + *n - *n_averaged, *n_averaged,
+                                 run->model->parameters.values));
+    return rd_run_save_model(run);
 }
 
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,
@@ -206,18 +234,7 @@ rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *
     rd_run run = {.recipe = recipe, .data_dir = data_dir, .save_dir = save_dir};
     char **paths = NULL;
     int n = 0;
-    rd_status status = rd_run_open(&run, false);
-    if (status == RD_OK) status = rd_run_checkpoints(&run, &paths, &n);
-    if (status == RD_OK && n == 0)
-        status = rd_error(RD_ERR_IO, "%s/checkpoints: holds no checkpoints to average; train first",
-                          save_dir);
-    int used = n < recipe->train.average_last ? n : recipe->train.average_last;
-    if (status == RD_OK)
-        status =
-            rd_checkpoint_average(&run.model->parameters, (const char *const *)paths + n - used,
-                                  used, run.model->parameters.values);
-    if (status == RD_OK) status = rd_run_save_model(&run);
-    *n_averaged = used;
+    rd_status status = average(&run, &paths, &n, n_averaged);
     for (int i = 0; paths && i < n; i++) free(paths[i]);
     free(paths);
     rd_run_close(&run);

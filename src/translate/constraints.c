@@ -77,18 +77,22 @@ static rd_status add_line(rd_glossary *g, const rd_corpus *corpus, const char *l
     return RD_OK;
 }
 
-static rd_status read_lines(rd_glossary *g, rd_corpus *corpus) {
-    rd_text scratch = {0}, terms = {0};
-    rd_status status;
-    do {
+static rd_status add_all_lines(rd_glossary *g, rd_corpus *corpus, rd_text *scratch,
+                               rd_text *terms) {
+    for (;;) {
         const char *line;
         size_t length;
-        status = rd_corpus_next(corpus, &line, &length);
-        if (status != RD_OK || !line) break;
+        RD_TRY(rd_corpus_next(corpus, &line, &length));
+        if (!line) return RD_OK;
         if (rd_corpus_line_number(corpus) == 1 && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
             line += 3, length -= 3; /* spreadsheets' byte order mark */
-        if (length > 0) status = add_line(g, corpus, line, length, &scratch, &terms);
-    } while (status == RD_OK);
+        if (length > 0) RD_TRY(add_line(g, corpus, line, length, scratch, terms));
+    }
+}
+
+static rd_status read_lines(rd_glossary *g, rd_corpus *corpus) {
+    rd_text scratch = {0}, terms = {0};
+    rd_status status = add_all_lines(g, corpus, &scratch, &terms);
     rd_text_free(&scratch);
     rd_text_free(&terms);
     return status;
@@ -124,12 +128,17 @@ static rd_status sort(rd_glossary *g, const char *path) {
     return RD_OK;
 }
 
+static rd_status read_glossary(rd_glossary *g, rd_corpus **corpus, const char *path) {
+    RD_TRY(rd_corpus_open(corpus, path, RD_UTF8_STRICT));
+    RD_TRY(read_lines(g, *corpus));
+    return sort(g, rd_corpus_path(*corpus));
+}
+
 rd_status rd_glossary_open(rd_glossary **glossary, const char *path) {
     rd_corpus *corpus = NULL;
     rd_glossary *g = *glossary = rd_calloc(1, sizeof *g);
-    rd_status status = g ? rd_corpus_open(&corpus, path, RD_UTF8_STRICT) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = read_lines(g, corpus);
-    if (status == RD_OK) status = sort(g, rd_corpus_path(corpus));
+    if (!g) return RD_ERR_MEMORY;
+    rd_status status = read_glossary(g, &corpus, path);
     rd_corpus_close(corpus);
     if (status == RD_OK) return RD_OK;
     rd_glossary_close(g);
@@ -179,44 +188,52 @@ static rd_status longest_at(const rd_glossary *g, const char *text, const rd_off
     return RD_OK;
 }
 
+static rd_status find_terms(const rd_glossary *g, const char *text, const rd_offsets *places,
+                            rd_text *key, rd_status (*found)(void *self, const char *target),
+                            void *self) {
+    for (int64_t i = 0, after; i + 1 < places->length; i = after) {
+        const entry *term;
+        after = i + 1;
+        RD_TRY(longest_at(g, text, places, i, key, &term, &after));
+        if (term) RD_TRY(found(self, term->target));
+    }
+    return RD_OK;
+}
+
 rd_status rd_glossary_match(const rd_glossary *g, const char *text, size_t n, rd_breaker *words,
                             rd_offsets *places, rd_status (*found)(void *self, const char *target),
                             void *self) {
     int64_t invalid = rd_utf8_invalid_at(text, n);
     RD_TRY(rd_breaker_find(words, text, invalid < 0 ? n : (size_t)invalid, places));
     rd_text key = {0};
-    rd_status status = RD_OK;
-    for (int64_t i = 0, after; status == RD_OK && i + 1 < places->length; i = after) {
-        const entry *term;
-        after = i + 1;
-        status = longest_at(g, text, places, i, &key, &term, &after);
-        if (status == RD_OK && term) status = found(self, term->target);
-    }
+    rd_status status = find_terms(g, text, places, &key, found, self);
     rd_text_free(&key);
     return status;
 }
 
 /* Encodes a phrase as it is written within a text. SentencePiece puts a space before every text;
  * byte-level BPE does not. */
-static rd_status encode_phrase(rd_line_constraints *t, const char *phrase) {
+static rd_status encode_phrase(rd_line_constraints *t, const char *phrase, size_t n) {
     int64_t first = t->ids.length;
-    RD_TRY(rd_tokenizer_encode(t->tokenizer, phrase, strlen(phrase), &t->ids));
+    RD_TRY(rd_tokenizer_encode(t->tokenizer, phrase, n, &t->ids));
     if (t->ids.length == first || rd_piece_has_space(t->tokenizer, t->ids.data[first]))
         return RD_OK;
     rd_text spaced = {0};
     t->ids.length = first;
-    rd_status status = rd_text_printf(&spaced, " %s", phrase);
+    rd_status status = rd_text_printf(&spaced, " %.*s", (int)n, phrase);
     if (status == RD_OK)
         status = rd_tokenizer_encode(t->tokenizer, spaced.data, (size_t)spaced.length, &t->ids);
     rd_text_free(&spaced);
     return status;
 }
 
-static rd_status add_phrase(rd_line_constraints *t, const char *phrase) {
+/* phrase: [n], without NUL. */
+static rd_status add_phrase(rd_line_constraints *t, const char *phrase, size_t n) {
     rd_constraint term = {.text = t->texts.length, .first = t->ids.length};
     RD_TRY(rd_reserve(&t->terms, &t->capacity, t->n + 1, sizeof *t->terms));
-    RD_TRY(encode_phrase(t, phrase));
-    RD_TRY(rd_text_append(&t->texts, phrase, strlen(phrase) + 1));
+    RD_TRY(encode_phrase(t, phrase, n));
+    RD_TRY(rd_text_append(&t->texts, phrase, n));
+    RD_TRY(rd_text_append(&t->texts, "", 1));
     int32_t unk = rd_tokenizer_unk(t->tokenizer);
     for (int64_t i = term.first; i < t->ids.length; i++)
         if (t->ids.data[i] == unk) t->ids.length = term.first;
@@ -226,21 +243,17 @@ static rd_status add_phrase(rd_line_constraints *t, const char *phrase) {
 }
 
 static rd_status add_constraints(rd_line_constraints *t, int64_t line, const char *phrases) {
-    rd_text phrase = {0};
-    rd_status status = RD_OK;
-    for (const char *c = phrases; status == RD_OK && *c; c += *c != '\0') {
+    for (const char *c = phrases; *c; c += *c != '\0') {
         size_t n = strcspn(c, "\t");
-        rd_text_clear(&phrase);
-        if (n > 0) status = rd_text_append(&phrase, c, n);
-        if (status == RD_OK && n > strspn(c, " "))
-            status = t->n - t->offsets[line] < RD_MOST_CONSTRAINTS
-                         ? add_phrase(t, phrase.data)
-                         : rd_error(RD_ERR_ARGUMENT, "a line with more than %d constraints",
-                                    RD_MOST_CONSTRAINTS);
+        if (n > strspn(c, " ")) {
+            if (t->n - t->offsets[line] == RD_MOST_CONSTRAINTS)
+                return rd_error(RD_ERR_ARGUMENT, "a line with more than %d constraints",
+                                RD_MOST_CONSTRAINTS);
+            RD_TRY(add_phrase(t, c, n));
+        }
         c += n;
     }
-    rd_text_free(&phrase);
-    return status;
+    return RD_OK;
 }
 
 typedef struct {
@@ -251,7 +264,7 @@ typedef struct {
 static rd_status add_found(void *self, const char *phrase) {
     glossary_line *line = self;
     int64_t n = line->terms->n - line->terms->offsets[line->line];
-    return n < RD_MOST_CONSTRAINTS ? add_phrase(line->terms, phrase) : RD_OK;
+    return n < RD_MOST_CONSTRAINTS ? add_phrase(line->terms, phrase, strlen(phrase)) : RD_OK;
 }
 
 /* A line in which what is to be kept is looked for. */
@@ -265,40 +278,43 @@ static rd_status add_kept(void *self, size_t begin, size_t end) {
     kept_line *line = self;
     rd_line_constraints *t = line->terms;
     if (t->n - t->offsets[line->line] >= RD_MOST_CONSTRAINTS) return RD_OK;
-    rd_text phrase = {0};
-    rd_status status = rd_text_append(&phrase, line->text + begin, end - begin);
-    if (status == RD_OK) status = add_phrase(t, phrase.data);
-    rd_text_free(&phrase);
-    if (status == RD_OK) t->terms[t->n - 1].kept = true;
-    return status;
+    const char *phrase = line->text + begin;
+    RD_TRY(add_phrase(t, phrase, strnlen(phrase, end - begin)));
+    t->terms[t->n - 1].kept = true;
+    return RD_OK;
 }
 
-static rd_status add_all_kept(rd_line_constraints *t, rd_keeper *keeper, int64_t line,
-                              const char *const *lines, const size_t *lengths) {
-    size_t n = lengths ? lengths[line] : strlen(lines[line]);
-    return rd_keeper_find(keeper, lines[line], n, add_kept, &(kept_line){t, line, lines[line]});
+/* Lines, and what says which phrases their translations must have. */
+typedef struct {
+    int64_t n;
+    const char *const *lines;
+    const size_t *lengths;          /* NULL: the lines are NUL-terminated */
+    const char *const *constraints; /* these three may be NULL */
+    const rd_glossary *glossary;
+    const rd_pattern *keep;
+    rd_breaker *words; /* with a glossary */
+    rd_offsets places;
+    rd_keeper *keeper; /* with `keep` */
+} source;
+
+static rd_status add_of_line(rd_line_constraints *t, source *s, int64_t i) {
+    const char *text = s->lines[i];
+    size_t n = s->lengths ? s->lengths[i] : strlen(text);
+    if (s->constraints) RD_TRY(add_constraints(t, i, s->constraints[i]));
+    if (s->glossary)
+        RD_TRY(rd_glossary_match(s->glossary, text, n, s->words, &s->places, add_found,
+                                 &(glossary_line){t, i}));
+    return s->keep ? rd_keeper_find(s->keeper, text, n, add_kept, &(kept_line){t, i, text}) : RD_OK;
 }
 
-static rd_status add_lines(rd_line_constraints *t, int64_t n_lines, const char *const *lines,
-                           const size_t *lengths, const char *const *constraints,
-                           const rd_glossary *glossary, const rd_pattern *keep) {
-    rd_breaker *words = NULL;
-    rd_offsets places = {0};
-    rd_keeper *keeper = NULL;
-    rd_status status = glossary ? rd_breaker_open(&words, RD_BREAK_WORDS, NULL) : RD_OK;
-    if (status == RD_OK && keep) status = rd_keeper_open(&keeper, keep);
-    for (int64_t i = 0; status == RD_OK && i < n_lines; i++) {
-        if (constraints) status = add_constraints(t, i, constraints[i]);
-        if (status == RD_OK && glossary)
-            status = rd_glossary_match(glossary, lines[i], lengths ? lengths[i] : strlen(lines[i]),
-                                       words, &places, add_found, &(glossary_line){t, i});
-        if (status == RD_OK && keep) status = add_all_kept(t, keeper, i, lines, lengths);
+static rd_status add_lines(rd_line_constraints *t, source *s) {
+    if (s->glossary) RD_TRY(rd_breaker_open(&s->words, RD_BREAK_WORDS, NULL));
+    if (s->keep) RD_TRY(rd_keeper_open(&s->keeper, s->keep));
+    for (int64_t i = 0; i < s->n; i++) {
+        RD_TRY(add_of_line(t, s, i));
         t->offsets[i + 1] = t->n;
     }
-    rd_keeper_close(keeper);
-    free(places.data);
-    rd_breaker_close(words);
-    return status;
+    return RD_OK;
 }
 
 rd_status rd_line_constraints_make(rd_line_constraints *t, const rd_tokenizer *target, int32_t rows,
@@ -308,7 +324,12 @@ rd_status rd_line_constraints_make(rd_line_constraints *t, const rd_tokenizer *t
     *t = (rd_line_constraints){.tokenizer = target};
     t->offsets = rd_calloc((size_t)n_lines + 1, sizeof *t->offsets);
     if (!t->offsets) return RD_ERR_MEMORY;
-    RD_TRY(add_lines(t, n_lines, lines, lengths, constraints, glossary, keep));
+    source s = {n_lines, lines, lengths, constraints, glossary, keep, NULL, {0}, NULL};
+    rd_status status = add_lines(t, &s);
+    rd_keeper_close(s.keeper);
+    free(s.places.data);
+    rd_breaker_close(s.words);
+    RD_TRY(status);
     if (t->n > 0) RD_TRY(rd_edges_make(&t->edges, target, rows));
     t->spans = rd_malloc((size_t)t->n, sizeof *t->spans);
     if (!t->spans) return RD_ERR_MEMORY;

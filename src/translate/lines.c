@@ -39,16 +39,17 @@ rd_status rd_token_lines_encode(rd_token_lines *out, const rd_tokenizer *tokeniz
                                 const char *const *lines, const size_t *lengths, int64_t most,
                                 int32_t bos, int32_t eos, int32_t *dropped) {
     *out = (rd_token_lines){.offsets = rd_calloc((size_t)n + 1, sizeof *out->offsets)};
-    rd_status status = out->offsets ? RD_OK : RD_ERR_MEMORY;
-    for (int64_t i = 0; status == RD_OK && i < n; i++) {
+    if (!out->offsets) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) {
         int32_t cut = 0;
-        status = encode_line(&out->ids, tokenizer, lines[i],
-                             lengths ? lengths[i] : strlen(lines[i]), most, bos, eos, &cut);
+        rd_status status =
+            encode_line(&out->ids, tokenizer, lines[i], lengths ? lengths[i] : strlen(lines[i]),
+                        most, bos, eos, &cut);
+        if (status != RD_OK) return rd_token_lines_free(out), status;
         if (dropped) dropped[i] = cut;
         out->offsets[i + 1] = out->ids.length;
     }
-    if (status != RD_OK) rd_token_lines_free(out);
-    return status;
+    return RD_OK;
 }
 
 rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i) {
@@ -69,18 +70,16 @@ static rd_status append_known(const rd_output *o, const int32_t *ids, int64_t n,
     return status;
 }
 
-/* Decodes with the source word that each unknown piece is aligned to in its place; unknown pieces
- * in a row that are aligned to the same word give it once. source_words: [o->tokens.length] */
-static rd_status decode_replacing(const rd_output *o, const rd_hypothesis *h,
-                                  const int32_t *source_words, char **result) {
+/* Appends the tokens' text with the source word that each unknown piece is aligned to in its place;
+ * unknown pieces in a row that are aligned to the same word give it once. */
+static rd_status append_replacing(const rd_output *o, const rd_hypothesis *h,
+                                  const int32_t *source_words, rd_text *text) {
     int32_t unk = rd_tokenizer_unk(o->target);
-    rd_text text = {0};
-    rd_status status = rd_text_append(&text, "", 0);
-    for (int32_t i = 0, end; status == RD_OK && i < h->length; i = end) {
+    for (int32_t i = 0, end; i < h->length; i = end) {
         for (end = i; end < h->length && h->tokens[end] != unk; end++) {
         }
         if (end > i) {
-            status = append_known(o, h->tokens + i, end - i, &text);
+            RD_TRY(append_known(o, h->tokens + i, end - i, text));
             continue;
         }
         end = i + 1;
@@ -89,10 +88,21 @@ static rd_status decode_replacing(const rd_output *o, const rd_hypothesis *h,
                      source_words[h->aligned[i - 1]] == word;
         if (word < 0 || again) continue;
         rd_word copied = rd_word_at(o->text, o->text_length, word);
-        status = rd_text_append(&text, copied.bytes, copied.n);
+        RD_TRY(rd_text_append(text, copied.bytes, copied.n));
     }
-    if (status == RD_OK) *result = text.data;
-    if (status != RD_OK) rd_text_free(&text);
+    return RD_OK;
+}
+
+/* source_words: [o->tokens.length] */
+static rd_status decode_replacing(const rd_output *o, const rd_hypothesis *h,
+                                  const int32_t *source_words, char **result) {
+    rd_text text = {0};
+    rd_status status = rd_text_append(&text, "", 0);
+    if (status == RD_OK) status = append_replacing(o, h, source_words, &text);
+    if (status == RD_OK)
+        *result = text.data;
+    else
+        rd_text_free(&text);
     return status;
 }
 
@@ -348,6 +358,20 @@ void rd_translations_free(rd_translations *translations) {
     *translations = (rd_translations){0};
 }
 
+/* Lines and their references, to be scored. */
+typedef struct {
+    rd_token_lines sources, targets;
+    rd_token_span *source_spans, *target_spans; /* [n] */
+} scored_lines;
+
+static void make_spans(scored_lines *s, int64_t n, int32_t *n_tokens) {
+    for (int64_t i = 0; i < n; i++) {
+        s->source_spans[i] = rd_token_line(&s->sources, i);
+        s->target_spans[i] = rd_token_line(&s->targets, i);
+        if (n_tokens) n_tokens[i] = s->target_spans[i].length + 1;
+    }
+}
+
 rd_status rd_translate_score_lines(const rd_translator *t, const rd_translate_options *options,
                                    int64_t n, const char *const *lines, const size_t *line_lengths,
                                    const char *const *references, const size_t *reference_lengths,
@@ -356,28 +380,24 @@ rd_status rd_translate_score_lines(const rd_translator *t, const rd_translate_op
     rd_translate_job job = rd_translate_job_of(t, options);
     RD_TRY(rd_translate_check_options(options));
     int32_t bos = rd_translate_first_id(t);
-    rd_token_lines sources = {0}, targets = {0};
-    rd_token_span *source_spans = rd_malloc((size_t)n, sizeof *source_spans);
-    rd_token_span *target_spans = rd_malloc((size_t)n, sizeof *target_spans);
-    rd_status status = source_spans && target_spans ? RD_OK : RD_ERR_MEMORY;
+    int64_t most = rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1);
+    scored_lines s = {.source_spans = rd_malloc((size_t)n, sizeof *s.source_spans),
+                      .target_spans = rd_malloc((size_t)n, sizeof *s.target_spans)};
+    rd_status status = s.source_spans && s.target_spans ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status = rd_token_lines_encode(&sources, t->source, n, lines, line_lengths,
-                                       rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1),
-                                       bos, rd_tokenizer_eos(t->source), line_dropped);
+        status = rd_token_lines_encode(&s.sources, t->source, n, lines, line_lengths, most, bos,
+                                       rd_tokenizer_eos(t->source), line_dropped);
     if (status == RD_OK)
-        status = rd_token_lines_encode(&targets, t->target, n, references, reference_lengths,
+        status = rd_token_lines_encode(&s.targets, t->target, n, references, reference_lengths,
                                        t->max_target_positions - 1, bos, -1, reference_dropped);
-    for (int64_t i = 0; status == RD_OK && i < n; i++) {
-        source_spans[i] = rd_token_line(&sources, i);
-        target_spans[i] = rd_token_line(&targets, i);
-        if (n_tokens) n_tokens[i] = target_spans[i].length + 1;
+    if (status == RD_OK) {
+        make_spans(&s, n, n_tokens);
+        status = rd_translate_score(&job, n, s.source_spans, s.target_spans, log_probs);
     }
-    if (status == RD_OK)
-        status = rd_translate_score(&job, n, source_spans, target_spans, log_probs);
-    rd_token_lines_free(&sources);
-    rd_token_lines_free(&targets);
-    free(source_spans);
-    free(target_spans);
+    rd_token_lines_free(&s.sources);
+    rd_token_lines_free(&s.targets);
+    free(s.source_spans);
+    free(s.target_spans);
     return status;
 }
 

@@ -116,16 +116,22 @@ static void warn_restored(const stream *s) {
     s->config->warn(s->config->self, message);
 }
 
+/* phrases: with tabs between them. */
+static rd_status list_phrases(rd_text *message, const char *phrases) {
+    for (const char *c = phrases; *c;) {
+        size_t n = strcspn(c, "\t");
+        RD_TRY(rd_text_printf(message, "%s\"%.*s\"", c == phrases ? "" : ", ", (int)n, c));
+        c += n + (c[n] != '\0');
+    }
+    return RD_OK;
+}
+
 static rd_status warn_unmet(const stream *s, int64_t line, const char *unmet) {
     if (!unmet || !s->config->warn) return RD_OK;
     rd_text message = {0};
     rd_status status = rd_text_printf(&message, "%s:%lld: no room or no pieces for ",
                                       rd_corpus_path(s->input), (long long)line);
-    for (const char *c = unmet; status == RD_OK && *c;) {
-        size_t n = strcspn(c, "\t");
-        status = rd_text_printf(&message, "%s\"%.*s\"", c == unmet ? "" : ", ", (int)n, c);
-        c += n + (c[n] != '\0');
-    }
+    if (status == RD_OK) status = list_phrases(&message, unmet);
     if (status == RD_OK) s->config->warn(s->config->self, message.data);
     rd_text_free(&message);
     return status;
@@ -152,6 +158,20 @@ static void put_translation(const stream *s, int64_t line, const rd_translation 
     putc('\n', out);
 }
 
+/* most: tokens of a line that are used. */
+static rd_status put_translations(stream *s, const rd_translations *found, int32_t most) {
+    for (int64_t i = 0; i < found->n_lines; i++) {
+        const rd_translation *items = &found->items[i * found->n_best];
+        warn_dropped(s, s->input, s->totals.lines + i + 1, most, found->dropped_tokens[i]);
+        RD_TRY(warn_unmet(s, s->totals.lines + i + 1, items[0].unmet));
+        s->totals.target_tokens += items[0].n_tokens;
+        s->totals.restored += items[0].n_restored;
+        for (int32_t k = 0; k < found->n_best && items[k].text; k++)
+            put_translation(s, s->totals.lines + i, &items[k]);
+    }
+    return RD_OK;
+}
+
 static rd_status translate_window(stream *s) {
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
@@ -161,42 +181,39 @@ static rd_status translate_window(stream *s) {
     rd_translations found;
     RD_TRY(rd_translator_run(s->config->translator, &options, s->sources.n, s->sources.lines,
                              s->sources.lengths, &found));
-    rd_status status = RD_OK;
-    for (int64_t i = 0; status == RD_OK && i < found.n_lines; i++) {
-        const rd_translation *items = &found.items[i * found.n_best];
-        warn_dropped(s, s->input, s->totals.lines + i + 1,
-                     rd_translate_most_tokens(s->config->translator, &options),
-                     found.dropped_tokens[i]);
-        status = warn_unmet(s, s->totals.lines + i + 1, items[0].unmet);
-        s->totals.target_tokens += items[0].n_tokens;
-        s->totals.restored += items[0].n_restored;
-        for (int32_t k = 0; k < found.n_best && items[k].text; k++)
-            put_translation(s, s->totals.lines + i, &items[k]);
-    }
+    rd_status status =
+        put_translations(s, &found, rd_translate_most_tokens(s->config->translator, &options));
     rd_translations_free(&found);
     return status;
 }
 
-static rd_status score_window(stream *s) {
+/* counts: [3, n] of tokens: scored, dropped of sources, dropped of references. */
+static rd_status score_lines(stream *s, double *log_probs, int32_t *counts) {
     const rd_translator *translator = s->config->translator;
+    const rd_translate_options *options = &s->config->options;
     const line_buffer *references = &s->aligned[REFERENCES];
-    size_t n = (size_t)s->sources.n;
-    double *log_probs = rd_malloc(n, sizeof *log_probs);
-    int32_t *counts = rd_malloc(n, 3 * sizeof *counts); /* of tokens: scored, dropped */
-    rd_status status = log_probs && counts ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK)
-        status = rd_translate_score_lines(
-            translator, &s->config->options, s->sources.n, s->sources.lines, s->sources.lengths,
-            references->lines, references->lengths, log_probs, counts, counts + n, counts + 2 * n);
-    for (size_t i = 0; status == RD_OK && i < n; i++) {
-        int64_t line = s->totals.lines + (int64_t)i + 1;
-        warn_dropped(s, s->input, line, rd_translate_most_tokens(translator, &s->config->options),
-                     counts[n + i]);
-        warn_dropped(s, s->parallel[REFERENCES], line, counts[i] - 1, counts[2 * n + i]);
+    int64_t n = s->sources.n;
+    int32_t *dropped = counts + n, *dropped_references = counts + 2 * n;
+    if (!log_probs || !counts) return RD_ERR_MEMORY;
+    RD_TRY(rd_translate_score_lines(translator, options, n, s->sources.lines, s->sources.lengths,
+                                    references->lines, references->lengths, log_probs, counts,
+                                    dropped, dropped_references));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t line = s->totals.lines + i + 1;
+        warn_dropped(s, s->input, line, rd_translate_most_tokens(translator, options), dropped[i]);
+        warn_dropped(s, s->parallel[REFERENCES], line, counts[i] - 1, dropped_references[i]);
         fprintf(s->config->output, "%.4f\n", log_probs[i]);
         s->totals.log_prob += log_probs[i];
         s->totals.target_tokens += counts[i];
     }
+    return RD_OK;
+}
+
+static rd_status score_window(stream *s) {
+    size_t n = (size_t)s->sources.n;
+    double *log_probs = rd_malloc(n, sizeof *log_probs);
+    int32_t *counts = rd_malloc(n, 3 * sizeof *counts);
+    rd_status status = score_lines(s, log_probs, counts);
     free(log_probs);
     free(counts);
     return status;
@@ -233,18 +250,23 @@ static rd_status open_input(const stream *s, rd_corpus **corpus, const char *pat
     return RD_OK;
 }
 
+static rd_status open_and_run(stream *s) {
+    const char *const paths[N_PARALLEL] = {[REFERENCES] = s->config->score,
+                                           [PREFIXES] = s->config->prefix,
+                                           [CONSTRAINTS] = s->config->constraints};
+    RD_TRY(open_input(s, &s->input, s->config->input));
+    for (int f = 0; f < N_PARALLEL; f++)
+        if (paths[f]) RD_TRY(open_input(s, &s->parallel[f], paths[f]));
+    RD_TRY(run(s));
+    warn_cut(s);
+    warn_restored(s);
+    return RD_OK;
+}
+
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
                               rd_translate_totals *totals) {
     stream s = {.config = config};
-    const char *const paths[N_PARALLEL] = {[REFERENCES] = config->score,
-                                           [PREFIXES] = config->prefix,
-                                           [CONSTRAINTS] = config->constraints};
-    rd_status status = open_input(&s, &s.input, config->input);
-    for (int f = 0; status == RD_OK && f < N_PARALLEL; f++)
-        if (paths[f]) status = open_input(&s, &s.parallel[f], paths[f]);
-    if (status == RD_OK) status = run(&s);
-    if (status == RD_OK) warn_cut(&s);
-    if (status == RD_OK) warn_restored(&s);
+    rd_status status = open_and_run(&s);
     *totals = s.totals;
     line_buffer_free(&s.sources);
     for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.aligned[f]);

@@ -23,13 +23,8 @@ rd_rng rng;
 
 int find_tables(void **state) {
     (void)state;
-    static const char *const names[] = {"generic", "avx2", "avx512"};
-    for (int i = 0; i < 3; i++) {
-        setenv("RDROP_ISA", names[i], 1); /* a set the machine lacks gives the one before it */
-        const rd_kernels *table = rd_cpu_kernels();
-        if (!n_tables || table != tables[n_tables - 1]) tables[n_tables++] = table;
-    }
-    unsetenv("RDROP_ISA");
+    for (rd_isa isa = RD_ISA_GENERIC; isa <= rd_cpu_isa(); isa++)
+        tables[n_tables++] = rd_kernels_of(isa);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "ops/cpu/kernels.h"
 
-#include "base/cpu.h"
+#include <stdatomic.h>
+
 #include "base/rng.h"
 
 extern const rd_kernels rd_kernels_generic;
@@ -8,8 +9,8 @@ extern const rd_kernels rd_kernels_generic;
 extern const rd_kernels rd_kernels_avx2, rd_kernels_avx512;
 #endif
 
-const rd_kernels *rd_cpu_kernels(void) {
-    switch (rd_cpu_isa()) {
+const rd_kernels *rd_kernels_of(rd_isa isa) {
+    switch (isa) {
 #if defined(__x86_64__)
     case RD_ISA_AVX512:
         return &rd_kernels_avx512;
@@ -19,6 +20,17 @@ const rd_kernels *rd_cpu_kernels(void) {
     default:
         return &rd_kernels_generic;
     }
+}
+
+/* Each operation asks; looking at the environment every time took 1% of a translation. */
+const rd_kernels *rd_cpu_kernels(void) {
+    static _Atomic(const rd_kernels *) chosen;
+    const rd_kernels *kernels = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (!kernels) {
+        kernels = rd_kernels_of(rd_cpu_isa());
+        atomic_store_explicit(&chosen, kernels, memory_order_relaxed);
+    }
+    return kernels;
 }
 
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cpu.h"
 #include "ops/dropout.h"
 #include "ops/activations.h"
 #include "ops/ops.h"
@@ -158,7 +159,8 @@ typedef struct {
                  float beta2, float step, float eps, float l2, float decay);
 } rd_kernels;
 
-const rd_kernels *rd_cpu_kernels(void);
+const rd_kernels *rd_kernels_of(rd_isa isa); /* the processor must have it */
+const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() when first asked */
 
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);
