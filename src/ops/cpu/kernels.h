@@ -132,6 +132,9 @@ typedef struct {
                       int32_t target, float label_smoothing, float reg_alpha, float *scratch,
                       rd_criterion_partial *sums);
 
+    /* log(sum(exp(logits))); logits: [vocab]. */
+    float (*log_sum_exp)(const float *logits, int64_t vocab);
+
     /* logits: [vocab] to log-probabilities, in place. */
     void (*log_softmax)(float *logits, int64_t vocab);
 

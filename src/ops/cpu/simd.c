@@ -390,10 +390,14 @@ static void criterion(float *a, float *b, rd_activations da, rd_activations db, 
     }
 }
 
-static void log_softmax(float *restrict logits, int64_t vocab) {
+static float log_sum_exp(const float *restrict logits, int64_t vocab) {
     float max = max_of(logits, vocab), z = 0.0f;
     for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
-    float lse = max + (float)log((double)z);
+    return max + (float)log((double)z);
+}
+
+static void log_softmax(float *restrict logits, int64_t vocab) {
+    float lse = log_sum_exp(logits, vocab);
     for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
 }
 
@@ -512,6 +516,7 @@ const rd_kernels RD_KERNELS_NAME = {
     .attention_backward = attention_backward,
     .attention_query = attention_query,
     .criterion = criterion,
+    .log_sum_exp = log_sum_exp,
     .log_softmax = log_softmax,
     .log_add_exp = log_add_exp,
     .add_bias = add_bias,
