@@ -77,6 +77,12 @@ typedef struct {
     bool no_class_token; /* by default a token that is no patch comes first */
 } rd_picture_shape;
 
+/* Ids at which bands of rarer words begin, ascending; n 0: none. */
+enum { RD_MAX_CUTOFFS = 8 };
+typedef struct {
+    int32_t n, items[RD_MAX_CUTOFFS];
+} rd_cutoffs;
+
 typedef struct {
     int32_t d_model;
     rd_stack_config encoder, decoder;
@@ -103,6 +109,13 @@ typedef struct {
     rd_picture_shape picture;
     float drop_path; /* stochastic depth of a pre-norm encoder: how often its last layer's sublayers
                       * are left out; earlier ones less often, the first never */
+    /* Of a decoder alone (Baevski and Auli 2019). Words of band i are embedded, and predicted, in
+     * d_model / factor^i dimensions. */
+    bool adaptive_input;
+    rd_cutoffs adaptive_input_cutoff, adaptive_softmax_cutoff; /* no softmax_cutoff: full softmax */
+    float adaptive_input_factor, adaptive_softmax_factor;
+    float adaptive_softmax_dropout;
+    bool tie_adaptive_weights, tie_adaptive_proj; /* words, projections: the input's */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
     /* Properties of the vocabularies. */

@@ -76,6 +76,25 @@ static rd_status parse_pair(const rd_key *key, const char *text, double pair[2])
     return RD_OK;
 }
 
+/* "1,2,3", perhaps in brackets; "" for none. */
+static rd_status parse_ints(const rd_key *key, const char *text, int32_t *field) {
+    int32_t values[RD_MOST_INTS], n = 0;
+    const char *at = text + strspn(text, " [(");
+    while (*at && !strchr(")]", *at)) {
+        char *end;
+        errno = 0;
+        long value = strtol(at, &end, 10);
+        if (end == at || errno || n == RD_MOST_INTS || (n > 0 && value <= values[n - 1]))
+            return bad_value(key, text, "up to 8 ascending whole numbers, with commas between");
+        if ((double)value < key->low || (double)value > key->high) return out_of_range(key, text);
+        values[n++] = (int32_t)value;
+        at = end + strspn(end, " ,");
+    }
+    field[0] = n;
+    if (n > 0) memcpy(field + 1, values, sizeof *values * (size_t)n);
+    return RD_OK;
+}
+
 /* The index of `text` among the allowed names. */
 static rd_status parse_choice(const rd_key *key, const char *text, int *index) {
     for (*index = 0; key->names[*index]; ++*index)
@@ -138,6 +157,8 @@ rd_status rd_key_set(void *object, const rd_key *key, const char *text) {
         return RD_OK;
     case RD_KEY_PAIR:
         return parse_pair(key, text, field);
+    case RD_KEY_INTS:
+        return parse_ints(key, text, field);
     case RD_KEY_LIST:
     case RD_KEY_WORDS:
     case RD_KEY_CONSTANT:
@@ -176,6 +197,14 @@ static void format_pair(const double pair[2], char *text, size_t room) {
     snprintf(text, room, "[%s, %s]", first, second);
 }
 
+static void format_ints(const int32_t *field, char *text, size_t room) {
+    size_t used = (size_t)snprintf(text, room, "\"");
+    for (int32_t i = 0; i < field[0]; i++)
+        used +=
+            (size_t)snprintf(text + used, room - used, "%s%" PRId32, i ? "," : "", field[1 + i]);
+    snprintf(text + used, room - used, "\"");
+}
+
 rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room) {
     const void *field = (const char *)object + key->offset;
     char number[32];
@@ -208,6 +237,9 @@ rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_
         memcpy(&index, field, sizeof index);
         snprintf(text, room, "%s", key->names[index]);
         return RD_OK;
+    case RD_KEY_INTS:
+        format_ints(field, text, room);
+        return RD_OK;
     case RD_KEY_PAIR:
         format_pair(field, text, room);
         return RD_OK;
@@ -224,7 +256,7 @@ const char *rd_key_type_name(const rd_key *key) {
         [RD_KEY_STRING] = "text",   [RD_KEY_WORD] = "text",     [RD_KEY_BOOL] = "bool",
         [RD_KEY_INT32] = "integer", [RD_KEY_INT64] = "integer", [RD_KEY_UINT64] = "integer",
         [RD_KEY_FLOAT] = "number",  [RD_KEY_DOUBLE] = "number", [RD_KEY_ENUM] = "name",
-        [RD_KEY_PAIR] = "pair",     [RD_KEY_LIST] = "texts",    [RD_KEY_WORDS] = "texts",
-        [RD_KEY_CONSTANT] = "flag"};
+        [RD_KEY_PAIR] = "pair",     [RD_KEY_INTS] = "integers", [RD_KEY_LIST] = "texts",
+        [RD_KEY_WORDS] = "texts",   [RD_KEY_CONSTANT] = "flag"};
     return names[key->type];
 }

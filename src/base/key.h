@@ -19,6 +19,8 @@ typedef enum {
     RD_KEY_DOUBLE,
     RD_KEY_ENUM, /* an int-sized enum; `names` lists its names in order */
     RD_KEY_PAIR, /* two adjacent doubles, written [a, b] or "(a, b)" as fairseq's adam-betas */
+    RD_KEY_INTS, /* an int32_t count and after it RD_MOST_INTS int32_t, ascending; written "1,2" as
+                  * fairseq's cutoffs */
     /* On command lines alone; rd_key_set does not take them. */
     RD_KEY_LIST,    /* options_list: an option that may be repeated, a value each time */
     RD_KEY_WORDS,   /* options_list: it takes several values, too, as in -m bleu chrf */
@@ -37,7 +39,8 @@ typedef struct {
     const char *aliases; /* other spellings that are taken, with blanks between; NULL: none */
 } rd_key;
 
-enum { RD_KEY_TEXT_ROOM = 64 }; /* bytes for any value but a string */
+enum { RD_MOST_INTS = 8 };
+enum { RD_KEY_TEXT_ROOM = 128 }; /* bytes for any value but a string */
 
 /* Whether `name` is the key's name or one of its aliases. */
 bool rd_key_is(const rd_key *key, const char *name);

@@ -10,6 +10,24 @@ static const int32_t *segments_of(const rd_step *step, const rd_embedded *input,
     return zeros;
 }
 
+/* sum: [rows, width] = dropout(the sum of token and position embeddings). */
+static rd_status add_up(const rd_step *step, const rd_embedding *embedding, int64_t rows,
+                        int64_t width, const rd_embedded *input, const rd_dropout *dropout,
+                        rd_activations sum) {
+    rd_adaptive_embeddings words = {.table = embedding->tokens.value};
+    const int32_t *places = input->tokens;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    if (embedding->adaptive.n_bands > 0) {
+        RD_TRY(rd_adaptive_input_forward(&embedding->adaptive, step, rows, width, input->tokens,
+                                         &words));
+        places = words.places;
+    }
+    rd_op_embed(sum, rows, width, places, input->positions, words.table, embedding->positions.value,
+                embedding->scale, dropout);
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
 rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embedding,
                                rd_residual_saved *saved, int64_t rows, int64_t width,
                                const rd_embedded *input, rd_activations *out) {
@@ -24,8 +42,7 @@ rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embeddin
         saved->sum = sum.f32;
     }
     if (!rd_activations_exists(sum) || !rd_activations_exists(y)) return RD_ERR_MEMORY;
-    rd_op_embed(sum, rows, width, input->tokens, input->positions, embedding->tokens.value,
-                embedding->positions.value, embedding->scale, normed ? &none : &dropout);
+    RD_TRY(add_up(step, embedding, rows, width, input, normed ? &none : &dropout, sum));
     if (embedding->segments.value) {
         const int32_t *segments = segments_of(step, input, rows);
         if (!segments) return RD_ERR_MEMORY;
@@ -40,6 +57,25 @@ rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embeddin
     return RD_OK;
 }
 
+/* dsum: [rows, width], of the sum before dropout. */
+static rd_status add_up_backward(const rd_step *step, const rd_embedding *embedding, int64_t rows,
+                                 int64_t width, const rd_embedded *input, const float *dsum) {
+    rd_adaptive_embeddings words = {.table = embedding->tokens.grad};
+    const rd_adaptive_input *adaptive = &embedding->adaptive;
+    const int32_t *places = input->tokens;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    if (adaptive->n_bands > 0) {
+        RD_TRY(rd_adaptive_input_gradient(adaptive, step, rows, width, input->tokens, &words));
+        places = words.places;
+    }
+    rd_op_embed_backward(words.table, embedding->positions.grad, dsum, rows, width, places,
+                         input->positions, embedding->scale);
+    if (adaptive->n_bands > 0)
+        RD_TRY(rd_adaptive_input_backward(adaptive, step, rows, width, input->tokens, &words));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
 rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embedding,
                                 const rd_residual_saved *saved, int64_t rows, int64_t width,
                                 const rd_embedded *input, float *dout) {
@@ -47,8 +83,7 @@ rd_status rd_embedding_backward(const rd_step *step, const rd_embedding *embeddi
     rd_op_dropout((rd_activations){.f32 = dout}, rows, width, &dropout);
     if (embedding->norm.weight.value) /* in place: each row is read before it is written */
         RD_TRY(rd_norm_backward(step, &embedding->norm, saved, rows, width, dout, false, dout));
-    rd_op_embed_backward(embedding->tokens.grad, embedding->positions.grad, dout, rows, width,
-                         input->tokens, input->positions, embedding->scale);
+    RD_TRY(add_up_backward(step, embedding, rows, width, input, dout));
     if (embedding->segments.value) {
         const int32_t *segments = segments_of(step, input, rows);
         if (!segments) return RD_ERR_MEMORY;

@@ -3,14 +3,16 @@
 #ifndef RD_LAYERS_EMBEDDING_H
 #define RD_LAYERS_EMBEDDING_H
 
+#include "layers/adaptive_input.h"
 #include "layers/residual.h"
 
 typedef struct {
-    rd_weight tokens;    /* [vocab, width] */
-    rd_weight positions; /* [n_positions, width]; grad NULL when sinusoidal */
-    rd_weight segments;  /* [segment_types, width]; value NULL: none, else there is a norm */
-    float scale;         /* of the token embedding */
-    rd_norm norm;        /* of the sum; weight.value NULL: none */
+    rd_adaptive_input adaptive; /* in the place of `tokens`; n_bands 0: none */
+    rd_weight tokens;           /* [vocab, width] */
+    rd_weight positions;        /* [n_positions, width]; grad NULL when sinusoidal */
+    rd_weight segments;         /* [segment_types, width]; value NULL: none, else there is a norm */
+    float scale;                /* of the token embedding */
+    rd_norm norm;               /* of the sum; weight.value NULL: none */
     float dropout;
     int32_t site;
 } rd_embedding;

@@ -16,7 +16,9 @@ void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
 /* Gives a sentence its number, counted from 0; before the step at which it begins, at any time.
  * src: [n] tokens, eos last, which stay the caller's and must last until then. A number may be
  * given again once the sentence that had it is over. RD_ERR_ARGUMENT for tokens that the model does
- * not have, or none, or more than it has positions. */
+ * not have, or none, or more than it has positions.
+ * A model without an encoder has no sources: src, which may be empty, is what the sentence begins
+ * with, read in its first step after the start token. */
 rd_status rd_decoding_add(rd_decoding *decoding, int32_t sentence, const int32_t *src, int32_t n);
 
 /* One step. Row r of this step has just produced tokens[r], translates sentence sentences[r] and

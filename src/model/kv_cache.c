@@ -26,19 +26,23 @@ void rd_kv_cache_end(rd_kv_cache *s) {
     history_free(&s->next);
 }
 
-/* The next step's rows as their parents are, with room for one slot more. */
-static rd_status follow_parents(rd_kv_cache *s, int64_t n_rows, const int32_t *parents) {
+/* The next step's rows as their parents are, with room for their new slots. */
+static rd_status follow_parents(rd_kv_cache *s, int64_t n_rows, const int32_t *parents,
+                                const int32_t *counts) {
     rd_history *next = &s->next;
     const rd_history *rows = &s->rows;
     RD_TRY(rd_reserve(&next->lengths, &next->lengths_capacity, n_rows, sizeof *next->lengths));
     next->n_rows = n_rows;
     next->stride = 1;
+    s->n_newest = 0;
     for (int64_t r = 0; r < n_rows; r++) {
         if (parents[r] < -1 || parents[r] >= rows->n_rows)
             return rd_error(RD_ERR_ARGUMENT, "decoding: row %lld continues row %d of %lld",
                             (long long)r, (int)parents[r], (long long)rows->n_rows);
         next->lengths[r] = parents[r] < 0 ? 0 : rows->lengths[parents[r]];
-        if (next->lengths[r] >= next->stride) next->stride = next->lengths[r] + 1;
+        int64_t length = next->lengths[r] + (counts ? counts[r] : 1);
+        if (length > next->stride) next->stride = length;
+        s->n_newest += counts ? counts[r] : 1;
     }
     RD_TRY(rd_reserve(&next->slots, &next->slots_capacity, n_rows * next->stride,
                       sizeof *next->slots));
@@ -80,17 +84,20 @@ static rd_status reserve(rd_kv_cache *s, int64_t needed) {
     return RD_OK;
 }
 
-rd_status rd_kv_cache_extend(rd_kv_cache *s, int64_t n_rows, const int32_t *parents) {
-    RD_TRY(follow_parents(s, n_rows, parents));
-    if (s->n_free < n_rows && s->n_used > 0) RD_TRY(collect(s));
-    int64_t fresh = n_rows > s->n_free ? n_rows - s->n_free : 0;
+rd_status rd_kv_cache_extend(rd_kv_cache *s, int64_t n_rows, const int32_t *parents,
+                             const int32_t *counts) {
+    RD_TRY(follow_parents(s, n_rows, parents, counts));
+    if (s->n_free < s->n_newest && s->n_used > 0) RD_TRY(collect(s));
+    int64_t fresh = s->n_newest > s->n_free ? s->n_newest - s->n_free : 0;
     RD_TRY(reserve(s, s->n_used + fresh));
     rd_history *next = &s->next;
-    RD_TRY(rd_reserve(&s->newest, &s->newest_capacity, n_rows, sizeof *s->newest));
-    for (int64_t r = 0; r < n_rows; r++) {
-        s->newest[r] = s->n_free > 0 ? s->free[--s->n_free] : (int32_t)s->n_used++;
-        next->slots[r * next->stride + next->lengths[r]++] = s->newest[r];
-    }
+    int64_t at = 0;
+    RD_TRY(rd_reserve(&s->newest, &s->newest_capacity, s->n_newest, sizeof *s->newest));
+    for (int64_t r = 0; r < n_rows; r++)
+        for (int32_t i = 0; i < (counts ? counts[r] : 1); i++, at++) {
+            s->newest[at] = s->n_free > 0 ? s->free[--s->n_free] : (int32_t)s->n_used++;
+            next->slots[r * next->stride + next->lengths[r]++] = s->newest[at];
+        }
     rd_history swap = s->rows;
     s->rows = s->next;
     s->next = swap;

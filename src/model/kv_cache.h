@@ -21,7 +21,8 @@ typedef struct {
     int64_t width;   /* 2 d_model: a key and a value */
     float **kv;      /* [n_layers] of [capacity, width] */
     rd_history rows; /* of the latest step, that step's tokens included */
-    int32_t *newest; /* [rows.n_rows] each row's slot for that step's token */
+    int32_t *newest; /* [n_newest] the rows' slots for that step's tokens, row after row */
+    int64_t n_newest;
     /* Bookkeeping: */
     rd_history next;
     int64_t capacity, n_used; /* slots from n_used on have never been taken */
@@ -34,7 +35,8 @@ rd_status rd_kv_cache_begin(rd_kv_cache *slots, int32_t n_layers, int64_t width)
 void rd_kv_cache_end(rd_kv_cache *slots);
 
 /* Gives each of n_rows rows the slots of row parents[r] of the step before, of none where that is
- * -1, and a new one after them. */
-rd_status rd_kv_cache_extend(rd_kv_cache *slots, int64_t n_rows, const int32_t *parents);
+ * -1, and counts[r] > 0 new ones after them; counts NULL: one each. */
+rd_status rd_kv_cache_extend(rd_kv_cache *slots, int64_t n_rows, const int32_t *parents,
+                             const int32_t *counts);
 
 #endif

@@ -193,6 +193,17 @@ rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, con
                            last->saved.out, logits);
 }
 
+rd_status rd_network_log_probs(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                               float *log_probs) {
+    side source, target, *last;
+    RD_TRY(forward(model, step, batch, RD_KEEP_INPUTS, &source, &target, &last));
+    rd_output out = {.sequences = &last->rows.sequences,
+                     .rows = last->rows.sequences.rows,
+                     .width = model->config.d_model,
+                     .x = last->saved.out};
+    return rd_token_log_probs(step, &model->head, batch, &out, log_probs);
+}
+
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits) {
     rd_step step = {.arena = arena, .n_passes = 1};

@@ -3,6 +3,7 @@
 #define RD_MODEL_NETWORK_H
 
 #include "criterion/criterion.h"
+#include "criterion/token_scores.h"
 #include "model/transformer.h"
 
 /* step->n_passes 2 runs R-Drop: the batch is laid out twice and the passes differ in dropout only.
@@ -20,6 +21,11 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
 /* These logits in a step of the caller's, of one pass; with step->training, with dropout. */
 rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, const rd_batch *batch,
                                  float *logits);
+
+/* Natural-log probabilities of what each row is to predict, as the criterion of tokens reads the
+ * batch: [rows of the last stack], 0 where a row does not count. step: of one pass. */
+rd_status rd_network_log_probs(const rd_model *model, const rd_step *step, const rd_batch *batch,
+                               float *log_probs);
 
 /* The encoder alone: *out: [sequences->rows, d_model]. Used by incremental decoding. */
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,

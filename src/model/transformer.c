@@ -1,5 +1,6 @@
 /* Building a model of the stacks that its configuration has. */
 #include "model/transformer.h"
+#include "model/adaptive.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 enum { MAX_POSITION_TABLE = 1 << 30 };
 
 /* Dropout sites of the head: after all layers'. */
-enum { HEAD_SITE = 1 << 17 };
+enum { HEAD_SITE = 1 << 17, ADAPTIVE_SITE = HEAD_SITE + 16 };
 
 /* With which the heads of BERT and RoBERTa start. */
 static const double HEAD_DEVIATION = 0.02;
@@ -105,6 +106,7 @@ static rd_status check_config(const rd_model_config *c) {
     if (c->prepend_bos && c->bos_id < 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: prepend-bos, but the vocabulary has no begin of sentence");
+    RD_TRY(rd_adaptive_check(c));
     return check_head(c);
 }
 
@@ -214,9 +216,12 @@ static rd_status add_embedding(const builder *b, rd_embedding *embedding, int64_
         (rd_embedding){.scale = b->c->no_scale_embedding ? 1.0f : sqrtf((float)b->c->d_model),
                        .dropout = b->c->dropout,
                        .site = site};
-    RD_TRY(shared ? rd_parameters_share(b->p, &embedding->tokens, "encoder.embed_tokens.weight")
-                  : rd_parameters_add(b->p, &embedding->tokens, embedding_init(b->c), vocab,
-                                      b->width, "%s.embed_tokens.weight", b->name));
+    if (b->c->adaptive_input)
+        RD_TRY(rd_adaptive_add_input(b->p, b->c, &embedding->adaptive));
+    else
+        RD_TRY(shared ? rd_parameters_share(b->p, &embedding->tokens, "encoder.embed_tokens.weight")
+                      : rd_parameters_add(b->p, &embedding->tokens, embedding_init(b->c), vocab,
+                                          b->width, "%s.embed_tokens.weight", b->name));
     if (b->config->learned_pos)
         RD_TRY(rd_parameters_add(b->p, &embedding->positions, embedding_init(b->c),
                                  rd_position(b->c, positions), b->width,
@@ -288,6 +293,8 @@ static rd_status add_token_head(const builder *b, rd_head *head) {
     head->n_out = c->tgt_vocab;
     snprintf(name, sizeof name, "%s.lm_head", stack);
     RD_TRY(add_transform(b, head, name));
+    if (c->adaptive_softmax_cutoff.n > 0)
+        return rd_adaptive_add_softmax(b->p, c, ADAPTIVE_SITE, &head->adaptive);
     if (c->share_decoder_input_output_embed || c->share_all_embeddings) {
         bool of_encoder = c->encoder.layers > 0 && c->share_all_embeddings;
         snprintf(name, sizeof name, "%s.embed_tokens.weight", of_encoder ? "encoder" : stack);

@@ -208,7 +208,11 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
 
 /* x: [rows, vocab] logits to log-probabilities, in place. */
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab);
-/* The same, and then sum: [rows, vocab] = log(exp(sum) + exp(x)) + shift: a mixture of models. */
+/* log_probs: [rows] = the log-probability of targets[r] in row r of logits: [rows, vocab]. */
+void rd_op_target_log_probs(float *log_probs, const float *logits, const int32_t *targets,
+                            int64_t rows, int64_t vocab);
+/* Log-softmax of x, and then sum: [rows, vocab] = log(exp(sum) + exp(x)) + shift: a mixture of
+ * models. */
 void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift);
 
 /* Of one row of logits in one pass or two. */

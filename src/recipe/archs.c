@@ -48,6 +48,20 @@ static const rd_arch_value lm_gpt[] = {RD_LM("768", "3072", "12", "12"),
                                        {"attention-dropout", "0.1"},
                                        {"activation-fn", "gelu"},
                                        {NULL, NULL}};
+static const rd_arch_value lm_wiki103[] = {RD_LM("1024", "4096", "16", "8"),
+                                           {"dropout", "0.3"},
+                                           {"attention-dropout", "0.1"},
+                                           {"activation-dropout", "0.1"},
+                                           {"no-decoder-final-norm", "true"},
+                                           {"adaptive-input", "true"},
+                                           {"adaptive-input-cutoff", "20000,60000"},
+                                           {"adaptive-input-factor", "4"},
+                                           {"adaptive-softmax-cutoff", "20000,60000"},
+                                           {"adaptive-softmax-factor", "4"},
+                                           {"adaptive-softmax-dropout", "0.2"},
+                                           {"tie-adaptive-weights", "true"},
+                                           {"tie-adaptive-proj", "true"},
+                                           {NULL, NULL}};
 /* OpenAI's, as Hugging Face's transformers have them. */
 #define RD_GPT2(width, ffn, layers, heads)                                                         \
     RD_LM(width, ffn, layers, heads), {"activation-fn", "gelu_tanh"},                              \
@@ -70,6 +84,7 @@ const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
                                    {"transformer-lm", lm},
                                    {"transformer-lm-big", lm_big},
                                    {"transformer-lm-gpt", lm_gpt},
+                                   {"transformer-lm-wiki103", lm_wiki103},
                                    {"gpt2", gpt2},
                                    {"gpt2-medium", gpt2_medium},
                                    {"gpt2-large", gpt2_large},

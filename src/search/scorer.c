@@ -11,6 +11,7 @@
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
     int32_t bos, eos, pad, unk;
+    bool continues;
     bool keeps_attention, skips_softmax;
     rd_decoding **decodings; /* [n_models] */
     float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models after the first */
@@ -112,6 +113,7 @@ static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
     scorer->pad = first->pad_id;
     scorer->unk = first->unk_id;
     scorer->max_length = first->max_target_positions - 1;
+    scorer->continues = first->encoder.layers == 0;
     for (int32_t m = 1; m < scorer->n_models; m++) {
         const rd_model_config *config = rd_model_get_config(models[m]);
         if (config->tgt_vocab != first->tgt_vocab || config->src_vocab != first->src_vocab)
@@ -172,6 +174,7 @@ rd_scorer rd_model_scorer_view(rd_model_scorer *scorer) {
                        .pad = scorer->pad,
                        .unk = scorer->unk,
                        .max_length = scorer->max_length,
+                       .continues = scorer->continues,
                        .add = model_scorer_add,
                        .step = model_scorer_step,
                        .log_probs = model_scorer_log_probs,

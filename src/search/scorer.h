@@ -3,6 +3,7 @@
 #ifndef RD_SEARCH_SCORER_H
 #define RD_SEARCH_SCORER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -21,6 +22,7 @@ typedef struct {
     int32_t vocab_size;
     int32_t bos, eos, pad, unk; /* ids among these; all but eos may be -1: there is none */
     int32_t max_length;         /* longest output without eos that `step` can score; 0: no limit */
+    bool continues;             /* outputs go on after their source, which is of that length, too */
     /* As rd_decoding_add (model/decode.h): tells the source of a sentence before it begins. */
     rd_status (*add)(void *self, int32_t sentence, rd_token_span source);
     /* As rd_decoding_step: parents are -1 for rows that begin. */

@@ -14,6 +14,7 @@ static int32_t longest_output(const rd_search *s, const rd_search_request *reque
     const rd_search_options *c = &s->config;
     double limit = (double)c->max_len_a * request->source.length + (double)c->max_len_b + 1e-4;
     double most = s->scorer.max_length > 0 ? s->scorer.max_length : 1 << 20;
+    if (s->scorer.continues) most -= request->source.length;
     double least = (c->forced_bos ? 1 : 0) + request->prefix_length;
     if (limit < least) limit = least;
     return (int32_t)(limit < most ? limit : most);

@@ -140,6 +140,9 @@ typedef struct {
     void (*row_gradient)(rd_activations da, rd_activations db, const float *a, const float *b,
                          int64_t n, const rd_row_stats *stats, const rd_row_loss *loss);
 
+    /* log(sum(exp(logits))); logits: [vocab]. */
+    float (*log_sum_exp)(const float *logits, int64_t vocab);
+
     /* logits: [vocab] to log-probabilities, in place. */
     void (*log_softmax)(float *logits, int64_t vocab);
 

@@ -82,6 +82,16 @@ void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab) {
     for (int64_t r = 0; r < rows; r++) kernels->log_softmax(x + r * vocab, vocab);
 }
 
+void rd_op_target_log_probs(float *log_probs, const float *logits, const int32_t *targets,
+                            int64_t rows, int64_t vocab) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t r = 0; r < rows; r++) {
+        const float *row = logits + r * vocab;
+        log_probs[r] = row[targets[r]] - kernels->log_sum_exp(row, vocab);
+    }
+}
+
 void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift) {
     const rd_kernels *kernels = rd_cpu_kernels();
 #pragma omp parallel for schedule(static) if (!rd_is_alone())

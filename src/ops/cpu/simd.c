@@ -451,10 +451,14 @@ static void row_gradient(rd_activations da, rd_activations db, const float *a, c
     }
 }
 
-static void log_softmax(float *restrict logits, int64_t vocab) {
+static float log_sum_exp(const float *restrict logits, int64_t vocab) {
     float max = max_of(logits, vocab), z = 0.0f;
     for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
-    float lse = max + (float)log((double)z);
+    return max + (float)log((double)z);
+}
+
+static void log_softmax(float *restrict logits, int64_t vocab) {
+    float lse = log_sum_exp(logits, vocab);
     for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
 }
 
@@ -575,6 +579,7 @@ const rd_kernels RD_KERNELS_NAME = {
     .criterion = criterion,
     .row_stats = row_stats,
     .row_gradient = row_gradient,
+    .log_sum_exp = log_sum_exp,
     .log_softmax = log_softmax,
     .log_add_exp = log_add_exp,
     .add_bias = add_bias,

@@ -1,0 +1,136 @@
+#include "layers/adaptive_input.h"
+
+#include <string.h>
+
+#include "ops/gemm.h"
+
+/* A table's rows follow each other band by band, and products write up to 15 rows, or a sixteenth,
+ * beyond their own: into the next band's, which come later, or into this room. */
+static float *room_for_table(const rd_step *step, int64_t rows, int64_t width) {
+    return rd_step_rows(step, rows + rows / 16 + 16, width);
+}
+
+/* The rows of a band, in their order. */
+typedef struct {
+    const rd_adaptive_band *band;
+    int64_t n, first; /* rows; before them in the table */
+    int32_t *words;   /* [n] their tokens, from 0 */
+} band_rows;
+
+/* places: [rows] of those in the band are set; NULL: known. */
+static rd_status find_rows(const rd_step *step, const rd_adaptive_band *band, int64_t rows,
+                           const int32_t *tokens, int32_t *places, int64_t first, band_rows *out) {
+    *out = (band_rows){.band = band, .first = first};
+    out->words = rd_arena_i32(step->arena, rows);
+    if (!out->words) return RD_ERR_MEMORY;
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t word = tokens[r] - band->first;
+        if (word < 0 || word >= band->n_words) continue;
+        if (places) places[r] = (int32_t)(first + out->n);
+        out->words[out->n++] = (int32_t)word;
+    }
+    return RD_OK;
+}
+
+/* *x: [n, dim], what the projection reads. */
+static rd_status gather(const rd_step *step, const band_rows *b, rd_activations *x) {
+    int64_t dim = b->band->dim;
+    *x = rd_step_activations(step, b->n, dim);
+    float *rows = x->f32 ? x->f32 : rd_step_rows(step, b->n, dim);
+    if (!rd_activations_exists(*x) || !rows) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < b->n; i++)
+        memcpy(rows + i * dim, b->band->words.value + b->words[i] * dim,
+               sizeof *rows * (size_t)dim);
+    if (x->bf16) rd_op_to_bf16(x->bf16, rows, b->n * dim);
+    return RD_OK;
+}
+
+static rd_status project(const rd_step *step, const band_rows *b, int64_t width, float *table) {
+    rd_activations x;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    if (b->n == 0) return RD_OK;
+    RD_TRY(gather(step, b, &x));
+    rd_gemm_forward(b->n, width, b->band->dim, x, rd_step_weights(step, &b->band->projection, 0),
+                    0.0f, (rd_activations){.f32 = table + b->first * width});
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
+}
+
+rd_status rd_adaptive_input_forward(const rd_adaptive_input *input, const rd_step *step,
+                                    int64_t rows, int64_t width, const int32_t *tokens,
+                                    rd_adaptive_embeddings *out) {
+    int64_t first = 0;
+    out->table = room_for_table(step, rows, width);
+    out->places = rd_arena_i32(step->arena, rows);
+    if (!out->table || !out->places) return RD_ERR_MEMORY;
+    for (int32_t i = 0; i < input->n_bands; i++) {
+        band_rows b;
+        rd_arena_mark mark = rd_arena_save(step->arena);
+        RD_TRY(find_rows(step, &input->bands[i], rows, tokens, out->places, first, &b));
+        RD_TRY(project(step, &b, width, out->table));
+        rd_arena_restore(step->arena, mark);
+        first += b.n;
+    }
+    return RD_OK;
+}
+
+rd_status rd_adaptive_input_gradient(const rd_adaptive_input *input, const rd_step *step,
+                                     int64_t rows, int64_t width, const int32_t *tokens,
+                                     rd_adaptive_embeddings *dtable) {
+    int64_t first = 0;
+    dtable->table = room_for_table(step, rows, width);
+    dtable->places = rd_arena_i32(step->arena, rows);
+    if (!dtable->table || !dtable->places) return RD_ERR_MEMORY;
+    rd_op_zero((rd_activations){.f32 = dtable->table}, rows * width);
+    for (int32_t i = 0; i < input->n_bands; i++) {
+        band_rows b;
+        rd_arena_mark mark = rd_arena_save(step->arena);
+        RD_TRY(find_rows(step, &input->bands[i], rows, tokens, dtable->places, first, &b));
+        rd_arena_restore(step->arena, mark);
+        first += b.n;
+    }
+    return RD_OK;
+}
+
+/* The gradient as products read it: dy: [n, width]. */
+static rd_status read_gradient(const rd_step *step, const band_rows *b, int64_t width,
+                               const float *table, rd_activations *dy) {
+    *dy = rd_step_activations(step, b->n, width);
+    if (!rd_activations_exists(*dy)) return RD_ERR_MEMORY;
+    const float *rows = table + b->first * width;
+    if (dy->bf16)
+        rd_op_to_bf16(dy->bf16, rows, b->n * width);
+    else
+        memcpy(dy->f32, rows, sizeof *rows * (size_t)(b->n * width));
+    return RD_OK;
+}
+
+static rd_status band_backward(const rd_step *step, const band_rows *b, int64_t width,
+                               const float *table) {
+    const rd_adaptive_band *band = b->band;
+    rd_activations x, dy, w = rd_step_weights(step, &band->projection, 0);
+    if (b->n == 0) return RD_OK;
+    RD_TRY(gather(step, b, &x));
+    RD_TRY(read_gradient(step, b, width, table, &dy));
+    float *dx = rd_step_rows(step, b->n, band->dim);
+    if (!dx) return RD_ERR_MEMORY;
+    rd_gemm_backward_weights(b->n, width, band->dim, dy, x, 1.0f, band->projection.grad);
+    rd_gemm_backward_data(b->n, width, band->dim, dy, w, 0.0f, (rd_activations){.f32 = dx});
+    rd_op_embed_backward(band->words.grad, NULL, dx, b->n, band->dim, b->words, NULL, 1.0f);
+    return RD_OK;
+}
+
+rd_status rd_adaptive_input_backward(const rd_adaptive_input *input, const rd_step *step,
+                                     int64_t rows, int64_t width, const int32_t *tokens,
+                                     const rd_adaptive_embeddings *dtable) {
+    int64_t first = 0;
+    for (int32_t i = 0; i < input->n_bands; i++) {
+        band_rows b;
+        rd_arena_mark mark = rd_arena_save(step->arena);
+        RD_TRY(find_rows(step, &input->bands[i], rows, tokens, NULL, first, &b));
+        RD_TRY(band_backward(step, &b, width, dtable->table));
+        rd_arena_restore(step->arena, mark);
+        first += b.n;
+    }
+    return RD_OK;
+}

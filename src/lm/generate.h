@@ -1,0 +1,33 @@
+/* Text that a language model writes after prompts: the search, or the samples, of translation. */
+#ifndef RD_LM_GENERATE_H
+#define RD_LM_GENERATE_H
+
+#include "lm/lm.h"
+#include "search/search.h"
+
+typedef struct {
+    const rd_lm *lm;
+    rd_search_options search; /* max_len_a counts the prompt's tokens */
+    bool many_lines;          /* goes on over ends of lines, where these are newlines */
+} rd_lm_generation;
+
+typedef struct {
+    char *text;            /* malloc'ed, the prompt included */
+    float score, log_prob; /* of what follows the prompt */
+} rd_lm_answer;
+
+/* What was written after one prompt. */
+typedef struct {
+    int32_t n; /* at most search.n_best, best first */
+    rd_lm_answer *items;
+} rd_lm_answers;
+
+void rd_lm_answers_free(rd_lm_answers *answers);
+
+/* answers: [n], for the prompts, which are beginnings of lines. The first one's number is `first`:
+ * a sample depends on the seed, the prompt's number and its own. Nothing is left allocated on
+ * failure. */
+rd_status rd_lm_generate(const rd_lm_generation *generation, int64_t first, int64_t n,
+                         const char *const *prompts, rd_lm_answers *answers);
+
+#endif

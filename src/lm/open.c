@@ -1,0 +1,41 @@
+#include "data/vocab_files.h"
+#include "lm/lm.h"
+#include "recipe/model_dir.h"
+
+static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path,
+                                rd_precision precision) {
+    rd_tokenizer *target;
+    RD_TRY(rd_model_dir_open(files, path));
+    const rd_model_config *c = &files->recipe->model;
+    if (c->encoder.layers > 0 || c->decoder.layers == 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: no language model: it has %d encoder and %d decoder layers", path,
+                        (int)c->encoder.layers, (int)c->decoder.layers);
+    RD_TRY(rd_model_dir_vocabularies(files, &lm->tokenizer, &target));
+    if (target != lm->tokenizer) {
+        rd_tokenizer_close(target);
+        return rd_error(RD_ERR_FORMAT, "%s: two vocabularies, but a language model has one", path);
+    }
+    lm->end = files->recipe->data.line_end;
+    lm->search = files->recipe->search;
+    lm->positions = c->max_target_positions;
+    lm->start = c->eos_id;
+    rd_status status = rd_line_end_choose(&lm->end, lm->tokenizer);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", path);
+    return rd_model_dir_load_packed(files, precision, &lm->model);
+}
+
+rd_status rd_lm_open(rd_lm *lm, const char *directory, rd_precision precision) {
+    rd_model_dir files;
+    *lm = (rd_lm){0};
+    rd_status status = read_directory(lm, &files, directory, precision);
+    rd_model_dir_close(&files);
+    if (status != RD_OK) rd_lm_close(lm);
+    return status;
+}
+
+void rd_lm_close(rd_lm *lm) {
+    rd_model_free(lm->model);
+    rd_tokenizer_close(lm->tokenizer);
+    *lm = (rd_lm){0};
+}

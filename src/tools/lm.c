@@ -1,0 +1,56 @@
+/* rdrop-lm: perplexity, scores and text of language models. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "tools/common/start.h"
+#include "tools/common/stop.h"
+#include "tools/lm/lm.h"
+
+static int fail(rd_status status) {
+    if (status == RD_ERR_IO && errno == EPIPE) return 1; /* the reader knows why it left */
+    fprintf(stderr, "rdrop-lm: %s\n", rd_last_error());
+    return status == RD_ERR_ARGUMENT ? 2 : 1;
+}
+
+static rd_status work(const arguments *a, const rd_lm *lm, rd_corpus *input) {
+    rd_atomic_file file = {0};
+    RD_TRY(rd_refuse_input(a->output, a->input));
+    RD_TRY(rd_refuse_inputs_in(a->output, a->model));
+    RD_TRY(rd_output_open(&file, a->output ? a->output : "-"));
+    lm_job job = {.arguments = a, .lm = lm, .input = input, .output = file.stream};
+    rd_status status = a->generate ? lm_write(&job) : lm_score(&job);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+static rd_status run(const arguments *a, rd_lm *lm) {
+    rd_corpus *input;
+    RD_TRY(rd_lm_open(lm, a->model, a->precision));
+    RD_TRY(rd_corpus_open(&input, a->input, RD_UTF8_REPAIR));
+    rd_status status = work(a, lm, input);
+    rd_corpus_close(input);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    start_program();
+    rd_keep_freed_memory();
+    arguments a;
+    rd_lm lm = {0};
+    int code = arguments_parse(&a, argc, argv);
+    if (code < 0) {
+        signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
+        stop_on_signals();
+        rd_set_threads(a.threads);
+        errno = 0;
+        rd_status status = run(&a, &lm);
+        code = status == RD_OK ? 0 : fail(status);
+        rd_lm_close(&lm);
+    }
+    arguments_free(&a);
+    return code;
+}

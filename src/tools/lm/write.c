@@ -1,0 +1,73 @@
+/* Text after prompts. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lm/generate.h"
+#include "tools/common/stop.h"
+#include "tools/lm/lm.h"
+
+/* The next prompts, at most `most`. */
+static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, int64_t *n) {
+    const char *line;
+    size_t length;
+    *n = 0;
+    while (*n < most) {
+        RD_TRY(rd_corpus_next(input, &line, &length));
+        if (!line) return RD_OK;
+        prompts[*n] = rd_strdup(line);
+        if (!prompts[(*n)++]) return RD_ERR_MEMORY;
+    }
+    return RD_OK;
+}
+
+static void print(const lm_job *job, int32_t n_best, int64_t number, const rd_lm_answers *a) {
+    for (int32_t i = 0; i < a->n; i++) {
+        if (n_best > 1)
+            fprintf(job->output, "%lld ||| %s ||| %.4f\n", (long long)number, a->items[i].text,
+                    (double)a->items[i].score);
+        else
+            fprintf(job->output, "%s\n", a->items[i].text);
+    }
+}
+
+static rd_status answer(const lm_job *job, const rd_lm_generation *g, int64_t first, int64_t n,
+                        char **prompts, rd_lm_answers *answers) {
+    RD_TRY(rd_lm_generate(g, first, n, (const char *const *)prompts, answers));
+    for (int64_t i = 0; i < n; i++) {
+        print(job, g->search.n_best, first + i, &answers[i]);
+        rd_lm_answers_free(&answers[i]);
+    }
+    if (fflush(job->output) == 0) return RD_OK;
+    return rd_error(RD_ERR_IO, "cannot write the output");
+}
+
+static rd_status answer_all(const lm_job *job, const rd_lm_generation *g, char **prompts,
+                            rd_lm_answers *answers) {
+    int64_t n, first = 0;
+    do {
+        rd_status status = read_prompts(job->input, job->arguments->window, prompts, &n);
+        if (status == RD_OK && n > 0) status = answer(job, g, first, n, prompts, answers);
+        for (int64_t i = 0; i < n; i++) free(prompts[i]);
+        RD_TRY(status);
+        first += n;
+    } while (n == job->arguments->window);
+    return RD_OK;
+}
+
+rd_status lm_write(const lm_job *job) {
+    const arguments *a = job->arguments;
+    size_t window = (size_t)a->window;
+    rd_lm_generation g = {.lm = job->lm,
+                          .search = arguments_search(a, &job->lm->search),
+                          .many_lines = a->many_lines};
+    g.search.stop = stop_requested();
+    if (a->many_lines && job->lm->end != RD_LINE_END_NEWLINE)
+        return rd_error(RD_ERR_ARGUMENT, "--many-lines: the model's lines end with end of "
+                                         "sentence, where it stops");
+    char **prompts = rd_calloc(window, sizeof *prompts);
+    rd_lm_answers *answers = rd_calloc(window, sizeof *answers);
+    rd_status status = prompts && answers ? answer_all(job, &g, prompts, answers) : RD_ERR_MEMORY;
+    free(prompts);
+    free(answers);
+    return status;
+}
