@@ -140,14 +140,21 @@ static rd_status put_original(splitter *s, UChar32 c) {
     return RD_OK;
 }
 
+static bool is_plain(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* Letters and digits that stay as they are, most of a text. */
+static rd_status put_plain(splitter *s, const char *text, int32_t n) {
+    if (s->n_marks) RD_TRY(put_marks(s));
+    s->n_chars += n;
+    return rd_text_append(&s->word, text, (size_t)n);
+}
+
 static rd_status put_ascii(splitter *s, char c) {
     bool is_control = (c >= 0 && c < ' ') || c == 0x7F;
     if (is_control && s->rules->clean && c != '\t' && c != '\n' && c != '\r') return RD_OK;
-    if (s->n_marks) RD_TRY(put_marks(s));
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-        s->n_chars++;
-        return rd_text_append(&s->word, &c, 1);
-    }
+    RD_TRY(put_marks(s));
     return put_lower(s, c);
 }
 
@@ -162,8 +169,14 @@ static rd_status put_other(splitter *s, UChar32 c) {
 }
 
 static rd_status split(splitter *s, const char *text, int32_t n) {
-    for (int32_t i = 0; i < n;) {
+    for (int32_t i = 0, end; i < n;) {
         UChar32 c = (unsigned char)text[i];
+        for (end = i; end < n && is_plain(text[end]);) end++;
+        if (end > i) {
+            RD_TRY(put_plain(s, text + i, end - i));
+            i = end;
+            continue;
+        }
         if (c < 0x80) {
             RD_TRY(put_ascii(s, text[i++]));
             continue;
