@@ -3,6 +3,7 @@
 #ifndef RD_CRITERION_CRITERION_H
 #define RD_CRITERION_CRITERION_H
 
+#include "criterion/adaptive_kl.h"
 #include "data/batch.h"
 #include "layers/head.h"
 #include "rdrop/criterion.h"
@@ -26,6 +27,7 @@ struct rd_criterion {
     float label_smoothing, reg_alpha;
     rd_kl_reduction kl_reduction; /* of classes; counts the examples of a micro-batch */
     const float *class_weights;   /* [classes] as rd_class_config has them; NULL: all 1 */
+    rd_adaptive_kl adaptive_kl;   /* of tokens of an adaptive softmax */
 };
 
 /* Of target tokens, one a row, or of the labels that count, where the batch has them:

@@ -2,7 +2,8 @@
  * operation over chunks of rows, so that memory is chunk x vocabulary, not tokens x vocabulary. */
 #include <math.h>
 
-#include "criterion/criterion.h"
+#include "criterion/adaptive_loss.h"
+#include "criterion/counted.h"
 
 /* Logits of a chunk: 16 MiB, well inside a server's last-level cache. */
 enum { CHUNK_FLOATS = 4 << 20 };
@@ -13,51 +14,9 @@ int64_t rd_token_loss_chunk(int64_t passes, int64_t n_tokens, int64_t vocab) {
     return chunk < n_tokens ? chunk : n_tokens;
 }
 
-/* The rows whose outputs count, and what they are to predict. */
-typedef struct {
-    int64_t n;
-    const int32_t *rows;    /* [n] of one pass, ascending; NULL: all, in order */
-    const int32_t *targets; /* [n] */
-} counted;
-
-static rd_status count_rows(const rd_step *step, const rd_batch *batch, int64_t rows, counted *c) {
-    const rd_ids *labels = &batch->labels;
-    int64_t given = labels->length > 0 ? labels->length : rd_tokens_total(&batch->target);
-    if (given != rows)
-        return rd_error(RD_ERR_ARGUMENT, "the loss of tokens: %lld targets for %lld outputs",
-                        (long long)given, (long long)rows);
-    *c = (counted){.n = rows, .targets = batch->target.ids};
-    if (labels->length == 0) return RD_OK;
-    int32_t *places = rd_arena_i32(step->arena, rows), *targets = rd_arena_i32(step->arena, rows);
-    if (!places || !targets) return RD_ERR_MEMORY;
-    c->n = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        if (labels->data[r] < 0) continue;
-        places[c->n] = (int32_t)r;
-        targets[c->n++] = labels->data[r];
-    }
-    c->rows = places;
-    c->targets = targets;
-    return RD_OK;
-}
-
-/* Counted rows first .. first + n of each pass of whole: [passes * total, width] to (or, with
- * `back`, from) those of part: [passes * n, width]. */
-static void exchange(rd_activations part, rd_activations whole, const counted *c, bool back,
-                     int64_t passes, int64_t total, int64_t first, int64_t n, int64_t width) {
-    int64_t step = c->rows ? 1 : n;
-    for (int64_t pass = 0; pass < passes; pass++)
-        for (int64_t i = 0; i < n; i += step) {
-            int64_t row = c->rows ? c->rows[first + i] : first;
-            rd_activations a = rd_activations_at(part, (pass * n + i) * width);
-            rd_activations b = rd_activations_at(whole, (pass * total + row) * width);
-            rd_op_copy(back ? b : a, back ? a : b, step * width);
-        }
-}
-
 /* Projection and criterion of the counted rows, a chunk at a time. */
 static rd_status project(const rd_criterion *self, const rd_step *step, const rd_head *head,
-                         const counted *c, const rd_output *out, rd_criterion_sums *sums) {
+                         const rd_counted *c, const rd_output *out, rd_criterion_sums *sums) {
     int64_t vocab = head->n_out, width = out->width, passes = step->n_passes;
     int64_t chunk = rd_token_loss_chunk(passes, c->n, vocab);
     float *logits = rd_step_rows(step, passes * chunk, vocab);
@@ -73,7 +32,7 @@ static rd_status project(const rd_criterion *self, const rd_step *step, const rd
         rd_activations dlogits =
             step->bf16 ? rd_step_activations(step, rows, vocab) : (rd_activations){.f32 = logits};
         if (!rd_activations_exists(x) || !rd_activations_exists(dlogits)) return RD_ERR_MEMORY;
-        exchange(x, out->x, c, false, passes, out->rows, first, n, width);
+        rd_counted_exchange(x, out->x, c, false, passes, out->rows, first, n, width);
         rd_gemm_forward(rows, vocab, width, x, w, 0.0f, (rd_activations){.f32 = logits});
         RD_TRY(rd_op_token_criterion(step->arena, logits, head->bias.value, dlogits, passes, n,
                                      vocab, c->targets + first, self->label_smoothing,
@@ -83,7 +42,7 @@ static rd_status project(const rd_criterion *self, const rd_step *step, const rd
             if (head->bias.value)
                 RD_TRY(rd_op_column_sums(step->arena, head->bias.grad, dlogits, rows, vocab));
             rd_gemm_backward_data(rows, vocab, width, dlogits, w, 0.0f, drows);
-            exchange(drows, dx, c, true, passes, out->rows, first, n, width);
+            rd_counted_exchange(drows, dx, c, true, passes, out->rows, first, n, width);
         }
         rd_arena_restore(step->arena, chunk_mark);
     }
@@ -92,14 +51,14 @@ static rd_status project(const rd_criterion *self, const rd_step *step, const rd
 
 /* The same through the head's transform, which sees the counted rows alone. */
 static rd_status transform_and_project(const rd_criterion *self, const rd_step *step,
-                                       const rd_head *head, const counted *c, const rd_output *out,
-                                       rd_criterion_sums *sums) {
+                                       const rd_head *head, const rd_counted *c,
+                                       const rd_output *out, rd_criterion_sums *sums) {
     int64_t width = out->width, passes = step->n_passes, rows = passes * c->n;
     const rd_sequences sequences = {.rows = rows};
-    const counted all = {.n = c->n, .targets = c->targets};
+    const rd_counted all = {.n = c->n, .targets = c->targets};
     rd_activations x = rd_step_activations(step, rows, width);
     if (!rd_activations_exists(x)) return RD_ERR_MEMORY;
-    exchange(x, out->x, c, false, passes, out->rows, 0, c->n, width);
+    rd_counted_exchange(x, out->x, c, false, passes, out->rows, 0, c->n, width);
     rd_head_saved saved;
     RD_TRY(rd_head_features(head, step, &sequences, width, x, &saved));
     rd_output inner = {.rows = c->n,
@@ -112,17 +71,21 @@ static rd_status transform_and_project(const rd_criterion *self, const rd_step *
     RD_TRY(rd_head_features_backward(head, step, &sequences, width, &saved, inner.dx, inner.dx));
     rd_activations dx = {.f32 = out->dx};
     rd_op_zero(dx, passes * out->rows * width);
-    exchange((rd_activations){.f32 = inner.dx}, dx, c, true, passes, out->rows, 0, c->n, width);
+    rd_counted_exchange((rd_activations){.f32 = inner.dx}, dx, c, true, passes, out->rows, 0, c->n,
+                        width);
     return RD_OK;
 }
 
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums) {
-    counted c = {0};
+    rd_counted c = {0};
     rd_arena_mark mark = rd_arena_save(step->arena);
-    RD_TRY(count_rows(step, batch, out->rows, &c));
-    RD_TRY((head->transform == RD_TRANSFORM_NONE ? project : transform_and_project)(
-        self, step, head, &c, out, sums));
+    RD_TRY(rd_count_rows(step, batch, out->rows, &c));
+    if (head->adaptive.n_tails > 0)
+        RD_TRY(rd_adaptive_loss(self, step, &head->adaptive, &c, out, sums));
+    else
+        RD_TRY((head->transform == RD_TRANSFORM_NONE ? project : transform_and_project)(
+            self, step, head, &c, out, sums));
     rd_arena_restore(step->arena, mark);
     if (!isfinite(sums->loss))
         return rd_error(RD_ERR_NUMERIC, "the loss of this batch is not finite (%f)", sums->loss);

@@ -6,14 +6,26 @@ int64_t rd_adaptive_vocab(const rd_adaptive_softmax *softmax) {
     return last->first + last->n_words;
 }
 
-/* A tail's product with its projection. y: [rows, dim] of x: [rows, width]. */
-static void project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows, int64_t width,
-                    rd_activations x, rd_activations y) {
+void rd_adaptive_project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
+                         int64_t width, rd_activations x, rd_activations y) {
     rd_activations w = rd_step_weights(step, &tail->projection, 0);
     if (tail->transposed)
         rd_gemm_backward_data(rows, width, tail->dim, x, w, 0.0f, y);
     else
         rd_gemm_forward(rows, tail->dim, width, x, w, 0.0f, y);
+}
+
+void rd_adaptive_project_backward(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
+                                  int64_t width, rd_activations x, rd_activations dy, float beta,
+                                  float *dx) {
+    rd_activations w = rd_step_weights(step, &tail->projection, 0), d = {.f32 = dx};
+    if (tail->transposed) {
+        rd_gemm_backward_weights(rows, width, tail->dim, x, dy, 1.0f, tail->projection.grad);
+        rd_gemm_forward(rows, width, tail->dim, dy, w, beta, d);
+    } else {
+        rd_gemm_backward_weights(rows, tail->dim, width, dy, x, 1.0f, tail->projection.grad);
+        rd_gemm_backward_data(rows, tail->dim, width, dy, w, beta, d);
+    }
 }
 
 /* Columns `first` .. of log_probs: [rows, vocab] = tail i's log-probabilities, under its class's in
@@ -26,7 +38,7 @@ static rd_status tail_log_probs(const rd_adaptive_softmax *softmax, const rd_ste
     rd_activations y = rd_step_activations(step, rows, tail->dim);
     float *logits = rd_step_rows(step, rows, n);
     if (!rd_activations_exists(y) || !logits) return RD_ERR_MEMORY;
-    project(step, tail, rows, width, x, y);
+    rd_adaptive_project(step, tail, rows, width, x, y);
     rd_gemm_forward(rows, n, tail->dim, y, rd_step_weights(step, &tail->words, 0), 0.0f,
                     (rd_activations){.f32 = logits});
     rd_op_log_softmax(logits, rows, n);

@@ -32,6 +32,15 @@ typedef struct {
 /* Words of the head and of all tails. */
 int64_t rd_adaptive_vocab(const rd_adaptive_softmax *softmax);
 
+/* A tail's projection. y: [rows, dim] of x: [rows, width]. */
+void rd_adaptive_project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
+                         int64_t width, rd_activations x, rd_activations y);
+/* Its backward pass: the projection's gradient accumulates, dx: [rows, width] = beta * dx +
+ * dL/dx. */
+void rd_adaptive_project_backward(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
+                                  int64_t width, rd_activations x, rd_activations dy, float beta,
+                                  float *dx);
+
 /* log_probs: [rows, rd_adaptive_vocab] of x: [rows, width], without dropout. */
 rd_status rd_adaptive_log_probs(const rd_adaptive_softmax *softmax, const rd_step *step,
                                 int64_t rows, int64_t width, rd_activations x, float *log_probs);

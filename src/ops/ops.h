@@ -25,6 +25,11 @@
 
 /* to: [n] = from: [n], in the forms that `to` has, which `from` must have. */
 void rd_op_copy(rd_activations to, rd_activations from, int64_t n);
+/* Row i of to: [n, width] = row rows[i] of from, in the forms that `to` has. */
+void rd_op_gather(rd_activations to, rd_activations from, const int32_t *rows, int64_t n,
+                  int64_t width);
+/* Row rows[i] of to += row i of from: [n, width]; no row comes twice. */
+void rd_op_add_rows(float *to, const int32_t *rows, const float *from, int64_t n, int64_t width);
 /* x: [n] = 0. */
 void rd_op_zero(rd_activations x, int64_t n);
 /* out: [n] = x: [n] rounded (rd_f32_to_bf16). */
@@ -205,6 +210,30 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab);
 /* The same, and then sum: [rows, vocab] = log(exp(sum) + exp(x)) + shift: a mixture of models. */
 void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift);
+
+/* Of one row of logits in one pass or two. */
+typedef struct {
+    double max[2], log_z[2]; /* log P[i] is (logit[i] - max) - log_z, in each pass */
+    double sum[2];           /* of all log P[i] */
+    double kl[2];            /* KL(P1 || P2), KL(P2 || P1); of one pass 0 */
+} rd_row_stats;
+
+/* A row's loss, in each pass: hit * -log P[target] + uniform * sum_i -log P[i], to which kl[0] *
+ * KL(P1 || P2) + kl[1] * KL(P2 || P1) is added. */
+typedef struct {
+    int32_t target; /* -1: none */
+    float hit, uniform, kl[2];
+    float total;    /* of all factors of a pass's -log P: hit + uniform * n, where the caller
+                     * subtracts no more */
+    float shift[2]; /* times P, subtracted from the gradient of a pass */
+} rd_row_loss;
+
+/* stats: [rows] of logits: [passes * rows, n]. */
+void rd_op_row_stats(rd_row_stats *stats, const float *logits, int64_t passes, int64_t rows,
+                     int64_t n);
+/* dlogits: as logits, which it may be = the gradient of losses: [rows]. */
+void rd_op_row_gradient(rd_activations dlogits, const float *logits, int64_t passes, int64_t rows,
+                        int64_t n, const rd_row_stats *stats, const rd_row_loss *losses);
 
 /* Row r of to, `width` floats of rows `to_stride` apart, = row r of from, rows `stride` apart, +
  * shifts[r * shift_stride]; shifts NULL: as it is. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "criterion/adaptive_kl.h"
 #include "data/binarize_text.h"
 #include "data/blocks.h"
 #include "data/noise.h"
@@ -59,6 +60,7 @@ typedef struct {
     int32_t patience;              /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;
     rd_kl_reduction kl_reduction;     /* of classes */
+    rd_adaptive_kl adaptive_kl;       /* of tokens, over an adaptive softmax */
     int64_t reg_alpha_warmup_updates; /* reg-alpha grows linearly from 0 over these updates */
     int64_t validate_interval_updates;
     int32_t validate_interval;     /* epochs; used when validate_interval_updates is 0 */

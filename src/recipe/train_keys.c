@@ -5,7 +5,8 @@
 
 static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_precision */
 
-static const char *const reductions[] = {"mean", "sum", NULL}; /* rd_kl_reduction */
+static const char *const adaptive_kls[] = {"exact", "cluster", NULL}; /* rd_adaptive_kl */
+static const char *const reductions[] = {"mean", "sum", NULL};        /* rd_kl_reduction */
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_train_config, field)
@@ -35,6 +36,9 @@ const rd_key rd_train_keys[] = {
     {"kl-reduction", RD_KEY_ENUM, RD_AT(kl_reduction), 0, 0, "mean", reductions,
      .help = "R-Drop's KL of classes: mean over the examples, or their sum in a batch, which makes "
              "it weigh more the larger a batch is"},
+    {"kl-adaptive", RD_KEY_ENUM, RD_AT(adaptive_kl), 0, 0, "exact", adaptive_kls,
+     .help = "R-Drop's KL over an adaptive softmax: of the whole distribution, or as its authors "
+             "have it, of the head and of the cluster that the target is in"},
     {"reg-alpha-warmup-updates", RD_KEY_INT64, RD_AT(reg_alpha_warmup_updates), 0, 1e15, "0",
      .help = "updates over which reg-alpha grows from 0"},
     {"validate-interval-updates", RD_KEY_INT64, RD_AT(validate_interval_updates), 0, 1e15, "0",

@@ -65,7 +65,8 @@ rd_criterion rd_task_criterion(const rd_task *task, const rd_recipe *recipe, flo
     return (rd_criterion){.loss = task->loss,
                           .label_smoothing = recipe->train.label_smoothing,
                           .reg_alpha = reg_alpha,
-                          .kl_reduction = recipe->train.kl_reduction};
+                          .kl_reduction = recipe->train.kl_reduction,
+                          .adaptive_kl = recipe->train.adaptive_kl};
 }
 
 static rd_status sum_losses(const rd_task *task, const rd_recipe *recipe,

@@ -42,6 +42,8 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
     shape.attention_dropout = own->model.attention_dropout;
     shape.activation_dropout = own->model.activation_dropout;
     shape.drop_path = own->model.drop_path;
+    shape.pooler_dropout = own->model.pooler_dropout;
+    shape.classifier_dropout = own->model.classifier_dropout;
     own->model = shape;
     return RD_OK;
 }

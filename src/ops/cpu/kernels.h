@@ -10,6 +10,7 @@
 
 #include "ops/dropout.h"
 #include "ops/activations.h"
+#include "ops/ops.h"
 #include "rdrop/model.h"
 
 /* n rounded up to a multiple of 16, the widest vector. */
@@ -131,6 +132,12 @@ typedef struct {
     void (*criterion)(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
                       int32_t target, float label_smoothing, float reg_alpha, float *scratch,
                       rd_criterion_partial *sums);
+
+    /* Of a row of logits in two passes, a and b: [n]; b NULL: one pass. Definitions in ops.h. */
+    void (*row_stats)(rd_row_stats *stats, const float *a, const float *b, int64_t n);
+    /* da and db: [n] may be a and b. */
+    void (*row_gradient)(rd_activations da, rd_activations db, const float *a, const float *b,
+                         int64_t n, const rd_row_stats *stats, const rd_row_loss *loss);
 
     /* logits: [vocab] to log-probabilities, in place. */
     void (*log_softmax)(float *logits, int64_t vocab);

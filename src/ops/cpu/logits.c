@@ -53,6 +53,25 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
     return RD_OK;
 }
 
+void rd_op_row_stats(rd_row_stats *stats, const float *logits, int64_t passes, int64_t rows,
+                     int64_t n) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t r = 0; r < rows; r++)
+        kernels->row_stats(&stats[r], logits + r * n, passes == 2 ? logits + (rows + r) * n : NULL,
+                           n);
+}
+
+void rd_op_row_gradient(rd_activations dlogits, const float *logits, int64_t passes, int64_t rows,
+                        int64_t n, const rd_row_stats *stats, const rd_row_loss *losses) {
+    const rd_kernels *kernels = rd_cpu_kernels();
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t r = 0; r < rows; r++)
+        kernels->row_gradient(
+            rd_activations_at(dlogits, r * n), rd_activations_at(dlogits, (rows + r) * n),
+            logits + r * n, passes == 2 ? logits + (rows + r) * n : NULL, n, &stats[r], &losses[r]);
+}
+
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab) {
     const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {

@@ -272,3 +272,22 @@ void rd_op_scale_rows(float *to, const float *from, const float *scale, int64_t 
             for (int64_t i = r * width; i < (r + 1) * width; i++) to[i] = scale[r] * from[i];
     }
 }
+
+void rd_op_gather(rd_activations to, rd_activations from, const int32_t *rows, int64_t n,
+                  int64_t width) {
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = rows[i] * width;
+        if (to.f32) memcpy(to.f32 + i * width, from.f32 + at, sizeof(float) * (size_t)width);
+        if (to.bf16) memcpy(to.bf16 + i * width, from.bf16 + at, sizeof(uint16_t) * (size_t)width);
+    }
+}
+
+void rd_op_add_rows(float *to, const int32_t *rows, const float *from, int64_t n, int64_t width) {
+#pragma omp parallel for schedule(static) if (!rd_is_alone())
+    for (int64_t i = 0; i < n; i++) {
+        float *restrict y = to + rows[i] * width;
+        const float *restrict x = from + i * width;
+        for (int64_t k = 0; k < width; k++) y[k] += x[k];
+    }
+}

@@ -390,6 +390,67 @@ static void criterion(float *a, float *b, rd_activations da, rd_activations db, 
     }
 }
 
+/* As criterion's first two sweeps. */
+static void row_stats(rd_row_stats *stats, const float *a, const float *b, int64_t n) {
+    float max_a = max_of(a, n), max_b = b ? max_of(b, n) : 0.0f;
+    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
+    for (int64_t i = 0; !b && i < n; i++) {
+        za += exp_fast(a[i] - max_a);
+        sum_a += a[i] - max_a;
+    }
+    for (int64_t i = 0; b && i < n; i++) {
+        float s = a[i] - max_a, t = b[i] - max_b;
+        float es = exp_fast(s), et = exp_fast(t);
+        za += es;
+        zb += et;
+        sum_a += s;
+        sum_b += t;
+        kl_a += es * (s - t);
+        kl_b += et * (t - s);
+    }
+    double log_za = log((double)za), log_zb = b ? log((double)zb) : 0.0;
+    *stats = (rd_row_stats){
+        .max = {(double)max_a, (double)max_b},
+        .log_z = {log_za, log_zb},
+        .sum = {(double)sum_a - (double)n * log_za, (double)sum_b - (double)n * log_zb}};
+    if (!b) return;
+    stats->kl[0] = (double)kl_a / (double)za - (log_za - log_zb);
+    stats->kl[1] = (double)kl_b / (double)zb - (log_zb - log_za);
+}
+
+static void row_gradient(rd_activations da, rd_activations db, const float *a, const float *b,
+                         int64_t n, const rd_row_stats *stats, const rd_row_loss *loss) {
+    float max_a = (float)stats->max[0], max_b = (float)stats->max[1];
+    float inverse_za = (float)exp(-stats->log_z[0]), inverse_zb = (float)exp(-stats->log_z[1]);
+    float shift = (max_a - max_b) + (float)(stats->log_z[0] - stats->log_z[1]);
+    float ka = loss->kl[0], kb = loss->kl[1], uniform = loss->uniform;
+    float base_a = loss->total - loss->shift[0] - ka * (float)stats->kl[0];
+    float base_b = loss->total - loss->shift[1] - kb * (float)stats->kl[1];
+    for (int64_t begin = 0; begin < n; begin += PIECE) {
+        int64_t count = n - begin < PIECE ? n - begin : PIECE;
+        float buffer_a[PIECE], buffer_b[PIECE], *x = float_target(da, begin, buffer_a);
+        if (!b) {
+            for (int64_t i = 0; i < count; i++)
+                x[i] = exp_fast(a[begin + i] - max_a) * inverse_za * base_a - uniform;
+        } else {
+            float *y = float_target(db, begin, buffer_b);
+            for (int64_t i = 0; i < count; i++) {
+                float p = exp_fast(a[begin + i] - max_a) * inverse_za;
+                float q = exp_fast(b[begin + i] - max_b) * inverse_zb;
+                float delta = a[begin + i] - b[begin + i] - shift;
+                x[i] = p * (base_a + ka * delta) + kb * (p - q) - uniform;
+                y[i] = q * (base_b - kb * delta) + ka * (q - p) - uniform;
+            }
+            if (loss->target >= begin && loss->target < begin + count)
+                y[loss->target - begin] -= loss->hit;
+            store_bf16(db, begin, y, count);
+        }
+        if (loss->target >= begin && loss->target < begin + count)
+            x[loss->target - begin] -= loss->hit;
+        store_bf16(da, begin, x, count);
+    }
+}
+
 static void log_softmax(float *restrict logits, int64_t vocab) {
     float max = max_of(logits, vocab), z = 0.0f;
     for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
@@ -512,6 +573,8 @@ const rd_kernels RD_KERNELS_NAME = {
     .attention_backward = attention_backward,
     .attention_query = attention_query,
     .criterion = criterion,
+    .row_stats = row_stats,
+    .row_gradient = row_gradient,
     .log_softmax = log_softmax,
     .log_add_exp = log_add_exp,
     .add_bias = add_bias,
