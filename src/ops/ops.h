@@ -264,6 +264,13 @@ typedef struct {
 /* On p, g, m, v: [n]: m and v are brought up to date, p = p * decay - step * m / (sqrt(v) + eps),
  * and g is zeroed for the next update. */
 void rd_op_adam(float *p, float *g, float *m, float *v, int64_t n, const rd_adam *adam);
+/* g = g * grad_scale + l2 * p; p = p * decay + from_m * m + from_g * g; m = m * keep + g * add. */
+typedef struct {
+    float grad_scale, l2, decay, from_m, from_g, keep, add;
+} rd_momentum;
+
+/* On p, g, m: [n]; g is zeroed for the next update. */
+void rd_op_momentum(float *p, float *g, float *m, int64_t n, const rd_momentum *momentum);
 /* average: [n] += share * (x: [n] - average). */
 void rd_op_average(float *average, const float *x, int64_t n, float share);
 

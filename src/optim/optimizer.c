@@ -7,6 +7,23 @@
 #include "base/memory.h"
 #include "ops/ops.h"
 
+static const double PI = 3.14159265358979323846;
+
+/* fairseq's cosine with restarts, its logarithms included: updates after the warmup. */
+static double restarting_cosine(const rd_optim_config *c, double updates) {
+    double period = (double)c->lr_period_updates, mult = c->t_mult, i, into;
+    if (mult == 1.0) {
+        i = floor(updates / period);
+        into = updates - i * period;
+    } else {
+        i = floor(log(1.0 - updates / period * (1.0 - mult)) / log(mult));
+        into = updates - (1.0 - pow(mult, i)) / (1.0 - mult) * period;
+        period *= pow(mult, i);
+    }
+    double low = c->end_learning_rate * pow(c->lr_shrink, i), high = c->lr * pow(c->lr_shrink, i);
+    return low + 0.5 * (high - low) * (1.0 + cos(PI * into / period));
+}
+
 /* fairseq sets the rate after each update, for the next one: update k has the schedule's value
  * after k - 1 updates, the very first warmup-init-lr. Its fixed schedule alone warms up from the
  * first. */
@@ -22,6 +39,7 @@ double rd_learning_rate(const rd_optim_config *c, int64_t update) {
     case RD_LR_POLYNOMIAL_DECAY:
         return c->end_learning_rate + range * pow(1.0 - progress, c->power);
     case RD_LR_COSINE:
+        if (c->lr_period_updates > 0) return restarting_cosine(c, done - warmup);
         return c->end_learning_rate + range * 0.5 * (1.0 + cos(3.14159265358979 * progress));
     default:
         return c->lr;
@@ -41,7 +59,25 @@ rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *valu
     return RD_OK;
 }
 
+rd_status rd_optimizer_exempt_vectors(rd_optimizer *optimizer, const rd_parameters *parameters) {
+    optimizer->ranges = rd_malloc((size_t)parameters->n, sizeof *optimizer->ranges);
+    if (!optimizer->ranges) return RD_ERR_MEMORY;
+    rd_optim_range *last = NULL;
+    optimizer->n_ranges = 0;
+    for (int64_t i = 0; i < parameters->n; i++) {
+        const rd_parameter *item = &parameters->items[i];
+        bool decays = item->shape[1] > 0;
+        if (!last || last->decays != decays) {
+            last = &optimizer->ranges[optimizer->n_ranges++];
+            *last = (rd_optim_range){.begin = item->offset, .decays = decays};
+        }
+        last->n += rd_parameter_count(item);
+    }
+    return RD_OK;
+}
+
 void rd_optimizer_free(rd_optimizer *optimizer) {
+    free(optimizer->ranges);
     free(optimizer->m);
     free(optimizer->v);
     free(optimizer->ema);
@@ -52,21 +88,66 @@ double rd_gradient_norm(const float *grads, int64_t n, double scale) {
     return sqrt(rd_op_sum_of_squares(grads, n)) * scale;
 }
 
+/* What an update is made with: weight decay apart, which not all weights have. */
+typedef struct {
+    const rd_optim_config *c;
+    double lr, lr_before, scale;
+    double adam_step;
+} stepping;
+
+static void adam(const stepping *s, double l2, double decay, float *p, float *g, float *m, float *v,
+                 int64_t n) {
+    rd_adam adam = {.beta1 = (float)s->c->adam_beta1,
+                    .beta2 = (float)s->c->adam_beta2,
+                    .eps = (float)s->c->adam_eps,
+                    .step = (float)s->adam_step,
+                    .grad_scale = (float)s->scale,
+                    .l2 = (float)l2,
+                    .decay = (float)decay};
+    rd_op_adam(p, g, m, v, n, &adam);
+}
+
+/* fairseq's NAG keeps m in units of the rate of its update, and corrects it when that changes. */
+static void momentum(const stepping *s, double l2, double decay, float *p, float *g, float *m,
+                     int64_t n) {
+    double mu = s->c->momentum, lr = s->lr, correct = s->lr_before > 0.0 ? lr / s->lr_before : lr;
+    rd_momentum sgd = {.from_m = (float)(-lr * mu), .from_g = (float)-lr, .keep = (float)mu};
+    rd_momentum nag = {.from_m = (float)(mu * mu * correct),
+                       .from_g = (float)(-(1.0 + mu) * lr),
+                       .keep = (float)(mu * correct)};
+    rd_momentum step = s->c->kind == RD_NAG ? nag : sgd;
+    step.add = s->c->kind == RD_NAG ? (float)-lr : 1.0f;
+    step.grad_scale = (float)s->scale;
+    step.l2 = (float)l2;
+    step.decay = (float)decay;
+    rd_op_momentum(p, g, m, n, &step);
+}
+
+static void step_range(const rd_optimizer *optimizer, const stepping *s,
+                       const rd_optim_range *range, float *values, float *grads) {
+    double wd = range->decays ? s->c->weight_decay : 0.0;
+    double l2 = s->c->decoupled_weight_decay ? 0.0 : wd;
+    double decay = s->c->decoupled_weight_decay ? 1.0 - s->lr * wd : 1.0;
+    float *p = values + range->begin, *g = grads + range->begin, *m = optimizer->m + range->begin;
+    if (s->c->kind == RD_ADAM)
+        adam(s, l2, decay, p, g, m, optimizer->v + range->begin, range->n);
+    else
+        momentum(s, l2, decay, p, g, m, range->n);
+}
+
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay) {
     double lr = rd_learning_rate(c, update), t = (double)update;
-    double step = lr * sqrt(1.0 - pow(c->adam_beta2, t)) / (1.0 - pow(c->adam_beta1, t));
     if (c->clip_norm > 0.0 && norm > c->clip_norm) scale *= c->clip_norm / (norm + 1e-6);
-    double l2 = c->decoupled_weight_decay ? 0.0 : c->weight_decay;
-    double decay = c->decoupled_weight_decay ? 1.0 - lr * c->weight_decay : 1.0;
-    rd_adam adam = {.beta1 = (float)c->adam_beta1,
-                    .beta2 = (float)c->adam_beta2,
-                    .eps = (float)c->adam_eps,
-                    .step = (float)step,
-                    .grad_scale = (float)scale,
-                    .l2 = (float)l2,
-                    .decay = (float)decay};
-    rd_op_adam(values, grads, optimizer->m, optimizer->v, optimizer->n, &adam);
+    stepping s = {.c = c,
+                  .lr = lr,
+                  .lr_before = update > 1 ? rd_learning_rate(c, update - 1) : lr,
+                  .scale = scale};
+    s.adam_step = lr * sqrt(1.0 - pow(c->adam_beta2, t)) / (1.0 - pow(c->adam_beta1, t));
+    const rd_optim_range all = {.n = optimizer->n, .decays = true};
+    bool whole = !optimizer->ranges || c->weight_decay == 0.0;
+    for (int64_t i = 0; i < (whole ? 1 : optimizer->n_ranges); i++)
+        step_range(optimizer, &s, whole ? &all : &optimizer->ranges[i], values, grads);
     if (optimizer->ema)
         rd_op_average(optimizer->ema, values, optimizer->n, (float)(1.0 - ema_decay));
 }

@@ -3,25 +3,37 @@
 #define RD_OPTIM_OPTIMIZER_H
 
 #include "base/error.h"
+#include "model/parameters.h"
 #include "optim/optim.h"
 
 /* Learning rate that update `update` (1 is the first) is made with, as in fairseq's schedulers:
  * with a warmup from 0 the first is made with 0, and only fills Adam's moments. */
 double rd_learning_rate(const rd_optim_config *config, int64_t update);
 
+/* Weights begin .. begin + n. */
 typedef struct {
-    float *m, *v; /* [n] first and second moments */
+    int64_t begin, n;
+    bool decays;
+} rd_optim_range;
+
+typedef struct {
+    float *m, *v; /* [n] first and second moments; nag, sgd: m is the momentum, v unused */
     float *ema;   /* [n] exponential moving average of the weights, NULL when off */
     int64_t n;
+    rd_optim_range *ranges; /* [n_ranges] of all weights in order; NULL: one range, which decays */
+    int64_t n_ranges;
 } rd_optimizer;
 
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
+/* Vectors, which are biases and norms, are to have no weight decay. */
+rd_status rd_optimizer_exempt_vectors(rd_optimizer *optimizer, const rd_parameters *parameters);
 void rd_optimizer_free(rd_optimizer *optimizer);
 
 /* L2 norm of grads * scale. */
 double rd_gradient_norm(const float *grads, int64_t n, double scale);
 
-/* One Adam update (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v)). grads:
+/* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v)), NAG as
+ * fairseq has it, or SGD with momentum as PyTorch has it. grads:
  * [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used and
  * zeroed. update counts from 1. */
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,

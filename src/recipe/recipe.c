@@ -35,10 +35,6 @@ static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
     if (strcmp(item->key, "arch") == 0) return RD_OK; /* applied before all others */
     if (strcmp(item->key, "extends") == 0)
         return rd_error(RD_ERR_FORMAT, "extends belongs in a recipe file");
-    if (strcmp(item->key, "optimizer") == 0)
-        return strcmp(item->value, "adam") == 0
-                   ? RD_OK
-                   : rd_error(RD_ERR_FORMAT, "optimizer is '%.60s'; expected adam", item->value);
     if (strcmp(item->key, "vocab-size") == 0) {
         RD_TRY(set_named(recipe, "vocab-size-src", item->value, RD_WRITTEN_DOWN));
         return set_named(recipe, "vocab-size-tgt", item->value, RD_WRITTEN_DOWN);
@@ -178,7 +174,7 @@ static rd_status complete(rd_recipe *recipe, const char *path,
     if (status == RD_OK) status = check(recipe);
     if (status != RD_OK) return rd_error_prefix(status, "%s", path);
     /* A decay without an end of its own ends with training. */
-    if (rd_lr_decays(recipe->optim.lr_scheduler) && recipe->optim.total_num_update == 0)
+    if (rd_lr_decays(&recipe->optim) && recipe->optim.total_num_update == 0)
         recipe->optim.total_num_update = recipe->train.max_update;
     if (*recipe->data.vocab_from) return RD_OK;
     /* the pieces that the weights are of */
@@ -317,7 +313,6 @@ void rd_recipe_describe(FILE *out) {
                   "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large; "
                   "transformer-lm, transformer-lm-big, -gpt, -wiki103, gpt2, gpt2-medium, "
                   "gpt2-large, gpt2-xl: defaults of the model's shape");
-    describe_line(out, "optimizer", "name", "adam", "the only one");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
     const char *group = NULL;
     const rd_key *key;

@@ -84,7 +84,7 @@ const rd_key *rd_recipe_find_key(const char *name) {
 
 const char *rd_recipe_nearest_key(const char *name) {
     /* Directives that are not in the tables, because they do not survive loading. */
-    static const char *const directives[] = {"extends", "arch", "optimizer", "vocab-size"};
+    static const char *const directives[] = {"extends", "arch", "vocab-size"};
     rd_nearest_name nearest = rd_nearest_start(name);
     for (const rd_recipe_group *group = rd_recipe_groups; group->name; group++)
         rd_nearest_try_keys(&nearest, group->keys);
@@ -153,7 +153,7 @@ rd_status rd_recipe_check_training(const rd_recipe *recipe) {
                                        "end");
     if (train->max_tokens == 0 && train->max_sentences == 0)
         return rd_error(RD_ERR_FORMAT, "neither max-tokens nor max-sentences limits a batch");
-    if (rd_lr_decays(recipe->optim.lr_scheduler) && recipe->optim.total_num_update == 0 &&
+    if (rd_lr_decays(&recipe->optim) && recipe->optim.total_num_update == 0 &&
         train->max_update == 0)
         return rd_error(RD_ERR_FORMAT, "lr-scheduler needs total-num-update or max-update, where "
                                        "its decay ends");

@@ -112,6 +112,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     RD_TRY(rd_model_prepare_training(run->model, run->bf16));
     const rd_parameters *p = &run->model->parameters;
     RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
+    if (r->optim.no_decay_bias_norm) RD_TRY(rd_optimizer_exempt_vectors(&run->optimizer, p));
     run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
     return run->save_dir ? open_save_dir(run) : RD_OK;
 }

@@ -23,10 +23,10 @@ static bool is_without_effect(const char *name) {
 /* Keys besides those of the shape that make another model of a training. */
 static bool is_of_model(const rd_key *key) {
     static const char *const names[] = {
-        "task",          "source-lang",         "target-lang",
-        "vocab-type",    "vocabulary",          "joined-dictionary",
-        "byte-fallback", "mask-piece",          "character-coverage",
-        "normalization", "user-defined-symbols"};
+        "optimizer",          "task",          "source-lang",
+        "target-lang",        "vocab-type",    "vocabulary",
+        "joined-dictionary",  "byte-fallback", "mask-piece",
+        "character-coverage", "normalization", "user-defined-symbols"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key->name, names[i]) == 0) return true;
     return rd_recipe_is_of_shape(key);

@@ -1,5 +1,5 @@
-/* Adam, clipping, EMA and the learning-rate schedules against PyTorch and fairseq's formulas
- * (tests/oracles/optim_golden.py). */
+/* Adam, NAG, SGD, clipping, EMA and the learning-rate schedules against PyTorch and fairseq's
+ * formulas (tests/oracles/optim_golden.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "golden.h"
@@ -76,6 +77,87 @@ static void test_adam(void **state) {
     for (size_t i = 0; i < json_array_size(cases); i++) check_adam(json_array_get(cases, i));
 }
 
+static rd_lr_scheduler scheduler_of(const json_t *c);
+
+/* rates: of whose schedule the learning rate is. */
+static void check_momentum(const json_t *c, const json_t *rates) {
+    bool nag = !strcmp(json_string_value(json_object_get(c, "kind")), "nag");
+    rd_optim_config config = {.kind = nag ? RD_NAG : RD_SGD,
+                              .momentum = golden_number(c, "momentum"),
+                              .weight_decay = golden_number(c, "weight_decay"),
+                              .decoupled_weight_decay =
+                                  json_is_true(json_object_get(c, "decoupled")),
+                              .clip_norm = golden_number(c, "clip_norm"),
+                              .lr = golden_number(rates, "lr"),
+                              .lr_scheduler = scheduler_of(rates),
+                              .warmup_updates = (int64_t)golden_number(rates, "warmup"),
+                              .warmup_init_lr = golden_number(rates, "init")};
+    int64_t n;
+    float *weights = golden_floats(c, "start", &n);
+    rd_optimizer optimizer;
+    must(rd_optimizer_new(&optimizer, n, weights, false));
+    const json_t *steps = json_object_get(c, "steps");
+    assert_int_equal(json_array_size(steps), 8);
+    for (int64_t t = 1; t <= 8; t++) {
+        const json_t *step = json_array_get(steps, (size_t)t - 1);
+        float *gradient = golden_floats(step, "gradient", &n);
+        double scale = golden_number(step, "scale"), norm = rd_gradient_norm(gradient, n, scale);
+        assert_near(norm, golden_number(step, "norm"), 1e-6, 0, "norm", t);
+        rd_optimizer_step(&optimizer, &config, t, scale, norm, weights, gradient, 0.0);
+        assert_floats(weights, step, "weights", t);
+        for (int64_t i = 0; i < n; i++) assert_true(gradient[i] == 0.0f);
+        free(gradient);
+    }
+    free(weights);
+    rd_optimizer_free(&optimizer);
+}
+
+static void test_momentum(void **state) {
+    (void)state;
+    const json_t *cases = json_object_get(golden, "momentum");
+    assert_true(json_array_size(cases) >= 5);
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        check_momentum(json_array_get(cases, i), json_object_get(golden, "rates"));
+}
+
+/* Weight decay on matrices alone, whose tensors' shapes say which they are. */
+static void test_vectors_are_exempt(void **state) {
+    (void)state;
+    const json_t *c = json_object_get(golden, "exempt"), *shapes = json_object_get(c, "shapes");
+    rd_optim_config config = {.lr = golden_number(c, "lr"),
+                              .adam_beta1 = golden_number(c, "beta1"),
+                              .adam_beta2 = golden_number(c, "beta2"),
+                              .adam_eps = golden_number(c, "eps"),
+                              .weight_decay = golden_number(c, "weight_decay"),
+                              .decoupled_weight_decay = true,
+                              .lr_scheduler = RD_LR_FIXED};
+    rd_parameters parameters = {0};
+    for (size_t i = 0; i < json_array_size(shapes); i++) {
+        const json_t *shape = json_array_get(shapes, i);
+        bool matrix = json_array_size(shape) == 2;
+        must(rd_parameters_add(
+            &parameters, NULL, rd_init_constant(0.0), json_integer_value(json_array_get(shape, 0)),
+            matrix ? json_integer_value(json_array_get(shape, 1)) : 0, "w%d", (int)i));
+    }
+    int64_t n;
+    float *weights = golden_floats(c, "start", &n);
+    assert_int_equal(n, parameters.total);
+    rd_optimizer optimizer;
+    must(rd_optimizer_new(&optimizer, n, weights, false));
+    must(rd_optimizer_exempt_vectors(&optimizer, &parameters));
+    assert_int_equal(optimizer.n_ranges, 4); /* the last two vectors are one */
+    for (int64_t t = 1; t <= 8; t++) {
+        const json_t *step = json_array_get(json_object_get(c, "steps"), (size_t)t - 1);
+        float *gradient = golden_floats(step, "gradient", &n);
+        rd_optimizer_step(&optimizer, &config, t, 1.0, 0.0, weights, gradient, 0.0);
+        assert_floats(weights, step, "weights", t);
+        free(gradient);
+    }
+    free(weights);
+    rd_optimizer_free(&optimizer);
+    rd_parameters_free(&parameters);
+}
+
 static rd_lr_scheduler scheduler_of(const json_t *c) {
     static const char *const names[] = {"fixed", "inverse_sqrt", "polynomial_decay", "cosine"};
     static const rd_lr_scheduler schedulers[] = {RD_LR_FIXED, RD_LR_INVERSE_SQRT,
@@ -90,7 +172,7 @@ static rd_lr_scheduler scheduler_of(const json_t *c) {
 static void test_schedules(void **state) {
     (void)state;
     const json_t *cases = json_object_get(golden, "schedules");
-    assert_true(json_array_size(cases) >= 8);
+    assert_true(json_array_size(cases) >= 12);
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
         rd_optim_config config = {.lr = golden_number(c, "lr"),
@@ -100,6 +182,11 @@ static void test_schedules(void **state) {
                                   .total_num_update = (int64_t)golden_number(c, "total"),
                                   .end_learning_rate = golden_number(c, "end"),
                                   .power = golden_number(c, "power")};
+        if (json_object_get(c, "period")) {
+            config.lr_period_updates = (int64_t)golden_number(c, "period");
+            config.t_mult = golden_number(c, "mult");
+            config.lr_shrink = golden_number(c, "shrink");
+        }
         int64_t n;
         double *rates = golden_numbers(c, "rates", &n);
         int32_t *updates = golden_integers(c, "updates", &n);
@@ -141,6 +228,8 @@ static void test_gradient_norm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_momentum),
+        cmocka_unit_test(test_vectors_are_exempt),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_inverse_sqrt_without_warmup),
         cmocka_unit_test(test_gradient_norm),

@@ -131,7 +131,7 @@ static void messages_name_line_and_remedy(void **state) {
     refused("reg-alpha: -1\n", "expected 0 to 1000");
     refused("eval-bleu: maybe\n", "expected true or false");
     refused("lr-scheduler: linear\n", "expected one of fixed, inverse_sqrt");
-    refused("optimizer: sgd\n", "expected adam");
+    refused("optimizer: lion\n", "expected one of adam, nag, sgd");
     refused("arch: bert\n", "expected transformer-tiny");
     refused("adam-betas: [0.9]\n", "expected two numbers");
     refused("adam-betas: [0.9, 1]\n", "expected 0 to");
