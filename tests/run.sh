@@ -65,11 +65,12 @@ build_and() {
     stage "$preset" "$outcome" "$start"
 }
 
-fuzz_runs=10000
-[ $long -eq 0 ] || fuzz_runs=2000000
-build_and debug-asan ctest --preset debug-asan
-build_and release ctest --preset release
-build_and fuzz tests/fuzz/run.sh build-fuzz $fuzz_runs
+fuzz_runs=10000 fuzz_seconds=5
+[ $long -eq 0 ] || fuzz_runs=2000000 fuzz_seconds=0
+jobs=$(nproc)
+build_and debug-asan ctest --preset debug-asan -j "$jobs"
+build_and release ctest --preset release -j "$jobs"
+build_and fuzz tests/fuzz/run.sh build-fuzz $fuzz_runs $fuzz_seconds
 
 start=$SECONDS
 echo "== static analysis"

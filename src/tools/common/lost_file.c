@@ -71,6 +71,6 @@ static void on_bus_error(int number, siginfo_t *info, void *context) {
 
 void catch_lost_file(void) {
     struct sigaction action = {.sa_sigaction = on_bus_error,
-                               .sa_flags = SA_SIGINFO | (int)SA_RESETHAND};
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | (int)SA_RESETHAND};
     sigaction(SIGBUS, &action, NULL);
 }

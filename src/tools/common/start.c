@@ -16,8 +16,16 @@ static void fill_standard_descriptors(void) {
     }
 }
 
+/* oneDNN's products keep their stack pointer in a block of the heap for some shapes: a signal that
+ * is handled there would write over whatever lies below. */
+static void use_signal_stack(void) {
+    static char memory[128 * 1024]; /* the largest registers take 11 KiB */
+    sigaltstack(&(stack_t){.ss_sp = memory, .ss_size = sizeof memory}, NULL);
+}
+
 void start_program(void) {
     fill_standard_descriptors();
+    use_signal_stack();
     signal(SIGXFSZ, SIG_IGN);
     catch_lost_file();
 }

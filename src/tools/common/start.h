@@ -5,7 +5,8 @@
 /* Standard descriptors that are closed are taken by /dev/null, so that no file gets their numbers
  * and what is printed; reading the first and writing the others fails, as if they were closed. A
  * limit of file sizes (ulimit -f) is an error like a full disk, not a signal. A file in use that is
- * cut short ends the program with a line that names it. */
+ * cut short ends the program with a line that names it. Signals of the first thread have a stack of
+ * their own, which handlers must ask for (SA_ONSTACK). */
 void start_program(void);
 
 #endif

@@ -16,7 +16,7 @@ static void request(int number) {
 }
 
 void stop_on_signals(void) {
-    struct sigaction action = {.sa_handler = request, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = request, .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
     event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
