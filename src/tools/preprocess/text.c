@@ -121,9 +121,19 @@ static rd_status check_recipe(const preprocess_job *job) {
     return RD_OK;
 }
 
+/* DATA and DEST may be one directory. */
+static rd_status refuse_all_corpora(const preprocess_job *job) {
+    const char *type = job->recipe->data.vocab_type;
+    if (job->vocab) RD_TRY(refuse_corpora(job, rd_vocab_file(type, RD_VOCAB_JOINT)));
+    if (!job->binarize) return RD_OK;
+    RD_TRY(refuse_corpora(job, "train.bin"));
+    return refuse_corpora(job, "valid.bin");
+}
+
 rd_status preprocess_text(const preprocess_job *job) {
     text t = {.job = job, .recipe = job->recipe};
     RD_TRY(check_recipe(job));
+    RD_TRY(refuse_all_corpora(job));
     if (job->vocab) RD_TRY(make_vocabulary(&t));
     stop_on_signals();
     rd_status status = job->binarize ? binarize_all(&t) : RD_OK;
