@@ -122,10 +122,31 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
     rd_arena_free(&arena);
 }
 
+/* Where pieces do not write spaces, those that begin no word say so. */
+static void test_words_without_spaces(void **state) {
+    (void)state;
+    static const char text[] = "learning results";
+    rd_tokenizer *tokenizer;
+    rd_ids ids = {0};
+    int32_t words[32];
+    assert_int_equal(rd_tokenizer_open(&tokenizer, TEST_DATA "/wordpiece/vocab.txt"), RD_OK);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, text, sizeof text - 1, &ids), RD_OK);
+    rd_tokenizer_encode(tokenizer, "a##", 3, &ids);
+    assert_in_range(ids.length, 5, 31);
+    int32_t n = 0;
+    for (int64_t i = 0; i < ids.length; i++) n += rd_tokenizer_begins_word(tokenizer, ids.data[i]);
+    assert_int_equal(rd_words_of_tokens(tokenizer, ids.data, ids.length, "?", words), n);
+    for (int64_t i = 1; i < ids.length; i++)
+        assert_int_equal(words[i] - words[i - 1], rd_piece_has_space(tokenizer, ids.data[i]));
+    free(ids.data);
+    rd_tokenizer_close(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_of_texts),
         cmocka_unit_test(test_words_of_tokens),
+        cmocka_unit_test(test_words_without_spaces),
         cmocka_unit_test(test_attention_is_what_the_decoder_uses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
