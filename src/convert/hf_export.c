@@ -141,7 +141,7 @@ static rd_status write_weights(const rd_hf_export *e, const rd_model *model) {
         fill_weights(e, model, &out);
         fill_positions(e, model, &out, false);
         fill_positions(e, model, &out, true);
-        status = rd_parameters_save(&out, out.values, path);
+        status = rd_parameters_save(&out, out.values, NULL, path);
     }
     rd_parameters_free(&out);
     free(path);

@@ -56,9 +56,9 @@ static rd_status round_all(rounding *q, const float *values) {
 }
 
 /* All float32 first, so that it is aligned. */
-static json_t *make_header(const rounding *q) {
+static json_t *make_header(const rounding *q, const rd_weights_owner *owner) {
     const rd_parameters *p = q->parameters;
-    json_t *header = rd_tensor_header_new(q->checksum);
+    json_t *header = rd_tensor_header_new(q->checksum, owner);
     char name[100];
     int64_t at = 0;
     bool whole = header;
@@ -96,13 +96,13 @@ static void write_data(const rounding *q, const float *values, FILE *out) {
 }
 
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
-                                  const char *path) {
+                                  const rd_weights_owner *owner, const char *path) {
     size_t total = (size_t)parameters->total;
     rounding q = {.parameters = parameters,
                   .rounded = rd_malloc(total, sizeof(int8_t)),
                   .scales = rd_malloc(total, sizeof(float))};
     rd_status status = q.rounded && q.scales ? round_all(&q, values) : RD_ERR_MEMORY;
-    json_t *header = status == RD_OK ? make_header(&q) : NULL;
+    json_t *header = status == RD_OK ? make_header(&q, owner) : NULL;
     if (status == RD_OK && !header)
         status = rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
     rd_atomic_file file;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "recipe/model_dir.h"
 #include "train/run.h"
 
 enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
@@ -211,11 +212,12 @@ rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *
     if (status == RD_OK && n == 0)
         status = rd_error(RD_ERR_IO, "%s/checkpoints: holds no checkpoints to average; train first",
                           save_dir);
+    const rd_weights_owner owner = rd_recipe_owner(recipe);
     int used = n < recipe->train.average_last ? n : recipe->train.average_last;
     if (status == RD_OK)
-        status =
-            rd_checkpoint_average(&run.model->parameters, (const char *const *)paths + n - used,
-                                  used, run.model->parameters.values);
+        status = rd_checkpoint_average(&run.model->parameters, &owner,
+                                       (const char *const *)paths + n - used, used,
+                                       run.model->parameters.values);
     if (status == RD_OK) status = rd_run_save_model(&run);
     *n_averaged = used;
     for (int i = 0; paths && i < n; i++) free(paths[i]);

@@ -338,6 +338,13 @@ for file in train.bin valid.bin; do # and no dataset is one of another vocabular
     bad bin mixed && cp newer/$file mixed
     reject 1 "mixed/$file: made with another vocabulary (" tiny.yaml --data mixed --save-dir x
 done
+train newly --data newer --set max-update=4 # nor a checkpoint
+bad a1 strange && cp newly/checkpoints/00000004.safetensors strange/checkpoints/00000012.safetensors
+reject 1 'strange/checkpoints/00000012.safetensors: the weights of another model, whose vocabulary is ' \
+    tiny.yaml --data bin --save-dir strange --average
+cp newly/model/model.safetensors strange/model
+"$bin/rdrop-translate" --model strange/model </dev/null 2>err && fail "weights of another vocabulary are used"
+grep -q 'strange/model/model.safetensors: the weights of another model' err || fail "$(cat err)"
 printf 'RDDATA01' | dd of=mixed/train.bin conv=notrunc status=none
 reject 1 'mixed/train.bin: a dataset of another version' tiny.yaml --data mixed --save-dir x
 bad a1 aged && printf 'RDCKPT02' | dd of=aged/checkpoint_last conv=notrunc status=none

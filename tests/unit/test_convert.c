@@ -280,7 +280,7 @@ static void store_bart(const imported *whole, const char *from, int32_t rows) {
         if (pass == 0) memset(stored.values, 0, sizeof(float) * (size_t)stored.total);
     }
     snprintf(path, sizeof path, "%s/model.safetensors", from);
-    must(rd_parameters_save(&stored, stored.values, path));
+    must(rd_parameters_save(&stored, stored.values, NULL, path));
     rd_parameters_free(&stored);
 }
 
