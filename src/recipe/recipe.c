@@ -267,15 +267,16 @@ rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
     return write_keys(recipe, out, NULL, is_of_config);
 }
 
-static bool is_written(const rd_recipe *recipe, const char *name) {
+bool rd_recipe_is_written(const rd_recipe *recipe, const char *name) {
     return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(name))] == RD_WRITTEN_DOWN;
 }
 
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room) {
     const rd_data_config *d = &recipe->data;
-    bool differs[2] = {is_written(recipe, "vocab-size-src") && d->vocab_size_src != source,
-                       is_written(recipe, "vocab-size-tgt") && d->vocab_size_tgt != target};
+    bool differs[2] = {
+        rd_recipe_is_written(recipe, "vocab-size-src") && d->vocab_size_src != source,
+        rd_recipe_is_written(recipe, "vocab-size-tgt") && d->vocab_size_tgt != target};
     if (!differs[0] && !differs[1]) return false;
     snprintf(message, room, "vocab-size%s is %d, but the %svocabulary has %d pieces",
              d->joined_dictionary ? ""

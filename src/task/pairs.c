@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/model_check.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"
@@ -36,11 +37,52 @@ static rd_status warn_of_vocab_from(const rd_pairs *p, rd_text *warnings) {
                           from, p->data_dir, p->recipe->vocabulary, there);
 }
 
+static rd_status warn_of_key(const rd_pairs *p, const char *key, const char *ours,
+                             const char *theirs, const char *file, rd_text *warnings) {
+    if (!rd_recipe_is_written(p->recipe, key) || strcmp(ours, theirs) == 0) return RD_OK;
+    return rd_text_printf(warnings, "%s has no effect: it is %s, but %s/%s was made with %s\n", key,
+                          *ours ? ours : "empty", p->data_dir, file, *theirs ? theirs : "none");
+}
+
+/* The file of a vocabulary records how it was trained, which the recipe cannot change any more. */
+static rd_status warn_of_file(const rd_pairs *p, const char *name, rd_text *warnings) {
+    const rd_data_config *d = &p->recipe->data;
+    rd_spm_settings made = {0};
+    char *path = rd_path_join(p->data_dir, name), *bytes = NULL;
+    size_t n;
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && rd_file_exists(path)) {
+        status = rd_read_file(path, INT32_MAX, &bytes, &n);
+        if (status == RD_OK) status = rd_spm_read_settings(bytes, n, &made);
+        if (status == RD_OK)
+            status = warn_of_key(p, "vocab-type", d->vocab_type, made.type, name, warnings);
+        if (status == RD_OK && strcmp(d->normalization, "auto") != 0)
+            status = warn_of_key(p, "normalization", d->normalization, made.normalization, name,
+                                 warnings);
+        if (status == RD_OK)
+            status = warn_of_key(p, "user-defined-symbols", d->user_defined_symbols,
+                                 made.symbols.data ? made.symbols.data : "", name, warnings);
+    }
+    rd_text_free(&made.symbols);
+    free(bytes);
+    free(path);
+    return status;
+}
+
+static rd_status warn_of_training(const rd_pairs *p, rd_text *warnings) {
+    if (*p->recipe->data.vocab_from || *p->recipe->train.finetune_from_model) return RD_OK;
+    static const char *const names[] = {"spm.model", "source.spm", "target.spm"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        RD_TRY(warn_of_file(p, names[i], warnings));
+    return RD_OK;
+}
+
 static rd_status open_vocabularies(rd_pairs *p, rd_text *warnings) {
     RD_TRY(rd_vocabularies_open(p->data_dir, rd_recipe_vocabulary_kind(p->recipe), &p->source,
                                 &p->target));
     RD_TRY(check_fingerprint(p));
     RD_TRY(warn_of_vocab_from(p, warnings));
+    RD_TRY(warn_of_training(p, warnings));
     char warning[256];
     if (rd_recipe_vocab_size_differs(p->recipe, rd_tokenizer_size(p->source),
                                      rd_tokenizer_size(p->target), warning, sizeof warning))

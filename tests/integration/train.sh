@@ -376,6 +376,13 @@ grep '^valid at update' log | head -1 | grep '(best so far)$' >/dev/null || fail
 # A size of the vocabulary that it does not have is said.
 train sized --set vocab-size=310 --set max-update=1
 grep -q 'warning: vocab-size is 310, but the vocabulary has 300 pieces of bin$' log || fail "vocab-size: $(cat log)"
+# So is how a vocabulary should be made that is made already, in a new directory too.
+for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-symbols=x,y=none; do
+    IFS== read -r key value made <<<"$setting"
+    rm -rf made && train made --set "$key=$value" --set max-update=1
+    grep -q "warning: $key has no effect: it is $value, but bin/spm.model was made with $made\$" log ||
+        fail "$setting: $(cat log)"
+done
 # So is a vocab-from that is not what the data were made with, unless nothing is there any more.
 "$bin/rdrop-preprocess" tiny.yaml --data more --dest elsewhere --only vocab --set vocab-size=290 >log 2>&1 || fail "$(cat log)"
 train sized --set vocab-from=elsewhere --set max-update=1
