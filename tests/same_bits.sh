@@ -28,6 +28,11 @@ quietly() {
     }
 }
 
+# weights MODEL: their checksum; the header before them also says which vocabulary they are of
+weights() {
+    tail -c "+$((9 + $(od -An -t u8 -N 8 "$1/model.safetensors")))" "$1/model.safetensors" | cksum
+}
+
 # searches MODEL INPUT NAME: each way of searching, one checksum a line
 searches() {
     local precision way name=$3
@@ -61,14 +66,14 @@ make_all() {
         quietly "$build/rdrop-train" "${common[@]}" --set max-update=30 --save-dir "$work/$precision-resumed"
         quietly "$build/rdrop-train" "${common[@]}" --set max-update=60 --save-dir "$work/$precision-resumed"
         for run in "$precision" "$precision-resumed"; do
-            cksum <"$work/$run/model/model.safetensors" | sed "s/\$/ weights $run/"
+            weights "$work/$run/model" | sed "s/\$/ weights $run/"
         done
     done >"$sums"
     quietly "$build/rdrop-train" "${common[@]}" --precision fp32 --set max-update=20 --save-dir "$work/other" \
         --set encoder-normalize-before=true --set decoder-normalize-before=true --set share-all-embeddings=false \
         --set encoder-learned-pos=true --set layernorm-embedding=true --set activation-fn=gelu \
         --set activation-dropout=0.1 --set attention-dropout=0.1 --checkpoint-activations
-    cksum <"$work/other/model/model.safetensors" | sed 's/$/ weights of another shape/' >>"$sums"
+    weights "$work/other/model" | sed 's/$/ weights of another shape/' >>"$sums"
     zcat "$work/data/test.en.gz" >"$work/test.en"
     zcat "$work/data/test.de.gz" >"$work/test.de"
     searches "$work/fp32/model" "$work/test.en" quickstart >>"$sums"

@@ -27,14 +27,14 @@ rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits;
  * a BART directory of a model of BART's architecture. generation_config.json has the search
- * settings that transformers knows; a search where forced tokens cost something is not among them.
+ * settings that transformers knows; warnings (may be NULL) receives a line for each other one.
  *
  * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and
  * CTranslate2 counts on that. So a model with another start gets such a pad as one more piece,
  * which its bias makes impossible, and the embedding of its real start is added to the decoder's
  * first position. Two vocabularies become one, as CTranslate2 needs: pieces of both have one id,
  * and those of the source alone are impossible in the target. */
-rd_status rd_export_hf(const char *from, const char *to);
+rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a
  * quarter of the size, for rdrop-translate --precision int8. */

@@ -55,4 +55,7 @@ rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *config, json
                               rd_text *warnings);
 rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings);
 
+/* A line for each search setting that generation_config.json has no field for. */
+rd_status rd_hf_warn_of_search(const char *from, const rd_recipe *recipe, rd_text *warnings);
+
 #endif

@@ -141,7 +141,7 @@ static rd_status write_weights(const rd_hf_export *e, const rd_model *model) {
         fill_weights(e, model, &out);
         fill_positions(e, model, &out, false);
         fill_positions(e, model, &out, true);
-        status = rd_parameters_save(&out, out.values, path);
+        status = rd_parameters_save(&out, out.values, NULL, path);
     }
     rd_parameters_free(&out);
     free(path);
@@ -159,13 +159,14 @@ static rd_status export_all(rd_hf_export *e, rd_model_dir *directory, rd_model *
     return rd_hf_write_config(e);
 }
 
-rd_status rd_export_hf(const char *from, const char *to) {
+rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     rd_model_dir directory = {0};
     rd_model *model = NULL;
     RD_TRY(rd_atomic_directory_open(&made, to));
     rd_hf_export e = {.from = from, .to = made.temporary};
     rd_status status = export_all(&e, &directory, &model);
+    if (status == RD_OK && warnings) status = rd_hf_warn_of_search(from, e.recipe, warnings);
     free(e.target_rows);
     rd_model_free(model);
     rd_model_dir_close(&directory);

@@ -5,6 +5,7 @@
 
 #include "convert/hf.h"
 #include "io/json.h"
+#include "recipe/recipe_keys.h"
 
 /* A key that changes nothing with the number `neutral`; NAN: whatever its value. */
 typedef struct {
@@ -187,5 +188,40 @@ rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings) {
     rd_status status = tokens ? find_tokens(directory, tokens) : RD_ERR_MEMORY;
     if (status == RD_OK) status = warn_tokens(tokens, warnings);
     json_decref(tokens);
+    return status;
+}
+
+/* Keys that generation_config.json has fields for; max-len-b only without max-len-a. */
+static bool is_exported(const char *name) {
+    static const char *const names[] = {"beam",           "lenpen",
+                                        "min-len",        "max-len-b",
+                                        "forced-bos",     "no-repeat-ngram-size",
+                                        "early-stopping", "renormalize-logits"};
+    for (size_t i = 0; i < LENGTH(names); i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+static rd_status warn_of_key(const char *from, const rd_recipe *recipe, const rd_recipe *defaults,
+                             const rd_key *key, rd_text *warnings) {
+    char value[128], usual[128];
+    RD_TRY(rd_recipe_format_key(recipe, key, value, sizeof value));
+    RD_TRY(rd_recipe_format_key(defaults, key, usual, sizeof usual));
+    bool bounds = strcmp(key->name, "max-len-a") == 0 && recipe->search.max_len_a > 0;
+    if (strcmp(value, usual) == 0 && !bounds) return RD_OK;
+    return rd_text_printf(warnings, "%s: %s: %s has no place in generation_config.json%s\n", from,
+                          key->name, value,
+                          bounds ? ", whose max_length is all that the model takes" : "");
+}
+
+rd_status rd_hf_warn_of_search(const char *from, const rd_recipe *recipe, rd_text *warnings) {
+    rd_recipe *defaults;
+    RD_TRY(rd_recipe_new(&defaults));
+    rd_status status = RD_OK;
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++)
+        if (strcmp(rd_recipe_group_of(key)->name, "search") == 0 && !is_exported(key->name))
+            status = warn_of_key(from, recipe, defaults, key, warnings);
+    rd_recipe_free(defaults);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -13,7 +14,8 @@
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 enum { MODEL_PIECE = 1, MODEL_TRAINER, MODEL_NORMALIZER, MODEL_SELF_TEST, MODEL_DENORMALIZER };
 enum { PIECE_TEXT = 1, PIECE_SCORE, PIECE_TYPE };
-enum { NORMALIZER_CHARSMAP = 2 };
+enum { TRAINER_TYPE = 3, TRAINER_SYMBOL = 31 };
+enum { NORMALIZER_NAME = 1, NORMALIZER_CHARSMAP };
 enum { LAST_PIECE_TYPE = 6, LONGEST_REPLACEMENT = 1024 };
 
 /* Bytes of memory that the library takes for a piece and for any other part, and how many it may
@@ -180,4 +182,37 @@ const char *rd_spm_problem(const char *bytes, size_t n) {
         if (cost > FREE_COST + 3 * n) return "it would take too much memory for its size";
     }
     return (seen & needed) == needed ? NULL : "truncated: its last parts are missing";
+}
+
+static rd_status read_trainer(reader spec, rd_spm_settings *settings) {
+    static const char *const types[] = {"unigram", "unigram", "bpe", "word", "char"};
+    field f;
+    while (spec.at < spec.end && read_field(&spec, &f)) {
+        if (f.number == TRAINER_TYPE && f.value < sizeof types / sizeof *types)
+            settings->type = types[f.value];
+        if (f.number != TRAINER_SYMBOL) continue;
+        if (settings->symbols.length > 0) RD_TRY(rd_text_append(&settings->symbols, ",", 1));
+        RD_TRY(rd_text_append(&settings->symbols, (const char *)f.content.at,
+                              (size_t)(f.content.end - f.content.at)));
+    }
+    return RD_OK;
+}
+
+static void read_normalizer(reader spec, rd_spm_settings *settings) {
+    field f;
+    while (spec.at < spec.end && read_field(&spec, &f))
+        if (f.number == NORMALIZER_NAME)
+            snprintf(settings->normalization, sizeof settings->normalization, "%.*s",
+                     (int)(f.content.end - f.content.at), (const char *)f.content.at);
+}
+
+rd_status rd_spm_read_settings(const char *bytes, size_t n, rd_spm_settings *settings) {
+    *settings = (rd_spm_settings){.type = "unigram", .normalization = "nmt_nfkc"};
+    reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
+    field f;
+    while (r.at < r.end && read_field(&r, &f)) {
+        if (f.number == MODEL_NORMALIZER) read_normalizer(f.content, settings);
+        if (f.number == MODEL_TRAINER) RD_TRY(read_trainer(f.content, settings));
+    }
+    return RD_OK;
 }

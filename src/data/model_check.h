@@ -6,7 +6,17 @@
 
 #include <stddef.h>
 
+#include "base/text.h"
+
 /* NULL, or what is wrong with the file: a string constant. */
 const char *rd_spm_problem(const char *bytes, size_t n);
+
+/* How a sound model was trained, as its file records it. */
+typedef struct {
+    const char *type;       /* "unigram", "bpe", "word" or "char" */
+    char normalization[64]; /* "nmt_nfkc" */
+    rd_text symbols;        /* user-defined, with commas between them; free it */
+} rd_spm_settings;
+rd_status rd_spm_read_settings(const char *bytes, size_t n, rd_spm_settings *settings);
 
 #endif

@@ -72,10 +72,41 @@ static size_t element_size(const char *dtype) {
     return 0;
 }
 
-json_t *rd_tensor_header_new(uint32_t checksum) {
+static const char METADATA[] = "__metadata__", TASK[] = "rdrop_task",
+                  VOCABULARY[] = "rdrop_vocabulary";
+
+json_t *rd_tensor_header_new(uint32_t checksum, const rd_weights_owner *owner) {
     char text[16];
     snprintf(text, sizeof text, "%08x", (unsigned)checksum);
-    return json_pack("{s:{s:s,s:s}}", "__metadata__", "format", "pt", RD_CHECKSUM, text);
+    const char *task = owner && *owner->task ? owner->task : NULL;
+    const char *vocabulary = owner && *owner->vocabulary ? owner->vocabulary : NULL;
+    return json_pack("{s:{s:s,s:s,s:s*,s:s*}}", METADATA, "format", "pt", RD_CHECKSUM, text, TASK,
+                     task, VOCABULARY, vocabulary);
+}
+
+static rd_status check_owner(const rd_tensor_file *file, const rd_weights_owner *owner) {
+    const json_t *metadata = json_object_get(file->header, METADATA);
+    const char *task = json_string_value(json_object_get(metadata, TASK));
+    const char *vocabulary = json_string_value(json_object_get(metadata, VOCABULARY));
+    if (task && *owner->task && strcmp(task, owner->task) != 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the weights of another model, of the task %.32s, not %s; were files "
+                        "taken from two models?",
+                        file->path, task, owner->task);
+    if (vocabulary && *owner->vocabulary && strcmp(vocabulary, owner->vocabulary) != 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the weights of another model, whose vocabulary is %.12s..., not "
+                        "%.12s...; were files taken from two models?",
+                        file->path, vocabulary, owner->vocabulary);
+    return RD_OK;
+}
+
+rd_status rd_weights_check_owner(const char *path, const rd_weights_owner *owner) {
+    rd_tensor_file file;
+    RD_TRY(rd_tensor_file_open(&file, path));
+    rd_status status = check_owner(&file, owner);
+    rd_tensor_file_close(&file);
+    return status;
 }
 
 bool rd_tensor_header_add(json_t *header, const char *name, const char *dtype, int64_t rows,

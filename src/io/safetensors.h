@@ -35,13 +35,19 @@ typedef struct {
 rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path);
 void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
 
+/* The model that weights are of. The file of the weights says it too, because weights of the same
+ * shape would load into another model, and translate nonsense. */
+typedef struct {
+    const char *task, *vocabulary; /* rd_vocabularies_fingerprint; "": unknown */
+} rd_weights_owner;
+
 /* The header of a file that is to be written: rd_tensor_header_new gives it without tensors (NULL
- * without memory, which the others take), rd_tensor_header_add puts one, of [rows, columns], or
- * [rows] with columns 0, at offset *at of the data and moves *at past it; false: no memory. The
- * checksum is over all values as float32, in the order of the model: what one flipped bit anywhere
- * in header or data changes. */
+ * without memory, which the others take; no owner: NULL), rd_tensor_header_add puts one, of [rows,
+ * columns], or [rows] with columns 0, at offset *at of the data and moves *at past it; false: no
+ * memory. The checksum is over all values as float32, in the order of the model: what one flipped
+ * bit anywhere in header or data changes. */
 #define RD_CHECKSUM "rdrop_crc32" /* its name in the metadata */
-json_t *rd_tensor_header_new(uint32_t checksum);
+json_t *rd_tensor_header_new(uint32_t checksum, const rd_weights_owner *owner);
 bool rd_tensor_header_add(json_t *header, const char *name, const char *dtype, int64_t rows,
                           int64_t columns, int64_t *at);
 /* The length, and the header, padded so that the data are aligned. */
@@ -50,6 +56,10 @@ rd_status rd_tensor_file_write_header(const json_t *header, FILE *out);
 bool rd_tensor_file_has(const rd_tensor_file *file, const char *name);
 rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,
                               rd_stored_tensor *tensor);
+
+/* RD_ERR_FORMAT when the file says that its weights are of another model. Files that others, or
+ * older versions, made do not say. */
+rd_status rd_weights_check_owner(const char *path, const rd_weights_owner *owner);
 
 /* Whether its shape is [rows, columns], or [rows] with columns 0; leading ones do not count. */
 bool rd_stored_tensor_fits(const rd_stored_tensor *tensor, int64_t rows, int64_t columns);

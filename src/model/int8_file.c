@@ -56,9 +56,9 @@ static rd_status round_all(rounding *q, const float *values) {
 }
 
 /* All float32 first, so that it is aligned. */
-static json_t *make_header(const rounding *q) {
+static json_t *make_header(const rounding *q, const rd_weights_owner *owner) {
     const rd_parameters *p = q->parameters;
-    json_t *header = rd_tensor_header_new(q->checksum);
+    json_t *header = rd_tensor_header_new(q->checksum, owner);
     char name[100];
     int64_t at = 0;
     bool whole = header;
@@ -108,10 +108,11 @@ static rd_status write_file(const rounding *q, const float *values, const json_t
     return status;
 }
 
-static rd_status round_and_write(rounding *q, const float *values, const char *path) {
+static rd_status round_and_write(rounding *q, const float *values, const rd_weights_owner *owner,
+                                 const char *path) {
     if (!q->rounded || !q->scales) return RD_ERR_MEMORY;
     RD_TRY(round_all(q, values));
-    json_t *header = make_header(q);
+    json_t *header = make_header(q, owner);
     if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
     rd_status status = write_file(q, values, header, path);
     json_decref(header);
@@ -119,12 +120,12 @@ static rd_status round_and_write(rounding *q, const float *values, const char *p
 }
 
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
-                                  const char *path) {
+                                  const rd_weights_owner *owner, const char *path) {
     size_t total = (size_t)parameters->total;
     rounding q = {.parameters = parameters,
                   .rounded = rd_malloc(total, sizeof(int8_t)),
                   .scales = rd_malloc(total, sizeof(float))};
-    rd_status status = round_and_write(&q, values, path);
+    rd_status status = round_and_write(&q, values, owner, path);
     free(q.rounded);
     free(q.scales);
     return status;

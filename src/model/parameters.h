@@ -77,11 +77,12 @@ const rd_parameter *rd_parameters_find(const rd_parameters *parameters, const ch
 
 /* Safetensors (Hugging Face): 8 bytes of header length, a JSON header, the data. Reading checks
  * every name, shape, type and offset against the registered tensors. Written as float32, or with
- * matrices rounded to 8 bits (int8_file.c); reading takes both. */
+ * matrices rounded to 8 bits (int8_file.c); reading takes both. owner: of the values; NULL: no
+ * model. */
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
-                             const char *path);
+                             const rd_weights_owner *owner, const char *path);
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
-                                  const char *path);
+                                  const rd_weights_owner *owner, const char *path);
 rd_status rd_weights_are_int8(const char *path, bool *int8);
 /* Whether the file is large enough for the registered tensors. */
 rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path);

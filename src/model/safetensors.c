@@ -8,9 +8,10 @@
 #include "model/parameters.h"
 #include "io/safetensors.h"
 
-static json_t *make_header(const rd_parameters *parameters, const float *values) {
-    json_t *header =
-        rd_tensor_header_new(rd_crc32(0, values, sizeof(float) * (size_t)parameters->total));
+static json_t *make_header(const rd_parameters *parameters, const float *values,
+                           const rd_weights_owner *owner) {
+    uint32_t checksum = rd_crc32(0, values, sizeof(float) * (size_t)parameters->total);
+    json_t *header = rd_tensor_header_new(checksum, owner);
     int64_t at = 0;
     bool whole = header;
     for (int64_t i = 0; i < parameters->n; i++) {
@@ -37,8 +38,8 @@ static rd_status write_file(const rd_parameters *parameters, const float *values
 }
 
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
-                             const char *path) {
-    json_t *header = make_header(parameters, values);
+                             const rd_weights_owner *owner, const char *path) {
+    json_t *header = make_header(parameters, values, owner);
     if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
     rd_status status = write_file(parameters, values, header, path);
     json_decref(header);

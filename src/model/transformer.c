@@ -408,7 +408,7 @@ rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, 
 }
 
 rd_status rd_model_save(const rd_model *model, const char *path) {
-    return rd_parameters_save(&model->parameters, model->parameters.values, path);
+    return rd_parameters_save(&model->parameters, model->parameters.values, NULL, path);
 }
 
 void rd_model_free(rd_model *model) {

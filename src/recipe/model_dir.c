@@ -113,21 +113,37 @@ rd_status rd_model_dir_identity(const rd_model_dir *d, rd_identity *identity) {
     return RD_OK;
 }
 
+rd_weights_owner rd_recipe_owner(const rd_recipe *recipe) {
+    return (rd_weights_owner){.task = recipe->task, .vocabulary = recipe->vocabulary};
+}
+
+/* Its path too; NULL when the status is not RD_OK. */
+static rd_status own_weights(const rd_model_dir *d, char **path) {
+    const rd_weights_owner owner = rd_recipe_owner(d->recipe);
+    *path = rd_model_dir_weights_path(d);
+    rd_status status = *path ? rd_weights_check_owner(*path, &owner) : RD_ERR_MEMORY;
+    if (status == RD_OK) return RD_OK;
+    free(*path);
+    *path = NULL;
+    return status;
+}
+
 char *rd_model_dir_weights_path(const rd_model_dir *d) {
     return rd_path_join(d->path, WEIGHTS);
 }
 
 rd_status rd_model_dir_load(const rd_model_dir *d, rd_model **model) {
-    char *path = rd_model_dir_weights_path(d);
-    rd_status status = path ? rd_model_load(model, &d->recipe->model, path) : RD_ERR_MEMORY;
+    char *path;
+    RD_TRY(own_weights(d, &path));
+    rd_status status = rd_model_load(model, &d->recipe->model, path);
     free(path);
     return status;
 }
 
 rd_status rd_model_dir_load_packed(const rd_model_dir *d, rd_precision precision,
                                    rd_model **model) {
-    char *path = rd_model_dir_weights_path(d);
-    if (!path) return RD_ERR_MEMORY;
+    char *path;
+    RD_TRY(own_weights(d, &path));
     bool int8 = false;
     rd_status status = RD_OK;
     /* Of weights that are rounded already nothing more is lost. */
@@ -141,8 +157,9 @@ rd_status rd_model_dir_load_packed(const rd_model_dir *d, rd_precision precision
 
 rd_status rd_model_dir_load_values(const rd_model_dir *d, const rd_parameters *parameters,
                                    float *values) {
-    char *path = rd_model_dir_weights_path(d);
-    rd_status status = path ? rd_parameters_load(parameters, values, path) : RD_ERR_MEMORY;
+    char *path;
+    RD_TRY(own_weights(d, &path));
+    rd_status status = rd_parameters_load(parameters, values, path);
     free(path);
     return status;
 }
@@ -196,9 +213,10 @@ static rd_status save(const char *path, const char *config, const char *weights,
         if (vocabulary) RD_TRY(rd_vocabularies_copy(vocabulary, path, kind));
     }
     RD_TRY(write_config(config, recipe));
+    const rd_weights_owner owner = rd_recipe_owner(recipe);
     return form == RD_WEIGHTS_INT8
-               ? rd_parameters_save_int8(parameters, parameters->values, weights)
-               : rd_parameters_save(parameters, parameters->values, weights);
+               ? rd_parameters_save_int8(parameters, parameters->values, &owner, weights)
+               : rd_parameters_save(parameters, parameters->values, &owner, weights);
 }
 
 rd_status rd_model_dir_save(const char *path, rd_recipe *recipe, const char *vocabulary,

@@ -45,6 +45,9 @@ rd_status rd_model_dir_load_values(const rd_model_dir *directory, const rd_param
 /* The file of the weights, malloc'ed; NULL without memory. */
 char *rd_model_dir_weights_path(const rd_model_dir *directory);
 
+/* The model that weights of this recipe are of; valid while the recipe is. */
+rd_weights_owner rd_recipe_owner(const rd_recipe *recipe);
+
 /* How many vocabularies the recipe's models have: one stack has one. */
 static inline rd_vocabulary_kind rd_recipe_vocabulary_kind(const rd_recipe *recipe) {
     bool two_stacks = recipe->model.encoder.layers > 0 && recipe->model.decoder.layers > 0;

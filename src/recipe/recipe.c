@@ -265,7 +265,7 @@ rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
     return write_keys(recipe, out, NULL, is_of_config);
 }
 
-static bool is_written(const rd_recipe *recipe, const char *name) {
+bool rd_recipe_is_written(const rd_recipe *recipe, const char *name) {
     return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(name))] == RD_WRITTEN_DOWN;
 }
 
@@ -273,8 +273,9 @@ bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32
                                   char *message, size_t room) {
     const rd_data_config *d = &recipe->data;
     if (rd_vocab_is_dictionary(d->vocab_type)) return false;
-    bool differs[2] = {is_written(recipe, "vocab-size-src") && d->vocab_size_src != source,
-                       is_written(recipe, "vocab-size-tgt") && d->vocab_size_tgt != target};
+    bool differs[2] = {
+        rd_recipe_is_written(recipe, "vocab-size-src") && d->vocab_size_src != source,
+        rd_recipe_is_written(recipe, "vocab-size-tgt") && d->vocab_size_tgt != target};
     if (!differs[0] && !differs[1]) return false;
     snprintf(message, room, "vocab-size%s is %d, but the %svocabulary has %d pieces",
              d->joined_dictionary ? ""

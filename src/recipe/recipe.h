@@ -124,6 +124,7 @@ rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
 
 /* Whether vocab-size is written down and unlike the pieces that there are; what to say of it then
  * is in message: [room]. */
+bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room);
 /* The keys of one group: data, model, train, search or score. */

@@ -1,8 +1,11 @@
 #include "task/vocabularies.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "data/model_check.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"
@@ -35,12 +38,59 @@ static rd_status warn_of_vocab_from(const rd_recipe *recipe, const char *data_di
                           from, data_dir, recipe->vocabulary, there);
 }
 
+static rd_status warn_of_key(const rd_recipe *recipe, const char *key, const char *ours,
+                             const char *theirs, const char *path, rd_text *warnings) {
+    if (!rd_recipe_is_written(recipe, key) || strcmp(ours, theirs) == 0) return RD_OK;
+    return rd_text_printf(warnings, "%s has no effect: it is %s, but %s was made with %s\n", key,
+                          *ours ? ours : "empty", path, *theirs ? theirs : "none");
+}
+
+static rd_status warn_of_settings(const rd_recipe *recipe, const char *path,
+                                  const rd_spm_settings *made, rd_text *warnings) {
+    const rd_data_config *d = &recipe->data;
+    const char *symbols = made->symbols.data ? made->symbols.data : "";
+    RD_TRY(warn_of_key(recipe, "vocab-type", d->vocab_type, made->type, path, warnings));
+    if (strcmp(d->normalization, "auto") != 0)
+        RD_TRY(warn_of_key(recipe, "normalization", d->normalization, made->normalization, path,
+                           warnings));
+    return warn_of_key(recipe, "user-defined-symbols", d->user_defined_symbols, symbols, path,
+                       warnings);
+}
+
+/* The file of a vocabulary records how it was trained, which the recipe cannot change any more. */
+static rd_status warn_of_file(const rd_recipe *recipe, const char *path, rd_text *warnings) {
+    rd_spm_settings made = {0};
+    char *bytes = NULL;
+    size_t n;
+    RD_TRY(rd_read_file(path, INT32_MAX, &bytes, &n));
+    rd_status status = rd_spm_read_settings(bytes, n, &made);
+    if (status == RD_OK) status = warn_of_settings(recipe, path, &made, warnings);
+    rd_text_free(&made.symbols);
+    free(bytes);
+    return status;
+}
+
+static rd_status warn_of_training(const rd_recipe *recipe, const char *data_dir,
+                                  rd_text *warnings) {
+    static const char *const names[] = {"spm.model", "source.spm", "target.spm"};
+    if (*recipe->data.vocab_from || *recipe->train.finetune_from_model) return RD_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = rd_path_join(data_dir, names[i]);
+        if (!path) return RD_ERR_MEMORY;
+        rd_status status = rd_file_exists(path) ? warn_of_file(recipe, path, warnings) : RD_OK;
+        free(path);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
 rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_tokenizer **source,
                                     rd_tokenizer **target, rd_text *warnings) {
     char warning[256];
     RD_TRY(rd_vocabularies_open(data_dir, rd_recipe_vocabulary_kind(recipe), source, target));
     RD_TRY(check_fingerprint(recipe, data_dir));
     RD_TRY(warn_of_vocab_from(recipe, data_dir, warnings));
+    RD_TRY(warn_of_training(recipe, data_dir, warnings));
     if (rd_recipe_vocab_size_differs(recipe, rd_tokenizer_size(*source), rd_tokenizer_size(*target),
                                      warning, sizeof warning))
         RD_TRY(rd_text_printf(warnings, "%s of %s\n", warning, data_dir));

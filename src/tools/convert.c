@@ -71,10 +71,11 @@ static int finish(rd_status status) {
     return status == RD_OK ? 0 : options_fail(&program);
 }
 
-/* Says what of a model had no place here. */
-static int import_model(const char *from, const char *to) {
+/* Says what of a model had no place in the other form. */
+static int convert(rd_status (*make)(const char *, const char *, rd_text *), const char *from,
+                   const char *to) {
     rd_text warnings = {0};
-    rd_status status = rd_import(from, to, &warnings);
+    rd_status status = make(from, to, &warnings);
     for (char *rest = warnings.data, *line; rest && (line = strsep(&rest, "\n"));)
         if (status == RD_OK && *line) fprintf(stderr, "rdrop-convert: warning: %s\n", line);
     rd_text_free(&warnings);
@@ -94,9 +95,9 @@ static int run(const arguments *a) {
     if (!a->import && !a->export && !a->type)
         return options_usage(&program, "expected --import, --export, --quantize or --info");
     if (!a->output) return options_usage(&program, "expected --output DIR");
-    if (a->import) return import_model(a->import, a->output);
-    return finish(a->export ? rd_export_hf(a->export, a->output)
-                            : rd_quantize(a->quantized, a->output));
+    if (a->import) return convert(rd_import, a->import, a->output);
+    if (a->export) return convert(rd_export_hf, a->export, a->output);
+    return finish(rd_quantize(a->quantized, a->output));
 }
 
 int main(int argc, char **argv) {

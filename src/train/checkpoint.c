@@ -192,13 +192,14 @@ rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
     return status;
 }
 
-rd_status rd_checkpoint_average(const rd_parameters *parameters, const char *const *paths,
-                                int n_paths, float *values) {
+rd_status rd_checkpoint_average(const rd_parameters *parameters, const rd_weights_owner *owner,
+                                const char *const *paths, int n_paths, float *values) {
     size_t total = (size_t)parameters->total;
     double *sum = rd_calloc(total, sizeof *sum);
     rd_status status = sum ? RD_OK : RD_ERR_MEMORY;
     for (int i = 0; status == RD_OK && i < n_paths; i++) {
-        status = rd_parameters_load(parameters, values, paths[i]);
+        status = rd_weights_check_owner(paths[i], owner);
+        if (status == RD_OK) status = rd_parameters_load(parameters, values, paths[i]);
         for (size_t k = 0; status == RD_OK && k < total; k++) sum[k] += (double)values[k];
     }
     for (size_t k = 0; status == RD_OK && k < total; k++) values[k] = (float)(sum[k] / n_paths);

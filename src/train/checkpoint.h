@@ -52,8 +52,9 @@ typedef struct {
 rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info);
 void rd_checkpoint_info_free(rd_checkpoint_info *info);
 
-/* values: [n_parameters] = mean of the weights in `paths`, safetensors files of this model. */
-rd_status rd_checkpoint_average(const rd_parameters *parameters, const char *const *paths,
-                                int n_paths, float *values);
+/* values: [n_parameters] = mean of the weights in `paths`, safetensors files of this model;
+ * RD_ERR_FORMAT where one says that it is of another. */
+rd_status rd_checkpoint_average(const rd_parameters *parameters, const rd_weights_owner *owner,
+                                const char *const *paths, int n_paths, float *values);
 
 #endif

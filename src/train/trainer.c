@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "recipe/model_dir.h"
 #include "train/run.h"
 
 enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
@@ -223,7 +224,8 @@ static rd_status average(rd_run *run, char ***paths, int *n, int *n_averaged) {
                         run->save_dir);
     int last = run->recipe->train.average_last;
     *n_averaged = *n < last ? *n : last;
-    RD_TRY(rd_checkpoint_average(&run->model->parameters,
+    const rd_weights_owner owner = rd_recipe_owner(run->recipe);
+    RD_TRY(rd_checkpoint_average(&run->model->parameters, &owner,
                                  (const char *const *)*paths + *n - *n_averaged, *n_averaged,
                                  run->model->parameters.values));
     return rd_run_save_model(run);

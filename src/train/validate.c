@@ -20,7 +20,9 @@ static void swap_ema(rd_run *run) {
 
 static rd_status save_weights(const rd_run *run, const char *name) {
     char *path = rd_run_path(run, name);
-    rd_status status = path ? rd_model_save(run->model, path) : RD_ERR_MEMORY;
+    const rd_weights_owner owner = rd_recipe_owner(run->recipe);
+    const rd_parameters *p = &run->model->parameters;
+    rd_status status = path ? rd_parameters_save(p, p->values, &owner, path) : RD_ERR_MEMORY;
     free(path);
     return status;
 }

@@ -338,6 +338,13 @@ for file in train.bin valid.bin; do # and no dataset is one of another vocabular
     bad bin mixed && cp newer/$file mixed
     reject 1 "mixed/$file: made with another vocabulary (" tiny.yaml --data mixed --save-dir x
 done
+train newly --data newer --set max-update=4 # nor a checkpoint
+bad a1 strange && cp newly/checkpoints/00000004.safetensors strange/checkpoints/00000012.safetensors
+reject 1 'strange/checkpoints/00000012.safetensors: the weights of another model, whose vocabulary is ' \
+    tiny.yaml --data bin --save-dir strange --average
+cp newly/model/model.safetensors strange/model
+"$bin/rdrop-translate" --model strange/model </dev/null 2>err && fail "weights of another vocabulary are used"
+grep -q 'strange/model/model.safetensors: the weights of another model' err || fail "$(cat err)"
 printf 'RDDATA01' | dd of=mixed/train.bin conv=notrunc status=none
 reject 1 'mixed/train.bin: a dataset of another version' tiny.yaml --data mixed --save-dir x
 bad a1 aged && printf 'RDCKPT02' | dd of=aged/checkpoint_last conv=notrunc status=none
@@ -369,6 +376,13 @@ grep '^valid at update' log | head -1 | grep '(best so far)$' >/dev/null || fail
 # A size of the vocabulary that it does not have is said.
 train sized --set vocab-size=310 --set max-update=1
 grep -q 'warning: vocab-size is 310, but the vocabulary has 300 pieces of bin$' log || fail "vocab-size: $(cat log)"
+# So is how a vocabulary should be made that is made already, in a new directory too.
+for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-symbols=x,y=none; do
+    IFS== read -r key value made <<<"$setting"
+    rm -rf made && train made --set "$key=$value" --set max-update=1
+    grep -q "warning: $key has no effect: it is $value, but bin/spm.model was made with $made\$" log ||
+        fail "$setting: $(cat log)"
+done
 # So is a vocab-from that is not what the data were made with, unless nothing is there any more.
 "$bin/rdrop-preprocess" tiny.yaml --data more --dest elsewhere --only vocab --set vocab-size=290 >log 2>&1 || fail "$(cat log)"
 train sized --set vocab-from=elsewhere --set max-update=1

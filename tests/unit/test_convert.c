@@ -162,7 +162,7 @@ static void check_round_trip(const char *model, const char *name) {
     double our_log_probs[TOY_LINES], their_log_probs[TOY_LINES];
     snprintf(out, sizeof out, "%s/%s-out", directory, name);
     snprintf(in, sizeof in, "%s/%s-in", directory, name);
-    must(rd_export_hf(model, out));
+    must(rd_export_hf(model, out, NULL));
     must(rd_import_hf(out, in, NULL));
     translate(model, &ours, our_log_probs);
     translate(in, &theirs, their_log_probs);
@@ -221,13 +221,35 @@ static void test_export_imported(void **state) {
     check_export_imported("bart", "bart-again");
 }
 
+static void test_export_says_what_has_no_place(void **state) {
+    (void)state;
+    char path[128], out[128];
+    rd_text warnings = {0};
+    snprintf(path, sizeof path, "%s/searching", directory);
+    snprintf(out, sizeof out, "%s/searching-out", directory);
+    toy_directory_make(path,
+                       "arch: transformer-tiny\nbeam: 3\nlenpen: 0.5\nmin-len: 2\nmax-len-a: 0.5\n"
+                       "unkpen: 1.5\nforced-tokens-free: true\nlenpen-form: gnmt\n",
+                       34, 0);
+    must(rd_export_hf(path, out, &warnings));
+    static const char *const said[] = {": lenpen-form: gnmt has no place",
+                                       ": max-len-a: 0.5 has no place", ": unkpen: 1.5 has no",
+                                       ": forced-tokens-free: true has no place"};
+    int lines = 0;
+    for (const char *at = warnings.data; at && (at = strchr(at, '\n')); at++) lines++;
+    assert_int_equal(lines, 4);
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (!strstr(warnings.data, said[i])) fail_msg("%s not in %s", said[i], warnings.data);
+    rd_text_free(&warnings);
+}
+
 static void test_export_refuses_pre_norm(void **state) {
     (void)state;
     char path[128], out[128];
     snprintf(path, sizeof path, "%s/pre-norm", directory);
     snprintf(out, sizeof out, "%s/pre-norm-out", directory);
     toy_directory_make(path, "arch: transformer-tiny\nencoder-normalize-before: true\n", 34, 0);
-    assert_int_equal(rd_export_hf(path, out), RD_ERR_UNSUPPORTED);
+    assert_int_equal(rd_export_hf(path, out, NULL), RD_ERR_UNSUPPORTED);
     assert_non_null(strstr(rd_last_error(), "pre-norm"));
     assert_false(rd_file_exists(out));
 }
@@ -280,7 +302,7 @@ static void store_bart(const imported *whole, const char *from, int32_t rows) {
         if (pass == 0) memset(stored.values, 0, sizeof(float) * (size_t)stored.total);
     }
     snprintf(path, sizeof path, "%s/model.safetensors", from);
-    must(rd_parameters_save(&stored, stored.values, path));
+    must(rd_parameters_save(&stored, stored.values, NULL, path));
     rd_parameters_free(&stored);
 }
 
@@ -417,7 +439,7 @@ static void test_output_directory(void **state) {
     must(rd_import_hf(from, to, NULL));
     assert_int_equal(rd_import_hf(from, to, NULL), RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "not empty"));
-    assert_int_equal(rd_export_hf(to, to), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_export_hf(to, to, NULL), RD_ERR_ARGUMENT);
     snprintf(path, sizeof path, "%s/nowhere", directory);
     assert_int_equal(rd_import_hf(directory, path, NULL), RD_ERR_IO);
     assert_false(rd_file_exists(path));
@@ -438,6 +460,7 @@ int main(void) {
         cmocka_unit_test(test_export_joint),
         cmocka_unit_test(test_export_separate),
         cmocka_unit_test(test_export_imported),
+        cmocka_unit_test(test_export_says_what_has_no_place),
         cmocka_unit_test(test_export_refuses_pre_norm),
         cmocka_unit_test(test_output_directory),
     };

@@ -36,8 +36,8 @@ static rd_model *written(const rd_model_config *c, bool zeros) {
     rd_model *model;
     assert_int_equal(rd_model_new(&model, c, 3), RD_OK);
     if (zeros) memset(model->parameters.values + 16, 0, 16 * sizeof(float)); /* a row */
-    assert_int_equal(rd_parameters_save_int8(&model->parameters, model->parameters.values, path),
-                     RD_OK);
+    assert_int_equal(
+        rd_parameters_save_int8(&model->parameters, model->parameters.values, NULL, path), RD_OK);
     return model;
 }
 
@@ -69,8 +69,8 @@ static void test_rounding(void **state) {
     char *first, *second;
     size_t n_first, n_second;
     assert_int_equal(rd_read_file(path, 1 << 20, &first, &n_first), RD_OK);
-    assert_int_equal(rd_parameters_save_int8(&again->parameters, again->parameters.values, path),
-                     RD_OK);
+    assert_int_equal(
+        rd_parameters_save_int8(&again->parameters, again->parameters.values, NULL, path), RD_OK);
     assert_int_equal(rd_read_file(path, 1 << 20, &second, &n_second), RD_OK);
     rd_model *third;
     assert_int_equal(rd_model_load(&third, &c, path), RD_OK);

@@ -28,6 +28,24 @@ static void test_a_sound_one(void **state) {
     assert_string_equal(PROBLEM(PIECE TRAINER), "truncated: its last parts are missing");
 }
 
+static void test_how_it_was_trained(void **state) {
+    (void)state;
+    static const char model[] = PIECE "\x12\x0C\x18\x02\xFA\x01\x03<a>\xFA\x01\x01"
+                                      "b\x1A\x06\x0A\x04nfkc";
+    rd_spm_settings settings;
+    assert_null(PROBLEM(model));
+    assert_int_equal(rd_spm_read_settings(model, sizeof model - 1, &settings), RD_OK);
+    assert_string_equal(settings.type, "bpe");
+    assert_string_equal(settings.normalization, "nfkc");
+    assert_string_equal(settings.symbols.data, "<a>,b");
+    rd_text_free(&settings.symbols);
+    static const char bare[] = PIECE "\x12\x00\x1A\x00";
+    assert_int_equal(rd_spm_read_settings(bare, sizeof bare - 1, &settings), RD_OK);
+    assert_string_equal(settings.type, "unigram");
+    assert_string_equal(settings.normalization, "nmt_nfkc");
+    assert_int_equal(settings.symbols.length, 0);
+}
+
 static void test_numbers_have_one_form(void **state) {
     (void)state;
     /* The tag 3|BYTES in two bytes, and in five with bit 32, which protobuf drops. */
@@ -104,6 +122,7 @@ static void test_memory_is_bounded_by_parts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sound_one),
+        cmocka_unit_test(test_how_it_was_trained),
         cmocka_unit_test(test_numbers_have_one_form),
         cmocka_unit_test(test_parts_come_once_as_what_they_are),
         cmocka_unit_test(test_pieces),

@@ -165,6 +165,59 @@ static void mixtures_are_refused(void **state) {
     refused(file, "config.yaml: not a directory");
 }
 
+/* Weights of the same shape fit, but say whose they are. */
+static void weights_of_another_model_are_refused(void **state) {
+    (void)state;
+    for (int int8 = 0; int8 < 2; int8++) {
+        rd_model_dir d, other;
+        rd_model *model = NULL;
+        must(rd_model_dir_open(&d, second));
+        must(rd_model_dir_load(&d, &model));
+        shell("rm -rf '%s'%s", target, "");
+        must(rd_model_dir_save(target, d.recipe, second, RD_VOCABULARY_JOINT, &model->parameters,
+                               int8 ? RD_WEIGHTS_INT8 : RD_WEIGHTS_FP32));
+        shell("cp '%s'/config.yaml '%s'", first, target);
+        shell("cp '%s'/spm.model '%s'", first, target);
+        must(rd_model_dir_open(&other, target));
+        rd_model *none = NULL;
+        assert_int_equal(rd_model_dir_load(&other, &none), RD_ERR_FORMAT);
+        if (!strstr(rd_last_error(), "whose vocabulary is ")) fail_msg("%s", rd_last_error());
+        assert_int_equal(rd_model_dir_load_packed(&other, RD_PRECISION_FP32, &none), RD_ERR_FORMAT);
+        assert_int_equal(
+            rd_model_dir_load_values(&other, &model->parameters, model->parameters.values),
+            RD_ERR_FORMAT);
+        rd_model_dir_close(&other);
+        shell("cp '%s'/config.yaml '%s'", second, target);
+        shell("cp '%s'/spm.model '%s'", second, target);
+        shell("sed -i 's/^task: .*/task: denoising/' '%s'/config.yaml%s", target, "");
+        must(rd_model_dir_open(&other, target));
+        assert_int_equal(rd_model_dir_load(&other, &none), RD_ERR_FORMAT);
+        if (!strstr(rd_last_error(), "of the task translation, not denoising"))
+            fail_msg("%s", rd_last_error());
+        rd_model_dir_close(&other);
+        rd_model_free(model);
+        rd_model_dir_close(&d);
+    }
+}
+
+/* Older weights do not say. */
+static void weights_of_nobody_are_read(void **state) {
+    (void)state;
+    rd_model_dir d;
+    rd_model *model = NULL;
+    shell("rm -rf '%s'%s", target, "");
+    shell("cp -r '%s' '%s'", first, target);
+    must(rd_model_dir_open(&d, target));
+    must(rd_model_dir_load(&d, &model));
+    char *path = rd_model_dir_weights_path(&d);
+    must(rd_parameters_save(&model->parameters, model->parameters.values, NULL, path));
+    rd_model_free(model);
+    must(rd_model_dir_load(&d, &model));
+    rd_model_free(model);
+    free(path);
+    rd_model_dir_close(&d);
+}
+
 static void save_second(void) {
     rd_model_dir d;
     rd_model *model;
@@ -217,6 +270,8 @@ int main(void) {
         cmocka_unit_test(labels_belong_to_the_vocabulary),
         cmocka_unit_test(the_old_form_is_read),
         cmocka_unit_test(mixtures_are_refused),
+        cmocka_unit_test(weights_of_another_model_are_refused),
+        cmocka_unit_test(weights_of_nobody_are_read),
         cmocka_unit_test(killed_while_it_replaces_another_model),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
