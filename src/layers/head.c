@@ -50,8 +50,11 @@ static rd_status transform(const rd_head *head, const rd_step *step, int64_t wid
     rd_dropout dropout = last_dropout(head, step, n);
     const rd_dropout none = {0};
     bool normed = head->transform == RD_TRANSFORM_NORM;
-    rd_activations y = normed ? (rd_activations){.f32 = rd_step_rows(step, n, width)}
-                              : rd_step_activations(step, n, width);
+    rd_activations y = {0};
+    if (normed)
+        y.f32 = rd_step_rows(step, n, width);
+    else
+        y = rd_step_activations(step, n, width);
     if (!rd_activations_exists(y)) return RD_ERR_MEMORY;
     saved->h = rd_step_activations(step, n, width);
     if (!rd_activations_exists(saved->h)) return RD_ERR_MEMORY;

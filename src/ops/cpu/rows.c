@@ -222,7 +222,8 @@ rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const floa
 
 /* out: [width] += x: [width]. */
 static void add_row(float *restrict out, rd_activations x, int64_t width) {
-    for (int64_t i = 0; i < width; i++) out[i] += x.f32 ? x.f32[i] : rd_bf16_to_f32(x.bf16[i]);
+    for (int64_t i = 0; x.f32 && i < width; i++) out[i] += x.f32[i];
+    for (int64_t i = 0; !x.f32 && x.bf16 && i < width; i++) out[i] += rd_bf16_to_f32(x.bf16[i]);
 }
 
 void rd_op_pool(float *out, rd_activations x, const rd_sequences *sequences, int64_t width,
