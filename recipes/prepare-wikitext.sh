@@ -30,8 +30,8 @@ fi
 for part in train valid test; do
     file=wiki.$part.tokens
     if [ -n "${WIKITEXT_ZIP:-}" ]; then
-        unzip -p "$WIKITEXT_ZIP" "$name/$file" >"$data/$file.part" ||
-            fail "$WIKITEXT_ZIP: no $name/$file; expected the public archive $name-v1.zip"
+        unzip -p "$WIKITEXT_ZIP" "$name/$file" >"$data/$file.part" 2>/dev/null ||
+            fail "$WIKITEXT_ZIP: cannot read $name/$file with unzip; expected the public archive $name-v1.zip"
         gzip -n <"$data/$file.part" >"$data/$file.gz.part"
         rm "$data/$file.part"
     elif [ -e "$WIKITEXT_DIR/$file.gz" ]; then
