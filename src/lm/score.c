@@ -159,7 +159,7 @@ static rd_status add_text(rd_lm_scorer *s, const char *given, size_t n_given, co
     s->n = s->done = 0;
     if (given) RD_TRY(append(s, given, n_given, false, true));
     RD_TRY(append(s, text, n, true, !s->config.without_end));
-    if (s->n > s->longest) RD_TRY(take_block(s, s->longest));
+    if (s->n > 0) RD_TRY(take_block(s, s->n < s->longest ? s->n : s->longest));
     return take_blocks(s, s->longest - s->context, true);
 }
 

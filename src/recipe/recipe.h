@@ -102,6 +102,9 @@ typedef struct {
     char *score_metrics;      /* metrics of the score stage, e.g. "bleu,chrf" */
     bool score_lowercase;
     char *score_tokenizer; /* as eval_bleu_tokenizer */
+    /* Of a text for a language model, as rdrop-lm has them. */
+    int32_t score_tokens_per_sample, score_context_window;
+    rd_break_mode score_break_mode;
 } rd_recipe;
 
 /* Reads `path`, following `extends:` (a recipe file relative to this one); then applies each of

@@ -8,6 +8,7 @@
 #include "optim/optim_keys.h"
 #include "search/options.h"
 
+static const char *const score_break_modes[] = {"none", "complete", NULL}; /* rd_break_mode */
 static const char *const tasks[] = {"translation", "denoising", "language_modeling",
                                     "image_classification", NULL};
 
@@ -26,6 +27,12 @@ const rd_key rd_score_keys[] = {
     {"score-tokenizer", RD_KEY_STRING, RD_AT(score_tokenizer), 0, 0, "",
      .help = "rdrop-score's --tokenize for BLEU and, unless it is 13a, ROUGE; empty: by "
              "target-lang"},
+    {"score-tokens-per-sample", RD_KEY_INT32, RD_AT(score_tokens_per_sample), 0, 1e6, "0",
+     .help = "language models: rdrop-lm's --tokens-per-sample for the test sets"},
+    {"score-context-window", RD_KEY_INT32, RD_AT(score_context_window), 0, 1e6, "0",
+     .help = "language models: rdrop-lm's --context-window"},
+    {"score-break-mode", RD_KEY_ENUM, RD_AT(score_break_mode), 0, 0, "none", score_break_modes,
+     .help = "language models: rdrop-lm's --sample-break-mode"},
     {"compare", RD_KEY_STRING, RD_AT(compare), 0, 0, "",
      .help = "recipes that recipes/run.sh runs too, to show all scores, comma-separated"},
     {.name = NULL}};

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# WikiText as DATA_DIR/wiki.{train,valid,test}.tokens.gz.
+#
+#   prepare-wikitext.sh NAME DATA_DIR
+#
+# NAME is wikitext-2 or wikitext-103. WIKITEXT_DIR names a folder that has the files, gzipped or
+# not, or WIKITEXT_ZIP the public archive NAME-v1.zip; ../shared/data/NAME is used when it is there;
+# otherwise the archive is downloaded.
+set -euo pipefail
+name=$1 data=$2
+repository=$(cd "$(dirname "$0")/.." && pwd)
+default=$repository/../shared/data/$name
+origin=https://s3.amazonaws.com/research.metamind.io/wikitext/$name-v1.zip
+if [ -z "${WIKITEXT_DIR:-}${WIKITEXT_ZIP:-}" ] && [ -d "$default" ]; then WIKITEXT_DIR=$default; fi
+fail() {
+    echo "prepare-$name.sh: $*" >&2
+    exit 1
+}
+
+mkdir -p "$data"
+if [ -z "${WIKITEXT_DIR:-}${WIKITEXT_ZIP:-}" ]; then
+    WIKITEXT_ZIP=$data/$name-v1.zip
+    if [ ! -e "$WIKITEXT_ZIP" ]; then
+        echo "downloading $origin" >&2
+        curl -fsSL --retry 3 -o "$WIKITEXT_ZIP.part" "$origin" ||
+            fail "cannot download $origin; download it elsewhere and set WIKITEXT_ZIP to it"
+        mv "$WIKITEXT_ZIP.part" "$WIKITEXT_ZIP"
+    fi
+fi
+for part in train valid test; do
+    file=wiki.$part.tokens
+    if [ -n "${WIKITEXT_ZIP:-}" ]; then
+        unzip -p "$WIKITEXT_ZIP" "$name/$file" >"$data/$file.part" 2>/dev/null ||
+            fail "$WIKITEXT_ZIP: cannot read $name/$file with unzip; expected the public archive $name-v1.zip"
+        gzip -n <"$data/$file.part" >"$data/$file.gz.part"
+        rm "$data/$file.part"
+    elif [ -e "$WIKITEXT_DIR/$file.gz" ]; then
+        cp "$WIKITEXT_DIR/$file.gz" "$data/$file.gz.part"
+    elif [ -e "$WIKITEXT_DIR/$file" ]; then
+        gzip -n <"$WIKITEXT_DIR/$file" >"$data/$file.gz.part"
+    else
+        fail "$WIKITEXT_DIR/$file is missing"
+    fi
+    mv "$data/$file.gz.part" "$data/$file.gz"
+done

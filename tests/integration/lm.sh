@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Language models from a text to perplexity, by the stages of a recipe; scores of lines and tokens; text after
+# prompts; what is refused. Argument: the build directory.
+set -euo pipefail
+bin=$(realpath "$1")
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
+# refused STATUS TEXT COMMAND...: one line, with TEXT
+refused() {
+    local status=0 wanted=$1 text=$2
+    shift 2
+    "$@" >refused.out 2>refused.err || status=$?
+    [ "$status" -eq "$wanted" ] && [ "$(wc -l <refused.err)" -eq 1 ] && grep -F -- "$text" refused.err >/dev/null ||
+        fail "$*: status $status, $(cat refused.err)"
+}
+lm() { "$bin/rdrop-lm" --threads 1 "$@"; }
+
+# WikiText: the layout of the public archive, with a made-up text.
+mkdir -p archive/wikitext-2
+"$bin/quickstart-corpus" pairs 1 600 60 5 >/dev/null
+zcat pairs/train.en.gz | awk '{ print " " $0 " <unk> " } NR % 7 == 0 { print "" }' >archive/wikitext-2/wiki.train.tokens
+zcat pairs/valid.en.gz | sed 's/.*/ & /' | tee archive/wikitext-2/wiki.valid.tokens >archive/wikitext-2/wiki.test.tokens
+cat >recipe.yaml <<YAML
+extends: $repository/recipes/wikitext-2.yaml
+prepare: prepare.sh
+encoder-embed-dim: 16
+decoder-ffn-embed-dim: 32
+decoder-layers: 1
+decoder-attention-heads: 2
+tokens-per-sample: 16
+max-target-positions: 24
+max-tokens: 256
+max-update: 12
+warmup-updates: 2
+validate-interval-updates: 4
+score-tokens-per-sample: 24
+score-context-window: 8
+threads: 1
+YAML
+printf 'bash %q "$1" x\n' "$repository/recipes/prepare-wikitext-2.sh" >prepare.sh
+if command -v zip >/dev/null; then
+    (cd archive && zip -q ../wikitext-2-v1.zip wikitext-2/*)
+    export WIKITEXT_ZIP=$work/wikitext-2-v1.zip
+else
+    export WIKITEXT_DIR=$work/archive/wikitext-2
+fi
+bash "$repository/recipes/stages.sh" recipe.yaml out "$bin" --threads 1 >log 2>&1 || fail "stages: $(cat log)"
+same "$(zcat out/data/wiki.train.tokens.gz | cksum)" "$(cksum <archive/wikitext-2/wiki.train.tokens)" "the text prepared"
+same "$(sed -n 2p out/scores.txt | awk '{ print $1, ($2 == $3), ($2 > 5 && $2 < 5000) }')" "wiki.test 1 1" "scores.txt"
+bash "$repository/recipes/stages.sh" recipe.yaml out "$bin" --threads 1 >log 2>&1
+[ "$(grep -c 'up to date' log)" -eq 6 ] || fail "stages run again: $(cat log)"
+rm -f wikitext-2-v1.zip
+refused 1 "expected the public archive" env -u WIKITEXT_DIR WIKITEXT_ZIP="$work/none.zip" \
+    bash "$repository/recipes/prepare-wikitext-2.sh" other x
+
+# Words: each line's end and <unk> are tokens, the dictionary is fairseq's.
+model=out/train/model
+same "$(awk '{ n += NF + 1 } END { print n }' archive/wikitext-2/wiki.test.tokens) tokens" \
+    "$(sed 's/.*\t\([0-9]* tokens\).*/\1/' out/scores.log)" "tokens of the test set"
+[ "$((($(wc -l <out/bin/dict.txt) + 4) % 8))" -eq 0 ] || fail "dict.txt is not filled up to a multiple of 8"
+
+# Sums: the lines' of the tokens, the text's of the lines; a base of 2; what --no-line-end leaves out.
+head -n 20 archive/wikitext-2/wiki.test.tokens >text
+lm --model $model --per-line <text >sums 2>totals
+lm --model $model --per-line --per-token <text >tokens 2>/dev/null
+# near A B WHAT: files of as many numbers, which differ by less than 0.01
+near() {
+    paste "$1" "$2" | awk 'NF != 2 || $1 - $2 > 0.01 || $2 - $1 > 0.01 { exit 1 }' || fail "$3: $(paste "$1" "$2")"
+}
+of_lines() { awk '{ s[$1] += $NF } END { for (i = 1; i <= 20; i++) print s[i] }'; }
+of_lines <tokens >added && near added sums "sums of tokens"
+awk '{ s -= $1 } END { print s }' sums >added
+sed 's/^\([0-9]*\) tokens.*loss \([0-9.]*\) .*/\1 \2/' totals | awk '{ print $1 * $2 }' >whole
+awk '{ getline a <"added"; d = ($1 - a) / a; exit d > 0.001 || d < -0.001 }' whole || fail "the loss of all: $(cat whole added)"
+lm --model $model --per-line --base 2 <text 2>/dev/null | awk '{ print $1 * log(2) }' >added
+near added sums "base 2"
+grep -v '</s>' tokens | of_lines >added
+lm --model $model --per-line --no-line-end <text 2>/dev/null >without && near added without "--no-line-end"
+# A second sentence after a first, as the two lines of a text are scored.
+printf 'the price\tis low\n' | lm --model $model --conditional --per-token 2>/dev/null | cut -f 2,3 >second
+printf 'the price\nis low\n' | lm --model $model --per-token 2>/dev/null | awk '$1 == 2' | cut -f 2,3 | diff - second ||
+    fail "--conditional"
+# Neither does it matter how much is computed at once.
+same "$(lm --model $model --input text --tokens-per-sample 12)" "$(lm --model $model --max-tokens 30 --input text --tokens-per-sample 12)" \
+    "batches"
+
+# Writing: as many lines as prompts, which they begin with; the same sample for the same seed.
+head -n 5 text | cut -d ' ' -f 2-4 >prompts
+lm --model $model --generate --beam 2 --max-len-b 5 <prompts >written
+paste -d '\n' prompts written | awk 'NR % 2 { p = $0; next } index($0, p) != 1 { exit 1 }' || fail "prompts: $(cat written)"
+for seed in 1 1 2; do
+    lm --model $model --generate --sampling --sampling-seed $seed --max-len-b 9 --window 2 <prompts | cksum
+done >sampled
+same "$(uniq sampled | wc -l) $(sort -u sampled | wc -l)" "2 2" "samples"
+
+# int8 and bf16 are near float32.
+reference=$(lm --model $model --precision fp32 --input text | sed 's/.*loss \([0-9.]*\).*/\1/')
+for precision in int8 bf16; do
+    lm --model $model --precision $precision --input text >near 2>err || continue # not every processor can
+    sed 's/.*loss \([0-9.]*\).*/\1/' near | awk -v r="$reference" '{ d = $1 - r; exit !(d < 0.05 && d > -0.05) }' ||
+        fail "$precision: $(cat near), fp32 $reference"
+done
+
+# Characters: a line ends with a newline, which text may go on over.
+cat >characters.yaml <<YAML
+extends: recipe.yaml
+vocab-type: characters
+max-update: 4
+tokens-per-sample: 24
+YAML
+"$bin/rdrop-preprocess" characters.yaml --data out/data --dest chars --threads 1 >/dev/null
+"$bin/rdrop-train" characters.yaml --data chars --save-dir charrun --threads 1 >/dev/null
+lm --model charrun/model --generate --sampling --many-lines --max-len-b 20 <<<"th" >written
+[ -s written ] || fail "--many-lines wrote nothing"
+printf 'a\nbc\n' | lm --model charrun/model --per-token 2>/dev/null | wc -l | grep -x ' *5' >/dev/null || fail "characters"
+
+# What is refused, one line each.
+: >empty
+refused 1 "an empty text" lm --model $model --input empty
+refused 2 "tokens-per-sample 25 is more than the model's 24 positions" lm --model $model --input text --tokens-per-sample 25
+refused 2 "context-window 24 leaves no new tokens" lm --model $model --input text --context-window 24
+refused 1 "no tab; expected FIRST, a tab, SECOND" lm --model $model --input text --conditional
+refused 2 "--many-lines" lm --model $model --generate --many-lines --input prompts
+cp -r out/data empty_data && : | gzip >empty_data/wiki.valid.tokens.gz
+refused 1 "an empty file; expected lines of text" "$bin/rdrop-preprocess" recipe.yaml --data empty_data --dest empty_bin --threads 1
+awk 'BEGIN { for (i = 0; i < 30000; i++) printf "word "; print "" }' | gzip >empty_data/wiki.valid.tokens.gz
+"$bin/rdrop-preprocess" recipe.yaml --data empty_data --dest long --threads 1 >/dev/null
+"$bin/rdrop-train" recipe.yaml --data long --save-dir longrun --set max-update=1 --threads 1 >/dev/null || fail "a long line"
+refused 1 "line 1 has 30001 tokens, but the model takes up to 24" \
+    "$bin/rdrop-train" recipe.yaml --data long --save-dir longrun2 --set sample-break-mode=complete --set max-target-positions=24 --threads 1
+cp out/bin/train.bin out/bin/valid.bin chars
+refused 1 "run rdrop-preprocess again" "$bin/rdrop-train" characters.yaml --data chars --save-dir other --threads 1
+refused 1 "the model has an encoder" "$bin/rdrop-train" recipe.yaml --data out/bin --save-dir other --set encoder-layers=1 --threads 1
+echo passed
