@@ -25,10 +25,7 @@ static int n_stats(const rd_metric_config *config) {
 static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
                          bool reference, rd_line *out) {
     (void)reference;
-    if (config->lowercase) {
-        RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
-        line = rd_text_line(&scratch->lower);
-    }
+    RD_TRY(rd_lower_if(config->lowercase, scratch, &line, &scratch->lower));
     return rd_tokenize(config->tokenizer, rd_line_rstrip(line), &scratch->a, &scratch->b, out);
 }
 
@@ -111,11 +108,6 @@ static double score(const rd_metric_config *config, int which, const double *sta
     return combine(config, stats, precisions, &bp);
 }
 
-static void label(const rd_metric_config *config, int which, char name[32]) {
-    (void)config, (void)which;
-    strcpy(name, "BLEU");
-}
-
 static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
     rd_bleu_smooth method = config->smooth_method;
     char value[32] = "";
@@ -140,13 +132,13 @@ static void explain(const rd_metric_config *config, int which, const double *sta
              stats[1] > 0 ? stats[0] / stats[1] : 0.0, stats[0], stats[1]);
 }
 
-const rd_metric rd_metric_bleu = {.n_scores = 1,
+const rd_metric rd_metric_bleu = {.name = "BLEU",
+                                  .n_scores = 1,
                                   .wants_raw_text = true,
                                   .check = check,
                                   .n_stats = n_stats,
                                   .prepare = prepare,
                                   .statistics = statistics,
                                   .score = score,
-                                  .label = label,
                                   .sign = sign,
                                   .explain = explain};

@@ -7,10 +7,6 @@
 #include "base/memory.h"
 #include "metrics/metric.h"
 
-static void set_plus_plus(rd_metric_config *config) {
-    config->word_order = 2;
-}
-
 static rd_status check(const rd_metric_config *config) {
     int most = RD_METRIC_MAX_ORDER;
     if (config->char_order < 0 || config->char_order > most || config->word_order < 0 ||
@@ -26,15 +22,6 @@ static rd_status check(const rd_metric_config *config) {
 
 static int n_stats(const rd_metric_config *config) {
     return 3 * (config->char_order + config->word_order);
-}
-
-/* In `text` if it must be lowercased. */
-static rd_status lower(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line *line,
-                       rd_text *text) {
-    if (!config->lowercase) return RD_OK;
-    RD_TRY(rd_line_lower(*line, &scratch->casemap, text));
-    *line = rd_text_line(text);
-    return RD_OK;
 }
 
 /* Code points of a line, white space left out unless asked for. */
@@ -80,7 +67,7 @@ static const char *cut_of(rd_line word) {
 static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
                          bool reference, rd_line *out) {
     (void)reference;
-    RD_TRY(lower(config, scratch, &line, &scratch->lower));
+    RD_TRY(rd_lower_if(config->lowercase, scratch, &line, &scratch->lower));
     const char *cursor = line.data, *line_end = line.data + line.length;
     rd_text *text = &scratch->a;
     rd_text_clear(text);
@@ -159,11 +146,11 @@ static double score(const rd_metric_config *config, int which, const double *sta
 static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *scratch,
                             rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
     double best = -1, candidate[RD_METRIC_MAX_STATS];
-    RD_TRY(lower(config, scratch, &hypothesis, &scratch->a));
+    RD_TRY(rd_lower_if(config->lowercase, scratch, &hypothesis, &scratch->a));
     RD_TRY(push_characters(hypothesis, config->whitespace, &scratch->characters[0]));
     for (int r = 0; r < n_refs; r++) {
         rd_line reference = refs[r];
-        RD_TRY(lower(config, scratch, &reference, &scratch->lower));
+        RD_TRY(rd_lower_if(config->lowercase, scratch, &reference, &scratch->lower));
         RD_TRY(push_characters(reference, config->whitespace, &scratch->characters[1]));
         RD_TRY(match(&scratch->counts, &scratch->characters[0], &scratch->characters[1],
                      config->char_order, candidate));
@@ -199,13 +186,3 @@ const rd_metric rd_metric_chrf = {.n_scores = 1,
                                   .score = score,
                                   .label = label,
                                   .sign = sign};
-
-const rd_metric rd_metric_chrf_plus_plus = {.n_scores = 1,
-                                            .set_defaults = set_plus_plus,
-                                            .check = check,
-                                            .n_stats = n_stats,
-                                            .prepare = prepare,
-                                            .statistics = statistics,
-                                            .score = score,
-                                            .label = label,
-                                            .sign = sign};

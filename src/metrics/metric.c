@@ -5,17 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const rd_metric_names[] = {"bleu", "chrf", "chrf++", "ter", "rouge", NULL};
-static const rd_metric *const METRICS[] = {&rd_metric_bleu, &rd_metric_chrf,
-                                           &rd_metric_chrf_plus_plus, &rd_metric_ter,
-                                           &rd_metric_rouge}; /* in that order */
+static const struct {
+    const char *name;
+    const rd_metric *metric;
+    int word_order;
+} METRICS[] = {{"bleu", &rd_metric_bleu, 0},
+               {"chrf", &rd_metric_chrf, 0},
+               {"chrf++", &rd_metric_chrf, 2},
+               {"ter", &rd_metric_ter, 0},
+               {"rouge", &rd_metric_rouge, 0}};
 
 rd_metric_config rd_metric_defaults(const char *name) {
     rd_metric_config config = {
         .smooth_value = NAN, .max_ngram_order = 4, .char_order = 6, .beta = 2};
-    for (int i = 0; rd_metric_names[i]; i++)
-        if (strcmp(name, rd_metric_names[i]) == 0) config.metric = METRICS[i];
-    if (config.metric && config.metric->set_defaults) config.metric->set_defaults(&config);
+    for (size_t i = 0; i < sizeof METRICS / sizeof *METRICS; i++) {
+        if (strcmp(name, METRICS[i].name) != 0) continue;
+        config.metric = METRICS[i].metric;
+        config.word_order = METRICS[i].word_order;
+    }
     return config;
 }
 
@@ -43,7 +50,10 @@ double rd_metric_score(const rd_metric_config *config, int which, const double *
 }
 
 void rd_metric_name(const rd_metric_config *config, int which, char name[32]) {
-    config->metric->label(config, which, name);
+    if (config->metric->label)
+        config->metric->label(config, which, name);
+    else
+        strcpy(name, config->metric->name);
 }
 
 void rd_metric_signature(const rd_metric_config *config, const rd_signature_info *info,

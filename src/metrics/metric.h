@@ -20,11 +20,11 @@ typedef struct {
 } rd_metric_parts;
 
 struct rd_metric {
+    const char *name; /* of its one score; NULL: see label */
     int n_scores;
     int main_score; /* of n_scores, where one number must do */
     bool smaller_is_better;
-    bool wants_raw_text;                            /* its own tokenizer spoils tokenized text */
-    void (*set_defaults)(rd_metric_config *config); /* NULL: the common ones */
+    bool wants_raw_text; /* its own tokenizer spoils tokenized text */
     rd_status (*check)(const rd_metric_config *config); /* NULL: nothing can be wrong */
     int (*n_stats)(const rd_metric_config *config);
     /* One line as the metric sees it: split on white space it is the metric's words. *out lives
@@ -46,9 +46,7 @@ struct rd_metric {
     void (*warn)(const rd_metric_config *config, const double *stats, char warning[256]);
 };
 
-extern const char *const rd_metric_names[]; /* as they are asked for; NULL ends them */
-extern const rd_metric rd_metric_bleu, rd_metric_chrf, rd_metric_chrf_plus_plus, rd_metric_ter,
-    rd_metric_rouge;
+extern const rd_metric rd_metric_bleu, rd_metric_chrf, rd_metric_ter, rd_metric_rouge;
 
 struct rd_metric_scratch {
     void *casemap;       /* see rd_line_lower() */
@@ -74,6 +72,9 @@ static inline rd_line rd_text_line(const rd_text *text) {
 void rd_signature_around(const char *middle, const rd_signature_info *info, char signature[256]);
 
 rd_status rd_id_push(rd_id_list *list, int32_t id);
+
+/* Where `wanted`, *line is lowercased into `text`. */
+rd_status rd_lower_if(bool wanted, rd_metric_scratch *scratch, rd_line *line, rd_text *text);
 
 /* Makes scratch->table at least `bytes` long. */
 rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes);

@@ -35,6 +35,13 @@ rd_status rd_id_push(rd_id_list *list, int32_t id) {
     return RD_OK;
 }
 
+rd_status rd_lower_if(bool wanted, rd_metric_scratch *scratch, rd_line *line, rd_text *text) {
+    if (!wanted) return RD_OK;
+    RD_TRY(rd_line_lower(*line, &scratch->casemap, text));
+    *line = rd_text_line(text);
+    return RD_OK;
+}
+
 rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes) {
     enum { MOST_BYTES = 1 << 30 };
     if (bytes > MOST_BYTES)

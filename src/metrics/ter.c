@@ -227,10 +227,7 @@ static int n_stats(const rd_metric_config *config) {
 
 static rd_status prepare_once(const rd_metric_config *config, rd_metric_scratch *scratch,
                               rd_line line, rd_line *out) {
-    if (!config->case_sensitive) {
-        RD_TRY(rd_line_lower(line, &scratch->casemap, &scratch->lower));
-        line = rd_text_line(&scratch->lower);
-    }
+    RD_TRY(rd_lower_if(!config->case_sensitive, scratch, &line, &scratch->lower));
     *out = rd_line_rstrip(line);
     return out->length > 0 ? rd_tokenize_ter(config, *out, &scratch->a, &scratch->b, out) : RD_OK;
 }
@@ -277,11 +274,6 @@ static double score(const rd_metric_config *config, int which, const double *sta
     return stats[0] > 0 ? 100 : 0;
 }
 
-static void label(const rd_metric_config *config, int which, char name[32]) {
-    (void)config, (void)which;
-    strcpy(name, "TER");
-}
-
 static void sign(const rd_metric_config *config, bool brief, char signature[128]) {
     snprintf(signature, 128, "%s:%s|%s:tercom|%s:%s|%s:%s|%s:%s|", brief ? "c" : "case",
              config->case_sensitive ? "mixed" : "lc", brief ? "t" : "tok", brief ? "nr" : "norm",
@@ -290,11 +282,11 @@ static void sign(const rd_metric_config *config, bool brief, char signature[128]
              config->asian_support ? "yes" : "no");
 }
 
-const rd_metric rd_metric_ter = {.n_scores = 1,
+const rd_metric rd_metric_ter = {.name = "TER",
+                                 .n_scores = 1,
                                  .smaller_is_better = true,
                                  .n_stats = n_stats,
                                  .prepare = prepare,
                                  .statistics = statistics,
                                  .score = score,
-                                 .label = label,
                                  .sign = sign};

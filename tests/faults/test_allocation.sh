@@ -81,6 +81,14 @@ sed 's/.*/["&", "x"]/' ref >refs.jsonl
 "$bin/rdrop-score" --worst 3 --ref refs.jsonl sys >expected || fail "score --worst"
 try score nothing output_or_error --worst 3 --threads 1 --ref refs.jsonl sys
 
+for i in $(seq 40); do echo $((i * i % 3)); done >ref
+sed 's/2/1/' ref >sys
+score=(--metric accuracy,f1-macro,spearman --json --threads 1 --ref ref)
+"$bin/rdrop-score" "${score[@]}" --paired-bs --paired-bs-n 2 ref sys >expected || fail "score of labels"
+try score nothing output_or_error "${score[@]}" --paired-bs --paired-bs-n 2 ref sys
+"$bin/rdrop-score" "${score[@]}" --paired-ar --paired-ar-n 2 ref sys >expected || fail "score of labels"
+try score nothing output_or_error "${score[@]}" --paired-ar --paired-ar-n 2 ref sys
+
 cp input in
 cp translated expected
 try translate nothing output_or_error --model out/model --threads 1
