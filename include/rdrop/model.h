@@ -95,6 +95,8 @@ typedef struct {
     bool layernorm_embedding;              /* a layer norm after each side's embeddings */
     bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
     bool prepend_bos;                      /* sources and targets begin with bos, as BART's do */
+    bool double_separator;                 /* two ends of sentence between two sentences of a
+                                              source, as RoBERTa has them */
     bool no_decoder_final_norm;            /* a pre-norm decoder ends without a layer norm */
     int32_t segment_types; /* rows of a table of segments (BERT's token types) that is added to the
                             * encoder's embeddings; 0: none */

@@ -80,6 +80,9 @@ static rd_status sort_sentences(rd_batcher *batcher, rd_rng *rng) {
         rd_pair pair = rd_dataset_get(batcher->dataset, batcher->order[i]);
         items[i] = (sort_item){
             .n_tgt = pair.n_tgt, .n_src = pair.n_src, .rank = i, .index = batcher->order[i]};
+        if (!has_answers(batcher)) continue;
+        items[i].n_tgt += pair.n_src; /* one sequence */
+        items[i].n_src = 0;
     }
     qsort(items, (size_t)n, sizeof *items, by_length);
     for (int64_t i = 0; i < n; i++) batcher->order[i] = items[i].index;
