@@ -37,7 +37,8 @@ typedef enum {
 typedef enum {
     RD_HEAD_TOKENS,  /* logits of the target vocabulary */
     RD_HEAD_CLASSES, /* logits of num_classes, one output a sequence */
-    RD_HEAD_VALUE    /* one number a sequence */
+    RD_HEAD_VALUE,   /* one number a sequence */
+    RD_HEAD_NONE     /* none, of a pre-trained encoder: only what comes before a head is there */
 } rd_head_kind;
 
 /* The type that matrix products read; sums and all else are float32. */
@@ -95,8 +96,6 @@ typedef struct {
     bool layernorm_embedding;              /* a layer norm after each side's embeddings */
     bool no_scale_embedding;               /* by default embeddings are scaled by sqrt(d_model) */
     bool prepend_bos;                      /* sources and targets begin with bos, as BART's do */
-    bool double_separator;                 /* two ends of sentence between two sentences of a
-                                              source, as RoBERTa has them */
     bool no_decoder_final_norm;            /* a pre-norm decoder ends without a layer norm */
     int32_t segment_types; /* rows of a table of segments (BERT's token types) that is added to the
                             * encoder's embeddings; 0: none */

@@ -16,8 +16,8 @@ typedef struct {
     int64_t at[2], length[2]; /* of both sentences in the chunk's text */
     int64_t line;
     double answer;
-    rd_ids ids[2];
-    bool cut;
+    rd_sentence_tokens tokens;
+    rd_sentence_scratch scratch;
     rd_status status;
     char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
 } example;
@@ -115,8 +115,8 @@ static rd_status tokenize_chunk(binarizer *b, const rd_table *table) {
         example *e = &b->examples[i];
         rd_field first = {b->text.data + e->at[0], (size_t)e->length[0]}, second = {NULL, 0};
         if (pairs) second = (rd_field){b->text.data + e->at[1], (size_t)e->length[1]};
-        e->status = rd_sentences_encode(&c->form, &first, pairs ? &second : NULL, &e->ids[0],
-                                        &e->ids[1], &e->cut);
+        e->status =
+            rd_sentences_read(&c->reader, &first, pairs ? &second : NULL, &e->scratch, &e->tokens);
         if (e->status != RD_OK) e->message = rd_strdup(rd_last_error());
     }
     for (int i = 0; i < b->n; i++) {
@@ -129,18 +129,14 @@ static rd_status tokenize_chunk(binarizer *b, const rd_table *table) {
 }
 
 static void count(const binarizer *b, const example *e) {
-    const rd_sentence_form *form = &b->config->form;
     rd_table_statistics *s = b->statistics;
-    int32_t unk = rd_tokenizer_unk(form->tokenizer);
-    int64_t n = e->ids[0].length + e->ids[1].length -
-                rd_sentences_special(form, b->config->table.n_columns > RD_COLUMN_SECOND);
-    for (int k = 0; k < 2; k++)
-        for (int64_t i = 0; i < e->ids[k].length; i++)
-            s->tokens.unknown += e->ids[k].data[i] == unk;
+    int64_t n = e->tokens.n - rd_pair_special(&b->config->reader.form,
+                                              b->config->table.n_columns > RD_COLUMN_SECOND);
+    s->tokens.unknown += e->tokens.unknown;
     s->tokens.tokens += n;
     s->tokens.lengths[n < RD_LENGTH_BINS ? n : RD_LENGTH_BINS - 1]++;
     if (n > s->tokens.longest) s->tokens.longest = n;
-    s->cut += e->cut;
+    s->cut += e->tokens.cut;
     if (s->classes) s->classes[(int64_t)e->answer]++;
     if (s->examples == 0 || e->answer < s->lowest) s->lowest = e->answer;
     if (s->examples == 0 || e->answer > s->highest) s->highest = e->answer;
@@ -152,10 +148,11 @@ static rd_status write_chunk(const binarizer *b) {
     for (int i = 0; i < b->n; i++) {
         const example *e = &b->examples[i];
         count(b, e);
-        rd_pair pair = {.src = e->ids[0].data,
-                        .tgt = e->ids[1].data,
-                        .n_src = (int32_t)e->ids[0].length,
-                        .n_tgt = (int32_t)e->ids[1].length,
+        const rd_sentence_tokens *t = &e->tokens;
+        rd_pair pair = {.src = t->ids,
+                        .tgt = t->ids + t->first,
+                        .n_src = (int32_t)t->first,
+                        .n_tgt = (int32_t)(t->n - t->first),
                         .value = e->answer};
         RD_TRY(rd_dataset_writer_add(b->writer, &pair));
     }
@@ -189,35 +186,22 @@ static rd_status binarize_tables(binarizer *b) {
 
 static void release(binarizer *b) {
     for (int i = 0; b->examples && i < CHUNK_ROWS; i++) {
-        free(b->examples[i].ids[0].data);
-        free(b->examples[i].ids[1].data);
+        rd_sentence_scratch_free(&b->examples[i].scratch);
         free(b->examples[i].message);
     }
     free(b->examples);
     rd_text_free(&b->text);
 }
 
-static rd_status check_form(const rd_sentence_form *form, bool pairs) {
-    if (rd_tokenizer_eos(form->tokenizer) < 0)
-        return rd_error(RD_ERR_FORMAT, "the vocabulary has no end of sentence ([SEP], </s>)");
-    if (form->prepend_bos && rd_tokenizer_bos(form->tokenizer) < 0)
-        return rd_error(RD_ERR_FORMAT,
-                        "prepend-bos, but the vocabulary has no begin of sentence ([CLS], <s>)");
-    if (form->longest > rd_sentences_special(form, pairs)) return RD_OK;
-    return rd_error(RD_ERR_ARGUMENT, "max-sequence-len %d leaves no room for words",
-                    (int)form->longest);
-}
-
 static rd_status prepare(binarizer *b, const char *dest) {
     const rd_binarize_table_config *c = b->config;
-    RD_TRY(check_form(&c->form, c->table.n_columns > RD_COLUMN_SECOND));
     b->examples = rd_calloc(CHUNK_ROWS, sizeof *b->examples);
     if (c->labels)
         b->statistics->classes = rd_calloc((size_t)c->labels->n, sizeof *b->statistics->classes);
     if (!b->examples || (c->labels && !b->statistics->classes)) return RD_ERR_MEMORY;
     rd_identity identity = c->identity;
-    identity.src_vocab = identity.tgt_vocab = rd_tokenizer_size(c->form.tokenizer);
-    identity.prepend_bos = c->form.prepend_bos;
+    identity.src_vocab = identity.tgt_vocab = rd_tokenizer_size(c->reader.tokenizer);
+    identity.prepend_bos = 1;
     RD_TRY(rd_dataset_writer_open(&b->writer, dest, &identity, 0));
     rd_dataset_writer_answers(b->writer, c->labels ? RD_CLASSES : RD_NUMBERS);
     return RD_OK;

@@ -15,7 +15,7 @@ typedef struct {
     const char *const *paths; /* [n_paths] read one after another */
     int n_paths;
     rd_table_config table;
-    rd_sentence_form form;
+    rd_sentence_reader reader;
     const rd_labels *labels;                        /* NULL: the answers are numbers */
     rd_identity identity;                           /* of the dataset; its numbers are filled in */
     void (*progress)(void *self, int64_t examples); /* now and then; may be NULL */
@@ -24,7 +24,7 @@ typedef struct {
 } rd_binarize_table_config;
 
 typedef struct {
-    int64_t examples, cut;       /* cut: to form.longest */
+    int64_t examples, cut;       /* cut: to reader.longest */
     rd_side_statistics tokens;   /* of both sentences; without special pieces */
     int64_t *classes;            /* [labels->n] examples of each, or NULL; free() */
     double lowest, highest, sum; /* of numbers */

@@ -1,28 +1,38 @@
-/* One or two sentences as a model reads them: [CLS] A [SEP] or [CLS] A [SEP] B [SEP], where [CLS]
- * is the vocabulary's begin and [SEP] its end of sentence. */
+/* The sentences of a table's row as a model reads them: two parts of one source, the second of
+ * which is the second segment. */
 #ifndef RD_DATA_SENTENCES_H
 #define RD_DATA_SENTENCES_H
 
 #include <stdbool.h>
 
+#include "data/sentence_pair.h"
 #include "data/table.h"
-#include "rdrop/tokenizer.h"
 
 typedef struct {
     const rd_tokenizer *tokenizer;
-    bool prepend_bos;      /* else without [CLS] */
-    bool double_separator; /* RoBERTa's: <s> A </s></s> B </s> */
-    int32_t longest;       /* tokens in all; longer ones are cut, the longer sentence first */
-} rd_sentence_form;
+    rd_pair_form form;
+    int32_t longest; /* tokens in all; longer ones are cut, the longer sentence first */
+} rd_sentence_reader;
 
-/* Overwrites the ids of both parts, that of the second sentence without its [CLS]; second NULL:
- * there is none, and its part is empty. *cut: whether any were left out, as Hugging Face's fast
- * tokenizers do with longest_first. */
-rd_status rd_sentences_encode(const rd_sentence_form *form, const rd_field *first,
-                              const rd_field *second, rd_ids *first_ids, rd_ids *second_ids,
-                              bool *cut);
+/* Scratch: {0} at first; release. */
+typedef struct {
+    rd_ids sentences[2], all, segments;
+} rd_sentence_scratch;
 
-/* Tokens of the form without any of the sentences. */
-int32_t rd_sentences_special(const rd_sentence_form *form, bool pair);
+void rd_sentence_scratch_free(rd_sentence_scratch *scratch);
+
+/* *ids: all tokens of one or two sentences (second NULL), in scratch; *first: how many are of
+ * segment 0, the rest are of segment 1; *cut: whether any were left out; *unknown: how many are no
+ * piece of the vocabulary. */
+typedef struct {
+    const int32_t *ids;
+    int64_t n, first;
+    int64_t unknown;
+    bool cut;
+} rd_sentence_tokens;
+
+rd_status rd_sentences_read(const rd_sentence_reader *reader, const rd_field *first,
+                            const rd_field *second, rd_sentence_scratch *scratch,
+                            rd_sentence_tokens *tokens);
 
 #endif

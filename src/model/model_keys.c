@@ -8,17 +8,15 @@ static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt"
                                                NULL};                    /* rd_position_layout */
 static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
 
-static const char *const heads[] = {"tokens", "classes", "value", NULL}; /* rd_head_kind */
-static const char *const poolings[] = {"none", "first", "mean", NULL};   /* rd_pooling */
-static const char *const transforms[] = {"none", "tanh", "norm", NULL};  /* rd_head_transform */
+static const char *const heads[] = {"tokens", "classes", "value", "none", NULL}; /* rd_head_kind */
+static const char *const poolings[] = {"none", "first", "mean", NULL};           /* rd_pooling */
+static const char *const transforms[] = {"none", "tanh", "norm", NULL}; /* rd_head_transform */
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_model_config, field)
 const rd_key rd_model_keys[] = {
     {"prepend-bos", RD_KEY_BOOL, RD_AT(prepend_bos), 0, 0, "false",
      .help = "sources and targets begin with begin of sentence, as BART's"},
-    {"double-separator", RD_KEY_BOOL, RD_AT(double_separator), 0, 0, "false",
-     .help = "two ends of sentence between two sentences, as RoBERTa's"},
     {"encoder-embed-dim", RD_KEY_INT32, RD_AT(d_model), 1, 65536, "512",
      .help = "width of the model (equal to decoder-embed-dim)", .aliases = "decoder-embed-dim"},
     {"encoder-ffn-embed-dim", RD_KEY_INT32, RD_AT(encoder.ffn_dim), 1, 1e6, "2048",

@@ -13,10 +13,10 @@ rd_table_config rd_table_columns(const rd_table_settings *s, bool with_answers) 
     return config;
 }
 
-rd_sentence_form rd_table_form(const rd_recipe *recipe, const rd_tokenizer *tokenizer) {
+rd_status rd_table_reader(const rd_recipe *recipe, const rd_tokenizer *tokenizer,
+                          rd_sentence_reader *reader) {
     int32_t longest = recipe->table.longest, most = recipe->model.max_source_positions;
-    return (rd_sentence_form){.tokenizer = tokenizer,
-                              .prepend_bos = recipe->model.prepend_bos,
-                              .double_separator = recipe->model.double_separator,
-                              .longest = longest < most ? longest : most};
+    *reader =
+        (rd_sentence_reader){.tokenizer = tokenizer, .longest = longest < most ? longest : most};
+    return rd_pair_form_of(&reader->form, tokenizer);
 }

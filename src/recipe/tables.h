@@ -8,7 +8,9 @@
 /* The columns of binarize_table.h, or the sentences' alone. Strings are the settings'. */
 rd_table_config rd_table_columns(const rd_table_settings *settings, bool with_answers);
 
-/* How the recipe's model reads sentences. */
-rd_sentence_form rd_table_form(const rd_recipe *recipe, const rd_tokenizer *tokenizer);
+/* How the recipe's model reads sentences. RD_ERR_FORMAT where the vocabulary lacks what begins and
+ * ends them. */
+rd_status rd_table_reader(const rd_recipe *recipe, const rd_tokenizer *tokenizer,
+                          rd_sentence_reader *reader);
 
 #endif

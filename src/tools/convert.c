@@ -95,7 +95,7 @@ static int run(const arguments *a) {
         return options_usage(&program, "expected --import, --export, --quantize or --info");
     if (!a->output) return options_usage(&program, "expected --output DIR");
     if (a->import) return import_model(a->import, a->output);
-    return finish(a->export ? rd_export_hf(a->export, a->output)
+    return finish(a->export ? rd_export(a->export, a->output)
                             : rd_quantize(a->quantized, a->output));
 }
 

@@ -212,37 +212,28 @@ static void expect_ids(const rd_ids *ids, const char *expected) {
 static void test_sentences(void **state) {
     (void)state;
     rd_tokenizer *tokenizer = open_letters();
-    rd_sentence_form form = {.tokenizer = tokenizer, .prepend_bos = true, .longest = 20};
-    rd_field aaaa = {"aaaa", 4}, bbbb = {"bbbb", 4}, c = {"c", 1};
-    rd_ids first = {0}, second = {0};
-    const struct {
-        const rd_field *first, *second;
-        bool twice;
-        int32_t longest;
-        const char *ids[2];
-        bool cut;
-    } cases[] = {
-        {&aaaa, NULL, false, 20, {"0 4 4 4 4 2", ""}, false},
-        {&aaaa, NULL, false, 5, {"0 4 4 4 2", ""}, true},
-        {&c, &bbbb, false, 20, {"0 6 2", "5 5 5 5 2"}, false},
-        {&c, &bbbb, true, 20, {"0 6 2", "2 5 5 5 5 2"}, false},
-        {&aaaa, &bbbb, false, 10, {"0 4 4 4 2", "5 5 5 5 2"}, true}, /* the odd one: the second's */
-        {&aaaa, &c, false, 7, {"0 4 4 4 2", "6 2"}, true},
-        {&c, &bbbb, false, 7, {"0 6 2", "5 5 5 2"}, true},
-        {&aaaa, &bbbb, true, 10, {"0 4 4 4 2", "2 5 5 5 2"}, true}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        bool cut;
-        form.double_separator = cases[i].twice;
-        form.longest = cases[i].longest;
-        assert_int_equal(
-            rd_sentences_encode(&form, cases[i].first, cases[i].second, &first, &second, &cut),
-            RD_OK);
-        expect_ids(&first, cases[i].ids[0]);
-        expect_ids(&second, cases[i].ids[1]);
-        assert_int_equal(cut, cases[i].cut);
-    }
-    free(first.data);
-    free(second.data);
+    rd_sentence_reader reader = {.tokenizer = tokenizer, .longest = 20};
+    rd_sentence_scratch scratch = {0};
+    rd_field a = {"aaaa", 4}, b = {"bb", 2};
+    rd_sentence_tokens t;
+    assert_int_equal(rd_pair_form_of(&reader.form, tokenizer), RD_OK);
+    assert_int_equal(rd_sentences_read(&reader, &a, &b, &scratch, &t), RD_OK);
+    rd_ids ids = {(int32_t *)(uintptr_t)t.ids, t.n, 0};
+    expect_ids(&ids, "0 4 4 4 4 2 2 5 5 2"); /* as RoBERTa's, all of one segment */
+    assert_int_equal(t.first, 10);
+    reader.form.segments = true; /* as BERT's */
+    reader.form.separators = 1;
+    reader.longest = 8;
+    assert_int_equal(rd_sentences_read(&reader, &a, &b, &scratch, &t), RD_OK);
+    ids = (rd_ids){(int32_t *)(uintptr_t)t.ids, t.n, 0};
+    expect_ids(&ids, "0 4 4 4 2 5 5 2");
+    assert_int_equal(t.first, 5);
+    assert_true(t.cut);
+    assert_int_equal(rd_sentences_read(&reader, &b, NULL, &scratch, &t), RD_OK);
+    ids = (rd_ids){(int32_t *)(uintptr_t)t.ids, t.n, 0};
+    expect_ids(&ids, "0 5 5 2");
+    assert_false(t.cut);
+    rd_sentence_scratch_free(&scratch);
     rd_tokenizer_close(tokenizer);
 }
 
@@ -261,7 +252,7 @@ static rd_status binarize(const char *text, const rd_tokenizer *tokenizer, const
                   .n_columns = 3,
                   .columns = {"label", "a", "b"},
                   .settings = {"label-column", "sentence1-column", "sentence2-column"}},
-        .form = {.tokenizer = tokenizer, .prepend_bos = true, .longest = 16},
+        .reader = {.tokenizer = tokenizer, .longest = 16, .form = {0, 2, 1, true}},
         .labels = labels};
     return rd_binarize_table(&config, dest, statistics);
 }

@@ -9,28 +9,16 @@
 #include "base/progress.h"
 #include "data/binarize_table.h"
 #include "recipe/tables.h"
+#include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
 
 typedef struct {
     const preprocess_job *job;
     rd_tokenizer *tokenizer;
+    rd_sentence_reader reader;
     rd_labels labels;     /* none where numbers are predicted */
     rd_identity identity; /* of the datasets */
 } tables;
-
-static rd_status copy_vocabulary(const tables *t) {
-    const char *from = t->job->recipe->data.vocab_from;
-    rd_tokenizer *source, *target;
-    if (!*from)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: neither vocab-from nor finetune-from-model is set; tables are read "
-                        "with the vocabulary of a model that is there",
-                        t->job->recipe_path);
-    RD_TRY(rd_vocabularies_open(from, RD_VOCABULARY_JOINT, &source, &target));
-    printf("vocabulary: %d pieces, that of %s\n", (int)rd_tokenizer_size(source), from);
-    rd_vocabularies_close(source, target);
-    return rd_vocabularies_copy(from, t->job->dest, RD_VOCABULARY_JOINT);
-}
 
 /* A folder's labels may be those of a model, or of earlier data. */
 static rd_status remove_labels(const char *directory) {
@@ -59,7 +47,12 @@ static rd_status find_labels(tables *t) {
 }
 
 static rd_status make_vocabulary(tables *t) {
-    RD_TRY(copy_vocabulary(t));
+    if (!*t->job->recipe->data.vocab_from)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: neither vocab-from nor finetune-from-model is set; tables are read "
+                        "with the vocabulary of a model that is there",
+                        t->job->recipe_path);
+    RD_TRY(copy_vocabulary(t->job));
     RD_TRY(remove_labels(t->job->dest));
     if (t->job->recipe->table.regression) return RD_OK;
     RD_TRY(find_labels(t));
@@ -114,12 +107,12 @@ static rd_status binarize_paths(const tables *t, const path_list *paths, const c
     rd_binarize_table_config config = {.paths = (const char *const *)paths->items,
                                        .n_paths = (int)paths->n,
                                        .table = rd_table_columns(&r->table, true),
-                                       .form = rd_table_form(r, t->tokenizer),
+                                       .reader = t->reader,
                                        .labels = r->table.regression ? NULL : &t->labels,
                                        .identity = t->identity,
                                        .progress = show_progress,
                                        .self = &progress,
-                                       .stop = t->job->stop};
+                                       .stop = stop_requested()};
     rd_table_statistics statistics;
     double started = rd_seconds();
     rd_status status = rd_binarize_table(&config, dest, &statistics);
@@ -133,32 +126,12 @@ static rd_status binarize_paths(const tables *t, const path_list *paths, const c
 }
 
 /* All tables of a list into DEST/NAME. */
-static rd_status binarize(const tables *t, const char *names, const char *name) {
+static rd_status binarize(void *self, const char *names, const char *name) {
+    const tables *t = self;
     path_list paths = {0};
     rd_status status = corpus_paths(t->job, names, "", &paths);
     if (status == RD_OK) status = binarize_paths(t, &paths, name);
     path_list_free(&paths);
-    return status;
-}
-
-/* "sets/dev-mm.tsv" becomes dev-mm.bin. */
-static rd_status binarize_test_set(void *self, const char *table) {
-    const tables *t = self;
-    const char *slash = strrchr(table, '/'), *base = slash ? slash + 1 : table;
-    rd_text name = {0};
-    if (!strcmp(table, t->job->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
-    if (!corpus_is_there(t->job, table, "")) { /* training does not need it */
-        fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
-        return RD_OK;
-    }
-    rd_status status = rd_text_printf(
-        &name, "%.*s.bin", (int)(*base == '.' ? strlen(base) : strcspn(base, ".")), base);
-    if (status == RD_OK && (!strcmp(name.data, "train.bin") || !strcmp(name.data, "valid.bin")))
-        status = rd_error(RD_ERR_ARGUMENT,
-                          "test set '%s' would overwrite %s, made of another table; rename it",
-                          table, name.data);
-    if (status == RD_OK) status = binarize(t, table, name.data);
-    rd_text_free(&name);
     return status;
 }
 
@@ -170,10 +143,11 @@ static rd_status binarize_all(tables *t) {
     RD_TRY(rd_vocabularies_open(t->job->dest, RD_VOCABULARY_JOINT, &t->tokenizer, &target));
     RD_TRY(rd_vocabularies_fingerprint(t->job->dest, RD_VOCABULARY_JOINT, vocabulary));
     RD_TRY(rd_identity_make(&t->identity, r->task, "", "", vocabulary));
+    RD_TRY(rd_table_reader(r, t->tokenizer, &t->reader));
     if (!r->table.regression && t->labels.n == 0) RD_TRY(rd_labels_read(&t->labels, t->job->dest));
     RD_TRY(binarize(t, d->trainpref, "train.bin"));
     RD_TRY(binarize(t, d->validpref, "valid.bin"));
-    return each_prefix(d->testpref, binarize_test_set, t);
+    return each_test_set(t->job, "", binarize, t);
 }
 
 static rd_status run(tables *t) {
@@ -185,7 +159,10 @@ static rd_status run(tables *t) {
     if (job->shortlist)
         return rd_error(RD_ERR_ARGUMENT, "--shortlist is for translation; %s is of the task %s",
                         job->recipe_path, job->recipe->task);
-    preprocess_take_signals();
+    static const char *const written[] = {"labels.txt", "train.bin", "valid.bin"};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+        RD_TRY(refuse_corpora(job, written[i]));
+    stop_on_signals();
     if (job->vocab) RD_TRY(make_vocabulary(t));
     return job->binarize ? binarize_all(t) : RD_OK;
 }
