@@ -77,7 +77,8 @@ static rd_status read_quoted(rd_table *t, cursor *c) {
 }
 
 static rd_status read_plain(rd_table *t, cursor *c) {
-    const char *end = memchr(c->at, t->delimiter, (size_t)(c->end - c->at));
+    const char *end =
+        t->config.whole_lines ? NULL : memchr(c->at, t->delimiter, (size_t)(c->end - c->at));
     if (!end) end = c->end;
     RD_TRY(rd_text_append(&t->text, c->at, (size_t)(end - c->at)));
     c->at = end;
@@ -301,6 +302,10 @@ rd_status rd_table_next(rd_table *t, const rd_field **row) {
     RD_TRY(t->json ? read_object(t, line, n) : read_fields(t, line, n));
     *row = t->row;
     return RD_OK;
+}
+
+bool rd_table_has_line(const rd_table *t) {
+    return rd_corpus_has_line(t->corpus);
 }
 
 const char *rd_table_path(const rd_table *t) {

@@ -24,7 +24,8 @@ enum { RD_MOST_COLUMNS = 4 };
 typedef struct {
     rd_table_format format;
     rd_quoting quoting;
-    bool header; /* the first row has the columns' names; of no meaning in JSON lines */
+    bool whole_lines; /* a row is one column, whatever is in it */
+    bool header;      /* the first row has the columns' names; of no meaning in JSON lines */
     int n_columns;
     const char *columns[RD_MOST_COLUMNS];  /* their names, or numbers from 1 */
     const char *settings[RD_MOST_COLUMNS]; /* what asked for each: "label-column", for messages */
@@ -48,6 +49,9 @@ void rd_table_close(rd_table *table); /* NULL is fine */
  * *row = NULL at the end. A row with more or fewer columns than the first one is RD_ERR_FORMAT.
  * JSON's null is an empty field. */
 rd_status rd_table_next(rd_table *table, const rd_field **row);
+
+/* As rd_corpus_has_line. */
+bool rd_table_has_line(const rd_table *table);
 
 const char *rd_table_path(const rd_table *table);
 int64_t rd_table_line(const rd_table *table); /* where the row last returned begins; from 1 */

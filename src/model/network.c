@@ -215,6 +215,16 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
     return rd_network_step_logits(model, &step, batch, logits);
 }
 
+rd_status rd_network_vectors(const rd_model *model, rd_arena *arena, const rd_batch *batch,
+                             rd_pooling pooling, float *vectors) {
+    rd_step step = {.arena = arena, .n_passes = 1};
+    side source, target, *last;
+    RD_TRY(forward(model, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
+    rd_op_pool(vectors, last->saved.out, &last->rows.sequences, model->config.d_model,
+               pooling == RD_POOL_MEAN);
+    return RD_OK;
+}
+
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
                     const int32_t *tokens, rd_activations *out) {
     side source;
