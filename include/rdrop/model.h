@@ -37,7 +37,8 @@ typedef enum {
 typedef enum {
     RD_HEAD_TOKENS,  /* logits of the target vocabulary */
     RD_HEAD_CLASSES, /* logits of num_classes, one output a sequence */
-    RD_HEAD_VALUE    /* one number a sequence */
+    RD_HEAD_VALUE,   /* one number a sequence */
+    RD_HEAD_NONE     /* none, of a pre-trained encoder: only what comes before a head is there */
 } rd_head_kind;
 
 /* The type that matrix products read; sums and all else are float32. */

@@ -2,21 +2,41 @@
 #include "convert/convert.h"
 
 #include "base/file.h"
+#include "convert/bert.h"
 #include "io/json.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
+
+/* Of a Hugging Face directory, by its model_type. */
+static rd_status import_hf(const char *from, const char *to, rd_text *warnings) {
+    json_t *config;
+    rd_bert_family family;
+    RD_TRY(rd_json_read(from, "config.json", &config));
+    bool bert = rd_is_bert(config, &family);
+    json_decref(config);
+    return bert ? rd_import_bert(from, to, warnings) : rd_import_hf(from, to, warnings);
+}
 
 rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
     bool hf, marian;
     if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to);
     RD_TRY(rd_json_exists(from, "config.json", &hf));
     RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
-    if (hf) return rd_import_hf(from, to, warnings);
+    if (hf) return import_hf(from, to, warnings);
     if (marian) return rd_import_marian(from, to);
     return rd_error(RD_ERR_IO,
                     "%s: neither a .npz file nor a directory with a config.json (Hugging Face) or "
                     "a decoder.yml (Marian)",
                     from);
+}
+
+rd_status rd_export(const char *from, const char *to, rd_text *warnings) {
+    rd_model_dir directory;
+    rd_status status = rd_model_dir_read(&directory, from);
+    bool encoder_only = status == RD_OK && directory.recipe->model.decoder.layers == 0;
+    rd_model_dir_close(&directory);
+    RD_TRY(status);
+    return encoder_only ? rd_export_bert(from, to) : rd_export_hf(from, to, warnings);
 }
 
 static rd_status quantize(const char *from, const char *to, rd_model_dir *directory,

@@ -22,7 +22,13 @@ rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings);
  * which has no embedding, becomes a pad that comes last in the vocabulary. */
 rd_status rd_import_marian(const char *from, const char *to);
 
-/* One of the two, by what is there. */
+/* Makes the model directory `to` of a Hugging Face BERT, RoBERTa or XLM-R directory, with its head
+ * of classes, of one number, of masked tokens (of a model that was pre-trained), or none. The
+ * vocabulary is vocab.txt, vocab.json and merges.txt, tokenizer.json, or sentencepiece.bpe.model.
+ */
+rd_status rd_import_bert(const char *from, const char *to, rd_text *warnings);
+
+/* One of these, by what is there. */
 rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a Hugging Face MarianMT directory `to` of the model directory `from`, with the same logits;
@@ -35,6 +41,12 @@ rd_status rd_import(const char *from, const char *to, rd_text *warnings);
  * first position. Two vocabularies become one, as CTranslate2 needs: pieces of both have one id,
  * and those of the source alone are impossible in the target. */
 rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings);
+
+/* Makes a BERT, RoBERTa or XLM-R directory of a model of such an architecture. */
+rd_status rd_export_bert(const char *from, const char *to);
+
+/* One of the two, by the model's architecture; warnings as above. */
+rd_status rd_export(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a
  * quarter of the size, for rdrop-translate --precision int8. */

@@ -19,6 +19,9 @@ typedef struct {
 
 rd_status rd_floats_add(rd_floats *floats, const float *items, int64_t n);
 
+rd_status rd_ids_add(rd_ids *ids, const int32_t *items, int64_t n);
+rd_status rd_ids_fill(rd_ids *ids, int32_t id, int64_t n); /* n times the same */
+
 /* Examples; what their task does not have is empty. */
 typedef struct {
     int64_t n;
@@ -70,6 +73,7 @@ typedef struct {
     /* Tokens of a side at most, 0: any number. A fresh segmentation that has more gives way to the
      * dataset's; a pair of the dataset that has more is RD_ERR_FORMAT. */
     int32_t max_src, max_tgt;
+    int32_t n_classes; /* an example of another class is RD_ERR_FORMAT */
     /* Sources get noise, another one in every epoch: a pure function of (seed, epoch, sentence).
      * NULL: none. */
     const rd_noise *noise;
@@ -77,9 +81,11 @@ typedef struct {
 
 typedef struct rd_batcher rd_batcher;
 
-/* Buckets sentences of like length, cuts the buckets into batches, and shuffles: sentences among
- * equals, and the order of batches, by (seed, epoch). Epoch 0 is not shuffled: for validation.
- * A sentence longer than max_tokens makes a batch of its own. */
+/* Of examples with a class or a number, both sentences are one source, and their parts its segments
+ * 0 and 1. Buckets sentences of like length (those with an answer in epoch 0 alone), cuts the
+ * buckets into batches, and shuffles: sentences among equals, and the order of batches, by (seed,
+ * epoch). Epoch 0 is not shuffled: for validation. A sentence longer than max_tokens makes a batch
+ * of its own. */
 rd_status rd_batcher_new(rd_batcher **batcher, const rd_dataset *dataset,
                          const rd_batcher_config *config);
 void rd_batcher_free(rd_batcher *batcher);

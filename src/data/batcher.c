@@ -1,4 +1,6 @@
-/* Dealing a dataset into batches: sort by length, cut, shuffle. */
+/* Dealing a dataset into batches: sort by length, cut, shuffle. Examples of a class or a number are
+ * not sorted in training: one of them decides as much as a long sentence's many tokens, so that
+ * batches of like lengths would be batches of like answers. */
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -62,17 +64,25 @@ void rd_batcher_free(rd_batcher *batcher) {
     free(batcher);
 }
 
+static bool has_answers(const rd_batcher *batcher) {
+    return rd_dataset_answers(batcher->dataset) != RD_UNLABELLED;
+}
+
 /* order: all sentences, shortest targets first. */
 static rd_status sort_sentences(rd_batcher *batcher, rd_rng *rng) {
     int64_t n = rd_dataset_size(batcher->dataset);
-    sort_item *items = rd_malloc((size_t)n, sizeof *items);
-    if (!items) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) batcher->order[i] = i;
     if (batcher->epoch > 0) rd_rng_shuffle(rng, batcher->order, n);
+    if (batcher->epoch > 0 && has_answers(batcher)) return RD_OK;
+    sort_item *items = rd_malloc((size_t)n, sizeof *items);
+    if (!items) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
         rd_pair pair = rd_dataset_get(batcher->dataset, batcher->order[i]);
         items[i] = (sort_item){
             .n_tgt = pair.n_tgt, .n_src = pair.n_src, .rank = i, .index = batcher->order[i]};
+        if (!has_answers(batcher)) continue;
+        items[i].n_tgt += pair.n_src; /* one sequence */
+        items[i].n_src = 0;
     }
     qsort(items, (size_t)n, sizeof *items, by_length);
     for (int64_t i = 0; i < n; i++) batcher->order[i] = items[i].index;
@@ -88,6 +98,7 @@ static rd_status cut(rd_batcher *batcher) {
     for (int64_t i = 0; i < n; i++) {
         rd_pair pair = rd_dataset_get(batcher->dataset, batcher->order[i]);
         int64_t longer = pair.n_src > pair.n_tgt ? pair.n_src : pair.n_tgt;
+        if (has_answers(batcher)) longer = (int64_t)pair.n_src + pair.n_tgt; /* one sequence */
         bool full =
             sentences > 0 && ((config->max_tokens && tokens + longer > config->max_tokens) ||
                               (config->max_sentences && sentences == config->max_sentences));
@@ -162,7 +173,7 @@ static rd_status resample(const rd_batcher *batcher, const rd_tokenizer *tokeniz
 
 /* Scratch for the sentences of a batch: copies of the dataset's ids, and what is made of them. */
 typedef struct {
-    rd_ids src, tgt, drawn_src, drawn_tgt, noised;
+    rd_ids src, tgt, drawn_src, drawn_tgt, noised, joined;
 } scratch;
 
 static void free_scratch(scratch *s) {
@@ -171,6 +182,7 @@ static void free_scratch(scratch *s) {
     free(s->drawn_src.data);
     free(s->drawn_tgt.data);
     free(s->noised.data);
+    free(s->joined.data);
 }
 
 static rd_status too_long(int64_t id, const rd_pair *p, const rd_batcher_config *c) {
@@ -179,10 +191,34 @@ static rd_status too_long(int64_t id, const rd_pair *p, const rd_batcher_config 
                     (int)c->max_tgt);
 }
 
+/* Both sentences are one source, and their parts its segments. */
+static rd_status add_answered(const rd_batcher *batcher, int64_t id, const rd_pair *p, scratch *s,
+                              rd_batch *batch) {
+    const rd_batcher_config *c = &batcher->config;
+    int64_t n = (int64_t)p->n_src + p->n_tgt;
+    if (c->max_src > 0 && n > c->max_src)
+        return rd_error(RD_ERR_FORMAT, "example %lld has %lld tokens, but at most %d are read",
+                        (long long)id + 1, (long long)n, (int)c->max_src);
+    s->joined.length = 0;
+    RD_TRY(rd_ids_add(&s->joined, p->src, p->n_src));
+    RD_TRY(rd_ids_add(&s->joined, p->tgt, p->n_tgt));
+    RD_TRY(rd_batch_add(batch, id, s->joined.data, (int32_t)n, NULL, 0));
+    RD_TRY(rd_ids_fill(&batch->segments, 0, p->n_src));
+    RD_TRY(rd_ids_fill(&batch->segments, 1, p->n_tgt));
+    float value = (float)p->value;
+    if (rd_dataset_answers(batcher->dataset) == RD_NUMBERS)
+        return rd_floats_add(&batch->values, &value, 1);
+    if (!(p->value >= 0.0 && p->value < c->n_classes))
+        return rd_error(RD_ERR_FORMAT, "example %lld is of class %g, but there are %d",
+                        (long long)id + 1, p->value, (int)c->n_classes);
+    return rd_ids_fill(&batch->labels, (int32_t)p->value, 1);
+}
+
 static rd_status add(const rd_batcher *batcher, int64_t id, scratch *s, rd_batch *batch) {
     const rd_batcher_config *c = &batcher->config;
     rd_pair p;
     RD_TRY(rd_dataset_read(batcher->dataset, id, &s->src, &s->tgt, &p));
+    if (has_answers(batcher)) return add_answered(batcher, id, &p, s, batch);
     if ((c->max_src > 0 && p.n_src > c->max_src) || (c->max_tgt > 0 && p.n_tgt > c->max_tgt))
         return too_long(id, &p, c);
     if (c->sampling_alpha > 0.0f && batcher->epoch > 0) {

@@ -119,6 +119,10 @@ rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length) {
     return RD_OK;
 }
 
+bool rd_corpus_has_line(const rd_corpus *corpus) {
+    return memchr(corpus->buffer + corpus->start, '\n', corpus->end - corpus->start) != NULL;
+}
+
 int64_t rd_corpus_line_number(const rd_corpus *corpus) {
     return corpus->line_number;
 }

@@ -3,6 +3,7 @@
 #ifndef RD_DATA_CORPUS_H
 #define RD_DATA_CORPUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ void rd_corpus_stop_by(rd_corpus *corpus, int stop_fd); /* as rd_byte_source_sto
 /* The next line without its line end, NUL-terminated (it may also contain NUL bytes: trust length);
  * *line = NULL at the end. Valid until the next call. A truncated or corrupt gz is an error. */
 rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length);
+
+/* Whether the next line is read already, so that asking for it cannot mean to wait. */
+bool rd_corpus_has_line(const rd_corpus *corpus);
 
 int64_t rd_corpus_line_number(const rd_corpus *corpus); /* of the line last returned; first is 1 */
 const char *rd_corpus_path(const rd_corpus *corpus);    /* "standard input" for "-" */

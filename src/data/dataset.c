@@ -1,5 +1,6 @@
-/* The file: a header, then per sentence the ids of both sides and, if kept, both texts; then the
- * index of where each sentence starts. All integers little-endian int32 or int64. */
+/* The file: a header, then per sentence its class or number (a double), if it has one, the ids of
+ * both sides and, if kept, both texts; then the index of where each sentence starts. All integers
+ * little-endian int32 or int64. */
 #include "data/dataset.h"
 
 #include <ctype.h>
@@ -18,11 +19,13 @@ typedef struct {
     rd_identity identity;
     int64_t n_pairs;
     int64_t index_offset; /* bytes; the index holds n_pairs records */
-    uint32_t keep_text;
-    uint32_t index_crc;  /* of the index: a damaged file is found out without reading all of it */
-    uint32_t data_crc;   /* of everything between header and index */
-    uint32_t header_crc; /* of the fields above */
+    uint32_t flags;       /* KEEPS_TEXT, CLASSES, NUMBERS */
+    uint32_t index_crc;   /* of the index: a damaged file is found out without reading all of it */
+    uint32_t data_crc;    /* of everything between header and index */
+    uint32_t header_crc;  /* of the fields above */
 } header;
+
+enum { KEEPS_TEXT = 1, CLASSES = 2, NUMBERS = 4 };
 
 typedef struct {
     int64_t offset; /* bytes from the start of the file: src ids, tgt ids, src text, tgt text,
@@ -39,16 +42,26 @@ struct rd_dataset {
     header head; /* a copy: the file may be written to while it is in use */
 };
 
-static size_t record_bytes(const record *r) {
-    return ((size_t)r->n_src + (size_t)r->n_tgt) * 4 + (size_t)r->src_text + (size_t)r->tgt_text;
+static size_t answer_bytes(const header *head) {
+    return head->flags & (CLASSES | NUMBERS) ? sizeof(double) : 0;
+}
+
+static size_t record_bytes(const record *r, const header *head) {
+    return answer_bytes(head) + ((size_t)r->n_src + (size_t)r->n_tgt) * 4 + (size_t)r->src_text +
+           (size_t)r->tgt_text;
+}
+
+/* A second sentence may be missing. */
+static int32_t shortest_target(const header *head) {
+    return head->flags & (CLASSES | NUMBERS) ? 0 : 1;
 }
 
 /* Whether a pair lies between the header and the index. */
 static bool lies_inside(const record *r, const header *head) {
-    return r->n_src >= 1 && r->n_tgt >= 1 && r->src_text >= 0 && r->tgt_text >= 0 &&
-           r->offset % 4 == 0 && r->offset >= (int64_t)sizeof *head &&
+    return r->n_src >= 1 && r->n_tgt >= shortest_target(head) && r->src_text >= 0 &&
+           r->tgt_text >= 0 && r->offset % 4 == 0 && r->offset >= (int64_t)sizeof *head &&
            r->offset <= head->index_offset &&
-           record_bytes(r) <= (size_t)(head->index_offset - r->offset);
+           record_bytes(r, head) <= (size_t)(head->index_offset - r->offset);
 }
 
 /* Whether it is what was written, and in itself right. */
@@ -82,7 +95,8 @@ static rd_status check(const rd_mapping *mapping, header *head, const char *path
         if (!lies_inside(r, head))
             return rd_error(RD_ERR_FORMAT, "%s: sentence %lld lies outside the file", path,
                             (long long)i);
-        const int32_t *ids = (const int32_t *)(const void *)(mapping->bytes + r->offset);
+        const int32_t *ids =
+            (const int32_t *)(const void *)(mapping->bytes + r->offset + answer_bytes(head));
         for (int64_t k = 0; k < (int64_t)r->n_src + r->n_tgt; k++)
             if (ids[k] < 0 ||
                 ids[k] >= (k < r->n_src ? head->identity.src_vocab : head->identity.tgt_vocab))
@@ -123,6 +137,11 @@ const rd_identity *rd_dataset_identity(const rd_dataset *dataset) {
     return &dataset->head.identity;
 }
 
+rd_answer_kind rd_dataset_answers(const rd_dataset *dataset) {
+    uint32_t flags = dataset->head.flags;
+    return flags & CLASSES ? RD_CLASSES : flags & NUMBERS ? RD_NUMBERS : RD_UNLABELLED;
+}
+
 uint64_t rd_dataset_checksum(const rd_dataset *dataset) {
     return (uint64_t)dataset->head.data_crc << 32 | dataset->head.index_crc;
 }
@@ -141,9 +160,12 @@ rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
     const char *bytes = dataset->mapping.bytes;
     memcpy(r, bytes + dataset->head.index_offset + index * (int64_t)sizeof *r, sizeof *r);
     if (!lies_inside(r, &dataset->head)) return (rd_pair){0};
-    const int32_t *ids = (const int32_t *)(const void *)(bytes + r->offset);
+    size_t answer = answer_bytes(&dataset->head);
+    const int32_t *ids = (const int32_t *)(const void *)(bytes + r->offset + answer);
     const char *text = (const char *)(ids + r->n_src + r->n_tgt);
-    bool kept = dataset->head.keep_text != 0;
+    bool kept = dataset->head.flags & KEEPS_TEXT;
+    double value = 0.0;
+    memcpy(&value, bytes + r->offset, answer);
     return (rd_pair){.src = ids,
                      .tgt = ids + r->n_src,
                      .n_src = r->n_src,
@@ -151,7 +173,8 @@ rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
                      .src_text = kept ? text : NULL,
                      .tgt_text = kept ? text + r->src_text : NULL,
                      .src_text_length = r->src_text,
-                     .tgt_text_length = r->tgt_text};
+                     .tgt_text_length = r->tgt_text,
+                     .value = value};
 }
 
 static rd_status changed(const rd_dataset *dataset, int64_t index) {
@@ -164,7 +187,7 @@ static rd_status changed(const rd_dataset *dataset, int64_t index) {
 /* to = ids[0..n); RD_ERR_FORMAT, with no message, when one is no piece of the vocabulary. */
 static rd_status copy_ids(rd_ids *to, const int32_t *ids, int32_t n, int32_t vocab) {
     RD_TRY(rd_reserve(&to->data, &to->capacity, n, sizeof *ids));
-    memcpy(to->data, ids, sizeof *ids * (size_t)n);
+    if (n > 0) memcpy(to->data, ids, sizeof *ids * (size_t)n);
     to->length = n;
     for (int32_t i = 0; i < n; i++)
         if (to->data[i] < 0 || to->data[i] >= vocab) return RD_ERR_FORMAT;
@@ -210,16 +233,20 @@ rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path,
     }
     memcpy(writer->head.magic, MAGIC, sizeof MAGIC);
     writer->head.identity = *identity;
-    writer->head.keep_text = keep_text != 0;
+    writer->head.flags = keep_text ? KEEPS_TEXT : 0;
     fwrite(&writer->head, sizeof writer->head, 1, writer->file.stream); /* final values at finish */
     writer->at = sizeof writer->head;
     *out = writer;
     return RD_OK;
 }
 
+void rd_dataset_writer_answers(rd_dataset_writer *writer, rd_answer_kind kind) {
+    if (kind != RD_UNLABELLED) writer->head.flags |= kind == RD_CLASSES ? CLASSES : NUMBERS;
+}
+
 rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair) {
-    bool keep = writer->head.keep_text != 0;
-    if (pair->n_src < 1 || pair->n_tgt < 1)
+    bool keep = writer->head.flags & KEEPS_TEXT;
+    if (pair->n_src < 1 || pair->n_tgt < shortest_target(&writer->head))
         return rd_error(RD_ERR_ARGUMENT,
                         "dataset: both sides hold at least eos, found lengths %d and %d",
                         (int)pair->n_src, (int)pair->n_tgt);
@@ -230,6 +257,7 @@ rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair) 
                 .tgt_text = keep ? pair->tgt_text_length : 0};
     RD_TRY(rd_reserve(&writer->records, &writer->capacity, writer->head.n_pairs + 1, sizeof r));
     writer->records[writer->head.n_pairs++] = r;
+    put(writer, &pair->value, answer_bytes(&writer->head));
     put(writer, pair->src, sizeof(int32_t) * (size_t)pair->n_src);
     put(writer, pair->tgt, sizeof(int32_t) * (size_t)pair->n_tgt);
     if (keep) {

@@ -1,5 +1,7 @@
-/* A binarized parallel corpus: one mmap-able file holding token ids, so that training starts at
- * once and uses no memory for data the system can page in again. Both sides end with eos. */
+/* Binarized examples: one mmap-able file holding token ids, so that training starts at once and
+ * uses no memory for data the system can page in again. Of a parallel corpus, both sides end with
+ * eos. Of a table, one or two sentences, the second of which may be empty, and a class or a number.
+ */
 #ifndef RD_DATA_DATASET_H
 #define RD_DATA_DATASET_H
 
@@ -14,7 +16,10 @@ typedef struct {
     int32_t n_src, n_tgt;
     const char *src_text, *tgt_text; /* the untokenized lines, or NULL when the file keeps none */
     int32_t src_text_length, tgt_text_length;
+    double value; /* the class or the number; 0 where the file has neither */
 } rd_pair;
+
+typedef enum { RD_UNLABELLED, RD_CLASSES, RD_NUMBERS } rd_answer_kind;
 
 typedef struct rd_dataset rd_dataset;
 
@@ -31,6 +36,7 @@ rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index);
 rd_status rd_dataset_read(const rd_dataset *dataset, int64_t index, rd_ids *src, rd_ids *tgt,
                           rd_pair *pair);
 const rd_identity *rd_dataset_identity(const rd_dataset *dataset);
+rd_answer_kind rd_dataset_answers(const rd_dataset *dataset);
 uint64_t rd_dataset_checksum(const rd_dataset *dataset); /* of all pairs, and of their order */
 int32_t rd_dataset_src_vocab(const rd_dataset *dataset);
 int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset);
@@ -40,6 +46,8 @@ typedef struct rd_dataset_writer rd_dataset_writer;
 
 rd_status rd_dataset_writer_open(rd_dataset_writer **writer, const char *path,
                                  const rd_identity *identity, int keep_text);
+/* The examples to come have a class or a number each. Before the first. */
+void rd_dataset_writer_answers(rd_dataset_writer *writer, rd_answer_kind kind);
 rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair);
 rd_status rd_dataset_writer_finish(rd_dataset_writer *writer); /* releases the writer */
 void rd_dataset_writer_abort(rd_dataset_writer *writer);

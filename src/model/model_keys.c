@@ -8,9 +8,9 @@ static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt"
                                                NULL};                    /* rd_position_layout */
 static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
 
-static const char *const heads[] = {"tokens", "classes", "value", NULL}; /* rd_head_kind */
-static const char *const poolings[] = {"none", "first", "mean", NULL};   /* rd_pooling */
-static const char *const transforms[] = {"none", "tanh", "norm", NULL};  /* rd_head_transform */
+static const char *const heads[] = {"tokens", "classes", "value", "none", NULL}; /* rd_head_kind */
+static const char *const poolings[] = {"none", "first", "mean", NULL};           /* rd_pooling */
+static const char *const transforms[] = {"none", "tanh", "norm", NULL}; /* rd_head_transform */
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_model_config, field)

@@ -122,6 +122,12 @@ static rd_status forward_target(const rd_model *model, const rd_step *step, cons
                             &target->saved);
 }
 
+/* RoBERTa's table has one row, for all. */
+static const int32_t *segments_of(const rd_model *model, const rd_batch *batch) {
+    return model->config.segment_types > 1 && batch->segments.length > 0 ? batch->segments.data
+                                                                         : NULL;
+}
+
 /* The stacks that the model has; *last: the one whose output the head reads. */
 static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
                          rd_keep keep, side *source, side *target, side **last) {
@@ -130,8 +136,7 @@ static rd_status forward(const rd_model *model, const rd_step *step, const rd_ba
         RD_TRY(forward_pictures(model, step, batch, keep, source));
     else if (model->encoder.n_layers > 0)
         RD_TRY(forward_source(model, step, batch->n, batch->source.ids, batch->source.offsets,
-                              batch->segments.length > 0 ? batch->segments.data : NULL, keep,
-                              source));
+                              segments_of(model, batch), keep, source));
     if (model->decoder.n_layers > 0)
         RD_TRY(forward_target(model, step, batch, keep, source, target));
     *last = model->decoder.n_layers > 0 ? target : source;
@@ -208,6 +213,16 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
                             float *logits) {
     rd_step step = {.arena = arena, .n_passes = 1};
     return rd_network_step_logits(model, &step, batch, logits);
+}
+
+rd_status rd_network_vectors(const rd_model *model, rd_arena *arena, const rd_batch *batch,
+                             rd_pooling pooling, float *vectors) {
+    rd_step step = {.arena = arena, .n_passes = 1};
+    side source, target, *last;
+    RD_TRY(forward(model, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
+    rd_op_pool(vectors, last->saved.out, &last->rows.sequences, model->config.d_model,
+               pooling == RD_POOL_MEAN);
+    return RD_OK;
 }
 
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,

@@ -27,6 +27,11 @@ rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, con
 rd_status rd_network_log_probs(const rd_model *model, const rd_step *step, const rd_batch *batch,
                                float *log_probs);
 
+/* Vectors of whole sequences: [batch->n, d_model] = the first row or the mean of each one's output
+ * of the encoder, whatever the head is. */
+rd_status rd_network_vectors(const rd_model *model, rd_arena *arena, const rd_batch *batch,
+                             rd_pooling pooling, float *vectors);
+
 /* The encoder alone: *out: [sequences->rows, d_model]. Used by incremental decoding. */
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
                     const int32_t *tokens, rd_activations *out);

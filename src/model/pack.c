@@ -54,7 +54,8 @@ static rd_status list(packing *p) {
         add_layer(p, &m->decoder.layers[i], c->d_model, m->decoder.cross);
     if (m->head.transform != RD_TRANSFORM_NONE)
         add(p, &m->head.packed_dense, &m->head.dense, 0, c->d_model, c->d_model);
-    if (m->head.adaptive.n_tails == 0) /* whose matrices stay float32 */
+    /* An adaptive softmax's matrices stay float32. */
+    if (c->head != RD_HEAD_NONE && m->head.adaptive.n_tails == 0)
         add(p, &m->head.packed, &m->head.weight, 0, m->head.n_out, c->d_model);
     return RD_OK;
 }

@@ -279,6 +279,7 @@ static rd_status add_sequence_head(const builder *b, rd_head *head) {
     head->dropout_after = c->classifier_dropout;
     head->site = HEAD_SITE;
     RD_TRY(add_transform(b, head, prefix));
+    if (c->head == RD_HEAD_NONE) return RD_OK;
     rd_init init = c->zero_init_head ? rd_init_constant(0.0) : rd_init_normal(HEAD_DEVIATION);
     RD_TRY(rd_parameters_add(b->p, &head->weight, init, head->n_out, b->width, "%s.out_proj.weight",
                              prefix));

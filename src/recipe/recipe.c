@@ -224,14 +224,14 @@ void rd_recipe_free(rd_recipe *recipe) {
 
 /* Those keys of a group (NULL: of all) that are wanted. */
 static rd_status write_keys(const rd_recipe *recipe, FILE *out, const char *group,
-                            bool (*wanted)(const rd_key *)) {
+                            bool (*wanted)(const rd_recipe *, const rd_key *)) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
     rd_status status = text ? RD_OK : RD_ERR_MEMORY;
     const rd_key *key;
     for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
         if (group && strcmp(rd_recipe_group_of(key)->name, group) != 0) continue;
-        if (!wanted(key)) continue;
+        if (!wanted(recipe, key)) continue;
         status = rd_recipe_format_key(recipe, key, text, LONGEST_VALUE);
         if (status == RD_OK) fprintf(out, "%s: %s\n", key->name, text);
     }
@@ -239,7 +239,8 @@ static rd_status write_keys(const rd_recipe *recipe, FILE *out, const char *grou
     return status;
 }
 
-static bool any_key(const rd_key *key) {
+static bool any_key(const rd_recipe *recipe, const rd_key *key) {
+    (void)recipe;
     (void)key;
     return true;
 }
@@ -252,11 +253,14 @@ rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE
     return write_keys(recipe, out, group, any_key);
 }
 
-static bool is_of_config(const rd_key *key) {
+/* Columns are kept, so that tables like those that a model was trained on can be predicted. */
+static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
     static const char *const others[] = {
         "task", "source-lang", "target-lang", "joined-dictionary", "vocabulary", "line-end"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(key->name, others[i]) == 0) return true;
+    if (rd_recipe_group_of(key)->keys == rd_table_keys)
+        return strcmp(recipe->task, "sentence_prediction") == 0;
     const char *group = rd_recipe_group_of(key)->name;
     return strcmp(group, "model") == 0 || strcmp(group, "search") == 0;
 }

@@ -14,6 +14,7 @@
 #include "data/blocks.h"
 #include "data/noise.h"
 #include "data/picture_input.h"
+#include "data/table.h"
 #include "optim/optim.h"
 #include "rdrop/criterion.h"
 #include "rdrop/model.h"
@@ -49,6 +50,18 @@ typedef struct {
     rd_break_mode break_mode;  /* sample-break-mode: where blocks end */
     rd_line_end line_end;
 } rd_data_config;
+
+/* Tables of sentences with classes or numbers: of the task sentence_prediction. Then trainpref and
+ * its like are names of tables, with or without .gz. */
+typedef struct {
+    rd_table_format format;
+    rd_quoting quoting;
+    bool header;
+    char *sentence1, *sentence2, *label; /* columns, by name or number; sentence2 "": none */
+    char *labels;                        /* in their order, with commas; "": as found, sorted */
+    bool regression;                     /* a number is predicted */
+    int32_t longest;                     /* tokens of an example, special ones included */
+} rd_table_settings;
 
 typedef struct {
     char *finetune_from_model; /* model directory to start from; "": random weights. Then the
@@ -93,6 +106,7 @@ typedef struct {
     char *task;             /* what is learned: "translation" */
     char *vocabulary; /* fingerprint that the vocabulary must have (data/vocab_files.h); "": any */
     rd_data_config data;
+    rd_table_settings table;
     rd_model_config model;
     rd_picture_form pictures; /* what the model's pictures are like */
     rd_optim_config optim;

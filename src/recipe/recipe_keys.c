@@ -10,7 +10,7 @@
 
 static const char *const score_break_modes[] = {"none", "complete", NULL}; /* rd_break_mode */
 static const char *const tasks[] = {"translation", "denoising", "language_modeling",
-                                    "image_classification", NULL};
+                                    "image_classification", "sentence_prediction", NULL};
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_recipe, field)
@@ -42,6 +42,7 @@ const rd_key rd_score_keys[] = {
 const rd_recipe_group rd_recipe_groups[] = {
     {"data", rd_task_keys, 0},
     {"data", rd_data_keys, offsetof(rd_recipe, data)},
+    {"data", rd_table_keys, offsetof(rd_recipe, table)},
     {"model", rd_model_keys, offsetof(rd_recipe, model)},
     {"model", rd_picture_form_keys, offsetof(rd_recipe, pictures)},
     {"train", rd_optim_keys, offsetof(rd_recipe, optim)},

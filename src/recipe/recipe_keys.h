@@ -8,6 +8,7 @@
 
 extern const rd_key rd_task_keys[];  /* of a rd_recipe */
 extern const rd_key rd_data_keys[];  /* of a rd_data_config */
+extern const rd_key rd_table_keys[]; /* of a rd_table_settings */
 extern const rd_key rd_train_keys[]; /* of a rd_train_config */
 extern const rd_key rd_score_keys[]; /* of a rd_recipe */
 

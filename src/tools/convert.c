@@ -96,7 +96,7 @@ static int run(const arguments *a) {
         return options_usage(&program, "expected --import, --export, --quantize or --info");
     if (!a->output) return options_usage(&program, "expected --output DIR");
     if (a->import) return convert(rd_import, a->import, a->output);
-    if (a->export) return convert(rd_export_hf, a->export, a->output);
+    if (a->export) return convert(rd_export, a->export, a->output);
     return finish(rd_quantize(a->quantized, a->output));
 }
 

@@ -100,7 +100,8 @@ static const struct {
 } kinds[] = {{"translation", preprocess_pairs},
              {"denoising", preprocess_pairs},
              {"language_modeling", preprocess_text},
-             {"image_classification", preprocess_pictures}};
+             {"image_classification", preprocess_pictures},
+             {"sentence_prediction", preprocess_tables}};
 
 static rd_status run(const preprocess_job *job) {
     RD_TRY(rd_make_directories(job->dest));

@@ -10,6 +10,15 @@
 
 enum { ROOM = 512 };
 
+/* The head is the recipe's own: a model that was pre-trained is given another. */
+static bool is_of_head(const char *key) {
+    static const char *const keys[] = {"head", "num-classes", "pooling", "head-transform",
+                                       "zero-init-head"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
 /* A key of the shape that the recipe writes down must say what the model is, because the model
  * stays it. Defaults give way, and so does arch: *unlike is set to a key of it. */
 static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
@@ -17,7 +26,7 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
     const rd_key *key = rd_recipe_key(i);
     char ours[ROOM], theirs[ROOM];
     bool of_sides = strcmp(key->name, "joined-dictionary") == 0;
-    if (!of_sides && !rd_recipe_is_of_shape(key)) return RD_OK;
+    if ((!of_sides && !rd_recipe_is_of_shape(key)) || is_of_head(key->name)) return RD_OK;
     RD_TRY(rd_recipe_format_key(own, key, ours, ROOM));
     RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
     if (strcmp(ours, theirs) == 0) return RD_OK;
@@ -42,8 +51,13 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
     shape.attention_dropout = own->model.attention_dropout;
     shape.activation_dropout = own->model.activation_dropout;
     shape.drop_path = own->model.drop_path;
+    shape.head = own->model.head;
+    shape.num_classes = own->model.num_classes;
+    shape.pooling = own->model.pooling;
+    shape.head_transform = own->model.head_transform;
     shape.pooler_dropout = own->model.pooler_dropout;
     shape.classifier_dropout = own->model.classifier_dropout;
+    shape.zero_init_head = own->model.zero_init_head;
     own->model = shape;
     return RD_OK;
 }
@@ -91,10 +105,51 @@ static rd_status check_vocabularies(const rd_run *run, const char *directory) {
     return status;
 }
 
+static bool is_head(const char *tensor) {
+    return strncmp(tensor, "classification_head.", 20) == 0 || strstr(tensor, ".lm_head.") ||
+           strstr(tensor, ".output_projection.");
+}
+
+/* Copies what both models have. A head of another shape stays as it was drawn, which is said. */
+static rd_status copy_values(rd_run *run, const rd_parameters *start, const char *path) {
+    rd_parameters *p = &run->model->parameters;
+    for (int64_t i = 0; i < p->n; i++) {
+        const rd_parameter *item = &p->items[i], *from = rd_parameters_find(start, item->name);
+        if (from && from->shape[0] == item->shape[0] && from->shape[1] == item->shape[1])
+            memcpy(p->values + item->offset, start->values + from->offset,
+                   sizeof *p->values * (size_t)rd_parameter_count(item));
+        else if (!is_head(item->name))
+            return rd_error(RD_ERR_FORMAT, "%s: its model has no %s of this shape", path,
+                            item->name);
+        else if (item->shape[1] > 0) /* a matrix, and its bias with it */
+            RD_TRY(rd_text_printf(&run->warnings, "%s starts anew: %s has none of this shape\n",
+                                  item->name, path));
+    }
+    return RD_OK;
+}
+
+/* A pre-trained model with another head than the run's. */
+static rd_status load_other(rd_run *run, const rd_model_dir *start) {
+    rd_parameters other = {0};
+    rd_status status = rd_model_register(&other, &start->recipe->model);
+    if (status == RD_OK) status = rd_parameters_allocate_unset(&other);
+    if (status == RD_OK) status = rd_model_dir_load_values(start, &other, other.values);
+    if (status == RD_OK) status = copy_values(run, &other, start->path);
+    rd_parameters_free(&other);
+    return status;
+}
+
+static bool has_same_head(const rd_model_config *a, const rd_model_config *b) {
+    return a->head == b->head && a->num_classes == b->num_classes &&
+           a->head_transform == b->head_transform;
+}
+
 static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     rd_parameters *p = &run->model->parameters;
     RD_TRY(check_vocabularies(run, start->path));
-    RD_TRY(rd_model_dir_load_values(start, p, p->values));
+    RD_TRY(has_same_head(&run->recipe->model, &start->recipe->model)
+               ? rd_model_dir_load_values(start, p, p->values)
+               : load_other(run, start));
     run->start_checksum = rd_crc32(0, p->values, sizeof *p->values * (size_t)p->total);
     return RD_OK;
 }

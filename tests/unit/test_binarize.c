@@ -281,7 +281,7 @@ static void drawn_segmentations_have_room(void **state) {
     rd_dataset_writer *writer;
     assert_non_null(text);
     memset(text, 'a', LONG);
-    rd_pair pair = {ids, ids, 2, 2, text, text, LONG, 100};
+    rd_pair pair = {ids, ids, 2, 2, text, text, LONG, 100, 0.0};
     assert_int_equal(
         rd_dataset_writer_open(&writer, path_of("out"),
                                &(rd_identity){.src_vocab = PIECES, .tgt_vocab = PIECES}, 1),

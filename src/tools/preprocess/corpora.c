@@ -14,7 +14,7 @@ static rd_status corpus_path(const preprocess_job *j, const char *prefix, const 
                              rd_text *path) {
     rd_text_clear(path);
     const char *directory = prefix[0] == '/' ? "" : j->data, *slash = prefix[0] == '/' ? "" : "/";
-    RD_TRY(rd_text_printf(path, "%s%s%s.%s", directory, slash, prefix, lang));
+    RD_TRY(rd_text_printf(path, "%s%s%s%s%s", directory, slash, prefix, *lang ? "." : "", lang));
     if (rd_file_exists(path->data)) return RD_OK;
     RD_TRY(rd_text_append(path, ".gz", 3));
     if (rd_file_exists(path->data)) return RD_OK;

@@ -20,6 +20,7 @@ typedef struct {
 rd_status preprocess_pairs(const preprocess_job *job);
 rd_status preprocess_text(const preprocess_job *job);
 rd_status preprocess_pictures(const preprocess_job *job);
+rd_status preprocess_tables(const preprocess_job *job);
 
 /* Growable; each item malloc'ed. */
 typedef struct {
@@ -30,7 +31,7 @@ typedef struct {
 void path_list_free(path_list *list);
 
 /* The raw corpora of comma-separated prefixes: DATA/PREFIX.LANG or, if that is not there,
- * DATA/PREFIX.LANG.gz; absolute prefixes as they are. */
+ * DATA/PREFIX.LANG.gz; absolute prefixes as they are. An empty `lang` adds nothing to a prefix. */
 rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
                        path_list *list);
 bool corpus_is_there(const preprocess_job *job, const char *prefix, const char *lang);

@@ -1,0 +1,204 @@
+/* config.json of BERT, RoBERTa and XLM-R. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/bert.h"
+#include "model/model_keys.h"
+#include "recipe/recipe_keys.h"
+
+const char *const rd_bert_family_names[] = {"bert", "roberta", "xlm-roberta", NULL};
+
+bool rd_is_bert(const json_t *config, rd_bert_family *family) {
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    for (int i = 0; type && rd_bert_family_names[i]; i++) {
+        *family = (rd_bert_family)i;
+        if (strcmp(type, rd_bert_family_names[i]) == 0) return true;
+    }
+    return false;
+}
+
+typedef struct {
+    const char *theirs, *ours, *otherwise; /* otherwise: where the key is missing; NULL: it must be
+                                              there */
+} shared_key;
+
+static const shared_key shared_keys[] = {
+    {"hidden_size", "encoder-embed-dim", NULL},
+    {"num_hidden_layers", "encoder-layers", NULL},
+    {"num_attention_heads", "encoder-attention-heads", NULL},
+    {"intermediate_size", "encoder-ffn-embed-dim", NULL},
+    {"vocab_size", "src-vocab", NULL},
+    {"type_vocab_size", "segment-types", "2"},
+    {"layer_norm_eps", "layer-norm-eps", "1e-12"},
+    {"hidden_dropout_prob", "dropout", "0.1"},
+    {"attention_probs_dropout_prob", "attention-dropout", "0.1"},
+    {NULL, NULL, NULL}};
+
+/* Their names of activations, in the order of ours. */
+static const char *const activations[] = {"relu", "gelu", "silu", "gelu_new", "tanh"};
+enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
+
+typedef struct {
+    const char *directory;
+    const json_t *config;
+    rd_recipe *recipe;
+} reader;
+
+static rd_status unsupported(const reader *r, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->directory, what);
+}
+
+static const json_t *value_of(const reader *r, const char *key) {
+    const json_t *value = json_object_get(r->config, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static rd_status set(const reader *r, const char *ours, const char *theirs, const char *text) {
+    rd_status status = rd_recipe_set_key(r->recipe, rd_recipe_find_key(ours), text);
+    if (status != RD_ERR_FORMAT) return status;
+    return rd_error_prefix(status, "%s/config.json: %s", r->directory, theirs);
+}
+
+static rd_status copy_key(const reader *r, const shared_key *key) {
+    const json_t *value = value_of(r, key->theirs);
+    if (!value && key->otherwise) return set(r, key->ours, key->theirs, key->otherwise);
+    if (!json_is_number(value))
+        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is %s", r->directory, key->theirs,
+                        value ? "not a number" : "missing");
+    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    rd_status status = set(r, key->ours, key->theirs, text);
+    free(text);
+    return status;
+}
+
+static rd_status read_activation(const reader *r) {
+    const char *name = json_string_value(value_of(r, "hidden_act"));
+    if (!name) name = "gelu";
+    if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_fast") == 0) name = "gelu_new";
+    if (strcmp(name, "swish") == 0) name = "silu";
+    for (int i = 0; i < N_ACTIVATIONS; i++) {
+        r->recipe->model.activation = (rd_activation)i;
+        if (strcmp(name, activations[i]) == 0) return RD_OK;
+    }
+    return unsupported(r, "this hidden_act");
+}
+
+static rd_status check_supported(const reader *r) {
+    const char *positions = json_string_value(value_of(r, "position_embedding_type"));
+    if (positions && strcmp(positions, "absolute") != 0)
+        return unsupported(r, "a position_embedding_type other than absolute");
+    if (json_is_true(value_of(r, "is_decoder"))) return unsupported(r, "is_decoder");
+    const json_t *embedding = value_of(r, "embedding_size");
+    if (embedding && !json_equal(embedding, value_of(r, "hidden_size")))
+        return unsupported(r, "an embedding_size other than hidden_size");
+    return RD_OK;
+}
+
+/* RoBERTa's tables of positions begin with rows of no meaning, up to the pad's. */
+static rd_status read_positions(const reader *r, rd_bert_family family) {
+    rd_model_config *c = &r->recipe->model;
+    const json_t *rows = value_of(r, "max_position_embeddings"), *pad = value_of(r, "pad_token_id");
+    json_int_t n = rows ? json_integer_value(rows) : 512;
+    c->pad_id = (int32_t)(json_is_integer(pad) ? json_integer_value(pad) : family != RD_BERT);
+    if (c->pad_id < 0 || c->pad_id >= c->src_vocab)
+        return rd_error(RD_ERR_FORMAT, "%s/config.json: pad_token_id is outside the vocabulary",
+                        r->directory);
+    if (family != RD_BERT) n -= c->pad_id + 1;
+    if (n < 1 || n > 1000000)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s/config.json: max_position_embeddings is no number of "
+                        "positions",
+                        r->directory);
+    c->position_layout = family == RD_BERT ? RD_POSITIONS_HF_MARIAN : RD_POSITIONS_FAIRSEQ;
+    c->max_source_positions = c->max_target_positions = (int32_t)n;
+    return RD_OK;
+}
+
+rd_status rd_bert_read_config(rd_bert_family family, const char *directory, const json_t *config,
+                              rd_recipe *recipe) {
+    reader r = {directory, config, recipe};
+    rd_model_config *c = &recipe->model;
+    RD_TRY(check_supported(&r));
+    for (const shared_key *key = shared_keys; key->theirs; key++) RD_TRY(copy_key(&r, key));
+    RD_TRY(read_activation(&r));
+    RD_TRY(read_positions(&r, family));
+    c->tgt_vocab = c->src_vocab;
+    c->decoder.layers = 0;
+    c->decoder.heads = c->encoder.heads;
+    c->encoder.learned_pos = c->layernorm_embedding = c->no_scale_embedding = true;
+    c->prepend_bos = c->share_all_embeddings = true;
+    return RD_OK;
+}
+
+/* ---- Writing ---- */
+
+static const char *architecture(rd_bert_family family, rd_head_kind head) {
+    static const char *const names[][3] = {
+        {"BertForMaskedLM", "BertForSequenceClassification", "BertModel"},
+        {"RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaModel"},
+        {"XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification", "XLMRobertaModel"}};
+    return names[family][head == RD_HEAD_TOKENS ? 0 : head == RD_HEAD_NONE ? 2 : 1];
+}
+
+static bool put(json_t *object, const char *key, json_t *value) {
+    return json_object_set_new(object, key, value) == 0;
+}
+
+static bool put_shape(json_t *o, rd_bert_family family, const rd_recipe *recipe) {
+    const rd_model_config *c = &recipe->model;
+    int64_t positions = c->max_source_positions + (family == RD_BERT ? 0 : c->pad_id + 1);
+    bool whole = put(o, "hidden_act", json_string(activations[c->activation])) &&
+                 put(o, "max_position_embeddings", json_integer(positions)) &&
+                 put(o, "position_embedding_type", json_string("absolute")) &&
+                 put(o, "pad_token_id", json_integer(c->pad_id)) &&
+                 put(o, "bos_token_id", json_integer(c->bos_id)) &&
+                 put(o, "eos_token_id", json_integer(c->eos_id));
+    for (const shared_key *key = shared_keys; key->theirs; key++) {
+        char text[64];
+        /* a number always fits */
+        (void)rd_recipe_format_key(recipe, rd_recipe_find_key(key->ours), text, sizeof text);
+        bool real = key->otherwise && strcmp(key->theirs, "type_vocab_size") != 0;
+        whole = whole &&
+                put(o, key->theirs,
+                    real ? json_real(strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
+    }
+    return whole;
+}
+
+static bool put_labels(json_t *o, const rd_model_config *c, const json_t *labels) {
+    json_t *names = json_object(), *ids = json_object();
+    bool whole = names && ids;
+    for (size_t i = 0; i < json_array_size(labels); i++) {
+        const char *name = json_string_value(json_array_get(labels, i));
+        char number[24];
+        snprintf(number, sizeof number, "%zu", i);
+        whole = whole && json_object_set_new(names, number, json_string(name)) == 0 &&
+                json_object_set_new(ids, name, json_integer((json_int_t)i)) == 0;
+    }
+    if (c->head == RD_HEAD_VALUE)
+        whole = whole && json_object_set_new(names, "0", json_string("LABEL_0")) == 0 &&
+                json_object_set_new(ids, "LABEL_0", json_integer(0)) == 0;
+    whole = put(o, "id2label", names) && whole;
+    whole = put(o, "label2id", ids) && whole;
+    return whole &&
+           put(o, "problem_type",
+               json_string(c->head == RD_HEAD_VALUE ? "regression"
+                                                    : "single_label_classification")) &&
+           put(o, "classifier_dropout", json_real((double)c->classifier_dropout));
+}
+
+rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
+                              json_t **config) {
+    const rd_model_config *c = &recipe->model;
+    json_t *o = *config = json_object();
+    bool whole = o && put(o, "model_type", json_string(rd_bert_family_names[family])) &&
+                 put(o, "architectures", json_pack("[s]", architecture(family, c->head))) &&
+                 put(o, "dtype", json_string("float32")) && put_shape(o, family, recipe);
+    if (c->head == RD_HEAD_CLASSES || c->head == RD_HEAD_VALUE)
+        whole = whole && put_labels(o, c, labels);
+    if (whole) return RD_OK;
+    json_decref(o);
+    *config = NULL;
+    return rd_error(RD_ERR_MEMORY, "config.json: out of memory");
+}

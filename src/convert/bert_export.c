@@ -1,0 +1,123 @@
+/* Model directories of BERT's or RoBERTa's architecture to Hugging Face directories. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "convert/bert.h"
+#include "convert/convert.h"
+#include "data/labels.h"
+#include "io/json.h"
+#include "model/transformer.h"
+#include "recipe/model_dir.h"
+
+typedef struct {
+    const char *from, *to;
+    rd_bert_family family;
+    const rd_recipe *recipe;
+    rd_labels labels;
+} bert_export;
+
+static rd_status unsupported(const bert_export *e, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s: neither a BERT nor a RoBERTa: %s", e->from, what);
+}
+
+/* Which of them it is. */
+static rd_status plan(bert_export *e) {
+    const rd_model_config *c = &e->recipe->model;
+    bool pieces, first = c->pooling != RD_POOL_MEAN || c->head == RD_HEAD_NONE;
+    if (c->encoder.normalize_before) return unsupported(e, "it is pre-norm");
+    if (!c->encoder.learned_pos) return unsupported(e, "its positions are sinusoidal");
+    if (!c->layernorm_embedding || !c->no_scale_embedding)
+        return unsupported(e, "it lacks layernorm-embedding or no-scale-embedding");
+    if (!c->prepend_bos) return unsupported(e, "it lacks prepend-bos");
+    if (c->segment_types < 1) return unsupported(e, "it has no segments (segment-types)");
+    if (c->head == RD_HEAD_TOKENS ? c->head_transform != RD_TRANSFORM_NORM || !c->output_bias
+                                  : c->head_transform == RD_TRANSFORM_NORM || !first)
+        return unsupported(e, "its head is another");
+    if (c->head != RD_HEAD_TOKENS && c->head != RD_HEAD_NONE &&
+        c->head_transform != RD_TRANSFORM_TANH)
+        return unsupported(e, "its head lacks head-transform: tanh");
+    RD_TRY(rd_json_exists(e->from, "source.spm", &pieces));
+    if (c->position_layout == RD_POSITIONS_MARIAN) return unsupported(e, "its position-layout");
+    e->family = c->position_layout == RD_POSITIONS_HF_MARIAN ? RD_BERT
+                : pieces                                     ? RD_XLM_ROBERTA
+                                                             : RD_ROBERTA;
+    return RD_OK;
+}
+
+static rd_status write_weights(const bert_export *e, const rd_model *model) {
+    rd_parameters out = {0};
+    const rd_parameters *p = &model->parameters;
+    char *path = rd_path_join(e->to, "model.safetensors");
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    for (int64_t i = 0; status == RD_OK && i < p->n; i++) {
+        rd_bert_names names;
+        const rd_parameter *item = &p->items[i];
+        rd_bert_names_of(e->family, &model->config, item->name, &names);
+        int best = e->recipe->model.head == RD_HEAD_NONE && names.n > 1; /* without the prefix */
+        status = names.n > 0 ? rd_parameters_add(&out, NULL, rd_init_constant(0.0), item->shape[0],
+                                                 item->shape[1], "%s", names.room[best])
+                             : unsupported(e, item->name);
+    }
+    /* The same tensors in the same order. */
+    if (status == RD_OK) status = rd_parameters_save(&out, p->values, NULL, path);
+    rd_parameters_free(&out);
+    free(path);
+    return status;
+}
+
+/* Their XLM-R has SentencePiece's file under another name, and no vocab.json. */
+static rd_status write_vocabulary(const bert_export *e) {
+    if (e->family == RD_XLM_ROBERTA)
+        return rd_copy_file(e->from, "source.spm", e->to, "sentencepiece.bpe.model");
+    RD_TRY(rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT));
+    return RD_OK;
+}
+
+static rd_status write_tokenizer_config(const bert_export *e) {
+    static const char *const classes[] = {"BertTokenizer", "RobertaTokenizer",
+                                          "XLMRobertaTokenizer"};
+    json_t *root;
+    bool there;
+    RD_TRY(rd_json_exists(e->to, "tokenizer_config.json", &there));
+    if (there) return RD_OK;
+    root = json_pack("{s:s, s:i}", "tokenizer_class", classes[e->family], "model_max_length",
+                     (int)e->recipe->model.max_source_positions);
+    return rd_json_write(e->to, "tokenizer_config.json", root);
+}
+
+static rd_status write_config(const bert_export *e) {
+    json_t *labels = json_array(), *config = NULL;
+    bool whole = labels;
+    for (int64_t i = 0; i < e->labels.n; i++)
+        whole = whole && json_array_append_new(labels, json_string(e->labels.names[i])) == 0;
+    rd_status status = whole ? rd_bert_make_config(e->family, e->recipe, labels, &config)
+                             : rd_error(RD_ERR_MEMORY, "config.json: out of memory");
+    json_decref(labels);
+    return status == RD_OK ? rd_json_write(e->to, "config.json", config) : status;
+}
+
+static rd_status export_all(bert_export *e, rd_model_dir *directory, rd_model **model) {
+    RD_TRY(rd_model_dir_open(directory, e->from));
+    RD_TRY(rd_model_dir_load(directory, model));
+    e->recipe = directory->recipe;
+    RD_TRY(plan(e));
+    if (e->recipe->model.head == RD_HEAD_CLASSES) RD_TRY(rd_labels_read(&e->labels, e->from));
+    RD_TRY(write_vocabulary(e));
+    RD_TRY(write_weights(e, *model));
+    RD_TRY(write_config(e));
+    return write_tokenizer_config(e);
+}
+
+rd_status rd_export_bert(const char *from, const char *to) {
+    rd_atomic_directory made;
+    rd_model_dir directory = {0};
+    rd_model *model = NULL;
+    RD_TRY(rd_atomic_directory_open(&made, to));
+    bert_export e = {.from = from, .to = made.temporary};
+    rd_status status = export_all(&e, &directory, &model);
+    rd_labels_free(&e.labels);
+    rd_model_free(model);
+    rd_model_dir_close(&directory);
+    return rd_atomic_directory_close(&made, status);
+}

@@ -1,0 +1,293 @@
+/* BERT, RoBERTa and XLM-R directories of Hugging Face to model directories. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "convert/bert.h"
+#include "convert/convert.h"
+#include "data/labels.h"
+#include "data/vocab_files.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "model/transformer.h"
+#include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
+
+typedef struct {
+    const char *from, *to;
+    rd_text *warnings; /* or NULL */
+    json_t *config;
+    rd_bert_family family;
+    rd_recipe *recipe;
+    rd_tensor_set tensors;
+    rd_parameters parameters;
+    rd_labels labels;
+    json_t *used; /* names of tensors, each true */
+} bert_import;
+
+/* The file that has the tensor called `ours` here, NULL if none does; *name: its name there. */
+static const rd_tensor_file *look_up(const bert_import *im, const char *ours, rd_bert_names *names,
+                                     const char **name) {
+    rd_bert_names_of(im->family, &im->recipe->model, ours, names);
+    for (int i = 0; i < names->n; i++) {
+        const rd_tensor_file *file = rd_tensor_set_find(&im->tensors, names->room[i]);
+        *name = names->room[i];
+        if (file) return file;
+    }
+    *name = names->n > 0 ? names->room[0] : ours;
+    return NULL;
+}
+
+static bool has(const bert_import *im, const char *ours) {
+    rd_bert_names names;
+    const char *name;
+    return look_up(im, ours, &names, &name) != NULL;
+}
+
+/* Finds the tensor under any of its names and checks its shape. */
+static rd_status find(const bert_import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
+    rd_bert_names names;
+    const char *name;
+    const rd_tensor_file *file = look_up(im, item->name, &names, &name);
+    if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, name);
+    RD_TRY(rd_tensor_file_find(file, name, tensor));
+    if (json_object_set_new(im->used, name, json_true()) != 0)
+        return rd_error(RD_ERR_MEMORY, "%s: out of memory", im->from);
+    if (rd_stored_tensor_fits(tensor, item->shape[0], item->shape[1])) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
+                    "implies",
+                    file->path, name, (long long)item->shape[0], item->shape[1] ? ", " : "",
+                    (long long)item->shape[1]);
+}
+
+/* ---- The head ---- */
+
+static rd_status unsupported(const bert_import *im, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", im->from, what);
+}
+
+/* What their head drops out, before its outputs. */
+static float classifier_dropout(const bert_import *im) {
+    const json_t *rate = json_object_get(im->config, "classifier_dropout");
+    double value = json_number_value(rate);
+    return json_is_number(rate) && value >= 0.0 && value < 1.0 ? (float)value
+                                                               : im->recipe->model.dropout;
+}
+
+/* Classes are named by id2label, or numbered. */
+static rd_status read_labels(bert_import *im) {
+    const json_t *names = json_object_get(im->config, "id2label");
+    for (int32_t i = 0; i < im->recipe->model.num_classes; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", (int)i);
+        const char *name = json_string_value(json_object_get(names, number));
+        if (!name) name = number;
+        rd_status status = rd_labels_add(&im->labels, name, strlen(name));
+        if (status != RD_OK) return rd_error_prefix(status, "%s/config.json: id2label", im->from);
+    }
+    return RD_OK;
+}
+
+static rd_status read_classifier(bert_import *im) {
+    rd_model_config *c = &im->recipe->model;
+    rd_bert_names names;
+    rd_stored_tensor tensor;
+    const char *name, *problem = json_string_value(json_object_get(im->config, "problem_type"));
+    if (!has(im, "classification_head.dense.weight"))
+        return unsupported(im, "a classifier of tokens");
+    if (problem && strcmp(problem, "multi_label_classification") == 0)
+        return unsupported(im, "problem_type multi_label_classification");
+    const rd_tensor_file *file = look_up(im, "classification_head.out_proj.weight", &names, &name);
+    RD_TRY(rd_tensor_file_find(file, name, &tensor));
+    int64_t rows = tensor.rank > 0 ? tensor.shape[0] : 0;
+    if (rows < 1 || rows > 100000)
+        return rd_error(RD_ERR_FORMAT, "%s: %s has %lld rows", file->path, name, (long long)rows);
+    c->head = rows == 1 ? RD_HEAD_VALUE : RD_HEAD_CLASSES;
+    c->num_classes = rows == 1 ? 0 : (int32_t)rows;
+    c->head_transform = RD_TRANSFORM_TANH;
+    c->pooling = RD_POOL_FIRST;
+    c->classifier_dropout = classifier_dropout(im);
+    c->pooler_dropout = im->family == RD_BERT ? 0.0f : c->classifier_dropout;
+    if (problem && strcmp(problem, "regression") == 0 && rows > 1)
+        return unsupported(im, "a regression of several numbers");
+    return c->head == RD_HEAD_CLASSES ? read_labels(im) : RD_OK;
+}
+
+static rd_status read_token_head(const bert_import *im) {
+    rd_model_config *c = &im->recipe->model;
+    c->head = RD_HEAD_TOKENS;
+    c->head_transform = RD_TRANSFORM_NORM;
+    c->output_bias = has(im, "encoder.output_projection.bias");
+    if (im->family != RD_BERT && c->activation != RD_GELU)
+        return unsupported(im, "a hidden_act other than gelu in a masked language model");
+    if (json_is_false(json_object_get(im->config, "tie_word_embeddings")))
+        c->share_all_embeddings = false;
+    return RD_OK;
+}
+
+/* How sentence-transformers makes one vector of a sentence. */
+static rd_status read_pooling(const bert_import *im) {
+    rd_model_config *c = &im->recipe->model;
+    json_t *pooling;
+    RD_TRY(rd_json_read_optional(im->from, "1_Pooling/config.json", &pooling));
+    bool mean = json_is_true(json_object_get(pooling, "pooling_mode_mean_tokens"));
+    json_decref(pooling);
+    c->pooling = mean ? RD_POOL_MEAN : RD_POOL_FIRST;
+    return RD_OK;
+}
+
+/* By the tensors that are there. A pooler is worth more to fine-tuning than a masked language
+ * model's head. */
+static rd_status read_head(bert_import *im) {
+    rd_model_config *c = &im->recipe->model;
+    c->head = RD_HEAD_CLASSES;
+    if (has(im, "classification_head.out_proj.weight")) return read_classifier(im);
+    c->head = RD_HEAD_NONE;
+    bool pooler = has(im, "classification_head.dense.weight");
+    if (!pooler && has(im, "encoder.lm_head.dense.weight")) return read_token_head(im);
+    c->head_transform = pooler ? RD_TRANSFORM_TANH : RD_TRANSFORM_NONE;
+    return read_pooling(im);
+}
+
+/* ---- The vocabulary ---- */
+
+static rd_status set_id(json_t *ids, const char *piece, int32_t id) {
+    if (json_object_set_new(ids, piece, json_integer(id)) == 0) return RD_OK;
+    return rd_error(RD_ERR_MEMORY, "vocab.json: out of memory");
+}
+
+/* XLM-R's: <s> 0, <pad> 1, </s> 2, <unk> 3, then SentencePiece's pieces after its own three, one
+ * higher, then <mask>. */
+static rd_status number_pieces(const rd_tokenizer *model, json_t *ids) {
+    static const char *const first[] = {"<s>", "<pad>", "</s>", "<unk>"};
+    int32_t n = rd_tokenizer_size(model);
+    for (int32_t i = 0; i < 4; i++) RD_TRY(set_id(ids, first[i], i));
+    for (int32_t i = 3; i < n; i++) RD_TRY(set_id(ids, rd_tokenizer_piece(model, i), i + 1));
+    return set_id(ids, "<mask>", n + 1);
+}
+
+static rd_status make_xlm_vocabulary(const bert_import *im) {
+    static const char name[] = "sentencepiece.bpe.model";
+    char *path = rd_path_join(im->from, name);
+    rd_tokenizer *model = NULL;
+    json_t *ids = json_object();
+    rd_status status = path && ids ? rd_tokenizer_open(&model, path) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = number_pieces(model, ids);
+    rd_tokenizer_close(model);
+    free(path);
+    if (status != RD_OK) {
+        json_decref(ids);
+        return status;
+    }
+    RD_TRY(rd_json_write(im->to, "vocab.json", ids));
+    RD_TRY(rd_copy_file(im->from, name, im->to, "source.spm"));
+    return rd_copy_file(im->from, name, im->to, "target.spm");
+}
+
+static rd_status take_vocabulary(const bert_import *im) {
+    rd_recipe *r = im->recipe;
+    rd_model_config *c = &r->model;
+    rd_tokenizer *source, *target;
+    RD_TRY(rd_vocabularies_open(im->to, RD_VOCABULARY_JOINT, &source, &target));
+    int32_t size = rd_tokenizer_size(source);
+    c->bos_id = rd_tokenizer_bos(source);
+    c->eos_id = rd_tokenizer_eos(source);
+    c->unk_id = rd_tokenizer_unk(source);
+    rd_vocabularies_close(source, target);
+    r->data.joined_dictionary = true;
+    r->data.vocab_size_src = r->data.vocab_size_tgt = c->src_vocab;
+    if (size > c->src_vocab)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: ids of the vocabulary up to %d, but the model has embeddings of %d",
+                        im->from, (int)size - 1, (int)c->src_vocab);
+    if (c->bos_id >= 0 && c->eos_id >= 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: the vocabulary lacks %s", im->from,
+                    im->family == RD_BERT ? "[CLS] or [SEP]" : "<s> or </s>");
+}
+
+/* ---- Weights ---- */
+
+static rd_status read_weights(bert_import *im) {
+    rd_parameters *p = &im->parameters;
+    rd_stored_tensor tensor;
+    RD_TRY(rd_model_register(p, &im->recipe->model));
+    for (int64_t i = 0; i < p->n; i++) RD_TRY(find(im, &p->items[i], &tensor));
+    RD_TRY(rd_parameters_allocate(p));
+    for (int64_t i = 0; i < p->n; i++) {
+        RD_TRY(find(im, &p->items[i], &tensor));
+        RD_TRY(rd_stored_tensor_read(&tensor, p->values + p->items[i].offset));
+    }
+    return RD_OK;
+}
+
+/* Copies of others, or of the number of a position. */
+static bool is_known(const bert_import *im, const char *name) {
+    static const char *const known[] = {"position_ids",     "__metadata__", "decoder.bias",
+                                        "predictions.bias", "lm_head.bias", "decoder.weight"};
+    if (json_object_get(im->used, name)) return true;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (rd_ends_with(name, known[i])) return true;
+    return false;
+}
+
+static rd_status warn_unused(const bert_import *im) {
+    rd_text list = {0};
+    rd_status status = RD_OK;
+    int n = 0;
+    for (int64_t f = 0; f < im->tensors.n; f++) {
+        const char *name;
+        json_t *value;
+        json_object_foreach(im->tensors.files[f].header, name, value) {
+            char shown[96];
+            if (is_known(im, name)) continue;
+            rd_escape(shown, sizeof shown, name);
+            if (n++ < 4 && status == RD_OK)
+                status = rd_text_printf(&list, "%s%s", n > 1 ? ", " : "", shown);
+        }
+    }
+    if (status == RD_OK && n > 0)
+        status = rd_text_printf(im->warnings, "%d tensor%s of no use here: %s%s\n", n,
+                                n == 1 ? " is" : "s are", list.data, n > 4 ? ", ..." : "");
+    rd_text_free(&list);
+    return status;
+}
+
+static rd_status import_all(bert_import *im) {
+    RD_TRY(rd_json_read(im->from, "config.json", &im->config));
+    if (!rd_is_bert(im->config, &im->family)) return unsupported(im, "this model_type");
+    RD_TRY(rd_recipe_new(&im->recipe));
+    RD_TRY(rd_bert_read_config(im->family, im->from, im->config, im->recipe));
+    RD_TRY(rd_tensor_set_open(&im->tensors, im->from));
+    RD_TRY(read_head(im));
+    RD_TRY(rd_recipe_set_key(im->recipe, rd_recipe_find_key("task"),
+                             im->recipe->model.head == RD_HEAD_TOKENS ? "masked_lm"
+                                                                      : "sentence_prediction"));
+    im->recipe->table.regression = im->recipe->model.head == RD_HEAD_VALUE;
+    RD_TRY(im->family == RD_XLM_ROBERTA
+               ? make_xlm_vocabulary(im)
+               : rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT));
+    RD_TRY(take_vocabulary(im));
+    if (im->labels.n > 0) RD_TRY(rd_labels_write(&im->labels, im->to));
+    RD_TRY(read_weights(im));
+    if (im->warnings) RD_TRY(warn_unused(im));
+    return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
+                             RD_WEIGHTS_FP32);
+}
+
+rd_status rd_import_bert(const char *from, const char *to, rd_text *warnings) {
+    rd_atomic_directory made;
+    RD_TRY(rd_atomic_directory_open(&made, to));
+    bert_import im = {.from = from, .to = made.temporary, .warnings = warnings};
+    im.used = json_object();
+    rd_status status =
+        im.used ? import_all(&im) : rd_error(RD_ERR_MEMORY, "%s: out of memory", from);
+    rd_tensor_set_close(&im.tensors);
+    rd_parameters_free(&im.parameters);
+    rd_labels_free(&im.labels);
+    rd_recipe_free(im.recipe);
+    json_decref(im.config);
+    json_decref(im.used);
+    return rd_atomic_directory_close(&made, status);
+}

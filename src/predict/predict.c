@@ -1,0 +1,171 @@
+#include "predict/predict.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/network.h"
+#include "recipe/tables.h"
+
+static rd_status check_model(const rd_predictor *p, const char *path, bool vectors) {
+    const rd_model_config *c = &p->directory.recipe->model;
+    if (c->encoder.layers == 0 || c->decoder.layers > 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: not an encoder alone, as models that predict classes, "
+                        "numbers or vectors are",
+                        path);
+    if (vectors || c->head == RD_HEAD_CLASSES || c->head == RD_HEAD_VALUE) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: the model has no head of classes or a number: fine-tune it "
+                    "(finetune-from-model), or ask for vectors (--embed)",
+                    path);
+}
+
+static rd_status open_vocabulary(rd_predictor *p) {
+    rd_tokenizer *target;
+    RD_TRY(rd_model_dir_vocabularies(&p->directory, &p->tokenizer, &target));
+    if (target == p->tokenizer) return rd_table_reader(p->directory.recipe, target, &p->reader);
+    rd_tokenizer_close(target);
+    return rd_error(RD_ERR_FORMAT, "%s: two vocabularies, but an encoder alone has one",
+                    p->directory.path);
+}
+
+static rd_status read_labels(rd_predictor *p) {
+    const rd_model_config *c = &p->directory.recipe->model;
+    RD_TRY(rd_labels_read(&p->labels, p->directory.path));
+    if (p->labels.n == c->num_classes) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: labels.txt has %lld classes, but config.yaml says %d",
+                    p->directory.path, (long long)p->labels.n, (int)c->num_classes);
+}
+
+static rd_status open_all(rd_predictor *p, const char *path, rd_precision precision, bool vectors) {
+    RD_TRY(rd_model_dir_open(&p->directory, path));
+    RD_TRY(check_model(p, path, vectors));
+    const rd_model_config *c = &p->directory.recipe->model;
+    p->kind = vectors                      ? RD_PREDICT_VECTOR
+              : c->head == RD_HEAD_CLASSES ? RD_PREDICT_CLASSES
+                                           : RD_PREDICT_NUMBER;
+    p->n_out = vectors ? c->d_model : c->head == RD_HEAD_CLASSES ? c->num_classes : 1;
+    p->pooling = c->pooling;
+    p->max_tokens = 4096;
+    if (p->kind == RD_PREDICT_CLASSES) RD_TRY(read_labels(p));
+    RD_TRY(open_vocabulary(p));
+    return rd_model_dir_load_packed(&p->directory, precision, &p->model);
+}
+
+rd_status rd_predictor_open(rd_predictor *p, const char *directory, rd_precision precision,
+                            bool vectors) {
+    *p = (rd_predictor){0};
+    rd_status status = open_all(p, directory, precision, vectors);
+    if (status != RD_OK) rd_predictor_close(p);
+    return status;
+}
+
+void rd_predictor_close(rd_predictor *p) {
+    rd_model_free(p->model);
+    rd_tokenizer_close(p->tokenizer);
+    rd_labels_free(&p->labels);
+    rd_model_dir_close(&p->directory);
+    rd_arena_free(&p->arena);
+    rd_batch_free(&p->batch);
+    *p = (rd_predictor){0};
+}
+
+/* ---- Tokens ---- */
+
+/* A row being read by one of several threads. */
+typedef struct {
+    rd_sentence_scratch scratch;
+    rd_sentence_tokens tokens;
+    rd_status status;
+    char *message; /* malloc'ed: messages are per thread */
+} row_tokens;
+
+static void free_tokens(row_tokens *all, int64_t n) {
+    for (int64_t i = 0; all && i < n; i++) {
+        rd_sentence_scratch_free(&all[i].scratch);
+        free(all[i].message);
+    }
+    free(all);
+}
+
+static rd_status tokenize(const rd_predictor *p, int64_t n, const rd_predict_row *rows,
+                          row_tokens *all) {
+#pragma omp parallel for schedule(dynamic, 16)
+    for (int64_t i = 0; i < n; i++) {
+        const rd_field *second = rows[i].second.text ? &rows[i].second : NULL;
+        all[i].status =
+            rd_sentences_read(&p->reader, &rows[i].first, second, &all[i].scratch, &all[i].tokens);
+        if (all[i].status != RD_OK) all[i].message = rd_strdup(rd_last_error());
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (all[i].status != RD_OK)
+            return rd_error(all[i].status, "%s", all[i].message ? all[i].message : "out of memory");
+    return RD_OK;
+}
+
+/* ---- The network ---- */
+
+static void to_probabilities(float *row, int64_t n) {
+    double sum = 0.0, largest = -INFINITY;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, (double)row[i]);
+    for (int64_t i = 0; i < n; i++) sum += exp((double)row[i] - largest);
+    for (int64_t i = 0; i < n; i++) row[i] = (float)(exp((double)row[i] - largest) / sum);
+}
+
+static void to_unit_length(float *row, int64_t n) {
+    double squares = 0.0;
+    for (int64_t i = 0; i < n; i++) squares += (double)row[i] * (double)row[i];
+    float scale = squares > 0.0 ? (float)(1.0 / sqrt(squares)) : 0.0f;
+    for (int64_t i = 0; i < n; i++) row[i] *= scale;
+}
+
+static rd_status check_finite(const float *outputs, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(outputs[i]))
+            return rd_error(RD_ERR_NUMERIC, "the model gives what is no number; its weights are "
+                                            "damaged");
+    return RD_OK;
+}
+
+static rd_status run_batch(rd_predictor *p, float *outputs) {
+    int64_t n = p->batch.n;
+    RD_TRY(p->kind == RD_PREDICT_VECTOR
+               ? rd_network_vectors(p->model, &p->arena, &p->batch, p->pooling, outputs)
+               : rd_network_logits(p->model, &p->arena, &p->batch, outputs));
+    RD_TRY(check_finite(outputs, n * p->n_out));
+    for (int64_t i = 0; i < n; i++) {
+        if (p->kind == RD_PREDICT_CLASSES) to_probabilities(outputs + i * p->n_out, p->n_out);
+        if (p->kind == RD_PREDICT_VECTOR) to_unit_length(outputs + i * p->n_out, p->n_out);
+    }
+    return RD_OK;
+}
+
+static rd_status add(rd_predictor *p, int64_t i, const rd_sentence_tokens *t) {
+    RD_TRY(rd_batch_add(&p->batch, i, t->ids, (int32_t)t->n, NULL, 0));
+    RD_TRY(rd_ids_fill(&p->batch.segments, 0, t->first));
+    return rd_ids_fill(&p->batch.segments, 1, t->n - t->first);
+}
+
+static rd_status run_all(rd_predictor *p, int64_t n, const row_tokens *all, float *outputs) {
+    for (int64_t first = 0, i = 0; first < n; first = i) {
+        int64_t tokens = 0;
+        rd_batch_clear(&p->batch);
+        for (; i < n && (i == first || tokens + all[i].tokens.n <= p->max_tokens); i++) {
+            RD_TRY(add(p, i, &all[i].tokens));
+            tokens += all[i].tokens.n;
+        }
+        rd_status status = run_batch(p, outputs + first * p->n_out);
+        rd_arena_reset(&p->arena);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
+rd_status rd_predict(rd_predictor *p, int64_t n, const rd_predict_row *rows, float *outputs) {
+    row_tokens *all = rd_calloc((size_t)n, sizeof *all);
+    rd_status status = all ? tokenize(p, n, rows, all) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = run_all(p, n, all, outputs);
+    free_tokens(all, n);
+    return status;
+}

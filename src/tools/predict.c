@@ -1,0 +1,208 @@
+/* rdrop-predict: classes, numbers and vectors of sentences. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "predict/rows.h"
+#include "recipe/recipe_keys.h"
+#include "recipe/tables.h"
+#include "tools/common/start.h"
+#include "tools/common/stop.h"
+#include "tools/predict/arguments.h"
+
+typedef struct {
+    const arguments *arguments;
+    rd_predictor predictor;
+    rd_table *table;
+    int n_columns;
+    FILE *output;
+    rd_rows rows;
+    float *outputs; /* [window, n_out] */
+} job;
+
+/* ---- The table ---- */
+
+static rd_status apply_settings(job *j) {
+    const options_list *settings = &j->arguments->settings;
+    for (int i = 0; i < settings->n; i++) {
+        char name[64];
+        size_t n = strcspn(settings->items[i], "=");
+        snprintf(name, sizeof name, "%.*s", (int)n, settings->items[i]);
+        RD_TRY(rd_recipe_set_key(j->predictor.directory.recipe, rd_recipe_find_key(name),
+                                 settings->items[i] + n + 1));
+    }
+    return rd_table_reader(j->predictor.directory.recipe, j->predictor.tokenizer,
+                           &j->predictor.reader);
+}
+
+/* Whether plain lines are of two sentences is for the first one to say, so they are read as one
+ * column here and cut later. */
+static rd_status open_table(job *j) {
+    rd_table_config plain = {.format = RD_TABLE_TSV,
+                             .quoting = RD_QUOTING_NO,
+                             .whole_lines = true,
+                             .n_columns = 1,
+                             .columns = {"1"},
+                             .settings = {"--plain"}};
+    rd_table_config config = rd_table_columns(&j->predictor.directory.recipe->table, false);
+    if (j->arguments->plain) config = plain;
+    config.policy = RD_UTF8_REPAIR;
+    j->n_columns = config.n_columns;
+    return rd_table_open(&j->table, j->arguments->input, &config);
+}
+
+/* "first<tab>second" becomes both. */
+static void cut_plain(rd_rows *rows) {
+    for (int64_t i = 0; i < rows->n; i++) {
+        rd_predict_row *row = &rows->items[i];
+        const char *tab = memchr(row->first.text, '\t', row->first.length);
+        if (!tab) continue;
+        size_t n = (size_t)(tab - row->first.text);
+        row->second = (rd_field){tab + 1, row->first.length - n - 1};
+        row->first.length = n;
+    }
+}
+
+/* ---- Answers ---- */
+
+static int64_t largest(const float *row, int64_t n) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (row[i] > row[best]) best = i;
+    return best;
+}
+
+static json_t *answer_object(const rd_predictor *p, const float *row) {
+    if (p->kind == RD_PREDICT_NUMBER) return json_pack("{s:f}", "value", (double)row[0]);
+    if (p->kind == RD_PREDICT_VECTOR) {
+        json_t *vector = json_array();
+        for (int64_t i = 0; vector && i < p->n_out; i++)
+            json_array_append_new(vector, json_real((double)row[i]));
+        return json_pack("{s:o}", "vector", vector);
+    }
+    json_t *probabilities = json_object();
+    for (int64_t i = 0; probabilities && i < p->n_out; i++)
+        json_object_set_new(probabilities, p->labels.names[i], json_real((double)row[i]));
+    return json_pack("{s:s, s:o}", "label", p->labels.names[largest(row, p->n_out)],
+                     "probabilities", probabilities);
+}
+
+static rd_status print_object(const job *j, const float *row) {
+    json_t *object = answer_object(&j->predictor, row);
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
+    json_decref(object);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    fprintf(j->output, "%s\n", text);
+    free(text);
+    return RD_OK;
+}
+
+static void print_numbers(const job *j, const float *row, int64_t n, char between) {
+    for (int64_t i = 0; i < n; i++) {
+        char text[32];
+        rd_shortest_float(row[i], text);
+        if (i > 0) fputc(between, j->output);
+        fputs(text, j->output);
+    }
+}
+
+static rd_status print_answer(const job *j, const float *row) {
+    const rd_predictor *p = &j->predictor;
+    if (j->arguments->json) return print_object(j, row);
+    if (p->kind == RD_PREDICT_CLASSES) fputs(p->labels.names[largest(row, p->n_out)], j->output);
+    if (p->kind == RD_PREDICT_CLASSES && j->arguments->probabilities) {
+        fputc('\t', j->output);
+        print_numbers(j, row, p->n_out, '\t');
+    }
+    if (p->kind != RD_PREDICT_CLASSES) print_numbers(j, row, p->n_out, ' ');
+    fputc('\n', j->output);
+    return RD_OK;
+}
+
+static rd_status answer_rows(job *j) {
+    const rd_rows *rows = &j->rows;
+    RD_TRY(rd_predict(&j->predictor, rows->n, rows->items, j->outputs));
+    for (int64_t i = 0; i < rows->n; i++)
+        RD_TRY(print_answer(j, j->outputs + i * j->predictor.n_out));
+    if (fflush(j->output) == 0) return RD_OK;
+    return rd_error(RD_ERR_IO, "cannot write: %s", strerror(errno));
+}
+
+static rd_status answer_all(job *j) {
+    for (;;) {
+        rd_status status = rd_rows_take(&j->rows, j->table, j->n_columns, j->arguments->window);
+        RD_TRY(status);
+        if (j->rows.n == 0) return RD_OK;
+        if (j->arguments->plain) cut_plain(&j->rows);
+        RD_TRY(answer_rows(j));
+        if (*stop_requested()) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    }
+}
+
+/* ---- Running ---- */
+
+static rd_status prepare(job *j) {
+    static const rd_pooling poolings[] = {
+        [PREDICT_POOL_FIRST] = RD_POOL_FIRST, [PREDICT_POOL_MEAN] = RD_POOL_MEAN};
+    const arguments *a = j->arguments;
+    RD_TRY(rd_predictor_open(&j->predictor, a->model, a->precision, a->embed));
+    if (a->pooling != PREDICT_POOL_MODEL) j->predictor.pooling = poolings[a->pooling];
+    j->predictor.max_tokens = a->max_tokens;
+    RD_TRY(apply_settings(j));
+    j->outputs = rd_malloc((size_t)(a->window * j->predictor.n_out), sizeof *j->outputs);
+    return j->outputs ? open_table(j) : RD_ERR_MEMORY;
+}
+
+static rd_status work(job *j) {
+    const arguments *a = j->arguments;
+    rd_atomic_file file = {0};
+    RD_TRY(prepare(j));
+    RD_TRY(rd_refuse_input(a->output, a->input));
+    RD_TRY(rd_refuse_inputs_in(a->output, a->model));
+    RD_TRY(rd_output_open(&file, a->output ? a->output : "-"));
+    j->output = file.stream;
+    rd_status status = answer_all(j);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+static int fail(rd_status status) {
+    if (status == RD_ERR_IO && errno == EPIPE) return 1; /* the reader knows why it left */
+    fprintf(stderr, "rdrop-predict: %s\n", rd_last_error());
+    return 1;
+}
+
+static rd_status run(const arguments *a) {
+    job j = {.arguments = a};
+    rd_status status = work(&j);
+    rd_table_close(j.table);
+    rd_rows_free(&j.rows);
+    rd_predictor_close(&j.predictor);
+    free(j.outputs);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    start_program();
+    rd_keep_freed_memory();
+    arguments a;
+    int code = arguments_parse(&a, argc, argv);
+    if (code < 0) {
+        signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
+        stop_on_signals();
+        rd_set_threads(a.threads);
+        errno = 0;
+        rd_status status = run(&a);
+        code = status == RD_OK ? 0 : fail(status);
+    }
+    arguments_free(&a);
+    return code;
+}
