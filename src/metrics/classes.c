@@ -119,10 +119,11 @@ static rd_status check_table(int64_t n, int32_t n_classes, const int32_t *labels
 
 /* scores: [n_classes]. A label whose score is NaN is not among the highest. */
 static bool is_among_highest(const float *scores, int32_t n_classes, int32_t label, int32_t k) {
+    float own = scores[label];
     int32_t higher = 0;
     for (int32_t c = 0; c < n_classes; c++)
-        higher += scores[c] > scores[label] || (scores[c] == scores[label] && c > label);
-    return higher < k && !isnan(scores[label]);
+        higher += scores[c] > own || (c > label && scores[c] == own);
+    return higher < k && !isnan(own);
 }
 
 rd_status rd_top_k_accuracy(int64_t n, int32_t n_classes, const float *scores,

@@ -54,7 +54,7 @@ static rd_status refuse_corpora_of(void *self, const char *prefix) {
     rd_text path = {0};
     rd_status status = RD_OK;
     for (int i = 0; i < 2 && status == RD_OK; i++)
-        if (corpus_path(w->job, prefix, langs[i], &path) == RD_OK)
+        if (langs[i] && corpus_path(w->job, prefix, langs[i], &path) == RD_OK)
             status = rd_refuse_input(w->output, path.data);
     rd_text_free(&path);
     return status;
