@@ -53,6 +53,7 @@ typedef struct {
     /* Batch `index`, in any order. Thread-safe between calls of set_epoch, with one rd_batch per
      * thread. */
     rd_status (*get)(const void *self, int64_t index, rd_batch *batch);
+    int threads; /* that make batches ahead of training; 0: 1 */
 } rd_batch_source;
 
 typedef struct {

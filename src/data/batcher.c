@@ -230,5 +230,5 @@ static rd_status source_get(const void *self, int64_t index, rd_batch *batch) {
 }
 
 rd_batch_source rd_batcher_source(rd_batcher *batcher) {
-    return (rd_batch_source){batcher, source_set_epoch, source_size, source_get};
+    return (rd_batch_source){batcher, source_set_epoch, source_size, source_get, 0};
 }

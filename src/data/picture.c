@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "data/picture_codec.h"
 
-rd_status rd_picture_shape(rd_picture *picture, int64_t width, int64_t height, int32_t channels) {
+rd_status rd_picture_reshape(rd_picture *picture, int64_t width, int64_t height, int32_t channels) {
     if (width < 1 || height < 1)
         return rd_error(RD_ERR_FORMAT, "a picture of %lld x %lld pixels", (long long)width,
                         (long long)height);
@@ -50,7 +50,7 @@ static rd_status decode_raw(rd_picture *picture, const uint8_t *bytes, size_t n)
     uint32_t channels = get_u32(bytes + 12);
     if (channels != 1 && channels != 3)
         return rd_error(RD_ERR_FORMAT, "samples of %u channels; expected 1 or 3", channels);
-    RD_TRY(rd_picture_shape(picture, get_u32(bytes + 4), get_u32(bytes + 8), (int32_t)channels));
+    RD_TRY(rd_picture_reshape(picture, get_u32(bytes + 4), get_u32(bytes + 8), (int32_t)channels));
     size_t size = (size_t)picture->width * (size_t)picture->height * channels;
     if (n - RD_RAW_PICTURE_HEADER != size)
         return rd_error(RD_ERR_FORMAT, "%zu samples, expected %zu", n - RD_RAW_PICTURE_HEADER,
@@ -72,7 +72,7 @@ static void to_grey(rd_picture *picture) {
 
 static rd_status to_colour(rd_picture *picture) {
     int64_t n = (int64_t)picture->width * picture->height;
-    RD_TRY(rd_picture_shape(picture, picture->width, picture->height, 3));
+    RD_TRY(rd_picture_reshape(picture, picture->width, picture->height, 3));
     uint8_t *s = picture->samples;
     for (int64_t i = n - 1; i >= 0; i--) s[3 * i + 2] = s[3 * i + 1] = s[3 * i] = s[i];
     return RD_OK;

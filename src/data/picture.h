@@ -19,7 +19,7 @@ typedef struct {
 
 /* Of that size, its samples not set; {0} is an empty picture. RD_ERR_FORMAT beyond the limits
  * above. */
-rd_status rd_picture_shape(rd_picture *picture, int64_t width, int64_t height, int32_t channels);
+rd_status rd_picture_reshape(rd_picture *picture, int64_t width, int64_t height, int32_t channels);
 void rd_picture_free(rd_picture *picture);
 
 /* Decodes a file's bytes as they tell what they are. Grey, palette, 16-bit (the upper 8 bits),

@@ -85,6 +85,14 @@ void rd_picture_input_free(rd_picture_input *input) {
     free(input);
 }
 
+int32_t rd_picture_input_size(const rd_picture_input *input) {
+    return input->size;
+}
+
+int32_t rd_picture_input_channels(const rd_picture_input *input) {
+    return input->channels;
+}
+
 void rd_picture_scratch_free(rd_picture_scratch *s) {
     rd_picture_free(&s->decoded);
     rd_picture_free(&s->part);
@@ -158,7 +166,7 @@ static rd_status shift(rd_picture_scratch *s, int32_t dx, int32_t dy) {
     rd_picture *to = &s->scratch;
     int32_t size = from->width, first = dx < 0 ? -dx : 0, last = dx > 0 ? size - dx : size;
     int64_t channels = from->channels, stride = size * channels;
-    RD_TRY(rd_picture_shape(to, size, size, from->channels));
+    RD_TRY(rd_picture_reshape(to, size, size, from->channels));
     memset(to->samples, 0, (size_t)(size * stride));
     for (int32_t y = 0; y < size && first < last; y++)
         if (y + dy >= 0 && y + dy < size)

@@ -27,7 +27,8 @@ typedef struct {
     float flip;               /* how often left and right change places */
     int32_t rand_augment_ops; /* RandAugment (Cubuk et al. 2019): operations, 0: none */
     int32_t rand_augment_magnitude;
-    float erasing; /* how often a random part becomes zeros (Zhong et al. 2017) */
+    float mixup, cutmix; /* rd_picture_batches_config */
+    float erasing;       /* how often a random part becomes zeros (Zhong et al. 2017) */
 } rd_augmentation;
 
 extern const rd_key rd_picture_form_keys[]; /* of a rd_picture_form */
@@ -40,6 +41,8 @@ typedef struct rd_picture_input rd_picture_input;
 rd_status rd_picture_input_new(rd_picture_input **input, const rd_picture_form *form,
                                const rd_augmentation *augmentation, int32_t size, int32_t channels);
 void rd_picture_input_free(rd_picture_input *input); /* NULL is fine */
+int32_t rd_picture_input_size(const rd_picture_input *input);
+int32_t rd_picture_input_channels(const rd_picture_input *input);
 
 /* Pictures that are overwritten on the way; one of these a thread. */
 typedef struct {

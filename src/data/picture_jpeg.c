@@ -99,7 +99,7 @@ static void decode(decoder *d, rd_picture *picture, const uint8_t *bytes, size_t
     jpeg_mem_src(jpeg, bytes, (unsigned long)n);
     jpeg_read_header(jpeg, TRUE);
     bool grey = jpeg->num_components == 1;
-    d->status = rd_picture_shape(picture, jpeg->image_width, jpeg->image_height, grey ? 1 : 3);
+    d->status = rd_picture_reshape(picture, jpeg->image_width, jpeg->image_height, grey ? 1 : 3);
     if (d->status != RD_OK) return;
     jpeg->out_color_space = grey ? JCS_GRAYSCALE : jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(jpeg);

@@ -36,6 +36,12 @@ const rd_key rd_augmentation_keys[] = {
      .help = "RandAugment: random operations on each picture; 0: none"},
     {"rand-augment-magnitude", RD_KEY_INT32, RD_AT(rand_augment_magnitude), 0, 30, "9",
      .help = "how strong they are"},
+    {"mixup", RD_KEY_FLOAT, RD_AT(mixup), 0, 100, "0",
+     .help =
+         "mix each picture of a batch with the next one, and their classes; Beta's parameter of "
+         "the share; 0: not"},
+    {"cutmix", RD_KEY_FLOAT, RD_AT(cutmix), 0, 100, "0",
+     .help = "the same with a box of the next one (with mixup: in half of the batches)"},
     {"random-erasing", RD_KEY_FLOAT, RD_AT(erasing), 0, 1, "0",
      .help = "how often a random part becomes zeros"},
     {.name = NULL}};

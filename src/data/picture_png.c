@@ -60,8 +60,8 @@ static void decode(decoder *d, rd_picture *picture) {
     png_set_user_limits(d->png, RD_MOST_PIXELS, RD_MOST_PIXELS);
     png_read_info(d->png, d->info);
     bool colour = png_get_color_type(d->png, d->info) & PNG_COLOR_MASK_COLOR;
-    d->status = rd_picture_shape(picture, png_get_image_width(d->png, d->info),
-                                 png_get_image_height(d->png, d->info), colour ? 3 : 1);
+    d->status = rd_picture_reshape(picture, png_get_image_width(d->png, d->info),
+                                   png_get_image_height(d->png, d->info), colour ? 3 : 1);
     if (d->status != RD_OK) return;
     set_form(d);
     int passes = png_set_interlace_handling(d->png);

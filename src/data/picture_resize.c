@@ -118,7 +118,7 @@ static rd_status along_rows(rd_picture *to, const rd_picture *from, rd_box box, 
     int64_t channels = from->channels, stride = from->width * channels;
     const uint8_t *corner = from->samples + box.y * stride + box.x * channels;
     taps t = {0};
-    RD_TRY(rd_picture_shape(to, width, box.height, from->channels));
+    RD_TRY(rd_picture_reshape(to, width, box.height, from->channels));
     rd_status status = width == box.width ? RD_OK : make_taps(&t, f, box.width, width);
     for (int64_t y = 0; status == RD_OK && y < box.height; y++) {
         uint8_t *row = to->samples + y * width * channels;
@@ -135,7 +135,7 @@ static rd_status along_columns(rd_picture *to, const rd_picture *from, int32_t h
                                const filter *f) {
     int64_t stride = (int64_t)from->width * from->channels;
     taps t = {0};
-    RD_TRY(rd_picture_shape(to, from->width, height, from->channels));
+    RD_TRY(rd_picture_reshape(to, from->width, height, from->channels));
     int32_t *sums = rd_malloc((size_t)stride, sizeof *sums);
     rd_status status = sums ? make_taps(&t, f, from->height, height) : RD_ERR_MEMORY;
     for (int64_t y = 0; status == RD_OK && y < height; y++)

@@ -9,102 +9,148 @@
 
 #include "base/memory.h"
 
+typedef struct {
+    rd_batch batch;
+    bool made;
+} slot;
+
 struct rd_prefetch {
     rd_batch_source source;
-    int64_t first, end;
+    int64_t first, total; /* of the batches to make; below, they are counted from `first` */
 
-    pthread_t thread;
-    pthread_mutex_t lock; /* of all below but the contents of the slots */
+    pthread_t *threads; /* [n_threads] */
+    int n_threads;
+    pthread_mutex_t lock; /* of all below but the batches of slots */
     pthread_cond_t made_one, released_one;
-    /* A ring: batches released .. made - 1, counted from `first`, are in slots[number % n_slots];
-     * the user holds `released` while `holding`. */
-    rd_batch *slots; /* [n_slots] */
-    int64_t n_slots, made, released;
+    /* A ring: batch `number` is in slots[number % n_slots]. Those before `released` are done with,
+     * those before `taken` are made or being made; the user holds `released` while `holding`. */
+    slot *slots; /* [n_slots] */
+    int64_t n_slots, taken, released;
     bool holding, stopping;
-    rd_status status; /* of the batch after the last one made */
-    char *message;    /* malloc'ed, of a failed status: messages are per thread */
+    int64_t failed; /* the first batch that could not be made; `total`: none */
+    rd_status status;
+    char *message; /* malloc'ed, of a failed status: messages are per thread */
 };
 
-/* Waits for a free slot; false when there is nothing more to make. */
-static bool wait_for_slot(rd_prefetch *p) {
+/* Waits for a free slot; -1 when there is nothing more to make. */
+static int64_t take_number(rd_prefetch *p) {
     pthread_mutex_lock(&p->lock);
-    while (!p->stopping && p->made - p->released == p->n_slots)
+    while (!p->stopping && p->failed == p->total && p->taken < p->total &&
+           p->taken - p->released == p->n_slots)
         pthread_cond_wait(&p->released_one, &p->lock);
-    bool more = !p->stopping;
+    bool more = !p->stopping && p->failed == p->total && p->taken < p->total;
+    int64_t number = more ? p->taken++ : -1;
     pthread_mutex_unlock(&p->lock);
-    return more;
+    return number;
+}
+
+/* Of several failures the first batch's counts, as if one thread had made them in order. */
+static void give(rd_prefetch *p, int64_t number, rd_status status) {
+    char *message = status == RD_OK ? NULL : rd_strdup(rd_last_error());
+    pthread_mutex_lock(&p->lock);
+    if (status == RD_OK) {
+        p->slots[number % p->n_slots].made = true;
+    } else if (number < p->failed) {
+        free(p->message);
+        p->failed = number;
+        p->status = status;
+        p->message = message;
+        message = NULL;
+    }
+    pthread_cond_broadcast(&p->made_one);
+    if (status != RD_OK) pthread_cond_broadcast(&p->released_one);
+    pthread_mutex_unlock(&p->lock);
+    free(message);
 }
 
 static void *make_batches(void *argument) {
     rd_prefetch *p = argument;
-    rd_status status = RD_OK;
-    for (int64_t i = 0; status == RD_OK && i < p->end - p->first && wait_for_slot(p); i++) {
-        status = p->source.get(p->source.self, p->first + i, &p->slots[i % p->n_slots]);
-        char *message = status == RD_OK ? NULL : rd_strdup(rd_last_error());
-        pthread_mutex_lock(&p->lock);
-        if (status == RD_OK) p->made++;
-        p->status = status;
-        p->message = message;
-        pthread_cond_signal(&p->made_one);
-        pthread_mutex_unlock(&p->lock);
-    }
+    int64_t number;
+    while ((number = take_number(p)) >= 0)
+        give(
+            p, number,
+            p->source.get(p->source.self, p->first + number, &p->slots[number % p->n_slots].batch));
     return NULL;
 }
 
-/* Blocks signals here, except synchronous faults such as SIGBUS, whose handler must run in this
+/* Blocks signals there, except synchronous faults such as SIGBUS, whose handler must run in the
  * thread. */
-static int start_thread(rd_prefetch *p) {
+static int start_threads(rd_prefetch *p, int n) {
     static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
     sigset_t all, before;
+    int failed = 0;
     sigfillset(&all);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&p->thread, NULL, make_batches, p);
+    while (!failed && p->n_threads < n) {
+        failed = pthread_create(&p->threads[p->n_threads], NULL, make_batches, p);
+        if (!failed) p->n_threads++;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
 
+static void stop_threads(rd_prefetch *p) {
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    pthread_cond_broadcast(&p->released_one);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->n_threads; i++) pthread_join(p->threads[i], NULL);
+}
+
 static void release(rd_prefetch *p) {
-    for (int64_t i = 0; i < p->n_slots; i++) rd_batch_free(&p->slots[i]);
+    for (int64_t i = 0; i < p->n_slots; i++) rd_batch_free(&p->slots[i].batch);
     pthread_cond_destroy(&p->released_one);
     pthread_cond_destroy(&p->made_one);
     pthread_mutex_destroy(&p->lock);
     free(p->slots);
+    free(p->threads);
     free(p->message);
     free(p);
+}
+
+static rd_status start(rd_prefetch *p, int n_threads) {
+    int failed = start_threads(p, n_threads);
+    if (!failed) return RD_OK;
+    stop_threads(p);
+    if (failed == EAGAIN) /* what the system says when memory for a stack is missing, too */
+        return rd_error(RD_ERR_MEMORY, "cannot start a thread: out of memory, or of threads");
+    return rd_error(RD_ERR_IO, "cannot start a thread: %s", strerror(failed));
 }
 
 rd_status rd_prefetch_start(rd_prefetch **prefetch, const rd_batch_source *source, int64_t first,
                             int depth) {
     int64_t end = source->size(source->self);
+    int n_threads = source->threads > 1 ? source->threads : 1;
     *prefetch = NULL;
     if (depth < 1 || first < 0 || end < first)
         return rd_error(RD_ERR_ARGUMENT, "prefetch: batches %lld to %lld, %d ahead",
                         (long long)first, (long long)end, depth);
+    if (depth < n_threads) depth = n_threads;
     rd_prefetch *p = rd_calloc(1, sizeof *p);
-    rd_batch *slots = rd_calloc((size_t)depth + 1, sizeof *slots);
-    if (!p || !slots) {
+    slot *slots = rd_calloc((size_t)depth + 1, sizeof *slots);
+    pthread_t *threads = rd_calloc((size_t)n_threads, sizeof *threads);
+    if (!p || !slots || !threads) {
         free(p);
         free(slots);
+        free(threads);
         return RD_ERR_MEMORY;
     }
     p->source = *source;
     p->first = first;
-    p->end = end;
+    p->total = p->failed = end - first;
     p->slots = slots;
     p->n_slots = depth + 1; /* one more is with the user */
+    p->threads = threads;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->made_one, NULL);
     pthread_cond_init(&p->released_one, NULL);
-    int failed = start_thread(p);
-    if (failed) {
+    rd_status status = start(p, n_threads);
+    if (status == RD_OK)
+        *prefetch = p;
+    else
         release(p);
-        if (failed == EAGAIN) /* what the system says when memory for a stack is missing, too */
-            return rd_error(RD_ERR_MEMORY, "cannot start a thread: out of memory, or of threads");
-        return rd_error(RD_ERR_IO, "cannot start a thread: %s", strerror(failed));
-    }
-    *prefetch = p;
-    return RD_OK;
+    return status;
 }
 
 rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch) {
@@ -112,15 +158,16 @@ rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch) {
     *batch = NULL;
     pthread_mutex_lock(&p->lock);
     if (p->holding) {
+        p->slots[p->released % p->n_slots].made = false;
         p->released++;
         p->holding = false;
         pthread_cond_signal(&p->released_one);
     }
-    while (p->made == p->released && p->status == RD_OK && p->made < p->end - p->first)
-        pthread_cond_wait(&p->made_one, &p->lock);
+    slot *next = &p->slots[p->released % p->n_slots];
+    while (p->released < p->failed && !next->made) pthread_cond_wait(&p->made_one, &p->lock);
     rd_status status = RD_OK;
-    if (p->made > p->released) {
-        *batch = &p->slots[p->released % p->n_slots];
+    if (p->released < p->failed) {
+        *batch = &next->batch;
         p->holding = true;
     } else {
         status = p->status;
@@ -131,10 +178,6 @@ rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch) {
 
 void rd_prefetch_stop(rd_prefetch *prefetch) {
     if (!prefetch) return;
-    pthread_mutex_lock(&prefetch->lock);
-    prefetch->stopping = true;
-    pthread_cond_signal(&prefetch->released_one);
-    pthread_mutex_unlock(&prefetch->lock);
-    pthread_join(prefetch->thread, NULL);
+    stop_threads(prefetch);
     release(prefetch);
 }

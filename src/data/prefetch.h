@@ -1,6 +1,6 @@
-/* The next batches made ready by a thread of their own while the current one is trained on: worth
- * it when making one takes work, as with subword regularization. The order is that of the indices,
- * so the results are those of getting each batch when it is needed. */
+/* The next batches made ready by threads of their own (source->threads) while the current one is
+ * trained on: worth it when making one takes work, as with subword regularization. The order is
+ * that of the indices, so the results are those of getting each batch when it is needed. */
 #ifndef RD_DATA_PREFETCH_H
 #define RD_DATA_PREFETCH_H
 
@@ -20,7 +20,8 @@ rd_status rd_prefetch_start(rd_prefetch **prefetch, const rd_batch_source *sourc
  * source failed on it: its status and message, at this and every later call. */
 rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch);
 
-/* Ends the thread after the batch it is making, if any, and releases everything; NULL is fine. */
+/* Ends the threads after the batches that they are making, and releases everything; NULL is fine.
+ */
 void rd_prefetch_stop(rd_prefetch *prefetch);
 
 #endif

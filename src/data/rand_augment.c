@@ -28,7 +28,7 @@ static rd_status transform(rd_picture *p, rd_picture *scratch, const double m[6]
     int64_t dx = fixed(m[0]), dy = fixed(m[3]);
     int64_t row_x = fixed(m[2] + m[0] * 0.5 + m[1] * 0.5);
     int64_t row_y = fixed(m[5] + m[3] * 0.5 + m[4] * 0.5);
-    RD_TRY(rd_picture_shape(scratch, width, height, p->channels));
+    RD_TRY(rd_picture_reshape(scratch, width, height, p->channels));
     for (int64_t y = 0; y < height; y++, row_x += fixed(m[1]), row_y += fixed(m[4])) {
         int64_t at_x = row_x, at_y = row_y;
         uint8_t *to = scratch->samples + y * width * channels;
@@ -99,7 +99,7 @@ static uint8_t smoothed(const uint8_t *at, int64_t stride, int64_t channels) {
 
 static rd_status change_sharpness(rd_picture *p, rd_picture *scratch, float factor) {
     int64_t channels = p->channels, stride = p->width * channels;
-    RD_TRY(rd_picture_shape(scratch, p->width, p->height, p->channels));
+    RD_TRY(rd_picture_reshape(scratch, p->width, p->height, p->channels));
     memcpy(scratch->samples, p->samples, (size_t)n_samples(p));
     for (int64_t y = 1; y + 1 < p->height; y++)
         for (int64_t i = y * stride + channels; i < (y + 1) * stride - channels; i++)

@@ -75,6 +75,34 @@ static const rd_arch_value gpt2_medium[] = {RD_GPT2("1024", "4096", "24", "16")}
 static const rd_arch_value gpt2_large[] = {RD_GPT2("1280", "5120", "36", "20")};
 static const rd_arch_value gpt2_xl[] = {RD_GPT2("1600", "6400", "48", "25")};
 
+/* Vision transformers (Dosovitskiy et al. 2020), with the dropout of R-Drop's authors. */
+#define RD_ENCODER(width, ffn, layers, heads)                                                      \
+    {"encoder-embed-dim", width}, {"encoder-ffn-embed-dim", ffn}, {"encoder-layers", layers},      \
+        {"decoder-layers", "0"}, {"encoder-attention-heads", heads},                               \
+        {"decoder-attention-heads", heads}, {"encoder-normalize-before", "true"},                  \
+        {"encoder-learned-pos", "true"}, {"activation-fn", "gelu"}, {                              \
+        "head", "classes"                                                                          \
+    }
+#define RD_VIT(width, ffn, layers, heads, patch)                                                   \
+    RD_ENCODER(width, ffn, layers, heads), {"picture-size", "224"}, {"patch-size", patch},         \
+        {"layer-norm-eps", "1e-06"}, {"pooling", "first"}, {"zero-init-head", "true"},             \
+        {"dropout", "0.1"}, {"activation-dropout", "0.1"}, {                                       \
+        NULL, NULL                                                                                 \
+    }
+static const rd_arch_value vit_ti16[] = {RD_VIT("192", "768", "12", "3", "16")};
+static const rd_arch_value vit_s16[] = {RD_VIT("384", "1536", "12", "6", "16")};
+static const rd_arch_value vit_b16[] = {RD_VIT("768", "3072", "12", "12", "16")};
+static const rd_arch_value vit_b32[] = {RD_VIT("768", "3072", "12", "12", "32")};
+static const rd_arch_value vit_l16[] = {RD_VIT("1024", "4096", "24", "16", "16")};
+/* Compact transformers (Hassani et al. 2021): layers, and convolutions in the stem. */
+#define RD_CCT(width, ffn, layers, heads)                                                          \
+    RD_ENCODER(width, ffn, layers, heads), {"picture-size", "32"}, {"stem-layers", "2"},           \
+        {"no-class-token", "true"}, {"pooling", "mean"}, {"dropout", "0"},                         \
+        {"attention-dropout", "0.1"}, {"drop-path", "0.1"}, {                                      \
+        NULL, NULL                                                                                 \
+    }
+static const rd_arch_value cct_2[] = {RD_CCT("128", "128", "2", "2")};
+
 const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
                                    {"transformer-iwslt-de-en", iwslt},
                                    {"transformer-base", base},
@@ -88,5 +116,11 @@ const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
                                    {"gpt2", gpt2},
                                    {"gpt2-medium", gpt2_medium},
                                    {"gpt2-large", gpt2_large},
-                                   {"gpt2-xl", gpt2_xl}};
+                                   {"gpt2-xl", gpt2_xl},
+                                   {"vit-ti16", vit_ti16},
+                                   {"vit-s16", vit_s16},
+                                   {"vit-b16", vit_b16},
+                                   {"vit-b32", vit_b32},
+                                   {"vit-l16", vit_l16},
+                                   {"cct-2-3x2", cct_2}};
 const int rd_recipe_n_archs = sizeof rd_recipe_archs / sizeof *rd_recipe_archs;

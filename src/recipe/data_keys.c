@@ -22,6 +22,10 @@ const rd_key rd_data_keys[] = {
      .help = "training corpora PREFIX.LANG(.gz), comma-separated, relative to the data directory"},
     {"validpref", RD_KEY_STRING, RD_AT(validpref), 0, 0, "", .help = "validation corpus"},
     {"testpref", RD_KEY_STRING, RD_AT(testpref), 0, 0, "", .help = "test sets, comma-separated"},
+    {"class-names", RD_KEY_STRING, RD_AT(class_names), 0, 0, "",
+     .help =
+         "classes of pictures in the order of their numbers, comma-separated; empty: the labels "
+         "of the training data, sorted"},
     {"prepare", RD_KEY_STRING, RD_AT(prepare), 0, 0, "",
      .help = "script that makes the corpora, relative to the recipe"},
     {"vocab-from", RD_KEY_STRING, RD_AT(vocab_from), 0, 0, "",

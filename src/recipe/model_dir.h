@@ -48,6 +48,7 @@ char *rd_model_dir_weights_path(const rd_model_dir *directory);
 /* How many vocabularies the recipe's models have: one stack has one. */
 static inline rd_vocabulary_kind rd_recipe_vocabulary_kind(const rd_recipe *recipe) {
     bool two_stacks = recipe->model.encoder.layers > 0 && recipe->model.decoder.layers > 0;
+    if (recipe->model.picture.size > 0) return RD_VOCABULARY_LABELS;
     return recipe->data.joined_dictionary || !two_stacks ? RD_VOCABULARY_JOINT
                                                          : RD_VOCABULARY_SEPARATE;
 }

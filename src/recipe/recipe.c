@@ -52,7 +52,8 @@ static rd_status apply_arch(rd_recipe *recipe, const char *name) {
     return rd_error(RD_ERR_FORMAT,
                     "arch is '%.60s'; expected transformer-tiny, -iwslt-de-en, -base, -big, "
                     "bart-base, bart-large, transformer-lm, transformer-lm-big, -gpt, -wiki103, "
-                    "gpt2, gpt2-medium, gpt2-large or gpt2-xl",
+                    "gpt2, gpt2-medium, gpt2-large, gpt2-xl, vit-ti16, vit-s16, vit-b16, "
+                    "vit-b32, vit-l16 or cct-2-3x2",
                     name);
 }
 
@@ -312,7 +313,8 @@ void rd_recipe_describe(FILE *out) {
     describe_line(out, "arch", "name", "",
                   "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large; "
                   "transformer-lm, transformer-lm-big, -gpt, -wiki103, gpt2, gpt2-medium, "
-                  "gpt2-large, gpt2-xl: defaults of the model's shape");
+                  "gpt2-large, gpt2-xl; vit-ti16, vit-s16, vit-b16, vit-b32, vit-l16, "
+                  "cct-2-3x2: defaults of the model's shape");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
     const char *group = NULL;
     const rd_key *key;

@@ -13,6 +13,7 @@
 #include "data/binarize_text.h"
 #include "data/blocks.h"
 #include "data/noise.h"
+#include "data/picture_input.h"
 #include "optim/optim.h"
 #include "rdrop/criterion.h"
 #include "rdrop/model.h"
@@ -23,6 +24,7 @@ typedef struct {
     /* Prefixes of the raw corpora: the files PREFIX.LANG or PREFIX.LANG.gz. Relative paths are
      * relative to the data directory. trainpref may list several, separated by commas. */
     char *trainpref, *validpref, *testpref;
+    char *class_names; /* of pictures, in the order of their numbers, comma-separated; "": found */
     char *prepare; /* script that makes the raw corpora, relative to the recipe file; "" if none */
     char *vocab_from; /* folder of an existing vocabulary; "": train one; see finetune_from_model */
     char *vocab_type; /* unigram | bpe | words | characters */
@@ -55,6 +57,7 @@ typedef struct {
     int64_t max_tokens, max_sentences; /* per micro-batch */
     int64_t max_tokens_valid;
     int32_t update_freq;
+    rd_augmentation augmentation;  /* of pictures */
     rd_noise_config noise;         /* of sources, when batches are made */
     int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
     int32_t patience;              /* validations without improvement before stopping; 0: never */
@@ -91,6 +94,7 @@ typedef struct {
     char *vocabulary; /* fingerprint that the vocabulary must have (data/vocab_files.h); "": any */
     rd_data_config data;
     rd_model_config model;
+    rd_picture_form pictures; /* what the model's pictures are like */
     rd_optim_config optim;
     rd_train_config train;
     rd_search_options search; /* beam, lenpen, max-len-a, ... : defaults for translating */

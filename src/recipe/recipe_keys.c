@@ -8,7 +8,8 @@
 #include "optim/optim_keys.h"
 #include "search/options.h"
 
-static const char *const tasks[] = {"translation", "denoising", "language_modeling", NULL};
+static const char *const tasks[] = {"translation", "denoising", "language_modeling",
+                                    "image_classification", NULL};
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_recipe, field)
@@ -35,8 +36,10 @@ const rd_recipe_group rd_recipe_groups[] = {
     {"data", rd_task_keys, 0},
     {"data", rd_data_keys, offsetof(rd_recipe, data)},
     {"model", rd_model_keys, offsetof(rd_recipe, model)},
+    {"model", rd_picture_form_keys, offsetof(rd_recipe, pictures)},
     {"train", rd_optim_keys, offsetof(rd_recipe, optim)},
     {"train", rd_noise_keys, offsetof(rd_recipe, train.noise)},
+    {"train", rd_augmentation_keys, offsetof(rd_recipe, train.augmentation)},
     {"train", rd_train_keys, offsetof(rd_recipe, train)},
     {"search", rd_search_keys, offsetof(rd_recipe, search)},
     {"score", rd_score_keys, 0},
@@ -62,7 +65,8 @@ int rd_recipe_key_index(const rd_key *key) {
 }
 
 bool rd_recipe_is_of_shape(const rd_key *key) {
-    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !strstr(key->name, "drop");
+    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !strstr(key->name, "drop") &&
+           rd_recipe_group_of(key)->keys != rd_picture_form_keys;
 }
 
 const rd_recipe_group *rd_recipe_group_of(const rd_key *key) {

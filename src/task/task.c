@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const rd_task *const tasks[] = {&rd_task_translation, &rd_task_denoising,
-                                       &rd_task_language_modeling};
+                                       &rd_task_language_modeling, &rd_task_image_classification};
 
 enum { N_TASKS = sizeof tasks / sizeof *tasks };
 

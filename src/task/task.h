@@ -67,7 +67,8 @@ typedef struct {
     rd_status (*validate)(void *self, const rd_validation *validation, rd_results *results);
 } rd_task;
 
-extern const rd_task rd_task_translation, rd_task_denoising, rd_task_language_modeling;
+extern const rd_task rd_task_translation, rd_task_denoising, rd_task_language_modeling,
+    rd_task_image_classification;
 
 /* The task of that name; RD_ERR_ARGUMENT with those that there are. */
 rd_status rd_task_find(const rd_task **task, const char *name);

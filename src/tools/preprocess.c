@@ -99,7 +99,8 @@ static const struct {
     rd_status (*run)(const preprocess_job *job);
 } kinds[] = {{"translation", preprocess_pairs},
              {"denoising", preprocess_pairs},
-             {"language_modeling", preprocess_text}};
+             {"language_modeling", preprocess_text},
+             {"image_classification", preprocess_pictures}};
 
 static rd_status run(const preprocess_job *job) {
     RD_TRY(rd_make_directories(job->dest));

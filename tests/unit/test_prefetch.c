@@ -16,7 +16,7 @@
 /* Makes a batch whose ids tell its index, as long as `fails_at` is not reached. */
 typedef struct {
     int64_t fails_at;
-    int depth;
+    int depth, threads;
     int64_t end;
     atomic_llong used;   /* batches the test has been given */
     atomic_bool too_far; /* one was made more than `depth` ahead */
@@ -41,7 +41,8 @@ static int64_t size(const void *self) {
 
 static rd_prefetch *start(fake_source *source, int64_t first, int64_t end) {
     rd_prefetch *prefetch;
-    rd_batch_source batches = {.self = source, .size = size, .get = make};
+    rd_batch_source batches = {
+        .self = source, .size = size, .get = make, .threads = source->threads};
     source->end = end;
     assert_int_equal(rd_prefetch_start(&prefetch, &batches, first, source->depth), RD_OK);
     return prefetch;
@@ -90,6 +91,28 @@ static void a_failure_comes_after_the_batches_before_it(void **state) {
     }
     rd_prefetch_stop(prefetch);
     assert_int_equal(source.n_calls, 41);
+}
+
+static void several_threads_keep_the_order(void **state) {
+    (void)state;
+    const rd_batch *batch;
+    fake_source source = {.fails_at = 1500, .depth = 5, .threads = 3};
+    rd_prefetch *prefetch = start(&source, 0, 5000);
+    for (int64_t i = 0; i < 1500; i++) {
+        atomic_store(&source.used, i);
+        expect(prefetch, i);
+    }
+    assert_int_equal(rd_prefetch_next(prefetch, &batch), RD_ERR_FORMAT);
+    assert_string_equal(rd_last_error(), "batch 1500 is bad");
+    rd_prefetch_stop(prefetch);
+    assert_false(source.too_far);
+    for (int64_t used = 0; used < 50; used++) {
+        fake_source other = {.fails_at = -1, .depth = 3, .threads = 3};
+        prefetch = start(&other, 0, 1000000);
+        for (int64_t i = 0; i < used; i++) expect(prefetch, i);
+        rd_prefetch_stop(prefetch);
+        assert_true(other.n_calls <= used + 4);
+    }
 }
 
 static void it_can_be_stopped_at_any_time(void **state) {
@@ -169,6 +192,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_come_in_order_and_end),
         cmocka_unit_test(a_failure_comes_after_the_batches_before_it),
+        cmocka_unit_test(several_threads_keep_the_order),
         cmocka_unit_test(it_can_be_stopped_at_any_time),
         cmocka_unit_test(no_batches_are_no_error),
         cmocka_unit_test(an_epoch_is_the_batchers),

@@ -19,6 +19,7 @@ typedef struct {
 /* Makes the files of `dest` for the tasks that read this kind of data. */
 rd_status preprocess_pairs(const preprocess_job *job);
 rd_status preprocess_text(const preprocess_job *job);
+rd_status preprocess_pictures(const preprocess_job *job);
 
 /* Growable; each item malloc'ed. */
 typedef struct {

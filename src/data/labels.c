@@ -1,0 +1,119 @@
+#include "data/labels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/corpus.h"
+
+enum { MOST_LABELS = 100000 };
+
+void rd_labels_free(rd_labels *labels) {
+    for (int64_t i = 0; i < labels->n; i++) free(labels->names[i]);
+    free(labels->names);
+    *labels = (rd_labels){0};
+}
+
+int32_t rd_labels_find(const rd_labels *labels, const char *name) {
+    for (int64_t i = 0; i < labels->n; i++)
+        if (strcmp(labels->names[i], name) == 0) return (int32_t)i;
+    return -1;
+}
+
+rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
+    char shown[96];
+    char *copy = rd_malloc(n + 1, 1);
+    if (!copy) return RD_ERR_MEMORY;
+    memcpy(copy, name, n);
+    copy[n] = '\0';
+    rd_escape(shown, sizeof shown, copy);
+    const char *wrong = n == 0                              ? "is empty"
+                        : memchr(name, '\0', n)             ? "holds a zero byte"
+                        : memchr(name, '\n', n)             ? "holds a line break"
+                        : rd_labels_find(labels, copy) >= 0 ? "comes twice"
+                        : labels->n == MOST_LABELS          ? "is one class too many"
+                                                            : NULL;
+    rd_status status = RD_OK;
+    if (wrong) status = rd_error(RD_ERR_FORMAT, "the label '%s' %s", shown, wrong);
+    if (status == RD_OK)
+        status = rd_reserve(&labels->names, &labels->capacity, labels->n + 1, sizeof copy);
+    if (status == RD_OK)
+        labels->names[labels->n++] = copy;
+    else
+        free(copy);
+    return status;
+}
+
+rd_status rd_labels_add_list(rd_labels *labels, const char *list) {
+    for (const char *at = list;;) {
+        size_t n = strcspn(at, ","), skipped = strspn(at, " ");
+        size_t end = n;
+        if (skipped > n) skipped = n;
+        while (end > skipped && at[end - 1] == ' ') end--;
+        RD_TRY(rd_labels_add(labels, at + skipped, end - skipped));
+        if (!at[n]) return RD_OK;
+        at += n + 1;
+    }
+}
+
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void rd_labels_sort(rd_labels *labels) {
+    if (labels->n > 1) qsort(labels->names, (size_t)labels->n, sizeof *labels->names, by_bytes);
+}
+
+static rd_status read_lines(rd_labels *labels, rd_corpus *corpus) {
+    const char *line;
+    size_t n;
+    for (;;) {
+        RD_TRY(rd_corpus_next(corpus, &line, &n));
+        if (!line) break;
+        rd_status status = rd_labels_add(labels, line, n);
+        if (status != RD_OK)
+            return rd_error_prefix(status, "%s:%lld", rd_corpus_path(corpus),
+                                   (long long)rd_corpus_line_number(corpus));
+    }
+    if (labels->n > 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: holds no labels", rd_corpus_path(corpus));
+}
+
+rd_status rd_labels_read(rd_labels *labels, const char *directory) {
+    rd_corpus *corpus = NULL;
+    char *path = rd_path_join(directory, "labels.txt");
+    rd_status status = path ? rd_corpus_open(&corpus, path, RD_UTF8_STRICT) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = read_lines(labels, corpus);
+    rd_corpus_close(corpus);
+    free(path);
+    return status;
+}
+
+rd_status rd_labels_write(const rd_labels *labels, const char *directory) {
+    rd_text text = {0};
+    char *path = rd_path_join(directory, "labels.txt");
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    for (int64_t i = 0; status == RD_OK && i < labels->n; i++)
+        status = rd_text_printf(&text, "%s\n", labels->names[i]);
+    if (status == RD_OK) status = rd_write_file(path, text.data, (size_t)text.length);
+    rd_text_free(&text);
+    free(path);
+    return status;
+}
+
+void rd_labels_list(const rd_labels *labels, char *list, size_t room) {
+    *list = '\0';
+    for (int64_t i = 0; i < labels->n; i++) {
+        char name[64];
+        size_t n = strlen(list);
+        rd_escape(name, sizeof name, labels->names[i]);
+        if (n + strlen(name) + 8 > room) {
+            snprintf(list + n, room - n, ", ...");
+            return;
+        }
+        snprintf(list + n, room - n, "%s%s", i ? ", " : "", name);
+    }
+}

@@ -1,0 +1,39 @@
+/* Names of classes, in the order of their numbers. A folder of data or a model's directory has them
+ * in labels.txt, one a line. */
+#ifndef RD_DATA_LABELS_H
+#define RD_DATA_LABELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef struct {
+    char **names; /* [n] each malloc'ed */
+    int64_t n, capacity;
+} rd_labels; /* {0} is empty */
+
+void rd_labels_free(rd_labels *labels);
+
+/* The number of the class, -1 where none is called so. */
+int32_t rd_labels_find(const rd_labels *labels, const char *name);
+
+/* One class more. RD_ERR_FORMAT for a name that is empty, holds a line break, or is there already.
+ */
+rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n);
+
+/* Adds those of a list with commas between, blanks around names left out. */
+rd_status rd_labels_add_list(rd_labels *labels, const char *list);
+
+/* By the bytes of their names, which is the order that the classes of a table have where nobody
+ * says another. */
+void rd_labels_sort(rd_labels *labels);
+
+/* DIRECTORY/labels.txt. */
+rd_status rd_labels_read(rd_labels *labels, const char *directory);
+rd_status rd_labels_write(const rd_labels *labels, const char *directory);
+
+/* "a, b, c", cut to room, for messages. */
+void rd_labels_list(const rd_labels *labels, char *list, size_t room);
+
+#endif

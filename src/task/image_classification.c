@@ -1,0 +1,235 @@
+/* The class of a picture: a vision transformer, or a compact one with a stem of convolutions.
+ * Validated by accuracy (of the first class, and of the first five) and calibration. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/labels.h"
+#include "data/picture_batches.h"
+#include "data/prefetch.h"
+#include "data/vocab_files.h"
+#include "rdrop/metrics.h"
+#include "recipe/recipe_keys.h"
+#include "task/task.h"
+
+enum { TOP = 5, BINS = 15, BATCHES_AHEAD = 4 };
+
+static const rd_result_kind loss = {
+    .name = "loss", .label = "loss", .chart = "Loss of validation, per picture", .digits = 4};
+static const rd_result_kind accuracy = {.name = "accuracy",
+                                        .label = "accuracy",
+                                        .chart = "Accuracy of validation",
+                                        .digits = 4,
+                                        .larger_is_better = true};
+static const rd_result_kind top5 = {.name = "top5",
+                                    .label = "top 5",
+                                    .chart = "Accuracy of validation",
+                                    .digits = 4,
+                                    .larger_is_better = true};
+static const rd_result_kind ece = {
+    .name = "ece", .label = "ECE", .chart = "Expected calibration error", .digits = 4};
+static const rd_result_kind *const kinds[] = {&loss, &accuracy, &top5, &ece, NULL};
+
+typedef struct {
+    rd_recipe *recipe;
+    const char *data_dir;
+    rd_labels labels;
+    struct {
+        rd_dataset *data;
+        rd_picture_input *input;
+        rd_picture_batches *batches;
+    } splits[2]; /* by rd_split */
+} classification;
+
+static rd_status take_labels(const classification *c) {
+    char found[RD_SHA256_HEX];
+    rd_recipe *r = c->recipe;
+    RD_TRY(rd_vocabularies_fingerprint(c->data_dir, RD_VOCABULARY_LABELS, found));
+    if (*r->vocabulary && strcmp(r->vocabulary, found) != 0)
+        return rd_error(RD_ERR_FORMAT, "%s: classes %.12s..., but the recipe is for %.12s...",
+                        c->data_dir, found, r->vocabulary);
+    r->model.head = RD_HEAD_CLASSES;
+    r->model.num_classes = (int32_t)c->labels.n;
+    return rd_recipe_set_key(r, rd_recipe_find_key("vocabulary"), found);
+}
+
+static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
+    classification *c = rd_calloc(1, sizeof *c);
+    *self = c;
+    (void)warnings;
+    if (!c) return RD_ERR_MEMORY;
+    if (recipe->model.picture.size == 0)
+        return rd_error(RD_ERR_ARGUMENT, "task image_classification: the model reads no pictures; "
+                                         "set an arch such as vit-b16, or picture-size");
+    c->recipe = recipe;
+    c->data_dir = data_dir;
+    RD_TRY(rd_labels_read(&c->labels, data_dir));
+    return take_labels(c);
+}
+
+static void close_all(void *self) {
+    classification *c = self;
+    if (!c) return;
+    for (int split = 0; split < 2; split++) {
+        rd_picture_batches_free(c->splits[split].batches);
+        rd_picture_input_free(c->splits[split].input);
+        rd_dataset_close(c->splits[split].data);
+    }
+    rd_labels_free(&c->labels);
+    free(c);
+}
+
+static rd_status check(const classification *c, const rd_dataset *dataset) {
+    rd_identity expected;
+    RD_TRY(rd_identity_make(&expected, c->recipe->task, "", "", c->recipe->vocabulary));
+    expected.src_vocab = 1;
+    expected.tgt_vocab = (int32_t)c->labels.n;
+    RD_TRY(rd_identity_check(rd_dataset_identity(dataset), &expected));
+    return rd_dataset_size(dataset) > 0 ? RD_OK : rd_error(RD_ERR_FORMAT, "holds no pictures");
+}
+
+/* Decoding takes half of the cores at most: the others have enough to do. */
+static int threads_ahead(void) {
+    int threads = rd_get_threads() / 2;
+    return threads < 1 ? 1 : threads;
+}
+
+static rd_status make_batches(classification *c, rd_split split) {
+    const rd_recipe *r = c->recipe;
+    const rd_picture_shape *shape = &r->model.picture;
+    bool training = split == RD_TRAINING_DATA;
+    RD_TRY(rd_picture_input_new(&c->splits[split].input, &r->pictures,
+                                training ? &r->train.augmentation : NULL, shape->size,
+                                shape->channels));
+    const rd_picture_batches_config config = {.input = c->splits[split].input,
+                                              .max_sentences = r->train.max_sentences,
+                                              .seed = r->train.seed,
+                                              .threads = threads_ahead(),
+                                              .mixup = training ? r->train.augmentation.mixup : 0,
+                                              .cutmix =
+                                                  training ? r->train.augmentation.cutmix : 0};
+    return rd_picture_batches_new(&c->splits[split].batches, c->splits[split].data, &config);
+}
+
+static rd_status open_split(classification *c, rd_split split, const char *name) {
+    char *path = rd_path_join(c->data_dir, name);
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = rd_dataset_open(&c->splits[split].data, path);
+    if (status == RD_OK) {
+        status = check(c, c->splits[split].data);
+        if (status != RD_OK) {
+            rd_error_prefix(status, "%s", path);
+            char message[1024];
+            snprintf(message, sizeof message, "%s", rd_last_error());
+            status = rd_error(status, "%s; run rdrop-preprocess again", message);
+        }
+    }
+    free(path);
+    return status == RD_OK ? make_batches(c, split) : status;
+}
+
+static rd_status open_data(void *self) {
+    RD_TRY(open_split(self, RD_TRAINING_DATA, "train.bin"));
+    return open_split(self, RD_VALIDATION_DATA, "valid.bin");
+}
+
+static rd_batch_source batches(void *self, rd_split split) {
+    const classification *c = self;
+    return rd_picture_batches_source(c->splits[split].batches);
+}
+
+static int64_t n_examples(const void *self, rd_split split) {
+    const classification *c = self;
+    return rd_dataset_size(c->splits[split].data);
+}
+
+static uint64_t checksum(const void *self, rd_split split) {
+    const classification *c = self;
+    return rd_dataset_checksum(c->splits[split].data);
+}
+
+/* What the model says of the validation set, [n, n_classes] and [n]. */
+typedef struct {
+    float *probabilities;
+    int32_t *labels;
+    int64_t n;
+    double nll;
+} answers;
+
+static rd_status add_batch(const classification *c, const rd_validation *v, const rd_batch *batch,
+                           answers *a) {
+    int64_t n_classes = c->labels.n;
+    float *rows = a->probabilities + a->n * n_classes;
+    RD_TRY(rd_network_logits(v->model, v->arena, batch, rows));
+    rd_op_log_softmax(rows, batch->n, n_classes);
+    for (int64_t i = 0; i < batch->n; i++) {
+        int32_t label = batch->labels.data[i];
+        a->labels[a->n + i] = label;
+        a->nll -= (double)rows[i * n_classes + label];
+    }
+    a->n += batch->n;
+    return RD_OK;
+}
+
+static rd_status add_batches(const classification *c, const rd_validation *v, rd_prefetch *prefetch,
+                             answers *a) {
+    const rd_batch *batch;
+    RD_TRY(rd_prefetch_next(prefetch, &batch));
+    while (batch) {
+        if (v->stop && *v->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        rd_status status = add_batch(c, v, batch, a);
+        rd_arena_reset(v->arena);
+        RD_TRY(status);
+        RD_TRY(rd_prefetch_next(prefetch, &batch));
+    }
+    for (int64_t i = 0; i < a->n * c->labels.n; i++)
+        a->probabilities[i] = expf(a->probabilities[i]);
+    return isfinite(a->nll) ? RD_OK : rd_error(RD_ERR_NUMERIC, "the loss is not finite");
+}
+
+static rd_status score(const classification *c, const answers *a, rd_results *results) {
+    int32_t n_classes = (int32_t)c->labels.n;
+    double first, five, error;
+    RD_TRY(rd_top_k_accuracy(a->n, n_classes, a->probabilities, a->labels, 1, &first));
+    RD_TRY(rd_top_k_accuracy(a->n, n_classes, a->probabilities, a->labels,
+                             n_classes < TOP ? n_classes : TOP, &five));
+    RD_TRY(rd_calibration_error(a->n, n_classes, a->probabilities, a->labels, BINS, &error));
+    rd_results_add(results, &loss, a->nll / (double)a->n);
+    rd_results_add(results, &accuracy, first);
+    rd_results_add(results, &top5, five);
+    rd_results_add(results, &ece, error);
+    return RD_OK;
+}
+
+static rd_status validate(void *self, const rd_validation *v, rd_results *results) {
+    const classification *c = self;
+    rd_batch_source source = batches(self, RD_VALIDATION_DATA);
+    int64_t n = n_examples(self, RD_VALIDATION_DATA);
+    rd_prefetch *prefetch = NULL;
+    answers a = {.probabilities = rd_malloc((size_t)(n * c->labels.n), sizeof(float)),
+                 .labels = rd_malloc((size_t)n, sizeof(int32_t))};
+    rd_status status = a.probabilities && a.labels ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_prefetch_start(&prefetch, &source, 0, BATCHES_AHEAD);
+    if (status == RD_OK) status = add_batches(c, v, prefetch, &a);
+    rd_prefetch_stop(prefetch);
+    if (status == RD_OK) status = score(c, &a, results);
+    free(a.probabilities);
+    free(a.labels);
+    return status;
+}
+
+const rd_task rd_task_image_classification = {.name = "image_classification",
+                                              .examples = "pictures",
+                                              .kinds = kinds,
+                                              .open = open,
+                                              .close = close_all,
+                                              .open_data = open_data,
+                                              .batches = batches,
+                                              .n_examples = n_examples,
+                                              .checksum = checksum,
+                                              .loss = rd_class_loss,
+                                              .validate = validate};

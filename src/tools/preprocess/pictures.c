@@ -1,0 +1,322 @@
+/* Pictures with classes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "data/dataset.h"
+#include "data/labels.h"
+#include "data/picture.h"
+#include "data/picture_source.h"
+#include "recipe/model_dir.h"
+#include "tools/common/stop.h"
+#include "tools/preprocess/preprocess.h"
+
+enum { CHUNK = 256 /* pictures read, and then checked by all threads */, MOST_NAMED = 5 };
+
+typedef struct {
+    const preprocess_job *job;
+    rd_labels labels;
+    rd_identity identity; /* of the datasets */
+} pictures;
+
+/* A picture on its way into the dataset. */
+typedef struct {
+    rd_labelled_picture picture;
+    rd_picture decoded;
+    int32_t label;
+    rd_status status; /* of decoding */
+    char reason[256];
+} item;
+
+/* A set being made. */
+typedef struct {
+    const pictures *all;
+    const char *name; /* of its file */
+    rd_dataset_writer *writer;
+    rd_progress progress;
+    item *items; /* [CHUNK] */
+    int64_t n, read, refused;
+    int64_t *counts; /* [labels.n] of kept ones */
+} set;
+
+/* DATA/PREFIX; an absolute one as it is. */
+static rd_status path_of(const preprocess_job *job, const char *prefix, char **path) {
+    *path = prefix[0] == '/' ? rd_strdup(prefix) : rd_path_join(job->data, prefix);
+    return *path ? RD_OK : RD_ERR_MEMORY;
+}
+
+/* ---- The names of the classes ---- */
+
+static bool is_number(const char *label) {
+    return *label && strspn(label, "0123456789") == strlen(label) && strlen(label) < 7;
+}
+
+/* Folders' and lists' labels are names; those of MNIST's and CIFAR's files numbers, whose names
+ * class-names may give. */
+static rd_status collect(void *self, const char *prefix) {
+    pictures *p = self;
+    char *path;
+    rd_picture_source *source = NULL;
+    rd_labelled_picture picture = {0};
+    bool more = true;
+    RD_TRY(path_of(p->job, prefix, &path));
+    rd_status status = rd_picture_source_open(&source, path);
+    while (status == RD_OK && more) {
+        status = rd_picture_source_next(source, false, &picture, &more);
+        if (status == RD_OK && more && rd_labels_find(&p->labels, picture.label.data) < 0) {
+            status = rd_labels_add(&p->labels, picture.label.data, (size_t)picture.label.length);
+            if (status != RD_OK) rd_error_prefix(status, "%s", picture.name.data);
+        }
+    }
+    rd_labelled_picture_free(&picture);
+    rd_picture_source_close(source);
+    free(path);
+    return status;
+}
+
+/* "10" comes after "9" where all are numbers, and none between is left out. */
+static rd_status order_numbers(rd_labels *labels, bool *numbers) {
+    int64_t largest = 0;
+    *numbers = labels->n > 0;
+    for (int64_t i = 0; *numbers && i < labels->n; i++) {
+        *numbers = is_number(labels->names[i]);
+        if (*numbers && atoll(labels->names[i]) > largest) largest = atoll(labels->names[i]);
+    }
+    if (!*numbers) return RD_OK;
+    rd_labels_free(labels);
+    for (int64_t i = 0; i <= largest; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "%lld", (long long)i);
+        RD_TRY(rd_labels_add(labels, name, strlen(name)));
+    }
+    return RD_OK;
+}
+
+static rd_status find_labels(pictures *p) {
+    const rd_data_config *d = &p->job->recipe->data;
+    bool numbers;
+    if (*d->class_names) {
+        rd_status status = rd_labels_add_list(&p->labels, d->class_names);
+        return status == RD_OK ? RD_OK : rd_error_prefix(status, "class-names");
+    }
+    RD_TRY(each_prefix(d->trainpref, collect, p));
+    rd_labels_sort(&p->labels);
+    return order_numbers(&p->labels, &numbers);
+}
+
+static rd_status make_labels(pictures *p) {
+    const rd_data_config *d = &p->job->recipe->data;
+    if (*d->vocab_from) {
+        RD_TRY(rd_labels_read(&p->labels, d->vocab_from));
+        printf("classes: %lld, those of %s\n", (long long)p->labels.n, d->vocab_from);
+    } else {
+        RD_TRY(find_labels(p));
+        char list[120];
+        rd_labels_list(&p->labels, list, sizeof list);
+        printf("classes: %lld: %s\n", (long long)p->labels.n, list);
+    }
+    if (p->labels.n < 2)
+        return rd_error(RD_ERR_FORMAT, "%s: %lld class; a model needs at least two to choose from",
+                        p->job->recipe_path, (long long)p->labels.n);
+    rd_status status = rd_labels_write(&p->labels, p->job->dest);
+    rd_labels_free(&p->labels);
+    return status;
+}
+
+/* ---- Sets ---- */
+
+/* A name, or the number of a class that has another name. */
+static int32_t class_of(const rd_labels *labels, const char *label) {
+    int32_t found = rd_labels_find(labels, label);
+    if (found >= 0 || !is_number(label)) return found;
+    long long number = atoll(label);
+    return number < labels->n ? (int32_t)number : -1;
+}
+
+static rd_status set_class(const set *s, item *i) {
+    char known[200], shown[96];
+    i->label = class_of(&s->all->labels, i->picture.label.data);
+    if (i->label >= 0) return RD_OK;
+    rd_labels_list(&s->all->labels, known, sizeof known);
+    rd_escape(shown, sizeof shown, i->picture.label.data);
+    return rd_error(RD_ERR_FORMAT, "%s: class '%s' is none of: %s", i->picture.name.data, shown,
+                    known);
+}
+
+/* Whether training will be able to decode it. */
+static void check(const void *self, int thread, int64_t begin, int64_t end) {
+    const set *s = self;
+    int32_t channels = s->all->job->recipe->model.picture.channels;
+    (void)thread;
+    for (int64_t k = begin; k < end; k++) {
+        item *i = &s->items[k];
+        i->status = rd_picture_decode(&i->decoded, i->picture.bytes.data,
+                                      (size_t)i->picture.bytes.length, channels);
+        if (i->status != RD_OK) snprintf(i->reason, sizeof i->reason, "%s", rd_last_error());
+    }
+}
+
+static rd_status keep(set *s, const item *i) {
+    static const int32_t no_source = 0;
+    const rd_pair pair = {.src = &no_source,
+                          .n_src = 1,
+                          .tgt = &i->label,
+                          .n_tgt = 1,
+                          .src_text = i->picture.bytes.data,
+                          .src_text_length = (int32_t)i->picture.bytes.length,
+                          .tgt_text = i->picture.name.data,
+                          .tgt_text_length = (int32_t)i->picture.name.length};
+    s->counts[i->label]++;
+    return rd_dataset_writer_add(s->writer, &pair);
+}
+
+static rd_status refuse(set *s, const item *i) {
+    char shown[256];
+    if (i->status != RD_ERR_FORMAT) return rd_error(i->status, "%s", i->reason);
+    rd_escape(shown, sizeof shown, i->picture.name.data);
+    if (s->refused++ < MOST_NAMED)
+        fprintf(stderr, "rdrop-preprocess: left out: %s: %s\n", shown, i->reason);
+    return RD_OK;
+}
+
+static rd_status write_chunk(set *s) {
+    rd_over_rows(s->n, check, s);
+    for (int64_t k = 0; k < s->n; k++)
+        RD_TRY(s->items[k].status == RD_OK ? keep(s, &s->items[k]) : refuse(s, &s->items[k]));
+    s->n = 0;
+    rd_progress_update(&s->progress, s->read, NULL);
+    return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
+}
+
+static rd_status add_from(set *s, rd_picture_source *source) {
+    bool more = true;
+    while (more) {
+        item *i = &s->items[s->n];
+        RD_TRY(rd_picture_source_next(source, true, &i->picture, &more));
+        if (!more) break;
+        RD_TRY(set_class(s, i));
+        s->read++;
+        if (++s->n == CHUNK) RD_TRY(write_chunk(s));
+    }
+    return RD_OK;
+}
+
+static rd_status add_prefix(void *self, const char *prefix) {
+    set *s = self;
+    char *path;
+    rd_picture_source *source = NULL;
+    RD_TRY(path_of(s->all->job, prefix, &path));
+    rd_status status = rd_picture_source_open(&source, path);
+    if (status == RD_OK) status = add_from(s, source);
+    rd_picture_source_close(source);
+    free(path);
+    return status;
+}
+
+static void print_counts(const set *s, double seconds) {
+    int64_t kept = s->read - s->refused, least = kept, most = 0, none = 0;
+    for (int64_t i = 0; i < s->all->labels.n; i++) {
+        if (s->counts[i] < least) least = s->counts[i];
+        if (s->counts[i] > most) most = s->counts[i];
+        none += s->counts[i] == 0;
+    }
+    printf("%s: %lld pictures", s->name, (long long)kept);
+    if (s->refused > 0)
+        printf(" of %lld (left out because they cannot be decoded: %lld)", (long long)s->read,
+               (long long)s->refused);
+    printf("; a class: %lld to %lld", (long long)least, (long long)most);
+    if (none > 0) printf(", %lld classes have none", (long long)none);
+    printf("; %.1f s\n", seconds);
+    fflush(stdout);
+}
+
+static rd_status fill(set *s, const char *prefixes) {
+    s->items = rd_calloc(CHUNK, sizeof *s->items);
+    s->counts = rd_calloc((size_t)s->all->labels.n, sizeof *s->counts);
+    if (!s->items || !s->counts) return RD_ERR_MEMORY;
+    RD_TRY(each_prefix(prefixes, add_prefix, s));
+    RD_TRY(write_chunk(s));
+    if (s->read > s->refused) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: no picture is left of %lld", s->name, (long long)s->read);
+}
+
+static void free_set(set *s) {
+    for (int k = 0; s->items && k < CHUNK; k++) {
+        rd_labelled_picture_free(&s->items[k].picture);
+        rd_picture_free(&s->items[k].decoded);
+    }
+    free(s->items);
+    free(s->counts);
+}
+
+/* All of `prefixes` into DEST/NAME. */
+static rd_status make_set(const pictures *p, const char *prefixes, const char *name) {
+    set s = {.all = p, .name = name};
+    double started = rd_seconds();
+    char *path = rd_path_join(p->job->dest, name);
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = rd_dataset_writer_open(&s.writer, path, &p->identity, 1);
+    rd_progress_start(&s.progress,
+                      &(rd_progress_config){.out = stderr,
+                                            .label = name,
+                                            .unit = "pictures",
+                                            .terminal = rd_progress_is_terminal(stderr)});
+    if (status == RD_OK) status = fill(&s, prefixes);
+    rd_progress_finish(&s.progress);
+    if (status == RD_OK)
+        status = rd_dataset_writer_finish(s.writer);
+    else
+        rd_dataset_writer_abort(s.writer);
+    if (status == RD_OK) print_counts(&s, rd_seconds() - started);
+    free_set(&s);
+    free(path);
+    return status;
+}
+
+static rd_status make_test_set(void *self, const char *prefix) {
+    const pictures *p = self;
+    char name[300];
+    const char *at = strrchr(prefix, ':'), *slash = strrchr(at ? at : prefix, '/');
+    if (strcmp(prefix, p->job->recipe->data.validpref) == 0) return RD_OK; /* valid.bin is it */
+    snprintf(name, sizeof name, "%s.bin", slash ? slash + 1 : at ? at + 1 : prefix);
+    if (strcmp(name, "train.bin") == 0 || strcmp(name, "valid.bin") == 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "test set '%s' would overwrite %s, made of other pictures; rename it",
+                        prefix, name);
+    return make_set(p, prefix, name);
+}
+
+static rd_status make_sets(pictures *p) {
+    const rd_data_config *d = &p->job->recipe->data;
+    char fingerprint[RD_SHA256_HEX];
+    RD_TRY(rd_labels_read(&p->labels, p->job->dest));
+    RD_TRY(rd_vocabularies_fingerprint(p->job->dest, RD_VOCABULARY_LABELS, fingerprint));
+    RD_TRY(rd_identity_make(&p->identity, p->job->recipe->task, "", "", fingerprint));
+    p->identity.src_vocab = 1;
+    p->identity.tgt_vocab = (int32_t)p->labels.n;
+    RD_TRY(make_set(p, d->trainpref, "train.bin"));
+    RD_TRY(make_set(p, d->validpref, "valid.bin"));
+    return each_prefix(d->testpref, make_test_set, p);
+}
+
+rd_status preprocess_pictures(const preprocess_job *job) {
+    const rd_data_config *d = &job->recipe->data;
+    pictures p = {.job = job};
+    const char *missing = !*d->trainpref ? "trainpref" : !*d->validpref ? "validpref" : NULL;
+    if (missing)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: %s is not set; name folders, archives or lists of pictures",
+                        job->recipe_path, missing);
+    if (job->shortlist)
+        return rd_error(RD_ERR_ARGUMENT, "a shortlist is of translations; pictures have none");
+    rd_status status = job->vocab ? make_labels(&p) : RD_OK;
+    stop_on_signals();
+    if (status == RD_OK && job->binarize) status = make_sets(&p);
+    rd_labels_free(&p.labels);
+    return status;
+}
