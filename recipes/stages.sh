@@ -166,6 +166,7 @@ stage_average() {
 # What is particular to the data of a task: raw_of, check_tests and the stages after training.
 case $task in
 translation | denoising) kind=pairs ;;
+image_classification) kind=pictures ;;
 *) fail "no stages are known for task $task" ;;
 esac
 # shellcheck source=recipes/evaluate-pairs.sh
