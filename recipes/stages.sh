@@ -167,6 +167,7 @@ stage_average() {
 case $task in
 translation | denoising) kind=pairs ;;
 language_modeling) kind=text ;;
+image_classification) kind=pictures ;;
 *) fail "no stages are known for task $task" ;;
 esac
 # shellcheck source=recipes/evaluate-pairs.sh

@@ -71,11 +71,11 @@ typedef struct {
 
 /* The pictures that an encoder reads in place of tokens. */
 typedef struct {
-    int32_t size;        /* pixels of a side; 0: the encoder reads tokens */
-    int32_t channels;    /* 1 or 3 */
-    int32_t patch;       /* pixels of a patch's side, which divide `size` */
-    int32_t stem_layers; /* convolutions that make the tokens; 0: patches do */
-    bool no_class_token; /* by default a token that is no patch comes first */
+    int32_t size;         /* pixels of a side; 0: the encoder reads tokens */
+    int32_t channels;     /* 1 or 3 */
+    int32_t patch;        /* pixels of a patch's side, which divide `size` */
+    int32_t stem_layers;  /* convolutions that make the tokens; 0: patches do */
+    int32_t class_tokens; /* learned tokens before the patches: 0 to 2 (DeiT has a second one) */
 } rd_picture_shape;
 
 /* Ids at which bands of rarer words begin, ascending; n 0: none. */

@@ -11,6 +11,7 @@ enum { CHANNELS = 3 };
 
 struct rd_picture_input {
     int32_t size, channels, resize;
+    bool stretch;
     rd_resampling resampling;
     bool augments;
     rd_augmentation augmentation;
@@ -43,6 +44,7 @@ static rd_status set_form(rd_picture_input *input, const rd_picture_form *form) 
     RD_TRY(parse_numbers("picture-std", form->std, input->channels, std));
     input->resampling = form->resampling;
     input->resize = form->resize;
+    input->stretch = form->stretch;
     if (input->resize > 0 && input->resize < input->size)
         return rd_error(RD_ERR_FORMAT,
                         "picture-resize %d is less than picture-size %d, which is cut out of it",
@@ -118,7 +120,7 @@ static rd_status resize_to_middle(const rd_picture_input *input, rd_picture_scra
                                  input->resampling);
     bool wide = from->width > from->height;
     int64_t least = wide ? from->height : from->width, most = wide ? from->width : from->height;
-    int64_t longer = shorter * most / least;
+    int64_t longer = input->stretch ? shorter : shorter * most / least;
     if (longer > RD_LONGEST_SIDE)
         return rd_error(RD_ERR_FORMAT, "%d x %d pixels; one side is too long for the other",
                         (int)from->width, (int)from->height);

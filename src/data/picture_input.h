@@ -14,6 +14,7 @@ typedef struct {
     rd_resampling resampling;
     int32_t resize; /* pixels of the shorter side, from whose middle the square is cut; 0: the whole
                      * picture becomes the square */
+    bool stretch;   /* `resize` is of both sides, whatever the picture's proportions */
     char *mean, *std; /* of samples between 0 and 1, subtracted and divided by: a number, or one for
                        * each channel with commas between */
 } rd_picture_form;

@@ -14,6 +14,8 @@ const rd_key rd_picture_form_keys[] = {
      .help =
          "pixels of the shorter side, from whose middle the picture is cut; 0: the whole picture "
          "is resized to picture-size, both ways"},
+    {"picture-stretch", RD_KEY_BOOL, RD_AT(stretch), 0, 0, "false",
+     .help = "picture-resize is of both sides, whatever the proportions"},
     {"picture-mean", RD_KEY_STRING, RD_AT(mean), 0, 0, "0.5",
      .help =
          "subtracted from samples between 0 and 1: a number, or one a channel, comma-separated"},

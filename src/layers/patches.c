@@ -16,7 +16,7 @@ static int64_t patches_of(const rd_patches *p) {
 }
 
 int64_t rd_patches_length(const rd_patches *patches) {
-    return patches_of(patches) + (patches->has_class_token ? 1 : 0);
+    return patches_of(patches) + patches->class_tokens;
 }
 
 /* What matrix products read of x: [rows, width], rounded where the step is. */
@@ -190,7 +190,7 @@ static rd_patch_rows rows_of(const rd_step *step, const rd_patches *p, int64_t n
                            .n = n,
                            .patches = patches_of(p),
                            .width = width,
-                           .class_token = p->has_class_token};
+                           .class_tokens = p->class_tokens};
 }
 
 rd_status rd_patches_forward(const rd_step *step, const rd_patches *p, rd_patches_saved *saved,

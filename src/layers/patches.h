@@ -1,6 +1,6 @@
 /* Pictures as an encoder's input: cut into patches and projected, as one product; or made into
  * tokens by a stem of convolutions (Hassani et al. 2021), each followed by the positive part and
- * max pooling over 3 x 3 pixels, 2 apart. Then a class token first, learned positions, and dropout.
+ * max pooling over 3 x 3 pixels, 2 apart. Then class tokens first, learned positions, and dropout.
  *
  * All passes of R-Drop see the same pictures, so all before dropout is computed once. */
 #ifndef RD_LAYERS_PATCHES_H
@@ -28,14 +28,14 @@ typedef struct {
     rd_weight weight, bias; /* [width, channels * patch * patch], [width]; without a stem */
     int32_t n_convolutions; /* 0: no stem */
     rd_convolution convolutions[RD_MOST_CONVOLUTIONS];
-    rd_weight class_token; /* [width]; value NULL: none */
+    rd_weight class_token; /* [class_tokens, width] */
     rd_weight positions;   /* [rd_patches_length, width] */
-    bool has_class_token;
+    int64_t class_tokens;
     float dropout;
     int32_t site;
 } rd_patches;
 
-/* Rows of a picture: its patches and the class token. */
+/* Rows of a picture: its patches and class tokens. */
 int64_t rd_patches_length(const rd_patches *patches);
 
 /* Kept for the backward pass. */

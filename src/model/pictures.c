@@ -14,6 +14,9 @@ rd_status rd_pictures_check(const rd_model_config *c) {
                         "model: pictures of %d pixels a side and %d channels; expected at most %d "
                         "pixels, and 1 or 3 channels",
                         (int)p->size, (int)p->channels, MOST_SIDE);
+    if (p->class_tokens < 0 || p->class_tokens > 2)
+        return rd_error(RD_ERR_ARGUMENT, "model: %d class tokens; expected 0 to 2",
+                        (int)p->class_tokens);
     if (p->stem_layers < 0 || p->stem_layers > RD_MOST_CONVOLUTIONS)
         return rd_error(RD_ERR_ARGUMENT, "model: a stem of %d convolutions; at most %d are known",
                         (int)p->stem_layers, RD_MOST_CONVOLUTIONS);
@@ -64,14 +67,14 @@ rd_status rd_pictures_register(rd_parameters *parameters, rd_patches *patches,
     *patches = (rd_patches){.side = c->picture.size,
                             .channels = c->picture.channels,
                             .patch = c->picture.patch,
-                            .has_class_token = !c->picture.no_class_token,
+                            .class_tokens = c->picture.class_tokens,
                             .dropout = c->dropout,
                             .site = site};
     RD_TRY(c->picture.stem_layers > 0 ? register_stem(parameters, patches, c)
                                       : register_patches(parameters, patches, c));
-    if (patches->has_class_token)
-        RD_TRY(rd_parameters_add(parameters, &patches->class_token, small, c->d_model, 0,
-                                 "encoder.class_token"));
+    if (patches->class_tokens > 0)
+        RD_TRY(rd_parameters_add(parameters, &patches->class_token, small, patches->class_tokens,
+                                 c->d_model, "encoder.class_token"));
     return rd_parameters_add(parameters, &patches->positions, small, rd_patches_length(patches),
                              c->d_model, "encoder.embed_positions.weight");
 }

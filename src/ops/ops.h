@@ -122,15 +122,15 @@ void rd_op_max_pool(float *out, const float *pictures, const rd_windows *windows
 void rd_op_max_pool_backward(float *dpictures, const float *dout, const float *out,
                              const float *pictures, const rd_windows *windows);
 
-/* Patches as an encoder reads them: [passes, n, (1 +) patches, width], all passes alike. */
+/* Patches as an encoder reads them: [passes, n, class_tokens + patches, width], all passes alike.
+ */
 typedef struct {
     int64_t passes, n, patches, width;
-    bool class_token; /* comes before the patches of each picture */
+    int64_t class_tokens; /* come before the patches of each picture */
 } rd_patch_rows;
 
-/* out = x: [n * patches, width] + bias: [width] (NULL: none), or class_token: [width]; and
- * positions:
- * [(1 +) patches, width]. */
+/* out = x: [n * patches, width] + bias: [width] (NULL: none), or class_token: [class_tokens,
+ * width]; and positions: [class_tokens + patches, width]. */
 void rd_op_place_patches(float *out, const float *x, const float *bias, const float *class_token,
                          const float *positions, const rd_patch_rows *rows);
 /* dx = the sum over passes; the others (NULL: not wanted) accumulate. The same bits on any number

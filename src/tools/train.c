@@ -83,6 +83,7 @@ static const options_program program = {
 typedef struct {
     rd_progress progress;
     const rd_train_config *config;
+    const char *unit; /* of what is counted a second */
 } display;
 
 __attribute__((format(printf, 2, 3))) static void say(display *d, const char *format, ...) {
@@ -107,6 +108,7 @@ static void show_start(display *d, const rd_train_event *e) {
                                             .total = e->last_update,
                                             .first = e->resumed_from,
                                             .terminal = rd_progress_is_terminal(stdout)});
+    d->unit = strcmp(e->task->examples, "pictures") == 0 ? "pictures" : "tok";
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
     if (e->reason) fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
@@ -117,8 +119,8 @@ static void show_update(display *d, const rd_train_event *e) {
     char suffix[256], kl[32] = "";
     if (d->config->reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
     snprintf(suffix, sizeof suffix,
-             "%.0f tok/s loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f epoch %lld",
-             e->tokens_per_second, e->loss, e->nll, exp(e->nll), kl, e->lr, e->gnorm,
+             "%.0f %s/s loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f epoch %lld",
+             e->tokens_per_second, d->unit, e->loss, e->nll, exp(e->nll), kl, e->lr, e->gnorm,
              (long long)e->epoch);
     rd_progress_update(&d->progress, e->update, suffix);
     if (e->kind == RD_TRAIN_UPDATE && !d->progress.config.terminal)
@@ -179,7 +181,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
         return 0;
     }
     stop_on_signals();
-    display d = {.progress.config.out = stdout, .config = &recipe->train};
+    display d = {.unit = "tok", .progress.config.out = stdout, .config = &recipe->train};
     rd_status status = rd_train(recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
     if (status == RD_OK || status == RD_ERR_INTERRUPTED)

@@ -22,12 +22,13 @@ typedef enum {
 
 typedef struct {
     rd_train_kind kind;
-    int64_t update, epoch, last_update;  /* last_update: where training will stop, 0 if unknown */
-    double loss, nll, kl;                /* training: of the updates since the last _UPDATE */
-    double lr, gnorm, tokens_per_second; /* source and target tokens, each pair counted once */
-    double seconds;                      /* trained so far */
-    const rd_results *results;           /* VALID */
-    bool best;                           /* VALID: the best so far */
+    int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
+    double loss, nll, kl;               /* training: of the updates since the last _UPDATE */
+    double lr, gnorm,
+        tokens_per_second;     /* source and target tokens, each pair counted once; or pictures */
+    double seconds;            /* trained so far */
+    const rd_results *results; /* VALID */
+    bool best;                 /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const rd_task *task;                                  /* STARTED */
     int64_t peak_memory;                                  /* FINISHED: bytes, of this process */

@@ -49,7 +49,9 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_s
         outcome = rd_network_loss(run->model, &step, batch, &criterion, true, sums);
         rd_arena_reset(&run->arena);
         if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
-        w->tokens += rd_tokens_total(&batch->source) + rd_tokens_total(&batch->target);
+        w->tokens += batch->pictures.length > 0
+                         ? batch->n
+                         : rd_tokens_total(&batch->source) + rd_tokens_total(&batch->target);
     }
     return outcome;
 }

@@ -17,9 +17,9 @@ from model_golden import attend, linear, save
 
 STEM_WIDTH = 64
 VARIANTS = {
-    "patches": dict(d_model=12, size=8, channels=3, patch=4, stem=0, class_token=True, heads=3, layers=2, ffn_dim=20),
-    "grey": dict(d_model=10, size=9, channels=1, patch=3, stem=0, class_token=False, heads=2, layers=1, ffn_dim=12),
-    "stem": dict(d_model=8, size=11, channels=3, patch=1, stem=2, class_token=False, heads=2, layers=2, ffn_dim=8),
+    "patches": dict(d_model=12, size=8, channels=3, patch=4, stem=0, class_tokens=2, heads=3, layers=2, ffn_dim=20),
+    "grey": dict(d_model=10, size=9, channels=1, patch=3, stem=0, class_tokens=0, heads=2, layers=1, ffn_dim=12),
+    "stem": dict(d_model=8, size=11, channels=3, patch=1, stem=2, class_tokens=0, heads=2, layers=2, ffn_dim=8),
 }
 
 
@@ -42,9 +42,9 @@ def shapes(c):
     if c["stem"] == 0:
         yield "encoder.patches.weight", (d, c["channels"] * c["patch"] ** 2)
         yield "encoder.patches.bias", (d,)
-    if c["class_token"]:
-        yield "encoder.class_token", (d,)
-    yield "encoder.embed_positions.weight", (side * side + c["class_token"], d)
+    if c["class_tokens"]:
+        yield "encoder.class_token", (c["class_tokens"], d)
+    yield "encoder.embed_positions.weight", (side * side + c["class_tokens"], d)
     for i in range(c["layers"]):
         layer = f"encoder.layers.{i}"
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
@@ -72,8 +72,8 @@ def tokens(c, weights, pictures):
             kernel = kernel.view(n_out, n_in, 3, 3) if i == 0 else kernel.view(n_out, 3, 3, n_in).permute(0, 3, 1, 2)
             x = F.max_pool2d(F.relu(F.conv2d(x, kernel, padding=1)), 3, 2, 1)
     x = x.flatten(2).transpose(1, 2)
-    if c["class_token"]:
-        x = torch.cat([weights["encoder.class_token"].expand(len(x), 1, -1), x], 1)
+    if c["class_tokens"]:
+        x = torch.cat([weights["encoder.class_token"].expand(len(x), -1, -1), x], 1)
     return x + weights["encoder.embed_positions.weight"]
 
 

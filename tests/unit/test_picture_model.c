@@ -45,23 +45,22 @@ static int32_t whole(const json_t *object, const char *key) {
 }
 
 static rd_model_config config_of(const json_t *c) {
-    return (rd_model_config){
-        .d_model = whole(c, "d_model"),
-        .encoder = {.layers = whole(c, "layers"),
-                    .heads = whole(c, "heads"),
-                    .ffn_dim = whole(c, "ffn_dim"),
-                    .normalize_before = true,
-                    .learned_pos = true},
-        .activation = RD_GELU,
-        .layer_norm_eps = 1e-6f,
-        .picture = {.size = whole(c, "size"),
-                    .channels = whole(c, "channels"),
-                    .patch = whole(c, "patch"),
-                    .stem_layers = whole(c, "stem"),
-                    .no_class_token = !json_is_true(json_object_get(c, "class_token"))},
-        .max_source_positions = 1,
-        .max_target_positions = 1,
-        .tgt_vocab = 5};
+    return (rd_model_config){.d_model = whole(c, "d_model"),
+                             .encoder = {.layers = whole(c, "layers"),
+                                         .heads = whole(c, "heads"),
+                                         .ffn_dim = whole(c, "ffn_dim"),
+                                         .normalize_before = true,
+                                         .learned_pos = true},
+                             .activation = RD_GELU,
+                             .layer_norm_eps = 1e-6f,
+                             .picture = {.size = whole(c, "size"),
+                                         .channels = whole(c, "channels"),
+                                         .patch = whole(c, "patch"),
+                                         .stem_layers = whole(c, "stem"),
+                                         .class_tokens = whole(c, "class_tokens")},
+                             .max_source_positions = 1,
+                             .max_target_positions = 1,
+                             .tgt_vocab = 5};
 }
 
 typedef struct {

@@ -162,15 +162,15 @@ void rd_op_max_pool_backward(float *dpictures, const float *dout, const float *o
 
 void rd_op_place_patches(float *out, const float *x, const float *bias, const float *class_token,
                          const float *positions, const rd_patch_rows *rows) {
-    int64_t first = rows->class_token ? 1 : 0, length = rows->patches + first, width = rows->width;
+    int64_t first = rows->class_tokens, length = rows->patches + first, width = rows->width;
 #pragma omp parallel
     {
         rd_share s = rd_share_of(rows->passes * rows->n * length);
         for (int64_t r = s.begin; r < s.begin + s.n; r++) {
             int64_t t = r % length, picture = r / length % rows->n;
             const float *position = positions + t * width;
-            const float *from =
-                t < first ? class_token : x + (picture * rows->patches + t - first) * width;
+            const float *from = t < first ? class_token + t * width
+                                          : x + (picture * rows->patches + t - first) * width;
             float *to = out + r * width;
             for (int64_t i = 0; i < width; i++) to[i] = from[i] + position[i];
             if (t < first || !bias) continue;
@@ -188,7 +188,7 @@ static void add_row(float *to, const float *from, int64_t first, int64_t last) {
  * threads. */
 void rd_op_place_patches_backward(float *dx, float *dbias, float *dclass_token, float *dpositions,
                                   const float *dout, const rd_patch_rows *rows) {
-    int64_t front = rows->class_token ? 1 : 0, length = rows->patches + front, width = rows->width;
+    int64_t front = rows->class_tokens, length = rows->patches + front, width = rows->width;
     memset(dx, 0, sizeof(float) * (size_t)(rows->n * rows->patches * width));
 #pragma omp parallel
     {
@@ -199,7 +199,7 @@ void rd_op_place_patches_backward(float *dx, float *dbias, float *dclass_token, 
             const float *row = dout + r * width;
             if (dpositions) add_row(dpositions + t * width, row, first, last);
             if (t < front) {
-                add_row(dclass_token, row, first, last);
+                if (dclass_token) add_row(dclass_token + t * width, row, first, last);
                 continue;
             }
             add_row(dbias, row, first, last);
