@@ -60,16 +60,16 @@ const rd_key *rd_recipe_key(int index) {
     return NULL;
 }
 
-int rd_recipe_key_count(void) {
-    int n = 0;
-    while (rd_recipe_key(n)) n++;
-    return n;
+int rd_recipe_key_index(const rd_key *key) {
+    int index = 0;
+    for (const rd_recipe_group *group = rd_recipe_groups; group->name; group++)
+        for (const rd_key *own = group->keys; own->name; own++, index++)
+            if (own == key) return index;
+    return index;
 }
 
-int rd_recipe_key_index(const rd_key *key) {
-    int i = 0;
-    while (rd_recipe_key(i) != key) i++;
-    return i;
+int rd_recipe_key_count(void) {
+    return rd_recipe_key_index(NULL);
 }
 
 bool rd_recipe_is_of_shape(const rd_key *key) {

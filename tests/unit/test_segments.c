@@ -15,10 +15,10 @@
 #include "base/text.h"
 #include "data/vocab.h"
 #include "toy_directory.h"
-#include "translate/gap.h"
 #include "translate/head.h"
 #include "translate/lines.h"
 #include "translate/paragraphs.h"
+#include "translate/segments.h"
 #include "translate/words.h"
 
 static char root[] = "/tmp/test_segments.XXXXXX";
