@@ -146,6 +146,7 @@ static rd_status binarize_corpus(binarizer *b, rd_corpus *corpus) {
 static rd_status binarize_file(binarizer *b, const char *path) {
     rd_corpus *corpus = NULL;
     RD_TRY(rd_corpus_open(&corpus, path, RD_UTF8_STRICT));
+    rd_corpus_stop_by(corpus, b->config->stop_fd);
     rd_status status = binarize_corpus(b, corpus);
     rd_corpus_close(corpus);
     return status;

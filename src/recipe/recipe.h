@@ -82,18 +82,17 @@ typedef struct {
     int32_t validate_interval;     /* epochs; used when validate_interval_updates is 0 */
     int64_t save_interval_updates; /* 0: at each validation */
     int32_t keep_last;             /* keep-last-n: checkpoints kept for averaging */
-    bool eval_bleu;
     int32_t eval_bleu_beam;
-    int64_t eval_bleu_sentences; /* validation sentences translated; 0: all */
-    bool eval_bleu_lowercase;
+    int64_t eval_bleu_sentences;  /* validation sentences translated; 0: all */
     char *eval_bleu_tokenizer;    /* rdrop/metrics.h; "": rd_metric_tokenizer_for(target_lang) */
     char *best_checkpoint_metric; /* loss | bleu | rouge1 | rouge2 | rougeL */
     int32_t log_interval;         /* updates between progress lines */
     float ema_decay;              /* 0: no exponential moving average */
     int32_t threads;              /* 0: all cores */
     rd_precision precision;       /* of matrix products; the rest is float32 */
-    bool checkpoint_activations;  /* memory for time, with the same weights */
     int32_t average_last;         /* checkpoints averaged by the average stage */
+    bool eval_bleu, eval_bleu_lowercase;
+    bool checkpoint_activations; /* memory for time, with the same weights */
 } rd_train_config;
 
 /* Where the value of a key comes from. */

@@ -61,7 +61,8 @@ static rd_status binarize_files(const text *t, const path_list *list, const char
                                       .identity = t->identity,
                                       .progress = show_progress,
                                       .self = &progress,
-                                      .stop = stop_requested()};
+                                      .stop = stop_requested(),
+                                      .stop_fd = stop_fd()};
     rd_stream_counts counts;
     double started = rd_seconds();
     rd_status status = rd_binarize_text(&config, path, &counts);
