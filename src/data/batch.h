@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "data/masking.h"
 #include "data/noise.h"
 #include "data/tokens.h"
 #include "rdrop/tokenizer.h"
@@ -77,6 +78,9 @@ typedef struct {
     /* Sources get noise, another one in every epoch: a pure function of (seed, epoch, sentence).
      * NULL: none. */
     const rd_noise *noise;
+    /* Sources are masked, others in every epoch, and batches have labels instead of targets. NULL:
+     * they are not. */
+    const rd_masking *masking;
 } rd_batcher_config;
 
 typedef struct rd_batcher rd_batcher;

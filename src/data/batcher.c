@@ -173,7 +173,7 @@ static rd_status resample(const rd_batcher *batcher, const rd_tokenizer *tokeniz
 
 /* Scratch for the sentences of a batch: copies of the dataset's ids, and what is made of them. */
 typedef struct {
-    rd_ids src, tgt, drawn_src, drawn_tgt, noised, joined;
+    rd_ids src, tgt, drawn_src, drawn_tgt, noised, joined, labels;
 } scratch;
 
 static void free_scratch(scratch *s) {
@@ -183,6 +183,7 @@ static void free_scratch(scratch *s) {
     free(s->drawn_tgt.data);
     free(s->noised.data);
     free(s->joined.data);
+    free(s->labels.data);
 }
 
 static rd_status too_long(int64_t id, const rd_pair *p, const rd_batcher_config *c) {
@@ -231,6 +232,12 @@ static rd_status add(const rd_batcher *batcher, int64_t id, scratch *s, rd_batch
         rd_rng rng = rng_of(batcher, id, DRAW_NOISE);
         RD_TRY(rd_noise_apply(c->noise, &rng, p.src, p.n_src, &s->noised));
         p.src = s->noised.data, p.n_src = (int32_t)s->noised.length;
+    }
+    if (c->masking) {
+        rd_rng rng = rng_of(batcher, id, DRAW_NOISE);
+        RD_TRY(rd_masking_apply(c->masking, &rng, p.src, p.n_src, &s->noised, &s->labels));
+        RD_TRY(rd_ids_add(&batch->labels, s->labels.data, p.n_src));
+        return rd_batch_add(batch, id, s->noised.data, p.n_src, NULL, 0);
     }
     return rd_batch_add(batch, id, p.src, p.n_src, p.tgt, p.n_tgt);
 }

@@ -12,6 +12,7 @@
 #include "criterion/adaptive_kl.h"
 #include "data/binarize_text.h"
 #include "data/blocks.h"
+#include "data/masking.h"
 #include "data/noise.h"
 #include "data/picture_input.h"
 #include "data/table.h"
@@ -72,6 +73,7 @@ typedef struct {
     int32_t update_freq;
     rd_augmentation augmentation;  /* of pictures */
     rd_noise_config noise;         /* of sources, when batches are made */
+    rd_masking_config masking;     /* of masked_lm */
     int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
     int32_t patience;              /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;

@@ -3,14 +3,16 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "data/masking.h"
 #include "data/noise.h"
 #include "model/model_keys.h"
 #include "optim/optim_keys.h"
 #include "search/options.h"
 
 static const char *const score_break_modes[] = {"none", "complete", NULL}; /* rd_break_mode */
-static const char *const tasks[] = {"translation", "denoising", "language_modeling",
-                                    "image_classification", "sentence_prediction", NULL};
+static const char *const tasks[] = {
+    "translation", "denoising", "language_modeling", "image_classification", "sentence_prediction",
+    "masked_lm",   NULL};
 
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_recipe, field)
@@ -47,6 +49,7 @@ const rd_recipe_group rd_recipe_groups[] = {
     {"model", rd_picture_form_keys, offsetof(rd_recipe, pictures)},
     {"train", rd_optim_keys, offsetof(rd_recipe, optim)},
     {"train", rd_noise_keys, offsetof(rd_recipe, train.noise)},
+    {"train", rd_masking_keys, offsetof(rd_recipe, train.masking)},
     {"train", rd_augmentation_keys, offsetof(rd_recipe, train.augmentation)},
     {"train", rd_train_keys, offsetof(rd_recipe, train)},
     {"search", rd_search_keys, offsetof(rd_recipe, search)},

@@ -54,7 +54,8 @@ rd_status rd_pairs_open_data(void *self) {
                                 .prepend_bos = r->model.prepend_bos,
                                 .max_src = r->model.max_source_positions,
                                 .max_tgt = r->model.max_target_positions,
-                                .noise = p->noise};
+                                .noise = p->noise,
+                                .masking = p->masking};
     RD_TRY(rd_batcher_new(&p->splits[RD_TRAINING_DATA].batches, p->splits[RD_TRAINING_DATA].data,
                           &config));
     rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
@@ -64,7 +65,8 @@ rd_status rd_pairs_open_data(void *self) {
                                .seed = r->train.seed,
                                .max_src = r->model.max_source_positions,
                                .max_tgt = r->model.max_target_positions,
-                               .noise = p->noise}; /* the same at every validation */
+                               .noise = p->noise,
+                               .masking = p->masking}; /* the same at every validation */
     return rd_batcher_new(&p->splits[RD_VALIDATION_DATA].batches,
                           p->splits[RD_VALIDATION_DATA].data, &valid);
 }
@@ -86,6 +88,7 @@ void rd_pairs_close(void *self) {
         rd_dataset_close(p->splits[split].data);
     }
     rd_noise_free(p->noise);
+    rd_masking_free(p->masking);
     rd_metric_tokenizer_close(p->scored_words);
     rd_vocabularies_close(p->source, p->target);
     free(p);

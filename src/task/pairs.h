@@ -16,6 +16,7 @@ typedef struct {
         rd_batcher *batches;
     } splits[2];                            /* by rd_split */
     rd_noise *noise;                        /* of all sources; NULL: none */
+    rd_masking *masking;                    /* of a masked language model's; NULL: none */
     rd_metric_tokenizer *scored_words;      /* of BLEU; NULL: none are opened */
     const rd_metric_tokenizer *rouge_words; /* that, or NULL: rouge-score's */
 } rd_pairs;

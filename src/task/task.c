@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-static const rd_task *const tasks[] = {&rd_task_translation, &rd_task_denoising,
-                                       &rd_task_language_modeling, &rd_task_image_classification,
-                                       &rd_task_sentence_prediction};
+static const rd_task *const tasks[] = {&rd_task_translation,         &rd_task_denoising,
+                                       &rd_task_language_modeling,   &rd_task_image_classification,
+                                       &rd_task_sentence_prediction, &rd_task_masked_lm};
 
 enum { N_TASKS = sizeof tasks / sizeof *tasks };
 

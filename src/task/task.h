@@ -68,7 +68,7 @@ typedef struct {
 } rd_task;
 
 extern const rd_task rd_task_translation, rd_task_denoising, rd_task_language_modeling,
-    rd_task_image_classification, rd_task_sentence_prediction;
+    rd_task_image_classification, rd_task_sentence_prediction, rd_task_masked_lm;
 
 /* The task of that name; RD_ERR_ARGUMENT with those that there are. */
 rd_status rd_task_find(const rd_task **task, const char *name);

@@ -97,11 +97,10 @@ static const options_program program = {
 static const struct {
     const char *task;
     rd_status (*run)(const preprocess_job *job);
-} kinds[] = {{"translation", preprocess_pairs},
-             {"denoising", preprocess_pairs},
-             {"language_modeling", preprocess_text},
-             {"image_classification", preprocess_pictures},
-             {"sentence_prediction", preprocess_tables}};
+} kinds[] = {
+    {"translation", preprocess_pairs},          {"denoising", preprocess_pairs},
+    {"language_modeling", preprocess_text},     {"image_classification", preprocess_pictures},
+    {"sentence_prediction", preprocess_tables}, {"masked_lm", preprocess_pairs}};
 
 static rd_status run(const preprocess_job *job) {
     RD_TRY(rd_make_directories(job->dest));
