@@ -32,7 +32,7 @@ void rd_op_adam(float *p, float *g, float *m, float *v, int64_t n, const rd_adam
 }
 
 void rd_op_momentum(float *p, float *g, float *m, int64_t n, const rd_momentum *c) {
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] * c->grad_scale + c->l2 * p[i];
         p[i] = p[i] * c->decay + c->from_m * m[i] + c->from_g * d;
