@@ -176,7 +176,7 @@ static rd_status write_weights(const rd_model *model, const char *to) {
         exchange(&place, item, model->parameters.values + item->offset,
                  out.values + rd_parameters_find(&out, place.name)->offset, true);
     }
-    if (status == RD_OK) status = rd_parameters_save(&out, out.values, path);
+    if (status == RD_OK) status = rd_parameters_save(&out, out.values, NULL, path);
     rd_parameters_free(&out);
     free(path);
     return status;
