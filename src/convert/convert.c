@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "convert/bert.h"
+#include "convert/gpt2.h"
 #include "io/json.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
@@ -12,8 +13,9 @@ static rd_status import_hf(const char *from, const char *to, rd_text *warnings) 
     json_t *config;
     rd_bert_family family;
     RD_TRY(rd_json_read(from, "config.json", &config));
-    bool bert = rd_is_bert(config, &family);
+    bool bert = rd_is_bert(config, &family), gpt2 = rd_is_gpt2(config);
     json_decref(config);
+    if (gpt2) return rd_import_gpt2(from, to);
     return bert ? rd_import_bert(from, to, warnings) : rd_import_hf(from, to, warnings);
 }
 
@@ -33,10 +35,12 @@ rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
 rd_status rd_export(const char *from, const char *to, rd_text *warnings) {
     rd_model_dir directory;
     rd_status status = rd_model_dir_read(&directory, from);
-    bool encoder_only = status == RD_OK && directory.recipe->model.decoder.layers == 0;
+    bool no_decoder = status == RD_OK && directory.recipe->model.decoder.layers == 0;
+    bool no_encoder = status == RD_OK && directory.recipe->model.encoder.layers == 0;
     rd_model_dir_close(&directory);
     RD_TRY(status);
-    return encoder_only ? rd_export_bert(from, to) : rd_export_hf(from, to, warnings);
+    if (no_decoder) return rd_export_bert(from, to);
+    return no_encoder ? rd_export_gpt2(from, to) : rd_export_hf(from, to, warnings);
 }
 
 static rd_status quantize(const char *from, const char *to, rd_model_dir *directory,

@@ -28,6 +28,9 @@ rd_status rd_import_marian(const char *from, const char *to);
  */
 rd_status rd_import_bert(const char *from, const char *to, rd_text *warnings);
 
+/* Makes the model directory `to` of a Hugging Face GPT-2 directory, a language model. */
+rd_status rd_import_gpt2(const char *from, const char *to);
+
 /* One of these, by what is there. */
 rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
@@ -45,7 +48,10 @@ rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings);
 /* Makes a BERT, RoBERTa or XLM-R directory of a model of such an architecture. */
 rd_status rd_export_bert(const char *from, const char *to);
 
-/* One of the two, by the model's architecture; warnings as above. */
+/* Makes a GPT-2 directory of a language model of its architecture. */
+rd_status rd_export_gpt2(const char *from, const char *to);
+
+/* One of these, by the model's architecture; warnings as above. */
 rd_status rd_export(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a

@@ -1,0 +1,30 @@
+/* The names that Hugging Face's GPT-2 has for our settings and tensors. */
+#ifndef RD_CONVERT_GPT2_H
+#define RD_CONVERT_GPT2_H
+
+#include <jansson.h>
+
+#include "model/parameters.h"
+#include "recipe/recipe.h"
+
+bool rd_is_gpt2(const json_t *config);
+
+/* Sets the model and search of a recipe from config.json, except special ids, which are the
+ * vocabulary's. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
+rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_recipe *recipe);
+
+/* config.json of a model here, to be released with json_decref; NULL without memory.
+ * RD_ERR_UNSUPPORTED for a model that GPT-2 cannot be. */
+rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config);
+
+/* One of our tensors in theirs: products there are x W, so matrices are stored the other way round;
+ * and query, key and value are the thirds of one. */
+typedef struct {
+    char name[80];
+    bool transposed;
+    int32_t part, parts; /* of `parts` along their last dimension, this one */
+} rd_gpt2_place;
+
+void rd_gpt2_place_of(const char *ours, rd_gpt2_place *place);
+
+#endif

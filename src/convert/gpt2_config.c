@@ -1,0 +1,135 @@
+/* config.json of a GPT-2 directory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/gpt2.h"
+#include "recipe/recipe_keys.h"
+
+static const char *const activations[][2] = {
+    {"gelu_new", "gelu_tanh"},  {"gelu_pytorch_tanh", "gelu_tanh"},
+    {"gelu_fast", "gelu_tanh"}, {"gelu", "gelu"},
+    {"relu", "relu"},           {"silu", "swish"},
+    {"swish", "swish"}};
+enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
+
+static const struct {
+    const char *theirs, *ours;
+    bool required;
+} numbers[] = {
+    {"n_embd", "encoder-embed-dim", true},       {"n_layer", "decoder-layers", true},
+    {"n_head", "decoder-attention-heads", true}, {"n_positions", "max-target-positions", true},
+    {"vocab_size", "tgt-vocab", true},           {"layer_norm_epsilon", "layer-norm-eps", false},
+    {"resid_pdrop", "dropout", false},           {"attn_pdrop", "attention-dropout", false}};
+enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
+
+bool rd_is_gpt2(const json_t *config) {
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    return type && strcmp(type, "gpt2") == 0;
+}
+
+static rd_status unsupported(const char *directory, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", directory, what);
+}
+
+static rd_status set(const char *directory, rd_recipe *recipe, const char *ours, const char *theirs,
+                     const char *value) {
+    rd_status status = rd_recipe_set_key(recipe, rd_recipe_find_key(ours), value);
+    return status == RD_ERR_FORMAT
+               ? rd_error_prefix(status, "%s/config.json: %s", directory, theirs)
+               : status;
+}
+
+static rd_status set_number(const char *directory, rd_recipe *recipe, const char *ours,
+                            const char *theirs, const json_t *value) {
+    if (!json_is_number(value))
+        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is %s", directory, theirs,
+                        value ? "not a number" : "missing");
+    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    rd_status status = set(directory, recipe, ours, theirs, text);
+    free(text);
+    return status;
+}
+
+/* Settings of variants, which are all off in GPT-2 itself. */
+static rd_status check_variant(const char *directory, const json_t *config) {
+    static const char *const off[] = {"scale_attn_by_inverse_layer_idx", "add_cross_attention"};
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+        if (json_is_true(json_object_get(config, off[i]))) return unsupported(directory, off[i]);
+    if (json_is_false(json_object_get(config, "scale_attn_weights")))
+        return unsupported(directory, "a scale_attn_weights that is false");
+    return RD_OK;
+}
+
+static rd_status read_activation(const char *directory, const json_t *config, rd_recipe *recipe) {
+    const char *name = json_string_value(json_object_get(config, "activation_function"));
+    if (!name) name = "gelu_new";
+    for (int i = 0; i < N_ACTIVATIONS; i++)
+        if (strcmp(name, activations[i][0]) == 0)
+            return set(directory, recipe, "activation-fn", "activation_function",
+                       activations[i][1]);
+    return unsupported(directory, "this activation_function");
+}
+
+rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_recipe *recipe) {
+    rd_model_config *c = &recipe->model;
+    const json_t *inner = json_object_get(config, "n_inner");
+    RD_TRY(check_variant(directory, config));
+    for (int i = 0; i < N_NUMBERS; i++) {
+        const json_t *value = json_object_get(config, numbers[i].theirs);
+        if (value || numbers[i].required)
+            RD_TRY(set_number(directory, recipe, numbers[i].ours, numbers[i].theirs, value));
+    }
+    RD_TRY(read_activation(directory, config, recipe));
+    c->decoder.ffn_dim = 4 * c->d_model;
+    if (inner && !json_is_null(inner))
+        RD_TRY(set_number(directory, recipe, "decoder-ffn-embed-dim", "n_inner", inner));
+    c->encoder = (rd_stack_config){.heads = c->decoder.heads, .ffn_dim = c->decoder.ffn_dim};
+    c->decoder.normalize_before = c->decoder.learned_pos = c->no_scale_embedding = true;
+    c->position_layout = RD_POSITIONS_HF_MARIAN;
+    c->share_decoder_input_output_embed =
+        !json_is_false(json_object_get(config, "tie_word_embeddings"));
+    c->src_vocab = c->tgt_vocab;
+    recipe->search.beam = 1;
+    recipe->search.forced_tokens_free = true; /* the longest output does not end with eos */
+    recipe->search.max_len_a = 0.0f;
+    recipe->search.max_len_b = 100.0f;
+    return set(directory, recipe, "task", "model_type", "language_modeling");
+}
+
+static rd_status check_model(const char *from, const rd_model_config *c) {
+    if (c->encoder.layers == 0 && c->decoder.layers > 0 && c->decoder.normalize_before &&
+        c->decoder.learned_pos && c->no_scale_embedding && !c->no_decoder_final_norm &&
+        !c->layernorm_embedding && !c->output_bias && !c->adaptive_input &&
+        c->adaptive_softmax_cutoff.n == 0 && c->activation_dropout <= 0.0f)
+        return RD_OK;
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: no GPT-2: a language model with decoder-normalize-before, a final norm, "
+                    "decoder-learned-pos and no-scale-embedding (arch gpt2) is one",
+                    from);
+}
+
+rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config) {
+    const rd_model_config *c = &recipe->model;
+    const char *activation = "";
+    *config = NULL;
+    RD_TRY(check_model(directory, c));
+    for (int i = N_ACTIVATIONS - 1; i >= 0; i--)
+        if (strcmp(activations[i][1], c->activation == RD_GELU_TANH ? "gelu_tanh"
+                                      : c->activation == RD_GELU    ? "gelu"
+                                      : c->activation == RD_RELU    ? "relu"
+                                                                    : "swish") == 0)
+            activation = activations[i][0];
+    *config = json_pack(
+        "{s:s, s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:b, s:i, s:i}",
+        "model_type", "gpt2", "architectures", "GPT2LMHeadModel", "dtype", "float32", "n_embd",
+        (int)c->d_model, "n_layer", (int)c->decoder.layers, "n_head", (int)c->decoder.heads,
+        "n_positions", (int)c->max_target_positions, "n_inner", (int)c->decoder.ffn_dim,
+        "vocab_size", (int)c->tgt_vocab, "activation_function", activation, "layer_norm_epsilon",
+        c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5, "resid_pdrop",
+        (double)c->dropout, "embd_pdrop", (double)c->dropout, "attn_pdrop",
+        (double)c->attention_dropout, "tie_word_embeddings",
+        (int)c->share_decoder_input_output_embed, "bos_token_id",
+        (int)(c->bos_id >= 0 ? c->bos_id : c->eos_id), "eos_token_id", (int)c->eos_id);
+    return *config ? RD_OK : rd_error(RD_ERR_MEMORY, "%s: out of memory", directory);
+}

@@ -1,0 +1,167 @@
+/* GPT-2 directories in and out: ids, log-probabilities and text as transformers has them
+ * (tests/oracles/gpt2_golden.py). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "convert/convert.h"
+#include "golden.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "lm/generate.h"
+
+static const char source[] = TEST_DATA "/gpt2";
+static char directory[] = "/tmp/rdrop-gpt2-XXXXXX", model[64], exported[64];
+
+static int set_up(void **state) {
+    (void)state;
+    if (!mkdtemp(directory)) return 1;
+    snprintf(model, sizeof model, "%s/model", directory);
+    snprintf(exported, sizeof exported, "%s/exported", directory);
+    must(rd_import(source, model, NULL));
+    must(rd_export(model, exported, NULL));
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    return system(command);
+}
+
+/* The tokens of one line, as they come. */
+typedef struct {
+    const int32_t *ids;
+    const double *log_probs;
+    int64_t n, at;
+} wanted;
+
+static rd_status take(void *self, const rd_lm_token *token) {
+    wanted *w = self;
+    assert_true(w->at < w->n);
+    assert_int_equal(token->id, w->ids[w->at]);
+    assert_near((double)token->log_prob, w->log_probs[w->at], 1e-5, 1e-5, "log_prob", w->at);
+    w->at++;
+    return RD_OK;
+}
+
+static void check_line(const rd_lm *lm, const json_t *line) {
+    const char *text = json_string_value(json_object_get(line, "text"));
+    wanted w = {0};
+    int64_t n;
+    int32_t *ids = golden_integers(line, "ids", &w.n);
+    double *log_probs = golden_numbers(line, "log_probs", &n);
+    w.ids = ids;
+    w.log_probs = log_probs;
+    rd_lm_scorer *scorer;
+    rd_lm_scorer_config config = {
+        .lm = lm, .mode = RD_BREAK_EOS, .max_tokens = 100, .take = take, .self = &w};
+    must(rd_lm_scorer_open(&scorer, &config));
+    must(rd_lm_scorer_add(scorer, NULL, 0, text, strlen(text)));
+    must(rd_lm_scorer_finish(scorer));
+    rd_lm_scorer_close(scorer);
+    assert_int_equal(w.at, w.n);
+    free(ids);
+    free(log_probs);
+}
+
+static void check_written(const rd_lm *lm, const json_t *answer) {
+    const char *prompt = json_string_value(json_object_get(answer, "prompt"));
+    rd_lm_answers answers;
+    rd_lm_generation g = {.lm = lm, .search = lm->search, .many_lines = true};
+    g.search.beam = (int32_t)golden_number(answer, "beam");
+    g.search.n_best = 1;
+    g.search.max_len_b = 9;
+    g.search.early_stopping = RD_STOP_FULL;
+    must(rd_lm_generate(&g, 0, 1, &prompt, &answers));
+    assert_string_equal(answers.items[0].text, json_string_value(json_object_get(answer, "text")));
+    rd_lm_answers_free(&answers);
+}
+
+static void check_model(const char *path) {
+    rd_lm lm;
+    json_t *golden = golden_load("gpt2/answers.json"), *item;
+    size_t i;
+    must(rd_lm_open(&lm, path, RD_PRECISION_FP32));
+    json_array_foreach(json_object_get(golden, "lines"), i, item) check_line(&lm, item);
+    json_array_foreach(json_object_get(golden, "written"), i, item) check_written(&lm, item);
+    json_decref(golden);
+    rd_lm_close(&lm);
+}
+
+static void test_import(void **state) {
+    (void)state;
+    check_model(model);
+}
+
+/* Each tensor as it was. */
+static void test_export(void **state) {
+    (void)state;
+    rd_tensor_file old, new;
+    char path[96];
+    const char *name;
+    json_t *value;
+    must(rd_tensor_file_open(&old, TEST_DATA "/gpt2/model.safetensors"));
+    snprintf(path, sizeof path, "%s/model.safetensors", exported);
+    must(rd_tensor_file_open(&new, path));
+    json_object_foreach(old.header, name, value) {
+        rd_stored_tensor a, b;
+        if (strcmp(name, "__metadata__") == 0) continue;
+        must(rd_tensor_file_find(&old, name, &a));
+        must(rd_tensor_file_find(&new, name, &b));
+        assert_int_equal(a.n_bytes, b.n_bytes);
+        assert_memory_equal(a.bytes, b.bytes, a.n_bytes);
+    }
+    rd_tensor_file_close(&old);
+    rd_tensor_file_close(&new);
+    snprintf(path, sizeof path, "%s/again", directory);
+    must(rd_import(exported, path, NULL));
+    check_model(path);
+}
+
+static void copy_with(const char *to, const char *key, const char *text) {
+    static const char *const files[] = {"vocab.json", "merges.txt", "model.safetensors"};
+    must(rd_make_directories(to));
+    for (int i = 0; i < 3; i++) must(rd_copy_file(source, files[i], to, files[i]));
+    json_t *config;
+    must(rd_json_read(source, "config.json", &config));
+    json_object_set_new(config, key, json_loads(text, JSON_DECODE_ANY, NULL));
+    must(rd_json_write(to, "config.json", config));
+}
+
+/* Variants that are not GPT-2's, and files that do not fit. */
+static void test_refused(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx"},
+        {"add_cross_attention", "true", "add_cross_attention"},
+        {"scale_attn_weights", "false", "scale_attn_weights"},
+        {"activation_function", "\"mish\"", "activation_function"},
+        {"n_layer", "null", "n_layer"},
+        {"n_layer", "3", "tensor transformer.h.2."},
+        {"n_inner", "24", "mlp.c_fc.weight has another shape"},
+        {"vocab_size", "200", "model has embeddings of 200"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char from[80], to[80];
+        snprintf(from, sizeof from, "%s/from%zu", directory, i);
+        snprintf(to, sizeof to, "%s/to%zu", directory, i);
+        copy_with(from, cases[i][0], cases[i][1]);
+        assert_int_not_equal(rd_import(from, to, NULL), RD_OK);
+        if (!strstr(rd_last_error(), cases[i][2])) fail_msg("%s", rd_last_error());
+        assert_false(rd_file_exists(to));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_import), cmocka_unit_test(test_export),
+                                       cmocka_unit_test(test_refused)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
