@@ -24,11 +24,13 @@ static const rd_key options[] = {
              "merges.txt or tokenizer.json; or a directory with a transformer of Marian itself: "
              "decoder.yml and the files that it names there, a .npz file and vocabularies that are "
              ".spm files or .yml files with source.spm and target.spm next to them; or that .npz "
-             "file, with decoder.yml or FILE.decoder.yml next to it"},
+             "file, with decoder.yml or FILE.decoder.yml next to it; or a vision transformer: a "
+             "ViT or DeiT "
+             "directory of Hugging Face, one with timm's names, or Google's .npz file"},
     {"export", RD_KEY_WORD, RD_AT(export), .value = "DIR",
      .help = "a model directory, to become a MarianMT directory with the same logits, for "
              "transformers and CTranslate2; two vocabularies become one; a model of BART's "
-             "architecture becomes a BART directory"},
+             "architecture becomes a BART directory, a vision transformer a ViT directory"},
     {"quantize", RD_KEY_WORD, RD_AT(type), .names = types,
      .help = "round the matrices of the model directory --model, with a scale for each output: a "
              "quarter of the size. rdrop-translate then multiplies with int8 where the processor "
