@@ -21,6 +21,7 @@ static rd_status import_hf(const char *from, const char *to, rd_text *warnings) 
 
 rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
     bool hf, marian;
+    if (rd_is_vit(from)) return rd_import_vit(from, to, warnings);
     if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to);
     RD_TRY(rd_json_exists(from, "config.json", &hf));
     RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
@@ -37,8 +38,10 @@ rd_status rd_export(const char *from, const char *to, rd_text *warnings) {
     rd_status status = rd_model_dir_read(&directory, from);
     bool no_decoder = status == RD_OK && directory.recipe->model.decoder.layers == 0;
     bool no_encoder = status == RD_OK && directory.recipe->model.encoder.layers == 0;
+    bool of_pictures = status == RD_OK && directory.recipe->model.picture.size > 0;
     rd_model_dir_close(&directory);
     RD_TRY(status);
+    if (of_pictures) return rd_export_vit(from, to);
     if (no_decoder) return rd_export_bert(from, to);
     return no_encoder ? rd_export_gpt2(from, to) : rd_export_hf(from, to, warnings);
 }

@@ -5,6 +5,8 @@
 #ifndef RD_CONVERT_CONVERT_H
 #define RD_CONVERT_CONVERT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -31,6 +33,12 @@ rd_status rd_import_bert(const char *from, const char *to, rd_text *warnings);
 /* Makes the model directory `to` of a Hugging Face GPT-2 directory, a language model. */
 rd_status rd_import_gpt2(const char *from, const char *to);
 
+/* Makes the model directory `to` of a vision transformer: a Hugging Face ViT or DeiT directory, a
+ * directory with timm's config.json and names, or Google's .npz file, whose GELU is computed
+ * exactly here, as PyTorch's programs do with these files. */
+rd_status rd_import_vit(const char *from, const char *to, rd_text *warnings);
+bool rd_is_vit(const char *from);
+
 /* One of these, by what is there. */
 rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
@@ -50,6 +58,10 @@ rd_status rd_export_bert(const char *from, const char *to);
 
 /* Makes a GPT-2 directory of a language model of its architecture. */
 rd_status rd_export_gpt2(const char *from, const char *to);
+
+/* Makes a Hugging Face ViT directory `to` of a vision transformer, with the same logits; a DeiT
+ * directory of one with two class tokens. */
+rd_status rd_export_vit(const char *from, const char *to);
 
 /* One of these, by the model's architecture; warnings as above. */
 rd_status rd_export(const char *from, const char *to, rd_text *warnings);

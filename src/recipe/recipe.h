@@ -18,6 +18,7 @@
 #include "data/table.h"
 #include "optim/optim.h"
 #include "rdrop/criterion.h"
+#include "model/position_resize.h"
 #include "rdrop/model.h"
 #include "rdrop/search.h"
 
@@ -65,6 +66,7 @@ typedef struct {
 } rd_table_settings;
 
 typedef struct {
+    rd_position_interpolation position_interpolation;
     char *finetune_from_model; /* model directory to start from; "": random weights. Then the
                                   default of data.vocab_from */
     uint64_t seed;

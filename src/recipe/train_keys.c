@@ -8,12 +8,18 @@ static const char *const precisions[] = {"auto", "fp32", "bf16", NULL}; /* rd_pr
 static const char *const adaptive_kls[] = {"exact", "cluster", NULL}; /* rd_adaptive_kl */
 static const char *const reductions[] = {"mean", "sum", NULL};        /* rd_kl_reduction */
 
+static const char *const interpolations[] = {"google", "huggingface", "timm", "timm-bilinear",
+                                             NULL}; /* rd_position_interpolation */
+
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_train_config, field)
 const rd_key rd_train_keys[] = {
     {"finetune-from-model", RD_KEY_STRING, RD_AT(finetune_from_model), 0, 0, "",
      .help = "model directory whose shape and weights training starts from (and joined-dictionary "
              "and prepend-bos, where they are not set)"},
+    {"position-interpolation", RD_KEY_ENUM, RD_AT(position_interpolation), 0, 0, "google",
+     interpolations,
+     .help = "finetune-from-model at another picture-size: whose way of resizing its positions"},
     {"seed", RD_KEY_UINT64, RD_AT(seed), 0, 0, "1", .help = "seed of weights, order and dropout"},
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 0, 1e9, "4096",
      .help = "tokens per batch; 0: no limit"},

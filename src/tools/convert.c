@@ -19,19 +19,18 @@ static const char *const types[] = {"int8", NULL};
 #define RD_AT(field) offsetof(arguments, field)
 static const rd_key options[] = {
     {"import", RD_KEY_WORD, RD_AT(import), .value = "PATH",
-     .help =
-         "a Hugging Face MarianMT directory (OPUS-MT): config.json, model.safetensors or its "
-         "shards, vocab.json, source.spm, target.spm; or a BART directory, with vocab.json and "
-         "merges.txt or tokenizer.json; or a GPT-2 directory, a language model for rdrop-lm; or a "
-         "directory with a transformer of Marian itself: "
-         "decoder.yml and the files that it names there, a .npz file and vocabularies that are "
-         ".spm files or .yml files with source.spm and target.spm next to them; or that .npz "
-         "file, with decoder.yml or FILE.decoder.yml next to it"},
+     .help = "a Hugging Face MarianMT directory (OPUS-MT): config.json, model.safetensors or its "
+             "shards, vocab.json, source.spm, target.spm; or a BART directory, with vocab.json and "
+             "merges.txt or tokenizer.json; or a directory of BERT, RoBERTa or XLM-R, for "
+             "rdrop-predict; of GPT-2, for rdrop-lm; of ViT or DeiT, one with timm's names, or "
+             "Google's .npz file of a vision transformer; or a directory with a transformer of "
+             "Marian itself: decoder.yml and the files that it names there, a .npz file and "
+             "vocabularies that are .spm files or .yml files with source.spm and target.spm next "
+             "to them; or that .npz file, with decoder.yml or FILE.decoder.yml next to it"},
     {"export", RD_KEY_WORD, RD_AT(export), .value = "DIR",
-     .help =
-         "a model directory, to become a MarianMT directory with the same logits, for "
-         "transformers and CTranslate2; two vocabularies become one; a model of BART's "
-         "architecture becomes a BART directory, a language model of GPT-2's a GPT-2 directory"},
+     .help = "a model directory, to become a MarianMT directory with the same logits, for "
+             "transformers and CTranslate2; two vocabularies become one; a model of the "
+             "architecture of BART, BERT, RoBERTa, GPT-2 or ViT becomes a directory of its kind"},
     {"quantize", RD_KEY_WORD, RD_AT(type), .names = types,
      .help = "round the matrices of the model directory --model, with a scale for each output: a "
              "quarter of the size. rdrop-translate then multiplies with int8 where the processor "

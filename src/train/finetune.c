@@ -19,6 +19,11 @@ static bool is_of_head(const char *key) {
     return false;
 }
 
+/* Pictures may have another size, for which the positions are resized. */
+static bool may_differ(const char *key) {
+    return is_of_head(key) || strcmp(key, "picture-size") == 0;
+}
+
 /* A key of the shape that the recipe writes down must say what the model is, because the model
  * stays it. Defaults give way, and so does arch: *unlike is set to a key of it. */
 static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
@@ -26,7 +31,7 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
     const rd_key *key = rd_recipe_key(i);
     char ours[ROOM], theirs[ROOM];
     bool of_sides = strcmp(key->name, "joined-dictionary") == 0;
-    if ((!of_sides && !rd_recipe_is_of_shape(key)) || is_of_head(key->name)) return RD_OK;
+    if ((!of_sides && !rd_recipe_is_of_shape(key)) || may_differ(key->name)) return RD_OK;
     RD_TRY(rd_recipe_format_key(own, key, ours, ROOM));
     RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
     if (strcmp(ours, theirs) == 0) return RD_OK;
@@ -35,6 +40,25 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
         return rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name, theirs,
                         ours);
     if (own->origins[i] == RD_BY_ARCH) *unlike = key->name;
+    return RD_OK;
+}
+
+static bool is_written(const rd_recipe *recipe, const char *key) {
+    return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(key))] == RD_WRITTEN_DOWN;
+}
+
+/* What pictures are like is the model's, except what the recipe says. */
+static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
+    for (const rd_key *key = rd_picture_form_keys; key->name; key++) {
+        char value[ROOM];
+        if (is_written(own, key->name)) continue;
+        if (key->type == RD_KEY_STRING)
+            RD_TRY(rd_recipe_set_key(own, key, rd_recipe_string(start, key)));
+        else {
+            RD_TRY(rd_recipe_format_key(start, key, value, ROOM));
+            RD_TRY(rd_recipe_set_key(own, key, value));
+        }
+    }
     return RD_OK;
 }
 
@@ -58,8 +82,9 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
     shape.pooler_dropout = own->model.pooler_dropout;
     shape.classifier_dropout = own->model.classifier_dropout;
     shape.zero_init_head = own->model.zero_init_head;
+    if (is_written(own, "picture-size")) shape.picture.size = own->model.picture.size;
     own->model = shape;
-    return RD_OK;
+    return adopt_pictures(own, start);
 }
 
 /* A start that this training would replace by its own model, however either is named. */
@@ -90,9 +115,14 @@ rd_status rd_run_adopt_shape(rd_run *run) {
     return status;
 }
 
+static bool of_pictures(const rd_run *run) {
+    return run->recipe->model.picture.size > 0;
+}
+
 /* Weights are of pieces, so the data must be of the same. */
 static rd_status check_vocabularies(const rd_run *run, const char *directory) {
     rd_tokenizer *source, *target, *own_source = NULL, *own_target = NULL;
+    if (of_pictures(run)) return RD_OK; /* classes are the head's */
     RD_TRY(rd_vocabularies_open(directory, RD_VOCABULARY_ANY, &source, &target));
     rd_status status = rd_vocabularies_open(run->data_dir, rd_recipe_vocabulary_kind(run->recipe),
                                             &own_source, &own_target);
@@ -110,20 +140,46 @@ static bool is_head(const char *tensor) {
            strstr(tensor, ".output_projection.");
 }
 
-/* Copies what both models have. A head of another shape stays as it was drawn, which is said. */
-static rd_status copy_values(rd_run *run, const rd_parameters *start, const char *path) {
+/* Of pictures of another size. */
+static rd_status resize_positions(rd_run *run, const rd_parameter *item, const float *from,
+                                  const rd_model_config *start) {
+    const rd_picture_shape *own = &run->recipe->model.picture;
+    if (own->stem_layers > 0)
+        return rd_error(RD_ERR_FORMAT, "picture-size: the positions after a stem of convolutions "
+                                       "are of its own size only");
+    RD_TRY(rd_text_printf(&run->warnings,
+                          "positions are resized from pictures of %d pixels to %d\n",
+                          (int)start->picture.size, (int)own->size));
+    return rd_positions_resize(run->model->parameters.values + item->offset, own->size / own->patch,
+                               from, start->picture.size / own->patch, own->class_tokens,
+                               item->shape[1], run->recipe->train.position_interpolation);
+}
+
+/* Copies what both models have. A head of another shape, or of other classes, stays as it was
+ * drawn, which is said. */
+static rd_status copy_values(rd_run *run, const rd_parameters *start,
+                             const rd_model_dir *from_dir) {
     rd_parameters *p = &run->model->parameters;
+    const char *path = from_dir->path;
+    bool other_classes =
+        of_pictures(run) && strcmp(run->recipe->vocabulary, from_dir->recipe->vocabulary) != 0;
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i], *from = rd_parameters_find(start, item->name);
-        if (from && from->shape[0] == item->shape[0] && from->shape[1] == item->shape[1])
+        bool anew = is_head(item->name) && other_classes;
+        if (from && of_pictures(run) && from->shape[0] != item->shape[0] &&
+            strcmp(item->name, "encoder.embed_positions.weight") == 0)
+            RD_TRY(resize_positions(run, item, start->values + from->offset,
+                                    &from_dir->recipe->model));
+        else if (!anew && from && from->shape[0] == item->shape[0] &&
+                 from->shape[1] == item->shape[1])
             memcpy(p->values + item->offset, start->values + from->offset,
                    sizeof *p->values * (size_t)rd_parameter_count(item));
         else if (!is_head(item->name))
             return rd_error(RD_ERR_FORMAT, "%s: its model has no %s of this shape", path,
                             item->name);
         else if (item->shape[1] > 0) /* a matrix, and its bias with it */
-            RD_TRY(rd_text_printf(&run->warnings, "%s starts anew: %s has none of this shape\n",
-                                  item->name, path));
+            RD_TRY(rd_text_printf(&run->warnings, "%s starts anew: %s has none of this shape%s\n",
+                                  item->name, path, anew ? " and these classes" : ""));
     }
     return RD_OK;
 }
@@ -134,12 +190,16 @@ static rd_status load_other(rd_run *run, const rd_model_dir *start) {
     rd_status status = rd_model_register(&other, &start->recipe->model);
     if (status == RD_OK) status = rd_parameters_allocate_unset(&other);
     if (status == RD_OK) status = rd_model_dir_load_values(start, &other, other.values);
-    if (status == RD_OK) status = copy_values(run, &other, start->path);
+    if (status == RD_OK) status = copy_values(run, &other, start);
     rd_parameters_free(&other);
     return status;
 }
 
-static bool has_same_head(const rd_model_config *a, const rd_model_config *b) {
+static bool has_same_tensors(const rd_run *run, const rd_recipe *start) {
+    const rd_model_config *a = &run->recipe->model, *b = &start->model;
+    if (of_pictures(run) && (a->picture.size != b->picture.size ||
+                             strcmp(run->recipe->vocabulary, start->vocabulary) != 0))
+        return false;
     return a->head == b->head && a->num_classes == b->num_classes &&
            a->head_transform == b->head_transform;
 }
@@ -147,9 +207,8 @@ static bool has_same_head(const rd_model_config *a, const rd_model_config *b) {
 static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     rd_parameters *p = &run->model->parameters;
     RD_TRY(check_vocabularies(run, start->path));
-    RD_TRY(has_same_head(&run->recipe->model, &start->recipe->model)
-               ? rd_model_dir_load_values(start, p, p->values)
-               : load_other(run, start));
+    RD_TRY(has_same_tensors(run, start->recipe) ? rd_model_dir_load_values(start, p, p->values)
+                                                : load_other(run, start));
     run->start_checksum = rd_crc32(0, p->values, sizeof *p->values * (size_t)p->total);
     return RD_OK;
 }

@@ -93,7 +93,30 @@ def rounded(tensor):
     return [float(f"{value:.9g}") for value in tensor.detach().reshape(-1).tolist()]
 
 
+def resized_positions():
+    """By scipy's zoom (google-research/vision_transformer), and by torch as transformers and timm call it."""
+    import scipy.ndimage
+
+    cases = []
+    for before, after in ((3, 5), (5, 3), (4, 4), (2, 7)):
+        torch.manual_seed(before)
+        grid = torch.randn(before, before, 2).float()
+        planes = grid.double().permute(2, 0, 1)[None]
+        size = (after, after)
+        results = {"google": torch.tensor(scipy.ndimage.zoom(grid.double().numpy(), (after / before,) * 2 + (1,), order=1)),
+                   "huggingface": F.interpolate(planes, size=size, mode="bicubic", align_corners=False),
+                   "timm": F.interpolate(planes, size=size, mode="bicubic", antialias=True),
+                   "timm-bilinear": F.interpolate(planes, size=size, mode="bilinear", antialias=True)}
+        for name, result in results.items():
+            result = result if name == "google" else result[0].permute(1, 2, 0)
+            cases.append({"how": name, "before": before, "after": after, "from": rounded(grid), "to": rounded(result)})
+    return cases
+
+
 def main():
+    with open(f"{sys.argv[1]}/positions.json", "w", encoding="utf-8") as file:
+        json.dump(resized_positions(), file)
+        file.write("\n")
     for number, (name, config) in enumerate(VARIANTS.items()):
         torch.manual_seed(100 + number)
         model_golden.shapes = shapes

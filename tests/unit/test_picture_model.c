@@ -17,6 +17,7 @@
 #include "golden.h"
 #include "io/safetensors.h"
 #include "model/network.h"
+#include "model/position_resize.h"
 
 /* The loss is the sum of outputs times `times`, in each pass. */
 typedef struct {
@@ -228,6 +229,35 @@ static void test_stochastic_depth(void **state) {
     close_fixture(&f);
 }
 
+static void test_resized_positions(void **state) {
+    (void)state;
+    static const char *const names[] = {"google", "huggingface", "timm", "timm-bilinear"};
+    json_t *cases = golden_load("positions.json"), *item;
+    size_t i;
+    json_array_foreach(cases, i, item) {
+        int64_t n_from, n_to, before = whole(item, "before"), after = whole(item, "after");
+        float *from = golden_floats(item, "from", &n_from),
+              *wanted = golden_floats(item, "to", &n_to);
+        const char *how = json_string_value(json_object_get(item, "how"));
+        int kind = 0;
+        while (strcmp(names[kind], how) != 0) kind++;
+        float *with_token = malloc(sizeof *from * (size_t)(n_from + 2));
+        float *to = malloc(sizeof *to * (size_t)(n_to + 2));
+        with_token[0] = 5.0f, with_token[1] = -3.0f;
+        memcpy(with_token + 2, from, sizeof *from * (size_t)n_from);
+        must(rd_positions_resize(to, after, with_token, before, 1, 2,
+                                 (rd_position_interpolation)kind));
+        assert_memory_equal(to, with_token, 2 * sizeof *to);
+        for (int64_t k = 0; k < n_to; k++)
+            assert_near((double)to[k + 2], (double)wanted[k], 1e-5, 1e-6, how, k);
+        free(from);
+        free(wanted);
+        free(with_token);
+        free(to);
+    }
+    json_decref(cases);
+}
+
 static void refused(rd_model_config c, const char *message) {
     rd_model *model;
     assert_int_equal(rd_model_new(&model, &c, 1), RD_ERR_ARGUMENT);
@@ -259,6 +289,7 @@ int main(void) {
         cmocka_unit_test(test_stem),
         cmocka_unit_test(test_slopes_with_dropout_and_stochastic_depth),
         cmocka_unit_test(test_stochastic_depth),
+        cmocka_unit_test(test_resized_positions),
         cmocka_unit_test(test_refused_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

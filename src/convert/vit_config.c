@@ -1,0 +1,255 @@
+/* Shapes of vision transformers: by config.json where Hugging Face's says them, else by the tensors
+ * themselves; and what their pictures are like. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "convert/vit.h"
+#include "io/json.h"
+#include "recipe/recipe_keys.h"
+
+typedef struct {
+    const rd_vit_file *file;
+    const char *path;
+    const json_t *config; /* of a directory */
+    rd_recipe *recipe;
+} reader;
+
+static rd_status unsupported(const reader *r, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->path, what);
+}
+
+static rd_status set(const reader *r, const char *ours, const char *text) {
+    rd_status status = rd_recipe_set_key(r->recipe, rd_recipe_find_key(ours), text);
+    return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s", r->path);
+}
+
+static rd_status set_number(const reader *r, const char *ours, int64_t value) {
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return set(r, ours, text);
+}
+
+/* ---- Shapes of tensors ---- */
+
+/* Of our tensor there: [0] is the number of outputs, wherever it lies. */
+static rd_status shape_of(const reader *r, const char *ours, rd_stored_tensor *tensor) {
+    rd_vit_place place;
+    rd_vit_place_of(r->file, ours, &place);
+    rd_status status = rd_vit_find(r->file, place.name, tensor);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", r->path);
+    if (tensor->rank > 0 && tensor->n > 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: %s is empty", r->path, place.name);
+}
+
+static bool has(const reader *r, const char *ours) {
+    rd_vit_place place;
+    rd_vit_place_of(r->file, ours, &place);
+    return *place.name && rd_vit_has(r->file, place.name);
+}
+
+static int64_t count_layers(const reader *r) {
+    int64_t n = 0;
+    for (char name[64]; n < 1000; n++) {
+        snprintf(name, sizeof name, "encoder.layers.%lld.fc1.bias", (long long)n);
+        if (!has(r, name)) break;
+    }
+    return n;
+}
+
+/* timm's heads are of 64; Google's arrays say how many there are. */
+static rd_status count_heads(const reader *r, int64_t width, int64_t *heads) {
+    rd_stored_tensor query;
+    *heads = width / 64;
+    if (r->file->format != RD_VIT_GOOGLE) return RD_OK;
+    RD_TRY(shape_of(r, "encoder.layers.0.self_attn.q_proj.weight", &query));
+    if (query.rank != 3) return rd_error(RD_ERR_FORMAT, "%s: %s has no heads", r->path, query.name);
+    *heads = query.shape[1];
+    return RD_OK;
+}
+
+static rd_status set_by_tensors(const reader *r) {
+    rd_stored_tensor patches, positions, hidden;
+    bool google = r->file->format == RD_VIT_GOOGLE;
+    int64_t heads;
+    RD_TRY(shape_of(r, "encoder.patches.weight", &patches));
+    RD_TRY(shape_of(r, "encoder.embed_positions.weight", &positions));
+    RD_TRY(shape_of(r, "encoder.layers.0.fc1.bias", &hidden));
+    if (patches.rank != 4 || positions.rank != 3)
+        return rd_error(RD_ERR_FORMAT, "%s: patches and positions of unknown shapes", r->path);
+    int64_t width = positions.shape[2], patch = patches.shape[google ? 0 : 2];
+    int64_t tokens = r->recipe->model.picture.class_tokens;
+    int64_t side = (int64_t)llround(sqrt((double)(positions.shape[1] - tokens)));
+    RD_TRY(count_heads(r, width, &heads));
+    RD_TRY(set_number(r, "encoder-embed-dim", width));
+    RD_TRY(set_number(r, "encoder-layers", count_layers(r)));
+    RD_TRY(set_number(r, "encoder-attention-heads", heads));
+    RD_TRY(set_number(r, "encoder-ffn-embed-dim", hidden.shape[0]));
+    RD_TRY(set_number(r, "patch-size", patch));
+    RD_TRY(set_number(r, "picture-size", side * patch));
+    RD_TRY(set_number(r, "picture-channels", patches.shape[google ? 2 : 1]));
+    return set(r, "layer-norm-eps", "1e-06");
+}
+
+/* ---- Hugging Face's config.json ---- */
+
+typedef struct {
+    const char *theirs, *ours, *otherwise;
+} shared_key;
+
+static const shared_key shared_keys[] = {{"hidden_size", "encoder-embed-dim", "768"},
+                                         {"num_hidden_layers", "encoder-layers", "12"},
+                                         {"num_attention_heads", "encoder-attention-heads", "12"},
+                                         {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
+                                         {"layer_norm_eps", "layer-norm-eps", "1e-12"},
+                                         {"hidden_dropout_prob", "dropout", "0"},
+                                         {"attention_probs_dropout_prob", "attention-dropout", "0"},
+                                         {"image_size", "picture-size", "224"},
+                                         {"patch_size", "patch-size", "16"},
+                                         {"num_channels", "picture-channels", "3"}};
+enum { N_SHARED = sizeof shared_keys / sizeof *shared_keys };
+
+static rd_status copy_key(const reader *r, const shared_key *key) {
+    const json_t *value = json_object_get(r->config, key->theirs);
+    if (!value || json_is_null(value)) return set(r, key->ours, key->otherwise);
+    if (!json_is_number(value))
+        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is not a number", r->path, key->theirs);
+    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    rd_status status = set(r, key->ours, text);
+    free(text);
+    return status;
+}
+
+static rd_status read_activation(const reader *r) {
+    const char *name = json_string_value(json_object_get(r->config, "hidden_act"));
+    rd_model_config *c = &r->recipe->model;
+    if (!name || strcmp(name, "gelu") == 0)
+        c->activation = RD_GELU;
+    else if (strcmp(name, "gelu_new") == 0 || strcmp(name, "gelu_pytorch_tanh") == 0)
+        c->activation = RD_GELU_TANH;
+    else if (strcmp(name, "relu") == 0)
+        c->activation = RD_RELU;
+    else
+        return unsupported(r, "this hidden_act");
+    return RD_OK;
+}
+
+static rd_status set_by_config(const reader *r) {
+    for (int i = 0; i < N_SHARED; i++) RD_TRY(copy_key(r, &shared_keys[i]));
+    RD_TRY(read_activation(r));
+    r->recipe->model.activation_dropout = 0.0f;
+    return json_is_false(json_object_get(r->config, "qkv_bias")) ? unsupported(r, "qkv_bias: false")
+                                                                 : RD_OK;
+}
+
+/* ---- Pictures ---- */
+
+/* "a,b,c", or "a" where all are the same. */
+static rd_status set_list(const reader *r, const char *ours, const json_t *list) {
+    char text[128] = "";
+    size_t n = json_array_size(list);
+    if (n == 0) return RD_OK;
+    bool same = true;
+    for (size_t i = 1; i < n; i++)
+        same = same && json_equal(json_array_get(list, 0), json_array_get(list, i));
+    for (size_t i = 0; i < (same ? 1 : n); i++) {
+        char number[32];
+        size_t used = strlen(text);
+        rd_shortest_double(json_number_value(json_array_get(list, i)), number);
+        snprintf(text + used, sizeof text - used, "%s%s", i > 0 ? "," : "", number);
+    }
+    return set(r, ours, text);
+}
+
+/* A number, or {"height": n, "width": n}; *shorter: {"shortest_edge": n}. 0: none. */
+static int64_t size_of(const json_t *size, bool *shorter) {
+    const json_t *edge = json_object_get(size, "shortest_edge");
+    *shorter = edge != NULL;
+    if (json_is_integer(size)) return json_integer_value(size);
+    if (edge) return json_integer_value(edge);
+    int64_t height = json_integer_value(json_object_get(size, "height"));
+    return json_integer_value(json_object_get(size, "width")) == height ? height : 0;
+}
+
+static rd_status set_resampling(const reader *r, const json_t *resample) {
+    int64_t code = json_is_integer(resample) ? json_integer_value(resample) : 2;
+    if (code == 2 || code == 3)
+        return set(r, "picture-resampling", code == 2 ? "bilinear" : "bicubic");
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s/preprocessor_config.json: resample %lld is not supported; expected 2 "
+                    "(bilinear) or 3 (bicubic)",
+                    r->path, (long long)code);
+}
+
+static rd_status read_processor(const reader *r, const json_t *p) {
+    bool shorter = false, of_crop;
+    int64_t model = r->recipe->model.picture.size;
+    int64_t size = size_of(json_object_get(p, "size"), &shorter);
+    bool crops = json_is_true(json_object_get(p, "do_center_crop"));
+    int64_t crop = crops ? size_of(json_object_get(p, "crop_size"), &of_crop) : size;
+    if (json_is_false(json_object_get(p, "do_resize")) ||
+        json_is_false(json_object_get(p, "do_rescale")))
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s/preprocessor_config.json: pictures that are not resized, or not "
+                        "rescaled, are not supported",
+                        r->path);
+    if (crop != model || size < crop)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s/preprocessor_config.json: makes pictures of %lld pixels, but the model "
+                        "reads %lld",
+                        r->path, (long long)crop, (long long)model);
+    RD_TRY(set_resampling(r, json_object_get(p, "resample")));
+    RD_TRY(set_number(r, "picture-resize", crops || shorter ? size : 0));
+    r->recipe->pictures.stretch = crops && !shorter;
+    if (json_is_false(json_object_get(p, "do_normalize"))) {
+        RD_TRY(set(r, "picture-mean", "0"));
+        return set(r, "picture-std", "1");
+    }
+    RD_TRY(set_list(r, "picture-mean", json_object_get(p, "image_mean")));
+    return set_list(r, "picture-std", json_object_get(p, "image_std"));
+}
+
+/* timm's pretrained_cfg: the shorter side becomes size / crop_pct. */
+static rd_status read_pretrained(const reader *r, const json_t *p) {
+    const char *interpolation = json_string_value(json_object_get(p, "interpolation"));
+    double share = json_number_value(json_object_get(p, "crop_pct"));
+    int64_t size = r->recipe->model.picture.size;
+    bool bilinear = interpolation && strcmp(interpolation, "bilinear") == 0;
+    RD_TRY(set(r, "picture-resampling", bilinear ? "bilinear" : "bicubic"));
+    if (share <= 0.0 || share > 1.0) share = 0.9;
+    RD_TRY(set_number(r, "picture-resize", (int64_t)floor((double)size / share)));
+    RD_TRY(set_list(r, "picture-mean", json_object_get(p, "mean")));
+    return set_list(r, "picture-std", json_object_get(p, "std"));
+}
+
+static rd_status set_pictures(const reader *r) {
+    json_t *processor = NULL;
+    if (r->file->format == RD_VIT_TIMM)
+        return read_pretrained(r, json_object_get(r->config, "pretrained_cfg"));
+    if (r->file->format == RD_VIT_GOOGLE) return RD_OK; /* 0.5, whole, bilinear: the defaults */
+    RD_TRY(rd_json_read_optional(r->path, "preprocessor_config.json", &processor));
+    rd_status status = json_object_size(processor) > 0 ? read_processor(r, processor) : RD_OK;
+    json_decref(processor);
+    return status;
+}
+
+rd_status rd_vit_read_config(const rd_vit_file *file, const char *path, const json_t *config,
+                             rd_recipe *recipe) {
+    const reader r = {file, path, config, recipe};
+    rd_model_config *c = &recipe->model;
+    rd_vit_place tokens;
+    rd_vit_place_of(file, "encoder.class_token", &tokens);
+    c->picture.class_tokens = !rd_vit_has(file, tokens.name) ? 0 : *tokens.second ? 2 : 1;
+    c->encoder.normalize_before = c->encoder.learned_pos = true;
+    c->activation = RD_GELU;
+    c->dropout = 0.0f;
+    RD_TRY(file->format == RD_VIT_HF ? set_by_config(&r) : set_by_tensors(&r));
+    c->decoder.layers = 0;
+    c->decoder.heads = c->encoder.heads;
+    c->pooling = c->picture.class_tokens > 0 ? RD_POOL_FIRST : RD_POOL_MEAN;
+    c->zero_init_head = true;
+    return set_pictures(&r);
+}

@@ -1,0 +1,197 @@
+/* Vision transformers to Hugging Face directories: ViT, or DeiT with two class tokens. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "convert/convert.h"
+#include "convert/vit.h"
+#include "data/labels.h"
+#include "io/json.h"
+#include "model/transformer.h"
+#include "recipe/model_dir.h"
+
+typedef struct {
+    const char *from, *to;
+    const rd_recipe *recipe;
+    const rd_parameters *parameters;
+    rd_labels labels;
+    bool deit;
+    rd_vit_file names; /* no file: what tensors are called there */
+} vit_export;
+
+static rd_status unsupported(const vit_export *e, const char *what) {
+    return rd_error(RD_ERR_UNSUPPORTED, "%s: neither a ViT nor a DeiT: %s", e->from, what);
+}
+
+static rd_status plan(vit_export *e) {
+    const rd_model_config *c = &e->recipe->model;
+    if (c->picture.stem_layers > 0) return unsupported(e, "it has a stem of convolutions");
+    if (c->picture.class_tokens == 0 || c->pooling == RD_POOL_MEAN)
+        return unsupported(e, "its output is no class token's");
+    if (c->head != RD_HEAD_CLASSES || c->head_transform != RD_TRANSFORM_NONE)
+        return unsupported(e, "its head is another");
+    if (c->activation == RD_SWISH || c->activation == RD_TANH)
+        return unsupported(e, "its activation");
+    e->deit = c->picture.class_tokens == 2;
+    e->names = (rd_vit_file){.format = RD_VIT_HF, .prefix = e->deit ? "deit." : "vit."};
+    return RD_OK;
+}
+
+/* ---- Weights ---- */
+
+/* Their shape of our tensor; NULL without memory. */
+static json_t *shape_of(const vit_export *e, const rd_parameter *item) {
+    const rd_picture_shape *p = &e->recipe->model.picture;
+    json_int_t rows = item->shape[0], columns = item->shape[1];
+    if (strcmp(item->name, "encoder.patches.weight") == 0)
+        return json_pack("[I,i,i,i]", rows, (int)p->channels, (int)p->patch, (int)p->patch);
+    if (strcmp(item->name, "encoder.embed_positions.weight") == 0)
+        return json_pack("[i,I,I]", 1, rows, columns);
+    return columns ? json_pack("[I,I]", rows, columns) : json_pack("[I]", rows);
+}
+
+static bool add_entry(json_t *header, const char *name, json_t *shape, int64_t n, int64_t *at) {
+    json_int_t begin = *at;
+    *at += 4 * n;
+    json_t *entry = json_pack("{s:s,s:o,s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                              begin, (json_int_t)*at);
+    return json_object_set_new(header, name, entry) == 0;
+}
+
+static bool add_item(const vit_export *e, json_t *header, const rd_parameter *item, int64_t *at) {
+    rd_vit_place place;
+    json_int_t width = item->shape[1];
+    rd_vit_place_of(&e->names, item->name, &place);
+    if (place.layout != RD_VIT_TOKENS)
+        return add_entry(header, place.name, shape_of(e, item), rd_parameter_count(item), at);
+    bool whole = add_entry(header, place.name, json_pack("[i,i,I]", 1, 1, width), width, at);
+    return e->deit ? whole && add_entry(header, "deit.embeddings.distillation_token",
+                                        json_pack("[i,i,I]", 1, 1, width), width, at)
+                   : whole;
+}
+
+/* The same values in the same order. */
+static rd_status write_tensors(const vit_export *e, FILE *out) {
+    const rd_parameters *p = e->parameters;
+    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    int64_t at = 0;
+    bool whole = header != NULL;
+    for (int64_t i = 0; i < p->n; i++) whole = whole && add_item(e, header, &p->items[i], &at);
+    rd_status status = whole ? rd_tensor_file_write_header(header, out)
+                             : rd_error(RD_ERR_MEMORY, "out of memory for a header");
+    json_decref(header);
+    if (status == RD_OK) fwrite(p->values, sizeof *p->values, (size_t)p->total, out);
+    return status; /* write errors show when the file is committed */
+}
+
+static rd_status write_weights(const vit_export *e) {
+    rd_atomic_file file;
+    char *path = rd_path_join(e->to, "model.safetensors");
+    rd_status status = path ? rd_atomic_open(&file, path) : RD_ERR_MEMORY;
+    free(path);
+    RD_TRY(status);
+    status = write_tensors(e, file.stream);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+/* ---- Settings ---- */
+
+static const char *activation_name(rd_activation activation) {
+    return activation == RD_RELU ? "relu" : activation == RD_GELU ? "gelu" : "gelu_pytorch_tanh";
+}
+
+static rd_status write_config(const vit_export *e) {
+    const rd_model_config *c = &e->recipe->model;
+    json_t *names = json_object(), *ids = json_object();
+    bool whole = names && ids;
+    for (int64_t i = 0; i < e->labels.n; i++) {
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)i);
+        whole = whole && json_object_set_new(names, number, json_string(e->labels.names[i])) == 0 &&
+                json_object_set_new(ids, e->labels.names[i], json_integer(i)) == 0;
+    }
+    if (!whole) {
+        json_decref(names);
+        json_decref(ids);
+        return rd_error(RD_ERR_MEMORY, "config.json: out of memory");
+    }
+    json_t *root = json_pack(
+        "{s:s, s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:i, s:i, s:i, s:b, s:o, s:o}",
+        "model_type", e->deit ? "deit" : "vit", "architectures",
+        e->deit ? "DeiTForImageClassification" : "ViTForImageClassification", "dtype", "float32",
+        "hidden_size", (int)c->d_model, "num_hidden_layers", (int)c->encoder.layers,
+        "num_attention_heads", (int)c->encoder.heads, "intermediate_size", (int)c->encoder.ffn_dim,
+        "hidden_act", activation_name(c->activation), "layer_norm_eps",
+        (double)(c->layer_norm_eps > 0.0f ? c->layer_norm_eps : 1e-5f), "hidden_dropout_prob",
+        (double)c->dropout, "attention_probs_dropout_prob", (double)c->attention_dropout,
+        "image_size", (int)c->picture.size, "patch_size", (int)c->picture.patch, "num_channels",
+        (int)c->picture.channels, "qkv_bias", 1, "id2label", names, "label2id", ids);
+    return rd_json_write(e->to, "config.json", root);
+}
+
+/* "0.5" or "0.4,0.5,0.6": a number for each channel. */
+static json_t *numbers_of(const char *text, int32_t channels) {
+    json_t *list = json_array();
+    const char *at = text;
+    bool whole = list != NULL;
+    for (int32_t c = 0; c < channels; c++) {
+        char *end;
+        double value = strtod(at, &end);
+        whole = whole && json_array_append_new(list, json_real(value)) == 0;
+        while (*end == ' ') end++;
+        if (*end == ',') at = end + 1;
+    }
+    if (whole) return list;
+    json_decref(list);
+    return NULL;
+}
+
+static json_t *square(int64_t side) {
+    return json_pack("{s:I, s:I}", "height", (json_int_t)side, "width", (json_int_t)side);
+}
+
+static rd_status write_processor(const vit_export *e) {
+    const rd_picture_form *f = &e->recipe->pictures;
+    int32_t size = e->recipe->model.picture.size, channels = e->recipe->model.picture.channels;
+    bool crops = f->resize > 0;
+    json_t *resized = !crops       ? square(size)
+                      : f->stretch ? square(f->resize)
+                                   : json_pack("{s:i}", "shortest_edge", (int)f->resize);
+    json_t *root =
+        json_pack("{s:s, s:b, s:o, s:i, s:b, s:o, s:b, s:f, s:b, s:o, s:o}", "image_processor_type",
+                  crops && !f->stretch ? "CLIPImageProcessor"
+                  : e->deit || crops   ? "DeiTImageProcessor"
+                                       : "ViTImageProcessor",
+                  "do_resize", 1, "size", resized, "resample", f->resampling == RD_BICUBIC ? 3 : 2,
+                  "do_center_crop", (int)crops, "crop_size", square(size), "do_rescale", 1,
+                  "rescale_factor", 1.0 / 255.0, "do_normalize", 1, "image_mean",
+                  numbers_of(f->mean, channels), "image_std", numbers_of(f->std, channels));
+    return rd_json_write(e->to, "preprocessor_config.json", root);
+}
+
+static rd_status export_all(vit_export *e, rd_model_dir *directory, rd_model **model) {
+    RD_TRY(rd_model_dir_open(directory, e->from));
+    e->recipe = directory->recipe;
+    RD_TRY(plan(e));
+    RD_TRY(rd_labels_read(&e->labels, e->from));
+    RD_TRY(rd_model_dir_load(directory, model));
+    e->parameters = &(*model)->parameters;
+    RD_TRY(write_weights(e));
+    RD_TRY(write_config(e));
+    return write_processor(e);
+}
+
+rd_status rd_export_vit(const char *from, const char *to) {
+    rd_atomic_directory made;
+    rd_model_dir directory = {0};
+    rd_model *model = NULL;
+    RD_TRY(rd_atomic_directory_open(&made, to));
+    vit_export e = {.from = from, .to = made.temporary};
+    rd_status status = export_all(&e, &directory, &model);
+    rd_labels_free(&e.labels);
+    rd_model_free(model);
+    rd_model_dir_close(&directory);
+    return rd_atomic_directory_close(&made, status);
+}

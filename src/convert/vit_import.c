@@ -1,0 +1,207 @@
+/* Vision transformers of Hugging Face, timm and Google to model directories. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "convert/convert.h"
+#include "convert/vit.h"
+#include "data/labels.h"
+#include "io/json.h"
+#include "model/transformer.h"
+#include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
+
+typedef struct {
+    const char *from, *to;
+    rd_text *warnings; /* or NULL */
+    rd_vit_file file;
+    json_t *config; /* of a directory */
+    rd_recipe *recipe;
+    rd_parameters parameters;
+    rd_labels labels;
+    bool no_head;
+} vit_import;
+
+/* ---- The head ---- */
+
+static rd_status name_class(vit_import *im, int32_t i) {
+    char number[16];
+    snprintf(number, sizeof number, "%d", (int)i);
+    const json_t *names = json_object_get(im->config, "id2label");
+    const char *name = json_string_value(json_object_get(names, number));
+    /* ImageNet has two classes that are called "crane", and others. */
+    if (!name || !*name || rd_labels_find(&im->labels, name) >= 0) name = number;
+    rd_status status = rd_labels_add(&im->labels, name, strlen(name));
+    return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s/config.json: id2label", im->from);
+}
+
+/* A file without a head is to be fine-tuned: it gets one of two classes, all zeros. */
+static rd_status read_head(vit_import *im) {
+    rd_model_config *c = &im->recipe->model;
+    rd_vit_place place, dense;
+    rd_stored_tensor bias;
+    rd_vit_place_of(&im->file, "classification_head.out_proj.bias", &place);
+    rd_vit_place_of(&im->file, "classification_head.dense.weight", &dense);
+    c->head = RD_HEAD_CLASSES;
+    im->no_head = !rd_vit_has(&im->file, place.name);
+    c->num_classes = 2;
+    if (!im->no_head) {
+        RD_TRY(rd_vit_find(&im->file, place.name, &bias));
+        if (bias.rank != 1 || bias.n < 2 || bias.n > 100000)
+            return rd_error(RD_ERR_FORMAT, "%s: %s is of no number of classes", im->from,
+                            place.name);
+        c->num_classes = (int32_t)bias.n;
+        if (*dense.name && rd_vit_has(&im->file, dense.name)) c->head_transform = RD_TRANSFORM_TANH;
+    } else if (im->warnings) {
+        RD_TRY(rd_text_printf(im->warnings, "it has no head of classes: fine-tune it\n"));
+    }
+    for (int32_t i = 0; i < c->num_classes; i++) RD_TRY(name_class(im, i));
+    return rd_labels_write(&im->labels, im->to);
+}
+
+/* ---- Weights ---- */
+
+/* to: [rows, columns] = from: [columns, rows]. */
+static void transpose(float *to, const float *from, int64_t rows, int64_t columns) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns; k++) to[i * columns + k] = from[k * rows + i];
+}
+
+/* to: [rows, channels, side, side] = from: [side * side, channels, rows]. */
+static void place_pixels(float *to, const float *from, int64_t rows, int64_t channels,
+                         int64_t pixels) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t p = 0; p < pixels; p++)
+                to[(i * channels + c) * pixels + p] = from[(p * channels + c) * rows + i];
+}
+
+static rd_status wrong_shape(const vit_import *im, const char *name, const rd_parameter *item) {
+    return rd_error(RD_ERR_FORMAT, "%s: %s has another shape than the others imply (%lld x %lld)",
+                    im->from, name, (long long)item->shape[0],
+                    (long long)(item->shape[1] ? item->shape[1] : 1));
+}
+
+/* The values of one tensor as they lie there, all of which are `expected`. */
+static rd_status read_values(const vit_import *im, const char *name, const rd_parameter *item,
+                             int64_t expected, float **values) {
+    rd_stored_tensor tensor;
+    rd_status status = rd_vit_find(&im->file, name, &tensor);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", im->from);
+    if (tensor.n != expected) return wrong_shape(im, name, item);
+    return rd_vit_read(&im->file, name, &tensor, values);
+}
+
+static rd_status read_tokens(const vit_import *im, const rd_vit_place *place,
+                             const rd_parameter *item, float *to) {
+    const char *const names[] = {place->name, place->second};
+    for (int64_t i = 0; i < item->shape[0]; i++) {
+        float *values;
+        RD_TRY(read_values(im, names[i], item, item->shape[1], &values));
+        memcpy(to + i * item->shape[1], values, sizeof *to * (size_t)item->shape[1]);
+        free(values);
+    }
+    return RD_OK;
+}
+
+static rd_status read_parameter(const vit_import *im, const rd_parameter *item, float *to) {
+    rd_vit_place place;
+    float *values;
+    int64_t n = rd_parameter_count(item), channels = im->recipe->model.picture.channels;
+    rd_vit_place_of(&im->file, item->name, &place);
+    if (!*place.name) return rd_error(RD_ERR_FORMAT, "%s: has no %s", im->from, item->name);
+    if (place.layout == RD_VIT_TOKENS) return read_tokens(im, &place, item, to);
+    RD_TRY(read_values(im, place.name, item, place.layout == RD_VIT_THIRD ? 3 * n : n, &values));
+    if (place.layout == RD_VIT_TRANSPOSED)
+        transpose(to, values, item->shape[0], item->shape[1]);
+    else if (place.layout == RD_VIT_PIXELS)
+        place_pixels(to, values, item->shape[0], channels, item->shape[1] / channels);
+    else
+        memcpy(to, values + (place.layout == RD_VIT_THIRD ? place.third * n : 0),
+               sizeof *to * (size_t)n);
+    free(values);
+    return RD_OK;
+}
+
+static rd_status read_weights(vit_import *im) {
+    rd_parameters *p = &im->parameters;
+    RD_TRY(rd_model_register(p, &im->recipe->model));
+    for (int64_t i = 0; i < p->n; i++) { /* before anything is allocated */
+        rd_vit_place place;
+        rd_stored_tensor tensor;
+        rd_vit_place_of(&im->file, p->items[i].name, &place);
+        if (im->no_head && strncmp(p->items[i].name, "classification_head.", 20) == 0) continue;
+        if (!*place.name)
+            return rd_error(RD_ERR_FORMAT, "%s: has no %s", im->from, p->items[i].name);
+        rd_status status = rd_vit_find(&im->file, place.name, &tensor);
+        if (status != RD_OK) return rd_error_prefix(status, "%s", im->from);
+    }
+    RD_TRY(rd_parameters_allocate(p));
+    for (int64_t i = 0; i < p->n; i++) {
+        if (im->no_head && strncmp(p->items[i].name, "classification_head.", 20) == 0) continue;
+        RD_TRY(read_parameter(im, &p->items[i], p->values + p->items[i].offset));
+    }
+    return RD_OK;
+}
+
+static rd_status import_all(vit_import *im, rd_vit_format format) {
+    if (format != RD_VIT_GOOGLE) RD_TRY(rd_json_read(im->from, "config.json", &im->config));
+    RD_TRY(rd_recipe_new(&im->recipe));
+    RD_TRY(rd_recipe_set_key(im->recipe, rd_recipe_find_key("task"), "image_classification"));
+    RD_TRY(rd_vit_open(&im->file, im->from, format));
+    RD_TRY(rd_vit_read_config(&im->file, im->from, im->config, im->recipe));
+    RD_TRY(read_head(im));
+    RD_TRY(read_weights(im));
+    return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_LABELS, &im->parameters,
+                             RD_WEIGHTS_FP32);
+}
+
+/* Of a directory: timm's config.json names an architecture, Hugging Face's a model_type. */
+static rd_status format_of(const char *from, rd_vit_format *format) {
+    json_t *config;
+    *format = RD_VIT_GOOGLE;
+    if (rd_ends_with(from, ".npz")) return RD_OK;
+    RD_TRY(rd_json_read(from, "config.json", &config));
+    *format = json_object_get(config, "architecture") ? RD_VIT_TIMM : RD_VIT_HF;
+    json_decref(config);
+    return RD_OK;
+}
+
+bool rd_is_vit(const char *from) {
+    json_t *config = NULL;
+    rd_npz npz = {0};
+    bool vit = false;
+    if (rd_ends_with(from, ".npz")) {
+        vit = rd_npz_open(&npz, from) == RD_OK &&
+              (rd_npz_has(&npz, "Transformer/encoder_norm/scale") ||
+               rd_npz_has(&npz, "opt/target/Transformer/encoder_norm/scale") ||
+               rd_npz_has(&npz, "params/Transformer/encoder_norm/scale"));
+        rd_npz_close(&npz);
+        return vit;
+    }
+    if (rd_json_read(from, "config.json", &config) != RD_OK) return false;
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    const char *architecture = json_string_value(json_object_get(config, "architecture"));
+    vit = (type && (strcmp(type, "vit") == 0 || strcmp(type, "deit") == 0)) ||
+          (architecture &&
+           (strncmp(architecture, "vit_", 4) == 0 || strncmp(architecture, "deit_", 5) == 0));
+    json_decref(config);
+    return vit;
+}
+
+rd_status rd_import_vit(const char *from, const char *to, rd_text *warnings) {
+    rd_atomic_directory made;
+    rd_vit_format format;
+    RD_TRY(format_of(from, &format));
+    RD_TRY(rd_atomic_directory_open(&made, to));
+    vit_import im = {.from = from, .to = made.temporary, .warnings = warnings};
+    rd_status status = import_all(&im, format);
+    rd_vit_close(&im.file);
+    rd_parameters_free(&im.parameters);
+    rd_labels_free(&im.labels);
+    rd_recipe_free(im.recipe);
+    json_decref(im.config);
+    return rd_atomic_directory_close(&made, status);
+}

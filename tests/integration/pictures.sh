@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Pictures from folders and archives to a model that knows them: broken ones left out and counted, R-Drop with all
+# augmentations, resuming, and fine-tuning of an imported model at another size.
+set -euo pipefail
+build=$1
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+golden=$repository/tests/golden
+bin=$(cd "$build" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export OMP_NUM_THREADS=1
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
+contains() { grep -F -- "$2" "$1" >/dev/null || fail "no '$2' in: $(cat "$1")"; }
+
+mkdir -p "$work/data/train/colour" "$work/data/train/other"
+cp "$golden"/pictures/{colour.jpg,progressive.jpg,halved.jpg,colour.png,colour16.png,animated.png,palette.png} "$work/data/train/colour"
+cp "$golden"/pictures/{grey.jpg,cmyk.jpg,grey.png,alpha.png,grey_alpha.png,one_bit.png} "$work/data/train/other"
+head -c 500 "$golden/pictures/colour.jpg" >"$work/data/train/other/cut.jpg"
+printf 'GIF89a' >"$work/data/train/other/moving.gif"
+tar -czf "$work/data/pictures.tar.gz" -C "$work/data" train
+cat >"$work/tiny.yaml" <<END
+task: image_classification
+arch: vit-ti16
+trainpref: train
+validpref: pictures.tar.gz:train
+picture-size: 16
+patch-size: 4
+encoder-embed-dim: 32
+encoder-layers: 2
+encoder-ffn-embed-dim: 32
+encoder-attention-heads: 2
+decoder-attention-heads: 2
+zero-init-head: false
+dropout: 0
+activation-dropout: 0
+max-tokens: 0
+max-sentences: 5
+lr: 2e-3
+warmup-updates: 10
+lr-scheduler: fixed
+max-update: 200
+validate-interval-updates: 100
+best-checkpoint-metric: accuracy
+keep-last-n: 1
+threads: 1
+END
+"$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+contains "$work/log" "classes: 2: colour, other"
+contains "$work/log" "train.bin: 13 pictures of 15 (left out because they cannot be decoded: 2); a class: 6 to 7"
+contains "$work/log" "left out: $work/data/train/other/cut.jpg: JPEG: cut short"
+contains "$work/log" "left out: $work/data/train/other/moving.gif: a GIF picture, which is not read here"
+contains "$work/log" "valid.bin: 13 pictures of 15"
+same "$(cat "$work/bin/labels.txt")" $'colour\nother' labels.txt
+
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/out" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+contains "$work/log" "13 training pictures, 13 validation pictures"
+contains "$work/log" "accuracy 1.0000 top 5 1.0000"
+contains "$work/out/model/config.yaml" 'picture-mean: "0.5"'
+cmp -s "$work/bin/labels.txt" "$work/out/model/labels.txt" || fail "the model has no labels.txt"
+
+# R-Drop with everything on; stopped and gone on with, the same weights.
+all=(--set reg-alpha=0.6 --set dropout=0.1 --set drop-path=0.1 --set random-resized-crop=true --set horizontal-flip=0.5
+    --set rand-augment=2 --set mixup=0.8 --set cutmix=1 --set random-erasing=0.3 --set label-smoothing=0.1)
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/whole" "${all[@]}" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+contains "$work/log" " kl "
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/half" "${all[@]}" --set max-update=101 >"$work/log" 2>&1
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/half" "${all[@]}" >"$work/log" 2>&1
+cmp "$work/whole/checkpoints/00000200.safetensors" "$work/half/checkpoints/00000200.safetensors" || fail "resuming"
+
+# An imported model, fine-tuned on pictures of twice its size, with other classes.
+"$bin/rdrop-convert" --import "$golden/vit/hf" --output "$work/vit"
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/fine" --set "finetune-from-model=$work/vit" \
+    --set arch=vit-ti16 --set max-update=2 --set picture-size=32 --set encoder-embed-dim=16 --set encoder-ffn-embed-dim=24 \
+    --set layer-norm-eps=1e-12 >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+contains "$work/log" "positions are resized from pictures of 16 pixels to 32"
+contains "$work/log" "classification_head.out_proj.weight starts anew"
+
+# Refused.
+! "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/no" --set picture-size=15 >"$work/log" 2>&1 ||
+    fail "a size that patches do not divide"
+contains "$work/log" "patches of 4 pixels (patch-size) do not divide pictures of 15"
+! "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/no" --set max-sentences=0 --set max-tokens=9 \
+    >"$work/log" 2>&1 || fail "batches without a size"
+contains "$work/log" "max-sentences"
+mkdir "$work/data/new" && cp -r "$work/data/train/other" "$work/data/new/unheard"
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --only binarize --set validpref=new \
+    >"$work/log" 2>&1 || fail "a class that training does not have"
+contains "$work/log" "class 'unheard' is none of: colour, other"
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --set trainpref=nowhere \
+    >"$work/log" 2>&1 || fail "a folder that is not there"
+contains "$work/log" "nowhere: cannot open"

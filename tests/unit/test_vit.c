@@ -1,0 +1,201 @@
+/* Vision transformers of Hugging Face, timm and Google: imported, they give transformers' logits
+ * for the same pictures; exported and imported again, the same weights. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "convert/convert.h"
+#include "data/labels.h"
+#include "golden.h"
+#include "model/network.h"
+#include "recipe/model_dir.h"
+
+static char directory[] = "/tmp/rdrop-vit-XXXXXX";
+
+static int setup(void **state) {
+    (void)state;
+    return mkdtemp(directory) ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    char command[64];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    return system(command);
+}
+
+static void make_path(char path[256], const char *name) {
+    snprintf(path, 256, "%s/%s", directory, name);
+}
+
+static void golden_path(char path[512], const char *name) {
+    snprintf(path, 512, "%s/vit/%s", TEST_DATA, name);
+}
+
+/* The logits of one picture's file. */
+static void logits_of(const rd_model_dir *d, const rd_model *model, const char *picture,
+                      float *logits) {
+    char path[512], *bytes;
+    size_t n;
+    const rd_picture_shape *shape = &d->recipe->model.picture;
+    int64_t samples = (int64_t)shape->channels * shape->size * shape->size;
+    rd_picture_input *input;
+    rd_picture_scratch scratch = {0};
+    rd_batch batch = {.n = 1};
+    rd_arena arena = {0};
+    float *values = malloc(sizeof *values * (size_t)samples);
+    snprintf(path, sizeof path, "%s/pictures/%s", TEST_DATA, picture);
+    must(rd_read_file(path, 1 << 20, &bytes, &n));
+    must(rd_picture_input_new(&input, &d->recipe->pictures, NULL, shape->size, shape->channels));
+    must(rd_picture_input_make(input, bytes, n, NULL, &scratch, values));
+    must(rd_floats_add(&batch.pictures, values, samples));
+    must(rd_network_logits(model, &arena, &batch, logits));
+    rd_batch_free(&batch);
+    rd_arena_free(&arena);
+    rd_picture_scratch_free(&scratch);
+    rd_picture_input_free(input);
+    free(values);
+    free(bytes);
+}
+
+static void check_logits(const char *path, const char *name) {
+    json_t *expected = golden_load("vit/expected.json");
+    const json_t *pictures = json_object_get(expected, "pictures");
+    const json_t *of_model = json_object_get(json_object_get(expected, "logits"), name);
+    rd_model_dir d;
+    rd_model *model;
+    must(rd_model_dir_open(&d, path));
+    must(rd_model_dir_load(&d, &model));
+    assert_int_equal(d.recipe->model.num_classes, 4);
+    for (size_t i = 0; i < json_array_size(pictures); i++) {
+        float logits[4];
+        const json_t *wanted = json_array_get(of_model, i);
+        logits_of(&d, model, json_string_value(json_array_get(pictures, i)), logits);
+        for (size_t k = 0; k < 4; k++)
+            assert_near((double)logits[k], json_number_value(json_array_get(wanted, k)), 1e-5, 1e-5,
+                        name, (int64_t)k);
+    }
+    rd_model_free(model);
+    rd_model_dir_close(&d);
+    json_decref(expected);
+}
+
+static void import_and_check(const char *name) {
+    char from[512], to[256];
+    golden_path(from, name);
+    make_path(to, name);
+    must(rd_import(from, to, NULL));
+    check_logits(to, name);
+}
+
+static void check_labels(const char *name, const char *const *wanted) {
+    char path[256];
+    rd_labels labels = {0};
+    make_path(path, name);
+    must(rd_labels_read(&labels, path));
+    assert_int_equal(labels.n, 4);
+    for (int i = 0; i < 4; i++) assert_string_equal(labels.names[i], wanted[i]);
+    rd_labels_free(&labels);
+}
+
+static void test_hugging_face(void **state) {
+    (void)state;
+    static const char *const labels[] = {"cat", "dog", "a bird, or two", "3"};
+    import_and_check("hf");
+    import_and_check("deit");
+    check_labels("hf", labels); /* the name of two classes is the first one's */
+}
+
+static void test_timm(void **state) {
+    (void)state;
+    import_and_check("timm");
+}
+
+static void test_google(void **state) {
+    (void)state;
+    static const char *const labels[] = {"0", "1", "2", "3"};
+    import_and_check("google.npz");
+    check_labels("google.npz", labels);
+}
+
+static void test_export(void **state) {
+    (void)state;
+    static const char *const names[] = {"hf", "deit", "timm", "google.npz"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char from[256], to[256], again[256];
+        make_path(from, names[i]);
+        snprintf(to, sizeof to, "%s/export-%zu", directory, i);
+        snprintf(again, sizeof again, "%s/again-%zu", directory, i);
+        must(rd_export(from, to, NULL));
+        must(rd_import(to, again, NULL));
+        check_logits(again, names[i]);
+    }
+}
+
+/* `from` with one change in a file of it, in `to`. */
+static void copy_with(const char *from, const char *to, const char *file, const char *old,
+                      const char *new) {
+    static const char *const files[] = {"config.json", "preprocessor_config.json",
+                                        "model.safetensors"};
+    must(rd_make_directories(to));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = rd_path_join(from, files[i]), *copy = rd_path_join(to, files[i]), *bytes;
+        size_t n;
+        must(rd_read_file(path, 1 << 20, &bytes, &n));
+        char *at = strcmp(files[i], file) == 0 ? strstr(bytes, old) : NULL;
+        rd_text text = {0};
+        must(rd_text_append(&text, bytes, at ? (size_t)(at - bytes) : n));
+        if (at) {
+            must(rd_text_printf(&text, "%s", new));
+            must(rd_text_append(&text, at + strlen(old), n - (size_t)(at - bytes) - strlen(old)));
+        }
+        if (strcmp(files[i], file) == 0) assert_non_null(at);
+        must(rd_write_file(copy, text.data, (size_t)text.length));
+        rd_text_free(&text);
+        free(bytes);
+        free(path);
+        free(copy);
+    }
+}
+
+static void refused(const char *file, const char *old, const char *new, const char *message) {
+    static int number;
+    char from[512], changed[256], to[256];
+    golden_path(from, "hf");
+    snprintf(changed, sizeof changed, "%s/changed-%d", directory, ++number);
+    snprintf(to, sizeof to, "%s/refused-%d", directory, number);
+    copy_with(from, changed, file, old, new);
+    if (rd_import(changed, to, NULL) == RD_OK) fail_msg("%s is accepted", new);
+    if (!strstr(rd_last_error(), message)) fail_msg("%s", rd_last_error());
+    assert_int_equal(access(to, F_OK), -1);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    refused("config.json", "\"qkv_bias\": true", "\"qkv_bias\": false", "qkv_bias: false");
+    refused("config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"mish\"", "hidden_act");
+    refused("config.json", "\"hidden_size\": 16", "\"hidden_size\": 32", "another shape");
+    refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "layer.2.");
+    refused("config.json", "\"patch_size\": 4", "\"patch_size\": 5", "patches of 5 pixels");
+    refused("preprocessor_config.json", "\"height\": 16", "\"height\": 20",
+            "makes pictures of 0 pixels");
+    refused("preprocessor_config.json", "\"resample\": 2", "\"resample\": 0", "resample 0");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hugging_face), cmocka_unit_test(test_timm),
+        cmocka_unit_test(test_google),       cmocka_unit_test(test_export),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
