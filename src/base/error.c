@@ -10,7 +10,7 @@
 #undef rd_error_prefix
 
 /* Messages quote files and their names: each is escaped once, here, and so one line always. */
-static _Thread_local char last_error[1024];
+static _Thread_local char last_error[sizeof((rd_failure *)0)->message];
 
 const char *rd_last_error(void) {
     return last_error;
@@ -37,4 +37,19 @@ rd_status rd_error_prefix(rd_status code, const char *format, ...) {
     size_t n = strlen(last_error);
     snprintf(last_error + n, sizeof last_error - n, ": %s", message);
     return code;
+}
+
+void rd_failure_keep(rd_failure *failure, int64_t job, rd_status status) {
+    if (status == RD_OK) return;
+#pragma omp critical(rd_failure)
+    if (failure->status == RD_OK || job < failure->job) {
+        failure->status = status;
+        failure->job = job;
+        memcpy(failure->message, last_error, sizeof last_error);
+    }
+}
+
+rd_status rd_failure_report(const rd_failure *failure) {
+    if (failure->status != RD_OK) memcpy(last_error, failure->message, sizeof last_error);
+    return failure->status;
 }

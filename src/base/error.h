@@ -2,6 +2,8 @@
 #ifndef RD_BASE_ERROR_H
 #define RD_BASE_ERROR_H
 
+#include <stdint.h>
+
 #include "rdrop/status.h"
 
 /* Stores the formatted message for rd_last_error() and returns `code`, so that a failure is one
@@ -11,6 +13,19 @@ __attribute__((format(printf, 2, 3))) rd_status rd_error(rd_status code, const c
 /* Puts "context: " before the current message: the caller often knows the file or the line. */
 __attribute__((format(printf, 2, 3))) rd_status rd_error_prefix(rd_status code, const char *format,
                                                                 ...);
+
+/* The failure of the earliest job of a parallel loop. Messages are each thread's own; this one goes
+ * to the thread that waits for the others. Start from {0}. */
+typedef struct {
+    rd_status status;
+    int64_t job;
+    char message[1024];
+} rd_failure;
+
+/* Keeps the calling thread's error of `job`, unless status is RD_OK or an earlier job failed. */
+void rd_failure_keep(rd_failure *failure, int64_t job, rd_status status);
+/* The kept error becomes the calling thread's; RD_OK: nothing failed. */
+rd_status rd_failure_report(const rd_failure *failure);
 
 #ifdef __clang_analyzer__ /* cannot see that what comes back is what went in */
 #define rd_error(code, ...)        ((rd_error)(code, __VA_ARGS__), (code))

@@ -1,7 +1,6 @@
 #include "data/binarize.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -21,8 +20,6 @@ typedef struct {
     line src, tgt;
     bool truncated;
     int64_t number; /* of the line in its file */
-    rd_status status;
-    char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
 } job;
 
 typedef struct {
@@ -114,26 +111,21 @@ static int32_t first_id(const rd_binarize_config *config, const rd_tokenizer *to
     return config->prepend_bos ? rd_tokenizer_bos(tokenizer) : -1;
 }
 
+static rd_status tokenize_job(const rd_binarize_config *c, const char *text, job *j) {
+    bool whole;
+    RD_TRY(tokenize(c->src_tokenizer, text, first_id(c, c->src_tokenizer), c->longest_src, &j->src,
+                    &j->truncated));
+    return tokenize(c->tgt_tokenizer, text, first_id(c, c->tgt_tokenizer), 0, &j->tgt, &whole);
+}
+
 static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
-    const rd_binarize_config *c = b->config;
-    const char *text = b->text.data;
+    rd_failure failure = {0};
 #pragma omp parallel for schedule(dynamic, 16)
-    for (int i = 0; i < b->n_jobs; i++) {
-        job *j = &b->jobs[i];
-        bool whole;
-        j->status = tokenize(c->src_tokenizer, text, first_id(c, c->src_tokenizer), c->longest_src,
-                             &j->src, &j->truncated);
-        if (j->status == RD_OK)
-            j->status =
-                tokenize(c->tgt_tokenizer, text, first_id(c, c->tgt_tokenizer), 0, &j->tgt, &whole);
-        if (j->status != RD_OK) j->message = rd_strdup(rd_last_error());
-    }
     for (int i = 0; i < b->n_jobs; i++)
-        if (b->jobs[i].status != RD_OK)
-            return rd_error(b->jobs[i].status, "%s:%lld: %s", src_path,
-                            (long long)b->jobs[i].number,
-                            b->jobs[i].message ? b->jobs[i].message : "out of memory");
-    return RD_OK;
+        rd_failure_keep(&failure, i, tokenize_job(b->config, b->text.data, &b->jobs[i]));
+    rd_status status = rd_failure_report(&failure);
+    if (status == RD_OK) return RD_OK;
+    return rd_error_prefix(status, "%s:%lld", src_path, (long long)b->jobs[failure.job].number);
 }
 
 static void count(rd_side_statistics *side, const line *l, int32_t specials, int32_t unk) {
@@ -199,7 +191,6 @@ static void release(binarizer *b) {
     for (int i = 0; b->jobs && i < CHUNK_PAIRS; i++) {
         free(b->jobs[i].src.ids.data);
         free(b->jobs[i].tgt.ids.data);
-        free(b->jobs[i].message);
     }
     free(b->jobs);
     rd_text_free(&b->text);

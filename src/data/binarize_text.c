@@ -14,8 +14,6 @@ typedef struct {
     int64_t at, length; /* in the chunk's text */
     int64_t words;
     rd_ids ids;
-    rd_status status;
-    char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
 } line;
 
 typedef struct {
@@ -98,25 +96,23 @@ static rd_status read_chunk(binarizer *b, rd_corpus *corpus, bool *ended) {
     return RD_OK;
 }
 
+static rd_status tokenize(const rd_binarize_text_config *c, const char *text, line *l) {
+    l->words = rd_count_words(text + l->at, (size_t)l->length);
+    RD_TRY(rd_line_encode(c->tokenizer, c->end, text + l->at, (size_t)l->length, &l->ids));
+    return l->ids.length <= INT32_MAX ? RD_OK
+                                      : rd_error(RD_ERR_FORMAT, "a line of too many tokens");
+}
+
 static rd_status tokenize_chunk(binarizer *b, const rd_corpus *corpus) {
-    const rd_binarize_text_config *c = b->config;
+    rd_failure failure = {0};
 #pragma omp parallel for schedule(dynamic, 16)
-    for (int i = 0; i < b->n; i++) {
-        line *l = &b->lines[i];
-        const char *text = b->text.data + l->at;
-        l->words = rd_count_words(text, (size_t)l->length);
-        l->status = rd_line_encode(c->tokenizer, c->end, text, (size_t)l->length, &l->ids);
-        if (l->status == RD_OK && l->ids.length > INT32_MAX)
-            l->status = rd_error(RD_ERR_FORMAT, "a line of too many tokens");
-        if (l->status != RD_OK) l->message = rd_strdup(rd_last_error());
-    }
-    int64_t first = rd_corpus_line_number(corpus) - b->n;
     for (int i = 0; i < b->n; i++)
-        if (b->lines[i].status != RD_OK)
-            return rd_error(b->lines[i].status, "%s:%lld: %s", rd_corpus_path(corpus),
-                            (long long)(first + i + 1),
-                            b->lines[i].message ? b->lines[i].message : "out of memory");
-    return RD_OK;
+        rd_failure_keep(&failure, i, tokenize(b->config, b->text.data, &b->lines[i]));
+    rd_status status = rd_failure_report(&failure);
+    if (status == RD_OK) return RD_OK;
+    int64_t first = rd_corpus_line_number(corpus) - b->n;
+    return rd_error_prefix(status, "%s:%lld", rd_corpus_path(corpus),
+                           (long long)(first + failure.job + 1));
 }
 
 static rd_status write_chunk(binarizer *b) {
@@ -153,10 +149,7 @@ static rd_status binarize_file(binarizer *b, const char *path) {
 }
 
 static void release(binarizer *b) {
-    for (int i = 0; b->lines && i < CHUNK_LINES; i++) {
-        free(b->lines[i].ids.data);
-        free(b->lines[i].message);
-    }
+    for (int i = 0; b->lines && i < CHUNK_LINES; i++) free(b->lines[i].ids.data);
     free(b->lines);
     rd_text_free(&b->text);
 }

@@ -28,8 +28,7 @@ struct rd_prefetch {
     int64_t n_slots, taken, released;
     bool holding, stopping;
     int64_t failed; /* the first batch that could not be made; `total`: none */
-    rd_status status;
-    char *message; /* malloc'ed, of a failed status: messages are per thread */
+    rd_failure failure;
 };
 
 /* Waits for a free slot; -1 when there is nothing more to make. */
@@ -46,21 +45,13 @@ static int64_t take_number(rd_prefetch *p) {
 
 /* Of several failures the first batch's counts, as if one thread had made them in order. */
 static void give(rd_prefetch *p, int64_t number, rd_status status) {
-    char *message = status == RD_OK ? NULL : rd_strdup(rd_last_error());
     pthread_mutex_lock(&p->lock);
-    if (status == RD_OK) {
-        p->slots[number % p->n_slots].made = true;
-    } else if (number < p->failed) {
-        free(p->message);
-        p->failed = number;
-        p->status = status;
-        p->message = message;
-        message = NULL;
-    }
+    if (status == RD_OK) p->slots[number % p->n_slots].made = true;
+    rd_failure_keep(&p->failure, number, status);
+    if (p->failure.status != RD_OK) p->failed = p->failure.job;
     pthread_cond_broadcast(&p->made_one);
     if (status != RD_OK) pthread_cond_broadcast(&p->released_one);
     pthread_mutex_unlock(&p->lock);
-    free(message);
 }
 
 static void *make_batches(void *argument) {
@@ -105,7 +96,6 @@ static void release(rd_prefetch *p) {
     pthread_mutex_destroy(&p->lock);
     free(p->slots);
     free(p->threads);
-    free(p->message);
     free(p);
 }
 
@@ -170,10 +160,10 @@ rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch) {
         *batch = &next->batch;
         p->holding = true;
     } else {
-        status = p->status;
+        status = rd_failure_report(&p->failure);
     }
     pthread_mutex_unlock(&p->lock);
-    return status == RD_OK ? RD_OK : rd_error(status, "%s", p->message ? p->message : "no memory");
+    return status;
 }
 
 void rd_prefetch_stop(rd_prefetch *prefetch) {

@@ -195,38 +195,24 @@ static rd_status score_line(const rd_scoring_config *config, const rd_scoring *s
     return RD_OK;
 }
 
-/* An error of a parallel region, any of its threads': messages are each thread's own. */
-typedef struct {
-    rd_status status;
-    char message[1024];
-} failure_note;
-
-static void note_failure(failure_note *failure, rd_status status) {
-    if (status == RD_OK) return;
-#pragma omp critical(rd_note_failure)
-    {
-        failure->status = status;
-        strncpy(failure->message, rd_last_error(), sizeof failure->message - 1);
-    }
-}
-
 /* Scores a block while one of the threads reads the next. stats: [block->n, n_systems, width] */
 static rd_status score_block(const rd_scoring_config *config, const rd_scoring *scoring,
                              const rd_line_block *block, rd_metric_scratch *const *scratch,
                              int threads, double *stats, rd_line_reader *reader,
                              rd_line_block *next) {
     int64_t row = (int64_t)config->n_systems * scoring->width;
-    failure_note failure = {.status = RD_OK};
+    rd_failure failure = {0};
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp single nowait
-        note_failure(&failure, rd_line_reader_next(reader, BLOCK_LINES, next));
+        rd_failure_keep(&failure, block->n, rd_line_reader_next(reader, BLOCK_LINES, next));
 #pragma omp for schedule(dynamic, 32)
         for (int64_t i = 0; i < block->n; i++)
-            note_failure(&failure, score_line(config, scoring, block, i,
-                                              scratch[omp_get_thread_num()], stats + i * row));
+            rd_failure_keep(&failure, i,
+                            score_line(config, scoring, block, i, scratch[omp_get_thread_num()],
+                                       stats + i * row));
     }
-    return failure.status == RD_OK ? RD_OK : rd_error(failure.status, "%s", failure.message);
+    return rd_failure_report(&failure);
 }
 
 /* Adds a block's statistics up in the order of lines, so that the sums never depend on threads. */

@@ -4,7 +4,6 @@
 #include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "translate/output_subset.h"
@@ -207,13 +206,11 @@ static rd_status run_unless_stopped(const work *w, const schedule *plan, int64_t
 
 /* Several batches: a thread each, which the operations inside have to themselves. */
 static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
-    rd_status failure = RD_OK;
-    char message[1024] = "";
+    rd_failure failure = {0};
     bool stop = false;
     if (plan->n_batches <= 1 || threads == 1) {
-        for (int64_t b = 0; failure == RD_OK && b < plan->n_batches; b++)
-            failure = run_unless_stopped(w, plan, b);
-        return failure;
+        for (int64_t b = 0; b < plan->n_batches; b++) RD_TRY(run_unless_stopped(w, plan, b));
+        return RD_OK;
     }
 #pragma omp parallel num_threads(threads)
     {
@@ -225,17 +222,12 @@ static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
             skip = stop;
             rd_status status = skip ? RD_OK : run_unless_stopped(w, plan, b);
             if (status == RD_OK) continue;
-#pragma omp critical(rd_translate_failure)
-            if (failure == RD_OK) {
-                failure = status;
-                strncpy(message, rd_last_error(), sizeof message - 1);
-            }
+            rd_failure_keep(&failure, b, status);
 #pragma omp atomic write
             stop = true;
         }
     }
-    /* Messages belong to threads; the caller's must have it. */
-    return failure == RD_OK ? RD_OK : rd_error(failure, "%s", message);
+    return rd_failure_report(&failure);
 }
 
 static rd_status check(const rd_translate_job *job) {

@@ -217,8 +217,22 @@ static void test_shortest_digits(void **state) {
     }
 }
 
+static void failure_of_the_earliest_job_is_reported(void **state) {
+    (void)state;
+    rd_failure failure = {0};
+    assert_int_equal(rd_failure_report(&failure), RD_OK);
+#pragma omp parallel for num_threads(4)
+    for (int i = 0; i < 40; i++)
+        rd_failure_keep(&failure, i, i < 3 ? RD_OK : rd_error(RD_ERR_IO, "job %d: a\tb", i));
+    rd_error(RD_ERR_MEMORY, "of this thread");
+    assert_int_equal(rd_failure_report(&failure), RD_ERR_IO);
+    assert_int_equal(failure.job, 3);
+    assert_string_equal(rd_last_error(), "job 3: a\\tb");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(failure_of_the_earliest_job_is_reported),
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_rng_moments),
         cmocka_unit_test(test_shuffle_is_a_permutation),
