@@ -47,6 +47,7 @@ max-tokens: 0
 reg-alpha: 1
 best-checkpoint-metric: accuracy
 precision: fp32
+threads: 1
 log-interval: 1000
 validate-interval: 25
 keep-last-n: 1
@@ -118,8 +119,11 @@ target-lang: en
 trainpref: train
 validpref: valid
 head-transform: norm
-lr: 0.003
-max-update: 20
+lr: 0.01
+warmup-updates: 5
+max-update: 60
+validate-interval: 5
+threads: 1
 max-sentences: 8
 keep-last-n: 1
 YAML
