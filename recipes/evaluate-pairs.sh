@@ -57,7 +57,6 @@ stage_translate() {
             --output "$(hypothesis "$test")" || return 1
     done
 }
-# One row a test set, one column a metric, from rdrop-score's lines "NAME|SIGNATURE = SCORE ...".
 stage_score() {
     local test line tokenizer options=(--language-pair "source-$target_lang")
     [ "$(get score-lowercase)" = false ] || options+=(--lowercase)
@@ -69,15 +68,7 @@ stage_score() {
             --ref "$(references "$test")" "$(hypothesis "$test")" |
             while IFS= read -r line; do printf '%s\t%s\n' "$(basename -- "$test")" "$line"; done || return 1
     done >"$out/scores.log" || return 1
-    awk -F '\t' '
-        { split($2, part, " = "); split(part[1], metric, "|"); split(part[2], score, " ")
-          if (!($1 in row)) { row[$1]; order[++rows] = $1 }
-          if (!(metric[1] in column)) { column[metric[1]]; heads[++columns] = metric[1] }
-          cell[$1, metric[1]] = score[1] }
-        END { printf "%-18s", "test set"; for (c = 1; c <= columns; c++) printf " %10s", heads[c]; print ""
-              for (r = 1; r <= rows; r++) { printf "%-18s", order[r]
-                  for (c = 1; c <= columns; c++) printf " %10s", cell[order[r], heads[c]]; print "" } }
-    ' "$out/scores.log" >"$out/scores.txt"
+    tabulate <"$out/scores.log" >"$out/scores.txt"
 }
 
 # What training would end in vain without: all test sets, each with a name of its own.

@@ -163,11 +163,24 @@ stage_train() {
 stage_average() {
     "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --average ${settings[@]+"${settings[@]}"}
 }
+# tabulate: one row a test set, one column a metric, from lines of its name, a tab and rdrop-score's "NAME|SIGNATURE = SCORE ..."
+tabulate() {
+    awk -F '\t' '
+        { split($2, part, " = "); split(part[1], metric, "|"); split(part[2], score, " ")
+          if (!($1 in row)) { row[$1]; order[++rows] = $1 }
+          if (!(metric[1] in column)) { column[metric[1]]; heads[++columns] = metric[1] }
+          cell[$1, metric[1]] = score[1] }
+        END { printf "%-18s", "test set"; for (c = 1; c <= columns; c++) printf " %10s", heads[c]; print ""
+              for (r = 1; r <= rows; r++) { printf "%-18s", order[r]
+                  for (c = 1; c <= columns; c++) printf " %10s", cell[order[r], heads[c]]; print "" } }
+    '
+}
 # What is particular to the data of a task: raw_of, check_tests and the stages after training.
 case $task in
 translation | denoising) kind=pairs ;;
 language_modeling) kind=text ;;
 image_classification) kind=pictures ;;
+sentence_prediction) kind=tables ;;
 *) fail "no stages are known for task $task" ;;
 esac
 # shellcheck source=recipes/evaluate-pairs.sh

@@ -37,6 +37,7 @@ void rd_predictor_close(rd_predictor *predictor); /* {0} is fine */
 /* A row: one sentence, or two. */
 typedef struct {
     rd_field first, second; /* second.text NULL: there is none */
+    rd_field answer;        /* what is right, which is not read; text NULL: unknown */
 } rd_predict_row;
 
 /* outputs: [n, n_out] of rows: [n]. Those of a row do not depend on the others, to rounding. */

@@ -12,14 +12,14 @@ typedef struct {
     int64_t n;
     /* Their text, and where each is in it: it moves as it grows. */
     rd_text text;
-    int64_t *places; /* [n, 4] of both sentences, at and length */
+    int64_t *places; /* [n, 6] of both sentences and the answer, at and length */
     int64_t items_capacity, places_capacity;
 } rd_rows; /* {0} at first */
 
 /* Waits for a row, and takes those after it that need no waiting, `most` at most. table: of
- * n_columns columns, the sentences. rows->n is 0 after the last; the items are valid until the next
- * call. */
-rd_status rd_rows_take(rd_rows *rows, rd_table *table, int n_columns, int64_t most);
+ * n_columns columns, the sentences, with `answers` after one of answers. rows->n is 0 after the
+ * last; the items are valid until the next call. */
+rd_status rd_rows_take(rd_rows *rows, rd_table *table, int n_columns, bool answers, int64_t most);
 void rd_rows_free(rd_rows *rows);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct {
     rd_predictor predictor;
     rd_table *table;
     int n_columns;
-    FILE *output;
+    FILE *output, *references; /* references: NULL where nobody wants them */
     rd_rows rows;
     float *outputs; /* [window, n_out] */
 } job;
@@ -45,17 +45,19 @@ static rd_status apply_settings(job *j) {
 /* Whether plain lines are of two sentences is for the first one to say, so they are read as one
  * column here and cut later. */
 static rd_status open_table(job *j) {
+    const arguments *a = j->arguments;
     rd_table_config plain = {.format = RD_TABLE_TSV,
                              .quoting = RD_QUOTING_NO,
                              .whole_lines = true,
                              .n_columns = 1,
                              .columns = {"1"},
                              .settings = {"--plain"}};
-    rd_table_config config = rd_table_columns(&j->predictor.directory.recipe->table, false);
-    if (j->arguments->plain) config = plain;
+    rd_table_config config =
+        rd_table_columns(&j->predictor.directory.recipe->table, a->references != NULL);
+    if (a->plain) config = plain;
     config.policy = RD_UTF8_REPAIR;
     j->n_columns = config.n_columns;
-    return rd_table_open(&j->table, j->arguments->input, &config);
+    return rd_table_open(&j->table, a->input, &config);
 }
 
 /* "first<tab>second" becomes both. */
@@ -129,16 +131,19 @@ static rd_status print_answer(const job *j, const float *row) {
 static rd_status answer_rows(job *j) {
     const rd_rows *rows = &j->rows;
     RD_TRY(rd_predict(&j->predictor, rows->n, rows->items, j->outputs));
-    for (int64_t i = 0; i < rows->n; i++)
+    for (int64_t i = 0; i < rows->n; i++) {
+        const rd_field *answer = &rows->items[i].answer;
         RD_TRY(print_answer(j, j->outputs + i * j->predictor.n_out));
+        if (j->references) fprintf(j->references, "%.*s\n", (int)answer->length, answer->text);
+    }
     if (fflush(j->output) == 0) return RD_OK;
     return rd_error(RD_ERR_IO, "cannot write: %s", strerror(errno));
 }
 
 static rd_status answer_all(job *j) {
     for (;;) {
-        rd_status status = rd_rows_take(&j->rows, j->table, j->n_columns, j->arguments->window);
-        RD_TRY(status);
+        RD_TRY(rd_rows_take(&j->rows, j->table, j->n_columns, j->references != NULL,
+                            j->arguments->window));
         if (j->rows.n == 0) return RD_OK;
         if (j->arguments->plain) cut_plain(&j->rows);
         RD_TRY(answer_rows(j));
@@ -160,17 +165,30 @@ static rd_status prepare(job *j) {
     return j->outputs ? open_table(j) : RD_ERR_MEMORY;
 }
 
-static rd_status work(job *j) {
-    const arguments *a = j->arguments;
+/* With the references' file open, if there is one. */
+static rd_status answer_into(job *j, const rd_atomic_file *references) {
     rd_atomic_file file = {0};
-    RD_TRY(prepare(j));
-    RD_TRY(rd_refuse_input(a->output, a->input));
-    RD_TRY(rd_refuse_inputs_in(a->output, a->model));
-    RD_TRY(rd_output_open(&file, a->output ? a->output : "-"));
+    RD_TRY(rd_output_open(&file, j->arguments->output ? j->arguments->output : "-"));
     j->output = file.stream;
+    j->references = references->stream;
     rd_status status = answer_all(j);
     if (status == RD_OK) return rd_atomic_commit(&file);
     rd_atomic_abort(&file);
+    return status;
+}
+
+static rd_status work(job *j) {
+    const arguments *a = j->arguments;
+    rd_atomic_file references = {0};
+    RD_TRY(prepare(j));
+    RD_TRY(rd_refuse_input(a->references, a->input));
+    RD_TRY(rd_refuse_inputs_in(a->references, a->model));
+    RD_TRY(rd_refuse_input(a->output, a->input));
+    RD_TRY(rd_refuse_inputs_in(a->output, a->model));
+    if (a->references) RD_TRY(rd_output_open(&references, a->references));
+    rd_status status = answer_into(j, &references);
+    if (status == RD_OK && a->references) return rd_atomic_commit(&references);
+    rd_atomic_abort(&references);
     return status;
 }
 

@@ -16,6 +16,8 @@ static const rd_key file_options[] = {
      .help = "a table, gzipped or plain; default standard input"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
      .help = "written when complete; default standard output"},
+    {"references", RD_KEY_WORD, RD_AT(references), .value = "FILE",
+     .help = "receives the table's own answers, the column label-column, for rdrop-score"},
     {"plain", RD_KEY_BOOL, RD_AT(plain),
      .help = "no table: a line is a sentence, or two with a tab between"},
     {.name = NULL}};
@@ -41,13 +43,9 @@ static const rd_key speed_options[] = {
     {.name = NULL}};
 /* clang-format on */
 
-static const char *const table_options[] = {"table-format",
-                                            "table-quoting",
-                                            "table-header",
-                                            "sentence1-column",
-                                            "sentence2-column",
-                                            "max-sequence-len",
-                                            NULL};
+static const char *const table_options[] = {
+    "table-format",     "table-quoting", "table-header",     "sentence1-column",
+    "sentence2-column", "label-column",  "max-sequence-len", NULL};
 static const options_group groups[] = {{.heading = "Files", .keys = file_options},
                                        {.heading = "Answers", .keys = answer_options},
                                        {.heading = "Tables (defaults from the model's config.yaml)",
@@ -64,6 +62,8 @@ static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR
                                              {"probabilities", OPTIONS_EXCLUDES, "json"},
                                              {"probabilities", OPTIONS_EXCLUDES, "embed"},
                                              {"pooling", OPTIONS_NEEDS, "embed"},
+                                             {"plain", OPTIONS_EXCLUDES, "references"},
+                                             {"label-column", OPTIONS_NEEDS, "references"},
                                              {"plain", OPTIONS_EXCLUDES, "table-format"},
                                              {"plain", OPTIONS_EXCLUDES, "table-header"},
                                              {"plain", OPTIONS_EXCLUDES, "table-quoting"},
@@ -72,10 +72,13 @@ static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR
                                              {.name = NULL}};
 
 static const options_section sections[] = {
-    {"Examples", "  rdrop-predict --model out/rte/model --input dev.tsv > labels\n"
-                 "  echo 'a charming journey' | rdrop-predict --model out/sst2/model --plain "
-                 "--probabilities\n"
-                 "  rdrop-predict --model minilm --plain --embed < sentences > vectors"},
+    {"Examples",
+     "  rdrop-predict --model out/rte/model --input dev.tsv > labels\n"
+     "  rdrop-predict --model out/rte/model --input dev.tsv --references right > found\n"
+     "  rdrop-score --metric accuracy --ref right found\n"
+     "  echo 'a charming journey' | rdrop-predict --model out/sst2/model --plain "
+     "--probabilities\n"
+     "  rdrop-predict --model minilm --plain --embed < sentences > vectors"},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
     {.heading = NULL}};
 

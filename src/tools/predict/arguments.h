@@ -12,7 +12,7 @@ typedef enum { PREDICT_POOL_MODEL, PREDICT_POOL_FIRST, PREDICT_POOL_MEAN } predi
 typedef struct {
     options_given given;
     options_list settings; /* of tables: "key=value" */
-    const char *model, *input, *output;
+    const char *model, *input, *output, *references;
     bool plain, probabilities, json, embed;
     predict_pooling pooling;
     rd_precision precision;

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Puts the GLUE tasks that GLUE_DIR holds into DATA_DIR, and a pre-trained encoder next to the results.
+#
+#   prepare-glue.sh DATA_DIR BIN
+#
+# GLUE_DIR is GLUE's download: CoLA/, SST-2/, MRPC/, STS-B/, RTE/, QNLI/, QQP/ and MNLI/, each with train.tsv and dev.tsv (MRPC
+# with msr_paraphrase_train.txt and dev_ids.tsv, MNLI with dev_matched.tsv and dev_mismatched.tsv). It defaults to
+# ../shared/data/glue next to the repository. BERT_DIR, ROBERTA_DIR and MINILM_DIR, where they are set, are directories of
+# Hugging Face that become out/bert-base, out/roberta-large and out/minilm, where these are not there yet.
+set -euo pipefail
+data=$1 bin=$2
+repository=$(cd "$(dirname "$0")/.." && pwd)
+from=${GLUE_DIR:-$repository/../shared/data/glue}
+[ -d "$from" ] || {
+    echo "prepare-glue.sh: $from is no directory; set GLUE_DIR to GLUE's download" >&2
+    exit 1
+}
+import() {
+    [ -z "$1" ] || [ -e "$2/config.yaml" ] || "$bin/rdrop-convert" --import "$1" --output "$2"
+}
+import "${BERT_DIR:-}" out/bert-base
+import "${ROBERTA_DIR:-}" out/roberta-large
+import "${MINILM_DIR:-}" out/minilm
+
+from=$(cd "$from" && pwd)
+mkdir -p "$data"
+for task in CoLA SST-2 STS-B RTE QNLI MNLI; do
+    [ ! -d "$from/$task" ] || ln -sfn "$from/$task" "$data/$task"
+done
+# MRPC: the training set is all pairs but those of dev_ids.tsv.
+if [ -d "$from/MRPC" ]; then
+    mkdir -p "$data/MRPC"
+    awk -F '\t' 'NR == FNR { sub(/\r$/, ""); held[$1 "\t" $2]; next } !($2 "\t" $3 in held)' \
+        "$from/MRPC/dev_ids.tsv" "$from/MRPC/msr_paraphrase_train.txt" >"$data/MRPC/train.tsv"
+    awk -F '\t' 'NR == FNR { sub(/\r$/, ""); held[$1 "\t" $2]; next } FNR == 1 || $2 "\t" $3 in held' \
+        "$from/MRPC/dev_ids.tsv" "$from/MRPC/msr_paraphrase_train.txt" >"$data/MRPC/dev.tsv"
+fi
+# QQP: some rows are cut in the middle, or lack a question.
+if [ -d "$from/QQP" ]; then
+    mkdir -p "$data/QQP"
+    for set in train dev; do
+        awk -F '\t' -v set="$set" '{ sub(/\r$/, "") } NF == 6 && $4 != "" && $5 != "" { print; next } { dropped++ }
+            END { if (dropped) printf "prepare-glue.sh: QQP/%s.tsv: %d broken rows left out\n", set, dropped >"/dev/stderr" }' \
+            "$from/QQP/$set.tsv" >"$data/QQP/$set.tsv"
+    done
+fi

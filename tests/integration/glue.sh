@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Language understanding from the outside: a user's own tables, fine-tuning of an imported BERT until it knows them by heart,
+# answers line by line, numbers, what is wrong with a table, a masked language model. Argument: the build directory.
+set -euo pipefail
+bin=$(realpath "$1")
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+golden=$repository/tests/golden/bert
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export OMP_NUM_THREADS=1
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+run() {
+    local program=$1
+    shift
+    "$bin/$program" "$@" >log 2>&1 || fail "$program $*: $(cat log)"
+}
+
+run rdrop-convert --import "$golden/bert" --output start
+# What decides is whether the second sentence has "not", which only some word order tells from the first.
+awk 'BEGIN { srand(4); split("a the cat dog house green tree run sleep is", w, " ")
+    print "id,text,reply,answer"
+    for (i = 1; i <= 32; i++) { s = ""; for (k = 0; k < 2; k++) { t = ""; n = 2 + int(3 * rand()); for (j = 0; j < n; j++) t = t " " w[1 + int(10 * rand())]
+        if (k == i % 2) t = t " not"; s = s ",\"" substr(t, 2) "\"" } print i s "," (i % 2 ? "good" : "bad, really") } }' |
+    sed 's/bad, really/"bad, really"/' >pairs.csv
+gzip -k pairs.csv
+cat >pairs.yaml <<'YAML'
+task: sentence_prediction
+finetune-from-model: start
+trainpref: pairs.csv
+validpref: pairs.csv
+sentence1-column: text
+sentence2-column: 3
+label-column: answer
+labels: good
+head-transform: tanh
+dropout: 0.1
+lr: 0.008
+lr-scheduler: polynomial_decay
+warmup-updates: 5
+max-update: 100
+max-sentences: 16
+max-tokens: 0
+reg-alpha: 1
+best-checkpoint-metric: accuracy
+precision: fp32
+threads: 1
+log-interval: 1000
+validate-interval: 25
+keep-last-n: 1
+YAML
+rejects() {
+    local text=$1
+    shift
+    "$bin/rdrop-preprocess" pairs.yaml --data . --dest refused "$@" >log 2>err && fail "$*: not refused"
+    grep -F -- "$text" err >/dev/null || fail "$*: '$(cat err)' does not say '$text'"
+}
+rejects 'a model needs at least two'
+sed -i '/^labels/d' pairs.yaml
+rejects "pairs.csv:1: no column 'txt' (sentence1-column); there are: id, text, reply, answer" --set sentence1-column=txt
+rejects "pairs.csv:3: unknown label 'bad, really' (label-column); expected one of: good, other" --set labels=good,other
+rejects "pairs.csv:2: 'good' (label-column) is no number" --set regression-target=true
+rejects "missing.csv.gz: no such corpus" --set trainpref=missing.csv
+run rdrop-preprocess pairs.yaml --data . --dest bin
+[ "$(cat bin/labels.txt)" = "$(printf 'bad, really\ngood')" ] || fail "labels: $(cat bin/labels.txt)"
+grep '^train.bin: 32 examples' log >/dev/null || fail "$(cat log)"
+
+run rdrop-train pairs.yaml --data bin --save-dir out
+grep 'classification_head.out_proj.weight starts anew' log >/dev/null || fail "new head: $(cat log)"
+grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 32 examples by heart: $(cat log)"
+
+# All answers, from a table; the same line by line, and from plain lines.
+run rdrop-predict --model out/model --input pairs.csv.gz --table-format csv --references right --output found
+cmp -s right found || fail "answers: $(diff right found)"
+sed 's/^[^,]*,"\([^"]*\)","\([^"]*\)",.*/\1\t\2/; 1d' pairs.csv >plain
+"$bin/rdrop-predict" --model out/model --plain --probabilities <plain >together
+cut -f 1 together | cmp -s - found || fail "plain lines"
+mkfifo in answers
+"$bin/rdrop-predict" --model out/model --plain --probabilities <in >answers &
+exec 3>in 4<answers
+for line in 1 2 3; do
+    sed -n "${line}p" plain >&3
+    IFS= read -r answer <&4 || fail "no answer to line $line"
+    wanted=$(sed -n "${line}p" together)
+    [ "${answer%%$'\t'*}" = "${wanted%%$'\t'*}" ] || fail "line $line alone: $answer, not $wanted"
+done
+exec 3>&- 4<&-
+wait
+"$bin/rdrop-predict" --model out/model --plain --json <plain | sed -n 1p | grep '^{"label":"good","probabilities":{"bad, really":' >/dev/null ||
+    fail "json"
+"$bin/rdrop-predict" --model out/model --precision bf16 --plain <plain | cmp -s - found || fail "bf16"
+
+# Numbers, as JSON lines.
+awk 'BEGIN { srand(5); for (i = 0; i < 24; i++) { n = i % 4; s = "cat"; for (k = 0; k < n; k++) s = s " green"; printf "{\"s\": \"%s\", \"n\": %d.5}\n", s, n } }' >numbers.jsonl
+sed '/column/d; s/^\(trainpref\|validpref\):.*/\1: numbers.jsonl/; s/^best.*/best-checkpoint-metric: pearson/' pairs.yaml >numbers.yaml
+printf 'sentence1-column: s\nlabel-column: n\nregression-target: true\n' >>numbers.yaml
+run rdrop-preprocess numbers.yaml --data . --dest numbers
+[ ! -e numbers/labels.txt ] || fail "numbers with labels"
+run rdrop-train numbers.yaml --data numbers --save-dir regression
+grep 'Pearson 0.9[0-9]* Spearman' log >/dev/null || fail "numbers: $(cat log)"
+run rdrop-predict --model regression/model --input numbers.jsonl --output found
+awk '!/^-?[0-9.]+$/ { exit 1 }' found || fail "numbers: $(cat found)"
+"$bin/rdrop-train" numbers.yaml --data bin --save-dir mixed >log 2>err && fail "classes for numbers"
+grep 'made for classes, not numbers' err >/dev/null || fail "classes for numbers: $(cat err)"
+
+# A masked language model goes on from an imported one.
+run rdrop-convert --import "$golden/bert_mlm" --output mlm
+"$bin/rdrop-predict" --model mlm --plain <plain >log 2>err && fail "a model without that head"
+grep 'fine-tune it (finetune-from-model), or ask for vectors (--embed)' err >/dev/null || fail "no head: $(cat err)"
+cut -f 1 plain >train.en && cut -f 2 plain >valid.en
+cat >mlm.yaml <<'YAML'
+task: masked_lm
+finetune-from-model: mlm
+source-lang: en
+target-lang: en
+trainpref: train
+validpref: valid
+head-transform: norm
+lr: 0.01
+warmup-updates: 5
+max-update: 60
+validate-interval: 5
+threads: 1
+max-sentences: 8
+keep-last-n: 1
+YAML
+run rdrop-preprocess mlm.yaml --data . --dest lines
+run rdrop-train mlm.yaml --data lines --save-dir masked
+grep 'starts anew' log >/dev/null && fail "a head was lost: $(cat log)"
+first=$(sed -n 's/.*"event":"valid".*"nll":\([0-9.]*\).*/\1/p' masked/train.jsonl | tail -1)
+awk "BEGIN { exit !($first < 3.5) }" || fail "masked tokens: nll $first"
+run rdrop-convert --export masked/model --output back
+echo "passed"

@@ -1,0 +1,277 @@
+/* BERT and RoBERTa of Hugging Face's transformers, imported: the answers that
+ * tests/oracles/bert_golden.py got from them, alone and together, and again after an export. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "convert/convert.h"
+#include "data/masking.h"
+#include "golden.h"
+#include "predict/predict.h"
+
+enum { ROWS = 5, MOST_OUTPUTS = 16 };
+
+static char directory[] = "/tmp/rdrop-bert-XXXXXX";
+
+static int setup(void **state) {
+    (void)state;
+    return mkdtemp(directory) ? 0 : 1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    return system(command); /* NOLINT(cert-env33-c): a path of this test's own */
+}
+
+static const char *path_of(const char *name) {
+    static char paths[4][160];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
+/* tests/golden/bert/NAME becomes the model directory NAME. */
+static void import(const char *name, rd_text *warnings) {
+    char from[512];
+    snprintf(from, sizeof from, "%s/bert/%s", TEST_DATA, name);
+    must(rd_import(from, path_of(name), warnings));
+}
+
+static void read_rows(const json_t *golden, rd_predict_row *rows) {
+    const json_t *list = json_object_get(golden, "rows");
+    assert_int_equal(json_array_size(list), ROWS);
+    for (size_t i = 0; i < ROWS; i++) {
+        const char *first = json_string_value(json_array_get(json_array_get(list, i), 0));
+        const char *second = json_string_value(json_array_get(json_array_get(list, i), 1));
+        rows[i] = (rd_predict_row){{first, strlen(first)}, {second, second ? strlen(second) : 0}};
+    }
+}
+
+/* The model's answers, all rows at once, and each alone, are `wanted`. */
+static void expect_answers(const char *model, rd_precision precision, const rd_predict_row *rows,
+                           const double *wanted, double tolerance) {
+    rd_predictor p;
+    float outputs[ROWS * MOST_OUTPUTS], alone[MOST_OUTPUTS];
+    must(rd_predictor_open(&p, path_of(model), precision, false));
+    must(rd_predict(&p, ROWS, rows, outputs));
+    for (int64_t i = 0; i < ROWS; i++) {
+        must(rd_predict(&p, 1, &rows[i], alone));
+        for (int64_t k = 0; k < p.n_out; k++) {
+            int64_t at = i * p.n_out + k;
+            assert_near((double)outputs[at], wanted[at], 0.0, tolerance, model, at);
+            assert_near((double)alone[k], (double)outputs[at], 0.0, 1e-5, "alone", at);
+        }
+    }
+    p.max_tokens = 9; /* in several passes */
+    must(rd_predict(&p, ROWS, rows, outputs));
+    for (int64_t at = 0; at < ROWS * p.n_out; at++)
+        assert_near((double)outputs[at], wanted[at], 0.0, tolerance, "passes", at);
+    rd_predictor_close(&p);
+}
+
+static void test_answers(void **state) {
+    (void)state;
+    static const char *const models[] = {"bert", "roberta"};
+    json_t *golden = golden_load("bert/golden.json");
+    rd_predict_row rows[ROWS];
+    read_rows(golden, rows);
+    for (int i = 0; i < 2; i++) {
+        char back[32], again[32];
+        int64_t n;
+        double *wanted = golden_numbers(golden, models[i], &n);
+        import(models[i], NULL);
+        expect_answers(models[i], RD_PRECISION_FP32, rows, wanted, 1e-5);
+        snprintf(back, sizeof back, "%s-back", models[i]);
+        snprintf(again, sizeof again, "%s-again", models[i]);
+        must(rd_export(path_of(models[i]), path_of(back)));
+        must(rd_import(path_of(back), path_of(again), NULL));
+        expect_answers(again, RD_PRECISION_FP32, rows, wanted, 1e-5);
+        free(wanted);
+    }
+    json_decref(golden);
+}
+
+static void test_labels(void **state) {
+    (void)state;
+    rd_predictor p;
+    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, false));
+    assert_int_equal(p.kind, RD_PREDICT_CLASSES);
+    assert_int_equal(p.labels.n, 3);
+    assert_string_equal(p.labels.names[2], "may be");
+    rd_predictor_close(&p);
+    must(rd_predictor_open(&p, path_of("roberta"), RD_PRECISION_FP32, false));
+    assert_int_equal(p.kind, RD_PREDICT_NUMBER);
+    rd_predictor_close(&p);
+}
+
+/* Of length 1, the same alone and together; and a model without a head gives nothing else. */
+static void test_vectors(void **state) {
+    (void)state;
+    json_t *golden = golden_load("bert/golden.json");
+    rd_predict_row rows[ROWS];
+    rd_predictor p;
+    float vectors[ROWS * MOST_OUTPUTS], alone[MOST_OUTPUTS];
+    read_rows(golden, rows);
+    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, true));
+    assert_int_equal(p.n_out, 16);
+    p.pooling = RD_POOL_MEAN;
+    must(rd_predict(&p, ROWS, rows, vectors));
+    must(rd_predict(&p, 1, &rows[1], alone));
+    double squares = 0.0;
+    for (int i = 0; i < 16; i++) {
+        squares += (double)alone[i] * (double)alone[i];
+        assert_near((double)alone[i], (double)vectors[16 + i], 0.0, 1e-6, "vector", i);
+    }
+    assert_near(squares, 1.0, 0.0, 1e-5, "length", 0);
+    rd_predictor_close(&p);
+    json_decref(golden);
+}
+
+static void test_masked_tokens(void **state) {
+    (void)state;
+    json_t *golden = golden_load("bert/golden.json");
+    const json_t *mlm = json_object_get(golden, "bert_mlm");
+    int64_t n, n_logits;
+    int32_t *ids = golden_integers(mlm, "ids", &n);
+    double *wanted = golden_numbers(mlm, "logits", &n_logits);
+    float *logits = malloc(sizeof *logits * (size_t)n_logits);
+    assert_non_null(logits);
+    import("bert_mlm", NULL);
+    rd_model_dir files;
+    rd_model *model;
+    must(rd_model_dir_open(&files, path_of("bert_mlm")));
+    must(rd_model_dir_load(&files, &model));
+    assert_string_equal(files.recipe->task, "masked_lm");
+    int32_t length = (int32_t)n;
+    must(rd_model_logits(model, 1, ids, &length, ids, &length, NULL, logits));
+    for (int64_t i = 0; i < n_logits; i++)
+        assert_near((double)logits[i], wanted[i], 0.0, 2e-5, "masked", i);
+    rd_predictor p;
+    assert_int_equal(rd_predictor_open(&p, path_of("bert_mlm"), RD_PRECISION_FP32, false),
+                     RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "no head of classes or a number"));
+    must(rd_export(path_of("bert_mlm"), path_of("mlm-back")));
+    rd_model_free(model);
+    rd_model_dir_close(&files);
+    free(logits);
+    free(wanted);
+    free(ids);
+    json_decref(golden);
+}
+
+/* One of the files of tests/golden/bert/bert with a text in it replaced. */
+static rd_status import_changed(const char *file, const char *text, const char *by) {
+    static const char *const files[] = {"config.json", "model.safetensors", "vocab.txt",
+                                        "tokenizer_config.json"};
+    char from[512], command[700];
+    snprintf(command, sizeof command, "rm -rf %s %s", path_of("changed"), path_of("result"));
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    must(rd_make_directories(path_of("changed")));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *bytes, name[64];
+        size_t n;
+        snprintf(from, sizeof from, "%s/bert/bert/%s", TEST_DATA, files[i]);
+        must(rd_read_file(from, 1 << 20, &bytes, &n));
+        char *at = strcmp(files[i], file) == 0 ? memmem(bytes, n, text, strlen(text)) : NULL;
+        if (at) memcpy(at, by, strlen(by));
+        if (strcmp(files[i], file) == 0) assert_non_null(at);
+        snprintf(name, sizeof name, "changed/%s", files[i]);
+        must(rd_write_file(path_of(name), bytes, n));
+        free(bytes);
+    }
+    return rd_import(path_of("changed"), path_of("result"), NULL);
+}
+
+static void test_damaged(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *text, *by, *message;
+    } cases[] = {
+        {"config.json", "\"hidden_size\": 16", "\"hidden_size\": 18", "has another shape than"},
+        {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"golu\"",
+         "this hidden_act is not supported"},
+        {"config.json", "\"intermediate_size\"", "\"intermediate_sise\"",
+         "intermediate_size is missing"},
+        {"config.json", "\"may be\"", "\"yes\"   ", "the label 'yes' comes twice"},
+        {"model.safetensors", "bert.encoder.layer.1.attention.self.key.bias",
+         "bert.encoder.layer.1.attention.self.kex.bias",
+         "tensor bert.encoder.layer.1.attention.self.key.bias is missing"},
+        {"vocab.txt", "[SEP]", "[SEX]", "[SEP]"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_not_equal(import_changed(cases[i].file, cases[i].text, cases[i].by), RD_OK);
+        if (!strstr(rd_last_error(), cases[i].message))
+            fail_msg("%s: found: %s", cases[i].by, rd_last_error());
+    }
+}
+
+static void test_masking(void **state) {
+    (void)state;
+    enum { N = 40, DRAWS = 400 };
+    char path[512];
+    rd_tokenizer *tokenizer;
+    rd_masking *masking;
+    rd_masking_config config = {.share = 0.15f, .unmasked = 0.1f, .random = 0.1f};
+    snprintf(path, sizeof path, "%s/bert/bert/vocab.txt", TEST_DATA);
+    must(rd_tokenizer_open(&tokenizer, path));
+    must(rd_masking_new(&masking, &config, tokenizer));
+    int32_t ids[N] = {2};
+    for (int32_t i = 1; i < N - 1; i++) ids[i] = 5 + i % 20;
+    ids[N - 1] = 3;
+    rd_ids masked = {0}, labels = {0};
+    int64_t chosen = 0, masks = 0, kept = 0;
+    for (int k = 0; k < DRAWS; k++) {
+        rd_rng rng = rd_rng_make(7, (uint64_t)k);
+        must(rd_masking_apply(masking, &rng, ids, N, &masked, &labels));
+        assert_int_equal(labels.length, N);
+        assert_int_equal(labels.data[0], -1);
+        assert_int_equal(labels.data[N - 1], -1);
+        for (int32_t i = 0; i < N; i++) {
+            if (labels.data[i] < 0) assert_int_equal(masked.data[i], ids[i]);
+            if (labels.data[i] < 0) continue;
+            assert_int_equal(labels.data[i], ids[i]);
+            chosen++;
+            masks += masked.data[i] == 4;
+            kept += masked.data[i] == ids[i];
+        }
+    }
+    double n = (double)chosen;
+    assert_near(n / DRAWS, 0.15 * (N - 2), 0.0, 0.1, "chosen", 0);
+    assert_near((double)masks / n, 0.8, 0.0, 0.03, "masks", 0);
+    assert_near((double)kept / n, 0.1 + 0.1 / 22, 0.0, 0.03, "kept", 0);
+    rd_masking_free(masking);
+
+    config = (rd_masking_config){.share = 0.3f, .whole_words = true};
+    must(rd_masking_new(&masking, &config, tokenizer));
+    int32_t words[] = {2, 11, 20, 21, 22, 8, 3}; /* tree ##s ##ing un(?) ... */
+    rd_rng rng = rd_rng_make(1, 1);
+    for (int k = 0; k < 20; k++) {
+        must(rd_masking_apply(masking, &rng, words, 7, &masked, &labels));
+        assert_int_equal(labels.data[1] >= 0,
+                         labels.data[2] >= 0); /* a word's pieces go together */
+    }
+    rd_masking_free(masking);
+    rd_tokenizer_close(tokenizer);
+    free(masked.data);
+    free(labels.data);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers), cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_masked_tokens),
+        cmocka_unit_test(test_damaged), cmocka_unit_test(test_masking),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
