@@ -55,7 +55,8 @@ static void read_rows(const json_t *golden, rd_predict_row *rows) {
     for (size_t i = 0; i < ROWS; i++) {
         const char *first = json_string_value(json_array_get(json_array_get(list, i), 0));
         const char *second = json_string_value(json_array_get(json_array_get(list, i), 1));
-        rows[i] = (rd_predict_row){{first, strlen(first)}, {second, second ? strlen(second) : 0}};
+        rows[i] = (rd_predict_row){.first = {first, strlen(first)},
+                                   .second = {second, second ? strlen(second) : 0}};
     }
 }
 
@@ -95,7 +96,7 @@ static void test_answers(void **state) {
         expect_answers(models[i], RD_PRECISION_FP32, rows, wanted, 1e-5);
         snprintf(back, sizeof back, "%s-back", models[i]);
         snprintf(again, sizeof again, "%s-again", models[i]);
-        must(rd_export(path_of(models[i]), path_of(back)));
+        must(rd_export(path_of(models[i]), path_of(back), NULL));
         must(rd_import(path_of(back), path_of(again), NULL));
         expect_answers(again, RD_PRECISION_FP32, rows, wanted, 1e-5);
         free(wanted);
@@ -162,7 +163,7 @@ static void test_masked_tokens(void **state) {
     assert_int_equal(rd_predictor_open(&p, path_of("bert_mlm"), RD_PRECISION_FP32, false),
                      RD_ERR_FORMAT);
     assert_non_null(strstr(rd_last_error(), "no head of classes or a number"));
-    must(rd_export(path_of("bert_mlm"), path_of("mlm-back")));
+    must(rd_export(path_of("bert_mlm"), path_of("mlm-back"), NULL));
     rd_model_free(model);
     rd_model_dir_close(&files);
     free(logits);
