@@ -75,17 +75,15 @@ void toy_directory_make(const char *path, const char *yaml, int32_t src, int32_t
 
 void toy_directory_replace_vocabulary(const char *path, const rd_vocab_config *vocab,
                                       const char *corpus) {
-    char model[4096], config_path[4096], fingerprint[RD_SHA256_HEX];
-    rd_recipe *recipe;
-    snprintf(model, sizeof model, "%s/spm.model", path);
-    snprintf(config_path, sizeof config_path, "%s/config.yaml", path);
-    must(rd_vocab_train(vocab, &corpus, 1, model));
-    must(rd_vocabularies_fingerprint(path, RD_VOCABULARY_JOINT, fingerprint));
-    must(rd_recipe_load_config(&recipe, config_path));
-    must(rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), fingerprint));
-    FILE *out = fopen(config_path, "w");
-    if (!out) must(rd_error(RD_ERR_IO, "%s: cannot be written", config_path));
-    must(rd_recipe_write_config(recipe, out));
-    fclose(out);
-    rd_recipe_free(recipe);
+    char spm[4096];
+    rd_model_dir directory;
+    rd_model *model;
+    snprintf(spm, sizeof spm, "%s/spm.model", path);
+    must(rd_model_dir_open(&directory, path));
+    must(rd_model_dir_load(&directory, &model));
+    must(rd_vocab_train(vocab, &corpus, 1, spm));
+    must(rd_model_dir_save(path, directory.recipe, NULL, RD_VOCABULARY_JOINT, &model->parameters,
+                           RD_WEIGHTS_FP32));
+    rd_model_free(model);
+    rd_model_dir_close(&directory);
 }
