@@ -77,7 +77,7 @@ static rd_status find_labels(idx *x) {
 
 static rd_status idx_open(void **self, const char *path, const char *prefix) {
     (void)prefix;
-    uint32_t sizes[3], n_labels;
+    uint32_t sizes[3] = {0}, n_labels = 0;
     idx *x = *self = rd_calloc(1, sizeof *x);
     if (!x) return RD_ERR_MEMORY;
     x->path = rd_strdup(path);

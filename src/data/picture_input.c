@@ -147,8 +147,8 @@ static rd_box random_part(const rd_augmentation *a, const rd_picture *p, rd_rng 
         double width = rint(sqrt(target * ratio)), height = rint(sqrt(target / ratio));
         if (width < 1 || width > p->width || height < 1 || height > p->height) continue;
         rd_box box = {.width = (int32_t)width, .height = (int32_t)height};
-        box.y = (int32_t)rd_rng_below(rng, (uint64_t)(p->height - box.height + 1));
-        box.x = (int32_t)rd_rng_below(rng, (uint64_t)(p->width - box.width + 1));
+        box.y = (int32_t)rd_rng_below(rng, (uint64_t)p->height - (uint64_t)box.height + 1);
+        box.x = (int32_t)rd_rng_below(rng, (uint64_t)p->width - (uint64_t)box.width + 1);
         return box;
     }
     double ratio = (double)p->width / p->height;

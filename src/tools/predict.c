@@ -1,4 +1,4 @@
-/* rdrop-predict: classes, numbers and vectors of sentences. */
+/* rdrop-predict: classes, numbers and vectors of sentences, and classes of pictures. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,12 +10,14 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "predict/pictures.h"
 #include "predict/rows.h"
 #include "recipe/recipe_keys.h"
 #include "recipe/tables.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
 #include "tools/predict/arguments.h"
+#include "tools/predict/answer_pictures.h"
 
 typedef struct {
     const arguments *arguments;
@@ -200,6 +202,13 @@ static int fail(rd_status status) {
 
 static rd_status run(const arguments *a) {
     job j = {.arguments = a};
+    bool pictures;
+    RD_TRY(rd_reads_pictures(a->model, &pictures));
+    if (pictures) return predict_pictures(a);
+    if (a->pictures.n > 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: pictures are named, but the model reads sentences (from --input)",
+                        a->model);
     rd_status status = work(&j);
     rd_table_close(j.table);
     rd_rows_free(&j.rows);

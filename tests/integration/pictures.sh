@@ -62,6 +62,21 @@ contains "$work/log" "accuracy 1.0000 top 5 1.0000"
 contains "$work/out/model/config.yaml" 'picture-mean: "0.5"'
 cmp -s "$work/bin/labels.txt" "$work/out/model/labels.txt" || fail "the model has no labels.txt"
 
+# Classes of pictures that are named, or whose names come in; of those that cannot be read, none.
+"$bin/rdrop-predict" --model "$work/out/model" "$work/data/train/colour/"* >"$work/labels" || fail "rdrop-predict"
+same "$(sort "$work/labels" | uniq -c | tr -s ' ')" " 7 colour" "labels"
+status=0
+printf '%s\n' "$work/data/train/other/"{cmyk.jpg,cut.jpg,grey.jpg} |
+    "$bin/rdrop-predict" --model "$work/out/model" --probabilities >"$work/labels" 2>"$work/log" || status=$?
+same "$status $(cut -f 1 "$work/labels")" $'1 other\n\nother' "labels of a list"
+same "$(awk -F '\t' 'NF { print int($2 + $3 + 0.5), NF }' "$work/labels" | sort -u)" "1 3" "probabilities"
+contains "$work/log" "cut.jpg: JPEG: cut short"
+contains "$work/log" "pictures that could not be read: 1"
+"$bin/rdrop-predict" --model "$work/out/model" --json "$golden/pictures/grey.png" >"$work/labels"
+contains "$work/labels" '"label":"other"'
+! "$bin/rdrop-predict" --model "$work/out/model" --plain "$golden/pictures/grey.png" 2>"$work/log" || fail "--plain of pictures"
+contains "$work/log" "the model reads pictures"
+
 # R-Drop with everything on; stopped and gone on with, the same weights.
 all=(--set reg-alpha=0.6 --set dropout=0.1 --set drop-path=0.1 --set random-resized-crop=true --set horizontal-flip=0.5
     --set rand-augment=2 --set mixup=0.8 --set cutmix=1 --set random-erasing=0.3 --set label-smoothing=0.1)

@@ -73,6 +73,48 @@ for again in 1 2; do
     same "$(find "$work/lower" -type f | wc -l)" 15 "files, time $again"
 done
 
+# Pictures: archives of the real ones' layouts.
+mkdir -p "$work/fashion" "$work/cifar/cifar-10-batches-bin" "$work/cifar/cifar-100-binary" "$work/cifar/train/cat" "$work/cifar/test/cat"
+touch "$work/fashion/"{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz
+FASHION_MNIST_DIR=$work/fashion bash "$repository/recipes/prepare-fashion-mnist.sh" "$work/fashion-data" "$build"
+same "$(ls "$work/fashion")" "$(ls "$work/fashion-data")" "files of Fashion-MNIST"
+for number in 1 2 3 4 5; do head -c 3073 /dev/zero >"$work/cifar/cifar-10-batches-bin/data_batch_$number.bin"; done
+cp "$work/cifar/cifar-10-batches-bin/data_batch_1.bin" "$work/cifar/cifar-10-batches-bin/test_batch.bin"
+head -c 3074 /dev/zero | tee "$work/cifar/cifar-100-binary/train.bin" >"$work/cifar/cifar-100-binary/test.bin"
+touch "$work/cifar/train/cat/1.jpg" "$work/cifar/test/cat/2.jpg"
+tar -czf "$work/cifar-10-binary.tar.gz" -C "$work/cifar" cifar-10-batches-bin
+tar -czf "$work/cifar-100-binary.tar.gz" -C "$work/cifar" cifar-100-binary
+tar -czf "$work/cifar-jpeg.tar.gz" -C "$work/cifar" train test
+CIFAR10_ARCHIVE=$work/cifar-10-binary.tar.gz bash "$repository/recipes/prepare-cifar10.sh" "$work/cifar-data" "$build"
+same "$(tar -tzf "$work/cifar-data/cifar10.tar.gz" | LC_ALL=C sort | tr '\n' ' ')" \
+    "test.bin train_1.bin train_2.bin train_3.bin train_4.bin train_5.bin " "CIFAR-10's binary files"
+CIFAR10_ARCHIVE=$work/cifar-jpeg.tar.gz bash "$repository/recipes/prepare-cifar10.sh" "$work/cifar-data" "$build"
+cmp "$work/cifar-jpeg.tar.gz" "$work/cifar-data/cifar10.tar.gz" || fail "an archive of folders is changed"
+CIFAR100_ARCHIVE=$work/cifar-100-binary.tar.gz bash "$repository/recipes/prepare-cifar100.sh" "$work/cifar-data" "$build"
+! CIFAR100_ARCHIVE=$work/cifar-jpeg.tar.gz bash "$repository/recipes/prepare-cifar100.sh" "$work/cifar-data" x 2>"$work/log" ||
+    fail "an archive without train.bin is accepted"
+grep 'holds no train.bin' "$work/log" >/dev/null || fail "message on CIFAR-100: $(cat "$work/log")"
+
+# ImageNet: archives in an archive, and a flat one.
+mkdir -p "$work/imagenet/n01" "$work/imagenet/n02" "$work/imagenet/flat"
+touch "$work/imagenet/n01/n01_1.JPEG" "$work/imagenet/n02/n02_1.JPEG" "$work/imagenet/flat/"{val_1,val_2,val_3}.JPEG
+for class in n01 n02; do tar -cf "$work/imagenet/$class.tar" -C "$work/imagenet/$class" "${class}_1.JPEG"; done
+tar -cf "$work/imagenet/ILSVRC2012_img_train.tar" -C "$work/imagenet" n01.tar n02.tar
+tar -cf "$work/imagenet/ILSVRC2012_img_val.tar" -C "$work/imagenet/flat" val_1.JPEG val_2.JPEG val_3.JPEG
+printf 'n02\nn01\nn02\n' >"$work/imagenet/val_classes.txt"
+for again in 1 2; do
+    IMAGENET_DIR=$work/imagenet bash "$repository/recipes/prepare-imagenet.sh" "$work/imagenet-data" "$build"
+    same "$(cd "$work/imagenet-data" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" \
+        "./train/n01/n01_1.JPEG ./train/n02/n02_1.JPEG ./val/n01/val_2.JPEG ./val/n02/val_1.JPEG ./val/n02/val_3.JPEG " \
+        "ImageNet, time $again"
+done
+printf 'n02\n../up\nn02\n' >"$work/imagenet/val_classes.txt"
+! IMAGENET_DIR=$work/imagenet bash "$repository/recipes/prepare-imagenet.sh" "$work/imagenet-data" x 2>"$work/log" ||
+    fail "a class that leads outside is accepted"
+grep "val_classes.txt:2: '../up' is no class" "$work/log" >/dev/null || fail "message on ImageNet: $(cat "$work/log")"
+IMAGENET_DIR=$work/imagenet-data bash "$repository/recipes/prepare-imagenet.sh" "$work/imagenet-links" "$build"
+same "$(cat "$work/imagenet-links/train/n01/n01_1.JPEG" && readlink "$work/imagenet-links/train")" "$work/imagenet-data/train" "links"
+
 # SciTLDR: a folder of the real one's layout, and one that lacks a file.
 mkdir "$work/sci"
 touch "$work/sci/"{train,val,test}.{source,target}.gz "$work/sci/"{val,test}.refs.jsonl

@@ -13,7 +13,8 @@ static const rd_key file_options[] = {
     {"model", RD_KEY_WORD, RD_AT(model), .value = "DIR",
      .help = "directory of a model, as rdrop-train and rdrop-convert write it"},
     {"input", RD_KEY_WORD, RD_AT(input), .value = "FILE",
-     .help = "a table, gzipped or plain; default standard input"},
+     .help = "a table, gzipped or plain, or names of pictures, one a line; default standard "
+             "input"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
      .help = "written when complete; default standard output"},
     {"references", RD_KEY_WORD, RD_AT(references), .value = "FILE",
@@ -56,7 +57,6 @@ static const options_group groups[] = {{.heading = "Files", .keys = file_options
                                         .defaults_vary = true},
                                        {.heading = "Speed", .keys = speed_options},
                                        {.heading = NULL}};
-#undef RD_AT
 
 static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR"},
                                              {"probabilities", OPTIONS_EXCLUDES, "json"},
@@ -78,22 +78,34 @@ static const options_section sections[] = {
      "  rdrop-score --metric accuracy --ref right found\n"
      "  echo 'a charming journey' | rdrop-predict --model out/sst2/model --plain "
      "--probabilities\n"
-     "  rdrop-predict --model minilm --plain --embed < sentences > vectors"},
+     "  rdrop-predict --model minilm --plain --embed < sentences > vectors\n"
+     "  rdrop-predict --model out/cifar10-cct/train/model --probabilities *.png"},
+    {"Pictures", "JPEG and PNG. One that cannot be read is an empty line, is named on standard "
+                 "error, and makes "
+                 "the exit status 1."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
     {.heading = NULL}};
 
 static const char *const synopsis[] = {"--model DIR [OPTION]... < table",
-                                       "--model DIR --embed [OPTION]... < table", NULL};
+                                       "--model DIR --embed [OPTION]... < table",
+                                       "--model DIR [OPTION]... PICTURE...", NULL};
 
 const options_program predict_program = {
     .name = "rdrop-predict",
-    .summary = "classes, numbers and vectors of sentences",
+    .summary = "classes, numbers and vectors of sentences, classes of pictures",
     .synopsis = synopsis,
     .description = "Answers each row of a table by a line: the label of one or two sentences, a "
-                   "number, or a vector. A header is not answered.",
+                   "number, or a vector. A header is not answered. Or answers each picture by its "
+                   "class.",
+    .operand = "PICTURE",
+    .operand_help = "a file, for a model that reads pictures; without any, the input names them",
+    .most_operands = 1 << 20,
+    .operands = RD_AT(pictures),
     .groups = groups,
     .relations = relations,
     .sections = sections};
+
+#undef RD_AT
 
 int arguments_parse(arguments *a, int argc, char **argv) {
     *a = (arguments){.input = "-"};

@@ -12,6 +12,7 @@ typedef enum { PREDICT_POOL_MODEL, PREDICT_POOL_FIRST, PREDICT_POOL_MEAN } predi
 typedef struct {
     options_given given;
     options_list settings; /* of tables: "key=value" */
+    options_list pictures; /* of the command line */
     const char *model, *input, *output, *references;
     bool plain, probabilities, json, embed;
     predict_pooling pooling;

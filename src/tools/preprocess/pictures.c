@@ -56,6 +56,10 @@ static bool is_number(const char *label) {
     return *label && strspn(label, "0123456789") == strlen(label) && strlen(label) < 7;
 }
 
+static int64_t number_of(const char *digits) {
+    return strtoll(digits, NULL, 10);
+}
+
 /* Folders' and lists' labels are names; those of MNIST's and CIFAR's files numbers, whose names
  * class-names may give. */
 static rd_status collect(void *self, const char *prefix) {
@@ -85,7 +89,8 @@ static rd_status order_numbers(rd_labels *labels, bool *numbers) {
     *numbers = labels->n > 0;
     for (int64_t i = 0; *numbers && i < labels->n; i++) {
         *numbers = is_number(labels->names[i]);
-        if (*numbers && atoll(labels->names[i]) > largest) largest = atoll(labels->names[i]);
+        if (*numbers && number_of(labels->names[i]) > largest)
+            largest = number_of(labels->names[i]);
     }
     if (!*numbers) return RD_OK;
     rd_labels_free(labels);
@@ -134,7 +139,7 @@ static rd_status make_labels(pictures *p) {
 static int32_t class_of(const rd_labels *labels, const char *label) {
     int32_t found = rd_labels_find(labels, label);
     if (found >= 0 || !is_number(label)) return found;
-    long long number = atoll(label);
+    int64_t number = number_of(label);
     return number < labels->n ? (int32_t)number : -1;
 }
 

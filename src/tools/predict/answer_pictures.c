@@ -1,0 +1,172 @@
+#include "tools/predict/answer_pictures.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/corpus.h"
+#include "predict/pictures.h"
+#include "tools/common/stop.h"
+
+enum { WINDOW = 32 /* pictures answered at once */ };
+
+typedef struct {
+    const arguments *arguments;
+    rd_picture_predictor predictor;
+    FILE *output;
+    char *paths[WINDOW]; /* [n] malloc'ed */
+    char *problems[WINDOW];
+    int64_t n, unread; /* unread: files that could not be read, of all */
+    float *probabilities;
+} job;
+
+static int64_t largest(const float *row, int64_t n) {
+    int64_t best = 0;
+    for (int64_t i = 1; i < n; i++)
+        if (row[i] > row[best]) best = i;
+    return best;
+}
+
+static rd_status print_object(const job *j, int64_t i, const float *row) {
+    const rd_labels *labels = &j->predictor.labels;
+    json_t *probabilities = json_object();
+    for (int64_t k = 0; k < labels->n; k++)
+        json_object_set_new(probabilities, labels->names[k], json_real((double)row[k]));
+    json_t *object =
+        j->problems[i]
+            ? json_pack("{s:s, s:s}", "picture", j->paths[i], "error", j->problems[i])
+            : json_pack("{s:s, s:s, s:O}", "picture", j->paths[i], "label",
+                        labels->names[largest(row, labels->n)], "probabilities", probabilities);
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
+    json_decref(object);
+    json_decref(probabilities);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    fprintf(j->output, "%s\n", text);
+    free(text);
+    return RD_OK;
+}
+
+/* A file that could not be read is an empty line, and said. */
+static rd_status print_answer(const job *j, int64_t i) {
+    const rd_labels *labels = &j->predictor.labels;
+    const float *row = j->probabilities + i * labels->n;
+    char shown[512];
+    if (j->problems[i]) {
+        rd_escape(shown, sizeof shown, j->problems[i]);
+        fprintf(stderr, "rdrop-predict: %s\n", shown);
+    }
+    if (j->arguments->json) return print_object(j, i, row);
+    if (!j->problems[i]) {
+        fputs(labels->names[largest(row, labels->n)], j->output);
+        for (int64_t k = 0; j->arguments->probabilities && k < labels->n; k++) {
+            char text[32];
+            rd_shortest_float(row[k], text);
+            fprintf(j->output, "\t%s", text);
+        }
+    }
+    fputc('\n', j->output);
+    return RD_OK;
+}
+
+static rd_status print_answers(job *j) {
+    for (int64_t i = 0; i < j->n; i++) {
+        RD_TRY(print_answer(j, i));
+        j->unread += j->problems[i] != NULL;
+    }
+    if (fflush(j->output) == 0) return RD_OK;
+    return rd_error(RD_ERR_IO, "cannot write: %s", strerror(errno));
+}
+
+static void forget(job *j) {
+    for (int64_t i = 0; i < j->n; i++) {
+        free(j->paths[i]);
+        free(j->problems[i]);
+        j->problems[i] = NULL;
+    }
+    j->n = 0;
+}
+
+static rd_status answer(job *j) {
+    if (j->n == 0) return RD_OK;
+    RD_TRY(rd_picture_predict(&j->predictor, j->n, j->paths, j->probabilities, j->problems));
+    RD_TRY(print_answers(j));
+    forget(j);
+    return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
+}
+
+static rd_status add(job *j, const char *path, size_t n) {
+    char *copy = rd_malloc(n + 1, 1);
+    if (!copy) return RD_ERR_MEMORY;
+    memcpy(copy, path, n);
+    copy[n] = '\0';
+    j->paths[j->n++] = copy;
+    return j->n == WINDOW ? answer(j) : RD_OK;
+}
+
+static rd_status answer_lines(job *j, rd_corpus *lines) {
+    const char *line;
+    size_t n;
+    RD_TRY(rd_corpus_next(lines, &line, &n));
+    while (line) {
+        RD_TRY(add(j, line, n));
+        RD_TRY(rd_corpus_next(lines, &line, &n));
+    }
+    return answer(j);
+}
+
+static rd_status answer_all(job *j) {
+    const options_list *operands = &j->arguments->pictures;
+    rd_corpus *lines;
+    for (int i = 0; i < operands->n; i++)
+        RD_TRY(add(j, operands->items[i], strlen(operands->items[i])));
+    if (operands->n > 0) return answer(j);
+    RD_TRY(rd_corpus_open(&lines, j->arguments->input, RD_UTF8_REPAIR));
+    rd_status status = answer_lines(j, lines);
+    rd_corpus_close(lines);
+    return status;
+}
+
+static rd_status check_arguments(const arguments *a) {
+    if (a->embed || a->plain || a->references || a->settings.n > 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: the model reads pictures, for which there is no --embed, no --plain, "
+                        "no --references and no table",
+                        a->model);
+    return RD_OK;
+}
+
+static rd_status work(job *j) {
+    const arguments *a = j->arguments;
+    rd_atomic_file file = {0};
+    RD_TRY(check_arguments(a));
+    RD_TRY(rd_picture_predictor_open(&j->predictor, a->model, a->precision));
+    j->probabilities =
+        rd_malloc((size_t)(WINDOW * j->predictor.labels.n), sizeof *j->probabilities);
+    if (!j->probabilities) return RD_ERR_MEMORY;
+    RD_TRY(rd_refuse_input(a->output, a->input));
+    RD_TRY(rd_refuse_inputs_in(a->output, a->model));
+    RD_TRY(rd_output_open(&file, a->output ? a->output : "-"));
+    j->output = file.stream;
+    rd_status status = answer_all(j);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+rd_status predict_pictures(const arguments *a) {
+    job j = {.arguments = a};
+    rd_status status = work(&j);
+    if (status == RD_OK && j.unread > 0)
+        status =
+            rd_error(RD_ERR_FORMAT, "pictures that could not be read: %lld", (long long)j.unread);
+    forget(&j);
+    rd_picture_predictor_close(&j.predictor);
+    free(j.probabilities);
+    return status;
+}
