@@ -30,8 +30,11 @@ typedef struct {
 static rd_status writes_newlines(const rd_tokenizer *tokenizer, bool *writes) {
     rd_ids ids = {0};
     rd_status status = rd_tokenizer_encode(tokenizer, "\n", 1, &ids);
-    *writes = status == RD_OK && ids.length == 1 && ids.data[0] != rd_tokenizer_unk(tokenizer) &&
-              !strchr(rd_tokenizer_piece(tokenizer, ids.data[0]), '\xE2');
+    const char *piece =
+        status == RD_OK && ids.length == 1 && ids.data[0] != rd_tokenizer_unk(tokenizer)
+            ? rd_tokenizer_piece(tokenizer, ids.data[0])
+            : NULL;
+    *writes = piece && !strstr(piece, "▁"); /* SentencePiece's blank */
     free(ids.data);
     return status;
 }

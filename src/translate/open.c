@@ -29,8 +29,16 @@ static rd_translate_options options_of(const rd_search_options *search) {
     return options;
 }
 
+static rd_status check_stacks(const rd_model_config *c, const char *path) {
+    if (c->encoder.layers > 0 && c->decoder.layers > 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: no model that translates: it has no %s; use %s", path,
+                    c->encoder.layers > 0 ? "decoder" : "encoder",
+                    c->encoder.layers > 0 ? "rdrop-predict" : "rdrop-lm");
+}
+
 static rd_status read_directory(model_directory *d, const char *path, rd_precision precision) {
     RD_TRY(rd_model_dir_open(&d->files, path));
+    RD_TRY(check_stacks(&d->files.recipe->model, path));
     RD_TRY(rd_model_dir_identity(&d->files, &d->identity));
     RD_TRY(rd_model_dir_vocabularies(&d->files, &d->source, &d->target));
     return rd_model_dir_load_packed(&d->files, precision, &d->model);

@@ -122,6 +122,7 @@ lm --model charrun/model --generate --sampling --many-lines --max-len-b 20 <<<"t
 printf 'a\nbc\n' | lm --model charrun/model --per-token 2>/dev/null | wc -l | grep -x ' *5' >/dev/null || fail "characters"
 
 # What is refused, one line each.
+refused 1 "use rdrop-lm" "$bin/rdrop-translate" --model $model --input text
 : >empty
 refused 1 "an empty text" lm --model $model --input empty
 refused 2 "tokens-per-sample 25 is more than the model's 24 positions" lm --model $model --input text --tokens-per-sample 25
