@@ -3,13 +3,14 @@
 # then runs the stages prepare, vocab, binarize, train, average and those that test the model
 # (translate and score), each skipped while the content of all it depends on is the same. The scores go to stdout, all else to stderr.
 #
-#   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N] [--threads N]
+#   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N | --seeds N,N,...] [--threads N]
 #                       [--compare NAME]... [--no-install]
 #
 #   NAME          recipes/NAME.yaml, or the path of a recipe
 #   --from STAGE  run this stage and all after it, up to date or not (training goes on from its
 #                 last checkpoint)
 #   --out DIR     where everything goes (out/NAME; of an installed copy, in the current directory)
+#   --seeds LIST  train once for each seed (into OUT/seed-N), and print means and deviations
 #   --compare B   run recipe B as well, with the same options (into out/B, or DIR-B), and print
 #                 all scores in one table; so does the recipe's key compare
 #   --no-install  name the missing packages and stop
@@ -28,7 +29,7 @@ usage() {
 }
 
 name="" from="" out="" install_option=""
-compare=() settings=() passed_on=()
+compare=() settings=() passed_on=() seeds=()
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help)
@@ -36,13 +37,14 @@ while [ $# -gt 0 ]; do
         exit 0
         ;;
     --no-install) install_option=--no-install ;;
-    --from | --out | --set | --seed | --threads | --compare)
+    --from | --out | --set | --seed | --seeds | --threads | --compare)
         [ $# -ge 2 ] || usage "$1 needs a value"
         case $1 in
         --from) from=$2 ;;
         --out) out=$2 ;;
         --set) settings+=(--set "$2") ;;
         --seed) settings+=(--set "seed=$2") ;;
+        --seeds) IFS=, read -r -a seeds <<<"$2" ;;
         --threads) passed_on+=(--threads "$2") ;;
         --compare) compare+=("$2") ;;
         esac
@@ -123,11 +125,44 @@ table() {
     done
 }
 
+# means FILE...: tables of scores of the same tests: the mean of each score and, in brackets, its deviation over the files
+means() {
+    awk '
+        FNR == 1 { heads = $0; next }
+        { if (!($1 in seen)) { seen[$1]; order[++rows] = $1 }
+          n[$1]++; if (NF > columns) columns = NF
+          for (c = 2; c <= NF; c++) { sum[$1, c] += $c; squares[$1, c] += $c * $c } }
+        END { k = split(heads, head, " "); printf "%-18s", "test set"
+              for (c = 3; c <= k; c++) printf " %16s", head[c]; print ""
+              for (r = 1; r <= rows; r++) { t = order[r]; printf "%-18s", t
+                  for (c = 2; c <= columns; c++) {
+                      m = sum[t, c] / n[t]; v = n[t] > 1 ? (squares[t, c] - n[t] * m * m) / (n[t] - 1) : 0
+                      printf " %16s", sprintf("%.2f (%.2f)", m, v > 0 ? sqrt(v) : 0) } print "" } }
+    ' "$@"
+}
+# run_stages RECIPE OUT OPTION...
+run_stages() {
+    local recipe=$1 to=$2
+    shift 2
+    bash "$repository/recipes/stages.sh" "$recipe" "$to" "$bin" \
+        ${passed_on[@]+"${passed_on[@]}"} ${settings[@]+"${settings[@]}"} "$@" || exit 1
+}
 for recipe in "${recipes[@]}"; do
-    bash "$repository/recipes/stages.sh" "$recipe" "$(out_of "$recipe")" "$bin" \
-        ${passed_on[@]+"${passed_on[@]}"} ${settings[@]+"${settings[@]}"} || exit 1
+    to=$(out_of "$recipe")
+    [ "${#seeds[@]}" -gt 0 ] || run_stages "$recipe" "$to"
+    scores=()
+    for seed in ${seeds[@]+"${seeds[@]}"}; do
+        run_stages "$recipe" "$to/seed-$seed" --set "seed=$seed"
+        scores+=("$to/seed-$seed/scores.txt")
+    done
+    [ "${#seeds[@]}" -eq 0 ] || means "${scores[@]}" >"$to/scores.txt"
 done
 first=$(out_of "${recipes[0]}")
+if [ "${#seeds[@]}" -gt 0 ]; then
+    printf '\nmeans and, in brackets, deviations over the seeds %s; each in %s/seed-N\n\n' "${seeds[*]}" "$first" >&2
+    if [ "${#recipes[@]}" -gt 1 ]; then table; else cat "$first/scores.txt"; fi
+    exit 0
+fi
 {
     printf '\ncurves and sample translations  %s/train/report.html\n' "$first"
     printf 'translations of the tests       %s/translations\n' "$first"

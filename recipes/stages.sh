@@ -177,7 +177,7 @@ tabulate() {
 }
 # What is particular to the data of a task: raw_of, check_tests and the stages after training.
 case $task in
-translation | denoising) kind=pairs ;;
+translation | denoising | masked_lm) kind=pairs ;;
 language_modeling) kind=text ;;
 image_classification) kind=pictures ;;
 sentence_prediction) kind=tables ;;

@@ -103,6 +103,36 @@ static const rd_arch_value vit_l16[] = {RD_VIT("1024", "4096", "24", "16", "16")
     }
 static const rd_arch_value cct_2[] = {RD_CCT("128", "128", "2", "2")};
 
+/* Encoders of text: BERT (Devlin et al. 2019; the small ones Turc et al. 2019) and RoBERTa (Liu et
+ * al. 2019), with the head that both are fine-tuned with. */
+#define RD_TEXT_ENCODER(width, ffn, layers, heads)                                                 \
+    {"encoder-embed-dim", width}, {"encoder-ffn-embed-dim", ffn}, {"encoder-layers", layers},      \
+        {"decoder-layers", "0"}, {"encoder-attention-heads", heads},                               \
+        {"decoder-attention-heads", heads}, {"encoder-learned-pos", "true"},                       \
+        {"layernorm-embedding", "true"}, {"no-scale-embedding", "true"},                           \
+        {"share-all-embeddings", "true"}, {"joined-dictionary", "true"}, {"prepend-bos", "true"},  \
+        {"activation-fn", "gelu"}, {"dropout", "0.1"}, {                                           \
+        "attention-dropout", "0.1"                                                                 \
+    }
+#define RD_BERT(width, ffn, layers, heads)                                                         \
+    RD_TEXT_ENCODER(width, ffn, layers, heads), {"segment-types", "2"},                            \
+        {"layer-norm-eps", "1e-12"}, {"position-layout", "marian"},                                \
+        {"max-source-positions", "512"}, {                                                         \
+        NULL, NULL                                                                                 \
+    }
+#define RD_ROBERTA(width, ffn, layers, heads)                                                      \
+    RD_TEXT_ENCODER(width, ffn, layers, heads), {"segment-types", "1"},                            \
+        {"max-source-positions", "512"}, {                                                         \
+        NULL, NULL                                                                                 \
+    }
+static const rd_arch_value bert_tiny[] = {RD_BERT("128", "512", "2", "2")};
+static const rd_arch_value bert_mini[] = {RD_BERT("256", "1024", "4", "4")};
+static const rd_arch_value bert_small[] = {RD_BERT("512", "2048", "4", "8")};
+static const rd_arch_value bert_base[] = {RD_BERT("768", "3072", "12", "12")};
+static const rd_arch_value bert_large[] = {RD_BERT("1024", "4096", "24", "16")};
+static const rd_arch_value roberta_base[] = {RD_ROBERTA("768", "3072", "12", "12")};
+static const rd_arch_value roberta_large[] = {RD_ROBERTA("1024", "4096", "24", "16")};
+
 const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
                                    {"transformer-iwslt-de-en", iwslt},
                                    {"transformer-base", base},
@@ -122,5 +152,12 @@ const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
                                    {"vit-b16", vit_b16},
                                    {"vit-b32", vit_b32},
                                    {"vit-l16", vit_l16},
-                                   {"cct-2-3x2", cct_2}};
+                                   {"cct-2-3x2", cct_2},
+                                   {"bert-tiny", bert_tiny},
+                                   {"bert-mini", bert_mini},
+                                   {"bert-small", bert_small},
+                                   {"bert-base", bert_base},
+                                   {"bert-large", bert_large},
+                                   {"roberta-base", roberta_base},
+                                   {"roberta-large", roberta_large}};
 const int rd_recipe_n_archs = sizeof rd_recipe_archs / sizeof *rd_recipe_archs;

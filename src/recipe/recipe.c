@@ -53,7 +53,8 @@ static rd_status apply_arch(rd_recipe *recipe, const char *name) {
                     "arch is '%.60s'; expected transformer-tiny, -iwslt-de-en, -base, -big, "
                     "bart-base, bart-large, transformer-lm, transformer-lm-big, -gpt, -wiki103, "
                     "gpt2, gpt2-medium, gpt2-large, gpt2-xl, vit-ti16, vit-s16, vit-b16, "
-                    "vit-b32, vit-l16 or cct-2-3x2",
+                    "vit-b32, vit-l16, cct-2-3x2, bert-tiny, bert-mini, bert-small, bert-base, "
+                    "bert-large, roberta-base or roberta-large",
                     name);
 }
 
@@ -319,7 +320,8 @@ void rd_recipe_describe(FILE *out) {
                   "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large; "
                   "transformer-lm, transformer-lm-big, -gpt, -wiki103, gpt2, gpt2-medium, "
                   "gpt2-large, gpt2-xl; vit-ti16, vit-s16, vit-b16, vit-b32, vit-l16, "
-                  "cct-2-3x2: defaults of the model's shape");
+                  "cct-2-3x2; bert-tiny, -mini, -small, -base, -large, roberta-base, "
+                  "roberta-large: defaults of the model's shape");
     describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
     const char *group = NULL;
     const rd_key *key;

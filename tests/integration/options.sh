@@ -23,7 +23,7 @@ wrong() {
 }
 
 n=0
-for program in rdrop-preprocess rdrop-train rdrop-translate rdrop-score rdrop-recipe rdrop-convert; do
+for program in rdrop-preprocess rdrop-train rdrop-translate rdrop-score rdrop-recipe rdrop-convert rdrop-predict; do
     "$bin/$program" --help >help || fail "$program --help"
     "$bin/$program" -h | cmp - help || fail "$program: -h is not --help"
     "$bin/$program" --version | grep -xE "$program [0-9]+\.[0-9]+\.[0-9]+" >/dev/null || fail "$program --version"
