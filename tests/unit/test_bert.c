@@ -55,8 +55,8 @@ static void read_rows(const json_t *golden, rd_predict_row *rows) {
     for (size_t i = 0; i < ROWS; i++) {
         const char *first = json_string_value(json_array_get(json_array_get(list, i), 0));
         const char *second = json_string_value(json_array_get(json_array_get(list, i), 1));
-        rows[i] = (rd_predict_row){
-            {first, strlen(first)}, {second, second ? strlen(second) : 0}, {NULL, 0}};
+        rows[i] = (rd_predict_row){.first = {first, strlen(first)},
+                                   .second = {second, second ? strlen(second) : 0}};
     }
 }
 
