@@ -183,7 +183,7 @@ static void cifar_close(void *self) {
 
 static rd_status cifar_next(void *self, bool with_bytes, rd_labelled_picture *picture, bool *more) {
     cifar *c = self;
-    uint8_t record[RD_CIFAR_SAMPLES + 2];
+    uint8_t record[RD_CIFAR_SAMPLES + 2] = {0};
     if (c->number == c->n) return RD_OK;
     *more = true;
     RD_TRY(read_exactly(c->source, c->path, record, (size_t)(RD_CIFAR_SAMPLES + c->n_labels)));
