@@ -57,14 +57,35 @@ rd_status rd_info_tally(const rd_tally *tally, rd_text *out) {
 }
 
 static rd_status stack_line(const char *name, const rd_stack_config *stack, rd_text *out) {
+    if (stack->layers == 0) return rd_text_printf(out, "%s: none\n", name);
     return rd_text_printf(out, "%s: %d layers, %d heads, feed-forward %d, %s-norm, %s positions\n",
                           name, stack->layers, stack->heads, stack->ffn_dim,
                           stack->normalize_before ? "pre" : "post",
                           stack->learned_pos ? "learned" : "sinusoidal");
 }
 
+/* One side of an adaptive vocabulary. */
+static rd_status bands_line(const char *name, const rd_cutoffs *cutoffs, float factor, bool tied,
+                            rd_text *out) {
+    RD_TRY(rd_text_printf(out, "%s: bands of words from 0", name));
+    for (int32_t i = 0; i < cutoffs->n; i++)
+        RD_TRY(rd_text_printf(out, ", %d", (int)cutoffs->items[i]));
+    return rd_text_printf(out, ", factor %g%s\n", (double)factor, tied ? ", tied" : "");
+}
+
+static rd_status adaptive_lines(const rd_model_config *c, rd_text *out) {
+    if (c->adaptive_input)
+        RD_TRY(bands_line("adaptive input", &c->adaptive_input_cutoff, c->adaptive_input_factor,
+                          false, out));
+    if (c->adaptive_softmax_cutoff.n > 0)
+        RD_TRY(bands_line("adaptive softmax", &c->adaptive_softmax_cutoff,
+                          c->adaptive_softmax_factor, c->tie_adaptive_weights, out));
+    return RD_OK;
+}
+
 rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
     const char *tied = c->share_all_embeddings               ? "all embeddings tied"
+                       : c->tie_adaptive_weights             ? "adaptive embeddings and output tied"
                        : c->share_decoder_input_output_embed ? "target embeddings and output tied"
                                                              : "no embeddings tied";
     RD_TRY(rd_text_printf(out, "architecture: transformer, width %d, %s, %s%s%s\n", c->d_model,
@@ -73,6 +94,7 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
                           c->layernorm_embedding ? ", norm after embeddings" : ""));
     RD_TRY(stack_line("encoder", &c->encoder, out));
     RD_TRY(stack_line("decoder", &c->decoder, out));
+    RD_TRY(adaptive_lines(c, out));
     RD_TRY(rd_text_printf(out, "positions: %d of source, %d of target\n", c->max_source_positions,
                           c->max_target_positions));
     if (c->src_vocab == 0 && c->tgt_vocab == 0) return RD_OK;

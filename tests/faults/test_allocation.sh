@@ -132,6 +132,31 @@ cp -r out averaged
 average_again() { same_or_absent out averaged; }
 try train nothing average_again tiny.yaml --data bin --save-dir averaged --average
 
+# A text for a language model.
+cat >text.yaml <<YAML
+task: language_modeling
+arch: transformer-lm
+target-lang: de
+trainpref: train
+validpref: valid
+vocab-type: words
+max-update: 1
+YAML
+"$bin/rdrop-preprocess" text.yaml --data data --dest text >/dev/null || fail "preprocess a text"
+fresh_text() { rm -rf made && cp -r text made; }
+whole_text() { same_or_absent text made; }
+try preprocess fresh_text whole_text text.yaml --data data --dest made --threads 1
+
+"$bin/rdrop-convert" --import "$golden/gpt2" --output lm >/dev/null || fail "convert gpt2"
+printf 'the cat\n\nan isle\n' >in
+for options in "--context-window 3 --tokens-per-sample 8" "--per-line --per-token" \
+    "--generate --beam 2 --max-len-b 4"; do
+    # shellcheck disable=SC2086 # options are words
+    "$bin/rdrop-lm" --model lm --threads 1 $options <in >expected 2>/dev/null || fail "lm $options"
+    # shellcheck disable=SC2086
+    try lm nothing output_or_error --model lm --threads 1 $options
+done
+
 # What is converted is there whole or not at all.
 fresh_converted() { rm -rf converted; }
 whole_or_absent() {
@@ -143,7 +168,7 @@ whole_or_absent() {
 : >in
 : >expected
 for what in "--export out/model" "--quantize int8 --model out/model" "--import $golden/marian/separate" "--import $golden/marian_npz/opus" \
-    "--import $golden/marian_npz/spm"; do
+    "--import $golden/marian_npz/spm" "--import $golden/gpt2" "--export lm"; do
     rm -rf good
     # shellcheck disable=SC2086 # arguments
     "$bin/rdrop-convert" $what --output good >/dev/null || fail "convert $what"
