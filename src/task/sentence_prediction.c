@@ -79,8 +79,7 @@ static rd_status take_fingerprint(const prediction *p) {
 
 static rd_status open_vocabulary(prediction *p) {
     rd_recipe *r = p->recipe;
-    rd_tokenizer *target;
-    RD_TRY(rd_vocabularies_open(p->data_dir, RD_VOCABULARY_JOINT, &p->tokenizer, &target));
+    RD_TRY(rd_vocabularies_open_one(p->data_dir, &p->tokenizer));
     if (!of_numbers(p)) RD_TRY(rd_labels_read(&p->labels, p->data_dir));
     RD_TRY(take_fingerprint(p));
     r->data.vocab_size_src = r->data.vocab_size_tgt = rd_tokenizer_size(p->tokenizer);
