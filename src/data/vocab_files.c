@@ -273,3 +273,18 @@ rd_status rd_vocabularies_same(const rd_tokenizer *a, const rd_tokenizer *b, con
     }
     return RD_OK;
 }
+
+rd_status rd_vocabularies_open_one(const char *directory, rd_tokenizer **tokenizer) {
+    rd_tokenizer *source, *target;
+    *tokenizer = NULL;
+    RD_TRY(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+    rd_status status = source == target
+                           ? RD_OK
+                           : rd_vocabularies_same(source, target, "both", directory, directory);
+    if (target != source) rd_tokenizer_close(target);
+    if (status == RD_OK)
+        *tokenizer = source;
+    else
+        rd_tokenizer_close(source);
+    return status;
+}

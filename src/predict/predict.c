@@ -22,12 +22,14 @@ static rd_status check_model(const rd_predictor *p, const char *path, bool vecto
 }
 
 static rd_status open_vocabulary(rd_predictor *p) {
-    rd_tokenizer *target;
-    RD_TRY(rd_model_dir_vocabularies(&p->directory, &p->tokenizer, &target));
-    if (target == p->tokenizer) return rd_table_reader(p->directory.recipe, target, &p->reader);
-    rd_tokenizer_close(target);
-    return rd_error(RD_ERR_FORMAT, "%s: two vocabularies, but an encoder alone has one",
-                    p->directory.path);
+    const rd_recipe *r = p->directory.recipe;
+    RD_TRY(rd_vocabularies_open_one(p->directory.path, &p->tokenizer));
+    if (rd_tokenizer_size(p->tokenizer) > r->model.src_vocab)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabulary has %d pieces, but config.yaml says %d; were its files "
+                        "taken from two models?",
+                        p->directory.path, rd_tokenizer_size(p->tokenizer), r->model.src_vocab);
+    return rd_table_reader(r, p->tokenizer, &p->reader);
 }
 
 static rd_status read_labels(rd_predictor *p) {

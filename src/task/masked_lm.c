@@ -18,7 +18,7 @@ static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, 
     recipe->model.pooling = RD_POOL_NONE;
     RD_TRY(rd_pairs_open(self, recipe, data_dir, warnings));
     rd_pairs *p = *self;
-    if (p->source != p->target)
+    if (!recipe->data.joined_dictionary)
         return rd_error(RD_ERR_ARGUMENT, "task masked_lm: two vocabularies; set "
                                          "joined-dictionary: true");
     return rd_masking_new(&p->masking, &recipe->train.masking, p->source);

@@ -79,8 +79,7 @@ static rd_status take_fingerprint(const prediction *p) {
 
 static rd_status open_vocabulary(prediction *p) {
     rd_recipe *r = p->recipe;
-    rd_tokenizer *target;
-    RD_TRY(rd_vocabularies_open(p->data_dir, RD_VOCABULARY_JOINT, &p->tokenizer, &target));
+    RD_TRY(rd_vocabularies_open_one(p->data_dir, &p->tokenizer));
     if (!of_numbers(p)) RD_TRY(rd_labels_read(&p->labels, p->data_dir));
     RD_TRY(take_fingerprint(p));
     r->data.vocab_size_src = r->data.vocab_size_tgt = rd_tokenizer_size(p->tokenizer);
@@ -273,6 +272,20 @@ static rd_status predict_all(const prediction *p, const rd_validation *validatio
     return RD_OK;
 }
 
+enum { MOST_SHOWN = 20 }; /* classes of a matrix for people */
+
+/* For the report; NULL for very many classes, or without memory. */
+static json_t *confusion(const prediction *p, const answers *a) {
+    int64_t counts[MOST_SHOWN * MOST_SHOWN];
+    int32_t n = (int32_t)p->labels.n;
+    if (n > MOST_SHOWN) return NULL;
+    if (rd_confusion_matrix(a->n, a->labels, a->predicted, n, counts) != RD_OK) return NULL;
+    json_t *names = json_array(), *list = json_array();
+    for (int32_t i = 0; i < n; i++) json_array_append_new(names, json_string(p->labels.names[i]));
+    for (int32_t i = 0; i < n * n; i++) json_array_append_new(list, json_integer(counts[i]));
+    return json_pack("{s:o, s:o}", "labels", names, "counts", list);
+}
+
 /* F1 of the second of two classes, which is the positive one; of more, the mean over them. */
 static rd_status score_classes(const prediction *p, const answers *a, rd_results *results) {
     int32_t n = (int32_t)p->labels.n;
@@ -285,6 +298,7 @@ static rd_status score_classes(const prediction *p, const answers *a, rd_results
         rd_results_add(results, &matthews, rd_matthews(n, counts));
     }
     free(counts);
+    if (status == RD_OK) results->confusion = confusion(p, a);
     return status;
 }
 

@@ -17,6 +17,7 @@ void rd_results_add(rd_results *results, const rd_result_kind *kind, double valu
 
 void rd_results_free(rd_results *results) {
     json_decref(results->samples);
+    json_decref(results->confusion);
     *results = (rd_results){0};
 }
 

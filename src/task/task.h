@@ -31,6 +31,9 @@ typedef struct {
         const rd_result_kind *kind;
         double value;
     } items[RD_MOST_RESULTS];
+    /* For the report: {"labels": [classes], "counts": [classes * classes, a row a right class]};
+     * NULL: none. */
+    json_t *confusion;
     json_t *samples; /* for the report, [{"source", "reference", "hypothesis"}]; NULL: none */
 } rd_results;
 

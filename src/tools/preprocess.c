@@ -23,10 +23,11 @@ typedef struct {
 #define RD_AT(field) offsetof(arguments, field)
 static const rd_key options[] = {
     {"data", RD_KEY_WORD, RD_AT(data), .value = "DIR",
-     .help = "the raw corpora: files PREFIX.LANG or PREFIX.LANG.gz, one sentence a line, where the "
-             "recipe's trainpref, validpref and testpref name the prefixes (several with commas) "
-             "and source-lang and target-lang the languages; of the task sentence_prediction, tables "
-             "that these three keys name, with or without .gz"},
+     .help =
+         "the raw corpora: files PREFIX.LANG or PREFIX.LANG.gz, one sentence a line, where the "
+         "recipe's trainpref, validpref and testpref name the prefixes (several with commas) "
+         "and source-lang and target-lang the languages; of the task sentence_prediction, tables "
+         "that these three keys name, with or without .gz"},
     {"dest", RD_KEY_WORD, RD_AT(dest), .value = "DIR",
      .help = "receives spm.model (or source.spm and target.spm without joined-dictionary; dict.txt "
              "or characters.txt with vocab-type words or characters; or the files of "

@@ -136,6 +136,7 @@ static int add_validation(json_t *object, const rd_train_event *e) {
     int failed = json_object_set_new(object, "best", json_boolean(e->best));
     for (int i = 0; i < r->n; i++)
         failed |= set_real(object, r->items[i].kind->name, r->items[i].value);
+    if (r->confusion) failed |= json_object_set(object, "confusion", r->confusion);
     return r->samples ? failed | json_object_set(object, "samples", r->samples) : failed;
 }
 

@@ -155,6 +155,7 @@ static rd_status write_validation(const rd_history *history, const json_t *event
     }
     bool best = json_is_true(json_object_get(event, "best"));
     RD_TRY(rd_text_printf(out, "%s</span></summary>\n", best ? ", best so far" : ""));
+    RD_TRY(rd_matrix_write(json_object_get(event, "confusion"), out));
     const json_t *samples = json_object_get(event, "samples");
     for (size_t i = 0; i < json_array_size(samples); i++)
         RD_TRY(write_sample(json_array_get(samples, i), out));

@@ -63,4 +63,7 @@ typedef struct {
 
 rd_status rd_chart_write(const rd_chart *chart, rd_text *out);
 
+/* A validation's confusion matrix as train.jsonl has it, a table; nothing of NULL. */
+rd_status rd_matrix_write(const json_t *confusion, rd_text *out);
+
 #endif

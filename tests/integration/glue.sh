@@ -72,6 +72,9 @@ run rdrop-train pairs.yaml --data bin --save-dir out
 grep 'classification_head.out_proj.weight starts anew' log >/dev/null || fail "new head: $(cat log)"
 grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 32 examples by heart: $(cat log)"
 
+grep -A 2 'class="matrix"' out/report.html | grep '<tr><th>bad, really</th><td><b>16</b></td><td>0</td></tr>' >/dev/null ||
+    fail "no matrix in report.html"
+
 # All answers, from a table; the same line by line, and from plain lines.
 run rdrop-predict --model out/model --input pairs.csv.gz --table-format csv --references right --output found
 cmp -s right found || fail "answers: $(diff right found)"

@@ -138,9 +138,8 @@ static rd_status binarize(void *self, const char *names, const char *name) {
 static rd_status binarize_all(tables *t) {
     rd_recipe *r = t->job->recipe;
     const rd_data_config *d = &r->data;
-    rd_tokenizer *target;
     char vocabulary[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_open(t->job->dest, RD_VOCABULARY_JOINT, &t->tokenizer, &target));
+    RD_TRY(rd_vocabularies_open_one(t->job->dest, &t->tokenizer));
     RD_TRY(rd_vocabularies_fingerprint(t->job->dest, RD_VOCABULARY_JOINT, vocabulary));
     RD_TRY(rd_identity_make(&t->identity, r->task, "", "", vocabulary));
     RD_TRY(rd_table_reader(r, t->tokenizer, &t->reader));
