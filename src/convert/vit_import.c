@@ -84,7 +84,7 @@ static rd_status wrong_shape(const vit_import *im, const char *name, const rd_pa
                     (long long)(item->shape[1] ? item->shape[1] : 1));
 }
 
-/* The values of one tensor as they lie there, all of which are `expected`. */
+/* The values of one tensor, `expected` in all, as they lie there. */
 static rd_status read_values(const vit_import *im, const char *name, const rd_parameter *item,
                              int64_t expected, float **values) {
     rd_stored_tensor tensor;

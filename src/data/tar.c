@@ -121,20 +121,24 @@ typedef struct {
     int64_t size;
 } extension;
 
-/* Lines "LENGTH KEY=VALUE\n", of which the path and the size matter here. */
+static rd_status damaged_extension(const rd_tar *t) {
+    return rd_error(RD_ERR_FORMAT, "%s: damaged extended header", t->path);
+}
+
+/* Lines "LENGTH KEY=VALUE\n"; the path and the size matter here. */
 static rd_status parse_pax(const rd_tar *t, const char *data, size_t n, extension *e) {
     for (size_t at = 0; at < n;) {
         char *end;
         unsigned long length = strtoul(data + at, &end, 10);
+        if (length == 0 || length > n - at) return damaged_extension(t);
         const char *line = end + 1, *stop = data + at + length;
-        if (*end != ' ' || length == 0 || length > n - at || line >= stop || stop[-1] != '\n')
-            return rd_error(RD_ERR_FORMAT, "%s: damaged extended header", t->path);
+        if (*end != ' ' || line >= stop || stop[-1] != '\n') return damaged_extension(t);
         if (stop - line > 5 && memcmp(line, "path=", 5) == 0) {
             rd_text_clear(&e->name);
             RD_TRY(rd_text_append(&e->name, line + 5, (size_t)(stop - 1 - line - 5)));
         } else if (stop - line > 5 && memcmp(line, "size=", 5) == 0) {
             e->size = strtoll(line + 5, NULL, 10);
-            if (e->size < 0) return rd_error(RD_ERR_FORMAT, "%s: damaged size", t->path);
+            if (e->size < 0 || e->size > INT64_MAX / 2) return damaged_extension(t);
         } else if (stop - line > 11 && memcmp(line, "GNU.sparse.", 11) == 0) {
             return rd_error(RD_ERR_FORMAT, "%s: holds a sparse file, which is not read here",
                             t->path);

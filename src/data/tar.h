@@ -23,7 +23,7 @@ void rd_tar_close(rd_tar *tar); /* NULL is fine */
  * sparse files, and names that lead outside ("/", ".."). The name is valid until the next call. */
 rd_status rd_tar_next(rd_tar *tar, rd_tar_member *member);
 
-/* The next n bytes of the member, of which so many must be left. */
+/* The next n bytes of the member; so many must be left. */
 rd_status rd_tar_read(rd_tar *tar, void *to, size_t n);
 
 #endif
