@@ -76,8 +76,7 @@ static const options_section sections[] = {
      "  rdrop-predict --model out/rte/model --input dev.tsv > labels\n"
      "  rdrop-predict --model out/rte/model --input dev.tsv --references right > found\n"
      "  rdrop-score --metric accuracy --ref right found\n"
-     "  echo 'a charming journey' | rdrop-predict --model out/sst2/model --plain "
-     "--probabilities\n"
+     "  rdrop-predict --model out/sst2/model --plain --probabilities < sentences\n"
      "  rdrop-predict --model minilm --plain --embed < sentences > vectors\n"
      "  rdrop-predict --model out/cifar10-cct/train/model --probabilities *.png"},
     {"Pictures", "JPEG and PNG. One that cannot be read is an empty line, is named on standard "
