@@ -157,6 +157,29 @@ static void criterion(const bench_arrays *a, int64_t begin, int64_t end, int64_t
                           a->scratch + thread * a->scratch_size, &sums);
 }
 
+static void row_stats(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    rd_row_stats stats;
+    for (int64_t r = begin; r < end; r++) {
+        a->ops->row_stats(&stats, a->x[0] + r * a->width, a->x[1] + r * a->width, a->width);
+        a->sums[thread * 2 * a->width] = (float)stats.sum[0];
+    }
+}
+
+static void row_gradient(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    const rd_row_loss loss = {.target = 7, .hit = 0.9f, .kl = {1.0f, 1.0f}, .total = 1.0f};
+    const rd_row_stats stats = {.max = {1.0, 1.0}, .log_z = {10.0, 10.0}};
+    for (int64_t r = begin; r < end; r++)
+        a->ops->row_gradient(f32(a, 0, r * a->width), f32(a, 1, r * a->width),
+                             a->x[0] + r * a->width, a->x[1] + r * a->width, a->width, &stats,
+                             &loss);
+}
+
+static void log_sum_exp(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    for (int64_t r = begin; r < end; r++)
+        a->sums[thread * 2 * a->width] = a->ops->log_sum_exp(a->x[0] + r * a->width, a->width);
+}
+
 static void log_softmax(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     for (int64_t r = begin; r < end; r++) a->ops->log_softmax(a->x[0] + r * a->width, a->width);
@@ -225,6 +248,9 @@ const bench_kernel bench_kernels[] = {
     {"attention_backward", 8, 8, 10 * BENCH_SEQUENCE, false, attention_backward},
     {"attention_query", 4, 2 + 2 * BENCH_SEQUENCE, 4 * BENCH_SEQUENCE, false, attention_query},
     {"criterion", 2, 4, 0, true, criterion},
+    {"row_stats", 2, 2, 0, true, row_stats},
+    {"row_gradient", 2, 4, 0, true, row_gradient},
+    {"log_sum_exp", 1, 1, 0, true, log_sum_exp},
     {"log_softmax", 1, 2, 0, true, log_softmax},
     {"log_add_exp", 2, 3, 0, true, log_add_exp},
     {"add_bias", 1, 2, 0, false, add_bias},
