@@ -72,7 +72,10 @@ int rd_recipe_key_index(const rd_key *key) {
 }
 
 int rd_recipe_key_count(void) {
-    return rd_recipe_key_index(NULL);
+    int n = 0;
+    for (const rd_recipe_group *group = rd_recipe_groups; group->name; group++)
+        for (const rd_key *key = group->keys; key->name; key++) n++;
+    return n;
 }
 
 bool rd_recipe_is_of_shape(const rd_key *key) {

@@ -193,8 +193,8 @@ static rd_status score_lines(stream *s, double *log_probs, int32_t *counts) {
     const rd_translate_options *options = &s->config->options;
     const line_buffer *references = &s->aligned[REFERENCES];
     int64_t n = s->sources.n;
-    int32_t *dropped = counts + n, *dropped_references = counts + 2 * n;
     if (!log_probs || !counts) return RD_ERR_MEMORY;
+    int32_t *dropped = counts + n, *dropped_references = counts + 2 * n;
     RD_TRY(rd_translate_score_lines(translator, options, n, s->sources.lines, s->sources.lengths,
                                     references->lines, references->lengths, log_probs, counts,
                                     dropped, dropped_references));
