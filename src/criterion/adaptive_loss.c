@@ -60,7 +60,7 @@ static void add_cross_entropy(job *j, const rd_row_stats *stats, const rd_row_lo
     j->sums->label_smoothed += (double)loss->hit * nll - j->uniform * (stats->sum[pass] + rest);
 }
 
-/* A class stands for all words of its band: CE has its log-probability as often. */
+/* A class counts for each word of its band: CE adds its log-probability once a word. */
 static double rest_of_classes(const job *j, const rd_row_stats *stats, const float *row, int pass) {
     double rest = 0.0;
     for (int i = 0; i < j->softmax->n_tails; i++)

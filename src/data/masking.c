@@ -89,7 +89,7 @@ static bool is_ordinary(const rd_masking *m, int32_t id) {
     return id >= 0 && id < m->vocab && (m->pieces[id] & ORDINARY);
 }
 
-/* Whether the token goes on with the word of the one before it. */
+/* Whether the token continues the word of the token before it. */
 static bool goes_on(const rd_masking *m, const int32_t *ids, int32_t i) {
     return m->config.whole_words && i > 0 && is_ordinary(m, ids[i - 1]) &&
            !(m->pieces[ids[i]] & BEGINS_WORD);

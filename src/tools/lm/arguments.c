@@ -3,10 +3,10 @@
 #include <stddef.h>
 
 #include "search/options.h"
+#include "tools/common/precision.h"
 
-static const char *const precisions[] = {"auto", "fp32", "bf16", "int8", NULL}; /* rd_precision */
-static const char *const modes[] = {"none", "complete", NULL};                  /* rd_break_mode */
-static const char *const bases[] = {"2", "e", NULL};                            /* lm_base */
+static const char *const modes[] = {"none", "complete", NULL}; /* rd_break_mode */
+static const char *const bases[] = {"2", "e", NULL};           /* lm_base */
 
 /* clang-format off: a row an option */
 #define RD_AT(field) offsetof(arguments, field)
@@ -50,7 +50,7 @@ static const rd_key generate_options[] = {
      .help = "prompts read ahead at most; 1 answers line by line"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
-    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precisions,
+    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
      .help = "of matrix products, as in rdrop-translate"},
     {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096, .help = "default all cores"},
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 1, 1 << 30, "4096",

@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #include "recipe/recipe_keys.h"
+#include "tools/common/precision.h"
 
-static const char *const precisions[] = {"auto", "fp32", "bf16", "int8", NULL}; /* rd_precision */
 static const char *const poolings[] = {"model", "first", "mean", NULL}; /* predict_pooling */
 
 /* clang-format off: a row an option */
@@ -34,7 +34,7 @@ static const rd_key answer_options[] = {
      .help = "vectors are the mean of the outputs of all tokens, or the first one's ([CLS])"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
-    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precisions,
+    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
      .help = "of matrix products, as in rdrop-translate"},
     {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096, .help = "default all cores"},
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 1, 1 << 30, "4096",

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "search/options.h"
-
-static const char *const precisions[] = {"auto", "fp32", "bf16", "int8", NULL}; /* rd_precision */
+#include "tools/common/precision.h"
 
 /* clang-format off: a row an option */
 #define RD_AT(field) offsetof(arguments, field)
@@ -72,7 +71,7 @@ static const rd_key constraint_options[] = {
              "'https?://\\S+|<[^>]+>|[{][a-z]+[}]'"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
-    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precisions,
+    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
      .help = "of matrix products. bf16, for processors with AVX-512, hardly differs; int8, with "
              "AVX-512 VNNI, is fastest and rounds most; auto is bf16 where that is faster than "
              "fp32, else fp32"},
