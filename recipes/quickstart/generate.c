@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/output.h"
 #include "quickstart/sentences.h"
 #include "tools/common/start.h"
 

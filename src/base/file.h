@@ -1,77 +1,11 @@
-/* Files that are either complete or absent, files mapped into memory, and directories. */
+/* Files read whole or mapped into memory, directories, and paths. Writing is io/output.h's. */
 #ifndef RD_BASE_FILE_H
 #define RD_BASE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 
 #include "base/error.h"
-
-/* Writing: open gives a stream on a new file of random name next to PATH; commit flushes and
- * fsyncs it, renames it to PATH and fsyncs the directory; abort removes it. A crash at any moment
- * leaves the old PATH untouched. The new file has the mode of the old one and, where that is
- * allowed, its owner. After either call the struct is empty. Write errors may be checked only at
- * commit (ferror). */
-typedef struct {
-    FILE *stream;
-    char *path, *temporary; /* temporary NULL: written into PATH as it comes */
-} rd_atomic_file;
-
-/* A file in a directory that the program fills. What is at PATH must be a regular file, or nothing:
- * a symbolic link, a device or a pipe is refused. */
-rd_status rd_atomic_open(rd_atomic_file *file, const char *path);
-/* A file that the user named. A symbolic link stays, and the file that it leads to is replaced.
- * Devices and pipes are written into, as are "-", which is standard output, and /dev/fd/N; abort
- * cannot take back what went there. */
-rd_status rd_output_open(rd_atomic_file *file, const char *path);
-
-rd_status rd_atomic_commit(rd_atomic_file *file);
-/* The same, and a file already at PATH moves to `kept`; a crash may leave it there and none at
- * PATH. For rd_atomic_open alone. */
-rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
-void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
-
-/* The whole of a small file in one call, opened by rd_atomic_open or rd_output_open. */
-rd_status rd_write_file(const char *path, const void *bytes, size_t n);
-rd_status rd_write_output(const char *path, const void *bytes, size_t n);
-/* FROM/NAME to TO/AS. */
-rd_status rd_copy_file(const char *from, const char *name, const char *to, const char *as);
-
-/* A directory that the user named, and that appears whole or not at all. PATH must not be there, or
- * be an empty directory, perhaps at the end of a symbolic link. Open makes an empty one to write
- * to, `temporary`, and the directories above; with `status` RD_OK close renames it to PATH, or
- * moves what it holds into the directory that was there. Otherwise it removes it. */
-typedef struct {
-    char *path, *temporary;
-    bool into; /* PATH is there, and `temporary` inside */
-} rd_atomic_directory;
-
-rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *path);
-rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status);
-
-/* "PATH.tmp." and 16 random digits, malloc'ed: a name that nobody can have put a link at. And
- * whether a file's name is one of those, or of the form that they had before, which a killed
- * program left. */
-rd_status rd_temporary_path(const char *path, char **temporary);
-bool rd_is_temporary(const char *name);
-
-/* A regular file that is changed in place, made when `flags` have O_CREAT: *fd, for the caller to
- * close. Never through a symbolic link, nor one with another name (a hard link). */
-rd_status rd_open_in_place(const char *path, int flags, int *fd);
-
-/* RD_ERR_IO with a message that names the symbolic link at PATH, when there is one. */
-rd_status rd_refuse_link(const char *path);
-
-/* RD_ERR_ARGUMENT where writing `output` (NULL or "-": standard output) would destroy the regular
- * file `input` (NULL: none; "-": standard input). */
-rd_status rd_refuse_input(const char *output, const char *input);
-/* The same of every file in `directory`; RD_OK where that cannot be read. */
-rd_status rd_refuse_inputs_in(const char *output, const char *directory);
-
-/* Where the symbolic links at the end of PATH lead, malloc'ed; there may be nothing. */
-rd_status rd_follow_links(const char *path, char **target);
 
 rd_status rd_read_file(const char *path, size_t limit, char **bytes,
                        size_t *n); /* NUL added; free() */

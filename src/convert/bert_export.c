@@ -7,6 +7,7 @@
 #include "convert/convert.h"
 #include "data/labels.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 

@@ -9,6 +9,7 @@
 #include "data/labels.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "io/safetensors.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"

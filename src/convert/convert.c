@@ -1,10 +1,10 @@
 /* Chooses the importer of a model, and rounds the weights of a model directory to 8 bits. */
 #include "convert/convert.h"
 
-#include "base/file.h"
 #include "convert/bert.h"
 #include "convert/gpt2.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 

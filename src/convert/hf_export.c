@@ -8,6 +8,7 @@
 #include "convert/hf.h"
 #include "convert/import.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 

@@ -8,6 +8,7 @@
 #include "convert/hf.h"
 #include "io/json.h"
 #include "data/vocab_files.h"
+#include "io/output.h"
 #include "model/model_keys.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"

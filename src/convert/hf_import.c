@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/hf.h"
 #include "convert/import.h"
+#include "io/output.h"
 #include "io/safetensors.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"

@@ -8,6 +8,7 @@
 #include "convert/import.h"
 #include "io/json.h"
 #include "convert/marian.h"
+#include "io/output.h"
 #include "io/yaml.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"

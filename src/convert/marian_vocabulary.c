@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "io/json.h"
 #include "convert/marian.h"
+#include "io/output.h"
 #include "io/yaml.h"
 #include "rdrop/tokenizer.h"
 

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "convert/convert.h"
 #include "convert/vit.h"
 #include "data/labels.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"

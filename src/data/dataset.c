@@ -13,6 +13,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/output.h"
 
 typedef struct {
     char magic[8];

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "data/corpus.h"
 #include "data/dictionary.h"
+#include "io/output.h"
 
 enum { MULTIPLE = 8 };
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "io/output.h"
 
 enum { MOST_LABELS = 100000 };
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/checksum.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "data/shortlist.h"
 #include "data/shortlist_file.h"
+#include "io/output.h"
 
 enum { ITERATIONS = 4 };
 

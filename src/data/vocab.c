@@ -5,10 +5,10 @@
 
 #include <unicode/uchar.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "data/corpus.h"
 #include "data/dictionary.h"
+#include "io/output.h"
 #include "sentencepiece_shim.h"
 
 /* Always the same number: sums over threads depend on it, and the model file records it. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "io/output.h"
 
 static const char LABELS[] = "labels.txt";
 

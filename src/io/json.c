@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "io/output.h"
 
 enum { LARGEST_FILE = 1 << 28 };
 enum { DEEPEST = 64, FREE_COST = 40 << 20 };

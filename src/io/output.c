@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/output.h"
 
 enum { SUFFIX = sizeof ".tmp." - 1 + 16, MOST_LINKS = 40 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
-#include "base/file.h"
+#include "io/output.h"
 #include "ops/packed.h"
 #include "model/parameters.h"
 #include "io/safetensors.h"

@@ -5,6 +5,7 @@
 
 #include "base/checksum.h"
 #include "base/file.h"
+#include "io/output.h"
 #include "model/parameters.h"
 #include "io/safetensors.h"
 

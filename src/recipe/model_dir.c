@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/output.h"
 #include "ops/packed.h"
 #include "recipe/recipe_keys.h"
 

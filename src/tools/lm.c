@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/cpu.h"
-#include "base/file.h"
+#include "io/output.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
 #include "tools/lm/lm.h"

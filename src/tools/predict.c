@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 #include "base/cpu.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "io/output.h"
 #include "predict/pictures.h"
 #include "predict/rows.h"
 #include "recipe/recipe_keys.h"

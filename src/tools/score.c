@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "io/output.h"
 #include "metrics/tokenize.h"
 #include "tools/common/start.h"
 #include "tools/score/arguments.h"

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "io/output.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
 #include "tools/common/start.h"

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "io/output.h"
 #include "rdrop/translator.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"

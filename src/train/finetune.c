@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
-#include "base/file.h"
+#include "io/output.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "train/run.h"

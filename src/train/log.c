@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "train/run.h"
 
 static rd_status cannot_write(const rd_run *run) {

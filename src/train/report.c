@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "io/output.h"
 #include "train/report_page.h"
 #include "train/run.h"
 

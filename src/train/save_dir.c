@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "io/output.h"
 #include "train/run.h"
 
 char *rd_run_path(const rd_run *run, const char *name) {

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "recipe/model_dir.h"
 #include "train/settings.h"
 

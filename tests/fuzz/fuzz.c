@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "rdrop/translator.h"
 
 const char *fuzz_file(int slot, const void *bytes, size_t n) {

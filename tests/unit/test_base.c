@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "io/output.h"
 
 /* Known answers published with the Random123 library (philox4x32, 10 rounds). */
 static void test_philox_known_answers(void **state) {

@@ -16,6 +16,7 @@
 #include "convert/convert.h"
 #include "data/masking.h"
 #include "golden.h"
+#include "io/output.h"
 #include "predict/predict.h"
 
 enum { ROWS = 5, MOST_OUTPUTS = 16 };

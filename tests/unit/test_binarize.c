@@ -20,6 +20,7 @@
 #include "data/batch.h"
 #include "data/dataset.h"
 #include "data/vocab.h"
+#include "io/output.h"
 
 enum { LINES = 9000, PIECES = 26 }; /* more lines than are tokenized at a time */
 

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "data/bpe_split.h"
 #include "golden.h"
+#include "io/output.h"
 #include "rdrop/tokenizer.h"
 
 #define FOLDER TEST_DATA "/bpe/"

@@ -19,6 +19,7 @@
 #include "io/json.h"
 #include "data/vocab_files.h"
 #include "golden_model.h"
+#include "io/output.h"
 #include "model/network.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"

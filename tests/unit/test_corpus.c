@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "data/corpus.h"
+#include "io/output.h"
 
 static char path_a[] = "/tmp/rdrop_corpus_a_XXXXXX", path_b[] = "/tmp/rdrop_corpus_b_XXXXXX";
 

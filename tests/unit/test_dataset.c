@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "data/dataset.h"
+#include "io/output.h"
 
 enum { N_PAIRS = 50, VOCAB_SRC = 90, VOCAB_TGT = 70, HEADER_BYTES = 288, CRC_AT = 284 };
 

@@ -16,6 +16,7 @@
 #include "base/string_table.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
+#include "io/output.h"
 #include "rdrop/tokenizer.h"
 
 static char directory[] = "/tmp/rdrop_dictionary_XXXXXX";

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/text.h"
+#include "io/output.h"
 #include "translate/constraints.h"
 
 static char path[] = "/tmp/test_glossary.XXXXXX";

@@ -14,6 +14,7 @@
 #include "convert/convert.h"
 #include "golden.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "io/safetensors.h"
 #include "lm/generate.h"
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "convert/info.h"
 #include "golden.h"
+#include "io/output.h"
 #include "toy_directory.h"
 
 static char directory[] = "/tmp/rdrop-info-XXXXXX";

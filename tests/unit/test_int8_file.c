@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "io/output.h"
 #include "model/transformer.h"
 
 static rd_model_config toy_config(void) {

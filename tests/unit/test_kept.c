@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "rdrop/translator.h"
 #include "toy_directory.h"
 #include "translate/edges.h"

@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "data/batch.h"
 #include "data/noise.h"
 #include "data/vocab.h"
+#include "io/output.h"
 
 enum { PIECES = 300, BOS = 0, EOS = 2, UNK = 3, MASK = 4, FIRST_TEXT = 5, N_TEXT = PIECES - 5 };
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "io/output.h"
 
 static char root[] = "/tmp/rdrop-output-XXXXXX";
 

@@ -18,6 +18,7 @@
 #include "data/picture_source.h"
 #include "data/tar.h"
 #include "golden.h"
+#include "io/output.h"
 
 static char directory[] = "/tmp/rdrop-pictures-XXXXXX";
 

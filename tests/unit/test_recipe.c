@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
+#include "io/output.h"
 #include "recipe/recipe_keys.h"
 
 static char directory[] = "/tmp/rdrop-recipe-XXXXXX";

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
+#include "io/output.h"
 #include "train/report.h"
 
 enum { NLL = 1, BLEU = 3 }; /* of rd_task_translation.kinds */

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "toy_directory.h"
 #include "translate/head.h"
 #include "translate/lines.h"

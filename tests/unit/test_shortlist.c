@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "data/shortlist.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "translate/output_subset.h"
 #include "translate/translate.h"

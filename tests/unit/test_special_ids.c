@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "convert/convert.h"
 #include "data/binarize.h"
+#include "io/output.h"
 #include "rdrop/translator.h"
 #include "recipe/special_ids.h"
 #include "sentencepiece_shim.h"

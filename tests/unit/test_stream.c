@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "data/blocks.h"
+#include "io/output.h"
 
 enum { EOS = 2, N_LINES = 5, N_TOKENS = 15 };
 

@@ -12,11 +12,11 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "data/batch.h"
 #include "data/binarize_table.h"
 #include "data/dataset.h"
+#include "io/output.h"
 
 static char directory[] = "/tmp/rdrop-table-XXXXXX";
 

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "rdrop/tokenizer.h"
 #include "sentencepiece_shim.h"
 

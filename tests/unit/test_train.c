@@ -23,6 +23,7 @@
 #include "data/dataset.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
+#include "io/output.h"
 #include "train/run.h"
 #include "train/trainer.h"
 

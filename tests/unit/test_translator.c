@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "rdrop/translator.h"
 #include "recipe/model_dir.h"

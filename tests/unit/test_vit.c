@@ -16,6 +16,7 @@
 #include "convert/convert.h"
 #include "data/labels.h"
 #include "golden.h"
+#include "io/output.h"
 #include "model/network.h"
 #include "recipe/model_dir.h"
 

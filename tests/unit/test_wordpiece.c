@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "data/sentence_pair.h"
 #include "golden.h"
+#include "io/output.h"
 #include "rdrop/tokenizer.h"
 
 #define FOLDER TEST_DATA "/wordpiece/"

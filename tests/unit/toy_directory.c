@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"

@@ -7,10 +7,10 @@
 
 #include <jansson.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "io/output.h"
 #include "predict/pictures.h"
 #include "tools/common/stop.h"
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/vocab.h"
+#include "io/output.h"
 #include "recipe/model_dir.h"
 #include "tools/preprocess/preprocess.h"
 
