@@ -49,6 +49,9 @@ static inline int32_t rd_pair_add(rd_pair_table *table, uint32_t first, uint32_t
     return slot->id;
 }
 
+/* The pair's id, and room for one more where the table is full: for any number of pairs. */
+rd_status rd_pair_insert(rd_pair_table *table, uint32_t first, uint32_t second, int32_t *id);
+
 /* -1: it has no id. */
 static inline int32_t rd_pair_find(const rd_pair_table *table, uint32_t first, uint32_t second) {
     const rd_pair_slot *slot = rd_pair_slot_of(table, first, second);

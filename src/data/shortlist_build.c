@@ -6,6 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/memory.h"
+#include "base/pair_table.h"
 #include "data/shortlist.h"
 #include "data/shortlist_file.h"
 #include "io/output.h"
@@ -16,59 +17,17 @@ enum { ITERATIONS = 4 };
 static const float least_probability = 1e-3f;
 
 typedef struct {
-    int32_t src, tgt; /* src -1: free */
+    int32_t src, tgt;
     float p, count;
 } entry;
-
-/* Open addressing; at most half full. */
-typedef struct {
-    entry *entries; /* [1 << bits] */
-    int bits;
-    int64_t n;
-} table;
-
-static rd_status table_new(table *t, int bits) {
-    *t = (table){.entries = rd_malloc((size_t)1 << bits, sizeof(entry)), .bits = bits};
-    if (!t->entries) return RD_ERR_MEMORY;
-    for (int64_t i = 0; i < (int64_t)1 << bits; i++) t->entries[i].src = -1;
-    return RD_OK;
-}
-
-/* Where the pair is, or would be. */
-static entry *table_find(const table *t, int32_t src, int32_t tgt) {
-    uint64_t key = (uint64_t)(uint32_t)src << 32 | (uint32_t)tgt;
-    uint64_t mask = ((uint64_t)1 << t->bits) - 1;
-    uint64_t at = key * 0x9E3779B97F4A7C15u >> (64 - t->bits); /* Fibonacci hashing */
-    while (t->entries[at].src >= 0 && (t->entries[at].src != src || t->entries[at].tgt != tgt))
-        at = (at + 1) & mask;
-    return &t->entries[at];
-}
-
-static rd_status table_grow(table *t) {
-    table larger;
-    RD_TRY(table_new(&larger, t->bits + 1));
-    for (int64_t i = 0; i < (int64_t)1 << t->bits; i++) {
-        const entry *e = &t->entries[i];
-        if (e->src >= 0) *table_find(&larger, e->src, e->tgt) = *e;
-    }
-    larger.n = t->n;
-    free(t->entries);
-    *t = larger;
-    return RD_OK;
-}
-
-static rd_status table_add(table *t, int32_t src, int32_t tgt) {
-    entry *e = table_find(t, src, tgt);
-    if (e->src >= 0) return RD_OK;
-    *e = (entry){.src = src, .tgt = tgt, .p = 1.0f};
-    return ++t->n * 2 > (int64_t)1 << t->bits ? table_grow(t) : RD_OK;
-}
 
 typedef struct {
     const rd_shortlist_config *config;
     const rd_dataset *data;
-    int64_t n, step;      /* sentence pairs used: every step-th */
-    table pairs;          /* of pieces */
+    int64_t n, step;     /* sentence pairs used: every step-th */
+    rd_pair_table pairs; /* of pieces: their places in */
+    entry *entries;      /* [capacity], pairs.n used */
+    int64_t capacity;
     double *totals;       /* [src_vocab] */
     int64_t *occurrences; /* [tgt_vocab] */
     int32_t *starts, *ids;
@@ -87,16 +46,27 @@ static rd_status check_stop(const build *b) {
                                                : RD_OK;
 }
 
+static entry *entry_of(const build *b, int32_t src, int32_t tgt) {
+    return &b->entries[rd_pair_find(&b->pairs, (uint32_t)src, (uint32_t)tgt)];
+}
+
+static rd_status add_pair(build *b, int32_t src, int32_t tgt) {
+    int64_t n_before = b->pairs.n;
+    int32_t id;
+    RD_TRY(rd_pair_insert(&b->pairs, (uint32_t)src, (uint32_t)tgt, &id));
+    RD_TRY(rd_reserve(&b->entries, &b->capacity, b->pairs.n, sizeof *b->entries));
+    if (b->pairs.n > n_before) b->entries[id] = (entry){.src = src, .tgt = tgt, .p = 1.0f};
+    return RD_OK;
+}
+
 static rd_status collect_pairs(build *b) {
-    RD_TRY(table_new(&b->pairs, 16));
     for (int64_t i = 0; i < b->n; i++) {
         RD_TRY(check_stop(b));
         rd_pair pair;
         RD_TRY(pair_at(b, i, &pair));
         for (int32_t j = 0; j < pair.n_tgt; j++) {
             b->occurrences[pair.tgt[j]]++;
-            for (int32_t k = 0; k < pair.n_src; k++)
-                RD_TRY(table_add(&b->pairs, pair.src[k], pair.tgt[j]));
+            for (int32_t k = 0; k < pair.n_src; k++) RD_TRY(add_pair(b, pair.src[k], pair.tgt[j]));
         }
     }
     return RD_OK;
@@ -111,9 +81,9 @@ static rd_status expect(build *b) {
         for (int32_t j = 0; j < pair.n_tgt; j++) {
             float sum = 0.0f;
             for (int32_t k = 0; k < pair.n_src; k++)
-                sum += table_find(&b->pairs, pair.src[k], pair.tgt[j])->p;
+                sum += entry_of(b, pair.src[k], pair.tgt[j])->p;
             for (int32_t k = 0; sum > 0.0f && k < pair.n_src; k++) {
-                entry *e = table_find(&b->pairs, pair.src[k], pair.tgt[j]);
+                entry *e = entry_of(b, pair.src[k], pair.tgt[j]);
                 e->count += e->p / sum;
             }
         }
@@ -122,15 +92,11 @@ static rd_status expect(build *b) {
 }
 
 static void maximize(build *b) {
-    int64_t size = (int64_t)1 << b->pairs.bits;
     memset(b->totals, 0, sizeof *b->totals * (size_t)rd_dataset_src_vocab(b->data));
-    for (int64_t i = 0; i < size; i++) {
-        const entry *e = &b->pairs.entries[i];
-        if (e->src >= 0) b->totals[e->src] += (double)e->count;
-    }
-    for (int64_t i = 0; i < size; i++) {
-        entry *e = &b->pairs.entries[i];
-        if (e->src < 0) continue;
+    for (int64_t i = 0; i < b->pairs.n; i++)
+        b->totals[b->entries[i].src] += (double)b->entries[i].count;
+    for (int64_t i = 0; i < b->pairs.n; i++) {
+        entry *e = &b->entries[i];
         e->p = b->totals[e->src] > 0 ? (float)((double)e->count / b->totals[e->src]) : 0.0f;
         e->count = 0.0f;
     }
@@ -143,13 +109,13 @@ static int by_source_then_likelier(const void *a, const void *b) {
     return x->tgt < y->tgt ? -1 : x->tgt > y->tgt;
 }
 
-/* The likely pairs at the front of the table, sorted. */
-static int64_t sort_pairs(table *t) {
+/* The likely pairs at the front, sorted: their number. The table of their places is of no use then.
+ */
+static int64_t sort_pairs(build *b) {
     int64_t n = 0;
-    for (int64_t i = 0; i < (int64_t)1 << t->bits; i++)
-        if (t->entries[i].src >= 0 && t->entries[i].p >= least_probability)
-            t->entries[n++] = t->entries[i];
-    if (n) qsort(t->entries, (size_t)n, sizeof(entry), by_source_then_likelier);
+    for (int64_t i = 0; i < b->pairs.n; i++)
+        if (b->entries[i].p >= least_probability) b->entries[n++] = b->entries[i];
+    if (n) qsort(b->entries, (size_t)n, sizeof(entry), by_source_then_likelier);
     return n;
 }
 
@@ -169,13 +135,13 @@ static rd_status add_frequent(build *b, entry *frequent) {
 
 static rd_status make_lists(build *b) {
     int32_t src_vocab = rd_dataset_src_vocab(b->data), per_piece = b->config->per_piece;
-    int64_t n = sort_pairs(&b->pairs), at = 0;
+    int64_t n = sort_pairs(b), at = 0;
     b->ids = rd_malloc((size_t)n, sizeof *b->ids);
     if (!b->ids) return RD_ERR_MEMORY;
     for (int32_t src = 0; src <= src_vocab; src++) {
         b->starts[src] = b->n_ids;
-        for (int32_t kept = 0; at < n && b->pairs.entries[at].src == src; at++, kept++)
-            if (kept < per_piece) b->ids[b->n_ids++] = b->pairs.entries[at].tgt;
+        for (int32_t kept = 0; at < n && b->entries[at].src == src; at++, kept++)
+            if (kept < per_piece) b->ids[b->n_ids++] = b->entries[at].tgt;
     }
     entry *frequent = rd_malloc((size_t)rd_dataset_tgt_vocab(b->data), sizeof *frequent);
     rd_status status = frequent ? add_frequent(b, frequent) : RD_ERR_MEMORY;
@@ -227,7 +193,8 @@ rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset
         b.n = (b.n + b.step - 1) / b.step;
     }
     rd_status status = run(&b, path);
-    free(b.pairs.entries);
+    rd_pair_table_free(&b.pairs);
+    free(b.entries);
     free(b.totals);
     free(b.occurrences);
     free(b.starts);
