@@ -143,7 +143,7 @@ make_pieces() {
     local set side
     for set in train valid; do
         for side in source target; do
-            "$bin/bench-pieces" "$out/bin/$set.bin" $side >"$work/$set.sp.$side"
+            "$bin/bench-pieces" "$out/bin/$set.bin" --side $side >"$work/$set.sp.$side"
         done
     done
     mv "$work/valid.sp.source" "$work/val.sp.source"

@@ -1,7 +1,7 @@
 /* Every kernel of the dispatch table, on all threads as the layers call it, against what this
  * machine could do at best: the memory bandwidth at that size, or its fastest arithmetic. */
-#include <getopt.h>
 #include <omp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,21 +10,6 @@
 #include "kernels.h"
 #include "support.h"
 
-static const char help[] =
-    "Usage: bench-kernels [--kernel NAME] [--most MIB] [--budget SECONDS] [--threads N] [--json]\n"
-    "Times each kernel at several sizes and prints what it reads and writes and computes a "
-    "second.\n"
-    "The limit is the time that the same bytes take to stream through arrays of that size (those\n"
-    "that fit caches are faster) or, where that is longer, the time of the same operations in\n"
-    "float32 matrix products; both are measured in the same run. Drawing dropout's bits and\n"
-    "exponentials count as no operations, so kernels with these cannot come near it.\n"
-    "\n"
-    "  --kernel NAME      only those whose name contains NAME\n"
-    "  --most MIB         leave out sizes whose arrays are larger together\n"
-    "  --budget SECONDS   spent on each measurement (0.05)\n"
-    "  --threads N        all cores\n"
-    "  --json             as a JSON object\n";
-
 /* Rows and widths: of a model's activations, and of logits. */
 static const int64_t model_sizes[][2] = {{256, 128}, {4096, 128}, {32768, 128},
                                          {256, 512}, {4096, 512}, {32768, 512}};
@@ -32,9 +17,36 @@ static const int64_t vocabulary_sizes[][2] = {{16, 6000}, {512, 6000}, {16, 3200
 
 typedef struct {
     const char *kernel;
+    int32_t threads;
     double budget, most;
     bool json;
 } arguments;
+
+/* clang-format off: a row an option */
+static const rd_key keys[] = {
+    {"kernel", RD_KEY_WORD, offsetof(arguments, kernel), .default_value = "", .value = "NAME",
+     .help = "only those whose name contains NAME"},
+    {"most", RD_KEY_DOUBLE, offsetof(arguments, most), 0, 1e9, "1e9", .value = "MIB",
+     .help = "leave out sizes whose arrays are larger together"},
+    {"budget", RD_KEY_DOUBLE, offsetof(arguments, budget), 0, 1e3, "0.05", .value = "SECONDS",
+     .help = "spent on each measurement"},
+    {"threads", RD_KEY_INT32, offsetof(arguments, threads), 0, 4096, "0", .help = "0: all cores"},
+    {"json", RD_KEY_BOOL, offsetof(arguments, json), .help = "as a JSON object"},
+    {.name = NULL}};
+/* clang-format on */
+
+static const options_program program = {
+    .name = "bench-kernels",
+    .summary = "how fast each kernel is",
+    .synopsis = (const char *const[]){"[OPTION]...", NULL},
+    .description =
+        "Times each kernel at several sizes and prints what it reads and writes and computes a "
+        "second. The limit is the time that the same bytes take to stream through arrays of that "
+        "size (those that fit caches are faster) or, where that is longer, the time of the same "
+        "operations in float32 matrix products; both are measured in the same run. Drawing "
+        "dropout's bits and exponentials count as no operations, so kernels with these cannot come "
+        "near it.",
+    .groups = (const options_group[]){{.heading = "Options", .keys = keys}, {.heading = NULL}}};
 
 typedef struct {
     const bench_kernel *kernel;
@@ -84,50 +96,14 @@ static void measure(const arguments *a, const bench_kernel *kernel, int64_t rows
                1e-9 * flops / seconds, bound, 100.0 * limit / seconds);
 }
 
-static void parse(arguments *a, int argc, char **argv) {
-    static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
-                                            {"most", required_argument, NULL, 'm'},
-                                            {"budget", required_argument, NULL, 'b'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    *a = (arguments){.kernel = "", .budget = 0.05, .most = 1e9};
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        switch (option) {
-        case 'k':
-            a->kernel = optarg;
-            break;
-        case 'm':
-            a->most = bench_number("--most", optarg, 0, 1e9);
-            break;
-        case 'b':
-            a->budget = bench_number("--budget", optarg, 0, 1e3);
-            break;
-        case 't':
-            rd_set_threads((int)bench_number("--threads", optarg, 0, 4096));
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            exit(0);
-        default:
-            bench_usage("unknown option or missing value");
-        }
-    if (optind != argc) bench_usage("a surplus argument");
-}
-
-int main(int argc, char **argv) {
-    arguments a;
-    parse(&a, argc, argv);
+static void bench(void *self) {
+    const arguments *a = self;
+    rd_set_threads(a->threads);
     enum { SQUARE = 1024 };
-    double peak = bench_gemm(BENCH_FORWARD, false, SQUARE, SQUARE, SQUARE, a.budget);
+    double peak = bench_gemm(BENCH_FORWARD, false, SQUARE, SQUARE, SQUARE, a->budget);
     json_t *results = json_array();
-    if (!a.json) bench_print_machine();
-    if (!a.json)
+    if (!a->json) bench_print_machine();
+    if (!a->json)
         printf("float32 products: %.0f GFLOP/s\n%-25s %6s %6s %10s %8s %9s  %-10s %6s\n",
                1e-9 * peak, "kernel", "rows", "width", "us", "GB/s", "GFLOP/s", "limit", "of it");
     for (int k = 0; k < bench_n_kernels; k++) {
@@ -135,13 +111,17 @@ int main(int argc, char **argv) {
         const int64_t(*sizes)[2] = kernel->vocabulary ? vocabulary_sizes : model_sizes;
         int n = kernel->vocabulary ? (int)(sizeof vocabulary_sizes / sizeof *vocabulary_sizes)
                                    : (int)(sizeof model_sizes / sizeof *model_sizes);
-        for (int i = 0; i < n && strstr(kernel->name, a.kernel); i++)
-            measure(&a, kernel, sizes[i][0], sizes[i][1], peak, results);
+        for (int i = 0; i < n && strstr(kernel->name, a->kernel); i++)
+            measure(a, kernel, sizes[i][0], sizes[i][1], peak, results);
     }
-    if (a.json)
+    if (a->json)
         bench_print_json(json_pack("{s:o, s:f, s:o}", "machine", bench_machine(), "gemm_fp32", peak,
                                    "kernels", results));
     else
         json_decref(results);
-    return 0;
+}
+
+int main(int argc, char **argv) {
+    arguments a = {0};
+    return bench_main(&program, &a, bench, argc, argv);
 }

@@ -1,38 +1,56 @@
 /* How fast training is, where its time goes, and how far that is from what this machine can do. */
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "recipe/recipe_keys.h"
 #include "support.h"
 #include "train/run.h"
 #include "train_work.h"
 
-static const char help[] =
-    "Usage: bench-train RECIPE --data DIR [--updates N] [--warmup N] [--budget SECONDS]\n"
-    "                   [--set KEY=VALUE]... [--json]\n"
-    "Trains for some updates, saving nothing, and prints: source and target tokens a second, each\n"
-    "pair counted once; where the time of an update goes; operations a second (matrix products\n"
-    "and attention), against the fastest of the library's own matrix products measured\n"
-    "afterwards, of the model's shapes and of a large square; memory bandwidth; peak memory.\n"
-    "\n"
-    "  --data DIR         binarized data and vocabularies, from rdrop-preprocess\n"
-    "  --updates N        measured (20)\n"
-    "  --warmup N         before those (3)\n"
-    "  --budget SECONDS   spent on measuring each matrix product (0.1); 0: one call each, roughly\n"
-    "  --square N         size of the large square product (2048)\n"
-    "  --set KEY=VALUE    override a key of the recipe\n"
-    "  --json             everything as a JSON object\n";
-
 typedef struct {
-    const char *recipe, *data;
+    const char *data;
     int64_t updates, warmup, square;
     double budget;
     bool json;
-    const char **settings;
-    int n_settings;
+    options_list settings, recipes;
 } arguments;
+
+/* clang-format off: a row an option */
+static const rd_key keys[] = {
+    {"data", RD_KEY_WORD, offsetof(arguments, data), .value = "DIR",
+     .help = "binarized data and vocabularies, from rdrop-preprocess"},
+    {"updates", RD_KEY_INT64, offsetof(arguments, updates), 1, 1e6, "20", .help = "measured"},
+    {"warmup", RD_KEY_INT64, offsetof(arguments, warmup), 0, 1e6, "3", .help = "before those"},
+    {"budget", RD_KEY_DOUBLE, offsetof(arguments, budget), 0, 1e3, "0.1", .value = "SECONDS",
+     .help = "spent on measuring each matrix product; 0: one call each, roughly"},
+    {"square", RD_KEY_INT64, offsetof(arguments, square), 16, 16384, "2048",
+     .help = "size of the large square product"},
+    {"set", RD_KEY_LIST, offsetof(arguments, settings), .value = "KEY=VALUE",
+     .help = "override a key of the recipe; may be repeated"},
+    {"json", RD_KEY_BOOL, offsetof(arguments, json), .help = "everything as a JSON object"},
+    {.name = NULL}};
+/* clang-format on */
+
+static const options_program program = {
+    .name = "bench-train",
+    .summary = "how fast training is, and where its time goes",
+    .synopsis = (const char *const[]){"RECIPE --data DIR [OPTION]...", NULL},
+    .description = "Trains for some updates, saving nothing, and prints: source and target tokens "
+                   "a second, each pair counted once; where the time of an update goes; operations "
+                   "a second (matrix products and attention), against the fastest of the library's "
+                   "own matrix products measured afterwards, of the model's shapes and of a large "
+                   "square; memory bandwidth; peak memory.",
+    .operand = "RECIPE",
+    .operand_help = "the recipe",
+    .least_operands = 1,
+    .most_operands = 1,
+    .operands = offsetof(arguments, recipes),
+    .find_setting = rd_recipe_find_key,
+    .groups = (const options_group[]){{.heading = "Options", .keys = keys}, {.heading = NULL}},
+    .relations = (const options_relation[]){{"data", OPTIONS_IS_REQUIRED, NULL}, {.name = NULL}}};
 
 typedef struct {
     rd_meters window;
@@ -214,73 +232,28 @@ static json_t *to_json(const rd_recipe *r, const measured *m, const limits *l) {
         l->bandwidth, "parts", parts, "gemm", limits_json(l));
 }
 
-static void parse(arguments *a, int argc, char **argv) {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"updates", required_argument, NULL, 'u'},
-                                            {"warmup", required_argument, NULL, 'w'},
-                                            {"budget", required_argument, NULL, 'b'},
-                                            {"square", required_argument, NULL, 'q'},
-                                            {"set", required_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    *a = (arguments){.updates = 20, .warmup = 3, .square = 2048, .budget = 0.1};
-    a->settings = rd_calloc((size_t)argc + 1, sizeof *a->settings);
-    if (!a->settings) bench_fail();
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        switch (option) {
-        case 'd':
-            a->data = optarg;
-            break;
-        case 'u':
-            a->updates = (int64_t)bench_number("--updates", optarg, 1, 1e6);
-            break;
-        case 'w':
-            a->warmup = (int64_t)bench_number("--warmup", optarg, 0, 1e6);
-            break;
-        case 'b':
-            a->budget = bench_number("--budget", optarg, 0, 1e3);
-            break;
-        case 'q':
-            a->square = (int64_t)bench_number("--square", optarg, 16, 16384);
-            break;
-        case 's':
-            a->settings[a->n_settings++] = optarg;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            exit(0);
-        default:
-            bench_usage("unknown option or missing value");
-        }
-    if (optind + 1 != argc || !a->data)
-        bench_usage(a->data ? "expected one recipe" : "expected --data DIR");
-    a->recipe = argv[optind];
-}
-
-int main(int argc, char **argv) {
-    arguments a;
+static void bench(void *self) {
+    const arguments *a = self;
     rd_run run = {0};
     measured m = {0};
     limits l = {0};
     bool can_bf16 = false;
-    parse(&a, argc, argv);
-    if (rd_recipe_load(&run.recipe, a.recipe, a.settings, a.n_settings) != RD_OK) bench_fail();
-    run.data_dir = a.data;
+    if (rd_recipe_load(&run.recipe, a->recipes.items[0], a->settings.items, a->settings.n) != RD_OK)
+        bench_fail();
+    run.data_dir = a->data;
     if (rd_run_open(&run, true) != RD_OK) bench_fail();
-    train(&run, &a, &m);
+    train(&run, a, &m);
     can_bf16 = rd_gemm_choose(RD_PRECISION_BF16, &can_bf16) == RD_OK;
-    measure_limits(&a, &run.recipe->model, can_bf16, &m, &l);
-    if (a.json)
+    measure_limits(a, &run.recipe->model, can_bf16, &m, &l);
+    if (a->json)
         bench_print_json(to_json(run.recipe, &m, &l));
     else
         print_text(run.recipe, &m, &l);
     rd_run_close(&run);
     rd_recipe_free(run.recipe);
-    free(a.settings);
-    return 0;
+}
+
+int main(int argc, char **argv) {
+    arguments a = {0};
+    return bench_main(&program, &a, bench, argc, argv);
 }

@@ -1,5 +1,5 @@
 /* How fast translation is: of a file in batches, of single sentences, and until the first one. */
-#include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,37 +12,56 @@
 #include "data/corpus.h"
 #include "rdrop/translator.h"
 #include "support.h"
+#include "tools/common/precision.h"
 
-static const char help[] =
-    "Usage: bench-translate --model DIR --input FILE [--beam N]... [--lines N] [--single N]\n"
-    "                       [--precision P] [--shortlist FILE] [--threads N] [--json]\n"
-    "Translates the file in batches, then its first lines one at a time, with each beam, each in "
-    "a\n"
-    "process of its own. Prints target tokens (without ends of sentences) and sentences a second;\n"
-    "of single sentences the median and 95th percentile of the time they take; the time to load\n"
-    "the model, and until the first line is translated then; peak memory.\n"
-    "\n"
-    "  --input FILE       plain or gz\n"
-    "  --beam N           may be repeated (1 and 5)\n"
-    "  --lines N          translated in batches; 0: all (0)\n"
-    "  --single N         translated one at a time (100)\n"
-    "  --length N         translations of just N tokens; 0: as long as they come (0)\n"
-    "  --precision P      fp32, bf16, int8 or auto (auto)\n"
-    "  --shortlist FILE   score its target pieces only (rdrop-preprocess --shortlist)\n"
-    "  --threads N        all cores\n"
-    "  --json             as a JSON object\n";
-
-enum { MOST_BEAMS = 8 };
+enum { MOST_LINES = 1000000000 };
 
 typedef struct {
     const char *model, *input, *shortlist;
-    int beams[MOST_BEAMS], n_beams, threads, length;
+    struct {
+        int32_t n, of[RD_MOST_INTS];
+    } beams;
+    int32_t threads, length;
     rd_precision precision;
     int64_t most_lines, single;
     bool json;
     char **lines;
     int64_t n_lines, capacity;
 } arguments;
+
+/* clang-format off: a row an option */
+static const rd_key keys[] = {
+    {"model", RD_KEY_WORD, offsetof(arguments, model), .value = "DIR", .help = "of the model"},
+    {"input", RD_KEY_WORD, offsetof(arguments, input), .value = "FILE", .help = "plain or gz"},
+    {"beam", RD_KEY_INTS, offsetof(arguments, beams), 1, 1024, "1,5", .value = "N,...",
+     .help = "sizes of the beam, one after another"},
+    {"lines", RD_KEY_INT64, offsetof(arguments, most_lines), 0, MOST_LINES, "0",
+     .help = "translated in batches; 0: all"},
+    {"single", RD_KEY_INT64, offsetof(arguments, single), 1, MOST_LINES, "100",
+     .help = "translated one at a time"},
+    {"length", RD_KEY_INT32, offsetof(arguments, length), 0, 1e5, "0",
+     .help = "translations of just N tokens; 0: as long as they come"},
+    {"precision", RD_KEY_ENUM, offsetof(arguments, precision), .default_value = "auto",
+     .names = precision_names, .help = "of the products"},
+    {"shortlist", RD_KEY_WORD, offsetof(arguments, shortlist), .value = "FILE",
+     .help = "score its target pieces only (rdrop-preprocess --shortlist)"},
+    {"threads", RD_KEY_INT32, offsetof(arguments, threads), 0, 4096, "0", .help = "0: all cores"},
+    {"json", RD_KEY_BOOL, offsetof(arguments, json), .help = "as a JSON object"},
+    {.name = NULL}};
+/* clang-format on */
+
+static const options_program program = {
+    .name = "bench-translate",
+    .summary = "how fast translation is",
+    .synopsis = (const char *const[]){"--model DIR --input FILE [OPTION]...", NULL},
+    .description = "Translates the file in batches, then its first lines one at a time, with each "
+                   "beam, each in a process of its own. Prints target tokens (without ends of "
+                   "sentences) and sentences a second; of single sentences the median and 95th "
+                   "percentile of the time they take; the time to load the model, and until the "
+                   "first line is translated then; peak memory.",
+    .groups = (const options_group[]){{.heading = "Options", .keys = keys}, {.heading = NULL}},
+    .relations = (const options_relation[]){
+        {"model", OPTIONS_IS_REQUIRED, NULL}, {"input", OPTIONS_IS_REQUIRED, NULL}, {NULL}}};
 
 typedef struct {
     double load, first, seconds, p50, p95;
@@ -62,7 +81,9 @@ static void read_lines(arguments *a) {
             bench_fail();
     }
     rd_corpus_close(corpus);
-    if (a->n_lines == 0) bench_usage("--input: holds no lines");
+    if (a->n_lines > 0) return;
+    rd_error(RD_ERR_FORMAT, "%s: holds no lines", a->input);
+    bench_fail();
 }
 
 static int64_t translate(const rd_translator *translator, const rd_translate_options *options,
@@ -138,7 +159,10 @@ static result measure(const arguments *a, int beam, bool single) {
 static result measure_apart(const arguments *a, int beam, bool single) {
     int ends[2], status = 1;
     result r;
-    if (pipe(ends) != 0) bench_usage("no pipe");
+    if (pipe(ends) != 0) {
+        rd_error(RD_ERR_IO, "no pipe");
+        bench_fail();
+    }
     pid_t child = fork();
     if (child == 0) {
         r = measure(a, beam, single);
@@ -172,99 +196,35 @@ static json_t *to_json(int beam, bool single, const result *r) {
     return object;
 }
 
-static rd_precision precision_of(const char *name) {
-    static const char *const names[] = {"auto", "fp32", "bf16", "int8"}; /* rd_precision */
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, names[i]) == 0) return (rd_precision)i;
-    bench_usage("--precision: auto, fp32, bf16 or int8");
-    return RD_PRECISION_AUTO;
-}
-
-static void parse(arguments *a, int argc, char **argv) {
-    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
-                                            {"input", required_argument, NULL, 'i'},
-                                            {"beam", required_argument, NULL, 'b'},
-                                            {"lines", required_argument, NULL, 'l'},
-                                            {"single", required_argument, NULL, 's'},
-                                            {"length", required_argument, NULL, 'n'},
-                                            {"precision", required_argument, NULL, 'p'},
-                                            {"shortlist", required_argument, NULL, 'r'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    *a = (arguments){.single = 100};
-    opterr = 0;
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        switch (option) {
-        case 'm':
-            a->model = optarg;
-            break;
-        case 'i':
-            a->input = optarg;
-            break;
-        case 'b':
-            if (a->n_beams == MOST_BEAMS) bench_usage("at most 8 beams");
-            a->beams[a->n_beams++] = (int)bench_number("--beam", optarg, 1, 1024);
-            break;
-        case 'l':
-            a->most_lines = (int64_t)bench_number("--lines", optarg, 0, 1e9);
-            break;
-        case 's':
-            a->single = (int64_t)bench_number("--single", optarg, 1, 1e9);
-            break;
-        case 'n':
-            a->length = (int)bench_number("--length", optarg, 0, 1e5);
-            break;
-        case 'p':
-            a->precision = precision_of(optarg);
-            break;
-        case 'r':
-            a->shortlist = optarg;
-            break;
-        case 't':
-            a->threads = (int)bench_number("--threads", optarg, 0, 4096);
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            exit(0);
-        default:
-            bench_usage("unknown option or missing value");
-        }
-    if (optind != argc || !a->model || !a->input)
-        bench_usage(optind != argc ? "a surplus argument"
-                                   : "expected --model DIR and --input FILE");
-    if (a->n_beams == 0) a->beams[a->n_beams++] = 1, a->beams[a->n_beams++] = 5;
-}
-
-int main(int argc, char **argv) {
-    arguments a;
-    result results[2 * MOST_BEAMS];
+static void bench(void *self) {
+    arguments *a = self;
+    result results[2 * RD_MOST_INTS];
     rd_keep_freed_memory(); /* as rdrop-translate does */
-    parse(&a, argc, argv);
-    read_lines(&a);
-    for (int i = 0; i < 2 * a.n_beams; i++) results[i] = measure_apart(&a, a.beams[i / 2], i % 2);
-    rd_set_threads(a.threads); /* only now: no threads were to be forked */
+    read_lines(a);
+    for (int i = 0; i < 2 * a->beams.n; i++)
+        results[i] = measure_apart(a, a->beams.of[i / 2], i % 2);
+    rd_set_threads(a->threads); /* only now: no threads were to be forked */
     json_t *all = json_array();
-    if (!a.json) {
+    if (!a->json) {
         bench_print_machine();
         printf("%4s %-7s %9s %11s %8s %8s %8s %8s %8s\n", "beam", "mode", "tokens/s", "sentences/s",
                "p50 ms", "p95 ms", "load ms", "first ms", "MiB");
     }
-    for (int i = 0; i < 2 * a.n_beams; i++)
-        if (a.json)
-            json_array_append_new(all, to_json(a.beams[i / 2], i % 2, &results[i]));
+    for (int i = 0; i < 2 * a->beams.n; i++)
+        if (a->json)
+            json_array_append_new(all, to_json(a->beams.of[i / 2], i % 2, &results[i]));
         else
-            print_text(a.beams[i / 2], i % 2, &results[i]);
-    if (a.json)
-        bench_print_json(json_pack("{s:o, s:s, s:o}", "machine", bench_machine(), "model", a.model,
+            print_text(a->beams.of[i / 2], i % 2, &results[i]);
+    if (a->json)
+        bench_print_json(json_pack("{s:o, s:s, s:o}", "machine", bench_machine(), "model", a->model,
                                    "results", all));
     else
         json_decref(all);
-    for (int64_t i = 0; i < a.n_lines; i++) free(a.lines[i]);
-    free(a.lines);
-    return 0;
+    for (int64_t i = 0; i < a->n_lines; i++) free(a->lines[i]);
+    free(a->lines);
+}
+
+int main(int argc, char **argv) {
+    arguments a = {0};
+    return bench_main(&program, &a, bench, argc, argv);
 }

@@ -12,27 +12,21 @@
 #include "ops/cpu/kernels.h"
 #include "ops/gemm.h"
 
-static const char *program(void) {
-    return program_invocation_short_name;
+int bench_main(const options_program *program, void *arguments, bench_work bench, int argc,
+               char **argv) {
+    options_given given;
+    int status = options_parse(&given, program, arguments, argc, argv);
+    if (status < 0) {
+        bench(arguments);
+        status = 0;
+    }
+    options_free(&given);
+    return status;
 }
 
-void bench_fail(void) {
-    fprintf(stderr, "%s: %s\n", program(), rd_last_error());
+_Noreturn void bench_fail(void) {
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, rd_last_error());
     exit(1);
-}
-
-void bench_usage(const char *message) {
-    fprintf(stderr, "%s: %s (see %s --help)\n", program(), message, program());
-    exit(2);
-}
-
-double bench_number(const char *option, const char *text, double low, double high) {
-    char *end, message[128];
-    double value = strtod(text, &end);
-    if (end != text && !*end && value >= low && value <= high) return value;
-    snprintf(message, sizeof message, "%s: expected a number from %g to %g, not '%.40s'", option,
-             low, high, text);
-    bench_usage(message);
 }
 
 float *bench_floats(int64_t n) {
@@ -179,7 +173,7 @@ void bench_print_machine(void) {
 
 void bench_print_json(json_t *object) {
     if (!object || json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) != 0) {
-        fprintf(stderr, "%s: out of memory\n", program());
+        fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
         exit(1);
     }
     putchar('\n');

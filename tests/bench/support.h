@@ -7,17 +7,19 @@
 
 #include <jansson.h>
 
-/* Ends the program: the library's message to stderr and exit 1; a usage message and exit 2. */
-_Noreturn void bench_fail(void);
-_Noreturn void bench_usage(const char *message);
+#include "tools/common/options.h"
 
-/* Options that every benchmark takes itself are read with these. */
-double bench_number(const char *option, const char *text, double low, double high);
+typedef void (*bench_work)(void *self);
+
+/* What main returns: the command line is parsed into `arguments`, then the benchmark runs. */
+int bench_main(const options_program *program, void *arguments, bench_work bench, int argc,
+               char **argv);
+
+/* Ends the program with the library's message to stderr and exit 1. */
+_Noreturn void bench_fail(void);
 
 /* Of any size and alignment, filled with normal deviates; ends the program without memory. */
 float *bench_floats(int64_t n);
-
-typedef void (*bench_work)(void *self);
 
 /* Seconds of the fastest call, after one that does not count, repeated for about `budget` seconds:
  * what the machine can do, whatever else runs on it. */

@@ -108,7 +108,7 @@ for options in "--batch-tokens 1" "--beam 1 --min-len 5 --threads 2" "--precisio
 done
 
 # Binarized data as pieces: joined again they are the text.
-"$bin/bench-pieces" bin/valid.bin source | sed 's/ //g; s/▁/ /g; s/^ //' >joined
+"$bin/bench-pieces" bin/valid.bin | sed 's/ //g; s/▁/ /g; s/^ //' >joined
 zcat data/valid.en.gz | cmp - joined || fail "pieces are not the text: $(head -n 2 joined)"
 
 # recipes/bench.sh with a stand-in for Python and PyTorch: what it is asked, and ratios and medians.
@@ -195,7 +195,7 @@ reject 2 '--data' bench-train tiny.yaml
 reject 1 'nowhere' bench-train tiny.yaml --data nowhere
 reject 2 'surplus' bench-kernels surplus
 reject 1 'nowhere' bench-translate --model nowhere --input data/test.en.gz
-reject 2 'source or target' bench-pieces bin/valid.bin both
-reject 1 'nowhere' bench-pieces nowhere/valid.bin source
+reject 2 'one of source, target' bench-pieces bin/valid.bin --side both
+reject 1 'nowhere' bench-pieces nowhere/valid.bin
 reject 2 '--input' bench-translate --model out/model
 exit 0
