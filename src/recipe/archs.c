@@ -2,6 +2,7 @@
 #include "recipe/recipe_keys.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 static const rd_arch_value tiny[] = {
     {"encoder-embed-dim", "128"},     {"encoder-layers", "4"},
@@ -161,3 +162,10 @@ const rd_arch rd_recipe_archs[] = {{"transformer-tiny", tiny},
                                    {"roberta-base", roberta_base},
                                    {"roberta-large", roberta_large}};
 const int rd_recipe_n_archs = sizeof rd_recipe_archs / sizeof *rd_recipe_archs;
+
+void rd_recipe_list_archs(char names[static RD_ARCH_NAMES_ROOM]) {
+    size_t at = 0;
+    for (int i = 0; i < rd_recipe_n_archs && at < RD_ARCH_NAMES_ROOM; i++)
+        at += (size_t)snprintf(names + at, RD_ARCH_NAMES_ROOM - at, "%s%s", i ? ", " : "",
+                               rd_recipe_archs[i].name);
+}

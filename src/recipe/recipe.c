@@ -49,13 +49,9 @@ static rd_status apply_arch(rd_recipe *recipe, const char *name) {
             RD_TRY(set_named(recipe, v->key, v->value, RD_BY_ARCH));
         return RD_OK;
     }
-    return rd_error(RD_ERR_FORMAT,
-                    "arch is '%.60s'; expected transformer-tiny, -iwslt-de-en, -base, -big, "
-                    "bart-base, bart-large, transformer-lm, transformer-lm-big, -gpt, -wiki103, "
-                    "gpt2, gpt2-medium, gpt2-large, gpt2-xl, vit-ti16, vit-s16, vit-b16, "
-                    "vit-b32, vit-l16, cct-2-3x2, bert-tiny, bert-mini, bert-small, bert-base, "
-                    "bert-large, roberta-base or roberta-large",
-                    name);
+    char names[RD_ARCH_NAMES_ROOM];
+    rd_recipe_list_archs(names);
+    return rd_error(RD_ERR_FORMAT, "arch is '%.60s'; expected one of %s", name, names);
 }
 
 static const rd_assignment *last_of(const rd_assignments *assignments, const char *key) {
@@ -223,53 +219,6 @@ void rd_recipe_free(rd_recipe *recipe) {
     free(recipe);
 }
 
-/* Those keys of a group (NULL: of all) that are wanted. */
-static rd_status write_keys(const rd_recipe *recipe, FILE *out, const char *group,
-                            bool (*wanted)(const rd_recipe *, const rd_key *)) {
-    enum { LONGEST_VALUE = 64 * 1024 };
-    char *text = rd_malloc(LONGEST_VALUE, 1);
-    rd_status status = text ? RD_OK : RD_ERR_MEMORY;
-    const rd_key *key;
-    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
-        if (group && strcmp(rd_recipe_group_of(key)->name, group) != 0) continue;
-        if (!wanted(recipe, key)) continue;
-        status = rd_recipe_format_key(recipe, key, text, LONGEST_VALUE);
-        if (status == RD_OK) fprintf(out, "%s: %s\n", key->name, text);
-    }
-    free(text);
-    return status;
-}
-
-static bool any_key(const rd_recipe *recipe, const rd_key *key) {
-    (void)recipe;
-    (void)key;
-    return true;
-}
-
-rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
-    return write_keys(recipe, out, NULL, any_key);
-}
-
-rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out) {
-    return write_keys(recipe, out, group, any_key);
-}
-
-/* Columns are kept, so that tables like those that a model was trained on can be predicted. */
-static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
-    static const char *const others[] = {
-        "task", "source-lang", "target-lang", "joined-dictionary", "vocabulary", "line-end"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(key->name, others[i]) == 0) return true;
-    if (rd_recipe_group_of(key)->keys == rd_table_keys)
-        return strcmp(recipe->task, "sentence_prediction") == 0;
-    const char *group = rd_recipe_group_of(key)->name;
-    return strcmp(group, "model") == 0 || strcmp(group, "search") == 0;
-}
-
-rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
-    return write_keys(recipe, out, NULL, is_of_config);
-}
-
 bool rd_recipe_is_written(const rd_recipe *recipe, const char *name) {
     return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(name))] == RD_WRITTEN_DOWN;
 }
@@ -292,43 +241,4 @@ bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32
                                   : "target ",
              differs[0] ? source : target);
     return true;
-}
-
-static void describe_line(FILE *out, const char *name, const char *type, const char *default_value,
-                          const char *help) {
-    fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *default_value ? default_value : "-", help);
-}
-
-static void describe_key(FILE *out, const rd_key *key) {
-    describe_line(out, key->name, rd_key_type_name(key), key->default_value, key->help);
-    for (int n = 0; key->names && key->names[n]; n++)
-        fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
-                key->names[n + 1] ? "" : "\n");
-    /* One that is another key's name means that key. */
-    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
-        char alias[64];
-        size_t length = strcspn(at, " ");
-        snprintf(alias, sizeof alias, "%.*s", (int)length, at);
-        if (rd_recipe_find_key(alias) == key) fprintf(out, "    also: %s\n", alias);
-        at += length;
-    }
-}
-
-void rd_recipe_describe(FILE *out) {
-    describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
-    describe_line(out, "arch", "name", "",
-                  "transformer-tiny, -iwslt-de-en, -base, -big, bart-base, bart-large; "
-                  "transformer-lm, transformer-lm-big, -gpt, -wiki103, gpt2, gpt2-medium, "
-                  "gpt2-large, gpt2-xl; vit-ti16, vit-s16, vit-b16, vit-b32, vit-l16, "
-                  "cct-2-3x2; bert-tiny, -mini, -small, -base, -large, roberta-base, "
-                  "roberta-large: defaults of the model's shape");
-    describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
-    const char *group = NULL;
-    const rd_key *key;
-    for (int i = 0; (key = rd_recipe_key(i)); i++) {
-        const char *name = rd_recipe_group_of(key)->name;
-        if (!group || strcmp(group, name) != 0) fprintf(out, "\n%s\n", name);
-        group = name;
-        describe_key(out, key);
-    }
 }

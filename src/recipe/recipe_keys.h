@@ -37,6 +37,10 @@ typedef struct {
 extern const rd_arch rd_recipe_archs[];
 extern const int rd_recipe_n_archs;
 
+/* Their names with commas between. */
+enum { RD_ARCH_NAMES_ROOM = 1024 };
+void rd_recipe_list_archs(char names[static RD_ARCH_NAMES_ROOM]);
+
 /* The key called `name`, aliases included; NULL if there is none. */
 const rd_key *rd_recipe_find_key(const char *name);
 

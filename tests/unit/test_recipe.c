@@ -132,7 +132,7 @@ static void messages_name_line_and_remedy(void **state) {
     refused("eval-bleu: maybe\n", "expected true or false");
     refused("lr-scheduler: linear\n", "expected one of fixed, inverse_sqrt");
     refused("optimizer: lion\n", "expected one of adam, nag, sgd");
-    refused("arch: bert\n", "expected transformer-tiny");
+    refused("arch: bert\n", "expected one of transformer-tiny");
     refused("adam-betas: [0.9]\n", "expected two numbers");
     refused("adam-betas: [0.9, 1]\n", "expected 0 to");
     refused("seed: -1\n", "18446744073709551615");
