@@ -80,6 +80,7 @@ typedef struct {
     int32_t patience;              /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;
     rd_kl_reduction kl_reduction;     /* of classes */
+    char *class_weights;              /* "": all 1; task/class_weights.h */
     rd_adaptive_kl adaptive_kl;       /* of tokens, over an adaptive softmax */
     int64_t reg_alpha_warmup_updates; /* reg-alpha grows linearly from 0 over these updates */
     int64_t validate_interval_updates;

@@ -42,6 +42,9 @@ const rd_key rd_train_keys[] = {
     {"kl-reduction", RD_KEY_ENUM, RD_AT(kl_reduction), 0, 0, "mean", reductions,
      .help = "R-Drop's KL of classes: mean over the examples, or their sum in a batch, which makes "
              "it weigh more the larger a batch is"},
+    {"class-weights", RD_KEY_STRING, RD_AT(class_weights), 0, 0, "",
+     .help = "what the cross-entropy of each class counts: NAME=WEIGHT with commas between, others "
+             "1; or balanced: each class as much as any other. Validation's loss weighs none"},
     {"kl-adaptive", RD_KEY_ENUM, RD_AT(adaptive_kl), 0, 0, "exact", adaptive_kls,
      .help = "R-Drop's KL over an adaptive softmax: of the whole distribution, or as its authors "
              "have it, of the head and of the cluster that the target is in"},

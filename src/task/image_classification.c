@@ -14,6 +14,7 @@
 #include "data/vocab_files.h"
 #include "rdrop/metrics.h"
 #include "recipe/recipe_keys.h"
+#include "task/class_weights.h"
 #include "task/task.h"
 
 enum { TOP = 5, BINS = 15, BATCHES_AHEAD = 4 };
@@ -38,6 +39,7 @@ typedef struct {
     rd_recipe *recipe;
     const char *data_dir;
     rd_labels labels;
+    float *class_weights; /* [labels.n], or NULL */
     struct {
         rd_dataset *data;
         rd_picture_input *input;
@@ -80,6 +82,7 @@ static void close_all(void *self) {
         rd_dataset_close(c->splits[split].data);
     }
     rd_labels_free(&c->labels);
+    free(c->class_weights);
     free(c);
 }
 
@@ -133,7 +136,10 @@ static rd_status open_split(classification *c, rd_split split, const char *name)
 }
 
 static rd_status open_data(void *self) {
-    RD_TRY(open_split(self, RD_TRAINING_DATA, "train.bin"));
+    classification *c = self;
+    RD_TRY(open_split(c, RD_TRAINING_DATA, "train.bin"));
+    RD_TRY(rd_class_weights_make(c->recipe->train.class_weights, &c->labels,
+                                 c->splits[RD_TRAINING_DATA].data, &c->class_weights));
     return open_split(self, RD_VALIDATION_DATA, "valid.bin");
 }
 
@@ -150,6 +156,10 @@ static int64_t n_examples(const void *self, rd_split split) {
 static uint64_t checksum(const void *self, rd_split split) {
     const classification *c = self;
     return rd_dataset_checksum(c->splits[split].data);
+}
+
+static const float *class_weights(const void *self) {
+    return ((const classification *)self)->class_weights;
 }
 
 /* What the model says of the validation set, [n, n_classes] and [n]. */
@@ -232,4 +242,5 @@ const rd_task rd_task_image_classification = {.name = "image_classification",
                                               .n_examples = n_examples,
                                               .checksum = checksum,
                                               .loss = rd_class_loss,
+                                              .class_weights = class_weights,
                                               .validate = validate};

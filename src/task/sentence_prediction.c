@@ -12,6 +12,7 @@
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"
+#include "task/class_weights.h"
 #include "task/task.h"
 
 static const rd_result_kind loss = {
@@ -32,7 +33,8 @@ typedef struct {
     rd_recipe *recipe;
     const char *data_dir;
     rd_tokenizer *tokenizer;
-    rd_labels labels; /* none where numbers are predicted */
+    rd_labels labels;     /* none where numbers are predicted */
+    float *class_weights; /* [labels.n], or NULL */
     struct {
         rd_dataset *data;
         rd_batcher *batches;
@@ -58,6 +60,8 @@ static rd_status check_recipe(const rd_recipe *r) {
         return rd_error(RD_ERR_ARGUMENT, "best-checkpoint-metric %s is of %s, but %s are predicted",
                         r->train.best_checkpoint_metric, correlation ? "numbers" : "classes",
                         correlation ? "classes" : "numbers");
+    if (r->table.regression && *r->train.class_weights)
+        return rd_error(RD_ERR_ARGUMENT, "class-weights are of classes, but numbers are predicted");
     if (r->data.sampling_alpha > 0.0f)
         return rd_error(RD_ERR_ARGUMENT, "task sentence_prediction: tables keep no text to segment "
                                          "anew; leave sentencepiece-alpha out");
@@ -109,6 +113,7 @@ static void close_all(void *self) {
     }
     rd_tokenizer_close(p->tokenizer);
     rd_labels_free(&p->labels);
+    free(p->class_weights);
     free(p);
 }
 
@@ -165,6 +170,8 @@ static rd_status open_data(void *self) {
     prediction *p = self;
     const rd_train_config *t = &p->recipe->train;
     RD_TRY(open_split(p, RD_TRAINING_DATA, "train.bin", t->max_tokens));
+    RD_TRY(rd_class_weights_make(t->class_weights, &p->labels, p->splits[RD_TRAINING_DATA].data,
+                                 &p->class_weights));
     return open_split(p, RD_VALIDATION_DATA, "valid.bin",
                       t->max_tokens_valid > 0 ? t->max_tokens_valid : t->max_tokens);
 }
@@ -179,6 +186,10 @@ static int64_t n_examples(const void *self, rd_split split) {
 
 static uint64_t checksum(const void *self, rd_split split) {
     return rd_dataset_checksum(((const prediction *)self)->splits[split].data);
+}
+
+static const float *class_weights(const void *self) {
+    return ((const prediction *)self)->class_weights;
 }
 
 static rd_status loss_of(const rd_criterion *self, const rd_step *step, const rd_head *head,
@@ -382,4 +393,5 @@ const rd_task rd_task_sentence_prediction = {.name = "sentence_prediction",
                                              .n_examples = n_examples,
                                              .checksum = checksum,
                                              .loss = loss_of,
+                                             .class_weights = class_weights,
                                              .validate = validate};

@@ -63,19 +63,21 @@ const rd_result_kind rd_result_nll = {
     .name = "nll", .label = "nll", .chart = "Negative log-likelihood, per token", .digits = 3};
 const rd_result_kind rd_result_ppl = {.name = "ppl", .label = "ppl", .digits = 2};
 
-rd_criterion rd_task_criterion(const rd_task *task, const rd_recipe *recipe, float reg_alpha) {
+rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_recipe *recipe,
+                               float reg_alpha) {
     return (rd_criterion){.loss = task->loss,
                           .label_smoothing = recipe->train.label_smoothing,
                           .reg_alpha = reg_alpha,
                           .kl_reduction = recipe->train.kl_reduction,
+                          .class_weights = task->class_weights ? task->class_weights(self) : NULL,
                           .adaptive_kl = recipe->train.adaptive_kl};
 }
 
-static rd_status sum_losses(const rd_task *task, const rd_recipe *recipe,
+static rd_status sum_losses(const rd_task *task, const void *self, const rd_recipe *recipe,
                             const rd_validation *validation, const rd_batch_source *batches,
                             rd_batch *batch, rd_criterion_sums *sums) {
     rd_step step = {.arena = validation->arena, .n_passes = 1};
-    rd_criterion criterion = rd_task_criterion(task, recipe, 0.0f);
+    rd_criterion criterion = rd_task_criterion(task, self, recipe, 0.0f);
     for (int64_t i = 0; i < batches->size(batches->self); i++) {
         if (validation->stop && *validation->stop)
             return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
@@ -93,7 +95,7 @@ rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *r
     rd_batch batch = {0};
     rd_criterion_sums sums = {0};
     rd_batch_source batches = task->batches(self, RD_VALIDATION_DATA);
-    rd_status status = sum_losses(task, recipe, validation, &batches, &batch, &sums);
+    rd_status status = sum_losses(task, self, recipe, validation, &batches, &batch, &sums);
     rd_batch_free(&batch);
     RD_TRY(status);
     double nll = sums.nll / (double)sums.n_tokens;

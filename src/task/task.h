@@ -66,6 +66,8 @@ typedef struct {
     /* The criterion's loss. */
     rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
                       const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
+    /* Of classes, [n_classes] or NULL: all 1; valid while the data are open. No function: NULL. */
+    const float *(*class_weights)(const void *self);
     /* *results: empty; release it in any case. */
     rd_status (*validate)(void *self, const rd_validation *validation, rd_results *results);
 } rd_task;
@@ -83,7 +85,8 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
 rd_status rd_task_check(const rd_recipe *recipe);
 
 /* As the recipe has it, with the reg-alpha of this update. */
-rd_criterion rd_task_criterion(const rd_task *task, const rd_recipe *recipe, float reg_alpha);
+rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_recipe *recipe,
+                               float reg_alpha);
 
 /* What every loss of tokens gives. */
 extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;

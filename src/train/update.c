@@ -36,7 +36,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_s
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1,
                     .profile = &run->profile};
-    rd_criterion criterion = rd_task_criterion(run->task, run->recipe, alpha);
+    rd_criterion criterion = rd_task_criterion(run->task, run->data, run->recipe, alpha);
     rd_status outcome = RD_OK;
     w->passes = step.n_passes;
     for (int64_t i = 0; i < n; i++) {

@@ -75,6 +75,13 @@ grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 
 grep -A 2 'class="matrix"' out/report.html | grep '<tr><th>bad, really</th><td><b>16</b></td><td>0</td></tr>' >/dev/null ||
     fail "no matrix in report.html"
 
+# A class that counts nothing is not learned; one that is not there is refused.
+"$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set 'class-weights=fine=2' >log 2>err && fail "class fine"
+grep "class-weights: no class 'fine'; expected one of: bad, really, good" err >/dev/null || fail "class fine: $(cat err)"
+run rdrop-train pairs.yaml --data bin --save-dir one --set class-weights=good=0 --set max-update=25 --set reg-alpha=0
+run rdrop-predict --model one/model --input pairs.csv --table-format csv --output found
+[ "$(sort -u found)" = 'bad, really' ] || fail "class-weights: $(cat found)"
+
 # All answers, from a table; the same line by line, and from plain lines.
 run rdrop-predict --model out/model --input pairs.csv.gz --table-format csv --references right --output found
 cmp -s right found || fail "answers: $(diff right found)"

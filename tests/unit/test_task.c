@@ -3,10 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "task/class_weights.h"
 #include "task/task.h"
 
 static void tasks_are_found_by_name(void **state) {
@@ -54,9 +57,66 @@ static void denoising_wants_noise(void **state) {
     rd_recipe_free(recipe);
 }
 
+static const int32_t classes[] = {0, 1, 1, 1, 3, 3}; /* of four */
+
+/* Data with these classes: as the value of an example, or as the one token of a picture. */
+static void write_classes(const char *path, bool of_pictures) {
+    rd_identity identity;
+    rd_dataset_writer *writer;
+    assert_int_equal(rd_identity_make(&identity, "image_classification", "", "", ""), RD_OK);
+    identity.src_vocab = identity.tgt_vocab = 4;
+    assert_int_equal(rd_dataset_writer_open(&writer, path, &identity, 0), RD_OK);
+    if (!of_pictures) rd_dataset_writer_answers(writer, RD_CLASSES);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        rd_pair pair = {.src = classes, .n_src = 1, .tgt = &classes[i], .n_tgt = 1};
+        if (!of_pictures) pair.value = (float)classes[i];
+        assert_int_equal(rd_dataset_writer_add(writer, &pair), RD_OK);
+    }
+    assert_int_equal(rd_dataset_writer_finish(writer), RD_OK);
+}
+
+static void classes_weigh_what_the_recipe_says(void **state) {
+    static const float balanced[] = {6.0f / (4 * 1), 6.0f / (4 * 3), 1.0f, 6.0f / (4 * 2)};
+    static const float named[] = {1.0f, 0.5f, 1.0f, 2.0f};
+    char path[] = "/tmp/rdrop-classes-XXXXXX";
+    rd_labels labels = {0};
+    float *weights;
+    (void)state;
+    close(mkstemp(path));
+    assert_int_equal(rd_labels_add_list(&labels, "no,a=b,none,yes"), RD_OK);
+    for (int of_pictures = 0; of_pictures < 2; of_pictures++) {
+        rd_dataset *data;
+        write_classes(path, of_pictures);
+        assert_int_equal(rd_dataset_open(&data, path), RD_OK);
+        assert_int_equal(rd_class_weights_make("balanced", &labels, data, &weights), RD_OK);
+        assert_memory_equal(weights, balanced, sizeof balanced);
+        free(weights);
+        rd_dataset_close(data);
+    }
+    assert_int_equal(rd_class_weights_make("yes=2, a=b=0.5", &labels, NULL, &weights), RD_OK);
+    assert_memory_equal(weights, named, sizeof named);
+    free(weights);
+    assert_int_equal(rd_class_weights_make("", &labels, NULL, &weights), RD_OK);
+    assert_null(weights);
+    static const char *const wrong[][2] = {{"maybe=2", "no class 'maybe'; expected one of: no"},
+                                           {"yes", "expected NAME=WEIGHT, not 'yes'"},
+                                           {"yes=-1", "'-1' of class yes"},
+                                           {"yes=inf", "'inf' of class yes"},
+                                           {"yes=2x", "'2x' of class yes"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(rd_class_weights_make(wrong[i][0], &labels, NULL, &weights),
+                         RD_ERR_FORMAT);
+        assert_non_null(strstr(rd_last_error(), wrong[i][1]));
+        free(weights);
+    }
+    rd_labels_free(&labels);
+    unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(tasks_are_found_by_name),
                                        cmocka_unit_test(results_are_found_by_name),
-                                       cmocka_unit_test(denoising_wants_noise)};
+                                       cmocka_unit_test(denoising_wants_noise),
+                                       cmocka_unit_test(classes_weigh_what_the_recipe_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
