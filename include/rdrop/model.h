@@ -23,7 +23,9 @@ typedef enum {
 typedef enum {
     RD_POOL_NONE,  /* each row has an output of its own */
     RD_POOL_FIRST, /* the first row: [CLS], <s>, a class token */
-    RD_POOL_MEAN
+    RD_POOL_MEAN,
+    RD_POOL_ATTENTION /* sum_t a_t x_t, a = softmax(x w), w learned: the sequence pooling of CCT
+                         (Hassani et al. 2021) */
 } rd_pooling;
 
 /* Comes before the output projection. */

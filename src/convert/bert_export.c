@@ -25,7 +25,7 @@ static rd_status unsupported(const bert_export *e, const char *what) {
 /* Which of them it is. */
 static rd_status plan(bert_export *e) {
     const rd_model_config *c = &e->recipe->model;
-    bool pieces, first = c->pooling != RD_POOL_MEAN || c->head == RD_HEAD_NONE;
+    bool pieces, first = c->pooling < RD_POOL_MEAN || c->head == RD_HEAD_NONE;
     if (c->encoder.normalize_before) return unsupported(e, "it is pre-norm");
     if (!c->encoder.learned_pos) return unsupported(e, "its positions are sinusoidal");
     if (!c->layernorm_embedding || !c->no_scale_embedding)

@@ -27,7 +27,7 @@ static rd_status unsupported(const vit_export *e, const char *what) {
 static rd_status plan(vit_export *e) {
     const rd_model_config *c = &e->recipe->model;
     if (c->picture.stem_layers > 0) return unsupported(e, "it has a stem of convolutions");
-    if (c->picture.class_tokens == 0 || c->pooling == RD_POOL_MEAN)
+    if (c->picture.class_tokens == 0 || c->pooling >= RD_POOL_MEAN)
         return unsupported(e, "its output is no class token's");
     if (c->head != RD_HEAD_CLASSES || c->head_transform != RD_TRANSFORM_NONE)
         return unsupported(e, "its head is another");

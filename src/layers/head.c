@@ -25,7 +25,14 @@ static rd_status pool(const rd_head *head, const rd_step *step, const rd_sequenc
     int64_t n = sequences->n_seqs;
     float *pooled = rd_step_rows(step, n, width);
     if (!pooled) return RD_ERR_MEMORY;
-    rd_op_pool(pooled, x, sequences, width, head->pooling == RD_POOL_MEAN);
+    if (head->pooling == RD_POOL_ATTENTION) {
+        saved->x = x;
+        saved->shares = rd_step_rows(step, sequences->rows, 1);
+        if (!saved->shares) return RD_ERR_MEMORY;
+        rd_op_attention_pool(pooled, saved->shares, x, head->attention.value, sequences, width);
+    } else {
+        rd_op_pool(pooled, x, sequences, width, head->pooling == RD_POOL_MEAN);
+    }
     rd_dropout dropout = rd_step_dropout(step, head->dropout_before, head->site, n);
     rd_op_dropout((rd_activations){.f32 = pooled}, n, width, &dropout);
     saved->rows = n;
@@ -119,6 +126,10 @@ rd_status rd_head_features_backward(const rd_head *head, const rd_step *step,
     }
     rd_dropout dropout = rd_step_dropout(step, head->dropout_before, head->site, n);
     rd_op_dropout(d, n, width, &dropout);
+    if (head->pooling == RD_POOL_ATTENTION)
+        return rd_op_attention_pool_backward(step->arena, dx, head->attention.grad, dfeatures,
+                                             saved->x, saved->shares, head->attention.value,
+                                             sequences, width);
     rd_op_pool_backward(dx, dfeatures, sequences, width, head->pooling == RD_POOL_MEAN);
     return RD_OK;
 }

@@ -17,6 +17,7 @@ typedef struct {
     rd_adaptive_softmax adaptive; /* instead of the four above; n_tails 0: none */
 
     rd_pooling pooling;
+    rd_weight attention; /* [width], of RD_POOL_ATTENTION */
     rd_head_transform transform;
     rd_activation activation; /* of RD_TRANSFORM_NORM */
     rd_weight dense;          /* [width, width], of the transform */
@@ -40,6 +41,8 @@ rd_status rd_head_logits(const rd_head *head, const rd_step *step, int64_t rows,
 /* What the projection reads, and what is kept for the backward pass. */
 typedef struct {
     int64_t rows;          /* sequences, or rows where nothing is pooled */
+    rd_activations x;      /* [sequences->rows, width], and its rows' shares; of RD_POOL_ATTENTION */
+    float *shares;
     rd_activations pooled; /* [rows, width], after dropout */
     rd_activations h;      /* [rows, width] before bias and activation */
     rd_residual_saved norm;

@@ -9,7 +9,7 @@ static const char *const position_layouts[] = {"fairseq", "marian", "marian-nmt"
 static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_decoder_start */
 
 static const char *const heads[] = {"tokens", "classes", "value", "none", NULL}; /* rd_head_kind */
-static const char *const poolings[] = {"none", "first", "mean", NULL};           /* rd_pooling */
+static const char *const poolings[] = {"none", "first", "mean", "attention", NULL}; /* rd_pooling */
 static const char *const transforms[] = {"none", "tanh", "norm", NULL}; /* rd_head_transform */
 
 /* clang-format off: one row a key reads as the table it is */
@@ -84,7 +84,9 @@ const rd_key rd_model_keys[] = {
     {"num-classes", RD_KEY_INT32, RD_AT(num_classes), 0, 1e6, "0",
      .help = "classes of head: classes; 0: set from the data"},
     {"pooling", RD_KEY_ENUM, RD_AT(pooling), 0, 0, "none", poolings,
-     .help = "what a sequence's output is made from: its first row or the mean; none: first"},
+     .help =
+         "what a sequence's output is made from: its first row, the mean, or the sum by weights "
+         "that attention learns; none: first"},
     {"head-transform", RD_KEY_ENUM, RD_AT(head_transform), 0, 0, "none", transforms,
      .help = "before the output projection: tanh (dense, tanh: BERT's pooler, RoBERTa's head), "
              "norm (dense, activation, layer norm: masked language models)"},

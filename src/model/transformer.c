@@ -278,6 +278,9 @@ static rd_status add_sequence_head(const builder *b, rd_head *head) {
     head->dropout_before = c->pooler_dropout;
     head->dropout_after = c->classifier_dropout;
     head->site = HEAD_SITE;
+    if (head->pooling == RD_POOL_ATTENTION)
+        RD_TRY(rd_parameters_add(b->p, &head->attention, rd_init_normal(HEAD_DEVIATION), b->width,
+                                 0, "%s.attention.weight", prefix));
     RD_TRY(add_transform(b, head, prefix));
     if (c->head == RD_HEAD_NONE) return RD_OK;
     rd_init init = c->zero_init_head ? rd_init_constant(0.0) : rd_init_normal(HEAD_DEVIATION);

@@ -29,6 +29,10 @@ static inline float rd_bf16_to_f32(uint16_t x) {
     return value;
 }
 
+static inline float rd_activation_at(rd_activations x, int64_t i) {
+    return x.f32 ? x.f32[i] : rd_bf16_to_f32(x.bf16[i]);
+}
+
 /* Rounds to the nearest, ties to even; NaN stays NaN. */
 static inline uint16_t rd_f32_to_bf16(float x) {
     uint32_t bits;

@@ -196,6 +196,17 @@ void rd_op_pool(float *out, rd_activations x, const rd_sequences *sequences, int
 void rd_op_pool_backward(float *dx, const float *dout, const rd_sequences *sequences, int64_t width,
                          bool mean);
 
+/* out: [sequences->n_seqs, width] = sum_t shares[t] x[t] over the rows of each sequence of x:
+ * [sequences->rows, width], with shares: [sequences->rows] = softmax(x weight) in each; weight:
+ * [width]. */
+void rd_op_attention_pool(float *out, float *shares, rd_activations x, const float *weight,
+                          const rd_sequences *sequences, int64_t width);
+/* dx: as x is overwritten; dweight accumulates; dout: as out. */
+rd_status rd_op_attention_pool_backward(rd_arena *arena, float *dx, float *dweight,
+                                        const float *dout, rd_activations x, const float *shares,
+                                        const float *weight, const rd_sequences *sequences,
+                                        int64_t width);
+
 /* ---- Rows of logits ---- */
 
 /* The criterion of rdrop/criterion.h. logits: [passes * rows, vocab], the second pass under the

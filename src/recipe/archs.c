@@ -98,7 +98,7 @@ static const rd_arch_value vit_l16[] = {RD_VIT("1024", "4096", "24", "16", "16")
 /* Compact transformers (Hassani et al. 2021): layers, and convolutions in the stem. */
 #define RD_CCT(width, ffn, layers, heads)                                                          \
     RD_ENCODER(width, ffn, layers, heads), {"picture-size", "32"}, {"stem-layers", "2"},           \
-        {"class-tokens", "0"}, {"pooling", "mean"}, {"dropout", "0"},                              \
+        {"class-tokens", "0"}, {"pooling", "attention"}, {"dropout", "0"},                         \
         {"attention-dropout", "0.1"}, {"drop-path", "0.1"}, {                                      \
         NULL, NULL                                                                                 \
     }

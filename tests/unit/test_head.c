@@ -22,7 +22,7 @@ static const int32_t OFFSETS[SEQUENCES + 1] = {0, 3, 4, 9, ROWS};
 /* A head's parameters and input one after the other, as the reference moves them. */
 typedef struct {
     double weight[OUT * WIDTH], bias[OUT], dense[WIDTH * WIDTH], dense_bias[WIDTH];
-    double gain[WIDTH], shift[WIDTH], x[ROWS * WIDTH];
+    double gain[WIDTH], shift[WIDTH], attention[WIDTH], x[ROWS * WIDTH];
 } numbers;
 enum { NUMBERS = sizeof(numbers) / sizeof(double) };
 
@@ -40,6 +40,7 @@ static rd_head head_over(floats *f, rd_pooling pooling, rd_head_transform transf
                      .weight = view(f, offsetof(numbers, weight)),
                      .bias = view(f, offsetof(numbers, bias)),
                      .pooling = pooling,
+                     .attention = view(f, offsetof(numbers, attention)),
                      .transform = transform,
                      .activation = RD_GELU,
                      .dense = view(f, offsetof(numbers, dense)),
@@ -66,6 +67,18 @@ static void reference_transform(const numbers *p, rd_head_transform kind, double
                      : (h[i] - mean) / sqrt(variance + 1e-5) * p->gain[i] + p->shift[i];
 }
 
+/* shares: [count] of the rows from `begin` on. */
+static void reference_shares(const numbers *p, rd_pooling pooling, int begin, int count,
+                             double *shares) {
+    double sum = 0.0;
+    for (int t = 0; t < count; t++) {
+        double score = 0.0;
+        for (int i = 0; i < WIDTH; i++) score += p->attention[i] * p->x[(begin + t) * WIDTH + i];
+        sum += shares[t] = pooling == RD_POOL_ATTENTION ? exp(score) : 1.0;
+    }
+    for (int t = 0; t < count; t++) shares[t] /= sum;
+}
+
 /* logits: [SEQUENCES, OUT], or [ROWS, OUT] where nothing is pooled. Returns how many rows. */
 static int reference_logits(const numbers *p, rd_pooling pooling, rd_head_transform kind,
                             double *logits) {
@@ -73,9 +86,11 @@ static int reference_logits(const numbers *p, rd_pooling pooling, rd_head_transf
     for (int s = 0; s < n; s++) {
         double row[WIDTH] = {0};
         int begin = pooling == RD_POOL_NONE ? s : OFFSETS[s];
-        int count = pooling == RD_POOL_MEAN ? OFFSETS[s + 1] - begin : 1;
-        for (int t = begin; t < begin + count; t++)
-            for (int i = 0; i < WIDTH; i++) row[i] += p->x[t * WIDTH + i] / count;
+        int count = pooling >= RD_POOL_MEAN ? OFFSETS[s + 1] - begin : 1;
+        double shares[ROWS];
+        reference_shares(p, pooling, begin, count, shares);
+        for (int t = 0; t < count; t++)
+            for (int i = 0; i < WIDTH; i++) row[i] += p->x[(begin + t) * WIDTH + i] * shares[t];
         reference_transform(p, kind, row);
         for (int o = 0; o < OUT; o++) {
             logits[s * OUT + o] = p->bias[o];
@@ -146,7 +161,7 @@ static void check_head(rd_pooling pooling, rd_head_transform kind) {
 
 static void test_head_is_its_definition(void **state) {
     (void)state;
-    for (int pooling = RD_POOL_NONE; pooling <= RD_POOL_MEAN; pooling++)
+    for (int pooling = RD_POOL_NONE; pooling <= RD_POOL_ATTENTION; pooling++)
         for (int kind = RD_TRANSFORM_NONE; kind <= RD_TRANSFORM_NORM; kind++)
             check_head((rd_pooling)pooling, (rd_head_transform)kind);
 }
@@ -258,7 +273,7 @@ static void test_gradient_classes(void **state) {
     const float weights[OUT] = {1.0f, 0.5f, 2.0f};
     rd_batch batch = sequence_batch();
     for (int kind = RD_TRANSFORM_NONE; kind <= RD_TRANSFORM_NORM; kind++)
-        for (int pooling = RD_POOL_NONE; pooling <= RD_POOL_MEAN; pooling++) {
+        for (int pooling = RD_POOL_NONE; pooling <= RD_POOL_ATTENTION; pooling++) {
             rd_model_config c = encoder_config();
             c.head = RD_HEAD_CLASSES;
             c.num_classes = OUT;
