@@ -2,17 +2,20 @@
 
     bert_golden.py tests/golden/bert
 
-bert: classes, LayerNorm.gamma and .beta; roberta: a number; bert_mlm: masked tokens. golden.json has the answers, ids and
-probabilities of masked tokens included.
+bert: classes, LayerNorm.gamma and .beta; roberta: a number; xlm_roberta: classes, over pieces of SentencePiece; bert_mlm:
+masked tokens. golden.json has the answers, ids and probabilities of masked tokens included.
 """
+import io
 import json
 import pathlib
 import sys
 
+import sentencepiece
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (BertConfig, BertForMaskedLM, BertForSequenceClassification, BertTokenizerFast, RobertaConfig,
-                          RobertaForSequenceClassification, RobertaTokenizerFast)
+                          RobertaForSequenceClassification, RobertaTokenizerFast, XLMRobertaConfig,
+                          XLMRobertaForSequenceClassification)
 
 ROWS = [("a cat", None), ("the dog sleeps", "a cat runs"), ("not a house, the green trees!", None), ("cats", "dogs and unknown words"),
         ("and the house is green", "is the cat not green?")]
@@ -49,6 +52,28 @@ def outputs(model, tokenizer):
     return answers
 
 
+class XlmTokenizer:
+    """XLM-R's ids: those of fairseq's dictionary, <s> <pad> </s> <unk>, then SentencePiece's pieces from its fourth on;
+    two sentences are <s> A </s></s> B </s>, without segments."""
+    def __init__(self):
+        model = io.BytesIO()
+        text = [sentence for pair in ROWS for sentence in pair if sentence] * 20
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(text), model_writer=model, vocab_size=34, pad_id=-1,
+                                                 normalization_rule_name="identity", minloglevel=2)
+        self.bytes = model.getvalue()
+        self.pieces = sentencepiece.SentencePieceProcessor(model_proto=self.bytes)
+        self.size = self.pieces.get_piece_size() + 2  # <pad>, and <mask> at the end
+
+    def encode(self, text):
+        return [3 if piece == 0 else piece + 1 for piece in self.pieces.encode(text)]
+
+    def __call__(self, first, second, return_tensors):
+        ids = [0] + self.encode(first) + [2]
+        if second:
+            ids += [2] + self.encode(second) + [2]
+        return {"input_ids": torch.tensor([ids])}
+
+
 def main():
     to = pathlib.Path(sys.argv[1])
     vocabulary = pathlib.Path(__file__).parent.parent / "golden" / "bart"
@@ -82,6 +107,13 @@ def main():
     model = randomize(RobertaForSequenceClassification(config))
     save(model, to / "roberta", bytes_)
     golden["roberta"] = outputs(model, roberta)
+
+    xlm = XlmTokenizer()
+    config = XLMRobertaConfig(vocab_size=xlm.size, max_position_embeddings=80, type_vocab_size=1, layer_norm_eps=1e-5,
+                              pad_token_id=1, bos_token_id=0, eos_token_id=2, **names, **SHAPE)
+    model = randomize(XLMRobertaForSequenceClassification(config))
+    save(model, to / "xlm_roberta", lambda directory: (directory / "sentencepiece.bpe.model").write_bytes(xlm.bytes))
+    golden["xlm_roberta"] = outputs(model, xlm)
     (to / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 

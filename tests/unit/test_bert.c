@@ -85,11 +85,11 @@ static void expect_answers(const char *model, rd_precision precision, const rd_p
 
 static void test_answers(void **state) {
     (void)state;
-    static const char *const models[] = {"bert", "roberta"};
+    static const char *const models[] = {"bert", "roberta", "xlm_roberta"};
     json_t *golden = golden_load("bert/golden.json");
     rd_predict_row rows[ROWS];
     read_rows(golden, rows);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         char back[32], again[32];
         int64_t n;
         double *wanted = golden_numbers(golden, models[i], &n);
