@@ -114,6 +114,7 @@ out_of() {
 table() {
     local recipe heads="" now line
     for recipe in "${recipes[@]}"; do
+        [ -e "$(out_of "$recipe")/scores.txt" ] || continue # made to be fine-tuned, without tests
         {
             read -r now
             [ "$now" = "$heads" ] || printf '%-34s %9s  %s\n' recipe reg-alpha "$now"
@@ -123,6 +124,10 @@ table() {
             done
         } <"$(out_of "$recipe")/scores.txt"
     done
+}
+
+show_scores() {
+    if [ "${#recipes[@]}" -gt 1 ]; then table; elif [ -e "$first/scores.txt" ]; then cat "$first/scores.txt"; fi
 }
 
 # means FILE...: tables of scores of the same tests: the mean of each score and, in brackets, its deviation over the files
@@ -153,19 +158,36 @@ for recipe in "${recipes[@]}"; do
     scores=()
     for seed in ${seeds[@]+"${seeds[@]}"}; do
         run_stages "$recipe" "$to/seed-$seed" --set "seed=$seed"
-        scores+=("$to/seed-$seed/scores.txt")
+        [ ! -e "$to/seed-$seed/scores.txt" ] || scores+=("$to/seed-$seed/scores.txt")
     done
-    [ "${#seeds[@]}" -eq 0 ] || means "${scores[@]}" >"$to/scores.txt"
+    [ "${#scores[@]}" -eq 0 ] || means "${scores[@]}" >"$to/scores.txt"
 done
 first=$(out_of "${recipes[0]}")
 if [ "${#seeds[@]}" -gt 0 ]; then
     printf '\nmeans and, in brackets, deviations over the seeds %s; each in %s/seed-N\n\n' "${seeds[*]}" "$first" >&2
-    if [ "${#recipes[@]}" -gt 1 ]; then table; else cat "$first/scores.txt"; fi
+    show_scores
     exit 0
 fi
+use() { printf '%-32s%s\n' "$@"; }
 {
-    printf '\ncurves and sample translations  %s/train/report.html\n' "$first"
-    printf 'translations of the tests       %s/translations\n' "$first"
-    printf 'translate your own              %s/rdrop-translate --model %s/train/model\n\n' "$bin" "$first"
+    printf '\n'
+    use 'curves' "$first/train/report.html"
+    case $(get "${recipes[0]}" task) in
+    translation)
+        use 'translations of the tests' "$first/translations"
+        use 'translate your own' "$bin/rdrop-translate --model $first/train/model"
+        ;;
+    language_modeling)
+        use 'score your own text' "$bin/rdrop-lm --model $first/train/model"
+        use 'go on from the start of a text' "$bin/rdrop-lm --model $first/train/model --generate"
+        ;;
+    sentence_prediction)
+        use 'answers of the tests' "$first/translations"
+        use 'for your own rows' "$bin/rdrop-predict --model $first/train/model"
+        ;;
+    image_classification) use 'for your own pictures' "$bin/rdrop-predict --model $first/train/model PICTURE..." ;;
+    *) use 'fine-tune it, by this key' "finetune-from-model: $first/train/model" ;;
+    esac
+    printf '\n'
 } >&2
-if [ "${#recipes[@]}" -gt 1 ]; then table; else cat "$first/scores.txt"; fi
+show_scores

@@ -185,6 +185,7 @@ sentence_prediction) kind=tables ;;
 esac
 # shellcheck source=recipes/evaluate-pairs.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/evaluate-$kind.sh"
+case $task in denoising | masked_lm) evaluation="" ;; esac # what is made is to be fine-tuned
 
 stages="prepare vocab binarize train average $evaluation"
 read -r -a all <<<"$stages"
