@@ -28,6 +28,15 @@ typedef enum {
                          (Hassani et al. 2021) */
 } rd_pooling;
 
+/* What training hides of each sequence, in each pass something else (Shen et al. 2020,
+ * arXiv:2009.13818). */
+typedef enum {
+    RD_CUTOFF_NONE,
+    RD_CUTOFF_TOKEN,   /* single tokens */
+    RD_CUTOFF_FEATURE, /* dimensions of the embedding, of all tokens alike */
+    RD_CUTOFF_SPAN     /* neighbouring tokens */
+} rd_cutoff_kind;
+
 /* Comes before the output projection. */
 typedef enum {
     RD_TRANSFORM_NONE,
@@ -121,6 +130,8 @@ typedef struct {
     bool tie_adaptive_weights, tie_adaptive_proj; /* words, projections: the input's */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
+    rd_cutoff_kind cutoff;
+    float cutoff_ratio; /* the part of the embeddings that cutoff sets to 0 */
     /* Properties of the vocabularies. */
     int32_t src_vocab, tgt_vocab;
     int32_t pad_id, bos_id, eos_id, unk_id;

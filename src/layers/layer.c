@@ -9,6 +9,16 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
                         .rows_per_pass = step->n_passes == 2 ? rows / 2 : 0};
 }
 
+rd_cutoff rd_step_cutoff(const rd_step *step, rd_cutoff_kind kind, float ratio, int32_t site) {
+    return (rd_cutoff){.kind = step->training ? kind : RD_CUTOFF_NONE,
+                       .ratio = ratio,
+                       .seed = step->seed,
+                       .update = step->update,
+                       .micro_batch = step->micro_batch,
+                       .site = site,
+                       .passes = step->n_passes};
+}
+
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
 }

@@ -42,6 +42,9 @@ typedef struct {
 /* Dropout of this step at `site` over a tensor of `rows` rows (both passes together). */
 rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows);
 
+/* Cutoff of this step at `site`. */
+rd_cutoff rd_step_cutoff(const rd_step *step, rd_cutoff_kind kind, float ratio, int32_t site);
+
 /* [rows, width] floats from the arena, with room for what matrix products of that many rows write
  * (rd_gemm_rows). */
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);

@@ -10,6 +10,8 @@ static const char *const decoder_starts[] = {"eos", "pad", "bos", NULL}; /* rd_d
 
 static const char *const heads[] = {"tokens", "classes", "value", "none", NULL}; /* rd_head_kind */
 static const char *const poolings[] = {"none", "first", "mean", "attention", NULL}; /* rd_pooling */
+static const char *const cutoffs[] = {"none", "token", "feature", "span",
+                                      NULL};                            /* rd_cutoff_kind */
 static const char *const transforms[] = {"none", "tanh", "norm", NULL}; /* rd_head_transform */
 
 /* clang-format off: one row a key reads as the table it is */
@@ -61,6 +63,11 @@ const rd_key rd_model_keys[] = {
      .help = "stochastic depth: how often sublayers of the encoder's last layer are left out"},
     {"dropout", RD_KEY_FLOAT, RD_AT(dropout), 0, 0.99, "0.1",
      .help = "dropout on embeddings and sublayer outputs"},
+    {"cutoff", RD_KEY_ENUM, RD_AT(cutoff), 0, 0, "none", cutoffs,
+     .help = "what training hides of each sequence, in each pass something else: tokens, features "
+             "(dimensions of the embedding) or a span of tokens"},
+    {"cutoff-ratio", RD_KEY_FLOAT, RD_AT(cutoff_ratio), 0, 0.99, "0.05",
+     .help = "how much cutoff hides"},
     {"attention-dropout", RD_KEY_FLOAT, RD_AT(attention_dropout), 0, 0.99, "0",
      .help = "dropout on attention weights"},
     {"activation-dropout", RD_KEY_FLOAT, RD_AT(activation_dropout), 0, 0.99, "0",

@@ -105,6 +105,14 @@ static rd_status for_products(const rd_step *step, int64_t rows, int64_t width, 
     return RD_OK;
 }
 
+/* Of embeddings, or of their gradients. */
+static void cut(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
+                rd_activations x) {
+    if (rows->pictures || !step->training) return;
+    rd_cutoff cutoff = rd_step_cutoff(step, stack->cutoff, stack->cutoff_ratio, stack->cutoff_site);
+    rd_op_cutoff(x, &rows->sequences, stack->width, &cutoff);
+}
+
 /* Of one pass. */
 static int64_t pictures_of(const rd_step *step, const rd_stack_rows *rows) {
     return rows->sequences.n_seqs / step->n_passes;
@@ -123,6 +131,7 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
                                     stack->width, rows->pictures, &x)
                : rd_embedding_forward(step, &stack->embedding, &saved->embedding_norm, n,
                                       stack->width, &rows->input, &x));
+    cut(step, stack, rows, x);
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     for (int32_t i = 0; i < stack->n_layers; i++) {
         saved->layers[i].x = x;
@@ -207,6 +216,7 @@ rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd
         RD_TRY(step->checkpoint_activations
                    ? layer_backward_again(&p, i, &saved->layers[i], dx, dmemory)
                    : layer_backward(&p, i, &saved->layers[i], dx, dmemory));
+    cut(step, stack, rows, (rd_activations){.f32 = dx});
     RD_TRY(rows->pictures ? rd_patches_backward(step, &stack->patches, &saved->patches,
                                                 pictures_of(step, rows), stack->width, dx)
                           : rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm,

@@ -18,8 +18,11 @@ typedef struct {
 
 typedef struct {
     rd_embedding embedding;
+    rd_cutoff_kind cutoff; /* of the embedding */
+    float cutoff_ratio;
+    int32_t cutoff_site;
     rd_patches patches; /* in place of the embedding, where the stack reads pictures */
-    rd_layer *layers; /* [n_layers] */
+    rd_layer *layers;   /* [n_layers] */
     int32_t n_layers;
     int64_t width;
     bool cross; /* layers attend to a memory, too */

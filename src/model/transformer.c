@@ -242,6 +242,9 @@ static rd_status add_stack(const builder *b, rd_stack *stack, bool decoder) {
     if (b->config->layers == 0) return RD_OK;
     stack->n_layers = b->config->layers;
     stack->width = b->width;
+    stack->cutoff = c->cutoff;
+    stack->cutoff_ratio = c->cutoff_ratio;
+    stack->cutoff_site = site + 1; /* after the embedding's */
     stack->cross = decoder && c->encoder.layers > 0;
     stack->ends_with_norm = b->config->normalize_before && !(decoder && c->no_decoder_final_norm);
     stack->layers = rd_calloc((size_t)stack->n_layers, sizeof *stack->layers);

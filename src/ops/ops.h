@@ -146,6 +146,20 @@ typedef struct {
     const int32_t *offsets; /* [n_seqs + 1] */
 } rd_sequences;
 
+/* Cutoff: parts of each sequence's rows are set to 0. Which ones is a pure function of what is
+ * here. */
+typedef struct {
+    rd_cutoff_kind kind;
+    float ratio; /* expected, of all rows or columns; 0: nothing */
+    uint64_t seed;
+    int64_t update;
+    int32_t micro_batch, site, passes; /* sequences are those of all passes */
+} rd_cutoff;
+
+/* x: [sequences->rows, width]. Its own backward pass. */
+void rd_op_cutoff(rd_activations x, const rd_sequences *sequences, int64_t width,
+                  const rd_cutoff *cutoff);
+
 /* The operands of attention over packed sequences: sequence i of the queries attends to sequence i
  * of the keys, in each head by itself. */
 typedef struct {

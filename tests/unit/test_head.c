@@ -312,7 +312,11 @@ static void test_gradient_masked_tokens(void **state) {
     c.share_decoder_input_output_embed = c.output_bias = true;
     c.head_transform = RD_TRANSFORM_NORM;
     rd_criterion criterion = {.loss = rd_token_loss, .label_smoothing = 0.1f, .reg_alpha = 0.7f};
-    check_slopes(&c, &criterion, &batch, 2);
+    for (int kind = RD_CUTOFF_NONE; kind <= RD_CUTOFF_SPAN; kind++) {
+        c.cutoff = (rd_cutoff_kind)kind;
+        c.cutoff_ratio = 0.4f;
+        check_slopes(&c, &criterion, &batch, 2);
+    }
     rd_batch_free(&batch);
 }
 
