@@ -64,3 +64,36 @@ void rd_over_rows(int64_t n, rd_rows_work work, const void *self) {
         work(self, (int)thread, n * thread / threads, n * (thread + 1) / threads);
     }
 }
+
+static rd_status one_after_another(int64_t n, rd_job_work work, void *self, int64_t *failed) {
+    for (int64_t i = 0; i < n; i++) {
+        if (failed) *failed = i;
+        RD_TRY(work(self, 0, i));
+    }
+    return RD_OK;
+}
+
+rd_status rd_over_jobs(int threads, int64_t n, int64_t chunk, rd_job_work work, void *self,
+                       int64_t *failed) {
+    rd_failure failure = {0};
+    int64_t first = n; /* of the jobs that failed */
+    if (threads <= 0) threads = omp_get_max_threads();
+    if (threads == 1 || n <= 1) return one_after_another(n, work, self, failed);
+#pragma omp parallel num_threads(threads)
+    {
+        omp_set_num_threads(1);
+#pragma omp for schedule(dynamic, chunk)
+        for (int64_t i = 0; i < n; i++) {
+            int64_t before;
+#pragma omp atomic read
+            before = first;
+            rd_status status = i < before ? work(self, omp_get_thread_num(), i) : RD_OK;
+            if (status == RD_OK) continue;
+            rd_failure_keep(&failure, i, status);
+#pragma omp atomic write
+            first = i;
+        }
+    }
+    if (failed) *failed = failure.job;
+    return rd_failure_report(&failure);
+}

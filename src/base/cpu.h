@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
+
 typedef enum { RD_ISA_GENERIC, RD_ISA_AVX2, RD_ISA_AVX512 } rd_isa;
 
 /* The widest instruction set that both the processor and this build support. The environment
@@ -27,5 +29,13 @@ int rd_get_threads(void);
  */
 typedef void (*rd_rows_work)(const void *self, int thread, int64_t begin, int64_t end);
 void rd_over_rows(int64_t n, rd_rows_work work, const void *self);
+
+/* work(self, thread, job) for jobs 0, 1, ... of unequal length: each of `threads` (0: as many as
+ * rd_get_threads) takes the next `chunk` when it is done, and has to itself what the library does
+ * inside. Of several failures the first job's is returned, and *failed (NULL: not wanted) is its
+ * number; jobs after one that failed may be left out. */
+typedef rd_status (*rd_job_work)(void *self, int thread, int64_t job);
+rd_status rd_over_jobs(int threads, int64_t n, int64_t chunk, rd_job_work work, void *self,
+                       int64_t *failed);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
@@ -111,21 +112,23 @@ static int32_t first_id(const rd_binarize_config *config, const rd_tokenizer *to
     return config->prepend_bos ? rd_tokenizer_bos(tokenizer) : -1;
 }
 
-static rd_status tokenize_job(const rd_binarize_config *c, const char *text, job *j) {
+static rd_status tokenize_job(void *self, int thread, int64_t i) {
+    const binarizer *b = self;
+    const rd_binarize_config *c = b->config;
+    const char *text = b->text.data;
+    job *j = &b->jobs[i];
     bool whole;
+    (void)thread;
     RD_TRY(tokenize(c->src_tokenizer, text, first_id(c, c->src_tokenizer), c->longest_src, &j->src,
                     &j->truncated));
     return tokenize(c->tgt_tokenizer, text, first_id(c, c->tgt_tokenizer), 0, &j->tgt, &whole);
 }
 
 static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
-    rd_failure failure = {0};
-#pragma omp parallel for schedule(dynamic, 16)
-    for (int i = 0; i < b->n_jobs; i++)
-        rd_failure_keep(&failure, i, tokenize_job(b->config, b->text.data, &b->jobs[i]));
-    rd_status status = rd_failure_report(&failure);
+    int64_t failed;
+    rd_status status = rd_over_jobs(0, b->n_jobs, 16, tokenize_job, b, &failed);
     if (status == RD_OK) return RD_OK;
-    return rd_error_prefix(status, "%s:%lld", src_path, (long long)b->jobs[failure.job].number);
+    return rd_error_prefix(status, "%s:%lld", src_path, (long long)b->jobs[failed].number);
 }
 
 static void count(rd_side_statistics *side, const line *l, int32_t specials, int32_t unk) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/batch.h"
@@ -18,8 +19,6 @@ typedef struct {
     double answer;
     rd_sentence_tokens tokens;
     rd_sentence_scratch scratch;
-    rd_status status;
-    char *message; /* malloc'ed, of a status other than RD_OK: messages are per thread */
 } example;
 
 typedef struct {
@@ -107,25 +106,23 @@ static rd_status read_chunk(binarizer *b, rd_table *table, bool *ended) {
     return RD_OK;
 }
 
-static rd_status tokenize_chunk(binarizer *b, const rd_table *table) {
+static rd_status tokenize(void *self, int thread, int64_t i) {
+    const binarizer *b = self;
     const rd_binarize_table_config *c = b->config;
     bool pairs = c->table.n_columns > RD_COLUMN_SECOND;
-#pragma omp parallel for schedule(dynamic, 16)
-    for (int i = 0; i < b->n; i++) {
-        example *e = &b->examples[i];
-        rd_field first = {b->text.data + e->at[0], (size_t)e->length[0]}, second = {NULL, 0};
-        if (pairs) second = (rd_field){b->text.data + e->at[1], (size_t)e->length[1]};
-        e->status =
-            rd_sentences_read(&c->reader, &first, pairs ? &second : NULL, &e->scratch, &e->tokens);
-        if (e->status != RD_OK) e->message = rd_strdup(rd_last_error());
-    }
-    for (int i = 0; i < b->n; i++) {
-        const example *e = &b->examples[i];
-        if (e->status != RD_OK)
-            return rd_error(e->status, "%s:%lld: %s", rd_table_path(table), (long long)e->line,
-                            e->message ? e->message : "out of memory");
-    }
-    return RD_OK;
+    example *e = &b->examples[i];
+    rd_field first = {b->text.data + e->at[0], (size_t)e->length[0]}, second = {NULL, 0};
+    (void)thread;
+    if (pairs) second = (rd_field){b->text.data + e->at[1], (size_t)e->length[1]};
+    return rd_sentences_read(&c->reader, &first, pairs ? &second : NULL, &e->scratch, &e->tokens);
+}
+
+static rd_status tokenize_chunk(binarizer *b, const rd_table *table) {
+    int64_t failed;
+    rd_status status = rd_over_jobs(0, b->n, 16, tokenize, b, &failed);
+    if (status == RD_OK) return RD_OK;
+    return rd_error_prefix(status, "%s:%lld", rd_table_path(table),
+                           (long long)b->examples[failed].line);
 }
 
 static void count(const binarizer *b, const example *e) {
@@ -187,7 +184,6 @@ static rd_status binarize_tables(binarizer *b) {
 static void release(binarizer *b) {
     for (int i = 0; b->examples && i < CHUNK_ROWS; i++) {
         rd_sentence_scratch_free(&b->examples[i].scratch);
-        free(b->examples[i].message);
     }
     free(b->examples);
     rd_text_free(&b->text);

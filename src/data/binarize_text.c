@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
@@ -99,7 +100,12 @@ static rd_status read_chunk(binarizer *b, rd_corpus *corpus, bool *ended) {
     return RD_OK;
 }
 
-static rd_status tokenize(const rd_binarize_text_config *c, const char *text, line *l) {
+static rd_status tokenize(void *self, int thread, int64_t i) {
+    const binarizer *b = self;
+    const rd_binarize_text_config *c = b->config;
+    const char *text = b->text.data;
+    line *l = &b->lines[i];
+    (void)thread;
     l->words = rd_count_words(text + l->at, (size_t)l->length);
     RD_TRY(rd_line_encode(c->tokenizer, c->end, text + l->at, (size_t)l->length, &l->ids));
     return l->ids.length <= INT32_MAX ? RD_OK
@@ -107,15 +113,12 @@ static rd_status tokenize(const rd_binarize_text_config *c, const char *text, li
 }
 
 static rd_status tokenize_chunk(binarizer *b, const rd_corpus *corpus) {
-    rd_failure failure = {0};
-#pragma omp parallel for schedule(dynamic, 16)
-    for (int i = 0; i < b->n; i++)
-        rd_failure_keep(&failure, i, tokenize(b->config, b->text.data, &b->lines[i]));
-    rd_status status = rd_failure_report(&failure);
+    int64_t failed;
+    rd_status status = rd_over_jobs(0, b->n, 16, tokenize, b, &failed);
     if (status == RD_OK) return RD_OK;
     int64_t first = rd_corpus_line_number(corpus) - b->n;
     return rd_error_prefix(status, "%s:%lld", rd_corpus_path(corpus),
-                           (long long)(first + failure.job + 1));
+                           (long long)(first + failed + 1));
 }
 
 static rd_status write_chunk(binarizer *b) {

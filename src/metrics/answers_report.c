@@ -1,11 +1,11 @@
 /* Scores of answers, and how sure they are: a trial gives each pair of a reference and an answer
  * other times to count. */
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "metrics/answers.h"
 #include "metrics/significance.h"
@@ -40,20 +40,25 @@ static void shuffle(const rd_answers_config *config, const rd_report_config *how
     set_scores(config, pairs, own, how->trials, scores + config->n_metrics * how->trials);
 }
 
-/* scores: [n_metrics, trials]; with randomization [2, n_metrics, trials] */
-static void run_all_trials(const rd_answers_config *config, const rd_report_config *how,
-                           const rd_answer_pairs *pairs, trial_room *rooms, int threads,
-                           double *scores) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t t = 0; t < how->trials; t++) {
-        trial_room *own = &rooms[omp_get_thread_num()];
-        if (how->test == RD_TEST_PAIRED_AR) {
-            shuffle(config, how, pairs, t, own, scores + t);
-        } else {
-            rd_bootstrap_times(how->seed, t, pairs->n, own->times);
-            set_scores(config, pairs, own, how->trials, scores + t);
-        }
+/* Trials of all threads. */
+typedef struct {
+    const rd_answers_config *config;
+    const rd_report_config *how;
+    const rd_answer_pairs *pairs;
+    trial_room *rooms; /* [threads] */
+    double *scores;    /* [n_metrics, trials]; with randomization [2, n_metrics, trials] */
+} trials_work;
+
+static rd_status run_trial(void *self, int thread, int64_t t) {
+    const trials_work *w = self;
+    trial_room *own = &w->rooms[thread];
+    if (w->how->test == RD_TEST_PAIRED_AR) {
+        shuffle(w->config, w->how, w->pairs, t, own, w->scores + t);
+    } else {
+        rd_bootstrap_times(w->how->seed, t, w->pairs->n, own->times);
+        set_scores(w->config, w->pairs, own, w->how->trials, w->scores + t);
     }
+    return RD_OK;
 }
 
 static rd_status make_rooms(const rd_answer_pairs *pairs, int threads, trial_room *rooms) {
@@ -67,11 +72,12 @@ static rd_status make_rooms(const rd_answer_pairs *pairs, int threads, trial_roo
 
 static rd_status run_trials(const rd_answers_config *config, const rd_report_config *how,
                             const rd_answer_pairs *pairs, double *scores) {
-    int threads = config->threads > 0 ? config->threads : omp_get_max_threads();
+    int threads = config->threads > 0 ? config->threads : rd_get_threads();
     trial_room *rooms = rd_calloc((size_t)threads, sizeof *rooms);
     if (!rooms) return RD_ERR_MEMORY;
     rd_status status = make_rooms(pairs, threads, rooms);
-    if (status == RD_OK) run_all_trials(config, how, pairs, rooms, threads, scores);
+    trials_work work = {config, how, pairs, rooms, scores};
+    if (status == RD_OK) status = rd_over_jobs(threads, how->trials, 1, run_trial, &work, NULL);
     for (int t = 0; t < threads; t++) {
         free(rooms[t].times);
         rd_answer_room_free(&rooms[t].room);

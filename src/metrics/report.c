@@ -1,10 +1,10 @@
 #include "metrics/report.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "metrics/significance.h"
 
@@ -16,7 +16,7 @@ void rd_report_free(rd_report *report) {
 }
 
 static int n_threads(const rd_scoring_config *config) {
-    return config->threads > 0 ? config->threads : omp_get_max_threads();
+    return config->threads > 0 ? config->threads : rd_get_threads();
 }
 
 static void make_columns(const rd_scoring_config *config, const rd_scoring *scoring,

@@ -1,11 +1,11 @@
 #include "metrics/scoring.h"
 
 #include <jansson.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/json.h"
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
@@ -195,24 +195,32 @@ static rd_status score_line(const rd_scoring_config *config, const rd_scoring *s
     return RD_OK;
 }
 
-/* Scores a block while one of the threads reads the next. stats: [block->n, n_systems, width] */
-static rd_status score_block(const rd_scoring_config *config, const rd_scoring *scoring,
-                             const rd_line_block *block, rd_metric_scratch *const *scratch,
-                             int threads, double *stats, rd_line_reader *reader,
-                             rd_line_block *next) {
-    int64_t row = (int64_t)config->n_systems * scoring->width;
-    rd_failure failure = {0};
-#pragma omp parallel num_threads(threads)
-    {
-#pragma omp single nowait
-        rd_failure_keep(&failure, block->n, rd_line_reader_next(reader, BLOCK_LINES, next));
-#pragma omp for schedule(dynamic, 32)
-        for (int64_t i = 0; i < block->n; i++)
-            rd_failure_keep(&failure, i,
-                            score_line(config, scoring, block, i, scratch[omp_get_thread_num()],
-                                       stats + i * row));
+/* A block being scored. */
+typedef struct {
+    const rd_scoring_config *config;
+    const rd_scoring *scoring;
+    const rd_line_block *block;
+    rd_metric_scratch *const *scratch; /* [threads] */
+    double *stats;                     /* [block->n, n_systems, width] */
+    rd_line_reader *reader;
+    rd_line_block *next;
+    rd_failure reading;
+} block_work;
+
+/* The first job reads the next block; that it failed is told when this one is done. */
+static rd_status block_job(void *self, int thread, int64_t job) {
+    block_work *w = self;
+    int64_t i = job - 1, row = (int64_t)w->config->n_systems * w->scoring->width;
+    if (job == 0) {
+        rd_failure_keep(&w->reading, 0, rd_line_reader_next(w->reader, BLOCK_LINES, w->next));
+        return RD_OK;
     }
-    return rd_failure_report(&failure);
+    return score_line(w->config, w->scoring, w->block, i, w->scratch[thread], w->stats + i * row);
+}
+
+static rd_status score_block(block_work *work, int threads) {
+    RD_TRY(rd_over_jobs(threads, work->block->n + 1, 32, block_job, work, NULL));
+    return rd_failure_report(&work->reading);
 }
 
 /* Adds a block's statistics up in the order of lines, so that the sums never depend on threads. */
@@ -245,7 +253,14 @@ static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scori
         RD_TRY(rd_reserve(&scoring->lines, &scoring->lines_capacity, (kept + block->n) * row,
                           sizeof *scoring->lines));
         double *stats = scoring->lines + kept * row;
-        RD_TRY(score_block(config, scoring, block, scratch, threads, stats, reader, &blocks[!now]));
+        block_work work = {.config = config,
+                           .scoring = scoring,
+                           .block = block,
+                           .scratch = scratch,
+                           .stats = stats,
+                           .reader = reader,
+                           .next = &blocks[!now]};
+        RD_TRY(score_block(&work, threads));
         add_block(config, scoring, block, stats);
     }
     if (scoring->n_lines == 0)
@@ -254,7 +269,7 @@ static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scori
 }
 
 rd_status rd_score_files(const rd_scoring_config *config, rd_scoring *scoring) {
-    int threads = config->threads > 0 ? config->threads : omp_get_max_threads();
+    int threads = config->threads > 0 ? config->threads : rd_get_threads();
     rd_line_reader *reader = NULL;
     rd_line_block blocks[2] = {{0}, {0}};
     rd_status status = prepare(config, scoring);

@@ -1,9 +1,9 @@
 #include "metrics/significance.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -28,18 +28,33 @@ static void bootstrap_trial(const double *lines, int64_t n_lines, int width, con
     }
 }
 
+/* Trials of all threads. */
+typedef struct {
+    const double *lines;
+    int64_t n_lines;
+    int n_systems, width;
+    uint64_t seed;
+    uint32_t *times; /* [threads, n_lines], of the bootstrap */
+    double *sums;
+} trials_work;
+
+static rd_status bootstrap_job(void *self, int thread, int64_t t) {
+    const trials_work *w = self;
+    uint32_t *own = w->times + thread * w->n_lines;
+    rd_bootstrap_times(w->seed, t, w->n_lines, own);
+    bootstrap_trial(w->lines, w->n_lines, w->width, own, w->sums + t * w->width);
+    return RD_OK;
+}
+
 rd_status rd_bootstrap_sums(const double *lines, int64_t n_lines, int width, int64_t trials,
                             uint64_t seed, int threads, double *sums) {
-    uint32_t *counts = rd_malloc((size_t)threads * (size_t)n_lines, sizeof *counts);
-    if (!counts) return RD_ERR_MEMORY;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t t = 0; t < trials; t++) {
-        uint32_t *own = counts + omp_get_thread_num() * n_lines;
-        rd_bootstrap_times(seed, t, n_lines, own);
-        bootstrap_trial(lines, n_lines, width, own, sums + t * width);
-    }
-    free(counts);
-    return RD_OK;
+    trials_work work = {
+        .lines = lines, .n_lines = n_lines, .width = width, .seed = seed, .sums = sums};
+    work.times = rd_malloc((size_t)threads * (size_t)n_lines, sizeof *work.times);
+    if (!work.times) return RD_ERR_MEMORY;
+    rd_status status = rd_over_jobs(threads, trials, 1, bootstrap_job, &work, NULL);
+    free(work.times);
+    return status;
 }
 
 rd_rng rd_randomization_rng(uint64_t seed, int64_t trial) {
@@ -65,14 +80,24 @@ static void randomization_trial(const double *lines, int64_t n_lines, int n_syst
     }
 }
 
+static rd_status randomization_job(void *self, int thread, int64_t t) {
+    const trials_work *w = self;
+    int64_t row = 2 * (int64_t)w->n_systems * w->width;
+    (void)thread;
+    randomization_trial(w->lines, w->n_lines, w->n_systems, w->width,
+                        rd_randomization_rng(w->seed, t), w->sums + t * row);
+    return RD_OK;
+}
+
 rd_status rd_randomization_sums(const double *lines, int64_t n_lines, int n_systems, int width,
                                 int64_t trials, uint64_t seed, int threads, double *sums) {
-    int64_t row = 2 * (int64_t)n_systems * width;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t t = 0; t < trials; t++)
-        randomization_trial(lines, n_lines, n_systems, width, rd_randomization_rng(seed, t),
-                            sums + t * row);
-    return RD_OK;
+    trials_work work = {.lines = lines,
+                        .n_lines = n_lines,
+                        .n_systems = n_systems,
+                        .width = width,
+                        .seed = seed,
+                        .sums = sums};
+    return rd_over_jobs(threads, trials, 1, randomization_job, &work, NULL);
 }
 
 static int compare(const void *a, const void *b) {

@@ -6,6 +6,7 @@
 
 #include "model/network.h"
 #include "recipe/tables.h"
+#include "base/cpu.h"
 
 static rd_status check_model(const rd_predictor *p, const char *path, bool vectors) {
     const rd_model_config *c = &p->directory.recipe->model;
@@ -79,31 +80,31 @@ void rd_predictor_close(rd_predictor *p) {
 typedef struct {
     rd_sentence_scratch scratch;
     rd_sentence_tokens tokens;
-    rd_status status;
-    char *message; /* malloc'ed: messages are per thread */
 } row_tokens;
 
 static void free_tokens(row_tokens *all, int64_t n) {
-    for (int64_t i = 0; all && i < n; i++) {
-        rd_sentence_scratch_free(&all[i].scratch);
-        free(all[i].message);
-    }
+    for (int64_t i = 0; all && i < n; i++) rd_sentence_scratch_free(&all[i].scratch);
     free(all);
+}
+
+/* Rows being read. */
+typedef struct {
+    const rd_predictor *predictor;
+    const rd_predict_row *rows;
+    row_tokens *all;
+} reading;
+
+static rd_status tokenize_row(void *self, int thread, int64_t i) {
+    const reading *r = self;
+    const rd_field *second = r->rows[i].second.text ? &r->rows[i].second : NULL;
+    (void)thread;
+    return rd_sentences_read(&r->predictor->reader, &r->rows[i].first, second, &r->all[i].scratch,
+                             &r->all[i].tokens);
 }
 
 static rd_status tokenize(const rd_predictor *p, int64_t n, const rd_predict_row *rows,
                           row_tokens *all) {
-#pragma omp parallel for schedule(dynamic, 16)
-    for (int64_t i = 0; i < n; i++) {
-        const rd_field *second = rows[i].second.text ? &rows[i].second : NULL;
-        all[i].status =
-            rd_sentences_read(&p->reader, &rows[i].first, second, &all[i].scratch, &all[i].tokens);
-        if (all[i].status != RD_OK) all[i].message = rd_strdup(rd_last_error());
-    }
-    for (int64_t i = 0; i < n; i++)
-        if (all[i].status != RD_OK)
-            return rd_error(all[i].status, "%s", all[i].message ? all[i].message : "out of memory");
-    return RD_OK;
+    return rd_over_jobs(0, n, 16, tokenize_row, &(reading){p, rows, all}, NULL);
 }
 
 /* ---- The network ---- */

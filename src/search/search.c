@@ -1,10 +1,10 @@
 #include "search/search.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "search/state.h"
 
@@ -59,7 +59,7 @@ rd_status rd_search_open(rd_search **search, const rd_scorer *scorer,
     s->merged = rd_malloc((size_t)s->n_candidates, sizeof *s->merged);
     if (config->sampling)
         s->pools =
-            rd_malloc((size_t)omp_get_max_threads(), (size_t)scorer->vocab_size * sizeof *s->pools);
+            rd_malloc((size_t)rd_get_threads(), (size_t)scorer->vocab_size * sizeof *s->pools);
     if (s->merged && (s->pools || !config->sampling)) {
         *search = s;
         return RD_OK;

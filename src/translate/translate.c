@@ -1,10 +1,10 @@
 #include "translate/translate.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "translate/output_subset.h"
 
@@ -197,37 +197,19 @@ static rd_status run_batch(const work *w, int64_t n, const int64_t *order) {
     return status;
 }
 
-static rd_status run_unless_stopped(const work *w, const schedule *plan, int64_t index) {
-    const volatile sig_atomic_t *stop = w->job->search.stop;
-    if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
-    int64_t start = plan->starts[index];
-    return run_batch(w, plan->starts[index + 1] - start, plan->order + start);
-}
+/* A schedule being worked through. */
+typedef struct {
+    const work *work;
+    const schedule *plan;
+} scheduled;
 
-/* Several batches: a thread each, which the operations inside have to themselves. */
-static rd_status run_all(const work *w, const schedule *plan, int32_t threads) {
-    rd_failure failure = {0};
-    bool stop = false;
-    if (plan->n_batches <= 1 || threads == 1) {
-        for (int64_t b = 0; b < plan->n_batches; b++) RD_TRY(run_unless_stopped(w, plan, b));
-        return RD_OK;
-    }
-#pragma omp parallel num_threads(threads)
-    {
-        omp_set_num_threads(1);
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t b = 0; b < plan->n_batches; b++) {
-            bool skip;
-#pragma omp atomic read
-            skip = stop;
-            rd_status status = skip ? RD_OK : run_unless_stopped(w, plan, b);
-            if (status == RD_OK) continue;
-            rd_failure_keep(&failure, b, status);
-#pragma omp atomic write
-            stop = true;
-        }
-    }
-    return rd_failure_report(&failure);
+static rd_status run_unless_stopped(void *self, int thread, int64_t index) {
+    const scheduled *s = self;
+    const volatile sig_atomic_t *stop = s->work->job->search.stop;
+    (void)thread;
+    if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    int64_t start = s->plan->starts[index];
+    return run_batch(s->work, s->plan->starts[index + 1] - start, s->plan->order + start);
 }
 
 static rd_status check(const rd_translate_job *job) {
@@ -258,7 +240,7 @@ static int32_t inner_threads(const rd_translate_job *job, int32_t threads) {
 
 static rd_status run(work *w, int64_t n) {
     RD_TRY(check(w->job));
-    int before = omp_get_max_threads();
+    int before = rd_get_threads();
     int32_t threads = w->job->threads > 0 ? w->job->threads : before;
     schedule plan;
     /* Given targets are scored all at once, and a shortlist is of all sentences of a batch. */
@@ -267,9 +249,10 @@ static rd_status run(work *w, int64_t n) {
     if (waiting && limit < WAITING_TOKENS) limit = WAITING_TOKENS;
     RD_TRY(make_schedule(&plan, limit, n, w->sources, threads));
     if (plan.n_batches <= 1) threads = inner_threads(w->job, threads);
-    omp_set_num_threads(threads); /* of this thread's regions only */
-    rd_status status = run_all(w, &plan, threads);
-    omp_set_num_threads(before);
+    rd_set_threads(threads); /* of this thread's regions only */
+    rd_status status =
+        rd_over_jobs(threads, plan.n_batches, 1, run_unless_stopped, &(scheduled){w, &plan}, NULL);
+    rd_set_threads(before);
     schedule_free(&plan);
     return status;
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -231,9 +232,41 @@ static void failure_of_the_earliest_job_is_reported(void **state) {
     assert_string_equal(rd_last_error(), "job 3: a\\tb");
 }
 
+enum { JOBS = 500 };
+
+static rd_status note_job(void *self, int thread, int64_t job) {
+    int *done = self;
+    assert_in_range(thread, 0, 2);
+    assert_int_equal(rd_get_threads(), 1);
+    done[job]++;
+    return job % 50 == 49 ? rd_error(RD_ERR_IO, "job %d", (int)job) : RD_OK;
+}
+
+/* Each once, on as many threads as wanted; of ten that fail the first is told, and what comes
+ * before it is done. */
+static void jobs_are_done_once_and_the_first_failure_told(void **state) {
+    (void)state;
+    static int done[JOBS];
+    int before = rd_get_threads();
+    for (int threads = 1; threads <= 3; threads++) {
+        int64_t failed = -1;
+        memset(done, 0, sizeof done);
+        rd_set_threads(1); /* what a job sees of the library's threads, also on its own */
+        assert_int_equal(rd_over_jobs(threads, 49, 3, note_job, done, &failed), RD_OK);
+        for (int i = 0; i < 49; i++) assert_int_equal(done[i], 1);
+        memset(done, 0, sizeof done);
+        assert_int_equal(rd_over_jobs(threads, JOBS, 1, note_job, done, &failed), RD_ERR_IO);
+        assert_int_equal(failed, 49);
+        assert_string_equal(rd_last_error(), "job 49");
+        for (int i = 0; i < JOBS; i++) assert_in_range(done[i], i < 50, 1);
+    }
+    rd_set_threads(before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failure_of_the_earliest_job_is_reported),
+        cmocka_unit_test(jobs_are_done_once_and_the_first_failure_told),
         cmocka_unit_test(test_philox_known_answers),
         cmocka_unit_test(test_rng_moments),
         cmocka_unit_test(test_shuffle_is_a_permutation),
