@@ -15,17 +15,18 @@
 # translate: bench-translate, in batches and single sentences, and CTranslate2 on the same model where Python
 # has it (with transformers, which it converts with). Target tokens a second; its peak memory has Python's in it.
 #
-# train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed the
-# rival in fp32 and bf16, of which the faster counts. Tokens are source and target tokens, each pair
-# once. Peak memory is the whole process's; "of peak" the share of this machine's fastest matrix
-# products in that precision.
+# train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed (with
+# safetensors and PyYAML) its twin, tests/oracles/torch_twin.py, in fp32 and bf16, of which the faster
+# counts: the same weights and batches, which bench-batches writes. Tokens are source and target tokens,
+# each pair once. Peak memory is the whole process's; "of peak" the share of this machine's fastest
+# matrix products in that precision.
 #
 # scaling: how the time of an update, and its parts, grow with one of the batch, the width of the model (four
 # layers, feed-forward twice as wide, heads of 32), the vocabulary and the threads, all else as the first
 # shape and weight given. "products" is what all matrix products take by themselves, measured apart.
 #
-#   --rival FILE    a program in Python with the options of torch_rdrop.py; RIVAL, else
-#                   ../shared/rivals/torch_rdrop.py. PYTHON names the interpreter (python3)
+#   --rival FILE    another program in Python with the options of torch_twin.py. PYTHON names the
+#                   interpreter (python3)
 #   --recipe NAME   recipes/NAME.yaml, or the path of a recipe (multi30k-en-de)
 #   --out DIR       where its data are, or are made (out/NAME)
 #   --arch NAME,... shapes (transformer-tiny,transformer-iwslt-de-en,transformer-base)
@@ -70,7 +71,7 @@ train | scaling | translate) shift ;;
 *) usage "expected what to measure: train, scaling or translate" ;;
 esac
 
-rival=${RIVAL:-$repository/../shared/rivals/torch_rdrop.py} python=${PYTHON:-python3}
+rival=$repository/tests/oracles/torch_twin.py python=${PYTHON:-python3}
 recipe=multi30k-en-de out="" archs=transformer-tiny,transformer-iwslt-de-en,transformer-base
 vary=tokens,width,vocabulary,threads alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
 model="" input="" shortlist="" beams=1,5 precisions=fp32,int8 single=200 length=0
@@ -138,16 +139,10 @@ make_data() {
     "$bin/rdrop-preprocess" "$recipe" --data "$out/data" --dest "$out/bin" >&2
 }
 
-# The same data for the rival, which reads pieces as text.
-make_pieces() {
-    local set side
-    for set in train valid; do
-        for side in source target; do
-            "$bin/bench-pieces" "$out/bin/$set.bin" --side $side >"$work/$set.sp.$side"
-        done
-    done
-    mv "$work/valid.sp.source" "$work/val.sp.source"
-    mv "$work/valid.sp.target" "$work/val.sp.target"
+# The same training for the rival: its weights before the first update, and its batches.
+make_twin() {
+    "$bin/bench-batches" "$recipe" --data "$out/bin" --dest "$work/twin" --updates $((3 + updates)) "${settings[@]}" ||
+        fail "bench-batches failed"
 }
 
 # ours PRECISION: "tokens/s, ms an update, MiB, tokens/s if all matrix products ran at the fastest";
@@ -169,10 +164,7 @@ theirs() {
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 print("PEAK_KIB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)' \
-        "$rival" "$work" --src source --tgt target --test val --bench "$updates" --threads "$threads" \
-        --dim "$(get encoder-embed-dim)" --ffn "$(get encoder-ffn-embed-dim)" --layers "$(get encoder-layers)" \
-        --heads "$(get encoder-attention-heads)" --dropout "$(get dropout)" --eps "$(get label-smoothing)" \
-        --alpha "$(get reg-alpha)" --max-tokens "$(get max-tokens)" "$@" >"$work/log" 2>&1 ||
+        "$rival" "$work/twin" --threads "$threads" --warmup 3 "$@" >"$work/log" 2>&1 ||
         fail "the rival failed: $(tail -n 3 "$work/log")"
     awk '/^TOKENS_PER_S/ { tokens = $2 } /^PEAK_KIB/ { kib = $2 }
          END { if (!tokens) exit 1; printf "%.1f - %.0f -\n", tokens, kib / 1024 }' "$work/log" ||
@@ -214,7 +206,6 @@ measure_train() {
     if "$python" -c 'import torch' >/dev/null 2>&1; then
         [ -f "$rival" ] || fail "$rival: no such rival; name it with --rival"
         programs=("ours auto" "theirs" "ours fp32" "theirs --bf16")
-        make_pieces
     else
         echo "bench.sh: no PyTorch for $python: without the rival" >&2
     fi
@@ -223,6 +214,7 @@ measure_train() {
         for alpha in ${alphas//,/ }; do
             settings=("${common[@]}" --set "arch=$arch" --set "reg-alpha=$alpha")
             : >"$work/rows"
+            [ ${#programs[@]} -eq 2 ] || make_twin
             for round in $(seq "$rounds"); do
                 for program in "${programs[@]}"; do
                     name=${program/ours /rdrop-}

@@ -107,9 +107,16 @@ for options in "--batch-tokens 1" "--beam 1 --min-len 5 --threads 2" "--precisio
     cmp -s short whole && fail "--shortlist $options changes nothing: $(cat short)"
 done
 
-# Binarized data as pieces: joined again they are the text.
-"$bin/bench-pieces" bin/valid.bin | sed 's/ //g; s/▁/ /g; s/^ //' >joined
-zcat data/valid.en.gz | cmp - joined || fail "pieces are not the text: $(head -n 2 joined)"
+# A training's start and batches for others: its weights, and in an epoch every pair once.
+"$bin/bench-batches" tiny.yaml --data bin --dest twin --set update-freq=2 --updates 1000 || fail "bench-batches"
+"$bin/rdrop-convert" --info twin/model >log 2>&1 || fail "bench-batches: no model: $(cat log)"
+"$bin/rdrop-recipe" twin/recipe.yaml --get max-tokens | grep -x 128 >/dev/null || fail "bench-batches: no recipe"
+grep -oE '\[\[[0-9,]+\],\[[0-9,]+\]\]' twin/batches.jsonl >pairs
+[ "$(wc -l <twin/batches.jsonl)" -eq 1000 ] || fail "bench-batches: not a line an update"
+sed -n 1,300p pairs | sort >first
+sed -n 301,600p pairs | sort | cmp - first || fail "bench-batches: an epoch is not every pair once"
+[ "$(sort -u first | wc -l)" -gt 250 ] || fail "bench-batches: few pairs"
+sed -n 301,600p pairs | cmp -s - <(sed -n 1,300p pairs) && fail "bench-batches: two epochs in one order"
 
 # recipes/bench.sh with a stand-in for Python and PyTorch: what it is asked, and ratios and medians.
 cat >python <<'SH'
@@ -117,7 +124,7 @@ cat >python <<'SH'
 [ "$2" != "import torch" ] || exit 0
 shift 2
 echo "$*" >>asked
-[ "$(wc -l <"$2/train.sp.source")" -eq 300 ] && [ "$(wc -l <"$2/val.sp.target")" -eq 20 ] || exit 1
+[ "$(wc -l <"$2/batches.jsonl")" -eq 5 ] && [ -s "$2/model/model.safetensors" ] || exit 1
 case $* in *--bf16*) speed=2000 ;; *) speed=1000 ;; esac
 printf 'TOKENS_PER_S %d\nPEAK_KIB 2097152\n' $((speed + $(wc -l <asked)))
 SH
@@ -126,7 +133,7 @@ touch rival.py
 RDROP_BIN=$bin PYTHON=./python "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --rival rival.py \
     --arch transformer-tiny --rounds 3 --updates 2 --budget 0 --threads 1 >text 2>log || fail "recipes/bench.sh: $(cat log)"
 [ "$(wc -l <asked)" -eq 12 ] || fail "the rival was asked: $(cat asked)"
-grep -q -- '--dim 16 --ffn 32 --layers 1 --heads 2 .* --alpha 5 --max-tokens 128 --bf16$' asked || fail "$(cat asked)"
+grep -q -- '^rival.py [^ ]*/twin --threads 1 --warmup 3 --bf16$' asked || fail "$(cat asked)"
 grep -q '^transformer-tiny  *5  rival-bf16  *2004  *-  *2048  *-$' text || fail "the median is not 2004: $(cat text)"
 for alpha in 5 0; do
     line=$(grep "^transformer-tiny  *$alpha .* times rival-bf16 (.* in 3 rounds)" text) || fail "no ratio: $(cat text)"
@@ -195,7 +202,7 @@ reject 2 '--data' bench-train tiny.yaml
 reject 1 'nowhere' bench-train tiny.yaml --data nowhere
 reject 2 'surplus' bench-kernels surplus
 reject 1 'nowhere' bench-translate --model nowhere --input data/test.en.gz
-reject 2 'one of source, target' bench-pieces bin/valid.bin --side both
-reject 1 'nowhere' bench-pieces nowhere/valid.bin
+reject 2 '--dest' bench-batches tiny.yaml --data bin
+reject 1 'nowhere' bench-batches tiny.yaml --data nowhere --dest twin
 reject 2 '--input' bench-translate --model out/model
 exit 0

@@ -1,0 +1,154 @@
+/* A training's start and batches, so that another toolkit makes the same training: same weights,
+ * same pairs, in the same order. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
+#include "support.h"
+#include "train/run.h"
+
+typedef struct {
+    const char *data, *dest;
+    int64_t updates;
+    options_list settings, recipes;
+} arguments;
+
+/* clang-format off: a row an option */
+static const rd_key keys[] = {{"data", RD_KEY_WORD, offsetof(arguments, data), .value = "DIR",
+                               .help = "binarized data and vocabularies, from rdrop-preprocess"},
+                              {"dest", RD_KEY_WORD, offsetof(arguments, dest), .value = "DEST",
+                               .help = "made where it is not there"},
+                              {"updates", RD_KEY_INT64, offsetof(arguments, updates), 0, 1e9, "0",
+                               .help = "whose batches are written; 0: the recipe's max-update"},
+                              {"set", RD_KEY_LIST, offsetof(arguments, settings),
+                               .value = "KEY=VALUE",
+                               .help = "override a key of the recipe; may be repeated"},
+                              {.name = NULL}};
+/* clang-format on */
+
+static const options_program program = {
+    .name = "bench-batches",
+    .summary = "a training's start and batches for other toolkits",
+    .synopsis = (const char *const[]){"RECIPE --data DIR --dest DEST [OPTION]...", NULL},
+    .description = "Writes what another toolkit needs to make the training of a recipe of pairs: "
+                   "DEST/recipe.yaml (every key), DEST/model (the weights before the first update) "
+                   "and DEST/batches.jsonl: a line an update, its batches, each a list of [source, "
+                   "target]. Source and target are ids, ending with eos.",
+    .operand = "RECIPE",
+    .operand_help = "the recipe",
+    .least_operands = 1,
+    .most_operands = 1,
+    .operands = offsetof(arguments, recipes),
+    .find_setting = rd_recipe_find_key,
+    .groups = (const options_group[]){{.heading = "Options", .keys = keys}, {.heading = NULL}},
+    .relations = (const options_relation[]){{"data", OPTIONS_IS_REQUIRED, "DIR"},
+                                            {"dest", OPTIONS_IS_REQUIRED, "DEST"},
+                                            {.name = NULL}}};
+
+static char *path_in(const char *directory, const char *name) {
+    char *path = rd_path_join(directory, name);
+    if (!path) bench_fail();
+    return path;
+}
+
+_Noreturn static void cannot_write(const char *path) {
+    rd_error(RD_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+    bench_fail();
+}
+
+static FILE *create(const char *path) {
+    FILE *file = fopen(path, "w");
+    if (!file) cannot_write(path);
+    return file;
+}
+
+static void close_written(FILE *file, const char *path) {
+    bool whole = !ferror(file);
+    if (fclose(file) != 0 || !whole) cannot_write(path);
+}
+
+/* Sequence i of the tokens. */
+static void write_ids(const rd_tokens *tokens, int64_t i, FILE *out) {
+    const char *before = "[";
+    for (int32_t k = tokens->offsets[i]; k < tokens->offsets[i + 1]; k++, before = ",")
+        fprintf(out, "%s%d", before, tokens->ids[k]);
+    fputs("]", out);
+}
+
+static void write_batch(const rd_batch *batch, FILE *out) {
+    if (batch->source.n != batch->n || batch->target.n != batch->n) {
+        rd_error(RD_ERR_ARGUMENT, "expected a recipe whose examples are pairs of lines");
+        bench_fail();
+    }
+    for (int64_t i = 0; i < batch->n; i++) {
+        fputs(i ? ",[" : "[[", out);
+        write_ids(&batch->source, i, out);
+        fputs(",", out);
+        write_ids(&batch->target, i, out);
+        fputs("]", out);
+    }
+    fputs("]", out);
+}
+
+/* One line: the batches of the next update. */
+static void write_update(const rd_run *run, int64_t first, int64_t end, rd_batch *batch,
+                         FILE *out) {
+    for (int64_t i = first; i < end; i++) {
+        if (run->train_batches.get(run->train_batches.self, i, batch) != RD_OK) bench_fail();
+        fputs(i == first ? "[" : ",", out);
+        write_batch(batch, out);
+    }
+    fputs("]\n", out);
+}
+
+static void write_updates(const rd_run *run, int64_t n, FILE *out) {
+    int64_t freq = run->recipe->train.update_freq;
+    rd_batch batch = {0};
+    for (int64_t epoch = 1, done = 0; done < n; epoch++) {
+        if (run->train_batches.set_epoch(run->train_batches.self, epoch) != RD_OK) bench_fail();
+        int64_t size = rd_run_n_batches(run);
+        for (int64_t first = 0; first < size && done < n; first += freq, done++)
+            write_update(run, first, size - first > freq ? first + freq : size, &batch, out);
+    }
+    rd_batch_free(&batch);
+}
+
+static void write_all(rd_run *run, const arguments *a) {
+    char *model = path_in(a->dest, "model"), *recipe = path_in(a->dest, "recipe.yaml");
+    char *batches = path_in(a->dest, "batches.jsonl");
+    if (rd_make_directories(a->dest) != RD_OK ||
+        rd_model_dir_save(model, run->recipe, a->data, rd_recipe_vocabulary_kind(run->recipe),
+                          &run->model->parameters, RD_WEIGHTS_FP32) != RD_OK)
+        bench_fail();
+    FILE *out = create(recipe);
+    if (rd_recipe_write(run->recipe, out) != RD_OK) bench_fail();
+    close_written(out, recipe);
+    out = create(batches);
+    write_updates(run, a->updates > 0 ? a->updates : run->recipe->train.max_update, out);
+    close_written(out, batches);
+    free(batches);
+    free(recipe);
+    free(model);
+}
+
+static void bench(void *self) {
+    const arguments *a = self;
+    rd_run run = {0};
+    if (rd_recipe_load(&run.recipe, a->recipes.items[0], a->settings.items, a->settings.n) != RD_OK)
+        bench_fail();
+    run.data_dir = a->data;
+    if (rd_run_open(&run, true) != RD_OK) bench_fail();
+    write_all(&run, a);
+    rd_run_close(&run);
+    rd_recipe_free(run.recipe);
+}
+
+int main(int argc, char **argv) {
+    arguments a = {0};
+    return bench_main(&program, &a, bench, argc, argv);
+}
