@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests everything: as released, then under AddressSanitizer and
 # UndefinedBehaviorSanitizer, warnings being errors in both; then a short run of the fuzzers, and
-# clang-tidy and cppcheck. Missing Debian packages are installed first and named.
+# clang-tidy, cppcheck and Doxygen. Missing Debian packages are installed first and named.
 #
 #   tests/run.sh [--no-install] [--long]
 #
@@ -28,7 +28,7 @@ for argument in "$@"; do
     esac
 done
 
-packages="zip unzip clang libclang-rt-dev libomp-dev strace clang-tidy cppcheck"
+packages="zip unzip clang libclang-rt-dev libomp-dev strace clang-tidy cppcheck doxygen"
 [ $long -eq 0 ] || packages+=" valgrind time"
 # shellcheck disable=SC2086 # empty means no argument
 rd_setup_packages $install_option $packages || exit 1
