@@ -15,6 +15,14 @@ static const char *const tasks[] = {
     "masked_lm",   NULL};
 
 /* clang-format off: one row a key reads as the table it is */
+const rd_key rd_directive_keys[] = {
+    {"extends", RD_KEY_STRING, 0, .default_value = "",
+     .help = "recipe whose keys this one overrides"},
+    {"arch", RD_KEY_STRING, 0, .default_value = "",
+     .help = "defaults of the model's shape, by a name that rdrop-recipe --help-recipe lists"},
+    {"vocab-size", RD_KEY_INT32, 0, .default_value = "8000",
+     .help = "vocab-size-src and vocab-size-tgt"},
+    {.name = NULL}};
 #define RD_AT(field) offsetof(rd_recipe, field)
 const rd_key rd_task_keys[] = {
     {"task", RD_KEY_STRING, RD_AT(task), 0, 0, "translation", tasks, .help = "what is learned"},
@@ -101,13 +109,10 @@ const rd_key *rd_recipe_find_key(const char *name) {
 }
 
 const char *rd_recipe_nearest_key(const char *name) {
-    /* Directives that are not in the tables, because they do not survive loading. */
-    static const char *const directives[] = {"extends", "arch", "vocab-size"};
     rd_nearest_name nearest = rd_nearest_start(name);
     for (const rd_recipe_group *group = rd_recipe_groups; group->name; group++)
         rd_nearest_try_keys(&nearest, group->keys);
-    for (size_t i = 0; i < sizeof directives / sizeof *directives; i++)
-        rd_nearest_try(&nearest, directives[i]);
+    rd_nearest_try_keys(&nearest, rd_directive_keys);
     return nearest.name;
 }
 

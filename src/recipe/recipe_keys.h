@@ -12,6 +12,9 @@ extern const rd_key rd_table_keys[]; /* of a rd_table_settings */
 extern const rd_key rd_train_keys[]; /* of a rd_train_config */
 extern const rd_key rd_score_keys[]; /* of a rd_recipe */
 
+/* Keys of a file that stand for others, and do not outlast loading: extends, arch, vocab-size. */
+extern const rd_key rd_directive_keys[];
+
 /* A table, the part of a recipe that it is for, and which stages its keys matter to. */
 typedef struct {
     const char *name; /* data | model | train | search | score; NULL: after the last */

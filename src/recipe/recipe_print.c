@@ -74,12 +74,12 @@ static void describe_key(FILE *out, const rd_key *key) {
 }
 
 void rd_recipe_describe(FILE *out) {
-    describe_line(out, "extends", "text", "", "recipe whose keys this one overrides");
     char archs[RD_ARCH_NAMES_ROOM];
     rd_recipe_list_archs(archs);
-    describe_line(out, "arch", "name", "", "defaults of the model's shape");
-    fprintf(out, "    one of: %s\n", archs);
-    describe_line(out, "vocab-size", "integer", "8000", "vocab-size-src and vocab-size-tgt");
+    for (const rd_key *directive = rd_directive_keys; directive->name; directive++) {
+        describe_key(out, directive);
+        if (strcmp(directive->name, "arch") == 0) fprintf(out, "    one of: %s\n", archs);
+    }
     const char *group = NULL;
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++) {

@@ -54,6 +54,11 @@ for program in rdrop-preprocess rdrop-train rdrop-translate rdrop-score rdrop-re
     wrong "unknown option '-x'" $program -x=word
     wrong "did you mean '--version'" $program --versoin
 done
+# Every key of a recipe is in the man page of rdrop-recipe, and nothing else is.
+"$bin/rdrop-recipe" --help-recipe | sed -nE 's/^([a-z][a-z0-9-]*)  .*/\1/p' | sort >in_help
+"$bin/rdrop-recipe" --man | sed -nE 's/^\\fB([a-z][a-z0-9\-]*)\\fR: .*/\1/p' | sed 's/\\//g' | sort >in_page
+[ "$(wc -l <in_help)" -gt 150 ] || fail "few keys: $(wc -l <in_help)"
+diff in_help in_page >&2 || fail "the man page of rdrop-recipe has other keys (>) than --help-recipe (<)"
 [ $n -gt 100 ] || fail "only $n options were found"
 
 # Every search key of a recipe is an option, under the same name.

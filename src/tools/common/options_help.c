@@ -210,6 +210,28 @@ static rd_status man_heading(rd_text *out, const char *macro, const char *headin
     return rd_text_append(out, "\"\n", 2);
 }
 
+/* A key of a file, as it is written there. */
+static rd_status man_key(const options_group *group, const rd_key *key, rd_text *out,
+                         rd_text *help) {
+    RD_TRY(rd_text_printf(out, ".TP\n\\fB"));
+    RD_TRY(roff_all(out, key->name));
+    RD_TRY(rd_text_printf(out, "\\fR: \\fI%s\\fR\n", rd_key_type_name(key)));
+    rd_text_clear(help);
+    RD_TRY(explain(group, key, help));
+    RD_TRY(roff_all(out, help->data));
+    return rd_text_append(out, "\n", 1);
+}
+
+static rd_status man_keys(const options_group *groups, rd_text *out, rd_text *help) {
+    RD_TRY(rd_text_printf(out, ".SH \"KEYS OF A RECIPE\"\n"));
+    for (const options_group *group = groups; group->heading; group++) {
+        RD_TRY(man_heading(out, ".SS", group->heading));
+        for (const rd_key *key = group->keys; key->name; key++)
+            RD_TRY(man_key(group, key, out, help));
+    }
+    return RD_OK;
+}
+
 static rd_status man_synopsis(const options_program *program, rd_text *out) {
     RD_TRY(rd_text_printf(out, ".SH SYNOPSIS\n"));
     for (int i = 0; program->synopsis[i]; i++) {
@@ -246,6 +268,7 @@ static rd_status man_with(const options_program *program, rd_text *out, rd_text 
     RD_TRY(rd_text_printf(out,
                           ".SS \"All programs\"\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\n"
                           "a summary of this page\n.TP\n\\fB\\-\\-version\\fR\nthe version\n"));
+    if (program->described) RD_TRY(man_keys(program->described, out, help));
     for (const options_section *section = program->sections; section && section->heading;
          section++) {
         RD_TRY(man_heading(out, ".SH", section->heading));
