@@ -98,6 +98,7 @@ typedef struct {
     int32_t average_last;         /* checkpoints averaged by the average stage */
     bool eval_bleu, eval_bleu_lowercase;
     bool checkpoint_activations; /* memory for time, with the same weights */
+    bool tensorboard;            /* event files in save_dir/tensorboard */
 } rd_train_config;
 
 /* Where the value of a key comes from. */

@@ -81,6 +81,8 @@ const rd_key rd_train_keys[] = {
     {"checkpoint-activations", RD_KEY_BOOL, RD_AT(checkpoint_activations), 0, 0, "false",
      .help = "keep only the layers' inputs and compute the rest again: less memory, more time, "
              "same weights"},
+    {"tensorboard", RD_KEY_BOOL, RD_AT(tensorboard), 0, 0, "false",
+     .help = "also write event files that TensorBoard opens, in SAVE-DIR/tensorboard"},
     {"average-last", RD_KEY_INT32, RD_AT(average_last), 1, 100000, "10",
      .help = "checkpoints averaged after training"},
     {.name = NULL}};

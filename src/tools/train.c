@@ -18,8 +18,8 @@
 #include "train/trainer.h"
 
 typedef struct {
-    options_list recipe, settings;
-    const char *data, *save_dir;
+    options_list recipe, settings, report;
+    const char *data, *save_dir, *output;
     bool average;
 } arguments;
 
@@ -33,6 +33,12 @@ static const rd_key options[] = {
              "found there. Afterwards DIR/model translates: rdrop-translate --model DIR/model"},
     {"average", RD_KEY_BOOL, RD_AT(average),
      .help = "instead of training, make DIR/model the mean of the last average-last checkpoints"},
+    {"report", RD_KEY_WORDS, RD_AT(report), .value = "DIR",
+     .help = "instead of training, write one page of these trainings, each its --save-dir: curves "
+             "over each other, "
+             "and the settings that differ"},
+    {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE", .default_value = "compare.html",
+     .help = "where --report writes to"},
     {"set", RD_KEY_LIST, RD_AT(settings), .value = "KEY=VALUE",
      .help = "override a key of the recipe; may be repeated"},
     {.name = NULL}};
@@ -48,7 +54,11 @@ static const options_group groups[] = {{.heading = "Options", .keys = options},
                                         .offset = RD_AT(settings),
                                         .defaults_vary = true},
                                        {.heading = NULL}};
-static const options_relation relations[] = {{"data", OPTIONS_IS_REQUIRED, "DIR"}, {.name = NULL}};
+static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "average"},
+                                             {"report", OPTIONS_EXCLUDES, "data"},
+                                             {"report", OPTIONS_EXCLUDES, "save-dir"},
+                                             {"output", OPTIONS_NEEDS, "report"},
+                                             {.name = NULL}};
 static const options_section sections[] = {
     {"Output",
      "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is "
@@ -63,15 +73,15 @@ static const options_section sections[] = {
     {"Exit status", "0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N."},
     {.heading = NULL}};
 static const char *const synopsis[] = {"RECIPE --data DIR [--save-dir DIR] [OPTION]...",
-                                       "RECIPE --data DIR --save-dir DIR --average", NULL};
+                                       "RECIPE --data DIR --save-dir DIR --average",
+                                       "--report DIR... [--output FILE]", NULL};
 static const options_program program = {
     .name = "rdrop-train",
     .summary = "a recipe and binarized data in, a model directory out",
     .synopsis = synopsis,
-    .description = "Trains a translation or summarization model with R-Drop.",
+    .description = "Trains a translation, language, classification or picture model with R-Drop.",
     .operand = "RECIPE",
     .operand_help = "YAML file; rdrop-recipe --help-recipe lists all keys",
-    .least_operands = 1,
     .most_operands = 1,
     .operands = RD_AT(recipe),
     .find_setting = rd_recipe_find_key,
@@ -204,8 +214,19 @@ static rd_status refuse_recipe(const char *recipe, const char *save_dir) {
     return RD_OK;
 }
 
+static int compare(const arguments *a) {
+    if (a->recipe.n > 0)
+        return options_usage(&program, "--report takes no recipe; found '%s'", a->recipe.items[0]);
+    if (rd_train_compare(a->report.items, a->report.n, a->output) != RD_OK) return fail();
+    printf("%s: %d trainings\n", a->output, a->report.n);
+    return 0;
+}
+
 static int run(const arguments *a) {
     rd_recipe *recipe;
+    if (a->report.n > 0) return compare(a);
+    if (a->recipe.n == 0) return options_usage(&program, "expected one RECIPE");
+    if (!a->data) return options_usage(&program, "expected --data DIR");
     char default_dir[512];
     if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
         return fail();

@@ -165,5 +165,6 @@ rd_status rd_run_report(rd_run *run, const rd_train_event *e) {
     if (!line) return rd_error(RD_ERR_MEMORY, "%s/train.jsonl: out of memory", run->save_dir);
     fprintf(run->log, "%s\n", line);
     free(line);
-    return fflush(run->log) == 0 && !ferror(run->log) ? RD_OK : cannot_write(run);
+    if (fflush(run->log) != 0 || ferror(run->log)) return cannot_write(run);
+    return rd_tensorboard_write(run, e);
 }

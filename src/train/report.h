@@ -47,11 +47,11 @@ rd_status rd_history_read(rd_history *history, const char *path);
 void rd_history_free(rd_history *history);
 
 /* One diagram. Curves that are empty are left out; so is a chart without any curve. */
-enum { RD_CHART_SERIES = 3 };
+enum { RD_CHART_SERIES = 8 };
 typedef struct {
     const char *title;
     struct {
-        const char *name;
+        const char *name; /* as HTML has it */
         const rd_curve *curve;
     } series[RD_CHART_SERIES]; /* a NULL curve ends them */
     bool from_zero;            /* the y axis starts at 0 */

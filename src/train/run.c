@@ -76,7 +76,8 @@ static rd_status open_save_dir(rd_run *run) {
     RD_TRY(rd_run_open_save_dir(run));
     RD_TRY(resume(run));
     RD_TRY(rd_run_tidy(run));
-    return rd_run_open_log(run);
+    RD_TRY(rd_run_open_log(run));
+    return rd_tensorboard_open(run);
 }
 
 /* Averaging reads no checkpoint_last, but is of its training. */
@@ -119,6 +120,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
 
 void rd_run_close(rd_run *run) {
     if (run->log) fclose(run->log);
+    if (run->tensorboard) fclose(run->tensorboard);
     rd_run_unlock(run);
     rd_prefetch_stop(run->batches);
     if (run->task) run->task->close(run->data);

@@ -38,6 +38,7 @@ typedef struct {
     bool locked;             /* whether save_dir is held, by the two descriptors below */
     int directory, lock_file;
     FILE *log;          /* train.jsonl */
+    FILE *tensorboard;  /* this start's event file; NULL: none is wanted */
     bool bf16;          /* matrix products of training read bfloat16 copies */
     rd_profile profile; /* of all updates */
     rd_train_listener listener;
@@ -105,6 +106,11 @@ rd_status rd_run_sync_log(const rd_run *run); /* before what tells of the same u
 
 /* Sends the event to the listener and train.jsonl. */
 rd_status rd_run_report(rd_run *run, const rd_train_event *event);
+
+/* With `tensorboard: true`: makes save_dir/tensorboard/events.out.tfevents.*, and adds an update's
+ * or a validation's numbers to it. */
+rd_status rd_tensorboard_open(rd_run *run);
+rd_status rd_tensorboard_write(rd_run *run, const rd_train_event *event);
 
 /* report.html, from train.jsonl and the state. */
 rd_status rd_run_write_html(const rd_run *run);

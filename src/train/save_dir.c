@@ -60,6 +60,7 @@ static rd_status refuse_links_in(const rd_run *run, const char *name) {
 
 static rd_status refuse_linked_directories(const rd_run *run) {
     RD_TRY(refuse_link(run, "model"));
+    RD_TRY(refuse_link(run, "tensorboard"));
     return refuse_link(run, "checkpoints");
 }
 

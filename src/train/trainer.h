@@ -49,6 +49,10 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
 
+/* Writes one page of up to 8 trainings, each the save_dir of one, which may still go on: curves
+ * over each other, and the settings that differ. */
+rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
+
 /* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                            int *n_averaged);
