@@ -28,7 +28,7 @@ typedef struct {
 } worker;
 
 static void *work(void *argument) {
-    worker *w = argument;
+    worker *w = (worker *)argument;
     const char *const *mine = (const char *const *)lines + w->first;
     w->status = rd_translator_run(w->translator, &w->options, w->n, mine, NULL, &w->found);
     if (w->status != RD_OK) snprintf(w->message, sizeof w->message, "%s", rd_last_error());
@@ -54,8 +54,12 @@ static int translate_all(const rd_translator *translator, const rd_translate_opt
     int started = 0, well = 1;
     for (; started < THREADS; started++) {
         int first = n_lines * started / THREADS, end = n_lines * (started + 1) / THREADS;
-        workers[started] = (worker){
-            .translator = translator, .options = *options, .first = first, .n = end - first};
+        worker *w = &workers[started];
+        memset(w, 0, sizeof *w);
+        w->translator = translator;
+        w->options = *options;
+        w->first = first;
+        w->n = end - first;
         if (pthread_create(&threads[started], NULL, work, &workers[started]) != 0) break;
     }
     for (int t = 0; t < started; t++) pthread_join(threads[t], NULL);
@@ -75,7 +79,7 @@ static int read_lines(void) {
     static char line[LINE_BYTES];
     while (n_lines < MOST_LINES && fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
-        char *copy = malloc(strlen(line) + 1);
+        char *copy = (char *)malloc(strlen(line) + 1);
         if (!copy) return 0;
         lines[n_lines++] = strcpy(copy, line);
     }

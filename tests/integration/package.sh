@@ -4,6 +4,7 @@
 # Argument: the build directory.
 set -euo pipefail
 build=$(realpath "$1")
+examples=$(realpath "$(dirname "$0")/../examples")
 command -v cpack >/dev/null && command -v dpkg-deb >/dev/null && command -v dpkg-shlibdeps >/dev/null || exit 77
 ! grep -q '^RD_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" || exit 77 # what is installed is a release
 work=$(mktemp -d)
@@ -54,6 +55,7 @@ grep 'quickstart' log >/dev/null || fail "no list of recipes: $(cat log)"
 
 for program in "$usr"/bin/rdrop-*; do
     name=$(basename "$program")
+    zcat "$usr/share/man/man1/rdrop.1.gz" | grep -F "$(sed 's/-/\\-/g' <<<"$name")" >/dev/null || fail "man rdrop lacks $name"
     zcat "$usr/share/man/man1/$name.1.gz" | grep -F '.SH OPTIONS' >/dev/null || fail "$name: no man page"
     [ -s "$usr/share/zsh/vendor-completions/_$name" ] || fail "$name: no completion for zsh"
     (
@@ -79,6 +81,31 @@ cxx=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
 library=$(dirname "$(find "$usr" -name librdrop.a)")
 "$cc" -std=c17 -I"$usr/include" "$work/user.c" -o "$work/user" -L"$library" -lrdrop
 "$cxx" -I"$usr/include" "$work/user.cc" -o "$work/user-cxx" -L"$library" -lrdrop
-[ "$(LD_LIBRARY_PATH=$library "$work/user")" = "$version" ] || fail "C"
-[ "$(LD_LIBRARY_PATH=$library "$work/user-cxx")" = "$version" ] || fail "C++"
+export LD_LIBRARY_PATH=$library
+[ "$("$work/user")" = "$version" ] || fail "C"
+[ "$("$work/user-cxx")" = "$version" ] || fail "C++"
+
+# The examples, in both languages, with what was trained above.
+for name in translate score loss; do
+    "$cc" -std=c17 -Wall -Wextra -Werror -pedantic -I"$usr/include" "$examples/$name.c" -o "$work/$name" -L"$library" \
+        -lrdrop -lm -pthread || fail "$name.c in C"
+    "$cxx" -std=c++17 -Wall -Wextra -Werror -pedantic -I"$usr/include" -x c++ "$examples/$name.c" -x none \
+        -o "$work/$name-cxx" -L"$library" -lrdrop -lm -pthread || fail "$name.c in C++"
+done
+for language in "" -cxx; do
+    "$work/translate$language" out/mine/train/model <text.en >translated || fail "translate$language"
+    [ "$(wc -l <translated)" -eq 40 ] || fail "translate$language: $(cat translated)"
+    sed 's/hund/katze/' text.de >hypotheses
+    "$work/score$language" hypotheses text.de >scored || fail "score$language"
+    for metric in bleu ter chrf; do
+        score=$("$usr/bin/rdrop-score" --metric $metric --score-only --width 2 --ref text.de hypotheses 2>/dev/null)
+        grep -i "^$metric.* $score " scored >/dev/null || fail "score$language: $metric is $score: $(cat scored)"
+    done
+    for alpha in 0 1; do "$work/loss$language" $alpha >loss.$alpha || fail "loss$language"; done
+    awk '/^accuracy/ { exit !($2 + 0 > 95) }' loss.1 || fail "loss$language: $(cat loss.1)"
+    # R-Drop brings the passes closer together, and adds alpha times their distance.
+    awk '/^step 100/ { kl[FILENAME] = $8 } END { exit !(kl["loss.1"] < kl["loss.0"]) }' loss.0 loss.1 ||
+        fail "loss$language: $(cat loss.0 loss.1)"
+    awk '/^step/ { d = $4 - 2 * $6 - $8; if (d * d > 1e-6) exit 1 }' loss.1 || fail "loss$language: $(cat loss.1)"
+done
 echo "the packages work"
