@@ -11,7 +11,11 @@ fail() {
     exit 1
 }
 export LC_ALL=C
-nm -D --defined-only "$build/librdrop.so" | awk '{ print $3 }' | sort >"$work/exported"
+nm -D --defined-only "$build/librdrop.so" | awk '$2 != "A" { print $3 }' | sort >"$work/versioned"
+# All are of the version that the soname has: librdrop.so.0, RDROP_0.
+soname=$(objdump -p "$build/librdrop.so" | sed -n 's/.*SONAME *librdrop\.so\.//p')
+grep -v "@@RDROP_$soname\$" "$work/versioned" && fail "functions of another version than RDROP_$soname"
+sed 's/@.*//' "$work/versioned" >"$work/exported"
 diff "$here/exports.txt" "$work/exported" ||
     fail "librdrop.so exports other functions (>) than tests/integration/exports.txt lists (<)"
 # Declarations begin a line; comments do not.
