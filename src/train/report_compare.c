@@ -207,7 +207,9 @@ static rd_status write_values(const char *key, char *const *values, int n, int *
         ++*same;
         return RD_OK;
     }
-    RD_TRY(rd_text_printf(out, "<tr><th>%s</th>", key));
+    RD_TRY(rd_text_printf(out, "<tr><th>"));
+    RD_TRY(rd_text_append_html(out, key, strlen(key))); /* a checkpoint may come from elsewhere */
+    RD_TRY(rd_text_printf(out, "</th>"));
     for (int i = 0; i < n; i++) {
         const char *value = values[i] ? values[i] : "not known";
         RD_TRY(rd_text_printf(out, "<td><code>"));

@@ -27,7 +27,7 @@ PLAIN = {"task": "translation", "position-layout": "fairseq", "decoder-start": "
          "layernorm-embedding": False, "output-bias": False, "encoder-learned-pos": False, "decoder-learned-pos": False,
          "no-decoder-final-norm": False, "drop-path": 0, "segment-types": 0, "adaptive-input": False,
          "adaptive-softmax-cutoff": "", "optimizer": "adam", "no-decay-bias-norm": False, "ema-decay": 0,
-         "reg-alpha-warmup-updates": 0, "lr-period-updates": 0}
+         "reg-alpha-warmup-updates": 0, "lr-period-updates": 0, "cutoff": "none"}
 
 
 class Twin(torch.nn.Module):
