@@ -1,11 +1,11 @@
 #include "io/safetensors.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/json.h"
 #include "base/memory.h"
+#include "io/json.h"
+#include "io/torch_file.h"
 
 enum { MAX_HEADER = 100 << 20 }; /* the format's own bound */
 
@@ -38,7 +38,16 @@ rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path) {
     return status;
 }
 
+rd_status rd_tensor_file_open_torch(rd_tensor_file *file, const char *path) {
+    *file = (rd_tensor_file){.path = rd_strdup(path)};
+    if (!file->path) return RD_ERR_MEMORY;
+    rd_status status = rd_torch_file_open(&file->torch, path, &file->header);
+    if (status != RD_OK) rd_tensor_file_close(file);
+    return status;
+}
+
 void rd_tensor_file_close(rd_tensor_file *file) {
+    rd_torch_file_close(file->torch);
     json_decref(file->header);
     rd_unmap_file(&file->mapping);
     free(file->path);
@@ -144,6 +153,7 @@ rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name, rd_s
         return rd_error(RD_ERR_FORMAT, "%s: tensor %.100s is missing", file->path, name);
     void *place = json_object_iter_at(file->header, name);
     const json_t *entry = json_object_iter_value(place);
+    if (file->torch) return rd_torch_file_find(file->torch, json_integer_value(entry), t);
     t->name = json_object_iter_key(place); /* lives as long as the file is open */
     t->dtype = json_string_value(json_object_get(entry, "dtype"));
     size_t size = t->dtype ? element_size(t->dtype) : 0;
@@ -163,130 +173,4 @@ rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name, rd_s
     t->bytes = file->data + begin;
     t->n_bytes = (size_t)(end - begin);
     return RD_OK;
-}
-
-bool rd_stored_tensor_fits(const rd_stored_tensor *t, int64_t rows, int64_t columns) {
-    const int64_t shape[2] = {rows, columns};
-    int32_t first = 0, rank = columns ? 2 : 1;
-    while (t->rank - first > rank && t->shape[first] == 1) first++;
-    if (t->rank - first != rank) return false;
-    for (int32_t i = 0; i < rank; i++)
-        if (t->shape[first + i] != shape[i]) return false;
-    return true;
-}
-
-/* IEEE half precision: 1 sign bit, 5 of exponent, 10 of fraction. */
-static float from_f16(uint16_t bits) {
-    int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    float value = exponent == 31  ? (fraction ? NAN : INFINITY)
-                  : exponent == 0 ? ldexpf((float)fraction, -24)
-                                  : ldexpf((float)(fraction + 1024), exponent - 25);
-    return bits >> 15 ? -value : value;
-}
-
-static float element(const rd_stored_tensor *t, int64_t i) {
-    uint16_t half;
-    uint32_t bits;
-    float value;
-    double wide;
-    if (strcmp(t->dtype, "F64") == 0) {
-        memcpy(&wide, t->bytes + i * 8, 8);
-        return (float)wide;
-    }
-    memcpy(&half, t->bytes + i * 2, 2);
-    if (strcmp(t->dtype, "F16") == 0) return from_f16(half);
-    bits = (uint32_t)half << 16; /* BF16: the upper half of a float */
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
-rd_status rd_stored_tensor_read(const rd_stored_tensor *t, float *values) {
-    if (strcmp(t->dtype, "F32") == 0)
-        memcpy(values, t->bytes, t->n_bytes);
-    else if (strcmp(t->dtype, "F64") == 0 || strcmp(t->dtype, "F16") == 0 ||
-             strcmp(t->dtype, "BF16") == 0)
-        for (int64_t i = 0; i < t->n; i++) values[i] = element(t, i);
-    else
-        return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: tensor %.100s has type %s, expected F32, F16, BF16 or F64", t->path,
-                        t->name, t->dtype);
-    for (int64_t i = 0; i < t->n; i++)
-        if (!isfinite(values[i]))
-            return rd_error(RD_ERR_NUMERIC, "%s: tensor %.100s contains %f", t->path, t->name,
-                            (double)values[i]);
-    return RD_OK;
-}
-
-static rd_status add_file(rd_tensor_set *set, const char *directory, const char *name) {
-    for (int64_t i = 0; i < set->n; i++)
-        if (strcmp(set->names[i], name) == 0) return RD_OK;
-    int64_t capacity = set->capacity;
-    RD_TRY(rd_reserve(&set->names, &capacity, set->n + 1, sizeof *set->names));
-    RD_TRY(rd_reserve(&set->files, &set->capacity, set->n + 1, sizeof *set->files));
-    char *path = rd_path_join(directory, name), *copy = rd_strdup(name);
-    rd_status status = path && copy ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_tensor_file_open(&set->files[set->n], path);
-    free(path);
-    if (status == RD_OK)
-        set->names[set->n++] = copy;
-    else
-        free(copy);
-    return status;
-}
-
-static rd_status open_shards(rd_tensor_set *set, const char *directory, const char *index_name) {
-    json_t *root;
-    RD_TRY(rd_json_read(directory, index_name, &root));
-    set->index = json_incref(json_object_get(root, "weight_map"));
-    json_decref(root);
-    if (!json_is_object(set->index))
-        return rd_error(RD_ERR_FORMAT, "%s/%s: no weight_map", directory, index_name);
-    const char *tensor;
-    json_t *value;
-    json_object_foreach(set->index, tensor, value) {
-        const char *name = json_string_value(value);
-        if (!name || !*name || strchr(name, '/'))
-            return rd_error(RD_ERR_FORMAT, "%s/%s: the place of %.100s is not a file name",
-                            directory, index_name, tensor);
-        RD_TRY(add_file(set, directory, name));
-    }
-    return RD_OK;
-}
-
-rd_status rd_tensor_set_open(rd_tensor_set *set, const char *directory) {
-    static const char single[] = "model.safetensors", index[] = "model.safetensors.index.json";
-    *set = (rd_tensor_set){0};
-    bool has_single, has_index, has_pickle;
-    RD_TRY(rd_json_exists(directory, single, &has_single));
-    RD_TRY(rd_json_exists(directory, index, &has_index));
-    RD_TRY(rd_json_exists(directory, "pytorch_model.bin", &has_pickle));
-    rd_status status =
-        has_single  ? add_file(set, directory, single)
-        : has_index ? open_shards(set, directory, index)
-                    : rd_error(RD_ERR_IO, "%s: no model.safetensors%s", directory,
-                               has_pickle ? ", and pytorch_model.bin cannot be read; load and save "
-                                            "the model with transformers first"
-                                          : "");
-    if (status != RD_OK) rd_tensor_set_close(set);
-    return status;
-}
-
-void rd_tensor_set_close(rd_tensor_set *set) {
-    for (int64_t i = 0; i < set->n; i++) {
-        rd_tensor_file_close(&set->files[i]);
-        free(set->names[i]);
-    }
-    free(set->files);
-    free(set->names);
-    json_decref(set->index);
-    *set = (rd_tensor_set){0};
-}
-
-const rd_tensor_file *rd_tensor_set_find(const rd_tensor_set *set, const char *tensor) {
-    const char *name = json_string_value(json_object_get(set->index, tensor));
-    for (int64_t i = 0; i < set->n; i++)
-        if ((!set->index || (name && strcmp(set->names[i], name) == 0)) &&
-            rd_tensor_file_has(&set->files[i], tensor))
-            return &set->files[i];
-    return NULL;
 }

@@ -1,6 +1,7 @@
-/* Reading safetensors files (Hugging Face): 8 bytes of header length, a JSON header that names each
- * tensor with its type, shape and place, then the data. The file is mapped and read
- * lazily; every header field is checked before use. */
+/* Reading files of tensors. Safetensors files (Hugging Face): 8 bytes of header length, a JSON
+ * header that names each tensor with its type, shape and place, then the data. The file is mapped
+ * and read lazily; every header field is checked before use. And those of PyTorch, by
+ * io/torch_file.h. */
 #ifndef RD_IO_SAFETENSORS_H
 #define RD_IO_SAFETENSORS_H
 
@@ -14,12 +15,16 @@
 
 enum { RD_TENSOR_RANK = 4 };
 
+typedef struct rd_torch_file rd_torch_file;
+typedef struct rd_torch_tensor rd_torch_tensor;
+
 typedef struct {
     char *path;
     rd_mapping mapping;
     json_t *header; /* an object; "__metadata__" is not a tensor */
     const char *data;
     size_t data_size;
+    rd_torch_file *torch; /* a file of PyTorch, of which the header has the names; else NULL */
 } rd_tensor_file;
 
 /* One tensor of an open file, checked: its bytes lie in the file and fill its shape. */
@@ -30,9 +35,12 @@ typedef struct {
     int64_t n; /* elements */
     const char *bytes;
     size_t n_bytes;
+    const rd_torch_tensor *torch; /* of a file of PyTorch, whose `bytes` is NULL */
 } rd_stored_tensor;
 
 rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path);
+/* A file of PyTorch. */
+rd_status rd_tensor_file_open_torch(rd_tensor_file *file, const char *path);
 void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
 
 /* The model that weights are of. The file of the weights says it too, because weights of the same
@@ -68,13 +76,15 @@ bool rd_stored_tensor_fits(const rd_stored_tensor *tensor, int64_t rows, int64_t
  * refused. */
 rd_status rd_stored_tensor_read(const rd_stored_tensor *tensor, float *values);
 
-/* The tensors of a Hugging Face directory: model.safetensors, or the shards that
- * model.safetensors.index.json lists. */
+/* The tensors of a Hugging Face directory (tensor_set.c): model.safetensors, or the shards that
+ * model.safetensors.index.json lists, or else pytorch_model.bin, or the shards that
+ * pytorch_model.bin.index.json lists. */
 typedef struct {
     char **names; /* [n] of the files, without their directory */
     rd_tensor_file *files;
     int64_t n, capacity;
     json_t *index; /* tensor -> name of its file; NULL: all are in the first */
+    bool torch;    /* files of PyTorch */
 } rd_tensor_set;
 
 rd_status rd_tensor_set_open(rd_tensor_set *set, const char *directory);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "data/vocab.h"
@@ -96,6 +97,49 @@ void fuzz_import(rd_status (*import)(const char *from, const char *to)) {
         fuzz_failed(__FILE__, __LINE__, rd_last_error());
     rd_translator_close(translator);
     remove_made();
+}
+
+static void add(rd_text *text, const void *bytes, size_t n) {
+    FUZZ_CHECK(rd_text_append(text, bytes, n) == RD_OK);
+}
+
+void fuzz_zip_add(fuzz_zip *a, const char *name, size_t n_name, const char *bytes, size_t n) {
+    struct __attribute__((packed)) {
+        uint16_t version, flags, method, time, date;
+        uint32_t crc, packed, size;
+        uint16_t n_name, n_extra;
+    } common = {.version = 20,
+                .date = 33,
+                .crc = rd_crc32(0, bytes, n),
+                .packed = (uint32_t)n,
+                .size = (uint32_t)n,
+                .n_name = (uint16_t)n_name};
+    uint32_t offset = (uint32_t)a->files.length;
+    add(&a->files, "PK\3\4", 4);
+    add(&a->files, &common, sizeof common);
+    add(&a->files, name, n_name);
+    add(&a->files, bytes, n);
+    add(&a->directory, "PK\1\2\24\0", 6);
+    add(&a->directory, &common, sizeof common);
+    add(&a->directory, "\0\0\0\0\0\0\0\0\0\0", 10);
+    add(&a->directory, &offset, 4);
+    add(&a->directory, name, n_name);
+    a->n++;
+}
+
+void fuzz_zip_end(fuzz_zip *a) {
+    uint32_t sizes[2] = {(uint32_t)a->directory.length, (uint32_t)a->files.length};
+    if (a->n) add(&a->files, a->directory.data, (size_t)a->directory.length);
+    add(&a->files, "PK\5\6\0\0\0\0", 8);
+    add(&a->files, &a->n, 2);
+    add(&a->files, &a->n, 2);
+    add(&a->files, sizes, 8);
+    add(&a->files, "\0", 2);
+}
+
+void fuzz_zip_free(fuzz_zip *a) {
+    rd_text_free(&a->files);
+    rd_text_free(&a->directory);
 }
 
 void fuzz_failed(const char *file, int line, const char *condition) {

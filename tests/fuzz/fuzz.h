@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "rdrop/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,6 +24,16 @@ void fuzz_place(const char *name, int slot, const void *bytes, size_t n);
 
 /* Imports that folder, and opens what was made: it must be a model. */
 void fuzz_import(rd_status (*import)(const char *from, const char *to));
+
+/* A zip archive of stored files (APPNOTE.TXT): the files, then a directory of them, which _end
+ * adds. */
+typedef struct {
+    rd_text files, directory;
+    uint16_t n;
+} fuzz_zip;
+void fuzz_zip_add(fuzz_zip *zip, const char *name, size_t n_name, const char *bytes, size_t n);
+void fuzz_zip_end(fuzz_zip *zip);
+void fuzz_zip_free(fuzz_zip *zip);
 
 /* Ends the program, for an answer that is wrong. */
 #define FUZZ_CHECK(condition)                                                                      \

@@ -5,79 +5,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checksum.h"
 #include "base/text.h"
 #include "convert/convert.h"
 #include "convert/info.h"
 #include "fuzz.h"
 
-/* A zip archive of stored files (APPNOTE.TXT): the files, then a directory of them. */
-typedef struct {
-    rd_text files, directory;
-    uint16_t n;
-} archive;
-
 static void add(rd_text *text, const void *bytes, size_t n) {
     FUZZ_CHECK(rd_text_append(text, bytes, n) == RD_OK);
 }
 
-static void add_entry(archive *a, const char *name, size_t n_name, const char *bytes, size_t n) {
-    struct __attribute__((packed)) {
-        uint16_t version, flags, method, time, date;
-        uint32_t crc, packed, size;
-        uint16_t n_name, n_extra;
-    } common = {.version = 20,
-                .date = 33,
-                .crc = rd_crc32(0, bytes, n),
-                .packed = (uint32_t)n,
-                .size = (uint32_t)n,
-                .n_name = (uint16_t)(n_name + 4)};
-    uint32_t offset = (uint32_t)a->files.length;
-    add(&a->files, "PK\3\4", 4);
-    add(&a->files, &common, sizeof common);
-    add(&a->files, name, n_name);
-    add(&a->files, ".npy", 4);
-    add(&a->files, bytes, n);
-    add(&a->directory, "PK\1\2\24\0", 6);
-    add(&a->directory, &common, sizeof common);
-    add(&a->directory, "\0\0\0\0\0\0\0\0\0\0", 10);
-    add(&a->directory, &offset, 4);
-    add(&a->directory, name, n_name);
-    add(&a->directory, ".npy", 4);
-    a->n++;
-}
-
-static void end_archive(archive *a) {
-    uint32_t sizes[2] = {(uint32_t)a->directory.length, (uint32_t)a->files.length};
-    if (a->n) add(&a->files, a->directory.data, (size_t)a->directory.length);
-    add(&a->files, "PK\5\6\0\0\0\0", 8);
-    add(&a->files, &a->n, 2);
-    add(&a->files, &a->n, 2);
-    add(&a->files, sizes, 8);
-    add(&a->files, "\0", 2);
-}
-
 /* The array as a .npy file. */
-static void add_array(archive *a, const char *name, size_t n_name, const char *header,
+static void add_array(fuzz_zip *a, const char *name, size_t n_name, const char *header,
                       size_t n_header, const char *data, size_t n) {
-    rd_text bytes = {0};
+    rd_text bytes = {0}, full = {0};
     uint16_t length = (uint16_t)n_header;
     add(&bytes, "\x93NUMPY\1\0", 8);
     add(&bytes, &length, 2);
     add(&bytes, header, length);
     add(&bytes, data, n);
-    add_entry(a, name, n_name, bytes.data, (size_t)bytes.length);
+    add(&full, name, n_name);
+    add(&full, ".npy", 4);
+    fuzz_zip_add(a, full.data, (size_t)full.length, bytes.data, (size_t)bytes.length);
+    rd_text_free(&full);
     rd_text_free(&bytes);
 }
 
-static void add_settings(archive *a, fuzz_part settings) {
+static void add_settings(fuzz_zip *a, fuzz_part settings) {
     char header[96];
     int n = snprintf(header, sizeof header,
                      "{'descr': '|i1', 'fortran_order': False, 'shape': (%zu,)}", settings.n);
     add_array(a, "special:model.yml", 17, header, (size_t)n, settings.bytes, settings.n);
 }
 
-static void add_part(archive *a, fuzz_part part) {
+static void add_part(fuzz_zip *a, fuzz_part part) {
     const char *end = part.bytes + part.n;
     const char *header = part.n ? memchr(part.bytes, '\n', part.n) : NULL;
     const char *data = header ? memchr(header + 1, '\n', (size_t)(end - header - 1)) : NULL;
@@ -87,17 +47,16 @@ static void add_part(archive *a, fuzz_part part) {
 }
 
 static void place_model(const uint8_t *data, size_t size, fuzz_part settings) {
-    archive a = {0};
+    fuzz_zip a = {0};
     add_settings(&a, settings);
     for (int i = 3; i < 64; i++) {
         fuzz_part part = fuzz_cut(data, size, i);
         if (part.n == 0) break;
         add_part(&a, part);
     }
-    end_archive(&a);
+    fuzz_zip_end(&a);
     fuzz_place("model.npz", 2, a.files.data, (size_t)a.files.length);
-    rd_text_free(&a.files);
-    rd_text_free(&a.directory);
+    fuzz_zip_free(&a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
