@@ -1,7 +1,7 @@
 /* Text to ids of subwords, words or characters and back, over a SentencePiece model file, the
- * byte-level BPE of GPT-2, RoBERTa and BART, BERT's WordPiece, fairseq's dictionary of words or a
- * list of characters. A tokenizer is immutable after opening and may be used from several threads
- * at once. */
+ * byte-level BPE of GPT-2, RoBERTa and BART, BERT's WordPiece, fairseq's dictionary of words, with
+ * or without subword-nmt's codes, or a list of characters. A tokenizer is immutable after opening
+ * and may be used from several threads at once. */
 #ifndef RDROP_TOKENIZER_H
 #define RDROP_TOKENIZER_H
 
@@ -26,7 +26,9 @@ typedef struct {
 /* path: a SentencePiece model; a Hugging Face tokenizer.json of byte-level BPE or WordPiece; a
  * vocab.json with its merges.txt in the same folder; a file "...vocab.txt" (WordPiece); or one of
  * rdrop-preprocess's two: dict.txt (also "dict.LANG.txt", as fairseq has it) or characters.txt.
- * In the folder of a vocab.json or vocab.txt a tokenizer_config.json counts, too.
+ * In the folder of a vocab.json or vocab.txt a tokenizer_config.json counts, too; in that of a
+ * dict.txt a file "bpecodes" of subword-nmt or fastBPE, by which words are cut: pieces that are not
+ * a word's last end with "@@".
  *
  * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but take the spelling of
  * a special piece ("<mask>", "[MASK]") in a text for text. Letters, numbers and spaces are those of
@@ -44,7 +46,8 @@ typedef enum {
     RD_TOKENIZER_BYTE_BPE,
     RD_TOKENIZER_WORDPIECE,
     RD_TOKENIZER_WORDS,
-    RD_TOKENIZER_CHARACTERS
+    RD_TOKENIZER_CHARACTERS,
+    RD_TOKENIZER_SUBWORD_NMT
 } rd_tokenizer_type;
 RD_API rd_tokenizer_type rd_tokenizer_kind_of(const rd_tokenizer *tokenizer);
 
@@ -88,6 +91,9 @@ RD_API const char *rd_tokenizer_space(const rd_tokenizer *tokenizer);
 /* Whether the piece of this id begins a word, or is one: it begins with a space or, in WordPiece,
  * not with "##". */
 RD_API bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id);
+
+/* Whether a word can end with this piece: not with one of subword-nmt's that ends with "@@". */
+RD_API bool rd_tokenizer_ends_word(const rd_tokenizer *tokenizer, int32_t id);
 
 /* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL where there is
  * none.

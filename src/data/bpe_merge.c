@@ -83,13 +83,16 @@ static void consider(merger *m, int32_t at) {
     if (rule) push(m, (candidate){rule->rank, at});
 }
 
-static void apply(merger *m, int32_t at, int32_t merged) {
+static void join(merger *m, int32_t at, int32_t merged) {
     symbol *s = &m->symbols[at], *gone = &m->symbols[s->next];
     s->id = merged;
     s->next = gone->next;
     gone->id = -1;
     if (s->next >= 0) m->symbols[s->next].previous = at;
-    consider(m, s->previous);
+}
+
+static void consider_around(merger *m, int32_t at) {
+    consider(m, m->symbols[at].previous);
     consider(m, at);
 }
 
@@ -102,7 +105,26 @@ static void merge_all(merger *m, float dropout, rd_rng *rng) {
         }
         while (m->n_skipped > 0) push(m, m->skipped[--m->n_skipped]);
         const rd_bpe_rule *rule = rule_at(m, top.at);
-        if (rule && rule->rank == top.rank) apply(m, top.at, rule->merged);
+        if (!rule || rule->rank != top.rank) continue;
+        join(m, top.at, rule->merged);
+        consider_around(m, top.at);
+    }
+}
+
+/* A round: the places of one pair from left to right, and only then the pairs that this made. A
+ * rank is one pair's, so a pair that is out of date never passes for another. */
+static void merge_rounds(merger *m) {
+    while (m->n_queue > 0) {
+        int32_t rank = m->queue[0].rank;
+        m->n_skipped = 0;
+        while (m->n_queue > 0 && m->queue[0].rank == rank) {
+            candidate top = pop(m);
+            const rd_bpe_rule *rule = rule_at(m, top.at);
+            if (!rule || rule->rank != rank) continue;
+            join(m, top.at, rule->merged);
+            m->skipped[m->n_skipped++] = top;
+        }
+        for (int64_t i = 0; i < m->n_skipped; i++) consider_around(m, m->skipped[i].at);
     }
 }
 
@@ -124,7 +146,10 @@ rd_status rd_bpe_merge(const rd_bpe_rules *rules, rd_bpe_scratch *scratch, int32
     for (int32_t i = 0; i < count; i++)
         m.symbols[i] = (symbol){ids[i], i - 1, i + 1 < count ? i + 1 : -1};
     for (int32_t i = 0; i < count; i++) consider(&m, i);
-    merge_all(&m, dropout, rng);
+    if (rules->rounds && !rng)
+        merge_rounds(&m);
+    else
+        merge_all(&m, dropout, rng);
     *n = 0;
     for (int32_t i = count > 0 ? 0 : -1; i >= 0; i = m.symbols[i].next)
         ids[(*n)++] = m.symbols[i].id;

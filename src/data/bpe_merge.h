@@ -2,6 +2,7 @@
 #ifndef RD_DATA_BPE_MERGE_H
 #define RD_DATA_BPE_MERGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -16,6 +17,8 @@ typedef struct {
 typedef struct {
     rd_pair_table pairs; /* of pieces, (left, right) */
     rd_bpe_rule *rules;  /* [pairs.n] by the pair's id */
+    bool rounds; /* all places of a pair merge before new pairs count, as in subword-nmt; without
+                  * dropout alone */
 } rd_bpe_rules;
 
 rd_status rd_bpe_rules_new(rd_bpe_rules *rules, int64_t n); /* from {0}; room for n */

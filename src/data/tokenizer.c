@@ -111,6 +111,11 @@ bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id) {
     return strncmp(piece, space, strlen(space)) == 0;
 }
 
+bool rd_tokenizer_ends_word(const rd_tokenizer *tokenizer, int32_t id) {
+    const char *piece = rd_tokenizer_piece(tokenizer, id), *joiner = tokenizer->kind->joiner;
+    return !joiner || !piece || !rd_ends_with(piece, joiner);
+}
+
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id) {
     return id >= 0 && id < tokenizer->size ? tokenizer->kind->piece(tokenizer, id) : NULL;
 }

@@ -21,6 +21,7 @@ typedef struct {
     const char *space;        /* in pieces */
     const char *continuation; /* begins the pieces that begin no word; NULL: those do not begin
                                  with `space` */
+    const char *joiner;       /* ends the pieces that the next one continues; NULL: none do */
 } rd_tokenizer_kind;
 
 /* The first member of each kind's own struct. */

@@ -36,8 +36,9 @@ static const form forms[] = {
     {RD_VOCABULARY_JOINT, .models = {"vocab.json"}, .companion = "merges.txt",
      .settings = "tokenizer_config.json"},
     {RD_VOCABULARY_JOINT, .models = {"vocab.txt"}, .settings = "tokenizer_config.json"},
-    {RD_VOCABULARY_JOINT, .models = {"dict.txt"}},
-    {RD_VOCABULARY_SEPARATE, .models = {"dict.source.txt", "dict.target.txt"}},
+    {RD_VOCABULARY_JOINT, .models = {"dict.txt"}, .settings = "bpecodes"},
+    {RD_VOCABULARY_SEPARATE, .models = {"dict.source.txt", "dict.target.txt"},
+     .settings = "bpecodes"},
     {RD_VOCABULARY_JOINT, .models = {"characters.txt"}},
     {RD_VOCABULARY_SEPARATE, .models = {"characters.source.txt", "characters.target.txt"}},
     {RD_VOCABULARY_LABELS, .companion = LABELS}};

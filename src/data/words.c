@@ -1,18 +1,22 @@
-/* Text as words of a dictionary, or as characters of one. */
+/* Text as words of a dictionary, whole or cut by subword-nmt's codes, or as characters of one. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "data/dictionary.h"
+#include "data/subword.h"
 #include "data/tokenizer_kind.h"
 
 typedef struct {
     rd_tokenizer base;
     rd_string_table symbols;
+    rd_subword *codes; /* of words; NULL: they stay whole */
 } dictionary;
 
 static void close_dictionary(rd_tokenizer *tokenizer) {
     rd_string_table_free(&((dictionary *)tokenizer)->symbols);
+    rd_subword_close(((dictionary *)tokenizer)->codes);
     free(tokenizer);
 }
 
@@ -36,6 +40,30 @@ static rd_status encode_words(const rd_tokenizer *tokenizer, const char *text, s
     for (size_t at = 0, length; (length = rd_dictionary_word(text, n, &at, &word, &hash)) > 0;)
         RD_TRY(add_id(tokenizer, rd_string_find_hashed(symbols, hash, word, length), ids));
     return RD_OK;
+}
+
+/* Cut first, and then words are what is between white space of any kind. */
+static rd_status encode_cut(const rd_tokenizer *tokenizer, const char *text, size_t n,
+                            float dropout, rd_rng *rng, rd_ids *ids) {
+    const rd_subword *codes = ((const dictionary *)tokenizer)->codes;
+    rd_text cut = {0};
+    rd_status status = rd_text_append(&cut, "", 0); /* of nothing too there is a text */
+    if (status == RD_OK) status = rd_subword_apply(codes, text, n, dropout, rng, &cut);
+    if (status == RD_OK) status = encode_words(tokenizer, cut.data, (size_t)cut.length, ids);
+    rd_text_free(&cut);
+    return status;
+}
+
+static rd_status encode_subwords(const rd_tokenizer *tokenizer, const char *text, size_t n,
+                                 rd_ids *ids) {
+    return encode_cut(tokenizer, text, n, 0.0f, NULL, ids);
+}
+
+static rd_status sample_subwords(const rd_tokenizer *tokenizer, const char *text, size_t n,
+                                 float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
+    (void)nbest;
+    rd_rng rng = rd_rng_make(seed, 0);
+    return encode_cut(tokenizer, text, n, alpha, alpha > 0.0f ? &rng : NULL, ids);
 }
 
 static rd_status encode_characters(const rd_tokenizer *tokenizer, const char *text, size_t n,
@@ -91,21 +119,77 @@ static rd_status decode_words(const rd_tokenizer *tokenizer, const int32_t *ids,
     return decode(tokenizer, ids, n, " ", "<unk>", text, length);
 }
 
+/* Pieces that end with "@@" are joined with the next. */
+static rd_status decode_subwords(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
+                                 char **text, size_t *length) {
+    static const char joiner[] = RD_SUBWORD_JOINER " ";
+    RD_TRY(decode_words(tokenizer, ids, n, text, length));
+    size_t left = *length, kept = 0;
+    if (left > 1 && memcmp(*text + left - 2, joiner, 2) == 0) left -= 2;
+    for (size_t i = 0; i < left;) {
+        if (left - i >= 3 && memcmp(*text + i, joiner, 3) == 0)
+            i += 3;
+        else
+            (*text)[kept++] = (*text)[i++];
+    }
+    while (kept > 0 && (*text)[kept - 1] == ' ') kept--;
+    (*text)[kept] = '\0';
+    *length = kept;
+    return RD_OK;
+}
+
 static rd_status decode_characters(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                    char **text, size_t *length) {
     return decode(tokenizer, ids, n, "", "\xEF\xBF\xBD", text, length);
 }
 
-static rd_status open_dictionary(rd_tokenizer **tokenizer, const rd_tokenizer_kind *kind,
-                                 const char *path, const char *bytes, size_t n, bool characters) {
+/* The codes in the folder of a dictionary, where they are there. */
+static rd_status find_codes(dictionary *self, const char *path) {
+    char *folder = rd_path_parent(path);
+    char *codes = folder ? rd_path_join(folder, "bpecodes") : NULL;
+    rd_status status = codes ? RD_OK : RD_ERR_MEMORY;
+    if (codes && rd_file_exists(codes)) status = rd_subword_open(&self->codes, codes);
+    free(folder);
+    free(codes);
+    return status;
+}
+
+static const rd_tokenizer_kind words = {.type = RD_TOKENIZER_WORDS,
+                                        .close = close_dictionary,
+                                        .encode = encode_words,
+                                        .sample = sample,
+                                        .decode = decode_words,
+                                        .piece = piece,
+                                        .space = ""};
+static const rd_tokenizer_kind subwords = {.type = RD_TOKENIZER_SUBWORD_NMT,
+                                           .close = close_dictionary,
+                                           .encode = encode_subwords,
+                                           .sample = sample_subwords,
+                                           .decode = decode_subwords,
+                                           .piece = piece,
+                                           .space = "",
+                                           .joiner = RD_SUBWORD_JOINER};
+static const rd_tokenizer_kind characters = {.type = RD_TOKENIZER_CHARACTERS,
+                                             .close = close_dictionary,
+                                             .encode = encode_characters,
+                                             .sample = sample,
+                                             .decode = decode_characters,
+                                             .piece = piece,
+                                             .space = " "};
+
+static rd_status open_dictionary(rd_tokenizer **tokenizer, const char *path, const char *bytes,
+                                 size_t n, bool of_characters) {
     dictionary *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
-    rd_status status = rd_dictionary_read(&self->symbols, path, bytes, n, characters);
+    rd_status status = rd_dictionary_read(&self->symbols, path, bytes, n, of_characters);
+    if (status == RD_OK && !of_characters) status = find_codes(self, path);
     if (status != RD_OK) {
         close_dictionary(&self->base);
         return status;
     }
-    self->base = (rd_tokenizer){.kind = kind,
+    self->base = (rd_tokenizer){.kind = of_characters ? &characters
+                                        : self->codes ? &subwords
+                                                      : &words,
                                 .size = (int32_t)self->symbols.n,
                                 .bos = RD_DICTIONARY_BOS,
                                 .pad = RD_DICTIONARY_PAD,
@@ -117,24 +201,10 @@ static rd_status open_dictionary(rd_tokenizer **tokenizer, const rd_tokenizer_ki
 }
 
 rd_status rd_words_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n) {
-    static const rd_tokenizer_kind kind = {.type = RD_TOKENIZER_WORDS,
-                                           .close = close_dictionary,
-                                           .encode = encode_words,
-                                           .sample = sample,
-                                           .decode = decode_words,
-                                           .piece = piece,
-                                           .space = ""};
-    return open_dictionary(tokenizer, &kind, path, bytes, n, false);
+    return open_dictionary(tokenizer, path, bytes, n, false);
 }
 
 rd_status rd_characters_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                              size_t n) {
-    static const rd_tokenizer_kind kind = {.type = RD_TOKENIZER_CHARACTERS,
-                                           .close = close_dictionary,
-                                           .encode = encode_characters,
-                                           .sample = sample,
-                                           .decode = decode_characters,
-                                           .piece = piece,
-                                           .space = " "};
-    return open_dictionary(tokenizer, &kind, path, bytes, n, true);
+    return open_dictionary(tokenizer, path, bytes, n, true);
 }

@@ -230,7 +230,9 @@ int32_t rd_words_of_tokens(const rd_tokenizer *tokenizer, const int32_t *ids, in
     for (int64_t i = 0; i < n; i++) {
         const char *space, *c = reading(tokenizer, ids[i], unk, &space);
         bool begun = false;
-        if (!*space && rd_tokenizer_begins_word(tokenizer, ids[i])) apart = true;
+        bool joined = i > 0 && !rd_tokenizer_ends_word(tokenizer, ids[i - 1]);
+        bool blanks = *rd_tokenizer_space(tokenizer) != '\0';
+        if (!blanks && !joined && rd_tokenizer_begins_word(tokenizer, ids[i])) apart = true;
         while (*c) {
             if (skip_space(&c, space)) {
                 apart = true;

@@ -1,0 +1,156 @@
+/* subword-nmt's codes: lines cut as it cuts them (tests/oracles/subword_golden.py), then whole
+ * vocabularies of a dictionary and codes, and codes that are none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "io/output.h"
+#include "data/subword.h"
+#include "data/vocab_files.h"
+#include "golden.h"
+#include "rdrop/tokenizer.h"
+#include "translate/words.h"
+
+static char directory[] = "/tmp/rdrop-subword-XXXXXX";
+
+static int setup(void **state) {
+    (void)state;
+    return mkdtemp(directory) ? 0 : 1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    return system(command);
+}
+
+static void place(const char *name, const char *text) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    must(rd_write_file(path, text, strlen(text)));
+}
+
+static rd_status open_codes(rd_subword **codes, const char *text) {
+    char path[128];
+    place("codes", text);
+    snprintf(path, sizeof path, "%s/codes", directory);
+    return rd_subword_open(codes, path);
+}
+
+static void check_line(const rd_subword *codes, const char *text, const char *wanted) {
+    rd_text got = {0};
+    must(rd_text_append(&got, "", 0));
+    must(rd_subword_apply(codes, text, strlen(text), 0, NULL, &got));
+    assert_string_equal(got.data, wanted);
+    rd_text_free(&got);
+}
+
+static void check_case(const char *text, const json_t *lines) {
+    rd_subword *codes;
+    const json_t *line;
+    size_t i;
+    must(open_codes(&codes, text));
+    json_array_foreach(lines, i, line)
+        check_line(codes, json_string_value(json_object_get(line, "text")),
+                   json_string_value(json_object_get(line, "pieces")));
+    rd_subword_close(codes);
+}
+
+static void test_golden(void **state) {
+    (void)state;
+    json_t *cases = golden_load("subword/cases.json"), *item;
+    size_t i;
+    assert_true(json_array_size(cases) == 10);
+    json_array_foreach(cases, i, item) check_case(json_string_value(json_object_get(item, "codes")),
+                                                  json_object_get(item, "lines"));
+    json_decref(cases);
+}
+
+/* fastBPE's codes: the same merges, with a count. */
+static void test_fastbpe(void **state) {
+    rd_subword *codes;
+    (void)state;
+    must(open_codes(&codes, "t h 17\nth e</w> 16\n"));
+    check_line(codes, "the then", "the th@@ e@@ n");
+    rd_subword_close(codes);
+}
+
+static void test_refused(void **state) {
+    static const char *const texts[] = {"#version: 0.2\na b\nab\n", "a b\n\nc d\n", "a  b\n",
+                                        "a b c d\n", "a b x\n"};
+    static const char *const lines[] = {":3: \"ab\"", ":2: \"\"", ":1: \"a  b\"", ":1: \"a b c d\"",
+                                        ":1: \"a b x\""};
+    rd_subword *codes;
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(open_codes(&codes, texts[i]), RD_ERR_FORMAT);
+        assert_non_null(strstr(rd_last_error(), lines[i]));
+        assert_null(codes);
+    }
+    assert_int_equal(open_codes(&codes, "a \xff\n"), RD_ERR_FORMAT);
+}
+
+static void check_decoded(const rd_tokenizer *t, const int32_t *ids, int64_t n,
+                          const char *wanted) {
+    char *text;
+    size_t length;
+    must(rd_tokenizer_decode(t, ids, n, &text, &length));
+    assert_string_equal(text, wanted);
+    assert_int_equal(length, strlen(wanted));
+    free(text);
+}
+
+/* A dictionary with codes next to it: ids 4 on are "the", "th@@", "e@@", "n". */
+static void test_vocabulary(void **state) {
+    rd_tokenizer *source, *target;
+    rd_ids ids = {0};
+    int32_t words[5];
+    char two[128], fingerprints[2][RD_SHA256_HEX];
+    (void)state;
+    place("dict.txt", "the 9\nth@@ 5\ne@@ 4\nn 3\n");
+    place("bpecodes", "#version: 0.2\nt h\nth e</w>\n");
+    must(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+    assert_int_equal(rd_tokenizer_kind_of(source), RD_TOKENIZER_SUBWORD_NMT);
+    must(rd_tokenizer_encode(source, "the then xn", 11, &ids));
+    const int32_t wanted[] = {4, 5, 6, 7, 3, 7};
+    assert_int_equal(ids.length, 6);
+    assert_memory_equal(ids.data, wanted, sizeof wanted);
+    must(rd_tokenizer_encode(source, "", 0, &ids));
+    assert_int_equal(ids.length, 6);
+    check_decoded(source, wanted, 4, "the then");
+    check_decoded(source, wanted, 3, "the the");
+    check_decoded(source, wanted + 1, 1, "th");
+    check_decoded(source, wanted, 0, "");
+    assert_int_equal(rd_words_of_tokens(source, wanted, 5, "<unk>", words), 3);
+    const int32_t of_words[] = {0, 1, 1, 1, 2};
+    assert_memory_equal(words, of_words, sizeof of_words);
+    ids.length = 0;
+    must(rd_tokenizer_sample(source, "the the the the", 15, 0.99f, 1, 3, &ids));
+    assert_true(ids.length > 4);
+    rd_vocabularies_close(source, target);
+    free(ids.data);
+    snprintf(two, sizeof two, "%s/two", directory);
+    must(rd_make_directories(two));
+    must(rd_vocabularies_copy(directory, two, RD_VOCABULARY_JOINT));
+    must(rd_vocabularies_fingerprint(directory, RD_VOCABULARY_ANY, fingerprints[0]));
+    must(rd_vocabularies_fingerprint(two, RD_VOCABULARY_ANY, fingerprints[1]));
+    assert_string_equal(fingerprints[0], fingerprints[1]);
+    place("two/bpecodes", "#version: 0.2\nt h\n");
+    must(rd_vocabularies_fingerprint(two, RD_VOCABULARY_ANY, fingerprints[1]));
+    assert_string_not_equal(fingerprints[0], fingerprints[1]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden), cmocka_unit_test(test_fastbpe),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_vocabulary)};
+    return cmocka_run_group_tests_name("subword", tests, setup, teardown);
+}
