@@ -1,7 +1,10 @@
 /* Chooses the importer of a model, and rounds the weights of a model directory to 8 bits. */
 #include "convert/convert.h"
 
+#include <stdlib.h>
+
 #include "convert/bert.h"
+#include "convert/fairseq.h"
 #include "convert/gpt2.h"
 #include "io/json.h"
 #include "io/output.h"
@@ -19,17 +22,30 @@ static rd_status import_hf(const char *from, const char *to, rd_text *warnings) 
     return bert ? rd_import_bert(from, to, warnings) : rd_import_hf(from, to, warnings);
 }
 
+/* A checkpoint, or a directory with one. */
+static rd_status is_fairseq(const char *from, bool *found) {
+    char *path;
+    *found = rd_ends_with(from, ".pt");
+    if (*found) return RD_OK;
+    RD_TRY(rd_fairseq_find(from, &path));
+    *found = path != NULL;
+    free(path);
+    return RD_OK;
+}
+
 rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
-    bool hf, marian;
+    bool hf, marian, fairseq;
     if (rd_is_vit(from)) return rd_import_vit(from, to, warnings);
     if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to);
     RD_TRY(rd_json_exists(from, "config.json", &hf));
     RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
     if (hf) return import_hf(from, to, warnings);
     if (marian) return rd_import_marian(from, to);
+    RD_TRY(is_fairseq(from, &fairseq));
+    if (fairseq) return rd_import_fairseq(from, to, warnings);
     return rd_error(RD_ERR_IO,
-                    "%s: neither a .npz file nor a directory with a config.json (Hugging Face) or "
-                    "a decoder.yml (Marian)",
+                    "%s: neither a .npz file nor a directory with a config.json (Hugging Face), a "
+                    "decoder.yml (Marian) or a checkpoint (fairseq; also a .pt file alone)",
                     from);
 }
 

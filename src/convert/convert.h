@@ -11,10 +11,10 @@
 #include "base/text.h"
 
 /* Makes the model directory `to` of a Hugging Face MarianMT directory: config.json,
- * model.safetensors or its shards, vocab.json, source.spm, target.spm, and generation_config.json,
- * tokenizer_config.json, target_vocab.json where there are. Or of a BART directory, whose
- * vocabulary is vocab.json and merges.txt, or tokenizer.json. warnings (may be NULL) receives a
- * line for each thing they ask for that has no effect here. */
+ * model.safetensors or pytorch_model.bin or the shards of either, vocab.json, source.spm,
+ * target.spm, and generation_config.json, tokenizer_config.json, target_vocab.json where there are.
+ * Or of a BART directory, whose vocabulary is vocab.json and merges.txt, or tokenizer.json.
+ * warnings (may be NULL) receives a line for each thing they ask for that has no effect here. */
 rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a model of Marian itself: a directory with the decoder.yml that
@@ -38,6 +38,13 @@ rd_status rd_import_gpt2(const char *from, const char *to);
  * exactly here, as PyTorch's programs do with these files. */
 rd_status rd_import_vit(const char *from, const char *to, rd_text *warnings);
 bool rd_is_vit(const char *from);
+
+/* Makes the model directory `to` of a checkpoint of fairseq, a .pt file or a directory with
+ * model.pt, checkpoint_best.pt or checkpoint_last.pt: of a transformer for translation, or of a
+ * language model (transformer_lm), with adaptive softmax too. Next to it are dict.LANG.txt of both
+ * languages, or dict.txt; and codes of subword-nmt or fastBPE (bpecodes, code), or a SentencePiece
+ * model (sentencepiece.bpe.model), where text is not cut yet. warnings as above. */
+rd_status rd_import_fairseq(const char *from, const char *to, rd_text *warnings);
 
 /* One of these, by what is there. */
 rd_status rd_import(const char *from, const char *to, rd_text *warnings);

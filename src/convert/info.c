@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "convert/fairseq.h"
 #include "convert/hf.h"
 #include "io/json.h"
 #include "convert/marian.h"
@@ -193,8 +194,45 @@ static rd_status checkpoint(const char *path, rd_text *out) {
     return status;
 }
 
+static rd_status language_line(const rd_fairseq_checkpoint *c, rd_text *out) {
+    const char *source = rd_fairseq_text(c, "source_lang");
+    const char *target = rd_fairseq_text(c, "target_lang");
+    char shown[2][64];
+    if (!source || !target) return RD_OK;
+    rd_escape(shown[0], sizeof shown[0], source);
+    rd_escape(shown[1], sizeof shown[1], target);
+    return rd_text_printf(out, "languages: %s to %s\n", shown[0], shown[1]);
+}
+
+/* `read` tells what came of its settings. */
+static rd_status describe_torch(const rd_fairseq_checkpoint *c, rd_status read, rd_recipe *recipe,
+                                rd_text *out) {
+    rd_tally tally = {0};
+    bool fairseq = c->model != NULL;
+    RD_TRY(kind(out, fairseq ? "checkpoint of fairseq" : "file of PyTorch"));
+    if (fairseq && read == RD_OK) read = rd_fairseq_read_config(c, recipe);
+    if (fairseq) RD_TRY(network_or_reason(read, &recipe->model, out));
+    if (fairseq) RD_TRY(language_line(c, out));
+    RD_TRY(rd_tally_file(&tally, &c->file));
+    return rd_info_tally(&tally, out);
+}
+
+/* A file without settings is one of tensors alone. */
+static rd_status torch_file(const char *path, rd_text *out) {
+    rd_fairseq_checkpoint checkpoint;
+    rd_recipe *recipe;
+    RD_TRY(rd_recipe_new(&recipe));
+    rd_status status = rd_fairseq_open(&checkpoint, path);
+    if (checkpoint.file.torch && (checkpoint.model ? status != RD_ERR_FORMAT : true))
+        status = describe_torch(&checkpoint, status, recipe, out);
+    rd_fairseq_close(&checkpoint);
+    rd_recipe_free(recipe);
+    return status;
+}
+
 static rd_status describe_file(const char *path, rd_text *out) {
     if (rd_ends_with(path, ".npz")) return npz_file(path, out);
+    if (rd_ends_with(path, ".bin") || rd_ends_with(path, ".pt")) return torch_file(path, out);
     bool tensors = rd_ends_with(path, ".safetensors");
     if (tensors) RD_TRY(kind(out, "safetensors file"));
     RD_TRY(tensors ? weights(path, out) : checkpoint(path, out));
@@ -212,6 +250,19 @@ static const struct {
                    {"config.json", hf_directory},
                    {"decoder.yml", marian_directory}};
 
+static rd_status fairseq_directory(const char *directory, rd_text *out) {
+    char *path;
+    RD_TRY(rd_fairseq_find(directory, &path));
+    if (!path)
+        return rd_error(RD_ERR_IO,
+                        "%s: no model: neither config.yaml, config.json, decoder.yml, "
+                        "model/config.yaml nor a checkpoint of fairseq",
+                        directory);
+    rd_status status = torch_file(path, out);
+    free(path);
+    return status;
+}
+
 static rd_status describe_directory(const char *path, rd_text *out) {
     bool found;
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
@@ -219,11 +270,7 @@ static rd_status describe_directory(const char *path, rd_text *out) {
         if (found) return directories[i].describe(path, out);
     }
     RD_TRY(rd_json_exists(path, "model/config.yaml", &found));
-    if (!found)
-        return rd_error(RD_ERR_IO,
-                        "%s: no model: neither config.yaml, config.json, decoder.yml nor "
-                        "model/config.yaml",
-                        path);
+    if (!found) return fairseq_directory(path, out);
     char *model = rd_path_join(path, "model");
     rd_status status = model ? model_directory(model, out) : RD_ERR_MEMORY;
     free(model);

@@ -7,8 +7,8 @@
 #include "io/safetensors.h"
 #include "recipe/recipe.h"
 
-/* Appends lines "what: value" about a model directory, a directory of rdrop-train, of Hugging Face
- * or of Marian, or a .safetensors, .npz or checkpoint_last file. */
+/* Appends lines "what: value" about a model directory, a directory of rdrop-train, of Hugging Face,
+ * of Marian or of fairseq, or a .safetensors, .npz, .bin or .pt (PyTorch) or checkpoint_last file. */
 rd_status rd_info(const char *path, rd_text *out);
 
 /* The stored tensors, summed up. */

@@ -19,14 +19,18 @@ static const char *const types[] = {"int8", NULL};
 #define RD_AT(field) offsetof(arguments, field)
 static const rd_key options[] = {
     {"import", RD_KEY_WORD, RD_AT(import), .value = "PATH",
-     .help = "a Hugging Face MarianMT directory (OPUS-MT): config.json, model.safetensors or its "
-             "shards, vocab.json, source.spm, target.spm; or a BART directory, with vocab.json and "
+     .help = "a Hugging Face MarianMT directory (OPUS-MT): config.json, model.safetensors or "
+             "pytorch_model.bin or the shards of either, vocab.json, source.spm, target.spm; or a "
+             "BART directory, with vocab.json and "
              "merges.txt or tokenizer.json; or a directory of BERT, RoBERTa or XLM-R, for "
              "rdrop-predict; of GPT-2, for rdrop-lm; of ViT or DeiT, one with timm's names, or "
              "Google's .npz file of a vision transformer; or a directory with a transformer of "
              "Marian itself: decoder.yml and the files that it names there, a .npz file and "
              "vocabularies that are .spm files or .yml files with source.spm and target.spm next "
-             "to them; or that .npz file, with decoder.yml or FILE.decoder.yml next to it"},
+             "to them; or that .npz file, with decoder.yml or FILE.decoder.yml next to it; or a "
+             "checkpoint of fairseq (.pt, or a directory with model.pt or checkpoint_best.pt) of a "
+             "transformer for translation or of transformer_lm, with dict.LANG.txt or dict.txt and "
+             "bpecodes, code or sentencepiece.bpe.model next to it"},
     {"export", RD_KEY_WORD, RD_AT(export), .value = "DIR",
      .help = "a model directory, to become a MarianMT directory with the same logits, for "
              "transformers and CTranslate2; two vocabularies become one; a model of the "
@@ -42,7 +46,7 @@ static const rd_key options[] = {
      .help = "describe a model: sizes, vocabulary, types of the weights, settings that are not at "
              "their default, how training went (train.jsonl in it or above it). Headers alone are "
              "read. PATH: a directory as above, a model directory, one that rdrop-train saves to, "
-             "or a .safetensors, .npz or checkpoint_last file"},
+             "or a .safetensors, .npz, .bin or .pt (PyTorch) or checkpoint_last file"},
     {.name = NULL}};
 #undef RD_AT
 /* clang-format on */

@@ -168,14 +168,14 @@ whole_or_absent() {
 : >in
 : >expected
 for what in "--export out/model" "--quantize int8 --model out/model" "--import $golden/marian/separate" "--import $golden/marian_npz/opus" \
-    "--import $golden/marian_npz/spm" "--import $golden/gpt2" "--export lm"; do
+    "--import $golden/marian_npz/spm" "--import $golden/gpt2" "--import $golden/fairseq/old" "--export lm"; do
     rm -rf good
     # shellcheck disable=SC2086 # arguments
     "$bin/rdrop-convert" $what --output good >/dev/null || fail "convert $what"
     # shellcheck disable=SC2086
     try convert fresh_converted whole_or_absent $what --output converted
 done
-for what in out/model "$golden/marian/tied" "$golden/marian_npz/opus/model.npz"; do
+for what in out/model "$golden/marian/tied" "$golden/marian_npz/opus/model.npz" "$golden/fairseq/post"; do
     "$bin/rdrop-convert" --info "$what" >expected || fail "convert --info $what"
     try convert nothing output_or_error --info "$what"
 done

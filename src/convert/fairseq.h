@@ -1,0 +1,56 @@
+/* Checkpoints of fairseq: the settings of its transformers for translation and of its language
+ * models, and the names of their tensors in all versions of it. */
+#ifndef RD_CONVERT_FAIRSEQ_H
+#define RD_CONVERT_FAIRSEQ_H
+
+#include <jansson.h>
+
+#include "base/text.h"
+#include "io/torch_file.h"
+#include "recipe/recipe.h"
+
+typedef struct {
+    const char *path;
+    rd_tensor_file file;
+    json_t *model, *task; /* the settings of either; those of old versions are all in `model` */
+    bool is_lm;
+} rd_fairseq_checkpoint;
+
+/* The checkpoint of a directory, malloc'ed: model.pt, checkpoint_best.pt or checkpoint_last.pt, the
+ * first that is there; *path NULL: none is. */
+rd_status rd_fairseq_find(const char *directory, char **path);
+
+/* Opens a .pt file; RD_ERR_UNSUPPORTED where it is of another model than these. Close in any case.
+ */
+rd_status rd_fairseq_open(rd_fairseq_checkpoint *checkpoint, const char *path);
+void rd_fairseq_close(rd_fairseq_checkpoint *checkpoint);
+
+/* NULL: there is no such setting, or it is None. */
+const json_t *rd_fairseq_setting(const rd_fairseq_checkpoint *checkpoint, const char *key);
+const char *rd_fairseq_text(const rd_fairseq_checkpoint *checkpoint, const char *key);
+
+/* Sets the task, languages and network of a recipe; the sizes of the vocabularies are for the
+ * dictionaries to say. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
+rd_status rd_fairseq_read_config(const rd_fairseq_checkpoint *checkpoint, rd_recipe *recipe);
+
+/* Where one of our tensors may be: in tensor `name`, of whose rows it is this one of `parts`. */
+typedef struct {
+    char name[128];
+    int32_t part, parts;
+} rd_fairseq_place;
+enum { RD_FAIRSEQ_PLACES = 3 };
+
+/* How many, best first. */
+int rd_fairseq_places_of(const char *ours, rd_fairseq_place places[RD_FAIRSEQ_PLACES]);
+
+/* Whether a tensor that no place is may be in a checkpoint of this model all the same: a copy of
+ * another, or what is computed. */
+bool rd_fairseq_is_spare(const rd_model_config *config, const char *theirs);
+
+/* Makes the vocabulary of the model directory `to` of dictionaries, and codes of subword-nmt or a
+ * SentencePiece model, in `from`; sets what the recipe says of them, and warns (NULL: of nothing)
+ * where there is neither. */
+rd_status rd_fairseq_take_vocabulary(const rd_fairseq_checkpoint *checkpoint, const char *from,
+                                     const char *to, rd_recipe *recipe, rd_text *warnings);
+
+#endif
