@@ -44,8 +44,8 @@ static const rd_key options[] = {
     {.name = NULL}};
 /* clang-format on */
 
-static const char *const recipe_options[] = {"threads", "precision", "checkpoint-activations",
-                                             NULL};
+static const char *const recipe_options[] = {"workers", "threads", "precision",
+                                             "checkpoint-activations", NULL};
 static const options_group groups[] = {{.heading = "Options", .keys = options},
                                        {.heading = "Keys of the recipe that are options, too",
                                         .keys = rd_train_keys,
@@ -122,6 +122,7 @@ static void show_start(display *d, const rd_train_event *e) {
     d->unit = strcmp(e->task->examples, "pictures") == 0 ? "pictures" : "tok";
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
+    if (e->workers) say(d, "%s", e->workers);
     if (e->reason) fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }

@@ -11,9 +11,10 @@
  * their effect is seen in the files that they name. */
 static bool is_without_effect(const char *name) {
     static const char *const names[] = {
-        "prepare",        "trainpref",           "validpref",  "testpref",
-        "vocab-from",     "finetune-from-model", "threads",    "checkpoint-activations",
-        "vocab-size-src", "vocab-size-tgt",      "compare",    "average-last",
+        "prepare",        "trainpref",           "validpref",       "testpref",
+        "vocab-from",     "finetune-from-model", "threads",         "checkpoint-activations",
+        "workers",        "worker-speeds",       "shard-optimizer", "worker-timeout",
+        "vocab-size-src", "vocab-size-tgt",      "compare",         "average-last",
         "score-metrics",  "score-lowercase",     "tensorboard"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;

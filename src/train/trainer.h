@@ -31,9 +31,10 @@ typedef struct {
     bool best;                 /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const rd_task *task;                                  /* STARTED */
-    int64_t peak_memory;                                  /* FINISHED: bytes, of this process */
-    const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
-                         * WARNING and CHANGED: what to say */
+    const char *workers; /* STARTED: how many workers and threads, and why */
+    int64_t peak_memory; /* FINISHED: bytes, of this process */
+    const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
+                          * WARNING and CHANGED: what to say */
 } rd_train_event;
 
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);

@@ -8,13 +8,20 @@
 #include "train/settings.h"
 
 /* Trades the weights for their moving average and, called again, back. */
-static void swap_ema(rd_run *run) {
-    float *values = run->model->parameters.values, *ema = run->optimizer.ema;
-    for (int64_t i = 0; ema && i < run->optimizer.n; i++) {
+static rd_status swap_ema(rd_run *run) {
+    const rd_parameters *p = &run->model->parameters;
+    const rd_optimizer *o = &run->optimizer;
+    rd_slice slice = {0, p->total};
+    if (!o->ema) return RD_OK;
+    bool sliced = rd_run_steps_slices(run);
+    if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
+    float *values = p->values + slice.begin, *ema = o->ema + (slice.begin - o->begin);
+    for (int64_t i = 0; i < slice.n; i++) {
         float kept = values[i];
         values[i] = ema[i];
         ema[i] = kept;
     }
+    return sliced ? rd_comm_collect(run->comm, p->values, p->total) : RD_OK;
 }
 
 static rd_status save_weights(const rd_run *run, const char *name) {
@@ -48,8 +55,9 @@ static rd_status prune_checkpoints(const rd_run *run) {
     return status;
 }
 
-static rd_status save_after_validation(rd_run *run, bool best) {
+static rd_status save_after_validation(const rd_run *run, bool best) {
     char name[64];
+    if (run->comm->rank > 0) return RD_OK;
     RD_TRY(rd_run_check_save_dir(run));
     if (best) {
         RD_TRY(save_weights(run, "checkpoint_best.safetensors"));
@@ -74,7 +82,7 @@ static rd_status settings_of(const rd_run *run, rd_text *settings) {
     return rd_text_printf(settings, "%s", run->resumed_settings);
 }
 
-rd_status rd_run_save_last(rd_run *run) {
+static rd_status save_last(rd_run *run) {
     const rd_parameters *p = &run->model->parameters;
     if (!all_finite(p->values, p->total))
         return rd_error(RD_ERR_NUMERIC,
@@ -95,6 +103,10 @@ rd_status rd_run_save_last(rd_run *run) {
     free(path);
     free(previous);
     return status;
+}
+
+rd_status rd_run_save_last(rd_run *run) {
+    return run->comm->rank > 0 ? RD_OK : save_last(run);
 }
 
 /* The metric that best-checkpoint-metric names, turned so that larger is better. */
@@ -121,19 +133,52 @@ static bool judge(rd_progress_state *state, const char *name, double metric) {
     return best;
 }
 
+/* The first worker's results to all others. */
+static rd_status share_results(rd_run *run, rd_results *results) {
+    struct {
+        int n, kinds[RD_MOST_RESULTS];
+        double values[RD_MOST_RESULTS];
+    } shared = {.n = results->n};
+    const rd_result_kind *const *kinds = run->task->kinds;
+    for (int i = 0; run->comm->rank == 0 && i < results->n; i++) {
+        while (kinds[shared.kinds[i]] != results->items[i].kind) shared.kinds[i]++;
+        shared.values[i] = results->items[i].value;
+    }
+    RD_TRY(rd_comm_broadcast(run->comm, &shared, sizeof shared));
+    if (run->comm->rank == 0) return RD_OK;
+    results->n = 0;
+    for (int i = 0; i < shared.n; i++)
+        rd_results_add(results, kinds[shared.kinds[i]], shared.values[i]);
+    return RD_OK;
+}
+
 /* With the weights to judge and keep in place. */
 static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_results *results,
                           bool *best) {
-    rd_validation validation = {.model = run->model, .arena = &run->arena, .stop = stop};
+    rd_validation validation = {
+        .model = run->model, .arena = &run->arena, .stop = stop, .comm = run->comm};
     rd_status status = run->task->validate(run->data, &validation, results);
+    status = rd_comm_agree(run->comm, status);
     if (status == RD_ERR_NUMERIC)
         return rd_error(RD_ERR_NUMERIC,
                         "the validation loss is not finite after update %lld: training diverged. "
                         "Lower lr, or set clip-norm, and start again",
                         (long long)run->state.update);
     RD_TRY(status);
+    RD_TRY(share_results(run, results));
     *best = judge(&run->state, run->metric->name, metric_of(run, results));
-    return save_after_validation(run, *best);
+    RD_TRY(save_after_validation(run, *best));
+    return rd_comm_meet(run->comm);
+}
+
+/* After a failure there is nothing to go on with, and nothing to put back. */
+static rd_status validate_average(rd_run *run, const volatile sig_atomic_t *stop,
+                                  rd_results *results, bool *best) {
+    RD_TRY(swap_ema(run));
+    rd_status status = validate(run, stop, results, best);
+    if (status != RD_OK && status != RD_ERR_INTERRUPTED) return status;
+    RD_TRY(swap_ema(run));
+    return status;
 }
 
 /* Told first: a kill between the two makes the next run validate, and tell, again. */
@@ -151,9 +196,7 @@ rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
                             .epoch = state->epoch - (state->next_batch == 0), /* the one done */
                             .seconds = state->seconds,
                             .results = &results};
-    swap_ema(run);
-    rd_status status = validate(run, stop, &results, &event.best);
-    swap_ema(run);
+    rd_status status = validate_average(run, stop, &results, &event.best);
     if (status == RD_OK) status = tell_and_save(run, &event);
     rd_results_free(&results);
     return status;

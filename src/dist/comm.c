@@ -1,0 +1,88 @@
+#include "dist/comm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { LINE = 16 /* floats of a cache line */ };
+
+rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int rank) {
+    int64_t lines = (n + LINE - 1) / LINE;
+    int64_t begin = lines * rank / comm->size * LINE, end = lines * (rank + 1) / comm->size * LINE;
+    if (begin > n) begin = n;
+    if (end > n) end = n;
+    return (rd_slice){begin, end - begin};
+}
+
+rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *all) {
+    if (comm->kind) return comm->kind->gather(comm, mine, bytes, all);
+    if (bytes > 0) memcpy(all, mine, bytes);
+    return RD_OK;
+}
+
+rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all) {
+    if (comm->kind) return comm->kind->gather_first(comm, mine, bytes, all);
+    if (bytes[0] > 0 && all != mine) memcpy(all, mine, bytes[0]);
+    return RD_OK;
+}
+
+rd_status rd_comm_broadcast(rd_comm *comm, void *data, size_t bytes) {
+    return comm->kind && bytes > 0 ? comm->kind->broadcast(comm, data, bytes) : RD_OK;
+}
+
+rd_status rd_comm_meet(rd_comm *comm) {
+    return rd_comm_gather(comm, NULL, 0, NULL);
+}
+
+rd_status rd_comm_sum(rd_comm *comm, float *x, int64_t n) {
+    return comm->kind ? comm->kind->sum(comm, x, n) : RD_OK;
+}
+
+rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n) {
+    return comm->kind ? comm->kind->collect(comm, x, n) : RD_OK;
+}
+
+typedef struct {
+    rd_status status;
+    char message[1024];
+} outcome;
+
+/* The outcome of the first that failed; RD_ERR_INTERRUPTED gives way to a failure. */
+static const outcome *worst(const outcome *all, int n, int *rank) {
+    const outcome *found = NULL;
+    for (int i = 0; i < n; i++) {
+        if (all[i].status == RD_OK) continue;
+        if (found && (found->status != RD_ERR_INTERRUPTED || all[i].status == found->status))
+            continue;
+        found = &all[i];
+        *rank = i;
+    }
+    return found;
+}
+
+static rd_status agree(rd_comm *comm, rd_status status, outcome *all) {
+    outcome mine = {.status = status};
+    int rank = 0;
+    if (status != RD_OK) snprintf(mine.message, sizeof mine.message, "%s", rd_last_error());
+    RD_TRY(rd_comm_gather(comm, &mine, sizeof mine, all));
+    const outcome *found = worst(all, comm->size, &rank);
+    if (!found) return RD_OK;
+    if (rank == comm->rank || found->status == RD_ERR_INTERRUPTED || comm->shared)
+        return rd_error(found->status, "%s", found->message);
+    return rd_error(found->status, "%s %d: %s", comm->names, rank, found->message);
+}
+
+rd_status rd_comm_agree(rd_comm *comm, rd_status status) {
+    if (!comm->kind) return status;
+    outcome *all = rd_malloc((size_t)comm->size, sizeof *all);
+    if (!all) return RD_ERR_MEMORY;
+    status = agree(comm, status, all);
+    free(all);
+    return status;
+}
+
+void rd_comm_fail(rd_comm *comm, rd_status status) {
+    if (comm->kind && status != RD_OK) comm->kind->fail(comm, status);
+}
