@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 
 enum { LINE = 16 /* floats of a cache line */ };
@@ -44,6 +45,36 @@ rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n) {
     return comm->kind ? comm->kind->collect(comm, x, n) : RD_OK;
 }
 
+rd_status rd_comm_collect_sum(rd_comm *comm, float *x, int64_t n) {
+    return comm->kind ? comm->kind->collect_sum(comm, x, n) : RD_OK;
+}
+
+typedef struct {
+    float *const *rows;
+    int n_rows;
+    float *out;
+} addition;
+
+/* In blocks that stay in cache. */
+static void add_part(const void *self, int thread, int64_t begin, int64_t end) {
+    enum { BLOCK = 2048 };
+    const addition *a = self;
+    float sum[BLOCK];
+    (void)thread;
+    for (int64_t at = begin; at < end; at += BLOCK) {
+        int64_t n = end - at < BLOCK ? end - at : BLOCK;
+        memcpy(sum, a->rows[0] + at, sizeof *sum * (size_t)n);
+        for (int w = 1; w < a->n_rows; w++)
+            for (int64_t i = 0; i < n; i++) sum[i] += a->rows[w][at + i];
+        memcpy(a->out + at, sum, sizeof *sum * (size_t)n);
+    }
+}
+
+void rd_comm_add(float *const *rows, int n_rows, int64_t n, float *out) {
+    const addition a = {rows, n_rows, out};
+    rd_over_rows(n, add_part, &a);
+}
+
 typedef struct {
     rd_status status;
     char message[1024];
@@ -69,7 +100,8 @@ static rd_status agree(rd_comm *comm, rd_status status, outcome *all) {
     RD_TRY(rd_comm_gather(comm, &mine, sizeof mine, all));
     const outcome *found = worst(all, comm->size, &rank);
     if (!found) return RD_OK;
-    if (rank == comm->rank || found->status == RD_ERR_INTERRUPTED || comm->shared)
+    comm->agreed = true;
+    if (rank == 0 || found->status == RD_ERR_INTERRUPTED || comm->shared)
         return rd_error(found->status, "%s", found->message);
     return rd_error(found->status, "%s %d: %s", comm->names, rank, found->message);
 }

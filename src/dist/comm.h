@@ -26,6 +26,7 @@ typedef struct {
     rd_status (*broadcast)(rd_comm *comm, void *data, size_t bytes);
     rd_status (*sum)(rd_comm *comm, float *x, int64_t n);
     rd_status (*collect)(rd_comm *comm, float *x, int64_t n);
+    rd_status (*collect_sum)(rd_comm *comm, float *x, int64_t n);
     void (*fail)(rd_comm *comm, rd_status status);
 } rd_comm_kind;
 
@@ -35,6 +36,7 @@ struct rd_comm {
     bool shared;              /* workers share memory: one model, one optimizer */
     int local;                /* workers on this machine, this one included */
     const char *names;        /* "worker" or "rank": how messages call one */
+    bool agreed;              /* all workers know of the failure that the last call returned */
 };
 
 /* What a worker alone has. */
@@ -56,6 +58,9 @@ rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *by
 /* Worker 0's data to all. */
 rd_status rd_comm_broadcast(rd_comm *comm, void *data, size_t bytes);
 
+/* out: [n] = the sum of rows: [n_rows][n], added in their order; it may be one of them. */
+void rd_comm_add(float *const *rows, int n_rows, int64_t n, float *out);
+
 /* Waits for all. */
 rd_status rd_comm_meet(rd_comm *comm);
 
@@ -65,6 +70,10 @@ rd_status rd_comm_sum(rd_comm *comm, float *x, int64_t n);
 
 /* Each worker's slice of x: [n] to all others' x. Shared: waits for all, since x is one array. */
 rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n);
+
+/* Likewise of what rd_comm_sum made, for workers that all step all weights: it may be rounded on
+ * its way as the sum was, and is the same for all. */
+rd_status rd_comm_collect_sum(rd_comm *comm, float *x, int64_t n);
 
 /* The first status that is not RD_OK, in the order of workers, with its message, for all. */
 rd_status rd_comm_agree(rd_comm *comm, rd_status status);

@@ -76,34 +76,12 @@ static rd_status broadcast(rd_comm *comm, void *data, size_t bytes) {
     return done(comm);
 }
 
-typedef struct {
-    float *const *x; /* [size] of all workers, from the slice's begin on */
-    int size, rank;
-} addition;
-
-/* In blocks that stay in cache, which are zeroed where they were read. */
-static void add_rows(const void *self, int thread, int64_t begin, int64_t end) {
-    enum { BLOCK = 2048 };
-    const addition *a = self;
-    float sum[BLOCK];
-    (void)thread;
-    for (int64_t at = begin; at < end; at += BLOCK) {
-        int64_t n = end - at < BLOCK ? end - at : BLOCK;
-        for (int w = 0; w < a->size; w++) {
-            float *x = a->x[w] + at;
-            for (int64_t i = 0; w > 0 && i < n; i++) sum[i] += x[i];
-            if (w == 0) memcpy(sum, x, sizeof *sum * (size_t)n);
-            if (w != a->rank) memset(x, 0, sizeof *sum * (size_t)n);
-        }
-        memcpy(a->x[a->rank] + at, sum, sizeof *sum * (size_t)n);
-    }
-}
-
 static rd_status sum_slice(rd_comm *comm, rd_slice slice, float **x) {
     const team *t = ((worker *)comm)->team;
     for (int i = 0; i < comm->size; i++) x[i] = (float *)t->offered[i] + slice.begin;
-    const addition a = {x, comm->size, comm->rank};
-    rd_over_rows(slice.n, add_rows, &a);
+    rd_comm_add(x, comm->size, slice.n, x[comm->rank]);
+    for (int i = 0; i < comm->size; i++)
+        if (i != comm->rank) memset(x[i], 0, sizeof *x[i] * (size_t)slice.n);
     return done(comm);
 }
 
@@ -129,7 +107,8 @@ static void fail(rd_comm *comm, rd_status status) {
     pthread_mutex_unlock(&t->lock);
 }
 
-static const rd_comm_kind threads_kind = {gather, gather_first, broadcast, sum, collect, fail};
+static const rd_comm_kind threads_kind = {gather,  gather_first, broadcast, sum,
+                                          collect, collect,      fail};
 
 static void *run(void *argument) {
     worker *w = argument;

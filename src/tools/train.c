@@ -13,6 +13,7 @@
 #include "io/output.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
+#include "tools/common/ranks.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
 #include "train/trainer.h"
@@ -192,15 +193,17 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
         printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
         return 0;
     }
+    rd_comm *comm;
+    if (!ranks_start(&program, recipe->train.worker_timeout, &comm)) return 1;
     stop_on_signals();
     display d = {.unit = "tok", .progress.config.out = stdout, .config = &recipe->train};
-    rd_status status = rd_train(recipe, data, save_dir, on_event, &d, stop_requested());
+    rd_status status =
+        rd_train_together(comm, recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
-    if (status == RD_OK || status == RD_ERR_INTERRUPTED)
+    if ((status == RD_OK || status == RD_ERR_INTERRUPTED) && comm->rank == 0)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
-    if (status == RD_OK) return 0;
-    fail();
-    return status == RD_ERR_INTERRUPTED ? 128 + *stop_requested() : 1;
+    return ranks_end(&program, comm, status,
+                     status == RD_ERR_INTERRUPTED ? 128 + *stop_requested() : 1);
 }
 
 /* The recipe may lie in the directory, but not where a file goes. */

@@ -26,6 +26,9 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     const rd_checkpoint_judge judge = {accept_checkpoint, run};
     RD_TRY(rd_checkpoint_load(path, &judge, &run->state, &run->model->parameters, &run->optimizer));
     run->resumed_update = run->state.update;
+    free(run->resumed_path);
+    run->resumed_path = rd_strdup(path);
+    if (!run->resumed_path) return RD_ERR_MEMORY;
     if (!run->other_validation) return RD_OK;
     run->state.best_metric = NAN; /* of another set it says nothing */
     run->state.validations_without_improvement = 0;
@@ -150,5 +153,6 @@ void rd_run_close(rd_run *run) {
     rd_text_free(&run->warnings);
     rd_text_free(&run->changes);
     free(run->resumed_settings);
+    free(run->resumed_path);
     free(run->workers);
 }

@@ -41,6 +41,7 @@ typedef struct rd_run {
                              * each: "dropout 0.1 -> 0.3" */
     bool other_validation;  /* one of them is the validation set */
     char *resumed_settings; /* of the checkpoint; NULL: there was none */
+    char *resumed_path;     /* the checkpoint */
     int64_t resumed_update; /* of the checkpoint */
     uint32_t start_checksum; /* of the weights of finetune-from-model */
     bool locked;             /* whether save_dir is held, by the two descriptors below */
@@ -62,6 +63,10 @@ void rd_run_close(rd_run *run);
 /* Opens a worker that shares the model, the data and the optimizer of `first`, which is open and
  * must outlive it. */
 rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm);
+
+/* Makes processes that were opened, or not, with this status one training: refuses those that
+ * disagree with the first, and gives them its weights and place. RD_OK of a worker alone. */
+rd_status rd_run_join(rd_run *run, rd_status opened);
 
 /* How many workers and threads each train together: run->recipe's, or what suits the model and the
  * processors. The reason is malloc'ed. */

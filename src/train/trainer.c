@@ -221,7 +221,8 @@ static rd_status train_as(void *self, rd_comm *comm) {
 
 static rd_status open_and_train(rd_run *run) {
     int workers;
-    RD_TRY(rd_run_open(run, true));
+    rd_status status = rd_run_open(run, true);
+    RD_TRY(rd_run_join(run, status));
     RD_TRY(rd_run_choose_workers(run, &workers, &run->workers));
     rd_set_threads(run->recipe->train.threads);
     if (workers == 1) {
@@ -233,10 +234,18 @@ static rd_status open_and_train(rd_run *run) {
 
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
+    return rd_train_together(NULL, recipe, data_dir, save_dir, listener, self, stop);
+}
+
+rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
+                            const char *save_dir, rd_train_listener listener, void *self,
+                            const volatile sig_atomic_t *stop) {
+    bool first = !comm || comm->rank == 0;
     rd_run run = {.recipe = recipe,
                   .data_dir = data_dir,
-                  .save_dir = save_dir,
-                  .listener = listener,
+                  .save_dir = first ? save_dir : NULL,
+                  .comm = comm,
+                  .listener = first ? listener : NULL,
                   .self = self,
                   .stop = stop};
     rd_status status = open_and_train(&run);

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "dist/comm.h"
 #include "recipe/recipe.h"
 #include "task/task.h"
 
@@ -53,6 +54,12 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
 /* Writes one page of up to 8 trainings, each the save_dir of one, which may still go on: curves
  * over each other, and the settings that differ. */
 rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
+
+/* The same as one of several workers (dist/ranks.h), which all call it. The first one alone uses
+ * save_dir and listener. */
+rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
+                            const char *save_dir, rd_train_listener listener, void *self,
+                            const volatile sig_atomic_t *stop);
 
 /* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,

@@ -142,7 +142,7 @@ static rd_status step_weights(rd_run *run, double scale, double norm) {
     rd_slice slice = {0, p->total};
     bool sliced = rd_run_steps_slices(run);
     if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
-    if (!sliced) RD_TRY(rd_comm_collect(run->comm, p->grads, p->total));
+    if (!sliced) RD_TRY(rd_comm_collect_sum(run->comm, p->grads, p->total));
     rd_optimizer_step_slice(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale,
                             norm, slice.begin, slice.n, p->values, p->grads, (double)t->ema_decay);
     if (run->bf16 && run->comm->shared)

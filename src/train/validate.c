@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "recipe/model_dir.h"
 #include "train/settings.h"
 
@@ -82,7 +83,59 @@ static rd_status settings_of(const rd_run *run, rd_text *settings) {
     return rd_text_printf(settings, "%s", run->resumed_settings);
 }
 
-static rd_status save_last(rd_run *run) {
+/* Of processes that have a slice each of the optimizer's state: a block comes together in `whole`.
+ */
+typedef struct {
+    const rd_run *run;
+    size_t *bytes; /* [comm->size] */
+    float *whole;  /* [n parameters]; of the first rank */
+} gathering;
+
+static const float *gather_block(void *self, int i) {
+    const gathering *g = self;
+    const rd_optimizer *o = &g->run->optimizer;
+    const float *const mine[] = {NULL, o->m, o->v, o->ema};
+    if (i == 0) return g->run->model->parameters.values;
+    rd_status status = rd_comm_gather_first(g->run->comm, mine[i], g->bytes, g->whole);
+    return status == RD_OK ? g->whole : NULL;
+}
+
+static rd_status start_gathering(gathering *g) {
+    const rd_comm *comm = g->run->comm;
+    int64_t n = g->run->model->parameters.total;
+    g->bytes = rd_malloc((size_t)comm->size, sizeof *g->bytes);
+    if (comm->rank == 0) g->whole = rd_malloc((size_t)n, sizeof *g->whole);
+    if (!g->bytes || (comm->rank == 0 && !g->whole)) return RD_ERR_MEMORY;
+    for (int i = 0; i < comm->size; i++)
+        g->bytes[i] = sizeof *g->whole * (size_t)rd_comm_slice(comm, n, i).n;
+    return RD_OK;
+}
+
+static bool has_slice(const rd_run *run) {
+    return rd_run_steps_slices(run) && !run->comm->shared;
+}
+
+/* Files: NULL of all ranks but the first, which give it what they have. */
+static rd_status save_state(rd_run *run, const char *path, const char *previous,
+                            const char *settings) {
+    const rd_parameters *p = &run->model->parameters;
+    if (!has_slice(run))
+        return rd_checkpoint_save(path, previous, settings, &run->state, p, &run->optimizer);
+    gathering g = {.run = run};
+    rd_checkpoint_blocks blocks = {
+        .count = run->optimizer.ema ? 4 : 3, .n = p->total, .get = gather_block, .self = &g};
+    rd_status status = start_gathering(&g);
+    if (status == RD_OK && path)
+        status = rd_checkpoint_save_blocks(path, previous, settings, &run->state, &blocks);
+    for (int i = 1; status == RD_OK && !path && i < blocks.count; i++) (void)gather_block(&g, i);
+    free(g.bytes);
+    free(g.whole);
+    return status;
+}
+
+rd_status rd_run_save_last(rd_run *run) {
+    if (run->comm->rank > 0) return has_slice(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
+
     const rd_parameters *p = &run->model->parameters;
     if (!all_finite(p->values, p->total))
         return rd_error(RD_ERR_NUMERIC,
@@ -95,18 +148,12 @@ static rd_status save_last(rd_run *run) {
     char *previous = rd_run_path(run, "checkpoint_previous");
     rd_text settings = {0};
     rd_status status = path && previous ? settings_of(run, &settings) : RD_ERR_MEMORY;
-    if (status == RD_OK)
-        status = rd_checkpoint_save(path, previous, settings.data, &run->state,
-                                    &run->model->parameters, &run->optimizer);
+    if (status == RD_OK) status = save_state(run, path, previous, settings.data);
     rd_text_free(&settings);
     if (status == RD_OK) run->saved_update = run->state.update;
     free(path);
     free(previous);
     return status;
-}
-
-rd_status rd_run_save_last(rd_run *run) {
-    return run->comm->rank > 0 ? RD_OK : save_last(run);
 }
 
 /* The metric that best-checkpoint-metric names, turned so that larger is better. */
