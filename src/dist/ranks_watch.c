@@ -80,7 +80,7 @@ static void report(watch *w, int rank, const char *how) {
     const rd_comm *c = &w->ranks->comm;
     const rd_peer *peer = &w->ranks->peers[rank];
     char message[512];
-    if (c->rank > (rank == 0)) sleep(1);
+    if (c->rank > (rank == 0)) sleep(5);
     snprintf(message, sizeof message,
              "rank %d (process %ld on %s) %s; all ranks end. Start again: training goes on from "
              "the last checkpoint, with any number of ranks",

@@ -1,5 +1,6 @@
 /* rdrop-train: a recipe and binarized data in, a model directory out. */
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -96,6 +97,7 @@ typedef struct {
     rd_progress progress;
     const rd_train_config *config;
     const char *unit; /* of what is counted a second */
+    bool ranks;       /* several: mpirun makes their output look like a terminal */
 } display;
 
 __attribute__((format(printf, 2, 3))) static void say(display *d, const char *format, ...) {
@@ -114,12 +116,12 @@ static const char *duration(double seconds, char text[32]) {
 }
 
 static void show_start(display *d, const rd_train_event *e) {
-    rd_progress_start(&d->progress,
-                      &(rd_progress_config){.out = stdout,
-                                            .label = "train",
-                                            .total = e->last_update,
-                                            .first = e->resumed_from,
-                                            .terminal = rd_progress_is_terminal(stdout)});
+    rd_progress_start(&d->progress, &(rd_progress_config){
+                                        .out = stdout,
+                                        .label = "train",
+                                        .total = e->last_update,
+                                        .first = e->resumed_from,
+                                        .terminal = !d->ranks && rd_progress_is_terminal(stdout)});
     d->unit = strcmp(e->task->examples, "pictures") == 0 ? "pictures" : "tok";
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
@@ -196,14 +198,19 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
     rd_comm *comm;
     if (!ranks_start(&program, recipe->train.worker_timeout, &comm)) return 1;
     stop_on_signals();
-    display d = {.unit = "tok", .progress.config.out = stdout, .config = &recipe->train};
+    if (comm->size > 1) stop_on(SIGUSR1); /* which mpirun passes on, and then waits */
+    display d = {.unit = "tok",
+                 .progress.config.out = stdout,
+                 .config = &recipe->train,
+                 .ranks = comm->size > 1};
     rd_status status =
         rd_train_together(comm, recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
     if ((status == RD_OK || status == RD_ERR_INTERRUPTED) && comm->rank == 0)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
+    int signal_number = *stop_requested() ? *stop_requested() : SIGTERM; /* another rank's */
     return ranks_end(&program, comm, status,
-                     status == RD_ERR_INTERRUPTED ? 128 + *stop_requested() : 1);
+                     status == RD_ERR_INTERRUPTED ? 128 + signal_number : 1);
 }
 
 /* The recipe may lie in the directory, but not where a file goes. */

@@ -1,5 +1,4 @@
 /* Several workers in one training: how many, and what they share. */
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +74,8 @@ rd_status rd_run_choose_workers(rd_run *run, int *workers, char **reason) {
     rd_train_config *t = &run->recipe->train;
     rd_text text = {0};
     const char *why = "as asked for";
-    int local = run->comm->local, cores = omp_get_num_procs() / local;
-    if (cores < 1) cores = 1;
-    int total = t->threads > 0 ? t->threads : cores; /* of this process */
+    int cores = rd_processors_of(run->comm->local),
+        total = t->threads > 0 ? t->threads : cores; /* of this process */
     *workers = t->workers > 0 ? t->workers : 1;
     if (run->comm->size > 1) {
         if (t->workers > 1)

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
+
 static void say_lost(void *self, const char *message) {
     const options_program *program = self;
     fprintf(stderr, "%s: %s\n", program->name, message);
@@ -13,6 +15,7 @@ bool ranks_start(const options_program *program, int seconds, rd_comm **comm) {
     rd_status status = rd_ranks_open(comm);
     if (status == RD_OK) status = rd_ranks_watch(*comm, seconds, say_lost, (void *)program);
     if (status != RD_OK) options_fail(program);
+    if (status == RD_OK && (*comm)->local > 1) rd_set_threads(rd_processors_of((*comm)->local));
     return status == RD_OK;
 }
 
