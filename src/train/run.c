@@ -124,6 +124,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
         RD_TRY(rd_run_lock(run));
         return check_last(run);
     }
+    RD_TRY(rd_run_choose_workers(run));
     RD_TRY(run->task->open_data(run->data));
     run->train_batches = run->task->batches(run->data, RD_TRAINING_DATA);
     RD_TRY(rd_run_load_start(run));

@@ -21,7 +21,8 @@ typedef struct rd_run {
     rd_comm *comm;                   /* NULL: `alone` */
     rd_comm alone;
     const struct rd_run *first; /* whose model and data this worker shares; NULL: its own */
-    char *workers;              /* how many workers and threads, and why */
+    int n_workers;              /* that train together; before they have met, too */
+    char *workers;              /* how many, of how many threads, and why */
     double *speeds;             /* [comm->size]; NULL: all the same */
     const rd_task *task;
     void *data;                   /* the task's, as its `open` made it */
@@ -68,9 +69,9 @@ rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm);
  * disagree with the first, and gives them its weights and place. RD_OK of a worker alone. */
 rd_status rd_run_join(rd_run *run, rd_status opened);
 
-/* How many workers and threads each train together: run->recipe's, or what suits the model and the
- * processors. The reason is malloc'ed. */
-rd_status rd_run_choose_workers(rd_run *run, int *workers, char **reason);
+/* How many workers and threads each train together: the recipe's, or what suits the model and the
+ * processors. */
+rd_status rd_run_choose_workers(rd_run *run);
 
 /* worker-speeds, for so many workers. */
 rd_status rd_run_read_speeds(rd_run *run);

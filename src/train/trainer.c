@@ -220,16 +220,13 @@ static rd_status train_as(void *self, rd_comm *comm) {
 }
 
 static rd_status open_and_train(rd_run *run) {
-    int workers;
     rd_status status = rd_run_open(run, true);
     RD_TRY(rd_run_join(run, status));
-    RD_TRY(rd_run_choose_workers(run, &workers, &run->workers));
     rd_set_threads(run->recipe->train.threads);
-    if (workers == 1) {
-        RD_TRY(rd_run_read_speeds(run));
-        return train(run);
-    }
-    return rd_comm_run_threads(workers, run->recipe->train.threads, train_as, run);
+    if (run->n_workers > run->comm->size)
+        return rd_comm_run_threads(run->n_workers, run->recipe->train.threads, train_as, run);
+    RD_TRY(rd_run_read_speeds(run));
+    return train(run);
 }
 
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,

@@ -12,6 +12,7 @@ rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm) {
                     .data_dir = first->data_dir,
                     .comm = comm,
                     .first = first,
+                    .n_workers = first->n_workers,
                     .task = first->task,
                     .data = first->data,
                     .metric = first->metric,
@@ -70,30 +71,35 @@ static int choose(const rd_run *run, int cores, const char **why) {
     return 1;
 }
 
-rd_status rd_run_choose_workers(rd_run *run, int *workers, char **reason) {
+static rd_status check_ranks(const rd_run *run) {
+    if (run->comm->size == 1 || run->recipe->train.workers <= 1) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT,
+                    "workers is %d, but this is one of %d ranks, which are workers themselves: "
+                    "start more ranks",
+                    (int)run->recipe->train.workers, run->comm->size);
+}
+
+rd_status rd_run_choose_workers(rd_run *run) {
     rd_train_config *t = &run->recipe->train;
     rd_text text = {0};
-    const char *why = "as asked for";
-    int cores = rd_processors_of(run->comm->local),
-        total = t->threads > 0 ? t->threads : cores; /* of this process */
-    *workers = t->workers > 0 ? t->workers : 1;
+    const char *why = "as asked for", *speeds = t->worker_speeds;
+    int cores = rd_processors_of(run->comm->local);
+    int threads = t->threads > 0 ? t->threads : cores;
+    RD_TRY(check_ranks(run));
+    run->n_workers = t->workers > 0 ? t->workers : run->comm->size;
     if (run->comm->size > 1) {
-        if (t->workers > 1)
-            return rd_error(RD_ERR_ARGUMENT,
-                            "workers is %d, but this is one of %d ranks, which are workers "
-                            "themselves: start more ranks",
-                            (int)t->workers, run->comm->size);
-        why = "a rank of several";
+        why = "ranks, as they were started";
     } else if (t->workers == 0) {
-        *workers = choose(run, total, &why);
+        run->n_workers = choose(run, threads, &why);
     }
-    if (t->threads == 0 || (t->workers == 0 && *workers > 1)) {
-        t->threads = total / *workers;
-        if (t->threads < 1) t->threads = 1;
+    if (run->n_workers > 1 && (t->threads == 0 || (t->workers == 0 && run->comm->size == 1))) {
+        threads = run->comm->size > 1 ? threads : threads / run->n_workers;
+        t->threads = threads > 0 ? threads : 1;
     }
-    int of = *workers > run->comm->size ? *workers : run->comm->size;
-    RD_TRY(rd_text_printf(&text, "%d worker%s of %d thread%s: %s", of, of == 1 ? "" : "s",
-                          (int)t->threads, t->threads == 1 ? "" : "s", why));
-    *reason = text.data;
+    int each = t->threads > 0 ? t->threads : threads;
+    RD_TRY(rd_text_printf(&text, "%d worker%s of %d thread%s: %s%s%s", run->n_workers,
+                          run->n_workers == 1 ? "" : "s", each, each == 1 ? "" : "s", why,
+                          *speeds ? "; batches are dealt as " : "", speeds));
+    run->workers = text.data;
     return RD_OK;
 }
