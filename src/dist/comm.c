@@ -29,6 +29,27 @@ rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *by
     return RD_OK;
 }
 
+static rd_status merge(rd_comm *comm, unsigned char *items, size_t bytes, size_t *each) {
+    bool first = comm->rank == 0;
+    unsigned char *all = rd_malloc(first ? bytes : 0, (size_t)comm->size);
+    if (!all) return RD_ERR_MEMORY;
+    for (int i = 0; i < comm->size; i++) each[i] = bytes;
+    rd_status status = rd_comm_gather_first(comm, items, each, first ? all : NULL);
+    for (size_t w = 1; status == RD_OK && first && w < (size_t)comm->size; w++)
+        for (size_t i = 0; i < bytes; i++) items[i] |= all[w * bytes + i];
+    free(all);
+    return status;
+}
+
+rd_status rd_comm_merge_first(rd_comm *comm, void *items, size_t bytes) {
+    if (!comm->kind) return RD_OK;
+    size_t *each = rd_malloc((size_t)comm->size, sizeof *each);
+    if (!each) return RD_ERR_MEMORY;
+    rd_status status = merge(comm, items, bytes, each);
+    free(each);
+    return status;
+}
+
 rd_status rd_comm_broadcast(rd_comm *comm, void *data, size_t bytes) {
     return comm->kind && bytes > 0 ? comm->kind->broadcast(comm, data, bytes) : RD_OK;
 }

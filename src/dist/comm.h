@@ -55,6 +55,10 @@ rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *al
  * [size] is the same for all. */
 rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all);
 
+/* Worker 0's array receives what others have where it has zeros: of each byte, one worker
+ * at most has another value than zero. */
+rd_status rd_comm_merge_first(rd_comm *comm, void *items, size_t bytes);
+
 /* Worker 0's data to all. */
 rd_status rd_comm_broadcast(rd_comm *comm, void *data, size_t bytes);
 

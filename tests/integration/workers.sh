@@ -3,6 +3,7 @@
 # Nothing here depends on time: what kills is counted in updates. Argument: the build directory.
 set -euo pipefail
 bin=$(realpath "$1")
+golden=$(dirname "$(realpath "$0")")/../golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -123,6 +124,60 @@ grep '^3 workers of 1 thread: ' log >/dev/null || fail "workers were not chosen:
 same chosen three
 grep '^1 worker of 1 thread: ' <<<"$(train few-again --set batches-per-update=0 --set max-update=1 && cat log)" \
     >/dev/null || fail "workers were chosen"
+
+# Other tasks, whose validation is shared as well: classes, numbers, pictures.
+"$bin/rdrop-convert" --import "$golden/bert/bert" --output start >log 2>&1 || fail "$(cat log)"
+awk 'BEGIN { for (i = 1; i <= 40; i++) print (i % 3 ? "the dog runs" : "a cat sleeps") "\t" (i % 3 ? "x" : "y") "\t" i % 7 / 2 }' \
+    >rows.tsv
+cat >rows.yaml <<YAML
+task: sentence_prediction
+finetune-from-model: start
+trainpref: rows.tsv
+validpref: rows.tsv
+table-header: false
+sentence1-column: 1
+label-column: 2
+max-sentences: 4
+max-tokens: 0
+reg-alpha: 1
+lr: 0.01
+max-update: 2
+batches-per-update: 3
+threads: 1
+YAML
+sed 's/^label-column: 2/label-column: 3\nregression-target: true/' rows.yaml >numbers.yaml
+mkdir -p pictures/a pictures/b
+cp "$golden"/pictures/{colour.jpg,progressive.jpg,halved.jpg,colour.png} pictures/a
+cp "$golden"/pictures/{grey.jpg,grey.png,one_bit.png} pictures/b
+cat >shown.yaml <<YAML
+task: image_classification
+arch: vit-ti16
+trainpref: pictures
+validpref: pictures
+picture-size: 16
+patch-size: 4
+encoder-embed-dim: 16
+encoder-layers: 1
+encoder-ffn-embed-dim: 32
+encoder-attention-heads: 2
+decoder-attention-heads: 2
+max-tokens: 0
+max-sentences: 2
+reg-alpha: 1
+batches-per-update: 4
+max-update: 2
+threads: 1
+YAML
+for task in rows numbers shown; do
+    "$bin/rdrop-preprocess" $task.yaml --data . --dest $task >log 2>&1 || fail "$(cat log)"
+    for workers in 1 3; do
+        "$bin/rdrop-train" $task.yaml --data $task --save-dir $task-$workers --workers $workers >log 2>&1 || fail "$(cat log)"
+        sed '/"event":"valid"/!d; s/"seconds":[^,]*,"time":[^,]*,//; s/,"samples".*//' $task-$workers/train.jsonl >lines-$workers
+        [ -s lines-$workers ] || fail "$task: no validation"
+    done
+    awk -F'[:,]' 'FNR == 1 { file++ } { for (i = 1; i <= NF; i++) if (file == 1) a[FNR, i] = $i; else if ($i != a[FNR, i] &&
+        ($i - a[FNR, i]) ^ 2 > 1e-6) { print $i, a[FNR, i]; exit 1 } }' lines-1 lines-3 || fail "$task: $(cat lines-1 lines-3)"
+done
 
 if ! [ -e "$bin/rdrop-mpi.so" ] || ! command -v mpirun >/dev/null; then
     echo "no MPI: ranks are not tested"
