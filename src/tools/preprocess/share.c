@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "io/output.h"
 #include "base/memory.h"
 #include "recipe/model_dir.h"
 #include "tools/preprocess/preprocess.h"
