@@ -223,8 +223,12 @@ static rd_status open_and_train(rd_run *run) {
     rd_status status = rd_run_open(run, true);
     RD_TRY(rd_run_join(run, status));
     rd_set_threads(run->recipe->train.threads);
-    if (run->n_workers > run->comm->size)
-        return rd_comm_run_threads(run->n_workers, run->recipe->train.threads, train_as, run);
+    if (run->n_workers > run->comm->size) {
+        rd_comm *alone = run->comm;
+        status = rd_comm_run_threads(run->n_workers, run->recipe->train.threads, train_as, run);
+        run->comm = alone;
+        return status;
+    }
     RD_TRY(rd_run_read_speeds(run));
     return train(run);
 }

@@ -112,7 +112,9 @@ static rd_status all_parts(rd_run *run, part *total) {
     if (run->comm->size == 1) return mine.outcome;
     part *all = rd_malloc((size_t)run->comm->size, sizeof *all);
     if (!all) return RD_ERR_MEMORY;
+    rd_profile_end(&run->profile, RD_PART_REST);
     rd_status status = join_parts(run->comm, &mine, all, total);
+    rd_profile_end(&run->profile, RD_PART_WORKERS);
     free(all);
     return status;
 }
@@ -126,6 +128,7 @@ static rd_status add_gradients(rd_run *run, double scale, double *norm) {
     }
     rd_slice slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
     RD_TRY(rd_comm_sum(run->comm, p->grads, p->total));
+    rd_profile_end(&run->profile, RD_PART_WORKERS);
     double mine = rd_op_sum_of_squares(p->grads + slice.begin, slice.n), total = 0.0;
     double *all = rd_malloc((size_t)run->comm->size, sizeof *all);
     rd_status status = all ? rd_comm_gather(run->comm, &mine, sizeof mine, all) : RD_ERR_MEMORY;
@@ -142,12 +145,19 @@ static rd_status step_weights(rd_run *run, double scale, double norm) {
     rd_slice slice = {0, p->total};
     bool sliced = rd_run_steps_slices(run);
     if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
-    if (!sliced) RD_TRY(rd_comm_collect_sum(run->comm, p->grads, p->total));
+    if (!sliced && run->comm->size > 1) {
+        RD_TRY(rd_comm_collect_sum(run->comm, p->grads, p->total));
+        rd_profile_end(&run->profile, RD_PART_WORKERS);
+    }
     rd_optimizer_step_slice(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale,
                             norm, slice.begin, slice.n, p->values, p->grads, (double)t->ema_decay);
     if (run->bf16 && run->comm->shared)
         rd_op_to_bf16(p->bf16 + slice.begin, p->values + slice.begin, slice.n);
-    if (sliced) RD_TRY(rd_comm_collect(run->comm, p->values, p->total));
+    if (sliced) {
+        rd_profile_end(&run->profile, RD_PART_OPTIMIZER);
+        RD_TRY(rd_comm_collect(run->comm, p->values, p->total));
+        rd_profile_end(&run->profile, RD_PART_WORKERS);
+    }
     return run->bf16 && !run->comm->shared ? rd_parameters_refresh_bf16(p) : RD_OK;
 }
 
