@@ -72,6 +72,10 @@ static const options_section sections[] = {
      "Settings may change on the way (changed: dropout 0.1 -> 0.3), except those that make another "
      "model of it, such as its shape, languages and vocabulary. DIR/model is touched only to "
      "receive new weights."},
+    {"Several workers",
+     "With --workers N, threads take whole batches each and meet once an update; mpirun -np N does "
+     "the same with processes, on one machine or several (recipes/README.md). N workers with "
+     "update-freq F are one worker with N x F, to rounding."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N."},
     {.heading = NULL}};
 static const char *const synopsis[] = {"RECIPE --data DIR [--save-dir DIR] [OPTION]...",

@@ -3,7 +3,8 @@
 # Nothing here depends on time: what kills is counted in updates. Argument: the build directory.
 set -euo pipefail
 bin=$(realpath "$1")
-golden=$(dirname "$(realpath "$0")")/../golden
+repository=$(dirname "$(realpath "$0")")/../..
+golden=$repository/tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -273,6 +274,23 @@ kill -USR1 "$(cat pid.mpirun)"
 wait $! && fail "a training that was stopped has ended well"
 grep '^rdrop-train: stopped by a signal after update ' log >/dev/null || fail "not stopped: $(cat log)"
 goes_on asked
+
+# A job of Slurm saves, stops and queues itself again.
+mkdir slurm && printf '#!/bin/sh\necho "$@" >>requeued\n' >slurm/scontrol && chmod +x slurm/scontrol
+job=(env PATH="$PWD/slurm:$bin:$PATH" SLURM_JOB_ID=17 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    ASAN_OPTIONS=detect_leaks=0 RDROP_LAUNCH="mpirun --oversubscribe --quiet -np 2"
+    bash "$repository/recipes/slurm/train.sh" tiny.yaml --data bin --save-dir job)
+"${job[@]}" --set max-update=1000000 >log 2>&1 &
+until grep '"event":"train","update":4,' job/train.jsonl >/dev/null 2>&1; do
+    kill -0 $! 2>/dev/null || fail "ended too early: $(cat log)"
+done
+kill -USR1 $!
+wait $! || fail "the job failed: $(cat log)"
+[ "$(cat requeued)" = "requeue 17" ] || fail "not queued again: $(cat log)"
+update=$(sed -n 's/.*stopped by a signal after update \([0-9]*\);.*/\1/p' log)
+"${job[@]}" --set max-update=$((update + 1)) >log 2>&1 || fail "the next job failed: $(cat log)"
+[ "$(cat requeued)" = "requeue 17" ] || fail "queued again when it was done"
+grep "^finished at update $((update + 1))" log >/dev/null || fail "not done: $(cat log)"
 
 # Translations and scores are those of one process.
 zcat data/train.en.gz >input
