@@ -28,8 +28,8 @@ typedef struct watch {
     pthread_t thread;
     pthread_mutex_t lock; /* of ending */
     bool ending;
-    double patience; /* seconds */
-    friend *friends; /* [size] */
+    double patience, looked; /* seconds; when it looked last */
+    friend *friends;         /* [size] */
     void (*lost)(void *self, const char *message);
     void *self;
 } watch;
@@ -41,8 +41,6 @@ static bool is_ending(watch *w) {
     return ending;
 }
 
-/* The pid is another process's once this one has been told of the end of its child, so what was
- * there at the start is asked for only. */
 static bool is_gone(const rd_peer *peer) {
     return kill(peer->pid, 0) != 0 && errno == ESRCH;
 }
@@ -89,9 +87,17 @@ static void report(watch *w, int rank, const char *how) {
     rd_ranks_abort(&w->ranks->comm, 1);
 }
 
+/* What stopped this process, Ctrl-Z or a closed laptop, stopped the others as well. */
+static void forgive_pause(watch *w, double now) {
+    double pause = now - w->looked;
+    for (int i = 0; pause > 1.0 && i < w->ranks->comm.size; i++) w->friends[i].heard += pause;
+    w->looked = now;
+}
+
 static void look(watch *w) {
     char how[64];
     double now = rd_seconds();
+    forgive_pause(w, now);
     for (int i = 0; i < w->ranks->comm.size; i++) {
         const friend *f = &w->friends[i];
         if (f->local && is_gone(&w->ranks->peers[i]) && !is_ending(w)) report(w, i, "is gone");
@@ -103,6 +109,7 @@ static void look(watch *w) {
 
 static void *run(void *argument) {
     watch *w = argument;
+    w->looked = rd_seconds();
     for (int64_t n = 0; !is_ending(w); n++) {
         exchange_signs(w, n % SIGN_EVERY == 0);
         look(w);

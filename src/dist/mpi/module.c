@@ -13,14 +13,14 @@ static int send_bytes(int to, int channel, const void *data, size_t bytes, rd_tr
     MPI_Request request;
     int error = MPI_Isend(data, (int)bytes, MPI_BYTE, to, channel, MPI_COMM_WORLD, &request);
     memcpy(transfer, &request, sizeof request);
-    return error;
+    return error; // NOLINT(clang-analyzer-optin.mpi.MPI-Checker): test() waits
 }
 
 static int receive(int from, int channel, void *data, size_t bytes, rd_transfer *transfer) {
     MPI_Request request;
     int error = MPI_Irecv(data, (int)bytes, MPI_BYTE, from, channel, MPI_COMM_WORLD, &request);
     memcpy(transfer, &request, sizeof request);
-    return error;
+    return error; // NOLINT(clang-analyzer-optin.mpi.MPI-Checker): test() waits
 }
 
 static int test(int n, rd_transfer *transfers, bool *done) {
