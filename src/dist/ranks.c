@@ -1,6 +1,7 @@
 #include "dist/ranks.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,10 @@
 
 #include "base/memory.h"
 #include "dist/rank.h"
+
+#ifndef RD_MODULES
+#define RD_MODULES "../lib/rdrop" /* from the programs, as CMakeLists.txt has it */
+#endif
 
 static rd_status gather_all(rd_bundle *b, const rd_comm *c, const void *mine, size_t bytes,
                             void *all) {
@@ -91,8 +96,22 @@ static bool has_others(void) {
     return getenv("PMIX_RANK") && number_of("SLURM_STEP_NUM_TASKS") > 1;
 }
 
+/* The module where it is built, next to the program, or where it is installed. */
+static void *open_module(void) {
+    static const char *const places[] = {"", RD_MODULES "/"};
+    char program[PATH_MAX], path[PATH_MAX + sizeof RD_MODULES + 32];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    while (n > 0 && program[n - 1] != '/') n--;
+    void *module = NULL;
+    for (int i = 0; n > 0 && !module && i < 2; i++) {
+        snprintf(path, sizeof path, "%.*s%srdrop-mpi.so", (int)n, program, places[i]);
+        module = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    }
+    return module ? module : dlopen("rdrop-mpi.so", RTLD_NOW | RTLD_GLOBAL);
+}
+
 static rd_status load_module(rd_transport *transport) {
-    void *module = dlopen("rdrop-mpi.so", RTLD_NOW | RTLD_GLOBAL);
+    void *module = open_module();
     if (!module)
         return rd_error(RD_ERR_UNSUPPORTED,
                         "started as one of several ranks, but this build has no MPI (%s): install "
