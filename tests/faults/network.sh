@@ -104,9 +104,10 @@ for rate in 100gbit 25gbit 10gbit 1gbit; do
             limit $rate 100us
             machines "$bin/bench-train" "$recipe" --data "$data" --updates 10 --warmup 2 --budget 0 --square 64 \
                 --set threads=1 --set shard-optimizer=$sharded --set reduce-bf16=$rounded --json >result
-            printf '%s, 0.1 ms, shard-optimizer %s, reduce-bf16 %s: ' $rate $sharded $rounded
-            sed -n 's/.*"seconds_per_update": *\([0-9.e-]*\).*/\1/p' result | tr '\n' ' '
-            tr -d '\n ' <result | sed 's/.*"workers":{"seconds":\([0-9.e-]*\).*"peak_memory.*/s an update, \1 of them for each other\n/'
+            tr -d '\n ' <result >line
+            printf '%s, shard-optimizer %s, reduce-bf16 %s: %s s an update, %s of them for each other\n' $rate $sharded \
+                $rounded "$(sed 's/.*"seconds_per_update":\([0-9.e-]*\).*/\1/' line)" \
+                "$(sed 's/.*"workers":{"seconds":\([0-9.e-]*\).*/\1/' line)"
         done
     done
 done

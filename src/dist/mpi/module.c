@@ -31,7 +31,7 @@ static int test(int n, rd_transfer *transfers, bool *done) {
         memcpy(&request, &transfers[i], sizeof request);
         int error = MPI_Test(&request, &arrived, MPI_STATUS_IGNORE);
         memcpy(&transfers[i], &request, sizeof request);
-        if (error) return error;
+        if (error) return error; // NOLINT(clang-analyzer-optin.mpi.MPI-Checker): begun elsewhere
         *done = *done && arrived;
     }
     return 0;
