@@ -127,7 +127,7 @@ static rd_status agree(rd_comm *comm, rd_status status, outcome *all) {
     return rd_error(found->status, "%s %d: %s", comm->names, rank, found->message);
 }
 
-rd_status rd_comm_agree(rd_comm *comm, rd_status status) {
+rd_status rd_comm_outcome(rd_comm *comm, rd_status status) {
     if (!comm->kind) return status;
     outcome *all = rd_malloc((size_t)comm->size, sizeof *all);
     if (!all) return RD_ERR_MEMORY;

@@ -80,7 +80,11 @@ rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n);
 rd_status rd_comm_collect_sum(rd_comm *comm, float *x, int64_t n);
 
 /* The first status that is not RD_OK, in the order of workers, with its message, for all. */
-rd_status rd_comm_agree(rd_comm *comm, rd_status status);
+rd_status rd_comm_outcome(rd_comm *comm, rd_status status);
+static inline rd_status rd_comm_agree(rd_comm *comm, rd_status status) {
+    rd_status all = rd_comm_outcome(comm, status);
+    return all == RD_OK ? status : all; /* a failure of one's own is never RD_OK */
+}
 
 /* The last thing that a worker does that cannot go on, with its error: all others' calls fail with
  * it, now or when they come to one. Processes end here. */

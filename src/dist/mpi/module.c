@@ -31,7 +31,7 @@ static int test(int n, rd_transfer *transfers, bool *done) {
         memcpy(&request, &transfers[i], sizeof request);
         int error = MPI_Test(&request, &arrived, MPI_STATUS_IGNORE);
         memcpy(&transfers[i], &request, sizeof request);
-        if (error) return error; // NOLINT(clang-analyzer-optin.mpi.MPI-Checker): begun elsewhere
+        if (error) return error;
         *done = *done && arrived;
     }
     return 0;
@@ -41,7 +41,7 @@ static void cancel(rd_transfer *transfer) {
     MPI_Request request;
     memcpy(&request, transfer, sizeof request);
     MPI_Cancel(&request);
-    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    MPI_Wait(&request, MPI_STATUS_IGNORE); // NOLINT(clang-analyzer-optin.mpi.MPI-Checker)
 }
 
 static void explain(int error, char *text, size_t room) {
