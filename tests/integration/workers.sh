@@ -265,7 +265,7 @@ for rank in 0 1; do
     ended $rank
 done
 goes_on killed-1
-endless stopped --set worker-timeout=1
+endless stopped --set worker-timeout=5
 kill -STOP "$(cat pid.1)"
 ended 1
 # Asked to stop, it saves first. mpirun passes this signal on, and waits.
