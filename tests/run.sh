@@ -28,7 +28,7 @@ for argument in "$@"; do
     esac
 done
 
-packages="zip unzip clang libclang-rt-dev libomp-dev strace clang-tidy cppcheck doxygen"
+packages="zip unzip clang libclang-rt-dev libomp-dev strace clang-tidy cppcheck doxygen libopenmpi-dev openmpi-bin"
 [ $long -eq 0 ] || packages+=" valgrind time"
 # shellcheck disable=SC2086 # empty means no argument
 rd_setup_packages $install_option $packages || exit 1

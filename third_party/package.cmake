@@ -4,6 +4,9 @@ set(CPACK_PACKAGE_CONTACT "rdrop maintainers <maintainers@rdrop.invalid>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_ALL programs library development)
+if(TARGET rdrop-mpi)
+  list(APPEND CPACK_COMPONENTS_ALL mpi)
+endif()
 set(CPACK_DEBIAN_PACKAGE_HOMEPAGE https://arxiv.org/abs/2106.14448)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
@@ -21,6 +24,13 @@ set(CPACK_COMPONENT_PROGRAMS_DESCRIPTION "training with R-Drop, translation, cla
  Trains translation, summarization, language, classification and image models
  from recipes, with the two passes and the KL term of R-Drop, and runs and
  scores them, on ordinary processors.")
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SUGGESTS rdrop-mpi)
+set(CPACK_DEBIAN_MPI_PACKAGE_NAME rdrop-mpi)
+set(CPACK_DEBIAN_MPI_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS "rdrop (= ${PROJECT_VERSION}), openmpi-bin")
+set(CPACK_COMPONENT_MPI_DESCRIPTION "training with R-Drop, translation, classification and scoring: several machines
+ Lets mpirun and srun start rdrop-train, rdrop-translate and rdrop-preprocess
+ as ranks that work together.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME librdrop${PROJECT_VERSION_MAJOR})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "R-Drop, translation and scoring as a library
@@ -39,7 +49,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/package/trigg
 find_program(GZIP gzip)
 execute_process(COMMAND ${GZIP} -9nc ${CMAKE_SOURCE_DIR}/.github/CHANGELOG.md
                 OUTPUT_FILE ${CMAKE_BINARY_DIR}/package/changelog.gz)
-foreach(component programs library development)
+foreach(component ${CPACK_COMPONENTS_ALL})
   string(TOUPPER ${component} upper)
   set(folder ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
   install(FILES LICENSE DESTINATION ${folder} RENAME copyright COMPONENT ${component})

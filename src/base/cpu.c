@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static rd_isa detect(void) {
 #if defined(__x86_64__)
@@ -47,6 +48,12 @@ bool rd_cpu_int8_is_fast(void) {
 
 void rd_set_threads(int n) {
     omp_set_num_threads(n > 0 ? n : omp_get_num_procs());
+}
+
+int rd_processors_of(int processes) {
+    int n = omp_get_num_procs();
+    if (n < sysconf(_SC_NPROCESSORS_ONLN)) return n;
+    return n > processes ? n / processes : 1;
 }
 
 int rd_get_threads(void) {

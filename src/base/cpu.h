@@ -24,6 +24,10 @@ bool rd_cpu_int8_is_fast(void);
 void rd_set_threads(int n);
 int rd_get_threads(void);
 
+/* Processors for each of so many processes of this machine, unless the system gave this one a part
+ * of them already; at least one. */
+int rd_processors_of(int processes);
+
 /* work(self, thread, begin, end) on equal shares of n independent jobs for threads 0, 1, ... One
  * thread calls it directly: a parallel region of one costs more than translating has to do in it.
  */

@@ -58,6 +58,8 @@ typedef struct {
      * thread. */
     rd_status (*get)(const void *self, int64_t index, rd_batch *batch);
     int threads; /* that make batches ahead of training; 0: 1 */
+    /* How much work batch `index` is, in any unit; NULL: all are about the same. */
+    int64_t (*work)(const void *self, int64_t index);
 } rd_batch_source;
 
 typedef struct {

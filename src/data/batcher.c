@@ -272,6 +272,17 @@ static rd_status source_get(const void *self, int64_t index, rd_batch *batch) {
     return rd_batcher_get(self, index, batch);
 }
 
+/* Tokens, as the dataset has them. */
+static int64_t source_work(const void *self, int64_t index) {
+    const rd_batcher *batcher = self;
+    int64_t number = batcher->dealt[index], tokens = 0;
+    for (int64_t i = batcher->begin[number]; i < batcher->begin[number + 1]; i++) {
+        rd_pair pair = rd_dataset_get(batcher->dataset, batcher->order[i]);
+        tokens += pair.n_src + pair.n_tgt;
+    }
+    return tokens;
+}
+
 rd_batch_source rd_batcher_source(rd_batcher *batcher) {
-    return (rd_batch_source){batcher, source_set_epoch, source_size, source_get, 0};
+    return (rd_batch_source){batcher, source_set_epoch, source_size, source_get, 0, source_work};
 }

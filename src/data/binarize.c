@@ -1,6 +1,7 @@
 #include "data/binarize.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cpu.h"
 #include "base/memory.h"
@@ -165,15 +166,122 @@ static rd_status write_chunk(binarizer *b) {
     return RD_OK;
 }
 
+static rd_status check_stop(const binarizer *b) {
+    if (!b->config->stop || !*b->config->stop) return RD_OK;
+    return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+}
+
+static void show_progress(binarizer *b) {
+    b->n_read += b->n_jobs;
+    if (b->config->progress) b->config->progress(b->config->self, b->n_read);
+}
+
+/* A side of a pair as it travels between workers: its numbers, ids and text. */
+typedef struct {
+    int64_t length, n_ids;
+    bool truncated;
+} travelling;
+
+static rd_status pack_side(const binarizer *b, const line *l, bool truncated, rd_text *out) {
+    travelling head = {.length = l->length, .n_ids = l->ids.length, .truncated = truncated};
+    RD_TRY(rd_text_append(out, (const char *)&head, sizeof head));
+    RD_TRY(rd_text_append(out, (const char *)l->ids.data, sizeof(int32_t) * (size_t)l->ids.length));
+    return rd_text_append(out, b->text.data + l->at, (size_t)l->length);
+}
+
+static rd_status pack_chunk(const binarizer *b, rd_text *out) {
+    for (int i = 0; i < b->n_jobs; i++) {
+        RD_TRY(pack_side(b, &b->jobs[i].src, b->jobs[i].truncated, out));
+        RD_TRY(pack_side(b, &b->jobs[i].tgt, false, out));
+    }
+    return RD_OK;
+}
+
+static rd_status unpack_side(binarizer *b, line *l, bool *truncated, const char **at) {
+    travelling head;
+    memcpy(&head, *at, sizeof head);
+    *at += sizeof head;
+    RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, head.n_ids, sizeof(int32_t)));
+    memcpy(l->ids.data, *at, sizeof(int32_t) * (size_t)head.n_ids);
+    *at += sizeof(int32_t) * (size_t)head.n_ids;
+    l->ids.length = head.n_ids;
+    *l = (line){b->text.length, head.length, l->ids};
+    *truncated = head.truncated;
+    RD_TRY(rd_text_append(&b->text, *at, (size_t)head.length));
+    *at += head.length;
+    return RD_OK;
+}
+
+static rd_status unpack_chunk(binarizer *b, const char *at, const char *end) {
+    bool whole;
+    b->n_jobs = 0;
+    rd_text_clear(&b->text);
+    while (at < end) {
+        job *j = &b->jobs[b->n_jobs++];
+        RD_TRY(unpack_side(b, &j->src, &j->truncated, &at));
+        RD_TRY(unpack_side(b, &j->tgt, &whole, &at));
+    }
+    return RD_OK;
+}
+
+/* The chunks of a round, one for each worker: all are read, the worker's own is tokenized. */
+static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended,
+                                rd_text *mine) {
+    const rd_comm *comm = b->config->comm;
+    for (int i = 0; i < comm->size && !*ended; i++) {
+        RD_TRY(read_chunk(b, src, tgt, ended));
+        if (i != comm->rank) continue;
+        RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
+        RD_TRY(pack_chunk(b, mine));
+    }
+    return check_stop(b);
+}
+
+/* A chunk at a time comes to the first worker, and is written. */
+static rd_status write_round(binarizer *b, const rd_text *mine, size_t *bytes) {
+    rd_comm *comm = b->config->comm;
+    size_t own = (size_t)mine->length;
+    size_t *all = bytes + comm->size;
+    RD_TRY(rd_comm_gather(comm, &own, sizeof own, all));
+    for (int i = 0; i < comm->size; i++) {
+        for (int k = 0; k < comm->size; k++) bytes[k] = k == i ? all[k] : 0;
+        char *chunk = rd_malloc(comm->rank == 0 ? all[i] : 0, 1);
+        if (!chunk) return RD_ERR_MEMORY;
+        rd_status status = rd_comm_gather_first(comm, mine->data, bytes, chunk);
+        if (status == RD_OK && comm->rank == 0) status = unpack_chunk(b, chunk, chunk + all[i]);
+        if (status == RD_OK && comm->rank == 0) status = write_chunk(b);
+        free(chunk);
+        RD_TRY(status);
+        if (comm->rank == 0) show_progress(b);
+    }
+    return RD_OK;
+}
+
+static rd_status binarize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
+    rd_comm *comm = b->config->comm;
+    rd_text mine = {0};
+    size_t *bytes = rd_malloc((size_t)comm->size, 2 * sizeof *bytes);
+    rd_status status = bytes ? tokenize_round(b, src, tgt, ended, &mine) : RD_ERR_MEMORY;
+    status = rd_comm_agree(comm, status);
+    if (status == RD_OK) status = write_round(b, &mine, bytes);
+    rd_text_free(&mine);
+    free(bytes);
+    return status;
+}
+
+static rd_status binarize_together(binarizer *b, rd_corpus *src, rd_corpus *tgt) {
+    for (bool ended = false; !ended;) RD_TRY(binarize_round(b, src, tgt, &ended));
+    return RD_OK;
+}
+
 static rd_status binarize_open_files(binarizer *b, rd_corpus *src, rd_corpus *tgt) {
+    if (b->config->comm && b->config->comm->size > 1) return binarize_together(b, src, tgt);
     for (bool ended = false; !ended;) {
         RD_TRY(read_chunk(b, src, tgt, &ended));
         RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
         RD_TRY(write_chunk(b));
-        b->n_read += b->n_jobs;
-        if (b->config->progress) b->config->progress(b->config->self, b->n_read);
-        if (b->config->stop && *b->config->stop)
-            return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+        show_progress(b);
+        RD_TRY(check_stop(b));
     }
     return RD_OK;
 }
@@ -218,12 +326,14 @@ rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
     identity.src_vocab = rd_tokenizer_size(config->src_tokenizer);
     identity.tgt_vocab = rd_tokenizer_size(config->tgt_tokenizer);
     identity.prepend_bos = config->prepend_bos;
-    rd_status status = rd_dataset_writer_open(&b.writer, dest, &identity, config->keep_text);
+    bool writes = !config->comm || config->comm->rank == 0;
+    rd_status status =
+        writes ? rd_dataset_writer_open(&b.writer, dest, &identity, config->keep_text) : RD_OK;
     for (int i = 0; status == RD_OK && i < config->n_paths; i++)
         status = binarize_files(&b, config->src_paths[i], config->tgt_paths[i]);
-    if (status == RD_OK)
+    if (status == RD_OK && writes)
         status = rd_dataset_writer_finish(b.writer);
-    else
+    else if (writes)
         rd_dataset_writer_abort(b.writer);
     release(&b);
     return status;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "data/identity.h"
+#include "dist/comm.h"
 #include "rdrop/tokenizer.h"
 
 /* Which pairs to keep. Lengths are in tokens, without bos and eos. */
@@ -63,6 +64,9 @@ typedef struct {
     void *self;
     const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
     int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
+    /* Workers, of which each reads all corpora and tokenizes a part; the first one writes, counts
+     * and shows progress. NULL: this one does it all. */
+    rd_comm *comm;
 } rd_binarize_config;
 
 /* Writes the dataset `dest`, atomically, in the order of the input and byte for byte the same

@@ -160,5 +160,5 @@ static int64_t size(const void *self) {
 }
 
 rd_batch_source rd_blocks_source(rd_blocks *blocks) {
-    return (rd_batch_source){blocks, set_epoch, size, get, 0};
+    return (rd_batch_source){blocks, set_epoch, size, get, 0, NULL};
 }

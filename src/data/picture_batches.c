@@ -132,5 +132,5 @@ static rd_status get(const void *self, int64_t index, rd_batch *batch) {
 }
 
 rd_batch_source rd_picture_batches_source(rd_picture_batches *batches) {
-    return (rd_batch_source){batches, set_epoch, size, get, batches->config.threads};
+    return (rd_batch_source){batches, set_epoch, size, get, batches->config.threads, NULL};
 }

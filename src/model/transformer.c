@@ -356,6 +356,12 @@ rd_status rd_model_register(rd_parameters *p, const rd_model_config *config) {
     return status;
 }
 
+static void bind_positions(rd_model *model) {
+    const rd_model_config *c = &model->config;
+    if (wants_sinusoid(&c->encoder)) model->encoder.embedding.positions.value = model->sinusoid;
+    if (wants_sinusoid(&c->decoder)) model->decoder.embedding.positions.value = model->sinusoid;
+}
+
 /* With `path`, the file the parameters will be read from, nothing is allocated that such a file
  * could not fill. */
 static rd_status fill(rd_model *model, const char *path) {
@@ -368,8 +374,7 @@ static rd_status fill(rd_model *model, const char *path) {
         model->sinusoid = rd_malloc((size_t)(n * c->d_model), sizeof(float));
         if (!model->sinusoid) return RD_ERR_MEMORY;
         rd_sinusoidal_positions(model->sinusoid, n, c->d_model, c->position_layout);
-        if (wants_sinusoid(&c->encoder)) model->encoder.embedding.positions.value = model->sinusoid;
-        if (wants_sinusoid(&c->decoder)) model->decoder.embedding.positions.value = model->sinusoid;
+        bind_positions(model);
     }
     rd_parameters_bind(p);
     return RD_OK;
@@ -422,6 +427,11 @@ void rd_model_free(rd_model *model) {
     if (!model) return;
     for (int64_t i = 0; i < model->n_packed; i++) rd_packed_free(model->packed[i]);
     free(model->packed);
+    if (model->borrows) {
+        model->parameters.values = NULL;
+        model->parameters.bf16 = NULL;
+        model->sinusoid = NULL;
+    }
     rd_parameters_free(&model->parameters);
     free(model->encoder.layers);
     free(model->decoder.layers);
@@ -442,4 +452,27 @@ rd_status rd_model_prepare_training(rd_model *model, bool bf16) {
     if (bf16) RD_TRY(rd_parameters_refresh_bf16(&model->parameters));
     rd_parameters_bind(&model->parameters);
     return RD_OK;
+}
+
+static rd_status borrow(rd_model *model, const rd_model *first) {
+    RD_TRY(outline(model, &first->config));
+    model->parameters.values = first->parameters.values;
+    model->parameters.bf16 = first->parameters.bf16;
+    model->sinusoid = first->sinusoid;
+    bind_positions(model);
+    RD_TRY(rd_parameters_allocate_grads(&model->parameters));
+    rd_parameters_bind(&model->parameters);
+    return RD_OK;
+}
+
+rd_status rd_model_share(rd_model **out, rd_model *first) {
+    rd_model *model = rd_calloc(1, sizeof *model);
+    *out = model;
+    if (!model) return RD_ERR_MEMORY;
+    model->borrows = true;
+    rd_status status = borrow(model, first);
+    if (status == RD_OK) return RD_OK;
+    rd_model_free(model);
+    *out = NULL;
+    return status;
 }

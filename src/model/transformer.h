@@ -15,6 +15,7 @@ struct rd_model {
     rd_packed **packed;        /* [n_packed] all packed matrices of a model that only translates */
     int64_t n_packed;
     float *sinusoid; /* [longest, d_model], when a stack wants it */
+    bool borrows;    /* values, bfloat16 copies and sinusoid are another model's */
 };
 
 /* Registers the tensors of such a model, unallocated: what its file holds. */
@@ -23,6 +24,10 @@ rd_status rd_model_register(rd_parameters *parameters, const rd_model_config *co
 /* Gives every layer its gradient, and bfloat16 copies of its weights if asked for; before the first
  * backward pass. */
 rd_status rd_model_prepare_training(rd_model *model, bool bf16);
+
+/* Another worker's view of a model that is prepared for training: its weights, and a gradient of
+ * one's own. The first model must outlive it. */
+rd_status rd_model_share(rd_model **model, rd_model *first);
 
 /* Reads the weights of a model that only translates, packing each matrix as soon as it is there
  * (pack.c). The float32 form of packed weights is gone then, except embeddings'. */

@@ -47,7 +47,12 @@ double rd_learning_rate(const rd_optim_config *c, int64_t update) {
 }
 
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema) {
-    *optimizer = (rd_optimizer){.n = n};
+    return rd_optimizer_new_slice(optimizer, 0, n, values, with_ema);
+}
+
+rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t n,
+                                 const float *values, bool with_ema) {
+    *optimizer = (rd_optimizer){.begin = begin, .n = n};
     optimizer->m = rd_calloc((size_t)n, sizeof(float));
     optimizer->v = rd_calloc((size_t)n, sizeof(float));
     if (with_ema) optimizer->ema = rd_malloc((size_t)n, sizeof(float));
@@ -55,7 +60,7 @@ rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *valu
         rd_optimizer_free(optimizer);
         return RD_ERR_MEMORY;
     }
-    if (with_ema) memcpy(optimizer->ema, values, sizeof(float) * (size_t)n);
+    if (with_ema) memcpy(optimizer->ema, values + begin, sizeof(float) * (size_t)n);
     return RD_OK;
 }
 
@@ -128,15 +133,33 @@ static void step_range(const rd_optimizer *optimizer, const stepping *s,
     double wd = range->decays ? s->c->weight_decay : 0.0;
     double l2 = s->c->decoupled_weight_decay ? 0.0 : wd;
     double decay = s->c->decoupled_weight_decay ? 1.0 - s->lr * wd : 1.0;
-    float *p = values + range->begin, *g = grads + range->begin, *m = optimizer->m + range->begin;
+    int64_t at = range->begin - optimizer->begin;
+    float *p = values + range->begin, *g = grads + range->begin, *m = optimizer->m + at;
     if (s->c->kind == RD_ADAM)
-        adam(s, l2, decay, p, g, m, optimizer->v + range->begin, range->n);
+        adam(s, l2, decay, p, g, m, optimizer->v + at, range->n);
     else
         momentum(s, l2, decay, p, g, m, range->n);
 }
 
+/* What of a range is in begin .. end. */
+static rd_optim_range common_part(const rd_optim_range *range, int64_t begin, int64_t end) {
+    rd_optim_range part = *range;
+    int64_t range_end = range->begin + range->n;
+    if (part.begin < begin) part.begin = begin;
+    if (range_end > end) range_end = end;
+    part.n = range_end > part.begin ? range_end - part.begin : 0;
+    return part;
+}
+
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay) {
+    rd_optimizer_step_slice(optimizer, c, update, scale, norm, optimizer->begin, optimizer->n,
+                            values, grads, ema_decay);
+}
+
+void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
+                             double scale, double norm, int64_t begin, int64_t n, float *values,
+                             float *grads, double ema_decay) {
     double lr = rd_learning_rate(c, update), t = (double)update;
     if (c->clip_norm > 0.0 && norm > c->clip_norm) scale *= c->clip_norm / (norm + 1e-6);
     stepping s = {.c = c,
@@ -144,10 +167,13 @@ void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_
                   .lr_before = update > 1 ? rd_learning_rate(c, update - 1) : lr,
                   .scale = scale};
     s.adam_step = lr * sqrt(1.0 - pow(c->adam_beta2, t)) / (1.0 - pow(c->adam_beta1, t));
-    const rd_optim_range all = {.n = optimizer->n, .decays = true};
+    const rd_optim_range all = {.begin = begin, .n = n, .decays = true};
     bool whole = !optimizer->ranges || c->weight_decay == 0.0;
-    for (int64_t i = 0; i < (whole ? 1 : optimizer->n_ranges); i++)
-        step_range(optimizer, &s, whole ? &all : &optimizer->ranges[i], values, grads);
+    for (int64_t i = 0; i < (whole ? 1 : optimizer->n_ranges); i++) {
+        rd_optim_range part = whole ? all : common_part(&optimizer->ranges[i], begin, begin + n);
+        if (part.n > 0) step_range(optimizer, &s, &part, values, grads);
+    }
     if (optimizer->ema)
-        rd_op_average(optimizer->ema, values, optimizer->n, (float)(1.0 - ema_decay));
+        rd_op_average(optimizer->ema + (begin - optimizer->begin), values + begin, n,
+                      (float)(1.0 - ema_decay));
 }

@@ -16,15 +16,19 @@ typedef struct {
     bool decays;
 } rd_optim_range;
 
+/* The state of weights begin .. begin + n: of all, or of those that this process steps. */
 typedef struct {
     float *m, *v; /* [n] first and second moments; nag, sgd: m is the momentum, v unused */
     float *ema;   /* [n] exponential moving average of the weights, NULL when off */
-    int64_t n;
+    int64_t begin, n;
     rd_optim_range *ranges; /* [n_ranges] of all weights in order; NULL: one range, which decays */
     int64_t n_ranges;
 } rd_optimizer;
 
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
+/* values: of all weights. */
+rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t n,
+                                 const float *values, bool with_ema);
 /* Vectors, which are biases and norms, are to have no weight decay. */
 rd_status rd_optimizer_exempt_vectors(rd_optimizer *optimizer, const rd_parameters *parameters);
 void rd_optimizer_free(rd_optimizer *optimizer);
@@ -38,5 +42,11 @@ double rd_gradient_norm(const float *grads, int64_t n, double scale);
  * zeroed. update counts from 1. */
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay);
+
+/* That of weights begin .. begin + n alone, whose state the optimizer has; the rest stays as it is.
+ * values, grads: of all weights. */
+void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
+                             double scale, double norm, int64_t begin, int64_t n, float *values,
+                             float *grads, double ema_decay);
 
 #endif

@@ -94,6 +94,12 @@ typedef struct {
     int32_t log_interval;         /* updates between progress lines */
     float ema_decay;              /* 0: no exponential moving average */
     int32_t threads;              /* 0: all cores */
+    int32_t workers;              /* threads that train together (dist/comm.h); 0: chosen */
+    int64_t batches_per_update;   /* of all workers; 0: update_freq times their number */
+    char *worker_speeds;          /* "2,1,1": shares of an update's batches; "": equal */
+    bool shard_optimizer;         /* of processes: each has a part of the optimizer's state */
+    bool reduce_bf16;             /* of processes: gradients travel as bfloat16 */
+    int32_t worker_timeout;       /* seconds without a sign of another process */
     rd_precision precision;       /* of matrix products; the rest is float32 */
     int32_t average_last;         /* checkpoints averaged by the average stage */
     bool eval_bleu, eval_bleu_lowercase;

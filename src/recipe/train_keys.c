@@ -76,6 +76,23 @@ const rd_key rd_train_keys[] = {
     {"ema-decay", RD_KEY_FLOAT, RD_AT(ema_decay), 0, 0.9999999, "0",
      .help = "exponential moving average of the weights; 0: none"},
     {"threads", RD_KEY_INT32, RD_AT(threads), 0, 65536, "0", .help = "threads; 0: all cores"},
+    {"workers", RD_KEY_INT32, RD_AT(workers), 0, 4096, "0",
+     .help = "threads of this process that take whole batches alone and meet once an update, each "
+             "with `threads` of its own; update-freq is each one's. 0: chosen, and said"},
+    {"batches-per-update", RD_KEY_INT64, RD_AT(batches_per_update), 0, 1e6, "0",
+     .help = "batches accumulated per update over all workers, however many they are; 0: "
+             "update-freq times the workers"},
+    {"worker-speeds", RD_KEY_STRING, RD_AT(worker_speeds), 0, 0, "",
+     .help = "how fast each worker is, as in 2,1,1: who takes how many of an update's batches; "
+             "empty: all are the same"},
+    {"shard-optimizer", RD_KEY_BOOL, RD_AT(shard_optimizer), 0, 0, "true",
+     .help = "of several processes (mpirun) each keeps and steps its part of the optimizer's "
+             "state; the same weights"},
+    {"reduce-bf16", RD_KEY_BOOL, RD_AT(reduce_bf16), 0, 0, "false",
+     .help = "gradients travel between processes as bfloat16; what rounding loses is added to the "
+             "next ones"},
+    {"worker-timeout", RD_KEY_INT32, RD_AT(worker_timeout), 1, 86400, "60",
+     .help = "seconds after which a process that gives no sign ends the training of all"},
     {"precision", RD_KEY_ENUM, RD_AT(precision), 0, 0, "auto", precisions,
      .help = "matrix products in fp32, bf16, or auto: bf16 where it is faster"},
     {"checkpoint-activations", RD_KEY_BOOL, RD_AT(checkpoint_activations), 0, 0, "false",

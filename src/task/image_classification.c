@@ -201,6 +201,64 @@ static rd_status add_batches(const classification *c, const rd_validation *v, rd
     return isfinite(a->nll) ? RD_OK : rd_error(RD_ERR_NUMERIC, "the loss is not finite");
 }
 
+/* Of several workers each has the batches begin .. end of `from`. */
+typedef struct {
+    rd_batch_source from;
+    int64_t begin, end;
+} part;
+
+static int64_t part_size(const void *self) {
+    return ((const part *)self)->end - ((const part *)self)->begin;
+}
+
+static rd_status part_get(const void *self, int64_t index, rd_batch *batch) {
+    const part *p = self;
+    return p->from.get(p->from.self, p->begin + index, batch);
+}
+
+static rd_status add_part(const classification *c, const rd_validation *v, answers *a) {
+    rd_batch_source all = batches((void *)c, RD_VALIDATION_DATA);
+    int64_t n = all.size(all.self), rank = v->comm->rank, size = v->comm->size;
+    part mine = {all, n * rank / size, n * (rank + 1) / size};
+    rd_batch_source source = {
+        .self = &mine, .size = part_size, .get = part_get, .threads = all.threads};
+    rd_prefetch *prefetch = NULL;
+    rd_status status = rd_prefetch_start(&prefetch, &source, 0, BATCHES_AHEAD);
+    if (status == RD_OK) status = add_batches(c, v, prefetch, a);
+    rd_prefetch_stop(prefetch);
+    return status;
+}
+
+/* Puts the workers' answers together, in their order, for the first one. */
+static rd_status bring_together(const classification *c, const rd_validation *v, answers *a,
+                                size_t *bytes) {
+    rd_comm *comm = v->comm;
+    size_t width = sizeof *a->probabilities * (size_t)c->labels.n, own = (size_t)a->n;
+    double nll = 0.0, *all = rd_malloc((size_t)comm->size, sizeof *all);
+    rd_status status = all ? rd_comm_gather(comm, &a->nll, sizeof *all, all) : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < comm->size; i++) nll += all[i];
+    free(all);
+    RD_TRY(status);
+    a->nll = nll;
+    RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
+    a->n = 0;
+    for (int i = 0; i < comm->size; i++) {
+        a->n += (int64_t)bytes[i];
+        bytes[i] *= sizeof *a->labels;
+    }
+    RD_TRY(rd_comm_gather_first(comm, a->labels, bytes, comm->rank == 0 ? a->labels : NULL));
+    for (int i = 0; i < comm->size; i++) bytes[i] = bytes[i] / sizeof *a->labels * width;
+    return rd_comm_gather_first(comm, a->probabilities, bytes,
+                                comm->rank == 0 ? a->probabilities : NULL);
+}
+
+static rd_status join_answers(const classification *c, const rd_validation *v, answers *a) {
+    size_t *bytes = rd_malloc((size_t)v->comm->size, sizeof *bytes);
+    rd_status status = bytes ? bring_together(c, v, a, bytes) : RD_ERR_MEMORY;
+    free(bytes);
+    return status;
+}
+
 static rd_status score(const classification *c, const answers *a, rd_results *results) {
     int32_t n_classes = (int32_t)c->labels.n;
     double first, five, error;
@@ -217,16 +275,14 @@ static rd_status score(const classification *c, const answers *a, rd_results *re
 
 static rd_status validate(void *self, const rd_validation *v, rd_results *results) {
     const classification *c = self;
-    rd_batch_source source = batches(self, RD_VALIDATION_DATA);
     int64_t n = n_examples(self, RD_VALIDATION_DATA);
-    rd_prefetch *prefetch = NULL;
     answers a = {.probabilities = rd_malloc((size_t)(n * c->labels.n), sizeof(float)),
                  .labels = rd_malloc((size_t)n, sizeof(int32_t))};
     rd_status status = a.probabilities && a.labels ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_prefetch_start(&prefetch, &source, 0, BATCHES_AHEAD);
-    if (status == RD_OK) status = add_batches(c, v, prefetch, &a);
-    rd_prefetch_stop(prefetch);
-    if (status == RD_OK) status = score(c, &a, results);
+    if (status == RD_OK) status = add_part(c, v, &a);
+    status = rd_comm_agree(v->comm, status);
+    if (status == RD_OK && v->comm->size > 1) status = join_answers(c, v, &a);
+    if (status == RD_OK && v->comm->rank == 0) status = score(c, &a, results);
     free(a.probabilities);
     free(a.labels);
     return status;

@@ -36,7 +36,8 @@ typedef struct {
 } rd_pairs_answers;
 
 /* Translates the validation set (eval-bleu-sentences of it) if `all`, else a handful for the
- * samples; release with rd_pairs_answers_free in any case. */
+ * samples; release with rd_pairs_answers_free in any case. The first of several workers has the
+ * hypotheses; the others have none. */
 rd_status rd_pairs_generate(const rd_pairs *pairs, const rd_validation *validation, bool all,
                             rd_pairs_answers *answers);
 void rd_pairs_answers_free(rd_pairs_answers *answers);

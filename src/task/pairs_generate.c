@@ -92,15 +92,77 @@ static rd_status collect(const rd_pairs *p, int64_t among, sources *s, rd_pairs_
     return RD_OK;
 }
 
-static rd_status translate(const rd_pairs *p, const rd_validation *validation, const sources *s,
-                           rd_pairs_answers *a) {
+/* texts: [n] of these sources, malloc'ed. */
+static rd_status translate(const rd_pairs *p, const rd_validation *validation, int64_t n,
+                           const rd_token_span *tokens, char **texts) {
     rd_translate_job job = {.models = &validation->model,
                             .n_models = 1,
                             .search = p->recipe->search,
                             .threads = p->recipe->train.threads};
     job.search.beam = p->recipe->train.eval_bleu_beam;
     job.search.stop = validation->stop;
-    return rd_translate_to_text(&job, p->target, a->n, s->tokens, a->hypotheses);
+    return rd_translate_to_text(&job, p->target, n, tokens, texts);
+}
+
+/* Several workers translate every size-th sentence each. */
+static int64_t n_of(const rd_comm *comm, int64_t n, int rank) {
+    return (n - rank + comm->size - 1) / comm->size;
+}
+
+/* A worker's translations, each with its NUL, end to end. */
+static rd_status translate_mine(const rd_pairs *p, const rd_validation *validation,
+                                const sources *s, int64_t n, rd_text *mine) {
+    const rd_comm *comm = validation->comm;
+    int64_t own = n_of(comm, n, comm->rank);
+    rd_token_span *tokens = rd_malloc((size_t)own, sizeof *tokens);
+    char **texts = rd_calloc((size_t)own, sizeof *texts);
+    rd_status status = tokens && texts ? RD_OK : RD_ERR_MEMORY;
+    for (int64_t i = 0; status == RD_OK && i < own; i++)
+        tokens[i] = s->tokens[i * comm->size + comm->rank];
+    if (status == RD_OK) status = translate(p, validation, own, tokens, texts);
+    for (int64_t i = 0; status == RD_OK && i < own; i++)
+        status = rd_text_append(mine, texts[i], strlen(texts[i]) + 1);
+    for (int64_t i = 0; texts && i < own; i++) free(texts[i]);
+    free(texts);
+    free(tokens);
+    return status;
+}
+
+/* all: what the workers have, bytes[w] each. */
+static rd_status put_in_order(const rd_comm *comm, const char *all, rd_pairs_answers *a) {
+    for (int w = 0; w < comm->size; w++)
+        for (int64_t i = w; i < a->n; i += comm->size) {
+            if (!(a->hypotheses[i] = rd_strdup(all))) return RD_ERR_MEMORY;
+            all += strlen(all) + 1;
+        }
+    return RD_OK;
+}
+
+static rd_status bring_together(rd_comm *comm, const rd_text *mine, size_t *bytes,
+                                rd_pairs_answers *a) {
+    size_t own = (size_t)mine->length, total = 0;
+    RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
+    for (int w = 0; w < comm->size; w++) total += bytes[w];
+    char *all = comm->rank == 0 ? rd_malloc(total + 1, 1) : NULL;
+    if (comm->rank == 0 && !all) return RD_ERR_MEMORY;
+    rd_status status = rd_comm_gather_first(comm, mine->data, bytes, all);
+    if (status == RD_OK && all) status = put_in_order(comm, all, a);
+    free(all);
+    return status;
+}
+
+/* Hypotheses are the first worker's alone. */
+static rd_status translate_together(const rd_pairs *p, const rd_validation *validation,
+                                    const sources *s, rd_pairs_answers *a) {
+    rd_comm *comm = validation->comm;
+    rd_text mine = {0};
+    size_t *bytes = rd_malloc((size_t)comm->size, sizeof *bytes);
+    rd_status status = bytes ? translate_mine(p, validation, s, a->n, &mine) : RD_ERR_MEMORY;
+    status = rd_comm_agree(comm, status);
+    if (status == RD_OK) status = bring_together(comm, &mine, bytes, a);
+    rd_text_free(&mine);
+    free(bytes);
+    return status;
 }
 
 rd_status rd_pairs_generate(const rd_pairs *p, const rd_validation *validation, bool all,
@@ -111,7 +173,10 @@ rd_status rd_pairs_generate(const rd_pairs *p, const rd_validation *validation, 
     sources s = {0};
     rd_status status = make_room(all || among < N_SAMPLES ? among : N_SAMPLES, &s, answers);
     if (status == RD_OK) status = collect(p, among, &s, answers);
-    if (status == RD_OK) status = translate(p, validation, &s, answers);
+    if (status == RD_OK && validation->comm->size == 1)
+        status = translate(p, validation, answers->n, s.tokens, answers->hypotheses);
+    else if (status == RD_OK)
+        status = translate_together(p, validation, &s, answers);
     sources_free(&s);
     return status;
 }

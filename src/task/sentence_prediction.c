@@ -211,12 +211,12 @@ typedef struct {
 static rd_status allocate(answers *a, int64_t n, bool numbers) {
     a->n = n;
     if (numbers) {
-        a->values = rd_malloc((size_t)n, sizeof *a->values);
-        a->predicted_values = rd_malloc((size_t)n, sizeof *a->predicted_values);
+        a->values = rd_calloc((size_t)n, sizeof *a->values);
+        a->predicted_values = rd_calloc((size_t)n, sizeof *a->predicted_values);
         return a->values && a->predicted_values ? RD_OK : RD_ERR_MEMORY;
     }
-    a->labels = rd_malloc((size_t)n, sizeof *a->labels);
-    a->predicted = rd_malloc((size_t)n, sizeof *a->predicted);
+    a->labels = rd_calloc((size_t)n, sizeof *a->labels);
+    a->predicted = rd_calloc((size_t)n, sizeof *a->predicted);
     return a->labels && a->predicted ? RD_OK : RD_ERR_MEMORY;
 }
 
@@ -272,7 +272,8 @@ static rd_status predict_batch(const prediction *p, const rd_validation *validat
 static rd_status predict_all(const prediction *p, const rd_validation *validation, rd_batch *batch,
                              answers *a) {
     rd_batcher *batcher = p->splits[RD_VALIDATION_DATA].batches;
-    for (int64_t i = 0; i < rd_batcher_size(batcher); i++) {
+    for (int64_t i = validation->comm->rank; i < rd_batcher_size(batcher);
+         i += validation->comm->size) {
         if (validation->stop && *validation->stop)
             return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         RD_TRY(rd_batcher_get(batcher, i, batch));
@@ -363,14 +364,33 @@ static json_t *samples(const prediction *p, const answers *a) {
     return list;
 }
 
+/* Brings all workers' answers to the first one, and the loss to all. */
+static rd_status join(rd_comm *comm, answers *a) {
+    size_t n = (size_t)a->n;
+    double *all = rd_malloc((size_t)comm->size, sizeof *all);
+    rd_status status = all ? rd_comm_gather(comm, &a->loss, sizeof *all, all) : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < comm->size; i++)
+        a->loss = i == 0 ? all[0] : a->loss + all[i];
+    free(all);
+    RD_TRY(status);
+    if (a->values) {
+        RD_TRY(rd_comm_merge_first(comm, a->values, n * sizeof *a->values));
+        return rd_comm_merge_first(comm, a->predicted_values, n * sizeof *a->predicted_values);
+    }
+    RD_TRY(rd_comm_merge_first(comm, a->labels, n * sizeof *a->labels));
+    return rd_comm_merge_first(comm, a->predicted, n * sizeof *a->predicted);
+}
+
 static rd_status validate_all(const prediction *p, const rd_validation *validation, answers *a,
                               rd_results *results) {
     rd_batch batch = {0};
     RD_TRY(allocate(a, n_examples(p, RD_VALIDATION_DATA), of_numbers(p)));
     rd_status status = predict_all(p, validation, &batch, a);
     rd_batch_free(&batch);
-    RD_TRY(status);
+    RD_TRY(rd_comm_agree(validation->comm, status));
+    if (validation->comm->size > 1) RD_TRY(join(validation->comm, a));
     if (!isfinite(a->loss)) return rd_error(RD_ERR_NUMERIC, "the loss is not finite");
+    if (validation->comm->rank > 0) return RD_OK;
     rd_results_add(results, &loss, a->loss / (double)a->n);
     results->samples = samples(p, a);
     return of_numbers(p) ? score_numbers(a, results) : score_classes(p, a, results);

@@ -1,7 +1,10 @@
 #include "task/task.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 static const rd_task *const tasks[] = {&rd_task_translation,         &rd_task_denoising,
                                        &rd_task_language_modeling,   &rd_task_image_classification,
@@ -78,7 +81,8 @@ static rd_status sum_losses(const rd_task *task, const void *self, const rd_reci
                             rd_batch *batch, rd_criterion_sums *sums) {
     rd_step step = {.arena = validation->arena, .n_passes = 1};
     rd_criterion criterion = rd_task_criterion(task, self, recipe, 0.0f);
-    for (int64_t i = 0; i < batches->size(batches->self); i++) {
+    int64_t n = batches->size(batches->self);
+    for (int64_t i = validation->comm->rank; i < n; i += validation->comm->size) {
         if (validation->stop && *validation->stop)
             return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         RD_TRY(batches->get(batches->self, i, batch));
@@ -90,6 +94,20 @@ static rd_status sum_losses(const rd_task *task, const void *self, const rd_reci
     return RD_OK;
 }
 
+/* Adds what the workers have, in their order, for all. */
+static rd_status join_losses(rd_comm *comm, rd_criterion_sums *sums) {
+    rd_criterion_sums *all = rd_malloc((size_t)comm->size, sizeof *all);
+    rd_status status = all ? rd_comm_gather(comm, sums, sizeof *sums, all) : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < comm->size; i++) {
+        if (i == 0) *sums = (rd_criterion_sums){0};
+        sums->loss += all[i].loss;
+        sums->nll += all[i].nll;
+        sums->n_tokens += all[i].n_tokens;
+    }
+    free(all);
+    return status;
+}
+
 rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *recipe,
                              const rd_validation *validation, rd_results *results) {
     rd_batch batch = {0};
@@ -97,7 +115,8 @@ rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *r
     rd_batch_source batches = task->batches(self, RD_VALIDATION_DATA);
     rd_status status = sum_losses(task, self, recipe, validation, &batches, &batch, &sums);
     rd_batch_free(&batch);
-    RD_TRY(status);
+    RD_TRY(rd_comm_agree(validation->comm, status));
+    if (validation->comm->size > 1) RD_TRY(join_losses(validation->comm, &sums));
     double nll = sums.nll / (double)sums.n_tokens;
     rd_results_add(results, &rd_result_loss, sums.loss / (double)sums.n_tokens);
     rd_results_add(results, &rd_result_nll, nll);

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "data/batch.h"
+#include "dist/comm.h"
 #include "model/network.h"
 #include "recipe/recipe.h"
 
@@ -47,6 +48,7 @@ typedef struct {
     const rd_model *model;
     rd_arena *arena;                   /* empty, and left empty */
     const volatile sig_atomic_t *stop; /* nonzero: RD_ERR_INTERRUPTED; NULL: never */
+    rd_comm *comm; /* workers that share the validation; the results of the first one count */
 } rd_validation;
 
 typedef struct {

@@ -60,8 +60,9 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
     rd_pairs_answers answers = {0};
     RD_TRY(rd_task_add_losses(&rd_task_translation, self, p->recipe, validation, results));
     rd_status status = rd_pairs_generate(p, validation, scores, &answers);
-    if (status == RD_OK && scores) status = score(p, &answers, results);
-    if (status == RD_OK) results->samples = rd_pairs_samples(&answers);
+    bool first = validation->comm->rank == 0; /* who has the hypotheses */
+    if (status == RD_OK && scores && first) status = score(p, &answers, results);
+    if (status == RD_OK && first) results->samples = rd_pairs_samples(&answers);
     rd_pairs_answers_free(&answers);
     return status;
 }

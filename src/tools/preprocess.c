@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
+#include "tools/common/ranks.h"
 #include "tools/common/start.h"
 #include "tools/preprocess/preprocess.h"
 
@@ -66,8 +67,10 @@ static const options_section sections[] = {
      "sets are kept whole. With sentencepiece-alpha the text is kept as well, to be segmented anew "
      "in each epoch.\n"
      "For task image_classification trainpref, validpref and testpref name pictures: a folder of a "
-     "folder for each class, the same in an archive (ARCHIVE.tar.gz:FOLDER), a list of lines \"path, "
-     "tab, class\" (.tsv), MNIST's ...-images-idx3-ubyte(.gz), or CIFAR's .bin files, in an archive "
+     "folder for each class, the same in an archive (ARCHIVE.tar.gz:FOLDER), a list of lines "
+     "\"path, "
+     "tab, class\" (.tsv), MNIST's ...-images-idx3-ubyte(.gz), or CIFAR's .bin files, in an "
+     "archive "
      "too. DEST receives labels.txt, the names of the classes. What cannot be decoded is left out, "
      "named and counted.\n"
      "The datasets carry a fingerprint of the vocabulary, and the languages: rdrop-train refuses "
@@ -109,10 +112,13 @@ static const struct {
     {"language_modeling", preprocess_text},     {"image_classification", preprocess_pictures},
     {"sentence_prediction", preprocess_tables}, {"masked_lm", preprocess_pairs}};
 
+/* Pairs are shared among ranks. Other data are the first one's alone, for which the others wait. */
 static rd_status run(const preprocess_job *job) {
-    RD_TRY(rd_make_directories(job->dest));
+    if (job->comm->rank == 0) RD_TRY(rd_make_directories(job->dest));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(job->recipe->task, kinds[i].task) == 0) return kinds[i].run(job);
+        if (strcmp(job->recipe->task, kinds[i].task) == 0)
+            return job->comm->rank > 0 && kinds[i].run != preprocess_pairs ? RD_OK
+                                                                           : kinds[i].run(job);
     return rd_error(RD_ERR_ARGUMENT, "%s: no data of task %s are known", job->recipe_path,
                     job->recipe->task);
 }
@@ -127,18 +133,24 @@ static int preprocess(const arguments *a) {
         return options_usage(&program, "--shortlist is made from binarized data; --only vocab "
                                        "makes none");
     rd_recipe *recipe;
+    rd_comm *comm;
+    enum { PATIENCE = 60 }; /* seconds without a sign of another rank */
     rd_set_threads(a->threads);
-    if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
-        return options_fail(&program);
-    rd_status status = run(&(preprocess_job){.recipe = recipe,
-                                             .recipe_path = a->recipe.items[0],
-                                             .data = a->data,
-                                             .dest = a->dest,
-                                             .vocab = has_stage(a, "vocab"),
-                                             .binarize = has_stage(a, "binarize"),
-                                             .shortlist = shortlist});
+    if (!ranks_start(&program, PATIENCE, &comm)) return 1;
+    if (a->threads > 0) rd_set_threads(a->threads);
+    rd_status status = rd_comm_agree(
+        comm, rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n));
+    if (status != RD_OK) return ranks_end(&program, comm, status, 1);
+    status = run(&(preprocess_job){.recipe = recipe,
+                                   .recipe_path = a->recipe.items[0],
+                                   .data = a->data,
+                                   .dest = a->dest,
+                                   .vocab = has_stage(a, "vocab"),
+                                   .binarize = has_stage(a, "binarize"),
+                                   .shortlist = shortlist,
+                                   .comm = comm});
     rd_recipe_free(recipe);
-    return status == RD_OK ? 0 : options_fail(&program);
+    return ranks_end(&program, comm, status, 1);
 }
 
 int main(int argc, char **argv) {

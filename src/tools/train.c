@@ -1,5 +1,6 @@
 /* rdrop-train: a recipe and binarized data in, a model directory out. */
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include "io/output.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
+#include "tools/common/ranks.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
 #include "train/trainer.h"
@@ -44,8 +46,8 @@ static const rd_key options[] = {
     {.name = NULL}};
 /* clang-format on */
 
-static const char *const recipe_options[] = {"threads", "precision", "checkpoint-activations",
-                                             NULL};
+static const char *const recipe_options[] = {"workers", "threads", "precision",
+                                             "checkpoint-activations", NULL};
 static const options_group groups[] = {{.heading = "Options", .keys = options},
                                        {.heading = "Keys of the recipe that are options, too",
                                         .keys = rd_train_keys,
@@ -70,6 +72,10 @@ static const options_section sections[] = {
      "Settings may change on the way (changed: dropout 0.1 -> 0.3), except those that make another "
      "model of it, such as its shape, languages and vocabulary. DIR/model is touched only to "
      "receive new weights."},
+    {"Several workers",
+     "With --workers N, threads take whole batches each and meet once an update; mpirun -np N does "
+     "the same with processes, on one machine or several (recipes/README.md). N workers with "
+     "update-freq F are one worker with N x F, to rounding."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N."},
     {.heading = NULL}};
 static const char *const synopsis[] = {"RECIPE --data DIR [--save-dir DIR] [OPTION]...",
@@ -95,6 +101,7 @@ typedef struct {
     rd_progress progress;
     const rd_train_config *config;
     const char *unit; /* of what is counted a second */
+    bool ranks;       /* several: mpirun makes their output look like a terminal */
 } display;
 
 __attribute__((format(printf, 2, 3))) static void say(display *d, const char *format, ...) {
@@ -113,15 +120,16 @@ static const char *duration(double seconds, char text[32]) {
 }
 
 static void show_start(display *d, const rd_train_event *e) {
-    rd_progress_start(&d->progress,
-                      &(rd_progress_config){.out = stdout,
-                                            .label = "train",
-                                            .total = e->last_update,
-                                            .first = e->resumed_from,
-                                            .terminal = rd_progress_is_terminal(stdout)});
+    rd_progress_start(&d->progress, &(rd_progress_config){
+                                        .out = stdout,
+                                        .label = "train",
+                                        .total = e->last_update,
+                                        .first = e->resumed_from,
+                                        .terminal = !d->ranks && rd_progress_is_terminal(stdout)});
     d->unit = strcmp(e->task->examples, "pictures") == 0 ? "pictures" : "tok";
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
+    if (e->workers) say(d, "%s", e->workers);
     if (e->reason) fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
@@ -191,15 +199,22 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
         printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
         return 0;
     }
+    rd_comm *comm;
+    if (!ranks_start(&program, recipe->train.worker_timeout, &comm)) return 1;
     stop_on_signals();
-    display d = {.unit = "tok", .progress.config.out = stdout, .config = &recipe->train};
-    rd_status status = rd_train(recipe, data, save_dir, on_event, &d, stop_requested());
+    if (comm->size > 1) stop_on(SIGUSR1); /* which mpirun passes on, and then waits */
+    display d = {.unit = "tok",
+                 .progress.config.out = stdout,
+                 .config = &recipe->train,
+                 .ranks = comm->size > 1};
+    rd_status status =
+        rd_train_together(comm, recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
-    if (status == RD_OK || status == RD_ERR_INTERRUPTED)
+    if ((status == RD_OK || status == RD_ERR_INTERRUPTED) && comm->rank == 0)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
-    if (status == RD_OK) return 0;
-    fail();
-    return status == RD_ERR_INTERRUPTED ? 128 + *stop_requested() : 1;
+    int signal_number = *stop_requested() ? *stop_requested() : SIGTERM; /* another rank's */
+    return ranks_end(&program, comm, status,
+                     status == RD_ERR_INTERRUPTED ? 128 + signal_number : 1);
 }
 
 /* The recipe may lie in the directory, but not where a file goes. */

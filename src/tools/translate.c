@@ -15,6 +15,7 @@
 #include "data/corpus.h"
 #include "io/output.h"
 #include "rdrop/translator.h"
+#include "tools/common/ranks.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
 #include "tools/translate/arguments.h"
@@ -46,9 +47,10 @@ static int64_t count_lines(const char *path) {
     return status == RD_OK ? n : 0;
 }
 
-/* No bar where translations appear on the same terminal. */
-static void start_display(display *d, const arguments *a) {
-    bool shown = (!a->output || strcmp(a->output, "-") == 0) && isatty(STDOUT_FILENO);
+/* No bar where translations appear on the same terminal, or ranks that mpirun shows together. */
+static void start_display(display *d, const arguments *a, const rd_comm *comm) {
+    bool same = (!a->output || strcmp(a->output, "-") == 0) && isatty(STDOUT_FILENO);
+    bool shown = same || comm->size > 1;
     *d = (display){.start = rd_seconds(),
                    .terminal = rd_progress_is_terminal(stderr) && !shown && !a->interactive,
                    .interactive = a->interactive};
@@ -98,10 +100,13 @@ static void show_totals(const arguments *a, const display *d, const rd_translate
                 (double)t->target_tokens / elapsed);
 }
 
-static int fail(rd_status status) {
-    if (status == RD_ERR_IO && errno == EPIPE) return 1; /* the reader knows why it left */
-    fprintf(stderr, "rdrop-translate: %s\n", rd_last_error());
-    return status == RD_ERR_ARGUMENT ? 2 : 1;
+/* The exit status; the last thing that happens. */
+static int end(rd_comm *comm, rd_status status) {
+    if (status == RD_ERR_IO && errno == EPIPE && comm->size == 1) {
+        rd_ranks_close(comm); /* the reader knows why it left */
+        return 1;
+    }
+    return ranks_end(&translate_program, comm, status, status == RD_ERR_ARGUMENT ? 2 : 1);
 }
 
 static rd_status open_output(const arguments *a, rd_atomic_file *file) {
@@ -114,14 +119,27 @@ static rd_status open_output(const arguments *a, rd_atomic_file *file) {
     return rd_output_open(file, a->output ? a->output : "-");
 }
 
-static int translate(const arguments *a, const rd_translator *translator) {
+/* Ranks read the input each, and the first of them writes. */
+static rd_status open_files(const arguments *a, const rd_comm *comm, rd_atomic_file *file) {
+    if (comm->size > 1 && (a->interactive || strcmp(a->input, "-") == 0))
+        return rd_error(RD_ERR_ARGUMENT, "several ranks need --input FILE, which all of them read");
+    return comm->rank == 0 ? open_output(a, file) : RD_OK;
+}
+
+static rd_status close_files(const rd_comm *comm, rd_status status, rd_atomic_file *file) {
+    if (comm->rank > 0) return status;
+    if (status == RD_OK) return rd_atomic_commit(file);
+    rd_atomic_abort(file);
+    return status;
+}
+
+static rd_status translate(const arguments *a, const rd_translator *translator, rd_comm *comm) {
     display d;
-    start_display(&d, a);
+    start_display(&d, a, comm);
     bool typed = strcmp(a->input, "-") == 0 && isatty(STDIN_FILENO);
     rd_atomic_file file = {0};
     errno = 0;
-    rd_status status = open_output(a, &file);
-    if (status != RD_OK) return fail(status);
+    RD_TRY(rd_comm_agree(comm, open_files(a, comm, &file)));
     rd_translate_stream_config config = {
         .translator = translator,
         .options = a->options,
@@ -137,6 +155,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
         .self = &d,
         .stop = stop_requested(),
         .stop_fd = stop_fd(),
+        .comm = comm,
     };
     if (a->interactive) {
         fputs("Type a line and Enter for its translation; Ctrl-D ends.\n", stderr);
@@ -144,19 +163,13 @@ static int translate(const arguments *a, const rd_translator *translator) {
         if (!d.editor) prompt(&d);
     }
     rd_translate_totals totals;
-    status = rd_translate_stream(&config, &totals);
+    rd_status status = rd_translate_stream(&config, &totals);
     editor_stop(d.editor);
     rd_progress_finish(&d.progress);
     if (a->interactive) fputc('\n', stderr); /* the shell's prompt follows ours */
-    int code = status == RD_OK ? 0 : fail(status);
-    if (code == 0) {
-        status = rd_atomic_commit(&file);
-        code = status == RD_OK ? 0 : fail(status);
-    } else {
-        rd_atomic_abort(&file);
-    }
-    if (code == 0 && (d.terminal || a->score)) show_totals(a, &d, &totals);
-    return code;
+    status = close_files(comm, status, &file);
+    if (status == RD_OK && comm->rank == 0 && (d.terminal || a->score)) show_totals(a, &d, &totals);
+    return status;
 }
 
 /* The files that options name, except the model. */
@@ -182,21 +195,35 @@ static void close_lists(lists *l) {
     rd_pattern_close(l->keep);
 }
 
-static int run(arguments *a) {
-    signal(SIGPIPE, SIG_IGN);               /* seen as a failed write instead */
-    if (!a->interactive) stop_on_signals(); /* which has no lines that are under way */
-    rd_translator *translator;
+enum { PATIENCE = 60 /* seconds without a sign of another rank */ };
+
+static rd_status open_and_translate(arguments *a, rd_translator *translator, rd_comm *comm) {
     lists opened = {0};
-    errno = 0;
-    if (rd_translator_open(&translator, a->models.items, a->models.n, a->precision) != RD_OK)
-        return options_fail(&translate_program);
     rd_translate_options defaults = rd_translator_defaults(translator);
     a->options.search = arguments_search(a, &defaults.search);
     rd_status status = open_lists(a, &a->options, &opened);
-    int code = status == RD_OK ? translate(a, translator) : fail(status);
+    if (status == RD_OK) status = translate(a, translator, comm);
+    int saved = errno;
     close_lists(&opened);
+    errno = saved;
+    return status;
+}
+
+static int run(arguments *a) {
+    rd_comm *comm;
+    signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
+    if (!ranks_start(&translate_program, PATIENCE, &comm)) return 1;
+    if (!a->interactive) stop_on_signals(); /* which has no lines that are under way */
+    rd_translator *translator;
+    errno = 0;
+    rd_status status = rd_translator_open(&translator, a->models.items, a->models.n, a->precision);
+    status = rd_comm_agree(comm, status);
+    if (status != RD_OK) return ranks_end(&translate_program, comm, status, 1);
+    status = open_and_translate(a, translator, comm);
+    int saved = errno;
     rd_translator_close(translator);
-    return code;
+    errno = saved;
+    return end(comm, status);
 }
 
 int main(int argc, char **argv) {

@@ -31,16 +31,39 @@ static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimi
     return optimizer->ema ? 4 : 3;
 }
 
+static const float *block_of(void *self, int i) {
+    return ((float *const *)self)[i];
+}
+
 rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
                              const rd_progress_state *state, const rd_parameters *parameters,
                              const rd_optimizer *optimizer) {
     float *blocks[4];
-    int n_blocks = blocks_of(parameters, optimizer, blocks);
+    rd_checkpoint_blocks all = {.count = blocks_of(parameters, optimizer, blocks),
+                                .n = parameters->total,
+                                .get = block_of,
+                                .self = (void *)blocks};
+    return rd_checkpoint_save_blocks(path, previous, settings, state, &all);
+}
+
+static rd_status write_blocks(rd_atomic_file *file, const rd_checkpoint_blocks *blocks,
+                              uint32_t crc) {
+    for (int i = 0; i < blocks->count; i++) {
+        const float *block = blocks->get(blocks->self, i);
+        if (!block) return RD_ERR_MEMORY;
+        crc = rd_crc32(crc, block, sizeof *block * (size_t)blocks->n);
+        fwrite(block, sizeof *block, (size_t)blocks->n, file->stream);
+    }
+    fwrite(&crc, sizeof crc, 1, file->stream);
+    return RD_OK;
+}
+
+rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, const char *settings,
+                                    const rd_progress_state *state,
+                                    const rd_checkpoint_blocks *blocks) {
     size_t text = strlen(settings);
-    header head = {.n = parameters->total,
-                   .has_ema = n_blocks == 4,
-                   .state = *state,
-                   .settings = (int64_t)text};
+    header head = {
+        .n = blocks->n, .has_ema = blocks->count == 4, .state = *state, .settings = (int64_t)text};
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     rd_atomic_file file;
     RD_TRY(rd_atomic_open(&file, path));
@@ -48,11 +71,11 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const char 
     fwrite(&head, sizeof head, 1, file.stream);
     crc = rd_crc32(crc, settings, text);
     fwrite(settings, 1, text, file.stream);
-    for (int i = 0; i < n_blocks; i++) {
-        crc = rd_crc32(crc, blocks[i], sizeof(float) * (size_t)head.n);
-        fwrite(blocks[i], sizeof(float), (size_t)head.n, file.stream);
+    rd_status status = write_blocks(&file, blocks, crc);
+    if (status != RD_OK) {
+        rd_atomic_abort(&file);
+        return status;
     }
-    fwrite(&crc, sizeof crc, 1, file.stream);
     return rd_atomic_commit_keeping(&file, previous);
 }
 
@@ -160,7 +183,8 @@ static rd_status check_settings(const rd_mapping *mapping, const header *head, c
 }
 
 static rd_status load(const rd_mapping *mapping, const char *path, const rd_checkpoint_judge *judge,
-                      rd_progress_state *state, float *blocks[4], int n_blocks, int64_t total) {
+                      rd_progress_state *state, float *blocks[4], int n_blocks, int64_t total,
+                      const rd_optimizer *slice) {
     header head;
     size_t block = sizeof(float) * (size_t)total;
     RD_TRY(read_header(mapping, path, &head));
@@ -177,8 +201,28 @@ static rd_status load(const rd_mapping *mapping, const char *path, const rd_chec
         return rd_error(RD_ERR_ARGUMENT, "%s: made %s ema-decay, unlike the recipe", path,
                         head.has_ema ? "with" : "without");
     *state = head.state;
-    for (int i = 0; i < n_blocks; i++) memcpy(blocks[i], from + (size_t)i * block, block);
+    memcpy(blocks[0], from, block);
+    for (int i = 1; i < n_blocks; i++)
+        memcpy(blocks[i], from + (size_t)i * block + sizeof(float) * (size_t)slice->begin,
+               sizeof(float) * (size_t)slice->n);
     return RD_OK;
+}
+
+rd_status rd_checkpoint_read_part(const char *path, int block, int64_t begin, int64_t n,
+                                  float *values) {
+    rd_mapping mapping;
+    header head;
+    RD_TRY(rd_map_file(&mapping, path));
+    rd_status status = read_header(&mapping, path, &head);
+    if (status == RD_OK && (block > 2 + head.has_ema || begin < 0 || n < 0 || n > head.n - begin))
+        status = rd_error(RD_ERR_ARGUMENT, "%s: has no such part", path);
+    if (status == RD_OK)
+        memcpy(values,
+               mapping.bytes + sizeof head + (size_t)head.settings +
+                   sizeof(float) * (size_t)(block * head.n + begin),
+               sizeof(float) * (size_t)n);
+    rd_unmap_file(&mapping);
+    return status;
 }
 
 rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
@@ -188,7 +232,8 @@ rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
     int n_blocks = blocks_of(parameters, optimizer, blocks);
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
-    rd_status status = load(&mapping, path, judge, state, blocks, n_blocks, parameters->total);
+    rd_status status =
+        load(&mapping, path, judge, state, blocks, n_blocks, parameters->total, optimizer);
     rd_unmap_file(&mapping);
     return status;
 }

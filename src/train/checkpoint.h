@@ -30,6 +30,21 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const char 
                              const rd_progress_state *state, const rd_parameters *parameters,
                              const rd_optimizer *optimizer);
 
+/* Weights, first and second moments and, with has_ema, their average, one after the other. */
+typedef struct {
+    int count;                              /* 3 or 4 */
+    int64_t n;                              /* floats of each */
+    const float *(*get)(void *self, int i); /* until the next call; NULL: failed */
+    void *self;
+} rd_checkpoint_blocks;
+rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, const char *settings,
+                                    const rd_progress_state *state,
+                                    const rd_checkpoint_blocks *blocks);
+
+/* values: [n] = a sound checkpoint's block from float `begin` on. */
+rd_status rd_checkpoint_read_part(const char *path, int block, int64_t begin, int64_t n,
+                                  float *values);
+
 /* Is shown the settings of a checkpoint before anything else is taken from it. */
 typedef struct {
     rd_status (*accept)(void *self, const char *path, const char *settings);
@@ -37,7 +52,7 @@ typedef struct {
 } rd_checkpoint_judge;
 
 /* RD_ERR_FORMAT: the file is damaged. RD_ERR_UNSUPPORTED: it is of another version of the program.
- * RD_ERR_ARGUMENT: it is sound, but of another recipe. */
+ * RD_ERR_ARGUMENT: it is sound, but of another recipe. Of the optimizer's state, its slice. */
 rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
                              rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);

@@ -275,6 +275,7 @@ static rd_status write_page(const rd_run *run, const rd_history *history, rd_tex
 }
 
 rd_status rd_run_write_html(const rd_run *run) {
+    if (run->comm->rank > 0) return RD_OK;
     RD_TRY(rd_run_check_save_dir(run));
     char *log = rd_run_path(run, "train.jsonl"), *path = rd_run_path(run, "report.html");
     rd_history history = {0};

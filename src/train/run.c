@@ -26,6 +26,9 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     const rd_checkpoint_judge judge = {accept_checkpoint, run};
     RD_TRY(rd_checkpoint_load(path, &judge, &run->state, &run->model->parameters, &run->optimizer));
     run->resumed_update = run->state.update;
+    free(run->resumed_path);
+    run->resumed_path = rd_strdup(path);
+    if (!run->resumed_path) return RD_ERR_MEMORY;
     if (!run->other_validation) return RD_OK;
     run->state.best_metric = NAN; /* of another set it says nothing */
     run->state.validations_without_improvement = 0;
@@ -94,8 +97,23 @@ static rd_status check_last(rd_run *run) {
     return status;
 }
 
+/* Of several processes each may have its slice alone. */
+static rd_status open_optimizer(rd_run *run) {
+    const rd_recipe *r = run->recipe;
+    const rd_parameters *p = &run->model->parameters;
+    rd_slice slice = {0, p->total};
+    if (rd_run_steps_slices(run)) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
+    RD_TRY(rd_optimizer_new_slice(&run->optimizer, slice.begin, slice.n, p->values,
+                                  r->train.ema_decay > 0.0f));
+    return r->optim.no_decay_bias_norm ? rd_optimizer_exempt_vectors(&run->optimizer, p) : RD_OK;
+}
+
 rd_status rd_run_open(rd_run *run, bool with_training) {
     const rd_recipe *r = run->recipe;
+    if (!run->comm) {
+        run->alone = RD_COMM_ALONE;
+        run->comm = &run->alone;
+    }
     rd_set_threads(r->train.threads);
     RD_TRY(rd_task_find(&run->task, r->task));
     RD_TRY(rd_task_find_result(run->task, r->train.best_checkpoint_metric, &run->metric));
@@ -106,14 +124,13 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
         RD_TRY(rd_run_lock(run));
         return check_last(run);
     }
+    RD_TRY(rd_run_choose_workers(run));
     RD_TRY(run->task->open_data(run->data));
     run->train_batches = run->task->batches(run->data, RD_TRAINING_DATA);
     RD_TRY(rd_run_load_start(run));
     RD_TRY(rd_gemm_choose(r->train.precision, &run->bf16));
     RD_TRY(rd_model_prepare_training(run->model, run->bf16));
-    const rd_parameters *p = &run->model->parameters;
-    RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
-    if (r->optim.no_decay_bias_norm) RD_TRY(rd_optimizer_exempt_vectors(&run->optimizer, p));
+    RD_TRY(open_optimizer(run));
     run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
     return run->save_dir ? open_save_dir(run) : RD_OK;
 }
@@ -123,6 +140,13 @@ void rd_run_close(rd_run *run) {
     if (run->tensorboard) fclose(run->tensorboard);
     rd_run_unlock(run);
     rd_prefetch_stop(run->batches);
+    rd_deal_free(&run->deal);
+    free(run->speeds);
+    if (run->first) {
+        rd_model_free(run->model); /* the view of it */
+        rd_arena_free(&run->arena);
+        return;
+    }
     if (run->task) run->task->close(run->data);
     rd_optimizer_free(&run->optimizer);
     rd_model_free(run->model);
@@ -130,4 +154,6 @@ void rd_run_close(rd_run *run) {
     rd_text_free(&run->warnings);
     rd_text_free(&run->changes);
     free(run->resumed_settings);
+    free(run->resumed_path);
+    free(run->workers);
 }

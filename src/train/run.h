@@ -9,13 +9,21 @@
 
 #include "base/text.h"
 #include "data/prefetch.h"
+#include "dist/comm.h"
 #include "task/task.h"
 #include "train/checkpoint.h"
+#include "train/deal.h"
 #include "train/trainer.h"
 
-typedef struct {
+typedef struct rd_run {
     rd_recipe *recipe;
-    const char *data_dir, *save_dir;
+    const char *data_dir, *save_dir; /* save_dir: NULL also for all workers but the first */
+    rd_comm *comm;                   /* NULL: `alone` */
+    rd_comm alone;
+    const struct rd_run *first; /* whose model and data this worker shares; NULL: its own */
+    int n_workers;              /* that train together; before they have met, too */
+    char *workers;              /* how many, of how many threads, and why */
+    double *speeds;             /* [comm->size]; NULL: all the same */
     const rd_task *task;
     void *data;                   /* the task's, as its `open` made it */
     const rd_result_kind *metric; /* best-checkpoint-metric */
@@ -25,7 +33,8 @@ typedef struct {
     rd_arena arena;
     rd_progress_state state;
     int64_t dealt_epoch;    /* of train_batches; 0: none yet */
-    rd_prefetch *batches;   /* of that epoch, from the state's place on */
+    rd_deal deal;           /* of that epoch, from the state's place on */
+    rd_prefetch *batches;   /* this worker's of the deal */
     int64_t saved_update;   /* of checkpoint_last; -1: there is none */
     char warning[1024];     /* what was wrong with checkpoint_last; "": nothing */
     rd_text warnings;       /* others, a line each */
@@ -33,6 +42,7 @@ typedef struct {
                              * each: "dropout 0.1 -> 0.3" */
     bool other_validation;  /* one of them is the validation set */
     char *resumed_settings; /* of the checkpoint; NULL: there was none */
+    char *resumed_path;     /* the checkpoint */
     int64_t resumed_update; /* of the checkpoint */
     uint32_t start_checksum; /* of the weights of finetune-from-model */
     bool locked;             /* whether save_dir is held, by the two descriptors below */
@@ -51,6 +61,21 @@ typedef struct {
 rd_status rd_run_open(rd_run *run, bool with_training);
 void rd_run_close(rd_run *run);
 
+/* Opens a worker that shares the model, the data and the optimizer of `first`, which is open and
+ * must outlive it. */
+rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm);
+
+/* Makes processes that were opened, or not, with this status one training: refuses those that
+ * disagree with the first, and gives them its weights and place. RD_OK of a worker alone. */
+rd_status rd_run_join(rd_run *run, rd_status opened);
+
+/* How many workers and threads each train together: the recipe's, or what suits the model and the
+ * processors. */
+rd_status rd_run_choose_workers(rd_run *run);
+
+/* worker-speeds, for so many workers. */
+rd_status rd_run_read_speeds(rd_run *run);
+
 /* Sums over updates. */
 typedef struct {
     rd_criterion_sums sums;
@@ -63,6 +88,12 @@ typedef struct {
 static inline int64_t rd_run_n_batches(const rd_run *run) {
     return run->train_batches.size(run->train_batches.self);
 }
+
+/* Batches that all workers together take for an update. */
+int64_t rd_run_batches_per_update(const rd_run *run);
+
+/* Whether each worker steps its slice of the weights (rd_comm_slice) alone. */
+bool rd_run_steps_slices(const rd_run *run);
 
 /* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
 rd_status rd_run_start_epoch(rd_run *run);

@@ -11,9 +11,10 @@
  * their effect is seen in the files that they name. */
 static bool is_without_effect(const char *name) {
     static const char *const names[] = {
-        "prepare",        "trainpref",           "validpref",  "testpref",
-        "vocab-from",     "finetune-from-model", "threads",    "checkpoint-activations",
-        "vocab-size-src", "vocab-size-tgt",      "compare",    "average-last",
+        "prepare",        "trainpref",           "validpref",       "testpref",
+        "vocab-from",     "finetune-from-model", "threads",         "checkpoint-activations",
+        "workers",        "worker-speeds",       "shard-optimizer", "worker-timeout",
+        "vocab-size-src", "vocab-size-tgt",      "compare",         "average-last",
         "score-metrics",  "score-lowercase",     "tensorboard"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;
@@ -33,8 +34,9 @@ static bool is_of_model(const rd_key *key) {
 }
 
 /* Lines that no key of the recipe gives. */
-enum { TRAIN_DATA, VALID_DATA, START, OTHERS };
-static const char *const others[OTHERS] = {"train.bin", "valid.bin", "start-weights"};
+enum { TRAIN_DATA, VALID_DATA, START, WORKERS, OTHERS };
+static const char *const others[OTHERS] = {"train.bin", "valid.bin", "start-weights",
+                                           "number of workers"};
 
 static void describe_data(const rd_run *run, rd_split split, char value[80]) {
     snprintf(value, 80, "%" PRId64 " %s (%016" PRIx64 ")", run->task->n_examples(run->data, split),
@@ -47,6 +49,7 @@ static void describe_other(const rd_run *run, int which, char value[80]) {
     if (!run->train_batches.self) return;
     if (which == TRAIN_DATA) describe_data(run, RD_TRAINING_DATA, value);
     if (which == VALID_DATA) describe_data(run, RD_VALIDATION_DATA, value);
+    if (which == WORKERS && run->n_workers > 1) snprintf(value, 80, "%d", run->n_workers);
     if (which != START) return;
     bool random = !*run->recipe->train.finetune_from_model;
     snprintf(value, 80, random ? "random" : "%08" PRIx32, run->start_checksum);
@@ -70,6 +73,7 @@ rd_status rd_settings_write(const rd_run *run, rd_text *settings) {
     rd_status status = write_keys(run, value, settings);
     for (int i = 0; status == RD_OK && i < OTHERS; i++) {
         describe_other(run, i, other);
+        if (i == WORKERS && !*other) continue;
         status = rd_text_printf(settings, "%s: %s\n", others[i], other);
     }
     free(value);
@@ -152,9 +156,14 @@ static rd_status compare_other(comparison *c, int which) {
     char after[80], *before;
     describe_other(c->run, which, after);
     RD_TRY(rd_settings_get(c->settings, others[which], &before));
+    const char *was = before ? before : "";
     rd_status status = RD_OK;
-    if (before && *before && *after && strcmp(before, after) != 0) {
-        status = tell(c, which == START, others[which], before, after);
+    if (which == WORKERS && c->run->n_workers > 0) { /* one leaves no line */
+        if (!*was) was = "1";
+        if (!*after) strcpy(after, "1");
+    }
+    if (*was && *after && strcmp(was, after) != 0) {
+        status = tell(c, which == START, others[which], was, after);
         if (which == VALID_DATA) c->run->other_validation = true;
     }
     free(before);

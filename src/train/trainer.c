@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
+#include "dist/threads.h"
 #include "recipe/model_dir.h"
 #include "train/run.h"
 
@@ -12,7 +14,8 @@ enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
 
 static int64_t last_update(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
-    int64_t per_epoch = (rd_run_n_batches(run) + t->update_freq - 1) / t->update_freq;
+    int64_t some = rd_run_batches_per_update(run);
+    int64_t per_epoch = (rd_run_n_batches(run) + some - 1) / some;
     int64_t by_epochs = t->max_epoch > 0 ? t->max_epoch * per_epoch : INT64_MAX;
     int64_t by_updates = t->max_update > 0 ? t->max_update : INT64_MAX;
     int64_t last = by_epochs < by_updates ? by_epochs : by_updates;
@@ -91,13 +94,12 @@ static rd_status next_update(rd_run *run, rd_meters *w) {
 
 /* Trains from the state's place in its epoch to the epoch's end, or until it is time to validate or
  * stop. */
-static rd_status run_epoch(rd_run *run, rd_meters *w, const volatile sig_atomic_t *stop) {
+static rd_status run_epoch(rd_run *run, rd_meters *w) {
     const rd_train_config *t = &run->recipe->train;
     rd_progress_state *s = &run->state;
     if (run->dealt_epoch != s->epoch) RD_TRY(rd_run_start_epoch(run));
     int64_t n = rd_run_n_batches(run);
     while (s->next_batch < n) {
-        if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         int64_t before = s->update;
         RD_TRY(next_update(run, w));
         if (s->next_batch < n && (finished(run) || validation_due(run))) return RD_OK;
@@ -128,7 +130,7 @@ static rd_status train_until_done(rd_run *run, const volatile sig_atomic_t *stop
         else if (finished(run))
             return RD_OK;
         else
-            RD_TRY(run_epoch(run, &w, stop));
+            RD_TRY(run_epoch(run, &w));
     }
 }
 
@@ -177,6 +179,7 @@ static rd_status report_start(rd_run *run) {
                             .n_train = run->task->n_examples(run->data, RD_TRAINING_DATA),
                             .n_valid = run->task->n_examples(run->data, RD_VALIDATION_DATA),
                             .task = run->task,
+                            .workers = run->workers,
                             .resumed_from = run->state.update,
                             .reason = *run->warning ? run->warning : NULL};
     RD_TRY(rd_run_report(run, &event));
@@ -196,22 +199,57 @@ static rd_status report_end(rd_run *run) {
     return rd_run_write_html(run);
 }
 
-static rd_status train(rd_run *run, const volatile sig_atomic_t *stop) {
-    RD_TRY(rd_run_open(run, true));
+static rd_status train(rd_run *run) {
     RD_TRY(report_start(run));
-    RD_TRY(train_all(run, stop));
+    RD_TRY(train_all(run, run->stop));
     return report_end(run);
+}
+
+/* A thread that is one of several workers. */
+static rd_status train_as(void *self, rd_comm *comm) {
+    rd_run *first = self, run = {0};
+    if (comm->rank == 0) {
+        first->comm = comm;
+        RD_TRY(rd_run_read_speeds(first));
+        return train(first);
+    }
+    rd_status status = rd_run_attach(&run, first, comm);
+    if (status == RD_OK) status = train(&run);
+    rd_run_close(&run);
+    return status;
+}
+
+static rd_status open_and_train(rd_run *run) {
+    rd_status status = rd_run_open(run, true);
+    RD_TRY(rd_run_join(run, status));
+    rd_set_threads(run->recipe->train.threads);
+    if (run->n_workers > run->comm->size) {
+        rd_comm *alone = run->comm;
+        status = rd_comm_run_threads(run->n_workers, run->recipe->train.threads, train_as, run);
+        run->comm = alone;
+        return status;
+    }
+    RD_TRY(rd_run_read_speeds(run));
+    return train(run);
 }
 
 rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
+    return rd_train_together(NULL, recipe, data_dir, save_dir, listener, self, stop);
+}
+
+rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
+                            const char *save_dir, rd_train_listener listener, void *self,
+                            const volatile sig_atomic_t *stop) {
+    bool first = !comm || comm->rank == 0;
     rd_run run = {.recipe = recipe,
                   .data_dir = data_dir,
-                  .save_dir = save_dir,
-                  .listener = listener,
+                  .save_dir = first ? save_dir : NULL,
+                  .comm = comm,
+                  .listener = first ? listener : NULL,
                   .self = self,
                   .stop = stop};
-    rd_status status = train(&run, stop);
+    rd_status status = open_and_train(&run);
     rd_run_close(&run);
     return status;
 }

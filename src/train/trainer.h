@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "dist/comm.h"
 #include "recipe/recipe.h"
 #include "task/task.h"
 
@@ -31,9 +32,10 @@ typedef struct {
     bool best;                 /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const rd_task *task;                                  /* STARTED */
-    int64_t peak_memory;                                  /* FINISHED: bytes, of this process */
-    const char *reason; /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
-                         * WARNING and CHANGED: what to say */
+    const char *workers; /* STARTED: how many workers and threads, and why */
+    int64_t peak_memory; /* FINISHED: bytes, of this process */
+    const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
+                          * WARNING and CHANGED: what to say */
 } rd_train_event;
 
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
@@ -52,6 +54,12 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
 /* Writes one page of up to 8 trainings, each the save_dir of one, which may still go on: curves
  * over each other, and the settings that differ. */
 rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
+
+/* The same as one of several workers (dist/ranks.h), which all call it. The first one alone uses
+ * save_dir and listener. */
+rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
+                            const char *save_dir, rd_train_listener listener, void *self,
+                            const volatile sig_atomic_t *stop);
 
 /* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,

@@ -1,20 +1,33 @@
 /* One update: forward and backward of its batches, and the optimizer. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "train/run.h"
 
 enum { BATCHES_AHEAD = 4 }; /* made while one is trained on */
 
+static rd_status set_epoch(const rd_run *run) {
+    const rd_batch_source *all = &run->train_batches;
+    return run->first ? RD_OK : all->set_epoch(all->self, run->state.epoch);
+}
+
+/* Workers that share the source wait for each other: none of them still reads, and none reads on
+ * before it is dealt. */
 rd_status rd_run_start_epoch(rd_run *run) {
+    int64_t first = run->state.next_batch;
     rd_prefetch_stop(run->batches);
     run->batches = NULL;
-    RD_TRY(run->train_batches.set_epoch(run->train_batches.self, run->state.epoch));
+    rd_deal_free(&run->deal);
+    if (run->comm->shared) RD_TRY(rd_comm_meet(run->comm));
+    RD_TRY(rd_comm_agree(run->comm, set_epoch(run)));
     run->dealt_epoch = run->state.epoch;
-    int64_t n = rd_run_n_batches(run), first = run->state.next_batch;
-    return rd_prefetch_start(&run->batches, &run->train_batches, first < n ? first : n,
-                             BATCHES_AHEAD);
+    RD_TRY(rd_deal_make(&run->deal, &run->train_batches, run->comm, run->speeds, first,
+                        rd_run_batches_per_update(run)));
+    rd_batch_source mine = rd_deal_source(&run->deal);
+    return rd_prefetch_start(&run->batches, &mine, 0, BATCHES_AHEAD);
 }
 
 static float alpha_at(const rd_train_config *t, int64_t update) {
@@ -23,9 +36,22 @@ static float alpha_at(const rd_train_config *t, int64_t update) {
     return (float)((double)t->reg_alpha * (share < 1.0 ? share : 1.0));
 }
 
-/* Forward and backward of the next n batches. All are taken even when one's loss is not finite, so
- * that the next update starts after them. */
-static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_sums *sums) {
+/* A worker's part of an update, or all of it. */
+typedef struct {
+    rd_status outcome;
+    int32_t passes;
+    rd_criterion_sums sums;
+    int64_t tokens;
+} part;
+
+static int64_t tokens_of(const rd_batch *batch) {
+    if (batch->pictures.length > 0) return batch->n;
+    return rd_tokens_total(&batch->source) + rd_tokens_total(&batch->target);
+}
+
+/* Forward and backward of the worker's next batches. All are taken even when one's loss is not
+ * finite, so that the next update starts after them. */
+static rd_status accumulate(rd_run *run, part *p) {
     const rd_train_config *t = &run->recipe->train;
     float alpha = alpha_at(t, run->state.update);
     rd_step step = {.arena = &run->arena,
@@ -38,64 +64,157 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_s
                     .profile = &run->profile};
     rd_criterion criterion = rd_task_criterion(run->task, run->data, run->recipe, alpha);
     rd_status outcome = RD_OK;
-    w->passes = step.n_passes;
-    for (int64_t i = 0; i < n; i++) {
+    int64_t i, end;
+    p->passes = step.n_passes;
+    for (rd_deal_next(&run->deal, &i, &end); i < end; i++) {
         const rd_batch *batch;
         if (run->stop && *run->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
         RD_TRY(rd_prefetch_next(run->batches, &batch));
         rd_profile_end(&run->profile, RD_PART_DATA);
         if (outcome != RD_OK) continue;
-        step.micro_batch = (int32_t)i;
-        outcome = rd_network_loss(run->model, &step, batch, &criterion, true, sums);
+        step.micro_batch = rd_deal_micro_batch(&run->deal, i);
+        outcome = rd_network_loss(run->model, &step, batch, &criterion, true, &p->sums);
         rd_arena_reset(&run->arena);
         if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
-        w->tokens += batch->pictures.length > 0
-                         ? batch->n
-                         : rd_tokens_total(&batch->source) + rd_tokens_total(&batch->target);
+        p->tokens += tokens_of(batch);
     }
     return outcome;
 }
 
-/* One update; *skipped when something was not finite and the weights stay as they were. */
-static rd_status one_update(rd_run *run, int64_t n_batches, rd_meters *w, bool *skipped) {
+static void add_part(part *total, const part *p) {
+    total->sums.loss += p->sums.loss;
+    total->sums.label_smoothed += p->sums.label_smoothed;
+    total->sums.nll += p->sums.nll;
+    total->sums.kl += p->sums.kl;
+    total->sums.n_tokens += p->sums.n_tokens;
+    total->tokens += p->tokens;
+}
+
+/* All workers' parts in their order; the outcome is that of all: a loss that is not finite is
+ * everyone's, and so is a stop. */
+static rd_status join_parts(rd_comm *comm, const part *mine, part *all, part *total) {
+    bool failed = false, finite = true;
+    RD_TRY(rd_comm_gather(comm, mine, sizeof *mine, all));
+    *total = (part){.passes = mine->passes};
+    for (int i = 0; i < comm->size; i++) {
+        failed |= all[i].outcome != RD_OK && all[i].outcome != RD_ERR_NUMERIC;
+        finite &= all[i].outcome != RD_ERR_NUMERIC;
+        add_part(total, &all[i]);
+    }
+    if (failed) RD_TRY(rd_comm_agree(comm, mine->outcome));
+    return finite ? RD_OK : RD_ERR_NUMERIC;
+}
+
+static rd_status all_parts(rd_run *run, part *total) {
+    part mine = {.passes = 0};
+    mine.outcome = accumulate(run, &mine);
+    *total = mine;
+    if (run->comm->size == 1) return mine.outcome;
+    part *all = rd_malloc((size_t)run->comm->size, sizeof *all);
+    if (!all) return RD_ERR_MEMORY;
+    rd_profile_end(&run->profile, RD_PART_REST);
+    rd_status status = join_parts(run->comm, &mine, all, total);
+    rd_profile_end(&run->profile, RD_PART_WORKERS);
+    free(all);
+    return status;
+}
+
+/* Adds the gradients of all workers, each its slice. *norm: of all of it, times `scale`. */
+static rd_status add_gradients(rd_run *run, double scale, double *norm) {
+    const rd_parameters *p = &run->model->parameters;
+    if (run->comm->size == 1) {
+        *norm = rd_gradient_norm(p->grads, p->total, scale);
+        return RD_OK;
+    }
+    rd_slice slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
+    RD_TRY(rd_comm_sum(run->comm, p->grads, p->total));
+    rd_profile_end(&run->profile, RD_PART_WORKERS);
+    double mine = rd_op_sum_of_squares(p->grads + slice.begin, slice.n), total = 0.0;
+    double *all = rd_malloc((size_t)run->comm->size, sizeof *all);
+    rd_status status = all ? rd_comm_gather(run->comm, &mine, sizeof mine, all) : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < run->comm->size; i++) total += all[i];
+    free(all);
+    *norm = sqrt(total) * scale;
+    return status;
+}
+
+/* Workers step their slices and give each other the weights; or all the same gradient's. */
+static rd_status step_weights(rd_run *run, double scale, double norm) {
+    const rd_train_config *t = &run->recipe->train;
     rd_parameters *p = &run->model->parameters;
-    rd_criterion_sums sums = {0};
-    rd_status status = accumulate(run, n_batches, w, &sums);
+    rd_slice slice = {0, p->total};
+    bool sliced = rd_run_steps_slices(run);
+    if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
+    if (!sliced && run->comm->size > 1) {
+        RD_TRY(rd_comm_collect_sum(run->comm, p->grads, p->total));
+        rd_profile_end(&run->profile, RD_PART_WORKERS);
+    }
+    rd_optimizer_step_slice(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale,
+                            norm, slice.begin, slice.n, p->values, p->grads, (double)t->ema_decay);
+    if (run->bf16 && run->comm->shared)
+        rd_op_to_bf16(p->bf16 + slice.begin, p->values + slice.begin, slice.n);
+    if (sliced) {
+        rd_profile_end(&run->profile, RD_PART_OPTIMIZER);
+        RD_TRY(rd_comm_collect(run->comm, p->values, p->total));
+        rd_profile_end(&run->profile, RD_PART_WORKERS);
+    }
+    return run->bf16 && !run->comm->shared ? rd_parameters_refresh_bf16(p) : RD_OK;
+}
+
+static void count_update(rd_run *run, const part *total, double norm, rd_meters *w) {
+    run->state.update++;
+    w->sums.loss += total->sums.loss;
+    w->sums.nll += total->sums.nll / w->passes;
+    w->sums.kl += total->sums.kl;
+    w->sums.n_tokens += total->sums.n_tokens;
+    w->gnorm += norm;
+    w->updates++;
+}
+
+/* One update; *skipped when something was not finite and the weights stay as they were. */
+static rd_status one_update(rd_run *run, rd_meters *w, bool *skipped) {
+    rd_parameters *p = &run->model->parameters;
+    part total;
+    rd_status status = all_parts(run, &total);
     if (status == RD_ERR_INTERRUPTED) run->dealt_epoch = 0;
     if (status != RD_OK && status != RD_ERR_NUMERIC) {
         memset(p->grads, 0, sizeof(float) * (size_t)p->total);
         return status;
     }
+    w->passes = total.passes;
+    w->tokens += total.tokens;
     rd_profile_end(&run->profile, RD_PART_REST);
-    double scale = sums.n_tokens > 0 ? 1.0 / (double)sums.n_tokens : 0.0;
-    double norm = status == RD_OK ? rd_gradient_norm(p->grads, p->total, scale) : NAN;
+    double scale = total.sums.n_tokens > 0 ? 1.0 / (double)total.sums.n_tokens : 0.0, norm = NAN;
+    if (status == RD_OK) RD_TRY(add_gradients(run, scale, &norm));
     *skipped = !isfinite(norm);
     if (*skipped) {
         memset(p->grads, 0, sizeof(float) * (size_t)p->total);
         run->state.skipped_updates++;
         return RD_OK;
     }
-    rd_optimizer_step(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale, norm,
-                      p->values, p->grads, (double)run->recipe->train.ema_decay);
-    if (run->bf16) RD_TRY(rd_parameters_refresh_bf16(p));
+    RD_TRY(step_weights(run, scale, norm));
     rd_profile_end(&run->profile, RD_PART_OPTIMIZER);
-    run->state.update++;
-    w->sums.loss += sums.loss;
-    w->sums.nll += sums.nll / w->passes;
-    w->sums.kl += sums.kl;
-    w->sums.n_tokens += sums.n_tokens;
-    w->gnorm += norm;
-    w->updates++;
+    count_update(run, &total, norm, w);
     return RD_OK;
+}
+
+int64_t rd_run_batches_per_update(const rd_run *run) {
+    const rd_train_config *t = &run->recipe->train;
+    return t->batches_per_update > 0 ? t->batches_per_update
+                                     : (int64_t)t->update_freq * run->comm->size;
+}
+
+bool rd_run_steps_slices(const rd_run *run) {
+    return run->comm->size > 1 && (run->comm->shared || run->recipe->train.shard_optimizer);
 }
 
 rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped) {
     rd_progress_state *s = &run->state;
-    int64_t n = rd_run_n_batches(run), freq = run->recipe->train.update_freq;
-    int64_t first = s->next_batch, end = n - first > freq ? first + freq : n;
+    int64_t n = rd_run_n_batches(run), some = rd_run_batches_per_update(run);
+    int64_t first = s->next_batch, end = n - first > some ? first + some : n;
     double start = rd_seconds();
     rd_profile_start(&run->profile);
-    RD_TRY(one_update(run, end - first, w, skipped));
+    RD_TRY(one_update(run, w, skipped));
     rd_profile_end(&run->profile, RD_PART_REST);
     double spent = rd_seconds() - start;
     w->seconds += spent;

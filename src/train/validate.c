@@ -4,17 +4,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "recipe/model_dir.h"
 #include "train/settings.h"
 
 /* Trades the weights for their moving average and, called again, back. */
-static void swap_ema(rd_run *run) {
-    float *values = run->model->parameters.values, *ema = run->optimizer.ema;
-    for (int64_t i = 0; ema && i < run->optimizer.n; i++) {
+static rd_status swap_ema(rd_run *run) {
+    const rd_parameters *p = &run->model->parameters;
+    const rd_optimizer *o = &run->optimizer;
+    rd_slice slice = {0, p->total};
+    if (!o->ema) return RD_OK;
+    bool sliced = rd_run_steps_slices(run);
+    if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
+    float *values = p->values + slice.begin, *ema = o->ema + (slice.begin - o->begin);
+    for (int64_t i = 0; i < slice.n; i++) {
         float kept = values[i];
         values[i] = ema[i];
         ema[i] = kept;
     }
+    return sliced ? rd_comm_collect(run->comm, p->values, p->total) : RD_OK;
 }
 
 static rd_status save_weights(const rd_run *run, const char *name) {
@@ -48,8 +56,9 @@ static rd_status prune_checkpoints(const rd_run *run) {
     return status;
 }
 
-static rd_status save_after_validation(rd_run *run, bool best) {
+static rd_status save_after_validation(const rd_run *run, bool best) {
     char name[64];
+    if (run->comm->rank > 0) return RD_OK;
     RD_TRY(rd_run_check_save_dir(run));
     if (best) {
         RD_TRY(save_weights(run, "checkpoint_best.safetensors"));
@@ -74,7 +83,59 @@ static rd_status settings_of(const rd_run *run, rd_text *settings) {
     return rd_text_printf(settings, "%s", run->resumed_settings);
 }
 
+/* Of processes that have a slice each of the optimizer's state: a block comes together in `whole`.
+ */
+typedef struct {
+    const rd_run *run;
+    size_t *bytes; /* [comm->size] */
+    float *whole;  /* [n parameters]; of the first rank */
+} gathering;
+
+static const float *gather_block(void *self, int i) {
+    const gathering *g = self;
+    const rd_optimizer *o = &g->run->optimizer;
+    const float *const mine[] = {NULL, o->m, o->v, o->ema};
+    if (i == 0) return g->run->model->parameters.values;
+    rd_status status = rd_comm_gather_first(g->run->comm, mine[i], g->bytes, g->whole);
+    return status == RD_OK ? g->whole : NULL;
+}
+
+static rd_status start_gathering(gathering *g) {
+    const rd_comm *comm = g->run->comm;
+    int64_t n = g->run->model->parameters.total;
+    g->bytes = rd_malloc((size_t)comm->size, sizeof *g->bytes);
+    if (comm->rank == 0) g->whole = rd_malloc((size_t)n, sizeof *g->whole);
+    if (!g->bytes || (comm->rank == 0 && !g->whole)) return RD_ERR_MEMORY;
+    for (int i = 0; i < comm->size; i++)
+        g->bytes[i] = sizeof *g->whole * (size_t)rd_comm_slice(comm, n, i).n;
+    return RD_OK;
+}
+
+static bool has_slice(const rd_run *run) {
+    return rd_run_steps_slices(run) && !run->comm->shared;
+}
+
+/* Files: NULL of all ranks but the first, which give it what they have. */
+static rd_status save_state(rd_run *run, const char *path, const char *previous,
+                            const char *settings) {
+    const rd_parameters *p = &run->model->parameters;
+    if (!has_slice(run))
+        return rd_checkpoint_save(path, previous, settings, &run->state, p, &run->optimizer);
+    gathering g = {.run = run};
+    rd_checkpoint_blocks blocks = {
+        .count = run->optimizer.ema ? 4 : 3, .n = p->total, .get = gather_block, .self = &g};
+    rd_status status = start_gathering(&g);
+    if (status == RD_OK && path)
+        status = rd_checkpoint_save_blocks(path, previous, settings, &run->state, &blocks);
+    for (int i = 1; status == RD_OK && !path && i < blocks.count; i++) (void)gather_block(&g, i);
+    free(g.bytes);
+    free(g.whole);
+    return status;
+}
+
 rd_status rd_run_save_last(rd_run *run) {
+    if (run->comm->rank > 0) return has_slice(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
+
     const rd_parameters *p = &run->model->parameters;
     if (!all_finite(p->values, p->total))
         return rd_error(RD_ERR_NUMERIC,
@@ -87,9 +148,7 @@ rd_status rd_run_save_last(rd_run *run) {
     char *previous = rd_run_path(run, "checkpoint_previous");
     rd_text settings = {0};
     rd_status status = path && previous ? settings_of(run, &settings) : RD_ERR_MEMORY;
-    if (status == RD_OK)
-        status = rd_checkpoint_save(path, previous, settings.data, &run->state,
-                                    &run->model->parameters, &run->optimizer);
+    if (status == RD_OK) status = save_state(run, path, previous, settings.data);
     rd_text_free(&settings);
     if (status == RD_OK) run->saved_update = run->state.update;
     free(path);
@@ -121,19 +180,52 @@ static bool judge(rd_progress_state *state, const char *name, double metric) {
     return best;
 }
 
+/* The first worker's results to all others. */
+static rd_status share_results(rd_run *run, rd_results *results) {
+    struct {
+        int n, kinds[RD_MOST_RESULTS];
+        double values[RD_MOST_RESULTS];
+    } shared = {.n = results->n};
+    const rd_result_kind *const *kinds = run->task->kinds;
+    for (int i = 0; run->comm->rank == 0 && i < results->n; i++) {
+        while (kinds[shared.kinds[i]] != results->items[i].kind) shared.kinds[i]++;
+        shared.values[i] = results->items[i].value;
+    }
+    RD_TRY(rd_comm_broadcast(run->comm, &shared, sizeof shared));
+    if (run->comm->rank == 0) return RD_OK;
+    results->n = 0;
+    for (int i = 0; i < shared.n; i++)
+        rd_results_add(results, kinds[shared.kinds[i]], shared.values[i]);
+    return RD_OK;
+}
+
 /* With the weights to judge and keep in place. */
 static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_results *results,
                           bool *best) {
-    rd_validation validation = {.model = run->model, .arena = &run->arena, .stop = stop};
+    rd_validation validation = {
+        .model = run->model, .arena = &run->arena, .stop = stop, .comm = run->comm};
     rd_status status = run->task->validate(run->data, &validation, results);
+    status = rd_comm_agree(run->comm, status);
     if (status == RD_ERR_NUMERIC)
         return rd_error(RD_ERR_NUMERIC,
                         "the validation loss is not finite after update %lld: training diverged. "
                         "Lower lr, or set clip-norm, and start again",
                         (long long)run->state.update);
     RD_TRY(status);
+    RD_TRY(share_results(run, results));
     *best = judge(&run->state, run->metric->name, metric_of(run, results));
-    return save_after_validation(run, *best);
+    RD_TRY(save_after_validation(run, *best));
+    return rd_comm_meet(run->comm);
+}
+
+/* After a failure there is nothing to go on with, and nothing to put back. */
+static rd_status validate_average(rd_run *run, const volatile sig_atomic_t *stop,
+                                  rd_results *results, bool *best) {
+    RD_TRY(swap_ema(run));
+    rd_status status = validate(run, stop, results, best);
+    if (status != RD_OK && status != RD_ERR_INTERRUPTED) return status;
+    RD_TRY(swap_ema(run));
+    return status;
 }
 
 /* Told first: a kill between the two makes the next run validate, and tell, again. */
@@ -151,9 +243,7 @@ rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop) {
                             .epoch = state->epoch - (state->next_batch == 0), /* the one done */
                             .seconds = state->seconds,
                             .results = &results};
-    swap_ema(run);
-    rd_status status = validate(run, stop, &results, &event.best);
-    swap_ema(run);
+    rd_status status = validate_average(run, stop, &results, &event.best);
     if (status == RD_OK) status = tell_and_save(run, &event);
     rd_results_free(&results);
     return status;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,9 @@ enum { REFERENCES, PREFIXES, CONSTRAINTS, N_PARALLEL };
 
 typedef struct {
     const rd_translate_stream_config *config;
+    rd_comm *comm; /* NULL: alone */
+    FILE *out;
+    rd_text warnings; /* of a window, each with its NUL: for the first worker */
     rd_corpus *input, *parallel[N_PARALLEL]; /* NULL: not given */
     line_buffer sources, aligned[N_PARALLEL];
     rd_translate_totals totals;
@@ -84,18 +88,25 @@ static rd_status read_window(stream *s, int64_t most, bool *ended) {
     return RD_OK;
 }
 
+/* The first of several workers tells, of each window in its turn. */
+static rd_status warn(stream *s, const char *message) {
+    if (s->comm) return rd_text_append(&s->warnings, message, strlen(message) + 1);
+    if (s->config->warn) s->config->warn(s->config->self, message);
+    return RD_OK;
+}
+
 /* file: the input, or the references, of which at most `most` tokens of a line are used. */
-static void warn_dropped(stream *s, const rd_corpus *file, int64_t line, int32_t most,
-                         int32_t dropped) {
-    if (!dropped) return;
+static rd_status warn_dropped(stream *s, const rd_corpus *file, int64_t line, int32_t most,
+                              int32_t dropped) {
+    if (!dropped) return RD_OK;
     s->totals.cut_lines++;
     s->totals.dropped_tokens += dropped;
-    if (s->config->truncate_source || !s->config->warn) return;
+    if (s->config->truncate_source) return RD_OK;
     char message[512];
     snprintf(message, sizeof message,
              "%s:%lld: line cut, its last %d tokens are beyond the %d that are used",
              rd_corpus_path(file), (long long)line, dropped, most);
-    s->config->warn(s->config->self, message);
+    return warn(s, message);
 }
 
 static void warn_cut(const stream *s) {
@@ -126,13 +137,13 @@ static rd_status list_phrases(rd_text *message, const char *phrases) {
     return RD_OK;
 }
 
-static rd_status warn_unmet(const stream *s, int64_t line, const char *unmet) {
-    if (!unmet || !s->config->warn) return RD_OK;
+static rd_status warn_unmet(stream *s, int64_t line, const char *unmet) {
+    if (!unmet) return RD_OK;
     rd_text message = {0};
     rd_status status = rd_text_printf(&message, "%s:%lld: no room or no pieces for ",
                                       rd_corpus_path(s->input), (long long)line);
     if (status == RD_OK) status = list_phrases(&message, unmet);
-    if (status == RD_OK) s->config->warn(s->config->self, message.data);
+    if (status == RD_OK) status = warn(s, message.data);
     rd_text_free(&message);
     return status;
 }
@@ -146,7 +157,7 @@ static void put_text(const char *text, FILE *out) {
 /* One translation, as its own line: TEXT, in an n-best list LINE ||| TEXT ||| SCORE, and with
  * alignments these after a tab or, in a list, another |||. */
 static void put_translation(const stream *s, int64_t line, const rd_translation *item) {
-    FILE *out = s->config->output;
+    FILE *out = s->out;
     bool list = s->config->options.search.n_best > 1, align = s->config->options.search.align;
     if (list) fprintf(out, "%lld ||| ", (long long)line);
     put_text(item->text, out);
@@ -162,7 +173,7 @@ static void put_translation(const stream *s, int64_t line, const rd_translation 
 static rd_status put_translations(stream *s, const rd_translations *found, int32_t most) {
     for (int64_t i = 0; i < found->n_lines; i++) {
         const rd_translation *items = &found->items[i * found->n_best];
-        warn_dropped(s, s->input, s->totals.lines + i + 1, most, found->dropped_tokens[i]);
+        RD_TRY(warn_dropped(s, s->input, s->totals.lines + i + 1, most, found->dropped_tokens[i]));
         RD_TRY(warn_unmet(s, s->totals.lines + i + 1, items[0].unmet));
         s->totals.target_tokens += items[0].n_tokens;
         s->totals.restored += items[0].n_restored;
@@ -200,9 +211,11 @@ static rd_status score_lines(stream *s, double *log_probs, int32_t *counts) {
                                     dropped, dropped_references));
     for (int64_t i = 0; i < n; i++) {
         int64_t line = s->totals.lines + i + 1;
-        warn_dropped(s, s->input, line, rd_translate_most_tokens(translator, options), dropped[i]);
-        warn_dropped(s, s->parallel[REFERENCES], line, counts[i] - 1, dropped_references[i]);
-        fprintf(s->config->output, "%.4f\n", log_probs[i]);
+        RD_TRY(warn_dropped(s, s->input, line, rd_translate_most_tokens(translator, options),
+                            dropped[i]));
+        RD_TRY(
+            warn_dropped(s, s->parallel[REFERENCES], line, counts[i] - 1, dropped_references[i]));
+        fprintf(s->out, "%.4f\n", log_probs[i]);
         s->totals.log_prob += log_probs[i];
         s->totals.target_tokens += counts[i];
     }
@@ -223,25 +236,131 @@ static rd_status stopped(const stream *s) {
     return rd_error(RD_ERR_INTERRUPTED, "stopped after %lld lines", (long long)s->totals.lines);
 }
 
+static rd_status work_on_window(stream *s) {
+    return s->parallel[REFERENCES] ? score_window(s) : translate_window(s);
+}
+
+static rd_status flush(const stream *s) {
+    if (fflush(s->config->output) != 0 || ferror(s->config->output))
+        return rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(errno));
+    if (s->config->progress) s->config->progress(s->config->self, s->totals.lines);
+    return RD_OK;
+}
+
+/* 1, 1, 2, 4, ... */
+static int64_t lines_of_window(const stream *s, int64_t number) {
+    int64_t most = s->config->window > 0 ? s->config->window : 1;
+    int64_t lines = (int64_t)1 << (number > 31 ? 30 : number > 0 ? number - 1 : 0);
+    return lines < most ? lines : most;
+}
+
 static rd_status run(stream *s) {
     const rd_translate_stream_config *config = s->config;
-    int64_t window = 1;
     bool ended = false;
-    for (int64_t count = 0;; count++) {
-        rd_status status = read_window(s, window, &ended);
+    for (int64_t number = 0;; number++) {
+        rd_status status = read_window(s, lines_of_window(s, number), &ended);
         if (status == RD_ERR_INTERRUPTED) return stopped(s);
         RD_TRY(status);
         if (s->sources.n == 0) return RD_OK;
-        RD_TRY(s->parallel[REFERENCES] ? score_window(s) : translate_window(s));
+        RD_TRY(work_on_window(s));
         s->totals.lines += s->sources.n;
-        if (fflush(config->output) != 0 || ferror(config->output))
-            return rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(errno));
-        if (config->progress) config->progress(config->self, s->totals.lines);
+        RD_TRY(flush(s));
         if (config->stop && *config->stop) return stopped(s);
         if (ended) return RD_OK;
-        if (count > 0) window *= 2;
-        if (window > config->window) window = config->window > 0 ? config->window : 1;
     }
+}
+
+/* What a worker made of a round of windows, one for each worker. */
+typedef struct {
+    rd_translate_totals totals; /* lines: up to the end of the round */
+    size_t output, warnings;    /* bytes */
+} share;
+
+/* Reads the windows of a round, and works on the worker's own. */
+static rd_status work_on_round(stream *s, int64_t round, bool *ended) {
+    for (int i = 0; i < s->comm->size && !*ended; i++) {
+        RD_TRY(read_window(s, lines_of_window(s, round * s->comm->size + i), ended));
+        if (i == s->comm->rank && s->sources.n > 0) RD_TRY(work_on_window(s));
+        s->totals.lines += s->sources.n;
+    }
+    return RD_OK;
+}
+
+/* part: of each worker, for the first one's `use`, in their order. */
+static rd_status pass_on(stream *s, const share *all, size_t at, const char *mine,
+                         void (*use)(stream *s, const char *part, size_t bytes)) {
+    int n = s->comm->size;
+    size_t *bytes = rd_malloc((size_t)n, sizeof *bytes), total = 0;
+    if (!bytes) return RD_ERR_MEMORY;
+    for (int i = 0; i < n; i++) {
+        memcpy(&bytes[i], (const char *)&all[i] + at, sizeof *bytes);
+        total += bytes[i];
+    }
+    char *parts = rd_malloc(s->comm->rank == 0 ? total : 0, 1);
+    rd_status status = parts ? rd_comm_gather_first(s->comm, mine, bytes, parts) : RD_ERR_MEMORY;
+    if (status == RD_OK && s->comm->rank == 0) use(s, parts, total);
+    free(parts);
+    free(bytes);
+    return status;
+}
+
+static void write_part(stream *s, const char *part, size_t bytes) {
+    fwrite(part, 1, bytes, s->config->output);
+}
+
+static void tell_part(stream *s, const char *part, size_t bytes) {
+    for (const char *end = part + bytes; part < end; part += strlen(part) + 1)
+        if (s->config->warn) s->config->warn(s->config->self, part);
+}
+
+static void add_totals(rd_translate_totals *to, const rd_translate_totals *from) {
+    to->lines = from->lines; /* all workers count all of them */
+    to->target_tokens += from->target_tokens;
+    to->cut_lines += from->cut_lines;
+    to->dropped_tokens += from->dropped_tokens;
+    to->restored += from->restored;
+    to->log_prob += from->log_prob;
+}
+
+/* before: the totals of the rounds before. */
+static rd_status end_round(stream *s, const share *mine, const char *output,
+                           const rd_translate_totals *before, share *all) {
+    RD_TRY(rd_comm_gather(s->comm, mine, sizeof *mine, all));
+    RD_TRY(pass_on(s, all, offsetof(share, warnings), s->warnings.data, tell_part));
+    RD_TRY(pass_on(s, all, offsetof(share, output), output, write_part));
+    rd_text_clear(&s->warnings);
+    s->totals = *before;
+    for (int i = 0; i < s->comm->size; i++) add_totals(&s->totals, &all[i].totals);
+    return s->comm->rank == 0 ? flush(s) : RD_OK;
+}
+
+/* What there is before a failure is written, as one worker alone would have. */
+static rd_status run_round(stream *s, int64_t round, share *all, bool *ended) {
+    char *output = NULL;
+    share mine = {.output = 0};
+    const rd_translate_totals before = s->totals;
+    s->totals = (rd_translate_totals){.lines = before.lines};
+    if (!(s->out = open_memstream(&output, &mine.output)))
+        return rd_error(RD_ERR_MEMORY, "out of memory");
+    rd_status status = work_on_round(s, round, ended);
+    if (fclose(s->out) != 0 && status == RD_OK) status = rd_error(RD_ERR_MEMORY, "out of memory");
+    if (status == RD_OK && s->config->stop && *s->config->stop) status = stopped(s);
+    rd_status agreed = rd_comm_agree(s->comm, status);
+    mine.totals = s->totals;
+    mine.warnings = (size_t)s->warnings.length;
+    status = end_round(s, &mine, output, &before, all);
+    free(output);
+    return status == RD_OK ? agreed : status;
+}
+
+static rd_status run_shared(stream *s) {
+    share *all = rd_malloc((size_t)s->comm->size, sizeof *all);
+    rd_status status = all ? RD_OK : RD_ERR_MEMORY;
+    bool ended = false;
+    for (int64_t round = 0; status == RD_OK && !ended; round++)
+        status = run_round(s, round, all, &ended);
+    free(all);
+    return status;
 }
 
 static rd_status open_input(const stream *s, rd_corpus **corpus, const char *path) {
@@ -257,7 +376,8 @@ static rd_status open_and_run(stream *s) {
     RD_TRY(open_input(s, &s->input, s->config->input));
     for (int f = 0; f < N_PARALLEL; f++)
         if (paths[f]) RD_TRY(open_input(s, &s->parallel[f], paths[f]));
-    RD_TRY(run(s));
+    RD_TRY(s->comm ? run_shared(s) : run(s));
+    if (s->comm && s->comm->rank > 0) return RD_OK;
     warn_cut(s);
     warn_restored(s);
     return RD_OK;
@@ -265,9 +385,11 @@ static rd_status open_and_run(stream *s) {
 
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
                               rd_translate_totals *totals) {
-    stream s = {.config = config};
+    stream s = {.config = config, .out = config->output};
+    if (config->comm && config->comm->size > 1) s.comm = config->comm;
     rd_status status = open_and_run(&s);
     *totals = s.totals;
+    rd_text_free(&s.warnings);
     line_buffer_free(&s.sources);
     for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.aligned[f]);
     int saved = errno; /* closing may change what the failed write left */

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
+#include "dist/ranks.h"
+#include "dist/threads.h"
 #include "recipe/recipe_keys.h"
 #include "support.h"
 #include "train/run.h"
@@ -60,6 +63,7 @@ typedef struct {
     int64_t n_src, n_tgt, batches, peak_memory, n_parameters;
     int32_t passes;
     bool bf16;
+    const char *workers; /* how many, and why; NULL: one */
 } measured;
 
 typedef struct {
@@ -70,7 +74,7 @@ typedef struct {
 } limits;
 
 static const char *const part_names[RD_PARTS] = {"data",      "embedding", "attention", "ffn",
-                                                 "criterion", "optimizer", "rest"};
+                                                 "criterion", "optimizer", "workers",   "rest"};
 static const char *const precisions[2] = {"fp32", "bf16"};
 static const char *const products[3] = {"forward", "backward_data", "backward_weights"};
 
@@ -113,7 +117,7 @@ static void train(rd_run *run, const arguments *a, measured *m) {
         one_update(run, &m->window);
         speeds[i] =
             (double)(m->window.tokens - before.tokens) / (m->window.seconds - before.seconds);
-        int64_t end = run->state.next_batch, freq = run->recipe->train.update_freq;
+        int64_t end = run->state.next_batch, freq = rd_run_batches_per_update(run);
         count_batches(run, end - 1 - (end - 1) % freq, end, &batch, m);
     }
     qsort(speeds, (size_t)a->updates, sizeof *speeds, compare);
@@ -162,6 +166,7 @@ static void print_text(const rd_recipe *r, const measured *m, const limits *l) {
     double updates = (double)m->window.updates, seconds = m->window.seconds;
     double peak = l->fastest[m->bf16], flops = total(m->flops);
     bench_print_machine();
+    if (m->workers) printf("%s\n", m->workers);
     printf("%s: %.2f M parameters, %s, %s\n", r->name, 1e-6 * (double)m->n_parameters,
            m->passes == 2 ? "R-Drop" : "one pass", precisions[m->bf16]);
     printf("%.0f tokens/s (median update %.0f), %.1f ms and %.0f tokens an update\n",
@@ -232,25 +237,64 @@ static json_t *to_json(const rd_recipe *r, const measured *m, const limits *l) {
         l->bandwidth, "parts", parts, "gemm", limits_json(l));
 }
 
+/* What all workers do; the first one is measured. */
+typedef struct {
+    rd_run *run;
+    const arguments *a;
+    measured *m;
+} training;
+
+static rd_status train_as(void *self, rd_comm *comm) {
+    training *t = self;
+    rd_run other = {0};
+    rd_meters meters = {0};
+    if (comm->rank == 0) {
+        t->run->comm = comm;
+        train(t->run, t->a, t->m);
+        return rd_comm_meet(comm);
+    }
+    if (rd_run_attach(&other, t->run, comm) != RD_OK) bench_fail();
+    for (int64_t i = 0; i < t->a->warmup + t->a->updates; i++) one_update(&other, &meters);
+    rd_status status = rd_comm_meet(comm);
+    rd_run_close(&other);
+    return status;
+}
+
+/* A rank of several, or alone, or threads (workers). */
+static void train_together(rd_run *run, const arguments *a, measured *m) {
+    training t = {run, a, m};
+    rd_set_threads(run->recipe->train.threads);
+    if (run->n_workers == run->comm->size)
+        train(run, a, m);
+    else if (rd_comm_run_threads(run->n_workers, run->recipe->train.threads, train_as, &t) != RD_OK)
+        bench_fail();
+}
+
 static void bench(void *self) {
     const arguments *a = self;
     rd_run run = {0};
     measured m = {0};
     limits l = {0};
     bool can_bf16 = false;
+    if (rd_ranks_open(&run.comm) != RD_OK) bench_fail();
     if (rd_recipe_load(&run.recipe, a->recipes.items[0], a->settings.items, a->settings.n) != RD_OK)
         bench_fail();
     run.data_dir = a->data;
-    if (rd_run_open(&run, true) != RD_OK) bench_fail();
-    train(&run, a, &m);
+    if (rd_run_join(&run, rd_run_open(&run, true)) != RD_OK) bench_fail();
+    rd_comm *ranks = run.comm;
+    train_together(&run, a, &m);
+    m.workers = run.n_workers > 1 ? run.workers : NULL;
     can_bf16 = rd_gemm_choose(RD_PRECISION_BF16, &can_bf16) == RD_OK;
-    measure_limits(a, &run.recipe->model, can_bf16, &m, &l);
-    if (a->json)
-        bench_print_json(to_json(run.recipe, &m, &l));
-    else
-        print_text(run.recipe, &m, &l);
+    if (ranks->rank == 0) {
+        measure_limits(a, &run.recipe->model, can_bf16, &m, &l);
+        if (a->json)
+            bench_print_json(to_json(run.recipe, &m, &l));
+        else
+            print_text(run.recipe, &m, &l);
+    }
     rd_run_close(&run);
     rd_recipe_free(run.recipe);
+    rd_ranks_close(ranks);
 }
 
 int main(int argc, char **argv) {

@@ -114,6 +114,9 @@ threads() {
         --set sentencepiece-alpha=0.2 >log 2>err || fail "threads: preprocess: $(head -n 40 err)"
     "$tsan/rdrop-train" tiny.yaml --data again --save-dir racing --threads 4 \
         --set sentencepiece-alpha=0.2 >log 2>err || fail "threads: train: $(head -n 40 err)"
+    "$tsan/rdrop-train" tiny.yaml --data again --save-dir workers --workers 3 --threads 1 \
+        --set sentencepiece-alpha=0.2 --set ema-decay=0.9 >log 2>err || fail "threads: workers: $(head -n 40 err)"
+    "$tsan/test_comm" >log 2>err || fail "threads: test_comm: $(head -n 40 err)"
     "$tsan/rdrop-score" --metric bleu,chrf,ter,rouge --threads 4 --paired-bs --paired-bs-n 50 --ref many many many \
         >log 2>err || fail "threads: score: $(head -n 40 err)"
     "$tsan/test_prefetch" >log 2>err || fail "threads: test_prefetch: $(head -n 40 err)"

@@ -16,7 +16,9 @@ fail() {
 
 (cd "$build" && cpack -G DEB -B "$work/packages") >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 version=$("$build/rdrop-recipe" --version | cut -d' ' -f2)
-for name in rdrop librdrop0 librdrop-dev; do
+names=(rdrop librdrop0 librdrop-dev)
+[ ! -e "$build/rdrop-mpi.so" ] || names+=(rdrop-mpi)
+for name in "${names[@]}"; do
     file=$work/packages/${name}_${version}_$(dpkg --print-architecture).deb
     [ -e "$file" ] || fail "no package $name: $(ls "$work/packages")"
     dpkg-deb -x "$file" "$work/root"
@@ -52,6 +54,19 @@ grep BLEU scores >/dev/null || fail "no scores: $(cat scores)"
 [ -e out/mine/train/model/model.safetensors ] || fail "no model in the current directory: $(ls)"
 "$usr/bin/rdrop-recipe" run nothing 2>log && fail "a recipe that is not there"
 grep 'quickstart' log >/dev/null || fail "no list of recipes: $(cat log)"
+
+if [ -e "$build/rdrop-mpi.so" ]; then # found where it was unpacked, and used
+    "$usr/bin/rdrop-translate" --model out/mine/train/model --input text.en >alone
+    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -np 2 \
+        "$usr/bin/rdrop-translate" --model out/mine/train/model --input text.en >together 2>log || fail "ranks: $(cat log)"
+    cmp alone together || fail "ranks translate otherwise"
+    module=$(find "$usr/lib" -name rdrop-mpi.so)
+    mv "$module" "$work"
+    OMPI_COMM_WORLD_SIZE=2 "$usr/bin/rdrop-translate" --model out/mine/train/model --input text.en >together 2>log &&
+        fail "ranks without MPI"
+    grep 'has no MPI' log >/dev/null || fail "ranks without MPI: $(cat log)"
+    mv "$work/rdrop-mpi.so" "$module"
+fi
 
 for program in "$usr"/bin/rdrop-*; do
     name=$(basename "$program")

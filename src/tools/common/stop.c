@@ -15,11 +15,15 @@ static void request(int number) {
     errno = saved;
 }
 
-void stop_on_signals(void) {
+void stop_on(int number) {
     struct sigaction action = {.sa_handler = request, .sa_flags = (int)(SA_RESETHAND | SA_ONSTACK)};
+    sigaction(number, &action, NULL);
+}
+
+void stop_on_signals(void) {
     event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    stop_on(SIGINT);
+    stop_on(SIGTERM);
 }
 
 const volatile sig_atomic_t *stop_requested(void) {

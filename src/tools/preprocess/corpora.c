@@ -124,7 +124,8 @@ static rd_status use_test_set(void *self, const char *prefix) {
     rd_text name = {0};
     if (!strcmp(prefix, t->job->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
     if (!corpus_is_there(t->job, prefix, t->lang)) { /* training does not need it */
-        fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
+        if (t->job->comm->rank == 0)
+            fprintf(stderr, "rdrop-preprocess: test set skipped: %s\n", rd_last_error());
         return RD_OK;
     }
     rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
@@ -133,6 +134,7 @@ static rd_status use_test_set(void *self, const char *prefix) {
                           "test set '%s' would overwrite %s, made of another corpus; rename it",
                           prefix, name.data);
     if (status == RD_OK) status = refuse_corpora(t->job, name.data);
+    status = rd_comm_agree(t->job->comm, status);
     if (status == RD_OK) status = t->use(t->self, prefix, name.data);
     rd_text_free(&name);
     return status;

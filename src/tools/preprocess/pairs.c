@@ -18,6 +18,7 @@ typedef struct {
     const preprocess_job *job;
     rd_recipe *recipe;
     const char *dest;
+    char *vocabulary; /* the directory that it is read from */
     rd_tokenizer *source, *target;
     rd_identity identity; /* of the datasets */
 } pairs;
@@ -146,7 +147,8 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
                       &(rd_progress_config){.out = stderr,
                                             .label = name,
                                             .unit = "pairs",
-                                            .terminal = rd_progress_is_terminal(stderr)});
+                                            .terminal = p->job->comm->size == 1 &&
+                                                        rd_progress_is_terminal(stderr)});
     rd_binarize_config config = {.src_paths = (const char *const *)c->src.items,
                                  .tgt_paths = (const char *const *)c->tgt.items,
                                  .n_paths = (int)c->src.n,
@@ -160,11 +162,16 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
                                  .progress = show_progress,
                                  .self = &progress,
                                  .stop = stop_requested(),
-                                 .stop_fd = stop_fd()};
+                                 .stop_fd = stop_fd(),
+                                 .comm = p->job->comm};
     rd_binarize_statistics statistics;
     double started = rd_seconds();
     rd_status status = rd_binarize(&config, path, &statistics);
     rd_progress_finish(&progress);
+    if (p->job->comm->rank > 0) {
+        free(path);
+        return status;
+    }
     if (status == RD_OK) print_statistics(p, name, &statistics, rd_seconds() - started);
     if (status == RD_OK && statistics.pairs[RD_FILTER_KEPT] == 0 && filter)
         status =
@@ -198,12 +205,14 @@ static void check_vocab_size(const pairs *p) {
 static rd_status binarize_all(pairs *p) {
     const rd_data_config *d = &p->recipe->data;
     char vocabulary[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_open(p->dest, rd_recipe_vocabulary_kind(p->recipe), &p->source,
+    RD_TRY(share_vocabulary(p->job, &p->vocabulary));
+    RD_TRY(rd_vocabularies_open(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe), &p->source,
                                 &p->target));
-    RD_TRY(rd_vocabularies_fingerprint(p->dest, rd_recipe_vocabulary_kind(p->recipe), vocabulary));
+    RD_TRY(rd_vocabularies_fingerprint(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe),
+                                       vocabulary));
     RD_TRY(rd_identity_make(&p->identity, p->recipe->task, d->source_lang, d->target_lang,
                             vocabulary));
-    check_vocab_size(p);
+    if (p->job->comm->rank == 0) check_vocab_size(p);
     RD_TRY(rd_recipe_take_vocabularies(p->recipe, p->source, p->target, p->dest));
     rd_filter_config filter = {.min_src = d->min_source_len,
                                .max_src = d->max_source_len,
@@ -258,17 +267,24 @@ static rd_status refuse_all_corpora(const preprocess_job *job) {
     return job->shortlist ? refuse_corpora(job, "shortlist.bin") : RD_OK;
 }
 
-static rd_status run(pairs *p) {
+/* All before binarizing, which the first rank does for the others. */
+static rd_status prepare(const pairs *p) {
     const preprocess_job *job = p->job;
     const rd_data_config *d = &p->recipe->data;
+    if (job->comm->rank > 0) return RD_OK;
     RD_TRY(refuse_all_corpora(job));
     bool trains = job->vocab && !*d->vocab_from;
     if (trains) RD_TRY(check_pairs(p, d->trainpref));
     if (trains && job->binarize) RD_TRY(check_pairs(p, d->validpref));
-    if (job->vocab) RD_TRY(make_vocabularies(p));
+    return job->vocab ? make_vocabularies(p) : RD_OK;
+}
+
+static rd_status run(pairs *p) {
+    const preprocess_job *job = p->job;
+    RD_TRY(rd_comm_agree(job->comm, prepare(p)));
     stop_on_signals(); /* training a vocabulary leaves no half-written file */
     if (job->binarize) RD_TRY(binarize_all(p));
-    return job->shortlist ? make_shortlist(p) : RD_OK;
+    return job->shortlist && job->comm->rank == 0 ? make_shortlist(p) : RD_OK;
 }
 
 rd_status preprocess_pairs(const preprocess_job *job) {
@@ -276,5 +292,6 @@ rd_status preprocess_pairs(const preprocess_job *job) {
     RD_TRY(check_recipe(job->recipe, job->recipe_path));
     rd_status status = run(&p);
     rd_vocabularies_close(p.source, p.target);
+    remove_shared(job, p.vocabulary);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
+#include "dist/comm.h"
 #include "recipe/recipe.h"
 
 typedef struct {
@@ -14,6 +15,7 @@ typedef struct {
     const char *recipe_path;
     const char *data, *dest;         /* directories: the raw corpora; what is made of them */
     bool vocab, binarize, shortlist; /* the stages that are wanted */
+    rd_comm *comm;                   /* ranks; the first one alone writes and prints */
 } preprocess_job;
 
 /* Makes the files of `dest` for the tasks that read this kind of data. */
@@ -52,6 +54,11 @@ rd_status each_test_set(const preprocess_job *job, const char *lang,
 
 /* Copies the vocabulary of vocab-from to dest. Says so. */
 rd_status copy_vocabulary(const preprocess_job *job);
+
+/* A directory with the vocabulary of the first rank's dest, for each of several ranks: dest itself
+ * for the first, a temporary one for others, which these remove in the end. */
+rd_status share_vocabulary(const preprocess_job *job, char **directory);
+void remove_shared(const preprocess_job *job, char *directory); /* NULL is fine */
 
 /* Makes the vocabulary of one side, or of both, of these corpora, as a file of dest. Says so. size,
  * normalization: of SentencePiece. */

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=rdrop
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=32
+#SBATCH --time=24:00:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@300
+# Trains as a Slurm job, one rank a task, for as many jobs as it takes: five minutes before the time is over, or when
+# the job is preempted, the training saves and stops, and the job queues itself again. What it finds in the save-dir
+# it goes on with.
+#
+#   sbatch [SBATCH_OPTION]... recipes/slurm/train.sh RECIPE --data DIR --save-dir DIR [OPTION]...
+#
+# RDROP_LAUNCH starts the ranks: "srun --mpi=pmix" unless set, or "mpirun". rdrop-train must be in the PATH.
+set -uo pipefail
+read -ra launch <<<"${RDROP_LAUNCH:-srun --mpi=pmix}"
+if [ $# -eq 0 ]; then
+    sed -n '2,/^set/{/^set/d;/^#SBATCH/d;s/^# \{0,1\}//p}' "$0"
+    exit 2
+fi
+export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+
+stopped=0
+training=
+stop() {
+    stopped=1
+    [ -z "$training" ] || kill -USR1 "$training" 2>/dev/null
+}
+trap stop USR1 TERM
+
+"${launch[@]}" rdrop-train "$@" &
+training=$!
+wait "$training"
+status=$?
+while kill -0 "$training" 2>/dev/null; do # a signal ended the waiting, not the training
+    wait "$training"
+    status=$?
+done
+if [ $stopped -eq 1 ] && [ $status -ne 0 ]; then
+    scontrol requeue "$SLURM_JOB_ID" && exit 0
+fi
+exit $status

@@ -1,0 +1,49 @@
+/* The inside of ranks: shared by the files ranks*.c. */
+#ifndef RD_DIST_RANK_H
+#define RD_DIST_RANK_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "dist/comm.h"
+#include "dist/transport.h"
+
+/* What this process knows of another. */
+typedef struct {
+    pid_t pid;
+    int node; /* its machine's lowest rank */
+    char host[64];
+} rd_peer;
+
+typedef struct {
+    rd_comm comm; /* first: a rd_comm * is one of these */
+    rd_transport transport;
+    pthread_mutex_t lock; /* of the transport */
+    rd_peer *peers;       /* [size] */
+    bool bf16;            /* sums are rounded on their way */
+    float *error;         /* [n] what that lost; NULL: nothing yet */
+    struct watch *watch;  /* NULL: nobody watches */
+} rd_ranks;
+
+/* Several transfers that are waited for together. */
+typedef struct {
+    rd_ranks *ranks;
+    rd_transfer *transfers; /* [capacity] */
+    int64_t n, capacity;
+} rd_bundle;
+
+/* Both begin; nothing of no bytes. */
+rd_status rd_bundle_send(rd_bundle *bundle, int to, const void *data, size_t bytes);
+rd_status rd_bundle_receive(rd_bundle *bundle, int from, void *data, size_t bytes);
+rd_status rd_bundle_wait(rd_bundle *bundle); /* until all is there; then it is empty */
+void rd_bundle_free(rd_bundle *bundle);
+
+/* rd_comm_kind's (ranks_sum.c). */
+rd_status rd_ranks_sum(rd_comm *comm, float *x, int64_t n);
+rd_status rd_ranks_collect(rd_comm *comm, float *x, int64_t n);
+rd_status rd_ranks_collect_sum(rd_comm *comm, float *x, int64_t n);
+
+/* Ends the watching (ranks_watch.c). */
+void rd_ranks_unwatch(rd_ranks *ranks);
+
+#endif

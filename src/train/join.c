@@ -1,0 +1,145 @@
+/* Processes that are to train together: whether they are the same training, and the first one's
+ * start for all. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "dist/ranks.h"
+#include "rdrop/status.h"
+#include "train/settings.h"
+
+/* All that must be the same: one "key: value" a line. */
+static rd_status describe(const rd_run *run, rd_text *text) {
+    static const char *const isas[] = {"generic", "avx2", "avx512"};
+    RD_TRY(rd_text_printf(text, "version: %s\nproducts: %s\n", rd_version(),
+                          run->bf16 ? "bf16" : "fp32"));
+    /* Those that step all weights must come to the same bits. */
+    if (!rd_run_steps_slices(run))
+        RD_TRY(rd_text_printf(text, "processor: %s\n", isas[rd_cpu_isa()]));
+    return rd_settings_write(run, text);
+}
+
+static const char *advice_for(const char *key) {
+    if (strcmp(key, "products") == 0) return "set precision to fp32";
+    if (strcmp(key, "processor") == 0) return "set shard-optimizer to true";
+    if (strcmp(key, "version") == 0) return "install the same version everywhere";
+    return "all ranks need the same recipe and the same data";
+}
+
+/* A line of a description: its key, and what comes after it. */
+typedef struct {
+    const char *key, *value, *next;
+    int n_key, n_value;
+} line;
+
+static line line_at(const char *text) {
+    int length = (int)strcspn(text, "\n"), n_key = (int)strcspn(text, ":\n");
+    int begin = n_key + 2 < length ? n_key + 2 : length;
+    return (line){text, text + begin, text + length + (text[length] != '\0'), n_key,
+                  length - begin};
+}
+
+/* Names the first line that differs. */
+static rd_status compare(const char *ours, const char *theirs, const rd_comm *comm, int rank) {
+    char key[64];
+    while (*ours || *theirs) {
+        line a = line_at(ours), b = line_at(theirs);
+        if (a.n_value == b.n_value && strncmp(a.value, b.value, (size_t)a.n_value) == 0) {
+            ours = a.next;
+            theirs = b.next;
+            continue;
+        }
+        snprintf(key, sizeof key, "%.*s", a.n_key, a.key);
+        return rd_error(RD_ERR_ARGUMENT, "rank %d (%s): %s is %.*s there, but %.*s on rank 0; %s",
+                        rank, rd_ranks_host(comm, rank), key, b.n_value, b.value, a.n_value,
+                        a.value, advice_for(key));
+    }
+    return RD_OK;
+}
+
+/* all: descriptions with their NULs, end to end. */
+static rd_status compare_all(const rd_comm *comm, const char *all) {
+    const char *first = all;
+    for (int i = 1; i < comm->size; i++) {
+        all += strlen(all) + 1;
+        RD_TRY(compare(first, all, comm, i));
+    }
+    return RD_OK;
+}
+
+static rd_status bring_together(rd_comm *comm, const rd_text *mine, size_t *bytes) {
+    size_t own = (size_t)mine->length + 1, total = 0;
+    RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
+    for (int i = 0; i < comm->size; i++) total += bytes[i];
+    char *all = rd_malloc(comm->rank == 0 ? total : 0, 1);
+    rd_status status = all ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) status = rd_comm_gather_first(comm, mine->data, bytes, all);
+    if (status == RD_OK && comm->rank == 0) status = compare_all(comm, all);
+    free(all);
+    return rd_comm_agree(comm, status);
+}
+
+static rd_status check_same(rd_run *run) {
+    rd_text mine = {0};
+    size_t *bytes = rd_malloc((size_t)run->comm->size, sizeof *bytes);
+    rd_status status = bytes ? describe(run, &mine) : RD_ERR_MEMORY;
+    status = rd_comm_agree(run->comm, status);
+    if (status == RD_OK) status = bring_together(run->comm, &mine, bytes);
+    rd_text_free(&mine);
+    free(bytes);
+    return status;
+}
+
+enum { PIECE = 1 << 22 /* floats */ };
+
+/* Of a block that the first rank reads, a piece at a time, each keeps its slice. */
+static rd_status share_block(rd_run *run, int block, float *slice, float *piece) {
+    const rd_optimizer *o = &run->optimizer;
+    int64_t total = run->model->parameters.total, end = o->begin + o->n;
+    for (int64_t at = 0; at < total; at += PIECE) {
+        int64_t n = total - at < PIECE ? total - at : PIECE;
+        if (run->comm->rank == 0)
+            RD_TRY(rd_checkpoint_read_part(run->resumed_path, block, at, n, piece));
+        RD_TRY(rd_comm_broadcast(run->comm, piece, sizeof *piece * (size_t)n));
+        int64_t from = at > o->begin ? at : o->begin, to = at + n < end ? at + n : end;
+        if (from < to)
+            memcpy(slice + (from - o->begin), piece + (from - at),
+                   sizeof *piece * (size_t)(to - from));
+    }
+    return RD_OK;
+}
+
+static rd_status share_moments(rd_run *run) {
+    float *const slices[] = {NULL, run->optimizer.m, run->optimizer.v, run->optimizer.ema};
+    float *piece = rd_malloc(PIECE, sizeof *piece);
+    rd_status status = rd_comm_agree(run->comm, piece ? RD_OK : RD_ERR_MEMORY);
+    for (int i = 1; status == RD_OK && i < 4; i++)
+        if (slices[i]) status = share_block(run, i, slices[i], piece);
+    free(piece);
+    return status;
+}
+
+/* The first rank's place, weights and optimizer, random, fine-tuned or resumed. */
+static rd_status share_start(rd_run *run) {
+    rd_parameters *p = &run->model->parameters;
+    bool resumed = run->resumed_path != NULL;
+    RD_TRY(rd_comm_broadcast(run->comm, &run->state, sizeof run->state));
+    RD_TRY(rd_comm_broadcast(run->comm, &run->saved_update, sizeof run->saved_update));
+    RD_TRY(rd_comm_broadcast(run->comm, &resumed, sizeof resumed));
+    RD_TRY(rd_comm_broadcast(run->comm, p->values, sizeof *p->values * (size_t)p->total));
+    if (resumed) RD_TRY(share_moments(run));
+    if (!resumed && run->optimizer.ema)
+        memcpy(run->optimizer.ema, p->values + run->optimizer.begin,
+               sizeof *p->values * (size_t)run->optimizer.n);
+    return run->bf16 ? rd_parameters_refresh_bf16(p) : RD_OK;
+}
+
+rd_status rd_run_join(rd_run *run, rd_status opened) {
+    if (run->comm->size == 1) return opened;
+    RD_TRY(rd_comm_agree(run->comm, opened));
+    RD_TRY(check_same(run));
+    rd_ranks_reduce_bf16(run->comm, run->recipe->train.reduce_bf16);
+    return share_start(run);
+}

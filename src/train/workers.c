@@ -1,0 +1,105 @@
+/* Several workers in one training: how many, and what they share. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "train/run.h"
+
+rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm) {
+    *run = (rd_run){.recipe = first->recipe,
+                    .data_dir = first->data_dir,
+                    .comm = comm,
+                    .first = first,
+                    .n_workers = first->n_workers,
+                    .task = first->task,
+                    .data = first->data,
+                    .metric = first->metric,
+                    .train_batches = first->train_batches,
+                    .optimizer = first->optimizer,
+                    .state = first->state,
+                    .saved_update = first->saved_update,
+                    .bf16 = first->bf16,
+                    .stop = first->stop};
+    RD_TRY(rd_run_read_speeds(run));
+    return rd_model_share(&run->model, first->model);
+}
+
+/* "2,1,1", one for each worker. */
+static rd_status read_speeds(const char *text, int n, double *speeds) {
+    const char *at = text;
+    for (int i = 0; i < n; i++) {
+        char *end;
+        speeds[i] = strtod(at, &end);
+        bool last = i + 1 == n;
+        if (end == at || !(speeds[i] >= 0.001 && speeds[i] <= 1000.0) ||
+            *end != (last ? '\0' : ','))
+            return rd_error(RD_ERR_ARGUMENT,
+                            "worker-speeds is '%s', expected %d numbers from 0.001 to 1000 with "
+                            "commas, one for each worker",
+                            text, n);
+        at = end + 1;
+    }
+    return RD_OK;
+}
+
+rd_status rd_run_read_speeds(rd_run *run) {
+    const char *text = run->recipe->train.worker_speeds;
+    if (!*text) return RD_OK;
+    run->speeds = rd_malloc((size_t)run->comm->size, sizeof *run->speeds);
+    if (!run->speeds) return RD_ERR_MEMORY;
+    return read_speeds(text, run->comm->size, run->speeds);
+}
+
+/* Workers keep a gradient and a batch's activations each, and pay for that with waiting less for
+ * each other; large products are as fast on several threads as on one each. */
+enum { LARGE = 100000000 /* parameters */ };
+
+static int choose(const rd_run *run, int cores, const char **why) {
+    int64_t batches = run->recipe->train.batches_per_update;
+    if (cores == 1) {
+        *why = "there is one core";
+    } else if (batches < 2) {
+        *why = "more would make larger updates; batches-per-update or --workers allows them";
+    } else if (rd_model_n_parameters(run->model) >= LARGE) {
+        *why = "the model is large, and its products use all threads";
+    } else {
+        *why = "the model is small, and batches-per-update has a batch for each";
+        return cores < batches ? cores : (int)batches;
+    }
+    return 1;
+}
+
+static rd_status check_ranks(const rd_run *run) {
+    if (run->comm->size == 1 || run->recipe->train.workers <= 1) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT,
+                    "workers is %d, but this is one of %d ranks, which are workers themselves: "
+                    "start more ranks",
+                    (int)run->recipe->train.workers, run->comm->size);
+}
+
+rd_status rd_run_choose_workers(rd_run *run) {
+    rd_train_config *t = &run->recipe->train;
+    rd_text text = {0};
+    const char *why = "as asked for", *speeds = t->worker_speeds;
+    int cores = rd_processors_of(run->comm->local);
+    int threads = t->threads > 0 ? t->threads : cores;
+    RD_TRY(check_ranks(run));
+    run->n_workers = t->workers > 0 ? t->workers : run->comm->size;
+    if (run->comm->size > 1) {
+        why = "ranks, as they were started";
+    } else if (t->workers == 0) {
+        run->n_workers = choose(run, threads, &why);
+    }
+    if (run->n_workers > 1 && (t->threads == 0 || (t->workers == 0 && run->comm->size == 1))) {
+        threads = run->comm->size > 1 ? threads : threads / run->n_workers;
+        t->threads = threads > 0 ? threads : 1;
+    }
+    int each = t->threads > 0 ? t->threads : threads;
+    RD_TRY(rd_text_printf(&text, "%d worker%s of %d thread%s: %s%s%s", run->n_workers,
+                          run->n_workers == 1 ? "" : "s", each, each == 1 ? "" : "s", why,
+                          *speeds ? "; batches are dealt as " : "", speeds));
+    run->workers = text.data;
+    return RD_OK;
+}
