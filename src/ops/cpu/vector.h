@@ -110,27 +110,4 @@ static inline void store(rd_activations x, int64_t offset, const float *row, int
     store_bf16(x, offset, row, n);
 }
 
-/* Philox4x32-10 (base/rng.h) for 16 consecutive values of the first counter word. */
-static inline void philox16(uint32_t first, uint32_t c1_word, uint32_t c2_word, uint32_t c3_word,
-                            uint32_t k0, uint32_t k1, uint32_t out[4][16]) {
-    uint32_t c0[16], c1[16], c2[16], c3[16];
-    for (uint32_t l = 0; l < 16; l++)
-        c0[l] = first + l, c1[l] = c1_word, c2[l] = c2_word, c3[l] = c3_word;
-    for (int round = 0; round < 10; round++) {
-        for (int l = 0; l < 16; l++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c0[l], p1 = (uint64_t)0xCD9E8D57u * c2[l];
-            c0[l] = (uint32_t)(p1 >> 32) ^ c1[l] ^ k0;
-            c2[l] = (uint32_t)(p0 >> 32) ^ c3[l] ^ k1;
-            c1[l] = (uint32_t)p1;
-            c3[l] = (uint32_t)p0;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    memcpy(out[0], c0, sizeof c0);
-    memcpy(out[1], c1, sizeof c1);
-    memcpy(out[2], c2, sizeof c2);
-    memcpy(out[3], c3, sizeof c3);
-}
-
 #endif
