@@ -45,6 +45,22 @@ static inline void dropout_block(const rd_dropout_keys *keys, uint64_t row_key, 
     _mm512_storeu_ps(scale + 16, _mm512_maskz_mov_ps((__mmask16)(kept >> 16), value));
 }
 
+/* keep: scales of elements 4 four .. 4 four + 3 of 16 rows, a lane each. */
+static inline void dropout_of_four(const rd_dropout_keys *keys, const uint64_t row_keys[16],
+                                   int64_t four, float keep[4][16]) {
+    const __m512i step = _mm512_set1_epi64((int64_t)((uint64_t)four * RD_DROPOUT_STEP));
+    const __m512i threshold = _mm512_set1_epi16((int16_t)keys->threshold);
+    const __m512 value = _mm512_set1_ps(keys->kept);
+    uint64_t kept = 0; /* four bits a row */
+    for (int half = 0; half < 2; half++) {
+        __m512i states = _mm512_add_epi64(_mm512_loadu_si512(row_keys + 8 * half), step);
+        kept |= (uint64_t)_mm512_cmpge_epu16_mask(dropout_words(states), threshold) << 32 * half;
+    }
+    for (int i = 0; i < 4; i++)
+        _mm512_storeu_ps(keep[i], _mm512_maskz_mov_ps(
+                                      (__mmask16)_pext_u64(kept, 0x1111111111111111u << i), value));
+}
+
 #elif defined(__AVX2__)
 
 static inline __m256i dropout_words(__m256i s) {
@@ -87,6 +103,19 @@ static inline void dropout_block(const rd_dropout_keys *keys, uint64_t row_key, 
         scale[i] = (words[i / 4] >> i % 4 * 16 & 0xFFFF) >= keys->threshold ? keys->kept : 0.0f;
 }
 
+#endif
+
+#if !defined(__AVX512BW__)
+/* keep: scales of elements 4 four .. 4 four + 3 of 16 rows, a lane each. */
+static inline void dropout_of_four(const rd_dropout_keys *keys, const uint64_t row_keys[16],
+                                   int64_t four, float keep[4][16]) {
+    uint64_t words[16];
+    for (int l = 0; l < 16; l++)
+        words[l] = rd_dropout_word(row_keys[l] + (uint64_t)four * RD_DROPOUT_STEP);
+    for (int i = 0; i < 4; i++)
+        for (int l = 0; l < 16; l++)
+            keep[i][l] = (words[l] >> 16 * i & 0xFFFF) >= keys->threshold ? keys->kept : 0.0f;
+}
 #endif
 
 /* scale: [n], of a row's elements begin .. begin + n; begin is a multiple of DROPOUT_BLOCK. */

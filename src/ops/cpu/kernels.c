@@ -33,11 +33,23 @@ const rd_kernels *rd_cpu_kernels(void) {
     return kernels;
 }
 
+enum { ATTENTION_BLOCK = 64, ATTENTION_SCORES = 32768 }; /* the most of each, at first */
+
+int64_t rd_attention_block(int64_t n_queries, int64_t n_keys) {
+    int64_t block = rd_pad16(n_queries) < ATTENTION_BLOCK ? rd_pad16(n_queries) : ATTENTION_BLOCK;
+    while (block > 16 && block * n_keys > ATTENTION_SCORES) block -= 16;
+    return block;
+}
+
+/* Sequences may be shorter than those that are given: their blocks may be larger. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim) {
-    int64_t block = n_queries < RD_ATTENTION_BLOCK ? n_queries : RD_ATTENTION_BLOCK;
-    int64_t keys = rd_pad16(n_keys), width = rd_pad16(head_dim);
-    /* k, v, their transposes, dk, dv; p, dp and a dropout row; q, out and d_out of a block. */
-    return 6 * keys * width + 2 * block * keys + (keys + 128) + 4 * block * width + 64;
+    int64_t block = rd_pad16(n_queries) < ATTENTION_BLOCK ? rd_pad16(n_queries) : ATTENTION_BLOCK;
+    int64_t scores = block * n_keys, width = rd_pad16(head_dim);
+    if (scores > ATTENTION_SCORES)
+        scores = 16 * n_keys > ATTENTION_SCORES ? 16 * n_keys : ATTENTION_SCORES;
+    /* k, v, dk, dv; p and dp; q, out, d_out and two transposes of a block; two numbers a query.
+     */
+    return 4 * n_keys * width + 2 * scores + 5 * block * width + 2 * block;
 }
 
 rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout) {

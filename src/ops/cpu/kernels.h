@@ -198,8 +198,8 @@ const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() when first asked
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);
 
-/* Probabilities are computed for this many queries at a time, so that memory is linear in length.
- */
-enum { RD_ATTENTION_BLOCK = 64 };
+/* Scores are computed for this many queries at a time, a multiple of 16, so that memory is linear
+ * in length, and what a block needs lies in a core's cache. */
+int64_t rd_attention_block(int64_t n_queries, int64_t n_keys);
 
 #endif

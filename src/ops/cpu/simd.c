@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/attention_query.h"
 #include "ops/cpu/dropout_bits.h"
 #include "ops/cpu/vector.h"
 

@@ -10,6 +10,8 @@
 
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
 typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */
+typedef uint16_t half16 __attribute__((vector_size(32)));
+typedef uint32_t word16 __attribute__((vector_size(64)));
 
 static inline float sum_lanes(vec16 v) {
     float lane[16];
