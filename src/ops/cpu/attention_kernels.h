@@ -35,7 +35,6 @@ static void pack(float *restrict packed, rd_activations x, int64_t stride,
         int64_t at = i * stride;
         for (int64_t c = 0; c < whole; c += LANES) {
             vec16 v = load_vector(x, at + c);
-            if (x.f32) __builtin_prefetch(x.f32 + at + c + width);
             if (bias) v = scale * (v + *(const vec16_anywhere *)(bias + c));
             *(vec16_anywhere *)(row + c) = v;
         }
@@ -47,30 +46,72 @@ static void pack(float *restrict packed, rd_activations x, int64_t stride,
     }
 }
 
-/* x: [n, width], rows `stride` apart = scale * packed: [n, rd_pad16(width)], the scale being
- * scales[i] times `scale` where there are some. */
-static void unpack(rd_activations x, int64_t stride, const float *restrict packed,
-                   const float *scales, float scale, int64_t n, int64_t width) {
+/* x: [n, width], rows `stride` apart = scale * packed: [n, rd_pad16(width)]. */
+static void unpack(rd_activations x, int64_t stride, const float *restrict packed, float scale,
+                   int64_t n, int64_t width) {
     int64_t ld = rd_pad16(width), whole = x.f32 ? width / LANES * LANES : 0;
     for (int64_t i = 0; i < n; i++) {
         const float *restrict row = packed + i * ld;
-        float s = scales ? scales[i] * scale : scale;
         for (int64_t c = 0; c < whole; c += LANES)
-            *(vec16_anywhere *)(x.f32 + i * stride + c) = s * *(const vec16_anywhere *)(row + c);
-        for (int64_t c = whole; x.f32 && c < width; c++) x.f32[i * stride + c] = s * row[c];
+            *(vec16_anywhere *)(x.f32 + i * stride + c) =
+                scale * *(const vec16_anywhere *)(row + c);
+        for (int64_t c = whole; x.f32 && c < width; c++) x.f32[i * stride + c] = scale * row[c];
         for (int64_t c = 0; !x.f32 && c < width; c++)
-            x.bf16[i * stride + c] = rd_f32_to_bf16(s * row[c]);
+            x.bf16[i * stride + c] = rd_f32_to_bf16(scale * row[c]);
+    }
+}
+
+/* x: [n, width] += sums[i] * bias, then scaled; x as packed. */
+static void add_bias_and_scale(float *restrict x, const float *sums, const float *restrict bias,
+                               const float *scales, int64_t n, int64_t width) {
+    int64_t ld = rd_pad16(width);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < width; c++)
+            x[i * ld + c] = scales[i] * (x[i * ld + c] + sums[i] * bias[c]);
+}
+
+/* Rows of float32 whose width is a multiple of 16, in place or packed. */
+typedef struct {
+    float *x;
+    int64_t ld;
+} rows16;
+
+static bool is_direct(rd_activations x, int64_t width) {
+    return x.f32 && width % LANES == 0;
+}
+
+static rows16 rows_of(rd_activations x, int64_t stride, float *buffer, int64_t n, int64_t width) {
+    if (is_direct(x, width)) return (rows16){x.f32, stride};
+    pack(buffer, x, stride, NULL, 1.0f, n, width);
+    return (rows16){buffer, rd_pad16(width)};
+}
+
+static rows16 target_of(rd_activations x, int64_t stride, float *buffer, int64_t width) {
+    return is_direct(x, width) ? (rows16){x.f32, stride} : (rows16){buffer, rd_pad16(width)};
+}
+
+/* y: [block] = bias * xt, xt: [width, block] transposed rows: what a bias adds to all products with
+ * them. */
+static void bias_products(float *restrict y, const float *restrict bias, const float *restrict xt,
+                          int64_t width, int64_t block) {
+    for (int64_t l = 0; l < block; l += LANES) {
+        vec16 sum = {0};
+        for (int64_t c = 0; c < width; c++)
+            sum += bias[c] * *(const vec16_anywhere *)(xt + c * block + l);
+        *(vec16_anywhere *)(y + l) = sum;
     }
 }
 
 /* Scratch of both directions, carved from one block; see rd_attention_scratch. */
 typedef struct {
     int64_t width, block;   /* of the head, padded; of queries, a multiple of LANES */
-    float *k, *v, *dk, *dv; /* [n_keys, width] */
+    float *k, *v, *dk, *dv; /* [n_keys, width], where activations are not used in place */
     float *p, *dp;          /* [n_keys, block] */
     float *q, *d_o, *o;     /* [block, width] */
     float *qt, *d_ot;       /* [width, block] */
-    float *lse, *scales;    /* [block] */
+    /* [block]: log-sum-exp; reciprocal and dropped-out sums of exponentials; what the biases of
+     * keys and values add to a query's products */
+    float *lse, *inverse, *kept, *of_bias_k, *of_bias_v;
 } attention_buffers;
 
 static attention_buffers carve(const rd_attention_head *h, float *scratch) {
@@ -78,11 +119,12 @@ static attention_buffers carve(const rd_attention_head *h, float *scratch) {
                            .block = rd_attention_block(h->n_queries, h->n_keys)};
     int64_t kv = h->n_keys * b.width, scores = h->n_keys * b.block, rows = b.block * b.width;
     float *next = scratch;
-    float **parts[] = {&b.k, &b.v,   &b.dk, &b.dv,   &b.p,   &b.dp,    &b.q,
-                       &b.o, &b.d_o, &b.qt, &b.d_ot, &b.lse, &b.scales};
-    int64_t sizes[] = {kv,   kv,   kv,   kv,   scores,  scores, rows,
-                       rows, rows, rows, rows, b.block, b.block};
-    for (int i = 0; i < 13; i++) {
+    float **parts[] = {&b.p,    &b.q,         &b.qt,        &b.o,  &b.lse,  &b.inverse,
+                       &b.kept, &b.of_bias_k, &b.of_bias_v, &b.dp, &b.d_ot, &b.d_o,
+                       &b.k,    &b.v,         &b.dk,        &b.dv};
+    int64_t sizes[] = {scores,  rows,   rows, rows, b.block, b.block, b.block, b.block,
+                       b.block, scores, rows, rows, kv,      kv,      kv,      kv};
+    for (int i = 0; i < 16; i++) {
         *parts[i] = next;
         next += sizes[i];
     }
@@ -125,16 +167,18 @@ static void log_of(float *restrict y, const float *restrict x) {
     }
 }
 
-/* Scores to e^(score - largest), dropped out: to be scaled by `inverse`, the reciprocal of their
- * sum before dropout. lse: [16] the logarithm of the sum of e^score. */
+/* Scores to e^(score - largest), dropped out, whose sums are `kept`: to be scaled by `inverse`, the
+ * reciprocal of their sum before dropout. lse: [16] the logarithm of the sum of e^score. */
 static void softmax(const rd_attention_head *h, const lanes *x, const rd_dropout_keys *dropout,
-                    int64_t seen, float *restrict lse, float *restrict inverse) {
-    float max[LANES], z[LANES] = {0}, keep[4][LANES], *restrict p = x->p;
+                    int64_t seen, float *restrict lse, float *restrict inverse,
+                    float *restrict kept) {
+    float max[LANES], z[LANES] = {0}, sum[LANES] = {0}, keep[4][LANES], *restrict p = x->p;
     int64_t ld = x->ld;
     if (h->causal) hide(x, p, x->keys, -INFINITY);
-    for (int l = 0; l < LANES; l++) max[l] = p[l];
+    vec16 largest = *(const vec16_anywhere *)p;
     for (int64_t j = 1; j < x->keys; j++)
-        for (int l = 0; l < LANES; l++) max[l] = p[j * ld + l] > max[l] ? p[j * ld + l] : max[l];
+        largest = larger(largest, *(const vec16_anywhere *)(p + j * ld));
+    memcpy(max, &largest, sizeof max);
     for (int t = 0; t < 4; t++)
         for (int l = 0; l < LANES; l++) keep[t][l] = 1.0f;
     for (int64_t j = 0; j < x->keys; j += 4) {
@@ -145,6 +189,7 @@ static void softmax(const rd_attention_head *h, const lanes *x, const rd_dropout
                 float e = exp_fast(row[l] - max[l]);
                 z[l] += e;
                 row[l] = e * keep[t][l];
+                sum[l] += row[l];
             }
         }
     }
@@ -153,31 +198,37 @@ static void softmax(const rd_attention_head *h, const lanes *x, const rd_dropout
     for (int l = 0; l < LANES; l++) {
         lse[l] += max[l];
         inverse[l] = 1.0f / z[l];
+        kept[l] = sum[l];
     }
 }
 
+/* Biases of keys and values add to all products of a query alike, so that keys and values are used
+ * as they are: q (k + b) = q k + q b. */
 static void attention_forward(const rd_attention_head *h, float *scratch) {
     attention_buffers b = carve(h, scratch);
     const rd_dropout_keys dropout = rd_dropout_keys_of(h->dropout);
     float scale = 1.0f / sqrtf((float)h->head_dim);
-    pack(b.k, h->k, h->stride_kv, h->bias_k, 1.0f, h->n_keys, h->head_dim);
-    pack(b.v, h->v, h->stride_kv, h->bias_v, 1.0f, h->n_keys, h->head_dim);
+    rows16 k = rows_of(h->k, h->stride_kv, b.k, h->n_keys, h->head_dim);
+    rows16 v = rows_of(h->v, h->stride_kv, b.v, h->n_keys, h->head_dim);
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
         pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
              h->head_dim);
-        transpose(b.qt, b.block, b.q, n, b.width);
-        multiply(&(product){seen, rd_pad16(n), b.width, b.k, b.width, 1, b.qt, b.block, b.p,
-                            b.block, false});
+        transpose(b.qt, b.block, b.q, b.width, n, b.width);
+        bias_products(b.of_bias_k, h->bias_k, b.qt, h->head_dim, b.block);
+        multiply(&(product){seen, rd_pad16(n), b.width, k.x, k.ld, 1, b.qt, b.block, b.p, b.block,
+                            false});
         for (int64_t column = 0; column < n; column += LANES) {
             lanes x = lanes_of(h, &b, &dropout, first, column);
-            softmax(h, &x, &dropout, seen, b.lse + column, b.scales + column);
+            softmax(h, &x, &dropout, seen, b.lse + column, b.inverse + column, b.kept + column);
         }
-        multiply(&(product){n, b.width, seen, b.p, 1, b.block, b.v, b.width, b.o, b.width, false});
-        unpack(rd_activations_at(h->out, first * h->stride_out), h->stride_out, b.o, b.scales, 1.0f,
-               n, h->head_dim);
-        for (int64_t i = 0; h->lse && i < n; i++) h->lse[(first + i) * h->stride_lse] = b.lse[i];
+        multiply(&(product){n, b.width, seen, b.p, 1, b.block, v.x, v.ld, b.o, b.width, false});
+        add_bias_and_scale(b.o, b.kept, h->bias_v, b.inverse, n, h->head_dim);
+        unpack(rd_activations_at(h->out, first * h->stride_out), h->stride_out, b.o, 1.0f, n,
+               h->head_dim);
+        for (int64_t i = 0; h->lse && i < n; i++)
+            h->lse[(first + i) * h->stride_lse] = b.lse[i] + b.of_bias_k[i];
     }
 }
 
@@ -186,7 +237,7 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
  *     dQ = dS K / sqrt(head_dim),  dK = dS^T Q / sqrt(head_dim).
  * First scores to P, negative where it is dropped. Adds up the rows' sums in mean: [16]. */
 static void probabilities(const lanes *x, const rd_dropout_keys *dropout, const float *restrict lse,
-                          float *restrict mean) {
+                          const float *restrict of_bias_v, float *restrict mean) {
     float keep[4][LANES];
     for (int t = 0; t < 4; t++)
         for (int l = 0; l < LANES; l++) keep[t][l] = 1.0f;
@@ -196,6 +247,7 @@ static void probabilities(const lanes *x, const rd_dropout_keys *dropout, const 
             float *restrict p = x->p + (j + t) * x->ld, *restrict dp = x->dp + (j + t) * x->ld;
             for (int l = 0; l < LANES; l++) {
                 float e = exp_fast(p[l] - lse[l]);
+                dp[l] += of_bias_v[l];
                 mean[l] += e * keep[t][l] * dp[l];
                 p[l] = keep[t][l] > 0.0f ? e : -e;
             }
@@ -206,10 +258,10 @@ static void probabilities(const lanes *x, const rd_dropout_keys *dropout, const 
 /* Then P to P o M, and dO V^T to dS. */
 static void softmax_backward(const rd_attention_head *h, const lanes *x,
                              const rd_dropout_keys *dropout, int64_t seen,
-                             const float *restrict lse) {
+                             const float *restrict lse, const float *restrict of_bias_v) {
     float mean[LANES] = {0}, kept = dropout->kept;
-    if (h->causal) hide(x, x->dp, x->keys, 0.0f);
-    probabilities(x, dropout, lse, mean);
+    if (h->causal) hide(x, x->p, x->keys, -INFINITY);
+    probabilities(x, dropout, lse, of_bias_v, mean);
     for (int64_t j = 0; j < x->keys; j++) {
         float *restrict p = x->p + j * x->ld, *restrict dp = x->dp + j * x->ld;
         for (int l = 0; l < LANES; l++) {
@@ -233,48 +285,63 @@ static void multiply_onto(product x, int64_t written) {
     multiply(&x);
 }
 
+/* A block's scores to P o M, and the gradients of scores, dS. */
+static void scores_backward(const rd_attention_head *h, const attention_buffers *b,
+                            const rd_dropout_keys *dropout, rows16 k, rows16 v, rows16 d_o,
+                            int64_t first, int64_t n, int64_t seen) {
+    transpose(b->qt, b->block, b->q, b->width, n, b->width);
+    transpose(b->d_ot, b->block, d_o.x, d_o.ld, n, b->width);
+    bias_products(b->of_bias_k, h->bias_k, b->qt, h->head_dim, b->block);
+    bias_products(b->of_bias_v, h->bias_v, b->d_ot, h->head_dim, b->block);
+    for (int64_t i = 0; i < rd_pad16(n); i++)
+        b->lse[i] = i < n ? h->lse[(first + i) * h->stride_lse] - b->of_bias_k[i] : 0.0f;
+    multiply(&(product){seen, rd_pad16(n), b->width, k.x, k.ld, 1, b->qt, b->block, b->p, b->block,
+                        false});
+    multiply(&(product){seen, rd_pad16(n), b->width, v.x, v.ld, 1, b->d_ot, b->block, b->dp,
+                        b->block, false});
+    for (int64_t column = 0; column < n; column += LANES) {
+        lanes x = lanes_of(h, b, dropout, first, column);
+        softmax_backward(h, &x, dropout, seen, b->lse + column, b->of_bias_v + column);
+    }
+}
+
+/* Rows first .. n are zero. */
+static void zero_rows(rows16 x, int64_t first, int64_t n, int64_t width) {
+    for (int64_t j = first; j < n; j++) memset(x.x + j * x.ld, 0, sizeof(float) * (size_t)width);
+}
+
 static void attention_backward(const rd_attention_head *h, float *scratch) {
     attention_buffers b = carve(h, scratch);
     const rd_dropout_keys dropout = rd_dropout_keys_of(h->dropout);
     float scale = 1.0f / sqrtf((float)h->head_dim);
     int64_t written = 0; /* rows of dk and dv */
-    pack(b.k, h->k, h->stride_kv, h->bias_k, 1.0f, h->n_keys, h->head_dim);
-    pack(b.v, h->v, h->stride_kv, h->bias_v, 1.0f, h->n_keys, h->head_dim);
+    rows16 k = rows_of(h->k, h->stride_kv, b.k, h->n_keys, h->head_dim);
+    rows16 v = rows_of(h->v, h->stride_kv, b.v, h->n_keys, h->head_dim);
+    rows16 dk = target_of(h->d_k, h->stride_kv, b.dk, h->head_dim);
+    rows16 dv = target_of(h->d_v, h->stride_kv, b.dv, h->head_dim);
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
+        rows16 d_o = rows_of(rd_activations_at(h->d_out, first * h->stride_out), h->stride_out,
+                             b.d_o, n, h->head_dim);
         pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
              h->head_dim);
-        pack(b.d_o, rd_activations_at(h->d_out, first * h->stride_out), h->stride_out, NULL, 1.0f,
-             n, h->head_dim);
-        for (int64_t i = 0; i < rd_pad16(n); i++)
-            b.lse[i] = i < n ? h->lse[(first + i) * h->stride_lse] : 0.0f;
-        transpose(b.qt, b.block, b.q, n, b.width);
-        transpose(b.d_ot, b.block, b.d_o, n, b.width);
-        multiply(&(product){seen, rd_pad16(n), b.width, b.k, b.width, 1, b.qt, b.block, b.p,
-                            b.block, false});
-        multiply(&(product){seen, rd_pad16(n), b.width, b.v, b.width, 1, b.d_ot, b.block, b.dp,
-                            b.block, false});
-        for (int64_t column = 0; column < n; column += LANES) {
-            lanes x = lanes_of(h, &b, &dropout, first, column);
-            softmax_backward(h, &x, &dropout, seen, b.lse + column);
-        }
+        scores_backward(h, &b, &dropout, k, v, d_o, first, n, seen);
         multiply_onto(
-            (product){seen, b.width, n, b.p, b.block, 1, b.d_o, b.width, b.dv, b.width, true},
+            (product){seen, b.width, n, b.p, b.block, 1, d_o.x, d_o.ld, dv.x, dv.ld, true},
             written);
         multiply_onto(
-            (product){seen, b.width, n, b.dp, b.block, 1, b.q, b.width, b.dk, b.width, true},
+            (product){seen, b.width, n, b.dp, b.block, 1, b.q, b.width, dk.x, dk.ld, true},
             written); /* q is scaled */
-        multiply(&(product){n, b.width, seen, b.dp, 1, b.block, b.k, b.width, b.o, b.width, false});
-        unpack(rd_activations_at(h->d_q, first * h->stride_q), h->stride_q, b.o, NULL, scale, n,
+        multiply(&(product){n, b.width, seen, b.dp, 1, b.block, k.x, k.ld, b.o, b.width, false});
+        unpack(rd_activations_at(h->d_q, first * h->stride_q), h->stride_q, b.o, scale, n,
                h->head_dim);
         if (seen > written) written = seen;
     }
-    int64_t rest = (h->n_keys - written) * b.width;
-    memset(b.dk + written * b.width, 0, sizeof(float) * (size_t)rest);
-    memset(b.dv + written * b.width, 0, sizeof(float) * (size_t)rest);
-    unpack(h->d_k, h->stride_kv, b.dk, NULL, 1.0f, h->n_keys, h->head_dim);
-    unpack(h->d_v, h->stride_kv, b.dv, NULL, 1.0f, h->n_keys, h->head_dim);
+    zero_rows(dk, written, h->n_keys, b.width);
+    zero_rows(dv, written, h->n_keys, b.width);
+    if (dk.x == b.dk) unpack(h->d_k, h->stride_kv, b.dk, 1.0f, h->n_keys, h->head_dim);
+    if (dv.x == b.dv) unpack(h->d_v, h->stride_kv, b.dv, 1.0f, h->n_keys, h->head_dim);
 }
 
 #endif

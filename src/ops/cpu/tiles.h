@@ -176,17 +176,16 @@ static inline void transpose_square(vec16 row[16]) {
                                                  25, 26, 27, 28, 29, 30, 31);
 }
 
-/* t: [width, ld] = x: [n, width] transposed, zero in columns n .. rd_pad16(n); width a multiple of
- * 16. */
-static void transpose(float *restrict t, int64_t ld, const float *restrict x, int64_t n,
-                      int64_t width) {
+/* t: [width, ld] = x: [n, width], rows ldx apart, transposed; zero in columns n .. rd_pad16(n).
+ * width is a multiple of 16. */
+static void transpose(float *restrict t, int64_t ld, const float *restrict x, int64_t ldx,
+                      int64_t n, int64_t width) {
     for (int64_t i = 0; i < n; i += 16)
         for (int64_t c = 0; c < width; c += 16) {
             vec16 rows[16];
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++)
-                rows[r] =
-                    i + r < n ? *(const vec16_anywhere *)(x + (i + r) * width + c) : (vec16){0};
+                rows[r] = i + r < n ? *(const vec16_anywhere *)(x + (i + r) * ldx + c) : (vec16){0};
             transpose_square(rows);
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++) *(vec16_anywhere *)(t + (c + r) * ld + i) = rows[r];

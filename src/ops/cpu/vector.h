@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "ops/activations.h"
 
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
@@ -19,6 +23,17 @@ static inline float sum_lanes(vec16 v) {
     for (int half = 8; half > 0; half /= 2)
         for (int i = 0; i < half; i++) lane[i] += lane[i + half];
     return lane[0];
+}
+
+/* The larger of each lane; b's where a is NaN. A comparison of vectors is compiled badly. */
+static inline vec16 larger(vec16 a, vec16 b) {
+#if defined(__AVX512F__)
+    return (vec16)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    vec16 v;
+    for (int l = 0; l < 16; l++) v[l] = a[l] > b[l] ? a[l] : b[l];
+    return v;
+#endif
 }
 
 /* Largest of x[0..n); unspecified with NaN among them, which some later sum then shows. Lanes,
