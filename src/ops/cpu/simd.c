@@ -64,15 +64,6 @@ static void apply_dropout(rd_activations x, int64_t first_row, int64_t rows, int
         }
 }
 
-/* gelu(x) = x * Phi(x), the exact form (fairseq's and PyTorch's default). */
-static float gelu(float x) {
-    return 0.5f * x * (1.0f + erf_fast(x * 0.70710678f));
-}
-
-static float gelu_derivative(float x) {
-    return 0.5f * (1.0f + erf_fast(x * 0.70710678f)) + x * 0.39894228f * exp_fast(-0.5f * x * x);
-}
-
 /* Never overflows, keeps NaN. */
 static float sigmoid_of(float x) {
     return 1.0f / (1.0f + exp_fast(x < -88.0f ? 88.0f : -x));
@@ -111,7 +102,31 @@ static float tanh_derivative(float x) {
     return 4.0f * (e * sigmoid) * sigmoid;
 }
 
-/* y = act(x + bias), one row. */
+/* gelu(v) = v * Phi(v), the exact form (fairseq's and PyTorch's default), of v = x + bias: Phi(v),
+ * and e^(-v^2 / 2), which erf takes anyway. Not inlined, so that both directions round alike. */
+static __attribute__((noinline)) void gelu_parts(float *restrict phi, float *restrict e,
+                                                 const float *x, const float *bias, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        phi[i] = 0.5f * (1.0f + erf_and_exp((x[i] + bias[i]) * 0.70710678f, &e[i]));
+}
+
+static void gelu(float *y, const float *x, const float *bias, int64_t n) {
+    float phi[PIECE], e[PIECE];
+    gelu_parts(phi, e, x, bias, n);
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] + bias[i]) * phi[i];
+}
+
+/* dx = gelu'(v) * dy * keep, y = gelu(v) */
+static void gelu_backward(float *dx, float *restrict y, const float *x, const float *bias,
+                          const float *dy, const float *keep, int64_t n) {
+    float phi[PIECE], e[PIECE];
+    gelu_parts(phi, e, x, bias, n);
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] + bias[i]) * phi[i];
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = (phi[i] + (x[i] + bias[i]) * 0.39894228f * e[i]) * dy[i] * keep[i];
+}
+
+/* y = act(x + bias), at most PIECE elements. */
 static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
                      int64_t width, rd_activation act) {
     if (act == RD_RELU)
@@ -123,7 +138,7 @@ static void activate(float *restrict y, const float *restrict x, const float *re
     else if (act == RD_TANH)
         for (int64_t i = 0; i < width; i++) y[i] = tanh_of(x[i] + bias[i]);
     else
-        for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
+        gelu(y, x, bias, width);
 }
 
 static void activation(rd_activations out, rd_activations h, const float *restrict bias,
@@ -157,8 +172,6 @@ static void derive(float *dx, const float *x, const float *bias, const float *dy
             dx[i] = gelu_tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
     else if (act == RD_TANH)
         for (int64_t i = 0; i < n; i++) dx[i] = tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-    else
-        for (int64_t i = 0; i < n; i++) dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
 }
 
 static void activation_backward(rd_activations dh, rd_activations out, rd_activations dout,
@@ -174,10 +187,14 @@ static void activation_backward(rd_activations dh, rd_activations out, rd_activa
             const float *x = floats(h, at, n, in), *dy = floats(dout, at, n, din);
             float *dx = float_target(dh, at, buffer);
             if (dropout->rate > 0.0f) dropout_piece(&keys, first_row + r, begin, n, keep);
-            derive(dx, x, bias + begin, dy, keep, n, act);
+            if (act == RD_GELU) {
+                gelu_backward(dx, again, x, bias + begin, dy, keep, n);
+            } else {
+                derive(dx, x, bias + begin, dy, keep, n, act);
+                activate(again, x, bias + begin, n, act);
+            }
             for (int64_t i = 0; i < n; i++) dbias[begin + i] += dx[i];
             store_bf16(dh, at, dx, n);
-            activate(again, x, bias + begin, n, act);
             for (int64_t i = 0; i < n; i++) again[i] *= keep[i];
             store(out, at, again, n);
         }

@@ -87,15 +87,17 @@ static inline float log1p_fast(float x) {
     return 2.0f * z * p;
 }
 
-/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26. */
-static inline float erf_fast(float x) {
+/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26; and, as a
+ * by- product, e^(-x^2). */
+static inline float erf_and_exp(float x, float *e) {
     float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
     float p = 1.061405429f;
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
-    return copysignf(1.0f - p * t * exp_fast(-a * a), x);
+    *e = exp_fast(-a * a);
+    return copysignf(1.0f - p * t * *e, x);
 }
 
 static inline void to_bf16(uint16_t *restrict out, const float *restrict x, int64_t n) {
