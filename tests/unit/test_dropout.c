@@ -29,7 +29,7 @@ typedef struct {
 
 static int64_t rows_of_a_check(void) {
     const char *wish = getenv("RDROP_DROPOUT_ROWS");
-    return wish ? (atoll(wish) + 63) / 64 * 64 : 1 << 14;
+    return wish ? (strtoll(wish, NULL, 10) + 63) / 64 * 64 : 1 << 14;
 }
 
 /* Rows first .. first + 63, whose elements come in words `step` apart. */

@@ -30,9 +30,8 @@ static inline vec16 larger(vec16 a, vec16 b) {
 #if defined(__AVX512F__)
     return (vec16)_mm512_max_ps((__m512)a, (__m512)b);
 #else
-    vec16 v;
-    for (int l = 0; l < 16; l++) v[l] = a[l] > b[l] ? a[l] : b[l];
-    return v;
+    for (int l = 0; l < 16; l++) b[l] = a[l] > b[l] ? a[l] : b[l];
+    return b;
 #endif
 }
 
