@@ -17,8 +17,9 @@ static const int64_t vocabulary_sizes[][2] = {{16, 6000}, {512, 6000}, {16, 3200
 
 typedef struct {
     const char *kernel;
-    int32_t threads;
-    double budget, most;
+    int32_t threads, length, head;
+    double budget, most, dropout;
+    bench_settings settings; /* of kernels.h */
     bool json;
 } arguments;
 
@@ -31,6 +32,12 @@ static const rd_key keys[] = {
     {"budget", RD_KEY_DOUBLE, offsetof(arguments, budget), 0, 1e3, "0.05", .value = "SECONDS",
      .help = "spent on each measurement"},
     {"threads", RD_KEY_INT32, offsetof(arguments, threads), 0, 4096, "0", .help = "0: all cores"},
+    {"dropout", RD_KEY_DOUBLE, offsetof(arguments, dropout), 0, 0.99, "0.1", .value = "RATE",
+     .help = "0 shows what dropout costs"},
+    {"length", RD_KEY_INT32, offsetof(arguments, length), 1, 1 << 15, "32", .value = "TOKENS",
+     .help = "of the sequences that attention sees"},
+    {"head", RD_KEY_INT32, offsetof(arguments, head), 1, 128, "32", .value = "WIDTH",
+     .help = "of its heads"},
     {"json", RD_KEY_BOOL, offsetof(arguments, json), .help = "as a JSON object"},
     {.name = NULL}};
 /* clang-format on */
@@ -76,11 +83,13 @@ static void measure(const arguments *a, const bench_kernel *kernel, int64_t rows
                     double peak, json_t *results) {
     task t = {.kernel = kernel};
     double elements = (double)(rows * width), size = 4.0 * kernel->arrays * elements;
-    if (size > a->most * 1048576.0) return;
-    bench_arrays_make(&t.arrays, kernel, rows, width);
+    double length = (double)a->settings.length;
+    if (size > a->most * 1048576.0 || (kernel->keys[1] > 0.0 && rows < a->settings.length)) return;
+    bench_arrays_make(&t.arrays, kernel, &a->settings, rows, width);
     double seconds = bench_time(run_kernel, &t, a->budget);
     bench_arrays_free(&t.arrays);
-    double bytes = 4.0 * kernel->floats * elements, flops = kernel->flops * elements;
+    double bytes = 4.0 * (kernel->floats + kernel->keys[0] * length) * elements;
+    double flops = kernel->keys[1] * length * elements;
     double by_memory = bytes / bandwidth_at(size, a->budget), by_arithmetic = flops / peak;
     double limit = by_memory > by_arithmetic ? by_memory : by_arithmetic;
     const char *bound = by_memory > by_arithmetic ? "memory" : "arithmetic";
@@ -97,8 +106,9 @@ static void measure(const arguments *a, const bench_kernel *kernel, int64_t rows
 }
 
 static void bench(void *self) {
-    const arguments *a = self;
+    arguments *a = self;
     rd_set_threads(a->threads);
+    a->settings = (bench_settings){(float)a->dropout, a->length, a->head};
     enum { SQUARE = 1024 };
     double peak = bench_gemm(BENCH_FORWARD, false, SQUARE, SQUARE, SQUARE, a->budget);
     json_t *results = json_array();

@@ -94,11 +94,11 @@ static void column_sums(const bench_arrays *a, int64_t begin, int64_t end, int64
 
 /* Self-attention of the sequence and head. */
 static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int64_t head) {
-    int64_t row = sequence * BENCH_SEQUENCE, heads = a->width / BENCH_HEAD;
-    int64_t at = row * a->width + head * BENCH_HEAD, column = head * BENCH_HEAD;
-    return (rd_attention_head){.n_queries = BENCH_SEQUENCE,
-                               .n_keys = BENCH_SEQUENCE,
-                               .head_dim = BENCH_HEAD,
+    int64_t row = sequence * a->length, heads = a->width / a->head;
+    int64_t at = row * a->width + head * a->head, column = head * a->head;
+    return (rd_attention_head){.n_queries = a->length,
+                               .n_keys = a->length,
+                               .head_dim = a->head,
                                .q = f32(a, 0, at),
                                .k = f32(a, 1, at),
                                .v = f32(a, 2, at),
@@ -117,18 +117,18 @@ static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int6
 }
 
 static void attention(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
-    for (int64_t s = begin / BENCH_SEQUENCE; s < end / BENCH_SEQUENCE; s++)
-        for (int64_t h = 0; h < a->width / BENCH_HEAD; h++) {
+    for (int64_t s = begin / a->length; s < end / a->length; s++)
+        for (int64_t h = 0; h < a->width / a->head; h++) {
             rd_attention_head head = head_view(a, s, h);
             a->ops->attention(&head, a->scratch + thread * a->scratch_size);
         }
 }
 
 static void attention_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
-    for (int64_t s = begin / BENCH_SEQUENCE; s < end / BENCH_SEQUENCE; s++)
-        for (int64_t h = 0; h < a->width / BENCH_HEAD; h++) {
+    for (int64_t s = begin / a->length; s < end / a->length; s++)
+        for (int64_t h = 0; h < a->width / a->head; h++) {
             rd_attention_head head = head_view(a, s, h);
-            int64_t at = s * BENCH_SEQUENCE * a->width + h * BENCH_HEAD;
+            int64_t at = s * a->length * a->width + h * a->head;
             head.d_out = f32(a, 4, at);
             head.d_q = f32(a, 5, at);
             head.d_k = f32(a, 6, at);
@@ -141,11 +141,10 @@ static void attention_backward(const bench_arrays *a, int64_t begin, int64_t end
  */
 static void attention_query(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     for (int64_t r = begin; r < end; r++) {
-        int64_t first = r * BENCH_SEQUENCE % (a->rows - BENCH_SEQUENCE + 1);
+        int64_t first = r * a->length % (a->rows - a->length + 1);
         a->ops->attention_query(a->x[0] + r * a->width, a->x[1] + r * a->width,
-                                a->x[2] + first * 2 * a->width, 2 * a->width, NULL, BENCH_SEQUENCE,
-                                a->width / BENCH_HEAD, BENCH_HEAD,
-                                a->scratch + thread * a->scratch_size);
+                                a->x[2] + first * 2 * a->width, 2 * a->width, NULL, a->length,
+                                a->width / a->head, a->head, a->scratch + thread * a->scratch_size);
     }
 }
 
@@ -232,55 +231,60 @@ static void adam(const bench_arrays *a, int64_t begin, int64_t end, int64_t thre
 
 /* clang-format off: a table */
 const bench_kernel bench_kernels[] = {
-    {"dropout_row", 1, 1, 0, false, dropout_row},
-    {"embed", 1, 2, 0, false, embed},
-    {"apply_dropout", 1, 2, 0, false, apply_dropout},
-    {"activation relu", 2, 2, 0, false, relu},
-    {"activation_backward relu", 4, 4, 0, false, relu_backward},
-    {"activation gelu", 2, 2, 0, false, gelu},
-    {"activation_backward gelu", 4, 4, 0, false, gelu_backward},
-    {"residual_norm", 4, 4, 0, false, residual_norm},
-    {"norm_backward", 3, 4, 0, false, norm_backward},
-    {"residual_backward", 2, 2, 0, false, residual_backward},
-    {"to_bf16", 2, 1.5, 0, false, to_bf16},
-    {"column_sums", 1, 1, 0, false, column_sums},
-    {"attention", 4, 4, 4 * BENCH_SEQUENCE, false, attention},
-    {"attention_backward", 8, 8, 10 * BENCH_SEQUENCE, false, attention_backward},
-    {"attention_query", 4, 2 + 2 * BENCH_SEQUENCE, 4 * BENCH_SEQUENCE, false, attention_query},
-    {"criterion", 2, 4, 0, true, criterion},
-    {"row_stats", 2, 2, 0, true, row_stats},
-    {"row_gradient", 2, 4, 0, true, row_gradient},
-    {"log_sum_exp", 1, 1, 0, true, log_sum_exp},
-    {"log_softmax", 1, 2, 0, true, log_softmax},
-    {"log_add_exp", 2, 3, 0, true, log_add_exp},
-    {"add_bias", 1, 2, 0, false, add_bias},
-    {"quantize_rows", 2, 1.25, 0, false, quantize_rows},
-    {"dequantize_rows", 1, 2, 0, false, dequantize_rows},
-    {"strided_maxima", 1, 1, 0, true, strided_maxima},
-    {"sum_of_squares", 1, 1, 0, false, sum_of_squares},
-    {"adam", 4, 8, 0, false, adam},
+    {"dropout_row", 1, 1, {0, 0}, false, dropout_row},
+    {"embed", 1, 2, {0, 0}, false, embed},
+    {"apply_dropout", 1, 2, {0, 0}, false, apply_dropout},
+    {"activation relu", 2, 2, {0, 0}, false, relu},
+    {"activation_backward relu", 4, 4, {0, 0}, false, relu_backward},
+    {"activation gelu", 2, 2, {0, 0}, false, gelu},
+    {"activation_backward gelu", 4, 4, {0, 0}, false, gelu_backward},
+    {"residual_norm", 4, 4, {0, 0}, false, residual_norm},
+    {"norm_backward", 3, 4, {0, 0}, false, norm_backward},
+    {"residual_backward", 2, 2, {0, 0}, false, residual_backward},
+    {"to_bf16", 2, 1.5, {0, 0}, false, to_bf16},
+    {"column_sums", 1, 1, {0, 0}, false, column_sums},
+    {"attention", 4, 4, {0, 4}, false, attention},
+    {"attention_backward", 8, 8, {0, 10}, false, attention_backward},
+    {"attention_query", 4, 2, {2, 4}, false, attention_query},
+    {"criterion", 2, 4, {0, 0}, true, criterion},
+    {"row_stats", 2, 2, {0, 0}, true, row_stats},
+    {"row_gradient", 2, 4, {0, 0}, true, row_gradient},
+    {"log_sum_exp", 1, 1, {0, 0}, true, log_sum_exp},
+    {"log_softmax", 1, 2, {0, 0}, true, log_softmax},
+    {"log_add_exp", 2, 3, {0, 0}, true, log_add_exp},
+    {"add_bias", 1, 2, {0, 0}, false, add_bias},
+    {"quantize_rows", 2, 1.25, {0, 0}, false, quantize_rows},
+    {"dequantize_rows", 1, 2, {0, 0}, false, dequantize_rows},
+    {"strided_maxima", 1, 1, {0, 0}, true, strided_maxima},
+    {"sum_of_squares", 1, 1, {0, 0}, false, sum_of_squares},
+    {"adam", 4, 8, {0, 0}, false, adam},
 };
 /* clang-format on */
 const int bench_n_kernels = (int)(sizeof bench_kernels / sizeof *bench_kernels);
 
-void bench_arrays_make(bench_arrays *a, const bench_kernel *kernel, int64_t rows, int64_t width) {
+void bench_arrays_make(bench_arrays *a, const bench_kernel *kernel, const bench_settings *settings,
+                       int64_t rows, int64_t width) {
     enum { APART = 272 }; /* floats between arrays, whose rows then do not share cache sets */
     int64_t threads = omp_get_max_threads(), n = rows * width + APART;
-    *a = (bench_arrays){.ops = rd_cpu_kernels(), .rows = rows, .width = width};
+    *a = (bench_arrays){.ops = rd_cpu_kernels(),
+                        .rows = rows,
+                        .width = width,
+                        .length = settings->length,
+                        .head = settings->head};
     float *block = bench_floats(kernel->arrays * n);
     for (int i = 0; i < kernel->arrays; i++) a->x[i] = block + i * n;
     a->vectors = bench_floats(4 * width);
     a->sums = bench_floats(threads * 2 * width);
     a->statistics = bench_floats(2 * rows);
-    a->lse = bench_floats(rows * (width / BENCH_HEAD + 1));
+    a->lse = bench_floats(rows * (width / a->head + 1));
     a->table = bench_floats(kernel->vocabulary ? 1 : BENCH_TABLE * width);
-    a->scratch_size = rd_attention_scratch(BENCH_SEQUENCE, BENCH_SEQUENCE, BENCH_HEAD) + 2 * width;
+    a->scratch_size = rd_attention_scratch(a->length, a->length, a->head) + 2 * width;
     a->scratch_size = (a->scratch_size + 15) / 16 * 16;
     a->scratch = bench_floats(threads * a->scratch_size);
     a->tokens = rd_malloc((size_t)rows, sizeof *a->tokens);
     if (!a->tokens) bench_fail();
     for (int64_t r = 0; r < rows; r++) a->tokens[r] = (int32_t)(r * 2654435761 % BENCH_TABLE);
-    a->dropout = (rd_dropout){.rate = 0.1f, .seed = 1, .update = 1, .site = 3};
+    a->dropout = (rd_dropout){.rate = settings->dropout, .seed = 1, .update = 1, .site = 3};
     if (strcmp(kernel->name, "adam") == 0) /* second moments */
         for (int64_t i = 0; i < rows * width; i++) a->x[3][i] *= a->x[3][i];
 }

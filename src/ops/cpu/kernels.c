@@ -33,34 +33,45 @@ const rd_kernels *rd_cpu_kernels(void) {
     return kernels;
 }
 
-int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim) {
-    int64_t block = n_queries < RD_ATTENTION_BLOCK ? n_queries : RD_ATTENTION_BLOCK;
-    int64_t keys = rd_pad16(n_keys), width = rd_pad16(head_dim);
-    /* k, v, their transposes, dk, dv; p, dp and a dropout row; q, out and d_out of a block. */
-    return 6 * keys * width + 2 * block * keys + (keys + 128) + 4 * block * width + 64;
+enum { ATTENTION_BLOCK = 64, ATTENTION_SCORES = 32768 }; /* the most of each, at first */
+
+int64_t rd_attention_block(int64_t n_queries, int64_t n_keys) {
+    int64_t block = rd_pad16(n_queries) < ATTENTION_BLOCK ? rd_pad16(n_queries) : ATTENTION_BLOCK;
+    while (block > 16 && block * n_keys > ATTENTION_SCORES) block -= 16;
+    return block;
 }
 
-/* Elements come in groups of 128 = 16 lanes x 8 slots; lane l of a row's group g is the Philox
- * block numbered 16 row + l in the counter's first words and g in its last, whose eight 16-bit
- * halves are that lane's slots. The layout suits 16-lane vectors, and rows may be of any lengths:
- * attention's are, one for each number of visible keys. */
+/* Sequences may be shorter than those that are given: their blocks may be larger. */
+int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim) {
+    int64_t block = rd_pad16(n_queries) < ATTENTION_BLOCK ? rd_pad16(n_queries) : ATTENTION_BLOCK;
+    int64_t scores = block * n_keys, width = rd_pad16(head_dim);
+    if (scores > ATTENTION_SCORES)
+        scores = 16 * n_keys > ATTENTION_SCORES ? 16 * n_keys : ATTENTION_SCORES;
+    /* k, v, dk, dv; p and dp; q, out, d_out and two transposes of a block; five numbers a query.
+     */
+    return 4 * n_keys * width + 2 * scores + 5 * block * width + 5 * block;
+}
+
+rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout) {
+    if (dropout->rate <= 0.0f) return (rd_dropout_keys){.kept = 1.0f};
+    uint64_t update = (uint64_t)dropout->update;
+    uint32_t counter[4] = {(uint32_t)update, (uint32_t)(update >> 32),
+                           (uint32_t)dropout->micro_batch, (uint32_t)dropout->site};
+    uint32_t seed[2] = {(uint32_t)dropout->seed, (uint32_t)(dropout->seed >> 32)}, bits[4];
+    rd_philox(counter, seed, bits);
+    return (rd_dropout_keys){
+        .pass = {(uint64_t)bits[1] << 32 | bits[0], (uint64_t)bits[3] << 32 | bits[2]},
+        .rows_per_pass = dropout->rows_per_pass,
+        .threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5),
+        .kept = 1.0f / (1.0f - dropout->rate)};
+}
+
 void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
-    int64_t second = dropout->rows_per_pass > 0 && row >= dropout->rows_per_pass;
-    uint64_t row_in_pass = (uint64_t)(row - second * dropout->rows_per_pass);
-    uint32_t threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5);
-    float kept = 1.0f / (1.0f - dropout->rate);
-    uint32_t key[2] = {(uint32_t)dropout->seed, (uint32_t)(dropout->seed >> 32)};
+    rd_dropout_keys keys = rd_dropout_keys_of(dropout);
+    uint64_t row_key = rd_dropout_row_key(&keys, row);
     for (int64_t column = 0; column < width; column++) {
-        uint32_t group = (uint32_t)(column / 128);
-        uint32_t lane = (uint32_t)column % 16, slot = (uint32_t)column % 128 / 16;
-        uint64_t block = row_in_pass * 16 + lane;
-        uint32_t counter[4] = {
-            (uint32_t)block,
-            (uint32_t)(block >> 32) << 24 | (uint32_t)dropout->site << 1 | (uint32_t)second,
-            (uint32_t)dropout->update, rd_dropout_word(dropout->micro_batch, group)};
-        uint32_t bits[4];
-        rd_philox(counter, key, bits);
-        uint32_t half = slot % 2 ? bits[slot / 2] >> 16 : bits[slot / 2] & 0xFFFF;
-        scale[column] = half >= threshold ? kept : 0.0f;
+        uint64_t word = rd_dropout_word(row_key + (uint64_t)(column / 4) * RD_DROPOUT_STEP);
+        uint32_t bits = word >> column % 4 * 16 & 0xFFFF;
+        scale[column] = bits >= keys.threshold ? keys.kept : 0.0f;
     }
 }

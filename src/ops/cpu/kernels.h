@@ -19,14 +19,44 @@ static inline int64_t rd_pad16(int64_t n) {
     return (n + 15) / 16 * 16;
 }
 
-/* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each row
- * draws 16 bits an element: the rate is exact to 2^-16. */
+/* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each
+ * element draws 16 bits: the rate is exact to 2^-16. */
 void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
 
-/* The last word of its counters: 2^20 micro-batches and half a million columns before one repeats.
+/* What the rows of one site in one update share. */
+typedef struct {
+    uint64_t pass[2]; /* a key for each pass */
+    int64_t rows_per_pass;
+    uint32_t threshold; /* draws below are dropped, the others scaled by `kept` */
+    float kept;
+} rd_dropout_keys;
+
+/* By Philox (base/rng.h) of everything except the row and the column; a rate of 0 keeps all. */
+rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout);
+
+/* 2^64 divided by the golden ratio: steps from row to row and from word to word. */
+#define RD_DROPOUT_STEP   0x9E3779B97F4A7C15u
+#define RD_DROPOUT_FACTOR 0xD2511F53u
+
+/* The key of a row: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), counted from the pass's key.
  */
-static inline uint32_t rd_dropout_word(int32_t micro_batch, uint32_t group) {
-    return (uint32_t)micro_batch ^ group << 20;
+static inline uint64_t rd_dropout_row_key(const rd_dropout_keys *keys, int64_t row) {
+    int64_t second = keys->rows_per_pass > 0 && row >= keys->rows_per_pass;
+    uint64_t z = (uint64_t)(row - second * keys->rows_per_pass + 1) * RD_DROPOUT_STEP;
+    z += keys->pass[second];
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* 64 bits, of four elements, from a state that is the row's key plus RD_DROPOUT_STEP a word: the
+ * product of the state's halves, as in Widynski's "Squares" (2020), then a round of Philox2x32. The
+ * key is random, so that this has only to tell the words of one row apart. */
+static inline uint64_t rd_dropout_word(uint64_t state) {
+    uint64_t square = (state & 0xFFFFFFFF) * (state >> 32);
+    state ^= square << 24 | square >> 40;
+    uint64_t product = (state & 0xFFFFFFFF) * RD_DROPOUT_FACTOR;
+    return (product << 32 | product >> 32) ^ state >> 32;
 }
 
 /* Attention of one (sequence, head): all pointers are at that sequence's first row and that head's
@@ -168,8 +198,8 @@ const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() when first asked
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);
 
-/* Probabilities are computed for this many queries at a time, so that memory is linear in length.
- */
-enum { RD_ATTENTION_BLOCK = 64 };
+/* Scores are computed for this many queries at a time, a multiple of 16, so that memory is linear
+ * in length, and what a block needs lies in a core's cache. */
+int64_t rd_attention_block(int64_t n_queries, int64_t n_keys);
 
 #endif

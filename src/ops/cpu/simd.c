@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/attention_query.h"
+#include "ops/cpu/dropout_bits.h"
 #include "ops/cpu/vector.h"
 
-/* Rows are worked on in pieces of so many elements, a multiple of dropout's groups of 128: their
+/* Rows are worked on in pieces of so many elements, a multiple of DROPOUT_BLOCK: their
  * dropout scales and float32 forms lie on the stack, which may be small. */
 enum { PIECE = 512 };
 
@@ -16,34 +18,9 @@ static int64_t piece_of(int64_t begin, int64_t width) {
     return width - begin < PIECE ? width - begin : PIECE;
 }
 
-/* scale: [n], of a row's elements begin .. begin + n. */
-static void dropout_piece(const rd_dropout *dropout, int64_t row, int64_t begin, int64_t n,
-                          float *scale) {
-    int64_t second = dropout->rows_per_pass > 0 && row >= dropout->rows_per_pass;
-    uint64_t block = (uint64_t)(row - second * dropout->rows_per_pass) * 16;
-    uint32_t first = (uint32_t)(begin / 128), groups = (uint32_t)((n + 127) / 128);
-    uint32_t threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5);
-    float kept = 1.0f / (1.0f - dropout->rate);
-    for (uint32_t g = 0; g < groups; g++) {
-        uint32_t bits[4][16];
-        philox16((uint32_t)block,
-                 (uint32_t)(block >> 32) << 24 | (uint32_t)dropout->site << 1 | (uint32_t)second,
-                 (uint32_t)dropout->update, rd_dropout_word(dropout->micro_batch, first + g),
-                 (uint32_t)dropout->seed, (uint32_t)(dropout->seed >> 32), bits);
-        float group[128];
-        for (int word = 0; word < 4; word++)
-            for (int lane = 0; lane < 16; lane++) {
-                uint32_t w = bits[word][lane];
-                group[word * 32 + lane] = (w & 0xFFFF) >= threshold ? kept : 0.0f;
-                group[word * 32 + 16 + lane] = (w >> 16) >= threshold ? kept : 0.0f;
-            }
-        int64_t left = n - (int64_t)g * 128;
-        memcpy(scale + g * 128, group, sizeof(float) * (size_t)(left < 128 ? left : 128));
-    }
-}
-
 static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
-    dropout_piece(dropout, row, 0, width, scale);
+    rd_dropout_keys keys = rd_dropout_keys_of(dropout);
+    dropout_piece(&keys, row, 0, width, scale);
 }
 
 static void embed_piece(rd_activations out, int64_t at, int64_t n, const float *restrict e,
@@ -59,12 +36,13 @@ static void embed_piece(rd_activations out, int64_t at, int64_t n, const float *
 static void embed(rd_activations out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
                   const float *position_table, float scale, const rd_dropout *dropout) {
+    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     float keep[PIECE];
     bool drops = dropout->rate > 0.0f;
     for (int64_t r = 0; r < rows; r++)
         for (int64_t begin = 0; begin < width; begin += PIECE) {
             int64_t n = piece_of(begin, width);
-            if (drops) dropout_piece(dropout, first_row + r, begin, n, keep);
+            if (drops) dropout_piece(&keys, first_row + r, begin, n, keep);
             embed_piece(out, r * width + begin, n, table + tokens[r] * width + begin,
                         position_table + positions[r] * width + begin, scale, drops ? keep : NULL);
         }
@@ -73,25 +51,17 @@ static void embed(rd_activations out, int64_t first_row, int64_t rows, int64_t w
 static void apply_dropout(rd_activations x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
     if (dropout->rate <= 0.0f) return;
+    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     float keep[PIECE], in[PIECE], out[PIECE];
     for (int64_t r = 0; r < rows; r++)
         for (int64_t begin = 0; begin < width; begin += PIECE) {
             int64_t n = piece_of(begin, width), at = r * width + begin;
-            dropout_piece(dropout, first_row + r, begin, n, keep);
+            dropout_piece(&keys, first_row + r, begin, n, keep);
             const float *from = floats(x, at, n, in);
             float *y = float_target(x, at, out);
             for (int64_t i = 0; i < n; i++) y[i] = from[i] * keep[i];
             store_bf16(x, at, y, n);
         }
-}
-
-/* gelu(x) = x * Phi(x), the exact form (fairseq's and PyTorch's default). */
-static float gelu(float x) {
-    return 0.5f * x * (1.0f + erf_fast(x * 0.70710678f));
-}
-
-static float gelu_derivative(float x) {
-    return 0.5f * (1.0f + erf_fast(x * 0.70710678f)) + x * 0.39894228f * exp_fast(-0.5f * x * x);
 }
 
 /* Never overflows, keeps NaN. */
@@ -132,7 +102,31 @@ static float tanh_derivative(float x) {
     return 4.0f * (e * sigmoid) * sigmoid;
 }
 
-/* y = act(x + bias), one row. */
+/* gelu(v) = v * Phi(v), the exact form (fairseq's and PyTorch's default), of v = x + bias: Phi(v),
+ * and e^(-v^2 / 2), which erf takes anyway. Not inlined, so that both directions round alike. */
+static __attribute__((noinline)) void gelu_parts(float *restrict phi, float *restrict e,
+                                                 const float *x, const float *bias, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        phi[i] = 0.5f * (1.0f + erf_and_exp((x[i] + bias[i]) * 0.70710678f, &e[i]));
+}
+
+static void gelu(float *y, const float *x, const float *bias, int64_t n) {
+    float phi[PIECE], e[PIECE];
+    gelu_parts(phi, e, x, bias, n);
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] + bias[i]) * phi[i];
+}
+
+/* dx = gelu'(v) * dy * keep, y = gelu(v) */
+static void gelu_backward(float *dx, float *restrict y, const float *x, const float *bias,
+                          const float *dy, const float *keep, int64_t n) {
+    float phi[PIECE], e[PIECE];
+    gelu_parts(phi, e, x, bias, n);
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] + bias[i]) * phi[i];
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = (phi[i] + (x[i] + bias[i]) * 0.39894228f * e[i]) * dy[i] * keep[i];
+}
+
+/* y = act(x + bias), at most PIECE elements. */
 static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
                      int64_t width, rd_activation act) {
     if (act == RD_RELU)
@@ -144,12 +138,13 @@ static void activate(float *restrict y, const float *restrict x, const float *re
     else if (act == RD_TANH)
         for (int64_t i = 0; i < width; i++) y[i] = tanh_of(x[i] + bias[i]);
     else
-        for (int64_t i = 0; i < width; i++) y[i] = gelu(x[i] + bias[i]);
+        gelu(y, x, bias, width);
 }
 
 static void activation(rd_activations out, rd_activations h, const float *restrict bias,
                        int64_t first_row, int64_t rows, int64_t width, rd_activation act,
                        const rd_dropout *dropout) {
+    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     float keep[PIECE], in[PIECE], buffer[PIECE];
     for (int64_t r = 0; r < rows; r++)
         for (int64_t begin = 0; begin < width; begin += PIECE) {
@@ -158,7 +153,7 @@ static void activation(rd_activations out, rd_activations h, const float *restri
             float *restrict y = float_target(out, at, buffer);
             activate(y, x, bias + begin, n, act);
             if (dropout->rate > 0.0f) {
-                dropout_piece(dropout, first_row + r, begin, n, keep);
+                dropout_piece(&keys, first_row + r, begin, n, keep);
                 for (int64_t i = 0; i < n; i++) y[i] *= keep[i];
             }
             store_bf16(out, at, y, n);
@@ -177,14 +172,13 @@ static void derive(float *dx, const float *x, const float *bias, const float *dy
             dx[i] = gelu_tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
     else if (act == RD_TANH)
         for (int64_t i = 0; i < n; i++) dx[i] = tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-    else
-        for (int64_t i = 0; i < n; i++) dx[i] = gelu_derivative(x[i] + bias[i]) * dy[i] * keep[i];
 }
 
 static void activation_backward(rd_activations dh, rd_activations out, rd_activations dout,
                                 rd_activations h, const float *restrict bias, float *restrict dbias,
                                 int64_t first_row, int64_t rows, int64_t width, rd_activation act,
                                 const rd_dropout *dropout) {
+    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     float keep[PIECE], in[PIECE], din[PIECE], buffer[PIECE], again[PIECE];
     for (int64_t i = 0; i < PIECE; i++) keep[i] = 1.0f;
     for (int64_t r = 0; r < rows; r++)
@@ -192,11 +186,15 @@ static void activation_backward(rd_activations dh, rd_activations out, rd_activa
             int64_t n = piece_of(begin, width), at = r * width + begin;
             const float *x = floats(h, at, n, in), *dy = floats(dout, at, n, din);
             float *dx = float_target(dh, at, buffer);
-            if (dropout->rate > 0.0f) dropout_piece(dropout, first_row + r, begin, n, keep);
-            derive(dx, x, bias + begin, dy, keep, n, act);
+            if (dropout->rate > 0.0f) dropout_piece(&keys, first_row + r, begin, n, keep);
+            if (act == RD_GELU) {
+                gelu_backward(dx, again, x, bias + begin, dy, keep, n);
+            } else {
+                derive(dx, x, bias + begin, dy, keep, n, act);
+                activate(again, x, bias + begin, n, act);
+            }
             for (int64_t i = 0; i < n; i++) dbias[begin + i] += dx[i];
             store_bf16(dh, at, dx, n);
-            activate(again, x, bias + begin, n, act);
             for (int64_t i = 0; i < n; i++) again[i] *= keep[i];
             store(out, at, again, n);
         }
@@ -224,15 +222,15 @@ static void norm_row(rd_activations y, int64_t at, float *mean, float *rstd,
 
 /* sum = x + (h + bias), dropped out */
 static void add_residual(float *sum, const float *x, rd_activations h, const float *bias,
-                         int64_t row, int64_t at, int64_t width, const rd_dropout *dropout) {
+                         int64_t row, int64_t at, int64_t width, const rd_dropout_keys *keys) {
     float keep[PIECE], in[PIECE];
     for (int64_t begin = 0; begin < width; begin += PIECE) {
         int64_t n = piece_of(begin, width);
         const float *restrict hr = floats(h, at + begin, n, in);
         const float *xr = x + begin, *b = bias + begin;
         float *sr = sum + begin;
-        if (dropout->rate > 0.0f) {
-            dropout_piece(dropout, row, begin, n, keep);
+        if (keys->threshold > 0) {
+            dropout_piece(keys, row, begin, n, keep);
             for (int64_t i = 0; i < n; i++) sr[i] = xr[i] + (hr[i] + b[i]) * keep[i];
         } else {
             for (int64_t i = 0; i < n; i++) sr[i] = xr[i] + (hr[i] + b[i]);
@@ -244,10 +242,11 @@ static void residual_norm(float *sum, rd_activations y, float *mean, float *rstd
                           rd_activations h, const float *bias, const float *gain,
                           const float *shift, float eps, int64_t first_row, int64_t rows,
                           int64_t width, const rd_dropout *dropout) {
+    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
         if (rd_activations_exists(h)) {
-            add_residual(sum + r * width, row, h, bias, first_row + r, r * width, width, dropout);
+            add_residual(sum + r * width, row, h, bias, first_row + r, r * width, width, &keys);
             row = sum + r * width;
         }
         if (gain) norm_row(y, r * width, mean + r, rstd + r, row, gain, shift, eps, width);
@@ -282,6 +281,7 @@ static void norm_backward(float *dx, bool accumulate, const float *dy, const flo
 static void residual_backward(rd_activations dh, const float *dsum, float *restrict dbias,
                               int64_t first_row, int64_t rows, int64_t width,
                               const rd_dropout *dropout) {
+    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     float keep[PIECE], buffer[PIECE];
     for (int64_t r = 0; r < rows; r++)
         for (int64_t begin = 0; begin < width; begin += PIECE) {
@@ -289,7 +289,7 @@ static void residual_backward(rd_activations dh, const float *dsum, float *restr
             const float *restrict ds = dsum + at;
             float *restrict d = float_target(dh, at, buffer);
             if (dropout->rate > 0.0f) {
-                dropout_piece(dropout, first_row + r, begin, n, keep);
+                dropout_piece(&keys, first_row + r, begin, n, keep);
                 for (int64_t i = 0; i < n; i++) d[i] = ds[i] * keep[i];
             } else {
                 memcpy(d, ds, sizeof(float) * (size_t)n);

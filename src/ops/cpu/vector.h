@@ -6,10 +6,16 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "ops/activations.h"
 
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
 typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */
+typedef uint16_t half16 __attribute__((vector_size(32)));
+typedef uint32_t word16 __attribute__((vector_size(64)));
 
 static inline float sum_lanes(vec16 v) {
     float lane[16];
@@ -17,6 +23,16 @@ static inline float sum_lanes(vec16 v) {
     for (int half = 8; half > 0; half /= 2)
         for (int i = 0; i < half; i++) lane[i] += lane[i + half];
     return lane[0];
+}
+
+/* The larger of each lane; b's where a is NaN. A comparison of vectors is compiled badly. */
+static inline vec16 larger(vec16 a, vec16 b) {
+#if defined(__AVX512F__)
+    return (vec16)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    for (int l = 0; l < 16; l++) b[l] = a[l] > b[l] ? a[l] : b[l];
+    return b;
+#endif
 }
 
 /* Largest of x[0..n); unspecified with NaN among them, which some later sum then shows. Lanes,
@@ -70,15 +86,17 @@ static inline float log1p_fast(float x) {
     return 2.0f * z * p;
 }
 
-/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26. */
-static inline float erf_fast(float x) {
+/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26; and, as a
+ * by- product, e^(-x^2). */
+static inline float erf_and_exp(float x, float *e) {
     float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
     float p = 1.061405429f;
     p = p * t - 1.453152027f;
     p = p * t + 1.421413741f;
     p = p * t - 0.284496736f;
     p = p * t + 0.254829592f;
-    return copysignf(1.0f - p * t * exp_fast(-a * a), x);
+    *e = exp_fast(-a * a);
+    return copysignf(1.0f - p * t * *e, x);
 }
 
 static inline void to_bf16(uint16_t *restrict out, const float *restrict x, int64_t n) {
@@ -108,29 +126,6 @@ static inline void store_bf16(rd_activations x, int64_t offset, const float *row
 static inline void store(rd_activations x, int64_t offset, const float *row, int64_t n) {
     if (x.f32) memcpy(x.f32 + offset, row, sizeof *row * (size_t)n);
     store_bf16(x, offset, row, n);
-}
-
-/* Philox4x32-10 (base/rng.h) for 16 consecutive values of the first counter word. */
-static inline void philox16(uint32_t first, uint32_t c1_word, uint32_t c2_word, uint32_t c3_word,
-                            uint32_t k0, uint32_t k1, uint32_t out[4][16]) {
-    uint32_t c0[16], c1[16], c2[16], c3[16];
-    for (uint32_t l = 0; l < 16; l++)
-        c0[l] = first + l, c1[l] = c1_word, c2[l] = c2_word, c3[l] = c3_word;
-    for (int round = 0; round < 10; round++) {
-        for (int l = 0; l < 16; l++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * c0[l], p1 = (uint64_t)0xCD9E8D57u * c2[l];
-            c0[l] = (uint32_t)(p1 >> 32) ^ c1[l] ^ k0;
-            c2[l] = (uint32_t)(p0 >> 32) ^ c3[l] ^ k1;
-            c1[l] = (uint32_t)p1;
-            c3[l] = (uint32_t)p0;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    memcpy(out[0], c0, sizeof c0);
-    memcpy(out[1], c1, sizeof c1);
-    memcpy(out[2], c2, sizeof c2);
-    memcpy(out[3], c3, sizeof c3);
 }
 
 #endif
