@@ -177,6 +177,7 @@ rd_status rd_key_set_defaults(void *object, const rd_key *keys) {
  * control characters being refused on the way in. */
 static rd_status format_string(const rd_key *key, const char *value, char *text, size_t room) {
     size_t used = 0;
+    if (!value) value = "";
     if (strlen(value) * 2 + 3 > room)
         return rd_error(RD_ERR_ARGUMENT, "%s: %zu bytes are too many for a recipe", key->name,
                         strlen(value));
