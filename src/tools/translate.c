@@ -129,6 +129,7 @@ static int translate(const arguments *a, const rd_translator *translator) {
         .score = a->score,
         .prefix = a->prefix,
         .constraints = a->constraints,
+        .list = options_has(&a->given, "nbest"),
         .window = typed || a->interactive ? 1 : a->window,
         .truncate_source = a->truncate_source,
         .output = file.stream,
