@@ -59,9 +59,6 @@ rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *co
 rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bool own_file,
                               rd_text *warnings);
 
-/* One of the tokens that were added to the vocabulary. */
-rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings);
-
 /* A line for each search setting that generation_config.json has no field for. */
 rd_status rd_hf_warn_of_search(const char *from, const rd_recipe *recipe, rd_text *warnings);
 

@@ -180,6 +180,15 @@ static rd_status add_sequence(const reader *r, const char *key, const json_t *id
     return status;
 }
 
+/* Whether eos_token_id has it. */
+static bool is_end(const reader *r, const json_t *id) {
+    const json_t *ends = setting(r, "eos_token_id");
+    if (is_id(id, r->recipe->model.eos_id) || json_equal(id, ends)) return true;
+    for (size_t i = 0; i < json_array_size(ends); i++)
+        if (json_equal(id, json_array_get(ends, i))) return true;
+    return false;
+}
+
 /* One token is forbidden, except an end, and pad, which never is chosen; of more the last, after
  * the others. */
 static rd_status read_bad_words(const reader *r, rd_text *suppressed, rd_text *biases) {
@@ -190,14 +199,22 @@ static rd_status read_bad_words(const reader *r, rd_text *suppressed, rd_text *b
     for (size_t i = 0; i < json_array_size(words); i++) {
         const json_t *word = json_array_get(words, i), *first = json_array_get(word, 0);
         bool one = json_array_size(word) == 1;
-        if (one && (is_id(first, c->eos_id) || is_id(first, c->pad_id))) continue;
+        if (one && (is_end(r, first) || is_id(first, c->pad_id))) continue;
         RD_TRY(one ? add_ids(r, key, word, suppressed)
                    : add_sequence(r, key, word, "-inf", biases));
     }
     return RD_OK;
 }
 
-/* [[[5, 6], -2.5], ...] */
+/* Whether a later pair of the list is of the same tokens. */
+static bool comes_again(const json_t *list, size_t i) {
+    const json_t *tokens = json_array_get(json_array_get(list, i), 0);
+    for (size_t k = i + 1; k < json_array_size(list); k++)
+        if (json_equal(tokens, json_array_get(json_array_get(list, k), 0))) return true;
+    return false;
+}
+
+/* [[[5, 6], -2.5], ...]; the last one of the same tokens counts. */
 static rd_status read_biases(const reader *r, rd_text *biases) {
     static const char key[] = "sequence_bias";
     const json_t *list = setting(r, key);
@@ -207,6 +224,7 @@ static rd_status read_biases(const reader *r, rd_text *biases) {
         char number[32];
         if (json_array_size(pair) != 2 || !json_is_number(bias))
             return bad_value(r, key, "a list of ids with numbers");
+        if (comes_again(list, i)) continue;
         rd_shortest_float((float)json_number_value(bias), number);
         RD_TRY(add_sequence(r, key, json_array_get(pair, 0), number, biases));
     }

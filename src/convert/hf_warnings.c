@@ -133,88 +133,31 @@ rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bo
     return RD_OK;
 }
 
-static bool is_special(const char *token) {
-    static const char *const names[] = {"<s>", "</s>", "<pad>", "<unk>", "<mask>"};
-    for (size_t i = 0; i < LENGTH(names); i++)
-        if (strcmp(token, names[i]) == 0) return true;
-    return false;
-}
-
-static rd_status add_token(json_t *tokens, const char *token) {
-    if (!token || is_special(token) || json_object_get(tokens, token)) return RD_OK;
-    return json_object_set_new(tokens, token, json_true()) == 0
-               ? RD_OK
-               : rd_error(RD_ERR_MEMORY, "out of memory");
-}
-
-/* The contents of a list, or of an object's values: of tokenizer.json and tokenizer_config.json. */
-static rd_status add_contents(json_t *tokens, json_t *list) {
-    size_t i;
-    const char *key;
-    json_t *item;
-    json_array_foreach(list, i, item)
-        RD_TRY(add_token(tokens, json_string_value(json_object_get(item, "content"))));
-    json_object_foreach(list, key, item)
-        RD_TRY(add_token(tokens, json_string_value(json_object_get(item, "content"))));
-    return RD_OK;
-}
-
-static rd_status find_tokens(const char *directory, json_t *tokens) {
-    json_t *added = NULL, *tokenizer = NULL, *config = NULL;
-    const char *token;
-    json_t *id;
-    rd_status status = rd_json_read_optional(directory, "added_tokens.json", &added);
-    if (status == RD_OK) status = rd_json_read_optional(directory, "tokenizer.json", &tokenizer);
-    if (status == RD_OK)
-        status = rd_json_read_optional(directory, "tokenizer_config.json", &config);
-    json_object_foreach(added, token, id) {
-        if (status == RD_OK) status = add_token(tokens, token);
-    }
-    if (status == RD_OK) status = add_contents(tokens, json_object_get(tokenizer, "added_tokens"));
-    if (status == RD_OK)
-        status = add_contents(tokens, json_object_get(config, "added_tokens_decoder"));
-    json_decref(added);
-    json_decref(tokenizer);
-    json_decref(config);
-    return status;
-}
-
-static rd_status warn_tokens(const json_t *tokens, rd_text *warnings) {
-    enum { SHOWN = 8 };
-    size_t n = json_object_size(tokens), i = 0;
-    const char *token;
-    json_t *value;
-    if (n == 0) return RD_OK;
-    RD_TRY(rd_text_printf(warnings, "%zu token%s added to the vocabulary (", n, n > 1 ? "s" : ""));
-    json_object_foreach((json_t *)tokens, token, value) {
-        char shown[96];
-        rd_escape(shown, sizeof shown, token);
-        if (i < SHOWN) RD_TRY(rd_text_printf(warnings, "%s%.40s", i ? ", " : "", shown));
-        i++;
-    }
-    return rd_text_printf(warnings,
-                          "%s): in text they are cut into other pieces here, unlike in "
-                          "transformers\n",
-                          n > SHOWN ? ", ..." : "");
-}
-
-rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings) {
-    json_t *tokens = json_object();
-    rd_status status = tokens ? find_tokens(directory, tokens) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = warn_tokens(tokens, warnings);
-    json_decref(tokens);
-    return status;
-}
-
-/* Keys that generation_config.json has fields for; max-len-b only without max-len-a. */
-static bool is_exported(const char *name) {
-    static const char *const names[] = {"beam",           "lenpen",
-                                        "min-len",        "max-len-b",
-                                        "forced-bos",     "no-repeat-ngram-size",
-                                        "early-stopping", "renormalize-logits"};
-    for (size_t i = 0; i < LENGTH(names); i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
+/* Keys that generation_config.json has fields for, or, of tokens that are free, that it means;
+ * max-len-b only without max-len-a. */
+static bool is_exported(const rd_recipe *recipe, const char *name) {
+    static const char *const names[] = {"beam",
+                                        "lenpen",
+                                        "min-len",
+                                        "max-len-b",
+                                        "forced-bos",
+                                        "forced-tokens-free",
+                                        "no-forced-eos",
+                                        "no-repeat-ngram-size",
+                                        "encoder-no-repeat-ngram-size",
+                                        "repetition-penalty",
+                                        "encoder-repetition-penalty",
+                                        "exponential-decay-length-penalty",
+                                        "suppress-tokens",
+                                        "begin-suppress-tokens",
+                                        "sequence-bias",
+                                        "end-tokens",
+                                        "early-stopping",
+                                        "renormalize-logits",
+                                        "sampling"};
+    static const char *const of_draws[] = {"temperature", "sampling-topk", "sampling-topp"};
+    return is_among(names, LENGTH(names), name) ||
+           (recipe->search.sampling && is_among(of_draws, LENGTH(of_draws), name));
 }
 
 static rd_status warn_of_key(const char *from, const rd_recipe *recipe, const rd_recipe *defaults,
@@ -223,7 +166,8 @@ static rd_status warn_of_key(const char *from, const rd_recipe *recipe, const rd
     RD_TRY(rd_recipe_format_key(recipe, key, value, sizeof value));
     RD_TRY(rd_recipe_format_key(defaults, key, usual, sizeof usual));
     bool bounds = strcmp(key->name, "max-len-a") == 0 && recipe->search.max_len_a > 0;
-    if (strcmp(value, usual) == 0 && !bounds) return RD_OK;
+    bool any = strcmp(key->name, "max-len-a") == 0 && !bounds; /* max-len-b says all */
+    if (any || (strcmp(value, usual) == 0 && !bounds)) return RD_OK;
     return rd_text_printf(warnings, "%s: %s: %s has no place in generation_config.json%s\n", from,
                           key->name, value,
                           bounds ? ", whose max_length is all that the model takes" : "");
@@ -235,7 +179,7 @@ rd_status rd_hf_warn_of_search(const char *from, const rd_recipe *recipe, rd_tex
     rd_status status = RD_OK;
     const rd_key *key;
     for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++)
-        if (strcmp(rd_recipe_group_of(key)->name, "search") == 0 && !is_exported(key->name))
+        if (strcmp(rd_recipe_group_of(key)->name, "search") == 0 && !is_exported(recipe, key->name))
             status = warn_of_key(from, recipe, defaults, key, warnings);
     rd_recipe_free(defaults);
     return status;
