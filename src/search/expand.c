@@ -192,10 +192,10 @@ static void expand_rows(const void *self, int thread, int64_t begin, int64_t end
             s->candidate_counts[w->first + i] = FAILED;
 }
 
-/* The source token with the most attention; the last one, eos, means none. */
-static int32_t most_attended(const float *attention, int32_t src_length) {
+/* The source token with the most attention, from `first` on; the last one, eos, means none. */
+static int32_t most_attended(const float *attention, int32_t first, int32_t src_length) {
     int32_t best = -1;
-    for (int32_t j = 0; j + 1 < src_length; j++)
+    for (int32_t j = first; j + 1 < src_length; j++)
         if (best < 0 || attention[j] > attention[best]) best = j;
     return best;
 }
@@ -210,7 +210,7 @@ static rd_status attend(rd_search *s) {
         float *coverage =
             sentence->coverage ? sentence->coverage + (r - sentence->first) * n : NULL;
         s->scorer.attention(s->scorer.self, r, n, attention);
-        s->aligned[r] = most_attended(attention, n);
+        s->aligned[r] = most_attended(attention, s->scorer.begins ? 1 : 0, n);
         for (int32_t j = 0; j < n; j++)
             if (isnan(attention[j]))
                 return rd_error(RD_ERR_NUMERIC, "the model gives attention that is not a number; "

@@ -12,7 +12,7 @@
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
     int32_t bos, eos, pad, unk, start;
-    bool continues;
+    bool continues, begins;
     bool keeps_attention, skips_softmax;
     rd_decoding **decodings; /* [n_models] */
     float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models after the first */
@@ -116,6 +116,7 @@ static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
     scorer->unk = first->unk_id;
     scorer->max_length = first->max_target_positions - 1;
     scorer->continues = first->encoder.layers == 0;
+    scorer->begins = first->prepend_bos;
     scorer->start = scorer->continues ? -1 : rd_start_id(first);
     for (int32_t m = 1; m < scorer->n_models; m++) {
         const rd_model_config *config = rd_model_get_config(models[m]);
@@ -179,6 +180,7 @@ rd_scorer rd_model_scorer_view(rd_model_scorer *scorer) {
                        .start = scorer->start,
                        .ids = scorer->ids,
                        .logits = scorer->skips_softmax,
+                       .begins = scorer->begins,
                        .max_length = scorer->max_length,
                        .continues = scorer->continues,
                        .add = model_scorer_add,

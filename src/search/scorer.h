@@ -26,6 +26,7 @@ typedef struct {
                                  * NULL: the same */
     int32_t max_length;         /* longest output without eos that `step` can score; 0: no limit */
     bool logits;                /* `log_probs` gives logits */
+    bool begins;                /* sources begin with bos, which nothing is aligned to */
     bool continues;             /* outputs go on after their source, which is of that length, too */
     /* As rd_decoding_add (model/decode.h): tells the source of a sentence before it begins. */
     rd_status (*add)(void *self, int32_t sentence, rd_token_span source);

@@ -51,7 +51,7 @@ typedef struct {
 
 typedef struct {
     int32_t *tokens;  /* [length], without the final eos */
-    int32_t *aligned; /* [length] source token (not eos) that each token attended to most, or -1; in
+    int32_t *aligned; /* [length] source token (not bos or eos) that each token attended to most, or -1; in
                        * the block of `tokens`, and freed with it. NULL without `align` */
     int32_t length;
     float score; /* (log P - penalties) / length^lenpen + coverage: what hypotheses are ranked by */
