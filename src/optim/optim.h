@@ -18,6 +18,8 @@ typedef struct {
     rd_optim_kind kind;
     double lr; /* peak learning rate */
     double adam_beta1, adam_beta2, adam_eps;
+    bool adam_eps_last; /* eps is added after the bias correction of sqrt(v), as torch.optim.AdamW
+                         * does; else before it, as fairseq's adam */
     double momentum; /* nag, sgd */
     double weight_decay;
     bool decoupled_weight_decay; /* AdamW, as fairseq's adam; otherwise L2 added to the gradient */

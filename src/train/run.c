@@ -113,7 +113,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     RD_TRY(rd_model_prepare_training(run->model, run->bf16));
     const rd_parameters *p = &run->model->parameters;
     RD_TRY(rd_optimizer_new(&run->optimizer, p->total, p->values, r->train.ema_decay > 0.0f));
-    if (r->optim.no_decay_bias_norm) RD_TRY(rd_optimizer_exempt_vectors(&run->optimizer, p));
+    RD_TRY(rd_run_freeze(run));
     run->state = (rd_progress_state){.epoch = 1, .best_metric = NAN};
     return run->save_dir ? open_save_dir(run) : RD_OK;
 }
@@ -128,6 +128,7 @@ void rd_run_close(rd_run *run) {
     rd_model_free(run->model);
     rd_arena_free(&run->arena);
     rd_text_free(&run->warnings);
+    rd_text_free(&run->notes);
     rd_text_free(&run->changes);
     free(run->resumed_settings);
 }

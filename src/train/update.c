@@ -35,6 +35,7 @@ static rd_status accumulate(rd_run *run, int64_t n, rd_meters *w, rd_criterion_s
                     .seed = t->seed,
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1,
+                    .padding = t->padding_idx ? &run->recipe->model.pad_id : NULL,
                     .profile = &run->profile};
     rd_criterion criterion = rd_task_criterion(run->task, run->data, run->recipe, alpha);
     rd_status outcome = RD_OK;
@@ -68,6 +69,7 @@ static rd_status one_update(rd_run *run, int64_t n_batches, rd_meters *w, bool *
     }
     rd_profile_end(&run->profile, RD_PART_REST);
     double scale = sums.n_tokens > 0 ? 1.0 / (double)sums.n_tokens : 0.0;
+    rd_optimizer_drop_frozen(&run->optimizer, p->grads);
     double norm = status == RD_OK ? rd_gradient_norm(p->grads, p->total, scale) : NAN;
     *skipped = !isfinite(norm);
     if (*skipped) {

@@ -144,7 +144,7 @@ static void test_vectors_are_exempt(void **state) {
     assert_int_equal(n, parameters.total);
     rd_optimizer optimizer;
     must(rd_optimizer_new(&optimizer, n, weights, false));
-    must(rd_optimizer_exempt_vectors(&optimizer, &parameters));
+    must(rd_optimizer_divide(&optimizer, &parameters, true, NULL));
     assert_int_equal(optimizer.n_ranges, 4); /* the last two vectors are one */
     for (int64_t t = 1; t <= 8; t++) {
         const json_t *step = json_array_get(json_object_get(c, "steps"), (size_t)t - 1);
