@@ -63,6 +63,24 @@ static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
+/* What the outputs of the model are made of is the model's, except what the recipe or its arch says.
+ */
+static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
+    static const char *const names[] = {"forced-bos",      "forced-tokens-free",
+                                        "no-forced-eos",   "suppress-tokens",
+                                        "sequence-bias",   "begin-suppress-tokens",
+                                        "end-tokens"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const rd_key *key = rd_recipe_find_key(names[i]);
+        char value[ROOM];
+        if (own->origins[rd_recipe_key_index(key)] != RD_BY_DEFAULT) continue;
+        const char *text = key->type == RD_KEY_STRING ? rd_recipe_string(start, key) : value;
+        if (key->type != RD_KEY_STRING) RD_TRY(rd_recipe_format_key(start, key, value, ROOM));
+        if (text) RD_TRY(rd_recipe_set_key(own, key, text));
+    }
+    return RD_OK;
+}
+
 static rd_status adopt(rd_run *run, const rd_recipe *start) {
     rd_recipe *own = run->recipe;
     const char *unlike = NULL;
@@ -85,6 +103,7 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
     shape.zero_init_head = own->model.zero_init_head;
     if (is_written(own, "picture-size")) shape.picture.size = own->model.picture.size;
     own->model = shape;
+    RD_TRY(adopt_outputs(own, start));
     return adopt_pictures(own, start);
 }
 

@@ -55,18 +55,13 @@ static rd_status read_parts(const char *text, bool *chosen) {
 /* frozen: [parameters.n] */
 static rd_status choose(rd_run *run, const bool *chosen, bool *frozen) {
     const rd_parameters *p = &run->model->parameters;
-    bool found[N_PARTS] = {false};
     int64_t n = 0;
     for (int64_t i = 0; i < p->n; i++) {
         int index = part_of(p->items[i].name);
         frozen[i] = index < N_PARTS && chosen[index];
         if (!frozen[i]) continue;
-        found[index] = true;
         n += rd_parameter_count(&p->items[i]);
     }
-    for (int i = 0; i < N_PARTS; i++)
-        if (chosen[i] && !found[i])
-            return rd_error(RD_ERR_FORMAT, "freeze: the model has no %s of its own", parts[i].name);
     if (n == p->total) return rd_error(RD_ERR_FORMAT, "freeze: nothing is left to train");
     return rd_text_printf(&run->notes, "frozen: %s: %lld of %lld parameters stay as they are\n",
                           run->recipe->train.freeze, (long long)n, (long long)p->total);

@@ -79,7 +79,7 @@ rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
 
 /* Divides the optimizer's weights into those that are trained or decay and those that do not
- * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that the model does not have. */
+ * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that there are none of by that name. */
 rd_status rd_run_freeze(rd_run *run);
 
 /* One process at a time: another's is refused by its pid. A killed one holds nothing. Symbolic
