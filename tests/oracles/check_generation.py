@@ -2,9 +2,12 @@
 
     check_generation.py BIN_DIR MODELS [FIRST_SEED]
 
-makes so many MarianMT and BART models in turn, of random weights, with random search settings on top of the golden
+    check_generation.py --golden GOLDEN_DIR
+
+The first makes so many MarianMT and BART models in turn, of random weights, with random search settings on top of the golden
 vocabularies; imports each with BIN_DIR/rdrop-convert and compares lists of translations, and their scores, with
-transformers'. Prints every setting under which lists differ.
+transformers'. Prints every setting under which lists differ. The second writes GOLDEN_DIR/generation.json: lists of the
+golden models under settings that each have something of generation_config.json, for tests/unit/test_generation.c.
 """
 import json
 import pathlib
@@ -130,7 +133,32 @@ def same(wanted, got):
     return True
 
 
+def golden(folder):
+    cases = []
+    for seed in range(24):
+        rng, bart = random.Random(1000 + seed), seed % 2 == 1
+        name = "bart" if bart else "marian/tied"
+        vocab, eos, pad, start = (701, 2, 1, 2) if bart else (57, 0, 56, 56)
+        with tempfile.TemporaryDirectory() as work:
+            directory = pathlib.Path(work) / "hf"
+            shutil.copytree(folder / name, directory)
+            settings = dict(decoder_start_token_id=start, eos_token_id=eos, pad_token_id=pad, bos_token_id=0)
+            settings.update(settings_of(rng, vocab, eos, pad, bart))
+            if "max_length" in settings:
+                settings["max_length"] = min(settings["max_length"], 15)
+            (directory / "generation_config.json").write_text(json.dumps(settings))
+            texts, n = TEXTS["bart" if bart else "marian"][:2], settings["num_beams"]
+            found = by_transformers(directory, bart, texts, n)
+        cases.append(dict(model=name, settings=settings, texts=texts,
+                          lists=[[dict(text=" ".join(shown(t)), score=s) for t, s in found[i * n:(i + 1) * n]]
+                                 for i in range(len(texts))]))
+    (folder / "generation.json").write_text(json.dumps(cases) + "\n")
+
+
 def main():
+    if sys.argv[1] == "--golden":
+        transformers.logging.set_verbosity_error()
+        return golden(pathlib.Path(sys.argv[2]))
     binaries, models = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     transformers.logging.set_verbosity_error()

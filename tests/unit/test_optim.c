@@ -43,6 +43,7 @@ static void check_adam(const json_t *c) {
                               .adam_beta1 = golden_number(c, "beta1"),
                               .adam_beta2 = golden_number(c, "beta2"),
                               .adam_eps = golden_number(c, "eps"),
+                              .adam_eps_last = json_is_true(json_object_get(c, "eps_last")),
                               .weight_decay = golden_number(c, "weight_decay"),
                               .decoupled_weight_decay =
                                   json_is_true(json_object_get(c, "decoupled")),
