@@ -154,8 +154,8 @@ static rd_status put_biases(const rd_hf_export *e, object *o) {
         json_t *tokens = rows_of(e, o, list.tokens + first, list.ends[i] - first);
         o->failed |= list.biases[i] == -INFINITY
                          ? json_array_append_new(bad, tokens) != 0
-                         : json_array_append_new(biases, json_pack("[o, f]", tokens,
-                                                                   (double)list.biases[i])) != 0;
+                         : json_array_append_new(
+                               biases, json_pack("[o, f]", tokens, (double)list.biases[i])) != 0;
     }
     rd_sequence_list_free(&list);
     if (json_array_size(biases) > 0)

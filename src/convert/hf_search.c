@@ -109,8 +109,7 @@ static rd_status read_ends(const reader *r) {
             status = rd_text_printf(&ends, "%s%lld", ends.length ? " " : "",
                                     (long long)json_integer_value(id));
     }
-    if (status == RD_OK && ends.length)
-        status = set(r, "end-tokens", "eos_token_id", ends.data);
+    if (status == RD_OK && ends.length) status = set(r, "end-tokens", "eos_token_id", ends.data);
     rd_text_free(&ends);
     if (status == RD_OK && !found)
         status = warn(r, "eos_token_id: the model's own end of sentence ends outputs here, too");
@@ -150,8 +149,7 @@ static rd_status add_ids(const reader *r, const char *key, const json_t *list, r
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *id = json_array_get(list, i);
         if (!json_is_integer(id)) return bad_value(r, key, "a list of ids");
-        if (json_integer_value(id) < 0 ||
-            json_integer_value(id) >= r->recipe->model.tgt_vocab)
+        if (json_integer_value(id) < 0 || json_integer_value(id) >= r->recipe->model.tgt_vocab)
             return rd_error(RD_ERR_FORMAT, "%s/%s: %s: %lld is none of the model's %d tokens",
                             r->directory, r->file, key, (long long)json_integer_value(id),
                             r->recipe->model.tgt_vocab);
@@ -168,8 +166,8 @@ static rd_status read_ids(const reader *r, const char *theirs, rd_text *text) {
                                : bad_value(r, theirs, "a list of ids");
 }
 
-static rd_status add_sequence(const reader *r, const char *key, const json_t *ids,
-                              const char *bias, rd_text *text) {
+static rd_status add_sequence(const reader *r, const char *key, const json_t *ids, const char *bias,
+                              rd_text *text) {
     rd_text sequence = {0};
     if (!json_is_array(ids) || json_array_size(ids) == 0)
         return bad_value(r, key, "a list of lists of ids");

@@ -54,8 +54,8 @@ static const setting neutral[] = {{"diversity_penalty", 0},
                                   {"num_beam_groups", 1},
                                   {"num_return_sequences", 1},
                                   {"penalty_alpha", 0}};
-static const setting sampling[] = {{"typical_p", 1}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0},
-                                   {"min_p", 0},     {"top_h", 0}};
+static const setting sampling[] = {
+    {"typical_p", 1}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0}, {"min_p", 0}, {"top_h", 0}};
 static const char *const of_samples[] = {"temperature", "top_k", "top_p"}; /* honoured there */
 
 /* Not honoured at any value but an empty one; looked for in config.json, too, where other keys are

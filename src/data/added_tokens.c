@@ -74,8 +74,8 @@ static rd_status add_map(json_t *list, json_t *map, const char *directory) {
     json_object_foreach(map, text, id) {
         if (!json_is_integer(id)) return bad_token(directory, "added_tokens.json");
         if (!find_text(list, text))
-            RD_TRY(append(list, json_pack("{s:s, s:I}", "content", text, "id",
-                                          json_integer_value(id))));
+            RD_TRY(append(list,
+                          json_pack("{s:s, s:I}", "content", text, "id", json_integer_value(id))));
     }
     return RD_OK;
 }
@@ -199,8 +199,8 @@ bool rd_added_tokens_find(const rd_added_tokens *tokens, const char *text, size_
     *begin = at - 1;
     *end = *begin + found->length;
     *id = found->id;
-    while (found->left && *begin > first && u_isUWhiteSpace((UChar32)before(text, *begin, &start)) &&
-           start >= first)
+    while (found->left && *begin > first &&
+           u_isUWhiteSpace((UChar32)before(text, *begin, &start)) && start >= first)
         *begin = start;
     while (found->right && *end < n) {
         const char *next = text + *end;

@@ -1,5 +1,5 @@
-/* Tokens that were added to the vocabulary of a Hugging Face model: in text each is one id, whatever
- * the rest is cut into. */
+/* Tokens that were added to the vocabulary of a Hugging Face model: in text each is one id,
+ * whatever the rest is cut into. */
 #ifndef RD_DATA_ADDED_TOKENS_H
 #define RD_DATA_ADDED_TOKENS_H
 

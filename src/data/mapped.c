@@ -113,8 +113,7 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     if (!pieces) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
         bool special = ids[i] == map->pad || ids[i] == map->bos || ids[i] == map->eos ||
-                       ids[i] == map->unk ||
-                       rd_added_tokens_is_special(self->base.added, ids[i]);
+                       ids[i] == map->unk || rd_added_tokens_is_special(self->base.added, ids[i]);
         if (!special && map->pieces[ids[i]]) pieces[n_pieces++] = map->pieces[ids[i]];
     }
     int failed = spm_decode_pieces(self->processor, pieces, n_pieces, text, length, &message);

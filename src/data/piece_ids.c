@@ -52,9 +52,9 @@ static rd_status add_pieces(rd_piece_ids *map, const char *path, const json_t *a
         const char *piece = json_string_value(json_object_get(item, "content"));
         json_t *id = json_object_get(item, "id"), *known = json_object_get(map->ids, piece);
         if (known && json_integer_value(known) != json_integer_value(id))
-            return rd_error(RD_ERR_FORMAT, "%s: \"%.60s\" is %lld there, but %lld as an added token",
-                            path, piece, (long long)json_integer_value(known),
-                            (long long)json_integer_value(id));
+            return rd_error(
+                RD_ERR_FORMAT, "%s: \"%.60s\" is %lld there, but %lld as an added token", path,
+                piece, (long long)json_integer_value(known), (long long)json_integer_value(id));
         if (!known && json_object_set(map->ids, piece, id) != 0)
             return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     }

@@ -105,9 +105,8 @@ static rd_status extend_tokenizer_json(const char *directory, const json_t *list
     json_t *added = json_object_get(root, "added_tokens");
     bool failed = !added && json_object_set_new(root, "added_tokens", added = json_array()) != 0;
     for (size_t i = 0; !failed && i < json_array_size(list); i++)
-        failed = json_array_append_new(
-                     added, token_of(json_string_value(json_array_get(list, i)),
-                                     first + (int32_t)i)) != 0;
+        failed = json_array_append_new(added, token_of(json_string_value(json_array_get(list, i)),
+                                                       first + (int32_t)i)) != 0;
     if (!failed) return rd_json_write(directory, "tokenizer.json", root);
     json_decref(root);
     return no_memory(directory);

@@ -19,8 +19,8 @@ typedef struct {
     rd_vocabulary_kind kind;
     /* Of source and target; [1] NULL: one for both sides; both NULL: labels alone. */
     const char *models[2];
-    const char *ids[2];    /* what gives the models' pieces other ids; or NULL */
-    const char *companion; /* a file that models[0] needs next to it; or NULL */
+    const char *ids[2];                  /* what gives the models' pieces other ids; or NULL */
+    const char *companion;               /* a file that models[0] needs next to it; or NULL */
     const char *settings[MOST_SETTINGS]; /* files that say more where they are there; or NULL */
 } form;
 

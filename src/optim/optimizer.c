@@ -71,8 +71,7 @@ rd_status rd_optimizer_divide(rd_optimizer *optimizer, const rd_parameters *para
         optimizer->freezes |= stays;
         if (!last || last->decays != decays || last->frozen != stays) {
             last = &optimizer->ranges[optimizer->n_ranges++];
-            *last =
-                (rd_optim_range){.begin = item->offset, .decays = decays, .frozen = stays};
+            *last = (rd_optim_range){.begin = item->offset, .decays = decays, .frozen = stays};
         }
         last->n += rd_parameter_count(item);
     }

@@ -108,8 +108,7 @@ static float block_repeats(const rd_search *s, int64_t r, float *log_probs) {
 
 int32_t rd_search_forced_token(const rd_search *s, const rd_search_row *row) {
     const rd_search_request *request = &row->sentence->request;
-    if (row->length >= row->sentence->max_length && !s->config.no_forced_eos)
-        return s->scorer.eos;
+    if (row->length >= row->sentence->max_length && !s->config.no_forced_eos) return s->scorer.eos;
     int32_t at = row->length - (s->config.forced_bos ? 1 : 0); /* in the prefix */
     if (at < 0) return s->scorer.bos;
     return at < request->prefix_length ? request->prefix[at] : -1;

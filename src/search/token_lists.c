@@ -63,8 +63,7 @@ static rd_status read_sequence(rd_sequence_list *list, capacities *room, const c
     if (**at != ':' || list->n_tokens == first) return refuse(option, *at, "IDS: NUMBER");
     char *end;
     float bias = strtof(*at + 1, &end);
-    if (end == *at + 1 || isnan(bias) || bias == INFINITY)
-        return refuse(option, *at, "': NUMBER'");
+    if (end == *at + 1 || isnan(bias) || bias == INFINITY) return refuse(option, *at, "': NUMBER'");
     end += strspn(end, BLANKS);
     if (*end && *end != ',') return refuse(option, end, "a comma");
     *at = end + (*end == ',');

@@ -63,13 +63,13 @@ static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
-/* What the outputs of the model are made of is the model's, except what the recipe or its arch says.
+/* What the outputs of the model are made of is the model's, except what the recipe or its arch
+ * says.
  */
 static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
-    static const char *const names[] = {"forced-bos",      "forced-tokens-free",
-                                        "no-forced-eos",   "suppress-tokens",
-                                        "sequence-bias",   "begin-suppress-tokens",
-                                        "end-tokens"};
+    static const char *const names[] = {
+        "forced-bos",    "forced-tokens-free",    "no-forced-eos", "suppress-tokens",
+        "sequence-bias", "begin-suppress-tokens", "end-tokens"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const rd_key *key = rd_recipe_find_key(names[i]);
         char value[ROOM];

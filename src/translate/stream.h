@@ -41,10 +41,10 @@ typedef struct {
     double log_prob;  /* of references, summed */
 } rd_translate_totals;
 
-/* Writes one line per input line; with `list` or n_best > 1, `line ||| translation ||| score` per hypothesis,
- * lines counted from 0; with `align`, pairs source-target after a tab, or in lists after ` |||`;
- * with `score`, the log-probability of the reference line. Invalid UTF-8 in the input is repaired
- * with U+FFFD. RD_ERR_IO when the output fails: errno is EPIPE if its reader left. */
+/* Writes one line per input line; with `list` or n_best > 1, `line ||| translation ||| score` per
+ * hypothesis, lines counted from 0; with `align`, pairs source-target after a tab, or in lists
+ * after ` |||`; with `score`, the log-probability of the reference line. Invalid UTF-8 in the input
+ * is repaired with U+FFFD. RD_ERR_IO when the output fails: errno is EPIPE if its reader left. */
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
                               rd_translate_totals *totals);
 
