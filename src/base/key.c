@@ -116,8 +116,9 @@ static rd_status set_string(const rd_key *key, const char *text, char **value) {
         if (length == 0 || rd_is_control(c))
             return bad_value(key, "...", "text in UTF-8 without control characters");
     }
-    char *copy = rd_strdup(text);
-    if (!copy) return RD_ERR_MEMORY;
+    bool none = !*text && !key->default_value; /* as it is before it is set */
+    char *copy = none ? NULL : rd_strdup(text);
+    if (!copy && !none) return RD_ERR_MEMORY;
     free(*value);
     *value = copy;
     return RD_OK;

@@ -285,6 +285,29 @@ static bool has_same_tensors(const rd_run *run, const rd_recipe *start) {
            a->head_transform == b->head_transform;
 }
 
+static rd_status add_name(rd_text *list, bool wanted, const char *name) {
+    return wanted ? rd_text_printf(list, "%s%s", list->length ? ", " : "", name) : RD_OK;
+}
+
+/* Where fine-tuning a MarianMT or BART model differs from PyTorch's programs. */
+static rd_status note_differences(rd_run *run) {
+    const rd_recipe *r = run->recipe;
+    const rd_model_config *c = &r->model;
+    bool marian = c->position_layout == RD_POSITIONS_HF_MARIAN;
+    bool bart = c->layernorm_embedding && c->prepend_bos && c->decoder.layers > 0;
+    bool bias = c->output_bias && !strstr(r->train.freeze, "output-bias");
+    rd_text list = {0};
+    if (!marian && !bart) return RD_OK;
+    rd_status status =
+        add_name(&list, r->optim.kind == RD_ADAM && !r->optim.adam_eps_last, "adam-eps-last: true");
+    if (status == RD_OK) status = add_name(&list, !r->train.padding_idx, "padding-idx: true");
+    if (status == RD_OK) status = add_name(&list, bias, "freeze: output-bias");
+    if (status == RD_OK && list.length)
+        status = rd_text_printf(&run->notes, "PyTorch's programs would train with %s\n", list.data);
+    rd_text_free(&list);
+    return status;
+}
+
 static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     rd_parameters *p = &run->model->parameters;
     piece_counts counts;
@@ -292,6 +315,7 @@ static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     RD_TRY(has_same_tensors(run, start->recipe) ? rd_model_dir_load_values(start, p, p->values)
                                                 : load_other(run, start));
     begin_pieces(run, &counts);
+    RD_TRY(note_differences(run));
     run->start_checksum = rd_crc32(0, p->values, sizeof *p->values * (size_t)p->total);
     return RD_OK;
 }
