@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
+#include "io/output.h"
 
 enum { LARGEST_FILE = 1 << 30 };
 

@@ -14,6 +14,7 @@
 #include "data/vocab_extend.h"
 #include "data/vocab_files.h"
 #include "golden.h"
+#include "io/output.h"
 
 enum { MOST_IDS = 12 };
 
