@@ -49,7 +49,7 @@ evaluation_outputs_of() {
 # Scores are of one translation a line, whatever nbest says.
 stage_translate() {
     local test search
-    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: /=/')
+    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: "\(.*\)"$/=\1/; s/: /=/')
     mkdir -p "$hypotheses"
     for test in "${tests[@]}"; do
         "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \

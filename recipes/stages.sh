@@ -76,7 +76,7 @@ files_of() {
 }
 vocabulary_of() {
     files_of "$1" spm.model source.spm target.spm vocab.json target_vocab.json tokenizer.json merges.txt \
-        vocab.txt tokenizer_config.json dict.txt characters.txt labels.txt
+        vocab.txt tokenizer_config.json added_tokens.json dict.txt characters.txt labels.txt
 }
 model_of() {
     vocabulary_of "$1"

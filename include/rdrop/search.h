@@ -51,6 +51,23 @@ typedef struct {
     /* Added to a score: coverage_penalty * sum over source tokens of log(min(1, attention that they
      * received)), as GNMT has it. */
     float coverage_penalty;
+    /* What transformers' generation_config.json has besides. Penalties of 0 are 1. */
+    bool no_forced_eos; /* the longest output ends where it is, with one token more in place of eos
+                         */
+    float repetition_penalty; /* log P of a token that the output has (or its logit, of greedy
+                               * search and of samples) is multiplied by it, divided where it is
+                               * above 0; the decoder's start and a language model's prompt count */
+    float encoder_repetition_penalty; /* and divided by this one, of a token of the source */
+    int32_t encoder_no_repeat_ngram;  /* no n-gram of the source of this size; 0: off */
+    double decay_start, decay_factor; /* longer than decay_start tokens, |log P| of eos is
+                                       * multiplied by decay_factor^(length - decay_start) - 1 and
+                                       * added to it; factor 0: 1 */
+    /* Ids as text, NULL: none. Whoever fills the struct owns them; they must outlive the search. */
+    char *suppress_tokens;       /* "5 6": never chosen */
+    char *begin_suppress_tokens; /* not as the first token that may be chosen */
+    char *sequence_bias;         /* "5 6: -2.5, 7: -inf": added to log P of the last token of each
+                                  * sequence after the tokens before it */
+    char *end_tokens;            /* that end an output as eos does, and stay in it */
     bool align;       /* give alignments: of each target token, the source token that it attended
                        * to most */
     bool renormalize; /* log P among the allowed tokens: pad and what the settings forbid have none,

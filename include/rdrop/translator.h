@@ -88,7 +88,7 @@ typedef struct {
 } rd_translate_options;
 
 /* The search settings of the model's config.yaml (the first model's, for an ensemble), with an
- * n_best of 1. */
+ * n_best of 1. Texts in them are the translator's. */
 RD_API rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
 /* Words are separated by spaces and counted from 0. */

@@ -116,8 +116,9 @@ static rd_status set_string(const rd_key *key, const char *text, char **value) {
         if (length == 0 || rd_is_control(c))
             return bad_value(key, "...", "text in UTF-8 without control characters");
     }
-    char *copy = rd_strdup(text);
-    if (!copy) return RD_ERR_MEMORY;
+    bool none = !*text && !key->default_value; /* as it is before it is set */
+    char *copy = none ? NULL : rd_strdup(text);
+    if (!copy && !none) return RD_ERR_MEMORY;
     free(*value);
     *value = copy;
     return RD_OK;
@@ -177,6 +178,7 @@ rd_status rd_key_set_defaults(void *object, const rd_key *keys) {
  * control characters being refused on the way in. */
 static rd_status format_string(const rd_key *key, const char *value, char *text, size_t room) {
     size_t used = 0;
+    if (!value) value = "";
     if (strlen(value) * 2 + 3 > room)
         return rd_error(RD_ERR_ARGUMENT, "%s: %zu bytes are too many for a recipe", key->name,
                         strlen(value));

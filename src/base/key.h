@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 typedef enum {
-    RD_KEY_STRING, /* char *, malloc'ed */
+    RD_KEY_STRING, /* char *, malloc'ed; without a default, NULL is "" */
     RD_KEY_WORD,   /* const char *, borrowed from whoever sets it */
     RD_KEY_BOOL,
     RD_KEY_INT32,

@@ -49,11 +49,15 @@ rd_status rd_hf_write_config(const rd_hf_export *export);
  * each setting that has no effect here. */
 rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
 
-/* Appends a line to `warnings` for each setting that asks for something which is not done here, and
- * one for the tokens added to the vocabulary (hf_warnings.c). */
-rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *config, json_t *generation,
+/* The part of it that is of the search (hf_search.c). generation: of generation_config.json, NULL
+ * where there is none. */
+rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *config,
+                            json_t *generation, bool bart, rd_text *warnings);
+
+/* Appends a line to `warnings` for each setting that asks for something which is not done here
+ * (hf_warnings.c); own_file: they are of generation_config.json, else of config.json. */
+rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bool own_file,
                               rd_text *warnings);
-rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings);
 
 /* A line for each search setting that generation_config.json has no field for. */
 rd_status rd_hf_warn_of_search(const char *from, const rd_recipe *recipe, rd_text *warnings);

@@ -57,13 +57,18 @@ static rd_status set_json(const reader *r, const char *ours, const char *theirs,
     return status;
 }
 
+/* The first of several, where it is a list. */
+static const json_t *first_of(const json_t *value) {
+    return json_is_array(value) ? json_array_get(value, 0) : value;
+}
+
 static rd_status copy_keys(const reader *r) {
     for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
         const json_t *value = setting(r->config, key->theirs);
         if (!value)
             return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is missing", r->directory,
                             key->theirs);
-        RD_TRY(set_json(r, key->ours, key->theirs, value));
+        RD_TRY(set_json(r, key->ours, key->theirs, first_of(value)));
     }
     static const rd_hf_key optional[] = {{"dropout", "dropout"},
                                          {"attention_dropout", "attention-dropout"},
@@ -75,6 +80,21 @@ static rd_status copy_keys(const reader *r) {
     return RD_OK;
 }
 
+/* The network may be one that generates, with its output layer or without (BartModel). */
+static rd_status check_head(const reader *r) {
+    static const char *const known[] = {"BartForConditionalGeneration", "BartModel",
+                                        "MarianMTModel", "MarianModel"};
+    const json_t *list = json_object_get(r->config, "architectures");
+    const char *name = json_string_value(json_array_get(list, 0));
+    for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0) name = NULL;
+    if (!name) return RD_OK;
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s/config.json: the head of %.60s is not supported: of BART and Marian those "
+                    "that generate are (BartForConditionalGeneration, MarianMTModel)",
+                    r->directory, name);
+}
+
 static rd_status check_architecture(reader *r) {
     const char *type = json_string_value(json_object_get(r->config, "model_type"));
     r->bart = type && strcmp(type, "bart") == 0;
@@ -83,6 +103,7 @@ static rd_status check_architecture(reader *r) {
                         "%s/config.json: models of type %.60s are not supported; those of type "
                         "marian and bart are",
                         r->directory, type ? type : "(none)");
+    RD_TRY(check_head(r));
     static const char *const absent[] = {"normalize_before", "add_final_layer_norm"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         if (is_true(r->config, absent[i], false)) return unsupported(r, absent[i]);
@@ -155,61 +176,6 @@ static rd_status read_model(reader *r) {
     return read_start(r);
 }
 
-/* early_stopping and renormalize_logits: booleans, or the text "never". */
-static void read_stopping(const reader *r) {
-    const json_t *stopping = generation_setting(r, "early_stopping");
-    const char *text = json_string_value(stopping);
-    rd_search_options *search = &r->recipe->search;
-    search->early_stopping = json_is_true(stopping)               ? RD_STOP_FULL
-                             : text && strcmp(text, "never") == 0 ? RD_STOP_NEVER
-                                                                  : RD_STOP_UNLIKELY;
-    search->renormalize = json_is_true(generation_setting(r, "renormalize_logits"));
-}
-
-/* A first token that is forced is BART's bos, which older files have another key for; in MarianMT
- * it would be the target's language. */
-static rd_status read_forced(const reader *r) {
-    const json_t *bos = generation_setting(r, "forced_bos_token_id");
-    rd_search_options *search = &r->recipe->search;
-    search->forced_bos =
-        bos || (r->bart && is_true(r->config, "force_bos_token_to_be_generated", false));
-    search->forced_tokens_free = r->bart;
-    if (!bos || (r->bart && json_integer_value(bos) == r->recipe->model.bos_id)) return RD_OK;
-    return unsupported(r, "this forced_bos_token_id");
-}
-
-/* *length is as `key` says, or as what takes its place says, which does not count the decoder's
- * first token. */
-static void read_length(const reader *r, const char *key, const char *new_key, int64_t *length) {
-    const json_t *all = generation_setting(r, key), *added = generation_setting(r, new_key);
-    if (json_is_integer(all)) *length = json_integer_value(all);
-    if (json_is_integer(added) && json_integer_value(added) < INT32_MAX)
-        *length = json_integer_value(added) + 1;
-}
-
-/* Their lengths count the decoder's first token, and max_length the last as well. */
-static rd_status read_search(const reader *r) {
-    static const rd_hf_key keys[] = {{"num_beams", "beam"},
-                                     {"length_penalty", "lenpen"},
-                                     {"no_repeat_ngram_size", "no-repeat-ngram-size"}};
-    r->recipe->search.beam = 1; /* their defaults, where they are not ours */
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *value = generation_setting(r, keys[i].theirs);
-        if (value) RD_TRY(set_json(r, keys[i].ours, keys[i].theirs, value));
-    }
-    int64_t most = r->recipe->model.max_target_positions, least = 0;
-    read_length(r, "max_length", "max_new_tokens", &most);
-    read_length(r, "min_length", "min_new_tokens", &least);
-    if (most < 2 || most > 1000000 || least < 0 || least > most)
-        return rd_error(RD_ERR_FORMAT, "%s: min_length %lld and max_length %lld make no sense",
-                        r->directory, (long long)least, (long long)most);
-    r->recipe->search.max_len_a = 0;
-    r->recipe->search.max_len_b = (float)(most - 2);
-    r->recipe->search.min_len = least > 0 ? (int32_t)least - 1 : 0;
-    read_stopping(r);
-    return read_forced(r);
-}
-
 static rd_status read_languages(const reader *r) {
     const char *source = json_string_value(json_object_get(r->tokenizer, "source_lang"));
     const char *target = json_string_value(json_object_get(r->tokenizer, "target_lang"));
@@ -217,20 +183,26 @@ static rd_status read_languages(const reader *r) {
     return target ? set(r, "target-lang", "target_lang", target) : RD_OK;
 }
 
-static rd_status read_all(reader *r) {
+/* generation_config.json, where it is there, says all of the search; then config.json, in which
+ * older files have it, says nothing. */
+static rd_status read_all(reader *r, rd_text *warnings) {
+    bool own_file;
     RD_TRY(rd_json_read(r->directory, "config.json", &r->config));
+    RD_TRY(rd_json_exists(r->directory, "generation_config.json", &own_file));
     RD_TRY(rd_json_read_optional(r->directory, "generation_config.json", &r->generation));
     RD_TRY(rd_json_read_optional(r->directory, "tokenizer_config.json", &r->tokenizer));
     RD_TRY(read_model(r));
-    RD_TRY(read_search(r));
+    RD_TRY(rd_hf_read_search(r->recipe, r->directory, r->config, own_file ? r->generation : NULL,
+                             r->bart, warnings));
+    if (warnings)
+        RD_TRY(rd_hf_warn_settings(&r->recipe->model, own_file ? r->generation : r->config,
+                                   own_file, warnings));
     return read_languages(r);
 }
 
 rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings) {
     reader r = {.directory = directory, .recipe = recipe};
-    rd_status status = read_all(&r);
-    if (status == RD_OK && warnings)
-        status = rd_hf_warn_settings(&recipe->model, r.config, r.generation, warnings);
+    rd_status status = read_all(&r, warnings);
     json_decref(r.config);
     json_decref(r.generation);
     json_decref(r.tokenizer);

@@ -41,6 +41,11 @@ static rd_status plan(rd_hf_export *e) {
     RD_TRY(rd_json_exists(e->from, "source.spm", &source));
     RD_TRY(rd_json_exists(e->from, "vocab.json", &vocab));
     e->mapped = e->bart || (!e->joint && vocab);
+    if (e->bart && (e->joint || source))
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s: BART's tokenizer in transformers is byte-level BPE; a SentencePiece "
+                        "vocabulary would get other ids there",
+                        e->from);
     if (!e->bart && !e->joint && !source)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: MarianMT needs a SentencePiece vocabulary",
                         e->from);

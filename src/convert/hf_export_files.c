@@ -1,5 +1,6 @@
 /* config.json, generation_config.json, tokenizer_config.json and the vocabulary of a MarianMT or
  * BART directory. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/recipe_keys.h"
+#include "search/token_lists.h"
 
 /* An object being filled; `failed` for want of memory. */
 typedef struct {
@@ -62,7 +64,10 @@ static void put_specials(const rd_hf_export *e, object *o) {
     put(o, "eos_token_id", c->eos_id);
     if (c->bos_id >= 0) put(o, "bos_token_id", target_row(e, c->bos_id));
     put(o, "decoder_start_token_id", e->start);
-    put(o, "forced_eos_token_id", c->eos_id);
+    if (e->recipe->search.no_forced_eos)
+        put_value(o, "forced_eos_token_id", json_null());
+    else
+        put(o, "forced_eos_token_id", c->eos_id);
     if (e->recipe->search.forced_bos) put(o, "forced_bos_token_id", c->bos_id);
 }
 
@@ -88,6 +93,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
     put_real(&o, "attention_dropout", c->attention_dropout);
     put_real(&o, "activation_dropout", c->activation_dropout);
     put_bool(&o, "scale_embedding", !c->no_scale_embedding);
+    put_bool(&o, "normalize_before", false); /* which CTranslate2 asks for */
     if (!e->bart) {
         put_bool(&o, "static_position_embeddings", true);
         put_bool(&o, "share_encoder_decoder_embeddings", c->share_all_embeddings);
@@ -99,12 +105,91 @@ static rd_status write_model_config(const rd_hf_export *e) {
 }
 
 /* Forbids pad, which MarianMT could otherwise generate. */
-static void put_bad_words(const rd_hf_export *e, object *o) {
-    json_t *bad = json_array();
-    if (e->pad >= 0) o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
+static void put_bad_words(const rd_hf_export *e, object *o, json_t *bad) {
+    bool wanted = !e->bart && (e->pad >= 0 || !e->mapped);
     int old = (int)target_row(e, e->recipe->model.pad_id);
-    if (!e->mapped && old >= 0) o->failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
-    put_value(o, "bad_words_ids", bad);
+    if (wanted && e->pad >= 0)
+        o->failed |= json_array_append_new(bad, json_pack("[i]", (int)e->pad)) != 0;
+    if (wanted && !e->mapped && old >= 0)
+        o->failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
+    if (json_array_size(bad) > 0)
+        put_value(o, "bad_words_ids", bad);
+    else
+        json_decref(bad);
+}
+
+static json_t *rows_of(const rd_hf_export *e, object *o, const int32_t *tokens, int64_t n) {
+    json_t *rows = json_array();
+    for (int64_t i = 0; i < n; i++)
+        o->failed |= json_array_append_new(rows, json_integer(target_row(e, tokens[i]))) != 0;
+    return rows;
+}
+
+/* A list of ids after those of `first` (NULL: none), where there is one. */
+static rd_status put_ids(const rd_hf_export *e, object *o, const char *key, const char *text,
+                         json_t *first) {
+    rd_token_list list;
+    rd_status status = rd_token_list_parse(&list, key, text);
+    if (status != RD_OK || list.n == 0) {
+        json_decref(first);
+        return status;
+    }
+    json_t *rows = rows_of(e, o, list.tokens, list.n);
+    free(list.tokens);
+    if (first) {
+        o->failed |= json_array_extend(first, rows) != 0;
+        json_decref(rows);
+    }
+    put_value(o, key, first ? first : rows);
+    return RD_OK;
+}
+
+/* What is forbidden goes to bad_words_ids: JSON has no infinity. */
+static rd_status put_biases(const rd_hf_export *e, object *o) {
+    rd_sequence_list list;
+    RD_TRY(rd_sequence_list_parse(&list, e->recipe->search.sequence_bias));
+    json_t *biases = json_array(), *bad = json_array();
+    int64_t first = 0;
+    for (int64_t i = 0; i < list.n; first = list.ends[i++]) {
+        json_t *tokens = rows_of(e, o, list.tokens + first, list.ends[i] - first);
+        o->failed |= list.biases[i] == -INFINITY
+                         ? json_array_append_new(bad, tokens) != 0
+                         : json_array_append_new(
+                               biases, json_pack("[o, f]", tokens, (double)list.biases[i])) != 0;
+    }
+    rd_sequence_list_free(&list);
+    if (json_array_size(biases) > 0)
+        put_value(o, "sequence_bias", biases);
+    else
+        json_decref(biases);
+    put_bad_words(e, o, bad);
+    return RD_OK;
+}
+
+static void put_penalty(object *o, const char *key, float value) {
+    if (value != 0.0f && value != 1.0f) put_real(o, key, value);
+}
+
+static rd_status put_rules(const rd_hf_export *e, object *o) {
+    const rd_search_options *s = &e->recipe->search;
+    put_penalty(o, "repetition_penalty", s->repetition_penalty);
+    put_penalty(o, "encoder_repetition_penalty", s->encoder_repetition_penalty);
+    if (s->encoder_no_repeat_ngram > 0)
+        put(o, "encoder_no_repeat_ngram_size", s->encoder_no_repeat_ngram);
+    if (s->decay_factor != 0 && s->decay_factor != 1)
+        put_value(o, "exponential_decay_length_penalty",
+                  json_pack("[I, f]", (json_int_t)s->decay_start, s->decay_factor));
+    if (s->sampling) {
+        put_bool(o, "do_sample", true);
+        put_real(o, "temperature", s->temperature);
+        put(o, "top_k", s->top_k);
+        put_real(o, "top_p", s->top_p);
+    }
+    RD_TRY(put_ids(e, o, "suppress_tokens", s->suppress_tokens, NULL));
+    RD_TRY(put_ids(e, o, "begin_suppress_tokens", s->begin_suppress_tokens, NULL));
+    RD_TRY(put_ids(e, o, "eos_token_id", s->end_tokens,
+                   json_pack("[i]", (int)e->recipe->model.eos_id)));
+    return put_biases(e, o);
 }
 
 /* Their max_length is one number: of ours, max-len-b, or as long as the model goes. */
@@ -114,7 +199,11 @@ static rd_status write_generation_config(const rd_hf_export *e) {
     object o = new_object();
     int64_t most = c->max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
     put_specials(e, &o);
-    if (!e->bart && (e->pad >= 0 || !e->mapped)) put_bad_words(e, &o);
+    rd_status status = put_rules(e, &o);
+    if (status != RD_OK) {
+        json_decref(o.root);
+        return status;
+    }
     put(&o, "num_beams", s->beam);
     put_real(&o, "length_penalty", s->lenpen);
     put(&o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
@@ -128,7 +217,7 @@ static rd_status write_generation_config(const rd_hf_export *e) {
     return write_object(&o, e->to, "generation_config.json");
 }
 
-rd_status rd_hf_write_config(const rd_hf_export *e) {
+static rd_status write_tokenizer_config(const rd_hf_export *e) {
     object o = new_object();
     put_text(&o, "tokenizer_class", e->bart ? "BartTokenizer" : "MarianTokenizer");
     if (!e->bart) {
@@ -137,7 +226,13 @@ rd_status rd_hf_write_config(const rd_hf_export *e) {
         put_bool(&o, "separate_vocabs", e->separate);
     }
     put(&o, "model_max_length", e->recipe->model.max_source_positions);
-    RD_TRY(write_object(&o, e->to, "tokenizer_config.json"));
+    return write_object(&o, e->to, "tokenizer_config.json");
+}
+
+rd_status rd_hf_write_config(const rd_hf_export *e) {
+    bool copied = false; /* the one that the model came with says more */
+    if (e->mapped) RD_TRY(rd_json_exists(e->to, "tokenizer_config.json", &copied));
+    if (!copied) RD_TRY(write_tokenizer_config(e));
     RD_TRY(write_generation_config(e));
     return write_model_config(e);
 }

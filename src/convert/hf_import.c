@@ -7,6 +7,7 @@
 #include "convert/convert.h"
 #include "convert/hf.h"
 #include "convert/import.h"
+#include "io/json.h"
 #include "io/output.h"
 #include "io/safetensors.h"
 #include "model/transformer.h"
@@ -163,11 +164,29 @@ static rd_status read_weights(hf_import *im) {
     return RD_OK;
 }
 
+/* Of the vocabulary, of which one file may be missing while others are there. */
+static rd_status check_files(const hf_import *im) {
+    static const char *const marian[] = {"vocab.json", "source.spm", "target.spm", NULL};
+    static const char *const bart[] = {"vocab.json", "merges.txt", NULL};
+    bool is_bart = im->recipe->model.layernorm_embedding, there, whole;
+    const char *const *files = is_bart ? bart : marian;
+    RD_TRY(rd_json_exists(im->from, "tokenizer.json", &whole));
+    for (; !(is_bart && whole) && *files; files++) {
+        RD_TRY(rd_json_exists(im->from, *files, &there));
+        if (!there)
+            return rd_error(RD_ERR_IO, "%s/%s: missing; the vocabulary of a %s directory is %s",
+                            im->from, *files, is_bart ? "BART" : "MarianMT",
+                            is_bart ? "vocab.json and merges.txt, or tokenizer.json"
+                                    : "vocab.json, source.spm and target.spm");
+    }
+    return RD_OK;
+}
+
 static rd_status import_all(hf_import *im) {
     rd_vocabulary_kind kind;
     RD_TRY(rd_recipe_new(&im->recipe));
     RD_TRY(rd_hf_read_config(im->recipe, im->from, im->warnings));
-    if (im->warnings) RD_TRY(rd_hf_warn_tokens(im->from, im->warnings));
+    RD_TRY(check_files(im));
     RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
     if (im->recipe->model.layernorm_embedding) RD_TRY(find_mask(im, kind));
     RD_TRY(read_weights(im));

@@ -1,5 +1,4 @@
 /* Warnings of settings in a Hugging Face directory that have no effect here. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,43 +6,62 @@
 #include "io/json.h"
 #include "recipe/recipe_keys.h"
 
-/* A key that changes nothing with the number `neutral`; NAN: whatever its value. */
+/* A key that changes nothing with the number `neutral`. */
 typedef struct {
     const char *key;
     double neutral;
 } setting;
 
-/* Honoured (hf_config.c), about the program's own output, or of transformers' inside. */
-static const setting harmless[] = {{"_from_model_config", NAN},   {"bos_token_id", NAN},
-                                   {"cache_implementation", NAN}, {"decoder_start_token_id", NAN},
-                                   {"early_stopping", NAN},       {"forced_bos_token_id", NAN},
-                                   {"length_penalty", NAN},       {"low_memory", NAN},
-                                   {"max_length", NAN},           {"max_new_tokens", NAN},
-                                   {"min_length", NAN},           {"min_new_tokens", NAN},
-                                   {"no_repeat_ngram_size", NAN}, {"num_beams", NAN},
-                                   {"output_attentions", NAN},    {"output_hidden_states", NAN},
-                                   {"output_logits", NAN},        {"output_scores", NAN},
-                                   {"renormalize_logits", NAN},   {"return_dict_in_generate", NAN},
-                                   {"transformers_version", NAN}, {"use_cache", NAN}};
+/* Honoured (hf_config.c, hf_search.c), about the program's own output, or of transformers' inside.
+ */
+static const char *const harmless[] = {"_from_model_config",
+                                       "bad_words_ids",
+                                       "begin_suppress_tokens",
+                                       "bos_token_id",
+                                       "cache_implementation",
+                                       "decoder_start_token_id",
+                                       "do_sample",
+                                       "early_stopping",
+                                       "encoder_no_repeat_ngram_size",
+                                       "encoder_repetition_penalty",
+                                       "eos_token_id",
+                                       "exponential_decay_length_penalty",
+                                       "forced_bos_token_id",
+                                       "forced_eos_token_id",
+                                       "length_penalty",
+                                       "low_memory",
+                                       "max_length",
+                                       "max_new_tokens",
+                                       "min_length",
+                                       "min_new_tokens",
+                                       "no_repeat_ngram_size",
+                                       "num_beams",
+                                       "output_attentions",
+                                       "output_hidden_states",
+                                       "output_logits",
+                                       "output_scores",
+                                       "renormalize_logits",
+                                       "repetition_penalty",
+                                       "return_dict_in_generate",
+                                       "sequence_bias",
+                                       "suppress_tokens",
+                                       "transformers_version",
+                                       "use_cache"};
 
 /* Without effect at one value; and where nothing is sampled. */
-static const setting neutral[] = {{"diversity_penalty", 0},    {"encoder_no_repeat_ngram_size", 0},
-                                  {"guidance_scale", 1},       {"num_beam_groups", 1},
-                                  {"num_return_sequences", 1}, {"repetition_penalty", 1},
-                                  {"penalty_alpha", 0},        {"encoder_repetition_penalty", 1}};
-static const setting sampling[] = {{"temperature", 1}, {"top_k", 50},         {"top_p", 1},
-                                   {"typical_p", 1},   {"epsilon_cutoff", 0}, {"eta_cutoff", 0},
-                                   {"min_p", 0},       {"top_h", 0}};
+static const setting neutral[] = {{"diversity_penalty", 0},
+                                  {"guidance_scale", 1},
+                                  {"num_beam_groups", 1},
+                                  {"num_return_sequences", 1},
+                                  {"penalty_alpha", 0}};
+static const setting sampling[] = {
+    {"typical_p", 1}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0}, {"min_p", 0}, {"top_h", 0}};
+static const char *const of_samples[] = {"temperature", "top_k", "top_p"}; /* honoured there */
 
-/* Not honoured at any value but a neutral one; looked for in config.json, too, where other keys
- * are the model's. */
-static const char *const others[] = {"bad_words_ids",   "begin_suppress_tokens",
-                                     "constraints",     "do_sample",
-                                     "eos_token_id",    "exponential_decay_length_penalty",
-                                     "force_words_ids", "forced_eos_token_id",
-                                     "pad_token_id",    "remove_invalid_values",
-                                     "sequence_bias",   "stop_strings",
-                                     "suppress_tokens"};
+/* Not honoured at any value but an empty one; looked for in config.json, too, where other keys are
+ * the model's. */
+static const char *const others[] = {"constraints", "force_words_ids", "pad_token_id",
+                                     "remove_invalid_values", "stop_strings"};
 
 #define LENGTH(list) (sizeof(list) / sizeof *(list))
 
@@ -67,18 +85,23 @@ static bool is_id(const json_t *value, int32_t id) {
     return json_is_integer(value) && json_integer_value(value) == id;
 }
 
+static bool is_among(const char *const *list, size_t n, const char *key) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], key) == 0) return true;
+    return false;
+}
+
 static bool changes_nothing(const rd_model_config *model, bool samples, const char *key,
                             const json_t *value) {
-    if (is_empty(value) || find(harmless, LENGTH(harmless), key)) return true;
+    if (is_empty(value) || is_among(harmless, LENGTH(harmless), key) ||
+        is_among(of_samples, LENGTH(of_samples), key))
+        return true;
     const setting *s = find(neutral, LENGTH(neutral), key);
-    const setting *of_samples = find(sampling, LENGTH(sampling), key);
-    if (of_samples && !samples) return true;
-    if (of_samples) s = of_samples;
+    const setting *of_draws = find(sampling, LENGTH(sampling), key);
+    if (of_draws && !samples) return true;
+    if (of_draws) s = of_draws;
     if (s) return json_is_number(value) && json_number_value(value) == s->neutral;
-    if (strcmp(key, "bad_words_ids") == 0 || strcmp(key, "pad_token_id") == 0)
-        return is_id(value, model->pad_id); /* a pad is never chosen */
-    bool eos = strcmp(key, "eos_token_id") == 0 || strcmp(key, "forced_eos_token_id") == 0;
-    return eos && is_id(value, model->eos_id);
+    return strcmp(key, "pad_token_id") == 0 && is_id(value, model->pad_id); /* never chosen */
 }
 
 static rd_status warn_setting(rd_text *warnings, const char *file, const char *key,
@@ -94,112 +117,47 @@ static rd_status warn_setting(rd_text *warnings, const char *file, const char *k
 }
 
 static bool is_of_generation(const char *key) {
-    for (size_t i = 0; i < LENGTH(others); i++)
-        if (strcmp(others[i], key) == 0) return true;
-    return find(neutral, LENGTH(neutral), key) || find(sampling, LENGTH(sampling), key);
+    return is_among(others, LENGTH(others), key) || find(neutral, LENGTH(neutral), key) ||
+           find(sampling, LENGTH(sampling), key);
 }
 
-rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *config, json_t *generation,
+rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bool own_file,
                               rd_text *warnings) {
-    const char *key;
+    const char *key, *file = own_file ? "generation_config.json" : "config.json";
     json_t *value;
-    const json_t *do_sample = json_object_get(generation, "do_sample");
-    if (!do_sample) do_sample = json_object_get(config, "do_sample");
-    bool samples = json_is_true(do_sample);
-    json_object_foreach(generation, key, value) {
-        if (!changes_nothing(model, samples, key, value))
-            RD_TRY(warn_setting(warnings, "generation_config.json", key, value));
-    }
-    json_object_foreach(config, key, value) {
-        bool again = json_object_get(generation, key) != NULL;
-        if (!again && is_of_generation(key) && !changes_nothing(model, samples, key, value))
-            RD_TRY(warn_setting(warnings, "config.json", key, value));
+    bool samples = json_is_true(json_object_get(settings, "do_sample"));
+    json_object_foreach(settings, key, value) {
+        if ((own_file || is_of_generation(key)) && !changes_nothing(model, samples, key, value))
+            RD_TRY(warn_setting(warnings, file, key, value));
     }
     return RD_OK;
 }
 
-static bool is_special(const char *token) {
-    static const char *const names[] = {"<s>", "</s>", "<pad>", "<unk>", "<mask>"};
-    for (size_t i = 0; i < LENGTH(names); i++)
-        if (strcmp(token, names[i]) == 0) return true;
-    return false;
-}
-
-static rd_status add_token(json_t *tokens, const char *token) {
-    if (!token || is_special(token) || json_object_get(tokens, token)) return RD_OK;
-    return json_object_set_new(tokens, token, json_true()) == 0
-               ? RD_OK
-               : rd_error(RD_ERR_MEMORY, "out of memory");
-}
-
-/* The contents of a list, or of an object's values: of tokenizer.json and tokenizer_config.json. */
-static rd_status add_contents(json_t *tokens, json_t *list) {
-    size_t i;
-    const char *key;
-    json_t *item;
-    json_array_foreach(list, i, item)
-        RD_TRY(add_token(tokens, json_string_value(json_object_get(item, "content"))));
-    json_object_foreach(list, key, item)
-        RD_TRY(add_token(tokens, json_string_value(json_object_get(item, "content"))));
-    return RD_OK;
-}
-
-static rd_status find_tokens(const char *directory, json_t *tokens) {
-    json_t *added = NULL, *tokenizer = NULL, *config = NULL;
-    const char *token;
-    json_t *id;
-    rd_status status = rd_json_read_optional(directory, "added_tokens.json", &added);
-    if (status == RD_OK) status = rd_json_read_optional(directory, "tokenizer.json", &tokenizer);
-    if (status == RD_OK)
-        status = rd_json_read_optional(directory, "tokenizer_config.json", &config);
-    json_object_foreach(added, token, id) {
-        if (status == RD_OK) status = add_token(tokens, token);
-    }
-    if (status == RD_OK) status = add_contents(tokens, json_object_get(tokenizer, "added_tokens"));
-    if (status == RD_OK)
-        status = add_contents(tokens, json_object_get(config, "added_tokens_decoder"));
-    json_decref(added);
-    json_decref(tokenizer);
-    json_decref(config);
-    return status;
-}
-
-static rd_status warn_tokens(const json_t *tokens, rd_text *warnings) {
-    enum { SHOWN = 8 };
-    size_t n = json_object_size(tokens), i = 0;
-    const char *token;
-    json_t *value;
-    if (n == 0) return RD_OK;
-    RD_TRY(rd_text_printf(warnings, "%zu token%s added to the vocabulary (", n, n > 1 ? "s" : ""));
-    json_object_foreach((json_t *)tokens, token, value) {
-        char shown[96];
-        rd_escape(shown, sizeof shown, token);
-        if (i < SHOWN) RD_TRY(rd_text_printf(warnings, "%s%.40s", i ? ", " : "", shown));
-        i++;
-    }
-    return rd_text_printf(warnings,
-                          "%s): in text they are cut into other pieces here, unlike in "
-                          "transformers\n",
-                          n > SHOWN ? ", ..." : "");
-}
-
-rd_status rd_hf_warn_tokens(const char *directory, rd_text *warnings) {
-    json_t *tokens = json_object();
-    rd_status status = tokens ? find_tokens(directory, tokens) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = warn_tokens(tokens, warnings);
-    json_decref(tokens);
-    return status;
-}
-
-/* Keys that generation_config.json has fields for; max-len-b only without max-len-a. */
-static bool is_exported(const char *name) {
-    static const char *const names[] = {"beam",           "lenpen",
-                                        "min-len",        "max-len-b",
-                                        "forced-bos",     "no-repeat-ngram-size",
-                                        "early-stopping", "renormalize-logits"};
-    for (size_t i = 0; i < LENGTH(names); i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
+/* Keys that generation_config.json has fields for, or, of tokens that are free, that it means;
+ * max-len-b only without max-len-a. */
+static bool is_exported(const rd_recipe *recipe, const char *name) {
+    static const char *const names[] = {"beam",
+                                        "lenpen",
+                                        "min-len",
+                                        "max-len-b",
+                                        "forced-bos",
+                                        "forced-tokens-free",
+                                        "no-forced-eos",
+                                        "no-repeat-ngram-size",
+                                        "encoder-no-repeat-ngram-size",
+                                        "repetition-penalty",
+                                        "encoder-repetition-penalty",
+                                        "exponential-decay-length-penalty",
+                                        "suppress-tokens",
+                                        "begin-suppress-tokens",
+                                        "sequence-bias",
+                                        "end-tokens",
+                                        "early-stopping",
+                                        "renormalize-logits",
+                                        "sampling"};
+    static const char *const of_draws[] = {"temperature", "sampling-topk", "sampling-topp"};
+    return is_among(names, LENGTH(names), name) ||
+           (recipe->search.sampling && is_among(of_draws, LENGTH(of_draws), name));
 }
 
 static rd_status warn_of_key(const char *from, const rd_recipe *recipe, const rd_recipe *defaults,
@@ -208,7 +166,8 @@ static rd_status warn_of_key(const char *from, const rd_recipe *recipe, const rd
     RD_TRY(rd_recipe_format_key(recipe, key, value, sizeof value));
     RD_TRY(rd_recipe_format_key(defaults, key, usual, sizeof usual));
     bool bounds = strcmp(key->name, "max-len-a") == 0 && recipe->search.max_len_a > 0;
-    if (strcmp(value, usual) == 0 && !bounds) return RD_OK;
+    bool any = strcmp(key->name, "max-len-a") == 0 && !bounds; /* max-len-b says all */
+    if (any || (strcmp(value, usual) == 0 && !bounds)) return RD_OK;
     return rd_text_printf(warnings, "%s: %s: %s has no place in generation_config.json%s\n", from,
                           key->name, value,
                           bounds ? ", whose max_length is all that the model takes" : "");
@@ -220,7 +179,7 @@ rd_status rd_hf_warn_of_search(const char *from, const rd_recipe *recipe, rd_tex
     rd_status status = RD_OK;
     const rd_key *key;
     for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++)
-        if (strcmp(rd_recipe_group_of(key)->name, "search") == 0 && !is_exported(key->name))
+        if (strcmp(rd_recipe_group_of(key)->name, "search") == 0 && !is_exported(recipe, key->name))
             status = warn_of_key(from, recipe, defaults, key, warnings);
     rd_recipe_free(defaults);
     return status;

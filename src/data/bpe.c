@@ -11,6 +11,7 @@
 static void close_bpe(rd_tokenizer *tokenizer) {
     rd_bpe *self = (rd_bpe *)tokenizer;
     rd_bpe_rules_free(&self->rules);
+    rd_added_tokens_close(self->base.added);
     rd_text_free(&self->names);
     rd_text_free(&self->bytes);
     free(self->name_at);

@@ -300,22 +300,43 @@ static void mark_special(loader *l, const json_t *added) {
     }
 }
 
-static rd_status load(loader *l, json_t *root) {
-    json_t *model = json_object_get(root, "model");
-    json_t *added = json_is_object(model) ? json_object_get(root, "added_tokens") : NULL;
-    l->pieces = json_is_object(model) ? json_object_get(model, "vocab") : root;
-    if (!json_is_object(l->pieces)) return refuse(l->path, "it has no model.vocab");
-    if (json_is_object(model)) RD_TRY(check_settings(l, root, model));
+static rd_status open_added(loader *l, const json_t *added) {
+    rd_tokenizer *t = &l->bpe->base;
+    const int32_t own[] = {t->pad, t->bos, t->eos, t->unk, t->mask};
+    return rd_added_tokens_open(&t->added, added, own, 5);
+}
+
+static rd_status load_pieces(loader *l, const json_t *added) {
     spell_bytes(l);
     RD_TRY(add_added_tokens(l, added));
     RD_TRY(sort_pieces(l));
     mark_special(l, added);
     find_special(l);
+    RD_TRY(open_added(l, added));
     RD_TRY(find_bytes(l));
-    RD_TRY(store_pieces(l));
-    if (json_is_object(model)) return load_merges(l, json_object_get(model, "merges"));
+    return store_pieces(l);
+}
+
+/* A vocab.json, with the files next to it. */
+static rd_status load_vocab(loader *l, json_t *root) {
+    json_t *added;
+    l->pieces = root;
+    RD_TRY(rd_added_tokens_beside(&added, l->path));
+    rd_status status = load_pieces(l, added);
+    json_decref(added);
+    RD_TRY(status);
     RD_TRY(load_config_beside(l, l->path));
     return load_merges_beside(l, l->path);
+}
+
+static rd_status load(loader *l, json_t *root) {
+    json_t *model = json_object_get(root, "model");
+    if (!json_is_object(model)) return load_vocab(l, root);
+    l->pieces = json_object_get(model, "vocab");
+    if (!json_is_object(l->pieces)) return refuse(l->path, "it has no model.vocab");
+    RD_TRY(check_settings(l, root, model));
+    RD_TRY(load_pieces(l, json_object_get(root, "added_tokens")));
+    return load_merges(l, json_object_get(model, "merges"));
 }
 
 rd_status rd_bpe_load(rd_bpe *bpe, const char *path, json_t *root) {

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
+#include "data/added_tokens.h"
 #include "data/piece_ids.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
@@ -34,6 +36,7 @@ static void close_model(rd_tokenizer *tokenizer) {
     mapped *self = (mapped *)tokenizer;
     spm_free(self->processor);
     rd_piece_ids_close(&self->map);
+    rd_added_tokens_close(self->base.added);
     free(self);
 }
 
@@ -109,8 +112,8 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     char *message = NULL;
     if (!pieces) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
-        bool special =
-            ids[i] == map->pad || ids[i] == map->bos || ids[i] == map->eos || ids[i] == map->unk;
+        bool special = ids[i] == map->pad || ids[i] == map->bos || ids[i] == map->eos ||
+                       ids[i] == map->unk || rd_added_tokens_is_special(self->base.added, ids[i]);
         if (!special && map->pieces[ids[i]]) pieces[n_pieces++] = map->pieces[ids[i]];
     }
     int failed = spm_decode_pieces(self->processor, pieces, n_pieces, text, length, &message);
@@ -118,6 +121,20 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     if (failed) return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot detokenize", message);
     tidy(*text, length);
     return RD_OK;
+}
+
+/* A target's vocabulary of its own has its own ids, which added tokens are not of. */
+static rd_status open_pieces(mapped *self, const char *vocab_path) {
+    json_t *added = NULL;
+    if (!rd_ends_with(vocab_path, "target_vocab.json"))
+        RD_TRY(rd_added_tokens_beside(&added, vocab_path));
+    const rd_piece_ids *map = &self->map;
+    rd_status status = rd_piece_ids_open(&self->map, vocab_path, added);
+    const int32_t own[] = {map->pad, map->bos, map->eos, map->unk,
+                           status == RD_OK ? rd_piece_ids_find(map, "<mask>") : -1};
+    if (status == RD_OK) status = rd_added_tokens_open(&self->base.added, added, own, 5);
+    json_decref(added);
+    return status;
 }
 
 rd_status rd_mapped_open(rd_tokenizer **tokenizer, const char *path, const char *bytes, size_t n,
@@ -131,22 +148,21 @@ rd_status rd_mapped_open(rd_tokenizer **tokenizer, const char *path, const char 
                                            .space = "▁"};
     mapped *self = rd_calloc(1, sizeof *self);
     if (!self) return RD_ERR_MEMORY;
+    self->base.kind = &kind;
+    self->base.mapped = true;
     rd_status status = rd_sentencepiece_load(&self->processor, path, bytes, n);
-    if (status == RD_OK) status = rd_piece_ids_open(&self->map, vocab_path);
+    if (status == RD_OK) status = open_pieces(self, vocab_path);
     if (status != RD_OK) {
-        spm_free(self->processor);
-        free(self);
+        close_model(&self->base);
         return status;
     }
     const rd_piece_ids *map = &self->map;
-    self->base = (rd_tokenizer){.kind = &kind,
-                                .mapped = true,
-                                .size = map->size,
-                                .pad = map->pad,
-                                .bos = map->bos,
-                                .eos = map->eos,
-                                .unk = map->unk,
-                                .mask = rd_piece_ids_find(map, "<mask>")};
+    self->base.size = map->size;
+    self->base.pad = map->pad;
+    self->base.bos = map->bos;
+    self->base.eos = map->eos;
+    self->base.unk = map->unk;
+    self->base.mask = rd_piece_ids_find(map, "<mask>");
     *tokenizer = &self->base;
     return RD_OK;
 }

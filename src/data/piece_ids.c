@@ -46,13 +46,29 @@ static rd_status index_pieces(rd_piece_ids *map, const char *path) {
     return RD_OK;
 }
 
-static rd_status load(rd_piece_ids *map, const char *path) {
+static rd_status add_pieces(rd_piece_ids *map, const char *path, const json_t *added) {
+    for (size_t i = 0; json_is_object(map->ids) && i < json_array_size(added); i++) {
+        const json_t *item = json_array_get(added, i);
+        const char *piece = json_string_value(json_object_get(item, "content"));
+        json_t *id = json_object_get(item, "id"), *known = json_object_get(map->ids, piece);
+        if (known && json_integer_value(known) != json_integer_value(id))
+            return rd_error(
+                RD_ERR_FORMAT, "%s: \"%.60s\" is %lld there, but %lld as an added token", path,
+                piece, (long long)json_integer_value(known), (long long)json_integer_value(id));
+        if (!known && json_object_set(map->ids, piece, id) != 0)
+            return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    }
+    return RD_OK;
+}
+
+static rd_status load(rd_piece_ids *map, const char *path, const json_t *added) {
     char *bytes;
     size_t n;
     RD_TRY(rd_read_file(path, MAX_FILE, &bytes, &n));
     rd_status status = rd_json_parse(&map->ids, path, bytes, n);
     free(bytes);
     RD_TRY(status);
+    RD_TRY(add_pieces(map, path, added));
     RD_TRY(check_ids(map, path));
     RD_TRY(index_pieces(map, path));
     map->pad = rd_piece_ids_find(map, "<pad>");
@@ -64,9 +80,9 @@ static rd_status load(rd_piece_ids *map, const char *path) {
     return RD_OK;
 }
 
-rd_status rd_piece_ids_open(rd_piece_ids *map, const char *path) {
+rd_status rd_piece_ids_open(rd_piece_ids *map, const char *path, const json_t *added) {
     *map = (rd_piece_ids){0};
-    rd_status status = load(map, path);
+    rd_status status = load(map, path, added);
     if (status != RD_OK) rd_piece_ids_close(map);
     return status;
 }

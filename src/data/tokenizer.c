@@ -120,14 +120,44 @@ const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id) {
     return id >= 0 && id < tokenizer->size ? tokenizer->kind->piece(tokenizer, id) : NULL;
 }
 
+/* How a part of a text is cut: sampled with a seed, or in the one way that encode has. */
+typedef struct {
+    bool samples;
+    float alpha;
+    int32_t nbest;
+    uint64_t seed;
+} cutting;
+
+static rd_status cut_part(const rd_tokenizer *tokenizer, const cutting *c, const char *text,
+                          size_t n, rd_ids *ids) {
+    if (!c->samples) return tokenizer->kind->encode(tokenizer, text, n, ids);
+    return tokenizer->kind->sample(tokenizer, text, n, c->alpha, c->nbest, c->seed, ids);
+}
+
+/* Added tokens are taken out first, then each part between them is cut by itself. */
+static rd_status cut(const rd_tokenizer *tokenizer, cutting c, const char *text, size_t n,
+                     rd_ids *ids) {
+    size_t at = 0, begin, end;
+    int32_t id;
+    if (!tokenizer->added) return cut_part(tokenizer, &c, text, n, ids);
+    for (; rd_added_tokens_find(tokenizer->added, text, n, at, &begin, &end, &id); at = end) {
+        if (begin > at) RD_TRY(cut_part(tokenizer, &c, text + at, begin - at, ids));
+        RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
+        ids->data[ids->length++] = id;
+        c.seed++;
+    }
+    return at < n || at == 0 ? cut_part(tokenizer, &c, text + at, n - at, ids) : RD_OK;
+}
+
 rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               rd_ids *ids) {
-    return tokenizer->kind->encode(tokenizer, text, n, ids);
+    return cut(tokenizer, (cutting){.samples = false}, text, n, ids);
 }
 
 rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
-    return tokenizer->kind->sample(tokenizer, text, n, alpha, nbest, seed, ids);
+    const cutting c = {.samples = true, .alpha = alpha, .nbest = nbest, .seed = seed};
+    return cut(tokenizer, c, text, n, ids);
 }
 
 /* Pieces of a vocabulary may hold anything, also what a terminal takes for a command. */

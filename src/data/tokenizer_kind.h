@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "data/added_tokens.h"
 #include "rdrop/tokenizer.h"
 
 /* The functions of one kind; see rdrop/tokenizer.h. Ids given to decode and piece are in range. */
@@ -28,6 +29,7 @@ typedef struct {
 struct rd_tokenizer {
     const rd_tokenizer_kind *kind;
     int32_t size, pad, bos, eos, unk, mask;
+    rd_added_tokens *added; /* tokens that text is never cut within, before `encode`; NULL: none */
     bool mapped; /* ids of a Hugging Face file; some may have no piece, and a model more of them */
 };
 

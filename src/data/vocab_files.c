@@ -13,32 +13,34 @@
 
 static const char LABELS[] = "labels.txt";
 
-enum { MOST_FILES = 6 };
+enum { MOST_FILES = 8, MOST_SETTINGS = 2 };
 
 typedef struct {
     rd_vocabulary_kind kind;
     /* Of source and target; [1] NULL: one for both sides; both NULL: labels alone. */
     const char *models[2];
-    const char *ids[2];    /* what gives the models' pieces other ids; or NULL */
-    const char *companion; /* a file that models[0] needs next to it; or NULL */
-    const char *settings;  /* a file that says more where it is there; or NULL */
+    const char *ids[2];                  /* what gives the models' pieces other ids; or NULL */
+    const char *companion;               /* a file that models[0] needs next to it; or NULL */
+    const char *settings[MOST_SETTINGS]; /* files that say more where they are there; or NULL */
 } form;
 
 /* The first that is there counts. */
 static const form forms[] = {
     {RD_VOCABULARY_JOINT, .models = {"spm.model"}},
     {RD_VOCABULARY_SEPARATE, .models = {"source.spm", "target.spm"},
-     .ids = {"vocab.json", "target_vocab.json"}},
+     .ids = {"vocab.json", "target_vocab.json"},
+     .settings = {"tokenizer_config.json", "added_tokens.json"}},
     {RD_VOCABULARY_JOINT, .models = {"source.spm", "target.spm"},
-     .ids = {"vocab.json", "vocab.json"}},
+     .ids = {"vocab.json", "vocab.json"},
+     .settings = {"tokenizer_config.json", "added_tokens.json"}},
     {RD_VOCABULARY_SEPARATE, .models = {"source.spm", "target.spm"}},
     {RD_VOCABULARY_JOINT, .models = {"tokenizer.json"}},
     {RD_VOCABULARY_JOINT, .models = {"vocab.json"}, .companion = "merges.txt",
-     .settings = "tokenizer_config.json"},
-    {RD_VOCABULARY_JOINT, .models = {"vocab.txt"}, .settings = "tokenizer_config.json"},
-    {RD_VOCABULARY_JOINT, .models = {"dict.txt"}, .settings = "bpecodes"},
+     .settings = {"tokenizer_config.json", "added_tokens.json"}},
+    {RD_VOCABULARY_JOINT, .models = {"vocab.txt"}, .settings = {"tokenizer_config.json"}},
+    {RD_VOCABULARY_JOINT, .models = {"dict.txt"}, .settings = {"bpecodes"}},
     {RD_VOCABULARY_SEPARATE, .models = {"dict.source.txt", "dict.target.txt"},
-     .settings = "bpecodes"},
+     .settings = {"bpecodes"}},
     {RD_VOCABULARY_JOINT, .models = {"characters.txt"}},
     {RD_VOCABULARY_SEPARATE, .models = {"characters.source.txt", "characters.target.txt"}},
     {RD_VOCABULARY_LABELS, .companion = LABELS}};
@@ -75,7 +77,8 @@ static rd_status add_optional(const char *directory, const char *name, const cha
 /* The same, with the settings and the labels where they are there, too. */
 static rd_status list_all_files(const form *f, const char *directory, const char **files) {
     list_files(f, files);
-    if (f->settings) RD_TRY(add_optional(directory, f->settings, files));
+    for (int i = 0; i < MOST_SETTINGS && f->settings[i]; i++)
+        RD_TRY(add_optional(directory, f->settings[i], files));
     return f->companion != LABELS ? add_optional(directory, LABELS, files) : RD_OK;
 }
 
@@ -199,8 +202,9 @@ static rd_status remove_form(const form *f, const char *directory, const char *c
     list_files(f, others);
     for (int i = 0; others[i]; i++)
         if (!is_among(others[i], files)) RD_TRY(remove_file(directory, others[i]));
-    return f->settings && !is_among(f->settings, files) ? remove_file(directory, f->settings)
-                                                        : RD_OK;
+    for (int i = 0; i < MOST_SETTINGS && f->settings[i]; i++)
+        if (!is_among(f->settings[i], files)) RD_TRY(remove_file(directory, f->settings[i]));
+    return RD_OK;
 }
 
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind) {

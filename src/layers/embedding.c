@@ -68,8 +68,16 @@ static rd_status add_up_backward(const rd_step *step, const rd_embedding *embedd
         RD_TRY(rd_adaptive_input_gradient(adaptive, step, rows, width, input->tokens, &words));
         places = words.places;
     }
+    float *padding = NULL, *kept = NULL;
+    if (step->padding && *step->padding >= 0 && adaptive->n_bands == 0) {
+        padding = words.table + *step->padding * width;
+        kept = rd_arena_alloc(step->arena, (size_t)width, sizeof *kept);
+        if (!kept) return RD_ERR_MEMORY;
+        memcpy(kept, padding, sizeof *kept * (size_t)width);
+    }
     rd_op_embed_backward(words.table, embedding->positions.grad, dsum, rows, width, places,
                          input->positions, embedding->scale);
+    if (padding) memcpy(padding, kept, sizeof *kept * (size_t)width);
     if (adaptive->n_bands > 0)
         RD_TRY(rd_adaptive_input_backward(adaptive, step, rows, width, input->tokens, &words));
     rd_arena_restore(step->arena, mark);

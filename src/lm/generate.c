@@ -84,6 +84,8 @@ static rd_status ending_of(const rd_lm_generation *g, int32_t *id) {
 
 static rd_status run(const work *w, rd_model_scorer *scorer, int64_t first) {
     rd_search *search;
+    if (rd_search_wants_logits(&w->generation->search))
+        RD_TRY(rd_model_scorer_skip_softmax(scorer));
     rd_scorer view = rd_model_scorer_view(scorer);
     RD_TRY(ending_of(w->generation, &view.eos));
     RD_TRY(rd_search_open(&search, &view, &w->generation->search));

@@ -1,6 +1,7 @@
 #include "data/vocab_files.h"
 #include "lm/lm.h"
 #include "recipe/model_dir.h"
+#include "search/options.h"
 
 static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path,
                                 rd_precision precision) {
@@ -17,7 +18,7 @@ static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path
         return rd_error(RD_ERR_FORMAT, "%s: two vocabularies, but a language model has one", path);
     }
     lm->end = files->recipe->data.line_end;
-    lm->search = files->recipe->search;
+    RD_TRY(rd_search_options_copy(&lm->search, &files->recipe->search));
     lm->positions = c->max_target_positions;
     lm->start = c->eos_id;
     rd_status status = rd_line_end_choose(&lm->end, lm->tokenizer);
@@ -37,5 +38,6 @@ rd_status rd_lm_open(rd_lm *lm, const char *directory, rd_precision precision) {
 void rd_lm_close(rd_lm *lm) {
     rd_model_free(lm->model);
     rd_tokenizer_close(lm->tokenizer);
+    rd_search_options_free(&lm->search);
     *lm = (rd_lm){0};
 }

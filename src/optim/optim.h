@@ -18,7 +18,9 @@ typedef struct {
     rd_optim_kind kind;
     double lr; /* peak learning rate */
     double adam_beta1, adam_beta2, adam_eps;
-    double momentum; /* nag, sgd */
+    bool adam_eps_last; /* eps is added after the bias correction of sqrt(v), as torch.optim.AdamW
+                         * does; else before it, as fairseq's adam */
+    double momentum;    /* nag, sgd */
     double weight_decay;
     bool decoupled_weight_decay; /* AdamW, as fairseq's adam; otherwise L2 added to the gradient */
     bool no_decay_bias_norm;     /* no weight decay on vectors: biases, and gains of layer norms */

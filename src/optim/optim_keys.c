@@ -15,6 +15,10 @@ const rd_key rd_optim_keys[] = {
     {"adam-betas", RD_KEY_PAIR, RD_AT(adam_beta1), 0, 0.9999999, "[0.9, 0.999]",
      .help = "Adam's decay rates"},
     {"adam-eps", RD_KEY_DOUBLE, RD_AT(adam_eps), 1e-30, 1, "1e-8", .help = "Adam's epsilon"},
+    {"adam-eps-last", RD_KEY_BOOL, RD_AT(adam_eps_last), 0, 0, "false",
+     .help =
+         "epsilon is added after Adam's bias correction, as torch.optim.AdamW does; else before "
+         "it, as fairseq"},
     {"weight-decay", RD_KEY_DOUBLE, RD_AT(weight_decay), 0, 1, "0", .help = "weight decay"},
     {"decoupled-weight-decay", RD_KEY_BOOL, RD_AT(decoupled_weight_decay), 0, 0, "true",
      .help = "AdamW, as fairseq's adam; else L2 added to the gradient, as PyTorch's sgd"},

@@ -64,21 +64,30 @@ rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t
     return RD_OK;
 }
 
-rd_status rd_optimizer_exempt_vectors(rd_optimizer *optimizer, const rd_parameters *parameters) {
+rd_status rd_optimizer_divide(rd_optimizer *optimizer, const rd_parameters *parameters,
+                              bool exempt_vectors, const bool *frozen) {
     optimizer->ranges = rd_malloc((size_t)parameters->n, sizeof *optimizer->ranges);
     if (!optimizer->ranges) return RD_ERR_MEMORY;
     rd_optim_range *last = NULL;
     optimizer->n_ranges = 0;
     for (int64_t i = 0; i < parameters->n; i++) {
         const rd_parameter *item = &parameters->items[i];
-        bool decays = item->shape[1] > 0;
-        if (!last || last->decays != decays) {
+        bool decays = item->shape[1] > 0 || !exempt_vectors, stays = frozen && frozen[i];
+        optimizer->freezes |= stays;
+        if (!last || last->decays != decays || last->frozen != stays) {
             last = &optimizer->ranges[optimizer->n_ranges++];
-            *last = (rd_optim_range){.begin = item->offset, .decays = decays};
+            *last = (rd_optim_range){.begin = item->offset, .decays = decays, .frozen = stays};
         }
         last->n += rd_parameter_count(item);
     }
     return RD_OK;
+}
+
+void rd_optimizer_drop_frozen(const rd_optimizer *optimizer, float *grads) {
+    for (int64_t i = 0; i < optimizer->n_ranges; i++) {
+        const rd_optim_range *range = &optimizer->ranges[i];
+        if (range->frozen) memset(grads + range->begin, 0, sizeof *grads * (size_t)range->n);
+    }
 }
 
 void rd_optimizer_free(rd_optimizer *optimizer) {
@@ -97,14 +106,14 @@ double rd_gradient_norm(const float *grads, int64_t n, double scale) {
 typedef struct {
     const rd_optim_config *c;
     double lr, lr_before, scale;
-    double adam_step;
+    double adam_step, adam_eps;
 } stepping;
 
 static void adam(const stepping *s, double l2, double decay, float *p, float *g, float *m, float *v,
                  int64_t n) {
     rd_adam adam = {.beta1 = (float)s->c->adam_beta1,
                     .beta2 = (float)s->c->adam_beta2,
-                    .eps = (float)s->c->adam_eps,
+                    .eps = (float)s->adam_eps,
                     .step = (float)s->adam_step,
                     .grad_scale = (float)s->scale,
                     .l2 = (float)l2,
@@ -166,12 +175,14 @@ void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *c, 
                   .lr = lr,
                   .lr_before = update > 1 ? rd_learning_rate(c, update - 1) : lr,
                   .scale = scale};
-    s.adam_step = lr * sqrt(1.0 - pow(c->adam_beta2, t)) / (1.0 - pow(c->adam_beta1, t));
+    double correction = sqrt(1.0 - pow(c->adam_beta2, t));
+    s.adam_step = lr * correction / (1.0 - pow(c->adam_beta1, t));
+    s.adam_eps = c->adam_eps_last ? c->adam_eps * correction : c->adam_eps;
     const rd_optim_range all = {.begin = begin, .n = n, .decays = true};
-    bool whole = !optimizer->ranges || c->weight_decay == 0.0;
+    bool whole = !optimizer->ranges || (c->weight_decay == 0.0 && !optimizer->freezes);
     for (int64_t i = 0; i < (whole ? 1 : optimizer->n_ranges); i++) {
         rd_optim_range part = whole ? all : common_part(&optimizer->ranges[i], begin, begin + n);
-        if (part.n > 0) step_range(optimizer, &s, &part, values, grads);
+        if (part.n > 0 && !part.frozen) step_range(optimizer, &s, &part, values, grads);
     }
     if (optimizer->ema)
         rd_op_average(optimizer->ema + (begin - optimizer->begin), values + begin, n,

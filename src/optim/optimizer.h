@@ -13,7 +13,7 @@ double rd_learning_rate(const rd_optim_config *config, int64_t update);
 /* Weights begin .. begin + n. */
 typedef struct {
     int64_t begin, n;
-    bool decays;
+    bool decays, frozen; /* frozen: they stay as they are, and so does all that is kept of them */
 } rd_optim_range;
 
 /* The state of weights begin .. begin + n: of all, or of those that this process steps. */
@@ -23,20 +23,26 @@ typedef struct {
     int64_t begin, n;
     rd_optim_range *ranges; /* [n_ranges] of all weights in order; NULL: one range, which decays */
     int64_t n_ranges;
+    bool freezes; /* some of them */
 } rd_optimizer;
 
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
 /* values: of all weights. */
 rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t n,
                                  const float *values, bool with_ema);
-/* Vectors, which are biases and norms, are to have no weight decay. */
-rd_status rd_optimizer_exempt_vectors(rd_optimizer *optimizer, const rd_parameters *parameters);
+/* exempt_vectors: these, which are biases and norms, are to have no weight decay. frozen:
+ * [parameters->n] of those that are not trained; NULL: none is. */
+rd_status rd_optimizer_divide(rd_optimizer *optimizer, const rd_parameters *parameters,
+                              bool exempt_vectors, const bool *frozen);
+/* Gradients of frozen weights count for nothing: sets them to 0, before the norm is taken. */
+void rd_optimizer_drop_frozen(const rd_optimizer *optimizer, float *grads);
 void rd_optimizer_free(rd_optimizer *optimizer);
 
 /* L2 norm of grads * scale. */
 double rd_gradient_norm(const float *grads, int64_t n, double scale);
 
-/* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v)), NAG as
+/* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v), or
+ * with adam_eps_last to the corrected one), NAG as
  * fairseq has it, or SGD with momentum as PyTorch has it. grads:
  * [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used and
  * zeroed. update counts from 1. */

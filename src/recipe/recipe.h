@@ -69,6 +69,9 @@ typedef struct {
     rd_position_interpolation position_interpolation;
     char *finetune_from_model; /* model directory to start from; "": random weights. Then the
                                   default of data.vocab_from */
+    char *freeze;              /* parts that are not trained, with commas between; "": none */
+    char *extend_vocab;        /* symbols that the vocabulary of finetune_from_model gets besides */
+    bool padding_idx;          /* pad's embedding gets no gradient from what is read */
     uint64_t seed;
     int64_t max_tokens, max_sentences; /* per micro-batch */
     int64_t max_tokens_valid;

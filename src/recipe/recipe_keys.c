@@ -176,6 +176,9 @@ rd_status rd_recipe_check_training(const rd_recipe *recipe) {
                                        "end");
     if (train->max_tokens == 0 && train->max_sentences == 0)
         return rd_error(RD_ERR_FORMAT, "neither max-tokens nor max-sentences limits a batch");
+    if (*train->extend_vocab && !*train->finetune_from_model)
+        return rd_error(RD_ERR_FORMAT, "extend-vocab needs finetune-from-model, whose vocabulary "
+                                       "it extends");
     if (rd_lr_decays(&recipe->optim) && recipe->optim.total_num_update == 0 &&
         train->max_update == 0)
         return rd_error(RD_ERR_FORMAT, "lr-scheduler needs total-num-update or max-update, where "

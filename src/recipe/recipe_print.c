@@ -55,7 +55,8 @@ rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
 
 static void describe_line(FILE *out, const char *name, const char *type, const char *default_value,
                           const char *help) {
-    fprintf(out, "%-34s %-7s %-13s %s\n", name, type, *default_value ? default_value : "-", help);
+    fprintf(out, "%-34s %-7s %-13s %s\n", name, type,
+            default_value && *default_value ? default_value : "-", help);
 }
 
 static void describe_key(FILE *out, const rd_key *key) {

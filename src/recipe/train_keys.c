@@ -17,6 +17,16 @@ const rd_key rd_train_keys[] = {
     {"finetune-from-model", RD_KEY_STRING, RD_AT(finetune_from_model), 0, 0, "",
      .help = "model directory whose shape and weights training starts from (and joined-dictionary "
              "and prepend-bos, where they are not set)"},
+    {"extend-vocab", RD_KEY_STRING, RD_AT(extend_vocab), 0, 0, "",
+     .help =
+         "symbols, with blanks between, that finetune-from-model's vocabulary gets besides: each "
+         "is one piece, whose embedding begins as the mean of the others"},
+    {"freeze", RD_KEY_STRING, RD_AT(freeze), 0, 0, "",
+     .help =
+         "parts that stay as they are, with commas between: encoder, decoder (both without what "
+         "follows), embeddings (with positions), output (a projection of its own), output-bias"},
+    {"padding-idx", RD_KEY_BOOL, RD_AT(padding_idx), 0, 0, "false",
+     .help = "pad's embedding gets no gradient from what encoder and decoder read, as PyTorch's"},
     {"position-interpolation", RD_KEY_ENUM, RD_AT(position_interpolation), 0, 0, "google",
      interpolations,
      .help = "finetune-from-model at another picture-size: whose way of resizing its positions"},

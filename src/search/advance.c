@@ -52,22 +52,30 @@ static float coverage_score(const rd_search *s, int64_t r) {
     return s->config.coverage_penalty * sum;
 }
 
-/* Copies a live hypothesis, now ended by eos with log P `score`, to its group's finished ones. */
-static rd_status finish(rd_search *s, rd_search_group *group, int64_t r, float score) {
+/* Copies a live hypothesis, ended by `last` with log P `score`, to its group's finished ones; eos
+ * is not kept. */
+static rd_status finish(rd_search *s, rd_search_group *group, int64_t r, int32_t last,
+                        float score) {
     const rd_search_row *row = &s->rows[r];
-    int32_t length = row->length;
+    bool kept = last != s->scorer.eos;
+    int32_t length = row->length + (kept ? 1 : 0);
     int32_t *tokens = rd_malloc((size_t)length, 2 * sizeof *tokens);
     if (!tokens) return RD_ERR_MEMORY;
     int32_t *aligned = tokens + length; /* one block */
     float log_prob = score + row->penalty;
     const rd_search_node *nodes = row->sentence->nodes;
     int32_t node = row->node;
-    for (int32_t i = length - 1; i >= 0; i--, node = nodes[node].parent) {
+    for (int32_t i = row->length - 1; i >= 0; i--, node = nodes[node].parent) {
         tokens[i] = nodes[node].token;
         aligned[i] = nodes[node].aligned;
-        if (tokens[i] == s->scorer.unk) log_prob += s->config.unk_penalty;
     }
-    score = score / length_norm(&s->config, length + 1) + coverage_score(s, r);
+    if (kept) {
+        tokens[length - 1] = last;
+        aligned[length - 1] = rd_search_needs_attention(&s->config) ? s->aligned[r] : -1;
+    }
+    for (int32_t i = length - 1; i >= 0; i--)
+        if (tokens[i] == s->scorer.unk) log_prob += s->config.unk_penalty;
+    score = score / length_norm(&s->config, row->length + 1) + coverage_score(s, r);
     int32_t n_unmet = rd_constraints_unmet(s, r);
     rd_hypothesis *place = finished_place(s, group, n_unmet, score);
     if (place)
@@ -89,7 +97,7 @@ static bool is_done(const rd_search *s, const rd_search_group *group, int32_t le
     const rd_search_options *c = &s->config;
     if (length >= max_length) return true;
     if (group->n_found < s->enough) return false;
-    if (c->early_stopping == RD_STOP_FULL) return true;
+    if (c->early_stopping == RD_STOP_FULL || (c->beam == 1 && s->enough == 1)) return true;
     bool longest = c->early_stopping == RD_STOP_NEVER && c->lenpen > 0;
     return !(best / length_norm(c, (longest ? max_length : length) + 1) >
              worst_finished(group)->score);
@@ -105,6 +113,13 @@ float rd_search_penalty(const rd_search *s, const rd_candidate *candidate, int64
     return s->config.diverse_strength * (float)chosen;
 }
 
+/* Whether a continuation is a whole output: with a token that ends it, or, where eos is not forced,
+ * as long as can be. */
+static bool finishes(const rd_search *s, const rd_candidate *candidate) {
+    const rd_search_row *row = &s->rows[candidate->row];
+    return rd_search_ends(s, candidate->token) || row->length >= row->sentence->max_length;
+}
+
 /* Whether the paths from the first token to a and b have the same tokens. */
 static bool same_path(const rd_search_node *nodes, int32_t a, int32_t b) {
     while (a != b) {
@@ -115,11 +130,13 @@ static bool same_path(const rd_search_node *nodes, int32_t a, int32_t b) {
     return true;
 }
 
-/* Whether a finished hypothesis is the one that ends in `row`. */
-static bool is_hypothesis(const rd_hypothesis *h, const rd_search_row *row) {
+/* Whether a finished hypothesis is the one that ends in `row` and then, eos apart, in `last`. */
+static bool is_hypothesis(const rd_search *s, const rd_hypothesis *h, const rd_search_row *row,
+                          int32_t last) {
     const rd_search_node *nodes = row->sentence->nodes;
-    int32_t i = h->length - 1, node = row->node;
-    if (h->length != row->length) return false;
+    int32_t kept = last != s->scorer.eos ? 1 : 0;
+    int32_t i = h->length - 1 - kept, node = row->node;
+    if (h->length != row->length + kept || (kept && h->tokens[h->length - 1] != last)) return false;
     for (; i >= 0 && h->tokens[i] == nodes[node].token; i--) node = nodes[node].parent;
     return i < 0;
 }
@@ -131,10 +148,11 @@ bool rd_search_is_taken(const rd_search *s, const rd_candidate *candidate, int32
     const rd_search_row *row = &s->rows[candidate->row];
     const rd_sentence *sentence = row->sentence;
     if (s->config.sampling) return false; /* samples may be alike */
-    if (candidate->token == s->scorer.eos) {
+    if (finishes(s, candidate)) {
         for (int32_t g = 0; g < group; g++)
             for (int32_t i = 0; i < sentence->groups[g].n_finished; i++)
-                if (is_hypothesis(&sentence->groups[g].finished[i], row)) return true;
+                if (is_hypothesis(s, &sentence->groups[g].finished[i], row, candidate->token))
+                    return true;
         return false;
     }
     if (rd_search_forced_token(s, row) >= 0) return false;
@@ -155,13 +173,13 @@ static int32_t merge(rd_search *s, int32_t group, int64_t first, int64_t end, in
         if (s->config.sampling) { /* the first row has drawn a token for each sample */
             if (count > 0) s->merged[n++] = candidates[count > 1 ? group : 0];
         } else if (group == 0) {
-            rd_candidates_merge(s->merged, &n, 2 * s->width, candidates, count);
+            rd_candidates_merge(s->merged, &n, s->n_per_beam * s->width, candidates, count);
         } else {
             for (int32_t i = 0; i < count; i++) {
                 rd_candidate candidate = candidates[i];
                 if (rd_search_is_taken(s, &candidate, group, others)) continue;
                 candidate.score -= rd_search_penalty(s, &candidate, others);
-                rd_candidates_merge(s->merged, &n, 2 * s->width, &candidate, 1);
+                rd_candidates_merge(s->merged, &n, s->n_per_beam * s->width, &candidate, 1);
             }
         }
     }
@@ -214,26 +232,28 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
                                int64_t *n_next) {
     rd_sentence *sentence = s->rows[first].sentence;
     rd_search_group *group = &sentence->groups[index];
-    int32_t eos = s->scorer.eos, length = s->rows[first].length;
+    int32_t length = s->rows[first].length;
     int64_t others = *n_next; /* the rows of earlier groups end there */
     int32_t n = sentence->constraints ? rd_constraints_merge(s, index, first, end, others)
                                       : merge(s, index, first, end, others);
-    bool keep_best = s->config.early_stopping != RD_STOP_FULL;
+    /* Of those that end in the step which fills the list the best are kept, too. */
+    bool open = s->config.early_stopping != RD_STOP_FULL || group->n_found < s->enough;
     float best = -INFINITY;
-    for (int32_t i = 0; i < n && i < s->width && (keep_best || group->n_found < s->enough); i++)
-        if (s->merged[i].token == eos)
-            RD_TRY(finish(s, group, s->merged[i].row, s->merged[i].score));
+    for (int32_t i = 0; open && i < n && i < s->width; i++)
+        if (finishes(s, &s->merged[i]))
+            RD_TRY(finish(s, group, s->merged[i].row, s->merged[i].token, s->merged[i].score));
     for (int32_t i = 0; i < n; i++)
-        if (s->merged[i].token != eos) best = fmaxf(best, s->merged[i].score);
+        if (!finishes(s, &s->merged[i])) best = fmaxf(best, s->merged[i].score);
     if (is_done(s, group, length, sentence->max_length, best)) n = 0;
     for (int32_t i = 0; i < n && *n_next - others < s->width; i++)
-        if (s->merged[i].token != eos)
+        if (!finishes(s, &s->merged[i]))
             RD_TRY(continue_hypothesis(s, &s->merged[i], index,
                                        rd_search_penalty(s, &s->merged[i], others), n_next));
     /* No continuation and nothing finished: finish every live row, whatever the constraints. */
     for (int64_t r = first; r < end && *n_next == others && group->n_found == 0; r++)
-        if (!rd_search_is_taken(s, &(rd_candidate){.row = (int32_t)r, .token = eos}, index, others))
-            RD_TRY(finish(s, group, r, s->rows[r].score + s->eos_log_probs[r]));
+        if (!rd_search_is_taken(s, &(rd_candidate){.row = (int32_t)r, .token = s->scorer.eos},
+                                index, others))
+            RD_TRY(finish(s, group, r, s->scorer.eos, s->rows[r].score + s->eos_log_probs[r]));
     return RD_OK;
 }
 

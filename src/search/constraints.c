@@ -233,7 +233,7 @@ static int32_t missing_after(const rd_search *s, const rd_candidate *candidate) 
     const progress *at = progress_of(s, c, candidate->row);
     int32_t missing = 0, furthest = 0;
     for (int64_t i = 0; i < c->n; i++) {
-        progress next = candidate->token == s->scorer.eos
+        progress next = rd_search_ends(s, candidate->token)
                             ? at[i]
                             : follow(&c->phrases[i], at[i], candidate->token);
         missing += next.left * c->phrases[i].length;
@@ -281,7 +281,7 @@ int32_t rd_constraints_merge(rd_search *s, int32_t group, int64_t first, int64_t
         if (all[i].missing == all[i - 1].missing && all[i].in_time == all[i - 1].in_time)
             all[i].rank = all[i - 1].rank + 1;
     qsort(all, (size_t)n, sizeof *all, in_turn);
-    if (n > 2 * s->width) n = 2 * s->width;
+    if (n > s->n_per_beam * s->width) n = s->n_per_beam * s->width;
     for (int32_t i = 0; i < n; i++) s->merged[i] = all[i].candidate;
     return n;
 }

@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "ops/ops.h"
+#include "search/rules.h"
 
 enum { FAILED = -1 }; /* in candidate_counts */
 
@@ -78,39 +79,36 @@ void rd_candidates_merge(rd_candidate *best, int32_t *n, int32_t k, const rd_can
 }
 
 /* Whether the tokens at a and b end the same `n` tokens. */
-static bool same_ending(const rd_search_node *nodes, int32_t a, int32_t b, int32_t n) {
+static bool same_ending(const rd_search *s, const rd_search_node *nodes, int32_t a, int32_t b,
+                        int32_t n) {
     for (; n > 0; n--) {
-        if (b < 0 || nodes[a].token != nodes[b].token) return false;
-        a = nodes[a].parent;
-        b = nodes[b].parent;
+        int32_t token = rd_search_token_at(s, nodes, b);
+        if (token < 0 || rd_search_token_at(s, nodes, a) != token) return false;
+        a = rd_search_before(nodes, a);
+        b = rd_search_before(nodes, b);
     }
     return true;
 }
 
-/* Sets log p(token) to -inf; returns the probability removed. */
-static float forbid(float *log_probs, int32_t token) {
-    float p = expf(log_probs[token]);
-    log_probs[token] = -INFINITY;
-    return p;
-}
-
-/* Walks back from the last token: where the last n - 1 tokens occurred before, the token that
- * followed them must not follow again. Returns the probability removed. */
+/* Walks back from the last token to the decoder's start: where the last n - 1 tokens occurred
+ * before, the token that followed them must not follow again. Returns the probability removed. */
 static float block_repeats(const rd_search *s, int64_t r, float *log_probs) {
     const rd_search_node *nodes = s->rows[r].sentence->nodes;
     int32_t n = s->config.no_repeat_ngram, last = s->rows[r].node;
     float gone = 0.0f;
     if (s->rows[r].length + 1 < n) return gone;
-    for (int32_t node = last; node >= 0; node = nodes[node].parent)
-        if (same_ending(nodes, last, nodes[node].parent, n - 1) &&
-            !rd_constraints_want(s, r, nodes[node].token))
-            gone += forbid(log_probs, nodes[node].token);
+    for (int32_t node = last; node >= -1; node = rd_search_before(nodes, node)) {
+        int32_t token = rd_search_token_at(s, nodes, node);
+        if (token >= 0 && same_ending(s, nodes, last, rd_search_before(nodes, node), n - 1) &&
+            !rd_constraints_want(s, r, token))
+            gone += rd_search_forbid(log_probs, token);
+    }
     return gone;
 }
 
 int32_t rd_search_forced_token(const rd_search *s, const rd_search_row *row) {
     const rd_search_request *request = &row->sentence->request;
-    if (row->length >= row->sentence->max_length) return s->scorer.eos;
+    if (row->length >= row->sentence->max_length && !s->config.no_forced_eos) return s->scorer.eos;
     int32_t at = row->length - (s->config.forced_bos ? 1 : 0); /* in the prefix */
     if (at < 0) return s->scorer.bos;
     return at < request->prefix_length ? request->prefix[at] : -1;
@@ -118,7 +116,7 @@ int32_t rd_search_forced_token(const rd_search *s, const rd_search_row *row) {
 
 /* Whether a forced token costs nothing. */
 static bool is_free(const rd_search *s, const rd_search_row *row) {
-    bool ends = row->length >= row->sentence->max_length;
+    bool ends = row->length >= row->sentence->max_length && !s->config.no_forced_eos;
     bool begins = s->config.forced_bos && row->length == 0;
     return s->config.forced_tokens_free ? ends || begins : ends && s->config.renormalize;
 }
@@ -131,11 +129,33 @@ static void temper(const rd_search *s, float *log_probs) {
     rd_op_log_softmax(log_probs, 1, s->scorer.vocab_size);
 }
 
+/* Makes the probabilities of the allowed tokens sum to 1, where there are any. */
+static void normalise(const rd_search *s, float *log_probs) {
+    for (int32_t i = 0; i < s->scorer.vocab_size; i++)
+        if (log_probs[i] > -INFINITY) {
+            rd_op_log_softmax(log_probs, 1, s->scorer.vocab_size);
+            return;
+        }
+}
+
+/* Forbids what the settings do not allow as the row's next token; the probability removed. */
+static float forbid_tokens(const rd_search *s, int64_t r, float *log_probs) {
+    const rd_search_row *row = &s->rows[r];
+    float gone = 0.0f;
+    if (s->scorer.pad >= 0) gone += rd_search_forbid(log_probs, s->scorer.pad);
+    if (s->config.no_repeat_ngram > 0) gone += block_repeats(s, r, log_probs);
+    gone += rd_rules_forbid(s, row, log_probs);
+    if (row->length < s->config.min_len || rd_constraints_unmet(s, r) > 0)
+        gone += rd_search_forbid_ends(s, log_probs);
+    return gone + rd_constraints_close(s, r, log_probs);
+}
+
 /* The best continuations of one row under the configured rules. */
 static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_probs) {
     const rd_search_row *row = &s->rows[r];
     rd_candidate *best = s->candidates + r * s->candidate_stride;
     int32_t forced = rd_search_forced_token(s, row);
+    rd_rules_adjust(s, row, log_probs);
     temper(s, log_probs);
     s->eos_log_probs[r] = log_probs[s->scorer.eos];
     if (s->scorer.unk >= 0) log_probs[s->scorer.unk] -= s->config.unk_penalty;
@@ -146,14 +166,11 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
         best[0].token = forced;
         return RD_OK;
     }
-    float gone = 0.0f;
-    if (s->scorer.pad >= 0) gone += forbid(log_probs, s->scorer.pad);
-    if (s->config.no_repeat_ngram > 0) gone += block_repeats(s, r, log_probs);
-    if (row->length < s->config.min_len || rd_constraints_unmet(s, r) > 0)
-        gone += forbid(log_probs, s->scorer.eos);
-    gone += rd_constraints_close(s, r, log_probs);
-    /* Renormalize over the remaining 1 - gone, kept above 1e-7. */
-    float base = row->score - (s->config.renormalize ? log1pf(-fminf(gone, 0.9999999f)) : 0.0f);
+    float gone = forbid_tokens(s, r, log_probs), base = row->score;
+    if (s->config.renormalize && rd_rules_change_sums(s))
+        normalise(s, log_probs);
+    else if (s->config.renormalize) /* over the remaining 1 - gone, kept above 1e-7 */
+        base -= log1pf(-fminf(gone, 0.9999999f));
     if (s->config.sampling) return rd_search_sample(s, thread, r, log_probs, base);
     RD_TRY(rd_candidates_select(log_probs, s->scorer.vocab_size, base, (int32_t)r, s->n_candidates,
                                 best, &s->candidate_counts[r]));
@@ -174,10 +191,10 @@ static void expand_rows(const void *self, int thread, int64_t begin, int64_t end
             s->candidate_counts[w->first + i] = FAILED;
 }
 
-/* The source token with the most attention; the last one, eos, means none. */
-static int32_t most_attended(const float *attention, int32_t src_length) {
+/* The source token with the most attention, from `first` on; the last one, eos, means none. */
+static int32_t most_attended(const float *attention, int32_t first, int32_t src_length) {
     int32_t best = -1;
-    for (int32_t j = 0; j + 1 < src_length; j++)
+    for (int32_t j = first; j + 1 < src_length; j++)
         if (best < 0 || attention[j] > attention[best]) best = j;
     return best;
 }
@@ -192,7 +209,7 @@ static rd_status attend(rd_search *s) {
         float *coverage =
             sentence->coverage ? sentence->coverage + (r - sentence->first) * n : NULL;
         s->scorer.attention(s->scorer.self, r, n, attention);
-        s->aligned[r] = most_attended(attention, n);
+        s->aligned[r] = most_attended(attention, s->scorer.begins ? 1 : 0, n);
         for (int32_t j = 0; j < n; j++)
             if (isnan(attention[j]))
                 return rd_error(RD_ERR_NUMERIC, "the model gives attention that is not a number; "

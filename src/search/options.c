@@ -1,6 +1,10 @@
 #include "search/options.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "search/token_lists.h"
 
 static const char *const lenpen_forms[] = {"power", "gnmt", NULL}; /* rd_lenpen_form */
 static const char *const early_stoppings[] = {"true", "false", "never",
@@ -26,6 +30,22 @@ const rd_key rd_search_keys[] = {
      .help = "subtracted from log P of each unknown token", .aliases = "unk-penalty"},
     {"no-repeat-ngram-size", RD_KEY_INT32, RD_AT(no_repeat_ngram), 0, 1e6, "0",
      .help = "no sequence of so many tokens twice; 0: off", .aliases = "no-repeat-ngram"},
+    {"encoder-no-repeat-ngram-size", RD_KEY_INT32, RD_AT(encoder_no_repeat_ngram), 0, 1e6, "0",
+     .help = "no sequence of so many tokens that the source has; 0: off"},
+    {"repetition-penalty", RD_KEY_FLOAT, RD_AT(repetition_penalty), 1e-6, 1e6, "1",
+     .help = "tokens that the output has: log P (with beam 1 and in sampling the logit) times it"},
+    {"encoder-repetition-penalty", RD_KEY_FLOAT, RD_AT(encoder_repetition_penalty), 1e-6, 1e6, "1",
+     .help = "tokens that the source has: log P or logit divided by it"},
+    {"exponential-decay-length-penalty", RD_KEY_PAIR, RD_AT(decay_start), 0, 1e6, "[0, 1]",
+     .help = "[S, F]: n tokens beyond S, |log P| of the end times (F^n - 1) is added to it"},
+    {"suppress-tokens", RD_KEY_STRING, RD_AT(suppress_tokens),
+     .help = "ids that are never chosen, with blanks between"},
+    {"begin-suppress-tokens", RD_KEY_STRING, RD_AT(begin_suppress_tokens),
+     .help = "ids that no output begins with"},
+    {"sequence-bias", RD_KEY_STRING, RD_AT(sequence_bias),
+     .help = "'5 6: -2.5, 7: -inf': added to log P of 6 after 5, and of 7"},
+    {"end-tokens", RD_KEY_STRING, RD_AT(end_tokens),
+     .help = "ids that end an output besides end of sentence, and stay in it"},
     {"early-stopping", RD_KEY_ENUM, RD_AT(early_stopping), 0, 0, "true", early_stoppings,
      .help = "a search ends with `beam` hypotheses; false, never: when no better one is likely, or "
              "can be"},
@@ -35,12 +55,15 @@ const rd_key rd_search_keys[] = {
      .help = "outputs begin with begin of sentence, whatever the model says"},
     {"forced-tokens-free", RD_KEY_BOOL, RD_AT(forced_tokens_free), 0, 0, "false",
      .help = "that, and the end of the longest output, cost nothing"},
+    {"no-forced-eos", RD_KEY_BOOL, RD_AT(no_forced_eos), 0, 0, "false",
+     .help = "the longest output ends where it is, not with end of sentence"},
     {"renormalize-logits", RD_KEY_BOOL, RD_AT(renormalize), 0, 0, "false",
      .help = "probabilities among the tokens that the search allows"},
     {"temperature", RD_KEY_FLOAT, RD_AT(temperature), 0.001, 1000, "1",
      .help = "divide log P of tokens by it and normalise"},
     {"nbest", RD_KEY_INT32, RD_AT(n_best), 1, RD_MAX_BEAM, "1",
-     .help = "translations given for each line, best first, at most `beam`", .aliases = "n-best"},
+     .help = "a list of so many translations for each line, best first, at most `beam`",
+     .aliases = "n-best"},
     {"diverse-beam-groups", RD_KEY_INT32, RD_AT(diverse_groups), 1, RD_MAX_BEAM, "1",
      .help = "cut the beam into groups that avoid each other's tokens: lists of nbest that differ"},
     {"diverse-beam-strength", RD_KEY_FLOAT, RD_AT(diverse_strength), 0, 1e6, "0.5",
@@ -62,6 +85,43 @@ rd_search_options rd_search_defaults(void) {
     rd_search_options config = {.beam = 1};
     (void)rd_key_set_defaults(&config, rd_search_keys);
     return config;
+}
+
+void rd_search_options_free(rd_search_options *o) {
+    for (const rd_key *key = rd_search_keys; key->name; key++)
+        if (key->type == RD_KEY_STRING) {
+            char **text = (char **)(void *)((char *)o + key->offset);
+            free(*text);
+            *text = NULL;
+        }
+}
+
+rd_status rd_search_options_copy(rd_search_options *to, const rd_search_options *from) {
+    bool failed = false;
+    *to = *from;
+    for (const rd_key *key = rd_search_keys; key->name; key++)
+        if (key->type == RD_KEY_STRING) {
+            char **text = (char **)(void *)((char *)to + key->offset);
+            if (*text) failed |= !(*text = rd_strdup(*text));
+        }
+    if (!failed) return RD_OK;
+    rd_search_options_free(to);
+    return RD_ERR_MEMORY;
+}
+
+static rd_status check_lists(const rd_search_options *c) {
+    const char *const lists[][2] = {{"suppress-tokens", c->suppress_tokens},
+                                    {"begin-suppress-tokens", c->begin_suppress_tokens},
+                                    {"end-tokens", c->end_tokens}};
+    rd_token_list list;
+    rd_sequence_list sequences;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        RD_TRY(rd_token_list_parse(&list, lists[i][0], lists[i][1]));
+        free(list.tokens);
+    }
+    RD_TRY(rd_sequence_list_parse(&sequences, c->sequence_bias));
+    rd_sequence_list_free(&sequences);
+    return RD_OK;
 }
 
 rd_status rd_search_check(const rd_search_options *c) {
@@ -92,9 +152,25 @@ rd_status rd_search_check(const rd_search_options *c) {
                         "lenpen, unkpen and coverage-penalty must be finite numbers");
     if (!(c->max_len_a >= 0) || !(c->max_len_b >= 0) || isinf(c->max_len_a) || isinf(c->max_len_b))
         return rd_error(RD_ERR_ARGUMENT, "max-len-a and max-len-b must be 0 or more");
-    if (c->min_len < 0 || c->no_repeat_ngram < 0)
-        return rd_error(RD_ERR_ARGUMENT, "min-len and no-repeat-ngram-size must be 0 or more");
-    return RD_OK;
+    if (c->min_len < 0 || c->no_repeat_ngram < 0 || c->encoder_no_repeat_ngram < 0)
+        return rd_error(RD_ERR_ARGUMENT, "min-len, no-repeat-ngram-size and "
+                                         "encoder-no-repeat-ngram-size must be 0 or more");
+    if (!(c->repetition_penalty >= 0) || !(c->encoder_repetition_penalty >= 0) ||
+        isinf(c->repetition_penalty) || isinf(c->encoder_repetition_penalty) ||
+        !(c->decay_factor >= 0) || isinf(c->decay_factor) || !(c->decay_start >= 0))
+        return rd_error(RD_ERR_ARGUMENT, "repetition-penalty, encoder-repetition-penalty and "
+                                         "exponential-decay-length-penalty must be 0 or more");
+    return check_lists(c);
+}
+
+static bool is_on(double penalty) {
+    return penalty != 0 && penalty != 1;
+}
+
+bool rd_search_wants_logits(const rd_search_options *c) {
+    return (c->beam == 1 || c->sampling) &&
+           (is_on((double)c->repetition_penalty) || is_on((double)c->encoder_repetition_penalty) ||
+            is_on(c->decay_factor));
 }
 
 bool rd_search_needs_attention(const rd_search_options *c) {

@@ -15,8 +15,16 @@ extern const rd_key rd_search_keys[];
 /* The keys' defaults. */
 rd_search_options rd_search_defaults(void);
 
+/* *to = *from with texts of its own, which are released by _free; {0} is fine. */
+rd_status rd_search_options_copy(rd_search_options *to, const rd_search_options *from);
+void rd_search_options_free(rd_search_options *options);
+
 /* RD_ERR_ARGUMENT naming the first setting that is out of range. */
 rd_status rd_search_check(const rd_search_options *config);
+
+/* Whether the rules are of logits, not of log-probabilities: penalties that multiply, in greedy
+ * search and in sampling, as transformers has them. */
+bool rd_search_wants_logits(const rd_search_options *config);
 
 /* Whether the scorer must have its attention. */
 bool rd_search_needs_attention(const rd_search_options *config);

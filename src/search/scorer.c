@@ -6,12 +6,13 @@
 
 #include "base/memory.h"
 #include "model/decode.h"
+#include "model/transformer.h"
 #include "ops/ops.h"
 
 struct rd_model_scorer {
     int32_t n_models, vocab_size, max_length;
-    int32_t bos, eos, pad, unk;
-    bool continues;
+    int32_t bos, eos, pad, unk, start;
+    bool continues, begins;
     bool keeps_attention, skips_softmax;
     rd_decoding **decodings; /* [n_models] */
     float *other;            /* [RD_SCORER_ROWS, vocab_size] of the models after the first */
@@ -100,6 +101,7 @@ rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n, const int
     scorer->eos = index_of(ids, n, scorer->eos);
     scorer->pad = index_of(ids, n, scorer->pad);
     scorer->unk = index_of(ids, n, scorer->unk);
+    scorer->start = index_of(ids, n, scorer->start);
     return RD_OK;
 }
 
@@ -114,6 +116,8 @@ static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
     scorer->unk = first->unk_id;
     scorer->max_length = first->max_target_positions - 1;
     scorer->continues = first->encoder.layers == 0;
+    scorer->begins = first->prepend_bos;
+    scorer->start = scorer->continues ? -1 : rd_start_id(first);
     for (int32_t m = 1; m < scorer->n_models; m++) {
         const rd_model_config *config = rd_model_get_config(models[m]);
         if (config->tgt_vocab != first->tgt_vocab || config->src_vocab != first->src_vocab)
@@ -173,6 +177,10 @@ rd_scorer rd_model_scorer_view(rd_model_scorer *scorer) {
                        .eos = scorer->eos,
                        .pad = scorer->pad,
                        .unk = scorer->unk,
+                       .start = scorer->start,
+                       .ids = scorer->ids,
+                       .logits = scorer->skips_softmax,
+                       .begins = scorer->begins,
                        .max_length = scorer->max_length,
                        .continues = scorer->continues,
                        .add = model_scorer_add,

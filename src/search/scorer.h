@@ -21,7 +21,12 @@ typedef struct {
     void *self;
     int32_t vocab_size;
     int32_t bos, eos, pad, unk; /* ids among these; all but eos may be -1: there is none */
+    int32_t start;              /* what the decoder reads first; -1: none of these */
+    const int32_t *ids;         /* [vocab_size] ascending, of the vocabulary, which these number;
+                                 * NULL: the same */
     int32_t max_length;         /* longest output without eos that `step` can score; 0: no limit */
+    bool logits;                /* `log_probs` gives logits */
+    bool begins;                /* sources begin with bos, which nothing is aligned to */
     bool continues;             /* outputs go on after their source, which is of that length, too */
     /* As rd_decoding_add (model/decode.h): tells the source of a sentence before it begins. */
     rd_status (*add)(void *self, int32_t sentence, rd_token_span source);

@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "search/rules.h"
 #include "search/state.h"
 
 /* A float such as 0.7 lies a little below its decimal; the small term keeps the product from
@@ -36,7 +37,8 @@ static rd_status check(const rd_search_options *config, const rd_scorer *scorer)
 static void set_sizes(rd_search *s) {
     const rd_search_options *c = &s->config;
     float patience = c->patience > 0 ? c->patience : 1.0f;
-    s->n_candidates = s->candidate_stride = 2 * c->beam;
+    s->n_per_beam = 2 + rd_rules_n_ends(s->rules);
+    s->n_candidates = s->candidate_stride = s->n_per_beam * c->beam;
     s->n_groups = c->sampling ? c->beam : c->diverse_groups > 1 ? c->diverse_groups : 1;
     s->width = c->beam / s->n_groups;
     int64_t enough = lroundf((float)s->width * patience);
@@ -55,6 +57,11 @@ rd_status rd_search_open(rd_search **search, const rd_scorer *scorer,
     s->waiting.end = &s->waiting.first;
     s->under_way.end = &s->under_way.first;
     s->done.end = &s->done.first;
+    rd_status status = rd_rules_open(&s->rules, config, scorer);
+    if (status != RD_OK) {
+        free(s);
+        return status;
+    }
     set_sizes(s);
     s->merged = rd_malloc((size_t)s->n_candidates, sizeof *s->merged);
     if (config->sampling)
@@ -132,6 +139,7 @@ void rd_search_close(rd_search *s) {
     free(s->pools);
     free(s->attention);
     free(s->ranked);
+    rd_rules_close(s->rules);
     free(s);
 }
 

@@ -51,8 +51,8 @@ typedef struct {
 
 typedef struct {
     int32_t *tokens;  /* [length], without the final eos */
-    int32_t *aligned; /* [length] source token (not eos) that each token attended to most, or -1; in
-                       * the block of `tokens`, and freed with it. NULL without `align` */
+    int32_t *aligned; /* [length] source token (not bos or eos) that each token attended to most, or
+                       * -1; in the block of `tokens`, and freed with it. NULL without `align` */
     int32_t length;
     float score; /* (log P - penalties) / length^lenpen + coverage: what hypotheses are ranked by */
     int32_t n_unmet; /* phrases that it lacks, though they fit: other settings kept them out */
@@ -87,11 +87,12 @@ rd_status rd_search_submit(rd_search *search, const rd_search_request *request, 
  *
  * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
  * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
- * when early_stopping and patience say so, or at its longest output, where eos is forced. Of more
- * than `beam` finished hypotheses the best are kept. Equal scores go to the better-ranked
- * hypothesis, then the smaller token, so the result is deterministic. Of hypotheses that lack
- * phrases only those that lack fewest are given. Every sentence gets at least one hypothesis: where
- * min_len and no_repeat_ngram leave no continuation, it ends early. */
+ * when early_stopping and patience say so, or at its longest output, where eos is forced or, with
+ * no_forced_eos, any token ends it. Of more than `beam` finished hypotheses the best are kept.
+ * Equal scores go to the better-ranked hypothesis, then the smaller token, so the result is
+ * deterministic. Of hypotheses that lack phrases only those that lack fewest are given. Every
+ * sentence gets at least one hypothesis: where min_len and no_repeat_ngram leave no continuation,
+ * it ends early. */
 rd_status rd_search_step(rd_search *search);
 
 /* Whether all sentences submitted so far are done. */

@@ -30,6 +30,9 @@ typedef struct {
 /* Phrases that hypotheses must have, and how far each is with them (constraints.c). */
 typedef struct rd_constraints rd_constraints;
 
+/* Rules over tokens (rules.h). */
+typedef struct rd_rules rd_rules;
+
 /* A sentence waits, is under way or is done. Only under way it has groups, nodes and what follows;
  * its rows are then adjacent, and arrays of [beam] are by a row's place among them. */
 typedef struct rd_sentence rd_sentence;
@@ -69,7 +72,9 @@ typedef struct {
 struct rd_search {
     rd_search_options config;
     rd_scorer scorer;
-    int32_t n_candidates;    /* 2 * beam */
+    rd_rules *rules;         /* NULL: there are none */
+    int32_t n_per_beam;      /* candidates looked at for each of the beam: 2, more with more ends */
+    int32_t n_candidates;    /* n_per_beam * beam */
     int32_t n_groups, width; /* of a sentence; hypotheses of a group: beam / n_groups */
     int32_t enough;          /* finished hypotheses that end a group: width * patience */
     rd_sentence_queue waiting, under_way, done;
@@ -99,6 +104,9 @@ struct rd_search {
 /* Reads the attention of all rows, where the settings ask for it, and each row's continuations,
  * under the rules of the search (expand.c). */
 rd_status rd_search_expand(rd_search *search);
+
+/* Whether a token ends an output (rules.c). */
+bool rd_search_ends(const rd_search *search, int32_t token);
 
 /* The one token that may follow a row, or -1 when it may choose (expand.c). */
 int32_t rd_search_forced_token(const rd_search *search, const rd_search_row *row);

@@ -105,7 +105,7 @@ static rd_status open_optimizer(rd_run *run) {
     if (rd_run_steps_slices(run)) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
     RD_TRY(rd_optimizer_new_slice(&run->optimizer, slice.begin, slice.n, p->values,
                                   r->train.ema_decay > 0.0f));
-    return r->optim.no_decay_bias_norm ? rd_optimizer_exempt_vectors(&run->optimizer, p) : RD_OK;
+    return rd_run_freeze(run);
 }
 
 rd_status rd_run_open(rd_run *run, bool with_training) {
@@ -152,6 +152,7 @@ void rd_run_close(rd_run *run) {
     rd_model_free(run->model);
     rd_arena_free(&run->arena);
     rd_text_free(&run->warnings);
+    rd_text_free(&run->notes);
     rd_text_free(&run->changes);
     free(run->resumed_settings);
     free(run->resumed_path);

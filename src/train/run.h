@@ -38,6 +38,7 @@ typedef struct rd_run {
     int64_t saved_update;   /* of checkpoint_last; -1: there is none */
     char warning[1024];     /* what was wrong with checkpoint_last; "": nothing */
     rd_text warnings;       /* others, a line each */
+    rd_text notes;          /* what else to know at the start, a line each */
     rd_text changes;        /* settings that the checkpoint was made with and the run is not, a line
                              * each: "dropout 0.1 -> 0.3" */
     bool other_validation;  /* one of them is the validation set */
@@ -107,6 +108,10 @@ rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped);
  * weights into the run's model. Nothing without. */
 rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
+
+/* Divides the optimizer's weights into those that are trained or decay and those that do not
+ * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that there are none of by that name. */
+rd_status rd_run_freeze(rd_run *run);
 
 /* One process at a time: another's is refused by its pid. A killed one holds nothing. Symbolic
  * links in the directory are refused: nothing is read, written or removed through one. */

@@ -184,6 +184,7 @@ static rd_status report_start(rd_run *run) {
                             .reason = *run->warning ? run->warning : NULL};
     RD_TRY(rd_run_report(run, &event));
     RD_TRY(report_lines(run, &run->warnings, RD_TRAIN_WARNING, ""));
+    RD_TRY(report_lines(run, &run->notes, RD_TRAIN_CHANGED, ""));
     return report_lines(run, &run->changes, RD_TRAIN_CHANGED, "changed: ");
 }
 

@@ -61,6 +61,7 @@ static rd_status accumulate(rd_run *run, part *p) {
                     .seed = t->seed,
                     .update = run->state.update,
                     .n_passes = alpha > 0.0f ? 2 : 1,
+                    .padding = t->padding_idx ? &run->recipe->model.pad_id : NULL,
                     .profile = &run->profile};
     rd_criterion criterion = rd_task_criterion(run->task, run->data, run->recipe, alpha);
     rd_status outcome = RD_OK;
@@ -122,6 +123,7 @@ static rd_status all_parts(rd_run *run, part *total) {
 /* Adds the gradients of all workers, each its slice. *norm: of all of it, times `scale`. */
 static rd_status add_gradients(rd_run *run, double scale, double *norm) {
     const rd_parameters *p = &run->model->parameters;
+    rd_optimizer_drop_frozen(&run->optimizer, p->grads);
     if (run->comm->size == 1) {
         *norm = rd_gradient_norm(p->grads, p->total, scale);
         return RD_OK;

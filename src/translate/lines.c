@@ -116,7 +116,7 @@ int rd_aligned_words_compare(const void *a, const void *b) {
 static rd_status align_words(const rd_output *o, const rd_hypothesis *h,
                              const int32_t *source_words, rd_translation *item) {
     char *unk = NULL;
-    int32_t unk_id = rd_tokenizer_unk(o->target), n = 0;
+    int32_t unk_id = rd_tokenizer_unk(o->target), bos = rd_tokenizer_bos(o->target), n = 0;
     if (unk_id >= 0) RD_TRY(rd_tokenizer_decode(o->target, &unk_id, 1, &unk, NULL));
     int32_t *words = rd_malloc((size_t)h->length, sizeof *words);
     rd_aligned_words *pairs = rd_malloc((size_t)h->length, sizeof *pairs);
@@ -124,7 +124,7 @@ static rd_status align_words(const rd_output *o, const rd_hypothesis *h,
         int32_t n_words = rd_words_of_tokens(o->target, h->tokens, h->length,
                                              o->replace_unk || !unk ? "?" : unk, words);
         for (int32_t i = 0; i < h->length && n_words > 0; i++)
-            if (h->aligned[i] >= 0)
+            if (h->aligned[i] >= 0 && h->tokens[i] != bos)
                 pairs[n++] = (rd_aligned_words){source_words[h->aligned[i]], words[i]};
         if (n) qsort(pairs, (size_t)n, sizeof *pairs, rd_aligned_words_compare);
         item->alignment = pairs;

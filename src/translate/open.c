@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "data/vocab_files.h"
 #include "recipe/model_dir.h"
+#include "search/options.h"
 
 /* The contents of one directory, before it joins the others. */
 typedef struct {
@@ -23,10 +24,10 @@ static void directory_close(model_directory *d) {
     *d = (model_directory){0};
 }
 
-static rd_translate_options options_of(const rd_search_options *search) {
-    rd_translate_options options = {.search = *search};
-    options.search.n_best = 1; /* how many are wanted is the caller's to say */
-    return options;
+static rd_status copy_options(rd_translate_options *options, const rd_search_options *search) {
+    RD_TRY(rd_search_options_copy(&options->search, search));
+    options->search.n_best = 1; /* how many are wanted is the caller's to say */
+    return RD_OK;
 }
 
 static rd_status check_stacks(const rd_model_config *c, const char *path) {
@@ -58,7 +59,7 @@ static rd_status add_directory(rd_translator *t, model_directory *d, const char 
     if (t->n_models == 0) {
         const rd_recipe *recipe = d->files.recipe;
         if (!(t->source_lang = rd_strdup(recipe->data.source_lang))) return RD_ERR_MEMORY;
-        t->defaults = options_of(&recipe->search);
+        RD_TRY(copy_options(&t->defaults, &recipe->search));
         t->identity = d->identity;
         t->source = d->source;
         t->target = d->target;
@@ -104,6 +105,7 @@ void rd_translator_close(rd_translator *t) {
     for (int32_t i = 0; t->models && i < t->n_models; i++) rd_model_free(t->models[i]);
     free(t->models);
     free(t->source_lang);
+    rd_search_options_free(&t->defaults.search);
     rd_vocabularies_close(t->source, t->target);
     free(t);
 }

@@ -154,11 +154,15 @@ static void put_text(const char *text, FILE *out) {
     for (const char *c = text; *c; c++) putc(strchr("\n\r\t", *c) ? ' ' : *c, out);
 }
 
+static bool in_list(const stream *s) {
+    return s->config->list || s->config->options.search.n_best > 1;
+}
+
 /* One translation, as its own line: TEXT, in an n-best list LINE ||| TEXT ||| SCORE, and with
  * alignments these after a tab or, in a list, another |||. */
 static void put_translation(const stream *s, int64_t line, const rd_translation *item) {
     FILE *out = s->out;
-    bool list = s->config->options.search.n_best > 1, align = s->config->options.search.align;
+    bool list = in_list(s), align = s->config->options.search.align;
     if (list) fprintf(out, "%lld ||| ", (long long)line);
     put_text(item->text, out);
     if (list) fprintf(out, " ||| %.4f", (double)item->score);
@@ -186,7 +190,7 @@ static rd_status put_translations(stream *s, const rd_translations *found, int32
 static rd_status translate_window(stream *s) {
     rd_translate_options options = s->config->options;
     options.first_line = s->totals.lines;
-    options.unscored = options.search.n_best == 1; /* only lists show scores */
+    options.unscored = !in_list(s); /* only lists show scores */
     if (s->parallel[PREFIXES]) options.prefixes = s->aligned[PREFIXES].lines;
     if (s->parallel[CONSTRAINTS]) options.constraints = s->aligned[CONSTRAINTS].lines;
     rd_translations found;

@@ -22,6 +22,7 @@ typedef struct {
     /* Lines read ahead at most. The first windows are smaller (1, 1, 2, 4, ... lines), so that a
      * pipe gets its first answers early; larger ones fill batches better. 1: line by line. */
     int64_t window;
+    bool list;            /* with scores, also of one translation a line */
     FILE *output;         /* flushed after each window */
     bool truncate_source; /* lines that are cut are counted at the end, not named one by one */
     /* Called between windows and for lines that were cut or lack what they must contain; both may
@@ -44,10 +45,10 @@ typedef struct {
     double log_prob;  /* of references, summed */
 } rd_translate_totals;
 
-/* Writes one line per input line; with n_best > 1, `line ||| translation ||| score` per hypothesis,
- * lines counted from 0; with `align`, pairs source-target after a tab, or in lists after ` |||`;
- * with `score`, the log-probability of the reference line. Invalid UTF-8 in the input is repaired
- * with U+FFFD. RD_ERR_IO when the output fails: errno is EPIPE if its reader left. */
+/* Writes one line per input line; with `list` or n_best > 1, `line ||| translation ||| score` per
+ * hypothesis, lines counted from 0; with `align`, pairs source-target after a tab, or in lists
+ * after ` |||`; with `score`, the log-probability of the reference line. Invalid UTF-8 in the input
+ * is repaired with U+FFFD. RD_ERR_IO when the output fails: errno is EPIPE if its reader left. */
 rd_status rd_translate_stream(const rd_translate_stream_config *config,
                               rd_translate_totals *totals);
 

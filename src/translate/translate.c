@@ -137,7 +137,8 @@ static rd_status search_batch(const work *w, batch *b) {
     rd_search_options config = job->search;
     config.batch_tokens = tokens_at_once(job);
     if (b->subset.n) RD_TRY(rd_model_scorer_restrict(b->model, b->subset.n, b->subset.ids));
-    if (ranks_suffice(job)) RD_TRY(rd_model_scorer_skip_softmax(b->model));
+    if (ranks_suffice(job) || (job->n_models == 1 && rd_search_wants_logits(&config)))
+        RD_TRY(rd_model_scorer_skip_softmax(b->model));
     if (rd_search_needs_attention(&job->search))
         RD_TRY(rd_model_scorer_keep_attention(b->model, job->alignment_layer));
     rd_scorer scorer = rd_model_scorer_view(b->model);

@@ -124,6 +124,7 @@ static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
                       .vocab_size = VOCAB,
                       .bos = BOS,
                       .eos = EOS,
+                      .start = -1,
                       .pad = PAD,
                       .unk = UNK,
                       .max_length = 60,

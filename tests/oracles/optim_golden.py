@@ -23,6 +23,8 @@ ADAM = [
     dict(name="large eps", lr=0.01, beta1=0.9, beta2=0.999, eps=0.05, weight_decay=0.0, decoupled=False, clip_norm=0.0),
     dict(name="L2", lr=0.02, beta1=0.8, beta2=0.95, eps=1e-6, weight_decay=0.05, decoupled=False, clip_norm=0.0),
     dict(name="decoupled", lr=0.02, beta1=0.9, beta2=0.98, eps=1e-8, weight_decay=0.5, decoupled=True, clip_norm=0.0),
+    dict(name="torch's own eps", lr=0.01, beta1=0.9, beta2=0.999, eps=0.05, weight_decay=0.1, decoupled=True, clip_norm=0.0,
+         eps_last=True),
     dict(name="clipped", lr=0.01, beta1=0.9, beta2=0.98, eps=1e-3, weight_decay=0.1, decoupled=True, clip_norm=1.5),
 ]
 MOMENTUM = [
@@ -68,7 +70,10 @@ def adam(case):
         weights.grad = gradient * scale
         bound = case["clip_norm"] or math.inf
         norm = torch.nn.utils.clip_grad_norm_([weights], bound).item()
-        optimizer.param_groups[0]["eps"] = case["eps"] / math.sqrt(1 - case["beta2"] ** t)
+        if not case.get("eps_last"):
+            optimizer.param_groups[0]["eps"] = case["eps"] / math.sqrt(1 - case["beta2"] ** t)
+        else:
+            optimizer.param_groups[0]["eps"] = case["eps"]
         optimizer.step()
         ema = EMA_DECAY * ema + (1 - EMA_DECAY) * weights.detach()
         result["steps"].append({"gradient": gradient.tolist(), "scale": scale, "norm": norm,

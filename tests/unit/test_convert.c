@@ -187,7 +187,8 @@ static void test_export_joint(void **state) {
     toy_directory_make(path,
                        "arch: transformer-tiny\nencoder-embed-dim: 16\nencoder-layers: 1\n"
                        "share-all-embeddings: true\nmax-source-positions: 40\n"
-                       "max-target-positions: 30\nmax-len-a: 0\nmax-len-b: 12\nbeam: 3\n",
+                       "max-target-positions: 30\nmax-len-a: 0\nmax-len-b: 12\nbeam: 3\n"
+                       "forced-tokens-free: true\n",
                        34, 0);
     check_round_trip(path, "joint");
 }
@@ -202,7 +203,8 @@ static void test_export_separate(void **state) {
                        "arch: transformer-tiny\nencoder-embed-dim: 16\ndecoder-layers: 1\n"
                        "decoder-learned-pos: true\noutput-bias: true\nactivation-fn: gelu\n"
                        "no-scale-embedding: true\nmax-source-positions: 40\nmax-len-a: 0\n"
-                       "max-target-positions: 50\nmax-len-b: 12\nbeam: 1\n",
+                       "max-target-positions: 50\nmax-len-b: 12\nbeam: 1\n"
+                       "forced-tokens-free: true\n",
                        28, 34);
     check_round_trip(path, "separately");
 }
@@ -234,11 +236,10 @@ static void test_export_says_what_has_no_place(void **state) {
                        34, 0);
     must(rd_export_hf(path, out, &warnings));
     static const char *const said[] = {": lenpen-form: gnmt has no place",
-                                       ": max-len-a: 0.5 has no place", ": unkpen: 1.5 has no",
-                                       ": forced-tokens-free: true has no place"};
+                                       ": max-len-a: 0.5 has no place", ": unkpen: 1.5 has no"};
     int lines = 0;
     for (const char *at = warnings.data; at && (at = strchr(at, '\n')); at++) lines++;
-    assert_int_equal(lines, 4);
+    assert_int_equal(lines, 3);
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         if (!strstr(warnings.data, said[i])) fail_msg("%s not in %s", said[i], warnings.data);
     rd_text_free(&warnings);
@@ -412,22 +413,28 @@ static void test_settings_without_effect_are_named(void **state) {
                "{\"do_sample\": true, \"temperature\": 0.5, \"repetition_penalty\": 3.0,"
                " \"bad_words_ids\": [[56], [7]], \"watermarking_config\": {\"bias\": 2},"
                " \"x\\u001b[31m\\n\": \"y\"}");
-    write_json(from, "added_tokens.json", "{\"<hl>\": 57, \"<sep>\": 58, \"<pad>\": 56}");
     snprintf(to, sizeof to, "%s/settings-again", directory);
     must(rd_import_hf(from, to, &warnings));
-    static const char *const expected[] = {"do_sample: true has no effect",
-                                           "temperature: 0.5 has no effect",
-                                           "repetition_penalty: 3.0 has no effect",
-                                           "bad_words_ids: [[56], [7]] has no effect",
+    static const char *const expected[] = {"neither max_length nor max_new_tokens: transformers",
                                            "watermarking_config: {",
-                                           "x\\x1b[31m\\n: \"y\" has no effect",
-                                           "2 tokens added to the vocabulary (<hl>, <sep>)"};
+                                           "x\\x1b[31m\\n: \"y\" has no effect"};
     int lines = 0;
     for (const char *c = warnings.data; (c = strchr(c, '\n')); c++) lines++;
-    assert_int_equal(lines, 7);
-    for (int i = 0; i < 7; i++)
+    assert_int_equal(lines, 3);
+    for (int i = 0; i < 3; i++)
         if (!strstr(warnings.data, expected[i])) fail_msg("no %s", expected[i]);
+    snprintf(path, sizeof path, "%s/config.yaml", to);
+    must(rd_recipe_load_config(&recipe, path));
+    assert_true(recipe->search.sampling);
+    assert_int_equal(recipe->search.top_k, 50); /* by default */
+    assert_true(recipe->search.no_forced_eos);
+    assert_string_equal(recipe->search.suppress_tokens, "7");
+    rd_recipe_free(recipe);
     rd_text_free(&warnings);
+    write_json(from, "added_tokens.json", "{\"<hl>\": 57}"); /* without an embedding */
+    snprintf(to, sizeof to, "%s/settings-no-row", directory);
+    assert_int_equal(rd_import_hf(from, to, NULL), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "ids of the source vocabulary up to 57"));
 }
 
 /* An output directory is new or empty, and there only when it is whole. */

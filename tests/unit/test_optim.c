@@ -43,6 +43,7 @@ static void check_adam(const json_t *c) {
                               .adam_beta1 = golden_number(c, "beta1"),
                               .adam_beta2 = golden_number(c, "beta2"),
                               .adam_eps = golden_number(c, "eps"),
+                              .adam_eps_last = json_is_true(json_object_get(c, "eps_last")),
                               .weight_decay = golden_number(c, "weight_decay"),
                               .decoupled_weight_decay =
                                   json_is_true(json_object_get(c, "decoupled")),
@@ -75,6 +76,41 @@ static void test_adam(void **state) {
     const json_t *cases = json_object_get(golden, "adam");
     assert_true(json_array_size(cases) >= 5);
     for (size_t i = 0; i < json_array_size(cases); i++) check_adam(json_array_get(cases, i));
+}
+
+/* Frozen weights, and what is kept of them, stay; the others move as they would alone. */
+static void test_frozen(void **state) {
+    (void)state;
+    const bool frozen[] = {false, true, false};
+    float weights[6] = {1, 2, 3, 4, 5, 6}, alone[4] = {1, 2, 5, 6};
+    rd_optim_config config = {.lr = 0.1,
+                              .adam_beta1 = 0.9,
+                              .adam_beta2 = 0.99,
+                              .adam_eps = 1e-8,
+                              .weight_decay = 0.5,
+                              .decoupled_weight_decay = true,
+                              .lr_scheduler = RD_LR_FIXED};
+    rd_parameters parameters = {0};
+    for (int i = 0; i < 3; i++)
+        must(rd_parameters_add(&parameters, NULL, rd_init_constant(0.0), 1, 2, "w%d", i));
+    rd_optimizer optimizer, other;
+    must(rd_optimizer_new(&optimizer, 6, weights, false));
+    must(rd_optimizer_new(&other, 4, alone, false));
+    must(rd_optimizer_divide(&optimizer, &parameters, false, frozen));
+    for (int64_t t = 1; t <= 3; t++) {
+        float gradient[6] = {0.1f, -0.2f, 7, 8, 0.3f, 0.4f}, own[4] = {0.1f, -0.2f, 0.3f, 0.4f};
+        rd_optimizer_drop_frozen(&optimizer, gradient);
+        assert_true(gradient[2] == 0.0f && gradient[3] == 0.0f);
+        rd_optimizer_step(&optimizer, &config, t, 1.0, 0.0, weights, gradient, 0.0);
+        rd_optimizer_step(&other, &config, t, 1.0, 0.0, alone, own, 0.0);
+    }
+    assert_true(weights[2] == 3.0f && weights[3] == 4.0f);
+    assert_true(optimizer.m[2] == 0.0f && optimizer.v[3] == 0.0f);
+    assert_memory_equal(weights, alone, 2 * sizeof *weights);
+    assert_memory_equal(weights + 4, alone + 2, 2 * sizeof *weights);
+    rd_optimizer_free(&optimizer);
+    rd_optimizer_free(&other);
+    rd_parameters_free(&parameters);
 }
 
 static rd_lr_scheduler scheduler_of(const json_t *c);
@@ -144,7 +180,7 @@ static void test_vectors_are_exempt(void **state) {
     assert_int_equal(n, parameters.total);
     rd_optimizer optimizer;
     must(rd_optimizer_new(&optimizer, n, weights, false));
-    must(rd_optimizer_exempt_vectors(&optimizer, &parameters));
+    must(rd_optimizer_divide(&optimizer, &parameters, true, NULL));
     assert_int_equal(optimizer.n_ranges, 4); /* the last two vectors are one */
     for (int64_t t = 1; t <= 8; t++) {
         const json_t *step = json_array_get(json_object_get(c, "steps"), (size_t)t - 1);
@@ -230,6 +266,7 @@ int main(void) {
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_momentum),
         cmocka_unit_test(test_vectors_are_exempt),
+        cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_inverse_sqrt_without_warmup),
         cmocka_unit_test(test_gradient_norm),

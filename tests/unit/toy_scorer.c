@@ -66,6 +66,7 @@ rd_scorer toy_scorer(toy *t) {
                        .vocab_size = VOCAB,
                        .bos = BOS,
                        .eos = EOS,
+                       .start = -1,
                        .pad = PAD,
                        .unk = UNK,
                        .max_length = 20,

@@ -1,6 +1,7 @@
 #include "tools/common/options.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -376,6 +377,8 @@ void options_free(options_given *given) {
         for (const rd_key *key = group->keys; key->name; key++)
             if (key->type == RD_KEY_LIST || key->type == RD_KEY_WORDS)
                 free_list((options_list *)(void *)(arguments + group->offset + key->offset));
+            else if (key->type == RD_KEY_STRING && options_is_offered(group, key))
+                free(*(char **)(void *)(arguments + group->offset + key->offset));
     }
     if (given->program->operand)
         free_list((options_list *)(void *)(arguments + given->program->operands));
@@ -393,6 +396,12 @@ bool options_has(const options_given *given, const char *name) {
 
 void options_apply(const options_given *given, const rd_key *keys, void *object) {
     for (int i = 0; i < given->n; i++)
-        for (const rd_key *key = keys; key->name; key++)
-            if (key == given->keys[i]) (void)rd_key_set(object, key, given->values[i]);
+        for (const rd_key *key = keys; key->name; key++) {
+            if (key != given->keys[i]) continue;
+            void *field = (char *)object + key->offset;
+            if (key->type == RD_KEY_STRING)
+                *(char **)field = (char *)(uintptr_t)given->values[i];
+            else
+                (void)rd_key_set(object, key, given->values[i]);
+        }
 }

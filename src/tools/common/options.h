@@ -76,7 +76,8 @@ void options_free(options_given *given);
 /* Whether the option was given, by its name or an alias. */
 bool options_has(const options_given *given, const char *name);
 
-/* Sets those of `keys` that were given once more, in another struct of their kind. */
+/* Sets those of `keys` that were given once more, in another struct of their kind. Texts in it are
+ * borrowed from the command line; those that it had stay their owner's. */
 void options_apply(const options_given *given, const rd_key *keys, void *object);
 
 /* Says what is wrong with the command line and returns 2; or what failed, and returns 1. */

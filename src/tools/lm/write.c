@@ -21,8 +21,9 @@ static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, in
 }
 
 static void print(const lm_job *job, int32_t n_best, int64_t number, const rd_lm_answers *a) {
+    bool list = n_best > 1 || options_has(&job->arguments->given, "nbest");
     for (int32_t i = 0; i < a->n; i++) {
-        if (n_best > 1)
+        if (list)
             fprintf(job->output, "%lld ||| %s ||| %.4f\n", (long long)number, a->items[i].text,
                     (double)a->items[i].score);
         else

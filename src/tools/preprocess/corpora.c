@@ -9,6 +9,7 @@
 #include "data/vocab.h"
 #include "io/output.h"
 #include "recipe/model_dir.h"
+#include "data/vocab_extend.h"
 #include "tools/preprocess/preprocess.h"
 
 static rd_status corpus_path(const preprocess_job *j, const char *prefix, const char *lang,
@@ -157,7 +158,12 @@ rd_status copy_vocabulary(const preprocess_job *job) {
     if (target != source) printf(" and %d", (int)rd_tokenizer_size(target));
     printf(", that of %s\n", from);
     rd_vocabularies_close(source, target);
-    return rd_vocabularies_copy(from, job->dest, kind);
+    RD_TRY(rd_vocabularies_copy(from, job->dest, kind));
+    const char *symbols = job->recipe->train.extend_vocab;
+    if (!*symbols) return RD_OK;
+    RD_TRY(rd_vocabularies_extend(job->dest, symbols));
+    printf("vocabulary: %d more: %s\n", (int)rd_count_symbols(symbols), symbols);
+    return RD_OK;
 }
 
 /* Called on a thread without memory: nothing here takes any. Nothing is written by then. */

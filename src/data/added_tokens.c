@@ -1,0 +1,211 @@
+#include "data/added_tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <unicode/uchar.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "io/json.h"
+
+typedef struct {
+    char *text;
+    size_t length;
+    int32_t id;
+    bool special;
+    bool left, right; /* takes the blanks on that side */
+    bool whole;       /* is none within a word */
+} token;
+
+struct rd_added_tokens {
+    token *items; /* [n] */
+    int64_t n, capacity;
+    bool begins[256]; /* a byte that one begins with */
+};
+
+enum { MOST_TOKENS = 100000 };
+
+static rd_status bad_token(const char *directory, const char *file) {
+    return rd_error(RD_ERR_FORMAT, "%s/%s: an added token without a text or an id", directory,
+                    file);
+}
+
+static const json_t *find_text(const json_t *list, const char *text) {
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *there = json_string_value(json_object_get(item, "content"));
+        if (there && strcmp(there, text) == 0) return item;
+    }
+    return NULL;
+}
+
+static rd_status append(json_t *list, json_t *item) {
+    return item && json_array_append_new(list, item) == 0
+               ? RD_OK
+               : rd_error(RD_ERR_MEMORY, "out of memory for added tokens");
+}
+
+/* {"912": {"content": "<ent>", ...}, ...} */
+static rd_status add_decoder(json_t *list, json_t *decoder, const char *directory) {
+    const char *number;
+    json_t *item;
+    json_object_foreach(decoder, number, item) {
+        char *end;
+        long id = strtol(number, &end, 10);
+        if (end == number || *end || id < 0 || id > INT32_MAX ||
+            !json_string_value(json_object_get(item, "content")))
+            return bad_token(directory, "tokenizer_config.json");
+        json_t *copy = json_copy(item);
+        if (copy && json_object_set_new(copy, "id", json_integer(id)) != 0) {
+            json_decref(copy);
+            copy = NULL;
+        }
+        RD_TRY(append(list, copy));
+    }
+    return RD_OK;
+}
+
+/* {"<ent>": 912, ...}; those that the settings have are there already. */
+static rd_status add_map(json_t *list, json_t *map, const char *directory) {
+    const char *text;
+    json_t *id;
+    json_object_foreach(map, text, id) {
+        if (!json_is_integer(id)) return bad_token(directory, "added_tokens.json");
+        if (!find_text(list, text))
+            RD_TRY(append(list,
+                          json_pack("{s:s, s:I}", "content", text, "id", json_integer_value(id))));
+    }
+    return RD_OK;
+}
+
+static rd_status read_beside(json_t *list, const char *directory) {
+    json_t *config = NULL, *map = NULL;
+    rd_status status = rd_json_read_optional(directory, "tokenizer_config.json", &config);
+    if (status == RD_OK) status = rd_json_read_optional(directory, "added_tokens.json", &map);
+    if (status == RD_OK)
+        status = add_decoder(list, json_object_get(config, "added_tokens_decoder"), directory);
+    if (status == RD_OK) status = add_map(list, map, directory);
+    json_decref(config);
+    json_decref(map);
+    return status;
+}
+
+rd_status rd_added_tokens_beside(json_t **list, const char *vocab_path) {
+    char *directory = rd_path_parent(vocab_path);
+    *list = json_array();
+    rd_status status = *list && directory ? read_beside(*list, directory) : RD_ERR_MEMORY;
+    free(directory);
+    if (status == RD_OK) return RD_OK;
+    json_decref(*list);
+    *list = NULL;
+    return status;
+}
+
+static rd_status add(rd_added_tokens *tokens, const char *text, const token *like) {
+    token item = *like;
+    if (!*text) return RD_OK;
+    if (tokens->n == MOST_TOKENS)
+        return rd_error(RD_ERR_FORMAT, "more than %d added tokens", MOST_TOKENS);
+    RD_TRY(rd_reserve(&tokens->items, &tokens->capacity, tokens->n + 1, sizeof *tokens->items));
+    item.text = rd_strdup(text);
+    if (!item.text) return RD_ERR_MEMORY;
+    item.length = strlen(text);
+    tokens->items[tokens->n++] = item;
+    tokens->begins[(unsigned char)*text] = true;
+    return RD_OK;
+}
+
+static bool is_own(const int32_t *own, int n_own, int32_t id) {
+    for (int i = 0; i < n_own; i++)
+        if (own[i] == id) return true;
+    return false;
+}
+
+rd_status rd_added_tokens_open(rd_added_tokens **out, const json_t *list, const int32_t *own,
+                               int n_own) {
+    rd_added_tokens *tokens = *out = rd_calloc(1, sizeof *tokens);
+    rd_status status = tokens ? RD_OK : RD_ERR_MEMORY;
+    for (size_t i = 0; status == RD_OK && i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *text = json_string_value(json_object_get(item, "content"));
+        token like = {.id = (int32_t)json_integer_value(json_object_get(item, "id")),
+                      .special = json_is_true(json_object_get(item, "special")),
+                      .left = json_is_true(json_object_get(item, "lstrip")),
+                      .right = json_is_true(json_object_get(item, "rstrip")),
+                      .whole = json_is_true(json_object_get(item, "single_word"))};
+        if (text && !is_own(own, n_own, like.id)) status = add(tokens, text, &like);
+    }
+    if (status == RD_OK && tokens->n > 0) return RD_OK;
+    rd_added_tokens_close(tokens);
+    *out = NULL;
+    return status;
+}
+
+void rd_added_tokens_close(rd_added_tokens *tokens) {
+    if (!tokens) return;
+    for (int64_t i = 0; i < tokens->n; i++) free(tokens->items[i].text);
+    free(tokens->items);
+    free(tokens);
+}
+
+bool rd_added_tokens_is_special(const rd_added_tokens *tokens, int32_t id) {
+    for (int64_t i = 0; tokens && i < tokens->n; i++)
+        if (tokens->items[i].id == id) return tokens->items[i].special;
+    return false;
+}
+
+/* The character that ends at text[at], and where it begins. */
+static uint32_t before(const char *text, size_t at, size_t *begin) {
+    *begin = at - 1;
+    while (*begin > 0 && at - *begin < 4 && ((unsigned char)text[*begin] & 0xC0) == 0x80) --*begin;
+    const char *cursor = text + *begin;
+    return rd_utf8_next(&cursor, text + at);
+}
+
+static bool is_of_word(uint32_t c) {
+    return c == '_' || u_isalnum((UChar32)c) || (U_GET_GC_MASK((UChar32)c) & U_GC_M_MASK) != 0;
+}
+
+static bool is_alone(const char *text, size_t n, size_t begin, size_t end) {
+    size_t start;
+    const char *after = text + end;
+    if (begin > 0 && is_of_word(before(text, begin, &start))) return false;
+    return end >= n || !is_of_word(rd_utf8_next(&after, text + n));
+}
+
+/* The longest that begins at text[at]. */
+static const token *longest_at(const rd_added_tokens *tokens, const char *text, size_t n,
+                               size_t at) {
+    const token *longest = NULL;
+    for (int64_t i = 0; i < tokens->n; i++) {
+        const token *t = &tokens->items[i];
+        if (t->length > n - at || (longest && t->length <= longest->length) ||
+            memcmp(t->text, text + at, t->length) != 0)
+            continue;
+        if (!t->whole || is_alone(text, n, at, at + t->length)) longest = t;
+    }
+    return longest;
+}
+
+bool rd_added_tokens_find(const rd_added_tokens *tokens, const char *text, size_t n, size_t at,
+                          size_t *begin, size_t *end, int32_t *id) {
+    const token *found = NULL;
+    size_t first = at, start;
+    for (; at < n && !found; at++)
+        if (tokens->begins[(unsigned char)text[at]]) found = longest_at(tokens, text, n, at);
+    if (!found) return false;
+    *begin = at - 1;
+    *end = *begin + found->length;
+    *id = found->id;
+    while (found->left && *begin > first &&
+           u_isUWhiteSpace((UChar32)before(text, *begin, &start)) && start >= first)
+        *begin = start;
+    while (found->right && *end < n) {
+        const char *next = text + *end;
+        if (!u_isUWhiteSpace((UChar32)rd_utf8_next(&next, text + n))) break;
+        *end = (size_t)(next - text);
+    }
+    return true;
+}

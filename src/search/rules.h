@@ -1,0 +1,32 @@
+/* Rules over tokens (see the second half of rd_search_options), as compiled for a scorer. */
+#ifndef RD_SEARCH_RULES_H
+#define RD_SEARCH_RULES_H
+
+#include "search/state.h"
+
+/* *rules: NULL where there are none. RD_ERR_ARGUMENT for ids that the scorer does not have. */
+rd_status rd_rules_open(rd_rules **rules, const rd_search_options *config, const rd_scorer *scorer);
+void rd_rules_close(rd_rules *rules); /* NULL is fine */
+
+int32_t rd_rules_n_ends(const rd_rules *rules); /* besides eos */
+
+/* Biases and penalties, before all else; log_probs: [vocab_size] of the row. Logits become
+ * log-probabilities where the rules are of logits. */
+void rd_rules_adjust(const rd_search *search, const rd_search_row *row, float *log_probs);
+
+/* Whether log-probabilities are not normalised after that. */
+bool rd_rules_change_sums(const rd_search *search);
+
+/* Sets log P of what may not be chosen to -inf; gives the probability that is gone. */
+float rd_rules_forbid(const rd_search *search, const rd_search_row *row, float *log_probs);
+
+/* One token; all that end an output. */
+float rd_search_forbid(float *log_probs, int32_t token);
+float rd_search_forbid_ends(const rd_search *search, float *log_probs);
+
+/* The token of a node of a hypothesis, -1 where nothing is, and the node before it: before the
+ * first token is the decoder's start. */
+int32_t rd_search_token_at(const rd_search *search, const rd_search_node *nodes, int32_t node);
+int32_t rd_search_before(const rd_search_node *nodes, int32_t node);
+
+#endif
