@@ -192,6 +192,31 @@ static void test_ter(void **state) {
         assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-3);
 }
 
+/* The words "x0 x1 ..." and "y0 y1 ..." into text, after what is there. */
+static void append_words(char *text, char kind, int n) {
+    for (int i = 0; i < n; i++) sprintf(text + strlen(text), "%s%c%d", *text ? " " : "", kind, i);
+}
+
+/* One shift moves up to 10 words, by up to 50; more takes two edits. The values are sacreBLEU's. */
+static void test_ter_bounds(void **state) {
+    (void)state;
+    static const struct {
+        int block, distance;
+        double edits;
+    } cases[] = {{9, 20, 1}, {10, 20, 1}, {11, 20, 2}, {1, 49, 1}, {1, 50, 1}, {1, 51, 2}};
+    rd_metric_config config = rd_metric_defaults("ter");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char before[400] = "", after[400] = "";
+        append_words(before, 'x', cases[i].block);
+        append_words(before, 'y', cases[i].distance);
+        append_words(after, 'y', cases[i].distance);
+        append_words(after, 'x', cases[i].block);
+        double expected = 100 * cases[i].edits / (cases[i].block + cases[i].distance);
+        assert_near(score_case(&config, &(metric_case){{before}, {after}, 0}, 0), expected, 1e-9);
+        assert_near(score_case(&config, &(metric_case){{after}, {before}, 0}, 0), expected, 1e-9);
+    }
+}
+
 static void test_rouge(void **state) {
     (void)state;
     const metric_case unigrams = {{"testing two"}, {"testing one two"}, 80};
@@ -383,17 +408,12 @@ static void test_signatures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chrf),
-        cmocka_unit_test(test_ter),
-        cmocka_unit_test(test_chrf_sentences),
-        cmocka_unit_test(test_ter_words),
-        cmocka_unit_test(test_rouge_references),
-        cmocka_unit_test(test_rouge),
-        cmocka_unit_test(test_rouge_scripts),
-        cmocka_unit_test(test_stemmer),
-        cmocka_unit_test(test_resampling),
-        cmocka_unit_test(test_confidence),
-        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_chrf),       cmocka_unit_test(test_ter),
+        cmocka_unit_test(test_ter_bounds), cmocka_unit_test(test_chrf_sentences),
+        cmocka_unit_test(test_ter_words),  cmocka_unit_test(test_rouge_references),
+        cmocka_unit_test(test_rouge),      cmocka_unit_test(test_rouge_scripts),
+        cmocka_unit_test(test_stemmer),    cmocka_unit_test(test_resampling),
+        cmocka_unit_test(test_confidence), cmocka_unit_test(test_signatures),
     };
     return cmocka_run_group_tests(tests, NULL, close_tokenizers);
 }
