@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rdrop/status.h"
+#include "rdrop/translator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +23,10 @@ void fuzz_place(const char *name, int slot, const void *bytes, size_t n);
 
 /* Imports that folder, and opens what was made: it must be a model. */
 void fuzz_import(rd_status (*import)(const char *from, const char *to));
+
+/* A model of FUZZ_PIECES pieces with random weights, made at the first call. */
+enum { FUZZ_PIECES = 35 };
+const rd_translator *fuzz_translator(void);
 
 /* Ends the program, for an answer that is wrong. */
 #define FUZZ_CHECK(condition)                                                                      \
