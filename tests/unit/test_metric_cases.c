@@ -207,12 +207,13 @@ static void test_ter_bounds(void **state) {
     } cases[] = {{9, 20, 1}, {10, 20, 1}, {11, 20, 2}, {1, 49, 1}, {1, 50, 1}, {1, 51, 2}};
     rd_metric_config config = rd_metric_defaults("ter");
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char before[400] = "", after[400] = "";
+        char before[400] = "p",
+             after[400] = "p"; /* a word that stays, so that none is too far left */
         append_words(before, 'x', cases[i].block);
         append_words(before, 'y', cases[i].distance);
         append_words(after, 'y', cases[i].distance);
         append_words(after, 'x', cases[i].block);
-        double expected = 100 * cases[i].edits / (cases[i].block + cases[i].distance);
+        double expected = 100 * cases[i].edits / (1 + cases[i].block + cases[i].distance);
         assert_near(score_case(&config, &(metric_case){{before}, {after}, 0}, 0), expected, 1e-9);
         assert_near(score_case(&config, &(metric_case){{after}, {before}, 0}, 0), expected, 1e-9);
     }
