@@ -135,6 +135,10 @@ typedef struct {
     rd_break_mode score_break_mode;
 } rd_recipe;
 
+/* RD_ERR_ARGUMENT when the file `output` is the recipe `path` or one that it extends: those are
+ * read, and must not be written over. */
+rd_status rd_recipe_refuse_output(const char *path, const char *output);
+
 /* Reads `path`, following `extends:` (a recipe file relative to this one); then applies each of
  * `settings` ("key=value", as --set gives them) in order. An unknown or ill-typed key, a value out
  * of range or keys that contradict each other: RD_ERR_FORMAT naming file, line and the nearest

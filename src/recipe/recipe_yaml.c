@@ -7,7 +7,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/output.h"
 #include "io/yaml.h"
+#include "recipe/recipe.h"
 
 enum { LARGEST_FILE = 256 * 1024, DEEPEST_EXTENDS = 16, MOST_KEYS = 1000 };
 
@@ -112,31 +114,59 @@ static char *relative_to(const char *path, const char *name) {
     return joined.data;
 }
 
-static rd_status read_chain(rd_assignments *assignments, const char *path, int depth) {
+/* What is done with each file of a chain, the last one first: its assignments, after those of the
+ * recipes it extends; or, without any wanted, a question about its path. */
+typedef struct {
+    rd_assignments *assignments; /* NULL: not wanted */
+    const char *output;          /* NULL, or a path that no file of the chain may have */
+} chain;
+
+static rd_status follow(const chain *c, const char *path, int depth);
+
+/* The recipes that `path` extends. */
+static rd_status follow_parents(const chain *c, const char *path, const rd_assignments *own,
+                                int depth) {
+    for (int64_t i = 0; i < own->count; i++) {
+        if (strcmp(own->items[i].key, "extends") != 0) continue;
+        char *parent = relative_to(path, own->items[i].value);
+        rd_status status = parent ? follow(c, parent, depth + 1) : RD_ERR_MEMORY;
+        free(parent);
+        if (status == RD_ERR_IO) /* the parent's name alone would not say who wants it */
+            return rd_error_prefix(status, "%s:%d: extends", path, own->items[i].line);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
+static rd_status add_own(const chain *c, const rd_assignments *own) {
+    for (int64_t i = 0; c->assignments && i < own->count; i++) {
+        const rd_assignment *item = &own->items[i];
+        if (strcmp(item->key, "extends") != 0)
+            RD_TRY(
+                rd_assignments_add(c->assignments, item->key, item->value, item->file, item->line));
+    }
+    return RD_OK;
+}
+
+static rd_status follow(const chain *c, const char *path, int depth) {
     if (depth > DEEPEST_EXTENDS)
         return rd_error(RD_ERR_FORMAT,
                         "%s: more than %d recipes extend one another; is there a "
                         "cycle of 'extends'?",
                         path, DEEPEST_EXTENDS);
+    if (c->output) RD_TRY(rd_refuse_input(c->output, path));
     rd_assignments own = {0};
     rd_status status = read_one(&own, path);
-    for (int64_t i = 0; status == RD_OK && i < own.count; i++) {
-        if (strcmp(own.items[i].key, "extends") != 0) continue;
-        char *parent = relative_to(path, own.items[i].value);
-        status = parent ? read_chain(assignments, parent, depth + 1) : RD_ERR_MEMORY;
-        if (status == RD_ERR_IO) /* the parent's name alone would not say who wants it */
-            status = rd_error_prefix(status, "%s:%d: extends", path, own.items[i].line);
-        free(parent);
-    }
-    for (int64_t i = 0; status == RD_OK && i < own.count; i++) {
-        const rd_assignment *item = &own.items[i];
-        if (strcmp(item->key, "extends") == 0) continue;
-        status = rd_assignments_add(assignments, item->key, item->value, item->file, item->line);
-    }
+    if (status == RD_OK) status = follow_parents(c, path, &own, depth);
+    if (status == RD_OK) status = add_own(c, &own);
     rd_assignments_free(&own);
     return status;
 }
 
 rd_status rd_recipe_read_file(rd_assignments *assignments, const char *path) {
-    return read_chain(assignments, path, 0);
+    return follow(&(chain){.assignments = assignments}, path, 0);
+}
+
+rd_status rd_recipe_refuse_output(const char *path, const char *output) {
+    return follow(&(chain){.output = output}, path, 0);
 }

@@ -217,12 +217,12 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
                      status == RD_ERR_INTERRUPTED ? 128 + signal_number : 1);
 }
 
-/* The recipe may lie in the directory, but not where a file goes. */
+/* The recipe, and those it extends, may lie in the directory, but not where a file goes. */
 static rd_status refuse_recipe(const char *recipe, const char *save_dir) {
     static const char *const written[] = {"train.jsonl", "report.html", "model/config.yaml"};
     for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
         char *path = rd_path_join(save_dir, written[i]);
-        rd_status status = path ? rd_refuse_input(path, recipe) : RD_ERR_MEMORY;
+        rd_status status = path ? rd_recipe_refuse_output(recipe, path) : RD_ERR_MEMORY;
         free(path);
         RD_TRY(status);
     }

@@ -144,6 +144,11 @@ mkdir made && cp tiny.yaml made/valid.bin
 "$bin/rdrop-preprocess" made/valid.bin --data data --dest made --threads 1 >got 2>err
 failed $? 1 "made/valid.bin: both read and written" preprocess
 same tiny.yaml made/valid.bin
+# Neither is a recipe that it extends written over.
+printf 'extends: made/train.bin\n' >child.yaml && mv made/valid.bin made/train.bin
+"$bin/rdrop-preprocess" child.yaml --data data --dest made --threads 1 >got 2>err
+failed $? 1 "made/train.bin: both read and written" preprocess
+same tiny.yaml made/train.bin
 rm -r made
 mkdir shared && cp bin/spm.model shared && cp "$golden"/bpe/vocab.json "$golden"/bpe/merges.txt shared && cp -r shared kept
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest shared --threads 1 --only vocab --set vocab-from=shared >got 2>err || fail "$(cat err)"
@@ -160,6 +165,10 @@ done
 for file in train.jsonl report.html model/config.yaml; do
     cp tiny.yaml own/$file
     "$bin/rdrop-train" own/$file --data bin --save-dir own >got 2>err
+    failed $? 1 "own/$file: both read and written" train
+    same tiny.yaml own/$file
+    printf 'extends: own/%s\n' $file >child.yaml
+    "$bin/rdrop-train" child.yaml --data bin --save-dir own >got 2>err
     failed $? 1 "own/$file: both read and written" train
     same tiny.yaml own/$file
 done

@@ -12,6 +12,7 @@
 #include "data/vocab.h"
 #include "io/output.h"
 #include "rdrop/translator.h"
+#include "toy_directory.h"
 
 const char *fuzz_file(int slot, const void *bytes, size_t n) {
     static int descriptors[FUZZ_SLOTS];
@@ -140,6 +141,29 @@ void fuzz_zip_end(fuzz_zip *a) {
 void fuzz_zip_free(fuzz_zip *a) {
     rd_text_free(&a->files);
     rd_text_free(&a->directory);
+}
+
+static rd_translator *translator;
+
+static void close_translator(void) {
+    rd_translator_close(translator);
+}
+
+const rd_translator *fuzz_translator(void) {
+    char path[96];
+    const char *const directory = path;
+    if (translator) return translator;
+    snprintf(path, sizeof path, "%s/toy", fuzz_folder());
+    toy_directory_make(path,
+                       "arch: transformer-tiny\nencoder-embed-dim: 8\nencoder-layers: 1\n"
+                       "decoder-layers: 1\nencoder-ffn-embed-dim: 8\ndecoder-ffn-embed-dim: 8\n"
+                       "encoder-attention-heads: 1\ndecoder-attention-heads: 1\n"
+                       "max-source-positions: 16\nmax-target-positions: 24\n",
+                       FUZZ_PIECES, 0);
+    if (rd_translator_open(&translator, &directory, 1, RD_PRECISION_FP32) != RD_OK)
+        fuzz_failed(__FILE__, __LINE__, rd_last_error());
+    atexit(close_translator);
+    return translator;
 }
 
 void fuzz_failed(const char *file, int line, const char *condition) {

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "rdrop/status.h"
+#include "rdrop/translator.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,6 +35,10 @@ typedef struct {
 void fuzz_zip_add(fuzz_zip *zip, const char *name, size_t n_name, const char *bytes, size_t n);
 void fuzz_zip_end(fuzz_zip *zip);
 void fuzz_zip_free(fuzz_zip *zip);
+
+/* A model of FUZZ_PIECES pieces with random weights, made at the first call. */
+enum { FUZZ_PIECES = 35 };
+const rd_translator *fuzz_translator(void);
 
 /* Ends the program, for an answer that is wrong. */
 #define FUZZ_CHECK(condition)                                                                      \

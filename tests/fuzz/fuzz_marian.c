@@ -1,6 +1,7 @@
 /* Models of Marian, imported and described. Parts: decoder.yml, vocab.yml, the settings, then
  * arrays: a line with the name, a line with the header, the data. Or, after an empty decoder.yml, a
- * whole .npz file. */
+ * whole .npz file. Or, after a vertical tab, two bytes that say how long it is, a SentencePiece
+ * model that is the vocabulary, then such a file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,10 +60,9 @@ static void place_model(const uint8_t *data, size_t size, fuzz_part settings) {
     fuzz_zip_free(&a);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void place_parts(const uint8_t *data, size_t size) {
     static const char usual[] = "models: [model.npz]\nvocabs: [vocab.yml, vocab.yml]\n";
     fuzz_part decoder = fuzz_cut(data, size, 0), vocab = fuzz_cut(data, size, 1);
-    rd_text text = {0};
     fuzz_place("vocab.yml", 1, vocab.bytes, vocab.n);
     if (decoder.n > 0) {
         fuzz_place("decoder.yml", 0, decoder.bytes, decoder.n);
@@ -72,6 +72,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fuzz_place("decoder.yml", 0, usual, sizeof usual - 1);
         fuzz_place("model.npz", 2, data + skipped, size - skipped);
     }
+}
+
+static void place_pieces(const uint8_t *data, size_t size) {
+    static const char usual[] = "models: [model.npz]\nvocabs: [vocab.spm, vocab.spm]\n";
+    size_t n = (size_t)data[0] | (size_t)data[1] << 8;
+    if (n > size - 2) n = size - 2;
+    fuzz_place("decoder.yml", 0, usual, sizeof usual - 1);
+    fuzz_place("vocab.spm", 1, data + 2, n);
+    fuzz_place("model.npz", 2, data + 2 + n, size - 2 - n);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    rd_text text = {0};
+    if (size >= 3 && data[0] == '\v')
+        place_pieces(data + 1, size - 1);
+    else
+        place_parts(data, size);
     if (size % 4 == 0) /* half of the work, on a part of the inputs */
         FUZZ_CHECK(rd_info(fuzz_folder(), &text) == RD_OK || *rd_last_error());
     rd_text_free(&text);

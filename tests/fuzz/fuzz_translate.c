@@ -4,47 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "fuzz.h"
-#include "toy_directory.h"
 #include "translate/stream.h"
-
-static char directory[] = "/tmp/rdrop-fuzz-translate.XXXXXX";
-static rd_translator *translator;
-
-static void end(void) {
-    static const char *const names[] = {"config.yaml", "model.safetensors", "spm.model"};
-    rd_translator_close(translator);
-    for (int i = 0; i < 3; i++) {
-        char path[256];
-        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        unlink(path);
-    }
-    rmdir(directory);
-}
-
-static void begin(void) {
-    if (translator) return;
-    FUZZ_CHECK(mkdtemp(directory));
-    toy_directory_make(directory,
-                       "arch: transformer-tiny\nencoder-embed-dim: 8\nencoder-layers: 1\n"
-                       "decoder-layers: 1\nencoder-ffn-embed-dim: 8\ndecoder-ffn-embed-dim: 8\n"
-                       "encoder-attention-heads: 1\ndecoder-attention-heads: 1\n"
-                       "max-source-positions: 16\nmax-target-positions: 24\n",
-                       35, 0);
-    FUZZ_CHECK(rd_translator_open(&translator, (const char *[]){directory}, 1, RD_PRECISION_FP32) ==
-               RD_OK);
-    atexit(end);
-}
 
 static int option(fuzz_part options, size_t index, int choices) {
     return index < options.n ? (unsigned char)options.bytes[index] % choices : 0;
 }
 
 static rd_translate_options options_of(fuzz_part o) {
-    rd_translate_options options = rd_translator_defaults(translator);
+    rd_translate_options options = rd_translator_defaults(fuzz_translator());
     options.search.beam = 1 + option(o, 0, 4);
     options.search.n_best = 1 + option(o, 1, 2) * option(o, 0, 4);
     options.search.max_len_a = 0;
@@ -119,7 +89,6 @@ static int is_plain(fuzz_part part) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    begin();
     fuzz_part parts[5];
     for (int i = 0; i < 5; i++) {
         parts[i] = fuzz_cut(data, size, i);
@@ -137,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FILE *out = open_memstream(&written, &n_written);
     FUZZ_CHECK(out);
     rd_translate_stream_config config = {
-        .translator = translator,
+        .translator = fuzz_translator(),
         .options = options,
         .input = fuzz_file(0, parts[1].bytes, parts[1].n),
         .constraints = parts[2].n ? fuzz_file(1, parts[2].bytes, parts[2].n) : NULL,

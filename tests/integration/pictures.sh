@@ -108,3 +108,14 @@ contains "$work/log" "class 'unheard' is none of: colour, other"
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --set trainpref=nowhere \
     >"$work/log" 2>&1 || fail "a folder that is not there"
 contains "$work/log" "nowhere: cannot open"
+
+# CIFAR-100's own train.bin is not written over, nor is the recipe.
+mkdir "$work/cifar" && head -c 3074 /dev/zero >"$work/cifar/train.bin" && cp "$work/cifar/train.bin" "$work/cifar/test.bin"
+cp "$work/cifar/train.bin" "$work/kept"
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/cifar" --dest "$work/cifar" --set trainpref=train.bin \
+    --set validpref=test.bin --set class-names=a,b >"$work/log" 2>&1 || fail "CIFAR's train.bin was written over"
+contains "$work/log" "train.bin: both read and written"
+cmp "$work/cifar/train.bin" "$work/kept"
+mkdir "$work/lists" && cp "$work/tiny.yaml" "$work/lists/valid.bin"
+! "$bin/rdrop-preprocess" "$work/lists/valid.bin" --data "$work/data" --dest "$work/lists" >"$work/log" 2>&1 || fail "the recipe was written over"
+contains "$work/log" "valid.bin: both read and written"

@@ -33,6 +33,21 @@ static void test_philox_known_answers(void **state) {
     }
 }
 
+/* All 64 bits of seed and stream count, and both indices, each in its place. */
+static void test_random_numbers_anywhere(void **state) {
+    (void)state;
+    const uint64_t seed = 0x0123456789abcdefu, stream = 0xfedcba9876543210u;
+    uint32_t out[4], counter[] = {7, 9, (uint32_t)stream, 0xfedcba98u},
+                     key[] = {0x89abcdefu, 0x01234567u};
+    rd_philox(counter, key, out);
+    uint64_t bits = (uint64_t)out[0] << 32 | out[1];
+    assert_true(rd_rng_at(seed, stream, 7, 9) == (double)(bits >> 11) / 0x1p53);
+    uint64_t others[] = {seed ^ 1, seed ^ 1ULL << 63, stream ^ 1, stream ^ 1ULL << 63};
+    for (int i = 0; i < 4; i++)
+        assert_true(rd_rng_at(i < 2 ? others[i] : seed, i < 2 ? stream : others[i], 7, 9) !=
+                    rd_rng_at(seed, stream, 7, 9));
+}
+
 /* NIST's examples for FIPS 180-4, whole and in parts of every length. */
 static void test_sha256(void **state) {
     (void)state;
@@ -271,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_rng_moments),
         cmocka_unit_test(test_shuffle_is_a_permutation),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_random_numbers_anywhere),
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_clean_text),

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "convert/convert.h"
+#include "convert/hf.h"
 #include "io/json.h"
 #include "data/vocab_files.h"
 #include "golden_model.h"
@@ -456,8 +457,32 @@ static void test_output_directory(void **state) {
     assert_int_equal(rd_import_hf(from, path, NULL), RD_ERR_IO);
 }
 
+/* Tied embeddings are stored once, under any of their names; others have one alone. */
+static void test_names_of_tied_tensors(void **state) {
+    (void)state;
+    static const char *const tied[] = {"model.shared.weight",
+                                       "model.encoder.embed_tokens.weight",
+                                       "model.decoder.embed_tokens.weight",
+                                       "lm_head.weight",
+                                       "shared.weight",
+                                       "encoder.embed_tokens.weight",
+                                       "decoder.embed_tokens.weight",
+                                       NULL};
+    static const char *const own[] = {"model.encoder.embed_tokens.weight",
+                                      "encoder.embed_tokens.weight", NULL};
+    for (int all = 0; all < 2; all++) {
+        const char *const *wanted = all ? tied : own, *names[RD_HF_NAMES + 1];
+        char room[RD_HF_NAMES][128];
+        rd_model_config config = {.share_all_embeddings = all};
+        rd_hf_names(&config, "encoder.embed_tokens.weight", room, names);
+        for (int i = 0; wanted[i]; i++) assert_string_equal(names[i], wanted[i]);
+        assert_null(names[all ? 7 : 2]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_of_tied_tensors),
         cmocka_unit_test(test_tied),
         cmocka_unit_test(test_untied),
         cmocka_unit_test(test_separate),

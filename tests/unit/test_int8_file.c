@@ -48,7 +48,13 @@ static void test_rounding(void **state) {
     (void)state;
     rd_model_config c = toy_config();
     rd_model *model = written(&c, true), *again;
-    bool int8 = false;
+    bool int8 = true;
+    assert_int_equal(rd_parameters_save(&model->parameters, model->parameters.values, NULL, path),
+                     RD_OK);
+    assert_int_equal(rd_weights_are_int8(path, &int8), RD_OK);
+    assert_false(int8);
+    rd_model_free(model);
+    model = written(&c, true);
     assert_int_equal(rd_weights_are_int8(path, &int8), RD_OK);
     assert_true(int8);
     assert_int_equal(rd_model_load(&again, &c, path), RD_OK);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "base/rng.h"
 #include "metrics/metric.h"
 #include "metrics/porter.h"
 #include "metrics/significance.h"
@@ -190,6 +191,101 @@ static void test_ter(void **state) {
     rd_metric_config config = rd_metric_defaults("ter");
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-3);
+}
+
+/* The words "x0 x1 ..." and "y0 y1 ..." into text, after what is there. */
+static void append_words(char *text, char kind, int n) {
+    for (int i = 0; i < n; i++) sprintf(text + strlen(text), "%s%c%d", *text ? " " : "", kind, i);
+}
+
+/* One shift moves up to 10 words, by up to 50; more takes two edits. The values are sacreBLEU's. */
+static void test_ter_bounds(void **state) {
+    (void)state;
+    static const struct {
+        int block, distance;
+        double edits;
+    } cases[] = {{9, 20, 1}, {10, 20, 1}, {11, 20, 2}, {1, 49, 1}, {1, 50, 1}, {1, 51, 2}};
+    rd_metric_config config = rd_metric_defaults("ter");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char before[400] = "p",
+             after[400] = "p"; /* a word that stays, so that none is too far left */
+        append_words(before, 'x', cases[i].block);
+        append_words(before, 'y', cases[i].distance);
+        append_words(after, 'y', cases[i].distance);
+        append_words(after, 'x', cases[i].block);
+        double expected = 100 * cases[i].edits / (1 + cases[i].block + cases[i].distance);
+        assert_near(score_case(&config, &(metric_case){{before}, {after}, 0}, 0), expected, 1e-9);
+        assert_near(score_case(&config, &(metric_case){{after}, {before}, 0}, 0), expected, 1e-9);
+    }
+}
+
+/* How far the search goes from the diagonal, and after how many shifts it gives up. The values are
+ * sacreBLEU's: edits, of words 0, 1 ... in a row with others between, and of words of two letters.
+ */
+static void test_ter_limits(void **state) {
+    (void)state;
+    static const struct {
+        int first, others;
+        bool longer; /* the hypothesis has them, not the reference */
+        double edits;
+    } bands[] = {{40, 56, true, 56},
+                 {40, 57, true, 57},
+                 {5, 30, false, 30},
+                 {5, 31, false, 31},
+                 {5, 32, false, 33}};
+    static const struct {
+        const char *hyp, *ref;
+        double edits;
+    } many[] = {{"1 0 0 1 0 1 1 0 1 0 0 1 0 0 1 0 0 0 0 1 0 0 1 0 0 1 0 1 0 1 1 1 0 0 1",
+                 "1 0 0 1 0 1 0 0 1 0 0 1 0 1 1 0 0 0 0 1 1 0 1 0 0 1 1 0 0 0 1 1 0 0 1", 3},
+                {"0 0 1 1 1 0 1 1 0 1 0 0 0 0 0 0 1 0 0 1 1 1 1 1 1 0 0 1 1 1 1 1 1 0 1 0",
+                 "0 0 1 1 0 0 1 1 1 1 0 1 1 0 0 0 1 0 0 1 1 0 0 1 1 0 0 1 1 0 1 1 1 1 1 0", 7}};
+    rd_metric_config config = rd_metric_defaults("ter");
+    for (size_t i = 0; i < COUNT(bands); i++) {
+        char all[700] = "", some[400] = "";
+        append_words(all, 'x', bands[i].first);
+        append_words(all, 'y', bands[i].others);
+        append_words(all, 'z', 1);
+        append_words(some, 'x', bands[i].first);
+        append_words(some, 'z', 1);
+        metric_case one = {{bands[i].longer ? all : some}, {bands[i].longer ? some : all}, 0};
+        int n = bands[i].first + 1 + (bands[i].longer ? 0 : bands[i].others);
+        assert_near(score_case(&config, &one, 0), 100 * bands[i].edits / n, 1e-9);
+    }
+    for (size_t i = 0; i < COUNT(many); i++) {
+        metric_case one = {{many[i].hyp}, {many[i].ref}, 0};
+        double n = (double)(strlen(many[i].ref) + 1) / 2;
+        assert_near(score_case(&config, &one, 0), 100 * many[i].edits / n, 1e-9);
+    }
+}
+
+static double edits_of(const rd_metric_config *config, const char *hyp, int n, const char *a,
+                       const char *b) {
+    rd_metric_scratch *scratch = rd_metric_scratch_new();
+    double stats[RD_METRIC_MAX_STATS];
+    rd_line refs[] = {line_of(a), line_of(b)};
+    assert_non_null(scratch);
+    assert_int_equal(rd_metric_line(config, scratch, line_of(hyp), n, refs, stats), RD_OK);
+    rd_metric_scratch_free(scratch);
+    return stats[0];
+}
+
+/* Of several references the nearest one counts, as if it were alone. */
+static void test_ter_references_are_apart(void **state) {
+    (void)state;
+    rd_metric_config config = rd_metric_defaults("ter");
+    rd_rng rng = rd_rng_make(5, 1);
+    for (int i = 0; i < 500; i++) {
+        char texts[3][32];
+        for (int t = 0; t < 3; t++) {
+            int n = 1 + (int)rd_rng_below(&rng, 7);
+            for (int k = 0; k < n; k++)
+                sprintf(texts[t] + 2 * k, "%c ", (char)('a' + rd_rng_below(&rng, 4)));
+        }
+        double a = edits_of(&config, texts[0], 1, texts[1], texts[2]);
+        double b = edits_of(&config, texts[0], 1, texts[2], texts[1]);
+        assert_true(edits_of(&config, texts[0], 2, texts[1], texts[2]) == (a < b ? a : b));
+    }
 }
 
 static void test_rouge(void **state) {
@@ -385,6 +481,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chrf),
         cmocka_unit_test(test_ter),
+        cmocka_unit_test(test_ter_bounds),
+        cmocka_unit_test(test_ter_limits),
+        cmocka_unit_test(test_ter_references_are_apart),
         cmocka_unit_test(test_chrf_sentences),
         cmocka_unit_test(test_ter_words),
         cmocka_unit_test(test_rouge_references),

@@ -264,8 +264,28 @@ static void killed_while_it_replaces_another_model(void **state) {
     kill_at = 0;
 }
 
+/* What a dataset or shortlist for a model must share with it. */
+static void test_identity(void **state) {
+    (void)state;
+    rd_model_dir d;
+    rd_identity identity;
+    must(rd_model_dir_read(&d, first));
+    for (int32_t bos = 0; bos < 2; bos++) {
+        d.recipe->model.prepend_bos = bos;
+        d.recipe->model.tgt_vocab = 29;
+        must(rd_model_dir_identity(&d, &identity));
+        assert_int_equal(identity.prepend_bos, bos);
+        assert_int_equal(identity.src_vocab, 28);
+        assert_int_equal(identity.tgt_vocab, 29);
+        assert_string_equal(identity.task, "translation");
+        assert_int_equal(strlen(identity.vocabulary), 64);
+    }
+    rd_model_dir_close(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(config_has_what_a_model_is),
         cmocka_unit_test(labels_belong_to_the_vocabulary),
         cmocka_unit_test(the_old_form_is_read),

@@ -221,12 +221,35 @@ static void test_rows_are_scattered_and_forms_copied(void **state) {
     assert_true(to[0] == 0 && to[1] == 0 && a[0] == 0 && a[1] == 0 && a[2] == 3);
 }
 
+/* Patches and class tokens in their places, in every pass, and nothing after the last row. */
+static void test_patches_are_placed(void **state) {
+    (void)state;
+    enum { PASSES = 2, PICTURES = 3, PATCHES = 2, FRONT = 1, LONG = PATCHES + FRONT };
+    enum { OUT = PASSES * PICTURES * LONG * WIDTH };
+    const rd_patch_rows rows = {
+        .passes = PASSES, .n = PICTURES, .patches = PATCHES, .width = WIDTH, .class_tokens = FRONT};
+    const float *bias = vectors, *class_token = vectors + WIDTH, *places = vectors + 2 * WIDTH;
+    float out[OUT + WIDTH], guard = 12345.0f;
+    for (int i = 0; i < OUT + WIDTH; i++) out[i] = guard;
+    rd_op_place_patches(out, x, bias, class_token, places, &rows);
+    for (int r = 0; r < PASSES * PICTURES * LONG; r++)
+        for (int i = 0; i < WIDTH; i++) {
+            int t = r % LONG, patch = r / LONG % PICTURES * PATCHES + t - FRONT;
+            float from = t < FRONT ? class_token[t * WIDTH + i] : x[patch * WIDTH + i];
+            float wanted = from + places[t * WIDTH + i];
+            if (t >= FRONT) wanted += bias[i];
+            assert_true(out[r * WIDTH + i] == wanted);
+        }
+    for (int i = OUT; i < OUT + WIDTH; i++) assert_true(out[i] == guard);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_change_no_bits_but_those_of_sums),
         cmocka_unit_test(test_the_token_criterion_is_the_public_one),
         cmocka_unit_test(test_an_operation_is_alone_inside_a_parallel_region),
         cmocka_unit_test(test_rows_are_scattered_and_forms_copied),
+        cmocka_unit_test(test_patches_are_placed),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
 }

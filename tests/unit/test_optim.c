@@ -148,6 +148,34 @@ static void check_momentum(const json_t *c, const json_t *rates) {
     rd_optimizer_free(&optimizer);
 }
 
+/* Gradients longer than clip-norm are shortened to clip-norm / (norm + 1e-6) of their length, as in
+ * PyTorch, which counts where they are tiny; others are left alone. */
+static void test_clipping(void **state) {
+    (void)state;
+    static const struct {
+        double size, clip, share;
+    } cases[] = {{1e-3, 1e-4, 1e-4 / (1e-3 + 1e-6)},
+                 {1e-6, 5e-7, 5e-7 / 2e-6},
+                 {10, 1, 1 / (10 + 1e-6)},
+                 {1e-3, 1e-3, 1},
+                 {1e-3, 2e-3, 1},
+                 {10, 0, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_optim_config config = {
+            .kind = RD_SGD, .lr = 1, .lr_scheduler = RD_LR_FIXED, .clip_norm = cases[i].clip};
+        float weights[] = {0, 0},
+              gradient[] = {(float)(0.6 * cases[i].size), (float)(0.8 * cases[i].size)};
+        rd_optimizer optimizer;
+        must(rd_optimizer_new(&optimizer, 2, weights, false));
+        rd_optimizer_step(&optimizer, &config, 1, 1, cases[i].size, weights, gradient, 0);
+        assert_near((double)weights[0], -0.6 * cases[i].size * cases[i].share, 2e-6, 0, "weight",
+                    0);
+        assert_near((double)weights[1], -0.8 * cases[i].size * cases[i].share, 2e-6, 0, "weight",
+                    1);
+        rd_optimizer_free(&optimizer);
+    }
+}
+
 static void test_momentum(void **state) {
     (void)state;
     const json_t *cases = json_object_get(golden, "momentum");
@@ -264,6 +292,7 @@ static void test_gradient_norm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_clipping),
         cmocka_unit_test(test_momentum),
         cmocka_unit_test(test_vectors_are_exempt),
         cmocka_unit_test(test_frozen),

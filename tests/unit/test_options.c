@@ -55,7 +55,7 @@ static const options_relation relations[] = {{"file", OPTIONS_IS_REQUIRED, "FILE
                                              {"loud", OPTIONS_EXCLUDES, "share"},
                                              {"depth", OPTIONS_NEEDS, "name"},
                                              {.name = NULL}};
-static const options_section sections[] = {{"Notes", ".dots and back\\slashes\n  an example"},
+static const options_section sections[] = {{"Notes", ".dots. And back\\slashes\n  an example"},
                                            {.heading = NULL}};
 static const char *const synopsis[] = {"WORD...", NULL};
 static const options_program program = {.name = "toy",
@@ -178,11 +178,11 @@ static void help_and_man_name_all(void **state) {
                                           "      --green               ",
                                           "--count N             h (default 5)",
                                           "--depth N",
-                                          "\n.dots and back\\slashes\n  an example\n"};
+                                          "\n.dots. And back\\slashes\n  an example\n"};
     static const char *const in_man[] = {
         ".SH NAME\ntoy \\- a toy\n", "\\fB\\-f\\fR, \\fB\\-\\-file\\fR \\fITEXT\\fR\na file\n",
         "\\fB\\-\\-depth\\fR \\fIN\\fR\n",
-        "\\&.dots and back\\eslashes\n.PP\n.EX\n  an example\n.EE\n"};
+        "\\&.dots. And back\\eslashes\n.PP\n.EX\n  an example\n.EE\n"};
     for (size_t i = 0; i < sizeof in_help / sizeof *in_help; i++)
         assert_non_null(strstr(help.data, in_help[i]));
     for (size_t i = 0; i < sizeof in_man / sizeof *in_man; i++)

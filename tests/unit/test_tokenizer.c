@@ -112,6 +112,8 @@ static void test_special_ids_and_round_trip(void **state) {
         int32_t outside = PIECES;
         assert_int_equal(rd_tokenizer_decode(tokenizer, &outside, 1, &text, &n), RD_ERR_ARGUMENT);
         assert_null(rd_tokenizer_piece(tokenizer, PIECES));
+        assert_false(rd_tokenizer_begins_word(tokenizer, PIECES));
+        assert_true(rd_tokenizer_begins_word(tokenizer, ids.data[0]));
         free(ids.data);
         rd_tokenizer_close(tokenizer);
     }
@@ -176,6 +178,7 @@ static void test_truncated_model(void **state) {
         assert_int_equal(rd_write_file(other_path, bytes, keep), RD_OK);
         assert_int_equal(rd_tokenizer_open(&tokenizer, other_path), RD_ERR_FORMAT);
         assert_null(tokenizer);
+        assert_null(strstr(rd_last_error(), "memory")); /* but the reason */
     }
     free(bytes);
 }

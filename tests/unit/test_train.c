@@ -176,9 +176,37 @@ static int teardown(void **state) {
 
 static int events, skipped;
 
+/* That events say when they are: `watched` in trainings from the start to the end. The clock is
+ * read past clock_gettime(), which counts. */
+static struct {
+    bool on;
+    double began;
+    int64_t epoch;       /* of the last update */
+    int validated;       /* 1: since then */
+    int inside, between; /* validations, of an epoch and between two */
+} watched;
+
+static double now(void) {
+    struct timespec at;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+static void watch(const rd_train_event *event) {
+    if (!(event->seconds >= 0 && event->seconds <= now() - watched.began)) _exit(105);
+    if (event->kind == RD_TRAIN_VALID && event->epoch != watched.epoch) _exit(106);
+    if (event->kind == RD_TRAIN_VALID) watched.validated = 1;
+    if (event->kind != RD_TRAIN_UPDATE) return;
+    if (watched.validated)
+        *(event->epoch == watched.epoch ? &watched.inside : &watched.between) += 1;
+    watched.epoch = event->epoch;
+    watched.validated = 0;
+}
+
 static void on_event(void *self, const rd_train_event *event) {
     const disturbance *d = self;
     events++;
+    if (watched.on) watch(event);
     if (event->kind == RD_TRAIN_STARTED) readings = 0;
     if (event->kind == RD_TRAIN_SKIPPED) skipped++;
     if (events == d->kill_at_event) raise(SIGKILL);
@@ -219,7 +247,9 @@ static int train_here(const char *save_dir, const disturbance *d) {
     stop_at_clock = d->stop_at_clock;
     rd_recipe *recipe = open_recipe(d);
     disturbance self = *d;
+    watched.began = now();
     rd_status status = rd_train(recipe, data, save_dir, on_event, &self, &stop);
+    if (watched.on && (!watched.inside || !watched.between)) _exit(107);
     rd_recipe_free(recipe);
     free(data);
     if (status == RD_ERR_NUMERIC) {
@@ -520,6 +550,16 @@ static void ten_in_a_row_end_training(void **state) {
     assert_int_equal(train("diverged", &none), EXIT_NUMERIC);
 }
 
+/* A validation belongs to the epoch of the update before it, also where that ended the epoch. */
+static void events_tell_epoch_and_time(void **state) {
+    (void)state;
+    disturbance often = none;
+    often.settings[0] = "validate-interval-updates=1";
+    watched.on = true;
+    assert_int_equal(train("watched", &often), 10);
+    watched.on = false;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twice_gives_the_same_bits),
@@ -531,6 +571,7 @@ int main(void) {
         cmocka_unit_test(updates_that_are_not_finite_are_skipped),
         cmocka_unit_test(skips_survive_a_stop),
         cmocka_unit_test(ten_in_a_row_end_training),
+        cmocka_unit_test(events_tell_epoch_and_time),
     };
     return cmocka_run_group_tests(tests, group_setup, teardown);
 }

@@ -22,6 +22,8 @@
 #include "rdrop/translator.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe.h"
+#include "search/search.h"
+#include "translate/lines.h"
 #include "translate/words.h"
 
 static char root[] = "/tmp/test_translator.XXXXXX";
@@ -194,6 +196,58 @@ static void test_unknown_tokens_are_replaced(void **state) {
         }
     }
     rd_translations_free(&found);
+    rd_translator_close(translator);
+}
+
+/* Source words in the place of unknown pieces: once for those in a row of one word, and again after
+ * any other piece, also one that is aligned to the same word. */
+static void test_which_word_replaces(void **state) {
+    (void)state;
+    enum { MOST = 3, KNOWN = -1 };
+    static const char source[] = "two cats";
+    static const struct {
+        int32_t n, tokens[MOST]; /* KNOWN: a piece " a"; else the unknown one */
+        int32_t words[MOST];     /* what they are aligned to; -1: nothing */
+        const char *text;
+    } cases[] = {{2, {0, 0}, {0, 0}, "two"},
+                 {2, {0, 0}, {0, 1}, "twocats"},
+                 {2, {KNOWN, 0}, {1, 1}, "acats"},
+                 {3, {0, KNOWN, 0}, {1, 1, 1}, "cats acats"},
+                 {2, {0, 0}, {-1, 0}, "two"},
+                 {3, {0, 0, 0}, {0, -1, 0}, "twotwo"},
+                 {3, {0, 0, KNOWN}, {1, 0, 0}, "catstwo a"},
+                 {1, {0}, {-1}, ""}};
+    rd_translator *translator = open_model("a");
+    rd_ids ids = {0}, known = {0};
+    must(rd_tokenizer_encode(translator->source, source, strlen(source), &ids));
+    must(rd_tokenizer_encode(translator->target, "a", 1, &known));
+    assert_int_equal(known.length, 1);
+    int32_t *of_word = calloc((size_t)ids.length, sizeof *of_word), first[2] = {-1, -1};
+    assert_non_null(of_word);
+    rd_words_of_tokens(translator->source, ids.data, (int32_t)ids.length, "?", of_word);
+    for (int32_t i = (int32_t)ids.length - 1; i >= 0; i--) first[of_word[i]] = i;
+    rd_output output = {.source = translator->source,
+                        .target = translator->target,
+                        .text = source,
+                        .text_length = strlen(source),
+                        .tokens = {ids.data, (int32_t)ids.length},
+                        .replace_unk = true};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        int32_t tokens[MOST], aligned[MOST];
+        for (int32_t i = 0; i < cases[c].n; i++) {
+            tokens[i] =
+                cases[c].tokens[i] == KNOWN ? known.data[0] : rd_tokenizer_unk(translator->target);
+            aligned[i] = cases[c].words[i] < 0 ? -1 : first[cases[c].words[i]];
+        }
+        rd_hypothesis hypothesis = {.tokens = tokens, .aligned = aligned, .length = cases[c].n};
+        rd_translation item = {0};
+        must(rd_output_translation(&output, &hypothesis, &item));
+        assert_string_equal(item.text, cases[c].text);
+        free(item.text);
+    }
+    free(of_word);
+    free(ids.data);
+    free(known.data);
     rd_translator_close(translator);
 }
 
@@ -395,6 +449,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_translations),
         cmocka_unit_test(test_alignments),
         cmocka_unit_test(test_unknown_tokens_are_replaced),
+        cmocka_unit_test(test_which_word_replaces),
         cmocka_unit_test(test_constraints),
         cmocka_unit_test(test_constraints_that_do_not_fit),
         cmocka_unit_test(test_glossary),

@@ -266,6 +266,26 @@ static void test_pairs(void **state) {
     for (int k = 0; k < 2; k++) rd_tokenizer_close(tokenizers[k]);
 }
 
+/* An added token may be after all pieces of the vocabulary, or be one of them. */
+static void test_added_tokens(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"normalizer\": {\"type\": \"BertNormalizer\"}, \"pre_tokenizer\": "
+        "{\"type\": \"BertPreTokenizer\"}, \"added_tokens\": [{\"id\": 7, \"content\": \"[B]\", "
+        "\"special\": true}, {\"id\": 0, \"content\": \"[UNK]\", \"special\": true}], \"model\": "
+        "{\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": "
+        "\"##\", "
+        "\"max_input_chars_per_word\": 100, \"vocab\": {\"[UNK]\": 0, \"a\": 1}}}";
+    rd_tokenizer *tokenizer;
+    write_text(json_path, json);
+    must(rd_tokenizer_open(&tokenizer, json_path));
+    assert_int_equal(rd_tokenizer_size(tokenizer), 8);
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 7), "[B]");
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 1), "a");
+    assert_null(rd_tokenizer_piece(tokenizer, 8));
+    rd_tokenizer_close(tokenizer);
+}
+
 static void assert_refused(const char *path, const char *reason) {
     rd_tokenizer *tokenizer;
     rd_status status = rd_tokenizer_open(&tokenizer, path);
@@ -325,6 +345,7 @@ int main(void) {
         cmocka_unit_test(test_other_text),
         cmocka_unit_test(test_long_words),
         cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_added_tokens),
         cmocka_unit_test(test_damaged_vocabularies),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -66,7 +66,7 @@ static rd_status refuse_inputs(const preprocess_job *job, const char *output) {
     const rd_data_config *d = &job->recipe->data;
     const char *const lists[] = {d->trainpref, d->validpref, d->testpref};
     written_file w = {job, output};
-    RD_TRY(rd_refuse_input(output, job->recipe_path));
+    RD_TRY(rd_recipe_refuse_output(job->recipe_path, output));
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (lists[i]) RD_TRY(each_prefix(lists[i], refuse_corpora_of, &w));
     return RD_OK;

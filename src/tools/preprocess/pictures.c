@@ -12,6 +12,7 @@
 #include "data/labels.h"
 #include "data/picture.h"
 #include "data/picture_source.h"
+#include "io/output.h"
 #include "recipe/model_dir.h"
 #include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
@@ -48,6 +49,35 @@ typedef struct {
 static rd_status path_of(const preprocess_job *job, const char *prefix, char **path) {
     *path = prefix[0] == '/' ? rd_strdup(prefix) : rd_path_join(job->data, prefix);
     return *path ? RD_OK : RD_ERR_MEMORY;
+}
+
+/* A file about to be written. */
+typedef struct {
+    const preprocess_job *job;
+    const char *output;
+} written_file;
+
+static rd_status refuse_set(void *self, const char *prefix) {
+    const written_file *w = self;
+    char *path;
+    RD_TRY(path_of(w->job, prefix, &path));
+    rd_status status = rd_refuse_input(w->output, path);
+    free(path);
+    return status;
+}
+
+/* CIFAR-100's own files are train.bin and test.bin. */
+static rd_status refuse_inputs(const preprocess_job *job, const char *name) {
+    const rd_data_config *d = &job->recipe->data;
+    const char *const lists[] = {d->trainpref, d->validpref, d->testpref};
+    char *path = rd_path_join(job->dest, name);
+    if (!path) return RD_ERR_MEMORY;
+    written_file w = {job, path};
+    rd_status status = rd_recipe_refuse_output(job->recipe_path, path);
+    for (size_t i = 0; status == RD_OK && i < sizeof lists / sizeof *lists; i++)
+        status = each_prefix(lists[i], refuse_set, &w);
+    free(path);
+    return status;
 }
 
 /* ---- The names of the classes ---- */
@@ -293,6 +323,7 @@ static rd_status make_test_set(void *self, const char *prefix) {
         return rd_error(RD_ERR_ARGUMENT,
                         "test set '%s' would overwrite %s, made of other pictures; rename it",
                         prefix, name);
+    RD_TRY(refuse_inputs(p->job, name));
     return make_set(p, prefix, name);
 }
 
@@ -319,6 +350,9 @@ rd_status preprocess_pictures(const preprocess_job *job) {
                         job->recipe_path, missing);
     if (job->shortlist)
         return rd_error(RD_ERR_ARGUMENT, "a shortlist is of translations; pictures have none");
+    static const char *const written[] = {"labels.txt", "train.bin", "valid.bin"};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+        RD_TRY(refuse_inputs(job, written[i]));
     rd_status status = job->vocab ? make_labels(&p) : RD_OK;
     stop_on_signals();
     if (status == RD_OK && job->binarize) status = make_sets(&p);
