@@ -16,8 +16,8 @@
 # has it (with transformers, which it converts with). Target tokens a second; its peak memory has Python's in it.
 #
 # train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed (with
-# safetensors and PyYAML) its twin, tests/oracles/torch_twin.py, in fp32 and bf16, of which the faster
-# counts: the same weights and batches, which bench-batches writes. Tokens are source and target tokens,
+# safetensors and PyYAML) its twin, tests/oracles/torch_twin.py, in fp32 and bf16 (the faster counts),
+# on the same weights and batches, which bench-batches writes. Tokens are source and target tokens,
 # each pair once. Peak memory is the whole process's; "of peak" the share of this machine's fastest
 # matrix products in that precision.
 #

@@ -8,8 +8,7 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@300
 # Trains as a Slurm job, one rank a task, for as many jobs as it takes: five minutes before the time is over, or when
-# the job is preempted, the training saves and stops, and the job queues itself again. What it finds in the save-dir
-# it goes on with.
+# the job is preempted, the training saves and stops, and the job queues itself again, to continue from the save-dir.
 #
 #   sbatch [SBATCH_OPTION]... recipes/slurm/train.sh RECIPE --data DIR --save-dir DIR [OPTION]...
 #

@@ -164,7 +164,7 @@ static rd_status read_weights(hf_import *im) {
     return RD_OK;
 }
 
-/* Of the vocabulary, of which one file may be missing while others are there. */
+/* Of the vocabulary: one file may be missing while others are there. */
 static rd_status check_files(const hf_import *im) {
     static const char *const marian[] = {"vocab.json", "source.spm", "target.spm", NULL};
     static const char *const bart[] = {"vocab.json", "merges.txt", NULL};

@@ -22,7 +22,7 @@ int32_t rd_count_symbols(const char *symbols) {
     return n;
 }
 
-/* A list of the symbols, none of which may be a piece of `tokenizer`. */
+/* A list of the symbols; no piece of `tokenizer` may be among them. */
 static rd_status check_new(const rd_tokenizer *tokenizer, const json_t *list) {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *symbol = json_string_value(json_array_get(list, i));

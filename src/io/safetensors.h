@@ -24,7 +24,7 @@ typedef struct {
     json_t *header; /* an object; "__metadata__" is not a tensor */
     const char *data;
     size_t data_size;
-    rd_torch_file *torch; /* a file of PyTorch, of which the header has the names; else NULL */
+    rd_torch_file *torch; /* a file of PyTorch, whose names the header has; else NULL */
 } rd_tensor_file;
 
 /* One tensor of an open file, checked: its bytes lie in the file and fill its shape. */

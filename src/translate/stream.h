@@ -32,8 +32,8 @@ typedef struct {
     void *self;
     const volatile sig_atomic_t *stop; /* non-zero: end with RD_ERR_INTERRUPTED; may be NULL */
     int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
-    /* Workers, of which each reads all of the input and translates every size-th window. The first
-     * one alone has output, progress and warn, and the totals. NULL: this one does it all. */
+    /* Each worker reads all of the input and translates every size-th window. The first one alone
+     * has output, progress and warn, and the totals. NULL: there is this one alone. */
     rd_comm *comm;
 } rd_translate_stream_config;
 

@@ -102,7 +102,7 @@ train many --workers 4 --set batches-per-update=3 --set max-epoch=1 --set max-up
 train few --set batches-per-update=3 --set max-epoch=1 --set max-update=0
 close few many
 
-# A training goes on with another number of workers, and says so.
+# A training continues with another number of workers, and says so.
 train resumed --workers 2 --set max-update=5
 train resumed --workers 3
 grep '^changed: number of workers 2 -> 3$' log >/dev/null || fail "another number of workers: $(cat log)"
