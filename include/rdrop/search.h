@@ -10,10 +10,11 @@
 extern "C" {
 #endif
 
-/* When the search for a translation ends: with `beam` finished hypotheses (fairseq; "true" to
- * Hugging Face's transformers); when, in addition, no live one scores above the worst of them, as
- * it is now ("false") or could at the longest length ("never"). */
-typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER } rd_early_stopping;
+/* When the search for a translation ends: with the first `beam` finished hypotheses (fairseq;
+ * "true"); when, in addition, no live one scores above the worst of them, as it is now ("false") or
+ * could at the longest length ("never"); or after the step in which the beam-th is finished, with
+ * the best of all ("step", which transformers calls true). */
+typedef enum { RD_STOP_FULL, RD_STOP_UNLIKELY, RD_STOP_NEVER, RD_STOP_STEP } rd_early_stopping;
 
 /* The divisor of log P, so that hypotheses of different lengths compare: length^lenpen, as
  * fairseq, Marian (--normalize) and transformers have it; or ((5 + length) / 6)^lenpen, as GNMT

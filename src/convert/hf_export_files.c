@@ -213,7 +213,7 @@ static rd_status write_generation_config(const rd_hf_export *e) {
     if (s->early_stopping == RD_STOP_NEVER)
         put_text(&o, "early_stopping", "never");
     else
-        put_bool(&o, "early_stopping", s->early_stopping == RD_STOP_FULL);
+        put_bool(&o, "early_stopping", s->early_stopping != RD_STOP_UNLIKELY);
     return write_object(&o, e->to, "generation_config.json");
 }
 

@@ -56,7 +56,7 @@ static void read_stopping(const reader *r) {
     const json_t *stopping = setting(r, "early_stopping");
     const char *text = json_string_value(stopping);
     rd_search_options *search = &r->recipe->search;
-    search->early_stopping = json_is_true(stopping)               ? RD_STOP_FULL
+    search->early_stopping = json_is_true(stopping)               ? RD_STOP_STEP
                              : text && strcmp(text, "never") == 0 ? RD_STOP_NEVER
                                                                   : RD_STOP_UNLIKELY;
     search->renormalize = json_is_true(setting(r, "renormalize_logits"));

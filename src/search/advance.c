@@ -97,7 +97,8 @@ static bool is_done(const rd_search *s, const rd_search_group *group, int32_t le
     const rd_search_options *c = &s->config;
     if (length >= max_length) return true;
     if (group->n_found < s->enough) return false;
-    if (c->early_stopping == RD_STOP_FULL || (c->beam == 1 && s->enough == 1)) return true;
+    bool when_full = c->early_stopping == RD_STOP_FULL || c->early_stopping == RD_STOP_STEP;
+    if (when_full || (c->beam == 1 && s->enough == 1)) return true;
     bool longest = c->early_stopping == RD_STOP_NEVER && c->lenpen > 0;
     return !(best / length_norm(c, (longest ? max_length : length) + 1) >
              worst_finished(group)->score);
@@ -236,10 +237,9 @@ static rd_status advance_group(rd_search *s, int32_t index, int64_t first, int64
     int64_t others = *n_next; /* the rows of earlier groups end there */
     int32_t n = sentence->constraints ? rd_constraints_merge(s, index, first, end, others)
                                       : merge(s, index, first, end, others);
-    /* Of those that end in the step which fills the list the best are kept, too. */
-    bool open = s->config.early_stopping != RD_STOP_FULL || group->n_found < s->enough;
+    bool keep_best = s->config.early_stopping != RD_STOP_FULL;
     float best = -INFINITY;
-    for (int32_t i = 0; open && i < n && i < s->width; i++)
+    for (int32_t i = 0; i < n && i < s->width && (keep_best || group->n_found < s->enough); i++)
         if (finishes(s, &s->merged[i]))
             RD_TRY(finish(s, group, s->merged[i].row, s->merged[i].token, s->merged[i].score));
     for (int32_t i = 0; i < n; i++)

@@ -7,7 +7,7 @@
 #include "search/token_lists.h"
 
 static const char *const lenpen_forms[] = {"power", "gnmt", NULL}; /* rd_lenpen_form */
-static const char *const early_stoppings[] = {"true", "false", "never",
+static const char *const early_stoppings[] = {"true", "false", "never", "step",
                                               NULL}; /* rd_early_stopping */
 
 /* clang-format off: one row a key reads as the table it is */
@@ -47,8 +47,9 @@ const rd_key rd_search_keys[] = {
     {"end-tokens", RD_KEY_STRING, RD_AT(end_tokens),
      .help = "ids that end an output besides end of sentence, and stay in it"},
     {"early-stopping", RD_KEY_ENUM, RD_AT(early_stopping), 0, 0, "true", early_stoppings,
-     .help = "a search ends with `beam` hypotheses; false, never: when no better one is likely, or "
-             "can be"},
+     .help = "a search ends with the first `beam` hypotheses, as fairseq's; step: with the best of "
+             "all that end until the list is full, as transformers' true; false, never: when no "
+             "better one is likely, or can be"},
     {"beam-patience", RD_KEY_FLOAT, RD_AT(patience), 0.001, 1000, "1",
      .help = "a search ends with beam * beam-patience hypotheses", .aliases = "patience"},
     {"forced-bos", RD_KEY_BOOL, RD_AT(forced_bos), 0, 0, "false",

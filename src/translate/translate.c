@@ -106,7 +106,8 @@ typedef struct {
 static bool ranks_suffice(const rd_translate_job *job) {
     const rd_search_options *c = &job->search;
     return job->unscored && job->n_models == 1 && c->beam == 1 && !c->sampling &&
-           c->early_stopping == RD_STOP_FULL && !(c->patience > 1.0f);
+           (c->early_stopping == RD_STOP_FULL || c->early_stopping == RD_STOP_STEP) &&
+           !(c->patience > 1.0f);
 }
 
 /* Moves what was found for source `index` to the result. */

@@ -113,7 +113,7 @@ static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
                                 .max_len_b = (float)option(o, 3, 40),
                                 .min_len = option(o, 4, 6),
                                 .no_repeat_ngram = option(o, 5, 4),
-                                .early_stopping = (rd_early_stopping)option(o, 6, 3),
+                                .early_stopping = (rd_early_stopping)option(o, 6, 4),
                                 .forced_bos = option(o, 7, 2),
                                 .renormalize = option(o, 8, 2),
                                 .diverse_groups = 1 + option(o, 9, 4),

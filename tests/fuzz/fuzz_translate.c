@@ -27,7 +27,7 @@ static rd_translate_options options_of(fuzz_part o) {
     options.window_tokens = option(o, 8, 16);
     options.window_overlap = option(o, 9, 8);
     options.max_input_length = option(o, 10, 9);
-    options.search.early_stopping = (rd_early_stopping)option(o, 11, 3);
+    options.search.early_stopping = (rd_early_stopping)option(o, 11, 4);
     options.search.min_len = option(o, 12, 5);
     options.search.forced_bos = option(o, 13, 2);
     options.search.coverage_penalty = (float)option(o, 14, 2);

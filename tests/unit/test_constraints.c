@@ -128,7 +128,7 @@ static void test_narrow_beams_meet_constraints(void **state) {
                                     .lenpen = 1,
                                     .max_len_b = (float)(12 + trial % 3),
                                     .n_best = 1,
-                                    .early_stopping = (rd_early_stopping)(trial % 3),
+                                    .early_stopping = (rd_early_stopping)(trial % 4),
                                     .no_repeat_ngram = trial % 4,
                                     .diverse_strength = 1,
                                     .forced_bos = trial % 5 == 0,
