@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every allocation of every program fails in turn, once: the program says so in a line and exits 1, or
 # does without and gives the right result; never by a signal, never with half a file, and what was
-# there before is still whole. RDROP_FAULT_STEP=N tries every N-th place only: without it, every fifth
+# there before is still whole. RDROP_FAULT_STEP=N tries every N-th place only: without it, every seventh
 # where sanitizers make a process slow, else all.
 set -u
 . "$(dirname "$(realpath "$0")")/setup.sh"
@@ -9,7 +9,7 @@ set -u
 export ASAN_OPTIONS=exitcode=86:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=86
 export RDROP_FAIL_REPORT=$work/place
 step=1
-if sanitized; then step=5; fi
+if sanitized; then step=7; fi
 step=${RDROP_FAULT_STEP:-$step}
 problems=0
 

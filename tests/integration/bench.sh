@@ -5,6 +5,7 @@ set -u
 bin=$(realpath "$1")
 repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 kernels=$repository/src/ops/cpu/kernels.h
+! grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt" || exit 77 # nobody measures that build
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
