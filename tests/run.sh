@@ -65,7 +65,7 @@ build_and() {
     stage "$preset" "$outcome" "$start"
 }
 
-fuzz_runs=10000 fuzz_seconds=5
+fuzz_runs=10000 fuzz_seconds=3
 [ $long -eq 0 ] || fuzz_runs=2000000 fuzz_seconds=0
 jobs=$(nproc)
 build_and debug-asan ctest --preset debug-asan -j "$jobs"

@@ -30,7 +30,8 @@ static inline float rd_bf16_to_f32(uint16_t x) {
 }
 
 static inline float rd_activation_at(rd_activations x, int64_t i) {
-    return x.f32 ? x.f32[i] : rd_bf16_to_f32(x.bf16[i]);
+    if (x.f32) return x.f32[i];
+    return x.bf16 ? rd_bf16_to_f32(x.bf16[i]) : 0.0f;
 }
 
 /* Rounds to the nearest, ties to even; NaN stays NaN. */

@@ -66,45 +66,45 @@ typedef struct {
 } rd_table_settings;
 
 typedef struct {
-    rd_position_interpolation position_interpolation;
     char *finetune_from_model; /* model directory to start from; "": random weights. Then the
                                   default of data.vocab_from */
     char *freeze;              /* parts that are not trained, with commas between; "": none */
     char *extend_vocab;        /* symbols that the vocabulary of finetune_from_model gets besides */
-    bool padding_idx;          /* pad's embedding gets no gradient from what is read */
+    rd_position_interpolation position_interpolation;
+    bool padding_idx; /* pad's embedding gets no gradient from what is read */
     uint64_t seed;
     int64_t max_tokens, max_sentences; /* per micro-batch */
     int64_t max_tokens_valid;
-    int32_t update_freq;
     rd_augmentation augmentation;  /* of pictures */
     rd_noise_config noise;         /* of sources, when batches are made */
     rd_masking_config masking;     /* of masked_lm */
     int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
-    int32_t patience;              /* validations without improvement before stopping; 0: never */
+    int32_t update_freq;
+    int32_t patience; /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;
     rd_kl_reduction kl_reduction;     /* of classes */
-    char *class_weights;              /* "": all 1; task/class_weights.h */
     rd_adaptive_kl adaptive_kl;       /* of tokens, over an adaptive softmax */
+    char *class_weights;              /* "": all 1; task/class_weights.h */
     int64_t reg_alpha_warmup_updates; /* reg-alpha grows linearly from 0 over these updates */
     int64_t validate_interval_updates;
-    int32_t validate_interval;     /* epochs; used when validate_interval_updates is 0 */
     int64_t save_interval_updates; /* 0: at each validation */
+    int32_t validate_interval;     /* epochs; used when validate_interval_updates is 0 */
     int32_t keep_last;             /* keep-last-n: checkpoints kept for averaging */
+    int64_t eval_bleu_sentences;   /* validation sentences translated; 0: all */
+    char *eval_bleu_tokenizer;     /* rdrop/metrics.h; "": rd_metric_tokenizer_for(target_lang) */
+    char *best_checkpoint_metric;  /* loss | bleu | rouge1 | rouge2 | rougeL */
     int32_t eval_bleu_beam;
-    int64_t eval_bleu_sentences;  /* validation sentences translated; 0: all */
-    char *eval_bleu_tokenizer;    /* rdrop/metrics.h; "": rd_metric_tokenizer_for(target_lang) */
-    char *best_checkpoint_metric; /* loss | bleu | rouge1 | rouge2 | rougeL */
-    int32_t log_interval;         /* updates between progress lines */
-    float ema_decay;              /* 0: no exponential moving average */
-    int32_t threads;              /* 0: all cores */
-    int32_t workers;              /* threads that train together (dist/comm.h); 0: chosen */
-    int64_t batches_per_update;   /* of all workers; 0: update_freq times their number */
-    char *worker_speeds;          /* "2,1,1": shares of an update's batches; "": equal */
-    bool shard_optimizer;         /* of processes: each has a part of the optimizer's state */
-    bool reduce_bf16;             /* of processes: gradients travel as bfloat16 */
-    int32_t worker_timeout;       /* seconds without a sign of another process */
-    rd_precision precision;       /* of matrix products; the rest is float32 */
-    int32_t average_last;         /* checkpoints averaged by the average stage */
+    int32_t log_interval;       /* updates between progress lines */
+    float ema_decay;            /* 0: no exponential moving average */
+    int32_t threads;            /* 0: all cores */
+    int64_t batches_per_update; /* of all workers; 0: update_freq times their number */
+    char *worker_speeds;        /* "2,1,1": shares of an update's batches; "": equal */
+    int32_t workers;            /* threads that train together (dist/comm.h); 0: chosen */
+    int32_t worker_timeout;     /* seconds without a sign of another process */
+    rd_precision precision;     /* of matrix products; the rest is float32 */
+    int32_t average_last;       /* checkpoints averaged by the average stage */
+    bool shard_optimizer;       /* of processes: each has a part of the optimizer's state */
+    bool reduce_bf16;           /* of processes: gradients travel as bfloat16 */
     bool eval_bleu, eval_bleu_lowercase;
     bool checkpoint_activations; /* memory for time, with the same weights */
     bool tensorboard;            /* event files in save_dir/tensorboard */

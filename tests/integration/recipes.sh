@@ -3,6 +3,7 @@
 # run.sh skips and reruns, with stand-ins for the programs; --no-install.
 set -euo pipefail
 build=$1
+! grep -q '^RD_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" || exit 77 # scripts are the same there
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 recipe_program=$(cd "$build" && pwd)/rdrop-recipe
 work=$(mktemp -d)
