@@ -87,8 +87,9 @@ weights() { tail -c "+$(($(od -An -tu8 -N8 "$1") + 9))" "$1"; }
 cmp <(weights run/train/model/model.safetensors) <(weights again/model.safetensors) ||
     fail "an exported model has other weights"
 grep -qx "forced-tokens-free: true" again/config.yaml || fail "a BART directory's search pays for forced tokens"
+grep -qx "early-stopping: step" again/config.yaml || fail "a BART directory's search ends otherwise than transformers'"
 shape_and_search() {
-    sed -n '/^prepend-bos:/,/^unk-id:/p; /^beam:/,/^nbest:/{/^forced-tokens-free:/d; p}' "$1/config.yaml"
+    sed -n '/^prepend-bos:/,/^unk-id:/p; /^beam:/,/^nbest:/{/^forced-tokens-free:/d; /^early-stopping:/d; p}' "$1/config.yaml"
 }
 [ "$(shape_and_search again | wc -l)" -gt 40 ] || fail "config.yaml has no shape and search: $(cat again/config.yaml)"
 diff <(shape_and_search run/train/model) <(shape_and_search again) ||
