@@ -98,7 +98,7 @@ grep -qiE '<script|<link|<img|url\(|src=|https?://' $report && fail "$report is 
 # Scores of validation are those of rdrop-translate and rdrop-score on the same text.
 train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
     --set eval-bleu-lowercase=true --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
-    --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set max-update=300 \
+    --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set precision=fp32 --set max-update=300 \
     --set validate-interval-updates=75
 grep -q '^valid at update .* ROUGE-L [0-9.]* (best so far)$' log || fail "no ROUGE shown: $(cat log)"
 logged() {
@@ -122,7 +122,7 @@ best=$(sed -n 's/.*"rougeL":\([0-9.]*\).*/\1/p' rouge/train.jsonl | sort -g | ta
 # So they are with another tokenizer, which is opened before the training.
 train characters --set eval-bleu-tokenizer=char --set eval-bleu-sentences=0 --set max-update=100 \
     --set validate-interval-updates=100 --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
-    --set lr=0.02 --set max-tokens=1000 --set max-len-b=16
+    --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set precision=fp32
 "$bin/rdrop-translate" --model characters/model --input data/valid.en.gz --precision fp32 --beam 2 \
     --output valid.de 2>log || fail "translate: $(cat log)"
 "$bin/rdrop-score" --metric rouge,bleu --tokenize char --rouge-tokenizer char --ref data/valid.de.gz valid.de >scores

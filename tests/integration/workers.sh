@@ -50,6 +50,7 @@ max-len-b: 5
 keep-last-n: 2
 batches-per-update: 6
 threads: 1
+precision: fp32
 YAML
 "$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest bin >log 2>&1 || fail "preprocess: $(cat log)"
