@@ -23,6 +23,16 @@ rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *al
     return RD_OK;
 }
 
+rd_status rd_comm_sum_f64(rd_comm *comm, double *x) {
+    if (!comm->kind) return RD_OK;
+    double sum = 0.0, *all = rd_malloc((size_t)comm->size, sizeof *all);
+    rd_status status = all ? rd_comm_gather(comm, x, sizeof *x, all) : RD_ERR_MEMORY;
+    for (int i = 0; status == RD_OK && i < comm->size; i++) sum += all[i];
+    free(all);
+    if (status == RD_OK) *x = sum;
+    return status;
+}
+
 rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all) {
     if (comm->kind) return comm->kind->gather_first(comm, mine, bytes, all);
     if (bytes[0] > 0 && all != mine) memcpy(all, mine, bytes[0]);

@@ -51,6 +51,9 @@ rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int rank);
 /* all: [size][bytes], in the order of workers, for every worker. */
 rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *all);
 
+/* *x = the sum of what the workers have, added in their order, for every worker. */
+rd_status rd_comm_sum_f64(rd_comm *comm, double *x);
+
 /* all: what the workers have, bytes[rank] each, end to end, for worker 0; others pass NULL. bytes:
  * [size] is the same for all. */
 rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all);

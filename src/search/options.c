@@ -164,14 +164,14 @@ rd_status rd_search_check(const rd_search_options *c) {
     return check_lists(c);
 }
 
-static bool is_on(double penalty) {
-    return penalty != 0 && penalty != 1;
+bool rd_search_multiplies(const rd_search_options *c) {
+    return rd_penalty_is_on((double)c->repetition_penalty) ||
+           rd_penalty_is_on((double)c->encoder_repetition_penalty) ||
+           rd_penalty_is_on(c->decay_factor);
 }
 
 bool rd_search_wants_logits(const rd_search_options *c) {
-    return (c->beam == 1 || c->sampling) &&
-           (is_on((double)c->repetition_penalty) || is_on((double)c->encoder_repetition_penalty) ||
-            is_on(c->decay_factor));
+    return (c->beam == 1 || c->sampling) && rd_search_multiplies(c);
 }
 
 bool rd_search_needs_attention(const rd_search_options *c) {

@@ -22,6 +22,12 @@ void rd_search_options_free(rd_search_options *options);
 /* RD_ERR_ARGUMENT naming the first setting that is out of range. */
 rd_status rd_search_check(const rd_search_options *config);
 
+/* Whether a penalty that multiplies changes anything; and whether one of the options does. */
+static inline bool rd_penalty_is_on(double penalty) {
+    return penalty != 0 && penalty != 1;
+}
+bool rd_search_multiplies(const rd_search_options *config);
+
 /* Whether the rules are of logits, not of log-probabilities: penalties that multiply, in greedy
  * search and in sampling, as transformers has them. */
 bool rd_search_wants_logits(const rd_search_options *config);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "ops/ops.h"
+#include "search/options.h"
 #include "search/token_lists.h"
 
 /* Tokens as the scorer numbers them; -1: one that it does not have. */
@@ -15,10 +16,6 @@ struct rd_rules {
     rd_sequence_list biases;
     bool multiplies; /* penalties that are of logits where there are logits */
 };
-
-static bool is_on(double penalty) {
-    return penalty != 0 && penalty != 1;
-}
 
 /* A scorer that is restricted has some tokens alone, which it numbers anew. */
 static int32_t number_of(const rd_scorer *scorer, int32_t id) {
@@ -74,8 +71,7 @@ rd_status rd_rules_open(rd_rules **out, const rd_search_options *c, const rd_sco
     rd_rules *rules = rd_calloc(1, sizeof *rules);
     if (!rules) return RD_ERR_MEMORY;
     rd_status status = read_lists(rules, c, scorer);
-    rules->multiplies = is_on((double)c->repetition_penalty) ||
-                        is_on((double)c->encoder_repetition_penalty) || is_on(c->decay_factor);
+    rules->multiplies = rd_search_multiplies(c);
     bool none = !rules->suppressed.n && !rules->suppressed_first.n && !rules->ends.n &&
                 !rules->biases.n && !rules->multiplies && c->encoder_no_repeat_ngram == 0;
     if (status == RD_OK && !none)
@@ -208,11 +204,11 @@ void rd_rules_adjust(const rd_search *s, const rd_search_row *row, float *log_pr
     const rd_rules *rules = s->rules;
     if (!rules) return;
     add_biases(s, row, log_probs);
-    if (is_on((double)c->encoder_repetition_penalty))
+    if (rd_penalty_is_on((double)c->encoder_repetition_penalty))
         multiply_source(s, row->sentence->request.source, 1.0f / c->encoder_repetition_penalty,
                         log_probs);
-    if (is_on((double)c->repetition_penalty)) multiply_output(s, row, log_probs);
-    if (is_on(c->decay_factor)) {
+    if (rd_penalty_is_on((double)c->repetition_penalty)) multiply_output(s, row, log_probs);
+    if (rd_penalty_is_on(c->decay_factor)) {
         decay(s, row, &log_probs[s->scorer.eos]);
         for (int64_t i = 0; i < rules->ends.n; i++)
             if (rules->ends.tokens[i] >= 0) decay(s, row, &log_probs[rules->ends.tokens[i]]);

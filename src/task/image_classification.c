@@ -234,12 +234,7 @@ static rd_status bring_together(const classification *c, const rd_validation *v,
                                 size_t *bytes) {
     rd_comm *comm = v->comm;
     size_t width = sizeof *a->probabilities * (size_t)c->labels.n, own = (size_t)a->n;
-    double nll = 0.0, *all = rd_malloc((size_t)comm->size, sizeof *all);
-    rd_status status = all ? rd_comm_gather(comm, &a->nll, sizeof *all, all) : RD_ERR_MEMORY;
-    for (int i = 0; status == RD_OK && i < comm->size; i++) nll += all[i];
-    free(all);
-    RD_TRY(status);
-    a->nll = nll;
+    RD_TRY(rd_comm_sum_f64(comm, &a->nll));
     RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
     a->n = 0;
     for (int i = 0; i < comm->size; i++) {

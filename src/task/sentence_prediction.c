@@ -367,12 +367,7 @@ static json_t *samples(const prediction *p, const answers *a) {
 /* Brings all workers' answers to the first one, and the loss to all. */
 static rd_status join(rd_comm *comm, answers *a) {
     size_t n = (size_t)a->n;
-    double *all = rd_malloc((size_t)comm->size, sizeof *all);
-    rd_status status = all ? rd_comm_gather(comm, &a->loss, sizeof *all, all) : RD_ERR_MEMORY;
-    for (int i = 0; status == RD_OK && i < comm->size; i++)
-        a->loss = i == 0 ? all[0] : a->loss + all[i];
-    free(all);
-    RD_TRY(status);
+    RD_TRY(rd_comm_sum_f64(comm, &a->loss));
     if (a->values) {
         RD_TRY(rd_comm_merge_first(comm, a->values, n * sizeof *a->values));
         return rd_comm_merge_first(comm, a->predicted_values, n * sizeof *a->predicted_values);

@@ -131,13 +131,10 @@ static rd_status add_gradients(rd_run *run, double scale, double *norm) {
     rd_slice slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
     RD_TRY(rd_comm_sum(run->comm, p->grads, p->total));
     rd_profile_end(&run->profile, RD_PART_WORKERS);
-    double mine = rd_op_sum_of_squares(p->grads + slice.begin, slice.n), total = 0.0;
-    double *all = rd_malloc((size_t)run->comm->size, sizeof *all);
-    rd_status status = all ? rd_comm_gather(run->comm, &mine, sizeof mine, all) : RD_ERR_MEMORY;
-    for (int i = 0; status == RD_OK && i < run->comm->size; i++) total += all[i];
-    free(all);
-    *norm = sqrt(total) * scale;
-    return status;
+    double squares = rd_op_sum_of_squares(p->grads + slice.begin, slice.n);
+    RD_TRY(rd_comm_sum_f64(run->comm, &squares));
+    *norm = sqrt(squares) * scale;
+    return RD_OK;
 }
 
 /* Workers step their slices and give each other the weights; or all the same gradient's. */

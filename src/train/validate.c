@@ -218,7 +218,7 @@ static rd_status validate(rd_run *run, const volatile sig_atomic_t *stop, rd_res
     return rd_comm_meet(run->comm);
 }
 
-/* After a failure there is nothing to go on with, and nothing to put back. */
+/* After a failure nothing continues, and nothing is put back. */
 static rd_status validate_average(rd_run *run, const volatile sig_atomic_t *stop,
                                   rd_results *results, bool *best) {
     RD_TRY(swap_ema(run));
