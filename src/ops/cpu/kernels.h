@@ -186,6 +186,12 @@ typedef struct {
 
     double (*sum_of_squares)(const float *x, int64_t n);
 
+    /* Of one picture: definitions in ops.h. */
+    void (*fold)(float *dpicture, const float *dout, const rd_windows *windows);
+    void (*max_pool)(float *out, const float *picture, const rd_windows *windows);
+    void (*max_pool_backward)(float *dpicture, const float *dout, const float *out,
+                              const float *picture, const rd_windows *windows);
+
     /* Adam on n parameters: g *= grad_scale; with l2 > 0 g += l2 * p; m, v updated;
      * p = p * decay - step * m / (sqrt(v) + eps). g is zeroed for the next update. */
     void (*adam)(float *p, float *g, float *m, float *v, int64_t n, float grad_scale, float beta1,

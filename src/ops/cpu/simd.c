@@ -5,18 +5,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/cpu/activation_kernels.h"
 #include "ops/cpu/attention_kernels.h"
 #include "ops/cpu/attention_query.h"
+#include "ops/cpu/criterion_kernels.h"
 #include "ops/cpu/dropout_bits.h"
+#include "ops/cpu/picture_kernels.h"
 #include "ops/cpu/vector.h"
-
-/* Rows are worked on in pieces of so many elements, a multiple of DROPOUT_BLOCK: their
- * dropout scales and float32 forms lie on the stack, which may be small. */
-enum { PIECE = 512 };
-
-static int64_t piece_of(int64_t begin, int64_t width) {
-    return width - begin < PIECE ? width - begin : PIECE;
-}
 
 static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
     rd_dropout_keys keys = rd_dropout_keys_of(dropout);
@@ -61,142 +56,6 @@ static void apply_dropout(rd_activations x, int64_t first_row, int64_t rows, int
             float *y = float_target(x, at, out);
             for (int64_t i = 0; i < n; i++) y[i] = from[i] * keep[i];
             store_bf16(x, at, y, n);
-        }
-}
-
-/* Never overflows, keeps NaN. */
-static float sigmoid_of(float x) {
-    return 1.0f / (1.0f + exp_fast(x < -88.0f ? 88.0f : -x));
-}
-
-/* swish(x) = x * sigmoid(x), also called silu. */
-static float swish(float x) {
-    return x * sigmoid_of(x);
-}
-
-static float swish_derivative(float x) {
-    float sigmoid = sigmoid_of(x);
-    return sigmoid * (1.0f + x * (1.0f - sigmoid));
-}
-
-/* x * Phi(x) by tanh, which is a sigmoid of twice its argument (Hendrycks and Gimpel 2016). */
-static float gelu_tanh(float x) {
-    return x * sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
-}
-
-/* 1 - sigmoid(u) is e^-u sigmoid(u), without cancellation. */
-static float gelu_tanh_derivative(float x) {
-    float u = 1.5957691f * (x + 0.044715f * x * x * x);
-    float slope = 1.5957691f * (1.0f + 3.0f * 0.044715f * x * x);
-    float e = exp_fast(u < -88.0f ? 88.0f : -u), sigmoid = 1.0f / (1.0f + e);
-    return sigmoid * (1.0f + x * e * sigmoid * slope);
-}
-
-/* A sigmoid of twice x, from -1 to 1. */
-static float tanh_of(float x) {
-    return 2.0f * sigmoid_of(2.0f * x) - 1.0f;
-}
-
-static float tanh_derivative(float x) {
-    float e = exp_fast(x < -44.0f ? 88.0f : -2.0f * x), sigmoid = 1.0f / (1.0f + e);
-    return 4.0f * (e * sigmoid) * sigmoid;
-}
-
-/* gelu(v) = v * Phi(v), the exact form (fairseq's and PyTorch's default), of v = x + bias: Phi(v),
- * and e^(-v^2 / 2), which erf takes anyway. Not inlined, so that both directions round alike. */
-static __attribute__((noinline)) void gelu_parts(float *restrict phi, float *restrict e,
-                                                 const float *x, const float *bias, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        phi[i] = 0.5f * (1.0f + erf_and_exp((x[i] + bias[i]) * 0.70710678f, &e[i]));
-}
-
-static void gelu(float *y, const float *x, const float *bias, int64_t n) {
-    float phi[PIECE], e[PIECE];
-    gelu_parts(phi, e, x, bias, n);
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] + bias[i]) * phi[i];
-}
-
-/* dx = gelu'(v) * dy * keep, y = gelu(v) */
-static void gelu_backward(float *dx, float *restrict y, const float *x, const float *bias,
-                          const float *dy, const float *keep, int64_t n) {
-    float phi[PIECE], e[PIECE];
-    gelu_parts(phi, e, x, bias, n);
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] + bias[i]) * phi[i];
-    for (int64_t i = 0; i < n; i++)
-        dx[i] = (phi[i] + (x[i] + bias[i]) * 0.39894228f * e[i]) * dy[i] * keep[i];
-}
-
-/* y = act(x + bias), at most PIECE elements. */
-static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
-                     int64_t width, rd_activation act) {
-    if (act == RD_RELU)
-        for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
-    else if (act == RD_SWISH)
-        for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
-    else if (act == RD_GELU_TANH)
-        for (int64_t i = 0; i < width; i++) y[i] = gelu_tanh(x[i] + bias[i]);
-    else if (act == RD_TANH)
-        for (int64_t i = 0; i < width; i++) y[i] = tanh_of(x[i] + bias[i]);
-    else
-        gelu(y, x, bias, width);
-}
-
-static void activation(rd_activations out, rd_activations h, const float *restrict bias,
-                       int64_t first_row, int64_t rows, int64_t width, rd_activation act,
-                       const rd_dropout *dropout) {
-    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
-    float keep[PIECE], in[PIECE], buffer[PIECE];
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t begin = 0; begin < width; begin += PIECE) {
-            int64_t n = piece_of(begin, width), at = r * width + begin;
-            const float *restrict x = floats(h, at, n, in);
-            float *restrict y = float_target(out, at, buffer);
-            activate(y, x, bias + begin, n, act);
-            if (dropout->rate > 0.0f) {
-                dropout_piece(&keys, first_row + r, begin, n, keep);
-                for (int64_t i = 0; i < n; i++) y[i] *= keep[i];
-            }
-            store_bf16(out, at, y, n);
-        }
-}
-
-/* dx = act'(x + bias) * dy * keep */
-static void derive(float *dx, const float *x, const float *bias, const float *dy, const float *keep,
-                   int64_t n, rd_activation act) {
-    if (act == RD_RELU)
-        for (int64_t i = 0; i < n; i++) dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
-    else if (act == RD_SWISH)
-        for (int64_t i = 0; i < n; i++) dx[i] = swish_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-    else if (act == RD_GELU_TANH)
-        for (int64_t i = 0; i < n; i++)
-            dx[i] = gelu_tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-    else if (act == RD_TANH)
-        for (int64_t i = 0; i < n; i++) dx[i] = tanh_derivative(x[i] + bias[i]) * dy[i] * keep[i];
-}
-
-static void activation_backward(rd_activations dh, rd_activations out, rd_activations dout,
-                                rd_activations h, const float *restrict bias, float *restrict dbias,
-                                int64_t first_row, int64_t rows, int64_t width, rd_activation act,
-                                const rd_dropout *dropout) {
-    const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
-    float keep[PIECE], in[PIECE], din[PIECE], buffer[PIECE], again[PIECE];
-    for (int64_t i = 0; i < PIECE; i++) keep[i] = 1.0f;
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t begin = 0; begin < width; begin += PIECE) {
-            int64_t n = piece_of(begin, width), at = r * width + begin;
-            const float *x = floats(h, at, n, in), *dy = floats(dout, at, n, din);
-            float *dx = float_target(dh, at, buffer);
-            if (dropout->rate > 0.0f) dropout_piece(&keys, first_row + r, begin, n, keep);
-            if (act == RD_GELU) {
-                gelu_backward(dx, again, x, bias + begin, dy, keep, n);
-            } else {
-                derive(dx, x, bias + begin, dy, keep, n, act);
-                activate(again, x, bias + begin, n, act);
-            }
-            for (int64_t i = 0; i < n; i++) dbias[begin + i] += dx[i];
-            store_bf16(dh, at, dx, n);
-            for (int64_t i = 0; i < n; i++) again[i] *= keep[i];
-            store(out, at, again, n);
         }
 }
 
@@ -307,183 +166,6 @@ static void column_sums(float *restrict out, rd_activations x, int64_t rows, int
             for (int64_t i = 0; i < width; i++) out[i] += rd_bf16_to_f32(x.bf16[r * width + i]);
 }
 
-/* Adds a row's target to a piece of its gradient. */
-static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float eps) {
-    if (target >= begin && target < begin + n) d[target - begin] -= 1.0f - eps;
-}
-
-/* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
-static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int32_t target,
-                          float eps, float *restrict e, rd_criterion_partial *sums) {
-    float max = max_of(a, vocab), z = 0.0f, sum_a = 0.0f;
-    for (int64_t i = 0; i < vocab; i++) {
-        e[i] = exp_fast(a[i] - max);
-        z += e[i];
-        sum_a += a[i] - max;
-    }
-    double log_z = log((double)z), n = (double)vocab;
-    double nll = log_z - ((double)a[target] - (double)max);
-    sums->nll += nll;
-    sums->label_smoothed += (1.0 - (double)eps) * nll + (double)eps * (log_z - (double)sum_a / n);
-    float inverse_z = 1.0f / z, uniform = eps / (float)vocab;
-    for (int64_t begin = 0; begin < vocab; begin += PIECE) {
-        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
-        float buffer[PIECE], *restrict d = float_target(da, begin, buffer);
-        for (int64_t i = 0; i < count; i++) d[i] = e[begin + i] * inverse_z - uniform;
-        pull_target(d, begin, count, target, eps);
-        store_bf16(da, begin, d, count);
-    }
-}
-
-/* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
- * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
-static void criterion(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
-                      int32_t target, float eps, float alpha, float *scratch,
-                      rd_criterion_partial *sums) {
-    if (!b) {
-        cross_entropy(a, da, vocab, target, eps, scratch, sums);
-        return;
-    }
-    float *restrict ea = scratch, *restrict eb = scratch + vocab;
-    float max_a = max_of(a, vocab), max_b = max_of(b, vocab);
-    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
-    for (int64_t i = 0; i < vocab; i++) {
-        float s = a[i] - max_a, t = b[i] - max_b;
-        float es = exp_fast(s), et = exp_fast(t);
-        ea[i] = es;
-        eb[i] = et;
-        za += es;
-        zb += et;
-        sum_a += s;
-        sum_b += t;
-        kl_a += es * (s - t);
-        kl_b += et * (t - s);
-    }
-    double log_za = log((double)za), log_zb = log((double)zb), n = (double)vocab;
-    double nll_a = log_za - ((double)a[target] - (double)max_a);
-    double nll_b = log_zb - ((double)b[target] - (double)max_b);
-    double kl_pq = (double)kl_a / (double)za - (log_za - log_zb);
-    double kl_qp = (double)kl_b / (double)zb - (log_zb - log_za);
-    sums->nll += nll_a + nll_b;
-    sums->label_smoothed += (1.0 - (double)eps) * (nll_a + nll_b) +
-                            (double)eps * (log_za - (double)sum_a / n + log_zb - (double)sum_b / n);
-    sums->kl += 0.5 * (kl_pq + kl_qp);
-
-    float inverse_za = 1.0f / za, inverse_zb = 1.0f / zb, uniform = eps / (float)vocab,
-          half = 0.5f * alpha;
-    float shift = (max_a - max_b) + (float)(log_za - log_zb); /* delta_i = a_i - b_i - shift */
-    float kp = (float)kl_pq, kq = (float)kl_qp;
-    for (int64_t begin = 0; begin < vocab; begin += PIECE) {
-        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
-        float buffer_a[PIECE], buffer_b[PIECE];
-        float *x = float_target(da, begin, buffer_a), *y = float_target(db, begin, buffer_b);
-        for (int64_t i = 0; i < count; i++) {
-            float p = ea[begin + i] * inverse_za, q = eb[begin + i] * inverse_zb;
-            float delta = a[begin + i] - b[begin + i] - shift;
-            x[i] = p - uniform + half * (p * (delta - kp) + (p - q));
-            y[i] = q - uniform + half * (q * (-delta - kq) + (q - p));
-        }
-        pull_target(x, begin, count, target, eps);
-        pull_target(y, begin, count, target, eps);
-        store_bf16(da, begin, x, count);
-        store_bf16(db, begin, y, count);
-    }
-}
-
-/* As criterion's first two sweeps. */
-static void row_stats(rd_row_stats *stats, const float *a, const float *b, int64_t n) {
-    float max_a = max_of(a, n), max_b = b ? max_of(b, n) : 0.0f;
-    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
-    for (int64_t i = 0; !b && i < n; i++) {
-        za += exp_fast(a[i] - max_a);
-        sum_a += a[i] - max_a;
-    }
-    for (int64_t i = 0; b && i < n; i++) {
-        float s = a[i] - max_a, t = b[i] - max_b;
-        float es = exp_fast(s), et = exp_fast(t);
-        za += es;
-        zb += et;
-        sum_a += s;
-        sum_b += t;
-        kl_a += es * (s - t);
-        kl_b += et * (t - s);
-    }
-    double log_za = log((double)za), log_zb = b ? log((double)zb) : 0.0;
-    *stats = (rd_row_stats){
-        .max = {(double)max_a, (double)max_b},
-        .log_z = {log_za, log_zb},
-        .sum = {(double)sum_a - (double)n * log_za, (double)sum_b - (double)n * log_zb}};
-    if (!b) return;
-    stats->kl[0] = (double)kl_a / (double)za - (log_za - log_zb);
-    stats->kl[1] = (double)kl_b / (double)zb - (log_zb - log_za);
-}
-
-static void row_gradient(rd_activations da, rd_activations db, const float *a, const float *b,
-                         int64_t n, const rd_row_stats *stats, const rd_row_loss *loss) {
-    float max_a = (float)stats->max[0], max_b = (float)stats->max[1];
-    float inverse_za = (float)exp(-stats->log_z[0]), inverse_zb = (float)exp(-stats->log_z[1]);
-    float shift = (max_a - max_b) + (float)(stats->log_z[0] - stats->log_z[1]);
-    float ka = loss->kl[0], kb = loss->kl[1], uniform = loss->uniform;
-    float base_a = loss->total - loss->shift[0] - ka * (float)stats->kl[0];
-    float base_b = loss->total - loss->shift[1] - kb * (float)stats->kl[1];
-    for (int64_t begin = 0; begin < n; begin += PIECE) {
-        int64_t count = n - begin < PIECE ? n - begin : PIECE;
-        float buffer_a[PIECE], buffer_b[PIECE], *x = float_target(da, begin, buffer_a);
-        if (!b) {
-            for (int64_t i = 0; i < count; i++)
-                x[i] = exp_fast(a[begin + i] - max_a) * inverse_za * base_a - uniform;
-        } else {
-            float *y = float_target(db, begin, buffer_b);
-            for (int64_t i = 0; i < count; i++) {
-                float p = exp_fast(a[begin + i] - max_a) * inverse_za;
-                float q = exp_fast(b[begin + i] - max_b) * inverse_zb;
-                float delta = a[begin + i] - b[begin + i] - shift;
-                x[i] = p * (base_a + ka * delta) + kb * (p - q) - uniform;
-                y[i] = q * (base_b - kb * delta) + ka * (q - p) - uniform;
-            }
-            if (loss->target >= begin && loss->target < begin + count)
-                y[loss->target - begin] -= loss->hit;
-            store_bf16(db, begin, y, count);
-        }
-        if (loss->target >= begin && loss->target < begin + count)
-            x[loss->target - begin] -= loss->hit;
-        store_bf16(da, begin, x, count);
-    }
-}
-
-static float log_sum_exp(const float *restrict logits, int64_t vocab) {
-    float max = max_of(logits, vocab), z = 0.0f;
-    for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
-    return max + (float)log((double)z);
-}
-
-static void log_softmax(float *restrict logits, int64_t vocab) {
-    float lse = log_sum_exp(logits, vocab);
-    for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
-}
-
-static void log_add_exp(float *restrict sum, const float *restrict x, int64_t n, float shift) {
-    for (int64_t i = 0; i < n; i++) {
-        float high = sum[i] > x[i] ? sum[i] : x[i], low = sum[i] > x[i] ? x[i] : sum[i];
-        float log_sum = high + log1p_fast(exp_fast(low - high)) + shift;
-        sum[i] = high == -INFINITY ? low : log_sum; /* -inf less -inf is no number */
-    }
-}
-
-static bool strided_maxima(float *restrict maxima, const float *restrict x, int64_t n,
-                           int64_t stride) {
-    int32_t bad = 0;
-    memcpy(maxima, x, sizeof *x * (size_t)stride);
-    for (int64_t first = 0; first < n; first += stride) {
-        int64_t count = n - first < stride ? n - first : stride;
-        for (int64_t i = 0; i < count; i++) {
-            bad |= x[first + i] != x[first + i];
-            maxima[i] = x[first + i] > maxima[i] ? x[first + i] : maxima[i];
-        }
-    }
-    return !bad;
-}
-
 static void add_bias(float *restrict y, const float *restrict bias, int64_t rows, int64_t width) {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < width; i++) y[r * width + i] += bias[i];
@@ -587,5 +269,8 @@ const rd_kernels RD_KERNELS_NAME = {
     .dequantize_rows = dequantize_rows,
     .strided_maxima = strided_maxima,
     .sum_of_squares = sum_of_squares,
+    .fold = fold,
+    .max_pool = max_pool,
+    .max_pool_backward = max_pool_backward,
     .adam = adam,
 };

@@ -8,7 +8,8 @@
 
 #include "ops/cpu/vector.h"
 
-/* Rows of sums that registers hold together with the operands, in tiles of one and of two vectors. */
+/* Rows of sums that registers hold together with the operands, in tiles of one and of two vectors.
+ */
 enum { TILE_MOST = 12, TILE_MOST_OF_TWO = 8 };
 #if defined(__AVX512F__)
 enum { TILE_ROWS = 12, TILE_ROWS_OF_TWO = 8 };

@@ -17,6 +17,14 @@ typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* un
 typedef uint16_t half16 __attribute__((vector_size(32)));
 typedef uint32_t word16 __attribute__((vector_size(64)));
 
+/* Rows are worked on in pieces of so many elements, a multiple of DROPOUT_BLOCK: their
+ * dropout scales and float32 forms lie on the stack, which may be small. */
+enum { PIECE = 512 };
+
+static inline int64_t piece_of(int64_t begin, int64_t width) {
+    return width - begin < PIECE ? width - begin : PIECE;
+}
+
 static inline float sum_lanes(vec16 v) {
     float lane[16];
     memcpy(lane, &v, sizeof lane);

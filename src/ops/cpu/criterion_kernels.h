@@ -1,0 +1,188 @@
+/* Losses of rows of logits and their gradients, and logarithms of probabilities. Included by simd.c
+ * only, once per instruction set. */
+#ifndef RD_OPS_CPU_CRITERION_KERNELS_H
+#define RD_OPS_CPU_CRITERION_KERNELS_H
+
+#include <math.h>
+
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/vector.h"
+
+/* Adds a row's target to a piece of its gradient. */
+static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float eps) {
+    if (target >= begin && target < begin + n) d[target - begin] -= 1.0f - eps;
+}
+
+/* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
+static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int32_t target,
+                          float eps, float *restrict e, rd_criterion_partial *sums) {
+    float max = max_of(a, vocab), z = 0.0f, sum_a = 0.0f;
+    for (int64_t i = 0; i < vocab; i++) {
+        e[i] = exp_fast(a[i] - max);
+        z += e[i];
+        sum_a += a[i] - max;
+    }
+    double log_z = log((double)z), n = (double)vocab;
+    double nll = log_z - ((double)a[target] - (double)max);
+    sums->nll += nll;
+    sums->label_smoothed += (1.0 - (double)eps) * nll + (double)eps * (log_z - (double)sum_a / n);
+    float inverse_z = 1.0f / z, uniform = eps / (float)vocab;
+    for (int64_t begin = 0; begin < vocab; begin += PIECE) {
+        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
+        float buffer[PIECE], *restrict d = float_target(da, begin, buffer);
+        for (int64_t i = 0; i < count; i++) d[i] = e[begin + i] * inverse_z - uniform;
+        pull_target(d, begin, count, target, eps);
+        store_bf16(da, begin, d, count);
+    }
+}
+
+/* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
+ * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
+static void criterion(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
+                      int32_t target, float eps, float alpha, float *scratch,
+                      rd_criterion_partial *sums) {
+    if (!b) {
+        cross_entropy(a, da, vocab, target, eps, scratch, sums);
+        return;
+    }
+    float *restrict ea = scratch, *restrict eb = scratch + vocab;
+    float max_a = max_of(a, vocab), max_b = max_of(b, vocab);
+    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
+    for (int64_t i = 0; i < vocab; i++) {
+        float s = a[i] - max_a, t = b[i] - max_b;
+        float es = exp_fast(s), et = exp_fast(t);
+        ea[i] = es;
+        eb[i] = et;
+        za += es;
+        zb += et;
+        sum_a += s;
+        sum_b += t;
+        kl_a += es * (s - t);
+        kl_b += et * (t - s);
+    }
+    double log_za = log((double)za), log_zb = log((double)zb), n = (double)vocab;
+    double nll_a = log_za - ((double)a[target] - (double)max_a);
+    double nll_b = log_zb - ((double)b[target] - (double)max_b);
+    double kl_pq = (double)kl_a / (double)za - (log_za - log_zb);
+    double kl_qp = (double)kl_b / (double)zb - (log_zb - log_za);
+    sums->nll += nll_a + nll_b;
+    sums->label_smoothed += (1.0 - (double)eps) * (nll_a + nll_b) +
+                            (double)eps * (log_za - (double)sum_a / n + log_zb - (double)sum_b / n);
+    sums->kl += 0.5 * (kl_pq + kl_qp);
+
+    float inverse_za = 1.0f / za, inverse_zb = 1.0f / zb, uniform = eps / (float)vocab,
+          half = 0.5f * alpha;
+    float shift = (max_a - max_b) + (float)(log_za - log_zb); /* delta_i = a_i - b_i - shift */
+    float kp = (float)kl_pq, kq = (float)kl_qp;
+    for (int64_t begin = 0; begin < vocab; begin += PIECE) {
+        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
+        float buffer_a[PIECE], buffer_b[PIECE];
+        float *x = float_target(da, begin, buffer_a), *y = float_target(db, begin, buffer_b);
+        for (int64_t i = 0; i < count; i++) {
+            float p = ea[begin + i] * inverse_za, q = eb[begin + i] * inverse_zb;
+            float delta = a[begin + i] - b[begin + i] - shift;
+            x[i] = p - uniform + half * (p * (delta - kp) + (p - q));
+            y[i] = q - uniform + half * (q * (-delta - kq) + (q - p));
+        }
+        pull_target(x, begin, count, target, eps);
+        pull_target(y, begin, count, target, eps);
+        store_bf16(da, begin, x, count);
+        store_bf16(db, begin, y, count);
+    }
+}
+
+/* As criterion's first two sweeps. */
+static void row_stats(rd_row_stats *stats, const float *a, const float *b, int64_t n) {
+    float max_a = max_of(a, n), max_b = b ? max_of(b, n) : 0.0f;
+    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
+    for (int64_t i = 0; !b && i < n; i++) {
+        za += exp_fast(a[i] - max_a);
+        sum_a += a[i] - max_a;
+    }
+    for (int64_t i = 0; b && i < n; i++) {
+        float s = a[i] - max_a, t = b[i] - max_b;
+        float es = exp_fast(s), et = exp_fast(t);
+        za += es;
+        zb += et;
+        sum_a += s;
+        sum_b += t;
+        kl_a += es * (s - t);
+        kl_b += et * (t - s);
+    }
+    double log_za = log((double)za), log_zb = b ? log((double)zb) : 0.0;
+    *stats = (rd_row_stats){
+        .max = {(double)max_a, (double)max_b},
+        .log_z = {log_za, log_zb},
+        .sum = {(double)sum_a - (double)n * log_za, (double)sum_b - (double)n * log_zb}};
+    if (!b) return;
+    stats->kl[0] = (double)kl_a / (double)za - (log_za - log_zb);
+    stats->kl[1] = (double)kl_b / (double)zb - (log_zb - log_za);
+}
+
+static void row_gradient(rd_activations da, rd_activations db, const float *a, const float *b,
+                         int64_t n, const rd_row_stats *stats, const rd_row_loss *loss) {
+    float max_a = (float)stats->max[0], max_b = (float)stats->max[1];
+    float inverse_za = (float)exp(-stats->log_z[0]), inverse_zb = (float)exp(-stats->log_z[1]);
+    float shift = (max_a - max_b) + (float)(stats->log_z[0] - stats->log_z[1]);
+    float ka = loss->kl[0], kb = loss->kl[1], uniform = loss->uniform;
+    float base_a = loss->total - loss->shift[0] - ka * (float)stats->kl[0];
+    float base_b = loss->total - loss->shift[1] - kb * (float)stats->kl[1];
+    for (int64_t begin = 0; begin < n; begin += PIECE) {
+        int64_t count = n - begin < PIECE ? n - begin : PIECE;
+        float buffer_a[PIECE], buffer_b[PIECE], *x = float_target(da, begin, buffer_a);
+        if (!b) {
+            for (int64_t i = 0; i < count; i++)
+                x[i] = exp_fast(a[begin + i] - max_a) * inverse_za * base_a - uniform;
+        } else {
+            float *y = float_target(db, begin, buffer_b);
+            for (int64_t i = 0; i < count; i++) {
+                float p = exp_fast(a[begin + i] - max_a) * inverse_za;
+                float q = exp_fast(b[begin + i] - max_b) * inverse_zb;
+                float delta = a[begin + i] - b[begin + i] - shift;
+                x[i] = p * (base_a + ka * delta) + kb * (p - q) - uniform;
+                y[i] = q * (base_b - kb * delta) + ka * (q - p) - uniform;
+            }
+            if (loss->target >= begin && loss->target < begin + count)
+                y[loss->target - begin] -= loss->hit;
+            store_bf16(db, begin, y, count);
+        }
+        if (loss->target >= begin && loss->target < begin + count)
+            x[loss->target - begin] -= loss->hit;
+        store_bf16(da, begin, x, count);
+    }
+}
+
+static float log_sum_exp(const float *restrict logits, int64_t vocab) {
+    float max = max_of(logits, vocab), z = 0.0f;
+    for (int64_t i = 0; i < vocab; i++) z += exp_fast(logits[i] - max);
+    return max + (float)log((double)z);
+}
+
+static void log_softmax(float *restrict logits, int64_t vocab) {
+    float lse = log_sum_exp(logits, vocab);
+    for (int64_t i = 0; i < vocab; i++) logits[i] -= lse;
+}
+
+static void log_add_exp(float *restrict sum, const float *restrict x, int64_t n, float shift) {
+    for (int64_t i = 0; i < n; i++) {
+        float high = sum[i] > x[i] ? sum[i] : x[i], low = sum[i] > x[i] ? x[i] : sum[i];
+        float log_sum = high + log1p_fast(exp_fast(low - high)) + shift;
+        sum[i] = high == -INFINITY ? low : log_sum; /* -inf less -inf is no number */
+    }
+}
+
+static bool strided_maxima(float *restrict maxima, const float *restrict x, int64_t n,
+                           int64_t stride) {
+    int32_t bad = 0;
+    memcpy(maxima, x, sizeof *x * (size_t)stride);
+    for (int64_t first = 0; first < n; first += stride) {
+        int64_t count = n - first < stride ? n - first : stride;
+        for (int64_t i = 0; i < count; i++) {
+            bad |= x[first + i] != x[first + i];
+            maxima[i] = x[first + i] > maxima[i] ? x[first + i] : maxima[i];
+        }
+    }
+    return !bad;
+}
+
+#endif
