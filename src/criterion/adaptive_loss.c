@@ -336,6 +336,9 @@ rd_status rd_adaptive_loss(const rd_criterion *self, const rd_step *step,
                            const rd_adaptive_softmax *softmax, const rd_counted *counted,
                            const rd_output *out, rd_criterion_sums *sums) {
     int64_t vocab = rd_adaptive_vocab(softmax), passes = step->n_passes, n = counted->n;
+    if (passes > 2)
+        return rd_error(RD_ERR_UNSUPPORTED, "n-passes: %lld: an adaptive softmax knows two passes",
+                        (long long)passes);
     rd_criterion_sums mine = {.n_tokens = n};
     job j = {.self = self,
              .step = step,

@@ -10,7 +10,7 @@
 
 typedef struct rd_criterion rd_criterion;
 
-/* The last stack's output, the second pass under the first. */
+/* The last stack's output, each pass under the one before. */
 typedef struct {
     const rd_sequences *sequences; /* of all passes */
     int64_t rows, width;           /* rows of one pass */
@@ -19,9 +19,9 @@ typedef struct {
 } rd_output;
 
 struct rd_criterion {
-    /* Adds to *sums; reg_alpha counts only with two passes. With out->dx, it is overwritten with
-     * dL/dx, and the head's gradients accumulate theirs. With one pass, sums are those of that pass
-     * alone. RD_ERR_NUMERIC: the loss is not finite. */
+    /* Adds to *sums; reg_alpha counts only with several passes. With out->dx, it is overwritten
+     * with dL/dx, and the head's gradients accumulate theirs. With one pass, sums are those of that
+     * pass alone. RD_ERR_NUMERIC: the loss is not finite. */
     rd_status (*loss)(const rd_criterion *self, const rd_step *step, const rd_head *head,
                       const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
     float label_smoothing, reg_alpha;

@@ -6,7 +6,7 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
                         .update = step->update,
                         .micro_batch = step->micro_batch,
                         .site = site,
-                        .rows_per_pass = step->n_passes == 2 ? rows / 2 : 0};
+                        .rows_per_pass = step->n_passes > 1 ? rows / step->n_passes : 0};
 }
 
 rd_cutoff rd_step_cutoff(const rd_step *step, rd_cutoff_kind kind, float ratio, int32_t site) {

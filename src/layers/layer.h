@@ -35,13 +35,14 @@ typedef struct {
     uint64_t seed;               /* of dropout */
     int64_t update;
     int32_t micro_batch;
-    int32_t n_passes;       /* 2 under R-Drop: the second half of all rows is the second pass */
+    int32_t n_passes; /* 2 or more under R-Drop: rows are those of the first pass, then the second,
+                         ... */
     rd_profile *profile;    /* NULL: not kept */
     const int32_t *padding; /* a token whose embedding gets no gradient from what a stack reads, as
                              * PyTorch's padding_idx; NULL: none */
 } rd_step;
 
-/* Dropout of this step at `site` over a tensor of `rows` rows (both passes together). */
+/* Dropout of this step at `site` over a tensor of `rows` rows (all passes together). */
 rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows);
 
 /* Cutoff of this step at `site`. */

@@ -223,9 +223,10 @@ rd_status rd_op_attention_pool_backward(rd_arena *arena, float *dx, float *dweig
 
 /* ---- Rows of logits ---- */
 
-/* The criterion of rdrop/criterion.h. logits: [passes * rows, vocab], the second pass under the
- * first, are used up; bias: [vocab] is added to them (NULL: none). dlogits: as logits, which it may
- * be = the gradient of the loss. targets: [rows]. Adds to *sums. passes 1: cross-entropy alone. */
+/* The criterion of rdrop/criterion.h. logits: [passes * rows, vocab], each pass under the one
+ * before; bias: [vocab] is added to them (NULL: none). dlogits: as logits, which it may be = the
+ * gradient of the loss. targets: [rows]. Adds to *sums. passes 1: cross-entropy alone; 3 or more:
+ * that of every pass, and the mean of the KL of all pairs of passes. */
 rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bias,
                                 rd_activations dlogits, int64_t passes, int64_t rows, int64_t vocab,
                                 const int32_t *targets, float label_smoothing, float reg_alpha,

@@ -80,6 +80,7 @@ typedef struct {
     rd_masking_config masking;     /* of masked_lm */
     int64_t max_update, max_epoch; /* 0: no limit; at least one must be set */
     int32_t update_freq;
+    int32_t n_passes; /* of R-Drop; one without it */
     int32_t patience; /* validations without improvement before stopping; 0: never */
     float label_smoothing, reg_alpha;
     rd_kl_reduction kl_reduction;     /* of classes */

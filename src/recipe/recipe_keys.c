@@ -179,6 +179,11 @@ rd_status rd_recipe_check_training(const rd_recipe *recipe) {
     if (*train->extend_vocab && !*train->finetune_from_model)
         return rd_error(RD_ERR_FORMAT, "extend-vocab needs finetune-from-model, whose vocabulary "
                                        "it extends");
+    if (train->n_passes > 2 && recipe->model.adaptive_softmax_cutoff.n > 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "n-passes: %d: over an adaptive softmax (adaptive-softmax-"
+                        "cutoff) R-Drop has two passes",
+                        (int)train->n_passes);
     if (rd_lr_decays(&recipe->optim) && recipe->optim.total_num_update == 0 &&
         train->max_update == 0)
         return rd_error(RD_ERR_FORMAT, "lr-scheduler needs total-num-update or max-update, where "

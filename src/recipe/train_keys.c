@@ -49,6 +49,9 @@ const rd_key rd_train_keys[] = {
      .help = "label smoothing"},
     {"reg-alpha", RD_KEY_FLOAT, RD_AT(reg_alpha), 0, 1000, "0",
      .help = "weight of R-Drop's KL; 0: one pass, no R-Drop"},
+    {"n-passes", RD_KEY_INT32, RD_AT(n_passes), 2, 16, "2",
+     .help = "passes of R-Drop: each has its cross-entropy, and the KL is the mean over all pairs "
+             "of them"},
     {"kl-reduction", RD_KEY_ENUM, RD_AT(kl_reduction), 0, 0, "mean", reductions,
      .help = "R-Drop's KL of classes: mean over the examples, or their sum in a batch, which makes "
              "it weigh more the larger a batch is"},

@@ -103,15 +103,15 @@ static rd_status write_results(const rd_run *run, const rd_history *history, rd_
 
 static rd_status write_charts(const rd_run *run, const rd_history *history, rd_text *out) {
     const rd_curve *c = history->curves;
-    bool two_passes = run->recipe->train.reg_alpha > 0.0f;
+    bool several_passes = run->recipe->train.reg_alpha > 0.0f;
     rd_chart loss = {
         .title = "Loss of training, per token",
-        .series = {{two_passes ? "both passes and KL, last" : "last", &c[RD_CURVE_TRAIN_LOSS]}}};
+        .series = {{several_passes ? "all passes and KL, last" : "last", &c[RD_CURVE_TRAIN_LOSS]}}};
     rd_chart nll = {.title = rd_result_nll.chart, .series = {{"training", &c[RD_CURVE_TRAIN_NLL]}}};
     add_results(&nll, 1, history);
     const rd_chart others[] = {
         {.title = "KL between the passes, per token",
-         .series = {{"last", two_passes ? &c[RD_CURVE_KL] : NULL}},
+         .series = {{"last", several_passes ? &c[RD_CURVE_KL] : NULL}},
          .from_zero = true},
         {.title = "Learning rate", .series = {{"last", &c[RD_CURVE_LR]}}, .from_zero = true},
         {.title = "Norm of the gradient",
@@ -244,6 +244,19 @@ static rd_status write_changes(const rd_history *history, rd_text *out) {
     return put(out, "</ul>\n");
 }
 
+/* "en to de, R-Drop with alpha 5" */
+static rd_status write_subject(const rd_recipe *recipe, rd_text *out) {
+    const rd_train_config *train = &recipe->train;
+    bool pair = *recipe->data.source_lang && *recipe->data.target_lang;
+    RD_TRY(put_escaped(out, pair ? recipe->data.source_lang : recipe->task));
+    if (pair) RD_TRY(put(out, " to "));
+    if (pair) RD_TRY(put_escaped(out, recipe->data.target_lang));
+    if (train->reg_alpha <= 0.0f) return put(out, ", without R-Drop");
+    RD_TRY(rd_text_printf(out, ", R-Drop with alpha %g", (double)train->reg_alpha));
+    return train->n_passes > 2 ? rd_text_printf(out, " over %d passes", (int)train->n_passes)
+                               : RD_OK;
+}
+
 static rd_status write_page(const rd_run *run, const rd_history *history, rd_text *out) {
     RD_TRY(put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                     "<meta name=\"viewport\" content=\"width=device-width\">\n"));
@@ -256,13 +269,7 @@ static rd_status write_page(const rd_run *run, const rd_history *history, rd_tex
     RD_TRY(put(out, "</head><body>\n<h1>"));
     RD_TRY(put_escaped(out, run->recipe->name));
     RD_TRY(put(out, "</h1>\n<p>"));
-    RD_TRY(put_escaped(out, run->recipe->data.source_lang));
-    RD_TRY(put(out, " to "));
-    RD_TRY(put_escaped(out, run->recipe->data.target_lang));
-    if (run->recipe->train.reg_alpha > 0.0f)
-        RD_TRY(rd_text_printf(out, ", R-Drop with alpha %g", (double)run->recipe->train.reg_alpha));
-    else
-        RD_TRY(put(out, ", without R-Drop"));
+    RD_TRY(write_subject(run->recipe, out));
     RD_TRY(put(out, history->reason ? ". Finished: " : ". Not finished."));
     RD_TRY(put_escaped(out, history->reason ? history->reason : ""));
     RD_TRY(put(out, "</p>\n"));

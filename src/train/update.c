@@ -60,7 +60,7 @@ static rd_status accumulate(rd_run *run, part *p) {
                     .checkpoint_activations = t->checkpoint_activations,
                     .seed = t->seed,
                     .update = run->state.update,
-                    .n_passes = alpha > 0.0f ? 2 : 1,
+                    .n_passes = alpha > 0.0f ? t->n_passes : 1,
                     .padding = t->padding_idx ? &run->recipe->model.pad_id : NULL,
                     .profile = &run->profile};
     rd_criterion criterion = rd_task_criterion(run->task, run->data, run->recipe, alpha);

@@ -168,7 +168,7 @@ static void print_text(const rd_recipe *r, const measured *m, const limits *l) {
     bench_print_machine();
     if (m->workers) printf("%s\n", m->workers);
     printf("%s: %.2f M parameters, %s, %s\n", r->name, 1e-6 * (double)m->n_parameters,
-           m->passes == 2 ? "R-Drop" : "one pass", precisions[m->bf16]);
+           m->passes > 1 ? "R-Drop" : "one pass", precisions[m->bf16]);
     printf("%.0f tokens/s (median update %.0f), %.1f ms and %.0f tokens an update\n",
            (double)m->window.tokens / seconds, m->median, 1e3 * seconds / updates,
            (double)m->window.tokens / updates);

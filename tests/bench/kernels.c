@@ -151,9 +151,8 @@ static void attention_query(const bench_arrays *a, int64_t begin, int64_t end, i
 static void criterion(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     rd_criterion_partial sums = {0};
     for (int64_t r = begin; r < end; r++)
-        a->ops->criterion(a->x[0] + r * a->width, a->x[1] + r * a->width, f32(a, 0, r * a->width),
-                          f32(a, 1, r * a->width), a->width, 7, 0.1f, 5.0f,
-                          a->scratch + thread * a->scratch_size, &sums);
+        a->ops->criterion(a->x[0] + r * a->width, f32(a, 0, r * a->width), 2, a->x[1] - a->x[0],
+                          a->width, 7, 0.1f, 5.0f, a->scratch + thread * a->scratch_size, &sums);
 }
 
 static void row_stats(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {

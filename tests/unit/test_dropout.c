@@ -125,7 +125,8 @@ static void test_neighbours(void **state) {
         site.site++, update.update++, batch.micro_batch++, seed.seed++, high.seed ^= 1ull << 63;
         check_neighbours("rows", a, a, 1);
         check_neighbours("rows, 64 apart", a, a, 64);
-        check_neighbours("passes", a, a, a.rows_per_pass);
+        for (int64_t pass = 1; pass < 4; pass++)
+            check_neighbours("passes", a, a, pass * a.rows_per_pass);
         check_neighbours("sites", a, site, 0);
         check_neighbours("updates", a, update, 0);
         check_neighbours("micro-batches", a, batch, 0);

@@ -287,6 +287,7 @@ static void test_gradient_classes(void **state) {
                                       .class_weights = kind ? weights : NULL};
             check_slopes(&c, &criterion, &batch, 2);
             check_slopes(&c, &criterion, &batch, 1);
+            check_slopes(&c, &criterion, &batch, 3);
         }
     rd_batch_free(&batch);
 }
@@ -299,8 +300,7 @@ static void test_gradient_value(void **state) {
     c.head_transform = RD_TRANSFORM_TANH;
     c.classifier_dropout = 0.2f;
     rd_criterion criterion = {.loss = rd_value_loss, .reg_alpha = 0.7f};
-    check_slopes(&c, &criterion, &batch, 2);
-    check_slopes(&c, &criterion, &batch, 1);
+    for (int32_t passes = 1; passes <= 4; passes++) check_slopes(&c, &criterion, &batch, passes);
     rd_batch_free(&batch);
 }
 
@@ -315,7 +315,7 @@ static void test_gradient_masked_tokens(void **state) {
     for (int kind = RD_CUTOFF_NONE; kind <= RD_CUTOFF_SPAN; kind++) {
         c.cutoff = (rd_cutoff_kind)kind;
         c.cutoff_ratio = 0.4f;
-        check_slopes(&c, &criterion, &batch, 2);
+        check_slopes(&c, &criterion, &batch, 2 + kind % 2);
     }
     rd_batch_free(&batch);
 }
@@ -346,6 +346,44 @@ static void test_one_pass(void **state) {
     batch.labels.length--;
     assert_int_equal(rd_network_loss(model, &step, &batch, &criterion, false, &sums),
                      RD_ERR_ARGUMENT);
+    rd_batch_free(&batch);
+    rd_arena_free(&arena);
+    rd_model_free(model);
+}
+
+/* Three passes: each pass's cross-entropy, and the mean of the KL of the three pairs. */
+static void test_three_passes(void **state) {
+    (void)state;
+    rd_batch batch = sequence_batch();
+    rd_model_config c = encoder_config();
+    c.head = RD_HEAD_CLASSES;
+    c.num_classes = OUT;
+    c.classifier_dropout = 0.4f;
+    rd_model *model;
+    must(rd_model_new(&model, &c, 3));
+    rd_arena arena = {0};
+    rd_step step = {.arena = &arena, .training = true, .seed = 2, .update = 1, .n_passes = 3};
+    float logits[3][5 * OUT];
+    must(rd_network_step_logits(model, &step, &batch, logits[0]));
+    rd_class_config cross_entropy = {.label_smoothing = 0.1f};
+    rd_criterion_sums wanted = {0}, got = {0}, one;
+    for (int i = 0; i < 3; i++) {
+        double kl;
+        must(rd_criterion_classes(&cross_entropy, 5, OUT, logits[i], logits[i], batch.labels.data,
+                                  NULL, NULL, &one));
+        wanted.label_smoothed += one.label_smoothed / 2;
+        wanted.nll += one.nll / 2;
+        must(rd_rdrop_kl(logits[i], logits[(i + 1) % 3], 5, OUT, NULL, RD_KL_SUM, &kl, NULL, NULL));
+        wanted.kl += kl / 3;
+    }
+    rd_criterion criterion = {.loss = rd_class_loss, .label_smoothing = 0.1f, .reg_alpha = 3.0f};
+    must(rd_network_loss(model, &step, &batch, &criterion, false, &got));
+    assert_int_equal(got.n_tokens, 5);
+    assert_true(got.kl > 1e-3);
+    assert_near(got.nll, wanted.nll, 1e-6, 0, "nll", 0);
+    assert_near(got.label_smoothed, wanted.label_smoothed, 1e-6, 0, "cross-entropy", 0);
+    assert_near(got.kl, wanted.kl, 1e-5, 0, "kl", 0);
+    assert_near(got.loss, wanted.label_smoothed + 3.0 * wanted.kl, 1e-6, 0, "loss", 0);
     rd_batch_free(&batch);
     rd_arena_free(&arena);
     rd_model_free(model);
@@ -434,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_value),
         cmocka_unit_test(test_gradient_masked_tokens),
         cmocka_unit_test(test_one_pass),
+        cmocka_unit_test(test_three_passes),
         cmocka_unit_test(test_public_logits),
         cmocka_unit_test(test_starts_as_it_should),
         cmocka_unit_test(test_refused_heads),

@@ -224,48 +224,75 @@ static void test_to_bf16(void **state) {
         }
 }
 
-/* The fused criterion against the public one, itself held against the authors' values. Sums over a
- * row are float's, and differences of logits are as exact as the logits are. */
-static void check_passes(int passes, const float *a, const float *b, int64_t vocab, float eps,
-                         float alpha, double rounding) {
-    float *da = empty(vocab), *db = empty(vocab), *scratch = empty(2 * vocab);
-    double *wanted_a = doubles(vocab), *wanted_b = doubles(vocab);
-    const int32_t target = (int32_t)(vocab / 3);
-    rd_criterion_config config = {.label_smoothing = eps, .reg_alpha = alpha, .pad_id = -1};
-    if (passes == 1) config.reg_alpha = 0.0f, b = a;
-    rd_criterion_sums wanted;
+/* The criterion by its definition, in double precision: the label-smoothed cross-entropy of each
+ * pass and alpha times the mean over all pairs of 1/2 (KL(i || j) + KL(j || i)). d: as logits,
+ * [passes, vocab]. */
+static rd_criterion_partial reference_criterion(double *d, const float *logits, int passes,
+                                                int64_t vocab, int64_t target, double eps,
+                                                double alpha) {
     rd_criterion_partial sums = {0};
-    assert_int_equal(rd_criterion_rdrop(&config, 1, vocab, a, b, &target, da, db, &wanted), RD_OK);
-    to_doubles(wanted_a, da, vocab), to_doubles(wanted_b, db, vocab);
-    /* float32 gradients in place of the logits, as in training */
-    memcpy(da, a, sizeof *a * (size_t)vocab), memcpy(db, b, sizeof *b * (size_t)vocab);
-    rd_activations da_form = in_bf16 ? empty_form(vocab) : (rd_activations){.f32 = da};
-    rd_activations db_form = in_bf16 ? empty_form(vocab) : (rd_activations){.f32 = db};
-    ops->criterion(da, passes == 2 ? db : NULL, da_form, db_form, vocab, target, eps, alpha,
-                   scratch, &sums);
-    da = numbers(da_form, vocab);
-    if (passes == 2) db = numbers(db_form, vocab);
-    double share = passes == 2 ? 1.0 : 0.5; /* the public one always counts two passes */
-    double sloppy = 1e-6 + 2.0 * rounding,
-           fine = (1.0 + (double)alpha) * (2e-8 + rounding + 1e-6 * wanted.kl);
-    assert_near(sums.nll, share * wanted.nll, 3e-6, sloppy, context, passes);
-    assert_near(sums.label_smoothed, share * wanted.label_smoothed, 3e-6, sloppy, context, passes);
-    assert_near(sums.kl, passes == 2 ? wanted.kl : 0.0, 3e-6, sloppy, context, passes);
-    for (int64_t i = 0; i < vocab; i++) {
-        assert_near((double)da[i], wanted_a[i], tolerance_of_form(1e-5), fine, context, i);
-        if (passes == 2)
-            assert_near((double)db[i], wanted_b[i], tolerance_of_form(1e-5), fine, context, i);
+    double *log_p = doubles(passes * vocab), pairs = 0.5 * passes * (passes - 1);
+    for (int i = 0; i < passes; i++) {
+        reference_log_softmax(log_p + i * vocab, logits + i * vocab, vocab);
+        double uniform = 0.0;
+        for (int64_t c = 0; c < vocab; c++) {
+            double l = log_p[i * vocab + c];
+            uniform -= l / (double)vocab;
+            d[i * vocab + c] = exp(l) - (c == target ? 1.0 - eps : 0.0) - eps / (double)vocab;
+        }
+        sums.nll -= log_p[i * vocab + target];
+        sums.label_smoothed += -(1.0 - eps) * log_p[i * vocab + target] + eps * uniform;
     }
+    for (int i = 0; i < passes; i++)
+        for (int j = 0; j < passes; j++) {
+            if (i == j) continue;
+            const double *p = log_p + i * vocab, *q = log_p + j * vocab;
+            double kl = 0.0, weight = alpha * 0.5 / pairs;
+            for (int64_t c = 0; c < vocab; c++) kl += exp(p[c]) * (p[c] - q[c]);
+            for (int64_t c = 0; c < vocab; c++) {
+                d[i * vocab + c] += weight * exp(p[c]) * (p[c] - q[c] - kl);
+                d[j * vocab + c] += weight * (exp(q[c]) - exp(p[c]));
+            }
+            sums.kl += 0.5 * kl / pairs;
+        }
+    return sums;
+}
+
+/* Sums over a row are float's, and differences of logits are as exact as the logits are. The rows
+ * of passes lie apart. */
+static void check_passes(int passes, const float *logits, int64_t vocab, float eps, float alpha,
+                         double rounding) {
+    int64_t stride = vocab + 5, n = passes * stride, target = vocab / 3;
+    float *in = zeros(n), *scratch = empty(rd_criterion_scratch(passes, vocab));
+    double *wanted = doubles(passes * vocab);
+    rd_criterion_partial sums = {0}, of_all;
+    of_all = reference_criterion(wanted, logits, passes, vocab, target, (double)eps, (double)alpha);
+    for (int i = 0; i < passes; i++)
+        memcpy(in + i * stride, logits + i * vocab, sizeof *in * (size_t)vocab);
+    /* float32 gradients in place of the logits, as in training */
+    rd_activations form = in_bf16 ? empty_form(n) : (rd_activations){.f32 = in};
+    ops->criterion(in, form, passes, stride, vocab, (int32_t)target, eps, alpha, scratch, &sums);
+    const float *d = numbers(form, n);
+    double sloppy = passes * (1e-6 + 2.0 * rounding);
+    double fine = (1.0 + (double)alpha) * (2e-8 + rounding + 1e-6 * of_all.kl);
+    assert_near(sums.nll, of_all.nll, 3e-6, sloppy, context, passes);
+    assert_near(sums.label_smoothed, of_all.label_smoothed, 3e-6, sloppy, context, passes);
+    assert_near(sums.kl, of_all.kl, 3e-6, sloppy, context, passes);
+    for (int i = 0; i < passes; i++)
+        for (int64_t c = 0; c < vocab; c++)
+            assert_near((double)d[i * stride + c], wanted[i * vocab + c], tolerance_of_form(1e-5),
+                        fine, context, c);
 }
 
 static void check_criterion(int64_t vocab, double size, float offset, float eps, float alpha) {
     snprintf(context, sizeof context, "%s criterion, vocabulary %d, size %g + %g, eps %g, alpha %g",
              ops->name, (int)vocab, size, (double)offset, (double)eps, (double)alpha);
-    float *a = filled(vocab, size), *b = filled(vocab, size);
-    for (int64_t i = 0; i < vocab; i++) a[i] += offset, b[i] += offset;
+    enum { MOST = 4 };
+    float *logits = filled(MOST * vocab, size);
+    for (int64_t i = 0; i < MOST * vocab; i++) logits[i] += offset;
     double rounding = 0x1p-24 * (4.0 * size + (double)offset);
-    check_passes(1, a, b, vocab, eps, alpha, rounding);
-    check_passes(2, a, b, vocab, eps, alpha, rounding);
+    for (int passes = 1; passes <= MOST; passes++)
+        check_passes(passes, logits, vocab, eps, alpha, rounding);
     check_guards_and_release();
 }
 

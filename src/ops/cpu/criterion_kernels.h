@@ -38,13 +38,9 @@ static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int3
 
 /* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
  * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
-static void criterion(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
-                      int32_t target, float eps, float alpha, float *scratch,
-                      rd_criterion_partial *sums) {
-    if (!b) {
-        cross_entropy(a, da, vocab, target, eps, scratch, sums);
-        return;
-    }
+static void pair(const float *a, const float *b, rd_activations da, rd_activations db,
+                 int64_t vocab, int32_t target, float eps, float alpha, float *scratch,
+                 rd_criterion_partial *sums) {
     float *restrict ea = scratch, *restrict eb = scratch + vocab;
     float max_a = max_of(a, vocab), max_b = max_of(b, vocab);
     float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
@@ -91,7 +87,44 @@ static void criterion(float *a, float *b, rd_activations da, rd_activations db, 
     }
 }
 
-/* As criterion's first two sweeps. */
+/* The mean over pairs of their KL, with each pass's cross-entropy once. Every pass is in n - 1
+ * pairs, so this is the sum of the pairs' losses with 2 / n of alpha, divided by n - 1. */
+static void pairs(const float *logits, rd_activations dlogits, int64_t passes, int64_t stride,
+                  int64_t vocab, int32_t target, float eps, float alpha, float *restrict scratch,
+                  rd_criterion_partial *sums) {
+    float *exponentials = scratch, *da = scratch + 2 * vocab, *db = da + vocab;
+    float *total = db + vocab, share = 1.0f / (float)(passes - 1);
+    rd_criterion_partial of_pairs = {0};
+    memset(total, 0, sizeof *total * (size_t)(passes * vocab));
+    for (int64_t i = 0; i < passes; i++)
+        for (int64_t j = i + 1; j < passes; j++) {
+            float *restrict ta = total + i * vocab, *restrict tb = total + j * vocab;
+            pair(logits + i * stride, logits + j * stride, (rd_activations){.f32 = da},
+                 (rd_activations){.f32 = db}, vocab, target, eps, 2.0f * alpha / (float)passes,
+                 exponentials, &of_pairs);
+            for (int64_t k = 0; k < vocab; k++) ta[k] += share * da[k];
+            for (int64_t k = 0; k < vocab; k++) tb[k] += share * db[k];
+        }
+    for (int64_t i = 0; i < passes; i++) store(dlogits, i * stride, total + i * vocab, vocab);
+    double n = (double)passes;
+    sums->label_smoothed += of_pairs.label_smoothed / (n - 1.0);
+    sums->nll += of_pairs.nll / (n - 1.0);
+    sums->kl += of_pairs.kl / (0.5 * n * (n - 1.0));
+}
+
+static void criterion(const float *logits, rd_activations dlogits, int64_t passes, int64_t stride,
+                      int64_t vocab, int32_t target, float eps, float alpha, float *scratch,
+                      rd_criterion_partial *sums) {
+    if (passes == 1)
+        cross_entropy(logits, dlogits, vocab, target, eps, scratch, sums);
+    else if (passes == 2)
+        pair(logits, logits + stride, dlogits, rd_activations_at(dlogits, stride), vocab, target,
+             eps, alpha, scratch, sums);
+    else
+        pairs(logits, dlogits, passes, stride, vocab, target, eps, alpha, scratch, sums);
+}
+
+/* As a pair's first two sweeps. */
 static void row_stats(rd_row_stats *stats, const float *a, const float *b, int64_t n) {
     float max_a = max_of(a, n), max_b = b ? max_of(b, n) : 0.0f;
     float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;

@@ -25,7 +25,7 @@ void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t wi
 
 /* What the rows of one site in one update share. */
 typedef struct {
-    uint64_t pass[2]; /* a key for each pass */
+    uint64_t pass[2]; /* keys of the first two passes; others' differ by RD_DROPOUT_PASS */
     int64_t rows_per_pass;
     uint32_t threshold; /* draws below are dropped, the others scaled by `kept` */
     float kept;
@@ -37,13 +37,17 @@ rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout);
 /* 2^64 divided by the golden ratio: steps from row to row and from word to word. */
 #define RD_DROPOUT_STEP   0x9E3779B97F4A7C15u
 #define RD_DROPOUT_FACTOR 0xD2511F53u
+/* Steps from a pass to the one after the next: far from any number of rows. */
+#define RD_DROPOUT_PASS 0xD1342543DE82EF95u
 
 /* The key of a row: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), counted from the pass's key.
  */
 static inline uint64_t rd_dropout_row_key(const rd_dropout_keys *keys, int64_t row) {
-    int64_t second = keys->rows_per_pass > 0 && row >= keys->rows_per_pass;
-    uint64_t z = (uint64_t)(row - second * keys->rows_per_pass + 1) * RD_DROPOUT_STEP;
-    z += keys->pass[second];
+    uint64_t pass = 0;
+    for (; keys->rows_per_pass > 0 && row >= keys->rows_per_pass; pass++)
+        row -= keys->rows_per_pass;
+    uint64_t z = (uint64_t)(row + 1) * RD_DROPOUT_STEP;
+    z += keys->pass[pass % 2] + pass / 2 * RD_DROPOUT_PASS;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
     return z ^ z >> 31;
@@ -157,12 +161,12 @@ typedef struct {
                             const int32_t *index, int64_t n_keys, int64_t n_heads, int64_t head_dim,
                             float *scratch);
 
-    /* One target's loss, a and b: [vocab] the two passes' logits, which may be overwritten; and da
-     * and db: [vocab], the gradient of criterion.h's `loss`, which may be a and b. b NULL: one
-     * pass, cross-entropy only. scratch: [2 * vocab]. */
-    void (*criterion)(float *a, float *b, rd_activations da, rd_activations db, int64_t vocab,
-                      int32_t target, float label_smoothing, float reg_alpha, float *scratch,
-                      rd_criterion_partial *sums);
+    /* One target's loss, as rd_op_token_criterion says (ops.h). logits and dlogits, which may be
+     * the logits: one row of [vocab] a pass, `stride` elements apart. scratch:
+     * [rd_criterion_scratch]. */
+    void (*criterion)(const float *logits, rd_activations dlogits, int64_t passes, int64_t stride,
+                      int64_t vocab, int32_t target, float label_smoothing, float reg_alpha,
+                      float *scratch, rd_criterion_partial *sums);
 
     /* Of a row of logits in two passes, a and b: [n]; b NULL: one pass. Definitions in ops.h. */
     void (*row_stats)(rd_row_stats *stats, const float *a, const float *b, int64_t n);
@@ -203,6 +207,11 @@ const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() when first asked
 
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);
+
+/* Floats of scratch that criterion needs. */
+static inline int64_t rd_criterion_scratch(int64_t passes, int64_t vocab) {
+    return (passes > 2 ? 4 + passes : 2) * vocab;
+}
 
 /* Scores are computed for this many queries at a time, a multiple of 16, so that memory is linear
  * in length, and what a block needs lies in a core's cache. */

@@ -29,7 +29,8 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
     rd_arena_mark mark = rd_arena_save(arena);
     int64_t threads = omp_get_max_threads();
     rd_criterion_partial *partials = rd_arena_alloc(arena, (size_t)threads, sizeof *partials);
-    float *scratch = rd_arena_f32(arena, threads * 2 * vocab);
+    int64_t size = rd_criterion_scratch(passes, vocab);
+    float *scratch = rd_arena_f32(arena, threads * size);
     if (!partials || !scratch) return RD_ERR_MEMORY;
     memset(partials, 0, (size_t)threads * sizeof *partials);
 #pragma omp parallel
@@ -37,14 +38,11 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
         rd_share s = rd_share_of(rows);
         int thread = omp_get_thread_num();
         for (int64_t r = s.begin; r < s.begin + s.n; r++) {
-            float *first = logits + r * vocab;
-            float *second = passes == 2 ? logits + (rows + r) * vocab : NULL;
-            if (bias) add_bias(first, bias, vocab);
-            if (bias && second) add_bias(second, bias, vocab);
-            kernels->criterion(first, second, rd_activations_at(dlogits, r * vocab),
-                               rd_activations_at(dlogits, (rows + r) * vocab), vocab, targets[r],
-                               label_smoothing, reg_alpha, scratch + thread * 2 * vocab,
-                               &partials[thread]);
+            for (int64_t p = 0; bias && p < passes; p++)
+                add_bias(logits + (p * rows + r) * vocab, bias, vocab);
+            kernels->criterion(logits + r * vocab, rd_activations_at(dlogits, r * vocab), passes,
+                               rows * vocab, vocab, targets[r], label_smoothing, reg_alpha,
+                               scratch + thread * size, &partials[thread]);
         }
     }
     add_partials(partials, reg_alpha, sums);
