@@ -152,7 +152,7 @@ static rd_status put_plain(splitter *s, const char *text, int32_t n) {
 }
 
 static rd_status put_ascii(splitter *s, char c) {
-    bool is_control = (c >= 0 && c < ' ') || c == 0x7F;
+    bool is_control = (unsigned char)c < ' ' || c == 0x7F;
     if (is_control && s->rules->clean && c != '\t' && c != '\n' && c != '\r') return RD_OK;
     RD_TRY(put_marks(s));
     return put_lower(s, c);

@@ -111,7 +111,7 @@ static rd_status tokenize(const rd_predictor *p, int64_t n, const rd_predict_row
 
 static void to_probabilities(float *row, int64_t n) {
     double sum = 0.0, largest = -INFINITY;
-    for (int64_t i = 0; i < n; i++) largest = fmax(largest, (double)row[i]);
+    for (int64_t i = 0; i < n; i++) largest = row[i] > largest ? (double)row[i] : largest;
     for (int64_t i = 0; i < n; i++) sum += exp((double)row[i] - largest);
     for (int64_t i = 0; i < n; i++) row[i] = (float)(exp((double)row[i] - largest) / sum);
 }

@@ -235,7 +235,7 @@ void reference_attention_backward(const rd_attention_head *h, double *d_q, doubl
 
 void reference_log_softmax(double *log_probs, const float *logits, int64_t vocab) {
     double max = -INFINITY, z = 0.0;
-    for (int64_t i = 0; i < vocab; i++) max = fmax(max, (double)logits[i]);
+    for (int64_t i = 0; i < vocab; i++) max = logits[i] > max ? (double)logits[i] : max;
     for (int64_t i = 0; i < vocab; i++) z += exp((double)logits[i] - max);
     for (int64_t i = 0; i < vocab; i++) log_probs[i] = (double)logits[i] - max - log(z);
 }

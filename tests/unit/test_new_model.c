@@ -57,8 +57,8 @@ static bool has(const char *name, const char *part) {
 static void assert_uniform(const float *values, int64_t n, double bound, const char *name) {
     double lowest = 0, highest = 0;
     for (int64_t i = 0; i < n; i++) {
-        lowest = fmin(lowest, (double)values[i]);
-        highest = fmax(highest, (double)values[i]);
+        if (values[i] < lowest) lowest = values[i];
+        if (values[i] > highest) highest = values[i];
     }
     if (lowest < -bound * 1.000001 || highest > bound * 1.000001 || lowest > -0.5 * bound ||
         highest < 0.5 * bound)

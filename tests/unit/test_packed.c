@@ -21,7 +21,8 @@ static void round_operand(double *seen, const float *x, int64_t rows, int64_t n,
                           rd_precision precision) {
     for (int64_t r = 0; r < rows; r++, x += n, seen += n) {
         double largest = 0;
-        for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)x[i]));
+        for (int64_t i = 0; i < n; i++)
+            largest = fabs((double)x[i]) > largest ? fabs((double)x[i]) : largest;
         for (int64_t i = 0; i < n; i++)
             seen[i] = precision == RD_PRECISION_BF16 ? rd_bf16_to_f32(rd_f32_to_bf16(x[i]))
                       : precision == RD_PRECISION_INT8 && largest > 0
