@@ -12,13 +12,15 @@ set -euo pipefail
 }
 cd "$(dirname "$0")/.."
 . recipes/setup.sh
-build=$(realpath -m "$1") names=${2:-^test_}
+mkdir -p "$1"
+build=$(realpath "$1") names=${2:-^test_}
 root=$build/root triplet=aarch64-linux-gnu
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 rd_setup_packages qemu-user mmdebstrap gcc-$triplet g++-$triplet
 
 # What is installed there is unpacked, not configured: alternatives are linked by hand.
-if [ ! -d "$root/usr" ]; then
+if [ ! -e "$root/usr/lib/$triplet/libopenblas.so" ]; then
+    rm -rf "$root"
     packages=$(printf '%s\n' $RD_PACKAGES libedit-dev libc6-dev libstdc++-12-dev | grep -e '-dev$' | paste -sd ,)
     mmdebstrap --variant=extract --architectures=arm64 --include="$packages" "$release" "$root" \
         http://deb.debian.org/debian

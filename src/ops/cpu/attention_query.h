@@ -10,9 +10,11 @@
 
 /* p[j] = exp(p[j] - max) for j < n, zeros up to rd_pad16(n); returns their sum. */
 static float exponentials(float *restrict p, int64_t n) {
-    float max = max_of(p, n);
-    vec16 z = {0};
     for (int64_t j = n; j < rd_pad16(n); j++) p[j] = -INFINITY;
+    vec16 largest = *(const vec16_anywhere *)p, z = {0};
+    for (int64_t j = 16; j < n; j += 16)
+        largest = larger(largest, *(const vec16_anywhere *)(p + j));
+    float max = largest_lane(largest);
     for (int64_t j = 0; j < n; j += 16) {
         float *restrict block = p + j;
         for (int l = 0; l < 16; l++) block[l] = exp_fast(block[l] - max);
@@ -48,10 +50,9 @@ static inline vec16 lane_sums(const vec16 v[16]) {
 /* The rows of up to 16 keys from `first` on; rows after the last one repeat it. */
 static inline void key_rows(const float *rows[16], const float *kv, int64_t stride,
                             const int32_t *index, int64_t first, int64_t n_keys) {
-    for (int64_t l = 0; l < 16; l++) {
-        int64_t j = first + l < n_keys ? first + l : n_keys - 1;
-        rows[l] = kv + (index ? index[j] : j) * stride;
-    }
+    int64_t n = n_keys - first < 16 ? n_keys - first : 16, l = 0;
+    for (; l < n; l++) rows[l] = kv + (index ? index[first + l] : first + l) * stride;
+    for (; l < 16; l++) rows[l] = rows[n - 1];
 }
 
 /* q: [head_dim] times 16 keys, which have this head at `column`. */

@@ -25,12 +25,13 @@ static inline int64_t piece_of(int64_t begin, int64_t width) {
     return width - begin < PIECE ? width - begin : PIECE;
 }
 
+/* Lanes 8 apart, then 4, 2 and 1, are added. */
 static inline float sum_lanes(vec16 v) {
-    float lane[16];
-    memcpy(lane, &v, sizeof lane);
-    for (int half = 8; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-    return lane[0];
+    v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    return v[0];
 }
 
 /* The larger of each lane; b's where a is NaN. A comparison of vectors is compiled badly. */
@@ -41,6 +42,18 @@ static inline vec16 larger(vec16 a, vec16 b) {
     for (int l = 0; l < 16; l++) b[l] = a[l] > b[l] ? a[l] : b[l];
     return b;
 #endif
+}
+
+static inline float largest_lane(vec16 v) {
+    v = larger(v,
+               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    v = larger(v,
+               __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+    v = larger(v,
+               __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+    v = larger(v,
+               __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+    return v[0];
 }
 
 /* Largest of x[0..n); unspecified with NaN among them, which some later sum then shows. Lanes,
@@ -57,10 +70,9 @@ static inline float max_of(const float *x, int64_t n) {
 }
 
 /* e^x for x <= 88 up to about 1e-7 relative: x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6 Taylor
- * polynomial in r, and n put into the exponent bits. Below -87 the result is a tiny positive number
- * (no denormals); NaN stays NaN. */
+ * polynomial in r, and n put into the exponent bits. 0 below -87: a number that small makes
+ * products denormal, which takes a hundred times as long. NaN stays NaN. */
 static inline float exp_fast(float x) {
-    x = -87.0f > x ? -87.0f : x;
     float n = rintf(x * 1.44269504f);
     float r = x - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
@@ -77,7 +89,7 @@ static inline float exp_fast(float x) {
     memcpy(&bits, &integer, sizeof bits);
     bits = (bits + 127u) << 23;
     memcpy(&power, &bits, sizeof power);
-    return p * power;
+    return x < -87.0f ? 0.0f : p * power;
 }
 
 /* log(1 + x) for 0 <= x <= 1 up to about 1e-7 relative: the series of 2 atanh(z), z = x / (2 + x).
