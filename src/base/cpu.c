@@ -2,6 +2,7 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <xmmintrin.h>
 #endif
 #include <omp.h>
 #include <stdint.h>
@@ -26,6 +27,16 @@ rd_isa rd_cpu_isa(void) {
     if (wish && !strcmp(wish, "generic")) return RD_ISA_GENERIC;
     if (wish && !strcmp(wish, "avx2") && best > RD_ISA_AVX2) return RD_ISA_AVX2;
     return best;
+}
+
+void rd_cpu_ignore_denormals(void) {
+#if defined(__x86_64__)
+    enum { OF_RESULTS = 0x8000, OF_OPERANDS = 0x40 };
+    _mm_setcsr(_mm_getcsr() | OF_RESULTS | OF_OPERANDS);
+#elif defined(__aarch64__)
+    enum { FLUSH = 1 << 24 };
+    __builtin_aarch64_set_fpcr(__builtin_aarch64_get_fpcr() | FLUSH);
+#endif
 }
 
 bool rd_cpu_bf16_is_fast(void) {

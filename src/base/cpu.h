@@ -20,6 +20,11 @@ bool rd_cpu_bf16_is_fast(void);
 /* Does this processor have dot products of 8-bit integers (AVX-512 VNNI)? */
 bool rd_cpu_int8_is_fast(void);
 
+/* Numbers smaller than 1.2e-38 are 0 from here on, in this thread and in those that it starts: an
+ * operation on a denormal number takes up to a hundred times as long, and Adam's moments of rows
+ * that are rarely used become one. Without effect on processors that are not known. */
+void rd_cpu_ignore_denormals(void);
+
 /* Threads used by every parallel loop of the library (OpenMP); n <= 0 means all cores. */
 void rd_set_threads(int n);
 int rd_get_threads(void);

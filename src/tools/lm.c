@@ -40,6 +40,7 @@ static rd_status run(const arguments *a, rd_lm *lm) {
 int main(int argc, char **argv) {
     start_program();
     rd_keep_freed_memory();
+    rd_cpu_ignore_denormals();
     arguments a;
     rd_lm lm = {0};
     int code = arguments_parse(&a, argc, argv);

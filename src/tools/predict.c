@@ -220,6 +220,7 @@ static rd_status run(const arguments *a) {
 int main(int argc, char **argv) {
     start_program();
     rd_keep_freed_memory();
+    rd_cpu_ignore_denormals();
     arguments a;
     int code = arguments_parse(&a, argc, argv);
     if (code < 0) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -255,6 +256,7 @@ static int run(const arguments *a) {
 
 int main(int argc, char **argv) {
     start_program();
+    rd_cpu_ignore_denormals();
     arguments a = {.data = NULL};
     options_given given;
     int code = options_parse(&given, &program, &a, argc, argv);

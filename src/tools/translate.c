@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -230,6 +231,7 @@ static int run(arguments *a) {
 int main(int argc, char **argv) {
     start_program();
     rd_keep_freed_memory();
+    rd_cpu_ignore_denormals();
     arguments a;
     int code = arguments_parse(&a, argc, argv);
     if (code < 0) code = run(&a);

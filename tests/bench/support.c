@@ -17,6 +17,7 @@ int bench_main(const options_program *program, void *arguments, bench_work bench
     options_given given;
     int status = options_parse(&given, program, arguments, argc, argv);
     if (status < 0) {
+        rd_cpu_ignore_denormals(); /* as the programs do */
         bench(arguments);
         status = 0;
     }
