@@ -93,8 +93,15 @@ static inline int64_t rd_run_n_batches(const rd_run *run) {
 /* Batches that all workers together take for an update. */
 int64_t rd_run_batches_per_update(const rd_run *run);
 
-/* Whether each worker steps its slice of the weights (rd_comm_slice) alone. */
+/* Whether each worker steps its slices of the weights (rd_comm_slice) alone, and whether its
+ * optimizer has the state of these alone. */
 bool rd_run_steps_slices(const rd_run *run);
+bool rd_run_has_part(const rd_run *run);
+
+/* The weights that this worker steps: all of them, or its slices. `at`: of its optimizer's state.
+ */
+int64_t rd_run_n_slices(const rd_run *run);
+rd_slice rd_run_slice(const rd_run *run, int64_t i);
 
 /* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
 rd_status rd_run_start_epoch(rd_run *run);
