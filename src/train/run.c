@@ -141,6 +141,7 @@ void rd_run_close(rd_run *run) {
     rd_prefetch_stop(run->batches);
     rd_deal_free(&run->deal);
     free(run->speeds);
+    free(run->measured);
     if (run->first) {
         rd_model_free(run->model); /* the view of it */
         rd_arena_free(&run->arena);

@@ -15,6 +15,12 @@
 #include "train/deal.h"
 #include "train/trainer.h"
 
+/* What a worker has computed, and how long that took: reading, waiting and adding not counted. */
+typedef struct {
+    int64_t tokens;
+    double seconds;
+} rd_worker_meter;
+
 typedef struct rd_run {
     rd_recipe *recipe;
     const char *data_dir, *save_dir; /* save_dir: NULL also for all workers but the first */
@@ -24,6 +30,7 @@ typedef struct rd_run {
     int n_workers;              /* that train together; before they have met, too */
     char *workers;              /* how many, of how many threads, and why */
     double *speeds;             /* [comm->size]; NULL: all the same */
+    rd_worker_meter *measured;  /* [comm->size] of all updates; NULL: not kept */
     const rd_task *task;
     void *data;                   /* the task's, as its `open` made it */
     const rd_result_kind *metric; /* best-checkpoint-metric */
@@ -74,8 +81,12 @@ rd_status rd_run_join(rd_run *run, rd_status opened);
  * processors. */
 rd_status rd_run_choose_workers(rd_run *run);
 
-/* worker-speeds, for so many workers. */
-rd_status rd_run_read_speeds(rd_run *run);
+/* Once the run's workers have met: worker-speeds, for so many of them, and room for measured ones.
+ */
+rd_status rd_run_prepare_workers(rd_run *run);
+
+/* Tokens, or pictures, a second of each of several workers: malloc'ed; NULL: none is known. */
+double *rd_run_measured_speeds(const rd_run *run);
 
 /* Sums over updates. */
 typedef struct {

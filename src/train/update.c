@@ -42,6 +42,7 @@ typedef struct {
     int32_t passes;
     rd_criterion_sums sums;
     int64_t tokens;
+    double seconds; /* of forward and backward passes */
 } part;
 
 static int64_t tokens_of(const rd_batch *batch) {
@@ -78,12 +79,14 @@ static rd_status accumulate(rd_run *run, part *p) {
         RD_TRY(rd_prefetch_next(run->batches, &batch));
         rd_profile_end(&run->profile, RD_PART_DATA);
         if (outcome != RD_OK) continue;
+        double start = rd_seconds();
         step.micro_batch = rd_deal_micro_batch(&run->deal, i);
         if (i + 1 == end) step.complete = (rd_gradient_listener){tell_complete, run->comm};
         outcome = rd_network_loss(run->model, &step, batch, &criterion, true, &p->sums);
         rd_arena_reset(&run->arena);
         if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
         p->tokens += tokens_of(batch);
+        p->seconds += rd_seconds() - start;
     }
     return outcome;
 }
@@ -112,6 +115,13 @@ static rd_status join_parts(rd_comm *comm, const part *mine, part *all, part *to
     return finite ? RD_OK : RD_ERR_NUMERIC;
 }
 
+static void measure_workers(rd_run *run, const part *all) {
+    for (int i = 0; run->measured && i < run->comm->size; i++) {
+        run->measured[i].tokens += all[i].tokens;
+        run->measured[i].seconds += all[i].seconds;
+    }
+}
+
 /* Whatever comes of a worker's batches, it takes part in the sum of gradients, and tells then. */
 static rd_status all_parts(rd_run *run, part *total) {
     const rd_parameters *p = &run->model->parameters;
@@ -125,6 +135,7 @@ static rd_status all_parts(rd_run *run, part *total) {
     part *all = rd_malloc((size_t)run->comm->size, sizeof *all);
     if (!all) return RD_ERR_MEMORY;
     rd_status status = join_parts(run->comm, &mine, all, total);
+    if (status == RD_OK) measure_workers(run, all);
     rd_profile_end(&run->profile, RD_PART_WORKERS);
     free(all);
     return status;

@@ -87,6 +87,9 @@ close() { # close A B: what was logged is equal up to rounding
 # dropout, order, validation and stop. The same number of them gives the same bits.
 train one
 train two --workers 2
+speeds=$(sed -n 's|^tok/s of each worker while it computes: ||p' log)
+[[ $speeds =~ ^[1-9][0-9]*,[1-9][0-9]*$ ]] || fail "the workers' speeds: $(cat log)"
+grep '"event":"end".*"worker_tokens_per_second":\[[0-9.]*,[0-9.]*\]' two/train.jsonl >/dev/null || fail "they are not logged"
 train again --workers 2
 train three --workers 3
 close one two
@@ -112,6 +115,8 @@ train resumed-alone --workers 2
 close resumed one
 close resumed-alone one
 # Shares by speed, of a number of workers that is not asked for.
+train measured --workers 2 --set worker-speeds="$speeds"
+close measured one
 train uneven --workers 2 --set worker-speeds=2,1
 close uneven one
 cmp -s uneven/model/model.safetensors two/model/model.safetensors && fail "worker-speeds changed nothing"
