@@ -9,12 +9,44 @@
 
 enum { LINE = 16 /* floats of a cache line */ };
 
-rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int rank) {
+/* Of all buckets but the last: enough of them that little is left to do once the last is there, and
+ * large enough for a message to each worker. */
+static int64_t bucket_size(int64_t n) {
+    enum { MANY = 32, LEAST = 1 << 12, MOST = 1 << 22 };
+    int64_t size = (n + MANY - 1) / MANY;
+    if (size < LEAST) size = LEAST;
+    return size > MOST ? MOST : (size + LINE - 1) / LINE * LINE;
+}
+
+int64_t rd_comm_buckets(int64_t n) {
+    return (n + bucket_size(n) - 1) / bucket_size(n);
+}
+
+rd_slice rd_comm_bucket(int64_t n, int64_t bucket) {
+    int64_t size = bucket_size(n), begin = bucket * size;
+    return (rd_slice){begin, n - begin < size ? n - begin : size, begin};
+}
+
+/* Of n numbers, at multiples of a cache line. */
+static rd_slice part_of(const rd_comm *comm, int64_t n, int rank) {
     int64_t lines = (n + LINE - 1) / LINE;
     int64_t begin = lines * rank / comm->size * LINE, end = lines * (rank + 1) / comm->size * LINE;
     if (begin > n) begin = n;
     if (end > n) end = n;
-    return (rd_slice){begin, end - begin};
+    return (rd_slice){begin, end - begin, 0};
+}
+
+rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int64_t bucket, int rank) {
+    rd_slice whole = rd_comm_bucket(n, bucket), slice = part_of(comm, whole.n, rank);
+    slice.begin += whole.begin;
+    slice.at = bucket * part_of(comm, bucket_size(n), rank).n;
+    return slice;
+}
+
+int64_t rd_comm_own(const rd_comm *comm, int64_t n, int rank) {
+    if (n == 0) return 0;
+    rd_slice last = rd_comm_slice(comm, n, rd_comm_buckets(n) - 1, rank);
+    return last.at + last.n;
 }
 
 rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *all) {
@@ -68,8 +100,20 @@ rd_status rd_comm_meet(rd_comm *comm) {
     return rd_comm_gather(comm, NULL, 0, NULL);
 }
 
-rd_status rd_comm_sum(rd_comm *comm, float *x, int64_t n) {
-    return comm->kind ? comm->kind->sum(comm, x, n) : RD_OK;
+rd_status rd_comm_sum_start(rd_comm *comm, float *x, int64_t n) {
+    return comm->kind ? comm->kind->sum_start(comm, x, n) : RD_OK;
+}
+
+void rd_comm_sum_ready(rd_comm *comm, const float *from) {
+    if (comm->kind) comm->kind->sum_ready(comm, from);
+}
+
+rd_status rd_comm_sum_finish(rd_comm *comm) {
+    return comm->kind ? comm->kind->sum_finish(comm) : RD_OK;
+}
+
+void rd_comm_sum_forget(rd_comm *comm, int64_t n) {
+    if (comm->kind) comm->kind->sum_forget(comm, n);
 }
 
 rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n) {

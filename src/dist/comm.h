@@ -14,9 +14,9 @@
 
 typedef struct rd_comm rd_comm;
 
-/* Numbers begin .. begin + n of an array. */
+/* Numbers begin .. begin + n of an array; `at` of those that its worker has of it, end to end. */
 typedef struct {
-    int64_t begin, n;
+    int64_t begin, n, at;
 } rd_slice;
 
 /* One kind of workers: threads.c, ranks.c. A worker alone has none. */
@@ -24,7 +24,10 @@ typedef struct {
     rd_status (*gather)(rd_comm *comm, const void *mine, size_t bytes, void *all);
     rd_status (*gather_first)(rd_comm *comm, const void *mine, const size_t *bytes, void *all);
     rd_status (*broadcast)(rd_comm *comm, void *data, size_t bytes);
-    rd_status (*sum)(rd_comm *comm, float *x, int64_t n);
+    rd_status (*sum_start)(rd_comm *comm, float *x, int64_t n);
+    void (*sum_ready)(rd_comm *comm, const float *from);
+    rd_status (*sum_finish)(rd_comm *comm);
+    void (*sum_forget)(rd_comm *comm, int64_t n);
     rd_status (*collect)(rd_comm *comm, float *x, int64_t n);
     rd_status (*collect_sum)(rd_comm *comm, float *x, int64_t n);
     void (*fail)(rd_comm *comm, rd_status status);
@@ -45,8 +48,15 @@ struct rd_comm {
         .size = 1, .local = 1, .names = "worker"                                                   \
     }
 
-/* A worker's part of n numbers: equal parts, at multiples of a cache line. */
-rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int rank);
+/* An array of n numbers is divided into buckets, from its beginning to its end, and each of these
+ * into a slice for each worker: equal ones, at multiples of a cache line. So a bucket keeps all
+ * workers busy, and the sums of one are made while the next is not there yet. */
+int64_t rd_comm_buckets(int64_t n);
+rd_slice rd_comm_bucket(int64_t n, int64_t bucket);
+rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int64_t bucket, int rank);
+
+/* How many numbers a worker has in all its slices. */
+int64_t rd_comm_own(const rd_comm *comm, int64_t n, int rank);
 
 /* all: [size][bytes], in the order of workers, for every worker. */
 rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *all);
@@ -71,11 +81,18 @@ void rd_comm_add(float *const *rows, int n_rows, int64_t n, float *out);
 /* Waits for all. */
 rd_status rd_comm_meet(rd_comm *comm);
 
-/* x: [n] of each worker. Afterwards a worker's slice holds the sum over workers, the rest of x is
- * not to be read. */
-rd_status rd_comm_sum(rd_comm *comm, float *x, int64_t n);
+/* x: [n] of each worker. Between start and finish it is made, from its end to its beginning: _ready
+ * says that all from `from` on is as it is to be, and that need not be said. After _finish a
+ * worker's slices hold the sum over workers, the rest of x is zero. Ranks add while they can;
+ * nobody calls anything else here in between. Threads, which copy nothing, add at the end. */
+rd_status rd_comm_sum_start(rd_comm *comm, float *x, int64_t n);
+void rd_comm_sum_ready(rd_comm *comm, const float *from);
+rd_status rd_comm_sum_finish(rd_comm *comm);
 
-/* Each worker's slice of x: [n] to all others' x. Shared: waits for all, since x is one array. */
+/* The last sum is not used: nothing of it is to be added to the next one. */
+void rd_comm_sum_forget(rd_comm *comm, int64_t n);
+
+/* Each worker's slices of x: [n] to all others' x. Shared: waits for all, since x is one array. */
 rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n);
 
 /* Likewise of what rd_comm_sum made, for workers that all step all weights: it may be rounded on

@@ -15,6 +15,8 @@ typedef struct {
     char host[64];
 } rd_peer;
 
+typedef struct summing summing;
+
 typedef struct {
     rd_comm comm; /* first: a rd_comm * is one of these */
     rd_transport transport;
@@ -22,6 +24,7 @@ typedef struct {
     rd_peer *peers;       /* [size] */
     bool bf16;            /* sums are rounded on their way */
     float *error;         /* [n] what that lost; NULL: nothing yet */
+    struct summing *sum;  /* NULL: none is under way */
     struct watch *watch;  /* NULL: nobody watches */
 } rd_ranks;
 
@@ -36,10 +39,16 @@ typedef struct {
 rd_status rd_bundle_send(rd_bundle *bundle, int to, const void *data, size_t bytes);
 rd_status rd_bundle_receive(rd_bundle *bundle, int from, void *data, size_t bytes);
 rd_status rd_bundle_wait(rd_bundle *bundle); /* until all is there; then it is empty */
+/* Whether it is; then it is empty. *looks counts those in vain: after many the processor is left to
+ * others for a moment. */
+rd_status rd_bundle_look(rd_bundle *bundle, int64_t *looks, bool *done);
 void rd_bundle_free(rd_bundle *bundle);
 
 /* rd_comm_kind's (ranks_sum.c). */
-rd_status rd_ranks_sum(rd_comm *comm, float *x, int64_t n);
+rd_status rd_ranks_sum_start(rd_comm *comm, float *x, int64_t n);
+void rd_ranks_sum_ready(rd_comm *comm, const float *from);
+rd_status rd_ranks_sum_finish(rd_comm *comm);
+void rd_ranks_sum_forget(rd_comm *comm, int64_t n);
 rd_status rd_ranks_collect(rd_comm *comm, float *x, int64_t n);
 rd_status rd_ranks_collect_sum(rd_comm *comm, float *x, int64_t n);
 

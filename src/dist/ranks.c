@@ -82,8 +82,16 @@ static void fail(rd_comm *comm, rd_status status) {
     (void)comm, (void)status; /* the program says why, and ends all: rd_ranks_abort */
 }
 
-static const rd_comm_kind ranks_kind = {
-    gather, gather_first, broadcast, rd_ranks_sum, rd_ranks_collect, rd_ranks_collect_sum, fail};
+static const rd_comm_kind ranks_kind = {gather,
+                                        gather_first,
+                                        broadcast,
+                                        rd_ranks_sum_start,
+                                        rd_ranks_sum_ready,
+                                        rd_ranks_sum_finish,
+                                        rd_ranks_sum_forget,
+                                        rd_ranks_collect,
+                                        rd_ranks_collect_sum,
+                                        fail};
 
 static int number_of(const char *variable) {
     const char *text = getenv(variable);

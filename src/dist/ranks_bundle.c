@@ -38,21 +38,27 @@ rd_status rd_bundle_receive(rd_bundle *bundle, int from, void *data, size_t byte
     return begin(bundle, true, from, data, bytes);
 }
 
-/* Looks often at first, then leaves the processor to others. */
-rd_status rd_bundle_wait(rd_bundle *bundle) {
+rd_status rd_bundle_look(rd_bundle *bundle, int64_t *looks, bool *done) {
     enum { EAGER = 200, SHORT_US = 20, LONG_US = 200 };
     rd_ranks *r = bundle->ranks;
-    for (int64_t looks = 0; bundle->n > 0; looks++) {
-        bool done;
-        pthread_mutex_lock(&r->lock);
-        int error = r->transport.test((int)bundle->n, bundle->transfers, &done);
-        pthread_mutex_unlock(&r->lock);
-        if (error) return failed(r, error);
-        if (done)
-            bundle->n = 0;
-        else if (looks > EAGER)
-            usleep(looks < 2 * EAGER ? SHORT_US : LONG_US);
-    }
+    *done = true;
+    if (bundle->n == 0) return RD_OK;
+    pthread_mutex_lock(&r->lock);
+    int error = r->transport.test((int)bundle->n, bundle->transfers, done);
+    pthread_mutex_unlock(&r->lock);
+    if (error) return failed(r, error);
+    *looks = *done ? 0 : *looks + 1;
+    if (*done)
+        bundle->n = 0;
+    else if (*looks > EAGER)
+        usleep(*looks < 2 * EAGER ? SHORT_US : LONG_US);
+    return RD_OK;
+}
+
+rd_status rd_bundle_wait(rd_bundle *bundle) {
+    int64_t looks = 0;
+    bool done = false;
+    while (!done) RD_TRY(rd_bundle_look(bundle, &looks, &done));
     return RD_OK;
 }
 

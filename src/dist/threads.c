@@ -22,6 +22,8 @@ typedef struct {
     team *team;
     pthread_t thread;
     int threads;
+    float *x; /* [n] that is to be summed */
+    int64_t n;
     rd_status (*work)(void *self, rd_comm *comm);
     void *self;
 } worker;
@@ -76,22 +78,38 @@ static rd_status broadcast(rd_comm *comm, void *data, size_t bytes) {
     return done(comm);
 }
 
-static rd_status sum_slice(rd_comm *comm, rd_slice slice, float **x) {
+static void sum_slice(rd_comm *comm, rd_slice slice, float **x) {
     const team *t = ((worker *)comm)->team;
     for (int i = 0; i < comm->size; i++) x[i] = (float *)t->offered[i] + slice.begin;
     rd_comm_add(x, comm->size, slice.n, x[comm->rank]);
     for (int i = 0; i < comm->size; i++)
         if (i != comm->rank) memset(x[i], 0, sizeof *x[i] * (size_t)slice.n);
-    return done(comm);
 }
 
-static rd_status sum(rd_comm *comm, float *x, int64_t n) {
+static rd_status sum_start(rd_comm *comm, float *x, int64_t n) {
+    ((worker *)comm)->x = x;
+    ((worker *)comm)->n = n;
+    return RD_OK;
+}
+
+static void sum_ready(rd_comm *comm, const float *from) {
+    (void)comm, (void)from;
+}
+
+static rd_status sum_finish(rd_comm *comm) {
+    int64_t n = ((worker *)comm)->n;
     float **all = rd_malloc((size_t)comm->size, sizeof *all);
     if (!all) return RD_ERR_MEMORY;
-    rd_status status = offer(comm, x);
-    if (status == RD_OK) status = sum_slice(comm, rd_comm_slice(comm, n, comm->rank), all);
+    rd_status status = offer(comm, ((worker *)comm)->x);
+    for (int64_t b = 0; status == RD_OK && b < rd_comm_buckets(n); b++)
+        sum_slice(comm, rd_comm_slice(comm, n, b, comm->rank), all);
+    if (status == RD_OK) status = done(comm);
     free(all);
     return status;
+}
+
+static void sum_forget(rd_comm *comm, int64_t n) {
+    (void)comm, (void)n;
 }
 
 static rd_status collect(rd_comm *comm, float *x, int64_t n) {
@@ -107,8 +125,8 @@ static void fail(rd_comm *comm, rd_status status) {
     pthread_mutex_unlock(&t->lock);
 }
 
-static const rd_comm_kind threads_kind = {gather,  gather_first, broadcast, sum,
-                                          collect, collect,      fail};
+static const rd_comm_kind threads_kind = {gather,     gather_first, broadcast, sum_start, sum_ready,
+                                          sum_finish, sum_forget,   collect,   collect,   fail};
 
 static void *run(void *argument) {
     worker *w = argument;

@@ -26,6 +26,13 @@ typedef struct {
     float eps;
 } rd_norm;
 
+/* Told while a backward pass goes down through parameters, which lie in the order of the forward
+ * pass: all gradients from `from` on are complete. */
+typedef struct {
+    void (*tell)(void *self, const float *from); /* NULL: nobody listens */
+    void *self;
+} rd_gradient_listener;
+
 /* The step being computed. */
 typedef struct {
     rd_arena *arena;
@@ -37,10 +44,15 @@ typedef struct {
     int32_t micro_batch;
     int32_t n_passes; /* 2 or more under R-Drop: rows are those of the first pass, then the second,
                          ... */
-    rd_profile *profile;    /* NULL: not kept */
+    rd_profile *profile; /* NULL: not kept */
+    rd_gradient_listener complete;
     const int32_t *padding; /* a token whose embedding gets no gradient from what a stack reads, as
                              * PyTorch's padding_idx; NULL: none */
 } rd_step;
+
+static inline void rd_step_complete(const rd_step *step, const rd_weight *first) {
+    if (step->complete.tell) step->complete.tell(step->complete.self, first->grad);
+}
 
 /* Dropout of this step at `site` over a tensor of `rows` rows (all passes together). */
 rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_t rows);

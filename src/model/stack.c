@@ -212,10 +212,12 @@ rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd
     if (stack->ends_with_norm)
         RD_TRY(rd_norm_backward(step, &stack->final_norm, &saved->final_norm, n, stack->width, dx,
                                 false, dx));
-    for (int32_t i = stack->n_layers - 1; i >= 0; i--)
+    for (int32_t i = stack->n_layers - 1; i >= 0; i--) {
         RD_TRY(step->checkpoint_activations
                    ? layer_backward_again(&p, i, &saved->layers[i], dx, dmemory)
                    : layer_backward(&p, i, &saved->layers[i], dx, dmemory));
+        rd_step_complete(step, &stack->layers[i].self_attention.in_weight);
+    }
     cut(step, stack, rows, (rd_activations){.f32 = dx});
     RD_TRY(rows->pictures ? rd_patches_backward(step, &stack->patches, &saved->patches,
                                                 pictures_of(step, rows), stack->width, dx)

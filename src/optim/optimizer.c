@@ -47,12 +47,7 @@ double rd_learning_rate(const rd_optim_config *c, int64_t update) {
 }
 
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema) {
-    return rd_optimizer_new_slice(optimizer, 0, n, values, with_ema);
-}
-
-rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t n,
-                                 const float *values, bool with_ema) {
-    *optimizer = (rd_optimizer){.begin = begin, .n = n};
+    *optimizer = (rd_optimizer){.n = n};
     optimizer->m = rd_calloc((size_t)n, sizeof(float));
     optimizer->v = rd_calloc((size_t)n, sizeof(float));
     if (with_ema) optimizer->ema = rd_malloc((size_t)n, sizeof(float));
@@ -60,7 +55,7 @@ rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t
         rd_optimizer_free(optimizer);
         return RD_ERR_MEMORY;
     }
-    if (with_ema) memcpy(optimizer->ema, values + begin, sizeof(float) * (size_t)n);
+    if (with_ema) memcpy(optimizer->ema, values, sizeof(float) * (size_t)n);
     return RD_OK;
 }
 
@@ -137,12 +132,12 @@ static void momentum(const stepping *s, double l2, double decay, float *p, float
     rd_op_momentum(p, g, m, n, &step);
 }
 
+/* at: where the optimizer has the state of the range. */
 static void step_range(const rd_optimizer *optimizer, const stepping *s,
-                       const rd_optim_range *range, float *values, float *grads) {
+                       const rd_optim_range *range, int64_t at, float *values, float *grads) {
     double wd = range->decays ? s->c->weight_decay : 0.0;
     double l2 = s->c->decoupled_weight_decay ? 0.0 : wd;
     double decay = s->c->decoupled_weight_decay ? 1.0 - s->lr * wd : 1.0;
-    int64_t at = range->begin - optimizer->begin;
     float *p = values + range->begin, *g = grads + range->begin, *m = optimizer->m + at;
     if (s->c->kind == RD_ADAM)
         adam(s, l2, decay, p, g, m, optimizer->v + at, range->n);
@@ -162,13 +157,14 @@ static rd_optim_range common_part(const rd_optim_range *range, int64_t begin, in
 
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay) {
-    rd_optimizer_step_slice(optimizer, c, update, scale, norm, optimizer->begin, optimizer->n,
+    rd_optimizer_step_slice(optimizer, c, update, scale, norm, (rd_slice){0, optimizer->n, 0},
                             values, grads, ema_decay);
 }
 
 void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
-                             double scale, double norm, int64_t begin, int64_t n, float *values,
-                             float *grads, double ema_decay) {
+                             double scale, double norm, rd_slice slice, float *values, float *grads,
+                             double ema_decay) {
+    int64_t begin = slice.begin, n = slice.n;
     double lr = rd_learning_rate(c, update), t = (double)update;
     if (c->clip_norm > 0.0 && norm > c->clip_norm) scale *= c->clip_norm / (norm + 1e-6);
     stepping s = {.c = c,
@@ -182,9 +178,9 @@ void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *c, 
     bool whole = !optimizer->ranges || (c->weight_decay == 0.0 && !optimizer->freezes);
     for (int64_t i = 0; i < (whole ? 1 : optimizer->n_ranges); i++) {
         rd_optim_range part = whole ? all : common_part(&optimizer->ranges[i], begin, begin + n);
-        if (part.n > 0 && !part.frozen) step_range(optimizer, &s, &part, values, grads);
+        if (part.n > 0 && !part.frozen)
+            step_range(optimizer, &s, &part, slice.at + part.begin - begin, values, grads);
     }
     if (optimizer->ema)
-        rd_op_average(optimizer->ema + (begin - optimizer->begin), values + begin, n,
-                      (float)(1.0 - ema_decay));
+        rd_op_average(optimizer->ema + slice.at, values + begin, n, (float)(1.0 - ema_decay));
 }

@@ -3,6 +3,7 @@
 #define RD_OPTIM_OPTIMIZER_H
 
 #include "base/error.h"
+#include "dist/comm.h"
 #include "model/parameters.h"
 #include "optim/optim.h"
 
@@ -16,20 +17,18 @@ typedef struct {
     bool decays, frozen; /* frozen: they stay as they are, and so does all that is kept of them */
 } rd_optim_range;
 
-/* The state of weights begin .. begin + n: of all, or of those that this process steps. */
+/* The state of all weights, or of those n that this process steps, end to end. */
 typedef struct {
     float *m, *v; /* [n] first and second moments; nag, sgd: m is the momentum, v unused */
     float *ema;   /* [n] exponential moving average of the weights, NULL when off */
-    int64_t begin, n;
+    int64_t n;
     rd_optim_range *ranges; /* [n_ranges] of all weights in order; NULL: one range, which decays */
     int64_t n_ranges;
     bool freezes; /* some of them */
 } rd_optimizer;
 
+/* values: [n], with which the average starts. */
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
-/* values: of all weights. */
-rd_status rd_optimizer_new_slice(rd_optimizer *optimizer, int64_t begin, int64_t n,
-                                 const float *values, bool with_ema);
 /* exempt_vectors: these, which are biases and norms, are to have no weight decay. frozen:
  * [parameters->n] of those that are not trained; NULL: none is. */
 rd_status rd_optimizer_divide(rd_optimizer *optimizer, const rd_parameters *parameters,
@@ -49,10 +48,10 @@ double rd_gradient_norm(const float *grads, int64_t n, double scale);
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay);
 
-/* That of weights begin .. begin + n alone, whose state the optimizer has; the rest stays as it is.
+/* That of a slice alone, whose state the optimizer has from slice.at on; the rest stays as it is.
  * values, grads: of all weights. */
 void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
-                             double scale, double norm, int64_t begin, int64_t n, float *values,
-                             float *grads, double ema_decay);
+                             double scale, double norm, rd_slice slice, float *values, float *grads,
+                             double ema_decay);
 
 #endif

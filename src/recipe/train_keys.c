@@ -96,8 +96,9 @@ const rd_key rd_train_keys[] = {
      .help = "batches accumulated per update over all workers, however many they are; 0: "
              "update-freq times the workers"},
     {"worker-speeds", RD_KEY_STRING, RD_AT(worker_speeds), 0, 0, "",
-     .help = "how fast each worker is, as in 2,1,1: who takes how many of an update's batches; "
-             "empty: all are the same"},
+     .help =
+         "how fast each worker is, as in 2,1,1, or as a training says at its end: who takes how "
+         "many of an update's batches; empty: all are the same"},
     {"shard-optimizer", RD_KEY_BOOL, RD_AT(shard_optimizer), 0, 0, "true",
      .help = "of several processes (mpirun) each keeps and steps its part of the optimizer's "
              "state; the same weights"},

@@ -159,6 +159,16 @@ static void show_validation(display *d, const rd_train_event *e) {
         e->best ? " (best so far)" : "");
 }
 
+/* As the key worker-speeds takes them. */
+static void show_speeds(display *d, const rd_train_event *e) {
+    char text[384] = "";
+    for (int i = 0; i < e->n_workers; i++) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, "%s%.0f", i > 0 ? "," : "", e->worker_speeds[i]);
+    }
+    if (e->n_workers > 1) say(d, "%s/s of each worker while it computes: %s", d->unit, text);
+}
+
 static void on_event(void *self, const rd_train_event *e) {
     display *d = self;
     char time[32];
@@ -185,6 +195,7 @@ static void on_event(void *self, const rd_train_event *e) {
     case RD_TRAIN_FINISHED:
         say(d, "finished at update %lld: %s; %s of training", (long long)e->update, e->reason,
             duration(e->seconds, time));
+        show_speeds(d, e);
         break;
     }
 }

@@ -184,7 +184,7 @@ static rd_status check_settings(const rd_mapping *mapping, const header *head, c
 
 static rd_status load(const rd_mapping *mapping, const char *path, const rd_checkpoint_judge *judge,
                       rd_progress_state *state, float *blocks[4], int n_blocks, int64_t total,
-                      const rd_optimizer *slice) {
+                      bool with_optimizer) {
     header head;
     size_t block = sizeof(float) * (size_t)total;
     RD_TRY(read_header(mapping, path, &head));
@@ -202,9 +202,8 @@ static rd_status load(const rd_mapping *mapping, const char *path, const rd_chec
                         head.has_ema ? "with" : "without");
     *state = head.state;
     memcpy(blocks[0], from, block);
-    for (int i = 1; i < n_blocks; i++)
-        memcpy(blocks[i], from + (size_t)i * block + sizeof(float) * (size_t)slice->begin,
-               sizeof(float) * (size_t)slice->n);
+    for (int i = 1; with_optimizer && i < n_blocks; i++)
+        memcpy(blocks[i], from + (size_t)i * block, block);
     return RD_OK;
 }
 
@@ -232,8 +231,8 @@ rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
     int n_blocks = blocks_of(parameters, optimizer, blocks);
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
-    rd_status status =
-        load(&mapping, path, judge, state, blocks, n_blocks, parameters->total, optimizer);
+    rd_status status = load(&mapping, path, judge, state, blocks, n_blocks, parameters->total,
+                            optimizer->n == parameters->total);
     rd_unmap_file(&mapping);
     return status;
 }

@@ -94,29 +94,37 @@ static rd_status check_same(rd_run *run) {
 
 enum { PIECE = 1 << 22 /* floats */ };
 
-/* Of a block that the first rank reads, a piece at a time, each keeps its slice. */
-static rd_status share_block(rd_run *run, int block, float *slice, float *piece) {
-    const rd_optimizer *o = &run->optimizer;
-    int64_t total = run->model->parameters.total, end = o->begin + o->n;
+/* What a worker has of numbers at .. at + n, which are in `piece`, goes to `own`. */
+static void keep_own(const rd_run *run, const float *piece, int64_t at, int64_t n, float *own) {
+    for (int64_t i = 0; i < rd_run_n_slices(run); i++) {
+        rd_slice slice = rd_run_slice(run, i);
+        int64_t end = slice.begin + slice.n, from = at > slice.begin ? at : slice.begin;
+        int64_t to = at + n < end ? at + n : end;
+        if (from < to)
+            memcpy(own + slice.at + (from - slice.begin), piece + (from - at),
+                   sizeof *piece * (size_t)(to - from));
+    }
+}
+
+/* Of a block that the first rank reads, a piece at a time, each keeps its own. */
+static rd_status share_block(rd_run *run, int block, float *own, float *piece) {
+    int64_t total = run->model->parameters.total;
     for (int64_t at = 0; at < total; at += PIECE) {
         int64_t n = total - at < PIECE ? total - at : PIECE;
         if (run->comm->rank == 0)
             RD_TRY(rd_checkpoint_read_part(run->resumed_path, block, at, n, piece));
         RD_TRY(rd_comm_broadcast(run->comm, piece, sizeof *piece * (size_t)n));
-        int64_t from = at > o->begin ? at : o->begin, to = at + n < end ? at + n : end;
-        if (from < to)
-            memcpy(slice + (from - o->begin), piece + (from - at),
-                   sizeof *piece * (size_t)(to - from));
+        keep_own(run, piece, at, n, own);
     }
     return RD_OK;
 }
 
 static rd_status share_moments(rd_run *run) {
-    float *const slices[] = {NULL, run->optimizer.m, run->optimizer.v, run->optimizer.ema};
+    float *const own[] = {NULL, run->optimizer.m, run->optimizer.v, run->optimizer.ema};
     float *piece = rd_malloc(PIECE, sizeof *piece);
     rd_status status = rd_comm_agree(run->comm, piece ? RD_OK : RD_ERR_MEMORY);
     for (int i = 1; status == RD_OK && i < 4; i++)
-        if (slices[i]) status = share_block(run, i, slices[i], piece);
+        if (own[i]) status = share_block(run, i, own[i], piece);
     free(piece);
     return status;
 }
@@ -130,9 +138,7 @@ static rd_status share_start(rd_run *run) {
     RD_TRY(rd_comm_broadcast(run->comm, &resumed, sizeof resumed));
     RD_TRY(rd_comm_broadcast(run->comm, p->values, sizeof *p->values * (size_t)p->total));
     if (resumed) RD_TRY(share_moments(run));
-    if (!resumed && run->optimizer.ema)
-        memcpy(run->optimizer.ema, p->values + run->optimizer.begin,
-               sizeof *p->values * (size_t)run->optimizer.n);
+    if (!resumed && run->optimizer.ema) keep_own(run, p->values, 0, p->total, run->optimizer.ema);
     return run->bf16 ? rd_parameters_refresh_bf16(p) : RD_OK;
 }
 

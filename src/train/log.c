@@ -140,6 +140,15 @@ static int add_validation(json_t *object, const rd_train_event *e) {
     return r->samples ? failed | json_object_set(object, "samples", r->samples) : failed;
 }
 
+static int add_end(json_t *object, const rd_train_event *e) {
+    int failed = set_integer(object, "peak_memory", e->peak_memory);
+    if (e->n_workers == 0) return failed;
+    json_t *speeds = json_array();
+    for (int i = 0; i < e->n_workers; i++)
+        failed |= json_array_append_new(speeds, json_real(e->worker_speeds[i]));
+    return failed | json_object_set_new(object, "worker_tokens_per_second", speeds);
+}
+
 /* The event as one line, malloc'ed; NULL without memory. */
 static char *line_of(const rd_train_event *e, const char *name) {
     json_t *object = json_pack("{s:s}", "event", name);
@@ -149,7 +158,7 @@ static char *line_of(const rd_train_event *e, const char *name) {
         failed |= json_object_set_new(object, "task", json_string(e->task->name));
     if (e->kind == RD_TRAIN_UPDATE) failed |= add_update(object, e);
     if (e->kind == RD_TRAIN_VALID) failed |= add_validation(object, e);
-    if (e->kind == RD_TRAIN_FINISHED) failed |= set_integer(object, "peak_memory", e->peak_memory);
+    if (e->kind == RD_TRAIN_FINISHED) failed |= add_end(object, e);
     if (e->reason) failed |= json_object_set_new(object, "reason", json_string(e->reason));
     char *line = failed ? NULL : json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);

@@ -97,14 +97,13 @@ static rd_status check_last(rd_run *run) {
     return status;
 }
 
-/* Of several processes each may have its slice alone. */
+/* Of several processes each may have the state of its slices alone. */
 static rd_status open_optimizer(rd_run *run) {
     const rd_recipe *r = run->recipe;
     const rd_parameters *p = &run->model->parameters;
-    rd_slice slice = {0, p->total};
-    if (rd_run_steps_slices(run)) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
-    RD_TRY(rd_optimizer_new_slice(&run->optimizer, slice.begin, slice.n, p->values,
-                                  r->train.ema_decay > 0.0f));
+    int64_t n = p->total;
+    if (rd_run_has_part(run)) n = rd_comm_own(run->comm, n, run->comm->rank);
+    RD_TRY(rd_optimizer_new(&run->optimizer, n, p->values, r->train.ema_decay > 0.0f));
     return rd_run_freeze(run);
 }
 
@@ -142,6 +141,7 @@ void rd_run_close(rd_run *run) {
     rd_prefetch_stop(run->batches);
     rd_deal_free(&run->deal);
     free(run->speeds);
+    free(run->measured);
     if (run->first) {
         rd_model_free(run->model); /* the view of it */
         rd_arena_free(&run->arena);

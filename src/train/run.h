@@ -15,6 +15,12 @@
 #include "train/deal.h"
 #include "train/trainer.h"
 
+/* What a worker has computed, and how long that took: reading, waiting and adding not counted. */
+typedef struct {
+    int64_t tokens;
+    double seconds;
+} rd_worker_meter;
+
 typedef struct rd_run {
     rd_recipe *recipe;
     const char *data_dir, *save_dir; /* save_dir: NULL also for all workers but the first */
@@ -24,6 +30,7 @@ typedef struct rd_run {
     int n_workers;              /* that train together; before they have met, too */
     char *workers;              /* how many, of how many threads, and why */
     double *speeds;             /* [comm->size]; NULL: all the same */
+    rd_worker_meter *measured;  /* [comm->size] of all updates; NULL: not kept */
     const rd_task *task;
     void *data;                   /* the task's, as its `open` made it */
     const rd_result_kind *metric; /* best-checkpoint-metric */
@@ -74,8 +81,12 @@ rd_status rd_run_join(rd_run *run, rd_status opened);
  * processors. */
 rd_status rd_run_choose_workers(rd_run *run);
 
-/* worker-speeds, for so many workers. */
-rd_status rd_run_read_speeds(rd_run *run);
+/* Once the run's workers have met: worker-speeds, for so many of them, and room for measured ones.
+ */
+rd_status rd_run_prepare_workers(rd_run *run);
+
+/* Tokens, or pictures, a second of each of several workers: malloc'ed; NULL: none is known. */
+double *rd_run_measured_speeds(const rd_run *run);
 
 /* Sums over updates. */
 typedef struct {
@@ -93,8 +104,15 @@ static inline int64_t rd_run_n_batches(const rd_run *run) {
 /* Batches that all workers together take for an update. */
 int64_t rd_run_batches_per_update(const rd_run *run);
 
-/* Whether each worker steps its slice of the weights (rd_comm_slice) alone. */
+/* Whether each worker steps its slices of the weights (rd_comm_slice) alone, and whether its
+ * optimizer has the state of these alone. */
 bool rd_run_steps_slices(const rd_run *run);
+bool rd_run_has_part(const rd_run *run);
+
+/* The weights that this worker steps: all of them, or its slices. `at`: of its optimizer's state.
+ */
+int64_t rd_run_n_slices(const rd_run *run);
+rd_slice rd_run_slice(const rd_run *run, int64_t i);
 
 /* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
 rd_status rd_run_start_epoch(rd_run *run);

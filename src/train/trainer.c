@@ -189,13 +189,18 @@ static rd_status report_start(rd_run *run) {
 }
 
 static rd_status report_end(rd_run *run) {
+    double *speeds = rd_run_measured_speeds(run);
     rd_train_event event = {.kind = RD_TRAIN_FINISHED,
                             .update = run->state.update,
                             .epoch = run->state.epoch,
                             .seconds = run->state.seconds,
                             .peak_memory = rd_peak_memory(),
+                            .worker_speeds = speeds,
+                            .n_workers = speeds ? run->comm->size : 0,
                             .reason = finished(run)};
-    RD_TRY(rd_run_report(run, &event));
+    rd_status status = rd_run_report(run, &event);
+    free(speeds);
+    RD_TRY(status);
     RD_TRY(rd_run_sync_log(run));
     return rd_run_write_html(run);
 }
@@ -211,7 +216,7 @@ static rd_status train_as(void *self, rd_comm *comm) {
     rd_run *first = self, run = {0};
     if (comm->rank == 0) {
         first->comm = comm;
-        RD_TRY(rd_run_read_speeds(first));
+        RD_TRY(rd_run_prepare_workers(first));
         return train(first);
     }
     rd_status status = rd_run_attach(&run, first, comm);
@@ -230,7 +235,7 @@ static rd_status open_and_train(rd_run *run) {
         run->comm = alone;
         return status;
     }
-    RD_TRY(rd_run_read_speeds(run));
+    RD_TRY(rd_run_prepare_workers(run));
     return train(run);
 }
 

@@ -32,7 +32,10 @@ typedef struct {
     bool best;                 /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const rd_task *task;                                  /* STARTED */
-    const char *workers; /* STARTED: how many workers and threads, and why */
+    const char *workers;         /* STARTED: how many workers and threads, and why */
+    const double *worker_speeds; /* [n_workers] FINISHED: tokens a second of each of several while
+                                  * it computes */
+    int n_workers;
     int64_t peak_memory; /* FINISHED: bytes, of this process */
     const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
                           * WARNING and CHANGED: what to say */

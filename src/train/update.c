@@ -42,11 +42,17 @@ typedef struct {
     int32_t passes;
     rd_criterion_sums sums;
     int64_t tokens;
+    double seconds; /* of forward and backward passes */
 } part;
 
 static int64_t tokens_of(const rd_batch *batch) {
     if (batch->pictures.length > 0) return batch->n;
     return rd_tokens_total(&batch->source) + rd_tokens_total(&batch->target);
+}
+
+/* A worker that has its last batch of the update: the others may have its gradients. */
+static void tell_complete(void *self, const float *from) {
+    rd_comm_sum_ready(self, from);
 }
 
 /* Forward and backward of the worker's next batches. All are taken even when one's loss is not
@@ -73,11 +79,14 @@ static rd_status accumulate(rd_run *run, part *p) {
         RD_TRY(rd_prefetch_next(run->batches, &batch));
         rd_profile_end(&run->profile, RD_PART_DATA);
         if (outcome != RD_OK) continue;
+        double start = rd_seconds();
         step.micro_batch = rd_deal_micro_batch(&run->deal, i);
+        if (i + 1 == end) step.complete = (rd_gradient_listener){tell_complete, run->comm};
         outcome = rd_network_loss(run->model, &step, batch, &criterion, true, &p->sums);
         rd_arena_reset(&run->arena);
         if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
         p->tokens += tokens_of(batch);
+        p->seconds += rd_seconds() - start;
     }
     return outcome;
 }
@@ -106,32 +115,45 @@ static rd_status join_parts(rd_comm *comm, const part *mine, part *all, part *to
     return finite ? RD_OK : RD_ERR_NUMERIC;
 }
 
+static void measure_workers(rd_run *run, const part *all) {
+    for (int i = 0; run->measured && i < run->comm->size; i++) {
+        run->measured[i].tokens += all[i].tokens;
+        run->measured[i].seconds += all[i].seconds;
+    }
+}
+
+/* Whatever comes of a worker's batches, it takes part in the sum of gradients, and tells then. */
 static rd_status all_parts(rd_run *run, part *total) {
+    const rd_parameters *p = &run->model->parameters;
     part mine = {.passes = 0};
+    RD_TRY(rd_comm_sum_start(run->comm, p->grads, p->total));
     mine.outcome = accumulate(run, &mine);
+    rd_profile_end(&run->profile, RD_PART_REST);
     *total = mine;
     if (run->comm->size == 1) return mine.outcome;
+    RD_TRY(rd_comm_sum_finish(run->comm));
     part *all = rd_malloc((size_t)run->comm->size, sizeof *all);
     if (!all) return RD_ERR_MEMORY;
-    rd_profile_end(&run->profile, RD_PART_REST);
     rd_status status = join_parts(run->comm, &mine, all, total);
+    if (status == RD_OK) measure_workers(run, all);
     rd_profile_end(&run->profile, RD_PART_WORKERS);
     free(all);
     return status;
 }
 
-/* Adds the gradients of all workers, each its slice. *norm: of all of it, times `scale`. */
-static rd_status add_gradients(rd_run *run, double scale, double *norm) {
+/* *norm: of all workers' gradients, which are added, each slice by its worker; times `scale`. */
+static rd_status take_norm(rd_run *run, double scale, double *norm) {
     const rd_parameters *p = &run->model->parameters;
     rd_optimizer_drop_frozen(&run->optimizer, p->grads);
     if (run->comm->size == 1) {
         *norm = rd_gradient_norm(p->grads, p->total, scale);
         return RD_OK;
     }
-    rd_slice slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
-    RD_TRY(rd_comm_sum(run->comm, p->grads, p->total));
-    rd_profile_end(&run->profile, RD_PART_WORKERS);
-    double squares = rd_op_sum_of_squares(p->grads + slice.begin, slice.n);
+    double squares = 0.0;
+    for (int64_t i = 0; i < rd_comm_buckets(p->total); i++) {
+        rd_slice slice = rd_comm_slice(run->comm, p->total, i, run->comm->rank);
+        squares += rd_op_sum_of_squares(p->grads + slice.begin, slice.n);
+    }
     RD_TRY(rd_comm_sum_f64(run->comm, &squares));
     *norm = sqrt(squares) * scale;
     return RD_OK;
@@ -141,17 +163,18 @@ static rd_status add_gradients(rd_run *run, double scale, double *norm) {
 static rd_status step_weights(rd_run *run, double scale, double norm) {
     const rd_train_config *t = &run->recipe->train;
     rd_parameters *p = &run->model->parameters;
-    rd_slice slice = {0, p->total};
     bool sliced = rd_run_steps_slices(run);
-    if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
     if (!sliced && run->comm->size > 1) {
         RD_TRY(rd_comm_collect_sum(run->comm, p->grads, p->total));
         rd_profile_end(&run->profile, RD_PART_WORKERS);
     }
-    rd_optimizer_step_slice(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale,
-                            norm, slice.begin, slice.n, p->values, p->grads, (double)t->ema_decay);
-    if (run->bf16 && run->comm->shared)
-        rd_op_to_bf16(p->bf16 + slice.begin, p->values + slice.begin, slice.n);
+    for (int64_t i = 0; i < rd_run_n_slices(run); i++) {
+        rd_slice slice = rd_run_slice(run, i);
+        rd_optimizer_step_slice(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale,
+                                norm, slice, p->values, p->grads, (double)t->ema_decay);
+        if (run->bf16 && run->comm->shared)
+            rd_op_to_bf16(p->bf16 + slice.begin, p->values + slice.begin, slice.n);
+    }
     if (sliced) {
         rd_profile_end(&run->profile, RD_PART_OPTIMIZER);
         RD_TRY(rd_comm_collect(run->comm, p->values, p->total));
@@ -173,7 +196,7 @@ static void count_update(rd_run *run, const part *total, double norm, rd_meters 
 /* One update; *skipped when something was not finite and the weights stay as they were. */
 static rd_status one_update(rd_run *run, rd_meters *w, bool *skipped) {
     rd_parameters *p = &run->model->parameters;
-    part total;
+    part total = {.passes = 0};
     rd_status status = all_parts(run, &total);
     if (status == RD_ERR_INTERRUPTED) run->dealt_epoch = 0;
     if (status != RD_OK && status != RD_ERR_NUMERIC) {
@@ -184,10 +207,11 @@ static rd_status one_update(rd_run *run, rd_meters *w, bool *skipped) {
     w->tokens += total.tokens;
     rd_profile_end(&run->profile, RD_PART_REST);
     double scale = total.sums.n_tokens > 0 ? 1.0 / (double)total.sums.n_tokens : 0.0, norm = NAN;
-    if (status == RD_OK) RD_TRY(add_gradients(run, scale, &norm));
+    if (status == RD_OK) RD_TRY(take_norm(run, scale, &norm));
     *skipped = !isfinite(norm);
     if (*skipped) {
         memset(p->grads, 0, sizeof(float) * (size_t)p->total);
+        rd_comm_sum_forget(run->comm, p->total);
         run->state.skipped_updates++;
         return RD_OK;
     }
@@ -205,6 +229,22 @@ int64_t rd_run_batches_per_update(const rd_run *run) {
 
 bool rd_run_steps_slices(const rd_run *run) {
     return run->comm->size > 1 && (run->comm->shared || run->recipe->train.shard_optimizer);
+}
+
+bool rd_run_has_part(const rd_run *run) {
+    return rd_run_steps_slices(run) && !run->comm->shared;
+}
+
+int64_t rd_run_n_slices(const rd_run *run) {
+    return rd_run_steps_slices(run) ? rd_comm_buckets(run->model->parameters.total) : 1;
+}
+
+rd_slice rd_run_slice(const rd_run *run, int64_t i) {
+    int64_t n = run->model->parameters.total;
+    if (!rd_run_steps_slices(run)) return (rd_slice){0, n, 0};
+    rd_slice slice = rd_comm_slice(run->comm, n, i, run->comm->rank);
+    if (run->comm->shared) slice.at = slice.begin;
+    return slice;
 }
 
 rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped) {

@@ -8,21 +8,24 @@
 #include "recipe/model_dir.h"
 #include "train/settings.h"
 
+static void swap(float *a, float *b, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        float kept = a[i];
+        a[i] = b[i];
+        b[i] = kept;
+    }
+}
+
 /* Trades the weights for their moving average and, called again, back. */
 static rd_status swap_ema(rd_run *run) {
     const rd_parameters *p = &run->model->parameters;
-    const rd_optimizer *o = &run->optimizer;
-    rd_slice slice = {0, p->total};
-    if (!o->ema) return RD_OK;
-    bool sliced = rd_run_steps_slices(run);
-    if (sliced) slice = rd_comm_slice(run->comm, p->total, run->comm->rank);
-    float *values = p->values + slice.begin, *ema = o->ema + (slice.begin - o->begin);
-    for (int64_t i = 0; i < slice.n; i++) {
-        float kept = values[i];
-        values[i] = ema[i];
-        ema[i] = kept;
+    if (!run->optimizer.ema) return RD_OK;
+    for (int64_t i = 0; i < rd_run_n_slices(run); i++) {
+        rd_slice slice = rd_run_slice(run, i);
+        swap(p->values + slice.begin, run->optimizer.ema + slice.at, slice.n);
     }
-    return sliced ? rd_comm_collect(run->comm, p->values, p->total) : RD_OK;
+    if (!rd_run_steps_slices(run)) return RD_OK;
+    return rd_comm_collect(run->comm, p->values, p->total);
 }
 
 static rd_status save_weights(const rd_run *run, const char *name) {
@@ -83,21 +86,32 @@ static rd_status settings_of(const rd_run *run, rd_text *settings) {
     return rd_text_printf(settings, "%s", run->resumed_settings);
 }
 
-/* Of processes that have a slice each of the optimizer's state: a block comes together in `whole`.
- */
+/* Of processes that have a part each of the optimizer's state: a block comes together in `whole`,
+ * a bucket after the other. */
 typedef struct {
     const rd_run *run;
     size_t *bytes; /* [comm->size] */
     float *whole;  /* [n parameters]; of the first rank */
 } gathering;
 
+/* Its slices are in the order of workers. */
+static rd_status gather_bucket(const gathering *g, const float *mine, int64_t bucket) {
+    rd_comm *comm = g->run->comm;
+    int64_t n = g->run->model->parameters.total;
+    for (int i = 0; i < comm->size; i++)
+        g->bytes[i] = sizeof *mine * (size_t)rd_comm_slice(comm, n, bucket, i).n;
+    float *to = g->whole ? g->whole + rd_comm_bucket(n, bucket).begin : NULL;
+    return rd_comm_gather_first(comm, mine + rd_run_slice(g->run, bucket).at, g->bytes, to);
+}
+
 static const float *gather_block(void *self, int i) {
     const gathering *g = self;
     const rd_optimizer *o = &g->run->optimizer;
     const float *const mine[] = {NULL, o->m, o->v, o->ema};
     if (i == 0) return g->run->model->parameters.values;
-    rd_status status = rd_comm_gather_first(g->run->comm, mine[i], g->bytes, g->whole);
-    return status == RD_OK ? g->whole : NULL;
+    for (int64_t b = 0; b < rd_comm_buckets(g->run->model->parameters.total); b++)
+        if (gather_bucket(g, mine[i], b) != RD_OK) return NULL;
+    return g->whole;
 }
 
 static rd_status start_gathering(gathering *g) {
@@ -105,21 +119,14 @@ static rd_status start_gathering(gathering *g) {
     int64_t n = g->run->model->parameters.total;
     g->bytes = rd_malloc((size_t)comm->size, sizeof *g->bytes);
     if (comm->rank == 0) g->whole = rd_malloc((size_t)n, sizeof *g->whole);
-    if (!g->bytes || (comm->rank == 0 && !g->whole)) return RD_ERR_MEMORY;
-    for (int i = 0; i < comm->size; i++)
-        g->bytes[i] = sizeof *g->whole * (size_t)rd_comm_slice(comm, n, i).n;
-    return RD_OK;
-}
-
-static bool has_slice(const rd_run *run) {
-    return rd_run_steps_slices(run) && !run->comm->shared;
+    return g->bytes && (g->whole || comm->rank > 0) ? RD_OK : RD_ERR_MEMORY;
 }
 
 /* Files: NULL of all ranks but the first, which give it what they have. */
 static rd_status save_state(rd_run *run, const char *path, const char *previous,
                             const char *settings) {
     const rd_parameters *p = &run->model->parameters;
-    if (!has_slice(run))
+    if (!rd_run_has_part(run))
         return rd_checkpoint_save(path, previous, settings, &run->state, p, &run->optimizer);
     gathering g = {.run = run};
     rd_checkpoint_blocks blocks = {
@@ -134,7 +141,8 @@ static rd_status save_state(rd_run *run, const char *path, const char *previous,
 }
 
 rd_status rd_run_save_last(rd_run *run) {
-    if (run->comm->rank > 0) return has_slice(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
+    if (run->comm->rank > 0)
+        return rd_run_has_part(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
 
     const rd_parameters *p = &run->model->parameters;
     if (!all_finite(p->values, p->total))

@@ -22,7 +22,7 @@ rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm) {
                     .saved_update = first->saved_update,
                     .bf16 = first->bf16,
                     .stop = first->stop};
-    RD_TRY(rd_run_read_speeds(run));
+    RD_TRY(rd_run_prepare_workers(run));
     return rd_model_share(&run->model, first->model);
 }
 
@@ -33,10 +33,9 @@ static rd_status read_speeds(const char *text, int n, double *speeds) {
         char *end;
         speeds[i] = strtod(at, &end);
         bool last = i + 1 == n;
-        if (end == at || !(speeds[i] >= 0.001 && speeds[i] <= 1000.0) ||
-            *end != (last ? '\0' : ','))
+        if (end == at || !(speeds[i] >= 0.001 && speeds[i] <= 1e9) || *end != (last ? '\0' : ','))
             return rd_error(RD_ERR_ARGUMENT,
-                            "worker-speeds is '%s', expected %d numbers from 0.001 to 1000 with "
+                            "worker-speeds is '%s', expected %d numbers from 0.001 to 1e9 with "
                             "commas, one for each worker",
                             text, n);
         at = end + 1;
@@ -44,12 +43,25 @@ static rd_status read_speeds(const char *text, int n, double *speeds) {
     return RD_OK;
 }
 
-rd_status rd_run_read_speeds(rd_run *run) {
+rd_status rd_run_prepare_workers(rd_run *run) {
     const char *text = run->recipe->train.worker_speeds;
+    if (run->comm->size == 1 && !*text) return RD_OK;
+    run->measured = rd_calloc((size_t)run->comm->size, sizeof *run->measured);
+    if (!run->measured) return RD_ERR_MEMORY;
     if (!*text) return RD_OK;
     run->speeds = rd_malloc((size_t)run->comm->size, sizeof *run->speeds);
     if (!run->speeds) return RD_ERR_MEMORY;
     return read_speeds(text, run->comm->size, run->speeds);
+}
+
+double *rd_run_measured_speeds(const rd_run *run) {
+    int n = run->comm->size;
+    double *speeds = run->measured && n > 1 ? rd_calloc((size_t)n, sizeof *speeds) : NULL;
+    for (int i = 0; speeds && i < n; i++) {
+        const rd_worker_meter *m = &run->measured[i];
+        speeds[i] = m->seconds > 0.0 ? (double)m->tokens / m->seconds : 0.0;
+    }
+    return speeds;
 }
 
 /* Workers keep a gradient and a batch's activations each, and pay for that with waiting less for

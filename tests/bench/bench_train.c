@@ -109,7 +109,7 @@ static void train(rd_run *run, const arguments *a, measured *m) {
     rd_meters warmup = {0};
     rd_batch batch = {0};
     double *speeds = rd_calloc((size_t)a->updates, sizeof *speeds);
-    if (!speeds) bench_fail();
+    if (!speeds || rd_run_prepare_workers(run) != RD_OK) bench_fail();
     for (int64_t i = 0; i < a->warmup; i++) one_update(run, &warmup);
     memset(&run->profile, 0, sizeof run->profile);
     for (int64_t i = 0; i < a->updates; i++) {

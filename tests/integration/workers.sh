@@ -87,6 +87,9 @@ close() { # close A B: what was logged is equal up to rounding
 # dropout, order, validation and stop. The same number of them gives the same bits.
 train one
 train two --workers 2
+speeds=$(sed -n 's|^tok/s of each worker while it computes: ||p' log)
+[[ $speeds =~ ^[1-9][0-9]*,[1-9][0-9]*$ ]] || fail "the workers' speeds: $(cat log)"
+grep '"event":"end".*"worker_tokens_per_second":\[[0-9.]*,[0-9.]*\]' two/train.jsonl >/dev/null || fail "they are not logged"
 train again --workers 2
 train three --workers 3
 close one two
@@ -112,6 +115,8 @@ train resumed-alone --workers 2
 close resumed one
 close resumed-alone one
 # Shares by speed, of a number of workers that is not asked for.
+train measured --workers 2 --set worker-speeds="$speeds"
+close measured one
 train uneven --workers 2 --set worker-speeds=2,1
 close uneven one
 cmp -s uneven/model/model.safetensors two/model/model.safetensors && fail "worker-speeds changed nothing"
@@ -181,6 +186,13 @@ for task in rows numbers shown; do
         ($i - a[FNR, i]) ^ 2 > 1e-6) { print $i, a[FNR, i]; exit 1 } }' lines-1 lines-3 || fail "$task: $(cat lines-1 lines-3)"
 done
 
+# A loss that is not finite is everyone's: the update is left out, whoever had its batch.
+awk -F'\t' -v OFS='\t' 'NR == 20 { $3 = "1e30" } { print }' rows.tsv >far.tsv
+sed 's/^trainpref:.*/trainpref: far.tsv/; s/^max-update:.*/max-update: 6/' numbers.yaml >far.yaml
+"$bin/rdrop-preprocess" far.yaml --data . --dest far >log 2>&1 || fail "$(cat log)"
+"$bin/rdrop-train" far.yaml --data far --save-dir far-2 --workers 2 --set precision=fp32 >log 2>&1 || fail "$(cat log)"
+grep '^skipped the update after [0-9]*: loss' log >/dev/null || fail "a loss that is not finite: $(cat log)"
+
 if ! [ -e "$bin/rdrop-mpi.so" ] || ! command -v mpirun >/dev/null; then
     echo "no MPI: ranks are not tested"
     exit 0
@@ -201,6 +213,9 @@ close rank-resumed one
 train rank-resumed-alone --workers 3 --set max-update=5
 train_ranks 3 rank-resumed-alone
 same rank-resumed-alone three
+ranks 2 "$bin/rdrop-train" far.yaml --data far --save-dir far-ranks --set precision=fp32 >log 2>&1 || fail "$(cat log)"
+grep '^skipped the update after [0-9]*: loss' log >/dev/null || fail "ranks with a loss that is not finite: $(cat log)"
+cmp far-2/model/model.safetensors far-ranks/model/model.safetensors || fail "ranks leave out something else"
 # Rounded on their way, gradients make about the same weights.
 last_nll() {
     sed -n 's/^{"event":"valid".*"nll":\([0-9.]*\).*/\1/p' "$1/train.jsonl" | tail -n 1

@@ -13,22 +13,39 @@
 #include "dist/threads.h"
 #include "train/deal.h"
 
-enum { WORKERS = 3, NUMBERS = 1000 };
+enum { WORKERS = 3, NUMBERS = 9000 /* three buckets */ };
+
+/* Each follows on the one before, in the array and among a worker's own. */
+static void slices_of(int size, int64_t n) {
+    rd_comm comm = {.size = size};
+    int64_t at = 0, own[8] = {0};
+    for (int64_t b = 0; b < rd_comm_buckets(n); b++) {
+        rd_slice bucket = rd_comm_bucket(n, b);
+        assert_int_equal(bucket.begin, at);
+        for (int i = 0; i < size; i++) {
+            rd_slice slice = rd_comm_slice(&comm, n, b, i);
+            assert_int_equal(slice.begin, at);
+            assert_true(slice.n >= 0 && (slice.begin % 16 == 0 || slice.n == 0));
+            assert_int_equal(slice.at, own[i]);
+            at += slice.n;
+            own[i] += slice.n;
+        }
+        assert_int_equal(at, bucket.begin + bucket.n);
+    }
+    assert_int_equal(at, n);
+    for (int i = 0; i < size; i++) assert_int_equal(rd_comm_own(&comm, n, i), own[i]);
+}
 
 static void slices_are_all_of_it(void **state) {
     (void)state;
     for (int size = 1; size < 9; size++)
-        for (int64_t n = 0; n < 200; n += 7) {
-            rd_comm comm = {.size = size};
-            int64_t at = 0;
-            for (int i = 0; i < size; i++) {
-                rd_slice slice = rd_comm_slice(&comm, n, i);
-                assert_int_equal(slice.begin, at);
-                assert_true(slice.n >= 0 && (slice.begin % 16 == 0 || slice.n == 0));
-                at += slice.n;
-            }
-            assert_int_equal(at, n);
-        }
+        for (int64_t n = 0; n < 200; n += 7) slices_of(size, n);
+    static const int64_t many[] = {4096, 4097, 8195, 131071, 131072, 131073, 2097152, 150000001};
+    for (size_t i = 0; i < sizeof many / sizeof *many; i++) slices_of(5, many[i]);
+    assert_int_equal(rd_comm_buckets(0), 0);
+    assert_int_equal(rd_comm_buckets(4097), 2);
+    assert_int_equal(rd_comm_buckets(1 << 20), 32);
+    assert_int_equal(rd_comm_bucket(1 << 28, 1).begin, 1 << 22);
 }
 
 /* What each of several threads found; cmocka's own checks are the first thread's. */
@@ -44,15 +61,20 @@ static float number(int worker, int i) {
 static rd_status sum(void *self, rd_comm *comm) {
     sums *s = self;
     float *x = s->x[comm->rank];
-    for (int i = 0; i < NUMBERS; i++) x[i] = number(comm->rank, i);
-    RD_TRY(rd_comm_sum(comm, x, NUMBERS));
-    rd_slice slice = rd_comm_slice(comm, NUMBERS, comm->rank);
-    bool good = true;
-    for (int i = 0; i < NUMBERS; i++) {
-        bool mine = i >= slice.begin && i < slice.begin + slice.n;
-        good &= x[i] == (mine ? s->wanted[i] : 0.0f);
+    RD_TRY(rd_comm_sum_start(comm, x, NUMBERS));
+    for (int i = NUMBERS - 1; i >= 0; i--) {
+        x[i] = number(comm->rank, i);
+        if (i % 1000 == comm->rank) rd_comm_sum_ready(comm, x + i);
     }
-    s->good[comm->rank] = good;
+    RD_TRY(rd_comm_sum_finish(comm));
+    int owner = 0, at = 0, good = 0;
+    for (int b = 0; b < (int)rd_comm_buckets(NUMBERS); b++)
+        for (owner = 0; owner < comm->size; owner++) {
+            rd_slice slice = rd_comm_slice(comm, NUMBERS, b, owner);
+            for (; at < slice.begin + slice.n; at++)
+                good += x[at] == (owner == comm->rank ? s->wanted[at] : 0.0f);
+        }
+    s->good[comm->rank] = good == NUMBERS;
     return RD_OK;
 }
 

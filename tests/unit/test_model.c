@@ -67,6 +67,30 @@ static double loss_of(rd_model *model, rd_step *step, const rd_batch *batch, flo
     return sums.loss;
 }
 
+/* What a backward pass says is complete, as it was then. */
+typedef struct {
+    const rd_parameters *parameters;
+    float *seen;       /* [total] */
+    const float *from; /* in the gradients */
+    int32_t told;
+} completeness;
+
+static void keep_complete(void *self, const float *from) {
+    completeness *c = self;
+    const float *grads = c->parameters->grads;
+    assert_true(from >= grads && from < c->from);
+    memcpy(c->seen + (from - grads), from, sizeof *from * (size_t)(c->from - from));
+    c->from = from;
+    c->told++;
+}
+
+/* Each layer is told of, and nothing that was complete has changed. */
+static void check_complete(const completeness *c, const rd_model_config *config) {
+    int64_t at = c->from - c->parameters->grads, n = c->parameters->total - at;
+    assert_int_equal(c->told, config->encoder.layers + config->decoder.layers);
+    assert_memory_equal(c->seen + at, c->from, sizeof *c->from * (size_t)n);
+}
+
 /* Moves all weights along one random direction: the slope of the loss must be gradient . direction.
  */
 static void check_gradient(const rd_model_config *config, int32_t passes, float alpha) {
@@ -77,7 +101,10 @@ static void check_gradient(const rd_model_config *config, int32_t passes, float 
     rd_batch batch = random_batch(config);
     rd_arena arena = {0};
     rd_step step = {.arena = &arena, .training = true, .seed = 9, .update = 4, .n_passes = passes};
+    completeness told = {p, malloc(sizeof(float) * (size_t)p->total), p->grads + p->total, 0};
+    step.complete = (rd_gradient_listener){keep_complete, &told};
     loss_of(model, &step, &batch, alpha, true);
+    check_complete(&told, config);
 
     float *start = malloc(sizeof(float) * (size_t)p->total);
     memcpy(start, p->values, sizeof(float) * (size_t)p->total);
@@ -100,6 +127,7 @@ static void check_gradient(const rd_model_config *config, int32_t passes, float 
         free(direction);
     }
     free(start);
+    free(told.seen);
     rd_batch_free(&batch);
     rd_arena_free(&arena);
     rd_model_free(model);
