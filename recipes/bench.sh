@@ -176,7 +176,7 @@ ours() {
         -v bytes="$(value "$work/json" peak_memory)" -v part="$(value "$work/json" fraction_of_peak)" \
         -v measured="${peak[1]}" 'BEGIN { limit = measured > 0 ? tokens / part : "-"
             if (by_cpu) { tokens *= seconds / cpu; seconds = cpu }
-            printf "%.1f %.1f %.0f %s\n", tokens, 1e3 * seconds, bytes / 1048576, limit }'
+            printf "%.6g %.1f %.0f %s\n", tokens, 1e3 * seconds, bytes / 1048576, limit }'
 }
 
 # theirs [--bf16]: "tokens/s, -, MiB, -"; the interpreter itself says how much memory that took.
@@ -189,7 +189,7 @@ print("PEAK_KIB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)' \
         "$rival" "$work/twin" --threads "$threads" --warmup 3 "$@" >"$work/log" 2>&1 ||
         fail "the rival failed: $(tail -n 3 "$work/log")"
     awk -v name="TOKENS_PER_${cpu_time:+CPU_}S" '$1 == name { tokens = $2 } /^PEAK_KIB/ { kib = $2 }
-         END { if (!tokens) exit 1; printf "%.1f - %.0f -\n", tokens, kib / 1024 }' "$work/log" ||
+         END { if (!tokens) exit 1; printf "%.6g - %.0f -\n", tokens, kib / 1024 }' "$work/log" ||
         fail "the rival printed no TOKENS_PER_${cpu_time:+CPU_}S: $(tail -n 3 "$work/log")"
 }
 
@@ -207,7 +207,7 @@ summary() {
             for (i = 1; i <= programs; i++) {
                 name = order[i]
                 share = name in limit ? sprintf("%.1f%%", 100 * speed[name, middle] / limit[name]) : "-"
-                printf "%-24s %5s  %-11s %9.0f %10s %9.0f %8s\n", arch, alpha, name, speed[name, middle],
+                printf "%-24s %5s  %-11s %9.*f %10s %9.0f %8s\n", arch, alpha, name, 2 * (speed[name, middle] < 100), speed[name, middle],
                     ms[name, middle], memory[name], share
                 if (name ~ /^rdrop/ && (ours == "" || name == "rdrop-auto")) ours = name
                 if (name ~ /^rival/ && (best == "" || speed[name, middle] > speed[best, middle])) best = name

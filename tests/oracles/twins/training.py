@@ -92,7 +92,7 @@ class Speed:
 
     def tell(self):
         if self.items:
-            print(f"TOKENS_PER_S {self.items / self.seconds:.1f}\nTOKENS_PER_CPU_S {self.items / self.cpu:.1f}", flush=True)
+            print(f"TOKENS_PER_S {self.items / self.seconds:.6g}\nTOKENS_PER_CPU_S {self.items / self.cpu:.6g}", flush=True)
 
 
 def train(recipe, model, updates, a, after_update=None):
