@@ -207,7 +207,8 @@ summary() {
             for (i = 1; i <= programs; i++) {
                 name = order[i]
                 share = name in limit ? sprintf("%.1f%%", 100 * speed[name, middle] / limit[name]) : "-"
-                printf "%-24s %5s  %-11s %9.*f %10s %9.0f %8s\n", arch, alpha, name, 2 * (speed[name, middle] < 100), speed[name, middle],
+                shown = sprintf(speed[name, middle] < 100 ? "%.2f" : "%.0f", speed[name, middle])
+                printf "%-24s %5s  %-11s %9s %10s %9.0f %8s\n", arch, alpha, name, shown,
                     ms[name, middle], memory[name], share
                 if (name ~ /^rdrop/ && (ours == "" || name == "rdrop-auto")) ours = name
                 if (name ~ /^rival/ && (best == "" || speed[name, middle] > speed[best, middle])) best = name

@@ -31,7 +31,7 @@ from twins.training import compare, train
 TASKS = {"translation": pairs, "language_modeling": lm, "image_classification": pictures, "sentence_prediction": tables}
 # What must be as here in all of them; each has more.
 PLAIN = {"ema-decay": 0, "reg-alpha-warmup-updates": 0, "lr-period-updates": 0, "cutoff": "none", "freeze": "",
-         "optimizer": ("adam", "sgd")}
+         "optimizer": ("adam", "sgd"), "n-passes": 2}
 
 
 def read_recipe(path):
