@@ -5,7 +5,7 @@
 #
 #   recipes/bench.sh train [--rival FILE] [--recipe NAME] [--out DIR] [--arch NAME,...]
 #                          [--alpha X,...] [--rounds N] [--updates N] [--max-tokens N]
-#                          [--budget SECONDS] [--threads N] [--no-install]
+#                          [--budget SECONDS] [--threads N] [--cpu-time] [--fp32] [--no-install]
 #   recipes/bench.sh scaling [--vary tokens,width,vocabulary,threads] [as for train, but --rival]
 #
 #   recipes/bench.sh translate [--model DIR] [--input FILE] [--beam N,...] [--precision P,...] [--single N]
@@ -17,9 +17,10 @@
 #
 # train: bench-train, at its own choice of precision and in fp32, and where PyTorch is installed (with
 # safetensors and PyYAML) its twin, tests/oracles/torch_twin.py, in fp32 and bf16 (the faster counts),
-# on the same weights and batches, which bench-batches writes. Tokens are source and target tokens,
-# each pair once. Peak memory is the whole process's; "of peak" the share of this machine's fastest
-# matrix products in that precision.
+# on the same weights and batches, which bench-batches writes: of translation, language models,
+# pictures, and of classes of sentences (with transformers). Tokens are source and target tokens, each
+# pair once; or pictures. Peak memory is the whole process's; "of peak" the share of this machine's
+# fastest matrix products in that precision.
 #
 # scaling: how the time of an update, and its parts, grow with one of the batch, the width of the model (four
 # layers, feed-forward twice as wide, heads of 32), the vocabulary and the threads, all else as the first
@@ -29,14 +30,16 @@
 #                   interpreter (python3)
 #   --recipe NAME   recipes/NAME.yaml, or the path of a recipe (multi30k-en-de)
 #   --out DIR       where its data are, or are made (out/NAME)
-#   --arch NAME,... shapes (transformer-tiny,transformer-iwslt-de-en,transformer-base)
-#   --alpha X,...   weights of R-Drop's KL, 0 for training without (5,0)
+#   --arch NAME,... shapes (transformer-tiny,transformer-iwslt-de-en,transformer-base; of other tasks the recipe's)
+#   --alpha X,...   weights of R-Drop's KL, 0 for training without (5,0; of other tasks the recipe's,0)
 #   --rounds N      (3)
 #   --vary WHAT,... (tokens,width,vocabulary,threads)
 #   --updates N     measured in each, after 3 that do not count (10)
 #   --max-tokens N  per batch (the recipe's)
 #   --budget SECONDS spent on measuring each matrix product (0.03); 0 measures none
 #   --threads N     (all cores)
+#   --cpu-time      speeds by the time of all threads, for a machine that others use; with --threads 1
+#   --fp32          that precision alone
 #   --model DIR     what recipes/run.sh trained (OUT/train/model)
 #   --input FILE    the recipe's first test set
 #   --beam N,...    (1,5)
@@ -72,12 +75,14 @@ train | scaling | translate) shift ;;
 esac
 
 rival=$repository/tests/oracles/torch_twin.py python=${PYTHON:-python3}
-recipe=multi30k-en-de out="" archs=transformer-tiny,transformer-iwslt-de-en,transformer-base
-vary=tokens,width,vocabulary,threads alphas=5,0 rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
+recipe=multi30k-en-de out="" archs="" cpu_time="" fp32=""
+vary=tokens,width,vocabulary,threads alphas="" rounds=3 updates=10 max_tokens="" budget=0.03 threads=$(nproc) install_option=""
 model="" input="" shortlist="" beams=1,5 precisions=fp32,int8 single=200 length=0
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install_option=--no-install ;;
+    --cpu-time) cpu_time=yes ;;
+    --fp32) fp32=yes ;;
     --rival | --recipe | --out | --arch | --alpha | --rounds | --updates | --max-tokens | --budget | --threads | --vary | \
         --model | --input | --beam | --precision | --single | --length | --shortlist)
         [ $# -ge 2 ] || usage "$1 needs a value"
@@ -124,6 +129,18 @@ trap 'rm -rf "$work"' EXIT
 get() {
     "$bin/rdrop-recipe" "$recipe" "${settings[@]}" --get "$1"
 }
+settings=()
+if [ "$(get task)" = translation ]; then
+    archs=${archs:-transformer-tiny,transformer-iwslt-de-en,transformer-base} alphas=${alphas:-5,0}
+else
+    archs=${archs:-own} alphas=${alphas:-$(get reg-alpha),0}
+fi
+
+# choose ARCH ALPHA: the settings of a run
+choose() {
+    settings=("${common[@]}" --set "reg-alpha=$2")
+    [ "$1" = own ] || settings+=(--set "arch=$1")
+}
 # value FILE KEY: the first number of that name in JSON
 value() {
     sed -n "s/^ *\"$2\": \([-0-9.e+]*\).*/\1/p" "$1" | sed -n 1p
@@ -143,6 +160,8 @@ make_data() {
 make_twin() {
     "$bin/bench-batches" "$recipe" --data "$out/bin" --dest "$work/twin" --updates $((3 + updates)) "${settings[@]}" ||
         fail "bench-batches failed"
+    [ "$(get task)" = sentence_prediction ] || return 0
+    "$bin/rdrop-convert" --export "$work/twin/model" --output "$work/twin/hf" >&2 || fail "rdrop-convert --export failed"
 }
 
 # ours PRECISION: "tokens/s, ms an update, MiB, tokens/s if all matrix products ran at the fastest";
@@ -153,26 +172,29 @@ ours() {
     "$bin/bench-train" "$recipe" --data "$out/bin" --warmup 3 --updates "$updates" "${peak[@]}" --json \
         "${settings[@]}" --set "precision=$1" >"$work/json" || fail "bench-train failed"
     awk -v tokens="$(value "$work/json" tokens_per_second)" -v seconds="$(value "$work/json" seconds_per_update)" \
+        -v cpu="$(value "$work/json" cpu_seconds_per_update)" -v by_cpu="$cpu_time" \
         -v bytes="$(value "$work/json" peak_memory)" -v part="$(value "$work/json" fraction_of_peak)" \
         -v measured="${peak[1]}" 'BEGIN { limit = measured > 0 ? tokens / part : "-"
-            printf "%.1f %.1f %.0f %s\n", tokens, 1e3 * seconds, bytes / 1048576, limit }'
+            if (by_cpu) { tokens *= seconds / cpu; seconds = cpu }
+            printf "%.6g %.1f %.0f %s\n", tokens, 1e3 * seconds, bytes / 1048576, limit }'
 }
 
 # theirs [--bf16]: "tokens/s, -, MiB, -"; the interpreter itself says how much memory that took.
 theirs() {
-    "$python" -c 'import resource, runpy, sys
+    "$python" -c 'import os, resource, runpy, sys
 sys.argv = sys.argv[1:]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
 runpy.run_path(sys.argv[0], run_name="__main__")
 print("PEAK_KIB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)' \
         "$rival" "$work/twin" --threads "$threads" --warmup 3 "$@" >"$work/log" 2>&1 ||
         fail "the rival failed: $(tail -n 3 "$work/log")"
-    awk '/^TOKENS_PER_S/ { tokens = $2 } /^PEAK_KIB/ { kib = $2 }
-         END { if (!tokens) exit 1; printf "%.1f - %.0f -\n", tokens, kib / 1024 }' "$work/log" ||
-        fail "the rival printed no TOKENS_PER_S: $(tail -n 3 "$work/log")"
+    awk -v name="TOKENS_PER_${cpu_time:+CPU_}S" '$1 == name { tokens = $2 } /^PEAK_KIB/ { kib = $2 }
+         END { if (!tokens) exit 1; printf "%.6g - %.0f -\n", tokens, kib / 1024 }' "$work/log" ||
+        fail "the rival printed no TOKENS_PER_${cpu_time:+CPU_}S: $(tail -n 3 "$work/log")"
 }
 
 # summary ROWS ARCH ALPHA: of rows "round, program, tokens/s, ms, MiB, limit", the median of each
-# program, and rdrop-auto against the rival's faster precision.
+# program, and the first of ours against the rival's faster precision.
 summary() {
     sort -k2,2 -k3,3n "$1" | awk -v arch="$2" -v alpha="$3" '
         { if (!($2 in count)) order[++programs] = $2
@@ -185,19 +207,21 @@ summary() {
             for (i = 1; i <= programs; i++) {
                 name = order[i]
                 share = name in limit ? sprintf("%.1f%%", 100 * speed[name, middle] / limit[name]) : "-"
-                printf "%-24s %5s  %-11s %9.0f %10s %9.0f %8s\n", arch, alpha, name, speed[name, middle],
+                shown = sprintf(speed[name, middle] < 100 ? "%.2f" : "%.0f", speed[name, middle])
+                printf "%-24s %5s  %-11s %9s %10s %9.0f %8s\n", arch, alpha, name, shown,
                     ms[name, middle], memory[name], share
+                if (name ~ /^rdrop/ && (ours == "" || name == "rdrop-auto")) ours = name
                 if (name ~ /^rival/ && (best == "" || speed[name, middle] > speed[best, middle])) best = name
             }
             if (best == "") exit
             for (r = 1; r <= rounds; r++) {
-                ratio = in_round["rdrop-auto", r] / in_round[best, r]
+                ratio = in_round[ours, r] / in_round[best, r]
                 if (r == 1 || ratio < low) low = ratio
                 if (ratio > high) high = ratio
             }
             printf "%-24s %5s  %.2f times %s (%.2f to %.2f in %d rounds), %.2f of its memory\n", arch, alpha,
-                speed["rdrop-auto", middle] / speed[best, middle], best, low, high, rounds,
-                memory["rdrop-auto"] / memory[best]
+                speed[ours, middle] / speed[best, middle], best, low, high, rounds,
+                memory[ours] / memory[best]
         }'
 }
 
@@ -209,12 +233,13 @@ measure_train() {
     else
         echo "bench.sh: no PyTorch for $python: without the rival" >&2
     fi
+    [ -z "$fp32" ] || programs=("ours fp32" "${programs[@]:1:$((${#programs[@]} / 4))}")
     printf '%-24s %5s  %-11s %9s %10s %9s %8s\n' arch alpha program tok/s ms/update 'peak MiB' 'of peak'
     for arch in ${archs//,/ }; do
         for alpha in ${alphas//,/ }; do
-            settings=("${common[@]}" --set "arch=$arch" --set "reg-alpha=$alpha")
+            choose "$arch" "$alpha"
             : >"$work/rows"
-            [ ${#programs[@]} -eq 2 ] || make_twin
+            [[ ${programs[*]} != *theirs* ]] || make_twin
             for round in $(seq "$rounds"); do
                 for program in "${programs[@]}"; do
                     name=${program/ours /rdrop-}
@@ -250,7 +275,7 @@ scale() {
 
 measure_scaling() {
     local size
-    settings=("${common[@]}" --set "arch=${archs%%,*}" --set "reg-alpha=${alphas%%,*}")
+    choose "${archs%%,*}" "${alphas%%,*}"
     printf '%-10s %6s %8s %8s %9s %9s %9s %9s %9s %9s %9s %9s\n' vary size tokens MiB 'ms/update' products \
         embedding attention ffn criterion optimizer data
     for what in ${vary//,/ }; do

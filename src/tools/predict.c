@@ -161,7 +161,7 @@ static rd_status prepare(job *j) {
     const arguments *a = j->arguments;
     RD_TRY(rd_predictor_open(&j->predictor, a->model, a->precision, a->embed));
     if (a->pooling != PREDICT_POOL_MODEL) j->predictor.pooling = poolings[a->pooling];
-    j->predictor.max_tokens = a->max_tokens;
+    if (a->max_tokens > 0) j->predictor.max_tokens = a->max_tokens;
     RD_TRY(apply_settings(j));
     j->outputs = rd_malloc((size_t)(a->window * j->predictor.n_out), sizeof *j->outputs);
     return j->outputs ? open_table(j) : RD_ERR_MEMORY;

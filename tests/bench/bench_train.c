@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cpu.h"
 #include "base/memory.h"
@@ -42,7 +43,8 @@ static const options_program program = {
     .summary = "how fast training is, and where its time goes",
     .synopsis = (const char *const[]){"RECIPE --data DIR [OPTION]...", NULL},
     .description = "Trains for some updates, saving nothing, and prints: source and target tokens "
-                   "a second, each pair counted once; where the time of an update goes; operations "
+                   "a second, each pair counted once, or pictures; where the time of an update "
+                   "goes; operations "
                    "a second (matrix products and attention), against the fastest of the library's "
                    "own matrix products measured afterwards, of the model's shapes and of a large "
                    "square; memory bandwidth; peak memory.",
@@ -60,6 +62,7 @@ typedef struct {
     rd_profile profile;
     double flops[RD_PARTS];
     double median; /* tokens a second of the median update */
+    double cpu_seconds;
     int64_t n_src, n_tgt, batches, peak_memory, n_parameters;
     int32_t passes;
     bool bf16;
@@ -88,10 +91,16 @@ static void count_batches(rd_run *run, int64_t first, int64_t end, rd_batch *bat
     for (int64_t i = first; i < end; i++) {
         if (run->train_batches.get(run->train_batches.self, i, batch) != RD_OK) bench_fail();
         bench_count_flops(&run->recipe->model, m->window.passes, batch, m->flops);
-        m->n_src += rd_tokens_total(&batch->source);
+        m->n_src += bench_source_rows(&run->recipe->model, batch);
         m->n_tgt += rd_tokens_total(&batch->target);
         m->batches++;
     }
+}
+
+static double cpu_seconds(clockid_t of) {
+    struct timespec spent;
+    clock_gettime(of, &spent);
+    return (double)spent.tv_sec + 1e-9 * (double)spent.tv_nsec;
 }
 
 static void one_update(rd_run *run, rd_meters *window) {
@@ -112,14 +121,18 @@ static void train(rd_run *run, const arguments *a, measured *m) {
     if (!speeds || rd_run_prepare_workers(run) != RD_OK) bench_fail();
     for (int64_t i = 0; i < a->warmup; i++) one_update(run, &warmup);
     memset(&run->profile, 0, sizeof run->profile);
+    m->cpu_seconds = -cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
     for (int64_t i = 0; i < a->updates; i++) {
         rd_meters before = m->window;
         one_update(run, &m->window);
         speeds[i] =
             (double)(m->window.tokens - before.tokens) / (m->window.seconds - before.seconds);
         int64_t end = run->state.next_batch, freq = rd_run_batches_per_update(run);
+        m->cpu_seconds += cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
         count_batches(run, end - 1 - (end - 1) % freq, end, &batch, m);
+        m->cpu_seconds -= cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
     }
+    m->cpu_seconds += cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
     qsort(speeds, (size_t)a->updates, sizeof *speeds, compare);
     m->median = speeds[a->updates / 2];
     m->profile = run->profile;
@@ -172,6 +185,7 @@ static void print_text(const rd_recipe *r, const measured *m, const limits *l) {
     printf("%.0f tokens/s (median update %.0f), %.1f ms and %.0f tokens an update\n",
            (double)m->window.tokens / seconds, m->median, 1e3 * seconds / updates,
            (double)m->window.tokens / updates);
+    printf("%.1f ms of all threads' time an update\n", 1e3 * m->cpu_seconds / updates);
     printf("%-12s %10s %8s %9s %8s\n", "part", "ms/update", "share", "GFLOP/s", "of peak");
     for (int i = 0; i < RD_PARTS; i++) {
         double spent = m->profile.seconds[i], rate = spent > 0.0 ? m->flops[i] / spent : 0.0;
@@ -225,14 +239,15 @@ static json_t *to_json(const rd_recipe *r, const measured *m, const limits *l) {
                             json_pack("{s:f, s:f}", "seconds", m->profile.seconds[i] / updates,
                                       "flop", m->flops[i] / updates));
     return json_pack(
-        "{s:o, s:s, s:I, s:i, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
+        "{s:o, s:s, s:I, s:i, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
         " s:I, s:f, s:o, s:o}",
         "machine", bench_machine(), "recipe", r->name, "parameters", m->n_parameters, "passes",
         (int)m->passes, "precision", precisions[m->bf16], "updates", m->window.updates,
         "tokens_per_second", (double)m->window.tokens / seconds, "median_tokens_per_second",
         m->median, "tokens_per_update", (double)m->window.tokens / updates, "seconds_per_update",
-        seconds / updates, "product_seconds_per_update", flops / updates / l->mean[m->bf16],
-        "flop_per_update", flops / updates, "flop_per_second", flops / seconds, "fraction_of_peak",
+        seconds / updates, "cpu_seconds_per_update", m->cpu_seconds / updates,
+        "product_seconds_per_update", flops / updates / l->mean[m->bf16], "flop_per_update",
+        flops / updates, "flop_per_second", flops / seconds, "fraction_of_peak",
         flops / seconds / l->fastest[m->bf16], "peak_memory", m->peak_memory, "bandwidth",
         l->bandwidth, "parts", parts, "gemm", limits_json(l));
 }

@@ -221,6 +221,41 @@ static void sum_of_squares(const bench_arrays *a, int64_t begin, int64_t end, in
 }
 
 /* Decay rates of 1 keep the moments from running into denormal numbers over many calls. */
+/* One picture of the rows, [side, side, channels], and its windows of 3 x 3. */
+static rd_windows windows_of(int64_t begin, int64_t end, int64_t channels, int64_t stride) {
+    int64_t side = 1;
+    while ((side + 1) * (side + 1) <= end - begin) side++;
+    return (rd_windows){.n = 1,
+                        .side = side,
+                        .channels = channels,
+                        .kernel = 3,
+                        .stride = stride,
+                        .padding = 1,
+                        .interleaved = true};
+}
+
+static void fold(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    int64_t channels = a->width / 9 > 0 ? a->width / 9 : 1, at = begin * a->width;
+    const rd_windows windows = windows_of(begin, end, channels, 1);
+    if (end > begin && a->width >= 9) a->ops->fold(a->x[0] + at, a->x[1] + at, &windows);
+}
+
+static void max_pool(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    const rd_windows windows = windows_of(begin, end, a->width, 2);
+    int64_t at = begin * a->width;
+    if (end > begin) a->ops->max_pool(a->x[0] + at, a->x[1] + at, &windows);
+}
+
+static void max_pool_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    (void)thread;
+    const rd_windows windows = windows_of(begin, end, a->width, 2);
+    int64_t at = begin * a->width;
+    if (end > begin)
+        a->ops->max_pool_backward(a->x[0] + at, a->x[1] + at, a->x[2] + at, a->x[3] + at, &windows);
+}
+
 static void adam(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     int64_t at = begin * a->width;
@@ -256,6 +291,9 @@ const bench_kernel bench_kernels[] = {
     {"dequantize_rows", 1, 2, {0, 0}, false, dequantize_rows},
     {"strided_maxima", 1, 1, {0, 0}, true, strided_maxima},
     {"sum_of_squares", 1, 1, {0, 0}, false, sum_of_squares},
+    {"fold", 2, 1.11, {0, 0}, false, fold},
+    {"max_pool", 2, 1.25, {0, 0}, false, max_pool},
+    {"max_pool_backward", 4, 2.5, {0, 0}, false, max_pool_backward},
     {"adam", 4, 8, {0, 0}, false, adam},
 };
 /* clang-format on */

@@ -12,6 +12,9 @@
 void bench_count_flops(const rd_model_config *config, int64_t passes, const rd_batch *batch,
                        double flops[RD_PARTS]);
 
+/* Rows that an encoder has of a batch: source tokens, or those of pictures. */
+int64_t bench_source_rows(const rd_model_config *config, const rd_batch *batch);
+
 /* A product of the model, made `times` times forward and backward for one batch. */
 typedef struct {
     const char *name;

@@ -112,7 +112,10 @@ done
 "$bin/bench-batches" tiny.yaml --data bin --dest twin --set update-freq=2 --updates 1000 || fail "bench-batches"
 "$bin/rdrop-convert" --info twin/model >log 2>&1 || fail "bench-batches: no model: $(cat log)"
 "$bin/rdrop-recipe" twin/recipe.yaml --get max-tokens | grep -x 128 >/dev/null || fail "bench-batches: no recipe"
-grep -oE '\[\[[0-9,]+\],\[[0-9,]+\]\]' twin/batches.jsonl >pairs
+for side in source target; do
+    grep -oE "\"$side\":\\[(\\[[0-9,]+\\],?)+\\]" twin/batches.jsonl | grep -oE '\[[0-9,]+\]' >$side
+done
+paste source target >pairs
 [ "$(wc -l <twin/batches.jsonl)" -eq 1000 ] || fail "bench-batches: not a line an update"
 sed -n 1,300p pairs | sort >first
 sed -n 301,600p pairs | sort | cmp - first || fail "bench-batches: an epoch is not every pair once"
@@ -127,7 +130,7 @@ shift 2
 echo "$*" >>asked
 [ "$(wc -l <"$2/batches.jsonl")" -eq 5 ] && [ -s "$2/model/model.safetensors" ] || exit 1
 case $* in *--bf16*) speed=2000 ;; *) speed=1000 ;; esac
-printf 'TOKENS_PER_S %d\nPEAK_KIB 2097152\n' $((speed + $(wc -l <asked)))
+printf 'TOKENS_PER_S %d\nTOKENS_PER_CPU_S 3000\nPEAK_KIB 2097152\n' $((speed + $(wc -l <asked)))
 SH
 chmod +x python
 touch rival.py
@@ -141,6 +144,11 @@ for alpha in 5 0; do
     read -r ratio low high memory < <(sed 's/.* \([0-9.]*\) times rival-bf16 (\([0-9.]*\) to \([0-9.]*\) in .*, \([0-9.]*\) of its memory/\1 \2 \3 \4/' <<<"$line")
     holds 'ratio > 0 && low <= ratio && ratio <= high && memory < 1' ratio "$ratio" low "$low" high "$high" memory "$memory"
 done
+RDROP_BIN=$bin PYTHON=./python "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --rival rival.py --fp32 \
+    --cpu-time --arch transformer-tiny --alpha 5 --rounds 1 --updates 2 --budget 0 --threads 1 >text 2>log ||
+    fail "recipes/bench.sh --fp32: $(cat log)"
+[ "$(grep -c '^transformer-tiny  *5  \(rdrop-fp32\|rival-fp32  *3000\) ' text)" -eq 2 ] || fail "--fp32: $(cat text)"
+[ "$(wc -l <text)" -eq 4 ] || fail "--fp32: $(cat text)"
 RDROP_BIN=$bin PYTHON=false "$repository/recipes/bench.sh" train --recipe tiny.yaml --out . --arch transformer-tiny \
     --alpha 5 --rounds 1 --updates 1 --budget 0.001 >text 2>log || fail "recipes/bench.sh without PyTorch: $(cat log)"
 [ "$(grep -c '^transformer-tiny  *5  rdrop-.*%$' text)" -eq 2 ] || fail "recipes/bench.sh without PyTorch: $(cat text)"
