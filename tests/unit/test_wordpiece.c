@@ -130,6 +130,18 @@ static void test_lines_of_the_oracle(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* Files that went through Windows have "\r\n". */
+static void test_line_ends(void **state) {
+    (void)state;
+    unlink(config_path);
+    write_text(vocab_path, "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\nhello\r\nx\r\n");
+    rd_tokenizer *tokenizer = open_at(vocab_path);
+    assert_int_equal(rd_tokenizer_size(tokenizer), 7);
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 5), "hello");
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 6), "x");
+    rd_tokenizer_close(tokenizer);
+}
+
 static void test_special_pieces(void **state) {
     (void)state;
     static const char *const names[] = {FOLDER "vocab.txt", FOLDER "tokenizer.json"};
@@ -339,6 +351,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_lines_of_the_oracle),
+        cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_special_pieces),
         cmocka_unit_test(test_beginnings_of_words),
         cmocka_unit_test(test_decoding),
