@@ -153,6 +153,19 @@ static void test_ensemble(void **state) {
     check_sentences(MODELS);
 }
 
+static void test_models_that_differ(void **state) {
+    (void)state;
+    rd_model *models[] = {toy_model(5), toy_model(6)};
+    rd_model_scorer *scorer;
+    rd_model_config *second = (rd_model_config *)rd_model_get_config(models[1]);
+    second->tgt_vocab++;
+    assert_int_equal(rd_model_scorer_open(&scorer, (const rd_model *const *)models, 2),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "model 2 has"));
+    second->tgt_vocab--;
+    for (int m = 0; m < 2; m++) rd_model_free(models[m]);
+}
+
 static int set_up(void **state) {
     (void)state;
     rd_set_threads(1); /* far too small for more */
@@ -163,6 +176,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_model),
         cmocka_unit_test(test_ensemble),
+        cmocka_unit_test(test_models_that_differ),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

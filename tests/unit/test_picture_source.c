@@ -392,6 +392,25 @@ static void test_augmentation_is_a_pure_function(void **state) {
     close_fixture(&third);
 }
 
+/* An augmentation that never comes changes nothing. */
+static void test_only_what_is_asked_for(void **state) {
+    (void)state;
+    const rd_augmentation rare = {.erasing = 1e-30f};
+    fixture f = open_fixture(&rare, 3), plain = open_fixture(NULL, 3);
+    rd_batch a = {0}, b = {0};
+    for (int64_t i = 0; i < 5; i++) {
+        must(f.source.get(f.source.self, i, &a));
+        must(plain.source.get(plain.source.self, i, &b));
+        assert_int_equal(a.pictures.length, b.pictures.length);
+        assert_memory_equal(a.pictures.data, b.pictures.data,
+                            sizeof(float) * (size_t)a.pictures.length);
+    }
+    rd_batch_free(&a);
+    rd_batch_free(&b);
+    close_fixture(&f);
+    close_fixture(&plain);
+}
+
 static rd_batch two_pictures(void) {
     rd_batch batch = {.n = 2};
     for (int i = 0; i < 2; i++) {
@@ -439,6 +458,7 @@ int main(void) {
         cmocka_unit_test(test_cifar),
         cmocka_unit_test(test_batches_are_a_permutation),
         cmocka_unit_test(test_augmentation_is_a_pure_function),
+        cmocka_unit_test(test_only_what_is_asked_for),
         cmocka_unit_test(test_mixing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

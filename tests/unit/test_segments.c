@@ -143,7 +143,8 @@ static void test_tags(void **state) {
     } cases[] = {{"<2de> the man.", 5},    {" <2de>  __fr__ the man.", 14},
                  {"<b> the </b> man.", 0}, {"<2xx> the man.", 0},
                  {"the <2de> man.", 0},    {"<2de> ", 0},
-                 {"<2de>the man.", 0},     {"", 0}};
+                 {"<2de>the man.", 0},     {"__ the man.", 0},
+                 {"> the man.", 0},        {"", 0}};
     size_t head;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(rd_line_head(t->source, cases[i].line, strlen(cases[i].line), &head),
