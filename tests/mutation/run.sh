@@ -116,10 +116,10 @@ restore() {
 trap 'restore; exit 130' INT TERM
 
 # tests_of FILE LINE: those that run the line, with their milliseconds; of a line that is no code, as in a table,
-# those that run any line of the file
+# those that run any line of the file; of a file of tables alone, all
 tests_of() {
-    awk -F '\t' -v file="$1" -v line="$2" 'NR == FNR { if ($1 == file && $2 == line) code = 1; next }
-        $1 == file && ($2 == line || !code) { print $3 }' "$coverage/lines.txt" "$coverage/map.txt" | sort -u |
+    awk -F '\t' -v file="$1" -v line="$2" 'NR == FNR { if ($1 == file) { any = 1; if ($2 == line) code = 1 } next }
+        !any || ($1 == file && ($2 == line || !code)) { print $3 }' "$coverage/lines.txt" "$coverage/map.txt" | sort -u |
         awk -v left="$((1000 * ${RDROP_MUTATION_SECONDS:-60}))" -v names="${RDROP_MUTATION_TESTS:-.}" '
             NR == FNR { runs[$1] = 1; next }
             $1 in runs && ($3 <= left || !n) && $1 ~ names { left -= $3; n++; print $1, $3 }' - "$coverage/tests.txt"

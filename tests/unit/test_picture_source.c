@@ -395,7 +395,8 @@ static void test_augmentation_is_a_pure_function(void **state) {
 /* An augmentation that never comes changes nothing. */
 static void test_only_what_is_asked_for(void **state) {
     (void)state;
-    const rd_augmentation rare = {.erasing = 1e-30f};
+    const rd_augmentation rare = {
+        .crop_scale = {0.2, 0.3}, .crop_ratio = {0.75, 1.33}, .erasing = 1e-30f};
     fixture f = open_fixture(&rare, 3), plain = open_fixture(NULL, 3);
     rd_batch a = {0}, b = {0};
     for (int64_t i = 0; i < 5; i++) {
