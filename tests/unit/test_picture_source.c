@@ -399,6 +399,8 @@ static void test_only_what_is_asked_for(void **state) {
         .crop_scale = {0.2, 0.3}, .crop_ratio = {0.75, 1.33}, .erasing = 1e-30f};
     fixture f = open_fixture(&rare, 3), plain = open_fixture(NULL, 3);
     rd_batch a = {0}, b = {0};
+    must(f.source.set_epoch(f.source.self, 1));
+    must(plain.source.set_epoch(plain.source.self, 1));
     for (int64_t i = 0; i < 5; i++) {
         must(f.source.get(f.source.self, i, &a));
         must(plain.source.get(plain.source.self, i, &b));
@@ -428,6 +430,8 @@ static void test_padded_crops(void **state) {
     const rd_augmentation padded = {.crop_padding = 1};
     fixture f = open_fixture(&padded, 3), plain = open_fixture(NULL, 3);
     rd_batch a = {0}, b = {0};
+    must(f.source.set_epoch(f.source.self, 1));
+    must(plain.source.set_epoch(plain.source.self, 1));
     for (int64_t i = 0; i < 5; i++) {
         must(f.source.get(f.source.self, i, &a));
         must(plain.source.get(plain.source.self, i, &b));
