@@ -85,21 +85,28 @@ static bool gzip_magic(const rd_byte_source *s) {
     return s->end - s->start >= 2 && s->raw[s->start] == 0x1F && s->raw[s->start + 1] == 0x8B;
 }
 
-/* Formats that begin with bytes that no text begins with. */
+/* Formats that begin with bytes that no text begins with, and what makes text of them. */
 typedef struct {
-    const char *name, *magic, *decompress;
+    const char *name, *magic, *convert;
     size_t n;
 } format;
 
-static const format formats[] = {{"gzip", "\x1F\x8B", NULL, 2},
-                                 {"xz",
-                                  "\xFD"
-                                  "7zXZ",
-                                  "xz -dc", 6}, /* and a NUL */
-                                 {"bzip2", "BZh91AY&SY", "bzip2 -dc", 10},
-                                 {"Zstandard", "\x28\xB5\x2F\xFD", "zstd -dc", 4},
-                                 {"LZ4", "\x04\x22\x4D\x18", "lz4 -dc", 4},
-                                 {"ZIP", "PK\x03\x04", "unzip -p", 4}};
+static const format formats[] = {
+    {"gzip", "\x1F\x8B", NULL, 2},
+    {"xz",
+     "\xFD"
+     "7zXZ",
+     "xz -dc", 6}, /* and a NUL */
+    {"LZMA", "\x5D\x00\x00", "xz -dc", 3},
+    {"7-Zip", "7z\xBC\xAF\x27\x1C", "7z e -so", 6},
+    {"compress", "\x1F\x9D", "gzip -dc", 2},
+    {"bzip2", "BZh91AY&SY", "bzip2 -dc", 10},
+    {"Zstandard", "\x28\xB5\x2F\xFD", "zstd -dc", 4},
+    {"LZ4", "\x04\x22\x4D\x18", "lz4 -dc", 4},
+    {"ZIP", "PK\x03\x04", "unzip -p", 4},
+    {"UTF-16", "\xFF\xFE", "iconv -f UTF-16 -t UTF-8", 2},
+    {"UTF-16", "\xFE\xFF", "iconv -f UTF-16 -t UTF-8", 2},
+};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 /* How many of the first n bytes are the format's; bzip2's fourth is any digit but 0. */
@@ -133,10 +140,13 @@ static rd_status look(rd_byte_source *s) {
     }
     s->looked = true;
     if (!found) return RD_OK;
-    if (found->decompress)
+    if (found->convert && found->name[0] == 'U')
+        return rd_error(RD_ERR_FORMAT, "text in %s, which is not read here; convert it (%s)",
+                        found->name, found->convert);
+    if (found->convert)
         return rd_error(RD_ERR_FORMAT,
                         "compressed by %s, which is not read here; decompress it (%s) or use gzip",
-                        found->name, found->decompress);
+                        found->name, found->convert);
     if (inflateInit2(&s->inflater, GZIP_WINDOW_BITS) != Z_OK)
         return rd_error(RD_ERR_MEMORY, "out of memory");
     s->gzip = s->in_member = true;

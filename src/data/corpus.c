@@ -1,6 +1,7 @@
 #include "data/corpus.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct rd_corpus {
     rd_byte_source *source;
     rd_utf8_policy policy;
     int64_t line_number;
+    int64_t n_repaired, first_repaired; /* lines, and the number of the first of them */
     bool ended;
     char *buffer; /* [BUFFER_BYTES] read, of which [start, end) is not yet returned */
     size_t start, end;
@@ -87,6 +89,7 @@ static rd_status repair(rd_corpus *corpus) {
         RD_TRY(rd_text_append(&corpus->repaired, "\xEF\xBF\xBD", 3));
     }
     RD_TRY(rd_text_append(&corpus->repaired, s, (size_t)(end - s)));
+    if (corpus->n_repaired++ == 0) corpus->first_repaired = corpus->line_number;
     rd_text swap = corpus->line;
     corpus->line = corpus->repaired;
     corpus->repaired = swap;
@@ -129,6 +132,16 @@ int64_t rd_corpus_line_number(const rd_corpus *corpus) {
 
 const char *rd_corpus_path(const rd_corpus *corpus) {
     return corpus->path;
+}
+
+bool rd_corpus_was_repaired(const rd_corpus *corpus, char message[static RD_CORPUS_MESSAGE]) {
+    if (corpus->n_repaired == 0) return false;
+    snprintf(message, RD_CORPUS_MESSAGE,
+             "%.300s:%lld: not UTF-8, as %lld of %lld lines: bytes that are none were read as "
+             "U+FFFD; convert the file (iconv -t UTF-8 -f ITS_ENCODING)",
+             corpus->path, (long long)corpus->first_repaired, (long long)corpus->n_repaired,
+             (long long)corpus->line_number);
+    return true;
 }
 
 /* Reads to the end, for the number of lines. */

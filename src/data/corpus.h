@@ -31,6 +31,10 @@ bool rd_corpus_has_line(const rd_corpus *corpus);
 int64_t rd_corpus_line_number(const rd_corpus *corpus); /* of the line last returned; first is 1 */
 const char *rd_corpus_path(const rd_corpus *corpus);    /* "standard input" for "-" */
 
+/* Whether bytes of the lines read so far became U+FFFD; the message says of how many lines. */
+enum { RD_CORPUS_MESSAGE = 512 };
+bool rd_corpus_was_repaired(const rd_corpus *corpus, char message[static RD_CORPUS_MESSAGE]);
+
 /* Reads two files in step; *a = *b = NULL at the common end. Unequal line counts are an error that
  * names both files and both counts. */
 rd_status rd_corpus_next_pair(rd_corpus *a, rd_corpus *b, const char **line_a, size_t *length_a,

@@ -200,9 +200,7 @@ static rd_status push_name(rd_machine *m, const char *module, size_t n_module, c
                         "objects is not read",
                         m->pickle->path, shown);
     }
-    return rd_machine_push_new(m, (rd_pickle_value){.kind = RD_PICKLE_NAME,
-                                                    .n = (int64_t)(n_module + 1 + n_name),
-                                                    .text = text});
+    return rd_machine_push_new(m, (rd_pickle_value){.kind = RD_PICKLE_NAME, .text = text});
 }
 
 /* Two lines. */

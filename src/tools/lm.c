@@ -33,6 +33,9 @@ static rd_status run(const arguments *a, rd_lm *lm) {
     RD_TRY(rd_corpus_open(&input, a->input, RD_UTF8_REPAIR));
     rd_corpus_stop_by(input, stop_fd());
     rd_status status = work(a, lm, input);
+    char message[RD_CORPUS_MESSAGE];
+    if (status == RD_OK && rd_corpus_was_repaired(input, message))
+        fprintf(stderr, "rdrop-lm: warning: %s\n", message);
     rd_corpus_close(input);
     return status;
 }

@@ -118,6 +118,12 @@ static void warn_cut(const stream *s) {
     s->config->warn(s->config->self, message);
 }
 
+static void warn_repaired(const stream *s, const rd_corpus *file) {
+    char message[RD_CORPUS_MESSAGE];
+    if (file && s->config->warn && rd_corpus_was_repaired(file, message))
+        s->config->warn(s->config->self, message);
+}
+
 static void warn_restored(const stream *s) {
     if (!s->totals.restored || !s->config->warn) return;
     char message[512];
@@ -382,6 +388,8 @@ static rd_status open_and_run(stream *s) {
         if (paths[f]) RD_TRY(open_input(s, &s->parallel[f], paths[f]));
     RD_TRY(s->comm ? run_shared(s) : run(s));
     if (s->comm && s->comm->rank > 0) return RD_OK;
+    warn_repaired(s, s->input);
+    for (int f = 0; f < N_PARALLEL; f++) warn_repaired(s, s->parallel[f]);
     warn_cut(s);
     warn_restored(s);
     return RD_OK;

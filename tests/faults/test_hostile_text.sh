@@ -51,7 +51,7 @@ score() {
 long() { head -c "$1" /dev/zero | tr '\0' "$2"; }
 mkdir texts
 printf 'a\0b\n\0\0\0\nc\0' >texts/nul
-printf '\377\376\nabc\200\200\303\n\300\257\n\370\210\200\200\200\n' >texts/invalid
+printf '\377\375\nabc\200\200\303\n\300\257\n\370\210\200\200\200\n' >texts/invalid
 printf '\355\240\200\n\355\260\200x\355\240\275\355\270\200\n' >texts/surrogates
 printf '\364\220\200\200\n\357\277\276\n\357\277\277\n\357\267\220\n' >texts/noncharacters
 # Longer than the buffer that reads them.

@@ -11,7 +11,9 @@
 #include "base/text.h"
 #include "data/vocab.h"
 #include "io/output.h"
+#include "lm/lm.h"
 #include "rdrop/translator.h"
+#include "recipe/model_dir.h"
 #include "toy_directory.h"
 
 const char *fuzz_file(int slot, const void *bytes, size_t n) {
@@ -77,7 +79,8 @@ void fuzz_place(const char *name, int slot, const void *bytes, size_t n) {
 static void remove_made(void) {
     static const char *const names[] = {"config.yaml", "model.safetensors", "source.spm",
                                         "target.spm",  "vocab.json",        "target_vocab.json",
-                                        "merges.txt",  "tokenizer.json"};
+                                        "merges.txt",  "tokenizer.json",    "dict.txt",
+                                        "bpecodes",    "dict.source.txt",   "dict.target.txt"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[96];
         snprintf(path, sizeof path, "%s/%s", made, names[i]);
@@ -86,17 +89,31 @@ static void remove_made(void) {
     FUZZ_CHECK(rmdir(made) == 0);
 }
 
-void fuzz_import(rd_status (*import)(const char *from, const char *to)) {
+static rd_status open_made(void) {
     rd_translator *translator;
+    rd_model_dir directory;
+    rd_lm lm;
     const char *path = made;
+    RD_TRY(rd_model_dir_read(&directory, made));
+    bool is_lm = strcmp(directory.recipe->task, "language_modeling") == 0;
+    rd_model_dir_close(&directory);
+    if (is_lm) {
+        RD_TRY(rd_lm_open(&lm, made, RD_PRECISION_FP32));
+        rd_lm_close(&lm);
+        return RD_OK;
+    }
+    RD_TRY(rd_translator_open(&translator, &path, 1, RD_PRECISION_FP32));
+    rd_translator_close(translator);
+    return RD_OK;
+}
+
+void fuzz_import(rd_status (*import)(const char *from, const char *to)) {
     if (import(fuzz_folder(), made) != RD_OK) {
         FUZZ_CHECK(*rd_last_error());
         FUZZ_CHECK(access(made, F_OK) != 0);
         return;
     }
-    if (rd_translator_open(&translator, &path, 1, RD_PRECISION_FP32) != RD_OK)
-        fuzz_failed(__FILE__, __LINE__, rd_last_error());
-    rd_translator_close(translator);
+    if (open_made() != RD_OK) fuzz_failed(__FILE__, __LINE__, rd_last_error());
     remove_made();
 }
 

@@ -115,7 +115,8 @@ vocab-type: characters
 max-update: 4
 tokens-per-sample: 24
 YAML
-"$bin/rdrop-preprocess" characters.yaml --data out/data --dest chars --threads 1 >/dev/null
+"$bin/rdrop-preprocess" characters.yaml --data out/data --dest chars --threads 1 >counts
+grep -E '^train\.bin: [0-9]+ tokens, 0\.000% unknown' counts >/dev/null || fail "counts: $(cat counts)"
 "$bin/rdrop-train" characters.yaml --data chars --save-dir charrun --threads 1 >/dev/null
 lm --model charrun/model --generate --sampling --many-lines --max-len-b 20 <<<"th" >written
 [ -s written ] || fail "--many-lines wrote nothing"

@@ -98,6 +98,9 @@ contains "$work/log" "classification_head.out_proj.weight starts anew"
 ! "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/no" --set picture-size=15 >"$work/log" 2>&1 ||
     fail "a size that patches do not divide"
 contains "$work/log" "patches of 4 pixels (patch-size) do not divide pictures of 15"
+! "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/no" --set arch=bert-base --set picture-size=0 >"$work/log" 2>&1 ||
+    fail "a model without pictures"
+contains "$work/log" "the model reads no pictures"
 ! "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/no" --set max-sentences=0 --set max-tokens=9 \
     >"$work/log" 2>&1 || fail "batches without a size"
 contains "$work/log" "max-sentences"

@@ -77,6 +77,10 @@ wrong 2 "without --report" tiny.yaml --data bin --output page.html
 wrong 2 "expected --data DIR" tiny.yaml
 wrong 2 "expected one RECIPE" --data bin
 
+# Every sample of a validation is shown.
+shown=$(grep -c '<div class="sample">' "a & b/report.html") drawn=$(grep -o '"hypothesis":' "a & b/train.jsonl" | wc -l)
+[ "$shown" -gt 0 ] && [ "$shown" -eq "$drawn" ] || fail "$shown of $drawn samples are shown"
+
 # TensorBoard: a file a start, in order of their names, and the same weights as without.
 events=("a & b"/tensorboard/events.out.tfevents.*)
 [ ${#events[@]} -eq 1 ] || fail "not one event file: ${events[*]}"

@@ -80,6 +80,8 @@ grep -q '&lt;' page.html && ! grep -q '<b>' page.html || fail "--worst: HTML is 
 grep -qF '"score": 45.068,' out.json || fail "--json --width 3: $(grep score out.json)"
 "$score" --json --width 0 --ref ref1 hyp | grep -F '"score": 45.0,' >/dev/null || fail "--json --width 0"
 
+"$score" --format latex --width 0 --ref ref1 hyp | grep -F ' & 45 ' >/dev/null || fail "--format latex --width 0"
+
 # As sacreBLEU's users type it: sacrebleu REF -i HYP -m bleu chrf -tok zh -lc -b -w 2
 printf '%s\n' '他在北京工作了三年。A' '我们明天去上海' > zh.hyp
 printf '%s\n' '他在上海工作了三年。a' '我们明天去上海' > zh.ref

@@ -252,7 +252,8 @@ refuses 2 "exclude each other" --model "$MODEL_A" --interactive --input in.txt
 check "nothing in, nothing out" [ -z "$("$translate" --model "$MODEL_A" </dev/null)" ]
 printf 'a dog \377\376 runs' >broken
 check "invalid UTF-8 is repaired" \
-    [ "$("$translate" --model "$MODEL_A" <broken | wc -l)" -eq 1 ]
+    [ "$("$translate" --model "$MODEL_A" <broken 2>err | wc -l)" -eq 1 ]
+check "and said" grep -q 'standard input:1: not UTF-8, as 1 of 1 lines' err
 generate 2000 4 | tr '\n' ' ' >long
 "$translate" --model "$MODEL_A" --max-len-a 0 --max-len-b 3 <long >out 2>err
 check "a line too long is cut" [ "$(wc -l <out)" -eq 1 ]

@@ -6,7 +6,7 @@
 # BUILD_DIR is made: a build by clang that counts, whose programs and tests share one library. Each test of
 # CTest runs alone, except those about files of a build (bench, exports, install, package). Kept in BUILD_DIR:
 # map.txt (FILE, line, TEST, between tabs), lines.txt (FILE, line, 1 if any test runs it or 0) and tests.txt (TEST,
-# lines it runs, milliseconds of processor) of those that pass. Tests that ran before are not run again: remove
+# lines it runs, milliseconds of processor; by their product) of those that pass. Tests that ran before are not run again: remove
 # BUILD_DIR/profiles/TEST to have it so.
 set -uo pipefail
 [ $# -eq 1 ] || {
@@ -58,7 +58,7 @@ for folder in "$build"/profiles/*/; do
 done | sort -u >"$build/map.txt"
 cut -f 3 "$build/map.txt" | sort | uniq -c | while read -r n test; do
     echo "$test $n $(cat "$build/profiles/$test/milliseconds")"
-done | sort -k 2n >"$build/tests.txt"
+done | awk '{ print $2 * $3, $0 }' | sort -n | cut -d " " -f 2- >"$build/tests.txt"
 echo "| folder | lines | run by a test |"
 echo "|---|---:|---:|"
 awk -F '\t' '{ split($1, part, "/"); n[part[2]]++; all++; if ($3) { k[part[2]]++; run++ } }

@@ -4,16 +4,17 @@
 #
 #   tests/mutation/run.sh BUILD_DIR COVERAGE_DIR COUNT [SEED [FOLDER...]]
 #
-# COVERAGE_DIR is that of coverage.sh: a fault is shown only to tests that run its line, those that run the fewest
+# COVERAGE_DIR is that of coverage.sh: a fault is shown only to tests that run its line, quick ones that run few
 # lines first, until one fails, crashes or takes five times as long as without a fault. Those that do not fit into
-# RDROP_MUTATION_SECONDS of processor (default 60) for all tests of a fault are left out, and those whose names do
-# not match RDROP_MUTATION_TESTS, a regular expression. BUILD_DIR is made, with a copy of the tree in it, by clang, with one library for all
-# programs and tests: a fault costs one object and one link.
+# RDROP_MUTATION_SECONDS of processor (default 60) for all tests of a fault are left out, except the first, and those
+# whose names do not match RDROP_MUTATION_TESTS, a regular expression. BUILD_DIR is made, with a copy of the tree in
+# it, by clang, with one library for all programs and tests: a fault costs one object and one link.
 #
 # A folder gets its share of COUNT by lines, at least 4. The same SEED and source plant the same faults; a run that
 # was stopped does what is left. BUILD_DIR/mutants.txt tells what became of each: FILE:line, noticed (and by which
-# test), survived, not run (no test runs the line) or refused, the seconds it took, kind of fault, and the line as
-# it was planted. A table by folder comes at the end.
+# test), survived, not run (no test runs the line), refused or same code (to the compiler it is no fault), the
+# seconds it took, kind of fault, and the line as it was planted. A table by folder of those that are faults comes at
+# the end.
 set -uo pipefail
 [ $# -ge 3 ] || {
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2
@@ -115,13 +116,25 @@ restore() {
 trap 'restore; exit 130' INT TERM
 
 # tests_of FILE LINE: those that run the line, with their milliseconds; of a line that is no code, as in a table,
-# those that run any line of the file
+# those that run any line of the file; of a file of tables alone, all
 tests_of() {
-    awk -F '\t' -v file="$1" -v line="$2" 'NR == FNR { if ($1 == file && $2 == line) code = 1; next }
-        $1 == file && ($2 == line || !code) { print $3 }' "$coverage/lines.txt" "$coverage/map.txt" | sort -u |
+    awk -F '\t' -v file="$1" -v line="$2" 'NR == FNR { if ($1 == file) { any = 1; if ($2 == line) code = 1 } next }
+        !any || ($1 == file && ($2 == line || !code)) { print $3 }' "$coverage/lines.txt" "$coverage/map.txt" | sort -u |
         awk -v left="$((1000 * ${RDROP_MUTATION_SECONDS:-60}))" -v names="${RDROP_MUTATION_TESTS:-.}" '
             NR == FNR { runs[$1] = 1; next }
-            $1 in runs && $3 <= left && $1 ~ names { left -= $3; print $1, $3 }' - "$coverage/tests.txt"
+            $1 in runs && ($3 <= left || !n) && $1 ~ names { left -= $3; n++; print $1, $3 }' - "$coverage/tests.txt"
+}
+
+# same_code: whether the fault is none to the compiler, as in a branch that it leaves out
+same_code() {
+    local object
+    while read -r object; do
+        [ "$(code_of "$build/$object")" = "$(code_of "$build/fault/$object")" ] || return 1
+    done <"$build/objects.txt"
+}
+# code_of OBJECT: a checksum of it without the name of its source
+code_of() {
+    objcopy -w --strip-symbol='*.c' --strip-symbol='*.fault' "$1" "$build/code.o" && sha256sum <"$build/code.o"
 }
 
 # judge FILE LINE: sets `outcome`
@@ -130,7 +143,9 @@ judge() {
     tests_of "$1" "$2" >"$build/running.txt"
     [ -s "$build/running.txt" ] || { outcome="not run" && return; }
     : >"$build/log"
-    compile "$1" && link || { outcome=refused && return; }
+    compile "$1" || { outcome=refused && return; }
+    ! same_code || { outcome="same code" && return; }
+    link || { outcome=refused && return; }
     while read -r test used; do
         run_test "$test" $((2 + used / 200)) >"$build/log" 2>&1 || { outcome="noticed $test" && return; }
     done <"$build/running.txt"
@@ -148,7 +163,7 @@ while IFS=$'\t' read -r file line column n kind text <&3; do
     printf '%s:%d\t%s\t%d\t%s\t%s\n' "$file" "$line" "$outcome" $((SECONDS - start)) "$kind" "$planted" >>"$build/mutants.txt"
 done 3<"$build/left.txt"
 awk -F '\t' '{ split($1, part, "/"); f = part[2] }
-    $2 != "refused" { n[f]++; all++ } $2 ~ /^noticed/ { k[f]++; known++ }
+    $2 != "refused" && $2 != "same code" { n[f]++; all++ } $2 ~ /^noticed/ { k[f]++; known++ }
     END { for (f in n) printf "%-12s %3d of %3d noticed\n", f, k[f], n[f] | "sort"
           close("sort")
           printf "all: %d of %d, %.1f%%\n", known, all, 100 * known / all }' "$build/mutants.txt"

@@ -153,6 +153,43 @@ static void test_ensemble(void **state) {
     check_sentences(MODELS);
 }
 
+/* The attention of an ensemble is the mean of its models': of one model twice, its own. */
+static void test_attention_of_an_ensemble(void **state) {
+    (void)state;
+    rd_model *model = toy_model(5);
+    const rd_model *models[] = {model, model};
+    rd_search_options config = {
+        .beam = 4, .lenpen = 1, .max_len_b = MAX_LEN, .n_best = 4, .coverage_penalty = 0.7f};
+    rd_search_request request = {.source = {sources[0], source_lengths[0]}};
+    rd_search_result results[2];
+    for (int i = 0; i < 2; i++) {
+        rd_model_scorer *scorer;
+        assert_int_equal(rd_model_scorer_open(&scorer, models, 1 + i), RD_OK);
+        assert_int_equal(rd_model_scorer_keep_attention(scorer, 0), RD_OK);
+        rd_scorer view = rd_model_scorer_view(scorer);
+        assert_int_equal(search_all(&config, &view, 1, &request, &results[i]), RD_OK);
+        rd_model_scorer_close(scorer);
+    }
+    for (int k = 0; k < 4; k++)
+        assert_near((double)results[1].hypotheses[k].score, (double)results[0].hypotheses[k].score,
+                    1e-5, 0, "score", k);
+    for (int i = 0; i < 2; i++) rd_search_result_free(&results[i]);
+    rd_model_free(model);
+}
+
+static void test_models_that_differ(void **state) {
+    (void)state;
+    rd_model *models[] = {toy_model(5), toy_model(6)};
+    rd_model_scorer *scorer;
+    rd_model_config *second = (rd_model_config *)rd_model_get_config(models[1]);
+    second->tgt_vocab++;
+    assert_int_equal(rd_model_scorer_open(&scorer, (const rd_model *const *)models, 2),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "model 2 has"));
+    second->tgt_vocab--;
+    for (int m = 0; m < 2; m++) rd_model_free(models[m]);
+}
+
 static int set_up(void **state) {
     (void)state;
     rd_set_threads(1); /* far too small for more */
@@ -163,6 +200,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_model),
         cmocka_unit_test(test_ensemble),
+        cmocka_unit_test(test_attention_of_an_ensemble),
+        cmocka_unit_test(test_models_that_differ),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

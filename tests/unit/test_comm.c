@@ -48,6 +48,16 @@ static void slices_are_all_of_it(void **state) {
     assert_int_equal(rd_comm_bucket(1 << 28, 1).begin, 1 << 22);
 }
 
+static void one_worker_has_what_it_gives(void **state) {
+    (void)state;
+    rd_comm alone = {.size = 1};
+    const char mine = 'x';
+    const size_t bytes = 1;
+    char all = 0;
+    assert_int_equal(rd_comm_gather_first(&alone, &mine, &bytes, &all), RD_OK);
+    assert_int_equal(all, 'x');
+}
+
 /* What each of several threads found; cmocka's own checks are the first thread's. */
 typedef struct {
     float x[WORKERS][NUMBERS], wanted[NUMBERS];
@@ -229,6 +239,7 @@ static void batches_are_dealt_once_by_their_work(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_worker_has_what_it_gives),
         cmocka_unit_test(slices_are_all_of_it),
         cmocka_unit_test(sums_are_in_the_order_of_workers),
         cmocka_unit_test(all_are_told),

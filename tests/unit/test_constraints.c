@@ -203,6 +203,30 @@ static void test_too_many_phrases(void **state) {
     rd_search_result_free(&r);
 }
 
+/* A, B and C are likely in this order; C is unlikely at any other place. */
+static void c_after_a_b(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
+    (void)sentence;
+    for (int32_t i = 0; i < VOCAB; i++) out[i] = i < EOS ? -INFINITY : logf(0.02f);
+    bool in_order = (n < 1 || prefix[0] == A) && (n < 2 || prefix[1] == B) && n < 3;
+    out[in_order ? A + n : EOS] = 0;
+    toy_normalise(out);
+}
+
+/* Hypotheses that lack the same tokens take turns in the beam: those that have the phrase early do
+ * not crowd out the one in which it comes at its best place. */
+static void test_banks_take_turns(void **state) {
+    (void)state;
+    const int32_t length = 0, tokens[] = {C}, best[] = {A, B, C};
+    const rd_token_span phrase = {tokens, 1};
+    rd_search_request request = {.phrases = &phrase, .n_phrases = 1};
+    rd_search_options config = {.beam = 2, .max_len_b = 6, .n_best = 1};
+    the_toy->distribution = c_after_a_b;
+    rd_search_result r = toy_search(&config, the_toy, 1, &length, &request, RD_OK);
+    assert_true(equal((rd_token_span){r.hypotheses[0].tokens, r.hypotheses[0].length},
+                      (rd_token_span){best, 3}));
+    rd_search_result_free(&r);
+}
+
 static void without_c(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
     toy_random(sentence, prefix, n, out);
     out[C] = -INFINITY;
@@ -245,6 +269,7 @@ int main(void) {
         cmocka_unit_test(test_agrees_with_brute_force),
         cmocka_unit_test(test_narrow_beams_meet_constraints),
         cmocka_unit_test(test_wider_is_better),
+        cmocka_unit_test(test_banks_take_turns),
         cmocka_unit_test(test_too_many_phrases),
         cmocka_unit_test(test_impossible_phrase),
         cmocka_unit_test(test_bad_requests),

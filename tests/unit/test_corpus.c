@@ -101,6 +101,15 @@ static void test_other_compression_is_refused(void **state) {
                  {"BZh61AY&SY..", "bzip2 -dc", 12},
                  {"\x28\xB5\x2F\xFDxyz", "compressed by Zstandard", 7},
                  {"PK\x03\x04..", "compressed by ZIP", 6},
+                 {"\x5D\0\0\x80\0", "compressed by LZMA", 5},
+                 {"7z\xBC\xAF\x27\x1C..", "compressed by 7-Zip", 8},
+                 {"\x1F\x9D\x90.", "compressed by compress", 4},
+                 {"\xFF\xFE"
+                  "a\0",
+                  "text in UTF-16", 4},
+                 {"\xFE\xFF\0a", "iconv -f UTF-16", 4},
+                 {"]\0.", NULL, 3},
+                 {"7z", NULL, 2},
                  {"BZh91AY&S", NULL, 9},
                  {"BZ\n", NULL, 3},
                  {"PK", NULL, 2}};
@@ -165,6 +174,27 @@ static void test_invalid_utf8(void **state) {
     assert_string_equal(out, "[ok][a\xEF\xBF\xBD\xEF\xBF\xBD]");
 }
 
+/* Told with the first line that it is of, and of how many. */
+static void test_repairs_are_told(void **state) {
+    (void)state;
+    rd_corpus *corpus;
+    const char *line;
+    char message[RD_CORPUS_MESSAGE];
+    size_t n;
+    write_plain(path_a, "ok\na\xFF\nb\n\xC3\n", 10);
+    assert_int_equal(rd_corpus_open(&corpus, path_a, RD_UTF8_REPAIR), RD_OK);
+    assert_int_equal(rd_corpus_next(corpus, &line, &n), RD_OK);
+    assert_false(rd_corpus_was_repaired(corpus, message));
+    static const char *const lines[] = {"a\xEF\xBF\xBD", "b", "\xEF\xBF\xBD"};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rd_corpus_next(corpus, &line, &n), RD_OK);
+        assert_string_equal(line, lines[i]);
+    }
+    assert_true(rd_corpus_was_repaired(corpus, message));
+    assert_non_null(strstr(message, ":2: not UTF-8, as 2 of 4 lines"));
+    rd_corpus_close(corpus);
+}
+
 static void test_missing_file(void **state) {
     (void)state;
     rd_corpus *corpus;
@@ -225,6 +255,7 @@ int main(void) {
         cmocka_unit_test(test_truncated_gzip),
         cmocka_unit_test(test_gzip_bomb),
         cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_repairs_are_told),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_pairs),
     };

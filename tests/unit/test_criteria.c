@@ -93,6 +93,7 @@ static void check_values(const json_t *c, int64_t index) {
     assert_memory_equal(&sums, &again, sizeof sums);
     assert_int_equal(sums.n_tokens, n);
     assert_near(sums.loss / (double)n, golden_number(c, "loss"), 1e-5, 0, "value loss", index);
+    assert_true(sums.nll > 0 && sums.nll == sums.label_smoothed);
     assert_gradient(a, c, "dvalue1", 1.0 / (double)n);
     assert_gradient(b, c, "dvalue2", 1.0 / (double)n);
     free(a), free(b), free(targets);

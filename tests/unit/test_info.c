@@ -113,6 +113,13 @@ static void test_unsupported(void **state) {
     says(path, lines);
 }
 
+static void test_fairseq(void **state) {
+    (void)state;
+    static const char *const lines[] = {"kind: checkpoint of fairseq\n", "languages: en to de\n",
+                                        NULL};
+    says(TEST_DATA "/fairseq/old/model.pt", lines);
+}
+
 static void test_no_model(void **state) {
     (void)state;
     rd_text text = {0};
@@ -134,7 +141,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_directory), cmocka_unit_test(test_weights),
         cmocka_unit_test(test_foreign),         cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_no_model),
+        cmocka_unit_test(test_fairseq),         cmocka_unit_test(test_no_model),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

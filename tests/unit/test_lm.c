@@ -100,7 +100,7 @@ static void check_block(const scored *text, int64_t least, int64_t first, int64_
 
 static void test_blocks(void **state) {
     (void)state;
-    const int32_t sizes[][2] = {{16, 0}, {8, 0}, {8, 5}, {16, 15}, {7, 3}};
+    const int32_t sizes[][2] = {{16, 0}, {1, 0}, {8, 0}, {8, 5}, {16, 15}, {7, 3}};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         int64_t most = sizes[k][0] - sizes[k][1];
         scored s = score(sizes[k][0], sizes[k][1], RD_BREAK_NONE, k % 2 ? 20 : 4096);

@@ -311,6 +311,12 @@ static void test_rouge(void **state) {
     assert_near(plain.rougeL, 200 / 3.0, 1e-9);
     assert_near(stemmed.rougeL, 100, 1e-9);
     assert_near(stemmed.rougeLsum, 100, 1e-9);
+    const char *const turned[] = {"b c\na"}, *const straight[] = {"a\nb c"};
+    assert_int_equal(rd_rouge_corpus(1, turned, straight, NULL, false, &plain), RD_OK);
+    assert_near(plain.rouge1, 100, 1e-9);
+    assert_near(plain.rouge2, 50, 1e-9);
+    assert_near(plain.rougeL, 200 / 3.0, 1e-9);
+    assert_near(plain.rougeLsum, 100, 1e-9);
     const metric_case one = {{"testing"}, {"testing one two"}, 50},
                       two = {{"testing one"}, {"testing one two"}, 200 / 3.0},
                       lines = {{"Second sentence.\nFirst Sentence."},

@@ -160,6 +160,11 @@ static void test_refuses(void **state) {
     assert_refused("hello, world", 12, "neither a JPEG nor a PNG");
     assert_refused("GIF89a......", 12, "a GIF picture, which is not read here");
     assert_refused("RIFF....WEBPVP8 ", 16, "a WebP picture");
+    assert_refused("BM......", 8, "a BMP picture");
+    assert_refused("II*\0....", 8, "a TIFF picture");
+    assert_refused("MM\0*....", 8, "a TIFF picture");
+    assert_refused("....ftypavif", 12, "a AVIF picture");
+    assert_refused("....ftypheic", 12, "a HEIF picture");
     for (size_t n = 3; n < n_jpeg; n += 97) assert_refused(jpeg, n, "JPEG: ");
     assert_refused(jpeg, n_jpeg - 40, "JPEG: cut short");
     for (size_t n = 8; n < n_png - 12; n += 97) assert_refused(png, n, "PNG: cut short");

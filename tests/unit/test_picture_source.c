@@ -392,6 +392,64 @@ static void test_augmentation_is_a_pure_function(void **state) {
     close_fixture(&third);
 }
 
+/* An augmentation that never comes changes nothing. */
+static void test_only_what_is_asked_for(void **state) {
+    (void)state;
+    const rd_augmentation rare = {
+        .crop_scale = {0.2, 0.3}, .crop_ratio = {0.75, 1.33}, .erasing = 1e-30f};
+    fixture f = open_fixture(&rare, 3), plain = open_fixture(NULL, 3);
+    rd_batch a = {0}, b = {0};
+    must(f.source.set_epoch(f.source.self, 1));
+    must(plain.source.set_epoch(plain.source.self, 1));
+    for (int64_t i = 0; i < 5; i++) {
+        must(f.source.get(f.source.self, i, &a));
+        must(plain.source.get(plain.source.self, i, &b));
+        assert_int_equal(a.pictures.length, b.pictures.length);
+        assert_memory_equal(a.pictures.data, b.pictures.data,
+                            sizeof(float) * (size_t)a.pictures.length);
+    }
+    rd_batch_free(&a);
+    rd_batch_free(&b);
+    close_fixture(&f);
+    close_fixture(&plain);
+}
+
+static bool is_shifted(const float *got, const float *plain, int dy, int dx) {
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            int from_y = y + dy, from_x = x + dx;
+            bool inside = from_y >= 0 && from_y < SIDE && from_x >= 0 && from_x < SIDE;
+            if (got[y * SIDE + x] != (inside ? plain[from_y * SIDE + from_x] : 0.0f)) return false;
+        }
+    return true;
+}
+
+/* With a border of one pixel a picture moves by one at most, each way. */
+static void test_padded_crops(void **state) {
+    (void)state;
+    const rd_augmentation padded = {.crop_padding = 1};
+    fixture f = open_fixture(&padded, 3), plain = open_fixture(NULL, 3);
+    rd_batch a = {0}, b = {0};
+    must(f.source.set_epoch(f.source.self, 1));
+    must(plain.source.set_epoch(plain.source.self, 1));
+    for (int64_t i = 0; i < 5; i++) {
+        must(f.source.get(f.source.self, i, &a));
+        must(plain.source.get(plain.source.self, i, &b));
+        for (int64_t k = 0; k < a.n; k++) {
+            bool found = false;
+            for (int shift = 0; shift < 9; shift++)
+                found |=
+                    is_shifted(a.pictures.data + k * SIDE * SIDE, b.pictures.data + k * SIDE * SIDE,
+                               shift / 3 - 1, shift % 3 - 1);
+            assert_true(found);
+        }
+    }
+    rd_batch_free(&a);
+    rd_batch_free(&b);
+    close_fixture(&f);
+    close_fixture(&plain);
+}
+
 static rd_batch two_pictures(void) {
     rd_batch batch = {.n = 2};
     for (int i = 0; i < 2; i++) {
@@ -439,6 +497,8 @@ int main(void) {
         cmocka_unit_test(test_cifar),
         cmocka_unit_test(test_batches_are_a_permutation),
         cmocka_unit_test(test_augmentation_is_a_pure_function),
+        cmocka_unit_test(test_only_what_is_asked_for),
+        cmocka_unit_test(test_padded_crops),
         cmocka_unit_test(test_mixing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -128,6 +128,7 @@ static void messages_name_line_and_remedy(void **state) {
     refused("dropout: nan\n", "expected a number");
     refused("lr: 1e999\n", "expected a number");
     refused("dropout: 1\n", "expected 0 to 0.99");
+    refused("adaptive-input-cutoff: 0,5\n", "expected 1 to");
     refused("reg-alpha: -1\n", "expected 0 to 1000");
     refused("eval-bleu: maybe\n", "expected true or false");
     refused("lr-scheduler: linear\n", "expected one of fixed, inverse_sqrt");

@@ -41,7 +41,7 @@ static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
                    "{\"event\":\"end\",\"update\":20,\"reason\":\"max-update reached\"}\n"
                    "{\"event\":\"train\",\"upd\n"
                    "{\"event\":\"start\",\"update\":10}\n"
-                   "not JSON\n[1]\n{}\n{\"event\":\"train\"}\n"
+                   "not JSON\n\n[1]\n{}\n{\"event\":\"train\"}\n"
                    "{\"event\":\"train\",\"update\":20,\"nll\":3.9}\n"
                    "{\"event\":\"train\",\"update\":30,\"nll\":\"x\",\"kl\":0.5}");
     assert_int_equal(h.n_runs, 2);

@@ -125,8 +125,10 @@ static rd_translator *open_tagged(void) {
         assert_int_equal(rd_text_printf(&text, "the man sees a red dog\ntwo cats. old houses\n"),
                          RD_OK);
     assert_int_equal(rd_write_file(corpus, text.data, (size_t)text.length), RD_OK);
-    rd_vocab_config config = {
-        .type = "bpe", .size = 34, .character_coverage = 1.0f, .symbols = "<2de>,__fr__,<b>,</b>"};
+    rd_vocab_config config = {.type = "bpe",
+                              .size = 34,
+                              .character_coverage = 1.0f,
+                              .symbols = "<2de>,__fr__,<b>,</b>,[d]"};
     toy_directory_replace_vocabulary(directory, &config, corpus);
     rd_text_free(&text);
     assert_int_equal(rd_translator_open(&t, &opened, 1, RD_PRECISION_FP32), RD_OK);
@@ -143,7 +145,8 @@ static void test_tags(void **state) {
     } cases[] = {{"<2de> the man.", 5},    {" <2de>  __fr__ the man.", 14},
                  {"<b> the </b> man.", 0}, {"<2xx> the man.", 0},
                  {"the <2de> man.", 0},    {"<2de> ", 0},
-                 {"<2de>the man.", 0},     {"", 0}};
+                 {"<2de>the man.", 0},     {"[d] the man.", 0},
+                 {"> the man.", 0},        {"", 0}};
     size_t head;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(rd_line_head(t->source, cases[i].line, strlen(cases[i].line), &head),

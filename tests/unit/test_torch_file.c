@@ -143,6 +143,8 @@ static void test_places(void **state) {
     static const body bodies[] = {
         {BODY("\x80\x02" NAME REBUILD STORAGE "K\0K\x02K\x03\x86K\x03K\x01\x86\x89NtRs."), RD_OK,
          ""},
+        {BODY("\x80\x02" NAME REBUILD STORAGE "\x8a\0K\x02K\x03\x86K\x03K\x01\x86\x89NtRs."), RD_OK,
+         ""}, /* zero as a number of no bytes */
         {BODY("\x80\x02" NAME REBUILD STORAGE "K\x01K\x02K\x03\x86K\x03K\x01\x86\x89NtRs."),
          RD_ERR_FORMAT, "lies outside"},
         {BODY("\x80\x02" NAME REBUILD STORAGE "K\0K\x02K\x03\x86K\x03K\x02\x86\x89NtRs."),

@@ -1,6 +1,7 @@
 /* Training that is cut off: whatever moment it is killed or stopped at, going on gives the weights
  * of a training that was left alone, bit for bit. Trainings run in processes of their own; the
  * moments are counted (events, and the calls that put files in place), never timed. */
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -37,10 +38,11 @@ typedef struct {
     int kill_at_event, stop_at_event;
     int stop_at_clock; /* at this reading of the clock after the start: inside of an update */
     int64_t poison; /* before it starts: this source token's embedding overflows; -1: none does */
+    float poison_value;
     const char *settings[4];
 } disturbance;
 
-static const disturbance none = {NEVER, NEVER, NEVER, NEVER, -1, {NULL}};
+static const disturbance none = {NEVER, NEVER, NEVER, NEVER, -1, 3e38f, {NULL}};
 
 static int commits, kill_at_commit = NEVER;
 
@@ -223,6 +225,8 @@ static rd_recipe *open_recipe(const disturbance *d) {
     return recipe;
 }
 
+enum { EXIT_UNSAVED = 103 };
+
 /* Sets the embedding of one source token to numbers whose products overflow, and saves that. */
 static void poison(const char *save_dir, const char *data, const disturbance *d) {
     rd_recipe *recipe = open_recipe(d);
@@ -232,8 +236,8 @@ static void poison(const char *save_dir, const char *data, const disturbance *d)
     const rd_parameter *embedding = rd_parameters_find(p, "encoder.embed_tokens.weight");
     if (!embedding) _exit(102);
     for (int64_t i = 0; i < embedding->shape[1]; i++)
-        p->values[embedding->offset + d->poison * embedding->shape[1] + i] = 3e38f;
-    if (rd_run_save_last(&run) != RD_OK) _exit(103);
+        p->values[embedding->offset + d->poison * embedding->shape[1] + i] = d->poison_value;
+    if (rd_run_save_last(&run) != RD_OK) _exit(EXIT_UNSAVED);
     rd_run_close(&run);
     rd_recipe_free(recipe);
 }
@@ -550,6 +554,21 @@ static void ten_in_a_row_end_training(void **state) {
     assert_int_equal(train("diverged", &none), EXIT_NUMERIC);
 }
 
+/* Weights that are no numbers are not saved, although no sentence reads them. */
+static void broken_weights_are_not_saved(void **state) {
+    (void)state;
+    const float values[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++) {
+        disturbance broken = none;
+        broken.poison = 0;
+        broken.poison_value = values[i];
+        assert_int_equal(train("broken", &broken), EXIT_UNSAVED);
+        char *path = path_of("broken", "checkpoint_last");
+        assert_false(rd_file_exists(path));
+        free(path);
+    }
+}
+
 /* A validation belongs to the epoch of the update before it, also where that ended the epoch. */
 static void events_tell_epoch_and_time(void **state) {
     (void)state;
@@ -569,6 +588,7 @@ int main(void) {
         cmocka_unit_test(stopped_at_any_event),
         cmocka_unit_test(stopped_inside_an_update),
         cmocka_unit_test(updates_that_are_not_finite_are_skipped),
+        cmocka_unit_test(broken_weights_are_not_saved),
         cmocka_unit_test(skips_survive_a_stop),
         cmocka_unit_test(ten_in_a_row_end_training),
         cmocka_unit_test(events_tell_epoch_and_time),

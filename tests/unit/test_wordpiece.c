@@ -130,6 +130,37 @@ static void test_lines_of_the_oracle(void **state) {
     rd_tokenizer_close(tokenizer);
 }
 
+/* Files that went through Windows have "\r\n". */
+static void test_line_ends(void **state) {
+    (void)state;
+    unlink(config_path);
+    write_text(vocab_path, "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\nhello\r\nx\r\n");
+    rd_tokenizer *tokenizer = open_at(vocab_path);
+    assert_int_equal(rd_tokenizer_size(tokenizer), 7);
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 5), "hello");
+    assert_string_equal(rd_tokenizer_piece(tokenizer, 6), "x");
+    rd_tokenizer_close(tokenizer);
+}
+
+/* The first and last of CJK's ideographs are words of their own, their neighbours are letters. */
+static void test_ends_of_ideographs(void **state) {
+    (void)state;
+    static const char *const texts[] = {"x\xE4\xB8\x80x", "x\xE9\xBF\xBFx", "x\xE4\xB7\xBFx",
+                                        "x\xEA\x80\x80x"}; /* U+4E00, 9FFF, 4DFF, A000 */
+    unlink(config_path);
+    write_text(vocab_path, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nx\n\xE4\xB8\x80\n\xE9\xBF\xBF\n");
+    rd_tokenizer *tokenizer = open_at(vocab_path);
+    rd_ids ids = {0};
+    for (int i = 0; i < 4; i++) {
+        ids.length = 0;
+        assert_int_equal(rd_tokenizer_encode(tokenizer, texts[i], 5, &ids), RD_OK);
+        assert_int_equal(ids.length, i < 2 ? 3 : 1);
+        assert_int_equal(ids.data[i < 2], i < 2 ? 6 + i : 1);
+    }
+    free(ids.data);
+    rd_tokenizer_close(tokenizer);
+}
+
 static void test_special_pieces(void **state) {
     (void)state;
     static const char *const names[] = {FOLDER "vocab.txt", FOLDER "tokenizer.json"};
@@ -161,9 +192,8 @@ static void test_beginnings_of_words(void **state) {
     rd_tokenizer_close(t);
 }
 
-static void test_decoding(void **state) {
-    (void)state;
-    rd_tokenizer *tokenizer = open_at(FOLDER "vocab.txt");
+static void check_decoding(const char *path) {
+    rd_tokenizer *tokenizer = open_at(path);
     json_t *cases = golden_load("wordpiece/decoded.json"), *item;
     size_t i;
     json_array_foreach(cases, i, item) {
@@ -179,6 +209,12 @@ static void test_decoding(void **state) {
     assert_int_equal(json_array_size(cases), 150);
     json_decref(cases);
     rd_tokenizer_close(tokenizer);
+}
+
+static void test_decoding(void **state) {
+    (void)state;
+    check_decoding(FOLDER "vocab.txt");
+    check_decoding(FOLDER "tokenizer.json");
 }
 
 /* Text that is no UTF-8 is as U+FFFD, which vanishes; and nothing can be drawn at random. */
@@ -339,6 +375,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_lines_of_the_oracle),
+        cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_ends_of_ideographs),
         cmocka_unit_test(test_special_pieces),
         cmocka_unit_test(test_beginnings_of_words),
         cmocka_unit_test(test_decoding),

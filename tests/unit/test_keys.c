@@ -1,0 +1,68 @@
+/* Keys of recipes, their kinds, ranges and defaults, and what an `arch` sets, are what they were:
+ * golden/keys.txt. Where a change is meant, `build/test_keys print > tests/golden/keys.txt`. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "recipe/recipe_keys.h"
+
+static void add_key(rd_text *out, const rd_key *key) {
+    assert_int_equal(rd_text_printf(out, "%s: %s %.9g..%.9g", key->name, rd_key_type_name(key),
+                                    key->low, key->high),
+                     RD_OK);
+    for (const char *const *name = key->names; name && *name; name++)
+        assert_int_equal(rd_text_printf(out, " %s", *name), RD_OK);
+    if (key->aliases) assert_int_equal(rd_text_printf(out, " (%s)", key->aliases), RD_OK);
+    assert_int_equal(rd_text_printf(out, " = %s\n", key->default_value ? key->default_value : ""),
+                     RD_OK);
+}
+
+static rd_text listed(void) {
+    rd_text out = {0};
+    const rd_key *key;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) add_key(&out, key);
+    for (const rd_key *k = rd_directive_keys; k->name; k++) add_key(&out, k);
+    for (int i = 0; i < rd_recipe_n_archs; i++) {
+        assert_int_equal(rd_text_printf(&out, "arch %s\n", rd_recipe_archs[i].name), RD_OK);
+        for (const rd_arch_value *v = rd_recipe_archs[i].values; v->key; v++)
+            assert_int_equal(rd_text_printf(&out, "  %s = %s\n", v->key, v->value), RD_OK);
+    }
+    return out;
+}
+
+static void keys_are_what_they_were(void **state) {
+    (void)state;
+    char *golden;
+    size_t n;
+    rd_text now = listed();
+    assert_int_equal(rd_read_file(TEST_DATA "/keys.txt", (size_t)1 << 20, &golden, &n), RD_OK);
+    const char *was = golden, *is = now.data;
+    while (*was && *is) {
+        int n_was = (int)strcspn(was, "\n"), n_is = (int)strcspn(is, "\n");
+        if (n_was != n_is || memcmp(was, is, (size_t)n_was) != 0)
+            fail_msg("\"%.*s\" was \"%.*s\"", n_is, is, n_was, was);
+        was += n_was + 1;
+        is += n_is + 1;
+    }
+    assert_true(!*was && !*is);
+    free(golden);
+    rd_text_free(&now);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_what_they_were)};
+    if (argc == 1) return cmocka_run_group_tests(tests, NULL, NULL);
+    if (strcmp(argv[1], "print") != 0) return 2;
+    rd_text now = listed();
+    fputs(now.data, stdout);
+    rd_text_free(&now);
+    return 0;
+}
