@@ -85,27 +85,29 @@ static bool gzip_magic(const rd_byte_source *s) {
     return s->end - s->start >= 2 && s->raw[s->start] == 0x1F && s->raw[s->start + 1] == 0x8B;
 }
 
-/* Formats that begin with bytes that no text begins with, and what makes text of them. */
+/* Formats that begin with bytes that no text begins with, and the command that makes text of them
+ * (NULL: read here). */
 typedef struct {
-    const char *name, *magic, *convert;
+    enum { COMPRESSED, ENCODED } kind;
+    const char *name, *magic, *command;
     size_t n;
 } format;
 
 static const format formats[] = {
-    {"gzip", "\x1F\x8B", NULL, 2},
-    {"xz",
+    {COMPRESSED, "gzip", "\x1F\x8B", NULL, 2},
+    {COMPRESSED, "xz",
      "\xFD"
      "7zXZ",
      "xz -dc", 6}, /* and a NUL */
-    {"LZMA", "\x5D\x00\x00", "xz -dc", 3},
-    {"7-Zip", "7z\xBC\xAF\x27\x1C", "7z e -so", 6},
-    {"compress", "\x1F\x9D", "gzip -dc", 2},
-    {"bzip2", "BZh91AY&SY", "bzip2 -dc", 10},
-    {"Zstandard", "\x28\xB5\x2F\xFD", "zstd -dc", 4},
-    {"LZ4", "\x04\x22\x4D\x18", "lz4 -dc", 4},
-    {"ZIP", "PK\x03\x04", "unzip -p", 4},
-    {"UTF-16", "\xFF\xFE", "iconv -f UTF-16 -t UTF-8", 2},
-    {"UTF-16", "\xFE\xFF", "iconv -f UTF-16 -t UTF-8", 2},
+    {COMPRESSED, "LZMA", "\x5D\x00\x00", "xz -dc", 3},
+    {COMPRESSED, "7-Zip", "7z\xBC\xAF\x27\x1C", "7z e -so", 6},
+    {COMPRESSED, "compress", "\x1F\x9D", "gzip -dc", 2},
+    {COMPRESSED, "bzip2", "BZh91AY&SY", "bzip2 -dc", 10},
+    {COMPRESSED, "Zstandard", "\x28\xB5\x2F\xFD", "zstd -dc", 4},
+    {COMPRESSED, "LZ4", "\x04\x22\x4D\x18", "lz4 -dc", 4},
+    {COMPRESSED, "ZIP", "PK\x03\x04", "unzip -p", 4},
+    {ENCODED, "UTF-16", "\xFF\xFE", "iconv -f UTF-16 -t UTF-8", 2},
+    {ENCODED, "UTF-16", "\xFE\xFF", "iconv -f UTF-16 -t UTF-8", 2},
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
@@ -140,13 +142,13 @@ static rd_status look(rd_byte_source *s) {
     }
     s->looked = true;
     if (!found) return RD_OK;
-    if (found->convert && found->name[0] == 'U')
+    if (found->command && found->kind == ENCODED)
         return rd_error(RD_ERR_FORMAT, "text in %s, which is not read here; convert it (%s)",
-                        found->name, found->convert);
-    if (found->convert)
+                        found->name, found->command);
+    if (found->command)
         return rd_error(RD_ERR_FORMAT,
                         "compressed by %s, which is not read here; decompress it (%s) or use gzip",
-                        found->name, found->convert);
+                        found->name, found->command);
     if (inflateInit2(&s->inflater, GZIP_WINDOW_BITS) != Z_OK)
         return rd_error(RD_ERR_MEMORY, "out of memory");
     s->gzip = s->in_member = true;

@@ -111,7 +111,8 @@ rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length) {
     corpus->line_number++;
     rd_text *text = &corpus->line;
     if (text->length > 0 && text->data[text->length - 1] == '\r') text->data[--text->length] = '\0';
-    int64_t bad = rd_utf8_invalid_at(text->data, (size_t)text->length);
+    int64_t bad =
+        corpus->policy == RD_UTF8_ANY ? -1 : rd_utf8_invalid_at(text->data, (size_t)text->length);
     if (bad >= 0 && corpus->policy == RD_UTF8_STRICT)
         return rd_error(RD_ERR_FORMAT, "%s:%lld: byte %lld of the line (0x%02x) is not valid UTF-8",
                         corpus->path, (long long)corpus->line_number, (long long)bad + 1,

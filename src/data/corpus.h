@@ -11,7 +11,8 @@
 
 typedef enum {
     RD_UTF8_STRICT, /* an invalid byte is an error naming file, line and byte */
-    RD_UTF8_REPAIR  /* invalid bytes become U+FFFD, as a stream from the world needs */
+    RD_UTF8_REPAIR, /* invalid bytes become U+FFFD, as a stream from the world needs */
+    RD_UTF8_ANY     /* lines are bytes, as names of files are */
 } rd_utf8_policy;
 
 typedef struct rd_corpus rd_corpus;

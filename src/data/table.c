@@ -308,6 +308,10 @@ bool rd_table_has_line(const rd_table *t) {
     return rd_corpus_has_line(t->corpus);
 }
 
+bool rd_table_was_repaired(const rd_table *t, char message[static RD_CORPUS_MESSAGE]) {
+    return rd_corpus_was_repaired(t->corpus, message);
+}
+
 const char *rd_table_path(const rd_table *t) {
     return rd_corpus_path(t->corpus);
 }

@@ -53,6 +53,9 @@ rd_status rd_table_next(rd_table *table, const rd_field **row);
 /* As rd_corpus_has_line. */
 bool rd_table_has_line(const rd_table *table);
 
+/* As rd_corpus_was_repaired. */
+bool rd_table_was_repaired(const rd_table *table, char message[static RD_CORPUS_MESSAGE]);
+
 const char *rd_table_path(const rd_table *table);
 int64_t rd_table_line(const rd_table *table); /* where the row last returned begins; from 1 */
 

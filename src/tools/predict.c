@@ -210,6 +210,9 @@ static rd_status run(const arguments *a) {
                         "%s: pictures are named, but the model reads sentences (from --input)",
                         a->model);
     rd_status status = work(&j);
+    char message[RD_CORPUS_MESSAGE];
+    if (status == RD_OK && rd_table_was_repaired(j.table, message))
+        fprintf(stderr, "rdrop-predict: warning: %s\n", message);
     rd_table_close(j.table);
     rd_rows_free(&j.rows);
     rd_predictor_close(&j.predictor);

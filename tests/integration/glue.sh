@@ -92,6 +92,9 @@ sed 's/^[^,]*,"\([^"]*\)","\([^"]*\)",.*/\1\t\2/; 1d' pairs.csv >plain
 "$bin/rdrop-predict" --model out/model --plain --probabilities <plain >together
 cut -f 1 together | cmp -s - found || fail "plain lines"
 mkfifo in answers
+printf 'caf\351\nok\n' | "$bin/rdrop-predict" --model out/model --plain >repaired 2>err || fail "text that is not UTF-8"
+[ "$(wc -l <repaired)" -eq 2 ] && grep 'warning: standard input:1: not UTF-8, as 1 of 2 lines' err >/dev/null ||
+    fail "text that is not UTF-8: $(cat err)"
 "$bin/rdrop-predict" --model out/model --plain --probabilities <in >answers &
 exec 3>in 4<answers
 for line in 1 2 3; do

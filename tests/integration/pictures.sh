@@ -72,6 +72,12 @@ same "$status $(cut -f 1 "$work/labels")" $'1 other\n\nother' "labels of a list"
 same "$(awk -F '\t' 'NF { print int($2 + $3 + 0.5), NF }' "$work/labels" | sort -u)" "1 3" "probabilities"
 contains "$work/log" "cut.jpg: JPEG: cut short"
 contains "$work/log" "pictures that could not be read: 1"
+latin=$work/$(printf 'caf\351.png') # a name that is not UTF-8
+cp "$golden/pictures/grey.png" "$latin"
+printf '%s\n' "$latin" | "$bin/rdrop-predict" --model "$work/out/model" >"$work/labels" 2>"$work/log" || fail "a name in Latin-1: $(cat "$work/log")"
+"$bin/rdrop-predict" --model "$work/out/model" --json "$latin" "$work/$(printf '\351')" >"$work/labels" 2>"$work/log" && fail "a picture that is not there"
+contains "$work/labels" $'caf\xEF\xBF\xBD.png","label"'
+contains "$work/labels" 'cannot open'
 "$bin/rdrop-predict" --model "$work/out/model" --json "$golden/pictures/grey.png" >"$work/labels"
 contains "$work/labels" '"label":"other"'
 ! "$bin/rdrop-predict" --model "$work/out/model" --plain "$golden/pictures/grey.png" 2>"$work/log" || fail "--plain of pictures"

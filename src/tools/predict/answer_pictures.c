@@ -33,19 +33,28 @@ static int64_t largest(const float *row, int64_t n) {
     return best;
 }
 
-static rd_status print_object(const job *j, int64_t i, const float *row) {
+static char *object_of(const job *j, int64_t i, const char *name, const float *row) {
     const rd_labels *labels = &j->predictor.labels;
     json_t *probabilities = json_object();
     for (int64_t k = 0; k < labels->n; k++)
         json_object_set_new(probabilities, labels->names[k], json_real((double)row[k]));
     json_t *object =
         j->problems[i]
-            ? json_pack("{s:s, s:s}", "picture", j->paths[i], "error", j->problems[i])
-            : json_pack("{s:s, s:s, s:O}", "picture", j->paths[i], "label",
+            ? json_pack("{s:s, s:s}", "picture", name, "error", j->problems[i])
+            : json_pack("{s:s, s:s, s:O}", "picture", name, "label",
                         labels->names[largest(row, labels->n)], "probabilities", probabilities);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
     json_decref(object);
     json_decref(probabilities);
+    return text;
+}
+
+/* A name need not be UTF-8, JSON is. */
+static rd_status print_object(const job *j, int64_t i, const float *row) {
+    rd_text name = {0};
+    rd_status status = rd_text_append_clean(&name, j->paths[i], strlen(j->paths[i]), true);
+    char *text = status == RD_OK ? object_of(j, i, name.data ? name.data : "", row) : NULL;
+    rd_text_free(&name);
     if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
     fprintf(j->output, "%s\n", text);
     free(text);
@@ -126,7 +135,7 @@ static rd_status answer_all(job *j) {
     for (int i = 0; i < operands->n; i++)
         RD_TRY(add(j, operands->items[i], strlen(operands->items[i])));
     if (operands->n > 0) return answer(j);
-    RD_TRY(rd_corpus_open(&lines, j->arguments->input, RD_UTF8_REPAIR));
+    RD_TRY(rd_corpus_open(&lines, j->arguments->input, RD_UTF8_ANY));
     rd_status status = answer_lines(j, lines);
     rd_corpus_close(lines);
     return status;
