@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Whatever bytes come in, rdrop-translate gives one line for each, in order, and says nothing bad but
-# what it cut; rdrop-score gives a score or a line that says what is wrong.
+# what it cut and what is not UTF-8; rdrop-score gives a score or a line that says what is wrong.
 set -u
 . "$(dirname "$(realpath "$0")")/setup.sh"
 n=0
@@ -18,7 +18,7 @@ translate() {
         fail "$1: exit $?: $(tail -n 3 err)"
     after=$(wc -l <got)
     [ "$before" -eq "$after" ] || fail "$1: $before lines in, $after out"
-    grep -vq '^rdrop-translate: warning: .*: line cut, ' err && fail "$1: $(head -n 3 err)"
+    grep -vqE '^rdrop-translate: warning: .*: (line cut, |not UTF-8, as )' err && fail "$1: $(head -n 3 err)"
     iconv -f UTF-8 -t UTF-8 got >/dev/null || fail "$1: the output is not UTF-8"
     { head -n 1 input && cat "$1" && echo && sed -n 2p input; } >around
     "$bin/rdrop-translate" --model out/model --threads 1 --max-len-b 5 --max-len-a 0 <around >got2 2>/dev/null ||
