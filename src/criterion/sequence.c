@@ -31,7 +31,7 @@ rd_status rd_sequence_loss(const rd_step *step, const rd_sequence_outputs *o, rd
                            const void *self, float alpha, rd_criterion_sums *sums) {
     int64_t size = o->n * o->n_out, passes = o->passes;
     double share = passes == 1 ? 0.5 : 1.0 / (double)(passes - 1);
-    rd_criterion_sums of_pair, total = {0};
+    rd_criterion_sums of_pair = {0}, total = {0};
     float *d = o->dlogits ? rd_step_rows(step, 2 * o->n, o->n_out) : NULL;
     float *d_second = d ? d + size : NULL;
     if (o->dlogits && !d) return RD_ERR_MEMORY;

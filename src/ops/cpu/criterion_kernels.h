@@ -94,14 +94,14 @@ static void pairs(const float *logits, rd_activations dlogits, int64_t passes, i
                   rd_criterion_partial *sums) {
     float *exponentials = scratch, *da = scratch + 2 * vocab, *db = da + vocab;
     float *total = db + vocab, share = 1.0f / (float)(passes - 1);
+    const rd_activations first = {.f32 = da}, second = {.f32 = db};
     rd_criterion_partial of_pairs = {0};
     memset(total, 0, sizeof *total * (size_t)(passes * vocab));
     for (int64_t i = 0; i < passes; i++)
         for (int64_t j = i + 1; j < passes; j++) {
             float *restrict ta = total + i * vocab, *restrict tb = total + j * vocab;
-            pair(logits + i * stride, logits + j * stride, (rd_activations){.f32 = da},
-                 (rd_activations){.f32 = db}, vocab, target, eps, 2.0f * alpha / (float)passes,
-                 exponentials, &of_pairs);
+            pair(logits + i * stride, logits + j * stride, first, second, vocab, target, eps,
+                 2.0f * alpha / (float)passes, exponentials, &of_pairs);
             for (int64_t k = 0; k < vocab; k++) ta[k] += share * da[k];
             for (int64_t k = 0; k < vocab; k++) tb[k] += share * db[k];
         }
