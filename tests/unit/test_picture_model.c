@@ -264,6 +264,19 @@ static void refused(rd_model_config c, const char *message) {
     if (!strstr(rd_last_error(), message)) fail_msg("%s", rd_last_error());
 }
 
+/* Of one pixel. */
+static void test_smallest_picture(void **state) {
+    (void)state;
+    json_t *json = golden_load("picture_model_patches.json");
+    rd_model_config c = config_of(json_object_get(json, "config"));
+    c.picture.size = c.picture.patch = 1;
+    c.src_vocab = 0;
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &c, 1), RD_OK);
+    rd_model_free(model);
+    json_decref(json);
+}
+
 static void test_refused_shapes(void **state) {
     (void)state;
     json_t *json = golden_load("picture_model_patches.json");
@@ -290,6 +303,7 @@ int main(void) {
         cmocka_unit_test(test_slopes_with_dropout_and_stochastic_depth),
         cmocka_unit_test(test_stochastic_depth),
         cmocka_unit_test(test_resized_positions),
+        cmocka_unit_test(test_smallest_picture),
         cmocka_unit_test(test_refused_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
