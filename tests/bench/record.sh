@@ -26,7 +26,7 @@ YAML
 field() {
     local name=$1 value
     shift
-    value=$("$@" 2>/dev/null)
+    value=$("$@" 2>/dev/null | tr -s ' \n' ' ')
     printf ',\n"%s": %s' "$name" "$value"
 }
 train=("$bin/bench-train" "$work/record.yaml" --data "$work/bin" --json)
