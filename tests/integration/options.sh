@@ -94,4 +94,6 @@ grep -q "there are: loss, .*rougeL$" log || fail "what a task is validated by: $
 "$bin/rdrop-recipe" r.yaml --group data,model --group=train -group search,score | cmp - all || fail "several --group"
 [ "$("$bin/rdrop-recipe" --set=beam=7 -- r.yaml)" = "$("$bin/rdrop-recipe" r.yaml -set beam=7)" ] || fail "--set"
 [ "$("$bin/rdrop-recipe" r.yaml --se nbest=3 --get n-best)" = 3 ] || fail "a beginning of --set"
+PATH=/nowhere "$bin/rdrop-recipe" run quickstart 2>err && fail "rdrop-recipe run without a shell"
+grep -F 'cannot start bash: ' err >/dev/null || fail "rdrop-recipe run without a shell: $(cat err)"
 echo "all as expected"
