@@ -392,26 +392,36 @@ static void test_augmentation_is_a_pure_function(void **state) {
     close_fixture(&third);
 }
 
-/* An augmentation that never comes changes nothing. */
-static void test_only_what_is_asked_for(void **state) {
-    (void)state;
-    const rd_augmentation rare = {
-        .crop_scale = {0.2, 0.3}, .crop_ratio = {0.75, 1.33}, .erasing = 1e-30f};
-    fixture f = open_fixture(&rare, 3), plain = open_fixture(NULL, 3);
+/* Batches of one epoch with the augmentation next to those without any. */
+static void compare_with_plain(const rd_augmentation *augmentation,
+                               void (*check)(const rd_batch *got, const rd_batch *plain)) {
+    fixture f = open_fixture(augmentation, 3), plain = open_fixture(NULL, 3);
     rd_batch a = {0}, b = {0};
     must(f.source.set_epoch(f.source.self, 1));
     must(plain.source.set_epoch(plain.source.self, 1));
     for (int64_t i = 0; i < 5; i++) {
         must(f.source.get(f.source.self, i, &a));
         must(plain.source.get(plain.source.self, i, &b));
-        assert_int_equal(a.pictures.length, b.pictures.length);
-        assert_memory_equal(a.pictures.data, b.pictures.data,
-                            sizeof(float) * (size_t)a.pictures.length);
+        check(&a, &b);
     }
     rd_batch_free(&a);
     rd_batch_free(&b);
     close_fixture(&f);
     close_fixture(&plain);
+}
+
+static void check_same(const rd_batch *got, const rd_batch *plain) {
+    assert_int_equal(got->pictures.length, plain->pictures.length);
+    assert_memory_equal(got->pictures.data, plain->pictures.data,
+                        sizeof(float) * (size_t)got->pictures.length);
+}
+
+/* An augmentation that never comes changes nothing. */
+static void test_only_what_is_asked_for(void **state) {
+    (void)state;
+    const rd_augmentation rare = {
+        .crop_scale = {0.2, 0.3}, .crop_ratio = {0.75, 1.33}, .erasing = 1e-30f};
+    compare_with_plain(&rare, check_same);
 }
 
 static bool is_shifted(const float *got, const float *plain, int dy, int dx) {
@@ -424,30 +434,22 @@ static bool is_shifted(const float *got, const float *plain, int dy, int dx) {
     return true;
 }
 
+static void check_shifted_by_one(const rd_batch *got, const rd_batch *plain) {
+    for (int64_t k = 0; k < got->n; k++) {
+        bool found = false;
+        for (int shift = 0; shift < 9; shift++)
+            found |=
+                is_shifted(got->pictures.data + k * SIDE * SIDE,
+                           plain->pictures.data + k * SIDE * SIDE, shift / 3 - 1, shift % 3 - 1);
+        assert_true(found);
+    }
+}
+
 /* With a border of one pixel a picture moves by one at most, each way. */
 static void test_padded_crops(void **state) {
     (void)state;
     const rd_augmentation padded = {.crop_padding = 1};
-    fixture f = open_fixture(&padded, 3), plain = open_fixture(NULL, 3);
-    rd_batch a = {0}, b = {0};
-    must(f.source.set_epoch(f.source.self, 1));
-    must(plain.source.set_epoch(plain.source.self, 1));
-    for (int64_t i = 0; i < 5; i++) {
-        must(f.source.get(f.source.self, i, &a));
-        must(plain.source.get(plain.source.self, i, &b));
-        for (int64_t k = 0; k < a.n; k++) {
-            bool found = false;
-            for (int shift = 0; shift < 9; shift++)
-                found |=
-                    is_shifted(a.pictures.data + k * SIDE * SIDE, b.pictures.data + k * SIDE * SIDE,
-                               shift / 3 - 1, shift % 3 - 1);
-            assert_true(found);
-        }
-    }
-    rd_batch_free(&a);
-    rd_batch_free(&b);
-    close_fixture(&f);
-    close_fixture(&plain);
+    compare_with_plain(&padded, check_shifted_by_one);
 }
 
 static rd_batch two_pictures(void) {
