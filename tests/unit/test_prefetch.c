@@ -102,6 +102,7 @@ static void several_threads_keep_the_order(void **state) {
         atomic_store(&source.used, i);
         expect(prefetch, i);
     }
+    atomic_store(&source.used, 1500);
     assert_int_equal(rd_prefetch_next(prefetch, &batch), RD_ERR_FORMAT);
     assert_string_equal(rd_last_error(), "batch 1500 is bad");
     rd_prefetch_stop(prefetch);
