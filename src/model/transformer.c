@@ -1,15 +1,12 @@
-/* Building a model of the stacks that its configuration has. */
+/* The layers of a model: their tensors are registered under fairseq's names, with the layer that
+ * reads each of them and the values it starts with, which are fairseq's. */
 #include "model/transformer.h"
-#include "model/adaptive.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "model/adaptive.h"
 #include "model/pictures.h"
-
-/* Bytes of the largest table of positions, which a config alone can make a program allocate. */
-enum { MAX_POSITION_TABLE = 1 << 30 };
 
 /* Dropout sites of the head: after all layers'. */
 enum { HEAD_SITE = 1 << 17, ADAPTIVE_SITE = HEAD_SITE + 16 };
@@ -17,101 +14,6 @@ enum { HEAD_SITE = 1 << 17, ADAPTIVE_SITE = HEAD_SITE + 16 };
 /* With which the heads of BERT and RoBERTa start. */
 static const double HEAD_DEVIATION = 0.02;
 
-static int64_t position_table_rows(const rd_model_config *c) {
-    return rd_position(c, c->max_source_positions > c->max_target_positions
-                              ? c->max_source_positions
-                              : c->max_target_positions);
-}
-
-static rd_status check_stack(const rd_model_config *c, const rd_stack_config *s, const char *name) {
-    if (s->layers == 0) return RD_OK;
-    if (s->layers < 0 || s->ffn_dim < 1 || s->ffn_dim > 16384 || s->heads < 1 ||
-        c->d_model % s->heads)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: %s: expected 1 <= ffn_dim <= 16384, and heads that divide d_model "
-                        "(%d); found ffn_dim %d and %d heads",
-                        name, (int)c->d_model, (int)s->ffn_dim, (int)s->heads);
-    return RD_OK;
-}
-
-static rd_status check_start(const rd_model_config *c) {
-    if (rd_start_id(c) < 0)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: the decoder starts with %s (decoder-start), which the vocabulary "
-                        "does not have",
-                        c->decoder_start == RD_START_PAD   ? "pad"
-                        : c->decoder_start == RD_START_BOS ? "bos"
-                                                           : "eos");
-    if (rd_start_id(c) >= c->tgt_vocab)
-        return rd_error(RD_ERR_ARGUMENT, "model: start token %d outside a vocabulary of %d",
-                        (int)rd_start_id(c), (int)c->tgt_vocab);
-    return RD_OK;
-}
-
-static rd_status check_token_head(const rd_model_config *c) {
-    if (c->tgt_vocab < 4)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: expected a target vocabulary of at least 4, "
-                        "found %d",
-                        (int)c->tgt_vocab);
-    if (c->pooling != RD_POOL_NONE || c->pooler_dropout > 0.0f || c->classifier_dropout > 0.0f)
-        return rd_error(RD_ERR_ARGUMENT, "model: pooling, pooler-dropout and classifier-dropout "
-                                         "need head: classes or value");
-    if (c->decoder.layers > 0 && c->head_transform != RD_TRANSFORM_NONE)
-        return rd_error(RD_ERR_ARGUMENT, "model: head-transform is for models without a decoder");
-    if (c->share_all_embeddings && c->src_vocab != c->tgt_vocab)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: share_all_embeddings needs one vocabulary, found sizes %d and %d",
-                        (int)c->src_vocab, (int)c->tgt_vocab);
-    return check_start(c);
-}
-
-static rd_status check_head(const rd_model_config *c) {
-    if (c->head == RD_HEAD_TOKENS) return check_token_head(c);
-    if (c->decoder.layers > 0 || c->encoder.layers == 0)
-        return rd_error(RD_ERR_ARGUMENT, "model: a head of classes or a value needs an encoder "
-                                         "alone (decoder-layers: 0)");
-    if (c->head == RD_HEAD_CLASSES && (c->num_classes < 2 || c->num_classes > 1000000))
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: expected 2 to 1000000 classes (num-classes), "
-                        "found %d",
-                        (int)c->num_classes);
-    return RD_OK;
-}
-
-static rd_status check_config(const rd_model_config *c) {
-    if (c->segment_types < 0 || (c->segment_types > 0 && !c->layernorm_embedding))
-        return rd_error(RD_ERR_ARGUMENT, "model: segment-types needs layernorm-embedding");
-    RD_TRY(rd_pictures_check(c));
-    bool of_pictures = c->picture.size > 0;
-    if (c->d_model < 1 || c->d_model > 16384 ||
-        (c->encoder.layers > 0 && !of_pictures && c->src_vocab < 4) || c->pad_id < -1 ||
-        c->max_source_positions < 1 || c->max_target_positions < 1)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: expected 1 <= d_model <= 16384, vocabularies of at least 4, "
-                        "pad_id >= -1 (none) and at least one position");
-    RD_TRY(check_stack(c, &c->encoder, "encoder"));
-    RD_TRY(check_stack(c, &c->decoder, "decoder"));
-    if (c->encoder.layers == 0 && c->decoder.layers == 0)
-        return rd_error(RD_ERR_ARGUMENT, "model: expected at least one layer of an encoder or a "
-                                         "decoder, found neither");
-    int64_t table = position_table_rows(c) * c->d_model * (int64_t)sizeof(float);
-    if (table > MAX_POSITION_TABLE)
-        return rd_error(
-            RD_ERR_ARGUMENT,
-            "model: %d positions of width %d make a table of %.1f GiB; at most 1 GiB is "
-            "allowed (max_source_positions, max_target_positions)",
-            (int)(table / c->d_model / 4), (int)c->d_model, (double)table / 0x1p30);
-    if (of_pictures) return check_head(c);
-    if (c->prepend_bos && c->bos_id < 0)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: prepend-bos, but the vocabulary has no begin of sentence");
-    RD_TRY(rd_adaptive_check(c));
-    return check_head(c);
-}
-
-/* Building: tensors are registered under fairseq's names, with the layer that reads each of them
- * and the values it starts with, which are fairseq's. */
 typedef struct {
     rd_model *model;
     rd_parameters *p;
@@ -316,8 +218,7 @@ static rd_status add_token_head(const builder *b, rd_head *head) {
                           : RD_OK;
 }
 
-/* All layers, and their tensors registered. */
-static rd_status add_all(rd_model *model) {
+rd_status rd_model_add_layers(rd_model *model) {
     builder b = {.model = model,
                  .p = &model->parameters,
                  .c = &model->config,
@@ -330,149 +231,4 @@ static rd_status add_all(rd_model *model) {
     RD_TRY(add_stack(&b, &model->decoder, true));
     return b.c->head == RD_HEAD_TOKENS ? add_token_head(&b, &model->head)
                                        : add_sequence_head(&b, &model->head);
-}
-
-static bool wants_sinusoid(const rd_stack_config *s) {
-    return s->layers > 0 && !s->learned_pos;
-}
-
-/* A model with its tensors registered and no memory for them yet. */
-static rd_status outline(rd_model *model, const rd_model_config *config) {
-    model->config = *config;
-    RD_TRY(check_config(config));
-    return add_all(model);
-}
-
-rd_status rd_model_register(rd_parameters *p, const rd_model_config *config) {
-    rd_model *model = rd_calloc(1, sizeof *model);
-    if (!model) return RD_ERR_MEMORY;
-    rd_status status = outline(model, config);
-    if (status == RD_OK) { /* the tensors outlive the layers that were to read them */
-        *p = model->parameters;
-        p->n_views = 0;
-        model->parameters = (rd_parameters){0};
-    }
-    rd_model_free(model);
-    return status;
-}
-
-static void bind_positions(rd_model *model) {
-    const rd_model_config *c = &model->config;
-    if (wants_sinusoid(&c->encoder)) model->encoder.embedding.positions.value = model->sinusoid;
-    if (wants_sinusoid(&c->decoder)) model->decoder.embedding.positions.value = model->sinusoid;
-}
-
-/* With `path`, the file the parameters will be read from, nothing is allocated that such a file
- * could not fill. */
-static rd_status fill(rd_model *model, const char *path) {
-    const rd_model_config *c = &model->config;
-    rd_parameters *p = &model->parameters;
-    if (path) RD_TRY(rd_parameters_check_size(p, path));
-    RD_TRY(path ? rd_parameters_allocate_unset(p) : rd_parameters_allocate(p));
-    if (wants_sinusoid(&c->encoder) || wants_sinusoid(&c->decoder)) {
-        int64_t n = position_table_rows(c);
-        model->sinusoid = rd_malloc((size_t)(n * c->d_model), sizeof(float));
-        if (!model->sinusoid) return RD_ERR_MEMORY;
-        rd_sinusoidal_positions(model->sinusoid, n, c->d_model, c->position_layout);
-        bind_positions(model);
-    }
-    rd_parameters_bind(p);
-    return RD_OK;
-}
-
-static rd_status model_build(rd_model **out, const rd_model_config *config, const char *path) {
-    *out = NULL;
-    rd_model *model = rd_calloc(1, sizeof *model);
-    if (!model) return RD_ERR_MEMORY;
-    rd_status status = outline(model, config);
-    if (status == RD_OK) status = fill(model, path);
-    if (status == RD_OK)
-        *out = model;
-    else
-        rd_model_free(model);
-    return status;
-}
-
-rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed) {
-    RD_TRY(model_build(model, config, NULL));
-    rd_parameters_initialise(&(*model)->parameters, seed);
-    return RD_OK;
-}
-
-/* Frees a model that could not be loaded. */
-static rd_status loaded(rd_model **model, rd_status status) {
-    if (status == RD_OK) return RD_OK;
-    rd_model_free(*model);
-    *model = NULL;
-    return status;
-}
-
-rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path) {
-    RD_TRY(model_build(model, config, path));
-    rd_parameters *p = &(*model)->parameters;
-    return loaded(model, rd_parameters_load(p, p->values, path));
-}
-
-rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, const char *path,
-                               rd_precision precision) {
-    RD_TRY(model_build(model, config, path));
-    return loaded(model, rd_model_read_packed(*model, path, precision));
-}
-
-rd_status rd_model_save(const rd_model *model, const char *path) {
-    return rd_parameters_save(&model->parameters, model->parameters.values, NULL, path);
-}
-
-void rd_model_free(rd_model *model) {
-    if (!model) return;
-    for (int64_t i = 0; i < model->n_packed; i++) rd_packed_free(model->packed[i]);
-    free(model->packed);
-    if (model->borrows) {
-        model->parameters.values = NULL;
-        model->parameters.bf16 = NULL;
-        model->sinusoid = NULL;
-    }
-    rd_parameters_free(&model->parameters);
-    free(model->encoder.layers);
-    free(model->decoder.layers);
-    free(model->sinusoid);
-    free(model);
-}
-
-const rd_model_config *rd_model_get_config(const rd_model *model) {
-    return &model->config;
-}
-
-int64_t rd_model_n_parameters(const rd_model *model) {
-    return model->parameters.total;
-}
-
-rd_status rd_model_prepare_training(rd_model *model, bool bf16) {
-    RD_TRY(rd_parameters_allocate_grads(&model->parameters));
-    if (bf16) RD_TRY(rd_parameters_refresh_bf16(&model->parameters));
-    rd_parameters_bind(&model->parameters);
-    return RD_OK;
-}
-
-static rd_status borrow(rd_model *model, const rd_model *first) {
-    RD_TRY(outline(model, &first->config));
-    model->parameters.values = first->parameters.values;
-    model->parameters.bf16 = first->parameters.bf16;
-    model->sinusoid = first->sinusoid;
-    bind_positions(model);
-    RD_TRY(rd_parameters_allocate_grads(&model->parameters));
-    rd_parameters_bind(&model->parameters);
-    return RD_OK;
-}
-
-rd_status rd_model_share(rd_model **out, rd_model *first) {
-    rd_model *model = rd_calloc(1, sizeof *model);
-    *out = model;
-    if (!model) return RD_ERR_MEMORY;
-    model->borrows = true;
-    rd_status status = borrow(model, first);
-    if (status == RD_OK) return RD_OK;
-    rd_model_free(model);
-    *out = NULL;
-    return status;
 }

@@ -18,6 +18,15 @@ struct rd_model {
     bool borrows;    /* values, bfloat16 copies and sinusoid are another model's */
 };
 
+/* Refuses what cannot be built, with the reason (check.c). */
+rd_status rd_model_check(const rd_model_config *config);
+
+/* All layers of model->config, and their tensors registered, without values (transformer.c). */
+rd_status rd_model_add_layers(rd_model *model);
+
+/* Rows of the table of positions: what the longest sequence needs. */
+int64_t rd_position_table_rows(const rd_model_config *config);
+
 /* Registers the tensors of such a model, unallocated: what its file holds. */
 rd_status rd_model_register(rd_parameters *parameters, const rd_model_config *config);
 

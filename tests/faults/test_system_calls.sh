@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$(realpath "$0")")/setup.sh"
 if sanitized; then exit 77; fi
-if ! strace -f -o /dev/null true 2>/dev/null; then
+if ! strace -f --seccomp-bpf -o /dev/null true 2>/dev/null; then
     echo "strace is not installed, or tracing is not allowed here"
     exit 77
 fi
@@ -30,7 +30,7 @@ problem() {
 
 # How often the program makes the call before it does anything of its own: while it is loaded.
 calls_of_loading() {
-    strace -f -o trace -e "trace=$call" "$bin/rdrop-$program" --help >/dev/null 2>&1
+    strace -f --seccomp-bpf -o trace -e "trace=$call" "$bin/rdrop-$program" --help >/dev/null 2>&1
     grep -vcE 'exited|\+\+\+|---|resumed' trace
 }
 
@@ -57,7 +57,7 @@ try() {
         if [ "$call" = mmap ]; then only=("${mapped[@]}") first=1; fi
         for ((n = first > 1 ? first : 1; ; n += step)); do
             $before
-            { strace -f "${only[@]}" -o trace -e "trace=$call" -e "inject=$call:error=${fault#*:}:when=$n" \
+            { strace -f --seccomp-bpf "${only[@]}" -o trace -e "trace=$call" -e "inject=$call:error=${fault#*:}:when=$n" \
                 "$bin/rdrop-$program" "$@" <in >got 2>err; } 2>/dev/null
             code=$?
             grep -q INJECTED trace || break
