@@ -238,34 +238,28 @@ static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bo
 }
 
 /* A chunk at a time comes to the first worker, and is written. */
-static rd_status write_round(binarizer *b, const rd_text *mine, size_t *bytes) {
+static rd_status write_round(binarizer *b, const rd_text *mine) {
     rd_comm *comm = b->config->comm;
-    size_t own = (size_t)mine->length;
-    size_t *all = bytes + comm->size;
-    RD_TRY(rd_comm_gather(comm, &own, sizeof own, all));
     for (int i = 0; i < comm->size; i++) {
-        for (int k = 0; k < comm->size; k++) bytes[k] = k == i ? all[k] : 0;
-        char *chunk = rd_malloc(comm->rank == 0 ? all[i] : 0, 1);
-        if (!chunk) return RD_ERR_MEMORY;
-        rd_status status = rd_comm_gather_first(comm, mine->data, bytes, chunk);
-        if (status == RD_OK && comm->rank == 0) status = unpack_chunk(b, chunk, chunk + all[i]);
-        if (status == RD_OK && comm->rank == 0) status = write_chunk(b);
+        char *chunk;
+        size_t bytes;
+        RD_TRY(rd_comm_join(comm, mine->data, i == comm->rank ? (size_t)mine->length : 0, &chunk,
+                            &bytes));
+        if (!chunk) continue;
+        rd_status status = unpack_chunk(b, chunk, chunk + bytes);
+        if (status == RD_OK) status = write_chunk(b);
         free(chunk);
         RD_TRY(status);
-        if (comm->rank == 0) show_progress(b);
+        show_progress(b);
     }
     return RD_OK;
 }
 
 static rd_status binarize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
-    rd_comm *comm = b->config->comm;
     rd_text mine = {0};
-    size_t *bytes = rd_malloc((size_t)comm->size, 2 * sizeof *bytes);
-    rd_status status = bytes ? tokenize_round(b, src, tgt, ended, &mine) : RD_ERR_MEMORY;
-    status = rd_comm_agree(comm, status);
-    if (status == RD_OK) status = write_round(b, &mine, bytes);
+    rd_status status = rd_comm_agree(b->config->comm, tokenize_round(b, src, tgt, ended, &mine));
+    if (status == RD_OK) status = write_round(b, &mine);
     rd_text_free(&mine);
-    free(bytes);
     return status;
 }
 

@@ -71,6 +71,27 @@ rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *by
     return RD_OK;
 }
 
+static rd_status join(rd_comm *comm, const void *mine, size_t bytes, size_t *each, char **all,
+                      size_t *total) {
+    RD_TRY(rd_comm_gather(comm, &bytes, sizeof bytes, each));
+    for (int i = 0; comm->rank == 0 && i < comm->size; i++) *total += each[i];
+    if (comm->rank == 0 && !(*all = rd_malloc(*total, 1))) return RD_ERR_MEMORY;
+    rd_status status = rd_comm_gather_first(comm, mine, each, *all);
+    if (status == RD_OK) return RD_OK;
+    free(*all);
+    *all = NULL;
+    return status;
+}
+
+rd_status rd_comm_join(rd_comm *comm, const void *mine, size_t bytes, char **all, size_t *total) {
+    size_t *each = rd_malloc((size_t)comm->size, sizeof *each);
+    *all = NULL;
+    *total = 0;
+    rd_status status = each ? join(comm, mine, bytes, each, all, total) : RD_ERR_MEMORY;
+    free(each);
+    return status;
+}
+
 static rd_status merge(rd_comm *comm, unsigned char *items, size_t bytes, size_t *each) {
     bool first = comm->rank == 0;
     unsigned char *all = rd_malloc(first ? bytes : 0, (size_t)comm->size);

@@ -68,6 +68,10 @@ rd_status rd_comm_sum_f64(rd_comm *comm, double *x);
  * [size] is the same for all. */
 rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all);
 
+/* *all: what the workers have, end to end in their order, *total bytes for worker 0, who frees it;
+ * NULL for others. */
+rd_status rd_comm_join(rd_comm *comm, const void *mine, size_t bytes, char **all, size_t *total);
+
 /* Worker 0's array receives what others have where it has zeros: of each byte, one worker
  * at most has another value than zero. */
 rd_status rd_comm_merge_first(rd_comm *comm, void *items, size_t bytes);

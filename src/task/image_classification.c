@@ -229,29 +229,25 @@ static rd_status add_part(const classification *c, const rd_validation *v, answe
     return status;
 }
 
-/* Puts the workers' answers together, in their order, for the first one. */
-static rd_status bring_together(const classification *c, const rd_validation *v, answers *a,
-                                size_t *bytes) {
-    rd_comm *comm = v->comm;
-    size_t width = sizeof *a->probabilities * (size_t)c->labels.n, own = (size_t)a->n;
-    RD_TRY(rd_comm_sum_f64(comm, &a->nll));
-    RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
-    a->n = 0;
-    for (int i = 0; i < comm->size; i++) {
-        a->n += (int64_t)bytes[i];
-        bytes[i] *= sizeof *a->labels;
-    }
-    RD_TRY(rd_comm_gather_first(comm, a->labels, bytes, comm->rank == 0 ? a->labels : NULL));
-    for (int i = 0; i < comm->size; i++) bytes[i] = bytes[i] / sizeof *a->labels * width;
-    return rd_comm_gather_first(comm, a->probabilities, bytes,
-                                comm->rank == 0 ? a->probabilities : NULL);
+/* The first worker's items become all workers', in their order; *bytes: of its own, then of all. */
+static rd_status join_items(rd_comm *comm, void *items, size_t *bytes) {
+    char *all;
+    size_t total;
+    RD_TRY(rd_comm_join(comm, items, *bytes, &all, &total));
+    if (!all) return RD_OK;
+    memcpy(items, all, total);
+    *bytes = total;
+    free(all);
+    return RD_OK;
 }
 
-static rd_status join_answers(const classification *c, const rd_validation *v, answers *a) {
-    size_t *bytes = rd_malloc((size_t)v->comm->size, sizeof *bytes);
-    rd_status status = bytes ? bring_together(c, v, a, bytes) : RD_ERR_MEMORY;
-    free(bytes);
-    return status;
+static rd_status join_answers(const classification *c, rd_comm *comm, answers *a) {
+    size_t labels = sizeof *a->labels * (size_t)a->n;
+    size_t probabilities = sizeof *a->probabilities * (size_t)(a->n * c->labels.n);
+    RD_TRY(rd_comm_sum_f64(comm, &a->nll));
+    RD_TRY(join_items(comm, a->labels, &labels));
+    a->n = (int64_t)(labels / sizeof *a->labels);
+    return join_items(comm, a->probabilities, &probabilities);
 }
 
 static rd_status score(const classification *c, const answers *a, rd_results *results) {
@@ -276,7 +272,7 @@ static rd_status validate(void *self, const rd_validation *v, rd_results *result
     rd_status status = a.probabilities && a.labels ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK) status = add_part(c, v, &a);
     status = rd_comm_agree(v->comm, status);
-    if (status == RD_OK && v->comm->size > 1) status = join_answers(c, v, &a);
+    if (status == RD_OK && v->comm->size > 1) status = join_answers(c, v->comm, &a);
     if (status == RD_OK && v->comm->rank == 0) status = score(c, &a, results);
     free(a.probabilities);
     free(a.labels);

@@ -128,7 +128,7 @@ static rd_status translate_mine(const rd_pairs *p, const rd_validation *validati
     return status;
 }
 
-/* all: what the workers have, bytes[w] each. */
+/* all: what the workers have, in their order. */
 static rd_status put_in_order(const rd_comm *comm, const char *all, rd_pairs_answers *a) {
     for (int w = 0; w < comm->size; w++)
         for (int64_t i = w; i < a->n; i += comm->size) {
@@ -138,15 +138,11 @@ static rd_status put_in_order(const rd_comm *comm, const char *all, rd_pairs_ans
     return RD_OK;
 }
 
-static rd_status bring_together(rd_comm *comm, const rd_text *mine, size_t *bytes,
-                                rd_pairs_answers *a) {
-    size_t own = (size_t)mine->length, total = 0;
-    RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
-    for (int w = 0; w < comm->size; w++) total += bytes[w];
-    char *all = comm->rank == 0 ? rd_malloc(total + 1, 1) : NULL;
-    if (comm->rank == 0 && !all) return RD_ERR_MEMORY;
-    rd_status status = rd_comm_gather_first(comm, mine->data, bytes, all);
-    if (status == RD_OK && all) status = put_in_order(comm, all, a);
+static rd_status bring_together(rd_comm *comm, const rd_text *mine, rd_pairs_answers *a) {
+    char *all;
+    size_t total;
+    RD_TRY(rd_comm_join(comm, mine->data, (size_t)mine->length, &all, &total));
+    rd_status status = all ? put_in_order(comm, all, a) : RD_OK;
     free(all);
     return status;
 }
@@ -156,12 +152,9 @@ static rd_status translate_together(const rd_pairs *p, const rd_validation *vali
                                     const sources *s, rd_pairs_answers *a) {
     rd_comm *comm = validation->comm;
     rd_text mine = {0};
-    size_t *bytes = rd_malloc((size_t)comm->size, sizeof *bytes);
-    rd_status status = bytes ? translate_mine(p, validation, s, a->n, &mine) : RD_ERR_MEMORY;
-    status = rd_comm_agree(comm, status);
-    if (status == RD_OK) status = bring_together(comm, &mine, bytes, a);
+    rd_status status = rd_comm_agree(comm, translate_mine(p, validation, s, a->n, &mine));
+    if (status == RD_OK) status = bring_together(comm, &mine, a);
     rd_text_free(&mine);
-    free(bytes);
     return status;
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,12 +279,6 @@ static rd_status run(stream *s) {
     }
 }
 
-/* What a worker made of a round of windows, one for each worker. */
-typedef struct {
-    rd_translate_totals totals; /* lines: up to the end of the round */
-    size_t output, warnings;    /* bytes */
-} share;
-
 /* Reads the windows of a round, and works on the worker's own. */
 static rd_status work_on_round(stream *s, int64_t round, bool *ended) {
     for (int i = 0; i < s->comm->size && !*ended; i++) {
@@ -296,22 +289,15 @@ static rd_status work_on_round(stream *s, int64_t round, bool *ended) {
     return RD_OK;
 }
 
-/* part: of each worker, for the first one's `use`, in their order. */
-static rd_status pass_on(stream *s, const share *all, size_t at, const char *mine,
+/* mine: of each worker, for the first one's `use`, in their order. */
+static rd_status pass_on(stream *s, const char *mine, size_t bytes,
                          void (*use)(stream *s, const char *part, size_t bytes)) {
-    int n = s->comm->size;
-    size_t *bytes = rd_malloc((size_t)n, sizeof *bytes), total = 0;
-    if (!bytes) return RD_ERR_MEMORY;
-    for (int i = 0; i < n; i++) {
-        memcpy(&bytes[i], (const char *)&all[i] + at, sizeof *bytes);
-        total += bytes[i];
-    }
-    char *parts = rd_malloc(s->comm->rank == 0 ? total : 0, 1);
-    rd_status status = parts ? rd_comm_gather_first(s->comm, mine, bytes, parts) : RD_ERR_MEMORY;
-    if (status == RD_OK && s->comm->rank == 0) use(s, parts, total);
+    char *parts;
+    size_t total;
+    RD_TRY(rd_comm_join(s->comm, mine, bytes, &parts, &total));
+    if (parts) use(s, parts, total);
     free(parts);
-    free(bytes);
-    return status;
+    return RD_OK;
 }
 
 static void write_part(stream *s, const char *part, size_t bytes) {
@@ -332,39 +318,38 @@ static void add_totals(rd_translate_totals *to, const rd_translate_totals *from)
     to->log_prob += from->log_prob;
 }
 
-/* before: the totals of the rounds before. */
-static rd_status end_round(stream *s, const share *mine, const char *output,
-                           const rd_translate_totals *before, share *all) {
-    RD_TRY(rd_comm_gather(s->comm, mine, sizeof *mine, all));
-    RD_TRY(pass_on(s, all, offsetof(share, warnings), s->warnings.data, tell_part));
-    RD_TRY(pass_on(s, all, offsetof(share, output), output, write_part));
+/* output: [bytes], of the worker's window. before: the totals of the rounds before; s->totals has
+ * the round's alone, but for the lines. all: [workers] */
+static rd_status end_round(stream *s, const char *output, size_t bytes,
+                           const rd_translate_totals *before, rd_translate_totals *all) {
+    RD_TRY(rd_comm_gather(s->comm, &s->totals, sizeof s->totals, all));
+    RD_TRY(pass_on(s, s->warnings.data, (size_t)s->warnings.length, tell_part));
+    RD_TRY(pass_on(s, output, bytes, write_part));
     rd_text_clear(&s->warnings);
     s->totals = *before;
-    for (int i = 0; i < s->comm->size; i++) add_totals(&s->totals, &all[i].totals);
+    for (int i = 0; i < s->comm->size; i++) add_totals(&s->totals, &all[i]);
     return s->comm->rank == 0 ? flush(s) : RD_OK;
 }
 
 /* What there is before a failure is written, as one worker alone would have. */
-static rd_status run_round(stream *s, int64_t round, share *all, bool *ended) {
+static rd_status run_round(stream *s, int64_t round, rd_translate_totals *all, bool *ended) {
     char *output = NULL;
-    share mine = {.output = 0};
+    size_t bytes = 0;
     const rd_translate_totals before = s->totals;
     s->totals = (rd_translate_totals){.lines = before.lines};
-    if (!(s->out = open_memstream(&output, &mine.output)))
+    if (!(s->out = open_memstream(&output, &bytes)))
         return rd_error(RD_ERR_MEMORY, "out of memory");
     rd_status status = work_on_round(s, round, ended);
     if (fclose(s->out) != 0 && status == RD_OK) status = rd_error(RD_ERR_MEMORY, "out of memory");
     if (status == RD_OK && s->config->stop && *s->config->stop) status = stopped(s);
     rd_status agreed = rd_comm_agree(s->comm, status);
-    mine.totals = s->totals;
-    mine.warnings = (size_t)s->warnings.length;
-    status = end_round(s, &mine, output, &before, all);
+    status = end_round(s, output, bytes, &before, all);
     free(output);
     return status == RD_OK ? agreed : status;
 }
 
 static rd_status run_shared(stream *s) {
-    share *all = rd_malloc((size_t)s->comm->size, sizeof *all);
+    rd_translate_totals *all = rd_malloc((size_t)s->comm->size, sizeof *all);
     rd_status status = all ? RD_OK : RD_ERR_MEMORY;
     bool ended = false;
     for (int64_t round = 0; status == RD_OK && !ended; round++)

@@ -106,6 +106,8 @@ static void sums_are_in_the_order_of_workers(void **state) {
 typedef struct {
     int all[WORKERS][WORKERS], told[WORKERS], first[6];
     unsigned char merged[WORKERS];
+    char *joined[WORKERS];
+    size_t bytes[WORKERS];
 } told;
 
 static rd_status tell(void *self, rd_comm *comm) {
@@ -118,6 +120,7 @@ static rd_status tell(void *self, rd_comm *comm) {
     t->told[r] = 7 * r;
     RD_TRY(rd_comm_broadcast(comm, &t->told[r], sizeof mine));
     RD_TRY(rd_comm_gather_first(comm, parts, bytes, r == 0 ? t->first : NULL));
+    RD_TRY(rd_comm_join(comm, parts, bytes[r], &t->joined[r], &t->bytes[r]));
     RD_TRY(rd_comm_merge_first(comm, items, sizeof items));
     if (r == 0) memcpy(t->merged, items, sizeof items);
     return rd_comm_meet(comm);
@@ -134,6 +137,10 @@ static void all_are_told(void **state) {
     }
     static const int first[] = {0, 1, 1, 2, 2, 2};
     assert_memory_equal(t.first, first, sizeof first);
+    assert_int_equal(t.bytes[0], sizeof first);
+    assert_memory_equal(t.joined[0], first, sizeof first);
+    for (int r = 1; r < WORKERS; r++) assert_null(t.joined[r]);
+    free(t.joined[0]);
 }
 
 /* Worker 1 does not come to the second meeting. */
