@@ -103,7 +103,6 @@ static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int6
                                .k = f32(a, 1, at),
                                .v = f32(a, 2, at),
                                .bias_q = a->vectors + column,
-                               .bias_k = a->vectors + a->width + column,
                                .bias_v = a->vectors + 2 * a->width + column,
                                .stride_q = a->width,
                                .stride_kv = a->width,

@@ -167,8 +167,7 @@ static double query_row(const rd_attention_head *h, int64_t i, double *p, double
         p[j] = hidden ? -INFINITY : 0.0;
         for (int64_t c = 0; c < h->head_dim && !hidden; c++)
             p[j] += (number(h->q, i * h->stride_q + c) + (double)h->bias_q[c]) *
-                    (number(h->k, j * h->stride_kv + c) + (double)h->bias_k[c]) /
-                    sqrt((double)h->head_dim);
+                    number(h->k, j * h->stride_kv + c) / sqrt((double)h->head_dim);
         max = fmax(max, p[j]);
     }
     for (int64_t j = 0; j < h->n_keys; j++) z += exp(p[j] - max);
@@ -225,8 +224,7 @@ void reference_attention_backward(const rd_attention_head *h, double *d_q, doubl
             for (int64_t c = 0; c < dim; c++) {
                 double d_score = p[j] * (dp[j] - mean) * scale;
                 double q = number(h->q, i * h->stride_q + c) + (double)h->bias_q[c];
-                double k = number(h->k, j * h->stride_kv + c) + (double)h->bias_k[c];
-                d_q[i * dim + c] += d_score * k;
+                d_q[i * dim + c] += d_score * number(h->k, j * h->stride_kv + c);
                 d_k[j * dim + c] += d_score * q;
             }
     }

@@ -30,7 +30,6 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
         .k = rd_activations_at(a->kv, k0 * a->stride_kv + column),
         .v = rd_activations_at(a->kv, k0 * a->stride_kv + width + column),
         .bias_q = a->bias + column,
-        .bias_k = a->bias + width + column,
         .bias_v = a->bias + 2 * width + column,
         .stride_q = a->stride_q,
         .stride_kv = a->stride_kv,

@@ -26,48 +26,38 @@ static inline vec16 load_vector(rd_activations x, int64_t at) {
     return v;
 }
 
-/* packed: [n, rd_pad16(width)] = scale * (x + bias), zero beyond width. bias may be NULL. */
+/* packed: [n, rd_pad16(width)] = x + bias, zero beyond width. bias may be NULL. */
 static void pack(float *restrict packed, rd_activations x, int64_t stride,
-                 const float *restrict bias, float scale, int64_t n, int64_t width) {
+                 const float *restrict bias, int64_t n, int64_t width) {
     int64_t ld = rd_pad16(width), whole = width / LANES * LANES;
     for (int64_t i = 0; i < n; i++) {
         float *restrict row = packed + i * ld;
         int64_t at = i * stride;
         for (int64_t c = 0; c < whole; c += LANES) {
             vec16 v = load_vector(x, at + c);
-            if (bias) v = scale * (v + *(const vec16_anywhere *)(bias + c));
+            if (bias) v += *(const vec16_anywhere *)(bias + c);
             *(vec16_anywhere *)(row + c) = v;
         }
         for (int64_t c = whole; c < width; c++) {
             float v = x.f32 ? x.f32[at + c] : rd_bf16_to_f32(x.bf16[at + c]);
-            row[c] = bias ? scale * (v + bias[c]) : v;
+            row[c] = bias ? v + bias[c] : v;
         }
         for (int64_t c = width; c < ld; c++) row[c] = 0.0f;
     }
 }
 
-/* x: [n, width], rows `stride` apart = scale * packed: [n, rd_pad16(width)]. */
-static void unpack(rd_activations x, int64_t stride, const float *restrict packed, float scale,
-                   int64_t n, int64_t width) {
+/* x: [n, width], rows `stride` apart = packed: [n, rd_pad16(width)]. */
+static void unpack(rd_activations x, int64_t stride, const float *restrict packed, int64_t n,
+                   int64_t width) {
     int64_t ld = rd_pad16(width), whole = x.f32 ? width / LANES * LANES : 0;
     for (int64_t i = 0; i < n; i++) {
         const float *restrict row = packed + i * ld;
         for (int64_t c = 0; c < whole; c += LANES)
-            *(vec16_anywhere *)(x.f32 + i * stride + c) =
-                scale * *(const vec16_anywhere *)(row + c);
-        for (int64_t c = whole; x.f32 && c < width; c++) x.f32[i * stride + c] = scale * row[c];
+            *(vec16_anywhere *)(x.f32 + i * stride + c) = *(const vec16_anywhere *)(row + c);
+        for (int64_t c = whole; x.f32 && c < width; c++) x.f32[i * stride + c] = row[c];
         for (int64_t c = 0; !x.f32 && c < width; c++)
-            x.bf16[i * stride + c] = rd_f32_to_bf16(scale * row[c]);
+            x.bf16[i * stride + c] = rd_f32_to_bf16(row[c]);
     }
-}
-
-/* x: [n, width] += sums[i] * bias, then scaled; x as packed. */
-static void add_bias_and_scale(float *restrict x, const float *sums, const float *restrict bias,
-                               const float *scales, int64_t n, int64_t width) {
-    int64_t ld = rd_pad16(width);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < width; c++)
-            x[i * ld + c] = scales[i] * (x[i * ld + c] + sums[i] * bias[c]);
 }
 
 /* Rows of float32 whose width is a multiple of 16, in place or packed. */
@@ -82,7 +72,7 @@ static bool is_direct(rd_activations x, int64_t width) {
 
 static rows16 rows_of(rd_activations x, int64_t stride, float *buffer, int64_t n, int64_t width) {
     if (is_direct(x, width)) return (rows16){x.f32, stride};
-    pack(buffer, x, stride, NULL, 1.0f, n, width);
+    pack(buffer, x, stride, NULL, n, width);
     return (rows16){buffer, rd_pad16(width)};
 }
 
@@ -90,15 +80,27 @@ static rows16 target_of(rd_activations x, int64_t stride, float *buffer, int64_t
     return is_direct(x, width) ? (rows16){x.f32, stride} : (rows16){buffer, rd_pad16(width)};
 }
 
+/* x: [n, width] += sums[i] * bias, then scaled. */
+static void add_bias_and_scale(rows16 x, const float *sums, const float *restrict bias,
+                               const float *scales, int64_t n, int64_t width) {
+    for (int64_t i = 0; i < n; i++) {
+        float *restrict row = x.x + i * x.ld;
+        for (int64_t c = 0; c < width; c++) row[c] = scales[i] * (row[c] + sums[i] * bias[c]);
+    }
+}
+
 /* y: [block] = bias * xt, xt: [width, block] transposed rows: what a bias adds to all products with
  * them. */
 static void bias_products(float *restrict y, const float *restrict bias, const float *restrict xt,
                           int64_t width, int64_t block) {
     for (int64_t l = 0; l < block; l += LANES) {
-        vec16 sum = {0};
-        for (int64_t c = 0; c < width; c++)
-            sum += bias[c] * *(const vec16_anywhere *)(xt + c * block + l);
-        *(vec16_anywhere *)(y + l) = sum;
+        vec16 sums[4] = {{0}}; /* independent, so that none waits for the one before */
+        int64_t c = 0;
+        for (; c + 4 <= width; c += 4)
+            for (int i = 0; i < 4; i++)
+                sums[i] += bias[c + i] * *(const vec16_anywhere *)(xt + (c + i) * block + l);
+        for (; c < width; c++) sums[0] += bias[c] * *(const vec16_anywhere *)(xt + c * block + l);
+        *(vec16_anywhere *)(y + l) = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
 }
 
@@ -109,9 +111,9 @@ typedef struct {
     float *p, *dp;          /* [n_keys, block] */
     float *q, *d_o, *o;     /* [block, width] */
     float *qt, *d_ot;       /* [width, block] */
-    /* [block]: log-sum-exp; reciprocal and dropped-out sums of exponentials; what the biases of
-     * keys and values add to a query's products */
-    float *lse, *inverse, *kept, *of_bias_k, *of_bias_v;
+    /* [block]: log-sum-exp; reciprocal and dropped-out sums of exponentials; what the bias of
+     * values adds to a query's products */
+    float *lse, *inverse, *kept, *of_bias_v;
 } attention_buffers;
 
 static attention_buffers carve(const rd_attention_head *h, float *scratch) {
@@ -119,12 +121,11 @@ static attention_buffers carve(const rd_attention_head *h, float *scratch) {
                            .block = rd_attention_block(h->n_queries, h->n_keys)};
     int64_t kv = h->n_keys * b.width, scores = h->n_keys * b.block, rows = b.block * b.width;
     float *next = scratch;
-    float **parts[] = {&b.p,    &b.q,         &b.qt,        &b.o,  &b.lse,  &b.inverse,
-                       &b.kept, &b.of_bias_k, &b.of_bias_v, &b.dp, &b.d_ot, &b.d_o,
-                       &b.k,    &b.v,         &b.dk,        &b.dv};
-    int64_t sizes[] = {scores,  rows,   rows, rows, b.block, b.block, b.block, b.block,
-                       b.block, scores, rows, rows, kv,      kv,      kv,      kv};
-    for (int i = 0; i < 16; i++) {
+    float **parts[] = {&b.p,  &b.q,    &b.qt,  &b.o, &b.lse, &b.inverse, &b.kept, &b.of_bias_v,
+                       &b.dp, &b.d_ot, &b.d_o, &b.k, &b.v,   &b.dk,      &b.dv};
+    int64_t sizes[] = {scores, rows, rows, rows, b.block, b.block, b.block, b.block,
+                       scores, rows, rows, kv,   kv,      kv,      kv};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         *parts[i] = next;
         next += sizes[i];
     }
@@ -149,11 +150,18 @@ static lanes lanes_of(const rd_attention_head *h, const attention_buffers *b,
     return x;
 }
 
-/* Zeros where a key is after the query: rows from the first lane's own key on, and up to `seen`. */
-static void hide(const lanes *x, float *p, int64_t seen, float value) {
-    for (int64_t j = x->first + 1; j < seen; j++)
-        for (int64_t l = 0; l < LANES; l++)
-            p[j * x->ld + l] = x->first + l < j ? value : p[j * x->ld + l];
+/* Scores that no softmax sees, where a key is after the query. */
+static void hide(const lanes *x) {
+    for (int64_t j = x->first + 1; j < x->keys; j++) {
+        float *restrict row = x->p + j * x->ld;
+        for (int32_t l = 0, from = (int32_t)(j - x->first); l < LANES; l++)
+            row[l] = l < from ? -INFINITY : row[l];
+    }
+}
+
+/* Zeros for keys that other lanes of the block see, and none of these. */
+static void zero_unseen(const lanes *x, float *p, int64_t seen) {
+    for (int64_t j = x->keys; j < seen; j++) memset(p + j * x->ld, 0, LANES * sizeof *p);
 }
 
 static void log_of(float *restrict y, const float *restrict x) {
@@ -170,40 +178,51 @@ static void log_of(float *restrict y, const float *restrict x) {
 /* Scores to e^(score - largest), dropped out, whose sums are `kept`: to be scaled by `inverse`, the
  * reciprocal of their sum before dropout. lse: [16] the logarithm of the sum of e^score. */
 static void softmax(const rd_attention_head *h, const lanes *x, const rd_dropout_keys *dropout,
-                    int64_t seen, float *restrict lse, float *restrict inverse,
+                    float scale, int64_t seen, float *restrict lse, float *restrict inverse,
                     float *restrict kept) {
-    float max[LANES], z[LANES] = {0}, sum[LANES] = {0}, keep[4][LANES], *restrict p = x->p;
-    int64_t ld = x->ld;
-    if (h->causal) hide(x, p, x->keys, -INFINITY);
-    vec16 largest = *(const vec16_anywhere *)p;
+    float max[LANES], z[LANES] = {0}, sum[LANES] = {0}, keep[4][LANES];
+    if (h->causal) hide(x);
+    vec16 largest = *(const vec16_anywhere *)x->p;
     for (int64_t j = 1; j < x->keys; j++)
-        largest = larger(largest, *(const vec16_anywhere *)(p + j * ld));
+        largest = larger(largest, *(const vec16_anywhere *)(x->p + j * x->ld));
     memcpy(max, &largest, sizeof max);
     for (int t = 0; t < 4; t++)
         for (int l = 0; l < LANES; l++) keep[t][l] = 1.0f;
     for (int64_t j = 0; j < x->keys; j += 4) {
         if (dropout->threshold > 0) dropout_of_four(dropout, x->row_keys, j / 4, keep);
         for (int64_t t = 0; t < 4 && j + t < x->keys; t++) {
-            float *restrict row = p + (j + t) * ld;
+            float *restrict row = x->p + (j + t) * x->ld;
             for (int l = 0; l < LANES; l++) {
-                float e = exp_fast(row[l] - max[l]);
+                float e = exp_fast(scale * (row[l] - max[l]));
                 z[l] += e;
                 row[l] = e * keep[t][l];
                 sum[l] += row[l];
             }
         }
     }
-    if (h->causal) hide(x, p, seen, 0.0f);
+    zero_unseen(x, x->p, seen);
     log_of(lse, z);
     for (int l = 0; l < LANES; l++) {
-        lse[l] += max[l];
+        lse[l] += scale * max[l];
         inverse[l] = 1.0f / z[l];
         kept[l] = sum[l];
     }
 }
 
-/* Biases of keys and values add to all products of a query alike, so that keys and values are used
- * as they are: q (k + b) = q k + q b. */
+/* A block's queries and their bias, transposed: qt: [width, block]. */
+static void transpose_queries(const rd_attention_head *h, const attention_buffers *b, int64_t first,
+                              int64_t n) {
+    rd_activations q = rd_activations_at(h->q, first * h->stride_q);
+    if (is_direct(q, h->head_dim)) {
+        transpose(b->qt, b->block, q.f32, h->stride_q, h->bias_q, n, b->width);
+    } else {
+        pack(b->q, q, h->stride_q, h->bias_q, n, h->head_dim);
+        transpose(b->qt, b->block, b->q, b->width, NULL, n, b->width);
+    }
+}
+
+/* Keys and values are used without their biases. That of values adds to all products of a query
+ * alike; so does that of keys, which softmax does not see at all. */
 static void attention_forward(const rd_attention_head *h, float *scratch) {
     attention_buffers b = carve(h, scratch);
     const rd_dropout_keys dropout = rd_dropout_keys_of(h->dropout);
@@ -213,22 +232,20 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
         int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
         int64_t seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
-        pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
-             h->head_dim);
-        transpose(b.qt, b.block, b.q, b.width, n, b.width);
-        bias_products(b.of_bias_k, h->bias_k, b.qt, h->head_dim, b.block);
+        rd_activations out = rd_activations_at(h->out, first * h->stride_out);
+        rows16 o = target_of(out, h->stride_out, b.o, h->head_dim);
+        transpose_queries(h, &b, first, n);
         multiply(&(product){seen, rd_pad16(n), b.width, k.x, k.ld, 1, b.qt, b.block, b.p, b.block,
                             false});
         for (int64_t column = 0; column < n; column += LANES) {
             lanes x = lanes_of(h, &b, &dropout, first, column);
-            softmax(h, &x, &dropout, seen, b.lse + column, b.inverse + column, b.kept + column);
+            softmax(h, &x, &dropout, scale, seen, b.lse + column, b.inverse + column,
+                    b.kept + column);
         }
-        multiply(&(product){n, b.width, seen, b.p, 1, b.block, v.x, v.ld, b.o, b.width, false});
-        add_bias_and_scale(b.o, b.kept, h->bias_v, b.inverse, n, h->head_dim);
-        unpack(rd_activations_at(h->out, first * h->stride_out), h->stride_out, b.o, 1.0f, n,
-               h->head_dim);
-        for (int64_t i = 0; h->lse && i < n; i++)
-            h->lse[(first + i) * h->stride_lse] = b.lse[i] + b.of_bias_k[i];
+        multiply(&(product){n, b.width, seen, b.p, 1, b.block, v.x, v.ld, o.x, o.ld, false});
+        add_bias_and_scale(o, b.kept, h->bias_v, b.inverse, n, h->head_dim);
+        if (o.x == b.o) unpack(out, h->stride_out, b.o, n, h->head_dim);
+        for (int64_t i = 0; h->lse && i < n; i++) h->lse[(first + i) * h->stride_lse] = b.lse[i];
     }
 }
 
@@ -236,8 +253,9 @@ static void attention_forward(const rd_attention_head *h, float *scratch) {
  *     dV = (P o M)^T dO,  dP = (dO V^T) o M,  dS = P o (dP - rowsum(P o dP)),
  *     dQ = dS K / sqrt(head_dim),  dK = dS^T Q / sqrt(head_dim).
  * First scores to P, negative where it is dropped. Adds up the rows' sums in mean: [16]. */
-static void probabilities(const lanes *x, const rd_dropout_keys *dropout, const float *restrict lse,
-                          const float *restrict of_bias_v, float *restrict mean) {
+static void probabilities(const lanes *x, const rd_dropout_keys *dropout, float scale,
+                          const float *restrict lse, const float *restrict of_bias_v,
+                          float *restrict mean) {
     float keep[4][LANES];
     for (int t = 0; t < 4; t++)
         for (int l = 0; l < LANES; l++) keep[t][l] = 1.0f;
@@ -246,7 +264,7 @@ static void probabilities(const lanes *x, const rd_dropout_keys *dropout, const 
         for (int64_t t = 0; t < 4 && j + t < x->keys; t++) {
             float *restrict p = x->p + (j + t) * x->ld, *restrict dp = x->dp + (j + t) * x->ld;
             for (int l = 0; l < LANES; l++) {
-                float e = exp_fast(p[l] - lse[l]);
+                float e = exp_fast(scale * p[l] - lse[l]);
                 dp[l] += of_bias_v[l];
                 mean[l] += e * keep[t][l] * dp[l];
                 p[l] = keep[t][l] > 0.0f ? e : -e;
@@ -255,24 +273,23 @@ static void probabilities(const lanes *x, const rd_dropout_keys *dropout, const 
     }
 }
 
-/* Then P to P o M, and dO V^T to dS. */
+/* Then P to P o M, and dO V^T to scale * dS. */
 static void softmax_backward(const rd_attention_head *h, const lanes *x,
-                             const rd_dropout_keys *dropout, int64_t seen,
+                             const rd_dropout_keys *dropout, float scale, int64_t seen,
                              const float *restrict lse, const float *restrict of_bias_v) {
     float mean[LANES] = {0}, kept = dropout->kept;
-    if (h->causal) hide(x, x->p, x->keys, -INFINITY);
-    probabilities(x, dropout, lse, of_bias_v, mean);
+    if (h->causal) hide(x);
+    probabilities(x, dropout, scale, lse, of_bias_v, mean);
     for (int64_t j = 0; j < x->keys; j++) {
         float *restrict p = x->p + j * x->ld, *restrict dp = x->dp + j * x->ld;
         for (int l = 0; l < LANES; l++) {
             float e = fabsf(p[l]);
             p[l] = p[l] > 0.0f ? p[l] * kept : 0.0f;
-            dp[l] = p[l] * dp[l] - e * mean[l];
+            dp[l] = scale * (p[l] * dp[l] - e * mean[l]);
         }
     }
-    if (!h->causal) return;
-    hide(x, x->p, seen, 0.0f);
-    hide(x, x->dp, seen, 0.0f);
+    zero_unseen(x, x->p, seen);
+    zero_unseen(x, x->dp, seen);
 }
 
 /* Adds to rows of c that were written before, and writes those after them. */
@@ -285,23 +302,23 @@ static void multiply_onto(product x, int64_t written) {
     multiply(&x);
 }
 
-/* A block's scores to P o M, and the gradients of scores, dS. */
+/* A block's scores to P o M, and the gradients of scores, scale * dS. */
 static void scores_backward(const rd_attention_head *h, const attention_buffers *b,
                             const rd_dropout_keys *dropout, rows16 k, rows16 v, rows16 d_o,
                             int64_t first, int64_t n, int64_t seen) {
-    transpose(b->qt, b->block, b->q, b->width, n, b->width);
-    transpose(b->d_ot, b->block, d_o.x, d_o.ld, n, b->width);
-    bias_products(b->of_bias_k, h->bias_k, b->qt, h->head_dim, b->block);
+    float scale = 1.0f / sqrtf((float)h->head_dim);
+    transpose(b->qt, b->block, b->q, b->width, NULL, n, b->width);
+    transpose(b->d_ot, b->block, d_o.x, d_o.ld, NULL, n, b->width);
     bias_products(b->of_bias_v, h->bias_v, b->d_ot, h->head_dim, b->block);
     for (int64_t i = 0; i < rd_pad16(n); i++)
-        b->lse[i] = i < n ? h->lse[(first + i) * h->stride_lse] - b->of_bias_k[i] : 0.0f;
+        b->lse[i] = i < n ? h->lse[(first + i) * h->stride_lse] : 0.0f;
     multiply(&(product){seen, rd_pad16(n), b->width, k.x, k.ld, 1, b->qt, b->block, b->p, b->block,
                         false});
     multiply(&(product){seen, rd_pad16(n), b->width, v.x, v.ld, 1, b->d_ot, b->block, b->dp,
                         b->block, false});
     for (int64_t column = 0; column < n; column += LANES) {
         lanes x = lanes_of(h, b, dropout, first, column);
-        softmax_backward(h, &x, dropout, seen, b->lse + column, b->of_bias_v + column);
+        softmax_backward(h, &x, dropout, scale, seen, b->lse + column, b->of_bias_v + column);
     }
 }
 
@@ -313,7 +330,6 @@ static void zero_rows(rows16 x, int64_t first, int64_t n, int64_t width) {
 static void attention_backward(const rd_attention_head *h, float *scratch) {
     attention_buffers b = carve(h, scratch);
     const rd_dropout_keys dropout = rd_dropout_keys_of(h->dropout);
-    float scale = 1.0f / sqrtf((float)h->head_dim);
     int64_t written = 0; /* rows of dk and dv */
     rows16 k = rows_of(h->k, h->stride_kv, b.k, h->n_keys, h->head_dim);
     rows16 v = rows_of(h->v, h->stride_kv, b.v, h->n_keys, h->head_dim);
@@ -324,7 +340,9 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
         int64_t seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
         rows16 d_o = rows_of(rd_activations_at(h->d_out, first * h->stride_out), h->stride_out,
                              b.d_o, n, h->head_dim);
-        pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, scale, n,
+        rd_activations d_q = rd_activations_at(h->d_q, first * h->stride_q);
+        rows16 dq = target_of(d_q, h->stride_q, b.o, h->head_dim);
+        pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, n,
              h->head_dim);
         scores_backward(h, &b, &dropout, k, v, d_o, first, n, seen);
         multiply_onto(
@@ -332,16 +350,15 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
             written);
         multiply_onto(
             (product){seen, b.width, n, b.dp, b.block, 1, b.q, b.width, dk.x, dk.ld, true},
-            written); /* q is scaled */
-        multiply(&(product){n, b.width, seen, b.dp, 1, b.block, k.x, k.ld, b.o, b.width, false});
-        unpack(rd_activations_at(h->d_q, first * h->stride_q), h->stride_q, b.o, scale, n,
-               h->head_dim);
+            written);
+        multiply(&(product){n, b.width, seen, b.dp, 1, b.block, k.x, k.ld, dq.x, dq.ld, false});
+        if (dq.x == b.o) unpack(d_q, h->stride_q, b.o, n, h->head_dim);
         if (seen > written) written = seen;
     }
     zero_rows(dk, written, h->n_keys, b.width);
     zero_rows(dv, written, h->n_keys, b.width);
-    if (dk.x == b.dk) unpack(h->d_k, h->stride_kv, b.dk, 1.0f, h->n_keys, h->head_dim);
-    if (dv.x == b.dv) unpack(h->d_v, h->stride_kv, b.dv, 1.0f, h->n_keys, h->head_dim);
+    if (dk.x == b.dk) unpack(h->d_k, h->stride_kv, b.dk, h->n_keys, h->head_dim);
+    if (dv.x == b.dv) unpack(h->d_v, h->stride_kv, b.dv, h->n_keys, h->head_dim);
 }
 
 #endif

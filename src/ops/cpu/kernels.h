@@ -67,12 +67,15 @@ static inline uint64_t rd_dropout_word(uint64_t state) {
  * first column. d_* may be NULL in the forward pass. */
 typedef struct {
     int64_t n_queries, n_keys, head_dim;
-    bool causal;                           /* query i sees keys 0..i */
-    rd_activations q, k, v;                /* [n, head_dim] with row strides below */
-    const float *bias_q, *bias_k, *bias_v; /* [head_dim], added to q, k, v */
-    int64_t stride_q, stride_kv;           /* elements between rows */
-    rd_activations out;                    /* [n_queries, head_dim], stride stride_out */
-    float *lse; /* [n_queries], stride stride_lse: log-sum-exp of scores */
+    bool causal;            /* query i sees keys 0..i */
+    rd_activations q, k, v; /* [n, head_dim] with row strides below */
+    /* [head_dim], added to q and v. That of keys adds the same to all scores of a query, which its
+     * softmax does not see. */
+    const float *bias_q, *bias_v;
+    int64_t stride_q, stride_kv; /* elements between rows */
+    rd_activations out;          /* [n_queries, head_dim], stride stride_out */
+    float *
+        lse; /* [n_queries], stride stride_lse: log-sum-exp of the scores, without a bias of keys */
     int64_t stride_out, stride_lse;
     const rd_dropout *dropout;               /* on the attention probabilities */
     int64_t dropout_row, dropout_row_stride; /* row number of query 0, and between queries */

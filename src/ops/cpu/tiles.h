@@ -130,18 +130,22 @@ static void tile_of_two(const product *x, int64_t i, int64_t j, int64_t rows) {
     }
 }
 
-/* Tiles of about equal heights, so that none is low and slow. */
+/* Tiles of about equal heights, so that none is low and slow: those before the last ones that are
+ * `rows` high have a row more. The least divisions, and of 32 bits: they take as long as a tile. */
 static void multiply(const product *x) {
-    if (x->m == 0) return;
+    uint32_t m = (uint32_t)x->m;
     for (int64_t j = 0; j < x->n;) {
         bool two = TILE_ROWS_OF_TWO > 0 && j + 32 <= x->n;
-        int64_t most = two ? TILE_ROWS_OF_TWO : TILE_ROWS, tiles = (x->m + most - 1) / most;
-        for (int64_t t = 0; t < tiles; t++) {
-            int64_t i = x->m * t / tiles, rows = x->m * (t + 1) / tiles - i;
+        uint32_t most = two ? TILE_ROWS_OF_TWO : TILE_ROWS;
+        uint32_t tiles = m > most ? (m + most - 1) / most : 1;
+        uint32_t rows = tiles > 1 ? m / tiles : m, higher = m - rows * tiles;
+        for (uint32_t i = 0, t = 0; i < m; t++) {
+            uint32_t height = rows + (t < higher);
             if (two)
-                tile_of_two(x, i, j, rows);
+                tile_of_two(x, i, j, height);
             else
-                tile_of_one(x, i, j, rows);
+                tile_of_one(x, i, j, height);
+            i += height;
         }
         j += two ? 32 : 16;
     }
@@ -177,16 +181,17 @@ static inline void transpose_square(vec16 row[16]) {
                                                  25, 26, 27, 28, 29, 30, 31);
 }
 
-/* t: [width, ld] = x: [n, width], rows ldx apart, transposed; zero in columns n .. rd_pad16(n).
- * width is a multiple of 16. */
+/* t: [width, ld] = x: [n, width], rows ldx apart, + bias: [width] (NULL: none), transposed; zero in
+ * columns n .. rd_pad16(n). width is a multiple of 16. */
 static void transpose(float *restrict t, int64_t ld, const float *restrict x, int64_t ldx,
-                      int64_t n, int64_t width) {
+                      const float *restrict bias, int64_t n, int64_t width) {
     for (int64_t i = 0; i < n; i += 16)
         for (int64_t c = 0; c < width; c += 16) {
-            vec16 rows[16];
+            vec16 rows[16], more = bias ? *(const vec16_anywhere *)(bias + c) : (vec16){0};
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++)
-                rows[r] = i + r < n ? *(const vec16_anywhere *)(x + (i + r) * ldx + c) : (vec16){0};
+                rows[r] = i + r < n ? *(const vec16_anywhere *)(x + (i + r) * ldx + c) + more
+                                    : (vec16){0};
             transpose_square(rows);
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++) *(vec16_anywhere *)(t + (c + r) * ld + i) = rows[r];
