@@ -36,19 +36,23 @@ static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int3
     }
 }
 
-/* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
- * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
-static void pair(const float *a, const float *b, rd_activations da, rd_activations db,
-                 int64_t vocab, int32_t target, float eps, float alpha, float *scratch,
-                 rd_criterion_partial *sums) {
-    float *restrict ea = scratch, *restrict eb = scratch + vocab;
-    float max_a = max_of(a, vocab), max_b = max_of(b, vocab);
+/* Of two rows of logits a and b: their maxima, and with logits less these the sums of exponentials,
+ * of logits and of e^a (a - b), e^b (b - a); the logarithms of z, and the two directions of KL. */
+typedef struct {
+    float max_a, max_b, za, zb, sum_a, sum_b;
+    double log_za, log_zb, kl_pq, kl_qp;
+} two_rows;
+
+/* Stores the exponentials where ea and eb, [n], are not NULL. */
+static inline __attribute__((always_inline)) two_rows
+sums_of_two(const float *a, const float *b, int64_t n, float *restrict ea, float *restrict eb) {
+    float max_a = max_of(a, n), max_b = max_of(b, n);
     float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
-    for (int64_t i = 0; i < vocab; i++) {
+    for (int64_t i = 0; i < n; i++) {
         float s = a[i] - max_a, t = b[i] - max_b;
         float es = exp_fast(s), et = exp_fast(t);
-        ea[i] = es;
-        eb[i] = et;
+        if (ea) ea[i] = es;
+        if (eb) eb[i] = et;
         za += es;
         zb += et;
         sum_a += s;
@@ -56,20 +60,40 @@ static void pair(const float *a, const float *b, rd_activations da, rd_activatio
         kl_a += es * (s - t);
         kl_b += et * (t - s);
     }
-    double log_za = log((double)za), log_zb = log((double)zb), n = (double)vocab;
-    double nll_a = log_za - ((double)a[target] - (double)max_a);
-    double nll_b = log_zb - ((double)b[target] - (double)max_b);
-    double kl_pq = (double)kl_a / (double)za - (log_za - log_zb);
-    double kl_qp = (double)kl_b / (double)zb - (log_zb - log_za);
-    sums->nll += nll_a + nll_b;
-    sums->label_smoothed += (1.0 - (double)eps) * (nll_a + nll_b) +
-                            (double)eps * (log_za - (double)sum_a / n + log_zb - (double)sum_b / n);
-    sums->kl += 0.5 * (kl_pq + kl_qp);
+    double log_za = log((double)za), log_zb = log((double)zb);
+    return (two_rows){.max_a = max_a,
+                      .max_b = max_b,
+                      .za = za,
+                      .zb = zb,
+                      .sum_a = sum_a,
+                      .sum_b = sum_b,
+                      .log_za = log_za,
+                      .log_zb = log_zb,
+                      .kl_pq = (double)kl_a / (double)za - (log_za - log_zb),
+                      .kl_qp = (double)kl_b / (double)zb - (log_zb - log_za)};
+}
 
-    float inverse_za = 1.0f / za, inverse_zb = 1.0f / zb, uniform = eps / (float)vocab,
+/* Both passes and the KL between them in three sweeps: maxima, exponentials with all sums,
+ * gradients. delta_i = log p_i - log q_i is formed from shifted logits, so nothing overflows. */
+static void pair(const float *a, const float *b, rd_activations da, rd_activations db,
+                 int64_t vocab, int32_t target, float eps, float alpha, float *scratch,
+                 rd_criterion_partial *sums) {
+    float *restrict ea = scratch, *restrict eb = scratch + vocab;
+    const two_rows t = sums_of_two(a, b, vocab, ea, eb);
+    double n = (double)vocab;
+    double nll_a = t.log_za - ((double)a[target] - (double)t.max_a);
+    double nll_b = t.log_zb - ((double)b[target] - (double)t.max_b);
+    sums->nll += nll_a + nll_b;
+    sums->label_smoothed +=
+        (1.0 - (double)eps) * (nll_a + nll_b) +
+        (double)eps * (t.log_za - (double)t.sum_a / n + t.log_zb - (double)t.sum_b / n);
+    sums->kl += 0.5 * (t.kl_pq + t.kl_qp);
+
+    float inverse_za = 1.0f / t.za, inverse_zb = 1.0f / t.zb, uniform = eps / (float)vocab,
           half = 0.5f * alpha;
-    float shift = (max_a - max_b) + (float)(log_za - log_zb); /* delta_i = a_i - b_i - shift */
-    float kp = (float)kl_pq, kq = (float)kl_qp;
+    float shift =
+        (t.max_a - t.max_b) + (float)(t.log_za - t.log_zb); /* delta_i = a_i - b_i - shift */
+    float kp = (float)t.kl_pq, kq = (float)t.kl_qp;
     for (int64_t begin = 0; begin < vocab; begin += PIECE) {
         int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
         float buffer_a[PIECE], buffer_b[PIECE];
@@ -124,32 +148,25 @@ static void criterion(const float *logits, rd_activations dlogits, int64_t passe
         pairs(logits, dlogits, passes, stride, vocab, target, eps, alpha, scratch, sums);
 }
 
-/* As a pair's first two sweeps. */
+/* sum: of logarithms of probabilities. */
 static void row_stats(rd_row_stats *stats, const float *a, const float *b, int64_t n) {
-    float max_a = max_of(a, n), max_b = b ? max_of(b, n) : 0.0f;
-    float za = 0.0f, zb = 0.0f, sum_a = 0.0f, sum_b = 0.0f, kl_a = 0.0f, kl_b = 0.0f;
-    for (int64_t i = 0; !b && i < n; i++) {
-        za += exp_fast(a[i] - max_a);
-        sum_a += a[i] - max_a;
+    if (b) {
+        const two_rows t = sums_of_two(a, b, n, NULL, NULL);
+        *stats = (rd_row_stats){
+            .max = {(double)t.max_a, (double)t.max_b},
+            .log_z = {t.log_za, t.log_zb},
+            .sum = {(double)t.sum_a - (double)n * t.log_za, (double)t.sum_b - (double)n * t.log_zb},
+            .kl = {t.kl_pq, t.kl_qp}};
+        return;
     }
-    for (int64_t i = 0; b && i < n; i++) {
-        float s = a[i] - max_a, t = b[i] - max_b;
-        float es = exp_fast(s), et = exp_fast(t);
-        za += es;
-        zb += et;
-        sum_a += s;
-        sum_b += t;
-        kl_a += es * (s - t);
-        kl_b += et * (t - s);
+    float max = max_of(a, n), z = 0.0f, sum = 0.0f;
+    for (int64_t i = 0; i < n; i++) {
+        z += exp_fast(a[i] - max);
+        sum += a[i] - max;
     }
-    double log_za = log((double)za), log_zb = b ? log((double)zb) : 0.0;
+    double log_z = log((double)z);
     *stats = (rd_row_stats){
-        .max = {(double)max_a, (double)max_b},
-        .log_z = {log_za, log_zb},
-        .sum = {(double)sum_a - (double)n * log_za, (double)sum_b - (double)n * log_zb}};
-    if (!b) return;
-    stats->kl[0] = (double)kl_a / (double)za - (log_za - log_zb);
-    stats->kl[1] = (double)kl_b / (double)zb - (log_zb - log_za);
+        .max = {(double)max}, .log_z = {log_z}, .sum = {(double)sum - (double)n * log_z}};
 }
 
 static void row_gradient(rd_activations da, rd_activations db, const float *a, const float *b,
