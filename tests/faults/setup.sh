@@ -2,7 +2,8 @@
 # Sourced by the scripts of faults/: a folder to work in, which is removed at the end, with corpora,
 # binarized data and a trained model, all tiny. Argument of the script: the build directory.
 bin=$(realpath "$1")
-golden=$(realpath "$(dirname "$0")/../golden")
+tests=$(realpath "$(dirname "$0")/..")
+golden=$tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -21,40 +22,19 @@ sanitized() {
 }
 
 cat >tiny.yaml <<YAML
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
+extends: $tests/tiny.yaml
 vocab-size: 120
-joined-dictionary: true
-share-all-embeddings: true
 encoder-embed-dim: 8
 encoder-ffn-embed-dim: 16
 decoder-ffn-embed-dim: 16
-encoder-layers: 1
-decoder-layers: 1
-encoder-attention-heads: 2
-decoder-attention-heads: 2
-dropout: 0.1
 mask-piece: true
 mask: 0.3
 permute-sentences: 1
-label-smoothing: 0.1
-reg-alpha: 5
-lr: 0.01
-warmup-updates: 5
-max-tokens: 128
 max-update: 4
-log-interval: 1
 validate-interval-updates: 2
-eval-bleu: true
-eval-bleu-beam: 2
 eval-bleu-sentences: 4
-max-len-a: 0
-max-len-b: 5
 keep-last-n: 1
 average-last: 1
-threads: 1
 YAML
 "$bin/quickstart-corpus" data 1 60 4 4 >/dev/null || fail "no corpora"
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest bin --threads 1 --shortlist >log 2>&1 || fail "preprocess: $(cat log)"

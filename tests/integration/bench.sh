@@ -4,6 +4,7 @@
 set -u
 bin=$(realpath "$1")
 repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
+tests=$repository/tests
 kernels=$repository/src/ops/cpu/kernels.h
 ! grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt" || exit 77 # nobody measures that build
 work=$(mktemp -d)
@@ -16,23 +17,10 @@ fail() {
 }
 
 cat >tiny.yaml <<YAML
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
+extends: $tests/tiny.yaml
 vocab-size: 500
-joined-dictionary: true
-share-all-embeddings: true
-encoder-embed-dim: 16
-encoder-ffn-embed-dim: 32
-decoder-ffn-embed-dim: 32
-encoder-layers: 1
-decoder-layers: 1
-encoder-attention-heads: 2
-decoder-attention-heads: 2
-reg-alpha: 5
-max-tokens: 128
 max-update: 2
+eval-bleu: false
 YAML
 "$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest bin --shortlist >log 2>&1 || fail "preprocess: $(cat log)"

@@ -3,6 +3,7 @@
 # Argument: the build directory.
 set -euo pipefail
 bin=$(realpath "$1")
+tests=$(dirname "$(realpath "$0")")/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -12,27 +13,12 @@ fail() {
     exit 1
 }
 cat >tiny.yaml <<YAML
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
+extends: $tests/tiny.yaml
 vocab-size: 200
-joined-dictionary: true
-share-all-embeddings: true
-encoder-embed-dim: 16
-encoder-ffn-embed-dim: 32
-decoder-ffn-embed-dim: 32
-encoder-layers: 1
-decoder-layers: 1
-encoder-attention-heads: 2
-decoder-attention-heads: 2
-dropout: 0.1
-reg-alpha: 5
-lr: 0.01
-max-tokens: 128
 max-update: 4
 log-interval: 2
 validate-interval-updates: 4
+eval-bleu: false
 YAML
 "$bin/quickstart-corpus" data 1 150 20 5 >/dev/null
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest bin >log 2>&1 || fail "preprocess: $(cat log)"

@@ -3,7 +3,8 @@
 # What kills at every moment lead to is in tests/unit/test_train.c. Argument: the build directory.
 set -u
 bin=$(realpath "$1")
-golden=$(dirname "$(realpath "$0")")/../golden
+tests=$(dirname "$(realpath "$0")")/..
+golden=$tests/golden
 work=$(mktemp -d)
 running=
 trap '[ -z "$running" ] || kill -9 $running; rm -rf "$work"' EXIT
@@ -15,37 +16,8 @@ fail() {
 }
 
 cat >tiny.yaml <<YAML
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
-vocab-size: 300
-joined-dictionary: true
-share-all-embeddings: true
-encoder-embed-dim: 16
-encoder-ffn-embed-dim: 32
-decoder-ffn-embed-dim: 32
-encoder-layers: 1
-decoder-layers: 1
-encoder-attention-heads: 2
-decoder-attention-heads: 2
-dropout: 0.1
-label-smoothing: 0.1
-reg-alpha: 5
-lr: 0.01
-warmup-updates: 5
-max-tokens: 128
-max-update: 12
-log-interval: 1
-validate-interval-updates: 5
-eval-bleu: true
-eval-bleu-beam: 2
-eval-bleu-sentences: 6
-max-len-a: 0
-max-len-b: 5
-keep-last-n: 2
+extends: $tests/tiny.yaml
 average-last: 2
-threads: 1
 YAML
 "$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
 for lang in en de; do # text that a page must not take for its own
@@ -393,7 +365,8 @@ for from in bin none; do
 done
 # Fine-tuning: weights, shape and vocabulary are the start's, updates count from 1, and a training cut
 # off goes on. A learning rate of 0 shows the weights it began with.
-sed '/^encoder-\|^decoder-\|^share-/d' tiny.yaml >fine.yaml
+sed '/^encoder-\|^decoder-\|^share-/d' "$tests/tiny.yaml" >fine.yaml
+echo 'average-last: 2' >>fine.yaml
 "$bin/rdrop-train" fine.yaml --data bin --save-dir still --set finetune-from-model=a1/model --set lr=0 \
     --set max-update=3 >log 2>err || fail "fine-tuning: $(cat err)"
 cmp still/model/model.safetensors a1/model/model.safetensors || fail "fine-tuning began with other weights"

@@ -4,7 +4,8 @@
 set -euo pipefail
 bin=$(realpath "$1")
 repository=$(dirname "$(realpath "$0")")/../..
-golden=$repository/tests/golden
+tests=$repository/tests
+golden=$tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -15,41 +16,12 @@ fail() {
 }
 
 cat >tiny.yaml <<YAML
-source-lang: en
-target-lang: de
-trainpref: train
-validpref: valid
-vocab-size: 300
-joined-dictionary: true
-share-all-embeddings: true
-encoder-embed-dim: 16
-encoder-ffn-embed-dim: 32
-decoder-ffn-embed-dim: 32
-encoder-layers: 1
-decoder-layers: 1
-encoder-attention-heads: 2
-decoder-attention-heads: 2
-dropout: 0.1
-label-smoothing: 0.1
-reg-alpha: 5
-lr: 0.01
-warmup-updates: 5
+extends: $tests/tiny.yaml
 clip-norm: 1
 weight-decay: 0.01
 no-decay-bias-norm: true
 ema-decay: 0.9
-max-tokens: 128
-max-update: 12
-log-interval: 1
-validate-interval-updates: 5
-eval-bleu: true
-eval-bleu-beam: 2
-eval-bleu-sentences: 6
-max-len-a: 0
-max-len-b: 5
-keep-last-n: 2
 batches-per-update: 6
-threads: 1
 precision: fp32
 YAML
 "$bin/quickstart-corpus" data 1 300 20 5 >/dev/null
