@@ -10,11 +10,12 @@ typedef struct {
     rd_weight in_bias;    /* [3 * width] */
     rd_weight out_weight; /* [width, width]; its bias belongs to the residual */
     /* Of the weights, in a model that only translates; NULL elsewhere. */
-    rd_packed *packed_in;     /* self-attention: all three projections; else the queries' */
-    rd_packed *packed_memory; /* not self-attention: keys' and values' */
+    rd_packed *packed_in;     /* all three projections; where queries are projected apart, theirs */
+    rd_packed *packed_memory; /* and that of keys and values */
     rd_packed *packed_out;
     int32_t heads;
     bool causal;
+    bool apart; /* self-attention whose queries are fewer than its keys, in a stack's last layer */
     float dropout; /* of attention probabilities */
     int32_t site;
 } rd_attention;

@@ -146,7 +146,7 @@ static rd_status forward(const rd_model *model, const rd_step *step, const rd_ba
 /* Room for dL/dout: where products read out's bfloat16 form, its float32 form has done its part. */
 static float *gradient_of(const rd_step *step, const side *s, int64_t width) {
     rd_activations out = s->saved.out;
-    return out.f32 && out.bf16 ? out.f32 : rd_step_rows(step, s->rows.sequences.rows, width);
+    return out.f32 && out.bf16 ? out.f32 : rd_step_rows(step, s->saved.read.rows, width);
 }
 
 /* dx: dL/d(output of the last stack). */
@@ -179,8 +179,8 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
     bool keep_all = with_gradient && !step->checkpoint_activations;
     RD_TRY(forward(model, step, batch, keep_all ? RD_KEEP_ALL : RD_KEEP_INPUTS, &source, &target,
                    &last));
-    out = (rd_output){.sequences = &last->rows.sequences,
-                      .rows = last->rows.sequences.rows / step->n_passes,
+    out = (rd_output){.sequences = &last->saved.read,
+                      .rows = last->saved.read.rows / step->n_passes,
                       .width = width,
                       .x = last->saved.out,
                       .dx = with_gradient ? gradient_of(step, last, width) : NULL};
@@ -194,7 +194,7 @@ rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, con
                                  float *logits) {
     side source, target, *last;
     RD_TRY(forward(model, step, batch, RD_KEEP_INPUTS, &source, &target, &last));
-    return rd_head_outputs(&model->head, step, &last->rows.sequences, model->config.d_model,
+    return rd_head_outputs(&model->head, step, &last->saved.read, model->config.d_model,
                            last->saved.out, logits);
 }
 
@@ -202,8 +202,8 @@ rd_status rd_network_log_probs(const rd_model *model, const rd_step *step, const
                                float *log_probs) {
     side source, target, *last;
     RD_TRY(forward(model, step, batch, RD_KEEP_INPUTS, &source, &target, &last));
-    rd_output out = {.sequences = &last->rows.sequences,
-                     .rows = last->rows.sequences.rows,
+    rd_output out = {.sequences = &last->saved.read,
+                     .rows = last->saved.read.rows,
                      .width = model->config.d_model,
                      .x = last->saved.out};
     return rd_token_log_probs(step, &model->head, batch, &out, log_probs);
@@ -218,9 +218,11 @@ rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_bat
 rd_status rd_network_vectors(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                              rd_pooling pooling, float *vectors) {
     rd_step step = {.arena = arena, .n_passes = 1};
+    rd_model whole = *model; /* a mean is of all rows, whatever the head reads */
     side source, target, *last;
-    RD_TRY(forward(model, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
-    rd_op_pool(vectors, last->saved.out, &last->rows.sequences, model->config.d_model,
+    if (pooling == RD_POOL_MEAN) whole.encoder.first_alone = false;
+    RD_TRY(forward(&whole, &step, batch, RD_KEEP_INPUTS, &source, &target, &last));
+    rd_op_pool(vectors, last->saved.out, &last->saved.read, model->config.d_model,
                pooling == RD_POOL_MEAN);
     return RD_OK;
 }

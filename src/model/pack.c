@@ -26,15 +26,24 @@ static void add(packing *p, rd_packed **packed, const rd_weight *weights, int64_
                                    .n_in = n_in};
 }
 
-static void add_layer(packing *p, rd_layer *layer, int64_t width, bool cross) {
-    rd_attention *self = &layer->self_attention, *other = &layer->cross_attention;
-    add(p, &self->packed_in, &self->in_weight, 0, 3 * width, width);
-    add(p, &self->packed_out, &self->out_weight, 0, width, width);
-    if (cross) {
-        add(p, &other->packed_in, &other->in_weight, 0, width, width);
-        add(p, &other->packed_memory, &other->in_weight, width, 2 * width, width);
-        add(p, &other->packed_out, &other->out_weight, 0, width, width);
+/* Whose queries are not of the rows of its keys and values. */
+static void add_attention(packing *p, rd_attention *attention, int64_t width) {
+    add(p, &attention->packed_in, &attention->in_weight, 0, width, width);
+    add(p, &attention->packed_memory, &attention->in_weight, width, 2 * width, width);
+    add(p, &attention->packed_out, &attention->out_weight, 0, width, width);
+}
+
+static void add_layer(packing *p, const rd_stack *stack, int32_t i) {
+    rd_layer *layer = &stack->layers[i];
+    rd_attention *self = &layer->self_attention;
+    int64_t width = stack->width;
+    if (self->apart) {
+        add_attention(p, self, width);
+    } else {
+        add(p, &self->packed_in, &self->in_weight, 0, 3 * width, width);
+        add(p, &self->packed_out, &self->out_weight, 0, width, width);
     }
+    if (stack->cross) add_attention(p, &layer->cross_attention, width);
     add(p, &layer->ffn.packed1, &layer->ffn.weight1, 0, layer->ffn.ffn_dim, width);
     add(p, &layer->ffn.packed2, &layer->ffn.weight2, 0, width, layer->ffn.ffn_dim);
 }
@@ -48,10 +57,8 @@ static rd_status list(packing *p) {
     p->matrices = rd_malloc(most, sizeof *p->matrices);
     m->packed = rd_calloc(most, sizeof(rd_packed *));
     if (!p->matrices || !m->packed) return RD_ERR_MEMORY;
-    for (int32_t i = 0; i < m->encoder.n_layers; i++)
-        add_layer(p, &m->encoder.layers[i], c->d_model, false);
-    for (int32_t i = 0; i < m->decoder.n_layers; i++)
-        add_layer(p, &m->decoder.layers[i], c->d_model, m->decoder.cross);
+    for (int32_t i = 0; i < m->encoder.n_layers; i++) add_layer(p, &m->encoder, i);
+    for (int32_t i = 0; i < m->decoder.n_layers; i++) add_layer(p, &m->decoder, i);
     if (m->head.transform != RD_TRANSFORM_NONE)
         add(p, &m->head.packed_dense, &m->head.dense, 0, c->d_model, c->d_model);
     /* An adaptive softmax's matrices stay float32. */

@@ -11,27 +11,50 @@ struct rd_layer_saved {
 typedef struct {
     const rd_step *step;
     const rd_stack *stack;
-    const rd_sequences *sequences;
+    const rd_sequences *sequences, *read; /* rows; those of the output */
     const rd_memory *memory;
     const rd_attention_cache *cache;
 } pass;
 
+/* The rows that layer i writes. */
+static const rd_sequences *written(const pass *p, int32_t i) {
+    return i + 1 == p->stack->n_layers ? p->read : p->sequences;
+}
+
+/* The rows that are read, of the stream x and of the sublayer's input. */
+static rd_status narrow(const pass *p, rd_activations *x, rd_activations *input) {
+    int64_t n = p->read->n_seqs, width = p->stack->width;
+    const int32_t *firsts = p->sequences->offsets;
+    bool same = x->f32 == input->f32 && x->bf16 == input->bf16;
+    rd_activations stream = x->bf16 ? rd_step_stream(p->step, n, width)
+                                    : (rd_activations){.f32 = rd_step_rows(p->step, n, width)};
+    rd_activations narrowed = same ? stream : rd_step_activations(p->step, n, width);
+    if (!rd_activations_exists(stream) || !rd_activations_exists(narrowed)) return RD_ERR_MEMORY;
+    rd_op_gather(stream, *x, firsts, n, width);
+    if (!same) rd_op_gather(narrowed, *input, firsts, n, width);
+    *x = stream;
+    *input = narrowed;
+    return RD_OK;
+}
+
 static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved,
                                 rd_activations *x) {
     const rd_layer *layer = &p->stack->layers[i];
-    int64_t rows = p->sequences->rows, width = p->stack->width;
-    rd_activations input, h;
-    RD_TRY(rd_residual_draw_paths(p->step, &layer->self_residual, &saved->self_residual,
-                                  p->sequences));
-    RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
-                             &input));
+    const rd_sequences *queries = written(p, i);
+    int64_t width = p->stack->width;
+    rd_activations input, h, keys = {0}; /* none: the input's */
+    RD_TRY(rd_residual_draw_paths(p->step, &layer->self_residual, &saved->self_residual, queries));
+    RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual,
+                             p->sequences->rows, width, *x, &input));
+    if (layer->self_attention.apart) keys = input;
+    if (queries != p->sequences) RD_TRY(narrow(p, x, &input));
     if (p->cache)
         RD_TRY(p->cache->self_attention(p->cache->self, p->step, i, input, &h));
     else
-        RD_TRY(rd_attention_forward(p->step, &layer->self_attention, &saved->self, width,
-                                    p->sequences, input, p->sequences, (rd_activations){0}, &h));
-    return rd_residual_end(p->step, &layer->self_residual, &saved->self_residual, rows, width, *x,
-                           h, x);
+        RD_TRY(rd_attention_forward(p->step, &layer->self_attention, &saved->self, width, queries,
+                                    input, p->sequences, keys, &h));
+    return rd_residual_end(p->step, &layer->self_residual, &saved->self_residual, queries->rows,
+                           width, *x, h, x);
 }
 
 static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved,
@@ -53,10 +76,10 @@ static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved
 
 static rd_status feed_forward(const pass *p, int32_t i, rd_layer_saved *saved, rd_activations *x) {
     const rd_layer *layer = &p->stack->layers[i];
-    int64_t rows = p->sequences->rows, width = p->stack->width;
+    int64_t rows = written(p, i)->rows, width = p->stack->width;
     rd_activations input, h;
     RD_TRY(
-        rd_residual_draw_paths(p->step, &layer->ffn_residual, &saved->ffn_residual, p->sequences));
+        rd_residual_draw_paths(p->step, &layer->ffn_residual, &saved->ffn_residual, written(p, i)));
     RD_TRY(rd_residual_begin(p->step, &layer->ffn_residual, &saved->ffn_residual, rows, width, *x,
                              &input));
     RD_TRY(rd_feed_forward_forward(p->step, &layer->ffn, &saved->ffn, rows, width, input, &h));
@@ -78,12 +101,12 @@ static rd_status layer_forward(const pass *p, int32_t i, rd_layer_saved *saved, 
  * its input is left as it was. */
 static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, rd_activations *x) {
     rd_arena *arena = p->step->arena;
-    int64_t n = p->sequences->rows * p->stack->width;
-    rd_activations out = rd_step_stream(p->step, p->sequences->rows, p->stack->width);
+    int64_t rows = written(p, i)->rows, n = rows * p->stack->width;
+    rd_activations out = rd_step_stream(p->step, rows, p->stack->width);
     if (!rd_activations_exists(out)) return RD_ERR_MEMORY;
     rd_arena_mark mark = rd_arena_save(arena);
     rd_activations y = *x;
-    if (y.bf16) { /* its float32 form is overwritten */
+    if (y.bf16 && rows == p->sequences->rows) { /* its float32 form is overwritten */
         rd_op_copy((rd_activations){.f32 = out.f32}, y, n);
         y.f32 = out.f32;
     }
@@ -118,12 +141,37 @@ static int64_t pictures_of(const rd_step *step, const rd_stack_rows *rows) {
     return rows->sequences.n_seqs / step->n_passes;
 }
 
+/* Each sequence's first row, where the head reads no other. */
+static rd_status choose_read(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
+                             rd_sequences *read) {
+    int64_t n = rows->sequences.n_seqs;
+    *read = rows->sequences;
+    if (!stack->first_alone) return RD_OK;
+    int32_t *offsets = rd_arena_i32(step->arena, n + 1);
+    if (!offsets) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i <= n; i++) offsets[i] = (int32_t)i;
+    *read = (rd_sequences){.n_seqs = n, .rows = n, .offsets = offsets};
+    return RD_OK;
+}
+
+static pass pass_of(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
+                    const rd_memory *memory, const rd_attention_cache *cache,
+                    const rd_stack_saved *saved) {
+    return (pass){.step = step,
+                  .stack = stack,
+                  .sequences = &rows->sequences,
+                  .read = stack->first_alone ? &saved->read : &rows->sequences,
+                  .memory = memory,
+                  .cache = cache};
+}
+
 rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                            const rd_memory *memory, const rd_attention_cache *cache, rd_keep keep,
                            rd_stack_saved *saved) {
-    pass p = {step, stack, &rows->sequences, memory, cache};
     int64_t n = rows->sequences.rows;
     rd_activations x;
+    RD_TRY(choose_read(step, stack, rows, &saved->read));
+    pass p = pass_of(step, stack, rows, memory, cache, saved);
     saved->layers = rd_arena_alloc(step->arena, (size_t)stack->n_layers, sizeof *saved->layers);
     if (!saved->layers) return RD_ERR_MEMORY;
     RD_TRY(rows->pictures
@@ -138,15 +186,16 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
         RD_TRY((keep == RD_KEEP_ALL ? layer_forward : layer_output)(&p, i, &saved->layers[i], &x));
     }
     saved->out = x;
+    n = saved->read.rows;
     if (!stack->ends_with_norm) return for_products(step, n, stack->width, &saved->out);
     return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
                            &saved->out);
 }
 
-static rd_status ffn_backward(const pass *p, const rd_layer *layer, const rd_layer_saved *saved,
-                              float *dx) {
+static rd_status ffn_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float *dx) {
     const rd_step *step = p->step;
-    int64_t rows = p->sequences->rows, width = p->stack->width;
+    const rd_layer *layer = &p->stack->layers[i];
+    int64_t rows = written(p, i)->rows, width = p->stack->width;
     rd_activations dh;
     float *dinput, beta;
     rd_arena_mark mark = rd_arena_save(step->arena);
@@ -177,52 +226,94 @@ static rd_status attention_backward(const pass *p, const rd_attention *attention
     return RD_OK;
 }
 
-/* dx: [rows, width] holds dL/d(output) and becomes dL/d(input). */
-static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float *dx,
+/* Of a last layer whose queries are the rows that are read. *dx: [read->rows, width] holds
+ * dL/d(output); becomes another [rows, width], dL/d(input). */
+static rd_status narrow_attention_backward(const pass *p, const rd_layer *layer,
+                                           const rd_layer_saved *saved, float **dx) {
+    const rd_step *step = p->step;
+    const rd_residual *residual = &layer->self_residual;
+    const int32_t *firsts = p->sequences->offsets;
+    int64_t rows = p->sequences->rows, n = p->read->rows, width = p->stack->width;
+    float *whole = rd_step_rows(step, rows, width), *dinput, beta;
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    float *dkeys = residual->pre_norm ? rd_step_rows(step, rows, width) : whole;
+    rd_activations dh;
+    if (!whole || !dkeys) return RD_ERR_MEMORY;
+    rd_op_zero((rd_activations){.f32 = whole}, rows * width);
+    if (dkeys != whole) rd_op_zero((rd_activations){.f32 = dkeys}, rows * width);
+    RD_TRY(rd_residual_end_backward(step, residual, &saved->self_residual, n, width, *dx, &dh,
+                                    &dinput, &beta));
+    RD_TRY(
+        rd_attention_backward(step, &layer->self_attention, &saved->self, dh, dinput, beta, dkeys));
+    rd_op_add_rows(whole, firsts, *dx, n, width);
+    if (dinput != *dx) rd_op_add_rows(dkeys, firsts, dinput, n, width);
+    RD_TRY(rd_residual_begin_backward(step, residual, &saved->self_residual, rows, width, whole,
+                                      dkeys));
+    rd_arena_restore(step->arena, mark);
+    *dx = whole;
+    return RD_OK;
+}
+
+static rd_status self_attention_backward(const pass *p, int32_t i, const rd_layer_saved *saved,
+                                         float **dx) {
+    const rd_layer *layer = &p->stack->layers[i];
+    return written(p, i) == p->sequences
+               ? attention_backward(p, &layer->self_attention, &layer->self_residual, &saved->self,
+                                    &saved->self_residual, *dx, NULL)
+               : narrow_attention_backward(p, layer, saved, dx);
+}
+
+/* *dx holds dL/d(output) and becomes dL/d(input), [rows, width]. */
+static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float **dx,
                                 float *dmemory) {
     const rd_layer *layer = &p->stack->layers[i];
-    RD_TRY(ffn_backward(p, layer, saved, dx));
+    RD_TRY(ffn_backward(p, i, saved, *dx));
     rd_profile_end(p->step->profile, RD_PART_FEED_FORWARD);
     if (p->stack->cross)
         RD_TRY(attention_backward(p, &layer->cross_attention, &layer->cross_residual, &saved->cross,
-                                  &saved->cross_residual, dx, dmemory));
-    RD_TRY(attention_backward(p, &layer->self_attention, &layer->self_residual, &saved->self,
-                              &saved->self_residual, dx, NULL));
+                                  &saved->cross_residual, *dx, dmemory));
+    RD_TRY(self_attention_backward(p, i, saved, dx));
     rd_profile_end(p->step->profile, RD_PART_ATTENTION);
     return RD_OK;
 }
 
 /* As layer_backward, where only the layer's input was kept: dropout draws the same bits again, so
  * the forward pass is repeated bit for bit. */
-static rd_status layer_backward_again(const pass *p, int32_t i, rd_layer_saved *saved, float *dx,
+static rd_status layer_backward_again(const pass *p, int32_t i, rd_layer_saved *saved, float **dx,
                                       float *dmemory) {
+    int64_t n = p->sequences->rows * p->stack->width;
+    bool narrows = written(p, i) != p->sequences;
+    float *whole = narrows ? rd_step_rows(p->step, p->sequences->rows, p->stack->width) : *dx;
     rd_activations x = saved->x;
     rd_arena_mark mark = rd_arena_save(p->step->arena);
+    if (!whole) return RD_ERR_MEMORY;
     RD_TRY(layer_forward(p, i, saved, &x));
     RD_TRY(layer_backward(p, i, saved, dx, dmemory));
+    if (narrows) rd_op_copy((rd_activations){.f32 = whole}, (rd_activations){.f32 = *dx}, n);
     rd_arena_restore(p->step->arena, mark);
+    *dx = whole;
     return RD_OK;
 }
 
 rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                             const rd_memory *memory, rd_stack_saved *saved, float *dx,
                             float *dmemory) {
-    pass p = {step, stack, &rows->sequences, memory, NULL};
-    int64_t n = rows->sequences.rows;
+    pass p = pass_of(step, stack, rows, memory, NULL, saved);
     if (stack->ends_with_norm)
-        RD_TRY(rd_norm_backward(step, &stack->final_norm, &saved->final_norm, n, stack->width, dx,
-                                false, dx));
+        RD_TRY(rd_norm_backward(step, &stack->final_norm, &saved->final_norm, saved->read.rows,
+                                stack->width, dx, false, dx));
     for (int32_t i = stack->n_layers - 1; i >= 0; i--) {
         RD_TRY(step->checkpoint_activations
-                   ? layer_backward_again(&p, i, &saved->layers[i], dx, dmemory)
-                   : layer_backward(&p, i, &saved->layers[i], dx, dmemory));
+                   ? layer_backward_again(&p, i, &saved->layers[i], &dx, dmemory)
+                   : layer_backward(&p, i, &saved->layers[i], &dx, dmemory));
         rd_step_complete(step, &stack->layers[i].self_attention.in_weight);
     }
     cut(step, stack, rows, (rd_activations){.f32 = dx});
-    RD_TRY(rows->pictures ? rd_patches_backward(step, &stack->patches, &saved->patches,
-                                                pictures_of(step, rows), stack->width, dx)
-                          : rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm,
-                                                  n, stack->width, &rows->input, dx));
+    RD_TRY(rows->pictures
+               ? rd_patches_backward(step, &stack->patches, &saved->patches,
+                                     pictures_of(step, rows), stack->width, dx)
+               : rd_embedding_backward(step, &stack->embedding, &saved->embedding_norm,
+                                       rows->sequences.rows, stack->width, &rows->input, dx));
     rd_profile_end(step->profile, RD_PART_EMBEDDING);
     return RD_OK;
 }

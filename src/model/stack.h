@@ -25,7 +25,9 @@ typedef struct {
     rd_layer *layers;   /* [n_layers] */
     int32_t n_layers;
     int64_t width;
-    bool cross; /* layers attend to a memory, too */
+    bool cross;       /* layers attend to a memory, too */
+    bool first_alone; /* the first row of each sequence is read, and no other: the last layer, whose
+                       * attention projects queries apart, has no queries but these */
     bool ends_with_norm;
     rd_norm final_norm;
 } rd_stack;
@@ -61,7 +63,8 @@ typedef struct {
     rd_layer_saved *layers;
     rd_residual_saved embedding_norm, final_norm;
     rd_patches_saved patches;
-    rd_activations out; /* [rows, width] */
+    rd_sequences read;  /* what the head reads: all rows, or each sequence's first */
+    rd_activations out; /* [read.rows, width] */
 } rd_stack_saved;
 
 /* How much a forward pass leaves in the arena for the backward pass. */
@@ -72,8 +75,9 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
                            const rd_memory *memory, const rd_attention_cache *cache, rd_keep keep,
                            rd_stack_saved *saved);
 
-/* dx: [rows, width] holds dL/dout and is used up; dmemory: [memory rows, width] accumulates
- * dL/dmemory. With step->checkpoint_activations after RD_KEEP_INPUTS, else after RD_KEEP_ALL. */
+/* dx: [saved->read.rows, width] holds dL/dout and is used up; dmemory: [memory rows, width]
+ * accumulates dL/dmemory. With step->checkpoint_activations after RD_KEEP_INPUTS, else after
+ * RD_KEEP_ALL. */
 rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                             const rd_memory *memory, rd_stack_saved *saved, float *dx,
                             float *dmemory);

@@ -180,6 +180,9 @@ static rd_status add_sequence_head(const builder *b, rd_head *head) {
     const rd_model_config *c = b->c;
     head->n_out = c->head == RD_HEAD_VALUE ? 1 : c->num_classes;
     head->pooling = c->pooling == RD_POOL_NONE ? RD_POOL_FIRST : c->pooling;
+    rd_stack *encoder = &b->model->encoder;
+    encoder->first_alone = c->head != RD_HEAD_NONE && head->pooling == RD_POOL_FIRST;
+    encoder->layers[encoder->n_layers - 1].self_attention.apart = encoder->first_alone;
     head->dropout_before = c->pooler_dropout;
     head->dropout_after = c->classifier_dropout;
     head->site = HEAD_SITE;
