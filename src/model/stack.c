@@ -226,72 +226,59 @@ static rd_status attention_backward(const pass *p, const rd_attention *attention
     return RD_OK;
 }
 
-/* Of a last layer whose queries are the rows that are read. *dx: [read->rows, width] holds
- * dL/d(output); becomes another [rows, width], dL/d(input). */
+/* Of a last layer whose queries are the rows that are read, dL/d(output) of them in dx. below:
+ * [rows, width] = dL/d(input). */
 static rd_status narrow_attention_backward(const pass *p, const rd_layer *layer,
-                                           const rd_layer_saved *saved, float **dx) {
+                                           const rd_layer_saved *saved, float *dx, float *below) {
     const rd_step *step = p->step;
     const rd_residual *residual = &layer->self_residual;
     const int32_t *firsts = p->sequences->offsets;
     int64_t rows = p->sequences->rows, n = p->read->rows, width = p->stack->width;
-    float *whole = rd_step_rows(step, rows, width), *dinput, beta;
     rd_arena_mark mark = rd_arena_save(step->arena);
-    float *dkeys = residual->pre_norm ? rd_step_rows(step, rows, width) : whole;
+    float *dkeys = residual->pre_norm ? rd_step_rows(step, rows, width) : below;
+    float *dinput, beta;
     rd_activations dh;
-    if (!whole || !dkeys) return RD_ERR_MEMORY;
-    rd_op_zero((rd_activations){.f32 = whole}, rows * width);
-    if (dkeys != whole) rd_op_zero((rd_activations){.f32 = dkeys}, rows * width);
-    RD_TRY(rd_residual_end_backward(step, residual, &saved->self_residual, n, width, *dx, &dh,
+    if (!dkeys) return RD_ERR_MEMORY;
+    rd_op_zero((rd_activations){.f32 = below}, rows * width);
+    if (dkeys != below) rd_op_zero((rd_activations){.f32 = dkeys}, rows * width);
+    RD_TRY(rd_residual_end_backward(step, residual, &saved->self_residual, n, width, dx, &dh,
                                     &dinput, &beta));
     RD_TRY(
         rd_attention_backward(step, &layer->self_attention, &saved->self, dh, dinput, beta, dkeys));
-    rd_op_add_rows(whole, firsts, *dx, n, width);
-    if (dinput != *dx) rd_op_add_rows(dkeys, firsts, dinput, n, width);
-    RD_TRY(rd_residual_begin_backward(step, residual, &saved->self_residual, rows, width, whole,
+    rd_op_add_rows(below, firsts, dx, n, width);
+    if (dinput != dx) rd_op_add_rows(dkeys, firsts, dinput, n, width);
+    RD_TRY(rd_residual_begin_backward(step, residual, &saved->self_residual, rows, width, below,
                                       dkeys));
     rd_arena_restore(step->arena, mark);
-    *dx = whole;
     return RD_OK;
 }
 
-static rd_status self_attention_backward(const pass *p, int32_t i, const rd_layer_saved *saved,
-                                         float **dx) {
+/* dx: [written rows, width] holds dL/d(output) and is used up. below: [rows, width] = dL/d(input);
+ * it is dx where both have the same rows. */
+static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float *dx,
+                                float *below, float *dmemory) {
     const rd_layer *layer = &p->stack->layers[i];
-    return written(p, i) == p->sequences
-               ? attention_backward(p, &layer->self_attention, &layer->self_residual, &saved->self,
-                                    &saved->self_residual, *dx, NULL)
-               : narrow_attention_backward(p, layer, saved, dx);
-}
-
-/* *dx holds dL/d(output) and becomes dL/d(input), [rows, width]. */
-static rd_status layer_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float **dx,
-                                float *dmemory) {
-    const rd_layer *layer = &p->stack->layers[i];
-    RD_TRY(ffn_backward(p, i, saved, *dx));
+    RD_TRY(ffn_backward(p, i, saved, dx));
     rd_profile_end(p->step->profile, RD_PART_FEED_FORWARD);
     if (p->stack->cross)
         RD_TRY(attention_backward(p, &layer->cross_attention, &layer->cross_residual, &saved->cross,
-                                  &saved->cross_residual, *dx, dmemory));
-    RD_TRY(self_attention_backward(p, i, saved, dx));
+                                  &saved->cross_residual, dx, dmemory));
+    RD_TRY(below == dx ? attention_backward(p, &layer->self_attention, &layer->self_residual,
+                                            &saved->self, &saved->self_residual, dx, NULL)
+                       : narrow_attention_backward(p, layer, saved, dx, below));
     rd_profile_end(p->step->profile, RD_PART_ATTENTION);
     return RD_OK;
 }
 
 /* As layer_backward, where only the layer's input was kept: dropout draws the same bits again, so
  * the forward pass is repeated bit for bit. */
-static rd_status layer_backward_again(const pass *p, int32_t i, rd_layer_saved *saved, float **dx,
-                                      float *dmemory) {
-    int64_t n = p->sequences->rows * p->stack->width;
-    bool narrows = written(p, i) != p->sequences;
-    float *whole = narrows ? rd_step_rows(p->step, p->sequences->rows, p->stack->width) : *dx;
+static rd_status layer_backward_again(const pass *p, int32_t i, rd_layer_saved *saved, float *dx,
+                                      float *below, float *dmemory) {
     rd_activations x = saved->x;
     rd_arena_mark mark = rd_arena_save(p->step->arena);
-    if (!whole) return RD_ERR_MEMORY;
     RD_TRY(layer_forward(p, i, saved, &x));
-    RD_TRY(layer_backward(p, i, saved, dx, dmemory));
-    if (narrows) rd_op_copy((rd_activations){.f32 = whole}, (rd_activations){.f32 = *dx}, n);
+    RD_TRY(layer_backward(p, i, saved, dx, below, dmemory));
     rd_arena_restore(p->step->arena, mark);
-    *dx = whole;
     return RD_OK;
 }
 
@@ -299,13 +286,17 @@ rd_status rd_stack_backward(const rd_step *step, const rd_stack *stack, const rd
                             const rd_memory *memory, rd_stack_saved *saved, float *dx,
                             float *dmemory) {
     pass p = pass_of(step, stack, rows, memory, NULL, saved);
+    float *below = dx;
+    if (stack->first_alone) below = rd_step_rows(step, rows->sequences.rows, stack->width);
+    if (!below) return RD_ERR_MEMORY;
     if (stack->ends_with_norm)
         RD_TRY(rd_norm_backward(step, &stack->final_norm, &saved->final_norm, saved->read.rows,
                                 stack->width, dx, false, dx));
     for (int32_t i = stack->n_layers - 1; i >= 0; i--) {
         RD_TRY(step->checkpoint_activations
-                   ? layer_backward_again(&p, i, &saved->layers[i], &dx, dmemory)
-                   : layer_backward(&p, i, &saved->layers[i], &dx, dmemory));
+                   ? layer_backward_again(&p, i, &saved->layers[i], dx, below, dmemory)
+                   : layer_backward(&p, i, &saved->layers[i], dx, below, dmemory));
+        dx = below;
         rd_step_complete(step, &stack->layers[i].self_attention.in_weight);
     }
     cut(step, stack, rows, (rd_activations){.f32 = dx});
