@@ -67,7 +67,7 @@ rd_status rd_comm_sum_f64(rd_comm *comm, double *x) {
 
 rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all) {
     if (comm->kind) return comm->kind->gather_first(comm, mine, bytes, all);
-    if (bytes[0] > 0 && all != mine) memcpy(all, mine, bytes[0]);
+    if (all && bytes[0] > 0 && all != mine) memcpy(all, mine, bytes[0]);
     return RD_OK;
 }
 

@@ -4,6 +4,8 @@
 # there before is still whole. RDROP_FAULT_STEP=N tries every N-th place only: without it, every seventh
 # where sanitizers make a process slow, else all.
 set -u
+# Thousands of runs sync their files: memory is the faster disk, where there is one.
+if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
 . "$(dirname "$(realpath "$0")")/setup.sh"
 # An error of a sanitizer, a leak included, is told from a failure by its status.
 export ASAN_OPTIONS=exitcode=86:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=86
