@@ -319,7 +319,7 @@ static void add_totals(rd_translate_totals *to, const rd_translate_totals *from)
 }
 
 /* output: [bytes], of the worker's window. before: the totals of the rounds before; s->totals has
- * the round's alone, but for the lines. all: [workers] */
+ * the round's alone, except the lines. all: [workers] */
 static rd_status end_round(stream *s, const char *output, size_t bytes,
                            const rd_translate_totals *before, rd_translate_totals *all) {
     RD_TRY(rd_comm_gather(s->comm, &s->totals, sizeof s->totals, all));
