@@ -172,8 +172,8 @@ typedef struct {
     int64_t stride_q, stride_kv;
     const float *bias;  /* [3 * width], added to q, k and v */
     rd_activations out; /* [queries->rows, width] */
-    float *
-        lse; /* [queries->rows, heads] log-sum-exp of scores without the keys' bias, for backward */
+    /* [queries->rows, heads] log-sum-exp of scores without the keys' bias, for the backward pass */
+    float *lse;
     rd_dropout dropout; /* on the probabilities; its rows are [queries->rows, heads] */
 } rd_attention_operands;
 

@@ -74,8 +74,8 @@ typedef struct {
     const float *bias_q, *bias_v;
     int64_t stride_q, stride_kv; /* elements between rows */
     rd_activations out;          /* [n_queries, head_dim], stride stride_out */
-    float *
-        lse; /* [n_queries], stride stride_lse: log-sum-exp of the scores, without a bias of keys */
+    /* [n_queries], stride stride_lse: log-sum-exp of the scores without the keys' bias */
+    float *lse;
     int64_t stride_out, stride_lse;
     const rd_dropout *dropout;               /* on the attention probabilities */
     int64_t dropout_row, dropout_row_stride; /* row number of query 0, and between queries */
