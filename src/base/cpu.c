@@ -39,12 +39,20 @@ void rd_cpu_ignore_denormals(void) {
 #endif
 }
 
+#if defined(__x86_64__)
+/* AMX, which GCC's names of features lack here: bits of cpuid's leaf 7, register edx. */
+enum { AMX_BF16 = 22, AMX_INT8 = 25 };
+
+static bool has_amx(int bit) {
+    uint32_t a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> bit & 1;
+}
+#endif
+
 bool rd_cpu_bf16_is_fast(void) {
 #if defined(__x86_64__)
     if (rd_cpu_isa() != RD_ISA_AVX512) return false;
-    uint32_t a, b, c, d;
-    bool amx = __get_cpuid_count(7, 0, &a, &b, &c, &d) && d >> 22 & 1;
-    return amx || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
+    return has_amx(AMX_BF16) || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
 #else
     return false;
 #endif
@@ -53,6 +61,14 @@ bool rd_cpu_bf16_is_fast(void) {
 bool rd_cpu_int8_is_fast(void) {
 #if defined(__x86_64__)
     return rd_cpu_isa() == RD_ISA_AVX512 && __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
+bool rd_cpu_has_int8_tiles(void) {
+#if defined(__x86_64__)
+    return rd_cpu_isa() == RD_ISA_AVX512 && has_amx(AMX_INT8);
 #else
     return false;
 #endif

@@ -19,6 +19,8 @@ bool rd_cpu_bf16_is_fast(void);
 
 /* Does this processor have dot products of 8-bit integers (AVX-512 VNNI)? */
 bool rd_cpu_int8_is_fast(void);
+/* Does it multiply whole tiles of them (AMX)? */
+bool rd_cpu_has_int8_tiles(void);
 
 /* Numbers smaller than 1.2e-38 are 0 from here on, in this thread and in those that it starts: an
  * operation on a denormal number takes up to a hundred times as long, and Adam's moments of rows

@@ -80,7 +80,7 @@ static rd_status pack_ready(void *self, int64_t n) {
         p->model->packed[p->model->n_packed++] = *m->packed;
         /* The last is the output projection, whose rows are still read: by restricted projections,
          * and as embeddings where they are tied. */
-        if (*m->packed && p->next + 1 < p->n) rd_release_pages(m->values, count * sizeof(float));
+        if (p->next + 1 < p->n) rd_release_pages(m->values, count * sizeof(float));
     }
     return RD_OK;
 }

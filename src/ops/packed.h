@@ -1,7 +1,6 @@
 /* Products with weights that never change, as translation has them: a matrix is put once into the
  * layout and the type that the processor multiplies fastest, and then meets few rows at a time,
- * very often. Through oneDNN; without it there is no packed form, and ops/gemm.h does the work.
- */
+ * very often. */
 #ifndef RD_OPS_PACKED_H
 #define RD_OPS_PACKED_H
 
@@ -14,15 +13,14 @@
 typedef struct rd_packed rd_packed;
 
 /* *chosen: `precision` on this machine; auto becomes bf16 where that is faster, else fp32. Fails
- * when bf16 or int8 is asked for and this build or processor cannot. */
+ * when bf16 or int8 is asked for and this processor cannot. */
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen);
 
 /* Whether int8 may be asked for. */
 bool rd_packed_has_int8(void);
 
 /* w: [n_out, n_in], not needed afterwards. int8 rounds each row of W to 255 steps between its
- * largest magnitude and its negative; bf16 rounds each weight. *packed is NULL, which is not a
- * failure, where there is no packed form. */
+ * largest magnitude and its negative; bf16 rounds each weight. */
 rd_status rd_packed_new(rd_packed **packed, rd_precision chosen, int64_t n_out, int64_t n_in,
                         const float *w);
 void rd_packed_free(rd_packed *packed); /* NULL is fine */

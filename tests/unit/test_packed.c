@@ -1,5 +1,6 @@
 /* Products with packed weights against their definition, on what each precision makes of the
- * operands; and the kernels that round operands to 8 bits, in every instruction set. */
+ * operands; and the kernels of such products, and those that round operands to 8 bits, in every
+ * instruction set. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,10 +65,8 @@ static void check(rd_precision precision, int64_t rows, int64_t n_out, int64_t n
     rd_arena arena = {0};
     rd_packed *packed;
     assert_int_equal(rd_packed_new(&packed, precision, n_out, n_in, w), RD_OK);
-    if (packed) {
-        assert_int_equal(rd_packed_multiply(packed, &arena, rows, x, bias, y), RD_OK);
-        assert_same_sized("product", y, wanted, rows * n_out, 1e-6, size);
-    }
+    assert_int_equal(rd_packed_multiply(packed, &arena, rows, x, bias, y), RD_OK);
+    assert_same_sized("product", y, wanted, rows * n_out, 1e-6, size);
     rd_packed_free(packed);
     rd_arena_free(&arena);
     check_guards_and_release();
@@ -104,7 +103,7 @@ static void test_rows_are_independent(void **state) {
         float *alone = empty(OUT);
         x[BAD * IN + 7] = p == RD_PRECISION_INT8 ? INFINITY : NAN;
         if (rd_packed_choose((rd_precision)p, &chosen) == RD_OK &&
-            rd_packed_new(&packed, chosen, OUT, IN, w) == RD_OK && packed) {
+            rd_packed_new(&packed, chosen, OUT, IN, w) == RD_OK) {
             assert_int_equal(rd_packed_multiply(packed, &arena, ROWS, x, NULL, y), RD_OK);
             for (int r = 0; r < ROWS; r++) {
                 assert_int_equal(rd_packed_multiply(packed, &arena, 1, x + r * IN, NULL, alone),
@@ -122,6 +121,86 @@ static void test_rows_are_independent(void **state) {
         rd_arena_free(&arena);
         check_guards_and_release();
     }
+}
+
+/* Word k of row o of W, where the kernels look for it. */
+static uint32_t *word_of(uint32_t *panels, int64_t n_words, int64_t o, int64_t k) {
+    return panels + (o / 64 * ((n_words + 15) / 16 * 16) + k) * 64 + o % 64;
+}
+
+/* Words of small whole numbers, whose products are exact in every format: as the kernels of `kind`
+ * (0: float, 1: bfloat16, 2: int8) read them, and as numbers: [per word]. */
+static uint32_t random_word(int kind, bool of_x, double *numbers) {
+    uint32_t word = 0;
+    int n = kind == 0 ? 1 : 2 * kind;
+    for (int i = 0; i < n; i++) {
+        int32_t value = (int32_t)rd_rng_below(&rng, 200) - (of_x && kind == 2 ? 0 : 100);
+        numbers[i] = value;
+        float f = (float)value;
+        uint32_t bits;
+        memcpy(&bits, &f, sizeof bits);
+        word |= kind == 0   ? bits
+                : kind == 1 ? (uint32_t)rd_f32_to_bf16(f) << 16 * i
+                            : (uint32_t)(uint8_t)value << 8 * i;
+    }
+    return word;
+}
+
+enum { PER_WORD = 4, GAP = 3 };
+
+static void check_panels(int kind, int64_t rows, int64_t n_out, int64_t n_words) {
+    snprintf(context, sizeof context, "%s panels of kind %d, %d x %d x %d", ops->name, kind,
+             (int)rows, (int)n_out, (int)n_words);
+    size_t size = (size_t)((n_out + 63) / 64 * ((n_words + 15) / 16 * 16) * 64);
+    uint32_t *x = calloc((size_t)(rows * n_words), sizeof *x), *panels = calloc(size, 4);
+    double *xs = doubles(rows * n_words * PER_WORD), *ws = doubles(n_out * n_words * PER_WORD);
+    int64_t stride = n_out + GAP;
+    float *y = empty(rows * stride);
+    for (int64_t i = 0; i < rows * n_words; i++) x[i] = random_word(kind, true, xs + i * PER_WORD);
+    for (int64_t i = 0; i < n_out * n_words; i++)
+        *word_of(panels, n_words, i / n_words, i % n_words) =
+            random_word(kind, false, ws + i * PER_WORD);
+    const rd_panels_product product = {.rows = rows,
+                                       .n_out = n_out,
+                                       .n_words = n_words,
+                                       .x = x,
+                                       .panels = panels,
+                                       .y = y,
+                                       .stride_y = stride};
+    (kind == 0 ? ops->panels_f32 : kind == 1 ? ops->panels_bf16 : ops->panels_int8)(&product);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t o = 0; o < stride; o++) {
+            float got = y[r * stride + o];
+            int32_t whole;
+            double wanted = 0;
+            memcpy(&whole, &got, sizeof whole);
+            if (o >= n_out) {
+                assert_true(isnan(got)); /* the gap is nobody's */
+                y[r * stride + o] = 0;
+                continue;
+            }
+            for (int64_t i = 0; i < n_words * PER_WORD; i++)
+                wanted += xs[r * n_words * PER_WORD + i] * ws[o * n_words * PER_WORD + i];
+            if ((kind == 2 ? (double)whole : (double)got) != wanted) fail_msg("%s", context);
+        }
+    free(x), free(panels);
+    if (kind == 2) memset(y, 0, sizeof *y * (size_t)(rows * stride));
+    check_guards_and_release();
+}
+
+static void test_panels(void **state) {
+    (void)state;
+    static const int64_t sizes[][3] = {{1, 64, 16}, {1, 1, 1},    {2, 70, 5},   {3, 15, 17},
+                                       {4, 63, 2},  {5, 65, 33},  {6, 129, 40}, {7, 16, 3},
+                                       {13, 48, 9}, {1, 200, 31}, {64, 100, 20}};
+    for (int t = 0; t < n_tables; t++)
+        for (int kind = 0; kind < 3; kind++)
+            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+                ops = tables[t];
+                rng = rd_rng_make(13, i);
+                if (kind == 2 && (!ops->panels_int8 || !rd_cpu_int8_is_fast())) continue;
+                check_panels(kind, sizes[i][0], sizes[i][1], sizes[i][2]);
+            }
 }
 
 static const int64_t widths[] = {1, 2, 15, 16, 17, 100, 130};
@@ -210,9 +289,9 @@ static void test_strided_maxima(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_products),       cmocka_unit_test(test_rows_are_independent),
-        cmocka_unit_test(test_quantize),       cmocka_unit_test(test_dequantize),
-        cmocka_unit_test(test_strided_maxima),
+        cmocka_unit_test(test_products),   cmocka_unit_test(test_rows_are_independent),
+        cmocka_unit_test(test_panels),     cmocka_unit_test(test_quantize),
+        cmocka_unit_test(test_dequantize), cmocka_unit_test(test_strided_maxima),
     };
     return cmocka_run_group_tests(tests, find_tables, NULL);
 }

@@ -84,6 +84,25 @@ typedef struct {
     rd_activations d_q, d_k, d_v; /* as q, k, v; overwritten */
 } rd_attention_head;
 
+/* Weights as products with few rows read them best: words of 4 bytes (a float, two bfloat16 or four
+ * int8 that follow each other in a row of W), and of each word those of RD_PANEL rows of W
+ * together. Missing rows and words are zeros. This is how oneDNN has them, too (BA16a64b and its
+ * like). */
+enum { RD_PANEL = 64 };
+
+/* Words of a panel, from n_words a row. */
+static inline int64_t rd_panel_size(int64_t n_words) {
+    return rd_pad16(n_words) * RD_PANEL;
+}
+
+typedef struct {
+    int64_t rows, n_out, n_words;
+    const void *x;          /* [rows, n_words], of 8 bits unsigned */
+    const uint32_t *panels; /* [n_out / RD_PANEL, rounded up, rd_pad16(n_words), RD_PANEL] */
+    float *y;               /* [rows, n_out], of int8 sums as int32 */
+    int64_t stride_y;       /* elements between rows */
+} rd_panels_product;
+
 /* Sums that a criterion kernel adds to; see rdrop/criterion.h. */
 typedef struct {
     double label_smoothed, nll, kl;
@@ -138,6 +157,11 @@ typedef struct {
 
     /* y: [rows, width] += bias: [width] */
     void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
+
+    /* y = x * W^T. panels_int8 needs VNNI, and is NULL where vectors are shorter. */
+    void (*panels_f32)(const rd_panels_product *product);
+    void (*panels_bf16)(const rd_panels_product *product);
+    void (*panels_int8)(const rd_panels_product *product);
 
     /* rounded: [rows, width] = x / row scale + 128, where the row scale, kept in row_scales:
      * [rows], makes the row's largest magnitude 127. A row that holds no numbers gets the scale

@@ -10,6 +10,7 @@
 #include "ops/cpu/attention_query.h"
 #include "ops/cpu/criterion_kernels.h"
 #include "ops/cpu/dropout_bits.h"
+#include "ops/cpu/panels.h"
 #include "ops/cpu/picture_kernels.h"
 #include "ops/cpu/vector.h"
 
@@ -265,6 +266,11 @@ const rd_kernels RD_KERNELS_NAME = {
     .log_softmax = log_softmax,
     .log_add_exp = log_add_exp,
     .add_bias = add_bias,
+    .panels_f32 = panels_f32,
+    .panels_bf16 = panels_bf16,
+#if defined(__AVX512F__)
+    .panels_int8 = panels_int8,
+#endif
     .quantize_rows = quantize_rows,
     .dequantize_rows = dequantize_rows,
     .strided_maxima = strided_maxima,

@@ -36,27 +36,30 @@ typedef struct {
  * inlined. */
 static inline __attribute__((always_inline)) void tile(const product *x, int64_t i, int64_t j,
                                                        int rows, int vectors) {
-    vec16 sums[TILE_MOST][2] = {{{0}}};
+    enum { EACH = 16 / NATIVE };
+    native sums[TILE_MOST][2 * EACH] = {{{0}}};
     int64_t row_a = x->row_a, column_a = x->column_a, ldb = x->ldb, ldc = x->ldc;
     const float *a = x->a + i * row_a, *b = x->b + j;
     for (int64_t p = 0; p < x->k; p++) {
-        vec16 part[2];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) part[v] = *(const vec16_anywhere *)(b + 16 * v);
+        native part[2 * EACH];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors * EACH; v++)
+            part[v] = *(const native_anywhere *)(b + NATIVE * v);
 #pragma GCC unroll 12
         for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) sums[r][v] += a[r * row_a] * part[v];
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors * EACH; v++) sums[r][v] += a[r * row_a] * part[v];
         a += column_a;
         b += ldb;
     }
     float *c = x->c + i * ldc + j;
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) {
-            vec16_anywhere *to = (vec16_anywhere *)(c + r * ldc + 16 * v);
-            *to = x->accumulate ? *to + sums[r][v] : sums[r][v];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors * EACH; v++) {
+            native_anywhere *to = (native_anywhere *)(c + r * ldc + NATIVE * v);
+            if (x->accumulate) sums[r][v] += *to;
+            *to = sums[r][v];
         }
 }
 

@@ -14,6 +14,19 @@
 
 typedef float vec16 __attribute__((vector_size(64), aligned(64)));
 typedef float vec16_anywhere __attribute__((vector_size(64), aligned(4))); /* unaligned loads */
+
+/* A register of the processor: GCC keeps wider vectors in memory, where many are alive. */
+#if defined(__AVX512F__)
+enum { NATIVE = 16 };
+#elif defined(__AVX2__)
+enum { NATIVE = 8 };
+#else
+enum { NATIVE = 4 };
+#endif
+typedef float native __attribute__((vector_size(4 * NATIVE)));
+typedef uint32_t native_words __attribute__((vector_size(4 * NATIVE)));
+typedef native native_anywhere __attribute__((aligned(4), may_alias)); /* unaligned loads */
+
 typedef uint16_t half16 __attribute__((vector_size(32)));
 typedef uint32_t word16 __attribute__((vector_size(64)));
 

@@ -1,0 +1,124 @@
+/* Products with panels of weights, whose sums stay in registers. Included by simd.c only, once per
+ * instruction set. */
+#ifndef RD_OPS_CPU_PANELS_H
+#define RD_OPS_CPU_PANELS_H
+
+#include "ops/cpu/kernels.h"
+#include "ops/cpu/vector.h"
+
+typedef enum { PANELS_F32, PANELS_BF16, PANELS_INT8 } panels_kind;
+
+/* Rows and vectors of sums that registers hold together with the operands. A row alone takes more
+ * vectors, so that no sum waits for the one before. */
+enum { PANEL_MOST_ROWS = 6, PANEL_MOST_VECTORS = 8 };
+#if defined(__AVX512F__)
+enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 4 };
+#elif defined(__aarch64__)
+enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 8 };
+#else
+enum { PANEL_ROWS = 6, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
+#endif
+
+static inline float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* sums + what the word x and the words w hold: a number, two or four each. */
+static inline __attribute__((always_inline)) native add_words(panels_kind kind, native sums,
+                                                              uint32_t x, native w) {
+    if (kind == PANELS_F32) return sums + float_of(x) * w;
+    if (kind == PANELS_BF16)
+        return sums + float_of(x << 16) * (native)((native_words)w << 16) +
+               float_of(x & 0xFFFF0000) * (native)((native_words)w & 0xFFFF0000);
+#if defined(__AVX512F__)
+    /* Not the intrinsic, which needs a file that is compiled for VNNI as a whole. */
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x - (native_words){0}), "v"(w));
+#endif
+    return sums;
+}
+
+/* y's rows i .. i + rows and columns j .. j + NATIVE * vectors. Kind and counts are constants where
+ * this is inlined. */
+static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
+                                                             const rd_panels_product *p, int64_t i,
+                                                             int64_t j, int rows, int vectors) {
+    native sums[PANEL_MOST_ROWS][PANEL_MOST_VECTORS] = {{{0}}};
+    const char *x = (const char *)p->x + i * p->n_words * 4;
+    const uint32_t *w = p->panels + j / RD_PANEL * rd_panel_size(p->n_words) + j % RD_PANEL;
+    for (int64_t k = 0; k < p->n_words; k++) {
+        native part[PANEL_MOST_VECTORS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            part[v] = *(const native_anywhere *)(w + k * RD_PANEL + NATIVE * v);
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++) {
+            uint32_t word;
+            memcpy(&word, x + (r * p->n_words + k) * 4, sizeof word);
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                sums[r][v] = add_words(kind, sums[r][v], word, part[v]);
+        }
+    }
+    int64_t columns = p->n_out - j;
+    if (columns > NATIVE * vectors) columns = NATIVE * vectors;
+    for (int r = 0; r < rows; r++)
+        memcpy(p->y + (i + r) * p->stride_y + j, sums[r], sizeof(float) * (size_t)columns);
+}
+
+/* `rows` at most PANEL_ROWS. */
+static inline __attribute__((always_inline)) void
+panel_rows(panels_kind kind, const rd_panels_product *p, int64_t i, int64_t j, int64_t rows) {
+    switch (rows) {
+    case 1:
+        panel_tile(kind, p, i, j, 1, PANEL_VECTORS);
+        break;
+    case 2:
+        panel_tile(kind, p, i, j, 2, PANEL_VECTORS);
+        break;
+    case 3:
+        panel_tile(kind, p, i, j, 3, PANEL_VECTORS);
+        break;
+    case 4:
+        panel_tile(kind, p, i, j, 4, PANEL_VECTORS);
+        break;
+    case 5:
+        panel_tile(kind, p, i, j, 5, PANEL_VECTORS);
+        break;
+    default:
+        panel_tile(kind, p, i, j, 6, PANEL_VECTORS);
+    }
+}
+
+/* Tiles of about equal heights, so that none is low and slow. */
+static inline __attribute__((always_inline)) void panels(panels_kind kind,
+                                                         const rd_panels_product *p) {
+    if (p->rows == 1) {
+        for (int64_t j = 0; j < p->n_out; j += NATIVE * PANEL_ROW_VECTORS)
+            panel_tile(kind, p, 0, j, 1, PANEL_ROW_VECTORS);
+        return;
+    }
+    int64_t tiles = (p->rows + PANEL_ROWS - 1) / PANEL_ROWS;
+    for (int64_t j = 0; j < p->n_out; j += NATIVE * PANEL_VECTORS)
+        for (int64_t t = 0; t < tiles; t++) {
+            int64_t i = p->rows * t / tiles, end = p->rows * (t + 1) / tiles;
+            panel_rows(kind, p, i, j, end - i);
+        }
+}
+
+static void panels_f32(const rd_panels_product *p) {
+    panels(PANELS_F32, p);
+}
+
+static void panels_bf16(const rd_panels_product *p) {
+    panels(PANELS_BF16, p);
+}
+
+#if defined(__AVX512F__)
+static void panels_int8(const rd_panels_product *p) {
+    panels(PANELS_INT8, p);
+}
+#endif
+
+#endif
