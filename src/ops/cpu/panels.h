@@ -61,10 +61,13 @@ static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
                 sums[r][v] = add_words(kind, sums[r][v], word, part[v]);
         }
     }
-    int64_t columns = p->n_out - j;
-    if (columns > NATIVE * vectors) columns = NATIVE * vectors;
-    for (int r = 0; r < rows; r++)
-        memcpy(p->y + (i + r) * p->stride_y + j, sums[r], sizeof(float) * (size_t)columns);
+    float *y = p->y + i * p->stride_y + j;
+    const int64_t whole = NATIVE * vectors, columns = p->n_out - j;
+    for (int r = 0; r < rows; r++, y += p->stride_y)
+        if (columns >= whole)
+            memcpy(y, sums[r], sizeof *y * (size_t)whole);
+        else
+            memcpy(y, sums[r], sizeof *y * (size_t)columns);
 }
 
 /* `rows` at most PANEL_ROWS. */
