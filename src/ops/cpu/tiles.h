@@ -13,7 +13,7 @@
 enum { TILE_MOST = 12, TILE_MOST_OF_TWO = 8 };
 #if defined(__AVX512F__)
 enum { TILE_ROWS = 12, TILE_ROWS_OF_TWO = 8 };
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) || defined(__aarch64__)
 enum { TILE_ROWS = 6, TILE_ROWS_OF_TWO = 0 };
 #else
 enum { TILE_ROWS = 3, TILE_ROWS_OF_TWO = 0 };
