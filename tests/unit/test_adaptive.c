@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "criterion/adaptive_loss.h"
 #include "golden.h"
+#include "slopes.h"
 
 enum { MOST = 4096 };
 
@@ -290,46 +291,32 @@ static void test_tails_of_one_word_are_the_full_softmax(void **state) {
     rd_arena_free(&arena);
 }
 
-/* Along random directions of all weights and of the hidden states. */
+typedef struct {
+    model *m;
+    const input *in;
+} loss_case;
+
+static double loss_here(void *self) {
+    const loss_case *c = self;
+    return loss_of(c->m, c->in, NULL).loss;
+}
+
+/* Of all weights and of the hidden states. */
 static void check_slopes(const input *like, float dropout) {
     static model m;
     static data d;
-    static float start[MOST], dhidden[2 * TOKENS * WIDTH];
-    float hidden[2 * TOKENS * WIDTH];
-    rd_rng rng = rd_rng_make(11, 0);
+    static float gradient[MOST], dhidden[2 * TOKENS * WIDTH];
     random_case(&m, &d);
     m.softmax.dropout = dropout;
     input in = *like;
-    in.hidden = hidden;
+    in.hidden = d.hidden;
     in.targets = d.targets;
     in.training = true;
-    memcpy(start, m.value, sizeof start);
-    memcpy(hidden, d.hidden, sizeof hidden);
     loss_of(&m, &in, dhidden);
-    int64_t n_hidden = in.passes * TOKENS * WIDTH;
-    for (int trial = 0; trial < 4; trial++) {
-        float direction[MOST], of_hidden[2 * TOKENS * WIDTH];
-        double slope = 0.0, norm = 0.0, h = 2e-4, loss[2];
-        for (int64_t i = 0; i < m.used; i++) {
-            direction[i] = (float)rd_rng_normal(&rng);
-            slope += (double)direction[i] * (double)m.grad[i];
-            norm += pow((double)m.grad[i], 2);
-        }
-        for (int64_t i = 0; i < n_hidden; i++) {
-            of_hidden[i] = (float)rd_rng_normal(&rng);
-            slope += (double)of_hidden[i] * (double)dhidden[i];
-            norm += pow((double)dhidden[i], 2);
-        }
-        for (int side = 0; side < 2; side++) {
-            float t = (float)(side ? h : -h);
-            for (int64_t i = 0; i < m.used; i++) m.value[i] = start[i] + t * direction[i];
-            for (int64_t i = 0; i < n_hidden; i++) hidden[i] = d.hidden[i] + t * of_hidden[i];
-            loss[side] = loss_of(&m, &in, NULL).loss;
-        }
-        double measured = (loss[1] - loss[0]) / (2 * h);
-        if (!(fabs(measured - slope) <= 0.005 * sqrt(norm)))
-            fail_msg("slope %f, finite difference %f, norm %f", slope, measured, sqrt(norm));
-    }
+    memcpy(gradient, m.grad, sizeof gradient);
+    const slope_part parts[] = {{m.value, gradient, m.used},
+                                {d.hidden, dhidden, in.passes * TOKENS * WIDTH}};
+    assert_slopes(parts, 2, 2e-4, 0.005, loss_here, &(loss_case){&m, &in});
 }
 
 static void test_finite_differences(void **state) {

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "model/network.h"
+#include "slopes.h"
 
 enum { SEQUENCES = 4, CLASSES = 3 };
 static const int32_t lengths[SEQUENCES] = {5, 1, 40, 17};
@@ -117,7 +118,18 @@ static void as_all_rows_would(void **state) {
         if (bf16 || i < 4) check_all_rows(i % 2, i / 2 % 2, i / 4);
 }
 
-/* Along random directions, with all kinds of dropout. */
+typedef struct {
+    const rd_model *model;
+    const rd_step *step;
+    const rd_batch *batch;
+} loss_case;
+
+static double loss_here(void *self) {
+    const loss_case *c = self;
+    return loss_of(c->model, c->step, c->batch, false);
+}
+
+/* With all kinds of dropout. */
 static void slopes_with_dropout(void **state) {
     (void)state;
     for (int pre_norm = 0; pre_norm < 2; pre_norm++) {
@@ -127,29 +139,9 @@ static void slopes_with_dropout(void **state) {
         rd_batch batch = random_batch();
         rd_arena arena = {0};
         rd_step step = {.arena = &arena, .training = true, .seed = 9, .update = 4, .n_passes = 2};
-        rd_rng rng = rd_rng_make(1, 1);
         loss_of(model, &step, &batch, true);
-        for (int trial = 0; trial < 4; trial++) {
-            float *direction = malloc(sizeof *direction * (size_t)p->total);
-            double slope = 0.0, norm = 0.0, h = 1e-4, loss[2];
-            for (int64_t i = 0; i < p->total; i++) {
-                direction[i] = (float)rd_rng_normal(&rng);
-                slope += (double)direction[i] * (double)p->grads[i];
-                norm += (double)p->grads[i] * (double)p->grads[i];
-            }
-            for (int side = 0; side < 2; side++) {
-                double step_size = side ? h : -h;
-                for (int64_t i = 0; i < p->total; i++)
-                    p->values[i] += (float)(step_size * (double)direction[i]);
-                loss[side] = loss_of(model, &step, &batch, false);
-                for (int64_t i = 0; i < p->total; i++)
-                    p->values[i] -= (float)(step_size * (double)direction[i]);
-            }
-            double measured = (loss[1] - loss[0]) / (2 * h);
-            if (fabs(measured - slope) > 0.02 * sqrt(norm))
-                fail_msg("slope %f, finite difference %f", slope, measured);
-            free(direction);
-        }
+        assert_slopes(&(slope_part){p->values, p->grads, p->total}, 1, 1e-4, 0.02, loss_here,
+                      &(loss_case){model, &step, &batch});
         rd_batch_free(&batch);
         rd_arena_free(&arena);
         rd_model_free(model);

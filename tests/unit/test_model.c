@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "model/network.h"
+#include "slopes.h"
 
 static rd_model_config toy_config(void) {
     return (rd_model_config){.d_model = 24,
@@ -91,8 +92,18 @@ static void check_complete(const completeness *c, const rd_model_config *config)
     assert_memory_equal(c->seen + at, c->from, sizeof *c->from * (size_t)n);
 }
 
-/* Moves all weights along one random direction: the slope of the loss must be gradient . direction.
- */
+typedef struct {
+    rd_model *model;
+    rd_step *step;
+    const rd_batch *batch;
+    float alpha;
+} loss_case;
+
+static double loss_here(void *self) {
+    const loss_case *c = self;
+    return loss_of(c->model, c->step, c->batch, c->alpha, false);
+}
+
 static void check_gradient(const rd_model_config *config, int32_t passes, float alpha) {
     rd_model *model;
     assert_int_equal(rd_model_new(&model, config, 3), RD_OK);
@@ -106,27 +117,8 @@ static void check_gradient(const rd_model_config *config, int32_t passes, float 
     loss_of(model, &step, &batch, alpha, true);
     check_complete(&told, config);
 
-    float *start = malloc(sizeof(float) * (size_t)p->total);
-    memcpy(start, p->values, sizeof(float) * (size_t)p->total);
-    rd_rng rng = rd_rng_make(1, 1);
-    for (int trial = 0; trial < 4; trial++) {
-        double slope = 0.0, norm = 0.0, h = 1e-4, loss[2];
-        float *direction = malloc(sizeof(float) * (size_t)p->total);
-        for (int64_t i = 0; i < p->total; i++) direction[i] = (float)rd_rng_normal(&rng);
-        for (int64_t i = 0; i < p->total; i++) slope += (double)direction[i] * (double)p->grads[i];
-        for (int64_t i = 0; i < p->total; i++) norm += (double)p->grads[i] * (double)p->grads[i];
-        for (int side = 0; side < 2; side++) {
-            for (int64_t i = 0; i < p->total; i++)
-                p->values[i] = start[i] + (float)((side ? h : -h) * (double)direction[i]);
-            loss[side] = loss_of(model, &step, &batch, alpha, false);
-        }
-        double measured = (loss[1] - loss[0]) / (2 * h);
-        /* float32 rounding and relu's kinks leave a noise that grows with the gradient's norm. */
-        if (fabs(measured - slope) > 0.02 * sqrt(norm))
-            fail_msg("slope %f, finite difference %f", slope, measured);
-        free(direction);
-    }
-    free(start);
+    loss_case own = {model, &step, &batch, alpha};
+    assert_slopes(&(slope_part){p->values, p->grads, p->total}, 1, 1e-4, 0.02, loss_here, &own);
     free(told.seen);
     rd_batch_free(&batch);
     rd_arena_free(&arena);
