@@ -193,6 +193,37 @@ static void add_bias(const bench_arrays *a, int64_t begin, int64_t end, int64_t 
     a->ops->add_bias(a->x[0] + begin * a->width, a->vectors, end - begin, a->width);
 }
 
+/* Weights of width rows, with a word for each token of a sequence. */
+static rd_panels_product panels_product(const bench_arrays *a, int64_t begin, int64_t end) {
+    int64_t n_words = a->length < a->width ? a->length : a->width;
+    return (rd_panels_product){.rows = end - begin,
+                               .n_out = a->width < BENCH_TABLE ? a->width : BENCH_TABLE,
+                               .n_words = n_words,
+                               .x = a->x[1] + begin * a->width,
+                               .panels = (const uint32_t *)(const void *)a->table,
+                               .y = a->x[0] + begin * a->width,
+                               .stride_y = a->width};
+}
+
+static void panels_f32(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    const rd_panels_product product = panels_product(a, begin, end);
+    (void)thread;
+    a->ops->panels_f32(&product);
+}
+
+static void panels_bf16(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    const rd_panels_product product = panels_product(a, begin, end);
+    (void)thread;
+    a->ops->panels_bf16(&product);
+}
+
+/* Nothing where the processor has no such products. */
+static void panels_int8(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    const rd_panels_product product = panels_product(a, begin, end);
+    (void)thread;
+    if (a->ops->panels_int8 && rd_cpu_int8_is_fast()) a->ops->panels_int8(&product);
+}
+
 static void quantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     a->ops->quantize_rows((uint8_t *)(a->x[0] + begin * a->width), a->statistics + begin,
@@ -286,6 +317,9 @@ const bench_kernel bench_kernels[] = {
     {"log_softmax", 1, 2, {0, 0}, true, log_softmax},
     {"log_add_exp", 2, 3, {0, 0}, true, log_add_exp},
     {"add_bias", 1, 2, {0, 0}, false, add_bias},
+    {"panels_f32", 2, 1, {0, 2}, false, panels_f32},
+    {"panels_bf16", 2, 1, {0, 4}, false, panels_bf16},
+    {"panels_int8", 2, 1, {0, 8}, false, panels_int8},
     {"quantize_rows", 2, 1.25, {0, 0}, false, quantize_rows},
     {"dequantize_rows", 1, 2, {0, 0}, false, dequantize_rows},
     {"strided_maxima", 1, 1, {0, 0}, true, strided_maxima},
