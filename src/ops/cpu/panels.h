@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
         native part[PANEL_MOST_VECTORS];
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            part[v] = *(const native_anywhere *)(w + k * RD_PANEL + NATIVE * v);
+            memcpy(&part[v], w + k * RD_PANEL + NATIVE * v, sizeof part[v]);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             uint32_t word;

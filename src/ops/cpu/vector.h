@@ -25,7 +25,7 @@ enum { NATIVE = 4 };
 #endif
 typedef float native __attribute__((vector_size(4 * NATIVE)));
 typedef uint32_t native_words __attribute__((vector_size(4 * NATIVE)));
-typedef native native_anywhere __attribute__((aligned(4), may_alias)); /* unaligned loads */
+typedef native native_anywhere __attribute__((aligned(4))); /* unaligned loads */
 
 typedef uint16_t half16 __attribute__((vector_size(32)));
 typedef uint32_t word16 __attribute__((vector_size(64)));
