@@ -55,7 +55,7 @@ printf '\377\375\nabc\200\200\303\n\300\257\n\370\210\200\200\200\n' >texts/inva
 printf '\355\240\200\n\355\260\200x\355\240\275\355\270\200\n' >texts/surrogates
 printf '\364\220\200\200\n\357\277\276\n\357\277\277\n\357\267\220\n' >texts/noncharacters
 # Longer than the buffer that reads them.
-{ long 300000 a && echo && long 300000 ' ' && echo && long 300000 '(' && echo; } >texts/lengthy
+{ long 100000 a && echo && long 100000 ' ' && echo && long 100000 '(' && echo; } >texts/lengthy
 { for ((i = 0; i < 100000; i++)); do echo 'ab '; done | tr '\n' ' ' && echo; } >texts/words
 yes '' | head -n 100000 >texts/empty
 printf '\001\002\003\033[31m\b\b\177\n\v\f\r\n\r\r\n\302\205\342\200\250\342\200\251\n' >texts/control
