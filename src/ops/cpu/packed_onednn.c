@@ -11,9 +11,10 @@ bool rd_packed_onednn_is_there(void) {
     return true;
 }
 
-enum { N_SIZES = 13, MOST_ROWS = 64, N_ARGS = 4 };
+enum { N_SIZES = 17, MOST_ROWS = 64, N_ARGS = 4 };
 
-static const int64_t sizes[N_SIZES] = {2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 48, MOST_ROWS};
+static const int64_t sizes[N_SIZES] = {2,  3,  4,  5,  6,  8,  10, 12,       16,
+                                       20, 24, 28, 32, 40, 48, 56, MOST_ROWS};
 
 /* What a thread needs for one call, kept for the next: making it takes as long as a small product.
  */
