@@ -18,8 +18,8 @@ rd_status rd_packed_onednn_new(rd_packed_onednn **made, rd_precision precision, 
                                int64_t n_in, void *panels);
 void rd_packed_onednn_free(rd_packed_onednn *product); /* NULL is fine */
 
-/* How many of the rows, of which there are two at least, a call multiplies: there is code for a few
- * numbers only, because oneDNN makes some for each that it meets. */
+/* How many of the rows (two or more) a call multiplies. oneDNN makes code for each number that it
+ * meets, so there are only some numbers. */
 int64_t rd_packed_onednn_rows(int64_t rows);
 
 /* y: [rows, n_out], of int8 the sums as int32; x: [rows, n_in] of float, bfloat16, or 8 bits
