@@ -129,13 +129,14 @@ static rd_status round_rows(const rd_packed *p, rd_arena *arena, int64_t rows, c
     int64_t stride = p->n_words * WORD, used = p->n_in * size_of_element(p->precision);
     char *rounded = rd_arena_alloc(arena, (size_t)(rows * stride), 1);
     if (!rounded) return RD_ERR_MEMORY;
-    for (int64_t r = 0; r < rows; r++, x += p->n_in) {
+    int64_t n = stride == used ? rows : 1; /* at a time */
+    for (int64_t r = 0; r < rows; r += n, x += n * p->n_in) {
         char *row = rounded + r * stride;
         if (p->precision == RD_PRECISION_BF16)
-            rd_cpu_kernels()->to_bf16((uint16_t *)(void *)row, x, p->n_in);
+            rd_cpu_kernels()->to_bf16((uint16_t *)(void *)row, x, n * p->n_in);
         else
-            rd_cpu_kernels()->quantize_rows((uint8_t *)row, row_scales + r, x, 1, p->n_in);
-        memset(row + used, 0, (size_t)(stride - used));
+            rd_cpu_kernels()->quantize_rows((uint8_t *)row, row_scales + r, x, n, p->n_in);
+        if (stride > used) memset(row + used, 0, (size_t)(stride - used));
     }
     *operand = rounded;
     return RD_OK;

@@ -19,19 +19,17 @@ enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 8 };
 enum { PANEL_ROWS = 6, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
 #endif
 
-static inline float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /* sums + what the word x and the words w hold: a number, two or four each. */
 static inline __attribute__((always_inline)) native add_words(panels_kind kind, native sums,
                                                               uint32_t x, native w) {
-    if (kind == PANELS_F32) return sums + float_of(x) * w;
+    if (kind == PANELS_F32) {
+        float number;
+        memcpy(&number, &x, sizeof number);
+        return sums + number * w;
+    }
     if (kind == PANELS_BF16)
-        return sums + float_of(x << 16) * (native)((native_words)w << 16) +
-               float_of(x & 0xFFFF0000) * (native)((native_words)w & 0xFFFF0000);
+        return sums + rd_bf16_to_f32((uint16_t)x) * (native)((native_words)w << 16) +
+               rd_bf16_to_f32((uint16_t)(x >> 16)) * (native)((native_words)w & 0xFFFF0000);
 #if defined(__AVX512F__)
     /* Not the intrinsic, which needs a file that is compiled for VNNI as a whole. */
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x - (native_words){0}), "v"(w));
