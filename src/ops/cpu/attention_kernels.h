@@ -182,10 +182,12 @@ static void softmax(const rd_attention_head *h, const lanes *x, const rd_dropout
                     float *restrict kept) {
     float max[LANES], z[LANES] = {0}, sum[LANES] = {0}, keep[4][LANES];
     if (h->causal) hide(x);
-    vec16 largest = *(const vec16_anywhere *)x->p;
-    for (int64_t j = 1; j < x->keys; j++)
-        largest = larger(largest, *(const vec16_anywhere *)(x->p + j * x->ld));
-    memcpy(max, &largest, sizeof max);
+    for (int l = 0; l < LANES; l += NATIVE) {
+        native largest = *(const native_anywhere *)(x->p + l);
+        for (int64_t j = 1; j < x->keys; j++)
+            largest = larger(largest, *(const native_anywhere *)(x->p + j * x->ld + l));
+        memcpy(max + l, &largest, sizeof largest);
+    }
     for (int t = 0; t < 4; t++)
         for (int l = 0; l < LANES; l++) keep[t][l] = 1.0f;
     for (int64_t j = 0; j < x->keys; j += 4) {

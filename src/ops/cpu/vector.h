@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -38,34 +38,56 @@ static inline int64_t piece_of(int64_t begin, int64_t width) {
     return width - begin < PIECE ? width - begin : PIECE;
 }
 
-/* Lanes 8 apart, then 4, 2 and 1, are added. */
-static inline float sum_lanes(vec16 v) {
-    v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+/* Lanes 0, 2, 4, ... of a and then of b; lanes 1, 3, 5, ... of both. */
+static inline native even_lanes(native a, native b) {
+#if defined(__AVX512F__)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#elif defined(__AVX2__)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#endif
+}
+
+static inline native odd_lanes(native a, native b) {
+#if defined(__AVX512F__)
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif defined(__AVX2__)
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+    return __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#endif
+}
+
+/* Element i is the sum of v[i]'s lanes: neighbours are added until each vector is one lane. */
+static inline native lane_sums(native v[NATIVE]) {
+#pragma GCC unroll 4
+    for (int n = NATIVE / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+        for (int i = 0; i < n; i++)
+            v[i] = even_lanes(v[2 * i], v[2 * i + 1]) + odd_lanes(v[2 * i], v[2 * i + 1]);
+    return v[0];
+}
+
+static inline float sum_lanes(native v) {
+    for (int n = NATIVE; n > 1; n /= 2) v = even_lanes(v, v) + odd_lanes(v, v);
     return v[0];
 }
 
 /* The larger of each lane; b's where a is NaN. A comparison of vectors is compiled badly. */
-static inline vec16 larger(vec16 a, vec16 b) {
+static inline native larger(native a, native b) {
 #if defined(__AVX512F__)
-    return (vec16)_mm512_max_ps((__m512)a, (__m512)b);
+    return (native)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (native)_mm256_max_ps((__m256)a, (__m256)b);
 #else
-    for (int l = 0; l < 16; l++) b[l] = a[l] > b[l] ? a[l] : b[l];
+    for (int l = 0; l < NATIVE; l++) b[l] = a[l] > b[l] ? a[l] : b[l];
     return b;
 #endif
 }
 
-static inline float largest_lane(vec16 v) {
-    v = larger(v,
-               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    v = larger(v,
-               __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-    v = larger(v,
-               __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
-    v = larger(v,
-               __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+static inline float largest_lane(native v) {
+    for (int n = NATIVE; n > 1; n /= 2) v = larger(even_lanes(v, v), odd_lanes(v, v));
     return v[0];
 }
 
