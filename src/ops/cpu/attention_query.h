@@ -33,35 +33,56 @@ static inline void key_rows(const float *rows[NATIVE], const float *kv, int64_t 
     for (; l < NATIVE; l++) rows[l] = rows[n - 1];
 }
 
+/* products: [NATIVE keys][NATIVE] += one or two vectors (a constant where this is inlined) of q
+ * times those of the keys, `at` elements from their rows' beginnings. */
+static inline __attribute__((always_inline)) void add_products(native products[NATIVE],
+                                                               const float *q,
+                                                               const float *const rows[NATIVE],
+                                                               int64_t at, int vectors) {
+    native part[2];
+    for (int v = 0; v < vectors; v++) part[v] = *(const native_anywhere *)(q + NATIVE * v);
+#pragma GCC unroll 16
+    for (int l = 0; l < NATIVE; l++)
+        for (int v = 0; v < vectors; v++)
+            products[l] += part[v] * *(const native_anywhere *)(rows[l] + at + NATIVE * v);
+}
+
 /* q: [head_dim] times NATIVE keys, which have this head at `column`. */
 static inline native query_scores(const float *q, const float *const rows[NATIVE], int64_t column,
                                   int64_t head_dim) {
-    int64_t whole = head_dim / NATIVE * NATIVE;
     native products[NATIVE] = {{0}};
-    for (int64_t c = 0; c < whole; c += NATIVE) {
-        native part = *(const native_anywhere *)(q + c);
-#pragma GCC unroll 16
-        for (int l = 0; l < NATIVE; l++)
-            products[l] += part * *(const native_anywhere *)(rows[l] + column + c);
-    }
+    int64_t c = 0;
+    for (; c + 2 * NATIVE <= head_dim; c += 2 * NATIVE)
+        add_products(products, q + c, rows, column + c, 2);
+    for (; c + NATIVE <= head_dim; c += NATIVE) add_products(products, q + c, rows, column + c, 1);
     native scores = lane_sums(products);
-    for (int64_t c = whole; c < head_dim; c++)
+    for (; c < head_dim; c++)
         for (int l = 0; l < NATIVE; l++) scores[l] += q[c] * rows[l][column + c];
     return scores;
+}
+
+/* out: [vectors * NATIVE] += NATIVE values weighted by p: [NATIVE], as add_products. */
+static inline __attribute__((always_inline)) void add_vectors(float *restrict out,
+                                                              const float *const rows[NATIVE],
+                                                              int64_t at, const float *restrict p,
+                                                              int vectors) {
+    native sums[2][2] = {{{0}}}; /* one alone would wait for each addition */
+#pragma GCC unroll 16
+    for (int l = 0; l < NATIVE; l++)
+        for (int v = 0; v < vectors; v++)
+            sums[v][l % 2] += p[l] * *(const native_anywhere *)(rows[l] + at + NATIVE * v);
+    for (int v = 0; v < vectors; v++)
+        *(native_anywhere *)(out + NATIVE * v) += sums[v][0] + sums[v][1];
 }
 
 /* out: [head_dim] += NATIVE values weighted by p: [NATIVE]. */
 static inline void add_values(float *restrict out, const float *const rows[NATIVE], int64_t column,
                               const float *restrict p, int64_t head_dim) {
-    int64_t whole = head_dim / NATIVE * NATIVE;
-    for (int64_t c = 0; c < whole; c += NATIVE) {
-        native sums[4] = {{0}}; /* one alone would wait for each addition */
-#pragma GCC unroll 16
-        for (int l = 0; l < NATIVE; l++)
-            sums[l % 4] += p[l] * *(const native_anywhere *)(rows[l] + column + c);
-        *(native_anywhere *)(out + c) += (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    }
-    for (int64_t c = whole; c < head_dim; c++)
+    int64_t c = 0;
+    for (; c + 2 * NATIVE <= head_dim; c += 2 * NATIVE)
+        add_vectors(out + c, rows, column + c, p, 2);
+    for (; c + NATIVE <= head_dim; c += NATIVE) add_vectors(out + c, rows, column + c, p, 1);
+    for (; c < head_dim; c++)
         for (int l = 0; l < NATIVE; l++) out[c] += p[l] * rows[l][column + c];
 }
 
