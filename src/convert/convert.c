@@ -18,7 +18,7 @@ static rd_status import_hf(const char *from, const char *to, rd_text *warnings) 
     RD_TRY(rd_json_read(from, "config.json", &config));
     bool bert = rd_is_bert(config, &family), gpt2 = rd_is_gpt2(config);
     json_decref(config);
-    if (gpt2) return rd_import_gpt2(from, to);
+    if (gpt2) return rd_import_gpt2(from, to, warnings);
     return bert ? rd_import_bert(from, to, warnings) : rd_import_hf(from, to, warnings);
 }
 

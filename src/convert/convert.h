@@ -31,7 +31,7 @@ rd_status rd_import_marian(const char *from, const char *to);
 rd_status rd_import_bert(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a Hugging Face GPT-2 directory, a language model. */
-rd_status rd_import_gpt2(const char *from, const char *to);
+rd_status rd_import_gpt2(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a vision transformer: a Hugging Face ViT or DeiT directory, a
  * directory with timm's config.json and names, or Google's .npz file, whose GELU is computed

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/gpt2.h"
+#include "convert/hf.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
 #include "io/output.h"
@@ -15,7 +16,7 @@
 
 typedef struct {
     const char *from, *to;
-    json_t *config;
+    json_t *config, *generation; /* generation: of generation_config.json; or NULL */
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
@@ -129,25 +130,38 @@ static rd_status take_vocabulary(gpt2_import *im) {
     return rd_error(RD_ERR_FORMAT, "%s: the vocabulary lacks <|endoftext|>", im->from);
 }
 
-static rd_status import_all(gpt2_import *im) {
+/* generation_config.json, where it is there. */
+static rd_status read_search(gpt2_import *im, rd_text *warnings) {
+    bool exists;
+    RD_TRY(rd_json_exists(im->from, "generation_config.json", &exists));
+    if (!exists) return RD_OK;
+    RD_TRY(rd_json_read(im->from, "generation_config.json", &im->generation));
+    RD_TRY(rd_hf_read_search(im->recipe, im->from, im->config, im->generation, false, warnings));
+    return warnings ? rd_hf_warn_settings(&im->recipe->model, im->generation, true, warnings)
+                    : RD_OK;
+}
+
+static rd_status import_all(gpt2_import *im, rd_text *warnings) {
     RD_TRY(rd_json_read(im->from, "config.json", &im->config));
     RD_TRY(rd_recipe_new(&im->recipe));
     RD_TRY(rd_gpt2_read_config(im->from, im->config, im->recipe));
     RD_TRY(take_vocabulary(im));
+    RD_TRY(read_search(im, warnings));
     RD_TRY(read_weights(im));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
                              RD_WEIGHTS_FP32);
 }
 
-rd_status rd_import_gpt2(const char *from, const char *to) {
+rd_status rd_import_gpt2(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
     gpt2_import im = {.from = from, .to = made.temporary};
-    rd_status status = import_all(&im);
+    rd_status status = import_all(&im, warnings);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);
     rd_recipe_free(im.recipe);
     json_decref(im.config);
+    json_decref(im.generation);
     return rd_atomic_directory_close(&made, status);
 }
 

@@ -13,7 +13,8 @@ typedef struct {
     rd_recipe *recipe;
     rd_text *warnings; /* or NULL */
     bool bart;
-    bool own_file; /* generation_config.json is there */
+    bool own_file;  /* generation_config.json is there */
+    bool continues; /* the model has no encoder */
 } reader;
 
 /* NULL where the key is missing or null. */
@@ -142,6 +143,22 @@ static rd_status read_lengths(const reader *r) {
                           "%s: neither max_length nor max_new_tokens: transformers ends outputs "
                           "after 20 tokens, here they may have %lld (max-len-b)\n",
                           r->file, (long long)most - 1);
+}
+
+/* Of outputs that go on after their source, which new lengths do not count, and others do. */
+static rd_status read_new_lengths(const reader *r) {
+    const json_t *most = setting(r, "max_new_tokens"), *least = setting(r, "min_new_tokens");
+    rd_search_options *search = &r->recipe->search;
+    json_int_t longest = json_integer_value(most), shortest = json_integer_value(least);
+    if ((most && (longest < 1 || longest > 1000000)) || shortest < 0 || shortest > 1000000)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: min_new_tokens %lld and max_new_tokens %lld make no sense",
+                        r->directory, (long long)shortest, (long long)longest);
+    if (most) search->max_len_b = (float)(longest - 1);
+    search->min_len = (int32_t)shortest;
+    if (!setting(r, "max_length") && !setting(r, "min_length")) return RD_OK;
+    return warn(r, "max_length and min_length count the prompt, and have no effect here: max-len-b "
+                   "and min-len are of what is written");
 }
 
 /* Appends a list of ids. */
@@ -299,7 +316,7 @@ static rd_status read_all(const reader *r) {
         {NULL, NULL}};
     r->recipe->search.beam = 1; /* their defaults, where they are not ours */
     RD_TRY(copy_numbers(r, keys));
-    RD_TRY(read_lengths(r));
+    RD_TRY(r->continues ? read_new_lengths(r) : read_lengths(r));
     read_stopping(r);
     RD_TRY(read_forced_bos(r));
     RD_TRY(read_forced_eos(r));
@@ -317,6 +334,7 @@ rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *co
                 .recipe = recipe,
                 .warnings = warnings,
                 .bart = bart,
-                .own_file = generation != NULL};
+                .own_file = generation != NULL,
+                .continues = recipe->model.encoder.layers == 0};
     return read_all(&r);
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "data/dictionary.h"
 
 /* Read and tokenized at a time: enough to keep the threads busy between two reads. */
 enum { CHUNK_LINES = 8192, CHUNK_BYTES = 8 << 20 };
@@ -71,13 +72,11 @@ rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const c
 }
 
 int64_t rd_count_words(const char *text, size_t n) {
+    const char *word;
+    uint64_t hash;
+    size_t at = 0;
     int64_t words = 0;
-    bool inside = false;
-    for (size_t i = 0; i < n; i++) {
-        bool blank = text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r');
-        words += !blank && !inside;
-        inside = !blank;
-    }
+    while (rd_dictionary_word(text, n, &at, &word, &hash) > 0) words++;
     return words;
 }
 

@@ -18,7 +18,7 @@ rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer);
 rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const char *text, size_t n,
                          rd_ids *ids);
 
-/* Words that blanks separate. */
+/* Words, as a dictionary of words has them: what white space separates. */
 int64_t rd_count_words(const char *text, size_t n);
 
 typedef struct {

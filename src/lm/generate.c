@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Prompts being continued. */
 typedef struct {
     const rd_lm_generation *generation;
     int64_t n;
-    rd_ids *prompts;        /* [n] */
-    rd_lm_answers *answers; /* [n], the caller's */
+    const char *const *texts; /* [n] */
+    rd_ids *prompts;          /* [n] their tokens */
+    rd_lm_answers *answers;   /* [n], the caller's */
 } work;
 
 void rd_lm_answers_free(rd_lm_answers *answers) {
@@ -17,17 +20,37 @@ void rd_lm_answers_free(rd_lm_answers *answers) {
     *answers = (rd_lm_answers){0};
 }
 
-/* The text of a prompt and what follows it. */
+/* The text of a prompt's tokens and of those that follow it. */
 static rd_status decode(const rd_tokenizer *tokenizer, const rd_ids *prompt,
                         const rd_hypothesis *found, char **text) {
-    int64_t n = prompt->length + found->length;
+    int64_t n = prompt->length + (found ? found->length : 0);
     int32_t *all = rd_malloc((size_t)n, sizeof *all);
     if (!all) return RD_ERR_MEMORY;
     if (prompt->length > 0) memcpy(all, prompt->data, sizeof *all * (size_t)prompt->length);
-    if (found->length > 0)
+    if (n > prompt->length)
         memcpy(all + prompt->length, found->tokens, sizeof *all * (size_t)found->length);
     rd_status status = rd_tokenizer_decode(tokenizer, all, n, text, NULL);
     free(all);
+    return status;
+}
+
+/* *text: the prompt as it was, and what its tokens' text is followed by. Without that, which some
+ * tokenizer might change, the text of all tokens. */
+static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found, char **text) {
+    const rd_tokenizer *tokenizer = w->generation->lm->tokenizer;
+    char *all, *own;
+    rd_text whole = {0};
+    RD_TRY(decode(tokenizer, &w->prompts[id], found, &all));
+    rd_status status = decode(tokenizer, &w->prompts[id], NULL, &own);
+    size_t n = status == RD_OK ? strlen(own) : 0;
+    bool follows = status == RD_OK && strncmp(all, own, n) == 0;
+    if (status == RD_OK) free(own);
+    if (status == RD_OK)
+        status =
+            rd_text_printf(&whole, "%s%s", follows ? w->texts[id] : "", all + (follows ? n : 0));
+    free(all);
+    if (status != RD_OK) rd_text_free(&whole);
+    *text = whole.data;
     return status;
 }
 
@@ -40,7 +63,7 @@ static rd_status take(const work *w, int64_t id, const rd_hypotheses *found) {
         rd_lm_answer *answer = &a->items[a->n];
         answer->score = item->score;
         answer->log_prob = item->log_prob;
-        RD_TRY(decode(w->generation->lm->tokenizer, &w->prompts[id], item, &answer->text));
+        RD_TRY(complete(w, id, item, &answer->text));
     }
     return RD_OK;
 }
@@ -49,9 +72,7 @@ static rd_status submit(const work *w, rd_search *search, int64_t first) {
     for (int64_t i = 0; i < w->n; i++) {
         rd_search_request request = {.source = {w->prompts[i].data, (int32_t)w->prompts[i].length},
                                      .number = first + i};
-        rd_status status = rd_search_submit(search, &request, i);
-        if (status != RD_OK)
-            return rd_error_prefix(status, "line %lld", (long long)(first + i + 1));
+        RD_TRY(rd_search_submit(search, &request, i));
     }
     return RD_OK;
 }
@@ -71,8 +92,8 @@ static rd_status search_all(const work *w, rd_search *search, int64_t first) {
     return RD_OK;
 }
 
-/* What ends an output: the end of a line, or, over lines, of a text. */
-static rd_status ending_of(const rd_lm_generation *g, int32_t *id) {
+/* What ends an output: the end of a text, or, before that, of a line. */
+static rd_status line_end(const rd_lm_generation *g, int32_t *id) {
     rd_ids ids = {0};
     *id = rd_tokenizer_eos(g->lm->tokenizer);
     if (g->lm->end != RD_LINE_END_NEWLINE || g->many_lines) return RD_OK;
@@ -83,38 +104,61 @@ static rd_status ending_of(const rd_lm_generation *g, int32_t *id) {
 }
 
 static rd_status run(const work *w, rd_model_scorer *scorer, int64_t first) {
+    rd_search_options options = w->generation->search;
+    int32_t end_of_text = rd_tokenizer_eos(w->generation->lm->tokenizer);
     rd_search *search;
-    if (rd_search_wants_logits(&w->generation->search))
-        RD_TRY(rd_model_scorer_skip_softmax(scorer));
+    rd_text ends = {0};
+    if (rd_search_wants_logits(&options)) RD_TRY(rd_model_scorer_skip_softmax(scorer));
     rd_scorer view = rd_model_scorer_view(scorer);
-    RD_TRY(ending_of(w->generation, &view.eos));
-    RD_TRY(rd_search_open(&search, &view, &w->generation->search));
-    rd_status status = search_all(w, search, first);
-    rd_search_close(search);
+    RD_TRY(line_end(w->generation, &view.eos));
+    if (view.eos != end_of_text && end_of_text >= 0) {
+        RD_TRY(rd_text_printf(&ends, "%s %d", options.end_tokens ? options.end_tokens : "",
+                              (int)end_of_text));
+        options.end_tokens = ends.data;
+    }
+    rd_status status = rd_search_open(&search, &view, &options);
+    if (status == RD_OK) {
+        status = search_all(w, search, first);
+        rd_search_close(search);
+    }
+    rd_text_free(&ends);
     return status;
 }
 
-static rd_status encode_prompts(const work *w, const char *const *prompts) {
-    for (int64_t i = 0; i < w->n; i++)
-        RD_TRY(rd_tokenizer_encode(w->generation->lm->tokenizer, prompts[i], strlen(prompts[i]),
-                                   &w->prompts[i]));
+/* The work ends before a prompt that is too long. */
+static rd_status encode_prompts(work *w, int64_t first) {
+    const rd_lm *lm = w->generation->lm;
+    for (int64_t i = 0; i < w->n; i++) {
+        rd_ids *ids = &w->prompts[i];
+        RD_TRY(rd_tokenizer_encode(lm->tokenizer, w->texts[i], strlen(w->texts[i]), ids));
+        if (ids->length < lm->positions) continue;
+        w->n = i;
+        return rd_error(RD_ERR_FORMAT,
+                        "line %lld: a prompt of %lld tokens; the model, of %d positions, takes up "
+                        "to %d",
+                        (long long)(first + i + 1), (long long)ids->length, (int)lm->positions,
+                        (int)lm->positions - 1);
+    }
     return RD_OK;
 }
 
 rd_status rd_lm_generate(const rd_lm_generation *g, int64_t first, int64_t n,
-                         const char *const *prompts, rd_lm_answers *answers) {
+                         const char *const *prompts, rd_lm_answers *answers, int64_t *n_answered) {
     const rd_model *models[] = {g->lm->model};
     rd_model_scorer *scorer = NULL;
-    work w = {.generation = g, .n = n, .answers = answers};
+    work w = {.generation = g, .n = n, .texts = prompts, .answers = answers};
+    *n_answered = 0;
     memset(answers, 0, sizeof *answers * (size_t)n);
     w.prompts = rd_calloc((size_t)n, sizeof *w.prompts);
     if (!w.prompts) return RD_ERR_MEMORY;
-    rd_status status = rd_model_scorer_open(&scorer, models, 1);
-    if (status == RD_OK) status = encode_prompts(&w, prompts);
+    rd_status encoded = encode_prompts(&w, first);
+    rd_status status = encoded == RD_ERR_FORMAT ? RD_OK : encoded;
+    if (status == RD_OK) status = rd_model_scorer_open(&scorer, models, 1);
     if (status == RD_OK) status = run(&w, scorer, first);
     rd_model_scorer_close(scorer);
     for (int64_t i = 0; i < n; i++) free(w.prompts[i].data);
     free(w.prompts);
     for (int64_t i = 0; status != RD_OK && i < n; i++) rd_lm_answers_free(&answers[i]);
-    return status;
+    if (status == RD_OK) *n_answered = w.n;
+    return status == RD_OK ? encoded : status;
 }

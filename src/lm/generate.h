@@ -12,7 +12,7 @@ typedef struct {
 } rd_lm_generation;
 
 typedef struct {
-    char *text;            /* malloc'ed, the prompt included */
+    char *text;            /* malloc'ed: the prompt as it is, and what follows it */
     float score, log_prob; /* of what follows the prompt */
 } rd_lm_answer;
 
@@ -25,9 +25,10 @@ typedef struct {
 void rd_lm_answers_free(rd_lm_answers *answers);
 
 /* answers: [n], for the prompts, which are beginnings of lines. The first one's number is `first`:
- * a sample depends on the seed, the prompt's number and its own. Nothing is left allocated on
- * failure. */
+ * a sample depends on the seed, the prompt's number and its own. A prompt that is too long for the
+ * model is RD_ERR_FORMAT, and those before it, *n_answered, have their answers; nothing is left
+ * allocated on other failures. */
 rd_status rd_lm_generate(const rd_lm_generation *generation, int64_t first, int64_t n,
-                         const char *const *prompts, rd_lm_answers *answers);
+                         const char *const *prompts, rd_lm_answers *answers, int64_t *n_answered);
 
 #endif

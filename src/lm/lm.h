@@ -20,6 +20,7 @@ typedef struct {
     rd_line_end end; /* of lines, as the model was trained */
     rd_search_options search;
     int32_t positions; /* tokens that the model takes at once */
+    int32_t block;     /* that it was trained to read at once, at most `positions` */
     int32_t start;     /* what it reads before the first token of a text */
 } rd_lm;
 
@@ -38,7 +39,7 @@ typedef struct {
 typedef struct {
     const rd_lm *lm;
     int32_t tokens_per_sample; /* tokens that the model reads at once, context included; 0: as many
-                                * as it has positions */
+                                * as it was trained with */
     int32_t context_window;    /* of them, that many are context, read and not scored anew */
     rd_break_mode mode;        /* where a block of new tokens ends; EOS: each line is a text by
                                 * itself, and whole, if it fits */
@@ -56,10 +57,12 @@ rd_status rd_lm_scorer_open(rd_lm_scorer **scorer, const rd_lm_scorer_config *co
 void rd_lm_scorer_close(rd_lm_scorer *scorer); /* NULL is fine */
 
 /* The next line, without its end. given: what is before it and not scored, itself a line, where the
- * mode is EOS; NULL: nothing. */
+ * mode is EOS; NULL: nothing. Where both are too long, the beginning of `given` is left out. */
 rd_status rd_lm_scorer_add(rd_lm_scorer *scorer, const char *given, size_t n_given,
                            const char *text, size_t n);
 /* The end of the text: scores what is left. */
 rd_status rd_lm_scorer_finish(rd_lm_scorer *scorer);
+/* Lines so far whose `given` was not read whole. */
+int64_t rd_lm_scorer_n_cut(const rd_lm_scorer *scorer);
 
 #endif

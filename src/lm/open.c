@@ -20,6 +20,8 @@ static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path
     lm->end = files->recipe->data.line_end;
     RD_TRY(rd_search_options_copy(&lm->search, &files->recipe->search));
     lm->positions = c->max_target_positions;
+    int32_t block = files->recipe->data.tokens_per_sample;
+    lm->block = block > 0 && block < lm->positions ? block : lm->positions;
     lm->start = c->eos_id;
     rd_status status = rd_line_end_choose(&lm->end, lm->tokenizer);
     if (status != RD_OK) return rd_error_prefix(status, "%s", path);

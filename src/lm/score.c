@@ -20,7 +20,7 @@ struct rd_lm_scorer {
     waiting_token *tokens; /* [n] */
     int64_t n, capacity;
     int64_t done;
-    int64_t line;
+    int64_t line, n_cut;
     rd_ids ids; /* scratch */
     /* Sequences that wait. */
     rd_batch batch;
@@ -33,7 +33,7 @@ struct rd_lm_scorer {
 
 rd_status rd_lm_scorer_open(rd_lm_scorer **scorer, const rd_lm_scorer_config *config) {
     const rd_lm *lm = config->lm;
-    int32_t longest = config->tokens_per_sample > 0 ? config->tokens_per_sample : lm->positions;
+    int32_t longest = config->tokens_per_sample > 0 ? config->tokens_per_sample : lm->block;
     *scorer = NULL;
     if (longest > lm->positions)
         return rd_error(RD_ERR_ARGUMENT,
@@ -94,7 +94,9 @@ static rd_status add_sequence(rd_lm_scorer *s, int64_t first, int64_t n, int64_t
         RD_TRY(compute(s));
         before = 0;
     }
-    int32_t start = first > 0 ? s->tokens[first - 1].id : s->config.lm->start;
+    /* Blocks of whole lines are read as in training, where none knows the one before. */
+    bool alone = first == 0 || (s->config.mode == RD_BREAK_COMPLETE && s->context == 0);
+    int32_t start = alone ? s->config.lm->start : s->tokens[first - 1].id;
     s->ids.length = 0;
     RD_TRY(rd_reserve(&s->ids.data, &s->ids.capacity, n, sizeof *s->ids.data));
     RD_TRY(rd_reserve(&s->batch_tokens, &s->batch_capacity, before + n, sizeof *s->batch_tokens));
@@ -152,14 +154,27 @@ static rd_status append(rd_lm_scorer *s, const char *text, size_t n, bool scored
     return RD_OK;
 }
 
+/* Leaves out as much of the `given` tokens before the text as does not fit with it in a block, but
+ * no context. */
+static void cut_given(rd_lm_scorer *s, int64_t given) {
+    if (given == 0 || s->n <= s->longest) return;
+    int64_t room = s->longest - (s->n - given);
+    s->done = given - (room > s->context ? room : s->context);
+    if (s->done < 0) s->done = 0;
+    s->n_cut += s->done > 0;
+}
+
 /* A line that is a text by itself: its first block is as long as the model reads, later ones have
  * context. */
 static rd_status add_text(rd_lm_scorer *s, const char *given, size_t n_given, const char *text,
                           size_t n) {
     s->n = s->done = 0;
     if (given) RD_TRY(append(s, given, n_given, false, true));
+    int64_t before = s->n;
     RD_TRY(append(s, text, n, true, !s->config.without_end));
-    if (s->n > 0) RD_TRY(take_block(s, s->n < s->longest ? s->n : s->longest));
+    cut_given(s, before);
+    int64_t left = s->n - s->done;
+    if (left > 0) RD_TRY(take_block(s, left < s->longest ? left : s->longest));
     return take_blocks(s, s->longest - s->context, true);
 }
 
@@ -175,6 +190,10 @@ rd_status rd_lm_scorer_add(rd_lm_scorer *s, const char *given, size_t n_given, c
         RD_TRY(take_blocks(s, most, false));
     forget(s);
     return RD_OK;
+}
+
+int64_t rd_lm_scorer_n_cut(const rd_lm_scorer *s) {
+    return s->n_cut;
 }
 
 rd_status rd_lm_scorer_finish(rd_lm_scorer *s) {

@@ -86,8 +86,13 @@ int rd_recipe_key_count(void) {
     return n;
 }
 
+bool rd_recipe_is_of_training(const rd_key *key) {
+    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 &&
+           (strstr(key->name, "drop") || strncmp(key->name, "cutoff", strlen("cutoff")) == 0);
+}
+
 bool rd_recipe_is_of_shape(const rd_key *key) {
-    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !strstr(key->name, "drop") &&
+    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !rd_recipe_is_of_training(key) &&
            rd_recipe_group_of(key)->keys != rd_picture_form_keys;
 }
 

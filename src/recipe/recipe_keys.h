@@ -78,6 +78,8 @@ rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const
                              const char *file, int line);
 void rd_assignments_free(rd_assignments *assignments);
 
+/* Whether the key is of the model while it is trained alone: rates of dropout, cutoff. */
+bool rd_recipe_is_of_training(const rd_key *key);
 /* Whether the weights depend on the key's value: the shape of the model, its ids and positions. */
 bool rd_recipe_is_of_shape(const rd_key *key);
 

@@ -37,12 +37,15 @@ rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE
     return write_keys(recipe, out, group, any_key);
 }
 
-/* Columns are kept, so that tables like those that a model was trained on can be predicted. */
+/* Columns are kept, so that tables like those that a model was trained on can be predicted; and how
+ * many tokens a language model has learnt to read at once. */
 static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
     static const char *const others[] = {
         "task", "source-lang", "target-lang", "joined-dictionary", "vocabulary", "line-end"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(key->name, others[i]) == 0) return true;
+    if (strcmp(key->name, "tokens-per-sample") == 0)
+        return strcmp(recipe->task, "language_modeling") == 0;
     if (rd_recipe_group_of(key)->keys == rd_table_keys)
         return strcmp(recipe->task, "sentence_prediction") == 0;
     const char *group = rd_recipe_group_of(key)->name;

@@ -79,27 +79,27 @@ void rd_candidates_merge(rd_candidate *best, int32_t *n, int32_t k, const rd_can
 }
 
 /* Whether the tokens at a and b end the same `n` tokens. */
-static bool same_ending(const rd_search *s, const rd_search_node *nodes, int32_t a, int32_t b,
+static bool same_ending(const rd_search *s, const rd_sentence *sentence, int32_t a, int32_t b,
                         int32_t n) {
     for (; n > 0; n--) {
-        int32_t token = rd_search_token_at(s, nodes, b);
-        if (token < 0 || rd_search_token_at(s, nodes, a) != token) return false;
-        a = rd_search_before(nodes, a);
-        b = rd_search_before(nodes, b);
+        int32_t token = rd_search_token_at(s, sentence, b);
+        if (token < 0 || rd_search_token_at(s, sentence, a) != token) return false;
+        a = rd_search_before(sentence, a);
+        b = rd_search_before(sentence, b);
     }
     return true;
 }
 
-/* Walks back from the last token to the decoder's start: where the last n - 1 tokens occurred
- * before, the token that followed them must not follow again. Returns the probability removed. */
+/* Walks back from the last token: where the last n - 1 tokens occurred before, the token that
+ * followed them must not follow again. Returns the probability removed. */
 static float block_repeats(const rd_search *s, int64_t r, float *log_probs) {
-    const rd_search_node *nodes = s->rows[r].sentence->nodes;
-    int32_t n = s->config.no_repeat_ngram, last = s->rows[r].node;
+    const rd_sentence *sentence = s->rows[r].sentence;
+    int32_t last = s->rows[r].node, first = rd_search_first(s, sentence), before;
     float gone = 0.0f;
-    if (s->rows[r].length + 1 < n) return gone;
-    for (int32_t node = last; node >= -1; node = rd_search_before(nodes, node)) {
-        int32_t token = rd_search_token_at(s, nodes, node);
-        if (token >= 0 && same_ending(s, nodes, last, rd_search_before(nodes, node), n - 1) &&
+    for (int32_t node = last; node >= first; node = before) {
+        int32_t token = rd_search_token_at(s, sentence, node);
+        before = rd_search_before(sentence, node);
+        if (token >= 0 && same_ending(s, sentence, last, before, s->config.no_repeat_ngram - 1) &&
             !rd_constraints_want(s, r, token))
             gone += rd_search_forbid(log_probs, token);
     }

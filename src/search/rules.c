@@ -106,14 +106,25 @@ float rd_search_forbid_ends(const rd_search *s, float *log_probs) {
     return gone;
 }
 
-/* Node -1 is the decoder's start; before it there is nothing, node -2. */
-int32_t rd_search_token_at(const rd_search *s, const rd_search_node *nodes, int32_t node) {
-    if (node >= 0) return nodes[node].token;
-    return node == -1 && s->scorer.start >= 0 ? s->scorer.start : -1;
+static int32_t source_token(const rd_search *s, rd_token_span source, int32_t i) {
+    return s->scorer.ids ? number_of(&s->scorer, source.tokens[i]) : source.tokens[i];
 }
 
-int32_t rd_search_before(const rd_search_node *nodes, int32_t node) {
-    return node >= 0 ? nodes[node].parent : -2;
+/* Node -1 is the decoder's start, or, where outputs go on after their source, its last token, node
+ * -2 the one before. */
+int32_t rd_search_token_at(const rd_search *s, const rd_sentence *sentence, int32_t node) {
+    rd_token_span source = sentence->request.source;
+    if (node >= 0) return sentence->nodes[node].token;
+    if (!s->scorer.continues) return node == -1 ? s->scorer.start : -1;
+    return source.length + node >= 0 ? source_token(s, source, source.length + node) : -1;
+}
+
+int32_t rd_search_before(const rd_sentence *sentence, int32_t node) {
+    return node >= 0 ? sentence->nodes[node].parent : node - 1;
+}
+
+int32_t rd_search_first(const rd_search *s, const rd_sentence *sentence) {
+    return s->scorer.continues ? -sentence->request.source.length : -1;
 }
 
 static void multiply(float *value, float penalty) {
@@ -127,10 +138,6 @@ static bool has_before(rd_token_span source, int32_t i, int32_t token) {
     return false;
 }
 
-static int32_t source_token(const rd_search *s, rd_token_span source, int32_t i) {
-    return s->scorer.ids ? number_of(&s->scorer, source.tokens[i]) : source.tokens[i];
-}
-
 static void multiply_source(const rd_search *s, rd_token_span source, float penalty,
                             float *log_probs) {
     for (int32_t i = 0; i < source.length; i++) {
@@ -141,43 +148,31 @@ static void multiply_source(const rd_search *s, rd_token_span source, float pena
 }
 
 /* Whether one of the nodes from `last` back to the one after `node` has its token. */
-static bool comes_again(const rd_search *s, const rd_search_node *nodes, int32_t last,
+static bool comes_again(const rd_search *s, const rd_sentence *sentence, int32_t last,
                         int32_t node) {
-    int32_t token = rd_search_token_at(s, nodes, node);
-    for (int32_t later = last; later != node; later = rd_search_before(nodes, later))
-        if (rd_search_token_at(s, nodes, later) == token) return true;
-    return false;
-}
-
-static bool output_has(const rd_search *s, const rd_search_row *row, int32_t token) {
-    const rd_search_node *nodes = row->sentence->nodes;
-    for (int32_t node = row->node; node >= -1; node = rd_search_before(nodes, node))
-        if (rd_search_token_at(s, nodes, node) == token) return true;
+    int32_t token = rd_search_token_at(s, sentence, node);
+    for (int32_t later = last; later != node; later = rd_search_before(sentence, later))
+        if (rd_search_token_at(s, sentence, later) == token) return true;
     return false;
 }
 
 /* Each token that is there once. */
 static void multiply_output(const rd_search *s, const rd_search_row *row, float *log_probs) {
-    const rd_search_node *nodes = row->sentence->nodes;
-    float penalty = s->config.repetition_penalty;
-    for (int32_t node = row->node; node >= -1; node = rd_search_before(nodes, node)) {
-        int32_t token = rd_search_token_at(s, nodes, node);
-        if (token >= 0 && !comes_again(s, nodes, row->node, node))
-            multiply(&log_probs[token], penalty);
+    const rd_sentence *sentence = row->sentence;
+    int32_t first = rd_search_first(s, sentence);
+    for (int32_t node = row->node; node >= first; node = rd_search_before(sentence, node)) {
+        int32_t token = rd_search_token_at(s, sentence, node);
+        if (token >= 0 && !comes_again(s, sentence, row->node, node))
+            multiply(&log_probs[token], s->config.repetition_penalty);
     }
-    rd_token_span prompt = row->sentence->request.source;
-    for (int32_t i = 0; s->scorer.continues && i < prompt.length; i++)
-        if (!has_before(prompt, i, prompt.tokens[i]) && !output_has(s, row, prompt.tokens[i]))
-            multiply(&log_probs[prompt.tokens[i]], penalty);
 }
 
 /* Whether the row ends with the n tokens. */
 static bool ends_with(const rd_search *s, const rd_search_row *row, const int32_t *tokens,
                       int64_t n) {
-    const rd_search_node *nodes = row->sentence->nodes;
     int32_t node = row->node;
-    for (; n > 0; n--, node = rd_search_before(nodes, node)) {
-        int32_t token = rd_search_token_at(s, nodes, node);
+    for (; n > 0; n--, node = rd_search_before(row->sentence, node)) {
+        int32_t token = rd_search_token_at(s, row->sentence, node);
         if (token < 0 || token != tokens[n - 1]) return false;
     }
     return true;
@@ -230,10 +225,9 @@ static float forbid_source(const rd_search *s, const rd_search_row *row, float *
     int32_t n = s->config.encoder_no_repeat_ngram;
     float gone = 0.0f;
     for (int32_t i = 0; i + n <= source.length; i++) {
-        const rd_search_node *nodes = row->sentence->nodes;
         int32_t node = row->node, k = n - 2;
-        for (; k >= 0; k--, node = rd_search_before(nodes, node)) {
-            int32_t token = rd_search_token_at(s, nodes, node);
+        for (; k >= 0; k--, node = rd_search_before(row->sentence, node)) {
+            int32_t token = rd_search_token_at(s, row->sentence, node);
             if (token < 0 || token != source_token(s, source, i + k)) break;
         }
         int32_t last = source_token(s, source, i + n - 1);

@@ -24,9 +24,10 @@ float rd_rules_forbid(const rd_search *search, const rd_search_row *row, float *
 float rd_search_forbid(float *log_probs, int32_t token);
 float rd_search_forbid_ends(const rd_search *search, float *log_probs);
 
-/* The token of a node of a hypothesis, -1 where nothing is, and the node before it: before the
- * first token is the decoder's start. */
-int32_t rd_search_token_at(const rd_search *search, const rd_search_node *nodes, int32_t node);
-int32_t rd_search_before(const rd_search_node *nodes, int32_t node);
+/* A hypothesis is walked back from its node to `first`: its own tokens, then the decoder's start,
+ * or, where outputs go on after their source, that. The token of a node is -1 where nothing is. */
+int32_t rd_search_token_at(const rd_search *search, const rd_sentence *sentence, int32_t node);
+int32_t rd_search_before(const rd_sentence *sentence, int32_t node);
+int32_t rd_search_first(const rd_search *search, const rd_sentence *sentence);
 
 #endif

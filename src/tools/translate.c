@@ -202,8 +202,8 @@ enum { PATIENCE = 60 /* seconds without a sign of another rank */ };
 static rd_status open_and_translate(arguments *a, rd_translator *translator, rd_comm *comm) {
     lists opened = {0};
     rd_translate_options defaults = rd_translator_defaults(translator);
-    a->options.search = arguments_search(a, &defaults.search);
-    rd_status status = open_lists(a, &a->options, &opened);
+    rd_status status = arguments_search(a, &defaults.search, &a->options.search);
+    if (status == RD_OK) status = open_lists(a, &a->options, &opened);
     if (status == RD_OK) status = translate(a, translator, comm);
     int saved = errno;
     close_lists(&opened);

@@ -5,6 +5,7 @@
 #include "base/checksum.h"
 #include "data/vocab_extend.h"
 #include "io/output.h"
+#include "model/model_keys.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "train/run.h"
@@ -81,6 +82,20 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
+/* The model's shape, with the recipe's own head and what is of training alone. */
+static rd_status adopt_model(rd_recipe *own, const rd_recipe *start) {
+    const rd_model_config before = own->model;
+    own->model = start->model;
+    if (is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
+    for (const rd_key *key = rd_model_keys; key->name; key++) {
+        char value[ROOM];
+        if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;
+        RD_TRY(rd_key_format(&before, key, value, ROOM));
+        RD_TRY(rd_key_set(&own->model, key, value));
+    }
+    return RD_OK;
+}
+
 static rd_status adopt(rd_run *run, const rd_recipe *start) {
     rd_recipe *own = run->recipe;
     const char *unlike = NULL;
@@ -89,20 +104,7 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
         RD_TRY(rd_text_printf(&run->warnings,
                               "arch has no effect: %s and all else of the shape are those of %s\n",
                               unlike, own->train.finetune_from_model));
-    rd_model_config shape = start->model;
-    shape.dropout = own->model.dropout;
-    shape.attention_dropout = own->model.attention_dropout;
-    shape.activation_dropout = own->model.activation_dropout;
-    shape.drop_path = own->model.drop_path;
-    shape.head = own->model.head;
-    shape.num_classes = own->model.num_classes;
-    shape.pooling = own->model.pooling;
-    shape.head_transform = own->model.head_transform;
-    shape.pooler_dropout = own->model.pooler_dropout;
-    shape.classifier_dropout = own->model.classifier_dropout;
-    shape.zero_init_head = own->model.zero_init_head;
-    if (is_written(own, "picture-size")) shape.picture.size = own->model.picture.size;
-    own->model = shape;
+    RD_TRY(adopt_model(own, start));
     RD_TRY(adopt_outputs(own, start));
     return adopt_pictures(own, start);
 }

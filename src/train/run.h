@@ -122,8 +122,8 @@ rd_status rd_run_start_epoch(rd_run *run);
  * had not begun, and the epoch must be dealt again. */
 rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped);
 
-/* With finetune-from-model: the model's shape (all but its dropout rates) into the recipe; and its
- * weights into the run's model. Nothing without. */
+/* With finetune-from-model: the model's shape (all but its head, dropout and cutoff) into the
+ * recipe; and its weights into the run's model. Nothing without. */
 rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
 

@@ -100,12 +100,39 @@ for seed in 1 1 2; do
 done >sampled
 same "$(uniq sampled | wc -l) $(sort -u sampled | wc -l)" "2 2" "samples"
 
+# A prompt is printed as it was; those before one that cannot be continued are answered.
+printf 'the  price \tis\n' | lm --model $model --generate --beam 1 --max-len-b 3 >written
+awk -v p=$'the  price \tis' 'index($0, p) != 1 || $0 == p { exit 1 }' written || fail "blanks of a prompt: $(cat written)"
+{ echo the && awk 'BEGIN { for (i = 0; i < 30; i++) printf "the "; print "" }'; } >long_prompt
+refused 1 "line 2: a prompt of 30 tokens" lm --model $model --generate --input long_prompt
+same "$(wc -l <refused.out)" 1 "the answer before a prompt that is too long"
+printf 'the\nthe\0price\n' >nul_prompt
+refused 1 "nul_prompt:2: a NUL in a prompt" lm --model $model --generate --input nul_prompt
+# A model that samples needs no --sampling.
+cp -r $model sampler && sed -i 's/^sampling: false/sampling: true/' sampler/config.yaml
+lm --model sampler --generate --sampling-seed 3 --max-len-b 4 <prompts >written || fail "a model that samples"
+
+# It reads as many tokens at once as in training. Words are what white space of Unicode separates.
+same "$(lm --model $model --input text)" "$(lm --model $model --input text --tokens-per-sample 16)" "tokens-per-sample by default"
+printf 'the\343\200\200price\302\240is\n' | lm --model $model | grep "^4 tokens .*, 4 words" >/dev/null || fail "words"
+
 # int8 and bf16 are near float32.
 reference=$(lm --model $model --precision fp32 --input text | sed 's/.*loss \([0-9.]*\).*/\1/')
 for precision in int8 bf16; do
     lm --model $model --precision $precision --input text >near 2>err || continue # not every processor can
     sed 's/.*loss \([0-9.]*\).*/\1/' near | awk -v r="$reference" '{ d = $1 - r; exit !(d < 0.05 && d > -0.05) }' ||
         fail "$precision: $(cat near), fp32 $reference"
+done
+
+# Fine-tuning takes the model's shape; what is of training alone is the recipe's.
+adaptive="--set share-decoder-input-output-embed=false --set adaptive-softmax-cutoff=20 --set max-update=2 --threads 1"
+# shellcheck disable=SC2086 # several words
+"$bin/rdrop-train" recipe.yaml --data out/bin --save-dir adaptive $adaptive --set adaptive-softmax-dropout=0.1 >/dev/null
+# shellcheck disable=SC2086
+"$bin/rdrop-train" recipe.yaml --data out/bin --save-dir tuned $adaptive --set finetune-from-model=adaptive/model \
+    --set adaptive-softmax-dropout=0.3 --set cutoff=token --set cutoff-ratio=0.2 >/dev/null
+for key in "adaptive-softmax-dropout: 0.3" "cutoff: token" "cutoff-ratio: 0.2" "adaptive-softmax-cutoff: .20"; do
+    grep "^$key" tuned/model/config.yaml >/dev/null || fail "fine-tuned: $key: $(grep "^${key%:*}" tuned/model/config.yaml)"
 done
 
 # Characters: a line ends with a newline, which text may go on over.
@@ -120,6 +147,11 @@ grep -E '^train\.bin: [0-9]+ tokens, 0\.000% unknown' counts >/dev/null || fail 
 "$bin/rdrop-train" characters.yaml --data chars --save-dir charrun --threads 1 >/dev/null
 lm --model charrun/model --generate --sampling --many-lines --max-len-b 20 <<<"th" >written
 [ -s written ] || fail "--many-lines wrote nothing"
+# The end of a text ends an output, whether lines do or not.
+for option in --many-lines --many-lines=false; do
+    lm --model charrun/model --generate $option --beam 1 --nbest 1 --max-len-b 5 --sequence-bias '2: 500' <<<"th"
+done >written
+[ "$(uniq written | wc -l)" -eq 1 ] || fail "an end of text: $(cat written)"
 printf 'a\nbc\n' | lm --model charrun/model --per-token 2>/dev/null | wc -l | grep -x ' *5' >/dev/null || fail "characters"
 
 # What is refused, one line each.
@@ -130,6 +162,9 @@ refused 2 "tokens-per-sample 25 is more than the model's 24 positions" lm --mode
 refused 2 "context-window 24 leaves no new tokens" lm --model $model --input text --context-window 24
 refused 1 "no tab; expected FIRST, a tab, SECOND" lm --model $model --input text --conditional
 refused 2 "--many-lines" lm --model $model --generate --many-lines --input prompts
+refused 2 "--sampling-topk means nothing without --sampling" lm --model $model --generate --sampling-topk 3 --input prompts
+refused 2 "--lenpen means nothing without --generate" lm --model $model --lenpen 2 --input text
+refused 2 "--generate and --base exclude each other" lm --model $model --generate --base 2 --input prompts
 cp -r out/data empty_data && : | gzip >empty_data/wiki.valid.tokens.gz
 refused 1 "an empty file; expected lines of text" "$bin/rdrop-preprocess" recipe.yaml --data empty_data --dest empty_bin --threads 1
 awk 'BEGIN { for (i = 0; i < 30000; i++) printf "word "; print "" }' | gzip >empty_data/wiki.valid.tokens.gz

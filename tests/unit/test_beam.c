@@ -273,6 +273,44 @@ static void test_no_repeat_ngram(void **state) {
     free(t);
 }
 
+/* The first token after the prompt c a c, which `cycle` alone wants to be a. */
+static int32_t first_after_prompt(toy *t, bool continues, const rd_search_options *config) {
+    const int32_t prompt[] = {C, A, C};
+    const rd_search_request request = {.source = {prompt, 3}};
+    rd_search_result r;
+    rd_scorer scorer = toy_scorer(t);
+    scorer.continues = continues;
+    scorer.start = -1;
+    assert_int_equal(search_all(config, &scorer, 1, &request, &r), RD_OK);
+    int32_t first = r.hypotheses[0].tokens[0];
+    rd_search_result_free(&r);
+    return first;
+}
+
+/* Outputs that go on after their source: rules see that as their beginning, as in transformers. */
+static void test_rules_see_the_prompt(void **state) {
+    (void)state;
+    toy *t = calloc(1, sizeof *t);
+    t->distribution = cycle;
+    char bias[] = "6 6: 9";
+    rd_search_options none = {.beam = 1, .max_len_b = 2, .n_best = 1}, no_bigram = none;
+    rd_search_options no_source = none, biased = none, penalised = none;
+    no_bigram.no_repeat_ngram = 2; /* c a */
+    no_source.encoder_no_repeat_ngram = 2;
+    biased.sequence_bias = bias; /* c after c */
+    penalised.repetition_penalty = 9;
+    assert_int_equal(first_after_prompt(t, true, &none), A);
+    assert_int_equal(first_after_prompt(t, true, &no_bigram), B);
+    assert_int_equal(first_after_prompt(t, true, &no_source), B);
+    assert_int_equal(first_after_prompt(t, true, &biased), C);
+    assert_int_equal(first_after_prompt(t, true, &penalised), B);
+    assert_int_equal(first_after_prompt(t, false, &no_bigram), A);
+    assert_int_equal(first_after_prompt(t, false, &no_source), A);
+    assert_int_equal(first_after_prompt(t, false, &biased), A);
+    assert_int_equal(first_after_prompt(t, false, &penalised), A);
+    free(t);
+}
+
 static void uniform(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
     (void)sentence, (void)prefix, (void)n;
     for (int v = 0; v < VOCAB; v++) out[v] = -logf(VOCAB);
@@ -479,6 +517,7 @@ int main(void) {
         cmocka_unit_test(test_min_len),
         cmocka_unit_test(test_unk_penalty),
         cmocka_unit_test(test_no_repeat_ngram),
+        cmocka_unit_test(test_rules_see_the_prompt),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_nan_is_an_error),
         cmocka_unit_test(test_bad_settings),

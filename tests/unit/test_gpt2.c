@@ -83,7 +83,8 @@ static void check_written(const rd_lm *lm, const json_t *answer) {
     g.search.n_best = 1;
     g.search.max_len_b = 9;
     g.search.early_stopping = RD_STOP_FULL;
-    must(rd_lm_generate(&g, 0, 1, &prompt, &answers));
+    int64_t n;
+    must(rd_lm_generate(&g, 0, 1, &prompt, &answers, &n));
     assert_string_equal(answers.items[0].text, json_string_value(json_object_get(answer, "text")));
     rd_lm_answers_free(&answers);
 }

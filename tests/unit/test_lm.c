@@ -128,6 +128,25 @@ static void test_complete(void **state) {
     check_block(&s, 0, first, s.n, CONTEXT);
 }
 
+/* Without context they are read as in training: each after the start. */
+static void test_complete_alone(void **state) {
+    (void)state;
+    enum { LONGEST = 12, OTHER = 5 };
+    int32_t start = lm.start;
+    scored s = score(LONGEST, 0, RD_BREAK_COMPLETE, 4096), other;
+    lm.start = OTHER;
+    other = score(LONGEST, 0, RD_BREAK_COMPLETE, 4096);
+    lm.start = start;
+    int64_t begun = 0;
+    for (int64_t i = 0; i < s.n; i++) { /* a start tells in a block's first token at least */
+        bool differs =
+            s.log_prob[i] - other.log_prob[i] > 1e-4 || s.log_prob[i] - other.log_prob[i] < -1e-4;
+        begun += differs && (i == 0 || s.line[i] != s.line[i - 1]);
+        if (i == 0) assert_true(differs);
+    }
+    assert_true(begun > 2);
+}
+
 /* Each line by itself; those longer than the model reads, in windows. */
 static void test_lines(void **state) {
     (void)state;
@@ -169,6 +188,37 @@ static void test_conditional(void **state) {
     }
 }
 
+/* Of a first line that does not fit before the second, the end is read. */
+static void test_conditional_cut(void **state) {
+    (void)state;
+    static const char given[] =
+        "the man under the tree runs the man under the tree runs a blue tree";
+    scored both = {0}, second = {0};
+    rd_lm_scorer *scorer;
+    rd_lm_scorer_config config = {
+        .lm = &lm, .mode = RD_BREAK_EOS, .max_tokens = 4096, .take = take, .self = &second};
+    must(rd_lm_scorer_open(&scorer, &config));
+    must(rd_lm_scorer_add(scorer, given, strlen(given), "a tree", 6));
+    must(rd_lm_scorer_finish(scorer));
+    assert_int_equal(rd_lm_scorer_n_cut(scorer), 1);
+    must(rd_lm_scorer_add(scorer, "x", 1, "x", 1));
+    must(rd_lm_scorer_finish(scorer));
+    assert_int_equal(rd_lm_scorer_n_cut(scorer), 1);
+    rd_lm_scorer_close(scorer);
+    config.mode = RD_BREAK_NONE; /* its tokens, for check_block */
+    config.self = &both;
+    must(rd_lm_scorer_open(&scorer, &config));
+    must(rd_lm_scorer_add(scorer, NULL, 0, given, strlen(given)));
+    must(rd_lm_scorer_add(scorer, NULL, 0, "a tree", 6));
+    must(rd_lm_scorer_finish(scorer));
+    rd_lm_scorer_close(scorer);
+    int64_t n = 0;
+    while (second.line[n] == 1 && n < second.n) n++;
+    assert_true(both.n > POSITIONS && n < POSITIONS);
+    for (int64_t i = 0; i < n; i++) both.log_prob[both.n - n + i] = second.log_prob[i];
+    check_block(&both, 0, both.n - n, both.n, POSITIONS - n);
+}
+
 static void test_refused(void **state) {
     (void)state;
     rd_lm_scorer *scorer;
@@ -189,32 +239,40 @@ static void test_refused(void **state) {
 /* Greedy writing: each token is the likeliest after those before it, which scores tell. */
 static void test_greedy(void **state) {
     (void)state;
+    int64_t n;
     const char *const prompts[] = {"a dog", "", "the man under"};
     rd_lm_answers answers[3];
     rd_lm_generation g = {.lm = &lm, .search = lm.search};
     g.search.beam = g.search.n_best = 1;
     g.search.max_len_a = 0;
     g.search.max_len_b = 6;
-    must(rd_lm_generate(&g, 0, 3, prompts, answers));
+    must(rd_lm_generate(&g, 0, 3, prompts, answers, &n));
     for (int i = 0; i < 3; i++) {
         assert_int_equal(answers[i].n, 1);
         assert_memory_equal(answers[i].items[0].text, prompts[i], strlen(prompts[i]));
         assert_true(answers[i].items[0].log_prob < 0);
     }
     rd_lm_answers alone;
-    must(rd_lm_generate(&g, 0, 1, &prompts[2], &alone)); /* others do not matter */
+    must(rd_lm_generate(&g, 0, 1, &prompts[2], &alone, &n)); /* others do not matter */
     assert_string_equal(alone.items[0].text, answers[2].items[0].text);
     rd_lm_answers_free(&alone);
     for (int i = 0; i < 3; i++) rd_lm_answers_free(&answers[i]);
     const char *const endless[] = {
         "a dog sees the old house a dog sees the old house a dog sees the old house"};
-    assert_int_equal(rd_lm_generate(&g, 4, 1, endless, answers), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_lm_generate(&g, 4, 1, endless, answers, &n), RD_ERR_FORMAT);
     assert_non_null(strstr(rd_last_error(), "line 5: a prompt of"));
+    /* The text of a prompt stays what it was, and those before one too long are answered. */
+    const char *const odd[] = {"a  dog \t x", endless[0], "a dog"};
+    assert_int_equal(rd_lm_generate(&g, 0, 3, odd, answers, &n), RD_ERR_FORMAT);
+    assert_int_equal(n, 1);
+    assert_memory_equal(answers[0].items[0].text, odd[0], strlen(odd[0]));
+    rd_lm_answers_free(&answers[0]);
 }
 
 /* Samples depend on the seed, the prompt's number and their own. */
 static void test_samples(void **state) {
     (void)state;
+    int64_t n;
     const char *const prompts[] = {"a dog", "a dog"};
     rd_lm_answers a[2], b[2];
     rd_lm_generation g = {.lm = &lm, .search = lm.search};
@@ -222,8 +280,8 @@ static void test_samples(void **state) {
     g.search.beam = g.search.n_best = 3;
     g.search.max_len_a = 0;
     g.search.max_len_b = 8;
-    must(rd_lm_generate(&g, 0, 2, prompts, a));
-    must(rd_lm_generate(&g, 1, 1, prompts, b));
+    must(rd_lm_generate(&g, 0, 2, prompts, a, &n));
+    must(rd_lm_generate(&g, 1, 1, prompts, b, &n));
     assert_string_equal(a[1].items[2].text, b[0].items[2].text);
     assert_string_not_equal(a[0].items[0].text, a[1].items[0].text);
     for (int i = 0; i < 2; i++) rd_lm_answers_free(&a[i]);
@@ -232,9 +290,10 @@ static void test_samples(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks),  cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_lines),   cmocka_unit_test(test_conditional),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_greedy),
-        cmocka_unit_test(test_samples)};
+        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_lines),          cmocka_unit_test(test_conditional),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_greedy),
+        cmocka_unit_test(test_samples),        cmocka_unit_test(test_complete_alone),
+        cmocka_unit_test(test_conditional_cut)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

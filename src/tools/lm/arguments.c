@@ -4,6 +4,7 @@
 
 #include "search/options.h"
 #include "tools/common/precision.h"
+#include "tools/common/search_options.h"
 
 static const char *const modes[] = {"none", "complete", NULL}; /* rd_break_mode */
 static const char *const bases[] = {"2", "e", NULL};           /* lm_base */
@@ -24,19 +25,20 @@ static const rd_key score_options[] = {
              "slower and better the larger N is. Every token is scored once"},
     {"tokens-per-sample", RD_KEY_INT32, RD_AT(tokens_per_sample), 0, 1 << 24, "0",
      .help = "tokens that the model reads at once, the context window included; 0: as many as it "
-             "has positions"},
+             "was trained with (tokens-per-sample in its config.yaml)"},
     {"sample-break-mode", RD_KEY_ENUM, RD_AT(mode), 0, 0, "none", modes,
      .help = "between two tokens (none) or two lines (complete)"},
     {"base", RD_KEY_ENUM, RD_AT(base), 0, 0, "e", bases,
      .help = "of the logarithms that are printed"},
     {"per-line", RD_KEY_BOOL, RD_AT(per_line),
-     .help = "each line is a text by itself; print its log-probability, one a line"},
+     .help = "each line is a text by itself; print its log-probability, one a line. What is longer "
+             "than tokens-per-sample is read in parts, without context but the context window"},
     {"per-token", RD_KEY_BOOL, RD_AT(per_token),
      .help = "print LINE, TOKEN and its log-probability, with tabs between, one token a line; with "
              "--per-line, each line is a text by itself"},
     {"conditional", RD_KEY_BOOL, RD_AT(conditional),
-     .help = "lines are FIRST, a tab, SECOND: score SECOND as the line after FIRST; implies "
-             "--per-line"},
+     .help = "lines are FIRST, a tab, SECOND: score SECOND as the line after FIRST, of which the "
+             "end is read if all is too long; implies --per-line"},
     {"no-line-end", RD_KEY_BOOL, RD_AT(without_end),
      .help = "with --per-line, the end of the line does not count"},
     {.name = NULL}};
@@ -69,20 +71,21 @@ static const options_group groups[] = {{.heading = "Files", .keys = file_options
                                        {.heading = NULL}};
 #undef RD_AT
 
-static const options_relation relations[] = {
-    {"model", OPTIONS_IS_REQUIRED, "DIR"},
-    {"generate", OPTIONS_EXCLUDES, "per-line"},
-    {"generate", OPTIONS_EXCLUDES, "per-token"},
-    {"generate", OPTIONS_EXCLUDES, "conditional"},
-    {"generate", OPTIONS_EXCLUDES, "context-window"},
-    {"many-lines", OPTIONS_NEEDS, "generate"},
-    {"beam", OPTIONS_NEEDS, "generate"},
-    {"sampling", OPTIONS_NEEDS, "generate"},
-    {"sampling-topk", OPTIONS_NEEDS, "sampling"},
-    {"sampling-topp", OPTIONS_NEEDS, "sampling"},
-    {"sampling-seed", OPTIONS_NEEDS, "sampling"},
-    {"diverse-beam-strength", OPTIONS_NEEDS, "diverse-beam-groups"},
-    {.name = NULL}};
+static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR"},
+                                             {"generate", OPTIONS_EXCLUDES, "per-line"},
+                                             {"generate", OPTIONS_EXCLUDES, "per-token"},
+                                             {"generate", OPTIONS_EXCLUDES, "conditional"},
+                                             {"generate", OPTIONS_EXCLUDES, "context-window"},
+                                             {"generate", OPTIONS_EXCLUDES, "tokens-per-sample"},
+                                             {"generate", OPTIONS_EXCLUDES, "sample-break-mode"},
+                                             {"generate", OPTIONS_EXCLUDES, "base"},
+                                             {"generate", OPTIONS_EXCLUDES, "no-line-end"},
+                                             {"generate", OPTIONS_EXCLUDES, "max-tokens"},
+                                             {"per-line", OPTIONS_EXCLUDES, "sample-break-mode"},
+                                             {"conditional", OPTIONS_EXCLUDES, "sample-break-mode"},
+                                             {"many-lines", OPTIONS_NEEDS, "generate"},
+                                             {"window", OPTIONS_NEEDS, "generate"},
+                                             {.name = NULL}};
 
 static const options_section sections[] = {
     {"Perplexity",
@@ -124,18 +127,12 @@ int arguments_parse(arguments *a, int argc, char **argv) {
     if (a->conditional) a->per_line = true;
     if (a->without_end && !a->per_line)
         return options_usage(&lm_program, "--no-line-end needs --per-line or --conditional");
+    const char *of_search = search_options_given(&a->given);
+    if (of_search && !a->generate)
+        return options_usage(&lm_program, "--%s means nothing without --generate", of_search);
     return -1;
 }
 
 void arguments_free(arguments *a) {
     options_free(&a->given);
-}
-
-rd_search_options arguments_search(const arguments *a, const rd_search_options *defaults) {
-    rd_search_options search = *defaults;
-    search.n_best = 1;
-    options_apply(&a->given, rd_search_keys, &search);
-    if (!options_has(&a->given, "beam") && (search.sampling || search.n_best > search.beam))
-        search.beam = search.n_best;
-    return search;
 }

@@ -30,7 +30,4 @@ extern const options_program lm_program;
 int arguments_parse(arguments *a, int argc, char **argv);
 void arguments_free(arguments *a);
 
-/* Settings of a search: the model's, and what was given. */
-rd_search_options arguments_search(const arguments *a, const rd_search_options *defaults);
-
 #endif

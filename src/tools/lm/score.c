@@ -1,5 +1,6 @@
 /* Perplexity of a text; log-probabilities of its lines and tokens. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/common/stop.h"
@@ -15,11 +16,14 @@ typedef struct {
 } scores;
 
 static rd_status print_token(const scores *s, const rd_lm_token *t) {
-    char piece[512];
     const char *text = rd_tokenizer_piece(s->job->lm->tokenizer, t->id);
-    rd_escape(piece, sizeof piece, text ? text : "");
+    size_t room = 4 * strlen(text ? text : "") + 1;
+    char *piece = rd_malloc(room, 1);
+    if (!piece) return RD_ERR_MEMORY;
+    rd_escape(piece, room, text ? text : "");
     fprintf(s->job->output, "%lld\t%s\t%.5f\n", (long long)t->line, piece,
             (double)t->log_prob / s->unit);
+    free(piece);
     return RD_OK;
 }
 
@@ -83,15 +87,21 @@ static rd_status score_lines(scores *s, rd_lm_scorer *scorer) {
 }
 
 /* On the output, or, where that has the scores, on standard error. */
-static void print_summary(const scores *s) {
+static void print_summary(const scores *s, int64_t n_cut) {
     bool listed = s->job->arguments->per_line || s->job->arguments->per_token;
-    double loss = -s->sum / (double)(s->tokens > 0 ? s->tokens : 1);
-    double word_loss = -s->sum / (double)(s->words > 0 ? s->words : 1);
+    double sum = 0.0 - s->sum; /* of no tokens 0, and not -0 */
+    double loss = sum / (double)(s->tokens > 0 ? s->tokens : 1);
+    double word_loss = sum / (double)(s->words > 0 ? s->words : 1);
     fprintf(listed ? stderr : s->job->output,
             "%lld tokens (%lld unknown), %lld words, %lld lines: loss %.4f (base 2: %.4f), "
             "perplexity %.3f; per word %.4f, perplexity %.3f\n",
             (long long)s->tokens, (long long)s->unknown, (long long)s->words, (long long)s->lines,
             loss, loss / log(2.0), exp(loss), word_loss, exp(word_loss));
+    if (n_cut > 0)
+        fprintf(stderr,
+                "%lld lines were too long for the model; of their first parts only the end was "
+                "read\n",
+                (long long)n_cut);
 }
 
 rd_status lm_score(const lm_job *job) {
@@ -109,7 +119,7 @@ rd_status lm_score(const lm_job *job) {
     rd_lm_scorer *scorer;
     RD_TRY(rd_lm_scorer_open(&scorer, &config));
     rd_status status = score_lines(&s, scorer);
+    if (status == RD_OK) print_summary(&s, rd_lm_scorer_n_cut(scorer));
     rd_lm_scorer_close(scorer);
-    if (status == RD_OK) print_summary(&s);
     return status;
 }

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "lm/generate.h"
+#include "tools/common/search_options.h"
 #include "tools/common/stop.h"
 #include "tools/lm/lm.h"
 
-/* The next prompts, at most `most`. */
+/* The next prompts, at most `most`; those before what cannot be read, too. */
 static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, int64_t *n) {
     const char *line;
     size_t length;
@@ -14,6 +15,9 @@ static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, in
     while (*n < most) {
         RD_TRY(rd_corpus_next(input, &line, &length));
         if (!line) return RD_OK;
+        if (memchr(line, '\0', length))
+            return rd_error(RD_ERR_FORMAT, "%s:%lld: a NUL in a prompt", rd_corpus_path(input),
+                            (long long)rd_corpus_line_number(input));
         prompts[*n] = rd_strdup(line);
         if (!prompts[(*n)++]) return RD_ERR_MEMORY;
     }
@@ -33,12 +37,14 @@ static void print(const lm_job *job, int32_t n_best, int64_t number, const rd_lm
 
 static rd_status answer(const lm_job *job, const rd_lm_generation *g, int64_t first, int64_t n,
                         char **prompts, rd_lm_answers *answers) {
-    RD_TRY(rd_lm_generate(g, first, n, (const char *const *)prompts, answers));
-    for (int64_t i = 0; i < n; i++) {
+    int64_t n_answered;
+    rd_status status =
+        rd_lm_generate(g, first, n, (const char *const *)prompts, answers, &n_answered);
+    for (int64_t i = 0; i < n_answered; i++) {
         print(job, g->search.n_best, first + i, &answers[i]);
         rd_lm_answers_free(&answers[i]);
     }
-    if (fflush(job->output) == 0) return RD_OK;
+    if (fflush(job->output) == 0) return status;
     return rd_error(RD_ERR_IO, "cannot write the output");
 }
 
@@ -46,10 +52,12 @@ static rd_status answer_all(const lm_job *job, const rd_lm_generation *g, char *
                             rd_lm_answers *answers) {
     int64_t n, first = 0;
     do {
-        rd_status status = read_prompts(job->input, job->arguments->window, prompts, &n);
-        if (status == RD_OK && n > 0) status = answer(job, g, first, n, prompts, answers);
+        rd_status status = RD_OK;
+        rd_status read = read_prompts(job->input, job->arguments->window, prompts, &n);
+        if (read != RD_ERR_MEMORY && n > 0) status = answer(job, g, first, n, prompts, answers);
         for (int64_t i = 0; i < n; i++) free(prompts[i]);
         RD_TRY(status);
+        RD_TRY(read);
         first += n;
     } while (n == job->arguments->window);
     return RD_OK;
@@ -58,9 +66,10 @@ static rd_status answer_all(const lm_job *job, const rd_lm_generation *g, char *
 rd_status lm_write(const lm_job *job) {
     const arguments *a = job->arguments;
     size_t window = (size_t)a->window;
-    rd_lm_generation g = {.lm = job->lm,
-                          .search = arguments_search(a, &job->lm->search),
-                          .many_lines = a->many_lines};
+    rd_lm_generation g = {.lm = job->lm, .many_lines = a->many_lines};
+    rd_search_options of_model = job->lm->search;
+    of_model.n_best = 1;
+    RD_TRY(search_options_lay(&a->given, &of_model, &g.search));
     g.search.stop = stop_requested();
     if (a->many_lines && job->lm->end != RD_LINE_END_NEWLINE)
         return rd_error(RD_ERR_ARGUMENT, "--many-lines: the model's lines end with end of "

@@ -5,6 +5,7 @@
 
 #include "search/options.h"
 #include "tools/common/precision.h"
+#include "tools/common/search_options.h"
 
 /* clang-format off: a row an option */
 #define RD_AT(field) offsetof(arguments, field)
@@ -100,35 +101,30 @@ static const options_group groups[] = {{.heading = "Model", .keys = model_option
                                        {.heading = NULL}};
 #undef RD_AT
 
-static const options_relation relations[] = {
-    {"model", OPTIONS_IS_REQUIRED, "DIR"},
-    {"score", OPTIONS_EXCLUDES, "prefix"},
-    {"score", OPTIONS_EXCLUDES, "print-alignment"},
-    {"score", OPTIONS_EXCLUDES, "constraints"},
-    {"score", OPTIONS_EXCLUDES, "glossary"},
-    {"score", OPTIONS_EXCLUDES, "keep"},
-    {"score", OPTIONS_EXCLUDES, "shortlist"},
-    {"score", OPTIONS_EXCLUDES, "split-sentences"},
-    {"score", OPTIONS_EXCLUDES, "window-tokens"},
-    {"split-sentences", OPTIONS_EXCLUDES, "nbest"},
-    {"split-sentences", OPTIONS_EXCLUDES, "constraints"},
-    {"split-language", OPTIONS_NEEDS, "split-sentences"},
-    {"window-tokens", OPTIONS_EXCLUDES, "nbest"},
-    {"window-tokens", OPTIONS_EXCLUDES, "constraints"},
-    {"window-overlap", OPTIONS_NEEDS, "window-tokens"},
-    {"interactive", OPTIONS_EXCLUDES, "input"},
-    {"interactive", OPTIONS_EXCLUDES, "output"},
-    {"interactive", OPTIONS_EXCLUDES, "score"},
-    {"interactive", OPTIONS_EXCLUDES, "prefix"},
-    {"interactive", OPTIONS_EXCLUDES, "constraints"},
-    {"sampling", OPTIONS_EXCLUDES, "constraints"},
-    {"sampling", OPTIONS_EXCLUDES, "glossary"},
-    {"sampling", OPTIONS_EXCLUDES, "keep"},
-    {"sampling-topk", OPTIONS_NEEDS, "sampling"},
-    {"sampling-topp", OPTIONS_NEEDS, "sampling"},
-    {"sampling-seed", OPTIONS_NEEDS, "sampling"},
-    {"diverse-beam-strength", OPTIONS_NEEDS, "diverse-beam-groups"},
-    {.name = NULL}};
+static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR"},
+                                             {"score", OPTIONS_EXCLUDES, "prefix"},
+                                             {"score", OPTIONS_EXCLUDES, "print-alignment"},
+                                             {"score", OPTIONS_EXCLUDES, "constraints"},
+                                             {"score", OPTIONS_EXCLUDES, "glossary"},
+                                             {"score", OPTIONS_EXCLUDES, "keep"},
+                                             {"score", OPTIONS_EXCLUDES, "shortlist"},
+                                             {"score", OPTIONS_EXCLUDES, "split-sentences"},
+                                             {"score", OPTIONS_EXCLUDES, "window-tokens"},
+                                             {"split-sentences", OPTIONS_EXCLUDES, "nbest"},
+                                             {"split-sentences", OPTIONS_EXCLUDES, "constraints"},
+                                             {"split-language", OPTIONS_NEEDS, "split-sentences"},
+                                             {"window-tokens", OPTIONS_EXCLUDES, "nbest"},
+                                             {"window-tokens", OPTIONS_EXCLUDES, "constraints"},
+                                             {"window-overlap", OPTIONS_NEEDS, "window-tokens"},
+                                             {"interactive", OPTIONS_EXCLUDES, "input"},
+                                             {"interactive", OPTIONS_EXCLUDES, "output"},
+                                             {"interactive", OPTIONS_EXCLUDES, "score"},
+                                             {"interactive", OPTIONS_EXCLUDES, "prefix"},
+                                             {"interactive", OPTIONS_EXCLUDES, "constraints"},
+                                             {"sampling", OPTIONS_EXCLUDES, "constraints"},
+                                             {"sampling", OPTIONS_EXCLUDES, "glossary"},
+                                             {"sampling", OPTIONS_EXCLUDES, "keep"},
+                                             {.name = NULL}};
 
 static const options_section sections[] = {
     {"Examples",
@@ -169,14 +165,10 @@ void arguments_free(arguments *a) {
     options_free(&a->given);
 }
 
-rd_search_options arguments_search(const arguments *a, const rd_search_options *defaults) {
-    rd_search_options search = *defaults;
-    options_apply(&a->given, rd_search_keys, &search);
-    search.align = a->align;
-    search.batch_tokens = a->batch_tokens;
-    /* Without --beam, as wide as the model's default and the list ask for; the samples that are
-     * printed and no more. */
-    if (!options_has(&a->given, "beam") && (search.sampling || search.n_best > search.beam))
-        search.beam = search.n_best;
-    return search;
+rd_status arguments_search(const arguments *a, const rd_search_options *of_model,
+                           rd_search_options *search) {
+    RD_TRY(search_options_lay(&a->given, of_model, search));
+    search->align = a->align;
+    search->batch_tokens = a->batch_tokens;
+    return RD_OK;
 }

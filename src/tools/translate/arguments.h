@@ -26,7 +26,8 @@ extern const options_program translate_program;
 int arguments_parse(arguments *a, int argc, char **argv);
 void arguments_free(arguments *a);
 
-/* How to search: `defaults`, and over them what is given. */
-rd_search_options arguments_search(const arguments *a, const rd_search_options *defaults);
+/* How to search: as the model says, and over it what is given (tools/common/search_options.h). */
+rd_status arguments_search(const arguments *a, const rd_search_options *of_model,
+                           rd_search_options *search);
 
 #endif
