@@ -34,8 +34,9 @@ static rd_status is_fairseq(const char *from, bool *found) {
 }
 
 rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
-    bool hf, marian, fairseq;
-    if (rd_is_vit(from)) return rd_import_vit(from, to, warnings);
+    bool hf, marian, fairseq, vit;
+    RD_TRY(rd_is_vit(from, &vit));
+    if (vit) return rd_import_vit(from, to, warnings);
     if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to);
     RD_TRY(rd_json_exists(from, "config.json", &hf));
     RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
@@ -57,7 +58,7 @@ rd_status rd_export(const char *from, const char *to, rd_text *warnings) {
     bool of_pictures = status == RD_OK && directory.recipe->model.picture.size > 0;
     rd_model_dir_close(&directory);
     RD_TRY(status);
-    if (of_pictures) return rd_export_vit(from, to);
+    if (of_pictures) return rd_export_vit(from, to, warnings);
     if (no_decoder) return rd_export_bert(from, to);
     return no_encoder ? rd_export_gpt2(from, to) : rd_export_hf(from, to, warnings);
 }

@@ -37,7 +37,7 @@ rd_status rd_import_gpt2(const char *from, const char *to, rd_text *warnings);
  * directory with timm's config.json and names, or Google's .npz file, whose GELU is computed
  * exactly here, as PyTorch's programs do with these files. */
 rd_status rd_import_vit(const char *from, const char *to, rd_text *warnings);
-bool rd_is_vit(const char *from);
+rd_status rd_is_vit(const char *from, bool *vit);
 
 /* Makes the model directory `to` of a checkpoint of fairseq, a .pt file or a directory with
  * model.pt, checkpoint_best.pt or checkpoint_last.pt: of a transformer for translation, or of a
@@ -68,7 +68,7 @@ rd_status rd_export_gpt2(const char *from, const char *to);
 
 /* Makes a Hugging Face ViT directory `to` of a vision transformer, with the same logits; a DeiT
  * directory of one with two class tokens. */
-rd_status rd_export_vit(const char *from, const char *to);
+rd_status rd_export_vit(const char *from, const char *to, rd_text *warnings);
 
 /* One of these, by the model's architecture; warnings as above. */
 rd_status rd_export(const char *from, const char *to, rd_text *warnings);

@@ -101,7 +101,7 @@ static rd_status check_architecture(reader *r) {
     if (!type || (!r->bart && strcmp(type, "marian") != 0))
         return rd_error(RD_ERR_UNSUPPORTED,
                         "%s/config.json: models of type %.60s are not supported; those of type "
-                        "marian and bart are",
+                        "marian, bart, gpt2, bert, roberta, xlm-roberta, vit and deit are",
                         r->directory, type ? type : "(none)");
     RD_TRY(check_head(r));
     static const char *const absent[] = {"normalize_before", "add_final_layer_norm"};

@@ -7,10 +7,14 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "convert/bert.h"
+#include "convert/convert.h"
 #include "convert/fairseq.h"
+#include "convert/gpt2.h"
 #include "convert/hf.h"
-#include "io/json.h"
 #include "convert/marian.h"
+#include "convert/vit.h"
+#include "io/json.h"
 #include "io/yaml.h"
 #include "recipe/model_dir.h"
 #include "train/checkpoint.h"
@@ -31,9 +35,10 @@ static rd_status weights(const char *path, rd_text *out) {
 
 /* The vocabulary files that are there. */
 static rd_status vocabulary_files(const char *directory, rd_text *out) {
-    static const char *const names[] = {"spm.model",  "source.spm",        "target.spm",
-                                        "vocab.json", "target_vocab.json", "tokenizer.json",
-                                        "merges.txt"};
+    static const char *const names[] = {
+        "spm.model",  "source.spm",        "target.spm",
+        "vocab.json", "target_vocab.json", "tokenizer.json",
+        "merges.txt", "vocab.txt",         "sentencepiece.bpe.model"};
     int n = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool found;
@@ -96,8 +101,34 @@ static rd_status hf_kind(const char *directory, rd_text *out) {
     return rd_text_printf(out, "kind: Hugging Face directory of type %s\n", shown);
 }
 
+static rd_status read_vit(rd_recipe *recipe, const char *path, rd_vit_format format,
+                          const json_t *config) {
+    rd_vit_file file;
+    rd_status status = rd_vit_open(&file, path, format);
+    if (status == RD_OK) status = rd_vit_read_config(&file, path, config, recipe);
+    rd_vit_close(&file);
+    return status;
+}
+
+/* As the importer of its kind would (convert.c). */
+static rd_status read_hf(rd_recipe *recipe, const char *directory) {
+    json_t *config;
+    rd_bert_family family;
+    bool vit;
+    RD_TRY(rd_is_vit(directory, &vit));
+    RD_TRY(rd_json_read(directory, "config.json", &config));
+    bool timm = json_object_get(config, "architecture") != NULL;
+    rd_status status = vit ? read_vit(recipe, directory, timm ? RD_VIT_TIMM : RD_VIT_HF, config)
+                       : rd_is_gpt2(config) ? rd_gpt2_read_config(directory, config, recipe)
+                       : rd_is_bert(config, &family)
+                           ? rd_bert_read_config(family, directory, config, recipe)
+                           : rd_hf_read_config(recipe, directory, NULL);
+    json_decref(config);
+    return status;
+}
+
 static rd_status describe_hf(const char *directory, rd_recipe *recipe, rd_text *out) {
-    rd_status read = rd_hf_read_config(recipe, directory, NULL);
+    rd_status read = read_hf(recipe, directory);
     RD_TRY(network_or_reason(read, &recipe->model, out));
     RD_TRY(vocabulary_files(directory, out));
     RD_TRY(hf_weights(directory, out));
@@ -122,10 +153,15 @@ static rd_status read_marian(rd_recipe *recipe, const rd_npz *npz) {
     return RD_OK;
 }
 
-static rd_status describe_npz(const rd_npz *npz, rd_recipe *recipe, rd_text *out) {
+static rd_status describe_npz(const char *path, const rd_npz *npz, rd_recipe *recipe,
+                              rd_text *out) {
     rd_tally tally = {0};
-    RD_TRY(kind(out, "Marian model"));
-    RD_TRY(network_or_reason(read_marian(recipe, npz), &recipe->model, out));
+    bool vit;
+    RD_TRY(rd_is_vit(path, &vit));
+    RD_TRY(kind(out, vit ? "Google's vision transformer" : "Marian model"));
+    RD_TRY(network_or_reason(vit ? read_vit(recipe, path, RD_VIT_GOOGLE, NULL)
+                                 : read_marian(recipe, npz),
+                             &recipe->model, out));
     RD_TRY(rd_tally_npz(&tally, npz));
     return rd_info_tally(&tally, out);
 }
@@ -135,7 +171,7 @@ static rd_status npz_file(const char *path, rd_text *out) {
     rd_recipe *recipe = NULL;
     RD_TRY(rd_npz_open(&npz, path));
     rd_status status = rd_recipe_new(&recipe);
-    if (status == RD_OK) status = describe_npz(&npz, recipe, out);
+    if (status == RD_OK) status = describe_npz(path, &npz, recipe, out);
     rd_recipe_free(recipe);
     rd_npz_close(&npz);
     return status;

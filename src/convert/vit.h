@@ -3,6 +3,7 @@
 #ifndef RD_CONVERT_VIT_H
 #define RD_CONVERT_VIT_H
 
+#include "base/string_table.h"
 #include "io/npz.h"
 #include "io/safetensors.h"
 #include "recipe/recipe.h"
@@ -41,6 +42,10 @@ rd_status rd_vit_open(rd_vit_file *file, const char *path, rd_vit_format format)
 void rd_vit_close(rd_vit_file *file);
 
 bool rd_vit_has(const rd_vit_file *file, const char *name);
+/* RD_ERR_UNSUPPORTED where it has a tensor that is not among `known`, and that would change what
+ * the model computes. */
+rd_status rd_vit_check_all_known(const rd_vit_file *file, const char *path,
+                                 const rd_string_table *known);
 /* The shape of a tensor. RD_ERR_FORMAT: missing. */
 rd_status rd_vit_find(const rd_vit_file *file, const char *name, rd_stored_tensor *tensor);
 /* *values: [tensor->n], malloc'ed. */

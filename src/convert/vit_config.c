@@ -59,11 +59,27 @@ static int64_t count_layers(const reader *r) {
     return n;
 }
 
-/* timm's heads are of 64; Google's arrays say how many there are. */
+/* timm's heads are of 64, except in its largest models, which have 16 of them. */
+static rd_status timm_heads(const reader *r, int64_t width, int64_t *heads) {
+    static const char *const of_16[] = {"_huge_", "_giant_", "_gigantic_", "_so150m_", "_so400m_"};
+    const char *name = json_string_value(json_object_get(r->config, "architecture"));
+    const json_t *said = json_object_get(json_object_get(r->config, "model_args"), "num_heads");
+    *heads = width % 64 == 0 ? width / 64 : 0;
+    for (size_t i = 0; name && i < sizeof of_16 / sizeof *of_16; i++)
+        if (strstr(name, of_16[i])) *heads = 16;
+    if (said) *heads = json_integer_value(said);
+    return *heads > 0 && width % *heads == 0
+               ? RD_OK
+               : rd_error(RD_ERR_UNSUPPORTED,
+                          "%s: %.60s: a width of %lld is of no known number of "
+                          "heads",
+                          r->path, name ? name : "no architecture", (long long)width);
+}
+
+/* Google's arrays say how many there are. */
 static rd_status count_heads(const reader *r, int64_t width, int64_t *heads) {
     rd_stored_tensor query;
-    *heads = width / 64;
-    if (r->file->format != RD_VIT_GOOGLE) return RD_OK;
+    if (r->file->format != RD_VIT_GOOGLE) return timm_heads(r, width, heads);
     RD_TRY(shape_of(r, "encoder.layers.0.self_attn.q_proj.weight", &query));
     if (query.rank != 3) return rd_error(RD_ERR_FORMAT, "%s: %s has no heads", r->path, query.name);
     *heads = query.shape[1];
@@ -73,7 +89,7 @@ static rd_status count_heads(const reader *r, int64_t width, int64_t *heads) {
 static rd_status set_by_tensors(const reader *r) {
     rd_stored_tensor patches, positions, hidden;
     bool google = r->file->format == RD_VIT_GOOGLE;
-    int64_t heads;
+    int64_t heads = 0;
     RD_TRY(shape_of(r, "encoder.patches.weight", &patches));
     RD_TRY(shape_of(r, "encoder.embed_positions.weight", &positions));
     RD_TRY(shape_of(r, "encoder.layers.0.fc1.bias", &hidden));
@@ -81,7 +97,12 @@ static rd_status set_by_tensors(const reader *r) {
         return rd_error(RD_ERR_FORMAT, "%s: patches and positions of unknown shapes", r->path);
     int64_t width = positions.shape[2], patch = patches.shape[google ? 0 : 2];
     int64_t tokens = r->recipe->model.picture.class_tokens;
-    int64_t side = (int64_t)llround(sqrt((double)(positions.shape[1] - tokens)));
+    int64_t side = positions.shape[1] > tokens
+                       ? (int64_t)llround(sqrt((double)(positions.shape[1] - tokens)))
+                       : 0;
+    if (side < 1 || side * side != positions.shape[1] - tokens)
+        return rd_error(RD_ERR_UNSUPPORTED, "%s: its %lld positions are of no square", r->path,
+                        (long long)positions.shape[1]);
     RD_TRY(count_heads(r, width, &heads));
     RD_TRY(set_number(r, "encoder-embed-dim", width));
     RD_TRY(set_number(r, "encoder-layers", count_layers(r)));
@@ -147,14 +168,19 @@ static rd_status set_by_config(const reader *r) {
 
 /* ---- Pictures ---- */
 
-/* "a,b,c", or "a" where all are the same. */
+/* "a,b,c", or "a" where all are the same: a number for each channel. */
 static rd_status set_list(const reader *r, const char *ours, const json_t *list) {
     char text[128] = "";
     size_t n = json_array_size(list);
     if (n == 0) return RD_OK;
-    bool same = true;
-    for (size_t i = 1; i < n; i++)
+    bool same = true, numbers = n == (size_t)r->recipe->model.picture.channels;
+    for (size_t i = 0; i < n; i++) {
         same = same && json_equal(json_array_get(list, 0), json_array_get(list, i));
+        numbers = numbers && json_is_number(json_array_get(list, i));
+    }
+    if (!numbers)
+        return rd_error(RD_ERR_FORMAT, "%s: the numbers of %s are not one for each of %d channels",
+                        r->path, ours, (int)r->recipe->model.picture.channels);
     for (size_t i = 0; i < (same ? 1 : n); i++) {
         char number[32];
         size_t used = strlen(text);
@@ -196,6 +222,12 @@ static rd_status read_processor(const reader *r, const json_t *p) {
                         "%s/preprocessor_config.json: pictures that are not resized, or not "
                         "rescaled, are not supported",
                         r->path);
+    const json_t *factor = json_object_get(p, "rescale_factor");
+    if (factor && fabs(json_number_value(factor) * 255.0 - 1.0) > 1e-6)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s/preprocessor_config.json: rescale_factor %g is not supported; expected "
+                        "1/255",
+                        r->path, json_number_value(factor));
     if (crop != model || size < crop)
         return rd_error(RD_ERR_UNSUPPORTED,
                         "%s/preprocessor_config.json: makes pictures of %lld pixels, but the model "
@@ -204,6 +236,7 @@ static rd_status read_processor(const reader *r, const json_t *p) {
     RD_TRY(set_resampling(r, json_object_get(p, "resample")));
     RD_TRY(set_number(r, "picture-resize", crops || shorter ? size : 0));
     r->recipe->pictures.stretch = crops && !shorter;
+    r->recipe->pictures.crop_floor = crops || shorter;
     if (json_is_false(json_object_get(p, "do_normalize"))) {
         RD_TRY(set(r, "picture-mean", "0"));
         return set(r, "picture-std", "1");
@@ -212,8 +245,28 @@ static rd_status read_processor(const reader *r, const json_t *p) {
     return set_list(r, "picture-std", json_object_get(p, "image_std"));
 }
 
-/* timm's pretrained_cfg: the shorter side becomes size / crop_pct. */
+/* What timm's names do not say, and this program does not have. */
+static rd_status check_timm(const reader *r, const json_t *p) {
+    const char *architecture = json_string_value(json_object_get(r->config, "architecture"));
+    const char *pool = json_string_value(json_object_get(r->config, "global_pool"));
+    const char *mode = json_string_value(json_object_get(p, "crop_mode"));
+    const json_t *size = json_object_get(p, "input_size");
+    bool tokens = r->recipe->model.picture.class_tokens > 0;
+    if (architecture && strstr(architecture, "quickgelu")) return unsupported(r, "quickgelu");
+    if (pool && strcmp(pool, tokens ? "token" : "avg") != 0)
+        return unsupported(r, "this global_pool");
+    if (mode && strcmp(mode, "center") != 0 && strcmp(mode, "squash") != 0)
+        return unsupported(r, "this crop_mode");
+    for (size_t i = 1; size && i < 3; i++)
+        if (json_integer_value(json_array_get(size, i)) != r->recipe->model.picture.size)
+            return unsupported(r, "an input_size that is not the positions'");
+    return RD_OK;
+}
+
+/* timm's pretrained_cfg: the shorter side, or with "squash" both, become size / crop_pct. */
 static rd_status read_pretrained(const reader *r, const json_t *p) {
+    RD_TRY(check_timm(r, p));
+    const char *mode = json_string_value(json_object_get(p, "crop_mode"));
     const char *interpolation = json_string_value(json_object_get(p, "interpolation"));
     double share = json_number_value(json_object_get(p, "crop_pct"));
     int64_t size = r->recipe->model.picture.size;
@@ -221,6 +274,7 @@ static rd_status read_pretrained(const reader *r, const json_t *p) {
     RD_TRY(set(r, "picture-resampling", bilinear ? "bilinear" : "bicubic"));
     if (share <= 0.0 || share > 1.0) share = 0.9;
     RD_TRY(set_number(r, "picture-resize", (int64_t)floor((double)size / share)));
+    r->recipe->pictures.stretch = mode && strcmp(mode, "squash") == 0;
     RD_TRY(set_list(r, "picture-mean", json_object_get(p, "mean")));
     return set_list(r, "picture-std", json_object_get(p, "std"));
 }

@@ -184,13 +184,23 @@ static rd_status export_all(vit_export *e, rd_model_dir *directory, rd_model **m
     return write_processor(e);
 }
 
-rd_status rd_export_vit(const char *from, const char *to) {
+/* What transformers would do otherwise. */
+static rd_status warn(const rd_picture_form *f, rd_text *warnings) {
+    if (!warnings || f->resize == 0 || f->crop_floor) return RD_OK;
+    return rd_text_printf(warnings,
+                          "preprocessor_config.json: where half a pixel is left over, transformers "
+                          "cuts the middle one pixel higher or more to the left, in half of the "
+                          "shapes (picture-crop-floor)\n");
+}
+
+rd_status rd_export_vit(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     rd_model_dir directory = {0};
     rd_model *model = NULL;
     RD_TRY(rd_atomic_directory_open(&made, to));
     vit_export e = {.from = from, .to = made.temporary};
     rd_status status = export_all(&e, &directory, &model);
+    if (status == RD_OK) status = warn(&e.recipe->pictures, warnings);
     rd_labels_free(&e.labels);
     rd_model_free(model);
     rd_model_dir_close(&directory);

@@ -153,6 +153,45 @@ rd_status rd_vit_read(const rd_vit_file *file, const char *name, rd_stored_tenso
     return status;
 }
 
+/* Tensors that classes do not depend on: what pre-training had, and an optimizer's state. */
+static bool is_idle(const rd_vit_file *file, const char *name) {
+    if (file->format == RD_VIT_GOOGLE)
+        return strncmp(name, file->prefix, strlen(file->prefix)) != 0 ||
+               strncmp(name, "opt/state/", strlen("opt/state/")) == 0;
+    return file->format == RD_VIT_HF &&
+           (strstr(name, "pooler.dense.") || strstr(name, "embeddings.mask_token") ||
+            strncmp(name, "decoder.", strlen("decoder.")) == 0);
+}
+
+static rd_status check_known(const rd_vit_file *file, const char *path,
+                             const rd_string_table *known, const char *name, size_t n) {
+    char shown[128], copy[160];
+    snprintf(copy, sizeof copy, "%.*s", (int)n, name);
+    if (rd_string_find(known, name, n) >= 0 || is_idle(file, copy)) return RD_OK;
+    rd_escape(shown, sizeof shown, copy);
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: a vision transformer of another kind: nothing here is like its tensor %s",
+                    path, shown);
+}
+
+rd_status rd_vit_check_all_known(const rd_vit_file *file, const char *path,
+                                 const rd_string_table *known) {
+    for (int64_t i = 0; i < file->npz.n; i++) {
+        const char *name = file->npz.names[i];
+        size_t n = strlen(name) - (rd_ends_with(name, ".npy") ? strlen(".npy") : 0);
+        RD_TRY(check_known(file, path, known, name, n));
+    }
+    for (int64_t i = 0; i < file->tensors.n; i++) {
+        const char *name;
+        json_t *value;
+        json_object_foreach(file->tensors.files[i].header, name, value) {
+            if (strcmp(name, "__metadata__") != 0)
+                RD_TRY(check_known(file, path, known, name, strlen(name)));
+        }
+    }
+    return RD_OK;
+}
+
 /* The first of the prefixes with which the class token's or the positions' name is there. */
 static rd_status find_prefix(rd_vit_file *file, const char *path) {
     static const char *const prefixes[3][4] = {

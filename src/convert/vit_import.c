@@ -26,13 +26,19 @@ typedef struct {
 
 /* ---- The head ---- */
 
+static bool is_taken(const vit_import *im, const char *name) {
+    return !name || !*name || rd_labels_find(&im->labels, name) >= 0;
+}
+
 static rd_status name_class(vit_import *im, int32_t i) {
-    char number[16];
+    char number[16], other[24];
     snprintf(number, sizeof number, "%d", (int)i);
+    snprintf(other, sizeof other, "class %d", (int)i);
     const json_t *names = json_object_get(im->config, "id2label");
     const char *name = json_string_value(json_object_get(names, number));
     /* ImageNet has two classes that are called "crane", and others. */
-    if (!name || !*name || rd_labels_find(&im->labels, name) >= 0) name = number;
+    if (is_taken(im, name)) name = number;
+    if (is_taken(im, name)) name = other;
     rd_status status = rd_labels_add(&im->labels, name, strlen(name));
     return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s/config.json: id2label", im->from);
 }
@@ -125,22 +131,43 @@ static rd_status read_parameter(const vit_import *im, const rd_parameter *item, 
     return RD_OK;
 }
 
+/* Adds the tensors that one of ours is made of to the known ones. */
+static rd_status find_parameter(const vit_import *im, const char *ours, rd_string_table *known) {
+    rd_vit_place place;
+    rd_stored_tensor tensor;
+    int32_t id;
+    rd_vit_place_of(&im->file, ours, &place);
+    if (!*place.name) return rd_error(RD_ERR_FORMAT, "%s: has no %s", im->from, ours);
+    rd_status status = rd_vit_find(&im->file, place.name, &tensor);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", im->from);
+    RD_TRY(rd_string_add(known, place.name, strlen(place.name), &id));
+    return *place.second ? rd_string_add(known, place.second, strlen(place.second), &id) : RD_OK;
+}
+
+static bool is_of_missing_head(const vit_import *im, const rd_parameter *item) {
+    return im->no_head && strncmp(item->name, "classification_head.", 20) == 0;
+}
+
+/* Before anything is allocated: all of ours are there, and nothing else. */
+static rd_status check_tensors(const vit_import *im) {
+    const rd_parameters *p = &im->parameters;
+    rd_string_table known = {0};
+    rd_status status = RD_OK;
+    for (int64_t i = 0; status == RD_OK && i < p->n; i++)
+        if (!is_of_missing_head(im, &p->items[i]))
+            status = find_parameter(im, p->items[i].name, &known);
+    if (status == RD_OK) status = rd_vit_check_all_known(&im->file, im->from, &known);
+    rd_string_table_free(&known);
+    return status;
+}
+
 static rd_status read_weights(vit_import *im) {
     rd_parameters *p = &im->parameters;
     RD_TRY(rd_model_register(p, &im->recipe->model));
-    for (int64_t i = 0; i < p->n; i++) { /* before anything is allocated */
-        rd_vit_place place;
-        rd_stored_tensor tensor;
-        rd_vit_place_of(&im->file, p->items[i].name, &place);
-        if (im->no_head && strncmp(p->items[i].name, "classification_head.", 20) == 0) continue;
-        if (!*place.name)
-            return rd_error(RD_ERR_FORMAT, "%s: has no %s", im->from, p->items[i].name);
-        rd_status status = rd_vit_find(&im->file, place.name, &tensor);
-        if (status != RD_OK) return rd_error_prefix(status, "%s", im->from);
-    }
+    RD_TRY(check_tensors(im));
     RD_TRY(rd_parameters_allocate(p));
     for (int64_t i = 0; i < p->n; i++) {
-        if (im->no_head && strncmp(p->items[i].name, "classification_head.", 20) == 0) continue;
+        if (is_of_missing_head(im, &p->items[i])) continue;
         RD_TRY(read_parameter(im, &p->items[i], p->values + p->items[i].offset));
     }
     return RD_OK;
@@ -169,26 +196,32 @@ static rd_status format_of(const char *from, rd_vit_format *format) {
     return RD_OK;
 }
 
-bool rd_is_vit(const char *from) {
-    json_t *config = NULL;
-    rd_npz npz = {0};
-    bool vit = false;
-    if (rd_ends_with(from, ".npz")) {
-        vit = rd_npz_open(&npz, from) == RD_OK &&
-              (rd_npz_has(&npz, "Transformer/encoder_norm/scale") ||
-               rd_npz_has(&npz, "opt/target/Transformer/encoder_norm/scale") ||
-               rd_npz_has(&npz, "params/Transformer/encoder_norm/scale"));
-        rd_npz_close(&npz);
-        return vit;
-    }
-    if (rd_json_read(from, "config.json", &config) != RD_OK) return false;
+/* Of an .npz file: it has the last norm of Google's. */
+static rd_status is_google(const char *from, bool *vit) {
+    rd_npz npz;
+    RD_TRY(rd_npz_open(&npz, from));
+    *vit = rd_npz_has(&npz, "Transformer/encoder_norm/scale") ||
+           rd_npz_has(&npz, "opt/target/Transformer/encoder_norm/scale") ||
+           rd_npz_has(&npz, "params/Transformer/encoder_norm/scale");
+    rd_npz_close(&npz);
+    return RD_OK;
+}
+
+rd_status rd_is_vit(const char *from, bool *vit) {
+    json_t *config;
+    bool exists;
+    *vit = false;
+    if (rd_ends_with(from, ".npz")) return is_google(from, vit);
+    RD_TRY(rd_json_exists(from, "config.json", &exists));
+    if (!exists) return RD_OK;
+    RD_TRY(rd_json_read(from, "config.json", &config));
     const char *type = json_string_value(json_object_get(config, "model_type"));
     const char *architecture = json_string_value(json_object_get(config, "architecture"));
-    vit = (type && (strcmp(type, "vit") == 0 || strcmp(type, "deit") == 0)) ||
-          (architecture &&
-           (strncmp(architecture, "vit_", 4) == 0 || strncmp(architecture, "deit_", 5) == 0));
+    *vit = (type && (strcmp(type, "vit") == 0 || strcmp(type, "deit") == 0)) ||
+           (architecture &&
+            (strncmp(architecture, "vit_", 4) == 0 || strncmp(architecture, "deit_", 5) == 0));
     json_decref(config);
-    return vit;
+    return RD_OK;
 }
 
 rd_status rd_import_vit(const char *from, const char *to, rd_text *warnings) {

@@ -34,6 +34,7 @@ rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
     const char *wrong = n == 0                              ? "is empty"
                         : memchr(name, '\0', n)             ? "holds a zero byte"
                         : memchr(name, '\n', n)             ? "holds a line break"
+                        : rd_utf8_invalid_at(name, n) >= 0  ? "is no UTF-8"
                         : rd_labels_find(labels, copy) >= 0 ? "comes twice"
                         : labels->n == MOST_LABELS          ? "is one class too many"
                                                             : NULL;

@@ -71,18 +71,17 @@ static rd_status next_file(archive *a, const rd_tar_member *member, const char *
     RD_TRY(rd_text_printf(&picture->name, "%s: %s", a->path, member->name));
     if (!with_bytes) return RD_OK;
     if (member->size > RD_LARGEST_PICTURE_FILE)
-        return rd_error(RD_ERR_FORMAT, "%s: a picture of %lld bytes", picture->name.data,
-                        (long long)member->size);
+        return rd_picture_problem(picture, rd_error(RD_ERR_FORMAT, "%s: a picture of %lld bytes",
+                                                    picture->name.data, (long long)member->size));
     rd_text *bytes = &picture->bytes;
     RD_TRY(rd_reserve(&bytes->data, &bytes->capacity, member->size + 1, 1));
     bytes->length = member->size;
     return rd_tar_read(a->tar, bytes->data, (size_t)member->size);
 }
 
-/* Hidden files are left out, as in folders. */
+/* Hidden files and folders are left out, as where they are unpacked. */
 static bool is_hidden(const char *name) {
-    const char *slash = strrchr(name, '/');
-    return (slash ? slash + 1 : name)[0] == '.';
+    return name[0] == '.' || strstr(name, "/.");
 }
 
 static rd_status archive_next(void *self, bool with_bytes, rd_labelled_picture *picture,
@@ -93,7 +92,7 @@ static rd_status archive_next(void *self, bool with_bytes, rd_labelled_picture *
         RD_TRY(rd_tar_next(a->tar, &member));
         if (!member.name) return RD_OK;
         const char *name = below(a, member.name);
-        if (is_hidden(member.name)) continue;
+        if (is_hidden(name ? name : member.name)) continue;
         if (is_cifar(a, member.name)) {
             RD_TRY(start_cifar(a, &member));
         } else if (name) {

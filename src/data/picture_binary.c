@@ -62,8 +62,9 @@ static rd_status read_idx_header(rd_byte_source **source, const char *path, int 
  */
 static rd_status find_labels(idx *x) {
     static const char of_pictures[] = "images-idx3", of_labels[] = "labels-idx1";
-    char *labels = rd_strdup(x->path), *at = labels ? strstr(labels, of_pictures) : NULL;
+    char *labels = rd_strdup(x->path), *slash = labels ? strrchr(labels, '/') : NULL;
     if (!labels) return RD_ERR_MEMORY;
+    char *at = strstr(slash ? slash : labels, of_pictures);
     x->labels_path = labels;
     if (!at)
         return rd_error(RD_ERR_FORMAT,
@@ -118,6 +119,7 @@ static rd_status idx_next(void *self, bool with_bytes, rd_labelled_picture *pict
     if (with_bytes) RD_TRY(begin_raw(&picture->bytes, x->width, x->height, 1, &samples));
     RD_TRY(read_exactly(x->pictures, x->path, samples, (size_t)x->width * (size_t)x->height));
     RD_TRY(rd_text_printf(&picture->label, "%d", label));
+    picture->numbered = true;
     return rd_text_printf(&picture->name, "%s: picture %lld", x->path, (long long)++x->number);
 }
 
@@ -138,6 +140,7 @@ rd_status rd_cifar_picture(const char *path, int64_t number, const uint8_t *reco
     enum { PIXELS = RD_CIFAR_SIDE * RD_CIFAR_SIDE };
     uint8_t *samples;
     RD_TRY(rd_text_printf(&picture->label, "%d", record[n_labels - 1]));
+    picture->numbered = true;
     RD_TRY(rd_text_printf(&picture->name, "%s: picture %lld", path, (long long)number + 1));
     if (!with_bytes) return RD_OK;
     RD_TRY(begin_raw(&picture->bytes, RD_CIFAR_SIDE, RD_CIFAR_SIDE, 3, &samples));

@@ -51,8 +51,9 @@ static rd_status list_names(name_list *names, const char *path) {
 static rd_status read_picture(rd_labelled_picture *picture) {
     char *bytes;
     size_t n;
-    RD_TRY(rd_read_file(picture->name.data, RD_LARGEST_PICTURE_FILE, &bytes, &n));
-    rd_status status = rd_text_append(&picture->bytes, bytes, n);
+    rd_status status = rd_read_file(picture->name.data, RD_LARGEST_PICTURE_FILE, &bytes, &n);
+    if (status != RD_OK) return rd_picture_problem(picture, status);
+    status = rd_text_append(&picture->bytes, bytes, n);
     free(bytes);
     return status;
 }

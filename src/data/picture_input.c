@@ -11,7 +11,7 @@ enum { CHANNELS = 3 };
 
 struct rd_picture_input {
     int32_t size, channels, resize;
-    bool stretch;
+    bool stretch, crop_floor;
     rd_resampling resampling;
     bool augments;
     rd_augmentation augmentation;
@@ -45,12 +45,14 @@ static rd_status set_form(rd_picture_input *input, const rd_picture_form *form) 
     input->resampling = form->resampling;
     input->resize = form->resize;
     input->stretch = form->stretch;
+    input->crop_floor = form->crop_floor;
     if (input->resize > 0 && input->resize < input->size)
         return rd_error(RD_ERR_FORMAT,
                         "picture-resize %d is less than picture-size %d, which is cut out of it",
                         (int)input->resize, (int)input->size);
     for (int32_t c = 0; c < input->channels; c++) {
-        if (std[c] <= 0.0) return rd_error(RD_ERR_FORMAT, "picture-std is not above 0");
+        if ((float)std[c] <= 0.0f || !isfinite(1.0f / (float)std[c]))
+            return rd_error(RD_ERR_FORMAT, "picture-std is not above 0");
         for (int i = 0; i < 256; i++)
             input->normalised[c][i] = ((float)i / 255.0f - (float)mean[c]) / (float)std[c];
     }
@@ -111,27 +113,25 @@ static void swap(rd_picture *a, rd_picture *b) {
     *b = kept;
 }
 
+/* Where `size` in the middle of `n` begins. */
+static int64_t middle_of(const rd_picture_input *input, int64_t n) {
+    return input->crop_floor ? (n - input->size) / 2 : llrint((double)(n - input->size) / 2.0);
+}
+
 /* `part` = the middle of what the shorter side's resizing gives, or all of it. */
 static rd_status resize_to_middle(const rd_picture_input *input, rd_picture_scratch *s) {
     const rd_picture *from = &s->decoded;
-    int32_t size = input->size, shorter = input->resize;
-    if (shorter == 0)
-        return rd_picture_resize(&s->part, &s->scratch, from, whole(from), size, size,
-                                 input->resampling);
+    int64_t width = input->size, height = input->size;
     bool wide = from->width > from->height;
-    int64_t least = wide ? from->height : from->width, most = wide ? from->width : from->height;
-    int64_t longer = input->stretch ? shorter : shorter * most / least;
-    if (longer > RD_LONGEST_SIDE)
-        return rd_error(RD_ERR_FORMAT, "%d x %d pixels; one side is too long for the other",
-                        (int)from->width, (int)from->height);
-    RD_TRY(rd_picture_resize(&s->part, &s->scratch, from, whole(from),
-                             wide ? (int32_t)longer : shorter, wide ? shorter : (int32_t)longer,
-                             input->resampling));
-    int32_t x = (int32_t)rint((s->part.width - size) / 2.0);
-    int32_t y = (int32_t)rint((s->part.height - size) / 2.0);
-    swap(&s->decoded, &s->part);
-    return rd_picture_resize(&s->part, &s->scratch, &s->decoded, (rd_box){x, y, size, size}, size,
-                             size, input->resampling);
+    if (input->resize > 0) {
+        width = height = input->resize;
+        if (!input->stretch && wide) width = width * from->width / from->height;
+        if (!input->stretch && !wide) height = height * from->height / from->width;
+    }
+    const rd_resized_part middle = {middle_of(input, width), middle_of(input, height), input->size,
+                                    input->size};
+    return rd_picture_resize(&s->part, &s->scratch, from, whole(from), width, height, &middle,
+                             input->resampling);
 }
 
 static double between(rd_rng *rng, const double range[2]) {
@@ -204,9 +204,9 @@ static void flip(rd_picture *p) {
 static rd_status augment(const rd_picture_input *input, rd_picture_scratch *s, rd_rng *rng) {
     const rd_augmentation *a = &input->augmentation;
     if (a->random_resized_crop)
-        RD_TRY(rd_picture_resize(&s->part, &s->scratch, &s->decoded,
-                                 random_part(a, &s->decoded, rng), input->size, input->size,
-                                 input->resampling));
+        RD_TRY(rd_picture_resize(
+            &s->part, &s->scratch, &s->decoded, random_part(a, &s->decoded, rng), input->size,
+            input->size, &(rd_resized_part){0, 0, input->size, input->size}, input->resampling));
     else
         RD_TRY(resize_to_middle(input, s));
     if (a->crop_padding > 0) RD_TRY(padded_part(a->crop_padding, s, rng));

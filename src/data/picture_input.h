@@ -15,6 +15,7 @@ typedef struct {
     int32_t resize; /* pixels of the shorter side, from whose middle the square is cut; 0: the whole
                      * picture becomes the square */
     bool stretch;   /* `resize` is of both sides, whatever the picture's proportions */
+    bool crop_floor;  /* an odd rest around the square is rounded down, not to even, in halves */
     char *mean, *std; /* of samples between 0 and 1, subtracted and divided by: a number, or one for
                        * each channel with commas between */
 } rd_picture_form;

@@ -59,12 +59,12 @@ static int scaled(int a, int b) {
     return (product + (product >> 8)) >> 8;
 }
 
-/* row: [width] of four samples to three, in place. Adobe's programs store what ink leaves out. */
-static void cmyk_to_rgb(uint8_t *row, int64_t width, bool inverted) {
+/* row: [width] of four samples to three, in place. They are taken for what ink leaves out, as
+ * Adobe's programs store them, and as Pillow reads those of others, too. */
+static void cmyk_to_rgb(uint8_t *row, int64_t width) {
     for (int64_t i = 0; i < width; i++) {
         uint8_t ink[4];
-        for (int c = 0; c < 4; c++)
-            ink[c] = inverted ? (uint8_t)(255 - row[4 * i + c]) : row[4 * i + c];
+        for (int c = 0; c < 4; c++) ink[c] = (uint8_t)(255 - row[4 * i + c]);
         int white = 255 - ink[3];
         for (int c = 0; c < 3; c++) {
             int left = white - scaled(ink[c], white);
@@ -85,7 +85,7 @@ static void read_rows(decoder *d, rd_picture *picture) {
         JSAMPROW row = four ? wide[0] : to;
         jpeg_read_scanlines(jpeg, &row, 1);
         if (!four) continue;
-        cmyk_to_rgb(row, width, jpeg->saw_Adobe_marker);
+        cmyk_to_rgb(row, width);
         memcpy(to, row, (size_t)(3 * width));
     }
 }

@@ -16,6 +16,10 @@ const rd_key rd_picture_form_keys[] = {
          "is resized to picture-size, both ways"},
     {"picture-stretch", RD_KEY_BOOL, RD_AT(stretch), 0, 0, "false",
      .help = "picture-resize is of both sides, whatever the proportions"},
+    {"picture-crop-floor", RD_KEY_BOOL, RD_AT(crop_floor), 0, 0, "false",
+     .help =
+         "where half a pixel is left over, the middle is rounded down, as Hugging Face does, and "
+         "not to even, as torchvision does"},
     {"picture-mean", RD_KEY_STRING, RD_AT(mean), 0, 0, "0.5",
      .help =
          "subtracted from samples between 0 and 1: a number, or one a channel, comma-separated"},

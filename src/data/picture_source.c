@@ -13,6 +13,12 @@ void rd_labelled_picture_free(rd_labelled_picture *picture) {
     rd_text_free(&picture->name);
     rd_text_free(&picture->label);
     rd_text_free(&picture->bytes);
+    rd_text_free(&picture->problem);
+}
+
+rd_status rd_picture_problem(rd_labelled_picture *picture, rd_status status) {
+    if (status == RD_OK || status == RD_ERR_MEMORY) return status;
+    return rd_text_printf(&picture->problem, "%s", rd_last_error());
 }
 
 struct rd_picture_source {
@@ -43,6 +49,7 @@ static rd_status find(char *path, const char **prefix, const rd_picture_source_k
     if (there != 0 && colon) {
         *colon = '\0';
         *prefix = colon + 1;
+        while (strncmp(*prefix, "./", 2) == 0) *prefix += 2;
         there = stat(path, &info);
     }
     if (there != 0) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
@@ -89,6 +96,8 @@ rd_status rd_picture_source_next(rd_picture_source *source, bool with_bytes,
     rd_text_clear(&picture->name);
     rd_text_clear(&picture->label);
     rd_text_clear(&picture->bytes);
+    rd_text_clear(&picture->problem);
+    picture->numbered = false;
     *more = false;
     return source->kind->next(source->self, with_bytes, picture, more);
 }

@@ -16,9 +16,11 @@
 #include "base/text.h"
 
 typedef struct {
-    rd_text name;  /* for messages: file or archive, and the place in it */
-    rd_text label; /* the name of a class, or its number where the format has numbers */
-    rd_text bytes; /* as rd_picture_decode takes them; empty if they were not wanted */
+    rd_text name;    /* for messages: file or archive, and the place in it */
+    rd_text label;   /* the name of a class, or its number where the format has numbers */
+    bool numbered;   /* it has */
+    rd_text bytes;   /* as rd_picture_decode takes them; empty if they were not wanted */
+    rd_text problem; /* why this file cannot be read, when others can; empty: it can */
 } rd_labelled_picture;
 
 void rd_labelled_picture_free(rd_labelled_picture *picture);

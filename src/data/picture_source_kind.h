@@ -14,6 +14,9 @@ typedef struct {
 extern const rd_picture_source_kind rd_picture_folder, rd_picture_archive, rd_picture_list,
     rd_picture_idx, rd_picture_cifar;
 
+/* picture->problem = the latest error, if it is this file's own; a lack of memory is not. */
+rd_status rd_picture_problem(rd_labelled_picture *picture, rd_status status);
+
 /* Bytes of one picture's file at most. */
 enum { RD_LARGEST_PICTURE_FILE = 256 << 20 };
 

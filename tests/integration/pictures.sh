@@ -50,7 +50,8 @@ threads: 1
 END
 "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 contains "$work/log" "classes: 2: colour, other"
-contains "$work/log" "train.bin: 13 pictures of 15 (left out because they cannot be decoded: 2); a class: 6 to 7"
+contains "$work/log" "train.bin: 13 pictures of 15 (left out because they cannot be read: 2, listed in train.bin.left-out); a class: 6 to 7"
+same "$(wc -l <"$work/bin/train.bin.left-out")" 2 "the list of what is left out"
 contains "$work/log" "left out: $work/data/train/other/cut.jpg: JPEG: cut short"
 contains "$work/log" "left out: $work/data/train/other/moving.gif: a GIF picture, which is not read here"
 contains "$work/log" "valid.bin: 13 pictures of 15"
@@ -82,6 +83,38 @@ contains "$work/labels" 'cannot open'
 contains "$work/labels" '"label":"other"'
 ! "$bin/rdrop-predict" --model "$work/out/model" --plain "$golden/pictures/grey.png" 2>"$work/log" || fail "--plain of pictures"
 contains "$work/log" "the model reads pictures"
+
+# No picture is written over, whether it is named or listed.
+cp "$golden/pictures/grey.png" "$work/own.png"
+! "$bin/rdrop-predict" --model "$work/out/model" --output "$work/own.png" "$work/own.png" 2>"$work/log" || fail "a picture was written over"
+contains "$work/log" "own.png: both read and written"
+! printf '%s\n' "$work/own.png" | "$bin/rdrop-predict" --model "$work/out/model" --output "$work/own.png" 2>"$work/log" || fail "a listed one"
+cmp "$work/own.png" "$golden/pictures/grey.png" || fail "a picture was written over"
+! "$bin/rdrop-predict" --model "$work/out/model" --input list "$work/own.png" 2>"$work/log" || fail "names and a list"
+contains "$work/log" "--input lists others"
+
+# Folders are classes by their names, whatever these look like; a file that is no picture is left out and named, hidden
+# folders are none, a picture may be a thousand times as high as wide, and each test set has a file of its own.
+named=$work/named
+for class in 01 1 10 2 .notes; do mkdir -p "$named/train/$class" && cp "$golden/pictures/grey.png" "$named/train/$class"; done
+mkdir -p "$named/train/2/folder.png" "$named/a/test" "$named/b/test" && ln -s nowhere "$named/train/1/lost.png"
+cp "$golden/pictures/thin.png" "$named/train/2"
+cp -r "$named/train/1" "$named/a/test/1" && cp -r "$named/train/1" "$named/b/test/2" && rm "$named/"?/test/?/lost.png
+tar -cf "$named/all.tar" -C "$named" --exclude=folder.png --exclude=lost.png train
+"$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/named-bin" --set validpref=all.tar:train \
+    --set testpref=a/test/ >"$work/log" 2>&1 || fail "named: $(cat "$work/log")"
+same "$(tr '\n' ' ' <"$work/named-bin/labels.txt")" "01 1 2 10 " "classes that are numbers"
+contains "$work/log" "train.bin: 5 pictures of 7 (left out because they cannot be read: 2, listed in train.bin.left-out)"
+contains "$work/named-bin/train.bin.left-out" "lost.png: cannot open"
+contains "$work/named-bin/train.bin.left-out" "folder.png"
+contains "$work/log" "valid.bin: 5 pictures;"
+contains "$work/log" "test.bin: 1 pictures;"
+[ ! -e "$work/named-bin/valid.bin.left-out" ] || fail "nothing was left out"
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/named-bin" --save-dir "$work/thin" --set picture-resize=256 --set max-update=2 \
+    --set validate-interval-updates=2 >"$work/log" 2>&1 || fail "a thin picture: $(cat "$work/log")"
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/named-bin" --set validpref=all.tar:train \
+    --set testpref=a/test,b/test >"$work/log" 2>&1 || fail "two test sets of one name"
+contains "$work/log" "test set 'b/test' would overwrite test.bin"
 
 # R-Drop with everything on; stopped and gone on with, the same weights.
 all=(--set reg-alpha=0.6 --set dropout=0.1 --set drop-path=0.1 --set random-resized-crop=true --set horizontal-flip=0.5

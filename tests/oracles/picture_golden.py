@@ -70,6 +70,7 @@ def write_files(directory):
     grey.save(f"{directory}/grey.jpg", quality=85)
     cmyk.save(f"{directory}/cmyk.jpg", quality=90)
     colour.save(f"{directory}/colour.png")
+    Image.fromarray((np.arange(900) % 251).astype(np.uint8).reshape(300, 1, 3)).save(f"{directory}/thin.png")
     grey.save(f"{directory}/grey.png")
     alpha.save(f"{directory}/alpha.png")
     alpha.convert("LA").save(f"{directory}/grey_alpha.png")
@@ -131,7 +132,9 @@ def main():
     resized = []
     source = Image.open(f"{directory}/colour.png")
     boxes = [(0, 0, 37, 23, 24, 24), (0, 0, 37, 23, 37, 23), (0, 0, 37, 23, 96, 80), (5, 2, 20, 19, 8, 8),
-             (3, 4, 11, 9, 40, 9), (3, 4, 11, 9, 11, 31), (36, 22, 1, 1, 5, 5), (0, 0, 37, 23, 1, 1)]
+             (3, 4, 11, 9, 40, 9), (3, 4, 11, 9, 11, 31), (36, 22, 1, 1, 5, 5), (0, 0, 37, 23, 1, 1),
+             # tall ones, which Pillow 13 resizes along columns first; and one that is not tall enough
+             (10, 0, 14, 23, 12, 5), (10, 0, 8, 23, 20, 6), (0, 0, 20, 22, 12, 5), (0, 0, 20, 21, 12, 5)]
     for x, y, w, h, to_w, to_h in boxes:
         for name, code in (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC)):
             for mode in ("RGB", "L"):

@@ -53,6 +53,26 @@ static void test_decodes_as_pillow(void **state) {
     json_decref(expected);
 }
 
+/* A part of the result is what is cut out of all of it. */
+static void check_part(const rd_picture *from, rd_box box, const rd_picture *all,
+                       rd_resampling resampling) {
+    rd_resized_part part = {all->width / 3, all->height / 4, all->width - all->width / 3,
+                            all->height - all->height / 4};
+    if (part.width > 1) part.width--;
+    if (part.height > 1) part.height--;
+    rd_picture to = {0}, scratch = {0};
+    must(rd_picture_resize(&to, &scratch, from, box, all->width, all->height, &part, resampling));
+    assert_int_equal(to.width, part.width);
+    assert_int_equal(to.height, part.height);
+    size_t stride = (size_t)(all->width * all->channels), n = (size_t)(to.width * to.channels);
+    for (int64_t y = 0; y < to.height; y++)
+        assert_memory_equal(to.samples + (size_t)y * n,
+                            all->samples + (size_t)(part.y + y) * stride + part.x * all->channels,
+                            n);
+    rd_picture_free(&to);
+    rd_picture_free(&scratch);
+}
+
 static void test_resizes_as_pillow(void **state) {
     (void)state;
     json_t *expected = golden_load("pictures/expected.json"), *item;
@@ -72,11 +92,13 @@ static void test_resizes_as_pillow(void **state) {
         bool is_colour = golden_number(item, "channels") > 2;
         must(rd_picture_resize(&to, &scratch, is_colour ? &colour : &grey,
                                (rd_box){box[0], box[1], box[2], box[3]}, size[0], size[1],
-                               resampling));
+                               &(rd_resized_part){0, 0, size[0], size[1]}, resampling));
         assert_int_equal(to.width, size[0]);
         assert_int_equal(to.height, size[1]);
         if (checksum(&to) != (uint32_t)golden_number(item, "crc"))
             fail_msg("case %zu: %s to %d x %d differs", i, name, size[0], size[1]);
+        check_part(is_colour ? &colour : &grey, (rd_box){box[0], box[1], box[2], box[3]}, &to,
+                   resampling);
         free(box);
         free(size);
     }

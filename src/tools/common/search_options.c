@@ -1,7 +1,8 @@
 #include "tools/common/search_options.h"
 
+/* `other` may be given, to say no: then all are, by a script. */
 static rd_status need(const options_given *given, bool has, const char *other, const char *name) {
-    if (has || !options_has(given, name)) return RD_OK;
+    if (has || options_has(given, other) || !options_has(given, name)) return RD_OK;
     return rd_error(RD_ERR_ARGUMENT, "--%s means nothing without --%s", name, other);
 }
 

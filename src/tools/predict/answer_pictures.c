@@ -115,6 +115,7 @@ static rd_status add(job *j, const char *path, size_t n) {
     memcpy(copy, path, n);
     copy[n] = '\0';
     j->paths[j->n++] = copy;
+    RD_TRY(rd_refuse_input(j->arguments->output, copy));
     return j->n == WINDOW ? answer(j) : RD_OK;
 }
 
@@ -146,6 +147,12 @@ static rd_status check_arguments(const arguments *a) {
         return rd_error(RD_ERR_ARGUMENT,
                         "%s: the model reads pictures, for which there is no --embed, no --plain, "
                         "no --references and no table",
+                        a->model);
+    if (a->pictures.n > 0 && strcmp(a->input, "-") != 0)
+        return rd_error(RD_ERR_ARGUMENT, "pictures are named, and --input lists others");
+    if (options_has(&a->given, "max-tokens") || options_has(&a->given, "window"))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: the model reads pictures; --max-tokens and --window are of sentences",
                         a->model);
     return RD_OK;
 }

@@ -79,9 +79,9 @@ static const options_section sections[] = {
      "  rdrop-predict --model out/sst2/model --plain --probabilities < sentences\n"
      "  rdrop-predict --model minilm --plain --embed < sentences > vectors\n"
      "  rdrop-predict --model out/cifar10-cct/train/model --probabilities *.png"},
-    {"Pictures", "JPEG and PNG. One that cannot be read is an empty line, is named on standard "
-                 "error, and makes "
-                 "the exit status 1."},
+    {"Pictures", "JPEG and PNG, resized as Pillow 13 does, whatever EXIF says of their orientation "
+                 "(as in torchvision). One that cannot be read is an empty line, is named on "
+                 "standard error, and makes the exit status 1."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
     {.heading = NULL}};
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -17,18 +18,20 @@
 #include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
 
-enum { CHUNK = 256 /* pictures read, and then checked by all threads */, MOST_NAMED = 5 };
+/* Pictures, and bytes of their files, that are read and then checked by all threads. */
+enum { CHUNK = 256, CHUNK_BYTES = 64 << 20, MOST_NAMED = 5 };
 
 typedef struct {
     const preprocess_job *job;
     rd_labels labels;
+    bool numbered;        /* all labels are numbers by their format */
     rd_identity identity; /* of the datasets */
+    rd_text names;        /* of the test sets' files so far, each between slashes */
 } pictures;
 
 /* A picture on its way into the dataset. */
 typedef struct {
     rd_labelled_picture picture;
-    rd_picture decoded;
     int32_t label;
     rd_status status; /* of decoding */
     char reason[256];
@@ -40,9 +43,12 @@ typedef struct {
     const char *name; /* of its file */
     rd_dataset_writer *writer;
     rd_progress progress;
-    item *items; /* [CHUNK] */
-    int64_t n, read, refused;
-    int64_t *counts; /* [labels.n] of kept ones */
+    item *items;         /* [CHUNK] */
+    rd_picture *decoded; /* [threads] */
+    int n_threads;
+    int64_t n, bytes, read, refused;
+    int64_t *counts;        /* [labels.n] of kept ones */
+    rd_atomic_file reasons; /* a line for each that is left out; {0}: none is */
 } set;
 
 /* DATA/PREFIX; an absolute one as it is. */
@@ -83,7 +89,7 @@ static rd_status refuse_inputs(const preprocess_job *job, const char *name) {
 /* ---- The names of the classes ---- */
 
 static bool is_number(const char *label) {
-    return *label && strspn(label, "0123456789") == strlen(label) && strlen(label) < 7;
+    return *label && strspn(label, "0123456789") == strlen(label) && strlen(label) < 16;
 }
 
 static int64_t number_of(const char *digits) {
@@ -102,6 +108,7 @@ static rd_status collect(void *self, const char *prefix) {
     rd_status status = rd_picture_source_open(&source, path);
     while (status == RD_OK && more) {
         status = rd_picture_source_next(source, false, &picture, &more);
+        if (status == RD_OK && more) p->numbered = p->numbered && picture.numbered;
         if (status == RD_OK && more && rd_labels_find(&p->labels, picture.label.data) < 0) {
             status = rd_labels_add(&p->labels, picture.label.data, (size_t)picture.label.length);
             if (status != RD_OK) rd_error_prefix(status, "%s", picture.name.data);
@@ -113,16 +120,21 @@ static rd_status collect(void *self, const char *prefix) {
     return status;
 }
 
-/* "10" comes after "9" where all are numbers, and none between is left out. */
-static rd_status order_numbers(rd_labels *labels, bool *numbers) {
-    int64_t largest = 0;
-    *numbers = labels->n > 0;
-    for (int64_t i = 0; *numbers && i < labels->n; i++) {
-        *numbers = is_number(labels->names[i]);
-        if (*numbers && number_of(labels->names[i]) > largest)
-            largest = number_of(labels->names[i]);
-    }
-    if (!*numbers) return RD_OK;
+/* By number, "01" before "1" before "2". */
+static int by_number(const void *a, const void *b) {
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    int64_t difference = number_of(x) - number_of(y);
+    return difference ? (difference < 0 ? -1 : 1) : strcmp(x, y);
+}
+
+/* "10" comes after "9" where all are numbers. Where these are the format's, none is left out. */
+static rd_status order_numbers(rd_labels *labels, bool numbered) {
+    for (int64_t i = 0; i < labels->n; i++)
+        if (!is_number(labels->names[i])) return RD_OK;
+    if (labels->n == 0) return RD_OK;
+    qsort(labels->names, (size_t)labels->n, sizeof *labels->names, by_number);
+    if (!numbered) return RD_OK;
+    int64_t largest = number_of(labels->names[labels->n - 1]);
     rd_labels_free(labels);
     for (int64_t i = 0; i <= largest; i++) {
         char name[24];
@@ -134,14 +146,17 @@ static rd_status order_numbers(rd_labels *labels, bool *numbers) {
 
 static rd_status find_labels(pictures *p) {
     const rd_data_config *d = &p->job->recipe->data;
-    bool numbers;
     if (*d->class_names) {
         rd_status status = rd_labels_add_list(&p->labels, d->class_names);
         return status == RD_OK ? RD_OK : rd_error_prefix(status, "class-names");
     }
+    p->numbered = true;
     RD_TRY(each_prefix(d->trainpref, collect, p));
+    if (p->labels.n == 0)
+        return rd_error(RD_ERR_FORMAT, "trainpref: no pictures in %s of %s", d->trainpref,
+                        p->job->data);
     rd_labels_sort(&p->labels);
-    return order_numbers(&p->labels, &numbers);
+    return order_numbers(&p->labels, p->numbered);
 }
 
 static rd_status make_labels(pictures *p) {
@@ -156,8 +171,10 @@ static rd_status make_labels(pictures *p) {
         printf("classes: %lld: %s\n", (long long)p->labels.n, list);
     }
     if (p->labels.n < 2)
-        return rd_error(RD_ERR_FORMAT, "%s: %lld class; a model needs at least two to choose from",
-                        p->job->recipe_path, (long long)p->labels.n);
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: all pictures of trainpref are of one class, '%.60s'; a model needs at "
+                        "least two to choose from",
+                        p->job->recipe_path, p->labels.names[0]);
     rd_status status = rd_labels_write(&p->labels, p->job->dest);
     rd_labels_free(&p->labels);
     return status;
@@ -165,17 +182,16 @@ static rd_status make_labels(pictures *p) {
 
 /* ---- Sets ---- */
 
-/* A name, or the number of a class that has another name. */
-static int32_t class_of(const rd_labels *labels, const char *label) {
-    int32_t found = rd_labels_find(labels, label);
-    if (found >= 0 || !is_number(label)) return found;
-    int64_t number = number_of(label);
+/* By its name, or by the number of the class that the format has. */
+static int32_t class_of(const rd_labels *labels, const rd_labelled_picture *picture) {
+    if (!picture->numbered) return rd_labels_find(labels, picture->label.data);
+    int64_t number = number_of(picture->label.data);
     return number < labels->n ? (int32_t)number : -1;
 }
 
 static rd_status set_class(const set *s, item *i) {
     char known[200], shown[96];
-    i->label = class_of(&s->all->labels, i->picture.label.data);
+    i->label = class_of(&s->all->labels, &i->picture);
     if (i->label >= 0) return RD_OK;
     rd_labels_list(&s->all->labels, known, sizeof known);
     rd_escape(shown, sizeof shown, i->picture.label.data);
@@ -187,11 +203,12 @@ static rd_status set_class(const set *s, item *i) {
 static void check(const void *self, int thread, int64_t begin, int64_t end) {
     const set *s = self;
     int32_t channels = s->all->job->recipe->model.picture.channels;
-    (void)thread;
     for (int64_t k = begin; k < end; k++) {
         item *i = &s->items[k];
-        i->status = rd_picture_decode(&i->decoded, i->picture.bytes.data,
-                                      (size_t)i->picture.bytes.length, channels);
+        i->status = RD_ERR_FORMAT;
+        if (i->picture.problem.length == 0)
+            i->status = rd_picture_decode(&s->decoded[thread], i->picture.bytes.data,
+                                          (size_t)i->picture.bytes.length, channels);
         if (i->status != RD_OK) snprintf(i->reason, sizeof i->reason, "%s", rd_last_error());
     }
 }
@@ -210,20 +227,44 @@ static rd_status keep(set *s, const item *i) {
     return rd_dataset_writer_add(s->writer, &pair);
 }
 
+/* DEST/NAME.left-out; malloc'ed, or NULL. */
+static char *reasons_path(const set *s) {
+    char name[320];
+    snprintf(name, sizeof name, "%s.left-out", s->name);
+    return rd_path_join(s->all->job->dest, name);
+}
+
+/* The first ones are said, all are in a file. */
 static rd_status refuse(set *s, const item *i) {
-    char shown[256];
+    rd_text line = {0};
+    char shown[512];
     if (i->status != RD_ERR_FORMAT) return rd_error(i->status, "%s", i->reason);
-    rd_escape(shown, sizeof shown, i->picture.name.data);
-    if (s->refused++ < MOST_NAMED)
-        fprintf(stderr, "rdrop-preprocess: left out: %s: %s\n", shown, i->reason);
-    return RD_OK;
+    if (!s->reasons.stream) {
+        char *path = reasons_path(s);
+        rd_status opened = path ? rd_atomic_open(&s->reasons, path) : RD_ERR_MEMORY;
+        free(path);
+        RD_TRY(opened);
+    }
+    rd_status status = i->picture.problem.length > 0
+                           ? rd_text_printf(&line, "%s", i->picture.problem.data)
+                           : rd_text_printf(&line, "%s: %s", i->picture.name.data, i->reason);
+    if (status == RD_OK) {
+        rd_escape(shown, sizeof shown, line.data);
+        fprintf(s->reasons.stream, "%s\n", shown);
+        if (s->refused++ < MOST_NAMED) fprintf(stderr, "rdrop-preprocess: left out: %s\n", shown);
+    }
+    rd_text_free(&line);
+    return status;
 }
 
 static rd_status write_chunk(set *s) {
     rd_over_rows(s->n, check, s);
-    for (int64_t k = 0; k < s->n; k++)
-        RD_TRY(s->items[k].status == RD_OK ? keep(s, &s->items[k]) : refuse(s, &s->items[k]));
-    s->n = 0;
+    for (int64_t k = 0; k < s->n; k++) {
+        item *i = &s->items[k];
+        RD_TRY(i->status == RD_OK ? keep(s, i) : refuse(s, i));
+        if (i->picture.bytes.capacity > CHUNK_BYTES / CHUNK) rd_text_free(&i->picture.bytes);
+    }
+    s->n = s->bytes = 0;
     rd_progress_update(&s->progress, s->read, NULL);
     return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
 }
@@ -236,7 +277,8 @@ static rd_status add_from(set *s, rd_picture_source *source) {
         if (!more) break;
         RD_TRY(set_class(s, i));
         s->read++;
-        if (++s->n == CHUNK) RD_TRY(write_chunk(s));
+        s->bytes += i->picture.bytes.length;
+        if (++s->n == CHUNK || s->bytes >= CHUNK_BYTES) RD_TRY(write_chunk(s));
     }
     return RD_OK;
 }
@@ -262,8 +304,8 @@ static void print_counts(const set *s, double seconds) {
     }
     printf("%s: %lld pictures", s->name, (long long)kept);
     if (s->refused > 0)
-        printf(" of %lld (left out because they cannot be decoded: %lld)", (long long)s->read,
-               (long long)s->refused);
+        printf(" of %lld (left out because they cannot be read: %lld, listed in %s.left-out)",
+               (long long)s->read, (long long)s->refused, s->name);
     printf("; a class: %lld to %lld", (long long)least, (long long)most);
     if (none > 0) printf(", %lld classes have none", (long long)none);
     printf("; %.1f s\n", seconds);
@@ -273,7 +315,9 @@ static void print_counts(const set *s, double seconds) {
 static rd_status fill(set *s, const char *prefixes) {
     s->items = rd_calloc(CHUNK, sizeof *s->items);
     s->counts = rd_calloc((size_t)s->all->labels.n, sizeof *s->counts);
-    if (!s->items || !s->counts) return RD_ERR_MEMORY;
+    s->n_threads = rd_get_threads();
+    s->decoded = rd_calloc((size_t)s->n_threads, sizeof *s->decoded);
+    if (!s->items || !s->counts || !s->decoded) return RD_ERR_MEMORY;
     RD_TRY(each_prefix(prefixes, add_prefix, s));
     RD_TRY(write_chunk(s));
     if (s->read > s->refused) return RD_OK;
@@ -281,12 +325,21 @@ static rd_status fill(set *s, const char *prefixes) {
 }
 
 static void free_set(set *s) {
-    for (int k = 0; s->items && k < CHUNK; k++) {
-        rd_labelled_picture_free(&s->items[k].picture);
-        rd_picture_free(&s->items[k].decoded);
-    }
+    for (int k = 0; s->items && k < CHUNK; k++) rd_labelled_picture_free(&s->items[k].picture);
+    for (int t = 0; s->decoded && t < s->n_threads; t++) rd_picture_free(&s->decoded[t]);
     free(s->items);
+    free(s->decoded);
     free(s->counts);
+}
+
+/* The list of what is left out is that of this run, or there is none. */
+static rd_status finish_reasons(set *s) {
+    if (s->reasons.stream) return rd_atomic_commit(&s->reasons);
+    char *path = reasons_path(s);
+    if (!path) return RD_ERR_MEMORY;
+    unlink(path);
+    free(path);
+    return RD_OK;
 }
 
 /* All of `prefixes` into DEST/NAME. */
@@ -307,22 +360,38 @@ static rd_status make_set(const pictures *p, const char *prefixes, const char *n
         status = rd_dataset_writer_finish(s.writer);
     else
         rd_dataset_writer_abort(s.writer);
+    rd_status listed = status == RD_OK || s.refused > 0 ? finish_reasons(&s) : RD_OK;
+    if (status == RD_OK) status = listed;
     if (status == RD_OK) print_counts(&s, rd_seconds() - started);
     free_set(&s);
     free(path);
     return status;
 }
 
+/* The last part of a prefix, "FOLDER/SET" or "ARCHIVE:FOLDER/SET/"; `name`: with ".bin". */
+static rd_status name_test_set(const char *prefix, char *name, size_t room) {
+    size_t end = strlen(prefix);
+    while (end > 0 && prefix[end - 1] == '/') end--;
+    size_t begin = end;
+    while (begin > 0 && prefix[begin - 1] != '/' && prefix[begin - 1] != ':') begin--;
+    if (begin == end || end - begin + sizeof ".bin" > room)
+        return rd_error(RD_ERR_ARGUMENT, "testpref '%s': the last part is the set's name", prefix);
+    snprintf(name, room, "%.*s.bin", (int)(end - begin), prefix + begin);
+    return RD_OK;
+}
+
 static rd_status make_test_set(void *self, const char *prefix) {
-    const pictures *p = self;
-    char name[300];
-    const char *at = strrchr(prefix, ':'), *slash = strrchr(at ? at : prefix, '/');
+    pictures *p = self;
+    char name[300], line[304];
     if (strcmp(prefix, p->job->recipe->data.validpref) == 0) return RD_OK; /* valid.bin is it */
-    snprintf(name, sizeof name, "%s.bin", slash ? slash + 1 : at ? at + 1 : prefix);
-    if (strcmp(name, "train.bin") == 0 || strcmp(name, "valid.bin") == 0)
+    RD_TRY(name_test_set(prefix, name, sizeof name));
+    snprintf(line, sizeof line, "/%s/", name); /* which no name has within */
+    if (strcmp(name, "train.bin") == 0 || strcmp(name, "valid.bin") == 0 ||
+        (p->names.length > 0 && strstr(p->names.data, line)))
         return rd_error(RD_ERR_ARGUMENT,
                         "test set '%s' would overwrite %s, made of other pictures; rename it",
                         prefix, name);
+    RD_TRY(rd_text_printf(&p->names, "%s", line));
     RD_TRY(refuse_inputs(p->job, name));
     return make_set(p, prefix, name);
 }
@@ -357,5 +426,6 @@ rd_status preprocess_pictures(const preprocess_job *job) {
     stop_on_signals();
     if (status == RD_OK && job->binarize) status = make_sets(&p);
     rd_labels_free(&p.labels);
+    rd_text_free(&p.names);
     return status;
 }
