@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "convert/bert.h"
 #include "convert/convert.h"
+#include "convert/import.h"
 #include "data/labels.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
@@ -24,7 +25,7 @@ typedef struct {
     rd_tensor_set tensors;
     rd_parameters parameters;
     rd_labels labels;
-    json_t *used; /* names of tensors, each true */
+    rd_string_table *used; /* names of tensors */
 } bert_import;
 
 /* The file that has the tensor called `ours` here, NULL if none does; *name: its name there. */
@@ -50,11 +51,11 @@ static bool has(const bert_import *im, const char *ours) {
 static rd_status find(const bert_import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
     rd_bert_names names;
     const char *name;
+    int32_t id;
     const rd_tensor_file *file = look_up(im, item->name, &names, &name);
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, name);
     RD_TRY(rd_tensor_file_find(file, name, tensor));
-    if (json_object_set_new(im->used, name, json_true()) != 0)
-        return rd_error(RD_ERR_MEMORY, "%s: out of memory", im->from);
+    RD_TRY(rd_string_add(im->used, name, strlen(name), &id));
     if (rd_stored_tensor_fits(tensor, item->shape[0], item->shape[1])) return RD_OK;
     return rd_error(RD_ERR_FORMAT,
                     "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
@@ -224,36 +225,8 @@ static rd_status read_weights(bert_import *im) {
 }
 
 /* Copies of others, or of the number of a position. */
-static bool is_known(const bert_import *im, const char *name) {
-    static const char *const known[] = {"position_ids",     "__metadata__", "decoder.bias",
-                                        "predictions.bias", "lm_head.bias", "decoder.weight"};
-    if (json_object_get(im->used, name)) return true;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (rd_ends_with(name, known[i])) return true;
-    return false;
-}
-
-static rd_status warn_unused(const bert_import *im) {
-    rd_text list = {0};
-    rd_status status = RD_OK;
-    int n = 0;
-    for (int64_t f = 0; f < im->tensors.n; f++) {
-        const char *name;
-        json_t *value;
-        json_object_foreach(im->tensors.files[f].header, name, value) {
-            char shown[96];
-            if (is_known(im, name)) continue;
-            rd_escape(shown, sizeof shown, name);
-            if (n++ < 4 && status == RD_OK)
-                status = rd_text_printf(&list, "%s%s", n > 1 ? ", " : "", shown);
-        }
-    }
-    if (status == RD_OK && n > 0)
-        status = rd_text_printf(im->warnings, "%d tensor%s of no use here: %s%s\n", n,
-                                n == 1 ? " is" : "s are", list.data, n > 4 ? ", ..." : "");
-    rd_text_free(&list);
-    return status;
-}
+static const char *const copies[] = {"position_ids", "decoder.bias",   "predictions.bias",
+                                     "lm_head.bias", "decoder.weight", NULL};
 
 static rd_status import_all(bert_import *im) {
     RD_TRY(rd_json_read(im->from, "config.json", &im->config));
@@ -272,7 +245,7 @@ static rd_status import_all(bert_import *im) {
     RD_TRY(take_vocabulary(im));
     if (im->labels.n > 0) RD_TRY(rd_labels_write(&im->labels, im->to));
     RD_TRY(read_weights(im));
-    if (im->warnings) RD_TRY(warn_unused(im));
+    if (im->warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, im->warnings));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
                              RD_WEIGHTS_FP32);
 }
@@ -280,15 +253,14 @@ static rd_status import_all(bert_import *im) {
 rd_status rd_import_bert(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-    bert_import im = {.from = from, .to = made.temporary, .warnings = warnings};
-    im.used = json_object();
-    rd_status status =
-        im.used ? import_all(&im) : rd_error(RD_ERR_MEMORY, "%s: out of memory", from);
+    rd_string_table used = {0};
+    bert_import im = {.from = from, .to = made.temporary, .warnings = warnings, .used = &used};
+    rd_status status = import_all(&im);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);
     rd_labels_free(&im.labels);
     rd_recipe_free(im.recipe);
     json_decref(im.config);
-    json_decref(im.used);
+    rd_string_table_free(&used);
     return rd_atomic_directory_close(&made, status);
 }

@@ -7,6 +7,7 @@
 #include "convert/convert.h"
 #include "convert/gpt2.h"
 #include "convert/hf.h"
+#include "convert/import.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
 #include "io/output.h"
@@ -20,12 +21,17 @@ typedef struct {
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
+    rd_string_table *used; /* names of tensors */
 } gpt2_import;
+
+/* Copies of others, and masks of attention. */
+static const char *const copies[] = {"lm_head.weight", ".attn.bias", ".attn.masked_bias", NULL};
 
 /* Finds the tensor, under its name or without "transformer.", as in a model without a head. */
 static rd_status find(const gpt2_import *im, const rd_gpt2_place *place, int64_t rows,
                       int64_t columns, rd_stored_tensor *tensor) {
     const char *name = place->name, *bare = strchr(name, '.');
+    int32_t id;
     const rd_tensor_file *file = rd_tensor_set_find(&im->tensors, name);
     if (!file && bare && strncmp(name, "transformer.", 12) == 0) {
         name = bare + 1;
@@ -33,6 +39,7 @@ static rd_status find(const gpt2_import *im, const rd_gpt2_place *place, int64_t
     }
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, place->name);
     RD_TRY(rd_tensor_file_find(file, name, tensor));
+    RD_TRY(rd_string_add(im->used, name, strlen(name), &id));
     if (rd_stored_tensor_fits(tensor, rows, columns)) return RD_OK;
     return rd_error(RD_ERR_FORMAT,
                     "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
@@ -148,6 +155,7 @@ static rd_status import_all(gpt2_import *im, rd_text *warnings) {
     RD_TRY(take_vocabulary(im));
     RD_TRY(read_search(im, warnings));
     RD_TRY(read_weights(im));
+    if (warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, warnings));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
                              RD_WEIGHTS_FP32);
 }
@@ -155,13 +163,15 @@ static rd_status import_all(gpt2_import *im, rd_text *warnings) {
 rd_status rd_import_gpt2(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-    gpt2_import im = {.from = from, .to = made.temporary};
+    rd_string_table used = {0};
+    gpt2_import im = {.from = from, .to = made.temporary, .used = &used};
     rd_status status = import_all(&im, warnings);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);
     rd_recipe_free(im.recipe);
     json_decref(im.config);
     json_decref(im.generation);
+    rd_string_table_free(&used);
     return rd_atomic_directory_close(&made, status);
 }
 

@@ -20,8 +20,18 @@ typedef struct {
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
-    bool maskless; /* the model lacks the vocabulary's last piece, the mask */
+    bool maskless;         /* the model lacks the vocabulary's last piece, the mask */
+    rd_string_table *used; /* names of tensors */
 } hf_import;
+
+/* Copies of others, zeros, and positions that are computed. */
+static const char *const copies[] = {"lm_head.weight",
+                                     "embed_tokens.weight",
+                                     "final_logits_bias",
+                                     "embed_positions.weight",
+                                     "encoder.version",
+                                     "decoder.version",
+                                     NULL};
 
 /* The names of one of our tensors in their files. */
 typedef struct {
@@ -56,10 +66,12 @@ static int64_t stored_rows(const hf_import *im, const rd_parameter *item) {
  * dimensions of 1. */
 static rd_status find(const hf_import *im, const rd_parameter *item, rd_stored_tensor *tensor) {
     their_names theirs;
+    int32_t id;
     const rd_tensor_file *file = look_up(im, item->name, &theirs);
     int64_t rows = stored_rows(im, item);
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, theirs.name);
     RD_TRY(rd_tensor_file_find(file, theirs.name, tensor));
+    RD_TRY(rd_string_add(im->used, theirs.name, strlen(theirs.name), &id));
     if (rd_stored_tensor_fits(tensor, rows, item->shape[1])) return RD_OK;
     return rd_error(RD_ERR_FORMAT,
                     "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
@@ -190,6 +202,7 @@ static rd_status import_all(hf_import *im) {
     RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
     if (im->recipe->model.layernorm_embedding) RD_TRY(find_mask(im, kind));
     RD_TRY(read_weights(im));
+    if (im->warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, im->warnings));
     RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
     RD_TRY(rd_vocabularies_copy(im->from, im->to, kind));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
@@ -199,10 +212,12 @@ static rd_status import_all(hf_import *im) {
 rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-    hf_import im = {.from = from, .to = made.temporary, .warnings = warnings};
+    rd_string_table used = {0};
+    hf_import im = {.from = from, .to = made.temporary, .warnings = warnings, .used = &used};
     rd_status status = import_all(&im);
     rd_tensor_set_close(&im.tensors);
     rd_parameters_free(&im.parameters);
     rd_recipe_free(im.recipe);
+    rd_string_table_free(&used);
     return rd_atomic_directory_close(&made, status);
 }

@@ -4,6 +4,37 @@
 
 #include "io/json.h"
 
+static bool is_known(const rd_string_table *used, const char *const *copies, const char *name) {
+    if (rd_string_find(used, name, strlen(name)) >= 0 || strcmp(name, "__metadata__") == 0)
+        return true;
+    for (; *copies; copies++)
+        if (rd_ends_with(name, *copies)) return true;
+    return false;
+}
+
+rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_table *used,
+                                const char *const *copies, rd_text *warnings) {
+    rd_text list = {0};
+    rd_status status = RD_OK;
+    int n = 0;
+    for (int64_t f = 0; f < tensors->n; f++) {
+        const char *name;
+        json_t *value;
+        json_object_foreach(tensors->files[f].header, name, value) {
+            char shown[96];
+            if (is_known(used, copies, name)) continue;
+            rd_escape(shown, sizeof shown, name);
+            if (n++ < 4 && status == RD_OK)
+                status = rd_text_printf(&list, "%s%s", n > 1 ? ", " : "", shown);
+        }
+    }
+    if (status == RD_OK && n > 0)
+        status = rd_text_printf(warnings, "%d tensor%s of no use here: %s%s\n", n,
+                                n == 1 ? " is" : "s are", list.data, n > 4 ? ", ..." : "");
+    rd_text_free(&list);
+    return status;
+}
+
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
                             const rd_tokenizer *tokenizer, int32_t rows) {
     if (rd_tokenizer_size(tokenizer) > rows)

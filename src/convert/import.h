@@ -2,11 +2,18 @@
 #ifndef RD_CONVERT_IMPORT_H
 #define RD_CONVERT_IMPORT_H
 
+#include "base/string_table.h"
 #include "data/vocab_files.h"
+#include "io/safetensors.h"
 #include "recipe/recipe.h"
 
 /* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
 #define RD_IMPOSSIBLE_BIAS (-1e4f)
+
+/* Appends a line to `warnings` that names tensors which are not among `used` and whose names do not
+ * end as one of `copies` (NULL ends them), which are copies of others. */
+rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_table *used,
+                                const char *const *copies, rd_text *warnings);
 
 /* Whether a Hugging Face directory has one vocabulary or two. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
