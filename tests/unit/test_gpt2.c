@@ -163,8 +163,37 @@ static void test_refused(void **state) {
     }
 }
 
+/* What is not read is said: tensors, and settings of generation that mean something else. */
+static void test_warnings(void **state) {
+    (void)state;
+    char from[80], to[80];
+    rd_text warnings = {0};
+    rd_lm lm;
+    snprintf(from, sizeof from, "%s/shorter", directory);
+    snprintf(to, sizeof to, "%s/imported", directory);
+    copy_with(from, "n_layer", "1"); /* of two */
+    must(rd_json_write(from, "generation_config.json",
+                       json_pack("{s:i, s:i, s:i, s:i, s:b}", "no_repeat_ngram_size", 2,
+                                 "max_new_tokens", 7, "min_new_tokens", 3, "max_length", 20,
+                                 "do_sample", 0)));
+    must(rd_import(from, to, &warnings));
+    assert_non_null(strstr(warnings.data, "12 tensors are of no use here: transformer.h.1."));
+    assert_non_null(strstr(warnings.data, "max_length and min_length count the prompt"));
+    rd_text_free(&warnings);
+    must(rd_lm_open(&lm, to, RD_PRECISION_FP32));
+    assert_int_equal(lm.search.no_repeat_ngram, 2);
+    assert_int_equal(lm.search.min_len, 3);
+    assert_float_equal(lm.search.max_len_b, 6, 0); /* and the end is the seventh */
+    rd_lm_close(&lm);
+    must(rd_json_write(from, "generation_config.json", json_pack("{s:i}", "max_new_tokens", -1)));
+    snprintf(to, sizeof to, "%s/negative", directory);
+    assert_int_equal(rd_import(from, to, NULL), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "make no sense"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_import), cmocka_unit_test(test_export),
-                                       cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_warnings)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
