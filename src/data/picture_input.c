@@ -121,13 +121,10 @@ static int64_t middle_of(const rd_picture_input *input, int64_t n) {
 /* `part` = the middle of what the shorter side's resizing gives, or all of it. */
 static rd_status resize_to_middle(const rd_picture_input *input, rd_picture_scratch *s) {
     const rd_picture *from = &s->decoded;
-    int64_t width = input->size, height = input->size;
-    bool wide = from->width > from->height;
-    if (input->resize > 0) {
-        width = height = input->resize;
-        if (!input->stretch && wide) width = width * from->width / from->height;
-        if (!input->stretch && !wide) height = height * from->height / from->width;
-    }
+    bool keeps_shape = input->resize > 0 && !input->stretch, wide = from->width > from->height;
+    int64_t side = input->resize > 0 ? input->resize : input->size;
+    int64_t width = keeps_shape && wide ? side * from->width / from->height : side;
+    int64_t height = keeps_shape && !wide ? side * from->height / from->width : side;
     const rd_resized_part middle = {middle_of(input, width), middle_of(input, height), input->size,
                                     input->size};
     return rd_picture_resize(&s->part, &s->scratch, from, whole(from), width, height, &middle,
