@@ -36,4 +36,10 @@ rd_status rd_bert_read_config(rd_bert_family family, const char *directory, cons
 rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
                               json_t **config);
 
+/* What sentence-transformers has next to such a model (sentence_transformers.c): how it makes one
+ * vector of a sentence, and of how many tokens at most. Read into a recipe, where the files are
+ * there (RD_ERR_UNSUPPORTED: vectors are made otherwise than here); written. */
+rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory);
+rd_status rd_sentence_transformers_write(const rd_recipe *recipe, const char *directory);
+
 #endif

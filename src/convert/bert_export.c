@@ -24,6 +24,7 @@ static rd_status unsupported(const bert_export *e, const char *what) {
 
 /* Which of them it is. */
 static rd_status plan(bert_export *e) {
+    static const char *const ours[] = {"spm.model", "dict.txt", "characters.txt"};
     const rd_model_config *c = &e->recipe->model;
     bool pieces, first = c->pooling < RD_POOL_MEAN || c->head == RD_HEAD_NONE;
     if (c->encoder.normalize_before) return unsupported(e, "it is pre-norm");
@@ -38,6 +39,10 @@ static rd_status plan(bert_export *e) {
     if (c->head != RD_HEAD_TOKENS && c->head != RD_HEAD_NONE &&
         c->head_transform != RD_TRANSFORM_TANH)
         return unsupported(e, "its head lacks head-transform: tanh");
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        RD_TRY(rd_json_exists(e->from, ours[i], &pieces));
+        if (pieces) return unsupported(e, "its vocabulary is one that they do not have");
+    }
     RD_TRY(rd_json_exists(e->from, "source.spm", &pieces));
     if (c->position_layout == RD_POSITIONS_MARIAN) return unsupported(e, "its position-layout");
     e->family = c->position_layout == RD_POSITIONS_HF_MARIAN ? RD_BERT
@@ -75,6 +80,23 @@ static rd_status write_vocabulary(const bert_export *e) {
     return RD_OK;
 }
 
+/* BertTokenizer goes by these, and not by what tokenizer.json says. */
+static rd_status copy_rules(const bert_export *e, json_t *config) {
+    static const char *const keys[][2] = {{"lowercase", "do_lower_case"},
+                                          {"strip_accents", "strip_accents"},
+                                          {"handle_chinese_chars", "tokenize_chinese_chars"}};
+    json_t *tokenizer;
+    RD_TRY(rd_json_read_optional(e->to, "tokenizer.json", &tokenizer));
+    const json_t *rules = json_object_get(tokenizer, "normalizer");
+    bool whole = true;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        json_t *value = json_object_get(rules, keys[i][0]);
+        if (value) whole = json_object_set(config, keys[i][1], value) == 0 && whole;
+    }
+    json_decref(tokenizer);
+    return whole ? RD_OK : rd_error(RD_ERR_MEMORY, "tokenizer_config.json: out of memory");
+}
+
 static rd_status write_tokenizer_config(const bert_export *e) {
     static const char *const classes[] = {"BertTokenizer", "RobertaTokenizer",
                                           "XLMRobertaTokenizer"};
@@ -84,7 +106,10 @@ static rd_status write_tokenizer_config(const bert_export *e) {
     if (there) return RD_OK;
     root = json_pack("{s:s, s:i}", "tokenizer_class", classes[e->family], "model_max_length",
                      (int)e->recipe->model.max_source_positions);
-    return rd_json_write(e->to, "tokenizer_config.json", root);
+    rd_status status = e->family == RD_BERT && root ? copy_rules(e, root) : RD_OK;
+    if (status == RD_OK) return rd_json_write(e->to, "tokenizer_config.json", root);
+    json_decref(root);
+    return status;
 }
 
 static rd_status write_config(const bert_export *e) {
@@ -107,6 +132,8 @@ static rd_status export_all(bert_export *e, rd_model_dir *directory, rd_model **
     RD_TRY(write_vocabulary(e));
     RD_TRY(write_weights(e, *model));
     RD_TRY(write_config(e));
+    if (e->recipe->model.head == RD_HEAD_NONE)
+        RD_TRY(rd_sentence_transformers_write(e->recipe, e->to));
     return write_tokenizer_config(e);
 }
 

@@ -129,17 +129,6 @@ static rd_status read_token_head(const bert_import *im) {
     return RD_OK;
 }
 
-/* How sentence-transformers makes one vector of a sentence. */
-static rd_status read_pooling(const bert_import *im) {
-    rd_model_config *c = &im->recipe->model;
-    json_t *pooling;
-    RD_TRY(rd_json_read_optional(im->from, "1_Pooling/config.json", &pooling));
-    bool mean = json_is_true(json_object_get(pooling, "pooling_mode_mean_tokens"));
-    json_decref(pooling);
-    c->pooling = mean ? RD_POOL_MEAN : RD_POOL_FIRST;
-    return RD_OK;
-}
-
 /* By the tensors that are there. A pooler is worth more to fine-tuning than a masked language
  * model's head. */
 static rd_status read_head(bert_import *im) {
@@ -150,7 +139,7 @@ static rd_status read_head(bert_import *im) {
     bool pooler = has(im, "classification_head.dense.weight");
     if (!pooler && has(im, "encoder.lm_head.dense.weight")) return read_token_head(im);
     c->head_transform = pooler ? RD_TRANSFORM_TANH : RD_TRANSFORM_NONE;
-    return read_pooling(im);
+    return rd_sentence_transformers_read(im->recipe, im->from);
 }
 
 /* ---- The vocabulary ---- */

@@ -1,6 +1,7 @@
 #include "data/binarize_table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,10 +65,11 @@ static rd_status read_answer(const binarizer *b, const rd_table *table, const rd
         bool whole = strlen(field->text) == field->length;
         return *answer >= 0 && whole ? RD_OK : unknown_label(table, c, field->text, labels);
     }
-    char *end;
-    *answer = strtod(field->text, &end);
-    while (*end == ' ') end++;
-    bool whole = end == field->text + field->length;
+    char number[64];
+    size_t first = strspn(field->text, " "), n = field->length - first;
+    while (n > 0 && field->text[first + n - 1] == ' ') n--;
+    snprintf(number, sizeof number, "%.*s", (int)(n < sizeof number ? n : 0), field->text + first);
+    bool whole = strlen(number) == n && rd_parse_number(number, answer);
     return whole && isfinite((float)*answer) ? RD_OK : no_number(table, c, field->text);
 }
 

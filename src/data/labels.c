@@ -24,6 +24,12 @@ int32_t rd_labels_find(const rd_labels *labels, const char *name) {
     return -1;
 }
 
+static bool has_control(const char *name, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7F) return true;
+    return false;
+}
+
 rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
     char shown[96];
     char *copy = rd_malloc(n + 1, 1);
@@ -31,13 +37,15 @@ rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
     memcpy(copy, name, n);
     copy[n] = '\0';
     rd_escape(shown, sizeof shown, copy);
-    const char *wrong = n == 0                              ? "is empty"
-                        : memchr(name, '\0', n)             ? "holds a zero byte"
-                        : memchr(name, '\n', n)             ? "holds a line break"
-                        : rd_utf8_invalid_at(name, n) >= 0  ? "is no UTF-8"
-                        : rd_labels_find(labels, copy) >= 0 ? "comes twice"
-                        : labels->n == MOST_LABELS          ? "is one class too many"
-                                                            : NULL;
+    const char *wrong = n == 0                                 ? "is empty"
+                        : memchr(name, '\0', n)                ? "holds a zero byte"
+                        : memchr(name, '\n', n)                ? "holds a line break"
+                        : rd_utf8_invalid_at(name, n) >= 0     ? "is no UTF-8"
+                        : has_control(name, n)                 ? "holds a control character"
+                        : name[0] == ' ' || name[n - 1] == ' ' ? "begins or ends with a blank"
+                        : rd_labels_find(labels, copy) >= 0    ? "comes twice"
+                        : labels->n == MOST_LABELS             ? "is one class too many"
+                                                               : NULL;
     rd_status status = RD_OK;
     if (wrong) status = rd_error(RD_ERR_FORMAT, "the label '%s' %s", shown, wrong);
     if (status == RD_OK)

@@ -18,8 +18,8 @@ void rd_labels_free(rd_labels *labels);
 /* The number of the class, -1 where none is called so. */
 int32_t rd_labels_find(const rd_labels *labels, const char *name);
 
-/* One class more. RD_ERR_FORMAT for a name that is empty, holds a line break, or is there already.
- */
+/* One class more. RD_ERR_FORMAT for a name that is empty, is there already, holds a control
+ * character or begins or ends with a blank, which files of answers would lose. */
 rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n);
 
 /* Adds those of a list with commas between, blanks around names left out. */

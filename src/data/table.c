@@ -127,10 +127,16 @@ static int64_t number_of(const char *text) {
 static rd_status find_named(rd_table *t, int i) {
     const char *wanted = t->config.columns[i];
     char list[512];
-    for (int64_t k = 0; k < t->n_fields; k++) {
-        t->wanted[i] = k;
-        if (strcmp(t->text.data + t->fields[k].at, wanted) == 0) return RD_OK;
-    }
+    int found = 0;
+    for (int64_t k = t->n_fields - 1; k >= 0; k--)
+        if (strcmp(t->text.data + t->fields[k].at, wanted) == 0) {
+            t->wanted[i] = k;
+            found++;
+        }
+    if (found > 1)
+        return rd_error(RD_ERR_FORMAT, "%s:1: %d columns are called '%.80s' (%s)", rd_table_path(t),
+                        found, wanted, t->config.settings[i]);
+    if (found == 1) return RD_OK;
     t->wanted[i] = number_of(wanted) - 1;
     if (t->wanted[i] >= 0 && t->wanted[i] < t->n_fields) return RD_OK;
     list_columns(t, list, sizeof list);
@@ -168,24 +174,26 @@ static rd_status read_header(rd_table *t) {
     return RD_OK;
 }
 
-/* What the file's name says, without .gz. */
-static rd_table_format format_of(const char *path) {
+rd_table_format rd_table_format_of(const char *path) {
     static const struct {
         const char *ending;
         rd_table_format format;
-    } endings[] = {{".csv", RD_TABLE_CSV}, {".jsonl", RD_TABLE_JSONL}, {".json", RD_TABLE_JSONL}};
+    } endings[] = {{".csv", RD_TABLE_CSV},
+                   {".tsv", RD_TABLE_TSV},
+                   {".jsonl", RD_TABLE_JSONL},
+                   {".json", RD_TABLE_JSONL}};
     size_t n = strlen(path);
     if (rd_ends_with(path, ".gz")) n -= 3;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t k = strlen(endings[i].ending);
         if (n >= k && strncmp(path + n - k, endings[i].ending, k) == 0) return endings[i].format;
     }
-    return RD_TABLE_TSV;
+    return RD_TABLE_AUTO;
 }
 
 static rd_status open_table(rd_table *t, const char *path) {
     const rd_table_config *c = &t->config;
-    rd_table_format format = c->format == RD_TABLE_AUTO ? format_of(path) : c->format;
+    rd_table_format format = c->format == RD_TABLE_AUTO ? rd_table_format_of(path) : c->format;
     t->json = format == RD_TABLE_JSONL;
     t->delimiter = format == RD_TABLE_CSV ? ',' : '\t';
     t->quoted =

@@ -39,6 +39,9 @@ typedef struct {
 
 typedef struct rd_table rd_table;
 
+/* What the file's name says, with or without .gz; RD_TABLE_AUTO: nothing, it is read as TSV. */
+rd_table_format rd_table_format_of(const char *path);
+
 /* Opens it and reads the header. path "-" reads standard input. A column that is not there is
  * RD_ERR_FORMAT, which names those that are. What config points to must last. A byte order mark at
  * the start is no part of the table. */

@@ -72,28 +72,58 @@ static bool is_on(const json_t *object, const char *key, bool otherwise) {
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }
 
-static rd_status read_config(rd_wordpiece *self, const char *path) {
-    char *bytes;
+/* *json: of the file `name` next to the vocabulary, NULL where there is none. */
+static rd_status read_beside(const char *vocab_path, const char *name, json_t **json) {
+    char *directory = rd_path_parent(vocab_path), *bytes;
+    char *path = directory ? rd_path_join(directory, name) : NULL;
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
     size_t n;
+    *json = NULL;
+    if (path && rd_file_exists(path)) {
+        status = rd_read_file(path, LARGEST_CONFIG, &bytes, &n);
+        if (status == RD_OK) {
+            status = rd_json_parse(json, path, bytes, n);
+            free(bytes);
+        }
+    }
+    free(path);
+    free(directory);
+    return status;
+}
+
+/* What tokenizer_config.json says goes before the vocabulary's own rules, as in BertTokenizer. */
+static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) {
+    rd_wordpiece_rules *rules = &self->rules;
     json_t *config;
-    RD_TRY(rd_read_file(path, LARGEST_CONFIG, &bytes, &n));
-    rd_status status = rd_json_parse(&config, path, bytes, n);
-    free(bytes);
-    RD_TRY(status);
-    self->rules.lower = is_on(config, "do_lower_case", true);
-    self->rules.strip_accents = is_on(config, "strip_accents", self->rules.lower);
-    self->rules.chinese = is_on(config, "tokenize_chinese_chars", true);
+    RD_TRY(read_beside(vocab_path, "tokenizer_config.json", &config));
+    bool lower = is_on(config, "do_lower_case", rules->lower);
+    bool other = lower != rules->lower; /* then accents go with the letters, too */
+    rules->lower = lower;
+    rules->strip_accents = is_on(config, "strip_accents", other ? lower : rules->strip_accents);
+    rules->chinese = is_on(config, "tokenize_chinese_chars", rules->chinese);
     json_decref(config);
     return RD_OK;
 }
 
-static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) {
-    char *directory = rd_path_parent(vocab_path);
-    char *path = directory ? rd_path_join(directory, "tokenizer_config.json") : NULL;
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    if (path && rd_file_exists(path)) status = read_config(self, path);
-    free(path);
-    free(directory);
+/* Tokens that text is cut at before it is cut into words. */
+static rd_status refuse_added(const char *path, const char *token) {
+    static const char *const known[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    for (size_t i = 0; token && i < sizeof known / sizeof *known; i++)
+        if (strcmp(token, known[i]) == 0) return RD_OK;
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: the added token \"%.60s\" is not supported; beyond its pieces a WordPiece "
+                    "vocabulary has special tokens alone here",
+                    path, token ? token : "");
+}
+
+static rd_status refuse_added_beside(const char *vocab_path) {
+    json_t *added, *id;
+    const char *name;
+    RD_TRY(read_beside(vocab_path, "added_tokens.json", &added));
+    rd_status status = RD_OK;
+    json_object_foreach(added, name, id) if (status == RD_OK) status =
+        refuse_added(vocab_path, name);
+    json_decref(added);
     return status;
 }
 
@@ -128,6 +158,7 @@ rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const cha
     self->longest_word = USUAL_LONGEST_WORD;
     self->tidy = true;
     RD_TRY(read_config_beside(self, path));
+    RD_TRY(refuse_added_beside(path));
     char *text = rd_strdup(bytes);
     const char **names = rd_calloc((size_t)n_lines, sizeof *names);
     rd_status status = text && names ? RD_OK : RD_ERR_MEMORY;
@@ -225,13 +256,18 @@ rd_status rd_wordpiece_load_json(rd_wordpiece *self, const char *path, const jso
     size_t i;
     if (!json_is_object(vocab)) return refuse(path, "it has no model.vocab");
     RD_TRY(read_settings(self, path, root));
+    RD_TRY(read_config_beside(self, path));
     RD_TRY(find_size(path, vocab, added, &size));
     const char **names = rd_calloc((size_t)size, sizeof *names);
     rd_status status = names ? take_names(path, vocab, added, names) : RD_ERR_MEMORY;
     if (status == RD_OK) status = store_pieces(self, names, (int32_t)size);
     free(names);
     RD_TRY(status);
-    json_array_foreach(added, i, token) if (json_is_true(json_object_get(token, "special")))
-        self->special[json_integer_value(json_object_get(token, "id"))] = true;
+    json_array_foreach(added, i, token) {
+        if (json_is_true(json_object_get(token, "special"))) /* in a text they are text */
+            self->special[json_integer_value(json_object_get(token, "id"))] = true;
+        else
+            RD_TRY(refuse_added(path, json_string_value(json_object_get(token, "content"))));
+    }
     return find_special(self, path, unk ? unk : "[UNK]");
 }

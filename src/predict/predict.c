@@ -53,6 +53,11 @@ static rd_status open_all(rd_predictor *p, const char *path, rd_precision precis
                                            : RD_PREDICT_NUMBER;
     p->n_out = vectors ? c->d_model : c->head == RD_HEAD_CLASSES ? c->num_classes : 1;
     p->pooling = c->pooling;
+    if (vectors && p->pooling == RD_POOL_ATTENTION)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: the model pools by attention, for its classes; choose --pooling mean "
+                        "or first",
+                        path);
     p->max_tokens = (int64_t)TOKENS_A_THREAD * rd_get_threads();
     if (p->kind == RD_PREDICT_CLASSES) RD_TRY(read_labels(p));
     RD_TRY(open_vocabulary(p));

@@ -1,6 +1,7 @@
 #include "predict/rows.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -25,6 +26,17 @@ static rd_field field_of(const rd_rows *r, int64_t row, int field) {
     return (rd_field){r->text.data + place[0], (size_t)place[1]};
 }
 
+/* It will be a line of a file. */
+static rd_status check_answer(const rd_table *table, const rd_field *answer) {
+    const char *wrong = answer->length == 0 ? "is missing"
+                        : strpbrk(answer->text, "\n\r") || strlen(answer->text) != answer->length
+                            ? "holds a line break or a NUL"
+                            : NULL;
+    if (!wrong) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s:%lld: the answer %s", rd_table_path(table),
+                    (long long)rd_table_line(table), wrong);
+}
+
 rd_status rd_rows_take(rd_rows *r, rd_table *table, int n_columns, bool answers, int64_t most) {
     const rd_field *row;
     int first = answers ? 1 : 0;
@@ -33,6 +45,7 @@ rd_status rd_rows_take(rd_rows *r, rd_table *table, int n_columns, bool answers,
     do {
         RD_TRY(rd_table_next(table, &row));
         if (!row) break;
+        if (answers) RD_TRY(check_answer(table, row));
         const rd_field *const fields[FIELDS] = {
             row + first, first + 1 < n_columns ? row + first + 1 : NULL, answers ? row : NULL};
         RD_TRY(append(r, fields));

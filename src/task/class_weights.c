@@ -55,6 +55,7 @@ static rd_status set_one(char *item, const rd_labels *labels, float *weights) {
     if (end == equals + 1 || end[strspn(end, " ")] || !(weight >= 0.0f) || !isfinite(weight))
         return rd_error(RD_ERR_FORMAT, "'%.40s' of class %.80s: expected a number from 0 on",
                         equals + 1, item);
+    if (weights[class] >= 0.0f) return rd_error(RD_ERR_FORMAT, "class %.80s has two weights", item);
     weights[class] = weight;
     return RD_OK;
 }
@@ -62,7 +63,10 @@ static rd_status set_one(char *item, const rd_labels *labels, float *weights) {
 static rd_status set_named(const char *text, const rd_labels *labels, float *weights) {
     char *list = rd_strdup(text), *rest = list, *item;
     rd_status status = list ? RD_OK : RD_ERR_MEMORY;
+    for (int64_t i = 0; i < labels->n; i++) weights[i] = -1.0f; /* none is given yet */
     while (status == RD_OK && (item = strsep(&rest, ","))) status = set_one(item, labels, weights);
+    for (int64_t i = 0; i < labels->n; i++)
+        if (weights[i] < 0.0f) weights[i] = 1.0f;
     free(list);
     return status;
 }

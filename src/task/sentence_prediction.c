@@ -101,6 +101,8 @@ static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, 
     p->recipe = recipe;
     p->data_dir = data_dir;
     RD_TRY(check_recipe(recipe));
+    if (recipe->table.format == RD_TABLE_AUTO) /* for tables without a name that are predicted */
+        recipe->table.format = rd_table_format_of(recipe->data.trainpref);
     return open_vocabulary(p);
 }
 

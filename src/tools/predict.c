@@ -44,8 +44,15 @@ static rd_status apply_settings(job *j) {
                            &j->predictor.reader);
 }
 
-/* Whether plain lines are of two sentences is for the first one to say, so they are read as one
- * column here and cut later. */
+static bool is_set(const arguments *a, const char *key) {
+    size_t n = strlen(key);
+    for (int i = 0; i < a->settings.n; i++)
+        if (strncmp(a->settings.items[i], key, n) == 0 && a->settings.items[i][n] == '=')
+            return true;
+    return false;
+}
+
+/* Plain lines are one column here, and cut later: each says itself whether it is two sentences. */
 static rd_status open_table(job *j) {
     const arguments *a = j->arguments;
     rd_table_config plain = {.format = RD_TABLE_TSV,
@@ -57,6 +64,8 @@ static rd_status open_table(job *j) {
     rd_table_config config =
         rd_table_columns(&j->predictor.directory.recipe->table, a->references != NULL);
     if (a->plain) config = plain;
+    if (!a->plain && !is_set(a, "table-format") && rd_table_format_of(a->input) != RD_TABLE_AUTO)
+        config.format = RD_TABLE_AUTO; /* not the training's, but what its name says */
     config.policy = RD_UTF8_REPAIR;
     j->n_columns = config.n_columns;
     return rd_table_open(&j->table, a->input, &config);
@@ -187,6 +196,9 @@ static rd_status work(job *j) {
     RD_TRY(rd_refuse_inputs_in(a->references, a->model));
     RD_TRY(rd_refuse_input(a->output, a->input));
     RD_TRY(rd_refuse_inputs_in(a->output, a->model));
+    if (a->output && a->references && strcmp(a->output, a->references) == 0)
+        return rd_error(RD_ERR_ARGUMENT, "%s: both --output and --references", a->output);
+    if (a->output && a->references) RD_TRY(rd_refuse_input(a->output, a->references));
     if (a->references) RD_TRY(rd_output_open(&references, a->references));
     rd_status status = answer_into(j, &references);
     if (status == RD_OK && a->references) return rd_atomic_commit(&references);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "data/labels.h"
 #include "data/vocab_extend.h"
 #include "io/output.h"
 #include "model/model_keys.h"
@@ -238,12 +239,10 @@ static rd_status resize_positions(rd_run *run, const rd_parameter *item, const f
 
 /* Copies what both models have. A head of another shape, or of other classes, stays as it was
  * drawn, which is said. */
-static rd_status copy_values(rd_run *run, const rd_parameters *start,
-                             const rd_model_dir *from_dir) {
+static rd_status copy_values(rd_run *run, const rd_parameters *start, const rd_model_dir *from_dir,
+                             bool other_classes) {
     rd_parameters *p = &run->model->parameters;
     const char *path = from_dir->path;
-    bool other_classes =
-        of_pictures(run) && strcmp(run->recipe->vocabulary, from_dir->recipe->vocabulary) != 0;
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i], *from = rd_parameters_find(start, item->name);
         bool anew = is_head(item->name) && other_classes;
@@ -267,21 +266,35 @@ static rd_status copy_values(rd_run *run, const rd_parameters *start,
 }
 
 /* A pre-trained model with another head than the run's. */
-static rd_status load_other(rd_run *run, const rd_model_dir *start) {
+static rd_status load_other(rd_run *run, const rd_model_dir *start, bool other_classes) {
     rd_parameters other = {0};
     rd_status status = rd_model_register(&other, &start->recipe->model);
     if (status == RD_OK) status = rd_parameters_allocate_unset(&other);
     if (status == RD_OK) status = rd_model_dir_load_values(start, &other, other.values);
-    if (status == RD_OK) status = copy_values(run, &other, start);
+    if (status == RD_OK) status = copy_values(run, &other, start, other_classes);
     rd_parameters_free(&other);
+    return status;
+}
+
+/* Whether both have classes, and not the same in the same order: a head's rows are theirs. */
+static rd_status has_other_classes(const rd_run *run, const rd_model_dir *start, bool *other) {
+    rd_labels own = {0}, theirs = {0};
+    *other = false;
+    if (run->recipe->model.head != RD_HEAD_CLASSES || start->recipe->model.head != RD_HEAD_CLASSES)
+        return RD_OK;
+    rd_status status = rd_labels_read(&own, run->data_dir);
+    if (status == RD_OK) status = rd_labels_read(&theirs, start->path);
+    *other = own.n != theirs.n;
+    for (int64_t i = 0; !*other && i < own.n; i++)
+        *other = strcmp(own.names[i], theirs.names[i]) != 0;
+    rd_labels_free(&own);
+    rd_labels_free(&theirs);
     return status;
 }
 
 static bool has_same_tensors(const rd_run *run, const rd_recipe *start) {
     const rd_model_config *a = &run->recipe->model, *b = &start->model;
-    if (of_pictures(run) && (a->picture.size != b->picture.size ||
-                             strcmp(run->recipe->vocabulary, start->vocabulary) != 0))
-        return false;
+    if (of_pictures(run) && a->picture.size != b->picture.size) return false;
     if (a->src_vocab != b->src_vocab || a->tgt_vocab != b->tgt_vocab) return false;
     return a->head == b->head && a->num_classes == b->num_classes &&
            a->head_transform == b->head_transform;
@@ -313,9 +326,12 @@ static rd_status note_differences(rd_run *run) {
 static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     rd_parameters *p = &run->model->parameters;
     piece_counts counts;
+    bool other_classes;
     RD_TRY(check_vocabularies(run, start->path, &counts));
-    RD_TRY(has_same_tensors(run, start->recipe) ? rd_model_dir_load_values(start, p, p->values)
-                                                : load_other(run, start));
+    RD_TRY(has_other_classes(run, start, &other_classes));
+    RD_TRY(has_same_tensors(run, start->recipe) && !other_classes
+               ? rd_model_dir_load_values(start, p, p->values)
+               : load_other(run, start, other_classes));
     begin_pieces(run, &counts);
     RD_TRY(note_differences(run));
     run->start_checksum = rd_crc32(0, p->values, sizeof *p->values * (size_t)p->total);

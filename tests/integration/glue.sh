@@ -109,6 +109,31 @@ wait
     fail "json"
 "$bin/rdrop-predict" --model out/model --precision bf16 --plain <plain | cmp -s - found || fail "bf16"
 
+# From standard input, which has no name, a table is read as the training's was; by its name otherwise.
+"$bin/rdrop-predict" --model out/model <pairs.csv | cmp -s - found || fail "a table without a name"
+# What would lose or mix answers: one file for two things, an answer of two lines, two columns of one name.
+no() {
+    local text=$1
+    shift
+    "$bin/rdrop-predict" --model out/model "$@" >log 2>err && fail "$*: not refused"
+    grep -F -- "$text" err >/dev/null || fail "$*: '$(cat err)' does not say '$text'"
+}
+no 'both --output and --references' --input pairs.csv --output same --references same
+printf 'text,reply,answer\na,b,"go\nod"\n' >two_lines.csv
+no 'two_lines.csv:2: the answer holds a line break' --input two_lines.csv --sentence2-column reply --references gold
+printf 'text,text,answer\na,b,good\n' >twice.csv
+no "2 columns are called 'text'" --input twice.csv --sentence2-column answer
+# A head is of its classes: the same weights under other names would answer wrongly.
+sed 's/"bad, really"/bad/' pairs.csv >other.csv
+sed 's/: pairs.csv/: other.csv/; s/^finetune.*/finetune-from-model: out\/model/' pairs.yaml >other.yaml
+run rdrop-preprocess other.yaml --data . --dest other
+run rdrop-train other.yaml --data other --save-dir renamed --set max-update=1
+grep 'out_proj.weight starts anew: out/model has none of this shape and these classes' log >/dev/null || fail "other classes: $(cat log)"
+run rdrop-train pairs.yaml --data bin --save-dir again --set finetune-from-model=out/model --set max-update=1
+grep 'starts anew' log >/dev/null && fail "the same classes: $(cat log)"
+"$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set class-weights=good=2,good=3 >log 2>err && fail "two weights"
+grep 'class good has two weights' err >/dev/null || fail "two weights: $(cat err)"
+
 # Numbers, as JSON lines.
 awk 'BEGIN { srand(5); for (i = 0; i < 24; i++) { n = i % 4; s = "cat"; for (k = 0; k < n; k++) s = s " green"; printf "{\"s\": \"%s\", \"n\": %d.5}\n", s, n } }' >numbers.jsonl
 sed '/column/d; s/^\(trainpref\|validpref\):.*/\1: numbers.jsonl/; s/^best.*/best-checkpoint-metric: pearson/' pairs.yaml >numbers.yaml

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "convert/bert.h"
 #include "convert/convert.h"
 #include "data/masking.h"
 #include "golden.h"
@@ -220,6 +221,46 @@ static void test_damaged(void **state) {
     }
 }
 
+static void put(const char *folder, const char *file, const char *text) {
+    char *path = rd_path_join(folder, file);
+    must(rd_write_file(path, text, strlen(text)));
+    free(path);
+}
+
+/* sentence-transformers' files say again what was written; other ways to a vector are refused. */
+static void test_sentence_transformers(void **state) {
+    (void)state;
+    char folder[64], pooling[96];
+    rd_recipe *out, *in;
+    snprintf(folder, sizeof folder, "%s/vectors", directory);
+    snprintf(pooling, sizeof pooling, "%s/1_Pooling", folder);
+    must(rd_make_directories(folder));
+    must(rd_recipe_new(&out));
+    must(rd_recipe_new(&in));
+    out->model.pooling = RD_POOL_MEAN;
+    out->table.longest = 77;
+    must(rd_sentence_transformers_write(out, folder));
+    must(rd_sentence_transformers_read(in, folder));
+    assert_int_equal(in->model.pooling, RD_POOL_MEAN);
+    assert_int_equal(in->table.longest, 77);
+    static const char *const refused[][2] = {
+        {"{\"pooling_mode_max_tokens\": true}", "pooling_mode_max_tokens"},
+        {"{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}",
+         "pooling_mode_mean_tokens"}};
+    for (size_t i = 0; i < 2; i++) {
+        put(pooling, "config.json", refused[i][0]);
+        assert_int_equal(rd_sentence_transformers_read(in, folder), RD_ERR_UNSUPPORTED);
+        assert_non_null(strstr(rd_last_error(), refused[i][1]));
+    }
+    put(pooling, "config.json", "{\"pooling_mode_mean_sqrt_len_tokens\": true}");
+    must(rd_sentence_transformers_read(in, folder));
+    assert_int_equal(in->model.pooling, RD_POOL_MEAN);
+    put(folder, "modules.json", "[{\"type\": \"sentence_transformers.models.Dense\"}]");
+    assert_int_equal(rd_sentence_transformers_read(in, folder), RD_ERR_UNSUPPORTED);
+    rd_recipe_free(out);
+    rd_recipe_free(in);
+}
+
 static void test_masking(void **state) {
     (void)state;
     enum { N = 40, DRAWS = 400 };
@@ -275,7 +316,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers), cmocka_unit_test(test_labels),
         cmocka_unit_test(test_vectors), cmocka_unit_test(test_masked_tokens),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_damaged), cmocka_unit_test(test_sentence_transformers),
+        cmocka_unit_test(test_masking),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -330,6 +330,34 @@ static void assert_refused(const char *path, const char *reason) {
         fail_msg("'%s' does not say '%s'", status == RD_OK ? "" : rd_last_error(), reason);
 }
 
+/* Of what is cut out of a text before words are, and of two files that disagree. */
+static void test_files_beside(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"normalizer\": {\"type\": \"BertNormalizer\", \"lowercase\": true}, \"pre_tokenizer\": "
+        "{\"type\": \"BertPreTokenizer\"}, \"added_tokens\": [%s], \"model\": {\"type\": "
+        "\"WordPiece\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0, \"a\": 1, \"A\": 2}}}";
+    char text[600], config[256];
+    rd_tokenizer *tokenizer;
+    rd_ids ids = {0};
+    snprintf(text, sizeof text, json, "{\"id\": 3, \"content\": \"covid\", \"special\": false}");
+    write_text(json_path, text);
+    assert_refused(json_path, "the added token \"covid\" is not supported");
+    snprintf(text, sizeof text, json, "");
+    write_text(json_path, text);
+    snprintf(config, sizeof config, "%s", json_path);
+    snprintf(strrchr(config, '/'), 32, "/tokenizer_config.json");
+    write_text(config, "{\"do_lower_case\": false}");
+    must(rd_tokenizer_open(&tokenizer, json_path));
+    must(rd_tokenizer_encode(tokenizer, "A a", 3, &ids));
+    assert_int_equal(ids.length, 2);
+    assert_int_equal(ids.data[0], 2); /* as in BertTokenizer: not made small */
+    assert_int_equal(ids.data[1], 1);
+    free(ids.data);
+    rd_tokenizer_close(tokenizer);
+    unlink(config);
+}
+
 static void test_damaged_vocabularies(void **state) {
     (void)state;
     static const char start[] =
@@ -384,6 +412,7 @@ int main(void) {
         cmocka_unit_test(test_long_words),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_files_beside),
         cmocka_unit_test(test_damaged_vocabularies),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
