@@ -48,8 +48,7 @@ bool rd_is_temporary(const char *name) {
     if (!at) return false;
     at += strlen(".tmp.");
     size_t n = strlen(at);
-    return (n == 16 && strspn(at, "0123456789abcdef") == n) ||
-           (n > 0 && strspn(at, "0123456789") == n); /* a process id */
+    return n == 16 && strspn(at, "0123456789abcdef") == n;
 }
 
 rd_status rd_refuse_link(const char *path) {

@@ -37,6 +37,8 @@ double rd_learning_rate(const rd_optim_config *c, int64_t update) {
     case RD_LR_INVERSE_SQRT: /* without warmup fairseq divides by zero; here it decays from 1 */
         return c->lr * sqrt(start / fmax(done, start));
     case RD_LR_POLYNOMIAL_DECAY:
+        if (warmup > 0 && done <= warmup) return c->lr;
+        if (done >= total) return c->end_learning_rate;
         return c->end_learning_rate + range * pow(1.0 - progress, c->power);
     case RD_LR_COSINE:
         if (c->lr_period_updates > 0) return restarting_cosine(c, done - warmup);

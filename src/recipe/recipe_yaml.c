@@ -53,10 +53,15 @@ static rd_status value_text(rd_yaml *yaml, const yaml_node_t *node, rd_text *tex
 
 static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t first,
                                   const char *path, const yaml_node_t *node, const char *key) {
-    for (int64_t i = first; i < assignments->count; i++)
-        if (strcmp(assignments->items[i].key, key) == 0)
-            return rd_error(RD_ERR_FORMAT, "%s:%zu: key '%s' is given twice, first on line %d",
-                            path, node->start_mark.line + 1, key, assignments->items[i].line);
+    const rd_key *meant = rd_recipe_find_key(key);
+    for (int64_t i = first; i < assignments->count; i++) {
+        const rd_assignment *a = &assignments->items[i];
+        if (strcmp(a->key, key) == 0 || (meant && rd_recipe_find_key(a->key) == meant))
+            return rd_error(RD_ERR_FORMAT, "%s:%zu: key '%s' is given twice, first%s%s on line %d",
+                            path, node->start_mark.line + 1, key,
+                            strcmp(a->key, key) == 0 ? "" : " as ",
+                            strcmp(a->key, key) == 0 ? "" : a->key, a->line);
+    }
     return RD_OK;
 }
 

@@ -117,6 +117,9 @@ rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *r
     rd_batch_free(&batch);
     RD_TRY(rd_comm_agree(validation->comm, status));
     if (validation->comm->size > 1) RD_TRY(join_losses(validation->comm, &sums));
+    if (sums.n_tokens == 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "validation: nothing in valid.bin can be predicted (only unknown tokens?)");
     double nll = sums.nll / (double)sums.n_tokens;
     rd_results_add(results, &rd_result_loss, sums.loss / (double)sums.n_tokens);
     rd_results_add(results, &rd_result_nll, nll);

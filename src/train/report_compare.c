@@ -271,12 +271,28 @@ static rd_status compare(training *all, const char *const *directories, int n, r
     return write_page(all, n, page);
 }
 
-/* The page replaces no log. */
-static rd_status refuse_output(const char *path, const char *directory) {
-    char *log = rd_path_join(directory, "train.jsonl");
-    rd_status status = log ? rd_refuse_input(path, log) : RD_ERR_MEMORY;
-    free(log);
+static rd_status refuse_file(const char *path, const char *directory, const char *name) {
+    char *file = rd_path_join(directory, name);
+    rd_status status = file ? rd_refuse_input(path, file) : RD_ERR_MEMORY;
+    free(file);
     return status;
+}
+
+/* The page replaces nothing of a training but another page. */
+static rd_status refuse_output(const char *path, const char *directory) {
+    static const char *const files[] = {"train.jsonl",        "lock",
+                                        "checkpoint_last",    "checkpoint_previous",
+                                        "checkpoint_damaged", "checkpoint_best.safetensors"};
+    static const char *const folders[] = {"model", "checkpoints", "tensorboard"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        RD_TRY(refuse_file(path, directory, files[i]));
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char *folder = rd_path_join(directory, folders[i]);
+        rd_status status = folder ? rd_refuse_inputs_in(path, folder) : RD_ERR_MEMORY;
+        free(folder);
+        RD_TRY(status);
+    }
+    return RD_OK;
 }
 
 rd_status rd_train_compare(const char *const *directories, int n, const char *path) {

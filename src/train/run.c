@@ -29,8 +29,10 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     free(run->resumed_path);
     run->resumed_path = rd_strdup(path);
     if (!run->resumed_path) return RD_ERR_MEMORY;
-    if (!run->other_validation) return RD_OK;
-    run->state.best_metric = NAN; /* of another set it says nothing */
+    bool other_metric =
+        strncmp(run->state.metric, run->metric->name, sizeof run->state.metric) != 0;
+    if (!run->other_validation && !other_metric) return RD_OK;
+    run->state.best_metric = NAN; /* of another set, or another metric, it says nothing */
     run->state.validations_without_improvement = 0;
     return RD_OK;
 }
@@ -46,9 +48,10 @@ static rd_status load_previous(rd_run *run, const char *last, bool *found) {
                            ? load_checkpoint(run, previous, found)
                            : RD_ERR_MEMORY;
     if (damaged && (status == RD_ERR_FORMAT || (status == RD_OK && !*found)))
-        status = rd_error(
-            RD_ERR_FORMAT,
-            "%s, and there is no sound checkpoint_previous; remove both to start anew", problem);
+        status = rd_error(RD_ERR_FORMAT,
+                          "%s, and there is no sound checkpoint_previous; choose another "
+                          "--save-dir to start anew",
+                          problem);
     else if (status == RD_OK && damaged && rename(last, aside) != 0)
         status = rd_error(RD_ERR_IO, "%s: cannot rename to %s: %s", last, aside, strerror(errno));
     else if (status == RD_OK && damaged)
@@ -77,7 +80,12 @@ static rd_status resume(rd_run *run) {
 
 static rd_status open_save_dir(rd_run *run) {
     RD_TRY(rd_run_open_save_dir(run));
+    rd_text settings = {0};
     RD_TRY(resume(run));
+    if (run->saved_update < 0) RD_TRY(rd_run_begin_anew(run));
+    rd_status status = rd_settings_write(run, &settings); /* what cannot be is known before it is */
+    rd_text_free(&settings);
+    RD_TRY(status);
     RD_TRY(rd_run_tidy(run));
     RD_TRY(rd_run_open_log(run));
     return rd_tensorboard_open(run);

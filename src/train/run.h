@@ -55,9 +55,12 @@ typedef struct rd_run {
     uint32_t start_checksum; /* of the weights of finetune-from-model */
     bool locked;             /* whether save_dir is held, by the two descriptors below */
     int directory, lock_file;
-    FILE *log;          /* train.jsonl */
+    bool unsaved; /* a training has begun there and saved no checkpoint_last yet; the file `lock`
+                   * says so, which outlasts a kill */
+    FILE *log;    /* train.jsonl */
     FILE *tensorboard;  /* this start's event file; NULL: none is wanted */
     bool bf16;          /* matrix products of training read bfloat16 copies */
+    int n_threads;      /* of a worker */
     rd_profile profile; /* of all updates */
     rd_train_listener listener;
     void *self;
@@ -142,6 +145,12 @@ rd_status rd_run_open_save_dir(rd_run *run);
 /* Before each save: whether the directory is still the one that is locked, and those inside are not
  * links by now. */
 rd_status rd_run_check_save_dir(const rd_run *run);
+
+/* Before a training that has nothing to go on from: refuses a directory with what another one made,
+ * unless that was killed before its first save. Says there that nothing is saved yet, or, with
+ * false, that something is. */
+rd_status rd_run_begin_anew(rd_run *run);
+rd_status rd_run_mark_unsaved(rd_run *run, bool unsaved);
 
 /* Removes what a killed training left half written, and numbered checkpoints of updates after the
  * state's: those will be made again. */

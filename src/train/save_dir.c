@@ -13,6 +13,8 @@
 #include "io/output.h"
 #include "train/run.h"
 
+static const char UNSAVED[] = "unsaved\n";
+
 char *rd_run_path(const rd_run *run, const char *name) {
     return rd_path_join(run->save_dir, name);
 }
@@ -90,9 +92,45 @@ static rd_status hold(rd_run *run) {
     free(path);
     RD_TRY(status);
     RD_TRY(lock(run, run->directory, run->lock_file, "lock"));
-    if (ftruncate(run->lock_file, 0) == 0 && dprintf(run->lock_file, "%ld\n", (long)getpid()) > 0)
+    char old[64] = "";
+    if (pread(run->lock_file, old, sizeof old - 1, 0) < 0) *old = '\0';
+    return rd_run_mark_unsaved(run, strstr(old, UNSAVED) != NULL);
+}
+
+rd_status rd_run_mark_unsaved(rd_run *run, bool unsaved) {
+    run->unsaved = unsaved;
+    if (ftruncate(run->lock_file, 0) == 0 && lseek(run->lock_file, 0, SEEK_SET) == 0 &&
+        dprintf(run->lock_file, "%ld\n%s", (long)getpid(), unsaved ? UNSAVED : "") > 0)
         return RD_OK;
     return rd_error(RD_ERR_IO, "%s/lock: cannot write: %s", run->save_dir, strerror(errno));
+}
+
+static rd_status refuse_result(const rd_run *run, const char *name) {
+    char *path = rd_run_path(run, name);
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && rd_file_exists(path))
+        status =
+            rd_error(RD_ERR_ARGUMENT,
+                     "%s: of a training whose checkpoint_last is gone, and which cannot go on; "
+                     "choose another --save-dir, or remove what is there to start anew",
+                     path);
+    free(path);
+    return status;
+}
+
+rd_status rd_run_begin_anew(rd_run *run) {
+    char **checkpoints = NULL;
+    int n = 0;
+    if (!run->unsaved) {
+        RD_TRY(refuse_result(run, "model/model.safetensors"));
+        RD_TRY(refuse_result(run, "checkpoint_best.safetensors"));
+        rd_status status = rd_run_checkpoints(run, &checkpoints, &n);
+        for (int i = 0; i < n; i++) free(checkpoints[i]);
+        free(checkpoints);
+        RD_TRY(status);
+        if (n > 0) RD_TRY(refuse_result(run, "checkpoints"));
+    }
+    return rd_run_mark_unsaved(run, true);
 }
 
 rd_status rd_run_lock(rd_run *run) {

@@ -8,7 +8,7 @@
 #include "recipe/recipe_keys.h"
 
 /* Keys that change neither weights nor what is kept of them: the same bits come of any value, or
- * their effect is seen in the files that they name. */
+ * their effect is seen in the files that they name, or in the lines that no key gives. */
 static bool is_without_effect(const char *name) {
     static const char *const names[] = {
         "prepare",        "trainpref",           "validpref",       "testpref",
@@ -34,9 +34,10 @@ static bool is_of_model(const rd_key *key) {
 }
 
 /* Lines that no key of the recipe gives. */
-enum { TRAIN_DATA, VALID_DATA, START, WORKERS, OTHERS };
-static const char *const others[OTHERS] = {"train.bin", "valid.bin", "start-weights",
-                                           "number of workers"};
+enum { TRAIN_DATA, VALID_DATA, START, WORKERS, THREADS, PRODUCTS, OTHERS };
+static const char *const others[OTHERS] = {"train.bin",         "valid.bin",
+                                           "start-weights",     "number of workers",
+                                           "number of threads", "products in"};
 
 static void describe_data(const rd_run *run, rd_split split, char value[80]) {
     snprintf(value, 80, "%" PRId64 " %s (%016" PRIx64 ")", run->task->n_examples(run->data, split),
@@ -50,6 +51,8 @@ static void describe_other(const rd_run *run, int which, char value[80]) {
     if (which == TRAIN_DATA) describe_data(run, RD_TRAINING_DATA, value);
     if (which == VALID_DATA) describe_data(run, RD_VALIDATION_DATA, value);
     if (which == WORKERS && run->n_workers > 1) snprintf(value, 80, "%d", run->n_workers);
+    if (which == THREADS) snprintf(value, 80, "%d", run->n_threads);
+    if (which == PRODUCTS) snprintf(value, 80, "%s", run->bf16 ? "bf16" : "fp32");
     if (which != START) return;
     bool random = !*run->recipe->train.finetune_from_model;
     snprintf(value, 80, random ? "random" : "%08" PRIx32, run->start_checksum);

@@ -159,6 +159,7 @@ rd_status rd_run_save_last(rd_run *run) {
     if (status == RD_OK) status = save_state(run, path, previous, settings.data);
     rd_text_free(&settings);
     if (status == RD_OK) run->saved_update = run->state.update;
+    if (status == RD_OK && run->unsaved) status = rd_run_mark_unsaved(run, false);
     free(path);
     free(previous);
     return status;
@@ -179,7 +180,7 @@ static bool judge(rd_progress_state *state, const char *name, double metric) {
     if (strncmp(state->metric, name, sizeof state->metric) != 0) state->best_metric = NAN;
     memset(state->metric, 0, sizeof state->metric);
     memcpy(state->metric, name, strnlen(name, sizeof state->metric));
-    bool best = isnan(state->best_metric) || metric > state->best_metric;
+    bool best = metric > state->best_metric || (isnan(state->best_metric) && !isnan(metric));
     state->validations_without_improvement = best ? 0 : state->validations_without_improvement + 1;
     if (best) {
         state->best_metric = metric;

@@ -108,7 +108,7 @@ rd_status rd_run_choose_workers(rd_run *run) {
         threads = run->comm->size > 1 ? threads : threads / run->n_workers;
         t->threads = threads > 0 ? threads : 1;
     }
-    int each = t->threads > 0 ? t->threads : threads;
+    int each = run->n_threads = t->threads > 0 ? t->threads : threads;
     RD_TRY(rd_text_printf(&text, "%d worker%s of %d thread%s: %s%s%s", run->n_workers,
                           run->n_workers == 1 ? "" : "s", each, each == 1 ? "" : "s", why,
                           *speeds ? "; batches are dealt as " : "", speeds));

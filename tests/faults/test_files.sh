@@ -229,7 +229,7 @@ same out/model/model.safetensors elsewhere/model/model.safetensors
 # What a killed training left is removed, what only looks like it is not.
 mkdir elsewhere/checkpoint_last.tmp.0 && touch elsewhere/{checkpoint_last.tmp.0123456789abcdef,model/x.tmp.12,notes.tmp.mine}
 train saved || fail "train: $(cat err)"
-[ "$(find elsewhere -name '*.tmp.*' | sort | tr '\n' ' ')" = "elsewhere/checkpoint_last.tmp.0 elsewhere/notes.tmp.mine " ] ||
+[ "$(find elsewhere -name '*.tmp.*' | sort | tr '\n' ' ')" = "elsewhere/checkpoint_last.tmp.0 elsewhere/model/x.tmp.12 elsewhere/notes.tmp.mine " ] ||
     fail "tidied: $(find elsewhere -name '*.tmp.*')"
 
 # One training at a time, whatever is removed: it prints to a pipe, and is known to run by that.

@@ -165,12 +165,13 @@ grep -q "^rdrop-train: killed: process $running is training here$" second || fai
 grep -q "process $running" second || fail "average: $(cat second)"
 kill -9 "$running"
 ended 137
-echo torn >killed/checkpoint_last.tmp.123
+echo torn >killed/checkpoint_last.tmp.0123456789abcdef
+echo mine >killed/results.tmp.2024
 printf '%s\n' '{"event":"train","update":99,"lost":1}' '{"event":"skipped","update":0,"lost":1}' >>killed/train.jsonl
 printf '{"event":"tra' >>killed/train.jsonl
 train killed
 same killed a1
-[ -z "$(find killed -name '*.tmp.*')" ] || fail "temporary files are left"
+[ "$(find killed -name '*.tmp.*')" = killed/results.tmp.2024 ] || fail "temporary files are left, or others removed"
 [ "$(grep -c '<details' killed/report.html)" -eq 4 ] || fail "killed/report.html: other validations"
 [ "$(grep -c '^{"event":"start".*}$' killed/train.jsonl)" -eq 2 ] || fail "$(cat killed/train.jsonl)"
 
@@ -252,6 +253,26 @@ for damage in "flip 4" "flip 13" "flip 60" "flip $((size / 2))" "flip $((size - 
 done
 # A crash between the two renames of a save leaves only the older one.
 bad a1 older && rm older/checkpoint_last && train older && same older a1
+# Where both are gone a finished training is not begun anew over what it made.
+bad a1 finished && rm finished/checkpoint_last finished/checkpoint_previous && cp -r finished as-it-was
+reject 1 'finished/model/model.safetensors: of a training whose checkpoint_last is gone' tiny.yaml --data bin \
+    --save-dir finished --set max-update=6
+rm finished/lock as-it-was/lock && diff -r finished as-it-was || fail "a finished training was touched"
+# One that was killed before its first save is.
+bad a1 begun && rm begun/checkpoint_last begun/checkpoint_previous && printf '1\nunsaved\n' >begun/lock
+train begun && same begun a1
+[ "$(wc -l <begun/lock)" -eq 1 ] || fail "it is still said to be unsaved: $(cat begun/lock)"
+# A page replaces nothing of a training.
+for file in checkpoint_last model/model.safetensors checkpoints/00000012.safetensors; do
+    reject 1 'both read and written' --report a1 --output a1/$file
+done
+# Other threads add in another order, and are said; so is an alias that repeats a key.
+bad a1 threads && "$bin/rdrop-train" tiny.yaml --data bin --save-dir threads --set threads=2 --set max-update=13 >log 2>err ||
+    fail "threads: $(cat err)"
+grep -q '^changed: number of threads 1 -> 2$' log || fail "other threads are not said: $(cat log err)"
+{ cat tiny.yaml && echo 'max-sentences: 3' && echo 'batch-size: 4'; } >twice.yaml
+reject 1 "key 'batch-size' is given twice, first as max-sentences on line" twice.yaml --data bin --save-dir x
+
 # With none that is sound, training refuses and leaves what there is.
 bad a1 none && flip none/checkpoint_last 100 && : >none/checkpoint_previous
 reject 1 'none/checkpoint_last: damaged (wrong checksum), and there is no sound' tiny.yaml --data bin \
