@@ -58,6 +58,8 @@ static const options_group groups[] = {{.heading = "Options", .keys = options},
                                         .defaults_vary = true},
                                        {.heading = NULL}};
 static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "average"},
+                                             {"report", OPTIONS_EXCLUDES, "set"},
+                                             {"report", OPTIONS_EXCLUDES, "workers"},
                                              {"report", OPTIONS_EXCLUDES, "data"},
                                              {"report", OPTIONS_EXCLUDES, "save-dir"},
                                              {"output", OPTIONS_NEEDS, "report"},
