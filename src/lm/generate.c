@@ -125,19 +125,22 @@ static rd_status run(const work *w, rd_model_scorer *scorer, int64_t first) {
     return status;
 }
 
-/* The work ends before a prompt that is too long. */
+static rd_status encode(const rd_lm *lm, const char *text, int64_t number, rd_ids *ids) {
+    RD_TRY(rd_tokenizer_encode(lm->tokenizer, text, strlen(text), ids));
+    if (ids->length < lm->positions) return RD_OK;
+    return rd_error(
+        RD_ERR_FORMAT,
+        "line %lld: a prompt of %lld tokens; the model, of %d positions, takes up to %d",
+        (long long)number, (long long)ids->length, (int)lm->positions, (int)lm->positions - 1);
+}
+
+/* The work ends before a prompt that fails. */
 static rd_status encode_prompts(work *w, int64_t first) {
-    const rd_lm *lm = w->generation->lm;
     for (int64_t i = 0; i < w->n; i++) {
-        rd_ids *ids = &w->prompts[i];
-        RD_TRY(rd_tokenizer_encode(lm->tokenizer, w->texts[i], strlen(w->texts[i]), ids));
-        if (ids->length < lm->positions) continue;
+        rd_status status = encode(w->generation->lm, w->texts[i], first + i + 1, &w->prompts[i]);
+        if (status == RD_OK) continue;
         w->n = i;
-        return rd_error(RD_ERR_FORMAT,
-                        "line %lld: a prompt of %lld tokens; the model, of %d positions, takes up "
-                        "to %d",
-                        (long long)(first + i + 1), (long long)ids->length, (int)lm->positions,
-                        (int)lm->positions - 1);
+        return status;
     }
     return RD_OK;
 }
