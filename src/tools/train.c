@@ -71,7 +71,9 @@ static const options_section sections[] = {
      "once.\n"
      "SIGINT and SIGTERM save and stop, between two batches of an update; starting again continues "
      "with the same bits, as it does after a kill or a crash. A damaged checkpoint_last is found "
-     "out by its checksum, and training continues from the one before it, checkpoint_previous.\n"
+     "out by its checksum, and training continues from the one before it, checkpoint_previous. "
+     "Where "
+     "both are gone, a directory with a model or checkpoints is refused.\n"
      "Settings may change on the way (changed: dropout 0.1 -> 0.3), except those that make another "
      "model of it, such as its shape, languages and vocabulary. DIR/model is touched only to "
      "receive new weights."},
