@@ -51,16 +51,21 @@ static rd_status value_text(rd_yaml *yaml, const yaml_node_t *node, rd_text *tex
     return rd_text_append(text, "]", 1);
 }
 
+/* An alias may say again what its key says, as fairseq's decoder-embed-dim does. */
 static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t first,
-                                  const char *path, const yaml_node_t *node, const char *key) {
+                                  const char *path, const yaml_node_t *node, const char *key,
+                                  const char *value) {
     const rd_key *meant = rd_recipe_find_key(key);
     for (int64_t i = first; i < assignments->count; i++) {
         const rd_assignment *a = &assignments->items[i];
-        if (strcmp(a->key, key) == 0 || (meant && rd_recipe_find_key(a->key) == meant))
-            return rd_error(RD_ERR_FORMAT, "%s:%zu: key '%s' is given twice, first%s%s on line %d",
-                            path, node->start_mark.line + 1, key,
-                            strcmp(a->key, key) == 0 ? "" : " as ",
-                            strcmp(a->key, key) == 0 ? "" : a->key, a->line);
+        if (strcmp(a->key, key) == 0)
+            return rd_error(RD_ERR_FORMAT, "%s:%zu: key '%s' is given twice, first on line %d",
+                            path, node->start_mark.line + 1, key, a->line);
+        if (meant && rd_recipe_find_key(a->key) == meant && strcmp(a->value, value) != 0)
+            return rd_error(
+                RD_ERR_FORMAT,
+                "%s:%zu: '%s' and '%s' on line %d mean one thing; both must be the same", path,
+                node->start_mark.line + 1, key, a->key, a->line);
     }
     return RD_OK;
 }
@@ -77,8 +82,9 @@ static rd_status read_mapping(rd_assignments *assignments, rd_yaml *yaml, rd_tex
         if (!name || !value) return rd_yaml_error(yaml, root, "a key is not plain text");
         if (assignments->count - first == MOST_KEYS)
             return rd_yaml_error(yaml, key, "more keys than 1000");
-        RD_TRY(refuse_duplicate(assignments, first, yaml->path, key, name));
         RD_TRY(value_text(yaml, value, text));
+        RD_TRY(refuse_duplicate(assignments, first, yaml->path, key, name,
+                                text->data ? text->data : ""));
         int line = (int)key->start_mark.line + 1;
         RD_TRY(
             rd_assignments_add(assignments, name, text->data ? text->data : "", yaml->path, line));

@@ -271,7 +271,7 @@ bad a1 threads && "$bin/rdrop-train" tiny.yaml --data bin --save-dir threads --s
     fail "threads: $(cat err)"
 grep -q '^changed: number of threads 1 -> 2$' log || fail "other threads are not said: $(cat log err)"
 { cat tiny.yaml && echo 'max-sentences: 3' && echo 'batch-size: 4'; } >twice.yaml
-reject 1 "key 'batch-size' is given twice, first as max-sentences on line" twice.yaml --data bin --save-dir x
+reject 1 "'batch-size' and 'max-sentences' on line" twice.yaml --data bin --save-dir x
 
 # With none that is sound, training refuses and leaves what there is.
 bad a1 none && flip none/checkpoint_last 100 && : >none/checkpoint_previous
