@@ -195,19 +195,14 @@ rd_status rd_picture_resize(rd_picture *to, rd_picture *scratch, const rd_pictur
     const filter *f = &filters[resampling];
     side x = {.n_in = box.width, .n_out = width, .first = part->x, .n = part->width};
     side y = {.n_in = box.height, .n_out = height, .first = part->y, .n = part->height};
-    rd_box all = {0};
-    if (is_tall(&box, width, height)) {
-        int32_t n = skip_inputs(&x, f);
-        box.x += x.skipped;
-        box.width = n;
-        RD_TRY(along_columns(scratch, from, &box, &y, f));
-        all.width = scratch->width, all.height = scratch->height;
-        return along_rows(to, scratch, &all, &x, f);
-    }
-    int32_t n = skip_inputs(&y, f);
-    box.y += y.skipped;
-    box.height = n;
-    RD_TRY(along_rows(scratch, from, &box, &x, f));
-    all.width = scratch->width, all.height = scratch->height;
-    return along_columns(to, scratch, &all, &y, f);
+    bool tall = is_tall(&box, width, height);
+    side *second = tall ? &x : &y;
+    int32_t n = skip_inputs(second, f); /* of what the second pass reads, the first makes no more */
+    if (tall)
+        box.x += x.skipped, box.width = n;
+    else
+        box.y += y.skipped, box.height = n;
+    RD_TRY((tall ? along_columns : along_rows)(scratch, from, &box, tall ? &y : &x, f));
+    const rd_box all = {.width = scratch->width, .height = scratch->height};
+    return (tall ? along_rows : along_columns)(to, scratch, &all, second, f);
 }
