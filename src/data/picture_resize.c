@@ -31,8 +31,8 @@ typedef struct {
 
 static const filter filters[] = {[RD_BILINEAR] = {triangle, 1.0}, [RD_BICUBIC] = {cubic, 2.0}};
 
-/* One side of a picture: n_in pixels, of which the first `skipped` are not there, become n_out, of
- * which `n` from `first` on are wanted. */
+/* One side of a picture: n_in pixels become n_out. The first `skipped` pixels are not there; `n` of
+ * the results are wanted, from `first` on. */
 typedef struct {
     int32_t n_in, skipped, n;
     int64_t first, n_out;
