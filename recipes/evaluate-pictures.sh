@@ -1,5 +1,5 @@
 # Results of tasks on pictures; sourced by stages.sh. The sets of trainpref, validpref and testpref are folders,
-# archives or files below the data folder; what counts is the best validation.
+# archives or files below the data folder; what counts is the best validation, whose weights model/ has.
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables are those of stages.sh
 evaluation="score"
 
@@ -25,7 +25,7 @@ evaluation_inputs_of() {
 evaluation_outputs_of() {
     printf '%s\n' "$out/scores.txt"
 }
-# Of the validation that model/ is of: each as a percentage.
+# Each as a percentage.
 stage_score() {
     awk '
         /"event":"valid"/ && /"best":true/ { line = $0 }

@@ -1,6 +1,6 @@
 # Tests of tasks that answer the rows of tables; sourced by stages.sh.
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables are those of stages.sh
-evaluation="predict score"
+evaluation="average predict score"
 
 # raw_of KEY...: the tables that they name, one a line
 raw_of() {

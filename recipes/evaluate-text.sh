@@ -1,6 +1,6 @@
 # Tests of language models; sourced by stages.sh.
 # shellcheck shell=bash disable=SC2154,SC2034 # the variables are those of stages.sh
-evaluation=perplexity
+evaluation="average perplexity"
 target_lang=$(get target-lang)
 case $target_lang in */*) fail "target-lang is an end of file names, without a slash" ;; esac
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # From a recipe to scores. Installs missing Debian packages (and says which), builds into build/,
-# then runs the stages prepare, vocab, binarize, train, average and those that test the model
-# (translate and score), each skipped while the content of all it depends on is the same. The scores go to stdout, all else to stderr.
+# then runs the stages prepare, vocab, binarize, train and those that test the model (average,
+# translate and score, for translation), each skipped while the content of all it depends on is the
+# same. The scores go to stdout, all else to stderr.
 #
 #   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N | --seeds N,N,...] [--threads N]
 #                       [--compare NAME]... [--no-install]
@@ -97,6 +98,8 @@ for other in ${compare[@]+"${compare[@]}"}; do
     file=$(recipe_file "$other" "$(dirname -- "${recipes[0]}")")
     case " ${recipes[*]} " in *" $file "*) ;; *) recipes+=("$file") ;; esac
 done
+names=$(for recipe in "${recipes[@]}"; do basename -- "$recipe" .yaml; done | sort | uniq -d)
+[ -z "$names" ] || fail "two recipes are called $names; each goes to a folder of its name"
 
 # out_of RECIPE: where what it makes goes
 out_of() {
@@ -130,17 +133,19 @@ show_scores() {
     if [ "${#recipes[@]}" -gt 1 ]; then table; elif [ -e "$first/scores.txt" ]; then cat "$first/scores.txt"; fi
 }
 
-# means FILE...: tables of scores of the same tests: the mean of each score and, in brackets, its deviation over the files
+# means FILE...: tables of scores of the same tests: the mean of each score and, in brackets, its deviation over the files.
+# Scores are the last columns; what comes before is a name, with its blanks.
 means() {
     awk '
-        FNR == 1 { heads = $0; next }
-        { if (!($1 in seen)) { seen[$1]; order[++rows] = $1 }
-          n[$1]++; if (NF > columns) columns = NF
-          for (c = 2; c <= NF; c++) { sum[$1, c] += $c; squares[$1, c] += $c * $c } }
-        END { k = split(heads, head, " "); printf "%-18s", "test set"
-              for (c = 3; c <= k; c++) printf " %16s", head[c]; print ""
+        FNR == 1 { words = /^test set / ? 2 : 1; columns = split($0, head, " ") - words; next }
+        { t = $0; for (c = 1; c <= columns; c++) sub(/ +[^ ]+ *$/, "", t)
+          if (!(t in n)) order[++rows] = t
+          n[t]++
+          for (c = 1; c <= columns; c++) { x = $(NF - columns + c); sum[t, c] += x; squares[t, c] += x * x } }
+        END { printf "%-18s", "test set"
+              for (c = 1; c <= columns; c++) printf " %16s", head[words + c]; print ""
               for (r = 1; r <= rows; r++) { t = order[r]; printf "%-18s", t
-                  for (c = 2; c <= columns; c++) {
+                  for (c = 1; c <= columns; c++) {
                       m = sum[t, c] / n[t]; v = n[t] > 1 ? (squares[t, c] - n[t] * m * m) / (n[t] - 1) : 0
                       printf " %16s", sprintf("%.2f (%.2f)", m, v > 0 ? sqrt(v) : 0) } print "" } }
     ' "$@"

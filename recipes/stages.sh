@@ -48,10 +48,35 @@ mkdir -p "$data" "$out/stages"
 group() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --group "$@"
 }
+# The scripts that prepare runs: the recipe's, and those that it names.
+scripts() {
+    local name
+    [ -n "$script" ] || return 0
+    printf '%s\n' "$script"
+    while IFS= read -r name; do files_of "$(dirname -- "$script")" "$name"; done < \
+        <(grep -oE 'prepare-[a-z0-9-]+\.sh' "$script" | grep -vxF "$(basename -- "$script")" | sort -u)
+}
+# What the environment tells them: the variables that they ask for and, of a path, its files. A start without any is
+# content with what is there.
+told() {
+    local name value said=""
+    while IFS= read -r name; do
+        value=${!name-}
+        case $name in HOME | TMPDIR) continue ;; esac
+        [ -n "$value" ] || continue
+        said+="told: $name=$value"
+        [ ! -e "$value" ] || said+=" $(find -L "$value" -type f -printf '%P %s %T@\n' | LC_ALL=C sort | sha256sum)"
+        said+=$'\n'
+    done < <(scripts | xargs -r -d '\n' grep -ohE '\$\{[A-Z][A-Z0-9_]*:?[-+]' | tr -dc 'A-Z0-9_\n' | sort -u)
+    if [ -n "$said" ]; then printf '%s' "$said"; else grep '^told: ' "$out/stages/prepare" 2>/dev/null || true; fi
+}
 # The keys a stage depends on, as the recipe, what it extends and --set leave them.
 keys_of() {
     case $1 in
-    prepare) grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true ;;
+    prepare)
+        grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true
+        told
+        ;;
     vocab | binarize)
         group data
         echo "prepend-bos: $(get prepend-bos)"
@@ -92,7 +117,7 @@ datasets() {
 # The files a stage reads, one a line.
 inputs_of() {
     case $1 in
-    prepare) [ -z "$script" ] || printf '%s\n' "$script" ;;
+    prepare) scripts ;;
     vocab)
         raw_of trainpref
         [ -z "$vocabulary" ] || vocabulary_of "$vocabulary"
@@ -146,11 +171,12 @@ preprocess() {
 }
 stage_vocab() { preprocess vocab; }
 stage_binarize() { preprocess binarize; }
-# Training resumes from its last checkpoint; one made under other keys, of other data or from another
-# model is put aside, not mixed in. More updates, epochs or patience are the same training gone on with.
+# Training resumes from its last checkpoint; one made under other keys, of other data or from another model is put
+# aside, not mixed in. More updates (where the rate does not fall by them), epochs, patience, workers or log lines are
+# the same training gone on with.
 stage_train() {
     local mark=$out/stages/training now number=1
-    now=$(signature train | sed '/^max-update:/d; /^max-epoch:/d; /^patience:/d')
+    now=$(signature train | grep -vE '^(max-update|max-epoch|patience|log-interval|tensorboard|workers|worker-speeds|worker-timeout|shard-optimizer): ')
     if [ -e "$train" ] && [ "$(cat "$mark" 2>/dev/null)" != "$now" ]; then
         while [ -e "$train.$number" ]; do number=$((number + 1)); done
         say "the recipe or its data changed; $train moved to $train.$number"
@@ -175,6 +201,12 @@ tabulate() {
                   for (c = 1; c <= columns; c++) printf " %10s", cell[order[r], heads[c]]; print "" } }
     '
 }
+# Rows of the table, and files of answers, have the names of their test sets.
+refuse_same_names() {
+    local test names
+    names=$(for test in "${tests[@]}"; do basename -- "$test"; done | sort | uniq -d)
+    [ -z "$names" ] || fail "testpref: two test sets are called $names"
+}
 # What is particular to the data of a task: raw_of, check_tests and the stages after training.
 case $task in
 translation | denoising | masked_lm) kind=pairs ;;
@@ -185,16 +217,16 @@ sentence_prediction) kind=tables ;;
 esac
 # shellcheck source=recipes/evaluate-pairs.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/evaluate-$kind.sh"
-case $task in denoising | masked_lm) evaluation="" ;; esac # what is made is to be fine-tuned
+case $task in denoising | masked_lm) evaluation=average ;; esac # what is made is to be fine-tuned
 
-stages="prepare vocab binarize train average $evaluation"
+stages="prepare vocab binarize train $evaluation"
 read -r -a all <<<"$stages"
 case " $stages " in *" ${from:-prepare} "*) ;; *) fail "--from $from: the stages of task $task are $stages" ;; esac
 forced=0 number=0
 for stage in $stages; do
     number=$((number + 1))
     [ "$stage" != "$from" ] || forced=1
-    [ "$stage" != vocab ] || check_tests
+    [ "$stage" != vocab ] || { refuse_same_names && check_tests; }
     wanted=$(signature "$stage")
     stamp=$out/stages/$stage
     if [ "$forced" -eq 0 ] && [ -e "$stamp" ] &&

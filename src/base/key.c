@@ -174,6 +174,25 @@ rd_status rd_key_set_defaults(void *object, const rd_key *keys) {
     return RD_OK;
 }
 
+rd_status rd_key_check(const void *object, const rd_key *key) {
+    const void *field = (const char *)object + key->offset;
+    if (key->type == RD_KEY_FLOAT) {
+        double value = (double)*(const float *)field;
+        /* 0.99 as a float is above 0.99 */
+        if (value != 0.0 &&
+            !(value >= key->low && value <= (double)(float)key->high)) /* NaN, too */
+            return rd_error(RD_ERR_ARGUMENT, "%s is %g; expected %g to %g", key->name, value,
+                            key->low, key->high);
+    }
+    if (key->type != RD_KEY_ENUM) return RD_OK;
+    int index, n = 0;
+    memcpy(&index, field, sizeof index);
+    while (key->names[n]) n++;
+    if (index >= 0 && index < n) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT, "%s is %d; expected 0 (%s) to %d (%s)", key->name, index,
+                    key->names[0], n - 1, key->names[n - 1]);
+}
+
 /* A double-quoted YAML scalar: the only characters to escape are the quote and the backslash,
  * control characters being refused on the way in. */
 static rd_status format_string(const rd_key *key, const char *value, char *text, size_t room) {

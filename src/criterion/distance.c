@@ -59,9 +59,10 @@ static rd_status one_row(const float *p, const float *q, int64_t row, int64_t n,
 rd_status rd_rdrop_kl(const float *p_logits, const float *q_logits, int64_t n_rows,
                       int64_t n_classes, const uint8_t *mask, rd_kl_reduction reduction, double *kl,
                       float *dp, float *dq) {
-    if (n_rows < 0 || n_classes < 1 || !dp != !dq)
+    if (n_rows < 0 || n_classes < 1 || !dp != !dq ||
+        (reduction != RD_KL_MEAN && reduction != RD_KL_SUM))
         return rd_error(RD_ERR_ARGUMENT, "rd_rdrop_kl: expected n_rows >= 0, n_classes >= 1, both "
-                                         "gradients or neither");
+                                         "gradients or neither, RD_KL_MEAN or RD_KL_SUM");
     int64_t counting = 0;
     for (int64_t r = 0; r < n_rows; r++) counting += !mask || mask[r];
     double share = reduction == RD_KL_SUM || counting == 0 ? 1.0 : 1.0 / (double)counting;

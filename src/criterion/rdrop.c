@@ -143,11 +143,12 @@ rd_status rd_criterion_classes(const rd_class_config *config, int64_t n_rows, in
                                const float *logits1, const float *logits2, const int32_t *labels,
                                float *dlogits1, float *dlogits2, rd_criterion_sums *sums) {
     if (n_rows < 0 || n_classes < 1 || !in_range(config->label_smoothing, config->reg_alpha) ||
-        !dlogits1 != !dlogits2 || !config->other_labels != !config->shares)
+        !dlogits1 != !dlogits2 || !config->other_labels != !config->shares ||
+        (config->kl_reduction != RD_KL_MEAN && config->kl_reduction != RD_KL_SUM))
         return rd_error(RD_ERR_ARGUMENT,
                         "criterion: expected n_rows >= 0, n_classes >= 1, label_smoothing in "
                         "[0, 1), reg_alpha >= 0, both gradients or neither, other_labels and "
-                        "shares or neither");
+                        "shares or neither, kl_reduction RD_KL_MEAN or RD_KL_SUM");
     RD_TRY(check_weights(config, n_classes));
     counting k = {.name = "label", .skip = -1, .skip_all_neg = true};
     double alpha = (double)config->reg_alpha;

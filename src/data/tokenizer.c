@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,10 @@ rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, s
 
 rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
+    if (!(alpha >= 0.0f && isfinite(alpha)) || nbest < -1)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "cannot sample a segmentation with alpha %g of the %d best", (double)alpha,
+                        (int)nbest);
     const cutting c = {.samples = true, .alpha = alpha, .nbest = nbest, .seed = seed};
     return cut(tokenizer, c, text, n, ids);
 }

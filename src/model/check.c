@@ -1,5 +1,6 @@
 /* What a configuration must satisfy before a model of it is built. */
 #include "model/adaptive.h"
+#include "model/model_keys.h"
 #include "model/pictures.h"
 #include "model/transformer.h"
 
@@ -69,6 +70,8 @@ static rd_status check_head(const rd_model_config *c) {
 }
 
 rd_status rd_model_check(const rd_model_config *c) {
+    for (const rd_key *key = rd_model_keys; key->name; key++)
+        if (rd_key_check(c, key) != RD_OK) return rd_error_prefix(RD_ERR_ARGUMENT, "model");
     if (c->segment_types < 0 || (c->segment_types > 0 && !c->layernorm_embedding))
         return rd_error(RD_ERR_ARGUMENT, "model: segment-types needs layernorm-embedding");
     RD_TRY(rd_pictures_check(c));

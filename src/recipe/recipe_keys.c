@@ -1,10 +1,12 @@
 #include "recipe/recipe_keys.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "data/masking.h"
 #include "data/noise.h"
+#include "metrics/answers.h"
 #include "model/model_keys.h"
 #include "optim/optim_keys.h"
 #include "search/options.h"
@@ -174,8 +176,25 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
     return RD_OK;
 }
 
+/* Of "bleu,chrf++": known before a training ends in vain. */
+static rd_status check_score_metrics(const char *names) {
+    for (const char *at = names + strspn(names, ", "); *at; at += strspn(at, ", ")) {
+        char name[32];
+        size_t length = strcspn(at, ", ");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        at += length;
+        if (rd_find_answer_metric(name)) continue;
+        const rd_metric_config metric = rd_metric_defaults(name);
+        if (!metric.metric)
+            return rd_error(RD_ERR_FORMAT,
+                            "score-metrics: no metric '%s'; rdrop-score --help names them", name);
+    }
+    return RD_OK;
+}
+
 rd_status rd_recipe_check_training(const rd_recipe *recipe) {
     const rd_train_config *train = &recipe->train;
+    RD_TRY(check_score_metrics(recipe->score_metrics));
     if (train->max_update == 0 && train->max_epoch == 0)
         return rd_error(RD_ERR_FORMAT, "neither max-update nor max-epoch is set; training needs an "
                                        "end");

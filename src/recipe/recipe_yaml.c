@@ -51,17 +51,25 @@ static rd_status value_text(rd_yaml *yaml, const yaml_node_t *node, rd_text *tex
     return rd_text_append(text, "]", 1);
 }
 
+/* Whether both set one value: aliases, and vocab-size, which is both sides'. */
+static bool mean_one_thing(const char *a, const char *b) {
+    const rd_key *key = rd_recipe_find_key(a);
+    if (key)
+        return rd_recipe_find_key(b) == key ||
+               (strcmp(b, "vocab-size") == 0 && mean_one_thing(b, a));
+    return strcmp(a, "vocab-size") == 0 && strncmp(b, "vocab-size-", 11) == 0;
+}
+
 /* An alias may say again what its key says, as fairseq's decoder-embed-dim does. */
 static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t first,
                                   const char *path, const yaml_node_t *node, const char *key,
                                   const char *value) {
-    const rd_key *meant = rd_recipe_find_key(key);
     for (int64_t i = first; i < assignments->count; i++) {
         const rd_assignment *a = &assignments->items[i];
         if (strcmp(a->key, key) == 0)
             return rd_error(RD_ERR_FORMAT, "%s:%zu: key '%s' is given twice, first on line %d",
                             path, node->start_mark.line + 1, key, a->line);
-        if (meant && rd_recipe_find_key(a->key) == meant && strcmp(a->value, value) != 0)
+        if (mean_one_thing(a->key, key) && strcmp(a->value, value) != 0)
             return rd_error(
                 RD_ERR_FORMAT,
                 "%s:%zu: '%s' and '%s' on line %d mean one thing; both must be the same", path,

@@ -234,6 +234,9 @@ echo two >"$work/start/model.safetensors"
 same "$(run --set finetune-from-model="$work/start")" "train average translate score " "a start trained anew"
 rm -r "$work/out/train".*
 run >/dev/null && rm -rf "$work/out/train".*
+case $(run --set workers=2 --set tensorboard=true) in *train*) ;; *) fail "other workers, and nothing runs" ;; esac
+[ ! -d "$work/out/train.1" ] || fail "other workers started training afresh"
+run >/dev/null
 [ ! -d "$work/out/train.2" ] || fail "more epochs started training afresh"
 rm -rf "$work/out/train".*
 echo more >>"$work/out/data/train.en" && touch -d '-1 day' "$work/out/data/train.en"
@@ -296,6 +299,45 @@ grep -q 'two test sets are called -e' "$work/log" || fail "message: $(cat "$work
 grep -q 'without a slash' "$work/log" || fail "message: $(cat "$work/log")"
 [ ! -s "$work/calls" ] || fail "programs ran before test sets were looked for: $(cat "$work/calls")"
 cd "$repository"
+
+# What prepare copies is known by the variables that it asks for: another folder, or other files in it, are prepared
+# anew; without the variable what is there will do.
+printf 'mkdir -p "$1"; cp "${TOY_DIR:-/nowhere}"/* "$1"\n' >"$work/recipes/prepare-inner.sh"
+printf 'bash "$(dirname "$0")/prepare-inner.sh" "$1"\n' >"$work/recipes/prepare-given.sh"
+printf 'extends: base.yaml\nprepare: prepare-given.sh\ntestpref: t1\n' >"$work/recipes/given.yaml"
+for folder in first second; do mkdir "$work/$folder" && cp "$work/out/data/"*.?? "$work/$folder"; done
+echo other >>"$work/second/train.en"
+given() {
+    RDROP_BIN=$work/bin bash "$repository/recipes/stages.sh" "$work/recipes/given.yaml" "$work/given" "$work/bin" 2>"$work/log" ||
+        fail "stages.sh: $(cat "$work/log")"
+    sed -n 's/^\[given\] [1-3]\/7 \([a-z]*\)$/\1/p' "$work/log" | tr '\n' ' '
+}
+same "$(TOY_DIR=$work/first given)" "prepare vocab binarize " "prepared from a folder"
+same "$(TOY_DIR=$work/first given)" "" "the same folder"
+same "$(given)" "" "no folder named"
+same "$(TOY_DIR=$work/second given)" "prepare vocab binarize " "another folder"
+echo more >>"$work/second/train.en"
+same "$(TOY_DIR=$work/second given)" "prepare vocab binarize " "another file in it"
+
+# Two recipes, or two tables, of one name are refused; means have a row for each name, with its blanks.
+mkdir "$work/twins" && cp "$work/recipes/toy.yaml" "$work/recipes/base.yaml" "$work/recipes/prepare-toy.sh" "$work/twins"
+! RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --compare "$work/twins/toy.yaml" \
+    --out "$work/new" >/dev/null 2>"$work/log" || fail "two recipes of one name"
+grep 'two recipes are called toy;' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+printf 'extends: base.yaml\ntask: sentence_prediction\ntestpref: a/dev.csv,b/dev.csv\n' >"$work/recipes/tables.yaml"
+! bash "$repository/recipes/stages.sh" "$work/recipes/tables.yaml" "$work/new" "$work/bin" 2>"$work/log" ||
+    fail "two tables of one name"
+grep 'two test sets are called dev.csv' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+printf 'set                 accuracy       top5\nmy test                50.00      60.00\nmy train  70.00 80\n' >"$work/s1"
+printf 'set                 accuracy       top5\nmy test                52.00      60.00\nmy train  70.00 80\n' >"$work/s2"
+eval "$(sed -n '/^means()/,/^}/p' "$repository/recipes/run.sh")"
+same "$(means "$work/s1" "$work/s2" | tr -s ' ')" \
+    $'test set accuracy top5\nmy test 51.00 (1.41) 60.00 (0.00)\nmy train 70.00 (0.00) 80.00 (0.00)' "means"
+# Pictures: the scores are of the best validation, whose weights training leaves in model/.
+printf 'task: image_classification\nvalidpref: valid\nmax-epoch: 1\n' >"$work/recipes/pictures.yaml"
+! bash "$repository/recipes/stages.sh" "$work/recipes/pictures.yaml" "$work/new" "$work/bin" --from average 2>"$work/log" ||
+    fail "pictures have an average"
+grep 'are prepare vocab binarize train score$' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
 
 # A failing stage ends it.
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/rdrop-train"

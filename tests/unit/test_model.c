@@ -429,6 +429,37 @@ static void test_no_stack_at_all_is_refused(void **state) {
     assert_null(model);
 }
 
+/* Numbers that no recipe could set: once a cutoff above 1 wrote past the sequence. */
+static void test_settings_out_of_range_are_refused(void **state) {
+    (void)state;
+    rd_model_config bad[7];
+    for (int i = 0; i < 7; i++) bad[i] = toy_config();
+    bad[0].dropout = 1.0f;
+    bad[1].activation_dropout = NAN;
+    bad[2].attention_dropout = -0.1f;
+    bad[3].cutoff_ratio = 5.0f;
+    bad[4].activation = (rd_activation)9;
+    bad[5].decoder_start = (rd_decoder_start)-1;
+    bad[6].layer_norm_eps = INFINITY;
+    static const char *const names[] = {"model: dropout is 1;",
+                                        "model: activation-dropout is ",
+                                        "model: attention-dropout is -0.1;",
+                                        "model: cutoff-ratio is 5;",
+                                        "model: activation-fn is 9;",
+                                        "model: decoder-start is -1;",
+                                        "model: layer-norm-eps is inf;"};
+    for (int i = 0; i < 7; i++) {
+        rd_model *model;
+        assert_int_equal(rd_model_new(&model, &bad[i], 1), RD_ERR_ARGUMENT);
+        if (!strstr(rd_last_error(), names[i])) fail_msg("%s", rd_last_error());
+    }
+    rd_model_config edge = toy_config();
+    edge.dropout = edge.cutoff_ratio = 0.99f;
+    rd_model *model;
+    assert_int_equal(rd_model_new(&model, &edge, 1), RD_OK);
+    rd_model_free(model);
+}
+
 /* R-Drop's two passes see different dropout bits: identical ones would give a KL of zero. */
 static void test_passes_differ_only_by_dropout(void **state) {
     (void)state;
@@ -585,6 +616,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_encoder_alone),
         cmocka_unit_test(test_who_sees_whom),
         cmocka_unit_test(test_no_stack_at_all_is_refused),
+        cmocka_unit_test(test_settings_out_of_range_are_refused),
         cmocka_unit_test(test_bf16_is_near_fp32),
         cmocka_unit_test(test_checkpointed_activations),
         cmocka_unit_test(test_passes_differ_only_by_dropout),
