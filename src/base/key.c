@@ -17,7 +17,7 @@ static rd_status bad_value(const rd_key *key, const char *text, const char *expe
 }
 
 static rd_status out_of_range(const rd_key *key, const char *text) {
-    return rd_error(RD_ERR_FORMAT, "%s is %.60s; expected %g to %g", key->name, text, key->low,
+    return rd_error(RD_ERR_FORMAT, "%s is %.60s; expected %.9g to %.9g", key->name, text, key->low,
                     key->high);
 }
 

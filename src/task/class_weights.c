@@ -41,7 +41,25 @@ static rd_status balance(const rd_dataset *train, int64_t n, float *weights) {
     return RD_OK;
 }
 
-/* NAME=WEIGHT, which is cut in two; a name may hold an = sign. */
+/* Cuts the next NAME=WEIGHT off. A name may hold commas and = signs: it goes up to one that a
+ * number follows, and then a comma or the end. Without such a number it is what comes before the
+ * next comma. */
+static char *next_item(char **rest) {
+    char *item = *rest;
+    for (char *equals = item ? strchr(item, '=') : NULL; equals; equals = strchr(equals + 1, '=')) {
+        char *end;
+        strtof(equals + 1, &end);
+        if (end == equals + 1) continue;
+        end += strspn(end, " ");
+        if (*end && *end != ',') continue;
+        *rest = *end ? end + 1 : NULL;
+        *end = '\0';
+        return item;
+    }
+    return strsep(rest, ",");
+}
+
+/* NAME=WEIGHT, which is cut in two. */
 static rd_status set_one(char *item, const rd_labels *labels, float *weights) {
     char list[120], *equals = strrchr(item, '='), *end;
     while (*item == ' ') item++;
@@ -64,7 +82,7 @@ static rd_status set_named(const char *text, const rd_labels *labels, float *wei
     char *list = rd_strdup(text), *rest = list, *item;
     rd_status status = list ? RD_OK : RD_ERR_MEMORY;
     for (int64_t i = 0; i < labels->n; i++) weights[i] = -1.0f; /* none is given yet */
-    while (status == RD_OK && (item = strsep(&rest, ","))) status = set_one(item, labels, weights);
+    while (status == RD_OK && (item = next_item(&rest))) status = set_one(item, labels, weights);
     for (int64_t i = 0; i < labels->n; i++)
         if (weights[i] < 0.0f) weights[i] = 1.0f;
     free(list);

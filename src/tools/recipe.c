@@ -85,7 +85,10 @@ static const options_program program = {
 
 /* Strings bare, for shell scripts; everything else as the recipe writes it. */
 static int print_one(const rd_recipe *recipe, const char *name) {
-    const rd_key *key = rd_recipe_find_key(name);
+    const rd_key *key = rd_recipe_find_key(name), *directive = rd_key_find(rd_directive_keys, name);
+    if (directive)
+        return options_usage(&program, "no value of '%s' is kept: it means %s", name,
+                             directive->help);
     if (!key) {
         const char *nearest = rd_recipe_nearest_key(name);
         return options_usage(&program, "no key '%s'%s%s%s", name, nearest ? "; did you mean '" : "",

@@ -84,6 +84,7 @@ wrong "unexpected argument 'word'" rdrop-translate --model m word
 wrong "--set lr=VALUE" rdrop-train r.yaml --data d --lr 3
 wrong "--precision is 'int8'" rdrop-train r.yaml --data d --precision int8
 wrong "no key 'beem'; did you mean 'beam'?" rdrop-recipe r.yaml --get beem
+wrong "no value of 'vocab-size' is kept: it means vocab-size-src and vocab-size-tgt" rdrop-recipe r.yaml --get vocab-size
 wrong "--group is 'x'" rdrop-recipe r.yaml --group x
 "$bin/rdrop-recipe" r.yaml --set best-checkpoint-metric=rouge >log 2>&1 && fail "a metric that there is not"
 grep -q "there are: loss, .*rougeL$" log || fail "what a task is validated by: $(cat log)"

@@ -130,6 +130,7 @@ static void messages_name_line_and_remedy(void **state) {
     refused("dropout: 1\n", "expected 0 to 0.99");
     refused("adaptive-input-cutoff: 0,5\n", "expected 1 to");
     refused("reg-alpha: -1\n", "expected 0 to 1000");
+    refused("ema-decay: 1\n", "expected 0 to 0.9999999");
     refused("eval-bleu: maybe\n", "expected true or false");
     refused("lr-scheduler: linear\n", "expected one of fixed, inverse_sqrt");
     refused("optimizer: lion\n", "expected one of adam, nag, sgd");

@@ -96,6 +96,10 @@ static void classes_weigh_what_the_recipe_says(void **state) {
     assert_int_equal(rd_class_weights_make("yes=2, a=b=0.5", &labels, NULL, &weights), RD_OK);
     assert_memory_equal(weights, named, sizeof named);
     free(weights);
+    assert_int_equal(rd_labels_add(&labels, "x=a, y", 6), RD_OK); /* a name with what separates */
+    assert_int_equal(rd_class_weights_make("x=a, y=3,yes=2", &labels, NULL, &weights), RD_OK);
+    assert_true(weights[3] == 2.0f && weights[4] == 3.0f);
+    free(weights);
     assert_int_equal(rd_class_weights_make("", &labels, NULL, &weights), RD_OK);
     assert_null(weights);
     static const char *const wrong[][2] = {{"maybe=2", "no class 'maybe'; expected one of: no"},
