@@ -117,7 +117,9 @@ static rd_status check_settings(const rd_fairseq_checkpoint *c) {
                                       "self_target",
                                       "past_target",
                                       "add_bos_token"};
-    static const char *const none[] = {"encoder_layers_to_keep", "decoder_layers_to_keep"};
+    static const char *const none[] = {"encoder_layers_to_keep", "decoder_layers_to_keep",
+                                       "encoder_xformers_att_config",
+                                       "decoder_xformers_att_config"};
     static const char *const widths[] = {"encoder_embed_dim", "decoder_input_dim",
                                          "decoder_output_dim"};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)

@@ -118,11 +118,12 @@ static rd_status tokenize_job(void *self, int thread, int64_t i) {
     const rd_binarize_config *c = b->config;
     const char *text = b->text.data;
     job *j = &b->jobs[i];
-    bool whole;
+    bool cut; /* with the source */
     (void)thread;
     RD_TRY(tokenize(c->src_tokenizer, text, first_id(c, c->src_tokenizer), c->longest_src, &j->src,
                     &j->truncated));
-    return tokenize(c->tgt_tokenizer, text, first_id(c, c->tgt_tokenizer), 0, &j->tgt, &whole);
+    return tokenize(c->tgt_tokenizer, text, first_id(c, c->tgt_tokenizer), c->longest_tgt, &j->tgt,
+                    &cut);
 }
 
 static rd_status tokenize_chunk(binarizer *b, const char *src_path) {

@@ -56,10 +56,11 @@ typedef struct {
     const rd_tokenizer *src_tokenizer, *tgt_tokenizer;
     rd_identity identity;           /* of the dataset; its numbers are filled in */
     const rd_filter_config *filter; /* NULL keeps every pair */
-    int32_t longest_src; /* tokens without eos: longer sources are cut before they are filtered; 0:
-                            none are */
-    bool prepend_bos;    /* both sides begin with bos, which no length counts */
-    bool keep_text;      /* the dataset holds the lines as well as the ids */
+    /* tokens without eos: longer sources, and targets, are cut before they are filtered; 0: none
+     * are */
+    int32_t longest_src, longest_tgt;
+    bool prepend_bos; /* both sides begin with bos, which no length counts */
+    bool keep_text;   /* the dataset holds the lines as well as the ids */
     void (*progress)(void *self, int64_t pairs_read); /* now and then; may be NULL */
     void *self;
     const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */

@@ -17,7 +17,7 @@ struct rd_corpus {
     rd_utf8_policy policy;
     int64_t line_number;
     int64_t n_repaired, first_repaired; /* lines, and the number of the first of them */
-    bool ended;
+    bool ended, keeps_mark;
     char *buffer; /* [BUFFER_BYTES] read, of which [start, end) is not yet returned */
     size_t start, end;
     rd_text line, repaired;
@@ -96,6 +96,18 @@ static rd_status repair(rd_corpus *corpus) {
     return RD_OK;
 }
 
+void rd_corpus_keep_mark(rd_corpus *corpus) {
+    corpus->keeps_mark = true;
+}
+
+/* Bytes of the line to leave out. */
+static size_t mark_of(const rd_corpus *corpus) {
+    bool first = corpus->line_number == 1 && !corpus->keeps_mark;
+    return first && corpus->line.length >= 3 && memcmp(corpus->line.data, "\xEF\xBB\xBF", 3) == 0
+               ? 3
+               : 0;
+}
+
 rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length) {
     *line = NULL;
     *length = 0;
@@ -118,8 +130,9 @@ rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length) {
                         corpus->path, (long long)corpus->line_number, (long long)bad + 1,
                         (unsigned)(unsigned char)text->data[bad]);
     if (bad >= 0) RD_TRY(repair(corpus));
-    *line = text->data;
-    *length = (size_t)text->length;
+    size_t mark = mark_of(corpus);
+    *line = text->data + mark;
+    *length = (size_t)text->length - mark;
     return RD_OK;
 }
 

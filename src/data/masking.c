@@ -7,7 +7,7 @@
 #include "data/batch.h"
 
 /* Properties of a piece. */
-enum { ORDINARY = 1, BEGINS_WORD = 2 };
+enum { ORDINARY = 1, BEGINS_WORD = 2, ENDS_WORD = 4 };
 
 struct rd_masking {
     rd_masking_config config;
@@ -37,7 +37,8 @@ static uint8_t flags_of(const rd_tokenizer *tokenizer, int32_t id) {
         id == rd_tokenizer_bos(tokenizer) || id == rd_tokenizer_eos(tokenizer) ||
         id == rd_tokenizer_unk(tokenizer) || id == rd_tokenizer_mask(tokenizer))
         return 0;
-    return (uint8_t)(ORDINARY | (rd_tokenizer_begins_word(tokenizer, id) ? BEGINS_WORD : 0));
+    return (uint8_t)(ORDINARY | (rd_tokenizer_begins_word(tokenizer, id) ? BEGINS_WORD : 0) |
+                     (rd_tokenizer_ends_word(tokenizer, id) ? ENDS_WORD : 0));
 }
 
 static rd_status check(const rd_masking_config *c, const rd_tokenizer *tokenizer) {
@@ -92,7 +93,7 @@ static bool is_ordinary(const rd_masking *m, int32_t id) {
 /* Whether the token continues the word of the token before it. */
 static bool goes_on(const rd_masking *m, const int32_t *ids, int32_t i) {
     return m->config.whole_words && i > 0 && is_ordinary(m, ids[i - 1]) &&
-           !(m->pieces[ids[i]] & BEGINS_WORD);
+           !(m->pieces[ids[i - 1]] & ENDS_WORD && m->pieces[ids[i]] & BEGINS_WORD);
 }
 
 /* How many of n units are chosen. */

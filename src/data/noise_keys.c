@@ -6,7 +6,8 @@ const rd_key rd_noise_keys[] = {
     {"mask", RD_KEY_FLOAT, RD_AT(mask), 0, 1, "0",
      .help = "noise: share of each source's tokens that is masked, in spans; 0: none. BART: 0.3"},
     {"poisson-lambda", RD_KEY_FLOAT, RD_AT(poisson_lambda), 0.5, 30, "3",
-     .help = "mask: mean length of a span, Poisson-distributed; one of length 0 inserts a mask"},
+     .help = "mask: mean length of a span, Poisson-distributed; one of length 0 inserts a mask "
+             "with replace-length: 1"},
     {"replace-length", RD_KEY_INT32, RD_AT(replace_length), -1, 1, "1",
      .help = "mask: a span becomes 1 mask, 0: none, -1: one for each token"},
     {"mask-random", RD_KEY_FLOAT, RD_AT(mask_random), 0, 1, "0",

@@ -153,13 +153,10 @@ static rd_status find_numbered(rd_table *t, int i) {
                     t->config.settings[i], t->config.columns[i], rd_table_path(t));
 }
 
-/* *line NULL at the end. A byte order mark before the first line is left out. */
+/* *line NULL at the end. */
 static rd_status next_line(rd_table *t, const char **line, size_t *n) {
     RD_TRY(rd_corpus_next(t->corpus, line, n));
     t->line = rd_corpus_line_number(t->corpus);
-    if (!*line || t->line != 1 || strncmp(*line, "\xEF\xBB\xBF", 3) != 0) return RD_OK;
-    *line += 3;
-    *n -= 3;
     return RD_OK;
 }
 

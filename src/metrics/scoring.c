@@ -43,6 +43,7 @@ rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *
             *reader = NULL;
             return status;
         }
+        rd_corpus_keep_mark(s->corpus); /* as sacreBLEU does */
     }
     return RD_OK;
 }

@@ -5,14 +5,13 @@
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
                                               NULL};
 
+static const char *const ignored[] = {"eval-bleu", "class-weights", NULL};
+
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     *self = NULL;
     if (!rd_noise_wanted(&recipe->train.noise))
         return rd_error(RD_ERR_ARGUMENT, "task denoising: the recipe gives no noise; set mask, or "
                                          "another key of it");
-    if (recipe->train.eval_bleu)
-        return rd_error(RD_ERR_ARGUMENT, "task denoising: eval-bleu has nothing to score, as it is "
-                                         "validated by loss; leave it out");
     return rd_pairs_open(self, recipe, data_dir, warnings);
 }
 
@@ -29,6 +28,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 const rd_task rd_task_denoising = {.name = "denoising",
                                    .examples = "lines",
                                    .kinds = kinds,
+                                   .ignored = ignored,
                                    .open = open,
                                    .close = rd_pairs_close,
                                    .open_data = rd_pairs_open_data,

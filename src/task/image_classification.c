@@ -59,6 +59,9 @@ static rd_status take_labels(const classification *c) {
     return rd_recipe_set_key(r, rd_recipe_find_key("vocabulary"), found);
 }
 
+static const char *const ignored[] = {"sentencepiece-alpha", "mask", "permute-sentences",
+                                      "eval-bleu", NULL};
+
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     classification *c = rd_calloc(1, sizeof *c);
     *self = c;
@@ -282,6 +285,7 @@ static rd_status validate(void *self, const rd_validation *v, rd_results *result
 const rd_task rd_task_image_classification = {.name = "image_classification",
                                               .examples = "pictures",
                                               .kinds = kinds,
+                                              .ignored = ignored,
                                               .open = open,
                                               .close = close_all,
                                               .open_data = open_data,

@@ -5,15 +5,15 @@
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
                                               NULL};
 
+static const char *const ignored[] = {"eval-bleu", "mask", "permute-sentences", "class-weights",
+                                      NULL};
+
 static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     const rd_model_config *c = &recipe->model;
     *self = NULL;
     if (c->encoder.layers == 0 || c->decoder.layers > 0)
         return rd_error(RD_ERR_ARGUMENT, "task masked_lm: the model is an encoder alone; set arch "
                                          "bert-base or its like, or decoder-layers: 0");
-    if (recipe->train.eval_bleu || rd_noise_wanted(&recipe->train.noise))
-        return rd_error(RD_ERR_ARGUMENT, "task masked_lm: %s has no meaning here; leave it out",
-                        recipe->train.eval_bleu ? "eval-bleu" : "mask");
     recipe->model.head = RD_HEAD_TOKENS;
     recipe->model.pooling = RD_POOL_NONE;
     RD_TRY(rd_pairs_open(self, recipe, data_dir, warnings));
@@ -32,6 +32,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 const rd_task rd_task_masked_lm = {.name = "masked_lm",
                                    .examples = "lines",
                                    .kinds = kinds,
+                                   .ignored = ignored,
                                    .open = open_all,
                                    .close = rd_pairs_close,
                                    .open_data = rd_pairs_open_data,

@@ -45,6 +45,10 @@ static bool of_numbers(const prediction *p) {
     return p->recipe->table.regression;
 }
 
+/* Tables keep no text to segment anew. */
+static const char *const ignored[] = {"sentencepiece-alpha", "mask", "permute-sentences",
+                                      "eval-bleu", NULL};
+
 /* ---- Opening ---- */
 
 static rd_status check_recipe(const rd_recipe *r) {
@@ -62,12 +66,6 @@ static rd_status check_recipe(const rd_recipe *r) {
                         correlation ? "classes" : "numbers");
     if (r->table.regression && *r->train.class_weights)
         return rd_error(RD_ERR_ARGUMENT, "class-weights are of classes, but numbers are predicted");
-    if (r->data.sampling_alpha > 0.0f)
-        return rd_error(RD_ERR_ARGUMENT, "task sentence_prediction: tables keep no text to segment "
-                                         "anew; leave sentencepiece-alpha out");
-    if (rd_noise_wanted(&r->train.noise))
-        return rd_error(RD_ERR_ARGUMENT, "task sentence_prediction: sentences get no noise; leave "
-                                         "mask and its like out");
     return RD_OK;
 }
 
@@ -403,6 +401,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 const rd_task rd_task_sentence_prediction = {.name = "sentence_prediction",
                                              .examples = "examples",
                                              .kinds = kinds,
+                                             .ignored = ignored,
                                              .open = open_all,
                                              .close = close_all,
                                              .open_data = open_data,

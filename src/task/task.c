@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "recipe/recipe_keys.h"
 
 static const rd_task *const tasks[] = {&rd_task_translation,         &rd_task_denoising,
                                        &rd_task_language_modeling,   &rd_task_image_classification,
@@ -53,10 +54,30 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
                     name, task->name, names);
 }
 
+static rd_status refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
+    const char *const *keys = task->ignored;
+    char set[RD_KEY_TEXT_ROOM], by_default[RD_KEY_TEXT_ROOM];
+    rd_recipe *plain;
+    RD_TRY(rd_recipe_new(&plain));
+    rd_status status = RD_OK;
+    for (; status == RD_OK && *keys; keys++) {
+        const rd_key *key = rd_recipe_find_key(*keys);
+        status = rd_recipe_format_key(recipe, key, set, sizeof set);
+        if (status == RD_OK)
+            status = rd_recipe_format_key(plain, key, by_default, sizeof by_default);
+        if (status == RD_OK && strcmp(set, by_default) != 0)
+            status = rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out",
+                              task->name, *keys);
+    }
+    rd_recipe_free(plain);
+    return status;
+}
+
 rd_status rd_task_check(const rd_recipe *recipe) {
     const rd_task *task;
     const rd_result_kind *kind;
     RD_TRY(rd_task_find(&task, recipe->task));
+    RD_TRY(refuse_ignored(task, recipe));
     return rd_task_find_result(task, recipe->train.best_checkpoint_metric, &kind);
 }
 

@@ -55,6 +55,8 @@ typedef struct {
     const char *name;                   /* as the key `task` has it */
     const char *examples;               /* what the data are: "pairs" */
     const rd_result_kind *const *kinds; /* what validation gives; NULL ends them */
+    const char *const
+        *ignored; /* keys that are refused unless they have their defaults; NULL ends them */
     /* Opens the vocabularies in data_dir and completes the recipe by them: sizes, special ids.
      * `recipe` and `data_dir` must last. What has no effect comes into `warnings`, a line each.
      * close in any case. */

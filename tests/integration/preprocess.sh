@@ -176,6 +176,10 @@ reject 1 'nowhere.yaml' nowhere.yaml --data data --dest new4
 reject 1 'max-ration' recipe.yaml --data data --dest new4 --set max-ration=3
 mkdir data/sub && cp data/test.xx data/sub/train.xx && cp data/test.yy data/sub/train.yy
 reject 1 'overwrite train.bin' recipe.yaml --data data --dest t1 --only binarize --set testpref=sub/train
+mkdir data/again && cp data/test.xx data/test.yy data/again
+reject 1 "test set 'again/test' would overwrite test.bin" recipe.yaml --data data --dest t1 --only binarize --set testpref=test,again/test
+cp data/test.xx data/shortlist.xx && cp data/test.yy data/shortlist.yy
+reject 1 "would overwrite shortlist.bin" recipe.yaml --data data --dest t1 --only binarize --shortlist --set testpref=shortlist
 cmp out/bin/train.bin t1/train.bin || fail "a failure damaged the dataset that was there"
 touch file
 reject 1 'file' recipe.yaml --data data --dest file/bin

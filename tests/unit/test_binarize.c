@@ -230,6 +230,21 @@ static void bos_comes_first_and_is_not_counted(void **state) {
     rd_dataset_close(b);
 }
 
+/* One text on both sides, to be masked or denoised, is cut on both. */
+static void both_sides_of_one_text_are_cut(void **state) {
+    (void)state;
+    const char *path[] = {path_of("a")};
+    const rd_filter_config filter = {.max_src = 4, .max_tgt = 4};
+    rd_binarize_config config = config_of(path, path, 1);
+    rd_binarize_statistics statistics;
+    config.filter = &filter;
+    config.longest_src = config.longest_tgt = 4;
+    assert_int_equal(rd_binarize(&config, path_of("x"), &statistics), RD_OK);
+    assert_true(statistics.truncated > 0 && statistics.src.longest == 4);
+    assert_memory_equal(&statistics.src, &statistics.tgt, sizeof statistics.tgt);
+    assert_int_equal(statistics.pairs[RD_FILTER_TGT_LONG], 0);
+}
+
 /* Longest side over all batches of an epoch. */
 static int32_t longest_drawn(const rd_dataset *data, int32_t most, rd_status wanted) {
     rd_batcher_config config = {.max_tokens = 1000,
@@ -345,6 +360,7 @@ int main(void) {
         cmocka_unit_test(any_number_of_threads_gives_the_same_file),
         cmocka_unit_test(the_dataset_holds_the_corpora_in_order),
         cmocka_unit_test(bos_comes_first_and_is_not_counted),
+        cmocka_unit_test(both_sides_of_one_text_are_cut),
         cmocka_unit_test(drawn_segmentations_have_room),
         cmocka_unit_test(a_stop_leaves_what_was_there),
         cmocka_unit_test(bad_corpora_give_no_dataset),

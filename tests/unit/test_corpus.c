@@ -174,6 +174,23 @@ static void test_invalid_utf8(void **state) {
     assert_string_equal(out, "[ok][a\xEF\xBF\xBD\xEF\xBF\xBD]");
 }
 
+/* The mark that editors of Windows begin a text with is no part of its first word. */
+static void test_byte_order_mark(void **state) {
+    (void)state;
+    rd_corpus *corpus;
+    const char *line;
+    char out[64];
+    size_t n;
+    write_plain(path_a, "\xEF\xBB\xBFone\n\xEF\xBB\xBFtwo\n", 14);
+    assert_int_equal(read_all(RD_UTF8_STRICT, out), RD_OK);
+    assert_string_equal(out, "[one][\xEF\xBB\xBFtwo]");
+    assert_int_equal(rd_corpus_open(&corpus, path_a, RD_UTF8_STRICT), RD_OK);
+    rd_corpus_keep_mark(corpus);
+    assert_int_equal(rd_corpus_next(corpus, &line, &n), RD_OK);
+    assert_int_equal(n, 6);
+    rd_corpus_close(corpus);
+}
+
 /* Told with the first line that it is of, and of how many. */
 static void test_repairs_are_told(void **state) {
     (void)state;
@@ -256,6 +273,7 @@ int main(void) {
         cmocka_unit_test(test_gzip_bomb),
         cmocka_unit_test(test_invalid_utf8),
         cmocka_unit_test(test_repairs_are_told),
+        cmocka_unit_test(test_byte_order_mark),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_pairs),
     };

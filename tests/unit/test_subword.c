@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "io/output.h"
+#include "data/masking.h"
 #include "data/subword.h"
 #include "data/vocab_files.h"
 #include "golden.h"
@@ -148,9 +149,37 @@ static void test_vocabulary(void **state) {
     assert_string_not_equal(fingerprints[0], fingerprints[1]);
 }
 
+/* Masks of whole words take what a joiner binds together. */
+static void test_whole_words_are_masked(void **state) {
+    rd_tokenizer *source, *target;
+    rd_masking *masking;
+    const rd_masking_config config = {.share = 0.4f, .whole_words = true};
+    const int32_t ids[] = {4, 5, 6, 7, 4, 2}; /* the th@@ e@@ n the */
+    rd_ids masked = {0}, labels = {0};
+    int chosen = 0;
+    (void)state;
+    place("dict.txt", "the 9\nth@@ 5\ne@@ 4\nn 3\n<mask> 0\n");
+    place("bpecodes", "#version: 0.2\nt h\nth e</w>\n");
+    must(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+    must(rd_masking_new(&masking, &config, source));
+    for (int k = 0; k < 40; k++) {
+        rd_rng rng = rd_rng_make(5, (uint64_t)k);
+        must(rd_masking_apply(masking, &rng, ids, 6, &masked, &labels));
+        assert_int_equal(labels.data[1] >= 0, labels.data[2] >= 0);
+        assert_int_equal(labels.data[2] >= 0, labels.data[3] >= 0);
+        chosen += labels.data[1] >= 0;
+    }
+    assert_in_range(chosen, 1, 39);
+    rd_masking_free(masking);
+    rd_vocabularies_close(source, target);
+    free(masked.data);
+    free(labels.data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden), cmocka_unit_test(test_fastbpe),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_vocabulary)};
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_vocabulary),
+        cmocka_unit_test(test_whole_words_are_masked)};
     return cmocka_run_group_tests_name("subword", tests, setup, teardown);
 }

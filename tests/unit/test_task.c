@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "recipe/recipe_keys.h"
 #include "task/class_weights.h"
 #include "task/task.h"
 
@@ -40,7 +41,7 @@ static void results_are_found_by_name(void **state) {
     assert_int_equal(rd_task_find_result(&rd_task_denoising, "bleu", &kind), RD_ERR_ARGUMENT);
 }
 
-/* A denoising training without noise would learn to copy; one with scores has nothing to score. */
+/* A denoising training without noise would learn to copy. */
 static void denoising_wants_noise(void **state) {
     (void)state;
     rd_recipe *recipe;
@@ -49,12 +50,31 @@ static void denoising_wants_noise(void **state) {
     assert_int_equal(rd_recipe_new(&recipe), RD_OK);
     assert_int_equal(rd_task_denoising.open(&self, recipe, "/nowhere", &warnings), RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "no noise"));
-    recipe->train.noise.mask = 0.3f;
-    recipe->train.eval_bleu = true;
-    assert_int_equal(rd_task_denoising.open(&self, recipe, "/nowhere", &warnings), RD_ERR_ARGUMENT);
-    assert_non_null(strstr(rd_last_error(), "eval-bleu"));
     rd_task_denoising.close(self);
     rd_recipe_free(recipe);
+}
+
+/* What would be accepted and do nothing. */
+static void keys_of_other_tasks_are_refused(void **state) {
+    static const char *const cases[][3] = {{"denoising", "eval-bleu", "true"},
+                                           {"translation", "class-weights", "a=2"},
+                                           {"language_modeling", "mask", "0.3"},
+                                           {"language_modeling", "sentencepiece-alpha", "0.1"},
+                                           {"image_classification", "eval-bleu", "true"},
+                                           {"sentence_prediction", "sentencepiece-alpha", "0.1"},
+                                           {"masked_lm", "permute-sentences", "1"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_recipe *recipe;
+        assert_int_equal(rd_recipe_new(&recipe), RD_OK);
+        assert_int_equal(rd_recipe_set_key(recipe, rd_recipe_find_key("task"), cases[i][0]), RD_OK);
+        assert_int_equal(rd_task_check(recipe), RD_OK);
+        assert_int_equal(rd_recipe_set_key(recipe, rd_recipe_find_key(cases[i][1]), cases[i][2]),
+                         RD_OK);
+        assert_int_equal(rd_task_check(recipe), RD_ERR_ARGUMENT);
+        if (!strstr(rd_last_error(), cases[i][1])) fail_msg("%s", rd_last_error());
+        rd_recipe_free(recipe);
+    }
 }
 
 static const int32_t classes[] = {0, 1, 1, 1, 3, 3}; /* of four */
@@ -118,9 +138,9 @@ static void classes_weigh_what_the_recipe_says(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tasks_are_found_by_name),
-                                       cmocka_unit_test(results_are_found_by_name),
-                                       cmocka_unit_test(denoising_wants_noise),
-                                       cmocka_unit_test(classes_weigh_what_the_recipe_says)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tasks_are_found_by_name), cmocka_unit_test(results_are_found_by_name),
+        cmocka_unit_test(denoising_wants_noise), cmocka_unit_test(keys_of_other_tasks_are_refused),
+        cmocka_unit_test(classes_weigh_what_the_recipe_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

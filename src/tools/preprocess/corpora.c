@@ -117,10 +117,33 @@ typedef struct {
     const char *lang;
     rd_status (*use)(void *self, const char *prefix, const char *name);
     void *self;
+    path_list names; /* of the files so far */
 } test_sets;
 
+/* Files of the folder are called by what they are made of: no two by one name. */
+static rd_status refuse_taken(const test_sets *t, const char *prefix, const char *name) {
+    bool taken = !strcmp(name, "train.bin") || !strcmp(name, "valid.bin") ||
+                 (t->job->shortlist && !strcmp(name, "shortlist.bin"));
+    for (int64_t i = 0; i < t->names.n; i++) taken |= !strcmp(name, t->names.items[i]);
+    if (!taken) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT,
+                    "test set '%s' would overwrite %s, made of another corpus; rename it", prefix,
+                    name);
+}
+
+/* Takes the name, which is malloc'ed. */
+static rd_status remember(path_list *names, char *name) {
+    rd_status status =
+        rd_reserve(&names->items, &names->capacity, names->n + 1, sizeof *names->items);
+    if (status == RD_OK)
+        names->items[names->n++] = name;
+    else
+        free(name);
+    return status;
+}
+
 static rd_status use_test_set(void *self, const char *prefix) {
-    const test_sets *t = self;
+    test_sets *t = self;
     const char *slash = strrchr(prefix, '/');
     rd_text name = {0};
     if (!strcmp(prefix, t->job->recipe->data.validpref)) return RD_OK; /* valid.bin is it */
@@ -130,13 +153,11 @@ static rd_status use_test_set(void *self, const char *prefix) {
         return RD_OK;
     }
     rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
-    if (status == RD_OK && (!strcmp(name.data, "train.bin") || !strcmp(name.data, "valid.bin")))
-        status = rd_error(RD_ERR_ARGUMENT,
-                          "test set '%s' would overwrite %s, made of another corpus; rename it",
-                          prefix, name.data);
+    if (status == RD_OK) status = refuse_taken(t, prefix, name.data);
     if (status == RD_OK) status = refuse_corpora(t->job, name.data);
     status = rd_comm_agree(t->job->comm, status);
     if (status == RD_OK) status = t->use(t->self, prefix, name.data);
+    if (status == RD_OK) return remember(&t->names, name.data);
     rd_text_free(&name);
     return status;
 }
@@ -145,8 +166,10 @@ rd_status each_test_set(const preprocess_job *job, const char *lang,
                         rd_status (*use)(void *self, const char *prefix, const char *name),
                         void *self) {
     const char *prefixes = job->recipe->data.testpref;
-    return prefixes ? each_prefix(prefixes, use_test_set, &(test_sets){job, lang, use, self})
-                    : RD_OK;
+    test_sets sets = {job, lang, use, self, {0}};
+    rd_status status = prefixes ? each_prefix(prefixes, use_test_set, &sets) : RD_OK;
+    path_list_free(&sets.names);
+    return status;
 }
 
 rd_status copy_vocabulary(const preprocess_job *job) {

@@ -108,6 +108,11 @@ static void print_side(const char *lang, const rd_side_statistics *side, int64_t
            (long long)side->longest);
 }
 
+/* Whether both sides are the same text, to denoise or to mask. */
+static bool is_one_text(const rd_data_config *d) {
+    return strcmp(d->source_lang, d->target_lang) == 0;
+}
+
 /* Where sources are cut; 0: nowhere. */
 static int32_t longest_source(const rd_data_config *d) {
     return d->truncate_source ? d->max_source_len : 0;
@@ -140,6 +145,7 @@ static void show_progress(void *self, int64_t n_pairs) {
 
 static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *name,
                                   const rd_filter_config *filter, bool keep_text) {
+    const rd_data_config *d = &p->recipe->data;
     char *path = rd_path_join(p->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
@@ -158,7 +164,8 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
                                  .filter = filter,
                                  .keep_text = keep_text,
                                  .prepend_bos = p->recipe->model.prepend_bos,
-                                 .longest_src = longest_source(&p->recipe->data),
+                                 .longest_src = longest_source(d),
+                                 .longest_tgt = is_one_text(d) ? longest_source(d) : 0,
                                  .progress = show_progress,
                                  .self = &progress,
                                  .stop = stop_requested(),
@@ -219,6 +226,9 @@ static rd_status binarize_all(pairs *p) {
                                .min_tgt = d->min_target_len,
                                .max_tgt = d->max_target_len,
                                .max_ratio = d->max_ratio};
+    /* An encoder alone writes nothing: its lines are sources. */
+    if (p->recipe->model.decoder.layers == 0 && is_one_text(d))
+        filter.min_tgt = d->min_source_len, filter.max_tgt = d->max_source_len;
     RD_TRY(binarize(p, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f));
     /* The text of the validation set is what BLEU compares with. */
     RD_TRY(binarize(p, d->validpref, "valid.bin", NULL, true));
@@ -259,10 +269,10 @@ static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
 
 /* DATA and DEST may be one directory, and a corpus of the language "bin" be train.bin. */
 static rd_status refuse_all_corpora(const preprocess_job *job) {
-    static const char *const vocabularies[] = {"spm.model", "source.spm", "target.spm", NULL};
     static const char *const datasets[] = {"train.bin", "valid.bin", NULL};
-    for (int i = 0; job->vocab && vocabularies[i]; i++)
-        RD_TRY(refuse_corpora(job, vocabularies[i]));
+    const char *type = job->recipe->data.vocab_type;
+    for (rd_vocab_side side = RD_VOCAB_JOINT; job->vocab && side <= RD_VOCAB_TARGET; side++)
+        RD_TRY(refuse_corpora(job, rd_vocab_file(type, side)));
     for (int i = 0; job->binarize && datasets[i]; i++) RD_TRY(refuse_corpora(job, datasets[i]));
     return job->shortlist ? refuse_corpora(job, "shortlist.bin") : RD_OK;
 }
