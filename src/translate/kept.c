@@ -70,8 +70,10 @@ void rd_keeper_close(rd_keeper *keeper) {
     free(keeper);
 }
 
+/* Translations are texts, which end at a NUL. */
 static void strip(const char *text, size_t *begin, size_t *end) {
     while (*begin < *end && strchr(" \t", text[*begin])) ++*begin;
+    *end = *begin + strnlen(text + *begin, *end - *begin);
     while (*begin < *end && strchr(" \t", text[*end - 1])) --*end;
 }
 

@@ -62,6 +62,24 @@ static void test_restored(void **state) {
     restore("http://a.b/ http://a.b/c", "http://a.b/c", "http://a.b/ http://a.b/c", 1);
 }
 
+/* A match ends before a NUL, after which nothing of a text is read. */
+static void test_nuls(void **state) {
+    (void)state;
+    static const char line[] = "x\0y{n} \0{m} a";
+    rd_pattern *keep;
+    rd_keeper *keeper;
+    char *text = rd_strdup("Ein Hund.");
+    int32_t added;
+    must(rd_pattern_open(&keep, "[^ ]+[}]"));
+    must(rd_keeper_open(&keeper, keep));
+    must(rd_keeper_restore(keeper, line, sizeof line - 1, &text, &added, NULL, 0));
+    assert_string_equal(text, "x Ein Hund {m}.");
+    assert_int_equal(added, 2);
+    free(text);
+    rd_keeper_close(keeper);
+    rd_pattern_close(keep);
+}
+
 static void test_bad_patterns(void **state) {
     (void)state;
     rd_pattern *keep;
@@ -239,7 +257,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_restored),
-
+        cmocka_unit_test(test_nuls),
         cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_whole_words),
         cmocka_unit_test(test_constraints_are_whole_words),
