@@ -146,6 +146,10 @@ static const options_section sections[] = {
      "file that sacreBLEU has fetched, ja-mecab and ko-mecab the system's IPADIC and mecab-ko-dic. "
      "With --language-pair zh is for Chinese, char for Japanese, Korean, Thai, Khmer, Lao, "
      "Burmese and Tibetan, in BLEU and ROUGE; for all others 13a, and rouge-score's."},
+    {"Significance",
+     "The p-value of a paired test is the share of trials whose difference is at least that of the "
+     "two systems. sacreBLEU leaves out trials with the same difference, and so calls systems with "
+     "the same output, or that differ in one line, significantly different."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
     {.heading = NULL}};
 
