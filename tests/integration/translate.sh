@@ -143,7 +143,14 @@ check "every word is aligned" awk -F '\t' '{ split("", seen); m = split($1, targ
 "$translate" --model "$MODEL_A" --print-alignment --n-best 3 <in.txt >out || exit 1
 check "alignments of lists" cmp -s <(sed 's/ |||[^|]*$//' out) nbest
 refuses 2 "has 1 layers" --model "$MODEL_A" --print-alignment --alignment-layer 2
-refuses 2 "exclude each other" --model "$MODEL_A" --print-alignment --score plain
+refuses 2 "means nothing without --print-alignment" --model "$MODEL_A" --alignment-layer 1
+refuses 2 "has 1 layers" --model "$MODEL_A" --coverage-penalty 1 --alignment-layer 2
+for option in --print-alignment --replace-unk "--alignment-layer 1"; do
+    # shellcheck disable=SC2086
+    refuses 2 "exclude each other" --model "$MODEL_A" $option --score plain
+done
+refuses 2 "--nbest means nothing with --score" --model "$MODEL_A" --n-best 4 --score plain
+refuses 2 "--sampling means nothing with --score" --model "$MODEL_A" --sampling --score plain
 
 # Translations begin with their line of --prefix; without one, they are as they were.
 awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
