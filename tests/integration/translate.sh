@@ -51,10 +51,11 @@ sed 's/$/\r/' in.txt >crlf.txt
 for way in "--input in.txt" "--input in.txt.gz" "--input crlf.txt" "--input - --batch-tokens 7" \
     "--input in.txt --threads 1" "--input in.txt --threads 3 --batch-tokens 40" \
     "--input in.txt --window 1" "--input in.txt --window 1000 --model $MODEL_A" \
-    "--input in.txt --output file.out"; do
+    "--input in.txt --output file.out" "--input in.txt --output packed.gz"; do
     # shellcheck disable=SC2086 # the words of a way are arguments
     "$translate" --model "$MODEL_A" $way <in.txt >out
     [ -e file.out ] && mv file.out out
+    [ -e packed.gz ] && gzip -dc packed.gz >out && rm packed.gz
     check "same output with: $way" cmp -s plain out
 done
 # Precisions: close to each other, and weights rounded ahead of time are those rounded when opened.

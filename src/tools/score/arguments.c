@@ -89,7 +89,8 @@ static const rd_key output_options[] = {
     {"diff", RD_KEY_BOOL, offsetof(arguments, diff),
      .help = "an HTML page of the lines where two systems differ most"},
     {"html", RD_KEY_WORD, offsetof(arguments, html), .value = "FILE",
-     .help = "where the page goes; default standard output, as is -"},
+     .help = "where the page goes, gzipped if its name ends with .gz; default standard output, as "
+             "is -"},
     {"format", RD_KEY_ENUM, offsetof(arguments, report.format), .names = formats, .aliases = "f",
      .default_value = "text", .help = "of the scores"},
     {"json", RD_KEY_CONSTANT, offsetof(arguments, report.format), RD_REPORT_JSON,

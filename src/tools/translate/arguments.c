@@ -18,8 +18,9 @@ static const rd_key file_options[] = {
     {"input", RD_KEY_WORD, RD_AT(input), .value = "FILE",
      .help = "gzipped or plain text, one sentence a line; default standard input"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
-     .help = "written when complete; a device, a pipe or standard output, which is the default and "
-             "-, as it comes"},
+     .help =
+         "written when complete, gzipped if its name ends with .gz; a device, a pipe or standard "
+         "output, which is the default and -, as it comes"},
     {"print-alignment", RD_KEY_BOOL, RD_AT(align),
      .help = "and after a tab (in lists after |||) which word of the input, from 0, each word of "
              "the translation attends to: 0-0 1-2 ..."},
@@ -130,7 +131,7 @@ static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR
 
 static const options_section sections[] = {
     {"Examples",
-     "  rdrop-translate --model DIR --input news.en.gz --output news.de\n"
+     "  rdrop-translate --model DIR --input news.en.gz --output news.de.gz\n"
      "  zcat news.en.gz | rdrop-translate --model DIR --beam 1 > news.de\n"
      "  rdrop-translate --model A --model B < in > out     an ensemble of two models\n"
      "  rdrop-translate --model DIR --nbest 5 < in         LINE ||| TRANSLATION ||| SCORE\n"
