@@ -91,7 +91,8 @@ typedef struct {
  * n_best of 1. Texts in them are the translator's. */
 RD_API rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
-/* Words are separated by spaces and counted from 0. */
+/* Words of the line and of the translation's text, as they are given: what is between white space,
+ * counted from 0. */
 typedef struct {
     int32_t source, target;
 } rd_aligned_words;

@@ -11,6 +11,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
+#include "io/gzip.h"
 #include "io/output.h"
 
 enum { SUFFIX = sizeof ".tmp." - 1 + 16, MOST_LINKS = 40 };
@@ -131,7 +133,7 @@ static void release(rd_atomic_file *file) {
 
 /* Gives the file the stream of a descriptor, -1: that could not be opened. */
 static rd_status set_stream(rd_atomic_file *file, int fd) {
-    file->stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    file->stream = fd < 0 ? NULL : file->gzip ? rd_gzip_stream(fd) : fdopen(fd, "wb");
     if (file->stream) return RD_OK;
     rd_status status = cannot_write(file->path, errno);
     if (fd >= 0) close(fd);
@@ -213,7 +215,7 @@ static rd_status open_output(rd_atomic_file *file) {
 }
 
 rd_status rd_output_open(rd_atomic_file *file, const char *path) {
-    *file = (rd_atomic_file){.path = rd_strdup(path)};
+    *file = (rd_atomic_file){.path = rd_strdup(path), .gzip = rd_ends_with(path, ".gz")};
     rd_status status = open_output(file);
     if (status != RD_OK) release(file);
     return status;
@@ -238,7 +240,7 @@ rd_status rd_atomic_commit(rd_atomic_file *file) {
 rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept) {
     bool in_place = !file->temporary;
     bool written = fflush(file->stream) == 0 && !ferror(file->stream) &&
-                   (in_place || fsync(fileno(file->stream)) == 0);
+                   (in_place || file->gzip || fsync(fileno(file->stream)) == 0);
     int saved_errno = errno;
     if (fclose(file->stream) != 0 && written) written = false, saved_errno = errno;
     file->stream = NULL;

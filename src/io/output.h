@@ -16,6 +16,7 @@
 typedef struct {
     FILE *stream;
     char *path, *temporary; /* temporary NULL: written into PATH as it comes */
+    bool gzip;              /* what the stream is given is packed */
 } rd_atomic_file;
 
 /* A file in a directory that the program fills. What is at PATH must be a regular file, or nothing:
@@ -23,7 +24,7 @@ typedef struct {
 rd_status rd_atomic_open(rd_atomic_file *file, const char *path);
 /* A file that the user named. A symbolic link stays, and the file that it leads to is replaced.
  * Devices and pipes are written into, as are "-", which is standard output, and /dev/fd/N; abort
- * cannot take back what went there. */
+ * cannot take back what went there. What has a name that ends with ".gz" is gzipped. */
 rd_status rd_output_open(rd_atomic_file *file, const char *path);
 
 rd_status rd_atomic_commit(rd_atomic_file *file);

@@ -304,7 +304,7 @@ static rd_status fill_report(const rd_answers_config *config, const rd_answers *
 
 rd_status rd_answers_report(const rd_answers_config *config, const rd_answers *answers,
                             const rd_report_config *how, rd_report *report, rd_text *warnings) {
-    *report = (rd_report){.n_systems = config->n_systems, .systems = config->systems, .tie = 1e-9};
+    *report = (rd_report){.n_systems = config->n_systems, .systems = config->systems};
     make_columns(config, answers, how, report);
     report->cells =
         rd_calloc((size_t)report->n_systems * (size_t)report->n_columns, sizeof *report->cells);

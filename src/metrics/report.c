@@ -8,6 +8,10 @@
 #include "base/memory.h"
 #include "metrics/significance.h"
 
+/* By how much a trial's difference may be less than the real one and count as no less: sums of
+ * other lines are rounded otherwise. */
+static const double TIE = 1e-9;
+
 void rd_report_free(rd_report *report) {
     for (int k = 0; report->cells && k < report->n_systems * report->n_columns; k++)
         rd_text_free(&report->cells[k].members);
@@ -57,7 +61,7 @@ void rd_report_set_bootstrap(rd_report *report, const rd_report_config *how, int
             mean += differences[t] / (double)trials;
         }
         for (int64_t t = 0; t < trials; t++) differences[t] -= mean;
-        cell->p_value = rd_p_value(differences, trials, real - report->tie);
+        cell->p_value = rd_p_value(differences, trials, real - TIE);
         cell->has_p_value = true;
     }
     rd_confidence(scores, trials, &cell->mean, &cell->interval);
@@ -70,7 +74,7 @@ void rd_report_set_randomization(rd_report *report, const rd_report_config *how,
     rd_report_cell *cell = &report->cells[system * report->n_columns + column];
     for (int64_t t = 0; t < how->trials; t++) differences[t] = fabs(a[t] - b[t]);
     double real = fabs(report->cells[column].score - cell->score);
-    cell->p_value = rd_p_value(differences, how->trials, real - report->tie);
+    cell->p_value = rd_p_value(differences, how->trials, real - TIE);
     cell->has_p_value = true;
 }
 

@@ -43,15 +43,13 @@ typedef struct {
     const char *const *systems;
     rd_report_column columns[RD_SCORING_MAX_METRICS * RD_METRIC_MAX_SCORES];
     rd_report_cell *cells; /* [n_systems, n_columns] */
-    /* By how much a trial's difference may be less than the real one and count as no less.
-     * sacreBLEU counts larger ones alone; where few scores are possible, equal ones are many. */
-    double tie;
 } rd_report;
 
 /* The cell of a system from its scores in each trial: the interval and, for --paired-bs, the
  * p-value against `baseline`, the first system's. scores: [trials], are sorted; baseline: [trials];
  * differences: [trials] are overwritten. And that of --paired-ar from those of the two shuffled
- * systems. */
+ * systems. Of trials that differ as much as the systems do all count, as in Riezler and Maxwell;
+ * sacreBLEU counts none, and finds two equal outputs significantly different. */
 void rd_report_set_bootstrap(rd_report *report, const rd_report_config *how, int system, int column,
                              const double *baseline, double *scores, double *differences);
 void rd_report_set_randomization(rd_report *report, const rd_report_config *how, int system,

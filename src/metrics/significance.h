@@ -1,6 +1,6 @@
 /* How sure scores are: bootstrap resampling (Koehn 2004) and approximate randomization (Riezler and
- * Maxwell 2005) on per-line statistics, defined as in sacreBLEU. Random numbers come from (seed,
- * trial), so results do not depend on threads. */
+ * Maxwell 2005) on per-line statistics, defined as in sacreBLEU, but see report.h. Random numbers
+ * come from (seed, trial), so results do not depend on threads. */
 #ifndef RD_METRICS_SIGNIFICANCE_H
 #define RD_METRICS_SIGNIFICANCE_H
 

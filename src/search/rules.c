@@ -81,6 +81,17 @@ rd_status rd_rules_open(rd_rules **out, const rd_search_options *c, const rd_sco
     return status;
 }
 
+rd_status rd_rules_choose(const rd_search_options *c, int32_t vocab, bool *chosen) {
+    const rd_scorer all = {.vocab_size = vocab};
+    rd_rules *rules;
+    RD_TRY(rd_rules_open(&rules, c, &all));
+    for (int64_t i = 0; rules && i < rules->ends.n; i++) chosen[rules->ends.tokens[i]] = true;
+    for (int64_t i = 0; rules && i < rules->biases.n_tokens; i++)
+        chosen[rules->biases.tokens[i]] = true;
+    rd_rules_close(rules);
+    return RD_OK;
+}
+
 int32_t rd_rules_n_ends(const rd_rules *rules) {
     return rules ? (int32_t)rules->ends.n : 0;
 }

@@ -8,6 +8,10 @@
 rd_status rd_rules_open(rd_rules **rules, const rd_search_options *config, const rd_scorer *scorer);
 void rd_rules_close(rd_rules *rules); /* NULL is fine */
 
+/* Sets chosen[id] of what the options make likelier or an end of outputs; chosen: [vocab], of all
+ * ids that there are. RD_ERR_ARGUMENT for ids of any rule that are not among them. */
+rd_status rd_rules_choose(const rd_search_options *config, int32_t vocab, bool *chosen);
+
 int32_t rd_rules_n_ends(const rd_rules *rules); /* besides eos */
 
 /* Biases and penalties, before all else; log_probs: [vocab_size] of the row. Logits become

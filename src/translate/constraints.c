@@ -278,8 +278,7 @@ static rd_status add_kept(void *self, size_t begin, size_t end) {
     kept_line *line = self;
     rd_line_constraints *t = line->terms;
     if (t->n - t->offsets[line->line] >= RD_MOST_CONSTRAINTS) return RD_OK;
-    const char *phrase = line->text + begin;
-    RD_TRY(add_phrase(t, phrase, strnlen(phrase, end - begin)));
+    RD_TRY(add_phrase(t, line->text + begin, end - begin));
     t->terms[t->n - 1].kept = true;
     return RD_OK;
 }

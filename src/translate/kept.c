@@ -70,8 +70,10 @@ void rd_keeper_close(rd_keeper *keeper) {
     free(keeper);
 }
 
+/* Translations are texts, which end at a NUL. */
 static void strip(const char *text, size_t *begin, size_t *end) {
     while (*begin < *end && strchr(" \t", text[*begin])) ++*begin;
+    *end = *begin + strnlen(text + *begin, *end - *begin);
     while (*begin < *end && strchr(" \t", text[*end - 1])) --*end;
 }
 
@@ -112,7 +114,15 @@ typedef struct {
     size_t n;
     rd_text *text;
     int32_t added;
+    int64_t *places; /* [n_places] in the text */
+    int64_t n_places;
 } mending;
+
+/* The places from `first` on move by n bytes. */
+static void move_places(const mending *m, int64_t first, int64_t n) {
+    for (int64_t i = 0; i < m->n_places; i++)
+        if (m->places[i] >= first) m->places[i] += n;
+}
 
 static bool is_word(char c) {
     return c && ((unsigned char)c >= 128 || u_isalnum(c));
@@ -124,7 +134,9 @@ static bool is_alien(char theirs, char ours) {
     return theirs && theirs != ' ' && theirs != '\t' && (is_word(theirs) || theirs == ours);
 }
 
-static void cut(rd_text *text, int64_t at) {
+static void cut(const mending *m, int64_t at) {
+    rd_text *text = m->text;
+    move_places(m, at + 1, -1);
     memmove(text->data + at, text->data + at + 1, (size_t)(text->length - at));
     text->length--;
 }
@@ -135,16 +147,16 @@ static void mend_blanks(const mending *m, size_t begin, size_t end, int64_t *at)
     char before = begin > 0 ? m->line[begin - 1] : '\0', after = end < m->n ? m->line[end] : '\0';
     int64_t place = *at;
     if (place > 1 && text->data[place - 1] == ' ' && is_alien(before, text->data[place - 2]))
-        cut(text, --place);
+        cut(m, --place);
     int64_t after_match = place + (int64_t)(end - begin);
     if (after_match + 1 < text->length && text->data[after_match] == ' ' &&
         is_alien(after, text->data[after_match + 1]))
-        cut(text, after_match);
+        cut(m, after_match);
     *at = after_match;
 }
 
-static rd_status insert(rd_text *text, int64_t at, const char *bytes, size_t n) {
-    rd_text made = {0};
+static rd_status insert(const mending *m, int64_t at, const char *bytes, size_t n) {
+    rd_text made = {0}, *text = m->text;
     const char *gap = at > 0 && text->data[at - 1] != ' ' ? " " : "";
     rd_status status = rd_text_append(&made, text->data, (size_t)at);
     if (status == RD_OK) status = rd_text_append(&made, gap, strlen(gap));
@@ -152,6 +164,7 @@ static rd_status insert(rd_text *text, int64_t at, const char *bytes, size_t n) 
     if (status == RD_OK && at == 0 && text->length) status = rd_text_append(&made, " ", 1);
     if (status == RD_OK)
         status = rd_text_append(&made, text->data + at, (size_t)(text->length - at));
+    move_places(m, at, made.length - text->length);
     rd_text_free(text);
     *text = made;
     return status;
@@ -209,7 +222,7 @@ static rd_status mend(void *self, size_t begin, size_t end) {
     int64_t at = find_free(m, begin, end);
     if (at < 0) {
         int64_t place = begin == 0 ? 0 : last_place(m->text);
-        RD_TRY(insert(m->text, place, m->line + begin, end - begin));
+        RD_TRY(insert(m, place, m->line + begin, end - begin));
         m->added++;
         return RD_OK;
     }
@@ -218,9 +231,9 @@ static rd_status mend(void *self, size_t begin, size_t end) {
 }
 
 rd_status rd_keeper_restore(rd_keeper *keeper, const char *line, size_t n, char **text,
-                            int32_t *added) {
+                            int32_t *added, int64_t *places, int64_t n_places) {
     rd_text mended = {0};
-    mending m = {.line = line, .n = n, .text = &mended};
+    mending m = {.line = line, .n = n, .text = &mended, .places = places, .n_places = n_places};
     rd_status status = rd_text_append(&mended, *text, strlen(*text));
     if (status == RD_OK) status = rd_keeper_find(keeper, line, n, mend, &m);
     if (status != RD_OK) {

@@ -72,8 +72,7 @@ static rd_status append_known(const rd_output *o, const int32_t *ids, int64_t n,
 
 /* Appends the tokens' text with the source word that each unknown piece is aligned to in its place;
  * unknown pieces in a row that are aligned to the same word give it once. */
-static rd_status append_replacing(const rd_output *o, const rd_hypothesis *h,
-                                  const int32_t *source_words, rd_text *text) {
+static rd_status append_replacing(const rd_output *o, const rd_hypothesis *h, rd_text *text) {
     int32_t unk = rd_tokenizer_unk(o->target);
     for (int32_t i = 0, end; i < h->length; i = end) {
         for (end = i; end < h->length && h->tokens[end] != unk; end++) {
@@ -83,9 +82,9 @@ static rd_status append_replacing(const rd_output *o, const rd_hypothesis *h,
             continue;
         }
         end = i + 1;
-        int32_t word = h->aligned[i] < 0 ? -1 : source_words[h->aligned[i]];
+        int32_t word = h->aligned[i] < 0 ? -1 : o->words[h->aligned[i]];
         bool again = i > 0 && h->tokens[i - 1] == unk && h->aligned[i - 1] >= 0 &&
-                     source_words[h->aligned[i - 1]] == word;
+                     o->words[h->aligned[i - 1]] == word;
         if (word < 0 || again) continue;
         rd_word copied = rd_word_at(o->text, o->text_length, word);
         RD_TRY(rd_text_append(text, copied.bytes, copied.n));
@@ -93,17 +92,33 @@ static rd_status append_replacing(const rd_output *o, const rd_hypothesis *h,
     return RD_OK;
 }
 
-/* source_words: [o->tokens.length] */
-static rd_status decode_replacing(const rd_output *o, const rd_hypothesis *h,
-                                  const int32_t *source_words, char **result) {
+static rd_status decode_hypothesis(const rd_output *o, const rd_hypothesis *h, char **result) {
+    if (!o->replace_unk) return rd_tokenizer_decode(o->target, h->tokens, h->length, result, NULL);
     rd_text text = {0};
     rd_status status = rd_text_append(&text, "", 0);
-    if (status == RD_OK) status = append_replacing(o, h, source_words, &text);
+    if (status == RD_OK) status = append_replacing(o, h, &text);
     if (status == RD_OK)
         *result = text.data;
     else
         rd_text_free(&text);
     return status;
+}
+
+/* Where the text of each token begins: after that of the tokens before it, but a character that is
+ * cut short can be longer than it is whole. places: [h->length] */
+static rd_status find_places(const rd_output *o, const rd_hypothesis *h, const char *text,
+                             int64_t *places) {
+    int64_t most = (int64_t)strlen(text) - (*text != '\0');
+    for (int32_t i = h->length - 1; i >= 0; i--) {
+        rd_hypothesis before = *h;
+        char *start;
+        before.length = i;
+        RD_TRY(decode_hypothesis(o, &before, &start));
+        int64_t n = (int64_t)strlen(start);
+        places[i] = most = n < most ? n : most;
+        free(start);
+    }
+    return RD_OK;
 }
 
 int rd_aligned_words_compare(const void *a, const void *b) {
@@ -112,47 +127,44 @@ int rd_aligned_words_compare(const void *a, const void *b) {
     return x->target < y->target ? -1 : x->target > y->target;
 }
 
-/* The pairs of words that tokens align, each once. source_words: [o->tokens.length] */
-static rd_status align_words(const rd_output *o, const rd_hypothesis *h,
-                             const int32_t *source_words, rd_translation *item) {
-    char *unk = NULL;
-    int32_t unk_id = rd_tokenizer_unk(o->target), bos = rd_tokenizer_bos(o->target), n = 0;
-    if (unk_id >= 0) RD_TRY(rd_tokenizer_decode(o->target, &unk_id, 1, &unk, NULL));
-    int32_t *words = rd_malloc((size_t)h->length, sizeof *words);
-    rd_aligned_words *pairs = rd_malloc((size_t)h->length, sizeof *pairs);
-    if (words && pairs) {
-        int32_t n_words = rd_words_of_tokens(o->target, h->tokens, h->length,
-                                             o->replace_unk || !unk ? "?" : unk, words);
-        for (int32_t i = 0; i < h->length && n_words > 0; i++)
-            if (h->aligned[i] >= 0 && h->tokens[i] != bos)
-                pairs[n++] = (rd_aligned_words){source_words[h->aligned[i]], words[i]};
-        if (n) qsort(pairs, (size_t)n, sizeof *pairs, rd_aligned_words_compare);
-        item->alignment = pairs;
-        for (int32_t i = 0; i < n; i++)
-            if (i == 0 || rd_aligned_words_compare(&pairs[i - 1], &pairs[i]) != 0)
-                pairs[item->n_alignment++] = pairs[i];
-    }
-    free(unk);
-    free(words);
-    if (item->alignment) return RD_OK;
-    free(pairs);
-    return RD_ERR_MEMORY;
+/* The pairs of words that tokens align, each once. places: [h->length] of the tokens in the text;
+ * words: [h->length] is overwritten. */
+static void align_words(const rd_output *o, const rd_hypothesis *h, const int64_t *places,
+                        int32_t *words, rd_translation *item) {
+    rd_aligned_words *pairs = item->alignment;
+    int32_t bos = rd_tokenizer_bos(o->target), n = 0;
+    int32_t n_words = rd_words_at(item->text, strlen(item->text), places, h->length, words);
+    for (int32_t i = 0; i < h->length && n_words > 0; i++)
+        if (h->aligned[i] >= 0 && h->tokens[i] != bos)
+            pairs[n++] = (rd_aligned_words){o->words[h->aligned[i]], words[i]};
+    if (n) qsort(pairs, (size_t)n, sizeof *pairs, rd_aligned_words_compare);
+    for (int32_t i = 0; i < n; i++)
+        if (i == 0 || rd_aligned_words_compare(&pairs[i - 1], &pairs[i]) != 0)
+            pairs[item->n_alignment++] = pairs[i];
+}
+
+static rd_status restore_kept(const rd_output *o, rd_translation *item, int64_t *places,
+                              int32_t n) {
+    if (!o->keeper) return RD_OK;
+    return rd_keeper_restore(o->keeper, o->text, o->text_length, &item->text, &item->n_restored,
+                             places, n);
 }
 
 rd_status rd_output_translation(const rd_output *o, const rd_hypothesis *h, rd_translation *item) {
     item->score = h->score;
     item->log_prob = h->log_prob;
     item->n_tokens = h->length;
-    if (!o->align && !o->replace_unk)
-        return rd_tokenizer_decode(o->target, h->tokens, h->length, &item->text, NULL);
-    int32_t *source_words = rd_malloc((size_t)o->tokens.length, sizeof *source_words);
-    if (!source_words) return RD_ERR_MEMORY;
-    rd_words_of_tokens(o->source, o->tokens.tokens, o->tokens.length, "?", source_words);
-    rd_status status =
-        o->replace_unk ? decode_replacing(o, h, source_words, &item->text)
-                       : rd_tokenizer_decode(o->target, h->tokens, h->length, &item->text, NULL);
-    if (status == RD_OK && o->align) status = align_words(o, h, source_words, item);
-    free(source_words);
+    RD_TRY(decode_hypothesis(o, h, &item->text));
+    if (!o->align) return restore_kept(o, item, NULL, 0);
+    item->alignment = rd_malloc((size_t)h->length, sizeof *item->alignment);
+    int64_t *places = rd_malloc((size_t)h->length, sizeof *places);
+    int32_t *words = rd_malloc((size_t)h->length, sizeof *words);
+    rd_status status = item->alignment && places && words ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) status = find_places(o, h, item->text, places);
+    if (status == RD_OK) status = restore_kept(o, item, places, h->length);
+    if (status == RD_OK) align_words(o, h, places, words, item);
+    free(places);
+    free(words);
     return status;
 }
 
@@ -270,14 +282,14 @@ static rd_status make_requests(call *c) {
     return RD_OK;
 }
 
-/* Writes the translations of full line i. */
-static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
+/* Writes the translations of full line i; words: [its tokens], or NULL. */
+static rd_status write_items(const call *c, int64_t i, const int32_t *words, rd_translations *out) {
     int64_t line = c->where[i];
-    const rd_output output = {.source = c->translator->source,
-                              .target = c->translator->target,
+    const rd_output output = {.target = c->translator->target,
                               .text = c->lines[line],
                               .text_length = length_of(c, line),
-                              .tokens = c->spans[i],
+                              .words = words,
+                              .keeper = c->keeper,
                               .align = c->options->search.align,
                               .replace_unk = c->options->replace_unk};
     for (int32_t k = 0; k < out->n_best; k++) {
@@ -285,14 +297,24 @@ static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
         rd_translation *item = &out->items[line * out->n_best + k];
         if (!h->tokens) break;
         RD_TRY(rd_output_translation(&output, h, item));
-        if (c->keeper)
-            RD_TRY(rd_keeper_restore(c->keeper, output.text, output.text_length, &item->text,
-                                     &item->n_restored));
         if (c->constraints.offsets)
             RD_TRY(rd_line_constraints_unmet(&c->constraints, line, h->tokens, h->length,
                                              item->text, &item->unmet));
     }
     return RD_OK;
+}
+
+static rd_status write_line(const call *c, int64_t i, rd_translations *out) {
+    if (!c->options->search.align && !c->options->replace_unk) return write_items(c, i, NULL, out);
+    int64_t line = c->where[i];
+    rd_token_span span = c->spans[i];
+    int32_t *words = rd_malloc((size_t)span.length, sizeof *words);
+    if (!words) return RD_ERR_MEMORY;
+    rd_status status = rd_words_of_tokens(c->translator->source, c->lines[line], length_of(c, line),
+                                          span.tokens, span.length, words);
+    if (status == RD_OK) status = write_items(c, i, words, out);
+    free(words);
+    return status;
 }
 
 /* An empty line translates to nothing, log-probability 0, with its constraints reported as unmet.
@@ -304,7 +326,7 @@ static rd_status fill_empty(const call *c, rd_translations *out) {
         if (!(best->text = rd_strdup(""))) return RD_ERR_MEMORY;
         if (c->keeper)
             RD_TRY(rd_keeper_restore(c->keeper, c->lines[i], length_of(c, i), &best->text,
-                                     &best->n_restored));
+                                     &best->n_restored, NULL, 0));
         if (c->constraints.offsets)
             RD_TRY(
                 rd_line_constraints_unmet(&c->constraints, i, NULL, 0, best->text, &best->unmet));

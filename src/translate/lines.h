@@ -10,6 +10,7 @@
 #include "rdrop/model.h"
 #include "rdrop/tokenizer.h"
 #include "rdrop/translator.h"
+#include "translate/kept.h"
 #include "translate/translate.h"
 
 /* An open translator. */
@@ -42,10 +43,11 @@ rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i);
 
 /* One source text and how its translations are written. */
 typedef struct {
-    const rd_tokenizer *source, *target;
+    const rd_tokenizer *target;
     const char *text; /* [text_length] valid UTF-8 */
     size_t text_length;
-    rd_token_span tokens; /* of the text, then eos */
+    const int32_t *words; /* of the text, that each of its tokens is of; with the last two alone */
+    rd_keeper *keeper;    /* of what the text has and its translations keep; or NULL */
     bool align, replace_unk;
 } rd_output;
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "search/rules.h"
+
 /* The sizes that vocabularies come in: 256, 384, 512, 768, 1024, ... Matrix products are compiled
  * for each size that there is. */
 static int32_t round_up(int32_t n) {
@@ -98,8 +100,8 @@ static rd_status renumber_requests(rd_output_subset *p, int64_t n, rd_search_req
 }
 
 rd_status rd_output_subset_choose(rd_output_subset *p, const rd_shortlist *shortlist,
-                                  const rd_model_config *config, int64_t n,
-                                  rd_search_request *requests) {
+                                  const rd_model_config *config, const rd_search_options *search,
+                                  int64_t n, rd_search_request *requests) {
     int32_t vocab = config->tgt_vocab, n_chosen = 0;
     *p = (rd_output_subset){.vocab = vocab};
     bool *chosen = rd_arena_alloc(&p->arena, (size_t)vocab, sizeof *chosen);
@@ -111,6 +113,7 @@ rd_status rd_output_subset_choose(rd_output_subset *p, const rd_shortlist *short
     choose_requested(chosen, n, requests);
     choose_marks(chosen, n, requests);
     choose_special(chosen, config);
+    RD_TRY(rd_rules_choose(search, vocab, chosen));
     for (int32_t id = 0; id < vocab; id++) n_chosen += chosen[id];
     int32_t wanted = round_up(n_chosen);
     if (wanted > vocab / 4 * 3) return RD_OK;

@@ -19,11 +19,12 @@ typedef struct {
 } rd_output_subset;
 
 /* Chooses the pieces that the shortlist gives for the sources of the requests: [n], and those that
- * the requests name. Some more are taken in, for the sake of few different sizes; where most pieces
- * would be chosen, all are. The prefixes and phrases of the requests are then renumbered. */
+ * the requests and the options of the search name. Some more are taken in, for the sake of few
+ * different sizes; where most pieces would be chosen, all are. The prefixes and phrases of the
+ * requests are then renumbered. */
 rd_status rd_output_subset_choose(rd_output_subset *subset, const rd_shortlist *shortlist,
-                                  const rd_model_config *config, int64_t n,
-                                  rd_search_request *requests);
+                                  const rd_model_config *config, const rd_search_options *search,
+                                  int64_t n, rd_search_request *requests);
 void rd_output_subset_free(rd_output_subset *subset);
 
 /* The number of a chosen piece; of none (-1), -1. */

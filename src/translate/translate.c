@@ -180,7 +180,7 @@ static rd_status make_requests(const work *w, batch *b) {
     }
     if (!job->shortlist) return RD_OK;
     return rd_output_subset_choose(&b->subset, job->shortlist, rd_model_get_config(job->models[0]),
-                                   b->n, b->requests);
+                                   &job->search, b->n, b->requests);
 }
 
 static rd_status search_or_score(const work *w, batch *b) {

@@ -34,11 +34,17 @@ rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset);
 /* Whether a piece begins with a space, as the tokenizer writes it. */
 bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id);
 
-/* The word, from 0, that each token belongs to; a token of several words belongs to the first, one
- * of spaces alone to the word after it, or before it at the end. unk: what unknown pieces
- * read as. ids, words: [n]. Returns the number of words; if that is 0, words are all 0. */
-int32_t rd_words_of_tokens(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
-                           const char *unk, int32_t *words);
+/* The word of text[0..n), from 0, that each of its first n_ids tokens is of, however the tokenizer
+ * normalises: a token of several words is of the first, one of spaces alone of the word after it,
+ * or before it at the end. words: [n_ids]; all 0 where the text has no word. */
+rd_status rd_words_of_tokens(const rd_tokenizer *tokenizer, const char *text, size_t n,
+                             const int32_t *ids, int64_t n_ids, int32_t *words);
+
+/* The word of text[0..n), from 0, that each place, in bytes, is in, or that comes after the spaces
+ * there; after the last word, that. places: [n_places] ascending; words: [n_places]. Returns how
+ * many words there are; if that is 0, words are all 0. */
+int32_t rd_words_at(const char *text, size_t n, const int64_t *places, int64_t n_places,
+                    int32_t *words);
 
 /* Bytes of a text. */
 typedef struct {

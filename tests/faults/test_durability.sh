@@ -88,7 +88,7 @@ traced() {
 }
 echo old >page
 ln -s page link
-for output in new page link; do traced 1 1 0 0 translate --model out/model --threads 1 --output $output; done
+for output in new page link new.gz; do traced 1 1 0 0 translate --model out/model --threads 1 --output $output; done
 traced 1 1 0 0 score --worst 2 --html page.html --ref input input
 traced 4 4 2 0 preprocess tiny.yaml --data data --dest fresh/bin --threads 1 --shortlist
 # The log and the lock; config and vocabulary; two validations of three models, a checkpoint and a

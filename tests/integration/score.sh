@@ -56,6 +56,13 @@ for test in --paired-bs --paired-ar; do
     "$score" $test --threads 1 --width 6 --ref ref1 hyp ref2 > one
     "$score" $test --threads 3 --width 6 --ref ref1 hyp ref2 > three
     cmp -s one three || fail "$test depends on threads"
+    # A difference that every trial has, of nothing or of one line, is chance.
+    cp hyp same
+    { echo "A dog." && sed 1d hyp; } > other
+    "$score" $test -m bleu,chrf,ter --ref ref1 hyp same other > tied
+    [ "$(grep '^| same ' tied | grep -o 'p = 1.0000)' | wc -l)" -eq 3 ] || fail "$test: equal outputs: $(cat tied)"
+    [ $test = --paired-bs ] || [ "$(grep '^| other ' tied | grep -o 'p = 1.0000)' | wc -l)" -eq 3 ] ||
+        fail "$test: one line: $(cat tied)"
 done
 
 "$score" --diff --worst 2 --ref ref1 --html page.html hyp ref2 || fail "--diff"

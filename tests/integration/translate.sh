@@ -51,10 +51,11 @@ sed 's/$/\r/' in.txt >crlf.txt
 for way in "--input in.txt" "--input in.txt.gz" "--input crlf.txt" "--input - --batch-tokens 7" \
     "--input in.txt --threads 1" "--input in.txt --threads 3 --batch-tokens 40" \
     "--input in.txt --window 1" "--input in.txt --window 1000 --model $MODEL_A" \
-    "--input in.txt --output file.out"; do
+    "--input in.txt --output file.out" "--input in.txt --output packed.gz"; do
     # shellcheck disable=SC2086 # the words of a way are arguments
     "$translate" --model "$MODEL_A" $way <in.txt >out
     [ -e file.out ] && mv file.out out
+    [ -e packed.gz ] && gzip -dc packed.gz >out && rm packed.gz
     check "same output with: $way" cmp -s plain out
 done
 # Precisions: close to each other, and weights rounded ahead of time are those rounded when opened.
@@ -143,7 +144,14 @@ check "every word is aligned" awk -F '\t' '{ split("", seen); m = split($1, targ
 "$translate" --model "$MODEL_A" --print-alignment --n-best 3 <in.txt >out || exit 1
 check "alignments of lists" cmp -s <(sed 's/ |||[^|]*$//' out) nbest
 refuses 2 "has 1 layers" --model "$MODEL_A" --print-alignment --alignment-layer 2
-refuses 2 "exclude each other" --model "$MODEL_A" --print-alignment --score plain
+refuses 2 "means nothing without --print-alignment" --model "$MODEL_A" --alignment-layer 1
+refuses 2 "has 1 layers" --model "$MODEL_A" --coverage-penalty 1 --alignment-layer 2
+for option in --print-alignment --replace-unk "--alignment-layer 1"; do
+    # shellcheck disable=SC2086
+    refuses 2 "exclude each other" --model "$MODEL_A" $option --score plain
+done
+refuses 2 "--nbest means nothing with --score" --model "$MODEL_A" --n-best 4 --score plain
+refuses 2 "--sampling means nothing with --score" --model "$MODEL_A" --sampling --score plain
 
 # Translations begin with their line of --prefix; without one, they are as they were.
 awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix

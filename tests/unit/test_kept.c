@@ -28,16 +28,21 @@ static void must(rd_status status) {
     if (status != RD_OK) fail_msg("%s", rd_last_error());
 }
 
+/* A place in the text moves with the character there; not with blanks, which can go. */
 static void restore(const char *line, const char *text, const char *expected, int32_t added) {
     rd_pattern *keep;
     rd_keeper *keeper;
     char *mended = rd_strdup(text);
+    int64_t places[64], n_places = (int64_t)strlen(text);
     int32_t n;
+    for (int64_t i = 0; i < n_places; i++) places[i] = i;
     must(rd_pattern_open(&keep, pattern));
     must(rd_keeper_open(&keeper, keep));
-    must(rd_keeper_restore(keeper, line, strlen(line), &mended, &n));
+    must(rd_keeper_restore(keeper, line, strlen(line), &mended, &n, places, n_places));
     assert_string_equal(mended, expected);
     assert_int_equal(n, added);
+    for (int64_t i = 0; i < n_places; i++)
+        if (text[i] != ' ') assert_int_equal(mended[places[i]], text[i]);
     free(mended);
     rd_keeper_close(keeper);
     rd_pattern_close(keep);
@@ -57,6 +62,24 @@ static void test_restored(void **state) {
     restore("http://a.b/ http://a.b/c", "http://a.b/c", "http://a.b/ http://a.b/c", 1);
 }
 
+/* A match ends before a NUL, after which nothing of a text is read. */
+static void test_nuls(void **state) {
+    (void)state;
+    static const char line[] = "x\0y{n} \0{m} a";
+    rd_pattern *keep;
+    rd_keeper *keeper;
+    char *text = rd_strdup("Ein Hund.");
+    int32_t added;
+    must(rd_pattern_open(&keep, "[^ ]+[}]"));
+    must(rd_keeper_open(&keeper, keep));
+    must(rd_keeper_restore(keeper, line, sizeof line - 1, &text, &added, NULL, 0));
+    assert_string_equal(text, "x Ein Hund {m}.");
+    assert_int_equal(added, 2);
+    free(text);
+    rd_keeper_close(keeper);
+    rd_pattern_close(keep);
+}
+
 static void test_bad_patterns(void **state) {
     (void)state;
     rd_pattern *keep;
@@ -68,7 +91,8 @@ static void test_bad_patterns(void **state) {
     must(rd_pattern_open(&keep, "(a+)+$"));
     must(rd_keeper_open(&keeper, keep));
     text = rd_strdup("");
-    assert_int_equal(rd_keeper_restore(keeper, line, strlen(line), &text, &added), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_keeper_restore(keeper, line, strlen(line), &text, &added, NULL, 0),
+                     RD_ERR_ARGUMENT);
     free(text);
     rd_keeper_close(keeper);
     rd_pattern_close(keep);
@@ -137,6 +161,36 @@ static void test_kept(void **state) {
     rd_translations_free(&found);
 }
 
+static int32_t words_of(const char *text) {
+    int32_t n = 0;
+    for (const char *c = text; *c; c++) n += *c != ' ' && (c == text || c[-1] == ' ');
+    return n;
+}
+
+/* What is put in at the beginning moves the words that the input's are aligned to. */
+static void test_alignments_of_kept(void **state) {
+    (void)state;
+    static const char *const source[] = {"{\u00e4} the dog sees two cats"};
+    rd_translate_options options = rd_translator_defaults(translator);
+    rd_translations found[2];
+    rd_pattern *keep;
+    options.search.align = true;
+    must(rd_pattern_open(&keep, "[{]\\S+[}]"));
+    for (int i = 0; i < 2; i++) {
+        options.keep = i ? keep : NULL;
+        must(rd_translator_run(translator, &options, 1, source, NULL, &found[i]));
+    }
+    const rd_translation *plain = &found[0].items[0], *kept = &found[1].items[0];
+    assert_int_equal(kept->n_restored, 1);
+    assert_int_equal(words_of(kept->text), words_of(plain->text) + 1);
+    assert_in_range(kept->n_alignment, 1, 99);
+    assert_int_equal(kept->n_alignment, plain->n_alignment);
+    for (int32_t i = 0; i < kept->n_alignment; i++)
+        assert_int_equal(kept->alignment[i].target, plain->alignment[i].target + 1);
+    for (int i = 0; i < 2; i++) rd_translations_free(&found[i]);
+    rd_pattern_close(keep);
+}
+
 /* Where the search would end after markup, the line's final mark comes first. */
 static void test_markup_and_final_marks(void **state) {
     (void)state;
@@ -202,9 +256,14 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restored),    cmocka_unit_test(test_bad_patterns),
-        cmocka_unit_test(test_whole_words), cmocka_unit_test(test_constraints_are_whole_words),
-        cmocka_unit_test(test_kept),        cmocka_unit_test(test_markup_and_final_marks),
+        cmocka_unit_test(test_restored),
+        cmocka_unit_test(test_nuls),
+        cmocka_unit_test(test_bad_patterns),
+        cmocka_unit_test(test_whole_words),
+        cmocka_unit_test(test_constraints_are_whole_words),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_alignments_of_kept),
+        cmocka_unit_test(test_markup_and_final_marks),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

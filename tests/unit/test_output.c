@@ -12,10 +12,12 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "io/output.h"
 
 static char root[] = "/tmp/rdrop-output-XXXXXX";
@@ -219,6 +221,47 @@ static void test_devices_and_pipes_are_written_into(void **state) {
     assert_int_equal(entries("."), 3);
 }
 
+/* What the user calls so is gzipped, also where a link leads elsewhere or a pipe takes it, and
+ * whole or not there all the same. */
+static void test_gzipped(void **state) {
+    (void)state;
+    static const char *const names[] = {"new.gz", "link.gz", "fifo.gz"};
+    char text[3000], got[4000];
+    for (size_t i = 0; i < sizeof text; i++) text[i] = (char)('a' + i % 7);
+    assert_int_equal(symlink("plain", "link.gz"), 0);
+    assert_int_equal(mkfifo("fifo.gz", 0600), 0);
+    int reader = open("fifo.gz", O_RDONLY | O_NONBLOCK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char packed[4000];
+        bool pipe = i == 2;
+        assert_int_equal(rd_write_output(names[i], text, sizeof text), RD_OK);
+        int fd = pipe ? reader : open(names[i], O_RDONLY),
+            copy = open("copy", O_RDWR | O_CREAT | O_TRUNC, 0600);
+        ssize_t n = read(fd, packed, sizeof packed);
+        assert_in_range(n, 20, 200);
+        assert_int_equal(write(copy, packed, (size_t)n), n);
+        assert_int_equal(lseek(copy, 0, SEEK_SET), 0);
+        close(fd);
+        gzFile unpacked = gzdopen(copy, "rb");
+        assert_int_equal(gzread(unpacked, got, sizeof got), sizeof text);
+        assert_memory_equal(got, text, sizeof text);
+        assert_int_equal(gzclose_r(unpacked), Z_OK);
+    }
+    assert_int_equal(rd_write_file("data.gz", "as it is", 8), RD_OK); /* no output of the user's */
+    holds("data.gz", "as it is");
+    rd_atomic_file file;
+    assert_int_equal(rd_output_open(&file, "new.gz"), RD_OK);
+    fputs("half", file.stream);
+    rd_atomic_abort(&file);
+    assert_int_equal(entries("."), 6);
+    assert_int_equal(mkdir("dev", 0700), 0);
+    const char *full = make_device("dev/full.gz", 7);
+    if (full && rd_ends_with(full, ".gz")) {
+        assert_int_equal(rd_write_output(full, text, sizeof text), RD_ERR_IO);
+        assert_non_null(strstr(rd_last_error(), "full.gz: cannot write: No space left"));
+    }
+}
+
 /* A descriptor goes on where it is. */
 static void test_descriptors(void **state) {
     (void)state;
@@ -345,6 +388,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_only_regular_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_of_the_user_are_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_devices_and_pipes_are_written_into, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gzipped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outputs_that_are_inputs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directories, setup, teardown),

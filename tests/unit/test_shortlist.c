@@ -176,6 +176,8 @@ static const rd_model_config model_config = {
     .unk_id = 3,
 };
 
+static const rd_search_options no_rules = {.beam = 1};
+
 /* What the constraints and prefixes of a search need is there, under its new number. */
 static void test_requests_are_renumbered(void **state) {
     (void)state;
@@ -189,8 +191,8 @@ static void test_requests_are_renumbered(void **state) {
                                      .n_phrases = 2},
                                     {.source = {NULL, 0}}};
     rd_output_subset pieces;
-    assert_int_equal(rd_output_subset_choose(&pieces, shortlist, &model_config, 2, requests),
-                     RD_OK);
+    assert_int_equal(
+        rd_output_subset_choose(&pieces, shortlist, &model_config, &no_rules, 2, requests), RD_OK);
     assert_int_equal(pieces.n, 256);
     const int32_t needed[] = {0, 1, EOS, 3, translation_of(word), 999, 500, 700, 701};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
@@ -210,6 +212,31 @@ static void test_requests_are_renumbered(void **state) {
     rd_shortlist_close(shortlist);
 }
 
+/* And what its options are of; ids that the vocabulary lacks are refused, of any rule, as without a
+ * shortlist. */
+static void test_rules_are_among_them(void **state) {
+    (void)state;
+    rd_shortlist *shortlist = make_shortlist(1, 0, N_PAIRS);
+    const int32_t word = FIRST, needed[] = {998, 999, 700};
+    rd_search_request request = {.source = {&word, 1}};
+    char ends[] = "999", biases[] = "700 998: 2.5", beyond[] = "5 1000";
+    rd_search_options options = {.beam = 1, .end_tokens = ends, .sequence_bias = biases};
+    rd_output_subset pieces;
+    assert_int_equal(
+        rd_output_subset_choose(&pieces, shortlist, &model_config, &options, 1, &request), RD_OK);
+    assert_int_equal(pieces.n, 256);
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        assert_true(rd_output_subset_number(&pieces, needed[i]) >= 0);
+    rd_output_subset_free(&pieces);
+    options = (rd_search_options){.beam = 1, .suppress_tokens = beyond};
+    assert_int_equal(
+        rd_output_subset_choose(&pieces, shortlist, &model_config, &options, 1, &request),
+        RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "suppress-tokens: 1000"));
+    rd_output_subset_free(&pieces);
+    rd_shortlist_close(shortlist);
+}
+
 /* With most of the vocabulary chosen, nothing is gained by leaving out the rest. */
 static void test_large_choices_are_whole(void **state) {
     (void)state;
@@ -218,8 +245,8 @@ static void test_large_choices_are_whole(void **state) {
     for (int32_t i = 0; i < 600; i++) prefix[i] = 300 + i;
     rd_search_request request = {.prefix = prefix, .prefix_length = 600};
     rd_output_subset pieces;
-    assert_int_equal(rd_output_subset_choose(&pieces, shortlist, &model_config, 1, &request),
-                     RD_OK);
+    assert_int_equal(
+        rd_output_subset_choose(&pieces, shortlist, &model_config, &no_rules, 1, &request), RD_OK);
     assert_int_equal(pieces.n, 0);
     assert_ptr_equal(request.prefix, prefix);
     assert_int_equal(rd_output_subset_number(&pieces, 700), 700);
@@ -245,7 +272,8 @@ static void choose_all(const rd_shortlist *shortlist, const rd_token_span *spans
                        rd_output_subset *pieces) {
     rd_search_request requests[N] = {{.source = {NULL, 0}}};
     for (int i = 0; i < N; i++) requests[i].source = spans[i];
-    assert_int_equal(rd_output_subset_choose(pieces, shortlist, &model_config, N, requests), RD_OK);
+    assert_int_equal(
+        rd_output_subset_choose(pieces, shortlist, &model_config, &no_rules, N, requests), RD_OK);
     assert_int_equal(pieces->n, 256);
 }
 
@@ -326,6 +354,7 @@ int main(void) {
         cmocka_unit_test(test_bad_settings_and_stop),
         cmocka_unit_test(test_damaged_files),
         cmocka_unit_test(test_requests_are_renumbered),
+        cmocka_unit_test(test_rules_are_among_them),
         cmocka_unit_test(test_large_choices_are_whole),
         cmocka_unit_test(test_search_among_pieces),
         cmocka_unit_test(test_shortlist_of_another_model),

@@ -162,6 +162,12 @@ static void test_alignments(void **state) {
         rd_translations_free(&found);
     }
     assert_true(pairs > 10 && several > 0);
+    static const char *const joined[] = {"two\u200bcats\u200bsee trees"}; /* as given: two words */
+    must(rd_translator_run(translator, &options, 1, joined, NULL, &found));
+    assert_true(found.items[0].n_alignment > 0);
+    for (int32_t p = 0; p < found.items[0].n_alignment; p++)
+        assert_in_range(found.items[0].alignment[p].source, 0, 1);
+    rd_translations_free(&found);
     options.alignment_layer = 2; /* of one */
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
                      RD_ERR_ARGUMENT);
@@ -224,13 +230,13 @@ static void test_which_word_replaces(void **state) {
     assert_int_equal(known.length, 1);
     int32_t *of_word = calloc((size_t)ids.length, sizeof *of_word), first[2] = {-1, -1};
     assert_non_null(of_word);
-    rd_words_of_tokens(translator->source, ids.data, (int32_t)ids.length, "?", of_word);
+    must(rd_words_of_tokens(translator->source, source, strlen(source), ids.data, ids.length,
+                            of_word));
     for (int32_t i = (int32_t)ids.length - 1; i >= 0; i--) first[of_word[i]] = i;
-    rd_output output = {.source = translator->source,
-                        .target = translator->target,
+    rd_output output = {.target = translator->target,
                         .text = source,
                         .text_length = strlen(source),
-                        .tokens = {ids.data, (int32_t)ids.length},
+                        .words = of_word,
                         .replace_unk = true};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         int32_t tokens[MOST], aligned[MOST];

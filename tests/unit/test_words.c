@@ -41,7 +41,7 @@ static void test_words_of_texts(void **state) {
     assert_int_equal(rd_word_at("cut off", 5, 1).n, 1);
 }
 
-/* Each token belongs to the word at its place in the decoded text. */
+/* Each token belongs to the word of the text that it is made of. */
 static void test_words_of_tokens(void **state) {
     (void)state;
     char root[] = "/tmp/test_words.XXXXXX", path[64], command[64];
@@ -51,40 +51,54 @@ static void test_words_of_tokens(void **state) {
     rd_tokenizer *tokenizer;
     assert_int_equal(rd_tokenizer_open(&tokenizer, path), RD_OK);
     assert_string_equal(rd_tokenizer_space(tokenizer), "▁");
-    const char *text = " the  dog runs ☃ under ☃☃ a";
-    const char *const expected[] = {"the", "dog", "runs", "☃", "under", "☃☃", "a"};
-    rd_ids ids = {0};
-    assert_int_equal(rd_tokenizer_encode(tokenizer, text, strlen(text), &ids), RD_OK);
-    int32_t words[64];
-    assert_in_range(ids.length, 8, 63);
-    assert_int_equal(rd_words_of_tokens(tokenizer, ids.data, ids.length, "?", words), 7);
-    for (int32_t w = 0, i = 0; w < 7; w++) {
-        int32_t first = i;
-        while (i < ids.length && words[i] == w) i++;
-        assert_true(i > first);
-        char *decoded;
+    /* Of the last lines a word is two once normalised, and another is none. */
+    static const struct {
+        const char *text, *words[9];
+    } cases[] = {{" the  dog runs ☃ under ☃☃ a", {"the", "dog", "runs", "☃", "under", "☃☃", "a"}},
+                 {"the dog´s cat runs", {"the", "dog ☃s", "cat", "runs"}},
+                 {"the\u200bdog\u3000sees \001\002 cats", {"the dog", "sees", "", "cats"}},
+                 {"a man \001", {"a", "man", ""}}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        rd_ids ids = {0};
+        const char *text = cases[c].text;
+        int32_t words[64], i = 0;
+        assert_int_equal(rd_tokenizer_encode(tokenizer, text, strlen(text), &ids), RD_OK);
+        assert_in_range(ids.length, 2, 63);
+        ids.data[ids.length++] = rd_tokenizer_eos(tokenizer);
         assert_int_equal(
-            rd_tokenizer_decode(tokenizer, ids.data + first, i - first, &decoded, NULL), RD_OK);
-        if (w != 3 && w != 5) assert_string_equal(decoded, expected[w]);
-        free(decoded);
+            rd_words_of_tokens(tokenizer, text, strlen(text), ids.data, ids.length, words), RD_OK);
+        for (int32_t w = 0; cases[c].words[w]; w++) {
+            int32_t first = i;
+            char *decoded;
+            while (i < ids.length && words[i] == w) i++;
+            assert_int_equal(
+                rd_tokenizer_decode(tokenizer, ids.data + first, i - first, &decoded, NULL), RD_OK);
+            if (!strstr(cases[c].words[w], "☃")) assert_string_equal(decoded, cases[c].words[w]);
+            if (*cases[c].words[w]) assert_true(i > first);
+            free(decoded);
+        }
+        assert_int_equal(i, ids.length);
+        free(ids.data);
     }
-    /* Unknown pieces that are written with spaces around them are words of their own. */
-    int32_t unk = rd_tokenizer_unk(tokenizer), the = ids.data[0];
-    const int32_t mixed[] = {unk, unk, the, unk, rd_tokenizer_eos(tokenizer)};
-    assert_int_equal(rd_words_of_tokens(tokenizer, mixed, 5, " ? ", words), 4);
-    const int32_t apart[] = {0, 1, 2, 3, 3};
-    assert_memory_equal(words, apart, sizeof apart);
-    assert_int_equal(rd_words_of_tokens(tokenizer, mixed, 5, "?", words), 2);
-    const int32_t joined[] = {0, 0, 1, 1, 1};
-    assert_memory_equal(words, joined, sizeof joined);
-    assert_int_equal(rd_words_of_tokens(tokenizer, mixed + 4, 1, "?", words), 0);
-    assert_int_equal(words[0], 0);
-    assert_true(rd_piece_has_space(tokenizer, the));
-    assert_false(rd_piece_has_space(tokenizer, unk));
-    free(ids.data);
+    int32_t none[2] = {9, 9};
+    const int32_t ends[2] = {rd_tokenizer_bos(tokenizer), rd_tokenizer_eos(tokenizer)};
+    assert_int_equal(rd_words_of_tokens(tokenizer, "  ", 2, ends, 2, none), RD_OK);
+    assert_true(none[0] == 0 && none[1] == 0);
     rd_tokenizer_close(tokenizer);
     snprintf(command, sizeof command, "rm -rf '%s'", root);
     assert_int_equal(system(command), 0);
+}
+
+static void test_words_at_places(void **state) {
+    (void)state;
+    static const char text[] = " ein\u00a0Hund ";
+    const int64_t places[] = {0, 1, 3, 4, 6, 8, 10};
+    const int32_t expected[] = {0, 0, 0, 1, 1, 1, 1};
+    int32_t words[7];
+    assert_int_equal(rd_words_at(text, sizeof text - 1, places, 7, words), 2);
+    assert_memory_equal(words, expected, sizeof expected);
+    assert_int_equal(rd_words_at("  ", 2, places, 2, words), 0);
+    assert_true(words[0] == 0 && words[1] == 0);
 }
 
 /* Values that are rows of the unit matrix make attention give its weights. */
@@ -122,22 +136,22 @@ static void test_attention_is_what_the_decoder_uses(void **state) {
     rd_arena_free(&arena);
 }
 
-/* Where pieces do not write spaces, those that begin no word say so. */
+/* Pieces that do not write spaces, and cut a word at its punctuation. */
 static void test_words_without_spaces(void **state) {
     (void)state;
-    static const char text[] = "learning results";
+    static const char text[] = "learning a## results";
     rd_tokenizer *tokenizer;
     rd_ids ids = {0};
     int32_t words[32];
     assert_int_equal(rd_tokenizer_open(&tokenizer, TEST_DATA "/wordpiece/vocab.txt"), RD_OK);
     assert_int_equal(rd_tokenizer_encode(tokenizer, text, sizeof text - 1, &ids), RD_OK);
-    rd_tokenizer_encode(tokenizer, "a##", 3, &ids);
     assert_in_range(ids.length, 5, 31);
-    int32_t n = 0;
-    for (int64_t i = 0; i < ids.length; i++) n += rd_tokenizer_begins_word(tokenizer, ids.data[i]);
-    assert_int_equal(rd_words_of_tokens(tokenizer, ids.data, ids.length, "?", words), n);
-    for (int64_t i = 1; i < ids.length; i++)
-        assert_int_equal(words[i] - words[i - 1], rd_piece_has_space(tokenizer, ids.data[i]));
+    assert_int_equal(
+        rd_words_of_tokens(tokenizer, text, sizeof text - 1, ids.data, ids.length, words), RD_OK);
+    int32_t a = 0;
+    while (strcmp(rd_tokenizer_piece(tokenizer, ids.data[a]), "a") != 0) a++;
+    for (int32_t i = 0; i < ids.length; i++)
+        assert_int_equal(words[i], i < a ? 0 : i < a + 3 ? 1 : 2);
     free(ids.data);
     rd_tokenizer_close(tokenizer);
 }
@@ -146,6 +160,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_of_texts),
         cmocka_unit_test(test_words_of_tokens),
+        cmocka_unit_test(test_words_at_places),
         cmocka_unit_test(test_words_without_spaces),
         cmocka_unit_test(test_attention_is_what_the_decoder_uses),
     };

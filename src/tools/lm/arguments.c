@@ -17,7 +17,7 @@ static const rd_key file_options[] = {
     {"input", RD_KEY_WORD, RD_AT(input), .value = "FILE",
      .help = "gzipped or plain text; default standard input"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
-     .help = "written when complete; default standard output"},
+     .help = "written when complete, gzipped if its name ends with .gz; default standard output"},
     {.name = NULL}};
 static const rd_key score_options[] = {
     {"context-window", RD_KEY_INT32, RD_AT(context_window), 0, 1 << 24, "0",

@@ -16,7 +16,7 @@ static const rd_key file_options[] = {
      .help = "a table, gzipped or plain, or names of pictures, one a line; default standard "
              "input"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
-     .help = "written when complete; default standard output"},
+     .help = "written when complete, gzipped if its name ends with .gz; default standard output"},
     {"references", RD_KEY_WORD, RD_AT(references), .value = "FILE",
      .help = "receives the table's own answers, the column label-column, for rdrop-score"},
     {"plain", RD_KEY_BOOL, RD_AT(plain),

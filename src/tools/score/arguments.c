@@ -89,7 +89,8 @@ static const rd_key output_options[] = {
     {"diff", RD_KEY_BOOL, offsetof(arguments, diff),
      .help = "an HTML page of the lines where two systems differ most"},
     {"html", RD_KEY_WORD, offsetof(arguments, html), .value = "FILE",
-     .help = "where the page goes; default standard output, as is -"},
+     .help = "where the page goes, gzipped if its name ends with .gz; default standard output, as "
+             "is -"},
     {"format", RD_KEY_ENUM, offsetof(arguments, report.format), .names = formats, .aliases = "f",
      .default_value = "text", .help = "of the scores"},
     {"json", RD_KEY_CONSTANT, offsetof(arguments, report.format), RD_REPORT_JSON,
@@ -146,6 +147,10 @@ static const options_section sections[] = {
      "file that sacreBLEU has fetched, ja-mecab and ko-mecab the system's IPADIC and mecab-ko-dic. "
      "With --language-pair zh is for Chinese, char for Japanese, Korean, Thai, Khmer, Lao, "
      "Burmese and Tibetan, in BLEU and ROUGE; for all others 13a, and rouge-score's."},
+    {"Significance",
+     "The p-value of a paired test is the share of trials whose difference is at least that of the "
+     "two systems. sacreBLEU leaves out trials with the same difference, and so calls systems with "
+     "the same output, or that differ in one line, significantly different."},
     {"Exit status", "0 done, 1 failed, 2 wrong usage."},
     {.heading = NULL}};
 

@@ -18,8 +18,9 @@ static const rd_key file_options[] = {
     {"input", RD_KEY_WORD, RD_AT(input), .value = "FILE",
      .help = "gzipped or plain text, one sentence a line; default standard input"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE",
-     .help = "written when complete; a device, a pipe or standard output, which is the default and "
-             "-, as it comes"},
+     .help =
+         "written when complete, gzipped if its name ends with .gz; a device, a pipe or standard "
+         "output, which is the default and -, as it comes"},
     {"print-alignment", RD_KEY_BOOL, RD_AT(align),
      .help = "and after a tab (in lists after |||) which word of the input, from 0, each word of "
              "the translation attends to: 0-0 1-2 ..."},
@@ -27,7 +28,7 @@ static const rd_key file_options[] = {
      .help = "unknown tokens become the input word that they attend to"},
     {"alignment-layer", RD_KEY_INT32, RD_AT(options.alignment_layer), 0, 1 << 20,
      .help = "by the attention of decoder layer N, from 1, averaged over its heads; default 0: the "
-             "last"},
+             "last. Of --coverage-penalty, too"},
     {"interactive", RD_KEY_BOOL, RD_AT(interactive),
      .help = "ask for each line with a prompt and translate it at once; Ctrl-D ends. On a "
              "terminal lines can be edited, and earlier ones recalled by arrow keys"},
@@ -104,6 +105,8 @@ static const options_group groups[] = {{.heading = "Model", .keys = model_option
 static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR"},
                                              {"score", OPTIONS_EXCLUDES, "prefix"},
                                              {"score", OPTIONS_EXCLUDES, "print-alignment"},
+                                             {"score", OPTIONS_EXCLUDES, "replace-unk"},
+                                             {"score", OPTIONS_EXCLUDES, "alignment-layer"},
                                              {"score", OPTIONS_EXCLUDES, "constraints"},
                                              {"score", OPTIONS_EXCLUDES, "glossary"},
                                              {"score", OPTIONS_EXCLUDES, "keep"},
@@ -128,7 +131,7 @@ static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR
 
 static const options_section sections[] = {
     {"Examples",
-     "  rdrop-translate --model DIR --input news.en.gz --output news.de\n"
+     "  rdrop-translate --model DIR --input news.en.gz --output news.de.gz\n"
      "  zcat news.en.gz | rdrop-translate --model DIR --beam 1 > news.de\n"
      "  rdrop-translate --model A --model B < in > out     an ensemble of two models\n"
      "  rdrop-translate --model DIR --nbest 5 < in         LINE ||| TRANSLATION ||| SCORE\n"
@@ -158,6 +161,9 @@ int arguments_parse(arguments *a, int argc, char **argv) {
     if (code >= 0) return code;
     if (a->score && strcmp(a->score, "-") == 0 && strcmp(a->input, "-") == 0)
         return options_usage(&translate_program, "--score - needs --input FILE");
+    const char *of_search = search_options_given(&a->given);
+    if (a->score && of_search)
+        return options_usage(&translate_program, "--%s means nothing with --score", of_search);
     return -1;
 }
 
@@ -170,5 +176,9 @@ rd_status arguments_search(const arguments *a, const rd_search_options *of_model
     RD_TRY(search_options_lay(&a->given, of_model, search));
     search->align = a->align;
     search->batch_tokens = a->batch_tokens;
+    if (options_has(&a->given, "alignment-layer") && !a->options.replace_unk &&
+        !rd_search_needs_attention(search))
+        return rd_error(RD_ERR_ARGUMENT, "--alignment-layer means nothing without "
+                                         "--print-alignment, --replace-unk or --coverage-penalty");
     return RD_OK;
 }

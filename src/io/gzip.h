@@ -1,0 +1,12 @@
+/* A stream that compresses. */
+#ifndef RD_IO_GZIP_H
+#define RD_IO_GZIP_H
+
+#include <stdio.h>
+
+/* What is written to it goes gzipped to the descriptor, which is then the stream's; fclose writes
+ * the end, and syncs a file to the disk. It has no fileno(). NULL, with errno, on failure: fd stays
+ * the caller's. */
+FILE *rd_gzip_stream(int fd);
+
+#endif
