@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "translate/constraints.h"
 #include "translate/kept.h"
+#include "translate/output.h"
 #include "translate/words.h"
 
 void rd_token_lines_free(rd_token_lines *lines) {
@@ -56,116 +57,6 @@ rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i) {
     int32_t length = (int32_t)(lines->offsets[i + 1] - lines->offsets[i]);
     /* Where no line has any there is no address to add to. */
     return (rd_token_span){length ? lines->ids.data + lines->offsets[i] : NULL, length};
-}
-
-/* Appends the text of known tokens. Decoding drops the space before a whole text. */
-static rd_status append_known(const rd_output *o, const int32_t *ids, int64_t n, rd_text *text) {
-    char *decoded;
-    RD_TRY(rd_tokenizer_decode(o->target, ids, n, &decoded, NULL));
-    rd_status status = RD_OK;
-    if (text->length && rd_piece_has_space(o->target, ids[0]) && decoded[0] != ' ')
-        status = rd_text_append(text, " ", 1);
-    if (status == RD_OK) status = rd_text_append(text, decoded, strlen(decoded));
-    free(decoded);
-    return status;
-}
-
-/* Appends the tokens' text with the source word that each unknown piece is aligned to in its place;
- * unknown pieces in a row that are aligned to the same word give it once. */
-static rd_status append_replacing(const rd_output *o, const rd_hypothesis *h, rd_text *text) {
-    int32_t unk = rd_tokenizer_unk(o->target);
-    for (int32_t i = 0, end; i < h->length; i = end) {
-        for (end = i; end < h->length && h->tokens[end] != unk; end++) {
-        }
-        if (end > i) {
-            RD_TRY(append_known(o, h->tokens + i, end - i, text));
-            continue;
-        }
-        end = i + 1;
-        int32_t word = h->aligned[i] < 0 ? -1 : o->words[h->aligned[i]];
-        bool again = i > 0 && h->tokens[i - 1] == unk && h->aligned[i - 1] >= 0 &&
-                     o->words[h->aligned[i - 1]] == word;
-        if (word < 0 || again) continue;
-        rd_word copied = rd_word_at(o->text, o->text_length, word);
-        RD_TRY(rd_text_append(text, copied.bytes, copied.n));
-    }
-    return RD_OK;
-}
-
-static rd_status decode_hypothesis(const rd_output *o, const rd_hypothesis *h, char **result) {
-    if (!o->replace_unk) return rd_tokenizer_decode(o->target, h->tokens, h->length, result, NULL);
-    rd_text text = {0};
-    rd_status status = rd_text_append(&text, "", 0);
-    if (status == RD_OK) status = append_replacing(o, h, &text);
-    if (status == RD_OK)
-        *result = text.data;
-    else
-        rd_text_free(&text);
-    return status;
-}
-
-/* Where the text of each token begins: after that of the tokens before it, but a character that is
- * cut short can be longer than it is whole. places: [h->length] */
-static rd_status find_places(const rd_output *o, const rd_hypothesis *h, const char *text,
-                             int64_t *places) {
-    int64_t most = (int64_t)strlen(text) - (*text != '\0');
-    for (int32_t i = h->length - 1; i >= 0; i--) {
-        rd_hypothesis before = *h;
-        char *start;
-        before.length = i;
-        RD_TRY(decode_hypothesis(o, &before, &start));
-        int64_t n = (int64_t)strlen(start);
-        places[i] = most = n < most ? n : most;
-        free(start);
-    }
-    return RD_OK;
-}
-
-int rd_aligned_words_compare(const void *a, const void *b) {
-    const rd_aligned_words *x = a, *y = b;
-    if (x->source != y->source) return x->source < y->source ? -1 : 1;
-    return x->target < y->target ? -1 : x->target > y->target;
-}
-
-/* The pairs of words that tokens align, each once. places: [h->length] of the tokens in the text;
- * words: [h->length] is overwritten. */
-static void align_words(const rd_output *o, const rd_hypothesis *h, const int64_t *places,
-                        int32_t *words, rd_translation *item) {
-    rd_aligned_words *pairs = item->alignment;
-    int32_t bos = rd_tokenizer_bos(o->target), n = 0;
-    int32_t n_words = rd_words_at(item->text, strlen(item->text), places, h->length, words);
-    for (int32_t i = 0; i < h->length && n_words > 0; i++)
-        if (h->aligned[i] >= 0 && h->tokens[i] != bos)
-            pairs[n++] = (rd_aligned_words){o->words[h->aligned[i]], words[i]};
-    if (n) qsort(pairs, (size_t)n, sizeof *pairs, rd_aligned_words_compare);
-    for (int32_t i = 0; i < n; i++)
-        if (i == 0 || rd_aligned_words_compare(&pairs[i - 1], &pairs[i]) != 0)
-            pairs[item->n_alignment++] = pairs[i];
-}
-
-static rd_status restore_kept(const rd_output *o, rd_translation *item, int64_t *places,
-                              int32_t n) {
-    if (!o->keeper) return RD_OK;
-    return rd_keeper_restore(o->keeper, o->text, o->text_length, &item->text, &item->n_restored,
-                             places, n);
-}
-
-rd_status rd_output_translation(const rd_output *o, const rd_hypothesis *h, rd_translation *item) {
-    item->score = h->score;
-    item->log_prob = h->log_prob;
-    item->n_tokens = h->length;
-    RD_TRY(decode_hypothesis(o, h, &item->text));
-    if (!o->align) return restore_kept(o, item, NULL, 0);
-    item->alignment = rd_malloc((size_t)h->length, sizeof *item->alignment);
-    int64_t *places = rd_malloc((size_t)h->length, sizeof *places);
-    int32_t *words = rd_malloc((size_t)h->length, sizeof *words);
-    rd_status status = item->alignment && places && words ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) status = find_places(o, h, item->text, places);
-    if (status == RD_OK) status = restore_kept(o, item, places, h->length);
-    if (status == RD_OK) align_words(o, h, places, words, item);
-    free(places);
-    free(words);
-    return status;
 }
 
 rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_options *o) {
@@ -285,13 +176,13 @@ static rd_status make_requests(call *c) {
 /* Writes the translations of full line i; words: [its tokens], or NULL. */
 static rd_status write_items(const call *c, int64_t i, const int32_t *words, rd_translations *out) {
     int64_t line = c->where[i];
-    const rd_output output = {.target = c->translator->target,
-                              .text = c->lines[line],
-                              .text_length = length_of(c, line),
-                              .words = words,
-                              .keeper = c->keeper,
-                              .align = c->options->search.align,
-                              .replace_unk = c->options->replace_unk};
+    const rd_output_form output = {.target = c->translator->target,
+                                   .text = c->lines[line],
+                                   .text_length = length_of(c, line),
+                                   .words = words,
+                                   .keeper = c->keeper,
+                                   .align = c->options->search.align,
+                                   .replace_unk = c->options->replace_unk};
     for (int32_t k = 0; k < out->n_best; k++) {
         const rd_hypothesis *h = &c->result.hypotheses[i * out->n_best + k];
         rd_translation *item = &out->items[line * out->n_best + k];

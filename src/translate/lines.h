@@ -41,24 +41,6 @@ void rd_token_lines_free(rd_token_lines *lines);
 /* Line i; valid as long as the lines. */
 rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i);
 
-/* One source text and how its translations are written. */
-typedef struct {
-    const rd_tokenizer *target;
-    const char *text; /* [text_length] valid UTF-8 */
-    size_t text_length;
-    const int32_t *words; /* of the text, that each of its tokens is of; with the last two alone */
-    rd_keeper *keeper;    /* of what the text has and its translations keep; or NULL */
-    bool align, replace_unk;
-} rd_output;
-
-/* Fills `item`, which owns what it then holds, also after a failure. The hypothesis must have
- * alignments where `align` or `replace_unk` are set. */
-rd_status rd_output_translation(const rd_output *output, const rd_hypothesis *hypothesis,
-                                rd_translation *item);
-
-/* Of two rd_aligned_words: by source, then by target, as qsort wants it. */
-int rd_aligned_words_compare(const void *a, const void *b);
-
 /* The job that options ask for. */
 rd_translate_job rd_translate_job_of(const rd_translator *translator,
                                      const rd_translate_options *options);

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "translate/head.h"
+#include "translate/output.h"
 #include "translate/segments.h"
 
 /* Characters of Chinese and Japanese, letters and punctuation: between their sentences there is no

@@ -24,6 +24,7 @@
 #include "recipe/recipe.h"
 #include "search/search.h"
 #include "translate/lines.h"
+#include "translate/output.h"
 #include "translate/words.h"
 
 static char root[] = "/tmp/test_translator.XXXXXX";
@@ -233,11 +234,11 @@ static void test_which_word_replaces(void **state) {
     must(rd_words_of_tokens(translator->source, source, strlen(source), ids.data, ids.length,
                             of_word));
     for (int32_t i = (int32_t)ids.length - 1; i >= 0; i--) first[of_word[i]] = i;
-    rd_output output = {.target = translator->target,
-                        .text = source,
-                        .text_length = strlen(source),
-                        .words = of_word,
-                        .replace_unk = true};
+    rd_output_form output = {.target = translator->target,
+                             .text = source,
+                             .text_length = strlen(source),
+                             .words = of_word,
+                             .replace_unk = true};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         int32_t tokens[MOST], aligned[MOST];
         for (int32_t i = 0; i < cases[c].n; i++) {
