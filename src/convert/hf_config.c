@@ -112,12 +112,6 @@ static rd_status check_architecture(reader *r) {
     return RD_OK;
 }
 
-static rd_status read_activation(const reader *r) {
-    const char *name = json_string_value(json_object_get(r->config, "activation_function"));
-    if (name && strcmp(name, "silu") == 0) name = "swish";
-    return set(r, "activation-fn", "activation_function", name ? name : "gelu");
-}
-
 /* The decoder's first token, as one of the special ones. */
 static rd_status read_start(const reader *r) {
     const json_t *value = generation_setting(r, "decoder_start_token_id");
@@ -169,7 +163,8 @@ static rd_status read_model(reader *r) {
     rd_model_config *c = &r->recipe->model;
     RD_TRY(check_architecture(r));
     RD_TRY(copy_keys(r));
-    RD_TRY(read_activation(r));
+    RD_TRY(rd_hf_read_activation(r->directory, r->config, "activation_function", "gelu",
+                                 &c->activation));
     c->tgt_vocab = c->src_vocab;
     c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
     RD_TRY(r->bart ? read_bart(r) : read_marian(r));

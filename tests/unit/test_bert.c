@@ -206,7 +206,7 @@ static void test_damaged(void **state) {
     } cases[] = {
         {"config.json", "\"hidden_size\": 16", "\"hidden_size\": 18", "has another shape than"},
         {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"golu\"",
-         "this hidden_act is not supported"},
+         "hidden_act: golu is not supported"},
         {"config.json", "\"intermediate_size\"", "\"intermediate_sise\"",
          "intermediate_size is missing"},
         {"config.json", "\"may be\"", "\"yes\"   ", "the label 'yes' comes twice"},

@@ -130,6 +130,24 @@ static void test_export(void **state) {
     check_model(path);
 }
 
+/* Any activation goes out under its name. */
+static void test_activation(void **state) {
+    (void)state;
+    char path[96], out[96];
+    json_t *config;
+    snprintf(path, sizeof path, "%s/tanh", directory);
+    snprintf(out, sizeof out, "%s/tanh-out", directory);
+    char command[400];
+    snprintf(command, sizeof command,
+             "cp -r %s %s && sed -i 's/^activation-fn: .*/activation-fn: tanh/' %s/config.yaml",
+             model, path, path);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    must(rd_export(path, out, NULL));
+    must(rd_json_read(out, "config.json", &config));
+    assert_string_equal(json_string_value(json_object_get(config, "activation_function")), "tanh");
+    json_decref(config);
+}
+
 static void copy_with(const char *to, const char *key, const char *text) {
     static const char *const files[] = {"vocab.json", "merges.txt", "model.safetensors"};
     must(rd_make_directories(to));
@@ -147,7 +165,7 @@ static void test_refused(void **state) {
         {"scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx"},
         {"add_cross_attention", "true", "add_cross_attention"},
         {"scale_attn_weights", "false", "scale_attn_weights"},
-        {"activation_function", "\"mish\"", "activation_function"},
+        {"activation_function", "\"mish\"", "activation_function: mish is not supported"},
         {"n_layer", "null", "n_layer"},
         {"n_layer", "3", "tensor transformer.h.2."},
         {"n_inner", "24", "mlp.c_fc.weight has another shape"},
@@ -193,6 +211,7 @@ static void test_warnings(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_import), cmocka_unit_test(test_export),
+                                       cmocka_unit_test(test_activation),
                                        cmocka_unit_test(test_refused),
                                        cmocka_unit_test(test_warnings)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
