@@ -69,6 +69,11 @@ static rd_status copy_key(const reader *r, const shared_key *key) {
 }
 
 static rd_status check_supported(const reader *r) {
+    static const char *const heads[] = {"ForMaskedLM", "ForPreTraining",
+                                        "ForSequenceClassification", NULL};
+    RD_TRY(rd_hf_check_head(r->directory, r->config, heads,
+                            "classify whole texts (..ForSequenceClassification) or tell masked "
+                            "tokens (..ForMaskedLM)"));
     const char *positions = json_string_value(value_of(r, "position_embedding_type"));
     if (positions && strcmp(positions, "absolute") != 0)
         return unsupported(r, "a position_embedding_type other than absolute");

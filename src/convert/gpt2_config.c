@@ -47,6 +47,8 @@ static rd_status set_number(const char *directory, rd_recipe *recipe, const char
 
 /* Settings of variants, which are all off in GPT-2 itself. */
 static rd_status check_variant(const char *directory, const json_t *config) {
+    static const char *const no_head[] = {NULL};
+    RD_TRY(rd_hf_check_head(directory, config, no_head, "generate (GPT2LMHeadModel)"));
     static const char *const off[] = {"scale_attn_by_inverse_layer_idx", "add_cross_attention"};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         if (json_is_true(json_object_get(config, off[i]))) return unsupported(directory, off[i]);

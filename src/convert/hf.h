@@ -14,6 +14,12 @@ typedef struct {
 } rd_hf_key;
 extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
 
+/* The tensors of unlike heads have the same names: an architecture that config.json names
+ * ("BertForTokenClassification") must end as one of `known` (NULL ends them). One without "For" has
+ * no head, or the one that is the family's own. supported: for the message, what those do. */
+rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
+                           const char *supported);
+
 /* Activations, which all families call the same. Read: what `key` of config.json says, `otherwise`
  * where it says nothing; RD_ERR_UNSUPPORTED for one that is not here. */
 rd_status rd_hf_read_activation(const char *directory, const json_t *config, const char *key,

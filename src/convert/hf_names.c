@@ -19,6 +19,18 @@ const rd_hf_key rd_hf_model_keys[] = {
     {NULL, NULL},
 };
 
+rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
+                           const char *supported) {
+    const json_t *list = json_object_get(config, "architectures");
+    const char *name = json_string_value(json_array_get(list, 0));
+    if (!name || !strstr(name, "For")) return RD_OK;
+    for (; *known; known++)
+        if (rd_ends_with(name, *known)) return RD_OK;
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s/config.json: the head of %.60s is not supported: those that %s are",
+                    directory, name, supported);
+}
+
 /* The first name of each is written: older versions of transformers know it, and CTranslate2. */
 static const struct {
     const char *name;

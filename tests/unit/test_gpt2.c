@@ -166,6 +166,7 @@ static void test_refused(void **state) {
         {"add_cross_attention", "true", "add_cross_attention"},
         {"scale_attn_weights", "false", "scale_attn_weights"},
         {"activation_function", "\"mish\"", "activation_function: mish is not supported"},
+        {"architectures", "[\"GPT2ForTokenClassification\"]", "head of GPT2ForTokenClassification"},
         {"n_layer", "null", "n_layer"},
         {"n_layer", "3", "tensor transformer.h.2."},
         {"n_inner", "24", "mlp.c_fc.weight has another shape"},
