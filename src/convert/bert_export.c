@@ -72,12 +72,9 @@ static rd_status write_weights(const bert_export *e, const rd_model *model) {
     return status;
 }
 
-/* Their XLM-R has SentencePiece's file under another name, and no vocab.json. */
 static rd_status write_vocabulary(const bert_export *e) {
-    if (e->family == RD_XLM_ROBERTA)
-        return rd_copy_file(e->from, "source.spm", e->to, "sentencepiece.bpe.model");
-    RD_TRY(rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT));
-    return RD_OK;
+    if (e->family == RD_XLM_ROBERTA) return rd_xlm_vocabulary_write(e->from, e->to);
+    return rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT);
 }
 
 /* BertTokenizer goes by these, and not by what tokenizer.json says. */

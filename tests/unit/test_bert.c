@@ -17,6 +17,7 @@
 #include "convert/convert.h"
 #include "data/masking.h"
 #include "golden.h"
+#include "io/json.h"
 #include "io/output.h"
 #include "predict/predict.h"
 
@@ -207,6 +208,10 @@ static void test_damaged(void **state) {
         {"config.json", "\"hidden_size\": 16", "\"hidden_size\": 18", "has another shape than"},
         {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"golu\"",
          "hidden_act: golu is not supported"},
+        {"config.json", "ForSequenceClassification\"", "ForTokenClassification\"   ",
+         "the head of BertForTokenClassification is not supported"},
+        {"config.json", "ForSequenceClassification\"", "ForMultipleChoice\"        ",
+         "the head of BertForMultipleChoice is not supported"},
         {"config.json", "\"intermediate_size\"", "\"intermediate_sise\"",
          "intermediate_size is missing"},
         {"config.json", "\"may be\"", "\"yes\"   ", "the label 'yes' comes twice"},
@@ -259,6 +264,54 @@ static void test_sentence_transformers(void **state) {
     assert_int_equal(rd_sentence_transformers_read(in, folder), RD_ERR_UNSUPPORTED);
     rd_recipe_free(out);
     rd_recipe_free(in);
+}
+
+static void copy_golden(const char *name, const char *to, const char *const *files, int n) {
+    char from[512];
+    snprintf(from, sizeof from, "%s/bert/%s", TEST_DATA, name);
+    must(rd_make_directories(to));
+    for (int i = 0; i < n; i++) must(rd_copy_file(from, files[i], to, files[i]));
+}
+
+static void expect_ids(const char *path, const char *text, const int32_t *ids, int64_t n) {
+    rd_tokenizer *source, *target;
+    rd_ids found = {0};
+    must(rd_vocabularies_open(path, RD_VOCABULARY_JOINT, &source, &target));
+    must(rd_tokenizer_encode(source, text, strlen(text), &found));
+    assert_int_equal(found.length, n);
+    assert_memory_equal(found.data, ids, sizeof *ids * (size_t)n);
+    free(found.data);
+    rd_vocabularies_close(source, target);
+}
+
+/* Tokens that were added to XLM-R's pieces come in and go out with them. */
+static void test_xlm_vocabulary(void **state) {
+    (void)state;
+    static const char *const files[] = {"config.json", "model.safetensors",
+                                        "sentencepiece.bpe.model"};
+    static const int32_t ids[] = {34, 34}; /* without the blank's piece before them */
+    char from[64], to[64];
+    snprintf(from, sizeof from, "%s/xlm-added", directory);
+    snprintf(to, sizeof to, "%s/xlm-in", directory);
+    copy_golden("xlm_roberta", from, files, 3);
+    put(from, "added_tokens.json", "{\"ee\": 34}");
+    must(rd_import(from, to, NULL));
+    expect_ids(to, "eeee", ids, 2);
+    must(rd_export(to, path_of("xlm-out"), NULL));
+    assert_true(rd_file_exists(path_of("xlm-out/added_tokens.json")));
+    json_t *pieces;
+    must(rd_json_read(to, "vocab.json", &pieces));
+    json_object_set_new(pieces, "!", json_integer(24));
+    json_object_set_new(pieces, ",", json_integer(23));
+    must(rd_json_write(to, "vocab.json", pieces));
+    assert_int_equal(rd_xlm_vocabulary_write(to, path_of("xlm-other")), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "other ids"));
+    put(from, "added_tokens.json", "{\"<ent>\": 36}"); /* of no embedding */
+    assert_int_equal(rd_import(from, path_of("xlm-none"), NULL), RD_ERR_FORMAT);
+    assert_int_equal(unlink(path_of("xlm-added/sentencepiece.bpe.model")), 0);
+    put(from, "tokenizer.json", "{}");
+    assert_int_equal(rd_import(from, path_of("xlm-none"), NULL), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "put the sentencepiece.bpe.model of the model"));
 }
 
 static void test_masking(void **state) {
@@ -314,10 +367,10 @@ static void test_masking(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_masked_tokens),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_sentence_transformers),
-        cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_answers),        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_vectors),        cmocka_unit_test(test_masked_tokens),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_sentence_transformers),
+        cmocka_unit_test(test_xlm_vocabulary), cmocka_unit_test(test_masking),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
