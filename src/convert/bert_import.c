@@ -178,6 +178,22 @@ static rd_status read_weights(bert_import *im) {
     return RD_OK;
 }
 
+/* A tied tensor may be there under several of its names. */
+static rd_status warn_of_copies(const bert_import *im) {
+    for (int64_t i = 0; i < im->parameters.n; i++) {
+        const rd_parameter *item = &im->parameters.items[i];
+        rd_bert_names names;
+        const char *name;
+        (void)look_up(im, item->name, &names, &name);
+        for (int k = 0; im->recipe->model.share_all_embeddings && k < names.n; k++)
+            if (names.room[k] != name)
+                RD_TRY(rd_import_warn_copy(&im->tensors, names.room[k], name,
+                                           im->parameters.values + item->offset,
+                                           rd_parameter_count(item), im->warnings));
+    }
+    return RD_OK;
+}
+
 /* Copies of others, or of the number of a position. */
 static const char *const copies[] = {"position_ids", "decoder.bias",   "predictions.bias",
                                      "lm_head.bias", "decoder.weight", NULL};
@@ -199,6 +215,7 @@ static rd_status import_all(bert_import *im) {
     RD_TRY(take_vocabulary(im));
     if (im->labels.n > 0) RD_TRY(rd_labels_write(&im->labels, im->to));
     RD_TRY(read_weights(im));
+    if (im->warnings) RD_TRY(warn_of_copies(im));
     if (im->warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, im->warnings));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
                              RD_WEIGHTS_FP32);

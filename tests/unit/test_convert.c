@@ -471,6 +471,27 @@ static void test_settings_without_effect_are_named(void **state) {
     assert_non_null(strstr(rd_last_error(), "ids of the source vocabulary up to 57"));
 }
 
+/* Tied tensors that are stored twice, the same and not. */
+static void test_copies(void **state) {
+    (void)state;
+    char from[128], to[128], path[256], command[600];
+    static const char shared[] = "model.shared.weight";
+    rd_text warnings = {0};
+    snprintf(from, sizeof from, "%s/copies", directory);
+    snprintf(to, sizeof to, "%s/copies-in", directory);
+    snprintf(path, sizeof path, "%s/model.safetensors", from);
+    snprintf(command, sizeof command, "cp -r %s/marian/tied %s && chmod -R u+w %s", TEST_DATA, from,
+             from);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    golden_add_tensor(path, "model.decoder.embed_tokens.weight", shared, 0.0f);
+    golden_add_tensor(path, "lm_head.weight", shared, 0.5f);
+    must(rd_import_hf(from, to, &warnings));
+    assert_non_null(
+        strstr(warnings.data, "tensor lm_head.weight differs from model.shared.weight"));
+    assert_null(strstr(warnings.data, "decoder.embed_tokens"));
+    rd_text_free(&warnings);
+}
+
 /* An output directory is new or empty, and there only when it is whole. */
 static void test_output_directory(void **state) {
     (void)state;
@@ -529,6 +550,7 @@ int main(void) {
         cmocka_unit_test(test_export_imported),
         cmocka_unit_test(test_export_says_what_has_no_place),
         cmocka_unit_test(test_export_refuses_pre_norm),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_output_directory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -185,7 +185,7 @@ static void test_refused(void **state) {
 /* What is not read is said: tensors, and settings of generation that mean something else. */
 static void test_warnings(void **state) {
     (void)state;
-    char from[80], to[80];
+    char from[80], to[80], path[128];
     rd_text warnings = {0};
     rd_lm lm;
     snprintf(from, sizeof from, "%s/shorter", directory);
@@ -195,7 +195,10 @@ static void test_warnings(void **state) {
                        json_pack("{s:i, s:i, s:i, s:i, s:b}", "no_repeat_ngram_size", 2,
                                  "max_new_tokens", 7, "min_new_tokens", 3, "max_length", 20,
                                  "do_sample", 0)));
+    snprintf(path, sizeof path, "%s/model.safetensors", from);
+    golden_add_tensor(path, "lm_head.weight", "transformer.wte.weight", 1.0f);
     must(rd_import(from, to, &warnings));
+    assert_non_null(strstr(warnings.data, "tensor lm_head.weight differs from transformer.wte"));
     assert_non_null(strstr(warnings.data, "12 tensors are of no use here: transformer.h.1."));
     assert_non_null(strstr(warnings.data, "max_length and min_length count the prompt"));
     rd_text_free(&warnings);
