@@ -184,6 +184,8 @@ rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, co
     bool whole = o && put(o, "model_type", json_string(rd_bert_family_names[family])) &&
                  put(o, "architectures", json_pack("[s]", architecture(family, c->head))) &&
                  put(o, "dtype", json_string("float32")) && put_shape(o, family, recipe);
+    if (c->head == RD_HEAD_TOKENS)
+        whole = whole && put(o, "tie_word_embeddings", json_boolean(c->share_all_embeddings));
     if (c->head == RD_HEAD_CLASSES || c->head == RD_HEAD_VALUE)
         whole = whole && put_labels(o, c, labels);
     if (whole) return RD_OK;
