@@ -17,7 +17,7 @@
 
 typedef struct {
     const char *from, *to;
-    json_t *config, *generation; /* generation: of generation_config.json; or NULL */
+    json_t *config, *generation; /* the latter of generation_config.json, where it is there */
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
@@ -149,15 +149,15 @@ static rd_status take_vocabulary(gpt2_import *im) {
     return rd_error(RD_ERR_FORMAT, "%s: the vocabulary lacks <|endoftext|>", im->from);
 }
 
-/* generation_config.json, where it is there. */
 static rd_status read_search(gpt2_import *im, rd_text *warnings) {
-    bool exists;
-    RD_TRY(rd_json_exists(im->from, "generation_config.json", &exists));
-    if (!exists) return RD_OK;
-    RD_TRY(rd_json_read(im->from, "generation_config.json", &im->generation));
+    bool own_file;
+    RD_TRY(rd_json_exists(im->from, "generation_config.json", &own_file));
+    if (own_file) RD_TRY(rd_json_read(im->from, "generation_config.json", &im->generation));
     RD_TRY(rd_hf_read_search(im->recipe, im->from, im->config, im->generation, false, warnings));
-    return warnings ? rd_hf_warn_settings(&im->recipe->model, im->generation, true, warnings)
-                    : RD_OK;
+    return warnings
+               ? rd_hf_warn_settings(&im->recipe->model, own_file ? im->generation : im->config,
+                                     own_file, warnings)
+               : RD_OK;
 }
 
 static rd_status import_all(gpt2_import *im, rd_text *warnings) {

@@ -213,10 +213,40 @@ static void test_warnings(void **state) {
     assert_non_null(strstr(rd_last_error(), "make no sense"));
 }
 
+/* Without a generation_config.json config.json says how to search, and what ends a text. */
+static void test_search_of_config(void **state) {
+    (void)state;
+    char from[80], to[80];
+    rd_text warnings = {0};
+    rd_lm lm;
+    json_t *config;
+    snprintf(from, sizeof from, "%s/old", directory);
+    snprintf(to, sizeof to, "%s/old-in", directory);
+    copy_with(from, "eos_token_id", "5");
+    must(rd_json_read(from, "config.json", &config));
+    json_t *search =
+        json_pack("{s:i, s:i, s:f, s:i, s:i}", "num_beams", 3, "no_repeat_ngram_size", 2,
+                  "repetition_penalty", 1.5, "max_new_tokens", 7, "num_beam_groups", 3);
+    assert_int_equal(json_object_update(config, search), 0);
+    json_decref(search);
+    must(rd_json_write(from, "config.json", config));
+    must(rd_import(from, to, &warnings));
+    assert_non_null(strstr(warnings.data, "config.json: eos_token_id: the model's own end"));
+    assert_non_null(strstr(warnings.data, "config.json: num_beam_groups: 3 has no effect here"));
+    rd_text_free(&warnings);
+    must(rd_lm_open(&lm, to, RD_PRECISION_FP32));
+    assert_int_equal(lm.search.beam, 3);
+    assert_int_equal(lm.search.no_repeat_ngram, 2);
+    assert_float_equal(lm.search.repetition_penalty, 1.5, 0);
+    assert_float_equal(lm.search.max_len_b, 7, 0); /* and an end */
+    assert_string_equal(lm.search.end_tokens, "5");
+    rd_lm_close(&lm);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_import), cmocka_unit_test(test_export),
-                                       cmocka_unit_test(test_activation),
-                                       cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_warnings)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_import),     cmocka_unit_test(test_export),
+        cmocka_unit_test(test_activation), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_search_of_config)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
