@@ -217,6 +217,7 @@ static void test_untied(void **state) {
     golden_add_tensor(weights, "cls.predictions.decoder.weight", embeddings, 0.0f);
     golden_add_tensor(weights, "cls.predictions.decoder.bias", "cls.predictions.bias", 1.0f);
     must(rd_import(from, path_of("tied-in"), &warnings));
+    assert_non_null(warnings.data);
     if (!strstr(warnings.data, "tensor cls.predictions.decoder.bias differs from "
                                "cls.predictions.bias, which config.json ties it to"))
         fail_msg("%s", warnings.data);

@@ -486,6 +486,7 @@ static void test_copies(void **state) {
     golden_add_tensor(path, "model.decoder.embed_tokens.weight", shared, 0.0f);
     golden_add_tensor(path, "lm_head.weight", shared, 0.5f);
     must(rd_import_hf(from, to, &warnings));
+    assert_non_null(warnings.data);
     assert_non_null(
         strstr(warnings.data, "tensor lm_head.weight differs from model.shared.weight"));
     assert_null(strstr(warnings.data, "decoder.embed_tokens"));

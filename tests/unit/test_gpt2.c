@@ -231,6 +231,7 @@ static void test_search_of_config(void **state) {
     json_decref(search);
     must(rd_json_write(from, "config.json", config));
     must(rd_import(from, to, &warnings));
+    assert_non_null(warnings.data);
     assert_non_null(strstr(warnings.data, "config.json: eos_token_id: the model's own end"));
     assert_non_null(strstr(warnings.data, "config.json: num_beam_groups: 3 has no effect here"));
     rd_text_free(&warnings);

@@ -327,6 +327,7 @@ static void test_settings_without_effect(void **state) {
              s.from);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
     must(rd_import(s.from, to, &warnings));
+    assert_non_null(warnings.data);
     assert_string_equal(warnings.data,
                         "decoder.yml: output-sampling: [\"topk\", \"10\"] has no effect here\n"
                         "decoder.yml: n-best: \"true\" has no effect here\n");
