@@ -26,10 +26,10 @@ typedef struct {
 /* path: a SentencePiece model; a Hugging Face tokenizer.json of byte-level BPE or WordPiece; a
  * vocab.json with its merges.txt in the same folder; a file "...vocab.txt" (WordPiece); or one of
  * rdrop-preprocess's two: dict.txt (also "dict.LANG.txt", as fairseq has it) or characters.txt.
- * In the folder of a vocab.json or vocab.txt a tokenizer_config.json counts, too, and of a
- * vocab.json an added_tokens.json: tokens that were added to a vocabulary are one id in text. In
- * that of a dict.txt a file "bpecodes" of subword-nmt or fastBPE counts, by which words are cut:
- * pieces that are not a word's last end with "@@".
+ * In the folder of a tokenizer.json, vocab.json or vocab.txt a tokenizer_config.json counts, too,
+ * and of a vocab.json an added_tokens.json: tokens that were added to a vocabulary are one id in
+ * text. In that of a dict.txt a file "bpecodes" of subword-nmt or fastBPE counts, by which words
+ * are cut: pieces that are not a word's last end with "@@".
  *
  * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but take the spelling of
  * a special piece ("<mask>", "[MASK]") in a text for text. Letters, numbers and spaces are those of

@@ -36,6 +36,12 @@ rd_status rd_bert_read_config(rd_bert_family family, const char *directory, cons
 rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
                               json_t **config);
 
+/* XLM-R's vocabulary (xlm_vocabulary.c): SentencePiece's file, whose pieces get other ids, and
+ * tokens that were added. Read: from a directory of theirs, with a vocab.json of these ids.
+ * Written: RD_ERR_UNSUPPORTED where vocab.json says others than XLM-R has. */
+rd_status rd_xlm_vocabulary_read(const char *from, const char *to);
+rd_status rd_xlm_vocabulary_write(const char *from, const char *to);
+
 /* What sentence-transformers has next to such a model (sentence_transformers.c): how it makes one
  * vector of a sentence, and of how many tokens at most. Read into a recipe, where the files are
  * there (RD_ERR_UNSUPPORTED: vectors are made otherwise than here); written. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "convert/bert.h"
-#include "model/model_keys.h"
+#include "convert/hf.h"
 #include "recipe/recipe_keys.h"
 
 const char *const rd_bert_family_names[] = {"bert", "roberta", "xlm-roberta", NULL};
@@ -33,10 +33,6 @@ static const shared_key shared_keys[] = {
     {"hidden_dropout_prob", "dropout", "0.1"},
     {"attention_probs_dropout_prob", "attention-dropout", "0.1"},
     {NULL, NULL, NULL}};
-
-/* Their names of activations, in the order of ours. */
-static const char *const activations[] = {"relu", "gelu", "silu", "gelu_new", "tanh"};
-enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
 
 typedef struct {
     const char *directory;
@@ -72,19 +68,12 @@ static rd_status copy_key(const reader *r, const shared_key *key) {
     return status;
 }
 
-static rd_status read_activation(const reader *r) {
-    const char *name = json_string_value(value_of(r, "hidden_act"));
-    if (!name) name = "gelu";
-    if (strcmp(name, "gelu_pytorch_tanh") == 0 || strcmp(name, "gelu_fast") == 0) name = "gelu_new";
-    if (strcmp(name, "swish") == 0) name = "silu";
-    for (int i = 0; i < N_ACTIVATIONS; i++) {
-        r->recipe->model.activation = (rd_activation)i;
-        if (strcmp(name, activations[i]) == 0) return RD_OK;
-    }
-    return unsupported(r, "this hidden_act");
-}
-
 static rd_status check_supported(const reader *r) {
+    static const char *const heads[] = {"ForMaskedLM", "ForPreTraining",
+                                        "ForSequenceClassification", NULL};
+    RD_TRY(rd_hf_check_head(r->directory, r->config, heads,
+                            "classify whole texts (..ForSequenceClassification) or tell masked "
+                            "tokens (..ForMaskedLM)"));
     const char *positions = json_string_value(value_of(r, "position_embedding_type"));
     if (positions && strcmp(positions, "absolute") != 0)
         return unsupported(r, "a position_embedding_type other than absolute");
@@ -121,7 +110,7 @@ rd_status rd_bert_read_config(rd_bert_family family, const char *directory, cons
     rd_model_config *c = &recipe->model;
     RD_TRY(check_supported(&r));
     for (const shared_key *key = shared_keys; key->theirs; key++) RD_TRY(copy_key(&r, key));
-    RD_TRY(read_activation(&r));
+    RD_TRY(rd_hf_read_activation(directory, config, "hidden_act", "gelu", &c->activation));
     RD_TRY(read_positions(&r, family));
     c->tgt_vocab = c->src_vocab;
     c->decoder.layers = 0;
@@ -148,7 +137,7 @@ static bool put(json_t *object, const char *key, json_t *value) {
 static bool put_shape(json_t *o, rd_bert_family family, const rd_recipe *recipe) {
     const rd_model_config *c = &recipe->model;
     int64_t positions = c->max_source_positions + (family == RD_BERT ? 0 : c->pad_id + 1);
-    bool whole = put(o, "hidden_act", json_string(activations[c->activation])) &&
+    bool whole = put(o, "hidden_act", json_string(rd_hf_activation_name(c->activation))) &&
                  put(o, "max_position_embeddings", json_integer(positions)) &&
                  put(o, "position_embedding_type", json_string("absolute")) &&
                  put(o, "pad_token_id", json_integer(c->pad_id)) &&
@@ -195,6 +184,8 @@ rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, co
     bool whole = o && put(o, "model_type", json_string(rd_bert_family_names[family])) &&
                  put(o, "architectures", json_pack("[s]", architecture(family, c->head))) &&
                  put(o, "dtype", json_string("float32")) && put_shape(o, family, recipe);
+    if (c->head == RD_HEAD_TOKENS)
+        whole = whole && put(o, "tie_word_embeddings", json_boolean(c->share_all_embeddings));
     if (c->head == RD_HEAD_CLASSES || c->head == RD_HEAD_VALUE)
         whole = whole && put_labels(o, c, labels);
     if (whole) return RD_OK;

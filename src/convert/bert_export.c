@@ -48,36 +48,59 @@ static rd_status plan(bert_export *e) {
     e->family = c->position_layout == RD_POSITIONS_HF_MARIAN ? RD_BERT
                 : pieces                                     ? RD_XLM_ROBERTA
                                                              : RD_ROBERTA;
+    if (e->family != RD_BERT && c->head == RD_HEAD_TOKENS && c->activation != RD_GELU)
+        return unsupported(e, "RoBERTa's head of masked tokens knows the activation gelu alone");
+    return RD_OK;
+}
+
+/* Registers what the file will hold, under their names: the same tensors in the same order. */
+static rd_status add_tensors(const bert_export *e, const rd_parameters *p, rd_parameters *out) {
+    const rd_model_config *c = &e->recipe->model;
+    for (int64_t i = 0; i < p->n; i++) {
+        rd_bert_names names;
+        const rd_parameter *item = &p->items[i];
+        rd_bert_names_of(e->family, c, item->name, &names);
+        int best = c->head == RD_HEAD_NONE && names.n > 1; /* without the prefix */
+        if (names.n == 0) return unsupported(e, item->name);
+        RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), item->shape[0], item->shape[1],
+                                 "%s", names.room[best]));
+    }
+    return RD_OK;
+}
+
+/* Untied, the bias of all tokens is there twice: `out` gets values of its own, with both. */
+static rd_status repeat_bias(const bert_export *e, const rd_parameters *p, rd_parameters *out) {
+    static const char ours[] = "encoder.output_projection.bias";
+    const rd_parameter *bias = rd_parameters_find(p, ours);
+    rd_bert_names names;
+    rd_bert_names_of(e->family, &e->recipe->model, ours, &names);
+    RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), bias->shape[0], 0, "%s",
+                             names.room[1]));
+    RD_TRY(rd_parameters_allocate_unset(out));
+    memcpy(out->values, p->values, sizeof *p->values * (size_t)p->total);
+    memcpy(out->values + p->total, p->values + bias->offset,
+           sizeof *p->values * (size_t)bias->shape[0]);
     return RD_OK;
 }
 
 static rd_status write_weights(const bert_export *e, const rd_model *model) {
     rd_parameters out = {0};
     const rd_parameters *p = &model->parameters;
+    const rd_model_config *c = &model->config;
+    bool untied = c->head == RD_HEAD_TOKENS && !c->share_all_embeddings;
     char *path = rd_path_join(e->to, "model.safetensors");
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    for (int64_t i = 0; status == RD_OK && i < p->n; i++) {
-        rd_bert_names names;
-        const rd_parameter *item = &p->items[i];
-        rd_bert_names_of(e->family, &model->config, item->name, &names);
-        int best = e->recipe->model.head == RD_HEAD_NONE && names.n > 1; /* without the prefix */
-        status = names.n > 0 ? rd_parameters_add(&out, NULL, rd_init_constant(0.0), item->shape[0],
-                                                 item->shape[1], "%s", names.room[best])
-                             : unsupported(e, item->name);
-    }
-    /* The same tensors in the same order. */
-    if (status == RD_OK) status = rd_parameters_save(&out, p->values, NULL, path);
+    rd_status status = path ? add_tensors(e, p, &out) : RD_ERR_MEMORY;
+    if (status == RD_OK && untied) status = repeat_bias(e, p, &out);
+    if (status == RD_OK)
+        status = rd_parameters_save(&out, untied ? out.values : p->values, NULL, path);
     rd_parameters_free(&out);
     free(path);
     return status;
 }
 
-/* Their XLM-R has SentencePiece's file under another name, and no vocab.json. */
 static rd_status write_vocabulary(const bert_export *e) {
-    if (e->family == RD_XLM_ROBERTA)
-        return rd_copy_file(e->from, "source.spm", e->to, "sentencepiece.bpe.model");
-    RD_TRY(rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT));
-    return RD_OK;
+    if (e->family == RD_XLM_ROBERTA) return rd_xlm_vocabulary_write(e->from, e->to);
+    return rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT);
 }
 
 /* BertTokenizer goes by these, and not by what tokenizer.json says. */

@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/memory.h"
 #include "convert/bert.h"
 #include "convert/convert.h"
 #include "convert/import.h"
@@ -144,39 +142,6 @@ static rd_status read_head(bert_import *im) {
 
 /* ---- The vocabulary ---- */
 
-static rd_status set_id(json_t *ids, const char *piece, int32_t id) {
-    if (json_object_set_new(ids, piece, json_integer(id)) == 0) return RD_OK;
-    return rd_error(RD_ERR_MEMORY, "vocab.json: out of memory");
-}
-
-/* XLM-R's: <s> 0, <pad> 1, </s> 2, <unk> 3, then SentencePiece's pieces after its own three, one
- * higher, then <mask>. */
-static rd_status number_pieces(const rd_tokenizer *model, json_t *ids) {
-    static const char *const first[] = {"<s>", "<pad>", "</s>", "<unk>"};
-    int32_t n = rd_tokenizer_size(model);
-    for (int32_t i = 0; i < 4; i++) RD_TRY(set_id(ids, first[i], i));
-    for (int32_t i = 3; i < n; i++) RD_TRY(set_id(ids, rd_tokenizer_piece(model, i), i + 1));
-    return set_id(ids, "<mask>", n + 1);
-}
-
-static rd_status make_xlm_vocabulary(const bert_import *im) {
-    static const char name[] = "sentencepiece.bpe.model";
-    char *path = rd_path_join(im->from, name);
-    rd_tokenizer *model = NULL;
-    json_t *ids = json_object();
-    rd_status status = path && ids ? rd_tokenizer_open(&model, path) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = number_pieces(model, ids);
-    rd_tokenizer_close(model);
-    free(path);
-    if (status != RD_OK) {
-        json_decref(ids);
-        return status;
-    }
-    RD_TRY(rd_json_write(im->to, "vocab.json", ids));
-    RD_TRY(rd_copy_file(im->from, name, im->to, "source.spm"));
-    return rd_copy_file(im->from, name, im->to, "target.spm");
-}
-
 static rd_status take_vocabulary(const bert_import *im) {
     rd_recipe *r = im->recipe;
     rd_model_config *c = &r->model;
@@ -213,6 +178,22 @@ static rd_status read_weights(bert_import *im) {
     return RD_OK;
 }
 
+/* A tied tensor may be there under several of its names. */
+static rd_status warn_of_copies(const bert_import *im) {
+    for (int64_t i = 0; i < im->parameters.n; i++) {
+        const rd_parameter *item = &im->parameters.items[i];
+        rd_bert_names names;
+        const char *name;
+        (void)look_up(im, item->name, &names, &name);
+        for (int k = 0; im->recipe->model.share_all_embeddings && k < names.n; k++)
+            if (names.room[k] != name)
+                RD_TRY(rd_import_warn_copy(&im->tensors, names.room[k], name,
+                                           im->parameters.values + item->offset,
+                                           rd_parameter_count(item), im->warnings));
+    }
+    return RD_OK;
+}
+
 /* Copies of others, or of the number of a position. */
 static const char *const copies[] = {"position_ids", "decoder.bias",   "predictions.bias",
                                      "lm_head.bias", "decoder.weight", NULL};
@@ -229,11 +210,12 @@ static rd_status import_all(bert_import *im) {
                                                                       : "sentence_prediction"));
     im->recipe->table.regression = im->recipe->model.head == RD_HEAD_VALUE;
     RD_TRY(im->family == RD_XLM_ROBERTA
-               ? make_xlm_vocabulary(im)
+               ? rd_xlm_vocabulary_read(im->from, im->to)
                : rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT));
     RD_TRY(take_vocabulary(im));
     if (im->labels.n > 0) RD_TRY(rd_labels_write(&im->labels, im->to));
     RD_TRY(read_weights(im));
+    if (im->warnings) RD_TRY(warn_of_copies(im));
     if (im->warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, im->warnings));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
                              RD_WEIGHTS_FP32);

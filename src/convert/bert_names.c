@@ -58,6 +58,16 @@ static void add_all(rd_bert_names *names, const char *prefix, const char *name,
     if (norm && *prefix) add(names, "", name, old);
 }
 
+static const char *const output_names[] = {"cls.predictions", "lm_head", "lm_head"};
+
+/* The bias of all tokens has two names, one tied to the other: where embeddings are not tied, these
+ * are not either, and the output layer's own counts. */
+static void add_bias(rd_bert_names *names, rd_bert_family family, bool tied) {
+    if (tied) add(names, output_names[family], "", ".bias");
+    add(names, output_names[family], ".decoder", ".bias");
+    if (!tied) add(names, output_names[family], "", ".bias");
+}
+
 /* "encoder.layers.N." of our name: its length, 0 where it is none, and N. */
 static size_t layer_prefix(const char *ours, long *layer) {
     static const char prefix[] = "encoder.layers.";
@@ -81,12 +91,11 @@ void rd_bert_names_of(rd_bert_family family, const rd_model_config *c, const cha
     long layer;
     names->n = 0;
     if (strcmp(ours, "encoder.output_projection.bias") == 0) {
-        add(names, "", family == RD_BERT ? "cls.predictions" : "lm_head", ending);
-        add(names, "", family == RD_BERT ? "cls.predictions.decoder" : "lm_head.decoder", ending);
+        add_bias(names, family, c->share_all_embeddings);
         return;
     }
     if (strcmp(ours, "encoder.output_projection.weight") == 0) {
-        add(names, "", family == RD_BERT ? "cls.predictions.decoder" : "lm_head.decoder", ending);
+        add(names, output_names[family], ".decoder", ending);
         return;
     }
     if (is_pooler(family, c, ours)) {
@@ -97,6 +106,9 @@ void rd_bert_names_of(rd_bert_family family, const rd_model_config *c, const cha
     const char *embedding = look_up(embeddings, ours, n);
     if (head) add_all(names, "", head, ending);
     if (embedding) add_all(names, prefix, embedding, ending);
+    if (strcmp(ours, "encoder.embed_tokens.weight") == 0 && c->head == RD_HEAD_TOKENS &&
+        c->share_all_embeddings)
+        add(names, output_names[family], ".decoder", ending);
     size_t skipped = layer_prefix(ours, &layer);
     const char *part = skipped > 0 ? look_up(layers, ours + skipped, n - skipped) : NULL;
     if (!part) return;

@@ -37,11 +37,11 @@ rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
     bool hf, marian, fairseq, vit;
     RD_TRY(rd_is_vit(from, &vit));
     if (vit) return rd_import_vit(from, to, warnings);
-    if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to);
+    if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to, warnings);
     RD_TRY(rd_json_exists(from, "config.json", &hf));
     RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
     if (hf) return import_hf(from, to, warnings);
-    if (marian) return rd_import_marian(from, to);
+    if (marian) return rd_import_marian(from, to, warnings);
     RD_TRY(is_fairseq(from, &fairseq));
     if (fairseq) return rd_import_fairseq(from, to, warnings);
     return rd_error(RD_ERR_IO,

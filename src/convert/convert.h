@@ -21,8 +21,8 @@ rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings);
  * names its .npz file and vocabularies, or that file, with MODEL.npz.decoder.yml or decoder.yml
  * next to it. The vocabularies are .yml files with source.spm and target.spm next to them, or .spm
  * files. What decoder.yml names is looked for in its own directory. The decoder's first position,
- * which has no embedding, becomes a pad that comes last in the vocabulary. */
-rd_status rd_import_marian(const char *from, const char *to);
+ * which has no embedding, becomes a pad that comes last in the vocabulary. Warnings as above. */
+rd_status rd_import_marian(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a Hugging Face BERT, RoBERTa or XLM-R directory, with its head
  * of classes, of one number, of masked tokens (of a model that was pre-trained), or none. The

@@ -3,14 +3,8 @@
 #include <string.h>
 
 #include "convert/gpt2.h"
+#include "convert/hf.h"
 #include "recipe/recipe_keys.h"
-
-static const char *const activations[][2] = {
-    {"gelu_new", "gelu_tanh"},  {"gelu_pytorch_tanh", "gelu_tanh"},
-    {"gelu_fast", "gelu_tanh"}, {"gelu", "gelu"},
-    {"relu", "relu"},           {"silu", "swish"},
-    {"swish", "swish"}};
-enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
 
 static const struct {
     const char *theirs, *ours;
@@ -53,22 +47,14 @@ static rd_status set_number(const char *directory, rd_recipe *recipe, const char
 
 /* Settings of variants, which are all off in GPT-2 itself. */
 static rd_status check_variant(const char *directory, const json_t *config) {
+    static const char *const no_head[] = {NULL};
+    RD_TRY(rd_hf_check_head(directory, config, no_head, "generate (GPT2LMHeadModel)"));
     static const char *const off[] = {"scale_attn_by_inverse_layer_idx", "add_cross_attention"};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         if (json_is_true(json_object_get(config, off[i]))) return unsupported(directory, off[i]);
     if (json_is_false(json_object_get(config, "scale_attn_weights")))
         return unsupported(directory, "a scale_attn_weights that is false");
     return RD_OK;
-}
-
-static rd_status read_activation(const char *directory, const json_t *config, rd_recipe *recipe) {
-    const char *name = json_string_value(json_object_get(config, "activation_function"));
-    if (!name) name = "gelu_new";
-    for (int i = 0; i < N_ACTIVATIONS; i++)
-        if (strcmp(name, activations[i][0]) == 0)
-            return set(directory, recipe, "activation-fn", "activation_function",
-                       activations[i][1]);
-    return unsupported(directory, "this activation_function");
 }
 
 rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_recipe *recipe) {
@@ -80,7 +66,8 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
         if (value || numbers[i].required)
             RD_TRY(set_number(directory, recipe, numbers[i].ours, numbers[i].theirs, value));
     }
-    RD_TRY(read_activation(directory, config, recipe));
+    RD_TRY(rd_hf_read_activation(directory, config, "activation_function", "gelu_new",
+                                 &c->activation));
     c->decoder.ffn_dim = 4 * c->d_model;
     if (inner && !json_is_null(inner))
         RD_TRY(set_number(directory, recipe, "decoder-ffn-embed-dim", "n_inner", inner));
@@ -111,21 +98,15 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
 
 rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config) {
     const rd_model_config *c = &recipe->model;
-    const char *activation = "";
     *config = NULL;
     RD_TRY(check_model(directory, c));
-    for (int i = N_ACTIVATIONS - 1; i >= 0; i--)
-        if (strcmp(activations[i][1], c->activation == RD_GELU_TANH ? "gelu_tanh"
-                                      : c->activation == RD_GELU    ? "gelu"
-                                      : c->activation == RD_RELU    ? "relu"
-                                                                    : "swish") == 0)
-            activation = activations[i][0];
     *config = json_pack(
         "{s:s, s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:b, s:i, s:i}",
         "model_type", "gpt2", "architectures", "GPT2LMHeadModel", "dtype", "float32", "n_embd",
         (int)c->d_model, "n_layer", (int)c->decoder.layers, "n_head", (int)c->decoder.heads,
         "n_positions", (int)c->max_target_positions, "n_inner", (int)c->decoder.ffn_dim,
-        "vocab_size", (int)c->tgt_vocab, "activation_function", activation, "layer_norm_epsilon",
+        "vocab_size", (int)c->tgt_vocab, "activation_function",
+        rd_hf_activation_name(c->activation), "layer_norm_epsilon",
         c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5, "resid_pdrop",
         (double)c->dropout, "embd_pdrop", (double)c->dropout, "attn_pdrop",
         (double)c->attention_dropout, "tie_word_embeddings",

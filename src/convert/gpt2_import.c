@@ -17,7 +17,7 @@
 
 typedef struct {
     const char *from, *to;
-    json_t *config, *generation; /* generation: of generation_config.json; or NULL */
+    json_t *config, *generation; /* the latter of generation_config.json, where it is there */
     rd_recipe *recipe;
     rd_tensor_set tensors;
     rd_parameters parameters;
@@ -114,6 +114,18 @@ static rd_status read_weights(gpt2_import *im) {
     return RD_OK;
 }
 
+/* The output layer's, where it is the embeddings. */
+static rd_status warn_of_copy(const gpt2_import *im, rd_text *warnings) {
+    static const char ours[] = "decoder.embed_tokens.weight";
+    const rd_parameter *item = rd_parameters_find(&im->parameters, ours);
+    rd_gpt2_place place;
+    if (!im->recipe->model.share_decoder_input_output_embed) return RD_OK;
+    rd_gpt2_place_of(ours, &place);
+    return rd_import_warn_copy(&im->tensors, "lm_head.weight", place.name,
+                               im->parameters.values + item->offset, rd_parameter_count(item),
+                               warnings);
+}
+
 /* Text begins and ends with one piece, <|endoftext|>. */
 static rd_status take_vocabulary(gpt2_import *im) {
     rd_recipe *r = im->recipe;
@@ -137,15 +149,15 @@ static rd_status take_vocabulary(gpt2_import *im) {
     return rd_error(RD_ERR_FORMAT, "%s: the vocabulary lacks <|endoftext|>", im->from);
 }
 
-/* generation_config.json, where it is there. */
 static rd_status read_search(gpt2_import *im, rd_text *warnings) {
-    bool exists;
-    RD_TRY(rd_json_exists(im->from, "generation_config.json", &exists));
-    if (!exists) return RD_OK;
-    RD_TRY(rd_json_read(im->from, "generation_config.json", &im->generation));
+    bool own_file;
+    RD_TRY(rd_json_exists(im->from, "generation_config.json", &own_file));
+    if (own_file) RD_TRY(rd_json_read(im->from, "generation_config.json", &im->generation));
     RD_TRY(rd_hf_read_search(im->recipe, im->from, im->config, im->generation, false, warnings));
-    return warnings ? rd_hf_warn_settings(&im->recipe->model, im->generation, true, warnings)
-                    : RD_OK;
+    return warnings
+               ? rd_hf_warn_settings(&im->recipe->model, own_file ? im->generation : im->config,
+                                     own_file, warnings)
+               : RD_OK;
 }
 
 static rd_status import_all(gpt2_import *im, rd_text *warnings) {
@@ -155,6 +167,7 @@ static rd_status import_all(gpt2_import *im, rd_text *warnings) {
     RD_TRY(take_vocabulary(im));
     RD_TRY(read_search(im, warnings));
     RD_TRY(read_weights(im));
+    if (warnings) RD_TRY(warn_of_copy(im, warnings));
     if (warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, warnings));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
                              RD_WEIGHTS_FP32);

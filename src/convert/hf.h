@@ -1,4 +1,5 @@
-/* The names that Hugging Face's MarianMT and BART have for our settings and tensors. */
+/* The names that Hugging Face's MarianMT and BART have for our settings and tensors, and what its
+ * other families share with them. */
 #ifndef RD_CONVERT_HF_H
 #define RD_CONVERT_HF_H
 
@@ -12,6 +13,18 @@ typedef struct {
     const char *theirs, *ours;
 } rd_hf_key;
 extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
+
+/* The tensors of unlike heads have the same names: an architecture that config.json names
+ * ("BertForTokenClassification") must end as one of `known` (NULL ends them). One without "For" has
+ * no head, or the one that is the family's own. supported: for the message, what those do. */
+rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
+                           const char *supported);
+
+/* Activations, which all families call the same. Read: what `key` of config.json says, `otherwise`
+ * where it says nothing; RD_ERR_UNSUPPORTED for one that is not here. */
+rd_status rd_hf_read_activation(const char *directory, const json_t *config, const char *key,
+                                const char *otherwise, rd_activation *activation);
+const char *rd_hf_activation_name(rd_activation activation);
 
 enum { RD_HF_NAMES = 8 };
 

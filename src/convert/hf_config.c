@@ -81,21 +81,8 @@ static rd_status copy_keys(const reader *r) {
 }
 
 /* The network may be one that generates, with its output layer or without (BartModel). */
-static rd_status check_head(const reader *r) {
-    static const char *const known[] = {"BartForConditionalGeneration", "BartModel",
-                                        "MarianMTModel", "MarianModel"};
-    const json_t *list = json_object_get(r->config, "architectures");
-    const char *name = json_string_value(json_array_get(list, 0));
-    for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
-        if (strcmp(name, known[i]) == 0) name = NULL;
-    if (!name) return RD_OK;
-    return rd_error(RD_ERR_UNSUPPORTED,
-                    "%s/config.json: the head of %.60s is not supported: of BART and Marian those "
-                    "that generate are (BartForConditionalGeneration, MarianMTModel)",
-                    r->directory, name);
-}
-
 static rd_status check_architecture(reader *r) {
+    static const char *const heads[] = {"ForConditionalGeneration", NULL};
     const char *type = json_string_value(json_object_get(r->config, "model_type"));
     r->bart = type && strcmp(type, "bart") == 0;
     if (!type || (!r->bart && strcmp(type, "marian") != 0))
@@ -103,19 +90,14 @@ static rd_status check_architecture(reader *r) {
                         "%s/config.json: models of type %.60s are not supported; those of type "
                         "marian, bart, gpt2, bert, roberta, xlm-roberta, vit and deit are",
                         r->directory, type ? type : "(none)");
-    RD_TRY(check_head(r));
+    RD_TRY(rd_hf_check_head(r->directory, r->config, heads,
+                            "generate (BartForConditionalGeneration, MarianMTModel)"));
     static const char *const absent[] = {"normalize_before", "add_final_layer_norm"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
         if (is_true(r->config, absent[i], false)) return unsupported(r, absent[i]);
     if (is_true(r->config, "normalize_embedding", r->bart) != r->bart)
         return unsupported(r, "this normalize_embedding");
     return RD_OK;
-}
-
-static rd_status read_activation(const reader *r) {
-    const char *name = json_string_value(json_object_get(r->config, "activation_function"));
-    if (name && strcmp(name, "silu") == 0) name = "swish";
-    return set(r, "activation-fn", "activation_function", name ? name : "gelu");
 }
 
 /* The decoder's first token, as one of the special ones. */
@@ -169,7 +151,8 @@ static rd_status read_model(reader *r) {
     rd_model_config *c = &r->recipe->model;
     RD_TRY(check_architecture(r));
     RD_TRY(copy_keys(r));
-    RD_TRY(read_activation(r));
+    RD_TRY(rd_hf_read_activation(r->directory, r->config, "activation_function", "gelu",
+                                 &c->activation));
     c->tgt_vocab = c->src_vocab;
     c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
     RD_TRY(r->bart ? read_bart(r) : read_marian(r));

@@ -88,7 +88,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
     put(&o, "vocab_size", e->src_rows);
     if (!e->bart) put(&o, "decoder_vocab_size", e->tgt_rows);
     put(&o, "max_position_embeddings", e->positions);
-    put_text(&o, "activation_function", rd_activation_names[c->activation]);
+    put_text(&o, "activation_function", rd_hf_activation_name(c->activation));
     put_real(&o, "dropout", c->dropout);
     put_real(&o, "attention_dropout", c->attention_dropout);
     put_real(&o, "activation_dropout", c->activation_dropout);

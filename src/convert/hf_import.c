@@ -176,6 +176,21 @@ static rd_status read_weights(hf_import *im) {
     return RD_OK;
 }
 
+/* A tied tensor may be there under several of its names. */
+static rd_status warn_of_copies(const hf_import *im) {
+    for (int64_t i = 0; i < im->parameters.n; i++) {
+        const rd_parameter *item = &im->parameters.items[i];
+        int64_t n = stored_rows(im, item) * (item->shape[1] ? item->shape[1] : 1);
+        their_names theirs;
+        (void)look_up(im, item->name, &theirs);
+        for (int k = 0; theirs.names[k]; k++)
+            if (theirs.names[k] != theirs.name)
+                RD_TRY(rd_import_warn_copy(&im->tensors, theirs.names[k], theirs.name,
+                                           im->parameters.values + item->offset, n, im->warnings));
+    }
+    return RD_OK;
+}
+
 /* Of the vocabulary: one file may be missing while others are there. */
 static rd_status check_files(const hf_import *im) {
     static const char *const marian[] = {"vocab.json", "source.spm", "target.spm", NULL};
@@ -202,6 +217,7 @@ static rd_status import_all(hf_import *im) {
     RD_TRY(rd_import_vocabulary_kind(im->from, &kind));
     if (im->recipe->model.layernorm_embedding) RD_TRY(find_mask(im, kind));
     RD_TRY(read_weights(im));
+    if (im->warnings) RD_TRY(warn_of_copies(im));
     if (im->warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, im->warnings));
     RD_TRY(rd_import_check_vocabulary(im->recipe, im->from));
     RD_TRY(rd_vocabularies_copy(im->from, im->to, kind));

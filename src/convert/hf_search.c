@@ -145,7 +145,8 @@ static rd_status read_lengths(const reader *r) {
                           r->file, (long long)most - 1);
 }
 
-/* Of outputs that go on after their source, which new lengths do not count, and others do. */
+/* Of outputs that go on after their source, which new lengths do not count, and others do. An end
+ * that is forced comes after the last token, else in its place. */
 static rd_status read_new_lengths(const reader *r) {
     const json_t *most = setting(r, "max_new_tokens"), *least = setting(r, "min_new_tokens");
     rd_search_options *search = &r->recipe->search;
@@ -154,7 +155,7 @@ static rd_status read_new_lengths(const reader *r) {
         return rd_error(RD_ERR_FORMAT,
                         "%s: min_new_tokens %lld and max_new_tokens %lld make no sense",
                         r->directory, (long long)shortest, (long long)longest);
-    if (most) search->max_len_b = (float)(longest - 1);
+    if (most) search->max_len_b = (float)(longest - (search->no_forced_eos ? 1 : 0));
     search->min_len = (int32_t)shortest;
     if (!setting(r, "max_length") && !setting(r, "min_length")) return RD_OK;
     return warn(r, "max_length and min_length count the prompt, and have no effect here: max-len-b "
@@ -316,10 +317,10 @@ static rd_status read_all(const reader *r) {
         {NULL, NULL}};
     r->recipe->search.beam = 1; /* their defaults, where they are not ours */
     RD_TRY(copy_numbers(r, keys));
-    RD_TRY(r->continues ? read_new_lengths(r) : read_lengths(r));
     read_stopping(r);
     RD_TRY(read_forced_bos(r));
     RD_TRY(read_forced_eos(r));
+    RD_TRY(r->continues ? read_new_lengths(r) : read_lengths(r));
     RD_TRY(read_ends(r));
     RD_TRY(read_lists(r));
     RD_TRY(read_decay(r));

@@ -1,7 +1,9 @@
 #include "convert/import.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "io/json.h"
 
 static bool is_known(const rd_string_table *used, const char *const *copies, const char *name) {
@@ -33,6 +35,27 @@ rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_ta
                                 n == 1 ? " is" : "s are", list.data, n > 4 ? ", ..." : "");
     rd_text_free(&list);
     return status;
+}
+
+rd_status rd_import_warn_copy(const rd_tensor_set *tensors, const char *copy, const char *name,
+                              const float *values, int64_t n, rd_text *warnings) {
+    const rd_tensor_file *file = rd_tensor_set_find(tensors, copy);
+    rd_stored_tensor tensor;
+    bool same = false;
+    if (!file) return RD_OK;
+    RD_TRY(rd_tensor_file_find(file, copy, &tensor));
+    if (tensor.n == n) {
+        float *of_copy = rd_malloc((size_t)n, sizeof *of_copy);
+        rd_status status = of_copy ? rd_stored_tensor_read(&tensor, of_copy) : RD_ERR_MEMORY;
+        same = status == RD_OK && memcmp(of_copy, values, sizeof *values * (size_t)n) == 0;
+        free(of_copy);
+        if (status == RD_ERR_MEMORY) return status; /* of others: it is not the same */
+    }
+    if (same) return RD_OK;
+    return rd_text_printf(warnings,
+                          "tensor %s differs from %s, which config.json ties it to, and is not "
+                          "read: transformers before version 5 do the same, later ones read it\n",
+                          copy, name);
 }
 
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,

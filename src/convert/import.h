@@ -15,6 +15,11 @@
 rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_table *used,
                                 const char *const *copies, rd_text *warnings);
 
+/* Appends a line to `warnings` where there is a tensor called `copy`, which config.json ties to
+ * `name`, whose values, [n], are others. */
+rd_status rd_import_warn_copy(const rd_tensor_set *tensors, const char *copy, const char *name,
+                              const float *values, int64_t n, rd_text *warnings);
+
 /* Whether a Hugging Face directory has one vocabulary or two. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
 

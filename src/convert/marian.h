@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/text.h"
 #include "io/npz.h"
 #include "recipe/recipe.h"
 
@@ -13,8 +14,10 @@
  */
 rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz);
 
-/* Sets the search of a recipe from decoder.yml; `path` for messages. */
-rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder);
+/* Sets the search of a recipe from decoder.yml; `path` for messages. warnings (NULL: none are
+ * wanted) receives a line for each setting that has no effect here. */
+rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder,
+                                rd_text *warnings);
 
 /* Which array is one of our tensors. */
 typedef struct {

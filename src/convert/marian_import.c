@@ -19,12 +19,13 @@ typedef struct {
     rd_npz npz;
     rd_recipe *recipe;
     rd_parameters parameters;
-    int64_t rows[2]; /* pieces of source and target */
+    int64_t rows[2];   /* pieces of source and target */
+    rd_text *warnings; /* or NULL */
 } marian_import;
 
 static rd_status read_decoder(marian_import *im, const char *name) {
     RD_TRY(rd_yaml_read(&im->decoder, im->directory, name));
-    rd_status status = rd_marian_read_search(im->recipe, name, im->decoder);
+    rd_status status = rd_marian_read_search(im->recipe, name, im->decoder, im->warnings);
     return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s", im->directory);
 }
 
@@ -187,10 +188,10 @@ static rd_status import_all(marian_import *im, const char *from, const char *to)
                              RD_WEIGHTS_FP32);
 }
 
-rd_status rd_import_marian(const char *from, const char *to) {
+rd_status rd_import_marian(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     RD_TRY(rd_atomic_directory_open(&made, to));
-    marian_import im = {0};
+    marian_import im = {.warnings = warnings};
     rd_status status = import_all(&im, from, made.temporary);
     rd_npz_close(&im.npz);
     rd_parameters_free(&im.parameters);

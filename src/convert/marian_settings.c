@@ -154,7 +154,35 @@ rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz) {
     return status;
 }
 
-rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder) {
+/* Off, or the one weight of the one model. */
+static bool changes_nothing(const json_t *value) {
+    const char *text = json_string_value(value);
+    if (json_is_array(value) && json_array_size(value) < 2)
+        return json_array_size(value) == 0 || changes_nothing(json_array_get(value, 0));
+    if (!text) return !value || json_is_null(value);
+    char *end;
+    double number = strtod(text, &end);
+    return strcmp(text, "false") == 0 || (*end == '\0' && (number == 0 || number == 1));
+}
+
+static rd_status warn(const reader *r, rd_text *warnings) {
+    static const char *const keys[] = {"output-sampling", "weights",     "n-best",
+                                       "shortlist",       "word-scores", "force-decode"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = json_object_get(r->settings, keys[i]);
+        if (changes_nothing(value)) continue;
+        char *text = json_dumps(value, JSON_ENCODE_ANY);
+        if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+        rd_status status =
+            rd_text_printf(warnings, "%s: %s: %.60s has no effect here\n", r->path, keys[i], text);
+        free(text);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
+
+rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder,
+                                rd_text *warnings) {
     reader r = {path, decoder, recipe};
     RD_TRY(set(&r, "beam", "beam-size", text_of(&r, "beam-size", "12")));
     RD_TRY(set(&r, "lenpen", "normalize", text_of(&r, "normalize", "0")));
@@ -164,5 +192,5 @@ rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_
     const char *penalty = text_of(&r, "word-penalty", "0");
     if (strtod(penalty, &end) != 0 || end == penalty) return unsupported(&r, "word-penalty");
     if (!is_true(&r, "allow-unk")) RD_TRY(set(&r, "unkpen", "allow-unk", "1000000"));
-    return RD_OK;
+    return warnings ? warn(&r, warnings) : RD_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "convert/hf.h"
 #include "convert/vit.h"
 #include "io/json.h"
 #include "recipe/recipe_keys.h"
@@ -144,23 +145,10 @@ static rd_status copy_key(const reader *r, const shared_key *key) {
     return status;
 }
 
-static rd_status read_activation(const reader *r) {
-    const char *name = json_string_value(json_object_get(r->config, "hidden_act"));
-    rd_model_config *c = &r->recipe->model;
-    if (!name || strcmp(name, "gelu") == 0)
-        c->activation = RD_GELU;
-    else if (strcmp(name, "gelu_new") == 0 || strcmp(name, "gelu_pytorch_tanh") == 0)
-        c->activation = RD_GELU_TANH;
-    else if (strcmp(name, "relu") == 0)
-        c->activation = RD_RELU;
-    else
-        return unsupported(r, "this hidden_act");
-    return RD_OK;
-}
-
 static rd_status set_by_config(const reader *r) {
     for (int i = 0; i < N_SHARED; i++) RD_TRY(copy_key(r, &shared_keys[i]));
-    RD_TRY(read_activation(r));
+    RD_TRY(rd_hf_read_activation(r->path, r->config, "hidden_act", "gelu",
+                                 &r->recipe->model.activation));
     r->recipe->model.activation_dropout = 0.0f;
     return json_is_false(json_object_get(r->config, "qkv_bias")) ? unsupported(r, "qkv_bias: false")
                                                                  : RD_OK;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "convert/convert.h"
+#include "convert/hf.h"
 #include "convert/vit.h"
 #include "data/labels.h"
 #include "io/json.h"
@@ -31,8 +32,6 @@ static rd_status plan(vit_export *e) {
         return unsupported(e, "its output is no class token's");
     if (c->head != RD_HEAD_CLASSES || c->head_transform != RD_TRANSFORM_NONE)
         return unsupported(e, "its head is another");
-    if (c->activation == RD_SWISH || c->activation == RD_TANH)
-        return unsupported(e, "its activation");
     e->deit = c->picture.class_tokens == 2;
     e->names = (rd_vit_file){.format = RD_VIT_HF, .prefix = e->deit ? "deit." : "vit."};
     return RD_OK;
@@ -99,10 +98,6 @@ static rd_status write_weights(const vit_export *e) {
 
 /* ---- Settings ---- */
 
-static const char *activation_name(rd_activation activation) {
-    return activation == RD_RELU ? "relu" : activation == RD_GELU ? "gelu" : "gelu_pytorch_tanh";
-}
-
 static rd_status write_config(const vit_export *e) {
     const rd_model_config *c = &e->recipe->model;
     json_t *names = json_object(), *ids = json_object();
@@ -124,7 +119,7 @@ static rd_status write_config(const vit_export *e) {
         e->deit ? "DeiTForImageClassification" : "ViTForImageClassification", "dtype", "float32",
         "hidden_size", (int)c->d_model, "num_hidden_layers", (int)c->encoder.layers,
         "num_attention_heads", (int)c->encoder.heads, "intermediate_size", (int)c->encoder.ffn_dim,
-        "hidden_act", activation_name(c->activation), "layer_norm_eps",
+        "hidden_act", rd_hf_activation_name(c->activation), "layer_norm_eps",
         (double)(c->layer_norm_eps > 0.0f ? c->layer_norm_eps : 1e-5f), "hidden_dropout_prob",
         (double)c->dropout, "attention_probs_dropout_prob", (double)c->attention_dropout,
         "image_size", (int)c->picture.size, "patch_size", (int)c->picture.patch, "num_channels",

@@ -17,6 +17,7 @@ typedef struct {
     bool special;
     bool left, right; /* takes the blanks on that side */
     bool whole;       /* is none within a word */
+    bool late;        /* looked for in what the others leave of a text */
 } token;
 
 struct rd_added_tokens {
@@ -123,8 +124,15 @@ static bool is_own(const int32_t *own, int n_own, int32_t id) {
     return false;
 }
 
+/* A token is normalized, as the text is, unless it says otherwise or is special. */
+static bool is_normalized(const json_t *item) {
+    const json_t *said = json_object_get(item, "normalized");
+    return json_is_boolean(said) ? json_is_true(said)
+                                 : !json_is_true(json_object_get(item, "special"));
+}
+
 rd_status rd_added_tokens_open(rd_added_tokens **out, const json_t *list, const int32_t *own,
-                               int n_own) {
+                               int n_own, bool passes) {
     rd_added_tokens *tokens = *out = rd_calloc(1, sizeof *tokens);
     rd_status status = tokens ? RD_OK : RD_ERR_MEMORY;
     for (size_t i = 0; status == RD_OK && i < json_array_size(list); i++) {
@@ -134,7 +142,8 @@ rd_status rd_added_tokens_open(rd_added_tokens **out, const json_t *list, const 
                       .special = json_is_true(json_object_get(item, "special")),
                       .left = json_is_true(json_object_get(item, "lstrip")),
                       .right = json_is_true(json_object_get(item, "rstrip")),
-                      .whole = json_is_true(json_object_get(item, "single_word"))};
+                      .whole = json_is_true(json_object_get(item, "single_word")),
+                      .late = passes && is_normalized(item)};
         if (text && !is_own(own, n_own, like.id)) status = add(tokens, text, &like);
     }
     if (status == RD_OK && tokens->n > 0) return RD_OK;
@@ -176,36 +185,63 @@ static bool is_alone(const char *text, size_t n, size_t begin, size_t end) {
 }
 
 /* The longest that begins at text[at]. */
-static const token *longest_at(const rd_added_tokens *tokens, const char *text, size_t n,
+static const token *longest_at(const rd_added_tokens *tokens, bool late, const char *text, size_t n,
                                size_t at) {
     const token *longest = NULL;
     for (int64_t i = 0; i < tokens->n; i++) {
         const token *t = &tokens->items[i];
-        if (t->length > n - at || (longest && t->length <= longest->length) ||
-            memcmp(t->text, text + at, t->length) != 0)
-            continue;
-        if (!t->whole || is_alone(text, n, at, at + t->length)) longest = t;
+        if (t->late == late && t->length <= n - at && (!longest || t->length > longest->length) &&
+            memcmp(t->text, text + at, t->length) == 0)
+            longest = t;
     }
     return longest;
 }
 
-bool rd_added_tokens_find(const rd_added_tokens *tokens, const char *text, size_t n, size_t at,
-                          size_t *begin, size_t *end, int32_t *id) {
-    const token *found = NULL;
-    size_t first = at, start;
-    for (; at < n && !found; at++)
-        if (tokens->begins[(unsigned char)text[at]]) found = longest_at(tokens, text, n, at);
-    if (!found) return false;
-    *begin = at - 1;
-    *end = *begin + found->length;
-    *id = found->id;
-    while (found->left && *begin > first &&
-           u_isUWhiteSpace((UChar32)before(text, *begin, &start)) && start >= first)
-        *begin = start;
-    while (found->right && *end < n) {
-        const char *next = text + *end;
+/* With the blanks next to it that it takes, after text[first]. */
+static rd_added_place place_of(const token *found, const char *text, size_t n, size_t first,
+                               size_t at) {
+    rd_added_place place = {at, at + found->length, found->id};
+    size_t start;
+    while (found->left && place.begin > first &&
+           u_isUWhiteSpace((UChar32)before(text, place.begin, &start)) && start >= first)
+        place.begin = start;
+    while (found->right && place.end < n) {
+        const char *next = text + place.end;
         if (!u_isUWhiteSpace((UChar32)rd_utf8_next(&next, text + n))) break;
-        *end = (size_t)(next - text);
+        place.end = (size_t)(next - text);
     }
+    return place;
+}
+
+/* The first one from text[first] on. Within one that would have to be a word, and is not, nothing
+ * begins. */
+static bool find(const rd_added_tokens *tokens, bool late, const char *text, size_t n, size_t first,
+                 rd_added_place *place) {
+    for (size_t at = first, length; at < n; at += length) {
+        bool begins = tokens->begins[(unsigned char)text[at]];
+        const token *found = begins ? longest_at(tokens, late, text, n, at) : NULL;
+        length = found ? found->length : 1;
+        if (!found || (found->whole && !is_alone(text, n, at, at + length))) continue;
+        *place = place_of(found, text, n, first, at);
+        return true;
+    }
+    return false;
+}
+
+bool rd_added_tokens_next(const rd_added_tokens *tokens, rd_added_walk *walk) {
+    rd_added_place late;
+    size_t part = walk->part;
+    if (!walk->looked && !find(tokens, false, walk->text, walk->n, walk->found.end, &walk->next))
+        walk->next = (rd_added_place){walk->n, walk->n, 0};
+    walk->looked = true;
+    if (find(tokens, true, walk->text + part, walk->next.begin - part, walk->found.end - part,
+             &late)) {
+        walk->found = (rd_added_place){part + late.begin, part + late.end, late.id};
+        return true;
+    }
+    if (walk->next.begin == walk->n) return false;
+    walk->found = walk->next;
+    walk->part = walk->found.end;
+    walk->looked = false;
     return true;
 }

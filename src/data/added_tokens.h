@@ -18,18 +18,35 @@ typedef struct rd_added_tokens rd_added_tokens;
 rd_status rd_added_tokens_beside(json_t **list, const char *vocab_path);
 
 /* Of such a list, whose texts are copied, without the n_own ids of the vocabulary's own special
- * pieces, whose spelling in a text is text. *tokens: NULL where there are none. */
+ * pieces, whose spelling in a text is text. *tokens: NULL where there are none. passes: those that
+ * are normalized are looked for in what the others leave of a text, as Hugging Face's tokenizers
+ * do; else all at once, as transformers does for SentencePiece. */
 rd_status rd_added_tokens_open(rd_added_tokens **tokens, const json_t *list, const int32_t *own,
-                               int n_own);
+                               int n_own, bool passes);
 void rd_added_tokens_close(rd_added_tokens *tokens); /* NULL is fine */
 
 /* Whether the id is that of a special one, which no text shows; tokens: NULL is fine. */
 bool rd_added_tokens_is_special(const rd_added_tokens *tokens, int32_t id);
 
-/* The first of them in text[at..n), the longest where several begin there. What is before it goes
- * from `at` to *begin, what follows begins at *end: blanks next to it may be its own. false: none
- * is there. */
-bool rd_added_tokens_find(const rd_added_tokens *tokens, const char *text, size_t n, size_t at,
-                          size_t *begin, size_t *end, int32_t *id);
+/* Bytes of a text that are one token. */
+typedef struct {
+    size_t begin, end;
+    int32_t id;
+} rd_added_place;
+
+/* On the way through a text; starts as {text, n}. */
+typedef struct {
+    const char *text; /* [n] */
+    size_t n;
+    rd_added_place found; /* the last one */
+    /* What the first pass left begins at `part`, and ends where `next`, if looked for, begins. */
+    size_t part;
+    rd_added_place next;
+    bool looked;
+} rd_added_walk;
+
+/* Finds the next of them, the longest where several begin. Text without any is before found.begin
+ * and after found.end: blanks next to a token may be its own. false: there is no more. */
+bool rd_added_tokens_next(const rd_added_tokens *tokens, rd_added_walk *walk);
 
 #endif

@@ -188,21 +188,17 @@ static rd_status read_merges(loader *l, char *text, size_t n) {
     return RD_OK;
 }
 
-/* What a tokenizer.json says itself, a tokenizer_config.json may say of a vocab.json next to it. */
+/* What a tokenizer_config.json next to the vocabulary says goes before what a tokenizer.json says
+ * itself. */
 static rd_status load_config_beside(loader *l, const char *vocab_path) {
-    char *directory = rd_path_parent(vocab_path), *bytes = NULL;
-    char *path = directory ? rd_path_join(directory, "tokenizer_config.json") : NULL;
-    size_t n;
+    char *directory = rd_path_parent(vocab_path);
     json_t *config = NULL;
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    if (path && rd_file_exists(path)) {
-        status = rd_read_file(path, LARGEST_FILE, &bytes, &n);
-        if (status == RD_OK) status = rd_json_parse(&config, path, bytes, n);
-        l->bpe->prefix_space = json_is_true(json_object_get(config, "add_prefix_space"));
-    }
+    rd_status status = directory
+                           ? rd_json_read_optional(directory, "tokenizer_config.json", &config)
+                           : RD_ERR_MEMORY;
+    const json_t *prefix = json_object_get(config, "add_prefix_space");
+    if (json_is_boolean(prefix)) l->bpe->prefix_space = json_is_true(prefix);
     json_decref(config);
-    free(bytes);
-    free(path);
     free(directory);
     return status;
 }
@@ -303,7 +299,7 @@ static void mark_special(loader *l, const json_t *added) {
 static rd_status open_added(loader *l, const json_t *added) {
     rd_tokenizer *t = &l->bpe->base;
     const int32_t own[] = {t->pad, t->bos, t->eos, t->unk, t->mask};
-    return rd_added_tokens_open(&t->added, added, own, 5);
+    return rd_added_tokens_open(&t->added, added, own, 5, true);
 }
 
 static rd_status load_pieces(loader *l, const json_t *added) {
@@ -335,6 +331,7 @@ static rd_status load(loader *l, json_t *root) {
     l->pieces = json_object_get(model, "vocab");
     if (!json_is_object(l->pieces)) return refuse(l->path, "it has no model.vocab");
     RD_TRY(check_settings(l, root, model));
+    RD_TRY(load_config_beside(l, l->path));
     RD_TRY(load_pieces(l, json_object_get(root, "added_tokens")));
     return load_merges(l, json_object_get(model, "merges"));
 }

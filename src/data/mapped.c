@@ -132,7 +132,7 @@ static rd_status open_pieces(mapped *self, const char *vocab_path) {
     rd_status status = rd_piece_ids_open(&self->map, vocab_path, added);
     const int32_t own[] = {map->pad, map->bos, map->eos, map->unk,
                            status == RD_OK ? rd_piece_ids_find(map, "<mask>") : -1};
-    if (status == RD_OK) status = rd_added_tokens_open(&self->base.added, added, own, 5);
+    if (status == RD_OK) status = rd_added_tokens_open(&self->base.added, added, own, 5, false);
     json_decref(added);
     return status;
 }

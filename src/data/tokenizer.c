@@ -138,13 +138,14 @@ static rd_status cut_part(const rd_tokenizer *tokenizer, const cutting *c, const
 /* Added tokens are taken out first, then each part between them is cut by itself. */
 static rd_status cut(const rd_tokenizer *tokenizer, cutting c, const char *text, size_t n,
                      rd_ids *ids) {
-    size_t at = 0, begin, end;
-    int32_t id;
+    size_t at = 0;
+    rd_added_walk walk = {.text = text, .n = n};
     if (!tokenizer->added) return cut_part(tokenizer, &c, text, n, ids);
-    for (; rd_added_tokens_find(tokenizer->added, text, n, at, &begin, &end, &id); at = end) {
-        if (begin > at) RD_TRY(cut_part(tokenizer, &c, text + at, begin - at, ids));
+    for (; rd_added_tokens_next(tokenizer->added, &walk); at = walk.found.end) {
+        if (walk.found.begin > at)
+            RD_TRY(cut_part(tokenizer, &c, text + at, walk.found.begin - at, ids));
         RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
-        ids->data[ids->length++] = id;
+        ids->data[ids->length++] = walk.found.id;
         c.seed++;
     }
     return at < n || at == 0 ? cut_part(tokenizer, &c, text + at, n - at, ids) : RD_OK;

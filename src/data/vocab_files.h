@@ -2,11 +2,12 @@
  * alike. Joint, one for both sides: spm.model; or source.spm and target.spm whose pieces have the
  * ids of one vocab.json (as of Hugging Face's MarianMT); or tokenizer.json; or vocab.json and
  * merges.txt; or vocab.txt (WordPiece); or dict.txt (words); or characters.txt. With vocab.json
- * also tokenizer_config.json and added_tokens.json, with vocab.txt tokenizer_config.json, with
- * dict.txt bpecodes, where they are there. Separate: source.spm and target.spm, without those ids,
- * or with target_vocab.json too; or dict.source.txt and dict.target.txt, with bpecodes too; or
- * characters.source.txt and characters.target.txt. With any of them, or alone (of pictures),
- * labels.txt: the names of classes, one a line, in the order of their numbers. */
+ * and vocab.txt also tokenizer_config.json and added_tokens.json, with tokenizer.json
+ * tokenizer_config.json, with dict.txt bpecodes, where they are there. Separate: source.spm and
+ * target.spm, without those ids, or with target_vocab.json too; or dict.source.txt and
+ * dict.target.txt, with bpecodes too; or characters.source.txt and characters.target.txt. With any
+ * of them, or alone (of pictures), labels.txt: the names of classes, one a line, in the order of
+ * their numbers. */
 #ifndef RD_DATA_VOCAB_FILES_H
 #define RD_DATA_VOCAB_FILES_H
 

@@ -107,8 +107,11 @@ static rd_status open_made(void) {
     return RD_OK;
 }
 
-void fuzz_import(rd_status (*import)(const char *from, const char *to)) {
-    if (import(fuzz_folder(), made) != RD_OK) {
+void fuzz_import(rd_status (*import)(const char *from, const char *to, rd_text *warnings)) {
+    rd_text warnings = {0};
+    rd_status status = import(fuzz_folder(), made, &warnings);
+    rd_text_free(&warnings);
+    if (status != RD_OK) {
         FUZZ_CHECK(*rd_last_error());
         FUZZ_CHECK(access(made, F_OK) != 0);
         return;

@@ -124,13 +124,6 @@ static void place_checkpoint(const rd_text *pickle) {
     fuzz_zip_free(&zip);
 }
 
-static rd_status import_fairseq(const char *from, const char *to) {
-    rd_text warnings = {0};
-    rd_status status = rd_import_fairseq(from, to, &warnings);
-    rd_text_free(&warnings);
-    return status;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const names[] = {"dict.txt", "dict.de.txt", "bpecodes"};
     fuzz_part parts[6];
@@ -144,6 +137,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size % 4 == 0) /* half of the work, on a part of the inputs */
         FUZZ_CHECK(rd_info(fuzz_folder(), &text) == RD_OK || *rd_last_error());
     rd_text_free(&text);
-    fuzz_import(import_fairseq);
+    fuzz_import(rd_import_fairseq);
     return 0;
 }

@@ -23,13 +23,6 @@ static void place_tensors(const char *name, const uint8_t *data, size_t size, fu
     free(bytes);
 }
 
-static rd_status import_hf(const char *from, const char *to) {
-    rd_text warnings = {0};
-    rd_status status = rd_import_hf(from, to, &warnings);
-    rd_text_free(&warnings);
-    return status;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const names[] = {"config.json", "vocab.json", "generation_config.json",
                                         "model.safetensors.index.json"};
@@ -42,6 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size % 4 == 0) /* half of the work, on a part of the inputs */
         FUZZ_CHECK(rd_info(fuzz_folder(), &text) == RD_OK || *rd_last_error());
     rd_text_free(&text);
-    fuzz_import(import_hf);
+    fuzz_import(rd_import_hf);
     return 0;
 }

@@ -10,6 +10,9 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "io/output.h"
+#include "io/safetensors.h"
+
 json_t *golden_load(const char *name) {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", TEST_DATA, name);
@@ -74,6 +77,30 @@ int32_t *golden_integers(const json_t *object, const char *key, int64_t *n) {
     for (int64_t i = 0; i < *n; i++) integers[i] = (int32_t)numbers[i];
     free(numbers);
     return integers;
+}
+
+void golden_add_tensor(const char *path, const char *name, const char *like, float more) {
+    rd_tensor_file old;
+    rd_stored_tensor tensor;
+    rd_atomic_file new;
+    must(rd_tensor_file_open(&old, path));
+    must(rd_tensor_file_find(&old, like, &tensor));
+    float *values = malloc(tensor.n_bytes);
+    assert_non_null(values);
+    must(rd_stored_tensor_read(&tensor, values));
+    for (int64_t i = 0; i < tensor.n; i++) values[i] += more;
+    json_t *entry = json_deep_copy(json_object_get(old.header, like));
+    json_object_set_new(entry, "data_offsets",
+                        json_pack("[I,I]", (json_int_t)old.data_size,
+                                  (json_int_t)(old.data_size + tensor.n_bytes)));
+    json_object_set_new(old.header, name, entry);
+    must(rd_atomic_open(&new, path));
+    must(rd_tensor_file_write_header(old.header, new.stream));
+    fwrite(old.data, 1, old.data_size, new.stream);
+    fwrite(values, 1, tensor.n_bytes, new.stream);
+    must(rd_atomic_commit(&new));
+    free(values);
+    rd_tensor_file_close(&old);
 }
 
 void must(rd_status status) {

@@ -17,6 +17,10 @@ double *golden_numbers(const json_t *object, const char *key, int64_t *n);
 float *golden_floats(const json_t *object, const char *key, int64_t *n);
 int32_t *golden_integers(const json_t *object, const char *key, int64_t *n);
 
+/* Adds the tensor `name` to a safetensors file: one that it has, of float32, with `more` added to
+ * each value. */
+void golden_add_tensor(const char *path, const char *name, const char *like, float more);
+
 /* Fails unless RD_OK, with what the library says. */
 void must(rd_status status);
 

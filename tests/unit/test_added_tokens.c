@@ -82,6 +82,28 @@ static void test_byte_level(void **state) {
     check(folder, examples, sizeof examples / sizeof *examples);
 }
 
+/* Tokens that are not normalized are found first, the others in what is left, which begins and ends
+ * there. Nothing begins within one that would have to be a word. */
+static void test_passes(void **state) {
+    (void)state;
+    static const example examples[] = {{"foobar", {701, 703}, 2, "foobar"},
+                                       {"fooqzq", {701, 704}, 2, "fooqzq"},
+                                       {"qzqbar", {84, 93, 84, 703}, 4, "qzqbar"},
+                                       {"bar foo", {703, 224, 701}, 3, "bar foo"},
+                                       {"barqzqfoo", {703, 84, 93, 84, 701}, 5, "barqzqfoo"},
+                                       {"a qzqfoo", {68, 224, 704, 701}, 4, "a qzqfoo"},
+                                       {"ones", {282, 72, 86}, 3, "ones"}};
+    const char *folder = copy_files("passes", "bart", "vocab.json merges.txt");
+    write_file(folder, "tokenizer_config.json",
+               "{\"added_tokens_decoder\": {\"701\": {\"content\": \"foo\", \"normalized\": false},"
+               " \"702\": {\"content\": \"foobar\", \"normalized\": true},"
+               " \"703\": {\"content\": \"bar\"},"
+               " \"704\": {\"content\": \"qzq\", \"single_word\": true},"
+               " \"705\": {\"content\": \"one\", \"single_word\": true},"
+               " \"706\": {\"content\": \"nes\"}}}");
+    check(folder, examples, sizeof examples / sizeof *examples);
+}
+
 static void test_marian(void **state) {
     (void)state;
     static const example examples[] = {{"the red dog", {10, 58, 52}, 3, "thered dog"},
@@ -156,8 +178,9 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_byte_level), cmocka_unit_test(test_marian),
-        cmocka_unit_test(test_extended), cmocka_unit_test(test_extended_sentencepiece)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_byte_level),
+                                       cmocka_unit_test(test_passes), cmocka_unit_test(test_marian),
+                                       cmocka_unit_test(test_extended),
+                                       cmocka_unit_test(test_extended_sentencepiece)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

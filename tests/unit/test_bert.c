@@ -17,7 +17,9 @@
 #include "convert/convert.h"
 #include "data/masking.h"
 #include "golden.h"
+#include "io/json.h"
 #include "io/output.h"
+#include "io/safetensors.h"
 #include "predict/predict.h"
 
 enum { ROWS = 5, MOST_OUTPUTS = 16 };
@@ -176,6 +178,80 @@ static void test_masked_tokens(void **state) {
     json_decref(golden);
 }
 
+static void copy_golden(const char *name, const char *to, const char *const *files, int n) {
+    char from[512];
+    snprintf(from, sizeof from, "%s/bert/%s", TEST_DATA, name);
+    must(rd_make_directories(to));
+    for (int i = 0; i < n; i++) must(rd_copy_file(from, files[i], to, files[i]));
+}
+
+static void expect_bias(const char *path, const char *name, float above) {
+    rd_tensor_file file, golden;
+    rd_stored_tensor tensor;
+    float values[25], wanted[25];
+    must(rd_tensor_file_open(&golden, TEST_DATA "/bert/bert_mlm/model.safetensors"));
+    must(rd_tensor_file_find(&golden, "cls.predictions.bias", &tensor));
+    must(rd_stored_tensor_read(&tensor, wanted));
+    rd_tensor_file_close(&golden);
+    must(rd_tensor_file_open(&file, path));
+    must(rd_tensor_file_find(&file, name, &tensor));
+    assert_int_equal(tensor.n, 25);
+    must(rd_stored_tensor_read(&tensor, values));
+    rd_tensor_file_close(&file);
+    for (int64_t i = 0; i < 25; i++)
+        assert_near((double)values[i], (double)(wanted[i] + above), 0.0, 1e-6, name, i);
+}
+
+/* Tied tensors are there once, or again; if other values are there again, that is said. Where they
+ * are not tied, the output layer's own bias counts, and goes out under both names. */
+static void test_untied(void **state) {
+    (void)state;
+    static const char *const files[] = {"config.json", "model.safetensors", "vocab.txt",
+                                        "tokenizer_config.json"};
+    static const char embeddings[] = "bert.embeddings.word_embeddings.weight";
+    char from[64], weights[96];
+    rd_text warnings = {0};
+    snprintf(from, sizeof from, "%s/untied", directory);
+    snprintf(weights, sizeof weights, "%s/model.safetensors", from);
+    copy_golden("bert_mlm", from, files, 4);
+    golden_add_tensor(weights, "cls.predictions.decoder.weight", embeddings, 0.0f);
+    golden_add_tensor(weights, "cls.predictions.decoder.bias", "cls.predictions.bias", 1.0f);
+    must(rd_import(from, path_of("tied-in"), &warnings));
+    assert_non_null(warnings.data);
+    if (!strstr(warnings.data, "tensor cls.predictions.decoder.bias differs from "
+                               "cls.predictions.bias, which config.json ties it to"))
+        fail_msg("%s", warnings.data);
+    assert_null(strstr(warnings.data, "decoder.weight"));
+    rd_text_free(&warnings);
+    json_t *config;
+    must(rd_json_read(from, "config.json", &config));
+    json_object_set_new(config, "tie_word_embeddings", json_false());
+    must(rd_json_write(from, "config.json", config));
+    must(rd_import(from, path_of("untied-in"), &warnings));
+    assert_int_equal(warnings.length, 0);
+    must(rd_export(path_of("untied-in"), path_of("untied-out"), NULL));
+    expect_bias(path_of("untied-out/model.safetensors"), "cls.predictions.decoder.bias", 1.0f);
+    expect_bias(path_of("untied-out/model.safetensors"), "cls.predictions.bias", 1.0f);
+    must(rd_json_read(path_of("untied-out"), "config.json", &config));
+    assert_true(json_is_false(json_object_get(config, "tie_word_embeddings")));
+    json_decref(config);
+}
+
+/* RoBERTa's head of masked tokens knows one activation. */
+static void test_activation_of_roberta(void **state) {
+    (void)state;
+    char path[96], command[500];
+    snprintf(path, sizeof path, "%s/masked", directory);
+    snprintf(command, sizeof command,
+             "cp -r %s/bert_mlm %s && sed -i 's/^position-layout: .*/position-layout: fairseq/; "
+             "s/^activation-fn: .*/activation-fn: relu/; s/-positions: 40/-positions: 39/' "
+             "%s/config.yaml",
+             directory, path, path);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    assert_int_equal(rd_export(path, path_of("masked-out"), NULL), RD_ERR_UNSUPPORTED);
+    if (!strstr(rd_last_error(), "the activation gelu alone")) fail_msg("%s", rd_last_error());
+}
+
 /* One of the files of tests/golden/bert/bert with a text in it replaced. */
 static rd_status import_changed(const char *file, const char *text, const char *by) {
     static const char *const files[] = {"config.json", "model.safetensors", "vocab.txt",
@@ -206,7 +282,11 @@ static void test_damaged(void **state) {
     } cases[] = {
         {"config.json", "\"hidden_size\": 16", "\"hidden_size\": 18", "has another shape than"},
         {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"golu\"",
-         "this hidden_act is not supported"},
+         "hidden_act: golu is not supported"},
+        {"config.json", "ForSequenceClassification\"", "ForTokenClassification\"   ",
+         "the head of BertForTokenClassification is not supported"},
+        {"config.json", "ForSequenceClassification\"", "ForMultipleChoice\"        ",
+         "the head of BertForMultipleChoice is not supported"},
         {"config.json", "\"intermediate_size\"", "\"intermediate_sise\"",
          "intermediate_size is missing"},
         {"config.json", "\"may be\"", "\"yes\"   ", "the label 'yes' comes twice"},
@@ -259,6 +339,47 @@ static void test_sentence_transformers(void **state) {
     assert_int_equal(rd_sentence_transformers_read(in, folder), RD_ERR_UNSUPPORTED);
     rd_recipe_free(out);
     rd_recipe_free(in);
+}
+
+static void expect_ids(const char *path, const char *text, const int32_t *ids, int64_t n) {
+    rd_tokenizer *source, *target;
+    rd_ids found = {0};
+    must(rd_vocabularies_open(path, RD_VOCABULARY_JOINT, &source, &target));
+    must(rd_tokenizer_encode(source, text, strlen(text), &found));
+    assert_int_equal(found.length, n);
+    assert_memory_equal(found.data, ids, sizeof *ids * (size_t)n);
+    free(found.data);
+    rd_vocabularies_close(source, target);
+}
+
+/* Tokens that were added to XLM-R's pieces come in and go out with them. */
+static void test_xlm_vocabulary(void **state) {
+    (void)state;
+    static const char *const files[] = {"config.json", "model.safetensors",
+                                        "sentencepiece.bpe.model"};
+    static const int32_t ids[] = {34, 34}; /* without the blank's piece before them */
+    char from[64], to[64];
+    snprintf(from, sizeof from, "%s/xlm-added", directory);
+    snprintf(to, sizeof to, "%s/xlm-in", directory);
+    copy_golden("xlm_roberta", from, files, 3);
+    put(from, "added_tokens.json", "{\"ee\": 34}");
+    must(rd_import(from, to, NULL));
+    expect_ids(to, "eeee", ids, 2);
+    must(rd_export(to, path_of("xlm-out"), NULL));
+    assert_true(rd_file_exists(path_of("xlm-out/added_tokens.json")));
+    json_t *pieces;
+    must(rd_json_read(to, "vocab.json", &pieces));
+    json_object_set_new(pieces, "!", json_integer(24));
+    json_object_set_new(pieces, ",", json_integer(23));
+    must(rd_json_write(to, "vocab.json", pieces));
+    assert_int_equal(rd_xlm_vocabulary_write(to, path_of("xlm-other")), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "other ids"));
+    put(from, "added_tokens.json", "{\"<ent>\": 36}"); /* of no embedding */
+    assert_int_equal(rd_import(from, path_of("xlm-none"), NULL), RD_ERR_FORMAT);
+    assert_int_equal(unlink(path_of("xlm-added/sentencepiece.bpe.model")), 0);
+    put(from, "tokenizer.json", "{}");
+    assert_int_equal(rd_import(from, path_of("xlm-none"), NULL), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "put the sentencepiece.bpe.model of the model"));
 }
 
 static void test_masking(void **state) {
@@ -314,10 +435,11 @@ static void test_masking(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_vectors), cmocka_unit_test(test_masked_tokens),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_sentence_transformers),
-        cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_answers),        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_vectors),        cmocka_unit_test(test_masked_tokens),
+        cmocka_unit_test(test_untied),         cmocka_unit_test(test_activation_of_roberta),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_sentence_transformers),
+        cmocka_unit_test(test_xlm_vocabulary), cmocka_unit_test(test_masking),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

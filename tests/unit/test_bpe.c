@@ -252,6 +252,14 @@ static void test_vocabulary_of_gpt2(void **state) {
     assert_int_equal(plain.length, prefixed.length);
     assert_memory_equal(plain.data, prefixed.data, sizeof(int32_t) * (size_t)plain.length);
     rd_tokenizer_close(tokenizer);
+    plain.length = 0; /* and goes before what a tokenizer.json says */
+    write_changed(json_path, "tokenizer.json", "{", "{");
+    assert_int_equal(rd_tokenizer_open(&tokenizer, json_path), RD_OK);
+    assert_int_equal(rd_tokenizer_encode(tokenizer, "the", 3, &plain), RD_OK);
+    assert_int_equal(plain.length, prefixed.length);
+    assert_memory_equal(plain.data, prefixed.data, sizeof(int32_t) * (size_t)plain.length);
+    rd_tokenizer_close(tokenizer);
+    unlink(json_path);
     unlink(config_path);
     free(plain.data);
     free(prefixed.data);

@@ -181,6 +181,13 @@ static void check_round_trip(const char *model, const char *name) {
     rd_translations_free(&theirs);
 }
 
+static void expect_in_config(const char *path, const char *key, const char *wanted) {
+    json_t *config;
+    must(rd_json_read(path, "config.json", &config));
+    assert_string_equal(json_string_value(json_object_get(config, key)), wanted);
+    json_decref(config);
+}
+
 static void test_export_joint(void **state) {
     (void)state;
     char path[128];
@@ -202,12 +209,14 @@ static void test_export_separate(void **state) {
     snprintf(path, sizeof path, "%s/separately", directory);
     toy_directory_make(path,
                        "arch: transformer-tiny\nencoder-embed-dim: 16\ndecoder-layers: 1\n"
-                       "decoder-learned-pos: true\noutput-bias: true\nactivation-fn: gelu\n"
+                       "decoder-learned-pos: true\noutput-bias: true\nactivation-fn: gelu_tanh\n"
                        "no-scale-embedding: true\nmax-source-positions: 40\nmax-len-a: 0\n"
                        "max-target-positions: 50\nmax-len-b: 12\nbeam: 1\n"
                        "forced-tokens-free: true\n",
                        28, 34);
     check_round_trip(path, "separately");
+    snprintf(path, sizeof path, "%s/separately-out", directory);
+    expect_in_config(path, "activation_function", "gelu_new");
 }
 
 /* What was imported goes back as it came. */
@@ -217,6 +226,30 @@ static void check_export_imported(const char *golden, const char *name) {
     snprintf(imported_path, sizeof imported_path, "%s/%s", directory, name);
     must(rd_import_hf(path, imported_path, NULL));
     check_round_trip(imported_path, name);
+}
+
+/* As transformers has them, in any family: what is written is what it knows, and comes back. */
+static void test_activations(void **state) {
+    (void)state;
+    static const char *const theirs[] = {
+        "relu", "gelu", "silu", "swish", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "tanh"};
+    static const rd_activation ours[] = {RD_RELU,      RD_GELU,      RD_SWISH,     RD_SWISH,
+                                         RD_GELU_TANH, RD_GELU_TANH, RD_GELU_TANH, RD_TANH};
+    rd_activation found;
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+        json_t *config = json_pack("{s:s}", "hidden_act", theirs[i]);
+        must(rd_hf_read_activation("", config, "hidden_act", NULL, &found));
+        assert_int_equal(found, ours[i]);
+        json_decref(config);
+        bool known = false;
+        for (size_t k = 0; k < sizeof theirs / sizeof *theirs; k++)
+            known |= ours[k] == ours[i] && strcmp(theirs[k], rd_hf_activation_name(ours[i])) == 0;
+        assert_true(known);
+    }
+    json_t *config = json_pack("{s:s}", "hidden_act", "gelu_tanh"); /* ours alone */
+    assert_int_equal(rd_hf_read_activation("", config, "hidden_act", "gelu", &found),
+                     RD_ERR_UNSUPPORTED);
+    json_decref(config);
 }
 
 static void test_export_imported(void **state) {
@@ -438,6 +471,28 @@ static void test_settings_without_effect_are_named(void **state) {
     assert_non_null(strstr(rd_last_error(), "ids of the source vocabulary up to 57"));
 }
 
+/* Tied tensors that are stored twice, the same and not. */
+static void test_copies(void **state) {
+    (void)state;
+    char from[128], to[128], path[256], command[600];
+    static const char shared[] = "model.shared.weight";
+    rd_text warnings = {0};
+    snprintf(from, sizeof from, "%s/copies", directory);
+    snprintf(to, sizeof to, "%s/copies-in", directory);
+    snprintf(path, sizeof path, "%s/model.safetensors", from);
+    snprintf(command, sizeof command, "cp -r %s/marian/tied %s && chmod -R u+w %s", TEST_DATA, from,
+             from);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    golden_add_tensor(path, "model.decoder.embed_tokens.weight", shared, 0.0f);
+    golden_add_tensor(path, "lm_head.weight", shared, 0.5f);
+    must(rd_import_hf(from, to, &warnings));
+    assert_non_null(warnings.data);
+    assert_non_null(
+        strstr(warnings.data, "tensor lm_head.weight differs from model.shared.weight"));
+    assert_null(strstr(warnings.data, "decoder.embed_tokens"));
+    rd_text_free(&warnings);
+}
+
 /* An output directory is new or empty, and there only when it is whole. */
 static void test_output_directory(void **state) {
     (void)state;
@@ -483,6 +538,7 @@ static void test_names_of_tied_tensors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_tied_tensors),
+        cmocka_unit_test(test_activations),
         cmocka_unit_test(test_tied),
         cmocka_unit_test(test_untied),
         cmocka_unit_test(test_separate),
@@ -495,6 +551,7 @@ int main(void) {
         cmocka_unit_test(test_export_imported),
         cmocka_unit_test(test_export_says_what_has_no_place),
         cmocka_unit_test(test_export_refuses_pre_norm),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_output_directory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

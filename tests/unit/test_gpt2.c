@@ -130,6 +130,24 @@ static void test_export(void **state) {
     check_model(path);
 }
 
+/* Any activation goes out under its name. */
+static void test_activation(void **state) {
+    (void)state;
+    char path[96], out[96];
+    json_t *config;
+    snprintf(path, sizeof path, "%s/tanh", directory);
+    snprintf(out, sizeof out, "%s/tanh-out", directory);
+    char command[400];
+    snprintf(command, sizeof command,
+             "cp -r %s %s && sed -i 's/^activation-fn: .*/activation-fn: tanh/' %s/config.yaml",
+             model, path, path);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    must(rd_export(path, out, NULL));
+    must(rd_json_read(out, "config.json", &config));
+    assert_string_equal(json_string_value(json_object_get(config, "activation_function")), "tanh");
+    json_decref(config);
+}
+
 static void copy_with(const char *to, const char *key, const char *text) {
     static const char *const files[] = {"vocab.json", "merges.txt", "model.safetensors"};
     must(rd_make_directories(to));
@@ -147,7 +165,8 @@ static void test_refused(void **state) {
         {"scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx"},
         {"add_cross_attention", "true", "add_cross_attention"},
         {"scale_attn_weights", "false", "scale_attn_weights"},
-        {"activation_function", "\"mish\"", "activation_function"},
+        {"activation_function", "\"mish\"", "activation_function: mish is not supported"},
+        {"architectures", "[\"GPT2ForTokenClassification\"]", "head of GPT2ForTokenClassification"},
         {"n_layer", "null", "n_layer"},
         {"n_layer", "3", "tensor transformer.h.2."},
         {"n_inner", "24", "mlp.c_fc.weight has another shape"},
@@ -166,7 +185,7 @@ static void test_refused(void **state) {
 /* What is not read is said: tensors, and settings of generation that mean something else. */
 static void test_warnings(void **state) {
     (void)state;
-    char from[80], to[80];
+    char from[80], to[80], path[128];
     rd_text warnings = {0};
     rd_lm lm;
     snprintf(from, sizeof from, "%s/shorter", directory);
@@ -176,7 +195,10 @@ static void test_warnings(void **state) {
                        json_pack("{s:i, s:i, s:i, s:i, s:b}", "no_repeat_ngram_size", 2,
                                  "max_new_tokens", 7, "min_new_tokens", 3, "max_length", 20,
                                  "do_sample", 0)));
+    snprintf(path, sizeof path, "%s/model.safetensors", from);
+    golden_add_tensor(path, "lm_head.weight", "transformer.wte.weight", 1.0f);
     must(rd_import(from, to, &warnings));
+    assert_non_null(strstr(warnings.data, "tensor lm_head.weight differs from transformer.wte"));
     assert_non_null(strstr(warnings.data, "12 tensors are of no use here: transformer.h.1."));
     assert_non_null(strstr(warnings.data, "max_length and min_length count the prompt"));
     rd_text_free(&warnings);
@@ -191,9 +213,41 @@ static void test_warnings(void **state) {
     assert_non_null(strstr(rd_last_error(), "make no sense"));
 }
 
+/* Without a generation_config.json config.json says how to search, and what ends a text. */
+static void test_search_of_config(void **state) {
+    (void)state;
+    char from[80], to[80];
+    rd_text warnings = {0};
+    rd_lm lm;
+    json_t *config;
+    snprintf(from, sizeof from, "%s/old", directory);
+    snprintf(to, sizeof to, "%s/old-in", directory);
+    copy_with(from, "eos_token_id", "5");
+    must(rd_json_read(from, "config.json", &config));
+    json_t *search =
+        json_pack("{s:i, s:i, s:f, s:i, s:i}", "num_beams", 3, "no_repeat_ngram_size", 2,
+                  "repetition_penalty", 1.5, "max_new_tokens", 7, "num_beam_groups", 3);
+    assert_int_equal(json_object_update(config, search), 0);
+    json_decref(search);
+    must(rd_json_write(from, "config.json", config));
+    must(rd_import(from, to, &warnings));
+    assert_non_null(warnings.data);
+    assert_non_null(strstr(warnings.data, "config.json: eos_token_id: the model's own end"));
+    assert_non_null(strstr(warnings.data, "config.json: num_beam_groups: 3 has no effect here"));
+    rd_text_free(&warnings);
+    must(rd_lm_open(&lm, to, RD_PRECISION_FP32));
+    assert_int_equal(lm.search.beam, 3);
+    assert_int_equal(lm.search.no_repeat_ngram, 2);
+    assert_float_equal(lm.search.repetition_penalty, 1.5, 0);
+    assert_float_equal(lm.search.max_len_b, 7, 0); /* and an end */
+    assert_string_equal(lm.search.end_tokens, "5");
+    rd_lm_close(&lm);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_import), cmocka_unit_test(test_export),
-                                       cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_warnings)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_import),     cmocka_unit_test(test_export),
+        cmocka_unit_test(test_activation), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_search_of_config)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -314,6 +314,26 @@ static void test_wrong_settings(void **state) {
     }
 }
 
+/* What decoder.yml asks for besides a search is said to be left out. */
+static void test_settings_without_effect(void **state) {
+    (void)state;
+    spoiled s = copy_golden();
+    char command[512], to[128];
+    rd_text warnings = {0};
+    snprintf(to, sizeof to, "%s/warned", directory);
+    snprintf(command, sizeof command,
+             "cd %s && printf 'output-sampling: [topk, 10]\nn-best: true\nweights:\n  - 1\n"
+             "shortlist: []\nword-scores: false\n' >>decoder.yml",
+             s.from);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    must(rd_import(s.from, to, &warnings));
+    assert_non_null(warnings.data);
+    assert_string_equal(warnings.data,
+                        "decoder.yml: output-sampling: [\"topk\", \"10\"] has no effect here\n"
+                        "decoder.yml: n-best: \"true\" has no effect here\n");
+    rd_text_free(&warnings);
+}
+
 static void test_wrong_files(void **state) {
     (void)state;
     static const struct {
@@ -354,7 +374,7 @@ int main(void) {
         cmocka_unit_test(test_opus),         cmocka_unit_test(test_separate),
         cmocka_unit_test(test_spm),          cmocka_unit_test(test_by_file),
         cmocka_unit_test(test_wrong_arrays), cmocka_unit_test(test_wrong_settings),
-        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_wrong_files),  cmocka_unit_test(test_settings_without_effect),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

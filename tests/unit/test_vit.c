@@ -195,7 +195,8 @@ static void refused(const char *file, const char *old, const char *new, const ch
 static void test_refusals(void **state) {
     (void)state;
     refused("config.json", "\"qkv_bias\": true", "\"qkv_bias\": false", "qkv_bias: false");
-    refused("config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"mish\"", "hidden_act");
+    refused("config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"mish\"",
+            "hidden_act: mish");
     refused("config.json", "\"hidden_size\": 16", "\"hidden_size\": 32", "another shape");
     refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "layer.2.");
     refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1",

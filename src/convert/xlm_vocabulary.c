@@ -1,0 +1,91 @@
+/* XLM-R's vocabulary, out of a Hugging Face directory and into one. */
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "convert/bert.h"
+#include "io/json.h"
+#include "io/output.h"
+#include "rdrop/tokenizer.h"
+
+static const char theirs[] = "sentencepiece.bpe.model", ours[] = "source.spm";
+
+static rd_status set_id(json_t *ids, const char *piece, int32_t id) {
+    if (json_object_set_new(ids, piece, json_integer(id)) == 0) return RD_OK;
+    return rd_error(RD_ERR_MEMORY, "vocab.json: out of memory");
+}
+
+/* <s> 0, <pad> 1, </s> 2, <unk> 3, then SentencePiece's pieces after its own three, one higher,
+ * then <mask>. */
+static rd_status number_pieces(const rd_tokenizer *model, json_t *ids) {
+    static const char *const first[] = {"<s>", "<pad>", "</s>", "<unk>"};
+    int32_t n = rd_tokenizer_size(model);
+    for (int32_t i = 0; i < 4; i++) RD_TRY(set_id(ids, first[i], i));
+    for (int32_t i = 3; i < n; i++) RD_TRY(set_id(ids, rd_tokenizer_piece(model, i), i + 1));
+    return set_id(ids, "<mask>", n + 1);
+}
+
+/* The ids of the pieces of DIRECTORY/NAME, to be released with json_decref; NULL on failure. */
+static rd_status ids_of(const char *directory, const char *name, json_t **ids) {
+    char *path = rd_path_join(directory, name);
+    rd_tokenizer *model = NULL;
+    *ids = json_object();
+    rd_status status = path && *ids ? rd_tokenizer_open(&model, path) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = number_pieces(model, *ids);
+    rd_tokenizer_close(model);
+    free(path);
+    if (status == RD_OK) return RD_OK;
+    json_decref(*ids);
+    *ids = NULL;
+    return status;
+}
+
+/* transformers 5 saves tokenizer.json alone. */
+static rd_status check_there(const char *from) {
+    bool there, whole;
+    RD_TRY(rd_json_exists(from, theirs, &there));
+    RD_TRY(rd_json_exists(from, "tokenizer.json", &whole));
+    if (there || !whole) return RD_OK; /* opening says what is wrong */
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s/tokenizer.json: a vocabulary of XLM-R is not read from this file; put the "
+                    "%s of the model that this one was fine-tuned from (xlm-roberta-base has one) "
+                    "next to it",
+                    from, theirs);
+}
+
+/* Which tokens were added, where there are any. */
+static rd_status copy_added(const char *from, const char *to) {
+    static const char *const names[] = {"tokenizer_config.json", "added_tokens.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool there;
+        RD_TRY(rd_json_exists(from, names[i], &there));
+        if (there) RD_TRY(rd_copy_file(from, names[i], to, names[i]));
+    }
+    return RD_OK;
+}
+
+rd_status rd_xlm_vocabulary_read(const char *from, const char *to) {
+    json_t *ids;
+    RD_TRY(check_there(from));
+    RD_TRY(ids_of(from, theirs, &ids));
+    RD_TRY(rd_json_write(to, "vocab.json", ids));
+    RD_TRY(rd_copy_file(from, theirs, to, ours));
+    RD_TRY(rd_copy_file(from, theirs, to, "target.spm"));
+    return copy_added(from, to);
+}
+
+rd_status rd_xlm_vocabulary_write(const char *from, const char *to) {
+    json_t *ids, *mapped;
+    RD_TRY(ids_of(from, ours, &ids));
+    rd_status status = rd_json_read_optional(from, "vocab.json", &mapped);
+    bool same = status == RD_OK && json_equal(ids, mapped);
+    json_decref(ids);
+    json_decref(mapped);
+    RD_TRY(status);
+    if (!same)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s: neither a BERT nor a RoBERTa: the pieces of %s have other ids in its "
+                        "vocab.json than XLM-R gives them",
+                        from, ours);
+    RD_TRY(rd_copy_file(from, ours, to, theirs));
+    return copy_added(from, to);
+}
