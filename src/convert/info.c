@@ -259,7 +259,8 @@ static rd_status torch_file(const char *path, rd_text *out) {
     rd_recipe *recipe;
     RD_TRY(rd_recipe_new(&recipe));
     rd_status status = rd_fairseq_open(&checkpoint, path);
-    if (checkpoint.file.torch && (checkpoint.model ? status != RD_ERR_FORMAT : true))
+    bool described = !checkpoint.model || status != RD_ERR_FORMAT;
+    if (checkpoint.file.torch && described && status != RD_ERR_MEMORY)
         status = describe_torch(&checkpoint, status, recipe, out);
     rd_fairseq_close(&checkpoint);
     rd_recipe_free(recipe);

@@ -100,10 +100,11 @@ done
 # A recipe, or a model made of one, writes into its output directory alone, whatever it names, and runs
 # nothing.
 mkdir -p outside/deep && cp data/test.*.gz outside
+for file in data/test.*.gz; do cp "$file" "outside/other${file#data/test}"; done
 cp tiny.yaml outside/deep/hostile.yaml
 cat >>outside/deep/hostile.yaml <<'YAML'
 prepare: "touch ../../ran; $(touch ran) `touch ran`; |touch ran"
-testpref: "../outside/test,../outside/deep/../test,/nowhere/$(touch ran)"
+testpref: "../outside/test,../outside/deep/../other,/nowhere/$(touch ran)"
 YAML
 : >stamp
 "$bin/rdrop-preprocess" outside/deep/hostile.yaml --data data --dest jail/bin --threads 1 >got 2>err ||
