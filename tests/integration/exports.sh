@@ -3,6 +3,7 @@
 # is added to the library, or taken from it, knowingly. Argument: the build directory.
 set -euo pipefail
 build=$(realpath "$1")
+! grep -q "^RD_ONE_LIBRARY:BOOL=ON" "$build/CMakeCache.txt" || exit 77 # there all is shown
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
