@@ -6,7 +6,7 @@
 #   tests/run.sh [--no-install] [--long]
 #
 #   --no-install    name the missing packages and stop instead
-#   --long          hours: 2 million executions of every fuzzer, and tests/faults/long.sh
+#   --long          hours: 2 million executions of every fuzzer, all places of faults, and tests/faults/long.sh
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . recipes/setup.sh
@@ -66,7 +66,10 @@ build_and() {
 }
 
 fuzz_runs=10000 fuzz_seconds=3
-[ $long -eq 0 ] || fuzz_runs=2000000 fuzz_seconds=0
+if [ $long -eq 1 ]; then
+    fuzz_runs=2000000 fuzz_seconds=0
+    export RDROP_FAULT_STEP=1
+fi
 jobs=$(nproc)
 build_and debug-asan ctest --preset debug-asan -j "$jobs"
 build_and release ctest --preset release -j "$jobs"
