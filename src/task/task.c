@@ -73,12 +73,11 @@ static rd_status refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
     return status;
 }
 
-rd_status rd_task_check(const rd_recipe *recipe) {
-    const rd_task *task;
-    const rd_result_kind *kind;
-    RD_TRY(rd_task_find(&task, recipe->task));
-    RD_TRY(refuse_ignored(task, recipe));
-    return rd_task_find_result(task, recipe->train.best_checkpoint_metric, &kind);
+rd_status rd_task_check(const rd_recipe *recipe, const rd_task **task,
+                        const rd_result_kind **metric) {
+    RD_TRY(rd_task_find(task, recipe->task));
+    RD_TRY(refuse_ignored(*task, recipe));
+    return rd_task_find_result(*task, recipe->train.best_checkpoint_metric, metric);
 }
 
 const rd_result_kind rd_result_loss = {

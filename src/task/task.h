@@ -85,8 +85,10 @@ rd_status rd_task_find(const rd_task **task, const char *name);
 /* The result of that name that the task gives; RD_ERR_ARGUMENT with those that there are. */
 rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_result_kind **kind);
 
-/* Whether the recipe's task is there and gives what best-checkpoint-metric names. */
-rd_status rd_task_check(const rd_recipe *recipe);
+/* The recipe's task and, of its results, what best-checkpoint-metric names; RD_ERR_ARGUMENT where
+ * either is not there, or the recipe sets a key that the task ignores. */
+rd_status rd_task_check(const rd_recipe *recipe, const rd_task **task,
+                        const rd_result_kind **metric);
 
 /* As the recipe has it, with the reg-alpha of this update. */
 rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_recipe *recipe,

@@ -134,7 +134,10 @@ static int run(const arguments *a) {
     if (rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n) != RD_OK)
         return options_fail(&program);
     /* Said now, not when all stages before the training are done. */
-    int code = rd_task_check(recipe) == RD_OK ? print_recipe(recipe, a) : options_fail(&program);
+    const rd_task *task;
+    const rd_result_kind *metric;
+    int code = rd_task_check(recipe, &task, &metric) == RD_OK ? print_recipe(recipe, a)
+                                                              : options_fail(&program);
     rd_recipe_free(recipe);
     return code;
 }

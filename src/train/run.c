@@ -122,9 +122,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
         run->comm = &run->alone;
     }
     rd_set_threads(r->train.threads);
-    RD_TRY(rd_task_check(r));
-    RD_TRY(rd_task_find(&run->task, r->task));
-    RD_TRY(rd_task_find_result(run->task, r->train.best_checkpoint_metric, &run->metric));
+    RD_TRY(rd_task_check(r, &run->task, &run->metric));
     RD_TRY(rd_run_adopt_shape(run));
     RD_TRY(run->task->open(&run->data, run->recipe, run->data_dir, &run->warnings));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));

@@ -63,15 +63,17 @@ static void keys_of_other_tasks_are_refused(void **state) {
                                            {"image_classification", "eval-bleu", "true"},
                                            {"sentence_prediction", "sentencepiece-alpha", "0.1"},
                                            {"masked_lm", "permute-sentences", "1"}};
+    const rd_task *task;
+    const rd_result_kind *metric;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rd_recipe *recipe;
         assert_int_equal(rd_recipe_new(&recipe), RD_OK);
         assert_int_equal(rd_recipe_set_key(recipe, rd_recipe_find_key("task"), cases[i][0]), RD_OK);
-        assert_int_equal(rd_task_check(recipe), RD_OK);
+        assert_int_equal(rd_task_check(recipe, &task, &metric), RD_OK);
         assert_int_equal(rd_recipe_set_key(recipe, rd_recipe_find_key(cases[i][1]), cases[i][2]),
                          RD_OK);
-        assert_int_equal(rd_task_check(recipe), RD_ERR_ARGUMENT);
+        assert_int_equal(rd_task_check(recipe, &task, &metric), RD_ERR_ARGUMENT);
         if (!strstr(rd_last_error(), cases[i][1])) fail_msg("%s", rd_last_error());
         rd_recipe_free(recipe);
     }

@@ -86,18 +86,21 @@ typedef struct {
     path_list *list;
 } search;
 
-static rd_status add_path(void *self, const char *prefix) {
-    const search *s = self;
-    path_list *list = s->list;
-    rd_text path = {0};
-    rd_status status = corpus_path(s->job, prefix, s->lang, &path);
+/* Takes the text, and adds it unless making it failed. */
+static rd_status add_text(path_list *list, rd_status status, rd_text *text) {
     if (status == RD_OK)
         status = rd_reserve(&list->items, &list->capacity, list->n + 1, sizeof *list->items);
     if (status == RD_OK)
-        list->items[list->n++] = path.data;
+        list->items[list->n++] = text->data;
     else
-        rd_text_free(&path);
+        rd_text_free(text);
     return status;
+}
+
+static rd_status add_path(void *self, const char *prefix) {
+    const search *s = self;
+    rd_text path = {0};
+    return add_text(s->list, corpus_path(s->job, prefix, s->lang, &path), &path);
 }
 
 rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
@@ -131,17 +134,6 @@ static rd_status refuse_taken(const test_sets *t, const char *prefix, const char
                     name);
 }
 
-/* Takes the name, which is malloc'ed. */
-static rd_status remember(path_list *names, char *name) {
-    rd_status status =
-        rd_reserve(&names->items, &names->capacity, names->n + 1, sizeof *names->items);
-    if (status == RD_OK)
-        names->items[names->n++] = name;
-    else
-        free(name);
-    return status;
-}
-
 static rd_status use_test_set(void *self, const char *prefix) {
     test_sets *t = self;
     const char *slash = strrchr(prefix, '/');
@@ -157,9 +149,7 @@ static rd_status use_test_set(void *self, const char *prefix) {
     if (status == RD_OK) status = refuse_corpora(t->job, name.data);
     status = rd_comm_agree(t->job->comm, status);
     if (status == RD_OK) status = t->use(t->self, prefix, name.data);
-    if (status == RD_OK) return remember(&t->names, name.data);
-    rd_text_free(&name);
-    return status;
+    return add_text(&t->names, status, &name);
 }
 
 rd_status each_test_set(const preprocess_job *job, const char *lang,
