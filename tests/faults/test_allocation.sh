@@ -2,7 +2,7 @@
 # Every allocation of every program fails in turn, once: the program says so in a line and exits 1, or
 # does without and gives the right result; never by a signal, never with half a file, and what was
 # there before is still whole. RDROP_FAULT_STEP=N tries every N-th place only: without it, every seventh
-# where sanitizers make a process slow, else every second.
+# where sanitizers make a process slow, else every fourth.
 set -u
 # Thousands of runs sync their files: memory is the faster disk, where there is one.
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
@@ -10,7 +10,7 @@ if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
 # An error of a sanitizer, a leak included, is told from a failure by its status.
 export ASAN_OPTIONS=exitcode=86:allocator_may_return_null=1 UBSAN_OPTIONS=exitcode=86
 export RDROP_FAIL_REPORT=$work/place
-step=2
+step=4
 if sanitized; then step=7; fi
 step=${RDROP_FAULT_STEP:-$step}
 problems=0

@@ -2,7 +2,7 @@
 # Every system call of every program by which something can go wrong outside fails in turn, once, by
 # strace's fault injection: the program says so in a line and fails, or does without and gives the
 # right result; never by a signal, never with half a file, and what was there before is still whole.
-# RDROP_FAULT_STEP=N tries every N-th call only; without it, every second. Not where sanitizers make system calls of their own.
+# RDROP_FAULT_STEP=N tries every N-th call only; without it, every fourth. Not where sanitizers make system calls of their own.
 set -u
 # Thousands of runs sync their files: memory is the faster disk, where there is one.
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
@@ -19,7 +19,7 @@ for file in tiny.yaml bin/* out/model/* made/checkpoint_last "$golden"/bart/*; d
 faults="openat:EMFILE read:EIO write:ENOSPC fsync:EIO rename:EIO close:EIO
     unlink,unlinkat:EIO mkdir:EROFS mmap:ENOMEM
     ftruncate:EIO flock:ENOLCK lseek:EIO fstat,newfstatat:EIO getdents64:EIO clone3,clone:EAGAIN"
-step=${RDROP_FAULT_STEP:-2}
+step=${RDROP_FAULT_STEP:-4}
 problems=0
 
 problem() {

@@ -40,7 +40,7 @@ class Twin(Model):
         memory = self.layers("encoder", self.embed("encoder", source), sees)
         # what comes after a target's end is not looked at
         x = self.layers("decoder", self.embed("decoder", previous), "causal", memory, sees)
-        return F.linear(x[real], self.projection()), targets
+        return [(F.linear(x[real], self.projection()), targets)]
 
     def size_of(self, batch):
         return sum(map(len, batch["source"])) + sum(map(len, batch["target"]))

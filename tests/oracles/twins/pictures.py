@@ -67,7 +67,7 @@ class Twin(Model):
         if isinstance(pictures, int):  # how many of the file
             shape = pictures, self.channels, self.size, self.size
             pictures = torch.from_numpy(np.fromfile(self.file, np.float32, int(np.prod(shape))).reshape(shape))
-        return self.classes(pictures, passes), torch.as_tensor(batch["labels"])
+        return [(self.classes(pictures, passes), torch.as_tensor(batch["labels"]))]
 
     def size_of(self, batch):
         return len(batch["labels"])

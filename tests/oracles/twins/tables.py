@@ -27,7 +27,7 @@ class Twin(torch.nn.Module):
         inputs = {"input_ids": ids, "token_type_ids": padded(segments, 0),
                   "attention_mask": padded([[1] * len(row) for row in batch["source"]], 0)}
         logits = self.model(**{key: x.repeat(passes, 1) for key, x in inputs.items()}).logits
-        return logits, torch.tensor(batch["labels"])
+        return [(logits, torch.tensor(batch["labels"]))]
 
     def size_of(self, batch):
         return sum(map(len, batch["source"]))

@@ -66,13 +66,14 @@ def step(recipe, model, optimizer, update, n_targets):
 
 
 def accumulate(recipe, model, batch, bf16):
-    """Forward and backward of one batch; the sums of loss, nll, KL and targets."""
+    """Forward and backward of one batch; the sums of loss, nll, KL and targets. A model gives logits and targets of each of its
+    distributions, the first of which is over all targets."""
     passes = 2 if recipe["reg-alpha"] > 0 else 1
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        logits, targets = model(batch, passes)
-    sums = losses(recipe, logits, targets)
+        parts = model(batch, passes)
+    sums = [sum(part) for part in zip(*(losses(recipe, logits, targets) for logits, targets in parts))]
     sums[0].backward()
-    return [s.item() for s in sums] + [len(targets)]
+    return [s.item() for s in sums] + [len(parts[0][1])]
 
 
 class Speed:
