@@ -49,10 +49,18 @@ static bool has_amx(int bit) {
 }
 #endif
 
+bool rd_cpu_has_bf16_pairs(void) {
+#if defined(__x86_64__)
+    return rd_cpu_isa() == RD_ISA_AVX512 && __builtin_cpu_is("amd") &&
+           __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 bool rd_cpu_bf16_is_fast(void) {
 #if defined(__x86_64__)
-    if (rd_cpu_isa() != RD_ISA_AVX512) return false;
-    return has_amx(AMX_BF16) || (__builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bf16"));
+    return rd_cpu_has_bf16_pairs() || (rd_cpu_isa() == RD_ISA_AVX512 && has_amx(AMX_BF16));
 #else
     return false;
 #endif

@@ -92,21 +92,28 @@ static void column_sums(const bench_arrays *a, int64_t begin, int64_t end, int64
                         a->width);
 }
 
+/* Array i from element `at` on, in either form. */
+static rd_activations form(const bench_arrays *a, int i, int64_t at, bool bf16) {
+    return bf16 ? (rd_activations){.bf16 = (uint16_t *)a->x[i] + at} : f32(a, i, at);
+}
+
 /* Self-attention of the sequence and head. */
-static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int64_t head) {
+static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int64_t head,
+                                   bool bf16) {
     int64_t row = sequence * a->length, heads = a->width / a->head;
     int64_t at = row * a->width + head * a->head, column = head * a->head;
     return (rd_attention_head){.n_queries = a->length,
                                .n_keys = a->length,
                                .head_dim = a->head,
-                               .q = f32(a, 0, at),
-                               .k = f32(a, 1, at),
-                               .v = f32(a, 2, at),
+                               .pairs = rd_cpu_has_bf16_pairs(),
+                               .q = form(a, 0, at, bf16),
+                               .k = form(a, 1, at, bf16),
+                               .v = form(a, 2, at, bf16),
                                .bias_q = a->vectors + column,
                                .bias_v = a->vectors + 2 * a->width + column,
                                .stride_q = a->width,
                                .stride_kv = a->width,
-                               .out = f32(a, 3, at),
+                               .out = form(a, 3, at, bf16),
                                .lse = a->lse + row * heads + head,
                                .stride_out = a->width,
                                .stride_lse = heads,
@@ -115,25 +122,40 @@ static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int6
                                .dropout_row_stride = heads};
 }
 
-static void attention(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+static void attend(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread, bool bf16) {
     for (int64_t s = begin / a->length; s < end / a->length; s++)
         for (int64_t h = 0; h < a->width / a->head; h++) {
-            rd_attention_head head = head_view(a, s, h);
+            rd_attention_head head = head_view(a, s, h, bf16);
             a->ops->attention(&head, a->scratch + thread * a->scratch_size);
         }
 }
 
-static void attention_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+static void attend_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread,
+                            bool bf16) {
     for (int64_t s = begin / a->length; s < end / a->length; s++)
         for (int64_t h = 0; h < a->width / a->head; h++) {
-            rd_attention_head head = head_view(a, s, h);
+            rd_attention_head head = head_view(a, s, h, bf16);
             int64_t at = s * a->length * a->width + h * a->head;
-            head.d_out = f32(a, 4, at);
-            head.d_q = f32(a, 5, at);
-            head.d_k = f32(a, 6, at);
-            head.d_v = f32(a, 7, at);
+            head.d_out = form(a, 4, at, bf16);
+            head.d_q = form(a, 5, at, bf16);
+            head.d_k = form(a, 6, at, bf16);
+            head.d_v = form(a, 7, at, bf16);
             a->ops->attention_backward(&head, a->scratch + thread * a->scratch_size);
         }
+}
+
+static void attention(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    attend(a, begin, end, thread, false);
+}
+static void attention_bf16(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    attend(a, begin, end, thread, true);
+}
+static void attention_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    attend_backward(a, begin, end, thread, false);
+}
+static void attention_backward_bf16(const bench_arrays *a, int64_t begin, int64_t end,
+                                    int64_t thread) {
+    attend_backward(a, begin, end, thread, true);
 }
 
 /* Each query has keys of its own, as in a beam of different sentences; x[2] and x[3] are one array.
@@ -308,7 +330,9 @@ const bench_kernel bench_kernels[] = {
     {"to_bf16", 2, 1.5, {0, 0}, false, to_bf16},
     {"column_sums", 1, 1, {0, 0}, false, column_sums},
     {"attention", 4, 4, {0, 4}, false, attention},
+    {"attention bf16", 4, 2, {0, 4}, false, attention_bf16},
     {"attention_backward", 8, 8, {0, 10}, false, attention_backward},
+    {"attention_backward bf16", 8, 4, {0, 10}, false, attention_backward_bf16},
     {"attention_query", 4, 2, {2, 4}, false, attention_query},
     {"criterion", 2, 4, {0, 0}, true, criterion},
     {"row_stats", 2, 2, {0, 0}, true, row_stats},
@@ -342,6 +366,10 @@ void bench_arrays_make(bench_arrays *a, const bench_kernel *kernel, const bench_
                         .length = settings->length,
                         .head = settings->head};
     float *block = bench_floats(kernel->arrays * n);
+    for (int64_t i = 0; i < kernel->arrays * n; i++) { /* may be read as bfloat16, too */
+        uint16_t half = rd_f32_to_bf16(block[i]), both[2] = {half, half};
+        memcpy(&block[i], both, sizeof both);
+    }
     for (int i = 0; i < kernel->arrays; i++) a->x[i] = block + i * n;
     a->vectors = bench_floats(4 * width);
     a->sums = bench_floats(threads * 2 * width);

@@ -17,7 +17,7 @@ static int64_t longest(const rd_sequences *sequences) {
 }
 
 /* The kernel's view of one (sequence, head); `task` counts head after head. */
-static rd_attention_head head_view(const rd_attention_operands *a, int64_t task) {
+static rd_attention_head head_view(const rd_attention_operands *a, bool pairs, int64_t task) {
     int64_t sequence = task / a->heads, head = task % a->heads;
     int64_t q0 = a->queries->offsets[sequence], k0 = a->keys->offsets[sequence];
     int64_t width = a->width, head_dim = width / a->heads, column = head * head_dim;
@@ -26,6 +26,7 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
         .n_keys = a->keys->offsets[sequence + 1] - k0,
         .head_dim = head_dim,
         .causal = a->causal,
+        .pairs = pairs,
         .q = rd_activations_at(a->q, q0 * a->stride_q + column),
         .k = rd_activations_at(a->kv, k0 * a->stride_kv + column),
         .v = rd_activations_at(a->kv, k0 * a->stride_kv + width + column),
@@ -44,10 +45,10 @@ static rd_attention_head head_view(const rd_attention_operands *a, int64_t task)
 }
 
 /* As head_view, with gradients. */
-static rd_attention_head head_view_backward(const rd_attention_operands *a, int64_t task,
-                                            rd_activations dout, rd_activations dq,
+static rd_attention_head head_view_backward(const rd_attention_operands *a, bool pairs,
+                                            int64_t task, rd_activations dout, rd_activations dq,
                                             rd_activations dkv) {
-    rd_attention_head head = head_view(a, task);
+    rd_attention_head head = head_view(a, pairs, task);
     int64_t sequence = task / a->heads, column = task % a->heads * head.head_dim;
     int64_t q0 = a->queries->offsets[sequence], k0 = a->keys->offsets[sequence];
     head.d_out = rd_activations_at(dout, q0 * a->width + column);
@@ -70,15 +71,16 @@ rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
     int64_t size, tasks = a->queries->n_seqs * a->heads;
     float *scratch = scratch_new(arena, a, &size);
     if (!scratch) return RD_ERR_MEMORY;
+    bool pairs = rd_cpu_has_bf16_pairs();
     if (rd_is_alone()) {
         for (int64_t task = 0; task < tasks; task++) {
-            rd_attention_head head = head_view(a, task);
+            rd_attention_head head = head_view(a, pairs, task);
             kernels->attention(&head, scratch);
         }
     } else {
 #pragma omp parallel for schedule(dynamic, 8)
         for (int64_t task = 0; task < tasks; task++) {
-            rd_attention_head head = head_view(a, task);
+            rd_attention_head head = head_view(a, pairs, task);
             kernels->attention(&head, scratch + omp_get_thread_num() * size);
         }
     }
@@ -93,9 +95,10 @@ rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands 
     int64_t size, tasks = a->queries->n_seqs * a->heads;
     float *scratch = scratch_new(arena, a, &size);
     if (!scratch) return RD_ERR_MEMORY;
+    bool pairs = rd_cpu_has_bf16_pairs();
 #pragma omp parallel for schedule(dynamic, 8)
     for (int64_t task = 0; task < tasks; task++) {
-        rd_attention_head head = head_view_backward(a, task, dout, dq, dkv);
+        rd_attention_head head = head_view_backward(a, pairs, task, dout, dq, dkv);
         kernels->attention_backward(&head, scratch + omp_get_thread_num() * size);
     }
     rd_arena_restore(arena, mark);

@@ -9,85 +9,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/cpu/attention_rows.h"
 #include "ops/cpu/dropout_bits.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/tiles.h"
 #include "ops/cpu/vector.h"
-
-enum { LANES = 16 };
-
-static inline vec16 load_vector(rd_activations x, int64_t at) {
-    if (x.f32) return *(const vec16_anywhere *)(x.f32 + at);
-    half16 bits;
-    memcpy(&bits, x.bf16 + at, sizeof bits);
-    word16 words = __builtin_convertvector(bits, word16) << 16;
-    vec16 v;
-    memcpy(&v, &words, sizeof v);
-    return v;
-}
-
-/* packed: [n, rd_pad16(width)] = x + bias, zero beyond width. bias may be NULL. */
-static void pack(float *restrict packed, rd_activations x, int64_t stride,
-                 const float *restrict bias, int64_t n, int64_t width) {
-    int64_t ld = rd_pad16(width), whole = width / LANES * LANES;
-    for (int64_t i = 0; i < n; i++) {
-        float *restrict row = packed + i * ld;
-        int64_t at = i * stride;
-        for (int64_t c = 0; c < whole; c += LANES) {
-            vec16 v = load_vector(x, at + c);
-            if (bias) v += *(const vec16_anywhere *)(bias + c);
-            *(vec16_anywhere *)(row + c) = v;
-        }
-        for (int64_t c = whole; c < width; c++) {
-            float v = x.f32 ? x.f32[at + c] : rd_bf16_to_f32(x.bf16[at + c]);
-            row[c] = bias ? v + bias[c] : v;
-        }
-        for (int64_t c = width; c < ld; c++) row[c] = 0.0f;
-    }
-}
-
-/* x: [n, width], rows `stride` apart = packed: [n, rd_pad16(width)]. */
-static void unpack(rd_activations x, int64_t stride, const float *restrict packed, int64_t n,
-                   int64_t width) {
-    int64_t ld = rd_pad16(width), whole = x.f32 ? width / LANES * LANES : 0;
-    for (int64_t i = 0; i < n; i++) {
-        const float *restrict row = packed + i * ld;
-        for (int64_t c = 0; c < whole; c += LANES)
-            *(vec16_anywhere *)(x.f32 + i * stride + c) = *(const vec16_anywhere *)(row + c);
-        for (int64_t c = whole; x.f32 && c < width; c++) x.f32[i * stride + c] = row[c];
-        for (int64_t c = 0; !x.f32 && c < width; c++)
-            x.bf16[i * stride + c] = rd_f32_to_bf16(row[c]);
-    }
-}
-
-/* Rows of float32 whose width is a multiple of 16, in place or packed. */
-typedef struct {
-    float *x;
-    int64_t ld;
-} rows16;
-
-static bool is_direct(rd_activations x, int64_t width) {
-    return x.f32 && width % LANES == 0;
-}
-
-static rows16 rows_of(rd_activations x, int64_t stride, float *buffer, int64_t n, int64_t width) {
-    if (is_direct(x, width)) return (rows16){x.f32, stride};
-    pack(buffer, x, stride, NULL, n, width);
-    return (rows16){buffer, rd_pad16(width)};
-}
-
-static rows16 target_of(rd_activations x, int64_t stride, float *buffer, int64_t width) {
-    return is_direct(x, width) ? (rows16){x.f32, stride} : (rows16){buffer, rd_pad16(width)};
-}
-
-/* x: [n, width] += sums[i] * bias, then scaled. */
-static void add_bias_and_scale(rows16 x, const float *sums, const float *restrict bias,
-                               const float *scales, int64_t n, int64_t width) {
-    for (int64_t i = 0; i < n; i++) {
-        float *restrict row = x.x + i * x.ld;
-        for (int64_t c = 0; c < width; c++) row[c] = scales[i] * (row[c] + sums[i] * bias[c]);
-    }
-}
 
 /* y: [block] = bias * xt, xt: [width, block] transposed rows: what a bias adds to all products with
  * them. */
@@ -109,6 +35,7 @@ typedef struct {
     int64_t width, block;   /* of the head, padded; of queries, a multiple of LANES */
     float *k, *v, *dk, *dv; /* [n_keys, width], where activations are not used in place */
     float *p, *dp;          /* [n_keys, block] */
+    float *pairs;           /* [n_keys / 2 rounded up, block], of dp */
     float *q, *d_o, *o;     /* [block, width] */
     float *qt, *d_ot;       /* [width, block] */
     /* [block]: log-sum-exp; reciprocal and dropped-out sums of exponentials; what the bias of
@@ -122,9 +49,9 @@ static attention_buffers carve(const rd_attention_head *h, float *scratch) {
     int64_t kv = h->n_keys * b.width, scores = h->n_keys * b.block, rows = b.block * b.width;
     float *next = scratch;
     float **parts[] = {&b.p,  &b.q,    &b.qt,  &b.o, &b.lse, &b.inverse, &b.kept, &b.of_bias_v,
-                       &b.dp, &b.d_ot, &b.d_o, &b.k, &b.v,   &b.dk,      &b.dv};
+                       &b.dp, &b.d_ot, &b.d_o, &b.k, &b.v,   &b.dk,      &b.dv,   &b.pairs};
     int64_t sizes[] = {scores, rows, rows, rows, b.block, b.block, b.block, b.block,
-                       scores, rows, rows, kv,   kv,      kv,      kv};
+                       scores, rows, rows, kv,   kv,      kv,      kv,      (scores + b.block) / 2};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         *parts[i] = next;
         next += sizes[i];
@@ -223,31 +150,50 @@ static void transpose_queries(const rd_attention_head *h, const attention_buffer
     }
 }
 
+/* What is left of a block's output: o / sums + bias, in the output's form, and the log-sum-exp. */
+static void finish_block(const rd_attention_head *h, const attention_buffers *b, rows16 o,
+                         rd_activations out, int64_t first, int64_t n) {
+    add_bias_and_scale(out, h->stride_out, o, b->kept, h->bias_v, b->inverse, n, h->head_dim);
+    for (int64_t i = 0; h->lse && i < n; i++) h->lse[(first + i) * h->stride_lse] = b->lse[i];
+}
+
+/* Scores of a block to probabilities that are to be scaled by `inverse`. */
+static void softmax_block(const rd_attention_head *h, const attention_buffers *b,
+                          const rd_dropout_keys *dropout, int64_t first, int64_t n, int64_t seen) {
+    float scale = 1.0f / sqrtf((float)h->head_dim);
+    for (int64_t column = 0; column < n; column += LANES) {
+        lanes x = lanes_of(h, b, dropout, first, column);
+        softmax(h, &x, dropout, scale, seen, b->lse + column, b->inverse + column,
+                b->kept + column);
+    }
+}
+
+/* The block of queries that begins at `first`, and the keys that it sees. */
+static int64_t block_at(const rd_attention_head *h, const attention_buffers *b, int64_t first,
+                        int64_t *seen) {
+    int64_t n = h->n_queries - first < b->block ? h->n_queries - first : b->block;
+    *seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
+    return n;
+}
+
 /* Keys and values are used without their biases. That of values adds to all products of a query
  * alike; so does that of keys, which softmax does not see at all. */
 static void attention_forward(const rd_attention_head *h, float *scratch) {
     attention_buffers b = carve(h, scratch);
     const rd_dropout_keys dropout = rd_dropout_keys_of(h->dropout);
-    float scale = 1.0f / sqrtf((float)h->head_dim);
     rows16 k = rows_of(h->k, h->stride_kv, b.k, h->n_keys, h->head_dim);
     rows16 v = rows_of(h->v, h->stride_kv, b.v, h->n_keys, h->head_dim);
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
-        int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
-        int64_t seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
+        int64_t seen, n = block_at(h, &b, first, &seen);
         rd_activations out = rd_activations_at(h->out, first * h->stride_out);
         rows16 o = target_of(out, h->stride_out, b.o, h->head_dim);
         transpose_queries(h, &b, first, n);
         multiply(&(product){seen, rd_pad16(n), b.width, k.x, k.ld, 1, b.qt, b.block, b.p, b.block,
-                            false});
-        for (int64_t column = 0; column < n; column += LANES) {
-            lanes x = lanes_of(h, &b, &dropout, first, column);
-            softmax(h, &x, &dropout, scale, seen, b.lse + column, b.inverse + column,
-                    b.kept + column);
-        }
-        multiply(&(product){n, b.width, seen, b.p, 1, b.block, v.x, v.ld, o.x, o.ld, false});
-        add_bias_and_scale(o, b.kept, h->bias_v, b.inverse, n, h->head_dim);
-        if (o.x == b.o) unpack(out, h->stride_out, b.o, n, h->head_dim);
-        for (int64_t i = 0; h->lse && i < n; i++) h->lse[(first + i) * h->stride_lse] = b.lse[i];
+                            .pairs = false});
+        softmax_block(h, &b, &dropout, first, n, seen);
+        multiply(
+            &(product){n, b.width, seen, b.p, 1, b.block, v.x, v.ld, o.x, o.ld, .pairs = false});
+        finish_block(h, &b, o, out, first, n);
     }
 }
 
@@ -304,29 +250,45 @@ static void multiply_onto(product x, int64_t written) {
     multiply(&x);
 }
 
-/* A block's scores to P o M, and the gradients of scores, scale * dS. */
-static void scores_backward(const rd_attention_head *h, const attention_buffers *b,
-                            const rd_dropout_keys *dropout, rows16 k, rows16 v, rows16 d_o,
-                            int64_t first, int64_t n, int64_t seen) {
+/* A block's scores to P o M, and dO V^T to the gradients of scores, scale * dS. */
+static void softmax_block_backward(const rd_attention_head *h, const attention_buffers *b,
+                                   const rd_dropout_keys *dropout, int64_t first, int64_t n,
+                                   int64_t seen) {
     float scale = 1.0f / sqrtf((float)h->head_dim);
-    transpose(b->qt, b->block, b->q, b->width, NULL, n, b->width);
-    transpose(b->d_ot, b->block, d_o.x, d_o.ld, NULL, n, b->width);
-    bias_products(b->of_bias_v, h->bias_v, b->d_ot, h->head_dim, b->block);
     for (int64_t i = 0; i < rd_pad16(n); i++)
         b->lse[i] = i < n ? h->lse[(first + i) * h->stride_lse] : 0.0f;
-    multiply(&(product){seen, rd_pad16(n), b->width, k.x, k.ld, 1, b->qt, b->block, b->p, b->block,
-                        false});
-    multiply(&(product){seen, rd_pad16(n), b->width, v.x, v.ld, 1, b->d_ot, b->block, b->dp,
-                        b->block, false});
     for (int64_t column = 0; column < n; column += LANES) {
         lanes x = lanes_of(h, b, dropout, first, column);
         softmax_backward(h, &x, dropout, scale, seen, b->lse + column, b->of_bias_v + column);
     }
 }
 
+/* The same from queries and gradients of outputs. */
+static void scores_backward(const rd_attention_head *h, const attention_buffers *b,
+                            const rd_dropout_keys *dropout, rows16 k, rows16 v, rows16 d_o,
+                            int64_t first, int64_t n, int64_t seen) {
+    transpose(b->qt, b->block, b->q, b->width, NULL, n, b->width);
+    transpose(b->d_ot, b->block, d_o.x, d_o.ld, NULL, n, b->width);
+    bias_products(b->of_bias_v, h->bias_v, b->d_ot, h->head_dim, b->block);
+    multiply(&(product){seen, rd_pad16(n), b->width, k.x, k.ld, 1, b->qt, b->block, b->p, b->block,
+                        .pairs = false});
+    multiply(&(product){seen, rd_pad16(n), b->width, v.x, v.ld, 1, b->d_ot, b->block, b->dp,
+                        b->block, .pairs = false});
+    softmax_block_backward(h, b, dropout, first, n, seen);
+}
+
 /* Rows first .. n are zero. */
 static void zero_rows(rows16 x, int64_t first, int64_t n, int64_t width) {
     for (int64_t j = first; j < n; j++) memset(x.x + j * x.ld, 0, sizeof(float) * (size_t)width);
+}
+
+/* Gradients of keys that no query saw, and of all in the form that is wanted. */
+static void finish_keys(const rd_attention_head *h, const attention_buffers *b, rows16 dk,
+                        rows16 dv, int64_t written) {
+    zero_rows(dk, written, h->n_keys, b->width);
+    zero_rows(dv, written, h->n_keys, b->width);
+    if (dk.x == b->dk) unpack(h->d_k, h->stride_kv, b->dk, h->n_keys, h->head_dim);
+    if (dv.x == b->dv) unpack(h->d_v, h->stride_kv, b->dv, h->n_keys, h->head_dim);
 }
 
 static void attention_backward(const rd_attention_head *h, float *scratch) {
@@ -338,8 +300,7 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
     rows16 dk = target_of(h->d_k, h->stride_kv, b.dk, h->head_dim);
     rows16 dv = target_of(h->d_v, h->stride_kv, b.dv, h->head_dim);
     for (int64_t first = 0; first < h->n_queries; first += b.block) {
-        int64_t n = h->n_queries - first < b.block ? h->n_queries - first : b.block;
-        int64_t seen = h->causal && first + n < h->n_keys ? first + n : h->n_keys;
+        int64_t seen, n = block_at(h, &b, first, &seen);
         rows16 d_o = rows_of(rd_activations_at(h->d_out, first * h->stride_out), h->stride_out,
                              b.d_o, n, h->head_dim);
         rd_activations d_q = rd_activations_at(h->d_q, first * h->stride_q);
@@ -347,20 +308,18 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
         pack(b.q, rd_activations_at(h->q, first * h->stride_q), h->stride_q, h->bias_q, n,
              h->head_dim);
         scores_backward(h, &b, &dropout, k, v, d_o, first, n, seen);
-        multiply_onto(
-            (product){seen, b.width, n, b.p, b.block, 1, d_o.x, d_o.ld, dv.x, dv.ld, true},
-            written);
-        multiply_onto(
-            (product){seen, b.width, n, b.dp, b.block, 1, b.q, b.width, dk.x, dk.ld, true},
-            written);
-        multiply(&(product){n, b.width, seen, b.dp, 1, b.block, k.x, k.ld, dq.x, dq.ld, false});
+        multiply_onto((product){seen, b.width, n, b.p, b.block, 1, d_o.x, d_o.ld, dv.x, dv.ld,
+                                .pairs = false},
+                      written);
+        multiply_onto((product){seen, b.width, n, b.dp, b.block, 1, b.q, b.width, dk.x, dk.ld,
+                                .pairs = false},
+                      written);
+        multiply(
+            &(product){n, b.width, seen, b.dp, 1, b.block, k.x, k.ld, dq.x, dq.ld, .pairs = false});
         if (dq.x == b.o) unpack(d_q, h->stride_q, b.o, n, h->head_dim);
         if (seen > written) written = seen;
     }
-    zero_rows(dk, written, h->n_keys, b.width);
-    zero_rows(dv, written, h->n_keys, b.width);
-    if (dk.x == b.dk) unpack(h->d_k, h->stride_kv, b.dk, h->n_keys, h->head_dim);
-    if (dv.x == b.dv) unpack(h->d_v, h->stride_kv, b.dv, h->n_keys, h->head_dim);
+    finish_keys(h, &b, dk, dv, written);
 }
 
 #endif

@@ -68,6 +68,7 @@ static inline uint64_t rd_dropout_word(uint64_t state) {
 typedef struct {
     int64_t n_queries, n_keys, head_dim;
     bool causal;            /* query i sees keys 0..i */
+    bool pairs;             /* rd_cpu_has_bf16_pairs(): products of bfloat16 may be that */
     rd_activations q, k, v; /* [n, head_dim] with row strides below */
     /* [head_dim], added to q and v. That of keys adds the same to all scores of a query, which its
      * softmax does not see. */

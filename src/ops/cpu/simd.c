@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ops/cpu/activation_kernels.h"
-#include "ops/cpu/attention_kernels.h"
+#include "ops/cpu/attention_pairs.h"
 #include "ops/cpu/attention_query.h"
 #include "ops/cpu/criterion_kernels.h"
 #include "ops/cpu/dropout_bits.h"
@@ -256,8 +256,8 @@ const rd_kernels RD_KERNELS_NAME = {
     .residual_backward = residual_backward,
     .to_bf16 = to_bf16,
     .column_sums = column_sums,
-    .attention = attention_forward,
-    .attention_backward = attention_backward,
+    .attention = attention,
+    .attention_backward = attention_gradients,
     .attention_query = attention_query,
     .criterion = criterion,
     .row_stats = row_stats,

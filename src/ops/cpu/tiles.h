@@ -30,15 +30,27 @@ typedef struct {
     float *c;
     int64_t ldc;
     bool accumulate;
+    bool pairs; /* a's and b's words are not floats but two bfloat16, of neighbours along k */
 } product;
 
-/* c's rows i .. i + rows and columns j .. j + 16 vectors. Both counts are constants where this is
- * inlined. */
-static inline __attribute__((always_inline)) void tile(const product *x, int64_t i, int64_t j,
-                                                       int rows, int vectors) {
-    enum { EACH = 16 / NATIVE };
-    native sums[TILE_MOST][2 * EACH] = {{{0}}};
-    int64_t row_a = x->row_a, column_a = x->column_a, ldb = x->ldb, ldc = x->ldc;
+enum { EACH = 16 / NATIVE };
+typedef native tile_sums[TILE_MOST][2 * EACH];
+
+/* sum + the products of the two numbers in *a and of those in each word of b. */
+static inline native add_pairs(native sum, const float *a, native b) {
+#if defined(__AVX512F__) /* that it has AVX512_BF16 as well the caller knows */
+    __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(b), "m"(*a));
+#else
+    (void)a, (void)b;
+#endif
+    return sum;
+}
+
+/* sums of c's rows i .. i + rows and columns j .. j + 16 vectors. All after j are constants where
+ * this is inlined. */
+static inline __attribute__((always_inline)) void
+add_up(tile_sums sums, const product *x, int64_t i, int64_t j, int rows, int vectors, bool pairs) {
+    int64_t row_a = x->row_a, column_a = x->column_a, ldb = x->ldb;
     const float *a = x->a + i * row_a, *b = x->b + j;
     for (int64_t p = 0; p < x->k; p++) {
         native part[2 * EACH];
@@ -48,10 +60,24 @@ static inline __attribute__((always_inline)) void tile(const product *x, int64_t
 #pragma GCC unroll 12
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
-            for (int v = 0; v < vectors * EACH; v++) sums[r][v] += a[r * row_a] * part[v];
+            for (int v = 0; v < vectors * EACH; v++)
+                sums[r][v] = pairs ? add_pairs(sums[r][v], a + r * row_a, part[v])
+                                   : sums[r][v] + a[r * row_a] * part[v];
         a += column_a;
         b += ldb;
     }
+}
+
+/* c's rows i .. i + rows and columns j .. j + 16 vectors. Both counts are constants where this is
+ * inlined. */
+static inline __attribute__((always_inline)) void tile(const product *x, int64_t i, int64_t j,
+                                                       int rows, int vectors) {
+    tile_sums sums = {{{0}}};
+    if (NATIVE == 16 && x->pairs)
+        add_up(sums, x, i, j, rows, vectors, true);
+    else
+        add_up(sums, x, i, j, rows, vectors, false);
+    int64_t ldc = x->ldc;
     float *c = x->c + i * ldc + j;
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++)
@@ -184,17 +210,22 @@ static inline void transpose_square(vec16 row[16]) {
                                                  25, 26, 27, 28, 29, 30, 31);
 }
 
-/* t: [width, ld] = x: [n, width], rows ldx apart, + bias: [width] (NULL: none), transposed; zero in
- * columns n .. rd_pad16(n). width is a multiple of 16. */
+/* t: [width, ld] = x: [n, width], rows ldx apart, + bias: [width] (NULL: none, and x may be any
+ * words of 32 bits), transposed; zero in columns n .. rd_pad16(n). width is a multiple of 16. */
 static void transpose(float *restrict t, int64_t ld, const float *restrict x, int64_t ldx,
                       const float *restrict bias, int64_t n, int64_t width) {
     for (int64_t i = 0; i < n; i += 16)
         for (int64_t c = 0; c < width; c += 16) {
-            vec16 rows[16], more = bias ? *(const vec16_anywhere *)(bias + c) : (vec16){0};
+            vec16 rows[16];
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++)
-                rows[r] = i + r < n ? *(const vec16_anywhere *)(x + (i + r) * ldx + c) + more
-                                    : (vec16){0};
+                rows[r] = i + r < n ? *(const vec16_anywhere *)(x + (i + r) * ldx + c) : (vec16){0};
+            if (bias) {
+                vec16 more = *(const vec16_anywhere *)(bias + c);
+#pragma GCC unroll 16
+                for (int r = 0; r < 16; r++)
+                    if (i + r < n) rows[r] += more;
+            }
             transpose_square(rows);
 #pragma GCC unroll 16
             for (int r = 0; r < 16; r++) *(vec16_anywhere *)(t + (c + r) * ld + i) = rows[r];
