@@ -35,10 +35,23 @@ static rd_status weights(const char *path, rd_text *out) {
 
 /* The vocabulary files that are there. */
 static rd_status vocabulary_files(const char *directory, rd_text *out) {
-    static const char *const names[] = {
-        "spm.model",  "source.spm",        "target.spm",
-        "vocab.json", "target_vocab.json", "tokenizer.json",
-        "merges.txt", "vocab.txt",         "sentencepiece.bpe.model"};
+    static const char *const names[] = {"spm.model",
+                                        "source.spm",
+                                        "target.spm",
+                                        "vocab.json",
+                                        "target_vocab.json",
+                                        "tokenizer.json",
+                                        "merges.txt",
+                                        "vocab.txt",
+                                        "sentencepiece.bpe.model",
+                                        "dict.txt",
+                                        "dict.source.txt",
+                                        "dict.target.txt",
+                                        "bpecodes",
+                                        "characters.txt",
+                                        "characters.source.txt",
+                                        "characters.target.txt",
+                                        "labels.txt"};
     int n = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool found;

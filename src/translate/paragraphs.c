@@ -274,6 +274,8 @@ rd_status rd_translate_paragraphs(const rd_translator *t, const rd_translate_opt
 
 rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *options, int64_t n,
                             const char *const *lines, const size_t *lengths, rd_translations *out) {
+    *out = (rd_translations){0};
+    if (n < 0) return rd_error(RD_ERR_ARGUMENT, "%lld lines to translate", (long long)n);
     if (options->split_sentences || options->window_tokens != 0)
         return rd_translate_paragraphs(t, options, n, lines, lengths, out);
     return rd_translate_lines(t, options, NULL, n, lines, lengths, out);

@@ -239,11 +239,10 @@ static void panels_bf16(const bench_arrays *a, int64_t begin, int64_t end, int64
     a->ops->panels_bf16(&product);
 }
 
-/* Nothing where the processor has no such products. */
 static void panels_int8(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     const rd_panels_product product = panels_product(a, begin, end);
     (void)thread;
-    if (a->ops->panels_int8 && rd_cpu_int8_is_fast()) a->ops->panels_int8(&product);
+    a->ops->panels_int8(&product);
 }
 
 static void quantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {

@@ -34,6 +34,11 @@ encoder-embed-dim: 16
 decoder-ffn-embed-dim: 32
 decoder-layers: 1
 decoder-attention-heads: 2
+adaptive-input: false
+adaptive-input-cutoff: []
+adaptive-softmax-cutoff: []
+tie-adaptive-weights: false
+share-decoder-input-output-embed: true
 tokens-per-sample: 16
 max-target-positions: 24
 max-tokens: 256
@@ -64,6 +69,7 @@ refused 1 "expected the public archive" env -u WIKITEXT_DIR WIKITEXT_ZIP="$work/
 model=out/train/model
 same "$(awk '{ n += NF + 1 } END { print n }' archive/wikitext-2/wiki.test.tokens) tokens" \
     "$(sed 's/.*\t\([0-9]* tokens\).*/\1/' out/scores.log)" "tokens of the test set"
+"$bin/rdrop-convert" --info $model | grep '^vocabulary files: dict.txt$' >/dev/null || fail "--info: $("$bin/rdrop-convert" --info $model)"
 [ "$((($(wc -l <out/bin/dict.txt) + 4) % 8))" -eq 0 ] || fail "dict.txt is not filled up to a multiple of 8"
 
 # Sums: the lines' of the tokens, the text's of the lines; a base of 2; what --no-line-end leaves out.

@@ -101,6 +101,9 @@ static void test_translations(void **state) {
     assert_float_equal(options.search.lenpen, 0.5, 1e-6);
     options.search.n_best = 3;
     rd_translations found;
+    assert_int_equal(rd_translator_run(translator, &options, -1, lines, NULL, &found),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "-1 lines"));
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found), RD_OK);
     assert_int_equal(found.n_lines, LINES);
     int texts = 0;
