@@ -44,10 +44,12 @@ static inline void store_vector(rd_activations x, int64_t at, vec16 v) {
 }
 
 static inline void store_one(rd_activations x, int64_t at, float v) {
-    if (x.f32)
+    if (x.f32) {
         x.f32[at] = v;
-    else
-        x.bf16[at] = rd_f32_to_bf16(v);
+    } else {
+        uint16_t bits = rd_f32_to_bf16(v);
+        memcpy(x.bf16 + at, &bits, sizeof bits); /* may be read as words */
+    }
 }
 
 /* packed: [n, rd_pad16(width)] = x + bias, zero beyond width. bias may be NULL. */
