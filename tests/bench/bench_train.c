@@ -86,11 +86,19 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Of an adaptive softmax: each target adds to the loss of all bands. */
+static bool sees_every_band(const rd_recipe *recipe) {
+    const rd_train_config *train = &recipe->train;
+    bool exact = train->reg_alpha > 0.0f && train->adaptive_kl == RD_ADAPTIVE_KL_EXACT;
+    return exact || train->label_smoothing > 0.0f;
+}
+
 /* The batches that the next update takes, counted. */
 static void count_batches(rd_run *run, int64_t first, int64_t end, rd_batch *batch, measured *m) {
     for (int64_t i = first; i < end; i++) {
         if (run->train_batches.get(run->train_batches.self, i, batch) != RD_OK) bench_fail();
-        bench_count_flops(&run->recipe->model, m->window.passes, batch, m->flops);
+        bench_count_flops(&run->recipe->model, m->window.passes, sees_every_band(run->recipe),
+                          batch, m->flops);
         m->n_src += bench_source_rows(&run->recipe->model, batch);
         m->n_tgt += rd_tokens_total(&batch->target);
         m->batches++;

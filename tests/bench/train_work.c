@@ -56,8 +56,30 @@ static double length_of(const rd_tokens *tokens, int64_t i) {
     return i < tokens->n ? rd_tokens_length(tokens, i) : 0.0;
 }
 
-void bench_count_flops(const rd_model_config *c, int64_t passes, const rd_batch *batch,
-                       double flops[RD_PARTS]) {
+/* Words of the softmax that all targets see. */
+static int64_t head_words(const rd_model_config *c) {
+    const rd_cutoffs *cutoffs = &c->adaptive_softmax_cutoff;
+    return cutoffs->n > 0 ? cutoffs->items[0] + cutoffs->n : c->tgt_vocab;
+}
+
+/* Of one pass, with the narrower bands of an adaptive softmax. */
+static double output_work(const rd_model_config *c, bool every_band, const rd_tokens *targets) {
+    const rd_cutoffs *cutoffs = &c->adaptive_softmax_cutoff;
+    int64_t n = rd_tokens_total(targets);
+    double width = c->d_model, flops = linear((double)n, (double)head_words(c), width);
+    for (int32_t i = 0; i < cutoffs->n; i++) {
+        int32_t begin = cutoffs->items[i], seen = 0;
+        int32_t end = i + 1 < cutoffs->n ? cutoffs->items[i + 1] : c->tgt_vocab;
+        for (int64_t t = 0; t < n; t++)
+            seen += every_band || (targets->ids[t] >= begin && targets->ids[t] < end);
+        width /= c->adaptive_softmax_factor;
+        flops += linear(seen, width, c->d_model) + linear(seen, end - begin, width);
+    }
+    return flops;
+}
+
+void bench_count_flops(const rd_model_config *c, int64_t passes, bool every_band,
+                       const rd_batch *batch, double flops[RD_PARTS]) {
     bool pictures = batch->pictures.length > 0;
     double p = (double)passes, d = c->d_model, src = (double)bench_source_rows(c, batch),
            tgt = (double)rd_tokens_total(&batch->target);
@@ -76,7 +98,7 @@ void bench_count_flops(const rd_model_config *c, int64_t passes, const rd_batch 
     flops[RD_PART_ATTENTION] += p * (c->encoder.layers * encoder + c->decoder.layers * decoder);
     flops[RD_PART_FEED_FORWARD] += p * (c->encoder.layers * linear(src, 2 * c->encoder.ffn_dim, d) +
                                         c->decoder.layers * linear(tgt, 2 * c->decoder.ffn_dim, d));
-    flops[RD_PART_CRITERION] += p * linear(tgt, c->tgt_vocab, d);
+    flops[RD_PART_CRITERION] += p * output_work(c, every_band, &batch->target);
 }
 
 int bench_model_shapes(const rd_model_config *c, int64_t passes, int64_t n_src, int64_t n_tgt,
@@ -95,7 +117,7 @@ int bench_model_shapes(const rd_model_config *c, int64_t passes, int64_t n_src, 
         {"cross-attention, keys and values", src, 2 * d, d, decoder},
         {"decoder feed-forward, in", tgt, c->decoder.ffn_dim, d, decoder},
         {"decoder feed-forward, out", tgt, d, c->decoder.ffn_dim, decoder},
-        {"output projection", passes * chunk, c->tgt_vocab, d, (double)n_tgt / (double)chunk}};
+        {"output projection", passes * chunk, head_words(c), d, (double)n_tgt / (double)chunk}};
     int n = 0;
     for (int i = 0; i < BENCH_SHAPES; i++)
         if (all[i].rows > 0 && all[i].times > 0.0) shapes[n++] = all[i];

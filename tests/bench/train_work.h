@@ -8,9 +8,10 @@
 #include "rdrop/model.h"
 
 /* flops[part] += the operations of forward and backward passes over the batch that a model needs:
- * matrix products and attention, causal attention's half; nothing that is computed again. */
-void bench_count_flops(const rd_model_config *config, int64_t passes, const rd_batch *batch,
-                       double flops[RD_PARTS]);
+ * matrix products and attention, causal attention's half; nothing that is computed again. An
+ * adaptive softmax's bands see all targets (every_band), or those in them. */
+void bench_count_flops(const rd_model_config *config, int64_t passes, bool every_band,
+                       const rd_batch *batch, double flops[RD_PARTS]);
 
 /* Rows that an encoder has of a batch: source tokens, or those of pictures. */
 int64_t bench_source_rows(const rd_model_config *config, const rd_batch *batch);
