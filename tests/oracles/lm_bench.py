@@ -1,6 +1,6 @@
 """Perplexity of a text by a language model of ours in PyTorch, with a context window, to compare rdrop-lm with.
 
-    lm_bench.py MODEL_DIR IDS --context-window N [--tokens-per-sample N] [--blocks N] [--threads N]
+    lm_bench.py MODEL_DIR IDS --context-window N [--tokens-per-sample N] [--blocks N] [--threads N] [--bf16]
 
 MODEL_DIR has config.yaml and model.safetensors of a language model with the full softmax; IDS is the text as the model's ids, in
 any number of lines (rdrop-lm's own are the words of its dict.txt). Blocks of new tokens are read after N old ones and scored, each
@@ -35,6 +35,7 @@ def main():
     p.add_argument("--context-window", type=int, required=True)
     for name, value in (("--tokens-per-sample", 0), ("--blocks", 16), ("--threads", 1)):
         p.add_argument(name, type=int, default=value)
+    p.add_argument("--bf16", action="store_true", help="matrix products under torch.autocast")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     with open(f"{a.model}/config.yaml", encoding="utf-8") as file:
@@ -46,7 +47,7 @@ def main():
     size = a.tokens_per_sample or recipe["max-target-positions"]
     blocks = list(blocks_of(ids, recipe["eos-id"], a.context_window, size))
     start, nll = (time.perf_counter(), time.process_time()), 0.0
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=a.bf16):
         for first in range(0, len(blocks), a.blocks):
             part = blocks[first:first + a.blocks]
             longest = max(len(read) for read, _, _ in part)
@@ -55,7 +56,7 @@ def main():
             for row, (_, said, n) in zip(new, part):
                 row[len(said) - n:len(said)] = True
             targets = torch.tensor([x for _, said, n in part for x in said[-n:]])
-            nll += F.cross_entropy(model.log_odds(read, new), targets, reduction="sum").item()
+            nll += F.cross_entropy(model.log_odds(read, new).float(), targets, reduction="sum").item()
     wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]
     print(f"PERPLEXITY {math.exp(nll / len(ids)):.4f} of {len(ids)} tokens\nTOKENS_PER_S {len(ids) / wall:.1f}\n"
           f"TOKENS_PER_CPU_S {len(ids) / cpu:.1f}\nPEAK_KIB {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
