@@ -282,7 +282,7 @@ update=$(sed -n 's/.*stopped by a signal after update \([0-9]*\);.*/\1/p' log)
 [ "$(cat requeued)" = "requeue 17" ] || fail "queued again when it was done"
 grep "^finished at update $((update + 1))" log >/dev/null || fail "not done: $(cat log)"
 
-# near A B: equal but for the rounding of numbers: products of other shapes may add up in another order.
+# near A B: equal, except that numbers may be rounded otherwise: products of other shapes add up in another order.
 near() {
     awk 'NR == FNR { line[FNR] = $0; n = FNR; next }
         { m = split(line[FNR], was, /[ \t]/); if (m != split($0, now, /[ \t]/)) bad = 1

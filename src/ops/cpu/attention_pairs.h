@@ -1,8 +1,8 @@
 /* Attention whose products multiply pairs of bfloat16 and add in float32 (AVX512_BF16), at twice
  * the rate: the same as attention_kernels.h, with every operand as words of 32 bits that hold two
  * neighbours along the sum. Scores sum over a head's columns, which lie in pairs already; other
- * sums are over rows, two of which are woven into one. Probabilities are rounded for the products
- * alone. Included by simd.c only, once per instruction set. */
+ * sums are over rows, so two rows are woven into one. Only products read rounded probabilities.
+ * Included by simd.c only, once per instruction set. */
 #ifndef RD_OPS_CPU_ATTENTION_PAIRS_H
 #define RD_OPS_CPU_ATTENTION_PAIRS_H
 

@@ -1,5 +1,5 @@
-/* A head's rows within those of a sequence, in float32 or bfloat16, and packed beside each other.
- * Included by simd.c only, once per instruction set. */
+/* A head's rows within those of a sequence, in float32 or bfloat16, and the same packed, one after
+ * another. Included by simd.c only, once per instruction set. */
 #ifndef RD_OPS_CPU_ATTENTION_ROWS_H
 #define RD_OPS_CPU_ATTENTION_ROWS_H
 
