@@ -105,7 +105,7 @@ static rd_attention_head head_view(const bench_arrays *a, int64_t sequence, int6
     return (rd_attention_head){.n_queries = a->length,
                                .n_keys = a->length,
                                .head_dim = a->head,
-                               .pairs = rd_cpu_has_bf16_pairs(),
+                               .pairs = a->pairs,
                                .q = form(a, 0, at, bf16),
                                .k = form(a, 1, at, bf16),
                                .v = form(a, 2, at, bf16),
@@ -360,6 +360,7 @@ void bench_arrays_make(bench_arrays *a, const bench_kernel *kernel, const bench_
     enum { APART = 272 }; /* floats between arrays, whose rows then do not share cache sets */
     int64_t threads = omp_get_max_threads(), n = rows * width + APART;
     *a = (bench_arrays){.ops = rd_cpu_kernels(),
+                        .pairs = rd_cpu_has_bf16_pairs(),
                         .rows = rows,
                         .width = width,
                         .length = settings->length,

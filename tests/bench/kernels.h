@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
     const rd_kernels *ops;
+    bool pairs; /* of bfloat16, in attention */
     int64_t rows, width, length, head;
     float *x[BENCH_ARRAYS]; /* [rows, width] each, as many as the kernel wants */
     float *vectors;         /* [4, width] biases, gains */
