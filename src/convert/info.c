@@ -14,6 +14,7 @@
 #include "convert/hf.h"
 #include "convert/marian.h"
 #include "convert/vit.h"
+#include "data/vocab_files.h"
 #include "io/json.h"
 #include "io/yaml.h"
 #include "recipe/model_dir.h"
@@ -33,31 +34,20 @@ static rd_status weights(const char *path, rd_text *out) {
     return status;
 }
 
-/* The vocabulary files that are there. */
+static rd_status name_if_there(const char *directory, const char *name, int *n, rd_text *out) {
+    bool found;
+    RD_TRY(rd_json_exists(directory, name, &found));
+    if (!found) return RD_OK;
+    return rd_text_printf(out, "%s %s", (*n)++ ? "," : "vocabulary files:", name);
+}
+
+/* The vocabulary files that are there, with XLM-R's own, which only an import reads. */
 static rd_status vocabulary_files(const char *directory, rd_text *out) {
-    static const char *const names[] = {"spm.model",
-                                        "source.spm",
-                                        "target.spm",
-                                        "vocab.json",
-                                        "target_vocab.json",
-                                        "tokenizer.json",
-                                        "merges.txt",
-                                        "vocab.txt",
-                                        "sentencepiece.bpe.model",
-                                        "dict.txt",
-                                        "dict.source.txt",
-                                        "dict.target.txt",
-                                        "bpecodes",
-                                        "characters.txt",
-                                        "characters.source.txt",
-                                        "characters.target.txt",
-                                        "labels.txt"};
+    const char *names[RD_MOST_VOCABULARY_FILES + 1];
     int n = 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        bool found;
-        RD_TRY(rd_json_exists(directory, names[i], &found));
-        if (found) RD_TRY(rd_text_printf(out, "%s %s", n++ ? "," : "vocabulary files:", names[i]));
-    }
+    rd_vocabularies_list(names);
+    for (int i = 0; names[i]; i++) RD_TRY(name_if_there(directory, names[i], &n, out));
+    RD_TRY(name_if_there(directory, "sentencepiece.bpe.model", &n, out));
     return n > 0 ? rd_text_append(out, "\n", 1) : RD_OK;
 }
 
@@ -108,10 +98,12 @@ static rd_status hf_kind(const char *directory, rd_text *out) {
     json_t *config;
     RD_TRY(rd_json_read(directory, "config.json", &config));
     const char *type = json_string_value(json_object_get(config, "model_type"));
+    const char *timm = json_string_value(json_object_get(config, "architecture"));
     char shown[64];
-    rd_escape(shown, sizeof shown, type ? type : "(none)");
+    rd_escape(shown, sizeof shown, type ? type : timm ? timm : "(none)");
     json_decref(config);
-    return rd_text_printf(out, "kind: Hugging Face directory of type %s\n", shown);
+    return rd_text_printf(out, "kind: %s directory of type %s\n",
+                          timm && !type ? "timm" : "Hugging Face", shown);
 }
 
 static rd_status read_vit(rd_recipe *recipe, const char *path, rd_vit_format format,

@@ -83,6 +83,44 @@ static rd_status adaptive_lines(const rd_model_config *c, rd_text *out) {
     return RD_OK;
 }
 
+static rd_status picture_line(const rd_picture_shape *p, rd_text *out) {
+    RD_TRY(rd_text_printf(out, "pictures: %d x %d, %d channel%s", p->size, p->size, p->channels,
+                          p->channels == 1 ? "" : "s"));
+    RD_TRY(p->stem_layers > 0 ? rd_text_printf(out, ", a stem of %d convolutions", p->stem_layers)
+                              : rd_text_printf(out, ", patches of %d x %d", p->patch, p->patch));
+    return rd_text_printf(out, ", class tokens: %d\n", p->class_tokens);
+}
+
+/* What goes in and comes out; a model of one stack has one side. */
+static rd_status token_lines(const rd_model_config *c, rd_text *out) {
+    if (c->encoder.layers == 0 || c->decoder.layers == 0) {
+        bool source = c->decoder.layers == 0;
+        int32_t words = source ? c->src_vocab : c->tgt_vocab;
+        RD_TRY(rd_text_printf(out, "positions: %d\n",
+                              source ? c->max_source_positions : c->max_target_positions));
+        return words > 0 ? rd_text_printf(out, "vocabulary: %d\n", words) : RD_OK;
+    }
+    RD_TRY(rd_text_printf(out, "positions: %d of source, %d of target\n", c->max_source_positions,
+                          c->max_target_positions));
+    if (c->src_vocab == 0 && c->tgt_vocab == 0) return RD_OK;
+    return rd_text_printf(out, "vocabulary: %d of source, %d of target\n", c->src_vocab,
+                          c->tgt_vocab);
+}
+
+static rd_status head_line(const rd_model_config *c, rd_text *out) {
+    switch (c->head) {
+    case RD_HEAD_CLASSES:
+        return rd_text_printf(out, "head: %d class%s\n", c->num_classes,
+                              c->num_classes == 1 ? "" : "es");
+    case RD_HEAD_VALUE:
+        return rd_text_printf(out, "head: one number\n");
+    case RD_HEAD_NONE:
+        return rd_text_printf(out, "head: none\n");
+    default:
+        return RD_OK;
+    }
+}
+
 rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
     const char *tied = c->share_all_embeddings               ? "all embeddings tied"
                        : c->tie_adaptive_weights             ? "adaptive embeddings and output tied"
@@ -95,11 +133,8 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
     RD_TRY(stack_line("encoder", &c->encoder, out));
     RD_TRY(stack_line("decoder", &c->decoder, out));
     RD_TRY(adaptive_lines(c, out));
-    RD_TRY(rd_text_printf(out, "positions: %d of source, %d of target\n", c->max_source_positions,
-                          c->max_target_positions));
-    if (c->src_vocab == 0 && c->tgt_vocab == 0) return RD_OK;
-    return rd_text_printf(out, "vocabulary: %d of source, %d of target\n", c->src_vocab,
-                          c->tgt_vocab);
+    RD_TRY(c->picture.size > 0 ? picture_line(&c->picture, out) : token_lines(c, out));
+    return head_line(c, out);
 }
 
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {

@@ -165,6 +165,25 @@ void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target) {
     rd_tokenizer_close(source);
 }
 
+/* At the end of names, unless it is there. */
+static void add_name(const char *name, const char **names) {
+    int n = 0;
+    while (names[n] && strcmp(names[n], name) != 0) n++;
+    names[n] = name;
+}
+
+void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]) {
+    memset(names, 0, (RD_MOST_VOCABULARY_FILES + 1) * sizeof *names);
+    for (int k = 0; k < N_FORMS; k++) {
+        const char *files[MOST_FILES + 1];
+        list_files(&forms[k], files);
+        for (int i = 0; files[i]; i++) add_name(files[i], names);
+    }
+    for (int k = 0; k < N_FORMS; k++)
+        for (int i = 0; i < MOST_SETTINGS && forms[k].settings[i]; i++)
+            add_name(forms[k].settings[i], names);
+}
+
 static rd_status copy_file(const char *from_dir, const char *to_dir, const char *name) {
     char *from = rd_path_join(from_dir, name), *to = rd_path_join(to_dir, name), *bytes = NULL;
     size_t n = 0;

@@ -143,6 +143,8 @@ run rdrop-preprocess numbers.yaml --data . --dest numbers
 run rdrop-train numbers.yaml --data numbers --save-dir regression
 grep 'Pearson 0.9[0-9]* Spearman' log >/dev/null || fail "numbers: $(cat log)"
 run rdrop-predict --model regression/model --input numbers.jsonl --output found
+"$bin/rdrop-convert" --info out/model | grep '^head: 2 classes$' >/dev/null || fail "--info of classes"
+"$bin/rdrop-convert" --info regression/model | grep '^head: one number$' >/dev/null || fail "--info of a number"
 awk '!/^-?[0-9.]+$/ { exit 1 }' found || fail "numbers: $(cat found)"
 "$bin/rdrop-train" numbers.yaml --data bin --save-dir mixed >log 2>err && fail "classes for numbers"
 grep 'made for classes, not numbers' err >/dev/null || fail "classes for numbers: $(cat err)"

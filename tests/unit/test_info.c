@@ -86,7 +86,8 @@ static void test_foreign(void **state) {
     (void)state;
     static const char *const hf[] = {
         "kind: Hugging Face directory of type marian\n", "width 12, relu, no embeddings tied\n",
-        "vocabulary files: source.spm, target.spm, vocab.json\n", ": BF16 ", NULL};
+        "vocabulary files: source.spm, target.spm, vocab.json, tokenizer_config.json\n", ": BF16 ",
+        NULL};
     static const char *const shards[] = {"parameters: 2910 in 45 tensors", NULL};
     static const char *const marian[] = {
         "kind: Marian model\n", "width 12, swish, all embeddings tied",
@@ -111,6 +112,29 @@ static void test_unsupported(void **state) {
     snprintf(file, sizeof file, "%s/model.safetensors", path);
     must(rd_write_file(file, tensors, sizeof tensors - 1));
     says(path, lines);
+}
+
+/* Models of one stack have one side; of pictures no positions of tokens. */
+static void test_one_stack(void **state) {
+    (void)state;
+    static const char *const bert[] = {
+        "directory of type bert\n", "decoder: none\npositions: 40\nvocabulary: 25\n",
+        "vocabulary files: vocab.txt, tokenizer_config.json\n", NULL};
+    static const char *const xlm[] = {"directory of type xlm-roberta\n",
+                                      "vocabulary files: sentencepiece.bpe.model\n", NULL};
+    static const char *const gpt2[] = {
+        "directory of type gpt2\n", "encoder: none\ndecoder: 2 layers, 3 heads",
+        "positions: 40\nvocabulary: 269\n", "vocabulary files: vocab.json, merges.txt\n", NULL};
+    static const char *const vit[] = {"kind: Hugging Face directory of type vit\n",
+                                      "decoder: none\npictures: 16 x 16, 3 channels, patches of "
+                                      "4 x 4, class tokens: 1\n",
+                                      NULL};
+    static const char *const timm[] = {"kind: timm directory of type ", NULL};
+    says(TEST_DATA "/bert/bert", bert);
+    says(TEST_DATA "/bert/xlm_roberta", xlm);
+    says(TEST_DATA "/gpt2", gpt2);
+    says(TEST_DATA "/vit/hf", vit);
+    says(TEST_DATA "/vit/timm", timm);
 }
 
 static void test_fairseq(void **state) {
@@ -141,7 +165,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_directory), cmocka_unit_test(test_weights),
         cmocka_unit_test(test_foreign),         cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_fairseq),         cmocka_unit_test(test_no_model),
+        cmocka_unit_test(test_one_stack),       cmocka_unit_test(test_fairseq),
+        cmocka_unit_test(test_no_model),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -123,15 +123,17 @@ typedef struct {
     path_list names; /* of the files so far */
 } test_sets;
 
-/* Files of the folder are called by what they are made of: no two by one name. */
-static rd_status refuse_taken(const test_sets *t, const char *prefix, const char *name) {
+rd_status take_name(const preprocess_job *job, const char *prefix, const char *name,
+                    path_list *names) {
+    rd_text copy = {0};
     bool taken = !strcmp(name, "train.bin") || !strcmp(name, "valid.bin") ||
-                 (t->job->shortlist && !strcmp(name, "shortlist.bin"));
-    for (int64_t i = 0; i < t->names.n; i++) taken |= !strcmp(name, t->names.items[i]);
-    if (!taken) return RD_OK;
-    return rd_error(RD_ERR_ARGUMENT,
-                    "test set '%s' would overwrite %s, made of another corpus; rename it", prefix,
-                    name);
+                 (job->shortlist && !strcmp(name, "shortlist.bin"));
+    for (int64_t i = 0; i < names->n; i++) taken |= !strcmp(name, names->items[i]);
+    if (taken)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "test set '%s' would overwrite %s, made of other data; rename it", prefix,
+                        name);
+    return add_text(names, rd_text_printf(&copy, "%s", name), &copy);
 }
 
 static rd_status use_test_set(void *self, const char *prefix) {
@@ -145,11 +147,12 @@ static rd_status use_test_set(void *self, const char *prefix) {
         return RD_OK;
     }
     rd_status status = rd_text_printf(&name, "%s.bin", slash ? slash + 1 : prefix);
-    if (status == RD_OK) status = refuse_taken(t, prefix, name.data);
+    if (status == RD_OK) status = take_name(t->job, prefix, name.data, &t->names);
     if (status == RD_OK) status = refuse_corpora(t->job, name.data);
     status = rd_comm_agree(t->job->comm, status);
     if (status == RD_OK) status = t->use(t->self, prefix, name.data);
-    return add_text(&t->names, status, &name);
+    rd_text_free(&name);
+    return status;
 }
 
 rd_status each_test_set(const preprocess_job *job, const char *lang,

@@ -26,7 +26,7 @@ typedef struct {
     rd_labels labels;
     bool numbered;        /* all labels are numbers by their format */
     rd_identity identity; /* of the datasets */
-    rd_text names;        /* of the test sets' files so far, each between slashes */
+    path_list names;      /* of the test sets' files so far */
 } pictures;
 
 /* A picture on its way into the dataset. */
@@ -382,16 +382,10 @@ static rd_status name_test_set(const char *prefix, char *name, size_t room) {
 
 static rd_status make_test_set(void *self, const char *prefix) {
     pictures *p = self;
-    char name[300], line[304];
+    char name[300];
     if (strcmp(prefix, p->job->recipe->data.validpref) == 0) return RD_OK; /* valid.bin is it */
     RD_TRY(name_test_set(prefix, name, sizeof name));
-    snprintf(line, sizeof line, "/%s/", name); /* which no name has within */
-    if (strcmp(name, "train.bin") == 0 || strcmp(name, "valid.bin") == 0 ||
-        (p->names.length > 0 && strstr(p->names.data, line)))
-        return rd_error(RD_ERR_ARGUMENT,
-                        "test set '%s' would overwrite %s, made of other pictures; rename it",
-                        prefix, name);
-    RD_TRY(rd_text_printf(&p->names, "%s", line));
+    RD_TRY(take_name(p->job, prefix, name, &p->names));
     RD_TRY(refuse_inputs(p->job, name));
     return make_set(p, prefix, name);
 }
@@ -426,6 +420,6 @@ rd_status preprocess_pictures(const preprocess_job *job) {
     stop_on_signals();
     if (status == RD_OK && job->binarize) status = make_sets(&p);
     rd_labels_free(&p.labels);
-    rd_text_free(&p.names);
+    path_list_free(&p.names);
     return status;
 }

@@ -46,6 +46,11 @@ rd_status refuse_corpora(const preprocess_job *job, const char *name);
 rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
                       void *self);
 
+/* Adds `name`, of a test set's file in dest, to those so far. Refuses it where another set of this
+ * job has it. */
+rd_status take_name(const preprocess_job *job, const char *prefix, const char *name,
+                    path_list *names);
+
 /* Calls use(self, prefix, name) for each test set that is there, with the name of its file in dest:
  * PREFIX.bin. The validation set, which is valid.bin, is left out. */
 rd_status each_test_set(const preprocess_job *job, const char *lang,
