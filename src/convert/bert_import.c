@@ -142,11 +142,23 @@ static rd_status read_head(bert_import *im) {
 
 /* ---- The vocabulary ---- */
 
+/* Opened where the user has it, so that a fault is said of that file; XLM-R's is another one
+ * here. */
+static rd_status open_vocabulary(const bert_import *im, rd_tokenizer **source,
+                                 rd_tokenizer **target) {
+    bool xlm = im->family == RD_XLM_ROBERTA;
+    if (xlm) RD_TRY(rd_xlm_vocabulary_read(im->from, im->to));
+    RD_TRY(rd_vocabularies_open(xlm ? im->to : im->from, RD_VOCABULARY_JOINT, source, target));
+    rd_status status = xlm ? RD_OK : rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT);
+    if (status != RD_OK) rd_vocabularies_close(*source, *target);
+    return status;
+}
+
 static rd_status take_vocabulary(const bert_import *im) {
     rd_recipe *r = im->recipe;
     rd_model_config *c = &r->model;
     rd_tokenizer *source, *target;
-    RD_TRY(rd_vocabularies_open(im->to, RD_VOCABULARY_JOINT, &source, &target));
+    RD_TRY(open_vocabulary(im, &source, &target));
     int32_t size = rd_tokenizer_size(source);
     c->bos_id = rd_tokenizer_bos(source);
     c->eos_id = rd_tokenizer_eos(source);
@@ -209,9 +221,6 @@ static rd_status import_all(bert_import *im) {
                              im->recipe->model.head == RD_HEAD_TOKENS ? "masked_lm"
                                                                       : "sentence_prediction"));
     im->recipe->table.regression = im->recipe->model.head == RD_HEAD_VALUE;
-    RD_TRY(im->family == RD_XLM_ROBERTA
-               ? rd_xlm_vocabulary_read(im->from, im->to)
-               : rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT));
     RD_TRY(take_vocabulary(im));
     if (im->labels.n > 0) RD_TRY(rd_labels_write(&im->labels, im->to));
     RD_TRY(read_weights(im));

@@ -84,6 +84,23 @@ static rd_status find_files(vocabulary *v, bool shared) {
                     v->from, v->dictionaries[0], v->dictionaries[1]);
 }
 
+/* Where the user has it, so that a fault is said of that file. */
+static rd_status open_dictionary(const vocabulary *v, int side, rd_tokenizer **words) {
+    char *path = rd_path_join(v->from, v->dictionaries[side]);
+    rd_status status = path ? rd_tokenizer_open(words, path) : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
+static rd_status check_dictionaries(const vocabulary *v) {
+    for (int side = 0; side < (v->joint ? 1 : 2); side++) {
+        rd_tokenizer *words;
+        RD_TRY(open_dictionary(v, side, &words));
+        rd_tokenizer_close(words);
+    }
+    return RD_OK;
+}
+
 static rd_status copy_dictionaries(const vocabulary *v) {
     if (v->joint) return rd_copy_file(v->from, v->dictionaries[0], v->to, "dict.txt");
     RD_TRY(rd_copy_file(v->from, v->dictionaries[0], v->to, "dict.source.txt"));
@@ -108,11 +125,8 @@ static rd_status map_pieces(const vocabulary *v) {
     RD_TRY(rd_copy_file(v->from, v->pieces, v->to, "target.spm"));
     for (int side = 0; side < (v->joint ? 1 : 2); side++) {
         rd_tokenizer *words;
-        char *path = rd_path_join(v->from, v->dictionaries[side]);
-        rd_status status = path ? rd_tokenizer_open(&words, path) : RD_ERR_MEMORY;
-        free(path);
-        RD_TRY(status);
-        status = write_ids(v, words, side ? "target_vocab.json" : "vocab.json");
+        RD_TRY(open_dictionary(v, side, &words));
+        rd_status status = write_ids(v, words, side ? "target_vocab.json" : "vocab.json");
         rd_tokenizer_close(words);
         RD_TRY(status);
     }
@@ -121,6 +135,7 @@ static rd_status map_pieces(const vocabulary *v) {
 
 static rd_status write_files(const vocabulary *v, rd_text *warnings) {
     if (v->pieces && !v->codes) return map_pieces(v);
+    RD_TRY(check_dictionaries(v));
     RD_TRY(copy_dictionaries(v));
     if (v->codes) return rd_copy_file(v->from, v->codes, v->to, "bpecodes");
     if (!warnings) return RD_OK;

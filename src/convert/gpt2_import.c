@@ -131,14 +131,14 @@ static rd_status take_vocabulary(gpt2_import *im) {
     rd_recipe *r = im->recipe;
     rd_model_config *c = &r->model;
     rd_tokenizer *tokenizer, *target;
-    RD_TRY(rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT));
-    RD_TRY(rd_vocabularies_open(im->to, RD_VOCABULARY_JOINT, &tokenizer, &target));
+    RD_TRY(rd_vocabularies_open(im->from, RD_VOCABULARY_JOINT, &tokenizer, &target));
     int32_t size = rd_tokenizer_size(tokenizer);
     c->pad_id = rd_tokenizer_pad(tokenizer);
     c->bos_id = rd_tokenizer_bos(tokenizer);
     c->eos_id = rd_tokenizer_eos(tokenizer);
     c->unk_id = rd_tokenizer_unk(tokenizer);
     rd_vocabularies_close(tokenizer, target);
+    RD_TRY(rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT));
     r->data.joined_dictionary = true;
     r->data.vocab_size_src = r->data.vocab_size_tgt = c->tgt_vocab;
     if (size > c->tgt_vocab)

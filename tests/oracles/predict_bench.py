@@ -1,6 +1,7 @@
 """Answers of a Hugging Face classifier by transformers or ONNX Runtime, to compare rdrop-predict's speed with.
 
-    predict_bench.py HF_DIR LINES [--engine torch|onnx|onnx-int8] [--pictures] [--batch N] [--sort] [--threads N] [--output FILE]
+    predict_bench.py HF_DIR LINES [--engine torch|torch-bf16|onnx|onnx-int8] [--pictures] [--batch N] [--sort] [--threads N]
+                     [--output FILE]
 
 LINES has a sentence a line, or two with a tab between; with --pictures a JPEG's path. Tokenizing and decoding count; loading the
 model, and making ONNX files of it in HF_DIR, does not. --sort answers lines of like length together. Prints ITEMS_PER_S and
@@ -13,22 +14,28 @@ import resource
 import time
 
 
-def classifier(a):
+def classifier(a, attention):
     import transformers
 
     kind = "AutoModelForImageClassification" if a.pictures else "AutoModelForSequenceClassification"
-    return getattr(transformers, kind).from_pretrained(a.model, attn_implementation="eager").eval()
+    return getattr(transformers, kind).from_pretrained(a.model, attn_implementation=attention).eval()
 
 
 def by_torch(a):
     import torch
 
     torch.set_num_threads(a.threads)
-    model = classifier(a)
+    model = classifier(a, "sdpa")
+    dtype = torch.bfloat16 if a.engine == "torch-bf16" else torch.float32
+    model = model.to(dtype)
+
+    def tensor(values):
+        values = torch.from_numpy(values)
+        return values.to(dtype) if values.is_floating_point() else values
 
     def answer(inputs):
         with torch.inference_mode():
-            return model(**{k: torch.from_numpy(v) for k, v in inputs.items()}).logits.argmax(-1).tolist()
+            return model(**{k: tensor(v) for k, v in inputs.items()}).logits.argmax(-1).tolist()
 
     return answer
 
@@ -36,7 +43,7 @@ def by_torch(a):
 def export(a, inputs, path):
     import torch
 
-    model, names = classifier(a), list(inputs)
+    model, names = classifier(a, "eager"), list(inputs)
 
     class Positional(torch.nn.Module):
         def __init__(self):
@@ -111,7 +118,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("model")
     p.add_argument("lines")
-    p.add_argument("--engine", choices=("torch", "onnx", "onnx-int8"), default="torch")
+    p.add_argument("--engine", choices=("torch", "torch-bf16", "onnx", "onnx-int8"), default="torch")
     p.add_argument("--pictures", action="store_true")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--threads", type=int, default=1)
@@ -121,7 +128,7 @@ def main():
     with open(a.lines, encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file]
     inputs, length = (of_pictures if a.pictures else of_sentences)(a, lines)
-    answer = by_torch(a) if a.engine == "torch" else by_onnx(a, inputs(range(2)))
+    answer = by_torch(a) if a.engine.startswith("torch") else by_onnx(a, inputs(range(2)))
     order = list(range(len(lines)))
     if a.sort:
         order.sort(key=length)

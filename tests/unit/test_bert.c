@@ -293,7 +293,8 @@ static void test_damaged(void **state) {
         {"model.safetensors", "bert.encoder.layer.1.attention.self.key.bias",
          "bert.encoder.layer.1.attention.self.kex.bias",
          "tensor bert.encoder.layer.1.attention.self.key.bias is missing"},
-        {"vocab.txt", "[SEP]", "[SEX]", "[SEP]"}};
+        {"vocab.txt", "[SEP]", "[SEX]", "[SEP]"},
+        {"vocab.txt", "[UNK]", "[UNX]", "/changed/vocab.txt"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_not_equal(import_changed(cases[i].file, cases[i].text, cases[i].by), RD_OK);
         if (!strstr(rd_last_error(), cases[i].message))

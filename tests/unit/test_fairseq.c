@@ -295,6 +295,8 @@ static void test_missing_files(void **state) {
     snprintf(path, sizeof path, "%s/spoiled/dict.txt", directory);
     must(rd_write_file(path, "a 1\n", 4));
     refused("spoiled", "another shape than [5, 8], which its settings and dictionaries imply");
+    must(rd_write_file(path, "a 1\na 1\n", 8)); /* said of the user's file, not of a copy */
+    refused("spoiled", "/spoiled/dict.txt");
 }
 
 int main(void) {

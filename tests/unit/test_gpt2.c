@@ -180,6 +180,13 @@ static void test_refused(void **state) {
         if (!strstr(rd_last_error(), cases[i][2])) fail_msg("%s", rd_last_error());
         assert_false(rd_file_exists(to));
     }
+    char from[80], to[80];
+    snprintf(from, sizeof from, "%s/broken", directory);
+    snprintf(to, sizeof to, "%s/unmade", directory);
+    copy_with(from, "n_ctx", "40");
+    must(rd_json_write(from, "vocab.json", json_pack("{s:s}", "a", "one")));
+    assert_int_not_equal(rd_import(from, to, NULL), RD_OK);
+    assert_non_null(strstr(rd_last_error(), "/broken/vocab.json")); /* not of a copy */
 }
 
 /* What is not read is said: tensors, and settings of generation that mean something else. */
