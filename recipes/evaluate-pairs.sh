@@ -76,7 +76,7 @@ check_tests() {
     local test path
     for test in "${tests[@]}"; do
         for path in "$(corpus "$test.$source_lang")" "$(references "$test")"; do
-            [ -f "$path" ] || fail "$path: no such test set, nor without .gz; see testpref"
+            [ -f "$path" ] || fail "${path%.gz}: no such test set, nor with .gz; see testpref"
         done
     done
 }

@@ -52,8 +52,9 @@ stage_score() {
 }
 
 check_tests() {
-    local test
+    local test path
     for test in "${tests[@]}"; do
-        [ -f "$(corpus "$test")" ] || fail "$(corpus "$test"): no such table, nor without .gz; see testpref"
+        path=$(corpus "$test")
+        [ -f "$path" ] || fail "${path%.gz}: no such table, nor with .gz; see testpref"
     done
 }

@@ -45,6 +45,6 @@ check_tests() {
     local test path
     for test in "${tests[@]}"; do
         path=$(corpus "$test.$target_lang")
-        [ -f "$path" ] || fail "$path: no such text, nor without .gz; see testpref"
+        [ -f "$path" ] || fail "${path%.gz}: no such text, nor with .gz; see testpref"
     done
 }

@@ -1,5 +1,6 @@
 #include "data/binarize_table.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,12 +48,13 @@ static rd_status unknown_label(const rd_table *table, const rd_table_config *con
                     config->settings[RD_COLUMN_ANSWER], list);
 }
 
-static rd_status no_number(const rd_table *table, const rd_table_config *config,
-                           const char *found) {
+static rd_status bad_number(const rd_table *table, const rd_table_config *config, const char *found,
+                            const char *what) {
     char shown[96];
     rd_escape(shown, sizeof shown, found);
-    return rd_error(RD_ERR_FORMAT, "%s:%lld: '%s' (%s) is no number", rd_table_path(table),
-                    (long long)rd_table_line(table), shown, config->settings[RD_COLUMN_ANSWER]);
+    return rd_error(RD_ERR_FORMAT, "%s:%lld: '%s' (%s) is %s", rd_table_path(table),
+                    (long long)rd_table_line(table), shown, config->settings[RD_COLUMN_ANSWER],
+                    what);
 }
 
 static rd_status read_answer(const binarizer *b, const rd_table *table, const rd_field *field,
@@ -69,12 +71,16 @@ static rd_status read_answer(const binarizer *b, const rd_table *table, const rd
     size_t first = strspn(field->text, " "), n = field->length - first;
     while (n > 0 && field->text[first + n - 1] == ' ') n--;
     snprintf(number, sizeof number, "%.*s", (int)(n < sizeof number ? n : 0), field->text + first);
-    bool whole = strlen(number) == n && rd_parse_number(number, answer);
-    return whole && isfinite((float)*answer) ? RD_OK : no_number(table, c, field->text);
+    if (strlen(number) != n || !rd_parse_number(number, answer))
+        return bad_number(table, c, field->text, "no finite number");
+    if (fabs(*answer) <= FLT_MAX) return RD_OK;
+    return bad_number(table, c, field->text, "too large; numbers go up to 3.4e38");
 }
 
 static bool is_blank(const rd_field *field) {
-    return strspn(field->text, " \t\n\r") == field->length;
+    const char *s = field->text, *end = s + field->length;
+    for (int space; s < end && (space = rd_space_at(s, end)) > 0;) s += space;
+    return s == end;
 }
 
 static rd_status read_row(binarizer *b, const rd_table *table, const rd_field *row) {
@@ -226,12 +232,14 @@ static rd_status collect(rd_table *table, const rd_table_config *config, rd_labe
         if (!row) return RD_OK;
         const rd_field *label = &row[RD_COLUMN_ANSWER];
         if (label->length == 0) return missing(table, config, RD_COLUMN_ANSWER);
-        if (rd_labels_find(labels, label->text) >= 0) continue;
+        bool whole = strlen(label->text) == label->length; /* else it holds a zero byte */
+        if (whole && rd_labels_find(labels, label->text) >= 0) continue;
         rd_status status = labels->n < MOST_CLASSES
                                ? rd_labels_add(labels, label->text, label->length)
                                : rd_error(RD_ERR_FORMAT,
-                                          "more than %d classes in the column '%.80s' (%s); for "
-                                          "numbers, set regression-target",
+                                          "more than %d classes in the column '%.80s' (%s); "
+                                          "name all in `labels` or, for numbers, set "
+                                          "regression-target",
                                           MOST_CLASSES, config->columns[RD_COLUMN_ANSWER],
                                           config->settings[RD_COLUMN_ANSWER]);
         if (status != RD_OK)

@@ -140,6 +140,11 @@ bool rd_corpus_has_line(const rd_corpus *corpus) {
     return memchr(corpus->buffer + corpus->start, '\n', corpus->end - corpus->start) != NULL;
 }
 
+bool rd_corpus_has_text(const rd_corpus *corpus) {
+    const char *next = corpus->buffer + corpus->start;
+    return rd_corpus_has_line(corpus) && *next != '\n' && !(next[0] == '\r' && next[1] == '\n');
+}
+
 int64_t rd_corpus_line_number(const rd_corpus *corpus) {
     return corpus->line_number;
 }

@@ -31,6 +31,8 @@ rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length);
 
 /* Whether the next line is read already, so that asking for it cannot mean to wait. */
 bool rd_corpus_has_line(const rd_corpus *corpus);
+/* And whether there is anything in it. */
+bool rd_corpus_has_text(const rd_corpus *corpus);
 
 int64_t rd_corpus_line_number(const rd_corpus *corpus); /* of the line last returned; first is 1 */
 const char *rd_corpus_path(const rd_corpus *corpus);    /* "standard input" for "-" */

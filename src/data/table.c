@@ -140,8 +140,9 @@ static rd_status find_named(rd_table *t, int i) {
     t->wanted[i] = number_of(wanted) - 1;
     if (t->wanted[i] >= 0 && t->wanted[i] < t->n_fields) return RD_OK;
     list_columns(t, list, sizeof list);
-    return rd_error(RD_ERR_FORMAT, "%s:1: no column '%.80s' (%s); there are: %s", rd_table_path(t),
-                    wanted, t->config.settings[i], list);
+    return rd_error(RD_ERR_FORMAT, "%s:1: no column '%.80s' (%s); there are: %s%s",
+                    rd_table_path(t), wanted, t->config.settings[i], list,
+                    t->n_fields == 1 ? " (if these are several, set table-format)" : "");
 }
 
 static rd_status find_numbered(rd_table *t, int i) {
@@ -298,19 +299,40 @@ static rd_status read_object(rd_table *t, const char *line, size_t n) {
     return RD_OK;
 }
 
+/* Of one column alone an empty line is a row: the empty text. */
+static bool has_one_column(const rd_table *t) {
+    if (t->json) return false;
+    for (int i = 0; i < t->config.n_columns; i++)
+        if (t->wanted[i] > 0) return false;
+    return t->width <= 1;
+}
+
+/* After an empty line: only others may follow. */
+static rd_status check_rest_is_empty(rd_table *t) {
+    const char *line = "";
+    size_t n = 0;
+    int64_t first = t->line;
+    while (line && n == 0) RD_TRY(next_line(t, &line, &n));
+    if (!line) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s:%lld: the line is empty; empty lines may only be at the end of a table",
+                    rd_table_path(t), (long long)first);
+}
+
 rd_status rd_table_next(rd_table *t, const rd_field **row) {
     const char *line;
     size_t n;
     *row = NULL;
     RD_TRY(next_line(t, &line, &n));
     if (!line) return RD_OK;
+    if (n == 0 && !has_one_column(t)) return check_rest_is_empty(t);
     RD_TRY(t->json ? read_object(t, line, n) : read_fields(t, line, n));
     *row = t->row;
     return RD_OK;
 }
 
-bool rd_table_has_line(const rd_table *t) {
-    return rd_corpus_has_line(t->corpus);
+bool rd_table_has_row(const rd_table *t) {
+    return has_one_column(t) ? rd_corpus_has_line(t->corpus) : rd_corpus_has_text(t->corpus);
 }
 
 bool rd_table_was_repaired(const rd_table *t, char message[static RD_CORPUS_MESSAGE]) {

@@ -49,12 +49,14 @@ rd_status rd_table_open(rd_table **table, const char *path, const rd_table_confi
 void rd_table_close(rd_table *table); /* NULL is fine */
 
 /* The next row's fields, [n_columns] in the order they were asked for, valid until the next call;
- * *row = NULL at the end. A row with more or fewer columns than the first one is RD_ERR_FORMAT.
- * JSON's null is an empty field. */
+ * *row = NULL at the end. A row with more or fewer columns than the first one is RD_ERR_FORMAT,
+ * and so is an empty line, except at the end or where a row is one column. JSON's null is an empty
+ * field. */
 rd_status rd_table_next(rd_table *table, const rd_field **row);
 
-/* As rd_corpus_has_line. */
-bool rd_table_has_line(const rd_table *table);
+/* Whether the next row begins with a line that is read already, so that asking for it does not mean
+ * to wait, unless a quoted field goes on. */
+bool rd_table_has_row(const rd_table *table);
 
 /* As rd_corpus_was_repaired. */
 bool rd_table_was_repaired(const rd_table *table, char message[static RD_CORPUS_MESSAGE]);

@@ -118,7 +118,7 @@ static rd_status read_files(reading *r) {
                                .refs = &config->reference};
     rd_line_reader *reader;
     rd_line_block block = {0};
-    RD_TRY(rd_line_reader_open(&reader, &files));
+    RD_TRY(rd_line_reader_open(&reader, &files, false));
     rd_status status = take_all(r, reader, &block);
     rd_line_block_free(&block);
     rd_line_reader_close(reader);

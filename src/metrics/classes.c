@@ -142,9 +142,10 @@ typedef struct {
     double hits, confidence; /* sums over its examples */
 } calibration_bin;
 
-/* The bin of a probability: the first whose upper end it does not exceed. */
+/* The bin of a probability: the first whose upper end it does not exceed. A sum may be rounded up
+ * to more than 1. */
 static int32_t bin_of(double probability, int32_t n_bins) {
-    int32_t bin = (int32_t)(probability * n_bins);
+    int32_t bin = (int32_t)(fmin(probability, 1.0) * n_bins);
     if (bin > 0) bin--;
     while (bin < n_bins - 1 && probability > (double)(bin + 1) / n_bins) bin++;
     return bin;
@@ -157,7 +158,7 @@ static rd_status fill_bins(int64_t n, int32_t n_classes, const float *probabilit
         const float *row = probabilities + i * n_classes;
         int32_t best = 0;
         for (int32_t c = 0; c < n_classes; c++) {
-            if (!(row[c] >= 0 && row[c] <= 1.0001f)) /* a sum may be rounded up */
+            if (!(row[c] >= 0 && row[c] <= 1.0001f)) /* see bin_of */
                 return rd_error(RD_ERR_ARGUMENT, "example %lld, class %d: %g is no probability",
                                 (long long)i, (int)c, (double)row[c]);
             if (row[c] > row[best]) best = c;
@@ -179,7 +180,7 @@ rd_status rd_calibration_error(int64_t n, int32_t n_classes, const float *probab
     rd_status status = fill_bins(n, n_classes, probabilities, labels, n_bins, bins);
     double sum = 0;
     for (int32_t b = 0; b < n_bins; b++) sum += fabs(bins[b].hits - bins[b].confidence);
-    *error = sum / (double)n;
+    if (status == RD_OK) *error = sum / (double)n;
     free(bins);
     return status;
 }

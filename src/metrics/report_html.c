@@ -188,7 +188,7 @@ rd_status rd_report_html(const rd_scoring_config *config, const rd_scoring *scor
     rd_text *parts = rd_calloc((size_t)worst, sizeof *parts);
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     if (!parts || !scratch) status = RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_line_reader_open(&reader, config);
+    if (status == RD_OK) status = rd_line_reader_open(&reader, config, true);
     if (status == RD_OK)
         status = write_lines(config, reader, diff, chosen, worst, scratch, &block, parts);
     if (status == RD_OK) status = write_page(config, diff, parts, worst, out);

@@ -26,7 +26,8 @@ struct rd_line_reader {
     source sources[]; /* systems, then references */
 };
 
-rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *config) {
+rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *config,
+                              bool keep_marks) {
     int n = config->n_systems + config->n_refs;
     *reader = rd_calloc(1, sizeof **reader + (size_t)n * sizeof(source));
     if (!*reader) return RD_ERR_MEMORY;
@@ -43,7 +44,7 @@ rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *
             *reader = NULL;
             return status;
         }
-        rd_corpus_keep_mark(s->corpus); /* as sacreBLEU does */
+        if (keep_marks) rd_corpus_keep_mark(s->corpus);
     }
     return RD_OK;
 }
@@ -278,7 +279,7 @@ rd_status rd_score_files(const rd_scoring_config *config, rd_scoring *scoring) {
     if (!scratch) status = RD_ERR_MEMORY;
     for (int t = 0; t < threads && status == RD_OK; t++)
         if (!(scratch[t] = rd_metric_scratch_new())) status = RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_line_reader_open(&reader, config);
+    if (status == RD_OK) status = rd_line_reader_open(&reader, config, true);
     if (status == RD_OK) status = score_stream(config, scoring, reader, blocks, scratch, threads);
     rd_line_reader_close(reader);
     for (int b = 0; b < 2; b++) rd_line_block_free(&blocks[b]);

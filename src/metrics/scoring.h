@@ -46,7 +46,10 @@ typedef struct {
 
 typedef struct rd_line_reader rd_line_reader;
 
-rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *config);
+/* keep_marks: a byte order mark is a part of the first line, as for sacreBLEU; else it is left
+ * out. */
+rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *config,
+                              bool keep_marks);
 void rd_line_reader_close(rd_line_reader *reader);
 /* Up to `most` lines; n = 0 at the common end. Trailing white space is removed, as sacreBLEU's
  * program does. Unequal line counts, invalid UTF-8 and empty lists of references are errors. */

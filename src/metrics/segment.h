@@ -10,22 +10,6 @@
 #include "base/text.h"
 #include "rdrop/metrics.h"
 
-/* Bytes of the white-space character (str.isspace) at s, 0 if there is none. s < end. */
-static inline int rd_space_at(const char *s, const char *end) {
-    unsigned char c = (unsigned char)s[0];
-    /* bits 9 to 13 and 28 to 32 */
-    if (c < 0x80) return c <= ' ' && (UINT64_C(0x1F0003E00) >> c & 1);
-    if (c == 0xC2 && end - s >= 2)
-        return (unsigned char)s[1] == 0x85 || (unsigned char)s[1] == 0xA0 ? 2 : 0;
-    if ((c != 0xE1 && c != 0xE2 && c != 0xE3) || end - s < 3) return 0;
-    unsigned char d = (unsigned char)s[1], e = (unsigned char)s[2];
-    if (c == 0xE1) return d == 0x9A && e == 0x80 ? 3 : 0; /* U+1680 */
-    if (c == 0xE3) return d == 0x80 && e == 0x80 ? 3 : 0; /* U+3000 */
-    if (d == 0x80)                                        /* U+2000..200A, 2028, 2029, 202F */
-        return e <= 0x8A || e == 0xA8 || e == 0xA9 || e == 0xAF ? 3 : 0;
-    return d == 0x81 && e == 0x9F ? 3 : 0; /* U+205F */
-}
-
 /* Bytes of the UTF-8 sequence that starts with this byte of valid text. */
 static inline int rd_utf8_bytes(char lead) {
     unsigned char c = (unsigned char)lead;

@@ -37,19 +37,36 @@ static rd_status check_answer(const rd_table *table, const rd_field *answer) {
                     (long long)rd_table_line(table), wrong);
 }
 
-rd_status rd_rows_take(rd_rows *r, rd_table *table, int n_columns, bool answers, int64_t most) {
+/* *ended: there is none. */
+static rd_status take_row(rd_rows *r, rd_table *table, int n_columns, bool answers, bool *ended) {
     const rd_field *row;
     int first = answers ? 1 : 0;
+    RD_TRY(rd_table_next(table, &row));
+    *ended = !row;
+    if (!row) return RD_OK;
+    if (answers) RD_TRY(check_answer(table, row));
+    const rd_field *const fields[FIELDS] = {
+        row + first, first + 1 < n_columns ? row + first + 1 : NULL, answers ? row : NULL};
+    return append(r, fields);
+}
+
+static rd_status keep_failure(rd_rows *r, rd_status status) {
+    rd_text_clear(&r->message);
+    RD_TRY(rd_text_printf(&r->message, "%s", rd_last_error()));
+    r->failed = status;
+    return RD_OK;
+}
+
+rd_status rd_rows_take(rd_rows *r, rd_table *table, int n_columns, bool answers, int64_t most) {
+    bool ended = false;
     r->n = 0;
     rd_text_clear(&r->text);
+    if (r->failed != RD_OK) return rd_error(r->failed, "%s", r->message.data);
     do {
-        RD_TRY(rd_table_next(table, &row));
-        if (!row) break;
-        if (answers) RD_TRY(check_answer(table, row));
-        const rd_field *const fields[FIELDS] = {
-            row + first, first + 1 < n_columns ? row + first + 1 : NULL, answers ? row : NULL};
-        RD_TRY(append(r, fields));
-    } while (r->n < most && rd_table_has_line(table));
+        rd_status status = take_row(r, table, n_columns, answers, &ended);
+        if (status != RD_OK && r->n == 0) return status;
+        if (status != RD_OK) RD_TRY(keep_failure(r, status));
+    } while (!ended && r->failed == RD_OK && r->n < most && rd_table_has_row(table));
     RD_TRY(rd_reserve(&r->items, &r->items_capacity, r->n, sizeof *r->items));
     for (int64_t i = 0; i < r->n; i++)
         r->items[i] =
@@ -61,5 +78,6 @@ void rd_rows_free(rd_rows *r) {
     free(r->items);
     free(r->places);
     rd_text_free(&r->text);
+    rd_text_free(&r->message);
     *r = (rd_rows){0};
 }

@@ -14,11 +14,15 @@ typedef struct {
     rd_text text;
     int64_t *places; /* [n, 6] of both sentences and the answer, at and length */
     int64_t items_capacity, places_capacity;
+    /* Of the row after these: its failure, told when these are answered. */
+    rd_status failed;
+    rd_text message;
 } rd_rows; /* {0} at first */
 
 /* Waits for a row, and takes those after it that need no waiting, `most` at most. table: of
  * n_columns columns, the sentences, with `answers` after one of answers. rows->n is 0 after the
- * last; the items are valid until the next call. */
+ * last; the items are valid until the next call. A row that cannot be read fails the call after the
+ * one that takes those before it. */
 rd_status rd_rows_take(rd_rows *rows, rd_table *table, int n_columns, bool answers, int64_t most);
 void rd_rows_free(rd_rows *rows);
 

@@ -22,6 +22,18 @@ rd_status rd_model_dir_is_there(const char *path, bool *found) {
     return RD_OK;
 }
 
+/* A directory of Hugging Face's is a model, too, but not ours yet. */
+static rd_status refuse_foreign(const char *path) {
+    char *config = rd_path_join(path, "config.json");
+    bool foreign = config && rd_file_exists(config);
+    free(config);
+    if (!foreign) return RD_OK;
+    return rd_error(RD_ERR_IO,
+                    "%s: a directory of another program's model (config.json); make one of ours "
+                    "with rdrop-convert --import %s --output DIR",
+                    path, path);
+}
+
 rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
     *d = (rd_model_dir){.path = rd_strdup(path)};
     if (!d->path) return RD_ERR_MEMORY;
@@ -32,6 +44,7 @@ rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
         return rd_error(RD_ERR_IO, "%s: not a directory; name the model's directory, not a file",
                         path);
     RD_TRY(rd_model_dir_is_there(path, &found));
+    if (!found) RD_TRY(refuse_foreign(path));
     if (!found)
         return rd_error(RD_ERR_IO,
                         "%s: no config.yaml; a model directory is what rdrop-train writes: "

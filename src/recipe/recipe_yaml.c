@@ -33,22 +33,33 @@ void rd_assignments_free(rd_assignments *assignments) {
     *assignments = (rd_assignments){0};
 }
 
-/* A value as text: a scalar as it is, a list of scalars as "[a, b]". */
-static rd_status value_text(rd_yaml *yaml, const yaml_node_t *node, rd_text *text) {
-    static const char expected[] = "expected a plain value or a list of two numbers";
+static const char expected[] = "expected a plain value or a list of them";
+
+/* A list of scalars as "a,b", for a text, or as "[a, b]". */
+static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, bool of_text, rd_text *text) {
+    const yaml_node_item_t *first = node->data.sequence.items.start;
+    if (!of_text) RD_TRY(rd_text_append(text, "[", 1));
+    for (const yaml_node_item_t *item = first; item < node->data.sequence.items.top; item++) {
+        const yaml_node_t *entry = yaml_document_get_node(&yaml->document, *item);
+        const char *scalar = entry ? rd_yaml_scalar(entry) : NULL;
+        if (!scalar || text->length > LARGEST_FILE) return rd_yaml_error(yaml, node, expected);
+        if (of_text && strchr(scalar, ','))
+            return rd_yaml_error(yaml, entry,
+                                 "an item with a comma, which is what separates items");
+        RD_TRY(rd_text_printf(text, "%s%s", item == first ? "" : of_text ? "," : ", ", scalar));
+    }
+    return of_text ? RD_OK : rd_text_append(text, "]", 1);
+}
+
+/* The value of a key as text. */
+static rd_status value_text(rd_yaml *yaml, const char *name, const yaml_node_t *node,
+                            rd_text *text) {
     const char *scalar = rd_yaml_scalar(node);
+    const rd_key *key = rd_recipe_find_key(name);
     rd_text_clear(text);
     if (scalar) return rd_text_append(text, scalar, strlen(scalar));
     if (node->type != YAML_SEQUENCE_NODE) return rd_yaml_error(yaml, node, expected);
-    RD_TRY(rd_text_append(text, "[", 1));
-    for (yaml_node_item_t *item = node->data.sequence.items.start;
-         item < node->data.sequence.items.top; item++) {
-        const yaml_node_t *entry = yaml_document_get_node(&yaml->document, *item);
-        scalar = entry ? rd_yaml_scalar(entry) : NULL;
-        if (!scalar || text->length > 256) return rd_yaml_error(yaml, node, expected);
-        RD_TRY(rd_text_printf(text, "%s%s", text->length > 1 ? ", " : "", scalar));
-    }
-    return rd_text_append(text, "]", 1);
+    return list_text(yaml, node, key && key->type == RD_KEY_STRING, text);
 }
 
 /* Whether both set one value: aliases, and vocab-size, which is both sides'. */
@@ -90,7 +101,7 @@ static rd_status read_mapping(rd_assignments *assignments, rd_yaml *yaml, rd_tex
         if (!name || !value) return rd_yaml_error(yaml, root, "a key is not plain text");
         if (assignments->count - first == MOST_KEYS)
             return rd_yaml_error(yaml, key, "more keys than 1000");
-        RD_TRY(value_text(yaml, value, text));
+        RD_TRY(value_text(yaml, name, value, text));
         RD_TRY(refuse_duplicate(assignments, first, yaml->path, key, name,
                                 text->data ? text->data : ""));
         int line = (int)key->start_mark.line + 1;

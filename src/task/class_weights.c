@@ -12,16 +12,17 @@ static int32_t class_of(const rd_dataset *train, const rd_pair *pair) {
 }
 
 static rd_status count_one(const rd_dataset *train, int64_t i, rd_ids *source, rd_ids *target,
-                           int64_t n, float *counts) {
+                           int64_t n, int64_t *counts) {
     rd_pair pair;
     RD_TRY(rd_dataset_read(train, i, source, target, &pair));
     int32_t class = class_of(train, &pair);
     if (class < 0 || class >= n) return rd_error(RD_ERR_FORMAT, "the data were changed");
-    counts[class] += 1.0f;
+    counts[class]++;
     return RD_OK;
 }
 
-static rd_status count(const rd_dataset *train, int64_t n, float *counts) {
+/* counts: [n], zeros at first */
+static rd_status count(const rd_dataset *train, int64_t n, int64_t *counts) {
     rd_ids source = {0}, target = {0};
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && i < rd_dataset_size(train); i++)
@@ -33,12 +34,14 @@ static rd_status count(const rd_dataset *train, int64_t n, float *counts) {
 
 /* A class without examples has no loss to weigh. */
 static rd_status balance(const rd_dataset *train, int64_t n, float *weights) {
-    memset(weights, 0, (size_t)n * sizeof *weights);
-    RD_TRY(count(train, n, weights));
+    int64_t *counts = rd_calloc((size_t)n, sizeof *counts);
+    if (!counts) return RD_ERR_MEMORY;
+    rd_status status = count(train, n, counts);
+    double share = (double)rd_dataset_size(train) / (double)n;
     for (int64_t i = 0; i < n; i++)
-        weights[i] =
-            weights[i] > 0.0f ? (float)rd_dataset_size(train) / ((float)n * weights[i]) : 1.0f;
-    return RD_OK;
+        weights[i] = counts[i] > 0 ? (float)(share / (double)counts[i]) : 1.0f;
+    free(counts);
+    return status;
 }
 
 /* Cuts the next NAME=WEIGHT off. A name may hold commas and = signs: it goes up to one that a

@@ -59,11 +59,17 @@ rejects() {
     grep -F -- "$text" err >/dev/null || fail "$*: '$(cat err)' does not say '$text'"
 }
 rejects 'a model needs at least two'
+printf 'text,reply,answer\na,b,good\nc,d,good\n' >one.csv
+rejects "one.csv: only one class, 'good' (label-column)" --set labels= --set trainpref=one.csv
+printf 'text,reply,answer\n' >one.csv
+rejects "one.csv: no rows" --set labels= --set trainpref=one.csv
+printf 'text,reply,answer\na,b,good\nc,d,bad\ne,f,go\0od\n' >one.csv
+rejects "one.csv:4: the label 'go' holds a zero byte" --set labels= --set trainpref=one.csv
 sed -i '/^labels/d' pairs.yaml
 rejects "pairs.csv:1: no column 'txt' (sentence1-column); there are: id, text, reply, answer" --set sentence1-column=txt
 rejects "pairs.csv:3: unknown label 'bad, really' (label-column); expected one of: good, other" --set labels=good,other
-rejects "pairs.csv:2: 'good' (label-column) is no number" --set regression-target=true
-rejects "missing.csv.gz: no such corpus" --set trainpref=missing.csv
+rejects "pairs.csv:2: 'good' (label-column) is no finite number" --set regression-target=true
+rejects "missing.csv: no such corpus" --set trainpref=missing.csv
 run rdrop-preprocess pairs.yaml --data . --dest bin
 [ "$(cat bin/labels.txt)" = "$(printf 'bad, really\ngood')" ] || fail "labels: $(cat bin/labels.txt)"
 grep '^train.bin: 32 examples' log >/dev/null || fail "$(cat log)"
@@ -122,6 +128,11 @@ no 'both --output and --references' --input pairs.csv --output same --references
 printf 'text,reply,answer\na,b,"go\nod"\n' >two_lines.csv
 no 'two_lines.csv:2: the answer holds a line break' --input two_lines.csv --sentence2-column reply --references gold
 printf 'text,text,answer\na,b,good\n' >twice.csv
+# What comes before a fault is answered.
+sed 2q pairs.csv >partly.csv
+printf 'a\n' >>partly.csv
+no 'partly.csv:3: 1 column; expected 4' --input partly.csv
+[ "$(wc -l <log)" -eq 1 ] || fail "the row before a fault: $(cat log)"
 no "2 columns are called 'text'" --input twice.csv --sentence2-column answer
 # A head is of its classes: the same weights under other names would answer wrongly.
 sed 's/"bad, really"/bad/' pairs.csv >other.csv

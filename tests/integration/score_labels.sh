@@ -54,6 +54,11 @@ scores '80.0000000000 80.0000000000 80.0000000000 80.0000000000 60.0000000000' -
 scores '70.0000000000 40.0000000000 66.9047619048 70.0000000000 55.3911709407' -m $all --positive fr --ref names guesses
 scores '84.8893893589 83.4897521887' -m pearson spearman --ref x y
 
+{ printf '\357\273\277' && cat ref; } >marked # a byte order mark is no part of a label, nor of a number
+scores '100.0000000000' -m accuracy --ref ref marked
+scores '100.0000000000' -m pearson --ref marked ref
+rejects 2 'accuracy takes answers as they are' -m accuracy --lowercase --ref ref hyp
+
 # Every metric is one that can be asked for, and only one kind at once.
 for metric in bleu chrf chrf++ ter rouge ${all//,/ }; do
     "$score" -m "$metric" --ref ref hyp >out || fail "-m $metric"

@@ -227,6 +227,10 @@ static void test_bad_arguments(void **state) {
     assert_int_equal(rd_top_k_accuracy(0, 2, probabilities, good, 1, &value), RD_ERR_ARGUMENT);
     assert_int_equal(rd_calibration_error(2, 2, probabilities, good, 15, &value), RD_ERR_ARGUMENT);
     assert_int_equal(rd_calibration_error(1, 2, probabilities, good, 0, &value), RD_ERR_ARGUMENT);
+    /* A sum that was rounded up to more than 1 belongs to the last of however many bins. */
+    const float rounded[] = {1.00005f, 0.0f};
+    must(rd_calibration_error(1, 2, rounded, good, 40000, &value));
+    assert_near(value, 5e-5, 0, 1e-7, "calibration of a sum above 1", 0);
     must(rd_count_classes(0, good, good, 2, counts));
     assert_true(rd_accuracy(2, counts) == 0 && rd_f1_macro(2, counts) == 0 &&
                 rd_f1_micro(2, counts) == 0 && rd_matthews(2, counts) == 0);

@@ -160,6 +160,7 @@ static void mixtures_are_refused(void **state) {
     refused(target, "no vocabulary");
     refused("/nowhere", "/nowhere: no such model directory");
     refused(root, "no config.yaml");
+    refused(TEST_DATA "/bert/bert", "rdrop-convert --import");
     char file[300];
     snprintf(file, sizeof file, "%s/config.yaml", second);
     refused(file, "config.yaml: not a directory");

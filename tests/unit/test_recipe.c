@@ -116,6 +116,14 @@ static void numbers_are_written_short(void **state) {
     rd_recipe_free(recipe);
 }
 
+static void lists_of_texts_are_joined(void **state) {
+    (void)state;
+    rd_recipe *recipe = load("max-update: 1\nlabels: [no, \"may be\"]\ntestpref:\n- one\n- two\n");
+    assert_string_equal(recipe->table.labels, "no,may be");
+    assert_string_equal(recipe->data.testpref, "one,two");
+    rd_recipe_free(recipe);
+}
+
 static void messages_name_line_and_remedy(void **state) {
     (void)state;
     refused("max-epoch: 1\n\nmax-token: 4\n",
@@ -138,6 +146,8 @@ static void messages_name_line_and_remedy(void **state) {
     refused("adam-betas: [0.9]\n", "expected two numbers");
     refused("adam-betas: [0.9, 1]\n", "expected 0 to");
     refused("seed: -1\n", "18446744073709551615");
+    refused("labels: [a, \"b, c\"]\n", "r.yaml:1: an item with a comma");
+    refused("labels: [a, [b]]\n", "r.yaml:1: expected a plain value or a list of them");
     refused("lr: 1\nseed: 1\nlr: 2\n", "r.yaml:3: key 'lr' is given twice, first on line 1");
     refused("trainpref: \"a\\nb\"\n", "control characters");
 }
@@ -302,6 +312,7 @@ int main(void) {
         cmocka_unit_test(a_decay_ends_with_training),
         cmocka_unit_test(other_schedules_have_no_end),
         cmocka_unit_test(numbers_are_written_short),
+        cmocka_unit_test(lists_of_texts_are_joined),
         cmocka_unit_test(messages_name_line_and_remedy),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(hostile_files_are_refused),

@@ -79,6 +79,10 @@ static void test_forms(void **state) {
     put("a.jsonl",
         "{\"label\": 1, \"text\": \"a\", \"x\": [1]}\n{\"text\": \"b c\", \"label\": 2}\n");
     expect_two("a.jsonl", &two_named);
+    put("a.tsv", "label\ttext\n1\ta\n2\tb c\n\r\n\n");
+    expect_two("a.tsv", &two_named); /* empty lines at the end are none of its rows */
+    put("a.jsonl", "{\"label\": 1, \"text\": \"a\"}\n{\"text\": \"b c\", \"label\": 2}\n\n");
+    expect_two("a.jsonl", &two_named);
     gzFile file = gzopen(path_of("a.csv.gz"), "wb");
     assert_true(gzputs(file, "label,text\n1,a\n2,b c\n") > 0);
     assert_int_equal(gzclose(file), Z_OK);
@@ -132,6 +136,13 @@ static void test_faults(void **state) {
          "f.jsonl:1: 'text' (sentence1-column) is a list or an object; expected a text or a "
          "number"},
         {"f.jsonl", "[1]\n", "f.jsonl:1: no object; expected an object a line"},
+        {"f.tsv", "label\ttext\n\n1\ta\n",
+         "f.tsv:2: the line is empty; empty lines may only be at the end of a table"},
+        {"f.jsonl", "{\"label\": 1, \"text\": \"a\"}\n\n\n[]\n",
+         "f.jsonl:2: the line is empty; empty lines may only be at the end of a table"},
+        {"f.csv", "label;text\n1;a\n",
+         "f.csv:1: no column 'label' (label-column); there are: label;text (if these are several, "
+         "set table-format)"},
         {"f.tsv", "label\ttext\n1\t\xFF\n",
          "f.tsv:2: byte 3 of the line (0xff) is not valid UTF-8"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -318,10 +329,11 @@ static void test_wrong_answers(void **state) {
                   "t.tsv:2: unknown label 'maybe' (label-column); expected one of: no, yes", false},
                  {"\ta\tb", "t.tsv:2: column 'label' (label-column) is empty", false},
                  {"no\t \tb", "t.tsv:2: column 'a' (sentence1-column) is empty", false},
+                 {"no\t\u00a0\u3000\tb", "t.tsv:2: column 'a' (sentence1-column) is empty", false},
                  {"no\ta\t", "t.tsv:2: column 'b' (sentence2-column) is empty", false},
-                 {"1.5x\ta\tb", "t.tsv:2: '1.5x' (label-column) is no number", true},
-                 {"nan\ta\tb", "t.tsv:2: 'nan' (label-column) is no number", true},
-                 {"1e99\ta\tb", "t.tsv:2: '1e99' (label-column) is no number", true}};
+                 {"1.5x\ta\tb", "t.tsv:2: '1.5x' (label-column) is no finite number", true},
+                 {"nan\ta\tb", "t.tsv:2: 'nan' (label-column) is no finite number", true},
+                 {"1e99\ta\tb", "t.tsv:2: '1e99' (label-column) is too large", true}};
     assert_int_equal(rd_labels_add_list(&labels, "no,yes"), RD_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[128];

@@ -21,8 +21,8 @@ static rd_status corpus_path(const preprocess_job *j, const char *prefix, const 
     RD_TRY(rd_text_append(path, ".gz", 3));
     if (rd_file_exists(path->data)) return RD_OK;
     return rd_error(RD_ERR_IO,
-                    "%s: no such corpus, nor without .gz; check --data and the recipe's prefixes",
-                    path->data);
+                    "%.*s: no such corpus, nor with .gz; check --data and the recipe's prefixes",
+                    (int)path->length - 3, path->data);
 }
 
 bool corpus_is_there(const preprocess_job *j, const char *prefix, const char *lang) {

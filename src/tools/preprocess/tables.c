@@ -46,6 +46,16 @@ static rd_status find_labels(tables *t) {
     return status;
 }
 
+static rd_status too_few_classes(const tables *t) {
+    const rd_recipe *r = t->job->recipe;
+    if (t->labels.n == 0)
+        return rd_error(RD_ERR_FORMAT, "%s: no rows, so no classes", r->data.trainpref);
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: only one class, '%s' (%s); a model needs at least two to choose from",
+                    *r->table.labels ? t->job->recipe_path : r->data.trainpref, t->labels.names[0],
+                    *r->table.labels ? "labels" : "label-column");
+}
+
 static rd_status make_vocabulary(tables *t) {
     if (!*t->job->recipe->data.vocab_from)
         return rd_error(RD_ERR_FORMAT,
@@ -56,9 +66,7 @@ static rd_status make_vocabulary(tables *t) {
     RD_TRY(remove_labels(t->job->dest));
     if (t->job->recipe->table.regression) return RD_OK;
     RD_TRY(find_labels(t));
-    if (t->labels.n < 2)
-        return rd_error(RD_ERR_FORMAT, "%s: %lld class; a model needs at least two to choose from",
-                        t->job->recipe_path, (long long)t->labels.n);
+    if (t->labels.n < 2) return too_few_classes(t);
     return rd_labels_write(&t->labels, t->job->dest);
 }
 

@@ -237,6 +237,11 @@ static int check_answers(const arguments *args) {
     if (args->sentence_level || args->per_line || args->worst > 0 || args->diff)
         return options_usage(&score_program, "%s is of whole files, not of lines",
                              answers->metrics[0]->name);
+    if (args->shared.lowercase || args->tokenize || args->language_pair)
+        return options_usage(&score_program,
+                             "--lowercase, --tokenize and --language-pair are of texts; %s takes "
+                             "answers as they are",
+                             answers->metrics[0]->name);
     return 0;
 }
 
