@@ -8,8 +8,8 @@
 #include "model/network.h"
 #include "recipe/tables.h"
 
-/* Their activations stay in cache, mostly, and more take memory without getting faster. */
-enum { TOKENS_A_THREAD = 1024 };
+/* Enough for products to be at their peak, and so few that a layer's values stay in a cache. */
+enum { TOKENS_A_THREAD = 256 };
 
 static rd_status check_model(const rd_predictor *p, const char *path, bool vectors) {
     const rd_model_config *c = &p->directory.recipe->model;

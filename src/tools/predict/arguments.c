@@ -38,7 +38,7 @@ static const rd_key speed_options[] = {
      .help = "of matrix products, as in rdrop-translate"},
     {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096, .help = "default all cores"},
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 0, 1 << 30, "0",
-     .help = "tokens computed at once; 0: 1024 for each thread"},
+     .help = "tokens computed at once; 0: 256 for each thread"},
     {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 20, "1024",
      .help = "lines answered at once at most. Those that are not there yet are never waited for"},
     {.name = NULL}};
