@@ -29,10 +29,11 @@ rd_status rd_vocabularies_open(const char *directory, rd_vocabulary_kind kind,
 /* One for both sides, of models that have one: where a folder has two files of the same pieces
  * (XLM-R's after an import), the source's. RD_ERR_FORMAT where they differ. */
 rd_status rd_vocabularies_open_one(const char *directory, rd_tokenizer **tokenizer);
+void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL is fine */
+
 /* The names of all files that may be part of a vocabulary, a NULL after the last. */
 enum { RD_MOST_VOCABULARY_FILES = 32 };
 void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]);
-void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL is fine */
 
 /* The files that _open would read; a vocabulary of another form at `to` gives way,
  * unless `to` is `from`, where all stays. */

@@ -111,6 +111,15 @@ for line in 1 2 3; do
 done
 exec 3>&- 4<&-
 wait
+# A row is answered although an empty line after it may be the table's end.
+mkfifo table table_answers
+"$bin/rdrop-predict" --model out/model --table-format csv <table >table_answers &
+exec 3>table 4<table_answers
+{ sed 2q pairs.csv && echo; } >&3
+IFS= read -r answer <&4 || fail "no answer before an empty line"
+[ "$answer" = "$(sed 1q found)" ] || fail "before an empty line: $answer"
+exec 3>&- 4<&-
+wait
 "$bin/rdrop-predict" --model out/model --plain --json <plain | sed -n 1p | grep '^{"label":"good","probabilities":{"bad, really":' >/dev/null ||
     fail "json"
 "$bin/rdrop-predict" --model out/model --precision bf16 --plain <plain | cmp -s - found || fail "bf16"
