@@ -81,6 +81,12 @@ void rd_keep_freed_memory(void) {
 #endif
 }
 
+static void give_back_freed_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 struct rd_arena_block {
     rd_arena_block *next;
     size_t capacity, used;
@@ -170,7 +176,9 @@ void rd_arena_reset(rd_arena *arena) {
     }
     if (arena->blocks && arena->blocks->next) { /* fragmented: one block from now on */
         blocks_free(arena->blocks);
-        arena->blocks = block_new(arena->peak); /* NULL is fine: the next alloc tries again */
+        give_back_freed_memory(); /* of all blocks while it grew */
+        /* Steps differ: the next may need a little more. NULL is fine: its alloc tries again. */
+        arena->blocks = block_new(arena->peak + arena->peak / 8);
     }
     if (arena->blocks) arena->blocks->used = 0;
 }
