@@ -40,12 +40,18 @@ while [ $# -gt 0 ]; do
     --no-install) install_option=--no-install ;;
     --from | --out | --set | --seed | --seeds | --threads | --compare)
         [ $# -ge 2 ] || usage "$1 needs a value"
+        case $2 in --*) usage "$1 needs a value, not $2" ;; esac
         case $1 in
         --from) from=$2 ;;
         --out) out=$2 ;;
         --set) settings+=(--set "$2") ;;
         --seed) settings+=(--set "seed=$2") ;;
-        --seeds) IFS=, read -r -a seeds <<<"$2" ;;
+        --seeds)
+            IFS=', ' read -r -a seeds <<<"$2"
+            [ "${#seeds[@]}" -gt 0 ] || usage "--seeds needs numbers"
+            for seed in "${seeds[@]}"; do case $seed in '' | *[!0-9]*) usage "--seeds: '$seed' is no number" ;; esac; done
+            [ -z "$(printf '%s\n' "${seeds[@]}" | sort | uniq -d)" ] || usage "--seeds: a number comes twice"
+            ;;
         --threads) passed_on+=(--threads "$2") ;;
         --compare) compare+=("$2") ;;
         esac
@@ -61,6 +67,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$name" ] || usage "which recipe?"
 case $out in -*) out=./$out ;; esac
+while [ "${out%/}" != "$out" ] && [ "$out" != / ]; do out=${out%/}; done
 [ -z "$from" ] || passed_on+=(--from "$from")
 
 # A name is that of a recipe here or, where one recipe names another, next to it.
@@ -155,7 +162,7 @@ run_stages() {
     local recipe=$1 to=$2
     shift 2
     bash "$repository/recipes/stages.sh" "$recipe" "$to" "$bin" \
-        ${passed_on[@]+"${passed_on[@]}"} ${settings[@]+"${settings[@]}"} "$@" || exit 1
+        ${passed_on[@]+"${passed_on[@]}"} ${settings[@]+"${settings[@]}"} "$@" || exit $?
 }
 for recipe in "${recipes[@]}"; do
     to=$(out_of "$recipe")

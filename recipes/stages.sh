@@ -34,12 +34,20 @@ get() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --get "$1"
 }
 task=$(get task) start=$(get finetune-from-model) script=$(get prepare) vocabulary=$(get vocab-from)
-[ -z "$script" ] || script=$(dirname -- "$recipe")/$script
+# The script's place is said from where the file is that names it: the recipe, or one that it extends.
+script_path() {
+    local file=$recipe next
+    while ! grep -q '^prepare:' "$file"; do
+        next=$(sed -n "s/^extends: *[\"']*\([^\"'#]*[^\"'# ]\).*/\1/p" "$file")
+        [ -n "$next" ] || break
+        case $next in /*) file=$next ;; *) file=$(dirname -- "$file")/$next ;; esac
+    done
+    case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$(dirname -- "$file")/$1" ;; esac
+}
+[ -z "$script" ] || script=$(script_path "$script")
 # prefixes KEY: those of a key, one a line
 prefixes() {
-    local list prefix
-    IFS=, read -r -a list <<<"$(get "$1")"
-    for prefix in ${list[@]+"${list[@]}"}; do [ -z "$prefix" ] || printf '%s\n' "$prefix"; done
+    get "$1" | tr ',' '\n' | sed 's/^ *//; s/ *$//; /^$/d'
 }
 mapfile -t tests < <(prefixes testpref)
 data=$out/data binary=$out/bin train=$out/train hypotheses=$out/translations
@@ -77,11 +85,15 @@ keys_of() {
         grep -E '^(prepare|source-lang|target-lang|trainpref|validpref|testpref):' <<<"$resolved" || true
         told
         ;;
-    vocab | binarize)
-        group data
+    vocab) keys_of binarize | sed '/^testpref:/d' ;;
+    binarize)
+        group data | sed '/^prepare:/d'
         echo "prepend-bos: $(get prepend-bos)"
         ;;
-    train) group data model train | sed '/^threads:/d; /^checkpoint-activations:/d; /^average-last:/d' ;;
+    train)
+        group data model train |
+            sed '/^prepare:/d; /^testpref:/d; /^threads:/d; /^checkpoint-activations:/d; /^average-last:/d'
+        ;;
     average) grep '^average-last:' <<<"$resolved" ;;
     *) evaluation_keys_of "$1" ;;
     esac
@@ -236,6 +248,9 @@ for stage in $stages; do
     fi
     say "$number/${#all[@]} $stage"
     rm -f "$stamp"
-    "stage_$stage" >&2 || fail "$stage failed"
+    code=0
+    "stage_$stage" >&2 || code=$?
+    [ "$code" -le 128 ] || exit "$code" # stopped by a signal, which was said
+    [ "$code" -eq 0 ] || fail "$stage failed"
     { printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents; } >"$stamp"
 done

@@ -42,7 +42,7 @@ typedef struct {
 typedef struct {
     float label_smoothing; /* eps, in [0, 1) */
     float reg_alpha;       /* weight of the KL term, >= 0 */
-    int32_t pad_id;        /* rows with this target count nowhere; negative: no such rows */
+    int32_t pad_id;        /* rows with this target count nowhere; may be negative, as -100 */
 } rd_criterion_config;
 
 /* logits1, logits2:   [n_rows, vocab_size]

@@ -37,6 +37,7 @@ typedef struct {
     const char *help;
     const char *value;   /* --help's name for the value, as FILE; NULL: named by the type */
     const char *aliases; /* other spellings that are taken, with blanks between; NULL: none */
+    char separator;      /* of a string that is a list of texts, ',' or ' '; 0: it is one text */
 } rd_key;
 
 enum { RD_MOST_INTS = 8 };

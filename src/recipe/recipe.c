@@ -120,10 +120,13 @@ static rd_status add_setting(rd_assignments *assignments, const char *setting) {
     const char *equals = strchr(setting, '=');
     if (!equals || equals == setting)
         return rd_error(RD_ERR_FORMAT, "--set %.80s: expected key=value", setting);
-    rd_text key = {0};
+    rd_text key = {0}, value = {0};
     rd_status status = rd_text_append(&key, setting, (size_t)(equals - setting));
-    if (status == RD_OK) status = rd_assignments_add(assignments, key.data, equals + 1, NULL, 0);
+    if (status == RD_OK) status = rd_recipe_setting_text(key.data, equals + 1, &value);
+    if (status == RD_OK)
+        status = rd_assignments_add(assignments, key.data, value.data ? value.data : "", NULL, 0);
     rd_text_free(&key);
+    rd_text_free(&value);
     return status;
 }
 

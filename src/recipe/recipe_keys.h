@@ -4,6 +4,7 @@
 #define RD_RECIPE_RECIPE_KEYS_H
 
 #include "base/key.h"
+#include "base/text.h"
 #include "recipe/recipe.h"
 
 extern const rd_key rd_task_keys[];  /* of a rd_recipe */
@@ -74,6 +75,8 @@ typedef struct {
 /* Appends the assignments of a recipe file, those of the recipes it extends first. Their keys are
  * not looked up here. */
 rd_status rd_recipe_read_file(rd_assignments *assignments, const char *path);
+/* Appends what a setting of the command line means: a list may be written as in YAML, "[a, b]". */
+rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text);
 rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const char *value,
                              const char *file, int line);
 void rd_assignments_free(rd_assignments *assignments);

@@ -35,20 +35,22 @@ void rd_assignments_free(rd_assignments *assignments) {
 
 static const char expected[] = "expected a plain value or a list of them";
 
-/* A list of scalars as "a,b", for a text, or as "[a, b]". */
-static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, bool of_text, rd_text *text) {
+/* A list of scalars, with the separator of a list of texts or, where that is 0, as "[a, b]". */
+static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, char separator, rd_text *text) {
     const yaml_node_item_t *first = node->data.sequence.items.start;
-    if (!of_text) RD_TRY(rd_text_append(text, "[", 1));
+    const char between[] = {separator ? separator : ',', separator ? '\0' : ' ', '\0'};
+    if (!separator) RD_TRY(rd_text_append(text, "[", 1));
     for (const yaml_node_item_t *item = first; item < node->data.sequence.items.top; item++) {
         const yaml_node_t *entry = yaml_document_get_node(&yaml->document, *item);
         const char *scalar = entry ? rd_yaml_scalar(entry) : NULL;
         if (!scalar || text->length > LARGEST_FILE) return rd_yaml_error(yaml, node, expected);
-        if (of_text && strchr(scalar, ','))
+        if (separator && strchr(scalar, separator))
             return rd_yaml_error(yaml, entry,
-                                 "an item with a comma, which is what separates items");
-        RD_TRY(rd_text_printf(text, "%s%s", item == first ? "" : of_text ? "," : ", ", scalar));
+                                 separator == ',' ? "an item with a comma, which separates items"
+                                                  : "an item with a blank, which separates items");
+        RD_TRY(rd_text_printf(text, "%s%s", item == first ? "" : between, scalar));
     }
-    return of_text ? RD_OK : rd_text_append(text, "]", 1);
+    return separator ? RD_OK : rd_text_append(text, "]", 1);
 }
 
 /* The value of a key as text. */
@@ -59,7 +61,20 @@ static rd_status value_text(rd_yaml *yaml, const char *name, const yaml_node_t *
     rd_text_clear(text);
     if (scalar) return rd_text_append(text, scalar, strlen(scalar));
     if (node->type != YAML_SEQUENCE_NODE) return rd_yaml_error(yaml, node, expected);
-    return list_text(yaml, node, key && key->type == RD_KEY_STRING, text);
+    if (key && key->type == RD_KEY_STRING && !key->separator)
+        return rd_yaml_error(yaml, node, "expected one text, not a list");
+    return list_text(yaml, node, key ? key->separator : 0, text);
+}
+
+rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text) {
+    const rd_key *key = rd_recipe_find_key(name);
+    rd_yaml yaml;
+    if (!key || !key->separator || *value != '[') return rd_text_append(text, value, strlen(value));
+    RD_TRY(rd_yaml_open(&yaml, name, value, strlen(value)));
+    const yaml_node_t *node = yaml_document_get_root_node(&yaml.document);
+    rd_status status = node ? value_text(&yaml, name, node, text) : RD_OK;
+    rd_yaml_close(&yaml);
+    return status;
 }
 
 /* Whether both set one value: aliases, and vocab-size, which is both sides'. */

@@ -83,14 +83,18 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
-/* The model's shape, with the recipe's own head and what is of training alone. */
+/* The model's shape, with the recipe's own head and what is of training alone. A head of tokens is
+ * the model's, unless the recipe says what is before it. */
 static rd_status adopt_model(rd_recipe *own, const rd_recipe *start) {
     const rd_model_config before = own->model;
+    bool keeps_transform = before.head == RD_HEAD_TOKENS && start->model.head == RD_HEAD_TOKENS &&
+                           !is_written(own, "head-transform");
     own->model = start->model;
     if (is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
     for (const rd_key *key = rd_model_keys; key->name; key++) {
         char value[ROOM];
         if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;
+        if (keeps_transform && strcmp(key->name, "head-transform") == 0) continue;
         RD_TRY(rd_key_format(&before, key, value, ROOM));
         RD_TRY(rd_key_set(&own->model, key, value));
     }
@@ -310,7 +314,7 @@ static rd_status note_differences(rd_run *run) {
     const rd_model_config *c = &r->model;
     bool marian = c->position_layout == RD_POSITIONS_HF_MARIAN;
     bool bart = c->layernorm_embedding && c->prepend_bos && c->decoder.layers > 0;
-    bool bias = c->output_bias && !strstr(r->train.freeze, "output-bias");
+    bool bias = c->output_bias && c->decoder.layers > 0 && !strstr(r->train.freeze, "output-bias");
     rd_text list = {0};
     if (!marian && !bart) return RD_OK;
     rd_status status =

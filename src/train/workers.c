@@ -71,7 +71,7 @@ enum { LARGE = 100000000 /* parameters */ };
 static int choose(const rd_run *run, int cores, const char **why) {
     int64_t batches = run->recipe->train.batches_per_update;
     if (cores == 1) {
-        *why = "there is one core";
+        *why = "there is one core, or one thread was asked for";
     } else if (batches < 2) {
         *why = "more would make larger updates; batches-per-update or --workers allows them";
     } else if (rd_model_n_parameters(run->model) >= LARGE) {

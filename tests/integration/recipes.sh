@@ -244,6 +244,10 @@ same "$(run --set max-epoch=2)" "vocab binarize train average translate score " 
 [ -d "$work/out/train.1" ] || fail "the model of other data was not put aside"
 echo z >"$work/out/data/t2.en"
 same "$(run --set max-epoch=2)" "binarize train average translate score " "another test set" # a stand-in's train.bin has it
+run --set max-epoch=2 --from prepare >/dev/null # the corpora as they were
+same "$(run --set max-epoch=2 --set testpref=t1)" "prepare binarize translate score " "fewer test sets: no new training"
+same "$(run --set max-epoch=2 --set testpref=' t1, t2')" "prepare binarize translate score " "blanks between test sets"
+run --set max-epoch=2 >/dev/null
 echo 'not the model' >"$work/out/train/model/model.safetensors"
 same "$(run --set max-epoch=2)" "average " "what averaging left is gone"
 rm "$work/out/translations/t2.de"
@@ -266,6 +270,23 @@ RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" -
 grep -q "no recipe 'nonesuch'" "$work/log" && [ ! -e "$work/new" ] || fail "message: $(cat "$work/log")"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" nonesuch >/dev/null 2>"$work/log" && fail "no such recipe"
 grep -q "no recipe 'nonesuch'" "$work/log" || fail "message: $(cat "$work/log")"
+# Seeds are numbers, each once, before anything is trained; an option is no value of another one.
+wrong() {
+    local text=$1 code=0
+    shift
+    RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" "$@" >/dev/null 2>"$work/log" || code=$?
+    [ "$code" -eq 2 ] && grep -F -- "$text" "$work/log" >/dev/null || fail "$*: exit $code, $(cat "$work/log")"
+}
+wrong "'' is no number" --seeds 1,,2
+wrong "'x' is no number" --seeds '1, x'
+wrong 'comes twice' --seeds 2,1,2
+wrong 'needs numbers' --seeds ''
+wrong '--out needs a value' --out --no-install
+# A script that another folder's recipe names is there, not here.
+mkdir "$work/elsewhere" && printf 'extends: "../recipes/base.yaml"   # with a script\n' >"$work/elsewhere/far.yaml"
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/elsewhere/far.yaml" --out "$work/far/" --compare "$work/recipes/toy.yaml" \
+    >/dev/null 2>"$work/log" || fail "a script of an extended recipe: $(cat "$work/log")"
+[ -e "$work/far-toy/scores.txt" ] || fail "--out with a slash at its end: $(ls "$work" "$work/far")"
 # Names of test sets are names, whatever characters they have; absolute ones are found, and missing or
 # ambiguous ones are known before anything is trained. A name without effect but on sed runs nothing.
 : >"$work/calls"
@@ -339,7 +360,12 @@ printf 'task: image_classification\nvalidpref: valid\nmax-epoch: 1\n' >"$work/re
     fail "pictures have an average"
 grep 'are prepare vocab binarize train score$' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
 
-# A failing stage ends it.
+# A failing stage ends it; one that a signal stopped has said so.
+printf '#!/bin/sh\nexit 130\n' >"$work/bin/rdrop-train"
+status=0
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
+    --from train >/dev/null 2>"$work/log" || status=$?
+same "$status $(grep -c failed "$work/log")" "130 0" "a stage stopped by a signal"
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/rdrop-train"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
     --from train >/dev/null 2>"$work/log" && fail "a failing stage went unnoticed"

@@ -122,6 +122,16 @@ static void lists_of_texts_are_joined(void **state) {
     assert_string_equal(recipe->table.labels, "no,may be");
     assert_string_equal(recipe->data.testpref, "one,two");
     rd_recipe_free(recipe);
+    const char *settings[] = {"labels=[no, \"may be\"]", "extend-vocab=[<a>, <b>]",
+                              "finetune-from-model=[a]"};
+    const char *path = write_recipe("r.yaml", "max-update: 1\n");
+    assert_int_equal(rd_recipe_load(&recipe, path, settings, 3), RD_OK);
+    assert_string_equal(recipe->table.labels, "no,may be");
+    assert_string_equal(recipe->train.extend_vocab, "<a> <b>");
+    assert_string_equal(recipe->train.finetune_from_model, "[a]"); /* no list: a text is itself */
+    rd_recipe_free(recipe);
+    settings[0] = "labels=[no";
+    assert_int_equal(rd_recipe_load(&recipe, path, settings, 1), RD_ERR_FORMAT);
 }
 
 static void messages_name_line_and_remedy(void **state) {
@@ -147,6 +157,8 @@ static void messages_name_line_and_remedy(void **state) {
     refused("adam-betas: [0.9, 1]\n", "expected 0 to");
     refused("seed: -1\n", "18446744073709551615");
     refused("labels: [a, \"b, c\"]\n", "r.yaml:1: an item with a comma");
+    refused("extend-vocab: [a b]\n", "r.yaml:1: an item with a blank");
+    refused("sentence1-column: [a, b]\n", "r.yaml:1: expected one text, not a list");
     refused("labels: [a, [b]]\n", "r.yaml:1: expected a plain value or a list of them");
     refused("lr: 1\nseed: 1\nlr: 2\n", "r.yaml:3: key 'lr' is given twice, first on line 1");
     refused("trainpref: \"a\\nb\"\n", "control characters");

@@ -36,8 +36,11 @@ rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const c
                       void *self) {
     char *list = rd_strdup(prefixes), *rest = list, *prefix;
     rd_status status = list ? RD_OK : RD_ERR_MEMORY;
-    while (status == RD_OK && (prefix = strsep(&rest, ",")))
+    while (status == RD_OK && (prefix = strsep(&rest, ","))) {
+        prefix += strspn(prefix, " ");
+        for (size_t n = strlen(prefix); n > 0 && prefix[n - 1] == ' '; n--) prefix[n - 1] = '\0';
         if (*prefix) status = use(self, prefix);
+    }
     free(list);
     return status;
 }
