@@ -35,9 +35,9 @@ typedef struct {
     const char *default_value; /* as text; NULL: what the field holds already */
     const char *const *names;  /* of an enum, or all that a string may be; NULL ends them */
     const char *help;
-    const char *value;   /* --help's name for the value, as FILE; NULL: named by the type */
-    const char *aliases; /* other spellings that are taken, with blanks between; NULL: none */
-    char separator;      /* of a string that is a list of texts, ',' or ' '; 0: it is one text */
+    const char *value;     /* --help's name for the value, as FILE; NULL: named by the type */
+    const char *aliases;   /* other spellings that are taken, with blanks between; NULL: none */
+    const char *separator; /* of a string that is a list of texts, "," or " "; NULL: it is one */
 } rd_key;
 
 enum { RD_MOST_INTS = 8 };

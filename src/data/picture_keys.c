@@ -20,10 +20,10 @@ const rd_key rd_picture_form_keys[] = {
      .help =
          "where half a pixel is left over, the middle is rounded down, as Hugging Face does, and "
          "not to even, as torchvision does"},
-    {"picture-mean", RD_KEY_STRING, RD_AT(mean), 0, 0, "0.5", .separator = ',',
+    {"picture-mean", RD_KEY_STRING, RD_AT(mean), 0, 0, "0.5", .separator = ",",
      .help =
          "subtracted from samples between 0 and 1: a number, or one a channel, comma-separated"},
-    {"picture-std", RD_KEY_STRING, RD_AT(std), 0, 0, "0.5", .separator = ',',
+    {"picture-std", RD_KEY_STRING, RD_AT(std), 0, 0, "0.5", .separator = ",",
      .help = "and then divided by"},
     {.name = NULL}};
 #undef RD_AT

@@ -175,7 +175,7 @@ static void add_name(const char *name, const char **names) {
 void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]) {
     memset(names, 0, (RD_MOST_VOCABULARY_FILES + 1) * sizeof *names);
     for (int k = 0; k < N_FORMS; k++) {
-        const char *files[MOST_FILES + 1];
+        const char *files[MOST_FILES + 1] = {NULL};
         list_files(&forms[k], files);
         for (int i = 0; files[i]; i++) add_name(files[i], names);
     }

@@ -18,13 +18,13 @@ const rd_key rd_data_keys[] = {
      .help = "suffix of the source files"},
     {"target-lang", RD_KEY_STRING, RD_AT(target_lang), 0, 0, "",
      .help = "suffix of the target files"},
-    {"trainpref", RD_KEY_STRING, RD_AT(trainpref), 0, 0, "", .separator = ',',
+    {"trainpref", RD_KEY_STRING, RD_AT(trainpref), 0, 0, "", .separator = ",",
      .help = "training corpora PREFIX.LANG(.gz), comma-separated, relative to the data directory"},
-    {"validpref", RD_KEY_STRING, RD_AT(validpref), 0, 0, "", .separator = ',',
+    {"validpref", RD_KEY_STRING, RD_AT(validpref), 0, 0, "", .separator = ",",
      .help = "validation corpus"},
-    {"testpref", RD_KEY_STRING, RD_AT(testpref), 0, 0, "", .separator = ',',
+    {"testpref", RD_KEY_STRING, RD_AT(testpref), 0, 0, "", .separator = ",",
      .help = "test sets, comma-separated"},
-    {"class-names", RD_KEY_STRING, RD_AT(class_names), 0, 0, "", .separator = ',',
+    {"class-names", RD_KEY_STRING, RD_AT(class_names), 0, 0, "", .separator = ",",
      .help =
          "classes of pictures in the order of their numbers, comma-separated; empty: the labels "
          "of the training data, sorted"},

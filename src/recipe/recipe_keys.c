@@ -32,7 +32,7 @@ const rd_key rd_task_keys[] = {
      .help = "fingerprint that the vocabulary must have (config.yaml of a model)"},
     {.name = NULL}};
 const rd_key rd_score_keys[] = {
-    {"score-metrics", RD_KEY_STRING, RD_AT(score_metrics), 0, 0, "bleu", .separator = ',',
+    {"score-metrics", RD_KEY_STRING, RD_AT(score_metrics), 0, 0, "bleu", .separator = ",",
      .help = "metrics of the score stage, comma-separated"},
     {"score-lowercase", RD_KEY_BOOL, RD_AT(score_lowercase), 0, 0, "false",
      .help = "score lowercased text"},
@@ -45,7 +45,7 @@ const rd_key rd_score_keys[] = {
      .help = "language models: rdrop-lm's --context-window"},
     {"score-break-mode", RD_KEY_ENUM, RD_AT(score_break_mode), 0, 0, "none", score_break_modes,
      .help = "language models: rdrop-lm's --sample-break-mode"},
-    {"compare", RD_KEY_STRING, RD_AT(compare), 0, 0, "", .separator = ',',
+    {"compare", RD_KEY_STRING, RD_AT(compare), 0, 0, "", .separator = ",",
      .help = "recipes that recipes/run.sh runs too, to show all scores, comma-separated"},
     {.name = NULL}};
 #undef RD_AT

@@ -35,19 +35,20 @@ void rd_assignments_free(rd_assignments *assignments) {
 
 static const char expected[] = "expected a plain value or a list of them";
 
-/* A list of scalars, with the separator of a list of texts or, where that is 0, as "[a, b]". */
-static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, char separator, rd_text *text) {
+/* A list of scalars, with the separator of a list of texts or, where that is NULL, as "[a, b]". */
+static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, const char *separator,
+                           rd_text *text) {
     const yaml_node_item_t *first = node->data.sequence.items.start;
-    const char between[] = {separator ? separator : ',', separator ? '\0' : ' ', '\0'};
+    const char *between = separator ? separator : ", ";
     if (!separator) RD_TRY(rd_text_append(text, "[", 1));
     for (const yaml_node_item_t *item = first; item < node->data.sequence.items.top; item++) {
         const yaml_node_t *entry = yaml_document_get_node(&yaml->document, *item);
         const char *scalar = entry ? rd_yaml_scalar(entry) : NULL;
         if (!scalar || text->length > LARGEST_FILE) return rd_yaml_error(yaml, node, expected);
-        if (separator && strchr(scalar, separator))
+        if (separator && strstr(scalar, separator))
             return rd_yaml_error(yaml, entry,
-                                 separator == ',' ? "an item with a comma, which separates items"
-                                                  : "an item with a blank, which separates items");
+                                 *separator == ',' ? "an item with a comma, which separates items"
+                                                   : "an item with a blank, which separates items");
         RD_TRY(rd_text_printf(text, "%s%s", item == first ? "" : between, scalar));
     }
     return separator ? RD_OK : rd_text_append(text, "]", 1);
@@ -63,7 +64,7 @@ static rd_status value_text(rd_yaml *yaml, const char *name, const yaml_node_t *
     if (node->type != YAML_SEQUENCE_NODE) return rd_yaml_error(yaml, node, expected);
     if (key && key->type == RD_KEY_STRING && !key->separator)
         return rd_yaml_error(yaml, node, "expected one text, not a list");
-    return list_text(yaml, node, key ? key->separator : 0, text);
+    return list_text(yaml, node, key ? key->separator : NULL, text);
 }
 
 rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text) {

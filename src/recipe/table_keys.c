@@ -22,7 +22,7 @@ const rd_key rd_table_keys[] = {
      .help = "the second sentence's; empty: there is one sentence"},
     {"label-column", RD_KEY_STRING, RD_AT(label), 0, 0, "label",
      .help = "column of the class or the number"},
-    {"labels", RD_KEY_STRING, RD_AT(labels), 0, 0, "", .separator = ',',
+    {"labels", RD_KEY_STRING, RD_AT(labels), 0, 0, "", .separator = ",",
      .help = "names of the classes in their order, comma-separated; empty: those of the training "
              "tables, sorted"},
     {"regression-target", RD_KEY_BOOL, RD_AT(regression), 0, 0, "false",

@@ -17,11 +17,11 @@ const rd_key rd_train_keys[] = {
     {"finetune-from-model", RD_KEY_STRING, RD_AT(finetune_from_model), 0, 0, "",
      .help = "model directory whose shape and weights training starts from (and joined-dictionary "
              "and prepend-bos, where they are not set)"},
-    {"extend-vocab", RD_KEY_STRING, RD_AT(extend_vocab), 0, 0, "", .separator = ' ',
+    {"extend-vocab", RD_KEY_STRING, RD_AT(extend_vocab), 0, 0, "", .separator = " ",
      .help =
          "symbols, with blanks between, that finetune-from-model's vocabulary gets besides: each "
          "is one piece, whose embedding begins as the mean of the others"},
-    {"freeze", RD_KEY_STRING, RD_AT(freeze), 0, 0, "", .separator = ',',
+    {"freeze", RD_KEY_STRING, RD_AT(freeze), 0, 0, "", .separator = ",",
      .help =
          "parts that stay as they are, with commas between: encoder, decoder (both without what "
          "follows), embeddings (with positions), output (a projection of its own), output-bias"},
@@ -55,7 +55,7 @@ const rd_key rd_train_keys[] = {
     {"kl-reduction", RD_KEY_ENUM, RD_AT(kl_reduction), 0, 0, "mean", reductions,
      .help = "R-Drop's KL of classes: mean over the examples, or their sum in a batch, which makes "
              "it weigh more the larger a batch is"},
-    {"class-weights", RD_KEY_STRING, RD_AT(class_weights), 0, 0, "", .separator = ',',
+    {"class-weights", RD_KEY_STRING, RD_AT(class_weights), 0, 0, "", .separator = ",",
      .help = "what the cross-entropy of each class counts: NAME=WEIGHT with commas between, others "
              "1; or balanced: each class as much as any other. Validation's loss weighs none"},
     {"kl-adaptive", RD_KEY_ENUM, RD_AT(adaptive_kl), 0, 0, "exact", adaptive_kls,
@@ -95,7 +95,7 @@ const rd_key rd_train_keys[] = {
     {"batches-per-update", RD_KEY_INT64, RD_AT(batches_per_update), 0, 1e6, "0",
      .help = "batches accumulated per update over all workers, however many they are; 0: "
              "update-freq times the workers"},
-    {"worker-speeds", RD_KEY_STRING, RD_AT(worker_speeds), 0, 0, "", .separator = ',',
+    {"worker-speeds", RD_KEY_STRING, RD_AT(worker_speeds), 0, 0, "", .separator = ",",
      .help =
          "how fast each worker is, as in 2,1,1, or as a training says at its end: who takes how "
          "many of an update's batches; empty: all are the same"},
