@@ -67,13 +67,25 @@ typedef struct {
     uint64_t row_keys[LANES];
 } lanes;
 
+/* Of 16 rows, `stride` apart: at once, where they are of one pass. */
+static void row_keys_of(const rd_dropout_keys *dropout, int64_t row, int64_t stride,
+                        uint64_t *restrict keys) {
+    int64_t first = row, last = row + (LANES - 1) * stride;
+    uint64_t pass_key = rd_dropout_pass_key(dropout, &first);
+    if (rd_dropout_pass_key(dropout, &last) == pass_key)
+        for (int l = 0; l < LANES; l++)
+            keys[l] = rd_dropout_key_in_pass(pass_key, first + l * stride);
+    else
+        for (int l = 0; l < LANES; l++) keys[l] = rd_dropout_row_key(dropout, row + l * stride);
+}
+
 static lanes lanes_of(const rd_attention_head *h, const attention_buffers *b,
                       const rd_dropout_keys *dropout, int64_t first, int64_t column) {
     lanes x = {.p = b->p + column, .dp = b->dp + column, .ld = b->block, .first = first + column};
     x.keys = h->causal && x.first + LANES < h->n_keys ? x.first + LANES : h->n_keys;
-    for (int64_t l = 0; l < LANES && dropout->threshold > 0; l++)
-        x.row_keys[l] =
-            rd_dropout_row_key(dropout, h->dropout_row + (x.first + l) * h->dropout_row_stride);
+    if (dropout->threshold > 0)
+        row_keys_of(dropout, h->dropout_row + x.first * h->dropout_row_stride,
+                    h->dropout_row_stride, x.row_keys);
     return x;
 }
 

@@ -73,7 +73,7 @@ static void pair_queries(const rd_attention_head *h, const attention_buffers *b,
                          load_vector(h->q, from + c) + *(const vec16_anywhere *)(h->bias_q + c));
         for (int64_t c = whole; c < width; c++)
             store_one(rows, to + c, rd_bf16_to_f32(h->q.bf16[from + c]) + h->bias_q[c]);
-        memset(rows.bf16 + to + width, 0, sizeof *rows.bf16 * (size_t)(2 * words - width));
+        for (int64_t c = width; c < 2 * words; c++) rows.bf16[to + c] = 0;
     }
     transpose(b->qt, b->block, b->o, words, NULL, n, words);
 }
@@ -98,22 +98,40 @@ static void attention_forward_pairs(const rd_attention_head *h, float *scratch) 
     }
 }
 
+/* bias: [width] * row */
+static float product_with_bias(const float *bias, const uint16_t *row, int64_t width) {
+    vec16 sums = {0};
+    native part;
+    float sum = 0.0f;
+    int64_t c = 0;
+    for (; c + LANES <= width; c += LANES) {
+        word16 words = load_halves(row + c) << 16;
+        vec16 v;
+        memcpy(&v, &words, sizeof v);
+        sums += *(const vec16_anywhere *)(bias + c) * v;
+    }
+    for (; c < width; c++) sum += bias[c] * rd_bf16_to_f32(row[c]);
+    for (size_t at = 0; at < sizeof sums; at += sizeof part) {
+        memcpy(&part, (const char *)&sums + at, sizeof part);
+        sum += sum_lanes(part);
+    }
+    return sum;
+}
+
 /* A block's gradients of outputs: transposed in b->d_ot, woven in b->d_o, and what a bias of values
  * adds to all products with them. */
 static void pair_gradients(const rd_attention_head *h, const attention_buffers *b, int64_t first,
                            int64_t n) {
     const uint16_t *d_out = h->d_out.bf16 + first * h->stride_out;
-    int64_t words = words_of(b->width);
+    int64_t words = words_of(b->width), whole = h->head_dim / LANES * LANES;
     weave(b->d_o, b->width, d_out, h->stride_out, n, h->head_dim);
     memset(b->of_bias_v, 0, sizeof *b->of_bias_v * (size_t)rd_pad16(n));
     for (int64_t i = 0; i < n; i++) {
         const uint16_t *from = d_out + i * h->stride_out;
-        float *row = b->o + i * words;
-        memset(row + h->head_dim / 2, 0, sizeof *row * (size_t)(words - h->head_dim / 2));
-        memcpy(row, from, sizeof *from * (size_t)h->head_dim);
-        float sum = 0.0f;
-        for (int64_t c = 0; c < h->head_dim; c++) sum += h->bias_v[c] * rd_bf16_to_f32(from[c]);
-        b->of_bias_v[i] = sum;
+        uint16_t *row = (uint16_t *)(void *)(b->o + i * words);
+        for (int64_t c = 0; c < whole; c += LANES) memcpy(row + c, from + c, LANES * sizeof *row);
+        for (int64_t c = whole; c < 2 * words; c++) row[c] = c < h->head_dim ? from[c] : 0;
+        b->of_bias_v[i] = product_with_bias(h->bias_v, from, h->head_dim);
     }
     transpose(b->d_ot, b->block, b->o, words, NULL, n, words);
 }

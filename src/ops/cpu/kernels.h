@@ -40,17 +40,26 @@ rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout);
 /* Steps from a pass to the one after the next: far from any number of rows. */
 #define RD_DROPOUT_PASS 0xD1342543DE82EF95u
 
-/* The key of a row: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), counted from the pass's key.
- */
-static inline uint64_t rd_dropout_row_key(const rd_dropout_keys *keys, int64_t row) {
+/* The key of the pass that a row is of; *row becomes its place there. */
+static inline uint64_t rd_dropout_pass_key(const rd_dropout_keys *keys, int64_t *row) {
     uint64_t pass = 0;
-    for (; keys->rows_per_pass > 0 && row >= keys->rows_per_pass; pass++)
-        row -= keys->rows_per_pass;
-    uint64_t z = (uint64_t)(row + 1) * RD_DROPOUT_STEP;
-    z += keys->pass[pass % 2] + pass / 2 * RD_DROPOUT_PASS;
+    for (; keys->rows_per_pass > 0 && *row >= keys->rows_per_pass; pass++)
+        *row -= keys->rows_per_pass;
+    return keys->pass[pass % 2] + pass / 2 * RD_DROPOUT_PASS;
+}
+
+/* The key of a pass's row: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), counted from the pass's
+ * key. */
+static inline uint64_t rd_dropout_key_in_pass(uint64_t pass_key, int64_t row) {
+    uint64_t z = (uint64_t)(row + 1) * RD_DROPOUT_STEP + pass_key;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
     return z ^ z >> 31;
+}
+
+static inline uint64_t rd_dropout_row_key(const rd_dropout_keys *keys, int64_t row) {
+    uint64_t pass_key = rd_dropout_pass_key(keys, &row);
+    return rd_dropout_key_in_pass(pass_key, row);
 }
 
 /* 64 bits, of four elements, from a state that is the row's key plus RD_DROPOUT_STEP a word: the
