@@ -165,7 +165,8 @@ static void transpose_queries(const rd_attention_head *h, const attention_buffer
 /* What is left of a block's output: o / sums + bias, in the output's form, and the log-sum-exp. */
 static void finish_block(const rd_attention_head *h, const attention_buffers *b, rows16 o,
                          rd_activations out, int64_t first, int64_t n) {
-    add_bias_and_scale(out, h->stride_out, o, b->kept, h->bias_v, b->inverse, n, h->head_dim);
+    add_bias_and_scale(out, h->stride_out, o, b->kept, h->bias_v, b->inverse, n, h->head_dim,
+                       h->pairs);
     for (int64_t i = 0; h->lse && i < n; i++) h->lse[(first + i) * h->stride_lse] = b->lse[i];
 }
 
@@ -299,8 +300,8 @@ static void finish_keys(const rd_attention_head *h, const attention_buffers *b, 
                         rows16 dv, int64_t written) {
     zero_rows(dk, written, h->n_keys, b->width);
     zero_rows(dv, written, h->n_keys, b->width);
-    if (dk.x == b->dk) unpack(h->d_k, h->stride_kv, b->dk, h->n_keys, h->head_dim);
-    if (dv.x == b->dv) unpack(h->d_v, h->stride_kv, b->dv, h->n_keys, h->head_dim);
+    if (dk.x == b->dk) unpack(h->d_k, h->stride_kv, b->dk, h->n_keys, h->head_dim, h->pairs);
+    if (dv.x == b->dv) unpack(h->d_v, h->stride_kv, b->dv, h->n_keys, h->head_dim, h->pairs);
 }
 
 static void attention_backward(const rd_attention_head *h, float *scratch) {
@@ -328,7 +329,7 @@ static void attention_backward(const rd_attention_head *h, float *scratch) {
                       written);
         multiply(
             &(product){n, b.width, seen, b.dp, 1, b.block, k.x, k.ld, dq.x, dq.ld, .pairs = false});
-        if (dq.x == b.o) unpack(d_q, h->stride_q, b.o, n, h->head_dim);
+        if (dq.x == b.o) unpack(d_q, h->stride_q, b.o, n, h->head_dim, h->pairs);
         if (seen > written) written = seen;
     }
     finish_keys(h, &b, dk, dv, written);

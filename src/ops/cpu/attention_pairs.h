@@ -47,17 +47,19 @@ static void weave_rounded(float *words, const float *p, int64_t ld, int64_t n, i
     for (int64_t j = 0; j < n; j += 2)
         for (int64_t l = 0; l < width; l += LANES) {
             const float *from = p + j * ld + l;
-            word16 w = rounded(*(const vec16_anywhere *)from) >> 16;
-            if (j + 1 < n) w |= rounded(*(const vec16_anywhere *)(from + ld)) & 0xFFFF0000;
+            half16 low = halves_of(*(const vec16_anywhere *)from, true), high = {0};
+            if (j + 1 < n) high = halves_of(*(const vec16_anywhere *)(from + ld), true);
+            word16 w = __builtin_convertvector(high, word16) << 16;
+            w |= __builtin_convertvector(low, word16);
             memcpy(words + j / 2 * ld + l, &w, sizeof w);
         }
 }
 
 /* x: [width], a multiple of 16, to as many bfloat16 in its first half. */
 static inline void round_row(float *x, int64_t width) {
+    const rd_activations y = {.bf16 = (uint16_t *)(void *)x};
     for (int64_t c = 0; c < width; c += LANES)
-        store_vector((rd_activations){.bf16 = (uint16_t *)(void *)x}, c,
-                     *(const vec16_anywhere *)(x + c));
+        store_vector(y, c, *(const vec16_anywhere *)(x + c), true);
 }
 
 /* A block's queries with their bias: rows of bfloat16 in b->o, [n, 2 words_of(width)], and these
@@ -70,7 +72,8 @@ static void pair_queries(const rd_attention_head *h, const attention_buffers *b,
         int64_t from = (first + i) * h->stride_q, to = 2 * words * i;
         for (int64_t c = 0; c < whole; c += LANES)
             store_vector(rows, to + c,
-                         load_vector(h->q, from + c) + *(const vec16_anywhere *)(h->bias_q + c));
+                         load_vector(h->q, from + c) + *(const vec16_anywhere *)(h->bias_q + c),
+                         true);
         for (int64_t c = whole; c < width; c++)
             store_one(rows, to + c, rd_bf16_to_f32(h->q.bf16[from + c]) + h->bias_q[c]);
         for (int64_t c = width; c < 2 * words; c++) rows.bf16[to + c] = 0;
@@ -98,26 +101,6 @@ static void attention_forward_pairs(const rd_attention_head *h, float *scratch) 
     }
 }
 
-/* bias: [width] * row */
-static float product_with_bias(const float *bias, const uint16_t *row, int64_t width) {
-    vec16 sums = {0};
-    native part;
-    float sum = 0.0f;
-    int64_t c = 0;
-    for (; c + LANES <= width; c += LANES) {
-        word16 words = load_halves(row + c) << 16;
-        vec16 v;
-        memcpy(&v, &words, sizeof v);
-        sums += *(const vec16_anywhere *)(bias + c) * v;
-    }
-    for (; c < width; c++) sum += bias[c] * rd_bf16_to_f32(row[c]);
-    for (size_t at = 0; at < sizeof sums; at += sizeof part) {
-        memcpy(&part, (const char *)&sums + at, sizeof part);
-        sum += sum_lanes(part);
-    }
-    return sum;
-}
-
 /* A block's gradients of outputs: transposed in b->d_ot, woven in b->d_o, and what a bias of values
  * adds to all products with them. */
 static void pair_gradients(const rd_attention_head *h, const attention_buffers *b, int64_t first,
@@ -131,7 +114,9 @@ static void pair_gradients(const rd_attention_head *h, const attention_buffers *
         uint16_t *row = (uint16_t *)(void *)(b->o + i * words);
         for (int64_t c = 0; c < whole; c += LANES) memcpy(row + c, from + c, LANES * sizeof *row);
         for (int64_t c = whole; c < 2 * words; c++) row[c] = c < h->head_dim ? from[c] : 0;
-        b->of_bias_v[i] = product_with_bias(h->bias_v, from, h->head_dim);
+        float sum = 0.0f;
+        for (int64_t c = 0; c < h->head_dim; c++) sum += h->bias_v[c] * rd_bf16_to_f32(from[c]);
+        b->of_bias_v[i] = sum;
     }
     transpose(b->d_ot, b->block, b->o, words, NULL, n, words);
 }
@@ -179,7 +164,7 @@ static void attention_backward_pairs(const rd_attention_head *h, float *scratch)
                       written);
         multiply(&(product){n, b.width, (seen + 1) / 2, b.pairs, 1, b.block, b.k, b.width, dq.x,
                             dq.ld, .pairs = true});
-        if (dq.x == b.o) unpack(d_q, h->stride_q, b.o, n, h->head_dim);
+        if (dq.x == b.o) unpack(d_q, h->stride_q, b.o, n, h->head_dim, true);
         if (seen > written) written = seen;
     }
     finish_keys(h, &b, dk, dv, written);

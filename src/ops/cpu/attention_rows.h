@@ -34,12 +34,26 @@ static inline word16 rounded(vec16 v) {
     return bits + 0x7FFF + (bits >> 16 & 1);
 }
 
-static inline void store_vector(rd_activations x, int64_t at, vec16 v) {
+/* v rounded to bfloat16; native_bf16: by the instruction of AVX512_BF16, which the caller knows to
+ * be there. */
+static inline half16 halves_of(vec16 v, bool native_bf16) {
+#if defined(__AVX512F__)
+    half16 halves;
+    if (native_bf16) {
+        __asm__("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(v));
+        return halves;
+    }
+#endif
+    (void)native_bf16;
+    return __builtin_convertvector(rounded(v) >> 16, half16);
+}
+
+static inline void store_vector(rd_activations x, int64_t at, vec16 v, bool native_bf16) {
     if (x.f32) {
         *(vec16_anywhere *)(x.f32 + at) = v;
     } else {
-        half16 bits = __builtin_convertvector(rounded(v) >> 16, half16);
-        memcpy(x.bf16 + at, &bits, sizeof bits);
+        half16 halves = halves_of(v, native_bf16);
+        memcpy(x.bf16 + at, &halves, sizeof halves);
     }
 }
 
@@ -74,12 +88,12 @@ static void pack(float *restrict packed, rd_activations x, int64_t stride,
 
 /* x: [n, width], rows `stride` apart = packed: [n, rd_pad16(width)]. */
 static void unpack(rd_activations x, int64_t stride, const float *restrict packed, int64_t n,
-                   int64_t width) {
+                   int64_t width, bool native_bf16) {
     int64_t ld = rd_pad16(width), whole = width / LANES * LANES;
     for (int64_t i = 0; i < n; i++) {
         const float *restrict row = packed + i * ld;
         for (int64_t c = 0; c < whole; c += LANES)
-            store_vector(x, i * stride + c, *(const vec16_anywhere *)(row + c));
+            store_vector(x, i * stride + c, *(const vec16_anywhere *)(row + c), native_bf16);
         for (int64_t c = whole; c < width; c++) store_one(x, i * stride + c, row[c]);
     }
 }
@@ -106,14 +120,16 @@ static rows16 target_of(rd_activations x, int64_t stride, float *buffer, int64_t
 
 /* y: [n, width], rows `stride` apart = scales[i] * (x + sums[i] * bias). y may be x. */
 static void add_bias_and_scale(rd_activations y, int64_t stride, rows16 x, const float *sums,
-                               const float *bias, const float *scales, int64_t n, int64_t width) {
+                               const float *bias, const float *scales, int64_t n, int64_t width,
+                               bool native_bf16) {
     int64_t whole = width / LANES * LANES;
     for (int64_t i = 0; i < n; i++) {
         const float *row = x.x + i * x.ld;
         for (int64_t c = 0; c < whole; c += LANES)
             store_vector(y, i * stride + c,
                          scales[i] * (*(const vec16_anywhere *)(row + c) +
-                                      sums[i] * *(const vec16_anywhere *)(bias + c)));
+                                      sums[i] * *(const vec16_anywhere *)(bias + c)),
+                         native_bf16);
         for (int64_t c = whole; c < width; c++)
             store_one(y, i * stride + c, scales[i] * (row[c] + sums[i] * bias[c]));
     }
