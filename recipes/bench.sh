@@ -161,6 +161,7 @@ make_twin() {
     "$bin/bench-batches" "$recipe" --data "$out/bin" --dest "$work/twin" --updates $((3 + updates)) "${settings[@]}" ||
         fail "bench-batches failed"
     [ "$(get task)" = sentence_prediction ] || return 0
+    rm -rf "$work/twin/hf" # of the alpha before
     "$bin/rdrop-convert" --export "$work/twin/model" --output "$work/twin/hf" >&2 || fail "rdrop-convert --export failed"
 }
 
