@@ -23,15 +23,20 @@ rd_status rd_model_dir_is_there(const char *path, bool *found) {
 }
 
 /* A directory of Hugging Face's is a model, too, but not ours yet. */
-static rd_status refuse_foreign(const char *path) {
+static rd_status no_model(const char *path) {
     char *config = rd_path_join(path, "config.json");
-    bool foreign = config && rd_file_exists(config);
+    if (!config) return RD_ERR_MEMORY;
+    bool foreign = rd_file_exists(config);
     free(config);
-    if (!foreign) return RD_OK;
+    if (foreign)
+        return rd_error(RD_ERR_IO,
+                        "%s: a directory of another program's model (config.json); make one of "
+                        "ours with rdrop-convert --import %s --output DIR",
+                        path, path);
     return rd_error(RD_ERR_IO,
-                    "%s: a directory of another program's model (config.json); make one of ours "
-                    "with rdrop-convert --import %s --output DIR",
-                    path, path);
+                    "%s: no config.yaml; a model directory is what rdrop-train writes: "
+                    "model.safetensors, config.yaml and the vocabulary",
+                    path);
 }
 
 rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
@@ -44,12 +49,7 @@ rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
         return rd_error(RD_ERR_IO, "%s: not a directory; name the model's directory, not a file",
                         path);
     RD_TRY(rd_model_dir_is_there(path, &found));
-    if (!found) RD_TRY(refuse_foreign(path));
-    if (!found)
-        return rd_error(RD_ERR_IO,
-                        "%s: no config.yaml; a model directory is what rdrop-train writes: "
-                        "model.safetensors, config.yaml and the vocabulary",
-                        path);
+    if (!found) return no_model(path);
     char *config = rd_path_join(path, CONFIG);
     rd_status status = config ? rd_recipe_load_config(&d->recipe, config) : RD_ERR_MEMORY;
     free(config);
