@@ -98,3 +98,15 @@ rd_setup_build() {
     # The compiler's output goes to stderr: stdout is the caller's.
     cmake --build "$build" --target "$target" >&2
 }
+
+# rd_script_path RECIPE SCRIPT: where the script is that the key prepare names. That is said from where the file is that
+# names it: the recipe, or one that it extends.
+rd_script_path() {
+    local file=$1 next
+    while ! grep -q '^prepare:' "$file"; do
+        next=$(sed -n "s/^extends: *[\"']*\([^\"'#]*[^\"'# ]\).*/\1/p" "$file")
+        [ -n "$next" ] || break
+        case $next in /*) file=$next ;; *) file=$(dirname -- "$file")/$next ;; esac
+    done
+    case $2 in /*) printf '%s\n' "$2" ;; *) printf '%s\n' "$(dirname -- "$file")/$2" ;; esac
+}

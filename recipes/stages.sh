@@ -34,17 +34,9 @@ get() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --get "$1"
 }
 task=$(get task) start=$(get finetune-from-model) script=$(get prepare) vocabulary=$(get vocab-from)
-# The script's place is said from where the file is that names it: the recipe, or one that it extends.
-script_path() {
-    local file=$recipe next
-    while ! grep -q '^prepare:' "$file"; do
-        next=$(sed -n "s/^extends: *[\"']*\([^\"'#]*[^\"'# ]\).*/\1/p" "$file")
-        [ -n "$next" ] || break
-        case $next in /*) file=$next ;; *) file=$(dirname -- "$file")/$next ;; esac
-    done
-    case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$(dirname -- "$file")/$1" ;; esac
-}
-[ -z "$script" ] || script=$(script_path "$script")
+# shellcheck source=recipes/setup.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
+[ -z "$script" ] || script=$(rd_script_path "$recipe" "$script")
 # prefixes KEY: those of a key, one a line
 prefixes() {
     get "$1" | tr ',' '\n' | sed 's/^ *//; s/ *$//; /^$/d'
