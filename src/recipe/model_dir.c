@@ -14,42 +14,35 @@
 
 static const char CONFIG[] = "config.yaml", WEIGHTS[] = "model.safetensors";
 
-rd_status rd_model_dir_is_there(const char *path, bool *found) {
-    char *config = rd_path_join(path, CONFIG);
-    if (!config) return RD_ERR_MEMORY;
-    *found = rd_file_exists(config);
-    free(config);
+static rd_status has_file(const char *path, const char *name, bool *found) {
+    char *file = rd_path_join(path, name);
+    if (!file) return RD_ERR_MEMORY;
+    *found = rd_file_exists(file);
+    free(file);
     return RD_OK;
-}
-
-/* A directory of Hugging Face's is a model, too, but not ours yet. */
-static rd_status no_model(const char *path) {
-    char *config = rd_path_join(path, "config.json");
-    if (!config) return RD_ERR_MEMORY;
-    bool foreign = rd_file_exists(config);
-    free(config);
-    if (foreign)
-        return rd_error(RD_ERR_IO,
-                        "%s: a directory of another program's model (config.json); make one of "
-                        "ours with rdrop-convert --import %s --output DIR",
-                        path, path);
-    return rd_error(RD_ERR_IO,
-                    "%s: no config.yaml; a model directory is what rdrop-train writes: "
-                    "model.safetensors, config.yaml and the vocabulary",
-                    path);
 }
 
 rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
     *d = (rd_model_dir){.path = rd_strdup(path)};
     if (!d->path) return RD_ERR_MEMORY;
-    bool found;
+    bool ours, foreign; /* a directory of Hugging Face's is a model, too, but not ours yet */
     struct stat info;
     if (!rd_file_exists(path)) return rd_error(RD_ERR_IO, "%s: no such model directory", path);
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
         return rd_error(RD_ERR_IO, "%s: not a directory; name the model's directory, not a file",
                         path);
-    RD_TRY(rd_model_dir_is_there(path, &found));
-    if (!found) return no_model(path);
+    RD_TRY(has_file(path, CONFIG, &ours));
+    RD_TRY(has_file(path, "config.json", &foreign));
+    if (!ours && foreign)
+        return rd_error(RD_ERR_IO,
+                        "%s: a directory of another program's model (config.json); make one of "
+                        "ours with rdrop-convert --import %s --output DIR",
+                        path, path);
+    if (!ours)
+        return rd_error(RD_ERR_IO,
+                        "%s: no config.yaml; a model directory is what rdrop-train writes: "
+                        "model.safetensors, config.yaml and the vocabulary",
+                        path);
     char *config = rd_path_join(path, CONFIG);
     rd_status status = config ? rd_recipe_load_config(&d->recipe, config) : RD_ERR_MEMORY;
     free(config);

@@ -19,9 +19,6 @@ typedef struct {
     rd_recipe *recipe; /* of config.yaml; what it does not say is as by default */
 } rd_model_dir;
 
-/* Whether `path` is one, going by its config.yaml. */
-rd_status rd_model_dir_is_there(const char *path, bool *found);
-
 /* Reads config.yaml; _open also checks that the vocabulary is the one that the model was made with
  * (RD_ERR_FORMAT). Close in any case. */
 rd_status rd_model_dir_read(rd_model_dir *directory, const char *path);
