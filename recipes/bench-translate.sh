@@ -27,27 +27,27 @@ theirs_speed() {
 # speed_table ROWS: of rows "round program beam precision mode speed MiB p50" the medians and their ratio
 speed_table() {
     sort -k3,3n -k4,4 -k5,5 -k2,2 -k6,6n "$1" | awk '
-        { case = $3 " " $4 " " $5
-          if (!(case in seen)) { seen[case] = 1; order[++cases] = case }
-          k = ++count[case, $2]; speed[case, $2, k] = $6; in_round[case, $2, $1] = $6; p50[case, $2, k] = $8
-          if ($7 > memory[case, $2]) memory[case, $2] = $7 }
+        { which = $3 " " $4 " " $5
+          if (!(which in seen)) { seen[which] = 1; order[++n] = which }
+          k = ++count[which, $2]; speed[which, $2, k] = $6; in_round[which, $2, $1] = $6; p50[which, $2, k] = $8
+          if ($7 > memory[which, $2]) memory[which, $2] = $7 }
         END {
-            for (i = 1; i <= cases; i++) {
-                case = order[i]; split(case, name, " ")
-                rounds = count[case, "ours"]; middle = int((rounds + 1) / 2)
-                printf "%4s %-5s %-6s %10.0f %9s %7.0f", name[1], name[2], name[3], speed[case, "ours", middle],
-                    name[3] == "single" ? sprintf("%.2f", p50[case, "ours", middle]) : "-", memory[case, "ours"]
-                if (count[case, "theirs"]) {
-                    low = high = in_round[case, "ours", 1] / in_round[case, "theirs", 1]
+            for (i = 1; i <= n; i++) {
+                which = order[i]; split(which, name, " ")
+                rounds = count[which, "ours"]; middle = int((rounds + 1) / 2)
+                printf "%4s %-5s %-6s %10.0f %9s %7.0f", name[1], name[2], name[3], speed[which, "ours", middle],
+                    name[3] == "single" ? sprintf("%.2f", p50[which, "ours", middle]) : "-", memory[which, "ours"]
+                if (count[which, "theirs"]) {
+                    low = high = in_round[which, "ours", 1] / in_round[which, "theirs", 1]
                     for (r = 2; r <= rounds; r++) {
-                        ratio = in_round[case, "ours", r] / in_round[case, "theirs", r]
+                        ratio = in_round[which, "ours", r] / in_round[which, "theirs", r]
                         if (ratio < low) low = ratio
                         if (ratio > high) high = ratio
                     }
-                    printf " %10.0f %9s %7.0f  %5.2f (%.2f to %.2f)", speed[case, "theirs", middle],
-                        name[3] == "single" ? sprintf("%.2f", p50[case, "theirs", middle]) : "-",
-                        memory[case, "theirs"],
-                        speed[case, "ours", middle] / speed[case, "theirs", middle], low, high
+                    printf " %10.0f %9s %7.0f  %5.2f (%.2f to %.2f)", speed[which, "theirs", middle],
+                        name[3] == "single" ? sprintf("%.2f", p50[which, "theirs", middle]) : "-",
+                        memory[which, "theirs"],
+                        speed[which, "ours", middle] / speed[which, "theirs", middle], low, high
                 }
                 print ""
             }

@@ -152,7 +152,7 @@ make_data() {
     [ ! -e "$out/bin/valid.bin" ] || return 0
     mkdir -p "$out/data"
     prepare=$("$bin/rdrop-recipe" "$recipe" --get prepare)
-    [ -z "$prepare" ] || bash "$(rd_script_path "$recipe" "$prepare")" "$out/data" "$bin" >&2
+    [ -z "$prepare" ] || bash "$prepare" "$out/data" "$bin" >&2
     "$bin/rdrop-preprocess" "$recipe" --data "$out/data" --dest "$out/bin" >&2
 }
 

@@ -46,10 +46,12 @@ evaluation_outputs_of() {
     esac
 }
 
-# Scores are of one translation a line, whatever nbest says.
+# Scores are of one translation a line, whatever nbest says. What a model that training began from forces or forbids is
+# in its config.yaml, unless the recipe says otherwise.
 stage_translate() {
-    local test search
-    mapfile -t search < <(group search | sed '/^nbest:/d; s/^/--/; s/: "\(.*\)"$/=\1/; s/: /=/')
+    local test search forced='/^\(no-\)\?forced-[a-z-]*: false$/d; /^\([a-z-]*suppress-tokens\|sequence-bias\|end-tokens\): ""$/d'
+    [ -n "$start" ] || forced=
+    mapfile -t search < <(group search | sed "$forced" | sed '/^nbest:/d; s/^/--/; s/: "\(.*\)"$/=\1/; s/: /=/')
     mkdir -p "$hypotheses"
     for test in "${tests[@]}"; do
         "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \
@@ -59,7 +61,7 @@ stage_translate() {
 }
 stage_score() {
     local test line tokenizer options=(--language-pair "source-$target_lang")
-    [ "$(get score-lowercase)" = false ] || options+=(--lowercase)
+    [ "$(get score-lowercase)" = false ] || options+=(--lowercase --chrf-lowercase)
     tokenizer=$(get score-tokenizer)
     [ -z "$tokenizer" ] || options+=(--tokenize "$tokenizer")
     case $tokenizer in 13a) options+=(--rouge-tokenizer default) ;; ?*) options+=(--rouge-tokenizer "$tokenizer") ;; esac

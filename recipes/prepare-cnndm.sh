@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # CNN/DailyMail as DATA_DIR/{train,val,test}.{source,target}.gz, an article and its highlights on each line, as
-# they were written: neither lowercased nor tokenized. A line without a mark at its end gets " ."; pairs of which a
-# side is empty are left out and counted.
+# they were written: neither lowercased nor tokenized. A line without a mark at its end gets " ."; pairs with an empty
+# side are left out and counted.
 #
 #   prepare-cnndm.sh DATA_DIR BUILD_DIR
 #

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The model and the texts of finetune-opus-mt, and the model's scores before it is trained, into DATA_DIR.
+# The texts of finetune-opus-mt and the model's scores before it is trained, into DATA_DIR; the model as out/opus-mt.
 #
 #   prepare-finetune-opus-mt.sh DATA_DIR BUILD_DIR
 #
@@ -48,10 +48,9 @@ for side in "$source" "$target"; do
     done
     put train "$side" train "$rest"
 done
-rm -rf "$data/model"
-"$bin/rdrop-convert" --import "$OPUS_MT_DIR" --output "$data/model"
+bash "$(dirname "$0")/prepare-model.sh" "$OPUS_MT_DIR" out/opus-mt "$bin"
 for set in domain general; do
-    "$bin/rdrop-translate" --model "$data/model" --input "$data/$set.$source" --output "$data/before/$set.$target"
+    "$bin/rdrop-translate" --model out/opus-mt --input "$data/$set.$source" --output "$data/before/$set.$target"
     "$bin/rdrop-score" --metric bleu,chrf --language-pair "$source-$target" --force --width 2 \
         --ref "$data/$set.$target" "$data/before/$set.$target" | sed "s/^/$set\t/"
 done >"$data/before.log"

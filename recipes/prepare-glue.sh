@@ -6,7 +6,7 @@
 # GLUE_DIR is GLUE's download: CoLA/, SST-2/, MRPC/, STS-B/, RTE/, QNLI/, QQP/ and MNLI/, each with train.tsv and dev.tsv (MRPC
 # with msr_paraphrase_train.txt and dev_ids.tsv, MNLI with dev_matched.tsv and dev_mismatched.tsv). It defaults to
 # ../shared/data/glue next to the repository. BERT_DIR, ROBERTA_DIR and MINILM_DIR, where they are set, are directories of
-# Hugging Face that become out/bert-base, out/roberta-large and out/minilm, where these are not there yet.
+# Hugging Face that become out/bert-base, out/roberta-large and out/minilm.
 set -euo pipefail
 data=$1 bin=$2
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ from=${GLUE_DIR:-$repository/../shared/data/glue}
     exit 1
 }
 import() {
-    [ -z "$1" ] || [ -e "$2/config.yaml" ] || "$bin/rdrop-convert" --import "$1" --output "$2"
+    [ -z "$1" ] || bash "$repository/recipes/prepare-model.sh" "$1" "$2" "$bin"
 }
 import "${BERT_DIR:-}" out/bert-base
 import "${ROBERTA_DIR:-}" out/roberta-large
@@ -27,7 +27,7 @@ mkdir -p "$data"
 for task in CoLA SST-2 STS-B RTE QNLI MNLI; do
     [ ! -d "$from/$task" ] || ln -sfn "$from/$task" "$data/$task"
 done
-# MRPC: the training set is all pairs but those of dev_ids.tsv.
+# MRPC: the training set is all pairs except those of dev_ids.tsv.
 if [ -d "$from/MRPC" ]; then
     mkdir -p "$data/MRPC"
     awk -F '\t' 'NR == FNR { sub(/\r$/, ""); held[$1 "\t" $2]; next } !($2 "\t" $3 in held)' \

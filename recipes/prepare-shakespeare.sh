@@ -23,7 +23,7 @@ if [ -z "${SHAKESPEARE_DIR:-}" ]; then
     curl -fsSL --retry 3 -o "$data/input.txt" "$origin" ||
         fail "cannot download $origin; download it elsewhere and set SHAKESPEARE_DIR to its folder"
 elif [ -e "$SHAKESPEARE_DIR/input.txt" ]; then
-    cp "$SHAKESPEARE_DIR/input.txt" "$data/input.txt"
+    cp -f "$SHAKESPEARE_DIR/input.txt" "$data/input.txt"
 elif [ -e "$SHAKESPEARE_DIR/input.txt.gz" ]; then
     gzip -dc "$SHAKESPEARE_DIR/input.txt.gz" >"$data/input.txt"
 else

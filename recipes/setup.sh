@@ -7,7 +7,7 @@
 
 RD_PACKAGES="build-essential cmake ninja-build pkg-config zlib1g-dev libopenblas-openmp-dev
     libsentencepiece-dev libyaml-dev libjansson-dev libzip-dev libicu-dev libstemmer-dev libcmocka-dev
-    libjpeg62-turbo-dev libpng-dev"
+    libjpeg-dev libpng-dev"
 # Used when there, done without where the distribution does not have them.
 RD_OPTIONAL_PACKAGES="libdnnl-dev libedit-dev libmecab-dev mecab-ipadic-utf8"
 RD_CMAKE_NEEDED=3.25
@@ -97,16 +97,4 @@ rd_setup_build() {
     rd_setup_log "setup: building $build"
     # The compiler's output goes to stderr: stdout is the caller's.
     cmake --build "$build" --target "$target" >&2
-}
-
-# rd_script_path RECIPE SCRIPT: where the script is that the key prepare names. That is said from where the file is that
-# names it: the recipe, or one that it extends.
-rd_script_path() {
-    local file=$1 next
-    while ! grep -q '^prepare:' "$file"; do
-        next=$(sed -n "s/^extends: *[\"']*\([^\"'#]*[^\"'# ]\).*/\1/p" "$file")
-        [ -n "$next" ] || break
-        case $next in /*) file=$next ;; *) file=$(dirname -- "$file")/$next ;; esac
-    done
-    case $2 in /*) printf '%s\n' "$2" ;; *) printf '%s\n' "$(dirname -- "$file")/$2" ;; esac
 }

@@ -36,7 +36,6 @@ get() {
 task=$(get task) start=$(get finetune-from-model) script=$(get prepare) vocabulary=$(get vocab-from)
 # shellcheck source=recipes/setup.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/setup.sh"
-[ -z "$script" ] || script=$(rd_script_path "$recipe" "$script")
 # prefixes KEY: those of a key, one a line
 prefixes() {
     get "$1" | tr ',' '\n' | sed 's/^ *//; s/ *$//; /^$/d'
@@ -56,16 +55,20 @@ scripts() {
     while IFS= read -r name; do files_of "$(dirname -- "$script")" "$name"; done < \
         <(grep -oE 'prepare-[a-z0-9-]+\.sh' "$script" | grep -vxF "$(basename -- "$script")" | sort -u)
 }
-# What the environment tells them: the variables that they ask for and, of a path, its files. A start without any is
+# What the environment tells them: the variables that they ask for and, of paths, their files. A start without any is
 # content with what is there.
 told() {
-    local name value said=""
+    local name value path paths said=""
     while IFS= read -r name; do
         value=${!name-}
         case $name in HOME | TMPDIR) continue ;; esac
         [ -n "$value" ] || continue
         said+="told: $name=$value"
-        [ ! -e "$value" ] || said+=" $(find -L "$value" -type f -printf '%P %s %T@\n' | LC_ALL=C sort | sha256sum)"
+        paths=("$value")
+        [ -e "$value" ] || read -r -a paths <<<"$value"
+        for path in "${paths[@]}"; do
+            [ ! -e "$path" ] || said+=" $(find -L "$path" -type f -printf '%P %s %T@\n' | LC_ALL=C sort | sha256sum)"
+        done
         said+=$'\n'
     done < <(scripts | xargs -r -d '\n' grep -ohE '\$\{[A-Z][A-Z0-9_]*:?[-+]' | tr -dc 'A-Z0-9_\n' | sort -u)
     if [ -n "$said" ]; then printf '%s' "$said"; else grep '^told: ' "$out/stages/prepare" 2>/dev/null || true; fi
@@ -183,8 +186,8 @@ stage_train() {
     now=$(signature train | grep -vE '^(max-update|max-epoch|patience|log-interval|tensorboard|workers|worker-speeds|worker-timeout|shard-optimizer): ')
     if [ -e "$train" ] && [ "$(cat "$mark" 2>/dev/null)" != "$now" ]; then
         while [ -e "$train.$number" ]; do number=$((number + 1)); done
+        mv "$train" "$train.$number" || return 1
         say "the recipe or its data changed; $train moved to $train.$number"
-        mv "$train" "$train.$number"
     fi
     printf '%s\n' "$now" >"$mark"
     "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" \

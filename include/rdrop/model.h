@@ -1,4 +1,5 @@
-/* The transformer encoder-decoder (Vaswani et al. 2017), shaped and initialised as in fairseq. */
+/* The shape of a transformer (Vaswani et al. 2017): an encoder, a decoder, or both, over text or
+ * pictures; initialised as in fairseq. */
 #ifndef RDROP_MODEL_H
 #define RDROP_MODEL_H
 
@@ -54,10 +55,10 @@ typedef enum {
 
 /* The type that matrix products read; sums and all else are float32. */
 typedef enum {
-    RD_PRECISION_AUTO, /* the faster one of the two below */
+    RD_PRECISION_AUTO, /* the faster one of fp32 and bf16 here */
     RD_PRECISION_FP32,
     RD_PRECISION_BF16,
-    RD_PRECISION_INT8 /* translation only */
+    RD_PRECISION_INT8 /* not in training */
 } rd_precision;
 
 /* Where positions are counted from, and the frequencies of sinusoidal ones: as in fairseq (and

@@ -31,7 +31,7 @@ typedef enum {
  * failing call on the same thread. */
 RD_API const char *rd_last_error(void);
 
-/* The version of the library that runs: "0.1.0". */
+/* The version of the library that runs: "MAJOR.MINOR.PATCH". */
 RD_API const char *rd_version(void);
 
 #ifdef __cplusplus

@@ -116,6 +116,15 @@ static rd_status name_recipe(rd_recipe *recipe, const char *path) {
     return RD_OK;
 }
 
+/* A script is said from where the file is that names it: this recipe, or one that it extends. */
+static rd_status find_script(rd_recipe *recipe, const char *path,
+                             const rd_assignments *assignments) {
+    const rd_assignment *prepare = last_of(assignments, "prepare");
+    if (!prepare || !*recipe->data.prepare) return RD_OK;
+    recipe->script = rd_recipe_beside(prepare->file ? prepare->file : path, recipe->data.prepare);
+    return recipe->script ? RD_OK : RD_ERR_MEMORY;
+}
+
 static rd_status add_setting(rd_assignments *assignments, const char *setting) {
     const char *equals = strchr(setting, '=');
     if (!equals || equals == setting)
@@ -140,6 +149,7 @@ static rd_status load_own(rd_recipe **out, const char *path, const char *const *
     if (status == RD_OK) status = rd_recipe_read_file(all, path);
     for (int i = 0; status == RD_OK && i < n_settings; i++) status = add_setting(all, settings[i]);
     if (status == RD_OK) status = resolve(recipe, all);
+    if (status == RD_OK) status = find_script(recipe, path, all);
     rd_assignments_free(&own);
     return status;
 }
@@ -218,6 +228,7 @@ void rd_recipe_free(rd_recipe *recipe) {
         if (key->type == RD_KEY_STRING) free((char *)(uintptr_t)rd_recipe_string(recipe, key));
     free(recipe->name);
     free(recipe->directory);
+    free(recipe->script);
     free(recipe->origins);
     free(recipe);
 }

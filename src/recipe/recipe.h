@@ -28,7 +28,7 @@ typedef struct {
      * relative to the data directory. trainpref may list several, separated by commas. */
     char *trainpref, *validpref, *testpref;
     char *class_names; /* of pictures, in the order of their numbers, comma-separated; "": found */
-    char *prepare; /* script that makes the raw corpora, relative to the recipe file; "" if none */
+    char *prepare; /* that script, relative to the recipe file that names it; "" if none */
     char *vocab_from; /* folder of an existing vocabulary; "": train one; see finetune_from_model */
     char *vocab_type; /* unigram | bpe | words | characters */
     int64_t threshold; /* words and characters that come fewer times are unknown */
@@ -117,6 +117,7 @@ typedef enum { RD_BY_DEFAULT, RD_BY_ARCH, RD_WRITTEN_DOWN } rd_key_origin;
 typedef struct {
     char *name;             /* file name without directory and .yaml */
     char *directory;        /* where the recipe file is */
+    char *script;           /* path of the script that makes the raw corpora; NULL: none */
     rd_key_origin *origins; /* [rd_recipe_n_keys] */
     char *task;             /* what is learned: "translation" */
     char *vocabulary; /* fingerprint that the vocabulary must have (data/vocab_files.h); "": any */

@@ -75,6 +75,8 @@ typedef struct {
 /* Appends the assignments of a recipe file, those of the recipes it extends first. Their keys are
  * not looked up here. */
 rd_status rd_recipe_read_file(rd_assignments *assignments, const char *path);
+/* `name` relative to the folder of the file `path`, malloc'ed; NULL without memory. */
+char *rd_recipe_beside(const char *path, const char *name);
 /* Appends what a setting of the command line means: a list may be written as in YAML, "[a, b]". */
 rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text);
 rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const char *value,

@@ -148,8 +148,7 @@ static rd_status read_one(rd_assignments *assignments, const char *path) {
     return status;
 }
 
-/* `name` relative to the directory of the file `path`. */
-static char *relative_to(const char *path, const char *name) {
+char *rd_recipe_beside(const char *path, const char *name) {
     const char *slash = strrchr(path, '/');
     if (*name == '/' || !slash) return rd_strdup(name);
     rd_text joined = {0};
@@ -174,7 +173,7 @@ static rd_status follow_parents(const chain *c, const char *path, const rd_assig
                                 int depth) {
     for (int64_t i = 0; i < own->count; i++) {
         if (strcmp(own->items[i].key, "extends") != 0) continue;
-        char *parent = relative_to(path, own->items[i].value);
+        char *parent = rd_recipe_beside(path, own->items[i].value);
         rd_status status = parent ? follow(c, parent, depth + 1) : RD_ERR_MEMORY;
         free(parent);
         if (status == RD_ERR_IO) /* the parent's name alone would not say who wants it */

@@ -33,7 +33,7 @@ typedef struct {
 static const rd_key options[] = {
     {"set", RD_KEY_LIST, RD_AT(settings), .value = "KEY=VALUE",
      .help = "override a key of the recipe; may be repeated"},
-    {"get", RD_KEY_WORD, RD_AT(get), .value = "KEY", .help = "print the value of one key"},
+    {"get", RD_KEY_WORD, RD_AT(get), .value = "KEY", .help = "print the value of one key; of prepare, where the script is"},
     {"group", RD_KEY_WORDS, RD_AT(groups), .value = "GROUP", .names = group_names,
      .help = "print the keys of these groups"},
     {"help-recipe", RD_KEY_BOOL, RD_AT(help_recipe),
@@ -96,7 +96,8 @@ static int print_one(const rd_recipe *recipe, const char *name) {
     }
     char text[RD_KEY_TEXT_ROOM];
     if (key->type == RD_KEY_STRING) {
-        puts(rd_recipe_string(recipe, key));
+        bool script = recipe->script && strcmp(name, "prepare") == 0;
+        puts(script ? recipe->script : rd_recipe_string(recipe, key));
         return 0;
     }
     if (rd_recipe_format_key(recipe, key, text, sizeof text) != RD_OK)

@@ -218,7 +218,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
     rd_comm *comm;
     if (!ranks_start(&program, recipe->train.worker_timeout, &comm)) return 1;
     stop_on_signals();
-    if (comm->size > 1) stop_on(SIGUSR1); /* which mpirun passes on, and then waits */
+    stop_on(SIGUSR1); /* which Slurm sends, and mpirun passes on and then waits */
     display d = {.unit = "tok",
                  .progress.config.out = stdout,
                  .config = &recipe->train,

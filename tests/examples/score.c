@@ -6,32 +6,43 @@
  * and run it with two files of as many lines:
  *
  *     score system.de reference.de */
+#define _POSIX_C_SOURCE 200809L /* getline */
 #include <rdrop/metrics.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LINES = 10000, LINE_BYTES = 4096 };
-
 typedef struct {
-    char *lines[MOST_LINES]; /* [n] without their line ends */
+    char **lines; /* [n] without their line ends */
     int n;
 } text;
 
 static text hypotheses, references;
 
 static int read_text(text *t, const char *path) {
-    static char line[LINE_BYTES];
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
     FILE *file = fopen(path, "r");
     if (!file) return 0;
-    while (t->n < MOST_LINES && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *copy = (char *)malloc(strlen(line) + 1);
-        if (!copy) break;
-        t->lines[t->n++] = strcpy(copy, line);
+    while ((length = getline(&line, &room, file)) >= 0) {
+        char **lines = (char **)realloc(t->lines, (size_t)(t->n + 1) * sizeof *lines);
+        if (!lines) break;
+        if (length > 0 && line[length - 1] == '\n') line[length - 1] = '\0';
+        t->lines = lines;
+        t->lines[t->n++] = line;
+        line = NULL; /* the next one is another */
+        room = 0;
     }
+    int whole = feof(file);
+    free(line);
     fclose(file);
-    return 1;
+    return whole;
+}
+
+static void free_text(text *t) {
+    for (int i = 0; i < t->n; i++) free(t->lines[i]);
+    free(t->lines);
 }
 
 static rd_line line_of(const char *string) {
@@ -92,7 +103,7 @@ int main(int argc, char **argv) {
     }
     rd_status status = score_all();
     if (status != RD_OK) fprintf(stderr, "%s\n", rd_last_error());
-    for (int i = 0; i < hypotheses.n; i++) free(hypotheses.lines[i]);
-    for (int i = 0; i < references.n; i++) free(references.lines[i]);
+    free_text(&hypotheses);
+    free_text(&references);
     return status == RD_OK ? 0 : 1;
 }

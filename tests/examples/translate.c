@@ -6,15 +6,16 @@
  * and run it with the directory of a model:
  *
  *     translate out/model [GLOSSARY.tsv] < input.txt */
+#define _POSIX_C_SOURCE 200809L /* getline */
 #include <pthread.h>
 #include <rdrop/translator.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 4, MOST_LINES = 10000, LINE_BYTES = 4096 };
+enum { THREADS = 4 };
 
-static char *lines[MOST_LINES]; /* without their line ends */
+static char **lines; /* [n_lines] without their line ends */
 static int n_lines;
 
 /* A thread translates the lines first .. first + n - 1. */
@@ -76,14 +77,20 @@ static int translate_all(const rd_translator *translator, const rd_translate_opt
 }
 
 static int read_lines(void) {
-    static char line[LINE_BYTES];
-    while (n_lines < MOST_LINES && fgets(line, sizeof line, stdin)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *copy = (char *)malloc(strlen(line) + 1);
-        if (!copy) return 0;
-        lines[n_lines++] = strcpy(copy, line);
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    while ((length = getline(&line, &room, stdin)) >= 0) {
+        char **more = (char **)realloc(lines, (size_t)(n_lines + 1) * sizeof *more);
+        if (!more) break;
+        if (length > 0 && line[length - 1] == '\n') line[length - 1] = '\0';
+        lines = more;
+        lines[n_lines++] = line;
+        line = NULL; /* the next one is another */
+        room = 0;
     }
-    return 1;
+    free(line);
+    return feof(stdin);
 }
 
 int main(int argc, char **argv) {
@@ -110,6 +117,7 @@ int main(int argc, char **argv) {
     options.threads = 1; /* of each call; the calls are in parallel */
     int well = read_lines() && translate_all(translator, &options);
     for (int i = 0; i < n_lines; i++) free(lines[i]);
+    free(lines);
     rd_glossary_close(glossary);
     rd_translator_close(translator);
     return well ? 0 : 1;

@@ -64,6 +64,10 @@ X
 "$bin/rdrop-preprocess" base.yaml --data base --dest base-bin >log 2>&1 || fail "preprocessing: $(cat log)"
 "$bin/rdrop-train" base.yaml --data base-bin --save-dir base-out --threads 1 >log 2>&1 || fail "training: $(cat log)"
 "$bin/rdrop-convert" --export base-out/model --output opus 2>log || fail "exporting: $(cat log)"
+# A piece that it must never choose: tests of what is made of it have to leave it out, too.
+piece=$(grep -oE '"[^"]*Vogel": [0-9]+' opus/vocab.json | awk '{ print length($1), $2 }' | sort -rn | sed -n '1s/.* //p')
+[ -n "$piece" ] || fail "no piece is Vogel: $(cat opus/vocab.json)"
+sed -i "1s/{/{ \"suppress_tokens\": [$piece],/" opus/generation_config.json
 
 # The domain has words that the model has not seen, and a symbol that its vocabulary has not.
 pairs 300 3 5 9 "" && for side in en de; do sed '1~3s/^/<x> /' "pairs.$side" >"corpus/train.$side"; done
@@ -82,6 +86,9 @@ before=$(awk '$1 == "domain" && $2 ~ /chrF/ { print $3 }' $out/data/before.txt)
 after=$(awk '$1 == "domain" { print $3 }' $out/scores.txt)
 awk -v b="$before" -v a="$after" 'BEGIN { exit !(a > b + 20) }' || fail "domain: chrF $before before, $after after"
 awk '$1 == "general" && $3 > 0 { found = 1 } END { exit !found }' $out/scores.txt || fail "scores: $(cat $out/scores.txt)"
+grep "^suppress-tokens: \"$piece " $out/train/model/config.yaml >/dev/null || fail "what is suppressed: $(cat $out/train/model/config.yaml)"
+"$bin/rdrop-translate" --model $out/train/model --threads 1 <$out/data/general.en | cmp - $out/translations/general.de ||
+    fail "the test sets are translated with other settings than the model's"
 run || fail "again: $(cat log)"
 grep "score is up to date" log >/dev/null || fail "not up to date: $(cat log)"
 
@@ -103,4 +110,11 @@ refused "run rdrop-preprocess again" --set "extend-vocab=<x> <y>"
 ! "$bin/rdrop-preprocess" recipes/finetune-opus-mt.yaml --data $out/data --dest refused --set extend-vocab="Hund <x> <x>" >log 2>&1 ||
     fail "accepted: a symbol twice"
 grep "extend-vocab: <x> is there twice" log >/dev/null || fail "message: $(cat log)"
+
+# Another model in the place of this one is not trained on.
+import() { bash recipes/prepare-model.sh opus out/opus-mt "$bin" >log 2>&1; }
+import || fail "the same model: $(cat log)"
+printf x | dd of=out/opus-mt/model.safetensors bs=1 seek=1000 conv=notrunc 2>/dev/null
+! import || fail "accepted: another model"
+grep "out/opus-mt is another model than opus" log >/dev/null || fail "message: $(cat log)"
 echo "passed"

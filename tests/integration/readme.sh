@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the documents show: every option of a command is one that the program takes, every script is there, and the C
-# program compiles, runs and prints numbers.
+# program compiles, runs and prints numbers; the structs of the page of Python are those of the headers.
 # Argument: the build directory.
 set -euo pipefail
 build=$(realpath "$1")
@@ -43,4 +43,22 @@ sanitize=
 "$cc" -std=c17 -Wall -Wextra -Werror $sanitize -I"$root/include" "$work/loss.c" -o "$work/loss" -L"$build" -lrdrop \
     -Wl,-rpath,"$build"
 "$work/loss" | grep -E '^loss [0-9]+\.[0-9]+, KL 0\.[0-9]+$' >/dev/null || fail "the program: $("$work/loss")"
+
+# The page of Python declares structs as the headers do: the same fields in the same order.
+page=$root/tests/examples/README.md
+fields_of_header() { # HEADER TYPE
+    "$cc" -std=c17 -E -P -I"$root/include" "$root/include/rdrop/$1" | tr '\n' ' ' | grep -oE 'struct \{[^}]*\} '"$2;" |
+        sed 's/^struct {//; s/}.*//; s/\[[^]]*\]//g' | tr ';,' '\n\n' | grep -oE '[a-z_0-9]+ *$' | tr -d ' '
+}
+fields_of_page() { # CLASS
+    sed -n "/^class $1(/,/^\$/p" "$page" | grep -oE '"[a-z_0-9]+"' | tr -d '"'
+}
+for pair in criterion.h:rd_criterion_config:CriterionConfig criterion.h:rd_criterion_sums:CriterionSums \
+    search.h:rd_search_options:SearchOptions translator.h:rd_translate_options:TranslateOptions \
+    translator.h:rd_translation:Translation translator.h:rd_translations:Translations; do
+    IFS=: read -r header type class <<<"$pair"
+    fields_of_header "$header" "$type" >"$work/header" || fail "$header: no $type was found"
+    fields_of_page "$class" >"$work/page" || fail "$page: no $class was found"
+    diff "$work/header" "$work/page" || fail "$page: $class is not $type of $header"
+done
 echo "$seen commands"

@@ -256,7 +256,7 @@ grep -q -- "--set max-epoch=2" "$work/calls" || fail "--set is not passed on"
 # Recipes beside it, named by its key and by --compare: each once, with the same options, all scores in one
 # table; one that is not there is known before anything runs.
 printf 'extends: toy.yaml\nreg-alpha: 0\n' >"$work/recipes/toy-baseline.yaml"
-run --compare "$work/recipes/toy-baseline.yaml" --set compare=toy-baseline,toy --set max-epoch=2 >/dev/null
+run --compare "$work/recipes/toy-baseline.yaml" --set compare="toy-baseline, toy" --set max-epoch=2 >/dev/null
 same "$(tr -s ' ' <"$work/table")" "recipe reg-alpha test set BLEU chrF2
 toy 5 t1 41.5 62.0
 toy 5 t2 41.5 62.0
@@ -283,7 +283,7 @@ wrong 'comes twice' --seeds 2,1,2
 wrong 'needs numbers' --seeds ''
 wrong '--out needs a value' --out --no-install
 # A script that another folder's recipe names is there, not here.
-mkdir "$work/elsewhere" && printf 'extends: "../recipes/base.yaml"   # with a script\n' >"$work/elsewhere/far.yaml"
+mkdir "$work/elsewhere" && printf 'extends:\n  "../recipes/base.yaml"   # with a script\n' >"$work/elsewhere/far.yaml"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/elsewhere/far.yaml" --out "$work/far/" --compare "$work/recipes/toy.yaml" \
     >/dev/null 2>"$work/log" || fail "a script of an extended recipe: $(cat "$work/log")"
 [ -e "$work/far-toy/scores.txt" ] || fail "--out with a slash at its end: $(ls "$work" "$work/far")"
@@ -323,7 +323,7 @@ cd "$repository"
 
 # What prepare copies is known by the variables that it asks for: another folder, or other files in it, are prepared
 # anew; without the variable what is there will do.
-printf 'mkdir -p "$1"; cp "${TOY_DIR:-/nowhere}"/* "$1"\n' >"$work/recipes/prepare-inner.sh"
+printf 'mkdir -p "$1"; cp "${TOY_DIR:-/nowhere}"/* "$1"; echo "${TOY_LIST:-}"\n' >"$work/recipes/prepare-inner.sh"
 printf 'bash "$(dirname "$0")/prepare-inner.sh" "$1"\n' >"$work/recipes/prepare-given.sh"
 printf 'extends: base.yaml\nprepare: prepare-given.sh\ntestpref: t1\n' >"$work/recipes/given.yaml"
 for folder in first second; do mkdir "$work/$folder" && cp "$work/out/data/"*.?? "$work/$folder"; done
@@ -339,6 +339,12 @@ same "$(given)" "" "no folder named"
 same "$(TOY_DIR=$work/second given)" "prepare vocab binarize " "another folder"
 echo more >>"$work/second/train.en"
 same "$(TOY_DIR=$work/second given)" "prepare vocab binarize " "another file in it"
+export TOY_LIST="$work/second/t1.en $work/first/t1.en"
+same "$(TOY_DIR=$work/second given)" "prepare " "a list of files"
+same "$(TOY_DIR=$work/second given)" "" "the same files"
+echo more >>"$work/first/t1.en"
+same "$(TOY_DIR=$work/second given)" "prepare " "another content of the last file"
+unset TOY_LIST
 
 # Two recipes, or two tables, of one name are refused; means have a row for each name, with its blanks.
 mkdir "$work/twins" && cp "$work/recipes/toy.yaml" "$work/recipes/base.yaml" "$work/recipes/prepare-toy.sh" "$work/twins"

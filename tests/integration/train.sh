@@ -133,9 +133,9 @@ ended() {
     [ $code -eq "$1" ] || fail "exit $code, expected $1: $(cat err)"
 }
 
-# A signal saves and stops; going on ends where a training left alone does. With subword
+# A signal saves and stops (Slurm's jobs get SIGUSR1 before their time is over); going on ends where a training left alone does. With subword
 # regularization as well, whose batches a thread of their own makes ahead.
-for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2; do
+for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2 USR1:138:1:bin:0; do
     IFS=: read -r name code threads from alpha <<<"$signal"
     more=(--threads "$threads" --data "$from" --set "sentencepiece-alpha=$alpha")
     start "stop$name" "${more[@]}"

@@ -206,10 +206,13 @@ static int add_metrics(arguments *args, const char *names) {
 
 static int make_metrics(arguments *args) {
     int code = 0;
-    if (args->sentence_bleu || args->metric_list.n == 0) return add_metrics(args, "bleu");
+    if (args->metric_list.n == 0) return add_metrics(args, "bleu");
     for (int i = 0; code == 0 && i < args->metric_list.n; i++)
         code = add_metrics(args, args->metric_list.items[i]);
     if (code) return code;
+    bool bleu = args->n_metrics == 1 && args->metrics[0].metric == rd_metric_defaults("bleu").metric;
+    if (args->sentence_bleu && (!bleu || args->answers.n_metrics > 0))
+        return options_usage(&score_program, "--sentence-bleu is --sentence-level by BLEU alone");
     if (args->n_metrics + args->answers.n_metrics > 0) return 0;
     return options_usage(&score_program, "--metric: which one?");
 }
