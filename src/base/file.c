@@ -74,6 +74,20 @@ rd_status rd_sync_directory_of(const char *path) {
     return status;
 }
 
+rd_status rd_has_file(const char *directory, const char *name, bool *found) {
+    char *path = rd_path_join(directory, name);
+    if (!path) return RD_ERR_MEMORY;
+    *found = rd_file_exists(path);
+    free(path);
+    return RD_OK;
+}
+
+bool rd_is_same_file(const char *path, const char *other) {
+    struct stat one, two;
+    return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
 static rd_status make_directory(const char *path) {
     struct stat info;
     if (mkdir(path, 0777) == 0) return rd_sync_directory_of(path);
@@ -84,6 +98,7 @@ static rd_status make_directory(const char *path) {
 }
 
 rd_status rd_make_directories(const char *path) {
+    if (!*path) return rd_error(RD_ERR_ARGUMENT, "the name of a directory is empty");
     char *partial = rd_strdup(path);
     if (!partial) return RD_ERR_MEMORY;
     rd_status status = RD_OK;

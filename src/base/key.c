@@ -90,6 +90,8 @@ static rd_status parse_ints(const rd_key *key, const char *text, int32_t *field)
         values[n++] = (int32_t)value;
         at = end + strspn(end, " ,");
     }
+    at += strspn(at, " ])");
+    if (*at) return bad_value(key, text, "ascending whole numbers, with commas between");
     field[0] = n;
     if (n > 0) memcpy(field + 1, values, sizeof *values * (size_t)n);
     return RD_OK;

@@ -14,7 +14,7 @@ void *rd_malloc(size_t count, size_t size);
 void *rd_calloc(size_t count, size_t size);
 
 /* Grows *array (a malloc'ed block of `size`-byte items, NULL at first) to hold at least `need`
- * items, doubling *capacity. *array is untouched on failure. */
+ * items, by half at least. *array is untouched on failure. */
 rd_status rd_reserve(void *array, int64_t *capacity, int64_t need, size_t size);
 
 char *rd_strdup(const char *text);

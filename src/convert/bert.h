@@ -45,7 +45,11 @@ rd_status rd_xlm_vocabulary_write(const char *from, const char *to);
 /* What sentence-transformers has next to such a model (sentence_transformers.c): how it makes one
  * vector of a sentence, and of how many tokens at most. Read into a recipe, where the files are
  * there (RD_ERR_UNSUPPORTED: vectors are made otherwise than here); written. */
-rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory);
+rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
+                                        rd_text *warnings);
+/* max-sequence-len, of any model of sentences: max_seq_length, else the tokenizer's
+ * model_max_length, at most as many as it has positions. */
+rd_status rd_sentence_transformers_read_longest(rd_recipe *recipe, const char *directory);
 rd_status rd_sentence_transformers_write(const rd_recipe *recipe, const char *directory);
 
 #endif

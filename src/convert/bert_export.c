@@ -40,10 +40,10 @@ static rd_status plan(bert_export *e) {
         c->head_transform != RD_TRANSFORM_TANH)
         return unsupported(e, "its head lacks head-transform: tanh");
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-        RD_TRY(rd_json_exists(e->from, ours[i], &pieces));
+        RD_TRY(rd_has_file(e->from, ours[i], &pieces));
         if (pieces) return unsupported(e, "its vocabulary is one that they do not have");
     }
-    RD_TRY(rd_json_exists(e->from, "source.spm", &pieces));
+    RD_TRY(rd_has_file(e->from, "source.spm", &pieces));
     if (c->position_layout == RD_POSITIONS_MARIAN) return unsupported(e, "its position-layout");
     e->family = c->position_layout == RD_POSITIONS_HF_MARIAN ? RD_BERT
                 : pieces                                     ? RD_XLM_ROBERTA
@@ -125,7 +125,7 @@ static rd_status write_tokenizer_config(const bert_export *e) {
                                           "XLMRobertaTokenizer"};
     json_t *root;
     bool there;
-    RD_TRY(rd_json_exists(e->to, "tokenizer_config.json", &there));
+    RD_TRY(rd_has_file(e->to, "tokenizer_config.json", &there));
     if (there) return RD_OK;
     root = json_pack("{s:s, s:i}", "tokenizer_class", classes[e->family], "model_max_length",
                      (int)e->recipe->model.max_source_positions);

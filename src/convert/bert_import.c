@@ -137,7 +137,7 @@ static rd_status read_head(bert_import *im) {
     bool pooler = has(im, "classification_head.dense.weight");
     if (!pooler && has(im, "encoder.lm_head.dense.weight")) return read_token_head(im);
     c->head_transform = pooler ? RD_TRANSFORM_TANH : RD_TRANSFORM_NONE;
-    return rd_sentence_transformers_read(im->recipe, im->from);
+    return rd_sentence_transformers_read(im->recipe, im->from, im->warnings);
 }
 
 /* ---- The vocabulary ---- */
@@ -217,6 +217,7 @@ static rd_status import_all(bert_import *im) {
     RD_TRY(rd_bert_read_config(im->family, im->from, im->config, im->recipe));
     RD_TRY(rd_tensor_set_open(&im->tensors, im->from));
     RD_TRY(read_head(im));
+    RD_TRY(rd_sentence_transformers_read_longest(im->recipe, im->from));
     RD_TRY(rd_recipe_set_key(im->recipe, rd_recipe_find_key("task"),
                              im->recipe->model.head == RD_HEAD_TOKENS ? "masked_lm"
                                                                       : "sentence_prediction"));

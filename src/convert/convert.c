@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "convert/bert.h"
 #include "convert/fairseq.h"
 #include "convert/gpt2.h"
@@ -35,11 +36,12 @@ static rd_status is_fairseq(const char *from, bool *found) {
 
 rd_status rd_import(const char *from, const char *to, rd_text *warnings) {
     bool hf, marian, fairseq, vit;
+    if (!rd_file_exists(from)) return rd_error(RD_ERR_IO, "%s: no such file or directory", from);
     RD_TRY(rd_is_vit(from, &vit));
     if (vit) return rd_import_vit(from, to, warnings);
     if (rd_ends_with(from, ".npz")) return rd_import_marian(from, to, warnings);
-    RD_TRY(rd_json_exists(from, "config.json", &hf));
-    RD_TRY(rd_json_exists(from, "decoder.yml", &marian));
+    RD_TRY(rd_has_file(from, "config.json", &hf));
+    RD_TRY(rd_has_file(from, "decoder.yml", &marian));
     if (hf) return import_hf(from, to, warnings);
     if (marian) return rd_import_marian(from, to, warnings);
     RD_TRY(is_fairseq(from, &fairseq));
@@ -60,7 +62,7 @@ rd_status rd_export(const char *from, const char *to, rd_text *warnings) {
     RD_TRY(status);
     if (of_pictures) return rd_export_vit(from, to, warnings);
     if (no_decoder) return rd_export_bert(from, to);
-    return no_encoder ? rd_export_gpt2(from, to) : rd_export_hf(from, to, warnings);
+    return no_encoder ? rd_export_gpt2(from, to, warnings) : rd_export_hf(from, to, warnings);
 }
 
 static rd_status quantize(const char *from, const char *to, rd_model_dir *directory,

@@ -64,7 +64,7 @@ rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings);
 rd_status rd_export_bert(const char *from, const char *to);
 
 /* Makes a GPT-2 directory of a language model of its architecture. */
-rd_status rd_export_gpt2(const char *from, const char *to);
+rd_status rd_export_gpt2(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a Hugging Face ViT directory `to` of a vision transformer, with the same logits; a DeiT
  * directory of one with two class tokens. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "io/output.h"
 #include "base/memory.h"
 #include "convert/fairseq.h"
@@ -28,7 +29,7 @@ static rd_status first_of(const char *directory, const char *const *names, const
     *found = NULL;
     for (; *names && !*found; names++) {
         bool there;
-        RD_TRY(rd_json_exists(directory, *names, &there));
+        RD_TRY(rd_has_file(directory, *names, &there));
         if (there) *found = *names;
     }
     return RD_OK;
@@ -58,7 +59,7 @@ static rd_status name_dictionary(vocabulary *v, int side, const char *key) {
     for (int i = v->checkpoint->is_lm ? 2 : safe ? 0 : 1; !there && i < 3; i++) {
         snprintf(name, sizeof v->dictionaries[side], "dict.%.60s%stxt", stems[i] ? stems[i] : "",
                  stems[i] ? "." : "");
-        RD_TRY(rd_json_exists(v->from, name, &there));
+        RD_TRY(rd_has_file(v->from, name, &there));
     }
     if (there) return RD_OK;
     if (v->checkpoint->is_lm)

@@ -14,6 +14,8 @@
 #include "io/safetensors.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
+#include "recipe/recipe_keys.h"
+#include "search/options.h"
 
 typedef struct {
     const char *from, *to;
@@ -151,7 +153,7 @@ static rd_status take_vocabulary(gpt2_import *im) {
 
 static rd_status read_search(gpt2_import *im, rd_text *warnings) {
     bool own_file;
-    RD_TRY(rd_json_exists(im->from, "generation_config.json", &own_file));
+    RD_TRY(rd_has_file(im->from, "generation_config.json", &own_file));
     if (own_file) RD_TRY(rd_json_read(im->from, "generation_config.json", &im->generation));
     RD_TRY(rd_hf_read_search(im->recipe, im->from, im->config, im->generation, false, warnings));
     return warnings
@@ -227,14 +229,41 @@ static rd_status check_positions(const char *from, const rd_model_config *c) {
                     "%s: GPT-2's positions count from 0 (position-layout: marian)", from);
 }
 
+static rd_status add_unlike(const rd_recipe *recipe, const rd_recipe *plain, const rd_key *key,
+                            rd_text *names) {
+    enum { ROOM = 16 * 1024 };
+    char ours[ROOM], by_default[ROOM];
+    RD_TRY(rd_recipe_format_key(recipe, key, ours, ROOM));
+    RD_TRY(rd_recipe_format_key(plain, key, by_default, ROOM));
+    if (strcmp(ours, by_default) == 0) return RD_OK;
+    return rd_text_printf(names, "%s%s", names->length ? ", " : "", key->name);
+}
+
+/* A config.json alone does not say how to search. */
+static rd_status warn_of_search(const char *from, const rd_recipe *recipe, rd_text *warnings) {
+    rd_recipe *plain;
+    rd_text names = {0};
+    RD_TRY(rd_recipe_new(&plain));
+    rd_status status = RD_OK;
+    for (const rd_key *key = rd_search_keys; status == RD_OK && key->name; key++)
+        status = add_unlike(recipe, plain, rd_recipe_find_key(key->name), &names);
+    if (status == RD_OK && names.length > 0)
+        status = rd_text_printf(warnings, "%s: how the model writes is not exported: %s\n", from,
+                                names.data);
+    rd_text_free(&names);
+    rd_recipe_free(plain);
+    return status;
+}
+
 static rd_status export_all(const char *from, const char *to, rd_model_dir *directory,
-                            rd_model **model) {
+                            rd_model **model, rd_text *warnings) {
     json_t *config;
     bool json;
     RD_TRY(rd_model_dir_open(directory, from));
     RD_TRY(check_positions(from, &directory->recipe->model));
-    RD_TRY(rd_json_exists(from, "vocab.json", &json));
-    if (!json) RD_TRY(rd_json_exists(from, "tokenizer.json", &json));
+    if (warnings) RD_TRY(warn_of_search(from, directory->recipe, warnings));
+    RD_TRY(rd_has_file(from, "vocab.json", &json));
+    if (!json) RD_TRY(rd_has_file(from, "tokenizer.json", &json));
     if (!json)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: GPT-2 needs a vocabulary of byte-level BPE", from);
     RD_TRY(rd_gpt2_make_config(from, directory->recipe, &config));
@@ -244,12 +273,12 @@ static rd_status export_all(const char *from, const char *to, rd_model_dir *dire
     return rd_vocabularies_copy(from, to, RD_VOCABULARY_JOINT);
 }
 
-rd_status rd_export_gpt2(const char *from, const char *to) {
+rd_status rd_export_gpt2(const char *from, const char *to, rd_text *warnings) {
     rd_atomic_directory made;
     rd_model_dir directory = {0};
     rd_model *model = NULL;
     RD_TRY(rd_atomic_directory_open(&made, to));
-    rd_status status = export_all(from, made.temporary, &directory, &model);
+    rd_status status = export_all(from, made.temporary, &directory, &model, warnings);
     rd_model_free(model);
     rd_model_dir_close(&directory);
     return rd_atomic_directory_close(&made, status);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "convert/hf.h"
 #include "io/json.h"
@@ -171,7 +172,7 @@ static rd_status read_languages(const reader *r) {
 static rd_status read_all(reader *r, rd_text *warnings) {
     bool own_file;
     RD_TRY(rd_json_read(r->directory, "config.json", &r->config));
-    RD_TRY(rd_json_exists(r->directory, "generation_config.json", &own_file));
+    RD_TRY(rd_has_file(r->directory, "generation_config.json", &own_file));
     RD_TRY(rd_json_read_optional(r->directory, "generation_config.json", &r->generation));
     RD_TRY(rd_json_read_optional(r->directory, "tokenizer_config.json", &r->tokenizer));
     RD_TRY(read_model(r));

@@ -19,6 +19,11 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                         "%s: MarianMT and BART have no pre-norm layers (encoder-normalize-before, "
                         "decoder-normalize-before)",
                         from);
+    if (c->layer_norm_eps != 1e-5f)
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s: MarianMT and BART add 1e-5 to variances, this model %g "
+                        "(layer-norm-eps)",
+                        from, (double)c->layer_norm_eps);
     if (!c->layernorm_embedding && !c->prepend_bos) return RD_OK;
     if (c->layernorm_embedding && c->prepend_bos && c->share_all_embeddings &&
         encoder->learned_pos && decoder->learned_pos && c->pad_id == 1 &&
@@ -37,9 +42,9 @@ static rd_status plan(rd_hf_export *e) {
     e->bart = c->layernorm_embedding;
     e->positions = c->max_source_positions > c->max_target_positions ? c->max_source_positions
                                                                      : c->max_target_positions;
-    RD_TRY(rd_json_exists(e->from, "spm.model", &e->joint));
-    RD_TRY(rd_json_exists(e->from, "source.spm", &source));
-    RD_TRY(rd_json_exists(e->from, "vocab.json", &vocab));
+    RD_TRY(rd_has_file(e->from, "spm.model", &e->joint));
+    RD_TRY(rd_has_file(e->from, "source.spm", &source));
+    RD_TRY(rd_has_file(e->from, "vocab.json", &vocab));
     e->mapped = e->bart || (!e->joint && vocab);
     if (e->bart && (e->joint || source))
         return rd_error(RD_ERR_UNSUPPORTED,

@@ -231,7 +231,7 @@ static rd_status write_tokenizer_config(const rd_hf_export *e) {
 
 rd_status rd_hf_write_config(const rd_hf_export *e) {
     bool copied = false; /* the one that the model came with says more */
-    if (e->mapped) RD_TRY(rd_json_exists(e->to, "tokenizer_config.json", &copied));
+    if (e->mapped) RD_TRY(rd_has_file(e->to, "tokenizer_config.json", &copied));
     if (!copied) RD_TRY(write_tokenizer_config(e));
     RD_TRY(write_generation_config(e));
     return write_model_config(e);
@@ -306,7 +306,7 @@ static rd_status copy_mapped(rd_hf_export *e) {
     e->tgt_rows = c->tgt_vocab;
     e->pad = c->pad_id;
     e->start = rd_start_id(c);
-    RD_TRY(rd_json_exists(e->from, "target_vocab.json", &e->separate));
+    RD_TRY(rd_has_file(e->from, "target_vocab.json", &e->separate));
     return rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_ANY);
 }
 

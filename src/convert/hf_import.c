@@ -197,9 +197,9 @@ static rd_status check_files(const hf_import *im) {
     static const char *const bart[] = {"vocab.json", "merges.txt", NULL};
     bool is_bart = im->recipe->model.layernorm_embedding, there, whole;
     const char *const *files = is_bart ? bart : marian;
-    RD_TRY(rd_json_exists(im->from, "tokenizer.json", &whole));
+    RD_TRY(rd_has_file(im->from, "tokenizer.json", &whole));
     for (; !(is_bart && whole) && *files; files++) {
-        RD_TRY(rd_json_exists(im->from, *files, &there));
+        RD_TRY(rd_has_file(im->from, *files, &there));
         if (!there)
             return rd_error(RD_ERR_IO, "%s/%s: missing; the vocabulary of a %s directory is %s",
                             im->from, *files, is_bart ? "BART" : "MarianMT",

@@ -145,8 +145,8 @@ static rd_status read_lengths(const reader *r) {
                           r->file, (long long)most - 1);
 }
 
-/* Of outputs that go on after their source, which new lengths do not count, and others do. An end
- * that is forced comes after the last token, else in its place. */
+/* Of outputs that go on after their source, which new lengths do not count, and others do. Ours do
+ * not count the token that ends them: where theirs end without one, it comes besides. */
 static rd_status read_new_lengths(const reader *r) {
     const json_t *most = setting(r, "max_new_tokens"), *least = setting(r, "min_new_tokens");
     rd_search_options *search = &r->recipe->search;
@@ -155,7 +155,8 @@ static rd_status read_new_lengths(const reader *r) {
         return rd_error(RD_ERR_FORMAT,
                         "%s: min_new_tokens %lld and max_new_tokens %lld make no sense",
                         r->directory, (long long)shortest, (long long)longest);
-    if (most) search->max_len_b = (float)(longest - (search->no_forced_eos ? 1 : 0));
+    bool ends = search->no_forced_eos || setting(r, "forced_eos_token_id");
+    if (most) search->max_len_b = (float)(longest - ends);
     search->min_len = (int32_t)shortest;
     if (!setting(r, "max_length") && !setting(r, "min_length")) return RD_OK;
     return warn(r, "max_length and min_length count the prompt, and have no effect here: max-len-b "

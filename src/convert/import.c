@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "io/json.h"
 
@@ -73,8 +74,8 @@ static rd_status check_side(const rd_model_config *c, const char *directory, con
 /* Ids are those of the JSON files, never SentencePiece's own. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind) {
     bool separate, ids;
-    RD_TRY(rd_json_exists(directory, "target_vocab.json", &separate));
-    RD_TRY(rd_json_exists(directory, "vocab.json", &ids));
+    RD_TRY(rd_has_file(directory, "target_vocab.json", &separate));
+    RD_TRY(rd_has_file(directory, "vocab.json", &ids));
     *kind = separate ? RD_VOCABULARY_SEPARATE : RD_VOCABULARY_JOINT;
     if (!separate || ids) return RD_OK;
     return rd_error(RD_ERR_IO, "%s/vocab.json: missing, next to a target_vocab.json", directory);

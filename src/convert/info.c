@@ -36,7 +36,7 @@ static rd_status weights(const char *path, rd_text *out) {
 
 static rd_status name_if_there(const char *directory, const char *name, int *n, rd_text *out) {
     bool found;
-    RD_TRY(rd_json_exists(directory, name, &found));
+    RD_TRY(rd_has_file(directory, name, &found));
     if (!found) return RD_OK;
     return rd_text_printf(out, "%s %s", (*n)++ ? "," : "vocabulary files:", name);
 }
@@ -308,10 +308,10 @@ static rd_status fairseq_directory(const char *directory, rd_text *out) {
 static rd_status describe_directory(const char *path, rd_text *out) {
     bool found;
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
-        RD_TRY(rd_json_exists(path, directories[i].name, &found));
+        RD_TRY(rd_has_file(path, directories[i].name, &found));
         if (found) return directories[i].describe(path, out);
     }
-    RD_TRY(rd_json_exists(path, "model/config.yaml", &found));
+    RD_TRY(rd_has_file(path, "model/config.yaml", &found));
     if (!found) return fairseq_directory(path, out);
     char *model = rd_path_join(path, "model");
     rd_status status = model ? model_directory(model, out) : RD_ERR_MEMORY;

@@ -138,7 +138,7 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
 }
 
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
-    enum { ROOM = 512 };
+    enum { ROOM = 16 * 1024 };
     rd_recipe *defaults;
     int n = 0;
     RD_TRY(rd_recipe_new(&defaults));
@@ -158,7 +158,7 @@ rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
 }
 
 rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
-    enum { ROOM = 512 };
+    enum { ROOM = 16 * 1024 };
     rd_recipe *defaults;
     int n = 0;
     RD_TRY(rd_recipe_new(&defaults));
@@ -215,7 +215,7 @@ rd_status rd_info_history(const char *directory, rd_text *out) {
     static const char *const names[] = {"train.jsonl", "../train.jsonl"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool found;
-        RD_TRY(rd_json_exists(directory, names[i], &found));
+        RD_TRY(rd_has_file(directory, names[i], &found));
         if (!found) continue;
         rd_history history = {0};
         char *path = rd_path_join(directory, names[i]);

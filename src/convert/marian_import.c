@@ -42,7 +42,7 @@ static rd_status find_by_file(marian_import *im, const char *from) {
     if (status == RD_OK) {
         if (slash) im->directory[slash == from ? 1 : slash - from] = '\0';
         snprintf(name, room, "%s.decoder.yml", im->model);
-        status = rd_json_exists(im->directory, name, &found);
+        status = rd_has_file(im->directory, name, &found);
     }
     if (status == RD_OK) status = read_decoder(im, found ? name : "decoder.yml");
     free(name);

@@ -31,63 +31,116 @@ static rd_status read_modules(const char *directory, json_t **modules) {
     return status;
 }
 
-/* Vectors come from the transformer, are pooled, and have a length of 1. */
-static rd_status check_modules(const char *directory) {
+/* Vectors come from the transformer, are pooled, and have a length of 1. *pooling: the folder that
+ * says how. */
+static rd_status check_modules(const char *directory, const json_t *modules, const char **pooling) {
     static const char *const known[] = {".Transformer", ".Pooling", ".Normalize"};
-    json_t *modules, *module;
+    json_t *module;
     size_t i;
-    RD_TRY(read_modules(directory, &modules));
-    rd_status status = RD_OK;
     json_array_foreach(modules, i, module) {
         const char *type = json_string_value(json_object_get(module, "type"));
+        const char *path = json_string_value(json_object_get(module, "path"));
         bool found = false;
         for (size_t k = 0; type && k < sizeof known / sizeof *known; k++)
             found = found || rd_ends_with(type, known[k]);
-        if (!found && status == RD_OK)
-            status = unsupported(directory, "modules.json", type ? type : "a module without type");
+        if (!found)
+            return unsupported(directory, "modules.json", type ? type : "a module without type");
+        if (path && rd_ends_with(type, ".Pooling")) *pooling = path;
     }
+    return RD_OK;
+}
+
+/* The mean over the root of the length points where the mean does. */
+static rd_status take_mode(const char *directory, const char *file, const char *mode,
+                           rd_pooling *pooling) {
+    if (!strcmp(mode, "mean") || !strcmp(mode, "mean_tokens") ||
+        !strcmp(mode, "mean_sqrt_len_tokens"))
+        *pooling = RD_POOL_MEAN;
+    else if (!strcmp(mode, "cls") || !strcmp(mode, "cls_token"))
+        *pooling = RD_POOL_FIRST;
+    else
+        return unsupported(directory, file, mode);
+    return RD_OK;
+}
+
+/* "pooling_mode": "mean", a list of one of these or, before sentence-transformers 5.4,
+ * "pooling_mode_mean_tokens": true; where nothing is said, it is the mean. */
+static rd_status read_modes(const char *directory, const char *file, const json_t *config,
+                            rd_pooling *pooling) {
+    static const char prefix[] = "pooling_mode_";
+    const json_t *named = json_object_get(config, "pooling_mode"), *value;
+    const char *key;
+    int n = 0;
+    *pooling = RD_POOL_MEAN;
+    if (json_is_array(named) && json_array_size(named) == 1) named = json_array_get(named, 0);
+    if (json_is_string(named)) return take_mode(directory, file, json_string_value(named), pooling);
+    if (named) return unsupported(directory, file, "this pooling_mode");
+    json_object_foreach((json_t *)(uintptr_t)config, key, value) {
+        if (strncmp(key, prefix, strlen(prefix)) != 0 || !json_is_true(value)) continue;
+        if (n++ > 0) return unsupported(directory, file, key);
+        RD_TRY(take_mode(directory, file, key + strlen(prefix), pooling));
+    }
+    return RD_OK;
+}
+
+static rd_status read_pooling(const char *directory, const char *folder, rd_pooling *pooling) {
+    rd_text file = {0};
+    json_t *config = NULL;
+    bool found = false;
+    rd_status status = rd_text_printf(&file, "%s/config.json", folder);
+    if (status == RD_OK) status = rd_has_file(directory, file.data, &found);
+    *pooling = RD_POOL_FIRST;
+    if (status == RD_OK && found) status = rd_json_read(directory, file.data, &config);
+    if (status == RD_OK && found) status = read_modes(directory, file.data, config, pooling);
+    json_decref(config);
+    rd_text_free(&file);
+    return status;
+}
+
+/* What is put before every sentence there, unless it is asked for otherwise, is not put here. */
+static rd_status warn_of_prompt(const char *directory, rd_text *warnings) {
+    static const char file[] = "config_sentence_transformers.json";
+    json_t *config;
+    RD_TRY(rd_json_read_optional(directory, file, &config));
+    const char *name = json_string_value(json_object_get(config, "default_prompt_name"));
+    const char *prompt =
+        json_string_value(json_object_get(json_object_get(config, "prompts"), name ? name : ""));
+    rd_status status = RD_OK;
+    if (prompt && *prompt)
+        status = rd_text_printf(warnings,
+                                "%s/%s: sentence-transformers begins every sentence with "
+                                "\"%s\", which has to be in the text here\n",
+                                directory, file, prompt);
+    json_decref(config);
+    return status;
+}
+
+rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
+                                        rd_text *warnings) {
+    json_t *modules;
+    const char *pooling = POOLING;
+    RD_TRY(read_modules(directory, &modules));
+    rd_status status = check_modules(directory, modules, &pooling);
+    if (status == RD_OK) status = read_pooling(directory, pooling, &recipe->model.pooling);
+    if (status == RD_OK && warnings) status = warn_of_prompt(directory, warnings);
     json_decref(modules);
     return status;
 }
 
-/* The mean over the root of the length points where the mean does. */
-static rd_status read_pooling(const char *directory, rd_pooling *pooling) {
-    static const char prefix[] = "pooling_mode_", file[] = "1_Pooling/config.json";
-    json_t *config, *value;
-    const char *key;
-    int n = 0;
-    RD_TRY(rd_json_read_optional(directory, file, &config));
-    rd_status status = RD_OK;
-    *pooling = RD_POOL_FIRST;
-    json_object_foreach(config, key, value) {
-        if (strncmp(key, prefix, strlen(prefix)) != 0 || !json_is_true(value)) continue;
-        bool mean = strcmp(key, "pooling_mode_mean_tokens") == 0 ||
-                    strcmp(key, "pooling_mode_mean_sqrt_len_tokens") == 0;
-        bool known = mean || strcmp(key, "pooling_mode_cls_token") == 0;
-        if (mean) *pooling = RD_POOL_MEAN;
-        if (status == RD_OK && (!known || n++ > 0)) status = unsupported(directory, file, key);
-    }
-    json_decref(config);
-    return status;
-}
-
-static rd_status read_limits(rd_recipe *recipe, const char *directory) {
+rd_status rd_sentence_transformers_read_longest(rd_recipe *recipe, const char *directory) {
     static const char file[] = "sentence_bert_config.json";
-    json_t *config;
+    json_t *config, *tokenizer;
     RD_TRY(rd_json_read_optional(directory, file, &config));
-    json_int_t longest = json_integer_value(json_object_get(config, "max_seq_length"));
+    double longest = json_number_value(json_object_get(config, "max_seq_length"));
     bool lower = json_is_true(json_object_get(config, "do_lower_case"));
     json_decref(config);
     if (lower) return unsupported(directory, file, "do_lower_case");
-    if (longest >= 3 && longest <= recipe->model.max_source_positions)
-        recipe->table.longest = (int32_t)longest;
+    RD_TRY(rd_json_read_optional(directory, "tokenizer_config.json", &tokenizer));
+    if (longest < 3) longest = json_number_value(json_object_get(tokenizer, "model_max_length"));
+    json_decref(tokenizer);
+    if (longest > recipe->model.max_source_positions) longest = recipe->model.max_source_positions;
+    if (longest >= 3) recipe->table.longest = (int32_t)longest;
     return RD_OK;
-}
-
-rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory) {
-    RD_TRY(check_modules(directory));
-    RD_TRY(read_pooling(directory, &recipe->model.pooling));
-    return read_limits(recipe, directory);
 }
 
 static json_t *module(int number, const char *path, const char *type) {
@@ -107,9 +160,11 @@ rd_status rd_sentence_transformers_write(const rd_recipe *recipe, const char *di
                                          (int)!mean, "pooling_mode_mean_tokens", (int)mean));
     free(pooling);
     RD_TRY(status);
-    RD_TRY(rd_json_write(
-        directory, "sentence_bert_config.json",
-        json_pack("{s:i, s:b}", "max_seq_length", (int)recipe->table.longest, "do_lower_case", 0)));
+    int32_t longest = recipe->table.longest, positions = recipe->model.max_source_positions;
+    RD_TRY(rd_json_write(directory, "sentence_bert_config.json",
+                         json_pack("{s:i, s:b}", "max_seq_length",
+                                   (int)(longest < positions ? longest : positions),
+                                   "do_lower_case", 0)));
     return rd_json_write(directory, "modules.json",
                          json_pack("[o, o, o]", module(0, "", "Transformer"),
                                    module(1, POOLING, "Pooling"),

@@ -62,7 +62,8 @@ static int64_t count_layers(const reader *r) {
 
 /* timm's heads are of 64, except in its largest models, which have 16 of them. */
 static rd_status timm_heads(const reader *r, int64_t width, int64_t *heads) {
-    static const char *const of_16[] = {"_huge_", "_giant_", "_gigantic_", "_so150m_", "_so400m_"};
+    static const char *const of_16[] = {"_huge_", "_giant_", "_giantopt_", "_gigantic_",
+                                        "_so400m_"};
     const char *name = json_string_value(json_object_get(r->config, "architecture"));
     const json_t *said = json_object_get(json_object_get(r->config, "model_args"), "num_heads");
     *heads = width % 64 == 0 ? width / 64 : 0;
@@ -75,6 +76,17 @@ static rd_status timm_heads(const reader *r, int64_t width, int64_t *heads) {
                           "%s: %.60s: a width of %lld is of no known number of "
                           "heads",
                           r->path, name ? name : "no architecture", (long long)width);
+}
+
+/* Of timm's models that end in a mean, those with gelu by tanh. */
+static bool has_gelu_tanh(const reader *r) {
+    static const char *const names[] = {"_base_patch32_siglip_gap_",
+                                        "_large_patch16_siglip_gap_512",
+                                        "_so400m_patch16_siglip_gap_", "_giantopt_"};
+    const char *name = json_string_value(json_object_get(r->config, "architecture"));
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (strstr(name, names[i])) return true;
+    return false;
 }
 
 /* Google's arrays say how many there are. */
@@ -233,6 +245,23 @@ static rd_status read_processor(const reader *r, const json_t *p) {
     return set_list(r, "picture-std", json_object_get(p, "image_std"));
 }
 
+/* Arguments that other settings or the tensors say as well. */
+static rd_status check_arguments(const reader *r) {
+    static const char *const known[] = {"num_heads",   "img_size",    "patch_size",  "embed_dim",
+                                        "depth",       "mlp_ratio",   "num_classes", "in_chans",
+                                        "class_token", "global_pool", NULL};
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(r->config, "model_args"), key, value) {
+        int i = 0;
+        while (known[i] && strcmp(known[i], key) != 0) i++;
+        if (!known[i])
+            return rd_error(RD_ERR_UNSUPPORTED, "%s: model_args with %.40s is not supported",
+                            r->path, key);
+    }
+    return RD_OK;
+}
+
 /* What timm's names do not say, and this program does not have. */
 static rd_status check_timm(const reader *r, const json_t *p) {
     const char *architecture = json_string_value(json_object_get(r->config, "architecture"));
@@ -240,6 +269,7 @@ static rd_status check_timm(const reader *r, const json_t *p) {
     const char *mode = json_string_value(json_object_get(p, "crop_mode"));
     const json_t *size = json_object_get(p, "input_size");
     bool tokens = r->recipe->model.picture.class_tokens > 0;
+    RD_TRY(check_arguments(r));
     if (architecture && strstr(architecture, "quickgelu")) return unsupported(r, "quickgelu");
     if (pool && strcmp(pool, tokens ? "token" : "avg") != 0)
         return unsupported(r, "this global_pool");
@@ -286,7 +316,7 @@ rd_status rd_vit_read_config(const rd_vit_file *file, const char *path, const js
     rd_vit_place_of(file, "encoder.class_token", &tokens);
     c->picture.class_tokens = !rd_vit_has(file, tokens.name) ? 0 : *tokens.second ? 2 : 1;
     c->encoder.normalize_before = c->encoder.learned_pos = true;
-    c->activation = RD_GELU;
+    c->activation = has_gelu_tanh(&r) ? RD_GELU_TANH : RD_GELU;
     c->dropout = 0.0f;
     RD_TRY(file->format == RD_VIT_HF ? set_by_config(&r) : set_by_tensors(&r));
     c->decoder.layers = 0;

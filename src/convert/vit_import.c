@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "convert/convert.h"
 #include "convert/vit.h"
@@ -212,7 +213,7 @@ rd_status rd_is_vit(const char *from, bool *vit) {
     bool exists;
     *vit = false;
     if (rd_ends_with(from, ".npz")) return is_google(from, vit);
-    RD_TRY(rd_json_exists(from, "config.json", &exists));
+    RD_TRY(rd_has_file(from, "config.json", &exists));
     if (!exists) return RD_OK;
     RD_TRY(rd_json_read(from, "config.json", &config));
     const char *type = json_string_value(json_object_get(config, "model_type"));

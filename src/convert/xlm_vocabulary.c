@@ -42,8 +42,8 @@ static rd_status ids_of(const char *directory, const char *name, json_t **ids) {
 /* transformers 5 saves tokenizer.json alone. */
 static rd_status check_there(const char *from) {
     bool there, whole;
-    RD_TRY(rd_json_exists(from, theirs, &there));
-    RD_TRY(rd_json_exists(from, "tokenizer.json", &whole));
+    RD_TRY(rd_has_file(from, theirs, &there));
+    RD_TRY(rd_has_file(from, "tokenizer.json", &whole));
     if (there || !whole) return RD_OK; /* opening says what is wrong */
     return rd_error(RD_ERR_UNSUPPORTED,
                     "%s/tokenizer.json: a vocabulary of XLM-R is not read from this file; put the "
@@ -57,7 +57,7 @@ static rd_status copy_added(const char *from, const char *to) {
     static const char *const names[] = {"tokenizer_config.json", "added_tokens.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool there;
-        RD_TRY(rd_json_exists(from, names[i], &there));
+        RD_TRY(rd_has_file(from, names[i], &there));
         if (there) RD_TRY(rd_copy_file(from, names[i], to, names[i]));
     }
     return RD_OK;

@@ -167,9 +167,9 @@ static rd_status write_chunk(binarizer *b) {
     return RD_OK;
 }
 
-static rd_status check_stop(const binarizer *b) {
-    if (!b->config->stop || !*b->config->stop) return RD_OK;
-    return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+rd_status rd_binarize_check_stop(const volatile sig_atomic_t *stop) {
+    if (!stop || !*stop) return RD_OK;
+    return rd_error(RD_ERR_INTERRUPTED, "interrupted; what was not finished is not written");
 }
 
 static void show_progress(binarizer *b) {
@@ -235,7 +235,7 @@ static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bo
         RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
         RD_TRY(pack_chunk(b, mine));
     }
-    return check_stop(b);
+    return rd_binarize_check_stop(b->config->stop);
 }
 
 /* A chunk at a time comes to the first worker, and is written. */
@@ -276,7 +276,7 @@ static rd_status binarize_open_files(binarizer *b, rd_corpus *src, rd_corpus *tg
         RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
         RD_TRY(write_chunk(b));
         show_progress(b);
-        RD_TRY(check_stop(b));
+        RD_TRY(rd_binarize_check_stop(b->config->stop));
     }
     return RD_OK;
 }

@@ -77,4 +77,7 @@ typedef struct {
 rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
                       rd_binarize_statistics *statistics);
 
+/* RD_ERR_INTERRUPTED once *stop is nonzero; of all that makes datasets. */
+rd_status rd_binarize_check_stop(const volatile sig_atomic_t *stop);
+
 #endif

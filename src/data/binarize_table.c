@@ -171,8 +171,7 @@ static rd_status binarize_table(binarizer *b, rd_table *table) {
         RD_TRY(tokenize_chunk(b, table));
         RD_TRY(write_chunk(b));
         if (c->progress) c->progress(c->self, b->statistics->examples);
-        if (c->stop && *c->stop)
-            return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+        RD_TRY(rd_binarize_check_stop(c->stop));
     }
     return RD_OK;
 }
@@ -182,6 +181,7 @@ static rd_status binarize_tables(binarizer *b) {
     for (int i = 0; i < c->n_paths; i++) {
         rd_table *table;
         RD_TRY(rd_table_open(&table, c->paths[i], &c->table));
+        rd_table_stop_by(table, c->stop_fd);
         rd_status status = binarize_table(b, table);
         rd_table_close(table);
         RD_TRY(status);

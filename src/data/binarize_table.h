@@ -21,6 +21,7 @@ typedef struct {
     void (*progress)(void *self, int64_t examples); /* now and then; may be NULL */
     void *self;
     const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
+    int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
 } rd_binarize_table_config;
 
 typedef struct {

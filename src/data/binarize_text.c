@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/binarize.h"
 #include "data/corpus.h"
 #include "data/dictionary.h"
 
@@ -136,8 +137,7 @@ static rd_status binarize_corpus(binarizer *b, rd_corpus *corpus) {
         RD_TRY(write_chunk(b));
         b->n_read += b->n;
         if (b->config->progress) b->config->progress(b->config->self, b->n_read);
-        if (b->config->stop && *b->config->stop)
-            return rd_error(RD_ERR_INTERRUPTED, "interrupted; nothing was written");
+        RD_TRY(rd_binarize_check_stop(b->config->stop));
     }
     if (b->n_read > before) return RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: an empty file; expected lines of text",

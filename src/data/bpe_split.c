@@ -61,22 +61,3 @@ size_t rd_bpe_word(const char *text, size_t n, size_t at) {
     /* The last of several spaces belongs to what follows. */
     return (class == SPACE && end < n && last > at ? last : end) - at;
 }
-
-/* Backwards: where the character before `at` begins. */
-static size_t before(const char *text, size_t at) {
-    int32_t i = (int32_t)at;
-    U8_BACK_1((const uint8_t *)text, 0, i);
-    return (size_t)i;
-}
-
-size_t rd_bpe_cut(const char *text, size_t n) {
-    bool space_follows = false;
-    for (size_t at = n, after; at > 0;) {
-        size_t begin = before(text, at);
-        bool space = next_class(text, n, begin, &after) == SPACE;
-        if (!space && space_follows) return at;
-        space_follows = space;
-        at = begin;
-    }
-    return 0;
-}

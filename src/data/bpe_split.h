@@ -10,9 +10,4 @@
  * characters that are neither letters, numbers nor space. */
 size_t rd_bpe_word(const char *text, size_t n, size_t at);
 
-/* The last place where text[0..n) may be cut so that both parts, the second with whatever follows,
- * give the words of the whole: before white space that follows something else. 0: there is none.
- * For tokenizing a text larger than memory. */
-size_t rd_bpe_cut(const char *text, size_t n);
-
 #endif

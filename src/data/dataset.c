@@ -21,7 +21,7 @@ typedef struct {
     int64_t n_pairs;
     int64_t index_offset; /* bytes; the index holds n_pairs records */
     uint32_t flags;       /* KEEPS_TEXT, CLASSES, NUMBERS */
-    uint32_t index_crc;   /* of the index: a damaged file is found out without reading all of it */
+    uint32_t index_crc;   /* of the index */
     uint32_t data_crc;    /* of everything between header and index */
     uint32_t header_crc;  /* of the fields above */
 } header;
@@ -29,8 +29,8 @@ typedef struct {
 enum { KEEPS_TEXT = 1, CLASSES = 2, NUMBERS = 4 };
 
 typedef struct {
-    int64_t offset; /* bytes from the start of the file: src ids, tgt ids, src text, tgt text,
-                       padding */
+    int64_t offset; /* bytes from the start of the file: answer, src ids, tgt ids, src text, tgt
+                       text, padding */
     int32_t n_src, n_tgt, src_text, tgt_text;
 } record;
 

@@ -1,4 +1,4 @@
-/* Binarized examples: one mmap-able file holding token ids, so that training starts at once and
+/* Binarized examples: one mmap-able file holding token ids, so that training starts soon and
  * uses no memory for data the system can page in again. Of a parallel corpus, both sides end with
  * eos. Of a table, one or two sentences, the second of which may be empty, and a class or a number.
  */

@@ -31,7 +31,7 @@ size_t rd_dictionary_word(const char *text, size_t n, size_t *at, const char **w
 typedef struct {
     bool characters;   /* else words */
     int64_t threshold; /* symbols that come fewer times are left out */
-    int64_t most;      /* symbols kept, with the four special ones; 0: all */
+    int64_t most;      /* symbols kept, with the special ones; 0: all */
     float coverage;    /* share of the text that the characters kept make up */
     bool mask;         /* a symbol <mask>, id 4 */
 } rd_dictionary_config;

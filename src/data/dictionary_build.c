@@ -60,6 +60,9 @@ static rd_status count_lines(counter *c, rd_corpus *corpus, bool characters) {
     size_t n;
     RD_TRY(rd_corpus_next(corpus, &line, &n));
     while (line) {
+        if (!characters && memchr(line, '\0', n))
+            return rd_error(RD_ERR_FORMAT, "%s:%lld: a NUL byte, which no dictionary can hold",
+                            rd_corpus_path(corpus), (long long)rd_corpus_line_number(corpus));
         RD_TRY(characters ? count_characters(c, line, n) : count_words(c, line, n));
         RD_TRY(rd_corpus_next(corpus, &line, &n));
     }
@@ -111,8 +114,8 @@ static int64_t sort_entries(const counter *c, entry *entries, int64_t *total) {
 static int64_t choose(const rd_dictionary_config *config, const entry *entries, int64_t n,
                       int64_t total) {
     int64_t kept = 0, covered = 0;
-    if (config->most > 0 && n > config->most - RD_DICTIONARY_SPECIAL)
-        n = config->most - RD_DICTIONARY_SPECIAL;
+    int64_t most = config->most - RD_DICTIONARY_SPECIAL - config->mask;
+    if (config->most > 0 && n > most) n = most > 0 ? most : 0;
     for (; kept < n && entries[kept].count >= config->threshold; kept++) {
         if (config->characters && (double)covered >= (double)config->coverage * (double)total)
             break;

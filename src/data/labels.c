@@ -127,3 +127,10 @@ void rd_labels_list(const rd_labels *labels, char *list, size_t room) {
         snprintf(list + n, room - n, "%s%s", i ? ", " : "", name);
     }
 }
+
+int32_t rd_best_label(const float *scores, int64_t n) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; i++)
+        if (scores[i] > scores[best]) best = i;
+    return best;
+}

@@ -33,6 +33,9 @@ void rd_labels_sort(rd_labels *labels);
 rd_status rd_labels_read(rd_labels *labels, const char *directory);
 rd_status rd_labels_write(const rd_labels *labels, const char *directory);
 
+/* The class of the highest score, of equal ones the first: [n] */
+int32_t rd_best_label(const float *scores, int64_t n);
+
 /* "a, b, c", cut to room, for messages. */
 void rd_labels_list(const rd_labels *labels, char *list, size_t room);
 

@@ -214,6 +214,10 @@ rd_status rd_table_open(rd_table **table, const char *path, const rd_table_confi
     return status;
 }
 
+void rd_table_stop_by(rd_table *t, int stop_fd) {
+    rd_corpus_stop_by(t->corpus, stop_fd);
+}
+
 void rd_table_close(rd_table *t) {
     if (!t) return;
     rd_corpus_close(t->corpus);
@@ -272,11 +276,11 @@ static rd_status append_value(rd_table *t, int i, const json_t *value) {
 
 /* The row's object, checked to be one. */
 static rd_status parse_object(rd_table *t, const char *line, size_t n) {
-    json_error_t error = {.text = ""};
+    json_error_t error;
     json_decref(t->object);
     t->object = NULL;
     RD_TRY(rd_json_check(rd_table_path(t), t->line, line, n));
-    t->object = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    RD_TRY(rd_json_load(&t->object, line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error));
     if (json_is_object(t->object)) return RD_OK;
     if (!t->object && rd_json_no_memory(&error))
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", rd_table_path(t));

@@ -46,7 +46,8 @@ rd_table_format rd_table_format_of(const char *path);
  * RD_ERR_FORMAT, which names those that are. What config points to must last. A byte order mark at
  * the start is no part of the table. */
 rd_status rd_table_open(rd_table **table, const char *path, const rd_table_config *config);
-void rd_table_close(rd_table *table); /* NULL is fine */
+void rd_table_close(rd_table *table);                /* NULL is fine */
+void rd_table_stop_by(rd_table *table, int stop_fd); /* as rd_byte_source_stop_by */
 
 /* The next row's fields, [n_columns] in the order they were asked for, valid until the next call;
  * *row = NULL at the end. A row with more or fewer columns than the first one is RD_ERR_FORMAT,

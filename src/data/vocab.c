@@ -145,16 +145,36 @@ static rd_status train(const rd_vocab_config *config, const char *options, line_
     return status;
 }
 
+/* What SentencePiece refuses in words of its source. */
+static rd_status check_symbols(const char *symbols, bool mask) {
+    if (strpbrk(symbols, " \t\r\n\""))
+        return rd_error(RD_ERR_FORMAT,
+                        "user-defined-symbols: \"%.60s\": symbols are separated by commas, without "
+                        "blanks or quotes",
+                        symbols);
+    for (const char *at = symbols; *at;) {
+        size_t n = strcspn(at, ",");
+        bool taken = n == 0 || (at[n] == ',' && !at[n + 1]);
+        taken |= n == 5 && memcmp(at, "<unk>", n) == 0;
+        taken |= mask && n == 6 && memcmp(at, "<mask>", n) == 0;
+        for (const char *other = symbols; other < at; other += strcspn(other, ",") + 1)
+            taken |= strcspn(other, ",") == n && memcmp(other, at, n) == 0;
+        if (taken)
+            return rd_error(RD_ERR_FORMAT,
+                            "user-defined-symbols: \"%.60s\": a symbol that is empty, there "
+                            "already, or <unk>: \"%.*s\"",
+                            symbols, n < 60 ? (int)n : 60, at);
+        at += n + (at[n] == ',');
+    }
+    return RD_OK;
+}
+
 static rd_status train_sentencepiece(const rd_vocab_config *config, const char *const *paths,
                                      int n_paths, const char *model_path) {
     line_source source = {.paths = paths, .n_paths = n_paths};
     rd_text options = {0};
     size_t longest;
-    if (config->symbols && strpbrk(config->symbols, " \t\r\n\""))
-        return rd_error(RD_ERR_FORMAT,
-                        "user-defined-symbols: \"%.60s\": symbols are separated by commas, without "
-                        "blanks or quotes",
-                        config->symbols);
+    if (config->symbols) RD_TRY(check_symbols(config->symbols, config->mask));
     RD_TRY(find_longest(paths, n_paths, &longest));
     rd_status status = write_options(config, longest, &options);
     if (status == RD_OK) status = train(config, options.data, &source, model_path);

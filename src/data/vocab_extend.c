@@ -137,11 +137,19 @@ static rd_status extend_added(const char *directory, const json_t *list, int32_t
     return status;
 }
 
+static rd_status not_supported(const char *directory) {
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: extend-vocab: for vocabularies of SentencePiece, of MarianMT with one "
+                    "vocab.json, and of byte-level BPE",
+                    directory);
+}
+
 static rd_status extend_ids(const char *directory, const json_t *list, bool whole) {
     rd_tokenizer *source, *target;
     RD_TRY(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
     int32_t first = rd_tokenizer_size(source);
-    rd_status status = check_new(source, list);
+    bool words = rd_tokenizer_kind_of(source) == RD_TOKENIZER_WORDPIECE;
+    rd_status status = words ? not_supported(directory) : check_new(source, list);
     rd_vocabularies_close(source, target);
     RD_TRY(status);
     return whole ? extend_tokenizer_json(directory, list, first)
@@ -153,17 +161,13 @@ static rd_status extend(const char *directory, const json_t *list) {
                                         "target_vocab.json", "target.spm", "tokenizer.json"};
     enum { JOINT, SOURCE, IDS, TARGET_IDS, TARGET, WHOLE, N_NAMES };
     bool there[N_NAMES];
-    for (int i = 0; i < N_NAMES; i++) RD_TRY(rd_json_exists(directory, names[i], &there[i]));
+    for (int i = 0; i < N_NAMES; i++) RD_TRY(rd_has_file(directory, names[i], &there[i]));
     if (there[JOINT]) return extend_sentencepiece(directory, names[JOINT], list);
     if (there[SOURCE] && there[TARGET] && !there[IDS]) {
         RD_TRY(extend_sentencepiece(directory, names[SOURCE], list));
         return extend_sentencepiece(directory, names[TARGET], list);
     }
-    if (there[TARGET_IDS] || (!there[IDS] && !there[WHOLE]))
-        return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: extend-vocab: for vocabularies of SentencePiece, of MarianMT with one "
-                        "vocab.json, and of byte-level BPE",
-                        directory);
+    if (there[TARGET_IDS] || (!there[IDS] && !there[WHOLE])) return not_supported(directory);
     return extend_ids(directory, list, there[WHOLE] && !there[SOURCE]);
 }
 

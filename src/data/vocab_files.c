@@ -56,19 +56,11 @@ static void list_files(const form *f, const char **files) {
     files[n] = NULL;
 }
 
-static rd_status file_is_there(const char *directory, const char *name, bool *found) {
-    char *path = rd_path_join(directory, name);
-    if (!path) return RD_ERR_MEMORY;
-    *found = rd_file_exists(path);
-    free(path);
-    return RD_OK;
-}
-
 static rd_status add_optional(const char *directory, const char *name, const char **files) {
     bool found;
     int n = 0;
     while (files[n]) n++;
-    RD_TRY(file_is_there(directory, name, &found));
+    RD_TRY(rd_has_file(directory, name, &found));
     if (!found) return RD_OK;
     files[n] = name;
     files[n + 1] = NULL;
@@ -87,7 +79,7 @@ static rd_status is_there(const char *directory, const form *f, bool *found) {
     const char *files[MOST_FILES + 1];
     list_files(f, files);
     *found = true;
-    for (int i = 0; *found && files[i]; i++) RD_TRY(file_is_there(directory, files[i], found));
+    for (int i = 0; *found && files[i]; i++) RD_TRY(rd_has_file(directory, files[i], found));
     return RD_OK;
 }
 
@@ -184,17 +176,6 @@ void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]) {
             add_name(forms[k].settings[i], names);
 }
 
-static rd_status copy_file(const char *from_dir, const char *to_dir, const char *name) {
-    char *from = rd_path_join(from_dir, name), *to = rd_path_join(to_dir, name), *bytes = NULL;
-    size_t n = 0;
-    rd_status status = from && to ? rd_read_file(from, (size_t)1 << 30, &bytes, &n) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_write_file(to, bytes, n);
-    free(bytes);
-    free(from);
-    free(to);
-    return status;
-}
-
 static rd_status remove_file(const char *directory, const char *name) {
     char *path = rd_path_join(directory, name);
     rd_status status = path ? RD_OK : RD_ERR_MEMORY;
@@ -208,12 +189,6 @@ static bool is_among(const char *file, const char *const *files) {
     for (; *files; files++)
         if (strcmp(file, *files) == 0) return true;
     return false;
-}
-
-static bool are_same(const char *directory, const char *other) {
-    struct stat one, two;
-    return stat(directory, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
 }
 
 /* Removes the files of a form except those among `files`. */
@@ -231,9 +206,9 @@ rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_k
     const form *found;
     const char *files[MOST_FILES + 1];
     RD_TRY(find_form(from, kind, &found));
-    if (are_same(from, to)) return RD_OK; /* nothing of the user's is removed */
+    if (rd_is_same_file(from, to)) return RD_OK; /* nothing of the user's is removed */
     RD_TRY(list_all_files(found, from, files));
-    for (int i = 0; files[i]; i++) RD_TRY(copy_file(from, to, files[i]));
+    for (int i = 0; files[i]; i++) RD_TRY(rd_copy_file(from, files[i], to, files[i]));
     for (int k = 0; k < N_FORMS; k++) RD_TRY(remove_form(&forms[k], to, files));
     return RD_OK;
 }
@@ -245,7 +220,7 @@ rd_status rd_vocabularies_keep(const char *directory, const char *model) {
         if (forms[k].models[0] && !strcmp(forms[k].models[0], model) && !forms[k].ids[0])
             kept = &forms[k];
     if (!kept) return RD_OK;
-    RD_TRY(list_all_files(kept, directory, files));
+    list_files(kept, files); /* it has no settings */
     for (int k = 0; k < N_FORMS; k++)
         if (forms[k].kind == kept->kind) RD_TRY(remove_form(&forms[k], directory, files));
     return RD_OK;

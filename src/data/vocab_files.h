@@ -40,7 +40,8 @@ void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]);
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind);
 
 /* After a vocabulary was made in `directory`, whose file or first file is `model` ("spm.model"):
- * removes those of other forms of this kind, so that they are not read in its place. */
+ * removes those of other forms of this kind, and settings of what was there before, so that they
+ * are not read in its place or with it. */
 rd_status rd_vocabularies_keep(const char *directory, const char *model);
 
 /* A hash of the names and bytes of the files that _open would read: of all that decides ids and

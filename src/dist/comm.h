@@ -99,8 +99,8 @@ void rd_comm_sum_forget(rd_comm *comm, int64_t n);
 /* Each worker's slices of x: [n] to all others' x. Shared: waits for all, since x is one array. */
 rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n);
 
-/* Likewise of what rd_comm_sum made, for workers that all step all weights: it may be rounded on
- * its way as the sum was, and is the same for all. */
+/* Likewise of what rd_comm_sum_finish made, for workers that all step all weights: it may be
+ * rounded on its way as the sum was, and is the same for all. */
 rd_status rd_comm_collect_sum(rd_comm *comm, float *x, int64_t n);
 
 /* The first status that is not RD_OK, in the order of workers, with its message, for all. */

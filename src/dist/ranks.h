@@ -8,7 +8,7 @@
  * that is slow. RD_ERR_UNSUPPORTED: a launcher started several, but this build has no MPI. */
 rd_status rd_ranks_open(rd_comm **comm);
 
-/* From here on each rank gives a sign of life every second. Where one gives none for so many
+/* From here on each rank gives a sign of life twice a second. Where one gives none for so many
  * seconds, or is gone from this machine, lost(self, message) is called on one of those that are
  * left, from a thread of its own, and all of them end. */
 rd_status rd_ranks_watch(rd_comm *comm, int seconds, void (*lost)(void *self, const char *message),

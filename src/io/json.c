@@ -107,34 +107,26 @@ static rd_status widen_integers(rd_text *out, const char *bytes, size_t n) {
     return rd_text_append(out, bytes + kept, n - kept);
 }
 
-/* transformers writes int(1e30) where it means no limit. */
-static rd_status parse_widened(json_t **root, const char *bytes, size_t n, json_error_t *error) {
+rd_status rd_json_load(json_t **root, const char *bytes, size_t n, size_t flags,
+                       json_error_t *error) {
     rd_text text = {0};
+    *error = (json_error_t){.text = ""};
+    *root = json_loadb(bytes, n, flags, error);
+    if (*root || json_error_code(error) != json_error_numeric_overflow) return RD_OK;
     rd_status status = widen_integers(&text, bytes, n);
-    if (status == RD_OK)
-        *root = json_loadb(text.data, (size_t)text.length, JSON_REJECT_DUPLICATES, error);
+    if (status == RD_OK) *root = json_loadb(text.data, (size_t)text.length, flags, error);
     rd_text_free(&text);
     return status;
 }
 
 rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size_t n) {
-    json_error_t error = {.text = ""};
+    json_error_t error;
     *root = NULL;
     RD_TRY(rd_json_check(path, 1, bytes, n));
-    *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
-    if (!*root && json_error_code(&error) == json_error_numeric_overflow)
-        RD_TRY(parse_widened(root, bytes, n, &error));
+    RD_TRY(rd_json_load(root, bytes, n, JSON_REJECT_DUPLICATES, &error));
     if (*root) return RD_OK;
     if (rd_json_no_memory(&error)) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     return rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
-}
-
-rd_status rd_json_exists(const char *directory, const char *name, bool *found) {
-    char *path = rd_path_join(directory, name);
-    if (!path) return RD_ERR_MEMORY;
-    *found = rd_file_exists(path);
-    free(path);
-    return RD_OK;
 }
 
 static rd_status read_object(json_t **root, const char *path) {
@@ -162,7 +154,7 @@ rd_status rd_json_read(const char *directory, const char *name, json_t **root) {
 rd_status rd_json_read_optional(const char *directory, const char *name, json_t **root) {
     bool found;
     *root = NULL;
-    RD_TRY(rd_json_exists(directory, name, &found));
+    RD_TRY(rd_has_file(directory, name, &found));
     if (found) return rd_json_read(directory, name, root);
     *root = json_object();
     return *root ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");

@@ -18,6 +18,11 @@ rd_status rd_json_check(const char *path, int64_t line, const char *bytes, size_
  * line. Release *root, which is NULL on failure, with json_decref. */
 rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size_t n);
 
+/* json_loadb, where integers of more than 64 bits become real numbers: transformers writes
+ * int(1e30) where it means no limit. *root is NULL, and *error says why, where it is not JSON. */
+rd_status rd_json_load(json_t **root, const char *bytes, size_t n, size_t flags,
+                       json_error_t *error);
+
 /* Whether parsing ended for want of memory. Jansson says so in several ways: by a code, or by
  * leaving the text empty. */
 bool rd_json_no_memory(const json_error_t *error);
@@ -26,7 +31,6 @@ bool rd_json_no_memory(const json_error_t *error);
 rd_status rd_json_read(const char *directory, const char *name, json_t **root);
 /* {} where there is no such file. */
 rd_status rd_json_read_optional(const char *directory, const char *name, json_t **root);
-rd_status rd_json_exists(const char *directory, const char *name, bool *found);
 
 /* Takes `root` over, which may be NULL for want of memory. */
 rd_status rd_json_write(const char *directory, const char *name, json_t *root);

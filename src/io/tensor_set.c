@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -56,7 +57,7 @@ static const struct {
 static rd_status open_first(rd_tensor_set *set, const char *directory) {
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         bool found;
-        RD_TRY(rd_json_exists(directory, candidates[i].name, &found));
+        RD_TRY(rd_has_file(directory, candidates[i].name, &found));
         if (!found) continue;
         set->torch = candidates[i].torch;
         return (candidates[i].index ? open_shards : add_file)(set, directory, candidates[i].name);

@@ -164,6 +164,7 @@ static rd_status run_all(rd_predictor *p, int64_t n, const row_tokens *all, floa
         rd_batch_clear(&p->batch);
         for (; i < n && (i == first || tokens + all[i].tokens.n <= p->max_tokens); i++) {
             RD_TRY(add(p, i, &all[i].tokens));
+            p->n_cut += all[i].tokens.cut;
             tokens += all[i].tokens.n;
         }
         rd_status status = run_batch(p, outputs + first * p->n_out);

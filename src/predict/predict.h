@@ -24,6 +24,7 @@ typedef struct {
     rd_pooling pooling; /* of vectors */
     int64_t n_out;      /* floats of one row's outputs */
     int64_t max_tokens; /* in one pass through the network; a longer row makes one of its own */
+    int64_t n_cut;      /* rows so far that were longer than reader.longest, and were cut */
     rd_arena arena;
     rd_batch batch;
 } rd_predictor;

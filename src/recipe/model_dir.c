@@ -14,14 +14,6 @@
 
 static const char CONFIG[] = "config.yaml", WEIGHTS[] = "model.safetensors";
 
-static rd_status has_file(const char *path, const char *name, bool *found) {
-    char *file = rd_path_join(path, name);
-    if (!file) return RD_ERR_MEMORY;
-    *found = rd_file_exists(file);
-    free(file);
-    return RD_OK;
-}
-
 rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
     *d = (rd_model_dir){.path = rd_strdup(path)};
     if (!d->path) return RD_ERR_MEMORY;
@@ -31,8 +23,8 @@ rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
         return rd_error(RD_ERR_IO, "%s: not a directory; name the model's directory, not a file",
                         path);
-    RD_TRY(has_file(path, CONFIG, &ours));
-    RD_TRY(has_file(path, "config.json", &foreign));
+    RD_TRY(rd_has_file(path, CONFIG, &ours));
+    RD_TRY(rd_has_file(path, "config.json", &foreign));
     if (!ours && foreign)
         return rd_error(RD_ERR_IO,
                         "%s: a directory of another program's model (config.json); make one of "

@@ -28,7 +28,7 @@ typedef struct {
      * relative to the data directory. trainpref may list several, separated by commas. */
     char *trainpref, *validpref, *testpref;
     char *class_names; /* of pictures, in the order of their numbers, comma-separated; "": found */
-    char *prepare; /* that script, relative to the recipe file that names it; "" if none */
+    char *prepare;     /* that script, relative to the recipe file that names it; "" if none */
     char *vocab_from; /* folder of an existing vocabulary; "": train one; see finetune_from_model */
     char *vocab_type; /* unigram | bpe | words | characters */
     int64_t threshold; /* words and characters that come fewer times are unknown */
@@ -93,7 +93,7 @@ typedef struct {
     int32_t keep_last;             /* keep-last-n: checkpoints kept for averaging */
     int64_t eval_bleu_sentences;   /* validation sentences translated; 0: all */
     char *eval_bleu_tokenizer;     /* rdrop/metrics.h; "": rd_metric_tokenizer_for(target_lang) */
-    char *best_checkpoint_metric;  /* loss | bleu | rouge1 | rouge2 | rougeL */
+    char *best_checkpoint_metric;  /* the name of a result of the task (task/task.h) */
     int32_t eval_bleu_beam;
     int32_t log_interval;       /* updates between progress lines */
     float ema_decay;            /* 0: no exponential moving average */
@@ -118,7 +118,7 @@ typedef struct {
     char *name;             /* file name without directory and .yaml */
     char *directory;        /* where the recipe file is */
     char *script;           /* path of the script that makes the raw corpora; NULL: none */
-    rd_key_origin *origins; /* [rd_recipe_n_keys] */
+    rd_key_origin *origins; /* [rd_recipe_key_count()] */
     char *task;             /* what is learned: "translation" */
     char *vocabulary; /* fingerprint that the vocabulary must have (data/vocab_files.h); "": any */
     rd_data_config data;
@@ -159,9 +159,9 @@ rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
 /* The same of the keys that a model directory keeps: task, languages, vocabulary, shape, search. */
 rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
 
+bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
 /* Whether vocab-size is written down and unlike the pieces that there are; what to say of it then
  * is in message: [room]. */
-bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room);
 /* The keys of one group: data, model, train, search or score. */

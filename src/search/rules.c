@@ -199,10 +199,12 @@ static void add_biases(const rd_search *s, const rd_search_row *row, float *log_
     }
 }
 
+/* Ends in a finite number, however long the output is. */
 static void decay(const rd_search *s, const rd_search_row *row, float *log_prob) {
     double beyond = (double)row->length - s->config.decay_start;
     if (beyond > 0 && isfinite(*log_prob))
-        *log_prob += fabsf(*log_prob) * (float)(pow(s->config.decay_factor, beyond) - 1);
+        *log_prob +=
+            (float)fmin(fabs((double)*log_prob) * (pow(s->config.decay_factor, beyond) - 1), 1e30);
 }
 
 void rd_rules_adjust(const rd_search *s, const rd_search_row *row, float *log_probs) {

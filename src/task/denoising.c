@@ -5,7 +5,7 @@
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
                                               NULL};
 
-static const char *const ignored[] = {"eval-bleu", "class-weights", NULL};
+static const char *const ignored[] = {"eval-bleu", "class-weights", "kl-reduction", NULL};
 
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     *self = NULL;

@@ -16,6 +16,7 @@
 #include "recipe/recipe_keys.h"
 #include "task/class_weights.h"
 #include "task/task.h"
+#include "task/vocabularies.h"
 
 enum { TOP = 5, BINS = 15, BATCHES_AHEAD = 4 };
 
@@ -48,19 +49,13 @@ typedef struct {
 } classification;
 
 static rd_status take_labels(const classification *c) {
-    char found[RD_SHA256_HEX];
-    rd_recipe *r = c->recipe;
-    RD_TRY(rd_vocabularies_fingerprint(c->data_dir, RD_VOCABULARY_LABELS, found));
-    if (*r->vocabulary && strcmp(r->vocabulary, found) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: classes %.12s..., but the recipe is for %.12s...",
-                        c->data_dir, found, r->vocabulary);
-    r->model.head = RD_HEAD_CLASSES;
-    r->model.num_classes = (int32_t)c->labels.n;
-    return rd_recipe_set_key(r, rd_recipe_find_key("vocabulary"), found);
+    c->recipe->model.head = RD_HEAD_CLASSES;
+    c->recipe->model.num_classes = (int32_t)c->labels.n;
+    return rd_task_take_fingerprint(c->recipe, c->data_dir, RD_VOCABULARY_LABELS);
 }
 
-static const char *const ignored[] = {"sentencepiece-alpha", "mask", "permute-sentences",
-                                      "eval-bleu", NULL};
+static const char *const ignored[] = {"sentencepiece-alpha", "mask",   "permute-sentences",
+                                      "eval-bleu",           "cutoff", NULL};
 
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     classification *c = rd_calloc(1, sizeof *c);

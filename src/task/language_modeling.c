@@ -27,8 +27,9 @@ typedef struct {
 } language_model;
 
 /* A stream has no text to segment anew. */
-static const char *const ignored[] = {"sentencepiece-alpha", "mask",          "permute-sentences",
-                                      "eval-bleu",           "class-weights", NULL};
+static const char *const ignored[] = {
+    "sentencepiece-alpha", "mask", "permute-sentences", "eval-bleu", "class-weights",
+    "kl-reduction",        NULL};
 
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     language_model *m = rd_calloc(1, sizeof *m);

@@ -5,8 +5,8 @@
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
                                               NULL};
 
-static const char *const ignored[] = {"eval-bleu", "mask", "permute-sentences", "class-weights",
-                                      NULL};
+static const char *const ignored[] = {"eval-bleu",     "mask",         "permute-sentences",
+                                      "class-weights", "kl-reduction", NULL};
 
 static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     const rd_model_config *c = &recipe->model;

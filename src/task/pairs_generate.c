@@ -100,6 +100,7 @@ static rd_status translate(const rd_pairs *p, const rd_validation *validation, i
                             .search = p->recipe->search,
                             .threads = p->recipe->train.threads};
     job.search.beam = p->recipe->train.eval_bleu_beam;
+    job.search.diverse_groups = 1; /* which may not divide that beam */
     job.search.stop = validation->stop;
     return rd_translate_to_text(&job, p->target, n, tokens, texts);
 }

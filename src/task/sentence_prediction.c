@@ -14,6 +14,7 @@
 #include "recipe/special_ids.h"
 #include "task/class_weights.h"
 #include "task/task.h"
+#include "task/vocabularies.h"
 
 static const rd_result_kind loss = {
     .name = "loss", .label = "loss", .chart = "Loss of validation, per example", .digits = 4};
@@ -66,24 +67,17 @@ static rd_status check_recipe(const rd_recipe *r) {
                         correlation ? "classes" : "numbers");
     if (r->table.regression && *r->train.class_weights)
         return rd_error(RD_ERR_ARGUMENT, "class-weights are of classes, but numbers are predicted");
+    if (r->table.regression && r->train.label_smoothing > 0.0f)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "label-smoothing is of classes, but numbers are predicted");
     return RD_OK;
-}
-
-static rd_status take_fingerprint(const prediction *p) {
-    char found[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_fingerprint(p->data_dir, RD_VOCABULARY_JOINT, found));
-    const char *wanted = p->recipe->vocabulary;
-    if (*wanted && strcmp(wanted, found) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: vocabulary %.12s..., but the recipe is for %.12s...",
-                        p->data_dir, found, wanted);
-    return rd_recipe_set_key(p->recipe, rd_recipe_find_key("vocabulary"), found);
 }
 
 static rd_status open_vocabulary(prediction *p) {
     rd_recipe *r = p->recipe;
     RD_TRY(rd_vocabularies_open_one(p->data_dir, &p->tokenizer));
     if (!of_numbers(p)) RD_TRY(rd_labels_read(&p->labels, p->data_dir));
-    RD_TRY(take_fingerprint(p));
+    RD_TRY(rd_task_take_fingerprint(r, p->data_dir, RD_VOCABULARY_JOINT));
     r->data.vocab_size_src = r->data.vocab_size_tgt = rd_tokenizer_size(p->tokenizer);
     r->data.joined_dictionary = true;
     r->model.head = of_numbers(p) ? RD_HEAD_VALUE : RD_HEAD_CLASSES;
@@ -227,13 +221,6 @@ static void release(answers *a) {
     free(a->predicted_values);
 }
 
-static int32_t largest(const float *logits, int64_t n) {
-    int32_t best = 0;
-    for (int32_t i = 1; i < n; i++)
-        if (logits[i] > logits[best]) best = i;
-    return best;
-}
-
 /* One pass compared with itself counts twice. */
 static rd_status take_answers(const prediction *p, const rd_batch *batch, const float *outputs,
                               answers *a) {
@@ -254,7 +241,7 @@ static rd_status take_answers(const prediction *p, const rd_batch *batch, const 
             a->predicted_values[at] = (double)outputs[i];
         } else {
             a->labels[at] = batch->labels.data[i];
-            a->predicted[at] = largest(outputs + i * n_classes, n_classes);
+            a->predicted[at] = rd_best_label(outputs + i * n_classes, n_classes);
         }
     }
     return RD_OK;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/masking.h"
+#include "data/picture_input.h"
 #include "recipe/recipe_keys.h"
 
 static const rd_task *const tasks[] = {&rd_task_translation,         &rd_task_denoising,
@@ -54,21 +56,37 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
                     name, task->name, names);
 }
 
-static rd_status refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
-    const char *const *keys = task->ignored;
+static rd_status refuse_key(const rd_task *task, const rd_recipe *recipe, const rd_recipe *plain,
+                            const char *name) {
+    const rd_key *key = rd_recipe_find_key(name);
     char set[RD_KEY_TEXT_ROOM], by_default[RD_KEY_TEXT_ROOM];
+    if (key->type == RD_KEY_STRING) {
+        if (!strcmp(rd_recipe_string(recipe, key), rd_recipe_string(plain, key))) return RD_OK;
+    } else {
+        RD_TRY(rd_recipe_format_key(recipe, key, set, sizeof set));
+        RD_TRY(rd_recipe_format_key(plain, key, by_default, sizeof by_default));
+        if (strcmp(set, by_default) == 0) return RD_OK;
+    }
+    return rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out", task->name,
+                    name);
+}
+
+/* Keys that the task names, and those that are of another task alone. */
+static rd_status refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
+    static const struct {
+        const rd_task *of;
+        const rd_key *keys;
+    } own[] = {{&rd_task_image_classification, rd_augmentation_keys},
+               {&rd_task_sentence_prediction, rd_table_keys},
+               {&rd_task_masked_lm, rd_masking_keys}};
     rd_recipe *plain;
     RD_TRY(rd_recipe_new(&plain));
     rd_status status = RD_OK;
-    for (; status == RD_OK && *keys; keys++) {
-        const rd_key *key = rd_recipe_find_key(*keys);
-        status = rd_recipe_format_key(recipe, key, set, sizeof set);
-        if (status == RD_OK)
-            status = rd_recipe_format_key(plain, key, by_default, sizeof by_default);
-        if (status == RD_OK && strcmp(set, by_default) != 0)
-            status = rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out",
-                              task->name, *keys);
-    }
+    for (const char *const *name = task->ignored; status == RD_OK && *name; name++)
+        status = refuse_key(task, recipe, plain, *name);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        for (const rd_key *k = own[i].keys; status == RD_OK && own[i].of != task && k->name; k++)
+            status = refuse_key(task, recipe, plain, k->name);
     rd_recipe_free(plain);
     return status;
 }

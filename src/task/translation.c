@@ -13,7 +13,7 @@ static const rd_result_kind rougeL = {"rougeL", "ROUGE-L", "ROUGE of validation"
 static const rd_result_kind *const kinds[] = {
     &rd_result_loss, &rd_result_nll, &rd_result_ppl, &bleu, &chrf, &rouge1, &rouge2, &rougeL, NULL};
 
-static const char *const ignored[] = {"class-weights", NULL};
+static const char *const ignored[] = {"class-weights", "kl-reduction", NULL};
 
 /* Whether the validation set is to be translated for scores. */
 static bool wants_scores(const rd_recipe *recipe) {

@@ -10,10 +10,10 @@
 #include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"
 
-/* A recipe may say which vocabulary it is for. */
-static rd_status check_fingerprint(rd_recipe *recipe, const char *data_dir) {
+rd_status rd_task_take_fingerprint(rd_recipe *recipe, const char *data_dir,
+                                   rd_vocabulary_kind kind) {
     char found[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_fingerprint(data_dir, rd_recipe_vocabulary_kind(recipe), found));
+    RD_TRY(rd_vocabularies_fingerprint(data_dir, kind, found));
     const char *wanted = recipe->vocabulary;
     if (*wanted && strcmp(wanted, found) != 0)
         return rd_error(RD_ERR_FORMAT, "%s: vocabulary %.12s..., but the recipe is for %.12s...",
@@ -88,7 +88,7 @@ rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_
                                     rd_tokenizer **target, rd_text *warnings) {
     char warning[256];
     RD_TRY(rd_vocabularies_open(data_dir, rd_recipe_vocabulary_kind(recipe), source, target));
-    RD_TRY(check_fingerprint(recipe, data_dir));
+    RD_TRY(rd_task_take_fingerprint(recipe, data_dir, rd_recipe_vocabulary_kind(recipe)));
     RD_TRY(warn_of_vocab_from(recipe, data_dir, warnings));
     RD_TRY(warn_of_training(recipe, data_dir, warnings));
     if (rd_recipe_vocab_size_differs(recipe, rd_tokenizer_size(*source), rd_tokenizer_size(*target),

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "data/identity.h"
+#include "data/vocab_files.h"
 #include "recipe/recipe.h"
 #include "rdrop/tokenizer.h"
 
@@ -12,6 +13,11 @@
  * without effect comes into `warnings`, a line each. Close both in any case. */
 rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_tokenizer **source,
                                     rd_tokenizer **target, rd_text *warnings);
+
+/* The data's vocabulary, or classes, become those of the recipe, which may say that it is for
+ * others (RD_ERR_FORMAT). */
+rd_status rd_task_take_fingerprint(rd_recipe *recipe, const char *data_dir,
+                                   rd_vocabulary_kind kind);
 
 /* Ids are of pieces, so data must be of this recipe's task and vocabularies: RD_ERR_FORMAT naming
  * the file `path` and the first difference. */

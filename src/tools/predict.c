@@ -85,13 +85,6 @@ static void cut_plain(rd_rows *rows) {
 
 /* ---- Answers ---- */
 
-static int64_t largest(const float *row, int64_t n) {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (row[i] > row[best]) best = i;
-    return best;
-}
-
 static json_t *answer_object(const rd_predictor *p, const float *row) {
     if (p->kind == RD_PREDICT_NUMBER) return json_pack("{s:f}", "value", (double)row[0]);
     if (p->kind == RD_PREDICT_VECTOR) {
@@ -103,7 +96,7 @@ static json_t *answer_object(const rd_predictor *p, const float *row) {
     json_t *probabilities = json_object();
     for (int64_t i = 0; probabilities && i < p->n_out; i++)
         json_object_set_new(probabilities, p->labels.names[i], json_real((double)row[i]));
-    return json_pack("{s:s, s:o}", "label", p->labels.names[largest(row, p->n_out)],
+    return json_pack("{s:s, s:o}", "label", p->labels.names[rd_best_label(row, p->n_out)],
                      "probabilities", probabilities);
 }
 
@@ -129,7 +122,8 @@ static void print_numbers(const job *j, const float *row, int64_t n, char betwee
 static rd_status print_answer(const job *j, const float *row) {
     const rd_predictor *p = &j->predictor;
     if (j->arguments->json) return print_object(j, row);
-    if (p->kind == RD_PREDICT_CLASSES) fputs(p->labels.names[largest(row, p->n_out)], j->output);
+    if (p->kind == RD_PREDICT_CLASSES)
+        fputs(p->labels.names[rd_best_label(row, p->n_out)], j->output);
     if (p->kind == RD_PREDICT_CLASSES && j->arguments->probabilities) {
         fputc('\t', j->output);
         print_numbers(j, row, p->n_out, '\t');
@@ -225,6 +219,10 @@ static rd_status run(const arguments *a) {
     char message[RD_CORPUS_MESSAGE];
     if (status == RD_OK && rd_table_was_repaired(j.table, message))
         fprintf(stderr, "rdrop-predict: warning: %s\n", message);
+    if (status == RD_OK && j.predictor.n_cut > 0)
+        fprintf(stderr,
+                "rdrop-predict: warning: %lld rows were cut to %d tokens (--max-sequence-len)\n",
+                (long long)j.predictor.n_cut, (int)j.predictor.reader.longest);
     rd_table_close(j.table);
     rd_rows_free(&j.rows);
     rd_predictor_close(&j.predictor);

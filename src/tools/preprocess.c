@@ -112,9 +112,23 @@ static const struct {
     {"language_modeling", preprocess_text},     {"image_classification", preprocess_pictures},
     {"sentence_prediction", preprocess_tables}, {"masked_lm", preprocess_pairs}};
 
+/* Data and a vocabulary of another form would take the place of what the model there needs. */
+static rd_status make_destination(const char *dest) {
+    static const char *const models[] = {"config.yaml", "config.json"};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        bool found;
+        RD_TRY(rd_has_file(dest, models[i], &found));
+        if (found)
+            return rd_error(RD_ERR_ARGUMENT,
+                            "%s: a model is there (%s); name another folder with --dest", dest,
+                            models[i]);
+    }
+    return rd_make_directories(dest);
+}
+
 /* Pairs are shared among ranks. Other data are the first one's alone, for which the others wait. */
 static rd_status run(const preprocess_job *job) {
-    if (job->comm->rank == 0) RD_TRY(rd_make_directories(job->dest));
+    if (job->comm->rank == 0) RD_TRY(make_destination(job->dest));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(job->recipe->task, kinds[i].task) == 0)
             return job->comm->rank > 0 && kinds[i].run != preprocess_pairs ? RD_OK

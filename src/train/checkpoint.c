@@ -105,7 +105,7 @@ static bool is_possible(const rd_progress_state *s) {
            is_count(s->skipped_in_a_row, 0, s->skipped_updates) &&
            is_count(s->validated_update, 0, s->update) &&
            is_count(s->validations_without_improvement, 0, MOST_COUNTED) &&
-           is_count(s->best_update, 0, s->update) && !isinf(s->best_metric) &&
+           is_count(s->best_update, 0, s->update) && s->best_metric != (double)INFINITY &&
            is_name(s->metric, sizeof s->metric) && isfinite(s->seconds) && s->seconds >= 0.0;
 }
 

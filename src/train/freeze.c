@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "train/run.h"
 
-/* A part is all tensors whose names begin so and that no part before it has. */
+/* A part is all tensors with such names that no part before it has. */
 typedef struct {
     const char *name;
     const char *texts[3]; /* that a tensor's name has; "encoder." begins it */

@@ -37,6 +37,8 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     return RD_OK;
 }
 
+enum { LONGEST_PROBLEM = 700 };
+
 /* checkpoint_last is damaged, or a kill came between the two renames of a save. What is damaged is
  * moved out of the way of the next save, which would put it in the place of the sound one. */
 static rd_status load_previous(rd_run *run, const char *last, bool *found) {
@@ -54,11 +56,14 @@ static rd_status load_previous(rd_run *run, const char *last, bool *found) {
                           problem);
     else if (status == RD_OK && damaged && rename(last, aside) != 0)
         status = rd_error(RD_ERR_IO, "%s: cannot rename to %s: %s", last, aside, strerror(errno));
-    else if (status == RD_OK && damaged)
+    else if (status == RD_OK && damaged) {
+        size_t n = strnlen(problem, LONGEST_PROBLEM);
+        while (n > 0 && ((unsigned char)problem[n] & 0xC0) == 0x80) n--; /* in a character */
         snprintf(run->warning, sizeof run->warning,
-                 "%.700s; it is now checkpoint_damaged, and training goes on from "
+                 "%.*s; it is now checkpoint_damaged, and training goes on from "
                  "checkpoint_previous",
-                 problem);
+                 (int)n, problem);
+    }
     free(previous);
     free(aside);
     free(problem);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "dist/threads.h"
 #include "recipe/model_dir.h"
+#include "task/task.h"
 #include "train/run.h"
 
 enum { MOST_SKIPPED = 10 }; /* updates in a row without a finite loss */
@@ -89,7 +90,8 @@ static rd_status next_update(rd_run *run, rd_meters *w) {
                             .seconds = s->seconds,
                             .reason = "loss or gradient not finite"};
     RD_TRY(rd_run_report(run, &event));
-    return s->skipped_in_a_row >= MOST_SKIPPED ? too_many_skipped(run) : RD_OK;
+    return s->skipped_in_a_row >= MOST_SKIPPED ? rd_comm_agree(run->comm, too_many_skipped(run))
+                                               : RD_OK;
 }
 
 /* Trains from the state's place in its epoch to the epoch's end, or until it is time to validate or
@@ -112,14 +114,16 @@ static rd_status run_epoch(rd_run *run, rd_meters *w) {
     return RD_OK;
 }
 
-/* Most of the memory is a batch's, and grows with max-tokens. */
+/* Most of the memory is a batch's, and grows with its size. */
 static rd_status out_of_memory(const rd_run *run) {
+    const rd_train_config *t = &run->recipe->train;
+    bool by_tokens = t->max_tokens > 0 && run->task != &rd_task_image_classification;
     char message[512];
     snprintf(message, sizeof message, "%s", rd_last_error());
     return rd_error(RD_ERR_MEMORY,
-                    "%s; a lower max-tokens (now %lld, with update-freq raised as much) needs less "
-                    "memory",
-                    message, (long long)run->recipe->train.max_tokens);
+                    "%s; a lower %s (now %lld, with update-freq raised as much) needs less memory",
+                    message, by_tokens ? "max-tokens" : "max-sentences",
+                    (long long)(by_tokens ? t->max_tokens : t->max_sentences));
 }
 
 static rd_status train_until_done(rd_run *run, const volatile sig_atomic_t *stop) {
@@ -138,8 +142,10 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
     rd_status status = train_until_done(run, stop);
     if (status == RD_ERR_MEMORY) return out_of_memory(run);
     if (status != RD_ERR_INTERRUPTED) return status;
+    run->comm->agreed = false; /* that all stop; the first one alone may fail to save */
     RD_TRY(rd_run_save_last(run));
     RD_TRY(rd_run_write_html(run));
+    run->comm->agreed = true;
     return rd_error(RD_ERR_INTERRUPTED,
                     "stopped by a signal after update %lld; start again to go on",
                     (long long)run->state.update);

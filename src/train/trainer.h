@@ -58,7 +58,7 @@ rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir
  * over each other, and the settings that differ. */
 rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
 
-/* The same as one of several workers (dist/ranks.h), which all call it. The first one alone uses
+/* rd_train as one of several workers (dist/ranks.h), which all call it. The first one alone uses
  * save_dir and listener. */
 rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
                             const char *save_dir, rd_train_listener listener, void *self,

@@ -67,7 +67,6 @@ static rd_status save_after_validation(const rd_run *run, bool best) {
         RD_TRY(save_weights(run, "checkpoint_best.safetensors"));
         RD_TRY(rd_run_save_model(run));
     }
-    if (run->recipe->train.keep_last < 1) return RD_OK;
     snprintf(name, sizeof name, "checkpoints/%08lld.safetensors", (long long)run->state.update);
     RD_TRY(save_weights(run, name));
     return prune_checkpoints(run);
@@ -141,8 +140,10 @@ static rd_status save_state(rd_run *run, const char *path, const char *previous,
 }
 
 rd_status rd_run_save_last(rd_run *run) {
-    if (run->comm->rank > 0)
+    if (run->comm->rank > 0) {
+        run->saved_update = run->state.update;
         return rd_run_has_part(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
+    }
 
     const rd_parameters *p = &run->model->parameters;
     if (!all_finite(p->values, p->total))

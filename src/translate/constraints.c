@@ -84,8 +84,6 @@ static rd_status add_all_lines(rd_glossary *g, rd_corpus *corpus, rd_text *scrat
         size_t length;
         RD_TRY(rd_corpus_next(corpus, &line, &length));
         if (!line) return RD_OK;
-        if (rd_corpus_line_number(corpus) == 1 && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
-            line += 3, length -= 3; /* spreadsheets' byte order mark */
         if (length > 0) RD_TRY(add_line(g, corpus, line, length, scratch, terms));
     }
 }

@@ -289,24 +289,19 @@ static rd_status work_on_round(stream *s, int64_t round, bool *ended) {
     return RD_OK;
 }
 
-/* mine: of each worker, for the first one's `use`, in their order. */
-static rd_status pass_on(stream *s, const char *mine, size_t bytes,
-                         void (*use)(stream *s, const char *part, size_t bytes)) {
-    char *parts;
-    size_t total;
-    RD_TRY(rd_comm_join(s->comm, mine, bytes, &parts, &total));
-    if (parts) use(s, parts, total);
-    free(parts);
-    return RD_OK;
-}
-
-static void write_part(stream *s, const char *part, size_t bytes) {
-    fwrite(part, 1, bytes, s->config->output);
-}
-
-static void tell_part(stream *s, const char *part, size_t bytes) {
-    for (const char *end = part + bytes; part < end; part += strlen(part) + 1)
-        if (s->config->warn) s->config->warn(s->config->self, part);
+/* Warnings and output: [bytes] of each worker to the first one, in their order. */
+static rd_status pass_on(stream *s, const char *output, size_t bytes) {
+    char *warnings = NULL, *text = NULL;
+    size_t n_warnings = 0, n_text = 0;
+    rd_status status =
+        rd_comm_join(s->comm, s->warnings.data, (size_t)s->warnings.length, &warnings, &n_warnings);
+    if (status == RD_OK) status = rd_comm_join(s->comm, output, bytes, &text, &n_text);
+    for (const char *at = warnings; at && at < warnings + n_warnings; at += strlen(at) + 1)
+        if (s->config->warn) s->config->warn(s->config->self, at);
+    if (text) fwrite(text, 1, n_text, s->config->output);
+    free(warnings);
+    free(text);
+    return status;
 }
 
 static void add_totals(rd_translate_totals *to, const rd_translate_totals *from) {
@@ -318,21 +313,33 @@ static void add_totals(rd_translate_totals *to, const rd_translate_totals *from)
     to->log_prob += from->log_prob;
 }
 
+/* A worker's part of a round. */
+typedef struct {
+    rd_translate_totals totals;
+    bool failed; /* its window ends there */
+} part;
+
 /* output: [bytes], of the worker's window. before: the totals of the rounds before; s->totals has
  * the round's alone, except the lines. all: [workers] */
-static rd_status end_round(stream *s, const char *output, size_t bytes,
-                           const rd_translate_totals *before, rd_translate_totals *all) {
-    RD_TRY(rd_comm_gather(s->comm, &s->totals, sizeof s->totals, all));
-    RD_TRY(pass_on(s, s->warnings.data, (size_t)s->warnings.length, tell_part));
-    RD_TRY(pass_on(s, output, bytes, write_part));
+static rd_status end_round(stream *s, bool failed, const char *output, size_t bytes,
+                           const rd_translate_totals *before, part *all) {
+    const part mine = {s->totals, failed};
+    int last = 0; /* whose part is the last one of what one worker alone would have written */
+    RD_TRY(rd_comm_gather(s->comm, &mine, sizeof mine, all));
+    while (last < s->comm->size - 1 && !all[last].failed) last++;
+    if (s->comm->rank > last) {
+        rd_text_clear(&s->warnings);
+        bytes = 0;
+    }
+    RD_TRY(pass_on(s, output, bytes));
     rd_text_clear(&s->warnings);
     s->totals = *before;
-    for (int i = 0; i < s->comm->size; i++) add_totals(&s->totals, &all[i]);
+    for (int i = 0; i <= last; i++) add_totals(&s->totals, &all[i].totals);
     return s->comm->rank == 0 ? flush(s) : RD_OK;
 }
 
 /* What there is before a failure is written, as one worker alone would have. */
-static rd_status run_round(stream *s, int64_t round, rd_translate_totals *all, bool *ended) {
+static rd_status run_round(stream *s, int64_t round, part *all, bool *ended) {
     char *output = NULL;
     size_t bytes = 0;
     const rd_translate_totals before = s->totals;
@@ -343,13 +350,13 @@ static rd_status run_round(stream *s, int64_t round, rd_translate_totals *all, b
     if (fclose(s->out) != 0 && status == RD_OK) status = rd_error(RD_ERR_MEMORY, "out of memory");
     if (status == RD_OK && s->config->stop && *s->config->stop) status = stopped(s);
     rd_status agreed = rd_comm_agree(s->comm, status);
-    status = end_round(s, output, bytes, &before, all);
+    status = end_round(s, status != RD_OK, output, bytes, &before, all);
     free(output);
     return status == RD_OK ? agreed : status;
 }
 
 static rd_status run_shared(stream *s) {
-    rd_translate_totals *all = rd_malloc((size_t)s->comm->size, sizeof *all);
+    part *all = rd_malloc((size_t)s->comm->size, sizeof *all);
     rd_status status = all ? RD_OK : RD_ERR_MEMORY;
     bool ended = false;
     for (int64_t round = 0; status == RD_OK && !ended; round++)

@@ -141,6 +141,10 @@ for key in "adaptive-softmax-dropout: 0.3" "cutoff: token" "cutoff-ratio: 0.2" "
     grep "^$key" tuned/model/config.yaml >/dev/null || fail "fine-tuned: $key: $(grep "^${key%:*}" tuned/model/config.yaml)"
 done
 
+for cutoff in "[4, 8] 16" "4, 8)x"; do
+    ! "$bin/rdrop-recipe" recipe.yaml --set adaptive-softmax-cutoff="$cutoff" >/dev/null 2>&1 || fail "accepted: $cutoff"
+done
+
 # Characters: a line ends with a newline, which text may go on over.
 cat >characters.yaml <<YAML
 extends: recipe.yaml

@@ -181,6 +181,17 @@ reject 1 "test set 'again/test' would overwrite test.bin" recipe.yaml --data dat
 cp data/test.xx data/shortlist.xx && cp data/test.yy data/shortlist.yy
 reject 1 "would overwrite shortlist.bin" recipe.yaml --data data --dest t1 --only binarize --shortlist --set testpref=shortlist
 cmp out/bin/train.bin t1/train.bin || fail "a failure damaged the dataset that was there"
+mkdir model other && touch model/config.yaml other/config.json && cp out/bin/spm.model other
+for folder in model other; do
+    reject 1 "$folder: a model is there (config." recipe.yaml --data data --dest $folder --set vocab-type=words
+done
+cmp out/bin/spm.model other/spm.model || fail "the vocabulary of a model was removed"
+reject 1 'the name of a directory is empty' recipe.yaml --data data --dest ''
+for symbols in 'a,,b' 'a,b,a' '<unk>' 'a,'; do
+    reject 1 'user-defined-symbols: ' recipe.yaml --data data --dest new4 --set "user-defined-symbols=$symbols"
+done
+printf 'ka ro\nka\0ro\n' >data/nul.xx && printf 'ka\nro\n' >data/nul.yy
+reject 1 'nul.xx:2: a NUL byte' recipe.yaml --data data --dest new4 --set vocab-type=words --set trainpref=nul
 touch file
 reject 1 'file' recipe.yaml --data data --dest file/bin
 mkdir sealed && chmod a-w sealed

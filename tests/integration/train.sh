@@ -67,6 +67,9 @@ grep -qiE '<script|<link|<img|url\(|src=|https?://' $report && fail "$report is 
 [ "$(grep -c '<figure>' $report)" -eq 10 ] || fail "$report has not 10 charts"
 [ "$(grep -c '<details' $report)" -eq 4 ] || fail "$report has not 3 validations and the settings"
 
+# Groups of beams need not divide the beam of validation.
+train groups --set beam=6 --set diverse-beam-groups=3 --set max-update=2 --set validate-interval-updates=2
+
 # Scores of validation are those of rdrop-translate and rdrop-score on the same text.
 train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
     --set eval-bleu-lowercase=true --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \

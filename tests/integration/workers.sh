@@ -223,6 +223,8 @@ refuse 'nowhere' --data nowhere
 OTHER='--workers 2' ranks 2 ./rank.sh "$bin/rdrop-train" tiny.yaml --data bin --save-dir refused >log 2>&1 &&
     fail "ranks have workers"
 grep 'workers is 2, but this is one of 2 ranks' log >/dev/null || fail "ranks with workers: $(cat log)"
+OTHER='--threads 2' ranks 2 ./rank.sh "$bin/rdrop-train" tiny.yaml --data bin --save-dir uneven --threads 1 --set max-update=2 >log 2>&1 ||
+    fail "machines with other numbers of cores: $(cat log)"
 
 # Whoever is killed, or stops to answer: all end, with a line that says who. Then it goes on where it was saved.
 endless() { # endless SAVE_DIR ARGUMENT...: two ranks that train until something happens; returns in the middle of it
@@ -264,6 +266,12 @@ kill -USR1 "$(cat pid.mpirun)"
 wait $! && fail "a training that was stopped has ended well"
 grep '^rdrop-train: stopped by a signal after update ' log >/dev/null || fail "not stopped: $(cat log)"
 goes_on asked
+# What the first rank alone cannot do then is said, and ends the others.
+endless away
+mv away elsewhere
+kill -USR1 "$(cat pid.mpirun)"
+wait $! && fail "a training that could not be saved has ended well"
+[ "$(grep -c '^rdrop-train: rank 0 .*away' log)-$(grep -c '^rdrop-train: \|Segmentation' log)" = 1-1 ] || fail "not saved: $(cat log)"
 
 # A job of Slurm saves, stops and queues itself again.
 mkdir slurm && printf '#!/bin/sh\necho "$@" >>requeued\n' >slurm/scontrol && chmod +x slurm/scontrol
@@ -306,6 +314,11 @@ near alone together || fail "lists"
 "$bin/rdrop-translate" --model one/model --input input --score references >alone 2>/dev/null
 ranks 2 "$bin/rdrop-translate" --model one/model --input input --score references >together 2>/dev/null
 near alone together || fail "scores"
+# What comes before a fault is there, and nothing after it.
+{ printf '\n\n' && seq 5000 | tr '\n' '\t' && seq 3 "$(wc -l <input)" | sed 's/.*//'; } >unmeetable
+"$bin/rdrop-translate" --model one/model --input input --window 2 --constraints unmeetable >alone 2>log && fail "a fault is none"
+ranks 2 "$bin/rdrop-translate" --model one/model --input input --window 2 --constraints unmeetable >together 2>log && fail "a fault is none"
+cmp alone together || fail "what two ranks have written before a fault: $(cat log)"
 ranks 2 "$bin/rdrop-translate" --model one/model <input >together 2>log && fail "ranks read standard input"
 grep 'several ranks need --input FILE' log >/dev/null || fail "standard input: $(cat log)"
 

@@ -311,35 +311,90 @@ static void put(const char *folder, const char *file, const char *text) {
 /* sentence-transformers' files say again what was written; other ways to a vector are refused. */
 static void test_sentence_transformers(void **state) {
     (void)state;
-    char folder[64], pooling[96];
+    char folder[64], pooling[96], other[96];
     rd_recipe *out, *in;
+    rd_text warnings = {0};
     snprintf(folder, sizeof folder, "%s/vectors", directory);
     snprintf(pooling, sizeof pooling, "%s/1_Pooling", folder);
+    snprintf(other, sizeof other, "%s/other", folder);
     must(rd_make_directories(folder));
     must(rd_recipe_new(&out));
     must(rd_recipe_new(&in));
     out->model.pooling = RD_POOL_MEAN;
     out->table.longest = 77;
+    out->model.max_source_positions = in->model.max_source_positions = 512;
     must(rd_sentence_transformers_write(out, folder));
-    must(rd_sentence_transformers_read(in, folder));
+    must(rd_sentence_transformers_read(in, folder, NULL));
+    must(rd_sentence_transformers_read_longest(in, folder));
     assert_int_equal(in->model.pooling, RD_POOL_MEAN);
     assert_int_equal(in->table.longest, 77);
     static const char *const refused[][2] = {
-        {"{\"pooling_mode_max_tokens\": true}", "pooling_mode_max_tokens"},
+        {"{\"pooling_mode_max_tokens\": true}", "max_tokens"},
         {"{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}",
-         "pooling_mode_mean_tokens"}};
-    for (size_t i = 0; i < 2; i++) {
+         "pooling_mode_mean_tokens"},
+        {"{\"pooling_mode\": \"max\"}", "max"},
+        {"{\"pooling_mode\": [\"cls\", \"mean\"]}", "this pooling_mode"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         put(pooling, "config.json", refused[i][0]);
-        assert_int_equal(rd_sentence_transformers_read(in, folder), RD_ERR_UNSUPPORTED);
+        assert_int_equal(rd_sentence_transformers_read(in, folder, NULL), RD_ERR_UNSUPPORTED);
         assert_non_null(strstr(rd_last_error(), refused[i][1]));
     }
-    put(pooling, "config.json", "{\"pooling_mode_mean_sqrt_len_tokens\": true}");
-    must(rd_sentence_transformers_read(in, folder));
-    assert_int_equal(in->model.pooling, RD_POOL_MEAN);
+    /* before 5.4, since then, and where nothing is said */
+    static const struct {
+        const char *config;
+        rd_pooling pooling;
+    } known[] = {{"{\"pooling_mode_cls_token\": true}", RD_POOL_FIRST},
+                 {"{\"pooling_mode_mean_sqrt_len_tokens\": true}", RD_POOL_MEAN},
+                 {"{\"pooling_mode\": \"cls\"}", RD_POOL_FIRST},
+                 {"{\"pooling_mode\": \"mean\", \"include_prompt\": true}", RD_POOL_MEAN},
+                 {"{\"pooling_mode\": [\"cls\"]}", RD_POOL_FIRST},
+                 {"{\"word_embedding_dimension\": 8}", RD_POOL_MEAN}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        put(pooling, "config.json", known[i].config);
+        must(rd_sentence_transformers_read(in, folder, NULL));
+        assert_int_equal(in->model.pooling, known[i].pooling);
+    }
+    must(rd_make_directories(other));
+    put(other, "config.json", "{\"pooling_mode\": \"cls\"}");
+    put(folder, "modules.json",
+        "[{\"type\": \"sentence_transformers.models.Pooling\", \"path\": \"other\"}]");
+    put(folder, "config_sentence_transformers.json",
+        "{\"prompts\": {\"a\": \"ask: \", \"b\": \"\"}, \"default_prompt_name\": \"a\"}");
+    must(rd_sentence_transformers_read(in, folder, &warnings));
+    assert_int_equal(in->model.pooling, RD_POOL_FIRST);
+    assert_non_null(strstr(warnings.data, "begins every sentence with \"ask: \""));
     put(folder, "modules.json", "[{\"type\": \"sentence_transformers.models.Dense\"}]");
-    assert_int_equal(rd_sentence_transformers_read(in, folder), RD_ERR_UNSUPPORTED);
+    assert_int_equal(rd_sentence_transformers_read(in, folder, NULL), RD_ERR_UNSUPPORTED);
+    rd_text_free(&warnings);
     rd_recipe_free(out);
     rd_recipe_free(in);
+}
+
+/* As many tokens as sentence-transformers, else the tokenizer, takes; there are positions for. */
+static void test_longest_input(void **state) {
+    (void)state;
+    static const struct {
+        const char *own, *tokenizer;
+        int32_t positions, longest;
+    } cases[] = {{"{\"max_seq_length\": 128}", "{\"model_max_length\": 256}", 512, 128},
+                 {"{\"max_seq_length\": null}", "{\"model_max_length\": 256}", 512, 256},
+                 {"{}", "{\"model_max_length\": 8192}", 8194, 8192},
+                 {"{}", "{\"model_max_length\": 1000000000000000019884624838656}", 300, 300},
+                 {"{\"max_seq_length\": 512}", "{}", 40, 40},
+                 {"{}", "{}", 512, 512}};
+    char folder[64];
+    snprintf(folder, sizeof folder, "%s/longest", directory);
+    must(rd_make_directories(folder));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_recipe *recipe;
+        must(rd_recipe_new(&recipe));
+        recipe->model.max_source_positions = cases[i].positions;
+        put(folder, "sentence_bert_config.json", cases[i].own);
+        put(folder, "tokenizer_config.json", cases[i].tokenizer);
+        must(rd_sentence_transformers_read_longest(recipe, folder));
+        assert_int_equal(recipe->table.longest, cases[i].longest);
+        rd_recipe_free(recipe);
+    }
 }
 
 static void expect_ids(const char *path, const char *text, const int32_t *ids, int64_t n) {
@@ -436,11 +491,12 @@ static void test_masking(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_vectors),        cmocka_unit_test(test_masked_tokens),
-        cmocka_unit_test(test_untied),         cmocka_unit_test(test_activation_of_roberta),
-        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_sentence_transformers),
-        cmocka_unit_test(test_xlm_vocabulary), cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_answers),       cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_vectors),       cmocka_unit_test(test_masked_tokens),
+        cmocka_unit_test(test_untied),        cmocka_unit_test(test_activation_of_roberta),
+        cmocka_unit_test(test_damaged),       cmocka_unit_test(test_sentence_transformers),
+        cmocka_unit_test(test_longest_input), cmocka_unit_test(test_xlm_vocabulary),
+        cmocka_unit_test(test_masking),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

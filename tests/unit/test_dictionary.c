@@ -86,7 +86,7 @@ static void test_words_of_corpora(void **state) {
                      "madeupword0002 0\nmadeupword0003 0\nmadeupword0004 0\nmadeupword0005 0\n");
     config.threshold = 2;
     check_dictionary(&config, "dict.txt", "the 3\nb 2\ncat 2\nmadeupword0001 0\n");
-    config.most = 6;
+    config.most = 7;
     config.mask = true;
     check_dictionary(&config, "dict.txt", "<mask> 0\nthe 3\nb 2\nmadeupword0001 0\n");
     unlink(path_of("corpus.gz"));
@@ -165,10 +165,12 @@ static void test_of_a_folder(void **state) {
     write_text("spm.model", "the one before");
     write_text("dict.txt", "a 1\n");
     write_text("characters.txt", "U+0061 1\n");
+    write_text("bpecodes", "of another dict.txt");
     assert_int_equal(rd_vocabularies_keep(directory, rd_vocab_file("words", RD_VOCAB_JOINT)),
                      RD_OK);
     assert_false(rd_file_exists(path_of("spm.model")));
     assert_false(rd_file_exists(path_of("characters.txt")));
+    assert_false(rd_file_exists(path_of("bpecodes")));
     assert_int_equal(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target), RD_OK);
     assert_int_equal(rd_tokenizer_kind_of(source), RD_TOKENIZER_WORDS);
     rd_vocabularies_close(source, target);

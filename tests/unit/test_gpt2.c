@@ -214,6 +214,13 @@ static void test_warnings(void **state) {
     assert_int_equal(lm.search.min_len, 3);
     assert_float_equal(lm.search.max_len_b, 6, 0); /* and the end is the seventh */
     rd_lm_close(&lm);
+    must(rd_json_write(from, "generation_config.json",
+                       json_pack("{s:i, s:i}", "max_new_tokens", 7, "forced_eos_token_id", 0)));
+    snprintf(to, sizeof to, "%s/forced", directory);
+    must(rd_import(from, to, NULL));
+    must(rd_lm_open(&lm, to, RD_PRECISION_FP32));
+    assert_float_equal(lm.search.max_len_b, 6, 0); /* the seventh is the end */
+    rd_lm_close(&lm);
     must(rd_json_write(from, "generation_config.json", json_pack("{s:i}", "max_new_tokens", -1)));
     snprintf(to, sizeof to, "%s/negative", directory);
     assert_int_equal(rd_import(from, to, NULL), RD_ERR_FORMAT);

@@ -340,6 +340,29 @@ static void test_prefix_against_brute_force(void **state) {
         }
 }
 
+/* A prefix stays, and an output ends, whatever the rules say. */
+static void test_rules_that_forbid_all(void **state) {
+    (void)state;
+    const int32_t prefix[] = {A, B}, length = 0;
+    const rd_search_request request = {.prefix = prefix, .prefix_length = 2};
+    char bias[] = "4: -inf, 5: -inf", decayed[] = "";
+    rd_search_options config = {
+        .beam = 2, .lenpen = 1, .max_len_b = 7, .n_best = 1, .sequence_bias = bias};
+    the_toy->distribution = toy_random_alone;
+    rd_search_result r = toy_search(&config, the_toy, 1, &length, &request, RD_OK);
+    assert_non_null(r.hypotheses[0].tokens);
+    assert_memory_equal(r.hypotheses[0].tokens, prefix, sizeof prefix);
+    assert_true(isfinite(r.hypotheses[0].log_prob));
+    rd_search_result_free(&r);
+    config.sequence_bias = decayed;
+    config.decay_start = 0;
+    config.decay_factor = 1e30;
+    config.min_len = 4;
+    r = toy_search(&config, the_toy, 1, &length, NULL, RD_OK);
+    assert_int_equal(r.hypotheses[0].length, 4);
+    rd_search_result_free(&r);
+}
+
 static double log_p(int32_t sentence, const int32_t *tokens, int32_t n, int32_t next) {
     float log_probs[VOCAB];
     toy_random(sentence, tokens, n, log_probs);
@@ -417,6 +440,7 @@ int main(void) {
         cmocka_unit_test(test_diverse_groups_after_a_prefix),
         cmocka_unit_test(test_coverage_and_alignment_against_brute_force),
         cmocka_unit_test(test_prefix_against_brute_force),
+        cmocka_unit_test(test_rules_that_forbid_all),
         cmocka_unit_test(test_forced_bos_against_brute_force),
         cmocka_unit_test(test_prefix_stands),
     };

@@ -26,23 +26,16 @@ typedef struct {
     float *probabilities;
 } job;
 
-static int64_t largest(const float *row, int64_t n) {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (row[i] > row[best]) best = i;
-    return best;
-}
-
 static char *object_of(const job *j, int64_t i, const char *name, const float *row) {
     const rd_labels *labels = &j->predictor.labels;
     json_t *probabilities = json_object();
     for (int64_t k = 0; k < labels->n; k++)
         json_object_set_new(probabilities, labels->names[k], json_real((double)row[k]));
-    json_t *object =
-        j->problems[i]
-            ? json_pack("{s:s, s:s}", "picture", name, "error", j->problems[i])
-            : json_pack("{s:s, s:s, s:O}", "picture", name, "label",
-                        labels->names[largest(row, labels->n)], "probabilities", probabilities);
+    json_t *object = j->problems[i]
+                         ? json_pack("{s:s, s:s}", "picture", name, "error", j->problems[i])
+                         : json_pack("{s:s, s:s, s:O}", "picture", name, "label",
+                                     labels->names[rd_best_label(row, labels->n)], "probabilities",
+                                     probabilities);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
     json_decref(object);
     json_decref(probabilities);
@@ -72,7 +65,7 @@ static rd_status print_answer(const job *j, int64_t i) {
     }
     if (j->arguments->json) return print_object(j, i, row);
     if (!j->problems[i]) {
-        fputs(labels->names[largest(row, labels->n)], j->output);
+        fputs(labels->names[rd_best_label(row, labels->n)], j->output);
         for (int64_t k = 0; j->arguments->probabilities && k < labels->n; k++) {
             char text[32];
             rd_shortest_float(row[k], text);

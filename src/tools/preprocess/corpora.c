@@ -177,8 +177,13 @@ rd_status copy_vocabulary(const preprocess_job *job) {
     if (target != source) printf(" and %d", (int)rd_tokenizer_size(target));
     printf(", that of %s\n", from);
     rd_vocabularies_close(source, target);
-    RD_TRY(rd_vocabularies_copy(from, job->dest, kind));
     const char *symbols = job->recipe->train.extend_vocab;
+    if (*symbols && rd_is_same_file(from, job->dest))
+        return rd_error(RD_ERR_ARGUMENT,
+                        "extend-vocab would change the vocabulary in %s; name another folder with "
+                        "--dest",
+                        from);
+    RD_TRY(rd_vocabularies_copy(from, job->dest, kind));
     if (!*symbols) return RD_OK;
     RD_TRY(rd_vocabularies_extend(job->dest, symbols));
     printf("vocabulary: %d more: %s\n", (int)rd_count_symbols(symbols), symbols);

@@ -120,7 +120,8 @@ static rd_status binarize_paths(const tables *t, const path_list *paths, const c
                                        .identity = t->identity,
                                        .progress = show_progress,
                                        .self = &progress,
-                                       .stop = stop_requested()};
+                                       .stop = stop_requested(),
+                                       .stop_fd = stop_fd()};
     rd_table_statistics statistics;
     double started = rd_seconds();
     rd_status status = rd_binarize_table(&config, dest, &statistics);
