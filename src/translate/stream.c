@@ -264,7 +264,6 @@ static int64_t lines_of_window(const stream *s, int64_t number) {
 }
 
 static rd_status run(stream *s) {
-    const rd_translate_stream_config *config = s->config;
     bool ended = false;
     for (int64_t number = 0;; number++) {
         rd_status status = read_window(s, lines_of_window(s, number), &ended);
@@ -274,7 +273,7 @@ static rd_status run(stream *s) {
         RD_TRY(work_on_window(s));
         s->totals.lines += s->sources.n;
         RD_TRY(flush(s));
-        if (config->stop && *config->stop) return stopped(s);
+        if (s->config->stop && *s->config->stop) return stopped(s);
         if (ended) return RD_OK;
     }
 }
