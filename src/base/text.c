@@ -103,6 +103,13 @@ uint32_t rd_utf8_next(const char **cursor, const char *end) {
     return code_point;
 }
 
+uint32_t rd_utf8_last(const char *text, size_t n) {
+    size_t at = n - 1;
+    while (at > 0 && n - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
+    const char *cursor = text + at;
+    return rd_utf8_next(&cursor, text + n);
+}
+
 int rd_utf8_put(uint32_t c, char out[4]) {
     if (c < 0x80) return out[0] = (char)c, 1;
     if (c < 0x800) return out[0] = (char)(0xC0 | c >> 6), out[1] = (char)(0x80 | (c & 0x3F)), 2;

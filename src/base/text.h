@@ -39,6 +39,9 @@ int64_t rd_utf8_invalid_at(const char *bytes, size_t n);
 /* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor past it. */
 uint32_t rd_utf8_next(const char **cursor, const char *end);
 
+/* The last code point of text[0..n): valid UTF-8, n > 0. */
+uint32_t rd_utf8_last(const char *text, size_t n);
+
 /* Bytes of the character at s[0..n), n > 0: 0 where it is no UTF-8, and then *c is its first byte.
  */
 size_t rd_utf8_character(const char *s, size_t n, uint32_t *c);

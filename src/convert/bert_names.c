@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "convert/bert.h"
+#include "convert/import.h"
 
 typedef struct {
     const char *ours, *theirs; /* without .weight and .bias */
@@ -68,15 +69,6 @@ static void add_bias(rd_bert_names *names, rd_bert_family family, bool tied) {
     if (!tied) add(names, output_names[family], "", ".bias");
 }
 
-/* "encoder.layers.N." of our name: its length, 0 where it is none, and N. */
-static size_t layer_prefix(const char *ours, long *layer) {
-    static const char prefix[] = "encoder.layers.";
-    if (strncmp(ours, prefix, strlen(prefix)) != 0) return 0;
-    char *end;
-    *layer = strtol(ours + strlen(prefix), &end, 10);
-    return *end == '.' ? (size_t)(end + 1 - ours) : 0;
-}
-
 /* BERT's pooler, and RoBERTa's where there is no head of classes, are parts of the encoder. */
 static bool is_pooler(rd_bert_family family, const rd_model_config *c, const char *ours) {
     return strncmp(ours, "classification_head.dense.", 26) == 0 &&
@@ -109,7 +101,7 @@ void rd_bert_names_of(rd_bert_family family, const rd_model_config *c, const cha
     if (strcmp(ours, "encoder.embed_tokens.weight") == 0 && c->head == RD_HEAD_TOKENS &&
         c->share_all_embeddings)
         add(names, output_names[family], ".decoder", ending);
-    size_t skipped = layer_prefix(ours, &layer);
+    size_t skipped = rd_import_layer_prefix(ours, &layer);
     const char *part = skipped > 0 ? look_up(layers, ours + skipped, n - skipped) : NULL;
     if (!part) return;
     char name[96];

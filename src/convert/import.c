@@ -100,3 +100,16 @@ rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
         return rd_error(RD_ERR_FORMAT, "%s: shared embeddings, but two vocabularies", directory);
     return RD_OK;
 }
+
+size_t rd_import_layer_prefix(const char *ours, long *layer) {
+    static const char prefix[] = "encoder.layers.";
+    if (strncmp(ours, prefix, strlen(prefix)) != 0) return 0;
+    char *end;
+    *layer = strtol(ours + strlen(prefix), &end, 10);
+    return *end == '.' ? (size_t)(end + 1 - ours) : 0;
+}
+
+void rd_import_transpose(float *to, const float *from, int64_t rows, int64_t columns) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns; k++) to[i * columns + k] = from[k * rows + i];
+}

@@ -20,6 +20,12 @@ rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_ta
 rd_status rd_import_warn_copy(const rd_tensor_set *tensors, const char *copy, const char *name,
                               const float *values, int64_t n, rd_text *warnings);
 
+/* "encoder.layers.N." of our name of a tensor: its length, 0 where it is none, and N. */
+size_t rd_import_layer_prefix(const char *ours, long *layer);
+
+/* to: [rows, columns] = from: [columns, rows]. */
+void rd_import_transpose(float *to, const float *from, int64_t rows, int64_t columns);
+
 /* Whether a Hugging Face directory has one vocabulary or two. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
 

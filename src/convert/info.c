@@ -203,14 +203,6 @@ static rd_status marian_directory(const char *directory, rd_text *out) {
     return status;
 }
 
-/* The directory of a file, malloc'ed. */
-static char *directory_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *directory = rd_strdup(slash ? path : ".");
-    if (directory && slash) directory[slash == path ? 1 : slash - path] = '\0';
-    return directory;
-}
-
 static rd_status progress_lines(const rd_checkpoint_info *info, rd_text *out) {
     RD_TRY(kind(out, "checkpoint of a training"));
     RD_TRY(rd_text_printf(out, "parameters: %lld, with Adam's moments%s\n", (long long)info->n,
@@ -278,7 +270,7 @@ static rd_status describe_file(const char *path, rd_text *out) {
     bool tensors = rd_ends_with(path, ".safetensors");
     if (tensors) RD_TRY(kind(out, "safetensors file"));
     RD_TRY(tensors ? weights(path, out) : checkpoint(path, out));
-    char *directory = directory_of(path);
+    char *directory = rd_path_parent(path);
     rd_status status = directory ? rd_info_history(directory, out) : RD_ERR_MEMORY;
     free(directory);
     return status;

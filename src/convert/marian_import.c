@@ -32,15 +32,13 @@ static rd_status read_decoder(marian_import *im, const char *name) {
 /* A .npz file: its settings for decoding are MODEL.npz.decoder.yml, as Marian calls them, or
  * decoder.yml. */
 static rd_status find_by_file(marian_import *im, const char *from) {
-    const char *slash = strrchr(from, '/');
     im->model = rd_strdup(rd_marian_base_name(from));
-    im->directory = rd_strdup(slash ? from : ".");
+    im->directory = rd_path_parent(from);
     size_t room = strlen(from) + 16;
     char *name = rd_malloc(room, 1);
     bool found = false;
     rd_status status = im->model && im->directory && name ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK) {
-        if (slash) im->directory[slash == from ? 1 : slash - from] = '\0';
         snprintf(name, room, "%s.decoder.yml", im->model);
         status = rd_has_file(im->directory, name, &found);
     }
@@ -117,16 +115,6 @@ static rd_status find(const marian_import *im, const rd_parameter *item, rd_mari
                     columns ? ", " : "", (long long)(array->transposed ? rows : columns));
 }
 
-/* to: [rows, columns] = from, or its transpose. */
-static void place(float *to, const float *from, int64_t rows, int64_t columns, bool transposed) {
-    if (!transposed) {
-        memcpy(to, from, sizeof(float) * (size_t)(rows * columns));
-        return;
-    }
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < columns; k++) to[i * columns + k] = from[k * rows + i];
-}
-
 static rd_status read_array(const marian_import *im, const rd_parameter *item) {
     rd_marian_array array;
     rd_stored_tensor stored;
@@ -135,9 +123,11 @@ static rd_status read_array(const marian_import *im, const rd_parameter *item) {
     RD_TRY(rd_npz_load(&im->npz, &stored, &bytes));
     float *values = rd_malloc((size_t)stored.n, sizeof *values);
     rd_status status = values ? rd_stored_tensor_read(&stored, values) : RD_ERR_MEMORY;
-    if (status == RD_OK)
-        place(im->parameters.values + item->offset, values, stored_rows(im, item),
-              item->shape[1] ? item->shape[1] : 1, array.transposed);
+    float *to = im->parameters.values + item->offset;
+    if (status == RD_OK && array.transposed)
+        rd_import_transpose(to, values, stored_rows(im, item), item->shape[1] ? item->shape[1] : 1);
+    else if (status == RD_OK)
+        memcpy(to, values, sizeof *values * (size_t)stored.n);
     free(values);
     free(bytes);
     return status;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "convert/import.h"
 #include "convert/vit.h"
 
 typedef struct {
@@ -53,15 +54,6 @@ static const char *look_up(const renaming *list, int n, const char *ours, size_t
     return NULL;
 }
 
-/* "encoder.layers.N." of our name: its length, 0 where it is none, and N. */
-static size_t layer_prefix(const char *ours, long *layer) {
-    static const char prefix[] = "encoder.layers.";
-    if (strncmp(ours, prefix, strlen(prefix)) != 0) return 0;
-    char *end;
-    *layer = strtol(ours + strlen(prefix), &end, 10);
-    return *end == '.' ? (size_t)(end + 1 - ours) : 0;
-}
-
 /* ".weight" and ".bias" as they have it: Google calls gains of norms scales, matrices kernels. */
 static const char *ending_of(const rd_vit_file *file, const char *part, const char *ours) {
     bool bias = rd_ends_with(ours, ".bias"), norm = strstr(part, "orm") != NULL;
@@ -106,7 +98,7 @@ static rd_vit_layout layout_of(const rd_vit_file *file, const char *ours) {
 
 void rd_vit_place_of(const rd_vit_file *file, const char *ours, rd_vit_place *place) {
     long layer;
-    size_t skipped = layer_prefix(ours, &layer);
+    size_t skipped = rd_import_layer_prefix(ours, &layer);
     const char *dot = strrchr(ours, '.'), *name = ours + skipped;
     bool whole = rd_ends_with(ours, "class_token");
     size_t n = whole ? strlen(name) : (size_t)(dot - name);

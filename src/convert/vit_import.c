@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "convert/convert.h"
+#include "convert/import.h"
 #include "convert/vit.h"
 #include "data/labels.h"
 #include "io/json.h"
@@ -70,12 +71,6 @@ static rd_status read_head(vit_import *im) {
 
 /* ---- Weights ---- */
 
-/* to: [rows, columns] = from: [columns, rows]. */
-static void transpose(float *to, const float *from, int64_t rows, int64_t columns) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < columns; k++) to[i * columns + k] = from[k * rows + i];
-}
-
 /* to: [rows, channels, side, side] = from: [side * side, channels, rows]. */
 static void place_pixels(float *to, const float *from, int64_t rows, int64_t channels,
                          int64_t pixels) {
@@ -122,7 +117,7 @@ static rd_status read_parameter(const vit_import *im, const rd_parameter *item, 
     if (place.layout == RD_VIT_TOKENS) return read_tokens(im, &place, item, to);
     RD_TRY(read_values(im, place.name, item, place.layout == RD_VIT_THIRD ? 3 * n : n, &values));
     if (place.layout == RD_VIT_TRANSPOSED)
-        transpose(to, values, item->shape[0], item->shape[1]);
+        rd_import_transpose(to, values, item->shape[0], item->shape[1]);
     else if (place.layout == RD_VIT_PIXELS)
         place_pixels(to, values, item->shape[0], channels, item->shape[1] / channels);
     else

@@ -42,7 +42,7 @@ double rd_learning_rate(const rd_optim_config *c, int64_t update) {
         return c->end_learning_rate + range * pow(1.0 - progress, c->power);
     case RD_LR_COSINE:
         if (c->lr_period_updates > 0) return restarting_cosine(c, done - warmup);
-        return c->end_learning_rate + range * 0.5 * (1.0 + cos(3.14159265358979 * progress));
+        return c->end_learning_rate + range * 0.5 * (1.0 + cos(PI * progress));
     default:
         return c->lr;
     }

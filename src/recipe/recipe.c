@@ -108,9 +108,8 @@ static rd_status resolve(rd_recipe *recipe, const rd_assignments *assignments) {
 static rd_status name_recipe(rd_recipe *recipe, const char *path) {
     const char *slash = strrchr(path, '/');
     recipe->name = rd_strdup(slash ? slash + 1 : path);
-    recipe->directory = rd_strdup(slash ? path : ".");
+    recipe->directory = rd_path_parent(path);
     if (!recipe->name || !recipe->directory) return RD_ERR_MEMORY;
-    if (slash) recipe->directory[slash == path ? 1 : slash - path] = '\0';
     char *dot = strrchr(recipe->name, '.');
     if (dot && dot != recipe->name) *dot = '\0';
     return RD_OK;

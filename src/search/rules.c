@@ -20,15 +20,7 @@ struct rd_rules {
 /* A scorer that is restricted has some tokens alone, which it numbers anew. */
 static int32_t number_of(const rd_scorer *scorer, int32_t id) {
     if (!scorer->ids) return id < scorer->vocab_size ? id : -1;
-    int32_t low = 0, high = scorer->vocab_size;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (scorer->ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < scorer->vocab_size && scorer->ids[low] == id ? low : -1;
+    return rd_index_of_id(scorer->ids, scorer->vocab_size, id);
 }
 
 static rd_status renumber(const rd_scorer *scorer, int32_t *tokens, int64_t n, const char *option) {

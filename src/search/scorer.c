@@ -79,8 +79,7 @@ rd_status rd_model_scorer_skip_softmax(rd_model_scorer *scorer) {
     return RD_OK;
 }
 
-/* Where an id is among the n ascending ones, or -1. */
-static int32_t index_of(const int32_t *ids, int32_t n, int32_t id) {
+int32_t rd_index_of_id(const int32_t *ids, int32_t n, int32_t id) {
     int32_t low = 0, high = n;
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
@@ -97,11 +96,11 @@ rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n, const int
         RD_TRY(rd_decoding_restrict(scorer->decodings[m], n, ids));
     scorer->vocab_size = n;
     scorer->ids = ids;
-    scorer->bos = index_of(ids, n, scorer->bos);
-    scorer->eos = index_of(ids, n, scorer->eos);
-    scorer->pad = index_of(ids, n, scorer->pad);
-    scorer->unk = index_of(ids, n, scorer->unk);
-    scorer->start = index_of(ids, n, scorer->start);
+    scorer->bos = rd_index_of_id(ids, n, scorer->bos);
+    scorer->eos = rd_index_of_id(ids, n, scorer->eos);
+    scorer->pad = rd_index_of_id(ids, n, scorer->pad);
+    scorer->unk = rd_index_of_id(ids, n, scorer->unk);
+    scorer->start = rd_index_of_id(ids, n, scorer->start);
     return RD_OK;
 }
 

@@ -32,12 +32,6 @@ __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const 
     return put(out, "</b></div>\n");
 }
 
-static double mean_of(const rd_curve *curve) {
-    double sum = 0;
-    for (int64_t i = 0; i < curve->n; i++) sum += curve->points[i].y;
-    return sum / (double)curve->n;
-}
-
 static rd_status write_totals(const rd_run *run, const rd_history *history, rd_text *out) {
     const rd_progress_state *s = &run->state;
     long seconds = (long)s->seconds;
@@ -47,7 +41,8 @@ static rd_status write_totals(const rd_run *run, const rd_history *history, rd_t
     RD_TRY(tile(out, "time in updates", "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60,
                 seconds % 60));
     if (history->curves[RD_CURVE_SPEED].n > 0)
-        RD_TRY(tile(out, "tokens/s, mean", "%.0f", mean_of(&history->curves[RD_CURVE_SPEED])));
+        RD_TRY(
+            tile(out, "tokens/s, mean", "%.0f", rd_curve_mean(&history->curves[RD_CURVE_SPEED])));
     char examples[64];
     snprintf(examples, sizeof examples, "training %s", run->task->examples);
     RD_TRY(

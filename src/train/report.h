@@ -17,6 +17,8 @@ typedef struct {
     int64_t n, capacity;
 } rd_curve;
 
+double rd_curve_mean(const rd_curve *curve); /* 0 without points */
+
 enum {
     RD_CURVE_TRAIN_LOSS,
     RD_CURVE_TRAIN_NLL,

@@ -72,12 +72,6 @@ static const rd_point *best_of(const rd_curve *curve, const rd_result_kind *kind
     return best;
 }
 
-static double mean_of(const rd_curve *curve) {
-    double sum = 0;
-    for (int64_t i = 0; i < curve->n; i++) sum += curve->points[i].y;
-    return curve->n > 0 ? sum / (double)curve->n : 0;
-}
-
 static rd_status write_best(const training *t, const rd_result_kind *kind, rd_text *out) {
     const rd_curve *curve = curve_of(t, kind);
     if (!curve || curve->n == 0) return rd_text_printf(out, "<td></td>");
@@ -139,8 +133,8 @@ static rd_status write_totals(const training *all, int n, rd_text *out) {
     }
     RD_TRY(rd_text_printf(out, "</tr>\n<tr><th>tokens/s, mean</th>"));
     for (int i = 0; i < n; i++)
-        RD_TRY(
-            rd_text_printf(out, "<td>%.0f</td>", mean_of(&all[i].history.curves[RD_CURVE_SPEED])));
+        RD_TRY(rd_text_printf(out, "<td>%.0f</td>",
+                              rd_curve_mean(&all[i].history.curves[RD_CURVE_SPEED])));
     RD_TRY(rd_text_printf(out, "</tr>\n"));
     RD_TRY(for_each_kind(all, n, write_best_row, out));
     return rd_text_printf(out, "</table>\n");

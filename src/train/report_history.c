@@ -12,6 +12,12 @@ static const char *const train_keys[RD_CURVES] = {
     [RD_CURVE_KL] = "kl",           [RD_CURVE_LR] = "lr",
     [RD_CURVE_GNORM] = "gnorm",     [RD_CURVE_SPEED] = "tokens_per_second"};
 
+double rd_curve_mean(const rd_curve *curve) {
+    double sum = 0;
+    for (int64_t i = 0; i < curve->n; i++) sum += curve->points[i].y;
+    return curve->n > 0 ? sum / (double)curve->n : 0;
+}
+
 void rd_history_free(rd_history *history) {
     for (int c = 0; c < RD_CURVES; c++) free(history->curves[c].points);
     for (int c = 0; c < RD_MOST_RESULTS; c++) free(history->results[c].points);

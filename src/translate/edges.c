@@ -37,14 +37,6 @@ static bool is_of_word(uint32_t c) {
     }
 }
 
-/* The code point that ends at text[n), n > 0. */
-static uint32_t last_of(const char *text, size_t n) {
-    size_t at = n - 1;
-    while (at > 0 && n - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
-    const char *cursor = text + at;
-    return rd_utf8_next(&cursor, text + n);
-}
-
 static bool find_mark(uint32_t c, int *kind, int *place) {
     for (*kind = 0; *kind < RD_MARK_KINDS; ++*kind)
         for (*place = 0; *place < RD_MOST_MARKS; ++*place)
@@ -60,7 +52,7 @@ static void look_at(rd_edges *edges, int32_t id, bool spaced, const char *text) 
     size_t n = strlen(text);
     if (n == 0) return;
     const char *rest = text;
-    uint32_t first = rd_utf8_next(&rest, text + n), last = last_of(text, n);
+    uint32_t first = rd_utf8_next(&rest, text + n), last = rd_utf8_last(text, n);
     int kind, place;
     bool mark = find_mark(last, &kind, &place);
     if (!spaced && is_of_word(first)) edges->flags[id] |= RD_EDGE_INNER;
@@ -108,14 +100,14 @@ void rd_edges_free(rd_edges *edges) {
 const int32_t *rd_final_marks(const rd_edges *edges, const char *text, size_t n) {
     int kind, place;
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) n--;
-    return n > 0 && find_mark(last_of(text, n), &kind, &place) ? edges->marks[kind] : NULL;
+    return n > 0 && find_mark(rd_utf8_last(text, n), &kind, &place) ? edges->marks[kind] : NULL;
 }
 
 bool rd_is_whole(const char *text, size_t n, size_t begin, size_t end) {
     const char *first = text + begin, *after = text + end;
-    if (begin > 0 && end > begin && is_of_word(last_of(text, begin)) &&
+    if (begin > 0 && end > begin && is_of_word(rd_utf8_last(text, begin)) &&
         is_of_word(rd_utf8_next(&first, text + n)))
         return false;
-    return end >= n || end == begin || !is_of_word(last_of(text, end)) ||
+    return end >= n || end == begin || !is_of_word(rd_utf8_last(text, end)) ||
            !is_of_word(rd_utf8_next(&after, text + n));
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/batch.h"
 #include "translate/constraints.h"
 #include "translate/kept.h"
 #include "translate/output.h"
@@ -16,24 +17,18 @@ void rd_token_lines_free(rd_token_lines *lines) {
     *lines = (rd_token_lines){0};
 }
 
-static rd_status append_id(rd_ids *ids, int32_t id) {
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
-    ids->data[ids->length++] = id;
-    return RD_OK;
-}
-
 /* One line, cut to `most` tokens, which bos and eos count among; -1: without. *dropped: tokens cut
  * off. */
 static rd_status encode_line(rd_ids *ids, const rd_tokenizer *tokenizer, const char *line,
                              size_t length, int64_t most, int32_t bos, int32_t eos,
                              int32_t *dropped) {
     int64_t start = ids->length;
-    if (bos >= 0) RD_TRY(append_id(ids, bos));
+    if (bos >= 0) RD_TRY(rd_ids_add(ids, &bos, 1));
     RD_TRY(rd_tokenizer_encode(tokenizer, line, length, ids));
     int64_t excess = ids->length - start + (eos >= 0 ? 1 : 0) - most;
     if (excess > 0) ids->length -= excess;
     *dropped = (int32_t)(excess > 0 ? excess : 0);
-    return eos >= 0 ? append_id(ids, eos) : RD_OK;
+    return eos >= 0 ? rd_ids_add(ids, &eos, 1) : RD_OK;
 }
 
 rd_status rd_token_lines_encode(rd_token_lines *out, const rd_tokenizer *tokenizer, int64_t n,

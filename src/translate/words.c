@@ -94,14 +94,6 @@ static const char *const titles[] = {"dr.",  "prof.", "St.",  "Gen.", "Col.",  "
                                      "Hr.",  "Nr.",   "Abb.", "Fig.", "Figs.", "Eq.",
                                      "bzw.", "ca.",   "cf.",  "vs.",  "Mme.",  "approx."};
 
-/* The code point that ends at text[n), n > 0. */
-static UChar32 last_of(const char *text, size_t n) {
-    size_t at = n - 1;
-    while (at > 0 && n - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
-    const char *cursor = text + at;
-    return (UChar32)rd_utf8_next(&cursor, text + n);
-}
-
 /* Whether text[0..n) ends with that word, whose first letter may be a capital there. */
 static bool ends_with(const char *text, size_t n, const char *word, size_t length) {
     if (length == 0 || length > n) return false;
@@ -112,7 +104,7 @@ static bool ends_with(const char *text, size_t n, const char *word, size_t lengt
     if (first != wanted && u_tolower(first) != wanted) return false;
     if (after - found != rest - word || memcmp(after, rest, (size_t)(word + length - rest)) != 0)
         return false;
-    return length == n || !u_isalnum(last_of(text, n - length));
+    return length == n || !u_isalnum((UChar32)rd_utf8_last(text, n - length));
 }
 
 static bool ends_abbreviated(const rd_breaker *b, const char *text, size_t n, bool number_next) {
