@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The texts of finetune-opus-mt and the model's scores before it is trained, into DATA_DIR; the model as out/opus-mt.
+# The texts of finetune-opus-mt and the model's scores before it is trained, into DATA_DIR; the model itself.
 #
 #   prepare-finetune-opus-mt.sh DATA_DIR BUILD_DIR
 #
@@ -7,6 +7,7 @@
 #   CORPUS_DIR   train.SRC and train.TGT, a sentence a line; valid.* and domain.*, or every 40th and 41st pair of train
 #                is taken for them; general.*: a test set of other texts. All may be gzipped (.gz)
 #   LANGUAGES    "SRC TGT", as in the recipe (en de)
+#   START        what the model becomes, which finetune-from-model names (out/opus-mt)
 #   TAG          what each source line begins with, for multilingual models: ">>deu<<"
 set -euo pipefail
 data=$1 bin=$2
@@ -18,6 +19,7 @@ fail() {
 [ -n "${CORPUS_DIR:-}" ] || fail "set CORPUS_DIR to the folder with train.SRC and train.TGT"
 read -r source target <<<"${LANGUAGES:-en de}"
 tag=${TAG:+$TAG }
+model=${START:-out/opus-mt}
 mkdir -p "$data/before"
 # corpus NAME: the file itself, or gzipped
 corpus() {
@@ -48,9 +50,9 @@ for side in "$source" "$target"; do
     done
     put train "$side" train "$rest"
 done
-bash "$(dirname "$0")/prepare-model.sh" "$OPUS_MT_DIR" out/opus-mt "$bin"
+bash "$(dirname "$0")/prepare-model.sh" "$OPUS_MT_DIR" "$model" "$bin"
 for set in domain general; do
-    "$bin/rdrop-translate" --model out/opus-mt --input "$data/$set.$source" --output "$data/before/$set.$target"
+    "$bin/rdrop-translate" --model "$model" --input "$data/$set.$source" --output "$data/before/$set.$target"
     "$bin/rdrop-score" --metric bleu,chrf --language-pair "$source-$target" --force --width 2 \
         --ref "$data/$set.$target" "$data/before/$set.$target" | sed "s/^/$set\t/"
 done >"$data/before.log"

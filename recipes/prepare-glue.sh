@@ -6,7 +6,7 @@
 # GLUE_DIR is GLUE's download: CoLA/, SST-2/, MRPC/, STS-B/, RTE/, QNLI/, QQP/ and MNLI/, each with train.tsv and dev.tsv (MRPC
 # with msr_paraphrase_train.txt and dev_ids.tsv, MNLI with dev_matched.tsv and dev_mismatched.tsv). It defaults to
 # ../shared/data/glue next to the repository. BERT_DIR, ROBERTA_DIR and MINILM_DIR, where they are set, are directories of
-# Hugging Face that become out/bert-base, out/roberta-large and out/minilm.
+# Hugging Face that become out/bert-base, out/roberta-large and out/minilm; where START is set, that of these alone.
 set -euo pipefail
 data=$1 bin=$2
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ from=${GLUE_DIR:-$repository/../shared/data/glue}
     exit 1
 }
 import() {
-    [ -z "$1" ] || bash "$repository/recipes/prepare-model.sh" "$1" "$2" "$bin"
+    [ -z "$1" ] || [ "${START:-$2}" != "$2" ] || bash "$repository/recipes/prepare-model.sh" "$1" "$2" "$bin"
 }
 import "${BERT_DIR:-}" out/bert-base
 import "${ROBERTA_DIR:-}" out/roberta-large

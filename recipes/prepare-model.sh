@@ -6,7 +6,7 @@
 set -euo pipefail
 foreign=$1 model=$2 bin=$3
 mkdir -p "$(dirname -- "$model")"
-work=$(mktemp -d "$model.XXXXXX") # so that one that is interrupted is not there
+work=$(mktemp -d "$model.XXXXXX") # an interrupted import leaves no model
 trap 'rm -rf "$work"' EXIT
 "$bin/rdrop-convert" --import "$foreign" --output "$work/model"
 if [ ! -e "$model" ]; then

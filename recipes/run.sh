@@ -100,7 +100,7 @@ get() {
     "$bin/rdrop-recipe" "$1" ${settings[@]+"${settings[@]}"} --get "$2"
 }
 named=$(get "${recipes[0]}" compare)
-IFS=', ' read -r -a compare <<<"$named"
+mapfile -t compare < <(tr ',' '\n' <<<"$named" | sed 's/^ *//; s/ *$//; /^$/d')
 for other in ${compare[@]+"${compare[@]}"}; do
     file=$(recipe_file "$other" "$(dirname -- "${recipes[0]}")")
     case " ${recipes[*]} " in *" $file "*) ;; *) recipes+=("$file") ;; esac

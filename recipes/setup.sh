@@ -18,9 +18,13 @@ rd_setup_log() {
 
 # Prints those of the named packages that are not installed.
 rd_setup_missing() {
-    local package
+    local package names
     for package in "$@"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+        names=$package
+        # What it stands for, which may be there without it.
+        [ "$package" != libjpeg-dev ] || names+=" libjpeg62-turbo-dev libjpeg-turbo8-dev"
+        # shellcheck disable=SC2086 # several names
+        dpkg-query -W -f '${db:Status-Status}\n' $names 2>/dev/null | grep -x installed >/dev/null ||
             printf '%s ' "$package"
     done
 }

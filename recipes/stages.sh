@@ -170,7 +170,7 @@ signature() {
 }
 
 stage_prepare() {
-    [ -z "$script" ] || bash "$script" "$data" "$bin"
+    [ -z "$script" ] || START=$start bash "$script" "$data" "$bin"
 }
 preprocess() {
     "$bin/rdrop-preprocess" "$recipe" --data "$data" --dest "$binary" --only "$1" \

@@ -14,8 +14,6 @@
 #include "io/safetensors.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
-#include "recipe/recipe_keys.h"
-#include "search/options.h"
 
 typedef struct {
     const char *from, *to;
@@ -229,30 +227,12 @@ static rd_status check_positions(const char *from, const rd_model_config *c) {
                     "%s: GPT-2's positions count from 0 (position-layout: marian)", from);
 }
 
-static rd_status add_unlike(const rd_recipe *recipe, const rd_recipe *plain, const rd_key *key,
-                            rd_text *names) {
-    enum { ROOM = 16 * 1024 };
-    char ours[ROOM], by_default[ROOM];
-    RD_TRY(rd_recipe_format_key(recipe, key, ours, ROOM));
-    RD_TRY(rd_recipe_format_key(plain, key, by_default, ROOM));
-    if (strcmp(ours, by_default) == 0) return RD_OK;
-    return rd_text_printf(names, "%s%s", names->length ? ", " : "", key->name);
-}
-
-/* A config.json alone does not say how to search. */
-static rd_status warn_of_search(const char *from, const rd_recipe *recipe, rd_text *warnings) {
-    rd_recipe *plain;
-    rd_text names = {0};
-    RD_TRY(rd_recipe_new(&plain));
-    rd_status status = RD_OK;
-    for (const rd_key *key = rd_search_keys; status == RD_OK && key->name; key++)
-        status = add_unlike(recipe, plain, rd_recipe_find_key(key->name), &names);
-    if (status == RD_OK && names.length > 0)
-        status = rd_text_printf(warnings, "%s: how the model writes is not exported: %s\n", from,
-                                names.data);
-    rd_text_free(&names);
-    rd_recipe_free(plain);
-    return status;
+static rd_status write_search(const char *from, const char *to, const rd_recipe *recipe,
+                              rd_text *warnings) {
+    const rd_hf_export e = {
+        .from = from, .to = to, .recipe = recipe, .bart = true, .mapped = true, .pad = -1};
+    if (warnings) RD_TRY(rd_hf_warn_of_search(from, recipe, warnings));
+    return rd_hf_write_generation_config(&e);
 }
 
 static rd_status export_all(const char *from, const char *to, rd_model_dir *directory,
@@ -261,13 +241,13 @@ static rd_status export_all(const char *from, const char *to, rd_model_dir *dire
     bool json;
     RD_TRY(rd_model_dir_open(directory, from));
     RD_TRY(check_positions(from, &directory->recipe->model));
-    if (warnings) RD_TRY(warn_of_search(from, directory->recipe, warnings));
     RD_TRY(rd_has_file(from, "vocab.json", &json));
     if (!json) RD_TRY(rd_has_file(from, "tokenizer.json", &json));
     if (!json)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: GPT-2 needs a vocabulary of byte-level BPE", from);
     RD_TRY(rd_gpt2_make_config(from, directory->recipe, &config));
     RD_TRY(rd_json_write(to, "config.json", config));
+    RD_TRY(write_search(from, to, directory->recipe, warnings));
     RD_TRY(rd_model_dir_load(directory, model));
     RD_TRY(write_weights(*model, to));
     return rd_vocabularies_copy(from, to, RD_VOCABULARY_JOINT);

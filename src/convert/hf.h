@@ -55,6 +55,8 @@ typedef struct {
  * SentencePiece's own ids it makes one, in which a piece of both has one id. */
 rd_status rd_hf_write_vocabulary(rd_hf_export *export);
 rd_status rd_hf_write_config(const rd_hf_export *export);
+/* How it searches: of GPT-2 as well. */
+rd_status rd_hf_write_generation_config(const rd_hf_export *export);
 
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
  * RD_ERR_UNSUPPORTED: this program cannot compute such a model. Whether there are a bias and

@@ -1,5 +1,5 @@
 /* config.json, generation_config.json, tokenizer_config.json and the vocabulary of a MarianMT or
- * BART directory. */
+ * BART directory; generation_config.json of GPT-2 as well. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,13 +57,18 @@ static int32_t target_row(const rd_hf_export *e, int32_t id) {
     return e->target_rows && id >= 0 && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
 
+/* A language model's outputs go on after their source. */
+static bool continues(const rd_hf_export *e) {
+    return e->recipe->model.encoder.layers == 0;
+}
+
 /* The settings that both config.json and generation_config.json have. */
 static void put_specials(const rd_hf_export *e, object *o) {
     const rd_model_config *c = &e->recipe->model;
     if (e->pad >= 0) put(o, "pad_token_id", e->pad);
     put(o, "eos_token_id", c->eos_id);
     if (c->bos_id >= 0) put(o, "bos_token_id", target_row(e, c->bos_id));
-    put(o, "decoder_start_token_id", e->start);
+    if (!continues(e)) put(o, "decoder_start_token_id", e->start);
     if (e->recipe->search.no_forced_eos)
         put_value(o, "forced_eos_token_id", json_null());
     else
@@ -193,21 +198,30 @@ static rd_status put_rules(const rd_hf_export *e, object *o) {
 }
 
 /* Their max_length is one number: of ours, max-len-b, or as long as the model goes. */
-static rd_status write_generation_config(const rd_hf_export *e) {
-    const rd_model_config *c = &e->recipe->model;
+static void put_lengths(const rd_hf_export *e, object *o) {
+    const rd_search_options *s = &e->recipe->search;
+    int64_t most = e->recipe->model.max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
+    if (continues(e)) {
+        put(o, "max_new_tokens", fixed > most ? most - 1 : fixed - 1);
+        put(o, "min_new_tokens", s->min_len);
+        return;
+    }
+    put(o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
+    put(o, "min_length", s->min_len > 0 ? s->min_len + 1 : 0);
+}
+
+rd_status rd_hf_write_generation_config(const rd_hf_export *e) {
     const rd_search_options *s = &e->recipe->search;
     object o = new_object();
-    int64_t most = c->max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
     put_specials(e, &o);
     rd_status status = put_rules(e, &o);
     if (status != RD_OK) {
         json_decref(o.root);
         return status;
     }
-    put(&o, "num_beams", s->beam);
+    put(&o, "num_beams", s->sampling ? 1 : s->beam); /* samples are drawn one by one */
     put_real(&o, "length_penalty", s->lenpen);
-    put(&o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
-    put(&o, "min_length", s->min_len > 0 ? s->min_len + 1 : 0);
+    put_lengths(e, &o);
     put(&o, "no_repeat_ngram_size", s->no_repeat_ngram);
     put_bool(&o, "renormalize_logits", s->renormalize);
     if (s->early_stopping == RD_STOP_NEVER)
@@ -233,7 +247,7 @@ rd_status rd_hf_write_config(const rd_hf_export *e) {
     bool copied = false; /* the one that the model came with says more */
     if (e->mapped) RD_TRY(rd_has_file(e->to, "tokenizer_config.json", &copied));
     if (!copied) RD_TRY(write_tokenizer_config(e));
-    RD_TRY(write_generation_config(e));
+    RD_TRY(rd_hf_write_generation_config(e));
     return write_model_config(e);
 }
 

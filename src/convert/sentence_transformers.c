@@ -8,7 +8,7 @@
 #include "io/json.h"
 #include "io/output.h"
 
-static const char POOLING[] = "1_Pooling";
+static const char POOLING[] = "1_Pooling", SETTINGS[] = "sentence_bert_config.json";
 
 enum { LARGEST_LIST = 1 << 20 };
 
@@ -115,10 +115,19 @@ static rd_status warn_of_prompt(const char *directory, rd_text *warnings) {
     return status;
 }
 
+static rd_status check_case(const char *directory) {
+    json_t *config;
+    RD_TRY(rd_json_read_optional(directory, SETTINGS, &config));
+    bool lower = json_is_true(json_object_get(config, "do_lower_case"));
+    json_decref(config);
+    return lower ? unsupported(directory, SETTINGS, "do_lower_case") : RD_OK;
+}
+
 rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
                                         rd_text *warnings) {
     json_t *modules;
     const char *pooling = POOLING;
+    RD_TRY(check_case(directory));
     RD_TRY(read_modules(directory, &modules));
     rd_status status = check_modules(directory, modules, &pooling);
     if (status == RD_OK) status = read_pooling(directory, pooling, &recipe->model.pooling);
@@ -128,13 +137,10 @@ rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory
 }
 
 rd_status rd_sentence_transformers_read_longest(rd_recipe *recipe, const char *directory) {
-    static const char file[] = "sentence_bert_config.json";
     json_t *config, *tokenizer;
-    RD_TRY(rd_json_read_optional(directory, file, &config));
+    RD_TRY(rd_json_read_optional(directory, SETTINGS, &config));
     double longest = json_number_value(json_object_get(config, "max_seq_length"));
-    bool lower = json_is_true(json_object_get(config, "do_lower_case"));
     json_decref(config);
-    if (lower) return unsupported(directory, file, "do_lower_case");
     RD_TRY(rd_json_read_optional(directory, "tokenizer_config.json", &tokenizer));
     if (longest < 3) longest = json_number_value(json_object_get(tokenizer, "model_max_length"));
     json_decref(tokenizer);
@@ -161,7 +167,7 @@ rd_status rd_sentence_transformers_write(const rd_recipe *recipe, const char *di
     free(pooling);
     RD_TRY(status);
     int32_t longest = recipe->table.longest, positions = recipe->model.max_source_positions;
-    RD_TRY(rd_json_write(directory, "sentence_bert_config.json",
+    RD_TRY(rd_json_write(directory, SETTINGS,
                          json_pack("{s:i, s:b}", "max_seq_length",
                                    (int)(longest < positions ? longest : positions),
                                    "do_lower_case", 0)));

@@ -169,7 +169,7 @@ static rd_status write_chunk(binarizer *b) {
 
 rd_status rd_binarize_check_stop(const volatile sig_atomic_t *stop) {
     if (!stop || !*stop) return RD_OK;
-    return rd_error(RD_ERR_INTERRUPTED, "interrupted; what was not finished is not written");
+    return rd_error(RD_ERR_INTERRUPTED, "interrupted; unfinished files are not written");
 }
 
 static void show_progress(binarizer *b) {

@@ -283,9 +283,9 @@ static rd_status add_added_tokens(loader *l, const json_t *added) {
             return refuse(l->path, "added token %zu has no content or id", i);
         const json_t *known = json_object_get(l->pieces, name);
         if (known && json_integer_value(known) != json_integer_value(id))
-            return rd_error(RD_ERR_FORMAT, "%s: \"%.60s\" is %lld, but %lld as an added token",
-                            l->path, name, (long long)json_integer_value(known),
-                            (long long)json_integer_value(id));
+            return rd_error(
+                RD_ERR_FORMAT, "%s: \"%.60s\" has id %lld, but id %lld as an added token", l->path,
+                name, (long long)json_integer_value(known), (long long)json_integer_value(id));
         if (!known && json_object_set(l->pieces, name, id) != 0)
             return rd_error(RD_ERR_MEMORY, "%s: out of memory", l->path);
     }

@@ -1,5 +1,6 @@
 #include "data/table.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -263,6 +264,14 @@ static rd_status append_value(rd_table *t, int i, const json_t *value) {
         return rd_text_printf(&t->text, "%s", json_is_true(value) ? "true" : "false");
     if (json_is_integer(value))
         return rd_text_printf(&t->text, "%lld", (long long)json_integer_value(value));
+    /* an integer that JSON's reader has rounded */
+    if (json_is_real(value) && fabs(json_real_value(value)) >= 0x1p63 &&
+        floor(json_real_value(value)) == json_real_value(value))
+        return rd_error(RD_ERR_FORMAT,
+                        "%s:%lld: '%.80s' (%s) is a number of more than 64 bits; "
+                        "write it as a text",
+                        rd_table_path(t), (long long)t->line, t->config.columns[i],
+                        t->config.settings[i]);
     if (json_is_real(value)) {
         rd_shortest_double(json_real_value(value), number);
         return rd_text_printf(&t->text, "%s", number);

@@ -152,21 +152,23 @@ static rd_status check_symbols(const char *symbols, bool mask) {
                         "user-defined-symbols: \"%.60s\": symbols are separated by commas, without "
                         "blanks or quotes",
                         symbols);
-    for (const char *at = symbols; *at;) {
+    if (!*symbols) return RD_OK;
+    for (const char *at = symbols;;) {
         size_t n = strcspn(at, ",");
-        bool taken = n == 0 || (at[n] == ',' && !at[n + 1]);
-        taken |= n == 5 && memcmp(at, "<unk>", n) == 0;
+        if (n == 0)
+            return rd_error(RD_ERR_FORMAT, "user-defined-symbols: \"%.60s\": an empty symbol",
+                            symbols);
+        bool taken = n == 5 && memcmp(at, "<unk>", n) == 0;
         taken |= mask && n == 6 && memcmp(at, "<mask>", n) == 0;
         for (const char *other = symbols; other < at; other += strcspn(other, ",") + 1)
             taken |= strcspn(other, ",") == n && memcmp(other, at, n) == 0;
         if (taken)
             return rd_error(RD_ERR_FORMAT,
-                            "user-defined-symbols: \"%.60s\": a symbol that is empty, there "
-                            "already, or <unk>: \"%.*s\"",
-                            symbols, n < 60 ? (int)n : 60, at);
-        at += n + (at[n] == ',');
+                            "user-defined-symbols: \"%.60s\": \"%.*s\" is there already", symbols,
+                            n < 60 ? (int)n : 60, at);
+        if (!at[n]) return RD_OK;
+        at += n + 1;
     }
-    return RD_OK;
 }
 
 static rd_status train_sentencepiece(const rd_vocab_config *config, const char *const *paths,

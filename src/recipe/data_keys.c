@@ -29,7 +29,7 @@ const rd_key rd_data_keys[] = {
          "classes of pictures in the order of their numbers, comma-separated; empty: the labels "
          "of the training data, sorted"},
     {"prepare", RD_KEY_STRING, RD_AT(prepare), 0, 0, "",
-     .help = "script that makes the corpora, relative to the recipe"},
+     .help = "script that makes the corpora, relative to the file that names it"},
     {"vocab-from", RD_KEY_STRING, RD_AT(vocab_from), 0, 0, "",
      .help = "folder of a vocabulary to use, not to train one (with finetune-from-model: that)"},
     {"vocab-type", RD_KEY_STRING, RD_AT(vocab_type), 0, 0, "unigram", vocab_types,

@@ -155,10 +155,8 @@ static rd_status expand_row(rd_search *s, int thread, int64_t r, float *log_prob
     const rd_search_row *row = &s->rows[r];
     rd_candidate *best = s->candidates + r * s->candidate_stride;
     int32_t forced = rd_search_forced_token(s, row);
-    float before = forced >= 0 ? log_probs[forced] : 0.0f;
-    rd_rules_adjust(s, row, log_probs);
+    rd_rules_adjust(s, row, forced, log_probs);
     temper(s, log_probs);
-    if (forced >= 0 && log_probs[forced] == -INFINITY) log_probs[forced] = before;
     s->eos_log_probs[r] = log_probs[s->scorer.eos];
     if (s->scorer.unk >= 0) log_probs[s->scorer.unk] -= s->config.unk_penalty;
     if (forced >= 0 && is_free(s, row) && !isnan(log_probs[forced])) log_probs[forced] = 0.0f;

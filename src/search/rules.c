@@ -181,11 +181,14 @@ static bool ends_with(const rd_search *s, const rd_search_row *row, const int32_
     return true;
 }
 
-static void add_biases(const rd_search *s, const rd_search_row *row, float *log_probs) {
+/* forced: a token that nothing forbids; -1: none. */
+static void add_biases(const rd_search *s, const rd_search_row *row, int32_t forced,
+                       float *log_probs) {
     const rd_sequence_list *list = &s->rules->biases;
     int64_t first = 0;
     for (int64_t i = 0; i < list->n; first = list->ends[i++]) {
         int32_t last = list->tokens[list->ends[i] - 1];
+        if (last == forced && list->biases[i] == -INFINITY) continue;
         if (last >= 0 && ends_with(s, row, list->tokens + first, list->ends[i] - 1 - first))
             log_probs[last] += list->biases[i];
     }
@@ -199,11 +202,12 @@ static void decay(const rd_search *s, const rd_search_row *row, float *log_prob)
             (float)fmin(fabs((double)*log_prob) * (pow(s->config.decay_factor, beyond) - 1), 1e30);
 }
 
-void rd_rules_adjust(const rd_search *s, const rd_search_row *row, float *log_probs) {
+void rd_rules_adjust(const rd_search *s, const rd_search_row *row, int32_t forced,
+                     float *log_probs) {
     const rd_search_options *c = &s->config;
     const rd_rules *rules = s->rules;
     if (!rules) return;
-    add_biases(s, row, log_probs);
+    add_biases(s, row, forced, log_probs);
     if (rd_penalty_is_on((double)c->encoder_repetition_penalty))
         multiply_source(s, row->sentence->request.source, 1.0f / c->encoder_repetition_penalty,
                         log_probs);

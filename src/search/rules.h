@@ -15,8 +15,9 @@ rd_status rd_rules_choose(const rd_search_options *config, int32_t vocab, bool *
 int32_t rd_rules_n_ends(const rd_rules *rules); /* besides eos */
 
 /* Biases and penalties, before all else; log_probs: [vocab_size] of the row. Logits become
- * log-probabilities where the rules are of logits. */
-void rd_rules_adjust(const rd_search *search, const rd_search_row *row, float *log_probs);
+ * log-probabilities where the rules are of logits. forced: a token that no bias forbids; -1. */
+void rd_rules_adjust(const rd_search *search, const rd_search_row *row, int32_t forced,
+                     float *log_probs);
 
 /* Whether log-probabilities are not normalised after that. */
 bool rd_rules_change_sums(const rd_search *search);

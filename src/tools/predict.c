@@ -221,8 +221,8 @@ static rd_status run(const arguments *a) {
         fprintf(stderr, "rdrop-predict: warning: %s\n", message);
     if (status == RD_OK && j.predictor.n_cut > 0)
         fprintf(stderr,
-                "rdrop-predict: warning: %lld rows were cut to %d tokens (--max-sequence-len)\n",
-                (long long)j.predictor.n_cut, (int)j.predictor.reader.longest);
+                "rdrop-predict: warning: rows cut to %d tokens (--max-sequence-len): %lld\n",
+                (int)j.predictor.reader.longest, (long long)j.predictor.n_cut);
     rd_table_close(j.table);
     rd_rows_free(&j.rows);
     rd_predictor_close(&j.predictor);

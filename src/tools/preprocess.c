@@ -114,15 +114,14 @@ static const struct {
 
 /* Data and a vocabulary of another form would take the place of what the model there needs. */
 static rd_status make_destination(const char *dest) {
-    static const char *const models[] = {"config.yaml", "config.json"};
-    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        bool found;
-        RD_TRY(rd_has_file(dest, models[i], &found));
-        if (found)
-            return rd_error(RD_ERR_ARGUMENT,
-                            "%s: a model is there (%s); name another folder with --dest", dest,
-                            models[i]);
-    }
+    bool ours, weights, foreign;
+    RD_TRY(rd_has_file(dest, "config.yaml", &ours));
+    RD_TRY(rd_has_file(dest, "model.safetensors", &weights));
+    RD_TRY(rd_has_file(dest, "config.json", &foreign));
+    if ((ours && weights) || foreign)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: a model is there (%s); name another folder with --dest", dest,
+                        foreign ? "config.json" : "config.yaml");
     return rd_make_directories(dest);
 }
 

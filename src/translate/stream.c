@@ -347,9 +347,10 @@ static rd_status run_round(stream *s, int64_t round, part *all, bool *ended) {
         return rd_error(RD_ERR_MEMORY, "out of memory");
     rd_status status = work_on_round(s, round, ended);
     if (fclose(s->out) != 0 && status == RD_OK) status = rd_error(RD_ERR_MEMORY, "out of memory");
-    if (status == RD_OK && s->config->stop && *s->config->stop) status = stopped(s);
+    bool failed = status != RD_OK;
+    if (!failed && s->config->stop && *s->config->stop) status = stopped(s);
     rd_status agreed = rd_comm_agree(s->comm, status);
-    status = end_round(s, status != RD_OK, output, bytes, &before, all);
+    status = end_round(s, failed, output, bytes, &before, all);
     free(output);
     return status == RD_OK ? agreed : status;
 }

@@ -181,7 +181,7 @@ reject 1 "test set 'again/test' would overwrite test.bin" recipe.yaml --data dat
 cp data/test.xx data/shortlist.xx && cp data/test.yy data/shortlist.yy
 reject 1 "would overwrite shortlist.bin" recipe.yaml --data data --dest t1 --only binarize --shortlist --set testpref=shortlist
 cmp out/bin/train.bin t1/train.bin || fail "a failure damaged the dataset that was there"
-mkdir model other && touch model/config.yaml other/config.json && cp out/bin/spm.model other
+mkdir model other && touch model/config.yaml model/model.safetensors other/config.json && cp out/bin/spm.model other
 for folder in model other; do
     reject 1 "$folder: a model is there (config." recipe.yaml --data data --dest $folder --set vocab-type=words
 done

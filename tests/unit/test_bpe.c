@@ -329,7 +329,7 @@ static void test_damaged_vocabularies(void **state) {
         {"tokenizer.json", "\"merges\":[", "\"merges\":[\"ab\",", "merge 1, \"ab\""},
         {"tokenizer.json", "\"merges\":[", "\"merges\":[7,", "merge 1 is not two pieces"},
         {"tokenizer.json", "\"merges\":[", "\"merges\":[\"! nopiece\",", "is of or to no piece"},
-        {"tokenizer.json", "\"content\":\"<s>\"", "\"content\":\"!\"", "\"!\" is 4, but "},
+        {"tokenizer.json", "\"content\":\"<s>\"", "\"content\":\"!\"", "\"!\" has id 4, but "},
         {"tokenizer.json", "\"content\":", "\"contents\":", "no content or id"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_changed(json_path, cases[i].name, cases[i].from, cases[i].to);

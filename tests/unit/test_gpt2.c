@@ -148,6 +148,46 @@ static void test_activation(void **state) {
     json_decref(config);
 }
 
+/* How it searches goes out and comes in again; what has no name there is said. */
+static void test_search_of_export(void **state) {
+    (void)state;
+    static const char *const settings[] = {"beam: 1",
+                                           "max-len-b: 7",
+                                           "min-len: 2",
+                                           "no-repeat-ngram-size: 2",
+                                           "no-forced-eos: true",
+                                           "repetition-penalty: 1.5",
+                                           "sampling: true",
+                                           "sampling-topk: 5",
+                                           "temperature: 0.5",
+                                           "suppress-tokens: \"4 5\"",
+                                           "unkpen: 1"};
+    enum { N = sizeof settings / sizeof *settings };
+    char path[96], out[96], back[96], command[400], *config;
+    size_t n;
+    rd_text warnings = {0};
+    snprintf(path, sizeof path, "%s/searches", directory);
+    snprintf(out, sizeof out, "%s/searches-out", directory);
+    snprintf(back, sizeof back, "%s/searches-back", directory);
+    snprintf(command, sizeof command, "cp -r %s %s", model, path);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    for (int i = 0; i < N; i++) {
+        snprintf(command, sizeof command, "sed -i 's/^%.*s: .*/%s/' %s/config.yaml",
+                 (int)strcspn(settings[i], ":"), settings[i], settings[i], path);
+        assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    }
+    must(rd_export(path, out, &warnings));
+    assert_non_null(warnings.data);
+    assert_non_null(strstr(warnings.data, "unkpen"));
+    must(rd_import(out, back, NULL));
+    snprintf(path, sizeof path, "%s/searches-back/config.yaml", directory);
+    must(rd_read_file(path, 1 << 20, &config, &n));
+    for (int i = 0; i < N - 1; i++)
+        if (!strstr(config, settings[i])) fail_msg("%s is lost", settings[i]);
+    rd_text_free(&warnings);
+    free(config);
+}
+
 static void copy_with(const char *to, const char *key, const char *text) {
     static const char *const files[] = {"vocab.json", "merges.txt", "model.safetensors"};
     must(rd_make_directories(to));
@@ -260,8 +300,9 @@ static void test_search_of_config(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_import),     cmocka_unit_test(test_export),
-        cmocka_unit_test(test_activation), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_search_of_config)};
+        cmocka_unit_test(test_import),          cmocka_unit_test(test_export),
+        cmocka_unit_test(test_activation),      cmocka_unit_test(test_search_of_export),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_search_of_config)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

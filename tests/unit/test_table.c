@@ -81,7 +81,9 @@ static void test_forms(void **state) {
     expect_two("a.jsonl", &two_named);
     put("a.tsv", "label\ttext\n1\ta\n2\tb c\n\r\n\n");
     expect_two("a.tsv", &two_named); /* empty lines at the end are none of its rows */
-    put("a.jsonl", "{\"label\": 1, \"text\": \"a\"}\n{\"text\": \"b c\", \"label\": 2}\n\n");
+    /* what is not asked for is not looked at */
+    put("a.jsonl", "{\"id\": 12345678901234567890, \"label\": 1, \"text\": \"a\"}\n"
+                   "{\"text\": \"b c\", \"label\": 2}\n\n");
     expect_two("a.jsonl", &two_named);
     gzFile file = gzopen(path_of("a.csv.gz"), "wb");
     assert_true(gzputs(file, "label,text\n1,a\n2,b c\n") > 0);
@@ -135,6 +137,8 @@ static void test_faults(void **state) {
         {"f.jsonl", "{\"label\": 1, \"text\": []}\n",
          "f.jsonl:1: 'text' (sentence1-column) is a list or an object; expected a text or a "
          "number"},
+        {"f.jsonl", "{\"label\": 123456789012345678901, \"text\": \"a\"}\n",
+         "f.jsonl:1: 'label' (label-column) is a number of more than 64 bits; write it as a text"},
         {"f.jsonl", "[1]\n", "f.jsonl:1: no object; expected an object a line"},
         {"f.tsv", "label\ttext\n\n1\ta\n",
          "f.tsv:2: the line is empty; empty lines may only be at the end of a table"},

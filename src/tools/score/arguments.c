@@ -210,9 +210,10 @@ static int make_metrics(arguments *args) {
     for (int i = 0; code == 0 && i < args->metric_list.n; i++)
         code = add_metrics(args, args->metric_list.items[i]);
     if (code) return code;
-    bool bleu = args->n_metrics == 1 && args->metrics[0].metric == rd_metric_defaults("bleu").metric;
+    bool bleu =
+        args->n_metrics == 1 && args->metrics[0].metric == rd_metric_defaults("bleu").metric;
     if (args->sentence_bleu && (!bleu || args->answers.n_metrics > 0))
-        return options_usage(&score_program, "--sentence-bleu is --sentence-level by BLEU alone");
+        return options_usage(&score_program, "--sentence-bleu takes no other metric than bleu");
     if (args->n_metrics + args->answers.n_metrics > 0) return 0;
     return options_usage(&score_program, "--metric: which one?");
 }
