@@ -24,7 +24,7 @@ rd_setup_missing() {
         # What it stands for, which may be there without it.
         [ "$package" != libjpeg-dev ] || names+=" libjpeg62-turbo-dev libjpeg-turbo8-dev"
         # shellcheck disable=SC2086 # several names
-        dpkg-query -W -f '${db:Status-Status}\n' $names 2>/dev/null | grep -x installed >/dev/null ||
+        [ -n "$(dpkg-query -W -f '${db:Status-Status}\n' $names 2>/dev/null | grep -x installed)" ] ||
             printf '%s ' "$package"
     done
 }
