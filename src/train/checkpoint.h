@@ -1,6 +1,6 @@
 /* checkpoint_last: everything a training needs to go on as if it had never stopped. Dropout,
  * shuffling and sampling are functions of counters, so counters, weights and moments are the whole
- * state; but for what reduce-bf16 has rounded away, which begins at 0 again. */
+ * state, except what reduce-bf16 has rounded away, which begins at 0 again. */
 #ifndef RD_TRAIN_CHECKPOINT_H
 #define RD_TRAIN_CHECKPOINT_H
 
