@@ -166,17 +166,12 @@ rd_status rd_model_dir_load_values(const rd_model_dir *d, const rd_parameters *p
 /* Whether weights of the directory at `path` could be of this recipe: the same vocabulary (its
  * fingerprint in `recipe`), the same shape. */
 static bool is_same_model(const char *path, const rd_recipe *recipe) {
-    enum { ROOM = 512 };
     rd_model_dir old;
     bool same = rd_model_dir_open(&old, path) == RD_OK &&
                 strcmp(old.recipe->vocabulary, recipe->vocabulary) == 0;
     const rd_key *key;
-    for (int i = 0; same && (key = rd_recipe_key(i)); i++) {
-        char a[ROOM], b[ROOM];
-        if (!rd_recipe_is_of_shape(key)) continue;
-        same = rd_recipe_format_key(recipe, key, a, ROOM) == RD_OK &&
-               rd_recipe_format_key(old.recipe, key, b, ROOM) == RD_OK && strcmp(a, b) == 0;
-    }
+    for (int i = 0; same && (key = rd_recipe_key(i)); i++)
+        same = !rd_recipe_is_of_shape(key) || rd_recipe_same_value(recipe, old.recipe, key);
     rd_model_dir_close(&old);
     return same;
 }

@@ -141,6 +141,14 @@ const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key) {
     return *(char *const *)(const void *)((const char *)recipe + offset_of(key) + key->offset);
 }
 
+bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key) {
+    char a[RD_KEY_TEXT_ROOM], b[RD_KEY_TEXT_ROOM];
+    if (key->type == RD_KEY_STRING)
+        return strcmp(rd_recipe_string(recipe, key), rd_recipe_string(other, key)) == 0;
+    return rd_recipe_format_key(recipe, key, a, sizeof a) == RD_OK &&
+           rd_recipe_format_key(other, key, b, sizeof b) == RD_OK && strcmp(a, b) == 0;
+}
+
 rd_status rd_recipe_check(const rd_recipe *recipe) {
     const rd_model_config *model = &recipe->model;
     if (model->share_all_embeddings && !recipe->data.joined_dictionary)

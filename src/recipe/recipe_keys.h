@@ -57,6 +57,9 @@ rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *te
 /* The value as text that rd_recipe_set_key reads back to the same bits. */
 rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text, size_t room);
 
+/* Whether the key has the same value in both. */
+bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key);
+
 /* The value of a string, as it is. */
 const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key);
 

@@ -58,15 +58,7 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
 
 static rd_status refuse_key(const rd_task *task, const rd_recipe *recipe, const rd_recipe *plain,
                             const char *name) {
-    const rd_key *key = rd_recipe_find_key(name);
-    char set[RD_KEY_TEXT_ROOM], by_default[RD_KEY_TEXT_ROOM];
-    if (key->type == RD_KEY_STRING) {
-        if (!strcmp(rd_recipe_string(recipe, key), rd_recipe_string(plain, key))) return RD_OK;
-    } else {
-        RD_TRY(rd_recipe_format_key(recipe, key, set, sizeof set));
-        RD_TRY(rd_recipe_format_key(plain, key, by_default, sizeof by_default));
-        if (strcmp(set, by_default) == 0) return RD_OK;
-    }
+    if (rd_recipe_same_value(recipe, plain, rd_recipe_find_key(name))) return RD_OK;
     return rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out", task->name,
                     name);
 }

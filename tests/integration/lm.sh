@@ -145,6 +145,11 @@ for cutoff in "[4, 8] 16" "4, 8)x"; do
     ! "$bin/rdrop-recipe" recipe.yaml --set adaptive-softmax-cutoff="$cutoff" >/dev/null 2>&1 || fail "accepted: $cutoff"
 done
 
+for key in mixup=0.5 regression-target=true kl-reduction=sum sentence2-column=b; do
+    ! "$bin/rdrop-recipe" recipe.yaml --set "$key" >/dev/null 2>log || fail "a key of another task is accepted: $key"
+    grep "task language_modeling: ${key%=*} has no meaning here" log >/dev/null || fail "$key: $(cat log)"
+done
+
 # Characters: a line ends with a newline, which text may go on over.
 cat >characters.yaml <<YAML
 extends: recipe.yaml
