@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Multi30k, task 1 (github.com/multi30k/dataset) as DATA_DIR/{train,val,test_*}.{en,de,fr}.gz.
+# Multi30k, task 1 (github.com/multi30k/dataset) as DATA_DIR/{train,val,test_*}.{en,de,fr,cs}.gz;
+# of the test sets Czech has that of 2016 alone.
 #
 #   prepare-multi30k.sh DATA_DIR BUILD_DIR
 #
-# MULTI30K_DIR names a folder that has the files; ../shared/data/multi30k is used when it is there;
-# otherwise they are downloaded.
+# MULTI30K_DIR names a folder that has the files (those of Czech may be missing);
+# ../shared/data/multi30k is used when it is there; otherwise they are downloaded.
 set -euo pipefail
 data=$1
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -14,10 +15,12 @@ if [ -z "${MULTI30K_DIR:-}" ] && [ -d "$default" ]; then MULTI30K_DIR=$default; 
 
 mkdir -p "$data"
 for prefix in train val test_2016_flickr test_2017_flickr test_2017_mscoco; do
-    for language in en de fr; do
+    for language in en de fr cs; do
+        case $prefix.$language in test_2017_*.cs) continue ;; esac
         name=$prefix.$language.gz
         if [ -n "${MULTI30K_DIR:-}" ]; then
             if [ ! -e "$MULTI30K_DIR/$name" ]; then
+                [ "$language" != cs ] || continue
                 echo "prepare-multi30k.sh: $MULTI30K_DIR/$name is missing" >&2
                 exit 1
             fi

@@ -90,6 +90,9 @@ RD_API rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_
  * in words. */
 RD_API const char *rd_tokenizer_space(const rd_tokenizer *tokenizer);
 
+/* Whether the id is that of a piece of text, not of pad, bos, eos, unk or mask. */
+RD_API bool rd_tokenizer_is_text(const rd_tokenizer *tokenizer, int32_t id);
+
 /* Whether the piece of this id begins a word, or is one: it begins with a space or, in WordPiece,
  * not with "##". */
 RD_API bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id);

@@ -32,11 +32,7 @@ const rd_key rd_masking_keys[] = {
 /* clang-format on */
 
 static uint8_t flags_of(const rd_tokenizer *tokenizer, int32_t id) {
-    const char *piece = rd_tokenizer_piece(tokenizer, id);
-    if (!piece || !*piece || id == rd_tokenizer_pad(tokenizer) ||
-        id == rd_tokenizer_bos(tokenizer) || id == rd_tokenizer_eos(tokenizer) ||
-        id == rd_tokenizer_unk(tokenizer) || id == rd_tokenizer_mask(tokenizer))
-        return 0;
+    if (!rd_tokenizer_is_text(tokenizer, id)) return 0;
     return (uint8_t)(ORDINARY | (rd_tokenizer_begins_word(tokenizer, id) ? BEGINS_WORD : 0) |
                      (rd_tokenizer_ends_word(tokenizer, id) ? ENDS_WORD : 0));
 }

@@ -24,11 +24,8 @@ bool rd_noise_wanted(const rd_noise_config *config) {
 }
 
 static uint8_t flags_of(const rd_tokenizer *tokenizer, int32_t id) {
+    if (!rd_tokenizer_is_text(tokenizer, id)) return 0;
     const char *piece = rd_tokenizer_piece(tokenizer, id);
-    if (!piece || !*piece || id == rd_tokenizer_pad(tokenizer) ||
-        id == rd_tokenizer_bos(tokenizer) || id == rd_tokenizer_eos(tokenizer) ||
-        id == rd_tokenizer_unk(tokenizer) || id == rd_tokenizer_mask(tokenizer))
-        return 0;
     bool begins = rd_tokenizer_begins_word(tokenizer, id);
     bool stops = piece[strlen(piece) - 1] == '.';
     return (uint8_t)(ORDINARY | (begins ? BEGINS_WORD : 0) | (stops ? ENDS_WITH_STOP : 0));

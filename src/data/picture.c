@@ -64,9 +64,7 @@ static rd_status decode_raw(rd_picture *picture, const uint8_t *bytes, size_t n)
 static void to_grey(rd_picture *picture) {
     int64_t n = (int64_t)picture->width * picture->height;
     uint8_t *s = picture->samples;
-    for (int64_t i = 0; i < n; i++)
-        s[i] = (uint8_t)((s[3 * i] * 19595 + s[3 * i + 1] * 38470 + s[3 * i + 2] * 7471 + 0x8000) >>
-                         16);
+    for (int64_t i = 0; i < n; i++) s[i] = rd_luma(s + 3 * i);
     picture->channels = 1;
 }
 

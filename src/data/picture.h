@@ -17,6 +17,11 @@ typedef struct {
     int64_t capacity;                /* bytes that samples has room for */
 } rd_picture;
 
+/* Grey of a pixel, rgb: [3], as Pillow and ITU-R BT.601 have it. */
+static inline uint8_t rd_luma(const uint8_t *rgb) {
+    return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
+}
+
 /* Of that size, its samples not set; {0} is an empty picture. RD_ERR_FORMAT beyond the limits
  * above. */
 rd_status rd_picture_reshape(rd_picture *picture, int64_t width, int64_t height, int32_t channels);

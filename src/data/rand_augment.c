@@ -65,10 +65,6 @@ static uint8_t blended(uint8_t other, uint8_t own, float factor) {
     return value <= 0.0f ? 0 : value >= 255.0f ? 255 : (uint8_t)value;
 }
 
-static uint8_t luma(const uint8_t *rgb) {
-    return (uint8_t)((rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
-}
-
 static void blend_with_level(rd_picture *p, uint8_t level, float factor) {
     for (int64_t i = 0; i < n_samples(p); i++)
         p->samples[i] = blended(level, p->samples[i], factor);
@@ -77,7 +73,7 @@ static void blend_with_level(rd_picture *p, uint8_t level, float factor) {
 static void change_colour(rd_picture *p, float factor) {
     if (p->channels != 3) return;
     for (int64_t i = 0; i < n_pixels(p); i++) {
-        uint8_t *rgb = p->samples + 3 * i, grey = luma(rgb);
+        uint8_t *rgb = p->samples + 3 * i, grey = rd_luma(rgb);
         for (int c = 0; c < 3; c++) rgb[c] = blended(grey, rgb[c], factor);
     }
 }
@@ -85,7 +81,7 @@ static void change_colour(rd_picture *p, float factor) {
 static void change_contrast(rd_picture *p, float factor) {
     int64_t sum = 0, n = n_pixels(p);
     for (int64_t i = 0; i < n; i++)
-        sum += p->channels == 3 ? luma(p->samples + 3 * i) : p->samples[i];
+        sum += p->channels == 3 ? rd_luma(p->samples + 3 * i) : p->samples[i];
     blend_with_level(p, (uint8_t)((double)sum / (double)n + 0.5), factor);
 }
 

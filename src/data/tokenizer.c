@@ -104,6 +104,12 @@ const char *rd_tokenizer_space(const rd_tokenizer *tokenizer) {
     return tokenizer->kind->space;
 }
 
+bool rd_tokenizer_is_text(const rd_tokenizer *t, int32_t id) {
+    const char *piece = rd_tokenizer_piece(t, id);
+    return piece && *piece && id != t->pad && id != t->bos && id != t->eos && id != t->unk &&
+           id != t->mask;
+}
+
 bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id) {
     const char *piece = rd_tokenizer_piece(tokenizer, id);
     const char *space = tokenizer->kind->space, *continuation = tokenizer->kind->continuation;

@@ -9,7 +9,7 @@
 #include "data/wordpiece.h"
 #include "io/json.h"
 
-enum { MOST_PIECES = 1000000, LARGEST_CONFIG = 16 << 20, USUAL_LONGEST_WORD = 100 };
+enum { MOST_PIECES = 1000000, USUAL_LONGEST_WORD = 100 };
 
 __attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, const char *format,
                                                               ...) {
@@ -72,21 +72,11 @@ static bool is_on(const json_t *object, const char *key, bool otherwise) {
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }
 
-/* *json: of the file `name` next to the vocabulary, NULL where there is none. */
+/* *json: of the file `name` next to the vocabulary, {} where there is none. */
 static rd_status read_beside(const char *vocab_path, const char *name, json_t **json) {
-    char *directory = rd_path_parent(vocab_path), *bytes;
-    char *path = directory ? rd_path_join(directory, name) : NULL;
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    size_t n;
+    char *directory = rd_path_parent(vocab_path);
     *json = NULL;
-    if (path && rd_file_exists(path)) {
-        status = rd_read_file(path, LARGEST_CONFIG, &bytes, &n);
-        if (status == RD_OK) {
-            status = rd_json_parse(json, path, bytes, n);
-            free(bytes);
-        }
-    }
-    free(path);
+    rd_status status = directory ? rd_json_read_optional(directory, name, json) : RD_ERR_MEMORY;
     free(directory);
     return status;
 }

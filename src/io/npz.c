@@ -3,18 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zip.h>
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/zip_file.h"
 
 enum { LARGEST_HEADER = 4096, MOST_TIMES = 3, FREE_BYTES = 40 << 20 };
-
-static rd_status zip_failed(const rd_npz *npz, zip_error_t *error) {
-    bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
-    return rd_error(memory ? RD_ERR_MEMORY : RD_ERR_FORMAT, "%s: %s", npz->path,
-                    memory ? "out of memory" : zip_error_strerror(error));
-}
 
 /* Not of a folder or a pipe, which libzip would try to read. */
 static rd_status check_file(rd_npz *npz) {
@@ -25,23 +19,12 @@ static rd_status check_file(rd_npz *npz) {
     return RD_OK;
 }
 
-static rd_status open_archive(rd_npz *npz) {
-    int code = 0;
-    npz->archive = zip_open(npz->path, ZIP_RDONLY, &code);
-    if (npz->archive) return RD_OK;
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    rd_status status = zip_failed(npz, &error);
-    zip_error_fini(&error);
-    return status;
-}
-
 /* The size that the archive's directory says an entry has; *left is what all that follow may have.
  */
 static rd_status check_size(const rd_npz *npz, int64_t index, uint64_t *left) {
     zip_stat_t info;
     if (zip_stat_index(npz->archive, (zip_uint64_t)index, 0, &info) != 0)
-        return zip_failed(npz, zip_get_error(npz->archive));
+        return rd_zip_failed(npz->path, zip_get_error(npz->archive));
     if (!(info.valid & ZIP_STAT_SIZE) || info.size > *left)
         return rd_error(RD_ERR_FORMAT,
                         "%s: array %.100s is said to have %llu bytes, which a file "
@@ -60,7 +43,7 @@ static rd_status list_arrays(rd_npz *npz) {
     if (!npz->names) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < npz->n; i++) {
         npz->names[i] = zip_get_name(npz->archive, (zip_uint64_t)i, 0);
-        if (!npz->names[i]) return zip_failed(npz, zip_get_error(npz->archive));
+        if (!npz->names[i]) return rd_zip_failed(npz->path, zip_get_error(npz->archive));
         if (!rd_ends_with(npz->names[i], ".npy"))
             return rd_error(RD_ERR_FORMAT, "%s: %.100s is not an array (.npy)", npz->path,
                             npz->names[i]);
@@ -75,7 +58,7 @@ static rd_status list_arrays(rd_npz *npz) {
 rd_status rd_npz_open(rd_npz *npz, const char *path) {
     *npz = (rd_npz){.path = rd_strdup(path)};
     rd_status status = npz->path ? check_file(npz) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = open_archive(npz);
+    if (status == RD_OK) status = rd_zip_open(&npz->archive, npz->path);
     if (status == RD_OK) status = list_arrays(npz);
     if (status != RD_OK) rd_npz_close(npz);
     return status;
@@ -100,7 +83,7 @@ bool rd_npz_has(const rd_npz *npz, const char *name) {
 }
 
 static rd_status entry_failed(const rd_npz *npz, const char *name, zip_error_t *error) {
-    rd_status status = zip_failed(npz, error);
+    rd_status status = rd_zip_failed(npz->path, error);
     return rd_error_prefix(status, "array %.100s", name);
 }
 
@@ -152,15 +135,14 @@ rd_status rd_npz_find(const rd_npz *npz, const char *name, rd_stored_tensor *arr
 /* Up to the end, where libzip compares the checksum. */
 static rd_status read_data(const rd_npz *npz, const entry *e, size_t length,
                            const rd_stored_tensor *array, char *bytes) {
-    char more;
-    zip_int64_t got = 1;
     size_t n = e->n_header - length;
-    if (n <= array->n_bytes) memcpy(bytes, e->header + length, n);
-    for (; n < array->n_bytes && got > 0; n += got > 0 ? (size_t)got : 0)
-        got = zip_fread(e->file, bytes + n, array->n_bytes - n);
-    if (got > 0) got = zip_fread(e->file, &more, 1);
-    if (got < 0) return entry_failed(npz, array->name, zip_file_get_error(e->file));
-    if (n == array->n_bytes && got == 0) return RD_OK;
+    bool ended = false;
+    if (n <= array->n_bytes) {
+        memcpy(bytes, e->header + length, n);
+        rd_status status = rd_zip_read(e->file, npz->path, bytes + n, array->n_bytes - n, &ended);
+        if (status != RD_OK) return rd_error_prefix(status, "array %.100s", array->name);
+    }
+    if (ended) return RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: array %.100s has another size than was said", npz->path,
                     array->name);
 }

@@ -2,28 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
 #include "base/text.h"
+#include "io/zip_file.h"
 
 enum { MOST_TIMES = 2, FREE_BYTES = 40 << 20 };
-
-static rd_status zip_failed(const rd_torch_file *file, zip_error_t *error) {
-    bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
-    return rd_error(memory ? RD_ERR_MEMORY : RD_ERR_FORMAT, "%s: %s", file->path,
-                    memory ? "out of memory" : zip_error_strerror(error));
-}
-
-static rd_status open_archive(rd_torch_file *file) {
-    int code = 0;
-    file->archive = zip_open(file->path, ZIP_RDONLY, &code);
-    if (file->archive) return RD_OK;
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    rd_status status = zip_failed(file, &error);
-    zip_error_fini(&error);
-    return status;
-}
 
 /* The index and size of entry NAME of the archive's folder; *index -1: there is none. */
 static rd_status find_entry(const rd_torch_file *file, const char *name, int64_t *index,
@@ -37,28 +20,17 @@ static rd_status find_entry(const rd_torch_file *file, const char *name, int64_t
     *index = zip_name_locate(file->archive, path, 0);
     if (*index < 0) return RD_OK;
     if (zip_stat_index(file->archive, (zip_uint64_t)*index, 0, &info) != 0)
-        return zip_failed(file, zip_get_error(file->archive));
+        return rd_zip_failed(file->path, zip_get_error(file->archive));
     *size = info.valid & ZIP_STAT_SIZE ? info.size : 0;
     return RD_OK;
-}
-
-static rd_status read_opened(const rd_torch_file *file, zip_file_t *entry, char *bytes, size_t n) {
-    zip_int64_t got = 1;
-    char more;
-    size_t at = 0;
-    for (; at < n && got > 0; at += got > 0 ? (size_t)got : 0)
-        got = zip_fread(entry, bytes + at, n - at);
-    if (got > 0) got = zip_fread(entry, &more, 1); /* at the end libzip compares the checksum */
-    if (got < 0) return zip_failed(file, zip_file_get_error(entry));
-    if (at == n) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s: ends early", file->path);
 }
 
 /* bytes: [n], the first of an entry. */
 static rd_status read_entry(const rd_torch_file *file, int64_t index, char *bytes, size_t n) {
     zip_file_t *entry = zip_fopen_index(file->archive, (zip_uint64_t)index, 0);
-    if (!entry) return zip_failed(file, zip_get_error(file->archive));
-    rd_status status = read_opened(file, entry, bytes, n);
+    if (!entry) return rd_zip_failed(file->path, zip_get_error(file->archive));
+    bool ended; /* two storages may be parts of one entry */
+    rd_status status = rd_zip_read(entry, file->path, bytes, n, &ended);
     zip_fclose(entry);
     return status;
 }
@@ -69,7 +41,7 @@ static rd_status find_root(rd_torch_file *file) {
     int64_t n = zip_get_num_entries(file->archive, 0);
     for (int64_t i = 0; i < n; i++) {
         const char *path = zip_get_name(file->archive, (zip_uint64_t)i, 0);
-        if (!path) return zip_failed(file, zip_get_error(file->archive));
+        if (!path) return rd_zip_failed(file->path, zip_get_error(file->archive));
         const char *slash = strrchr(path, '/');
         if (!slash || strcmp(slash + 1, name) != 0) continue;
         file->root = rd_strdup(path);
@@ -114,7 +86,7 @@ static rd_status read_root_pickle(rd_torch_file *file, int64_t index, uint64_t s
 static rd_status read_zip(rd_torch_file *file) {
     int64_t index;
     uint64_t size;
-    RD_TRY(open_archive(file));
+    RD_TRY(rd_zip_open(&file->archive, file->path));
     RD_TRY(find_root(file));
     RD_TRY(check_archive(file));
     RD_TRY(find_entry(file, "data.pkl", &index, &size));
