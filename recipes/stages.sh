@@ -42,7 +42,6 @@ prefixes() {
 }
 mapfile -t tests < <(prefixes testpref)
 data=$out/data binary=$out/bin train=$out/train hypotheses=$out/translations
-mkdir -p "$data" "$out/stages"
 
 group() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --group "$@"
@@ -170,7 +169,8 @@ signature() {
 }
 
 stage_prepare() {
-    [ -z "$script" ] || START=$start bash "$script" "$data" "$bin"
+    [ -z "$script" ] ||
+        START=$start LANGUAGES="$(get source-lang) $(get target-lang)" bash "$script" "$data" "$bin"
 }
 preprocess() {
     "$bin/rdrop-preprocess" "$recipe" --data "$data" --dest "$binary" --only "$1" \
@@ -229,6 +229,7 @@ case $task in denoising | masked_lm) evaluation=average ;; esac # what is made i
 stages="prepare vocab binarize train $evaluation"
 read -r -a all <<<"$stages"
 case " $stages " in *" ${from:-prepare} "*) ;; *) fail "--from $from: the stages of task $task are $stages" ;; esac
+mkdir -p "$data" "$out/stages"
 forced=0 number=0
 for stage in $stages; do
     number=$((number + 1))

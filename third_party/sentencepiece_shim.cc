@@ -21,9 +21,21 @@
 struct spm_processor {
     sentencepiece::SentencePieceProcessor impl;
     int32_t mask = -1;
+    std::vector<bool> symbols; /* by id; empty: none */
 };
 
 namespace {
+
+using ImmutableText = sentencepiece::ImmutableSentencePieceText;
+
+/* The symbols among the pieces of a text, in their order. */
+std::vector<int> symbols_of(const spm_processor *p, const ImmutableText &text) {
+    std::vector<int> found;
+    if (p->symbols.empty()) return found;
+    for (const auto &piece : text.pieces())
+        if (p->symbols.at(piece.id())) found.push_back(static_cast<int>(piece.id()));
+    return found;
+}
 
 /* NULL without memory. Takes no std::string, whose making might throw where it is caught. */
 char *copy(const char *bytes, size_t n) noexcept {
@@ -247,12 +259,42 @@ int spm_encode(const spm_processor *p, const char *text, size_t n, int32_t **ids
     return give(result, ids, n_ids);
 }
 
+int spm_set_symbols(spm_processor *p, const int32_t *ids, size_t n) {
+    try {
+        p->symbols.assign(n ? static_cast<size_t>(p->impl.GetPieceSize()) : 0, false);
+        for (size_t i = 0; i < n; i++) p->symbols.at(static_cast<size_t>(ids[i])) = true;
+    } catch (...) {
+        return 1;
+    }
+    return 0;
+}
+
+/* Draws as long as symbols are cut, which a small alpha does, and then gives up: the best
+ * segmentation leaves them whole. */
+static sentencepiece::util::Status draw(const spm_processor *p, absl::string_view text, float alpha,
+                                        int32_t nbest, ImmutableText *drawn) {
+    enum { MOST_DRAWS = 8 };
+    ImmutableText best;
+    if (!p->symbols.empty()) {
+        const auto status = p->impl.Encode(text, best.mutable_proto());
+        if (!status.ok()) return status;
+    }
+    const std::vector<int> wanted = symbols_of(p, best);
+    for (int i = 0; i < MOST_DRAWS; i++) {
+        *drawn = ImmutableText();
+        const auto status = p->impl.SampleEncode(text, nbest, alpha, drawn->mutable_proto());
+        if (!status.ok() || symbols_of(p, *drawn) == wanted) return status;
+    }
+    *drawn = best;
+    return {};
+}
+
 /* SentencePiece draws from a generator that each thread seeds once, at its first draw, from a
  * global seed. A fresh thread per call, one at a time, makes a draw depend on `seed` alone. */
 int spm_sample(const spm_processor *p, const char *text, size_t n, float alpha, int32_t nbest,
-               uint32_t seed, int32_t **ids, size_t *n_ids, char **error) {
+               uint32_t seed, spm_visit_drawn visit, void *self, char **error) {
     static std::mutex one_at_a_time;
-    std::vector<int> result;
+    ImmutableText drawn;
     int failed = 1;
     *error = nullptr;
     try {
@@ -260,17 +302,23 @@ int spm_sample(const spm_processor *p, const char *text, size_t n, float alpha, 
         /* The library ignores the largest seed. */
         sentencepiece::SetRandomGeneratorSeed(seed == UINT32_MAX ? 0 : seed);
         std::thread worker([&] {
-            failed = guarded(error, [&] {
-                return p->impl.SampleEncode(absl::string_view(text, n), nbest, alpha, &result);
-            });
+            failed = guarded(
+                error, [&] { return draw(p, absl::string_view(text, n), alpha, nbest, &drawn); });
         });
         worker.join();
+        for (size_t i = 0; !failed && i < drawn.pieces_size(); i++) {
+            const auto piece = drawn.pieces(static_cast<int>(i));
+            visit(self, static_cast<int32_t>(piece.id()), piece.piece().c_str(),
+                  piece.piece().size());
+        }
     } catch (const std::exception &e) {
         *error = copy(e.what());
+        failed = 1;
     } catch (...) {
         *error = copy("unknown failure");
+        failed = 1;
     }
-    return failed ? 1 : give(result, ids, n_ids);
+    return failed;
 }
 
 int spm_decode(const spm_processor *p, const int32_t *ids, size_t n, char **text, size_t *length,

@@ -28,8 +28,6 @@ const char *spm_piece(const spm_processor *processor, int32_t id);
 /* Results are malloc'ed; 0 on success, else a malloc'ed message in *error. */
 int spm_encode(const spm_processor *processor, const char *text, size_t n, int32_t **ids,
                size_t *n_ids, char **error);
-int spm_sample(const spm_processor *processor, const char *text, size_t n, float alpha,
-               int32_t nbest, uint32_t seed, int32_t **ids, size_t *n_ids, char **error);
 int spm_decode(const spm_processor *processor, const int32_t *ids, size_t n, char **text,
                size_t *length, char **error);
 
@@ -40,6 +38,15 @@ int spm_encode_pieces(const spm_processor *processor, const char *text, size_t n
                       spm_visit_piece visit, void *self, char **error);
 int spm_decode_pieces(const spm_processor *processor, const char *const *pieces, size_t n,
                       char **text, size_t *length, char **error);
+
+/* Pieces that spm_sample does not cut, ids: [n]. 1 without memory. */
+int spm_set_symbols(spm_processor *processor, const int32_t *ids, size_t n);
+
+/* Draws a segmentation. visit() is called once a piece, with its id and as spm_encode_pieces has
+ * it. */
+typedef void (*spm_visit_drawn)(void *self, int32_t id, const char *piece, size_t n);
+int spm_sample(const spm_processor *processor, const char *text, size_t n, float alpha,
+               int32_t nbest, uint32_t seed, spm_visit_drawn visit, void *self, char **error);
 
 /* Trains a model with SentencePiece's own options ("vocab_size=6000 model_type=unigram ...") on
  * sentences that next() hands out: 1 with a sentence, 0 at the end, -1 on failure (training stops).

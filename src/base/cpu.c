@@ -82,12 +82,22 @@ bool rd_cpu_has_int8_tiles(void) {
 #endif
 }
 
+/* OMP_NUM_THREADS, as the batch systems of clusters set it for one process; 0: it says nothing. */
+static int threads_of_environment(void) {
+    const char *said = getenv("OMP_NUM_THREADS");
+    long n = said ? strtol(said, NULL, 10) : 0;
+    return n < 0 ? 0 : n < omp_get_num_procs() ? (int)n : omp_get_num_procs();
+}
+
 void rd_set_threads(int n) {
+    if (n <= 0) n = threads_of_environment();
     omp_set_num_threads(n > 0 ? n : omp_get_num_procs());
 }
 
 int rd_processors_of(int processes) {
-    int n = omp_get_num_procs();
+    int n = threads_of_environment();
+    if (n > 0) return n;
+    n = omp_get_num_procs();
     if (n < sysconf(_SC_NPROCESSORS_ONLN)) return n;
     return n > processes ? n / processes : 1;
 }

@@ -72,20 +72,18 @@ static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t 
     return sink.status;
 }
 
+static void add_drawn(void *self, int32_t id, const char *piece, size_t n) {
+    (void)id; /* of the model; ours is by name */
+    add_piece(self, piece, n);
+}
+
 static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
                         int32_t nbest, uint64_t seed, rd_ids *ids) {
     const mapped *self = (const mapped *)tokenizer;
     piece_sink sink = {.map = &self->map, .ids = ids};
-    rd_ids found = {0};
     RD_TRY(take_language_code(&sink, &text, &n));
-    rd_status status =
-        rd_sentencepiece_sample(self->processor, text, n, alpha, nbest, seed, &found);
-    for (int64_t i = 0; status == RD_OK && i < found.length; i++) {
-        const char *name = spm_piece(self->processor, found.data[i]);
-        add_piece(&sink, name, strlen(name));
-    }
-    free(found.data);
-    return status == RD_OK ? sink.status : status;
+    RD_TRY(rd_sentencepiece_sample(self->processor, text, n, alpha, nbest, seed, add_drawn, &sink));
+    return sink.status;
 }
 
 /* Pieces that the model does not know keep their marks of spaces (U+2581); then there may be spaces

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "data/batch.h"
 
 /* The file is a protocol buffer (sentencepiece_model.proto): a sequence of fields, each a number
  * with a wire type, then its content. Writers have one way to write a number, readers take many:
@@ -16,7 +17,7 @@ enum { MODEL_PIECE = 1, MODEL_TRAINER, MODEL_NORMALIZER, MODEL_SELF_TEST, MODEL_
 enum { PIECE_TEXT = 1, PIECE_SCORE, PIECE_TYPE };
 enum { TRAINER_TYPE = 3, TRAINER_SYMBOL = 31 };
 enum { NORMALIZER_NAME = 1, NORMALIZER_CHARSMAP };
-enum { LAST_PIECE_TYPE = 6, LONGEST_REPLACEMENT = 1024 };
+enum { USER_DEFINED = 4, LAST_PIECE_TYPE = 6, LONGEST_REPLACEMENT = 1024 };
 
 /* Bytes of memory that the library takes for a piece and for any other part, and how many it may
  * take: three times the file (a fourth is the file itself) and some of the 64 MiB. */
@@ -213,6 +214,25 @@ rd_status rd_spm_read_settings(const char *bytes, size_t n, rd_spm_settings *set
     while (r.at < r.end && read_field(&r, &f)) {
         if (f.number == MODEL_NORMALIZER) read_normalizer(f.content, settings);
         if (f.number == MODEL_TRAINER) RD_TRY(read_trainer(f.content, settings));
+    }
+    return RD_OK;
+}
+
+static bool is_symbol(reader piece) {
+    field f;
+    while (piece.at < piece.end && read_field(&piece, &f))
+        if (f.number == PIECE_TYPE) return f.value == USER_DEFINED;
+    return false;
+}
+
+rd_status rd_spm_read_symbols(const char *bytes, size_t n, rd_ids *ids) {
+    reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
+    int32_t id = 0;
+    field f;
+    while (r.at < r.end && read_field(&r, &f)) {
+        if (f.number != MODEL_PIECE) continue;
+        if (is_symbol(f.content)) RD_TRY(rd_ids_add(ids, &id, 1));
+        id++;
     }
     return RD_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/batch.h"
 #include "data/model_check.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
@@ -76,26 +77,39 @@ static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t 
 }
 
 rd_status rd_sentencepiece_sample(const spm_processor *processor, const char *text, size_t n,
-                                  float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
+                                  float alpha, int32_t nbest, uint64_t seed, spm_visit_drawn visit,
+                                  void *self) {
     uint32_t folded = (uint32_t)(seed ^ seed >> 32);
     do {
-        size_t n_found = 0, part = part_of(text, n, LONGEST_SAMPLED_PART);
-        int32_t *found = NULL;
+        size_t part = part_of(text, n, LONGEST_SAMPLED_PART);
         char *message = NULL;
         /* All ones would mean "keep the seed there is" to SentencePiece. */
         if (folded == UINT32_MAX) folded = 0;
-        if (spm_sample(processor, text, part, alpha, nbest, folded++, &found, &n_found, &message))
+        if (spm_sample(processor, text, part, alpha, nbest, folded++, visit, self, &message))
             return rd_sentencepiece_error(RD_ERR_FORMAT, "cannot sample a tokenization", message);
-        RD_TRY(append(ids, found, n_found));
         text += part;
         n -= part;
     } while (n > 0);
     return RD_OK;
 }
 
+typedef struct {
+    rd_ids *ids;
+    rd_status status;
+} id_sink;
+
+static void add_id(void *self, int32_t id, const char *piece, size_t n) {
+    id_sink *sink = self;
+    (void)piece, (void)n;
+    if (sink->status == RD_OK) sink->status = rd_ids_add(sink->ids, &id, 1);
+}
+
 static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
                         int32_t nbest, uint64_t seed, rd_ids *ids) {
-    return rd_sentencepiece_sample(processor_of(tokenizer), text, n, alpha, nbest, seed, ids);
+    id_sink sink = {.ids = ids};
+    RD_TRY(rd_sentencepiece_sample(processor_of(tokenizer), text, n, alpha, nbest, seed, add_id,
+                                   &sink));
+    return sink.status;
 }
 
 static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
@@ -106,12 +120,25 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     return RD_OK;
 }
 
+/* Pieces that its user has defined are not cut by sampling, either. */
+static rd_status set_symbols(spm_processor **processor, const char *bytes, size_t n) {
+    rd_ids symbols = {0};
+    rd_status status = rd_spm_read_symbols(bytes, n, &symbols);
+    if (status == RD_OK && spm_set_symbols(*processor, symbols.data, (size_t)symbols.length))
+        status = rd_error(RD_ERR_MEMORY, "out of memory");
+    free(symbols.data);
+    if (status == RD_OK) return RD_OK;
+    spm_free(*processor);
+    *processor = NULL;
+    return status;
+}
+
 rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, const char *bytes,
                                 size_t n) {
     char *message = NULL;
     const char *problem = rd_spm_problem(bytes, n);
     *processor = problem ? NULL : spm_load(bytes, n, &message);
-    if (*processor) return RD_OK;
+    if (*processor) return set_symbols(processor, bytes, n);
     if (!problem) problem = message ? message : "out of memory";
     rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
     free(message);

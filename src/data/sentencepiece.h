@@ -13,9 +13,10 @@ rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, con
 /* Bytes of text[0..n) to encode at once. */
 size_t rd_sentencepiece_part(const char *text, size_t n);
 
-/* rd_tokenizer_sample in the model's own ids. */
+/* rd_tokenizer_sample, piece by piece. */
 rd_status rd_sentencepiece_sample(const spm_processor *processor, const char *text, size_t n,
-                                  float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
+                                  float alpha, int32_t nbest, uint64_t seed, spm_visit_drawn visit,
+                                  void *self);
 
 /* Takes the shim's message over. */
 rd_status rd_sentencepiece_error(rd_status code, const char *what, char *message);

@@ -74,8 +74,10 @@ const rd_key rd_data_keys[] = {
     {"sentencepiece-alpha", RD_KEY_FLOAT, RD_AT(sampling_alpha), 0, 10, "0",
      .help = "subword regularization: smoothing of the sampling; 0: off; what is drawn longer than "
              "the model reads, and texts over 64 KiB, keep their best segmentation"},
-    {"sentencepiece-nbest", RD_KEY_INT32, RD_AT(sampling_nbest), -1, 100000, "-1",
-     .help = "subword regularization: sample among the n best; -1: all"},
+    {"sentencepiece-nbest", RD_KEY_INT32, RD_AT(sampling_nbest), -1, 512, "-1",
+     .help =
+         "subword regularization of a unigram vocabulary: sample among the n best, 2 to 512; -1: "
+         "all"},
     {"tokens-per-sample", RD_KEY_INT32, RD_AT(tokens_per_sample), 0, 1e6, "0",
      .help = "language models: tokens of a block; 0: as many as the model has positions"},
     {"sample-break-mode", RD_KEY_ENUM, RD_AT(break_mode), 0, 0, "none", break_modes,

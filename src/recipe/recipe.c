@@ -20,7 +20,8 @@ static rd_status unknown_key(const char *name) {
     const char *nearest = rd_recipe_nearest_key(name);
     if (nearest)
         return rd_error(RD_ERR_FORMAT, "unknown key '%.80s'; did you mean '%s'?", name, nearest);
-    return rd_error(RD_ERR_FORMAT, "unknown key '%.80s'; --help-recipe lists all keys", name);
+    return rd_error(RD_ERR_FORMAT, "unknown key '%.80s'; rdrop-recipe --help-recipe lists all keys",
+                    name);
 }
 
 static rd_status set_named(rd_recipe *recipe, const char *name, const char *value,
@@ -42,9 +43,15 @@ static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
     return set_named(recipe, item->key, item->value, RD_WRITTEN_DOWN);
 }
 
+/* As fairseq writes it, too: transformer_iwslt_de_en. */
+static bool is_arch(const char *written, const char *name) {
+    for (; *name && (*written == *name || (*written == '_' && *name == '-')); name++) written++;
+    return *written == *name;
+}
+
 static rd_status apply_arch(rd_recipe *recipe, const char *name) {
     for (int i = 0; i < rd_recipe_n_archs; i++) {
-        if (strcmp(name, rd_recipe_archs[i].name) != 0) continue;
+        if (!is_arch(name, rd_recipe_archs[i].name)) continue;
         for (const rd_arch_value *v = rd_recipe_archs[i].values; v->key; v++)
             RD_TRY(set_named(recipe, v->key, v->value, RD_BY_ARCH));
         return RD_OK;

@@ -82,13 +82,16 @@ const rd_key rd_train_keys[] = {
      .help = "rdrop-score's --tokenize for BLEU and, unless it is 13a, ROUGE in validation; "
              "empty: by target-lang"},
     {"best-checkpoint-metric", RD_KEY_STRING, RD_AT(best_checkpoint_metric), 0, 0, "loss",
-     .help = "what makes a checkpoint the best, of all that the task is validated by: loss, nll, "
-             "ppl; for translation also bleu, chrf, rouge1, rouge2, rougeL, which imply eval-bleu"},
+     .help = "what makes a checkpoint the best, of what the task is validated by: loss; of texts "
+             "also nll and ppl; of translations bleu, chrf, rouge1, rouge2, rougeL, which imply "
+             "eval-bleu; of sentences accuracy, f1, matthews, pearson, spearman; of pictures "
+             "accuracy, top5, ece"},
     {"log-interval", RD_KEY_INT32, RD_AT(log_interval), 1, 1e9, "100",
      .help = "updates between progress lines"},
     {"ema-decay", RD_KEY_FLOAT, RD_AT(ema_decay), 0, 0.9999999, "0",
      .help = "exponential moving average of the weights; 0: none"},
-    {"threads", RD_KEY_INT32, RD_AT(threads), 0, 65536, "0", .help = "threads; 0: all cores"},
+    {"threads", RD_KEY_INT32, RD_AT(threads), 0, 65536, "0",
+     .help = "threads; 0: all cores, or OMP_NUM_THREADS of them"},
     {"workers", RD_KEY_INT32, RD_AT(workers), 0, 4096, "0",
      .help = "threads of this process that take whole batches alone and meet once an update, each "
              "with `threads` of its own; update-freq is each one's. 0: chosen, and said"},

@@ -93,7 +93,7 @@ rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_
     RD_TRY(warn_of_training(recipe, data_dir, warnings));
     if (rd_recipe_vocab_size_differs(recipe, rd_tokenizer_size(*source), rd_tokenizer_size(*target),
                                      warning, sizeof warning))
-        RD_TRY(rd_text_printf(warnings, "%s of %s\n", warning, data_dir));
+        RD_TRY(rd_text_printf(warnings, "%s: %s\n", data_dir, warning));
     recipe->data.vocab_size_src = rd_tokenizer_size(*source);
     recipe->data.vocab_size_tgt = rd_tokenizer_size(*target);
     return rd_recipe_take_vocabularies(recipe, *source, *target, data_dir);

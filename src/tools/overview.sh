@@ -37,12 +37,13 @@ rdrop\-score \-\-metric bleu,chrf \-\-ref news.ref.de news.de
 .EE
 .SH FILES
 .TP
-.I /usr/share/rdrop/recipes
-recipes, and \fIREADME.md\fR, which says what each reaches and how fairseq's and Marian's commands are spelled here
+.I share/rdrop/recipes
+next to the folder of the programs (\fI/usr/share/rdrop/recipes\fR of Debian's package): recipes, and
+\fIREADME.md\fR, which says what each reaches and how fairseq's and Marian's commands are spelled here
 .TP
 .I out/NAME
 of the current directory: what \fBrdrop\-recipe run\fR makes
 .SH SEE ALSO
 \fBrdrop\-recipe\fR(1) explains every key of a recipe. The library's documentation is in its headers,
-\fI/usr/include/rdrop\fR.
+\fIinclude/rdrop\fR likewise.
 END

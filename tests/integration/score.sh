@@ -54,6 +54,8 @@ done
 "$score" --format markdown -m bleu,ter --ref ref1 hyp ref2 | grep '^| hyp ' >/dev/null || fail markdown
 
 # The same seed gives the same numbers with any number of threads.
+"$score" -m bleu --ref ref1 -pbs -pbsn 200 hyp ref2 >short || fail "sacreBLEU's short options"
+"$score" -m bleu --ref ref1 --paired-bs --paired-bs-n 200 hyp ref2 | cmp -s - short || fail "short options do something else"
 for test in --paired-bs --paired-ar; do
     "$score" $test --threads 1 --width 6 --ref ref1 hyp ref2 > one
     "$score" $test --threads 3 --width 6 --ref ref1 hyp ref2 > three

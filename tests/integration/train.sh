@@ -371,7 +371,7 @@ grep '^valid at update' log | head -1 | grep '(best so far)$' >/dev/null || fail
 
 # A size of the vocabulary that it does not have is said.
 train sized --set vocab-size=310 --set max-update=1
-grep -q 'warning: vocab-size is 310, but the vocabulary has 300 pieces of bin$' log || fail "vocab-size: $(cat log)"
+grep -q 'warning: bin: vocab-size is 310, but the vocabulary has 300 pieces$' log || fail "vocab-size: $(cat log)"
 # So is how a vocabulary should be made that is made already, in a new directory too.
 for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-symbols=x,y=none; do
     IFS== read -r key value made <<<"$setting"

@@ -278,6 +278,25 @@ static void jobs_are_done_once_and_the_first_failure_told(void **state) {
     rd_set_threads(before);
 }
 
+/* Clusters set OMP_NUM_THREADS; what is asked for goes before it. */
+static void test_threads_of_the_environment(void **state) {
+    (void)state;
+    const char *said = getenv("OMP_NUM_THREADS");
+    char *kept = said ? strdup(said) : NULL;
+    int before = rd_get_threads();
+    setenv("OMP_NUM_THREADS", "1", 1);
+    rd_set_threads(0);
+    assert_int_equal(rd_get_threads(), 1);
+    assert_int_equal(rd_processors_of(1), 1);
+    rd_set_threads(3);
+    assert_int_equal(rd_get_threads(), 3);
+    unsetenv("OMP_NUM_THREADS");
+    assert_true(rd_processors_of(1) >= 1);
+    if (kept) setenv("OMP_NUM_THREADS", kept, 1);
+    free(kept);
+    rd_set_threads(before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failure_of_the_earliest_job_is_reported),
@@ -288,6 +307,7 @@ int main(void) {
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_random_numbers_anywhere),
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_threads_of_the_environment),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_clean_text),
         cmocka_unit_test(test_shortest_digits),

@@ -147,6 +147,26 @@ static void check_imported(const char *name, bool in_transformers) {
     close_imported(&m);
 }
 
+/* Pieces that the model of one side does not know, and vocab.json does, are drawn, too. */
+static void test_samples(void **state) {
+    (void)state;
+    static const char text[] = "l\u00e4uft";
+    rd_ids ids = {0};
+    rd_tokenizer *tokenizer;
+    must(rd_tokenizer_open_mapped(&tokenizer, TEST_DATA "/marian/tied/source.spm",
+                                  TEST_DATA "/marian/tied/vocab.json"));
+    int32_t unk = rd_tokenizer_unk(tokenizer);
+    must(rd_tokenizer_encode(tokenizer, text, strlen(text), &ids));
+    for (int64_t i = 0; i < ids.length; i++) assert_int_not_equal(ids.data[i], unk);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        ids.length = 0;
+        must(rd_tokenizer_sample(tokenizer, text, strlen(text), 0.1f, -1, seed, &ids));
+        for (int64_t i = 0; i < ids.length; i++) assert_int_not_equal(ids.data[i], unk);
+    }
+    rd_tokenizer_close(tokenizer);
+    free(ids.data);
+}
+
 /* As OPUS-MT's: one vocabulary, all embeddings tied, swish; arrays are stored. */
 static void test_opus(void **state) {
     (void)state;
@@ -371,10 +391,15 @@ static void test_wrong_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_opus),         cmocka_unit_test(test_separate),
-        cmocka_unit_test(test_spm),          cmocka_unit_test(test_by_file),
-        cmocka_unit_test(test_wrong_arrays), cmocka_unit_test(test_wrong_settings),
-        cmocka_unit_test(test_wrong_files),  cmocka_unit_test(test_settings_without_effect),
+        cmocka_unit_test(test_opus),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_separate),
+        cmocka_unit_test(test_spm),
+        cmocka_unit_test(test_by_file),
+        cmocka_unit_test(test_wrong_arrays),
+        cmocka_unit_test(test_wrong_settings),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_settings_without_effect),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

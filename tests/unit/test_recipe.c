@@ -54,6 +54,15 @@ static void explicit_keys_win_over_arch_in_any_order(void **state) {
     rd_recipe_free(recipe);
 }
 
+static void archs_are_named_as_in_fairseq_too(void **state) {
+    (void)state;
+    rd_recipe *recipe = load("arch: transformer_iwslt_de_en\nmax-update: 10\n");
+    assert_int_equal(recipe->model.encoder.ffn_dim, 1024);
+    rd_recipe_free(recipe);
+    refused("arch: transformer_iwslt_de\n", "expected one of transformer-tiny");
+    refused("arch: transformer_iwslt_de_en_v2\n", "expected one of transformer-tiny");
+}
+
 static void extends_and_settings_override(void **state) {
     (void)state;
     write_recipe("base.yaml", "max-epoch: 3\nreg-alpha: 5\nlr: 1e-3\nseed: 4\n");
@@ -138,7 +147,7 @@ static void messages_name_line_and_remedy(void **state) {
     (void)state;
     refused("max-epoch: 1\n\nmax-token: 4\n",
             "r.yaml:3: unknown key 'max-token'; did you mean 'max-tokens'?");
-    refused("zzzzzzzzzzzzzzzzzzz: 4\n", "--help-recipe");
+    refused("zzzzzzzzzzzzzzzzzzz: 4\n", "rdrop-recipe --help-recipe");
     refused("max-epoch: many\n", "r.yaml:1: max-epoch is 'many'; expected a whole number");
     refused("max-epoch: 1.5\n", "expected a whole number");
     refused("max-epoch: 99999999999999999999\n", "expected 0 to");
@@ -171,6 +180,8 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nencoder-attention-heads: 7\n", "not a multiple");
     refused("max-epoch: 1\nencoder-embed-dim: 64\ndecoder-embed-dim: 32\n", "must be the same");
     refused("max-epoch: 1\nmax-tokens: 0\n", "limits a batch");
+    refused("max-epoch: 1\nsentencepiece-nbest: 1\n", "draws nothing");
+    refused("max-epoch: 1\nkl-adaptive: cluster\n", "there are no clusters");
     refused("max-epoch: 1\ntask: translating\n", "translation");
     refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
     refused("max-epoch: 1\nbeam: 4\nsampling: true\ndiverse-beam-groups: 2\n",
@@ -320,6 +331,7 @@ int main(void) {
         cmocka_unit_test(every_key_is_in_one_group),
         cmocka_unit_test(aliases_give_way_to_names),
         cmocka_unit_test(explicit_keys_win_over_arch_in_any_order),
+        cmocka_unit_test(archs_are_named_as_in_fairseq_too),
         cmocka_unit_test(extends_and_settings_override),
         cmocka_unit_test(a_decay_ends_with_training),
         cmocka_unit_test(other_schedules_have_no_end),

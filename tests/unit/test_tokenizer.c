@@ -310,6 +310,13 @@ static void test_user_defined_symbols(void **state) {
     for (int64_t i = 0; i < ids.length; i++) whole += ids.data[i] >= 4 && ids.data[i] < 7;
     assert_int_equal(whole, 3);
     assert_string_equal(rd_tokenizer_piece(tokenizer, 6), "{name}");
+    for (int s = 0; s < 200; s++) { /* a small alpha draws cuts that are unlikely */
+        ids.length = whole = 0;
+        assert_int_equal(
+            rd_tokenizer_sample(tokenizer, line, strlen(line), 0.02f, -1, SEED(s), &ids), RD_OK);
+        for (int64_t i = 0; i < ids.length; i++) whole += ids.data[i] >= 4 && ids.data[i] < 7;
+        assert_int_equal(whole, 3);
+    }
     rd_tokenizer_close(tokenizer);
     free(ids.data);
     const char *paths[] = {text_path};
