@@ -101,8 +101,9 @@ static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
     if (!S_ISDIR(info.st_mode))
         return rd_error(RD_ERR_IO, "%s: no vocabulary: not a directory; expected one that holds %s",
                         directory, looked_for[kind]);
-    return rd_error(RD_ERR_IO, "%s: no vocabulary there; looked for %s", directory,
-                    looked_for[kind]);
+    return rd_error(RD_ERR_IO,
+                    "%s: no vocabulary there; looked for %s, which rdrop-preprocess writes",
+                    directory, looked_for[kind]);
 }
 
 static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const form **found) {
