@@ -6,6 +6,12 @@ int64_t rd_adaptive_vocab(const rd_adaptive_softmax *softmax) {
     return last->first + last->n_words;
 }
 
+int rd_adaptive_band_of(const rd_adaptive_softmax *softmax, int32_t word) {
+    int i = softmax->n_tails - 1;
+    while (i >= 0 && word < softmax->tails[i].first) i--;
+    return i;
+}
+
 void rd_adaptive_project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
                          int64_t width, rd_activations x, rd_activations y) {
     rd_activations w = rd_step_weights(step, &tail->projection, 0);

@@ -32,6 +32,9 @@ typedef struct {
 /* Words of the head and of all tails. */
 int64_t rd_adaptive_vocab(const rd_adaptive_softmax *softmax);
 
+/* The tail that a word is in; -1: the head. */
+int rd_adaptive_band_of(const rd_adaptive_softmax *softmax, int32_t word);
+
 /* A tail's projection. y: [rows, dim] of x: [rows, width]. */
 void rd_adaptive_project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
                          int64_t width, rd_activations x, rd_activations y);

@@ -118,16 +118,6 @@ static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, r
     return RD_OK;
 }
 
-/* The output of a pre-norm stack without a last norm is float32 alone. */
-static rd_status for_products(const rd_step *step, int64_t rows, int64_t width, rd_activations *x) {
-    if (!step->bf16 || x->bf16) return RD_OK;
-    rd_activations rounded = rd_step_activations(step, rows, width);
-    if (!rd_activations_exists(rounded)) return RD_ERR_MEMORY;
-    rd_op_to_bf16(rounded.bf16, x->f32, rows * width);
-    *x = rounded;
-    return RD_OK;
-}
-
 /* Of embeddings, or of their gradients. */
 static void cut(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                 rd_activations x) {
@@ -187,9 +177,11 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
     }
     saved->out = x;
     n = saved->read.rows;
-    if (!stack->ends_with_norm) return for_products(step, n, stack->width, &saved->out);
-    return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
-                           &saved->out);
+    if (stack->ends_with_norm)
+        return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
+                               &saved->out);
+    /* a pre-norm stack without a last norm ends in float32 alone */
+    return x.bf16 ? RD_OK : rd_step_operand(step, x.f32, n, stack->width, &saved->out);
 }
 
 static rd_status ffn_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float *dx) {
