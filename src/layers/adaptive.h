@@ -7,8 +7,7 @@
 #define RD_LAYERS_ADAPTIVE_H
 
 #include "layers/layer.h"
-
-enum { RD_MAX_TAILS = 8 };
+#include "rdrop/model.h"
 
 typedef struct {
     int64_t first, n_words; /* ids of its words: first .. first + n_words */
@@ -24,7 +23,7 @@ typedef struct {
     /* [n_head + n_tails, width]: words, then classes. Tied, it is adaptive input's first table,
      * which class_proj follows: parameters registered one right after the other lie so. */
     rd_weight head;
-    rd_adaptive_tail tails[RD_MAX_TAILS];
+    rd_adaptive_tail tails[RD_MAX_CUTOFFS];
     float dropout; /* on the module's input, and on each tail's projection */
     int32_t site;  /* of the input's dropout; site + 1 + i: of tail i's projection */
 } rd_adaptive_softmax;

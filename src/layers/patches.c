@@ -68,13 +68,9 @@ static rd_windows pool_windows(const rd_patches *p, int32_t i, int64_t n) {
                         .interleaved = true};
 }
 
-static int64_t window_size(const rd_windows *w) {
-    return w->kernel * w->kernel * w->channels;
-}
-
 /* Pictures that are unfolded at once. */
 static int64_t chunk_of(const rd_windows *w) {
-    int64_t chunk = CHUNK_FLOATS / (w->side * w->side * window_size(w));
+    int64_t chunk = CHUNK_FLOATS / (w->side * w->side * rd_windows_size(w));
     return chunk < 1 ? 1 : chunk < w->n ? chunk : w->n;
 }
 
@@ -82,7 +78,7 @@ static int64_t chunk_of(const rd_windows *w) {
 static rd_status unfold(const rd_step *step, const rd_windows *whole, const float *in,
                         int64_t first, int64_t *n, rd_activations *unfolded) {
     rd_windows part = *whole;
-    int64_t size = window_size(whole), pixels = whole->side * whole->side;
+    int64_t size = rd_windows_size(whole), pixels = whole->side * whole->side;
     part.n = *n = whole->n - first < chunk_of(whole) ? whole->n - first : chunk_of(whole);
     float *x = rd_step_rows(step, part.n * pixels, size);
     if (!x) return RD_ERR_MEMORY;
@@ -93,7 +89,7 @@ static rd_status unfold(const rd_step *step, const rd_windows *whole, const floa
 /* out: [n, side, side, n_out], with rows for products. */
 static rd_status convolve(const rd_step *step, const rd_convolution *c, const rd_windows *w,
                           const float *in, float *out) {
-    int64_t size = window_size(w), pixels = w->side * w->side, n;
+    int64_t size = rd_windows_size(w), pixels = w->side * w->side, n;
     for (int64_t first = 0; first < w->n; first += n) {
         rd_arena_mark mark = rd_arena_save(step->arena);
         rd_activations unfolded;
@@ -127,7 +123,7 @@ static rd_status stem(const rd_step *step, const rd_patches *p, rd_patches_saved
 /* dout: of the convolution; din: as in, NULL: not wanted. */
 static rd_status convolve_backward(const rd_step *step, const rd_convolution *c,
                                    const rd_windows *w, const float *in, float *dout, float *din) {
-    int64_t size = window_size(w), pixels = w->side * w->side, n;
+    int64_t size = rd_windows_size(w), pixels = w->side * w->side, n;
     for (int64_t first = 0; first < w->n; first += n) {
         rd_arena_mark mark = rd_arena_save(step->arena);
         rd_activations unfolded, operand;

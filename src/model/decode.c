@@ -26,7 +26,7 @@ struct rd_decoding {
     step_tokens read;
     const int32_t *sentences; /* [n_rows] of the step under way, the caller's */
     const rd_head *head;      /* the model's, or that of chosen pieces */
-    rd_head_subset subset;    /* of the model's head, when restricted */
+    rd_head subset;           /* of the model's head, when restricted */
     rd_activations output;    /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer;  /* whose cross-attention is kept; -1: none's */
     float *attention;         /* [n_rows, attention_stride] of the latest step */
@@ -212,7 +212,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
 
 rd_status rd_decoding_restrict(rd_decoding *d, int64_t n_pieces, const int32_t *pieces) {
     RD_TRY(rd_head_choose(&d->subset, &d->model->head, d->model->config.d_model, n_pieces, pieces));
-    d->head = &d->subset.head;
+    d->head = &d->subset;
     return RD_OK;
 }
 

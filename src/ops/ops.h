@@ -112,6 +112,11 @@ static inline int64_t rd_windows_side(const rd_windows *w) {
     return (w->side + 2 * w->padding - w->kernel) / w->stride + 1;
 }
 
+/* Samples of a window. */
+static inline int64_t rd_windows_size(const rd_windows *w) {
+    return w->kernel * w->kernel * w->channels;
+}
+
 /* out: [n * windows, kernel * kernel * channels] = every window of the pictures as a row. */
 void rd_op_unfold(float *out, const float *pictures, const rd_windows *windows);
 /* dpictures (interleaved) = the sum of what all windows, dout, say of each sample. */
