@@ -42,17 +42,18 @@ static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved,
     const rd_layer *layer = &p->stack->layers[i];
     const rd_sequences *queries = written(p, i);
     int64_t width = p->stack->width;
-    rd_activations input, h, keys = {0}; /* none: the input's */
+    rd_memory keys = {.sequences = p->sequences}; /* of the input itself */
+    rd_activations input, h;
     RD_TRY(rd_residual_draw_paths(p->step, &layer->self_residual, &saved->self_residual, queries));
     RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual,
                              p->sequences->rows, width, *x, &input));
-    if (layer->self_attention.apart) keys = input;
+    if (layer->self_attention.apart) keys.out = input;
     if (queries != p->sequences) RD_TRY(narrow(p, x, &input));
     if (p->cache)
         RD_TRY(p->cache->self_attention(p->cache->self, p->step, i, input, &h));
     else
         RD_TRY(rd_attention_forward(p->step, &layer->self_attention, &saved->self, width, queries,
-                                    input, p->sequences, keys, &h));
+                                    input, &keys, &h));
     return rd_residual_end(p->step, &layer->self_residual, &saved->self_residual, queries->rows,
                            width, *x, h, x);
 }
@@ -69,7 +70,7 @@ static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved
         RD_TRY(p->cache->cross_attention(p->cache->self, p->step, i, input, &h));
     else
         RD_TRY(rd_attention_forward(p->step, &layer->cross_attention, &saved->cross, width,
-                                    p->sequences, input, p->memory->sequences, p->memory->out, &h));
+                                    p->sequences, input, p->memory, &h));
     return rd_residual_end(p->step, &layer->cross_residual, &saved->cross_residual, rows, width, *x,
                            h, x);
 }
