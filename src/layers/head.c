@@ -41,8 +41,8 @@ static rd_status pool(const rd_head *head, const rd_step *step, const rd_sequenc
     return RD_OK;
 }
 
-/* The dropout after the transform: where there is none, after the pool, which saved has twice then.
- */
+/* The dropout after the transform. Without a transform it follows the pool, which is then dropped
+ * out twice. */
 static rd_dropout last_dropout(const rd_head *head, const rd_step *step, int64_t rows) {
     return rd_step_dropout(step, head->dropout_after, head->site + 1, rows);
 }
