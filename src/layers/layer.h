@@ -26,6 +26,10 @@ typedef struct {
     float eps;
 } rd_norm;
 
+static inline rd_layer_norm rd_norm_values(const rd_norm *norm) {
+    return (rd_layer_norm){norm->weight.value, norm->bias.value, norm->eps};
+}
+
 /* Told while a backward pass goes down through parameters, which lie in the order of the forward
  * pass: all gradients from `from` on are complete. */
 typedef struct {
