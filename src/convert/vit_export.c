@@ -70,29 +70,28 @@ static bool add_item(const vit_export *e, json_t *header, const rd_parameter *it
                    : whole;
 }
 
-/* The same values in the same order. */
-static rd_status write_tensors(const vit_export *e, FILE *out) {
+static json_t *make_header(const vit_export *e) {
     const rd_parameters *p = e->parameters;
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     int64_t at = 0;
     bool whole = header != NULL;
     for (int64_t i = 0; i < p->n; i++) whole = whole && add_item(e, header, &p->items[i], &at);
-    rd_status status = whole ? rd_tensor_file_write_header(header, out)
-                             : rd_error(RD_ERR_MEMORY, "out of memory for a header");
+    if (whole) return header;
     json_decref(header);
-    if (status == RD_OK) fwrite(p->values, sizeof *p->values, (size_t)p->total, out);
-    return status; /* write errors show when the file is committed */
+    return NULL;
+}
+
+/* The same values in the same order. */
+static void write_values(const void *self, FILE *out) {
+    const rd_parameters *p = self;
+    fwrite(p->values, sizeof *p->values, (size_t)p->total, out);
 }
 
 static rd_status write_weights(const vit_export *e) {
-    rd_atomic_file file;
     char *path = rd_path_join(e->to, "model.safetensors");
-    rd_status status = path ? rd_atomic_open(&file, path) : RD_ERR_MEMORY;
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status = rd_tensor_file_save(path, make_header(e), write_values, e->parameters);
     free(path);
-    RD_TRY(status);
-    status = write_tensors(e, file.stream);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
     return status;
 }
 

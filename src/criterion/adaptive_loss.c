@@ -33,13 +33,6 @@ typedef struct {
     float *dy;             /* as y; NULL: no gradient. The head adds to it. */
 } band;
 
-/* Which band a word is of: -1, the head. */
-static int band_of(const rd_adaptive_softmax *softmax, int32_t word) {
-    int i = softmax->n_tails - 1;
-    while (i >= 0 && word < softmax->tails[i].first) i--;
-    return i;
-}
-
 static float *band_value(const job *j, float *values, int pass, int64_t token, int tail) {
     return values + (pass * j->n + token) * j->softmax->n_tails + tail;
 }
@@ -73,7 +66,7 @@ static rd_row_loss head_loss(job *j, const band *b, const rd_row_stats *stats, c
                              int64_t rows, int64_t r, int64_t token) {
     const rd_adaptive_softmax *softmax = j->softmax;
     int32_t word = j->targets[token];
-    int own = band_of(softmax, word);
+    int own = rd_adaptive_band_of(softmax, word);
     rd_row_loss loss = {.target = own < 0 ? word : (int32_t)softmax->n_head + own,
                         .hit = 1.0f - j->self->label_smoothing,
                         .uniform = (float)j->uniform,
@@ -95,7 +88,7 @@ static rd_row_loss tail_loss(job *j, const band *b, const rd_row_stats *stats, c
                              int64_t rows, int64_t r, int64_t token) {
     const rd_adaptive_tail *tail = &j->softmax->tails[b->tail];
     int32_t word = j->targets[token];
-    bool inside = band_of(j->softmax, word) == b->tail;
+    bool inside = rd_adaptive_band_of(j->softmax, word) == b->tail;
     rd_row_loss loss = {.target = inside ? word - (int32_t)tail->first : -1,
                         .hit = inside ? 1.0f - j->self->label_smoothing : 0.0f,
                         .uniform = (float)j->uniform};
@@ -132,16 +125,6 @@ static void add_to_classes(const job *j, rd_activations d, int pass, int64_t tok
     }
 }
 
-/* From row `first` on: y's rows of each pass to (or from) a chunk's. */
-static void exchange(const band *b, rd_activations chunk, rd_activations whole, bool back,
-                     int64_t passes, int64_t first, int64_t rows) {
-    for (int64_t pass = 0; pass < passes; pass++) {
-        rd_activations part = rd_activations_at(chunk, pass * rows * b->dim);
-        rd_activations all = rd_activations_at(whole, (pass * b->m + first) * b->dim);
-        rd_op_copy(back ? all : part, back ? part : all, rows * b->dim);
-    }
-}
-
 /* A chunk of a band's rows, in room of its own. */
 typedef struct {
     int64_t first, rows;
@@ -173,8 +156,9 @@ static int64_t token_of(const band *b, const chunk *c, int64_t r) {
 
 /* Logits and what sums over them. */
 static rd_status chunk_forward(const job *j, const band *b, chunk *c) {
+    const rd_counted all = {.n = b->m};
     RD_TRY(chunk_room(j, b, c));
-    exchange(b, c->y, b->y, false, j->passes, c->first, c->rows);
+    rd_counted_exchange(c->y, b->y, &all, false, j->passes, b->m, c->first, c->rows, b->dim);
     rd_gemm_forward(j->passes * c->rows, b->n_words, b->dim, c->y,
                     rd_step_weights(j->step, b->words, 0), 0.0f,
                     (rd_activations){.f32 = c->logits});
@@ -188,13 +172,15 @@ static void chunk_backward(const job *j, const band *b, chunk *c) {
     for (int64_t i = 0; b->tail < 0 && i < rows; i++)
         add_to_classes(j, rd_activations_at(c->dlogits, i * b->n_words), (int)(i / c->rows),
                        token_of(b, c, i % c->rows));
-    rd_activations dy = {.f32 = c->dy}, all = {.f32 = b->dy};
+    const rd_counted all = {.n = b->m};
+    rd_activations dy = {.f32 = c->dy}, whole = {.f32 = b->dy};
     bool adds = b->tail < 0; /* to what the tails left */
-    if (adds) exchange(b, dy, all, false, j->passes, c->first, c->rows);
+    if (adds)
+        rd_counted_exchange(dy, whole, &all, false, j->passes, b->m, c->first, c->rows, b->dim);
     rd_gemm_backward_weights(rows, b->n_words, b->dim, c->dlogits, c->y, 1.0f, b->words->grad);
     rd_gemm_backward_data(rows, b->n_words, b->dim, c->dlogits,
                           rd_step_weights(j->step, b->words, 0), adds ? 1.0f : 0.0f, dy);
-    exchange(b, dy, all, true, j->passes, c->first, c->rows);
+    rd_counted_exchange(dy, whole, &all, true, j->passes, b->m, c->first, c->rows, b->dim);
 }
 
 static rd_status chunk_loss(job *j, const band *b, chunk *c) {
@@ -242,13 +228,9 @@ static int32_t *rows_of_passes(const job *j, const band *b) {
 static rd_status tail_backward(const job *j, const rd_adaptive_tail *tail, const band *b,
                                const int32_t *rows, rd_activations x, const rd_dropout *dropout) {
     int64_t n = j->passes * b->m;
-    rd_activations dy = {.f32 = b->dy}, d = dy;
-    rd_op_dropout(dy, n, b->dim, dropout);
-    if (j->step->bf16) {
-        d = rd_step_activations(j->step, n, b->dim);
-        if (!d.bf16) return RD_ERR_MEMORY;
-        rd_op_to_bf16(d.bf16, dy.f32, n * b->dim);
-    }
+    rd_activations d;
+    rd_op_dropout((rd_activations){.f32 = b->dy}, n, b->dim, dropout);
+    RD_TRY(rd_step_operand(j->step, b->dy, n, b->dim, &d));
     if (!rows) {
         rd_adaptive_project_backward(j->step, tail, n, j->width, x, d, 1.0f, j->dx);
         return RD_OK;
@@ -293,7 +275,7 @@ static rd_status tails(job *j) {
         rd_arena_mark mark = rd_arena_save(j->step->arena);
         int64_t m = 0;
         for (int64_t t = 0; t < j->n; t++)
-            if (band_of(j->softmax, j->targets[t]) == i) places[m++] = (int32_t)t;
+            if (rd_adaptive_band_of(j->softmax, j->targets[t]) == i) places[m++] = (int32_t)t;
         if (j->exact || j->uniform > 0.0)
             RD_TRY(tail_of(j, i, NULL, j->n));
         else if (m > 0)
@@ -370,10 +352,7 @@ rd_status rd_adaptive_loss(const rd_criterion *self, const rd_step *step,
         rd_op_zero(all, passes * out->rows * j.width);
         rd_counted_exchange(dx, all, counted, true, passes, out->rows, 0, n, j.width);
     }
-    sums->nll += mine.nll;
-    sums->label_smoothed += mine.label_smoothed;
-    sums->kl += mine.kl;
-    sums->loss += mine.label_smoothed + (double)self->reg_alpha * mine.kl;
-    sums->n_tokens += n;
+    mine.loss = mine.label_smoothed + (double)self->reg_alpha * mine.kl;
+    rd_criterion_sums_add(sums, &mine, 1.0);
     return RD_OK;
 }

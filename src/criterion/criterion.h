@@ -10,6 +10,16 @@
 
 typedef struct rd_criterion rd_criterion;
 
+/* sums += share * more; of n_tokens all. */
+static inline void rd_criterion_sums_add(rd_criterion_sums *sums, const rd_criterion_sums *more,
+                                         double share) {
+    sums->loss += share * more->loss;
+    sums->label_smoothed += share * more->label_smoothed;
+    sums->nll += share * more->nll;
+    sums->kl += share * more->kl;
+    sums->n_tokens += more->n_tokens;
+}
+
 /* The last stack's output, each pass under the one before. */
 typedef struct {
     const rd_sequences *sequences; /* of all passes */

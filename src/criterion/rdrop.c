@@ -8,6 +8,19 @@
 #include "base/error.h"
 #include "criterion/row.h"
 
+/* Two passes' logits and what they are to be; d1, d2 NULL: no gradients. */
+typedef struct {
+    const rd_class_config *config;
+    double alpha; /* of the KL */
+    int64_t n_rows, n;
+    const float *logits1, *logits2; /* [n_rows, n] */
+    const int32_t *labels;          /* [n_rows] */
+    float *d1, *d2;                 /* [n_rows, n] */
+    const char *name;               /* of a label, in messages */
+    int32_t skip;                   /* rows of this label do not count */
+    bool skip_all_neg;              /* nor those of any negative one */
+} job;
+
 /* An example's wanted class, or its two. */
 typedef struct {
     int32_t label, other;
@@ -37,24 +50,24 @@ static void add_cross_entropy(const rd_class_config *c, const target *t, int64_t
     sums->label_smoothed += (1.0 - eps) * nll + eps / (double)n * smooth;
 }
 
-/* a, b: [n] logits; alpha: of the KL. */
-static rd_status one_row(const rd_class_config *c, double alpha, int64_t row, int64_t n,
-                         const float *a, const float *b, const target *t, float *da, float *db,
-                         rd_criterion_sums *sums) {
+static rd_status one_row(const job *j, int64_t row, const target *t, rd_criterion_sums *sums) {
+    const rd_class_config *c = j->config;
+    int64_t n = j->n, at = row * n;
+    const float *a = j->logits1 + at, *b = j->logits2 + at;
     rd_row_kl kl;
     RD_TRY(rd_row_kl_of(a, b, n, row, &kl));
     add_cross_entropy(c, t, n, a, &kl.norm_p, sums);
     add_cross_entropy(c, t, n, b, &kl.norm_q, sums);
     sums->kl += 0.5 * (kl.pq + kl.qp);
     sums->n_tokens += 1;
-    if (!da) return RD_OK;
+    if (!j->d1) return RD_OK;
     double total = c->class_weights ? 0.0 : 1.0; /* of what is wanted */
     for (int64_t i = 0; c->class_weights && i < n; i++) total += wanted(c, t, i, n);
     for (int64_t i = 0; i < n; i++) {
         rd_kl_gradient g = rd_row_kl_gradient(&kl, a[i], b[i]);
         double w = wanted(c, t, i, n);
-        da[i] = rd_clamp_to_float(total * g.p - w + alpha * g.dp);
-        db[i] = rd_clamp_to_float(total * g.q - w + alpha * g.dq);
+        j->d1[at + i] = rd_clamp_to_float(total * g.p - w + j->alpha * g.dp);
+        j->d2[at + i] = rd_clamp_to_float(total * g.q - w + j->alpha * g.dq);
     }
     return RD_OK;
 }
@@ -65,49 +78,41 @@ static rd_status check_label(int32_t label, int64_t row, int64_t n, const char *
                     (int)label, (long long)row, (long long)n);
 }
 
-static rd_status target_of(const rd_class_config *c, const int32_t *labels, int64_t row, int64_t n,
-                           const char *name, target *t) {
-    *t = (target){labels[row], -1, 1.0};
-    RD_TRY(check_label(t->label, row, n, name));
+static rd_status target_of(const job *j, int64_t row, target *t) {
+    const rd_class_config *c = j->config;
+    *t = (target){j->labels[row], -1, 1.0};
+    RD_TRY(check_label(t->label, row, j->n, j->name));
     if (!c->other_labels) return RD_OK;
     t->other = c->other_labels[row];
     t->share = (double)c->shares[row];
     if (!(t->share >= 0.0 && t->share <= 1.0))
         return rd_error(RD_ERR_ARGUMENT, "criterion: share %g of row %lld is outside [0, 1]",
                         t->share, (long long)row);
-    return check_label(t->other, row, n, "other label");
+    return check_label(t->other, row, j->n, "other label");
 }
 
-static void zero(float *row, int64_t n) {
-    if (row) memset(row, 0, sizeof *row * (size_t)n);
+static void zero_gradient(const job *j, int64_t row) {
+    if (!j->d1) return;
+    memset(j->d1 + row * j->n, 0, sizeof *j->d1 * (size_t)j->n);
+    memset(j->d2 + row * j->n, 0, sizeof *j->d2 * (size_t)j->n);
 }
 
-typedef struct {
-    const char *name;  /* of a label, in messages */
-    int32_t skip;      /* rows of this label do not count */
-    bool skip_all_neg; /* nor those of any negative one */
-} counting;
-
-static bool counts(const counting *k, int32_t label) {
-    return label != k->skip && !(k->skip_all_neg && label < 0);
+static bool counts(const job *j, int64_t row) {
+    return j->labels[row] != j->skip && !(j->skip_all_neg && j->labels[row] < 0);
 }
 
-static rd_status all_rows(const rd_class_config *c, const counting *k, double alpha, int64_t n_rows,
-                          int64_t n, const float *logits1, const float *logits2,
-                          const int32_t *labels, float *d1, float *d2, rd_criterion_sums *sums) {
+static rd_status all_rows(const job *j, rd_criterion_sums *sums) {
     *sums = (rd_criterion_sums){0};
-    for (int64_t r = 0; r < n_rows; r++) {
-        float *da = d1 ? d1 + r * n : NULL, *db = d2 ? d2 + r * n : NULL;
+    for (int64_t r = 0; r < j->n_rows; r++) {
         target t;
-        if (!counts(k, labels[r])) {
-            zero(da, n);
-            zero(db, n);
+        if (!counts(j, r)) {
+            zero_gradient(j, r);
             continue;
         }
-        RD_TRY(target_of(c, labels, r, n, k->name, &t));
-        RD_TRY(one_row(c, alpha, r, n, logits1 + r * n, logits2 + r * n, &t, da, db, sums));
+        RD_TRY(target_of(j, r, &t));
+        RD_TRY(one_row(j, r, &t, sums));
     }
-    sums->loss = sums->label_smoothed + alpha * sums->kl;
+    sums->loss = sums->label_smoothed + j->alpha * sums->kl;
     return RD_OK;
 }
 
@@ -124,10 +129,19 @@ rd_status rd_criterion_rdrop(const rd_criterion_config *config, int64_t n_rows, 
         return rd_error(RD_ERR_ARGUMENT,
                         "criterion: expected n_rows >= 0, vocab_size >= 1, label_smoothing in "
                         "[0, 1), reg_alpha >= 0, both gradients or neither");
-    rd_class_config c = {.label_smoothing = config->label_smoothing};
-    counting k = {.name = "target", .skip = config->pad_id};
-    return all_rows(&c, &k, (double)config->reg_alpha, n_rows, vocab_size, logits1, logits2,
-                    targets, dlogits1, dlogits2, sums);
+    const rd_class_config c = {.label_smoothing = config->label_smoothing};
+    const job j = {.config = &c,
+                   .alpha = (double)config->reg_alpha,
+                   .n_rows = n_rows,
+                   .n = vocab_size,
+                   .logits1 = logits1,
+                   .logits2 = logits2,
+                   .labels = targets,
+                   .d1 = dlogits1,
+                   .d2 = dlogits2,
+                   .name = "target",
+                   .skip = config->pad_id};
+    return all_rows(&j, sums);
 }
 
 static rd_status check_weights(const rd_class_config *config, int64_t n_classes) {
@@ -150,13 +164,22 @@ rd_status rd_criterion_classes(const rd_class_config *config, int64_t n_rows, in
                         "[0, 1), reg_alpha >= 0, both gradients or neither, other_labels and "
                         "shares or neither, kl_reduction RD_KL_MEAN or RD_KL_SUM");
     RD_TRY(check_weights(config, n_classes));
-    counting k = {.name = "label", .skip = -1, .skip_all_neg = true};
-    double alpha = (double)config->reg_alpha;
+    job j = {.config = config,
+             .alpha = (double)config->reg_alpha,
+             .n_rows = n_rows,
+             .n = n_classes,
+             .logits1 = logits1,
+             .logits2 = logits2,
+             .labels = labels,
+             .d1 = dlogits1,
+             .d2 = dlogits2,
+             .name = "label",
+             .skip = -1,
+             .skip_all_neg = true};
     if (config->kl_reduction == RD_KL_SUM) {
         int64_t n = 0;
-        for (int64_t r = 0; r < n_rows; r++) n += counts(&k, labels[r]);
-        alpha *= (double)n;
+        for (int64_t r = 0; r < n_rows; r++) n += counts(&j, r);
+        j.alpha *= (double)n;
     }
-    return all_rows(config, &k, alpha, n_rows, n_classes, logits1, logits2, labels, dlogits1,
-                    dlogits2, sums);
+    return all_rows(&j, sums);
 }

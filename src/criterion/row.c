@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-rd_status rd_normalize(const float *logits, int64_t n, int64_t row, rd_normalizer *normalizer) {
+static rd_status normalize(const float *logits, int64_t n, int64_t row, rd_normalizer *normalizer) {
     double max = -INFINITY, sum = 0.0;
     for (int64_t i = 0; i < n; i++) {
         if (!isfinite(logits[i]))
@@ -18,8 +18,8 @@ rd_status rd_normalize(const float *logits, int64_t n, int64_t row, rd_normalize
 
 rd_status rd_row_kl_of(const float *p, const float *q, int64_t n, int64_t row, rd_row_kl *kl) {
     *kl = (rd_row_kl){0};
-    RD_TRY(rd_normalize(p, n, row, &kl->norm_p));
-    RD_TRY(rd_normalize(q, n, row, &kl->norm_q));
+    RD_TRY(normalize(p, n, row, &kl->norm_p));
+    RD_TRY(normalize(q, n, row, &kl->norm_q));
     for (int64_t i = 0; i < n; i++) {
         double log_p = rd_log_prob(p[i], &kl->norm_p), log_q = rd_log_prob(q[i], &kl->norm_q);
         kl->pq += exp(log_p) * (log_p - log_q);

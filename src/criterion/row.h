@@ -18,18 +18,16 @@ static inline double rd_log_prob(float logit, const rd_normalizer *n) {
     return ((double)logit - n->max) - n->log_z;
 }
 
-/* Of logits: [n]; `row` is named when a logit is not finite (RD_ERR_NUMERIC). */
-rd_status rd_normalize(const float *logits, int64_t n, int64_t row, rd_normalizer *normalizer);
-
 /* Both directions of the KL between two rows of logits: [n]. */
 typedef struct {
     rd_normalizer norm_p, norm_q;
     double pq, qp;
 } rd_row_kl;
 
+/* `row` is named when a logit is not finite (RD_ERR_NUMERIC). */
 rd_status rd_row_kl_of(const float *p, const float *q, int64_t n, int64_t row, rd_row_kl *kl);
 
-/* Half the gradient of both directions to the logits: the KL's. */
+/* Gradient of the symmetric KL with respect to both rows of logits. */
 typedef struct {
     double p, q;   /* probabilities */
     double dp, dq; /* of the KL to the logits that they are of */

@@ -1,9 +1,17 @@
 #include "criterion/sequence.h"
 
-rd_status rd_sequence_forward(const rd_step *step, const rd_head *head, const rd_output *out,
-                              int64_t given, rd_sequence_outputs *o) {
+/* logits: [passes, n, n_out], each pass under the one before; dlogits: room for their gradient,
+ * NULL when none is wanted. */
+typedef struct {
+    int64_t passes, n, n_out; /* n: sequences of one pass; n_out: head outputs */
+    float *logits, *dlogits;
+    rd_head_saved saved;
+} outputs;
+
+static rd_status forward(const rd_step *step, const rd_head *head, const rd_output *out,
+                         int64_t given, outputs *o) {
     int64_t passes = step->n_passes, n = out->sequences->n_seqs / passes, n_out = head->n_out;
-    *o = (rd_sequence_outputs){.passes = passes, .n = n, .n_out = n_out};
+    *o = (outputs){.passes = passes, .n = n, .n_out = n_out};
     if (given != n)
         return rd_error(RD_ERR_ARGUMENT, "the loss of sequences: %lld labels for %lld sequences",
                         (long long)given, (long long)n);
@@ -14,46 +22,52 @@ rd_status rd_sequence_forward(const rd_step *step, const rd_head *head, const rd
     return rd_head_logits_of(head, step, out->width, &o->saved, o->logits);
 }
 
-static void add_sums(rd_criterion_sums *sums, const rd_criterion_sums *more, double share) {
-    sums->loss += share * more->loss;
-    sums->label_smoothed += share * more->label_smoothed;
-    sums->nll += share * more->nll;
-    sums->kl += share * more->kl;
-}
-
 static void add_gradient(float *sum, const float *d, int64_t n, float share) {
     for (int64_t i = 0; sum && i < n; i++) sum[i] += share * d[i];
 }
 
-/* One pass is a pair with itself, whose half counts. Of n passes each is in n - 1 pairs, so that
- * the mean over pairs is the pairs' losses with 2 / n of alpha, divided by n - 1. */
-rd_status rd_sequence_loss(const rd_step *step, const rd_sequence_outputs *o, rd_pair_loss loss,
-                           const void *self, float alpha, rd_criterion_sums *sums) {
+/* Adds to *sums, and fills o->dlogits. One pass is a pair with itself, whose half counts. Of n
+ * passes each is in n - 1 pairs, so that the mean over pairs is the pairs' losses with 2 / n of
+ * alpha, divided by n - 1. */
+static rd_status all_pairs(const rd_criterion *self, const rd_step *step, const rd_batch *batch,
+                           const outputs *o, rd_pair_loss of_pair, rd_criterion_sums *sums) {
     int64_t size = o->n * o->n_out, passes = o->passes;
     double share = passes == 1 ? 0.5 : 1.0 / (double)(passes - 1);
-    rd_criterion_sums of_pair = {0}, total = {0};
+    float alpha = passes == 1 ? 0.0f : 2.0f * self->reg_alpha / (float)passes;
+    rd_criterion_sums pair_sums = {0}, total = {0};
     float *d = o->dlogits ? rd_step_rows(step, 2 * o->n, o->n_out) : NULL;
-    float *d_second = d ? d + size : NULL;
     if (o->dlogits && !d) return RD_ERR_MEMORY;
     if (d) rd_op_zero((rd_activations){.f32 = o->dlogits}, passes * size);
     for (int64_t i = 0; i < passes; i++)
         for (int64_t j = passes == 1 ? 0 : i + 1; j < passes; j++) {
-            RD_TRY(loss(self, passes == 1 ? 0.0f : 2.0f * alpha / (float)passes, o,
-                        o->logits + i * size, o->logits + j * size, d, d_second, &of_pair));
-            add_sums(&total, &of_pair, share);
+            const rd_pass_pair pair = {.n = o->n,
+                                       .n_out = o->n_out,
+                                       .first = o->logits + i * size,
+                                       .second = o->logits + j * size,
+                                       .d_first = d,
+                                       .d_second = d ? d + size : NULL};
+            RD_TRY(of_pair(self, batch, alpha, &pair, &pair_sums));
+            rd_criterion_sums_add(&total, &pair_sums, share);
             if (!d) continue;
             add_gradient(o->dlogits + i * size, d, size, passes == 1 ? 1.0f : (float)share);
-            if (j > i) add_gradient(o->dlogits + j * size, d_second, size, (float)share);
+            if (j > i) add_gradient(o->dlogits + j * size, pair.d_second, size, (float)share);
         }
     if (passes > 2) total.kl /= 0.5 * (double)passes; /* the mean over pairs */
-    add_sums(sums, &total, 1.0);
-    sums->n_tokens += of_pair.n_tokens;
+    total.n_tokens = pair_sums.n_tokens;              /* of one pass */
+    rd_criterion_sums_add(sums, &total, 1.0);
     return RD_OK;
 }
 
-rd_status rd_sequence_backward(const rd_step *step, const rd_head *head, const rd_output *out,
-                               rd_sequence_outputs *o) {
-    return out->dx ? rd_head_backward(head, step, out->sequences, out->width, &o->saved, o->dlogits,
-                                      out->dx)
-                   : RD_OK;
+rd_status rd_sequence_criterion(const rd_criterion *self, const rd_step *step, const rd_head *head,
+                                const rd_batch *batch, const rd_output *out, int64_t given,
+                                rd_pair_loss of_pair, rd_criterion_sums *sums) {
+    rd_arena_mark mark = rd_arena_save(step->arena);
+    outputs o;
+    RD_TRY(forward(step, head, out, given, &o));
+    RD_TRY(all_pairs(self, step, batch, &o, of_pair, sums));
+    if (out->dx)
+        RD_TRY(
+            rd_head_backward(head, step, out->sequences, out->width, &o.saved, o.dlogits, out->dx));
+    rd_arena_restore(step->arena, mark);
+    return RD_OK;
 }

@@ -61,8 +61,7 @@ static rd_status score_adaptive(const rd_step *step, const rd_adaptive_softmax *
     int32_t *classes = rd_arena_i32(step->arena, c->n);
     if (!classes) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n; i++) {
-        int32_t band = softmax->n_tails - 1;
-        while (band >= 0 && c->targets[i] < softmax->tails[band].first) band--;
+        int band = rd_adaptive_band_of(softmax, c->targets[i]);
         classes[i] = band < 0 ? c->targets[i] : (int32_t)softmax->n_head + band;
         c->log_probs[i] = 0.0f;
     }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "io/json.h"
+#include "io/output.h"
 #include "io/torch_file.h"
 
 enum { MAX_HEADER = 100 << 20 }; /* the format's own bound */
@@ -54,14 +55,22 @@ void rd_tensor_file_close(rd_tensor_file *file) {
     *file = (rd_tensor_file){0};
 }
 
-rd_status rd_tensor_file_write_header(const json_t *header, FILE *out) {
-    char *text = json_dumps(header, JSON_COMPACT);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory for a header");
-    uint64_t length = strlen(text), padded = (length + 7) / 8 * 8;
-    fwrite(&padded, sizeof padded, 1, out); /* little-endian, as all our targets */
-    fprintf(out, "%s%*s", text, (int)(padded - length), "");
+rd_status rd_tensor_file_save(const char *path, json_t *header,
+                              void (*write)(const void *self, FILE *out), const void *self) {
+    rd_atomic_file file;
+    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+    json_decref(header);
+    if (!text) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
+    rd_status status = rd_atomic_open(&file, path);
+    if (status == RD_OK) {
+        uint64_t length = strlen(text), padded = (length + 7) / 8 * 8;
+        fwrite(&padded, sizeof padded, 1, file.stream); /* little-endian, as all our targets */
+        fprintf(file.stream, "%s%*s", text, (int)(padded - length), "");
+        write(self, file.stream);
+        status = rd_atomic_commit(&file);
+    }
     free(text);
-    return RD_OK;
+    return status;
 }
 
 bool rd_tensor_file_has(const rd_tensor_file *file, const char *name) {

@@ -1,4 +1,4 @@
-/* Reading files of tensors. Safetensors files (Hugging Face): 8 bytes of header length, a JSON
+/* Files of tensors. Safetensors files (Hugging Face): 8 bytes of header length, a JSON
  * header that names each tensor with its type, shape and place, then the data. The file is mapped
  * and read lazily; every header field is checked before use. And those of PyTorch, by
  * io/torch_file.h. */
@@ -58,8 +58,10 @@ typedef struct {
 json_t *rd_tensor_header_new(uint32_t checksum, const rd_weights_owner *owner);
 bool rd_tensor_header_add(json_t *header, const char *name, const char *dtype, int64_t rows,
                           int64_t columns, int64_t *at);
-/* The length, and the header, padded so that the data are aligned. */
-rd_status rd_tensor_file_write_header(const json_t *header, FILE *out);
+/* Writes a file in a directory of the program's: the header, which it takes (NULL: RD_ERR_MEMORY),
+ * padded so that the data are aligned, and the data. Errors of `write` show when all is written. */
+rd_status rd_tensor_file_save(const char *path, json_t *header,
+                              void (*write)(const void *self, FILE *out), const void *self);
 
 bool rd_tensor_file_has(const rd_tensor_file *file, const char *name);
 rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,

@@ -6,6 +6,12 @@ int64_t rd_adaptive_vocab(const rd_adaptive_softmax *softmax) {
     return last->first + last->n_words;
 }
 
+int rd_adaptive_band_of(const rd_adaptive_softmax *softmax, int32_t word) {
+    int i = softmax->n_tails - 1;
+    while (i >= 0 && word < softmax->tails[i].first) i--;
+    return i;
+}
+
 void rd_adaptive_project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,
                          int64_t width, rd_activations x, rd_activations y) {
     rd_activations w = rd_step_weights(step, &tail->projection, 0);
@@ -42,8 +48,8 @@ static rd_status tail_log_probs(const rd_adaptive_softmax *softmax, const rd_ste
     rd_gemm_forward(rows, n, tail->dim, y, rd_step_weights(step, &tail->words, 0), 0.0f,
                     (rd_activations){.f32 = logits});
     rd_op_log_softmax(logits, rows, n);
-    rd_op_place(log_probs + tail->first, rd_adaptive_vocab(softmax), logits, n,
-                head + softmax->n_head + i, softmax->n_head + softmax->n_tails, rows, n);
+    rd_op_copy_shifted(log_probs + tail->first, rd_adaptive_vocab(softmax), logits, n,
+                       head + softmax->n_head + i, softmax->n_head + softmax->n_tails, rows, n);
     return RD_OK;
 }
 
@@ -56,7 +62,8 @@ rd_status rd_adaptive_log_probs(const rd_adaptive_softmax *softmax, const rd_ste
     rd_gemm_forward(rows, n, width, x, rd_step_weights(step, &softmax->head, 0), 0.0f,
                     (rd_activations){.f32 = head});
     rd_op_log_softmax(head, rows, n);
-    rd_op_place(log_probs, rd_adaptive_vocab(softmax), head, n, NULL, 0, rows, softmax->n_head);
+    rd_op_copy_shifted(log_probs, rd_adaptive_vocab(softmax), head, n, NULL, 0, rows,
+                       softmax->n_head);
     for (int i = 0; i < softmax->n_tails; i++) {
         rd_arena_mark tail_mark = rd_arena_save(step->arena);
         RD_TRY(tail_log_probs(softmax, step, i, rows, width, x, head, log_probs));

@@ -7,8 +7,7 @@
 #define RD_LAYERS_ADAPTIVE_H
 
 #include "layers/layer.h"
-
-enum { RD_MAX_TAILS = 8 };
+#include "rdrop/model.h"
 
 typedef struct {
     int64_t first, n_words; /* ids of its words: first .. first + n_words */
@@ -24,13 +23,16 @@ typedef struct {
     /* [n_head + n_tails, width]: words, then classes. Tied, it is adaptive input's first table,
      * which class_proj follows: parameters registered one right after the other lie so. */
     rd_weight head;
-    rd_adaptive_tail tails[RD_MAX_TAILS];
+    rd_adaptive_tail tails[RD_MAX_CUTOFFS];
     float dropout; /* on the module's input, and on each tail's projection */
     int32_t site;  /* of the input's dropout; site + 1 + i: of tail i's projection */
 } rd_adaptive_softmax;
 
 /* Words of the head and of all tails. */
 int64_t rd_adaptive_vocab(const rd_adaptive_softmax *softmax);
+
+/* The tail that a word is in; -1: the head. */
+int rd_adaptive_band_of(const rd_adaptive_softmax *softmax, int32_t word);
 
 /* A tail's projection. y: [rows, dim] of x: [rows, width]. */
 void rd_adaptive_project(const rd_step *step, const rd_adaptive_tail *tail, int64_t rows,

@@ -4,12 +4,6 @@
 
 #include "ops/gemm.h"
 
-/* A table's rows follow each other band by band, and products write up to 15 rows, or a sixteenth,
- * beyond their own: into the next band's, which come later, or into this room. */
-static float *room_for_table(const rd_step *step, int64_t rows, int64_t width) {
-    return rd_step_rows(step, rows + rows / 16 + 16, width);
-}
-
 /* The rows of a band, in their order. */
 typedef struct {
     const rd_adaptive_band *band;
@@ -60,7 +54,7 @@ rd_status rd_adaptive_input_forward(const rd_adaptive_input *input, const rd_ste
                                     int64_t rows, int64_t width, const int32_t *tokens,
                                     rd_adaptive_embeddings *out) {
     int64_t first = 0;
-    out->table = room_for_table(step, rows, width);
+    out->table = rd_step_rows_in_parts(step, rows, width);
     out->places = rd_arena_i32(step->arena, rows);
     if (!out->table || !out->places) return RD_ERR_MEMORY;
     for (int32_t i = 0; i < input->n_bands; i++) {
@@ -78,7 +72,7 @@ rd_status rd_adaptive_input_gradient(const rd_adaptive_input *input, const rd_st
                                      int64_t rows, int64_t width, const int32_t *tokens,
                                      rd_adaptive_embeddings *dtable) {
     int64_t first = 0;
-    dtable->table = room_for_table(step, rows, width);
+    dtable->table = rd_step_rows_in_parts(step, rows, width);
     dtable->places = rd_arena_i32(step->arena, rows);
     if (!dtable->table || !dtable->places) return RD_ERR_MEMORY;
     rd_op_zero((rd_activations){.f32 = dtable->table}, rows * width);
@@ -92,26 +86,13 @@ rd_status rd_adaptive_input_gradient(const rd_adaptive_input *input, const rd_st
     return RD_OK;
 }
 
-/* The gradient as products read it: dy: [n, width]. */
-static rd_status read_gradient(const rd_step *step, const band_rows *b, int64_t width,
-                               const float *table, rd_activations *dy) {
-    *dy = rd_step_activations(step, b->n, width);
-    if (!rd_activations_exists(*dy)) return RD_ERR_MEMORY;
-    const float *rows = table + b->first * width;
-    if (dy->bf16)
-        rd_op_to_bf16(dy->bf16, rows, b->n * width);
-    else
-        memcpy(dy->f32, rows, sizeof *rows * (size_t)(b->n * width));
-    return RD_OK;
-}
-
 static rd_status band_backward(const rd_step *step, const band_rows *b, int64_t width,
-                               const float *table) {
+                               float *table) {
     const rd_adaptive_band *band = b->band;
     rd_activations x, dy, w = rd_step_weights(step, &band->projection, 0);
     if (b->n == 0) return RD_OK;
     RD_TRY(gather(step, b, &x));
-    RD_TRY(read_gradient(step, b, width, table, &dy));
+    RD_TRY(rd_step_operand(step, table + b->first * width, b->n, width, &dy));
     float *dx = rd_step_rows(step, b->n, band->dim);
     if (!dx) return RD_ERR_MEMORY;
     rd_gemm_backward_weights(b->n, width, band->dim, dy, x, 1.0f, band->projection.grad);

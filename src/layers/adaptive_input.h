@@ -16,7 +16,7 @@ typedef struct {
 
 typedef struct {
     int32_t n_bands; /* 0: no adaptive input */
-    rd_adaptive_band bands[RD_MAX_TAILS + 1];
+    rd_adaptive_band bands[RD_MAX_CUTOFFS + 1];
 } rd_adaptive_input;
 
 /* The embeddings of a pass as a table: that of tokens[r] is row places[r], in the arena.

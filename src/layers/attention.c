@@ -22,13 +22,13 @@ static rd_status project(const rd_step *step, const rd_attention *attention,
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
                                const rd_sequences *queries, rd_activations x,
-                               const rd_sequences *keys, rd_activations memory, rd_activations *h) {
+                               const rd_memory *memory, rd_activations *h) {
     int64_t rows = queries->rows;
     saved->x = x;
-    saved->memory = memory;
+    saved->memory = memory->out;
     saved->operands = (rd_attention_operands){
         .queries = queries,
-        .keys = keys,
+        .keys = memory->sequences,
         .width = width,
         .heads = attention->heads,
         .causal = attention->causal,

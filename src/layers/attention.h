@@ -20,6 +20,12 @@ typedef struct {
     int32_t site;
 } rd_attention;
 
+/* What keys and values are projected from: the encoder's output, for cross-attention. */
+typedef struct {
+    const rd_sequences *sequences;
+    rd_activations out; /* [sequences->rows, width] */
+} rd_memory;
+
 typedef struct {
     rd_activations x, memory; /* inputs of the projections; memory none for self-attention */
     /* Its q and kv are the projections; in self-attention both lie inside one [rows, 3 width]. Its
@@ -27,12 +33,12 @@ typedef struct {
     rd_attention_operands operands;
 } rd_attention_saved;
 
-/* x: [queries->rows, width]; memory: [keys->rows, width], none to attend to x itself.
+/* x: [queries->rows, width]; memory->out none: x itself, of the same rows.
  * *h: [queries->rows, width] before the output bias. */
 rd_status rd_attention_forward(const rd_step *step, const rd_attention *attention,
                                rd_attention_saved *saved, int64_t width,
                                const rd_sequences *queries, rd_activations x,
-                               const rd_sequences *keys, rd_activations memory, rd_activations *h);
+                               const rd_memory *memory, rd_activations *h);
 
 /* dx = beta * dx + dL/dx; dmemory += dL/dmemory. */
 rd_status rd_attention_backward(const rd_step *step, const rd_attention *attention,

@@ -49,8 +49,9 @@ rd_status rd_embedding_forward(const rd_step *step, const rd_embedding *embeddin
         rd_op_embed_add(sum.f32, rows, width, segments, embedding->segments.value);
     }
     if (normed) {
-        rd_op_residual_norm(NULL, y, saved->mean, saved->rstd, sum.f32, (rd_activations){0}, NULL,
-                            norm->weight.value, norm->bias.value, norm->eps, rows, width, &none);
+        const rd_layer_norm values = rd_norm_values(norm);
+        rd_op_residual_norm(NULL, y, saved->stats, sum.f32, (rd_activations){0}, NULL, &values,
+                            rows, width, &none);
         rd_op_dropout(y, rows, width, &dropout);
     }
     *out = y;

@@ -41,8 +41,8 @@ static rd_status pool(const rd_head *head, const rd_step *step, const rd_sequenc
     return RD_OK;
 }
 
-/* The dropout after the transform: where there is none, after the pool, which saved has twice then.
- */
+/* The dropout after the transform. Without a transform it follows the pool, which is then dropped
+ * out twice. */
 static rd_dropout last_dropout(const rd_head *head, const rd_step *step, int64_t rows) {
     return rd_step_dropout(step, head->dropout_after, head->site + 1, rows);
 }
@@ -161,33 +161,32 @@ rd_status rd_head_outputs(const rd_head *head, const rd_step *step, const rd_seq
     return rd_head_logits_of(head, step, width, &saved, logits);
 }
 
-static rd_status choose(rd_head_subset *s, const rd_head *whole, int64_t width, int64_t n,
+static rd_status choose(rd_head *subset, const rd_head *whole, int64_t width, int64_t n,
                         const int32_t *chosen) {
-    s->rows = rd_malloc((size_t)(n * (width + 1)), sizeof *s->rows);
-    if (!s->rows) return RD_ERR_MEMORY;
-    float *bias = whole->bias.value ? s->rows + n * width : NULL;
+    float *rows = rd_malloc((size_t)(n * (width + 1)), sizeof *rows); /* the bias comes last */
+    if (!rows) return RD_ERR_MEMORY;
+    float *bias = whole->bias.value ? rows + n * width : NULL;
+    *subset = (rd_head){.n_out = n, .weight.value = rows, .bias.value = bias};
     for (int64_t i = 0; i < n; i++) {
-        memcpy(s->rows + i * width, whole->weight.value + chosen[i] * width,
-               sizeof *s->rows * (size_t)width);
+        memcpy(rows + i * width, whole->weight.value + chosen[i] * width,
+               sizeof *rows * (size_t)width);
         if (bias) bias[i] = whole->bias.value[chosen[i]];
     }
-    if (whole->packed)
-        RD_TRY(rd_packed_new(&s->packed, rd_packed_precision(whole->packed), n, width, s->rows));
-    s->head =
-        (rd_head){.n_out = n, .weight.value = s->rows, .bias.value = bias, .packed = s->packed};
-    return RD_OK;
+    return whole->packed
+               ? rd_packed_new(&subset->packed, rd_packed_precision(whole->packed), n, width, rows)
+               : RD_OK;
 }
 
-rd_status rd_head_choose(rd_head_subset *subset, const rd_head *whole, int64_t width,
-                         int64_t n_chosen, const int32_t *chosen) {
-    *subset = (rd_head_subset){0};
+rd_status rd_head_choose(rd_head *subset, const rd_head *whole, int64_t width, int64_t n_chosen,
+                         const int32_t *chosen) {
+    *subset = (rd_head){0};
     rd_status status = choose(subset, whole, width, n_chosen, chosen);
     if (status != RD_OK) rd_head_subset_free(subset);
     return status;
 }
 
-void rd_head_subset_free(rd_head_subset *subset) {
+void rd_head_subset_free(rd_head *subset) {
     rd_packed_free(subset->packed);
-    free(subset->rows);
-    *subset = (rd_head_subset){0};
+    free(subset->weight.value);
+    *subset = (rd_head){0};
 }

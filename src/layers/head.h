@@ -40,8 +40,8 @@ rd_status rd_head_logits(const rd_head *head, const rd_step *step, int64_t rows,
 
 /* What the projection reads, and what is kept for the backward pass. */
 typedef struct {
-    int64_t rows;          /* sequences, or rows where nothing is pooled */
-    rd_activations x;      /* [sequences->rows, width], and its rows' shares; of RD_POOL_ATTENTION */
+    int64_t rows;     /* sequences, or rows where nothing is pooled */
+    rd_activations x; /* [sequences->rows, width], and its rows' shares; of RD_POOL_ATTENTION */
     float *shares;
     rd_activations pooled; /* [rows, width], after dropout */
     rd_activations h;      /* [rows, width] before bias and activation */
@@ -70,15 +70,10 @@ rd_status rd_head_backward(const rd_head *head, const rd_step *step, const rd_se
 rd_status rd_head_outputs(const rd_head *head, const rd_step *step, const rd_sequences *sequences,
                           int64_t width, rd_activations x, float *logits);
 
-/* A head of chosen outputs of another one: copies of its rows, packed as that is. */
-typedef struct {
-    rd_head head;
-    rd_packed *packed; /* of head; or NULL */
-    float *rows;       /* [n_out, width], then [n_out] of the bias */
-} rd_head_subset;
-
-rd_status rd_head_choose(rd_head_subset *subset, const rd_head *whole, int64_t width,
-                         int64_t n_chosen, const int32_t *chosen);
-void rd_head_subset_free(rd_head_subset *subset); /* {0} is fine */
+/* *subset: a head of chosen outputs of another one: copies of its rows, packed as that is. */
+rd_status rd_head_choose(rd_head *subset, const rd_head *whole, int64_t width, int64_t n_chosen,
+                         const int32_t *chosen);
+/* Of a head that rd_head_choose made; {0} is fine. */
+void rd_head_subset_free(rd_head *subset);
 
 #endif

@@ -23,6 +23,10 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
 }
 
+float *rd_step_rows_in_parts(const rd_step *step, int64_t rows, int64_t width) {
+    return rd_arena_f32(step->arena, (rows + rows / 16 + 16) * width);
+}
+
 static uint16_t *bf16_rows(const rd_step *step, int64_t rows, int64_t width) {
     int64_t padded = rd_gemm_rows(rows);
     uint16_t *x = rd_arena_alloc(step->arena, (size_t)(padded * width), sizeof *x);
@@ -42,6 +46,16 @@ rd_activations rd_step_stream(const rd_step *step, int64_t rows, int64_t width) 
         if (!x.bf16) x.f32 = NULL;
     }
     return x;
+}
+
+rd_status rd_step_operand(const rd_step *step, float *x, int64_t rows, int64_t width,
+                          rd_activations *operand) {
+    *operand = (rd_activations){.f32 = x};
+    if (!step->bf16) return RD_OK;
+    *operand = rd_step_activations(step, rows, width);
+    if (!rd_activations_exists(*operand)) return RD_ERR_MEMORY;
+    rd_op_to_bf16(operand->bf16, x, rows * width);
+    return RD_OK;
 }
 
 rd_activations rd_step_weights(const rd_step *step, const rd_weight *weights, int64_t offset) {

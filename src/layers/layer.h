@@ -26,6 +26,10 @@ typedef struct {
     float eps;
 } rd_norm;
 
+static inline rd_layer_norm rd_norm_values(const rd_norm *norm) {
+    return (rd_layer_norm){norm->weight.value, norm->bias.value, norm->eps};
+}
+
 /* Told while a backward pass goes down through parameters, which lie in the order of the forward
  * pass: all gradients from `from` on are complete. */
 typedef struct {
@@ -64,6 +68,10 @@ rd_cutoff rd_step_cutoff(const rd_step *step, rd_cutoff_kind kind, float ratio, 
  * (rd_gemm_rows). */
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
 
+/* The same for products of some of the rows at a time, each of which writes beyond its own: into
+ * rows that come later, or into the room at the end. */
+float *rd_step_rows_in_parts(const rd_step *step, int64_t rows, int64_t width);
+
 /* [rows, width] activations from the arena that matrix products read or write: bfloat16 when the
  * step is, float32 otherwise. Rows beyond `rows` are zero, as products want them. None: out of
  * memory. */
@@ -71,6 +79,11 @@ rd_activations rd_step_activations(const rd_step *step, int64_t rows, int64_t wi
 
 /* The same for a residual stream, which stays float32: in both forms when the step is bfloat16. */
 rd_activations rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
+
+/* *operand: [rows, width] = what matrix products read of x: x itself, or, when the step is
+ * bfloat16, a rounded copy in the arena. */
+rd_status rd_step_operand(const rd_step *step, float *x, int64_t rows, int64_t width,
+                          rd_activations *operand);
 
 /* The weights from element `offset` on as an operand. */
 rd_activations rd_step_weights(const rd_step *step, const rd_weight *weights, int64_t offset);

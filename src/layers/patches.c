@@ -19,17 +19,6 @@ int64_t rd_patches_length(const rd_patches *patches) {
     return patches_of(patches) + patches->class_tokens;
 }
 
-/* What matrix products read of x: [rows, width], rounded where the step is. */
-static rd_status as_operand(const rd_step *step, float *x, int64_t rows, int64_t width,
-                            rd_activations *operand) {
-    *operand = (rd_activations){.f32 = x};
-    if (!step->bf16) return RD_OK;
-    *operand = rd_step_activations(step, rows, width);
-    if (!rd_activations_exists(*operand)) return RD_ERR_MEMORY;
-    rd_op_to_bf16(operand->bf16, x, rows * width);
-    return RD_OK;
-}
-
 /* ---- Patches ---- */
 
 /* *x: [n * patches, width]. */
@@ -42,7 +31,7 @@ static rd_status project(const rd_step *step, const rd_patches *p, rd_patches_sa
     *x = rd_step_rows(step, rows, width);
     if (!unfolded || !*x) return RD_ERR_MEMORY;
     rd_op_unfold(unfolded, pictures, &windows);
-    RD_TRY(as_operand(step, unfolded, rows, size, &saved->unfolded));
+    RD_TRY(rd_step_operand(step, unfolded, rows, size, &saved->unfolded));
     return rd_step_product(step, rows, width, size, saved->unfolded, &p->weight, 0, NULL, NULL,
                            (rd_activations){.f32 = *x});
 }
@@ -52,7 +41,7 @@ static rd_status project_backward(const rd_step *step, const rd_patches *p,
                                   float *dx) {
     int64_t rows = n * patches_of(p), size = p->channels * p->patch * p->patch;
     rd_activations operand;
-    RD_TRY(as_operand(step, dx, rows, width, &operand));
+    RD_TRY(rd_step_operand(step, dx, rows, width, &operand));
     rd_gemm_backward_weights(rows, width, size, operand, saved->unfolded, 1.0f, p->weight.grad);
     return RD_OK;
 }
@@ -79,13 +68,9 @@ static rd_windows pool_windows(const rd_patches *p, int32_t i, int64_t n) {
                         .interleaved = true};
 }
 
-static int64_t window_size(const rd_windows *w) {
-    return w->kernel * w->kernel * w->channels;
-}
-
 /* Pictures that are unfolded at once. */
 static int64_t chunk_of(const rd_windows *w) {
-    int64_t chunk = CHUNK_FLOATS / (w->side * w->side * window_size(w));
+    int64_t chunk = CHUNK_FLOATS / (w->side * w->side * rd_windows_size(w));
     return chunk < 1 ? 1 : chunk < w->n ? chunk : w->n;
 }
 
@@ -93,18 +78,18 @@ static int64_t chunk_of(const rd_windows *w) {
 static rd_status unfold(const rd_step *step, const rd_windows *whole, const float *in,
                         int64_t first, int64_t *n, rd_activations *unfolded) {
     rd_windows part = *whole;
-    int64_t size = window_size(whole), pixels = whole->side * whole->side;
+    int64_t size = rd_windows_size(whole), pixels = whole->side * whole->side;
     part.n = *n = whole->n - first < chunk_of(whole) ? whole->n - first : chunk_of(whole);
     float *x = rd_step_rows(step, part.n * pixels, size);
     if (!x) return RD_ERR_MEMORY;
     rd_op_unfold(x, in + first * pixels * whole->channels, &part);
-    return as_operand(step, x, part.n * pixels, size, unfolded);
+    return rd_step_operand(step, x, part.n * pixels, size, unfolded);
 }
 
 /* out: [n, side, side, n_out], with rows for products. */
 static rd_status convolve(const rd_step *step, const rd_convolution *c, const rd_windows *w,
                           const float *in, float *out) {
-    int64_t size = window_size(w), pixels = w->side * w->side, n;
+    int64_t size = rd_windows_size(w), pixels = w->side * w->side, n;
     for (int64_t first = 0; first < w->n; first += n) {
         rd_arena_mark mark = rd_arena_save(step->arena);
         rd_activations unfolded;
@@ -116,11 +101,6 @@ static rd_status convolve(const rd_step *step, const rd_convolution *c, const rd
     return RD_OK;
 }
 
-/* As rd_step_rows, where a product may begin at any row. */
-static float *rows_for_chunks(const rd_step *step, int64_t rows, int64_t width) {
-    return rd_arena_f32(step->arena, (rows + rows / 16 + 16) * width);
-}
-
 /* *x: [n * patches, width]. */
 static rd_status stem(const rd_step *step, const rd_patches *p, rd_patches_saved *saved, int64_t n,
                       const float *pictures, float **x) {
@@ -128,7 +108,7 @@ static rd_status stem(const rd_step *step, const rd_patches *p, rd_patches_saved
     for (int32_t i = 0; i < p->n_convolutions; i++) {
         const rd_windows windows = convolution_windows(p, i, n), pool = pool_windows(p, i, n);
         int64_t n_out = p->convolutions[i].n_out, half = rd_windows_side(&pool);
-        float *out = rows_for_chunks(step, n * windows.side * windows.side, n_out);
+        float *out = rd_step_rows_in_parts(step, n * windows.side * windows.side, n_out);
         *x = rd_step_rows(step, n * half * half, n_out);
         if (!out || !*x) return RD_ERR_MEMORY;
         RD_TRY(convolve(step, &p->convolutions[i], &windows, in, out));
@@ -143,13 +123,13 @@ static rd_status stem(const rd_step *step, const rd_patches *p, rd_patches_saved
 /* dout: of the convolution; din: as in, NULL: not wanted. */
 static rd_status convolve_backward(const rd_step *step, const rd_convolution *c,
                                    const rd_windows *w, const float *in, float *dout, float *din) {
-    int64_t size = window_size(w), pixels = w->side * w->side, n;
+    int64_t size = rd_windows_size(w), pixels = w->side * w->side, n;
     for (int64_t first = 0; first < w->n; first += n) {
         rd_arena_mark mark = rd_arena_save(step->arena);
         rd_activations unfolded, operand;
         RD_TRY(unfold(step, w, in, first, &n, &unfolded));
         int64_t rows = n * pixels;
-        RD_TRY(as_operand(step, dout + first * pixels * c->n_out, rows, c->n_out, &operand));
+        RD_TRY(rd_step_operand(step, dout + first * pixels * c->n_out, rows, c->n_out, &operand));
         rd_gemm_backward_weights(rows, c->n_out, size, operand, unfolded, 1.0f, c->weight.grad);
         if (din) {
             float *dwindows = rd_step_rows(step, rows, size);

@@ -1,9 +1,9 @@
 #include "layers/residual.h"
 
 rd_status rd_norm_statistics(const rd_step *step, rd_residual_saved *saved, int64_t rows) {
-    saved->mean = rd_arena_f32(step->arena, rows);
-    saved->rstd = rd_arena_f32(step->arena, rows);
-    return saved->mean && saved->rstd ? RD_OK : RD_ERR_MEMORY;
+    saved->stats.mean = rd_arena_f32(step->arena, rows);
+    saved->stats.rstd = rd_arena_f32(step->arena, rows);
+    return saved->stats.mean && saved->stats.rstd ? RD_OK : RD_ERR_MEMORY;
 }
 
 rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_saved *saved,
@@ -11,8 +11,8 @@ rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_
     RD_TRY(rd_norm_statistics(step, saved, rows));
     *y = rd_step_activations(step, rows, width);
     if (!rd_activations_exists(*y)) return RD_ERR_MEMORY;
-    rd_op_residual_norm(NULL, *y, saved->mean, saved->rstd, x, (rd_activations){0}, NULL,
-                        norm->weight.value, norm->bias.value, norm->eps, rows, width,
+    const rd_layer_norm values = rd_norm_values(norm);
+    rd_op_residual_norm(NULL, *y, saved->stats, x, (rd_activations){0}, NULL, &values, rows, width,
                         &(rd_dropout){0});
     saved->sum = x;
     return RD_OK;
@@ -21,9 +21,8 @@ rd_status rd_norm_forward(const rd_step *step, const rd_norm *norm, rd_residual_
 rd_status rd_norm_backward(const rd_step *step, const rd_norm *norm, const rd_residual_saved *saved,
                            int64_t rows, int64_t width, float *dx, bool accumulate,
                            const float *dy) {
-    return rd_op_norm_backward(step->arena, dx, accumulate, dy, saved->sum, saved->mean,
-                               saved->rstd, norm->weight.value, norm->weight.grad, norm->bias.grad,
-                               rows, width);
+    return rd_op_norm_backward(step->arena, dx, accumulate, dy, saved->sum, saved->stats,
+                               norm->weight.value, norm->weight.grad, norm->bias.grad, rows, width);
 }
 
 rd_status rd_residual_draw_paths(const rd_step *step, const rd_residual *residual,
@@ -60,8 +59,8 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     float *sum = rd_step_rows(step, rows, width);
     if (!sum) return RD_ERR_MEMORY;
     if (residual->pre_norm) {
-        rd_op_residual_norm(sum, (rd_activations){0}, NULL, NULL, x.f32, h, residual->bias.value,
-                            NULL, NULL, 0.0f, rows, width, &dropout);
+        rd_op_residual_norm(sum, (rd_activations){0}, (rd_norm_stats){0}, x.f32, h,
+                            residual->bias.value, NULL, rows, width, &dropout);
         if (saved->paths) rd_op_mix_rows(sum, x.f32, saved->paths, rows, width);
         *y = (rd_activations){.f32 = sum};
         return RD_OK;
@@ -69,9 +68,9 @@ rd_status rd_residual_end(const rd_step *step, const rd_residual *residual,
     RD_TRY(rd_norm_statistics(step, saved, rows));
     saved->sum = sum;
     *y = h.bf16 ? (rd_activations){x.f32, h.bf16} : h;
-    rd_op_residual_norm(sum, *y, saved->mean, saved->rstd, x.f32, h, residual->bias.value,
-                        residual->norm.weight.value, residual->norm.bias.value, residual->norm.eps,
-                        rows, width, &dropout);
+    const rd_layer_norm norm = rd_norm_values(&residual->norm);
+    rd_op_residual_norm(sum, *y, saved->stats, x.f32, h, residual->bias.value, &norm, rows, width,
+                        &dropout);
     return RD_OK;
 }
 

@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
     const float *paths; /* [rows] what f counts in each; NULL: 1 */
     const float *sum;   /* [rows, width] what was normalised */
-    float *mean, *rstd; /* [rows] */
+    rd_norm_stats stats;
 } rd_residual_saved;
 
 /* Draws what f counts in each sequence; before begin. */

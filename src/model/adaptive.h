@@ -12,7 +12,7 @@ rd_status rd_adaptive_check(const rd_model_config *config);
 /* The class projection of a tied softmax follows the first band's words, and is registered here. */
 rd_status rd_adaptive_add_input(rd_parameters *parameters, const rd_model_config *config,
                                 rd_adaptive_input *input);
-/* After the input. site: of the first of RD_MAX_TAILS + 1 dropouts. */
+/* After the input. site: of the first of RD_MAX_CUTOFFS + 1 dropouts. */
 rd_status rd_adaptive_add_softmax(rd_parameters *parameters, const rd_model_config *config,
                                   int32_t site, rd_adaptive_softmax *softmax);
 

@@ -15,12 +15,12 @@ int64_t rd_position_table_rows(const rd_model_config *c) {
 
 static rd_status check_stack(const rd_model_config *c, const rd_stack_config *s, const char *name) {
     if (s->layers == 0) return RD_OK;
-    if (s->layers < 0 || s->ffn_dim < 1 || s->ffn_dim > 16384 || s->heads < 1 ||
+    if (s->layers < 0 || s->ffn_dim < 1 || s->ffn_dim > RD_WIDEST || s->heads < 1 ||
         c->d_model % s->heads)
         return rd_error(RD_ERR_ARGUMENT,
-                        "model: %s: expected 1 <= ffn_dim <= 16384, and heads that divide d_model "
+                        "model: %s: expected 1 <= ffn_dim <= %d, and heads that divide d_model "
                         "(%d); found ffn_dim %d and %d heads",
-                        name, (int)c->d_model, (int)s->ffn_dim, (int)s->heads);
+                        name, RD_WIDEST, (int)c->d_model, (int)s->ffn_dim, (int)s->heads);
     return RD_OK;
 }
 
@@ -76,12 +76,15 @@ rd_status rd_model_check(const rd_model_config *c) {
         return rd_error(RD_ERR_ARGUMENT, "model: segment-types needs layernorm-embedding");
     RD_TRY(rd_pictures_check(c));
     bool of_pictures = c->picture.size > 0;
-    if (c->d_model < 1 || c->d_model > 16384 ||
+    if (!of_pictures && c->drop_path > 0.0f && !c->encoder.normalize_before)
+        return rd_error(RD_ERR_ARGUMENT, "model: drop-path needs encoder-normalize-before");
+    if (c->d_model < 1 || c->d_model > RD_WIDEST ||
         (c->encoder.layers > 0 && !of_pictures && c->src_vocab < 4) || c->pad_id < -1 ||
         c->max_source_positions < 1 || c->max_target_positions < 1)
         return rd_error(RD_ERR_ARGUMENT,
-                        "model: expected 1 <= d_model <= 16384, vocabularies of at least 4, "
-                        "pad_id >= -1 (none) and at least one position");
+                        "model: expected 1 <= d_model <= %d, vocabularies of at least 4, "
+                        "pad_id >= -1 (none) and at least one position",
+                        RD_WIDEST);
     RD_TRY(check_stack(c, &c->encoder, "encoder"));
     RD_TRY(check_stack(c, &c->decoder, "decoder"));
     if (c->encoder.layers == 0 && c->decoder.layers == 0)

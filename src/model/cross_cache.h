@@ -27,20 +27,20 @@ typedef struct {
     int64_t n_groups, group_capacity;
 } rd_cross_cache;
 
-void rd_cross_cache_begin(rd_cross_cache *sources, const rd_model *model);
-void rd_cross_cache_end(rd_cross_cache *sources);
+void rd_cross_cache_begin(rd_cross_cache *cache, const rd_model *model);
+void rd_cross_cache_end(rd_cross_cache *cache);
 
 /* As rd_decoding_add (model/decode.h). */
-rd_status rd_cross_cache_add(rd_cross_cache *sources, int32_t sentence, const int32_t *tokens,
+rd_status rd_cross_cache_add(rd_cross_cache *cache, int32_t sentence, const int32_t *tokens,
                              int32_t length);
 
 /* Makes ready the sentences of a step's rows, which are those of rd_decoding_step: releases the
  * groups that none of them is of, and encodes the sentences that begin. `temporary` is reset. */
-rd_status rd_cross_cache_step(rd_cross_cache *sources, rd_arena *temporary, int64_t n_rows,
+rd_status rd_cross_cache_step(rd_cross_cache *cache, rd_arena *temporary, int64_t n_rows,
                               const int32_t *parents, const int32_t *sentences);
 
 /* Tokens of a sentence, and its keys and values in one layer: [length, 2 d_model]. */
-int32_t rd_cross_cache_length(const rd_cross_cache *sources, int32_t sentence);
-const float *rd_cross_cache_kv(const rd_cross_cache *sources, int32_t layer, int32_t sentence);
+int32_t rd_cross_cache_length(const rd_cross_cache *cache, int32_t sentence);
+const float *rd_cross_cache_kv(const rd_cross_cache *cache, int32_t layer, int32_t sentence);
 
 #endif

@@ -18,15 +18,15 @@ typedef struct {
 struct rd_decoding {
     const rd_model *model;
     rd_arena temporary; /* of a step */
-    rd_cross_cache sources;
-    rd_kv_cache slots;
+    rd_cross_cache cross_cache;
+    rd_kv_cache kv_cache;
     rd_prompts prompts; /* of a model without an encoder */
     int32_t *counts;    /* [n_rows] tokens that each row reads, of such a model */
     int64_t counts_capacity;
     step_tokens read;
     const int32_t *sentences; /* [n_rows] of the step under way, the caller's */
     const rd_head *head;      /* the model's, or that of chosen pieces */
-    rd_head_subset subset;    /* of the model's head, when restricted */
+    rd_head subset;           /* of the model's head, when restricted */
     rd_activations output;    /* [n_rows, d_model] of the latest step, in `temporary` */
     int32_t attention_layer;  /* whose cross-attention is kept; -1: none's */
     float *attention;         /* [n_rows, attention_stride] of the latest step */
@@ -40,9 +40,9 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model) {
     d->model = model;
     d->attention_layer = -1;
     d->head = &model->head;
-    rd_cross_cache_begin(&d->sources, model);
+    rd_cross_cache_begin(&d->cross_cache, model);
     rd_status status =
-        rd_kv_cache_begin(&d->slots, model->decoder.n_layers, 2 * model->config.d_model);
+        rd_kv_cache_begin(&d->kv_cache, model->decoder.n_layers, 2 * model->config.d_model);
     if (status == RD_OK)
         *out = d;
     else
@@ -52,8 +52,8 @@ rd_status rd_decoding_begin(rd_decoding **out, const rd_model *model) {
 
 void rd_decoding_end(rd_decoding *d) {
     if (!d) return;
-    rd_kv_cache_end(&d->slots);
-    rd_cross_cache_end(&d->sources);
+    rd_kv_cache_end(&d->kv_cache);
+    rd_cross_cache_end(&d->cross_cache);
     rd_prompts_free(&d->prompts);
     free(d->counts);
     rd_head_subset_free(&d->subset);
@@ -63,11 +63,11 @@ void rd_decoding_end(rd_decoding *d) {
 
 /* Each token's keys and values in a layer: those of its row's slots up to its own. */
 static rd_cached_keys *own_keys(const rd_decoding *d, const rd_step *step, int32_t layer) {
-    const rd_history *rows = &d->slots.rows;
+    const rd_history *rows = &d->kv_cache.rows;
     const step_tokens *read = &d->read;
     rd_cached_keys *keys = rd_arena_alloc(step->arena, (size_t)read->n, sizeof *keys);
     for (int64_t i = 0; keys && i < read->n; i++)
-        keys[i] = (rd_cached_keys){.kv = d->slots.kv[layer],
+        keys[i] = (rd_cached_keys){.kv = d->kv_cache.kv[layer],
                                    .index = rows->slots + read->rows[i] * rows->stride,
                                    .n = read->lengths[i]};
     return keys;
@@ -75,11 +75,11 @@ static rd_cached_keys *own_keys(const rd_decoding *d, const rd_step *step, int32
 
 /* Each row's keys and values in a layer: its sentence's. */
 static rd_cached_keys *source_keys(const rd_decoding *d, const rd_step *step, int32_t layer) {
-    int64_t n = d->slots.rows.n_rows;
+    int64_t n = d->kv_cache.rows.n_rows;
     rd_cached_keys *keys = rd_arena_alloc(step->arena, (size_t)n, sizeof *keys);
     for (int64_t r = 0; keys && r < n; r++)
-        keys[r] = (rd_cached_keys){.kv = rd_cross_cache_kv(&d->sources, layer, d->sentences[r]),
-                                   .n = rd_cross_cache_length(&d->sources, d->sentences[r])};
+        keys[r] = (rd_cached_keys){.kv = rd_cross_cache_kv(&d->cross_cache, layer, d->sentences[r]),
+                                   .n = rd_cross_cache_length(&d->cross_cache, d->sentences[r])};
     return keys;
 }
 
@@ -97,7 +97,7 @@ static rd_status self_attention(void *self, const rd_step *step, int32_t i, rd_a
     RD_TRY(rd_step_product(step, rows, 3 * width, width, input, &attention->in_weight, 0,
                            attention->packed_in, attention->in_bias.value,
                            (rd_activations){.f32 = qkv}));
-    rd_op_scatter(d->slots.kv[i], d->slots.newest, qkv + width, 3 * width, rows, 2 * width);
+    rd_op_scatter(d->kv_cache.kv[i], d->kv_cache.newest, qkv + width, 3 * width, rows, 2 * width);
     RD_TRY(rd_op_attention_cached(step->arena, out.f32, qkv, 3 * width, keys, rows, width,
                                   attention->heads));
     return rd_step_product(step, rows, width, width, out, &attention->out_weight, 0,
@@ -108,7 +108,7 @@ static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_
                                  rd_activations *h) {
     rd_decoding *d = self;
     const rd_attention *attention = &d->model->decoder.layers[i].cross_attention;
-    int64_t width = d->model->config.d_model, rows = d->slots.rows.n_rows;
+    int64_t width = d->model->config.d_model, rows = d->kv_cache.rows.n_rows;
     float *q = rd_step_rows(step, rows, width);
     rd_activations out = {.f32 = rd_step_rows(step, rows, width)};
     const rd_cached_keys *keys = source_keys(d, step, i);
@@ -131,7 +131,7 @@ static rd_status cross_attention(void *self, const rd_step *step, int32_t i, rd_
 
 rd_status rd_decoding_add(rd_decoding *d, int32_t sentence, const int32_t *src, int32_t n) {
     return d->model->encoder.n_layers > 0
-               ? rd_cross_cache_add(&d->sources, sentence, src, n)
+               ? rd_cross_cache_add(&d->cross_cache, sentence, src, n)
                : rd_prompts_add(&d->prompts, &d->model->config, sentence, src, n);
 }
 
@@ -146,8 +146,8 @@ static int32_t input_at(const rd_decoding *d, int64_t row, int32_t position, int
 /* The decoder's rows: one for each token that is read. tokens: [n_rows] just produced. */
 static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tokens,
                          rd_stack_rows *out) {
-    const rd_history *rows = &d->slots.rows;
-    int64_t n = d->slots.n_newest, at = 0;
+    const rd_history *rows = &d->kv_cache.rows;
+    int64_t n = d->kv_cache.n_newest, at = 0;
     int32_t *inputs = rd_arena_i32(step->arena, n), *positions = rd_arena_i32(step->arena, n);
     d->read = (step_tokens){
         .n = n, .rows = rd_arena_i32(step->arena, n), .lengths = rd_arena_i32(step->arena, n)};
@@ -169,13 +169,13 @@ static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tok
 static rd_status begin_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
                             const int32_t *sentences) {
     if (d->model->encoder.n_layers > 0) {
-        RD_TRY(rd_cross_cache_step(&d->sources, &d->temporary, n_rows, parents, sentences));
+        RD_TRY(rd_cross_cache_step(&d->cross_cache, &d->temporary, n_rows, parents, sentences));
     } else {
         RD_TRY(rd_reserve(&d->counts, &d->counts_capacity, n_rows, sizeof *d->counts));
         RD_TRY(rd_prompts_begin(&d->prompts, n_rows, parents, sentences, d->counts));
     }
-    RD_TRY(rd_kv_cache_extend(&d->slots, n_rows, parents, d->counts));
-    if (d->slots.rows.stride > d->model->config.max_target_positions)
+    RD_TRY(rd_kv_cache_extend(&d->kv_cache, n_rows, parents, d->counts));
+    if (d->kv_cache.rows.stride > d->model->config.max_target_positions)
         return rd_error(RD_ERR_ARGUMENT, "decoding: the model has %d target positions",
                         (int)d->model->config.max_target_positions);
     return RD_OK;
@@ -183,7 +183,7 @@ static rd_status begin_step(rd_decoding *d, int64_t n_rows, const int32_t *paren
 
 /* out: [read.n, width] to the last token of each row. */
 static rd_status take_last(const rd_decoding *d, const rd_step *step, rd_activations *out) {
-    int64_t n_rows = d->slots.rows.n_rows, width = d->model->config.d_model;
+    int64_t n_rows = d->kv_cache.rows.n_rows, width = d->model->config.d_model;
     float *last = rd_step_rows(step, n_rows, width);
     if (!last) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < d->read.n; i++)
@@ -199,7 +199,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
     RD_TRY(begin_step(d, n_rows, parents, sentences));
     rd_arena_reset(&d->temporary);
     d->sentences = sentences;
-    d->attention_stride = d->sources.longest;
+    d->attention_stride = d->cross_cache.longest;
     rd_step step = {.arena = &d->temporary, .n_passes = 1};
     rd_attention_cache cache = {d, self_attention, cross_attention};
     rd_stack_rows rows;
@@ -212,7 +212,7 @@ rd_status rd_decoding_step(rd_decoding *d, int64_t n_rows, const int32_t *parent
 
 rd_status rd_decoding_restrict(rd_decoding *d, int64_t n_pieces, const int32_t *pieces) {
     RD_TRY(rd_head_choose(&d->subset, &d->model->head, d->model->config.d_model, n_pieces, pieces));
-    d->head = &d->subset.head;
+    d->head = &d->subset;
     return RD_OK;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/checksum.h"
-#include "io/output.h"
 #include "ops/packed.h"
 #include "model/parameters.h"
 #include "io/safetensors.h"
@@ -21,9 +20,10 @@ static void scales_name(char name[100], const rd_parameter *item) {
 
 typedef struct {
     const rd_parameters *parameters;
-    int8_t *rounded;   /* [total]; only matrices are filled in */
-    float *scales;     /* [total] likewise, as many of an item's as it has rows */
-    uint32_t checksum; /* of the values that reading it gives */
+    const float *values; /* [total] */
+    int8_t *rounded;     /* [total]; only matrices are filled in */
+    float *scales;       /* [total] likewise, as many of an item's as it has rows */
+    uint32_t checksum;   /* of the values that reading it gives */
 } rounding;
 
 /* Dequantizes; the same product when writing and when reading. */
@@ -34,11 +34,11 @@ static void restore(float *values, const int8_t *rounded, const float *scales, i
             values[r * columns + i] = scales[r] * (float)rounded[r * columns + i];
 }
 
-static rd_status round_all(rounding *q, const float *values) {
+static rd_status round_all(rounding *q) {
     const rd_parameters *p = q->parameters;
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i];
-        const float *from = values + item->offset;
+        const float *from = q->values + item->offset;
         float *restored = NULL;
         if (is_rounded(item)) {
             int8_t *rounded = q->rounded + item->offset;
@@ -80,14 +80,15 @@ static json_t *make_header(const rounding *q, const rd_weights_owner *owner) {
     return NULL;
 }
 
-static void write_data(const rounding *q, const float *values, FILE *out) {
+static void write_data(const void *self, FILE *out) {
+    const rounding *q = self;
     const rd_parameters *p = q->parameters;
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i];
         if (is_rounded(item))
             fwrite(q->scales + item->offset, sizeof(float), (size_t)item->shape[0], out);
         else
-            fwrite(values + item->offset, sizeof(float), (size_t)rd_parameter_count(item), out);
+            fwrite(q->values + item->offset, sizeof(float), (size_t)rd_parameter_count(item), out);
     }
     for (int64_t i = 0; i < p->n; i++)
         if (is_rounded(&p->items[i]))
@@ -95,37 +96,20 @@ static void write_data(const rounding *q, const float *values, FILE *out) {
                    out);
 }
 
-static rd_status write_file(const rounding *q, const float *values, const json_t *header,
-                            const char *path) {
-    rd_atomic_file file;
-    RD_TRY(rd_atomic_open(&file, path));
-    rd_status status = rd_tensor_file_write_header(header, file.stream);
-    if (status == RD_OK) {
-        write_data(q, values, file.stream);
-        return rd_atomic_commit(&file);
-    }
-    rd_atomic_abort(&file);
-    return status;
-}
-
-static rd_status round_and_write(rounding *q, const float *values, const rd_weights_owner *owner,
-                                 const char *path) {
+static rd_status round_and_write(rounding *q, const rd_weights_owner *owner, const char *path) {
     if (!q->rounded || !q->scales) return RD_ERR_MEMORY;
-    RD_TRY(round_all(q, values));
-    json_t *header = make_header(q, owner);
-    if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
-    rd_status status = write_file(q, values, header, path);
-    json_decref(header);
-    return status;
+    RD_TRY(round_all(q));
+    return rd_tensor_file_save(path, make_header(q, owner), write_data, q);
 }
 
 rd_status rd_parameters_save_int8(const rd_parameters *parameters, const float *values,
                                   const rd_weights_owner *owner, const char *path) {
     size_t total = (size_t)parameters->total;
     rounding q = {.parameters = parameters,
+                  .values = values,
                   .rounded = rd_malloc(total, sizeof(int8_t)),
                   .scales = rd_malloc(total, sizeof(float))};
-    rd_status status = round_and_write(&q, values, owner, path);
+    rd_status status = round_and_write(&q, owner, path);
     free(q.rounded);
     free(q.scales);
     return status;

@@ -31,12 +31,12 @@ typedef struct {
     int64_t n_free, free_capacity, live_capacity, newest_capacity;
 } rd_kv_cache;
 
-rd_status rd_kv_cache_begin(rd_kv_cache *slots, int32_t n_layers, int64_t width);
-void rd_kv_cache_end(rd_kv_cache *slots);
+rd_status rd_kv_cache_begin(rd_kv_cache *cache, int32_t n_layers, int64_t width);
+void rd_kv_cache_end(rd_kv_cache *cache);
 
 /* Gives each of n_rows rows the slots of row parents[r] of the step before, of none where that is
  * -1, and counts[r] > 0 new ones after them; counts NULL: one each. */
-rd_status rd_kv_cache_extend(rd_kv_cache *slots, int64_t n_rows, const int32_t *parents,
+rd_status rd_kv_cache_extend(rd_kv_cache *cache, int64_t n_rows, const int32_t *parents,
                              const int32_t *counts);
 
 #endif

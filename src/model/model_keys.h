@@ -4,6 +4,8 @@
 
 #include "base/key.h"
 
+enum { RD_WIDEST = 16384 }; /* of a model, and of its feed-forward layers */
+
 extern const rd_key rd_model_keys[]; /* of a rd_model_config */
 
 /* By rd_activation; a NULL ends them. */

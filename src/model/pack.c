@@ -26,7 +26,7 @@ static void add(packing *p, rd_packed **packed, const rd_weight *weights, int64_
                                    .n_in = n_in};
 }
 
-/* Whose queries are not of the rows of its keys and values. */
+/* Queries are projected apart from keys and values. */
 static void add_attention(packing *p, rd_attention *attention, int64_t width) {
     add(p, &attention->packed_in, &attention->in_weight, 0, width, width);
     add(p, &attention->packed_memory, &attention->in_weight, width, 2 * width, width);

@@ -6,8 +6,6 @@ enum { MOST_SIDE = 4096, STEM_WIDTH = 64 /* of all its convolutions but the last
 
 rd_status rd_pictures_check(const rd_model_config *c) {
     const rd_picture_shape *p = &c->picture;
-    if (p->size == 0 && c->drop_path > 0.0f && !c->encoder.normalize_before)
-        return rd_error(RD_ERR_ARGUMENT, "model: drop-path needs encoder-normalize-before");
     if (p->size == 0) return RD_OK;
     if (p->size < 0 || p->size > MOST_SIDE || (p->channels != 1 && p->channels != 3))
         return rd_error(RD_ERR_ARGUMENT,
@@ -77,9 +75,4 @@ rd_status rd_pictures_register(rd_parameters *parameters, rd_patches *patches,
                                  c->d_model, "encoder.class_token"));
     return rd_parameters_add(parameters, &patches->positions, small, rd_patches_length(patches),
                              c->d_model, "encoder.embed_positions.weight");
-}
-
-float rd_drop_path_of(const rd_model_config *c, int32_t i) {
-    return c->encoder.layers > 1 ? c->drop_path * (float)i / (float)(c->encoder.layers - 1)
-                                 : c->drop_path;
 }

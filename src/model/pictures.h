@@ -12,7 +12,4 @@ rd_status rd_pictures_check(const rd_model_config *config);
 rd_status rd_pictures_register(rd_parameters *parameters, rd_patches *patches,
                                const rd_model_config *config, int32_t site);
 
-/* How often a sublayer of layer i is left out in training. */
-float rd_drop_path_of(const rd_model_config *config, int32_t i);
-
 #endif

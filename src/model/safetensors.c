@@ -5,7 +5,6 @@
 
 #include "base/checksum.h"
 #include "base/file.h"
-#include "io/output.h"
 #include "model/parameters.h"
 #include "io/safetensors.h"
 
@@ -25,26 +24,20 @@ static json_t *make_header(const rd_parameters *parameters, const float *values,
     return NULL;
 }
 
-static rd_status write_file(const rd_parameters *parameters, const float *values,
-                            const json_t *header, const char *path) {
-    rd_atomic_file file;
-    RD_TRY(rd_atomic_open(&file, path));
-    rd_status status = rd_tensor_file_write_header(header, file.stream);
-    if (status == RD_OK) {
-        fwrite(values, sizeof(float), (size_t)parameters->total, file.stream);
-        return rd_atomic_commit(&file);
-    }
-    rd_atomic_abort(&file);
-    return status;
+typedef struct {
+    const float *values;
+    int64_t n;
+} floats;
+
+static void write_floats(const void *self, FILE *out) {
+    const floats *data = self;
+    fwrite(data->values, sizeof(float), (size_t)data->n, out);
 }
 
 rd_status rd_parameters_save(const rd_parameters *parameters, const float *values,
                              const rd_weights_owner *owner, const char *path) {
-    json_t *header = make_header(parameters, values, owner);
-    if (!header) return rd_error(RD_ERR_MEMORY, "%s: out of memory for its header", path);
-    rd_status status = write_file(parameters, values, header, path);
-    json_decref(header);
-    return status;
+    const floats data = {values, parameters->total};
+    return rd_tensor_file_save(path, make_header(parameters, values, owner), write_floats, &data);
 }
 
 /* Checks that the tensor is what the model expects. */
@@ -53,9 +46,7 @@ static rd_status check_tensor(const rd_stored_tensor *t, const rd_parameter *ite
         return rd_error(RD_ERR_UNSUPPORTED, "%s: tensor %s has type %s, expected F32%s", t->path,
                         item->name, t->dtype, item->shape[1] ? " or I8" : "");
     int32_t rank = item->shape[1] ? 2 : 1;
-    bool same = t->rank == rank;
-    for (int32_t i = 0; same && i < rank; i++) same = t->shape[i] == item->shape[i];
-    if (same) return RD_OK;
+    if (t->rank == rank && rd_stored_tensor_fits(t, item->shape[0], item->shape[1])) return RD_OK;
     return rd_error(RD_ERR_FORMAT,
                     "%s: tensor %s has another shape than [%lld%s%.0lld], which its config implies",
                     t->path, item->name, (long long)item->shape[0], rank == 2 ? ", " : "",

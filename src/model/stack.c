@@ -42,17 +42,18 @@ static rd_status self_attention(const pass *p, int32_t i, rd_layer_saved *saved,
     const rd_layer *layer = &p->stack->layers[i];
     const rd_sequences *queries = written(p, i);
     int64_t width = p->stack->width;
-    rd_activations input, h, keys = {0}; /* none: the input's */
+    rd_memory keys = {.sequences = p->sequences}; /* of the input itself */
+    rd_activations input, h;
     RD_TRY(rd_residual_draw_paths(p->step, &layer->self_residual, &saved->self_residual, queries));
     RD_TRY(rd_residual_begin(p->step, &layer->self_residual, &saved->self_residual,
                              p->sequences->rows, width, *x, &input));
-    if (layer->self_attention.apart) keys = input;
+    if (layer->self_attention.apart) keys.out = input;
     if (queries != p->sequences) RD_TRY(narrow(p, x, &input));
     if (p->cache)
         RD_TRY(p->cache->self_attention(p->cache->self, p->step, i, input, &h));
     else
         RD_TRY(rd_attention_forward(p->step, &layer->self_attention, &saved->self, width, queries,
-                                    input, p->sequences, keys, &h));
+                                    input, &keys, &h));
     return rd_residual_end(p->step, &layer->self_residual, &saved->self_residual, queries->rows,
                            width, *x, h, x);
 }
@@ -69,7 +70,7 @@ static rd_status cross_attention(const pass *p, int32_t i, rd_layer_saved *saved
         RD_TRY(p->cache->cross_attention(p->cache->self, p->step, i, input, &h));
     else
         RD_TRY(rd_attention_forward(p->step, &layer->cross_attention, &saved->cross, width,
-                                    p->sequences, input, p->memory->sequences, p->memory->out, &h));
+                                    p->sequences, input, p->memory, &h));
     return rd_residual_end(p->step, &layer->cross_residual, &saved->cross_residual, rows, width, *x,
                            h, x);
 }
@@ -115,16 +116,6 @@ static rd_status layer_output(const pass *p, int32_t i, rd_layer_saved *saved, r
     rd_op_copy(out, y, n);
     rd_arena_restore(arena, mark);
     *x = out;
-    return RD_OK;
-}
-
-/* The output of a pre-norm stack without a last norm is float32 alone. */
-static rd_status for_products(const rd_step *step, int64_t rows, int64_t width, rd_activations *x) {
-    if (!step->bf16 || x->bf16) return RD_OK;
-    rd_activations rounded = rd_step_activations(step, rows, width);
-    if (!rd_activations_exists(rounded)) return RD_ERR_MEMORY;
-    rd_op_to_bf16(rounded.bf16, x->f32, rows * width);
-    *x = rounded;
     return RD_OK;
 }
 
@@ -187,9 +178,11 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
     }
     saved->out = x;
     n = saved->read.rows;
-    if (!stack->ends_with_norm) return for_products(step, n, stack->width, &saved->out);
-    return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
-                           &saved->out);
+    if (stack->ends_with_norm)
+        return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
+                               &saved->out);
+    /* a pre-norm stack without a last norm ends in float32 alone */
+    return x.bf16 ? RD_OK : rd_step_operand(step, x.f32, n, stack->width, &saved->out);
 }
 
 static rd_status ffn_backward(const pass *p, int32_t i, const rd_layer_saved *saved, float *dx) {

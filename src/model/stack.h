@@ -40,12 +40,6 @@ typedef struct {
                             * stack reads tokens */
 } rd_stack_rows;
 
-/* The encoder's output, for cross-attention. */
-typedef struct {
-    const rd_sequences *sequences;
-    rd_activations out; /* [rows, width] */
-} rd_memory;
-
 /* Decoding: attention over keys and values computed before. h: [rows, width] of `layer`, before the
  * output bias, for input: [rows, width]. */
 typedef struct {

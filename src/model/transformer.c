@@ -64,6 +64,12 @@ static rd_status add_attention(const builder *b, rd_attention *attention, rd_wei
                              prefix, name);
 }
 
+/* How often a sublayer of the encoder's layer i is left out in training. */
+static float drop_path_of(const rd_model_config *c, int32_t i) {
+    return c->encoder.layers > 1 ? c->drop_path * (float)i / (float)(c->encoder.layers - 1)
+                                 : c->drop_path;
+}
+
 /* site: of the layer's first dropout; each has its own. */
 static rd_status add_layer(const builder *b, rd_layer *layer, bool causal, bool cross, int32_t i,
                            int32_t site) {
@@ -85,7 +91,7 @@ static rd_status add_layer(const builder *b, rd_layer *layer, bool causal, bool 
                                    .site = site + 4};
     layer->ffn_residual.site = site + 5;
     if (!causal) {
-        layer->self_residual.drop_path = layer->ffn_residual.drop_path = rd_drop_path_of(c, i);
+        layer->self_residual.drop_path = layer->ffn_residual.drop_path = drop_path_of(c, i);
         layer->self_residual.path_site = site + 6;
         layer->ffn_residual.path_site = site + 7;
     }

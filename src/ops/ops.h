@@ -74,27 +74,35 @@ rd_status rd_op_activation_backward(rd_arena *arena, rd_activations dh, rd_activ
                                     float *dbias, int64_t rows, int64_t width, rd_activation act,
                                     const rd_dropout *dropout);
 
-/* sum = x + dropout(h + bias), the residual connection; y = layer_norm(sum) * gain + shift. x, h,
- * sum, y: [rows, width]; bias, gain, shift: [width]; eps is added to the variance; mean and rstd:
- * [rows] are kept for the backward pass. h none: sum = x, and `sum` is not written. gain NULL: no
- * norm, y untouched. x may be sum; with h, y may be h, and its float32 form x. */
-void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
-                         rd_activations h, const float *bias, const float *gain, const float *shift,
-                         float eps, int64_t rows, int64_t width, const rd_dropout *dropout);
-/* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx holds;
- * otherwise dx may be dy. dgain, dshift: [width] accumulate. */
-rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const float *dy,
-                              const float *sum, const float *mean, const float *rstd,
-                              const float *gain, float *dgain, float *dshift, int64_t rows,
-                              int64_t width);
-/* y: [rows, width] = x + scale[row] * (y - x), and to = scale[row] * from; scale: [rows]. */
-void rd_op_mix_rows(float *y, const float *x, const float *scale, int64_t rows, int64_t width);
-void rd_op_scale_rows(float *to, const float *from, const float *scale, int64_t rows,
-                      int64_t width);
+typedef struct {
+    const float *weight, *bias; /* [width] */
+    float eps;                  /* added to the variance */
+} rd_layer_norm;
+
+/* What a layer norm's backward pass needs of its rows. */
+typedef struct {
+    float *mean, *rstd; /* [rows] */
+} rd_norm_stats;
+
+/* sum = x + dropout(h + bias), the residual connection; y = norm(sum), and stats are kept. x, h,
+ * sum, y: [rows, width]; bias: [width]. h none: sum = x, and `sum` is not written. norm NULL: y and
+ * stats untouched. x may be sum; with h, y may be h, and its float32 form x. */
+void rd_op_residual_norm(float *sum, rd_activations y, rd_norm_stats stats, const float *x,
+                         rd_activations h, const float *bias, const rd_layer_norm *norm,
+                         int64_t rows, int64_t width, const rd_dropout *dropout);
 /* dh: [rows, width] = dropout(dsum); dbias: [width] += column sums of dh. */
 rd_status rd_op_residual_backward(rd_arena *arena, rd_activations dh, const float *dsum,
                                   float *dbias, int64_t rows, int64_t width,
                                   const rd_dropout *dropout);
+/* dx: [rows, width] (+)= gradient through the layer norm at `sum`; `accumulate` keeps what dx
+ * holds; otherwise dx may be dy. dweight, dbias: [width] accumulate. */
+rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const float *dy,
+                              const float *sum, rd_norm_stats stats, const float *weight,
+                              float *dweight, float *dbias, int64_t rows, int64_t width);
+/* y: [rows, width] = x + scale[row] * (y - x), and to = scale[row] * from; scale: [rows]. */
+void rd_op_mix_rows(float *y, const float *x, const float *scale, int64_t rows, int64_t width);
+void rd_op_scale_rows(float *to, const float *from, const float *scale, int64_t rows,
+                      int64_t width);
 
 /* ---- Pictures ---- */
 
@@ -112,11 +120,17 @@ static inline int64_t rd_windows_side(const rd_windows *w) {
     return (w->side + 2 * w->padding - w->kernel) / w->stride + 1;
 }
 
+/* Samples of a window. */
+static inline int64_t rd_windows_size(const rd_windows *w) {
+    return w->kernel * w->kernel * w->channels;
+}
+
 /* out: [n * windows, kernel * kernel * channels] = every window of the pictures as a row. */
 void rd_op_unfold(float *out, const float *pictures, const rd_windows *windows);
 /* dpictures (interleaved) = the sum of what all windows, dout, say of each sample. */
 void rd_op_fold(float *dpictures, const float *dout, const rd_windows *windows);
-/* out: [n * windows, channels] = the largest positive sample of each window, or 0; interleaved. */
+/* out: [n * windows, channels] = max_pool(relu(pictures)): the largest positive sample of each
+ * window, or 0; interleaved. */
 void rd_op_max_pool(float *out, const float *pictures, const rd_windows *windows);
 /* dpictures = dout where the sample is the first that made `out`, else 0. */
 void rd_op_max_pool_backward(float *dpictures, const float *dout, const float *out,
@@ -268,8 +282,8 @@ void rd_op_row_gradient(rd_activations dlogits, const float *logits, int64_t pas
 
 /* Row r of to, `width` floats of rows `to_stride` apart, = row r of from, rows `stride` apart, +
  * shifts[r * shift_stride]; shifts NULL: as it is. */
-void rd_op_place(float *to, int64_t to_stride, const float *from, int64_t stride,
-                 const float *shifts, int64_t shift_stride, int64_t rows, int64_t width);
+void rd_op_copy_shifted(float *to, int64_t to_stride, const float *from, int64_t stride,
+                        const float *shifts, int64_t shift_stride, int64_t rows, int64_t width);
 
 /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
  * stride. False when a number is missing among x: [n]. */

@@ -131,9 +131,11 @@ rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const
                            float base);
 
 /* The penalty that a diverse beam subtracts from a continuation's score because groups before have
- * the token at this step; of a sentence's next rows theirs are those before `others`. Whether one
- * of them has the whole hypothesis (advance.c). */
+ * the token at this step; of a sentence's next rows theirs are those before `others` (advance.c).
+ */
 float rd_search_penalty(const rd_search *search, const rd_candidate *candidate, int64_t others);
+/* Whether a group before `group` has the whole hypothesis: finished, if the continuation finishes,
+ * else among the sentence's next rows before `others` (advance.c). */
 bool rd_search_is_taken(const rd_search *search, const rd_candidate *candidate, int32_t group,
                         int64_t others);
 

@@ -130,9 +130,7 @@ static rd_status join_losses(rd_comm *comm, rd_criterion_sums *sums) {
     rd_status status = all ? rd_comm_gather(comm, sums, sizeof *sums, all) : RD_ERR_MEMORY;
     for (int i = 0; status == RD_OK && i < comm->size; i++) {
         if (i == 0) *sums = (rd_criterion_sums){0};
-        sums->loss += all[i].loss;
-        sums->nll += all[i].nll;
-        sums->n_tokens += all[i].n_tokens;
+        rd_criterion_sums_add(sums, &all[i], 1.0);
     }
     free(all);
     return status;

@@ -92,11 +92,7 @@ static rd_status accumulate(rd_run *run, part *p) {
 }
 
 static void add_part(part *total, const part *p) {
-    total->sums.loss += p->sums.loss;
-    total->sums.label_smoothed += p->sums.label_smoothed;
-    total->sums.nll += p->sums.nll;
-    total->sums.kl += p->sums.kl;
-    total->sums.n_tokens += p->sums.n_tokens;
+    rd_criterion_sums_add(&total->sums, &p->sums, 1.0);
     total->tokens += p->tokens;
 }
 

@@ -12,12 +12,6 @@ static rd_activations f32(const bench_arrays *a, int i, int64_t at) {
     return (rd_activations){.f32 = a->x[i] + at};
 }
 
-static void dropout_row(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
-    (void)thread;
-    for (int64_t r = begin; r < end; r++)
-        a->ops->dropout_row(&a->dropout, r, a->width, a->x[0] + r * a->width);
-}
-
 static void embed(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     a->ops->embed(f32(a, 0, begin * a->width), begin, end - begin, a->width, a->tokens + begin,
@@ -58,21 +52,24 @@ static void gelu_backward(const bench_arrays *a, int64_t begin, int64_t end, int
     activation_backward(a, begin, end, thread, RD_GELU);
 }
 
+/* Of rows from `first` on. */
+static rd_norm_stats stats_of(const bench_arrays *a, int64_t first) {
+    return (rd_norm_stats){a->statistics + first, a->statistics + a->rows + first};
+}
+
 static void residual_norm(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     int64_t at = begin * a->width, w = a->width;
-    a->ops->residual_norm(a->x[0] + at, f32(a, 1, at), a->statistics + begin,
-                          a->statistics + a->rows + begin, a->x[2] + at, f32(a, 3, at), a->vectors,
-                          a->vectors + w, a->vectors + 2 * w, 1e-5f, begin, end - begin, w,
-                          &a->dropout);
+    const rd_layer_norm norm = {a->vectors + w, a->vectors + 2 * w, 1e-5f};
+    a->ops->residual_norm(a->x[0] + at, f32(a, 1, at), stats_of(a, begin), a->x[2] + at,
+                          f32(a, 3, at), a->vectors, &norm, begin, end - begin, w, &a->dropout);
 }
 
 static void norm_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     int64_t at = begin * a->width, w = a->width;
     float *sums = a->sums + thread * 2 * w;
-    a->ops->norm_backward(a->x[0] + at, true, a->x[1] + at, a->x[2] + at, a->statistics + begin,
-                          a->statistics + a->rows + begin, a->vectors, sums, sums + w, end - begin,
-                          w);
+    a->ops->norm_backward(a->x[0] + at, true, a->x[1] + at, a->x[2] + at, stats_of(a, begin),
+                          a->vectors, sums, sums + w, end - begin, w);
 }
 
 static void residual_backward(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
@@ -310,13 +307,14 @@ static void max_pool_backward(const bench_arrays *a, int64_t begin, int64_t end,
 static void adam(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
     int64_t at = begin * a->width;
+    const rd_adam idle = {
+        .beta1 = 1.0f, .beta2 = 1.0f, .eps = 1e-8f, .grad_scale = 1.0f, .decay = 1.0f};
     a->ops->adam(a->x[0] + at, a->x[1] + at, a->x[2] + at, a->x[3] + at, (end - begin) * a->width,
-                 1.0f, 1.0f, 1.0f, 0.0f, 1e-8f, 0.0f, 1.0f);
+                 &idle);
 }
 
 /* clang-format off: a table */
 const bench_kernel bench_kernels[] = {
-    {"dropout_row", 1, 1, {0, 0}, false, dropout_row},
     {"embed", 1, 2, {0, 0}, false, embed},
     {"apply_dropout", 1, 2, {0, 0}, false, apply_dropout},
     {"activation relu", 2, 2, {0, 0}, false, relu},

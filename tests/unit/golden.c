@@ -10,7 +10,6 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "io/output.h"
 #include "io/safetensors.h"
 
 json_t *golden_load(const char *name) {
@@ -79,10 +78,22 @@ int32_t *golden_integers(const json_t *object, const char *key, int64_t *n) {
     return integers;
 }
 
+/* A file's data, and a tensor after them. */
+typedef struct {
+    const rd_tensor_file *old;
+    const float *values;
+    size_t n_bytes;
+} added_data;
+
+static void write_added(const void *self, FILE *out) {
+    const added_data *data = self;
+    fwrite(data->old->data, 1, data->old->data_size, out);
+    fwrite(data->values, 1, data->n_bytes, out);
+}
+
 void golden_add_tensor(const char *path, const char *name, const char *like, float more) {
     rd_tensor_file old;
     rd_stored_tensor tensor;
-    rd_atomic_file new;
     must(rd_tensor_file_open(&old, path));
     must(rd_tensor_file_find(&old, like, &tensor));
     float *values = malloc(tensor.n_bytes);
@@ -94,11 +105,8 @@ void golden_add_tensor(const char *path, const char *name, const char *like, flo
                         json_pack("[I,I]", (json_int_t)old.data_size,
                                   (json_int_t)(old.data_size + tensor.n_bytes)));
     json_object_set_new(old.header, name, entry);
-    must(rd_atomic_open(&new, path));
-    must(rd_tensor_file_write_header(old.header, new.stream));
-    fwrite(old.data, 1, old.data_size, new.stream);
-    fwrite(values, 1, tensor.n_bytes, new.stream);
-    must(rd_atomic_commit(&new));
+    const added_data data = {&old, values, tensor.n_bytes};
+    must(rd_tensor_file_save(path, json_incref(old.header), write_added, &data));
     free(values);
     rd_tensor_file_close(&old);
 }

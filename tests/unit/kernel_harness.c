@@ -104,6 +104,12 @@ void check_guards_and_release(void) {
     n_arrays = 0;
 }
 
+void dropout_scales(const rd_kernels *table, const rd_dropout *dropout, int64_t row, int64_t width,
+                    float *scale) {
+    for (int64_t i = 0; i < width; i++) scale[i] = 1.0f;
+    table->apply_dropout((rd_activations){.f32 = scale}, row, 1, width, dropout);
+}
+
 void assert_same_sized(const char *what, const float *got, const double *wanted, int64_t n,
                        double tolerance, double size) {
     char name[200];

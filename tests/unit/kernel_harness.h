@@ -33,6 +33,10 @@ float *numbers(rd_activations x, int64_t n);
 /* That of a result in that form, float32's being given: bfloat16 rounds to 2^-9. */
 double tolerance_of_form(double of_f32);
 
+/* What a table's dropout makes of a row of ones: scale: [width]. */
+void dropout_scales(const rd_kernels *table, const rd_dropout *dropout, int64_t row, int64_t width,
+                    float *scale);
+
 /* Within `tolerance` times the number itself, or times the size of what it was made of (1). */
 void assert_same_sized(const char *what, const float *got, const double *wanted, int64_t n,
                        double tolerance, double size);

@@ -138,7 +138,7 @@ static void check_golden(const json_t *c, int64_t index, bool transposed) {
     static model m;
     int64_t n, n_cutoffs, rows, width = (int64_t)golden_number(c, "width");
     const json_t *tails = json_object_get(c, "tails"), *gradients = json_object_get(c, "gradients");
-    int32_t *cutoffs = golden_integers(c, "cutoffs", &n_cutoffs), dims[RD_MAX_TAILS];
+    int32_t *cutoffs = golden_integers(c, "cutoffs", &n_cutoffs), dims[RD_MAX_CUTOFFS];
     for (size_t i = 0; i < json_array_size(tails); i++)
         dims[i] = (int32_t)json_array_size(json_object_get(json_array_get(tails, i), "projection"));
     outline(&m, width, (int)n_cutoffs - 1, cutoffs, dims);
@@ -166,7 +166,7 @@ static void check_golden(const json_t *c, int64_t index, bool transposed) {
     assert_near(sums.label_smoothed, golden_number(c, "label_smoothed_sum"), 1e-5, 0, "ce", index);
     assert_near(sums.kl, golden_number(c, "kl_sum"), 1e-5, 0, "kl", index);
     assert_near(sums.loss, golden_number(c, "loss_sum"), 1e-5, 0, "loss", index);
-    const float *got[3 + 2 * RD_MAX_TAILS] = {dhidden, dhidden + rows * width, m.grad};
+    const float *got[3 + 2 * RD_MAX_CUTOFFS] = {dhidden, dhidden + rows * width, m.grad};
     for (int i = 0; i < m.softmax.n_tails; i++) {
         got[3 + 2 * i] = m.softmax.tails[i].projection.grad;
         got[4 + 2 * i] = m.softmax.tails[i].words.grad;

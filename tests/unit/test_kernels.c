@@ -50,7 +50,7 @@ static void for_each_shape(const char *name, void (*check)(const shape *)) {
 static void check_dropout_row(const shape *s) {
     float *scale = empty(s->width), *wanted = empty(s->width);
     for (int64_t r = s->first_row; r < s->first_row + s->rows; r++) {
-        ops->dropout_row(&s->dropout, r, s->width, scale);
+        dropout_scales(ops, &s->dropout, r, s->width, scale);
         rd_dropout_row_reference(&s->dropout, r, s->width, wanted);
         assert_memory_equal(scale, wanted, sizeof *scale * (size_t)s->width);
     }
@@ -119,17 +119,17 @@ static void check_residual_norm(const shape *s) {
     rd_activations h_form = formed(h, n), y = empty_form(n);
     if (in_bf16) y.f32 = empty(n);
     float *mean = empty(s->rows), *rstd = empty(s->rows);
+    const rd_norm_stats stats = {mean, rstd};
     double *wanted_sum = doubles(n), *wanted = doubles(n), *wanted_mean = doubles(s->rows),
            *wanted_rstd = doubles(s->rows);
-    float eps = 1e-5f;
+    rd_layer_norm norm = {gain, shift, 1e-5f};
     for (int with_h = 0; with_h < 2; with_h++) {
         const float *hidden = with_h ? h : NULL;
-        eps = with_h ? 1e-5f : 0.01f;
+        norm.eps = with_h ? 1e-5f : 0.01f;
         reference_residual_norm(wanted_sum, wanted, wanted_mean, wanted_rstd, x, hidden, bias, gain,
-                                shift, eps, s->first_row, s->rows, s->width, &s->dropout);
-        ops->residual_norm(with_h ? sum : NULL, y, mean, rstd, x,
-                           with_h ? h_form : (rd_activations){0}, bias, gain, shift, eps,
-                           s->first_row, s->rows, s->width, &s->dropout);
+                                shift, norm.eps, s->first_row, s->rows, s->width, &s->dropout);
+        ops->residual_norm(with_h ? sum : NULL, y, stats, x, with_h ? h_form : (rd_activations){0},
+                           bias, &norm, s->first_row, s->rows, s->width, &s->dropout);
         if (with_h) assert_same("sum", sum, wanted_sum, n, 1e-6);
         /* Two elements can be so near each other that rounding shows in their distance. */
         assert_same("y", y.f32, wanted, n, s->width < 4 ? 1e-4 : 3e-6);
@@ -140,11 +140,11 @@ static void check_residual_norm(const shape *s) {
     }
     rd_activations hidden = formed(copied(h, n), n), in_place = hidden;
     if (in_bf16) in_place.f32 = copied(x, n);
-    ops->residual_norm(sum, in_place, mean, rstd, in_bf16 ? in_place.f32 : x, hidden, bias, gain,
-                       shift, eps, s->first_row, s->rows, s->width, &s->dropout);
+    ops->residual_norm(sum, in_place, stats, in_bf16 ? in_place.f32 : x, hidden, bias, &norm,
+                       s->first_row, s->rows, s->width, &s->dropout);
     assert_memory_equal(in_place.f32, y.f32, sizeof *y.f32 * (size_t)n);
     if (in_bf16) assert_memory_equal(in_place.bf16, y.bf16, sizeof *y.bf16 * (size_t)n);
-    ops->residual_norm(x, (rd_activations){0}, NULL, NULL, x, h_form, bias, NULL, NULL, 0.0f,
+    ops->residual_norm(x, (rd_activations){0}, (rd_norm_stats){0}, x, h_form, bias, NULL,
                        s->first_row, s->rows, s->width, &s->dropout);
     assert_same("sum in place, no norm", x, wanted_sum, n, 1e-6);
 }
@@ -156,18 +156,20 @@ static void check_norm_backward(const shape *s) {
     float *dx = filled(n, 1), *dgain = filled(s->width, 1), *dshift = filled(s->width, 1);
     double *wanted = doubles(n), *wanted_dgain = doubles(s->width),
            *wanted_dshift = doubles(s->width), tolerance = s->width < 4 ? 1e-3 : 1e-5;
-    ops->residual_norm(NULL, (rd_activations){.f32 = y}, mean, rstd, sum, (rd_activations){0}, NULL,
-                       gain, shift, 1e-5f, 0, s->rows, s->width, &(rd_dropout){0});
+    const rd_norm_stats stats = {mean, rstd};
+    const rd_layer_norm norm = {gain, shift, 1e-5f};
+    ops->residual_norm(NULL, (rd_activations){.f32 = y}, stats, sum, (rd_activations){0}, NULL,
+                       &norm, 0, s->rows, s->width, &(rd_dropout){0});
     to_doubles(wanted, dx, n);
     to_doubles(wanted_dgain, dgain, s->width), to_doubles(wanted_dshift, dshift, s->width);
     reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);
-    ops->norm_backward(dx, true, dy, sum, mean, rstd, gain, dgain, dshift, s->rows, s->width);
+    ops->norm_backward(dx, true, dy, sum, stats, gain, dgain, dshift, s->rows, s->width);
     assert_same("dx added to", dx, wanted, n, tolerance);
     assert_same("dgain", dgain, wanted_dgain, s->width, tolerance);
     assert_same("dshift", dshift, wanted_dshift, s->width, 1e-6);
     memset(wanted, 0, sizeof *wanted * (size_t)n);
     reference_norm_backward(wanted, dy, sum, gain, wanted_dgain, wanted_dshift, s->rows, s->width);
-    ops->norm_backward(dy, false, dy, sum, mean, rstd, gain, dgain, dshift, s->rows, s->width);
+    ops->norm_backward(dy, false, dy, sum, stats, gain, dgain, dshift, s->rows, s->width);
     for (int64_t i = 0; i < n && s->width < 2; i++) assert_true(fabsf(dy[i]) < 1e-3f);
     if (s->width > 1) assert_same("dx in place of dy", dy, wanted, n, tolerance);
 }
@@ -194,7 +196,7 @@ static void check_residual_backward(const shape *s) {
 
 static void test_rows(void **state) {
     (void)state;
-    for_each_shape("dropout_row", check_dropout_row);
+    for_each_shape("dropout's scales", check_dropout_row);
     for_each_shape("apply_dropout", check_apply_dropout);
     for_each_shape("embed", check_embed);
     for_each_shape("activation", check_activation);
@@ -391,7 +393,14 @@ static void check_adam(int64_t n, double l2, double decay) {
         wanted_v[i] = 0.98 * (double)v[i] + 0.02 * d * d;
         wanted_p[i] = decay * (double)p[i] - 0.01 * wanted_m[i] / (sqrt(wanted_v[i]) + 1e-8);
     }
-    ops->adam(p, g, m, v, n, 0.3f, 0.9f, 0.98f, 0.01f, 1e-8f, (float)l2, (float)decay);
+    const rd_adam adam = {.beta1 = 0.9f,
+                          .beta2 = 0.98f,
+                          .eps = 1e-8f,
+                          .step = 0.01f,
+                          .grad_scale = 0.3f,
+                          .l2 = (float)l2,
+                          .decay = (float)decay};
+    ops->adam(p, g, m, v, n, &adam);
     assert_same("p", p, wanted_p, n, 1e-6);
     assert_same("m", m, wanted_m, n, 1e-6);
     assert_same("v", v, wanted_v, n, 2e-6); /* 1 - 0.98f is 1e-6 off already */

@@ -91,8 +91,9 @@ static void run(rd_arena *arena, exact *e, sums *s) {
     rd_op_copy(f32(e->dropped), f32(x), N);
     rd_op_dropout(f32(e->dropped), ROWS, WIDTH, &dropout);
     rd_op_activation(f32(e->active), f32(h), vectors, ROWS, WIDTH, RD_GELU, &dropout);
-    rd_op_residual_norm(e->sum, f32(e->y), e->mean, e->rstd, x, f32(h), vectors, vectors + WIDTH,
-                        vectors + 2 * WIDTH, 1e-5f, ROWS, WIDTH, &dropout);
+    const rd_norm_stats stats = {e->mean, e->rstd};
+    const rd_layer_norm norm = {vectors + WIDTH, vectors + 2 * WIDTH, 1e-5f};
+    rd_op_residual_norm(e->sum, f32(e->y), stats, x, f32(h), vectors, &norm, ROWS, WIDTH, &dropout);
     run_attention(arena, e);
     rd_op_copy(f32(e->softmax), f32(x), N);
     rd_op_log_softmax(e->softmax, ROWS, WIDTH);
@@ -116,8 +117,8 @@ static void run(rd_arena *arena, exact *e, sums *s) {
                                                s->activation, ROWS, WIDTH, RD_GELU, &dropout),
                      RD_OK);
     assert_memory_equal(again, e->active, sizeof again);
-    assert_int_equal(rd_op_norm_backward(arena, dx, false, d, e->sum, e->mean, e->rstd,
-                                         vectors + WIDTH, s->gain, s->shift, ROWS, WIDTH),
+    assert_int_equal(rd_op_norm_backward(arena, dx, false, d, e->sum, stats, vectors + WIDTH,
+                                         s->gain, s->shift, ROWS, WIDTH),
                      RD_OK);
     assert_int_equal(rd_op_residual_backward(arena, f32(dh), d, s->residual, ROWS, WIDTH, &dropout),
                      RD_OK);

@@ -8,9 +8,9 @@
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/vector.h"
 
-/* Adds a row's target to a piece of its gradient. */
-static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float eps) {
-    if (target >= begin && target < begin + n) d[target - begin] -= 1.0f - eps;
+/* Adds a row's target, whose -log P counts `hit` times, to a piece of its gradient. */
+static void pull_target(float *d, int64_t begin, int64_t n, int32_t target, float hit) {
+    if (target >= begin && target < begin + n) d[target - begin] -= hit;
 }
 
 /* Cross-entropy of one pass; see criterion.h. Sum_v -log P[v] = V lse - sum_v logit[v]. */
@@ -28,10 +28,10 @@ static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int3
     sums->label_smoothed += (1.0 - (double)eps) * nll + (double)eps * (log_z - (double)sum_a / n);
     float inverse_z = 1.0f / z, uniform = eps / (float)vocab;
     for (int64_t begin = 0; begin < vocab; begin += PIECE) {
-        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
+        int64_t count = piece_of(begin, vocab);
         float buffer[PIECE], *restrict d = float_target(da, begin, buffer);
         for (int64_t i = 0; i < count; i++) d[i] = e[begin + i] * inverse_z - uniform;
-        pull_target(d, begin, count, target, eps);
+        pull_target(d, begin, count, target, 1.0f - eps);
         store_bf16(da, begin, d, count);
     }
 }
@@ -95,7 +95,7 @@ static void pair(const float *a, const float *b, rd_activations da, rd_activatio
         (t.max_a - t.max_b) + (float)(t.log_za - t.log_zb); /* delta_i = a_i - b_i - shift */
     float kp = (float)t.kl_pq, kq = (float)t.kl_qp;
     for (int64_t begin = 0; begin < vocab; begin += PIECE) {
-        int64_t count = vocab - begin < PIECE ? vocab - begin : PIECE;
+        int64_t count = piece_of(begin, vocab);
         float buffer_a[PIECE], buffer_b[PIECE];
         float *x = float_target(da, begin, buffer_a), *y = float_target(db, begin, buffer_b);
         for (int64_t i = 0; i < count; i++) {
@@ -104,8 +104,8 @@ static void pair(const float *a, const float *b, rd_activations da, rd_activatio
             x[i] = p - uniform + half * (p * (delta - kp) + (p - q));
             y[i] = q - uniform + half * (q * (-delta - kq) + (q - p));
         }
-        pull_target(x, begin, count, target, eps);
-        pull_target(y, begin, count, target, eps);
+        pull_target(x, begin, count, target, 1.0f - eps);
+        pull_target(y, begin, count, target, 1.0f - eps);
         store_bf16(da, begin, x, count);
         store_bf16(db, begin, y, count);
     }
@@ -178,7 +178,7 @@ static void row_gradient(rd_activations da, rd_activations db, const float *a, c
     float base_a = loss->total - loss->shift[0] - ka * (float)stats->kl[0];
     float base_b = loss->total - loss->shift[1] - kb * (float)stats->kl[1];
     for (int64_t begin = 0; begin < n; begin += PIECE) {
-        int64_t count = n - begin < PIECE ? n - begin : PIECE;
+        int64_t count = piece_of(begin, n);
         float buffer_a[PIECE], buffer_b[PIECE], *x = float_target(da, begin, buffer_a);
         if (!b) {
             for (int64_t i = 0; i < count; i++)
@@ -192,12 +192,10 @@ static void row_gradient(rd_activations da, rd_activations db, const float *a, c
                 x[i] = p * (base_a + ka * delta) + kb * (p - q) - uniform;
                 y[i] = q * (base_b - kb * delta) + ka * (q - p) - uniform;
             }
-            if (loss->target >= begin && loss->target < begin + count)
-                y[loss->target - begin] -= loss->hit;
+            pull_target(y, begin, count, loss->target, loss->hit);
             store_bf16(db, begin, y, count);
         }
-        if (loss->target >= begin && loss->target < begin + count)
-            x[loss->target - begin] -= loss->hit;
+        pull_target(x, begin, count, loss->target, loss->hit);
         store_bf16(da, begin, x, count);
     }
 }

@@ -1,6 +1,4 @@
 /* Cutoff of embeddings. */
-#include <string.h>
-
 #include "base/rng.h"
 #include "ops/cpu/threads.h"
 #include "ops/ops.h"
@@ -16,20 +14,15 @@ static rd_rng rng_of(const rd_cutoff *c, int64_t n_seqs, int64_t sequence) {
     return rd_rng_make((uint64_t)out[0] << 32 | out[1], (uint64_t)out[2] << 32 | out[3]);
 }
 
-static void zero(rd_activations x, int64_t offset, int64_t n) {
-    if (x.f32) memset(x.f32 + offset, 0, (size_t)n * sizeof *x.f32);
-    if (x.bf16) memset(x.bf16 + offset, 0, (size_t)n * sizeof *x.bf16);
-}
-
 static void cut_tokens(rd_activations x, int64_t n, int64_t width, float ratio, rd_rng *rng) {
     for (int64_t t = 0; t < n; t++)
-        if (rd_rng_uniform(rng) < (double)ratio) zero(x, t * width, width);
+        if (rd_rng_uniform(rng) < (double)ratio) rd_op_zero(rd_activations_at(x, t * width), width);
 }
 
 static void cut_features(rd_activations x, int64_t n, int64_t width, float ratio, rd_rng *rng) {
     for (int64_t i = 0; i < width; i++) {
         if (rd_rng_uniform(rng) >= (double)ratio) continue;
-        for (int64_t t = 0; t < n; t++) zero(x, t * width + i, 1);
+        for (int64_t t = 0; t < n; t++) rd_op_zero(rd_activations_at(x, t * width + i), 1);
     }
 }
 
@@ -38,7 +31,7 @@ static void cut_span(rd_activations x, int64_t n, int64_t width, float ratio, rd
     int64_t length = (int64_t)((double)ratio * (double)n + rd_rng_uniform(rng));
     if (length < 1) return;
     int64_t begin = (int64_t)rd_rng_below(rng, (uint64_t)(n - length + 1));
-    zero(x, begin * width, length * width);
+    rd_op_zero(rd_activations_at(x, begin * width), length * width);
 }
 
 void rd_op_cutoff(rd_activations x, const rd_sequences *sequences, int64_t width,

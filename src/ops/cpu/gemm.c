@@ -7,7 +7,6 @@
 #endif
 
 #include "base/cpu.h"
-#include "base/memory.h"
 #include "ops/cpu/matmul.h"
 
 int64_t rd_gemm_rows(int64_t rows) {
@@ -16,18 +15,11 @@ int64_t rd_gemm_rows(int64_t rows) {
     return (rows + step - 1) / step * step;
 }
 
-/* The libraries make code for each shape and copy the operands; they crash, or end the process,
- * when there is no room for that. */
-static bool has_room(int64_t m, int64_t n, int64_t k) {
-    enum { CODE = 8 << 20 };
-    return !rd_memory_is_short(CODE + sizeof(float) * (size_t)(m * k + k * n + m * n));
-}
-
 static bool has_bf16(void) {
     static const uint16_t zeros[16 * 16];
     uint16_t result[16 * 16] = {0};
     rd_matmul_operand x = {zeros, true, false};
-    return has_room(16, 16, 16) &&
+    return rd_matmul_has_room(3 * 16 * 16) &&
            rd_matmul(16, 16, 16, x, x, 0.0f, (rd_matmul_operand){result, true, false});
 }
 
@@ -84,7 +76,7 @@ static void multiply(int64_t m, int64_t n, int64_t k, int64_t padded_m, int64_t 
                      float beta, rd_activations c) {
     if (m == 0 || n == 0 || k == 0) return;
     bool done = false;
-    if (has_room(m, n, k)) {
+    if (rd_matmul_has_room(m * k + k * n + m * n)) {
         if (a.bf16 && b.bf16)
             done = rd_matmul(padded_m, n, padded_k, (rd_matmul_operand){a.bf16, true, transpose_a},
                              (rd_matmul_operand){b.bf16, true, transpose_b}, beta,

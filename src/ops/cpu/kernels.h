@@ -122,51 +122,31 @@ typedef struct {
 typedef struct {
     const char *name;
 
-    void (*dropout_row)(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
-
-    /* out: [rows, width] = dropout(scale * table[token] + positions[position]). first_row is the
-     * number of row 0 in the batch, for dropout (everywhere below too). */
+    /* As the operations of these names in ops.h (apply_dropout: rd_op_dropout), for rows from
+     * first_row on, at which all pointers are; dropout counts from there. */
     void (*embed)(rd_activations out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
                   const float *position_table, float scale, const rd_dropout *dropout);
-
-    /* x: [rows, width] *= dropout scale, in place. The backward of a dropout. */
     void (*apply_dropout)(rd_activations x, int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout);
-
-    /* out = dropout(act(h + bias)); h, out: [rows, width], bias: [width]. */
     void (*activation)(rd_activations out, rd_activations h, const float *bias, int64_t first_row,
                        int64_t rows, int64_t width, rd_activation act, const rd_dropout *dropout);
-    /* dh = act'(h + bias) * dropout(dout); dbias: [width] accumulates the column sums of dh; out is
-     * what it was in the forward pass, made again so that it need not be kept. dh may be dout, out
-     * may be h. */
     void (*activation_backward)(rd_activations dh, rd_activations out, rd_activations dout,
                                 rd_activations h, const float *bias, float *dbias,
                                 int64_t first_row, int64_t rows, int64_t width, rd_activation act,
                                 const rd_dropout *dropout);
-
-    /* sum = x + dropout(h + bias): the residual connection; then y = layer_norm(sum), with eps
-     * added to the variance, where mean and rstd: [rows] are kept for the backward pass. h none:
-     * sum = x, and `sum` is not written. x may be sum. gain NULL: no norm, y untouched. With h, y
-     * may be h, and its float32 form x. */
-    void (*residual_norm)(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
-                          rd_activations h, const float *bias, const float *gain,
-                          const float *shift, float eps, int64_t first_row, int64_t rows,
-                          int64_t width, const rd_dropout *dropout);
-    /* dx: [rows, width] (+)= gradient through layer_norm at `sum`; `accumulate` keeps what dx
-     * holds. dgain, dshift: [width] accumulate. */
+    void (*residual_norm)(float *sum, rd_activations y, rd_norm_stats stats, const float *x,
+                          rd_activations h, const float *bias, const rd_layer_norm *norm,
+                          int64_t first_row, int64_t rows, int64_t width,
+                          const rd_dropout *dropout);
     void (*norm_backward)(float *dx, bool accumulate, const float *dy, const float *sum,
-                          const float *mean, const float *rstd, const float *gain, float *dgain,
-                          float *dshift, int64_t rows, int64_t width);
-    /* dh = dropout(dsum), dbias: [width] accumulates its column sums. */
+                          rd_norm_stats stats, const float *weight, float *dweight, float *dbias,
+                          int64_t rows, int64_t width);
     void (*residual_backward)(rd_activations dh, const float *dsum, float *dbias, int64_t first_row,
                               int64_t rows, int64_t width, const rd_dropout *dropout);
-
-    /* out: [n] = x: [n] rounded (rd_f32_to_bf16). */
     void (*to_bf16)(uint16_t *out, const float *x, int64_t n);
-
-    /* y: [rows, width] += bias: [width] */
     void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
+    void (*column_sums)(float *total, rd_activations x, int64_t rows, int64_t width);
 
     /* y = x * W^T. panels_int8 needs VNNI, and is NULL where vectors are shorter. */
     void (*panels_f32)(const rd_panels_product *product);
@@ -182,9 +162,6 @@ typedef struct {
      * [width] (NULL: none), where y holds the sums as int32. */
     void (*dequantize_rows)(float *y, const float *row_scales, const float *scales,
                             const float *offsets, const float *bias, int64_t rows, int64_t width);
-
-    /* out: [width] += column sums of x: [rows, width]. */
-    void (*column_sums)(float *out, rd_activations x, int64_t rows, int64_t width);
 
     /* scratch: rd_attention_scratch() floats. */
     void (*attention)(const rd_attention_head *head, float *scratch);
@@ -221,22 +198,16 @@ typedef struct {
      * added. */
     void (*log_add_exp)(float *sum, const float *x, int64_t n, float shift);
 
-    /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
-     * stride. False when a number is missing among x. */
+    /* As in ops.h. */
     bool (*strided_maxima)(float *maxima, const float *x, int64_t n, int64_t stride);
-
     double (*sum_of_squares)(const float *x, int64_t n);
+    void (*adam)(float *p, float *g, float *m, float *v, int64_t n, const rd_adam *adam);
 
     /* Of one picture: definitions in ops.h. */
     void (*fold)(float *dpicture, const float *dout, const rd_windows *windows);
     void (*max_pool)(float *out, const float *picture, const rd_windows *windows);
     void (*max_pool_backward)(float *dpicture, const float *dout, const float *out,
                               const float *picture, const rd_windows *windows);
-
-    /* Adam on n parameters: g *= grad_scale; with l2 > 0 g += l2 * p; m, v updated;
-     * p = p * decay - step * m / (sqrt(v) + eps). g is zeroed for the next update. */
-    void (*adam)(float *p, float *g, float *m, float *v, int64_t n, float grad_scale, float beta1,
-                 float beta2, float step, float eps, float l2, float decay);
 } rd_kernels;
 
 const rd_kernels *rd_kernels_of(rd_isa isa); /* the processor must have it */

@@ -99,8 +99,8 @@ void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, fl
     }
 }
 
-void rd_op_place(float *to, int64_t to_stride, const float *from, int64_t stride,
-                 const float *shifts, int64_t shift_stride, int64_t rows, int64_t width) {
+void rd_op_copy_shifted(float *to, int64_t to_stride, const float *from, int64_t stride,
+                        const float *shifts, int64_t shift_stride, int64_t rows, int64_t width) {
 #pragma omp parallel for schedule(static) if (!rd_is_alone())
     for (int64_t r = 0; r < rows; r++) {
         float *restrict y = to + r * to_stride;

@@ -1,5 +1,12 @@
 #include "ops/cpu/matmul.h"
 
+#include "base/memory.h"
+
+bool rd_matmul_has_room(int64_t floats) {
+    enum { CODE = 8 << 20 };
+    return !rd_memory_is_short(CODE + sizeof(float) * (size_t)floats);
+}
+
 #ifdef RD_HAVE_ONEDNN
 
 #include <oneapi/dnnl/dnnl.h>

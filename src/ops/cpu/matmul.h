@@ -11,6 +11,11 @@ typedef struct {
     bool transposed; /* stored as the transpose */
 } rd_matmul_operand;
 
+/* Whether there is room for a product of operands and result of so many floats, by any library:
+ * they make code for each shape and copy the operands, and crash, or end the process, without room
+ * for that. */
+bool rd_matmul_has_room(int64_t floats);
+
 /* c: [m, n] = a: [m, k] * b: [k, n] + beta * c, with beta 0 or 1; a and b of one type. False when
  * oneDNN is absent, cannot do this on this processor, or is out of memory; c is then as it was. */
 bool rd_matmul(int64_t m, int64_t n, int64_t k, rd_matmul_operand a, rd_matmul_operand b,

@@ -9,8 +9,7 @@
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/packed_onednn.h"
 
-/* Rows that are rounded, and multiplied, at a time. */
-enum { MOST_ROWS = 64, WORD = 4 /* bytes */ };
+enum { WORD = 4 /* bytes */ };
 
 struct rd_packed {
     int64_t n_out, n_in, n_words; /* n_words hold a row of W */
@@ -199,10 +198,10 @@ static bool is_little(const rd_packed *p, int64_t rows) {
 /* The first of the rows; *n: how many. */
 static rd_status multiply_piece(const rd_packed *p, rd_arena *arena, int64_t rows, int64_t *n,
                                 const float *x, const float *bias, float *y) {
-    float row_scales[MOST_ROWS];
+    float row_scales[RD_PACKED_MOST_ROWS];
     const void *operand;
     bool here = is_little(p, rows);
-    *n = rows < MOST_ROWS ? rows : MOST_ROWS;
+    *n = rows < RD_PACKED_MOST_ROWS ? rows : RD_PACKED_MOST_ROWS;
     if (!here) *n = rd_packed_onednn_rows(*n);
     RD_TRY(round_rows(p, arena, *n, x, &operand, row_scales));
     if (here)

@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/cpu/matmul.h"
+
 bool rd_packed_onednn_is_there(void) {
     return true;
 }
 
-enum { N_SIZES = 17, MOST_ROWS = 64, N_ARGS = 4 };
+enum { N_SIZES = 17, N_ARGS = 4 };
 
-static const int64_t sizes[N_SIZES] = {2,  3,  4,  5,  6,  8,  10, 12,       16,
-                                       20, 24, 28, 32, 40, 48, 56, MOST_ROWS};
+static const int64_t sizes[N_SIZES] = {
+    2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, RD_PACKED_MOST_ROWS};
 
 /* What a thread needs for one call, kept for the next: making it takes as long as a small product.
  */
@@ -81,17 +83,15 @@ static dnnl_status_t describe(const rd_packed_onednn *p, int64_t rows,
     return status;
 }
 
-/* oneDNN crashes, or ends the process, when there is no room for the code it makes. */
 static bool has_room(const rd_packed_onednn *p) {
-    enum { CODE = 8 << 20 };
-    return !rd_memory_is_short(CODE + 2 * sizeof(float) * (size_t)(p->n_out * p->n_in));
+    return rd_matmul_has_room(2 * p->n_out * p->n_in);
 }
 
 /* What is made for one layout is fast; what takes any is not. */
 static dnnl_status_t is_fast(const rd_packed_onednn *p, bool *fast) {
     dnnl_primitive_desc_t desc = NULL;
     const char *name = "";
-    dnnl_status_t status = describe(p, MOST_ROWS, &desc);
+    dnnl_status_t status = describe(p, RD_PACKED_MOST_ROWS, &desc);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&name);
     *fast = status == dnnl_success && !strncmp(name, "brg", 3);

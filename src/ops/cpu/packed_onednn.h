@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "rdrop/model.h"
 
+enum { RD_PACKED_MOST_ROWS = 64 }; /* that a call multiplies */
+
 typedef struct rd_packed_onednn rd_packed_onednn;
 
 bool rd_packed_onednn_is_there(void); /* in this build */

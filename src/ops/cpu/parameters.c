@@ -26,8 +26,7 @@ void rd_op_adam(float *p, float *g, float *m, float *v, int64_t n, const rd_adam
 #pragma omp parallel
     {
         rd_share s = rd_share_of(n);
-        kernels->adam(p + s.begin, g + s.begin, m + s.begin, v + s.begin, s.n, adam->grad_scale,
-                      adam->beta1, adam->beta2, adam->step, adam->eps, adam->l2, adam->decay);
+        kernels->adam(p + s.begin, g + s.begin, m + s.begin, v + s.begin, s.n, adam);
     }
 }
 

@@ -9,7 +9,7 @@
 #include "ops/cpu/windows.h"
 
 static void fold(float *dpicture, const float *dout, const rd_windows *w) {
-    int64_t n = windows_of(w), size = window_size(w);
+    int64_t n = windows_of(w), size = rd_windows_size(w);
     memset(dpicture, 0, sizeof(float) * (size_t)samples_of(w));
     for (int64_t i = 0; i < n; i++) {
         rd_window_place p = place_of(w, i);

@@ -29,7 +29,7 @@ static void copy_pixels(float *out, const float *picture, const rd_windows *w,
 }
 
 void rd_op_unfold(float *out, const float *pictures, const rd_windows *w) {
-    int64_t n = windows_of(w), size = window_size(w);
+    int64_t n = windows_of(w), size = rd_windows_size(w);
 #pragma omp parallel
     {
         rd_share s = rd_share_of(w->n * n);
@@ -44,7 +44,7 @@ void rd_op_unfold(float *out, const float *pictures, const rd_windows *w) {
 
 void rd_op_fold(float *dpictures, const float *dout, const rd_windows *w) {
     const rd_kernels *kernels = rd_cpu_kernels();
-    int64_t row = windows_of(w) * window_size(w);
+    int64_t row = windows_of(w) * rd_windows_size(w);
 #pragma omp parallel
     {
         rd_share s = rd_share_of(w->n);

@@ -159,13 +159,16 @@ rd_status rd_op_activation_backward(rd_arena *arena, rd_activations dh, rd_activ
     return RD_OK;
 }
 
-void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
-                         rd_activations h, const float *bias, const float *gain, const float *shift,
-                         float eps, int64_t rows, int64_t width, const rd_dropout *dropout) {
+static rd_norm_stats stats_at(rd_norm_stats stats, int64_t row) {
+    return (rd_norm_stats){stats.mean + row, stats.rstd + row};
+}
+
+void rd_op_residual_norm(float *sum, rd_activations y, rd_norm_stats stats, const float *x,
+                         rd_activations h, const float *bias, const rd_layer_norm *norm,
+                         int64_t rows, int64_t width, const rd_dropout *dropout) {
     const rd_kernels *kernels = rd_cpu_kernels();
     if (rd_is_alone()) {
-        kernels->residual_norm(sum, y, mean, rstd, x, h, bias, gain, shift, eps, 0, rows, width,
-                               dropout);
+        kernels->residual_norm(sum, y, stats, x, h, bias, norm, 0, rows, width, dropout);
         return;
     }
 #pragma omp parallel
@@ -173,30 +176,28 @@ void rd_op_residual_norm(float *sum, rd_activations y, float *mean, float *rstd,
         rd_share s = rd_share_of(rows);
         int64_t at = s.begin * width;
         kernels->residual_norm(sum ? sum + at : NULL, rd_activations_at(y, at),
-                               mean ? mean + s.begin : NULL, rstd ? rstd + s.begin : NULL, x + at,
-                               rd_activations_at(h, at), bias, gain, shift, eps, s.begin, s.n,
-                               width, dropout);
+                               norm ? stats_at(stats, s.begin) : stats, x + at,
+                               rd_activations_at(h, at), bias, norm, s.begin, s.n, width, dropout);
     }
 }
 
 rd_status rd_op_norm_backward(rd_arena *arena, float *dx, bool accumulate, const float *dy,
-                              const float *sum, const float *mean, const float *rstd,
-                              const float *gain, float *dgain, float *dshift, int64_t rows,
-                              int64_t width) {
+                              const float *sum, rd_norm_stats stats, const float *weight,
+                              float *dweight, float *dbias, int64_t rows, int64_t width) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
-    float *gains = rd_partials_new(arena, width), *shifts = rd_partials_new(arena, width);
-    if (!gains || !shifts) return RD_ERR_MEMORY;
+    float *weights = rd_partials_new(arena, width), *biases = rd_partials_new(arena, width);
+    if (!weights || !biases) return RD_ERR_MEMORY;
 #pragma omp parallel
     {
         rd_share s = rd_share_of(rows);
         int64_t at = s.begin * width;
-        kernels->norm_backward(dx + at, accumulate, dy + at, sum + at, mean + s.begin,
-                               rstd + s.begin, gain, rd_partials_mine(gains, width),
-                               rd_partials_mine(shifts, width), s.n, width);
+        kernels->norm_backward(dx + at, accumulate, dy + at, sum + at, stats_at(stats, s.begin),
+                               weight, rd_partials_mine(weights, width),
+                               rd_partials_mine(biases, width), s.n, width);
     }
-    rd_partials_add(gains, width, dgain);
-    rd_partials_add(shifts, width, dshift);
+    rd_partials_add(weights, width, dweight);
+    rd_partials_add(biases, width, dbias);
     rd_arena_restore(arena, mark);
     return RD_OK;
 }

@@ -14,11 +14,6 @@
 #include "ops/cpu/picture_kernels.h"
 #include "ops/cpu/vector.h"
 
-static void dropout_row(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
-    rd_dropout_keys keys = rd_dropout_keys_of(dropout);
-    dropout_piece(&keys, row, 0, width, scale);
-}
-
 static void embed_piece(rd_activations out, int64_t at, int64_t n, const float *restrict e,
                         const float *restrict p, float scale, const float *keep) {
     float buffer[PIECE], *restrict y = float_target(out, at, buffer);
@@ -62,8 +57,8 @@ static void apply_dropout(rd_activations x, int64_t first_row, int64_t rows, int
 
 /* Layer norm of one row (Ba et al. 2016). */
 static void norm_row(rd_activations y, int64_t at, float *mean, float *rstd,
-                     const float *restrict x, const float *restrict gain,
-                     const float *restrict shift, float eps, int64_t width) {
+                     const float *restrict x, const float *restrict weight,
+                     const float *restrict bias, float eps, int64_t width) {
     float sum = 0.0f, squares = 0.0f, buffer[PIECE];
     for (int64_t i = 0; i < width; i++) sum += x[i];
     float m = sum / (float)width;
@@ -73,7 +68,7 @@ static void norm_row(rd_activations y, int64_t at, float *mean, float *rstd,
         int64_t n = piece_of(begin, width);
         float *restrict normed = float_target(y, at + begin, buffer);
         for (int64_t i = 0; i < n; i++)
-            normed[i] = (x[begin + i] - m) * s * gain[begin + i] + shift[begin + i];
+            normed[i] = (x[begin + i] - m) * s * weight[begin + i] + bias[begin + i];
         store_bf16(y, at + begin, normed, n);
     }
     *mean = m;
@@ -98,10 +93,10 @@ static void add_residual(float *sum, const float *x, rd_activations h, const flo
     }
 }
 
-static void residual_norm(float *sum, rd_activations y, float *mean, float *rstd, const float *x,
-                          rd_activations h, const float *bias, const float *gain,
-                          const float *shift, float eps, int64_t first_row, int64_t rows,
-                          int64_t width, const rd_dropout *dropout) {
+static void residual_norm(float *sum, rd_activations y, rd_norm_stats stats, const float *x,
+                          rd_activations h, const float *bias, const rd_layer_norm *norm,
+                          int64_t first_row, int64_t rows, int64_t width,
+                          const rd_dropout *dropout) {
     const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
@@ -109,30 +104,31 @@ static void residual_norm(float *sum, rd_activations y, float *mean, float *rstd
             add_residual(sum + r * width, row, h, bias, first_row + r, r * width, width, &keys);
             row = sum + r * width;
         }
-        if (gain) norm_row(y, r * width, mean + r, rstd + r, row, gain, shift, eps, width);
+        if (norm)
+            norm_row(y, r * width, stats.mean + r, stats.rstd + r, row, norm->weight, norm->bias,
+                     norm->eps, width);
     }
 }
 
 static void norm_backward(float *dx, bool accumulate, const float *dy, const float *sum,
-                          const float *mean, const float *rstd, const float *gain,
-                          float *restrict dgain, float *restrict dshift, int64_t rows,
-                          int64_t width) {
+                          rd_norm_stats stats, const float *weight, float *restrict dweight,
+                          float *restrict dbias, int64_t rows, int64_t width) {
     for (int64_t r = 0; r < rows; r++) {
         const float *x = sum + r * width, *g = dy + r * width;
         float *out = dx + r * width;
-        float m = mean[r], s = rstd[r];
-        float sum_g = 0.0f, sum_gx = 0.0f; /* of gain * dy, and of gain * dy * xhat */
+        float m = stats.mean[r], s = stats.rstd[r];
+        float sum_g = 0.0f, sum_gx = 0.0f; /* of weight * dy, and of weight * dy * xhat */
         for (int64_t i = 0; i < width; i++) {
-            float xhat = (x[i] - m) * s, gg = g[i] * gain[i];
+            float xhat = (x[i] - m) * s, gg = g[i] * weight[i];
             sum_g += gg;
             sum_gx += gg * xhat;
-            dgain[i] += g[i] * xhat;
-            dshift[i] += g[i];
+            dweight[i] += g[i] * xhat;
+            dbias[i] += g[i];
         }
         float mean_g = sum_g / (float)width, mean_gx = sum_gx / (float)width;
         for (int64_t i = 0; i < width; i++) {
             float xhat = (x[i] - m) * s;
-            float d = s * (g[i] * gain[i] - mean_g - xhat * mean_gx);
+            float d = s * (g[i] * weight[i] - mean_g - xhat * mean_gx);
             out[i] = accumulate ? out[i] + d : d;
         }
     }
@@ -227,15 +223,15 @@ static double sum_of_squares(const float *x, int64_t n) {
 }
 
 static void adam(float *restrict p, float *restrict g, float *restrict m, float *restrict v,
-                 int64_t n, float grad_scale, float beta1, float beta2, float step, float eps,
-                 float l2, float decay) {
+                 int64_t n, const rd_adam *adam) {
+    const rd_adam c = *adam; /* no store changes it */
     for (int64_t i = 0; i < n; i++) {
-        float d = g[i] * grad_scale + l2 * p[i];
-        float mi = beta1 * m[i] + (1.0f - beta1) * d;
-        float vi = beta2 * v[i] + (1.0f - beta2) * d * d;
+        float d = g[i] * c.grad_scale + c.l2 * p[i];
+        float mi = c.beta1 * m[i] + (1.0f - c.beta1) * d;
+        float vi = c.beta2 * v[i] + (1.0f - c.beta2) * d * d;
         m[i] = mi;
         v[i] = vi;
-        p[i] = p[i] * decay - step * mi / (sqrtf(vi) + eps);
+        p[i] = p[i] * c.decay - c.step * mi / (sqrtf(vi) + c.eps);
         g[i] = 0.0f;
     }
 }
@@ -246,7 +242,6 @@ static void adam(float *restrict p, float *restrict g, float *restrict m, float 
 extern const rd_kernels RD_KERNELS_NAME;
 const rd_kernels RD_KERNELS_NAME = {
     .name = RD_STRING(RD_KERNELS_NAME),
-    .dropout_row = dropout_row,
     .embed = embed,
     .apply_dropout = apply_dropout,
     .activation = activation,

@@ -29,10 +29,6 @@ static inline int64_t samples_of(const rd_windows *w) {
     return w->side * w->side * w->channels;
 }
 
-static inline int64_t window_size(const rd_windows *w) {
-    return w->kernel * w->kernel * w->channels;
-}
-
 static inline int64_t windows_of(const rd_windows *w) {
     return rd_windows_side(w) * rd_windows_side(w);
 }
