@@ -52,7 +52,9 @@ typedef struct {
     const options_group *groups;                     /* a NULL heading ends each of these */
     const options_relation *relations;               /* a NULL name; or NULL */
     const options_section *sections;                 /* after the options in --help; or NULL */
-    const options_group *described; /* keys that are no options, for the man page; or NULL */
+    /* Groups of keys that are no options, for the man page, from index 0; a NULL heading is after
+     * the last. Or NULL. */
+    options_group (*describe)(int index);
 } options_program;
 
 /* A parsed command line: the options in order, and their values. */
