@@ -87,6 +87,14 @@ __attribute__((format(printf, 2, 3))) int options_usage(const options_program *p
                                                         const char *format, ...);
 int options_fail(const options_program *program);
 
+/* The exit status of a program whose work ended so: 0; or 1 after saying what failed, unless the
+ * output's reader left, as errno says. */
+int options_end(const options_program *program, rd_status status);
+
+/* One line on standard error. */
+__attribute__((format(printf, 2, 3))) void options_warn(const options_program *program,
+                                                        const char *format, ...);
+
 /* Prints to standard output; 0, or 1 after saying that it cannot be written to. */
 int options_print(const options_program *program, const char *text);
 
