@@ -103,11 +103,15 @@ uint32_t rd_utf8_next(const char **cursor, const char *end) {
     return code_point;
 }
 
+uint32_t rd_utf8_before(const char *text, size_t *at) {
+    size_t end = (*at)--;
+    while (*at > 0 && end - *at < 4 && ((unsigned char)text[*at] & 0xC0) == 0x80) --*at;
+    const char *cursor = text + *at;
+    return rd_utf8_next(&cursor, text + end);
+}
+
 uint32_t rd_utf8_last(const char *text, size_t n) {
-    size_t at = n - 1;
-    while (at > 0 && n - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
-    const char *cursor = text + at;
-    return rd_utf8_next(&cursor, text + n);
+    return rd_utf8_before(text, &n);
 }
 
 int rd_utf8_put(uint32_t c, char out[4]) {

@@ -39,6 +39,9 @@ int64_t rd_utf8_invalid_at(const char *bytes, size_t n);
 /* Decodes the code point at *cursor (valid UTF-8, cursor < end) and moves the cursor past it. */
 uint32_t rd_utf8_next(const char **cursor, const char *end);
 
+/* The code point that ends at text[*at], *at > 0, of valid UTF-8; *at moves to where it begins. */
+uint32_t rd_utf8_before(const char *text, size_t *at);
+
 /* The last code point of text[0..n): valid UTF-8, n > 0. */
 uint32_t rd_utf8_last(const char *text, size_t n);
 

@@ -165,22 +165,13 @@ bool rd_added_tokens_is_special(const rd_added_tokens *tokens, int32_t id) {
     return false;
 }
 
-/* The character that ends at text[at], and where it begins. */
-static uint32_t before(const char *text, size_t at, size_t *begin) {
-    *begin = at - 1;
-    while (*begin > 0 && at - *begin < 4 && ((unsigned char)text[*begin] & 0xC0) == 0x80) --*begin;
-    const char *cursor = text + *begin;
-    return rd_utf8_next(&cursor, text + at);
-}
-
 static bool is_of_word(uint32_t c) {
     return c == '_' || u_isalnum((UChar32)c) || (U_GET_GC_MASK((UChar32)c) & U_GC_M_MASK) != 0;
 }
 
 static bool is_alone(const char *text, size_t n, size_t begin, size_t end) {
-    size_t start;
     const char *after = text + end;
-    if (begin > 0 && is_of_word(before(text, begin, &start))) return false;
+    if (begin > 0 && is_of_word(rd_utf8_last(text, begin))) return false;
     return end >= n || !is_of_word(rd_utf8_next(&after, text + n));
 }
 
@@ -201,10 +192,11 @@ static const token *longest_at(const rd_added_tokens *tokens, bool late, const c
 static rd_added_place place_of(const token *found, const char *text, size_t n, size_t first,
                                size_t at) {
     rd_added_place place = {at, at + found->length, found->id};
-    size_t start;
-    while (found->left && place.begin > first &&
-           u_isUWhiteSpace((UChar32)before(text, place.begin, &start)) && start >= first)
-        place.begin = start;
+    while (found->left && place.begin > first) {
+        size_t before = place.begin - first;
+        if (!u_isUWhiteSpace((UChar32)rd_utf8_before(text + first, &before))) break;
+        place.begin = first + before;
+    }
     while (found->right && place.end < n) {
         const char *next = text + place.end;
         if (!u_isUWhiteSpace((UChar32)rd_utf8_next(&next, text + n))) break;

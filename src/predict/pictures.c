@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "model/network.h"
+#include "predict/predict.h"
 
 enum { LARGEST_FILE = 256 << 20 };
 /* In one pass through the network: products are as fast with more rows, and take more memory. */
@@ -25,10 +26,7 @@ static rd_status open_all(rd_picture_predictor *p, const char *path, rd_precisio
     const rd_recipe *r = p->directory.recipe;
     if (r->model.head != RD_HEAD_CLASSES)
         return rd_error(RD_ERR_FORMAT, "%s: the model has no head of classes: fine-tune it", path);
-    RD_TRY(rd_labels_read(&p->labels, path));
-    if (p->labels.n != r->model.num_classes)
-        return rd_error(RD_ERR_FORMAT, "%s: labels.txt has %lld classes, but config.yaml says %d",
-                        path, (long long)p->labels.n, (int)r->model.num_classes);
+    RD_TRY(rd_model_dir_labels(&p->directory, &p->labels));
     RD_TRY(rd_picture_input_new(&p->input, &r->pictures, NULL, r->model.picture.size,
                                 r->model.picture.channels));
     p->n_threads = rd_get_threads();
@@ -101,12 +99,8 @@ static rd_status check_statuses(const reading *r, int64_t n) {
 /* row: [n] logits to probabilities. */
 static rd_status to_probabilities(float *row, int64_t n) {
     rd_op_log_softmax(row, 1, n);
-    for (int64_t i = 0; i < n; i++) {
-        if (!isfinite(row[i]))
-            return rd_error(RD_ERR_NUMERIC, "the model gives what is no number; its weights are "
-                                            "damaged");
-        row[i] = expf(row[i]);
-    }
+    RD_TRY(rd_predict_check(row, n));
+    for (int64_t i = 0; i < n; i++) row[i] = expf(row[i]);
     return RD_OK;
 }
 

@@ -36,14 +36,6 @@ static rd_status open_vocabulary(rd_predictor *p) {
     return rd_table_reader(r, p->tokenizer, &p->reader);
 }
 
-static rd_status read_labels(rd_predictor *p) {
-    const rd_model_config *c = &p->directory.recipe->model;
-    RD_TRY(rd_labels_read(&p->labels, p->directory.path));
-    if (p->labels.n == c->num_classes) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s: labels.txt has %lld classes, but config.yaml says %d",
-                    p->directory.path, (long long)p->labels.n, (int)c->num_classes);
-}
-
 static rd_status open_all(rd_predictor *p, const char *path, rd_precision precision, bool vectors) {
     RD_TRY(rd_model_dir_open(&p->directory, path));
     RD_TRY(check_model(p, path, vectors));
@@ -59,7 +51,7 @@ static rd_status open_all(rd_predictor *p, const char *path, rd_precision precis
                         "or first",
                         path);
     p->max_tokens = (int64_t)TOKENS_A_THREAD * rd_get_threads();
-    if (p->kind == RD_PREDICT_CLASSES) RD_TRY(read_labels(p));
+    if (p->kind == RD_PREDICT_CLASSES) RD_TRY(rd_model_dir_labels(&p->directory, &p->labels));
     RD_TRY(open_vocabulary(p));
     return rd_model_dir_load_packed(&p->directory, precision, &p->model);
 }
@@ -131,7 +123,7 @@ static void to_unit_length(float *row, int64_t n) {
     for (int64_t i = 0; i < n; i++) row[i] *= scale;
 }
 
-static rd_status check_finite(const float *outputs, int64_t n) {
+rd_status rd_predict_check(const float *outputs, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(outputs[i]))
             return rd_error(RD_ERR_NUMERIC, "the model gives what is no number; its weights are "
@@ -144,7 +136,7 @@ static rd_status run_batch(rd_predictor *p, float *outputs) {
     RD_TRY(p->kind == RD_PREDICT_VECTOR
                ? rd_network_vectors(p->model, &p->arena, &p->batch, p->pooling, outputs)
                : rd_network_logits(p->model, &p->arena, &p->batch, outputs));
-    RD_TRY(check_finite(outputs, n * p->n_out));
+    RD_TRY(rd_predict_check(outputs, n * p->n_out));
     for (int64_t i = 0; i < n; i++) {
         if (p->kind == RD_PREDICT_CLASSES) to_probabilities(outputs + i * p->n_out, p->n_out);
         if (p->kind == RD_PREDICT_VECTOR) to_unit_length(outputs + i * p->n_out, p->n_out);

@@ -45,4 +45,7 @@ typedef struct {
 rd_status rd_predict(rd_predictor *predictor, int64_t n, const rd_predict_row *rows,
                      float *outputs);
 
+/* RD_ERR_NUMERIC where one of a network's outputs, [n], is no number. */
+rd_status rd_predict_check(const float *outputs, int64_t n);
+
 #endif

@@ -96,6 +96,14 @@ rd_status rd_model_dir_vocabularies(const rd_model_dir *d, rd_tokenizer **source
     return status;
 }
 
+rd_status rd_model_dir_labels(const rd_model_dir *d, rd_labels *labels) {
+    int32_t n_classes = d->recipe->model.num_classes;
+    RD_TRY(rd_labels_read(labels, d->path));
+    if (labels->n == n_classes) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: labels.txt has %lld classes, but config.yaml says %d",
+                    d->path, (long long)labels->n, (int)n_classes);
+}
+
 rd_status rd_model_dir_identity(const rd_model_dir *d, rd_identity *identity) {
     const rd_recipe *r = d->recipe;
     char found[RD_SHA256_HEX];

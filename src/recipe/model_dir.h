@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "data/identity.h"
+#include "data/labels.h"
 #include "data/vocab_files.h"
 #include "model/parameters.h"
 #include "recipe/recipe.h"
@@ -28,6 +29,9 @@ void rd_model_dir_close(rd_model_dir *directory);
 /* As for rd_vocabularies_open. Ends of sentences and sizes are those of the model. */
 rd_status rd_model_dir_vocabularies(const rd_model_dir *directory, rd_tokenizer **source,
                                     rd_tokenizer **target);
+
+/* The names of a model's classes. RD_ERR_FORMAT where they are not as many as config.yaml says. */
+rd_status rd_model_dir_labels(const rd_model_dir *directory, rd_labels *labels);
 
 /* Task, languages, vocabulary and its sizes: what data and shortlists for the model must share. */
 rd_status rd_model_dir_identity(const rd_model_dir *directory, rd_identity *identity);

@@ -52,18 +52,19 @@ const rd_key rd_score_keys[] = {
 /* clang-format on */
 
 const rd_recipe_group rd_recipe_groups[] = {
-    {"data", rd_task_keys, 0},
-    {"data", rd_data_keys, offsetof(rd_recipe, data)},
-    {"data", rd_table_keys, offsetof(rd_recipe, table)},
-    {"model", rd_model_keys, offsetof(rd_recipe, model)},
-    {"model", rd_picture_form_keys, offsetof(rd_recipe, pictures)},
-    {"train", rd_optim_keys, offsetof(rd_recipe, optim)},
-    {"train", rd_noise_keys, offsetof(rd_recipe, train.noise)},
-    {"train", rd_masking_keys, offsetof(rd_recipe, train.masking)},
-    {"train", rd_augmentation_keys, offsetof(rd_recipe, train.augmentation)},
-    {"train", rd_train_keys, offsetof(rd_recipe, train)},
-    {"search", rd_search_keys, offsetof(rd_recipe, search)},
-    {"score", rd_score_keys, 0},
+    {"data", "Task", rd_task_keys, 0},
+    {"data", "Corpora and vocabulary", rd_data_keys, offsetof(rd_recipe, data)},
+    {"data", "Tables of sentences", rd_table_keys, offsetof(rd_recipe, table)},
+    {"model", "Model", rd_model_keys, offsetof(rd_recipe, model)},
+    {"model", "Pictures", rd_picture_form_keys, offsetof(rd_recipe, pictures)},
+    {"train", "Optimizer", rd_optim_keys, offsetof(rd_recipe, optim)},
+    {"train", "Noise of sources", rd_noise_keys, offsetof(rd_recipe, train.noise)},
+    {"train", "Masking", rd_masking_keys, offsetof(rd_recipe, train.masking)},
+    {"train", "Augmentation of pictures", rd_augmentation_keys,
+     offsetof(rd_recipe, train.augmentation)},
+    {"train", "Training", rd_train_keys, offsetof(rd_recipe, train)},
+    {"search", "Search", rd_search_keys, offsetof(rd_recipe, search)},
+    {"score", "Scoring", rd_score_keys, 0},
     {.name = NULL}};
 
 const rd_key *rd_recipe_key(int index) {

@@ -18,7 +18,8 @@ extern const rd_key rd_directive_keys[];
 
 /* A table, the part of a recipe that it is for, and which stages its keys matter to. */
 typedef struct {
-    const char *name; /* data | model | train | search | score; NULL: after the last */
+    const char *name;    /* data | model | train | search | score; NULL: after the last */
+    const char *heading; /* of these keys alone, in the man page */
     const rd_key *keys;
     size_t offset; /* in rd_recipe: of the struct that the keys are of */
 } rd_recipe_group;

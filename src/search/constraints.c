@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "search/rules.h"
 
 typedef struct {
     const int32_t *tokens; /* [length], the request's */
@@ -183,14 +184,11 @@ float rd_constraints_close(const rd_search *s, int64_t row, float *log_probs) {
     uint8_t edge = ended ? request->edges[sentence->nodes[s->rows[row].node].token] : 0;
     float gone = 0.0f;
     for (int32_t i = 0; met && edge & RD_EDGE_WORD && i < s->scorer.vocab_size; i++)
-        if (request->edges[i] & RD_EDGE_INNER) {
-            gone += expf(log_probs[i]);
-            log_probs[i] = -INFINITY;
-        }
+        if (request->edges[i] & RD_EDGE_INNER) gone += rd_search_forbid(log_probs, i);
     int32_t mark = edge & RD_EDGE_MARKUP ? best_mark(request->marks, log_probs) : -1;
     int32_t eos = s->scorer.eos;
     if (mark < 0 || !(log_probs[eos] > log_probs[mark])) return gone;
-    gone += expf(log_probs[mark]);
+    gone += rd_search_forbid(log_probs, mark);
     log_probs[mark] = log_probs[eos];
     log_probs[eos] = -INFINITY;
     return gone;

@@ -1,19 +1,8 @@
 /* rdrop-lm: perplexity, scores and text of language models. */
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-
-#include "base/cpu.h"
 #include "io/output.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
 #include "tools/lm/lm.h"
-
-static int fail(rd_status status) {
-    if (status == RD_ERR_IO && errno == EPIPE) return 1; /* the reader knows why it left */
-    fprintf(stderr, "rdrop-lm: %s\n", rd_last_error());
-    return status == RD_ERR_ARGUMENT ? 2 : 1;
-}
 
 static rd_status work(const arguments *a, const rd_lm *lm, rd_corpus *input) {
     rd_atomic_file file = {0};
@@ -35,25 +24,21 @@ static rd_status run(const arguments *a, rd_lm *lm) {
     rd_status status = work(a, lm, input);
     char message[RD_CORPUS_MESSAGE];
     if (status == RD_OK && rd_corpus_was_repaired(input, message))
-        fprintf(stderr, "rdrop-lm: warning: %s\n", message);
+        options_warn(&lm_program, "%s", message);
     rd_corpus_close(input);
     return status;
 }
 
 int main(int argc, char **argv) {
-    start_program();
-    rd_keep_freed_memory();
-    rd_cpu_ignore_denormals();
+    start_model_program();
     arguments a;
     rd_lm lm = {0};
     int code = arguments_parse(&a, argc, argv);
     if (code < 0) {
-        signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
-        stop_on_signals();
-        rd_set_threads(a.threads);
-        errno = 0;
+        start_work(a.threads);
         rd_status status = run(&a, &lm);
-        code = status == RD_OK ? 0 : fail(status);
+        code = options_end(&lm_program, status);
+        if (status == RD_ERR_ARGUMENT) code = 2;
         rd_lm_close(&lm);
     }
     arguments_free(&a);

@@ -1,13 +1,10 @@
 /* rdrop-predict: classes, numbers and vectors of sentences, and classes of pictures. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "base/cpu.h"
 #include "base/text.h"
 #include "io/output.h"
 #include "predict/pictures.h"
@@ -141,8 +138,7 @@ static rd_status answer_rows(job *j) {
         RD_TRY(print_answer(j, j->outputs + i * j->predictor.n_out));
         if (j->references) fprintf(j->references, "%.*s\n", (int)answer->length, answer->text);
     }
-    if (fflush(j->output) == 0) return RD_OK;
-    return rd_error(RD_ERR_IO, "cannot write: %s", strerror(errno));
+    return rd_output_flush(j->output);
 }
 
 static rd_status answer_all(job *j) {
@@ -200,12 +196,6 @@ static rd_status work(job *j) {
     return status;
 }
 
-static int fail(rd_status status) {
-    if (status == RD_ERR_IO && errno == EPIPE) return 1; /* the reader knows why it left */
-    fprintf(stderr, "rdrop-predict: %s\n", rd_last_error());
-    return 1;
-}
-
 static rd_status run(const arguments *a) {
     job j = {.arguments = a};
     bool pictures;
@@ -218,11 +208,10 @@ static rd_status run(const arguments *a) {
     rd_status status = work(&j);
     char message[RD_CORPUS_MESSAGE];
     if (status == RD_OK && rd_table_was_repaired(j.table, message))
-        fprintf(stderr, "rdrop-predict: warning: %s\n", message);
+        options_warn(&predict_program, "%s", message);
     if (status == RD_OK && j.predictor.n_cut > 0)
-        fprintf(stderr,
-                "rdrop-predict: warning: rows cut to %d tokens (--max-sequence-len): %lld\n",
-                (int)j.predictor.reader.longest, (long long)j.predictor.n_cut);
+        options_warn(&predict_program, "rows cut to %d tokens (--max-sequence-len): %lld",
+                     (int)j.predictor.reader.longest, (long long)j.predictor.n_cut);
     rd_table_close(j.table);
     rd_rows_free(&j.rows);
     rd_predictor_close(&j.predictor);
@@ -231,18 +220,12 @@ static rd_status run(const arguments *a) {
 }
 
 int main(int argc, char **argv) {
-    start_program();
-    rd_keep_freed_memory();
-    rd_cpu_ignore_denormals();
+    start_model_program();
     arguments a;
     int code = arguments_parse(&a, argc, argv);
     if (code < 0) {
-        signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
-        stop_on_signals();
-        rd_set_threads(a.threads);
-        errno = 0;
-        rd_status status = run(&a);
-        code = status == RD_OK ? 0 : fail(status);
+        start_work(a.threads);
+        code = options_end(&predict_program, run(&a));
     }
     arguments_free(&a);
     return code;

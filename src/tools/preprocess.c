@@ -161,7 +161,8 @@ static int preprocess(const arguments *a) {
                                    .vocab = has_stage(a, "vocab"),
                                    .binarize = has_stage(a, "binarize"),
                                    .shortlist = shortlist,
-                                   .comm = comm});
+                                   .comm = comm,
+                                   .program = &program});
     rd_recipe_free(recipe);
     return ranks_end(&program, comm, status, 1);
 }

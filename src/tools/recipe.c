@@ -10,12 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/file.h"
-#include "data/masking.h"
-#include "data/noise.h"
-#include "model/model_keys.h"
-#include "optim/optim_keys.h"
 #include "recipe/recipe_keys.h"
-#include "search/options.h"
 #include "task/task.h"
 #include "tools/common/options.h"
 #include "tools/common/start.h"
@@ -33,7 +28,8 @@ typedef struct {
 static const rd_key options[] = {
     {"set", RD_KEY_LIST, RD_AT(settings), .value = "KEY=VALUE",
      .help = "override a key of the recipe; may be repeated"},
-    {"get", RD_KEY_WORD, RD_AT(get), .value = "KEY", .help = "print the value of one key; of prepare, where the script is"},
+    {"get", RD_KEY_WORD, RD_AT(get), .value = "KEY",
+     .help = "print the value of one key; of prepare, where the script is"},
     {"group", RD_KEY_WORDS, RD_AT(groups), .value = "GROUP", .names = group_names,
      .help = "print the keys of these groups"},
     {"help-recipe", RD_KEY_BOOL, RD_AT(help_recipe),
@@ -42,22 +38,13 @@ static const rd_key options[] = {
 /* clang-format on */
 
 static const options_group groups[] = {{.heading = "Options", .keys = options}, {.heading = NULL}};
-/* For the man page: all tables of rd_recipe_groups. */
-static const options_group described[] = {
-    {.heading = "Of the file", .keys = rd_directive_keys},
-    {.heading = "Task", .keys = rd_task_keys},
-    {.heading = "Corpora and vocabulary", .keys = rd_data_keys},
-    {.heading = "Tables of sentences", .keys = rd_table_keys},
-    {.heading = "Model", .keys = rd_model_keys},
-    {.heading = "Pictures", .keys = rd_picture_form_keys},
-    {.heading = "Optimizer", .keys = rd_optim_keys},
-    {.heading = "Noise of sources", .keys = rd_noise_keys},
-    {.heading = "Masking", .keys = rd_masking_keys},
-    {.heading = "Augmentation of pictures", .keys = rd_augmentation_keys},
-    {.heading = "Training", .keys = rd_train_keys},
-    {.heading = "Search", .keys = rd_search_keys},
-    {.heading = "Scoring", .keys = rd_score_keys},
-    {.heading = NULL}};
+/* For the man page. */
+static options_group describe(int index) {
+    if (index == 0) return (options_group){.heading = "Of the file", .keys = rd_directive_keys};
+    const rd_recipe_group *group = &rd_recipe_groups[index - 1];
+    return (options_group){.heading = group->heading, .keys = group->keys};
+}
+
 static const options_relation relations[] = {{"get", OPTIONS_EXCLUDES, "group"}, {.name = NULL}};
 static const options_section sections[] = {{"Exit status", "0 done, 1 failed, 2 wrong usage."},
                                            {.heading = NULL}};
@@ -80,7 +67,7 @@ static const options_program program = {
     .groups = groups,
     .relations = relations,
     .sections = sections,
-    .described = described};
+    .describe = describe};
 #undef RD_AT
 
 /* Strings bare, for shell scripts; everything else as the recipe writes it. */

@@ -18,17 +18,17 @@ static void warn_if_tokenized(const arguments *args, const rd_scoring *scoring) 
         bleu = bleu || args->metrics[m].metric->wants_raw_text;
     for (int s = 0; s < args->n_systems && bleu && !args->force; s++)
         if (scoring->tokenized[s] >= 100)
-            fprintf(stderr,
-                    "rdrop-score: warning: %s has %lld lines that end in a tokenized period; BLEU "
-                    "expects detokenized text (--force silences this)\n",
-                    args->systems[s], (long long)scoring->tokenized[s]);
+            options_warn(&score_program,
+                         "%s has %lld lines that end in a tokenized period; BLEU expects "
+                         "detokenized text (--force silences this)",
+                         args->systems[s], (long long)scoring->tokenized[s]);
 }
 
 static void warn_of_scores(const arguments *args, const rd_scoring *scoring) {
     char warning[256];
     for (int m = 0; m < args->n_metrics; m++) { /* of references: the same for all systems */
         rd_metric_warning(&args->metrics[m], scoring->sums + scoring->offsets[m], warning);
-        if (*warning) fprintf(stderr, "rdrop-score: warning: %s\n", warning);
+        if (*warning) options_warn(&score_program, "%s", warning);
     }
 }
 
@@ -69,7 +69,7 @@ static void print_warnings(rd_text *warnings) {
     char *save = NULL;
     for (char *line = warnings->length ? strtok_r(warnings->data, "\n", &save) : NULL; line;
          line = strtok_r(NULL, "\n", &save))
-        fprintf(stderr, "rdrop-score: warning: %s\n", line);
+        options_warn(&score_program, "%s", line);
 }
 
 static rd_status write_classes(const arguments *args, const rd_answers *answers, rd_text *out,

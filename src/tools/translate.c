@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -85,7 +84,7 @@ static void show_warning(void *self, const char *message) {
     char shown[2048]; /* a phrase is quoted that may hold anything */
     rd_escape(shown, sizeof shown, message);
     rd_progress_finish(&d->progress); /* drawn again after the line */
-    fprintf(stderr, "rdrop-translate: warning: %s\n", shown);
+    options_warn(&translate_program, "%s", shown);
 }
 
 static void show_totals(const arguments *a, const display *d, const rd_translate_totals *t) {
@@ -229,9 +228,7 @@ static int run(arguments *a) {
 }
 
 int main(int argc, char **argv) {
-    start_program();
-    rd_keep_freed_memory();
-    rd_cpu_ignore_denormals();
+    start_model_program();
     arguments a;
     int code = arguments_parse(&a, argc, argv);
     if (code < 0) code = run(&a);

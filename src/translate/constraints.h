@@ -8,20 +8,10 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "rdrop/glossary.h"
-#include "rdrop/pattern.h"
 #include "rdrop/tokenizer.h"
+#include "rdrop/translator.h"
 #include "search/search.h"
 #include "translate/edges.h"
-#include "translate/words.h"
-
-/* Calls `found` with the target term of each source term in text[0..n): of those that begin at a
- * word the longest, and so on after it. Terms match letter by letter, but white space in them is as
- * wide as the text has it; they begin and end where words do. words: a breaker of words; places:
- * scratch. */
-rd_status rd_glossary_match(const rd_glossary *glossary, const char *text, size_t n,
-                            rd_breaker *words, rd_offsets *places,
-                            rd_status (*found)(void *self, const char *target), void *self);
 
 typedef struct {
     int64_t text;  /* where the phrase begins in the texts, NUL-terminated */
@@ -43,15 +33,13 @@ typedef struct {
 
 enum { RD_MOST_CONSTRAINTS = 4096 }; /* of a line */
 
-/* constraints: [n_lines], tab-separated phrases, or NULL; glossary: NULL, or what is looked up in
- * the lines: [n_lines] of lengths[] bytes, or NUL-terminated where that is NULL; keep: what the
- * lines have of it are phrases, too, or NULL; rows: target ids of the model. RD_ERR_ARGUMENT for
- * more than RD_MOST_CONSTRAINTS constraints of a line; more terms of the glossary are left out.
- * Release with rd_line_constraints_free, also after a failure. */
+/* What the options' constraints, glossary and keep ask for of n_lines lines of lengths[] bytes, or
+ * NUL-terminated where that is NULL. rows: target ids of the model. RD_ERR_ARGUMENT for more than
+ * RD_MOST_CONSTRAINTS constraints of a line; more terms of the glossary are left out. Release with
+ * rd_line_constraints_free, also after a failure. */
 rd_status rd_line_constraints_make(rd_line_constraints *terms, const rd_tokenizer *target,
                                    int32_t rows, int64_t n_lines, const char *const *lines,
-                                   const size_t *lengths, const char *const *constraints,
-                                   const rd_glossary *glossary, const rd_pattern *keep);
+                                   const size_t *lengths, const rd_translate_options *options);
 void rd_line_constraints_free(rd_line_constraints *terms);
 
 /* The phrases of line i: [*n]. */

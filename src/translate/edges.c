@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "translate/words.h"
 
 static const uint32_t final_marks[RD_MARK_KINDS][RD_MOST_MARKS] = {
     {'.', 0x3002, 0x0964, 0x06D4}, /* and the danda, and Urdu's */
@@ -67,7 +66,7 @@ static void look_at(rd_edges *edges, int32_t id, bool spaced, const char *text) 
 static rd_status look_at_piece(rd_edges *edges, const rd_tokenizer *tokenizer, int32_t id) {
     const char *piece = rd_tokenizer_piece(tokenizer, id), *space = rd_tokenizer_space(tokenizer);
     if (!piece) return RD_OK;
-    bool spaced = rd_piece_has_space(tokenizer, id);
+    bool spaced = rd_tokenizer_begins_word(tokenizer, id);
     if (strcmp(space, "\xE2\x96\x81") == 0) {
         while (strncmp(piece, space, 3) == 0) piece += 3;
         if (is_byte(piece)) /* a part of a character, most likely of a letter */
@@ -101,6 +100,11 @@ const int32_t *rd_final_marks(const rd_edges *edges, const char *text, size_t n)
     int kind, place;
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t')) n--;
     return n > 0 && find_mark(rd_utf8_last(text, n), &kind, &place) ? edges->marks[kind] : NULL;
+}
+
+bool rd_ends_sentence(uint32_t c) {
+    int kind, place;
+    return find_mark(c, &kind, &place) && c != ':' && c != 0xFF1A;
 }
 
 bool rd_is_whole(const char *text, size_t n, size_t begin, size_t end) {

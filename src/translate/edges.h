@@ -29,6 +29,10 @@ void rd_edges_free(rd_edges *edges);
  */
 const int32_t *rd_final_marks(const rd_edges *edges, const char *text, size_t n);
 
+/* Whether c is one of the final marks that end a sentence: all except colons, which announce what
+ * follows. */
+bool rd_ends_sentence(uint32_t c);
+
 /* Whether text[begin..end) has no letter or digit of the same word before or after it. Writings
  * without blanks between words have no such edges. */
 bool rd_is_whole(const char *text, size_t n, size_t begin, size_t end);

@@ -204,17 +204,13 @@ static int64_t find_free(const mending *m, size_t begin, size_t end) {
     return found;
 }
 
-/* Where what is lacking goes: the end, before a final mark. */
+/* Where what is lacking goes: the end, before the marks that end the sentence. */
 static int64_t last_place(const rd_text *text) {
-    int64_t at = text->length;
-    while (at > 0 && strchr(".!?", text->data[at - 1])) at--;
-    if (at >= 3 && at == text->length &&
-        (memcmp(text->data + at - 3, "\xE3\x80\x82", 3) == 0 ||
-         memcmp(text->data + at - 3, "\xEF\xBC\x81", 3) == 0 ||
-         memcmp(text->data + at - 3, "\xEF\xBC\x9F", 3) == 0))
-        at -= 3;
+    size_t at = (size_t)text->length;
+    for (size_t before = at; at > 0 && rd_ends_sentence(rd_utf8_before(text->data, &before));)
+        at = before;
     while (at > 0 && text->data[at - 1] == ' ') at--;
-    return at;
+    return (int64_t)at;
 }
 
 static rd_status mend(void *self, size_t begin, size_t end) {

@@ -22,10 +22,10 @@ void rd_keeper_close(rd_keeper *keeper); /* NULL is fine */
 rd_status rd_keeper_find(rd_keeper *keeper, const char *text, size_t n,
                          rd_status (*found)(void *self, size_t begin, size_t end), void *self);
 
-/* Puts into *text, malloc'ed, the matches of line[0..n) that it lacks, at its end before a final
- * mark, or at its beginning where the line begins with it; *added says how many. Blanks that the
- * line does not have between a match and its neighbour go. places: [n_places] in the text, in
- * bytes, move with what is there. */
+/* Puts into *text, malloc'ed, the matches of line[0..n) that it lacks, at its end before the
+ * marks that end a sentence, or at its beginning where the line begins with it; *added says how
+ * many. Blanks that the line does not have between a match and its neighbour go. places: [n_places]
+ * in the text, in bytes, move with what is there. */
 rd_status rd_keeper_restore(rd_keeper *keeper, const char *line, size_t n, char **text,
                             int32_t *added, int64_t *places, int64_t n_places);
 

@@ -11,10 +11,16 @@
 #include "translate/output.h"
 #include "translate/words.h"
 
-void rd_token_lines_free(rd_token_lines *lines) {
+/* `ids` holds the tokens of all lines, those of line i from offsets[i] to offsets[i + 1]. */
+typedef struct {
+    rd_ids ids;
+    int64_t *offsets; /* [n + 1] */
+} token_lines;
+
+static void token_lines_free(token_lines *lines) {
     free(lines->ids.data);
     free(lines->offsets);
-    *lines = (rd_token_lines){0};
+    *lines = (token_lines){0};
 }
 
 /* One line, cut to `most` tokens, which bos and eos count among; -1: without. *dropped: tokens cut
@@ -31,30 +37,34 @@ static rd_status encode_line(rd_ids *ids, const rd_tokenizer *tokenizer, const c
     return eos >= 0 ? rd_ids_add(ids, &eos, 1) : RD_OK;
 }
 
-rd_status rd_token_lines_encode(rd_token_lines *out, const rd_tokenizer *tokenizer, int64_t n,
-                                const char *const *lines, const size_t *lengths, int64_t most,
-                                int32_t bos, int32_t eos, int32_t *dropped) {
-    *out = (rd_token_lines){.offsets = rd_calloc((size_t)n + 1, sizeof *out->offsets)};
+/* Lines [n] of lengths[] bytes, or NUL-terminated where that is NULL, each cut as by encode_line.
+ * dropped: [n] tokens cut off, or NULL. */
+static rd_status token_lines_encode(token_lines *out, const rd_tokenizer *tokenizer, int64_t n,
+                                    const char *const *lines, const size_t *lengths, int64_t most,
+                                    int32_t bos, int32_t eos, int32_t *dropped) {
+    *out = (token_lines){.offsets = rd_calloc((size_t)n + 1, sizeof *out->offsets)};
     if (!out->offsets) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
         int32_t cut = 0;
         rd_status status =
             encode_line(&out->ids, tokenizer, lines[i], lengths ? lengths[i] : strlen(lines[i]),
                         most, bos, eos, &cut);
-        if (status != RD_OK) return rd_token_lines_free(out), status;
+        if (status != RD_OK) return token_lines_free(out), status;
         if (dropped) dropped[i] = cut;
         out->offsets[i + 1] = out->ids.length;
     }
     return RD_OK;
 }
 
-rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i) {
+/* Line i; valid as long as the lines. */
+static rd_token_span token_line(const token_lines *lines, int64_t i) {
     int32_t length = (int32_t)(lines->offsets[i + 1] - lines->offsets[i]);
     /* Where no line has any there is no address to add to. */
     return (rd_token_span){length ? lines->ids.data + lines->offsets[i] : NULL, length};
 }
 
-rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_options *o) {
+/* The job that options ask for. */
+static rd_translate_job job_of(const rd_translator *t, const rd_translate_options *o) {
     rd_translate_job job = {.models = (const rd_model *const *)t->models,
                             .n_models = t->n_models,
                             .search = o->search,
@@ -67,20 +77,22 @@ rd_translate_job rd_translate_job_of(const rd_translator *t, const rd_translate_
     return job;
 }
 
-rd_status rd_translate_check_options(const rd_translate_options *o) {
+/* Of what the job does not check itself. */
+static rd_status check_options(const rd_translate_options *o) {
     if (o->search.batch_tokens < 0 || o->threads < 0 || o->max_input_length < 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "batch-tokens, threads and max-input-length must be 0 or more");
     return RD_OK;
 }
 
-int32_t rd_translate_first_id(const rd_translator *t) {
+/* The id that sources and targets begin with; -1: none. */
+static int32_t first_id(const rd_translator *t) {
     const rd_model_config *config = rd_model_get_config(t->models[0]);
     return config->prepend_bos ? config->bos_id : -1;
 }
 
 int32_t rd_translate_most_tokens(const rd_translator *t, const rd_translate_options *o) {
-    int32_t most = t->max_source_positions - (rd_translate_first_id(t) >= 0 ? 2 : 1);
+    int32_t most = t->max_source_positions - (first_id(t) >= 0 ? 2 : 1);
     return o->max_input_length > 0 && o->max_input_length < most ? o->max_input_length : most;
 }
 
@@ -92,7 +104,7 @@ typedef struct {
     int64_t n;              /* lines */
     const char *const *lines;
     const size_t *lengths; /* NULL: the lines are NUL-terminated */
-    rd_token_lines sources, prefixes;
+    token_lines sources, prefixes;
     rd_line_constraints constraints;
     rd_keeper *keeper; /* or NULL */
     int64_t n_full;
@@ -104,8 +116,8 @@ typedef struct {
 
 static void call_end(call *c) {
     rd_search_result_free(&c->result);
-    rd_token_lines_free(&c->sources);
-    rd_token_lines_free(&c->prefixes);
+    token_lines_free(&c->sources);
+    token_lines_free(&c->prefixes);
     rd_line_constraints_free(&c->constraints);
     rd_keeper_close(c->keeper);
     free(c->requests);
@@ -119,15 +131,15 @@ static size_t length_of(const call *c, int64_t line) {
 
 static rd_status encode_sources(call *c, int32_t *dropped) {
     const rd_translator *t = c->translator;
-    int32_t bos = rd_translate_first_id(t);
-    RD_TRY(rd_token_lines_encode(&c->sources, t->source, c->n, c->lines, c->lengths,
-                                 rd_translate_most_tokens(t, c->options) + (bos >= 0 ? 2 : 1), bos,
-                                 rd_tokenizer_eos(t->source), dropped));
+    int32_t bos = first_id(t);
+    RD_TRY(token_lines_encode(&c->sources, t->source, c->n, c->lines, c->lengths,
+                              rd_translate_most_tokens(t, c->options) + (bos >= 0 ? 2 : 1), bos,
+                              rd_tokenizer_eos(t->source), dropped));
     c->spans = rd_malloc((size_t)c->n, sizeof *c->spans);
     c->where = rd_malloc((size_t)c->n, sizeof *c->where);
     if (!c->spans || !c->where) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n; i++) {
-        rd_token_span span = rd_token_line(&c->sources, i);
+        rd_token_span span = token_line(&c->sources, i);
         if (span.length < (bos >= 0 ? 3 : 2)) continue;
         c->where[c->n_full] = i;
         c->spans[c->n_full++] = span;
@@ -141,19 +153,19 @@ static rd_status make_requests(call *c) {
     const rd_translator *t = c->translator;
     int64_t most = t->max_target_positions - 1 - (o->search.forced_bos ? 1 : 0);
     if (o->prefixes)
-        RD_TRY(rd_token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
-                                     NULL));
+        RD_TRY(token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
+                                  NULL));
     if (o->constraints || o->glossary || o->keep)
-        RD_TRY(rd_line_constraints_make(
-            &c->constraints, t->target, rd_model_get_config(t->models[0])->tgt_vocab, c->n,
-            c->lines, c->lengths, o->constraints, o->glossary, o->keep));
+        RD_TRY(rd_line_constraints_make(&c->constraints, t->target,
+                                        rd_model_get_config(t->models[0])->tgt_vocab, c->n,
+                                        c->lines, c->lengths, o));
     c->requests = rd_calloc((size_t)c->n_full, sizeof *c->requests);
     if (!c->requests) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < c->n_full; i++) {
         rd_search_request *request = &c->requests[i];
         request->number = c->numbers ? c->numbers[c->where[i]] : o->first_line + c->where[i];
         if (o->prefixes) {
-            rd_token_span prefix = rd_token_line(&c->prefixes, c->where[i]);
+            rd_token_span prefix = token_line(&c->prefixes, c->where[i]);
             request->prefix = prefix.tokens;
             request->prefix_length = prefix.length;
         }
@@ -221,8 +233,8 @@ static rd_status fill_empty(const call *c, rd_translations *out) {
 }
 
 static rd_status run(call *c, rd_translations *out) {
-    rd_translate_job job = rd_translate_job_of(c->translator, c->options);
-    RD_TRY(rd_translate_check_options(c->options));
+    rd_translate_job job = job_of(c->translator, c->options);
+    RD_TRY(check_options(c->options));
     RD_TRY(rd_search_check(&job.search));
     out->n_lines = c->n;
     out->n_best = c->options->search.n_best;
@@ -268,42 +280,42 @@ void rd_translations_free(rd_translations *translations) {
 
 /* Lines and their references, to be scored. */
 typedef struct {
-    rd_token_lines sources, targets;
+    token_lines sources, targets;
     rd_token_span *source_spans, *target_spans; /* [n] */
 } scored_lines;
 
 static void make_spans(scored_lines *s, int64_t n, int32_t *n_tokens) {
     for (int64_t i = 0; i < n; i++) {
-        s->source_spans[i] = rd_token_line(&s->sources, i);
-        s->target_spans[i] = rd_token_line(&s->targets, i);
+        s->source_spans[i] = token_line(&s->sources, i);
+        s->target_spans[i] = token_line(&s->targets, i);
         if (n_tokens) n_tokens[i] = s->target_spans[i].length + 1;
     }
 }
 
 rd_status rd_translate_score_lines(const rd_translator *t, const rd_translate_options *options,
-                                   int64_t n, const char *const *lines, const size_t *line_lengths,
-                                   const char *const *references, const size_t *reference_lengths,
-                                   double *log_probs, int32_t *n_tokens, int32_t *line_dropped,
-                                   int32_t *reference_dropped) {
-    rd_translate_job job = rd_translate_job_of(t, options);
-    RD_TRY(rd_translate_check_options(options));
-    int32_t bos = rd_translate_first_id(t);
+                                   const rd_line_pairs *pairs, double *log_probs, int32_t *n_tokens,
+                                   int32_t *line_dropped, int32_t *reference_dropped) {
+    rd_translate_job job = job_of(t, options);
+    RD_TRY(check_options(options));
+    int64_t n = pairs->n;
+    int32_t bos = first_id(t);
     int64_t most = rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1);
     scored_lines s = {.source_spans = rd_malloc((size_t)n, sizeof *s.source_spans),
                       .target_spans = rd_malloc((size_t)n, sizeof *s.target_spans)};
     rd_status status = s.source_spans && s.target_spans ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK)
-        status = rd_token_lines_encode(&s.sources, t->source, n, lines, line_lengths, most, bos,
-                                       rd_tokenizer_eos(t->source), line_dropped);
+        status = token_lines_encode(&s.sources, t->source, n, pairs->lines, pairs->lengths, most,
+                                    bos, rd_tokenizer_eos(t->source), line_dropped);
     if (status == RD_OK)
-        status = rd_token_lines_encode(&s.targets, t->target, n, references, reference_lengths,
-                                       t->max_target_positions - 1, bos, -1, reference_dropped);
+        status = token_lines_encode(&s.targets, t->target, n, pairs->references,
+                                    pairs->reference_lengths, t->max_target_positions - 1, bos, -1,
+                                    reference_dropped);
     if (status == RD_OK) {
         make_spans(&s, n, n_tokens);
         status = rd_translate_score(&job, n, s.source_spans, s.target_spans, log_probs);
     }
-    rd_token_lines_free(&s.sources);
-    rd_token_lines_free(&s.targets);
+    token_lines_free(&s.sources);
+    token_lines_free(&s.targets);
     free(s.source_spans);
     free(s.target_spans);
     return status;
@@ -313,6 +325,6 @@ rd_status rd_translator_score(const rd_translator *t, const rd_translate_options
                               int64_t n, const char *const *lines, const size_t *line_lengths,
                               const char *const *references, const size_t *reference_lengths,
                               double *log_probs, int32_t *n_tokens) {
-    return rd_translate_score_lines(t, options, n, lines, line_lengths, references,
-                                    reference_lengths, log_probs, n_tokens, NULL, NULL);
+    const rd_line_pairs pairs = {n, lines, line_lengths, references, reference_lengths};
+    return rd_translate_score_lines(t, options, &pairs, log_probs, n_tokens, NULL, NULL);
 }

@@ -25,32 +25,6 @@ struct rd_translator {
     rd_translate_options defaults;
 };
 
-/* `ids` holds the tokens of all lines, those of line i from offsets[i] to offsets[i + 1]. */
-typedef struct {
-    rd_ids ids;
-    int64_t *offsets; /* [n + 1] */
-} rd_token_lines;
-
-/* Lines [n] of lengths[] bytes, or NUL-terminated where that is NULL; each cut to `most` tokens,
- * which bos and eos count among; these -1: without. dropped: [n] tokens cut off, or NULL. */
-rd_status rd_token_lines_encode(rd_token_lines *out, const rd_tokenizer *tokenizer, int64_t n,
-                                const char *const *lines, const size_t *lengths, int64_t most,
-                                int32_t bos, int32_t eos, int32_t *dropped);
-void rd_token_lines_free(rd_token_lines *lines);
-
-/* Line i; valid as long as the lines. */
-rd_token_span rd_token_line(const rd_token_lines *lines, int64_t i);
-
-/* The job that options ask for. */
-rd_translate_job rd_translate_job_of(const rd_translator *translator,
-                                     const rd_translate_options *options);
-
-/* Of what the job does not check itself. */
-rd_status rd_translate_check_options(const rd_translate_options *options);
-
-/* The id that sources and targets begin with; -1: none. */
-int32_t rd_translate_first_id(const rd_translator *translator);
-
 /* Most tokens of a line that are translated, besides those that every line begins and ends with. */
 int32_t rd_translate_most_tokens(const rd_translator *translator,
                                  const rd_translate_options *options);
@@ -61,11 +35,18 @@ rd_status rd_translate_lines(const rd_translator *translator, const rd_translate
                              const int64_t *numbers, int64_t n, const char *const *lines,
                              const size_t *lengths, rd_translations *translations);
 
+/* Lines and their references: [n] each, of so many bytes, or NUL-terminated where that is NULL. */
+typedef struct {
+    int64_t n;
+    const char *const *lines;
+    const size_t *lengths;
+    const char *const *references;
+    const size_t *reference_lengths;
+} rd_line_pairs;
+
 /* As rd_translator_score; line_dropped, reference_dropped: [n] tokens cut off each, or NULL. */
 rd_status rd_translate_score_lines(const rd_translator *translator,
-                                   const rd_translate_options *options, int64_t n,
-                                   const char *const *lines, const size_t *line_lengths,
-                                   const char *const *references, const size_t *reference_lengths,
+                                   const rd_translate_options *options, const rd_line_pairs *pairs,
                                    double *log_probs, int32_t *n_tokens, int32_t *line_dropped,
                                    int32_t *reference_dropped);
 

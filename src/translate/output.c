@@ -13,7 +13,7 @@ static rd_status append_known(const rd_output_form *o, const int32_t *ids, int64
     char *decoded;
     RD_TRY(rd_tokenizer_decode(o->target, ids, n, &decoded, NULL));
     rd_status status = RD_OK;
-    if (text->length && rd_piece_has_space(o->target, ids[0]) && decoded[0] != ' ')
+    if (text->length && rd_tokenizer_begins_word(o->target, ids[0]) && decoded[0] != ' ')
         status = rd_text_append(text, " ", 1);
     if (status == RD_OK) status = rd_text_append(text, decoded, strlen(decoded));
     free(decoded);

@@ -1,3 +1,5 @@
+/* Translating lines that are paragraphs or documents: they are cut into segments, which are
+ * translated as lines of their own, and the translations joined. */
 #include "translate/paragraphs.h"
 
 #include <stdbool.h>
@@ -9,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "translate/head.h"
+#include "translate/lines.h"
 #include "translate/output.h"
 #include "translate/segments.h"
 
@@ -26,13 +29,9 @@ static bool is_unspaced(uint32_t c) {
  * punctuation of other scripts. */
 static bool ends_unspaced(const char *text, size_t n, bool past) {
     while (n > 0) {
-        size_t at = n - 1;
-        while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
-        const char *cursor = text + at;
-        uint32_t c = rd_utf8_next(&cursor, text + n);
+        uint32_t c = rd_utf8_before(text, &n);
         if (is_unspaced(c)) return true;
         if (!past || !u_ispunct((UChar32)c)) return false;
-        n = at;
     }
     return false;
 }
@@ -256,9 +255,11 @@ static rd_status join_parts(const parts *p, const rd_segments *segments, int64_t
     return join(p, segments, lines, out);
 }
 
-rd_status rd_translate_paragraphs(const rd_translator *t, const rd_translate_options *options,
-                                  int64_t n, const char *const *lines, const size_t *lengths,
-                                  rd_translations *out) {
+/* With split_sentences or window_tokens: each line is cut, its parts are translated and their
+ * translations joined by spaces. */
+static rd_status translate_paragraphs(const rd_translator *t, const rd_translate_options *options,
+                                      int64_t n, const char *const *lines, const size_t *lengths,
+                                      rd_translations *out) {
     *out = (rd_translations){0};
     RD_TRY(check(t, options));
     rd_segments segments = {0};
@@ -277,6 +278,6 @@ rd_status rd_translator_run(const rd_translator *t, const rd_translate_options *
     *out = (rd_translations){0};
     if (n < 0) return rd_error(RD_ERR_ARGUMENT, "%lld lines to translate", (long long)n);
     if (options->split_sentences || options->window_tokens != 0)
-        return rd_translate_paragraphs(t, options, n, lines, lengths, out);
+        return translate_paragraphs(t, options, n, lines, lengths, out);
     return rd_translate_lines(t, options, NULL, n, lines, lengths, out);
 }

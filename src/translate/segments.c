@@ -32,27 +32,17 @@ typedef struct {
     rd_ids ids;
 } cutter;
 
-/* The code point before `at`, above `begin`, and where it begins. */
-static int64_t before(const cutter *c, int64_t begin, int64_t at, uint32_t *code_point) {
-    do at--;
-    while (at > begin && ((unsigned char)c->text[at] & 0xC0) == 0x80);
-    const char *cursor = c->text + at;
-    *code_point = rd_utf8_next(&cursor, c->text + c->length);
-    return at;
-}
-
 /* Takes the white space off both ends. */
 static void strip(const cutter *c, int64_t *begin, int64_t *end) {
-    uint32_t code_point;
     while (*begin < *end) {
         const char *cursor = c->text + *begin;
         if (!u_isUWhiteSpace((UChar32)rd_utf8_next(&cursor, c->text + *end))) break;
         *begin = cursor - c->text;
     }
     while (*begin < *end) {
-        int64_t at = before(c, *begin, *end, &code_point);
-        if (!u_isUWhiteSpace((UChar32)code_point)) break;
-        *end = at;
+        size_t n = (size_t)(*end - *begin);
+        if (!u_isUWhiteSpace((UChar32)rd_utf8_before(c->text + *begin, &n))) break;
+        *end = *begin + (int64_t)n;
     }
 }
 

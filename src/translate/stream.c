@@ -8,18 +8,11 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "io/output.h"
+#include "translate/line_buffer.h"
 #include "translate/lines.h"
 
 enum { WINDOW_BYTES = 4 << 20 }; /* read ahead, however many lines --window allows */
-
-/* Lines held in memory; pointers into the text are made once it has stopped growing. */
-typedef struct {
-    rd_text text;
-    int64_t n, offset_capacity, line_capacity, length_capacity;
-    int64_t *offsets; /* [n] where each line starts in text */
-    const char **lines;
-    size_t *lengths;
-} line_buffer;
 
 /* Files read in step with the input. */
 enum { REFERENCES, PREFIXES, CONSTRAINTS, N_PARALLEL };
@@ -30,60 +23,34 @@ typedef struct {
     FILE *out;
     rd_text warnings; /* of a window, each with its NUL: for the first worker */
     rd_corpus *input, *parallel[N_PARALLEL]; /* NULL: not given */
-    line_buffer sources, aligned[N_PARALLEL];
+    rd_line_buffer sources, aligned[N_PARALLEL];
     rd_translate_totals totals;
 } stream;
 
-static rd_status line_buffer_add(line_buffer *b, const char *line, size_t length) {
-    RD_TRY(rd_reserve(&b->offsets, &b->offset_capacity, b->n + 1, sizeof *b->offsets));
-    RD_TRY(rd_reserve(&b->lines, &b->line_capacity, b->n + 1, sizeof *b->lines));
-    RD_TRY(rd_reserve(&b->lengths, &b->length_capacity, b->n + 1, sizeof *b->lengths));
-    b->offsets[b->n] = b->text.length;
-    b->lengths[b->n++] = length;
-    RD_TRY(rd_text_append(&b->text, line, length));
-    return rd_text_append(&b->text, "", 1); /* its NUL */
-}
-
-static void line_buffer_seal(line_buffer *b) {
-    for (int64_t i = 0; i < b->n; i++) b->lines[i] = b->text.data + b->offsets[i];
-}
-
-static void line_buffer_clear(line_buffer *b) {
-    b->n = 0;
-    rd_text_clear(&b->text);
-}
-
-static void line_buffer_free(line_buffer *b) {
-    rd_text_free(&b->text);
-    free(b->offsets);
-    free(b->lines);
-    free(b->lengths);
-}
-
 /* Reads up to `most` lines, fewer where they are long or the input ends. */
 static rd_status read_window(stream *s, int64_t most, bool *ended) {
-    line_buffer_clear(&s->sources);
-    for (int f = 0; f < N_PARALLEL; f++) line_buffer_clear(&s->aligned[f]);
+    rd_line_buffer_clear(&s->sources);
+    for (int f = 0; f < N_PARALLEL; f++) rd_line_buffer_clear(&s->aligned[f]);
     int64_t bytes = 0;
     while (s->sources.n < most && bytes < WINDOW_BYTES) {
         const char *line;
         size_t length;
         RD_TRY(rd_corpus_next(s->input, &line, &length));
         *ended = !line;
-        if (line) RD_TRY(line_buffer_add(&s->sources, line, length));
+        if (line) RD_TRY(rd_line_buffer_add(&s->sources, line, length));
         bytes += (int64_t)length;
         for (int f = 0; f < N_PARALLEL; f++) {
             if (!s->parallel[f]) continue;
             const char *other;
             RD_TRY(rd_corpus_next(s->parallel[f], &other, &length));
             if (!other != !line) return rd_corpus_unequal(s->input, s->parallel[f]);
-            if (other) RD_TRY(line_buffer_add(&s->aligned[f], other, length));
+            if (other) RD_TRY(rd_line_buffer_add(&s->aligned[f], other, length));
             bytes += (int64_t)length;
         }
         if (*ended) break;
     }
-    line_buffer_seal(&s->sources);
-    for (int f = 0; f < N_PARALLEL; f++) line_buffer_seal(&s->aligned[f]);
+    rd_line_buffer_seal(&s->sources);
+    for (int f = 0; f < N_PARALLEL; f++) rd_line_buffer_seal(&s->aligned[f]);
     return RD_OK;
 }
 
@@ -211,13 +178,14 @@ static rd_status translate_window(stream *s) {
 static rd_status score_lines(stream *s, double *log_probs, int32_t *counts) {
     const rd_translator *translator = s->config->translator;
     const rd_translate_options *options = &s->config->options;
-    const line_buffer *references = &s->aligned[REFERENCES];
+    const rd_line_buffer *references = &s->aligned[REFERENCES];
     int64_t n = s->sources.n;
     if (!log_probs || !counts) return RD_ERR_MEMORY;
     int32_t *dropped = counts + n, *dropped_references = counts + 2 * n;
-    RD_TRY(rd_translate_score_lines(translator, options, n, s->sources.lines, s->sources.lengths,
-                                    references->lines, references->lengths, log_probs, counts,
-                                    dropped, dropped_references));
+    const rd_line_pairs pairs = {n, s->sources.lines, s->sources.lengths, references->lines,
+                                 references->lengths};
+    RD_TRY(rd_translate_score_lines(translator, options, &pairs, log_probs, counts, dropped,
+                                    dropped_references));
     for (int64_t i = 0; i < n; i++) {
         int64_t line = s->totals.lines + i + 1;
         RD_TRY(warn_dropped(s, s->input, line, rd_translate_most_tokens(translator, options),
@@ -250,8 +218,7 @@ static rd_status work_on_window(stream *s) {
 }
 
 static rd_status flush(const stream *s) {
-    if (fflush(s->config->output) != 0 || ferror(s->config->output))
-        return rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(errno));
+    RD_TRY(rd_output_flush(s->config->output));
     if (s->config->progress) s->config->progress(s->config->self, s->totals.lines);
     return RD_OK;
 }
@@ -394,8 +361,8 @@ rd_status rd_translate_stream(const rd_translate_stream_config *config,
     rd_status status = open_and_run(&s);
     *totals = s.totals;
     rd_text_free(&s.warnings);
-    line_buffer_free(&s.sources);
-    for (int f = 0; f < N_PARALLEL; f++) line_buffer_free(&s.aligned[f]);
+    rd_line_buffer_free(&s.sources);
+    for (int f = 0; f < N_PARALLEL; f++) rd_line_buffer_free(&s.aligned[f]);
     int saved = errno; /* closing may change what the failed write left */
     rd_corpus_close(s.input);
     for (int f = 0; f < N_PARALLEL; f++) rd_corpus_close(s.parallel[f]);

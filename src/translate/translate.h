@@ -1,6 +1,5 @@
 /* Translating token sequences with models in memory: sorted by length, packed into batches, the
- * batches spread over threads. Both rdrop/translator.h and the
- * trainer's validation use it. */
+ * batches spread over threads. Both rdrop/translator.h and the trainer's validation use it. */
 #ifndef RD_TRANSLATE_TRANSLATE_H
 #define RD_TRANSLATE_TRANSLATE_H
 

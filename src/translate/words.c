@@ -198,10 +198,6 @@ static bool skip_space(const char **cursor, const char *space) {
     return true;
 }
 
-bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id) {
-    return rd_tokenizer_begins_word(tokenizer, id);
-}
-
 /* Characters besides spaces that an id is written with; an unknown one counts as one. */
 static int64_t count_characters(const rd_tokenizer *tokenizer, int32_t id) {
     const char *space = rd_tokenizer_space(tokenizer), *c = rd_tokenizer_piece(tokenizer, id);

@@ -31,9 +31,6 @@ rd_status rd_breaker_find(rd_breaker *breaker, const char *text, size_t n, rd_of
 
 rd_status rd_offsets_add(rd_offsets *offsets, int64_t offset);
 
-/* Whether a piece begins with a space, as the tokenizer writes it. */
-bool rd_piece_has_space(const rd_tokenizer *tokenizer, int32_t id);
-
 /* The word of text[0..n), from 0, that each of its first n_ids tokens is of, however the tokenizer
  * normalises: a token of several words is of the first, one of spaces alone of the word after it,
  * or before it at the end. words: [n_ids]; all 0 where the text has no word. */

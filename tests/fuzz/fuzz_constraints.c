@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "fuzz.h"
 #include "search/search.h"
-#include "translate/constraints.h"
+#include "translate/glossary.h"
 
 enum { BOS, PAD, EOS, UNK, VOCAB = 8, MOST_ROWS = 8, MOST_TOKENS = 64, MOST_PHRASES = 16 };
 

@@ -114,6 +114,10 @@ refused 1 "line 2: a prompt of 30 tokens" lm --model $model --generate --input l
 same "$(wc -l <refused.out)" 1 "the answer before a prompt that is too long"
 printf 'the\nthe\0price\n' >nul_prompt
 refused 1 "nul_prompt:2: a NUL in a prompt" lm --model $model --generate --input nul_prompt
+if [ -e /dev/full ]; then
+    refused 1 "cannot write the output: No space left" \
+        lm --model $model --generate --beam 1 --input prompts --output /dev/full
+fi
 # A model that samples needs no --sampling.
 cp -r $model sampler && sed -i 's/^sampling: false/sampling: true/' sampler/config.yaml
 lm --model sampler --generate --sampling-seed 3 --max-len-b 4 <prompts >written || fail "a model that samples"

@@ -125,6 +125,9 @@ static void test_utf8(void **state) {
         assert_int_equal(rd_utf8_invalid_at(bytes, (size_t)n), -1);
         const char *cursor = bytes;
         assert_int_equal(rd_utf8_next(&cursor, bytes + n), c);
+        size_t at = (size_t)n;
+        assert_int_equal(rd_utf8_before(bytes, &at), c);
+        assert_int_equal(at, 0);
         assert_ptr_equal(cursor, bytes + n);
     }
 }

@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "io/output.h"
-#include "translate/constraints.h"
+#include "translate/glossary.h"
 
 static char path[] = "/tmp/test_glossary.XXXXXX";
 

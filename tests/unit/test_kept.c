@@ -56,6 +56,12 @@ static void test_restored(void **state) {
     restore("{name} sees.", "sieht.", "{name} sieht.", 1);
     restore("A {x}.", "", "{x}", 1);
     restore("A {x} {x}。", "一{x}。", "一{x} {x}。", 1);
+    restore("A {x}.", "एक।", "एक {x}।", 1);
+    restore("A {x}.", "ایک۔", "ایک {x}۔", 1);
+    restore("A {x}?", "واحد؟", "واحد {x}؟", 1);
+    restore("A {x}...", "Ein…", "Ein {x}…", 1);
+    restore("A {x}!?", "一！？", "一 {x}！？", 1);
+    restore("See: {x}", "Siehe:", "Siehe: {x}", 1);
     restore("The <b>old</b> dog.", "Der <b> alte </b> Hund.", "Der <b>alte</b> Hund.", 0);
     restore("a {x} b", "a{x} b", "a{x} b", 0);
     restore("It is (http://a.b/).", "Es ist ( http://a.b/ ).", "Es ist (http://a.b/).", 0);

@@ -221,6 +221,32 @@ static void test_devices_and_pipes_are_written_into(void **state) {
     assert_int_equal(entries("."), 3);
 }
 
+/* As rd_gzip_stream's: a stream whose first write fails. */
+static ssize_t fail_once(void *cookie, const char *bytes, size_t n) {
+    bool *failed = cookie;
+    (void)bytes;
+    if (*failed) return (ssize_t)n;
+    *failed = true;
+    errno = ENOSPC;
+    return 0;
+}
+
+/* What could not be written before the flush is lost, too. */
+static void test_flushed(void **state) {
+    (void)state;
+    bool failed = false;
+    FILE *stream = fopencookie(&failed, "w", (cookie_io_functions_t){.write = fail_once});
+    assert_non_null(stream);
+    setvbuf(stream, NULL, _IONBF, 0);
+    fputs("x", stream);
+    assert_int_equal(rd_output_flush(stream), RD_ERR_IO);
+    assert_int_equal(errno, ENOSPC);
+    assert_string_equal(rd_last_error(), "cannot write the output: No space left on device");
+    clearerr(stream);
+    assert_int_equal(rd_output_flush(stream), RD_OK);
+    fclose(stream);
+}
+
 /* What the user calls so is gzipped, also where a link leads elsewhere or a pipe takes it, and
  * whole or not there all the same. */
 static void test_gzipped(void **state) {
@@ -388,6 +414,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_only_regular_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_of_the_user_are_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_devices_and_pipes_are_written_into, setup, teardown),
+        cmocka_unit_test(test_flushed),
         cmocka_unit_test_setup_teardown(test_gzipped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outputs_that_are_inputs, setup, teardown),

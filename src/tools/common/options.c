@@ -1,35 +1,11 @@
 #include "tools/common/options.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
-
-int options_usage(const options_program *program, const char *format, ...) {
-    char message[1024], shown[2048]; /* a word may be the name of a file from elsewhere */
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    rd_escape(shown, sizeof shown, message);
-    fprintf(stderr, "%s: %s (see %s --help)\n", program->name, shown, program->name);
-    return 2;
-}
-
-int options_fail(const options_program *program) {
-    fprintf(stderr, "%s: %s\n", program->name, rd_last_error());
-    return 1;
-}
-
-int options_print(const options_program *program, const char *text) {
-    fputs(text, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fprintf(stderr, "%s: cannot write to standard output\n", program->name);
-    return 1;
-}
 
 bool options_take_value(const rd_key *key) {
     return key->type != RD_KEY_BOOL && key->type != RD_KEY_CONSTANT;

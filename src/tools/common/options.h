@@ -52,7 +52,9 @@ typedef struct {
     const options_group *groups;                     /* a NULL heading ends each of these */
     const options_relation *relations;               /* a NULL name; or NULL */
     const options_section *sections;                 /* after the options in --help; or NULL */
-    const options_group *described; /* keys that are no options, for the man page; or NULL */
+    /* Groups of keys that are no options, for the man page, from index 0; a NULL heading is after
+     * the last. Or NULL. */
+    options_group (*describe)(int index);
 } options_program;
 
 /* A parsed command line: the options in order, and their values. */
@@ -84,6 +86,14 @@ void options_apply(const options_given *given, const rd_key *keys, void *object)
 __attribute__((format(printf, 2, 3))) int options_usage(const options_program *program,
                                                         const char *format, ...);
 int options_fail(const options_program *program);
+
+/* The exit status of a program whose work ended so: 0; or 1 after saying what failed, unless the
+ * output's reader left, as errno says. */
+int options_end(const options_program *program, rd_status status);
+
+/* One line on standard error. */
+__attribute__((format(printf, 2, 3))) void options_warn(const options_program *program,
+                                                        const char *format, ...);
 
 /* Prints to standard output; 0, or 1 after saying that it cannot be written to. */
 int options_print(const options_program *program, const char *text);

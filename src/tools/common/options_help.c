@@ -222,12 +222,13 @@ static rd_status man_key(const options_group *group, const rd_key *key, rd_text 
     return rd_text_append(out, "\n", 1);
 }
 
-static rd_status man_keys(const options_group *groups, rd_text *out, rd_text *help) {
+static rd_status man_keys(options_group (*describe)(int index), rd_text *out, rd_text *help) {
     RD_TRY(rd_text_printf(out, ".SH \"KEYS OF A RECIPE\"\n"));
-    for (const options_group *group = groups; group->heading; group++) {
-        RD_TRY(man_heading(out, ".SS", group->heading));
-        for (const rd_key *key = group->keys; key->name; key++)
-            RD_TRY(man_key(group, key, out, help));
+    options_group group;
+    for (int i = 0; (group = describe(i)).heading; i++) {
+        RD_TRY(man_heading(out, ".SS", group.heading));
+        for (const rd_key *key = group.keys; key->name; key++)
+            RD_TRY(man_key(&group, key, out, help));
     }
     return RD_OK;
 }
@@ -268,7 +269,7 @@ static rd_status man_with(const options_program *program, rd_text *out, rd_text 
     RD_TRY(rd_text_printf(out,
                           ".SS \"All programs\"\n.TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\n"
                           "a summary of this page\n.TP\n\\fB\\-\\-version\\fR\nthe version\n"));
-    if (program->described) RD_TRY(man_keys(program->described, out, help));
+    if (program->describe) RD_TRY(man_keys(program->describe, out, help));
     for (const options_section *section = program->sections; section && section->heading;
          section++) {
         RD_TRY(man_heading(out, ".SH", section->heading));

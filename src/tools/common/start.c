@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
+#include "base/memory.h"
 #include "tools/common/lost_file.h"
+#include "tools/common/stop.h"
 
 /* Lowest first, so that each open gets the number that was found free. */
 static void fill_standard_descriptors(void) {
@@ -28,4 +31,17 @@ void start_program(void) {
     use_signal_stack();
     signal(SIGXFSZ, SIG_IGN);
     catch_lost_file();
+}
+
+void start_model_program(void) {
+    start_program();
+    rd_keep_freed_memory();
+    rd_cpu_ignore_denormals();
+}
+
+void start_work(int32_t threads) {
+    signal(SIGPIPE, SIG_IGN);
+    stop_on_signals();
+    rd_set_threads(threads);
+    errno = 0;
 }

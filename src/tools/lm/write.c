@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/output.h"
 #include "lm/generate.h"
 #include "tools/common/search_options.h"
 #include "tools/common/stop.h"
@@ -44,8 +45,8 @@ static rd_status answer(const lm_job *job, const rd_lm_generation *g, int64_t fi
         print(job, g->search.n_best, first + i, &answers[i]);
         rd_lm_answers_free(&answers[i]);
     }
-    if (fflush(job->output) == 0) return status;
-    return rd_error(RD_ERR_IO, "cannot write the output");
+    rd_status flushed = rd_output_flush(job->output);
+    return flushed == RD_OK ? status : flushed;
 }
 
 static rd_status answer_all(const lm_job *job, const rd_lm_generation *g, char **prompts,

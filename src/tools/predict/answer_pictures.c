@@ -1,6 +1,5 @@
 #include "tools/predict/answer_pictures.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,8 +80,7 @@ static rd_status print_answers(job *j) {
         RD_TRY(print_answer(j, i));
         j->unread += j->problems[i] != NULL;
     }
-    if (fflush(j->output) == 0) return RD_OK;
-    return rd_error(RD_ERR_IO, "cannot write: %s", strerror(errno));
+    return rd_output_flush(j->output);
 }
 
 static void forget(job *j) {

@@ -45,12 +45,6 @@ rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const c
     return status;
 }
 
-/* A file about to be written. */
-typedef struct {
-    const preprocess_job *job;
-    const char *output;
-} written_file;
-
 /* A corpus that is not there is reported when it is read. */
 static rd_status refuse_corpora_of(void *self, const char *prefix) {
     const written_file *w = self;
@@ -60,26 +54,13 @@ static rd_status refuse_corpora_of(void *self, const char *prefix) {
     rd_status status = RD_OK;
     for (int i = 0; i < 2 && status == RD_OK; i++)
         if (langs[i] && corpus_path(w->job, prefix, langs[i], &path) == RD_OK)
-            status = rd_refuse_input(w->output, path.data);
+            status = rd_refuse_input(w->path, path.data);
     rd_text_free(&path);
     return status;
 }
 
-static rd_status refuse_inputs(const preprocess_job *job, const char *output) {
-    const rd_data_config *d = &job->recipe->data;
-    const char *const lists[] = {d->trainpref, d->validpref, d->testpref};
-    written_file w = {job, output};
-    RD_TRY(rd_recipe_refuse_output(job->recipe_path, output));
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (lists[i]) RD_TRY(each_prefix(lists[i], refuse_corpora_of, &w));
-    return RD_OK;
-}
-
 rd_status refuse_corpora(const preprocess_job *job, const char *name) {
-    char *path = rd_path_join(job->dest, name);
-    rd_status status = path ? refuse_inputs(job, path) : RD_ERR_MEMORY;
-    free(path);
-    return status;
+    return refuse_inputs(job, name, refuse_corpora_of);
 }
 
 /* Corpora being listed. */

@@ -139,22 +139,13 @@ static void print_statistics(const pairs *p, const char *name, const rd_binarize
     fflush(stdout);
 }
 
-static void show_progress(void *self, int64_t n_pairs) {
-    rd_progress_update(self, n_pairs, NULL);
-}
-
 static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *name,
                                   const rd_filter_config *filter, bool keep_text) {
     const rd_data_config *d = &p->recipe->data;
     char *path = rd_path_join(p->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
-    rd_progress_start(&progress,
-                      &(rd_progress_config){.out = stderr,
-                                            .label = name,
-                                            .unit = "pairs",
-                                            .terminal = p->job->comm->size == 1 &&
-                                                        rd_progress_is_terminal(stderr)});
+    start_progress(p->job, &progress, name, "pairs");
     rd_binarize_config config = {.src_paths = (const char *const *)c->src.items,
                                  .tgt_paths = (const char *const *)c->tgt.items,
                                  .n_paths = (int)c->src.n,
@@ -201,14 +192,6 @@ static rd_status binarize_test_set(void *self, const char *prefix, const char *n
     return binarize(self, prefix, name, NULL, true);
 }
 
-/* A vocabulary from elsewhere has the size it has. */
-static void check_vocab_size(const pairs *p) {
-    char message[256];
-    if (rd_recipe_vocab_size_differs(p->recipe, rd_tokenizer_size(p->source),
-                                     rd_tokenizer_size(p->target), message, sizeof message))
-        fprintf(stderr, "rdrop-preprocess: warning: %s\n", message);
-}
-
 static rd_status binarize_all(pairs *p) {
     const rd_data_config *d = &p->recipe->data;
     char vocabulary[RD_SHA256_HEX];
@@ -219,7 +202,7 @@ static rd_status binarize_all(pairs *p) {
                                        vocabulary));
     RD_TRY(rd_identity_make(&p->identity, p->recipe->task, d->source_lang, d->target_lang,
                             vocabulary));
-    if (p->job->comm->rank == 0) check_vocab_size(p);
+    if (p->job->comm->rank == 0) check_vocab_size(p->job, p->source, p->target);
     RD_TRY(rd_recipe_take_vocabularies(p->recipe, p->source, p->target, p->dest));
     rd_filter_config filter = {.min_src = d->min_source_len,
                                .max_src = d->max_source_len,
@@ -253,18 +236,14 @@ static rd_status make_shortlist(const pairs *p) {
     return status;
 }
 
-/* Keys that a recipe may leave out, though this program needs them. */
-static rd_status check_recipe(const rd_recipe *recipe, const char *path) {
-    const rd_data_config *d = &recipe->data;
-    const char *keys[][2] = {{"source-lang", d->source_lang},
-                             {"target-lang", d->target_lang},
-                             {"trainpref", d->trainpref},
-                             {"validpref", d->validpref}};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!keys[i][1] || !*keys[i][1])
-            return rd_error(RD_ERR_FORMAT, "%s: %s is not set; the corpora are files PREFIX.LANG",
-                            path, keys[i][0]);
-    return RD_OK;
+static rd_status check_recipe(const preprocess_job *job) {
+    const rd_data_config *d = &job->recipe->data;
+    const needed_key keys[] = {{"source-lang", d->source_lang},
+                               {"target-lang", d->target_lang},
+                               {"trainpref", d->trainpref},
+                               {"validpref", d->validpref},
+                               {.name = NULL}};
+    return need_keys(job, keys, "the corpora are files PREFIX.LANG");
 }
 
 /* DATA and DEST may be one directory, and a corpus of the language "bin" be train.bin. */
@@ -299,7 +278,7 @@ static rd_status run(pairs *p) {
 
 rd_status preprocess_pairs(const preprocess_job *job) {
     pairs p = {.job = job, .recipe = job->recipe, .dest = job->dest};
-    RD_TRY(check_recipe(job->recipe, job->recipe_path));
+    RD_TRY(check_recipe(job));
     rd_status status = run(&p);
     rd_vocabularies_close(p.source, p.target);
     remove_shared(job, p.vocabulary);

@@ -57,31 +57,12 @@ static rd_status path_of(const preprocess_job *job, const char *prefix, char **p
     return *path ? RD_OK : RD_ERR_MEMORY;
 }
 
-/* A file about to be written. */
-typedef struct {
-    const preprocess_job *job;
-    const char *output;
-} written_file;
-
+/* CIFAR-100's own files are train.bin and test.bin. */
 static rd_status refuse_set(void *self, const char *prefix) {
     const written_file *w = self;
     char *path;
     RD_TRY(path_of(w->job, prefix, &path));
-    rd_status status = rd_refuse_input(w->output, path);
-    free(path);
-    return status;
-}
-
-/* CIFAR-100's own files are train.bin and test.bin. */
-static rd_status refuse_inputs(const preprocess_job *job, const char *name) {
-    const rd_data_config *d = &job->recipe->data;
-    const char *const lists[] = {d->trainpref, d->validpref, d->testpref};
-    char *path = rd_path_join(job->dest, name);
-    if (!path) return RD_ERR_MEMORY;
-    written_file w = {job, path};
-    rd_status status = rd_recipe_refuse_output(job->recipe_path, path);
-    for (size_t i = 0; status == RD_OK && i < sizeof lists / sizeof *lists; i++)
-        status = each_prefix(lists[i], refuse_set, &w);
+    rd_status status = rd_refuse_input(w->path, path);
     free(path);
     return status;
 }
@@ -265,7 +246,7 @@ static rd_status write_chunk(set *s) {
         if (i->picture.bytes.capacity > CHUNK_BYTES / CHUNK) rd_text_free(&i->picture.bytes);
     }
     s->n = s->bytes = 0;
-    rd_progress_update(&s->progress, s->read, NULL);
+    show_progress(&s->progress, s->read);
     return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
 }
 
@@ -349,11 +330,7 @@ static rd_status make_set(const pictures *p, const char *prefixes, const char *n
     char *path = rd_path_join(p->job->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_status status = rd_dataset_writer_open(&s.writer, path, &p->identity, 1);
-    rd_progress_start(&s.progress,
-                      &(rd_progress_config){.out = stderr,
-                                            .label = name,
-                                            .unit = "pictures",
-                                            .terminal = rd_progress_is_terminal(stderr)});
+    start_progress(p->job, &s.progress, name, "pictures");
     if (status == RD_OK) status = fill(&s, prefixes);
     rd_progress_finish(&s.progress);
     if (status == RD_OK)
@@ -386,7 +363,7 @@ static rd_status make_test_set(void *self, const char *prefix) {
     if (strcmp(prefix, p->job->recipe->data.validpref) == 0) return RD_OK; /* valid.bin is it */
     RD_TRY(name_test_set(prefix, name, sizeof name));
     RD_TRY(take_name(p->job, prefix, name, &p->names));
-    RD_TRY(refuse_inputs(p->job, name));
+    RD_TRY(refuse_inputs(p->job, name, refuse_set));
     return make_set(p, prefix, name);
 }
 
@@ -406,16 +383,14 @@ static rd_status make_sets(pictures *p) {
 rd_status preprocess_pictures(const preprocess_job *job) {
     const rd_data_config *d = &job->recipe->data;
     pictures p = {.job = job};
-    const char *missing = !*d->trainpref ? "trainpref" : !*d->validpref ? "validpref" : NULL;
-    if (missing)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: %s is not set; name folders, archives or lists of pictures",
-                        job->recipe_path, missing);
+    const needed_key keys[] = {
+        {"trainpref", d->trainpref}, {"validpref", d->validpref}, {.name = NULL}};
+    RD_TRY(need_keys(job, keys, "name folders, archives or lists of pictures"));
     if (job->shortlist)
         return rd_error(RD_ERR_ARGUMENT, "a shortlist is of translations; pictures have none");
     static const char *const written[] = {"labels.txt", "train.bin", "valid.bin"};
     for (size_t i = 0; i < sizeof written / sizeof *written; i++)
-        RD_TRY(refuse_inputs(job, written[i]));
+        RD_TRY(refuse_inputs(job, written[i], refuse_set));
     rd_status status = job->vocab ? make_labels(&p) : RD_OK;
     stop_on_signals();
     if (status == RD_OK && job->binarize) status = make_sets(&p);

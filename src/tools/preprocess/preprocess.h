@@ -4,11 +4,13 @@
 
 #include <stdbool.h>
 
+#include "base/progress.h"
 #include "base/text.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "dist/comm.h"
 #include "recipe/recipe.h"
+#include "tools/common/options.h"
 
 typedef struct {
     rd_recipe *recipe;
@@ -16,6 +18,7 @@ typedef struct {
     const char *data, *dest;         /* directories: the raw corpora; what is made of them */
     bool vocab, binarize, shortlist; /* the stages that are wanted */
     rd_comm *comm;                   /* ranks; the first one alone writes and prints */
+    const options_program *program;
 } preprocess_job;
 
 /* Makes the files of `dest` for the tasks that read this kind of data. */
@@ -23,6 +26,25 @@ rd_status preprocess_pairs(const preprocess_job *job);
 rd_status preprocess_text(const preprocess_job *job);
 rd_status preprocess_pictures(const preprocess_job *job);
 rd_status preprocess_tables(const preprocess_job *job);
+
+/* A key of the recipe that may be left out, though this program needs its text. */
+typedef struct {
+    const char *name, *text;
+} needed_key;
+
+/* Refuses a recipe without one of the keys, which a NULL name ends. expected: what the message says
+ * after "is not set". */
+rd_status need_keys(const preprocess_job *job, const needed_key *keys, const char *expected);
+
+/* Warns where the vocabulary has another size than the recipe says: one from elsewhere has the size
+ * it has. */
+void check_vocab_size(const preprocess_job *job, const rd_tokenizer *source,
+                      const rd_tokenizer *target);
+
+/* Shows how many of `unit` are read into the file `name`; show_progress takes the rd_progress. */
+void start_progress(const preprocess_job *job, rd_progress *progress, const char *name,
+                    const char *unit);
+void show_progress(void *progress, int64_t n);
 
 /* Growable; each item malloc'ed. */
 typedef struct {
@@ -45,6 +67,17 @@ rd_status refuse_corpora(const preprocess_job *job, const char *name);
 /* Calls use(self, prefix) for each of comma-separated prefixes. */
 rd_status each_prefix(const char *prefixes, rd_status (*use)(void *self, const char *prefix),
                       void *self);
+
+/* A file about to be written. */
+typedef struct {
+    const preprocess_job *job;
+    const char *path;
+} written_file;
+
+/* Refuses to write the file `name` of dest where it is the recipe, or where refuse(written_file,
+ * prefix) does, of each prefix of trainpref, validpref and testpref. */
+rd_status refuse_inputs(const preprocess_job *job, const char *name,
+                        rd_status (*refuse)(void *file, const char *prefix));
 
 /* Adds `name`, of a test set's file in dest, to those so far. Refuses it where another set of this
  * job has it. */

@@ -98,20 +98,12 @@ static void print_statistics(const tables *t, const char *name, const rd_table_s
     fflush(stdout);
 }
 
-static void show_progress(void *self, int64_t examples) {
-    rd_progress_update(self, examples, NULL);
-}
-
 static rd_status binarize_paths(const tables *t, const path_list *paths, const char *name) {
     const rd_recipe *r = t->job->recipe;
     char *dest = rd_path_join(t->job->dest, name);
     if (!dest) return RD_ERR_MEMORY;
     rd_progress progress;
-    rd_progress_start(&progress,
-                      &(rd_progress_config){.out = stderr,
-                                            .label = name,
-                                            .unit = "examples",
-                                            .terminal = rd_progress_is_terminal(stderr)});
+    start_progress(t->job, &progress, name, "examples");
     rd_binarize_table_config config = {.paths = (const char *const *)paths->items,
                                        .n_paths = (int)paths->n,
                                        .table = rd_table_columns(&r->table, true),
@@ -161,9 +153,9 @@ static rd_status binarize_all(tables *t) {
 static rd_status run(tables *t) {
     const preprocess_job *job = t->job;
     const rd_data_config *d = &job->recipe->data;
-    if (!*d->trainpref || !*d->validpref)
-        return rd_error(RD_ERR_FORMAT, "%s: %s is not set; expected the name of a table",
-                        job->recipe_path, *d->trainpref ? "validpref" : "trainpref");
+    const needed_key keys[] = {
+        {"trainpref", d->trainpref}, {"validpref", d->validpref}, {.name = NULL}};
+    RD_TRY(need_keys(job, keys, "expected the name of a table"));
     if (job->shortlist)
         return rd_error(RD_ERR_ARGUMENT, "--shortlist is for translation; %s is of the task %s",
                         job->recipe_path, job->recipe->task);

@@ -34,10 +34,6 @@ static rd_status make_vocabulary(const text *t) {
     return status;
 }
 
-static void show_progress(void *self, int64_t lines) {
-    rd_progress_update(self, lines, NULL);
-}
-
 static void print_counts(const char *name, const rd_stream_counts *c, double seconds) {
     double unknown = c->tokens > 0 ? 100.0 * (double)c->unknown / (double)c->tokens : 0.0;
     printf("%s: %lld tokens, %.3f%% unknown; %lld lines, %lld words with ends of lines; %.1f s\n",
@@ -49,11 +45,7 @@ static rd_status binarize_files(const text *t, const path_list *list, const char
     char *path = rd_path_join(t->job->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
-    rd_progress_start(&progress,
-                      &(rd_progress_config){.out = stderr,
-                                            .label = name,
-                                            .unit = "lines",
-                                            .terminal = rd_progress_is_terminal(stderr)});
+    start_progress(t->job, &progress, name, "lines");
     rd_binarize_text_config config = {.paths = (const char *const *)list->items,
                                       .n_paths = (int)list->n,
                                       .tokenizer = t->tokenizer,
@@ -84,14 +76,12 @@ static rd_status binarize(void *self, const char *prefixes, const char *name) {
 static rd_status binarize_all(text *t) {
     const rd_data_config *d = &t->recipe->data;
     const char *dest = t->job->dest;
-    char fingerprint[RD_SHA256_HEX], message[256];
+    char fingerprint[RD_SHA256_HEX];
     RD_TRY(rd_vocabularies_open(dest, RD_VOCABULARY_JOINT, &t->tokenizer, &t->target));
     RD_TRY(rd_vocabularies_fingerprint(dest, RD_VOCABULARY_JOINT, fingerprint));
     RD_TRY(rd_identity_make(&t->identity, t->recipe->task, d->source_lang, d->target_lang,
                             fingerprint));
-    if (rd_recipe_vocab_size_differs(t->recipe, rd_tokenizer_size(t->tokenizer),
-                                     rd_tokenizer_size(t->tokenizer), message, sizeof message))
-        fprintf(stderr, "rdrop-preprocess: warning: %s\n", message);
+    check_vocab_size(t->job, t->tokenizer, t->tokenizer);
     RD_TRY(rd_recipe_take_vocabularies(t->recipe, t->tokenizer, t->tokenizer, dest));
     t->end = d->line_end;
     rd_status status = rd_line_end_choose(&t->end, t->tokenizer);
@@ -103,14 +93,11 @@ static rd_status binarize_all(text *t) {
 
 static rd_status check_recipe(const preprocess_job *job) {
     const rd_data_config *d = &job->recipe->data;
-    const char *keys[][2] = {
-        {"target-lang", d->target_lang}, {"trainpref", d->trainpref}, {"validpref", d->validpref}};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!keys[i][1] || !*keys[i][1])
-            return rd_error(RD_ERR_FORMAT,
-                            "%s: %s is not set; texts are files PREFIX.LANG, LANG "
-                            "is target-lang",
-                            job->recipe_path, keys[i][0]);
+    const needed_key keys[] = {{"target-lang", d->target_lang},
+                               {"trainpref", d->trainpref},
+                               {"validpref", d->validpref},
+                               {.name = NULL}};
+    RD_TRY(need_keys(job, keys, "texts are files PREFIX.LANG, LANG is target-lang"));
     if (rd_recipe_vocabulary_kind(job->recipe) != RD_VOCABULARY_JOINT)
         return rd_error(RD_ERR_FORMAT,
                         "%s: a language model has no encoder; set an arch such as transformer-lm, "

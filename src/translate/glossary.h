@@ -1,0 +1,18 @@
+/* The terms of a glossary in a text (rdrop/glossary.h). */
+#ifndef RD_TRANSLATE_GLOSSARY_H
+#define RD_TRANSLATE_GLOSSARY_H
+
+#include <stddef.h>
+
+#include "rdrop/glossary.h"
+#include "translate/words.h"
+
+/* Calls `found` with the target term of each source term in text[0..n): of those that begin at a
+ * word the longest, and so on after it. Terms match letter by letter, but white space in them is as
+ * wide as the text has it; they begin and end where words do. words: a breaker of words; places:
+ * scratch. */
+rd_status rd_glossary_match(const rd_glossary *glossary, const char *text, size_t n,
+                            rd_breaker *words, rd_offsets *places,
+                            rd_status (*found)(void *self, const char *target), void *self);
+
+#endif
