@@ -80,7 +80,7 @@ wrong "unknown option '--\\x1b[31m'" rdrop-score $'--\e[31m'
 wrong "unknown option '-r5'; did you mean '-r 5'?" rdrop-score -r5
 wrong "'--window-' may be any of --window-tokens, --window-overlap" rdrop-translate --window- 3
 wrong "expected --model DIR" rdrop-translate
-wrong "unexpected argument 'word'" rdrop-translate --model m word
+wrong "unexpected argument 'word'; a file to read is --input FILE" rdrop-translate --model m word
 wrong "--set lr=VALUE" rdrop-train r.yaml --data d --lr 3
 wrong "--precision is 'int8'" rdrop-train r.yaml --data d --precision int8
 wrong "no key 'beem'; did you mean 'beam'?" rdrop-recipe r.yaml --get beem

@@ -243,7 +243,12 @@ static int take_common(const options_program *program, const char *word) {
 static int take_operand(options_given *given, const char *word) {
     const options_program *program = given->program;
     options_list *operands = (void *)((char *)given->arguments + program->operands);
-    if (!program->operand) return options_usage(program, "unexpected argument '%s'", word);
+    if (!program->operand) {
+        typed_option option;
+        bool reads = find(program, "input", rd_key_is, &option, NULL) > 0;
+        return options_usage(program, "unexpected argument '%s'%s", word,
+                             reads ? "; a file to read is --input FILE" : "");
+    }
     if (program->most_operands == 1 && operands->n == 1)
         return options_usage(program, "expected one %s, found '%s' as well", program->operand,
                              word);
