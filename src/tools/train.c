@@ -66,9 +66,10 @@ static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "avera
                                              {.name = NULL}};
 static const options_section sections[] = {
     {"Output",
-     "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is "
-     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair "
-     "once.\n"
+     "DIR/train.jsonl logs every event. Losses are in nats per target token (per example or "
+     "picture "
+     "where these have classes or numbers); ppl is e^nll; kl is R-Drop's term before its weight "
+     "reg-alpha; tok/s counts source and target tokens, each pair once.\n"
      "SIGINT, SIGTERM and SIGUSR1 save and stop, between two batches of an update; starting again "
      "continues with the same bits, as it does after a kill or a crash. A damaged checkpoint_last "
      "is found "
@@ -132,7 +133,7 @@ static void show_start(display *d, const rd_train_event *e) {
                                         .total = e->last_update,
                                         .first = e->resumed_from,
                                         .terminal = !d->ranks && rd_progress_is_terminal(stdout)});
-    d->unit = strcmp(e->task->examples, "pictures") == 0 ? "pictures" : "tok";
+    d->unit = e->task->counts_examples ? e->task->examples : "tok";
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
     if (e->workers) say(d, "%s", e->workers);

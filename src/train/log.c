@@ -10,6 +10,7 @@
 
 #include "io/json.h"
 #include "io/output.h"
+#include "train/numbers.h"
 #include "train/run.h"
 
 static rd_status cannot_write(const rd_run *run) {
@@ -125,10 +126,10 @@ static int set_time(json_t *object) {
 }
 
 static int add_update(json_t *object, const rd_train_event *e) {
-    return set_real(object, "loss", e->loss) | set_real(object, "nll", e->nll) |
-           set_real(object, "kl", e->kl) | set_real(object, "lr", e->lr) |
-           set_real(object, "gnorm", e->gnorm) |
-           set_real(object, "tokens_per_second", e->tokens_per_second);
+    int failed = 0;
+    for (int i = 0; i < RD_CURVES; i++)
+        failed |= set_real(object, rd_update_numbers[i].name, rd_update_value(e, i));
+    return failed;
 }
 
 static int add_validation(json_t *object, const rd_train_event *e) {

@@ -35,15 +35,15 @@ __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const 
 static rd_status write_totals(const rd_run *run, const rd_history *history, rd_text *out) {
     const rd_progress_state *s = &run->state;
     long seconds = (long)s->seconds;
+    char examples[64], speed[64];
+    snprintf(speed, sizeof speed, "%s/s, mean", rd_task_speed_unit(run->task));
     RD_TRY(put(out, "<div class=\"tiles\">\n"));
     RD_TRY(tile(out, "updates", "%lld", (long long)s->update));
     RD_TRY(tile(out, "epochs done", "%lld", (long long)s->epoch - 1));
     RD_TRY(tile(out, "time in updates", "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60,
                 seconds % 60));
     if (history->curves[RD_CURVE_SPEED].n > 0)
-        RD_TRY(
-            tile(out, "tokens/s, mean", "%.0f", rd_curve_mean(&history->curves[RD_CURVE_SPEED])));
-    char examples[64];
+        RD_TRY(tile(out, speed, "%.0f", rd_curve_mean(&history->curves[RD_CURVE_SPEED])));
     snprintf(examples, sizeof examples, "training %s", run->task->examples);
     RD_TRY(
         tile(out, examples, "%lld", (long long)run->task->n_examples(run->data, RD_TRAINING_DATA)));
@@ -70,56 +70,64 @@ static rd_status write_chart(const rd_run *run, const rd_history *history, rd_ch
     return rd_chart_write(&chart, out);
 }
 
-/* The curves of a chart's results, after the `n` series it has. */
-static void add_results(rd_chart *chart, int n, const rd_history *history) {
-    const rd_result_kind *const *kinds = history->kinds;
-    for (int i = 0; kinds[i] && n < RD_CHART_SERIES; i++) {
+/* The curves of a chart's results. */
+static void add_results(rd_chart *chart, const rd_history *history) {
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int i = 0, n = 0; kinds[i] && n < RD_CHART_SERIES; i++) {
         if (!kinds[i]->chart || strcmp(kinds[i]->chart, chart->title) != 0) continue;
-        chart->series[n].name =
-            n > 0 && kinds[i] == &rd_result_nll ? "validation" : kinds[i]->label;
+        chart->series[n].name = kinds[i]->label;
         chart->series[n++].curve = &history->results[i];
     }
 }
 
 /* A chart for each title that results have and no earlier result had. */
 static rd_status write_results(const rd_run *run, const rd_history *history, rd_text *out) {
-    const rd_result_kind *const *kinds = history->kinds;
+    const rd_result_kind *const *kinds = history->task->kinds;
     for (int i = 0; kinds[i]; i++) {
-        bool drawn = !kinds[i]->chart || kinds[i] == &rd_result_nll;
+        bool drawn = !kinds[i]->chart;
         for (int k = 0; !drawn && k < i; k++)
             drawn = kinds[k]->chart && strcmp(kinds[k]->chart, kinds[i]->chart) == 0;
         if (drawn) continue;
         rd_chart chart = {.title = kinds[i]->chart, .from_zero = kinds[i]->larger_is_better};
-        add_results(&chart, 0, history);
+        add_results(&chart, history);
         RD_TRY(write_chart(run, history, chart, out));
     }
     return RD_OK;
 }
 
+static rd_status write_number(const rd_run *run, const rd_history *history, int number,
+                              const char *series, rd_text *out) {
+    char title[RD_LONGEST_TITLE];
+    rd_update_title(number, run->task->loss_unit, rd_task_speed_unit(run->task), title);
+    const rd_chart chart = {.title = title,
+                            .series = {{series, &history->curves[number]}},
+                            .from_zero = rd_update_numbers[number].from_zero};
+    return write_chart(run, history, chart, out);
+}
+
+/* Of training and, where it is a result, of validation. */
+static rd_status write_nll(const rd_run *run, const rd_history *history, rd_text *out) {
+    char title[RD_LONGEST_TITLE];
+    snprintf(title, sizeof title, "Negative log-likelihood, per %s", run->task->loss_unit);
+    rd_chart chart = {.title = title,
+                      .series = {{"training", &history->curves[RD_CURVE_TRAIN_NLL]}}};
+    for (int i = 0; history->task->kinds[i]; i++) {
+        if (history->task->kinds[i] != &rd_result_nll) continue;
+        chart.series[1].name = "validation";
+        chart.series[1].curve = &history->results[i];
+    }
+    return write_chart(run, history, chart, out);
+}
+
 static rd_status write_charts(const rd_run *run, const rd_history *history, rd_text *out) {
-    const rd_curve *c = history->curves;
     bool several_passes = run->recipe->train.reg_alpha > 0.0f;
-    rd_chart loss = {
-        .title = "Loss of training, per token",
-        .series = {{several_passes ? "all passes and KL, last" : "last", &c[RD_CURVE_TRAIN_LOSS]}}};
-    rd_chart nll = {.title = rd_result_nll.chart, .series = {{"training", &c[RD_CURVE_TRAIN_NLL]}}};
-    add_results(&nll, 1, history);
-    const rd_chart others[] = {
-        {.title = "KL between the passes, per token",
-         .series = {{"last", several_passes ? &c[RD_CURVE_KL] : NULL}},
-         .from_zero = true},
-        {.title = "Learning rate", .series = {{"last", &c[RD_CURVE_LR]}}, .from_zero = true},
-        {.title = "Norm of the gradient",
-         .series = {{"last", &c[RD_CURVE_GNORM]}},
-         .from_zero = true},
-        {.title = "Tokens per second", .series = {{"last", &c[RD_CURVE_SPEED]}}, .from_zero = true},
-    };
     RD_TRY(put(out, "<div class=\"charts\">\n"));
-    RD_TRY(write_chart(run, history, loss, out));
-    RD_TRY(write_chart(run, history, nll, out));
+    RD_TRY(write_number(run, history, RD_CURVE_TRAIN_LOSS,
+                        several_passes ? "all passes and KL, last" : "last", out));
+    RD_TRY(write_nll(run, history, out));
     RD_TRY(write_results(run, history, out));
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        RD_TRY(write_chart(run, history, others[i], out));
+    for (int i = RD_CURVE_KL; i < RD_CURVES; i++)
+        if (i != RD_CURVE_KL || several_passes) RD_TRY(write_number(run, history, i, "last", out));
     return put(out, "</div>\n");
 }
 
@@ -142,11 +150,12 @@ static rd_status write_validation(const rd_history *history, const json_t *event
                           open ? " open" : "",
                           (long long)json_integer_value(json_object_get(event, "update")),
                           (long long)json_integer_value(json_object_get(event, "epoch"))));
-    for (int i = 0; history->kinds[i]; i++) {
-        const json_t *value = json_object_get(event, history->kinds[i]->name);
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int i = 0; kinds[i]; i++) {
+        const json_t *value = json_object_get(event, kinds[i]->name);
         if (json_is_number(value))
-            RD_TRY(rd_text_printf(out, ", %s %.*f", history->kinds[i]->label,
-                                  history->kinds[i]->digits, json_number_value(value)));
+            RD_TRY(rd_text_printf(out, ", %s %.*f", kinds[i]->label, kinds[i]->digits,
+                                  json_number_value(value)));
     }
     bool best = json_is_true(json_object_get(event, "best"));
     RD_TRY(rd_text_printf(out, "%s</span></summary>\n", best ? ", best so far" : ""));

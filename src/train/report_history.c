@@ -7,11 +7,6 @@
 #include "base/memory.h"
 #include "train/report.h"
 
-static const char *const train_keys[RD_CURVES] = {
-    [RD_CURVE_TRAIN_LOSS] = "loss", [RD_CURVE_TRAIN_NLL] = "nll",
-    [RD_CURVE_KL] = "kl",           [RD_CURVE_LR] = "lr",
-    [RD_CURVE_GNORM] = "gnorm",     [RD_CURVE_SPEED] = "tokens_per_second"};
-
 double rd_curve_mean(const rd_curve *curve) {
     double sum = 0;
     for (int64_t i = 0; i < curve->n; i++) sum += curve->points[i].y;
@@ -67,9 +62,10 @@ static rd_status add_point(rd_curve *curve, int64_t update, const json_t *line, 
 static rd_status add_points(rd_history *history, const char *event, int64_t update,
                             const json_t *line) {
     for (int c = 0; c < RD_CURVES && strcmp(event, "train") == 0; c++)
-        RD_TRY(add_point(&history->curves[c], update, line, train_keys[c]));
-    for (int c = 0; history->kinds[c] && strcmp(event, "valid") == 0; c++)
-        RD_TRY(add_point(&history->results[c], update, line, history->kinds[c]->name));
+        RD_TRY(add_point(&history->curves[c], update, line, rd_update_numbers[c].name));
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int c = 0; kinds[c] && strcmp(event, "valid") == 0; c++)
+        RD_TRY(add_point(&history->results[c], update, line, kinds[c]->name));
     return RD_OK;
 }
 
@@ -97,10 +93,10 @@ static rd_status add_change(rd_history *history, int64_t update, json_t *event) 
 }
 
 /* Older logs name no task: there was one. */
-static rd_status find_kinds(rd_history *history, const char *name) {
+static rd_status find_task(rd_history *history, const char *name) {
     const rd_task *task = &rd_task_translation;
     if (name) RD_TRY(rd_task_find(&task, name));
-    history->kinds = task->kinds;
+    history->task = task;
     return RD_OK;
 }
 
@@ -110,7 +106,7 @@ static rd_status add_line(rd_history *history, json_t *line) {
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
     if (strcmp(event, "start") == 0) {
-        RD_TRY(find_kinds(history, json_string_value(json_object_get(line, "task"))));
+        RD_TRY(find_task(history, json_string_value(json_object_get(line, "task"))));
         go_back(history, update);
         if (update > 0) RD_TRY(add_mark(&history->restarts, update));
     }
@@ -126,7 +122,7 @@ static rd_status add_line(rd_history *history, json_t *line) {
 
 rd_status rd_history_read(rd_history *history, const char *path) {
     *history = (rd_history){
-        .kinds = rd_task_translation.kinds, .validations = json_array(), .changes = json_array()};
+        .task = &rd_task_translation, .validations = json_array(), .changes = json_array()};
     if (!history->validations || !history->changes)
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     FILE *file = fopen(path, "r");

@@ -117,7 +117,7 @@ static rd_status run_epoch(rd_run *run, rd_meters *w) {
 /* Most of the memory is a batch's, and grows with its size. */
 static rd_status out_of_memory(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
-    bool by_tokens = t->max_tokens > 0 && run->task != &rd_task_image_classification;
+    bool by_tokens = t->max_tokens > 0 && !run->task->counts_examples;
     char message[512];
     snprintf(message, sizeof message, "%s", rd_last_error());
     return rd_error(RD_ERR_MEMORY,

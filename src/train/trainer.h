@@ -8,8 +8,8 @@
 #include "recipe/recipe.h"
 #include "task/task.h"
 
-/* Events that a training reports to the program that runs it. Losses are per target token, in nats.
- */
+/* Events that a training reports to the program that runs it. Losses are in nats, per the task's
+ * loss_unit. */
 typedef enum {
     RD_TRAIN_STARTED,
     RD_TRAIN_STEP,   /* after each update, for displays: means since the last _UPDATE */
@@ -25,16 +25,16 @@ typedef struct {
     rd_train_kind kind;
     int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
     double loss, nll, kl;               /* training: of the updates since the last _UPDATE */
-    double lr, gnorm,
-        tokens_per_second;     /* source and target tokens, each pair counted once; or pictures */
+    double lr, gnorm;
+    double tokens_per_second;  /* or examples, by the task's counts_examples */
     double seconds;            /* trained so far */
     const rd_results *results; /* VALID */
     bool best;                 /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const rd_task *task;                                  /* STARTED */
     const char *workers;         /* STARTED: how many workers and threads, and why */
-    const double *worker_speeds; /* [n_workers] FINISHED: tokens a second of each of several while
-                                  * it computes */
+    const double *worker_speeds; /* [n_workers] FINISHED: tokens_per_second of each of several
+                                  * while it computes */
     int n_workers;
     int64_t peak_memory; /* FINISHED: bytes, of this process */
     const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;

@@ -48,7 +48,7 @@ reg-alpha: 1
 best-checkpoint-metric: accuracy
 precision: fp32
 threads: 1
-log-interval: 1000
+log-interval: 100
 validate-interval: 25
 keep-last-n: 1
 YAML
@@ -78,6 +78,7 @@ run rdrop-train pairs.yaml --data bin --save-dir out
 grep 'classification_head.out_proj.weight starts anew' log >/dev/null || fail "new head: $(cat log)"
 grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 32 examples by heart: $(cat log)"
 
+grep -F '>Loss of training, per example<' out/report.html >/dev/null || fail "the unit of the loss in report.html"
 grep -A 2 'class="matrix"' out/report.html | grep '<tr><th>bad, really</th><td><b>16</b></td><td>0</td></tr>' >/dev/null ||
     fail "no matrix in report.html"
 
