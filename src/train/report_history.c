@@ -100,7 +100,11 @@ static rd_status find_task(rd_history *history, const char *name) {
     return RD_OK;
 }
 
-static rd_status add_line(rd_history *history, json_t *line) {
+/* Lines that are not JSON are not ours. */
+static rd_status add_line(void *self, const char *text, size_t n, json_t *line) {
+    rd_history *history = self;
+    (void)text;
+    (void)n;
     const char *event = json_string_value(json_object_get(line, "event"));
     const json_t *number = json_object_get(line, "update");
     if (!event || !json_is_integer(number)) return RD_OK;
@@ -127,23 +131,7 @@ rd_status rd_history_read(rd_history *history, const char *path) {
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     FILE *file = fopen(path, "r");
     if (!file) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t room = 0;
-    rd_status status = RD_OK;
-    for (ssize_t n; status == RD_OK && (n = getline(&text, &room, file)) > 0;) {
-        json_error_t error;
-        if (rd_json_check(path, 0, text, (size_t)n) != RD_OK) continue; /* no line of ours */
-        json_t *line = json_loadb(text, (size_t)n, 0, &error);
-        if (json_is_object(line)) status = add_line(history, line);
-        if (!line && rd_json_no_memory(&error))
-            status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-        json_decref(line);
-    }
-    /* Lines may also end for want of memory, which is no error of the file. */
-    if (status == RD_OK && !feof(file))
-        status = rd_error(ferror(file) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
-                          strerror(errno));
-    free(text);
+    rd_status status = rd_json_each_line(file, path, add_line, history);
     fclose(file);
     return status;
 }
