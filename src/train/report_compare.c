@@ -9,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/report.h"
 #include "train/report_page.h"
+#include "train/run.h"
 #include "train/settings.h"
 
 typedef struct {
@@ -293,14 +294,9 @@ static rd_status refuse_file(const char *path, const char *directory, const char
 
 /* The page replaces nothing of a training but another page. */
 static rd_status refuse_output(const char *path, const char *directory) {
-    static const char *const files[] = {"train.jsonl",        "lock",
-                                        "checkpoint_last",    "checkpoint_previous",
-                                        "checkpoint_damaged", "checkpoint_best.safetensors"};
-    static const char *const folders[] = {"model", "checkpoints", "tensorboard"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        RD_TRY(refuse_file(path, directory, files[i]));
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        char *folder = rd_path_join(directory, folders[i]);
+    for (int i = 0; rd_run_files[i]; i++) RD_TRY(refuse_file(path, directory, rd_run_files[i]));
+    for (int i = 0; rd_run_folders[i]; i++) {
+        char *folder = rd_path_join(directory, rd_run_folders[i]);
         rd_status status = folder ? rd_refuse_inputs_in(path, folder) : RD_ERR_MEMORY;
         free(folder);
         RD_TRY(status);

@@ -279,8 +279,7 @@ rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *
     char **paths = NULL;
     int n = 0;
     rd_status status = average(&run, &paths, &n, n_averaged);
-    for (int i = 0; paths && i < n; i++) free(paths[i]);
-    free(paths);
+    rd_run_free_paths(paths, n);
     rd_run_close(&run);
     return status;
 }
