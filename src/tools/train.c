@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "io/output.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
@@ -120,12 +121,6 @@ __attribute__((format(printf, 2, 3))) static void say(display *d, const char *fo
     rd_progress_message(&d->progress, line);
 }
 
-static const char *duration(double seconds, char text[32]) {
-    long s = (long)seconds;
-    snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    return text;
-}
-
 static void show_start(display *d, const rd_train_event *e) {
     rd_progress_start(&d->progress, &(rd_progress_config){
                                         .out = stdout,
@@ -200,7 +195,7 @@ static void on_event(void *self, const rd_train_event *e) {
         break;
     case RD_TRAIN_FINISHED:
         say(d, "finished at update %lld: %s; %s of training", (long long)e->update, e->reason,
-            duration(e->seconds, time));
+            rd_duration(e->seconds, time));
         show_speeds(d, e);
         break;
     }

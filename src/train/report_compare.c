@@ -141,7 +141,7 @@ static rd_status write_names(const training *all, int n, rd_text *out) {
 }
 
 static rd_status write_totals(const training *all, int n, rd_text *out) {
-    char unit[LONGEST_UNITS];
+    char unit[LONGEST_UNITS], duration[32];
     RD_TRY(write_names(all, n, out));
     RD_TRY(rd_text_printf(out, "<tr><th>updates</th>"));
     for (int i = 0; i < n; i++)
@@ -149,11 +149,9 @@ static rd_status write_totals(const training *all, int n, rd_text *out) {
                               all[i].history.reason ? "" : " <span>not finished</span>"));
     RD_TRY(rd_text_printf(out, "</tr>\n<tr><th>time in updates</th>"));
     for (int i = 0; i < n; i++) {
-        long s = (long)all[i].last.state.seconds;
-        if (all[i].last.settings)
-            RD_TRY(rd_text_printf(out, "<td>%ld:%02ld:%02ld</td>", s / 3600, s / 60 % 60, s % 60));
-        else
-            RD_TRY(rd_text_printf(out, "<td></td>"));
+        bool known = all[i].last.settings != NULL;
+        rd_duration(all[i].last.state.seconds, duration);
+        RD_TRY(rd_text_printf(out, "<td>%s</td>", known ? duration : ""));
     }
     join_units(all, n, rd_task_speed_unit, unit);
     RD_TRY(rd_text_printf(out, "</tr>\n<tr><th>%s/s, mean</th>", unit));
