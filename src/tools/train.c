@@ -220,8 +220,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
                  .progress.config.out = stdout,
                  .config = &recipe->train,
                  .ranks = comm->size > 1};
-    rd_status status =
-        rd_train_together(comm, recipe, data, save_dir, on_event, &d, stop_requested());
+    rd_status status = rd_train(comm, recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
     if ((status == RD_OK || status == RD_ERR_INTERRUPTED) && comm->rank == 0)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);

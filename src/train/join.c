@@ -105,7 +105,7 @@ static rd_status check_same(rd_run *run) {
 
 enum { PIECE = 1 << 22 /* floats */ };
 
-/* What a worker has of numbers at .. at + n, which are in `piece`, goes to `own`. */
+/* piece: [n] numbers from `at` on of a block; those that are the worker's go to `own`. */
 static void keep_own(const rd_run *run, const float *piece, int64_t at, int64_t n, float *own) {
     for (int64_t i = 0; i < rd_run_n_slices(run); i++) {
         rd_slice slice = rd_run_slice(run, i);

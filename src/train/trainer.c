@@ -237,14 +237,8 @@ static rd_status open_and_train(rd_run *run) {
     return train(run);
 }
 
-rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
-    return rd_train_together(NULL, recipe, data_dir, save_dir, listener, self, stop);
-}
-
-rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
-                            const char *save_dir, rd_train_listener listener, void *self,
-                            const volatile sig_atomic_t *stop) {
     bool first = !comm || comm->rank == 0;
     rd_run run = {.recipe = recipe,
                   .data_dir = data_dir,

@@ -45,24 +45,18 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
 
 /* data_dir: train.bin, valid.bin and the vocabularies, from rdrop-preprocess. save_dir receives
  * checkpoint_last (resumed from when it is there), checkpoint_previous (resumed from when the last
- * is damaged), checkpoint_best.safetensors, checkpoints/ (the
- * last keep-last-n), train.jsonl, report.html, and model/, the directory to translate with (best
- * weights), which is first made, and only touched, when there are weights for it. A directory of
- * another model, vocabulary or task is refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a
- * signal handler's doing) saves and returns RD_ERR_INTERRUPTED.
- */
-rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+ * is damaged), checkpoint_best.safetensors, checkpoints/ (the last keep-last-n), train.jsonl,
+ * report.html, and model/, the directory to translate with (best weights), which is first made, and
+ * only touched, when there are weights for it. A directory of another model, vocabulary or task is
+ * refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a signal handler's doing) saves and returns
+ * RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h), which all call this, and
+ * of which the first alone uses save_dir and listener; NULL: alone. */
+rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
 
 /* Writes one page of up to 8 trainings, each the save_dir of one, which may still go on: curves
  * over each other, and the settings that differ. */
 rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
-
-/* rd_train as one of several workers (dist/ranks.h), which all call it. The first one alone uses
- * save_dir and listener. */
-rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
-                            const char *save_dir, rd_train_listener listener, void *self,
-                            const volatile sig_atomic_t *stop);
 
 /* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,
