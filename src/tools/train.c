@@ -136,13 +136,20 @@ static void show_start(display *d, const rd_train_event *e) {
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
 
-static void show_update(display *d, const rd_train_event *e) {
-    char suffix[256], kl[32] = "";
+static void describe_losses(const display *d, const rd_train_event *e, char text[128]) {
+    char kl[32] = "";
     if (d->config->reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
-    snprintf(suffix, sizeof suffix,
-             "%.0f %s/s loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f epoch %lld",
-             e->tokens_per_second, d->unit, e->loss, e->nll, exp(e->nll), kl, e->lr, e->gnorm,
-             (long long)e->epoch);
+    if (isnan(e->loss))
+        snprintf(text, 128, "nothing to predict");
+    else
+        snprintf(text, 128, "loss %.3f nll %.3f ppl %.2f%s", e->loss, e->nll, exp(e->nll), kl);
+}
+
+static void show_update(display *d, const rd_train_event *e) {
+    char suffix[256], losses[128];
+    describe_losses(d, e, losses);
+    snprintf(suffix, sizeof suffix, "%.0f %s/s %s lr %.2e gnorm %.3f epoch %lld",
+             e->tokens_per_second, d->unit, losses, e->lr, e->gnorm, (long long)e->epoch);
     rd_progress_update(&d->progress, e->update, suffix);
     if (e->kind == RD_TRAIN_UPDATE && !d->progress.config.terminal)
         rd_progress_line(&d->progress, suffix);

@@ -31,7 +31,7 @@ static rd_train_event event_of(const rd_run *run, rd_train_kind kind) {
 }
 
 static rd_status report_progress(rd_run *run, const rd_meters *w, rd_train_kind kind) {
-    double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
+    double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : (double)NAN;
     rd_train_event event = event_of(run, kind);
     event.last_update = last_update(run);
     event.loss = w->sums.loss / n;

@@ -24,7 +24,8 @@ typedef enum {
 typedef struct {
     rd_train_kind kind;
     int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
-    double loss, nll, kl;               /* training: of the updates since the last _UPDATE */
+    double loss, nll, kl;               /* training: of the updates since the last _UPDATE; NAN:
+                                         * they had nothing to predict */
     double lr, gnorm;
     double tokens_per_second;  /* or examples, by the task's counts_examples */
     double seconds;            /* trained so far */

@@ -198,4 +198,10 @@ grep 'starts anew\|freeze: output-bias' log >/dev/null && fail "a head was lost:
 first=$(sed -n 's/.*"event":"valid".*"nll":\([0-9.]*\).*/\1/p' masked/train.jsonl | tail -1)
 awk "BEGIN { exit !($first < 3.5) }" || fail "masked tokens: nll $first"
 run rdrop-convert --export masked/model --output back
+# Lines without a piece that may be masked have no loss, which is not a loss of 0.
+for _ in 1 2 3 4; do echo '☃ ☃'; done >train.en
+run rdrop-preprocess mlm.yaml --data . --dest unknown
+run rdrop-train mlm.yaml --data unknown --save-dir unmasked --set max-update=2 --set log-interval=1
+grep 'tok/s nothing to predict lr' log >/dev/null || fail "updates without a token to predict: $(cat log)"
+grep '"event":"train"' unmasked/train.jsonl | grep '"loss"\|"nll"\|"kl"' && fail "a loss of nothing"
 echo "passed"
