@@ -28,7 +28,7 @@ static bool is_lost(const rd_run *run, const json_t *line, int64_t *n_skipped) {
     return strcmp(event, "skipped") == 0 && ++*n_skipped > run->state.skipped_updates;
 }
 
-/* What stays of train.jsonl. */
+/* Keeps some lines of train.jsonl. */
 typedef struct {
     const rd_run *run;
     FILE *kept;   /* gets the lines that stay; NULL: nothing does */
