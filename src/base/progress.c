@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define REDRAW_SECONDS 0.1
 #define SMOOTH_SECONDS 15.0 /* a pause of a second hardly moves the ETA; a new pace shows soon */
@@ -48,8 +49,9 @@ __attribute__((format(printf, 3, 4))) static void add(char *line, size_t room, c
 static void add_eta(char *line, double seconds) {
     long long s = (long long)(seconds + 0.5);
     if (s >= 360000000) return; /* ten years and more say nothing */
+    char text[32];
     if (s >= 3600)
-        add(line, STATE_BYTES, "  ETA %lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+        add(line, STATE_BYTES, "  ETA %s", rd_duration((double)s, text));
     else
         add(line, STATE_BYTES, "  ETA %lld:%02lld", s / 60, s % 60);
 }

@@ -16,6 +16,10 @@ rd_status rd_text_append(rd_text *text, const char *bytes, size_t n) {
     return RD_OK;
 }
 
+rd_status rd_text_put(rd_text *text, const char *string) {
+    return rd_text_append(text, string, strlen(string));
+}
+
 rd_status rd_text_printf(rd_text *text, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
@@ -188,6 +192,12 @@ rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool 
                      : rd_text_append(text, "\xEF\xBF\xBD", 3));
     }
     return RD_OK;
+}
+
+const char *rd_duration(double seconds, char text[32]) {
+    long long s = (long long)seconds;
+    snprintf(text, 32, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+    return text;
 }
 
 bool rd_ends_with(const char *text, const char *ending) {

@@ -17,10 +17,14 @@ typedef struct {
 rd_status rd_text_append(rd_text *text, const char *bytes, size_t n);
 __attribute__((format(printf, 2, 3))) rd_status rd_text_printf(rd_text *text, const char *format,
                                                                ...);
+rd_status rd_text_put(rd_text *text, const char *string);
 /* With the characters that mean something in HTML, in text or a quoted attribute, escaped. */
 rd_status rd_text_append_html(rd_text *text, const char *bytes, size_t n);
 void rd_text_clear(rd_text *text); /* length 0, capacity kept */
 void rd_text_free(rd_text *text);
+
+/* text = "h:mm:ss", which it returns. */
+const char *rd_duration(double seconds, char text[32]);
 
 /* Whether `text` ends with `ending`. */
 bool rd_ends_with(const char *text, const char *ending);

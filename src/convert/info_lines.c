@@ -182,11 +182,11 @@ static rd_status validation_line(const char *name, const rd_history *history, co
     RD_TRY(rd_text_printf(out, "%s: update %lld, epoch %lld", name,
                           (long long)json_integer_value(json_object_get(event, "update")),
                           (long long)json_integer_value(json_object_get(event, "epoch"))));
-    for (int i = 0; history->kinds[i]; i++) {
-        const json_t *value = json_object_get(event, history->kinds[i]->name);
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int i = 0; kinds[i]; i++) {
+        const json_t *value = json_object_get(event, kinds[i]->name);
         if (json_is_number(value))
-            RD_TRY(rd_text_printf(out, ", %s %.4g", history->kinds[i]->label,
-                                  json_number_value(value)));
+            RD_TRY(rd_text_printf(out, ", %s %.4g", kinds[i]->label, json_number_value(value)));
     }
     return rd_text_append(out, "\n", 1);
 }

@@ -1,5 +1,6 @@
 #include "io/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,33 @@ rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size
     if (*root) return RD_OK;
     if (rd_json_no_memory(&error)) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     return rd_error(RD_ERR_FORMAT, "%s:%d: not JSON: %s", path, error.line, error.text);
+}
+
+static rd_status parse_line(json_t **value, const char *path, const char *text, size_t n) {
+    json_error_t error;
+    *value = NULL;
+    if (rd_json_check(path, 0, text, n) != RD_OK) return RD_OK;
+    *value = json_loadb(text, n, 0, &error);
+    if (*value || !rd_json_no_memory(&error)) return RD_OK;
+    return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+}
+
+rd_status rd_json_each_line(FILE *file, const char *path, rd_json_line take, void *self) {
+    char *text = NULL;
+    size_t room = 0;
+    rd_status status = RD_OK;
+    for (ssize_t n; status == RD_OK && (n = getline(&text, &room, file)) > 0;) {
+        json_t *value;
+        status = parse_line(&value, path, text, (size_t)n);
+        if (status == RD_OK) status = take(self, text, (size_t)n, value);
+        json_decref(value);
+    }
+    free(text);
+    /* Lines may also end for want of memory, which is no error of the file. */
+    if (status == RD_OK && !feof(file))
+        status = rd_error(ferror(file) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
+                          strerror(errno));
+    return status;
 }
 
 static rd_status read_object(json_t **root, const char *path) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -26,6 +27,13 @@ rd_status rd_json_load(json_t **root, const char *bytes, size_t n, size_t flags,
 /* Whether parsing ended for want of memory. Jansson says so in several ways: by a code, or by
  * leaving the text empty. */
 bool rd_json_no_memory(const json_error_t *error);
+
+/* Of a file of JSON values, one a line: text[0..n) with its line break, which the last may lack.
+ * value: NULL where the text is not JSON. */
+typedef rd_status (*rd_json_line)(void *self, const char *text, size_t n, json_t *value);
+
+/* Calls `take` for each line of an open file, up to its end; `path` for messages. */
+rd_status rd_json_each_line(FILE *file, const char *path, rd_json_line take, void *self);
 
 /* The file NAME of a directory, an object. Release *root with json_decref; NULL on failure. */
 rd_status rd_json_read(const char *directory, const char *name, json_t **root);

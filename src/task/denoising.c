@@ -27,6 +27,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 
 const rd_task rd_task_denoising = {.name = "denoising",
                                    .examples = "lines",
+                                   .loss_unit = "token",
                                    .kinds = kinds,
                                    .ignored = ignored,
                                    .open = open,

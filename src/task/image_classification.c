@@ -279,6 +279,8 @@ static rd_status validate(void *self, const rd_validation *v, rd_results *result
 
 const rd_task rd_task_image_classification = {.name = "image_classification",
                                               .examples = "pictures",
+                                              .loss_unit = "picture",
+                                              .counts_examples = true,
                                               .kinds = kinds,
                                               .ignored = ignored,
                                               .open = open,

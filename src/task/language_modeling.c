@@ -121,6 +121,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 
 const rd_task rd_task_language_modeling = {.name = "language_modeling",
                                            .examples = "blocks",
+                                           .loss_unit = "token",
                                            .kinds = kinds,
                                            .ignored = ignored,
                                            .open = open,

@@ -31,6 +31,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 
 const rd_task rd_task_masked_lm = {.name = "masked_lm",
                                    .examples = "lines",
+                                   .loss_unit = "token",
                                    .kinds = kinds,
                                    .ignored = ignored,
                                    .open = open_all,

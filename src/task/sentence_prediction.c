@@ -1,6 +1,5 @@
-/* A class or a number of one or two sentences, as BERT is fine-tuned: tables, an encoder with a
- * head of whole sequences; validated by accuracy, F1 and Matthews' correlation, or Pearson's and
- * Spearman's. */
+/* A class or a number of one or two sentences, as BERT is fine-tuned. Validated by accuracy, F1 and
+ * Matthews' correlation, or Pearson's and Spearman's. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,6 +386,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 
 const rd_task rd_task_sentence_prediction = {.name = "sentence_prediction",
                                              .examples = "examples",
+                                             .loss_unit = "example",
                                              .kinds = kinds,
                                              .ignored = ignored,
                                              .open = open_all,

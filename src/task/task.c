@@ -92,9 +92,12 @@ rd_status rd_task_check(const rd_recipe *recipe, const rd_task **task,
 
 const rd_result_kind rd_result_loss = {
     .name = "loss", .label = "loss", .chart = "Loss of validation, per token", .digits = 3};
-const rd_result_kind rd_result_nll = {
-    .name = "nll", .label = "nll", .chart = "Negative log-likelihood, per token", .digits = 3};
+const rd_result_kind rd_result_nll = {.name = "nll", .label = "nll", .digits = 3};
 const rd_result_kind rd_result_ppl = {.name = "ppl", .label = "ppl", .digits = 2};
+
+const char *rd_task_speed_unit(const rd_task *task) {
+    return task->counts_examples ? task->examples : "tokens";
+}
 
 rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_recipe *recipe,
                                float reg_alpha) {

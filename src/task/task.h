@@ -18,7 +18,7 @@
 typedef struct {
     const char *name;  /* in train.jsonl, and for best-checkpoint-metric */
     const char *label; /* for people */
-    const char *chart; /* of report.html that it is drawn in; NULL: none */
+    const char *chart; /* of report.html that it is drawn in; NULL: none of its own */
     int digits;        /* after the point, for people */
     bool larger_is_better;
     bool generates; /* needs what the model writes, which takes time: not computed unless wanted */
@@ -54,6 +54,8 @@ typedef struct {
 typedef struct {
     const char *name;                   /* as the key `task` has it */
     const char *examples;               /* what the data are: "pairs" */
+    const char *loss_unit;              /* losses are means per: "token" */
+    bool counts_examples;               /* for sizes of batches and speeds; false: tokens */
     const rd_result_kind *const *kinds; /* what validation gives; NULL ends them */
     const char *const
         *ignored; /* keys that are refused unless they have their defaults; NULL ends them */
@@ -89,6 +91,9 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
  * either is not there, or the recipe sets a key that the task ignores. */
 rd_status rd_task_check(const rd_recipe *recipe, const rd_task **task,
                         const rd_result_kind **metric);
+
+/* The unit of speeds: "tokens", a pair's source and target counted once each; or the examples. */
+const char *rd_task_speed_unit(const rd_task *task);
 
 /* As the recipe has it, with the reg-alpha of this update. */
 rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_recipe *recipe,

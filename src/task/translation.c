@@ -71,6 +71,7 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 
 const rd_task rd_task_translation = {.name = "translation",
                                      .examples = "pairs",
+                                     .loss_unit = "token",
                                      .kinds = kinds,
                                      .ignored = ignored,
                                      .open = rd_pairs_open,

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "io/output.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
@@ -66,9 +67,10 @@ static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "avera
                                              {.name = NULL}};
 static const options_section sections[] = {
     {"Output",
-     "DIR/train.jsonl logs every event. Losses are in nats per target token; ppl is e^nll; kl is "
-     "R-Drop's term before its weight reg-alpha; tok/s counts source and target tokens, each pair "
-     "once.\n"
+     "DIR/train.jsonl logs every event. Losses are in nats per target token (per example or "
+     "picture "
+     "where these have classes or numbers); ppl is e^nll; kl is R-Drop's term before its weight "
+     "reg-alpha; tok/s counts source and target tokens, each pair once.\n"
      "SIGINT, SIGTERM and SIGUSR1 save and stop, between two batches of an update; starting again "
      "continues with the same bits, as it does after a kill or a crash. A damaged checkpoint_last "
      "is found "
@@ -119,12 +121,6 @@ __attribute__((format(printf, 2, 3))) static void say(display *d, const char *fo
     rd_progress_message(&d->progress, line);
 }
 
-static const char *duration(double seconds, char text[32]) {
-    long s = (long)seconds;
-    snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    return text;
-}
-
 static void show_start(display *d, const rd_train_event *e) {
     rd_progress_start(&d->progress, &(rd_progress_config){
                                         .out = stdout,
@@ -132,7 +128,7 @@ static void show_start(display *d, const rd_train_event *e) {
                                         .total = e->last_update,
                                         .first = e->resumed_from,
                                         .terminal = !d->ranks && rd_progress_is_terminal(stdout)});
-    d->unit = strcmp(e->task->examples, "pictures") == 0 ? "pictures" : "tok";
+    d->unit = e->task->counts_examples ? e->task->examples : "tok";
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
     if (e->workers) say(d, "%s", e->workers);
@@ -140,13 +136,20 @@ static void show_start(display *d, const rd_train_event *e) {
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
 
-static void show_update(display *d, const rd_train_event *e) {
-    char suffix[256], kl[32] = "";
+static void describe_losses(const display *d, const rd_train_event *e, char text[128]) {
+    char kl[32] = "";
     if (d->config->reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
-    snprintf(suffix, sizeof suffix,
-             "%.0f %s/s loss %.3f nll %.3f ppl %.2f%s lr %.2e gnorm %.3f epoch %lld",
-             e->tokens_per_second, d->unit, e->loss, e->nll, exp(e->nll), kl, e->lr, e->gnorm,
-             (long long)e->epoch);
+    if (isnan(e->loss))
+        snprintf(text, 128, "nothing to predict");
+    else
+        snprintf(text, 128, "loss %.3f nll %.3f ppl %.2f%s", e->loss, e->nll, exp(e->nll), kl);
+}
+
+static void show_update(display *d, const rd_train_event *e) {
+    char suffix[256], losses[128];
+    describe_losses(d, e, losses);
+    snprintf(suffix, sizeof suffix, "%.0f %s/s %s lr %.2e gnorm %.3f epoch %lld",
+             e->tokens_per_second, d->unit, losses, e->lr, e->gnorm, (long long)e->epoch);
     rd_progress_update(&d->progress, e->update, suffix);
     if (e->kind == RD_TRAIN_UPDATE && !d->progress.config.terminal)
         rd_progress_line(&d->progress, suffix);
@@ -199,7 +202,7 @@ static void on_event(void *self, const rd_train_event *e) {
         break;
     case RD_TRAIN_FINISHED:
         say(d, "finished at update %lld: %s; %s of training", (long long)e->update, e->reason,
-            duration(e->seconds, time));
+            rd_duration(e->seconds, time));
         show_speeds(d, e);
         break;
     }
@@ -224,8 +227,7 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
                  .progress.config.out = stdout,
                  .config = &recipe->train,
                  .ranks = comm->size > 1};
-    rd_status status =
-        rd_train_together(comm, recipe, data, save_dir, on_event, &d, stop_requested());
+    rd_status status = rd_train(comm, recipe, data, save_dir, on_event, &d, stop_requested());
     rd_progress_finish(&d.progress);
     if ((status == RD_OK || status == RD_ERR_INTERRUPTED) && comm->rank == 0)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);

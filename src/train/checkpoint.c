@@ -79,8 +79,8 @@ rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, cons
     return rd_atomic_commit_keeping(&file, previous);
 }
 
-static const int64_t MOST_COUNTED = (int64_t)1
-                                    << 48; /* of anything: sums of two counters do not overflow */
+/* Of anything: sums of two counters do not overflow. */
+static const int64_t MOST_COUNTED = (int64_t)1 << 48;
 
 static bool is_count(int64_t n, int64_t least, int64_t most) {
     return n >= least && n <= most;

@@ -23,7 +23,7 @@ void rd_deal_free(rd_deal *deal);
 /* The worker's batches alone as a source, which the deal must outlive. */
 rd_batch_source rd_deal_source(rd_deal *deal);
 
-/* The worker's batches begin .. end of the next update, to be counted on with. */
+/* Sets *begin and *end to the worker's batches of the next update, and advances. */
 void rd_deal_next(rd_deal *deal, int64_t *begin, int64_t *end);
 
 /* The number of one of them within its update, among those of all workers. */

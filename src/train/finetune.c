@@ -50,35 +50,32 @@ static bool is_written(const rd_recipe *recipe, const char *key) {
     return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(key))] == RD_WRITTEN_DOWN;
 }
 
-/* What pictures are like is the model's, except what the recipe says. */
-static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
-    for (const rd_key *key = rd_picture_form_keys; key->name; key++) {
-        char value[ROOM];
-        if (is_written(own, key->name)) continue;
-        if (key->type == RD_KEY_STRING)
-            RD_TRY(rd_recipe_set_key(own, key, rd_recipe_string(start, key)));
-        else {
-            RD_TRY(rd_recipe_format_key(start, key, value, ROOM));
-            RD_TRY(rd_recipe_set_key(own, key, value));
-        }
+static rd_status adopt_key(rd_recipe *own, const rd_recipe *start, const rd_key *key) {
+    char value[ROOM];
+    if (key->type == RD_KEY_STRING) {
+        const char *text = rd_recipe_string(start, key);
+        return text ? rd_recipe_set_key(own, key, text) : RD_OK;
     }
+    RD_TRY(rd_recipe_format_key(start, key, value, ROOM));
+    return rd_recipe_set_key(own, key, value);
+}
+
+/* The form of pictures is the model's, except for keys that the recipe writes down. */
+static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
+    for (const rd_key *key = rd_picture_form_keys; key->name; key++)
+        if (!is_written(own, key->name)) RD_TRY(adopt_key(own, start, key));
     return RD_OK;
 }
 
-/* What the outputs of the model are made of is the model's, except what the recipe or its arch
- * says.
- */
+/* The rules of the output are the model's, except for keys of the recipe or its arch. */
 static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     static const char *const names[] = {
         "forced-bos",    "forced-tokens-free",    "no-forced-eos", "suppress-tokens",
         "sequence-bias", "begin-suppress-tokens", "end-tokens"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const rd_key *key = rd_recipe_find_key(names[i]);
-        char value[ROOM];
-        if (own->origins[rd_recipe_key_index(key)] != RD_BY_DEFAULT) continue;
-        const char *text = key->type == RD_KEY_STRING ? rd_recipe_string(start, key) : value;
-        if (key->type != RD_KEY_STRING) RD_TRY(rd_recipe_format_key(start, key, value, ROOM));
-        if (text) RD_TRY(rd_recipe_set_key(own, key, text));
+        if (own->origins[rd_recipe_key_index(key)] == RD_BY_DEFAULT)
+            RD_TRY(adopt_key(own, start, key));
     }
     return RD_OK;
 }

@@ -13,8 +13,7 @@
 /* All that must be the same: one "key: value" a line. */
 static rd_status describe(const rd_run *run, rd_text *text) {
     static const char *const isas[] = {"generic", "avx2", "avx512"};
-    RD_TRY(rd_text_printf(text, "version: %s\nproducts: %s\n", rd_version(),
-                          run->bf16 ? "bf16" : "fp32"));
+    RD_TRY(rd_text_printf(text, "version: %s\n", rd_version()));
     /* Those that step all weights must come to the same bits. */
     if (!rd_run_steps_slices(run))
         RD_TRY(rd_text_printf(text, "processor: %s\n", isas[rd_cpu_isa()]));
@@ -22,10 +21,15 @@ static rd_status describe(const rd_run *run, rd_text *text) {
 }
 
 static const char *advice_for(const char *key) {
-    if (strcmp(key, "products") == 0) return "set precision to fp32";
+    if (strcmp(key, rd_setting_products) == 0) return "set precision to fp32";
     if (strcmp(key, "processor") == 0) return "set shard-optimizer to true";
     if (strcmp(key, "version") == 0) return "install the same version everywhere";
     return "all ranks need the same recipe and the same data";
+}
+
+/* Of a key, as a sentence has it. */
+static const char *name_of(const char *key) {
+    return strcmp(key, rd_setting_products) == 0 ? "the precision of products" : key;
 }
 
 /* A line of a description: its key, and what comes after it. */
@@ -43,8 +47,8 @@ static line line_at(const char *text) {
 
 /* Unequal machines train together, each with all its cores. */
 static bool may_differ(const line *l) {
-    static const char THREADS[] = "number of threads";
-    return l->n_key == sizeof THREADS - 1 && memcmp(l->key, THREADS, sizeof THREADS - 1) == 0;
+    size_t n = strlen(rd_setting_threads);
+    return (size_t)l->n_key == n && memcmp(l->key, rd_setting_threads, n) == 0;
 }
 
 /* Names the first line that differs. */
@@ -60,8 +64,8 @@ static rd_status compare(const char *ours, const char *theirs, const rd_comm *co
         }
         snprintf(key, sizeof key, "%.*s", a.n_key, a.key);
         return rd_error(RD_ERR_ARGUMENT, "rank %d (%s): %s is %.*s there, but %.*s on rank 0; %s",
-                        rank, rd_ranks_host(comm, rank), key, b.n_value, b.value, a.n_value,
-                        a.value, advice_for(key));
+                        rank, rd_ranks_host(comm, rank), name_of(key), b.n_value, b.value,
+                        a.n_value, a.value, advice_for(key));
     }
     return RD_OK;
 }
@@ -101,7 +105,7 @@ static rd_status check_same(rd_run *run) {
 
 enum { PIECE = 1 << 22 /* floats */ };
 
-/* What a worker has of numbers at .. at + n, which are in `piece`, goes to `own`. */
+/* piece: [n] numbers from `at` on of a block; those that are the worker's go to `own`. */
 static void keep_own(const rd_run *run, const float *piece, int64_t at, int64_t n, float *own) {
     for (int64_t i = 0; i < rd_run_n_slices(run); i++) {
         rd_slice slice = rd_run_slice(run, i);

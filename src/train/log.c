@@ -10,6 +10,7 @@
 
 #include "io/json.h"
 #include "io/output.h"
+#include "train/numbers.h"
 #include "train/run.h"
 
 static rd_status cannot_write(const rd_run *run) {
@@ -27,50 +28,43 @@ static bool is_lost(const rd_run *run, const json_t *line, int64_t *n_skipped) {
     return strcmp(event, "skipped") == 0 && ++*n_skipped > run->state.skipped_updates;
 }
 
-/* A last line that a kill cut short is dropped; others that are no JSON are not ours to judge. */
-static rd_status keep_line(const rd_run *run, const char *path, const char *text, size_t n,
-                           int64_t *n_skipped, bool *keep) {
-    json_error_t error;
-    json_t *line = NULL;
-    if (rd_json_check(path, 0, text, n) == RD_OK && !(line = json_loadb(text, n, 0, &error)) &&
-        rd_json_no_memory(&error))
-        return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-    *keep = line ? !is_lost(run, line, n_skipped) : text[n - 1] == '\n';
-    json_decref(line);
+/* Keeps some lines of train.jsonl. */
+typedef struct {
+    const rd_run *run;
+    FILE *kept;   /* gets the lines that stay; NULL: nothing does */
+    bool changed; /* they are not the whole file */
+    int64_t n_skipped;
+} filter;
+
+/* A last line that a kill cut short is dropped; others that are not JSON are not ours to judge. */
+static rd_status filter_line(void *self, const char *text, size_t n, json_t *line) {
+    filter *f = self;
+    bool whole = text[n - 1] == '\n';
+    bool keep = line ? !is_lost(f->run, line, &f->n_skipped) : whole;
+    if (!keep || !whole) f->changed = true;
+    if (!f->kept || !keep) return RD_OK;
+    fwrite(text, 1, n, f->kept);
+    if (!whole) fputc('\n', f->kept);
     return RD_OK;
 }
 
-/* The lines of `log` that are to stay, to *kept (NULL: to none); *changed: they are not all of it.
- */
-static rd_status filter(const rd_run *run, const char *path, FILE *log, FILE *kept, bool *changed) {
-    char *text = NULL;
-    size_t room = 0;
-    int64_t n_skipped = 0;
-    rd_status status = RD_OK;
+static rd_status filter_log(const rd_run *run, const char *path, FILE *log, FILE *kept,
+                            bool *changed) {
+    filter f = {.run = run, .kept = kept};
     rewind(log);
-    for (ssize_t n; status == RD_OK && (n = getline(&text, &room, log)) > 0;) {
-        bool keep = false, whole = text[n - 1] == '\n';
-        status = keep_line(run, path, text, (size_t)n, &n_skipped, &keep);
-        if (!keep || !whole) *changed = true;
-        if (!kept || !keep) continue;
-        fwrite(text, 1, (size_t)n, kept);
-        if (!whole) fputc('\n', kept);
-    }
-    free(text);
-    if (status == RD_OK && !feof(log))
-        status = rd_error(ferror(log) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
-                          strerror(errno));
+    rd_status status = rd_json_each_line(log, path, filter_line, &f);
+    *changed = f.changed;
     return status;
 }
 
 /* Drops what earlier runs did after the checkpoint that this one starts from. */
 static rd_status drop_lost(const rd_run *run, const char *path, FILE *log) {
-    bool changed = false;
-    RD_TRY(filter(run, path, log, NULL, &changed));
+    bool changed;
+    RD_TRY(filter_log(run, path, log, NULL, &changed));
     if (!changed) return RD_OK;
     rd_atomic_file kept;
     RD_TRY(rd_atomic_open(&kept, path));
-    rd_status status = filter(run, path, log, kept.stream, &changed);
+    rd_status status = filter_log(run, path, log, kept.stream, &changed);
     if (status == RD_OK) return rd_atomic_commit(&kept);
     rd_atomic_abort(&kept);
     return status;
@@ -125,10 +119,10 @@ static int set_time(json_t *object) {
 }
 
 static int add_update(json_t *object, const rd_train_event *e) {
-    return set_real(object, "loss", e->loss) | set_real(object, "nll", e->nll) |
-           set_real(object, "kl", e->kl) | set_real(object, "lr", e->lr) |
-           set_real(object, "gnorm", e->gnorm) |
-           set_real(object, "tokens_per_second", e->tokens_per_second);
+    int failed = 0;
+    for (int i = 0; i < RD_CURVES; i++)
+        failed |= set_real(object, rd_update_numbers[i].name, rd_update_value(e, i));
+    return failed;
 }
 
 static int add_validation(json_t *object, const rd_train_event *e) {

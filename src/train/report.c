@@ -10,10 +10,6 @@
 #include "train/report_page.h"
 #include "train/run.h"
 
-static rd_status put(rd_text *out, const char *text) {
-    return rd_text_append(out, text, strlen(text));
-}
-
 static rd_status put_escaped(rd_text *out, const char *text) {
     return rd_text_append_html(out, text, strlen(text));
 }
@@ -25,25 +21,23 @@ __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const 
     va_start(args, format);
     vsnprintf(value, sizeof value, format, args);
     va_end(args);
-    RD_TRY(put(out, "<div><span>"));
+    RD_TRY(rd_text_put(out, "<div><span>"));
     RD_TRY(put_escaped(out, label));
-    RD_TRY(put(out, "</span><b>"));
+    RD_TRY(rd_text_put(out, "</span><b>"));
     RD_TRY(put_escaped(out, value));
-    return put(out, "</b></div>\n");
+    return rd_text_put(out, "</b></div>\n");
 }
 
 static rd_status write_totals(const rd_run *run, const rd_history *history, rd_text *out) {
     const rd_progress_state *s = &run->state;
-    long seconds = (long)s->seconds;
-    RD_TRY(put(out, "<div class=\"tiles\">\n"));
+    char examples[64], speed[64], duration[32];
+    snprintf(speed, sizeof speed, "%s/s, mean", rd_task_speed_unit(run->task));
+    RD_TRY(rd_text_put(out, "<div class=\"tiles\">\n"));
     RD_TRY(tile(out, "updates", "%lld", (long long)s->update));
     RD_TRY(tile(out, "epochs done", "%lld", (long long)s->epoch - 1));
-    RD_TRY(tile(out, "time in updates", "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60,
-                seconds % 60));
+    RD_TRY(tile(out, "time in updates", "%s", rd_duration(s->seconds, duration)));
     if (history->curves[RD_CURVE_SPEED].n > 0)
-        RD_TRY(
-            tile(out, "tokens/s, mean", "%.0f", rd_curve_mean(&history->curves[RD_CURVE_SPEED])));
-    char examples[64];
+        RD_TRY(tile(out, speed, "%.0f", rd_curve_mean(&history->curves[RD_CURVE_SPEED])));
     snprintf(examples, sizeof examples, "training %s", run->task->examples);
     RD_TRY(
         tile(out, examples, "%lld", (long long)run->task->n_examples(run->data, RD_TRAINING_DATA)));
@@ -58,7 +52,7 @@ static rd_status write_totals(const rd_run *run, const rd_history *history, rd_t
     RD_TRY(tile(out, "updates skipped", "%lld", (long long)s->skipped_updates));
     if (history->n_runs > 1)
         RD_TRY(tile(out, "started (dash-dotted)", "%lld times", (long long)history->n_runs));
-    return put(out, "</div>\n");
+    return rd_text_put(out, "</div>\n");
 }
 
 static rd_status write_chart(const rd_run *run, const rd_history *history, rd_chart chart,
@@ -70,70 +64,78 @@ static rd_status write_chart(const rd_run *run, const rd_history *history, rd_ch
     return rd_chart_write(&chart, out);
 }
 
-/* The curves of a chart's results, after the `n` series it has. */
-static void add_results(rd_chart *chart, int n, const rd_history *history) {
-    const rd_result_kind *const *kinds = history->kinds;
-    for (int i = 0; kinds[i] && n < RD_CHART_SERIES; i++) {
+/* The curves of a chart's results. */
+static void add_results(rd_chart *chart, const rd_history *history) {
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int i = 0, n = 0; kinds[i] && n < RD_CHART_SERIES; i++) {
         if (!kinds[i]->chart || strcmp(kinds[i]->chart, chart->title) != 0) continue;
-        chart->series[n].name =
-            n > 0 && kinds[i] == &rd_result_nll ? "validation" : kinds[i]->label;
+        chart->series[n].name = kinds[i]->label;
         chart->series[n++].curve = &history->results[i];
     }
 }
 
 /* A chart for each title that results have and no earlier result had. */
 static rd_status write_results(const rd_run *run, const rd_history *history, rd_text *out) {
-    const rd_result_kind *const *kinds = history->kinds;
+    const rd_result_kind *const *kinds = history->task->kinds;
     for (int i = 0; kinds[i]; i++) {
-        bool drawn = !kinds[i]->chart || kinds[i] == &rd_result_nll;
+        bool drawn = !kinds[i]->chart;
         for (int k = 0; !drawn && k < i; k++)
             drawn = kinds[k]->chart && strcmp(kinds[k]->chart, kinds[i]->chart) == 0;
         if (drawn) continue;
         rd_chart chart = {.title = kinds[i]->chart, .from_zero = kinds[i]->larger_is_better};
-        add_results(&chart, 0, history);
+        add_results(&chart, history);
         RD_TRY(write_chart(run, history, chart, out));
     }
     return RD_OK;
 }
 
+static rd_status write_number(const rd_run *run, const rd_history *history, int number,
+                              const char *series, rd_text *out) {
+    char title[RD_LONGEST_TITLE];
+    rd_update_title(number, run->task->loss_unit, rd_task_speed_unit(run->task), title);
+    const rd_chart chart = {.title = title,
+                            .series = {{series, &history->curves[number]}},
+                            .from_zero = rd_update_numbers[number].from_zero};
+    return write_chart(run, history, chart, out);
+}
+
+/* Of training and, where it is a result, of validation. */
+static rd_status write_nll(const rd_run *run, const rd_history *history, rd_text *out) {
+    char title[RD_LONGEST_TITLE];
+    snprintf(title, sizeof title, "Negative log-likelihood, per %s", run->task->loss_unit);
+    rd_chart chart = {.title = title,
+                      .series = {{"training", &history->curves[RD_CURVE_TRAIN_NLL]}}};
+    for (int i = 0; history->task->kinds[i]; i++) {
+        if (history->task->kinds[i] != &rd_result_nll) continue;
+        chart.series[1].name = "validation";
+        chart.series[1].curve = &history->results[i];
+    }
+    return write_chart(run, history, chart, out);
+}
+
 static rd_status write_charts(const rd_run *run, const rd_history *history, rd_text *out) {
-    const rd_curve *c = history->curves;
     bool several_passes = run->recipe->train.reg_alpha > 0.0f;
-    rd_chart loss = {
-        .title = "Loss of training, per token",
-        .series = {{several_passes ? "all passes and KL, last" : "last", &c[RD_CURVE_TRAIN_LOSS]}}};
-    rd_chart nll = {.title = rd_result_nll.chart, .series = {{"training", &c[RD_CURVE_TRAIN_NLL]}}};
-    add_results(&nll, 1, history);
-    const rd_chart others[] = {
-        {.title = "KL between the passes, per token",
-         .series = {{"last", several_passes ? &c[RD_CURVE_KL] : NULL}},
-         .from_zero = true},
-        {.title = "Learning rate", .series = {{"last", &c[RD_CURVE_LR]}}, .from_zero = true},
-        {.title = "Norm of the gradient",
-         .series = {{"last", &c[RD_CURVE_GNORM]}},
-         .from_zero = true},
-        {.title = "Tokens per second", .series = {{"last", &c[RD_CURVE_SPEED]}}, .from_zero = true},
-    };
-    RD_TRY(put(out, "<div class=\"charts\">\n"));
-    RD_TRY(write_chart(run, history, loss, out));
-    RD_TRY(write_chart(run, history, nll, out));
+    RD_TRY(rd_text_put(out, "<div class=\"charts\">\n"));
+    RD_TRY(write_number(run, history, RD_CURVE_TRAIN_LOSS,
+                        several_passes ? "all passes and KL, last" : "last", out));
+    RD_TRY(write_nll(run, history, out));
     RD_TRY(write_results(run, history, out));
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        RD_TRY(write_chart(run, history, others[i], out));
-    return put(out, "</div>\n");
+    for (int i = RD_CURVE_KL; i < RD_CURVES; i++)
+        if (i != RD_CURVE_KL || several_passes) RD_TRY(write_number(run, history, i, "last", out));
+    return rd_text_put(out, "</div>\n");
 }
 
 /* The source above, the hypothesis next to the reference. */
 static rd_status write_sample(const json_t *sample, rd_text *out) {
     static const char *const keys[] = {"source", "reference", "hypothesis"};
-    RD_TRY(put(out, "<div class=\"sample\">\n"));
+    RD_TRY(rd_text_put(out, "<div class=\"sample\">\n"));
     for (int k = 0; k < 3; k++) {
         const char *text = json_string_value(json_object_get(sample, keys[k]));
         RD_TRY(rd_text_printf(out, "<p class=\"%s\"><span>%s</span> ", keys[k], keys[k]));
         RD_TRY(put_escaped(out, text ? text : ""));
-        RD_TRY(put(out, "</p>\n"));
+        RD_TRY(rd_text_put(out, "</p>\n"));
     }
-    return put(out, "</div>\n");
+    return rd_text_put(out, "</div>\n");
 }
 
 static rd_status write_validation(const rd_history *history, const json_t *event, bool open,
@@ -142,11 +144,12 @@ static rd_status write_validation(const rd_history *history, const json_t *event
                           open ? " open" : "",
                           (long long)json_integer_value(json_object_get(event, "update")),
                           (long long)json_integer_value(json_object_get(event, "epoch"))));
-    for (int i = 0; history->kinds[i]; i++) {
-        const json_t *value = json_object_get(event, history->kinds[i]->name);
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int i = 0; kinds[i]; i++) {
+        const json_t *value = json_object_get(event, kinds[i]->name);
         if (json_is_number(value))
-            RD_TRY(rd_text_printf(out, ", %s %.*f", history->kinds[i]->label,
-                                  history->kinds[i]->digits, json_number_value(value)));
+            RD_TRY(rd_text_printf(out, ", %s %.*f", kinds[i]->label, kinds[i]->digits,
+                                  json_number_value(value)));
     }
     bool best = json_is_true(json_object_get(event, "best"));
     RD_TRY(rd_text_printf(out, "%s</span></summary>\n", best ? ", best so far" : ""));
@@ -154,13 +157,13 @@ static rd_status write_validation(const rd_history *history, const json_t *event
     const json_t *samples = json_object_get(event, "samples");
     for (size_t i = 0; i < json_array_size(samples); i++)
         RD_TRY(write_sample(json_array_get(samples, i), out));
-    return put(out, "</details>\n");
+    return rd_text_put(out, "</details>\n");
 }
 
 static rd_status write_samples(const rd_history *history, rd_text *out) {
     size_t n = json_array_size(history->validations);
     if (n == 0) return RD_OK;
-    RD_TRY(put(out, "<h2>Samples of the validation set, latest first</h2>\n"));
+    RD_TRY(rd_text_put(out, "<h2>Samples of the validation set, latest first</h2>\n"));
     for (size_t i = 0; i < n && i < RD_HISTORY_SAMPLES; i++)
         RD_TRY(write_validation(history, json_array_get(history->validations, n - 1 - i), i == 0,
                                 out));
@@ -198,19 +201,19 @@ static rd_status recipe_text(const rd_recipe *recipe, char **text) {
 
 /* lines: "key: value", cut up here. */
 static rd_status put_settings(rd_text *out, char *lines) {
-    RD_TRY(put(out, "<h2>Settings</h2>\n<details open><summary>All keys of the recipe"
-                    "</summary><div class=\"keys\">\n"));
+    RD_TRY(rd_text_put(out, "<h2>Settings</h2>\n<details open><summary>All keys of the recipe"
+                            "</summary><div class=\"keys\">\n"));
     for (char *line; (line = strsep(&lines, "\n"));) {
         char *value = strstr(line, ": ");
         if (*line == '#' || !value) continue;
         *value = '\0';
-        RD_TRY(put(out, "<div><span>"));
+        RD_TRY(rd_text_put(out, "<div><span>"));
         RD_TRY(put_escaped(out, line));
-        RD_TRY(put(out, "</span><code>"));
+        RD_TRY(rd_text_put(out, "</span><code>"));
         RD_TRY(put_value(out, value + 2));
-        RD_TRY(put(out, "</code></div>\n"));
+        RD_TRY(rd_text_put(out, "</code></div>\n"));
     }
-    return put(out, "</div></details>\n");
+    return rd_text_put(out, "</div></details>\n");
 }
 
 static rd_status write_settings(const rd_recipe *recipe, rd_text *out) {
@@ -226,7 +229,7 @@ static rd_status write_changes(const rd_history *history, rd_text *out) {
     static const char prefix[] = "changed: ";
     size_t n = json_array_size(history->changes);
     if (n == 0) return RD_OK;
-    RD_TRY(put(out, "<h2>Settings changed on the way (dotted)</h2>\n<ul>\n"));
+    RD_TRY(rd_text_put(out, "<h2>Settings changed on the way (dotted)</h2>\n<ul>\n"));
     for (size_t i = 0; i < n; i++) {
         const json_t *event = json_array_get(history->changes, i);
         const char *reason = json_string_value(json_object_get(event, "reason"));
@@ -234,9 +237,9 @@ static rd_status write_changes(const rd_history *history, rd_text *out) {
         if (strncmp(reason, prefix, sizeof prefix - 1) == 0) reason += sizeof prefix - 1;
         RD_TRY(rd_text_printf(out, "<li>update %.0f: ", history->changed.points[i].x));
         RD_TRY(put_escaped(out, reason));
-        RD_TRY(put(out, "</li>\n"));
+        RD_TRY(rd_text_put(out, "</li>\n"));
     }
-    return put(out, "</ul>\n");
+    return rd_text_put(out, "</ul>\n");
 }
 
 /* "en to de, R-Drop with alpha 5" */
@@ -244,36 +247,36 @@ static rd_status write_subject(const rd_recipe *recipe, rd_text *out) {
     const rd_train_config *train = &recipe->train;
     bool pair = *recipe->data.source_lang && *recipe->data.target_lang;
     RD_TRY(put_escaped(out, pair ? recipe->data.source_lang : recipe->task));
-    if (pair) RD_TRY(put(out, " to "));
+    if (pair) RD_TRY(rd_text_put(out, " to "));
     if (pair) RD_TRY(put_escaped(out, recipe->data.target_lang));
-    if (train->reg_alpha <= 0.0f) return put(out, ", without R-Drop");
+    if (train->reg_alpha <= 0.0f) return rd_text_put(out, ", without R-Drop");
     RD_TRY(rd_text_printf(out, ", R-Drop with alpha %g", (double)train->reg_alpha));
     return train->n_passes > 2 ? rd_text_printf(out, " over %d passes", (int)train->n_passes)
                                : RD_OK;
 }
 
 static rd_status write_page(const rd_run *run, const rd_history *history, rd_text *out) {
-    RD_TRY(put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                    "<meta name=\"viewport\" content=\"width=device-width\">\n"));
+    RD_TRY(rd_text_put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                            "<meta name=\"viewport\" content=\"width=device-width\">\n"));
     if (!history->reason) /* a page left open follows the training */
-        RD_TRY(put(out, "<meta http-equiv=\"refresh\" content=\"30\">\n"));
-    RD_TRY(put(out, "<title>"));
+        RD_TRY(rd_text_put(out, "<meta http-equiv=\"refresh\" content=\"30\">\n"));
+    RD_TRY(rd_text_put(out, "<title>"));
     RD_TRY(put_escaped(out, run->recipe->name));
-    RD_TRY(put(out, "</title>\n"));
-    RD_TRY(put(out, rd_report_style));
-    RD_TRY(put(out, "</head><body>\n<h1>"));
+    RD_TRY(rd_text_put(out, "</title>\n"));
+    RD_TRY(rd_text_put(out, rd_report_style));
+    RD_TRY(rd_text_put(out, "</head><body>\n<h1>"));
     RD_TRY(put_escaped(out, run->recipe->name));
-    RD_TRY(put(out, "</h1>\n<p>"));
+    RD_TRY(rd_text_put(out, "</h1>\n<p>"));
     RD_TRY(write_subject(run->recipe, out));
-    RD_TRY(put(out, history->reason ? ". Finished: " : ". Not finished."));
+    RD_TRY(rd_text_put(out, history->reason ? ". Finished: " : ". Not finished."));
     RD_TRY(put_escaped(out, history->reason ? history->reason : ""));
-    RD_TRY(put(out, "</p>\n"));
+    RD_TRY(rd_text_put(out, "</p>\n"));
     RD_TRY(write_totals(run, history, out));
     RD_TRY(write_charts(run, history, out));
     RD_TRY(write_changes(history, out));
     RD_TRY(write_samples(history, out));
     RD_TRY(write_settings(run->recipe, out));
-    return put(out, "</body></html>\n");
+    return rd_text_put(out, "</body></html>\n");
 }
 
 rd_status rd_run_write_html(const rd_run *run) {

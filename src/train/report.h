@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "task/task.h"
+#include "train/numbers.h"
 
 /* A quantity over updates. */
 typedef struct {
@@ -19,25 +20,15 @@ typedef struct {
 
 double rd_curve_mean(const rd_curve *curve); /* 0 without points */
 
-enum {
-    RD_CURVE_TRAIN_LOSS,
-    RD_CURVE_TRAIN_NLL,
-    RD_CURVE_KL,
-    RD_CURVE_LR,
-    RD_CURVE_GNORM,
-    RD_CURVE_SPEED,
-    RD_CURVES
-};
-
 enum { RD_HISTORY_SAMPLES = 100 }; /* validations, the latest, whose samples are kept */
 
 typedef struct {
     rd_curve curves[RD_CURVES];
-    const rd_result_kind *const *kinds; /* the task's, which the log names; NULL ends them */
-    rd_curve results[RD_MOST_RESULTS];  /* of validation, one for each kind */
-    rd_curve changed;                   /* updates that settings changed at; y is not used */
-    rd_curve restarts;                  /* updates that a later run started after, likewise */
-    json_t *changes;                    /* the "changed" events, in order */
+    const rd_task *task;               /* which the log names */
+    rd_curve results[RD_MOST_RESULTS]; /* of validation, one for each of the task's kinds */
+    rd_curve changed;                  /* updates that settings changed at; y is not used */
+    rd_curve restarts;                 /* updates that a later run started after, likewise */
+    json_t *changes;                   /* the "changed" events, in order */
     json_t *validations; /* the "valid" events, in order; old ones without their samples */
     int64_t n_runs;      /* how often the training was started */
     char *reason;        /* why it ended; NULL: it has not */

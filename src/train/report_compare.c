@@ -9,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/report.h"
 #include "train/report_page.h"
+#include "train/run.h"
 #include "train/settings.h"
 
 typedef struct {
@@ -18,10 +19,10 @@ typedef struct {
     double x_end;            /* its last update */
 } training;
 
-/* The training's values of every result kind: what a row and a chart of it are made of. */
+/* The training's values of a kind of result; NULL: its task does not give it. */
 static const rd_curve *curve_of(const training *t, const rd_result_kind *kind) {
-    for (int i = 0; t->history.kinds[i]; i++)
-        if (t->history.kinds[i] == kind) return &t->history.results[i];
+    for (int i = 0; t->history.task->kinds[i]; i++)
+        if (t->history.task->kinds[i] == kind) return &t->history.results[i];
     return NULL;
 }
 
@@ -30,7 +31,7 @@ static void find_end(training *t) {
         const rd_curve *curve = &t->history.curves[c];
         if (curve->n > 0) t->x_end = fmax(t->x_end, curve->points[curve->n - 1].x);
     }
-    for (int i = 0; t->history.kinds[i]; i++) {
+    for (int i = 0; t->history.task->kinds[i]; i++) {
         const rd_curve *curve = &t->history.results[i];
         if (curve->n > 0) t->x_end = fmax(t->x_end, curve->points[curve->n - 1].x);
     }
@@ -58,6 +59,28 @@ static void free_training(training *t) {
     rd_history_free(&t->history);
     rd_checkpoint_info_free(&t->last);
     rd_text_free(&t->name);
+}
+
+/* ---- Units ---- */
+
+typedef const char *(*unit_of)(const rd_task *task);
+
+static const char *loss_unit(const rd_task *task) {
+    return task->loss_unit;
+}
+
+enum { LONGEST_UNITS = 64 };
+
+/* text: [LONGEST_UNITS] = the unit, or those of several tasks: "token or picture". */
+static void join_units(const training *all, int n, unit_of unit, char *text) {
+    size_t length = 0;
+    for (int i = 0; i < n; i++) {
+        int same = 0;
+        while (strcmp(unit(all[same].history.task), unit(all[i].history.task)) != 0) same++;
+        if (same < i || length >= LONGEST_UNITS) continue;
+        length += (size_t)snprintf(text + length, LONGEST_UNITS - length, "%s%s",
+                                   length > 0 ? " or " : "", unit(all[i].history.task));
+    }
 }
 
 /* ---- Totals ---- */
@@ -97,9 +120,9 @@ typedef rd_status (*visit_kind)(const training *all, int n, const rd_result_kind
 /* Calls `visit` for every kind of result that a training has values of, once. */
 static rd_status for_each_kind(const training *all, int n, visit_kind visit, rd_text *out) {
     for (int i = 0; i < n; i++)
-        for (int k = 0; all[i].history.kinds[k]; k++)
-            if (!is_settled(all, n, i, all[i].history.kinds[k]))
-                RD_TRY(visit(all, n, all[i].history.kinds[k], out));
+        for (int k = 0; all[i].history.task->kinds[k]; k++)
+            if (!is_settled(all, n, i, all[i].history.task->kinds[k]))
+                RD_TRY(visit(all, n, all[i].history.task->kinds[k], out));
     return RD_OK;
 }
 
@@ -118,6 +141,7 @@ static rd_status write_names(const training *all, int n, rd_text *out) {
 }
 
 static rd_status write_totals(const training *all, int n, rd_text *out) {
+    char unit[LONGEST_UNITS], duration[32];
     RD_TRY(write_names(all, n, out));
     RD_TRY(rd_text_printf(out, "<tr><th>updates</th>"));
     for (int i = 0; i < n; i++)
@@ -125,13 +149,12 @@ static rd_status write_totals(const training *all, int n, rd_text *out) {
                               all[i].history.reason ? "" : " <span>not finished</span>"));
     RD_TRY(rd_text_printf(out, "</tr>\n<tr><th>time in updates</th>"));
     for (int i = 0; i < n; i++) {
-        long s = (long)all[i].last.state.seconds;
-        if (all[i].last.settings)
-            RD_TRY(rd_text_printf(out, "<td>%ld:%02ld:%02ld</td>", s / 3600, s / 60 % 60, s % 60));
-        else
-            RD_TRY(rd_text_printf(out, "<td></td>"));
+        bool known = all[i].last.settings != NULL;
+        rd_duration(all[i].last.state.seconds, duration);
+        RD_TRY(rd_text_printf(out, "<td>%s</td>", known ? duration : ""));
     }
-    RD_TRY(rd_text_printf(out, "</tr>\n<tr><th>tokens/s, mean</th>"));
+    join_units(all, n, rd_task_speed_unit, unit);
+    RD_TRY(rd_text_printf(out, "</tr>\n<tr><th>%s/s, mean</th>", unit));
     for (int i = 0; i < n; i++)
         RD_TRY(rd_text_printf(out, "<td>%.0f</td>",
                               rd_curve_mean(&all[i].history.curves[RD_CURVE_SPEED])));
@@ -167,22 +190,17 @@ static rd_status write_result(const training *all, int n, const rd_result_kind *
 }
 
 static rd_status write_charts(const training *all, int n, rd_text *out) {
-    static const struct {
-        const char *title;
-        int curve;
-        bool from_zero;
-    } charts[] = {{"nll of training, per token", RD_CURVE_TRAIN_NLL, false},
-                  {"Loss of training, per token", RD_CURVE_TRAIN_LOSS, false},
-                  {"KL between the passes, per token", RD_CURVE_KL, true},
-                  {"Learning rate", RD_CURVE_LR, true},
-                  {"Norm of the gradient", RD_CURVE_GNORM, true},
-                  {"Tokens per second", RD_CURVE_SPEED, true}};
+    char loss[LONGEST_UNITS], speed[LONGEST_UNITS];
+    join_units(all, n, loss_unit, loss);
+    join_units(all, n, rd_task_speed_unit, speed);
     RD_TRY(rd_text_printf(out, "<div class=\"charts\">\n"));
     RD_TRY(for_each_kind(all, n, write_result, out));
-    for (size_t c = 0; c < sizeof charts / sizeof *charts; c++) {
+    for (int c = 0; c < RD_CURVES; c++) {
         const rd_curve *curves[RD_CHART_SERIES] = {0};
-        for (int i = 0; i < n; i++) curves[i] = &all[i].history.curves[charts[c].curve];
-        const rd_chart chart = {.title = charts[c].title, .from_zero = charts[c].from_zero};
+        char title[RD_LONGEST_TITLE];
+        for (int i = 0; i < n; i++) curves[i] = &all[i].history.curves[c];
+        rd_update_title(c, loss, speed, title);
+        const rd_chart chart = {.title = title, .from_zero = rd_update_numbers[c].from_zero};
         RD_TRY(write_chart(all, n, chart, curves, out));
     }
     return rd_text_printf(out, "</div>\n");
@@ -274,14 +292,9 @@ static rd_status refuse_file(const char *path, const char *directory, const char
 
 /* The page replaces nothing of a training but another page. */
 static rd_status refuse_output(const char *path, const char *directory) {
-    static const char *const files[] = {"train.jsonl",        "lock",
-                                        "checkpoint_last",    "checkpoint_previous",
-                                        "checkpoint_damaged", "checkpoint_best.safetensors"};
-    static const char *const folders[] = {"model", "checkpoints", "tensorboard"};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        RD_TRY(refuse_file(path, directory, files[i]));
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        char *folder = rd_path_join(directory, folders[i]);
+    for (int i = 0; rd_run_files[i]; i++) RD_TRY(refuse_file(path, directory, rd_run_files[i]));
+    for (int i = 0; rd_run_folders[i]; i++) {
+        char *folder = rd_path_join(directory, rd_run_folders[i]);
         rd_status status = folder ? rd_refuse_inputs_in(path, folder) : RD_ERR_MEMORY;
         free(folder);
         RD_TRY(status);

@@ -7,11 +7,6 @@
 #include "base/memory.h"
 #include "train/report.h"
 
-static const char *const train_keys[RD_CURVES] = {
-    [RD_CURVE_TRAIN_LOSS] = "loss", [RD_CURVE_TRAIN_NLL] = "nll",
-    [RD_CURVE_KL] = "kl",           [RD_CURVE_LR] = "lr",
-    [RD_CURVE_GNORM] = "gnorm",     [RD_CURVE_SPEED] = "tokens_per_second"};
-
 double rd_curve_mean(const rd_curve *curve) {
     double sum = 0;
     for (int64_t i = 0; i < curve->n; i++) sum += curve->points[i].y;
@@ -67,9 +62,10 @@ static rd_status add_point(rd_curve *curve, int64_t update, const json_t *line, 
 static rd_status add_points(rd_history *history, const char *event, int64_t update,
                             const json_t *line) {
     for (int c = 0; c < RD_CURVES && strcmp(event, "train") == 0; c++)
-        RD_TRY(add_point(&history->curves[c], update, line, train_keys[c]));
-    for (int c = 0; history->kinds[c] && strcmp(event, "valid") == 0; c++)
-        RD_TRY(add_point(&history->results[c], update, line, history->kinds[c]->name));
+        RD_TRY(add_point(&history->curves[c], update, line, rd_update_numbers[c].name));
+    const rd_result_kind *const *kinds = history->task->kinds;
+    for (int c = 0; kinds[c] && strcmp(event, "valid") == 0; c++)
+        RD_TRY(add_point(&history->results[c], update, line, kinds[c]->name));
     return RD_OK;
 }
 
@@ -97,20 +93,24 @@ static rd_status add_change(rd_history *history, int64_t update, json_t *event) 
 }
 
 /* Older logs name no task: there was one. */
-static rd_status find_kinds(rd_history *history, const char *name) {
+static rd_status find_task(rd_history *history, const char *name) {
     const rd_task *task = &rd_task_translation;
     if (name) RD_TRY(rd_task_find(&task, name));
-    history->kinds = task->kinds;
+    history->task = task;
     return RD_OK;
 }
 
-static rd_status add_line(rd_history *history, json_t *line) {
+/* Lines that are not JSON are not ours. */
+static rd_status add_line(void *self, const char *text, size_t n, json_t *line) {
+    rd_history *history = self;
+    (void)text;
+    (void)n;
     const char *event = json_string_value(json_object_get(line, "event"));
     const json_t *number = json_object_get(line, "update");
     if (!event || !json_is_integer(number)) return RD_OK;
     int64_t update = json_integer_value(number);
     if (strcmp(event, "start") == 0) {
-        RD_TRY(find_kinds(history, json_string_value(json_object_get(line, "task"))));
+        RD_TRY(find_task(history, json_string_value(json_object_get(line, "task"))));
         go_back(history, update);
         if (update > 0) RD_TRY(add_mark(&history->restarts, update));
     }
@@ -126,28 +126,12 @@ static rd_status add_line(rd_history *history, json_t *line) {
 
 rd_status rd_history_read(rd_history *history, const char *path) {
     *history = (rd_history){
-        .kinds = rd_task_translation.kinds, .validations = json_array(), .changes = json_array()};
+        .task = &rd_task_translation, .validations = json_array(), .changes = json_array()};
     if (!history->validations || !history->changes)
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
     FILE *file = fopen(path, "r");
     if (!file) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    char *text = NULL;
-    size_t room = 0;
-    rd_status status = RD_OK;
-    for (ssize_t n; status == RD_OK && (n = getline(&text, &room, file)) > 0;) {
-        json_error_t error;
-        if (rd_json_check(path, 0, text, (size_t)n) != RD_OK) continue; /* no line of ours */
-        json_t *line = json_loadb(text, (size_t)n, 0, &error);
-        if (json_is_object(line)) status = add_line(history, line);
-        if (!line && rd_json_no_memory(&error))
-            status = rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
-        json_decref(line);
-    }
-    /* Lines may also end for want of memory, which is no error of the file. */
-    if (status == RD_OK && !feof(file))
-        status = rd_error(ferror(file) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
-                          strerror(errno));
-    free(text);
+    rd_status status = rd_json_each_line(file, path, add_line, history);
     fclose(file);
     return status;
 }

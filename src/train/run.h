@@ -134,6 +134,10 @@ rd_status rd_run_load_start(rd_run *run);
  * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that there are none of by that name. */
 rd_status rd_run_freeze(rd_run *run);
 
+/* Names in save_dir of all that a training keeps there, except report.html, which is made anew from
+ * them; NULL ends them. */
+extern const char *const rd_run_files[], *const rd_run_folders[];
+
 /* One process at a time: another's is refused by its pid. A killed one holds nothing. Symbolic
  * links in the directory are refused: nothing is read, written or removed through one. */
 rd_status rd_run_lock(rd_run *run);
@@ -181,7 +185,8 @@ rd_status rd_run_write_html(const rd_run *run);
 /* save_dir/NAME, malloc'ed. */
 char *rd_run_path(const rd_run *run, const char *name);
 
-/* The numbered checkpoints, oldest first; *paths and each path malloc'ed. */
+/* The numbered checkpoints, oldest first; free *paths in any case. */
 rd_status rd_run_checkpoints(const rd_run *run, char ***paths, int *n);
+void rd_run_free_paths(char **paths, int n);
 
 #endif

@@ -15,6 +15,15 @@
 
 static const char UNSAVED[] = "unsaved\n";
 
+const char *const rd_run_files[] = {"lock",
+                                    "train.jsonl",
+                                    "checkpoint_last",
+                                    "checkpoint_previous",
+                                    "checkpoint_damaged",
+                                    "checkpoint_best.safetensors",
+                                    NULL};
+const char *const rd_run_folders[] = {"model", "tensorboard", "checkpoints", NULL};
+
 char *rd_run_path(const rd_run *run, const char *name) {
     return rd_path_join(run->save_dir, name);
 }
@@ -61,21 +70,14 @@ static rd_status refuse_links_in(const rd_run *run, const char *name) {
 }
 
 static rd_status refuse_linked_directories(const rd_run *run) {
-    RD_TRY(refuse_link(run, "model"));
-    RD_TRY(refuse_link(run, "tensorboard"));
-    return refuse_link(run, "checkpoints");
+    for (int i = 0; rd_run_folders[i]; i++) RD_TRY(refuse_link(run, rd_run_folders[i]));
+    return RD_OK;
 }
 
 /* A directory that came from elsewhere may hold links to anything of the user's. */
 static rd_status refuse_links(const rd_run *run) {
-    static const char *const names[] = {"lock",
-                                        "train.jsonl",
-                                        "report.html",
-                                        "checkpoint_last",
-                                        "checkpoint_previous",
-                                        "checkpoint_damaged",
-                                        "checkpoint_best.safetensors"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) RD_TRY(refuse_link(run, names[i]));
+    RD_TRY(refuse_link(run, "report.html"));
+    for (int i = 0; rd_run_files[i]; i++) RD_TRY(refuse_link(run, rd_run_files[i]));
     RD_TRY(refuse_linked_directories(run));
     RD_TRY(refuse_links_in(run, "model"));
     return refuse_links_in(run, "checkpoints");
@@ -125,8 +127,7 @@ rd_status rd_run_begin_anew(rd_run *run) {
         RD_TRY(refuse_result(run, "model/model.safetensors"));
         RD_TRY(refuse_result(run, "checkpoint_best.safetensors"));
         rd_status status = rd_run_checkpoints(run, &checkpoints, &n);
-        for (int i = 0; i < n; i++) free(checkpoints[i]);
-        free(checkpoints);
+        rd_run_free_paths(checkpoints, n);
         RD_TRY(status);
         if (n > 0) RD_TRY(refuse_result(run, "checkpoints"));
     }
@@ -195,6 +196,11 @@ rd_status rd_run_tidy(const rd_run *run) {
     RD_TRY(tidy_directory(run, ".", false));
     RD_TRY(tidy_directory(run, "model", false));
     return tidy_directory(run, "checkpoints", true);
+}
+
+void rd_run_free_paths(char **paths, int n) {
+    for (int i = 0; paths && i < n; i++) free(paths[i]);
+    free(paths);
 }
 
 static int is_checkpoint(const struct dirent *entry) {

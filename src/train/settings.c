@@ -35,9 +35,10 @@ static bool is_of_model(const rd_key *key) {
 
 /* Lines that no key of the recipe gives. */
 enum { TRAIN_DATA, VALID_DATA, START, WORKERS, THREADS, PRODUCTS, OTHERS };
-static const char *const others[OTHERS] = {"train.bin",         "valid.bin",
-                                           "start-weights",     "number of workers",
-                                           "number of threads", "products in"};
+const char rd_setting_threads[] = "number of threads", rd_setting_products[] = "products in";
+static const char *const others[OTHERS] = {"train.bin",        "valid.bin",
+                                           "start-weights",    "number of workers",
+                                           rd_setting_threads, rd_setting_products};
 
 static void describe_data(const rd_run *run, rd_split split, char value[80]) {
     snprintf(value, 80, "%" PRId64 " %s (%016" PRIx64 ")", run->task->n_examples(run->data, split),

@@ -5,6 +5,9 @@
 
 #include "train/run.h"
 
+/* Lines that no key of the recipe gives: of the number of threads, and of the type of products. */
+extern const char rd_setting_threads[], rd_setting_products[];
+
 /* The run's settings, to be released with rd_text_free. */
 rd_status rd_settings_write(const rd_run *run, rd_text *settings);
 

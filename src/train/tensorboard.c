@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "io/output.h"
 #include "io/tfrecord.h"
+#include "train/numbers.h"
 #include "train/run.h"
 
 static const char name_begins[] = "events.out.tfevents.";
@@ -97,12 +98,9 @@ static rd_status add_scalar(message *m, const char *group, const char *name, dou
 }
 
 static rd_status add_update(message *m, const rd_train_event *e) {
-    RD_TRY(add_scalar(m, "train", "loss", e->loss));
-    RD_TRY(add_scalar(m, "train", "nll", e->nll));
-    RD_TRY(add_scalar(m, "train", "kl", e->kl));
-    RD_TRY(add_scalar(m, "train", "lr", e->lr));
-    RD_TRY(add_scalar(m, "train", "gnorm", e->gnorm));
-    return add_scalar(m, "train", "tokens_per_second", e->tokens_per_second);
+    for (int i = 0; i < RD_CURVES; i++)
+        RD_TRY(add_scalar(m, "train", rd_update_numbers[i].name, rd_update_value(e, i)));
+    return RD_OK;
 }
 
 static rd_status add_validation(message *m, const rd_results *results) {

@@ -23,20 +23,23 @@ static int64_t last_update(const rd_run *run) {
     return last == INT64_MAX ? 0 : last;
 }
 
-static rd_status report_progress(rd_run *run, const rd_meters *w, rd_train_kind kind) {
-    double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : 1.0;
-    rd_train_event event = {.kind = kind,
+static rd_train_event event_of(const rd_run *run, rd_train_kind kind) {
+    return (rd_train_event){.kind = kind,
                             .update = run->state.update,
                             .epoch = run->state.epoch,
-                            .last_update = last_update(run),
-                            .loss = w->sums.loss / n,
-                            .nll = w->sums.nll / n,
-                            .kl = w->sums.kl / n,
-                            .lr = rd_learning_rate(&run->recipe->optim, run->state.update),
-                            .gnorm = w->updates ? w->gnorm / (double)w->updates : 0.0,
-                            .tokens_per_second =
-                                w->seconds > 0.0 ? (double)w->tokens / w->seconds : 0.0,
                             .seconds = run->state.seconds};
+}
+
+static rd_status report_progress(rd_run *run, const rd_meters *w, rd_train_kind kind) {
+    double n = w->sums.n_tokens > 0 ? (double)w->sums.n_tokens : (double)NAN;
+    rd_train_event event = event_of(run, kind);
+    event.last_update = last_update(run);
+    event.loss = w->sums.loss / n;
+    event.nll = w->sums.nll / n;
+    event.kl = w->sums.kl / n;
+    event.lr = rd_learning_rate(&run->recipe->optim, run->state.update);
+    event.gnorm = w->updates ? w->gnorm / (double)w->updates : 0.0;
+    event.tokens_per_second = w->seconds > 0.0 ? (double)w->tokens / w->seconds : 0.0;
     return rd_run_report(run, &event);
 }
 
@@ -84,11 +87,8 @@ static rd_status next_update(rd_run *run, rd_meters *w) {
         if (due) *w = (rd_meters){0};
         return RD_OK;
     }
-    rd_train_event event = {.kind = RD_TRAIN_SKIPPED,
-                            .update = s->update,
-                            .epoch = s->epoch,
-                            .seconds = s->seconds,
-                            .reason = "loss or gradient not finite"};
+    rd_train_event event = event_of(run, RD_TRAIN_SKIPPED);
+    event.reason = "loss or gradient not finite";
     RD_TRY(rd_run_report(run, &event));
     return s->skipped_in_a_row >= MOST_SKIPPED ? rd_comm_agree(run->comm, too_many_skipped(run))
                                                : RD_OK;
@@ -117,7 +117,7 @@ static rd_status run_epoch(rd_run *run, rd_meters *w) {
 /* Most of the memory is a batch's, and grows with its size. */
 static rd_status out_of_memory(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
-    bool by_tokens = t->max_tokens > 0 && run->task != &rd_task_image_classification;
+    bool by_tokens = t->max_tokens > 0 && !run->task->counts_examples;
     char message[512];
     snprintf(message, sizeof message, "%s", rd_last_error());
     return rd_error(RD_ERR_MEMORY,
@@ -155,11 +155,8 @@ static rd_status report_line(rd_run *run, rd_train_kind kind, const char *prefix
                              size_t n) {
     rd_text reason = {0};
     rd_status status = rd_text_printf(&reason, "%s%.*s", prefix, (int)n, line);
-    rd_train_event event = {.kind = kind,
-                            .update = run->state.update,
-                            .epoch = run->state.epoch,
-                            .seconds = run->state.seconds,
-                            .reason = reason.data};
+    rd_train_event event = event_of(run, kind);
+    event.reason = reason.data;
     if (status == RD_OK) status = rd_run_report(run, &event);
     rd_text_free(&reason);
     return status;
@@ -177,17 +174,15 @@ static rd_status report_lines(rd_run *run, const rd_text *lines, rd_train_kind k
 }
 
 static rd_status report_start(rd_run *run) {
-    rd_train_event event = {.kind = RD_TRAIN_STARTED,
-                            .update = run->state.update,
-                            .epoch = run->state.epoch,
-                            .last_update = last_update(run),
-                            .n_parameters = rd_model_n_parameters(run->model),
-                            .n_train = run->task->n_examples(run->data, RD_TRAINING_DATA),
-                            .n_valid = run->task->n_examples(run->data, RD_VALIDATION_DATA),
-                            .task = run->task,
-                            .workers = run->workers,
-                            .resumed_from = run->state.update,
-                            .reason = *run->warning ? run->warning : NULL};
+    rd_train_event event = event_of(run, RD_TRAIN_STARTED);
+    event.last_update = last_update(run);
+    event.n_parameters = rd_model_n_parameters(run->model);
+    event.n_train = run->task->n_examples(run->data, RD_TRAINING_DATA);
+    event.n_valid = run->task->n_examples(run->data, RD_VALIDATION_DATA);
+    event.task = run->task;
+    event.workers = run->workers;
+    event.resumed_from = run->state.update;
+    event.reason = *run->warning ? run->warning : NULL;
     RD_TRY(rd_run_report(run, &event));
     RD_TRY(report_lines(run, &run->warnings, RD_TRAIN_WARNING, ""));
     RD_TRY(report_lines(run, &run->notes, RD_TRAIN_CHANGED, ""));
@@ -196,14 +191,11 @@ static rd_status report_start(rd_run *run) {
 
 static rd_status report_end(rd_run *run) {
     double *speeds = rd_run_measured_speeds(run);
-    rd_train_event event = {.kind = RD_TRAIN_FINISHED,
-                            .update = run->state.update,
-                            .epoch = run->state.epoch,
-                            .seconds = run->state.seconds,
-                            .peak_memory = rd_peak_memory(),
-                            .worker_speeds = speeds,
-                            .n_workers = speeds ? run->comm->size : 0,
-                            .reason = finished(run)};
+    rd_train_event event = event_of(run, RD_TRAIN_FINISHED);
+    event.peak_memory = rd_peak_memory();
+    event.worker_speeds = speeds;
+    event.n_workers = speeds ? run->comm->size : 0;
+    event.reason = finished(run);
     rd_status status = rd_run_report(run, &event);
     free(speeds);
     RD_TRY(status);
@@ -245,14 +237,8 @@ static rd_status open_and_train(rd_run *run) {
     return train(run);
 }
 
-rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
-    return rd_train_together(NULL, recipe, data_dir, save_dir, listener, self, stop);
-}
-
-rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
-                            const char *save_dir, rd_train_listener listener, void *self,
-                            const volatile sig_atomic_t *stop) {
     bool first = !comm || comm->rank == 0;
     rd_run run = {.recipe = recipe,
                   .data_dir = data_dir,
@@ -287,8 +273,7 @@ rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *
     char **paths = NULL;
     int n = 0;
     rd_status status = average(&run, &paths, &n, n_averaged);
-    for (int i = 0; paths && i < n; i++) free(paths[i]);
-    free(paths);
+    rd_run_free_paths(paths, n);
     rd_run_close(&run);
     return status;
 }

@@ -8,8 +8,8 @@
 #include "recipe/recipe.h"
 #include "task/task.h"
 
-/* Events that a training reports to the program that runs it. Losses are per target token, in nats.
- */
+/* Events that a training reports to the program that runs it. Losses are in nats, per the task's
+ * loss_unit. */
 typedef enum {
     RD_TRAIN_STARTED,
     RD_TRAIN_STEP,   /* after each update, for displays: means since the last _UPDATE */
@@ -24,17 +24,18 @@ typedef enum {
 typedef struct {
     rd_train_kind kind;
     int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
-    double loss, nll, kl;               /* training: of the updates since the last _UPDATE */
-    double lr, gnorm,
-        tokens_per_second;     /* source and target tokens, each pair counted once; or pictures */
+    double loss, nll, kl;               /* training: of the updates since the last _UPDATE; NAN:
+                                         * they had nothing to predict */
+    double lr, gnorm;
+    double tokens_per_second;  /* or examples, by the task's counts_examples */
     double seconds;            /* trained so far */
     const rd_results *results; /* VALID */
     bool best;                 /* VALID: the best so far */
     int64_t n_parameters, n_train, n_valid, resumed_from; /* STARTED */
     const rd_task *task;                                  /* STARTED */
     const char *workers;         /* STARTED: how many workers and threads, and why */
-    const double *worker_speeds; /* [n_workers] FINISHED: tokens a second of each of several while
-                                  * it computes */
+    const double *worker_speeds; /* [n_workers] FINISHED: tokens_per_second of each of several
+                                  * while it computes */
     int n_workers;
     int64_t peak_memory; /* FINISHED: bytes, of this process */
     const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
@@ -45,24 +46,18 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
 
 /* data_dir: train.bin, valid.bin and the vocabularies, from rdrop-preprocess. save_dir receives
  * checkpoint_last (resumed from when it is there), checkpoint_previous (resumed from when the last
- * is damaged), checkpoint_best.safetensors, checkpoints/ (the
- * last keep-last-n), train.jsonl, report.html, and model/, the directory to translate with (best
- * weights), which is first made, and only touched, when there are weights for it. A directory of
- * another model, vocabulary or task is refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a
- * signal handler's doing) saves and returns RD_ERR_INTERRUPTED.
- */
-rd_status rd_train(rd_recipe *recipe, const char *data_dir, const char *save_dir,
+ * is damaged), checkpoint_best.safetensors, checkpoints/ (the last keep-last-n), train.jsonl,
+ * report.html, and model/, the directory to translate with (best weights), which is first made, and
+ * only touched, when there are weights for it. A directory of another model, vocabulary or task is
+ * refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a signal handler's doing) saves and returns
+ * RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h), which all call this, and
+ * of which the first alone uses save_dir and listener; NULL: alone. */
+rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
 
 /* Writes one page of up to 8 trainings, each the save_dir of one, which may still go on: curves
  * over each other, and the settings that differ. */
 rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
-
-/* rd_train as one of several workers (dist/ranks.h), which all call it. The first one alone uses
- * save_dir and listener. */
-rd_status rd_train_together(rd_comm *comm, rd_recipe *recipe, const char *data_dir,
-                            const char *save_dir, rd_train_listener listener, void *self,
-                            const volatile sig_atomic_t *stop);
 
 /* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,

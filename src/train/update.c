@@ -45,8 +45,8 @@ typedef struct {
     double seconds; /* of forward and backward passes */
 } part;
 
-static int64_t tokens_of(const rd_batch *batch) {
-    if (batch->pictures.length > 0) return batch->n;
+static int64_t tokens_of(const rd_task *task, const rd_batch *batch) {
+    if (task->counts_examples) return batch->n;
     return rd_tokens_total(&batch->source) + rd_tokens_total(&batch->target);
 }
 
@@ -85,7 +85,7 @@ static rd_status accumulate(rd_run *run, part *p) {
         outcome = rd_network_loss(run->model, &step, batch, &criterion, true, &p->sums);
         rd_arena_reset(&run->arena);
         if (outcome != RD_OK && outcome != RD_ERR_NUMERIC) return outcome;
-        p->tokens += tokens_of(batch);
+        p->tokens += tokens_of(run->task, batch);
         p->seconds += rd_seconds() - start;
     }
     return outcome;

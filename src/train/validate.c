@@ -51,11 +51,8 @@ static rd_status prune_checkpoints(const rd_run *run) {
     char **paths = NULL;
     int n = 0;
     rd_status status = rd_run_checkpoints(run, &paths, &n);
-    for (int i = 0; i < n && paths; i++) {
-        if (status == RD_OK && i < n - run->recipe->train.keep_last) unlink(paths[i]);
-        free(paths[i]);
-    }
-    free(paths);
+    for (int i = 0; status == RD_OK && i < n - run->recipe->train.keep_last; i++) unlink(paths[i]);
+    rd_run_free_paths(paths, n);
     return status;
 }
 

@@ -48,7 +48,7 @@ reg-alpha: 1
 best-checkpoint-metric: accuracy
 precision: fp32
 threads: 1
-log-interval: 1000
+log-interval: 100
 validate-interval: 25
 keep-last-n: 1
 YAML
@@ -78,6 +78,7 @@ run rdrop-train pairs.yaml --data bin --save-dir out
 grep 'classification_head.out_proj.weight starts anew' log >/dev/null || fail "new head: $(cat log)"
 grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 32 examples by heart: $(cat log)"
 
+grep -F '>Loss of training, per example<' out/report.html >/dev/null || fail "the unit of the loss in report.html"
 grep -A 2 'class="matrix"' out/report.html | grep '<tr><th>bad, really</th><td><b>16</b></td><td>0</td></tr>' >/dev/null ||
     fail "no matrix in report.html"
 
@@ -197,4 +198,10 @@ grep 'starts anew\|freeze: output-bias' log >/dev/null && fail "a head was lost:
 first=$(sed -n 's/.*"event":"valid".*"nll":\([0-9.]*\).*/\1/p' masked/train.jsonl | tail -1)
 awk "BEGIN { exit !($first < 3.5) }" || fail "masked tokens: nll $first"
 run rdrop-convert --export masked/model --output back
+# Lines without a piece that may be masked have no loss, which is not a loss of 0.
+for _ in 1 2 3 4; do echo '☃ ☃'; done >train.en
+run rdrop-preprocess mlm.yaml --data . --dest unknown
+run rdrop-train mlm.yaml --data unknown --save-dir unmasked --set max-update=2 --set log-interval=1
+grep 'tok/s nothing to predict lr' log >/dev/null || fail "updates without a token to predict: $(cat log)"
+grep '"event":"train"' unmasked/train.jsonl | grep '"loss"\|"nll"\|"kl"' && fail "a loss of nothing"
 echo "passed"

@@ -60,6 +60,12 @@ same "$(cat "$work/bin/labels.txt")" $'colour\nother' labels.txt
 "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/out" >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 contains "$work/log" "13 training pictures, 13 validation pictures"
 contains "$work/log" "accuracy 1.0000 top 5 1.0000"
+contains "$work/log" " pictures/s loss "
+for text in '<span>pictures/s, mean</span>' '>Loss of training, per picture<' '>Negative log-likelihood, per picture<' \
+    '>Speed, pictures per second<'; do
+    contains "$work/out/report.html" "$text"
+done
+! grep -i token "$work/out/report.html" | grep -v '<code>' || fail "the report counts tokens of pictures"
 contains "$work/out/model/config.yaml" 'picture-mean: "0.5"'
 cmp -s "$work/bin/labels.txt" "$work/out/model/labels.txt" || fail "the model has no labels.txt"
 

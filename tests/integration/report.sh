@@ -32,7 +32,7 @@ train other --set reg-alpha=0 --set dropout=0.3 --set max-update=8
 "$bin/rdrop-train" --report "a & b/" other --output page.html >log 2>&1 || fail "--report: $(cat log)"
 [ "$(cat log)" = "page.html: 2 trainings" ] || fail "--report says: $(cat log)"
 grep -qiE '<script|<link|<img|url\(|src=|https?://' page.html && fail "page.html is not self-contained"
-for text in '<title>2 trainings</title>' '<b>nll of validation</b><span class="key s0">a &amp; b<i>' \
+for text in '<title>2 trainings</title>' '<th>tokens/s, mean</th>' '>KL between the passes, per token<' '<b>nll of validation</b><span class="key s0">a &amp; b<i>' \
     '<tr><th>updates</th><td>4</td><td>8</td></tr>' '<tr><th>dropout</th><td><code>0.1</code></td><td><code>0.3</code></td></tr>' \
     '<tr><th>reg-alpha</th><td><code>5</code></td><td><code>0</code></td></tr>' '<tr><th>best nll</th><td>'; do
     grep -F "$text" page.html >/dev/null || fail "page.html lacks $text"

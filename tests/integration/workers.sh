@@ -202,10 +202,11 @@ done
 # A rank that disagrees is named, and why; nothing is trained.
 cat >rank.sh <<'SH'
 #!/usr/bin/env bash
-# rank.sh PROGRAM ARGUMENT...: rank 1 alone gets $OTHER as well
+# rank.sh PROGRAM ARGUMENT...: rank 1 alone gets $OTHER as well, and is of the processor $OTHER_ISA
 echo $$ >"pid.$OMPI_COMM_WORLD_RANK"
 echo $PPID >pid.mpirun
 [ "$OMPI_COMM_WORLD_RANK" -ne 1 ] || set -- "$@" ${OTHER-}
+[ "$OMPI_COMM_WORLD_RANK" -ne 1 ] || [ -z "${OTHER_ISA-}" ] || export RDROP_ISA=$OTHER_ISA
 exec "$@"
 SH
 chmod +x rank.sh
@@ -220,6 +221,13 @@ refuse() { # refuse MESSAGE ARGUMENT...: of rank 1 alone
 refuse 'lr is 0.02 there, but 0.01 on rank 0; all ranks need the same recipe' --set lr=0.02
 refuse 'there, but .* on rank 0; all ranks need the same recipe and the same data' --data other
 refuse 'nowhere' --data nowhere
+train auto --set precision=auto --set max-update=1
+if grep -a '^products in: bf16' auto/checkpoint_last >/dev/null; then
+    OTHER_ISA=generic ranks 2 ./rank.sh "$bin/rdrop-train" tiny.yaml --data bin --save-dir refused --set precision=auto >log 2>&1 &&
+        fail "ranks whose products differ train"
+    grep 'the precision of products is fp32 there, but bf16 on rank 0; set precision to fp32$' log >/dev/null ||
+        fail "ranks whose products differ: $(cat log)"
+fi
 OTHER='--workers 2' ranks 2 ./rank.sh "$bin/rdrop-train" tiny.yaml --data bin --save-dir refused >log 2>&1 &&
     fail "ranks have workers"
 grep 'workers is 2, but this is one of 2 ranks' log >/dev/null || fail "ranks with workers: $(cat log)"

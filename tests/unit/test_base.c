@@ -300,6 +300,14 @@ static void test_threads_of_the_environment(void **state) {
     rd_set_threads(before);
 }
 
+static void test_duration(void **state) {
+    (void)state;
+    char text[32];
+    assert_string_equal(rd_duration(0.99, text), "0:00:00");
+    assert_string_equal(rd_duration(3661.5, text), "1:01:01");
+    assert_string_equal(rd_duration(360000.0, text), "100:00:00");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failure_of_the_earliest_job_is_reported),
@@ -313,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_threads_of_the_environment),
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_clean_text),
+        cmocka_unit_test(test_duration),
         cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_atomic_file),
         cmocka_unit_test(test_arena),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "io/output.h"
 #include "train/report.h"
 
@@ -182,6 +183,61 @@ static void a_chart_shows_its_last_values(void **state) {
     rd_text_free(&out);
 }
 
+/* train.jsonl of a training of the task. */
+static void write_training(const char *directory, const char *task) {
+    char text[256];
+    char *path = rd_path_join(directory, "train.jsonl");
+    snprintf(text, sizeof text,
+             "{\"event\":\"start\",\"update\":0,\"task\":\"%s\"}\n"
+             "{\"event\":\"train\",\"update\":1,\"loss\":2.5,\"nll\":1.5,\"kl\":0.5,\"lr\":0.1,"
+             "\"gnorm\":1.0,\"tokens_per_second\":100.0}\n",
+             task);
+    assert_non_null(path);
+    assert_int_equal(rd_make_directories(directory), RD_OK);
+    assert_int_equal(rd_write_file(path, text, strlen(text)), RD_OK);
+    free(path);
+}
+
+/* The page of the directories' trainings; malloc'ed. */
+static char *compare(const char *const *directories, int n, const char *path) {
+    char *page;
+    size_t length;
+    assert_int_equal(rd_train_compare(directories, n, path), RD_OK);
+    assert_int_equal(rd_read_file(path, 1 << 20, &page, &length), RD_OK);
+    return page;
+}
+
+/* Losses and speeds are of what the tasks count, in the page of several tasks too. */
+static void units_are_the_tasks(void **state) {
+    (void)state;
+    char root[] = "/tmp/rdrop-report-XXXXXX", command[64];
+    assert_non_null(mkdtemp(root));
+    char *lines = rd_path_join(root, "lines"), *pictures = rd_path_join(root, "pictures");
+    char *classes = rd_path_join(root, "classes"), *path = rd_path_join(root, "page.html");
+    write_training(lines, "translation");
+    write_training(pictures, "image_classification");
+    write_training(classes, "sentence_prediction");
+    char *page = compare((const char *const[]){pictures}, 1, path);
+    assert_non_null(strstr(page, ">Loss of training, per picture<"));
+    assert_non_null(strstr(page, ">nll of training, per picture<"));
+    assert_non_null(strstr(page, ">KL between the passes, per picture<"));
+    assert_non_null(strstr(page, ">Learning rate<"));
+    assert_non_null(strstr(page, ">Speed, pictures per second<"));
+    assert_non_null(strstr(page, "<th>pictures/s, mean</th>"));
+    assert_null(strstr(page, "token"));
+    free(page);
+    page = compare((const char *const[]){lines, pictures, lines, classes}, 4, path);
+    assert_non_null(strstr(page, ">Loss of training, per token or picture or example<"));
+    assert_non_null(strstr(page, ">Speed, tokens or pictures per second<"));
+    free(page);
+    free(lines);
+    free(pictures);
+    free(classes);
+    free(path);
+    snprintf(command, sizeof command, "rm -rf %s", root);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_killed_run_did_in_vain_is_left_out),
@@ -189,6 +245,7 @@ int main(void) {
         cmocka_unit_test(samples_of_the_latest_are_kept),
         cmocka_unit_test(charts_fit_what_they_show),
         cmocka_unit_test(a_chart_shows_its_last_values),
+        cmocka_unit_test(units_are_the_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
