@@ -102,6 +102,30 @@ rd_status rd_labels_read(rd_labels *labels, const char *directory) {
     return status;
 }
 
+static bool same_labels(const rd_labels *a, const rd_labels *b) {
+    bool same = a->n == b->n;
+    for (int64_t i = 0; same && i < a->n; i++) same = strcmp(a->names[i], b->names[i]) == 0;
+    return same;
+}
+
+rd_status rd_labels_read_as(rd_labels *labels, const char *directory, const char *list) {
+    rd_labels wanted = {0};
+    char found[200], asked[200];
+    RD_TRY(rd_labels_read(labels, directory));
+    if (!*list) return RD_OK;
+    rd_status status = rd_labels_add_list(&wanted, list);
+    if (status == RD_OK && !same_labels(labels, &wanted)) {
+        rd_labels_list(labels, found, sizeof found);
+        rd_labels_list(&wanted, asked, sizeof asked);
+        status = rd_error(RD_ERR_FORMAT,
+                          "%s: the data have the classes %s, but the recipe names %s; run "
+                          "rdrop-preprocess again",
+                          directory, found, asked);
+    }
+    rd_labels_free(&wanted);
+    return status;
+}
+
 rd_status rd_labels_write(const rd_labels *labels, const char *directory) {
     rd_text text = {0};
     char *path = rd_path_join(directory, "labels.txt");

@@ -53,29 +53,29 @@ static const char *const ignored[] = {"sentencepiece-alpha", "mask", "permute-se
 
 static rd_status check_recipe(const rd_recipe *r) {
     const rd_model_config *c = &r->model;
-    bool correlation = strcmp(r->train.best_checkpoint_metric, "pearson") == 0 ||
-                       strcmp(r->train.best_checkpoint_metric, "spearman") == 0;
-    bool chosen = strcmp(r->train.best_checkpoint_metric, "loss") != 0;
+    const char *metric = r->train.best_checkpoint_metric;
+    bool correlation = strcmp(metric, "pearson") == 0 || strcmp(metric, "spearman") == 0;
     if (c->encoder.layers == 0 || c->decoder.layers > 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "task sentence_prediction: the model is an encoder alone; set arch "
                         "bert-base or its like, or decoder-layers: 0");
-    if (chosen && correlation != r->table.regression)
+    if (correlation != r->table.regression && strcmp(metric, "loss") != 0)
         return rd_error(RD_ERR_ARGUMENT, "best-checkpoint-metric %s is of %s, but %s are predicted",
-                        r->train.best_checkpoint_metric, correlation ? "numbers" : "classes",
+                        metric, correlation ? "numbers" : "classes",
                         correlation ? "classes" : "numbers");
-    if (r->table.regression && *r->train.class_weights)
-        return rd_error(RD_ERR_ARGUMENT, "class-weights are of classes, but numbers are predicted");
-    if (r->table.regression && r->train.label_smoothing > 0.0f)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "label-smoothing is of classes, but numbers are predicted");
+    const char *of_classes = *r->train.class_weights               ? "class-weights"
+                             : r->train.label_smoothing > 0.0f     ? "label-smoothing"
+                             : r->train.kl_reduction != RD_KL_MEAN ? "kl-reduction"
+                                                                   : NULL;
+    if (r->table.regression && of_classes)
+        return rd_error(RD_ERR_ARGUMENT, "%s is of classes, but numbers are predicted", of_classes);
     return RD_OK;
 }
 
 static rd_status open_vocabulary(prediction *p) {
     rd_recipe *r = p->recipe;
     RD_TRY(rd_vocabularies_open_one(p->data_dir, &p->tokenizer));
-    if (!of_numbers(p)) RD_TRY(rd_labels_read(&p->labels, p->data_dir));
+    if (!of_numbers(p)) RD_TRY(rd_labels_read_as(&p->labels, p->data_dir, r->table.labels));
     RD_TRY(rd_task_take_fingerprint(r, p->data_dir, RD_VOCABULARY_JOINT));
     r->data.vocab_size_src = r->data.vocab_size_tgt = rd_tokenizer_size(p->tokenizer);
     r->data.joined_dictionary = true;

@@ -85,9 +85,13 @@ grep -A 2 'class="matrix"' out/report.html | grep '<tr><th>bad, really</th><td><
 # A class that counts nothing is not learned; one that is not there is refused.
 "$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set 'class-weights=fine=2' >log 2>err && fail "class fine"
 grep "class-weights: no class 'fine'; expected one of: bad, really, good" err >/dev/null || fail "class fine: $(cat err)"
-"$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set regression-target=true --set class-weights=good=2 --set best-checkpoint-metric=loss >log 2>err &&
-    fail "class-weights of numbers"
-grep 'class-weights are of classes, but numbers are predicted' err >/dev/null || fail "class-weights of numbers: $(cat err)"
+for key in class-weights=good=2 kl-reduction=sum; do
+    "$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set regression-target=true --set $key --set best-checkpoint-metric=loss >log 2>err &&
+        fail "$key of numbers"
+    grep "${key%%=*} is of classes, but numbers are predicted" err >/dev/null || fail "$key of numbers: $(cat err)"
+done
+"$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set labels=good,bad >log 2>err && fail "other labels than the data's"
+grep 'the data have the classes bad, really, good, but the recipe names good, bad' err >/dev/null || fail "labels: $(cat err)"
 run rdrop-train pairs.yaml --data bin --save-dir one --set class-weights=good=0 --set max-update=25 --set reg-alpha=0
 run rdrop-predict --model one/model --input pairs.csv --table-format csv --output found
 [ "$(sort -u found)" = 'bad, really' ] || fail "class-weights: $(cat found)"
