@@ -132,7 +132,7 @@ static void show_start(display *d, const rd_train_event *e) {
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
     if (e->workers) say(d, "%s", e->workers);
-    if (e->reason) fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
+    if (e->reason) options_warn(&program, "%s", e->reason);
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
 
@@ -195,7 +195,7 @@ static void on_event(void *self, const rd_train_event *e) {
         say(d, "skipped the update after %lld: %s", (long long)e->update, e->reason);
         break;
     case RD_TRAIN_WARNING:
-        fprintf(stderr, "rdrop-train: warning: %s\n", e->reason);
+        options_warn(&program, "%s", e->reason);
         break;
     case RD_TRAIN_CHANGED:
         say(d, "%s", e->reason);
@@ -217,6 +217,10 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
         int n = 0;
         if (rd_train_average(recipe, data, save_dir, &n) != RD_OK) return fail();
         printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
+        if (n < recipe->train.average_last)
+            options_warn(&program,
+                         "average-last is %d, but there are %d checkpoints (keep-last-n is %d)",
+                         (int)recipe->train.average_last, n, (int)recipe->train.keep_last);
         return 0;
     }
     rd_comm *comm;

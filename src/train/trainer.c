@@ -173,6 +173,16 @@ static rd_status report_lines(rd_run *run, const rd_text *lines, rd_train_kind k
     return RD_OK;
 }
 
+/* Recipes for large corpora have a long warm-up, which small ones never get out of. */
+static rd_status warn_of_warmup(rd_run *run) {
+    int64_t warmup = run->recipe->optim.warmup_updates, last = last_update(run);
+    if (last == 0 || warmup < last) return RD_OK;
+    return rd_text_printf(&run->warnings,
+                          "warmup-updates is %lld, but training ends after %lld updates: the rate "
+                          "does not reach lr\n",
+                          (long long)warmup, (long long)last);
+}
+
 static rd_status report_start(rd_run *run) {
     rd_train_event event = event_of(run, RD_TRAIN_STARTED);
     event.last_update = last_update(run);
@@ -184,6 +194,7 @@ static rd_status report_start(rd_run *run) {
     event.resumed_from = run->state.update;
     event.reason = *run->warning ? run->warning : NULL;
     RD_TRY(rd_run_report(run, &event));
+    RD_TRY(warn_of_warmup(run));
     RD_TRY(report_lines(run, &run->warnings, RD_TRAIN_WARNING, ""));
     RD_TRY(report_lines(run, &run->notes, RD_TRAIN_CHANGED, ""));
     return report_lines(run, &run->changes, RD_TRAIN_CHANGED, "changed: ");

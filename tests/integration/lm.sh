@@ -38,6 +38,7 @@ adaptive-input: false
 adaptive-input-cutoff: []
 adaptive-softmax-cutoff: []
 tie-adaptive-weights: false
+kl-adaptive: exact
 share-decoder-input-output-embed: true
 tokens-per-sample: 16
 max-target-positions: 24

@@ -187,7 +187,8 @@ grep -vqE '"time":"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0
 grep -q '<meta http-equiv="refresh"' killed/report.html && fail "a finished report reloads"
 
 # The average of checkpoints is a model of its own.
-cp -r a1 average && train average --average
+cp -r a1 average && train average --average --set average-last=20
+grep -q '^rdrop-train: warning: average-last is 20, but there are [0-9]* checkpoints (keep-last-n is ' log || fail "average-last: $(cat log)"
 cmp -s average/model/model.safetensors a1/model/model.safetensors && fail "averaging did nothing"
 
 # reject CODE TEXT ARGUMENTS...: one line that says what is wrong
@@ -385,8 +386,9 @@ train sized --set vocab-from=elsewhere --set max-update=1
 grep -q 'warning: vocab-from is elsewhere, but bin has another vocabulary ' log || fail "vocab-from: $(cat log)"
 for from in bin none; do
     train sized --set vocab-from=$from --set max-update=1
-    grep -q warning log && fail "vocab-from=$from: $(cat log)"
+    grep -q "warning: vocab-from" log && fail "vocab-from=$from: $(cat log)"
 done
+grep -q 'warning: warmup-updates is 5, but training ends after 1 updates: the rate does not reach lr$' log || fail "warm-up: $(cat log)"
 # Fine-tuning: weights, shape and vocabulary are the start's, updates count from 1, and a training cut
 # off goes on. A learning rate of 0 shows the weights it began with.
 sed '/^encoder-\|^decoder-\|^share-/d' "$tests/tiny.yaml" >fine.yaml
