@@ -61,7 +61,9 @@ static rd_status check_checksum(const rd_tensor_file *file, uint32_t checksum) {
     if (!wanted) return RD_OK;
     snprintf(found, sizeof found, "%08x", (unsigned)checksum);
     if (strcmp(found, wanted) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: damaged (wrong checksum)", file->path);
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: damaged (wrong checksum), or next to another model's config.yaml",
+                        file->path);
     return RD_OK;
 }
 
