@@ -70,7 +70,7 @@ measure_translate() {
 c.TransformersConverter(sys.argv[1]).convert(sys.argv[2])' "$work/hf" "$work/ct2" >"$work/log" 2>&1 ||
             fail "CTranslate2 cannot convert: $(tail -n 3 "$work/log")"
     else
-        echo "bench.sh: no CTranslate2, sentencepiece and transformers for $python: without the rival" >&2
+        echo "bench.sh: no CTranslate2, sentencepiece or transformers for $python: without the rival" >&2
     fi
     : >"$work/rows"
     for round in $(seq "$rounds"); do

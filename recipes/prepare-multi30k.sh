@@ -4,23 +4,24 @@
 #
 #   prepare-multi30k.sh DATA_DIR BUILD_DIR
 #
-# MULTI30K_DIR names a folder that has the files (those of Czech may be missing);
-# ../shared/data/multi30k is used when it is there; otherwise they are downloaded.
+# MULTI30K_DIR names a folder that has the files; ../shared/data/multi30k is used when it is there;
+# otherwise they are downloaded. Czech is for a recipe that has it: LANGUAGES, "SRC TGT".
 set -euo pipefail
 data=$1
 repository=$(cd "$(dirname "$0")/.." && pwd)
 default=$repository/../shared/data/multi30k
 origin=https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw
 if [ -z "${MULTI30K_DIR:-}" ] && [ -d "$default" ]; then MULTI30K_DIR=$default; fi
+languages="en de fr"
+case " ${LANGUAGES:-} " in *' cs '*) languages+=" cs" ;; esac
 
 mkdir -p "$data"
 for prefix in train val test_2016_flickr test_2017_flickr test_2017_mscoco; do
-    for language in en de fr cs; do
+    for language in $languages; do
         case $prefix.$language in test_2017_*.cs) continue ;; esac
         name=$prefix.$language.gz
         if [ -n "${MULTI30K_DIR:-}" ]; then
             if [ ! -e "$MULTI30K_DIR/$name" ]; then
-                [ "$language" != cs ] || continue
                 echo "prepare-multi30k.sh: $MULTI30K_DIR/$name is missing" >&2
                 exit 1
             fi

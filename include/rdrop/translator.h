@@ -61,8 +61,8 @@ typedef struct {
     const char *const *constraints;
     const rd_glossary *glossary;
     /* What a line has of it is in the translation unchanged, as constraints are; or NULL. What the
-     * search cannot place, or the vocabulary cannot write, is put at the end, before a final mark.
-     */
+     * search cannot place, or the vocabulary cannot write, is put at the end, before the
+     * marks that end the sentence. */
     const rd_pattern *keep;
     /* Search among the pieces that it gives for the sentences of a batch (and those that prefixes
      * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are

@@ -44,6 +44,6 @@ next to the folder of the programs (\fI/usr/share/rdrop/recipes\fR of Debian's p
 .I out/NAME
 of the current directory: what \fBrdrop\-recipe run\fR makes
 .SH SEE ALSO
-\fBrdrop\-recipe\fR(1) explains every key of a recipe. The library's documentation is in its headers,
-\fIinclude/rdrop\fR likewise.
+\fBrdrop\-recipe\fR(1) explains every key of a recipe. The library's documentation is in its headers, in
+\fIinclude/rdrop\fR next to the folder of the programs.
 END

@@ -68,8 +68,8 @@ static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "avera
 static const options_section sections[] = {
     {"Output",
      "DIR/train.jsonl logs every event. Losses are in nats per target token (per example or "
-     "picture "
-     "where these have classes or numbers); ppl is e^nll; kl is R-Drop's term before its weight "
+     "picture where these have classes or numbers); ppl is e^nll; kl is R-Drop's term before its "
+     "weight "
      "reg-alpha; tok/s counts source and target tokens, each pair once.\n"
      "SIGINT, SIGTERM and SIGUSR1 save and stop, between two batches of an update; starting again "
      "continues with the same bits, as it does after a kill or a crash. A damaged checkpoint_last "

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/corpus.h"

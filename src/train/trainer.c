@@ -176,10 +176,10 @@ static rd_status report_lines(rd_run *run, const rd_text *lines, rd_train_kind k
 /* Recipes for large corpora have a long warm-up, which small ones never get out of. */
 static rd_status warn_of_warmup(rd_run *run) {
     int64_t warmup = run->recipe->optim.warmup_updates, last = last_update(run);
-    if (last == 0 || warmup < last) return RD_OK;
+    if (run->comm->rank > 0 || last == 0 || warmup <= last) return RD_OK;
     return rd_text_printf(&run->warnings,
-                          "warmup-updates is %lld, but training ends after %lld updates: the rate "
-                          "does not reach lr\n",
+                          "warmup-updates is %lld, but training ends at update %lld: the rate does "
+                          "not reach lr\n",
                           (long long)warmup, (long long)last);
 }
 

@@ -104,7 +104,7 @@ const int32_t *rd_final_marks(const rd_edges *edges, const char *text, size_t n)
 
 bool rd_ends_sentence(uint32_t c) {
     int kind, place;
-    return find_mark(c, &kind, &place) && c != ':' && c != 0xFF1A;
+    return find_mark(c, &kind, &place) && c != ':' && c != 0xFF1A && c != ';';
 }
 
 bool rd_is_whole(const char *text, size_t n, size_t begin, size_t end) {

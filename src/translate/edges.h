@@ -29,8 +29,8 @@ void rd_edges_free(rd_edges *edges);
  */
 const int32_t *rd_final_marks(const rd_edges *edges, const char *text, size_t n);
 
-/* Whether c is one of the final marks that end a sentence: all except colons, which announce what
- * follows. */
+/* Whether c is one of the final marks that end a sentence: not a colon, which announces what
+ * follows, nor a semicolon, which ends "&amp;". */
 bool rd_ends_sentence(uint32_t c);
 
 /* Whether text[begin..end) has no letter or digit of the same word before or after it. Writings

@@ -31,6 +31,7 @@ mask-piece: true
 mask: 0.3
 permute-sentences: 1
 max-update: 4
+warmup-updates: 4
 validate-interval-updates: 2
 eval-bleu-sentences: 4
 keep-last-n: 1

@@ -388,7 +388,7 @@ for from in bin none; do
     train sized --set vocab-from=$from --set max-update=1
     grep -q "warning: vocab-from" log && fail "vocab-from=$from: $(cat log)"
 done
-grep -q 'warning: warmup-updates is 5, but training ends after 1 updates: the rate does not reach lr$' log || fail "warm-up: $(cat log)"
+grep -q 'warning: warmup-updates is 5, but training ends at update 1: the rate does not reach lr$' log || fail "warm-up: $(cat log)"
 # Fine-tuning: weights, shape and vocabulary are the start's, updates count from 1, and a training cut
 # off goes on. A learning rate of 0 shows the weights it began with.
 sed '/^encoder-\|^decoder-\|^share-/d' "$tests/tiny.yaml" >fine.yaml

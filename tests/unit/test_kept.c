@@ -52,6 +52,7 @@ static void test_restored(void **state) {
     (void)state;
     restore("A dog.", "Ein Hund.", "Ein Hund.", 0);
     restore("See http://a.b/c?d=1.", "Siehe http://a.b/c?d=1.", "Siehe http://a.b/c?d=1.", 0);
+    restore("A &amp; http://a.b", "Ein &amp;", "Ein &amp; http://a.b", 1);
     restore("See http://a.b/c now.", "Siehe nun.", "Siehe nun http://a.b/c.", 1);
     restore("{name} sees.", "sieht.", "{name} sieht.", 1);
     restore("A {x}.", "", "{x}", 1);

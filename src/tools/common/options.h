@@ -87,8 +87,8 @@ __attribute__((format(printf, 2, 3))) int options_usage(const options_program *p
                                                         const char *format, ...);
 int options_fail(const options_program *program);
 
-/* The exit status of a program whose work ended so: 0; or 1 after saying what failed, unless the
- * output's reader left, as errno says. */
+/* The exit status of a program whose work ended so: 0; or 1 after saying what failed, which
+ * is not said when errno is EPIPE: the output's reader has left. */
 int options_end(const options_program *program, rd_status status);
 
 /* One line on standard error. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "recipe/special_ids.h"
 #include "tools/preprocess/preprocess.h"
 
 rd_status need_keys(const preprocess_job *job, const needed_key *keys, const char *expected) {
