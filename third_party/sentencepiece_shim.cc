@@ -269,8 +269,8 @@ int spm_set_symbols(spm_processor *p, const int32_t *ids, size_t n) {
     return 0;
 }
 
-/* Draws as long as symbols are cut, which a small alpha does, and then gives up: the best
- * segmentation leaves them whole. */
+/* Draws again while a symbol is cut, as happens with a small alpha; after MOST_DRAWS takes the best
+ * segmentation, which keeps symbols whole. */
 static sentencepiece::util::Status draw(const spm_processor *p, absl::string_view text, float alpha,
                                         int32_t nbest, ImmutableText *drawn) {
     enum { MOST_DRAWS = 8 };

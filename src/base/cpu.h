@@ -30,12 +30,13 @@ bool rd_cpu_has_int8_tiles(void);
  * that are rarely used become one. Without effect on processors that are not known. */
 void rd_cpu_ignore_denormals(void);
 
-/* Threads used by every parallel loop of the library (OpenMP); n <= 0 means all cores. */
+/* Threads used by every parallel loop of the library (OpenMP); n <= 0: all cores, or as many of
+ * them as OMP_NUM_THREADS says. */
 void rd_set_threads(int n);
 int rd_get_threads(void);
 
 /* Processors for each of so many processes of this machine, unless the system gave this one a part
- * of them already; at least one. */
+ * of them already, or OMP_NUM_THREADS says how many; at least one. */
 int rd_processors_of(int processes);
 
 /* work(self, thread, begin, end) on equal shares of n independent jobs for threads 0, 1, ... One

@@ -223,11 +223,10 @@ static rd_status write_weights(const rd_model *model, const char *to) {
 /* Positions count from 0 there. Tables that count from pad + 1 begin with rows of no use. */
 static rd_status check_positions(const char *from, const rd_model_config *c) {
     if (rd_position(c, 0) == 0) return RD_OK;
-    return rd_error(
-        RD_ERR_UNSUPPORTED,
-        "%s: cannot be exported as GPT-2: its positions count from 0, this model's from "
-        "pad + 1; train with position-layout: marian",
-        from);
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: cannot be exported as GPT-2, whose positions count from 0; this model's "
+                    "count from pad + 1 (train with position-layout: marian)",
+                    from);
 }
 
 static rd_status write_search(const char *from, const char *to, const rd_recipe *recipe,

@@ -1,7 +1,6 @@
 #include "criterion/adaptive_loss.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Logits of a chunk: 16 MiB, unless that were so few rows that weights are read for little. */
 enum { CHUNK_FLOATS = 4 << 20, LEAST_ROWS = 32 };

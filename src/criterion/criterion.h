@@ -10,7 +10,7 @@
 
 typedef struct rd_criterion rd_criterion;
 
-/* sums += share * more; of n_tokens all. */
+/* sums += share * more; n_tokens is added whole. */
 static inline void rd_criterion_sums_add(rd_criterion_sums *sums, const rd_criterion_sums *more,
                                          double share) {
     sums->loss += share * more->loss;

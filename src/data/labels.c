@@ -102,26 +102,25 @@ rd_status rd_labels_read(rd_labels *labels, const char *directory) {
     return status;
 }
 
-static bool same_labels(const rd_labels *a, const rd_labels *b) {
-    bool same = a->n == b->n;
-    for (int64_t i = 0; same && i < a->n; i++) same = strcmp(a->names[i], b->names[i]) == 0;
-    return same;
+/* The first class that is another one there, or that one of them lacks. */
+static int64_t first_difference(const rd_labels *a, const rd_labels *b) {
+    int64_t i = 0;
+    while (i < a->n && i < b->n && strcmp(a->names[i], b->names[i]) == 0) i++;
+    return i;
 }
 
 rd_status rd_labels_read_as(rd_labels *labels, const char *directory, const char *list) {
     rd_labels wanted = {0};
-    char found[200], asked[200];
     RD_TRY(rd_labels_read(labels, directory));
     if (!*list) return RD_OK;
     rd_status status = rd_labels_add_list(&wanted, list);
-    if (status == RD_OK && !same_labels(labels, &wanted)) {
-        rd_labels_list(labels, found, sizeof found);
-        rd_labels_list(&wanted, asked, sizeof asked);
+    int64_t i = first_difference(labels, &wanted);
+    if (status == RD_OK && (i < labels->n || i < wanted.n))
         status = rd_error(RD_ERR_FORMAT,
-                          "%s: the data have the classes %s, but the recipe names %s; run "
-                          "rdrop-preprocess again",
-                          directory, found, asked);
-    }
+                          "%s/labels.txt: class %lld is '%.60s', but the recipe names '%.60s'; run "
+                          "rdrop-preprocess again, or take its labels",
+                          directory, (long long)i + 1, i < labels->n ? labels->names[i] : "",
+                          i < wanted.n ? wanted.names[i] : "");
     rd_labels_free(&wanted);
     return status;
 }

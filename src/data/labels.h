@@ -31,7 +31,7 @@ void rd_labels_sort(rd_labels *labels);
 
 /* DIRECTORY/labels.txt. */
 rd_status rd_labels_read(rd_labels *labels, const char *directory);
-/* The same, which must be those of the list in its order; an empty list allows any. */
+/* The same, which must be those of the list, in its order. An empty list allows any. */
 rd_status rd_labels_read_as(rd_labels *labels, const char *directory, const char *list);
 rd_status rd_labels_write(const rd_labels *labels, const char *directory);
 

@@ -1,7 +1,6 @@
 #include "data/masking.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "data/batch.h"

@@ -18,9 +18,9 @@ typedef struct {
     char normalization[64]; /* "nmt_nfkc" */
     rd_text symbols;        /* user-defined, with commas between them; free it */
 } rd_spm_settings;
-/* Appends the ids of the pieces that its user has defined. */
-rd_status rd_spm_read_symbols(const char *bytes, size_t n, rd_ids *ids);
-
 rd_status rd_spm_read_settings(const char *bytes, size_t n, rd_spm_settings *settings);
+
+/* Appends the ids of user-defined pieces. */
+rd_status rd_spm_read_symbols(const char *bytes, size_t n, rd_ids *ids);
 
 #endif

@@ -120,7 +120,7 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     return RD_OK;
 }
 
-/* Pieces that its user has defined are not cut by sampling, either. */
+/* Sampling does not cut user-defined pieces either. */
 static rd_status set_symbols(spm_processor **processor, const char *bytes, size_t n) {
     rd_ids symbols = {0};
     rd_status status = rd_spm_read_symbols(bytes, n, &symbols);

@@ -137,10 +137,9 @@ static rd_status train(const rd_vocab_config *config, const char *options, line_
     rd_status status = source->status;
     if (status == RD_OK && failed)
         status =
-            rd_error(RD_ERR_FORMAT,
-                     "%s: cannot train a vocabulary of %d pieces: %s (the keys are vocab-size and "
-                     "character-coverage)",
-                     model_path, (int)config->size, message ? reason_of(message) : "out of memory");
+            rd_error(RD_ERR_FORMAT, "%s: cannot train a vocabulary of %d pieces: %s%s", model_path,
+                     (int)config->size, message ? reason_of(message) : "out of memory",
+                     message ? " (the keys are vocab-size and character-coverage)" : "");
     if (status == RD_OK) status = rd_write_file(model_path, model, n);
     free(message);
     free(model);

@@ -102,7 +102,8 @@ static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
         return rd_error(RD_ERR_IO, "%s: no vocabulary: not a directory; expected one that holds %s",
                         directory, looked_for[kind]);
     return rd_error(RD_ERR_IO,
-                    "%s: no vocabulary there; looked for %s, which rdrop-preprocess writes",
+                    "%s: no vocabulary there; looked for %s (rdrop-preprocess makes one of a "
+                    "recipe's data)",
                     directory, looked_for[kind]);
 }
 

@@ -150,7 +150,7 @@ rd_status rd_json_each_line(FILE *file, const char *path, rd_json_line take, voi
         json_decref(value);
     }
     free(text);
-    /* Lines may also end for want of memory, which is no error of the file. */
+    /* getline also stops when memory runs out, which is no error of the file. */
     if (status == RD_OK && !feof(file))
         status = rd_error(ferror(file) ? RD_ERR_IO : RD_ERR_MEMORY, "%s: cannot read on: %s", path,
                           strerror(errno));

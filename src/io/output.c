@@ -258,7 +258,8 @@ rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept) {
 rd_status rd_output_flush(FILE *stream) {
     if (fflush(stream) == 0 && !ferror(stream)) return RD_OK;
     int saved_errno = errno;
-    rd_error(RD_ERR_IO, "cannot write the output: %s", strerror(saved_errno));
+    rd_error(RD_ERR_IO, "cannot write the output%s%s", saved_errno ? ": " : "",
+             saved_errno ? strerror(saved_errno) : "");
     errno = saved_errno;
     return RD_ERR_IO;
 }

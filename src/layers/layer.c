@@ -23,6 +23,7 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, rd_gemm_rows(rows) * width);
 }
 
+/* rd_gemm_rows adds at most 15 rows, or a sixteenth. */
 float *rd_step_rows_in_parts(const rd_step *step, int64_t rows, int64_t width) {
     return rd_arena_f32(step->arena, (rows + rows / 16 + 16) * width);
 }

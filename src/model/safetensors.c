@@ -1,6 +1,5 @@
 /* Weights to a safetensors file and back (https://huggingface.co/docs/safetensors). */
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/checksum.h"

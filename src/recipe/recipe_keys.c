@@ -217,9 +217,10 @@ rd_status rd_recipe_check_training(const rd_recipe *recipe) {
                         "n-passes: %d: over an adaptive softmax (adaptive-softmax-"
                         "cutoff) R-Drop has two passes",
                         (int)train->n_passes);
-    if (train->adaptive_kl == RD_ADAPTIVE_KL_CLUSTER && recipe->model.adaptive_softmax_cutoff.n == 0)
+    if (train->adaptive_kl == RD_ADAPTIVE_KL_CLUSTER &&
+        recipe->model.adaptive_softmax_cutoff.n == 0)
         return rd_error(RD_ERR_FORMAT, "kl-adaptive: cluster: there are no clusters; set "
-                                       "adaptive-softmax-cutoff, or leave it out");
+                                       "adaptive-softmax-cutoff, or leave kl-adaptive out");
     if (recipe->data.sampling_nbest == 0 || recipe->data.sampling_nbest == 1)
         return rd_error(RD_ERR_FORMAT,
                         "sentencepiece-nbest: %d draws nothing; expected -1 (among "

@@ -91,7 +91,7 @@ for key in class-weights=good=2 kl-reduction=sum; do
     grep "${key%%=*} is of classes, but numbers are predicted" err >/dev/null || fail "$key of numbers: $(cat err)"
 done
 "$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set labels=good,bad >log 2>err && fail "other labels than the data's"
-grep 'the data have the classes bad, really, good, but the recipe names good, bad' err >/dev/null || fail "labels: $(cat err)"
+grep "bin/labels.txt: class 1 is 'bad, really', but the recipe names 'good'; run rdrop-preprocess again" err >/dev/null || fail "labels: $(cat err)"
 run rdrop-train pairs.yaml --data bin --save-dir one --set class-weights=good=0 --set max-update=25 --set reg-alpha=0
 run rdrop-predict --model one/model --input pairs.csv --table-format csv --output found
 [ "$(sort -u found)" = 'bad, really' ] || fail "class-weights: $(cat found)"

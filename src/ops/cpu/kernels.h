@@ -123,7 +123,7 @@ typedef struct {
     const char *name;
 
     /* As the operations of these names in ops.h (apply_dropout: rd_op_dropout), for rows from
-     * first_row on, at which all pointers are; dropout counts from there. */
+     * first_row on: pointers to rows begin there, and dropout counts from there. */
     void (*embed)(rd_activations out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
                   const float *position_table, float scale, const rd_dropout *dropout);

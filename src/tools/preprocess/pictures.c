@@ -143,7 +143,7 @@ static rd_status find_labels(pictures *p) {
 static rd_status make_labels(pictures *p) {
     const rd_data_config *d = &p->job->recipe->data;
     if (*d->vocab_from) {
-        RD_TRY(rd_labels_read(&p->labels, d->vocab_from));
+        RD_TRY(rd_labels_read_as(&p->labels, d->vocab_from, d->class_names));
         printf("classes: %lld, those of %s\n", (long long)p->labels.n, d->vocab_from);
     } else {
         RD_TRY(find_labels(p));
