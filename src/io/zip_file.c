@@ -1,11 +1,5 @@
 #include "io/zip_file.h"
 
-rd_status rd_zip_failed(const char *path, zip_error_t *error) {
-    bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
-    return rd_error(memory ? RD_ERR_MEMORY : RD_ERR_FORMAT, "%s: %s", path,
-                    memory ? "out of memory" : zip_error_strerror(error));
-}
-
 rd_status rd_zip_open(zip_t **archive, const char *path) {
     int code = 0;
     *archive = zip_open(path, ZIP_RDONLY, &code);

@@ -8,7 +8,11 @@
 #include "base/error.h"
 
 /* What libzip says went wrong with the archive at `path`. */
-rd_status rd_zip_failed(const char *path, zip_error_t *error);
+static inline rd_status rd_zip_failed(const char *path, zip_error_t *error) {
+    bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
+    return rd_error(memory ? RD_ERR_MEMORY : RD_ERR_FORMAT, "%s: %s", path,
+                    memory ? "out of memory" : zip_error_strerror(error));
+}
 
 /* To read. Close with zip_discard; NULL on failure. */
 rd_status rd_zip_open(zip_t **archive, const char *path);
