@@ -68,8 +68,8 @@ rd_cutoff rd_step_cutoff(const rd_step *step, rd_cutoff_kind kind, float ratio, 
  * (rd_gemm_rows). */
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
 
-/* The same for products of some of the rows at a time, each of which writes beyond its own: into
- * rows that come later, or into the room at the end. */
+/* The same for products of some rows at a time. Each writes a few rows more than it has: into those
+ * that come later, or into the room at the end. */
 float *rd_step_rows_in_parts(const rd_step *step, int64_t rows, int64_t width);
 
 /* [rows, width] activations from the arena that matrix products read or write: bfloat16 when the

@@ -50,8 +50,8 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
  * report.html, and model/, the directory to translate with (best weights), which is first made, and
  * only touched, when there are weights for it. A directory of another model, vocabulary or task is
  * refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a signal handler's doing) saves and returns
- * RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h), which all call this, and
- * of which the first alone uses save_dir and listener; NULL: alone. */
+ * RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h), which all call this; the
+ * first one uses save_dir and listener. NULL: there is one process. */
 rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
 
