@@ -60,8 +60,9 @@ static const options_program program = {
                    "percentile of the time they take; the time to load the model, and until the "
                    "first line is translated then; peak memory.",
     .groups = (const options_group[]){{.heading = "Options", .keys = keys}, {.heading = NULL}},
-    .relations = (const options_relation[]){
-        {"model", OPTIONS_IS_REQUIRED, NULL}, {"input", OPTIONS_IS_REQUIRED, NULL}, {NULL}}};
+    .relations = (const options_relation[]){{"model", OPTIONS_IS_REQUIRED, NULL},
+                                            {"input", OPTIONS_IS_REQUIRED, NULL},
+                                            {.name = NULL}}};
 
 typedef struct {
     double load, first, seconds, p50, p95;
