@@ -98,6 +98,7 @@ static void residual_norm(float *sum, rd_activations y, rd_norm_stats stats, con
                           int64_t first_row, int64_t rows, int64_t width,
                           const rd_dropout *dropout) {
     const rd_dropout_keys keys = rd_dropout_keys_of(dropout);
+    const rd_layer_norm n = norm ? *norm : (rd_layer_norm){0}; /* stores do not change a copy */
     for (int64_t r = 0; r < rows; r++) {
         const float *row = x + r * width;
         if (rd_activations_exists(h)) {
@@ -105,8 +106,8 @@ static void residual_norm(float *sum, rd_activations y, rd_norm_stats stats, con
             row = sum + r * width;
         }
         if (norm)
-            norm_row(y, r * width, stats.mean + r, stats.rstd + r, row, norm->weight, norm->bias,
-                     norm->eps, width);
+            norm_row(y, r * width, stats.mean + r, stats.rstd + r, row, n.weight, n.bias, n.eps,
+                     width);
     }
 }
 
