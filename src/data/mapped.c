@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/added_tokens.h"
+#include "data/batch.h"
 #include "data/piece_ids.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
@@ -24,12 +25,10 @@ typedef struct {
 
 static void add_piece(void *self, const char *piece, size_t n) {
     piece_sink *sink = self;
-    rd_ids *ids = sink->ids;
-    if (sink->status != RD_OK) return;
-    sink->status = rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data);
     if (sink->status != RD_OK) return;
     int32_t id = strlen(piece) == n ? rd_piece_ids_find(sink->map, piece) : -1;
-    ids->data[ids->length++] = id < 0 ? sink->map->unk : id;
+    if (id < 0) id = sink->map->unk;
+    sink->status = rd_ids_add(sink->ids, &id, 1);
 }
 
 static void close_model(rd_tokenizer *tokenizer) {
