@@ -109,8 +109,12 @@ typedef struct {
     int64_t rows, n_out, n_words;
     const void *x;          /* [rows, n_words], of 8 bits unsigned */
     const uint32_t *panels; /* [n_out / RD_PANEL, rounded up, rd_pad16(n_words), RD_PANEL] */
-    float *y;               /* [rows, n_out], of int8 sums as int32 */
-    int64_t stride_y;       /* elements between rows */
+    float *y;               /* [rows, n_out] = sums + bias; stride_y elements between rows */
+    int64_t stride_y;
+    const float *bias; /* [n_out]; NULL: none */
+    /* int8: y = row_scales: [rows] * (scales: [n_out] * sums - offsets: [n_out]) + bias.
+     * row_scales NULL: y holds the sums as int32, and no bias is added. */
+    const float *row_scales, *scales, *offsets;
 } rd_panels_product;
 
 /* Sums that a criterion kernel adds to; see rdrop/criterion.h. */

@@ -155,6 +155,8 @@ static void multiply_panels(const void *self, int thread, int64_t begin, int64_t
     if (begin >= end) return;
     part.panels += begin * rd_panel_size(p->n_words);
     part.y += begin * RD_PANEL;
+    if (part.bias) part.bias += begin * RD_PANEL;
+    if (part.row_scales) part.scales += begin * RD_PANEL, part.offsets += begin * RD_PANEL;
     part.n_out = (end * RD_PANEL < p->n_out ? end * RD_PANEL : p->n_out) - begin * RD_PANEL;
     if (p->precision == RD_PRECISION_INT8)
         ops->panels_int8(&part);
@@ -170,7 +172,8 @@ static int64_t work_of(const rd_packed *p, int64_t rows) {
 }
 
 /* Threads share what takes much longer than to wake them. */
-static void multiply_here(const rd_packed *p, int64_t rows, const void *x, float *y) {
+static void multiply_here(const rd_packed *p, int64_t rows, const void *x, const float *row_scales,
+                          const float *bias, float *y) {
     enum { MUCH = 1 << 19 };
     const panels_work work = {p,
                               {.rows = rows,
@@ -179,7 +182,11 @@ static void multiply_here(const rd_packed *p, int64_t rows, const void *x, float
                                .x = x,
                                .panels = p->panels,
                                .y = y,
-                               .stride_y = p->n_out}};
+                               .stride_y = p->n_out,
+                               .bias = bias,
+                               .row_scales = p->scales ? row_scales : NULL,
+                               .scales = p->scales,
+                               .offsets = p->offsets}};
     int64_t n_panels = (p->n_out + RD_PANEL - 1) / RD_PANEL;
     if (work_of(p, rows) < MUCH)
         multiply_panels(&work, 0, 0, n_panels);
@@ -204,10 +211,11 @@ static rd_status multiply_piece(const rd_packed *p, rd_arena *arena, int64_t row
     *n = rows < RD_PACKED_MOST_ROWS ? rows : RD_PACKED_MOST_ROWS;
     if (!here) *n = rd_packed_onednn_rows(*n);
     RD_TRY(round_rows(p, arena, *n, x, &operand, row_scales));
-    if (here)
-        multiply_here(p, *n, operand, y);
-    else
-        RD_TRY(rd_packed_onednn_multiply(p->onednn, arena, *n, operand, y));
+    if (here) {
+        multiply_here(p, *n, operand, row_scales, bias, y);
+        return RD_OK;
+    }
+    RD_TRY(rd_packed_onednn_multiply(p->onednn, arena, *n, operand, y));
     if (p->precision == RD_PRECISION_INT8)
         rd_cpu_kernels()->dequantize_rows(y, row_scales, p->scales, p->offsets, bias, *n, p->n_out);
     else if (bias)

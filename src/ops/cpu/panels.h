@@ -37,6 +37,39 @@ static inline __attribute__((always_inline)) native add_words(panels_kind kind, 
     return sums;
 }
 
+/* x: [n], at most a vector of it, and zeros. */
+static inline native first_of(const float *x, int64_t n) {
+    native some = {0};
+    if (n >= NATIVE) return *(const native_anywhere *)x;
+    memcpy(&some, x, sizeof *x * (size_t)n);
+    return some;
+}
+
+/* The tile's sums to what y holds, while they are in registers. */
+static inline __attribute__((always_inline)) void
+finish_tile(panels_kind kind, const rd_panels_product *p, int64_t i, int64_t j, int rows,
+            int vectors, native sums[PANEL_MOST_ROWS][PANEL_MOST_VECTORS]) {
+    if (kind == PANELS_INT8 ? !p->row_scales : !p->bias) return;
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; v++) {
+        int64_t at = j + NATIVE * v, n = at < p->n_out ? p->n_out - at : 0;
+        native bias = {0}, scales = {0}, offsets = {0};
+        if (p->bias) bias = first_of(p->bias + at, n);
+        if (kind == PANELS_INT8) {
+            scales = first_of(p->scales + at, n);
+            offsets = first_of(p->offsets + at, n);
+        }
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++) {
+            native sum = sums[r][v];
+            if (kind == PANELS_INT8)
+                sum = p->row_scales[i + r] *
+                      (scales * __builtin_convertvector((native_integers)sum, native) - offsets);
+            sums[r][v] = p->bias ? sum + bias : sum;
+        }
+    }
+}
+
 /* y's rows i .. i + rows and columns j .. j + NATIVE * vectors. Kind and counts are constants where
  * this is inlined. */
 static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
@@ -59,6 +92,7 @@ static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
                 sums[r][v] = add_words(kind, sums[r][v], word, part[v]);
         }
     }
+    finish_tile(kind, p, i, j, rows, vectors, sums);
     float *y = p->y + i * p->stride_y + j;
     const int64_t whole = NATIVE * vectors, columns = p->n_out - j;
     for (int r = 0; r < rows; r++, y += p->stride_y)

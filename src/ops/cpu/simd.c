@@ -183,6 +183,15 @@ static float largest_magnitude(const float *restrict x, int64_t n) {
     return value;
 }
 
+/* x: -127 to 127, to the nearest integer plus 128. A float of this size has no fraction: adding
+ * rounds, and leaves the integer in the lowest bits. */
+static inline uint8_t round_and_shift(float x) {
+    float sum = x + (0x1.8p23f + 128);
+    uint32_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    return (uint8_t)bits;
+}
+
 static void quantize_rows(uint8_t *restrict rounded, float *restrict row_scales,
                           const float *restrict x, int64_t rows, int64_t width) {
     for (int64_t r = 0; r < rows; r++) {
@@ -194,7 +203,7 @@ static void quantize_rows(uint8_t *restrict rounded, float *restrict row_scales,
             memset(rounded + r * width, 128, (size_t)width);
         else
             for (int64_t i = 0; i < width; i++)
-                rounded[r * width + i] = (uint8_t)(int32_t)rintf(x[r * width + i] * inverse + 128);
+                rounded[r * width + i] = round_and_shift(x[r * width + i] * inverse);
     }
 }
 

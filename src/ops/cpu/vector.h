@@ -25,6 +25,7 @@ enum { NATIVE = 4 };
 #endif
 typedef float native __attribute__((vector_size(4 * NATIVE)));
 typedef uint32_t native_words __attribute__((vector_size(4 * NATIVE)));
+typedef int32_t native_integers __attribute__((vector_size(4 * NATIVE)));
 typedef native native_anywhere __attribute__((aligned(4))); /* unaligned loads */
 
 typedef uint16_t half16 __attribute__((vector_size(32)));
