@@ -1,5 +1,5 @@
 /* R-Drop's losses, with gradients: for target tokens, for classes, for numbers, and the distance
- * between two passes alone, to be added to a loss of one's own.
+ * between two passes alone, to be added to your own loss.
  *
  * R-Drop (Liang et al., NeurIPS 2021, arXiv:2106.14448, equation 4) passes every example through
  * the network twice with independent dropout and penalises the distance between the two output
@@ -10,13 +10,14 @@
  *     KL     = 1/2 * (KL(P1 || P2) + KL(P2 || P1))
  *     loss   = CE(P1) + CE(P2) + reg_alpha * KL
  *
- * the convention of the authors' fairseq code. Gradients flow through both sides of both KL terms.
+ * This is the convention of the authors' fairseq code. Gradients flow through both sides of both KL
+ * terms.
  *
  * Losses are sums over the rows that count: divide loss and gradients by n_tokens for the mean.
- * Gradients are overwritten, elements beyond float's range with the largest float; both are NULL to
- * compute the sums only; they may be the logits themselves. Logits may have any magnitude. All
- * functions fail with RD_ERR_ARGUMENT on a label out of range, and with RD_ERR_NUMERIC on a number
- * that is not finite. */
+ * Gradients are overwritten; elements beyond float's range become the largest float. Pass NULL for
+ * both to compute only the sums. Their arrays may be the logits' own. Logits may have any
+ * magnitude. All functions fail with RD_ERR_ARGUMENT on a label out of range, and with
+ * RD_ERR_NUMERIC on a number that is not finite. */
 #ifndef RDROP_CRITERION_H
 #define RDROP_CRITERION_H
 
@@ -42,7 +43,7 @@ typedef struct {
 typedef struct {
     float label_smoothing; /* eps, in [0, 1) */
     float reg_alpha;       /* weight of the KL term, >= 0 */
-    int32_t pad_id;        /* rows with this target count nowhere; may be negative, as -100 */
+    int32_t pad_id;        /* rows with this target do not count; may be negative, such as -100 */
 } rd_criterion_config;
 
 /* logits1, logits2:   [n_rows, vocab_size]
@@ -55,9 +56,9 @@ RD_API rd_status rd_criterion_rdrop(const rd_criterion_config *config, int64_t n
 
 /* ---- Classes ---- */
 
-/* The KL's scale. `sum` multiplies it by the number of rows that count, so that after the division
- * by n_tokens the loss is mean CE + reg_alpha * sum of KL: as the authors' code for GLUE and images
- * has it, where the KL weighs more the larger the batch is. */
+/* The KL's scale. `sum` multiplies it by the number of rows that count, so after the division by
+ * n_tokens the loss is mean CE + reg_alpha * sum of KL. The authors' code for GLUE and images does
+ * this; the KL then weighs more in larger batches. */
 typedef enum { RD_KL_MEAN, RD_KL_SUM } rd_kl_reduction;
 
 typedef struct {
@@ -65,16 +66,16 @@ typedef struct {
     float reg_alpha;       /* weight of the KL term, >= 0 */
     rd_kl_reduction kl_reduction;
     /* [n_classes] >= 0, or NULL: all 1. CE's term of class c counts class_weights[c] times, as in
-     * PyTorch's cross_entropy before its division, and the KL is as it is. */
+     * PyTorch's cross_entropy before its division; the KL is not weighted. */
     const float *class_weights;
-    /* Of examples mixed from two (mixup, cutmix), or both NULL: CE = share * CE of the label +
+    /* For examples mixed from two (mixup, cutmix), else both NULL: CE = share * CE of the label +
      * (1 - share) * CE of the other label. */
     const int32_t *other_labels; /* [n_rows] each in [0, n_classes) where the row counts */
     const float *shares;         /* [n_rows] each in [0, 1] */
 } rd_class_config;
 
 /* logits1, logits2:   [n_rows, n_classes]
- * labels:             [n_rows], each in [0, n_classes), or negative: the row counts nowhere
+ * labels:             [n_rows], each in [0, n_classes), or negative: the row does not count
  * dlogits1, dlogits2: [n_rows, n_classes] gradient of `loss`, which under RD_KL_SUM is
  *                     label_smoothed + reg_alpha * n_tokens * kl */
 RD_API rd_status rd_criterion_classes(const rd_class_config *config, int64_t n_rows,
@@ -84,7 +85,7 @@ RD_API rd_status rd_criterion_classes(const rd_class_config *config, int64_t n_r
 
 /* ---- Numbers ---- */
 
-/* Of one number an example: loss = (v1 - y)^2 + (v2 - y)^2 + reg_alpha * (v1 - v2)^2.
+/* For one number per example: loss = (v1 - y)^2 + (v2 - y)^2 + reg_alpha * (v1 - v2)^2.
  * values1, values2:   [n_rows]
  * targets:            [n_rows]
  * dvalues1, dvalues2: [n_rows] gradient of `loss`
@@ -97,7 +98,7 @@ RD_API rd_status rd_criterion_values(float reg_alpha, int64_t n_rows, const floa
 
 /* *kl = the sum or the mean of KL over the rows that count; with none, 0.
  * p_logits, q_logits: [n_rows, n_classes]
- * mask:               [n_rows] 0: the row counts nowhere; NULL: all count
+ * mask:               [n_rows] 0: the row does not count; NULL: all count
  * dp, dq:             [n_rows, n_classes] gradient of *kl */
 RD_API rd_status rd_rdrop_kl(const float *p_logits, const float *q_logits, int64_t n_rows,
                              int64_t n_classes, const uint8_t *mask, rd_kl_reduction reduction,

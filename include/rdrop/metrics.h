@@ -1,13 +1,14 @@
-/* Corpus metrics with the numbers of the reference tools: BLEU, chrF, chrF++ and TER as sacreBLEU
- * 2.x, ROUGE as Google's rouge-score; then those of classes and numbers.
+/* Corpus metrics that give the numbers of the reference tools: BLEU, chrF, chrF++ and TER as in
+ * sacreBLEU 2.x, ROUGE as in Google's rouge-score; then metrics of classes and numbers.
  *
  * Every metric is a vector of statistics per line, the sum of those vectors over lines, and a score
  * computed from the sum. So a corpus is scored in one pass with memory for one line, threads score
- * lines independently, and bootstrap resampling works on the vectors alone.
+ * lines independently, and bootstrap resampling needs only the vectors.
  *
  * Sources: BLEU Papineni et al. 2002, smoothing Chen and Cherry 2014; chrF Popović 2015, chrF++
- * Popović 2017; TER Snover et al. 2006; ROUGE Lin 2004. Where a paper leaves room, the reference
- * tool decides. Scores of text are in [0, 100] (TER may exceed 100; lower is better there only). */
+ * Popović 2017; TER Snover et al. 2006; ROUGE Lin 2004. Where a paper leaves a choice, the
+ * reference tool decides. Scores of text are in [0, 100] (TER may exceed 100; lower is better there
+ * only). */
 #ifndef RDROP_METRICS_H
 #define RDROP_METRICS_H
 
@@ -32,14 +33,14 @@ extern "C" {
  * alone where the system has the dictionary. RD_ERR_UNSUPPORTED if the library was built without
  * libmecab
  *
- * Threads may share a tokenizer. It must outlive what it is given to. */
+ * Threads may share a tokenizer. It must outlive everything it is given to. */
 typedef struct rd_metric_tokenizer rd_metric_tokenizer;
 RD_API rd_status rd_metric_tokenizer_open(const char *name, rd_metric_tokenizer **tokenizer);
 RD_API void rd_metric_tokenizer_close(rd_metric_tokenizer *tokenizer); /* NULL is fine */
 
-/* The right one for a language by its code ("zh", "zh-TW", "zho_Hans", "de"): zh for Chinese, char
- * for Japanese, Korean and others that are written without blanks, 13a for the rest. Never one that
- * a machine may lack, so that scores of two machines can be compared. */
+/* The right tokenizer for a language, given its code ("zh", "zh-TW", "zho_Hans", "de"): zh for
+ * Chinese, char for Japanese, Korean and others that are written without blanks, 13a for the rest.
+ * Never one that a machine may lack, so scores of two machines can be compared. */
 RD_API const char *rd_metric_tokenizer_for(const char *language);
 
 /* BLEU as sacreBLEU 2.x computes it by default (exponential smoothing). tokenizer NULL: 13a.
@@ -53,7 +54,7 @@ typedef struct {
     double rouge1, rouge2, rougeL, rougeLsum;
 } rd_rouge_scores;
 
-/* tokenizer NULL: rouge-score's, for which words are of a-z and 0-9 alone. */
+/* tokenizer NULL: rouge-score's, whose words consist of a-z and 0-9 only. */
 RD_API rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses,
                                  const char *const *references,
                                  const rd_metric_tokenizer *tokenizer, bool stem,
@@ -62,7 +63,7 @@ RD_API rd_status rd_rouge_corpus(int64_t n, const char *const *hypotheses,
 /* A metric: bleu, chrf, chrf++, ter or rouge. */
 typedef struct rd_metric rd_metric;
 typedef enum { RD_SMOOTH_EXP, RD_SMOOTH_FLOOR, RD_SMOOTH_ADD_K, RD_SMOOTH_NONE } rd_bleu_smooth;
-/* NLTK: the Porter variant rouge-score uses. PORTER: Porter's own algorithm, by libstemmer. */
+/* NLTK: the Porter variant that rouge-score uses. PORTER: Porter's own algorithm, by libstemmer. */
 typedef enum { RD_STEM_NONE, RD_STEM_NLTK, RD_STEM_PORTER } rd_rouge_stem;
 
 enum {
@@ -71,8 +72,8 @@ enum {
     RD_METRIC_MAX_SCORES = 4
 };
 
-/* The metric to compute and its settings; names as sacreBLEU's. Only the fields of the metric are
- * looked at. Start from rd_metric_defaults(). */
+/* The metric to compute and its settings; names are sacreBLEU's. Only the metric's own fields are
+ * read. Start from rd_metric_defaults(). */
 typedef struct {
     const rd_metric *metric;
 
@@ -94,9 +95,9 @@ typedef struct {
     rd_rouge_stem stem;
 } rd_metric_config;
 
-/* By name; one that is not known has the metric NULL. */
+/* Defaults by name; for an unknown name `metric` is NULL. */
 RD_API rd_metric_config rd_metric_defaults(const char *name);
-/* RD_ERR_ARGUMENT says what is wrong. */
+/* RD_ERR_ARGUMENT if a setting is wrong; the message says which. */
 RD_API rd_status rd_metric_check(const rd_metric_config *config);
 
 /* A line of UTF-8 (valid: callers check), not necessarily NUL-terminated. */
@@ -105,7 +106,7 @@ typedef struct {
     size_t length;
 } rd_line;
 
-/* Working memory for one thread; it grows to what the longest line needs. */
+/* Working memory for one thread; it grows with the longest line. */
 typedef struct rd_metric_scratch rd_metric_scratch;
 RD_API rd_metric_scratch *rd_metric_scratch_new(void);
 RD_API void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine */
@@ -113,7 +114,7 @@ RD_API void rd_metric_scratch_free(rd_metric_scratch *scratch); /* NULL is fine 
 RD_API int rd_metric_n_stats(const rd_metric_config *config);
 
 /* Statistics of one line against n_refs >= 1 references: stats [rd_metric_n_stats()], overwritten.
- * A vector of zeros is the statistics of nothing; vectors add up to a corpus. */
+ * An empty corpus has a vector of zeros; vectors of lines add up to a corpus's. */
 RD_API rd_status rd_metric_line(const rd_metric_config *config, rd_metric_scratch *scratch,
                                 rd_line hypothesis, int n_refs, const rd_line *refs, double *stats);
 
@@ -147,7 +148,8 @@ RD_API void rd_metric_signature(const rd_metric_config *config, const rd_signatu
 RD_API void rd_metric_details(const rd_metric_config *config, int which, const double *stats,
                               char details[256]);
 
-/* Why a score of these statistics says little ("no word of 97 of 100 references ..."), or "". */
+/* The reason why a score of these statistics says little ("no word of 97 of 100 references ..."),
+ * or "". */
 RD_API void rd_metric_warning(const rd_metric_config *config, const double *stats,
                               char warning[256]);
 
@@ -156,12 +158,12 @@ RD_API void rd_metric_warning(const rd_metric_config *config, const double *stat
  * Scores of predicted classes and numbers, equal to scikit-learn's and SciPy's. Unlike the scores
  * above they are fractions: 0 to 1, correlations -1 to 1. */
 
-/* Of one class: its examples, those that it is predicted of, and those in both. */
+/* Counts of one class: examples that have it, examples it is predicted for, and those in both. */
 typedef struct {
     int64_t support, predicted, hits;
 } rd_class_counts;
 
-/* labels, predictions: [n] of 0 .. n_classes - 1, others are RD_ERR_ARGUMENT; counts: [n_classes],
+/* labels, predictions: [n] of 0 .. n_classes - 1, otherwise RD_ERR_ARGUMENT; counts: [n_classes],
  * overwritten. */
 RD_API rd_status rd_count_classes(int64_t n, const int32_t *labels, const int32_t *predictions,
                                   int32_t n_classes, rd_class_counts *counts);
@@ -170,35 +172,35 @@ RD_API rd_status rd_count_classes(int64_t n, const int32_t *labels, const int32_
 RD_API rd_status rd_confusion_matrix(int64_t n, const int32_t *labels, const int32_t *predictions,
                                      int32_t n_classes, int64_t *matrix);
 
-/* Of one class; 0 where there is nothing to divide by. */
+/* Scores of one class; 0 where the divisor is 0. */
 RD_API double rd_class_precision(const rd_class_counts *counts);
 RD_API double rd_class_recall(const rd_class_counts *counts);
 RD_API double rd_class_f1(const rd_class_counts *counts);
 
-/* Of all. counts: [n_classes]. F1 macro is the mean over the classes that examples or predictions
- * have; micro is of the summed counts, which is the accuracy where each example has one class.
- * Matthews' correlation (Gorodkin's R_K for more than two classes) is 0 where either side has one
- * class only, and so are the others without any example. */
+/* Scores of all classes. counts: [n_classes]. Macro F1 is the mean over the classes that occur in
+ * labels or predictions; micro F1 is that of the summed counts, which equals the accuracy where
+ * each example has one class. Matthews' correlation (Gorodkin's R_K for more than two classes) is 0
+ * if either side has only one class; the others are 0 without any example. */
 RD_API double rd_accuracy(int32_t n_classes, const rd_class_counts *counts);
 RD_API double rd_f1_macro(int32_t n_classes, const rd_class_counts *counts);
 RD_API double rd_f1_micro(int32_t n_classes, const rd_class_counts *counts);
 RD_API double rd_matthews(int32_t n_classes, const rd_class_counts *counts);
 
-/* The part of examples whose label is among the k classes that score highest; of equal scores the
- * later class counts as higher, as scikit-learn has it. scores: [n, n_classes], probabilities or
+/* The share of examples whose label is among the k classes that score highest; of equal scores the
+ * later class counts as higher, as in scikit-learn. scores: [n, n_classes], probabilities or
  * logits. RD_ERR_ARGUMENT for k < 1, n < 1 and labels out of range. */
 RD_API rd_status rd_top_k_accuracy(int64_t n, int32_t n_classes, const float *scores,
                                    const int32_t *labels, int32_t k, double *accuracy);
 
-/* Expected calibration error (Guo et al. 2017): examples fall by their highest probability into
- * n_bins bins (i / n_bins, (i + 1) / n_bins], 15 in the paper; the mean over examples of the
- * distance between their bin's accuracy and mean probability. probabilities: [n, n_classes].
+/* Expected calibration error (Guo et al. 2017): examples are put by their highest probability into
+ * n_bins bins (i / n_bins, (i + 1) / n_bins], 15 in the paper; the error is the mean over examples
+ * of the distance between their bin's accuracy and mean probability. probabilities: [n, n_classes].
  * RD_ERR_ARGUMENT also for a probability outside 0 .. 1. */
 RD_API rd_status rd_calibration_error(int64_t n, int32_t n_classes, const float *probabilities,
                                       const int32_t *labels, int32_t n_bins, double *error);
 
 /* Correlation of two lists of numbers: [n]. Spearman's is Pearson's of the ranks, and equal numbers
- * have the mean of their ranks. NaN, as SciPy has it, where one list is constant or has a NaN;
+ * get the mean of their ranks. NaN, as in SciPy, if one list is constant or has a NaN;
  * RD_ERR_ARGUMENT for n < 2. */
 RD_API rd_status rd_pearson(int64_t n, const double *x, const double *y, double *correlation);
 RD_API rd_status rd_spearman(int64_t n, const double *x, const double *y, double *correlation);

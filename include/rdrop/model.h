@@ -20,7 +20,7 @@ typedef enum {
     RD_TANH
 } rd_activation;
 
-/* Which rows of the last stack's output a sequence's output is made from. */
+/* The rows of the last stack's output that a sequence's output is made from. */
 typedef enum {
     RD_POOL_NONE,  /* each row has an output of its own */
     RD_POOL_FIRST, /* the first row: [CLS], <s>, a class token */
@@ -29,7 +29,7 @@ typedef enum {
                          (Hassani et al. 2021) */
 } rd_pooling;
 
-/* What training hides of each sequence, in each pass something else (Shen et al. 2020,
+/* The part of each sequence that training hides, chosen anew for each pass (Shen et al. 2020,
  * arXiv:2009.13818). */
 typedef enum {
     RD_CUTOFF_NONE,
@@ -38,33 +38,33 @@ typedef enum {
     RD_CUTOFF_SPAN     /* neighbouring tokens */
 } rd_cutoff_kind;
 
-/* Comes before the output projection. */
+/* The transform before the output projection. */
 typedef enum {
     RD_TRANSFORM_NONE,
     RD_TRANSFORM_TANH, /* dense, tanh: BERT's pooler, RoBERTa's classification head */
     RD_TRANSFORM_NORM  /* dense, the model's activation, layer norm: heads of masked LMs */
 } rd_head_transform;
 
-/* What the model's outputs are. */
+/* The model's outputs. */
 typedef enum {
     RD_HEAD_TOKENS,  /* logits of the target vocabulary */
     RD_HEAD_CLASSES, /* logits of num_classes, one output a sequence */
     RD_HEAD_VALUE,   /* one number a sequence */
-    RD_HEAD_NONE     /* none, of a pre-trained encoder: only what comes before a head is there */
+    RD_HEAD_NONE     /* none: a pre-trained encoder, which ends before a head */
 } rd_head_kind;
 
-/* The type that matrix products read; sums and all else are float32. */
+/* The type that matrix products read; sums and everything else are float32. */
 typedef enum {
-    RD_PRECISION_AUTO, /* the faster one of fp32 and bf16 here */
+    RD_PRECISION_AUTO, /* the faster of fp32 and bf16 on this machine */
     RD_PRECISION_FP32,
     RD_PRECISION_BF16,
     RD_PRECISION_INT8 /* not in training */
 } rd_precision;
 
-/* Where positions are counted from, and the frequencies of sinusoidal ones: as in fairseq (and
- * BART) from pad_id + 1, i-th frequency 10000^(-i / (d_model / 2 - 1)); or from 0, with
- * 10000^(-i / (d_model / 2)) as in the MarianMT of Hugging Face's transformers, or with fairseq's
- * frequencies as in Marian itself. */
+/* The first position, and the frequencies of sinusoidal ones: fairseq (and BART) count from pad_id
+ * + 1, with i-th frequency 10000^(-i / (d_model / 2 - 1)); MarianMT of Hugging Face's transformers
+ * counts from 0, with 10000^(-i / (d_model / 2)); and Marian itself counts from 0 with fairseq's
+ * frequencies. */
 typedef enum {
     RD_POSITIONS_FAIRSEQ,
     RD_POSITIONS_HF_MARIAN,
@@ -81,7 +81,7 @@ typedef struct {
     bool learned_pos;      /* learned positions; otherwise sinusoidal */
 } rd_stack_config;
 
-/* The pictures that an encoder reads in place of tokens. */
+/* The pictures that an encoder reads instead of tokens. */
 typedef struct {
     int32_t size;         /* pixels of a side; 0: the encoder reads tokens */
     int32_t channels;     /* 1 or 3 */
@@ -116,23 +116,23 @@ typedef struct {
     int32_t num_classes;              /* of RD_HEAD_CLASSES */
     rd_pooling pooling;               /* of classes and values; NONE: FIRST */
     rd_head_transform head_transform; /* with dropout before it (pooler_dropout) and after it
-                                       * (classifier_dropout), both on sequences alone */
+                                       * (classifier_dropout), both only on sequences */
     float pooler_dropout, classifier_dropout;
-    bool zero_init_head; /* a head of classes or a value starts as zeros; else normal, 0.02 */
+    bool zero_init_head; /* a head of classes or a value starts as zeros; otherwise normal, 0.02 */
     rd_picture_shape picture;
     float drop_path; /* stochastic depth of a pre-norm encoder: how often its last layer's sublayers
-                      * are left out; earlier ones less often, the first never */
-    /* Of a decoder alone (Baevski and Auli 2019). Words of band i are embedded, and predicted, in
-     * d_model / factor^i dimensions. */
+                      * are skipped; earlier ones less often, the first never */
+    /* For models of a decoder alone (Baevski and Auli 2019). Words of band i are embedded, and
+     * predicted, in d_model / factor^i dimensions. */
     bool adaptive_input;
     rd_cutoffs adaptive_input_cutoff, adaptive_softmax_cutoff; /* no softmax_cutoff: full softmax */
     float adaptive_input_factor, adaptive_softmax_factor;
     float adaptive_softmax_dropout;
-    bool tie_adaptive_weights, tie_adaptive_proj; /* words, projections: the input's */
+    bool tie_adaptive_weights, tie_adaptive_proj; /* words, projections: shared with the input */
     int32_t max_source_positions, max_target_positions;
     float dropout, attention_dropout, activation_dropout;
     rd_cutoff_kind cutoff;
-    float cutoff_ratio; /* the part of the embeddings that cutoff sets to 0 */
+    float cutoff_ratio; /* the share of the embeddings that cutoff sets to 0 */
     /* Properties of the vocabularies. */
     int32_t src_vocab, tgt_vocab;
     int32_t pad_id, bos_id, eos_id, unk_id;
@@ -142,14 +142,16 @@ typedef struct rd_model rd_model;
 
 /* A model with random weights: the same seed gives the same weights on every machine. */
 RD_API rd_status rd_model_new(rd_model **model, const rd_model_config *config, uint64_t seed);
-/* A model from a safetensors file; every tensor must be there with the shape `config` implies. */
+/* A model from a safetensors file, which must have every tensor with the shape that `config`
+ * implies. */
 RD_API rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path);
-/* The same for a model that only translates: its matrices are kept in one form, that which products
- * of this precision read fastest. RD_ERR_ARGUMENT where the build or the processor cannot. */
+/* The same for a model that only translates: its matrices are kept only in the form that products
+ * of this precision read fastest. RD_ERR_ARGUMENT if the build or the processor lacks the
+ * precision. */
 RD_API rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config,
                                       const char *path, rd_precision precision);
 /* Writes the weights as float32 safetensors, atomically. `path` is a new file or one to replace;
- * anything else there, a symbolic link too, is RD_ERR_IO. */
+ * anything else there, even a symbolic link, is RD_ERR_IO. */
 RD_API rd_status rd_model_save(const rd_model *model, const char *path);
 RD_API void rd_model_free(rd_model *model); /* NULL is fine */
 
@@ -163,13 +165,13 @@ RD_API int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors c
  * *_lengths:         [n], in tokens, at least 1 and at most max_*_positions
  * dropout_seed:      NULL: no dropout; otherwise the config's dropout, the same for the same seed
  * logits:            [target tokens of all pairs, tgt_vocab], for the caller to provide; row i
- *                    predicts targets[i]. Two calls with two seeds and `targets` as they are here
- *                    are what rd_criterion_rdrop compares.
+ *                    predicts targets[i]. rd_criterion_rdrop compares the logits of two calls with
+ *                    two seeds, and takes the same `targets`.
  * A model without an encoder reads no sources, which may be NULL; without a decoder, each source
- * token has a row, and each target is as long as its source. A head of classes or a value has a row
- * of num_classes or of one number for each source, and reads no targets, which may be NULL. Fails
- * with RD_ERR_ARGUMENT on an id or a length out of range. Calls on one model may run at the same
- * time. */
+ * token has a row, and each target is as long as its source. A head of classes or a value gives a
+ * row of num_classes or of one number for each source, and reads no targets, which may be NULL.
+ * Fails with RD_ERR_ARGUMENT on an id or a length out of range. Calls on one model may run at the
+ * same time. */
 RD_API rd_status rd_model_logits(const rd_model *model, int64_t n, const int32_t *sources,
                                  const int32_t *source_lengths, const int32_t *targets,
                                  const int32_t *target_lengths, const uint64_t *dropout_seed,

@@ -11,8 +11,8 @@ extern "C" {
 
 typedef struct rd_pattern rd_pattern;
 
-/* A regular expression as ICU has them (Perl's, over Unicode). RD_ERR_ARGUMENT saying where it is
- * wrong. */
+/* Opens a regular expression in ICU's syntax (Perl's, over Unicode). RD_ERR_ARGUMENT says where it
+ * is wrong. */
 RD_API rd_status rd_pattern_open(rd_pattern **keep, const char *regex);
 RD_API void rd_pattern_close(rd_pattern *keep); /* NULL is fine */
 

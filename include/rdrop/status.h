@@ -1,7 +1,7 @@
-/* Status codes and the error message that goes with them; the version.
+/* Status codes and their error message; the version.
  *
  * Every function that can fail returns rd_status (or NULL for constructors). On failure it leaves
- * one line for a person in a thread-local buffer: what was found, what was expected, what to do.
+ * one line for the user in a thread-local buffer: what was found, what was expected, what to do.
  * The library never prints and never exits. */
 #ifndef RDROP_STATUS_H
 #define RDROP_STATUS_H
@@ -20,7 +20,7 @@ typedef enum {
     RD_OK = 0,
     RD_ERR_ARGUMENT,    /* the caller passed something out of range */
     RD_ERR_IO,          /* the operating system refused (open, read, write, rename, ...) */
-    RD_ERR_FORMAT,      /* a file's content is not what it should be */
+    RD_ERR_FORMAT,      /* a file has the wrong content */
     RD_ERR_MEMORY,      /* an allocation failed */
     RD_ERR_UNSUPPORTED, /* valid, but not something this build can do */
     RD_ERR_NUMERIC,     /* NaN or infinity where a number is needed */

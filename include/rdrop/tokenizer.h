@@ -25,22 +25,22 @@ typedef struct {
 
 /* path: a SentencePiece model; a Hugging Face tokenizer.json of byte-level BPE or WordPiece; a
  * vocab.json with its merges.txt in the same folder; a file "...vocab.txt" (WordPiece); or one of
- * rdrop-preprocess's two: dict.txt (also "dict.LANG.txt", as fairseq has it) or characters.txt.
- * In the folder of a tokenizer.json, vocab.json or vocab.txt a tokenizer_config.json counts, too,
- * and of a vocab.json an added_tokens.json: tokens that were added to a vocabulary are one id in
- * text. In that of a dict.txt a file "bpecodes" of subword-nmt or fastBPE counts, by which words
- * are cut: pieces that are not a word's last end with "@@".
+ * rdrop-preprocess's two: dict.txt (also "dict.LANG.txt", as fairseq has it) or characters.txt. A
+ * tokenizer_config.json in the folder of a tokenizer.json, vocab.json or vocab.txt is read too, and
+ * an added_tokens.json next to a vocab.json: tokens that were added to a vocabulary are one id in
+ * text. Next to a dict.txt a file "bpecodes" of subword-nmt or fastBPE is read, which says how
+ * words are cut: all pieces of a word except the last end with "@@".
  *
- * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but take the spelling of
- * a special piece ("<mask>", "[MASK]") in a text for text. Letters, numbers and spaces are those of
- * the Unicode version of the ICU library; in WordPiece those of Hugging Face's. Words are what is
- * between white space; "<unk>" is the unknown one. */
+ * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but treat the spelling of
+ * a special piece ("<mask>", "[MASK]") in a text as text. Letters, numbers and spaces are those of
+ * the Unicode version of the ICU library; in WordPiece those of Hugging Face's. Words are separated
+ * by white space; "<unk>" is the unknown word. */
 RD_API rd_status rd_tokenizer_open(rd_tokenizer **tokenizer, const char *path);
 /* Like rd_tokenizer_open, with the ids of a vocab.json, {"piece": id, ...}, as Hugging Face's
- * Marian models have next to their SentencePiece models. Pieces that it lacks are its "<unk>". A
+ * Marian models have next to their SentencePiece models. Pieces that it lacks become its "<unk>". A
  * text may begin with a language code, ">>de<<", which is one piece; so is a token that was added
- * (added_tokens.json, tokenizer_config.json). Decoding leaves out special ones, "<s>",
- * "</s>", "<pad>" and "<unk>". */
+ * (added_tokens.json, tokenizer_config.json). Decoding leaves out special tokens, "<s>", "</s>",
+ * "<pad>" and "<unk>". */
 RD_API rd_status rd_tokenizer_open_mapped(rd_tokenizer **tokenizer, const char *path,
                                           const char *vocab_path);
 typedef enum {
@@ -53,8 +53,8 @@ typedef enum {
 } rd_tokenizer_type;
 RD_API rd_tokenizer_type rd_tokenizer_kind_of(const rd_tokenizer *tokenizer);
 
-/* Whether ids come from a Hugging Face file. Models of such vocabularies may have embeddings of
- * more ids than that; those decode to nothing. */
+/* Whether ids come from a Hugging Face file. Models with such vocabularies may have embeddings for
+ * more ids than the vocabulary has; those decode to nothing. */
 RD_API bool rd_tokenizer_is_mapped(const rd_tokenizer *tokenizer);
 RD_API void rd_tokenizer_close(rd_tokenizer *tokenizer); /* NULL is fine */
 
@@ -75,34 +75,34 @@ RD_API rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *
 /* Same, drawing one segmentation at random (subword regularization, Kudo 2018). unigram: from the
  * `nbest` best (-1: from all) with probability ~ P(segmentation)^alpha; bpe: BPE-dropout with
  * probability alpha (byte-level BPE likewise). Equal (text, seed) give equal ids. The other kinds
- * have one segmentation alone: an error unless alpha is 0. */
+ * have only one segmentation: an error unless alpha is 0. */
 RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                                      float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
 
 /* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length. length may be
- * NULL, for a text to show: a NUL is then a blank, and other control characters except tab and line
- * breaks are U+FFFD. Special ids give nothing, ids out of range are an error (see
- * rd_tokenizer_is_mapped); valid UTF-8 in any case. */
+ * NULL, for a text to show: a NUL then becomes a blank, and other control characters except tab and
+ * line breaks become U+FFFD. Special ids give nothing, ids out of range are an error (see
+ * rd_tokenizer_is_mapped); the text is valid UTF-8 in any case. */
 RD_API rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                      char **text, size_t *length);
 
-/* How pieces write a space: "▁", or "Ġ" in byte-level BPE; "" where they do not: in WordPiece and
- * in words. */
+/* How pieces write a space: "▁", or "Ġ" in byte-level BPE; "" in WordPiece and words, which do not
+ * write it. */
 RD_API const char *rd_tokenizer_space(const rd_tokenizer *tokenizer);
 
-/* Whether the id is that of a piece of text, not of pad, bos, eos, unk or mask. */
+/* Whether the id belongs to a piece of text, not to pad, bos, eos, unk or mask. */
 RD_API bool rd_tokenizer_is_text(const rd_tokenizer *tokenizer, int32_t id);
 
-/* Whether the piece of this id begins a word, or is one: it begins with a space or, in WordPiece,
+/* Whether the piece of this id begins a word, or is one: it starts with a space or, in WordPiece,
  * not with "##". */
 RD_API bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id);
 
-/* Whether a word can end with this piece: not with one of subword-nmt's that ends with "@@". */
+/* Whether a word can end with this piece; it cannot if the piece is subword-nmt's and ends with
+ * "@@". */
 RD_API bool rd_tokenizer_ends_word(const rd_tokenizer *tokenizer, int32_t id);
 
-/* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL where there is
- * none.
- */
+/* The piece of one id ("▁the", "Ġthe"); valid until the tokenizer is closed; NULL if there is
+ * none. */
 RD_API const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id);
 
 #ifdef __cplusplus

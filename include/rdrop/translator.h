@@ -1,4 +1,4 @@
-/* Text in, translations out: the whole of rdrop-translate as a library.
+/* Text in, translations out: all of rdrop-translate as a library.
  *
  *     rd_translator *translator;
  *     const char *models[] = {"model"};
@@ -36,77 +36,81 @@ typedef struct rd_translator rd_translator;
 /* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
  * tokenizer.json; or vocab.json and merges.txt) or source.spm and target.spm. Several directories
  * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
- * equal. RD_PRECISION_AUTO becomes int8 for weights that are rounded to 8 bits already. RD_ERR_IO
- * or RD_ERR_FORMAT naming the file at fault; RD_ERR_ARGUMENT where this build or processor has no
- * such precision. */
+ * equal. RD_PRECISION_AUTO becomes int8 for weights that are already rounded to 8 bits. RD_ERR_IO
+ * or RD_ERR_FORMAT name the file at fault; RD_ERR_ARGUMENT if this build or processor has no such
+ * precision. */
 RD_API rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
                                     int32_t n_directories, rd_precision precision);
 RD_API void rd_translator_close(rd_translator *translator); /* NULL is fine */
 
 typedef struct {
     rd_search_options search; /* n_best: translations per line */
-    int64_t first_line;       /* number of the first line given, which samples depend on */
+    int64_t first_line;       /* number of the first line given, on which samples depend */
     bool replace_unk;         /* unknown tokens become the source word that they are aligned to */
-    int32_t alignment_layer;  /* whose attention alignments use, averaged over its heads: a layer of
-                               * the decoder from 1, or 0: the last */
+    int32_t alignment_layer;  /* the decoder layer, from 1, whose attention gives alignments,
+                               * averaged over its heads; 0: the last */
     int32_t threads;          /* 0: all cores */
-    /* The beginning of each line's translation: [n] of the call, NUL-terminated, "" for
-     * nothing; or NULL. Whole words work best. */
+    /* The beginning of each line's translation: [n] of the call, NUL-terminated, "" for none; or
+     * NULL. Whole words work best. */
     const char *const *prefixes;
-    /* Lexical constraints (dynamic beam allocation, Post and Vilar 2018): what the translation of
-     * each line must contain: [n] of the call, NUL-terminated, phrases with tabs between them, each
-     * as often as it is given; or NULL. And for each source term of the glossary in a line its
-     * target term; or NULL. Terms are whole words, upper and lower case apart, the longest from the
-     * left. A beam wider than their tokens together finds good places for them. */
+    /* Lexical constraints (dynamic beam allocation, Post and Vilar 2018). `constraints`: phrases
+     * that the translation of each line must contain: [n] of the call, NUL-terminated, with tabs
+     * between phrases, each as often as it is given; or NULL. `glossary`: for each of its source
+     * terms in a line, the translation must contain the target term; or NULL. Terms match whole
+     * words, case-sensitively, from the left, the longest at each place. A beam wider than the
+     * number of their tokens finds good places for them. */
     const char *const *constraints;
     const rd_glossary *glossary;
-    /* What a line has of it is in the translation unchanged, as constraints are; or NULL. What the
-     * search cannot place, or the vocabulary cannot write, is put at the end, before the
-     * marks that end the sentence. */
+    /* Whatever matches it in a line is copied to the translation unchanged, as a constraint; or
+     * NULL. A match that the search cannot place, or the vocabulary cannot write, is put at the
+     * end, before the marks that end the sentence. */
     const rd_pattern *keep;
-    /* Search among the pieces that it gives for the sentences of a batch (and those that prefixes
-     * and constraints need), and not the whole vocabulary; or NULL. It is faster; probabilities are
-     * among these pieces, and translations depend a little on what is translated together. */
+    /* Search only among the pieces that it gives for the sentences of a batch (and those that
+     * prefixes and constraints need), not the whole vocabulary; or NULL. It is faster;
+     * probabilities are among these pieces, and translations depend a little on which sentences are
+     * translated together. */
     const rd_shortlist *shortlist;
-    bool unscored; /* score and log_prob are not needed, and may come as NAN: greedy search then
-                    * does without a softmax */
-    /* Lines of more tokens are cut, which dropped_tokens tells; 0: as many as the model takes. */
+    bool unscored; /* score and log_prob are not needed, and may be NAN: greedy search then needs no
+                    * softmax */
+    /* Lines with more tokens are cut, and dropped_tokens counts the rest; 0: as many as the model
+     * takes. */
     int32_t max_input_length;
-    /* Lines that are paragraphs or documents: with split_sentences, sentences are translated one by
-     * one; with window_tokens above 0, what is longer than that (a line, or with split_sentences a
-     * sentence) in windows of at most so many tokens, of whole sentences where these fit, each
-     * beginning with up to window_overlap tokens that the one before it ends with. Language codes
-     * and other tags that a line begins with (">>de<<", "<2de>") hold for each part, and so does a
-     * prefix of tags alone; another prefix begins the first part. The translations are joined by
-     * spaces, in Chinese and Japanese by nothing; score and log_prob are sums. search.n_best must
-     * be 1, constraints NULL (a glossary goes by the parts). split_language: the code of the
-     * sources' language ("en", "deu", "de_AT"), for its abbreviations and ordinal numbers; NULL:
-     * what the model's config.yaml says. */
+    /* For lines that are paragraphs or documents. With split_sentences, sentences are translated
+     * one by one. With window_tokens above 0, a longer line (or with split_sentences a longer
+     * sentence) is translated in windows of at most so many tokens, of whole sentences where these
+     * fit; each window begins with up to window_overlap tokens that end the one before it. Language
+     * codes and other tags at the beginning of a line (">>de<<", "<2de>") hold for each part, and
+     * so does a prefix that consists of tags only; any other prefix begins the first part. The
+     * translations are joined by spaces, in Chinese and Japanese by nothing; score and log_prob are
+     * sums. search.n_best must be 1 and constraints NULL (a glossary applies to each part).
+     * split_language: the code of the sources' language ("en", "deu", "de_AT"), for its
+     * abbreviations and ordinal numbers; NULL: that of the model's config.yaml. */
     bool split_sentences;
     int32_t window_tokens, window_overlap;
     const char *split_language;
 } rd_translate_options;
 
 /* The search settings of the model's config.yaml (the first model's, for an ensemble), with an
- * n_best of 1. Texts in them are the translator's. */
+ * n_best of 1. The translator owns the strings in them. */
 RD_API rd_translate_options rd_translator_defaults(const rd_translator *translator);
 
-/* Words of the line and of the translation's text, as they are given: what is between white space,
- * counted from 0. */
+/* Words of the line and of the translation's text as given: separated by white space, counted from
+ * 0. */
 typedef struct {
     int32_t source, target;
 } rd_aligned_words;
 
 typedef struct {
     char *text;       /* NUL-terminated UTF-8; NULL: the search found fewer than n_best */
-    float score;      /* what translations are ranked by */
+    float score;      /* translations are ranked by it */
     float log_prob;   /* natural logarithm of P(translation | source), end of sentence included */
     int32_t n_tokens; /* subword tokens, without the end of sentence */
     int32_t n_alignment;
     rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `align` */
-    int32_t n_restored;          /* strings to keep that were put at the end */
-    char *unmet; /* constraints that it does not meet, because the longest output has no room for
-                  * them or the vocabulary no pieces: phrases with tabs between them; mostly NULL */
+    int32_t n_restored;          /* strings of `keep` that were put at the end */
+    char *unmet; /* constraints that the translation does not meet, because the longest output has
+                  * no room for them or the vocabulary no pieces: phrases with tabs between them;
+                  * usually NULL */
 } rd_translation;
 
 typedef struct {
