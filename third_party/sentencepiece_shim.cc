@@ -69,7 +69,7 @@ template <typename Body> int guarded(char **error, Body body) noexcept {
     return 1;
 }
 
-/* What `body` returns, `otherwise` where it fails. */
+/* The result of `body`, or `otherwise` if it fails. */
 template <typename Value, typename Body> Value value_or(Value otherwise, Body body) noexcept {
     try {
         return body();
@@ -80,7 +80,7 @@ template <typename Value, typename Body> Value value_or(Value otherwise, Body bo
 
 void (*on_no_memory)(void);
 
-/* What a thread of SentencePiece ends in that throws. */
+/* The end of a SentencePiece thread that throws. */
 [[noreturn]] void terminate_thread() noexcept {
     try {
         if (std::current_exception()) throw;
@@ -91,8 +91,7 @@ void (*on_no_memory)(void);
     std::abort();
 }
 
-/* What the trainer writes to std::cerr before it ends the process, from whichever of its threads.
- */
+/* Text that the trainer writes to std::cerr before it ends the process, from any of its threads. */
 class LastWords : public std::streambuf {
   public:
     /* Up to the first line's end. */

@@ -203,7 +203,7 @@ static void german_finite(qs_line *line, const qs_clause *clause, qs_person pers
     }
 }
 
-/* What stands at the end of a main clause: prefix, participle or infinitive. */
+/* The end of a main clause: prefix, participle or infinitive. */
 static void german_verb_end(qs_line *line, const qs_clause *clause) {
     const qs_verb *verb = clause->verb;
     switch (clause->tense) {

@@ -55,7 +55,7 @@ const char *qs_german_be(qs_person person);
 
 /* A random clause that makes sense: the tense fits the time, the object the verb. */
 qs_clause qs_random_clause(rd_rng *rng);
-/* What one asks of a friend, and what one goes somewhere for: a verb and its objects only. */
+/* A request to a friend, and the purpose of going somewhere: a verb and its objects only. */
 qs_clause qs_random_request(rd_rng *rng);
 qs_clause qs_random_purpose(rd_rng *rng, qs_person likely_owner);
 

@@ -12,7 +12,7 @@ typedef enum { MASCULINE, FEMININE, NEUTER, PLURAL } qs_gender; /* PLURAL: a col
 typedef enum { NOMINATIVE, ACCUSATIVE, DATIVE, GENITIVE } qs_case;
 typedef enum { ME, YOU, HE, SHE, US, THEM, N_PERSONS } qs_person; /* "you" is always "du" */
 
-/* What a noun names; verbs and adjectives say which of these they go with. */
+/* Kinds of things that nouns name; verbs and adjectives say which of these they go with. */
 enum {
     PERSON = 1 << 0,
     KIN = 1 << 1, /* in addition to PERSON: mostly seen as "my ..." */

@@ -42,9 +42,9 @@ rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, co
 rd_status rd_xlm_vocabulary_read(const char *from, const char *to);
 rd_status rd_xlm_vocabulary_write(const char *from, const char *to);
 
-/* What sentence-transformers has next to such a model (sentence_transformers.c): how it makes one
- * vector of a sentence, and of how many tokens at most. Read into a recipe, where the files are
- * there (RD_ERR_UNSUPPORTED: vectors are made otherwise than here); written. */
+/* Files that sentence-transformers puts next to such a model (sentence_transformers.c): how it
+ * makes one vector of a sentence, and of how many tokens at most. One function reads them, if they
+ * exist, into a recipe (RD_ERR_UNSUPPORTED: it makes vectors in another way); one writes them. */
 rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
                                         rd_text *warnings);
 /* max-sequence-len, of any model of sentences: max_seq_length, else the tokenizer's

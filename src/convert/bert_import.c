@@ -68,7 +68,7 @@ static rd_status unsupported(const bert_import *im, const char *what) {
     return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", im->from, what);
 }
 
-/* What their head drops out, before its outputs. */
+/* The dropout rate of their head, before its outputs. */
 static float classifier_dropout(const bert_import *im) {
     const json_t *rate = json_object_get(im->config, "classifier_dropout");
     double value = json_number_value(rate);

@@ -129,7 +129,7 @@ static rd_status import_file(fairseq_import *im, const char *path) {
                              RD_WEIGHTS_FP32);
 }
 
-/* What PATH is: a checkpoint, or a directory with one. */
+/* Finds the checkpoint: PATH is one, or a directory with one. */
 static rd_status find_file(const char *from, char **path) {
     if (rd_ends_with(from, ".pt")) {
         *path = rd_strdup(from);

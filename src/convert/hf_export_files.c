@@ -149,7 +149,7 @@ static rd_status put_ids(const rd_hf_export *e, object *o, const char *key, cons
     return RD_OK;
 }
 
-/* What is forbidden goes to bad_words_ids: JSON has no infinity. */
+/* Forbidden sequences go to bad_words_ids, because JSON has no infinity. */
 static rd_status put_biases(const rd_hf_export *e, object *o) {
     rd_sequence_list list;
     RD_TRY(rd_sequence_list_parse(&list, e->recipe->search.sequence_bias));

@@ -91,7 +91,7 @@ static rd_status read_forced_eos(const reader *r) {
     return warn(r, "forced_eos_token_id: the longest output ends with eos_token_id here");
 }
 
-/* What ends outputs besides the model's end of sentence, which always does. */
+/* Tokens that end outputs besides the model's end of sentence, which always does. */
 static rd_status read_ends(const reader *r) {
     const json_t *value = setting(r, "eos_token_id"), *id;
     int32_t eos = r->recipe->model.eos_id;

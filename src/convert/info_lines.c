@@ -91,7 +91,7 @@ static rd_status picture_line(const rd_picture_shape *p, rd_text *out) {
     return rd_text_printf(out, ", class tokens: %d\n", p->class_tokens);
 }
 
-/* What goes in and comes out; a model of one stack has one side. */
+/* Inputs and outputs; a model of one stack has one side. */
 static rd_status token_lines(const rd_model_config *c, rd_text *out) {
     if (c->encoder.layers == 0 || c->decoder.layers == 0) {
         bool source = c->decoder.layers == 0;

@@ -1,4 +1,5 @@
-/* What sentence-transformers puts next to an encoder: how one vector is made of a sentence. */
+/* The files that sentence-transformers puts next to an encoder: how to make one vector of a
+ * sentence. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,7 +98,7 @@ static rd_status read_pooling(const char *directory, const char *folder, rd_pool
     return status;
 }
 
-/* What is put before every sentence there, unless it is asked for otherwise, is not put here. */
+/* sentence-transformers puts a default prompt before every sentence; this program does not. */
 static rd_status warn_of_prompt(const char *directory, rd_text *warnings) {
     static const char file[] = "config_sentence_transformers.json";
     json_t *config;

@@ -262,7 +262,7 @@ static rd_status check_arguments(const reader *r) {
     return RD_OK;
 }
 
-/* What timm's names do not say, and this program does not have. */
+/* Refuses features that timm's names do not show and this program does not have. */
 static rd_status check_timm(const reader *r, const json_t *p) {
     const char *architecture = json_string_value(json_object_get(r->config, "architecture"));
     const char *pool = json_string_value(json_object_get(r->config, "global_pool"));

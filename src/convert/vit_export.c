@@ -178,7 +178,7 @@ static rd_status export_all(vit_export *e, rd_model_dir *directory, rd_model **m
     return write_processor(e);
 }
 
-/* What transformers would do otherwise. */
+/* Warns where transformers would compute something else. */
 static rd_status warn(const rd_picture_form *f, rd_text *warnings) {
     if (!warnings || f->resize == 0 || f->crop_floor) return RD_OK;
     return rd_text_printf(warnings,

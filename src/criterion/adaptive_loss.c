@@ -112,7 +112,7 @@ static void add_to(rd_activations x, int64_t at, float value) {
         x.bf16[at] = rd_f32_to_bf16(rd_bf16_to_f32(x.bf16[at]) + value);
 }
 
-/* What the head's classes have of their bands. */
+/* Adds the bands' part to the gradients of the head's classes. */
 static void add_to_classes(const job *j, rd_activations d, int pass, int64_t token) {
     const rd_adaptive_softmax *softmax = j->softmax;
     for (int i = 0; i < softmax->n_tails; i++) {

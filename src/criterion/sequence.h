@@ -1,5 +1,5 @@
-/* What the criteria of whole sequences share: the head's forward and backward passes, and pairs of
- * passes. */
+/* Shared code of the criteria of whole sequences: the head's forward and backward passes, and pairs
+ * of passes. */
 #ifndef RD_CRITERION_SEQUENCE_H
 #define RD_CRITERION_SEQUENCE_H
 

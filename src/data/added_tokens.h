@@ -12,7 +12,7 @@
 
 typedef struct rd_added_tokens rd_added_tokens;
 
-/* What added_tokens.json and tokenizer_config.json next to a vocab.json say, in the form of a
+/* The tokens of added_tokens.json and tokenizer_config.json next to a vocab.json, in the form of a
  * tokenizer.json's added_tokens: [{"content", "id", "special", "lstrip", ...}, ...]. RD_ERR_FORMAT
  * for tokens without a text or an id. */
 rd_status rd_added_tokens_beside(json_t **list, const char *vocab_path);
@@ -39,7 +39,8 @@ typedef struct {
     const char *text; /* [n] */
     size_t n;
     rd_added_place found; /* the last one */
-    /* What the first pass left begins at `part`, and ends where `next`, if looked for, begins. */
+    /* The text that the first pass left begins at `part`, and ends where `next`, if looked for,
+     * begins. */
     size_t part;
     rd_added_place next;
     bool looked;

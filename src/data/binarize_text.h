@@ -6,8 +6,8 @@
 
 #include "data/stream.h"
 
-/* What a line of text ends with: the end of sentence, as fairseq has it, or a newline, which is
- * what the byte-level BPE of GPT-2 and characters have. */
+/* The end of a line of text: the end of sentence, as in fairseq, or a newline, as in the byte-level
+ * BPE of GPT-2 and in characters. */
 typedef enum { RD_LINE_END_AUTO, RD_LINE_END_EOS, RD_LINE_END_NEWLINE } rd_line_end;
 
 /* Auto: a newline where the vocabulary has one, else eos. RD_ERR_FORMAT

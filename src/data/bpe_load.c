@@ -188,8 +188,7 @@ static rd_status read_merges(loader *l, char *text, size_t n) {
     return RD_OK;
 }
 
-/* What a tokenizer_config.json next to the vocabulary says goes before what a tokenizer.json says
- * itself. */
+/* A tokenizer_config.json next to the vocabulary takes precedence over the tokenizer.json. */
 static rd_status load_config_beside(loader *l, const char *vocab_path) {
     char *directory = rd_path_parent(vocab_path);
     json_t *config = NULL;

@@ -32,7 +32,8 @@ static void archive_close(void *self) {
     free(a);
 }
 
-/* What of a member's name comes after the prefix, as a folder; NULL: it is not below. */
+/* The part of a member's name after the prefix, which is a folder; NULL: the member is not in
+ * it. */
 static const char *below(const archive *a, const char *name) {
     size_t n = strlen(a->prefix);
     if (n > 0 && a->prefix[n - 1] == '/') n--;

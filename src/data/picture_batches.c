@@ -54,7 +54,7 @@ static int64_t size(const void *self) {
     return (rd_dataset_size(b->dataset) + b->config.max_sentences - 1) / b->config.max_sentences;
 }
 
-/* What a picture or a batch draws in this epoch. */
+/* The random numbers that a picture or a batch draws in this epoch. */
 typedef enum { DRAW_PICTURE, DRAW_MIX } draw;
 
 static rd_rng rng_of(const rd_picture_batches *b, int64_t number, draw what) {

@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "data/picture_resize.h"
 
-/* What a model's pictures are like; its config.yaml has it. */
+/* The form of a model's pictures, from its config.yaml. */
 typedef struct {
     rd_resampling resampling;
     int32_t resize; /* pixels of the shorter side, from whose middle the square is cut; 0: the whole
@@ -20,7 +20,7 @@ typedef struct {
                        * each channel with commas between */
 } rd_picture_form;
 
-/* What training does to them. */
+/* Augmentation in training. */
 typedef struct {
     bool random_resized_crop; /* a random part, resized (Szegedy et al. 2015) */
     double crop_scale[2];     /* its share of the picture's area */

@@ -19,7 +19,7 @@ struct rd_subword {
     bool end_apart; /* version 0.1: the end of a word is a symbol of its own at first */
 };
 
-/* What one thread works with. */
+/* The working memory of one thread. */
 typedef struct {
     const rd_subword *subword;
     rd_bpe_scratch merging;

@@ -39,7 +39,7 @@ typedef struct {
 
 typedef struct rd_table rd_table;
 
-/* What the file's name says, with or without .gz; RD_TABLE_AUTO: nothing, it is read as TSV. */
+/* The format by the file's name, with or without .gz; RD_TABLE_AUTO: unknown, read as TSV. */
 rd_table_format rd_table_format_of(const char *path);
 
 /* Opens it and reads the header. path "-" reads standard input. A column that is not there is

@@ -146,7 +146,7 @@ static rd_status train(const rd_vocab_config *config, const char *options, line_
     return status;
 }
 
-/* What SentencePiece refuses in words of its source. */
+/* Refuses what SentencePiece would refuse with messages about its source code. */
 static rd_status check_symbols(const char *symbols, bool mask) {
     if (strpbrk(symbols, " \t\r\n\""))
         return rd_error(RD_ERR_FORMAT,

@@ -81,7 +81,7 @@ static rd_status read_beside(const char *vocab_path, const char *name, json_t **
     return status;
 }
 
-/* What tokenizer_config.json says goes before the vocabulary's own rules, as in BertTokenizer. */
+/* tokenizer_config.json takes precedence over the vocabulary's own rules, as in BertTokenizer. */
 static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) {
     rd_wordpiece_rules *rules = &self->rules;
     json_t *config;

@@ -42,7 +42,7 @@ struct rd_comm {
     bool agreed;              /* all workers know of the failure that the last call returned */
 };
 
-/* What a worker alone has. */
+/* The comm of a single worker. */
 #define RD_COMM_ALONE                                                                              \
     (rd_comm) {                                                                                    \
         .size = 1, .local = 1, .names = "worker"                                                   \

@@ -8,7 +8,7 @@
 #include "dist/comm.h"
 #include "dist/transport.h"
 
-/* What this process knows of another. */
+/* Facts about another process. */
 typedef struct {
     pid_t pid;
     int node; /* its machine's lowest rank */

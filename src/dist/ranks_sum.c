@@ -232,7 +232,7 @@ rd_status rd_ranks_collect(rd_comm *comm, float *x, int64_t n) {
     return spread(comm, x, sizeof *x, n);
 }
 
-/* What is rounded for the others is rounded for this rank, too. */
+/* This rank uses the same rounded numbers as the others. */
 rd_status rd_ranks_collect_sum(rd_comm *comm, float *x, int64_t n) {
     const rd_ranks *r = (const rd_ranks *)comm;
     if (!r->bf16) return spread(comm, x, sizeof *x, n);

@@ -87,7 +87,7 @@ static void report(watch *w, int rank, const char *how) {
     rd_ranks_abort(&w->ranks->comm, 1);
 }
 
-/* What stopped this process, Ctrl-Z or a closed laptop, stopped the others as well. */
+/* Whatever paused this process, Ctrl-Z or a closed laptop, paused the others as well. */
 static void forgive_pause(watch *w, double now) {
     double pause = now - w->looked;
     for (int i = 0; pause > 1.0 && i < w->ranks->comm.size; i++) w->friends[i].heard += pause;

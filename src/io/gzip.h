@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-/* What is written to it goes gzipped to the descriptor, which is then the stream's; fclose writes
- * the end, and syncs a file to the disk. It has no fileno(). NULL, with errno, on failure: fd stays
- * the caller's. */
+/* A stream that gzips everything written to it into the descriptor, which the stream then owns;
+ * fclose writes the end, and syncs a file to the disk. It has no fileno(). NULL, with errno, on
+ * failure: fd stays the caller's. */
 FILE *rd_gzip_stream(int fd);
 
 #endif

@@ -33,8 +33,8 @@ rd_status rd_atomic_commit(rd_atomic_file *file);
 rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
 void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
 
-/* What has been written so far goes out. RD_ERR_IO, with errno as the failed write left it, where
- * some of it could not be written, now or before. */
+/* Flushes everything written so far. RD_ERR_IO, with errno as the failed write left it, if some of
+ * it could not be written, now or before. */
 rd_status rd_output_flush(FILE *stream);
 
 /* The whole of a small file in one call, opened by rd_atomic_open or rd_output_open. */

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-/* What libzip says went wrong with the archive at `path`. */
+/* libzip's error about the archive at `path`. */
 static inline rd_status rd_zip_failed(const char *path, zip_error_t *error) {
     bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
     return rd_error(memory ? RD_ERR_MEMORY : RD_ERR_FORMAT, "%s: %s", path,

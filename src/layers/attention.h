@@ -20,7 +20,7 @@ typedef struct {
     int32_t site;
 } rd_attention;
 
-/* What keys and values are projected from: the encoder's output, for cross-attention. */
+/* The source of keys and values: the encoder's output, for cross-attention. */
 typedef struct {
     const rd_sequences *sequences;
     rd_activations out; /* [sequences->rows, width] */

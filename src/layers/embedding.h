@@ -17,7 +17,7 @@ typedef struct {
     int32_t site;
 } rd_embedding;
 
-/* What a row is the embedding of. */
+/* The ids that rows are embeddings of. */
 typedef struct {
     const int32_t *tokens, *positions; /* [rows] */
     const int32_t *segments;           /* [rows]; NULL: all 0 */

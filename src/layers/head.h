@@ -38,7 +38,7 @@ static inline bool rd_head_pools(const rd_head *head) {
 rd_status rd_head_logits(const rd_head *head, const rd_step *step, int64_t rows, int64_t width,
                          rd_activations x, float *logits);
 
-/* What the projection reads, and what is kept for the backward pass. */
+/* The projection's input, and data kept for the backward pass. */
 typedef struct {
     int64_t rows;     /* sequences, or rows where nothing is pooled */
     rd_activations x; /* [sequences->rows, width], and its rows' shares; of RD_POOL_ATTENTION */

@@ -92,7 +92,7 @@ static rd_status search_all(const work *w, rd_search *search, int64_t first) {
     return RD_OK;
 }
 
-/* What ends an output: the end of a text, or, before that, of a line. */
+/* The token that ends an output: the end of a text, or, before that, of a line. */
 static rd_status line_end(const rd_lm_generation *g, int32_t *id) {
     rd_ids ids = {0};
     *id = rd_tokenizer_eos(g->lm->tokenizer);

@@ -16,7 +16,7 @@ typedef struct {
     float score, log_prob; /* of what follows the prompt */
 } rd_lm_answer;
 
-/* What was written after one prompt. */
+/* The continuations of one prompt. */
 typedef struct {
     int32_t n; /* at most search.n_best, best first */
     rd_lm_answer *items;

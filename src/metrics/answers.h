@@ -11,7 +11,7 @@ typedef struct rd_answer_metric rd_answer_metric;
 
 enum { RD_MOST_SHOWN_CLASSES = 1000 }; /* of a confusion matrix */
 
-/* What is asked for. */
+/* The request. */
 typedef struct {
     int n_systems, n_metrics;
     const char *const *systems; /* [n_systems] paths, as in rd_scoring_config */

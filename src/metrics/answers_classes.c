@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "metrics/answers.h"
 
-/* What is shown of a system. */
+/* The numbers shown of a system. */
 typedef struct {
     const rd_answers *answers;
     int32_t n;

@@ -1,4 +1,4 @@
-/* What a configuration must satisfy before a model of it is built. */
+/* Conditions that a configuration must meet before a model is built from it. */
 #include "model/adaptive.h"
 #include "model/model_keys.h"
 #include "model/pictures.h"

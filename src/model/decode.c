@@ -135,8 +135,7 @@ rd_status rd_decoding_add(rd_decoding *d, int32_t sentence, const int32_t *src, 
                : rd_prompts_add(&d->prompts, &d->model->config, sentence, src, n);
 }
 
-/* What a row's token at `position` is: the start token, one of its prompt, or what it has just
- * produced. */
+/* A row's token at `position`: the start token, one of its prompt, or the one just produced. */
 static int32_t input_at(const rd_decoding *d, int64_t row, int32_t position, int32_t produced) {
     if (position == 0) return rd_start_id(&d->model->config);
     bool begins = d->counts && d->counts[row] > 1;

@@ -79,7 +79,7 @@ typedef struct {
     float eps;                  /* added to the variance */
 } rd_layer_norm;
 
-/* What a layer norm's backward pass needs of its rows. */
+/* Statistics of rows that a layer norm's backward pass needs. */
 typedef struct {
     float *mean, *rstd; /* [rows] */
 } rd_norm_stats;

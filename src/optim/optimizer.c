@@ -99,7 +99,7 @@ double rd_gradient_norm(const float *grads, int64_t n, double scale) {
     return sqrt(rd_op_sum_of_squares(grads, n)) * scale;
 }
 
-/* What an update is made with: weight decay apart, which not all weights have. */
+/* The settings of an update, except weight decay, which not all weights have. */
 typedef struct {
     const rd_optim_config *c;
     double lr, lr_before, scale;
@@ -147,7 +147,7 @@ static void step_range(const rd_optimizer *optimizer, const stepping *s,
         momentum(s, l2, decay, p, g, m, range->n);
 }
 
-/* What of a range is in begin .. end. */
+/* The part of a range that lies in begin .. end. */
 static rd_optim_range common_part(const rd_optim_range *range, int64_t begin, int64_t end) {
     rd_optim_range part = *range;
     int64_t range_end = range->begin + range->n;

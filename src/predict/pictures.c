@@ -88,7 +88,7 @@ static void read_files(const void *self, int thread, int64_t begin, int64_t end)
     }
 }
 
-/* What is wrong with a file is its own; a lack of memory is everyone's. */
+/* A bad file fails alone; a lack of memory fails all. */
 static rd_status check_statuses(const reading *r, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (r->statuses[i] != RD_OK && (r->statuses[i] == RD_ERR_MEMORY || !r->problems[i]))

@@ -159,8 +159,8 @@ char *rd_recipe_beside(const char *path, const char *name) {
     return joined.data;
 }
 
-/* What is done with each file of a chain, the last one first: its assignments, after those of the
- * recipes it extends; or, without any wanted, a question about its path. */
+/* The work on each file of a chain, the last one first: collect its assignments, after those of the
+ * recipes it extends, or, if none are wanted, only check its path. */
 typedef struct {
     rd_assignments *assignments; /* NULL: not wanted */
     const char *output;          /* NULL, or a path that no file of the chain may have */

@@ -228,7 +228,7 @@ static float forbid_list(const rd_token_list *list, float *log_probs) {
     return gone;
 }
 
-/* What would complete an n-gram of the source. */
+/* Forbids tokens that would complete an n-gram of the source. */
 static float forbid_source(const rd_search *s, const rd_search_row *row, float *log_probs) {
     rd_token_span source = row->sentence->request.source;
     int32_t n = s->config.encoder_no_repeat_ngram;

@@ -160,7 +160,7 @@ static const float *class_weights(const void *self) {
     return ((const classification *)self)->class_weights;
 }
 
-/* What the model says of the validation set, [n, n_classes] and [n]. */
+/* The model's answers for the validation set, [n, n_classes] and [n]. */
 typedef struct {
     float *probabilities;
     int32_t *labels;

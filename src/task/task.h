@@ -99,7 +99,7 @@ const char *rd_task_speed_unit(const rd_task *task);
 rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_recipe *recipe,
                                float reg_alpha);
 
-/* What every loss of tokens gives. */
+/* The results that every loss of tokens has. */
 extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;
 
 /* These three, of all batches of the validation set, without dropout. */

@@ -34,8 +34,8 @@ typedef struct {
     char *reason;        /* why it ended; NULL: it has not */
 } rd_history;
 
-/* What a run that was killed had done beyond the checkpoint that the next one started from is left
- * out, and so are lines that are not whole. */
+/* Leaves out incomplete lines, and the work of a killed run after the checkpoint from which the
+ * next run started. */
 rd_status rd_history_read(rd_history *history, const char *path);
 void rd_history_free(rd_history *history);
 

@@ -32,7 +32,7 @@ static void cut(rd_curve *curve, int64_t update) {
 static void go_back(rd_history *history, int64_t update) {
     for (int c = 0; c < RD_CURVES; c++) cut(&history->curves[c], update);
     for (int c = 0; c < RD_MOST_RESULTS; c++) cut(&history->results[c], update);
-    /* What had changed at `update` the run tells again, if it still is so. */
+    /* The run reports changes at `update` again if they still hold. */
     while (history->changed.n > 0 &&
            history->changed.points[history->changed.n - 1].x >= (double)update)
         history->changed.n--;

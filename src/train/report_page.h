@@ -1,4 +1,4 @@
-/* What every report begins with: its style. */
+/* The beginning of every report: its style. */
 #ifndef RD_TRAIN_REPORT_PAGE_H
 #define RD_TRAIN_REPORT_PAGE_H
 

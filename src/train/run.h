@@ -15,7 +15,8 @@
 #include "train/deal.h"
 #include "train/trainer.h"
 
-/* What a worker has computed, and how long that took: reading, waiting and adding not counted. */
+/* The tokens that a worker has computed, and the time that took, not counting reading, waiting and
+ * adding. */
 typedef struct {
     int64_t tokens;
     double seconds;

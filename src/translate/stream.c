@@ -304,7 +304,7 @@ static rd_status end_round(stream *s, bool failed, const char *output, size_t by
     return s->comm->rank == 0 ? flush(s) : RD_OK;
 }
 
-/* What there is before a failure is written, as one worker alone would have. */
+/* Output from before a failure is written, as a single worker would do. */
 static rd_status run_round(stream *s, int64_t round, part *all, bool *ended) {
     char *output = NULL;
     size_t bytes = 0;

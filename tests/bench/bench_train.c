@@ -260,7 +260,7 @@ static json_t *to_json(const rd_recipe *r, const measured *m, const limits *l) {
         l->bandwidth, "parts", parts, "gemm", limits_json(l));
 }
 
-/* What all workers do; the first one is measured. */
+/* The work of all workers; the first one is measured. */
 typedef struct {
     rd_run *run;
     const arguments *a;

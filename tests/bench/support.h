@@ -1,4 +1,5 @@
-/* What the benchmarks share: timing, the limits of this machine, and reports as text or JSON. */
+/* Shared code of the benchmarks: timing, the limits of this machine, and reports as text or
+ * JSON. */
 #ifndef RD_TESTS_BENCH_SUPPORT_H
 #define RD_TESTS_BENCH_SUPPORT_H
 
@@ -11,7 +12,7 @@
 
 typedef void (*bench_work)(void *self);
 
-/* What main returns: the command line is parsed into `arguments`, then the benchmark runs. */
+/* Parses the command line into `arguments` and runs the benchmark; main returns its result. */
 int bench_main(const options_program *program, void *arguments, bench_work bench, int argc,
                char **argv);
 

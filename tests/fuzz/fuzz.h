@@ -1,4 +1,4 @@
-/* What the fuzz targets share. Each target is one file with LLVMFuzzerTestOneInput, run by
+/* Shared code of the fuzz targets. Each target is one file with LLVMFuzzerTestOneInput, run by
  * libFuzzer where clang builds it (RD_FUZZ) and over its folder of corpus/ by replay.c in every
  * build. */
 #ifndef RD_TESTS_FUZZ_H

@@ -1,5 +1,5 @@
-/* What tests of imported models share: sentences of golden files, with their token ids and the
- * logits that a decoder gives when it is forced along a target. */
+/* Shared data of the tests of imported models: sentences of golden files, with their token ids and
+ * the logits that a decoder gives when it is forced along a target. */
 #ifndef RD_TESTS_GOLDEN_MODEL_H
 #define RD_TESTS_GOLDEN_MODEL_H
 

@@ -1,5 +1,5 @@
-/* What tests of kernels share: the tables of this machine, arrays that end with guards nobody may
- * write, and comparisons. */
+/* Shared code of the tests of kernels: the tables of this machine, arrays that end with guards
+ * nobody may write, and comparisons. */
 #ifndef RD_TESTS_KERNEL_HARNESS_H
 #define RD_TESTS_KERNEL_HARNESS_H
 
@@ -33,7 +33,7 @@ float *numbers(rd_activations x, int64_t n);
 /* That of a result in that form, float32's being given: bfloat16 rounds to 2^-9. */
 double tolerance_of_form(double of_f32);
 
-/* What a table's dropout makes of a row of ones: scale: [width]. */
+/* A row of ones after a table's dropout, in scale: [width]. */
 void dropout_scales(const rd_kernels *table, const rd_dropout *dropout, int64_t row, int64_t width,
                     float *scale);
 

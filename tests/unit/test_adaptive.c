@@ -220,7 +220,8 @@ static input input_of(const data *d, int32_t passes, float eps, float alpha, rd_
                    .form = form};
 }
 
-/* What rd_adaptive_log_probs says of all words, through the public criterion, is the loss. */
+/* The log-probabilities of all words from rd_adaptive_log_probs give the loss by the public
+ * criterion. */
 static void test_is_a_softmax_over_all_words(void **state) {
     (void)state;
     static model m;

@@ -58,7 +58,7 @@ static void one_worker_has_what_it_gives(void **state) {
     assert_int_equal(all, 'x');
 }
 
-/* What each of several threads found; cmocka's own checks are the first thread's. */
+/* Results of each of several threads; only the first thread may use cmocka's checks. */
 typedef struct {
     float x[WORKERS][NUMBERS], wanted[NUMBERS];
     bool good[WORKERS];

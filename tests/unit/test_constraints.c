@@ -184,7 +184,7 @@ static void test_wider_is_better(void **state) {
     assert_true(totals[1] > totals[0] && totals[2] > totals[1]);
 }
 
-/* What does not fit is given up from behind; the rest is kept. */
+/* Phrases that do not fit are dropped from the end; the rest is kept. */
 static void test_too_many_phrases(void **state) {
     (void)state;
     const int32_t length = 0, tokens[] = {A, B, C, C, C, UNK, B};

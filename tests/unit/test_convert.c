@@ -219,7 +219,7 @@ static void test_export_separate(void **state) {
     expect_in_config(path, "activation_function", "gelu_new");
 }
 
-/* What was imported goes back as it came. */
+/* An imported model is exported as it came. */
 static void check_export_imported(const char *golden, const char *name) {
     char path[512], imported_path[128];
     snprintf(path, sizeof path, "%s/%s", TEST_DATA, golden);
@@ -417,7 +417,7 @@ static void write_json(const char *to, const char *name, const char *text) {
     must(rd_write_file(path, text, strlen(text)));
 }
 
-/* What a directory says of generation: in force here, or named in a warning. */
+/* A directory's settings of generation take effect here, or a warning names them. */
 static void test_settings_without_effect_are_named(void **state) {
     (void)state;
     char from[128], to[128], path[256], command[600];

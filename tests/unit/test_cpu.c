@@ -1,4 +1,4 @@
-/* What a program asks of the processor. */
+/* Properties of the processor that programs ask about. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -229,7 +229,8 @@ static void test_refused(void **state) {
     assert_non_null(strstr(rd_last_error(), "/broken/vocab.json")); /* not of a copy */
 }
 
-/* What is not read is said: tensors, and settings of generation that mean something else. */
+/* Warnings name everything that is not read: tensors, and settings of generation that mean
+ * something else. */
 static void test_warnings(void **state) {
     (void)state;
     char from[80], to[80], path[128];

@@ -99,7 +99,7 @@ static void test_foreign(void **state) {
     says(TEST_DATA "/marian_npz/opus/model.npz", marian);
 }
 
-/* What cannot be imported can still be described. */
+/* Models that cannot be imported can still be described. */
 static void test_unsupported(void **state) {
     (void)state;
     static const char config[] = "{\"model_type\": \"t5\"}", tensors[] = "\x02\0\0\0\0\0\0\0{}";

@@ -1,4 +1,5 @@
-/* What translations keep of their lines, and the edges of the words that they must contain. */
+/* Strings that translations keep from their lines, and the edges of the words that they must
+ * contain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,7 +175,7 @@ static int32_t words_of(const char *text) {
     return n;
 }
 
-/* What is put in at the beginning moves the words that the input's are aligned to. */
+/* Strings inserted at the beginning shift the words that the input is aligned to. */
 static void test_alignments_of_kept(void **state) {
     (void)state;
     static const char *const source[] = {"{\u00e4} the dog sees two cats"};

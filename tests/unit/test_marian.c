@@ -334,7 +334,7 @@ static void test_wrong_settings(void **state) {
     }
 }
 
-/* What decoder.yml asks for besides a search is said to be left out. */
+/* A warning names settings of decoder.yml that are not about a search, as they are left out. */
 static void test_settings_without_effect(void **state) {
     (void)state;
     spoiled s = copy_golden();

@@ -112,7 +112,7 @@ static void test_chrf_sentences(void **state) {
         assert_near(score_case(&config, &cases[i], 0), cases[i].score, 1e-4);
 }
 
-/* What Tercom's normalisation makes of a line, its words joined by blanks. */
+/* A line after Tercom's normalisation, its words joined by blanks. */
 static void assert_tokenized(const rd_metric_config *config, const char *text, const char *words) {
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     assert_non_null(scratch);

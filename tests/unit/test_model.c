@@ -68,7 +68,7 @@ static double loss_of(rd_model *model, rd_step *step, const rd_batch *batch, flo
     return sums.loss;
 }
 
-/* What a backward pass says is complete, as it was then. */
+/* The gradients that a backward pass reported as complete, as they were then. */
 typedef struct {
     const rd_parameters *parameters;
     float *seen;       /* [total] */
@@ -256,7 +256,7 @@ static void test_gradient_bart(void **state) {
     check_gradient(&c, 2, 0.7f);
 }
 
-/* What Marian's models have and fairseq's do not. */
+/* Features of Marian's models that fairseq's lack. */
 static void test_gradient_swish_output_bias_marian_positions(void **state) {
     (void)state;
     rd_model_config c = toy_config();

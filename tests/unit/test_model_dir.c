@@ -265,7 +265,7 @@ static void killed_while_it_replaces_another_model(void **state) {
     kill_at = 0;
 }
 
-/* What a dataset or shortlist for a model must share with it. */
+/* The identity that a dataset or shortlist must share with its model. */
 static void test_identity(void **state) {
     (void)state;
     rd_model_dir d;

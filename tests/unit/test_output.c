@@ -231,7 +231,7 @@ static ssize_t fail_once(void *cookie, const char *bytes, size_t n) {
     return 0;
 }
 
-/* What could not be written before the flush is lost, too. */
+/* A flush also reports data that could not be written before it. */
 static void test_flushed(void **state) {
     (void)state;
     bool failed = false;
@@ -247,8 +247,8 @@ static void test_flushed(void **state) {
     fclose(stream);
 }
 
-/* What the user calls so is gzipped, also where a link leads elsewhere or a pipe takes it, and
- * whole or not there all the same. */
+/* A file that the user names .gz is gzipped, even if it is a link to another name or a pipe, and
+ * still appears whole or not at all. */
 static void test_gzipped(void **state) {
     (void)state;
     static const char *const names[] = {"new.gz", "link.gz", "fifo.gz"};

@@ -196,7 +196,7 @@ static void test_refuses(void **state) {
     free(png);
 }
 
-/* What a few bytes claim to be. */
+/* Refuses a few bytes that claim to be a huge picture. */
 static void test_refuses_bombs(void **state) {
     (void)state;
     uint8_t raw[RD_RAW_PICTURE_HEADER];

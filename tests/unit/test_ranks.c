@@ -184,8 +184,7 @@ static void sums_are_complete_and_everyones(void **state) {
     }
 }
 
-/* What a rank has of a slice that is another's goes rounded; what that loses comes with the next.
- */
+/* A rank sends its part of another's slice rounded; the rounding error is added to the next. */
 static void what_rounding_loses_is_kept(void **state) {
     (void)state;
     enum { ROUNDS = 50 };

@@ -18,7 +18,8 @@ enum { DRAWS = 1000, ROUNDS = 20 };
 
 static toy *the_toy;
 
-/* What each token should be drawn with: the distribution cut to the top_k and the nucleus. */
+/* The probability with which each token should be drawn: the distribution cut to the top_k and the
+ * nucleus. */
 static void expected(const float *log_probs, int32_t top_k, double top_p, double *p) {
     int order[VOCAB];
     for (int v = 0; v < VOCAB; v++) {

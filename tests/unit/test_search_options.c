@@ -1,5 +1,5 @@
-/* What a search can be asked for beyond the plain best: against brute force over all sequences of a
- * toy distribution. */
+/* Search options beyond the plain best: against brute force over all sequences of a toy
+ * distribution. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -274,7 +274,7 @@ static void test_windows_of_anything(void **state) {
     assert_true(windows > 2000);
 }
 
-/* What takes no time for a line must not take long for a very long one. */
+/* Work that takes no time for a line must not take long for a very long one. */
 static void test_long_lines(void **state) {
     (void)state;
     enum { BYTES = 1 << 18 };

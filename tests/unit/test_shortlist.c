@@ -178,7 +178,7 @@ static const rd_model_config model_config = {
 
 static const rd_search_options no_rules = {.beam = 1};
 
-/* What the constraints and prefixes of a search need is there, under its new number. */
+/* Tokens that the constraints and prefixes of a search need are there, under their new numbers. */
 static void test_requests_are_renumbered(void **state) {
     (void)state;
     rd_shortlist *shortlist = make_shortlist(1, 0, N_PAIRS);

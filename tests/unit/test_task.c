@@ -54,7 +54,7 @@ static void denoising_wants_noise(void **state) {
     rd_recipe_free(recipe);
 }
 
-/* What would be accepted and do nothing. */
+/* Keys that would be accepted and do nothing. */
 static void keys_of_other_tasks_are_refused(void **state) {
     static const char *const cases[][3] = {{"denoising", "eval-bleu", "true"},
                                            {"translation", "class-weights", "a=2"},

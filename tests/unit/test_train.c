@@ -32,7 +32,7 @@ enum { PIECES = 22, PAIRS = 40, SENTENCE = 6, EXIT_STOPPED = 3, EXIT_NUMERIC = 4
 
 static char root[] = "/tmp/rdrop-train-XXXXXX";
 
-/* What happens to a training; counts from 1. */
+/* A disturbance of a training; counts from 1. */
 typedef struct {
     int kill_at_commit; /* SIGKILL at this call of fsync, rename, unlink or unlinkat */
     int kill_at_event, stop_at_event;
@@ -488,7 +488,7 @@ static void updates_that_are_not_finite_are_skipped(void **state) {
     free(path);
 }
 
-/* What is left out is the same when training stops in between: a batch that overflows takes the
+/* The same batches are skipped when training stops in between: a batch that overflows takes the
  * others of its update with it. */
 static void skips_survive_a_stop(void **state) {
     (void)state;

@@ -29,7 +29,7 @@
 
 static char root[] = "/tmp/test_translator.XXXXXX";
 
-/* What stops a set-up also says why. */
+/* A failed set-up also says why. */
 static void must(rd_status status) {
     if (status == RD_OK) return;
     fprintf(stderr, "%s\n", rd_last_error());
@@ -299,7 +299,7 @@ static void test_constraints(void **state) {
     rd_translator_close(translator);
 }
 
-/* What has no room, or no pieces, is named; the rest is there. */
+/* Constraints without room, or without pieces, are named; the rest is there. */
 static void test_constraints_that_do_not_fit(void **state) {
     (void)state;
     static const char *const constraints[] = {"house\t\u65e5\ttree two man house dog\tred"};

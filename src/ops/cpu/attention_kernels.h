@@ -162,7 +162,8 @@ static void transpose_queries(const rd_attention_head *h, const attention_buffer
     }
 }
 
-/* What is left of a block's output: o / sums + bias, in the output's form, and the log-sum-exp. */
+/* The last steps of a block's output: o / sums + bias, in the output's form, and the
+ * log-sum-exp. */
 static void finish_block(const rd_attention_head *h, const attention_buffers *b, rows16 o,
                          rd_activations out, int64_t first, int64_t n) {
     add_bias_and_scale(out, h->stride_out, o, b->kept, h->bias_v, b->inverse, n, h->head_dim,

@@ -23,7 +23,7 @@ static inline int64_t rd_pad16(int64_t n) {
  * element draws 16 bits: the rate is exact to 2^-16. */
 void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
 
-/* What the rows of one site in one update share. */
+/* State shared by the rows of one site in one update. */
 typedef struct {
     uint64_t pass[2]; /* keys of the first two passes; others' differ by RD_DROPOUT_PASS */
     int64_t rows_per_pass;

@@ -18,8 +18,8 @@ enum { N_SIZES = 17, N_ARGS = 4 };
 static const int64_t sizes[N_SIZES] = {
     2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32, 40, 48, 56, RD_PACKED_MOST_ROWS};
 
-/* What a thread needs for one call, kept for the next: making it takes as long as a small product.
- */
+/* A thread's objects for one call, kept for the next: making them takes as long as a small
+ * product. */
 typedef struct prepared {
     dnnl_primitive_t primitive;
     dnnl_stream_t stream;
@@ -87,7 +87,7 @@ static bool has_room(const rd_packed_onednn *p) {
     return rd_matmul_has_room(2 * p->n_out * p->n_in);
 }
 
-/* What is made for one layout is fast; what takes any is not. */
+/* An implementation made for one layout is fast; one that takes any is not. */
 static dnnl_status_t is_fast(const rd_packed_onednn *p, bool *fast) {
     dnnl_primitive_desc_t desc = NULL;
     const char *name = "";

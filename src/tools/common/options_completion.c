@@ -23,7 +23,7 @@ static rd_status bash_word(const rd_key *key, rd_text *out) {
     return rd_text_printf(out, "--%s ", key->name);
 }
 
-/* What may follow an option that takes a name. */
+/* The words that may follow an option that takes a name. */
 static rd_status bash_values(const rd_key *key, rd_text *out) {
     if (!key->names || !options_take_value(key)) return RD_OK;
     RD_TRY(rd_text_printf(out, "    --%s) words=\"", key->name));

@@ -1,4 +1,4 @@
-/* What a program prints: its output whole, and on standard error what is wrong. */
+/* A program's output, which must be whole, and its messages on standard error. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

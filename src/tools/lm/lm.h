@@ -1,4 +1,4 @@
-/* What rdrop-lm does, a file each. */
+/* The tasks of rdrop-lm, one file each. */
 #ifndef RD_TOOLS_LM_LM_H
 #define RD_TOOLS_LM_LM_H
 

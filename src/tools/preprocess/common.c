@@ -1,4 +1,4 @@
-/* What all kinds of data share. */
+/* Code that all kinds of data share. */
 #include <stdio.h>
 #include <stdlib.h>
 
