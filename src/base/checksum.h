@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of `n` more bytes, after those that gave `crc`; start with 0. */
+/* The checksum after `n` more bytes, continuing from `crc`; start with 0. */
 uint32_t rd_crc32(uint32_t crc, const void *bytes, size_t n);
 
 #endif

@@ -24,7 +24,7 @@ typedef struct {
 
 /* Keeps the calling thread's error of `job`, unless status is RD_OK or an earlier job failed. */
 void rd_failure_keep(rd_failure *failure, int64_t job, rd_status status);
-/* The kept error becomes the calling thread's; RD_OK: nothing failed. */
+/* Makes the kept error the calling thread's; RD_OK: nothing failed. */
 rd_status rd_failure_report(const rd_failure *failure);
 
 #ifdef __clang_analyzer__ /* cannot see that what comes back is what went in */

@@ -21,9 +21,9 @@ typedef enum {
     RD_KEY_PAIR, /* two adjacent doubles, written [a, b] or "(a, b)" as fairseq's adam-betas */
     RD_KEY_INTS, /* an int32_t count and after it RD_MOST_INTS int32_t, ascending; written "1,2" as
                   * fairseq's cutoffs */
-    /* On command lines alone; rd_key_set does not take them. */
+    /* Only on command lines; rd_key_set does not take them. */
     RD_KEY_LIST,    /* options_list: an option that may be repeated, a value each time */
-    RD_KEY_WORDS,   /* options_list: it takes several values, too, as in -m bleu chrf */
+    RD_KEY_WORDS,   /* options_list: it also takes several values, as in -m bleu chrf */
     RD_KEY_CONSTANT /* an option without a value: stores (int)low in an int-sized field */
 } rd_key_type;
 
@@ -54,8 +54,8 @@ const rd_key *rd_key_find(const rd_key *keys, const char *name);
 rd_status rd_key_set(void *object, const rd_key *key, const char *text);
 rd_status rd_key_set_defaults(void *object, const rd_key *keys);
 
-/* RD_ERR_ARGUMENT, naming the key, where a field that was not set from text holds a fraction out of
- * its range or no value of its enum. 0 is for what is not set. */
+/* RD_ERR_ARGUMENT, naming the key, if a field that was not set from text holds a fraction out of
+ * its range or no value of its enum. 0 stands for unset. */
 rd_status rd_key_check(const void *object, const rd_key *key);
 
 /* The value as text that rd_key_set reads back to the same bits, and that YAML reads. */

@@ -21,7 +21,7 @@ char *rd_strdup(const char *text);
 
 /* A bump allocator: many allocations, one release. One training step allocates everything it saves
  * for its backward pass here and then resets it. After a reset the arena keeps one block as large
- * as the largest step so far, so that steady state allocates nothing. */
+ * as the largest step so far, so the steady state allocates nothing. */
 typedef struct rd_arena_block rd_arena_block;
 typedef struct {
     rd_arena_block *blocks; /* newest first */
@@ -51,8 +51,8 @@ static inline int32_t *rd_arena_i32(rd_arena *arena, int64_t count) {
     return rd_arena_alloc(arena, (size_t)count, sizeof(int32_t));
 }
 
-/* Whether the process has a limit on its memory (ulimit -v) that leaves no `bytes` more: for
- * calling a library that does not outlive running out of it. Cheap where there is no limit. */
+/* Whether a limit on the process's memory (ulimit -v) leaves no `bytes` more. Ask before calling a
+ * library that does not survive a lack of memory. Cheap where there is no limit. */
 bool rd_memory_is_short(size_t bytes);
 
 /* Gives the whole pages inside a block back to the system. They read as zeros afterwards, or, where
@@ -60,7 +60,7 @@ bool rd_memory_is_short(size_t bytes);
 void rd_release_pages(const void *block, size_t size);
 
 /* For programs that free and allocate large blocks in turn: freed ones stay with the process, so
- * that the system need not clear their pages again. */
+ * the system need not clear their pages again. */
 void rd_keep_freed_memory(void);
 
 /* Largest resident set of this process so far, in bytes (Linux VmHWM). */

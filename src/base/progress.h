@@ -30,9 +30,10 @@ bool rd_progress_is_terminal(FILE *out);
 
 void rd_progress_start(rd_progress *progress, const rd_progress_config *config);
 
-/* `suffix` ("loss 4.21 ppl 8.3") ends the bar or line; NULL: none. Where a terminal is too narrow
- * the bar is shortened or left out, and then the suffix is cut at its end: what matters comes
- * first. Cheap: mostly it looks at the clock, as a bar is redrawn at most ten times a second. */
+/* `suffix` ("loss 4.21 ppl 8.3") ends the bar or line; NULL: none. On a terminal that is too narrow
+ * the bar is shortened or left out, and then the suffix is cut at its end: put the most important
+ * things first. Cheap: mostly it only looks at the clock, as a bar is redrawn at most ten times a
+ * second. */
 void rd_progress_update(rd_progress *progress, int64_t done, const char *suffix);
 
 /* Writes the state now as a line of its own, above the bar: for milestones. */
@@ -41,7 +42,7 @@ void rd_progress_line(rd_progress *progress, const char *suffix);
 /* Writes `text` as a line of its own, without tearing the bar. */
 void rd_progress_message(rd_progress *progress, const char *text);
 
-/* Removes the bar. Nothing is written where there is none. */
+/* Removes the bar. Writes nothing if there is none. */
 void rd_progress_finish(rd_progress *progress);
 
 #endif

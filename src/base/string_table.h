@@ -23,13 +23,13 @@ typedef struct {
 
 void rd_string_table_free(rd_string_table *table);
 
-/* FNV-1a, a byte at a time: whoever looks up all prefixes of a text hashes it once. */
+/* FNV-1a, a byte at a time: looking up all prefixes of a text hashes it only once. */
 #define RD_STRING_HASH UINT64_C(0xCBF29CE484222325) /* of the empty string */
 static inline uint64_t rd_string_hash_add(uint64_t hash, char byte) {
     return (hash ^ (unsigned char)byte) * UINT64_C(0x100000001B3);
 }
 
-/* The string's id, a new one where it had none. */
+/* The string's id, a new one if it had none. */
 rd_status rd_string_add(rd_string_table *table, const char *string, size_t n, int32_t *id);
 
 int32_t rd_string_find(const rd_string_table *table, const char *string, size_t n); /* -1: none */

@@ -49,8 +49,7 @@ uint32_t rd_utf8_before(const char *text, size_t *at);
 /* The last code point of text[0..n): valid UTF-8, n > 0. */
 uint32_t rd_utf8_last(const char *text, size_t n);
 
-/* Bytes of the character at s[0..n), n > 0: 0 where it is no UTF-8, and then *c is its first byte.
- */
+/* Bytes of the character at s[0..n), n > 0: 0 if it is not UTF-8, and then *c is its first byte. */
 size_t rd_utf8_character(const char *s, size_t n, uint32_t *c);
 
 /* Bytes of the white-space character (as Python's str.isspace has them) at s, 0 if there is none.
@@ -74,12 +73,12 @@ static inline int rd_space_at(const char *s, const char *end) {
  * separators of lines and paragraphs. */
 bool rd_is_control(uint32_t code_point);
 
-/* to: [room], NUL-terminated = the text with controls and what is no UTF-8 as \n, \t, \x1b or
- * \u2028, so that what a file holds stays on its line of a message; cut between characters. */
+/* to: [room], NUL-terminated = the text with controls and invalid UTF-8 written as \n, \t, \x1b or
+ * \u2028, so that text from a file stays on its line of a message; cut between characters. */
 void rd_escape(char *to, size_t room, const char *text);
 
-/* Whether text is UTF-8 and, unless they are allowed, without controls except tab and line breaks;
- * and appends it with U+FFFD for each byte and character that is not so. */
+/* The first tells whether text is UTF-8 and, unless they are allowed, without controls except tab
+ * and line breaks; the second appends it with U+FFFD for each byte and character that is not. */
 bool rd_text_is_clean(const char *bytes, size_t n, bool controls);
 rd_status rd_text_append_clean(rd_text *text, const char *bytes, size_t n, bool controls);
 

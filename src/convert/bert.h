@@ -1,4 +1,4 @@
-/* The names that Hugging Face's BERT, RoBERTa and XLM-R have for our settings and tensors. */
+/* Hugging Face's names of our settings and tensors in BERT, RoBERTa and XLM-R. */
 #ifndef RD_CONVERT_BERT_H
 #define RD_CONVERT_BERT_H
 
@@ -21,7 +21,7 @@ typedef struct {
 } rd_bert_names;
 
 /* The names that one of our tensors may have in their files: a model without a head lacks the
- * prefix ("bert."), older files call a norm's weight and bias gamma and beta. None where there is
+ * prefix ("bert."), older files call a norm's weight and bias gamma and beta. No names if there is
  * no such tensor. */
 void rd_bert_names_of(rd_bert_family family, const rd_model_config *config, const char *ours,
                       rd_bert_names *names);
@@ -37,8 +37,8 @@ rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, co
                               json_t **config);
 
 /* XLM-R's vocabulary (xlm_vocabulary.c): SentencePiece's file, whose pieces get other ids, and
- * tokens that were added. Read: from a directory of theirs, with a vocab.json of these ids.
- * Written: RD_ERR_UNSUPPORTED where vocab.json says others than XLM-R has. */
+ * tokens that were added. Reading takes one of their directories and writes a vocab.json of these
+ * ids. Writing fails with RD_ERR_UNSUPPORTED if vocab.json has other ids than XLM-R. */
 rd_status rd_xlm_vocabulary_read(const char *from, const char *to);
 rd_status rd_xlm_vocabulary_write(const char *from, const char *to);
 
@@ -47,8 +47,8 @@ rd_status rd_xlm_vocabulary_write(const char *from, const char *to);
  * exist, into a recipe (RD_ERR_UNSUPPORTED: it makes vectors in another way); one writes them. */
 rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
                                         rd_text *warnings);
-/* max-sequence-len, of any model of sentences: max_seq_length, else the tokenizer's
- * model_max_length, at most as many as it has positions. */
+/* max-sequence-len of any model of sentences: max_seq_length, else the tokenizer's
+ * model_max_length, but at most the number of its positions. */
 rd_status rd_sentence_transformers_read_longest(rd_recipe *recipe, const char *directory);
 rd_status rd_sentence_transformers_write(const rd_recipe *recipe, const char *directory);
 

@@ -1,7 +1,6 @@
 /* Models from elsewhere and for elsewhere. A model directory holds model.safetensors, config.yaml
- * and its vocabulary. What is made is there when it is whole, and must be new or an empty
- * directory.
- */
+ * and its vocabulary. Results appear only when they are whole; their place must be new or an empty
+ * directory. */
 #ifndef RD_CONVERT_CONVERT_H
 #define RD_CONVERT_CONVERT_H
 
@@ -12,16 +11,17 @@
 
 /* Makes the model directory `to` of a Hugging Face MarianMT directory: config.json,
  * model.safetensors or pytorch_model.bin or the shards of either, vocab.json, source.spm,
- * target.spm, and generation_config.json, tokenizer_config.json, target_vocab.json where there are.
+ * target.spm, and generation_config.json, tokenizer_config.json, target_vocab.json if they exist.
  * Or of a BART directory, whose vocabulary is vocab.json and merges.txt, or tokenizer.json.
- * warnings (may be NULL) receives a line for each thing they ask for that has no effect here. */
+ * warnings (may be NULL) receives a line for each setting that has no effect here. */
 rd_status rd_import_hf(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a model of Marian itself: a directory with the decoder.yml that
  * names its .npz file and vocabularies, or that file, with MODEL.npz.decoder.yml or decoder.yml
  * next to it. The vocabularies are .yml files with source.spm and target.spm next to them, or .spm
- * files. What decoder.yml names is looked for in its own directory. The decoder's first position,
- * which has no embedding, becomes a pad that comes last in the vocabulary. Warnings as above. */
+ * files. Files that decoder.yml names are looked for in its own directory. The decoder's first
+ * position, which has no embedding, becomes a pad that comes last in the vocabulary. Warnings as
+ * above. */
 rd_status rd_import_marian(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of a Hugging Face BERT, RoBERTa or XLM-R directory, with its head
@@ -41,9 +41,9 @@ rd_status rd_is_vit(const char *from, bool *vit);
 
 /* Makes the model directory `to` of a checkpoint of fairseq, a .pt file or a directory with
  * model.pt, checkpoint_best.pt or checkpoint_last.pt: of a transformer for translation, or of a
- * language model (transformer_lm), with adaptive softmax too. Next to it are dict.LANG.txt of both
- * languages, or dict.txt; and codes of subword-nmt or fastBPE (bpecodes, code), or a SentencePiece
- * model (sentencepiece.bpe.model), where text is not cut yet. warnings as above. */
+ * language model (transformer_lm), adaptive softmax included. Next to it are dict.LANG.txt of both
+ * languages, or dict.txt; and, if text is not split yet, codes of subword-nmt or fastBPE (bpecodes,
+ * code), or a SentencePiece model (sentencepiece.bpe.model). warnings as above. */
 rd_status rd_import_fairseq(const char *from, const char *to, rd_text *warnings);
 
 /* One of these, by what is there. */
@@ -56,8 +56,8 @@ rd_status rd_import(const char *from, const char *to, rd_text *warnings);
  * Marian's decoder starts with a pad that comes last in the vocabulary and has no embedding, and
  * CTranslate2 counts on that. So a model with another start gets such a pad as one more piece,
  * which its bias makes impossible, and the embedding of its real start is added to the decoder's
- * first position. Two vocabularies become one, as CTranslate2 needs: pieces of both have one id,
- * and those of the source alone are impossible in the target. */
+ * first position. Two vocabularies become one, as CTranslate2 needs: pieces in both have one id,
+ * and those only in the source are impossible in the target. */
 rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a BERT, RoBERTa or XLM-R directory of a model of such an architecture. */
@@ -70,7 +70,7 @@ rd_status rd_export_gpt2(const char *from, const char *to, rd_text *warnings);
  * directory of one with two class tokens. */
 rd_status rd_export_vit(const char *from, const char *to, rd_text *warnings);
 
-/* One of these, by the model's architecture; warnings as above. */
+/* Exports to the format of the model's architecture; warnings as above. */
 rd_status rd_export(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a

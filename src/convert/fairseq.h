@@ -20,8 +20,7 @@ typedef struct {
  * first that is there; *path NULL: none is. */
 rd_status rd_fairseq_find(const char *directory, char **path);
 
-/* Opens a .pt file; RD_ERR_UNSUPPORTED where it is of another model than these. Close in any case.
- */
+/* Opens a .pt file; RD_ERR_UNSUPPORTED for any other kind of model. Close in any case. */
 rd_status rd_fairseq_open(rd_fairseq_checkpoint *checkpoint, const char *path);
 void rd_fairseq_close(rd_fairseq_checkpoint *checkpoint);
 
@@ -29,11 +28,12 @@ void rd_fairseq_close(rd_fairseq_checkpoint *checkpoint);
 const json_t *rd_fairseq_setting(const rd_fairseq_checkpoint *checkpoint, const char *key);
 const char *rd_fairseq_text(const rd_fairseq_checkpoint *checkpoint, const char *key);
 
-/* Sets the task, languages and network of a recipe; the sizes of the vocabularies are for the
- * dictionaries to say. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
+/* Sets the task, languages and network of a recipe; the sizes of the vocabularies come from the
+ * dictionaries. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
 rd_status rd_fairseq_read_config(const rd_fairseq_checkpoint *checkpoint, rd_recipe *recipe);
 
-/* Where one of our tensors may be: in tensor `name`, of whose rows it is this one of `parts`. */
+/* Where one of our tensors may be: in tensor `name`, whose rows have `parts` parts, of which it is
+ * this one. */
 typedef struct {
     char name[128];
     int32_t part, parts;
@@ -43,13 +43,13 @@ enum { RD_FAIRSEQ_PLACES = 3 };
 /* How many, best first. */
 int rd_fairseq_places_of(const char *ours, rd_fairseq_place places[RD_FAIRSEQ_PLACES]);
 
-/* Whether a tensor that no place is may be in a checkpoint of this model all the same: a copy of
- * another, or what is computed. */
+/* Whether a checkpoint of this model may have a tensor that no place names: a copy of another, or a
+ * computed one. */
 bool rd_fairseq_is_spare(const rd_model_config *config, const char *theirs);
 
-/* Makes the vocabulary of the model directory `to` of dictionaries, and codes of subword-nmt or a
- * SentencePiece model, in `from`; sets what the recipe says of them, and warns (NULL: of nothing)
- * where there is neither. */
+/* Makes the vocabulary of the model directory `to` from the dictionaries, and the codes of
+ * subword-nmt or the SentencePiece model, in `from`; sets the recipe's settings about them, and
+ * warns (NULL: no warnings) if there are neither codes nor model. */
 rd_status rd_fairseq_take_vocabulary(const rd_fairseq_checkpoint *checkpoint, const char *from,
                                      const char *to, rd_recipe *recipe, rd_text *warnings);
 

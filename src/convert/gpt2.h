@@ -1,4 +1,4 @@
-/* The names that Hugging Face's GPT-2 has for our settings and tensors. */
+/* Hugging Face's names of our settings and tensors in GPT-2. */
 #ifndef RD_CONVERT_GPT2_H
 #define RD_CONVERT_GPT2_H
 
@@ -17,8 +17,8 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
  * RD_ERR_UNSUPPORTED for a model that GPT-2 cannot be. */
 rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config);
 
-/* One of our tensors in theirs: products there are x W, so matrices are stored the other way round;
- * and query, key and value are the thirds of one. */
+/* One of our tensors in theirs: products there are x W, so matrices are stored transposed; and
+ * query, key and value are the thirds of one tensor. */
 typedef struct {
     char name[80];
     bool transposed;

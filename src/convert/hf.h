@@ -1,5 +1,5 @@
-/* The names that Hugging Face's MarianMT and BART have for our settings and tensors, and what its
- * other families share with them. */
+/* Hugging Face's names of our settings and tensors in MarianMT and BART, and code that its other
+ * families share. */
 #ifndef RD_CONVERT_HF_H
 #define RD_CONVERT_HF_H
 
@@ -20,8 +20,8 @@ extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
 rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
                            const char *supported);
 
-/* Activations, which all families call the same. Read: what `key` of config.json says, `otherwise`
- * where it says nothing; RD_ERR_UNSUPPORTED for one that is not here. */
+/* Activations, which all families call the same. Reading takes the value of `key` in config.json,
+ * or `otherwise` if it has none; RD_ERR_UNSUPPORTED for one that we do not have. */
 rd_status rd_hf_read_activation(const char *directory, const json_t *config, const char *key,
                                 const char *otherwise, rd_activation *activation);
 const char *rd_hf_activation_name(rd_activation activation);
@@ -59,18 +59,18 @@ rd_status rd_hf_write_config(const rd_hf_export *export);
 rd_status rd_hf_write_generation_config(const rd_hf_export *export);
 
 /* Sets the model and search of a recipe from the files of a directory; `config` is config.json.
- * RD_ERR_UNSUPPORTED: this program cannot compute such a model. Whether there are a bias and
- * learned positions is for the tensors to say. warnings (NULL: none are wanted) receives a line for
- * each setting that has no effect here. */
+ * RD_ERR_UNSUPPORTED: this program cannot compute such a model. The tensors decide whether there
+ * are a bias and learned positions. warnings (NULL: none are wanted) receives a line for each
+ * setting that has no effect here. */
 rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
 
-/* The part of it that is of the search (hf_search.c). generation: of generation_config.json, NULL
+/* The part of it that sets the search (hf_search.c). generation: of generation_config.json, NULL
  * where there is none. */
 rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *config,
                             json_t *generation, bool bart, rd_text *warnings);
 
-/* Appends a line to `warnings` for each setting that asks for something which is not done here
- * (hf_warnings.c); own_file: they are of generation_config.json, else of config.json. */
+/* Appends a line to `warnings` for each setting that asks for something this program does not do
+ * (hf_warnings.c); own_file: they are from generation_config.json, else from config.json. */
 rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bool own_file,
                               rd_text *warnings);
 

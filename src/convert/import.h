@@ -10,13 +10,13 @@
 /* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
 #define RD_IMPOSSIBLE_BIAS (-1e4f)
 
-/* Appends a line to `warnings` that names tensors which are not among `used` and whose names do not
- * end as one of `copies` (NULL ends them), which are copies of others. */
+/* Appends a line to `warnings` that names the tensors that are not among `used`, except those whose
+ * names end as one of `copies` (NULL ends them), which are copies of others. */
 rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_table *used,
                                 const char *const *copies, rd_text *warnings);
 
-/* Appends a line to `warnings` where there is a tensor called `copy`, which config.json ties to
- * `name`, whose values, [n], are others. */
+/* Appends a line to `warnings` if there is a tensor called `copy`, which config.json ties to
+ * `name`, and its values differ from those of `name`, [n]. */
 rd_status rd_import_warn_copy(const rd_tensor_set *tensors, const char *copy, const char *name,
                               const float *values, int64_t n, rd_text *warnings);
 
@@ -29,7 +29,7 @@ void rd_import_transpose(float *to, const float *from, int64_t rows, int64_t col
 /* Whether a Hugging Face directory has one vocabulary or two. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
 
-/* Sets what a recipe says of its vocabulary, from the vocabulary files of a folder
+/* Sets a recipe's settings about its vocabulary from the vocabulary files of a folder
  * (data/vocab_files.h); they must suit the model. */
 rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory);
 

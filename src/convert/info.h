@@ -8,7 +8,8 @@
 #include "recipe/recipe.h"
 
 /* Appends lines "what: value" about a model directory, a directory of rdrop-train, of Hugging Face,
- * of Marian or of fairseq, or a .safetensors, .npz, .bin or .pt (PyTorch) or checkpoint_last file. */
+ * of Marian or of fairseq, or a .safetensors, .npz, .bin or .pt (PyTorch) or checkpoint_last file.
+ */
 rd_status rd_info(const char *path, rd_text *out);
 
 /* The stored tensors, summed up. */
@@ -28,7 +29,7 @@ rd_status rd_tally_npz(rd_tally *tally, const rd_npz *npz);
 
 rd_status rd_info_tally(const rd_tally *tally, rd_text *out);
 rd_status rd_info_network(const rd_model_config *config, rd_text *out);
-/* The keys of training and search that are not as by default. */
+/* The keys of training and search that differ from their defaults. */
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out);
 /* The same of a checkpoint's (train/settings.h). */
 rd_status rd_info_saved_settings(const char *settings, rd_text *out);

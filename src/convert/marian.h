@@ -9,9 +9,9 @@
 #include "io/npz.h"
 #include "recipe/recipe.h"
 
-/* Sets the network of a recipe from the settings that are an array of the file; the sizes of the
- * vocabularies are for the arrays to say. What this program cannot compute is RD_ERR_UNSUPPORTED.
- */
+/* Sets the network of a recipe from the settings, which are an array of the file; the sizes of the
+ * vocabularies come from the arrays. RD_ERR_UNSUPPORTED for networks that this program cannot
+ * compute. */
 rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz);
 
 /* Sets the search of a recipe from decoder.yml; `path` for messages. warnings (NULL: none are
@@ -29,9 +29,9 @@ rd_marian_array rd_marian_array_of(const rd_npz *npz, const char *tensor);
 /* rows: [2] = pieces of source and target, which have embeddings. */
 rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]);
 
-/* Makes source.spm, target.spm and vocab.json, for two vocabularies target_vocab.json too, in `to`
- * of what the list `vocabs` of decoder.yml names in `from`, and sets eos_id. rows: [2] of
- * _count_pieces; <pad> gets the recipe's pad_id. */
+/* Makes source.spm, target.spm and vocab.json, and for two vocabularies target_vocab.json, in `to`
+ * from the files in `from` that the list `vocabs` of decoder.yml names, and sets eos_id. rows: [2]
+ * of _count_pieces; <pad> gets the recipe's pad_id. */
 rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const json_t *decoder,
                                      const int64_t rows[2], const char *to);
 

@@ -42,8 +42,8 @@ rd_status rd_vit_open(rd_vit_file *file, const char *path, rd_vit_format format)
 void rd_vit_close(rd_vit_file *file);
 
 bool rd_vit_has(const rd_vit_file *file, const char *name);
-/* RD_ERR_UNSUPPORTED where it has a tensor that is not among `known`, and that would change what
- * the model computes. */
+/* RD_ERR_UNSUPPORTED if it has a tensor that is not among `known` and would change what the model
+ * computes. */
 rd_status rd_vit_check_all_known(const rd_vit_file *file, const char *path,
                                  const rd_string_table *known);
 /* The shape of a tensor. RD_ERR_FORMAT: missing. */
@@ -52,7 +52,7 @@ rd_status rd_vit_find(const rd_vit_file *file, const char *name, rd_stored_tenso
 rd_status rd_vit_read(const rd_vit_file *file, const char *name, rd_stored_tensor *tensor,
                       float **values);
 
-/* Sets the shape of the model, except its head, and what its pictures are like. */
+/* Sets the shape of the model, except its head, and the form of its pictures. */
 rd_status rd_vit_read_config(const rd_vit_file *file, const char *path, const json_t *config,
                              rd_recipe *recipe);
 

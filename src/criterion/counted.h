@@ -1,4 +1,4 @@
-/* Which rows of the last stack's output have something to predict. */
+/* The rows of the last stack's output that have something to predict. */
 #ifndef RD_CRITERION_COUNTED_H
 #define RD_CRITERION_COUNTED_H
 
@@ -10,8 +10,8 @@ typedef struct {
     const int32_t *targets; /* [n] */
 } rd_counted;
 
-/* Of one pass of `rows` rows: the batch's labels that are not -1, else its targets. In the step's
- * arena. */
+/* The rows that count in one pass of `rows` rows: the batch's labels that are not -1, else its
+ * targets. In the step's arena. */
 rd_status rd_count_rows(const rd_step *step, const rd_batch *batch, int64_t rows,
                         rd_counted *counted);
 

@@ -40,16 +40,16 @@ struct rd_criterion {
     rd_adaptive_kl adaptive_kl;   /* of tokens of an adaptive softmax */
 };
 
-/* Of target tokens, one a row, or of the labels that count, where the batch has them:
- * label-smoothed cross-entropy and R-Drop's KL over the vocabulary (token_loss.c). */
+/* For target tokens, one a row, or the labels that count, if the batch has them: label-smoothed
+ * cross-entropy and R-Drop's KL over the vocabulary (token_loss.c). */
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 
-/* Of classes, batch->labels, one a sequence: rd_criterion_classes (class_loss.c). */
+/* For classes, batch->labels, one a sequence: rd_criterion_classes (class_loss.c). */
 rd_status rd_class_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 
-/* Of one number a sequence, batch->values: rd_criterion_values (value_loss.c). */
+/* For one number a sequence, batch->values: rd_criterion_values (value_loss.c). */
 rd_status rd_value_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 

@@ -18,8 +18,8 @@ typedef rd_status (*rd_pair_loss)(const rd_criterion *self, const rd_batch *batc
                                   const rd_pass_pair *pair, rd_criterion_sums *sums);
 
 /* As rd_criterion's `loss`: the losses of all passes, and the mean of R-Drop's term over their
- * pairs; of one pass, half of that of the pass with itself. RD_ERR_ARGUMENT unless the batch has
- * `given` things to predict, one a sequence. */
+ * pairs; for one pass, half of the loss of the pass with itself. RD_ERR_ARGUMENT unless the batch
+ * has `given` things to predict, one a sequence. */
 rd_status rd_sequence_criterion(const rd_criterion *self, const rd_step *step, const rd_head *head,
                                 const rd_batch *batch, const rd_output *out, int64_t given,
                                 rd_pair_loss of_pair, rd_criterion_sums *sums);

@@ -17,15 +17,15 @@ typedef struct rd_added_tokens rd_added_tokens;
  * for tokens without a text or an id. */
 rd_status rd_added_tokens_beside(json_t **list, const char *vocab_path);
 
-/* Of such a list, whose texts are copied, without the n_own ids of the vocabulary's own special
- * pieces, whose spelling in a text is text. *tokens: NULL where there are none. passes: those that
- * are normalized are looked for in what the others leave of a text, as Hugging Face's tokenizers
- * do; else all at once, as transformers does for SentencePiece. */
+/* From such a list, whose texts are copied, without the n_own ids of the vocabulary's own special
+ * pieces, whose spelling in a text is text. *tokens: NULL if there are none. passes: normalized
+ * tokens are looked for in the text that the others leave, as Hugging Face's tokenizers do; else
+ * all at once, as transformers does for SentencePiece. */
 rd_status rd_added_tokens_open(rd_added_tokens **tokens, const json_t *list, const int32_t *own,
                                int n_own, bool passes);
 void rd_added_tokens_close(rd_added_tokens *tokens); /* NULL is fine */
 
-/* Whether the id is that of a special one, which no text shows; tokens: NULL is fine. */
+/* Whether the id is a special token's, which no text shows; tokens: NULL is fine. */
 bool rd_added_tokens_is_special(const rd_added_tokens *tokens, int32_t id);
 
 /* Bytes of a text that are one token. */
@@ -46,8 +46,9 @@ typedef struct {
     bool looked;
 } rd_added_walk;
 
-/* Finds the next of them, the longest where several begin. Text without any is before found.begin
- * and after found.end: blanks next to a token may be its own. false: there is no more. */
+/* Finds the next of them, the longest if several begin there. Text without any is before
+ * found.begin and after found.end: blanks next to a token may be its own. false: there is no
+ * more. */
 bool rd_added_tokens_next(const rd_added_tokens *tokens, rd_added_walk *walk);
 
 #endif

@@ -23,7 +23,7 @@ rd_status rd_floats_add(rd_floats *floats, const float *items, int64_t n);
 rd_status rd_ids_add(rd_ids *ids, const int32_t *items, int64_t n);
 rd_status rd_ids_fill(rd_ids *ids, int32_t id, int64_t n); /* n times the same */
 
-/* Examples; what their task does not have is empty. */
+/* Examples; fields that their task does not have are empty. */
 typedef struct {
     int64_t n;
     rd_tokens source; /* [n] for an encoder; of pairs, each ends with eos */
@@ -77,11 +77,11 @@ typedef struct {
      * dataset's; a pair of the dataset that has more is RD_ERR_FORMAT. */
     int32_t max_src, max_tgt;
     int32_t n_classes; /* an example of another class is RD_ERR_FORMAT */
-    /* Sources get noise, another one in every epoch: a pure function of (seed, epoch, sentence).
+    /* Sources get noise, different in every epoch: a pure function of (seed, epoch, sentence).
      * NULL: none. */
     const rd_noise *noise;
-    /* Sources are masked, others in every epoch, and batches have labels instead of targets. NULL:
-     * they are not. */
+    /* Sources are masked, differently in every epoch, and batches have labels instead of targets.
+     * NULL: they are not. */
     const rd_masking *masking;
 } rd_batcher_config;
 
@@ -98,7 +98,7 @@ void rd_batcher_free(rd_batcher *batcher);
 rd_status rd_batcher_set_epoch(rd_batcher *batcher, int64_t epoch);
 int64_t rd_batcher_size(const rd_batcher *batcher); /* batches in this epoch */
 
-/* Any batch of the epoch, in any order (that is how a resumed run finds its place). Thread-safe
+/* Any batch of the epoch, in any order (a resumed run finds its place this way). Thread-safe
  * between calls of set_epoch, with one rd_batch per thread. */
 rd_status rd_batcher_get(const rd_batcher *batcher, int64_t index, rd_batch *batch);
 

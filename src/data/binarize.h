@@ -66,7 +66,7 @@ typedef struct {
     const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
     int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
     /* Each worker reads all corpora and tokenizes a part; the first one writes, counts and shows
-     * progress. NULL: there is this one alone. */
+     * progress. NULL: a single worker. */
     rd_comm *comm;
 } rd_binarize_config;
 

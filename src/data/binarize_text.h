@@ -10,15 +10,15 @@
  * BPE of GPT-2 and in characters. */
 typedef enum { RD_LINE_END_AUTO, RD_LINE_END_EOS, RD_LINE_END_NEWLINE } rd_line_end;
 
-/* Auto: a newline where the vocabulary has one, else eos. RD_ERR_FORMAT
- * where the vocabulary has no such token. */
+/* Auto: a newline if the vocabulary has one, else eos. RD_ERR_FORMAT if the vocabulary has no such
+ * token. */
 rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer);
 
 /* Appends the ids of a line, its end included. */
 rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const char *text, size_t n,
                          rd_ids *ids);
 
-/* Words, as a dictionary of words has them: what white space separates. */
+/* Words as in a dictionary of words: separated by white space. */
 int64_t rd_count_words(const char *text, size_t n);
 
 typedef struct {

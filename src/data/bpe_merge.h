@@ -1,4 +1,4 @@
-/* Byte-pair merges: which two pieces become one, and which first. */
+/* Byte-pair merges: the pairs of pieces that become one, and their order. */
 #ifndef RD_DATA_BPE_MERGE_H
 #define RD_DATA_BPE_MERGE_H
 

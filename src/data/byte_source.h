@@ -1,6 +1,6 @@
 /* Bytes of a file or of standard input, decompressed if they are gzip (told apart by content). It
- * returns what a pipe has as soon as it has something, which zlib's own file functions do not: they
- * wait for a full buffer, so that nobody could translate line by line. */
+ * returns the bytes of a pipe as soon as there are any. zlib's own file functions wait for a full
+ * buffer, so nobody could translate line by line with them. */
 #ifndef RD_DATA_BYTE_SOURCE_H
 #define RD_DATA_BYTE_SOURCE_H
 
@@ -14,7 +14,7 @@ typedef struct rd_byte_source rd_byte_source;
 rd_status rd_byte_source_open(rd_byte_source **source, const char *path);
 void rd_byte_source_close(rd_byte_source *source); /* NULL is fine */
 
-/* Reading ends with RD_ERR_INTERRUPTED, at once where it waits, when the descriptor `stop_fd` has
+/* Reading ends with RD_ERR_INTERRUPTED, at once if it waits, when the descriptor `stop_fd` has
  * something to read; 0: never. */
 void rd_byte_source_stop_by(rd_byte_source *source, int stop_fd);
 

@@ -22,14 +22,15 @@ rd_status rd_corpus_open(rd_corpus **corpus, const char *path, rd_utf8_policy po
 void rd_corpus_close(rd_corpus *corpus);                /* NULL is fine */
 void rd_corpus_stop_by(rd_corpus *corpus, int stop_fd); /* as rd_byte_source_stop_by */
 
-/* Before the first line: a byte order mark stays a part of it. Without this it is left out. */
+/* Call before the first line: a byte order mark then stays a part of it, and is otherwise left
+ * out. */
 void rd_corpus_keep_mark(rd_corpus *corpus);
 
 /* The next line without its line end, NUL-terminated (it may also contain NUL bytes: trust length);
  * *line = NULL at the end. Valid until the next call. A truncated or corrupt gz is an error. */
 rd_status rd_corpus_next(rd_corpus *corpus, const char **line, size_t *length);
 
-/* Whether the next line is read already, so that asking for it cannot mean to wait. */
+/* Whether the next line is already read, so asking for it does not wait. */
 bool rd_corpus_has_line(const rd_corpus *corpus);
 /* And whether there is anything in it. */
 bool rd_corpus_has_text(const rd_corpus *corpus);

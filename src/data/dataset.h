@@ -1,7 +1,7 @@
-/* Binarized examples: one mmap-able file holding token ids, so that training starts soon and
- * uses no memory for data the system can page in again. Of a parallel corpus, both sides end with
- * eos. Of a table, one or two sentences, the second of which may be empty, and a class or a number.
- */
+/* Binarized examples: one mmap-able file holding token ids, so training starts soon and uses no
+ * memory for data the system can page in again. Examples of a parallel corpus have two sides, which
+ * end with eos. Those of a table have one or two sentences, the second of which may be empty, and a
+ * class or a number. */
 #ifndef RD_DATA_DATASET_H
 #define RD_DATA_DATASET_H
 
@@ -28,11 +28,11 @@ rd_status rd_dataset_open(rd_dataset **dataset, const char *path);
 void rd_dataset_close(rd_dataset *dataset);
 int64_t rd_dataset_size(const rd_dataset *dataset);
 
-/* Pair `index`, 0 <= index < size. It lies in the mapped file, which another program may write to:
- * {0} when by now its place or lengths are none; its ids may be anything then. */
+/* Pair `index`, 0 <= index < size. It lies in the mapped file, which another program may change:
+ * {0} if its place or lengths are no longer valid; its ids may then be anything. */
 rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index);
-/* The pair with copies of its ids, in *src and *tgt, that are surely of the vocabulary: for who
- * looks something up by them. RD_ERR_FORMAT when the file was changed. */
+/* The pair with copies of its ids, in *src and *tgt, checked to be in the vocabulary: for callers
+ * that use them as indices. RD_ERR_FORMAT if the file was changed. */
 rd_status rd_dataset_read(const rd_dataset *dataset, int64_t index, rd_ids *src, rd_ids *tgt,
                           rd_pair *pair);
 const rd_identity *rd_dataset_identity(const rd_dataset *dataset);
@@ -46,7 +46,7 @@ typedef struct rd_dataset_writer rd_dataset_writer;
 
 rd_status rd_dataset_writer_open(rd_dataset_writer **writer, const char *path,
                                  const rd_identity *identity, int keep_text);
-/* The examples to come have a class or a number each. Before the first. */
+/* Says that each example has a class or a number. Call before the first one. */
 void rd_dataset_writer_answers(rd_dataset_writer *writer, rd_answer_kind kind);
 rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair);
 rd_status rd_dataset_writer_finish(rd_dataset_writer *writer); /* releases the writer */

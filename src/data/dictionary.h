@@ -22,9 +22,8 @@ enum {
 rd_status rd_dictionary_read(rd_string_table *symbols, const char *path, const char *bytes,
                              size_t n, bool characters);
 
-/* Moves *at past the next word of text[0..n), which is what Python's split() takes for one, and
- * sets *word and *hash of it; its length, 0 at the end. Text that is not UTF-8 is not white space.
- */
+/* Moves *at past the next word of text[0..n), as Python's split() finds it, and sets *word and
+ * *hash; returns its length, 0 at the end. Invalid UTF-8 is not white space. */
 size_t rd_dictionary_word(const char *text, size_t n, size_t *at, const char **word,
                           uint64_t *hash);
 

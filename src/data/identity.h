@@ -1,5 +1,5 @@
-/* Which task, languages and vocabulary a file of ids is of. Ids mean nothing with another
- * vocabulary of the same size, so datasets and shortlists carry this, and are refused where it
+/* The task, languages and vocabulary that a file of ids belongs to. Ids mean nothing with another
+ * vocabulary of the same size, so datasets and shortlists carry this, and are refused if it
  * differs. */
 #ifndef RD_DATA_IDENTITY_H
 #define RD_DATA_IDENTITY_H
@@ -23,7 +23,7 @@ typedef struct {
 rd_status rd_identity_make(rd_identity *identity, const char *task, const char *source_lang,
                            const char *target_lang, const char *vocabulary);
 
-/* Whether all texts end, as those of a damaged file might not. */
+/* Whether all texts end; those of a damaged file might not. */
 bool rd_identity_is_sound(const rd_identity *identity);
 
 /* RD_ERR_FORMAT with both values of the first difference, but neither name: callers add theirs.

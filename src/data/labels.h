@@ -15,18 +15,17 @@ typedef struct {
 
 void rd_labels_free(rd_labels *labels);
 
-/* The number of the class, -1 where none is called so. */
+/* The number of the class, -1 if no class has this name. */
 int32_t rd_labels_find(const rd_labels *labels, const char *name);
 
-/* One class more. RD_ERR_FORMAT for a name that is empty, is there already, holds a control
- * character or begins or ends with a blank, which files of answers would lose. */
+/* Adds a class. RD_ERR_FORMAT for a name that is empty, already there, holds a control character,
+ * or begins or ends with a blank, which files of answers would lose. */
 rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n);
 
 /* Adds those of a list with commas between, blanks around names left out. */
 rd_status rd_labels_add_list(rd_labels *labels, const char *list);
 
-/* By the bytes of their names, which is the order that the classes of a table have where nobody
- * says another. */
+/* Sorts by the bytes of their names, the default order of a table's classes. */
 void rd_labels_sort(rd_labels *labels);
 
 /* DIRECTORY/labels.txt. */

@@ -27,10 +27,10 @@ rd_status rd_masking_new(rd_masking **masking, const rd_masking_config *config,
                          const rd_tokenizer *tokenizer);
 void rd_masking_free(rd_masking *masking); /* NULL is fine */
 
-/* *masked: ids[0..n) as they are read; *labels: [n] what is to be predicted, -1 where nothing is.
- * Special pieces are never chosen; of other tokens share * their number, rounded up or down by
- * chance, and at least one, are. Of whole words the number of words counts, and all pieces of a
- * chosen one are predicted. A pure function of the ids and *rng. */
+/* *masked: ids[0..n) as they are read; *labels: [n] the ids to predict, -1 for none. Special pieces
+ * are never chosen; of other tokens share * their number, rounded up or down by chance, and at
+ * least one, are. Of whole words the number of words counts, and all pieces of a chosen one are
+ * predicted. A pure function of the ids and *rng. */
 rd_status rd_masking_apply(const rd_masking *masking, rd_rng *rng, const int32_t *ids, int32_t n,
                            rd_ids *masked, rd_ids *labels);
 

@@ -1,4 +1,4 @@
-/* BART's noise: what a model is pre-trained to undo (Lewis et al. 2020, arXiv:1910.13461, section
+/* BART's noise, which a model is pre-trained to undo (Lewis et al. 2020, arXiv:1910.13461, section
  * 2.2). The sentences of a document are shuffled, then spans of its tokens are replaced by one mask
  * each (text infilling); the model reads that and must write the document as it was. */
 #ifndef RD_DATA_NOISE_H

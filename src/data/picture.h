@@ -27,11 +27,11 @@ static inline uint8_t rd_luma(const uint8_t *rgb) {
 rd_status rd_picture_reshape(rd_picture *picture, int64_t width, int64_t height, int32_t channels);
 void rd_picture_free(rd_picture *picture);
 
-/* Decodes a file's bytes as they tell what they are. Grey, palette, 16-bit (the upper 8 bits),
- * CMYK and transparent pictures (without their transparency) become `channels` channels, 1 or 3, by
- * the formulas that Pillow has, which turns 16-bit grey otherwise; of an animation the first frame.
- * EXIF's orientation is not looked at, as in torchvision. RD_ERR_FORMAT with the reason when it is
- * another format, broken, cut short or too large; the caller adds the name. */
+/* Decodes a file's bytes; they tell their format. Grey, palette, 16-bit (the upper 8 bits), CMYK
+ * and transparent pictures (without their transparency) become `channels` channels, 1 or 3, by
+ * Pillow's formulas, except for 16-bit grey, which Pillow turns otherwise; an animation gives its
+ * first frame. EXIF's orientation is ignored, as in torchvision. RD_ERR_FORMAT with the reason when
+ * it is another format, broken, cut short or too large; the caller adds the name. */
 rd_status rd_picture_decode(rd_picture *picture, const void *bytes, size_t n, int32_t channels);
 
 /* Samples as they are, as a file of their own: a header, and then [height, width, channels]. For

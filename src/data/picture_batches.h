@@ -28,7 +28,7 @@ void rd_picture_batches_free(rd_picture_batches *batches); /* NULL is fine */
 
 rd_batch_source rd_picture_batches_source(rd_picture_batches *batches);
 
-/* In place, of the pictures [n, channels, size, size] and labels of a batch. */
+/* Mixes in place the pictures [n, channels, size, size] and labels of a batch. */
 rd_status rd_mix_pictures(rd_batch *batch, int64_t channels, int64_t size, double share,
                           bool as_boxes, rd_rng *rng);
 

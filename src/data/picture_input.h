@@ -1,5 +1,5 @@
-/* From a decoded picture to what a model reads: resized or cropped to a square of its size, changed
- * at random in training, and normalised. */
+/* From a decoded picture to a model's input: resized or cropped to a square of its size, changed at
+ * random in training, and normalised. */
 #ifndef RD_DATA_PICTURE_INPUT_H
 #define RD_DATA_PICTURE_INPUT_H
 
@@ -52,8 +52,8 @@ typedef struct {
 } rd_picture_scratch;
 void rd_picture_scratch_free(rd_picture_scratch *scratch);
 
-/* out: [channels, size, size], of the bytes of a file. rng: what training draws from; NULL: as in
- * validation. Thread-safe, with a scratch for each thread. */
+/* out: [channels, size, size], of the bytes of a file. rng: for training; NULL: as in validation.
+ * Thread-safe, with a scratch for each thread. */
 rd_status rd_picture_input_make(const rd_picture_input *input, const void *bytes, size_t n,
                                 rd_rng *rng, rd_picture_scratch *scratch, float *out);
 

@@ -20,12 +20,12 @@ rd_status rd_picture_problem(rd_labelled_picture *picture, rd_status status);
 /* Bytes of one picture's file at most. */
 enum { RD_LARGEST_PICTURE_FILE = 256 << 20 };
 
-/* Record `number` of a CIFAR file, read already: labels, then samples channel by channel.
- * n_labels 2: CIFAR-100, whose second is the one. */
+/* Record `number` of a CIFAR file that is already read: labels, then samples channel by channel.
+ * n_labels 2: CIFAR-100, whose second label is used. */
 enum { RD_CIFAR_SIDE = 32, RD_CIFAR_SAMPLES = 3 * RD_CIFAR_SIDE * RD_CIFAR_SIDE };
 rd_status rd_cifar_picture(const char *path, int64_t number, const uint8_t *record, int n_labels,
                            bool with_bytes, rd_labelled_picture *picture);
-/* 1 or 2 by the size of the file; RD_ERR_FORMAT when it is no number of records. */
+/* 1 or 2 by the size of the file; RD_ERR_FORMAT if it is not a whole number of records. */
 rd_status rd_cifar_labels(const char *path, int64_t size, int *n_labels);
 
 /* The class of a file below `prefix`: the name of its folder. RD_ERR_FORMAT unless it is

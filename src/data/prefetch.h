@@ -1,6 +1,6 @@
-/* The next batches made ready by threads of their own (source->threads) while the current one is
- * trained on: worth it when making one takes work, as with subword regularization. The order is
- * that of the indices, so the results are those of getting each batch when it is needed. */
+/* Separate threads (source->threads) make the next batches ready while the current one is trained
+ * on. This pays when making one takes work, as with subword regularization. The order is that of
+ * the indices, so results are the same as if each batch were made when needed. */
 #ifndef RD_DATA_PREFETCH_H
 #define RD_DATA_PREFETCH_H
 
@@ -16,12 +16,12 @@ typedef struct rd_prefetch rd_prefetch;
 rd_status rd_prefetch_start(rd_prefetch **prefetch, const rd_batch_source *source, int64_t first,
                             int depth);
 
-/* The next batch, valid until the next call on `prefetch`; *batch = NULL after the last. When the
+/* The next batch, valid until the next call on `prefetch`; *batch = NULL after the last. If the
  * source failed on it: its status and message, at this and every later call. */
 rd_status rd_prefetch_next(rd_prefetch *prefetch, const rd_batch **batch);
 
-/* Ends the threads after the batches that they are making, and releases everything; NULL is fine.
- */
+/* Ends the threads once they have made their current batches, and releases everything; NULL is
+ * fine. */
 void rd_prefetch_stop(rd_prefetch *prefetch);
 
 #endif

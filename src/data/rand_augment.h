@@ -28,7 +28,7 @@ typedef enum {
 rd_status rd_picture_augment(rd_picture *picture, rd_picture *scratch,
                              rd_augment_operation operation, double by);
 
-/* One operation of them all, drawn, with the strength of `magnitude` (0 to 30). */
+/* Applies one operation, drawn at random, with the strength of `magnitude` (0 to 30). */
 rd_status rd_rand_augment(rd_picture *picture, rd_picture *scratch, int32_t magnitude, rd_rng *rng);
 
 #endif

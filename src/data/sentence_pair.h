@@ -14,7 +14,7 @@ typedef struct {
     bool segments;      /* B and its eos are of segment 1, as BERT's; else all is of segment 0 */
 } rd_pair_form;
 
-/* BERT's form for WordPiece, RoBERTa's for all other tokenizers. RD_ERR_FORMAT where the vocabulary
+/* BERT's form for WordPiece, RoBERTa's for all other tokenizers. RD_ERR_FORMAT if the vocabulary
  * has no such special pieces. */
 rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer);
 
@@ -26,9 +26,9 @@ int32_t rd_pair_special(const rd_pair_form *form, bool two);
  * one; Hugging Face's fast tokenizers' longest_first. room >= 0. */
 void rd_pair_truncate(int64_t *first, int64_t *second, int64_t room);
 
-/* Appends a sentence, or two where second is not NULL, of `longest` tokens at most, to ids, and as
- * many numbers 0 and 1 to segments (NULL: not wanted). RD_ERR_ARGUMENT where not even the special
- * tokens are that few. */
+/* Appends a sentence, or two if second is not NULL, of `longest` tokens at most, to ids, and as
+ * many numbers 0 and 1 to segments (NULL: not wanted). RD_ERR_ARGUMENT if the special tokens alone
+ * are more than that. */
 rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd_ids *second,
                          int64_t longest, rd_ids *ids, rd_ids *segments);
 

@@ -1,4 +1,4 @@
-/* A text as one stream of token ids, in an mmap-able file: what a language model learns from. Each
+/* A text as one stream of token ids, in an mmap-able file, from which a language model learns. Each
  * line of the text ends with the same token. */
 #ifndef RD_DATA_STREAM_H
 #define RD_DATA_STREAM_H
@@ -9,8 +9,9 @@
 #include "data/identity.h"
 #include "rdrop/tokenizer.h"
 
-/* Of a whole text. Words are what blanks separate, and each line's end counts as one, too: a model
- * of words predicts as many tokens, and perplexity per word compares with its. */
+/* Counts of a whole text. Words are separated by blanks, and each line's end counts as one, too: a
+ * model of words predicts as many tokens, so its perplexity is comparable with perplexity per
+ * word. */
 typedef struct {
     int64_t tokens, lines, words, unknown;
 } rd_stream_counts;
@@ -27,7 +28,7 @@ uint64_t rd_stream_checksum(const rd_stream *stream);
 /* Tokens of a line, its end included; 0 <= line < lines. */
 int32_t rd_stream_line(const rd_stream *stream, int64_t line);
 
-/* Appends tokens first .. first + n - 1 to *ids, surely of the vocabulary. RD_ERR_FORMAT when
+/* Appends tokens first .. first + n - 1 to *ids, checked to be in the vocabulary. RD_ERR_FORMAT if
  * another program has changed the file since. */
 rd_status rd_stream_read(const rd_stream *stream, int64_t first, int64_t n, rd_ids *ids);
 

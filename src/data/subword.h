@@ -14,7 +14,7 @@ rd_status rd_subword_open(rd_subword **subword, const char *path);
 void rd_subword_close(rd_subword *subword); /* NULL is fine */
 
 /* Appends text[0..n) with a blank between all pieces, as subword-nmt's segment() gives it: words
- * are what is between blanks. With `rng`, BPE-dropout (see data/bpe_merge.h). */
+ * are separated by blanks. With `rng`, BPE-dropout (see data/bpe_merge.h). */
 rd_status rd_subword_apply(const rd_subword *subword, const char *text, size_t n, float dropout,
                            rd_rng *rng, rd_text *out);
 

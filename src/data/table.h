@@ -1,5 +1,5 @@
-/* Rows of a table, streamed: TSV, CSV or JSON lines, gzipped or not. Of each row the columns that
- * were asked for. */
+/* Rows of a table, streamed: TSV, CSV or JSON lines, gzipped or not; only the requested columns of
+ * each row. */
 #ifndef RD_DATA_TABLE_H
 #define RD_DATA_TABLE_H
 
@@ -43,8 +43,8 @@ typedef struct rd_table rd_table;
 rd_table_format rd_table_format_of(const char *path);
 
 /* Opens it and reads the header. path "-" reads standard input. A column that is not there is
- * RD_ERR_FORMAT, which names those that are. What config points to must last. A byte order mark at
- * the start is no part of the table. */
+ * RD_ERR_FORMAT, which names those that are. Everything that config points to must last. A byte
+ * order mark at the start is not part of the table. */
 rd_status rd_table_open(rd_table **table, const char *path, const rd_table_config *config);
 void rd_table_close(rd_table *table);                /* NULL is fine */
 void rd_table_stop_by(rd_table *table, int stop_fd); /* as rd_byte_source_stop_by */
@@ -55,8 +55,8 @@ void rd_table_stop_by(rd_table *table, int stop_fd); /* as rd_byte_source_stop_b
  * field. */
 rd_status rd_table_next(rd_table *table, const rd_field **row);
 
-/* Whether the next row begins with a line that is read already, so that asking for it does not mean
- * to wait, unless a quoted field goes on. */
+/* Whether the next row begins with a line that is already read, so asking for it does not wait,
+ * unless a quoted field continues on the next line. */
 bool rd_table_has_row(const rd_table *table);
 
 /* As rd_corpus_was_repaired. */

@@ -18,8 +18,8 @@ typedef struct {
 rd_status rd_tar_open(rd_tar **tar, const char *path);
 void rd_tar_close(rd_tar *tar); /* NULL is fine */
 
-/* The next regular file; what is not yet read of the one before is skipped, as are directories.
- * RD_ERR_FORMAT, with the archive's path, where it is damaged or cut short, and for links, devices,
+/* The next regular file; the unread rest of the one before is skipped, as are directories.
+ * RD_ERR_FORMAT, with the archive's path, if it is damaged or cut short, and for links, devices,
  * sparse files, and names that lead outside ("/", ".."). The name is valid until the next call. */
 rd_status rd_tar_next(rd_tar *tar, rd_tar_member *member);
 

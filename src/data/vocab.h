@@ -28,7 +28,7 @@ typedef struct {
     void (*gave_up)(const char *why); /* likewise where SentencePiece would end it by itself */
 } rd_vocab_config;
 
-/* Whether this type is a dictionary: its size is what the corpora give. */
+/* Whether this type is a dictionary, whose size depends on the corpora. */
 bool rd_vocab_is_dictionary(const char *type);
 
 /* The name of its file in a folder: of one for both sides, and of the source's and the target's. */
@@ -37,9 +37,8 @@ const char *rd_vocab_file(const char *type, rd_vocab_side side);
 
 /* Trains on all lines of `paths` (gz or plain), whatever their length, and writes the model to
  * `model_path`, atomically. The same corpora and config give the same file, on any number of cores.
- * Settings of SentencePiece that a dictionary cannot honour are an error. A corpus
- * too small for `size` is an error that says which size would do; so are corpora without a
- * character to see. */
+ * Settings of SentencePiece that a dictionary cannot honour are an error. A corpus too small for
+ * `size` is an error that says which size would do; so are corpora without a visible character. */
 rd_status rd_vocab_train(const rd_vocab_config *config, const char *const *paths, int n_paths,
                          const char *model_path);
 

@@ -35,8 +35,8 @@ void rd_vocabularies_close(rd_tokenizer *source, rd_tokenizer *target); /* NULL 
 enum { RD_MOST_VOCABULARY_FILES = 32 };
 void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]);
 
-/* The files that _open would read; a vocabulary of another form at `to` gives way,
- * unless `to` is `from`, where all stays. */
+/* Copies the files that _open would read; a vocabulary of another form at `to` is removed, unless
+ * `to` is `from`, where all stays. */
 rd_status rd_vocabularies_copy(const char *from, const char *to, rd_vocabulary_kind kind);
 
 /* After a vocabulary was made in `directory`, whose file or first file is `model` ("spm.model"):
