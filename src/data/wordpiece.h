@@ -33,8 +33,8 @@ typedef struct {
 } rd_wordpiece;
 
 /* Fill all fields after base.kind. On failure too self is as rd_tokenizer_close wants it. `root`: a
- * tokenizer.json; bytes: a vocab.txt, whose rules are those of a tokenizer_config.json next to it,
- * where there is one. */
+ * tokenizer.json; bytes: a vocab.txt, whose rules come from a tokenizer_config.json next to it, if
+ * there is one. */
 rd_status rd_wordpiece_load_json(rd_wordpiece *self, const char *path, const json_t *root);
 rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const char *bytes, size_t n);
 

@@ -1,7 +1,7 @@
 /* Cutting text into words as BERT does before it looks for pieces: characters normalized, words cut
  * at spaces, around Chinese characters and around each punctuation mark. The words are those of
  * Hugging Face's tokenizers library, whose tables are of Unicode 8 (categories) and 12
- * (decompositions): later characters are taken for unassigned, which stay in a word as they are. */
+ * (decompositions): later characters count as unassigned, and stay in a word as they are. */
 #ifndef RD_DATA_WORDPIECE_SPLIT_H
 #define RD_DATA_WORDPIECE_SPLIT_H
 
@@ -17,8 +17,8 @@ typedef struct {
     bool lower;
 } rd_wordpiece_rules;
 
-/* Receives one word, of at least one character; NUL-terminated, though it may hold NULs itself
- * where the text is not cleaned. */
+/* Receives one word, of at least one character; NUL-terminated, though it may itself hold NULs if
+ * the text is not cleaned. */
 typedef rd_status (*rd_wordpiece_sink)(void *self, const char *word, size_t n, int64_t n_chars);
 
 /* Calls sink(self, ...) for the words of text[0..n) in order, n < INT32_MAX; stops at its first

@@ -1,8 +1,9 @@
 /* Workers that make every update together: threads of a process, or processes of one or more
- * machines. Each takes whole batches through the network alone; they meet here, to add gradients.
+ * machines. Each takes whole batches through the network by itself; they meet here to add
+ * gradients.
  *
  * All workers call the same functions in the same order. Sums are added in the order of workers, so
- * that the same number of them gives the same bits, whichever kind they are. */
+ * the same number of workers gives the same bits, whichever kind they are. */
 #ifndef RD_DIST_COMM_H
 #define RD_DIST_COMM_H
 
@@ -14,12 +15,13 @@
 
 typedef struct rd_comm rd_comm;
 
-/* Numbers begin .. begin + n of an array; `at` of those that its worker has of it, end to end. */
+/* Numbers begin .. begin + n of an array; `at`: its place among all that its worker has of it, end
+ * to end. */
 typedef struct {
     int64_t begin, n, at;
 } rd_slice;
 
-/* One kind of workers: threads.c, ranks.c. A worker alone has none. */
+/* The functions of one kind of workers: threads.c, ranks.c. A single worker has none. */
 typedef struct {
     rd_status (*gather)(rd_comm *comm, const void *mine, size_t bytes, void *all);
     rd_status (*gather_first)(rd_comm *comm, const void *mine, const size_t *bytes, void *all);
@@ -35,10 +37,10 @@ typedef struct {
 
 struct rd_comm {
     const rd_comm_kind *kind; /* NULL: alone */
-    int rank, size;           /* this worker, of 0 .. size - 1; 0 alone writes files */
+    int rank, size;           /* this worker, of 0 .. size - 1; only 0 writes files */
     bool shared;              /* workers share memory: one model, one optimizer */
     int local;                /* workers on this machine, this one included */
-    const char *names;        /* "worker" or "rank": how messages call one */
+    const char *names;        /* "worker" or "rank": the word for one in messages */
     bool agreed;              /* all workers know of the failure that the last call returned */
 };
 
@@ -48,9 +50,9 @@ struct rd_comm {
         .size = 1, .local = 1, .names = "worker"                                                   \
     }
 
-/* An array of n numbers is divided into buckets, from its beginning to its end, and each of these
- * into a slice for each worker: equal ones, at multiples of a cache line. So a bucket keeps all
- * workers busy, and the sums of one are made while the next is not there yet. */
+/* An array of n numbers is divided into buckets, from its beginning to its end, and each bucket
+ * into a slice for each worker, all equal, at multiples of a cache line. So a bucket keeps all
+ * workers busy, and is summed while the next one is not there yet. */
 int64_t rd_comm_buckets(int64_t n);
 rd_slice rd_comm_bucket(int64_t n, int64_t bucket);
 rd_slice rd_comm_slice(const rd_comm *comm, int64_t n, int64_t bucket, int rank);
@@ -61,19 +63,19 @@ int64_t rd_comm_own(const rd_comm *comm, int64_t n, int rank);
 /* all: [size][bytes], in the order of workers, for every worker. */
 rd_status rd_comm_gather(rd_comm *comm, const void *mine, size_t bytes, void *all);
 
-/* *x = the sum of what the workers have, added in their order, for every worker. */
+/* *x = the sum of the workers' numbers, added in their order, for every worker. */
 rd_status rd_comm_sum_f64(rd_comm *comm, double *x);
 
-/* all: what the workers have, bytes[rank] each, end to end, for worker 0; others pass NULL. bytes:
+/* all: the workers' data, bytes[rank] each, end to end, for worker 0; others pass NULL. bytes:
  * [size] is the same for all. */
 rd_status rd_comm_gather_first(rd_comm *comm, const void *mine, const size_t *bytes, void *all);
 
-/* *all: what the workers have, end to end in their order, *total bytes for worker 0, who frees it;
+/* *all: the workers' data, end to end in their order, *total bytes for worker 0, which frees it;
  * NULL for others. */
 rd_status rd_comm_join(rd_comm *comm, const void *mine, size_t bytes, char **all, size_t *total);
 
-/* Worker 0's array receives what others have where it has zeros: of each byte, one worker
- * at most has another value than zero. */
+/* Worker 0's array receives the other workers' bytes where it has zeros; at most one worker may
+ * have a value other than zero for a byte. */
 rd_status rd_comm_merge_first(rd_comm *comm, void *items, size_t bytes);
 
 /* Worker 0's data to all. */
@@ -85,21 +87,22 @@ void rd_comm_add(float *const *rows, int n_rows, int64_t n, float *out);
 /* Waits for all. */
 rd_status rd_comm_meet(rd_comm *comm);
 
-/* x: [n] of each worker. Between start and finish it is made, from its end to its beginning: _ready
- * says that all from `from` on is as it is to be, and that need not be said. After _finish a
- * worker's slices hold the sum over workers, the rest of x is zero. Ranks add while they can;
- * nobody calls anything else here in between. Threads, which copy nothing, add at the end. */
+/* x: [n] of each worker. Between start and finish the worker fills it, from its end to its
+ * beginning; _ready, which is optional, says that all from `from` on is final. After _finish a
+ * worker's slices hold the sum over workers, and the rest of x is zero. Ranks add while they can;
+ * no other function here may be called in between. Threads, which copy nothing, add at the end. */
 rd_status rd_comm_sum_start(rd_comm *comm, float *x, int64_t n);
 void rd_comm_sum_ready(rd_comm *comm, const float *from);
 rd_status rd_comm_sum_finish(rd_comm *comm);
 
-/* The last sum is not used: nothing of it is to be added to the next one. */
+/* Says that the last sum is not used: nothing of it may be added to the next one. */
 void rd_comm_sum_forget(rd_comm *comm, int64_t n);
 
-/* Each worker's slices of x: [n] to all others' x. Shared: waits for all, since x is one array. */
+/* Copies each worker's slices of x: [n] to all others' x. If workers share memory, x is one array,
+ * and this only waits for all. */
 rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n);
 
-/* Likewise of what rd_comm_sum_finish made, for workers that all step all weights: it may be
+/* The same for the result of rd_comm_sum_finish, for workers that all step all weights: it may be
  * rounded on its way as the sum was, and is the same for all. */
 rd_status rd_comm_collect_sum(rd_comm *comm, float *x, int64_t n);
 
@@ -110,8 +113,8 @@ static inline rd_status rd_comm_agree(rd_comm *comm, rd_status status) {
     return all == RD_OK ? status : all; /* a failure of one's own is never RD_OK */
 }
 
-/* The last thing that a worker does that cannot go on, with its error: all others' calls fail with
- * it, now or when they come to one. Processes end here. */
+/* The last call of a worker that cannot continue, with its error: all others' calls fail with it,
+ * present or next ones. Processes end here. */
 void rd_comm_fail(rd_comm *comm, rd_status status);
 
 #endif

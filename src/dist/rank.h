@@ -28,7 +28,7 @@ typedef struct {
     struct watch *watch;  /* NULL: nobody watches */
 } rd_ranks;
 
-/* Several transfers that are waited for together. */
+/* Several transfers, waited for together. */
 typedef struct {
     rd_ranks *ranks;
     rd_transfer *transfers; /* [capacity] */
@@ -39,8 +39,8 @@ typedef struct {
 rd_status rd_bundle_send(rd_bundle *bundle, int to, const void *data, size_t bytes);
 rd_status rd_bundle_receive(rd_bundle *bundle, int from, void *data, size_t bytes);
 rd_status rd_bundle_wait(rd_bundle *bundle); /* until all is there; then it is empty */
-/* Whether it is; then it is empty. *looks counts those in vain: after many the processor is left to
- * others for a moment. */
+/* Whether all are done; the set is then empty. *looks counts calls in vain; after many of them the
+ * thread yields the processor for a moment. */
 rd_status rd_bundle_look(rd_bundle *bundle, int64_t *looks, bool *done);
 void rd_bundle_free(rd_bundle *bundle);
 

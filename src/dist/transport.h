@@ -1,6 +1,6 @@
-/* Bytes between processes: what the module rdrop-mpi (dist/mpi/) offers, which is loaded only where
- * a launcher such as mpirun started the program, so that nothing else waits for MPI's libraries.
- * One thread at a time calls these. */
+/* Bytes between processes: the interface of the module rdrop-mpi (dist/mpi/), which is loaded only
+ * if a launcher such as mpirun started the program, so nothing else waits for MPI's libraries. One
+ * thread at a time calls these. */
 #ifndef RD_DIST_TRANSPORT_H
 #define RD_DIST_TRANSPORT_H
 

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 
-/* Refuses what parsing bytes[0..n) would cost too much for: lists and objects more than 64 deep,
- * and more values than three times the bytes and 40 MiB of memory hold. Linear in n. `line` is the
+/* Refuses bytes[0..n) that would cost too much to parse: lists and objects more than 64 deep, and
+ * more values than three times the bytes and 40 MiB of memory hold. Linear in n. `line` is the
  * first one's number, for messages. */
 rd_status rd_json_check(const char *path, int64_t line, const char *bytes, size_t n);
 
@@ -20,12 +20,12 @@ rd_status rd_json_check(const char *path, int64_t line, const char *bytes, size_
 rd_status rd_json_parse(json_t **root, const char *path, const char *bytes, size_t n);
 
 /* json_loadb, where integers of more than 64 bits become real numbers: transformers writes
- * int(1e30) where it means no limit. *root is NULL, and *error says why, where it is not JSON. */
+ * int(1e30) where it means no limit. If it is not JSON, *root is NULL and *error says why. */
 rd_status rd_json_load(json_t **root, const char *bytes, size_t n, size_t flags,
                        json_error_t *error);
 
-/* Whether parsing ended for want of memory. Jansson says so in several ways: by a code, or by
- * leaving the text empty. */
+/* Whether parsing ended for lack of memory. Jansson shows that in several ways: by a code, or by an
+ * empty text. */
 bool rd_json_no_memory(const json_error_t *error);
 
 /* Of a file of JSON values, one a line: text[0..n) with its line break, which the last may lack.
@@ -40,7 +40,7 @@ rd_status rd_json_read(const char *directory, const char *name, json_t **root);
 /* {} where there is no such file. */
 rd_status rd_json_read_optional(const char *directory, const char *name, json_t **root);
 
-/* Takes `root` over, which may be NULL for want of memory. */
+/* Takes over `root`, which may be NULL for lack of memory. */
 rd_status rd_json_write(const char *directory, const char *name, json_t *root);
 
 #endif

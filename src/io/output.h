@@ -24,12 +24,12 @@ typedef struct {
 rd_status rd_atomic_open(rd_atomic_file *file, const char *path);
 /* A file that the user named. A symbolic link stays, and the file that it leads to is replaced.
  * Devices and pipes are written into, as are "-", which is standard output, and /dev/fd/N; abort
- * cannot take back what went there. What has a name that ends with ".gz" is gzipped. */
+ * cannot take back bytes that went there. A file whose name ends with ".gz" is gzipped. */
 rd_status rd_output_open(rd_atomic_file *file, const char *path);
 
 rd_status rd_atomic_commit(rd_atomic_file *file);
 /* The same, and a file already at PATH moves to `kept`; a crash may leave it there and none at
- * PATH. For rd_atomic_open alone. */
+ * PATH. Only for rd_atomic_open. */
 rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
 void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
 
@@ -46,7 +46,7 @@ rd_status rd_copy_file(const char *from, const char *name, const char *to, const
 /* A directory that the user named, and that appears whole or not at all. PATH must not be there, or
  * be an empty directory, perhaps at the end of a symbolic link. Open makes an empty one to write
  * to, `temporary`, and the directories above; with `status` RD_OK close renames it to PATH, or
- * moves what it holds into the directory that was there. Otherwise it removes it. */
+ * moves its contents into the directory that was there. Otherwise it removes it. */
 typedef struct {
     char *path, *temporary;
     bool into; /* PATH is there, and `temporary` inside */
@@ -56,8 +56,8 @@ rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *p
 rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status);
 
 /* "PATH.tmp." and 16 random digits, malloc'ed: a name that nobody can have put a link at. And
- * whether a file's name is one of those, or of the form that they had before, which a killed
- * program left. */
+ * whether a file's name is such a name, or one of their earlier form, as a killed program leaves
+ * behind. */
 rd_status rd_temporary_path(const char *path, char **temporary);
 bool rd_is_temporary(const char *name);
 
@@ -68,10 +68,10 @@ rd_status rd_open_in_place(const char *path, int flags, int *fd);
 /* RD_ERR_IO with a message that names the symbolic link at PATH, when there is one. */
 rd_status rd_refuse_link(const char *path);
 
-/* RD_ERR_ARGUMENT where writing `output` (NULL or "-": standard output) would destroy the regular
- * file `input` (NULL: none; "-": standard input). */
+/* RD_ERR_ARGUMENT if writing `output` (NULL or "-": standard output) would destroy the regular file
+ * `input` (NULL: none; "-": standard input). */
 rd_status rd_refuse_input(const char *output, const char *input);
-/* The same of every file in `directory`; RD_OK where that cannot be read. */
+/* The same for every file in `directory`; RD_OK if that cannot be read. */
 rd_status rd_refuse_inputs_in(const char *output, const char *directory);
 
 /* Where the symbolic links at the end of PATH lead, malloc'ed; there may be nothing. */

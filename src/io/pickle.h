@@ -1,7 +1,7 @@
 /* Reading pickles, Python's format of objects, as data. A pickle is a program: it names functions
  * and calls them. This reader calls nothing. A name is refused unless the caller knows it, and a
- * call becomes an object that remembers what was to be called with which arguments. Whoever uses
- * that object says what it means; one that nobody uses does no harm.
+ * call becomes an object that remembers the function and its arguments. The code that uses an
+ * object decides what it means; an unused one does no harm.
  *
  * Protocols 2 to 5. Memory, `most` at most, is counted before it is taken; time is linear in the
  * bytes; values may contain themselves, so nothing here walks deeper than it must. */
@@ -60,7 +60,7 @@ typedef struct {
     bool (*known)(const char *name); /* whether a name may be there */
     size_t most;                     /* bytes of memory; whoever takes some of it lowers this */
     rd_arena arena;
-    /* All PERSISTENT ones so far, those that come to be part of nothing too. */
+    /* All PERSISTENT ones so far, including those that become part of nothing. */
     rd_pickle_value **persistent;
     int64_t n_persistent, persistent_capacity;
 } rd_pickle;
@@ -70,24 +70,24 @@ rd_status rd_pickle_read(rd_pickle *pickle, const char *bytes, size_t n, size_t 
                          const rd_pickle_value **root);
 void rd_pickle_free(rd_pickle *pickle); /* {0} is fine */
 
-/* RD_ERR_FORMAT unless there is memory for `bytes` more, which then are counted. */
+/* RD_ERR_FORMAT unless there is memory for `bytes` more, which are then counted. */
 rd_status rd_pickle_charge(rd_pickle *pickle, size_t bytes);
 
 /* Whether the value is an object made by `name`. */
 bool rd_pickle_is(const rd_pickle_value *value, const char *name);
 
-/* The value whose items are the keys and values of a dict: of a dict itself and an OrderedDict, of
- * the attributes of a Namespace or another object, of what an omegaconf holds. NULL: it has none.
- */
+/* The value whose items are the keys and values of a dict: a dict itself, an OrderedDict, the
+ * attributes of a Namespace or another object, or the contents of an omegaconf object. NULL: it has
+ * none. */
 const rd_pickle_value *rd_pickle_dict(const rd_pickle_value *value);
 /* dict[key]; NULL: `value` is no dict (see above) or lacks it. */
 const rd_pickle_value *rd_pickle_get(const rd_pickle_value *value, const char *key);
 
-/* The value itself, of an omegaconf node and an enumeration what they hold. */
+/* The value itself, or the contents of an omegaconf node or an enumeration. */
 const rd_pickle_value *rd_pickle_plain(const rd_pickle_value *value);
 
 /* The settings in a dict (see above): a JSON object of its plain numbers, texts, booleans and None
- * (null). Whatever else is there is left out. *settings is released with json_decref. */
+ * (null). Everything else is left out. *settings is released with json_decref. */
 rd_status rd_pickle_settings(rd_pickle *pickle, const rd_pickle_value *value, json_t **settings);
 
 #endif

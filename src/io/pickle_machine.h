@@ -1,4 +1,4 @@
-/* The stack and the memory of Python's pickle machine, for io/pickle.c alone. */
+/* The stack and the memory of Python's pickle machine, only for io/pickle.c. */
 #ifndef RD_IO_PICKLE_MACHINE_H
 #define RD_IO_PICKLE_MACHINE_H
 
@@ -32,7 +32,7 @@ rd_status rd_machine_copy_text(rd_machine *m, const char *bytes, size_t n, char 
 
 rd_status rd_machine_push(rd_machine *m, rd_pickle_value *value);
 rd_status rd_machine_push_new(rd_machine *m, rd_pickle_value value);
-/* Never below the last mark, which _bottom is the place of. */
+/* Never below the last mark, whose place is _bottom. */
 int64_t rd_machine_bottom(const rd_machine *m);
 rd_status rd_machine_pop(rd_machine *m, rd_pickle_value **value);
 rd_status rd_machine_top(const rd_machine *m, rd_pickle_value **value);

@@ -43,8 +43,8 @@ rd_status rd_tensor_file_open(rd_tensor_file *file, const char *path);
 rd_status rd_tensor_file_open_torch(rd_tensor_file *file, const char *path);
 void rd_tensor_file_close(rd_tensor_file *file); /* {0} is fine */
 
-/* The model that weights are of. The file of the weights says it too, because weights of the same
- * shape would load into another model, and translate nonsense. */
+/* The model that weights belong to. The file of the weights names it too, because weights of the
+ * same shape would load into another model and translate nonsense. */
 typedef struct {
     const char *task, *vocabulary; /* rd_vocabularies_fingerprint; "": unknown */
 } rd_weights_owner;
@@ -52,8 +52,8 @@ typedef struct {
 /* The header of a file that is to be written: rd_tensor_header_new gives it without tensors (NULL
  * without memory, which the others take; no owner: NULL), rd_tensor_header_add puts one, of [rows,
  * columns], or [rows] with columns 0, at offset *at of the data and moves *at past it; false: no
- * memory. The checksum is over all values as float32, in the order of the model: what one flipped
- * bit anywhere in header or data changes. */
+ * memory. The checksum is over all values as float32, in the order of the model; one flipped bit
+ * anywhere in header or data changes it. */
 #define RD_CHECKSUM "rdrop_crc32" /* its name in the metadata */
 json_t *rd_tensor_header_new(uint32_t checksum, const rd_weights_owner *owner);
 bool rd_tensor_header_add(json_t *header, const char *name, const char *dtype, int64_t rows,
@@ -67,8 +67,8 @@ bool rd_tensor_file_has(const rd_tensor_file *file, const char *name);
 rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,
                               rd_stored_tensor *tensor);
 
-/* RD_ERR_FORMAT when the file says that its weights are of another model. Files that others, or
- * older versions, made do not say. */
+/* RD_ERR_FORMAT if the file says that its weights belong to another model. Files of other programs,
+ * or of older versions, do not say it. */
 rd_status rd_weights_check_owner(const char *path, const rd_weights_owner *owner);
 
 /* Whether its shape is [rows, columns], or [rows] with columns 0; leading ones do not count. */

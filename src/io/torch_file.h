@@ -1,8 +1,8 @@
 /* Files that torch.save wrote: a zip archive of a pickle and the storages that it refers to (since
  * PyTorch 1.6), or pickles one after the other and then the storages (before). Nothing in them is
  * executed (io/pickle.h). Names that a pickle may have are those of tensors, of containers, of
- * argparse's Namespace, and of what fairseq's checkpoints also hold: objects of numpy, omegaconf
- * and fairseq, which are opaque and of no use except as settings. All other names are refused.
+ * argparse's Namespace, and of the other objects in fairseq's checkpoints, those of numpy,
+ * omegaconf and fairseq, which are opaque and useful only as settings. All other names are refused.
  *
  * The tensors are those of the outermost dict, or of its entry "model", where fairseq has them.
  * Storages are read when they are asked for. Memory is at most three times the file and 64 MiB. */
@@ -13,8 +13,8 @@
 #include "io/pickle.h"
 #include "io/safetensors.h"
 
-/* Where the values of a tensor lie in a storage. Of more than RD_TENSOR_RANK dimensions there is
- * only the rank. */
+/* Where the values of a tensor lie in a storage. For more than RD_TENSOR_RANK dimensions only the
+ * rank is kept. */
 struct rd_torch_tensor {
     rd_torch_file *file;
     const char *name, *dtype;

@@ -9,10 +9,10 @@
 
 #include "base/error.h"
 
-/* Refuses what parsing bytes[0..n) would cost too much for: collections more than 64 deep (libyaml
+/* Refuses bytes[0..n) that would cost too much to parse: collections more than 64 deep (libyaml
  * takes the square of the depth), more than 1,000 anchors, tags' directives, and more nodes than
- * three times the bytes and 40 MiB of memory hold. Linear in n; `path` for messages. What is no
- * YAML passes: the parser says so. */
+ * three times the bytes and 40 MiB of memory hold. Linear in n; `path` for messages. Text that is
+ * not YAML passes; the parser refuses it. */
 rd_status rd_yaml_check(const char *path, const char *bytes, size_t n);
 
 typedef struct {
@@ -25,7 +25,7 @@ typedef struct {
 rd_status rd_yaml_open(rd_yaml *yaml, const char *path, const char *bytes, size_t n);
 void rd_yaml_close(rd_yaml *yaml); /* only after a successful open */
 
-/* The error of one that has another document. */
+/* An error if the file has another document. */
 rd_status rd_yaml_refuse_second(rd_yaml *yaml);
 
 /* RD_OK when the document is a mapping. */
@@ -38,8 +38,8 @@ const char *rd_yaml_scalar(const yaml_node_t *node);
 rd_status rd_yaml_error(const rd_yaml *yaml, const yaml_node_t *node, const char *what);
 
 /* The document as JSON: mappings become objects, sequences arrays, and every scalar a text,
- * whatever it looks like ("no", "1", "null"): what settings mean is for who reads them. It must be
- * a mapping, without aliases, in which no key comes twice. Release *root, NULL on failure, with
+ * whatever it looks like ("no", "1", "null"): the reader decides what settings mean. It must be a
+ * mapping, without aliases, in which no key comes twice. Release *root, NULL on failure, with
  * json_decref. */
 rd_status rd_yaml_parse(json_t **root, const char *path, const char *bytes, size_t n);
 rd_status rd_yaml_read(json_t **root, const char *directory, const char *name);

@@ -1,6 +1,6 @@
-/* Adaptive softmax (Grave et al. 2017), as fairseq has it: words by falling frequency, the first
- * ones in a head together with a class for each band of rarer words, a band in a tail of its own
- * over a narrower projection.
+/* Adaptive softmax (Grave et al. 2017), as in fairseq: words by falling frequency, the first ones
+ * in a head together with a class for each band of rarer words, a band in a tail of its own over a
+ * narrower projection.
  *     log P(w) = log head(w)                             for a word of the head
  *     log P(w) = log head(class i) + log tail_i(w)       for a word of band i */
 #ifndef RD_LAYERS_ADAPTIVE_H

@@ -1,6 +1,6 @@
-/* Adaptive input (Baevski and Auli 2019), as fairseq has it: words by falling frequency, in bands;
- * the rarer a band's words, the narrower its embeddings, which a projection of each band's own
- * widens to the model's width. */
+/* Adaptive input (Baevski and Auli 2019), as in fairseq: words by falling frequency, in bands; the
+ * rarer a band's words, the narrower its embeddings, and each band has a projection that widens
+ * them to the model's width. */
 #ifndef RD_LAYERS_ADAPTIVE_INPUT_H
 #define RD_LAYERS_ADAPTIVE_INPUT_H
 
@@ -30,7 +30,7 @@ rd_status rd_adaptive_input_forward(const rd_adaptive_input *input, const rd_ste
                                     int64_t rows, int64_t width, const int32_t *tokens,
                                     rd_adaptive_embeddings *out);
 
-/* Where the gradient of the table comes to: dtable: [rows, width] as of forward, zeros. */
+/* Makes room for the gradient of the table: dtable: [rows, width] as of forward, zeros. */
 rd_status rd_adaptive_input_gradient(const rd_adaptive_input *input, const rd_step *step,
                                      int64_t rows, int64_t width, const int32_t *tokens,
                                      rd_adaptive_embeddings *dtable);

@@ -1,5 +1,5 @@
-/* The head: from the last stack's output to logits. Of tokens, an output a row; of whole
- * sequences (classes, a number), an output a sequence, from a pool of its rows.
+/* The head: from the last stack's output to logits. For tokens, one output a row; for whole
+ * sequences (classes, a number), one output a sequence, from a pool of its rows.
  *     pool -> dropout -> transform -> dropout -> output projection */
 #ifndef RD_LAYERS_HEAD_H
 #define RD_LAYERS_HEAD_H
@@ -49,7 +49,7 @@ typedef struct {
     rd_activations features; /* [rows, width] */
 } rd_head_saved;
 
-/* Pool and transform of x: [sequences->rows, width]. A head that pools works in float32 alone. */
+/* Pool and transform of x: [sequences->rows, width]. A head that pools works only in float32. */
 rd_status rd_head_features(const rd_head *head, const rd_step *step, const rd_sequences *sequences,
                            int64_t width, rd_activations x, rd_head_saved *saved);
 /* dfeatures: [saved->rows, width] float32, used up. dx: [sequences->rows, width] is

@@ -1,7 +1,7 @@
 /* Shared by all layers: parameters, the context of one step, its activations and products.
  *
  * Most biases are fused into the operation that consumes the product (attention, activation,
- * residual), so that they cost no pass over memory; rd_step_product can add one. */
+ * residual), so they cost no pass over memory; rd_step_product can add one. */
 #ifndef RD_LAYERS_LAYER_H
 #define RD_LAYERS_LAYER_H
 
@@ -30,8 +30,8 @@ static inline rd_layer_norm rd_norm_values(const rd_norm *norm) {
     return (rd_layer_norm){norm->weight.value, norm->bias.value, norm->eps};
 }
 
-/* Told while a backward pass goes down through parameters, which lie in the order of the forward
- * pass: all gradients from `from` on are complete. */
+/* Called while a backward pass goes down through the parameters, which lie in the order of the
+ * forward pass: all gradients from `from` on are complete. */
 typedef struct {
     void (*tell)(void *self, const float *from); /* NULL: nobody listens */
     void *self;
@@ -42,7 +42,8 @@ typedef struct {
     rd_arena *arena;
     bool training;               /* dropout on */
     bool bf16;                   /* what matrix products read is bfloat16 */
-    bool checkpoint_activations; /* a layer keeps its input alone, and is computed again backward */
+    bool checkpoint_activations; /* a layer keeps only its input, and is computed again in the
+                                  * backward pass */
     uint64_t seed;               /* of dropout */
     int64_t update;
     int32_t micro_batch;
@@ -50,7 +51,7 @@ typedef struct {
                          ... */
     rd_profile *profile; /* NULL: not kept */
     rd_gradient_listener complete;
-    const int32_t *padding; /* a token whose embedding gets no gradient from what a stack reads, as
+    const int32_t *padding; /* a token whose embedding gets no gradient where a stack reads it, as
                              * PyTorch's padding_idx; NULL: none */
 } rd_step;
 
@@ -64,8 +65,8 @@ rd_dropout rd_step_dropout(const rd_step *step, float rate, int32_t site, int64_
 /* Cutoff of this step at `site`. */
 rd_cutoff rd_step_cutoff(const rd_step *step, rd_cutoff_kind kind, float ratio, int32_t site);
 
-/* [rows, width] floats from the arena, with room for what matrix products of that many rows write
- * (rd_gemm_rows). */
+/* [rows, width] floats from the arena, with room for the rows that matrix products of that size
+ * write (rd_gemm_rows). */
 float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
 
 /* The same for products of some rows at a time. Each writes a few rows more than it has: into those
@@ -73,14 +74,14 @@ float *rd_step_rows(const rd_step *step, int64_t rows, int64_t width);
 float *rd_step_rows_in_parts(const rd_step *step, int64_t rows, int64_t width);
 
 /* [rows, width] activations from the arena that matrix products read or write: bfloat16 when the
- * step is, float32 otherwise. Rows beyond `rows` are zero, as products want them. None: out of
+ * step is, float32 otherwise. Rows beyond `rows` are zero, as products need them. None: out of
  * memory. */
 rd_activations rd_step_activations(const rd_step *step, int64_t rows, int64_t width);
 
 /* The same for a residual stream, which stays float32: in both forms when the step is bfloat16. */
 rd_activations rd_step_stream(const rd_step *step, int64_t rows, int64_t width);
 
-/* *operand: [rows, width] = what matrix products read of x: x itself, or, when the step is
+/* *operand: [rows, width] = x in the form that matrix products read: x itself, or, when the step is
  * bfloat16, a rounded copy in the arena. */
 rd_status rd_step_operand(const rd_step *step, float *x, int64_t rows, int64_t width,
                           rd_activations *operand);

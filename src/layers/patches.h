@@ -2,7 +2,7 @@
  * tokens by a stem of convolutions (Hassani et al. 2021), each followed by the positive part and
  * max pooling over 3 x 3 pixels, 2 apart. Then class tokens first, learned positions, and dropout.
  *
- * All passes of R-Drop see the same pictures, so all before dropout is computed once. */
+ * All passes of R-Drop see the same pictures, so everything before dropout is computed once. */
 #ifndef RD_LAYERS_PATCHES_H
 #define RD_LAYERS_PATCHES_H
 

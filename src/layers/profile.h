@@ -10,7 +10,7 @@ typedef enum {
     RD_PART_FEED_FORWARD,
     RD_PART_CRITERION, /* with the output projection */
     RD_PART_OPTIMIZER, /* with the gradient's norm */
-    RD_PART_WORKERS, /* waiting for the others, adding up, and what they have to tell each other */
+    RD_PART_WORKERS,   /* waiting for the others, adding, and messages between them */
     RD_PART_REST,
     RD_PARTS
 } rd_part;

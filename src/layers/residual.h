@@ -14,7 +14,7 @@ typedef struct {
     bool pre_norm;
     float dropout;
     int32_t site;
-    /* Stochastic depth (Huang et al. 2016), of pre-norm alone: how often f is left out of a
+    /* Stochastic depth (Huang et al. 2016), only with pre-norm: how often f is skipped for a
      * sequence; where it is kept it counts 1 / (1 - drop_path) times. */
     float drop_path;
     int32_t path_site;
@@ -27,7 +27,7 @@ typedef struct {
     rd_norm_stats stats;
 } rd_residual_saved;
 
-/* Draws what f counts in each sequence; before begin. */
+/* Draws the factor of f in each sequence; call before begin. */
 rd_status rd_residual_draw_paths(const rd_step *step, const rd_residual *residual,
                                  rd_residual_saved *saved, const rd_sequences *sequences);
 

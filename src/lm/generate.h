@@ -1,4 +1,4 @@
-/* Text that a language model writes after prompts: the search, or the samples, of translation. */
+/* Text that a language model writes after prompts, by translation's search or sampling. */
 #ifndef RD_LM_GENERATE_H
 #define RD_LM_GENERATE_H
 
@@ -12,7 +12,7 @@ typedef struct {
 } rd_lm_generation;
 
 typedef struct {
-    char *text;            /* malloc'ed: the prompt as it is, and what follows it */
+    char *text;            /* malloc'ed: the prompt as it is, and its continuation */
     float score, log_prob; /* of what follows the prompt */
 } rd_lm_answer;
 
@@ -24,10 +24,10 @@ typedef struct {
 
 void rd_lm_answers_free(rd_lm_answers *answers);
 
-/* answers: [n], for the prompts, which are beginnings of lines. The first one's number is `first`:
- * a sample depends on the seed, the prompt's number and its own. A prompt that is too long for the
- * model is RD_ERR_FORMAT, and those before it, *n_answered, have their answers; nothing is left
- * allocated on other failures. */
+/* answers: [n], for the prompts, which are beginnings of lines. The first prompt's number is
+ * `first`: a sample depends on the seed, the prompt's number and its own. A prompt that is too long
+ * for the model is RD_ERR_FORMAT; the *n_answered prompts before it have their answers. Other
+ * failures leave nothing allocated. */
 rd_status rd_lm_generate(const rd_lm_generation *generation, int64_t first, int64_t n,
                          const char *const *prompts, rd_lm_answers *answers, int64_t *n_answered);
 

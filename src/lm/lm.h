@@ -24,7 +24,7 @@ typedef struct {
     int32_t start;     /* what it reads before the first token of a text */
 } rd_lm;
 
-/* Opens the model directory. RD_ERR_FORMAT for a model that is no language model. */
+/* Opens the model directory. RD_ERR_FORMAT if it is not a language model. */
 rd_status rd_lm_open(rd_lm *lm, const char *directory, rd_precision precision);
 void rd_lm_close(rd_lm *lm); /* {0} is fine */
 
@@ -42,7 +42,7 @@ typedef struct {
                                 * as it was trained with */
     int32_t context_window;    /* of them, that many are context, read and not scored anew */
     rd_break_mode mode;        /* where a block of new tokens ends; EOS: each line is a text by
-                                * itself, and whole, if it fits */
+                                * itself, kept whole if it fits */
     bool without_end;          /* the end of a line is not scored, nor read */
     int64_t max_tokens;        /* computed at once */
     rd_status (*take)(void *self, const rd_lm_token *token);
@@ -56,8 +56,8 @@ typedef struct rd_lm_scorer rd_lm_scorer;
 rd_status rd_lm_scorer_open(rd_lm_scorer **scorer, const rd_lm_scorer_config *config);
 void rd_lm_scorer_close(rd_lm_scorer *scorer); /* NULL is fine */
 
-/* The next line, without its end. given: what is before it and not scored, itself a line, where the
- * mode is EOS; NULL: nothing. Where both are too long, the beginning of `given` is left out. */
+/* The next line, without its end. given: the line before it, read but not scored, only in mode EOS;
+ * NULL: none. If both are too long, the beginning of `given` is left out. */
 rd_status rd_lm_scorer_add(rd_lm_scorer *scorer, const char *given, size_t n_given,
                            const char *text, size_t n);
 /* The end of the text: scores what is left. */

@@ -1,6 +1,6 @@
-/* Answers of models that are no text: a label or a number a line. Their metrics need all lines at
- * once (ranks, classes that only the files tell), so files are read whole; a resample says how
- * often each line counts. A metric is a row of the table in answer_metrics.c. */
+/* Answers of models that are not text: a label or a number a line. Their metrics need all lines at
+ * once (for ranks, and for classes that only the files name), so files are read whole; a resample
+ * says how often each line counts. A metric is a row of the table in answer_metrics.c. */
 #ifndef RD_METRICS_ANSWERS_H
 #define RD_METRICS_ANSWERS_H
 
@@ -29,18 +29,18 @@ typedef struct {
     int64_t n;
     int n_rows;
     int32_t n_labels;
-    char **labels;    /* [n_labels] in numeric order where all are numbers, else by their bytes */
+    char **labels;    /* [n_labels] in numeric order if all are numbers, else by their bytes */
     int32_t positive; /* of labels; n_labels where no line has it */
     int32_t *classes; /* [n_rows, n] of labels; NULL: no metric has classes */
     double *numbers;  /* [n_rows, n]; NULL: no metric has numbers */
 } rd_answers;
 
-/* RD_ERR_ARGUMENT: `positive` is missing, or no label. A line that is empty or no label, or no
- * number where there should be one, is RD_ERR_FORMAT. */
+/* RD_ERR_ARGUMENT: `positive` is missing, or not a label. RD_ERR_FORMAT for a line that is empty or
+ * not a label, or not a number where there should be one. */
 rd_status rd_answers_read(const rd_answers_config *config, rd_answers *answers);
 void rd_answers_free(rd_answers *answers);
 
-/* Pairs of reference and answer, each with what metrics ask for. */
+/* Pairs of reference and answer, each with the data that metrics need. */
 typedef struct {
     int64_t n;
     int32_t n_labels, positive;
@@ -66,7 +66,8 @@ void rd_answer_room_free(rd_answer_room *room);
 struct rd_answer_metric {
     const char *name, *label; /* as it is asked for; in reports */
     bool has_classes, has_positive;
-    /* Of classes as room->counts has them, of numbers as they count: times [n], NULL: once. */
+    /* A metric's score: of classes by room->counts, of numbers by times [n], how often each counts;
+     * NULL: once. */
     double (*score)(const rd_answer_pairs *pairs, const uint32_t *times, rd_answer_room *room);
 };
 
@@ -76,8 +77,8 @@ void rd_answer_scores(int n_metrics, const rd_answer_metric *const *metrics,
                       const rd_answer_pairs *pairs, const uint32_t *times, rd_answer_room *room,
                       double *scores);
 
-/* Scores and tests. What to warn of comes into `warnings`, a line each. RD_ERR_NUMERIC: a
- * correlation is not defined. */
+/* Scores and tests. Warnings are added to `warnings`, a line each. RD_ERR_NUMERIC: a correlation is
+ * not defined. */
 rd_status rd_answers_report(const rd_answers_config *config, const rd_answers *answers,
                             const rd_report_config *how, rd_report *report, rd_text *warnings);
 

@@ -1,4 +1,4 @@
-/* Words of Japanese and Korean by MeCab, as sacreBLEU has them by mecab-python3 and mecab-ko. */
+/* Words of Japanese and Korean by MeCab, as in sacreBLEU with mecab-python3 and mecab-ko. */
 #ifndef RD_METRICS_MECAB_H
 #define RD_METRICS_MECAB_H
 

@@ -1,8 +1,8 @@
-/* The inside of rdrop/metrics.h: what a metric is, and the working memory of one thread.
+/* The inside of rdrop/metrics.h: the definition of a metric, and the working memory of one thread.
  *
- * A metric of texts is a file of its own that fills an rd_metric, and a row of the tables in
- * metric.c. It relies on sums over lines alone. Metrics of labels and numbers do not (ranks,
- * classes that only the whole files tell): answers.h. */
+ * A metric of texts is a separate file that fills an rd_metric, and a row of the tables in
+ * metric.c. It needs only sums over lines. Metrics of labels and numbers need more (ranks, classes
+ * that only the whole files name): answers.h. */
 #ifndef RD_METRICS_METRIC_H
 #define RD_METRICS_METRIC_H
 
@@ -27,8 +27,8 @@ struct rd_metric {
     bool wants_raw_text; /* its own tokenizer spoils tokenized text */
     rd_status (*check)(const rd_metric_config *config); /* NULL: nothing can be wrong */
     int (*n_stats)(const rd_metric_config *config);
-    /* One line as the metric sees it: split on white space it is the metric's words. *out lives
-     * until the next call. NULL where segments have no words. */
+    /* One line as the metric sees it: split on white space, it gives the metric's words. *out lives
+     * until the next call. NULL if segments have no words. */
     rd_status (*prepare)(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
                          bool reference, rd_line *out);
     /* stats: [n_stats], overwritten; n_refs >= 1 */
@@ -73,7 +73,7 @@ void rd_signature_around(const char *middle, const rd_signature_info *info, char
 
 rd_status rd_id_push(rd_id_list *list, int32_t id);
 
-/* Where `wanted`, *line is lowercased into `text`. */
+/* If `wanted`, lowercases *line into `text`. */
 rd_status rd_lower_if(bool wanted, rd_metric_scratch *scratch, rd_line *line, rd_text *text);
 
 /* Makes scratch->table at least `bytes` long. */

@@ -1,7 +1,7 @@
-/* The Porter stemmer as NLTK modified it, which is what rouge-score stems with: irregular forms,
- * "ies" of four-letter words, y after consonants, "bli", "alli", "fulli", "logi", and short stems
- * that end in a vowel and a consonant. Porter's own algorithm (libstemmer's) gives other stems for
- * about one word in a hundred. */
+/* The Porter stemmer as NLTK modified it, which rouge-score uses: irregular forms, "ies" of
+ * four-letter words, y after consonants, "bli", "alli", "fulli", "logi", and short stems that end
+ * in a vowel and a consonant. Porter's own algorithm (libstemmer's) gives other stems for about one
+ * word in a hundred. */
 #ifndef RD_METRICS_PORTER_H
 #define RD_METRICS_PORTER_H
 

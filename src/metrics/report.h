@@ -48,14 +48,15 @@ typedef struct {
 /* The cell of a system from its scores in each trial: the interval and, for --paired-bs, the
  * p-value against `baseline`, the first system's. scores: [trials], are sorted; baseline: [trials];
  * differences: [trials] are overwritten. And that of --paired-ar from those of the two shuffled
- * systems. Of trials that differ as much as the systems do all count, as in Riezler and Maxwell;
- * sacreBLEU counts none, and finds two equal outputs significantly different. */
+ * systems. Trials that differ as much as the systems do count, as in Riezler and Maxwell; sacreBLEU
+ * does not count them, and finds two equal outputs significantly different. */
 void rd_report_set_bootstrap(rd_report *report, const rd_report_config *how, int system, int column,
                              const double *baseline, double *scores, double *differences);
 void rd_report_set_randomization(rd_report *report, const rd_report_config *how, int system,
                                  int column, const double *a, const double *b, double *differences);
 
-/* As JSON: the shortest digits of what `width` digits after the point (-1: all) leave; a string. */
+/* As JSON: the shortest digits of the number rounded to `width` digits after the point (-1: not
+ * rounded); a string. */
 rd_status rd_report_number(double number, int width, rd_text *out);
 rd_status rd_report_string(const char *text, rd_text *out);
 

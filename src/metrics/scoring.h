@@ -46,8 +46,7 @@ typedef struct {
 
 typedef struct rd_line_reader rd_line_reader;
 
-/* keep_marks: a byte order mark is a part of the first line, as for sacreBLEU; else it is left
- * out. */
+/* keep_marks: a byte order mark is part of the first line, as in sacreBLEU; else it is left out. */
 rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *config,
                               bool keep_marks);
 void rd_line_reader_close(rd_line_reader *reader);

@@ -1,5 +1,5 @@
-/* Lines as Python's str methods see them, because the reference tools are written in Python: what
- * split(), rstrip() and lower() do decides scores. */
+/* Lines as Python's str methods see them, because the reference tools are written in Python:
+ * split(), rstrip() and lower() decide scores. */
 #ifndef RD_METRICS_SEGMENT_H
 #define RD_METRICS_SEGMENT_H
 

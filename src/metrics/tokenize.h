@@ -1,6 +1,6 @@
-/* How metrics cut a line that they then split on white space. The result is in *out,
- * which may be the input itself, `a` or `b`; valid until a or b is used again. Runs of white space
- * are left as they fall. */
+/* How metrics prepare a line that they then split on white space. The result is in *out, which may
+ * be the input itself, `a` or `b`; valid until a or b is used again. Runs of white space are left
+ * as they are. */
 #ifndef RD_METRICS_TOKENIZE_H
 #define RD_METRICS_TOKENIZE_H
 
@@ -11,7 +11,7 @@
 rd_status rd_tokenize(const rd_metric_tokenizer *tokenizer, rd_line line, rd_text *a, rd_text *b,
                       rd_line *out);
 
-/* The model's file or the dictionary's folder; NULL: it has none, or the system's. */
+/* The model's file or the dictionary's folder; NULL: none, or the system's. */
 const char *rd_tokenizer_path(const rd_metric_tokenizer *tokenizer);
 
 /* For the signature of a score: "13a", "flores200", "ja-mecab-0.996-IPA". */

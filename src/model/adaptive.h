@@ -6,7 +6,7 @@
 #include "model/parameters.h"
 #include "rdrop/model.h"
 
-/* RD_ERR_ARGUMENT where its settings contradict each other or the rest. */
+/* RD_ERR_ARGUMENT if its settings contradict each other or the rest. */
 rd_status rd_adaptive_check(const rd_model_config *config);
 
 /* The class projection of a tied softmax follows the first band's words, and is registered here. */

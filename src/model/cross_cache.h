@@ -35,7 +35,7 @@ rd_status rd_cross_cache_add(rd_cross_cache *cache, int32_t sentence, const int3
                              int32_t length);
 
 /* Makes ready the sentences of a step's rows, which are those of rd_decoding_step: releases the
- * groups that none of them is of, and encodes the sentences that begin. `temporary` is reset. */
+ * groups that have none of them, and encodes the sentences that begin. `temporary` is reset. */
 rd_status rd_cross_cache_step(rd_cross_cache *cache, rd_arena *temporary, int64_t n_rows,
                               const int32_t *parents, const int32_t *sentences);
 

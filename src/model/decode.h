@@ -13,12 +13,12 @@ typedef struct rd_decoding rd_decoding;
 rd_status rd_decoding_begin(rd_decoding **decoding, const rd_model *model);
 void rd_decoding_end(rd_decoding *decoding); /* NULL is fine */
 
-/* Gives a sentence its number, counted from 0; before the step at which it begins, at any time.
- * src: [n] tokens, eos last, which stay the caller's and must last until then. A number may be
- * given again once the sentence that had it is over. RD_ERR_ARGUMENT for tokens that the model does
- * not have, or none, or more than it has positions.
- * A model without an encoder has no sources: src, which may be empty, is what the sentence begins
- * with, read in its first step after the start token. */
+/* Gives a sentence its number, counted from 0, at any time before the step at which it begins. src:
+ * [n] tokens, eos last, which stay the caller's and must last until then. A number may be given
+ * again once the sentence that had it is over. RD_ERR_ARGUMENT for tokens that the model does not
+ * have, for none, or for more than it has positions. A model without an encoder has no sources:
+ * src, which may be empty, is then the beginning of the sentence, read in its first step after the
+ * start token. */
 rd_status rd_decoding_add(rd_decoding *decoding, int32_t sentence, const int32_t *src, int32_t n);
 
 /* One step. Row r of this step has just produced tokens[r], translates sentence sentences[r] and
@@ -38,7 +38,7 @@ rd_status rd_decoding_restrict(rd_decoding *decoding, int64_t n_pieces, const in
 rd_status rd_decoding_logits(rd_decoding *decoding, int64_t first, int64_t n, float *logits);
 
 /* Keeps the cross-attention of one decoder layer, counted from 1 (0: the last), at each step from
- * now on. RD_ERR_ARGUMENT where there is no such layer. */
+ * now on. RD_ERR_ARGUMENT if there is no such layer. */
 rd_status rd_decoding_keep_attention(rd_decoding *decoding, int32_t layer);
 
 /* Adds to out: [n_src], `share` times the attention of `row` in the latest step to the n_src tokens

@@ -1,6 +1,6 @@
 /* Caches of self-attention. A token's keys and values are stored once, in a slot; each hypothesis
- * is a list of slots, so that reordering, duplicating and dropping hypotheses copies small integers
- * only. Slots that no hypothesis has any more are used again. */
+ * is a list of slots, so reordering, duplicating and dropping hypotheses only copies small
+ * integers. Slots that no hypothesis has any more are used again. */
 #ifndef RD_MODEL_KV_CACHE_H
 #define RD_MODEL_KV_CACHE_H
 
@@ -34,8 +34,8 @@ typedef struct {
 rd_status rd_kv_cache_begin(rd_kv_cache *cache, int32_t n_layers, int64_t width);
 void rd_kv_cache_end(rd_kv_cache *cache);
 
-/* Gives each of n_rows rows the slots of row parents[r] of the step before, of none where that is
- * -1, and counts[r] > 0 new ones after them; counts NULL: one each. */
+/* Gives each of n_rows rows the slots of row parents[r] of the step before (-1: none), and after
+ * them counts[r] > 0 new ones; counts NULL: one each. */
 rd_status rd_kv_cache_extend(rd_kv_cache *cache, int64_t n_rows, const int32_t *parents,
                              const int32_t *counts);
 

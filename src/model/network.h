@@ -6,7 +6,7 @@
 #include "criterion/token_scores.h"
 #include "model/transformer.h"
 
-/* step->n_passes 2 runs R-Drop: the batch is laid out twice and the passes differ in dropout only.
+/* step->n_passes 2 runs R-Drop: the batch is laid out twice, and the passes differ only in dropout.
  * step->training with gradients: rd_model_prepare_training first. Everything temporary lives in
  * step->arena, which the caller resets between batches. Adds to *sums. */
 rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_batch *batch,
@@ -18,12 +18,12 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
 rd_status rd_network_logits(const rd_model *model, rd_arena *arena, const rd_batch *batch,
                             float *logits);
 
-/* These logits in a step of the caller's, of one pass; with step->training, with dropout. */
+/* The same logits in the caller's step, of one pass; with step->training, with dropout. */
 rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, const rd_batch *batch,
                                  float *logits);
 
-/* Natural-log probabilities of what each row is to predict, as the criterion of tokens reads the
- * batch: [rows of the last stack], 0 where a row does not count. step: of one pass. */
+/* Natural-log probabilities of the token that each row is to predict, as the criterion of tokens
+ * reads the batch: [rows of the last stack], 0 if a row does not count. step: of one pass. */
 rd_status rd_network_log_probs(const rd_model *model, const rd_step *step, const rd_batch *batch,
                                float *log_probs);
 

@@ -1,5 +1,5 @@
 /* All weights of a model in one block, each tensor a named, shaped view; gradients in a second
- * block of the same layout, so that clipping, Adam and averaging are single loops. */
+ * block of the same layout, so clipping, Adam and averaging are single loops. */
 #ifndef RD_MODEL_PARAMETERS_H
 #define RD_MODEL_PARAMETERS_H
 
@@ -13,7 +13,7 @@
 typedef struct {
     enum { RD_INIT_CONSTANT, RD_INIT_NORMAL, RD_INIT_UNIFORM } kind;
     double scale;     /* the constant; the deviation (around 0); the bound (on both sides of 0) */
-    int32_t zero_row; /* a row that starts as zeros all the same, such as pad's; -1: none */
+    int32_t zero_row; /* a row that starts as zeros nevertheless, such as pad's; -1: none */
 } rd_init;
 
 static inline rd_init rd_init_constant(double value) {
@@ -66,7 +66,7 @@ void rd_parameters_bind(const rd_parameters *parameters);
 void rd_parameters_initialise(const rd_parameters *parameters, uint64_t seed);
 
 rd_status rd_parameters_allocate(rd_parameters *parameters); /* zeros */
-/* Leaves alone what every value will be written to: the system gives pages as they are. */
+/* Does not touch memory that will be overwritten anyway: the system gives pages as they are. */
 rd_status rd_parameters_allocate_unset(rd_parameters *parameters);
 rd_status rd_parameters_allocate_grads(rd_parameters *parameters); /* zeros */
 /* Makes the bfloat16 copy at the first call; brings it up to date with the values at every call. */
@@ -88,7 +88,7 @@ rd_status rd_weights_are_int8(const char *path, bool *int8);
 rd_status rd_parameters_check_size(const rd_parameters *parameters, const char *path);
 rd_status rd_parameters_load(const rd_parameters *parameters, float *values, const char *path);
 /* The same, in the order of the model; after each tensor calls loaded(self, n) with the number of
- * floats that are there. These are not read again: the caller may do with them what it likes. */
+ * floats that are there. They are not read again: the caller may overwrite them. */
 rd_status rd_parameters_load_each(const rd_parameters *parameters, float *values, const char *path,
                                   rd_status (*loaded)(void *self, int64_t n), void *self);
 

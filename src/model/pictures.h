@@ -8,7 +8,7 @@
 /* Whether config->picture makes sense; RD_OK for a model of tokens. */
 rd_status rd_pictures_check(const rd_model_config *config);
 
-/* Registers the tensors of what config->picture says. */
+/* Registers the tensors that config->picture calls for. */
 rd_status rd_pictures_register(rd_parameters *parameters, rd_patches *patches,
                                const rd_model_config *config, int32_t site);
 

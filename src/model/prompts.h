@@ -1,4 +1,4 @@
-/* Prompts: what the sentences of a decoder without an encoder begin with. A sentence's first step
+/* Prompts: the beginnings of sentences in a decoder without an encoder. A sentence's first step
  * reads the start token and the whole prompt. */
 #ifndef RD_MODEL_PROMPTS_H
 #define RD_MODEL_PROMPTS_H

@@ -1,6 +1,6 @@
-/* A stack of transformer layers: an encoder, a decoder, or a decoder without an encoder. One code
- * for training, encoding and incremental decoding: these differ in where attention finds its keys
- * and values. */
+/* A stack of transformer layers: an encoder, a decoder, or a decoder without an encoder. The same
+ * code serves training, encoding and incremental decoding, which differ in where attention finds
+ * its keys and values. */
 #ifndef RD_MODEL_STACK_H
 #define RD_MODEL_STACK_H
 
@@ -26,8 +26,8 @@ typedef struct {
     int32_t n_layers;
     int64_t width;
     bool cross;       /* layers attend to a memory, too */
-    bool first_alone; /* the first row of each sequence is read, and no other: the last layer, whose
-                       * attention projects queries apart, has no queries but these */
+    bool first_alone; /* only the first row of each sequence is read: the last layer, whose
+                       * attention projects queries apart, has only these queries */
     bool ends_with_norm;
     rd_norm final_norm;
 } rd_stack;
@@ -57,7 +57,7 @@ typedef struct {
     rd_layer_saved *layers;
     rd_residual_saved embedding_norm, final_norm;
     rd_patches_saved patches;
-    rd_sequences read;  /* what the head reads: all rows, or each sequence's first */
+    rd_sequences read;  /* the rows that the head reads: all, or each sequence's first */
     rd_activations out; /* [read.rows, width] */
 } rd_stack_saved;
 

@@ -18,24 +18,24 @@ struct rd_model {
     bool borrows;    /* values, bfloat16 copies and sinusoid are another model's */
 };
 
-/* Refuses what cannot be built, with the reason (check.c). */
+/* Refuses models that cannot be built, with the reason (check.c). */
 rd_status rd_model_check(const rd_model_config *config);
 
 /* All layers of model->config, and their tensors registered, without values (transformer.c). */
 rd_status rd_model_add_layers(rd_model *model);
 
-/* Rows of the table of positions: what the longest sequence needs. */
+/* Rows of the table of positions, enough for the longest sequence. */
 int64_t rd_position_table_rows(const rd_model_config *config);
 
-/* Registers the tensors of such a model, unallocated: what its file holds. */
+/* Registers the tensors of such a model, unallocated, as its file has them. */
 rd_status rd_model_register(rd_parameters *parameters, const rd_model_config *config);
 
 /* Gives every layer its gradient, and bfloat16 copies of its weights if asked for; before the first
  * backward pass. */
 rd_status rd_model_prepare_training(rd_model *model, bool bf16);
 
-/* Another worker's view of a model that is prepared for training: its weights, and a gradient of
- * one's own. The first model must outlive it. */
+/* Another worker's view of a model that is prepared for training: the same weights, but its own
+ * gradient. The first model must outlive it. */
 rd_status rd_model_share(rd_model **model, rd_model *first);
 
 /* Reads the weights of a model that only translates, packing each matrix as soon as it is there

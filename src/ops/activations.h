@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A matrix, row-major: in float32 (bf16 NULL), in bfloat16 (f32 NULL), or in both, when some read
- * it as the one and matrix products as the other. Both NULL: none. */
+/* A matrix, row-major: in float32 (bf16 NULL), in bfloat16 (f32 NULL), or in both, when matrix
+ * products read the one and other operations the other. Both NULL: none. */
 typedef struct {
     float *f32;
     uint16_t *bf16;

@@ -5,7 +5,7 @@
  * other product is float32 throughout, and its operands must have float32 forms. A result has one
  * form.
  *
- * oneDNN generates code for every shape it meets, and batches have ever new numbers of rows. So
+ * oneDNN generates code for every shape it meets, and batches keep having new numbers of rows. So
  * rows are rounded up (rd_gemm_rows): a bfloat16 operand holds that many rows, those beyond `rows`
  * zero, and so must y and dx, whose rows beyond `rows` are overwritten: with zeros in y and, where
  * beta is 0, in dx. */
@@ -23,8 +23,8 @@
  * or the next multiple of 16. */
 int64_t rd_gemm_rows(int64_t rows);
 
-/* Whether activations are to be bfloat16: auto takes them where they are faster. Fails when they
- * are asked for and this build or processor cannot. */
+/* Whether activations are bfloat16: auto uses it where it is faster. Fails if bfloat16 is requested
+ * and this build or processor lacks it. */
 rd_status rd_gemm_choose(rd_precision precision, bool *bf16);
 
 /* The three products of a linear layer y = x W^T, with W: [n_out, n_in].

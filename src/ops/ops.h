@@ -1,11 +1,11 @@
-/* The operations of the network on whole tensors; matrix products are in gemm.h and packed.h. How
- * work is divided among threads, and the scratch that it needs, is the implementation's concern
- * (cpu/, the only one).
+/* The operations of the network on whole tensors; matrix products are in gemm.h and packed.h. The
+ * implementation (cpu/, the only one) decides how to divide work among threads, and which scratch
+ * it needs.
  *
- * Matrices are row-major. An rd_activations that is read is read in float32 where it has that form;
- * one that is written is written in all forms that it has. `dropout` counts the rows of its tensor
- * from 0. Sums over rows (gradients of biases, of norms) add to their results and depend on the
- * number of threads in their last bits; all else does not.
+ * Matrices are row-major. An rd_activations is read in float32 if it has that form, and written in
+ * all forms that it has. `dropout` counts the rows of its tensor from 0. Sums over rows (gradients
+ * of biases, of norms) add to their results and depend on the number of threads in their last bits;
+ * nothing else does.
  *
  * Operations that take an arena use it for scratch, leave it as it was, and fail with
  * RD_ERR_MEMORY. Inside a parallel region an operation runs on the calling thread alone. */
@@ -127,7 +127,7 @@ static inline int64_t rd_windows_size(const rd_windows *w) {
 
 /* out: [n * windows, kernel * kernel * channels] = every window of the pictures as a row. */
 void rd_op_unfold(float *out, const float *pictures, const rd_windows *windows);
-/* dpictures (interleaved) = the sum of what all windows, dout, say of each sample. */
+/* dpictures (interleaved) = for each sample the sum of its gradients in all windows, dout. */
 void rd_op_fold(float *dpictures, const float *dout, const rd_windows *windows);
 /* out: [n * windows, channels] = max_pool(relu(pictures)): the largest positive sample of each
  * window, or 0; interleaved. */
@@ -160,8 +160,7 @@ typedef struct {
     const int32_t *offsets; /* [n_seqs + 1] */
 } rd_sequences;
 
-/* Cutoff: parts of each sequence's rows are set to 0. Which ones is a pure function of what is
- * here. */
+/* Cutoff: parts of each sequence's rows are set to 0, chosen by a pure function of these fields. */
 typedef struct {
     rd_cutoff_kind kind;
     float ratio; /* expected, of all rows or columns; 0: nothing */
@@ -256,7 +255,7 @@ void rd_op_target_log_probs(float *log_probs, const float *logits, const int32_t
  * models. */
 void rd_op_log_softmax_add(float *sum, float *x, int64_t rows, int64_t vocab, float shift);
 
-/* Of one row of logits in one pass or two. */
+/* Statistics of one row of logits in one pass or two. */
 typedef struct {
     double max[2], log_z[2]; /* log P[i] is (logit[i] - max) - log_z, in each pass */
     double sum[2];           /* of all log P[i] */
@@ -281,12 +280,12 @@ void rd_op_row_gradient(rd_activations dlogits, const float *logits, int64_t pas
                         int64_t n, const rd_row_stats *stats, const rd_row_loss *losses);
 
 /* Row r of to, `width` floats of rows `to_stride` apart, = row r of from, rows `stride` apart, +
- * shifts[r * shift_stride]; shifts NULL: as it is. */
+ * shifts[r * shift_stride]; shifts NULL: a plain copy. */
 void rd_op_copy_shifted(float *to, int64_t to_stride, const float *from, int64_t stride,
                         const float *shifts, int64_t shift_stride, int64_t rows, int64_t width);
 
 /* maxima: [stride] = the largest of x[i], x[i + stride], x[i + 2 * stride], ... below n, n >=
- * stride. False when a number is missing among x: [n]. */
+ * stride. False if x: [n] has a NaN. */
 bool rd_op_strided_maxima(float *maxima, const float *x, int64_t n, int64_t stride);
 
 /* ---- The optimizer ---- */

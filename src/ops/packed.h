@@ -1,6 +1,6 @@
-/* Products with weights that never change, as translation has them: a matrix is put once into the
- * layout and the type that the processor multiplies fastest, and then meets few rows at a time,
- * very often. */
+/* Products with weights that never change, as in translation: a matrix is put once into the layout
+ * and the type that the processor multiplies fastest, and is then multiplied very often with few
+ * rows at a time. */
 #ifndef RD_OPS_PACKED_H
 #define RD_OPS_PACKED_H
 
@@ -12,8 +12,8 @@
 
 typedef struct rd_packed rd_packed;
 
-/* *chosen: `precision` on this machine; auto becomes bf16 where that is faster, else fp32. Fails
- * when bf16 or int8 is asked for and this processor cannot. */
+/* *chosen: `precision` on this machine; auto becomes bf16 if that is faster, else fp32. Fails if
+ * bf16 or int8 is requested and this processor lacks it. */
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen);
 
 /* Whether int8 may be asked for. */

@@ -7,14 +7,14 @@
 #include "model/parameters.h"
 #include "optim/optim.h"
 
-/* Learning rate that update `update` (1 is the first) is made with, as in fairseq's schedulers:
- * with a warmup from 0 the first is made with 0, and only fills Adam's moments. */
+/* The learning rate of update `update` (1 is the first), as in fairseq's schedulers: with a warmup
+ * from 0 the first has rate 0, and only fills Adam's moments. */
 double rd_learning_rate(const rd_optim_config *config, int64_t update);
 
 /* Weights begin .. begin + n. */
 typedef struct {
     int64_t begin, n;
-    bool decays, frozen; /* frozen: they stay as they are, and so does all that is kept of them */
+    bool decays, frozen; /* frozen: they stay as they are, and so does all their state */
 } rd_optim_range;
 
 /* The state of all weights, or of those n that this process steps, end to end. */
@@ -27,10 +27,10 @@ typedef struct {
     bool freezes; /* some of them */
 } rd_optimizer;
 
-/* values: [n], with which the average starts. */
+/* values: [n], the start of the average. */
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
-/* exempt_vectors: these, which are biases and norms, are to have no weight decay. frozen:
- * [parameters->n] of those that are not trained; NULL: none is. */
+/* exempt_vectors: vectors, which are biases and norms, have no weight decay. frozen:
+ * [parameters->n] true for parameters that are not trained; NULL: none. */
 rd_status rd_optimizer_divide(rd_optimizer *optimizer, const rd_parameters *parameters,
                               bool exempt_vectors, const bool *frozen);
 /* Gradients of frozen weights count for nothing: sets them to 0, before the norm is taken. */
@@ -40,16 +40,15 @@ void rd_optimizer_free(rd_optimizer *optimizer);
 /* L2 norm of grads * scale. */
 double rd_gradient_norm(const float *grads, int64_t n, double scale);
 
-/* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v), or
- * with adam_eps_last to the corrected one), NAG as
- * fairseq has it, or SGD with momentum as PyTorch has it. grads:
- * [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used and
- * zeroed. update counts from 1. */
+/* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v), or with
+ * adam_eps_last to the corrected one), NAG as in fairseq, or SGD with momentum as in PyTorch.
+ * grads: [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used
+ * and zeroed. update counts from 1. */
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay);
 
-/* That of a slice alone, whose state the optimizer has from slice.at on; the rest stays as it is.
- * values, grads: of all weights. */
+/* The update of one slice only, whose state the optimizer has from slice.at on; the rest stays as
+ * it is. values, grads: of all weights. */
 void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
                              double scale, double norm, rd_slice slice, float *values, float *grads,
                              double ema_decay);

@@ -27,8 +27,8 @@ rd_status rd_picture_predictor_open(rd_picture_predictor *predictor, const char 
                                     rd_precision precision);
 void rd_picture_predictor_close(rd_picture_predictor *predictor); /* {0} is fine */
 
-/* probabilities: [n, classes] of the files at paths: [n]. problems: [n] gets NULL, or why a file
- * could not be read, malloc'ed; its probabilities are zeros then. */
+/* probabilities: [n, classes] of the files at paths: [n]. problems: [n] gets NULL, or the reason
+ * why a file could not be read, malloc'ed; its probabilities are then zeros. */
 rd_status rd_picture_predict(rd_picture_predictor *predictor, int64_t n, char *const *paths,
                              float *probabilities, char **problems);
 

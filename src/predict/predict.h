@@ -29,8 +29,8 @@ typedef struct {
     rd_batch batch;
 } rd_predictor;
 
-/* vectors: instead of what its head gives, which it need not have. RD_ERR_FORMAT for a model that
- * predicts neither classes nor a number. */
+/* vectors: instead of the outputs of its head, which it then need not have. RD_ERR_FORMAT for a
+ * model that predicts neither classes nor a number. */
 rd_status rd_predictor_open(rd_predictor *predictor, const char *directory, rd_precision precision,
                             bool vectors);
 void rd_predictor_close(rd_predictor *predictor); /* {0} is fine */
@@ -38,14 +38,15 @@ void rd_predictor_close(rd_predictor *predictor); /* {0} is fine */
 /* A row: one sentence, or two. */
 typedef struct {
     rd_field first, second; /* second.text NULL: there is none */
-    rd_field answer;        /* what is right, which is not read; text NULL: unknown */
+    rd_field answer;        /* the right answer, which is not read; text NULL: unknown */
 } rd_predict_row;
 
-/* outputs: [n, n_out] of rows: [n]. Those of a row do not depend on the others, to rounding. */
+/* outputs: [n, n_out] of rows: [n]. Up to rounding, a row's outputs do not depend on the other
+ * rows. */
 rd_status rd_predict(rd_predictor *predictor, int64_t n, const rd_predict_row *rows,
                      float *outputs);
 
-/* RD_ERR_NUMERIC where one of a network's outputs, [n], is no number. */
+/* RD_ERR_NUMERIC if one of a network's outputs, [n], is not finite. */
 rd_status rd_predict_check(const float *outputs, int64_t n);
 
 #endif

@@ -1,5 +1,5 @@
-/* The rows of a table that can be had without waiting, to be predicted together: so a slow writer
- * is answered line by line, and a fast one many lines at once. */
+/* The rows of a table that are available without waiting, to be predicted together: so a slow
+ * writer is answered line by line, and a fast one many lines at once. */
 #ifndef RD_PREDICT_ROWS_H
 #define RD_PREDICT_ROWS_H
 
@@ -10,19 +10,19 @@
 typedef struct {
     rd_predict_row *items; /* [n] */
     int64_t n;
-    /* Their text, and where each is in it: it moves as it grows. */
+    /* Their text, and the place of each in it, as it moves when it grows. */
     rd_text text;
     int64_t *places; /* [n, 6] of both sentences and the answer, at and length */
     int64_t items_capacity, places_capacity;
-    /* Of the row after these: its failure, told when these are answered. */
+    /* The failure of the row after these, reported when these are answered. */
     rd_status failed;
     rd_text message;
 } rd_rows; /* {0} at first */
 
 /* Waits for a row, and takes those after it that need no waiting, `most` at most. table: of
- * n_columns columns, the sentences, with `answers` after one of answers. rows->n is 0 after the
- * last; the items are valid until the next call. A row that cannot be read fails the call after the
- * one that takes those before it. */
+ * n_columns columns, the sentences, and with `answers` one of answers after them. rows->n is 0
+ * after the last; the items are valid until the next call. A row that cannot be read fails the call
+ * after the one that takes those before it. */
 rd_status rd_rows_take(rd_rows *rows, rd_table *table, int n_columns, bool answers, int64_t most);
 void rd_rows_free(rd_rows *rows);
 

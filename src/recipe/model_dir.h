@@ -1,4 +1,4 @@
-/* A model directory, and the one module that knows what is in it:
+/* A model directory, and the one module that knows its contents:
  *   config.yaml        task, languages, shape and search settings, and the vocabulary's fingerprint
  *   model.safetensors  the weights
  *   the vocabulary     its files (data/vocab_files.h)
@@ -17,7 +17,7 @@
 
 typedef struct {
     char *path;
-    rd_recipe *recipe; /* of config.yaml; what it does not say is as by default */
+    rd_recipe *recipe; /* of config.yaml; keys that it lacks have their defaults */
 } rd_model_dir;
 
 /* Reads config.yaml; _open also checks that the vocabulary is the one that the model was made with
@@ -30,14 +30,14 @@ void rd_model_dir_close(rd_model_dir *directory);
 rd_status rd_model_dir_vocabularies(const rd_model_dir *directory, rd_tokenizer **source,
                                     rd_tokenizer **target);
 
-/* The names of a model's classes. RD_ERR_FORMAT where they are not as many as config.yaml says. */
+/* The names of a model's classes. RD_ERR_FORMAT if their number is not that of config.yaml. */
 rd_status rd_model_dir_labels(const rd_model_dir *directory, rd_labels *labels);
 
-/* Task, languages, vocabulary and its sizes: what data and shortlists for the model must share. */
+/* Task, languages, vocabulary and its sizes, which data and shortlists for the model must share. */
 rd_status rd_model_dir_identity(const rd_model_dir *directory, rd_identity *identity);
 
-/* The weights: as float32; packed for translating, where RD_PRECISION_AUTO becomes int8 for those
- * that are rounded already; or into parameters of the same shape. */
+/* The weights: as float32; packed for translating, where RD_PRECISION_AUTO becomes int8 for weights
+ * that are already rounded; or into parameters of the same shape. */
 rd_status rd_model_dir_load(const rd_model_dir *directory, rd_model **model);
 rd_status rd_model_dir_load_packed(const rd_model_dir *directory, rd_precision precision,
                                    rd_model **model);
@@ -46,7 +46,7 @@ rd_status rd_model_dir_load_values(const rd_model_dir *directory, const rd_param
 /* The file of the weights, malloc'ed; NULL without memory. */
 char *rd_model_dir_weights_path(const rd_model_dir *directory);
 
-/* The model that weights of this recipe are of; valid while the recipe is. */
+/* The model that weights of this recipe belong to; valid while the recipe is. */
 rd_weights_owner rd_recipe_owner(const rd_recipe *recipe);
 
 /* How many vocabularies the recipe's models have: one stack has one. */
@@ -60,9 +60,9 @@ static inline rd_vocabulary_kind rd_recipe_vocabulary_kind(const rd_recipe *reci
 typedef enum { RD_WEIGHTS_FP32, RD_WEIGHTS_INT8 } rd_weight_form;
 
 /* Makes `path` the directory of this model, with the vocabulary of the folder `vocabulary` (NULL:
- * that which is there already), and sets recipe->vocabulary. Weights that are there are replaced in
- * one step, and removed first when they are of another shape or vocabulary: at no moment do weights
- * be next to a vocabulary that is not theirs. */
+ * the one already there), and sets recipe->vocabulary. Existing weights are replaced in one step,
+ * and removed first if they are of another shape or vocabulary: at no moment are weights next to a
+ * vocabulary that is not theirs. */
 rd_status rd_model_dir_save(const char *path, rd_recipe *recipe, const char *vocabulary,
                             rd_vocabulary_kind kind, const rd_parameters *parameters,
                             rd_weight_form form);

@@ -1,5 +1,5 @@
-/* A recipe: everything a training run needs, from one YAML file whose keys are named as fairseq
- * names its flags. Each module has a table of its keys (base/key.h); recipe_keys.c puts them
+/* A recipe: everything a training run needs, from one YAML file whose keys have the names of
+ * fairseq's flags. Each module has a table of its keys (base/key.h); recipe_keys.c puts them
  * together. */
 #ifndef RD_RECIPE_RECIPE_H
 #define RD_RECIPE_RECIPE_H
@@ -68,10 +68,10 @@ typedef struct {
 typedef struct {
     char *finetune_from_model; /* model directory to start from; "": random weights. Then the
                                   default of data.vocab_from */
-    char *freeze;              /* parts that are not trained, with commas between; "": none */
-    char *extend_vocab;        /* symbols that the vocabulary of finetune_from_model gets besides */
+    char *freeze;              /* parts that are not trained, separated by commas; "": none */
+    char *extend_vocab;        /* symbols added to the vocabulary of finetune_from_model */
     rd_position_interpolation position_interpolation;
-    bool padding_idx; /* pad's embedding gets no gradient from what is read */
+    bool padding_idx; /* pad's embedding gets no gradient where pad is read */
     uint64_t seed;
     int64_t max_tokens, max_sentences; /* per micro-batch */
     int64_t max_tokens_valid;
@@ -132,13 +132,13 @@ typedef struct {
     char *score_metrics;      /* metrics of the score stage, e.g. "bleu,chrf" */
     bool score_lowercase;
     char *score_tokenizer; /* as eval_bleu_tokenizer */
-    /* Of a text for a language model, as rdrop-lm has them. */
+    /* Scores of a text by a language model, as in rdrop-lm. */
     int32_t score_tokens_per_sample, score_context_window;
     rd_break_mode score_break_mode;
 } rd_recipe;
 
-/* RD_ERR_ARGUMENT when the file `output` is the recipe `path` or one that it extends: those are
- * read, and must not be written over. */
+/* RD_ERR_ARGUMENT if the file `output` is the recipe `path` or one that it extends: those are read,
+ * and must not be overwritten. */
 rd_status rd_recipe_refuse_output(const char *path, const char *output);
 
 /* Reads `path`, following `extends:` (a recipe file relative to this one); then applies each of
@@ -147,7 +147,7 @@ rd_status rd_recipe_refuse_output(const char *path, const char *output);
  * known key. */
 rd_status rd_recipe_load(rd_recipe **recipe, const char *path, const char *const *settings,
                          int n_settings);
-/* The config.yaml of a model directory: the same, but when training ends need not be said. */
+/* The config.yaml of a model directory: the same, but it need not say when training ends. */
 rd_status rd_recipe_load_config(rd_recipe **recipe, const char *path);
 /* A recipe with every key at its default and no name. */
 rd_status rd_recipe_new(rd_recipe **recipe);
@@ -156,12 +156,13 @@ void rd_recipe_free(rd_recipe *recipe);
 /* Writes every key with its value as a recipe that loads back to the same struct; write errors show
  * in ferror(out). */
 rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
-/* The same of the keys that a model directory keeps: task, languages, vocabulary, shape, search. */
+/* The same for the keys that a model directory keeps: task, languages, vocabulary, shape,
+ * search. */
 rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
 
 bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
-/* Whether vocab-size is written down and unlike the pieces that there are; what to say of it then
- * is in message: [room]. */
+/* Whether vocab-size is set and differs from the number of pieces; message: [room] then has the
+ * warning. */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room);
 /* The keys of one group: data, model, train, search or score. */

@@ -16,12 +16,12 @@ extern const rd_key rd_score_keys[]; /* of a rd_recipe */
 /* Keys of a file that stand for others, and do not outlast loading: extends, arch, vocab-size. */
 extern const rd_key rd_directive_keys[];
 
-/* A table, the part of a recipe that it is for, and which stages its keys matter to. */
+/* A table, its part of a recipe, and the stages to which its keys matter. */
 typedef struct {
     const char *name;    /* data | model | train | search | score; NULL: after the last */
     const char *heading; /* of these keys alone, in the man page */
     const rd_key *keys;
-    size_t offset; /* in rd_recipe: of the struct that the keys are of */
+    size_t offset; /* in rd_recipe: of the struct that has the keys' fields */
 } rd_recipe_group;
 extern const rd_recipe_group rd_recipe_groups[];
 
@@ -64,7 +64,7 @@ bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const
 /* The value of a string, as it is. */
 const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key);
 
-/* One "key: value" as found, before it is known what it means. */
+/* One "key: value" as found, not yet interpreted. */
 typedef struct {
     char *key, *value;
     char *file; /* NULL: from --set */
@@ -81,18 +81,19 @@ typedef struct {
 rd_status rd_recipe_read_file(rd_assignments *assignments, const char *path);
 /* `name` relative to the folder of the file `path`, malloc'ed; NULL without memory. */
 char *rd_recipe_beside(const char *path, const char *name);
-/* Appends what a setting of the command line means: a list may be written as in YAML, "[a, b]". */
+/* Appends the assignment of a setting on the command line: a list may be written as in YAML, "[a,
+ * b]". */
 rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text);
 rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const char *value,
                              const char *file, int line);
 void rd_assignments_free(rd_assignments *assignments);
 
-/* Whether the key is of the model while it is trained alone: rates of dropout, cutoff. */
+/* Whether the key matters to the model only in training: rates of dropout, cutoff. */
 bool rd_recipe_is_of_training(const rd_key *key);
 /* Whether the weights depend on the key's value: the shape of the model, its ids and positions. */
 bool rd_recipe_is_of_shape(const rd_key *key);
 
-/* Contradictions between keys, one clear message; and what training cannot do without. */
+/* Refuses contradictions between keys, with one clear message, and, for training, missing keys. */
 rd_status rd_recipe_check(const rd_recipe *recipe);
 rd_status rd_recipe_check_training(const rd_recipe *recipe);
 

@@ -1,4 +1,4 @@
-/* How a recipe's tables are read, for making data of them and for predicting. */
+/* How a recipe's tables are read, to make data from them and to predict. */
 #ifndef RD_RECIPE_TABLES_H
 #define RD_RECIPE_TABLES_H
 
@@ -8,8 +8,8 @@
 /* The columns of binarize_table.h, or the sentences' alone. Strings are the settings'. */
 rd_table_config rd_table_columns(const rd_table_settings *settings, bool with_answers);
 
-/* How the recipe's model reads sentences. RD_ERR_FORMAT where the vocabulary lacks what begins and
- * ends them. */
+/* How the recipe's model reads sentences. RD_ERR_FORMAT if the vocabulary lacks the tokens that
+ * begin and end them. */
 rd_status rd_table_reader(const rd_recipe *recipe, const rd_tokenizer *tokenizer,
                           rd_sentence_reader *reader);
 

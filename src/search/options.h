@@ -8,14 +8,14 @@
 
 enum { RD_MAX_BEAM = 1024, RD_MAX_TOP_K = 1024 };
 
-/* Of a rd_search_options: a recipe's keys and rdrop-translate's options. A new one is a row here.
- */
+/* The keys of rd_search_options: a recipe's keys and rdrop-translate's options. A new one is a row
+ * here. */
 extern const rd_key rd_search_keys[];
 
 /* The keys' defaults. */
 rd_search_options rd_search_defaults(void);
 
-/* *to = *from with texts of its own, which are released by _free; {0} is fine. */
+/* *to = *from with its own copies of the texts, which _free releases; {0} is fine. */
 rd_status rd_search_options_copy(rd_search_options *to, const rd_search_options *from);
 void rd_search_options_free(rd_search_options *options);
 
@@ -28,8 +28,8 @@ static inline bool rd_penalty_is_on(double penalty) {
 }
 bool rd_search_multiplies(const rd_search_options *config);
 
-/* Whether the rules are of logits, not of log-probabilities: penalties that multiply, in greedy
- * search and in sampling, as transformers has them. */
+/* Whether the rules apply to logits, not to log-probabilities: penalties that multiply, in greedy
+ * search and in sampling, as in transformers. */
 bool rd_search_wants_logits(const rd_search_options *config);
 
 /* Whether the scorer must have its attention. */

@@ -21,28 +21,27 @@ typedef struct {
     void *self;
     int32_t vocab_size;
     int32_t bos, eos, pad, unk; /* ids among these; all but eos may be -1: there is none */
-    int32_t start;              /* what the decoder reads first; -1: none of these */
+    int32_t start;              /* the token that the decoder reads first; -1: none of these */
     const int32_t *ids;         /* [vocab_size] ascending, of the vocabulary, which these number;
                                  * NULL: the same */
     int32_t max_length;         /* longest output without eos that `step` can score; 0: no limit */
     bool logits;                /* `log_probs` gives logits */
-    bool begins;                /* sources begin with bos, which nothing is aligned to */
-    bool continues;             /* outputs go on after their source, which is of that length, too */
+    bool begins;                /* sources begin with bos, to which nothing is aligned */
+    bool continues;             /* outputs continue their source, whose length counts as theirs */
     /* As rd_decoding_add (model/decode.h): tells the source of a sentence before it begins. */
     rd_status (*add)(void *self, int32_t sentence, rd_token_span source);
     /* As rd_decoding_step: parents are -1 for rows that begin. */
     rd_status (*step)(void *self, int64_t n_rows, const int32_t *parents, const int32_t *sentences,
                       const int32_t *tokens);
-    /* log_probs: [n, vocab_size] = log-probabilities, normalised, of the next token of rows
-     * first .. first + n - 1 of the latest step; n <= RD_SCORER_ROWS, so that they stay in cache.
-     */
+    /* log_probs: [n, vocab_size] = log-probabilities, normalised, of the next token of rows first
+     * .. first + n - 1 of the latest step; n <= RD_SCORER_ROWS, so they stay in cache. */
     rd_status (*log_probs)(void *self, int64_t first, int64_t n, float *log_probs);
-    /* The attention with which row `row` of the latest step looked at the n_src tokens of its
-     * source, eos included: out: [n_src], of sum 1. NULL: not to be had. */
+    /* The attention of row `row` of the latest step to the n_src tokens of its source, eos
+     * included: out: [n_src], of sum 1. NULL: not available. */
     void (*attention)(void *self, int64_t row, int32_t n_src, float *out);
 } rd_scorer;
 
-/* Where an id is among the n ascending ones, or -1. */
+/* The place of an id among the n ascending ones, or -1. */
 int32_t rd_index_of_id(const int32_t *ids, int32_t n, int32_t id);
 
 /* The log-probability of one given target per sentence, eos included. sources, targets: [n], the
@@ -53,7 +52,7 @@ rd_status rd_score_targets(const rd_scorer *scorer, int64_t n, const rd_token_sp
 /* The scorer of one model, or of an ensemble whose probabilities are averaged. */
 typedef struct rd_model_scorer rd_model_scorer;
 
-/* The models must last. They must agree on both vocabularies: RD_ERR_ARGUMENT where the sizes
+/* The models must last. They must agree on both vocabularies: RD_ERR_ARGUMENT if the sizes
  * differ. */
 rd_status rd_model_scorer_open(rd_model_scorer **scorer, const rd_model *const *models,
                                int32_t n_models);

@@ -32,12 +32,12 @@ enum { RD_MOST_MARKS = 4 };
 /* One sentence and the conditions on its hypotheses. */
 typedef struct {
     rd_token_span source;  /* eos last; its length limits that of the output */
-    const int32_t *prefix; /* [prefix_length] tokens that every hypothesis begins with, whatever the
-                            * settings say of them; their log P counts */
+    const int32_t *prefix; /* [prefix_length] tokens that every hypothesis begins with, even if
+                            * settings forbid them; their log P counts */
     int32_t prefix_length;
     /* [n_phrases] tokens, eos not among them, that every hypothesis must contain in a row, as often
-     * as they are given; overlapping ones share tokens. no_repeat_ngram does not keep them out.
-     * Those that do not fit one after another in the longest output are given up, the last ones
+     * as they are given; overlapping ones share tokens. no_repeat_ngram does not exclude them.
+     * Those that do not fit one after another in the longest output are dropped, the last ones
      * first. A beam wider than their tokens together finds good places for them. */
     const rd_token_span *phrases;
     int32_t n_phrases;
@@ -46,7 +46,7 @@ typedef struct {
      * with the likeliest of `marks` ([RD_MOST_MARKS], -1: none; or NULL) in the place of eos. */
     const uint8_t *edges;
     const int32_t *marks;
-    int64_t number; /* of the sentence: a sample depends on (seed, number, its own number) alone */
+    int64_t number; /* of the sentence: a sample depends only on (seed, number, its own number) */
 } rd_search_request;
 
 typedef struct {
@@ -54,8 +54,9 @@ typedef struct {
     int32_t *aligned; /* [length] source token (not bos or eos) that each token attended to most, or
                        * -1; in the block of `tokens`, and freed with it. NULL without `align` */
     int32_t length;
-    float score; /* (log P - penalties) / length^lenpen + coverage: what hypotheses are ranked by */
-    int32_t n_unmet; /* phrases that it lacks, though they fit: other settings kept them out */
+    float score;     /* (log P - penalties) / length^lenpen + coverage, by which hypotheses are
+                      * ranked */
+    int32_t n_unmet; /* phrases that it lacks although they fit: other settings excluded them */
     float log_prob;  /* log P: sum of token log-probabilities, eos included, without penalties */
 } rd_hypothesis;
 
@@ -68,31 +69,31 @@ void rd_hypotheses_free(rd_hypotheses *hypotheses);
 
 typedef struct rd_search rd_search;
 
-/* Both arguments are copied; what scorer->self and config->stop point to must outlive the search.
+/* Both arguments are copied; the targets of scorer->self and config->stop must outlive the search.
  * RD_ERR_ARGUMENT naming the first setting that is out of range. One thread at a time may use a
  * search. After an error in a step it can only be closed. */
 rd_status rd_search_open(rd_search **search, const rd_scorer *scorer,
                          const rd_search_options *config);
 void rd_search_close(rd_search *search); /* NULL is fine */
 
-/* Adds a sentence; `id` is the caller's name for it. All that the request points to must last until
- * the result is taken, or the search closed. RD_ERR_ARGUMENT for what cannot be searched: the
- * sentence is left out then, and the others are not concerned. */
+/* Adds a sentence; `id` is the caller's name for it. Everything that the request points to must
+ * last until the result is taken, or the search closed. RD_ERR_ARGUMENT for a sentence that cannot
+ * be searched: it is left out, and the others are not affected. */
 rd_status rd_search_submit(rd_search *search, const rd_search_request *request, int64_t id);
 
-/* Gives each live hypothesis one token. Before that, sentences that wait begin, in their order, as
- * many as batch_tokens has room for, once half of it is free; this changes no result but by the
+/* Gives each live hypothesis one token. Before that, waiting sentences begin, in their order, as
+ * many as batch_tokens has room for, once half of it is free; this changes results only by the
  * scorer's rounding. RD_ERR_NUMERIC when the scorer gives NaN; RD_ERR_INTERRUPTED when config->stop
  * is set.
  *
  * Of each sentence's 2 * beam best continuations, those among the first `beam` that end in eos are
- * finished hypotheses, and the first `beam` that do not end are searched on. A sentence is done
- * when early_stopping and patience say so, or at its longest output, where eos is forced or, with
- * no_forced_eos, any token ends it. Of more than `beam` finished hypotheses the best are kept.
- * Equal scores go to the better-ranked hypothesis, then the smaller token, so the result is
- * deterministic. Of hypotheses that lack phrases only those that lack fewest are given. Every
- * sentence gets at least one hypothesis: where min_len and no_repeat_ngram leave no continuation,
- * it ends early. */
+ * finished hypotheses, and the search continues with the first `beam` that do not end. A sentence
+ * is done when early_stopping and patience say so, or at its longest output, where eos is forced
+ * or, with no_forced_eos, any token ends it. Of more than `beam` finished hypotheses the best are
+ * kept. Equal scores go to the better-ranked hypothesis, then the smaller token, so the result is
+ * deterministic. If hypotheses lack phrases, only those that lack the fewest are given. Every
+ * sentence gets at least one hypothesis: if min_len and no_repeat_ngram leave no continuation, it
+ * ends early. */
 rd_status rd_search_step(rd_search *search);
 
 /* Whether all sentences submitted so far are done. */

@@ -19,22 +19,23 @@ typedef struct {
     int32_t aligned; /* source token, or -1 */
 } rd_search_node;
 
-/* Hypotheses that compete with each other: all of a sentence, but with diverse beams a part of
- * them, and with sampling only one. */
+/* Hypotheses that compete with each other: all of a sentence, with diverse beams a part of them,
+ * and with sampling only one. */
 typedef struct {
     rd_hypothesis *finished; /* [width], the best n_finished */
     int32_t n_finished;
     int32_t n_found; /* finished in all */
 } rd_search_group;
 
-/* Phrases that hypotheses must have, and how far each is with them (constraints.c). */
+/* Phrases that hypotheses must have, and how far each hypothesis is (constraints.c). */
 typedef struct rd_constraints rd_constraints;
 
 /* Rules over tokens (rules.h). */
 typedef struct rd_rules rd_rules;
 
-/* A sentence waits, is under way or is done. Only under way it has groups, nodes and what follows;
- * its rows are then adjacent, and arrays of [beam] are by a row's place among them. */
+/* A sentence waits, is under way or is done. Only under way does it have groups, nodes and the
+ * fields after them; its rows are then adjacent, and arrays of [beam] are indexed by a row's place
+ * among them. */
 typedef struct rd_sentence rd_sentence;
 struct rd_sentence {
     rd_search_request request;
@@ -101,8 +102,8 @@ struct rd_search {
     int64_t ranked_capacity;
 };
 
-/* Reads the attention of all rows, where the settings ask for it, and each row's continuations,
- * under the rules of the search (expand.c). */
+/* Reads the attention of all rows, if the settings need it, and each row's continuations, under the
+ * rules of the search (expand.c). */
 rd_status rd_search_expand(rd_search *search);
 
 /* Whether a token ends an output (rules.c). */
@@ -126,13 +127,12 @@ void rd_candidates_merge(rd_candidate *best, int32_t *n, int32_t k, const rd_can
 rd_status rd_search_advance(rd_search *search);
 
 /* Draws the continuation of row r, or those of all samples from the first, into its candidates
- * (sample.c); log_probs: [vocab_size] of the row, base: what is added to their log P. */
+ * (sample.c); log_probs: [vocab_size] of the row, base: added to their log P. */
 rd_status rd_search_sample(const rd_search *search, int thread, int64_t r, const float *log_probs,
                            float base);
 
-/* The penalty that a diverse beam subtracts from a continuation's score because groups before have
- * the token at this step; of a sentence's next rows theirs are those before `others` (advance.c).
- */
+/* The penalty that a diverse beam subtracts from a continuation's score because earlier groups have
+ * the token at this step; a sentence's next rows before `others` are theirs (advance.c). */
 float rd_search_penalty(const rd_search *search, const rd_candidate *candidate, int64_t others);
 /* Whether a group before `group` has the whole hypothesis: finished, if the continuation finishes,
  * else among the sentence's next rows before `others` (advance.c). */
@@ -144,15 +144,15 @@ rd_status rd_constraints_begin(rd_search *search, rd_sentence *sentence);
 void rd_constraints_end(rd_sentence *sentence);
 /* How many phrases a live hypothesis still lacks. */
 int32_t rd_constraints_unmet(const rd_search *search, int64_t row);
-/* After a phrase that the row's last token ends: forbids to go on within its word, and to end
- * before a final mark (see rd_search_request). Gives the probability that is gone. */
+/* After a phrase that the row's last token ends: forbids tokens that continue its word, and an end
+ * before a final mark (see rd_search_request). Returns the probability that they had. */
 float rd_constraints_close(const rd_search *search, int64_t row, float *log_probs);
 /* Whether `token` is the next one of a phrase that is still lacking. */
 bool rd_constraints_want(const rd_search *search, int64_t row, int32_t token);
 /* Adds these tokens to the row's candidates, at most n_candidates. */
 void rd_constraints_add_wanted(rd_search *search, int64_t row, const float *log_probs, float base);
 /* The candidates of the rows of one group of a sentence with constraints, first .. end - 1, in the
- * order in which they go on, into `merged`; others: as of rd_search_penalty. */
+ * order in which they continue, into `merged`; others: as of rd_search_penalty. */
 int32_t rd_constraints_merge(rd_search *search, int32_t group, int64_t first, int64_t end,
                              int64_t others);
 /* Row `next_row` of the next step continues `candidate`. */

@@ -29,7 +29,7 @@ rd_batch_source rd_pairs_batches(void *self, rd_split split);
 int64_t rd_pairs_n_examples(const void *self, rd_split split);
 uint64_t rd_pairs_checksum(const void *self, rd_split split);
 
-/* Validation sentences and what became of them; all strings malloc'ed. */
+/* Validation sentences and their translations; all strings malloc'ed. */
 typedef struct {
     int64_t n;
     char **sources, **references, **hypotheses; /* [n] */

@@ -1,5 +1,5 @@
-/* A task is data + model + criterion + validation: all that train/ knows of what is learned. One
- * file a task, and one row in the table of task.c. */
+/* A task is data + model + criterion + validation: all that train/ knows about the thing it trains.
+ * Each task has one file, and one row in the table of task.c. */
 #ifndef RD_TASK_TASK_H
 #define RD_TASK_TASK_H
 
@@ -18,10 +18,11 @@
 typedef struct {
     const char *name;  /* in train.jsonl, and for best-checkpoint-metric */
     const char *label; /* for people */
-    const char *chart; /* of report.html that it is drawn in; NULL: none of its own */
+    const char *chart; /* of report.html in which it is drawn; NULL: none of its own */
     int digits;        /* after the point, for people */
     bool larger_is_better;
-    bool generates; /* needs what the model writes, which takes time: not computed unless wanted */
+    bool generates; /* needs the model's outputs as text, which takes time: not computed unless
+                     * wanted */
 } rd_result_kind;
 
 enum { RD_MOST_RESULTS = 12 };
@@ -60,8 +61,8 @@ typedef struct {
     const char *const
         *ignored; /* keys that are refused unless they have their defaults; NULL ends them */
     /* Opens the vocabularies in data_dir and completes the recipe by them: sizes, special ids.
-     * `recipe` and `data_dir` must last. What has no effect comes into `warnings`, a line each.
-     * close in any case. */
+     * `recipe` and `data_dir` must last. Settings without effect are added to `warnings`, a line
+     * each. close in any case. */
     rd_status (*open)(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings);
     void (*close)(void *self); /* NULL is fine */
     /* Opens both splits, once. */
@@ -81,14 +82,14 @@ typedef struct {
 extern const rd_task rd_task_translation, rd_task_denoising, rd_task_language_modeling,
     rd_task_image_classification, rd_task_sentence_prediction, rd_task_masked_lm;
 
-/* The task of that name; RD_ERR_ARGUMENT with those that there are. */
+/* The task of that name; RD_ERR_ARGUMENT lists the existing ones. */
 rd_status rd_task_find(const rd_task **task, const char *name);
 
-/* The result of that name that the task gives; RD_ERR_ARGUMENT with those that there are. */
+/* The task's result of that name; RD_ERR_ARGUMENT lists the existing ones. */
 rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_result_kind **kind);
 
-/* The recipe's task and, of its results, what best-checkpoint-metric names; RD_ERR_ARGUMENT where
- * either is not there, or the recipe sets a key that the task ignores. */
+/* The recipe's task, and the one of its results that best-checkpoint-metric names; RD_ERR_ARGUMENT
+ * if either does not exist, or the recipe sets a key that the task ignores. */
 rd_status rd_task_check(const rd_recipe *recipe, const rd_task **task,
                         const rd_result_kind **metric);
 
@@ -102,7 +103,7 @@ rd_criterion rd_task_criterion(const rd_task *task, const void *self, const rd_r
 /* The results that every loss of tokens has. */
 extern const rd_result_kind rd_result_loss, rd_result_nll, rd_result_ppl;
 
-/* These three, of all batches of the validation set, without dropout. */
+/* Computes these three over all batches of the validation set, without dropout. */
 rd_status rd_task_add_losses(const rd_task *task, void *self, const rd_recipe *recipe,
                              const rd_validation *validation, rd_results *results);
 

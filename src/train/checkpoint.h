@@ -1,6 +1,6 @@
-/* checkpoint_last: everything a training needs to go on as if it had never stopped. Dropout,
+/* checkpoint_last: everything a training needs to continue as if it had never stopped. Dropout,
  * shuffling and sampling are functions of counters, so counters, weights and moments are the whole
- * state, except what reduce-bf16 has rounded away, which begins at 0 again. */
+ * state, except the rounding errors of reduce-bf16, which begin at 0 again. */
 #ifndef RD_TRAIN_CHECKPOINT_H
 #define RD_TRAIN_CHECKPOINT_H
 
@@ -45,14 +45,15 @@ rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, cons
 rd_status rd_checkpoint_read_part(const char *path, int block, int64_t begin, int64_t n,
                                   float *values);
 
-/* Is shown the settings of a checkpoint before anything else is taken from it. */
+/* Receives the settings of a checkpoint before anything else is taken from it. */
 typedef struct {
     rd_status (*accept)(void *self, const char *path, const char *settings);
     void *self;
 } rd_checkpoint_judge;
 
 /* RD_ERR_FORMAT: the file is damaged. RD_ERR_UNSUPPORTED: it is of another version of the program.
- * RD_ERR_ARGUMENT: it is sound, but of another recipe. Of the optimizer's state, its slice. */
+ * RD_ERR_ARGUMENT: it is sound, but of another recipe. Of the optimizer's state, only its own slice
+ * is read. */
 rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
                              rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);
@@ -68,7 +69,7 @@ rd_status rd_checkpoint_read_info(const char *path, rd_checkpoint_info *info);
 void rd_checkpoint_info_free(rd_checkpoint_info *info);
 
 /* values: [n_parameters] = mean of the weights in `paths`, safetensors files of this model;
- * RD_ERR_FORMAT where one says that it is of another. */
+ * RD_ERR_FORMAT if one says that it belongs to another. */
 rd_status rd_checkpoint_average(const rd_parameters *parameters, const rd_weights_owner *owner,
                                 const char *const *paths, int n_paths, float *values);
 

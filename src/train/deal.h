@@ -1,5 +1,6 @@
-/* Which batches of an epoch a worker takes: those of each update are dealt to all workers in shares
- * of about equal work, or as their speeds are. Every worker deals, and comes to the same. */
+/* The batches of an epoch that a worker takes: those of each update are dealt to all workers in
+ * shares of about equal work, or in proportion to their speeds. Every worker deals, with the same
+ * result. */
 #ifndef RD_TRAIN_DEAL_H
 #define RD_TRAIN_DEAL_H
 
@@ -20,7 +21,7 @@ rd_status rd_deal_make(rd_deal *deal, const rd_batch_source *from, const rd_comm
                        const double *speeds, int64_t first, int64_t per_update);
 void rd_deal_free(rd_deal *deal);
 
-/* The worker's batches alone as a source, which the deal must outlive. */
+/* Only the worker's batches, as a source, which the deal must outlive. */
 rd_batch_source rd_deal_source(rd_deal *deal);
 
 /* Sets *begin and *end to the worker's batches of the next update, and advances. */

@@ -1,5 +1,5 @@
-/* report.html: a training at a glance. The history comes from train.jsonl, so that it covers all
- * runs of a training; the page is one file that needs nothing else. */
+/* report.html: a training at a glance. The history comes from train.jsonl, so it covers all runs of
+ * a training; the page is one self-contained file. */
 #ifndef RD_TRAIN_REPORT_H
 #define RD_TRAIN_REPORT_H
 
@@ -56,7 +56,7 @@ typedef struct {
 
 rd_status rd_chart_write(const rd_chart *chart, rd_text *out);
 
-/* A validation's confusion matrix as train.jsonl has it, a table; nothing of NULL. */
+/* Appends a validation's confusion matrix, from train.jsonl, as a table; nothing for NULL. */
 rd_status rd_matrix_write(const json_t *confusion, rd_text *out);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct rd_run {
     const char *data_dir, *save_dir; /* save_dir: NULL also for all workers but the first */
     rd_comm *comm;                   /* NULL: `alone` */
     rd_comm alone;
-    const struct rd_run *first; /* whose model and data this worker shares; NULL: its own */
+    const struct rd_run *first; /* the run whose model and data this worker shares; NULL: its own */
     int n_workers;              /* that train together; before they have met, too */
     char *workers;              /* how many, of how many threads, and why */
     double *speeds;             /* [comm->size]; NULL: all the same */
@@ -46,9 +46,9 @@ typedef struct rd_run {
     int64_t saved_update;   /* of checkpoint_last; -1: there is none */
     char warning[1024];     /* what was wrong with checkpoint_last; "": nothing */
     rd_text warnings;       /* others, a line each */
-    rd_text notes;          /* what else to know at the start, a line each */
-    rd_text changes;        /* settings that the checkpoint was made with and the run is not, a line
-                             * each: "dropout 0.1 -> 0.3" */
+    rd_text notes;          /* other notes at the start, a line each */
+    rd_text changes;        /* settings that differ between the checkpoint and the run, a line each:
+                             * "dropout 0.1 -> 0.3" */
     bool other_validation;  /* one of them is the validation set */
     char *resumed_settings; /* of the checkpoint; NULL: there was none */
     char *resumed_path;     /* the checkpoint */
@@ -57,7 +57,7 @@ typedef struct rd_run {
     bool locked;             /* whether save_dir is held, by the two descriptors below */
     int directory, lock_file;
     bool unsaved; /* a training has begun there and saved no checkpoint_last yet; the file `lock`
-                   * says so, which outlasts a kill */
+                   * records it, and outlasts a kill */
     FILE *log;    /* train.jsonl */
     FILE *tensorboard;  /* this start's event file; NULL: none is wanted */
     bool bf16;          /* matrix products of training read bfloat16 copies */
@@ -77,12 +77,13 @@ void rd_run_close(rd_run *run);
  * must outlive it. */
 rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm);
 
-/* Makes processes that were opened, or not, with this status one training: refuses those that
- * disagree with the first, and gives them its weights and place. RD_OK of a worker alone. */
+/* Joins processes into one training; `opened`: the status of opening this one. Refuses those that
+ * disagree with the first, and gives the others its weights and place. RD_OK for a single
+ * worker. */
 rd_status rd_run_join(rd_run *run, rd_status opened);
 
-/* How many workers and threads each train together: the recipe's, or what suits the model and the
- * processors. */
+/* How many workers train together, and with how many threads each: the recipe's numbers, or ones
+ * that suit the model and the processors. */
 rd_status rd_run_choose_workers(rd_run *run);
 
 /* Once the run's workers have met: worker-speeds, for so many of them, and room for measured ones.
@@ -108,8 +109,8 @@ static inline int64_t rd_run_n_batches(const rd_run *run) {
 /* Batches that all workers together take for an update. */
 int64_t rd_run_batches_per_update(const rd_run *run);
 
-/* Whether each worker steps its slices of the weights (rd_comm_slice) alone, and whether its
- * optimizer has the state of these alone. */
+/* Whether each worker steps only its slices of the weights (rd_comm_slice), and whether its
+ * optimizer has only their state. */
 bool rd_run_steps_slices(const rd_run *run);
 bool rd_run_has_part(const rd_run *run);
 
@@ -121,56 +122,58 @@ rd_slice rd_run_slice(const rd_run *run, int64_t i);
 /* Deals the state's epoch and starts making its batches: before the first update of each epoch. */
 rd_status rd_run_start_epoch(rd_run *run);
 
-/* The next update of the dealt epoch, added to *w; *skipped when something was not finite and the
- * weights stay as they were. RD_ERR_INTERRUPTED: stopped between two of its batches; it is as if it
- * had not begun, and the epoch must be dealt again. */
+/* The next update of the dealt epoch, added to *w; *skipped if something was not finite, and the
+ * weights stay as they were. RD_ERR_INTERRUPTED: stopped between two of its batches; the update
+ * counts as not begun, and the epoch must be dealt again. */
 rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped);
 
-/* With finetune-from-model: the model's shape (all but its head, dropout and cutoff) into the
- * recipe; and its weights into the run's model. Nothing without. */
+/* With finetune-from-model: takes the model's shape (all except its head, dropout and cutoff) into
+ * the recipe, and its weights into the run's model. Otherwise does nothing. */
 rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
 
 /* Divides the optimizer's weights into those that are trained or decay and those that do not
- * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that there are none of by that name. */
+ * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for names of parts that do not exist. */
 rd_status rd_run_freeze(rd_run *run);
 
-/* Names in save_dir of all that a training keeps there, except report.html, which is made anew from
- * them; NULL ends them. */
+/* Names of everything that a training keeps in save_dir, except report.html, which is made anew
+ * from them; NULL ends them. */
 extern const char *const rd_run_files[], *const rd_run_folders[];
 
-/* One process at a time: another's is refused by its pid. A killed one holds nothing. Symbolic
- * links in the directory are refused: nothing is read, written or removed through one. */
+/* One process at a time may use a directory: a second one is refused, with the pid of the first. A
+ * killed process holds nothing. Symbolic links in the directory are refused: nothing is read,
+ * written or removed through one. */
 rd_status rd_run_lock(rd_run *run);
 void rd_run_unlock(rd_run *run);
 
 /* Makes the directory, and checkpoints/ inside, and locks it. */
 rd_status rd_run_open_save_dir(rd_run *run);
 
-/* Before each save: whether the directory is still the one that is locked, and those inside are not
- * links by now. */
+/* Call before each save: checks that the directory is still the locked one, and that those inside
+ * have not become links. */
 rd_status rd_run_check_save_dir(const rd_run *run);
 
-/* Before a training that has nothing to go on from: refuses a directory with what another one made,
- * unless that was killed before its first save. Says there that nothing is saved yet, or, with
- * false, that something is. */
+/* Call before a training that has no checkpoint to continue from: refuses a directory with files of
+ * another training, unless that was killed before its first save. Records there that nothing is
+ * saved yet, as _mark_unsaved does; with false, it records that something is. */
 rd_status rd_run_begin_anew(rd_run *run);
 rd_status rd_run_mark_unsaved(rd_run *run, bool unsaved);
 
-/* Removes what a killed training left half written, and numbered checkpoints of updates after the
- * state's: those will be made again. */
+/* Removes files that a killed training left half written, and numbered checkpoints of updates after
+ * the state's, which will be made again. */
 rd_status rd_run_tidy(const rd_run *run);
 
-/* Makes save_dir/model of the model as it is. Nothing there is touched at any other time. */
+/* Makes save_dir/model from the model as it is. Nothing there is touched at any other time. */
 rd_status rd_run_save_model(const rd_run *run);
 
-/* Validates, keeps what is to be kept (best, last, numbered checkpoints), and reports. *stop: leave
- * it undone and return RD_ERR_INTERRUPTED. */
+/* Validates, saves checkpoints (best, last, numbered), and reports. If *stop is set, it leaves that
+ * undone and returns RD_ERR_INTERRUPTED. */
 rd_status rd_run_validate(rd_run *run, const volatile sig_atomic_t *stop);
 rd_status rd_run_save_last(rd_run *run);
 
 rd_status rd_run_open_log(rd_run *run);
-rd_status rd_run_sync_log(const rd_run *run); /* before what tells of the same updates is saved */
+rd_status rd_run_sync_log(const rd_run *run); /* before anything that counts the same updates is
+                                               * saved */
 
 /* Sends the event to the listener and train.jsonl. */
 rd_status rd_run_report(rd_run *run, const rd_train_event *event);

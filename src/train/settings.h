@@ -1,5 +1,5 @@
 /* The settings that a training was started with: one "key: value" a line, as its checkpoints keep
- * them. A training continues its own model only; other changes are reported key by key. */
+ * them. A training continues only its own model; other changes are reported key by key. */
 #ifndef RD_TRAIN_SETTINGS_H
 #define RD_TRAIN_SETTINGS_H
 
@@ -12,8 +12,8 @@ extern const char rd_setting_threads[], rd_setting_products[];
 rd_status rd_settings_write(const rd_run *run, rd_text *settings);
 
 /* Compares the settings of the checkpoint at `path` with the run's. RD_ERR_ARGUMENT with both
- * values where the model would be another: shape, vocabulary, languages, the weights it started
- * from. Other differences come into run->changes, a line each: "dropout 0.1 -> 0.3". */
+ * values if the model would be another: shape, vocabulary, languages, the weights it started from.
+ * Other differences are added to run->changes, a line each: "dropout 0.1 -> 0.3". */
 rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings);
 
 /* The value of a key, malloc'ed; *value NULL when there is none. */

@@ -18,13 +18,13 @@ typedef enum {
     RD_TRAIN_SKIPPED,
     RD_TRAIN_FINISHED,
     RD_TRAIN_WARNING, /* of what has no effect; after STARTED */
-    RD_TRAIN_CHANGED  /* a setting that is not as it was; after STARTED */
+    RD_TRAIN_CHANGED  /* a setting that has changed; after STARTED */
 } rd_train_kind;
 
 typedef struct {
     rd_train_kind kind;
     int64_t update, epoch, last_update; /* last_update: where training will stop, 0 if unknown */
-    double loss, nll, kl;               /* training: of the updates since the last _UPDATE; NAN:
+    double loss, nll, kl;               /* training: over the updates since the last _UPDATE; NAN:
                                          * they had nothing to predict */
     double lr, gnorm;
     double tokens_per_second;  /* or examples, by the task's counts_examples */
@@ -45,18 +45,18 @@ typedef struct {
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
 
 /* data_dir: train.bin, valid.bin and the vocabularies, from rdrop-preprocess. save_dir receives
- * checkpoint_last (resumed from when it is there), checkpoint_previous (resumed from when the last
- * is damaged), checkpoint_best.safetensors, checkpoints/ (the last keep-last-n), train.jsonl,
- * report.html, and model/, the directory to translate with (best weights), which is first made, and
- * only touched, when there are weights for it. A directory of another model, vocabulary or task is
- * refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a signal handler's doing) saves and returns
- * RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h), which all call this; the
- * first one uses save_dir and listener. NULL: there is one process. */
+ * checkpoint_last (training resumes from it if it exists), checkpoint_previous (from this one if
+ * the last is damaged), checkpoint_best.safetensors, checkpoints/ (the last keep-last-n),
+ * train.jsonl, report.html, and model/, the directory to translate with (best weights), which is
+ * made, and later touched, only when there are weights for it. A directory of another model,
+ * vocabulary or task is refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a signal handler's
+ * doing) saves and returns RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h),
+ * which all call this; the first one uses save_dir and listener. NULL: there is one process. */
 rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
                    rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
 
-/* Writes one page of up to 8 trainings, each the save_dir of one, which may still go on: curves
- * over each other, and the settings that differ. */
+/* Writes one page of up to 8 trainings, given by their save_dirs, which may still be running:
+ * curves over each other, and the settings that differ. */
 rd_status rd_train_compare(const char *const *save_dirs, int n, const char *path);
 
 /* Replaces the weights of save_dir/model by the mean of the last average-last checkpoints. */

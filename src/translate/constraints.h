@@ -1,4 +1,4 @@
-/* The target phrases that translations of lines are to contain: from constraints given with the
+/* The target phrases that translations of lines must contain: from constraints given with the
  * lines, and from a glossary's terms in them. */
 #ifndef RD_TRANSLATE_CONSTRAINTS_H
 #define RD_TRANSLATE_CONSTRAINTS_H
@@ -17,7 +17,7 @@ typedef struct {
     int64_t text;  /* where the phrase begins in the texts, NUL-terminated */
     int64_t first; /* of its ids */
     int32_t n_ids;
-    bool kept; /* from the line itself: put in later, where it is lacking */
+    bool kept; /* from the line itself: inserted later if it is missing */
 } rd_constraint;
 
 typedef struct {
@@ -27,7 +27,7 @@ typedef struct {
     int64_t n, capacity;
     rd_constraint *terms; /* [n], each line's in a row */
     int64_t *offsets;     /* [n_lines + 1] in terms */
-    rd_token_span *spans; /* [n]; of no tokens where the vocabulary cannot write the phrase */
+    rd_token_span *spans; /* [n]; without tokens if the vocabulary cannot write the phrase */
     rd_edges edges;       /* none where there are no phrases */
 } rd_line_constraints;
 

@@ -16,7 +16,7 @@ typedef struct {
     uint8_t *flags; /* [size] RD_EDGE_* */
     int32_t size;   /* rows of the model's embeddings, or pieces */
     /* Pieces that are one final mark, -1 for none: full stops, exclamation marks, question marks,
-     * others, as the writings of the world have them. */
+     * others, of all the world's scripts. */
     int32_t marks[RD_MARK_KINDS][RD_MOST_MARKS];
 } rd_edges;
 
@@ -25,15 +25,14 @@ typedef struct {
 rd_status rd_edges_make(rd_edges *edges, const rd_tokenizer *tokenizer, int32_t size);
 void rd_edges_free(rd_edges *edges);
 
-/* The pieces that end a translation as the line text[0..n) ends; NULL where it has no final mark.
- */
+/* The pieces that end a translation as the line text[0..n) ends; NULL if it has no final mark. */
 const int32_t *rd_final_marks(const rd_edges *edges, const char *text, size_t n);
 
 /* Whether c is one of the final marks that end a sentence: not a colon, which announces what
  * follows, nor a semicolon, which ends "&amp;". */
 bool rd_ends_sentence(uint32_t c);
 
-/* Whether text[begin..end) has no letter or digit of the same word before or after it. Writings
+/* Whether text[begin..end) has no letter or digit of the same word before or after it. Scripts
  * without blanks between words have no such edges. */
 bool rd_is_whole(const char *text, size_t n, size_t begin, size_t end);
 

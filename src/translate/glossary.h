@@ -7,10 +7,10 @@
 #include "rdrop/glossary.h"
 #include "translate/words.h"
 
-/* Calls `found` with the target term of each source term in text[0..n): of those that begin at a
- * word the longest, and so on after it. Terms match letter by letter, but white space in them is as
- * wide as the text has it; they begin and end where words do. words: a breaker of words; places:
- * scratch. */
+/* Calls `found` with the target term of each source term in text[0..n): of the terms that begin at
+ * a word the longest, then continues after it. Terms match letter by letter, but white space in
+ * them matches any white space of the text; they begin and end where words do. words: a breaker of
+ * words; places: scratch. */
 rd_status rd_glossary_match(const rd_glossary *glossary, const char *text, size_t n,
                             rd_breaker *words, rd_offsets *places,
                             rd_status (*found)(void *self, const char *target), void *self);

@@ -20,22 +20,24 @@ struct rd_translator {
     rd_tokenizer *source, *target; /* the same one when the vocabulary is joint */
     int32_t max_source_positions;  /* fewest of all models */
     int32_t max_target_positions;
-    rd_identity identity; /* of the first model: what a shortlist for it must share */
+    rd_identity identity; /* of the first model, which a shortlist for it must share */
     char *source_lang;    /* of the first model; may be anything, or NULL */
     rd_translate_options defaults;
 };
 
-/* Most tokens of a line that are translated, besides those that every line begins and ends with. */
+/* The most tokens of a line that are translated, not counting those that every line begins and ends
+ * with. */
 int32_t rd_translate_most_tokens(const rd_translator *translator,
                                  const rd_translate_options *options);
 
-/* As rd_translator_run. numbers: [n] what the samples of each line depend on, or NULL: its place,
+/* As rd_translator_run. numbers: [n] on which the samples of each line depend, or NULL: its place,
  * from first_line on. */
 rd_status rd_translate_lines(const rd_translator *translator, const rd_translate_options *options,
                              const int64_t *numbers, int64_t n, const char *const *lines,
                              const size_t *lengths, rd_translations *translations);
 
-/* Lines and their references: [n] each, of so many bytes, or NUL-terminated where that is NULL. */
+/* Lines and their references: [n] each, with their lengths in bytes, or NUL-terminated if the
+ * lengths are NULL. */
 typedef struct {
     int64_t n;
     const char *const *lines;

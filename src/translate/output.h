@@ -1,5 +1,5 @@
 /* From a hypothesis to a translation: its text, with the words and strings that it takes from the
- * source, and which words are aligned. */
+ * source, and the alignment of words. */
 #ifndef RD_TRANSLATE_OUTPUT_H
 #define RD_TRANSLATE_OUTPUT_H
 
@@ -22,8 +22,8 @@ typedef struct {
     bool align, replace_unk;
 } rd_output_form;
 
-/* Fills `item`, which owns what it then holds, also after a failure. The hypothesis must have
- * alignments where `align` or `replace_unk` are set. */
+/* Fills `item`, which owns its contents, also after a failure. The hypothesis must have alignments
+ * if `align` or `replace_unk` is set. */
 rd_status rd_output_translation(const rd_output_form *output, const rd_hypothesis *hypothesis,
                                 rd_translation *item);
 

@@ -1,5 +1,5 @@
-/* The target pieces that a batch may use, numbered anew, so that a search over a shortlist is a
- * search over a smaller vocabulary. */
+/* The target pieces that a batch may use, renumbered, so a search over a shortlist is a search over
+ * a smaller vocabulary. */
 #ifndef RD_TRANSLATE_OUTPUT_SUBSET_H
 #define RD_TRANSLATE_OUTPUT_SUBSET_H
 
@@ -19,8 +19,8 @@ typedef struct {
 } rd_output_subset;
 
 /* Chooses the pieces that the shortlist gives for the sources of the requests: [n], and those that
- * the requests and the options of the search name. Some more are taken in, for the sake of few
- * different sizes; where most pieces would be chosen, all are. The prefixes and phrases of the
+ * the requests and the options of the search name. Some more are added, to have only a few
+ * different sizes; if most pieces would be chosen, all are. The prefixes and phrases of the
  * requests are then renumbered. */
 rd_status rd_output_subset_choose(rd_output_subset *subset, const rd_shortlist *shortlist,
                                   const rd_model_config *config, const rd_search_options *search,

@@ -1,5 +1,5 @@
-/* Cutting lines that are paragraphs or documents into what is translated at a time: sentences, and
- * windows of those that are too long. */
+/* Cutting lines that are paragraphs or documents into segments to translate: sentences, and windows
+ * of those that are too long. */
 #ifndef RD_TRANSLATE_SEGMENTS_H
 #define RD_TRANSLATE_SEGMENTS_H
 
@@ -16,12 +16,12 @@ typedef struct {
 } rd_segment;
 
 typedef struct {
-    rd_segment *items; /* [n], in the order of the lines; of a line without words there are none */
+    rd_segment *items; /* [n], in the order of the lines; a line without words has none */
     int64_t n, capacity;
 } rd_segments;
 
-/* As split_sentences, window_tokens and window_overlap of the options say. lines: [n] of lengths[]
- * bytes, or NUL-terminated where that is NULL. Release with free(segments->items), also after a
+/* Cuts by split_sentences, window_tokens and window_overlap of the options. lines: [n] of lengths[]
+ * bytes, or NUL-terminated if that is NULL. Release with free(segments->items), also after a
  * failure. */
 rd_status rd_segments_make(rd_segments *segments, const rd_translator *translator,
                            const rd_translate_options *options, int64_t n, const char *const *lines,

@@ -17,23 +17,24 @@ typedef struct {
     rd_translate_options options;
     const char *input;       /* file, gz or plain; "-": standard input */
     const char *score;       /* file of references to score instead of translating, or NULL */
-    const char *prefix;      /* file of what each translation begins with, or NULL */
-    const char *constraints; /* file of what each must contain, tab-separated, or NULL */
-    /* Lines read ahead at most. The first windows are smaller (1, 1, 2, 4, ... lines), so that a
-     * pipe gets its first answers early; larger ones fill batches better. 1: line by line. */
+    const char *prefix;      /* file of the beginning of each translation, or NULL */
+    const char *constraints; /* file of the phrases that each must contain, tab-separated, or
+                              * NULL */
+    /* The most lines read ahead. The first windows are smaller (1, 1, 2, 4, ... lines), so a pipe
+     * gets its first answers early; larger ones fill batches better. 1: line by line. */
     int64_t window;
-    bool list;            /* with scores, also of one translation a line */
+    bool list;            /* with scores, even with one translation a line */
     FILE *output;         /* flushed after each window */
     bool truncate_source; /* lines that are cut are counted at the end, not named one by one */
-    /* Called between windows and for lines that were cut or lack what they must contain; both may
-     * be NULL. */
+    /* Called between windows, and for lines that were cut or lack phrases that they must contain;
+     * both may be NULL. */
     void (*progress)(void *self, int64_t lines_done);
     void (*warn)(void *self, const char *message);
     void *self;
     const volatile sig_atomic_t *stop; /* non-zero: end with RD_ERR_INTERRUPTED; may be NULL */
     int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
-    /* Each worker reads all of the input and translates every size-th window. The first one alone
-     * has output, progress and warn, and the totals. NULL: there is this one alone. */
+    /* Each worker reads all of the input and translates every size-th window. Only the first one
+     * has output, progress and warn, and the totals. NULL: a single worker. */
     rd_comm *comm;
 } rd_translate_stream_config;
 

@@ -16,13 +16,13 @@
 typedef struct {
     const rd_model *const *models; /* [n_models]: one model, or an ensemble (averaged) */
     int32_t n_models;
-    rd_search_options search;          /* its batch_tokens and stop hold for scoring, too */
+    rd_search_options search;          /* its batch_tokens and stop also apply to scoring */
     int32_t alignment_layer;           /* see rd_model_scorer_keep_attention */
-    const rd_search_request *requests; /* one per source, whose own is not read; or NULL: nothing is
-                                        * asked, and a sentence's number is its index */
+    const rd_search_request *requests; /* one per source, whose own is not read; or NULL: no
+                                        * conditions, and a sentence's number is its index */
     const rd_shortlist *shortlist;     /* of the pieces to search among, or NULL */
     const rd_identity *identity; /* of the models, which the shortlist must share; NULL: unknown */
-    bool unscored;   /* score and log_prob of hypotheses are not needed, and may come as NAN */
+    bool unscored;   /* score and log_prob of hypotheses are not needed, and may be NAN */
     int32_t threads; /* 0: as many as OpenMP would use */
 } rd_translate_job;
 

@@ -1,8 +1,8 @@
 /* Attention of one head over one sequence, forward and backward (Vaswani et al. 2017, equation 1;
- * recomputing probabilities from a saved log-sum-exp as Dao et al. 2022, so that nothing of size
- * queries x keys outlives a block of queries). Scores lie transposed, a row for each key and a lane
- * for each query: sums over keys are then sums of whole vectors, and no product needs keys or
- * values transposed. Included by simd.c only, once per instruction set. */
+ * recomputing probabilities from a saved log-sum-exp as Dao et al. 2022, so nothing of size queries
+ * x keys outlives a block of queries). Scores lie transposed, a row for each key and a lane for
+ * each query: sums over keys are then sums of whole vectors, and no product needs keys or values
+ * transposed. Included by simd.c only, once per instruction set. */
 #ifndef RD_OPS_CPU_ATTENTION_KERNELS_H
 #define RD_OPS_CPU_ATTENTION_KERNELS_H
 
@@ -15,7 +15,7 @@
 #include "ops/cpu/tiles.h"
 #include "ops/cpu/vector.h"
 
-/* y: [block] = bias * xt, xt: [width, block] transposed rows: what a bias adds to all products with
+/* y: [block] = bias * xt, xt: [width, block] transposed rows: the bias's share of all products with
  * them. */
 static void bias_products(float *restrict y, const float *restrict bias, const float *restrict xt,
                           int64_t width, int64_t block) {
@@ -67,7 +67,7 @@ typedef struct {
     uint64_t row_keys[LANES];
 } lanes;
 
-/* Of 16 rows, `stride` apart: at once, where they are of one pass. */
+/* Scales of 16 rows, `stride` apart: all at once if they belong to one pass. */
 static void row_keys_of(const rd_dropout_keys *dropout, int64_t row, int64_t stride,
                         uint64_t *restrict keys) {
     int64_t first = row, last = row + (LANES - 1) * stride;
@@ -89,7 +89,7 @@ static lanes lanes_of(const rd_attention_head *h, const attention_buffers *b,
     return x;
 }
 
-/* Scores that no softmax sees, where a key is after the query. */
+/* Masks the scores of keys after the query. */
 static void hide(const lanes *x) {
     for (int64_t j = x->first + 1; j < x->keys; j++) {
         float *restrict row = x->p + j * x->ld;
@@ -98,7 +98,7 @@ static void hide(const lanes *x) {
     }
 }
 
-/* Zeros for keys that other lanes of the block see, and none of these. */
+/* Zeros for keys that other lanes of the block see, but none of these do. */
 static void zero_unseen(const lanes *x, float *p, int64_t seen) {
     for (int64_t j = x->keys; j < seen; j++) memset(p + j * x->ld, 0, LANES * sizeof *p);
 }

@@ -36,8 +36,9 @@ static void cross_entropy(const float *a, rd_activations da, int64_t vocab, int3
     }
 }
 
-/* Of two rows of logits a and b: their maxima, and with logits less these the sums of exponentials,
- * of logits and of e^a (a - b), e^b (b - a); the logarithms of z, and the two directions of KL. */
+/* For two rows of logits a and b: their maxima, and, with the maxima subtracted, the sums of
+ * exponentials, of logits and of e^a (a - b), e^b (b - a); the logarithms of z, and the two
+ * directions of KL. */
 typedef struct {
     float max_a, max_b, za, zb, sum_a, sum_b;
     double log_za, log_zb, kl_pq, kl_qp;

@@ -1,5 +1,5 @@
 /* Dropout's bits, for simd.c only: the definition (rd_dropout_row_reference) in vectors. Integer
- * arithmetic, so that every instruction set draws the same. */
+ * arithmetic, so every instruction set draws the same. */
 #ifndef RD_OPS_CPU_DROPOUT_BITS_H
 #define RD_OPS_CPU_DROPOUT_BITS_H
 

@@ -1,7 +1,6 @@
 /* The table of kernels. simd.c is compiled once per instruction set and fills one table each;
- * rd_cpu_kernels() picks by what the processor can do. Kernels work on the rows that they are
- * given, on the calling thread; the operations (ops/ops.h), which call them, divide rows among
- * threads. */
+ * rd_cpu_kernels() picks the one for the processor. Kernels work on the rows that they are given,
+ * on the calling thread; the operations (ops/ops.h), which call them, divide rows among threads. */
 #ifndef RD_OPS_CPU_KERNELS_H
 #define RD_OPS_CPU_KERNELS_H
 
@@ -40,7 +39,7 @@ rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout);
 /* Steps from a pass to the one after the next: far from any number of rows. */
 #define RD_DROPOUT_PASS 0xD1342543DE82EF95u
 
-/* The key of the pass that a row is of; *row becomes its place there. */
+/* The key of a row's pass; *row becomes the row's place there. */
 static inline uint64_t rd_dropout_pass_key(const rd_dropout_keys *keys, int64_t *row) {
     uint64_t pass = 0;
     for (; keys->rows_per_pass > 0 && *row >= keys->rows_per_pass; pass++)
@@ -64,7 +63,7 @@ static inline uint64_t rd_dropout_row_key(const rd_dropout_keys *keys, int64_t r
 
 /* 64 bits, of four elements, from a state that is the row's key plus RD_DROPOUT_STEP a word: the
  * product of the state's halves, as in Widynski's "Squares" (2020), then a round of Philox2x32. The
- * key is random, so that this has only to tell the words of one row apart. */
+ * key is random, so this need only tell the words of one row apart. */
 static inline uint64_t rd_dropout_word(uint64_t state) {
     uint64_t square = (state & 0xFFFFFFFF) * (state >> 32);
     state ^= square << 24 | square >> 40;
@@ -96,7 +95,7 @@ typedef struct {
 
 /* Weights as products with few rows read them best: words of 4 bytes (a float, two bfloat16 or four
  * int8 that follow each other in a row of W), and of each word those of RD_PANEL rows of W
- * together. Missing rows and words are zeros. This is how oneDNN has them, too (BA16a64b and its
+ * together. Missing rows and words are zeros. oneDNN uses the same layout (BA16a64b and the
  * like). */
 enum { RD_PANEL = 64 };
 
@@ -122,11 +121,11 @@ typedef struct {
     double label_smoothed, nll, kl;
 } rd_criterion_partial;
 
-/* Where an rd_activations has both formats, kernels read its float32 form and write both. */
+/* If an rd_activations has both formats, kernels read its float32 form and write both. */
 typedef struct {
     const char *name;
 
-    /* As the operations of these names in ops.h (apply_dropout: rd_op_dropout), for rows from
+    /* Like the operations of these names in ops.h (apply_dropout: rd_op_dropout), for rows from
      * first_row on: pointers to rows begin there, and dropout counts from there. */
     void (*embed)(rd_activations out, int64_t first_row, int64_t rows, int64_t width,
                   const int32_t *tokens, const int32_t *positions, const float *table,
@@ -225,8 +224,8 @@ static inline int64_t rd_criterion_scratch(int64_t passes, int64_t vocab) {
     return (passes > 2 ? 4 + passes : 2) * vocab;
 }
 
-/* Scores are computed for this many queries at a time, a multiple of 16, so that memory is linear
- * in length, and what a block needs lies in a core's cache. */
+/* Scores are computed for this many queries at a time, a multiple of 16, so memory is linear in
+ * length, and the data of a block fit into a core's cache. */
 int64_t rd_attention_block(int64_t n_queries, int64_t n_keys);
 
 #endif

@@ -11,9 +11,9 @@ typedef struct {
     bool transposed; /* stored as the transpose */
 } rd_matmul_operand;
 
-/* Whether there is room for a product of operands and result of so many floats, by any library:
- * they make code for each shape and copy the operands, and crash, or end the process, without room
- * for that. */
+/* Whether there is room for a product, by any library, whose operands and result have so many
+ * floats: the libraries make code for each shape and copy the operands, and without room for that
+ * they crash or end the process. */
 bool rd_matmul_has_room(int64_t floats);
 
 /* c: [m, n] = a: [m, k] * b: [k, n] + beta * c, with beta 0 or 1; a and b of one type. False when

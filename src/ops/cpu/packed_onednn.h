@@ -21,7 +21,7 @@ rd_status rd_packed_onednn_new(rd_packed_onednn **made, rd_precision precision, 
 void rd_packed_onednn_free(rd_packed_onednn *product); /* NULL is fine */
 
 /* How many of the rows (two or more) a call multiplies. oneDNN makes code for each number that it
- * meets, so there are only some numbers. */
+ * meets, so only a few numbers are used. */
 int64_t rd_packed_onednn_rows(int64_t rows);
 
 /* y: [rows, n_out], of int8 the sums as int32; x: [rows, n_in] of float, bfloat16, or 8 bits

@@ -8,7 +8,7 @@
 
 typedef enum { PANELS_F32, PANELS_BF16, PANELS_INT8 } panels_kind;
 
-/* Rows and vectors of sums that registers hold together with the operands. A row alone takes more
+/* Rows and vectors of sums that registers hold together with the operands. A single row takes more
  * vectors, so that no sum waits for the one before. */
 enum { PANEL_MOST_ROWS = 6, PANEL_MOST_VECTORS = 8 };
 #if defined(__AVX512F__)
@@ -19,7 +19,7 @@ enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 8 };
 enum { PANEL_ROWS = 6, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
 #endif
 
-/* sums + what the word x and the words w hold: a number, two or four each. */
+/* sums + the products of the numbers in word x and words w: one, two or four each. */
 static inline __attribute__((always_inline)) native add_words(panels_kind kind, native sums,
                                                               uint32_t x, native w) {
     if (kind == PANELS_F32) {

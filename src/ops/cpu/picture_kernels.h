@@ -36,7 +36,7 @@ static void max_pool(float *out, const float *picture, const rd_windows *w) {
     }
 }
 
-/* left: [n] what is still to be given to a sample of the window; x, out, dx: [n]. */
+/* left: [n] the gradient not yet given to a sample of the window; x, out, dx: [n]. */
 static void give(float *restrict dx, const float *restrict x, const float *restrict out,
                  float *restrict left, int64_t n) {
     for (int64_t c = 0; c < n; c++) {

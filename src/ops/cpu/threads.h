@@ -12,11 +12,11 @@ typedef struct {
     int64_t begin, n;
 } rd_share;
 
-/* Those of the calling thread inside a parallel region: equal shares, in the order of threads. */
+/* The calling thread's rows inside a parallel region: equal shares, in the order of threads. */
 rd_share rd_share_of(int64_t rows);
 
 /* Whether the calling thread would be alone in a parallel region. A region of one costs more than
- * translating has to do in it, so operations of the forward pass call their kernel directly. */
+ * the work of translating in it, so operations of the forward pass call their kernel directly. */
 bool rd_is_alone(void);
 
 /* Per-thread accumulators of a column sum: [threads, width] zeros from the arena, added to `total`

@@ -38,7 +38,7 @@ typedef native tile_sums[TILE_MOST][2 * EACH];
 
 /* sum + the products of the two numbers in *a and of those in each word of b. */
 static inline native add_pairs(native sum, const float *a, native b) {
-#if defined(__AVX512F__) /* that it has AVX512_BF16 as well the caller knows */
+#if defined(__AVX512F__) /* the caller knows that it has AVX512_BF16 as well */
     __asm__("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(b), "m"(*a));
 #else
     (void)a, (void)b;

@@ -1,4 +1,4 @@
-/* Where the windows of a picture lie (ops/ops.h). */
+/* The places of a picture's windows (ops/ops.h). */
 #ifndef RD_OPS_CPU_WINDOWS_H
 #define RD_OPS_CPU_WINDOWS_H
 

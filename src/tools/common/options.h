@@ -1,9 +1,9 @@
-/* The command line of a program, from one table: the table is parsed by, and --help and the man
- * page are written from it.
+/* The command line of a program, from one table, by which it is parsed and from which --help and
+ * the man page are written.
  *
- * Taken are --name VALUE and --name=VALUE, unambiguous beginnings of a name, -n VALUE for an alias
+ * It accepts --name VALUE and --name=VALUE, unambiguous beginnings of a name, -n VALUE for an alias
  * of one letter, and -name for any name, as sacreBLEU's -tok. Options and operands mix; after "--"
- * there are only operands. -h, --help and --version are every program's. */
+ * there are only operands. Every program has -h, --help and --version. */
 #ifndef RD_TOOLS_COMMON_OPTIONS_H
 #define RD_TOOLS_COMMON_OPTIONS_H
 
@@ -27,10 +27,10 @@ typedef struct {
     const char *const *only; /* those of the keys that are options; NULL: all */
     /* The keys are of a recipe: --threads 4 adds "threads=4" to the options_list at `offset`. */
     bool are_settings;
-    bool defaults_vary; /* what a key's default_value says need not hold; --help leaves it out */
+    bool defaults_vary; /* default_value may not hold; --help leaves it out */
 } options_group;
 
-/* Options that say nothing together, or nothing without another; and those that must be given. */
+/* Options that exclude each other, or need another; and those that must be given. */
 typedef struct {
     const char *name;
     enum { OPTIONS_EXCLUDES, OPTIONS_NEEDS, OPTIONS_IS_REQUIRED } relation;
@@ -68,9 +68,9 @@ typedef struct {
     int n_owned, argc;
 } options_given;
 
-/* Fills `arguments`: default values, then what is given. Returns -1 to go on, else the status to
- * exit with: help was asked for and printed, or the command line makes no sense, which was said.
- * options_free releases what was allocated, whatever came back. */
+/* Fills `arguments`: default values, then what is given. Returns -1 to continue, else the status to
+ * exit with: after printing the requested help, or an error about the command line. options_free
+ * releases everything allocated, whatever was returned. */
 int options_parse(options_given *given, const options_program *program, void *arguments, int argc,
                   char **argv);
 void options_free(options_given *given);
@@ -78,24 +78,25 @@ void options_free(options_given *given);
 /* Whether the option was given, by its name or an alias. */
 bool options_has(const options_given *given, const char *name);
 
-/* Sets those of `keys` that were given once more, in another struct of their kind. Texts in it are
- * borrowed from the command line; those that it had stay their owner's. */
+/* Sets the given ones of `keys` again, in another struct of their kind. Texts in it are borrowed
+ * from the command line; those that it had stay their owner's. */
 void options_apply(const options_given *given, const rd_key *keys, void *object);
 
-/* Says what is wrong with the command line and returns 2; or what failed, and returns 1. */
+/* Prints what is wrong with the command line and returns 2; or what failed, and returns 1. */
 __attribute__((format(printf, 2, 3))) int options_usage(const options_program *program,
                                                         const char *format, ...);
 int options_fail(const options_program *program);
 
-/* The exit status of a program whose work ended so: 0; or 1 after saying what failed, which
- * is not said when errno is EPIPE: the output's reader has left. */
+/* The exit status of a program whose work ended so: 0; or 1 after printing what failed, except when
+ * errno is EPIPE: the output's reader has left. */
 int options_end(const options_program *program, rd_status status);
 
 /* One line on standard error. */
 __attribute__((format(printf, 2, 3))) void options_warn(const options_program *program,
                                                         const char *format, ...);
 
-/* Prints to standard output; 0, or 1 after saying that it cannot be written to. */
+/* Prints to standard output; returns 0, or 1 after an error message that it cannot be written
+ * to. */
 int options_print(const options_program *program, const char *text);
 
 /* Whether the key of the group is an option, and whether it must have a value. */

@@ -1,12 +1,12 @@
-/* Options of a search, which a model has values of its own for. */
+/* Options of a search, for which a model has its own values. */
 #ifndef RD_TOOLS_COMMON_SEARCH_OPTIONS_H
 #define RD_TOOLS_COMMON_SEARCH_OPTIONS_H
 
 #include "search/options.h"
 #include "tools/common/options.h"
 
-/* *search: the model's settings, with what was given laid over them. RD_ERR_ARGUMENT where
- * something was given that means nothing under them. */
+/* *search: the model's settings, overridden by the given options. RD_ERR_ARGUMENT if a given option
+ * has no meaning under them. */
 rd_status search_options_lay(const options_given *given, const rd_search_options *of_model,
                              rd_search_options *search);
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "tools/predict/arguments.h"
 
-/* Answers each picture of the command line, or each that a line of the input names. */
+/* Answers for each picture on the command line, or each that a line of the input names. */
 rd_status predict_pictures(const arguments *a);
 
 #endif

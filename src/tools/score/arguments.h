@@ -8,8 +8,8 @@
 #include "metrics/answers.h"
 #include "tools/common/options.h"
 
-/* Everything the command line says. `shared` gathers the metrics' options before the list of
- * metrics is known. */
+/* The parsed command line. `shared` gathers the metrics' options before the list of metrics is
+ * known. */
 typedef struct {
     options_given given;
     options_list ref_list, input_list, files, metric_list; /* as typed */

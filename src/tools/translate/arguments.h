@@ -16,7 +16,7 @@ typedef struct {
     rd_precision precision;
     bool truncate_source, interactive, align;
     int64_t batch_tokens;
-    rd_search_options search;     /* to be laid over the model's defaults: arguments_search */
+    rd_search_options search;     /* override the model's defaults: arguments_search */
     rd_translate_options options; /* what is not of the search */
 } arguments;
 
@@ -26,7 +26,8 @@ extern const options_program translate_program;
 int arguments_parse(arguments *a, int argc, char **argv);
 void arguments_free(arguments *a);
 
-/* How to search: as the model says, and over it what is given (tools/common/search_options.h). */
+/* The search settings: the model's, overridden by the given options
+ * (tools/common/search_options.h). */
 rd_status arguments_search(const arguments *a, const rd_search_options *of_model,
                            rd_search_options *search);
 

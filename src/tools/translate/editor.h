@@ -4,14 +4,14 @@
 
 typedef struct editor editor;
 
-/* Takes the terminal over from standard input, which from now on has the finished lines, each after
- * the answer to the one before; it ends where Ctrl-D was typed. The prompt is on standard error.
- * NULL, and nothing changed: the build has no libedit, or one of the two is no terminal. */
+/* Takes over the terminal from standard input, which from now on gives the finished lines, each
+ * after the answer to the one before; it ends at Ctrl-D. The prompt is on standard error. NULL, and
+ * nothing changed: the build has no libedit, or one of the two is not a terminal. */
 editor *editor_start(void);
 
 void editor_answered(editor *e); /* the next line may be asked for */
 
-/* After the last line, or when no more are wanted. NULL is fine. */
+/* Call after the last line, or when no more are wanted. NULL is fine. */
 void editor_stop(editor *e);
 
 #endif
