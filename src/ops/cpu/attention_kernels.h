@@ -67,7 +67,7 @@ typedef struct {
     uint64_t row_keys[LANES];
 } lanes;
 
-/* Scales of 16 rows, `stride` apart: all at once if they belong to one pass. */
+/* Keys of 16 rows, `stride` apart: all at once if they belong to one pass. */
 static void row_keys_of(const rd_dropout_keys *dropout, int64_t row, int64_t stride,
                         uint64_t *restrict keys) {
     int64_t first = row, last = row + (LANES - 1) * stride;
