@@ -9,7 +9,8 @@
 #undef rd_error /* the functions themselves */
 #undef rd_error_prefix
 
-/* Messages quote files and their names: what is not escaped yet is here, and so it is one line. */
+/* Messages quote files and their names: escapes what is not yet escaped, so that a message is one
+ * line. */
 static _Thread_local char last_error[sizeof((rd_failure *)0)->message];
 
 const char *rd_last_error(void) {

@@ -45,7 +45,7 @@ static int edit_distance(const char *a, const char *b, int n) {
 }
 
 rd_nearest_name rd_nearest_start(const char *typed) {
-    /* Farther than this is no slip of the pen. */
+    /* A greater distance is not a typing error. */
     return (rd_nearest_name){.typed = typed, .distance = (int)strlen(typed) / 3 + 2};
 }
 

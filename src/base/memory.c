@@ -14,8 +14,8 @@ static size_t round_up(size_t bytes) {
 }
 
 /* Large blocks ask for huge pages: far fewer page faults and address translations. Whether they get
- * them is up to the system. What is left of a block stays in small pages, for a huge one would take
- * memory whole. */
+ * them is up to the system. The rest of a block stays in small pages, because a huge one would take
+ * all its memory. */
 static void *huge_alloc(size_t bytes) {
     void *block; /* aligned_alloc would want a multiple of the alignment */
     if (posix_memalign(&block, HUGE_PAGE, bytes) != 0) return NULL;

@@ -53,7 +53,7 @@ static rd_status plan(bert_export *e) {
     return RD_OK;
 }
 
-/* Registers what the file will hold, under their names: the same tensors in the same order. */
+/* Registers the file's tensors under their names: the same tensors in the same order. */
 static rd_status add_tensors(const bert_export *e, const rd_parameters *p, rd_parameters *out) {
     const rd_model_config *c = &e->recipe->model;
     for (int64_t i = 0; i < p->n; i++) {
@@ -68,7 +68,7 @@ static rd_status add_tensors(const bert_export *e, const rd_parameters *p, rd_pa
     return RD_OK;
 }
 
-/* Untied, the bias of all tokens is there twice: `out` gets values of its own, with both. */
+/* Untied, the bias of all tokens is there twice: `out` gets its own values, with both. */
 static rd_status repeat_bias(const bert_export *e, const rd_parameters *p, rd_parameters *out) {
     static const char ours[] = "encoder.output_projection.bias";
     const rd_parameter *bias = rd_parameters_find(p, ours);
@@ -103,7 +103,7 @@ static rd_status write_vocabulary(const bert_export *e) {
     return rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT);
 }
 
-/* BertTokenizer goes by these, and not by what tokenizer.json says. */
+/* BertTokenizer uses these, not tokenizer.json. */
 static rd_status copy_rules(const bert_export *e, json_t *config) {
     static const char *const keys[][2] = {{"lowercase", "do_lower_case"},
                                           {"strip_accents", "strip_accents"},

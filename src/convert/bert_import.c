@@ -142,8 +142,7 @@ static rd_status read_head(bert_import *im) {
 
 /* ---- The vocabulary ---- */
 
-/* Opened where the user has it, so that a fault is said of that file; XLM-R's is another one
- * here. */
+/* Opened in the user's directory, so that errors name that file; XLM-R's is another one here. */
 static rd_status open_vocabulary(const bert_import *im, rd_tokenizer **source,
                                  rd_tokenizer **target) {
     bool xlm = im->family == RD_XLM_ROBERTA;

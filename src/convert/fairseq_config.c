@@ -102,7 +102,7 @@ static bool is_on(const rd_fairseq_checkpoint *c, const char *key) {
     return json_is_true(value) || (json_is_number(value) && json_number_value(value) > 0);
 }
 
-/* Settings that change what is computed, in a way that is not computed here. */
+/* Settings that change the computation in a way that is not supported here. */
 static rd_status check_settings(const rd_fairseq_checkpoint *c) {
     static const char *const off[] = {"no_token_positional_embeddings",
                                       "cross_self_attention",

@@ -52,7 +52,7 @@ static rd_status read_item(const fairseq_import *im, const rd_parameter *item) {
     return status;
 }
 
-/* The version of a stack's parameters; 1 where it says none. */
+/* The version of a stack's parameters; 1 if it names none. */
 static rd_status version_of(const rd_tensor_file *file, const char *name, float *version) {
     rd_stored_tensor tensor;
     *version = 1.0f;

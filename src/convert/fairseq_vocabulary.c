@@ -50,7 +50,7 @@ static rd_status same_bytes(const vocabulary *v, bool *same) {
     return status;
 }
 
-/* dict.LANG.txt, where the settings name a language; or dict.source.txt; or one for both. */
+/* dict.LANG.txt, if the settings name a language; or dict.source.txt; or one for both. */
 static rd_status name_dictionary(vocabulary *v, int side, const char *key) {
     const char *language = v->checkpoint->is_lm ? NULL : rd_fairseq_text(v->checkpoint, key);
     const char *stems[] = {language, side ? "target" : "source", NULL};
@@ -85,7 +85,7 @@ static rd_status find_files(vocabulary *v, bool shared) {
                     v->from, v->dictionaries[0], v->dictionaries[1]);
 }
 
-/* Where the user has it, so that a fault is said of that file. */
+/* Opened in the user's directory, so that errors name that file. */
 static rd_status open_dictionary(const vocabulary *v, int side, rd_tokenizer **words) {
     char *path = rd_path_join(v->from, v->dictionaries[side]);
     rd_status status = path ? rd_tokenizer_open(words, path) : RD_ERR_MEMORY;

@@ -188,7 +188,7 @@ rd_status rd_import_gpt2(const char *from, const char *to, rd_text *warnings) {
     return rd_atomic_directory_close(&made, status);
 }
 
-/* Registers what the file will hold, under their names: thirds once. */
+/* Registers the file's tensors under their names: thirds once. */
 static rd_status add_tensors(const rd_model *model, rd_parameters *out) {
     for (int64_t i = 0; i < model->parameters.n; i++) {
         const rd_parameter *item = &model->parameters.items[i];

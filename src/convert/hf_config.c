@@ -36,7 +36,7 @@ static bool is_true(const json_t *object, const char *key, bool default_value) {
     return json_is_boolean(value) ? json_is_true(value) : default_value;
 }
 
-/* Sets a key of the recipe, whose table knows what values there may be. */
+/* Sets a key of the recipe, whose table knows the possible values. */
 static rd_status set(const reader *r, const char *ours, const char *theirs, const char *value) {
     const rd_key *key = rd_recipe_find_key(ours);
     rd_status status = rd_recipe_set_key(r->recipe, key, value);
@@ -167,8 +167,8 @@ static rd_status read_languages(const reader *r) {
     return target ? set(r, "target-lang", "target_lang", target) : RD_OK;
 }
 
-/* generation_config.json, where it is there, says all of the search; then config.json, in which
- * older files have it, says nothing. */
+/* If generation_config.json exists, it alone defines the search, and config.json, where older files
+ * have it, is not read for it. */
 static rd_status read_all(reader *r, rd_text *warnings) {
     bool own_file;
     RD_TRY(rd_json_read(r->directory, "config.json", &r->config));

@@ -35,7 +35,7 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                     from);
 }
 
-/* Decides what is written. */
+/* Decides which files and tensors are written. */
 static rd_status plan(rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
     bool source, vocab;
@@ -71,7 +71,7 @@ static int64_t position_rows(const rd_hf_export *e) {
     return e->positions + (e->bart ? 2 : 0);
 }
 
-/* Registers what the file will hold, under their names. */
+/* Registers the file's tensors under their names. */
 static rd_status add_tensors(const rd_hf_export *e, const rd_model *model, rd_parameters *out) {
     char room[RD_HF_NAMES][128];
     const char *names[RD_HF_NAMES + 1];
@@ -102,7 +102,7 @@ static float *values_of(const rd_parameters *parameters, const char *name) {
     return item ? parameters->values + item->offset : NULL;
 }
 
-/* Rows that there are no values for stay zero. */
+/* Rows without values stay zero. */
 static void fill_tensor(const rd_hf_export *e, const rd_model *model, const rd_parameter *item,
                         float *values) {
     const float *from = model->parameters.values + item->offset;

@@ -16,7 +16,7 @@
 #include "recipe/recipe_keys.h"
 #include "search/token_lists.h"
 
-/* An object being filled; `failed` for want of memory. */
+/* An object being filled; `failed` for lack of memory. */
 typedef struct {
     json_t *root;
     bool failed;
@@ -57,7 +57,7 @@ static int32_t target_row(const rd_hf_export *e, int32_t id) {
     return e->target_rows && id >= 0 && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
 
-/* A language model's outputs go on after their source. */
+/* A language model's outputs continue their source. */
 static bool continues(const rd_hf_export *e) {
     return e->recipe->model.encoder.layers == 0;
 }
@@ -130,7 +130,7 @@ static json_t *rows_of(const rd_hf_export *e, object *o, const int32_t *tokens, 
     return rows;
 }
 
-/* A list of ids after those of `first` (NULL: none), where there is one. */
+/* Appends a list of ids, if there is one, to those of `first` (NULL: none). */
 static rd_status put_ids(const rd_hf_export *e, object *o, const char *key, const char *text,
                          json_t *first) {
     rd_token_list list;
@@ -260,8 +260,7 @@ static const char *new_name(const rd_hf_export *e, const rd_tokenizer *tokenizer
     return rd_tokenizer_piece(tokenizer, id);
 }
 
-/* Adds one side's pieces to the vocabulary, those that are not in it yet after the last.
- * rows: [size] = where they are. */
+/* Adds one side's pieces to the vocabulary, new ones at the end. rows: [size] = their places. */
 static rd_status add_side(const rd_hf_export *e, const rd_tokenizer *tokenizer, const char *spm,
                           object *vocabulary, int32_t *rows) {
     object own = new_object();

@@ -56,7 +56,7 @@ static bool is_bias(const rd_parameter *item) {
     return strcmp(item->name, "decoder.output_projection.bias") == 0;
 }
 
-/* Rows that there are values for: the mask's may be missing. */
+/* Rows that have values: the mask's may be missing. */
 static int64_t stored_rows(const hf_import *im, const rd_parameter *item) {
     bool of_pieces = strstr(item->name, "embed_tokens") || is_bias(item);
     return item->shape[0] - (im->maskless && of_pieces ? 1 : 0);

@@ -1,4 +1,4 @@
-/* How transformers would search: generation_config.json, or where there is none, config.json. */
+/* How transformers would search: by generation_config.json or, without one, config.json. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +117,7 @@ static rd_status read_ends(const reader *r) {
     return status;
 }
 
-/* *length is as `key` says, or as what takes its place says, which does not count the decoder's
+/* *length is the value of `key`, or of the key that replaces it, which does not count the decoder's
  * first token. */
 static bool read_length(const reader *r, const char *key, const char *new_key, int64_t *length) {
     const json_t *all = setting(r, key), *added = setting(r, new_key);
@@ -145,8 +145,9 @@ static rd_status read_lengths(const reader *r) {
                           r->file, (long long)most - 1);
 }
 
-/* Of outputs that go on after their source, which new lengths do not count, and others do. Ours do
- * not count the token that ends them: where theirs end without one, it comes besides. */
+/* For outputs that continue their source, which max_new_tokens and min_new_tokens do not count, but
+ * the other lengths do. Our lengths do not count the token that ends an output; if theirs ends
+ * without one, it is added. */
 static rd_status read_new_lengths(const reader *r) {
     const json_t *most = setting(r, "max_new_tokens"), *least = setting(r, "min_new_tokens");
     rd_search_options *search = &r->recipe->search;
@@ -285,7 +286,7 @@ static rd_status read_decay(const reader *r) {
     return status;
 }
 
-/* Draws are of our own generator, so that samples are others than PyTorch's. */
+/* Our own generator makes the draws, so samples differ from PyTorch's. */
 static rd_status read_sampling(const reader *r) {
     static const rd_hf_key keys[] = {
         {"temperature", "temperature"}, {"top_p", "sampling-topp"}, {NULL, NULL}};
@@ -316,7 +317,7 @@ static rd_status read_all(const reader *r) {
         {"repetition_penalty", "repetition-penalty"},
         {"encoder_repetition_penalty", "encoder-repetition-penalty"},
         {NULL, NULL}};
-    r->recipe->search.beam = 1; /* their defaults, where they are not ours */
+    r->recipe->search.beam = 1; /* their defaults, if they differ from ours */
     RD_TRY(copy_numbers(r, keys));
     read_stopping(r);
     RD_TRY(read_forced_bos(r));

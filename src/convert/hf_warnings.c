@@ -58,8 +58,8 @@ static const setting sampling[] = {
     {"typical_p", 1}, {"epsilon_cutoff", 0}, {"eta_cutoff", 0}, {"min_p", 0}, {"top_h", 0}};
 static const char *const of_samples[] = {"temperature", "top_k", "top_p"}; /* honoured there */
 
-/* Not honoured at any value but an empty one; looked for in config.json, too, where other keys are
- * the model's. */
+/* Not honoured at any value except an empty one; also looked for in config.json, where other keys
+ * are the model's. */
 static const char *const others[] = {"constraints", "force_words_ids", "pad_token_id",
                                      "remove_invalid_values", "stop_strings"};
 
@@ -79,7 +79,7 @@ static bool is_empty(const json_t *value) {
            (json_is_string(value) && !*json_string_value(value));
 }
 
-/* The id itself, or a list of it alone: [7], [[7]]. */
+/* The id itself, or a list of only that id: [7], [[7]]. */
 static bool is_id(const json_t *value, int32_t id) {
     while (json_is_array(value) && json_array_size(value) == 1) value = json_array_get(value, 0);
     return json_is_integer(value) && json_integer_value(value) == id;

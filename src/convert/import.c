@@ -81,7 +81,7 @@ rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *k
     return rd_error(RD_ERR_IO, "%s/vocab.json: missing, next to a target_vocab.json", directory);
 }
 
-/* The search is told the target's unk. */
+/* The search gets the target's unk. */
 rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
     rd_model_config *c = &recipe->model;
     rd_tokenizer *source, *target;

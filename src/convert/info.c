@@ -237,7 +237,7 @@ static rd_status language_line(const rd_fairseq_checkpoint *c, rd_text *out) {
     return rd_text_printf(out, "languages: %s to %s\n", shown[0], shown[1]);
 }
 
-/* `read` tells what came of its settings. */
+/* `read` is the outcome of reading its settings. */
 static rd_status describe_torch(const rd_fairseq_checkpoint *c, rd_status read, rd_recipe *recipe,
                                 rd_text *out) {
     rd_tally tally = {0};
@@ -250,7 +250,7 @@ static rd_status describe_torch(const rd_fairseq_checkpoint *c, rd_status read, 
     return rd_info_tally(&tally, out);
 }
 
-/* A file without settings is one of tensors alone. */
+/* A file without settings has only tensors. */
 static rd_status torch_file(const char *path, rd_text *out) {
     rd_fairseq_checkpoint checkpoint;
     rd_recipe *recipe;

@@ -47,7 +47,7 @@ static rd_status find_by_file(marian_import *im, const char *from) {
     return status;
 }
 
-/* A directory: what its decoder.yml names. */
+/* For a directory, the file that its decoder.yml names. */
 static rd_status find_by_decoder(marian_import *im, const char *from) {
     im->directory = rd_strdup(from);
     if (!im->directory) return RD_ERR_MEMORY;

@@ -14,7 +14,7 @@ typedef struct {
     rd_recipe *recipe;
 } reader;
 
-/* The text of a setting, `default_value` where there is none. */
+/* The text of a setting, `default_value` if there is none. */
 static const char *text_of(const reader *r, const char *key, const char *default_value) {
     const char *text = json_string_value(json_object_get(r->settings, key));
     return text ? text : default_value;
@@ -30,7 +30,7 @@ static rd_status set(const reader *r, const char *ours, const char *theirs, cons
     return status == RD_ERR_FORMAT ? rd_error_prefix(status, "%s: %s", r->path, theirs) : status;
 }
 
-/* Settings that must have their default, where they are set at all. */
+/* Settings that must have their default if they are set at all. */
 static rd_status check_architecture(const reader *r) {
     static const struct {
         const char *key, *value;

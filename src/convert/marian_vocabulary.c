@@ -67,7 +67,7 @@ static rd_status read_ids(const char *directory, const char *name, int64_t rows,
     return number(*ids, directory, name, rows);
 }
 
-/* One side's vocabulary as a vocab.json, with a pad of its own. */
+/* One side's vocabulary as a vocab.json, with its own pad. */
 static rd_status write_ids(rd_recipe *recipe, const char *from, const char *name, int64_t rows,
                            const char *to, const char *as) {
     json_t *ids = NULL;

@@ -19,7 +19,7 @@ static rd_status unsupported(const char *directory, const char *file, const char
     return rd_error(RD_ERR_UNSUPPORTED, "%s/%s: %s is not supported", directory, file, shown);
 }
 
-/* modules.json, a list; *modules NULL where it is not there. */
+/* modules.json, a list; *modules NULL if it does not exist. */
 static rd_status read_modules(const char *directory, json_t **modules) {
     char *path = rd_path_join(directory, "modules.json"), *bytes = NULL;
     size_t n;
@@ -51,7 +51,7 @@ static rd_status check_modules(const char *directory, const json_t *modules, con
     return RD_OK;
 }
 
-/* The mean over the root of the length points where the mean does. */
+/* The mean over the root of the length has the same direction as the mean. */
 static rd_status take_mode(const char *directory, const char *file, const char *mode,
                            rd_pooling *pooling) {
     if (!strcmp(mode, "mean") || !strcmp(mode, "mean_tokens") ||
@@ -65,7 +65,7 @@ static rd_status take_mode(const char *directory, const char *file, const char *
 }
 
 /* "pooling_mode": "mean", a list of one of these or, before sentence-transformers 5.4,
- * "pooling_mode_mean_tokens": true; where nothing is said, it is the mean. */
+ * "pooling_mode_mean_tokens": true; the default is the mean. */
 static rd_status read_modes(const char *directory, const char *file, const json_t *config,
                             rd_pooling *pooling) {
     static const char prefix[] = "pooling_mode_";

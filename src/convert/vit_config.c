@@ -1,5 +1,5 @@
-/* Shapes of vision transformers: by config.json where Hugging Face's says them, else by the tensors
- * themselves; and what their pictures are like. */
+/* Shapes of vision transformers: from config.json if Hugging Face's has them, else from the tensors
+ * themselves; and the form of their pictures. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static rd_status set_number(const reader *r, const char *ours, int64_t value) {
 
 /* ---- Shapes of tensors ---- */
 
-/* Of our tensor there: [0] is the number of outputs, wherever it lies. */
+/* The shape of our tensor there: [0] is the number of outputs, wherever it lies. */
 static rd_status shape_of(const reader *r, const char *ours, rd_stored_tensor *tensor) {
     rd_vit_place place;
     rd_vit_place_of(r->file, ours, &place);

@@ -18,7 +18,7 @@ typedef struct {
     const rd_parameters *parameters;
     rd_labels labels;
     bool deit;
-    rd_vit_file names; /* no file: what tensors are called there */
+    rd_vit_file names; /* not a file: for the tensors' names there */
 } vit_export;
 
 static rd_status unsupported(const vit_export *e, const char *what) {

@@ -54,7 +54,7 @@ static const char *look_up(const renaming *list, int n, const char *ours, size_t
     return NULL;
 }
 
-/* ".weight" and ".bias" as they have it: Google calls gains of norms scales, matrices kernels. */
+/* ".weight" and ".bias" in their spelling: Google calls gains of norms scales, matrices kernels. */
 static const char *ending_of(const rd_vit_file *file, const char *part, const char *ours) {
     bool bias = rd_ends_with(ours, ".bias"), norm = strstr(part, "orm") != NULL;
     if (rd_ends_with(ours, "class_token") || rd_ends_with(ours, "embed_positions.weight"))
@@ -145,7 +145,7 @@ rd_status rd_vit_read(const rd_vit_file *file, const char *name, rd_stored_tenso
     return status;
 }
 
-/* Tensors that classes do not depend on: what pre-training had, and an optimizer's state. */
+/* Tensors that classes do not depend on: those of pre-training, and an optimizer's state. */
 static bool is_idle(const rd_vit_file *file, const char *name) {
     if (file->format == RD_VIT_GOOGLE)
         return strncmp(name, file->prefix, strlen(file->prefix)) != 0 ||

@@ -45,7 +45,7 @@ static rd_status name_class(vit_import *im, int32_t i) {
     return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s/config.json: id2label", im->from);
 }
 
-/* A file without a head is to be fine-tuned: it gets one of two classes, all zeros. */
+/* A file without a head is meant for fine-tuning: it gets a head of two classes, all zeros. */
 static rd_status read_head(vit_import *im) {
     rd_model_config *c = &im->recipe->model;
     rd_vit_place place, dense;

@@ -39,12 +39,12 @@ static rd_status ids_of(const char *directory, const char *name, json_t **ids) {
     return status;
 }
 
-/* transformers 5 saves tokenizer.json alone. */
+/* transformers 5 saves only tokenizer.json. */
 static rd_status check_there(const char *from) {
     bool there, whole;
     RD_TRY(rd_has_file(from, theirs, &there));
     RD_TRY(rd_has_file(from, "tokenizer.json", &whole));
-    if (there || !whole) return RD_OK; /* opening says what is wrong */
+    if (there || !whole) return RD_OK; /* opening gives the error */
     return rd_error(RD_ERR_UNSUPPORTED,
                     "%s/tokenizer.json: a vocabulary of XLM-R is not read from this file; put the "
                     "%s of the model that this one was fine-tuned from (xlm-roberta-base has one) "
@@ -52,7 +52,7 @@ static rd_status check_there(const char *from) {
                     from, theirs);
 }
 
-/* Which tokens were added, where there are any. */
+/* The tokens that were added, if there are any. */
 static rd_status copy_added(const char *from, const char *to) {
     static const char *const names[] = {"tokenizer_config.json", "added_tokens.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

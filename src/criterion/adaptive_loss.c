@@ -124,7 +124,7 @@ static void add_to_classes(const job *j, rd_activations d, int pass, int64_t tok
     }
 }
 
-/* A chunk of a band's rows, in room of its own. */
+/* A chunk of a band's rows, in its own memory. */
 typedef struct {
     int64_t first, rows;
     rd_activations y, dlogits;

@@ -1,4 +1,4 @@
-/* The public criteria of the distance between two passes: of numbers with their errors, and of
+/* The public criteria of the distance between two passes: for numbers with their errors, and for
  * distributions alone. */
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "criterion/row.h"
 
-/* Two passes' logits and what they are to be; d1, d2 NULL: no gradients. */
+/* Two passes' logits and their labels; d1, d2 NULL: no gradients. */
 typedef struct {
     const rd_class_config *config;
     double alpha; /* of the KL */

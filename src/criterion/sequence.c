@@ -27,8 +27,8 @@ static void add_gradient(float *sum, const float *d, int64_t n, float share) {
 }
 
 /* Adds to *sums, and fills o->dlogits. One pass is a pair with itself, whose half counts. Of n
- * passes each is in n - 1 pairs, so that the mean over pairs is the pairs' losses with 2 / n of
- * alpha, divided by n - 1. */
+ * passes each is in n - 1 pairs, so the mean over pairs is the sum of the pairs' losses with 2 / n
+ * of alpha, divided by n - 1. */
 static rd_status all_pairs(const rd_criterion *self, const rd_step *step, const rd_batch *batch,
                            const outputs *o, rd_pair_loss of_pair, rd_criterion_sums *sums) {
     int64_t size = o->n * o->n_out, passes = o->passes;

@@ -1,5 +1,5 @@
 /* Output projection, log-softmax, label smoothing, R-Drop's KL and all their gradients as one
- * operation over chunks of rows, so that memory is chunk x vocabulary, not tokens x vocabulary. */
+ * operation over chunks of rows, so memory is chunk x vocabulary, not tokens x vocabulary. */
 #include <math.h>
 
 #include "criterion/adaptive_loss.h"
@@ -49,7 +49,7 @@ static rd_status project(const rd_criterion *self, const rd_step *step, const rd
     return RD_OK;
 }
 
-/* The same through the head's transform, which sees the counted rows alone. */
+/* The same through the head's transform, which sees only the counted rows. */
 static rd_status transform_and_project(const rd_criterion *self, const rd_step *step,
                                        const rd_head *head, const rd_counted *c,
                                        const rd_output *out, rd_criterion_sums *sums) {

@@ -2,7 +2,7 @@
 
 #include "criterion/counted.h"
 
-/* Some of the rows that count, and what each is to predict. */
+/* Some of the rows that count, and the token that each is to predict. */
 typedef struct {
     int64_t n;
     const int32_t *targets; /* [n] */
@@ -55,7 +55,8 @@ static rd_status add_tail(const rd_step *step, const rd_adaptive_tail *tail, int
                       c->log_probs);
 }
 
-/* Of the head's word or class, and of a word in its tail, for those targets alone. */
+/* The log-probability of the head's word or class, and of a word in its tail for targets there
+ * only. */
 static rd_status score_adaptive(const rd_step *step, const rd_adaptive_softmax *softmax,
                                 int64_t width, const chunk *c) {
     int32_t *classes = rd_arena_i32(step->arena, c->n);

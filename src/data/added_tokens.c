@@ -17,7 +17,7 @@ typedef struct {
     bool special;
     bool left, right; /* takes the blanks on that side */
     bool whole;       /* is none within a word */
-    bool late;        /* looked for in what the others leave of a text */
+    bool late;        /* looked for in the text that the others leave */
 } token;
 
 struct rd_added_tokens {

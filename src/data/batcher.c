@@ -1,6 +1,6 @@
 /* Dealing a dataset into batches: sort by length, cut, shuffle. Examples of a class or a number are
- * not sorted in training: one of them decides as much as a long sentence's many tokens, so that
- * batches of like lengths would be batches of like answers. */
+ * not sorted in training: one of them weighs as much as a long sentence's many tokens, and batches
+ * of similar lengths would be batches of similar answers. */
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ struct rd_batcher {
     int64_t n_batches, begin_capacity;
 };
 
-/* A sentence with what it is sorted by; `rank` breaks ties differently in every epoch. */
+/* A sentence with its sort keys; `rank` breaks ties differently in every epoch. */
 typedef struct {
     int32_t n_tgt, n_src;
     int64_t rank, index;
@@ -171,7 +171,7 @@ static rd_status resample(const rd_batcher *batcher, const rd_tokenizer *tokeniz
     return RD_OK;
 }
 
-/* Scratch for the sentences of a batch: copies of the dataset's ids, and what is made of them. */
+/* Scratch for the sentences of a batch: copies of the dataset's ids, and the ids made from them. */
 typedef struct {
     rd_ids src, tgt, drawn_src, drawn_tgt, noised, joined, labels;
 } scratch;
@@ -272,7 +272,7 @@ static rd_status source_get(const void *self, int64_t index, rd_batch *batch) {
     return rd_batcher_get(self, index, batch);
 }
 
-/* Tokens, as the dataset has them. */
+/* Tokens in the dataset. */
 static int64_t source_work(const void *self, int64_t index) {
     const rd_batcher *batcher = self;
     int64_t number = batcher->dealt[index], tokens = 0;

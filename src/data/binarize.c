@@ -238,7 +238,7 @@ static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bo
     return rd_binarize_check_stop(b->config->stop);
 }
 
-/* A chunk at a time comes to the first worker, and is written. */
+/* The first worker receives one chunk at a time and writes it. */
 static rd_status write_round(binarizer *b, const rd_text *mine) {
     rd_comm *comm = b->config->comm;
     for (int i = 0; i < comm->size; i++) {

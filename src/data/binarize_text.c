@@ -28,8 +28,8 @@ typedef struct {
     int64_t n_read;
 } binarizer;
 
-/* Whether a newline is a token of its own, as in byte-level BPE and among characters. To others it
- * is a blank, or unknown. */
+/* Whether a newline is a token, as in byte-level BPE and characters. For others it is a blank, or
+ * unknown. */
 static rd_status writes_newlines(const rd_tokenizer *tokenizer, bool *writes) {
     rd_ids ids = {0};
     rd_status status = rd_tokenizer_encode(tokenizer, "\n", 1, &ids);

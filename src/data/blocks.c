@@ -124,7 +124,7 @@ int64_t rd_blocks_size(const rd_blocks *b) {
     return b->n;
 }
 
-/* Appends what is read before the block. */
+/* Appends the tokens that are read before the block. */
 static rd_status add_start(const rd_blocks *b, int64_t begin, rd_ids *starts) {
     if (begin > 0 && b->config.mode == RD_BREAK_NONE)
         return rd_stream_read(b->stream, begin - 1, 1, starts);

@@ -1,5 +1,5 @@
-/* Reading byte-level BPE vocabularies as Hugging Face writes them. Files come from outside: what
- * would change the ids and is not known here is refused. */
+/* Reading byte-level BPE vocabularies as Hugging Face writes them. Files come from outside: unknown
+ * settings that would change the ids are refused. */
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -111,7 +111,8 @@ static void find_special(loader *l) {
     l->special[end] = true;
 }
 
-/* Appends the bytes that a piece's characters mean; the piece itself where one means no byte. */
+/* Appends the bytes that a piece's characters stand for; the piece itself if one stands for no
+ * byte. */
 static rd_status append_bytes(const loader *l, rd_text *to, const char *name) {
     int64_t start = to->length;
     const char *end = name + strlen(name);
@@ -244,7 +245,7 @@ static rd_status load_merges(loader *l, const json_t *merges) {
     return RD_OK;
 }
 
-/* Whether a setting is what does nothing: absent, null, false, zero or "". */
+/* Whether a setting does nothing: absent, null, false, zero or "". */
 static bool is_off(const json_t *value) {
     return !value || json_is_null(value) || json_is_false(value) ||
            (json_is_number(value) && json_number_value(value) == 0.0) ||

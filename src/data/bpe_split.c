@@ -42,7 +42,7 @@ static size_t contraction(const char *text, size_t n) {
     return 0;
 }
 
-/* The end of the run of `class` that goes on at `at`; *last: where its last character begins. */
+/* The end of the run of `class` that continues at `at`; *last: where its last character begins. */
 static size_t run_end(const char *text, size_t n, size_t at, char_class class, size_t *last) {
     for (size_t after; at < n && next_class(text, n, at, &after) == class; at = after) *last = at;
     return at;
@@ -58,6 +58,6 @@ size_t rd_bpe_word(const char *text, size_t n, size_t at) {
         if (next != SPACE) return run_end(text, n, next_end, next, &last) - at;
     }
     size_t end = run_end(text, n, after, class, &last);
-    /* The last of several spaces belongs to what follows. */
+    /* The last of several spaces belongs to the next word. */
     return (class == SPACE && end < n && last > at ? last : end) - at;
 }

@@ -16,7 +16,7 @@ enum { RAW_BYTES = 1 << 16, GZIP_WINDOW_BITS = 15 + 16 /* with gzip headers */ }
 
 struct rd_byte_source {
     int fd, stop_fd;
-    bool looked, gzip;  /* whether the first bytes have been seen, and what they were */
+    bool looked, gzip;  /* whether the first bytes have been seen, and which format they show */
     bool ended;         /* no more raw bytes */
     bool in_member;     /* inside a gzip member */
     unsigned char *raw; /* [RAW_BYTES], of which [start, end) is not yet used */
@@ -58,7 +58,7 @@ void rd_byte_source_stop_by(rd_byte_source *source, int stop_fd) {
 static rd_status wait_for_input(const rd_byte_source *s) {
     struct pollfd waits[] = {{.fd = s->fd, .events = POLLIN}, {.fd = s->stop_fd, .events = POLLIN}};
     while (poll(waits, s->stop_fd > 0 ? 2 : 1, -1) < 0)
-        if (errno != EINTR) return RD_OK; /* the read says what is wrong */
+        if (errno != EINTR) return RD_OK; /* the read gives the error */
     return s->stop_fd > 0 && waits[1].revents ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
                                               : RD_OK;
 }

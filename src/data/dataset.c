@@ -65,7 +65,7 @@ static bool lies_inside(const record *r, const header *head) {
            record_bytes(r, head) <= (size_t)(head->index_offset - r->offset);
 }
 
-/* Whether it is what was written, and in itself right. */
+/* Whether it is as it was written, and consistent. */
 static rd_status check(const rd_mapping *mapping, header *head, const char *path) {
     if (mapping->size >= sizeof *head) memcpy(head, mapping->bytes, sizeof *head);
     if (mapping->size >= sizeof *head && memcmp(head->magic, MAGIC, VERSION_AT) == 0 &&
@@ -155,7 +155,7 @@ int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset) {
     return dataset->head.identity.tgt_vocab;
 }
 
-/* Where the file says that a pair is may be anything by now. */
+/* The file may have changed: the place of a pair may now be anything. */
 rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
     record copy, *r = &copy;
     const char *bytes = dataset->mapping.bytes;
@@ -185,7 +185,7 @@ static rd_status changed(const rd_dataset *dataset, int64_t index) {
                     dataset->path, (long long)index + 1);
 }
 
-/* to = ids[0..n); RD_ERR_FORMAT, with no message, when one is no piece of the vocabulary. */
+/* to = ids[0..n); RD_ERR_FORMAT, without a message, if one is not a piece of the vocabulary. */
 static rd_status copy_ids(rd_ids *to, const int32_t *ids, int32_t n, int32_t vocab) {
     RD_TRY(rd_reserve(&to->data, &to->capacity, n, sizeof *ids));
     if (n > 0) memcpy(to->data, ids, sizeof *ids * (size_t)n);

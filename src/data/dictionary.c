@@ -8,7 +8,7 @@
 
 enum { MOST_SYMBOLS = 1 << 24 };
 
-/* The bytes of "U+0065"; their number, 0 where it is no character. */
+/* The bytes of "U+0065"; returns their number, 0 if it is not a character. */
 static size_t read_character(const char *name, char bytes[4]) {
     char *end;
     if (strncmp(name, "U+", 2) != 0 || strlen(name) > 8 || !u_isxdigit((unsigned char)name[2]))

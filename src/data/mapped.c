@@ -120,7 +120,7 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     return RD_OK;
 }
 
-/* A target's vocabulary of its own has its own ids, which added tokens are not of. */
+/* A separate target vocabulary has its own ids, to which added tokens do not belong. */
 static rd_status open_pieces(mapped *self, const char *vocab_path) {
     json_t *added = NULL;
     if (!rd_ends_with(vocab_path, "target_vocab.json"))

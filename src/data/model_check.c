@@ -11,7 +11,7 @@
 
 /* The file is a protocol buffer (sentencepiece_model.proto): a sequence of fields, each a number
  * with a wire type, then its content. Writers have one way to write a number, readers take many:
- * only that one way is let through, so that the library cannot read something else here. */
+ * only that one way is accepted, so the library cannot read something else here. */
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 enum { MODEL_PIECE = 1, MODEL_TRAINER, MODEL_NORMALIZER, MODEL_SELF_TEST, MODEL_DENORMALIZER };
 enum { PIECE_TEXT = 1, PIECE_SCORE, PIECE_TYPE };
@@ -33,7 +33,7 @@ typedef struct {
     reader content; /* of BYTES, FIXED64 and FIXED32 */
 } field;
 
-/* The shortest form alone: a last byte of zero adds nothing to a number but its length. */
+/* Only the shortest form: a last byte of zero adds nothing to a number except length. */
 static bool read_varint(reader *r, uint64_t largest, uint64_t *value) {
     *value = 0;
     for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {

@@ -99,7 +99,7 @@ static void permute(const rd_noise *noise, rd_rng *rng, const int32_t *text, int
     begin[0] = 0;
     for (int32_t i = 0; i < n; i++)
         if (sentence_ends_at(noise, text, n, i)) begin[++sentences] = i + 1;
-    int64_t *from = begin + sentences + 1; /* [sentences] the sentence that comes to a place */
+    int64_t *from = begin + sentences + 1; /* [sentences] the sentence that gets a place */
     int64_t *chosen = from + sentences, *dealt = chosen + sentences;
     int32_t moved = share_of(noise->config.permute_sentences, sentences);
     for (int32_t s = 0; s < sentences; s++) from[s] = chosen[s] = s;

@@ -80,7 +80,7 @@ static rd_status next_file(archive *a, const rd_tar_member *member, const char *
     return rd_tar_read(a->tar, bytes->data, (size_t)member->size);
 }
 
-/* Hidden files and folders are left out, as where they are unpacked. */
+/* Hidden files and folders are left out, as in unpacked folders. */
 static bool is_hidden(const char *name) {
     return name[0] == '.' || strstr(name, "/.");
 }

@@ -34,7 +34,7 @@ static rd_status add_name(name_list *names, const char *name) {
     return RD_OK;
 }
 
-/* Hidden ones are left out: systems leave notes of their own. */
+/* Hidden files are left out: systems store their own notes in them. */
 static rd_status list_names(name_list *names, const char *path) {
     DIR *directory = opendir(path);
     if (!directory) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));

@@ -59,8 +59,8 @@ static int scaled(int a, int b) {
     return (product + (product >> 8)) >> 8;
 }
 
-/* row: [width] of four samples to three, in place. They are taken for what ink leaves out, as
- * Adobe's programs store them, and as Pillow reads those of others, too. */
+/* row: [width] of four samples to three, in place. They are read as inverted ink, as Adobe's
+ * programs store them, and as Pillow reads those of other programs, too. */
 static void cmyk_to_rgb(uint8_t *row, int64_t width) {
     for (int64_t i = 0; i < width; i++) {
         uint8_t ink[4];

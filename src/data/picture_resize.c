@@ -197,7 +197,8 @@ rd_status rd_picture_resize(rd_picture *to, rd_picture *scratch, const rd_pictur
     side y = {.n_in = box.height, .n_out = height, .first = part->y, .n = part->height};
     bool tall = is_tall(&box, width, height);
     side *second = tall ? &x : &y;
-    int32_t n = skip_inputs(second, f); /* of what the second pass reads, the first makes no more */
+    int32_t n = skip_inputs(second, f); /* of the rows that the second pass reads; the first makes
+                                         * no others */
     if (tall)
         box.x += x.skipped, box.width = n;
     else

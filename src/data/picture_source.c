@@ -40,7 +40,7 @@ static const rd_picture_source_kind *kind_of(const char *path, bool is_directory
     return ends_with(path, ".bin") ? &rd_picture_cifar : NULL;
 }
 
-/* Splits "PATH:PREFIX" where PATH alone is what is there. */
+/* Splits "PATH:PREFIX" if only PATH exists. */
 static rd_status find(char *path, const char **prefix, const rd_picture_source_kind **kind) {
     struct stat info;
     char *colon = strrchr(path, ':');

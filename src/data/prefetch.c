@@ -20,7 +20,7 @@ struct rd_prefetch {
 
     pthread_t *threads; /* [n_threads] */
     int n_threads;
-    pthread_mutex_t lock; /* of all below but the batches of slots */
+    pthread_mutex_t lock; /* of everything below except the batches of slots */
     pthread_cond_t made_one, released_one;
     /* A ring: batch `number` is in slots[number % n_slots]. Those before `released` are done with,
      * those before `taken` are made or being made; the user holds `released` while `holding`. */
@@ -43,7 +43,7 @@ static int64_t take_number(rd_prefetch *p) {
     return number;
 }
 
-/* Of several failures the first batch's counts, as if one thread had made them in order. */
+/* Among several failures the first batch's counts, as if one thread had made them in order. */
 static void give(rd_prefetch *p, int64_t number, rd_status status) {
     pthread_mutex_lock(&p->lock);
     if (status == RD_OK) p->slots[number % p->n_slots].made = true;
@@ -103,7 +103,7 @@ static rd_status start(rd_prefetch *p, int n_threads) {
     int failed = start_threads(p, n_threads);
     if (!failed) return RD_OK;
     stop_threads(p);
-    if (failed == EAGAIN) /* what the system says when memory for a stack is missing, too */
+    if (failed == EAGAIN) /* also the system's error when memory for a stack is missing */
         return rd_error(RD_ERR_MEMORY, "cannot start a thread: out of memory, or of threads");
     return rd_error(RD_ERR_IO, "cannot start a thread: %s", strerror(failed));
 }

@@ -58,7 +58,7 @@ static rd_status rotate(rd_picture *p, rd_picture *scratch, double degrees) {
     return transform(p, scratch, m);
 }
 
-/* ---- Blending: other + factor * (picture - other), cut to what a sample can be ---- */
+/* ---- Blending: other + factor * (picture - other), clipped to the range of a sample ---- */
 
 static uint8_t blended(uint8_t other, uint8_t own, float factor) {
     float value = (float)other + factor * (float)((int)own - (int)other);

@@ -45,8 +45,8 @@ static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
 }
 
 /* SentencePiece takes the square of the length of a run of unknown characters, and more for the
- * best of many segmentations, so that lines longer than any sentence are taken in parts: ended by a
- * blank where there is one, else between characters. */
+ * best of many segmentations, so lines longer than any sentence are processed in parts, which end
+ * at a blank if there is one, else between characters. */
 enum { LONGEST_PART = 1 << 16, LONGEST_SAMPLED_PART = 2048 };
 
 static size_t part_of(const char *text, size_t n, size_t longest) {

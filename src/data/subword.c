@@ -16,7 +16,7 @@ enum { N_WORD_END = sizeof WORD_END - 1 };
 struct rd_subword {
     rd_string_table symbols;
     rd_bpe_rules rules;
-    bool end_apart; /* version 0.1: the end of a word is a symbol of its own at first */
+    bool end_apart; /* version 0.1: the end of a word is at first a separate symbol */
 };
 
 /* The working memory of one thread. */

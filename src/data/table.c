@@ -54,7 +54,7 @@ typedef struct {
     const char *at, *end;
 } cursor;
 
-/* A field after its opening quote, with the lines that it goes on over. */
+/* A field after its opening quote, with the lines that it continues on. */
 static rd_status read_quoted(rd_table *t, cursor *c) {
     for (;;) {
         const char *quote = memchr(c->at, '"', (size_t)(c->end - c->at));
@@ -312,7 +312,7 @@ static rd_status read_object(rd_table *t, const char *line, size_t n) {
     return RD_OK;
 }
 
-/* Of one column alone an empty line is a row: the empty text. */
+/* In a table of one column an empty line is a row: the empty text. */
 static bool has_one_column(const rd_table *t) {
     if (t->json) return false;
     for (int i = 0; i < t->config.n_columns; i++)

@@ -172,7 +172,7 @@ rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, s
     return cut(tokenizer, c, text, n, ids);
 }
 
-/* Pieces of a vocabulary may hold anything, also what a terminal takes for a command. */
+/* Pieces of a vocabulary may hold anything, even commands to a terminal. */
 static rd_status clean(char **text, size_t *n, bool controls) {
     rd_text copy = {0};
     rd_status status = rd_text_append_clean(&copy, *text, *n, controls);
@@ -197,7 +197,7 @@ static rd_status check_ids(const rd_tokenizer *tokenizer, const int32_t *ids, in
     return RD_OK;
 }
 
-/* Decodes the ids in range alone. */
+/* Decodes only the ids in range. */
 static rd_status decode_known(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                               char **text, size_t *length) {
     int32_t *known = rd_malloc((size_t)n, sizeof *known);

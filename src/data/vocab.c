@@ -14,8 +14,8 @@
 /* Always the same number: sums over threads depend on it, and the model file records it. */
 enum { TRAINER_THREADS = 8 };
 
-/* SentencePiece leaves out lines of more bytes, unless it is told otherwise, and lines with a
- * character that it has its own use for. */
+/* SentencePiece leaves out lines of more bytes, unless told otherwise, and lines with a character
+ * that it reserves. */
 enum { LONGEST_BY_DEFAULT = 4192 };
 static const char reserved[] = "\xE2\x96\x85"; /* U+2585 */
 
@@ -24,7 +24,7 @@ typedef struct {
     const char *const *paths;
     int n_paths, next;
     rd_corpus *corpus;
-    rd_text cleaned; /* the line, without what is reserved */
+    rd_text cleaned; /* the line, without reserved characters */
     bool has_text;   /* a line had a character that is not blank */
     rd_status status;
 } line_source;

@@ -113,7 +113,7 @@ static rd_status extend_tokenizer_json(const char *directory, const json_t *list
     return no_memory(directory);
 }
 
-/* added_tokens.json, and tokenizer_config.json where it lists added tokens, too. */
+/* added_tokens.json, and tokenizer_config.json if it also lists added tokens. */
 static rd_status extend_added(const char *directory, const json_t *list, int32_t first) {
     json_t *map, *config;
     RD_TRY(rd_json_read_optional(directory, "added_tokens.json", &map));

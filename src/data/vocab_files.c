@@ -19,9 +19,10 @@ typedef struct {
     rd_vocabulary_kind kind;
     /* Of source and target; [1] NULL: one for both sides; both NULL: labels alone. */
     const char *models[2];
-    const char *ids[2];                  /* what gives the models' pieces other ids; or NULL */
+    const char *ids[2];                  /* the file that gives the models' pieces other ids; or
+                                          * NULL */
     const char *companion;               /* a file that models[0] needs next to it; or NULL */
-    const char *settings[MOST_SETTINGS]; /* files that say more where they are there; or NULL */
+    const char *settings[MOST_SETTINGS]; /* optional files that say more; or NULL */
 } form;
 
 /* The first that is there counts. */
@@ -67,7 +68,7 @@ static rd_status add_optional(const char *directory, const char *name, const cha
     return RD_OK;
 }
 
-/* The same, with the settings and the labels where they are there, too. */
+/* The same, with the settings and the labels if they exist. */
 static rd_status list_all_files(const form *f, const char *directory, const char **files) {
     list_files(f, files);
     for (int i = 0; i < MOST_SETTINGS && f->settings[i]; i++)
@@ -228,7 +229,7 @@ rd_status rd_vocabularies_keep(const char *directory, const char *model) {
     return RD_OK;
 }
 
-/* Name and length come first, so that no bytes of one file pass for those of another. */
+/* Name and length come first, so bytes of one file cannot pass for those of another. */
 static rd_status add_file(rd_sha256 *sha, const char *directory, const char *name) {
     rd_mapping mapping = {0};
     char *path = rd_path_join(directory, name);

@@ -82,7 +82,7 @@ static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t 
     return encode(tokenizer, text, n, ids);
 }
 
-/* The blank before a piece goes where it begins so, as Hugging Face's decoder has it. */
+/* Removes the blank before a piece that begins so, as Hugging Face's decoder does. */
 static bool is_tied(const char *name) {
     static const char *const tied[] = {".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re"};
     for (size_t i = 0; i < sizeof tied / sizeof *tied; i++)

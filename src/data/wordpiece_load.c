@@ -1,5 +1,5 @@
-/* Reading WordPiece vocabularies as Hugging Face writes them. Files come from outside: what would
- * change the ids and is not known here is refused. */
+/* Reading WordPiece vocabularies as Hugging Face writes them. Files come from outside: unknown
+ * settings that would change the ids are refused. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ __attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, 
     return rd_error(RD_ERR_FORMAT, "%s: not a WordPiece vocabulary: %s", path, reason);
 }
 
-/* Of two pieces that are spelled alike the last counts, as in Hugging Face's. */
+/* Of two pieces with the same spelling the last counts, as in Hugging Face's tokenizers. */
 static rd_status add_to_table(rd_wordpiece_table *table, const char *name, size_t n, int32_t id) {
     int32_t index;
     RD_TRY(rd_string_add(&table->strings, name, n, &index));
@@ -72,7 +72,7 @@ static bool is_on(const json_t *object, const char *key, bool otherwise) {
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }
 
-/* *json: of the file `name` next to the vocabulary, {} where there is none. */
+/* *json: of the file `name` next to the vocabulary, {} if there is none. */
 static rd_status read_beside(const char *vocab_path, const char *name, json_t **json) {
     char *directory = rd_path_parent(vocab_path);
     *json = NULL;
@@ -192,7 +192,7 @@ static rd_status read_settings(rd_wordpiece *self, const char *path, const json_
     return RD_OK;
 }
 
-/* The largest id of the vocabulary and of what was added to it, and one more. */
+/* The largest id of the vocabulary and of its added tokens, plus one. */
 static rd_status find_size(const char *path, json_t *vocab, const json_t *added, int64_t *size) {
     const char *name;
     json_t *id, *token;

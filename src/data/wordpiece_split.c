@@ -67,7 +67,7 @@ static bool is_dropped(UChar32 c) {
            category_of(c) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK);
 }
 
-/* From 2B920 on, not 2B820, as Hugging Face's library has it. */
+/* From 2B920 on, not 2B820, as in Hugging Face's library. */
 static bool is_chinese(UChar32 c) {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
            (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||

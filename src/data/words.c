@@ -24,7 +24,7 @@ static const char *piece(const rd_tokenizer *tokenizer, int32_t id) {
     return rd_string_at(&((const dictionary *)tokenizer)->symbols, id);
 }
 
-/* The spelling of a special symbol in a text is no such symbol. */
+/* The spelling of a special symbol in a text is not that symbol. */
 static rd_status add_id(const rd_tokenizer *tokenizer, int32_t id, rd_ids *ids) {
     bool known = id >= RD_DICTIONARY_SPECIAL && id != tokenizer->mask;
     RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
@@ -42,12 +42,12 @@ static rd_status encode_words(const rd_tokenizer *tokenizer, const char *text, s
     return RD_OK;
 }
 
-/* Cut first, and then words are what is between white space of any kind. */
+/* Cut first; then words are separated by white space of any kind. */
 static rd_status encode_cut(const rd_tokenizer *tokenizer, const char *text, size_t n,
                             float dropout, rd_rng *rng, rd_ids *ids) {
     const rd_subword *codes = ((const dictionary *)tokenizer)->codes;
     rd_text cut = {0};
-    rd_status status = rd_text_append(&cut, "", 0); /* of nothing too there is a text */
+    rd_status status = rd_text_append(&cut, "", 0); /* even nothing decodes to a text */
     if (status == RD_OK) status = rd_subword_apply(codes, text, n, dropout, rng, &cut);
     if (status == RD_OK) status = encode_words(tokenizer, cut.data, (size_t)cut.length, ids);
     rd_text_free(&cut);
@@ -143,7 +143,7 @@ static rd_status decode_characters(const rd_tokenizer *tokenizer, const int32_t 
     return decode(tokenizer, ids, n, "", "\xEF\xBF\xBD", text, length);
 }
 
-/* The codes in the folder of a dictionary, where they are there. */
+/* The codes in the folder of a dictionary, if they exist. */
 static rd_status find_codes(dictionary *self, const char *path) {
     char *folder = rd_path_parent(path);
     char *codes = folder ? rd_path_join(folder, "bpecodes") : NULL;

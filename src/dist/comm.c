@@ -9,8 +9,8 @@
 
 enum { LINE = 16 /* floats of a cache line */ };
 
-/* Of all buckets but the last: enough of them that little is left to do once the last is there, and
- * large enough for a message to each worker. */
+/* The size of all buckets except the last: small enough that little is left to do once the last is
+ * there, and large enough for a message to each worker. */
 static int64_t bucket_size(int64_t n) {
     enum { MANY = 32, LEAST = 1 << 12, MOST = 1 << 22 };
     int64_t size = (n + MANY - 1) / MANY;

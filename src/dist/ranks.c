@@ -57,7 +57,7 @@ static rd_status gather_first(rd_comm *comm, const void *mine, const size_t *byt
     return status;
 }
 
-/* Who has it gives it on: to the rank at half the distance, a quarter, and so on. */
+/* Ranks that have it pass it on: to the rank at half the distance, a quarter, and so on. */
 static rd_status give_on(rd_bundle *b, const rd_comm *c, void *data, size_t bytes) {
     int distance = 1;
     while (distance < c->size) distance *= 2;
@@ -104,7 +104,7 @@ static bool has_others(void) {
     return getenv("PMIX_RANK") && number_of("SLURM_STEP_NUM_TASKS") > 1;
 }
 
-/* The module where it is built, next to the program, or where it is installed. */
+/* The module in the build folder, next to the program, or where it is installed. */
 static void *open_module(void) {
     static const char *const places[] = {"", RD_MODULES "/"};
     char program[PATH_MAX], path[PATH_MAX + sizeof RD_MODULES + 32];

@@ -1,8 +1,8 @@
-/* Sums over ranks, on a thread of their own, while the numbers are still being made. Each rank gets
- * from all others what they have of its slice of a bucket, adds in the order of ranks, and gives
- * its sum to all: (size - 1) / size of the numbers go out and come in for either, however many
- * ranks there are. The thread, because MPI moves data only while somebody calls it, and a layer
- * takes longer than what a network holds back. */
+/* Sums over ranks, on a separate thread, while the numbers are still being computed. Each rank gets
+ * its slice of a bucket from all others, adds in the order of ranks, and gives its sum to all:
+ * (size - 1) / size of the numbers go out and come in for either, however many ranks there are. It
+ * needs a thread because MPI moves data only while somebody calls it, and a layer takes longer than
+ * the network's buffers last. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ struct summing {
     rd_failure failure;
 };
 
-/* x rounded for its way, with what rounding lost before, and less what it loses now. */
+/* Rounds x to be sent, after adding the previous rounding error, and keeps the new one. */
 static void round_numbers(const float *x, float *error, int64_t n, uint16_t *out) {
     for (int64_t i = 0; i < n; i++) {
         float wanted = x[i] + error[i];

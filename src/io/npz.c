@@ -19,8 +19,7 @@ static rd_status check_file(rd_npz *npz) {
     return RD_OK;
 }
 
-/* The size that the archive's directory says an entry has; *left is what all that follow may have.
- */
+/* The size of an entry by the archive's directory; *left is the size left for all that follow. */
 static rd_status check_size(const rd_npz *npz, int64_t index, uint64_t *left) {
     zip_stat_t info;
     if (zip_stat_index(npz->archive, (zip_uint64_t)index, 0, &info) != 0)

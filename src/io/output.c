@@ -1,4 +1,4 @@
-/* Files that are written: whole or not at all where they can be replaced, as it comes elsewhere. */
+/* Files to write: whole or not at all if they can be replaced, piece by piece otherwise. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -221,7 +221,7 @@ rd_status rd_output_open(rd_atomic_file *file, const char *path) {
     return status;
 }
 
-/* Puts the written file in place, and what was there, if anything, at `kept` (NULL: nowhere). */
+/* Puts the written file in place, and moves an existing one to `kept` (NULL: nowhere). */
 static rd_status put_in_place(const rd_atomic_file *file, const char *kept) {
     bool moved = kept && rename(file->path, kept) == 0;
     if (kept && !moved && errno != ENOENT)

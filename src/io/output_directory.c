@@ -95,7 +95,7 @@ static rd_status move_entries(const rd_atomic_directory *d) {
         return rd_error(errno == ENOMEM ? RD_ERR_MEMORY : RD_ERR_IO, "%s: cannot read: %s",
                         d->temporary, strerror(errno));
     rd_status status = RD_OK;
-    int at = n; /* backwards: config.yaml, without which it is no model, comes late */
+    int at = n; /* backwards: config.yaml, without which it is not a model, comes late */
     while (status == RD_OK && at > 0) status = move(d->temporary, d->path, entries[--at]->d_name);
     if (status != RD_OK) {
         char *problem = rd_strdup(rd_last_error());

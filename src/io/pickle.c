@@ -333,7 +333,7 @@ static const struct {
     ['c'] = {name_lines, 0},
     [0x93] = {name_texts, 0},
     ['R'] = {call, 0},
-    [0x81] = {call, 0}, /* of a class's own way to make an object */
+    [0x81] = {call, 0}, /* of the way in which a class makes an object */
     ['b'] = {build, 0},
     ['Q'] = {persistent, 0},
 };

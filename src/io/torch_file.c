@@ -283,7 +283,7 @@ rd_status rd_torch_storage_get(const rd_torch_tensor *tensor, const char **bytes
 
 void rd_torch_storage_release(const rd_torch_tensor *tensor) {
     rd_torch_storage *storage = &tensor->file->storages[tensor->storage];
-    if (storage->uses > 1) return; /* so that many views of one storage take linear time */
+    if (storage->uses > 1) return; /* so many views of one storage take linear time */
     free(storage->bytes);
     storage->bytes = NULL;
 }

@@ -38,7 +38,7 @@ static const char *const others[] = {"collections.OrderedDict",
                                      "numpy._core.multiarray._reconstruct",
                                      "omegaconf.",
                                      "fairseq."};
-/* Python 2's too, whose names protocol 2 has. */
+/* Python 2's names, too, which protocol 2 uses. */
 static const char *const builtins[] = {"object",  "dict", "list",    "set",   "frozenset",
                                        "tuple",   "int",  "long",    "bool",  "float",
                                        "complex", "str",  "unicode", "bytes", "bytearray"};
@@ -46,7 +46,7 @@ static const char REBUILD_PARAMETER[] = "torch._utils._rebuild_parameter",
                   REBUILD_TENSOR[] = "torch._utils._rebuild_tensor",
                   REBUILD_SUBCLASS[] = "torch._tensor._rebuild_from_type_v2";
 
-/* The rest of a name of the package, NULL where it is of another. */
+/* The rest of a name in the package, NULL if it is in another. */
 static const char *in_package(const char *name, const char *package) {
     size_t n = strlen(package);
     return strncmp(name, package, n) == 0 ? name + n : NULL;

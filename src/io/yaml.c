@@ -23,7 +23,7 @@ static void open_collection(counts *c, bool list) {
     c->cost += COLLECTION_COST;
 }
 
-/* NULL, or what is too much with this token. */
+/* NULL, or which limit this token exceeds. */
 static const char *count(counts *c, const yaml_token_t *token) {
     switch (token->type) {
     case YAML_FLOW_SEQUENCE_START_TOKEN:
@@ -149,8 +149,8 @@ rd_status rd_yaml_error(const rd_yaml *yaml, const yaml_node_t *node, const char
 /* A document on its way to JSON. */
 typedef struct {
     rd_yaml *yaml;
-    int last; /* the node that came last; libyaml numbers nodes as they come, so that an alias leads
-                 to an earlier one */
+    int last; /* the node that came last; libyaml numbers nodes as they come, so an alias refers to
+               * an earlier one */
 } conversion;
 
 static rd_status take_node(conversion *c, const yaml_node_t *parent, int id,

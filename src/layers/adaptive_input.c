@@ -26,7 +26,7 @@ static rd_status find_rows(const rd_step *step, const rd_adaptive_band *band, in
     return RD_OK;
 }
 
-/* *x: [n, dim], what the projection reads. */
+/* *x: [n, dim], the projection's input. */
 static rd_status gather(const rd_step *step, const band_rows *b, rd_activations *x) {
     int64_t dim = b->band->dim;
     *x = rd_step_activations(step, b->n, dim);

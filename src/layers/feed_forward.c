@@ -30,7 +30,7 @@ rd_status rd_feed_forward_backward(const rd_step *step, const rd_feed_forward *f
     rd_gemm_backward_data(rows, width, ffn_dim, dy, rd_step_weights(step, &ffn->weight2, 0), 0.0f,
                           dh);
     rd_dropout dropout = rd_step_dropout(step, ffn->dropout, ffn->site, rows);
-    rd_activations a = saved->h; /* what it holds afterwards */
+    rd_activations a = saved->h; /* its contents afterwards */
     RD_TRY(rd_op_activation_backward(step->arena, dh, a, dh, saved->h, ffn->bias1.value,
                                      ffn->bias1.grad, rows, ffn_dim, ffn->activation, &dropout));
     rd_gemm_backward_weights(rows, width, ffn_dim, dy, a, 1.0f, ffn->weight2.grad);

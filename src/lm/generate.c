@@ -34,8 +34,9 @@ static rd_status decode(const rd_tokenizer *tokenizer, const rd_ids *prompt,
     return status;
 }
 
-/* *text: the prompt as it was, and what its tokens' text is followed by. Without that, which some
- * tokenizer might change, the text of all tokens. */
+/* *text: the prompt as it was, followed by the text after that of its tokens. If the whole text
+ * does not begin with that of the prompt's tokens, as may happen with some tokenizers, the text of
+ * all tokens. */
 static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found, char **text) {
     const rd_tokenizer *tokenizer = w->generation->lm->tokenizer;
     char *all, *own;

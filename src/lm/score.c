@@ -15,8 +15,8 @@ typedef struct {
 struct rd_lm_scorer {
     rd_lm_scorer_config config;
     int32_t longest, context;
-    /* Of the text under way: the last tokens that are done, which may be context, then those that
-     * wait. */
+    /* Tokens of the current text: the last ones that are done, which may be context, then those
+     * that wait. */
     waiting_token *tokens; /* [n] */
     int64_t n, capacity;
     int64_t done;
@@ -94,7 +94,7 @@ static rd_status add_sequence(rd_lm_scorer *s, int64_t first, int64_t n, int64_t
         RD_TRY(compute(s));
         before = 0;
     }
-    /* Blocks of whole lines are read as in training, where none knows the one before. */
+    /* Blocks of whole lines are read as in training, where no block sees the one before. */
     bool alone = first == 0 || (s->config.mode == RD_BREAK_COMPLETE && s->context == 0);
     int32_t start = alone ? s->config.lm->start : s->tokens[first - 1].id;
     s->ids.length = 0;

@@ -200,7 +200,7 @@ static void list_labels(const rd_answers *a, char text[256]) {
     if (a->n_labels > SHOWN) strcpy(text + used, ", ...");
 }
 
-/* F1 of two classes is that of "1" unless something else is said. */
+/* F1 of two classes is that of "1" unless another is chosen. */
 static rd_status find_positive(const rd_answers_config *config, rd_answers *a) {
     char labels[256];
     list_labels(a, labels);

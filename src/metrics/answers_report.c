@@ -16,7 +16,7 @@ typedef struct {
     uint32_t *times; /* [pairs] */
 } trial_room;
 
-/* NaN where a resample has one number alone: nothing in common. */
+/* NaN, of a resample with only one number, becomes 0: no correlation. */
 static void set_scores(const rd_answers_config *config, const rd_answer_pairs *pairs,
                        trial_room *own, int64_t trials, double *scores) {
     double all[RD_SCORING_MAX_METRICS];
@@ -180,7 +180,7 @@ static void make_columns(const rd_answers_config *config, const rd_answers *answ
     }
 }
 
-/* Why there is no correlation: everything is read as finite. */
+/* The reason why there is no correlation; all numbers read are finite. */
 static rd_status not_defined(const rd_answers_config *config, const rd_answers *answers,
                              const rd_answer_metric *metric, int system) {
     if (answers->n < 2)

@@ -1,5 +1,5 @@
-/* Scores of predicted classes: all that scikit-learn makes of a confusion matrix needs its margins
- * and its diagonal alone, so that many classes take little memory. */
+/* Scores of predicted classes: all that scikit-learn makes of a confusion matrix needs only its
+ * margins and its diagonal, so many classes take little memory. */
 #include "metrics/classes.h"
 
 #include <math.h>

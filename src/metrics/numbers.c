@@ -46,7 +46,7 @@ double rd_pearson_times(int64_t n, const double *x, const double *y, const uint3
         yy += k * dy * dy;
         xy += k * dx * dy;
     }
-    /* The means were rounded: what they lack. */
+    /* The rounding errors of the means. */
     xx -= sx * sx / count;
     yy -= sy * sy / count;
     xy -= sx * sy / count;

@@ -57,8 +57,8 @@ typedef struct {
     const char *suffix, *replacement;
 } rule;
 
-/* The first rule whose suffix fits is the only one tried: it applies when the measure of what is in
- * front of the suffix is above `above`. */
+/* The first rule whose suffix fits is the only one tried: it applies when the measure of the part
+ * before the suffix is above `above`. */
 static size_t apply(const rule *rules, size_t n_rules, int above, char *word, size_t n) {
     for (size_t i = 0; i < n_rules; i++) {
         if (!ends_with(word, n, rules[i].suffix)) continue;
@@ -135,7 +135,7 @@ static size_t step5(char *word, size_t n) {
     return ends_with(word, n, "ll") && measure(word, n - 1) > 1 ? n - 1 : n;
 }
 
-/* Forms the rules get wrong, and what they become. */
+/* Forms the rules get wrong, and their stems. */
 static size_t irregular(char *word, size_t n) {
     static const rule forms[] = {
         {"sky", "sky"},        {"skies", "sky"},       {"dying", "die"},

@@ -293,7 +293,7 @@ static void explain(const rd_metric_config *config, int which, const double *sta
     snprintf(details, 256, "(P = %.1f R = %.1f)", parts.precision, parts.recall);
 }
 
-/* A line of marks and dashes here and there is no reason to warn. */
+/* An occasional line of marks and dashes is not a reason to warn. */
 static void warn(const rd_metric_config *config, const double *stats, char warning[256]) {
     if (10 * stats[WORDLESS] < stats[0] || stats[WORDLESS] == 0) return;
     snprintf(warning, 256, "ROUGE finds no word in the references of %.0f of %.0f lines%s",

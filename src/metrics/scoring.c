@@ -209,7 +209,7 @@ typedef struct {
     rd_failure reading;
 } block_work;
 
-/* The first job reads the next block; that it failed is told when this one is done. */
+/* The first job reads the next block; its failure is reported when this block is done. */
 static rd_status block_job(void *self, int thread, int64_t job) {
     block_work *w = self;
     int64_t i = job - 1, row = (int64_t)w->config->n_systems * w->scoring->width;
@@ -225,7 +225,7 @@ static rd_status score_block(block_work *work, int threads) {
     return rd_failure_report(&work->reading);
 }
 
-/* Adds a block's statistics up in the order of lines, so that the sums never depend on threads. */
+/* Adds a block's statistics in the order of lines, so the sums never depend on threads. */
 static void add_block(const rd_scoring_config *config, rd_scoring *scoring,
                       const rd_line_block *block, const double *stats) {
     int64_t row = (int64_t)config->n_systems * scoring->width;

@@ -100,7 +100,7 @@ static int32_t shifted_cost(const ter_search *search, int64_t first, int64_t las
 }
 
 /* Walks the cheapest edits backwards, preferring substitution, then deletion, then insertion (of
- * hypothesis words into the reference's view), and notes what is aligned and what is wrong. */
+ * hypothesis words into the reference's view), and records alignments and errors. */
 static rd_status align(ter_search *search) {
     int64_t i = search->n_hyp, j = search->n_ref, width = search->n_ref + 1;
     memset(search->hyp_err, 0, (size_t)(i + 1) * sizeof(int32_t));

@@ -17,8 +17,8 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* ASCII that is always a token of its own: all but letters, digits, control characters, and ' , - .
- * As bits: blank to &, ( to +, /, : to ?; @, [ to `; { to ~. */
+/* ASCII that is always a separate token: all except letters, digits, control characters, and ' , -
+ * . As bits: blank to &, ( to +, /, : to ?; @, [ to `; { to ~. */
 static bool is_symbol(char c) {
     static const uint64_t bits[4] = {0xFC008F7F00000000u, 0x78000001F8000001u, 0, 0};
     return bits[(unsigned char)c >> 6] >> (c & 63) & 1;
@@ -43,7 +43,7 @@ static int64_t split_symbols(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* A period or comma is a token of its own, except after a digit. out: room for 2 n + 1. */
+/* A period or comma is a separate token, except after a digit. out: room for 2 n + 1. */
 static int64_t split_stops_after(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
@@ -57,7 +57,7 @@ static int64_t split_stops_after(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* A period or comma is a token of its own, except before a digit. */
+/* A period or comma is a separate token, except before a digit. */
 static int64_t split_stops_before(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
@@ -72,7 +72,7 @@ static int64_t split_stops_before(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* A dash after a digit is a token of its own. */
+/* A dash after a digit is a separate token. */
 static int64_t split_dashes(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
@@ -106,11 +106,11 @@ static int64_t split_run(const char *run, int64_t n, char left, char right, char
 
 /* All four rules in one pass, because tokenizing is most of BLEU's time. Only the characters next
  * to a period, comma or dash decide about it, so the rules can be applied to each run of periods
- * and commas alone. out: room for 12 n. Returns -1 when a run is too long for that. */
+ * and commas by itself. out: room for 12 n. Returns -1 when a run is too long for that. */
 static int64_t split_all(const char *s, int64_t n, char *out) {
     char *to = out;
     for (int64_t i = 0; i < n; i++) {
-        /* A blank is padded by the rule, too, but is white space enough by itself. */
+        /* The rule pads a blank, too, but a blank is already white space. */
         bool stop = is_stop(s[i]), alone = is_symbol(s[i]) & (s[i] != ' ');
         if (s[i] == '-') alone = i > 0 && is_digit(s[i - 1]);
         if (stop) {

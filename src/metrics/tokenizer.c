@@ -118,7 +118,7 @@ static rd_status open_pieces(rd_metric_tokenizer *tokenizer, const char *name, c
     return load_pieces(tokenizer, tokenizer->path);
 }
 
-/* name: without what comes after a colon, which is `file`. */
+/* name: without the part after a colon, which is `file`. */
 static rd_status open_by_name(rd_metric_tokenizer *tokenizer, const char *name, const char *file) {
     static const struct {
         const char *name;

@@ -4,7 +4,7 @@
 #include "model/pictures.h"
 #include "model/transformer.h"
 
-/* Bytes of the largest table of positions, which a config alone can make a program allocate. */
+/* Bytes of the largest table of positions that a config alone can make a program allocate. */
 enum { MAX_POSITION_TABLE = 1 << 30 };
 
 int64_t rd_position_table_rows(const rd_model_config *c) {

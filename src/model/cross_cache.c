@@ -9,7 +9,7 @@
 enum { NOT_ENCODED = -1 }; /* a sentence's group */
 
 struct rd_cross_group {
-    int64_t rows; /* tokens of its sentences, and what products write after them */
+    int64_t rows; /* tokens of its sentences, and rows that products write after them */
     float *kv;    /* [layers, rows, 2 d_model]; kept for the next group when released */
     int64_t capacity;
     bool in_use;
@@ -44,7 +44,7 @@ rd_status rd_cross_cache_add(rd_cross_cache *s, int32_t sentence, const int32_t 
     return RD_OK;
 }
 
-/* Of exactly this size if it is to grow: it is large, and holds nothing to be kept. */
+/* Grows to exactly this size: it is large, and its contents need not be kept. */
 static rd_status reserve(rd_cross_group *group, int64_t size) {
     if (size <= group->capacity) return RD_OK;
     free(group->kv);

@@ -164,7 +164,7 @@ static rd_status lay_out(rd_decoding *d, const rd_step *step, const int32_t *tok
     return RD_OK;
 }
 
-/* The sentences' sources, or prompts, and slots for what the rows read. */
+/* The sentences' sources, or prompts, and slots for the tokens that the rows read. */
 static rd_status begin_step(rd_decoding *d, int64_t n_rows, const int32_t *parents,
                             const int32_t *sentences) {
     if (d->model->encoder.n_layers > 0) {

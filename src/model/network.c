@@ -2,15 +2,14 @@
 
 #include <string.h>
 
-/* One side of the batch, laid out for all passes, and what its stack saves for the backward pass.
- */
+/* One side of the batch, laid out for all passes, and its stack's data for the backward pass. */
 typedef struct {
     rd_stack_rows rows;
     rd_stack_saved saved;
 } side;
 
-/* A sequence's tokens as its stack reads them: as they are, or, with start >= 0, moved on by one
- * after `start`, so that each is predicted from those before it. */
+/* A sequence's tokens as its stack reads them: unchanged, or, with start >= 0, shifted by one after
+ * `start`, so that each is predicted from those before it. */
 static void copy_sequence(int32_t *to, const int32_t *ids, int32_t n, int32_t start) {
     int32_t moved = start >= 0 && n > 0;
     if (moved) to[0] = start;
@@ -29,7 +28,8 @@ static rd_status check_length(int32_t length, int32_t max_positions) {
 typedef struct {
     int64_t n;
     const int32_t *ids, *offsets; /* [offsets[n]], [n + 1] */
-    int32_t start;                /* what a decoder reads first; -1: ids are read as they are */
+    int32_t start;                /* the token that a decoder reads first; -1: ids are read as they
+                                   * are */
     const int32_t *starts;        /* [n] the same, of each; NULL: `start` */
     const int32_t *segments;      /* [offsets[n]]; NULL: none */
     int32_t max_positions;

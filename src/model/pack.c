@@ -67,8 +67,8 @@ static rd_status list(packing *p) {
     return RD_OK;
 }
 
-/* Packs what is complete when the first n floats are there. A tied output projection comes early in
- * the parameters and waits for the rest here, which does no harm. */
+/* Packs the matrices that are complete when the first n floats are there. A tied output projection
+ * comes early in the parameters and waits for the rest here, which does no harm. */
 static rd_status pack_ready(void *self, int64_t n) {
     packing *p = self;
     const float *end = p->model->parameters.values + n;

@@ -18,7 +18,7 @@ static double cubic(double x, double a) {
     return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
 }
 
-/* row: [n_in] = what each input counts in output i; beyond the ends the last input counts. */
+/* row: [n_in] = the weight of each input in output i; beyond the ends the last input counts. */
 static void fill_plain(double *row, int64_t n_in, double centre, double a) {
     int64_t first = (int64_t)floor(centre);
     for (int64_t k = first - 1; k <= first + 2; k++) {

@@ -39,7 +39,7 @@ rd_status rd_parameters_save(const rd_parameters *parameters, const float *value
     return rd_tensor_file_save(path, make_header(parameters, values, owner), write_floats, &data);
 }
 
-/* Checks that the tensor is what the model expects. */
+/* Checks that the tensor is the one that the model expects. */
 static rd_status check_tensor(const rd_stored_tensor *t, const rd_parameter *item) {
     if (strcmp(t->dtype, "F32") != 0 && (strcmp(t->dtype, "I8") != 0 || !item->shape[1]))
         return rd_error(RD_ERR_UNSUPPORTED, "%s: tensor %s has type %s, expected F32%s", t->path,

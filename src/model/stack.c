@@ -132,7 +132,7 @@ static int64_t pictures_of(const rd_step *step, const rd_stack_rows *rows) {
     return rows->sequences.n_seqs / step->n_passes;
 }
 
-/* Each sequence's first row, where the head reads no other. */
+/* Each sequence's first row, if the head reads no other. */
 static rd_status choose_read(const rd_step *step, const rd_stack *stack, const rd_stack_rows *rows,
                              rd_sequences *read) {
     int64_t n = rows->sequences.n_seqs;
@@ -181,7 +181,7 @@ rd_status rd_stack_forward(const rd_step *step, const rd_stack *stack, const rd_
     if (stack->ends_with_norm)
         return rd_norm_forward(step, &stack->final_norm, &saved->final_norm, n, stack->width, x.f32,
                                &saved->out);
-    /* a pre-norm stack without a last norm ends in float32 alone */
+    /* a pre-norm stack without a last norm ends in float32 only */
     return x.bf16 ? RD_OK : rd_step_operand(step, x.f32, n, stack->width, &saved->out);
 }
 

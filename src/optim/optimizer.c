@@ -25,8 +25,8 @@ static double restarting_cosine(const rd_optim_config *c, double updates) {
 }
 
 /* fairseq sets the rate after each update, for the next one: update k has the schedule's value
- * after k - 1 updates, the very first warmup-init-lr. Its fixed schedule alone warms up from the
- * first. */
+ * after k - 1 updates, the very first warmup-init-lr. Only its fixed schedule warms up from the
+ * first update. */
 double rd_learning_rate(const rd_optim_config *c, int64_t update) {
     double done = (double)(c->lr_scheduler == RD_LR_FIXED ? update : update - 1);
     double warmup = (double)c->warmup_updates, total = (double)c->total_num_update;

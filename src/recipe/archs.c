@@ -1,4 +1,4 @@
-/* The architectures that `arch` names, as fairseq has them. */
+/* The architectures that `arch` names, as in fairseq. */
 #include "recipe/recipe_keys.h"
 
 #include <stddef.h>
@@ -14,7 +14,7 @@ static const rd_arch_value iwslt[] = {
     {"decoder-layers", "6"},           {"encoder-ffn-embed-dim", "1024"},
     {"decoder-ffn-embed-dim", "1024"}, {"encoder-attention-heads", "4"},
     {"decoder-attention-heads", "4"},  {NULL, NULL}};
-static const rd_arch_value base[] = {{NULL, NULL}}; /* what the table's defaults are */
+static const rd_arch_value base[] = {{NULL, NULL}}; /* the table's defaults */
 static const rd_arch_value big[] = {{"encoder-embed-dim", "1024"},
                                     {"encoder-ffn-embed-dim", "4096"},
                                     {"decoder-ffn-embed-dim", "4096"},
@@ -36,7 +36,7 @@ static const rd_arch_value big[] = {{"encoder-embed-dim", "1024"},
 static const rd_arch_value bart_base[] = {RD_BART("768", "3072", "6", "12")};
 static const rd_arch_value bart_large[] = {RD_BART("1024", "4096", "12", "16")};
 
-/* Language models: decoders alone, pre-norm. */
+/* Language models: only a decoder, pre-norm. */
 #define RD_LM(width, ffn, layers, heads)                                                           \
     {"encoder-layers", "0"}, {"decoder-layers", layers}, {"encoder-embed-dim", width},             \
         {"decoder-ffn-embed-dim", ffn}, {"decoder-attention-heads", heads},                        \
@@ -63,7 +63,7 @@ static const rd_arch_value lm_wiki103[] = {RD_LM("1024", "4096", "16", "8"),
                                            {"tie-adaptive-weights", "true"},
                                            {"tie-adaptive-proj", "true"},
                                            {NULL, NULL}};
-/* OpenAI's, as Hugging Face's transformers have them. */
+/* OpenAI's, as in Hugging Face's transformers. */
 #define RD_GPT2(width, ffn, layers, heads)                                                         \
     RD_LM(width, ffn, layers, heads), {"activation-fn", "gelu_tanh"},                              \
         {"attention-dropout", "0.1"}, {"decoder-learned-pos", "true"},                             \

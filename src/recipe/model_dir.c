@@ -17,7 +17,7 @@ static const char CONFIG[] = "config.yaml", WEIGHTS[] = "model.safetensors";
 rd_status rd_model_dir_read(rd_model_dir *d, const char *path) {
     *d = (rd_model_dir){.path = rd_strdup(path)};
     if (!d->path) return RD_ERR_MEMORY;
-    bool ours, foreign; /* a directory of Hugging Face's is a model, too, but not ours yet */
+    bool ours, foreign; /* a Hugging Face directory is a model, too, but not yet ours */
     struct stat info;
     if (!rd_file_exists(path)) return rd_error(RD_ERR_IO, "%s: no such model directory", path);
     if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
@@ -153,7 +153,7 @@ rd_status rd_model_dir_load_packed(const rd_model_dir *d, rd_precision precision
     RD_TRY(own_weights(d, &path));
     bool int8 = false;
     rd_status status = RD_OK;
-    /* Of weights that are rounded already nothing more is lost. */
+    /* Weights that are already rounded lose nothing more. */
     if (precision == RD_PRECISION_AUTO && rd_packed_has_int8())
         status = rd_weights_are_int8(path, &int8);
     if (int8) precision = RD_PRECISION_INT8;

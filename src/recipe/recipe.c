@@ -43,7 +43,7 @@ static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
     return set_named(recipe, item->key, item->value, RD_WRITTEN_DOWN);
 }
 
-/* As fairseq writes it, too: transformer_iwslt_de_en. */
+/* Also in fairseq's spelling: transformer_iwslt_de_en. */
 static bool is_arch(const char *written, const char *name) {
     for (; *name && (*written == *name || (*written == '_' && *name == '-')); name++) written++;
     return *written == *name;
@@ -122,7 +122,7 @@ static rd_status name_recipe(rd_recipe *recipe, const char *path) {
     return RD_OK;
 }
 
-/* A script is said from where the file is that names it: this recipe, or one that it extends. */
+/* A script's path is relative to the file that names it: this recipe, or one that it extends. */
 static rd_status find_script(rd_recipe *recipe, const char *path,
                              const rd_assignments *assignments) {
     const rd_assignment *prepare = last_of(assignments, "prepare");
@@ -145,7 +145,8 @@ static rd_status add_setting(rd_assignments *assignments, const char *setting) {
     return status;
 }
 
-/* The recipe of a file and of settings, alone. assignments: receives what they set; or NULL. */
+/* The recipe of a file and settings, without those of a model that it starts from. assignments:
+ * receives what they set; or NULL. */
 static rd_status load_own(rd_recipe **out, const char *path, const char *const *settings,
                           int n_settings, rd_assignments *assignments) {
     rd_assignments own = {0}, *all = assignments ? assignments : &own;

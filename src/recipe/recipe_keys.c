@@ -185,7 +185,7 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
     return RD_OK;
 }
 
-/* Of "bleu,chrf++": known before a training ends in vain. */
+/* Checks "bleu,chrf++" before a training that would end in vain. */
 static rd_status check_score_metrics(const char *names) {
     for (const char *at = names + strspn(names, ", "); *at; at += strspn(at, ", ")) {
         char name[32];

@@ -35,7 +35,7 @@ void rd_assignments_free(rd_assignments *assignments) {
 
 static const char expected[] = "expected a plain value or a list of them";
 
-/* A list of scalars, with the separator of a list of texts or, where that is NULL, as "[a, b]". */
+/* A list of scalars, with the separator of a list of texts or, if that is NULL, as "[a, b]". */
 static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, const char *separator,
                            rd_text *text) {
     const yaml_node_item_t *first = node->data.sequence.items.start;
@@ -87,7 +87,7 @@ static bool mean_one_thing(const char *a, const char *b) {
     return strcmp(a, "vocab-size") == 0 && strncmp(b, "vocab-size-", 11) == 0;
 }
 
-/* An alias may say again what its key says, as fairseq's decoder-embed-dim does. */
+/* An alias may repeat its key's value, as fairseq's decoder-embed-dim does. */
 static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t first,
                                   const char *path, const yaml_node_t *node, const char *key,
                                   const char *value) {
@@ -176,7 +176,7 @@ static rd_status follow_parents(const chain *c, const char *path, const rd_assig
         char *parent = rd_recipe_beside(path, own->items[i].value);
         rd_status status = parent ? follow(c, parent, depth + 1) : RD_ERR_MEMORY;
         free(parent);
-        if (status == RD_ERR_IO) /* the parent's name alone would not say who wants it */
+        if (status == RD_ERR_IO) /* the parent's name alone would not say which file extends it */
             return rd_error_prefix(status, "%s:%d: extends", path, own->items[i].line);
         RD_TRY(status);
     }

@@ -90,8 +90,8 @@ static rd_status finish(rd_search *s, rd_search_group *group, int64_t r, int32_t
     return RD_OK;
 }
 
-/* Whether a group whose hypotheses have `length` tokens looks no further; `best` is the log P of
- * its best one that goes on. */
+/* Whether a group whose hypotheses have `length` tokens is finished; `best` is the log P of its
+ * best live one. */
 static bool is_done(const rd_search *s, const rd_search_group *group, int32_t length,
                     int32_t max_length, float best) {
     const rd_search_options *c = &s->config;

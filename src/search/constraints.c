@@ -1,6 +1,6 @@
 /* Lexically constrained search by dynamic beam allocation (Post and Vilar 2018, arXiv:1804.06609).
  * Hypotheses are sorted into banks by how many tokens of their phrases they have, and the places of
- * the beam are given to the banks in turn (Hu et al. 2019), so that those that have just begun an
+ * the beam are given to the banks in turn (Hu et al. 2019), so hypotheses that have just begun an
  * unlikely phrase do not compete with those that have not. Each phrase is followed by itself,
  * as Knuth, Morris and Pratt do, so overlapping phrases share their tokens. */
 #include "search/state.h"
@@ -26,13 +26,13 @@ typedef struct {
     bool ended, met; /* by the last token: once more, and that it had to appear */
 } progress;
 
-/* A continuation and its place in the order in which hypotheses go on. */
+/* A continuation and its place in the order in which hypotheses continue. */
 typedef struct {
     rd_candidate candidate;
     int32_t order;   /* in which it was met, for equal scores */
     int32_t missing; /* tokens of phrases: the fewer, the higher its bank */
     int32_t rank;    /* in its bank */
-    bool in_time;    /* there is room for what it misses */
+    bool in_time;    /* there is room for the tokens it lacks */
 } ranked;
 
 /* Those of one sentence. */
@@ -72,8 +72,8 @@ static int32_t count_in(const rd_search_request *request, rd_token_span span) {
     return n;
 }
 
-/* Adds a phrase, if it fits after the others in *room tokens; what the prefix already has takes
- * none. */
+/* Adds a phrase, if it fits after the others in *room tokens; tokens that the prefix already has
+ * take none. */
 static rd_status add_phrase(rd_constraints *c, const rd_search_request *request, rd_token_span span,
                             int32_t *room) {
     if (span.length < 1 || span.length > *room + request->prefix_length) return RD_OK;

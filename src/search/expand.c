@@ -1,4 +1,4 @@
-/* The continuations of each row: what the scorer gives, under the rules of the search. */
+/* The continuations of each row: the scorer's, under the rules of the search. */
 #include "search/state.h"
 
 #include <math.h>
@@ -129,7 +129,7 @@ static void temper(const rd_search *s, float *log_probs) {
     rd_op_log_softmax(log_probs, 1, s->scorer.vocab_size);
 }
 
-/* Makes the probabilities of the allowed tokens sum to 1, where there are any. */
+/* Makes the probabilities of the allowed tokens sum to 1, if there are any. */
 static void normalise(const rd_search *s, float *log_probs) {
     for (int32_t i = 0; i < s->scorer.vocab_size; i++)
         if (log_probs[i] > -INFINITY) {
@@ -138,7 +138,8 @@ static void normalise(const rd_search *s, float *log_probs) {
         }
 }
 
-/* Forbids what the settings do not allow as the row's next token; the probability removed. */
+/* Forbids next tokens of the row that the settings do not allow; returns the probability
+ * removed. */
 static float forbid_tokens(const rd_search *s, int64_t r, float *log_probs) {
     const rd_search_row *row = &s->rows[r];
     float gone = 0.0f;

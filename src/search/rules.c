@@ -1,5 +1,5 @@
-/* The rules of transformers' generation_config.json that change what the scorer says of tokens:
- * penalties and biases change log-probabilities, others forbid tokens. */
+/* The rules of transformers' generation_config.json that change the scorer's answers: penalties and
+ * biases change log-probabilities, others forbid tokens. */
 #include "search/rules.h"
 
 #include <math.h>
@@ -14,10 +14,10 @@
 struct rd_rules {
     rd_token_list suppressed, suppressed_first, ends;
     rd_sequence_list biases;
-    bool multiplies; /* penalties that are of logits where there are logits */
+    bool multiplies; /* penalties that apply to logits if there are logits */
 };
 
-/* A scorer that is restricted has some tokens alone, which it numbers anew. */
+/* A restricted scorer has only some tokens, which it renumbers. */
 static int32_t number_of(const rd_scorer *scorer, int32_t id) {
     if (!scorer->ids) return id < scorer->vocab_size ? id : -1;
     return rd_index_of_id(scorer->ids, scorer->vocab_size, id);
@@ -113,8 +113,8 @@ static int32_t source_token(const rd_search *s, rd_token_span source, int32_t i)
     return s->scorer.ids ? number_of(&s->scorer, source.tokens[i]) : source.tokens[i];
 }
 
-/* Node -1 is the decoder's start, or, where outputs go on after their source, its last token, node
- * -2 the one before. */
+/* Node -1 is the decoder's start, or, if outputs continue their source, its last token, node -2 the
+ * one before. */
 int32_t rd_search_token_at(const rd_search *s, const rd_sentence *sentence, int32_t node) {
     rd_token_span source = sentence->request.source;
     if (node >= 0) return sentence->nodes[node].token;

@@ -104,8 +104,8 @@ rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n, const int
     return RD_OK;
 }
 
-/* Takes over what the models agree on. The decoder reads eos and then the output, so one position
- * is not the output's. */
+/* Copies the properties on which the models agree. The decoder reads eos and then the output, so
+ * one position is not the output's. */
 static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
     const rd_model_config *first = rd_model_get_config(models[0]);
     scorer->vocab_size = first->tgt_vocab;
@@ -198,7 +198,7 @@ typedef struct {
     double *log_probs;    /* [n], the caller's */
 } target_scores;
 
-/* Adds what each row's next token scores, and makes the rows of the next step: those whose target
+/* Adds the score of each row's next token, and makes the rows of the next step: those whose target
  * has not ended. */
 static rd_status score_tokens(target_scores *s, int32_t step) {
     const rd_scorer *scorer = s->scorer;

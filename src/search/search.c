@@ -95,7 +95,7 @@ void rd_hypotheses_free(rd_hypotheses *hypotheses) {
     *hypotheses = (rd_hypotheses){0};
 }
 
-/* Releases what a sentence has only while it is under way. */
+/* Releases the data that a sentence has only while it is under way. */
 static void release(const rd_search *s, rd_sentence *sentence) {
     for (int32_t i = 0; sentence->finished && i < s->config.beam; i++)
         free(sentence->finished[i].tokens);
@@ -215,7 +215,7 @@ static rd_status reserve_rows(rd_search *s) {
                       sizeof *s->candidates);
 }
 
-/* Makes what a sentence needs only while it is under way. */
+/* Makes the data that a sentence needs only while it is under way. */
 static rd_status set_up(rd_search *s, rd_sentence *sentence) {
     size_t beam = (size_t)s->config.beam, n_src = (size_t)sentence->request.source.length;
     sentence->groups = rd_calloc((size_t)s->n_groups, sizeof *sentence->groups);

@@ -45,7 +45,7 @@ static rd_status balance(const rd_dataset *train, int64_t n, float *weights) {
 }
 
 /* Cuts the next NAME=WEIGHT off. A name may hold commas and = signs: it goes up to one that a
- * number follows, and then a comma or the end. Without such a number it is what comes before the
+ * number follows, and then a comma or the end. Without such a number it is everything before the
  * next comma. */
 static char *next_item(char **rest) {
     char *item = *rest;

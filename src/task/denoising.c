@@ -1,5 +1,5 @@
-/* Pre-training as BART's (Lewis et al. 2020): lines that get noise, another one in every epoch, are
- * to be written as they were. Both sides are the same text. */
+/* Pre-training as BART's (Lewis et al. 2020): lines get noise, different in every epoch, and are to
+ * be written as they were. Both sides are the same text. */
 #include "task/pairs.h"
 
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,

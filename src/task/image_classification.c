@@ -199,7 +199,7 @@ static rd_status add_batches(const classification *c, const rd_validation *v, rd
     return isfinite(a->nll) ? RD_OK : rd_error(RD_ERR_NUMERIC, "the loss is not finite");
 }
 
-/* Of several workers each has the batches begin .. end of `from`. */
+/* Each of several workers has the batches begin .. end of `from`. */
 typedef struct {
     rd_batch_source from;
     int64_t begin, end;

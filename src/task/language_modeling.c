@@ -10,7 +10,7 @@
 #include "task/task.h"
 #include "task/vocabularies.h"
 
-/* Of the text's words and ends of lines: compares models whatever their tokens are. */
+/* Per word and end of line of the text: comparable between models with any tokens. */
 static const rd_result_kind word_ppl = {.name = "word-ppl", .label = "ppl/word", .digits = 2};
 static const rd_result_kind bits = {.name = "bits", .label = "bits", .digits = 3};
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,

@@ -32,7 +32,7 @@ static void sources_free(sources *s) {
     free(s->tokens);
 }
 
-/* The text where the dataset keeps it, else what its tokens (eos last) spell. */
+/* The text if the dataset keeps it, else the text of its tokens (eos last). */
 static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, int32_t n,
                          const char *kept, int32_t length, char **text) {
     if (!kept) return rd_tokenizer_decode(tokenizer, tokens, n, text, NULL);
@@ -129,7 +129,7 @@ static rd_status translate_mine(const rd_pairs *p, const rd_validation *validati
     return status;
 }
 
-/* all: what the workers have, in their order. */
+/* all: the workers' data, in their order. */
 static rd_status put_in_order(const rd_comm *comm, const char *all, rd_pairs_answers *a) {
     for (int w = 0; w < comm->size; w++)
         for (int64_t i = w; i < a->n; i += comm->size) {
@@ -148,7 +148,7 @@ static rd_status bring_together(rd_comm *comm, const rd_text *mine, rd_pairs_ans
     return status;
 }
 
-/* Hypotheses are the first worker's alone. */
+/* Only the first worker has hypotheses. */
 static rd_status translate_together(const rd_pairs *p, const rd_validation *validation,
                                     const sources *s, rd_pairs_answers *a) {
     rd_comm *comm = validation->comm;

@@ -63,7 +63,7 @@ static rd_status refuse_key(const rd_task *task, const rd_recipe *recipe, const 
                     name);
 }
 
-/* Keys that the task names, and those that are of another task alone. */
+/* Keys that the task names, and those that belong only to another task. */
 static rd_status refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
     static const struct {
         const rd_task *of;
@@ -127,7 +127,7 @@ static rd_status sum_losses(const rd_task *task, const void *self, const rd_reci
     return RD_OK;
 }
 
-/* Adds what the workers have, in their order, for all. */
+/* Adds the workers' numbers, in their order, for all. */
 static rd_status join_losses(rd_comm *comm, rd_criterion_sums *sums) {
     rd_criterion_sums *all = rd_malloc((size_t)comm->size, sizeof *all);
     rd_status status = all ? rd_comm_gather(comm, sums, sizeof *sums, all) : RD_ERR_MEMORY;

@@ -1,5 +1,5 @@
-/* Translation, and all else that makes one text of another (summaries, corrections): pairs of
- * lines, validated by loss and by what metrics say of the translated validation set. */
+/* Translation, and everything else that turns one text into another (summaries, corrections): pairs
+ * of lines, validated by loss and by metrics of the translated validation set. */
 #include <string.h>
 
 #include "rdrop/metrics.h"
@@ -24,8 +24,8 @@ static bool wants_scores(const rd_recipe *recipe) {
             best->generates);
 }
 
-/* Before the training, so that a name that is not known, or a model that is not there, stops it
- * now. The words of 13a are none for ROUGE: its own are what people compare. */
+/* Before the training, so that an unknown name, or a missing model, stops it now. ROUGE does not
+ * use the words of 13a: people compare scores with its own. */
 static rd_status open_data(void *self) {
     rd_pairs *p = self;
     const char *name = p->recipe->train.eval_bleu_tokenizer;

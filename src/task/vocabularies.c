@@ -21,8 +21,8 @@ rd_status rd_task_take_fingerprint(rd_recipe *recipe, const char *data_dir,
     return rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), found);
 }
 
-/* vocab-from is for rdrop-preprocess, and need not be there any more; but where it names another
- * vocabulary than the data's, the recipe is not the one that they were made with. */
+/* vocab-from is for rdrop-preprocess, and need not exist any more; but if it names another
+ * vocabulary than the data's, the data were made with another recipe. */
 static rd_status warn_of_vocab_from(const rd_recipe *recipe, const char *data_dir,
                                     rd_text *warnings) {
     const char *from = recipe->data.vocab_from, *start = recipe->train.finetune_from_model;

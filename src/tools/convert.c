@@ -77,7 +77,7 @@ static int finish(rd_status status) {
     return status == RD_OK ? 0 : options_fail(&program);
 }
 
-/* Says what of a model had no place in the other form. */
+/* Prints which parts of a model had no place in the other form. */
 static int convert(rd_status (*make)(const char *, const char *, rd_text *), const char *from,
                    const char *to) {
     rd_text warnings = {0};

@@ -62,7 +62,7 @@ static rd_status open_table(job *j) {
         rd_table_columns(&j->predictor.directory.recipe->table, a->references != NULL);
     if (a->plain) config = plain;
     if (!a->plain && !is_set(a, "table-format") && rd_table_format_of(a->input) != RD_TABLE_AUTO)
-        config.format = RD_TABLE_AUTO; /* not the training's, but what its name says */
+        config.format = RD_TABLE_AUTO; /* not the training's format, but the one of its name */
     config.policy = RD_UTF8_REPAIR;
     j->n_columns = config.n_columns;
     return rd_table_open(&j->table, a->input, &config);

@@ -112,7 +112,7 @@ static const struct {
     {"language_modeling", preprocess_text},     {"image_classification", preprocess_pictures},
     {"sentence_prediction", preprocess_tables}, {"masked_lm", preprocess_pairs}};
 
-/* Data and a vocabulary of another form would take the place of what the model there needs. */
+/* Data and a vocabulary of another form would replace files that the model there needs. */
 static rd_status make_destination(const char *dest) {
     bool ours, weights, foreign;
     RD_TRY(rd_has_file(dest, "config.yaml", &ours));
@@ -125,7 +125,8 @@ static rd_status make_destination(const char *dest) {
     return rd_make_directories(dest);
 }
 
-/* Pairs are shared among ranks. Other data are the first one's alone, for which the others wait. */
+/* Ranks share the work on pairs. Only the first one makes other data, and the others wait for
+ * it. */
 static rd_status run(const preprocess_job *job) {
     if (job->comm->rank == 0) RD_TRY(make_destination(job->dest));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -1,4 +1,4 @@
-/* rdrop-recipe: shows what a recipe comes to, for people and for recipes/run.sh, which it also
+/* rdrop-recipe: shows all settings of a recipe, for people and for recipes/run.sh, which it also
  * starts. */
 #include <errno.h>
 #include <stddef.h>

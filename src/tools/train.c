@@ -108,7 +108,7 @@ static const options_program program = {
 typedef struct {
     rd_progress progress;
     const rd_train_config *config;
-    const char *unit; /* of what is counted a second */
+    const char *unit; /* of the things counted per second */
     bool ranks;       /* several: mpirun makes their output look like a terminal */
 } display;
 

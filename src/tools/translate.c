@@ -61,7 +61,7 @@ static void start_display(display *d, const arguments *a, const rd_comm *comm) {
                                             .terminal = d->terminal});
 }
 
-/* For the next line; on standard error, so that standard output has the translations alone. */
+/* For the next line; on standard error, so that standard output has only the translations. */
 static void prompt(const display *d) {
     if (d->editor)
         editor_answered(d->editor);

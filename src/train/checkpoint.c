@@ -79,7 +79,7 @@ rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, cons
     return rd_atomic_commit_keeping(&file, previous);
 }
 
-/* Of anything: sums of two counters do not overflow. */
+/* A bound on every counter: sums of two counters do not overflow. */
 static const int64_t MOST_COUNTED = (int64_t)1 << 48;
 
 static bool is_count(int64_t n, int64_t least, int64_t most) {
@@ -96,8 +96,8 @@ static bool is_name(const char *name, size_t room) {
     return true;
 }
 
-/* Whether a training can have come to this state: a checksum can be right and the counters, which
- * files are named and removed by, still be anything. */
+/* Whether a training can have reached this state: the counters, by which files are named and
+ * removed, can be anything even if the checksum is right. */
 static bool is_possible(const rd_progress_state *s) {
     return is_count(s->update, 0, MOST_COUNTED) && is_count(s->epoch, 1, MOST_COUNTED) &&
            is_count(s->next_batch, 0, MOST_COUNTED) &&
@@ -115,7 +115,7 @@ static rd_status check_state(const header *head, const char *path) {
                     (long long)head->state.update, (long long)head->state.epoch);
 }
 
-/* Header and settings, as far as they can be told without the checksum. */
+/* Header and settings, checked as far as possible without the checksum. */
 static rd_status read_header(const rd_mapping *mapping, const char *path, header *head) {
     const char *bytes = mapping->bytes;
     if (mapping->size >= sizeof MAGIC && memcmp(bytes, MAGIC, VERSION_AT) == 0 &&

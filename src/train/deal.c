@@ -10,7 +10,7 @@ typedef struct {
     int worker;
 } dealt;
 
-/* One update's worth, and what each worker has of it. */
+/* The batches of one update, and each worker's share of them. */
 typedef struct {
     dealt *items;  /* [per_update] */
     double *loads; /* [comm->size] seconds, in some unit */
@@ -31,7 +31,7 @@ static double speed_of(const double *speeds, int worker) {
     return speeds ? speeds[worker] : 1.0;
 }
 
-/* Each batch, the longest first, to whoever would be done with it first. */
+/* Each batch, the longest first, goes to the worker that would finish it first. */
 static void deal_update(table *t, int64_t n, const rd_comm *comm, const double *speeds) {
     memset(t->loads, 0, sizeof *t->loads * (size_t)comm->size);
     qsort(t->items, (size_t)n, sizeof *t->items, most_work_first);

@@ -27,8 +27,8 @@ static bool may_differ(const char *key) {
     return is_of_head(key) || strcmp(key, "picture-size") == 0;
 }
 
-/* A key of the shape that the recipe writes down must say what the model is, because the model
- * stays it. Defaults give way, and so does arch: *unlike is set to a key of it. */
+/* A key of the shape that the recipe sets must agree with the model, whose shape stays. Defaults
+ * give way, and so does arch: *unlike is set to a key of it. */
 static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
                            const char **unlike) {
     const rd_key *key = rd_recipe_key(i);
@@ -38,7 +38,7 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
     RD_TRY(rd_recipe_format_key(own, key, ours, ROOM));
     RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
     if (strcmp(ours, theirs) == 0) return RD_OK;
-    /* These change what data are, so that they must be said. */
+    /* These change the data, so the recipe must set them. */
     if (own->origins[i] == RD_WRITTEN_DOWN || of_sides || strcmp(key->name, "prepend-bos") == 0)
         return rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name, theirs,
                         ours);
@@ -80,8 +80,8 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
-/* The model's shape, with the recipe's own head and what is of training alone. A head of tokens is
- * the model's, unless the recipe says what is before it. */
+/* The model's shape, with the recipe's own head and its keys that matter only in training. A head
+ * of tokens is the model's, unless the recipe sets the transform before it. */
 static rd_status adopt_model(rd_recipe *own, const rd_recipe *start) {
     const rd_model_config before = own->model;
     bool keeps_transform = before.head == RD_HEAD_TOKENS && start->model.head == RD_HEAD_TOKENS &&
@@ -238,8 +238,8 @@ static rd_status resize_positions(rd_run *run, const rd_parameter *item, const f
                                item->shape[1], run->recipe->train.position_interpolation);
 }
 
-/* Copies what both models have. A head of another shape, or of other classes, stays as it was
- * drawn, which is said. */
+/* Copies the tensors that both models have. A head of another shape, or of other classes, stays as
+ * it was drawn, with a message. */
 static rd_status copy_values(rd_run *run, const rd_parameters *start, const rd_model_dir *from_dir,
                              bool other_classes) {
     rd_parameters *p = &run->model->parameters;

@@ -14,7 +14,7 @@
 static rd_status describe(const rd_run *run, rd_text *text) {
     static const char *const isas[] = {"generic", "avx2", "avx512"};
     RD_TRY(rd_text_printf(text, "version: %s\n", rd_version()));
-    /* Those that step all weights must come to the same bits. */
+    /* Ranks that step all weights must get the same bits. */
     if (!rd_run_steps_slices(run))
         RD_TRY(rd_text_printf(text, "processor: %s\n", isas[rd_cpu_isa()]));
     return rd_settings_write(run, text);
@@ -27,7 +27,7 @@ static const char *advice_for(const char *key) {
     return "all ranks need the same recipe and the same data";
 }
 
-/* Of a key, as a sentence has it. */
+/* The words for a key in a sentence. */
 static const char *name_of(const char *key) {
     return strcmp(key, rd_setting_products) == 0 ? "the precision of products" : key;
 }
@@ -117,7 +117,7 @@ static void keep_own(const rd_run *run, const float *piece, int64_t at, int64_t 
     }
 }
 
-/* Of a block that the first rank reads, a piece at a time, each keeps its own. */
+/* The first rank reads a block, a piece at a time, and each rank keeps its own part. */
 static rd_status share_block(rd_run *run, int block, float *own, float *piece) {
     int64_t total = run->model->parameters.total;
     for (int64_t at = 0; at < total; at += PIECE) {

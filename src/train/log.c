@@ -17,9 +17,9 @@ static rd_status cannot_write(const rd_run *run) {
     return rd_error(RD_ERR_IO, "%s/train.jsonl: cannot write: %s", run->save_dir, strerror(errno));
 }
 
-/* Whether a line tells of an update after the checkpoint's: it is made, and told, again. Starts
- * stay: they count the runs. A skipped update has the number of the one before, so the state's
- * count says how many of them the checkpoint knows of. */
+/* Whether a line is about an update after the checkpoint's, which will be made and logged again.
+ * Starts stay: they count the runs. A skipped update has the number of the one before, so the
+ * state's count says how many of them the checkpoint knows of. */
 static bool is_lost(const rd_run *run, const json_t *line, int64_t *n_skipped) {
     const char *event = json_string_value(json_object_get(line, "event"));
     const json_t *update = json_object_get(line, "update");
@@ -57,7 +57,7 @@ static rd_status filter_log(const rd_run *run, const char *path, FILE *log, FILE
     return status;
 }
 
-/* Drops what earlier runs did after the checkpoint that this one starts from. */
+/* Drops the work of earlier runs after the checkpoint from which this one starts. */
 static rd_status drop_lost(const rd_run *run, const char *path, FILE *log) {
     bool changed;
     RD_TRY(filter_log(run, path, log, NULL, &changed));
@@ -108,7 +108,7 @@ static int set_integer(json_t *object, const char *key, int64_t value) {
     return json_object_set_new(object, key, json_integer(value));
 }
 
-/* Now, as ISO 8601 has it in UTC: "2026-02-28T09:05:00Z". */
+/* Now, in ISO 8601, UTC: "2026-02-28T09:05:00Z". */
 static int set_time(json_t *object) {
     char text[32];
     struct tm utc;

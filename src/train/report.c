@@ -99,7 +99,7 @@ static rd_status write_number(const rd_run *run, const rd_history *history, int 
     return write_chart(run, history, chart, out);
 }
 
-/* Of training and, where it is a result, of validation. */
+/* Curves of training and, if it is a result, of validation. */
 static rd_status write_nll(const rd_run *run, const rd_history *history, rd_text *out) {
     char title[RD_LONGEST_TITLE];
     snprintf(title, sizeof title, "Negative log-likelihood, per %s", run->task->loss_unit);

@@ -1,4 +1,4 @@
-/* A line chart as inline SVG; colours come from the page's style, so that it follows the scheme. */
+/* A line chart as inline SVG; colours come from the page's style, so it follows the scheme. */
 #include <math.h>
 #include <string.h>
 
@@ -70,7 +70,7 @@ static rd_status write_axes(const axes *a, rd_text *out) {
                           HEIGHT - 5);
 }
 
-/* Means over stretches of equal counts where there are more points than can be seen. */
+/* Means over stretches of equal counts if there are more points than can be seen. */
 static rd_status write_curve(const axes *a, const rd_curve *curve, int series, rd_text *out) {
     int64_t each = (curve->n + MOST_POINTS - 1) / MOST_POINTS;
     RD_TRY(rd_text_printf(out, "<path class=\"line s%d\" d=\"", series));
@@ -94,7 +94,7 @@ static rd_status write_curve(const axes *a, const rd_curve *curve, int series, r
     return RD_OK;
 }
 
-/* Title, and what each curve is with its last value. */
+/* Title, and a legend with the last value of each curve. */
 static rd_status write_caption(const rd_chart *chart, rd_text *out) {
     RD_TRY(rd_text_printf(out, "<figcaption><b>%s</b>", chart->title));
     for (int s = 0; s < RD_CHART_SERIES && chart->series[s].curve; s++) {

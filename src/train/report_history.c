@@ -28,7 +28,7 @@ static void cut(rd_curve *curve, int64_t update) {
     while (curve->n > 0 && curve->points[curve->n - 1].x > (double)update) curve->n--;
 }
 
-/* A run starts after `update`: what an earlier one did beyond that is done again. */
+/* A run starts after `update`: later work of an earlier run is done again. */
 static void go_back(rd_history *history, int64_t update) {
     for (int c = 0; c < RD_CURVES; c++) cut(&history->curves[c], update);
     for (int c = 0; c < RD_MOST_RESULTS; c++) cut(&history->results[c], update);

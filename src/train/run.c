@@ -19,7 +19,7 @@ static rd_status accept_checkpoint(void *self, const char *path, const char *set
     return (run->resumed_settings = rd_strdup(settings)) ? RD_OK : RD_ERR_MEMORY;
 }
 
-/* RD_OK with *found false where there is none. */
+/* RD_OK with *found false if there is none. */
 static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     *found = rd_file_exists(path);
     if (!*found) return RD_OK;
@@ -32,14 +32,14 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     bool other_metric =
         strncmp(run->state.metric, run->metric->name, sizeof run->state.metric) != 0;
     if (!run->other_validation && !other_metric) return RD_OK;
-    run->state.best_metric = NAN; /* of another set, or another metric, it says nothing */
+    run->state.best_metric = NAN; /* it says nothing about another set, or another metric */
     run->state.validations_without_improvement = 0;
     return RD_OK;
 }
 
 enum { LONGEST_PROBLEM = 700 };
 
-/* checkpoint_last is damaged, or a kill came between the two renames of a save. What is damaged is
+/* checkpoint_last is damaged, or a kill came between the two renames of a save. A damaged file is
  * moved out of the way of the next save, which would put it in the place of the sound one. */
 static rd_status load_previous(rd_run *run, const char *last, bool *found) {
     bool damaged = rd_file_exists(last);
@@ -88,7 +88,8 @@ static rd_status open_save_dir(rd_run *run) {
     rd_text settings = {0};
     RD_TRY(resume(run));
     if (run->saved_update < 0) RD_TRY(rd_run_begin_anew(run));
-    rd_status status = rd_settings_write(run, &settings); /* what cannot be is known before it is */
+    rd_status status = rd_settings_write(run, &settings); /* contradictions are found before
+                                                           * anything is written */
     rd_text_free(&settings);
     RD_TRY(status);
     RD_TRY(rd_run_tidy(run));
@@ -110,7 +111,7 @@ static rd_status check_last(rd_run *run) {
     return status;
 }
 
-/* Of several processes each may have the state of its slices alone. */
+/* Each of several processes may have only the state of its slices. */
 static rd_status open_optimizer(rd_run *run) {
     const rd_recipe *r = run->recipe;
     const rd_parameters *p = &run->model->parameters;

@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "recipe/recipe_keys.h"
 
-/* Keys that change neither weights nor what is kept of them: the same bits come of any value, or
- * their effect is seen in the files that they name, or in the lines that no key gives. */
+/* Keys that change neither weights nor their kept state: any value gives the same bits, or their
+ * effect is seen in the files that they name, or in the lines that no key gives. */
 static bool is_without_effect(const char *name) {
     static const char *const names[] = {
         "prepare",        "trainpref",           "validpref",       "testpref",

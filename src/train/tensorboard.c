@@ -1,6 +1,6 @@
 /* Event files of TensorBoard: save_dir/tensorboard has one for each start of a training. Each says
- * from which update on it replaces what earlier files have, so that updates lost by a kill are not
- * drawn twice. */
+ * from which update on it replaces the data of earlier files, so that updates lost by a kill are
+ * not drawn twice. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -143,8 +143,8 @@ rd_status rd_tensorboard_write(rd_run *run, const rd_train_event *e) {
 
 /* ---- Files ---- */
 
-/* The version that all readers know; and that what earlier files have from the next update on is
- * void. */
+/* The version that all readers know; and a mark that the data of earlier files from the next update
+ * on are void. */
 static rd_status write_head(rd_run *run, message *m) {
     static const char version[] = "brain.Event:2";
     RD_TRY(start_event(m, 0));

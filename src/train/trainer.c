@@ -53,8 +53,8 @@ static const char *finished(const rd_run *run) {
     return NULL;
 }
 
-/* Whether the state is one to validate at, and that has not been done. A question of the state
- * alone, so that a resumed run answers as the one it goes on from. */
+/* Whether validation is due at this state, and has not been done. It depends only on the state, so
+ * a resumed run decides as the one that it continues. */
 static bool validation_due(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
     const rd_progress_state *s = &run->state;
@@ -142,7 +142,7 @@ static rd_status train_all(rd_run *run, const volatile sig_atomic_t *stop) {
     rd_status status = train_until_done(run, stop);
     if (status == RD_ERR_MEMORY) return out_of_memory(run);
     if (status != RD_ERR_INTERRUPTED) return status;
-    run->comm->agreed = false; /* that all stop; the first one alone may fail to save */
+    run->comm->agreed = false; /* so that all stop; only the first one may fail to save */
     RD_TRY(rd_run_save_last(run));
     RD_TRY(rd_run_write_html(run));
     run->comm->agreed = true;

@@ -1,4 +1,4 @@
-/* Validation and what is kept after it. */
+/* Validation, and the checkpoints kept after it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,8 +82,8 @@ static rd_status settings_of(const rd_run *run, rd_text *settings) {
     return rd_text_printf(settings, "%s", run->resumed_settings);
 }
 
-/* Of processes that have a part each of the optimizer's state: a block comes together in `whole`,
- * a bucket after the other. */
+/* For processes that each have a part of the optimizer's state: collects a block in `whole`, one
+ * bucket after another. */
 typedef struct {
     const rd_run *run;
     size_t *bytes; /* [comm->size] */
@@ -118,7 +118,7 @@ static rd_status start_gathering(gathering *g) {
     return g->bytes && (g->whole || comm->rank > 0) ? RD_OK : RD_ERR_MEMORY;
 }
 
-/* Files: NULL of all ranks but the first, which give it what they have. */
+/* Files: NULL on all ranks except the first, to which the others send their parts. */
 static rd_status save_state(rd_run *run, const char *path, const char *previous,
                             const char *settings) {
     const rd_parameters *p = &run->model->parameters;
@@ -235,7 +235,7 @@ static rd_status validate_average(rd_run *run, const volatile sig_atomic_t *stop
     return status;
 }
 
-/* Told first: a kill between the two makes the next run validate, and tell, again. */
+/* Logged first: a kill between the two makes the next run validate, and log, again. */
 static rd_status tell_and_save(rd_run *run, const rd_train_event *event) {
     RD_TRY(rd_run_report(run, event));
     RD_TRY(rd_run_save_last(run));

@@ -1,4 +1,4 @@
-/* Several workers in one training: how many, and what they share. */
+/* Several workers in one training: their number, and the data they share. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -54,7 +54,7 @@ static rd_status add_constraints(rd_line_constraints *t, int64_t line, const cha
     return RD_OK;
 }
 
-/* A line in which terms of the glossary, and what is to be kept, are looked for. */
+/* A line in which terms of the glossary, and strings to keep, are looked for. */
 typedef struct {
     rd_line_constraints *terms;
     int64_t line;
@@ -78,7 +78,7 @@ static rd_status add_kept(void *self, size_t begin, size_t end) {
     return RD_OK;
 }
 
-/* Lines, and what says which phrases their translations must have. */
+/* Lines, and the sources of phrases that their translations must have. */
 typedef struct {
     int64_t n;
     const char *const *lines;

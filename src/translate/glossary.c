@@ -34,7 +34,7 @@ static rd_status append_spaced(rd_text *out, const char *text, size_t n) {
     return RD_OK;
 }
 
-/* The term as entries have it: without spaces around it, NUL-terminated, in *term. */
+/* The term in the form of entries: without spaces around it, NUL-terminated, in *term. */
 static rd_status clean(const rd_corpus *corpus, const char *text, size_t n, rd_text *scratch,
                        rd_text *term) {
     rd_text_clear(scratch);

@@ -47,7 +47,7 @@ static bool is_closed(const char *word, size_t n, const char *rest, size_t n_res
     return false;
 }
 
-/* Whether the vocabulary has it as one piece, after that of a blank or none. */
+/* Whether the vocabulary has it as one piece, perhaps after the piece of a blank. */
 static rd_status is_piece(const rd_tokenizer *tokenizer, const char *word, size_t n, bool *yes) {
     rd_ids ids = {0};
     rd_status status = rd_tokenizer_encode(tokenizer, word, n, &ids);

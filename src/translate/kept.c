@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "translate/edges.h"
 
-/* Of ICU's units of work, a line: without a limit some expressions take forever. */
+/* ICU's units of work for a line: without a limit some expressions take forever. */
 enum { MOST_WORK = 500, MOST_STACK = 8 << 20 };
 
 struct rd_pattern {
@@ -204,7 +204,7 @@ static int64_t find_free(const mending *m, size_t begin, size_t end) {
     return found;
 }
 
-/* Where what is lacking goes: the end, before the marks that end the sentence. */
+/* The place for missing strings: the end, before the marks that end the sentence. */
 static int64_t last_place(const rd_text *text) {
     size_t at = (size_t)text->length;
     for (size_t before = at; at > 0 && rd_ends_sentence(rd_utf8_before(text->data, &before));)

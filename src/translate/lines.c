@@ -59,7 +59,7 @@ static rd_status token_lines_encode(token_lines *out, const rd_tokenizer *tokeni
 /* Line i; valid as long as the lines. */
 static rd_token_span token_line(const token_lines *lines, int64_t i) {
     int32_t length = (int32_t)(lines->offsets[i + 1] - lines->offsets[i]);
-    /* Where no line has any there is no address to add to. */
+    /* If no line has any, there is no address to add to. */
     return (rd_token_span){length ? lines->ids.data + lines->offsets[i] : NULL, length};
 }
 
@@ -77,7 +77,7 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
     return job;
 }
 
-/* Of what the job does not check itself. */
+/* Checks that the job does not make itself. */
 static rd_status check_options(const rd_translate_options *o) {
     if (o->search.batch_tokens < 0 || o->threads < 0 || o->max_input_length < 0)
         return rd_error(RD_ERR_ARGUMENT,
@@ -96,7 +96,7 @@ int32_t rd_translate_most_tokens(const rd_translator *t, const rd_translate_opti
     return o->max_input_length > 0 && o->max_input_length < most ? o->max_input_length : most;
 }
 
-/* A call under way: the lines that have a token besides bos and eos, and what they ask for. */
+/* A call under way: the lines that have a token besides bos and eos, and their requests. */
 typedef struct {
     const rd_translator *translator;
     const rd_translate_options *options;

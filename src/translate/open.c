@@ -52,7 +52,7 @@ static rd_status same_vocabulary(const rd_tokenizer *a, const rd_tokenizer *b, c
     return status == RD_OK ? RD_OK : rd_error_prefix(status, "an ensemble");
 }
 
-/* Takes over what the directory holds. */
+/* Takes over the directory's contents. */
 static rd_status add_directory(rd_translator *t, model_directory *d, const char *first_directory,
                                const char *directory) {
     const rd_model_config *config = rd_model_get_config(d->model);

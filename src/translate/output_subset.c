@@ -4,8 +4,8 @@
 
 #include "search/rules.h"
 
-/* The sizes that vocabularies come in: 256, 384, 512, 768, 1024, ... Matrix products are compiled
- * for each size that there is. */
+/* The possible sizes of vocabularies: 256, 384, 512, 768, 1024, ... Matrix products are compiled
+ * for each size that occurs. */
 static int32_t round_up(int32_t n) {
     int64_t size = 256;
     while (size < n) {

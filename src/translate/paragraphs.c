@@ -1,5 +1,5 @@
 /* Translating lines that are paragraphs or documents: they are cut into segments, which are
- * translated as lines of their own, and the translations joined. */
+ * translated as separate lines, and the translations joined. */
 #include "translate/paragraphs.h"
 
 #include <stdbool.h>
@@ -53,13 +53,13 @@ const char *rd_gap(const char *text, size_t n, const char *next) {
     return unspaced ? "" : " ";
 }
 
-/* The segments as lines of their own: [n] each. */
+/* The segments as separate lines: [n] each. */
 typedef struct {
     const char **texts, **prefixes; /* a line's prefix goes before its first segment, and before the
-                                       others if it is of tags alone */
+                                     * others if it consists of tags only */
     char **composed;                /* [n] tags and segment where they are apart; or NULL */
     size_t *lengths;
-    int64_t *numbers; /* what samples depend on */
+    int64_t *numbers; /* numbers on which samples depend */
     int64_t n;
     rd_translations found;
 } parts;
@@ -94,7 +94,7 @@ static rd_status compose(parts *p, int64_t i, const rd_segment *s, const char *l
     return status;
 }
 
-/* Whether a prefix is of tags alone. */
+/* Whether a prefix consists of tags only. */
 static rd_status is_tags(const rd_tokenizer *target, const char *prefix, bool *yes) {
     rd_text text = {0}; /* tags come before something */
     size_t head = 0, n = strlen(prefix);
@@ -169,7 +169,7 @@ static rd_status add_alignment(rd_translation *item, const rd_translation *part,
     return RD_OK;
 }
 
-/* gap: what will be between the text so far and the part's. */
+/* gap: the text between the text so far and the part's. */
 static shifts count_before(const rd_segment *s, const char *line, const rd_text *text, char gap) {
     bool inside;
     shifts before = {.head = count_words(line, s->head, &inside)};

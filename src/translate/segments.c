@@ -118,7 +118,7 @@ static rd_status add_kept(void *self, size_t begin, size_t end) {
     return rd_offsets_add(&c->kept, (int64_t)end);
 }
 
-/* No sentence ends within what is to be kept. */
+/* No sentence ends within strings to be kept. */
 static rd_status spare_kept(cutter *c) {
     c->kept.length = 0;
     RD_TRY(rd_keeper_find(c->keeper, c->text, (size_t)c->length, add_kept, c));
@@ -174,8 +174,8 @@ static rd_status window_end(cutter *c, int64_t begin, int64_t end, int64_t *foun
     return RD_OK;
 }
 
-/* Where the window after begin .. end - 1 starts; *next_end: where it ends. It repeats what the
- * overlap has room for, unless it would get no further. */
+/* Where the window after begin .. end - 1 starts; *next_end: where it ends. It repeats as much as
+ * the overlap has room for, unless it would get no further. */
 static rd_status next_window(cutter *c, int64_t *begin, int64_t end, int64_t last,
                              int64_t *next_end) {
     int32_t overlap = c->options->window_overlap;

@@ -27,7 +27,7 @@ typedef struct {
     rd_translate_totals totals;
 } stream;
 
-/* Reads up to `most` lines, fewer where they are long or the input ends. */
+/* Reads up to `most` lines, fewer if they are long or the input ends. */
 static rd_status read_window(stream *s, int64_t most, bool *ended) {
     rd_line_buffer_clear(&s->sources);
     for (int f = 0; f < N_PARALLEL; f++) rd_line_buffer_clear(&s->aligned[f]);
@@ -286,11 +286,11 @@ typedef struct {
 } part;
 
 /* output: [bytes], of the worker's window. before: the totals of the rounds before; s->totals has
- * the round's alone, except the lines. all: [workers] */
+ * only the round's, except the lines. all: [workers] */
 static rd_status end_round(stream *s, bool failed, const char *output, size_t bytes,
                            const rd_translate_totals *before, part *all) {
     const part mine = {s->totals, failed};
-    int last = 0; /* whose part is the last one of what one worker alone would have written */
+    int last = 0; /* whose part is the last one that a single worker would have written */
     RD_TRY(rd_comm_gather(s->comm, &mine, sizeof mine, all));
     while (last < s->comm->size - 1 && !all[last].failed) last++;
     if (s->comm->rank > last) {

@@ -44,7 +44,7 @@ static int64_t tokens_at_once(const rd_translate_job *job) {
     return tokens > MOST ? MOST : tokens < FEWEST ? FEWEST : tokens;
 }
 
-/* Batches of at most `limit` tokens, or one sentence. They hold equal shares for the threads where
+/* Batches of at most `limit` tokens, or one sentence. They hold equal shares for the threads if
  * there are enough sentences to share. */
 static void cut(schedule *plan, int64_t limit, const rd_token_span *sources, int32_t threads) {
     int64_t total = 0;
@@ -85,7 +85,7 @@ static rd_status make_schedule(schedule *plan, int64_t limit, int64_t n,
     return RD_OK;
 }
 
-/* One call over all batches: searching where there is to be a `result`, else scoring. */
+/* One call over all batches: searching if a `result` is wanted, else scoring. */
 typedef struct {
     const rd_translate_job *job;
     const rd_token_span *sources, *targets;
@@ -93,7 +93,7 @@ typedef struct {
     double *log_probs;
 } work;
 
-/* The sentences of one batch with what is set up for them. */
+/* The sentences of one batch with the objects set up for them. */
 typedef struct {
     int64_t n;
     const int64_t *order;        /* [n] indices of sources */
@@ -110,7 +110,7 @@ static bool ranks_suffice(const rd_translate_job *job) {
            !(c->patience > 1.0f);
 }
 
-/* Moves what was found for source `index` to the result. */
+/* Moves the hypotheses for source `index` to the result. */
 static void keep(const work *w, const batch *b, int64_t index, rd_hypotheses *found) {
     rd_hypothesis *to = w->result->hypotheses + index * w->result->n_best;
     for (int32_t k = 0; k < found->n; k++) {

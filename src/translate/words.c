@@ -88,7 +88,7 @@ void rd_breaker_close(rd_breaker *breaker) {
     free(breaker);
 }
 
-/* Short for what comes before a name or a number, and not in ICU's lists. */
+/* Abbreviations before a name or a number that are not in ICU's lists. */
 static const char *const titles[] = {"dr.",  "prof.", "St.",  "Gen.", "Col.",  "Lt.",
                                      "Sgt.", "Gov.",  "Sen.", "Rep.", "Capt.", "Rev.",
                                      "Hr.",  "Nr.",   "Abb.", "Fig.", "Figs.", "Eq.",
@@ -154,7 +154,7 @@ static const char *word_before(const char *text, const char *end) {
     return word;
 }
 
-/* Whether a question mark or the like goes on in a small letter or a digit: "a.org/b?c=1". */
+/* Whether a question mark or the like is followed by a small letter or a digit: "a.org/b?c=1". */
 static bool is_in_address(const char *text, size_t n, int64_t place) {
     const char *next = text + place;
     if (place == 0 || (size_t)place >= n || !strchr("?!", next[-1])) return false;

@@ -26,7 +26,7 @@ static void cut_features(rd_activations x, int64_t n, int64_t width, float ratio
     }
 }
 
-/* Rounded up or down by chance, so that short sequences lose as much on the average. */
+/* Rounded up or down by chance, so that short sequences lose as much on average. */
 static void cut_span(rd_activations x, int64_t n, int64_t width, float ratio, rd_rng *rng) {
     int64_t length = (int64_t)((double)ratio * (double)n + rd_rng_uniform(rng));
     if (length < 1) return;

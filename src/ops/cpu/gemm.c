@@ -69,8 +69,8 @@ static bool sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpos
 #endif
 }
 
-/* One of m and k counts rows of a batch; padded_m and padded_k are what bfloat16 operands have room
- * for. */
+/* One of m and k counts rows of a batch; padded_m and padded_k are the rows that bfloat16 operands
+ * have room for. */
 static void multiply(int64_t m, int64_t n, int64_t k, int64_t padded_m, int64_t padded_k,
                      rd_activations a, bool transpose_a, rd_activations b, bool transpose_b,
                      float beta, rd_activations c) {

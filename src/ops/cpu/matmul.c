@@ -18,7 +18,7 @@ static dnnl_status_t describe(dnnl_memory_desc_t *desc, rd_matmul_operand x, int
     return dnnl_memory_desc_init_by_strides(desc, 2, dims, x.bf16 ? dnnl_bf16 : dnnl_f32, strides);
 }
 
-/* descs: a, b, c. oneDNN caches primitives by shape, so that only the first of a kind is slow. */
+/* descs: a, b, c. oneDNN caches primitives by shape, so only the first of a kind is slow. */
 static dnnl_status_t make_primitive(dnnl_primitive_t *primitive, dnnl_engine_t engine,
                                     const dnnl_memory_desc_t *descs, float beta) {
     dnnl_matmul_desc_t matmul;

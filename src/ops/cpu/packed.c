@@ -1,5 +1,5 @@
 /* Few rows are multiplied here: called for one row, oneDNN takes ten times as long as the product
- * itself. Many rows are left to it where it has code for this layout. */
+ * itself. Many rows are left to it if it has code for this layout. */
 #include "ops/packed.h"
 
 #include <stdlib.h>
@@ -171,7 +171,7 @@ static int64_t work_of(const rd_packed *p, int64_t rows) {
     return rows * p->n_out * p->n_words;
 }
 
-/* Threads share what takes much longer than to wake them. */
+/* Threads share work that takes much longer than waking them. */
 static void multiply_here(const rd_packed *p, int64_t rows, const void *x, const float *row_scales,
                           const float *bias, float *y) {
     enum { MUCH = 1 << 19 };
@@ -194,8 +194,8 @@ static void multiply_here(const rd_packed *p, int64_t rows, const void *x, const
         rd_over_rows(n_panels, multiply_panels, &work);
 }
 
-/* Whether rows are multiplied here. Where there are faster instructions than those of panels.h, it
- * is what takes less time than oneDNN does before it begins. */
+/* Whether rows are multiplied here. If there are faster instructions than those of panels.h, only
+ * products that take less time than oneDNN's start are. */
 static bool is_little(const rd_packed *p, int64_t rows) {
     enum { FEW_ROWS = 16, LITTLE = 1 << 16 };
     if (!p->onednn || rows == 1) return true;

@@ -1,4 +1,4 @@
-/* Operations on pictures: each thread takes pictures of its own, or columns. */
+/* Operations on pictures: each thread takes its own pictures, or columns. */
 #include <string.h>
 
 #include "ops/cpu/kernels.h"
@@ -103,8 +103,8 @@ static void add_row(float *to, const float *from, int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++) to[i] += from[i];
 }
 
-/* Each thread owns columns, so that no two write one element, in the same order on any number of
- * threads. */
+/* Each thread owns columns, so no two threads write one element, and sums have the same order on
+ * any number of threads. */
 void rd_op_place_patches_backward(float *dx, float *dbias, float *dclass_token, float *dpositions,
                                   const float *dout, const rd_patch_rows *rows) {
     int64_t front = rows->class_tokens, length = rows->patches + front, width = rows->width;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Nothing here but what a signal handler may do: no allocation, no stdio. */
+/* Only things that a signal handler may do: no allocation, no stdio. */
 
 static void say(const char *text) {
     ssize_t ignored = write(STDERR_FILENO, text, strlen(text));

@@ -26,7 +26,7 @@ bool options_is_offered(const options_group *group, const rd_key *key) {
     return !group->only;
 }
 
-/* Whether a name, or an alias that is no letter, begins with `start`. */
+/* Whether a name, or an alias that is not a letter, begins with `start`. */
 static bool begins_with(const rd_key *key, const char *start) {
     size_t n = strlen(start);
     if (strncmp(key->name, start, n) == 0) return true;
@@ -176,7 +176,7 @@ static rd_status store(options_given *given, const typed_option *option, const c
     }
 }
 
-/* Puts one value where it belongs, and on record. */
+/* Stores one value, and records it. */
 static int take(options_given *given, const typed_option *option, const char *value) {
     rd_status status = store(given, option, value);
     if (status == RD_ERR_MEMORY) return options_fail(given->program);

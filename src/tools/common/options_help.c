@@ -46,7 +46,7 @@ static rd_status explain(const options_group *group, const rd_key *key, rd_text 
     return key->names || has_default ? rd_text_append(out, ")", 1) : RD_OK;
 }
 
-/* Breaks words into lines of at most WIDTH; `column` is where the first one goes, and where lines
+/* Breaks words into lines of at most WIDTH; `column` is where the first word goes, and where lines
  * begin. */
 static rd_status wrap(rd_text *out, const char *text, size_t length, int column) {
     int used = column;

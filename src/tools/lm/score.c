@@ -86,7 +86,7 @@ static rd_status score_lines(scores *s, rd_lm_scorer *scorer) {
     return rd_error(RD_ERR_FORMAT, "%s: an empty text", rd_corpus_path(s->job->input));
 }
 
-/* On the output, or, where that has the scores, on standard error. */
+/* On the output or, if that has the scores, on standard error. */
 static void print_summary(const scores *s, int64_t n_cut) {
     bool listed = s->job->arguments->per_line || s->job->arguments->per_token;
     double sum = 0.0 - s->sum; /* of no tokens 0, and not -0 */

@@ -8,7 +8,7 @@
 #include "tools/common/stop.h"
 #include "tools/lm/lm.h"
 
-/* The next prompts, at most `most`; those before what cannot be read, too. */
+/* The next prompts, at most `most`; also those before an unreadable line. */
 static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, int64_t *n) {
     const char *line;
     size_t length;

@@ -23,13 +23,13 @@ typedef struct {
     rd_identity identity; /* of the datasets */
 } pairs;
 
-/* Text that is only read may lose what NFKC takes; what a model writes must not. */
+/* NFKC may change text that is only read; it must not change text that a model writes. */
 static const char *normalization_of(const rd_data_config *d, bool only_read) {
     if (strcmp(d->normalization, "auto") != 0) return d->normalization;
     return only_read ? "nmt_nfkc" : "identity";
 }
 
-/* Of the corpora of both languages, or of one alone. */
+/* From the corpora of both languages, or of only one. */
 static rd_status train_on(const pairs *p, const char *first, const char *second, rd_vocab_side side,
                           int32_t size, const char *normalization) {
     const char *prefixes = p->recipe->data.trainpref;
@@ -209,11 +209,11 @@ static rd_status binarize_all(pairs *p) {
                                .min_tgt = d->min_target_len,
                                .max_tgt = d->max_target_len,
                                .max_ratio = d->max_ratio};
-    /* An encoder alone writes nothing: its lines are sources. */
+    /* A single encoder writes nothing: its lines are sources. */
     if (p->recipe->model.decoder.layers == 0 && is_one_text(d))
         filter.min_tgt = d->min_source_len, filter.max_tgt = d->max_source_len;
     RD_TRY(binarize(p, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f));
-    /* The text of the validation set is what BLEU compares with. */
+    /* BLEU compares with the text of the validation set. */
     RD_TRY(binarize(p, d->validpref, "valid.bin", NULL, true));
     return each_test_set(p->job, d->source_lang, binarize_test_set, p);
 }

@@ -215,7 +215,7 @@ static char *reasons_path(const set *s) {
     return rd_path_join(s->all->job->dest, name);
 }
 
-/* The first ones are said, all are in a file. */
+/* The first ones are printed, all are in a file. */
 static rd_status refuse(set *s, const item *i) {
     rd_text line = {0};
     char shown[512];
@@ -313,7 +313,7 @@ static void free_set(set *s) {
     free(s->counts);
 }
 
-/* The list of what is left out is that of this run, or there is none. */
+/* The list of left-out files is this run's, or there is none. */
 static rd_status finish_reasons(set *s) {
     if (s->reasons.stream) return rd_atomic_commit(&s->reasons);
     char *path = reasons_path(s);

@@ -20,7 +20,7 @@ typedef struct {
     rd_identity identity;
 } text;
 
-/* Text that a model writes must not lose what NFKC takes. */
+/* NFKC must not change text that a model writes. */
 static rd_status make_vocabulary(const text *t) {
     const rd_data_config *d = &t->recipe->data;
     if (*d->vocab_from) return copy_vocabulary(t->job);

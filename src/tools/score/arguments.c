@@ -218,7 +218,7 @@ static int make_metrics(arguments *args) {
     return options_usage(&score_program, "--metric: which one?");
 }
 
-/* Labels and numbers have fewer ways to be shown than texts. */
+/* Labels and numbers can be shown in fewer ways than texts. */
 static int check_answers(const arguments *args) {
     const rd_answers_config *answers = &args->answers;
     bool classes = false, positive = false;

@@ -35,7 +35,7 @@ void editor_stop(editor *e) {
 enum { MOST_REMEMBERED = 1000 };
 
 struct editor {
-    FILE *terminal; /* what was standard input */
+    FILE *terminal; /* the original standard input */
     int lines;      /* the end of the pipe whose other end is standard input now */
     EditLine *edit;
     History *history;
@@ -100,7 +100,7 @@ static void release(editor *e) {
     free(e);
 }
 
-/* A stream of its own for the terminal. */
+/* A separate stream for the terminal. */
 static bool open_terminal(editor *e) {
     int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) return false;
