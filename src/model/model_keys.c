@@ -48,7 +48,7 @@ const rd_key rd_model_keys[] = {
     {"position-layout", RD_KEY_ENUM, RD_AT(position_layout), 0, 0, "fairseq", position_layouts,
      .help = "where positions count from, and sinusoidal frequencies"},
     {"decoder-start", RD_KEY_ENUM, RD_AT(decoder_start), 0, 0, "eos", decoder_starts,
-     .help = "what the decoder reads first"},
+     .help = "token that the decoder reads first"},
     {"picture-size", RD_KEY_INT32, RD_AT(picture.size), 0, 4096, "0",
      .help = "side in pixels of the pictures that the encoder reads; 0: it reads tokens"},
     {"picture-channels", RD_KEY_INT32, RD_AT(picture.channels), 1, 3, "3",
@@ -64,7 +64,7 @@ const rd_key rd_model_keys[] = {
     {"dropout", RD_KEY_FLOAT, RD_AT(dropout), 0, 0.99, "0.1",
      .help = "dropout on embeddings and sublayer outputs"},
     {"cutoff", RD_KEY_ENUM, RD_AT(cutoff), 0, 0, "none", cutoffs,
-     .help = "what training hides of each sequence, in each pass something else: tokens, features "
+     .help = "training hides parts of each sequence, others in each pass: tokens, features "
              "(dimensions of the embedding) or a span of tokens"},
     {"cutoff-ratio", RD_KEY_FLOAT, RD_AT(cutoff_ratio), 0, 0.99, "0.05",
      .help = "how much cutoff hides"},
@@ -91,9 +91,8 @@ const rd_key rd_model_keys[] = {
     {"num-classes", RD_KEY_INT32, RD_AT(num_classes), 0, 1e6, "0",
      .help = "classes of head: classes; 0: set from the data"},
     {"pooling", RD_KEY_ENUM, RD_AT(pooling), 0, 0, "none", poolings,
-     .help =
-         "what a sequence's output is made from: its first row, the mean, or the sum by weights "
-         "that attention learns; none: first"},
+     .help = "a sequence's output is made from its first row, the mean, or the sum by weights "
+             "that attention learns; none: first"},
     {"head-transform", RD_KEY_ENUM, RD_AT(head_transform), 0, 0, "none", transforms,
      .help = "before the output projection: tanh (dense, tanh: BERT's pooler, RoBERTa's head), "
              "norm (dense, activation, layer norm: masked language models)"},

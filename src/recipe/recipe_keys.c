@@ -27,7 +27,7 @@ const rd_key rd_directive_keys[] = {
     {.name = NULL}};
 #define RD_AT(field) offsetof(rd_recipe, field)
 const rd_key rd_task_keys[] = {
-    {"task", RD_KEY_STRING, RD_AT(task), 0, 0, "translation", tasks, .help = "what is learned"},
+    {"task", RD_KEY_STRING, RD_AT(task), 0, 0, "translation", tasks, .help = "what to learn"},
     {"vocabulary", RD_KEY_STRING, RD_AT(vocabulary), 0, 0, "",
      .help = "fingerprint that the vocabulary must have (config.yaml of a model)"},
     {.name = NULL}};

@@ -18,15 +18,14 @@ const rd_key rd_train_keys[] = {
      .help = "model directory whose shape and weights training starts from (and joined-dictionary "
              "and prepend-bos, where they are not set)"},
     {"extend-vocab", RD_KEY_STRING, RD_AT(extend_vocab), 0, 0, "", .separator = " ",
-     .help =
-         "symbols, with blanks between, that finetune-from-model's vocabulary gets besides: each "
-         "is one piece, whose embedding begins as the mean of the others"},
+     .help = "symbols, separated by blanks, to add to finetune-from-model's vocabulary: each "
+             "is one piece, whose embedding begins as the mean of the others"},
     {"freeze", RD_KEY_STRING, RD_AT(freeze), 0, 0, "", .separator = ",",
-     .help =
-         "parts that stay as they are, with commas between: encoder, decoder (both without what "
-         "follows), embeddings (with positions), output (a projection of its own), output-bias"},
+     .help = "parts that are not trained, separated by commas: encoder, decoder (both without the "
+             "parts that follow), embeddings (with positions), output (if it is not tied), "
+             "output-bias"},
     {"padding-idx", RD_KEY_BOOL, RD_AT(padding_idx), 0, 0, "false",
-     .help = "pad's embedding gets no gradient from what encoder and decoder read, as PyTorch's"},
+     .help = "pad's embedding gets no gradient where encoder and decoder read it, as in PyTorch"},
     {"position-interpolation", RD_KEY_ENUM, RD_AT(position_interpolation), 0, 0, "google",
      interpolations,
      .help = "finetune-from-model at another picture-size: whose way of resizing its positions"},
@@ -56,8 +55,8 @@ const rd_key rd_train_keys[] = {
      .help = "R-Drop's KL of classes: mean over the examples, or their sum in a batch, which makes "
              "it weigh more the larger a batch is"},
     {"class-weights", RD_KEY_STRING, RD_AT(class_weights), 0, 0, "", .separator = ",",
-     .help = "what the cross-entropy of each class counts: NAME=WEIGHT with commas between, others "
-             "1; or balanced: each class as much as any other. Validation's loss weighs none"},
+     .help = "weight of each class's cross-entropy: NAME=WEIGHT, separated by commas, others "
+             "1; or balanced: each class as much as any other. Validation's loss is not weighted"},
     {"kl-adaptive", RD_KEY_ENUM, RD_AT(adaptive_kl), 0, 0, "exact", adaptive_kls,
      .help = "R-Drop's KL over an adaptive softmax: of the whole distribution, or as its authors "
              "have it, of the head and of the cluster that the target is in"},
@@ -83,9 +82,9 @@ const rd_key rd_train_keys[] = {
      .help = "rdrop-score's --tokenize for BLEU and, unless it is 13a, ROUGE in validation; "
              "empty: by target-lang"},
     {"best-checkpoint-metric", RD_KEY_STRING, RD_AT(best_checkpoint_metric), 0, 0, "loss",
-     .help = "what makes a checkpoint the best, of what the task is validated by: loss; of texts "
-             "also nll and ppl; of translations bleu, chrf, rouge1, rouge2, rougeL, which imply "
-             "eval-bleu; of sentences accuracy, f1, matthews, pearson, spearman; of pictures "
+     .help = "result of validation that makes a checkpoint the best: loss; for texts "
+             "also nll and ppl; for translations bleu, chrf, rouge1, rouge2, rougeL, which imply "
+             "eval-bleu; for sentences accuracy, f1, matthews, pearson, spearman; for pictures "
              "accuracy, top5, ece"},
     {"log-interval", RD_KEY_INT32, RD_AT(log_interval), 1, 1e9, "100",
      .help = "updates between progress lines"},
@@ -94,20 +93,20 @@ const rd_key rd_train_keys[] = {
     {"threads", RD_KEY_INT32, RD_AT(threads), 0, 65536, "0",
      .help = "threads; 0: all cores, or OMP_NUM_THREADS of them"},
     {"workers", RD_KEY_INT32, RD_AT(workers), 0, 4096, "0",
-     .help = "threads of this process that take whole batches alone and meet once an update, each "
-             "with `threads` of its own; update-freq is each one's. 0: chosen, and said"},
+     .help = "threads of this process that each take whole batches and meet once an update, each "
+             "with its own `threads`; update-freq is for each. 0: chosen, and printed"},
     {"batches-per-update", RD_KEY_INT64, RD_AT(batches_per_update), 0, 1e6, "0",
      .help = "batches accumulated per update over all workers, however many they are; 0: "
              "update-freq times the workers"},
     {"worker-speeds", RD_KEY_STRING, RD_AT(worker_speeds), 0, 0, "", .separator = ",",
      .help =
-         "how fast each worker is, as in 2,1,1, or as a training says at its end: who takes how "
-         "many of an update's batches; empty: all are the same"},
+         "how fast each worker is, as in 2,1,1, or as a training prints at its end: decides how "
+         "many of an update's batches each takes; empty: all are the same"},
     {"shard-optimizer", RD_KEY_BOOL, RD_AT(shard_optimizer), 0, 0, "true",
      .help = "of several processes (mpirun) each keeps and steps its part of the optimizer's "
              "state; the same weights"},
     {"reduce-bf16", RD_KEY_BOOL, RD_AT(reduce_bf16), 0, 0, "false",
-     .help = "gradients travel between processes as bfloat16; what rounding loses is added to the "
+     .help = "send gradients between processes as bfloat16; rounding errors are added to the "
              "next ones"},
     {"worker-timeout", RD_KEY_INT32, RD_AT(worker_timeout), 1, 86400, "60",
      .help = "seconds after which a process that gives no sign ends the training of all"},

@@ -53,7 +53,7 @@ static const char *const synopsis[] = {"RECIPE [--set KEY=VALUE]... [--get KEY |
                                        NULL};
 static const options_program program = {
     .name = "rdrop-recipe",
-    .summary = "shows what a recipe comes to",
+    .summary = "shows all settings of a recipe",
     .synopsis = synopsis,
     .description = "Checks a recipe and prints all its keys with their values, defaults included.\n"
                    "`run NAME` goes from the recipe to scores with the programs next to this one: "

@@ -32,19 +32,20 @@ static const rd_key score_options[] = {
      .help = "of the logarithms that are printed"},
     {"per-line", RD_KEY_BOOL, RD_AT(per_line),
      .help = "each line is a text by itself; print its log-probability, one a line. What is longer "
-             "than tokens-per-sample is read in parts, without context but the context window"},
+             "than tokens-per-sample is read in parts, with no context except the context window"},
     {"per-token", RD_KEY_BOOL, RD_AT(per_token),
      .help = "print LINE, TOKEN and its log-probability, with tabs between, one token a line; with "
              "--per-line, each line is a text by itself"},
     {"conditional", RD_KEY_BOOL, RD_AT(conditional),
-     .help = "lines are FIRST, a tab, SECOND: score SECOND as the line after FIRST, of which the "
-             "end is read if all is too long; implies --per-line"},
+     .help =
+         "lines are FIRST, a tab, SECOND: score SECOND as the line after FIRST; if both are too "
+         "long, only the end of FIRST is read; implies --per-line"},
     {"no-line-end", RD_KEY_BOOL, RD_AT(without_end),
      .help = "with --per-line, the end of the line does not count"},
     {.name = NULL}};
 static const rd_key generate_options[] = {
     {"generate", RD_KEY_BOOL, RD_AT(generate),
-     .help = "write on after the prompts of the input, one a line, and print both as a line"},
+     .help = "continue the prompts of the input, one a line, and print both as a line"},
     {"many-lines", RD_KEY_BOOL, RD_AT(many_lines),
      .help = "over ends of lines, where the vocabulary has these as newlines (characters, "
              "byte-level BPE)"},

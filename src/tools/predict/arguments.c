@@ -40,7 +40,7 @@ static const rd_key speed_options[] = {
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 0, 1 << 30, "0",
      .help = "tokens computed at once; 0: 256 for each thread"},
     {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 20, "1024",
-     .help = "lines answered at once at most. Those that are not there yet are never waited for"},
+     .help = "lines answered at once at most. It never waits for lines that are not there yet"},
     {.name = NULL}};
 /* clang-format on */
 

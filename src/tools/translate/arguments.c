@@ -41,7 +41,7 @@ static const rd_key length_options[] = {
      .help = "cut lines to N tokens (default: as many as the model has positions for), with a "
              "warning for each line that is cut"},
     {"truncate-source", RD_KEY_BOOL, RD_AT(truncate_source),
-     .help = "with one at the end that counts them instead"},
+     .help = "with one warning at the end that counts them instead"},
     {"split-sentences", RD_KEY_BOOL, RD_AT(options.split_sentences),
      .help = "lines are paragraphs: translate each sentence, join by spaces; still one line out "
              "for each line in"},
@@ -65,12 +65,13 @@ static const rd_key constraint_options[] = {
     {"glossary", RD_KEY_WORD, RD_AT(glossary), .value = "FILE",
      .help = "lines SOURCE TERM, a tab, TARGET TERM: where the source term is in the input as "
              "whole words, the target term must be in the translation. Case counts; of "
-             "overlapping terms the longest from the left. Both want a --beam wider than the terms "
-             "of a line have subwords"},
+             "overlapping terms the longest from the left. Both need a --beam wider than the "
+             "number of subwords in a line's terms"},
     {"keep", RD_KEY_WORD, RD_AT(keep), .value = "REGEX",
-     .help = "what this regular expression finds in a line is in the translation unchanged: "
-             "markup, placeholders, addresses. What finds no place is put at the end and counted. "
-             "'https?://\\S+|<[^>]+>|[{][a-z]+[}]'"},
+     .help =
+         "copy the matches of this regular expression in a line to the translation unchanged: "
+         "markup, placeholders, addresses. Those without a place go to the end and are counted. "
+         "'https?://\\S+|<[^>]+>|[{][a-z]+[}]'"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
