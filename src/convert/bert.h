@@ -1,4 +1,4 @@
-/* Hugging Face's names of our settings and tensors in BERT, RoBERTa and XLM-R. */
+/* Hugging Face's names for our settings and tensors in BERT, RoBERTa and XLM-R. */
 #ifndef RD_CONVERT_BERT_H
 #define RD_CONVERT_BERT_H
 

@@ -1,4 +1,4 @@
-/* Hugging Face's names of our settings and tensors in GPT-2. */
+/* Hugging Face's names for our settings and tensors in GPT-2. */
 #ifndef RD_CONVERT_GPT2_H
 #define RD_CONVERT_GPT2_H
 

@@ -1,4 +1,4 @@
-/* Hugging Face's names of our settings and tensors in MarianMT and BART, and code that its other
+/* Hugging Face's names for our settings and tensors in MarianMT and BART, and code that its other
  * families share. */
 #ifndef RD_CONVERT_HF_H
 #define RD_CONVERT_HF_H
