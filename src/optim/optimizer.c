@@ -183,6 +183,9 @@ void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *c, 
         if (part.n > 0 && !part.frozen)
             step_range(optimizer, &s, &part, slice.at + part.begin - begin, values, grads);
     }
-    if (optimizer->ema)
-        rd_op_average(optimizer->ema + slice.at, values + begin, n, (float)(1.0 - ema_decay));
+    if (optimizer->ema) {
+        /* As TensorFlow and Marian do: the first weights, drawn at random, are soon forgotten. */
+        double decay = fmin(ema_decay, (1.0 + t) / (10.0 + t));
+        rd_op_average(optimizer->ema + slice.at, values + begin, n, (float)(1.0 - decay));
+    }
 }

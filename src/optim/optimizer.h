@@ -43,7 +43,8 @@ double rd_gradient_norm(const float *grads, int64_t n, double scale);
 /* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v), or with
  * adam_eps_last to the corrected one), NAG as in fairseq, or SGD with momentum as in PyTorch.
  * grads: [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used
- * and zeroed. update counts from 1. */
+ * and zeroed. update counts from 1. The moving average, if any, decays by ema_decay, in the first
+ * updates by (1 + update) / (10 + update). */
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
                        double scale, double norm, float *values, float *grads, double ema_decay);
 

@@ -89,7 +89,8 @@ const rd_key rd_train_keys[] = {
     {"log-interval", RD_KEY_INT32, RD_AT(log_interval), 1, 1e9, "100",
      .help = "updates between progress lines"},
     {"ema-decay", RD_KEY_FLOAT, RD_AT(ema_decay), 0, 0.9999999, "0",
-     .help = "exponential moving average of the weights; 0: none"},
+     .help = "exponential moving average of the weights, which is validated, saved and averaged by "
+             "average-last; at update t it decays by (1 + t) / (10 + t) at most; 0: none"},
     {"threads", RD_KEY_INT32, RD_AT(threads), 0, 65536, "0",
      .help = "threads; 0: all cores, or OMP_NUM_THREADS of them"},
     {"workers", RD_KEY_INT32, RD_AT(workers), 0, 4096, "0",

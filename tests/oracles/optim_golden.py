@@ -54,7 +54,7 @@ SCHEDULES = [
 ]
 UPDATES = [1, 2, 9, 10, 11, 99, 100, 101, 499, 500, 501, 2500, 3999, 4000, 4001, 4999, 5000, 6000, 6001, 19999,
            20000, 50000]
-EMA_DECAY = 0.9
+EMA_DECAY = 0.4
 
 
 def adam(case):
@@ -75,7 +75,8 @@ def adam(case):
         else:
             optimizer.param_groups[0]["eps"] = case["eps"]
         optimizer.step()
-        ema = EMA_DECAY * ema + (1 - EMA_DECAY) * weights.detach()
+        decay = min(EMA_DECAY, (1 + t) / (10 + t))
+        ema = decay * ema + (1 - decay) * weights.detach()
         result["steps"].append({"gradient": gradient.tolist(), "scale": scale, "norm": norm,
                                 "weights": weights.tolist(), "ema": ema.tolist()})
     return case | result
