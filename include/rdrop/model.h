@@ -151,7 +151,7 @@ RD_API rd_status rd_model_load(rd_model **model, const rd_model_config *config, 
 RD_API rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config,
                                       const char *path, rd_precision precision);
 /* Writes the weights as float32 safetensors, atomically. `path` is a new file or one to replace;
- * anything else there, even a symbolic link, is RD_ERR_IO. */
+ * anything else there, even a symbolic link, is RD_ERR_IO. A packed model is RD_ERR_ARGUMENT. */
 RD_API rd_status rd_model_save(const rd_model *model, const char *path);
 RD_API void rd_model_free(rd_model *model); /* NULL is fine */
 

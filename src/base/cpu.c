@@ -5,6 +5,7 @@
 #include <xmmintrin.h>
 #endif
 #include <omp.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,25 @@ static rd_isa detect(void) {
     return RD_ISA_GENERIC;
 }
 
-rd_isa rd_cpu_isa(void) {
+static rd_isa choose(void) {
     rd_isa best = detect();
     const char *wish = getenv("RDROP_ISA");
     if (wish && !strcmp(wish, "generic")) return RD_ISA_GENERIC;
     if (wish && !strcmp(wish, "avx2") && best > RD_ISA_AVX2) return RD_ISA_AVX2;
     return best;
+}
+
+static rd_isa chosen;
+
+static void keep_choice(void) {
+    chosen = choose();
+}
+
+/* Each operation asks; looking at the environment every time took 1% of a translation. */
+rd_isa rd_cpu_isa(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, keep_choice);
+    return chosen;
 }
 
 void rd_cpu_ignore_denormals(void) {
@@ -92,6 +106,7 @@ static int threads_of_environment(void) {
 void rd_set_threads(int n) {
     if (n <= 0) n = threads_of_environment();
     omp_set_num_threads(n > 0 ? n : omp_get_num_procs());
+    omp_set_dynamic(0); /* sums of another number of threads have other bits */
 }
 
 int rd_processors_of(int processes) {

@@ -186,6 +186,15 @@ rd_status rd_key_check(const void *object, const rd_key *key) {
             return rd_error(RD_ERR_ARGUMENT, "%s is %g; expected %g to %g", key->name, value,
                             key->low, key->high);
     }
+    if (key->type == RD_KEY_INT32 || key->type == RD_KEY_INTS) {
+        int32_t value;
+        memcpy(&value, field, sizeof value);
+        double low = key->type == RD_KEY_INTS ? 0 : key->low;
+        double high = key->type == RD_KEY_INTS ? RD_MOST_INTS : key->high;
+        if (value != 0 && (value < low || value > high))
+            return rd_error(RD_ERR_ARGUMENT, "%s%s is %d; expected %g to %g", key->name,
+                            key->type == RD_KEY_INTS ? "'s length" : "", (int)value, low, high);
+    }
     if (key->type != RD_KEY_ENUM) return RD_OK;
     int index, n = 0;
     memcpy(&index, field, sizeof index);

@@ -54,8 +54,8 @@ const rd_key *rd_key_find(const rd_key *keys, const char *name);
 rd_status rd_key_set(void *object, const rd_key *key, const char *text);
 rd_status rd_key_set_defaults(void *object, const rd_key *keys);
 
-/* RD_ERR_ARGUMENT, naming the key, if a field that was not set from text holds a fraction out of
- * its range or no value of its enum. 0 stands for unset. */
+/* RD_ERR_ARGUMENT, naming the key, if a field that was not set from text holds a number out of its
+ * range, more integers than there is room for, or no value of its enum. 0 stands for unset. */
 rd_status rd_key_check(const void *object, const rd_key *key);
 
 /* The value as text that rd_key_set reads back to the same bits, and that YAML reads. */

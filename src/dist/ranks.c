@@ -15,24 +15,24 @@
 #endif
 
 static rd_status gather_all(rd_bundle *b, const rd_comm *c, const void *mine, size_t bytes,
-                            void *all) {
-    char unused = 0; /* nothing to tell but that one is here */
-    for (int i = 0; i < c->size; i++) {
-        if (i == c->rank) continue;
-        void *from = bytes > 0 ? (char *)all + bytes * (size_t)i : (void *)&unused;
-        RD_TRY(rd_bundle_receive(b, i, from, bytes > 0 ? bytes : 1));
-    }
+                            char *all) {
     for (int i = 0; i < c->size; i++)
-        if (i != c->rank)
-            RD_TRY(rd_bundle_send(b, i, bytes > 0 ? mine : "", bytes > 0 ? bytes : 1));
-    if (bytes > 0) memcpy((char *)all + bytes * (size_t)c->rank, mine, bytes);
+        if (i != c->rank) RD_TRY(rd_bundle_receive(b, i, all + bytes * (size_t)i, bytes));
+    for (int i = 0; i < c->size; i++)
+        if (i != c->rank) RD_TRY(rd_bundle_send(b, i, mine, bytes));
+    memcpy(all + bytes * (size_t)c->rank, mine, bytes);
     return rd_bundle_wait(b);
 }
 
 static rd_status gather(rd_comm *comm, const void *mine, size_t bytes, void *all) {
     rd_bundle b = {.ranks = (rd_ranks *)comm};
-    rd_status status = gather_all(&b, comm, mine, bytes, all);
+    /* Ranks with nothing to tell say that they are here. */
+    char *here = bytes > 0 ? NULL : rd_calloc((size_t)comm->size, 1);
+    rd_status status = bytes > 0 || here ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = here ? gather_all(&b, comm, "", 1, here) : gather_all(&b, comm, mine, bytes, all);
     rd_bundle_free(&b);
+    free(here);
     return status;
 }
 

@@ -19,6 +19,7 @@ static rd_status check_class(int32_t k, int32_t n_classes, int64_t example, cons
 static rd_status check_classes(int64_t n, const int32_t *labels, const int32_t *predictions,
                                int32_t n_classes) {
     if (n < 0) return rd_error(RD_ERR_ARGUMENT, "%lld examples", (long long)n);
+    if (n_classes < 0) return rd_error(RD_ERR_ARGUMENT, "%d classes", (int)n_classes);
     for (int64_t i = 0; i < n; i++) {
         RD_TRY(check_class(labels[i], n_classes, i, "label"));
         if (predictions) RD_TRY(check_class(predictions[i], n_classes, i, "prediction"));

@@ -91,6 +91,11 @@ rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config, 
 }
 
 rd_status rd_model_save(const rd_model *model, const char *path) {
+    if (model->n_packed > 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: a model loaded by rd_model_load_packed has no float32 "
+                        "weights to save; load it by rd_model_load",
+                        path);
     return rd_parameters_save(&model->parameters, model->parameters.values, NULL, path);
 }
 

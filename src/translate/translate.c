@@ -45,11 +45,12 @@ static int64_t tokens_at_once(const rd_translate_job *job) {
 }
 
 /* Batches of at most `limit` tokens, or one sentence. They hold equal shares for the threads if
- * there are enough sentences to share. */
-static void cut(schedule *plan, int64_t limit, const rd_token_span *sources, int32_t threads) {
+ * there are `enough` sentences to share. */
+static void cut(schedule *plan, int64_t limit, const rd_token_span *sources, int32_t threads,
+                int64_t enough) {
     int64_t total = 0;
     for (int64_t i = 0; i < plan->n; i++) total += sources[i].length;
-    if (plan->n >= 2 * (int64_t)threads) {
+    if (plan->n >= enough) {
         int64_t rounds = (total + limit * threads - 1) / (limit * threads);
         if (rounds > 0) limit = total / (rounds * threads) + 1;
     }
@@ -67,7 +68,7 @@ static void cut(schedule *plan, int64_t limit, const rd_token_span *sources, int
 }
 
 static rd_status make_schedule(schedule *plan, int64_t limit, int64_t n,
-                               const rd_token_span *sources, int32_t threads) {
+                               const rd_token_span *sources, int32_t threads, int64_t enough) {
     sort_item *items = rd_malloc((size_t)n, sizeof *items);
     *plan = (schedule){.n = n,
                        .order = rd_malloc((size_t)n, sizeof *plan->order),
@@ -81,7 +82,7 @@ static rd_status make_schedule(schedule *plan, int64_t limit, int64_t n,
     if (n) qsort(items, (size_t)n, sizeof *items, longer_first);
     for (int64_t i = 0; i < n; i++) plan->order[i] = items[i].index;
     free(items);
-    cut(plan, limit, sources, threads);
+    cut(plan, limit, sources, threads, enough);
     return RD_OK;
 }
 
@@ -249,8 +250,10 @@ static rd_status run(work *w, int64_t n) {
     bool waiting = w->result && !w->job->shortlist;
     int64_t limit = tokens_at_once(w->job);
     if (waiting && limit < WAITING_TOKENS) limit = WAITING_TOKENS;
-    RD_TRY(make_schedule(&plan, limit, n, w->sources, threads));
-    if (plan.n_batches <= 1) threads = inner_threads(w->job, threads);
+    int32_t inner = inner_threads(w->job, threads);
+    int64_t enough = inner > 1 ? 2 * (int64_t)threads : 2; /* for fewer, threads share products */
+    RD_TRY(make_schedule(&plan, limit, n, w->sources, threads, enough));
+    if (plan.n_batches <= 1) threads = inner;
     rd_set_threads(threads); /* of this thread's regions only */
     rd_status status =
         rd_over_jobs(threads, plan.n_batches, 1, run_unless_stopped, &(scheduled){w, &plan}, NULL);

@@ -222,6 +222,8 @@ static void test_bad_arguments(void **state) {
     assert_non_null(strstr(rd_last_error(), "prediction of example 1 is class 2"));
     assert_int_equal(rd_count_classes(2, low, good, 2, counts), RD_ERR_ARGUMENT);
     assert_int_equal(rd_confusion_matrix(2, high, good, 2, matrix), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_count_classes(0, good, good, -1, counts), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_confusion_matrix(0, good, good, -1, matrix), RD_ERR_ARGUMENT);
     assert_int_equal(rd_top_k_accuracy(2, 2, probabilities, high, 1, &value), RD_ERR_ARGUMENT);
     assert_int_equal(rd_top_k_accuracy(2, 2, probabilities, good, 0, &value), RD_ERR_ARGUMENT);
     assert_int_equal(rd_top_k_accuracy(0, 2, probabilities, good, 1, &value), RD_ERR_ARGUMENT);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <omp.h>
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -291,8 +292,10 @@ static void test_threads_of_the_environment(void **state) {
     rd_set_threads(0);
     assert_int_equal(rd_get_threads(), 1);
     assert_int_equal(rd_processors_of(1), 1);
+    omp_set_dynamic(1); /* as OMP_DYNAMIC: as many threads as the machine has idle */
     rd_set_threads(3);
     assert_int_equal(rd_get_threads(), 3);
+    assert_int_equal(omp_get_dynamic(), 0);
     unsetenv("OMP_NUM_THREADS");
     int processors = rd_processors_of(1);
     setenv("OMP_NUM_THREADS", "0", 1); /* says nothing */

@@ -384,7 +384,27 @@ static void test_three_passes(void **state) {
     rd_model_free(model);
 }
 
-/* rd_model_logits reads no targets for a head of sequences. */
+/* Numbers that a program sets by itself, not from a config.yaml. */
+static void test_numbers_out_of_range(void **state) {
+    (void)state;
+    rd_model_config good = encoder_config();
+    good.head = RD_HEAD_VALUE;
+    must(rd_model_check(&good));
+    rd_model_config c = good;
+    c.adaptive_input_cutoff.n = -1;
+    assert_int_equal(rd_model_check(&c), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "adaptive-input-cutoff's length is -1"));
+    c = good;
+    c.max_source_positions = INT32_MAX;
+    assert_int_equal(rd_model_check(&c), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "max-source-positions is 2147483647"));
+    c = good;
+    c.encoder.layers = 5000;
+    assert_int_equal(rd_model_check(&c), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "encoder-layers is 5000"));
+}
+
+/* rd_model_logits reads no targets for a head of sequences, and needs a head. */
 static void test_public_logits(void **state) {
     (void)state;
     rd_model_config c = encoder_config();
@@ -401,6 +421,13 @@ static void test_public_logits(void **state) {
     must(rd_network_logits(model, &arena, &batch, wanted));
     must(rd_model_logits(model, 5, batch.source.ids, lengths, NULL, NULL, NULL, logits));
     assert_memory_equal(logits, wanted, sizeof logits);
+    rd_model_free(model);
+    c.head = RD_HEAD_NONE;
+    c.head_transform = RD_TRANSFORM_NONE;
+    must(rd_model_new(&model, &c, 3));
+    assert_int_equal(rd_model_logits(model, 5, batch.source.ids, lengths, NULL, NULL, NULL, logits),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "no head"));
     rd_batch_free(&batch);
     rd_arena_free(&arena);
     rd_model_free(model);
@@ -468,6 +495,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_masked_tokens),
         cmocka_unit_test(test_one_pass),
         cmocka_unit_test(test_three_passes),
+        cmocka_unit_test(test_numbers_out_of_range),
         cmocka_unit_test(test_public_logits),
         cmocka_unit_test(test_starts_as_it_should),
         cmocka_unit_test(test_refused_heads),

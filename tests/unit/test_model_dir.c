@@ -166,6 +166,22 @@ static void mixtures_are_refused(void **state) {
     refused(file, "config.yaml: not a directory");
 }
 
+/* Most of its float32 weights are gone. */
+static void a_packed_model_is_not_saved(void **state) {
+    (void)state;
+    rd_model_dir d;
+    rd_model *model = NULL;
+    char path[512];
+    must(rd_model_dir_open(&d, first));
+    must(rd_model_dir_load_packed(&d, RD_PRECISION_FP32, &model));
+    snprintf(path, sizeof path, "%s/saved.safetensors", second);
+    assert_int_equal(rd_model_save(model, path), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "rd_model_load_packed"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    rd_model_free(model);
+    rd_model_dir_close(&d);
+}
+
 /* Weights of the same shape fit, but say whose they are. */
 static void weights_of_another_model_are_refused(void **state) {
     (void)state;
@@ -291,6 +307,7 @@ int main(void) {
         cmocka_unit_test(labels_belong_to_the_vocabulary),
         cmocka_unit_test(the_old_form_is_read),
         cmocka_unit_test(mixtures_are_refused),
+        cmocka_unit_test(a_packed_model_is_not_saved),
         cmocka_unit_test(weights_of_another_model_are_refused),
         cmocka_unit_test(weights_of_nobody_are_read),
         cmocka_unit_test(killed_while_it_replaces_another_model),

@@ -65,10 +65,17 @@ static float *scratch_new(rd_arena *arena, const rd_attention_operands *a, int64
     return rd_arena_f32(arena, omp_get_max_threads() * *size);
 }
 
+/* Heads that a thread takes at a time: few where there are few, so that no thread is left out. */
+static int64_t chunk_of(int64_t tasks) {
+    enum { MOST = 8, TURNS = 4 };
+    int64_t chunk = tasks / (TURNS * (int64_t)rd_get_threads());
+    return chunk < 1 ? 1 : chunk > MOST ? MOST : chunk;
+}
+
 rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
-    int64_t size, tasks = a->queries->n_seqs * a->heads;
+    int64_t size, tasks = a->queries->n_seqs * a->heads, chunk = chunk_of(tasks);
     float *scratch = scratch_new(arena, a, &size);
     if (!scratch) return RD_ERR_MEMORY;
     bool pairs = rd_cpu_has_bf16_pairs();
@@ -78,7 +85,7 @@ rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
             kernels->attention(&head, scratch);
         }
     } else {
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, chunk)
         for (int64_t task = 0; task < tasks; task++) {
             rd_attention_head head = head_view(a, pairs, task);
             kernels->attention(&head, scratch + omp_get_thread_num() * size);
@@ -92,11 +99,11 @@ rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands 
                                    rd_activations dout, rd_activations dq, rd_activations dkv) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
-    int64_t size, tasks = a->queries->n_seqs * a->heads;
+    int64_t size, tasks = a->queries->n_seqs * a->heads, chunk = chunk_of(tasks);
     float *scratch = scratch_new(arena, a, &size);
     if (!scratch) return RD_ERR_MEMORY;
     bool pairs = rd_cpu_has_bf16_pairs();
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, chunk)
     for (int64_t task = 0; task < tasks; task++) {
         rd_attention_head head = head_view_backward(a, pairs, task, dout, dq, dkv);
         kernels->attention_backward(&head, scratch + omp_get_thread_num() * size);

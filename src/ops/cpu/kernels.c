@@ -1,7 +1,5 @@
 #include "ops/cpu/kernels.h"
 
-#include <stdatomic.h>
-
 #include "base/rng.h"
 
 extern const rd_kernels rd_kernels_generic;
@@ -22,15 +20,8 @@ const rd_kernels *rd_kernels_of(rd_isa isa) {
     }
 }
 
-/* Each operation asks; looking at the environment every time took 1% of a translation. */
 const rd_kernels *rd_cpu_kernels(void) {
-    static _Atomic(const rd_kernels *) chosen;
-    const rd_kernels *kernels = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (!kernels) {
-        kernels = rd_kernels_of(rd_cpu_isa());
-        atomic_store_explicit(&chosen, kernels, memory_order_relaxed);
-    }
-    return kernels;
+    return rd_kernels_of(rd_cpu_isa());
 }
 
 enum { ATTENTION_BLOCK = 64, ATTENTION_SCORES = 32768 }; /* the most of each, at first */

@@ -214,7 +214,7 @@ typedef struct {
 } rd_kernels;
 
 const rd_kernels *rd_kernels_of(rd_isa isa); /* the processor must have it */
-const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() when first asked */
+const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() */
 
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);
