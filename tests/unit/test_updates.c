@@ -1,0 +1,171 @@
+/* What a training does, next to the same made by hand: updates, the moving average of weights, and
+ * which of the weights are kept. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "data/dataset.h"
+#include "data/vocab_files.h"
+#include "golden.h"
+#include "io/output.h"
+#include "ops/gemm.h"
+#include "toy_directory.h"
+#include "train/run.h"
+
+enum { PIECES = 30, EOS = 2, UPDATES = 5, EACH = 2 /* batches */ };
+
+static const char yaml[] =
+    "share-all-embeddings: true\nencoder-embed-dim: 8\nencoder-layers: 1\ndecoder-layers: 1\n"
+    "encoder-ffn-embed-dim: 16\ndecoder-ffn-embed-dim: 16\nencoder-attention-heads: 2\n"
+    "decoder-attention-heads: 2\ndropout: 0.2\nlabel-smoothing: 0.1\nlr: 0.02\nwarmup-updates: 2\n"
+    "max-sentences: 5\nlog-interval: 1\nvalidate-interval-updates: 1\nprecision: fp32\n"
+    "threads: 1\n";
+
+static char root[] = "/tmp/rdrop-updates-XXXXXX";
+static char data[64], recipe_path[80];
+
+static void write_pairs(const char *name, int n) {
+    char path[96], fingerprint[RD_SHA256_HEX];
+    rd_identity identity;
+    rd_dataset_writer *writer;
+    rd_rng rng = rd_rng_make(7, (uint64_t)n);
+    snprintf(path, sizeof path, "%s/%s", data, name);
+    must(rd_vocabularies_fingerprint(data, RD_VOCABULARY_JOINT, fingerprint));
+    must(rd_identity_make(&identity, "translation", "", "", fingerprint));
+    identity.src_vocab = identity.tgt_vocab = PIECES;
+    must(rd_dataset_writer_open(&writer, path, &identity, 0));
+    for (int i = 0; i < n; i++) {
+        int32_t ids[8];
+        int32_t length = 2 + i % 6;
+        for (int32_t k = 0; k + 1 < length; k++)
+            ids[k] = 4 + (int32_t)rd_rng_below(&rng, PIECES - 4);
+        ids[length - 1] = EOS;
+        const rd_pair pair = {.src = ids, .tgt = ids, .n_src = length, .n_tgt = length};
+        must(rd_dataset_writer_add(writer, &pair));
+    }
+    must(rd_dataset_writer_finish(writer));
+}
+
+static int setup(void **state) {
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    snprintf(data, sizeof data, "%s/data", root);
+    snprintf(recipe_path, sizeof recipe_path, "%s/config.yaml", data);
+    toy_directory_make(data, yaml, PIECES, 0);
+    write_pairs("train.bin", 60);
+    write_pairs("valid.bin", 7);
+    rd_text text = {0};
+    must(rd_text_printf(&text, "%smax-update: %d\njoined-dictionary: true\nvocab-size: %d\n", yaml,
+                        UPDATES, PIECES));
+    must(rd_write_file(recipe_path, text.data, (size_t)text.length));
+    rd_text_free(&text);
+    return 0;
+}
+
+static int teardown(void **state) {
+    char command[64];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", root);
+    return system(command); /* NOLINT(cert-env33-c) */
+}
+
+static char *in_root(const char *directory, const char *name) {
+    static char path[160];
+    snprintf(path, sizeof path, "%s/%s/%s", root, directory, name);
+    return path;
+}
+
+/* Trains in root/name with more settings, NULL at the end. */
+static rd_recipe *train(const char *name, const char *const *settings, rd_train_listener listener,
+                        void *self) {
+    rd_recipe *recipe;
+    int n = 0;
+    while (settings[n]) n++;
+    must(rd_recipe_load(&recipe, recipe_path, settings, n));
+    must(rd_train(NULL, recipe, data, in_root(name, ""), listener, self, NULL));
+    return recipe;
+}
+
+/* ---- Updates ---- */
+
+static void add_batch(rd_run *run, int64_t update, int64_t micro_batch, int64_t index,
+                      rd_criterion_sums *sums) {
+    const rd_criterion criterion = {.loss = rd_token_loss,
+                                    .label_smoothing = 0.1f,
+                                    .reg_alpha = update < 3 ? 0.5f * (float)(update + 1) : 2.0f};
+    const rd_step step = {.arena = &run->arena,
+                          .training = true,
+                          .bf16 = run->bf16,
+                          .seed = 3,
+                          .update = update,
+                          .micro_batch = micro_batch,
+                          .n_passes = 3};
+    rd_batch batch = {0};
+    must(run->train_batches.get(run->train_batches.self, index, &batch));
+    must(rd_network_loss(run->model, &step, &batch, &criterion, true, sums));
+    rd_arena_reset(&run->arena);
+    rd_batch_free(&batch);
+}
+
+static void update_by_hand(rd_run *run, int64_t update) {
+    rd_parameters *p = &run->model->parameters;
+    rd_criterion_sums sums = {0};
+    for (int64_t i = 0; i < EACH; i++) add_batch(run, update, i, update * EACH + i, &sums);
+    double scale = 1.0 / (double)sums.n_tokens;
+    rd_optimizer_step(&run->optimizer, &run->recipe->optim, update + 1, scale,
+                      rd_gradient_norm(p->grads, p->total, scale), p->values, p->grads, 0.75);
+    if (run->bf16) must(rd_parameters_refresh_bf16(p));
+}
+
+static void assert_block(const char *name, int block, const float *wanted, int64_t n) {
+    float *got = malloc(sizeof *got * (size_t)n);
+    must(rd_checkpoint_read_part(in_root(name, "checkpoint_last"), block, 0, n, got));
+    for (int64_t i = 0; i < n; i++) assert_near((double)got[i], (double)wanted[i], 0, 0, name, i);
+    free(got);
+}
+
+static void compare_updates(const char *name, const char *precision) {
+    const char *const settings[] = {"seed=3",
+                                    "update-freq=2",
+                                    "n-passes=3",
+                                    "reg-alpha=2",
+                                    "reg-alpha-warmup-updates=4",
+                                    "clip-norm=0.5",
+                                    "ema-decay=0.75",
+                                    "validate-interval-updates=5",
+                                    precision,
+                                    NULL};
+    rd_recipe *recipe = train(name, settings, NULL, NULL);
+    rd_run run = {.recipe = recipe, .data_dir = data};
+    must(rd_run_open(&run, true));
+    must(run.train_batches.set_epoch(run.train_batches.self, 1));
+    assert_true(rd_run_n_batches(&run) > UPDATES * EACH);
+    for (int64_t update = 0; update < UPDATES; update++) update_by_hand(&run, update);
+    int64_t n = run.model->parameters.total;
+    assert_block(name, 0, run.model->parameters.values, n);
+    assert_block(name, 3, run.optimizer.ema, n);
+    rd_run_close(&run);
+    rd_recipe_free(recipe);
+}
+
+/* Each batch of each update has dropout of its own, the KL's weight rises to reg-alpha, and the
+ * gradient is the mean over the tokens of all batches. */
+static void an_update_is_made_of_its_batches(void **state) {
+    (void)state;
+    compare_updates("made", NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_update_is_made_of_its_batches),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
