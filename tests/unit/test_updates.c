@@ -163,9 +163,42 @@ static void an_update_is_made_of_its_batches(void **state) {
     compare_updates("made", NULL);
 }
 
+/* ---- What is kept ---- */
+
+/* A file of weights has those. */
+static void assert_weights(const rd_run *run, const char *directory, const char *name,
+                           const float *wanted) {
+    int64_t n = run->model->parameters.total;
+    float *got = malloc(sizeof *got * (size_t)n);
+    must(rd_parameters_load(&run->model->parameters, got, in_root(directory, name)));
+    for (int64_t i = 0; i < n; i++) assert_near((double)got[i], (double)wanted[i], 0, 0, name, i);
+    free(got);
+}
+
+/* With a moving average it is that which is validated and kept; training goes on with the weights.
+ */
+static void the_moving_average_is_kept(void **state) {
+    static const char *const settings[] = {"ema-decay=0.75", "validate-interval-updates=5", NULL};
+    (void)state;
+    rd_recipe *recipe = train("moving", settings, NULL, NULL);
+    rd_run run = {.recipe = recipe, .data_dir = data};
+    must(rd_run_open(&run, true));
+    int64_t n = run.model->parameters.total;
+    float *average = run.optimizer.ema, *weights = run.model->parameters.values;
+    must(rd_checkpoint_read_part(in_root("moving", "checkpoint_last"), 0, 0, n, weights));
+    must(rd_checkpoint_read_part(in_root("moving", "checkpoint_last"), 3, 0, n, average));
+    assert_memory_not_equal(average, weights, sizeof *weights * (size_t)n);
+    assert_weights(&run, "moving", "model/model.safetensors", average);
+    assert_weights(&run, "moving", "checkpoint_best.safetensors", average);
+    assert_weights(&run, "moving", "checkpoints/00000005.safetensors", average);
+    rd_run_close(&run);
+    rd_recipe_free(recipe);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_is_made_of_its_batches),
+        cmocka_unit_test(the_moving_average_is_kept),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
