@@ -195,10 +195,33 @@ static void the_moving_average_is_kept(void **state) {
     rd_recipe_free(recipe);
 }
 
+/* The mean of the last checkpoints, not of any others. */
+static void the_last_checkpoints_are_averaged(void **state) {
+    static const char *const settings[] = {"average-last=2", "keep-last-n=4", NULL};
+    int averaged = 0;
+    (void)state;
+    rd_recipe *recipe = train("averaged", settings, NULL, NULL);
+    must(rd_train_average(recipe, data, in_root("averaged", ""), &averaged));
+    assert_int_equal(averaged, 2);
+    rd_run run = {.recipe = recipe, .data_dir = data};
+    must(rd_run_open(&run, true));
+    const rd_parameters *p = &run.model->parameters;
+    float *last = malloc(sizeof *last * (size_t)p->total);
+    must(rd_parameters_load(p, last, in_root("averaged", "checkpoints/00000005.safetensors")));
+    must(rd_parameters_load(p, p->values, in_root("averaged", "checkpoints/00000004.safetensors")));
+    for (int64_t i = 0; i < p->total; i++)
+        p->values[i] = (float)(((double)p->values[i] + (double)last[i]) / 2);
+    assert_weights(&run, "averaged", "model/model.safetensors", p->values);
+    free(last);
+    rd_run_close(&run);
+    rd_recipe_free(recipe);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_is_made_of_its_batches),
         cmocka_unit_test(the_moving_average_is_kept),
+        cmocka_unit_test(the_last_checkpoints_are_averaged),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
