@@ -217,11 +217,37 @@ static void the_last_checkpoints_are_averaged(void **state) {
     rd_recipe_free(recipe);
 }
 
+typedef struct {
+    int validations;
+    double least; /* loss */
+    char reason[64];
+} history;
+
+static void follow(void *self, const rd_train_event *event) {
+    history *h = self;
+    if (event->kind == RD_TRAIN_FINISHED)
+        snprintf(h->reason, sizeof h->reason, "%s", event->reason);
+    if (event->kind != RD_TRAIN_VALID) return;
+    assert_string_equal(event->results->items[0].kind->name, "loss");
+    double loss = event->results->items[0].value;
+    assert_int_equal(event->best, h->validations++ == 0 || loss < h->least);
+    if (event->best) h->least = loss;
+}
+
+static void the_least_loss_is_the_best(void **state) {
+    static const char *const settings[] = {"max-update=12", "lr=0.3", NULL};
+    history h = {.validations = 0};
+    (void)state;
+    rd_recipe_free(train("best", settings, follow, &h));
+    assert_int_equal(h.validations, 12);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_is_made_of_its_batches),
         cmocka_unit_test(the_moving_average_is_kept),
         cmocka_unit_test(the_last_checkpoints_are_averaged),
+        cmocka_unit_test(the_least_loss_is_the_best),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
