@@ -242,12 +242,28 @@ static void the_least_loss_is_the_best(void **state) {
     assert_int_equal(h.validations, 12);
 }
 
+/* Weights that stay as they are improve nothing: the first validation is the best. */
+static void patience_ends_a_training(void **state) {
+    static const char *const settings[] = {"max-update=9", "patience=3", "lr=0", NULL};
+    history h = {.validations = 0};
+    rd_checkpoint_info info;
+    (void)state;
+    rd_recipe_free(train("patient", settings, follow, &h));
+    assert_int_equal(h.validations, 4);
+    assert_string_equal(h.reason, "patience exhausted");
+    must(rd_checkpoint_read_info(in_root("patient", "checkpoint_last"), &info));
+    assert_int_equal(info.state.best_update, 1);
+    assert_int_equal(info.state.update, 4);
+    rd_checkpoint_info_free(&info);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_is_made_of_its_batches),
         cmocka_unit_test(the_moving_average_is_kept),
         cmocka_unit_test(the_last_checkpoints_are_averaged),
         cmocka_unit_test(the_least_loss_is_the_best),
+        cmocka_unit_test(patience_ends_a_training),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
