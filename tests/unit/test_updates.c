@@ -163,6 +163,14 @@ static void an_update_is_made_of_its_batches(void **state) {
     compare_updates("made", NULL);
 }
 
+/* Products read copies of the weights, which are made anew after each update. */
+static void products_in_bf16_read_the_weights_of_the_update(void **state) {
+    bool bf16;
+    (void)state;
+    if (rd_gemm_choose(RD_PRECISION_BF16, &bf16) != RD_OK) skip();
+    compare_updates("bf16", "precision=bf16");
+}
+
 /* ---- What is kept ---- */
 
 /* A file of weights has those. */
@@ -260,6 +268,7 @@ static void patience_ends_a_training(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_is_made_of_its_batches),
+        cmocka_unit_test(products_in_bf16_read_the_weights_of_the_update),
         cmocka_unit_test(the_moving_average_is_kept),
         cmocka_unit_test(the_last_checkpoints_are_averaged),
         cmocka_unit_test(the_least_loss_is_the_best),
