@@ -1,0 +1,113 @@
+/* What training draws for its pictures: how often, how far, and between which bounds. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "data/picture_batches.h"
+#include "data/rand_augment.h"
+#include "golden.h"
+
+enum { DRAWS = 2000 };
+
+/* The smallest and the largest of what is drawn. */
+typedef struct {
+    double least, most;
+} extent;
+
+static const extent nothing = {INFINITY, -INFINITY};
+
+static void widen(extent *e, double value) {
+    e->least = fmin(e->least, value);
+    e->most = fmax(e->most, value);
+}
+
+/* Within the bounds, by `slack` for what is rounded, and close to both. */
+static void assert_extent(extent e, double least, double most, double slack, const char *what) {
+    double close = 0.1 * (most - least);
+    if (e.least < least - slack || e.most > most + slack || e.least > least + close ||
+        e.most < most - close)
+        fail_msg("%s: from %g to %g, expected %g to %g", what, e.least, e.most, least, most);
+}
+
+/* Makes inputs of [1, SIZE, SIZE] of the grey picture, [side, side], with other draws each time. */
+enum { SIZE = 16 };
+static void each_input(const rd_augmentation *augmentation, const uint8_t *samples, int32_t side,
+                       void (*look)(const float *input, void *self), void *self) {
+    char zero[] = "0", one[] = "1";
+    const rd_picture_form form = {.mean = zero, .std = one};
+    size_t n = (size_t)side * (size_t)side, size = RD_RAW_PICTURE_HEADER + n;
+    uint8_t *bytes = malloc(size);
+    float input[SIZE * SIZE];
+    rd_picture_input *maker;
+    rd_picture_scratch scratch = {0};
+    rd_raw_picture_header(bytes, side, side, 1);
+    memcpy(bytes + RD_RAW_PICTURE_HEADER, samples, n);
+    must(rd_picture_input_new(&maker, &form, augmentation, SIZE, 1));
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        rd_rng rng = rd_rng_make(5, i);
+        must(rd_picture_input_make(maker, bytes, size, &rng, &scratch, input));
+        look(input, self);
+    }
+    rd_picture_scratch_free(&scratch);
+    rd_picture_input_free(maker);
+    free(bytes);
+}
+
+enum { SIDE = 120 };
+
+/* Widths or heights, one a draw. */
+typedef struct {
+    double sizes[DRAWS];
+    int n;
+} drawn;
+
+/* From one column, or row, inside to another, where no border is near: of a ramp of 2 a pixel. */
+static double stretch_of(const float *input, int step) {
+    return (double)(input[(SIZE - 4) * step] - input[3 * step]) * 255 / 2 * SIZE / (SIZE - 7);
+}
+
+static void measure_width(const float *input, void *self) {
+    drawn *d = self;
+    d->sizes[d->n++] = stretch_of(input + 8 * SIZE, 1);
+}
+
+static void measure_height(const float *input, void *self) {
+    drawn *d = self;
+    d->sizes[d->n++] = stretch_of(input + 8, SIZE);
+}
+
+/* A tenth to two fifths of the area, between twice as high as wide and twice as wide as high. */
+static void parts_have_the_areas_and_the_shapes_asked_for(void **state) {
+    const rd_augmentation augmentation = {
+        .random_resized_crop = true, .crop_scale = {0.1, 0.4}, .crop_ratio = {0.5, 2}};
+    uint8_t across[SIDE * SIDE], down[SIDE * SIDE];
+    drawn widths = {.n = 0}, heights = {.n = 0};
+    extent areas = nothing, ratios = nothing;
+    (void)state;
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        across[i] = (uint8_t)(2 * (i % SIDE));
+        down[i] = (uint8_t)(2 * (i / SIDE));
+    }
+    each_input(&augmentation, across, SIDE, measure_width, &widths);
+    each_input(&augmentation, down, SIDE, measure_height, &heights);
+    for (int i = 0; i < DRAWS; i++) {
+        widen(&areas, widths.sizes[i] * heights.sizes[i] / (SIDE * SIDE));
+        widen(&ratios, log(widths.sizes[i] / heights.sizes[i]));
+    }
+    assert_extent(areas, 0.1, 0.4, 0.02, "area");
+    assert_extent(ratios, log(0.5), log(2), 0.1, "logarithm of the ratio");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_have_the_areas_and_the_shapes_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
