@@ -105,9 +105,25 @@ static void parts_have_the_areas_and_the_shapes_asked_for(void **state) {
     assert_extent(ratios, log(0.5), log(2), 0.1, "logarithm of the ratio");
 }
 
+static void count_flipped(const float *input, void *self) {
+    *(int *)self += input[0] > 0.5f;
+}
+
+/* One in four, of a picture that is light on the right. */
+static void pictures_are_flipped_as_often_as_asked_for(void **state) {
+    const rd_augmentation augmentation = {.flip = 0.25f};
+    uint8_t samples[SIZE * SIZE];
+    int flipped = 0;
+    (void)state;
+    for (int i = 0; i < SIZE * SIZE; i++) samples[i] = i % SIZE < SIZE / 2 ? 0 : 255;
+    each_input(&augmentation, samples, SIZE, count_flipped, &flipped);
+    assert_near((double)flipped / DRAWS, 0.25, 0, 0.04, "flipped", 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_have_the_areas_and_the_shapes_asked_for),
+        cmocka_unit_test(pictures_are_flipped_as_often_as_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
