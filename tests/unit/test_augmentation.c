@@ -120,10 +120,50 @@ static void pictures_are_flipped_as_often_as_asked_for(void **state) {
     assert_near((double)flipped / DRAWS, 0.25, 0, 0.04, "flipped", 0);
 }
 
+typedef struct {
+    extent area, ratio;
+    int n;
+} erased;
+
+static void measure_erased(const float *input, void *self) {
+    erased *e = self;
+    int top = SIZE, left = SIZE, bottom = -1, right = -1, zeros = 0;
+    for (int i = 0; i < SIZE * SIZE; i++) {
+        if (input[i] != 0.0f) continue;
+        int y = i / SIZE, x = i % SIZE;
+        top = y < top ? y : top, left = x < left ? x : left;
+        bottom = y > bottom ? y : bottom, right = x > right ? x : right;
+        zeros++;
+    }
+    if (zeros == 0) return;
+    int height = bottom - top + 1, width = right - left + 1;
+    assert_int_equal(zeros, height * width);
+    widen(&e->area, (double)zeros / (SIZE * SIZE));
+    widen(&e->ratio, log((double)height / width));
+    e->n++;
+}
+
+/* A rectangle of 2 to 33 percent of the area, up to 3.3 times as long as wide. */
+static void rectangles_are_erased_as_torchvision_does(void **state) {
+    rd_augmentation augmentation = {.erasing = 1.0f};
+    uint8_t white[SIZE * SIZE];
+    erased all = {nothing, nothing, 0}, some = all;
+    (void)state;
+    memset(white, 255, sizeof white);
+    each_input(&augmentation, white, SIZE, measure_erased, &all);
+    assert_int_equal(all.n, DRAWS);
+    assert_extent(all.area, 0.02, 0.33, 0.05, "area");
+    assert_extent(all.ratio, log(0.3), log(3.3), 0.3, "logarithm of the ratio");
+    augmentation.erasing = 0.3f;
+    each_input(&augmentation, white, SIZE, measure_erased, &some);
+    assert_near((double)some.n / DRAWS, 0.3, 0, 0.04, "erased", 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_have_the_areas_and_the_shapes_asked_for),
         cmocka_unit_test(pictures_are_flipped_as_often_as_asked_for),
+        cmocka_unit_test(rectangles_are_erased_as_torchvision_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
