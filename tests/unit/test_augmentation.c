@@ -159,11 +159,75 @@ static void rectangles_are_erased_as_torchvision_does(void **state) {
     assert_near((double)some.n / DRAWS, 0.3, 0, 0.04, "erased", 0);
 }
 
+enum {
+    WIDTH = 40,
+    HEIGHT = 30,
+    SAMPLES = WIDTH * HEIGHT * 3,
+    MOST_WAYS = 2 * RD_AUGMENT_OPERATIONS
+};
+
+static const uint8_t *original(void) {
+    static uint8_t samples[SAMPLES];
+    rd_rng rng = rd_rng_make(3, 3);
+    for (int i = 0; i < SAMPLES; i++) samples[i] = (uint8_t)rd_rng_below(&rng, 200);
+    return samples;
+}
+
+static void begin(rd_picture *picture) {
+    must(rd_picture_reshape(picture, WIDTH, HEIGHT, 3));
+    memcpy(picture->samples, original(), SAMPLES);
+}
+
+/* Half of the largest magnitude: each operation, and where it has a direction both, as
+ * torchvision's table has it. */
+static void operations_are_drawn_with_the_strength_of_the_magnitude(void **state) {
+    static const struct {
+        rd_augment_operation operation;
+        double by;
+        bool both;
+    } table[] = {{RD_AUGMENT_IDENTITY, 0, false},
+                 {RD_AUGMENT_SHEAR_X, 0.15, true},
+                 {RD_AUGMENT_SHEAR_Y, 0.15, true},
+                 {RD_AUGMENT_TRANSLATE_X, 150.0 / 331 * WIDTH / 2, true},
+                 {RD_AUGMENT_TRANSLATE_Y, 150.0 / 331 * HEIGHT / 2, true},
+                 {RD_AUGMENT_ROTATE, 15, true},
+                 {RD_AUGMENT_BRIGHTNESS, 0.45, true},
+                 {RD_AUGMENT_COLOUR, 0.45, true},
+                 {RD_AUGMENT_CONTRAST, 0.45, true},
+                 {RD_AUGMENT_SHARPNESS, 0.45, true},
+                 {RD_AUGMENT_POSTERIZE, 6, false},
+                 {RD_AUGMENT_SOLARIZE, 127.5, false},
+                 {RD_AUGMENT_AUTO_CONTRAST, 0, false},
+                 {RD_AUGMENT_EQUALIZE, 0, false}};
+    rd_picture ways[MOST_WAYS] = {{0}}, picture = {0}, scratch = {0};
+    int n = 0, times[MOST_WAYS] = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        for (int sign = 1; sign >= (table[i].both ? -1 : 1); sign -= 2, n++) {
+            begin(&ways[n]);
+            must(rd_picture_augment(&ways[n], &scratch, table[i].operation, sign * table[i].by));
+        }
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        rd_rng rng = rd_rng_make(5, i);
+        int way = 0;
+        begin(&picture);
+        must(rd_rand_augment(&picture, &scratch, 15, &rng));
+        while (way < n && memcmp(picture.samples, ways[way].samples, SAMPLES) != 0) way++;
+        if (way == n) fail_msg("draw %d is no operation of half the strength", (int)i);
+        times[way]++;
+    }
+    for (int way = 0; way < n; way++) assert_in_range(times[way], DRAWS / 28 / 2, DRAWS / 14 * 2);
+    for (int way = 0; way < n; way++) rd_picture_free(&ways[way]);
+    rd_picture_free(&picture);
+    rd_picture_free(&scratch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_have_the_areas_and_the_shapes_asked_for),
         cmocka_unit_test(pictures_are_flipped_as_often_as_asked_for),
         cmocka_unit_test(rectangles_are_erased_as_torchvision_does),
+        cmocka_unit_test(operations_are_drawn_with_the_strength_of_the_magnitude),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
