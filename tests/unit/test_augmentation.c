@@ -222,12 +222,85 @@ static void operations_are_drawn_with_the_strength_of_the_magnitude(void **state
     rd_picture_free(&scratch);
 }
 
+enum { MIXED = 4, CORNER = 2 };
+
+/* Batches of one grey a picture, 0 and 255 in turn. */
+static rd_dataset *make_dataset(const char *path) {
+    const rd_identity identity = {.src_vocab = 1, .tgt_vocab = 2};
+    rd_dataset_writer *writer;
+    rd_dataset *dataset;
+    must(rd_dataset_writer_open(&writer, path, &identity, 1));
+    for (int32_t i = 0; i < MIXED; i++) {
+        uint8_t bytes[RD_RAW_PICTURE_HEADER + CORNER * CORNER];
+        const int32_t source = 0, label = i % 2;
+        rd_raw_picture_header(bytes, CORNER, CORNER, 1);
+        memset(bytes + RD_RAW_PICTURE_HEADER, 255 * label, CORNER * CORNER);
+        const rd_pair pair = {.src = &source,
+                              .n_src = 1,
+                              .tgt = &label,
+                              .n_tgt = 1,
+                              .src_text = (const char *)bytes,
+                              .src_text_length = sizeof bytes,
+                              .tgt_text = "x",
+                              .tgt_text_length = 1};
+        must(rd_dataset_writer_add(writer, &pair));
+    }
+    must(rd_dataset_writer_finish(writer));
+    must(rd_dataset_open(&dataset, path));
+    return dataset;
+}
+
+/* The mean of the shares that a batch is mixed by, and their variance, over many epochs. */
+static void shares_of(const rd_dataset *dataset, const rd_picture_input *input, float mixup,
+                      double *mean, double *variance) {
+    const rd_picture_batches_config config = {
+        .input = input, .max_sentences = MIXED, .seed = 1, .mixup = mixup};
+    double sum = 0, squares = 0;
+    rd_picture_batches *batches;
+    rd_batch batch = {0};
+    must(rd_picture_batches_new(&batches, dataset, &config));
+    rd_batch_source source = rd_picture_batches_source(batches);
+    for (int64_t epoch = 1; epoch <= DRAWS; epoch++) {
+        must(source.set_epoch(source.self, epoch));
+        must(source.get(source.self, 0, &batch));
+        double share = (double)batch.shares.data[0];
+        sum += share;
+        squares += share * share;
+    }
+    *mean = sum / DRAWS;
+    *variance = squares / DRAWS - *mean * *mean;
+    rd_batch_free(&batch);
+    rd_picture_batches_free(batches);
+}
+
+/* Beta(a, a) has the mean 1 / 2 and the variance 1 / (8 a + 4). */
+static void shares_of_mixup_are_of_its_distribution(void **state) {
+    const float parameters[] = {0.2f, 1.0f, 3.0f};
+    char zero[] = "0", one[] = "1", path[] = "/tmp/rdrop-mixup-XXXXXX";
+    const rd_picture_form form = {.mean = zero, .std = one};
+    rd_picture_input *input;
+    (void)state;
+    close(mkstemp(path));
+    rd_dataset *dataset = make_dataset(path);
+    must(rd_picture_input_new(&input, &form, NULL, CORNER, 1));
+    for (int i = 0; i < 3; i++) {
+        double mean, variance;
+        shares_of(dataset, input, parameters[i], &mean, &variance);
+        assert_near(mean, 0.5, 0, 0.04, "mean", i);
+        assert_near(variance, 1 / (8 * (double)parameters[i] + 4), 0.1, 0, "variance", i);
+    }
+    rd_picture_input_free(input);
+    rd_dataset_close(dataset);
+    unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_have_the_areas_and_the_shapes_asked_for),
         cmocka_unit_test(pictures_are_flipped_as_often_as_asked_for),
         cmocka_unit_test(rectangles_are_erased_as_torchvision_does),
         cmocka_unit_test(operations_are_drawn_with_the_strength_of_the_magnitude),
+        cmocka_unit_test(shares_of_mixup_are_of_its_distribution),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
