@@ -166,7 +166,29 @@ static void test_sites(void **state) {
     }
 }
 
+/* Of the encoder's layers the first is never left out, and the last as often as the recipe says. */
+static void test_drop_path_rises(void **state) {
+    (void)state;
+    const float wanted[] = {0.0f, 0.15f, 0.3f};
+    for (int32_t layers = 1; layers <= 3; layers += 2) {
+        rd_model_config config = translation();
+        rd_model *model;
+        config.encoder.layers = layers;
+        config.encoder.normalize_before = true;
+        config.drop_path = 0.3f;
+        must(rd_model_new(&model, &config, 3));
+        for (int32_t i = 0; i < layers; i++) {
+            const rd_layer *layer = &model->encoder.layers[i];
+            double rate = layers == 1 ? 0.3 : (double)wanted[i];
+            assert_near((double)layer->self_residual.drop_path, rate, 1e-6, 0, "attention", i);
+            assert_near((double)layer->ffn_residual.drop_path, rate, 1e-6, 0, "feed-forward", i);
+        }
+        rd_model_free(model);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_sites)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_sites),
+                                       cmocka_unit_test(test_drop_path_rises)};
     return cmocka_run_group_tests_name("new_model", tests, NULL, NULL);
 }
