@@ -219,6 +219,39 @@ static void test_conditional_cut(void **state) {
     check_block(&both, 0, both.n - n, both.n, POSITIONS - n);
 }
 
+/* The context window is kept of it, even where the second line then takes more blocks. */
+static void test_conditional_context(void **state) {
+    (void)state;
+    enum { CONTEXT = 12, MOST_NEW = POSITIONS - CONTEXT };
+    static const char given[] = "the man under the tree runs the man under the tree runs the man "
+                                "under the tree runs";
+    static const char text[] = "the man under the tree";
+    scored both = {0}, second = {0};
+    rd_lm_scorer *scorer;
+    rd_lm_scorer_config config = {.lm = &lm,
+                                  .context_window = CONTEXT,
+                                  .mode = RD_BREAK_EOS,
+                                  .max_tokens = 4096,
+                                  .take = take,
+                                  .self = &second};
+    must(rd_lm_scorer_open(&scorer, &config));
+    must(rd_lm_scorer_add(scorer, given, strlen(given), text, strlen(text)));
+    must(rd_lm_scorer_finish(scorer));
+    rd_lm_scorer_close(scorer);
+    config.mode = RD_BREAK_NONE; /* its tokens, for check_block */
+    config.self = &both;
+    must(rd_lm_scorer_open(&scorer, &config));
+    must(rd_lm_scorer_add(scorer, NULL, 0, given, strlen(given)));
+    must(rd_lm_scorer_add(scorer, NULL, 0, text, strlen(text)));
+    must(rd_lm_scorer_finish(scorer));
+    rd_lm_scorer_close(scorer);
+    int64_t n = second.n, first = both.n - n;
+    assert_true(n > MOST_NEW && n < POSITIONS && first > POSITIONS);
+    for (int64_t i = 0; i < n; i++) both.log_prob[first + i] = second.log_prob[i];
+    for (int64_t at = first; at < both.n; at += MOST_NEW)
+        check_block(&both, 0, at, at + MOST_NEW < both.n ? at + MOST_NEW : both.n, CONTEXT);
+}
+
 static void test_refused(void **state) {
     (void)state;
     rd_lm_scorer *scorer;
@@ -290,10 +323,10 @@ static void test_samples(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_lines),          cmocka_unit_test(test_conditional),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_greedy),
-        cmocka_unit_test(test_samples),        cmocka_unit_test(test_complete_alone),
-        cmocka_unit_test(test_conditional_cut)};
+        cmocka_unit_test(test_blocks),          cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_lines),           cmocka_unit_test(test_conditional),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_greedy),
+        cmocka_unit_test(test_samples),         cmocka_unit_test(test_complete_alone),
+        cmocka_unit_test(test_conditional_cut), cmocka_unit_test(test_conditional_context)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
