@@ -429,6 +429,29 @@ static void test_prefix_stands(void **state) {
                &(rd_search_request){.prefix = outside, .prefix_length = 1}, RD_ERR_ARGUMENT);
 }
 
+/* What no output begins with, it does not have after a forced bos either. */
+static void test_begin_suppress_against_brute_force(void **state) {
+    (void)state;
+    char suppressed[] = "4 5"; /* A and B */
+    for (int32_t sentence = 0; sentence < SENTENCES; sentence++)
+        for (int32_t forced = 0; forced <= 1; forced++) {
+            const int32_t begin[] = {BOS};
+            rd_search_options config = {.beam = 800,
+                                        .lenpen = 1,
+                                        .max_len_b = MAX_LEN,
+                                        .n_best = 7,
+                                        .forced_bos = forced,
+                                        .begin_suppress_tokens = suppressed};
+            enumerate(sentence);
+            for (int32_t i = 0; i < n_all; i++) {
+                int32_t first = all[i].length > forced ? all[i].tokens[forced] : EOS;
+                bool wanted = starts_with(&all[i], begin, forced) && first != A && first != B;
+                scores[i] = wanted ? all[i].log_prob / (all[i].length + 1) : (double)-INFINITY;
+            }
+            search_sentence(&config, sentence, NULL);
+        }
+}
+
 int main(void) {
     the_toy = calloc(1, sizeof *the_toy);
     const struct CMUnitTest tests[] = {
@@ -443,6 +466,7 @@ int main(void) {
         cmocka_unit_test(test_rules_that_forbid_all),
         cmocka_unit_test(test_forced_bos_against_brute_force),
         cmocka_unit_test(test_prefix_stands),
+        cmocka_unit_test(test_begin_suppress_against_brute_force),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     free(the_toy);
