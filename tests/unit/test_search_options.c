@@ -452,6 +452,24 @@ static void test_begin_suppress_against_brute_force(void **state) {
         }
 }
 
+/* Where outputs go on after their source, both share the model's positions. */
+static void test_sources_take_positions_of_their_outputs(void **state) {
+    (void)state;
+    const int32_t source[] = {A, B, C, A};
+    const rd_search_request request = {.source = {source, 4}};
+    rd_search_options config = {.beam = 1, .max_len_b = 20, .n_best = 1, .min_len = 20};
+    for (int continues = 0; continues <= 1; continues++) {
+        rd_scorer scorer = toy_scorer(the_toy);
+        rd_search_result result;
+        the_toy->distribution = toy_random;
+        scorer.max_length = 7;
+        scorer.continues = continues;
+        assert_int_equal(search_all(&config, &scorer, 1, &request, &result), RD_OK);
+        assert_int_equal(result.hypotheses[0].length, continues ? 3 : 7);
+        rd_search_result_free(&result);
+    }
+}
+
 int main(void) {
     the_toy = calloc(1, sizeof *the_toy);
     const struct CMUnitTest tests[] = {
@@ -467,6 +485,7 @@ int main(void) {
         cmocka_unit_test(test_forced_bos_against_brute_force),
         cmocka_unit_test(test_prefix_stands),
         cmocka_unit_test(test_begin_suppress_against_brute_force),
+        cmocka_unit_test(test_sources_take_positions_of_their_outputs),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     free(the_toy);
