@@ -123,6 +123,20 @@ static void test_labels(void **state) {
     rd_predictor_close(&p);
 }
 
+/* All heads drop out what their outputs are computed from; RoBERTa's what they read, too. */
+static void test_dropout_of_heads(void **state) {
+    (void)state;
+    static const char *const models[] = {"bert", "roberta", "xlm_roberta"};
+    for (int i = 0; i < 3; i++) {
+        rd_predictor p;
+        must(rd_predictor_open(&p, path_of(models[i]), RD_PRECISION_FP32, false));
+        const rd_model_config *c = &p.directory.recipe->model;
+        assert_near((double)c->classifier_dropout, 0.1, 1e-6, 0, "after", i);
+        assert_near((double)c->pooler_dropout, i == 0 ? 0 : 0.1, 1e-6, 0, "before", i);
+        rd_predictor_close(&p);
+    }
+}
+
 /* Of length 1, the same alone and together; and a model without a head gives nothing else. */
 static void test_vectors(void **state) {
     (void)state;
@@ -496,7 +510,7 @@ int main(void) {
         cmocka_unit_test(test_untied),        cmocka_unit_test(test_activation_of_roberta),
         cmocka_unit_test(test_damaged),       cmocka_unit_test(test_sentence_transformers),
         cmocka_unit_test(test_longest_input), cmocka_unit_test(test_xlm_vocabulary),
-        cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_masking),       cmocka_unit_test(test_dropout_of_heads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
