@@ -217,6 +217,29 @@ static void test_unscored(void **state) {
     rd_model_free(model);
 }
 
+/* A search that goes on after its first output compares outputs, whose scores it needs then. */
+static void test_unscored_with_patience(void **state) {
+    (void)state;
+    rd_model *model = random_model(3, VOCAB);
+    source_set *set = random_sources();
+    rd_translate_job job = job_of((const rd_model *const *)&model, 1);
+    job.search.beam = job.search.n_best = 1;
+    job.search.patience = 3.0f;
+    rd_search_result scored = translate(&job, set);
+    job.unscored = true;
+    rd_search_result unscored = translate(&job, set);
+    for (int i = 0; i < N; i++) {
+        const rd_hypothesis *x = &scored.hypotheses[i], *y = &unscored.hypotheses[i];
+        assert_int_equal(x->length, y->length);
+        assert_memory_equal(x->tokens, y->tokens, (size_t)x->length * sizeof *x->tokens);
+        assert_true(x->score == y->score);
+    }
+    rd_search_result_free(&scored);
+    rd_search_result_free(&unscored);
+    free(set);
+    rd_model_free(model);
+}
+
 static void test_stop(void **state) {
     (void)state;
     rd_model *model = random_model(1, VOCAB);
@@ -240,6 +263,7 @@ int main(void) {
         cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_bad_calls),
         cmocka_unit_test(test_unscored),
+        cmocka_unit_test(test_unscored_with_patience),
         cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
