@@ -321,6 +321,27 @@ static void test_constraints_that_do_not_fit(void **state) {
     rd_translator_close(translator);
 }
 
+/* Sentences of a line draw for themselves: the same one twice gives two samples. */
+static void test_samples_of_sentences(void **state) {
+    (void)state;
+    static const char *const twice[] = {"A dog sees the old house. A dog sees the old house."};
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.split_sentences = true;
+    options.search.sampling = true;
+    options.search.beam = options.search.n_best = 1;
+    options.search.max_len_a = 0;
+    options.search.max_len_b = 12;
+    rd_translations found;
+    must(rd_translator_run(translator, &options, 1, twice, NULL, &found));
+    const char *text = found.items[0].text;
+    size_t half = strlen(text) / 2;
+    assert_true(half > 2);
+    if (text[half] == ' ' && memcmp(text, text + half + 1, half) == 0) fail_msg("twice: %s", text);
+    rd_translations_free(&found);
+    rd_translator_close(translator);
+}
+
 static void test_glossary(void **state) {
     (void)state;
     char path[256];
@@ -462,6 +483,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_which_word_replaces),
         cmocka_unit_test(test_constraints),
         cmocka_unit_test(test_constraints_that_do_not_fit),
+        cmocka_unit_test(test_samples_of_sentences),
         cmocka_unit_test(test_glossary),
         cmocka_unit_test(test_several_threads),
         cmocka_unit_test(test_long_line_is_cut),
