@@ -16,7 +16,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/sentence_pair.h"
+#include "data/wordpiece_split.h"
 #include "golden.h"
 #include "io/output.h"
 #include "rdrop/tokenizer.h"
@@ -159,6 +161,32 @@ static void test_ends_of_ideographs(void **state) {
     }
     free(ids.data);
     rd_tokenizer_close(tokenizer);
+}
+
+static rd_status count_word(void *self, const char *word, size_t n, int64_t n_chars) {
+    (void)word, (void)n, (void)n_chars;
+    ++*(int *)self;
+    return RD_OK;
+}
+
+/* So are those of all the other blocks that BERT knows. */
+static void test_blocks_of_ideographs(void **state) {
+    (void)state;
+    static const uint32_t blocks[][2] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},
+                                         {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F},
+                                         {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F}};
+    static const uint32_t others[] = {0x33FF, 0x4DC0, 0xA000, 0xFB00, 0x2B820, 0x2B91F, 0x2CEB0};
+    const rd_wordpiece_rules rules = {.clean = true, .chinese = true};
+    enum { INSIDE = 2 * sizeof blocks / sizeof *blocks, ALL = INSIDE + sizeof others / 4 };
+    for (size_t i = 0; i < ALL; i++) {
+        uint32_t c = i < INSIDE ? blocks[i / 2][i % 2] : others[i - INSIDE];
+        char text[8] = "x";
+        int words = 0;
+        size_t n = 1 + (size_t)rd_utf8_put(c, text + 1);
+        text[n++] = 'x';
+        must(rd_wordpiece_words(&rules, text, n, count_word, &words));
+        if (words != (i < INSIDE ? 3 : 1)) fail_msg("%d words around U+%X", words, (unsigned)c);
+    }
 }
 
 static void test_special_pieces(void **state) {
@@ -405,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_lines_of_the_oracle),
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_ends_of_ideographs),
+        cmocka_unit_test(test_blocks_of_ideographs),
         cmocka_unit_test(test_special_pieces),
         cmocka_unit_test(test_beginnings_of_words),
         cmocka_unit_test(test_decoding),
