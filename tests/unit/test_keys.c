@@ -57,8 +57,23 @@ static void keys_are_what_they_were(void **state) {
     rd_text_free(&now);
 }
 
+static size_t place_of(const rd_key *key) {
+    return rd_recipe_group_of(key)->offset + key->offset;
+}
+
+/* A key that had another one's field would do nothing of its own. */
+static void each_key_has_its_field(void **state) {
+    const rd_key *key;
+    (void)state;
+    for (int i = 0; (key = rd_recipe_key(i)); i++)
+        for (int k = 0; k < i; k++)
+            if (place_of(key) == place_of(rd_recipe_key(k)))
+                fail_msg("%s and %s have one field", key->name, rd_recipe_key(k)->name);
+}
+
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_what_they_were)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_what_they_were),
+                                       cmocka_unit_test(each_key_has_its_field)};
     if (argc == 1) return cmocka_run_group_tests(tests, NULL, NULL);
     if (strcmp(argv[1], "print") != 0) return 2;
     rd_text now = listed();
