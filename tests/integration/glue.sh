@@ -170,6 +170,10 @@ run rdrop-preprocess numbers.yaml --data . --dest numbers
 run rdrop-train numbers.yaml --data numbers --save-dir regression
 grep 'Pearson 0.9[0-9]* Spearman' log >/dev/null || fail "numbers: $(cat log)"
 run rdrop-predict --model regression/model --input numbers.jsonl --output found
+# The loss of validation is the mean square of what these are wrong by.
+loss=$(grep '"event":"valid".*"best":true' regression/train.jsonl | tail -1 | sed 's/.*"loss":\([0-9.e-]*\).*/\1/')
+paste <(sed 's/.*"n": \([0-9.]*\)}/\1/' numbers.jsonl) found | awk -v loss="$loss" '{ sum += ($1 - $2) ^ 2 }
+    END { off = sum / NR - loss; exit !(loss > 0.001 && off ^ 2 < (0.05 * loss) ^ 2) }' || fail "the loss of numbers: $loss, $(cat found)"
 "$bin/rdrop-convert" --info out/model | grep '^head: 2 classes$' >/dev/null || fail "--info of classes"
 "$bin/rdrop-convert" --info regression/model | grep '^head: one number$' >/dev/null || fail "--info of a number"
 awk '!/^-?[0-9.]+$/ { exit 1 }' found || fail "numbers: $(cat found)"
