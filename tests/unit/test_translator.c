@@ -19,6 +19,7 @@
 #include "data/vocab.h"
 #include "io/output.h"
 #include "model/transformer.h"
+#include "rdrop/pattern.h"
 #include "rdrop/translator.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe.h"
@@ -342,6 +343,24 @@ static void test_samples_of_sentences(void **state) {
     rd_translator_close(translator);
 }
 
+/* What had to be put back is counted over all sentences of a line. */
+static void test_kept_in_sentences(void **state) {
+    (void)state;
+    static const char *const text[] = {"Two cats 11. A dog 22. The man 33."};
+    rd_pattern *digits;
+    must(rd_pattern_open(&digits, "[0-9]+"));
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    options.split_sentences = true;
+    options.keep = digits;
+    rd_translations found;
+    must(rd_translator_run(translator, &options, 1, text, NULL, &found));
+    assert_int_equal(found.items[0].n_restored, 3);
+    rd_translations_free(&found);
+    rd_translator_close(translator);
+    rd_pattern_close(digits);
+}
+
 static void test_glossary(void **state) {
     (void)state;
     char path[256];
@@ -484,6 +503,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_constraints),
         cmocka_unit_test(test_constraints_that_do_not_fit),
         cmocka_unit_test(test_samples_of_sentences),
+        cmocka_unit_test(test_kept_in_sentences),
         cmocka_unit_test(test_glossary),
         cmocka_unit_test(test_several_threads),
         cmocka_unit_test(test_long_line_is_cut),
