@@ -37,28 +37,29 @@ static rd_status gather(const rd_search *s, const float *log_probs, rd_candidate
     return RD_OK;
 }
 
-/* The fewest of the tokens, likeliest first, that have the wanted probability together. */
-static int32_t nucleus_size(const rd_candidate *pool, int32_t n, double wanted) {
-    double mass = 0;
+/* The fewest of the tokens, likeliest first, that have the wanted probability together; *mass: what
+ * they have. */
+static int32_t nucleus_size(const rd_candidate *pool, int32_t n, double wanted, double *mass) {
+    *mass = 0;
     for (int32_t i = 0; i < n; i++) {
-        mass += exp((double)pool[i].score);
-        if (mass >= wanted) return i + 1;
+        *mass += exp((double)pool[i].score);
+        if (*mass >= wanted) return i + 1;
     }
     return n;
 }
 
-/* The tokens to draw from: the top_k likeliest tokens, and of these the nucleus. */
+/* The tokens to draw from: the top_k likeliest tokens, and of these the nucleus; *mass: their
+ * probability together. */
 static rd_status shortlist(const rd_search *s, const float *log_probs, rd_candidate *pool,
-                           int32_t *n) {
+                           int32_t *n, double *mass) {
     const rd_search_options *c = &s->config;
-    double mass;
     if (c->top_k > 0) {
         RD_TRY(rd_candidates_select(log_probs, s->scorer.vocab_size, 0, 0, c->top_k, pool, n));
-        mass = mass_of(pool, *n);
+        *mass = mass_of(pool, *n);
     } else {
-        RD_TRY(gather(s, log_probs, pool, n, &mass));
+        RD_TRY(gather(s, log_probs, pool, n, mass));
     }
-    if (c->top_p > 0 && c->top_p < 1) *n = nucleus_size(pool, *n, (double)c->top_p * mass);
+    if (c->top_p > 0 && c->top_p < 1) *n = nucleus_size(pool, *n, (double)c->top_p * *mass, mass);
     return RD_OK;
 }
 
@@ -77,8 +78,8 @@ rd_status rd_search_sample(const rd_search *s, int thread, int64_t r, const floa
     int32_t vocab_size = s->scorer.vocab_size, n;
     rd_candidate *drawn = s->candidates + r * s->candidate_stride;
     rd_candidate *pool = s->pools + (int64_t)thread * vocab_size;
-    RD_TRY(shortlist(s, log_probs, pool, &n));
-    double mass = mass_of(pool, n);
+    double mass;
+    RD_TRY(shortlist(s, log_probs, pool, &n, &mass));
     /* The one row that begins a sentence draws for all samples. */
     int32_t first = row->length ? row->group : 0, end = row->length ? first + 1 : s->n_groups;
     uint64_t number = (uint64_t)row->sentence->request.number;
