@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/file.h"
+#include "data/vocab_files.h"
 #include "recipe/recipe_keys.h"
 #include "task/task.h"
 #include "tools/common/options.h"
@@ -20,7 +21,7 @@ static const char *const group_names[] = {"data", "model", "train", "search", "s
 typedef struct {
     options_list recipe, settings, groups;
     const char *get;
-    bool help_recipe;
+    bool help_recipe, vocabulary_files;
 } arguments;
 
 /* clang-format off: a row an option */
@@ -34,6 +35,8 @@ static const rd_key options[] = {
      .help = "print the keys of these groups"},
     {"help-recipe", RD_KEY_BOOL, RD_AT(help_recipe),
      .help = "all keys, group by group: type, default, meaning"},
+    {"vocabulary-files", RD_KEY_BOOL, RD_AT(vocabulary_files),
+     .help = "the names of all files that may make a vocabulary, one a line"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -49,8 +52,8 @@ static const options_relation relations[] = {{"get", OPTIONS_EXCLUDES, "group"},
 static const options_section sections[] = {{"Exit status", "0 done, 1 failed, 2 wrong usage."},
                                            {.heading = NULL}};
 static const char *const synopsis[] = {"RECIPE [--set KEY=VALUE]... [--get KEY | --group GROUP...]",
-                                       "--help-recipe", "run NAME [OPTION of recipes/run.sh]...",
-                                       NULL};
+                                       "--help-recipe", "--vocabulary-files",
+                                       "run NAME [OPTION of recipes/run.sh]...", NULL};
 static const options_program program = {
     .name = "rdrop-recipe",
     .summary = "shows all settings of a recipe",
@@ -112,8 +115,16 @@ static int print_recipe(const rd_recipe *recipe, const arguments *a) {
     return status == RD_OK ? 0 : options_fail(&program);
 }
 
+static int print_vocabulary_files(void) {
+    const char *names[RD_MOST_VOCABULARY_FILES + 1];
+    rd_vocabularies_list(names);
+    for (int i = 0; names[i]; i++) puts(names[i]);
+    return 0;
+}
+
 static int run(const arguments *a) {
     rd_recipe *recipe = NULL;
+    if (a->vocabulary_files) return print_vocabulary_files();
     if (a->help_recipe) {
         rd_recipe_describe(stdout);
         return 0;

@@ -24,7 +24,7 @@
 typedef struct {
     options_list recipe, settings, report;
     const char *data, *save_dir, *output;
-    bool average;
+    bool average, unchanged;
 } arguments;
 
 /* clang-format off: a row an option */
@@ -37,6 +37,10 @@ static const rd_key options[] = {
              "found there. Afterwards DIR/model translates: rdrop-translate --model DIR/model"},
     {"average", RD_KEY_BOOL, RD_AT(average),
      .help = "instead of training, make DIR/model the mean of the last average-last checkpoints"},
+    {"unchanged", RD_KEY_BOOL, RD_AT(unchanged),
+     .help = "go on with the same training only: refuse, with exit status 3, one whose data or "
+             "settings have changed, except how long it goes on, how it is watched and what is "
+             "kept of it"},
     {"report", RD_KEY_WORDS, RD_AT(report), .value = "DIR",
      .help = "instead of training, write one page of these trainings, each its --save-dir: curves "
              "over each other, "
@@ -59,6 +63,8 @@ static const options_group groups[] = {{.heading = "Options", .keys = options},
                                         .defaults_vary = true},
                                        {.heading = NULL}};
 static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "average"},
+                                             {"unchanged", OPTIONS_EXCLUDES, "average"},
+                                             {"report", OPTIONS_EXCLUDES, "unchanged"},
                                              {"report", OPTIONS_EXCLUDES, "set"},
                                              {"report", OPTIONS_EXCLUDES, "workers"},
                                              {"report", OPTIONS_EXCLUDES, "data"},
@@ -84,7 +90,8 @@ static const options_section sections[] = {
      "With --workers N, threads take whole batches each and meet once an update; mpirun -np N does "
      "the same with processes, on one machine or several (recipes/README.md). N workers with "
      "update-freq F are one worker with N x F, to rounding."},
-    {"Exit status", "0 done, 1 failed, 2 wrong usage, 128 + N saved and stopped by signal N."},
+    {"Exit status", "0 done, 1 failed, 2 wrong usage, 3 refused by --unchanged, 128 + N saved "
+                    "and stopped by signal N."},
     {.heading = NULL}};
 static const char *const synopsis[] = {"RECIPE --data DIR [--save-dir DIR] [OPTION]...",
                                        "RECIPE --data DIR --save-dir DIR --average",
@@ -212,17 +219,24 @@ static int fail(void) {
     return options_fail(&program);
 }
 
-static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool average) {
-    if (average) {
-        int n = 0;
-        if (rd_train_average(recipe, data, save_dir, &n) != RD_OK) return fail();
-        printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
-        if (n < recipe->train.average_last)
-            options_warn(&program,
-                         "average-last is %d, but there are %d checkpoints (keep-last-n is %d)",
-                         (int)recipe->train.average_last, n, (int)recipe->train.keep_last);
-        return 0;
-    }
+static int average(rd_recipe *recipe, const char *data, const char *save_dir) {
+    int n = 0;
+    if (rd_train_average(recipe, data, save_dir, &n) != RD_OK) return fail();
+    printf("%s/model: the mean of %d checkpoints\n", save_dir, n);
+    if (n < recipe->train.average_last)
+        options_warn(&program,
+                     "average-last is %d, but there are %d checkpoints (keep-last-n is %d)",
+                     (int)recipe->train.average_last, n, (int)recipe->train.keep_last);
+    return 0;
+}
+
+static int exit_status(rd_status status, bool other) {
+    if (other) return 3;
+    if (status != RD_ERR_INTERRUPTED) return 1;
+    return 128 + (*stop_requested() ? *stop_requested() : SIGTERM); /* another rank's */
+}
+
+static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool unchanged) {
     rd_comm *comm;
     if (!ranks_start(&program, recipe->train.worker_timeout, &comm)) return 1;
     stop_on_signals();
@@ -231,13 +245,13 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
                  .progress.config.out = stdout,
                  .config = &recipe->train,
                  .ranks = comm->size > 1};
-    rd_status status = rd_train(comm, recipe, data, save_dir, on_event, &d, stop_requested());
+    bool other = false;
+    rd_status status = rd_train(comm, recipe, data, save_dir, on_event, &d, stop_requested(),
+                                unchanged ? &other : NULL);
     rd_progress_finish(&d.progress);
     if ((status == RD_OK || status == RD_ERR_INTERRUPTED) && comm->rank == 0)
         printf("peak memory %.0f MiB\n", (double)rd_peak_memory() / 1048576.0);
-    int signal_number = *stop_requested() ? *stop_requested() : SIGTERM; /* another rank's */
-    return ranks_end(&program, comm, status,
-                     status == RD_ERR_INTERRUPTED ? 128 + signal_number : 1);
+    return ranks_end(&program, comm, status, exit_status(status, other));
 }
 
 /* The recipe, and those it extends, may lie in the directory, but not where a file goes. */
@@ -271,7 +285,9 @@ static int run(const arguments *a) {
     snprintf(default_dir, sizeof default_dir, "out/%.480s", recipe->name);
     const char *save_dir = a->save_dir ? a->save_dir : default_dir;
     bool refused = refuse_recipe(a->recipe.items[0], save_dir) != RD_OK;
-    int code = refused ? fail() : train(recipe, a->data, save_dir, a->average);
+    int code = refused      ? fail()
+               : a->average ? average(recipe, a->data, save_dir)
+                            : train(recipe, a->data, save_dir, a->unchanged);
     rd_recipe_free(recipe);
     return code;
 }

@@ -66,6 +66,8 @@ typedef struct rd_run {
     rd_train_listener listener;
     void *self;
     const volatile sig_atomic_t *stop; /* NULL: never; looked at before each batch of an update */
+    bool
+        *other_training; /* NULL: settings may change; else set where the checkpoint's are others */
 } rd_run;
 
 /* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. Without a

@@ -33,6 +33,25 @@ static bool is_of_model(const rd_key *key) {
     return rd_recipe_is_of_shape(key);
 }
 
+/* Keys that change no update: how long the training goes on, how it is watched, what is kept. */
+static bool is_of_course(const rd_key *key) {
+    static const char *const names[] = {"max-update",
+                                        "max-epoch",
+                                        "patience",
+                                        "max-tokens-valid",
+                                        "validate-interval",
+                                        "validate-interval-updates",
+                                        "save-interval-updates",
+                                        "keep-last-n",
+                                        "best-checkpoint-metric",
+                                        "log-interval"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(key->name, names[i]) == 0) return true;
+    const char *group = rd_recipe_group_of(key)->name;
+    return strncmp(key->name, "eval-", strlen("eval-")) == 0 || strcmp(group, "search") == 0 ||
+           strcmp(group, "score") == 0;
+}
+
 /* Lines that no key of the recipe gives. */
 enum { TRAIN_DATA, VALID_DATA, START, WORKERS, THREADS, PRODUCTS, OTHERS };
 const char rd_setting_threads[] = "number of threads", rd_setting_products[] = "products in";
@@ -150,8 +169,9 @@ static rd_status compare_key(comparison *c, const rd_key *key) {
     }
     if (status == RD_OK)
         status = rd_recipe_format_key(c->run->recipe, key, c->value, LONGEST_VALUE);
+    bool refused = is_of_model(key) || (c->run->other_training && !is_of_course(key));
     if (status == RD_OK && strcmp(before, c->value) != 0)
-        status = tell(c, is_of_model(key), key->name, before, c->value);
+        status = tell(c, refused, key->name, before, c->value);
     free(before);
     return status;
 }
@@ -167,7 +187,9 @@ static rd_status compare_other(comparison *c, int which) {
         if (!*after) strcpy(after, "1");
     }
     if (*was && *after && strcmp(was, after) != 0) {
-        status = tell(c, which == START, others[which], was, after);
+        bool is_data = which == TRAIN_DATA || which == VALID_DATA;
+        bool refused = which == START || (is_data && c->run->other_training);
+        status = tell(c, refused, others[which], was, after);
         if (which == VALID_DATA) c->run->other_validation = true;
     }
     free(before);
@@ -180,6 +202,12 @@ static rd_status compare(comparison *c, const char *path) {
         if (!is_without_effect(key->name)) RD_TRY(compare_key(c, key));
     for (int i = 0; i < OTHERS; i++) RD_TRY(compare_other(c, i));
     if (c->refused.length == 0) return RD_OK;
+    if (c->run->other_training) {
+        *c->run->other_training = true;
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: a training with other settings or data (checkpoint -> now): %s%s",
+                        path, c->refused.data, c->more ? "; and more" : "");
+    }
     return rd_error(RD_ERR_ARGUMENT,
                     "%s: a training of another model (checkpoint -> recipe): %s%s. Choose another "
                     "--save-dir, or set back what differs",

@@ -13,7 +13,8 @@ rd_status rd_settings_write(const rd_run *run, rd_text *settings);
 
 /* Compares the settings of the checkpoint at `path` with the run's. RD_ERR_ARGUMENT with both
  * values if the model would be another: shape, vocabulary, languages, the weights it started from.
- * Other differences are added to run->changes, a line each: "dropout 0.1 -> 0.3". */
+ * Other differences are added to run->changes, a line each: "dropout 0.1 -> 0.3". With
+ * run->other_training those that change updates are refused as well. */
 rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings);
 
 /* The value of a key, malloc'ed; *value NULL when there is none. */

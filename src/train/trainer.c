@@ -249,7 +249,8 @@ static rd_status open_and_train(rd_run *run) {
 }
 
 rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
-                   rd_train_listener listener, void *self, const volatile sig_atomic_t *stop) {
+                   rd_train_listener listener, void *self, const volatile sig_atomic_t *stop,
+                   bool *other) {
     bool first = !comm || comm->rank == 0;
     rd_run run = {.recipe = recipe,
                   .data_dir = data_dir,
@@ -257,7 +258,8 @@ rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const
                   .comm = comm,
                   .listener = first ? listener : NULL,
                   .self = self,
-                  .stop = stop};
+                  .stop = stop,
+                  .other_training = other};
     rd_status status = open_and_train(&run);
     rd_run_close(&run);
     return status;

@@ -49,11 +49,14 @@ typedef void (*rd_train_listener)(void *self, const rd_train_event *event);
  * the last is damaged), checkpoint_best.safetensors, checkpoints/ (the last keep-last-n),
  * train.jsonl, report.html, and model/, the directory to translate with (best weights), which is
  * made, and later touched, only when there are weights for it. A directory of another model,
- * vocabulary or task is refused with RD_ERR_ARGUMENT. *stop becoming nonzero (a signal handler's
- * doing) saves and returns RD_ERR_INTERRUPTED; NULL: never. comm: of several ranks (dist/ranks.h),
- * which all call this; the first one uses save_dir and listener. NULL: there is one process. */
+ * vocabulary or task is refused with RD_ERR_ARGUMENT. So is, unless `other` is NULL, one whose data
+ * or settings differ in what changes updates, and *other, false before, is then true. *stop
+ * becoming nonzero (a signal handler's doing) saves and returns RD_ERR_INTERRUPTED; NULL: never.
+ * comm: of several ranks (dist/ranks.h), which all call this; the first one uses save_dir and
+ * listener. NULL: there is one process. */
 rd_status rd_train(rd_comm *comm, rd_recipe *recipe, const char *data_dir, const char *save_dir,
-                   rd_train_listener listener, void *self, const volatile sig_atomic_t *stop);
+                   rd_train_listener listener, void *self, const volatile sig_atomic_t *stop,
+                   bool *other);
 
 /* Writes one page of up to 8 trainings, given by their save_dirs, which may still be running:
  * curves over each other, and the settings that differ. */

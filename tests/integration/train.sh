@@ -362,6 +362,21 @@ for change in 'dropout 0.1 -> 0.3' 'lr 0.01 -> 0.002' 'max-update 12 -> 16'; do
 done
 grep -qE '^changed: train.bin 300 pairs \([0-9a-f]{16}\) -> 305 pairs' log || fail "more data: $(cat log)"
 [ "$(grep -c '^changed: ' log)" -eq 4 ] || fail "other changes: $(cat log)"
+# --unchanged, for scripts, takes changes of how long a training goes on, how it is watched and what is kept, and none
+# of its updates.
+cp -r a1 watched
+train watched --unchanged --set max-update=14 --set keep-last-n=3 --set eval-bleu-beam=1 --set validate-interval-updates=7 \
+    --set save-interval-updates=3 --set max-tokens-valid=99 --set best-checkpoint-metric=bleu --set patience=9 --set beam=2
+grep '^finished at update 14' log >/dev/null || fail "--unchanged: $(cat log)"
+for change in 'lr 0.01 -> 0.002' 'seed 1 -> 2' 'reg-alpha 5 -> 1' 'encoder-layers 1 -> 2' 'lr-scheduler inverse_sqrt -> cosine; total-num-update 0 -> 14'; do
+    settings=()
+    for setting in lr=0.002 seed=2 reg-alpha=1 encoder-layers=2 lr-scheduler=cosine; do
+        [[ $change != "${setting%%=*} "* ]] || settings=(--set "$setting")
+    done
+    reject 3 "watched/checkpoint_last: a training with other settings or data (checkpoint -> now): $change" tiny.yaml \
+        --data bin --save-dir watched --unchanged --set max-update=14 "${settings[@]}"
+done
+reject 3 'checkpoint -> now): train.bin 300 pairs' tiny.yaml --data larger --save-dir watched --unchanged
 [ "$(grep -c 'class="changed"' own/report.html)" -eq 40 ] || fail "no marks in report.html" # 4 in each chart
 train own --data larger --set dropout=0.3 --set lr=0.002 --set max-update=16
 grep -q changed: log && fail "told twice: $(cat log)"

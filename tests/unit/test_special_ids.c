@@ -95,7 +95,8 @@ static rd_status train(const char *yaml, const char *data, const char *to) {
     rd_recipe *recipe;
     write_text("recipe.yaml", yaml);
     RD_TRY(rd_recipe_load(&recipe, path_of("recipe.yaml"), NULL, 0));
-    rd_status status = rd_train(NULL, recipe, path_of(data), path_of(to), on_event, NULL, NULL);
+    rd_status status =
+        rd_train(NULL, recipe, path_of(data), path_of(to), on_event, NULL, NULL, NULL);
     rd_recipe_free(recipe);
     return status;
 }

@@ -252,7 +252,7 @@ static int train_here(const char *save_dir, const disturbance *d) {
     rd_recipe *recipe = open_recipe(d);
     disturbance self = *d;
     watched.began = now();
-    rd_status status = rd_train(NULL, recipe, data, save_dir, on_event, &self, &stop);
+    rd_status status = rd_train(NULL, recipe, data, save_dir, on_event, &self, &stop, NULL);
     if (watched.on && (!watched.inside || !watched.between)) _exit(107);
     rd_recipe_free(recipe);
     free(data);
