@@ -118,8 +118,12 @@ static bool parse_count(const char *text, int64_t *value) {
 int main(int argc, char **argv) {
     start_program();
     int64_t numbers[4] = {1, 24000, 500, 1000}; /* seed, train, valid, test */
-    if (argc < 2 || argc > 6) {
-        fprintf(stderr, "usage: quickstart-corpus DIRECTORY [SEED [TRAIN [VALID [TEST]]]]\n");
+    static const char usage[] =
+        "usage: quickstart-corpus DIRECTORY [SEED [TRAIN [VALID [TEST]]]]\n";
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        return fputs(usage, stdout) < 0;
+    if (argc < 2 || argc > 6 || *argv[1] == '-') {
+        fputs(usage, stderr);
         return 2;
     }
     for (int i = 2; i < argc; i++) {

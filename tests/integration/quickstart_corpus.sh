@@ -2,7 +2,7 @@
 # The quick-start corpus: its sizes, no sentence twice or in two parts, and the same bytes for the
 # same seed. Argument: the build directory.
 set -euo pipefail
-corpus=$1/quickstart-corpus
+corpus=$(realpath "$1")/quickstart-corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -29,7 +29,10 @@ for language in en de; do
     cmp <(zcat "$work/prepared/slice.$language.gz") <(zcat "$work/a/train.$language.gz" | sed -n 1,4000p)
 done
 
-for arguments in "" "$work/x nonsense" "$work/x 1 0"; do
+cd "$work"
+"$corpus" --help | grep '^usage: quickstart-corpus' >/dev/null
+[ ! -e --help ] || { echo "--help is a folder" >&2; exit 1; }
+for arguments in "" "$work/x nonsense" "$work/x 1 0" "--seed 1"; do
     status=0
     # shellcheck disable=SC2086 # a list
     "$corpus" $arguments 2>/dev/null || status=$?
