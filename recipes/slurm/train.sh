@@ -32,12 +32,11 @@ trap stop USR1 TERM
 "${launch[@]}" rdrop-train "$@" &
 training=$!
 wait "$training"
+while kill -0 "$training" 2>/dev/null; do wait "$training"; done # a signal ended the waiting, not the training
+wait "$training" # again: its own status, not that of a waiting which a signal ended
 status=$?
-while kill -0 "$training" 2>/dev/null; do # a signal ended the waiting, not the training
-    wait "$training"
-    status=$?
-done
-if [ $stopped -eq 1 ] && [ $status -ne 0 ]; then
-    scontrol requeue "$SLURM_JOB_ID" && exit 0
-fi
+# 128 + the number of INT, USR1 or TERM: saved and stopped. Any other failure would come again in the next job.
+case $stopped-$status in
+1-130 | 1-138 | 1-143) scontrol requeue "$SLURM_JOB_ID" && exit 0 ;;
+esac
 exit $status
