@@ -152,7 +152,8 @@ make_data() {
     [ ! -e "$out/bin/valid.bin" ] || return 0
     mkdir -p "$out/data"
     prepare=$("$bin/rdrop-recipe" "$recipe" --get prepare)
-    [ -z "$prepare" ] || bash "$prepare" "$out/data" "$bin" >&2
+    [ -z "$prepare" ] || START=$(get finetune-from-model) LANGUAGES="$(get source-lang) $(get target-lang)" \
+        bash "$prepare" "$out/data" "$bin" >&2
     "$bin/rdrop-preprocess" "$recipe" --data "$out/data" --dest "$out/bin" >&2
 }
 

@@ -15,5 +15,5 @@ for name in {train,val,test}.{source,target}.gz; do
             "that has {train,val,test}.{source,target}.gz" >&2
         exit 1
     fi
-    cp -f "$from/$name" "$data/$name"
+    cp --remove-destination "$from/$name" "$data/$name"
 done

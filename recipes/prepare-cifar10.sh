@@ -19,7 +19,7 @@ fail() {
     "cifar-10-binary.tar.gz"
 names=$(tar -tzf "$from" 2>/dev/null) || fail "$from: not a readable tar.gz"
 if grep -E '(^|/)train/[^/]+/[^/]+$' <<<"$names" >/dev/null; then
-    cp -f "$from" "$data/cifar10.tar.gz"
+    cp --remove-destination "$from" "$data/cifar10.tar.gz"
 elif grep 'data_batch_5.bin$' <<<"$names" >/dev/null; then
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT

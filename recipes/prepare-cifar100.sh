@@ -16,4 +16,4 @@ for name in train.bin test.bin; do
     grep "$name\$" <<<"$names" >/dev/null || fail "$CIFAR100_ARCHIVE: holds no $name"
 done
 mkdir -p "$data"
-cp -f "$CIFAR100_ARCHIVE" "$data/cifar100.tar.gz"
+cp --remove-destination "$CIFAR100_ARCHIVE" "$data/cifar100.tar.gz"

@@ -68,5 +68,8 @@ pairs() {
 }
 for set in train val test; do
     pairs $set "$lists/all_$set.txt"
-    for side in source target; do gzip -1 "$work/$set.$side" && mv "$work/$set.$side.gz" "$data"; done
+    for side in source target; do
+        gzip -1 "$work/$set.$side"
+        mv "$work/$set.$side.gz" "$data"
+    done
 done

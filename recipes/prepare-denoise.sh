@@ -14,8 +14,14 @@ fail() {
 }
 [ -n "${DENOISE_TEXT:-}" ] || fail "set DENOISE_TEXT to the files with the text, one document a line"
 read -r -a files <<<"$DENOISE_TEXT"
-for file in "${files[@]}"; do [ -r "$file" ] || fail "$file: cannot read"; done
+for file in "${files[@]}"; do
+    [ -r "$file" ] || fail "$file: cannot read"
+    for set in train valid; do
+        [ ! "$file" -ef "$data/$set.text" ] || fail "$file: in DENOISE_TEXT, but the result goes there"
+    done
+done
 mkdir -p "$data"
+code=0
 gzip -cdf -- "${files[@]}" | LC_ALL=C awk -v most="${DENOISE_WORDS:-300}" -v out="$data" '
     function put(first, last,    i, text) {
         text = $first
@@ -30,4 +36,9 @@ gzip -cdf -- "${files[@]}" | LC_ALL=C awk -v most="${DENOISE_WORDS:-300}" -v out
         }
         if (first <= NF) put(first, NF)
     }
-    END { exit documents < 50 }' || fail "$DENOISE_TEXT: fewer than 50 documents"
+    END { exit documents < 50 ? 3 : 0 }' || code=$?
+case $code in
+0) ;;
+3) fail "$DENOISE_TEXT: fewer than 50 documents" ;;
+*) fail "cannot read all of $DENOISE_TEXT, or not write to $data" ;;
+esac

@@ -14,5 +14,5 @@ for name in {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz; do
             "FASHION_MNIST_DIR to a folder that has {train,t10k}-{images-idx3,labels-idx1}-ubyte.gz" >&2
         exit 1
     fi
-    cp -f "$from/$name" "$data/$name"
+    cp --remove-destination "$from/$name" "$data/$name"
 done

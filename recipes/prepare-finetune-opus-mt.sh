@@ -20,6 +20,7 @@ fail() {
 read -r source target <<<"${LANGUAGES:-en de}"
 tag=${TAG:+$TAG }
 model=${START:-out/opus-mt}
+[ ! "$CORPUS_DIR" -ef "$data" ] || fail "CORPUS_DIR is $data, where the result goes; move your texts elsewhere"
 mkdir -p "$data/before"
 # corpus NAME: the file itself, or gzipped
 corpus() {

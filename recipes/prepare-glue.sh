@@ -11,10 +11,11 @@ set -euo pipefail
 data=$1 bin=$2
 repository=$(cd "$(dirname "$0")/.." && pwd)
 from=${GLUE_DIR:-$repository/../shared/data/glue}
-[ -d "$from" ] || {
-    echo "prepare-glue.sh: $from is no directory; set GLUE_DIR to GLUE's download" >&2
+fail() {
+    echo "prepare-glue.sh: $*" >&2
     exit 1
 }
+[ -d "$from" ] || fail "$from is no directory; set GLUE_DIR to GLUE's download"
 import() {
     [ -z "$1" ] || [ "${START:-$2}" != "$2" ] || bash "$repository/recipes/prepare-model.sh" "$1" "$2" "$bin"
 }
@@ -25,7 +26,12 @@ import "${MINILM_DIR:-}" out/minilm
 from=$(cd "$from" && pwd)
 mkdir -p "$data"
 for task in CoLA SST-2 STS-B RTE QNLI MNLI; do
-    [ ! -d "$from/$task" ] || ln -sfn "$from/$task" "$data/$task"
+    [ -d "$from/$task" ] || continue
+    [ -L "$data/$task" ] || [ ! -e "$data/$task" ] || fail "$data/$task is to be a link to $from/$task; move it away"
+    ln -sfn "$from/$task" "$data/$task"
+done
+for task in MRPC QQP; do
+    [ ! "$from/$task" -ef "$data/$task" ] || fail "$data/$task is $from/$task, which it would replace; move it away"
 done
 # MRPC: the training set is all pairs except those of dev_ids.tsv.
 if [ -d "$from/MRPC" ]; then

@@ -17,8 +17,10 @@ from=${IMAGENET_DIR:-}
 mkdir -p "$data"
 if [ -d "$from/train" ] && [ -d "$from/val" ]; then
     from=$(cd "$from" && pwd)
-    ln -sfn "$from/train" "$data/train"
-    ln -sfn "$from/val" "$data/val"
+    for set in train val; do
+        [ -L "$data/$set" ] || [ ! -e "$data/$set" ] || fail "$data/$set is to be a link to $from/$set; move it away"
+        ln -sfn "$from/$set" "$data/$set"
+    done
     exit 0
 fi
 for name in ILSVRC2012_img_train.tar ILSVRC2012_img_val.tar val_classes.txt; do

@@ -8,6 +8,8 @@
 #
 # IWSLT14_ARCHIVE names a local de-en.tgz; without it the archive is downloaded.
 set -euo pipefail
+# shellcheck source=recipes/download.sh
+. "$(dirname "$0")/download.sh"
 data=$1
 origin=http://dl.fbaipublicfiles.com/fairseq/data/iwslt14/de-en.tgz
 sed=(sed -E)
@@ -23,8 +25,7 @@ fail() {
 
 archive=${IWSLT14_ARCHIVE:-$work/de-en.tgz}
 if [ -z "${IWSLT14_ARCHIVE:-}" ]; then
-    echo "downloading $origin" >&2
-    curl -fsSL --retry 3 -o "$archive" "$origin" ||
+    rd_download "$archive" "" "$origin" ||
         fail "cannot download $origin; download it elsewhere and set IWSLT14_ARCHIVE to the file"
 fi
 tar -xzf "$archive" -C "$work" --no-same-owner || fail "$archive is not a readable tar.gz"

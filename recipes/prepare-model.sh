@@ -10,7 +10,7 @@ work=$(mktemp -d "$model.XXXXXX") # an interrupted import leaves no model
 trap 'rm -rf "$work"' EXIT
 "$bin/rdrop-convert" --import "$foreign" --output "$work/model"
 if [ ! -e "$model" ]; then
-    mv "$work/model" "$model"
+    mv -T "$work/model" "$model"
 elif ! cmp -s "$work/model/model.safetensors" "$model/model.safetensors"; then
     echo "prepare-model.sh: $model is another model than $foreign; move it away, or run in another folder" >&2
     exit 1

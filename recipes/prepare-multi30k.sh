@@ -7,6 +7,8 @@
 # MULTI30K_DIR names a folder that has the files; ../shared/data/multi30k is used when it is there;
 # otherwise they are downloaded. Czech is for a recipe that has it: LANGUAGES, "SRC TGT".
 set -euo pipefail
+# shellcheck source=recipes/download.sh
+. "$(dirname "$0")/download.sh"
 data=$1
 repository=$(cd "$(dirname "$0")/.." && pwd)
 default=$repository/../shared/data/multi30k
@@ -25,15 +27,13 @@ for prefix in train val test_2016_flickr test_2017_flickr test_2017_mscoco; do
                 echo "prepare-multi30k.sh: $MULTI30K_DIR/$name is missing" >&2
                 exit 1
             fi
-            cp -f "$MULTI30K_DIR/$name" "$data/$name"
+            cp --remove-destination "$MULTI30K_DIR/$name" "$data/$name"
         elif [ ! -e "$data/$name" ]; then
-            echo "downloading $origin/$name" >&2
-            curl -fsSL --retry 3 -o "$data/$name.part" "$origin/$name" || {
+            rd_download "$data/$name" "" "$origin/$name" || {
                 echo "prepare-multi30k.sh: cannot download $origin/$name; download it elsewhere and" \
                     "set MULTI30K_DIR to its folder" >&2
                 exit 1
             }
-            mv "$data/$name.part" "$data/$name"
         fi
     done
 done

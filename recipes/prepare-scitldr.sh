@@ -15,5 +15,5 @@ for name in {train,val,test}.{source,target}.gz {val,test}.refs.jsonl; do
             "{train,val,test}.{source,target}.gz and {val,test}.refs.jsonl" >&2
         exit 1
     fi
-    cp -f "$from/$name" "$data/$name"
+    cp --remove-destination "$from/$name" "$data/$name"
 done

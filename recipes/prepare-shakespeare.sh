@@ -7,6 +7,8 @@
 # SHAKESPEARE_DIR names a folder that has input.txt, gzipped or not; ../shared/data/tinyshakespeare
 # is used when it is there; otherwise the file is downloaded (github.com/karpathy/char-rnn).
 set -euo pipefail
+# shellcheck source=recipes/download.sh
+. "$(dirname "$0")/download.sh"
 data=$1
 repository=$(cd "$(dirname "$0")/.." && pwd)
 default=$repository/../shared/data/tinyshakespeare
@@ -19,11 +21,10 @@ fail() {
 
 mkdir -p "$data"
 if [ -z "${SHAKESPEARE_DIR:-}" ]; then
-    echo "downloading $origin" >&2
-    curl -fsSL --retry 3 -o "$data/input.txt" "$origin" ||
+    rd_download "$data/input.txt" "" "$origin" ||
         fail "cannot download $origin; download it elsewhere and set SHAKESPEARE_DIR to its folder"
 elif [ -e "$SHAKESPEARE_DIR/input.txt" ]; then
-    cp -f "$SHAKESPEARE_DIR/input.txt" "$data/input.txt"
+    cp --remove-destination "$SHAKESPEARE_DIR/input.txt" "$data/input.txt"
 elif [ -e "$SHAKESPEARE_DIR/input.txt.gz" ]; then
     gzip -dc "$SHAKESPEARE_DIR/input.txt.gz" >"$data/input.txt"
 else

@@ -7,10 +7,17 @@
 # not, or WIKITEXT_ZIP the public archive NAME-v1.zip; ../shared/data/NAME is used when it is there;
 # otherwise the archive is downloaded.
 set -euo pipefail
+# shellcheck source=recipes/download.sh
+. "$(dirname "$0")/download.sh"
 name=$1 data=$2
 repository=$(cd "$(dirname "$0")/.." && pwd)
 default=$repository/../shared/data/$name
-origin=https://s3.amazonaws.com/research.metamind.io/wikitext/$name-v1.zip
+# The author's copy, and where it was at first.
+origins=("https://wikitext.smerity.com/$name-v1.zip" "https://s3.amazonaws.com/research.metamind.io/wikitext/$name-v1.zip")
+case $name in
+wikitext-2) md5=542ccefacc6c27f945fb54453812b3cd ;;
+wikitext-103) md5=9ddaacaf6af0710eda8c456decff7832 ;;
+esac
 if [ -z "${WIKITEXT_DIR:-}${WIKITEXT_ZIP:-}" ] && [ -d "$default" ]; then WIKITEXT_DIR=$default; fi
 fail() {
     echo "prepare-$name.sh: $*" >&2
@@ -20,18 +27,15 @@ fail() {
 mkdir -p "$data"
 if [ -z "${WIKITEXT_DIR:-}${WIKITEXT_ZIP:-}" ]; then
     WIKITEXT_ZIP=$data/$name-v1.zip
-    if [ ! -e "$WIKITEXT_ZIP" ]; then
-        echo "downloading $origin" >&2
-        curl -fsSL --retry 3 -o "$WIKITEXT_ZIP.part" "$origin" ||
-            fail "cannot download $origin; download it elsewhere and set WIKITEXT_ZIP to it"
-        mv "$WIKITEXT_ZIP.part" "$WIKITEXT_ZIP"
-    fi
+    rd_download "$WIKITEXT_ZIP" "$md5" "${origins[@]}" ||
+        fail "cannot download ${origins[0]}; download it elsewhere and set WIKITEXT_ZIP to it"
 fi
+[ -z "${WIKITEXT_ZIP:-}" ] || rd_need unzip || fail "or unpack $WIKITEXT_ZIP and set WIKITEXT_DIR to the folder"
 for part in train valid test; do
     file=wiki.$part.tokens
     if [ -n "${WIKITEXT_ZIP:-}" ]; then
-        unzip -p "$WIKITEXT_ZIP" "$name/$file" >"$data/$file.part" 2>/dev/null ||
-            fail "$WIKITEXT_ZIP: cannot read $name/$file with unzip; expected the public archive $name-v1.zip"
+        unzip -p "$WIKITEXT_ZIP" "$name/$file" >"$data/$file.part" ||
+            fail "$WIKITEXT_ZIP: unzip cannot read $name/$file; expected the public archive $name-v1.zip"
         gzip -n <"$data/$file.part" >"$data/$file.gz.part"
         rm "$data/$file.part"
     elif [ -e "$WIKITEXT_DIR/$file.gz" ]; then
