@@ -46,13 +46,25 @@ evaluation_outputs_of() {
     esac
 }
 
-# Scores are of one translation a line, whatever nbest says. What a model that training began from forces or forbids is
-# in its config.yaml, unless the recipe says otherwise.
+# search_options: those of the recipe's search, one a line. Scores are of one translation a line, whatever nbest says.
+# What a model that training began from forces or forbids is in its config.yaml, unless the recipe says otherwise.
+search_options() {
+    local line key
+    while IFS= read -r line; do
+        key=${line%%: *}
+        case ${start:+start }$line in
+        nbest:* | 'start nbest:'*) continue ;;
+        'start forced-'*': false' | 'start no-forced-'*': false') continue ;;
+        'start '*suppress-tokens': ""' | 'start sequence-bias: ""' | 'start end-tokens: ""') continue ;;
+        *': "'*) printf -- '--%s=%s\n' "$key" "$(get "$key")" ;; # a text, without quotes and escapes
+        *) printf -- '--%s=%s\n' "$key" "${line#*: }" ;;
+        esac
+    done < <(group search)
+}
 stage_translate() {
-    local test search forced='/^\(no-\)\?forced-[a-z-]*: false$/d; /^\([a-z-]*suppress-tokens\|sequence-bias\|end-tokens\): ""$/d'
-    [ -n "$start" ] || forced=
-    mapfile -t search < <(group search | sed "$forced" | sed '/^nbest:/d; s/^/--/; s/: "\(.*\)"$/=\1/; s/: /=/')
-    mkdir -p "$hypotheses"
+    local test search
+    mapfile -t search < <(search_options)
+    mkdir -p "$hypotheses" || return 1
     for test in "${tests[@]}"; do
         "$bin/rdrop-translate" --model "$train/model" --input "$(corpus "$test.$source_lang")" \
             "${search[@]}" ${with_threads[@]+"${with_threads[@]}"} \

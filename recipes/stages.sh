@@ -7,6 +7,8 @@
 #   OUT           where everything goes
 #   BIN           where the programs are
 #   --from STAGE  run this stage and all after it, up to date or not
+#
+# One run at a time works in OUT; a second one is refused.
 set -euo pipefail
 recipe=$1 out=$2 bin=$3
 shift 3
@@ -30,6 +32,8 @@ fail() {
 }
 
 resolved=$("$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"})
+vocabulary_names=$("$bin/rdrop-recipe" --vocabulary-files)
+mapfile -t vocabulary_names <<<"$vocabulary_names"
 get() {
     "$bin/rdrop-recipe" "$recipe" ${settings[@]+"${settings[@]}"} --get "$1"
 }
@@ -106,8 +110,7 @@ files_of() {
     for name; do [ ! -f "$directory/$name" ] || printf '%s\n' "$directory/$name"; done
 }
 vocabulary_of() {
-    files_of "$1" spm.model source.spm target.spm vocab.json target_vocab.json tokenizer.json merges.txt \
-        vocab.txt tokenizer_config.json added_tokens.json dict.txt characters.txt labels.txt
+    files_of "$1" "${vocabulary_names[@]}"
 }
 model_of() {
     vocabulary_of "$1"
@@ -167,6 +170,26 @@ signature() {
     keys_of "$1"
     inputs_of "$1" | contents
 }
+# Of a signature on standard input, what counts: a key at its default is as good as one that an older version of the
+# programs did not know.
+essential() {
+    grep -vxF -e "$defaults" || true
+}
+# What prepare makes and is gone, one a line.
+lacking() {
+    local path keys=(trainpref validpref)
+    [ "${#tests[@]}" -eq 0 ] || keys+=(testpref)
+    { raw_of "${keys[@]}" && printf '%s\n' "${start:-$out}"; } | while IFS= read -r path; do
+        [ -e "$path" ] || printf '%s\n' "$path"
+    done
+}
+# is_up_to_date STAGE WANTED: whether its stamp is that of the signature WANTED and of what it left
+is_up_to_date() {
+    local stamp=$out/stages/$1
+    [ -e "$stamp" ] || return 1
+    [ "$1" != prepare ] || [ -z "$script" ] || [ -z "$(lacking)" ] || return 1
+    [ "$(essential <"$stamp")" = "$({ printf '%s\nleft\n' "$2" && outputs_of "$1" | contents; } | essential)" ]
+}
 
 stage_prepare() {
     [ -z "$script" ] ||
@@ -178,20 +201,22 @@ preprocess() {
 }
 stage_vocab() { preprocess vocab; }
 stage_binarize() { preprocess binarize; }
-# Training resumes from its last checkpoint; one made under other keys, of other data or from another model is put
-# aside, not mixed in. More updates (where the rate does not fall by them), epochs, patience, workers or log lines are
-# the same training gone on with.
+# Training resumes from its last checkpoint. One that began with other settings or data, as rdrop-train judges, is put
+# aside, not mixed in; more updates, another validation or more workers are the same training gone on with.
 stage_train() {
-    local mark=$out/stages/training now number=1
-    now=$(signature train | grep -vE '^(max-update|max-epoch|patience|log-interval|tensorboard|workers|worker-speeds|worker-timeout|shard-optimizer): ')
-    if [ -e "$train" ] && [ "$(cat "$mark" 2>/dev/null)" != "$now" ]; then
-        while [ -e "$train.$number" ]; do number=$((number + 1)); done
-        mv "$train" "$train.$number" || return 1
-        say "the recipe or its data changed; $train moved to $train.$number"
-    fi
-    printf '%s\n' "$now" >"$mark"
-    "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" \
-        ${settings[@]+"${settings[@]}"} ${with_threads[@]+"${with_threads[@]}"}
+    local number=1 code=0
+    local command=("$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --unchanged
+        ${settings[@]+"${settings[@]}"} ${with_threads[@]+"${with_threads[@]}"})
+    "${command[@]}" || code=$?
+    [ "$code" -eq 3 ] || return "$code"
+    while [ -e "$train.$number" ]; do number=$((number + 1)); done
+    # Not while a training that somebody started by hand goes on there.
+    flock -n "$train/lock" mv -T "$train" "$train.$number" || {
+        say "$train: cannot move it to $train.$number; does another process train there?"
+        return 1
+    }
+    say "the recipe or its data changed; $train moved to $train.$number"
+    "${command[@]}"
 }
 stage_average() {
     "$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --average ${settings[@]+"${settings[@]}"}
@@ -224,12 +249,28 @@ sentence_prediction) kind=tables ;;
 esac
 # shellcheck source=recipes/evaluate-pairs.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/evaluate-$kind.sh"
-case $task in denoising | masked_lm) evaluation=average ;; esac # what is made is to be fine-tuned
+case $task in
+denoising | masked_lm) # what is made is to be fine-tuned
+    evaluation=average
+    [ "${#tests[@]}" -eq 0 ] || say "testpref is not used: task $task scores no test sets"
+    tests=()
+    ;;
+esac
 
 stages="prepare vocab binarize train $evaluation"
 read -r -a all <<<"$stages"
 case " $stages " in *" ${from:-prepare} "*) ;; *) fail "--from $from: the stages of task $task are $stages" ;; esac
 mkdir -p "$data" "$out/stages"
+# Programs that a killed run has left behind hold the lock as well, until they end.
+command -v flock >/dev/null || fail "there is no program flock; install the package util-linux"
+exec {lock}>>"$out/stages/lock"
+flock -n -E 75 "$lock" || {
+    [ $? -eq 75 ] || fail "$out/stages/lock: cannot lock"
+    fail "$out: process $(head -n 1 "$out/stages/lock"), or a program that it started, is at work there"
+}
+printf '%s on %s\n' "$$" "$(uname -n)" >"$out/stages/lock"
+echo 'max-epoch: 1' >"$out/stages/defaults.yaml" # the only key that must be set
+defaults=$("$bin/rdrop-recipe" "$out/stages/defaults.yaml" | sed '/^max-epoch:/d')
 forced=0 number=0
 for stage in $stages; do
     number=$((number + 1))
@@ -237,8 +278,7 @@ for stage in $stages; do
     [ "$stage" != vocab ] || { refuse_same_names && check_tests; }
     wanted=$(signature "$stage")
     stamp=$out/stages/$stage
-    if [ "$forced" -eq 0 ] && [ -e "$stamp" ] &&
-        [ "$(cat "$stamp")" = "$(printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents)" ]; then
+    if [ "$forced" -eq 0 ] && is_up_to_date "$stage" "$wanted"; then
         say "$number/${#all[@]} $stage is up to date"
         continue
     fi
@@ -246,7 +286,14 @@ for stage in $stages; do
     rm -f "$stamp"
     code=0
     "stage_$stage" >&2 || code=$?
-    [ "$code" -le 128 ] || exit "$code" # stopped by a signal, which was said
-    [ "$code" -eq 0 ] || fail "$stage failed"
+    case $code in
+    0) ;;
+    130 | 138 | 143) exit "$code" ;; # stopped by INT, USR1 or TERM, which was said
+    129 | 1[3-9][0-9] | 2[0-9][0-9])
+        say "$stage was ended by signal $((code - 128))"
+        exit "$code"
+        ;;
+    *) fail "$stage failed" ;;
+    esac
     { printf '%s\nleft\n' "$wanted" && outputs_of "$stage" | contents; } >"$stamp"
 done

@@ -124,6 +124,9 @@ mkdir "$work/sci"
 touch "$work/sci/"{train,val,test}.{source,target}.gz "$work/sci/"{val,test}.refs.jsonl
 SCITLDR_DIR=$work/sci bash "$repository/recipes/prepare-scitldr.sh" "$work/scitldr" "$build"
 same "$(ls "$work/sci")" "$(ls "$work/scitldr")" "files of scitldr"
+echo keep >"$work/keep" && ln -sf "$work/keep" "$work/scitldr/train.source.gz" # what a link leads to is not written to
+SCITLDR_DIR=$work/sci bash "$repository/recipes/prepare-scitldr.sh" "$work/scitldr" "$build"
+same "$(cat "$work/keep")" keep "a file that a link leads to"
 rm "$work/sci/val.refs.jsonl"
 ! SCITLDR_DIR=$work/sci bash "$repository/recipes/prepare-scitldr.sh" "$work/scitldr" "$build" 2>"$work/log" ||
     fail "a folder without val.refs.jsonl is accepted"
@@ -141,6 +144,57 @@ same "$(paste -s -d , "$work/denoise/valid.text")" "a document 50,five six" "doc
     fail "two words to denoise are enough"
 grep -q 'fewer than 50 documents' "$work/log" || fail "message: $(cat "$work/log")"
 
+# What a script would write over, or cannot keep, is left alone.
+cp "$work/more" "$work/denoise/train.text"
+! DENOISE_TEXT="$work/denoise/train.text" bash "$repository/recipes/prepare-denoise.sh" "$work/denoise" "$build" 2>"$work/log" ||
+    fail "a text is written over"
+cmp "$work/more" "$work/denoise/train.text" || fail "a text was written over"
+mkdir -p "$work/glue/QQP" && printf 'a\tb\tc\td\te\tf\n' | tee "$work/glue/QQP/train.tsv" >"$work/glue/QQP/dev.tsv"
+! GLUE_DIR=$work/glue bash "$repository/recipes/prepare-glue.sh" "$work/glue" "$build" 2>"$work/log" || fail "tables are written over"
+[ -s "$work/glue/QQP/train.tsv" ] || fail "tables were written over"
+mkdir -p "$work/stories/cnn/stories" "$work/stories/dailymail/stories" "$work/disk"
+printf 'news\n\n@highlight\n\nmore\n' >"$work/stories/cnn/stories/$(printf url | sha1sum | cut -d' ' -f1).story"
+for source in cnn dailymail; do tar -czf "$work/stories/${source}_stories.tgz" -C "$work/stories" $source; done
+for set in train val test; do echo url >"$work/stories/all_$set.txt"; done
+CNNDM_DIR=$work/stories bash "$repository/recipes/prepare-cnndm.sh" "$work/cnndm" "$build" 2>"$work/log" || fail "stories: $(cat "$work/log")"
+printf '#!/bin/sh\ncase "$*" in *train.source) echo "No space left on device" >&2; exit 1 ;; esac\nexec %s "$@"\n' \
+    "$(command -v gzip)" >"$work/disk/gzip" && chmod +x "$work/disk/gzip"
+! PATH=$work/disk:$PATH CNNDM_DIR=$work/stories bash "$repository/recipes/prepare-cnndm.sh" "$work/cnndm" "$build" 2>"$work/log" ||
+    fail "a full disk is not noticed"
+# WikiText: from the first address that has the published file, and no other.
+mkdir -p "$work/web" "$work/wikitext-2" "$work/checkout/recipes"
+cp "$repository/recipes/download.sh" "$repository/recipes/prepare-wikitext.sh" "$work/checkout/recipes"
+for part in train valid test; do echo $part >"$work/wikitext-2/wiki.$part.tokens"; done
+wiki() { PATH=$work/web:$PATH bash "$work/checkout/recipes/prepare-wikitext.sh" wikitext-2 "$work/wiki" 2>"$work/log"; }
+printf '#!/bin/bash\nfor last; do :; done\necho "$last" >>"%s"\necho page >"$5"\n' "$work/asked" >"$work/web/curl"
+chmod +x "$work/web/curl"
+! wiki || fail "a page is no archive"
+same "$(sed 's|/wikitext-2-v1.zip$||' "$work/asked" | tr '\n' ' ')" \
+    "https://wikitext.smerity.com https://s3.amazonaws.com/research.metamind.io/wikitext " "addresses"
+grep 'not the file that was published' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+same "$(ls "$work/wiki")" "" "what is left of a failed download"
+if command -v zip >/dev/null && command -v unzip >/dev/null; then
+    (cd "$work" && zip -q -r wiki.zip wikitext-2)
+    WIKITEXT_ZIP=$work/wiki.zip wiki || fail "an archive: $(cat "$work/log")"
+    same "$(zcat "$work/wiki/wiki.valid.tokens.gz")" valid "text of the archive"
+fi
+mkdir "$work/few"
+for command in bash dirname mkdir; do ln -s "$(command -v $command)" "$work/few/$command"; done
+! WIKITEXT_ZIP=$work/wiki.zip PATH=$work/few bash "$work/checkout/recipes/prepare-wikitext.sh" wikitext-2 "$work/wiki" 2>"$work/log" ||
+    fail "no unzip"
+grep 'there is no program unzip; install the package unzip' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+
+# A job of Slurm queues itself again only when its training was saved and stopped.
+mkdir "$work/slurm"
+printf '#!/bin/sh\necho "$@" >>"%s"\n' "$work/requeued" >"$work/slurm/scontrol"
+printf '#!/bin/bash\ntrap "exit $1" USR1\nwhile kill -USR1 $PPID; do :; done\n' >"$work/slurm/rdrop-train"
+chmod +x "$work/slurm/"*
+for code in 1 137 138; do
+    status=0
+    PATH=$work/slurm:$PATH RDROP_LAUNCH=env SLURM_JOB_ID=17 bash "$repository/recipes/slurm/train.sh" $code 2>/dev/null || status=$?
+    same "$status $(cat "$work/requeued" 2>/dev/null)" "$([ $code = 138 ] && echo '0 requeue 17' || echo "$code ")" "a job that ends with $code"
+done
+
 # Stand-ins that note how they were called, and leave files whose content depends on what is real for it.
 mkdir -p "$work/bin" "$work/recipes"
 ln -s "$recipe_program" "$work/bin/rdrop-recipe"
@@ -148,7 +202,7 @@ for program in preprocess train translate score; do
     cat >"$work/bin/rdrop-$program" <<END
 #!/bin/bash
 echo "$program \$*" >>"$work/calls"
-recipe=\$1 settings=() average=no
+recipe=\$1 settings=() average=no unchanged=no
 for argument; do
     case \$last in
     --data) data=\$argument ;;
@@ -159,6 +213,7 @@ for argument; do
     --set) settings+=(--set "\$argument") ;;
     esac
     [ "\$argument" != --average ] || average=yes
+    [ "\$argument" != --unchanged ] || unchanged=yes
     last=\$argument
 done
 END
@@ -178,7 +233,11 @@ if [ $average = yes ]; then
 else
     resolved=$("$(dirname "$0")/rdrop-recipe" "$recipe" "${settings[@]}")
     start=$(sed -n 's/^finetune-from-model: "\(.*\)"$/\1/p' <<<"$resolved")
-    { echo "$resolved"; cat "$data"/* ${start:+"$start/model.safetensors"}; } >"$dest/checkpoints/1"
+    grep -E '^(lr|reg-alpha|label-smoothing):' <<<"$resolved" >"$dest/lock"
+    cat "$data"/* ${start:+"$start/model.safetensors"} >>"$dest/lock"
+    [ $unchanged = no ] || [ ! -e "$dest/began" ] || cmp -s "$dest/lock" "$dest/began" || exit 3
+    cp "$dest/lock" "$dest/began"
+    { echo "$resolved"; cat "$dest/began"; } >"$dest/checkpoints/1"
     echo best >"$dest/model/model.safetensors"
 fi
 END
@@ -213,6 +272,9 @@ tail -1 "$work/calls" | grep -- '--tokenize 13a --rouge-tokenizer default ' >/de
 same "$(run)" "score " "the language's tokenizer"
 same "$(tr -s ' ' <"$work/table")" $'test set BLEU chrF2\nt1 41.5 62.0\nt2 41.5 62.0' "table"
 same "$(run)" "" "nothing changed"
+# A key that an older version did not know counts as its default.
+sed -i '/^label-smoothing: 0$/d; /^threshold: 0$/d' "$work/out/stages/"*
+same "$(run)" "" "keys at their defaults are new"
 same "$(run --threads 2)" "" "threads change no result"
 touch -d '+1 minute' "$work/out/data/"* "$work/out/bin/"* "$work/out/train/model/"*
 same "$(run)" "" "dates alone changed"
@@ -222,6 +284,22 @@ same "$(run --from average)" "average translate score " "--from"
 echo "lr: 1e-3" >>"$work/recipes/base.yaml"
 same "$(run)" "train average translate score " "a change of the extended recipe"
 [ -d "$work/out/train.1" ] || fail "the model of the other recipe was not put aside"
+# Not while another process trains there.
+(
+    flock -n 9 && ! RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
+        --set lr=2e-3 >/dev/null 2>"$work/log"
+) 9>>"$work/out/train/lock" || fail "a training whose lock is held goes on: $(cat "$work/log")"
+[ ! -e "$work/out/train.2" ] || fail "a training whose lock is held was moved away"
+run >/dev/null
+# Nor while another run is at work, which is named.
+(
+    flock -n 9 && echo '123 on here' >"$work/out/stages/lock" &&
+        ! RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
+            --set lr=2e-3 >/dev/null 2>"$work/log"
+) 9>>"$work/out/stages/lock" || fail "two runs in one folder: $(cat "$work/log")"
+same "$(cat "$work/log")" \
+    "[toy] $work/out: process 123 on here, or a program that it started, is at work there" "two runs in one folder"
+same "$(run)" "" "the second run changed nothing"
 same "$(run --set max-epoch=2)" "train average translate score " "more epochs"
 grep -q -- '--ref .*/t1.de ' "$work/calls" || fail "the reference of t1"
 printf '["y"]\n' >"$work/out/data/t1.refs.jsonl"
@@ -253,6 +331,15 @@ same "$(run --set max-epoch=2 --set testpref=' t1, t2')" "prepare binarize trans
 run --set max-epoch=2 >/dev/null
 echo 'not the model' >"$work/out/train/model/model.safetensors"
 same "$(run --set max-epoch=2)" "average " "what averaging left is gone"
+echo x >"$work/out/bin/dict.source.txt"
+same "$(run --set max-epoch=2)" "vocab binarize train average translate score " "a vocabulary file appeared"
+rm "$work/out/bin/dict.source.txt" && run --set max-epoch=2 >/dev/null
+rm "$work/out/data/t2.en"
+same "$(run --set max-epoch=2)" "prepare " "a corpus is gone"
+# Texts are passed on as they are.
+run --set max-epoch=2 --set sequence-bias='5 6: -2.5, 7: -inf' >/dev/null || fail "a bias: $(cat "$work/log")"
+grep -F -- '--sequence-bias=5 6: -2.5, 7: -inf --' "$work/calls" >/dev/null || fail "sequence-bias: $(tail -n 3 "$work/calls")"
+run --set max-epoch=2 >/dev/null
 rm "$work/out/translations/t2.de"
 same "$(run --set max-epoch=2)" "translate " "a translation is gone"
 grep -q -- "--set max-epoch=2" "$work/calls" || fail "--set is not passed on"
@@ -369,12 +456,24 @@ printf 'task: image_classification\nvalidpref: valid\nmax-epoch: 1\n' >"$work/re
     fail "pictures have an average"
 grep 'are prepare vocab binarize train score$' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
 
+# What is made to be fine-tuned needs no test sets.
+printf 'extends: base.yaml\ntask: denoising\nmask: 0.3\nmask-piece: true\njoined-dictionary: true\ntestpref: nowhere\n' >"$work/recipes/noise.yaml"
+bash "$repository/recipes/stages.sh" "$work/recipes/noise.yaml" "$work/noise" "$work/bin" 2>"$work/log" ||
+    fail "a test set that is not used: $(cat "$work/log")"
+grep '^\[noise\] testpref is not used: task denoising scores no test sets$' "$work/log" >/dev/null ||
+    fail "a test set that is not used: $(cat "$work/log")"
+
 # A failing stage ends it; one that a signal stopped has said so.
 printf '#!/bin/sh\nexit 130\n' >"$work/bin/rdrop-train"
 status=0
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
     --from train >/dev/null 2>"$work/log" || status=$?
 same "$status $(grep -c failed "$work/log")" "130 0" "a stage stopped by a signal"
+printf '#!/bin/sh\nkill -KILL $$\n' >"$work/bin/rdrop-train"
+status=0
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
+    --from train >/dev/null 2>"$work/log" || status=$?
+same "$status $(grep '^\[toy\] train was' "$work/log")" "137 [toy] train was ended by signal 9" "a stage that was killed"
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/rdrop-train"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/out" \
     --from train >/dev/null 2>"$work/log" && fail "a failing stage went unnoticed"
