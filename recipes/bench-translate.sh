@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # sourced by bench.sh, whose variables these are
+# shellcheck shell=bash disable=SC2154,SC2034 # sourced by bench.sh, whose variables these are
 # Translation, and CTranslate2 in turn on the same model and input.
 
 # ours_speed BEAM PRECISION: "batch SPEED MIB P50" and "single SPEED MIB P50"
@@ -60,8 +60,8 @@ measure_translate() {
     model=${model:-$out/train/model}
     [ -e "$model/config.yaml" ] || fail "$model: no model; recipes/run.sh makes one, --model names another"
     if [ -z "$input" ]; then
-        input=$(ls "$out/data/$(get testpref | cut -d, -f1).$(get source-lang)"* 2>/dev/null | sed -n 1p)
-        [ -n "$input" ] || fail "no test set in $out/data; name a text with --input"
+        for input in "$out/data/$(get testpref | cut -d, -f1).$(get source-lang)"*; do break; done
+        [ -e "$input" ] || fail "no test set in $out/data; name a text with --input"
     fi
     if "$python" -c 'import ctranslate2, sentencepiece, transformers' >/dev/null 2>&1; then
         programs=(ours theirs)

@@ -4,6 +4,7 @@
 #   rd_setup_build SOURCE_DIR BUILD_DIR TARGET             configured when not yet, then built
 #
 # Both print what they do to stderr and return non-zero, after one line that says why, on failure.
+# shellcheck shell=bash
 
 RD_PACKAGES="build-essential cmake ninja-build pkg-config zlib1g-dev libopenblas-openmp-dev
     libsentencepiece-dev libyaml-dev libjansson-dev libzip-dev libicu-dev libstemmer-dev libcmocka-dev
@@ -23,7 +24,7 @@ rd_setup_missing() {
         names=$package
         # What it stands for, which may be there without it.
         [ "$package" != libjpeg-dev ] || names+=" libjpeg62-turbo-dev libjpeg-turbo8-dev"
-        # shellcheck disable=SC2086 # several names
+        # shellcheck disable=SC2086,SC2143 # several names, of which dpkg-query fails for those that it does not know
         [ -n "$(dpkg-query -W -f '${db:Status-Status}\n' $names 2>/dev/null | grep -x installed)" ] ||
             printf '%s ' "$package"
     done
@@ -62,6 +63,7 @@ rd_setup_packages() {
         shift
     fi
     if ! command -v dpkg-query >/dev/null; then
+        # shellcheck disable=SC2086 # the list is of several
         rd_setup_log "setup: no dpkg here, so packages are not checked; the build needs the" \
             "equivalents of:" $RD_PACKAGES "$@"
         return 0
@@ -73,10 +75,12 @@ rd_setup_packages() {
     optional=$(rd_setup_missing $RD_OPTIONAL_PACKAGES)
     if [ "$no_install" -eq 1 ]; then
         [ -z "$missing" ] && return 0
+        # shellcheck disable=SC2086
         rd_setup_log "setup: missing packages; install them with: apt-get install" $missing $optional
         return 1
     fi
     if [ -n "$missing" ]; then
+        # shellcheck disable=SC2086
         rd_setup_log "setup: installing" $missing $optional
         rd_setup_apt update || rd_setup_log "setup: apt-get update failed; trying to go on"
         # shellcheck disable=SC2086

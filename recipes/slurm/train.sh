@@ -23,6 +23,7 @@ export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 
 stopped=0
 training=
+# shellcheck disable=SC2317 # the trap calls it
 stop() {
     stopped=1
     [ -z "$training" ] || kill -USR1 "$training" 2>/dev/null
