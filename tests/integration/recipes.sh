@@ -456,6 +456,9 @@ printf 'task: image_classification\nvalidpref: valid\nmax-epoch: 1\n' >"$work/re
     fail "pictures have an average"
 grep 'are prepare vocab binarize train score$' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
 
+bash "$repository/recipes/stages.sh" "$work/recipes/pictures.yaml" "$work/new" "$work/bin" --set testpref=x 2>"$work/log" || true
+grep '^\[pictures\] testpref is binarized but not scored' "$work/log" >/dev/null || fail "pictures' tests: $(cat "$work/log")"
+
 # What is made to be fine-tuned needs no test sets.
 printf 'extends: base.yaml\ntask: denoising\nmask: 0.3\nmask-piece: true\njoined-dictionary: true\ntestpref: nowhere\n' >"$work/recipes/noise.yaml"
 bash "$repository/recipes/stages.sh" "$work/recipes/noise.yaml" "$work/noise" "$work/bin" 2>"$work/log" ||
