@@ -200,12 +200,18 @@ static void list_labels(const rd_answers *a, char text[256]) {
     if (a->n_labels > SHOWN) strcpy(text + used, ", ...");
 }
 
-/* F1 of two classes is that of "1" unless another is chosen. */
+/* The last of two by their bytes, as training has it; n_labels: there are not two. */
+static int32_t last_of_two(const rd_answers *a) {
+    return a->n_labels != 2 ? a->n_labels : strcmp(a->labels[0], a->labels[1]) < 0;
+}
+
+/* F1 of two classes is that of "1", else of the last one, unless another is chosen. */
 static rd_status find_positive(const rd_answers_config *config, rd_answers *a) {
     char labels[256];
     list_labels(a, labels);
     a->positive = label_named(a, config->positive ? config->positive : "1");
     bool there = a->positive < a->n_labels;
+    if (!config->positive && !there) a->positive = last_of_two(a);
     if (config->positive && !there)
         return rd_error(RD_ERR_ARGUMENT, "no line has the positive label '%.60s'; there are: %s",
                         config->positive, labels);
@@ -215,9 +221,8 @@ static rd_status find_positive(const rd_answers_config *config, rd_answers *a) {
                         "f1 is of two labels, but there are %d (%s): --positive LABEL for that of "
                         "one of them, or f1-macro, f1-micro",
                         (int)a->n_labels, labels);
-    if (there || (a->n_labels == 1 && strcmp(a->labels[0], "0") == 0)) return RD_OK;
-    return rd_error(RD_ERR_ARGUMENT, "f1: none of the labels (%s) is '1': --positive LABEL",
-                    labels);
+    if (a->n_labels == 2 || there || strcmp(a->labels[0], "0") == 0) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT, "f1: the only label is %s, not '1': --positive LABEL", labels);
 }
 
 static rd_status finish(reading *r) {

@@ -126,9 +126,14 @@ printf '1\n2\n3\n' >three
 printf '2\n2\n2\n' >same
 printf '1\n' >single
 printf 'a\nb\n' >ab
+printf 'a\n' >one_a
 : >empty
 printf '"a\\nb"\n' >control.jsonl
 printf '["1", "0"]\n' >several.jsonl
+# Of two labels without 1, F1 is that of the last, as training has it.
+printf 'yes\nno\nyes\nyes\n' >right
+printf 'yes\nyes\nyes\nno\n' >said
+scores "$("$score" -m f1 --positive yes --ref right said -b -w 10)" -m f1 --ref right said
 rejects 1 'gap:2: empty line: expected a label' -m accuracy --ref gap gap
 rejects 1 'gap:2: empty line: expected a number' -m pearson --ref three gap
 rejects 1 'columns:1' -m accuracy --ref both columns
@@ -144,7 +149,7 @@ rejects 1 'pearson of one line' -m pearson --ref single single
 rejects 1 'empty is empty' -m accuracy --ref empty empty
 rejects 1 'single has 1, three has 3' -m accuracy --ref three single
 rejects 1 'nowhere' -m accuracy --ref ref nowhere
-rejects 2 'none of the labels (a, b) is' -m f1 --ref ab ab
+rejects 2 'the only label is a' -m f1 --ref one_a one_a
 rejects 2 'there are 3 (de, en, fr)' -m f1 --ref names guesses
 rejects 2 "positive label 'x'" -m f1 --positive x --ref ab ab
 rejects 2 '--positive is for' -m accuracy --positive 1 --ref ref hyp

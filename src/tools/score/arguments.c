@@ -72,7 +72,7 @@ static const rd_key rouge_options[] = {
     {.name = NULL}};
 static const rd_key label_options[] = {
     {"positive", RD_KEY_WORD, offsetof(arguments, answers.positive), .value = "LABEL",
-     .help = "whose F1 is f1; default 1, where there are two labels"},
+     .help = "whose F1 is f1; default, of two labels: 1, or else the last one"},
     {"per-class", RD_KEY_BOOL, offsetof(arguments, per_class),
      .help = "precision, recall, F1 and support of each label, and the confusion matrix, which "
              "JSON always has"},
