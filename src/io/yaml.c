@@ -1,6 +1,5 @@
 #include "io/yaml.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +139,15 @@ const char *rd_yaml_scalar(const yaml_node_t *node) {
     if (node->type != YAML_SCALAR_NODE) return NULL;
     const char *text = (const char *)node->data.scalar.value;
     return strlen(text) == node->data.scalar.length ? text : NULL;
+}
+
+bool rd_yaml_is_null(const yaml_node_t *node) {
+    static const char *const names[] = {"", "~", "null", "Null", "NULL"};
+    const char *text = rd_yaml_scalar(node);
+    if (!text || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0) return true;
+    return false;
 }
 
 rd_status rd_yaml_error(const rd_yaml *yaml, const yaml_node_t *node, const char *what) {

@@ -4,6 +4,7 @@
 #define RD_IO_YAML_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <yaml.h>
 
@@ -33,6 +34,10 @@ rd_status rd_yaml_root(rd_yaml *yaml, const yaml_node_t **root);
 
 /* The text of a scalar; NULL for anything else and for text with a NUL inside. */
 const char *rd_yaml_scalar(const yaml_node_t *node);
+
+/* Whether it is a plain null, ~ or nothing, as YAML writes "no value"; in quotes these are texts.
+ */
+bool rd_yaml_is_null(const yaml_node_t *node);
 
 /* RD_ERR_FORMAT: the file, the node's line, and `what`. */
 rd_status rd_yaml_error(const rd_yaml *yaml, const yaml_node_t *node, const char *what);

@@ -32,28 +32,19 @@ static rd_status set_named(rd_recipe *recipe, const char *name, const char *valu
     return rd_recipe_set_key(recipe, key, value);
 }
 
-static rd_status assign(rd_recipe *recipe, const rd_assignment *item) {
-    if (strcmp(item->key, "arch") == 0) return RD_OK; /* applied before all others */
-    if (strcmp(item->key, "extends") == 0)
-        return rd_error(RD_ERR_FORMAT, "extends belongs in a recipe file");
-    if (strcmp(item->key, "vocab-size") == 0) {
-        RD_TRY(set_named(recipe, "vocab-size-src", item->value, RD_WRITTEN_DOWN));
-        return set_named(recipe, "vocab-size-tgt", item->value, RD_WRITTEN_DOWN);
-    }
-    return set_named(recipe, item->key, item->value, RD_WRITTEN_DOWN);
-}
-
 /* Also in fairseq's spelling: transformer_iwslt_de_en. */
 static bool is_arch(const char *written, const char *name) {
     for (; *name && (*written == *name || (*written == '_' && *name == '-')); name++) written++;
     return *written == *name;
 }
 
-static rd_status apply_arch(rd_recipe *recipe, const char *name) {
+/* only: the one key that is set; NULL: all. */
+static rd_status apply_arch(rd_recipe *recipe, const char *name, const rd_key *only) {
     for (int i = 0; i < rd_recipe_n_archs; i++) {
         if (!is_arch(name, rd_recipe_archs[i].name)) continue;
         for (const rd_arch_value *v = rd_recipe_archs[i].values; v->key; v++)
-            RD_TRY(set_named(recipe, v->key, v->value, RD_BY_ARCH));
+            if (!only || rd_recipe_find_key(v->key) == only)
+                RD_TRY(set_named(recipe, v->key, v->value, RD_BY_ARCH));
         return RD_OK;
     }
     char names[RD_ARCH_NAMES_ROOM];
@@ -61,10 +52,24 @@ static rd_status apply_arch(rd_recipe *recipe, const char *name) {
     return rd_error(RD_ERR_FORMAT, "arch is '%.60s'; expected one of %s", name, names);
 }
 
+/* NULL: it is not set, or no longer. */
 static const rd_assignment *last_of(const rd_assignments *assignments, const char *key) {
     for (int64_t i = assignments->count - 1; i >= 0; i--)
-        if (strcmp(assignments->items[i].key, key) == 0) return &assignments->items[i];
+        if (strcmp(assignments->items[i].key, key) == 0)
+            return assignments->items[i].value ? &assignments->items[i] : NULL;
     return NULL;
+}
+
+static bool are_of_one_file(const rd_assignment *a, const rd_assignment *b) {
+    return a->file && b->file ? strcmp(a->file, b->file) == 0 : a->file == b->file;
+}
+
+/* The first assignment of the file that sets the task: those before it may be of another task. */
+static int64_t first_of_task(const rd_assignments *assignments) {
+    int64_t i = assignments->count - 1;
+    while (i >= 0 && strcmp(assignments->items[i].key, "task") != 0) i--;
+    while (i > 0 && are_of_one_file(&assignments->items[i - 1], &assignments->items[i])) i--;
+    return i < 0 ? 0 : i;
 }
 
 static rd_status set_defaults(rd_recipe *recipe) {
@@ -87,16 +92,41 @@ rd_status rd_recipe_new(rd_recipe **out) {
     return status;
 }
 
+/* What an extended recipe says of the key is taken back; the arch's value is not. */
+static rd_status unset(rd_recipe *recipe, const char *name, const rd_assignment *arch) {
+    const rd_key *key = rd_recipe_find_key(name);
+    if (!key) return unknown_key(name);
+    RD_TRY(set_named(recipe, name, key->default_value ? key->default_value : "", RD_BY_DEFAULT));
+    return arch ? apply_arch(recipe, arch->value, key) : RD_OK;
+}
+
+static rd_status assign(rd_recipe *recipe, const rd_assignment *item, const rd_assignment *arch,
+                        rd_key_origin origin) {
+    static const char *const sizes[] = {"vocab-size-src", "vocab-size-tgt"};
+    bool both = strcmp(item->key, "vocab-size") == 0;
+    if (strcmp(item->key, "arch") == 0) return RD_OK; /* applied before all others */
+    if (strcmp(item->key, "extends") == 0)
+        return rd_error(RD_ERR_FORMAT, "extends belongs in a recipe file");
+    for (int i = 0; i < (both ? 2 : 1); i++) {
+        const char *name = both ? sizes[i] : item->key;
+        RD_TRY(item->value ? set_named(recipe, name, item->value, origin)
+                           : unset(recipe, name, arch));
+    }
+    return RD_OK;
+}
+
 /* Defaults, then the arch, then what is written down: explicit keys win wherever they are. */
 static rd_status resolve(rd_recipe *recipe, const rd_assignments *assignments) {
     RD_TRY(set_defaults(recipe));
     const rd_assignment *arch = last_of(assignments, "arch");
     if (arch) {
-        rd_status status = apply_arch(recipe, arch->value);
+        rd_status status = apply_arch(recipe, arch->value, NULL);
         if (status != RD_OK) return located(status, arch);
     }
+    int64_t first = first_of_task(assignments);
     for (int64_t i = 0; i < assignments->count; i++) {
-        rd_status status = assign(recipe, &assignments->items[i]);
+        rd_status status = assign(recipe, &assignments->items[i], arch,
+                                  i < first ? RD_INHERITED : RD_WRITTEN_DOWN);
         if (status != RD_OK) return located(status, &assignments->items[i]);
     }
     /* Residual connections and cross-attention need one width; fairseq names it twice. */
@@ -189,6 +219,7 @@ static rd_status adopt_from_model(rd_recipe *recipe, const rd_assignments *assig
 static rd_status complete(rd_recipe *recipe, const char *path,
                           rd_status (*check)(const rd_recipe *)) {
     rd_status status = rd_recipe_check(recipe);
+    if (status == RD_OK) status = rd_recipe_choose_score(recipe);
     if (status == RD_OK) status = check(recipe);
     if (status != RD_OK) return rd_error_prefix(status, "%s", path);
     /* A decay without an end of its own ends with training. */
@@ -241,7 +272,7 @@ void rd_recipe_free(rd_recipe *recipe) {
 }
 
 bool rd_recipe_is_written(const rd_recipe *recipe, const char *name) {
-    return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(name))] == RD_WRITTEN_DOWN;
+    return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(name))] >= RD_INHERITED;
 }
 
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,

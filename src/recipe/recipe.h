@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "criterion/adaptive_kl.h"
 #include "data/binarize_text.h"
 #include "data/blocks.h"
@@ -112,7 +113,12 @@ typedef struct {
 } rd_train_config;
 
 /* Where the value of a key comes from. */
-typedef enum { RD_BY_DEFAULT, RD_BY_ARCH, RD_WRITTEN_DOWN } rd_key_origin;
+typedef enum {
+    RD_BY_DEFAULT,
+    RD_BY_ARCH,
+    RD_INHERITED, /* written in a recipe that the one with the task extends: perhaps for another */
+    RD_WRITTEN_DOWN /* with the task, or in a recipe that extends it, or by --set */
+} rd_key_origin;
 
 typedef struct {
     char *name;             /* file name without directory and .yaml */
@@ -161,6 +167,8 @@ rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
 rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
 
 bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
+/* Adds a line for each written key that has no effect without another, which is not set. */
+rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, rd_text *warnings);
 /* Whether vocab-size is set and differs from the number of pieces; message: [room] then has the
  * warning. */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,

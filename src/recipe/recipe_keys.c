@@ -6,7 +6,6 @@
 
 #include "data/masking.h"
 #include "data/noise.h"
-#include "metrics/answers.h"
 #include "model/model_keys.h"
 #include "optim/optim_keys.h"
 #include "search/options.h"
@@ -33,7 +32,9 @@ const rd_key rd_task_keys[] = {
     {.name = NULL}};
 const rd_key rd_score_keys[] = {
     {"score-metrics", RD_KEY_STRING, RD_AT(score_metrics), 0, 0, "bleu", .separator = ",",
-     .help = "metrics of the score stage, comma-separated"},
+     .help =
+         "metrics of the score stage, comma-separated; sentence_prediction: accuracy, or pearson "
+         "for numbers, unless set"},
     {"score-lowercase", RD_KEY_BOOL, RD_AT(score_lowercase), 0, 0, "false",
      .help = "score lowercased text"},
     {"score-tokenizer", RD_KEY_STRING, RD_AT(score_tokenizer), 0, 0, "",
@@ -144,8 +145,10 @@ const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key) {
 
 bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key) {
     char a[RD_KEY_TEXT_ROOM], b[RD_KEY_TEXT_ROOM];
-    if (key->type == RD_KEY_STRING)
-        return strcmp(rd_recipe_string(recipe, key), rd_recipe_string(other, key)) == 0;
+    if (key->type == RD_KEY_STRING) {
+        const char *own = rd_recipe_string(recipe, key), *theirs = rd_recipe_string(other, key);
+        return strcmp(own ? own : "", theirs ? theirs : "") == 0;
+    }
     return rd_recipe_format_key(recipe, key, a, sizeof a) == RD_OK &&
            rd_recipe_format_key(other, key, b, sizeof b) == RD_OK && strcmp(a, b) == 0;
 }
@@ -160,12 +163,12 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
                         "joined-dictionary is true but vocab-size-src is %d and "
                         "vocab-size-tgt %d; give vocab-size",
                         recipe->data.vocab_size_src, recipe->data.vocab_size_tgt);
-    if (model->d_model % model->encoder.heads != 0)
+    if (model->encoder.layers > 0 && model->d_model % model->encoder.heads != 0)
         return rd_error(RD_ERR_FORMAT,
                         "encoder-embed-dim %d is not a multiple of "
                         "encoder-attention-heads %d",
                         model->d_model, model->encoder.heads);
-    if (model->d_model % model->decoder.heads != 0)
+    if (model->decoder.layers > 0 && model->d_model % model->decoder.heads != 0)
         return rd_error(RD_ERR_FORMAT,
                         "decoder-embed-dim %d is not a multiple of "
                         "decoder-attention-heads %d",
@@ -185,25 +188,9 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
     return RD_OK;
 }
 
-/* Checks "bleu,chrf++" before a training that would end in vain. */
-static rd_status check_score_metrics(const char *names) {
-    for (const char *at = names + strspn(names, ", "); *at; at += strspn(at, ", ")) {
-        char name[32];
-        size_t length = strcspn(at, ", ");
-        snprintf(name, sizeof name, "%.*s", (int)length, at);
-        at += length;
-        if (rd_find_answer_metric(name)) continue;
-        const rd_metric_config metric = rd_metric_defaults(name);
-        if (!metric.metric)
-            return rd_error(RD_ERR_FORMAT,
-                            "score-metrics: no metric '%s'; rdrop-score --help names them", name);
-    }
-    return RD_OK;
-}
-
 rd_status rd_recipe_check_training(const rd_recipe *recipe) {
     const rd_train_config *train = &recipe->train;
-    RD_TRY(check_score_metrics(recipe->score_metrics));
+    RD_TRY(rd_recipe_check_score(recipe));
     if (train->max_update == 0 && train->max_epoch == 0)
         return rd_error(RD_ERR_FORMAT, "neither max-update nor max-epoch is set; training needs an "
                                        "end");

@@ -66,8 +66,8 @@ const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key);
 
 /* One "key: value" as found, not yet interpreted. */
 typedef struct {
-    char *key, *value;
-    char *file; /* NULL: from --set */
+    char *key, *value; /* value NULL: not set, whatever an extended recipe says */
+    char *file;        /* NULL: from --set */
     int line;
 } rd_assignment;
 
@@ -84,6 +84,7 @@ char *rd_recipe_beside(const char *path, const char *name);
 /* Appends the assignment of a setting on the command line: a list may be written as in YAML, "[a,
  * b]". */
 rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text);
+/* A NULL value takes the key back. */
 rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const char *value,
                              const char *file, int line);
 void rd_assignments_free(rd_assignments *assignments);
@@ -96,5 +97,10 @@ bool rd_recipe_is_of_shape(const rd_key *key);
 /* Refuses contradictions between keys, with one clear message, and, for training, missing keys. */
 rd_status rd_recipe_check(const rd_recipe *recipe);
 rd_status rd_recipe_check_training(const rd_recipe *recipe);
+
+/* Refuses score-metrics that do not fit the task, before a training that would end in vain. */
+rd_status rd_recipe_check_score(const rd_recipe *recipe);
+/* Gives them a default that fits, unless they are written down. */
+rd_status rd_recipe_choose_score(rd_recipe *recipe);
 
 #endif

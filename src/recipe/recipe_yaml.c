@@ -17,10 +17,11 @@ rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const
                              const char *file, int line) {
     RD_TRY(rd_reserve(&assignments->items, &assignments->capacity, assignments->count + 1,
                       sizeof *assignments->items));
-    rd_assignment item = {.key = rd_strdup(key), .value = rd_strdup(value), .line = line};
+    rd_assignment item = {.key = rd_strdup(key), .line = line};
+    if (value) item.value = rd_strdup(value);
     if (file) item.file = rd_strdup(file);
     assignments->items[assignments->count++] = item;
-    return item.key && item.value && (!file || item.file) ? RD_OK : RD_ERR_MEMORY;
+    return item.key && (!value || item.value) && (!file || item.file) ? RD_OK : RD_ERR_MEMORY;
 }
 
 void rd_assignments_free(rd_assignments *assignments) {
@@ -45,6 +46,8 @@ static rd_status list_text(rd_yaml *yaml, const yaml_node_t *node, const char *s
         const yaml_node_t *entry = yaml_document_get_node(&yaml->document, *item);
         const char *scalar = entry ? rd_yaml_scalar(entry) : NULL;
         if (!scalar || text->length > LARGEST_FILE) return rd_yaml_error(yaml, node, expected);
+        if (rd_yaml_is_null(entry))
+            return rd_yaml_error(yaml, entry, "an item without a value; a text is quoted");
         if (separator && strstr(scalar, separator))
             return rd_yaml_error(yaml, entry,
                                  *separator == ',' ? "an item with a comma, which separates items"
@@ -87,6 +90,10 @@ static bool mean_one_thing(const char *a, const char *b) {
     return strcmp(a, "vocab-size") == 0 && strncmp(b, "vocab-size-", 11) == 0;
 }
 
+static bool are_equal(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* An alias may repeat its key's value, as fairseq's decoder-embed-dim does. */
 static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t first,
                                   const char *path, const yaml_node_t *node, const char *key,
@@ -96,7 +103,7 @@ static rd_status refuse_duplicate(const rd_assignments *assignments, int64_t fir
         if (strcmp(a->key, key) == 0)
             return rd_error(RD_ERR_FORMAT, "%s:%zu: key '%s' is given twice, first on line %d",
                             path, node->start_mark.line + 1, key, a->line);
-        if (mean_one_thing(a->key, key) && strcmp(a->value, value) != 0)
+        if (mean_one_thing(a->key, key) && !are_equal(a->value, value))
             return rd_error(
                 RD_ERR_FORMAT,
                 "%s:%zu: '%s' and '%s' on line %d mean one thing; both must be the same", path,
@@ -118,11 +125,10 @@ static rd_status read_mapping(rd_assignments *assignments, rd_yaml *yaml, rd_tex
         if (assignments->count - first == MOST_KEYS)
             return rd_yaml_error(yaml, key, "more keys than 1000");
         RD_TRY(value_text(yaml, name, value, text));
-        RD_TRY(refuse_duplicate(assignments, first, yaml->path, key, name,
-                                text->data ? text->data : ""));
+        const char *set = rd_yaml_is_null(value) ? NULL : text->data ? text->data : "";
+        RD_TRY(refuse_duplicate(assignments, first, yaml->path, key, name, set));
         int line = (int)key->start_mark.line + 1;
-        RD_TRY(
-            rd_assignments_add(assignments, name, text->data ? text->data : "", yaml->path, line));
+        RD_TRY(rd_assignments_add(assignments, name, set, yaml->path, line));
     }
     return RD_OK;
 }
@@ -172,7 +178,7 @@ static rd_status follow(const chain *c, const char *path, int depth);
 static rd_status follow_parents(const chain *c, const char *path, const rd_assignments *own,
                                 int depth) {
     for (int64_t i = 0; i < own->count; i++) {
-        if (strcmp(own->items[i].key, "extends") != 0) continue;
+        if (strcmp(own->items[i].key, "extends") != 0 || !own->items[i].value) continue;
         char *parent = rd_recipe_beside(path, own->items[i].value);
         rd_status status = parent ? follow(c, parent, depth + 1) : RD_ERR_MEMORY;
         free(parent);

@@ -5,8 +5,6 @@
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
                                               NULL};
 
-static const char *const ignored[] = {"eval-bleu", "class-weights", "kl-reduction", NULL};
-
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     *self = NULL;
     if (!rd_noise_wanted(&recipe->train.noise))
@@ -26,10 +24,10 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 }
 
 const rd_task rd_task_denoising = {.name = "denoising",
+                                   .bit = RD_DENOISING,
                                    .examples = "lines",
                                    .loss_unit = "token",
                                    .kinds = kinds,
-                                   .ignored = ignored,
                                    .open = open,
                                    .close = rd_pairs_close,
                                    .open_data = rd_pairs_open_data,

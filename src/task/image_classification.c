@@ -54,9 +54,6 @@ static rd_status take_labels(const classification *c) {
     return rd_task_take_fingerprint(c->recipe, c->data_dir, RD_VOCABULARY_LABELS);
 }
 
-static const char *const ignored[] = {"sentencepiece-alpha", "mask",   "permute-sentences",
-                                      "eval-bleu",           "cutoff", NULL};
-
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     classification *c = rd_calloc(1, sizeof *c);
     *self = c;
@@ -278,11 +275,11 @@ static rd_status validate(void *self, const rd_validation *v, rd_results *result
 }
 
 const rd_task rd_task_image_classification = {.name = "image_classification",
+                                              .bit = RD_IMAGE_CLASSIFICATION,
                                               .examples = "pictures",
                                               .loss_unit = "picture",
                                               .counts_examples = true,
                                               .kinds = kinds,
-                                              .ignored = ignored,
                                               .open = open,
                                               .close = close_all,
                                               .open_data = open_data,

@@ -26,11 +26,6 @@ typedef struct {
     } splits[2]; /* by rd_split */
 } language_model;
 
-/* A stream has no text to segment anew. */
-static const char *const ignored[] = {
-    "sentencepiece-alpha", "mask", "permute-sentences", "eval-bleu", "class-weights",
-    "kl-reduction",        NULL};
-
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     language_model *m = rd_calloc(1, sizeof *m);
     *self = m;
@@ -120,10 +115,10 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 }
 
 const rd_task rd_task_language_modeling = {.name = "language_modeling",
+                                           .bit = RD_LANGUAGE_MODELING,
                                            .examples = "blocks",
                                            .loss_unit = "token",
                                            .kinds = kinds,
-                                           .ignored = ignored,
                                            .open = open,
                                            .close = close_all,
                                            .open_data = open_data,

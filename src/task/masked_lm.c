@@ -5,9 +5,6 @@
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
                                               NULL};
 
-static const char *const ignored[] = {"eval-bleu",     "mask",         "permute-sentences",
-                                      "class-weights", "kl-reduction", NULL};
-
 static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     const rd_model_config *c = &recipe->model;
     *self = NULL;
@@ -30,10 +27,10 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 }
 
 const rd_task rd_task_masked_lm = {.name = "masked_lm",
+                                   .bit = RD_MASKED_LM,
                                    .examples = "lines",
                                    .loss_unit = "token",
                                    .kinds = kinds,
-                                   .ignored = ignored,
                                    .open = open_all,
                                    .close = rd_pairs_close,
                                    .open_data = rd_pairs_open_data,

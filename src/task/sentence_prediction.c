@@ -45,10 +45,6 @@ static bool of_numbers(const prediction *p) {
     return p->recipe->table.regression;
 }
 
-/* Tables keep no text to segment anew. */
-static const char *const ignored[] = {"sentencepiece-alpha", "mask", "permute-sentences",
-                                      "eval-bleu", NULL};
-
 /* ---- Opening ---- */
 
 static rd_status check_recipe(const rd_recipe *r) {
@@ -63,7 +59,8 @@ static rd_status check_recipe(const rd_recipe *r) {
         return rd_error(RD_ERR_ARGUMENT, "best-checkpoint-metric %s is of %s, but %s are predicted",
                         metric, correlation ? "numbers" : "classes",
                         correlation ? "classes" : "numbers");
-    const char *of_classes = *r->train.class_weights               ? "class-weights"
+    const char *of_classes = *r->table.labels                      ? "labels"
+                             : *r->train.class_weights             ? "class-weights"
                              : r->train.label_smoothing > 0.0f     ? "label-smoothing"
                              : r->train.kl_reduction != RD_KL_MEAN ? "kl-reduction"
                                                                    : NULL;
@@ -385,10 +382,10 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 }
 
 const rd_task rd_task_sentence_prediction = {.name = "sentence_prediction",
+                                             .bit = RD_SENTENCE_PREDICTION,
                                              .examples = "examples",
                                              .loss_unit = "example",
                                              .kinds = kinds,
-                                             .ignored = ignored,
                                              .open = open_all,
                                              .close = close_all,
                                              .open_data = open_data,

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "data/masking.h"
-#include "data/picture_input.h"
-#include "recipe/recipe_keys.h"
+#include "task/keys.h"
 
 static const rd_task *const tasks[] = {&rd_task_translation,         &rd_task_denoising,
                                        &rd_task_language_modeling,   &rd_task_image_classification,
@@ -56,37 +54,10 @@ rd_status rd_task_find_result(const rd_task *task, const char *name, const rd_re
                     name, task->name, names);
 }
 
-static rd_status refuse_key(const rd_task *task, const rd_recipe *recipe, const rd_recipe *plain,
-                            const char *name) {
-    if (rd_recipe_same_value(recipe, plain, rd_recipe_find_key(name))) return RD_OK;
-    return rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out", task->name,
-                    name);
-}
-
-/* Keys that the task names, and those that belong only to another task. */
-static rd_status refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
-    static const struct {
-        const rd_task *of;
-        const rd_key *keys;
-    } own[] = {{&rd_task_image_classification, rd_augmentation_keys},
-               {&rd_task_sentence_prediction, rd_table_keys},
-               {&rd_task_masked_lm, rd_masking_keys}};
-    rd_recipe *plain;
-    RD_TRY(rd_recipe_new(&plain));
-    rd_status status = RD_OK;
-    for (const char *const *name = task->ignored; status == RD_OK && *name; name++)
-        status = refuse_key(task, recipe, plain, *name);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        for (const rd_key *k = own[i].keys; status == RD_OK && own[i].of != task && k->name; k++)
-            status = refuse_key(task, recipe, plain, k->name);
-    rd_recipe_free(plain);
-    return status;
-}
-
 rd_status rd_task_check(const rd_recipe *recipe, const rd_task **task,
                         const rd_result_kind **metric) {
     RD_TRY(rd_task_find(task, recipe->task));
-    RD_TRY(refuse_ignored(*task, recipe));
+    RD_TRY(rd_task_refuse_ignored(*task, recipe));
     return rd_task_find_result(*task, recipe->train.best_checkpoint_metric, metric);
 }
 

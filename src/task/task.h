@@ -52,14 +52,23 @@ typedef struct {
     rd_comm *comm; /* workers that share the validation; the results of the first one count */
 } rd_validation;
 
+/* Tasks as bits, for the table of keys. */
+enum {
+    RD_TRANSLATION = 1,
+    RD_DENOISING = 2,
+    RD_MASKED_LM = 4,
+    RD_LANGUAGE_MODELING = 8,
+    RD_SENTENCE_PREDICTION = 16,
+    RD_IMAGE_CLASSIFICATION = 32
+};
+
 typedef struct {
     const char *name;                   /* as the key `task` has it */
+    unsigned bit;                       /* of the tasks above */
     const char *examples;               /* what the data are: "pairs" */
     const char *loss_unit;              /* losses are means per: "token" */
     bool counts_examples;               /* for sizes of batches and speeds; false: tokens */
     const rd_result_kind *const *kinds; /* what validation gives; NULL ends them */
-    const char *const
-        *ignored; /* keys that are refused unless they have their defaults; NULL ends them */
     /* Opens the vocabularies in data_dir and completes the recipe by them: sizes, special ids.
      * `recipe` and `data_dir` must last. Settings without effect are added to `warnings`, a line
      * each. close in any case. */

@@ -13,8 +13,6 @@ static const rd_result_kind rougeL = {"rougeL", "ROUGE-L", "ROUGE of validation"
 static const rd_result_kind *const kinds[] = {
     &rd_result_loss, &rd_result_nll, &rd_result_ppl, &bleu, &chrf, &rouge1, &rouge2, &rougeL, NULL};
 
-static const char *const ignored[] = {"class-weights", "kl-reduction", NULL};
-
 /* Whether the validation set is to be translated for scores. */
 static bool wants_scores(const rd_recipe *recipe) {
     const rd_result_kind *best;
@@ -70,10 +68,10 @@ static rd_status validate(void *self, const rd_validation *validation, rd_result
 }
 
 const rd_task rd_task_translation = {.name = "translation",
+                                     .bit = RD_TRANSLATION,
                                      .examples = "pairs",
                                      .loss_unit = "token",
                                      .kinds = kinds,
-                                     .ignored = ignored,
                                      .open = rd_pairs_open,
                                      .close = rd_pairs_close,
                                      .open_data = open_data,

@@ -39,15 +39,11 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
     RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
     if (strcmp(ours, theirs) == 0) return RD_OK;
     /* These change the data, so the recipe must set them. */
-    if (own->origins[i] == RD_WRITTEN_DOWN || of_sides || strcmp(key->name, "prepend-bos") == 0)
+    if (own->origins[i] >= RD_INHERITED || of_sides || strcmp(key->name, "prepend-bos") == 0)
         return rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name, theirs,
                         ours);
     if (own->origins[i] == RD_BY_ARCH) *unlike = key->name;
     return RD_OK;
-}
-
-static bool is_written(const rd_recipe *recipe, const char *key) {
-    return recipe->origins[rd_recipe_key_index(rd_recipe_find_key(key))] == RD_WRITTEN_DOWN;
 }
 
 static rd_status adopt_key(rd_recipe *own, const rd_recipe *start, const rd_key *key) {
@@ -63,7 +59,7 @@ static rd_status adopt_key(rd_recipe *own, const rd_recipe *start, const rd_key 
 /* The form of pictures is the model's, except for keys that the recipe writes down. */
 static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
     for (const rd_key *key = rd_picture_form_keys; key->name; key++)
-        if (!is_written(own, key->name)) RD_TRY(adopt_key(own, start, key));
+        if (!rd_recipe_is_written(own, key->name)) RD_TRY(adopt_key(own, start, key));
     return RD_OK;
 }
 
@@ -85,9 +81,9 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
 static rd_status adopt_model(rd_recipe *own, const rd_recipe *start) {
     const rd_model_config before = own->model;
     bool keeps_transform = before.head == RD_HEAD_TOKENS && start->model.head == RD_HEAD_TOKENS &&
-                           !is_written(own, "head-transform");
+                           !rd_recipe_is_written(own, "head-transform");
     own->model = start->model;
-    if (is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
+    if (rd_recipe_is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
     for (const rd_key *key = rd_model_keys; key->name; key++) {
         char value[ROOM];
         if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;

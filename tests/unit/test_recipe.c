@@ -195,6 +195,123 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nscore-metrics: bleu,bluer\n", "score-metrics: no metric 'bluer'");
 }
 
+/* As PyYAML reads them; in quotes they are texts. */
+static void null_is_not_set(void **state) {
+    (void)state;
+    rd_recipe *recipe =
+        load("arch: transformer-tiny\nmax-epoch: 1\nfinetune-from-model: ~\ntestpref:\n"
+             "user-defined-symbols: null\nseed: NULL\nclass-names: 'null'\nprepare: Null\n");
+    assert_string_equal(recipe->train.finetune_from_model, "");
+    assert_string_equal(recipe->data.testpref, "");
+    assert_string_equal(recipe->data.user_defined_symbols, "");
+    assert_string_equal(recipe->data.class_names, "null");
+    assert_int_equal(recipe->train.seed, 1);
+    assert_null(recipe->script);
+    assert_false(rd_recipe_is_written(recipe, "seed"));
+    rd_recipe_free(recipe);
+    write_recipe("base.yaml", "arch: transformer-tiny\nmax-epoch: 3\nencoder-layers: 2\n"
+                              "vocab-size: 600\nbatch-size: 7\n");
+    recipe = load("extends: base.yaml\nencoder-layers: null\nvocab-size: ~\nmax-sentences:\n");
+    assert_int_equal(recipe->model.encoder.layers, 4); /* the arch's */
+    assert_int_equal(recipe->data.vocab_size_src, 8000);
+    assert_int_equal(recipe->data.vocab_size_tgt, 8000);
+    assert_int_equal(recipe->train.max_sentences, 0);
+    rd_recipe_free(recipe);
+    recipe = load("extends: base.yaml\narch: ~\nmax-epoch: 2\n");
+    assert_int_equal(recipe->model.d_model, 512);
+    rd_recipe_free(recipe);
+    recipe = load("extends:\nmax-epoch: 1\n");
+    rd_recipe_free(recipe);
+    refused("max-epoch: 1\ntestpref: [a, ~]\n", "r.yaml:2: an item without a value");
+    refused("max-epoch: ~\n", "neither max-update nor max-epoch");
+    refused("max-epoch: 1\nmax-token: ~\n", "unknown key 'max-token'");
+    refused("max-epoch: 1\nmax-sentences: ~\nbatch-size: 3\n", "mean one thing");
+}
+
+/* The score stage's metrics are of what the task predicts. */
+static void score_metrics_fit_the_task(void **state) {
+    static const char *const defaults[][2] = {
+        {"", "bleu"},
+        {"task: sentence_prediction\n", "accuracy"},
+        {"task: sentence_prediction\nregression-target: true\n", "pearson"},
+        {"task: sentence_prediction\nscore-metrics: f1\nlabels: no, yes\n", "f1"},
+        {"task: sentence_prediction\nscore-metrics: f1\nlabels: 2, 1\n", "f1"}};
+    char text[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
+        snprintf(text, sizeof text, "max-epoch: 1\n%s", defaults[i][0]);
+        rd_recipe *recipe = load(text);
+        assert_string_equal(recipe->score_metrics, defaults[i][1]);
+        rd_recipe_free(recipe);
+    }
+    static const char *const wrong[][2] = {
+        {"task: sentence_prediction\nscore-metrics: accuracy,bleu\n", "bleu is not of classes"},
+        {"task: sentence_prediction\nscore-metrics: pearson\n", "pearson is not of classes"},
+        {"task: sentence_prediction\nregression-target: true\nscore-metrics: f1\n",
+         "f1 is not of numbers"},
+        {"score-metrics: accuracy\n", "accuracy is of labels or numbers, not of texts"},
+        {"task: sentence_prediction\nscore-metrics: f1\nlabels: yes, no\n",
+         "f1 would be of yes, but in training of the second of labels, no"},
+        {"task: sentence_prediction\nscore-metrics: f1\nlabels: 1, 2\n", "f1 would be of 1"},
+        {"task: sentence_prediction\nscore-metrics: f1\nlabels: a, b, c\n", "f1-macro"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(text, sizeof text, "max-epoch: 1\n%s", wrong[i][0]);
+        refused(text, wrong[i][1]);
+    }
+    write_recipe("base.yaml", "max-epoch: 3\nscore-metrics: chrf\n");
+    rd_recipe *recipe = load("extends: base.yaml\ntask: sentence_prediction\n");
+    assert_string_equal(recipe->score_metrics, "accuracy");
+    rd_recipe_free(recipe);
+}
+
+/* One warning for each written key that needs another; none for a default that is written. */
+static void keys_without_effect_are_named(void **state) {
+    static const char *const cases[][2] = {
+        {"momentum: 0.5\n", "momentum has no effect without optimizer: nag or sgd\n"},
+        {"momentum: 0.5\noptimizer: nag\n", NULL},
+        {"momentum: 0.9\n", NULL},
+        {"optimizer: sgd\nadam-eps: 1e-6\n", "adam-eps has no effect without optimizer: adam\n"},
+        {"no-decay-bias-norm: true\n", "no-decay-bias-norm has no effect without weight-decay\n"},
+        {"no-decay-bias-norm: true\nweight-decay: 0.1\n", NULL},
+        {"end-learning-rate: 1e-6\n", "end-learning-rate has no effect without lr-scheduler: "
+                                      "polynomial_decay or cosine\n"},
+        {"lr-scheduler: cosine\ntotal-num-update: 9\npower: 2\n",
+         "power has no effect without lr-scheduler: polynomial_decay\n"},
+        {"lr-shrink: 0.5\n", "lr-shrink has no effect without lr-scheduler: cosine\n"},
+        {"cutoff-ratio: 0.5\n", "cutoff-ratio has no effect without cutoff\n"},
+        {"cutoff-ratio: 0.5\ncutoff: token\n", NULL},
+        {"permute-sentences: 1\nmask-random: 0.5\n", "mask-random has no effect without mask\n"},
+        {"threshold: 2\n", "threshold has no effect without vocab-type: words or characters\n"},
+        {"threshold: 2\nvocab-type: characters\n", NULL},
+        {"sentencepiece-nbest: 9\n",
+         "sentencepiece-nbest has no effect without sentencepiece-alpha\n"},
+        {"sentencepiece-nbest: 9\nsentencepiece-alpha: 0.1\nvocab-type: bpe\n",
+         "sentencepiece-nbest has no effect without vocab-type: unigram\n"},
+        {"position-interpolation: timm\n",
+         "position-interpolation has no effect without finetune-from-model\n"},
+        {"update-freq: 2\nbatches-per-update: 8\n",
+         "update-freq has no effect without batches-per-update: 0\n"},
+        {"validate-interval: 2\nvalidate-interval-updates: 9\n",
+         "validate-interval has no effect without validate-interval-updates: 0\n"},
+        {"rand-augment-magnitude: 5\n",
+         "rand-augment-magnitude has no effect without rand-augment\n"},
+        {"reg-alpha: 0\nn-passes: 3\n", NULL}};
+    char text[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_text warnings = {0};
+        snprintf(text, sizeof text, "max-epoch: 1\n%s", cases[i][0]);
+        rd_recipe *recipe = load(text);
+        assert_int_equal(rd_recipe_warn_of_idle(recipe, &warnings), RD_OK);
+        if (cases[i][1])
+            assert_string_equal(warnings.data, cases[i][1]);
+        else if (warnings.length > 0)
+            fail_msg("%s: %s", text, warnings.data);
+        rd_text_free(&warnings);
+        rd_recipe_free(recipe);
+    }
+}
+
 static void hostile_files_are_refused(void **state) {
     (void)state;
     refused("", "empty");
@@ -339,6 +456,9 @@ int main(void) {
         cmocka_unit_test(lists_of_texts_are_joined),
         cmocka_unit_test(messages_name_line_and_remedy),
         cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(null_is_not_set),
+        cmocka_unit_test(score_metrics_fit_the_task),
+        cmocka_unit_test(keys_without_effect_are_named),
         cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(round_trip_is_exact),
         cmocka_unit_test(help_names_every_key),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "recipe/recipe_keys.h"
 #include "task/class_weights.h"
+#include "task/keys.h"
 #include "task/task.h"
 
 static void tasks_are_found_by_name(void **state) {
@@ -54,29 +56,167 @@ static void denoising_wants_noise(void **state) {
     rd_recipe_free(recipe);
 }
 
-/* Keys that would be accepted and do nothing. */
+/* A recipe of these lines; with a name, the file stays, for others to extend. */
+static rd_recipe *recipe_of(const char *name, const char *lines) {
+    char path[80];
+    rd_recipe *recipe = NULL;
+    snprintf(path, sizeof path, "/tmp/rdrop-task-%d-%s.yaml", (int)getpid(), name ? name : "own");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "max-epoch: 1\n%s", lines);
+    fclose(file);
+    if (rd_recipe_load(&recipe, path, NULL, 0) != RD_OK) fail_msg("%s: %s", lines, rd_last_error());
+    if (!name) unlink(path);
+    return recipe;
+}
+
+static void remove_recipe(const char *name) {
+    char path[80];
+    snprintf(path, sizeof path, "/tmp/rdrop-task-%d-%s.yaml", (int)getpid(), name);
+    unlink(path);
+}
+
+/* Whether the task refuses the setting, written down as "key: value". */
+static bool refuses(const char *task, const char *setting) {
+    char lines[256];
+    const rd_task *found;
+    const rd_result_kind *metric;
+    snprintf(lines, sizeof lines, "task: %s\n%s\n", task, setting);
+    rd_recipe *recipe = recipe_of(NULL, lines);
+    rd_status status = rd_task_check(recipe, &found, &metric);
+    if (status != RD_OK) {
+        snprintf(lines, sizeof lines, "task %s: %.*s", task, (int)strcspn(setting, ":"), setting);
+        assert_non_null(strstr(rd_last_error(), lines));
+        assert_non_null(strstr(rd_last_error(), " has no meaning here; leave it out"));
+    }
+    rd_recipe_free(recipe);
+    return status != RD_OK;
+}
+
+enum { T = 1, D = 2, M = 4, L = 8, S = 16, P = 32, ALL = 63 };
+static const char *const task_names[] = {"translation",         "denoising",
+                                         "masked_lm",           "language_modeling",
+                                         "sentence_prediction", "image_classification"};
+
+/* Keys that would be accepted and do nothing, of recipes of two languages. */
 static void keys_of_other_tasks_are_refused(void **state) {
-    static const char *const cases[][3] = {{"denoising", "eval-bleu", "true"},
-                                           {"translation", "class-weights", "a=2"},
-                                           {"language_modeling", "mask", "0.3"},
-                                           {"language_modeling", "sentencepiece-alpha", "0.1"},
-                                           {"image_classification", "eval-bleu", "true"},
-                                           {"sentence_prediction", "sentencepiece-alpha", "0.1"},
-                                           {"masked_lm", "permute-sentences", "1"}};
+    static const struct {
+        const char *setting;
+        int tasks; /* that read it */
+    } cases[] = {{"class-names: a", P},
+                 {"source-lang: en", ALL - P},
+                 {"target-lang: en", ALL - P},
+                 {"vocab-type: words", T | D | M | L},
+                 {"threshold: 2", T | D | M | L},
+                 {"nwords: 9", T | D | M | L},
+                 {"vocab-size: 9", T | D | M | L},
+                 {"character-coverage: 0.99", T | D | M | L},
+                 {"byte-fallback: true", T | D | M | L},
+                 {"normalization: nfkc", T | D | M | L},
+                 {"user-defined-symbols: a", T | D | M | L},
+                 {"mask-piece: true", T | D | M | L},
+                 {"vocab-sentences: 9", T | D | M | L},
+                 {"min-source-len: 2", T | D | M},
+                 {"max-source-len: 9", T | D | M},
+                 {"truncate-source: true", T | D | M},
+                 {"sentencepiece-alpha: 0.1", T | D | M},
+                 {"sentencepiece-nbest: 9", T | D | M},
+                 {"min-target-len: 2", T | D},
+                 {"max-target-len: 9", T | D},
+                 {"max-ratio: 2", T},
+                 {"tokens-per-sample: 9", L},
+                 {"sample-break-mode: eos", L},
+                 {"line-end: eos", L},
+                 {"score-tokens-per-sample: 9", L},
+                 {"score-context-window: 9", L},
+                 {"score-break-mode: complete", L},
+                 {"padding-idx: true", ALL - P},
+                 {"joined-dictionary: true", ALL - P},
+                 {"cutoff: token", ALL - P},
+                 {"prepend-bos: true", T | D | M | S},
+                 {"max-tokens: 9", ALL - P},
+                 {"max-tokens: 0\nmax-sentences: 9", ALL},
+                 {"max-tokens-valid: 9", ALL - P},
+                 {"encoder-ffn-embed-dim: 9", ALL - L},
+                 {"encoder-attention-heads: 4", ALL}, /* archs set it */
+                 {"encoder-normalize-before: true", ALL - L},
+                 {"encoder-learned-pos: true", ALL - L},
+                 {"drop-path: 0.1", ALL - L},
+                 {"max-source-positions: 9", T | D | M | S},
+                 {"max-target-positions: 9", ALL - P},
+                 {"decoder-ffn-embed-dim: 9", T | D | L},
+                 {"decoder-attention-heads: 4", ALL},
+                 {"decoder-normalize-before: true", T | D | L},
+                 {"decoder-learned-pos: true", T | D | L},
+                 {"no-decoder-final-norm: true", T | D | L},
+                 {"decoder-layers: 0", ALL},
+                 {"encoder-layers: 0", ALL},
+                 {"decoder-start: pad", T | D},
+                 {"head: value", T | D | L},
+                 {"head: classes", ALL}, /* an arch's */
+                 {"pooling: mean", ALL - M},
+                 {"num-classes: 9", 0},
+                 {"zero-init-head: true", S | P},
+                 {"class-weights: a=2", S | P},
+                 {"kl-reduction: sum", S | P},
+                 {"eval-bleu: true", T},
+                 {"eval-bleu-lowercase: true", T},
+                 {"eval-bleu-tokenizer: 13a", T},
+                 {"eval-bleu-beam: 2", T | D},
+                 {"eval-bleu-sentences: 9", T | D},
+                 {"score-lowercase: true", T},
+                 {"score-tokenizer: 13a", T},
+                 {"regression-target: true", S},
+                 {"picture-channels: 1", P},
+                 {"patch-size: 9", P},
+                 {"stem-layers: 1", P},
+                 {"class-tokens: 0", P},
+                 {"picture-mean: 0.3", P},
+                 {"picture-resize: 9", P},
+                 {"position-interpolation: timm", P},
+                 {"mixup: 0.5", P},
+                 {"mask: 0.3", T | D},
+                 {"permute-sentences: 1", T | D},
+                 {"mask-prob: 0.3", M},
+                 {"beam: 9", T | D | L},
+                 {"sequence-bias: '5: 1'", T | D | L},
+                 {"lenpen: 1", ALL}, /* the default */
+                 {"dropout: 0.3", ALL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int task = 0; task < 6; task++)
+            if (refuses(task_names[task], cases[i].setting) == (cases[i].tasks >> task & 1))
+                fail_msg("task %s and %s", task_names[task], cases[i].setting);
+    assert_true(refuses("denoising", "score-metrics: chrf"));
+    assert_false(refuses("denoising", "max-ratio: 2\nsource-lang: en")); /* and no target-lang */
+    assert_false(refuses("masked_lm", "max-target-len: 9\nsource-lang: en"));
+}
+
+/* A recipe that extends one of another task inherits that one's keys, and says so. */
+static void inherited_keys_may_be_of_another_task(void **state) {
     const rd_task *task;
     const rd_result_kind *metric;
+    rd_text warnings = {0};
+    char lines[160];
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        rd_recipe *recipe;
-        assert_int_equal(rd_recipe_new(&recipe), RD_OK);
-        assert_int_equal(rd_recipe_set_key(recipe, rd_recipe_find_key("task"), cases[i][0]), RD_OK);
-        assert_int_equal(rd_task_check(recipe, &task, &metric), RD_OK);
-        assert_int_equal(rd_recipe_set_key(recipe, rd_recipe_find_key(cases[i][1]), cases[i][2]),
-                         RD_OK);
-        assert_int_equal(rd_task_check(recipe, &task, &metric), RD_ERR_ARGUMENT);
-        if (!strstr(rd_last_error(), cases[i][1])) fail_msg("%s", rd_last_error());
-        rd_recipe_free(recipe);
-    }
+    rd_recipe_free(recipe_of("base", "eval-bleu: true\nbeam: 4\ndropout: 0.3\n"));
+    snprintf(lines, sizeof lines, "extends: rdrop-task-%d-base.yaml\ntask: masked_lm\n",
+             (int)getpid());
+    rd_recipe *recipe = recipe_of("middle", lines);
+    assert_int_equal(rd_task_check(recipe, &task, &metric), RD_OK);
+    assert_int_equal(rd_task_warn_of_ignored(task, recipe, &warnings), RD_OK);
+    assert_string_equal(
+        warnings.data,
+        "eval-bleu, beam: of an extended recipe, without effect on the task masked_lm\n");
+    rd_recipe_free(recipe);
+    snprintf(lines, sizeof lines, "extends: rdrop-task-%d-middle.yaml\nlenpen: 2\n", (int)getpid());
+    recipe = recipe_of(NULL, lines);
+    assert_int_equal(rd_task_check(recipe, &task, &metric), RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "lenpen has no meaning"));
+    rd_recipe_free(recipe);
+    remove_recipe("base");
+    remove_recipe("middle");
+    rd_text_free(&warnings);
 }
 
 static const int32_t classes[] = {0, 1, 1, 1, 3, 3}; /* of four */
@@ -140,9 +280,11 @@ static void classes_weigh_what_the_recipe_says(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tasks_are_found_by_name), cmocka_unit_test(results_are_found_by_name),
-        cmocka_unit_test(denoising_wants_noise), cmocka_unit_test(keys_of_other_tasks_are_refused),
-        cmocka_unit_test(classes_weigh_what_the_recipe_says)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tasks_are_found_by_name),
+                                       cmocka_unit_test(results_are_found_by_name),
+                                       cmocka_unit_test(denoising_wants_noise),
+                                       cmocka_unit_test(keys_of_other_tasks_are_refused),
+                                       cmocka_unit_test(inherited_keys_may_be_of_another_task),
+                                       cmocka_unit_test(classes_weigh_what_the_recipe_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,69 @@
+/* Written keys that have no effect without another. */
+#include <string.h>
+
+#include "recipe/recipe_keys.h"
+
+/* A key, and the values of another with which it matters; none: all but that one's default. */
+static const struct {
+    const char *key, *needs, *values[3];
+} rows[] = {{"momentum", "optimizer", {"nag", "sgd"}},
+            {"adam-betas", "optimizer", {"adam"}},
+            {"adam-eps", "optimizer", {"adam"}},
+            {"adam-eps-last", "optimizer", {"adam"}},
+            {"decoupled-weight-decay", "weight-decay", {NULL}},
+            {"no-decay-bias-norm", "weight-decay", {NULL}},
+            {"end-learning-rate", "lr-scheduler", {"polynomial_decay", "cosine"}},
+            {"total-num-update", "lr-scheduler", {"polynomial_decay", "cosine"}},
+            {"power", "lr-scheduler", {"polynomial_decay"}},
+            {"lr-period-updates", "lr-scheduler", {"cosine"}},
+            {"t-mult", "lr-scheduler", {"cosine"}},
+            {"lr-shrink", "lr-scheduler", {"cosine"}},
+            {"cutoff-ratio", "cutoff", {NULL}},
+            {"poisson-lambda", "mask", {NULL}},
+            {"replace-length", "mask", {NULL}},
+            {"mask-random", "mask", {NULL}},
+            {"threshold", "vocab-type", {"words", "characters"}},
+            {"nwords", "vocab-type", {"words", "characters"}},
+            {"sentencepiece-nbest", "sentencepiece-alpha", {NULL}},
+            {"sentencepiece-nbest", "vocab-type", {"unigram"}},
+            {"position-interpolation", "finetune-from-model", {NULL}},
+            {"update-freq", "batches-per-update", {"0"}},
+            {"validate-interval", "validate-interval-updates", {"0"}},
+            {"rand-augment-magnitude", "rand-augment", {NULL}}};
+
+/* A value without the quotes of a string. */
+static rd_status value_of(const rd_recipe *recipe, const rd_key *key,
+                          char value[RD_KEY_TEXT_ROOM]) {
+    if (key->type != RD_KEY_STRING)
+        return rd_recipe_format_key(recipe, key, value, RD_KEY_TEXT_ROOM);
+    snprintf(value, RD_KEY_TEXT_ROOM, "%s", rd_recipe_string(recipe, key));
+    return RD_OK;
+}
+
+static rd_status warn(size_t row, const rd_recipe *recipe, const rd_recipe *plain,
+                      rd_text *warnings) {
+    const rd_key *key = rd_recipe_find_key(rows[row].key);
+    const rd_key *other = rd_recipe_find_key(rows[row].needs);
+    const char *const *wanted = rows[row].values;
+    char value[RD_KEY_TEXT_ROOM];
+    bool matters = !*wanted && !rd_recipe_same_value(recipe, plain, other);
+    RD_TRY(value_of(recipe, other, value));
+    for (int i = 0; wanted[i]; i++) matters = matters || strcmp(value, wanted[i]) == 0;
+    if (matters || !rd_recipe_is_written(recipe, key->name) ||
+        rd_recipe_same_value(recipe, plain, key))
+        return RD_OK;
+    RD_TRY(rd_text_printf(warnings, "%s has no effect without %s", key->name, other->name));
+    for (int i = 0; wanted[i]; i++)
+        RD_TRY(rd_text_printf(warnings, "%s%s", i ? " or " : ": ", wanted[i]));
+    return rd_text_append(warnings, "\n", 1);
+}
+
+rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, rd_text *warnings) {
+    rd_recipe *plain;
+    RD_TRY(rd_recipe_new(&plain));
+    rd_status status = RD_OK;
+    for (size_t row = 0; status == RD_OK && row < sizeof rows / sizeof *rows; row++)
+        status = warn(row, recipe, plain, warnings);
+    rd_recipe_free(plain);
+    return status;
+}

@@ -1,0 +1,68 @@
+/* The metrics of the score stage: those that fit the task. */
+#include <string.h>
+
+#include "data/labels.h"
+#include "metrics/answers.h"
+#include "recipe/recipe_keys.h"
+
+static bool predicts_sentences(const rd_recipe *recipe) {
+    return strcmp(recipe->task, "sentence_prediction") == 0;
+}
+
+static rd_status check_one(const rd_recipe *recipe, const char *name) {
+    const rd_answer_metric *of_answers = rd_find_answer_metric(name);
+    const rd_metric_config of_texts = rd_metric_defaults(name);
+    bool numbers = recipe->table.regression;
+    if (!of_answers && !of_texts.metric)
+        return rd_error(RD_ERR_FORMAT,
+                        "score-metrics: no metric '%s'; rdrop-score --help names them", name);
+    if (predicts_sentences(recipe) && (!of_answers || of_answers->has_classes == numbers))
+        return rd_error(RD_ERR_FORMAT, "score-metrics: %s is not of %s, which are predicted", name,
+                        numbers ? "numbers" : "classes");
+    if (strcmp(recipe->task, "translation") == 0 && of_answers)
+        return rd_error(RD_ERR_FORMAT, "score-metrics: %s is of labels or numbers, not of texts",
+                        name);
+    return RD_OK;
+}
+
+/* Training scores the second class, rdrop-score "1" or the last one. */
+static rd_status check_positive(const rd_recipe *recipe) {
+    rd_labels labels = {0};
+    rd_status status = rd_labels_add_list(&labels, recipe->table.labels);
+    if (status == RD_OK && labels.n > 2)
+        status = rd_error(RD_ERR_FORMAT,
+                          "score-metrics: f1 is of two classes, but there are %lld "
+                          "labels; set f1-macro or f1-micro",
+                          (long long)labels.n);
+    if (status == RD_OK && labels.n == 2) {
+        bool one = rd_labels_find(&labels, "1") >= 0;
+        const char *first = labels.names[0], *second = labels.names[1];
+        if (one ? strcmp(second, "1") != 0 : strcmp(first, second) > 0)
+            status = rd_error(RD_ERR_FORMAT,
+                              "score-metrics: f1 would be of %s, but in training of the second of "
+                              "labels, %s; change their order, or set f1-macro",
+                              first, second);
+    }
+    rd_labels_free(&labels);
+    return status;
+}
+
+rd_status rd_recipe_check_score(const rd_recipe *recipe) {
+    const char *names = recipe->score_metrics;
+    for (const char *at = names + strspn(names, ", "); *at; at += strspn(at, ", ")) {
+        char name[32];
+        size_t length = strcspn(at, ", ");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        at += length;
+        RD_TRY(check_one(recipe, name));
+        if (predicts_sentences(recipe) && strcmp(name, "f1") == 0) RD_TRY(check_positive(recipe));
+    }
+    return RD_OK;
+}
+
+rd_status rd_recipe_choose_score(rd_recipe *recipe) {
+    const rd_key *key = rd_recipe_find_key("score-metrics");
+    bool own = recipe->origins[rd_recipe_key_index(key)] == RD_WRITTEN_DOWN;
+    if (!predicts_sentences(recipe) || own || rd_recipe_check_score(recipe) == RD_OK) return RD_OK;
+    return rd_recipe_set_key(recipe, key, recipe->table.regression ? "pearson" : "accuracy");
+}
