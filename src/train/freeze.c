@@ -52,16 +52,25 @@ static rd_status read_parts(const char *text, bool *chosen) {
     return RD_OK;
 }
 
+static rd_status no_parameters(const char *name) {
+    return rd_error(RD_ERR_FORMAT, "freeze: the model has no parameters of the part %s%s", name,
+                    strcmp(name, "output") == 0 ? ", or they are those of the embeddings" : "");
+}
+
 /* frozen: [parameters.n] */
 static rd_status choose(rd_run *run, const bool *chosen, bool *frozen) {
     const rd_parameters *p = &run->model->parameters;
     int64_t n = 0;
+    bool there[N_PARTS + 1] = {false};
     for (int64_t i = 0; i < p->n; i++) {
         int index = part_of(p->items[i].name);
+        there[index] = true;
         frozen[i] = index < N_PARTS && chosen[index];
         if (!frozen[i]) continue;
         n += rd_parameter_count(&p->items[i]);
     }
+    for (int i = 0; i < N_PARTS; i++)
+        if (chosen[i] && !there[i]) return no_parameters(parts[i].name);
     if (n == p->total) return rd_error(RD_ERR_FORMAT, "freeze: nothing is left to train");
     return rd_text_printf(&run->notes, "frozen: %s: %lld of %lld parameters stay as they are\n",
                           run->recipe->train.freeze, (long long)n, (long long)p->total);

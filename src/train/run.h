@@ -135,7 +135,8 @@ rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
 
 /* Divides the optimizer's weights into those that are trained or decay and those that do not
- * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for names of parts that do not exist. */
+ * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that do not
+ * exist, or that the model does not have. */
 rd_status rd_run_freeze(rd_run *run);
 
 /* Names of everything that a training keeps in save_dir, except report.html, which is made anew

@@ -105,7 +105,8 @@ refused() {
     grep "$1" log >/dev/null || fail "message: $(cat log), expected $1"
 }
 refused "freeze: no part 'head'" --set "extend-vocab=<x>" --set freeze=head
-refused "nothing is left to train" --set "extend-vocab=<x>" --set "freeze=encoder, decoder, embeddings, output, output-bias"
+refused "nothing is left to train" --set "extend-vocab=<x>" --set "freeze=encoder, decoder, embeddings, output-bias"
+refused "no parameters of the part output," --set "extend-vocab=<x>" --set "freeze=encoder, output"
 refused "run rdrop-preprocess again" --set "extend-vocab=<x> <y>"
 ! "$bin/rdrop-preprocess" recipes/finetune-opus-mt.yaml --data $out/data --dest refused --set extend-vocab="Hund <x> <x>" >log 2>&1 ||
     fail "accepted: a symbol twice"
