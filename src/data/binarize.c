@@ -326,6 +326,10 @@ rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
         writes ? rd_dataset_writer_open(&b.writer, dest, &identity, config->keep_text) : RD_OK;
     for (int i = 0; status == RD_OK && i < config->n_paths; i++)
         status = binarize_files(&b, config->src_paths[i], config->tgt_paths[i]);
+    statistics->complete = status == RD_OK;
+    if (status == RD_OK && writes && !config->may_be_empty &&
+        statistics->pairs[RD_FILTER_KEPT] == 0)
+        status = rd_error(RD_ERR_FORMAT, "%s: no pair is left", dest);
     if (status == RD_OK && writes)
         status = rd_dataset_writer_finish(b.writer);
     else if (writes)

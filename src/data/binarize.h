@@ -41,6 +41,7 @@ typedef struct {
 typedef struct {
     int64_t pairs[RD_FILTER_RESULTS]; /* by what became of them */
     int64_t truncated;                /* pairs kept with a source that was cut */
+    bool complete;                    /* all corpora are read */
     rd_side_statistics src, tgt;
 } rd_binarize_statistics;
 
@@ -59,8 +60,9 @@ typedef struct {
     /* tokens without eos: longer sources, and targets, are cut before they are filtered; 0: none
      * are */
     int32_t longest_src, longest_tgt;
-    bool prepend_bos; /* both sides begin with bos, which no length counts */
-    bool keep_text;   /* the dataset holds the lines as well as the ids */
+    bool prepend_bos;  /* both sides begin with bos, which no length counts */
+    bool keep_text;    /* the dataset holds the lines as well as the ids */
+    bool may_be_empty; /* false: no pair left is RD_ERR_FORMAT, and no dataset */
     void (*progress)(void *self, int64_t pairs_read); /* now and then; may be NULL */
     void *self;
     const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */

@@ -217,6 +217,8 @@ rd_status rd_binarize_table(const rd_binarize_table_config *config, const char *
     binarizer b = {.config = config, .statistics = statistics};
     rd_status status = prepare(&b, dest);
     if (status == RD_OK) status = binarize_tables(&b);
+    if (status == RD_OK && statistics->examples == 0)
+        status = rd_error(RD_ERR_FORMAT, "%s: its tables hold no examples", dest);
     if (status == RD_OK)
         status = rd_dataset_writer_finish(b.writer);
     else

@@ -33,7 +33,8 @@ typedef struct {
 
 /* Writes the dataset `dest`, atomically, in the order of the tables and byte for byte the same
  * whatever the number of threads. An unknown label, an answer that is no number, an empty sentence
- * or answer: RD_ERR_FORMAT naming file and line, and no dataset. */
+ * or answer: RD_ERR_FORMAT naming file and line, and no dataset; nor is there one of no examples.
+ */
 rd_status rd_binarize_table(const rd_binarize_table_config *config, const char *dest,
                             rd_table_statistics *statistics);
 

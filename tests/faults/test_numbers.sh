@@ -72,9 +72,12 @@ grep -q '^train.bin: 4 sentence pairs' log || fail "short: $(cat log)"
 sound single/model
 
 # A validation set that is empty, a training set of which nothing is left.
-: >short/valid.en && : >short/valid.de
-"$bin/rdrop-preprocess" tiny.yaml --data short --dest one --threads 1 --only binarize >log 2>&1 ||
+: >short/none.en && : >short/none.de
+"$bin/rdrop-preprocess" tiny.yaml --data short --dest one --threads 1 --only binarize --set validpref=none >got 2>err
+refused 'one/valid.bin: its corpora hold no sentences'
+"$bin/rdrop-preprocess" tiny.yaml --data short --dest one --threads 1 --only binarize --set testpref=none >log 2>&1 ||
     fail "empty: $(cat log)"
+mv one/none.bin one/valid.bin # as other programs may make it
 "$bin/rdrop-train" tiny.yaml --data one --save-dir empty >got 2>err
 refused 'one/valid.bin: holds no sentences'
 [ ! -e empty ] || fail "an empty validation set: a directory was made"

@@ -162,6 +162,17 @@ bad gone && rm gone/two.xx.gz
 reject 1 'gone/two.xx' recipe.yaml --data gone --dest t1
 bad empty && : >empty/one.xx && : >empty/one.yy
 reject 1 'no training pair' recipe.yaml --data empty --dest t1 --only binarize --set trainpref=one
+# What is there stays where nothing, or nothing else, would replace it.
+cp t1/train.bin before.bin
+reject 1 'no training pair' recipe.yaml --data data --dest t1 --only binarize --set min-source-len=240 --set testpref=
+cmp t1/train.bin before.bin || fail "a filter that leaves nothing destroyed train.bin"
+grep -q '^train.bin: 0 sentence pairs of' log || fail "no counts of what was dropped: $(cat log)"
+cp t1/valid.bin before.bin
+bad empty && : >empty/valid.xx && : >empty/valid.yy
+reject 1 'valid.bin: its corpora hold no sentences' recipe.yaml --data empty --dest t1 --only binarize --set testpref=
+cmp t1/valid.bin before.bin || fail "an empty validation set replaced valid.bin"
+bad pipe && rm pipe/one.xx && mkfifo pipe/one.xx
+reject 1 'pipe/one.xx: not a regular file' recipe.yaml --data pipe --dest t1
 reject 1 'nowhere' recipe.yaml --data nowhere --dest t1
 reject 1 'new2: no vocabulary there; looked for spm.model, ' recipe.yaml --data data --dest new2 --only binarize
 mkdir broken && echo nonsense >broken/spm.model

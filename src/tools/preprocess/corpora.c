@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -81,10 +82,19 @@ static rd_status add_text(path_list *list, rd_status status, rd_text *text) {
     return status;
 }
 
+/* Corpora are read several times: to be compared, for the vocabulary, and to be binarized. */
+static rd_status refuse_pipe(const char *path) {
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode)) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s: not a regular file; corpora are read several times", path);
+}
+
 static rd_status add_path(void *self, const char *prefix) {
     const search *s = self;
     rd_text path = {0};
-    return add_text(s->list, corpus_path(s->job, prefix, s->lang, &path), &path);
+    rd_status status = corpus_path(s->job, prefix, s->lang, &path);
+    if (status == RD_OK) status = refuse_pipe(path.data);
+    return add_text(s->list, status, &path);
 }
 
 rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,

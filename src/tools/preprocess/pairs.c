@@ -140,7 +140,8 @@ static void print_statistics(const pairs *p, const char *name, const rd_binarize
 }
 
 static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *name,
-                                  const rd_filter_config *filter, bool keep_text) {
+                                  const rd_filter_config *filter, bool keep_text,
+                                  bool may_be_empty) {
     const rd_data_config *d = &p->recipe->data;
     char *path = rd_path_join(p->dest, name);
     if (!path) return RD_ERR_MEMORY;
@@ -154,6 +155,7 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
                                  .identity = p->identity,
                                  .filter = filter,
                                  .keep_text = keep_text,
+                                 .may_be_empty = may_be_empty,
                                  .prepend_bos = p->recipe->model.prepend_bos,
                                  .longest_src = longest_source(d),
                                  .longest_tgt = is_one_text(d) ? longest_source(d) : 0,
@@ -170,26 +172,30 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
         free(path);
         return status;
     }
-    if (status == RD_OK) print_statistics(p, name, &statistics, rd_seconds() - started);
-    if (status == RD_OK && statistics.pairs[RD_FILTER_KEPT] == 0 && filter)
-        status =
-            rd_error(RD_ERR_FORMAT, "%s: no training pair is left; see the counts above", path);
+    bool empty = statistics.complete && statistics.pairs[RD_FILTER_KEPT] == 0;
+    if (status == RD_OK || (empty && filter))
+        print_statistics(p, name, &statistics, rd_seconds() - started);
+    if (status == RD_ERR_FORMAT && empty)
+        status = rd_error(status,
+                          filter ? "%s: no training pair is left; see the counts above"
+                                 : "%s: its corpora hold no sentences",
+                          path);
     free(path);
     return status;
 }
 
 /* All of `prefixes` into DEST/NAME. */
 static rd_status binarize(const pairs *p, const char *prefixes, const char *name,
-                          const rd_filter_config *filter, bool keep_text) {
+                          const rd_filter_config *filter, bool keep_text, bool may_be_empty) {
     corpora c = {0};
     rd_status status = find_corpora(p, prefixes, &c);
-    if (status == RD_OK) status = binarize_corpora(p, &c, name, filter, keep_text);
+    if (status == RD_OK) status = binarize_corpora(p, &c, name, filter, keep_text, may_be_empty);
     corpora_free(&c);
     return status;
 }
 
 static rd_status binarize_test_set(void *self, const char *prefix, const char *name) {
-    return binarize(self, prefix, name, NULL, true);
+    return binarize(self, prefix, name, NULL, true, true);
 }
 
 static rd_status binarize_all(pairs *p) {
@@ -212,9 +218,9 @@ static rd_status binarize_all(pairs *p) {
     /* A single encoder writes nothing: its lines are sources. */
     if (p->recipe->model.decoder.layers == 0 && is_one_text(d))
         filter.min_tgt = d->min_source_len, filter.max_tgt = d->max_source_len;
-    RD_TRY(binarize(p, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f));
+    RD_TRY(binarize(p, d->trainpref, "train.bin", &filter, d->sampling_alpha > 0.0f, false));
     /* BLEU compares with the text of the validation set. */
-    RD_TRY(binarize(p, d->validpref, "valid.bin", NULL, true));
+    RD_TRY(binarize(p, d->validpref, "valid.bin", NULL, true, false));
     return each_test_set(p->job, d->source_lang, binarize_test_set, p);
 }
 

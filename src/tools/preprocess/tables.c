@@ -118,8 +118,6 @@ static rd_status binarize_paths(const tables *t, const path_list *paths, const c
     double started = rd_seconds();
     rd_status status = rd_binarize_table(&config, dest, &statistics);
     rd_progress_finish(&progress);
-    if (status == RD_OK && statistics.examples == 0)
-        status = rd_error(RD_ERR_FORMAT, "%s: its tables hold no examples", name);
     if (status == RD_OK) print_statistics(t, name, &statistics, rd_seconds() - started);
     free(statistics.classes);
     free(dest);
