@@ -49,25 +49,6 @@ static const json_t *value_of(const reader *r, const char *key) {
     return json_is_null(value) ? NULL : value;
 }
 
-static rd_status set(const reader *r, const char *ours, const char *theirs, const char *text) {
-    rd_status status = rd_recipe_set_key(r->recipe, rd_recipe_find_key(ours), text);
-    if (status != RD_ERR_FORMAT) return status;
-    return rd_error_prefix(status, "%s/config.json: %s", r->directory, theirs);
-}
-
-static rd_status copy_key(const reader *r, const shared_key *key) {
-    const json_t *value = value_of(r, key->theirs);
-    if (!value && key->otherwise) return set(r, key->ours, key->theirs, key->otherwise);
-    if (!json_is_number(value))
-        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is %s", r->directory, key->theirs,
-                        value ? "not a number" : "missing");
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    rd_status status = set(r, key->ours, key->theirs, text);
-    free(text);
-    return status;
-}
-
 static rd_status check_supported(const reader *r) {
     static const char *const heads[] = {"ForMaskedLM", "ForPreTraining",
                                         "ForSequenceClassification", NULL};
@@ -109,7 +90,9 @@ rd_status rd_bert_read_config(rd_bert_family family, const char *directory, cons
     reader r = {directory, config, recipe};
     rd_model_config *c = &recipe->model;
     RD_TRY(check_supported(&r));
-    for (const shared_key *key = shared_keys; key->theirs; key++) RD_TRY(copy_key(&r, key));
+    for (const shared_key *key = shared_keys; key->theirs; key++)
+        RD_TRY(rd_hf_set_number(directory, recipe, key->ours, key->theirs,
+                                value_of(&r, key->theirs), key->otherwise));
     RD_TRY(rd_hf_read_activation(directory, config, "hidden_act", "gelu", &c->activation));
     RD_TRY(read_positions(&r, family));
     c->tgt_vocab = c->src_vocab;

@@ -13,6 +13,9 @@ bool rd_is_gpt2(const json_t *config);
  * vocabulary's. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
 rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_recipe *recipe);
 
+/* Adds a line if the embeddings have a dropout of their own. */
+rd_status rd_gpt2_warn_config(const json_t *config, rd_text *warnings);
+
 /* config.json of a model here, to be released with json_decref; NULL without memory.
  * RD_ERR_UNSUPPORTED for a model that GPT-2 cannot be. */
 rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config);

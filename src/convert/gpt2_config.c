@@ -1,19 +1,19 @@
 /* config.json of a GPT-2 directory. */
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "convert/gpt2.h"
 #include "convert/hf.h"
 #include "recipe/recipe_keys.h"
 
+/* otherwise: as in transformers; NULL: it must be there. */
 static const struct {
-    const char *theirs, *ours;
-    bool required;
+    const char *theirs, *ours, *otherwise;
 } numbers[] = {
-    {"n_embd", "encoder-embed-dim", true},       {"n_layer", "decoder-layers", true},
-    {"n_head", "decoder-attention-heads", true}, {"n_positions", "max-target-positions", true},
-    {"vocab_size", "tgt-vocab", true},           {"layer_norm_epsilon", "layer-norm-eps", false},
-    {"resid_pdrop", "dropout", false},           {"attn_pdrop", "attention-dropout", false}};
+    {"n_embd", "encoder-embed-dim", NULL},       {"n_layer", "decoder-layers", NULL},
+    {"n_head", "decoder-attention-heads", NULL}, {"n_positions", "max-target-positions", NULL},
+    {"vocab_size", "tgt-vocab", NULL},           {"layer_norm_epsilon", "layer-norm-eps", "1e-05"},
+    {"resid_pdrop", "dropout", "0.1"},           {"attn_pdrop", "attention-dropout", "0.1"}};
 enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
 
 bool rd_is_gpt2(const json_t *config) {
@@ -23,26 +23,6 @@ bool rd_is_gpt2(const json_t *config) {
 
 static rd_status unsupported(const char *directory, const char *what) {
     return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", directory, what);
-}
-
-static rd_status set(const char *directory, rd_recipe *recipe, const char *ours, const char *theirs,
-                     const char *value) {
-    rd_status status = rd_recipe_set_key(recipe, rd_recipe_find_key(ours), value);
-    return status == RD_ERR_FORMAT
-               ? rd_error_prefix(status, "%s/config.json: %s", directory, theirs)
-               : status;
-}
-
-static rd_status set_number(const char *directory, rd_recipe *recipe, const char *ours,
-                            const char *theirs, const json_t *value) {
-    if (!json_is_number(value))
-        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is %s", directory, theirs,
-                        value ? "not a number" : "missing");
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    rd_status status = set(directory, recipe, ours, theirs, text);
-    free(text);
-    return status;
 }
 
 /* Settings of variants, which are all off in GPT-2 itself. */
@@ -61,16 +41,15 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
     rd_model_config *c = &recipe->model;
     const json_t *inner = json_object_get(config, "n_inner");
     RD_TRY(check_variant(directory, config));
-    for (int i = 0; i < N_NUMBERS; i++) {
-        const json_t *value = json_object_get(config, numbers[i].theirs);
-        if (value || numbers[i].required)
-            RD_TRY(set_number(directory, recipe, numbers[i].ours, numbers[i].theirs, value));
-    }
+    for (int i = 0; i < N_NUMBERS; i++)
+        RD_TRY(rd_hf_set_number(directory, recipe, numbers[i].ours, numbers[i].theirs,
+                                json_object_get(config, numbers[i].theirs), numbers[i].otherwise));
     RD_TRY(rd_hf_read_activation(directory, config, "activation_function", "gelu_new",
                                  &c->activation));
     c->decoder.ffn_dim = 4 * c->d_model;
     if (inner && !json_is_null(inner))
-        RD_TRY(set_number(directory, recipe, "decoder-ffn-embed-dim", "n_inner", inner));
+        RD_TRY(
+            rd_hf_set_number(directory, recipe, "decoder-ffn-embed-dim", "n_inner", inner, NULL));
     c->encoder = (rd_stack_config){.heads = c->decoder.heads, .ffn_dim = c->decoder.ffn_dim};
     c->decoder.normalize_before = c->decoder.learned_pos = c->no_scale_embedding = true;
     c->position_layout = RD_POSITIONS_HF_MARIAN;
@@ -81,7 +60,19 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
     recipe->search.forced_tokens_free = true; /* the longest output does not end with eos */
     recipe->search.max_len_a = 0.0f;
     recipe->search.max_len_b = 100.0f;
-    return set(directory, recipe, "task", "model_type", "language_modeling");
+    return rd_hf_set(directory, recipe, "task", "model_type", "language_modeling");
+}
+
+rd_status rd_gpt2_warn_config(const json_t *config, rd_text *warnings) {
+    const json_t *embeddings = json_object_get(config, "embd_pdrop");
+    const json_t *others = json_object_get(config, "resid_pdrop");
+    double own = json_is_number(embeddings) ? json_number_value(embeddings) : 0.1;
+    double rate = json_is_number(others) ? json_number_value(others) : 0.1;
+    if (fabs(own - rate) < 1e-9) return RD_OK;
+    return rd_text_printf(warnings,
+                          "config.json: embd_pdrop: %.7g has no effect here: dropout, also of "
+                          "embeddings, is resid_pdrop's, %.7g\n",
+                          own, rate);
 }
 
 static rd_status check_model(const char *from, const rd_model_config *c) {

@@ -167,6 +167,7 @@ static rd_status import_all(gpt2_import *im, rd_text *warnings) {
     RD_TRY(take_vocabulary(im));
     RD_TRY(read_search(im, warnings));
     RD_TRY(read_weights(im));
+    if (warnings) RD_TRY(rd_gpt2_warn_config(im->config, warnings));
     if (warnings) RD_TRY(warn_of_copy(im, warnings));
     if (warnings) RD_TRY(rd_import_warn_unused(&im->tensors, im->used, copies, warnings));
     return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,

@@ -1,5 +1,4 @@
 /* config.json and generation_config.json of a MarianMT or BART directory. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -36,26 +35,11 @@ static bool is_true(const json_t *object, const char *key, bool default_value) {
     return json_is_boolean(value) ? json_is_true(value) : default_value;
 }
 
-/* Sets a key of the recipe, whose table knows the possible values. */
-static rd_status set(const reader *r, const char *ours, const char *theirs, const char *value) {
-    const rd_key *key = rd_recipe_find_key(ours);
-    rd_status status = rd_recipe_set_key(r->recipe, key, value);
-    return status == RD_ERR_FORMAT
-               ? rd_error_prefix(status, "%s/config.json: %s", r->directory, theirs)
-               : status;
-}
-
 static rd_status set_json(const reader *r, const char *ours, const char *theirs,
                           const json_t *value) {
-    if (!json_is_number(value) && !json_is_string(value))
-        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is not a number or a text", r->directory,
-                        theirs);
-    if (json_is_string(value)) return set(r, ours, theirs, json_string_value(value));
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    rd_status status = set(r, ours, theirs, text);
-    free(text);
-    return status;
+    return json_is_string(value)
+               ? rd_hf_set(r->directory, r->recipe, ours, theirs, json_string_value(value))
+               : rd_hf_set_number(r->directory, r->recipe, ours, theirs, value, NULL);
 }
 
 /* The first of several, where it is a list. */
@@ -163,8 +147,9 @@ static rd_status read_model(reader *r) {
 static rd_status read_languages(const reader *r) {
     const char *source = json_string_value(json_object_get(r->tokenizer, "source_lang"));
     const char *target = json_string_value(json_object_get(r->tokenizer, "target_lang"));
-    if (source) RD_TRY(set(r, "source-lang", "source_lang", source));
-    return target ? set(r, "target-lang", "target_lang", target) : RD_OK;
+    if (source) RD_TRY(rd_hf_set(r->directory, r->recipe, "source-lang", "source_lang", source));
+    return target ? rd_hf_set(r->directory, r->recipe, "target-lang", "target_lang", target)
+                  : RD_OK;
 }
 
 /* If generation_config.json exists, it alone defines the search, and config.json, where older files

@@ -2,7 +2,6 @@
  * themselves; and the form of their pictures. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -145,20 +144,13 @@ static const shared_key shared_keys[] = {{"hidden_size", "encoder-embed-dim", "7
                                          {"num_channels", "picture-channels", "3"}};
 enum { N_SHARED = sizeof shared_keys / sizeof *shared_keys };
 
-static rd_status copy_key(const reader *r, const shared_key *key) {
-    const json_t *value = json_object_get(r->config, key->theirs);
-    if (!value || json_is_null(value)) return set(r, key->ours, key->otherwise);
-    if (!json_is_number(value))
-        return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is not a number", r->path, key->theirs);
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    rd_status status = set(r, key->ours, text);
-    free(text);
-    return status;
-}
-
 static rd_status set_by_config(const reader *r) {
-    for (int i = 0; i < N_SHARED; i++) RD_TRY(copy_key(r, &shared_keys[i]));
+    for (int i = 0; i < N_SHARED; i++) {
+        const shared_key *key = &shared_keys[i];
+        const json_t *value = json_object_get(r->config, key->theirs);
+        RD_TRY(rd_hf_set_number(r->path, r->recipe, key->ours, key->theirs,
+                                json_is_null(value) ? NULL : value, key->otherwise));
+    }
     RD_TRY(rd_hf_read_activation(r->path, r->config, "hidden_act", "gelu",
                                  &r->recipe->model.activation));
     r->recipe->model.activation_dropout = 0.0f;

@@ -17,6 +17,7 @@
 #include "io/output.h"
 #include "io/safetensors.h"
 #include "lm/generate.h"
+#include "recipe/model_dir.h"
 
 static const char source[] = TEST_DATA "/gpt2";
 static char directory[] = "/tmp/rdrop-gpt2-XXXXXX", model[64], exported[64];
@@ -229,6 +230,27 @@ static void test_refused(void **state) {
     assert_non_null(strstr(rd_last_error(), "/broken/vocab.json")); /* not of a copy */
 }
 
+/* Rates of dropout that config.json leaves out are those of transformers. */
+static void test_dropout(void **state) {
+    (void)state;
+    char from[80], to[80];
+    rd_text warnings = {0};
+    json_t *config;
+    rd_model_dir d;
+    snprintf(from, sizeof from, "%s/dropped", directory);
+    snprintf(to, sizeof to, "%s/dropped-in", directory);
+    copy_with(from, "embd_pdrop", "0.3");
+    must(rd_json_read(from, "config.json", &config));
+    json_object_del(config, "attn_pdrop");
+    must(rd_json_write(from, "config.json", config));
+    must(rd_import(from, to, &warnings));
+    assert_non_null(strstr(warnings.data, "embd_pdrop: 0.3 has no effect here"));
+    must(rd_model_dir_read(&d, to));
+    assert_true(d.recipe->model.attention_dropout == 0.1f);
+    rd_model_dir_close(&d);
+    rd_text_free(&warnings);
+}
+
 /* Warnings name everything that is not read: tensors, and settings of generation that mean
  * something else. */
 static void test_warnings(void **state) {
@@ -301,9 +323,9 @@ static void test_search_of_config(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_import),          cmocka_unit_test(test_export),
-        cmocka_unit_test(test_activation),      cmocka_unit_test(test_search_of_export),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_search_of_config)};
+        cmocka_unit_test(test_import),     cmocka_unit_test(test_export),
+        cmocka_unit_test(test_activation), cmocka_unit_test(test_search_of_export),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_search_of_config)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
