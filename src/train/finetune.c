@@ -320,12 +320,21 @@ static rd_status note_differences(rd_run *run) {
     return status;
 }
 
+static rd_status warn_of_interpolation(rd_run *run, const rd_recipe *start) {
+    if (!of_pictures(run) || run->recipe->model.picture.size != start->model.picture.size ||
+        !rd_recipe_is_written(run->recipe, "position-interpolation"))
+        return RD_OK;
+    return rd_text_printf(&run->warnings, "position-interpolation has no effect without another "
+                                          "picture-size than the model's\n");
+}
+
 static rd_status load_start(rd_run *run, const rd_model_dir *start) {
     rd_parameters *p = &run->model->parameters;
     piece_counts counts;
     bool other_classes;
     RD_TRY(check_vocabularies(run, start->path, &counts));
     RD_TRY(has_other_classes(run, start, &other_classes));
+    RD_TRY(warn_of_interpolation(run, start->recipe));
     RD_TRY(has_same_tensors(run, start->recipe) && !other_classes
                ? rd_model_dir_load_values(start, p, p->values)
                : load_other(run, start, other_classes));

@@ -138,6 +138,13 @@ cmp "$work/whole/checkpoints/00000200.safetensors" "$work/half/checkpoints/00000
     --set layer-norm-eps=1e-12 >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 contains "$work/log" "positions are resized from pictures of 16 pixels to 32"
 contains "$work/log" "classification_head.out_proj.weight starts anew"
+! grep 'position-interpolation' "$work/log" >/dev/null || fail "a warning: $(cat "$work/log")"
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/same" --set "finetune-from-model=$work/vit" \
+    --set arch=vit-ti16 --set max-update=2 --set encoder-embed-dim=16 --set encoder-ffn-embed-dim=24 \
+    --set layer-norm-eps=1e-12 --set position-interpolation=timm --set optimizer=sgd --set adam-eps=1e-6 \
+    >"$work/log" 2>&1 || fail "$(cat "$work/log")"
+contains "$work/log" "position-interpolation has no effect without another picture-size"
+contains "$work/log" "adam-eps has no effect without optimizer: adam"
 
 # Refused.
 ! "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/no" --set picture-size=15 >"$work/log" 2>&1 ||
