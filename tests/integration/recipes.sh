@@ -18,6 +18,7 @@ same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 # recipes extend, of nothing but vocabularies.
 for recipe in "$repository"/recipes/*.yaml; do
     "$recipe_program" "$recipe" >"$work/resolved" || fail "$recipe does not load"
+    "$recipe_program" "$work/resolved" | cmp - "$work/resolved" || fail "$recipe: what is printed does not load as it was"
     case $recipe in
     *-baseline.yaml)
         "$recipe_program" "${recipe%-baseline.yaml}.yaml" >"$work/twin"

@@ -1,4 +1,5 @@
 /* The table of tasks, and the results that each names. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -219,6 +220,28 @@ static void inherited_keys_may_be_of_another_task(void **state) {
     rd_text_free(&warnings);
 }
 
+/* No recipe of ours has a key without effect. */
+static void recipes_need_no_warning(void **state) {
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob(TEST_DATA "/../../recipes/*.yaml", 0, NULL, &found), 0);
+    assert_true(found.gl_pathc > 50);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        rd_recipe *recipe;
+        const rd_task *task;
+        rd_text warnings = {0};
+        assert_int_equal(rd_recipe_load(&recipe, found.gl_pathv[i], NULL, 0), RD_OK);
+        assert_int_equal(rd_task_find(&task, recipe->task), RD_OK);
+        assert_int_equal(rd_task_refuse_ignored(task, recipe), RD_OK);
+        assert_int_equal(rd_task_warn_of_ignored(task, recipe, &warnings), RD_OK);
+        assert_int_equal(rd_recipe_warn_of_idle(recipe, &warnings), RD_OK);
+        if (warnings.length > 0) fail_msg("%s: %s", found.gl_pathv[i], warnings.data);
+        rd_text_free(&warnings);
+        rd_recipe_free(recipe);
+    }
+    globfree(&found);
+}
+
 static const int32_t classes[] = {0, 1, 1, 1, 3, 3}; /* of four */
 
 /* Data with these classes: as the value of an example, or as the one token of a picture. */
@@ -285,6 +308,7 @@ int main(void) {
                                        cmocka_unit_test(denoising_wants_noise),
                                        cmocka_unit_test(keys_of_other_tasks_are_refused),
                                        cmocka_unit_test(inherited_keys_may_be_of_another_task),
+                                       cmocka_unit_test(recipes_need_no_warning),
                                        cmocka_unit_test(classes_weigh_what_the_recipe_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
