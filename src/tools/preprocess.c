@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "recipe/recipe_keys.h"
+#include "task/keys.h"
 #include "tools/common/options.h"
 #include "tools/common/ranks.h"
 #include "tools/common/start.h"
@@ -141,6 +142,18 @@ static bool has_stage(const arguments *a, const char *stage) {
     return !a->only || !strcmp(a->only, stage);
 }
 
+/* A key without effect is said before the work, not by the training after it. */
+static rd_status load(const arguments *a, rd_recipe **recipe) {
+    const rd_task *task;
+    RD_TRY(rd_recipe_load(recipe, a->recipe.items[0], a->settings.items, a->settings.n));
+    rd_status status = rd_task_find(&task, (*recipe)->task);
+    if (status == RD_OK) status = rd_task_refuse_ignored(task, *recipe);
+    if (status == RD_OK) return RD_OK;
+    rd_recipe_free(*recipe);
+    *recipe = NULL;
+    return status;
+}
+
 static int preprocess(const arguments *a) {
     bool shortlist = a->shortlist || (a->only && strcmp(a->only, "shortlist") == 0);
     if (shortlist && a->only && strcmp(a->only, "vocab") == 0)
@@ -152,8 +165,7 @@ static int preprocess(const arguments *a) {
     rd_set_threads(a->threads);
     if (!ranks_start(&program, PATIENCE, &comm)) return 1;
     if (a->threads > 0) rd_set_threads(a->threads);
-    rd_status status = rd_comm_agree(
-        comm, rd_recipe_load(&recipe, a->recipe.items[0], a->settings.items, a->settings.n));
+    rd_status status = rd_comm_agree(comm, load(a, &recipe));
     if (status != RD_OK) return ranks_end(&program, comm, status, 1);
     status = run(&(preprocess_job){.recipe = recipe,
                                    .recipe_path = a->recipe.items[0],

@@ -183,6 +183,8 @@ reject 1 'source.spm and target.spm' recipe.yaml --data data --dest new5 --set v
     --set joined-dictionary=false --set share-all-embeddings=false
 reject 1 'exclude each other' recipe.yaml --data data --dest new5 --truncate-source --set sentencepiece-alpha=0.1
 reject 1 'validpref is not set' recipe.yaml --data data --dest new4 --set validpref=
+reject 1 'task translation: line-end has no meaning here' recipe.yaml --data data --dest new6 --set line-end=eos
+[ ! -e new6 ] || fail "a folder was made for a recipe that is refused"
 reject 1 'nowhere.yaml' nowhere.yaml --data data --dest new4
 reject 1 'max-ration' recipe.yaml --data data --dest new4 --set max-ration=3
 mkdir data/sub && cp data/test.xx data/sub/train.xx && cp data/test.yy data/sub/train.yy
