@@ -1,5 +1,6 @@
 #include "model/model_keys.h"
 
+#include "layers/patches.h"
 #include "rdrop/model.h"
 
 const char *const rd_activation_names[] = {"relu", "gelu", "swish", "gelu_tanh", "tanh", NULL};
@@ -55,7 +56,7 @@ const rd_key rd_model_keys[] = {
      .help = "1: grey, 3: colour"},
     {"patch-size", RD_KEY_INT32, RD_AT(picture.patch), 1, 4096, "16",
      .help = "side in pixels of the patches that pictures are cut into"},
-    {"stem-layers", RD_KEY_INT32, RD_AT(picture.stem_layers), 0, 4, "0",
+    {"stem-layers", RD_KEY_INT32, RD_AT(picture.stem_layers), 0, RD_MOST_CONVOLUTIONS, "0",
      .help = "convolutions, each with max pooling, that make the encoder's tokens; 0: patches do"},
     {"class-tokens", RD_KEY_INT32, RD_AT(picture.class_tokens), 0, 2, "1",
      .help = "learned tokens before the patches; DeiT has 2"},

@@ -2,22 +2,14 @@
 
 #include <math.h>
 
-enum { MOST_SIDE = 4096, STEM_WIDTH = 64 /* of all its convolutions but the last */ };
+enum { STEM_WIDTH = 64 /* of all its convolutions but the last */ };
 
 rd_status rd_pictures_check(const rd_model_config *c) {
     const rd_picture_shape *p = &c->picture;
     if (p->size == 0) return RD_OK;
-    if (p->size < 0 || p->size > MOST_SIDE || (p->channels != 1 && p->channels != 3))
-        return rd_error(RD_ERR_ARGUMENT,
-                        "model: pictures of %d pixels a side and %d channels; expected at most %d "
-                        "pixels, and 1 or 3 channels",
-                        (int)p->size, (int)p->channels, MOST_SIDE);
-    if (p->class_tokens < 0 || p->class_tokens > 2)
-        return rd_error(RD_ERR_ARGUMENT, "model: %d class tokens; expected 0 to 2",
-                        (int)p->class_tokens);
-    if (p->stem_layers < 0 || p->stem_layers > RD_MOST_CONVOLUTIONS)
-        return rd_error(RD_ERR_ARGUMENT, "model: a stem of %d convolutions; at most %d are known",
-                        (int)p->stem_layers, RD_MOST_CONVOLUTIONS);
+    if (p->channels != 1 && p->channels != 3)
+        return rd_error(RD_ERR_ARGUMENT, "model: pictures of %d channels; expected 1 or 3",
+                        (int)p->channels);
     if (p->stem_layers == 0 && (p->patch < 1 || p->size % p->patch))
         return rd_error(RD_ERR_ARGUMENT,
                         "model: patches of %d pixels (patch-size) do not divide pictures of %d "

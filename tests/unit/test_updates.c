@@ -90,7 +90,7 @@ static rd_recipe *train(const char *name, const char *const *settings, rd_train_
     int n = 0;
     while (settings[n]) n++;
     must(rd_recipe_load(&recipe, recipe_path, settings, n));
-    must(rd_train(NULL, recipe, data, in_root(name, ""), listener, self, NULL));
+    must(rd_train(NULL, recipe, data, in_root(name, ""), listener, self, NULL, NULL));
     return recipe;
 }
 
