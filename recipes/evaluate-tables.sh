@@ -42,10 +42,14 @@ stage_predict() {
             --output "$(answers_of "$test" found)" --references "$(answers_of "$test" right)" || return 1
     done
 }
+# F1 of two classes is that of the second, as in training.
 stage_score() {
-    local test
+    local test metrics labels=() positive=()
+    metrics=$(get score-metrics)
+    [ ! -e "$train/model/labels.txt" ] || mapfile -t labels <"$train/model/labels.txt"
+    case ,$metrics,:${#labels[@]} in *,f1,*:2) positive=(--positive "${labels[1]}") ;; esac
     for test in "${tests[@]}"; do
-        "$bin/rdrop-score" --metric "$(get score-metrics)" --ref "$(answers_of "$test" right)" "$(answers_of "$test" found)" |
+        "$bin/rdrop-score" --metric "$metrics" ${positive[@]+"${positive[@]}"} --ref "$(answers_of "$test" right)" "$(answers_of "$test" found)" |
             while IFS= read -r line; do printf '%s\t%s\n' "${test%.tsv}" "$line"; done || return 1
     done >"$out/scores.log" || return 1
     tabulate <"$out/scores.log" >"$out/scores.txt"

@@ -25,24 +25,16 @@ static rd_status check_one(const rd_recipe *recipe, const char *name) {
     return RD_OK;
 }
 
-/* Training scores the second class, rdrop-score "1" or the last one. */
-static rd_status check_positive(const rd_recipe *recipe) {
+/* F1 is that of the second class. */
+static rd_status check_two_classes(const rd_recipe *recipe) {
     rd_labels labels = {0};
+    if (!*recipe->table.labels) return RD_OK; /* those of the data */
     rd_status status = rd_labels_add_list(&labels, recipe->table.labels);
     if (status == RD_OK && labels.n > 2)
         status = rd_error(RD_ERR_FORMAT,
                           "score-metrics: f1 is of two classes, but there are %lld "
                           "labels; set f1-macro or f1-micro",
                           (long long)labels.n);
-    if (status == RD_OK && labels.n == 2) {
-        bool one = rd_labels_find(&labels, "1") >= 0;
-        const char *first = labels.names[0], *second = labels.names[1];
-        if (one ? strcmp(second, "1") != 0 : strcmp(first, second) > 0)
-            status = rd_error(RD_ERR_FORMAT,
-                              "score-metrics: f1 would be of %s, but in training of the second of "
-                              "labels, %s; change their order, or set f1-macro",
-                              first, second);
-    }
     rd_labels_free(&labels);
     return status;
 }
@@ -55,7 +47,8 @@ rd_status rd_recipe_check_score(const rd_recipe *recipe) {
         snprintf(name, sizeof name, "%.*s", (int)length, at);
         at += length;
         RD_TRY(check_one(recipe, name));
-        if (predicts_sentences(recipe) && strcmp(name, "f1") == 0) RD_TRY(check_positive(recipe));
+        if (predicts_sentences(recipe) && strcmp(name, "f1") == 0)
+            RD_TRY(check_two_classes(recipe));
     }
     return RD_OK;
 }

@@ -78,6 +78,13 @@ run rdrop-train pairs.yaml --data bin --save-dir out
 grep 'classification_head.out_proj.weight starts anew' log >/dev/null || fail "new head: $(cat log)"
 grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 32 examples by heart: $(cat log)"
 
+# All stages: F1 of the score stage is that of the second class, as in training, also where rdrop-score would take another.
+printf 'extends: pairs.yaml\ntestpref: pairs.csv\nscore-metrics: f1\nmax-update: 1\n' >stages.yaml
+mkdir -p all/data
+sed 's/"bad, really"$/1/; s/good$/2/' pairs.csv >all/data/pairs.csv
+bash "$repository/recipes/stages.sh" stages.yaml all "$bin" --threads 1 >log 2>&1 || fail "stages: $(cat log)"
+grep 'positive:2|' all/scores.log >/dev/null || fail "the class of f1: $(cat all/scores.log)"
+
 grep -F '>Loss of training, per example<' out/report.html >/dev/null || fail "the unit of the loss in report.html"
 grep -A 2 'class="matrix"' out/report.html | grep '<tr><th>bad, really</th><td><b>16</b></td><td>0</td></tr>' >/dev/null ||
     fail "no matrix in report.html"
