@@ -75,7 +75,7 @@ static int64_t chunk_of(int64_t tasks) {
 rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
-    int64_t size, tasks = a->queries->n_seqs * a->heads, chunk = chunk_of(tasks);
+    int64_t size, tasks = a->queries->n_seqs * a->heads;
     float *scratch = scratch_new(arena, a, &size);
     if (!scratch) return RD_ERR_MEMORY;
     bool pairs = rd_cpu_has_bf16_pairs();
@@ -85,7 +85,7 @@ rd_status rd_op_attention(rd_arena *arena, const rd_attention_operands *a) {
             kernels->attention(&head, scratch);
         }
     } else {
-#pragma omp parallel for schedule(dynamic, chunk)
+#pragma omp parallel for schedule(dynamic, chunk_of(tasks))
         for (int64_t task = 0; task < tasks; task++) {
             rd_attention_head head = head_view(a, pairs, task);
             kernels->attention(&head, scratch + omp_get_thread_num() * size);
@@ -99,11 +99,11 @@ rd_status rd_op_attention_backward(rd_arena *arena, const rd_attention_operands 
                                    rd_activations dout, rd_activations dq, rd_activations dkv) {
     const rd_kernels *kernels = rd_cpu_kernels();
     rd_arena_mark mark = rd_arena_save(arena);
-    int64_t size, tasks = a->queries->n_seqs * a->heads, chunk = chunk_of(tasks);
+    int64_t size, tasks = a->queries->n_seqs * a->heads;
     float *scratch = scratch_new(arena, a, &size);
     if (!scratch) return RD_ERR_MEMORY;
     bool pairs = rd_cpu_has_bf16_pairs();
-#pragma omp parallel for schedule(dynamic, chunk)
+#pragma omp parallel for schedule(dynamic, chunk_of(tasks))
     for (int64_t task = 0; task < tasks; task++) {
         rd_attention_head head = head_view_backward(a, pairs, task, dout, dq, dkv);
         kernels->attention_backward(&head, scratch + omp_get_thread_num() * size);
