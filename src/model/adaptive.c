@@ -44,9 +44,6 @@ rd_status rd_adaptive_check(const rd_model_config *c) {
     if (c->encoder.layers > 0 || c->decoder.layers == 0)
         return rd_error(RD_ERR_ARGUMENT,
                         "model: adaptive input and softmax are of decoders without an encoder");
-    if (c->adaptive_input_cutoff.n > RD_MAX_CUTOFFS ||
-        c->adaptive_softmax_cutoff.n > RD_MAX_CUTOFFS)
-        return rd_error(RD_ERR_ARGUMENT, "model: more than %d cutoffs", RD_MAX_CUTOFFS);
     if (c->adaptive_input)
         RD_TRY(check_cutoffs(c, &c->adaptive_input_cutoff, c->adaptive_input_factor, "input"));
     RD_TRY(check_cutoffs(c, &c->adaptive_softmax_cutoff, c->adaptive_softmax_factor, "softmax"));

@@ -394,6 +394,8 @@ static void test_numbers_out_of_range(void **state) {
     c.adaptive_input_cutoff.n = -1;
     assert_int_equal(rd_model_check(&c), RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "adaptive-input-cutoff's length is -1"));
+    c.adaptive_input_cutoff.n = RD_MAX_CUTOFFS + 1;
+    assert_int_equal(rd_model_check(&c), RD_ERR_ARGUMENT);
     c = good;
     c.max_source_positions = INT32_MAX;
     assert_int_equal(rd_model_check(&c), RD_ERR_ARGUMENT);
