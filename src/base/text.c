@@ -206,6 +206,13 @@ bool rd_ends_with(const char *text, const char *ending) {
 }
 
 /* strtod alone takes "nan", "0x1p3", " 1". */
+const char *rd_next_name(const char **at, size_t *n) {
+    const char *name = *at + strspn(*at, ", ");
+    *n = strcspn(name, ", ");
+    *at = name + *n;
+    return *n > 0 ? name : NULL;
+}
+
 bool rd_parse_number(const char *text, double *value) {
     if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
     char *end;

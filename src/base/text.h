@@ -29,6 +29,10 @@ const char *rd_duration(double seconds, char text[32]);
 /* Whether `text` ends with `ending`. */
 bool rd_ends_with(const char *text, const char *ending);
 
+/* The next name of a list such as "bleu, chrf", from *at on, which moves past it; n: its length.
+ * NULL: no more. */
+const char *rd_next_name(const char **at, size_t *n);
+
 /* A finite decimal number that fills the whole text. */
 bool rd_parse_number(const char *text, double *value);
 

@@ -1,6 +1,5 @@
 #include "predict/pictures.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,14 +95,6 @@ static rd_status check_statuses(const reading *r, int64_t n) {
     return RD_OK;
 }
 
-/* row: [n] logits to probabilities. */
-static rd_status to_probabilities(float *row, int64_t n) {
-    rd_op_log_softmax(row, 1, n);
-    RD_TRY(rd_predict_check(row, n));
-    for (int64_t i = 0; i < n; i++) row[i] = expf(row[i]);
-    return RD_OK;
-}
-
 static rd_status run(reading *r, int64_t n, float *probabilities) {
     rd_picture_predictor *p = r->predictor;
     int64_t n_classes = p->labels.n;
@@ -122,7 +113,7 @@ static rd_status run(reading *r, int64_t n, float *probabilities) {
         if (r->problems[i])
             memset(row, 0, sizeof *row * (size_t)n_classes);
         else
-            RD_TRY(to_probabilities(row, n_classes));
+            RD_TRY(rd_predict_probabilities(row, n_classes));
     }
     return RD_OK;
 }

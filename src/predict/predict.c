@@ -108,11 +108,21 @@ static rd_status tokenize(const rd_predictor *p, int64_t n, const rd_predict_row
 
 /* ---- The network ---- */
 
-static void to_probabilities(float *row, int64_t n) {
+static rd_status check(const float *outputs, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(outputs[i]))
+            return rd_error(RD_ERR_NUMERIC, "the model gives what is no number; its weights are "
+                                            "damaged");
+    return RD_OK;
+}
+
+rd_status rd_predict_probabilities(float *row, int64_t n) {
+    RD_TRY(check(row, n));
     double sum = 0.0, largest = -INFINITY;
     for (int64_t i = 0; i < n; i++) largest = row[i] > largest ? (double)row[i] : largest;
     for (int64_t i = 0; i < n; i++) sum += exp((double)row[i] - largest);
     for (int64_t i = 0; i < n; i++) row[i] = (float)(exp((double)row[i] - largest) / sum);
+    return RD_OK;
 }
 
 static void to_unit_length(float *row, int64_t n) {
@@ -122,23 +132,16 @@ static void to_unit_length(float *row, int64_t n) {
     for (int64_t i = 0; i < n; i++) row[i] *= scale;
 }
 
-rd_status rd_predict_check(const float *outputs, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(outputs[i]))
-            return rd_error(RD_ERR_NUMERIC, "the model gives what is no number; its weights are "
-                                            "damaged");
-    return RD_OK;
-}
-
 static rd_status run_batch(rd_predictor *p, float *outputs) {
     int64_t n = p->batch.n;
     RD_TRY(p->kind == RD_PREDICT_VECTOR
                ? rd_network_vectors(p->model, &p->arena, &p->batch, p->pooling, outputs)
                : rd_network_logits(p->model, &p->arena, &p->batch, outputs));
-    RD_TRY(rd_predict_check(outputs, n * p->n_out));
     for (int64_t i = 0; i < n; i++) {
-        if (p->kind == RD_PREDICT_CLASSES) to_probabilities(outputs + i * p->n_out, p->n_out);
-        if (p->kind == RD_PREDICT_VECTOR) to_unit_length(outputs + i * p->n_out, p->n_out);
+        float *row = outputs + i * p->n_out;
+        RD_TRY(p->kind == RD_PREDICT_CLASSES ? rd_predict_probabilities(row, p->n_out)
+                                             : check(row, p->n_out));
+        if (p->kind == RD_PREDICT_VECTOR) to_unit_length(row, p->n_out);
     }
     return RD_OK;
 }

@@ -46,7 +46,7 @@ typedef struct {
 rd_status rd_predict(rd_predictor *predictor, int64_t n, const rd_predict_row *rows,
                      float *outputs);
 
-/* RD_ERR_NUMERIC if one of a network's outputs, [n], is not finite. */
-rd_status rd_predict_check(const float *outputs, int64_t n);
+/* row: [n] logits, which become probabilities; RD_ERR_NUMERIC if one is not finite. */
+rd_status rd_predict_probabilities(float *row, int64_t n);
 
 #endif

@@ -1,6 +1,7 @@
 /* The metrics of the score stage: those that fit the task. */
 #include <string.h>
 
+#include "base/text.h"
 #include "data/labels.h"
 #include "metrics/answers.h"
 #include "recipe/recipe_keys.h"
@@ -40,12 +41,11 @@ static rd_status check_two_classes(const rd_recipe *recipe) {
 }
 
 rd_status rd_recipe_check_score(const rd_recipe *recipe) {
-    const char *names = recipe->score_metrics;
-    for (const char *at = names + strspn(names, ", "); *at; at += strspn(at, ", ")) {
+    const char *at = recipe->score_metrics, *found;
+    size_t n;
+    while ((found = rd_next_name(&at, &n))) {
         char name[32];
-        size_t length = strcspn(at, ", ");
-        snprintf(name, sizeof name, "%.*s", (int)length, at);
-        at += length;
+        snprintf(name, sizeof name, "%.*s", (int)n, found);
         RD_TRY(check_one(recipe, name));
         if (predicts_sentences(recipe) && strcmp(name, "f1") == 0)
             RD_TRY(check_two_classes(recipe));

@@ -97,12 +97,12 @@ static int print_one(const rd_recipe *recipe, const char *name) {
 }
 
 static int has_group(const options_list *list, const char *name) {
-    for (int i = 0; i < list->n; i++)
-        for (const char *at = list->items[i]; *at; at += strspn(at, ", ")) {
-            size_t length = strcspn(at, ", ");
-            if (strlen(name) == length && memcmp(at, name, length) == 0) return 1;
-            at += length;
-        }
+    for (int i = 0; i < list->n; i++) {
+        const char *at = list->items[i], *found;
+        size_t n;
+        while ((found = rd_next_name(&at, &n)))
+            if (strlen(name) == n && memcmp(found, name, n) == 0) return 1;
+    }
     return 0;
 }
 

@@ -213,6 +213,21 @@ static void assert_shortest(double value, bool is_float, const char *expected) {
     assert_string_equal(text, expected);
 }
 
+static void test_names_of_a_list(void **state) {
+    (void)state;
+    const char *at = " bleu, chrf++ ,,ter", *names[] = {"bleu", "chrf++", "ter"};
+    size_t n;
+    for (int i = 0; i < 3; i++) {
+        const char *name = rd_next_name(&at, &n);
+        assert_non_null(name);
+        assert_int_equal(n, strlen(names[i]));
+        assert_memory_equal(name, names[i], n);
+    }
+    assert_null(rd_next_name(&at, &n));
+    at = ", ";
+    assert_null(rd_next_name(&at, &n));
+}
+
 /* Python's repr() writes the same digits. */
 static void test_shortest_digits(void **state) {
     (void)state;
@@ -328,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_escape),
         cmocka_unit_test(test_clean_text),
         cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_names_of_a_list),
         cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_atomic_file),
         cmocka_unit_test(test_arena),

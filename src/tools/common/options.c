@@ -108,21 +108,19 @@ static bool is_allowed(const rd_key *key, const char *name, size_t n) {
     return false;
 }
 
-/* The first of the names that commas separate that is not one of the key's; NULL: there is none. */
-static const char *not_allowed(const rd_key *key, const char *value) {
-    for (const char *at = value; key->names && *at; at += strspn(at, ", ")) {
-        size_t n = strcspn(at, ", ");
-        if (n > 0 && !is_allowed(key, at, n)) return at;
-        at += n;
-    }
-    return NULL;
+/* The first of a list's names, n bytes long, that is not one of the key's; NULL: there is none. */
+static const char *not_allowed(const rd_key *key, const char *value, size_t *n) {
+    const char *name = NULL;
+    while (key->names && (name = rd_next_name(&value, n)) && is_allowed(key, name, *n)) continue;
+    return name;
 }
 
 static rd_status check_names(const rd_key *key, const char *value) {
-    const char *wrong = not_allowed(key, value), *ignored;
+    size_t n;
+    const char *wrong = not_allowed(key, value, &n), *ignored;
     if (!wrong) return RD_OK;
     char name[64];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(wrong, ", "), wrong);
+    snprintf(name, sizeof name, "%.*s", (int)n, wrong);
     rd_key one = *key;
     one.type = RD_KEY_WORD;
     one.offset = 0;
@@ -188,7 +186,8 @@ static int take(options_given *given, const typed_option *option, const char *va
 
 /* Whether the word can be one more value of an option that takes several. */
 static bool is_further_value(const rd_key *key, const char *word) {
-    return word && word[0] != '-' && !not_allowed(key, word);
+    size_t n;
+    return word && word[0] != '-' && !not_allowed(key, word, &n);
 }
 
 /* The option at argv[*at], with its values; leaves *at at the last word that belongs to it. */

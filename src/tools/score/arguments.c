@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "metrics/metric.h"
 
 static const char *const stemmers[] = {"none", "nltk", "porter", NULL};
@@ -188,11 +189,11 @@ static int add_text_metric(arguments *args, const char *name) {
 /* "bleu,chrf++" */
 static int add_metrics(arguments *args, const char *names) {
     int code = 0;
-    for (const char *at = names; *at && code == 0; at += strspn(at, ", ")) {
+    const char *found;
+    size_t n;
+    while (code == 0 && (found = rd_next_name(&names, &n))) {
         char name[16];
-        size_t length = strcspn(at, ", ");
-        snprintf(name, sizeof name, "%.*s", (int)length, at);
-        at += length;
+        snprintf(name, sizeof name, "%.*s", (int)n, found);
         if (args->n_metrics + args->answers.n_metrics == RD_SCORING_MAX_METRICS)
             return options_usage(&score_program, "--metric: more than %d", RD_SCORING_MAX_METRICS);
         const rd_answer_metric *metric = rd_find_answer_metric(name);
