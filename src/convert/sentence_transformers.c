@@ -116,12 +116,29 @@ static rd_status warn_of_prompt(const char *directory, rd_text *warnings) {
     return status;
 }
 
+/* {} where there are none. *name: the file, which older versions of sentence-transformers named
+ * after the family of the model. */
+static rd_status read_settings(const char *directory, json_t **config, const char **name) {
+    static const char *const names[] = {SETTINGS,
+                                        "sentence_roberta_config.json",
+                                        "sentence_distilbert_config.json",
+                                        "sentence_camembert_config.json",
+                                        "sentence_albert_config.json",
+                                        "sentence_xlm-roberta_config.json",
+                                        "sentence_xlnet_config.json"};
+    bool found = false;
+    for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++)
+        RD_TRY(rd_has_file(directory, *name = names[i], &found));
+    return rd_json_read_optional(directory, *name, config);
+}
+
 static rd_status check_case(const char *directory) {
     json_t *config;
-    RD_TRY(rd_json_read_optional(directory, SETTINGS, &config));
+    const char *name;
+    RD_TRY(read_settings(directory, &config, &name));
     bool lower = json_is_true(json_object_get(config, "do_lower_case"));
     json_decref(config);
-    return lower ? unsupported(directory, SETTINGS, "do_lower_case") : RD_OK;
+    return lower ? unsupported(directory, name, "do_lower_case") : RD_OK;
 }
 
 rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
@@ -139,7 +156,8 @@ rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory
 
 rd_status rd_sentence_transformers_read_longest(rd_recipe *recipe, const char *directory) {
     json_t *config, *tokenizer;
-    RD_TRY(rd_json_read_optional(directory, SETTINGS, &config));
+    const char *name;
+    RD_TRY(read_settings(directory, &config, &name));
     double longest = json_number_value(json_object_get(config, "max_seq_length"));
     json_decref(config);
     RD_TRY(rd_json_read_optional(directory, "tokenizer_config.json", &tokenizer));

@@ -411,6 +411,25 @@ static void test_longest_input(void **state) {
     }
 }
 
+/* Older versions of sentence-transformers named the file after the family. */
+static void test_older_settings(void **state) {
+    (void)state;
+    char folder[64];
+    rd_recipe *recipe;
+    snprintf(folder, sizeof folder, "%s/older", directory);
+    must(rd_make_directories(folder));
+    must(rd_recipe_new(&recipe));
+    put(folder, "sentence_xlm-roberta_config.json", "{\"max_seq_length\": 128}");
+    must(rd_sentence_transformers_read_longest(recipe, folder));
+    assert_int_equal(recipe->table.longest, 128);
+    put(folder, "sentence_roberta_config.json", "{\"do_lower_case\": true}");
+    assert_int_equal(rd_sentence_transformers_read(recipe, folder, NULL), RD_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rd_last_error(), "sentence_roberta_config.json"));
+    put(folder, "sentence_bert_config.json", "{}");
+    must(rd_sentence_transformers_read(recipe, folder, NULL));
+    rd_recipe_free(recipe);
+}
+
 static void expect_ids(const char *path, const char *text, const int32_t *ids, int64_t n) {
     rd_tokenizer *source, *target;
     rd_ids found = {0};
@@ -505,12 +524,13 @@ static void test_masking(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),       cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_vectors),       cmocka_unit_test(test_masked_tokens),
-        cmocka_unit_test(test_untied),        cmocka_unit_test(test_activation_of_roberta),
-        cmocka_unit_test(test_damaged),       cmocka_unit_test(test_sentence_transformers),
-        cmocka_unit_test(test_longest_input), cmocka_unit_test(test_xlm_vocabulary),
-        cmocka_unit_test(test_masking),       cmocka_unit_test(test_dropout_of_heads),
+        cmocka_unit_test(test_answers),          cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_vectors),          cmocka_unit_test(test_masked_tokens),
+        cmocka_unit_test(test_untied),           cmocka_unit_test(test_activation_of_roberta),
+        cmocka_unit_test(test_damaged),          cmocka_unit_test(test_sentence_transformers),
+        cmocka_unit_test(test_longest_input),    cmocka_unit_test(test_older_settings),
+        cmocka_unit_test(test_xlm_vocabulary),   cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_dropout_of_heads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
