@@ -58,13 +58,9 @@ rd_status rd_adaptive_check(const rd_model_config *c) {
     return RD_OK;
 }
 
-static rd_init xavier(int64_t n_out, int64_t n_in) {
-    return rd_init_uniform(sqrt(6.0 / (double)(n_out + n_in)));
-}
-
 static rd_status add_classes(rd_parameters *p, const rd_model_config *c) {
     int32_t n = c->adaptive_softmax_cutoff.n;
-    return rd_parameters_add(p, NULL, xavier(n, c->d_model), n, c->d_model,
+    return rd_parameters_add(p, NULL, rd_init_xavier(n, c->d_model, 1.0), n, c->d_model,
                              "decoder.adaptive_softmax.head.class_proj.weight");
 }
 
@@ -82,8 +78,9 @@ rd_status rd_adaptive_add_input(rd_parameters *p, const rd_model_config *c,
         RD_TRY(rd_parameters_add(p, &b->words, init, b->n_words, b->dim,
                                  "decoder.embed_tokens.embeddings.%d.0.weight", (int)i));
         if (i == 0 && c->tie_adaptive_weights) RD_TRY(add_classes(p, c));
-        RD_TRY(rd_parameters_add(p, &b->projection, xavier(c->d_model, b->dim), c->d_model, b->dim,
-                                 "decoder.embed_tokens.embeddings.%d.1.weight", (int)i));
+        RD_TRY(rd_parameters_add(p, &b->projection, rd_init_xavier(c->d_model, b->dim, 1.0),
+                                 c->d_model, b->dim, "decoder.embed_tokens.embeddings.%d.1.weight",
+                                 (int)i));
     }
     return RD_OK;
 }
@@ -104,13 +101,14 @@ static rd_status add_tail(rd_parameters *p, const rd_model_config *c, int32_t i,
     t->transposed = c->tie_adaptive_proj;
     RD_TRY(c->tie_adaptive_proj
                ? share(p, &t->projection, band, 1)
-               : rd_parameters_add(p, &t->projection, xavier(t->dim, c->d_model), t->dim,
-                                   c->d_model, "decoder.adaptive_softmax.tail.%d.0.weight",
+               : rd_parameters_add(p, &t->projection, rd_init_xavier(t->dim, c->d_model, 1.0),
+                                   t->dim, c->d_model, "decoder.adaptive_softmax.tail.%d.0.weight",
                                    (int)i));
     return c->tie_adaptive_weights
                ? share(p, &t->words, band, 0)
-               : rd_parameters_add(p, &t->words, xavier(t->n_words, t->dim), t->n_words, t->dim,
-                                   "decoder.adaptive_softmax.tail.%d.2.weight", (int)i);
+               : rd_parameters_add(p, &t->words, rd_init_xavier(t->n_words, t->dim, 1.0),
+                                   t->n_words, t->dim, "decoder.adaptive_softmax.tail.%d.2.weight",
+                                   (int)i);
 }
 
 rd_status rd_adaptive_add_softmax(rd_parameters *p, const rd_model_config *c, int32_t site,
@@ -123,8 +121,8 @@ rd_status rd_adaptive_add_softmax(rd_parameters *p, const rd_model_config *c, in
     int64_t n = softmax->n_head + softmax->n_tails;
     RD_TRY(c->tie_adaptive_weights
                ? share(p, &softmax->head, 0, 0)
-               : rd_parameters_add(p, &softmax->head, xavier(n, c->d_model), n, c->d_model,
-                                   "decoder.adaptive_softmax.head.weight"));
+               : rd_parameters_add(p, &softmax->head, rd_init_xavier(n, c->d_model, 1.0), n,
+                                   c->d_model, "decoder.adaptive_softmax.head.weight"));
     for (int32_t i = 0; i < softmax->n_tails; i++) RD_TRY(add_tail(p, c, i, &softmax->tails[i]));
     return RD_OK;
 }

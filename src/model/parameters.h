@@ -3,6 +3,7 @@
 #ifndef RD_MODEL_PARAMETERS_H
 #define RD_MODEL_PARAMETERS_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -24,6 +25,10 @@ static inline rd_init rd_init_normal(double deviation) {
 }
 static inline rd_init rd_init_uniform(double bound) {
     return (rd_init){RD_INIT_UNIFORM, bound, -1};
+}
+/* Xavier-uniform: with a gain of 1 the variance of a product's output is that of its input. */
+static inline rd_init rd_init_xavier(int64_t n_out, int64_t n_in, double gain) {
+    return rd_init_uniform(sqrt(6.0 / (double)(n_out + n_in)) * gain);
 }
 
 typedef struct {

@@ -39,18 +39,13 @@ static rd_status add_linear(const builder *b, rd_weight *weight, rd_weight *bias
     return rd_parameters_add(b->p, bias, init, n_out, 0, "%s.%s.bias", prefix, name);
 }
 
-/* Xavier-uniform: the variance of a layer's output is that of its input. */
-static rd_init xavier(int64_t n_out, int64_t n_in, double gain) {
-    return rd_init_uniform(sqrt(6.0 / (double)(n_out + n_in)) * gain);
-}
-
 /* Weights of query, key and value follow each other, then their biases: one product computes all.
  * The layer reads them through the first. */
 static rd_status add_attention(const builder *b, rd_attention *attention, rd_weight *out_bias,
                                const char *prefix, const char *name) {
     static const char *const parts[3] = {"q_proj", "k_proj", "v_proj"};
     int64_t width = b->width;
-    rd_init weights = xavier(width, width, sqrt(0.5));
+    rd_init weights = rd_init_xavier(width, width, sqrt(0.5));
     rd_init biases = rd_init_uniform(1.0 / sqrt((double)width));
     for (int i = 0; i < 3; i++)
         RD_TRY(rd_parameters_add(b->p, i == 0 ? &attention->in_weight : NULL, weights, width, width,
@@ -58,8 +53,8 @@ static rd_status add_attention(const builder *b, rd_attention *attention, rd_wei
     for (int i = 0; i < 3; i++)
         RD_TRY(rd_parameters_add(b->p, i == 0 ? &attention->in_bias : NULL, biases, width, 0,
                                  "%s.%s.%s.bias", prefix, name, parts[i]));
-    RD_TRY(rd_parameters_add(b->p, &attention->out_weight, xavier(width, width, 1.0), width, width,
-                             "%s.%s.out_proj.weight", prefix, name));
+    RD_TRY(rd_parameters_add(b->p, &attention->out_weight, rd_init_xavier(width, width, 1.0), width,
+                             width, "%s.%s.out_proj.weight", prefix, name));
     return rd_parameters_add(b->p, out_bias, rd_init_constant(0.0), width, 0, "%s.%s.out_proj.bias",
                              prefix, name);
 }
