@@ -181,6 +181,11 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
         return rd_error(RD_ERR_FORMAT,
                         "truncate-source and sentencepiece-alpha exclude each other: "
                         "sampling segments the whole text anew");
+    if (strcmp(recipe->data.vocab_type, "bpe") == 0 && recipe->data.sampling_alpha > 1.0f)
+        return rd_error(RD_ERR_FORMAT,
+                        "sentencepiece-alpha %g: with vocab-type bpe it is the share of merges "
+                        "that are left out, at most 1",
+                        (double)recipe->data.sampling_alpha);
     if (recipe->search.n_best > recipe->search.beam)
         return rd_error(RD_ERR_FORMAT, "nbest %d is more than beam %d", recipe->search.n_best,
                         recipe->search.beam);

@@ -181,6 +181,7 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nencoder-embed-dim: 64\ndecoder-embed-dim: 32\n", "must be the same");
     refused("max-epoch: 1\nmax-tokens: 0\n", "limits a batch");
     refused("max-epoch: 1\nsentencepiece-nbest: 1\n", "draws nothing");
+    refused("max-epoch: 1\nvocab-type: bpe\nsentencepiece-alpha: 1.5\n", "at most 1");
     refused("max-epoch: 1\nkl-adaptive: cluster\n", "there are no clusters");
     refused("max-epoch: 1\ntask: translating\n", "translation");
     refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
