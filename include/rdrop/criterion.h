@@ -4,7 +4,7 @@
  * R-Drop (Liang et al., NeurIPS 2021, arXiv:2106.14448, equation 4) passes every example through
  * the network twice with independent dropout and penalises the distance between the two output
  * distributions P1 and P2. For one example of class y (a target token is one), with
- * eps = label_smoothing and C classes (the vocabulary):
+ * eps = label_smoothing (Szegedy et al. 2016) and C classes (the vocabulary):
  *
  *     CE(P)  = (1 - eps) * -log P[y] + eps / C * sum_c -log P[c]
  *     KL     = 1/2 * (KL(P1 || P2) + KL(P2 || P1))
@@ -68,8 +68,8 @@ typedef struct {
     /* [n_classes] >= 0, or NULL: all 1. CE's term of class c counts class_weights[c] times, as in
      * PyTorch's cross_entropy before its division; the KL is not weighted. */
     const float *class_weights;
-    /* For examples mixed from two (mixup, cutmix), else both NULL: CE = share * CE of the label +
-     * (1 - share) * CE of the other label. */
+    /* For examples mixed from two (mixup, Zhang et al. 2017; cutmix, Yun et al. 2019), else both
+     * NULL: CE = share * CE of the label + (1 - share) * CE of the other label. */
     const int32_t *other_labels; /* [n_rows] each in [0, n_classes) where the row counts */
     const float *shares;         /* [n_rows] each in [0, 1] */
 } rd_class_config;

@@ -128,7 +128,7 @@ RD_API rd_status rd_metric_corpus(const rd_metric_config *config, int64_t n,
                                   const char *const *hypotheses, const char *const *references,
                                   double *scores);
 
-/* Name ("BLEU", "chrF2++", "TER", "rougeL"), at most 31 characters with the NUL. */
+/* Name ("BLEU", "chrF2++", "TER", "rougeL"), at most 31 characters. */
 RD_API void rd_metric_name(const rd_metric_config *config, int which, char name[32]);
 
 /* How the score was made, in sacreBLEU's format ("nrefs:1|case:mixed|...|version:rdrop-score-X").

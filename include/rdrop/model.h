@@ -16,7 +16,8 @@ typedef enum {
     RD_RELU,
     RD_GELU,      /* x * Phi(x), exact */
     RD_SWISH,     /* x * sigmoid(x), also "silu" */
-    RD_GELU_TANH, /* its approximation by tanh: GPT-2's "gelu_new", fairseq's "gelu_accurate" */
+    RD_GELU_TANH, /* its approximation by tanh (Hendrycks and Gimpel 2016): GPT-2's "gelu_new",
+                   * fairseq's "gelu_accurate" */
     RD_TANH
 } rd_activation;
 
@@ -120,10 +121,11 @@ typedef struct {
     float pooler_dropout, classifier_dropout;
     bool zero_init_head; /* a head of classes or a value starts as zeros; otherwise normal, 0.02 */
     rd_picture_shape picture;
-    float drop_path; /* stochastic depth of a pre-norm encoder: how often its last layer's sublayers
-                      * are skipped; earlier ones less often, the first never */
-    /* For models of a decoder alone (Baevski and Auli 2019). Words of band i are embedded, and
-     * predicted, in d_model / factor^i dimensions. */
+    float drop_path; /* stochastic depth (Huang et al. 2016) of a pre-norm encoder: how often its
+                      * last layer's sublayers are skipped; earlier ones less often, the first
+                      * never */
+    /* For models of a decoder alone: input as in Baevski and Auli 2019, softmax as in Grave et al.
+     * 2017. Words of band i are embedded, and predicted, in d_model / factor^i dimensions. */
     bool adaptive_input;
     rd_cutoffs adaptive_input_cutoff, adaptive_softmax_cutoff; /* no softmax_cutoff: full softmax */
     float adaptive_input_factor, adaptive_softmax_factor;

@@ -13,8 +13,8 @@ typedef struct rd_pattern rd_pattern;
 
 /* Opens a regular expression in ICU's syntax (Perl's, over Unicode). RD_ERR_ARGUMENT says where it
  * is wrong. */
-RD_API rd_status rd_pattern_open(rd_pattern **keep, const char *regex);
-RD_API void rd_pattern_close(rd_pattern *keep); /* NULL is fine */
+RD_API rd_status rd_pattern_open(rd_pattern **pattern, const char *regex);
+RD_API void rd_pattern_close(rd_pattern *pattern); /* NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -40,8 +40,8 @@ typedef struct {
     float temperature; /* log P of tokens is divided by it and normalised again; 0: 1 */
     /* `beam` independent samples instead of a search. Each token is drawn from the top_k likeliest
      * (0: all, at most 1024), and among these from the likeliest that together have top_p of their
-     * probability (0: all). A sample depends on the text, `seed`, the number of its line and its
-     * own number. */
+     * probability (0: all; Holtzman et al. 2020). A sample depends on the text, `seed`, the number
+     * of its line and its own number. */
     bool sampling;
     int32_t top_k;
     float top_p;
@@ -58,7 +58,8 @@ typedef struct {
     bool no_forced_eos; /* the longest output is cut off, and has one more token in place of eos */
     float repetition_penalty; /* log P of a token that the output already has (or its logit, in
                                * greedy search and sampling) is multiplied by this, or divided if
-                               * above 0; the decoder's start and a language model's prompt count */
+                               * above 0 (Keskar et al. 2019); the decoder's start and a language
+                               * model's prompt count */
     float encoder_repetition_penalty; /* and divided by this one, for a token of the source */
     int32_t encoder_no_repeat_ngram;  /* no n-gram of the source of this size; 0: off */
     double decay_start, decay_factor; /* beyond decay_start tokens, |log P| of eos is multiplied by

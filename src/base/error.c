@@ -8,15 +8,16 @@
 
 #undef rd_error /* the functions themselves */
 #undef rd_error_prefix
+#undef rd_error_suffix
 
-/* Messages quote files and their names: escapes what is not yet escaped, so that a message is one
- * line. */
 static _Thread_local char last_error[sizeof((rd_failure *)0)->message];
 
 const char *rd_last_error(void) {
     return last_error;
 }
 
+/* Messages quote files and their names: what is not escaped yet is, so that a message is one line.
+ */
 rd_status rd_error(rd_status code, const char *format, ...) {
     char message[sizeof last_error];
     va_list args;
@@ -37,6 +38,19 @@ rd_status rd_error_prefix(rd_status code, const char *format, ...) {
     rd_escape(last_error, sizeof last_error, context);
     size_t n = strlen(last_error);
     snprintf(last_error + n, sizeof last_error - n, ": %s", message);
+    return code;
+}
+
+rd_status rd_error_suffix(rd_status code, const char *format, ...) {
+    char advice[sizeof last_error];
+    size_t n = strlen(last_error);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(advice, sizeof advice, format, args);
+    va_end(args);
+    snprintf(last_error + n, sizeof last_error - n, "; ");
+    n = strlen(last_error);
+    rd_escape(last_error + n, sizeof last_error - n, advice);
     return code;
 }
 

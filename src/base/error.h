@@ -13,6 +13,9 @@ __attribute__((format(printf, 2, 3))) rd_status rd_error(rd_status code, const c
 /* Puts "context: " before the current message: the caller often knows the file or the line. */
 __attribute__((format(printf, 2, 3))) rd_status rd_error_prefix(rd_status code, const char *format,
                                                                 ...);
+/* Puts "; advice" after it. */
+__attribute__((format(printf, 2, 3))) rd_status rd_error_suffix(rd_status code, const char *format,
+                                                                ...);
 
 /* The failure of the earliest job of a parallel loop. Messages are each thread's own; this one goes
  * to the thread that waits for the others. Start from {0}. */
@@ -30,6 +33,7 @@ rd_status rd_failure_report(const rd_failure *failure);
 #ifdef __clang_analyzer__ /* cannot see that what comes back is what went in */
 #define rd_error(code, ...)        ((rd_error)(code, __VA_ARGS__), (code))
 #define rd_error_prefix(code, ...) ((rd_error_prefix)(code, __VA_ARGS__), (code))
+#define rd_error_suffix(code, ...) ((rd_error_suffix)(code, __VA_ARGS__), (code))
 #endif
 
 /* Returns from the enclosing function when `call` fails. Only where nothing needs releasing. */

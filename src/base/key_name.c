@@ -3,14 +3,10 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 static bool is_alias(const rd_key *key, const char *name) {
-    size_t length = strlen(name);
-    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
-        size_t n = strcspn(at, " ");
-        if (n == length && memcmp(at, name, n) == 0) return true;
-        at += n;
-    }
-    return false;
+    return key->aliases && rd_is_listed(key->aliases, name);
 }
 
 bool rd_key_is(const rd_key *key, const char *name) {
@@ -66,10 +62,9 @@ void rd_nearest_try(rd_nearest_name *nearest, const char *name) {
 void rd_nearest_try_keys(rd_nearest_name *nearest, const rd_key *keys) {
     for (const rd_key *key = keys; key->name; key++) {
         rd_nearest_try(nearest, key->name);
-        for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
-            size_t length = strcspn(at, " ");
-            if (length > 2) try_spelling(nearest, at, length, key->name);
-            at += length;
-        }
+        const char *at = key->aliases, *alias;
+        size_t n;
+        while (at && (alias = rd_next_name(&at, &n)))
+            if (n > 2) try_spelling(nearest, alias, n, key->name);
     }
 }

@@ -205,7 +205,6 @@ bool rd_ends_with(const char *text, const char *ending) {
     return n >= m && memcmp(text + n - m, ending, m) == 0;
 }
 
-/* strtod alone takes "nan", "0x1p3", " 1". */
 const char *rd_next_name(const char **at, size_t *n) {
     const char *name = *at + strspn(*at, ", ");
     *n = strcspn(name, ", ");
@@ -213,6 +212,15 @@ const char *rd_next_name(const char **at, size_t *n) {
     return *n > 0 ? name : NULL;
 }
 
+bool rd_is_listed(const char *list, const char *name) {
+    size_t n, length = strlen(name);
+    const char *found;
+    while ((found = rd_next_name(&list, &n)))
+        if (n == length && memcmp(found, name, n) == 0) return true;
+    return false;
+}
+
+/* strtod alone takes "nan", "0x1p3", " 1". */
 bool rd_parse_number(const char *text, double *value) {
     if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
     char *end;

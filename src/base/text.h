@@ -29,9 +29,12 @@ const char *rd_duration(double seconds, char text[32]);
 /* Whether `text` ends with `ending`. */
 bool rd_ends_with(const char *text, const char *ending);
 
-/* The next name of a list such as "bleu, chrf", from *at on, which moves past it; n: its length.
- * NULL: no more. */
+/* The next name of a list such as "bleu, chrf" or "en de", from *at on, which moves past it; n: its
+ * length. NULL: no more. */
 const char *rd_next_name(const char **at, size_t *n);
+
+/* Whether such a list has the name. */
+bool rd_is_listed(const char *list, const char *name);
 
 /* A finite decimal number that fills the whole text. */
 bool rd_parse_number(const char *text, double *value);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/output.h"
 #include "base/memory.h"
 #include "convert/fairseq.h"
 #include "recipe/recipe_keys.h"

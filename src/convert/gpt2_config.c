@@ -4,7 +4,6 @@
 
 #include "convert/gpt2.h"
 #include "convert/hf.h"
-#include "recipe/recipe_keys.h"
 
 /* otherwise: as in transformers; NULL: it must be there. */
 static const struct {

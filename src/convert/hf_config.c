@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "convert/hf.h"
 #include "io/json.h"
-#include "recipe/recipe_keys.h"
 
 /* The files of one directory; a generation setting may be in either. */
 typedef struct {

@@ -10,7 +10,6 @@
 #include "io/json.h"
 #include "data/vocab_files.h"
 #include "io/output.h"
-#include "model/model_keys.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
 #include "recipe/recipe_keys.h"

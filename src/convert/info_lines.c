@@ -177,8 +177,8 @@ rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
     return status;
 }
 
-static rd_status validation_line(const char *name, const rd_history *history, const json_t *event,
-                                 rd_text *out) {
+static rd_status validation_line(const char *name, const rd_train_history *history,
+                                 const json_t *event, rd_text *out) {
     RD_TRY(rd_text_printf(out, "%s: update %lld, epoch %lld", name,
                           (long long)json_integer_value(json_object_get(event, "update")),
                           (long long)json_integer_value(json_object_get(event, "epoch"))));
@@ -191,7 +191,7 @@ static rd_status validation_line(const char *name, const rd_history *history, co
     return rd_text_append(out, "\n", 1);
 }
 
-static rd_status history_lines(const rd_history *history, const char *path, rd_text *out) {
+static rd_status history_lines(const rd_train_history *history, const char *path, rd_text *out) {
     const json_t *event, *best = NULL, *last = NULL;
     size_t i;
     json_array_foreach(history->validations, i, event) {
@@ -217,11 +217,11 @@ rd_status rd_info_history(const char *directory, rd_text *out) {
         bool found;
         RD_TRY(rd_has_file(directory, names[i], &found));
         if (!found) continue;
-        rd_history history = {0};
+        rd_train_history history = {0};
         char *path = rd_path_join(directory, names[i]);
-        rd_status status = path ? rd_history_read(&history, path) : RD_ERR_MEMORY;
+        rd_status status = path ? rd_train_history_read(&history, path) : RD_ERR_MEMORY;
         if (status == RD_OK) status = history_lines(&history, path, out);
-        rd_history_free(&history);
+        rd_train_history_free(&history);
         free(path);
         return status;
     }

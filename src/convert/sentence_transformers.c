@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "convert/bert.h"
 #include "io/json.h"
-#include "io/output.h"
 
 static const char POOLING[] = "1_Pooling", SETTINGS[] = "sentence_bert_config.json";
 

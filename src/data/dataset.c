@@ -223,7 +223,7 @@ static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
 }
 
 rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path,
-                                 const rd_identity *identity, int keep_text) {
+                                 const rd_identity *identity, bool keep_text) {
     *out = NULL;
     rd_dataset_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);

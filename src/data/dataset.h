@@ -5,6 +5,7 @@
 #ifndef RD_DATA_DATASET_H
 #define RD_DATA_DATASET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -12,7 +13,8 @@
 #include "rdrop/tokenizer.h"
 
 typedef struct {
-    const int32_t *src, *tgt; /* [n_src], [n_tgt]; the last id of each is eos */
+    const int32_t *src,
+        *tgt; /* [n_src], [n_tgt]; texts end with eos; tgt of a picture: its class */
     int32_t n_src, n_tgt;
     const char *src_text, *tgt_text; /* the untokenized lines, or NULL when the file keeps none */
     int32_t src_text_length, tgt_text_length;
@@ -45,7 +47,7 @@ int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset);
 typedef struct rd_dataset_writer rd_dataset_writer;
 
 rd_status rd_dataset_writer_open(rd_dataset_writer **writer, const char *path,
-                                 const rd_identity *identity, int keep_text);
+                                 const rd_identity *identity, bool keep_text);
 /* Says that each example has a class or a number. Call before the first one. */
 void rd_dataset_writer_answers(rd_dataset_writer *writer, rd_answer_kind kind);
 rd_status rd_dataset_writer_add(rd_dataset_writer *writer, const rd_pair *pair);

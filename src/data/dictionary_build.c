@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/corpus.h"
 #include "data/dictionary.h"
 #include "io/output.h"
@@ -90,10 +91,7 @@ static int compare(const void *left, const void *right) {
 
 /* Those that a dictionary has already, whatever a text holds. */
 static bool is_special(const char *symbol) {
-    static const char *const names[] = {"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(symbol, names[i]) == 0) return true;
-    return false;
+    return rd_is_listed("<s> <pad> </s> <unk> <mask>", symbol);
 }
 
 /* entries: [c->symbols.n]; the number of them, and how often they come. */

@@ -16,7 +16,7 @@ typedef struct {
     char vocabulary[72];                   /* rd_vocabularies_fingerprint; "": unknown */
     int32_t src_vocab, tgt_vocab;          /* pieces */
     int32_t prepend_bos;                   /* 1: both sides begin with bos */
-    int32_t unused;
+    int32_t unused;                        /* 0; so that files have no padding */
 } rd_identity;
 
 /* Texts are copied; RD_ERR_ARGUMENT when one is too long. Numbers are zeros. */

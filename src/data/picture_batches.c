@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 
 struct rd_picture_batches {
     const rd_dataset *dataset;

@@ -1,13 +1,12 @@
 #include "data/prefetch.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 typedef struct {
     rd_batch batch;
@@ -64,20 +63,12 @@ static void *make_batches(void *argument) {
     return NULL;
 }
 
-/* Blocks signals there, except synchronous faults such as SIGBUS, whose handler must run in the
- * thread. */
 static int start_threads(rd_prefetch *p, int n) {
-    static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
-    sigset_t all, before;
     int failed = 0;
-    sigfillset(&all);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (!failed && p->n_threads < n) {
-        failed = pthread_create(&p->threads[p->n_threads], NULL, make_batches, p);
+        failed = rd_thread_start(&p->threads[p->n_threads], make_batches, p);
         if (!failed) p->n_threads++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     rd_identity identity;
     rd_stream_counts counts;
     uint32_t ids_crc, lines_crc;
-    uint32_t unused;
+    uint32_t unused;     /* 0; so that files have no padding */
     uint32_t header_crc; /* of the fields above */
 } header;
 

@@ -106,7 +106,8 @@ rd_status rd_comm_collect(rd_comm *comm, float *x, int64_t n);
  * rounded on its way as the sum was, and is the same for all. */
 rd_status rd_comm_collect_sum(rd_comm *comm, float *x, int64_t n);
 
-/* The first status that is not RD_OK, in the order of workers, with its message, for all. */
+/* The first status that is not RD_OK, in the order of workers, with its message, for all;
+ * RD_ERR_INTERRUPTED gives way to a failure. */
 rd_status rd_comm_outcome(rd_comm *comm, rd_status status);
 static inline rd_status rd_comm_agree(rd_comm *comm, rd_status status) {
     rd_status all = rd_comm_outcome(comm, status);

@@ -3,14 +3,14 @@
  * (size - 1) / size of the numbers go out and come in for either, however many ranks there are. It
  * needs a thread because MPI moves data only while somebody calls it, and a layer takes longer than
  * the network's buffers last. */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "dist/rank.h"
-#include "ops/ops.h"
+#include "ops/activations.h"
 
 enum { UNDER_WAY = 2 /* buckets */ };
 
@@ -134,11 +134,7 @@ static rd_status make_room(summing *s) {
 }
 
 static rd_status start_thread(summing *s) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&s->thread, NULL, run, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = rd_thread_start(&s->thread, run, s);
     return error ? rd_error(RD_ERR_MEMORY, "cannot start a thread: %s", strerror(error)) : RD_OK;
 }
 

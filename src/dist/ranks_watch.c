@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "dist/rank.h"
 #include "dist/ranks.h"
 
@@ -120,7 +121,6 @@ static void *run(void *argument) {
 
 static rd_status start(watch *w) {
     const rd_ranks *r = w->ranks;
-    sigset_t all, before;
     for (int i = 0; i < r->comm.size; i++) {
         friend *f = &w->friends[i];
         if (i == r->comm.rank) continue;
@@ -129,10 +129,7 @@ static rd_status start(watch *w) {
         f->heard = rd_seconds();
         if (f->watched) (void)r->transport.receive(i, LIFE, &f->sign, 1, &f->in);
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = rd_thread_start(&w->thread, run, w);
     return error ? rd_error(RD_ERR_MEMORY, "cannot start a thread: %s", strerror(error)) : RD_OK;
 }
 

@@ -1,12 +1,11 @@
 #include "dist/threads.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 typedef struct {
     pthread_mutex_t lock; /* of the fields up to failure */
@@ -120,6 +119,8 @@ static rd_status collect(rd_comm *comm, float *x, int64_t n) {
 static void fail(rd_comm *comm, rd_status status) {
     team *t = ((worker *)comm)->team;
     pthread_mutex_lock(&t->lock);
+    /* A stop gives way to a failure, such as the first worker's to save. */
+    if (t->failure.status == RD_ERR_INTERRUPTED && status != RD_OK) t->failure.status = RD_OK;
     if (t->failure.status == RD_OK) rd_failure_keep(&t->failure, 0, status);
     pthread_cond_broadcast(&t->met);
     pthread_mutex_unlock(&t->lock);
@@ -136,18 +137,10 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Signals are for the calling thread, except faults, whose handlers run where they happen. */
 static int start_all(worker *workers, int n) {
-    static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL};
-    sigset_t all, before;
     int started = 1;
-    sigfillset(&all);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (started < n &&
-           pthread_create(&workers[started].thread, NULL, run, &workers[started]) == 0)
+    while (started < n && rd_thread_start(&workers[started].thread, run, &workers[started]) == 0)
         started++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
 

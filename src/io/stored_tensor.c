@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "io/torch_file.h"
 
 bool rd_stored_tensor_fits(const rd_stored_tensor *t, int64_t rows, int64_t columns) {
@@ -44,10 +45,7 @@ static float element(const rd_stored_tensor *t, int64_t i) {
 }
 
 static bool is_float(const rd_stored_tensor *t) {
-    static const char *const types[] = {"F32", "F16", "BF16", "F64"};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strcmp(t->dtype, types[i]) == 0) return true;
-    return false;
+    return rd_is_listed("F32 F16 BF16 F64", t->dtype);
 }
 
 static void read_in_order(const rd_stored_tensor *t, float *values) {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "io/zip_file.h"
 
 enum { MOST_TIMES = 2, FREE_BYTES = 40 << 20 };

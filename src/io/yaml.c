@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 enum { DEEPEST = 64, MOST_ANCHORS = 1000, FREE_COST = 40 << 20 };
 enum { DEEPEST_JSON = 8, LARGEST_FILE = 1 << 28 };
@@ -142,12 +143,9 @@ const char *rd_yaml_scalar(const yaml_node_t *node) {
 }
 
 bool rd_yaml_is_null(const yaml_node_t *node) {
-    static const char *const names[] = {"", "~", "null", "Null", "NULL"};
     const char *text = rd_yaml_scalar(node);
     if (!text || node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(text, names[i]) == 0) return true;
-    return false;
+    return !*text || rd_is_listed("~ null Null NULL", text);
 }
 
 rd_status rd_yaml_error(const rd_yaml *yaml, const yaml_node_t *node, const char *what) {

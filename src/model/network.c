@@ -94,17 +94,21 @@ static rd_memory memory_of(const side *source) {
     return (rd_memory){&source->rows.sequences, source->saved.out};
 }
 
-static rd_status forward_source(const rd_model *model, const rd_step *step, int64_t n_seqs,
-                                const int32_t *tokens, const int32_t *offsets,
-                                const int32_t *segments, rd_keep keep, side *source) {
-    const packed p = {.n = n_seqs,
-                      .ids = tokens,
-                      .offsets = offsets,
-                      .start = -1,
-                      .segments = segments,
-                      .max_positions = model->config.max_source_positions};
-    RD_TRY(layout(&model->config, step, &p, &source->rows));
+static rd_status forward_source(const rd_model *model, const rd_step *step, const packed *p,
+                                rd_keep keep, side *source) {
+    RD_TRY(layout(&model->config, step, p, &source->rows));
     return rd_stack_forward(step, &model->encoder, &source->rows, NULL, NULL, keep, &source->saved);
+}
+
+/* The sentences of an encoder; RoBERTa's table of segments has one row, for all. */
+static packed source_of(const rd_model_config *c, const rd_batch *batch) {
+    bool has_segments = c->segment_types > 1 && batch->segments.length > 0;
+    return (packed){.n = batch->n,
+                    .ids = batch->source.ids,
+                    .offsets = batch->source.offsets,
+                    .start = -1,
+                    .segments = has_segments ? batch->segments.data : NULL,
+                    .max_positions = c->max_source_positions};
 }
 
 static rd_status forward_target(const rd_model *model, const rd_step *step, const rd_batch *batch,
@@ -122,21 +126,15 @@ static rd_status forward_target(const rd_model *model, const rd_step *step, cons
                             &target->saved);
 }
 
-/* RoBERTa's table has one row, for all. */
-static const int32_t *segments_of(const rd_model *model, const rd_batch *batch) {
-    return model->config.segment_types > 1 && batch->segments.length > 0 ? batch->segments.data
-                                                                         : NULL;
-}
-
 /* The stacks that the model has; *last: the one whose output the head reads. */
 static rd_status forward(const rd_model *model, const rd_step *step, const rd_batch *batch,
                          rd_keep keep, side *source, side *target, side **last) {
     *source = *target = (side){0};
+    packed p = source_of(&model->config, batch);
     if (model->config.picture.size > 0)
         RD_TRY(forward_pictures(model, step, batch, keep, source));
     else if (model->encoder.n_layers > 0)
-        RD_TRY(forward_source(model, step, batch->n, batch->source.ids, batch->source.offsets,
-                              segments_of(model, batch), keep, source));
+        RD_TRY(forward_source(model, step, &p, keep, source));
     if (model->decoder.n_layers > 0)
         RD_TRY(forward_target(model, step, batch, keep, source, target));
     *last = model->decoder.n_layers > 0 ? target : source;
@@ -230,8 +228,12 @@ rd_status rd_network_vectors(const rd_model *model, rd_arena *arena, const rd_ba
 rd_status rd_encode(const rd_model *model, const rd_step *step, const rd_sequences *sequences,
                     const int32_t *tokens, rd_activations *out) {
     side source;
-    RD_TRY(forward_source(model, step, sequences->n_seqs, tokens, sequences->offsets, NULL,
-                          RD_KEEP_INPUTS, &source));
+    const packed p = {.n = sequences->n_seqs,
+                      .ids = tokens,
+                      .offsets = sequences->offsets,
+                      .start = -1,
+                      .max_positions = model->config.max_source_positions};
+    RD_TRY(forward_source(model, step, &p, RD_KEEP_INPUTS, &source));
     *out = source.saved.out;
     return RD_OK;
 }

@@ -8,7 +8,7 @@
 #include "optim/optim.h"
 
 /* The learning rate of update `update` (1 is the first), as in fairseq's schedulers: with a warmup
- * from 0 the first has rate 0, and only fills Adam's moments. */
+ * from 0 the first has rate 0, and only fills Adam's moments (fixed: 1 / warmup of lr). */
 double rd_learning_rate(const rd_optim_config *config, int64_t update);
 
 /* Weights begin .. begin + n. */

@@ -29,7 +29,8 @@ typedef struct {
      * relative to the data directory. trainpref may list several, separated by commas. */
     char *trainpref, *validpref, *testpref;
     char *class_names; /* of pictures, in the order of their numbers, comma-separated; "": found */
-    char *prepare;     /* that script, relative to the recipe file that names it; "" if none */
+    char *prepare; /* script that makes the raw corpora, relative to the recipe file that names it;
+                      "" if none */
     char *vocab_from; /* folder of an existing vocabulary; "": train one; see finetune_from_model */
     char *vocab_type; /* unigram | bpe | words | characters */
     int64_t threshold; /* words and characters that come fewer times are unknown */

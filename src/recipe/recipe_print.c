@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "recipe/recipe.h"
 #include "recipe/recipe_keys.h"
 
@@ -40,10 +41,9 @@ rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE
 /* Columns are kept, so that tables like those that a model was trained on can be predicted; and how
  * many tokens a language model has learnt to read at once. */
 static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
-    static const char *const others[] = {
-        "task", "source-lang", "target-lang", "joined-dictionary", "vocabulary", "line-end"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(key->name, others[i]) == 0) return true;
+    if (rd_is_listed("task source-lang target-lang joined-dictionary vocabulary line-end",
+                     key->name))
+        return true;
     if (strcmp(key->name, "tokens-per-sample") == 0)
         return strcmp(recipe->task, "language_modeling") == 0;
     if (rd_recipe_group_of(key)->keys == rd_table_keys)
@@ -68,12 +68,12 @@ static void describe_key(FILE *out, const rd_key *key) {
         fprintf(out, "%s%s%s", n ? ", " : "    one of: ", key->names[n],
                 key->names[n + 1] ? "" : "\n");
     /* One that is another key's name means that key. */
-    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
+    const char *at = key->aliases, *found;
+    size_t n;
+    while (at && (found = rd_next_name(&at, &n))) {
         char alias[64];
-        size_t length = strcspn(at, " ");
-        snprintf(alias, sizeof alias, "%.*s", (int)length, at);
+        snprintf(alias, sizeof alias, "%.*s", (int)n, found);
         if (rd_recipe_find_key(alias) == key) fprintf(out, "    also: %s\n", alias);
-        at += length;
     }
 }
 

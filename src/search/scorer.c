@@ -104,8 +104,8 @@ rd_status rd_model_scorer_restrict(rd_model_scorer *scorer, int32_t n, const int
     return RD_OK;
 }
 
-/* Copies the properties on which the models agree. The decoder reads eos and then the output, so
- * one position is not the output's. */
+/* Copies the properties on which the models agree. The decoder reads its start token and then the
+ * output, so one position is not the output's. */
 static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
     const rd_model_config *first = rd_model_get_config(models[0]);
     scorer->vocab_size = first->tgt_vocab;

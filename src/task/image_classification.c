@@ -13,7 +13,6 @@
 #include "data/prefetch.h"
 #include "data/vocab_files.h"
 #include "rdrop/metrics.h"
-#include "recipe/recipe_keys.h"
 #include "task/class_weights.h"
 #include "task/task.h"
 #include "task/vocabularies.h"
@@ -121,9 +120,7 @@ static rd_status open_split(classification *c, rd_split split, const char *name)
         status = check(c, c->splits[split].data);
         if (status != RD_OK) {
             rd_error_prefix(status, "%s", path);
-            char message[1024];
-            snprintf(message, sizeof message, "%s", rd_last_error());
-            status = rd_error(status, "%s; run rdrop-preprocess again", message);
+            rd_error_suffix(status, "run rdrop-preprocess again");
         }
     }
     free(path);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "data/masking.h"
 #include "data/noise.h"
 #include "data/picture_input.h"
@@ -67,20 +68,10 @@ static const struct {
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
-static bool is_among(const char *names, const char *name) {
-    size_t n = strlen(name);
-    for (const char *at = names; *at; at += strspn(at, " ")) {
-        size_t length = strcspn(at, " ");
-        if (length == n && memcmp(at, name, n) == 0) return true;
-        at += length;
-    }
-    return false;
-}
-
 /* The row that has the key; N_ROWS: all tasks read it. */
 static int row_of(const rd_key *key) {
     for (int i = 0; i < N_ROWS; i++)
-        if (rows[i].names ? is_among(rows[i].names, key->name)
+        if (rows[i].names ? rd_is_listed(rows[i].names, key->name)
                           : rd_recipe_group_of(key)->keys == rows[i].table)
             return i;
     return N_ROWS;

@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/binarize_text.h"
 #include "data/blocks.h"
 #include "data/vocab_files.h"
 #include "task/task.h"
@@ -63,13 +62,10 @@ static rd_status open_text(const language_model *m, const char *path, rd_stream 
 
 static rd_status open_split(language_model *m, rd_split split, const char *name) {
     const rd_recipe *r = m->recipe;
-    bool validation = split == RD_VALIDATION_DATA;
     rd_blocks_config config = {.mode = r->data.break_mode,
                                .tokens_per_sample = r->data.tokens_per_sample,
                                .longest = r->model.max_target_positions,
-                               .max_tokens = validation && r->train.max_tokens_valid > 0
-                                                 ? r->train.max_tokens_valid
-                                                 : r->train.max_tokens,
+                               .max_tokens = rd_max_tokens(&r->train, split),
                                .max_sentences = r->train.max_sentences,
                                .seed = r->train.seed,
                                .start = r->model.eos_id};

@@ -5,7 +5,6 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "recipe/model_dir.h"
 #include "task/vocabularies.h"
 
 /* Fails now, not at the first validation, on a pair longer than the model's positions. */
@@ -58,9 +57,7 @@ rd_status rd_pairs_open_data(void *self) {
                                 .masking = p->masking};
     RD_TRY(rd_batcher_new(&p->splits[RD_TRAINING_DATA].batches, p->splits[RD_TRAINING_DATA].data,
                           &config));
-    rd_batcher_config valid = {.max_tokens = r->train.max_tokens_valid > 0
-                                                 ? r->train.max_tokens_valid
-                                                 : r->train.max_tokens,
+    rd_batcher_config valid = {.max_tokens = rd_max_tokens(&r->train, RD_VALIDATION_DATA),
                                .max_sentences = r->train.max_sentences,
                                .seed = 1, /* masks are the same at all validations of all seeds */
                                .max_src = r->model.max_source_positions,

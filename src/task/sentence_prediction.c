@@ -8,8 +8,6 @@
 #include "base/memory.h"
 #include "data/labels.h"
 #include "rdrop/metrics.h"
-#include "recipe/model_dir.h"
-#include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"
 #include "task/class_weights.h"
 #include "task/task.h"
@@ -136,9 +134,9 @@ static rd_status check_examples(const prediction *p, const rd_dataset *dataset) 
     return rd_error(RD_ERR_FORMAT, "holds no examples");
 }
 
-static rd_status open_split(prediction *p, rd_split split, const char *name, int64_t max_tokens) {
+static rd_status open_split(prediction *p, rd_split split, const char *name) {
     const rd_train_config *t = &p->recipe->train;
-    rd_batcher_config config = {.max_tokens = max_tokens,
+    rd_batcher_config config = {.max_tokens = rd_max_tokens(&p->recipe->train, split),
                                 .max_sentences = t->max_sentences,
                                 .seed = t->seed,
                                 .max_src = p->recipe->model.max_source_positions,
@@ -159,11 +157,10 @@ static rd_status open_split(prediction *p, rd_split split, const char *name, int
 static rd_status open_data(void *self) {
     prediction *p = self;
     const rd_train_config *t = &p->recipe->train;
-    RD_TRY(open_split(p, RD_TRAINING_DATA, "train.bin", t->max_tokens));
+    RD_TRY(open_split(p, RD_TRAINING_DATA, "train.bin"));
     RD_TRY(rd_class_weights_make(t->class_weights, &p->labels, p->splits[RD_TRAINING_DATA].data,
                                  &p->class_weights));
-    return open_split(p, RD_VALIDATION_DATA, "valid.bin",
-                      t->max_tokens_valid > 0 ? t->max_tokens_valid : t->max_tokens);
+    return open_split(p, RD_VALIDATION_DATA, "valid.bin");
 }
 
 static rd_batch_source batches(void *self, rd_split split) {
@@ -362,8 +359,8 @@ static rd_status join(rd_comm *comm, answers *a) {
 static rd_status validate_all(const prediction *p, const rd_validation *validation, answers *a,
                               rd_results *results) {
     rd_batch batch = {0};
-    RD_TRY(allocate(a, n_examples(p, RD_VALIDATION_DATA), of_numbers(p)));
-    rd_status status = predict_all(p, validation, &batch, a);
+    rd_status status = allocate(a, n_examples(p, RD_VALIDATION_DATA), of_numbers(p));
+    if (status == RD_OK) status = predict_all(p, validation, &batch, a);
     rd_batch_free(&batch);
     RD_TRY(rd_comm_agree(validation->comm, status));
     if (validation->comm->size > 1) RD_TRY(join(validation->comm, a));

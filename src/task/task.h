@@ -44,6 +44,11 @@ void rd_results_free(rd_results *results);
 
 typedef enum { RD_TRAINING_DATA, RD_VALIDATION_DATA } rd_split;
 
+static inline int64_t rd_max_tokens(const rd_train_config *t, rd_split split) {
+    return split == RD_VALIDATION_DATA && t->max_tokens_valid > 0 ? t->max_tokens_valid
+                                                                  : t->max_tokens;
+}
+
 /* A validation's surroundings. */
 typedef struct {
     const rd_model *model;

@@ -111,7 +111,5 @@ rd_status rd_task_check_identity(const rd_recipe *r, const rd_tokenizer *source,
     rd_status status = rd_identity_check(found, &expected);
     if (status == RD_OK) return RD_OK;
     rd_error_prefix(status, "%s", path);
-    char message[1024];
-    snprintf(message, sizeof message, "%s", rd_last_error());
-    return rd_error(status, "%s; run rdrop-preprocess again", message);
+    return rd_error_suffix(status, "run rdrop-preprocess again");
 }

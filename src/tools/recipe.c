@@ -96,14 +96,10 @@ static int print_one(const rd_recipe *recipe, const char *name) {
     return 0;
 }
 
-static int has_group(const options_list *list, const char *name) {
-    for (int i = 0; i < list->n; i++) {
-        const char *at = list->items[i], *found;
-        size_t n;
-        while ((found = rd_next_name(&at, &n)))
-            if (strlen(name) == n && memcmp(found, name, n) == 0) return 1;
-    }
-    return 0;
+static bool has_group(const options_list *list, const char *name) {
+    for (int i = 0; i < list->n; i++)
+        if (rd_is_listed(list->items[i], name)) return true;
+    return false;
 }
 
 static int print_recipe(const rd_recipe *recipe, const arguments *a) {

@@ -13,7 +13,6 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "io/output.h"
 #include "recipe/recipe_keys.h"
 #include "tools/common/options.h"
 #include "tools/common/ranks.h"
@@ -205,6 +204,7 @@ static void on_event(void *self, const rd_train_event *e) {
         options_warn(&program, "%s", e->reason);
         break;
     case RD_TRAIN_CHANGED:
+    case RD_TRAIN_NOTE:
         say(d, "%s", e->reason);
         break;
     case RD_TRAIN_FINISHED:

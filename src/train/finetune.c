@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "base/text.h"
 #include "data/labels.h"
 #include "data/vocab_extend.h"
 #include "io/output.h"
@@ -15,11 +16,7 @@ enum { ROOM = 512 };
 
 /* The head is the recipe's own: a model that was pre-trained is given another. */
 static bool is_of_head(const char *key) {
-    static const char *const keys[] = {"head", "num-classes", "pooling", "head-transform",
-                                       "zero-init-head"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(key, keys[i]) == 0) return true;
-    return false;
+    return rd_is_listed("head num-classes pooling head-transform zero-init-head", key);
 }
 
 /* Pictures may have another size, for which the positions are resized. */

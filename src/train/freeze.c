@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "train/run.h"
 
 /* A part is all tensors with such names that no part before it has. */
@@ -42,12 +43,12 @@ static rd_status find_part(const char *name, size_t n, int *index) {
 
 /* chosen: [N_PARTS] */
 static rd_status read_parts(const char *text, bool *chosen) {
-    for (const char *at = text + strspn(text, " ,"); *at; at += strspn(at, " ,")) {
-        size_t n = strcspn(at, " ,");
+    const char *name;
+    size_t n;
+    while ((name = rd_next_name(&text, &n))) {
         int index;
-        RD_TRY(find_part(at, n, &index));
+        RD_TRY(find_part(name, n, &index));
         chosen[index] = true;
-        at += n;
     }
     return RD_OK;
 }

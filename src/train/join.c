@@ -80,26 +80,20 @@ static rd_status compare_all(const rd_comm *comm, const char *all) {
     return RD_OK;
 }
 
-static rd_status bring_together(rd_comm *comm, const rd_text *mine, size_t *bytes) {
-    size_t own = (size_t)mine->length + 1, total = 0;
-    RD_TRY(rd_comm_gather(comm, &own, sizeof own, bytes));
-    for (int i = 0; i < comm->size; i++) total += bytes[i];
-    char *all = rd_malloc(comm->rank == 0 ? total : 0, 1);
-    rd_status status = all ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_comm_gather_first(comm, mine->data, bytes, all);
-    if (status == RD_OK && comm->rank == 0) status = compare_all(comm, all);
+static rd_status bring_together(rd_comm *comm, const rd_text *mine) {
+    char *all = NULL;
+    size_t total;
+    rd_status status = rd_comm_join(comm, mine->data, (size_t)mine->length + 1, &all, &total);
+    if (status == RD_OK && all) status = compare_all(comm, all);
     free(all);
     return rd_comm_agree(comm, status);
 }
 
 static rd_status check_same(rd_run *run) {
     rd_text mine = {0};
-    size_t *bytes = rd_malloc((size_t)run->comm->size, sizeof *bytes);
-    rd_status status = bytes ? describe(run, &mine) : RD_ERR_MEMORY;
-    status = rd_comm_agree(run->comm, status);
-    if (status == RD_OK) status = bring_together(run->comm, &mine, bytes);
+    rd_status status = rd_comm_agree(run->comm, describe(run, &mine));
+    if (status == RD_OK) status = bring_together(run->comm, &mine);
     rd_text_free(&mine);
-    free(bytes);
     return status;
 }
 

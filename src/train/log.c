@@ -160,8 +160,8 @@ static char *line_of(const rd_train_event *e, const char *name) {
 }
 
 rd_status rd_run_report(rd_run *run, const rd_train_event *e) {
-    static const char *const names[] = {"start",   NULL,  "train",   "valid",
-                                        "skipped", "end", "warning", "changed"};
+    static const char *const names[] = {"start", NULL,      "train",   "valid", "skipped",
+                                        "end",   "warning", "changed", "note"};
     if (run->listener) run->listener(run->self, e);
     if (!run->log || !names[e->kind]) return RD_OK;
     char *line = line_of(e, names[e->kind]);

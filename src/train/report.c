@@ -28,7 +28,7 @@ __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const 
     return rd_text_put(out, "</b></div>\n");
 }
 
-static rd_status write_totals(const rd_run *run, const rd_history *history, rd_text *out) {
+static rd_status write_totals(const rd_run *run, const rd_train_history *history, rd_text *out) {
     const rd_progress_state *s = &run->state;
     char examples[64], speed[64], duration[32];
     snprintf(speed, sizeof speed, "%s/s, mean", rd_task_speed_unit(run->task));
@@ -55,7 +55,7 @@ static rd_status write_totals(const rd_run *run, const rd_history *history, rd_t
     return rd_text_put(out, "</div>\n");
 }
 
-static rd_status write_chart(const rd_run *run, const rd_history *history, rd_chart chart,
+static rd_status write_chart(const rd_run *run, const rd_train_history *history, rd_chart chart,
                              rd_text *out) {
     chart.x_end = (double)run->state.update;
     chart.changed = &history->changed;
@@ -65,7 +65,7 @@ static rd_status write_chart(const rd_run *run, const rd_history *history, rd_ch
 }
 
 /* The curves of a chart's results. */
-static void add_results(rd_chart *chart, const rd_history *history) {
+static void add_results(rd_chart *chart, const rd_train_history *history) {
     const rd_result_kind *const *kinds = history->task->kinds;
     for (int i = 0, n = 0; kinds[i] && n < RD_CHART_SERIES; i++) {
         if (!kinds[i]->chart || strcmp(kinds[i]->chart, chart->title) != 0) continue;
@@ -75,7 +75,7 @@ static void add_results(rd_chart *chart, const rd_history *history) {
 }
 
 /* A chart for each title that results have and no earlier result had. */
-static rd_status write_results(const rd_run *run, const rd_history *history, rd_text *out) {
+static rd_status write_results(const rd_run *run, const rd_train_history *history, rd_text *out) {
     const rd_result_kind *const *kinds = history->task->kinds;
     for (int i = 0; kinds[i]; i++) {
         bool drawn = !kinds[i]->chart;
@@ -89,7 +89,7 @@ static rd_status write_results(const rd_run *run, const rd_history *history, rd_
     return RD_OK;
 }
 
-static rd_status write_number(const rd_run *run, const rd_history *history, int number,
+static rd_status write_number(const rd_run *run, const rd_train_history *history, int number,
                               const char *series, rd_text *out) {
     char title[RD_LONGEST_TITLE];
     rd_update_title(number, run->task->loss_unit, rd_task_speed_unit(run->task), title);
@@ -100,7 +100,7 @@ static rd_status write_number(const rd_run *run, const rd_history *history, int 
 }
 
 /* Curves of training and, if it is a result, of validation. */
-static rd_status write_nll(const rd_run *run, const rd_history *history, rd_text *out) {
+static rd_status write_nll(const rd_run *run, const rd_train_history *history, rd_text *out) {
     char title[RD_LONGEST_TITLE];
     snprintf(title, sizeof title, "Negative log-likelihood, per %s", run->task->loss_unit);
     rd_chart chart = {.title = title,
@@ -113,7 +113,7 @@ static rd_status write_nll(const rd_run *run, const rd_history *history, rd_text
     return write_chart(run, history, chart, out);
 }
 
-static rd_status write_charts(const rd_run *run, const rd_history *history, rd_text *out) {
+static rd_status write_charts(const rd_run *run, const rd_train_history *history, rd_text *out) {
     bool several_passes = run->recipe->train.reg_alpha > 0.0f;
     RD_TRY(rd_text_put(out, "<div class=\"charts\">\n"));
     RD_TRY(write_number(run, history, RD_CURVE_TRAIN_LOSS,
@@ -138,7 +138,7 @@ static rd_status write_sample(const json_t *sample, rd_text *out) {
     return rd_text_put(out, "</div>\n");
 }
 
-static rd_status write_validation(const rd_history *history, const json_t *event, bool open,
+static rd_status write_validation(const rd_train_history *history, const json_t *event, bool open,
                                   rd_text *out) {
     RD_TRY(rd_text_printf(out, "<details%s><summary>Update %lld <span>epoch %lld",
                           open ? " open" : "",
@@ -160,7 +160,7 @@ static rd_status write_validation(const rd_history *history, const json_t *event
     return rd_text_put(out, "</details>\n");
 }
 
-static rd_status write_samples(const rd_history *history, rd_text *out) {
+static rd_status write_samples(const rd_train_history *history, rd_text *out) {
     size_t n = json_array_size(history->validations);
     if (n == 0) return RD_OK;
     RD_TRY(rd_text_put(out, "<h2>Samples of the validation set, latest first</h2>\n"));
@@ -225,7 +225,7 @@ static rd_status write_settings(const rd_recipe *recipe, rd_text *out) {
 }
 
 /* "update 10: dropout 0.1 -> 0.3" */
-static rd_status write_changes(const rd_history *history, rd_text *out) {
+static rd_status write_changes(const rd_train_history *history, rd_text *out) {
     static const char prefix[] = "changed: ";
     size_t n = json_array_size(history->changes);
     if (n == 0) return RD_OK;
@@ -255,7 +255,7 @@ static rd_status write_subject(const rd_recipe *recipe, rd_text *out) {
                                : RD_OK;
 }
 
-static rd_status write_page(const rd_run *run, const rd_history *history, rd_text *out) {
+static rd_status write_page(const rd_run *run, const rd_train_history *history, rd_text *out) {
     RD_TRY(rd_text_put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                             "<meta name=\"viewport\" content=\"width=device-width\">\n"));
     if (!history->reason) /* a page left open follows the training */
@@ -283,13 +283,13 @@ rd_status rd_run_write_html(const rd_run *run) {
     if (run->comm->rank > 0) return RD_OK;
     RD_TRY(rd_run_check_save_dir(run));
     char *log = rd_run_path(run, "train.jsonl"), *path = rd_run_path(run, "report.html");
-    rd_history history = {0};
+    rd_train_history history = {0};
     rd_text page = {0};
-    rd_status status = log && path ? rd_history_read(&history, log) : RD_ERR_MEMORY;
+    rd_status status = log && path ? rd_train_history_read(&history, log) : RD_ERR_MEMORY;
     if (status == RD_OK) status = write_page(run, &history, &page);
     if (status == RD_OK) status = rd_write_file(path, page.data, (size_t)page.length);
     rd_text_free(&page);
-    rd_history_free(&history);
+    rd_train_history_free(&history);
     free(path);
     free(log);
     return status;

@@ -32,12 +32,12 @@ typedef struct {
     json_t *validations; /* the "valid" events, in order; old ones without their samples */
     int64_t n_runs;      /* how often the training was started */
     char *reason;        /* why it ended; NULL: it has not */
-} rd_history;
+} rd_train_history;
 
 /* Leaves out incomplete lines, and the work of a killed run after the checkpoint from which the
  * next run started. */
-rd_status rd_history_read(rd_history *history, const char *path);
-void rd_history_free(rd_history *history);
+rd_status rd_train_history_read(rd_train_history *history, const char *path);
+void rd_train_history_free(rd_train_history *history);
 
 /* One diagram. Curves that are empty are left out; so is a chart without any curve. */
 enum { RD_CHART_SERIES = 8 };

@@ -13,7 +13,7 @@
 #include "train/settings.h"
 
 typedef struct {
-    rd_history history;
+    rd_train_history history;
     rd_checkpoint_info last; /* of checkpoint_last; settings NULL: there is none */
     rd_text name;            /* the directory as it was given, for HTML */
     double x_end;            /* its last update */
@@ -38,7 +38,7 @@ static void find_end(training *t) {
 }
 
 static rd_status read_files(training *t, const char *log, const char *last) {
-    RD_TRY(rd_history_read(&t->history, log));
+    RD_TRY(rd_train_history_read(&t->history, log));
     find_end(t);
     return rd_file_exists(last) ? rd_checkpoint_read_info(last, &t->last) : RD_OK;
 }
@@ -56,7 +56,7 @@ static rd_status read_training(training *t, const char *directory) {
 }
 
 static void free_training(training *t) {
-    rd_history_free(&t->history);
+    rd_train_history_free(&t->history);
     rd_checkpoint_info_free(&t->last);
     rd_text_free(&t->name);
 }

@@ -13,7 +13,7 @@ double rd_curve_mean(const rd_curve *curve) {
     return curve->n > 0 ? sum / (double)curve->n : 0;
 }
 
-void rd_history_free(rd_history *history) {
+void rd_train_history_free(rd_train_history *history) {
     for (int c = 0; c < RD_CURVES; c++) free(history->curves[c].points);
     for (int c = 0; c < RD_MOST_RESULTS; c++) free(history->results[c].points);
     free(history->changed.points);
@@ -21,7 +21,7 @@ void rd_history_free(rd_history *history) {
     json_decref(history->changes);
     json_decref(history->validations);
     free(history->reason);
-    *history = (rd_history){0};
+    *history = (rd_train_history){0};
 }
 
 static void cut(rd_curve *curve, int64_t update) {
@@ -29,7 +29,7 @@ static void cut(rd_curve *curve, int64_t update) {
 }
 
 /* A run starts after `update`: later work of an earlier run is done again. */
-static void go_back(rd_history *history, int64_t update) {
+static void go_back(rd_train_history *history, int64_t update) {
     for (int c = 0; c < RD_CURVES; c++) cut(&history->curves[c], update);
     for (int c = 0; c < RD_MOST_RESULTS; c++) cut(&history->results[c], update);
     /* The run reports changes at `update` again if they still hold. */
@@ -59,7 +59,7 @@ static rd_status add_point(rd_curve *curve, int64_t update, const json_t *line, 
     return RD_OK;
 }
 
-static rd_status add_points(rd_history *history, const char *event, int64_t update,
+static rd_status add_points(rd_train_history *history, const char *event, int64_t update,
                             const json_t *line) {
     for (int c = 0; c < RD_CURVES && strcmp(event, "train") == 0; c++)
         RD_TRY(add_point(&history->curves[c], update, line, rd_update_numbers[c].name));
@@ -69,7 +69,7 @@ static rd_status add_points(rd_history *history, const char *event, int64_t upda
     return RD_OK;
 }
 
-static rd_status add_validation(rd_history *history, json_t *event) {
+static rd_status add_validation(rd_train_history *history, json_t *event) {
     if (json_array_append(history->validations, event) != 0)
         return rd_error(RD_ERR_MEMORY, "out of memory");
     size_t n = json_array_size(history->validations);
@@ -85,7 +85,7 @@ static rd_status add_mark(rd_curve *marks, int64_t update) {
     return RD_OK;
 }
 
-static rd_status add_change(rd_history *history, int64_t update, json_t *event) {
+static rd_status add_change(rd_train_history *history, int64_t update, json_t *event) {
     RD_TRY(add_mark(&history->changed, update));
     return json_array_append(history->changes, event) == 0
                ? RD_OK
@@ -93,7 +93,7 @@ static rd_status add_change(rd_history *history, int64_t update, json_t *event) 
 }
 
 /* Older logs name no task: there was one. */
-static rd_status find_task(rd_history *history, const char *name) {
+static rd_status find_task(rd_train_history *history, const char *name) {
     const rd_task *task = &rd_task_translation;
     if (name) RD_TRY(rd_task_find(&task, name));
     history->task = task;
@@ -102,7 +102,7 @@ static rd_status find_task(rd_history *history, const char *name) {
 
 /* Lines that are not JSON are not ours. */
 static rd_status add_line(void *self, const char *text, size_t n, json_t *line) {
-    rd_history *history = self;
+    rd_train_history *history = self;
     (void)text;
     (void)n;
     const char *event = json_string_value(json_object_get(line, "event"));
@@ -124,8 +124,8 @@ static rd_status add_line(void *self, const char *text, size_t n, json_t *line) 
     return add_points(history, event, update, line);
 }
 
-rd_status rd_history_read(rd_history *history, const char *path) {
-    *history = (rd_history){
+rd_status rd_train_history_read(rd_train_history *history, const char *path) {
+    *history = (rd_train_history){
         .task = &rd_task_translation, .validations = json_array(), .changes = json_array()};
     if (!history->validations || !history->changes)
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);

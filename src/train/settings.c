@@ -5,48 +5,36 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "recipe/recipe_keys.h"
 
 /* Keys that change neither weights nor their kept state: any value gives the same bits, or their
  * effect is seen in the files that they name, or in the lines that no key gives. */
 static bool is_without_effect(const char *name) {
-    static const char *const names[] = {
-        "prepare",        "trainpref",           "validpref",       "testpref",
-        "vocab-from",     "finetune-from-model", "threads",         "checkpoint-activations",
-        "workers",        "worker-speeds",       "shard-optimizer", "worker-timeout",
-        "vocab-size-src", "vocab-size-tgt",      "compare",         "average-last",
-        "score-metrics",  "score-lowercase",     "tensorboard"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0) return true;
-    return false;
+    return rd_is_listed("prepare trainpref validpref testpref vocab-from finetune-from-model "
+                        "threads checkpoint-activations workers shard-optimizer "
+                        "worker-timeout vocab-size-src vocab-size-tgt compare average-last "
+                        "score-metrics score-lowercase tensorboard",
+                        name);
 }
 
 /* Keys besides those of the shape that make another model of a training. */
 static bool is_of_model(const rd_key *key) {
-    static const char *const names[] = {
-        "optimizer",          "task",          "source-lang",
-        "target-lang",        "vocab-type",    "vocabulary",
-        "joined-dictionary",  "byte-fallback", "mask-piece",
-        "character-coverage", "normalization", "user-defined-symbols"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(key->name, names[i]) == 0) return true;
-    return rd_recipe_is_of_shape(key);
+    return rd_is_listed("optimizer task source-lang target-lang vocab-type vocabulary "
+                        "joined-dictionary byte-fallback mask-piece character-coverage "
+                        "normalization user-defined-symbols",
+                        key->name) ||
+           rd_recipe_is_of_shape(key);
 }
 
-/* Keys that change no update: how long the training goes on, how it is watched, what is kept. */
+/* Keys that change no update: how long the training goes on, how it is watched, what is kept; and
+ * worker-speeds, which changes the order of sums alone, as the number of workers does. */
 static bool is_of_course(const rd_key *key) {
-    static const char *const names[] = {"max-update",
-                                        "max-epoch",
-                                        "patience",
-                                        "max-tokens-valid",
-                                        "validate-interval",
-                                        "validate-interval-updates",
-                                        "save-interval-updates",
-                                        "keep-last-n",
-                                        "best-checkpoint-metric",
-                                        "log-interval"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(key->name, names[i]) == 0) return true;
+    if (rd_is_listed("max-update max-epoch patience max-tokens-valid validate-interval "
+                     "validate-interval-updates save-interval-updates keep-last-n "
+                     "best-checkpoint-metric log-interval worker-speeds",
+                     key->name))
+        return true;
     const char *group = rd_recipe_group_of(key)->name;
     return strncmp(key->name, "eval-", strlen("eval-")) == 0 || strcmp(group, "search") == 0 ||
            strcmp(group, "score") == 0;
@@ -101,6 +89,22 @@ rd_status rd_settings_write(const rd_run *run, rd_text *settings) {
     }
     free(value);
     return status;
+}
+
+rd_status rd_settings_keep(const rd_run *run, const char *before, rd_text *settings) {
+    const char *valid = others[VALID_DATA];
+    char value[80];
+    describe_other(run, VALID_DATA, value);
+    for (const char *line = before; *line;) {
+        const char *end = strchrnul(line, '\n');
+        size_t length = (size_t)(end - line) + (*end != '\0'), n = strlen(valid);
+        if (strncmp(line, valid, n) == 0 && line[n] == ':')
+            RD_TRY(rd_text_printf(settings, "%s: %s\n", valid, value));
+        else
+            RD_TRY(rd_text_append(settings, line, length));
+        line += length;
+    }
+    return RD_OK;
 }
 
 rd_status rd_settings_get(const char *settings, const char *key, char **value) {

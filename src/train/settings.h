@@ -11,6 +11,9 @@ extern const char rd_setting_threads[], rd_setting_products[];
 /* The run's settings, to be released with rd_text_free. */
 rd_status rd_settings_write(const rd_run *run, rd_text *settings);
 
+/* The settings `before`, but with the run's validation data. */
+rd_status rd_settings_keep(const rd_run *run, const char *before, rd_text *settings);
+
 /* Compares the settings of the checkpoint at `path` with the run's. RD_ERR_ARGUMENT with both
  * values if the model would be another: shape, vocabulary, languages, the weights it started from.
  * Other differences are added to run->changes, a line each: "dropout 0.1 -> 0.3". With

@@ -118,12 +118,10 @@ static rd_status run_epoch(rd_run *run, rd_meters *w) {
 static rd_status out_of_memory(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
     bool by_tokens = t->max_tokens > 0 && !run->task->counts_examples;
-    char message[512];
-    snprintf(message, sizeof message, "%s", rd_last_error());
-    return rd_error(RD_ERR_MEMORY,
-                    "%s; a lower %s (now %lld, with update-freq raised as much) needs less memory",
-                    message, by_tokens ? "max-tokens" : "max-sentences",
-                    (long long)(by_tokens ? t->max_tokens : t->max_sentences));
+    return rd_error_suffix(
+        RD_ERR_MEMORY, "a lower %s (now %lld, with update-freq raised as much) needs less memory",
+        by_tokens ? "max-tokens" : "max-sentences",
+        (long long)(by_tokens ? t->max_tokens : t->max_sentences));
 }
 
 static rd_status train_until_done(rd_run *run, const volatile sig_atomic_t *stop) {
@@ -196,7 +194,7 @@ static rd_status report_start(rd_run *run) {
     RD_TRY(rd_run_report(run, &event));
     RD_TRY(warn_of_warmup(run));
     RD_TRY(report_lines(run, &run->warnings, RD_TRAIN_WARNING, ""));
-    RD_TRY(report_lines(run, &run->notes, RD_TRAIN_CHANGED, ""));
+    RD_TRY(report_lines(run, &run->notes, RD_TRAIN_NOTE, ""));
     return report_lines(run, &run->changes, RD_TRAIN_CHANGED, "changed: ");
 }
 

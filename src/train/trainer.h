@@ -18,7 +18,8 @@ typedef enum {
     RD_TRAIN_SKIPPED,
     RD_TRAIN_FINISHED,
     RD_TRAIN_WARNING, /* of what has no effect; after STARTED */
-    RD_TRAIN_CHANGED  /* a setting that has changed; after STARTED */
+    RD_TRAIN_CHANGED, /* a setting that has changed; after STARTED */
+    RD_TRAIN_NOTE     /* what is good to know, such as what is frozen; after STARTED */
 } rd_train_kind;
 
 typedef struct {
@@ -39,7 +40,7 @@ typedef struct {
     int n_workers;
     int64_t peak_memory; /* FINISHED: bytes, of this process */
     const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
-                          * WARNING and CHANGED: what to say */
+                          * WARNING, CHANGED and NOTE: what to say */
 } rd_train_event;
 
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unicode/uloc.h>
 
+#include "base/text.h"
+
 typedef struct {
     const char *languages; /* codes, with blanks between them */
     const char *words;
@@ -100,16 +102,6 @@ static const list lists[] = {
            "млн. млрд. тис. грн. тел. рис. табл. обл. р-н. ім. рр. гр. ред. вид. кв. буд. пор."},
     {"ar fa ur", "د. أ. م. ص. ج. ط. هـ. أ.د. ق.م."}};
 
-static bool has_code(const char *codes, const char *code) {
-    size_t n = strlen(code);
-    for (const char *c = codes; *c; c += strspn(c, " ")) {
-        size_t length = strcspn(c, " ");
-        if (length == n && memcmp(c, code, n) == 0) return true;
-        c += length;
-    }
-    return false;
-}
-
 bool rd_language_code(const char *language, char code[4]) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     size_t n = language ? strspn(language, letters) : 0;
@@ -125,11 +117,11 @@ bool rd_language_code(const char *language, char code[4]) {
 
 const char *rd_abbreviations(const char *code) {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (has_code(lists[i].languages, code)) return lists[i].words;
+        if (rd_is_listed(lists[i].languages, code)) return lists[i].words;
     return "";
 }
 
 bool rd_has_ordinal_stops(const char *code) {
-    return has_code("bs cs da de et eu fi fo hr hu is lb lt lv mk nb nn no pl sh sk sl sq sr tr",
-                    code);
+    return rd_is_listed(
+        "bs cs da de et eu fi fo hr hu is lb lt lv mk nb nn no pl sh sk sl sq sr tr", code);
 }

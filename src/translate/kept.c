@@ -22,27 +22,27 @@ struct rd_keeper {
     URegularExpression *regex;
 };
 
-rd_status rd_pattern_open(rd_pattern **keep, const char *regex) {
+rd_status rd_pattern_open(rd_pattern **pattern, const char *regex) {
     UErrorCode code = U_ZERO_ERROR;
     UParseError place = {0};
-    UText pattern = UTEXT_INITIALIZER;
-    *keep = rd_calloc(1, sizeof **keep);
-    if (!*keep) return RD_ERR_MEMORY;
-    utext_openUTF8(&pattern, regex, (int64_t)strlen(regex), &code);
-    (*keep)->regex = uregex_openUText(&pattern, 0, &place, &code);
-    utext_close(&pattern);
+    UText text = UTEXT_INITIALIZER;
+    *pattern = rd_calloc(1, sizeof **pattern);
+    if (!*pattern) return RD_ERR_MEMORY;
+    utext_openUTF8(&text, regex, (int64_t)strlen(regex), &code);
+    (*pattern)->regex = uregex_openUText(&text, 0, &place, &code);
+    utext_close(&text);
     if (U_SUCCESS(code)) return RD_OK;
-    rd_pattern_close(*keep);
-    *keep = NULL;
+    rd_pattern_close(*pattern);
+    *pattern = NULL;
     if (code == U_MEMORY_ALLOCATION_ERROR) return rd_error(RD_ERR_MEMORY, "out of memory in ICU");
     return rd_error(RD_ERR_ARGUMENT, "not a regular expression: %.200s (%s at character %d)", regex,
                     u_errorName(code), (int)place.offset + 1);
 }
 
-void rd_pattern_close(rd_pattern *keep) {
-    if (!keep) return;
-    uregex_close(keep->regex);
-    free(keep);
+void rd_pattern_close(rd_pattern *pattern) {
+    if (!pattern) return;
+    uregex_close(pattern->regex);
+    free(pattern);
 }
 
 static rd_status regex_error(UErrorCode code) {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "data/batch.h"
 #include "translate/constraints.h"
 #include "translate/kept.h"

@@ -33,7 +33,7 @@ static void describe(const char *path) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_part config = fuzz_cut(data, size, 0), header = fuzz_cut(data, size, 1);
     fuzz_part events = fuzz_cut(data, size, 2);
-    rd_history history = {0};
+    rd_train_history history = {0};
     char path[128];
     fuzz_place("config.yaml", 0, config.bytes, config.n);
     fuzz_place("train.jsonl", 2, events.bytes, events.n);
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     snprintf(path, sizeof path, "%s/model.safetensors", fuzz_folder());
     describe(path);
     snprintf(path, sizeof path, "%s/train.jsonl", fuzz_folder());
-    if (rd_history_read(&history, path) != RD_OK) FUZZ_CHECK(*rd_last_error());
-    rd_history_free(&history);
+    if (rd_train_history_read(&history, path) != RD_OK) FUZZ_CHECK(*rd_last_error());
+    rd_train_history_free(&history);
     return 0;
 }

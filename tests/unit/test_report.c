@@ -16,12 +16,12 @@
 
 enum { NLL = 1, BLEU = 3 }; /* of rd_task_translation.kinds */
 
-static void read_lines(rd_history *history, const char *lines) {
+static void read_lines(rd_train_history *history, const char *lines) {
     char path[] = "/tmp/rdrop-report-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0 && close(fd) == 0);
     assert_int_equal(rd_write_file(path, lines, strlen(lines)), RD_OK);
-    assert_int_equal(rd_history_read(history, path), RD_OK);
+    assert_int_equal(rd_train_history_read(history, path), RD_OK);
     unlink(path);
 }
 
@@ -33,7 +33,7 @@ static int count(const char *text, const char *part) {
 
 static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
     (void)state;
-    rd_history h;
+    rd_train_history h;
     read_lines(&h, "{\"event\":\"start\",\"update\":0}\n"
                    "{\"event\":\"train\",\"update\":10,\"nll\":5.0,\"loss\":11.0}\n"
                    "{\"event\":\"valid\",\"update\":10,\"nll\":4.5,\"bleu\":1.5}\n"
@@ -57,19 +57,19 @@ static void what_a_killed_run_did_in_vain_is_left_out(void **state) {
     assert_true(h.results[BLEU].points[0].y == 1.5);
     assert_int_equal(h.curves[RD_CURVE_KL].n, 1);
     assert_int_equal(json_array_size(h.validations), 1);
-    rd_history_free(&h);
+    rd_train_history_free(&h);
     read_lines(&h, "{\"event\":\"end\",\"update\":3,\"reason\":\"patience exhausted\"}\n");
     assert_string_equal(h.reason, "patience exhausted");
-    rd_history_free(&h);
-    assert_int_equal(rd_history_read(&h, "/nowhere/train.jsonl"), RD_ERR_IO);
+    rd_train_history_free(&h);
+    assert_int_equal(rd_train_history_read(&h, "/nowhere/train.jsonl"), RD_ERR_IO);
     assert_non_null(strstr(rd_last_error(), "/nowhere/train.jsonl"));
-    rd_history_free(&h);
+    rd_train_history_free(&h);
 }
 
 /* A change that a later run tells again, or no more, is drawn once, or not at all. */
 static void changes_are_those_that_held(void **state) {
     (void)state;
-    rd_history h;
+    rd_train_history h;
     read_lines(&h, "{\"event\":\"start\",\"update\":0}\n"
                    "{\"event\":\"start\",\"update\":10}\n"
                    "{\"event\":\"changed\",\"update\":10,\"reason\":\"changed: lr 1 -> 2\"}\n"
@@ -99,7 +99,7 @@ static void changes_are_those_that_held(void **state) {
     assert_non_null(strstr(out.data, "<title>started again: after update 10</title>"));
     assert_non_null(strstr(out.data, "<title>settings changed: update 20</title>"));
     rd_text_free(&out);
-    rd_history_free(&h);
+    rd_train_history_free(&h);
 }
 
 static void samples_of_the_latest_are_kept(void **state) {
@@ -111,7 +111,7 @@ static void samples_of_the_latest_are_kept(void **state) {
         n +=
             (size_t)snprintf(text + n, sizeof text - n,
                              "{\"event\":\"valid\",\"update\":%d,\"nll\":2.5,\"samples\":[]}\n", i);
-    rd_history h;
+    rd_train_history h;
     read_lines(&h, text);
     assert_int_equal(h.results[NLL].n, MANY);
     assert_int_equal(json_array_size(h.validations), MANY);
@@ -120,7 +120,7 @@ static void samples_of_the_latest_are_kept(void **state) {
         assert_int_equal(json_integer_value(json_object_get(event, "update")), i + 1);
         assert_int_equal(json_object_get(event, "samples") != NULL, i >= MANY - RD_HISTORY_SAMPLES);
     }
-    rd_history_free(&h);
+    rd_train_history_free(&h);
 }
 
 /* Every number of the lines drawn lies inside the picture. */

@@ -38,9 +38,9 @@ int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim
     int64_t scores = block * n_keys, width = rd_pad16(head_dim);
     if (scores > ATTENTION_SCORES)
         scores = 16 * n_keys > ATTENTION_SCORES ? 16 * n_keys : ATTENTION_SCORES;
-    /* k, v, dk, dv; p, dp and pairs; q, out, d_out and two transposes of a block; six numbers a
-     * query. */
-    return 4 * n_keys * width + 2 * scores + scores / 2 + 5 * block * width + 6 * block;
+    /* k, v, dk, dv; p, dp and pairs; q, out, d_out and two transposes of a block; four numbers
+     * a query, and half a one that the division of pairs rounds up to. */
+    return 4 * n_keys * width + 2 * scores + scores / 2 + 5 * block * width + 5 * block;
 }
 
 rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout) {

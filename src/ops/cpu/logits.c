@@ -6,10 +6,6 @@
 #include "ops/cpu/threads.h"
 #include "ops/ops.h"
 
-static void add_bias(float *restrict logits, const float *restrict bias, int64_t vocab) {
-    for (int64_t i = 0; i < vocab; i++) logits[i] += bias[i];
-}
-
 /* In the order of threads. */
 static void add_partials(const rd_criterion_partial *partials, float reg_alpha,
                          rd_criterion_sums *sums) {
@@ -39,7 +35,7 @@ rd_status rd_op_token_criterion(rd_arena *arena, float *logits, const float *bia
         int thread = omp_get_thread_num();
         for (int64_t r = s.begin; r < s.begin + s.n; r++) {
             for (int64_t p = 0; bias && p < passes; p++)
-                add_bias(logits + (p * rows + r) * vocab, bias, vocab);
+                kernels->add_bias(logits + (p * rows + r) * vocab, bias, 1, vocab);
             kernels->criterion(logits + r * vocab, rd_activations_at(dlogits, r * vocab), passes,
                                rows * vocab, vocab, targets[r], label_smoothing, reg_alpha,
                                scratch + thread * size, &partials[thread]);

@@ -142,8 +142,8 @@ static inline float log1p_fast(float x) {
     return 2.0f * z * p;
 }
 
-/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26; and, as a
- * by- product, e^(-x^2). */
+/* erf(x) to 1.5e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26; and, on
+ * the way, e^(-x^2). */
 static inline float erf_and_exp(float x, float *e) {
     float a = fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a);
     float p = 1.061405429f;

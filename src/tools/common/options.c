@@ -30,11 +30,10 @@ bool options_is_offered(const options_group *group, const rd_key *key) {
 static bool begins_with(const rd_key *key, const char *start) {
     size_t n = strlen(start);
     if (strncmp(key->name, start, n) == 0) return true;
-    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
-        size_t length = strcspn(at, " ");
-        if (length > 1 && length >= n && memcmp(at, start, n) == 0) return true;
-        at += length;
-    }
+    const char *at = key->aliases, *alias;
+    size_t length;
+    while (at && (alias = rd_next_name(&at, &length)))
+        if (length > 1 && length >= n && memcmp(alias, start, n) == 0) return true;
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* --help and the man page, from a program's table. */
 #include <string.h>
 
+#include "base/text.h"
 #include "tools/common/options.h"
 
 enum { WIDTH = 80, COLUMN = 28 }; /* of --help, and where it explains */
@@ -25,11 +26,10 @@ static const char *value_name(const rd_key *key) {
 
 /* The alias of one letter, or '\0'. */
 static char letter_of(const rd_key *key) {
-    for (const char *at = key->aliases; at && *at; at += strspn(at, " ")) {
-        size_t length = strcspn(at, " ");
-        if (length == 1) return *at;
-        at += length;
-    }
+    const char *at = key->aliases, *alias;
+    size_t n;
+    while (at && (alias = rd_next_name(&at, &n)))
+        if (n == 1) return *alias;
     return '\0';
 }
 

@@ -14,7 +14,6 @@
 #include "data/picture.h"
 #include "data/picture_source.h"
 #include "io/output.h"
-#include "recipe/model_dir.h"
 #include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
 
