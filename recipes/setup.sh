@@ -96,7 +96,17 @@ rd_setup_packages() {
     rd_setup_check_cmake
 }
 
+# One at a time: a second one finds the work done.
 rd_setup_build() {
+    local source=$1 build=$2 target=$3 lock status=0
+    mkdir -p "$build" && exec {lock}>>"$build/.lock" || return 1
+    flock "$lock"
+    rd_setup_make "$source" "$build" "$target" || status=$?
+    exec {lock}>&-
+    return "$status"
+}
+
+rd_setup_make() {
     local source=$1 build=$2 target=$3
     if [ ! -e "$build/build.ninja" ]; then
         rd_setup_log "setup: configuring $build"

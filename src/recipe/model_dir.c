@@ -184,6 +184,14 @@ static bool is_same_model(const char *path, const rd_recipe *recipe) {
     return same;
 }
 
+bool rd_model_dir_has(const char *name) {
+    const char *vocabulary[RD_MOST_VOCABULARY_FILES + 1];
+    rd_vocabularies_list(vocabulary);
+    for (int i = 0; vocabulary[i]; i++)
+        if (strcmp(name, vocabulary[i]) == 0) return true;
+    return strcmp(name, CONFIG) == 0 || strcmp(name, WEIGHTS) == 0;
+}
+
 static rd_status remove_weights(const char *path) {
     if (unlink(path) == 0 || errno == ENOENT) return RD_OK;
     return rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));

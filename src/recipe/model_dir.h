@@ -59,6 +59,9 @@ static inline rd_vocabulary_kind rd_recipe_vocabulary_kind(const rd_recipe *reci
 
 typedef enum { RD_WEIGHTS_FP32, RD_WEIGHTS_INT8 } rd_weight_form;
 
+/* Whether a model directory may have a file of this name. */
+bool rd_model_dir_has(const char *name);
+
 /* Makes `path` the directory of this model, with the vocabulary of the folder `vocabulary` (NULL:
  * the one already there), and sets recipe->vocabulary. Existing weights are replaced in one step,
  * and removed first if they are of another shape or vocabulary: at no moment are weights next to a

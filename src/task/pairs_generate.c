@@ -148,12 +148,13 @@ static rd_status bring_together(rd_comm *comm, const rd_text *mine, rd_pairs_ans
     return status;
 }
 
-/* Only the first worker has hypotheses. */
+/* Only the first worker has hypotheses. status: of what came before, on which all agree. */
 static rd_status translate_together(const rd_pairs *p, const rd_validation *validation,
-                                    const sources *s, rd_pairs_answers *a) {
+                                    const sources *s, rd_pairs_answers *a, rd_status status) {
     rd_comm *comm = validation->comm;
     rd_text mine = {0};
-    rd_status status = rd_comm_agree(comm, translate_mine(p, validation, s, a->n, &mine));
+    if (status == RD_OK) status = translate_mine(p, validation, s, a->n, &mine);
+    status = rd_comm_agree(comm, status);
     if (status == RD_OK) status = bring_together(comm, &mine, a);
     rd_text_free(&mine);
     return status;
@@ -167,10 +168,10 @@ rd_status rd_pairs_generate(const rd_pairs *p, const rd_validation *validation, 
     sources s = {0};
     rd_status status = make_room(all || among < N_SAMPLES ? among : N_SAMPLES, &s, answers);
     if (status == RD_OK) status = collect(p, among, &s, answers);
-    if (status == RD_OK && validation->comm->size == 1)
-        status = translate(p, validation, answers->n, s.tokens, answers->hypotheses);
+    if (validation->comm->size > 1)
+        status = translate_together(p, validation, &s, answers, status);
     else if (status == RD_OK)
-        status = translate_together(p, validation, &s, answers);
+        status = translate(p, validation, answers->n, s.tokens, answers->hypotheses);
     sources_free(&s);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,6 +12,7 @@
 
 #include "base/file.h"
 #include "io/output.h"
+#include "recipe/model_dir.h"
 #include "train/run.h"
 
 static const char UNSAVED[] = "unsaved\n";
@@ -100,9 +102,11 @@ static rd_status hold(rd_run *run) {
 }
 
 rd_status rd_run_mark_unsaved(rd_run *run, bool unsaved) {
+    char text[64];
+    int n = snprintf(text, sizeof text, "%ld\n%s", (long)getpid(), unsaved ? UNSAVED : "");
     run->unsaved = unsaved;
-    if (ftruncate(run->lock_file, 0) == 0 && lseek(run->lock_file, 0, SEEK_SET) == 0 &&
-        dprintf(run->lock_file, "%ld\n%s", (long)getpid(), unsaved ? UNSAVED : "") > 0)
+    /* Written first: what is there survives a full disk. */
+    if (pwrite(run->lock_file, text, (size_t)n, 0) == n && ftruncate(run->lock_file, n) == 0)
         return RD_OK;
     return rd_error(RD_ERR_IO, "%s/lock: cannot write: %s", run->save_dir, strerror(errno));
 }
@@ -175,15 +179,32 @@ static int64_t checkpoint_number(const char *name) {
     return named ? strtoll(name, NULL, 10) : -1;
 }
 
-/* name: "." or that of a directory inside, which no link may have replaced by now */
-static rd_status tidy_directory(const rd_run *run, const char *name, bool numbered) {
+/* Whether a file of a folder was on its way to a place of a training's own when this was killed.
+ * One that is on its way to another place may be of a program that still runs. */
+static bool is_left_over(const char *folder, const char *file) {
+    char name[64];
+    size_t n = strlen(file) - strlen(".tmp.0123456789abcdef");
+    if (!rd_is_temporary(file) || n >= sizeof name) return false;
+    memcpy(name, file, n);
+    name[n] = '\0';
+    if (strcmp(folder, "model") == 0) return rd_model_dir_has(name);
+    if (strcmp(folder, "checkpoints") == 0) return checkpoint_number(name) >= 0;
+    for (int i = 0; rd_run_files[i]; i++)
+        if (strcmp(name, rd_run_files[i]) == 0) return true;
+    return strcmp(name, "report.html") == 0;
+}
+
+/* name: "." or that of a directory inside, which no link may have replaced by now. Checkpoints that
+ * are ahead go as well. */
+static rd_status tidy_directory(const rd_run *run, const char *name) {
     int fd = openat(run->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
     if (!entries && fd >= 0) close(fd);
+    bool numbered = strcmp(name, "checkpoints") == 0;
     rd_status status = RD_OK;
     for (struct dirent *e; entries && status == RD_OK && (e = readdir(entries));) {
         bool ahead = numbered && checkpoint_number(e->d_name) > run->state.update;
-        if (!ahead && !rd_is_temporary(e->d_name)) continue;
+        if (!ahead && !is_left_over(name, e->d_name)) continue;
         if (unlinkat(fd, e->d_name, 0) != 0 && errno != ENOENT && errno != EISDIR)
             status = rd_error(RD_ERR_IO, "%s/%s/%s: cannot remove: %s", run->save_dir, name,
                               e->d_name, strerror(errno));
@@ -193,9 +214,9 @@ static rd_status tidy_directory(const rd_run *run, const char *name, bool number
 }
 
 rd_status rd_run_tidy(const rd_run *run) {
-    RD_TRY(tidy_directory(run, ".", false));
-    RD_TRY(tidy_directory(run, "model", false));
-    return tidy_directory(run, "checkpoints", true);
+    RD_TRY(tidy_directory(run, "."));
+    RD_TRY(tidy_directory(run, "model"));
+    return tidy_directory(run, "checkpoints");
 }
 
 void rd_run_free_paths(char **paths, int n) {

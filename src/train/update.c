@@ -107,7 +107,9 @@ static rd_status join_parts(rd_comm *comm, const part *mine, part *all, part *to
         finite &= all[i].outcome != RD_ERR_NUMERIC;
         add_part(total, &all[i]);
     }
-    if (failed) RD_TRY(rd_comm_agree(comm, mine->outcome));
+    rd_status own = mine->outcome == RD_ERR_NUMERIC ? RD_OK : mine->outcome;
+    if (failed)
+        RD_TRY(rd_comm_agree(comm, own)); /* which a loss that is not finite must not hide */
     return finite ? RD_OK : RD_ERR_NUMERIC;
 }
 

@@ -327,6 +327,10 @@ limited() { # KIB PROGRAM ARGUMENTS...
     [ ! -d new ] || no_temporaries new
 }
 limited 8 train tiny.yaml --data bin --save-dir new
+mkdir begun && printf '1\nunsaved\n' >begun/lock # what was begun there may begin again when there is room
+(ulimit -f 0 && exec "$bin/rdrop-train" tiny.yaml --data bin --save-dir begun 2>&1 >/dev/null) | grep -q 'File too large' || fail "no limit"
+grep -q unsaved begun/lock || fail "lock: $(cat begun/lock)"
+rm -rf begun
 limited 4 preprocess tiny.yaml --data data --dest new --threads 1
 limited 1 convert --export out/model --output new
 limited 1 translate --model out/model --threads 1 --input many --output new

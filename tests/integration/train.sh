@@ -169,12 +169,13 @@ grep -q "process $running" second || fail "average: $(cat second)"
 kill -9 "$running"
 ended 137
 echo torn >killed/checkpoint_last.tmp.0123456789abcdef
-echo mine >killed/results.tmp.2024
+echo mine | tee killed/results.tmp.2024 >killed/news.de.tmp.0123456789abcdef # of another program
 printf '%s\n' '{"event":"train","update":99,"lost":1}' '{"event":"skipped","update":0,"lost":1}' >>killed/train.jsonl
 printf '{"event":"tra' >>killed/train.jsonl
 train killed
 same killed a1
-[ "$(find killed -name '*.tmp.*')" = killed/results.tmp.2024 ] || fail "temporary files are left, or others removed"
+[ "$(find killed -name '*.tmp.*' | sort | tr '\n' ' ')" = 'killed/news.de.tmp.0123456789abcdef killed/results.tmp.2024 ' ] ||
+    fail "temporary files are left, or others removed"
 [ "$(grep -c '<details' killed/report.html)" -eq 4 ] || fail "killed/report.html: other validations"
 [ "$(grep -c '^{"event":"start".*}$' killed/train.jsonl)" -eq 2 ] || fail "$(cat killed/train.jsonl)"
 

@@ -161,6 +161,20 @@ static void a_failure_is_everyones(void **state) {
     assert_true(failures[0] && failures[2]);
 }
 
+/* Workers that stop leave; the first one cannot save then. */
+static rd_status stop_without_saving(void *self, rd_comm *comm) {
+    (void)self;
+    if (comm->rank > 0) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    while (rd_comm_meet(comm) == RD_OK) continue; /* until one has left */
+    return rd_error(RD_ERR_IO, "the disk is full");
+}
+
+static void a_failure_is_more_than_a_stop(void **state) {
+    (void)state;
+    assert_int_equal(rd_comm_run_threads(WORKERS, 1, stop_without_saving, NULL), RD_ERR_IO);
+    assert_string_equal(rd_last_error(), "the disk is full");
+}
+
 /* A stop gives way to a failure; of failures the first worker's counts. */
 static rd_status disagree(void *self, rd_comm *comm) {
     int *good = self;
@@ -251,6 +265,7 @@ int main(void) {
         cmocka_unit_test(sums_are_in_the_order_of_workers),
         cmocka_unit_test(all_are_told),
         cmocka_unit_test(a_failure_is_everyones),
+        cmocka_unit_test(a_failure_is_more_than_a_stop),
         cmocka_unit_test(workers_agree),
         cmocka_unit_test(batches_are_dealt_once_by_their_work),
     };

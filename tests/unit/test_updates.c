@@ -1,6 +1,7 @@
 /* What a training does, next to the same made by hand: updates, the moving average of weights, and
  * which of the weights are kept. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -265,6 +266,79 @@ static void patience_ends_a_training(void **state) {
     rd_checkpoint_info_free(&info);
 }
 
+/* ---- What changes while a training runs, or stops ---- */
+
+typedef struct {
+    volatile sig_atomic_t stop;
+    int64_t stop_at;
+    int n_changes; /* of validation data */
+} course;
+
+static void follow_course(void *self, const rd_train_event *event) {
+    course *c = self;
+    if (event->kind == RD_TRAIN_UPDATE && event->update == c->stop_at) c->stop = 1;
+    if (event->kind == RD_TRAIN_CHANGED) c->n_changes += strstr(event->reason, "valid.bin") != NULL;
+}
+
+static rd_status go_on(const char *max_update, course *c) {
+    const char *settings[] = {max_update, "lr=0.02"};
+    rd_recipe *recipe;
+    must(rd_recipe_load(&recipe, recipe_path, settings, 2));
+    rd_status status =
+        rd_train(NULL, recipe, data, in_root("other_valid", ""), follow_course, c, &c->stop, NULL);
+    rd_recipe_free(recipe);
+    return status;
+}
+
+/* A stop before a validation, then another validation set: it is new once, not twice. */
+static void a_result_belongs_to_its_validation_data(void **state) {
+    course stopped = {.stop_at = 3}, changed = {0}, longer = {0};
+    rd_checkpoint_info info;
+    (void)state;
+    assert_int_equal(go_on("max-update=3", &stopped), RD_ERR_INTERRUPTED);
+    write_pairs("valid.bin", 9);
+    must(go_on("max-update=3", &changed));
+    must(go_on("max-update=4", &longer));
+    assert_int_equal(changed.n_changes, 1);
+    assert_int_equal(longer.n_changes, 0);
+    must(rd_checkpoint_read_info(in_root("other_valid", "checkpoint_last"), &info));
+    assert_int_equal(info.state.update, 4);
+    rd_checkpoint_info_free(&info);
+    write_pairs("valid.bin", 7);
+}
+
+static void replace_vocabulary(void *self, const rd_train_event *event) {
+    const char *path = self;
+    if (event->kind != RD_TRAIN_VALID || event->update != 1) return;
+    FILE *file = fopen(path, "ab");
+    assert_non_null(file);
+    fputs("\n", file);
+    fclose(file);
+}
+
+/* Weights are never put next to a vocabulary that they are not of. */
+static void a_vocabulary_must_stay(void **state) {
+    static const char *const settings[] = {"max-update=12", "lr=0.02"};
+    char path[96], *before, *kept;
+    size_t n, n_kept;
+    rd_recipe *recipe;
+    (void)state;
+    snprintf(path, sizeof path, "%s/spm.model", data);
+    must(rd_read_file(path, 1 << 24, &before, &n));
+    must(rd_recipe_load(&recipe, recipe_path, settings, 2));
+    assert_int_equal(
+        rd_train(NULL, recipe, data, in_root("replaced", ""), replace_vocabulary, path, NULL, NULL),
+        RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "the vocabulary was replaced while training"));
+    rd_recipe_free(recipe);
+    must(rd_write_file(path, before, n));
+    must(rd_read_file(in_root("replaced", "model/spm.model"), 1 << 24, &kept, &n_kept));
+    assert_int_equal(n_kept, n);
+    assert_memory_equal(kept, before, n);
+    free(before);
+    free(kept);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_is_made_of_its_batches),
@@ -273,6 +347,8 @@ int main(void) {
         cmocka_unit_test(the_last_checkpoints_are_averaged),
         cmocka_unit_test(the_least_loss_is_the_best),
         cmocka_unit_test(patience_ends_a_training),
+        cmocka_unit_test(a_result_belongs_to_its_validation_data),
+        cmocka_unit_test(a_vocabulary_must_stay),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
