@@ -23,15 +23,18 @@ export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 
 stopped=0
 training=
-# shellcheck disable=SC2317 # the trap calls it
+# The first signal is passed on, once there is a training. More would end waiting for it again and again.
 stop() {
     stopped=1
-    [ -z "$training" ] || kill -USR1 "$training" 2>/dev/null
+    [ -n "$training" ] || return
+    trap '' USR1 TERM
+    kill -USR1 "$training" 2>/dev/null
 }
 trap stop USR1 TERM
 
 "${launch[@]}" rdrop-train "$@" &
 training=$!
+[ $stopped = 0 ] || stop
 wait "$training"
 while kill -0 "$training" 2>/dev/null; do wait "$training"; done # a signal ended the waiting, not the training
 wait "$training" # again: its own status, not that of a waiting which a signal ended

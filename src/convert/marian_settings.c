@@ -166,8 +166,9 @@ static bool changes_nothing(const json_t *value) {
 }
 
 static rd_status warn(const reader *r, rd_text *warnings) {
-    static const char *const keys[] = {"output-sampling", "weights",     "n-best",
-                                       "shortlist",       "word-scores", "force-decode"};
+    static const char *const keys[] = {
+        "output-sampling", "weights",      "n-best", "shortlist",     "alignment",
+        "word-scores",     "force-decode", "tsv",    "no-spm-decode", "max-length-crop"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *value = json_object_get(r->settings, keys[i]);
         if (changes_nothing(value)) continue;

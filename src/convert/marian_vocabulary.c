@@ -83,6 +83,13 @@ static rd_status write_ids(rd_recipe *recipe, const char *from, const char *name
     return status;
 }
 
+static rd_status no_pieces(const char *from, const char *vocabulary, const char *pieces) {
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s/%s: there is no %s; vocabularies are .yml files next to source.spm and "
+                    "target.spm, or .spm files",
+                    from, vocabulary, pieces);
+}
+
 rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const json_t *decoder,
                                      const int64_t rows[2], const char *to) {
     const json_t *vocabs = json_object_get(decoder, "vocabs");
@@ -96,7 +103,11 @@ rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const 
     bool separate = strcmp(names[0], names[1]) != 0;
     for (size_t i = 0; i < 2; i++) {
         const char *as = i ? "target.spm" : "source.spm";
-        RD_TRY(rd_copy_file(from, rd_ends_with(names[i], ".spm") ? names[i] : as, to, as));
+        const char *pieces = rd_ends_with(names[i], ".spm") ? names[i] : as;
+        bool found;
+        RD_TRY(rd_has_file(from, pieces, &found));
+        if (!found) return no_pieces(from, names[i], pieces);
+        RD_TRY(rd_copy_file(from, pieces, to, as));
     }
     RD_TRY(write_ids(recipe, from, names[0], rows[0], to, "vocab.json"));
     return separate ? write_ids(recipe, from, names[1], rows[1], to, "target_vocab.json") : RD_OK;

@@ -141,9 +141,12 @@ static rd_status find_named(rd_table *t, int i) {
     t->wanted[i] = number_of(wanted) - 1;
     if (t->wanted[i] >= 0 && t->wanted[i] < t->n_fields) return RD_OK;
     list_columns(t, list, sizeof list);
+    const char *advice = t->n_fields > 1 ? ""
+                         : strchr(list, ';')
+                             ? " (semicolons separate nothing: make them tabs or commas)"
+                             : " (if these are several, set table-format)";
     return rd_error(RD_ERR_FORMAT, "%s:1: no column '%.80s' (%s); there are: %s%s",
-                    rd_table_path(t), wanted, t->config.settings[i], list,
-                    t->n_fields == 1 ? " (if these are several, set table-format)" : "");
+                    rd_table_path(t), wanted, t->config.settings[i], list, advice);
 }
 
 static rd_status find_numbered(rd_table *t, int i) {

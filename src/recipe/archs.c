@@ -1,4 +1,5 @@
-/* The architectures that `arch` names, as in fairseq. */
+/* The architectures that `arch` names, as in fairseq, except for tiny, which is larger: that of Wu
+ * et al. 2021 (arXiv:2105.14462) for Multi30k. */
 #include "recipe/recipe_keys.h"
 
 #include <stddef.h>

@@ -38,8 +38,8 @@ static const rd_key options[] = {
      .help = "instead of training, make DIR/model the mean of the last average-last checkpoints"},
     {"unchanged", RD_KEY_BOOL, RD_AT(unchanged),
      .help = "go on with the same training only: refuse, with exit status 3, one whose data or "
-             "settings have changed, except how long it goes on, how it is watched and what is "
-             "kept of it"},
+             "settings have changed, except how long it goes on (with a rate that decays to its "
+             "end that is a change), how it is watched and what is kept of it"},
     {"report", RD_KEY_WORDS, RD_AT(report), .value = "DIR",
      .help = "instead of training, write one page of these trainings, each its --save-dir: curves "
              "over each other, "
@@ -83,7 +83,9 @@ static const options_section sections[] = {
      "Where "
      "both are gone, a directory with a model or checkpoints is refused.\n"
      "Settings may change on the way (changed: dropout 0.1 -> 0.3), except those that make another "
-     "model of it, such as its shape, languages and vocabulary. DIR/model is touched only to "
+     "model of it, such as its shape, languages and vocabulary, and the optimizer and whether "
+     "there "
+     "is ema-decay. DIR/model is touched only to "
      "receive new weights."},
     {"Several workers",
      "With --workers N, threads take whole batches each and meet once an update; mpirun -np N does "

@@ -198,8 +198,10 @@ static rd_status load(const rd_mapping *mapping, const char *path, const rd_chec
     const char *from = mapping->bytes + sizeof head + head.settings;
     if (head.has_ema != (n_blocks == 4) ||
         mapping->size != sizeof head + (size_t)head.settings + (size_t)n_blocks * block + 4)
-        return rd_error(RD_ERR_ARGUMENT, "%s: made %s ema-decay, unlike the recipe", path,
-                        head.has_ema ? "with" : "without");
+        return rd_error(
+            RD_ERR_ARGUMENT,
+            "%s: made %s ema-decay, unlike the recipe; set it back, or choose another --save-dir",
+            path, head.has_ema ? "with" : "without");
     *state = head.state;
     memcpy(blocks[0], from, block);
     for (int i = 1; with_optimizer && i < n_blocks; i++)

@@ -188,6 +188,11 @@ static bool is_head(const char *tensor) {
            strstr(tensor, ".output_projection.");
 }
 
+/* The layer before, BERT's pooler, is of the encoder. */
+static bool is_of_classes(const char *tensor) {
+    return strncmp(tensor, "classification_head.out_proj.", 29) == 0;
+}
+
 static bool is_of_pieces(const char *tensor) {
     return strstr(tensor, ".embed_tokens.") || strstr(tensor, ".output_projection.");
 }
@@ -231,15 +236,15 @@ static rd_status resize_positions(rd_run *run, const rd_parameter *item, const f
                                item->shape[1], run->recipe->train.position_interpolation);
 }
 
-/* Copies the tensors that both models have. A head of another shape, or of other classes, stays as
- * it was drawn, with a message. */
+/* Copies the tensors that both models have. A head of another shape, or a layer of other classes,
+ * stays as it was drawn, with a message. */
 static rd_status copy_values(rd_run *run, const rd_parameters *start, const rd_model_dir *from_dir,
                              bool other_classes) {
     rd_parameters *p = &run->model->parameters;
     const char *path = from_dir->path;
     for (int64_t i = 0; i < p->n; i++) {
         const rd_parameter *item = &p->items[i], *from = rd_parameters_find(start, item->name);
-        bool anew = is_head(item->name) && other_classes;
+        bool anew = is_of_classes(item->name) && other_classes;
         if (from && of_pictures(run) && from->shape[0] != item->shape[0] &&
             strcmp(item->name, "encoder.embed_positions.weight") == 0)
             RD_TRY(resize_positions(run, item, start->values + from->offset,

@@ -32,7 +32,7 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     if (!run->resumed_path) return RD_ERR_MEMORY;
     bool other_metric =
         strncmp(run->state.metric, run->metric->name, sizeof run->state.metric) != 0;
-    if (!run->other_validation && !other_metric) return RD_OK;
+    if (!run->other_results && !other_metric) return RD_OK;
     run->state.best_metric = NAN; /* it says nothing about another set, or another metric */
     run->state.validations_without_improvement = 0;
     return RD_OK;

@@ -49,7 +49,8 @@ typedef struct rd_run {
     rd_text notes;          /* other notes at the start, a line each */
     rd_text changes;        /* settings that differ between the checkpoint and the run, a line each:
                              * "dropout 0.1 -> 0.3" */
-    bool other_validation;  /* one of them is the validation set */
+    bool other_results;     /* one of them is what results of validation are of: its data,
+                             * and what its loss or its BLEU is made with */
     char *resumed_settings; /* of the checkpoint; NULL: there was none */
     char *resumed_path;     /* the checkpoint */
     int64_t resumed_update; /* of the checkpoint */

@@ -145,7 +145,8 @@ typedef struct {
     const char *settings;
     const rd_recipe *defaults; /* of keys that an older program did not have */
     rd_text refused;
-    bool more;   /* than it says */
+    bool more; /* than it says */
+    bool other_vocabulary;
     char *value; /* [LONGEST_VALUE] */
 } comparison;
 
@@ -163,6 +164,16 @@ static rd_status tell(comparison *c, bool refused, const char *key, const char *
     return refused ? RD_OK : rd_text_append(changes, "\n", 1);
 }
 
+/* Whether results of validation with another value of the key say nothing about those so far. */
+static bool is_of_results(const rd_run *run, const char *key) {
+    if (run->metric->generates)
+        return rd_is_listed("eval-bleu-beam eval-bleu-sentences eval-bleu-lowercase "
+                            "eval-bleu-tokenizer",
+                            key);
+    return strcmp(run->metric->name, "loss") == 0 &&
+           rd_is_listed("label-smoothing class-weights", key);
+}
+
 static rd_status compare_key(comparison *c, const rd_key *key) {
     char *before;
     RD_TRY(rd_settings_get(c->settings, key->name, &before));
@@ -174,8 +185,11 @@ static rd_status compare_key(comparison *c, const rd_key *key) {
     if (status == RD_OK)
         status = rd_recipe_format_key(c->run->recipe, key, c->value, LONGEST_VALUE);
     bool refused = is_of_model(key) || (c->run->other_training && !is_of_course(key));
-    if (status == RD_OK && strcmp(before, c->value) != 0)
+    if (status == RD_OK && strcmp(before, c->value) != 0) {
+        if (is_of_results(c->run, key->name)) c->run->other_results = true;
+        if (strcmp(key->name, "vocabulary") == 0) c->other_vocabulary = true;
         status = tell(c, refused, key->name, before, c->value);
+    }
     free(before);
     return status;
 }
@@ -194,7 +208,7 @@ static rd_status compare_other(comparison *c, int which) {
         bool is_data = which == TRAIN_DATA || which == VALID_DATA;
         bool refused = which == START || (is_data && c->run->other_training);
         status = tell(c, refused, others[which], was, after);
-        if (which == VALID_DATA) c->run->other_validation = true;
+        if (which == VALID_DATA) c->run->other_results = true;
     }
     free(before);
     return status;
@@ -214,8 +228,11 @@ static rd_status compare(comparison *c, const char *path) {
     }
     return rd_error(RD_ERR_ARGUMENT,
                     "%s: a training of another model (checkpoint -> recipe): %s%s. Choose another "
-                    "--save-dir, or set back what differs",
-                    path, c->refused.data, c->more ? "; and more" : "");
+                    "--save-dir, or set back what differs%s",
+                    path, c->refused.data, c->more ? "; and more" : "",
+                    c->other_vocabulary ? " (rdrop-preprocess --set vocab-from=MODEL makes data of "
+                                          "an earlier vocabulary)"
+                                        : "");
 }
 
 rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings) {
@@ -226,7 +243,7 @@ rd_status rd_settings_compare(rd_run *run, const char *path, const char *setting
                     .defaults = defaults,
                     .value = rd_malloc(LONGEST_VALUE, 1)};
     rd_text_free(&run->changes);
-    run->other_validation = false;
+    run->other_results = false;
     rd_status status = c.value ? compare(&c, path) : RD_ERR_MEMORY;
     free(c.value);
     rd_text_free(&c.refused);

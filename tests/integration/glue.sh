@@ -163,6 +163,7 @@ sed 's/: pairs.csv/: other.csv/; s/^finetune.*/finetune-from-model: out\/model/'
 run rdrop-preprocess other.yaml --data . --dest other
 run rdrop-train other.yaml --data other --save-dir renamed --set max-update=1
 grep 'out_proj.weight starts anew: out/model has none of this shape and these classes' log >/dev/null || fail "other classes: $(cat log)"
+grep 'dense' log && fail "the layer before that of the classes is lost: $(cat log)"
 run rdrop-train pairs.yaml --data bin --save-dir again --set finetune-from-model=out/model --set max-update=1
 grep 'starts anew' log >/dev/null && fail "the same classes: $(cat log)"
 "$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set class-weights=good=2,good=3 >log 2>err && fail "two weights"

@@ -188,7 +188,12 @@ grep 'there is no program unzip; install the package unzip' "$work/log" >/dev/nu
 # A job of Slurm queues itself again only when its training was saved and stopped.
 mkdir "$work/slurm"
 printf '#!/bin/sh\necho "$@" >>"%s"\n' "$work/requeued" >"$work/slurm/scontrol"
-printf '#!/bin/bash\ntrap "exit $1" USR1\nwhile kill -USR1 $PPID; do :; done\n' >"$work/slurm/rdrop-train"
+cat >"$work/slurm/rdrop-train" <<'END'
+#!/bin/sh
+stop() { trap '' USR1; exit "$1"; } # a further signal must not end it
+trap "stop $1" USR1
+while kill -USR1 $PPID; do :; done
+END
 chmod +x "$work/slurm/"*
 for code in 1 137 138; do
     status=0

@@ -343,14 +343,15 @@ static void test_settings_without_effect(void **state) {
     snprintf(to, sizeof to, "%s/warned", directory);
     snprintf(command, sizeof command,
              "cd %s && printf 'output-sampling: [topk, 10]\nn-best: true\nweights:\n  - 1\n"
-             "shortlist: []\nword-scores: false\n' >>decoder.yml",
+             "shortlist: []\nword-scores: false\nno-spm-decode: true\n' >>decoder.yml",
              s.from);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
     must(rd_import(s.from, to, &warnings));
     assert_non_null(warnings.data);
     assert_string_equal(warnings.data,
                         "decoder.yml: output-sampling: [\"topk\", \"10\"] has no effect here\n"
-                        "decoder.yml: n-best: \"true\" has no effect here\n");
+                        "decoder.yml: n-best: \"true\" has no effect here\n"
+                        "decoder.yml: no-spm-decode: \"true\" has no effect here\n");
     rd_text_free(&warnings);
 }
 
@@ -370,7 +371,7 @@ static void test_wrong_files(void **state) {
         {"sed -i 's/word-penalty: 0/word-penalty: 1/' decoder.yml", "word-penalty: 1"},
         {"sed -i 's/beam-size: 4/beam-size: -4/' decoder.yml", "beam-size"},
         {"sed -i 's/vocab.yml/vocab.txt/' decoder.yml", ".yml files next to"},
-        {"rm source.spm", "source.spm: cannot open"},
+        {"rm source.spm", "there is no source.spm; vocabularies are .yml files next to"},
         {"echo x >target.spm", "not a SentencePiece model"},
         {"echo 'x: 4000' >>vocab.yml", "not a number from 0"},
         {"echo 'x: 1' >>vocab.yml", "same id"},

@@ -144,9 +144,13 @@ static void test_faults(void **state) {
          "f.tsv:2: the line is empty; empty lines may only be at the end of a table"},
         {"f.jsonl", "{\"label\": 1, \"text\": \"a\"}\n\n\n[]\n",
          "f.jsonl:2: the line is empty; empty lines may only be at the end of a table"},
-        {"f.csv", "label;text\n1;a\n",
-         "f.csv:1: no column 'label' (label-column); there are: label;text (if these are several, "
+        {"f.csv", "label\ttext\n1\ta\n",
+         "f.csv:1: no column 'label' (label-column); there are: label\\ttext (if these are "
+         "several, "
          "set table-format)"},
+        {"f.csv", "label;text\n1;a\n",
+         "f.csv:1: no column 'label' (label-column); there are: label;text (semicolons separate "
+         "nothing: make them tabs or commas)"},
         {"f.tsv", "label\ttext\n1\t\xFF\n",
          "f.tsv:2: byte 3 of the line (0xff) is not valid UTF-8"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -272,20 +272,23 @@ typedef struct {
     volatile sig_atomic_t stop;
     int64_t stop_at;
     int n_changes; /* of validation data */
+    bool first_best;
+    int validations;
 } course;
 
 static void follow_course(void *self, const rd_train_event *event) {
     course *c = self;
     if (event->kind == RD_TRAIN_UPDATE && event->update == c->stop_at) c->stop = 1;
     if (event->kind == RD_TRAIN_CHANGED) c->n_changes += strstr(event->reason, "valid.bin") != NULL;
+    if (event->kind == RD_TRAIN_VALID && c->validations++ == 0) c->first_best = event->best;
 }
 
-static rd_status go_on(const char *max_update, course *c) {
-    const char *settings[] = {max_update, "lr=0.02"};
+static rd_status go_on(const char *name, const char *max_update, const char *setting, course *c) {
+    const char *settings[] = {max_update, "lr=0.02", setting};
     rd_recipe *recipe;
-    must(rd_recipe_load(&recipe, recipe_path, settings, 2));
+    must(rd_recipe_load(&recipe, recipe_path, settings, 3));
     rd_status status =
-        rd_train(NULL, recipe, data, in_root("other_valid", ""), follow_course, c, &c->stop, NULL);
+        rd_train(NULL, recipe, data, in_root(name, ""), follow_course, c, &c->stop, NULL);
     rd_recipe_free(recipe);
     return status;
 }
@@ -295,16 +298,27 @@ static void a_result_belongs_to_its_validation_data(void **state) {
     course stopped = {.stop_at = 3}, changed = {0}, longer = {0};
     rd_checkpoint_info info;
     (void)state;
-    assert_int_equal(go_on("max-update=3", &stopped), RD_ERR_INTERRUPTED);
+    assert_int_equal(go_on("other_valid", "max-update=3", "seed=1", &stopped), RD_ERR_INTERRUPTED);
     write_pairs("valid.bin", 9);
-    must(go_on("max-update=3", &changed));
-    must(go_on("max-update=4", &longer));
+    must(go_on("other_valid", "max-update=3", "seed=1", &changed));
+    must(go_on("other_valid", "max-update=4", "seed=1", &longer));
     assert_int_equal(changed.n_changes, 1);
     assert_int_equal(longer.n_changes, 0);
     must(rd_checkpoint_read_info(in_root("other_valid", "checkpoint_last"), &info));
     assert_int_equal(info.state.update, 4);
     rd_checkpoint_info_free(&info);
     write_pairs("valid.bin", 7);
+}
+
+/* More label smoothing makes a larger loss, which says nothing about the smaller ones so far. */
+static void a_result_belongs_to_its_loss(void **state) {
+    course before = {0}, worse = {0}, other = {0};
+    (void)state;
+    must(go_on("smoothed", "max-update=3", "seed=1", &before));
+    must(go_on("smoothed", "max-update=4", "lr=3", &worse));
+    assert_false(worse.first_best);
+    must(go_on("smoothed", "max-update=5", "label-smoothing=0.9", &other));
+    assert_true(other.first_best);
 }
 
 static void replace_vocabulary(void *self, const rd_train_event *event) {
@@ -348,6 +362,7 @@ int main(void) {
         cmocka_unit_test(the_least_loss_is_the_best),
         cmocka_unit_test(patience_ends_a_training),
         cmocka_unit_test(a_result_belongs_to_its_validation_data),
+        cmocka_unit_test(a_result_belongs_to_its_loss),
         cmocka_unit_test(a_vocabulary_must_stay),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
