@@ -84,9 +84,9 @@ const rd_key rd_train_keys[] = {
     {"best-checkpoint-metric", RD_KEY_STRING, RD_AT(best_checkpoint_metric), 0, 0, "loss",
      .help = "result of validation that makes a checkpoint the best: loss; for texts "
              "also nll and ppl, for language models bits and word-ppl; for translations bleu, "
-             "chrf, rouge1, rouge2, rougeL, which imply eval-bleu; for sentences accuracy, f1, "
-             "matthews, pearson, spearman; for pictures "
-             "accuracy, top5, ece"},
+             "chrf, rouge1, rouge2, rougeL, which imply eval-bleu; for sentences accuracy, f1 (of "
+             "the second of two labels), matthews, pearson, spearman; for pictures accuracy, top5, "
+             "ece"},
     {"log-interval", RD_KEY_INT32, RD_AT(log_interval), 1, 1e9, "100",
      .help = "updates between progress lines"},
     {"ema-decay", RD_KEY_FLOAT, RD_AT(ema_decay), 0, 0.9999999, "0",

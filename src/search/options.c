@@ -23,7 +23,8 @@ const rd_key rd_search_keys[] = {
     {"coverage-penalty", RD_KEY_FLOAT, RD_AT(coverage_penalty), -1e6, 1e6, "0",
      .help = "weight of the sum over source tokens of log(min(1, attention received))"},
     {"max-len-a", RD_KEY_FLOAT, RD_AT(max_len_a), 0, 1000, "1.2",
-     .help = "longest output: max-len-a * source tokens + max-len-b"},
+     .help = "longest output: max-len-a * source tokens + max-len-b, and never more than the model "
+             "has positions"},
     {"max-len-b", RD_KEY_FLOAT, RD_AT(max_len_b), 0, 1e6, "10", .help = "see max-len-a"},
     {"min-len", RD_KEY_INT32, RD_AT(min_len), 0, 1e6, "0", .help = "shortest output, in tokens"},
     {"unkpen", RD_KEY_FLOAT, RD_AT(unk_penalty), -1e6, 1e6, "0",

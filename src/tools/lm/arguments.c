@@ -93,6 +93,10 @@ static const options_section sections[] = {
      "Without --per-line, --per-token and --generate, the perplexity of the whole text is printed: "
      "of tokens, and of words with ends of lines, which compares models whatever their tokens are. "
      "Every token counts, the ends of lines and unknown words too."},
+    {"How far it writes",
+     "A prompt and what is written after it have at most as many tokens as the model has positions "
+     "(max-target-positions in its config.yaml), whatever --min-len and --max-len-b say. Where "
+     "config.yaml has sampling, --sampling=false searches."},
     {"Examples",
      "  rdrop-lm --model DIR --input wiki.test.tokens --tokens-per-sample 512 --context-window "
      "400\n"
