@@ -1,4 +1,4 @@
-/* Threads beside OpenMP's. */
+/* Threads next to OpenMP's. */
 #ifndef RD_BASE_THREAD_H
 #define RD_BASE_THREAD_H
 
