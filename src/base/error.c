@@ -16,8 +16,7 @@ const char *rd_last_error(void) {
     return last_error;
 }
 
-/* Messages quote files and their names: what is not escaped yet is, so that a message is one line.
- */
+/* Messages quote files and their names; escaped, a message is one line. */
 rd_status rd_error(rd_status code, const char *format, ...) {
     char message[sizeof last_error];
     va_list args;

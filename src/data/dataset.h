@@ -13,8 +13,8 @@
 #include "rdrop/tokenizer.h"
 
 typedef struct {
-    const int32_t *src,
-        *tgt; /* [n_src], [n_tgt]; texts end with eos; tgt of a picture: its class */
+    /* [n_src], [n_tgt]; texts end with eos; tgt of a picture is its class */
+    const int32_t *src, *tgt;
     int32_t n_src, n_tgt;
     const char *src_text, *tgt_text; /* the untokenized lines, or NULL when the file keeps none */
     int32_t src_text_length, tgt_text_length;

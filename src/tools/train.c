@@ -83,10 +83,8 @@ static const options_section sections[] = {
      "Where "
      "both are gone, a directory with a model or checkpoints is refused.\n"
      "Settings may change on the way (changed: dropout 0.1 -> 0.3), except those that make another "
-     "model of it, such as its shape, languages and vocabulary, and the optimizer and whether "
-     "there "
-     "is ema-decay. DIR/model is touched only to "
-     "receive new weights."},
+     "model of it, such as its shape, languages, vocabulary and optimizer, and whether "
+     "there is ema-decay. DIR/model is touched only to receive new weights."},
     {"Several workers",
      "With --workers N, threads take whole batches each and meet once an update; mpirun -np N does "
      "the same with processes, on one machine or several (recipes/README.md). N workers with "

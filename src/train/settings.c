@@ -91,35 +91,38 @@ rd_status rd_settings_write(const rd_run *run, rd_text *settings) {
     return status;
 }
 
-rd_status rd_settings_keep(const rd_run *run, const char *before, rd_text *settings) {
-    const char *valid = others[VALID_DATA];
-    char value[80];
-    describe_other(run, VALID_DATA, value);
-    for (const char *line = before; *line;) {
-        const char *end = strchrnul(line, '\n');
-        size_t length = (size_t)(end - line) + (*end != '\0'), n = strlen(valid);
-        if (strncmp(line, valid, n) == 0 && line[n] == ':')
-            RD_TRY(rd_text_printf(settings, "%s: %s\n", valid, value));
-        else
-            RD_TRY(rd_text_append(settings, line, length));
-        line += length;
-    }
-    return RD_OK;
-}
-
-rd_status rd_settings_get(const char *settings, const char *key, char **value) {
-    size_t n = strlen(key);
-    *value = NULL;
+/* Where the value of a key begins, n bytes long; NULL: there is none. */
+static const char *find(const char *settings, const char *key, size_t *n) {
+    size_t length = strlen(key);
     for (const char *line = settings; *line;) {
         const char *end = strchrnul(line, '\n');
-        size_t length = (size_t)(end - line);
-        if (length >= n + 2 && strncmp(line, key, n) == 0 && strncmp(line + n, ": ", 2) == 0) {
-            *value = strndup(line + n + 2, length - n - 2);
-            return *value ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
+        size_t most = (size_t)(end - line);
+        if (most >= length + 2 && strncmp(line, key, length) == 0 &&
+            strncmp(line + length, ": ", 2) == 0) {
+            *n = most - length - 2;
+            return line + length + 2;
         }
         line = *end ? end + 1 : end;
     }
-    return RD_OK;
+    return NULL;
+}
+
+rd_status rd_settings_keep(const rd_run *run, const char *before, rd_text *settings) {
+    char value[80];
+    size_t n;
+    const char *old = find(before, others[VALID_DATA], &n);
+    if (!old) return rd_text_put(settings, before);
+    describe_other(run, VALID_DATA, value);
+    RD_TRY(rd_text_append(settings, before, (size_t)(old - before)));
+    RD_TRY(rd_text_put(settings, value));
+    return rd_text_put(settings, old + n);
+}
+
+rd_status rd_settings_get(const char *settings, const char *key, char **value) {
+    size_t n;
+    const char *found = find(settings, key, &n);
+    *value = found ? strndup(found, n) : NULL;
+    return *value || !found ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
 }
 
 /* A text without its quotes, a fingerprint by its beginning. */
