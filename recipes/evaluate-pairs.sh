@@ -71,15 +71,31 @@ stage_translate() {
             --output "$(hypothesis "$test")" || return 1
     done
 }
+# Whether the model reads the pieces of subword-nmt, whose text was cut before; it writes whole words.
+reads_pieces() {
+    [ ! -e "$train/model/bpecodes" ] && grep -qs '@@ [0-9]*$' "$train"/model/dict*.txt
+}
+# scored_against TEST: its references, in whole words
+scored_against() {
+    local reference whole
+    reference=$(references "$1")
+    if reads_pieces; then
+        whole=$hypotheses/$(basename -- "$1").reference.$target_lang
+        gzip -cdf -- "$reference" | sed -E 's/@@( |$)//g' >"$whole" || return 1
+        reference=$whole
+    fi
+    printf '%s\n' "$reference"
+}
 stage_score() {
-    local test line tokenizer options=(--language-pair "source-$target_lang")
+    local test reference line tokenizer options=(--language-pair "source-$target_lang")
     [ "$(get score-lowercase)" = false ] || options+=(--lowercase --chrf-lowercase)
     tokenizer=$(get score-tokenizer)
     [ -z "$tokenizer" ] || options+=(--tokenize "$tokenizer")
     case $tokenizer in 13a) options+=(--rouge-tokenizer default) ;; ?*) options+=(--rouge-tokenizer "$tokenizer") ;; esac
     for test in "${tests[@]}"; do
+        reference=$(scored_against "$test") || return 1
         "$bin/rdrop-score" --metric "$(get score-metrics)" "${options[@]}" --force \
-            --ref "$(references "$test")" "$(hypothesis "$test")" |
+            --ref "$reference" "$(hypothesis "$test")" |
             while IFS= read -r line; do printf '%s\t%s\n' "$(basename -- "$test")" "$line"; done || return 1
     done >"$out/scores.log" || return 1
     tabulate <"$out/scores.log" >"$out/scores.txt"

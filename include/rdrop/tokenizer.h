@@ -29,7 +29,8 @@ typedef struct {
  * tokenizer_config.json in the folder of a tokenizer.json, vocab.json or vocab.txt is read too, and
  * an added_tokens.json next to a vocab.json: tokens that were added to a vocabulary are one id in
  * text. Next to a dict.txt a file "bpecodes" of subword-nmt or fastBPE is read, which says how
- * words are cut: all pieces of a word except the last end with "@@".
+ * words are cut: all pieces of a word except the last end with "@@". Without it, a dict.txt with many
+ * such pieces is of text that was cut before; it is decoded to whole words.
  *
  * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but treat the spelling of
  * a special piece ("<mask>", "[MASK]") in a text as text. Letters, numbers and spaces are those of

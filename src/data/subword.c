@@ -224,3 +224,18 @@ rd_status rd_subword_apply(const rd_subword *subword, const char *text, size_t n
     free(c.starts);
     return status;
 }
+
+size_t rd_subword_join(char *text, size_t n) {
+    static const char joiner[] = RD_SUBWORD_JOINER " ";
+    size_t kept = 0;
+    if (n > 1 && memcmp(text + n - 2, joiner, 2) == 0) n -= 2;
+    for (size_t i = 0; i < n;) {
+        if (n - i >= 3 && memcmp(text + i, joiner, 3) == 0)
+            i += 3;
+        else
+            text[kept++] = text[i++];
+    }
+    while (kept > 0 && text[kept - 1] == ' ') kept--;
+    text[kept] = '\0';
+    return kept;
+}

@@ -18,4 +18,7 @@ void rd_subword_close(rd_subword *subword); /* NULL is fine */
 rd_status rd_subword_apply(const rd_subword *subword, const char *text, size_t n, float dropout,
                            rd_rng *rng, rd_text *out);
 
+/* Joins the pieces of text[0..n), which has a NUL at its end, in place; returns the new length. */
+size_t rd_subword_join(char *text, size_t n);
+
 #endif

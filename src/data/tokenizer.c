@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/subword.h"
 #include "data/tokenizer_kind.h"
 #include "io/json.h"
 
@@ -121,6 +122,10 @@ bool rd_tokenizer_begins_word(const rd_tokenizer *tokenizer, int32_t id) {
 bool rd_tokenizer_ends_word(const rd_tokenizer *tokenizer, int32_t id) {
     const char *piece = rd_tokenizer_piece(tokenizer, id), *joiner = tokenizer->kind->joiner;
     return !joiner || !piece || !rd_ends_with(piece, joiner);
+}
+
+size_t rd_tokenizer_join(const rd_tokenizer *tokenizer, char *text, size_t n) {
+    return tokenizer->kind->reads_pieces ? rd_subword_join(text, n) : n;
 }
 
 const char *rd_tokenizer_piece(const rd_tokenizer *tokenizer, int32_t id) {

@@ -23,6 +23,7 @@ typedef struct {
     const char *continuation; /* begins the pieces that begin no word; NULL: those do not begin
                                  with `space` */
     const char *joiner;       /* ends the pieces that the next one continues; NULL: none do */
+    bool reads_pieces;        /* texts are cut by subword-nmt before they are encoded */
 } rd_tokenizer_kind;
 
 /* The first member of each kind's own struct. */
@@ -32,6 +33,10 @@ struct rd_tokenizer {
     rd_added_tokens *added; /* tokens that text is never cut within, before `encode`; NULL: none */
     bool mapped; /* ids of a Hugging Face file; some may have no piece, and a model more of them */
 };
+
+/* Makes a text that this tokenizer reads, text[0..n) and a NUL, what it would be decoded to: pieces
+ * become words, in place. Returns the new length. */
+size_t rd_tokenizer_join(const rd_tokenizer *tokenizer, char *text, size_t n);
 
 /* From the bytes of a file; `path` for messages and, with a vocab.json, to find its merges.txt. */
 rd_status rd_sentencepiece_open(rd_tokenizer **tokenizer, const char *path, const char *bytes,

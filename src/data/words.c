@@ -119,22 +119,10 @@ static rd_status decode_words(const rd_tokenizer *tokenizer, const int32_t *ids,
     return decode(tokenizer, ids, n, " ", "<unk>", text, length);
 }
 
-/* Pieces that end with "@@" are joined with the next. */
 static rd_status decode_subwords(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                  char **text, size_t *length) {
-    static const char joiner[] = RD_SUBWORD_JOINER " ";
     RD_TRY(decode_words(tokenizer, ids, n, text, length));
-    size_t left = *length, kept = 0;
-    if (left > 1 && memcmp(*text + left - 2, joiner, 2) == 0) left -= 2;
-    for (size_t i = 0; i < left;) {
-        if (left - i >= 3 && memcmp(*text + i, joiner, 3) == 0)
-            i += 3;
-        else
-            (*text)[kept++] = (*text)[i++];
-    }
-    while (kept > 0 && (*text)[kept - 1] == ' ') kept--;
-    (*text)[kept] = '\0';
-    *length = kept;
+    *length = rd_subword_join(*text, *length);
     return RD_OK;
 }
 
@@ -161,6 +149,16 @@ static const rd_tokenizer_kind words = {.type = RD_TOKENIZER_WORDS,
                                         .decode = decode_words,
                                         .piece = piece,
                                         .space = ""};
+/* Text comes as pieces, and leaves as whole words. */
+static const rd_tokenizer_kind pieces = {.type = RD_TOKENIZER_WORDS,
+                                         .close = close_dictionary,
+                                         .encode = encode_words,
+                                         .sample = sample,
+                                         .decode = decode_subwords,
+                                         .piece = piece,
+                                         .space = "",
+                                         .joiner = RD_SUBWORD_JOINER,
+                                         .reads_pieces = true};
 static const rd_tokenizer_kind subwords = {.type = RD_TOKENIZER_SUBWORD_NMT,
                                            .close = close_dictionary,
                                            .encode = encode_subwords,
@@ -177,6 +175,20 @@ static const rd_tokenizer_kind characters = {.type = RD_TOKENIZER_CHARACTERS,
                                              .piece = piece,
                                              .space = " "};
 
+/* Whether the dictionary is of text that subword-nmt has cut: some word may end so by chance, but
+ * among pieces many do. */
+static bool is_of_pieces(const rd_string_table *symbols) {
+    int64_t n = 0;
+    for (int64_t i = RD_DICTIONARY_SPECIAL; i < symbols->n; i++)
+        n += rd_ends_with(rd_string_at(symbols, i), RD_SUBWORD_JOINER);
+    return 100 * n > symbols->n;
+}
+
+static const rd_tokenizer_kind *kind_of_words(const dictionary *self) {
+    if (self->codes) return &subwords;
+    return is_of_pieces(&self->symbols) ? &pieces : &words;
+}
+
 static rd_status open_dictionary(rd_tokenizer **tokenizer, const char *path, const char *bytes,
                                  size_t n, bool of_characters) {
     dictionary *self = rd_calloc(1, sizeof *self);
@@ -187,9 +199,7 @@ static rd_status open_dictionary(rd_tokenizer **tokenizer, const char *path, con
         close_dictionary(&self->base);
         return status;
     }
-    self->base = (rd_tokenizer){.kind = of_characters ? &characters
-                                        : self->codes ? &subwords
-                                                      : &words,
+    self->base = (rd_tokenizer){.kind = of_characters ? &characters : kind_of_words(self),
                                 .size = (int32_t)self->symbols.n,
                                 .bos = RD_DICTIONARY_BOS,
                                 .pad = RD_DICTIONARY_PAD,

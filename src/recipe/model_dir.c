@@ -206,10 +206,19 @@ static rd_status write_config(const char *path, const rd_recipe *recipe) {
     return status;
 }
 
-static rd_status set_fingerprint(rd_recipe *recipe, const char *folder, rd_vocabulary_kind kind) {
-    char fingerprint[RD_SHA256_HEX];
-    RD_TRY(rd_vocabularies_fingerprint(folder, kind, fingerprint));
-    return rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), fingerprint);
+/* The recipe's is that of the vocabulary already in `path`, or must be that of the one that comes
+ * there, if the weights were made with one. */
+static rd_status set_fingerprint(rd_recipe *recipe, const char *path, const char *vocabulary,
+                                 rd_vocabulary_kind kind) {
+    char found[RD_SHA256_HEX];
+    RD_TRY(rd_vocabularies_fingerprint(vocabulary ? vocabulary : path, kind, found));
+    const char *wanted = recipe->vocabulary;
+    if (vocabulary && *wanted && strcmp(wanted, found) != 0)
+        return rd_error(RD_ERR_FORMAT,
+                        "%s: the vocabulary was replaced since the model was opened (%.12s... -> "
+                        "%.12s...); put the other one back",
+                        vocabulary, wanted, found);
+    return rd_recipe_set_key(recipe, rd_recipe_find_key("vocabulary"), found);
 }
 
 static rd_status save(const char *path, const char *config, const char *weights, rd_recipe *recipe,
@@ -217,7 +226,7 @@ static rd_status save(const char *path, const char *config, const char *weights,
                       const rd_parameters *parameters, rd_weight_form form) {
     RD_TRY(rd_recipe_check(recipe));
     RD_TRY(rd_make_directories(path));
-    RD_TRY(set_fingerprint(recipe, vocabulary ? vocabulary : path, kind));
+    RD_TRY(set_fingerprint(recipe, path, vocabulary, kind));
     if (!is_same_model(path, recipe)) {
         RD_TRY(remove_weights(weights));
         if (vocabulary) RD_TRY(rd_vocabularies_copy(vocabulary, path, kind));

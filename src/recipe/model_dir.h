@@ -62,8 +62,9 @@ typedef enum { RD_WEIGHTS_FP32, RD_WEIGHTS_INT8 } rd_weight_form;
 /* Whether a model directory may have a file of this name. */
 bool rd_model_dir_has(const char *name);
 
-/* Makes `path` the directory of this model, with the vocabulary of the folder `vocabulary` (NULL:
- * the one already there), and sets recipe->vocabulary. Existing weights are replaced in one step,
+/* Makes `path` the directory of this model, with the vocabulary of the folder `vocabulary`, which
+ * must be recipe->vocabulary if that is set (NULL: the one already there, whatever that is), and
+ * sets recipe->vocabulary. Existing weights are replaced in one step,
  * and removed first if they are of another shape or vocabulary: at no moment are weights next to a
  * vocabulary that is not theirs. */
 rd_status rd_model_dir_save(const char *path, rd_recipe *recipe, const char *vocabulary,

@@ -61,6 +61,11 @@ rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char 
 /* Whether the key has the same value in both. */
 bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key);
 
+/* Writes the wanted keys of a group (NULL: of all) as lines of a recipe; write errors show in
+ * ferror(out). */
+rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
+                               bool (*wanted)(const rd_recipe *, const rd_key *), FILE *out);
+
 /* The value of a string, as it is. */
 const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key);
 

@@ -7,9 +7,8 @@
 #include "recipe/recipe.h"
 #include "recipe/recipe_keys.h"
 
-/* Those keys of a group (NULL: of all) that are wanted. */
-static rd_status write_keys(const rd_recipe *recipe, FILE *out, const char *group,
-                            bool (*wanted)(const rd_recipe *, const rd_key *)) {
+rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
+                               bool (*wanted)(const rd_recipe *, const rd_key *), FILE *out) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
     rd_status status = text ? RD_OK : RD_ERR_MEMORY;
@@ -31,11 +30,11 @@ static bool any_key(const rd_recipe *recipe, const rd_key *key) {
 }
 
 rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
-    return write_keys(recipe, out, NULL, any_key);
+    return rd_recipe_write_keys(recipe, NULL, any_key, out);
 }
 
 rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out) {
-    return write_keys(recipe, out, group, any_key);
+    return rd_recipe_write_keys(recipe, group, any_key, out);
 }
 
 /* Columns are kept, so that tables like those that a model was trained on can be predicted; and how
@@ -53,7 +52,7 @@ static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
 }
 
 rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
-    return write_keys(recipe, out, NULL, is_of_config);
+    return rd_recipe_write_keys(recipe, NULL, is_of_config, out);
 }
 
 static void describe_line(FILE *out, const char *name, const char *type, const char *default_value,

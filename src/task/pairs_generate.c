@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/tokenizer_kind.h"
 #include "task/pairs.h"
 #include "translate/translate.h"
 
@@ -32,7 +33,7 @@ static void sources_free(sources *s) {
     free(s->tokens);
 }
 
-/* The text if the dataset keeps it, else the text of its tokens (eos last). */
+/* The text in whole words if the dataset keeps it, else the text of its tokens (eos last). */
 static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, int32_t n,
                          const char *kept, int32_t length, char **text) {
     if (!kept) return rd_tokenizer_decode(tokenizer, tokens, n, text, NULL);
@@ -40,6 +41,7 @@ static rd_status text_of(const rd_tokenizer *tokenizer, const int32_t *tokens, i
     if (!*text) return RD_ERR_MEMORY;
     memcpy(*text, kept, (size_t)length);
     (*text)[length] = '\0';
+    rd_tokenizer_join(tokenizer, *text, (size_t)length);
     return RD_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "recipe/data_record.h"
 #include "recipe/recipe_keys.h"
 #include "task/keys.h"
 #include "tools/common/options.h"
@@ -33,8 +34,8 @@ static const rd_key options[] = {
     {"dest", RD_KEY_WORD, RD_AT(dest), .value = "DIR",
      .help = "receives spm.model (or source.spm and target.spm without joined-dictionary; dict.txt "
              "or characters.txt with vocab-type words or characters; or the files of "
-             "vocab-from), train.bin, valid.bin and PREFIX.bin for each test set that is "
-             "there"},
+             "vocab-from), train.bin, valid.bin, PREFIX.bin for each test set that is there, and "
+             "made-with.yaml, by which rdrop-train tells settings that came too late"},
     {"shortlist", RD_KEY_BOOL, RD_AT(shortlist),
      .help = "also make DEST/shortlist.bin from train.bin: the target pieces that each source "
              "piece may become, for rdrop-translate --shortlist"},
@@ -128,14 +129,21 @@ static rd_status make_destination(const char *dest) {
 
 /* Ranks share the work on pairs. Only the first one makes other data, and the others wait for
  * it. */
-static rd_status run(const preprocess_job *job) {
-    if (job->comm->rank == 0) RD_TRY(make_destination(job->dest));
+static rd_status run_kind(const preprocess_job *job) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(job->recipe->task, kinds[i].task) == 0)
             return job->comm->rank > 0 && kinds[i].run != preprocess_pairs ? RD_OK
                                                                            : kinds[i].run(job);
     return rd_error(RD_ERR_ARGUMENT, "%s: no data of task %s are known", job->recipe_path,
                     job->recipe->task);
+}
+
+static rd_status run(const preprocess_job *job) {
+    bool first = job->comm->rank == 0, records = first && job->binarize;
+    if (first) RD_TRY(make_destination(job->dest));
+    if (records) RD_TRY(rd_data_record_write(NULL, job->dest));
+    RD_TRY(run_kind(job));
+    return records ? rd_data_record_write(job->recipe, job->dest) : RD_OK;
 }
 
 static bool has_stage(const arguments *a, const char *stage) {

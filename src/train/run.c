@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "recipe/data_record.h"
 #include "task/keys.h"
 #include "train/settings.h"
 
@@ -131,6 +132,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
     rd_set_threads(r->train.threads);
     RD_TRY(rd_task_check(r, &run->task, &run->metric));
     RD_TRY(rd_run_adopt_shape(run));
+    RD_TRY(rd_data_record_take(run->recipe, run->data_dir, &run->warnings));
     RD_TRY(run->task->open(&run->data, run->recipe, run->data_dir, &run->warnings));
     RD_TRY(rd_model_new(&run->model, &r->model, r->train.seed));
     if (!with_training) {

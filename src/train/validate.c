@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "data/vocab_files.h"
 #include "recipe/model_dir.h"
 #include "train/settings.h"
 
@@ -38,20 +37,7 @@ static rd_status save_weights(const rd_run *run, const char *name) {
     return status;
 }
 
-/* That of the data goes with the weights, and must still be the one that they are trained on. */
-static rd_status check_vocabulary(const rd_run *run) {
-    char found[RD_SHA256_HEX];
-    RD_TRY(
-        rd_vocabularies_fingerprint(run->data_dir, rd_recipe_vocabulary_kind(run->recipe), found));
-    if (strcmp(found, run->recipe->vocabulary) == 0) return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "%s: the vocabulary was replaced while training (%.12s... -> %.12s...); put "
-                    "the one of the training back, and start again to go on",
-                    run->data_dir, run->recipe->vocabulary, found);
-}
-
 rd_status rd_run_save_model(const rd_run *run) {
-    RD_TRY(check_vocabulary(run));
     char *path = rd_run_path(run, "model");
     rd_status status = path ? rd_model_dir_save(path, run->recipe, run->data_dir,
                                                 rd_recipe_vocabulary_kind(run->recipe),

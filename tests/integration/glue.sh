@@ -99,7 +99,11 @@ for key in class-weights=good=2 kl-reduction=sum; do
 done
 "$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set labels=good,bad >log 2>err && fail "other labels than the data's"
 grep "bin/labels.txt: class 1 is 'bad, really', but the recipe names 'good'; run rdrop-preprocess again" err >/dev/null || fail "labels: $(cat err)"
-run rdrop-train pairs.yaml --data bin --save-dir one --set class-weights=good=0 --set max-update=25 --set reg-alpha=0
+# What the data were made with stays in the model.
+run rdrop-train pairs.yaml --data bin --save-dir one --set class-weights=good=0 --set max-update=25 --set reg-alpha=0 --set sentence1-column=id
+grep 'warning: sentence1-column has no effect: it is id, but bin was made with text; run rdrop-preprocess again' log >/dev/null ||
+    fail "another column than the data's: $(cat log)"
+grep '^sentence1-column: "text"' one/model/config.yaml >/dev/null || fail "the column kept: $(cat one/model/config.yaml)"
 run rdrop-predict --model one/model --input pairs.csv --table-format csv --output found
 [ "$(sort -u found)" = 'bad, really' ] || fail "class-weights: $(cat found)"
 

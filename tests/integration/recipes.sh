@@ -312,6 +312,14 @@ printf '["y"]\n' >"$work/out/data/t1.refs.jsonl"
 run --set max-epoch=2 --from score >/dev/null
 grep -q -- '--ref .*/t1.refs.jsonl ' "$work/calls" || fail "several references are not used"
 rm "$work/out/data/t1.refs.jsonl"
+# Where subword-nmt cut the text, references are joined as the model's words are.
+cp "$work/out/data/t1.de" "$work/whole" && echo 'ein@@ es Hun@@ des@@' >"$work/out/data/t1.de"
+run --set max-epoch=2 >/dev/null
+printf 'ein@@ 1\nes 1\n' >"$work/out/train/model/dict.de.txt"
+run --set max-epoch=2 --from score >/dev/null
+same "$(cat "$work/out/translations/t1.reference.de")" "eines Hundes" "a reference of pieces"
+grep -q -- '--ref .*/translations/t1.reference.de ' "$work/calls" || fail "a reference of pieces is scored against"
+mv "$work/whole" "$work/out/data/t1.de" && rm "$work/out/train/model/dict.de.txt"
 mkdir "$work/start" && echo one >"$work/start/model.safetensors"
 case $(run --set finetune-from-model="$work/start") in *train*) ;; *) fail "another start is another training" ;; esac
 same "$(run --set finetune-from-model="$work/start")" "" "the same start"

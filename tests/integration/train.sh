@@ -396,6 +396,12 @@ for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-s
     grep -q "warning: $key has no effect: it is $value, but bin/spm.model was made with $made\$" log ||
         fail "$setting: $(cat log)"
 done
+# So are limits that the data were not filtered by; data without a record are taken as they are.
+train sized --set max-source-len=7 --set max-update=1
+grep -q 'warning: max-source-len has no effect: it is 7, but bin was made with 250; run rdrop-preprocess again' log ||
+    fail "max-source-len: $(cat log)"
+mv bin/made-with.yaml record && rm -rf made && train made --set max-source-len=7 --set max-update=1 && mv record bin/made-with.yaml
+grep -q 'max-source-len has no effect' log && fail "a record that is not there: $(cat log)"
 # So is a vocab-from that is not what the data were made with, unless nothing is there any more.
 "$bin/rdrop-preprocess" tiny.yaml --data more --dest elsewhere --only vocab --set vocab-size=290 >log 2>&1 || fail "$(cat log)"
 train sized --set vocab-from=elsewhere --set max-update=1

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,6 +15,7 @@
 #include "io/output.h"
 #include "data/masking.h"
 #include "data/subword.h"
+#include "data/tokenizer_kind.h"
 #include "data/vocab_files.h"
 #include "golden.h"
 #include "rdrop/tokenizer.h"
@@ -149,6 +151,34 @@ static void test_vocabulary(void **state) {
     assert_string_not_equal(fingerprints[0], fingerprints[1]);
 }
 
+/* A dictionary of pieces without the codes: text comes cut, and leaves whole. */
+static void test_text_of_pieces(void **state) {
+    rd_tokenizer *source, *target;
+    rd_ids ids = {0};
+    const int32_t wanted[] = {4, 5, 6, 7};
+    char codes[128], text[] = "th@@ e@@ n then@@", whole[] = "the @@ n";
+    (void)state;
+    snprintf(codes, sizeof codes, "%s/bpecodes", directory);
+    unlink(codes);
+    place("dict.txt", "the 9\nth@@ 5\ne@@ 4\nn 3\n");
+    must(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+    must(rd_tokenizer_encode(source, "the th@@ e@@ n", 14, &ids));
+    assert_int_equal(ids.length, 4);
+    assert_memory_equal(ids.data, wanted, sizeof wanted);
+    check_decoded(source, wanted, 4, "the then");
+    assert_false(rd_tokenizer_ends_word(source, 5));
+    assert_int_equal(rd_tokenizer_join(source, text, strlen(text)), 9);
+    assert_string_equal(text, "then then");
+    rd_vocabularies_close(source, target);
+    place("dict.txt", "the 9\nth@ 5\ne 4\nn 3\n");
+    must(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+    check_decoded(source, wanted, 4, "the th@ e n");
+    assert_int_equal(rd_tokenizer_join(source, whole, strlen(whole)), 8);
+    assert_string_equal(whole, "the @@ n");
+    rd_vocabularies_close(source, target);
+    free(ids.data);
+}
+
 /* Masks of whole words take what a joiner binds together. */
 static void test_whole_words_are_masked(void **state) {
     rd_tokenizer *source, *target;
@@ -180,6 +210,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden), cmocka_unit_test(test_fastbpe),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_vocabulary),
-        cmocka_unit_test(test_whole_words_are_masked)};
+        cmocka_unit_test(test_text_of_pieces), cmocka_unit_test(test_whole_words_are_masked)};
     return cmocka_run_group_tests_name("subword", tests, setup, teardown);
 }

@@ -343,7 +343,7 @@ static void a_vocabulary_must_stay(void **state) {
     assert_int_equal(
         rd_train(NULL, recipe, data, in_root("replaced", ""), replace_vocabulary, path, NULL, NULL),
         RD_ERR_FORMAT);
-    assert_non_null(strstr(rd_last_error(), "the vocabulary was replaced while training"));
+    assert_non_null(strstr(rd_last_error(), "the vocabulary was replaced since the model was opened"));
     rd_recipe_free(recipe);
     must(rd_write_file(path, before, n));
     must(rd_read_file(in_root("replaced", "model/spm.model"), 1 << 24, &kept, &n_kept));

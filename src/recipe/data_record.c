@@ -1,0 +1,116 @@
+#include "recipe/data_record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "io/output.h"
+#include "recipe/recipe_keys.h"
+
+static const char RECORD[] = "made-with.yaml";
+
+/* By task: the keys whose effect is in the data and, unlike that of labels and vocabularies, cannot
+ * be seen there. */
+static const struct {
+    const char *tasks, *keys;
+} recorded[] = {{"translation denoising masked_lm",
+                 "task min-source-len max-source-len min-target-len max-target-len truncate-source "
+                 "max-ratio"},
+                {"language_modeling", "task line-end"},
+                {"sentence_prediction", "task table-format table-quoting table-header "
+                                        "sentence1-column sentence2-column label-column "
+                                        "max-sequence-len"}};
+enum { N_RECORDED = sizeof recorded / sizeof *recorded };
+
+static bool is_recorded(const rd_recipe *recipe, const rd_key *key) {
+    for (int i = 0; i < N_RECORDED; i++)
+        if (rd_is_listed(recorded[i].tasks, recipe->task))
+            return rd_is_listed(recorded[i].keys, key->name);
+    return strcmp(key->name, "task") == 0;
+}
+
+static rd_status write_record(const rd_recipe *recipe, const char *path) {
+    rd_atomic_file file;
+    RD_TRY(rd_atomic_open(&file, path));
+    fputs("# What rdrop-preprocess made this data with; rdrop-train compares.\n", file.stream);
+    rd_status status = rd_recipe_write_keys(recipe, NULL, is_recorded, file.stream);
+    if (status == RD_OK) return rd_atomic_commit(&file);
+    rd_atomic_abort(&file);
+    return status;
+}
+
+static rd_status remove_record(const char *path) {
+    if (unlink(path) == 0 || errno == ENOENT) return RD_OK;
+    return rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+}
+
+rd_status rd_data_record_write(const rd_recipe *recipe, const char *data_dir) {
+    char *path = rd_path_join(data_dir, RECORD);
+    rd_status status = !path ? RD_ERR_MEMORY
+                       : recipe ? write_record(recipe, path)
+                                : remove_record(path);
+    free(path);
+    return status;
+}
+
+/* NULL where there is none: older versions wrote none. */
+static rd_status read_record(rd_recipe **made, const char *data_dir) {
+    bool there;
+    *made = NULL;
+    RD_TRY(rd_has_file(data_dir, RECORD, &there));
+    if (!there) return RD_OK;
+    char *path = rd_path_join(data_dir, RECORD);
+    rd_status status = path ? rd_recipe_load_config(made, path) : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
+/* A value as a message shows it, and rd_recipe_set_key takes it. */
+static rd_status value_of(const rd_recipe *recipe, const rd_key *key, rd_text *value) {
+    char text[RD_KEY_TEXT_ROOM];
+    if (key->type == RD_KEY_STRING) return rd_text_put(value, rd_recipe_string(recipe, key));
+    RD_TRY(rd_recipe_format_key(recipe, key, text, sizeof text));
+    return rd_text_put(value, text);
+}
+
+static rd_status warn(const rd_recipe *recipe, const rd_key *key, const char *made,
+                      const char *data_dir, rd_text *warnings) {
+    rd_text ours = {0};
+    rd_status status = value_of(recipe, key, &ours);
+    if (status == RD_OK)
+        status = rd_text_printf(warnings,
+                                "%s has no effect: it is %s, but %s was made with %s; run "
+                                "rdrop-preprocess again to change that\n",
+                                key->name, *ours.data ? ours.data : "empty", data_dir,
+                                *made ? made : "none");
+    rd_text_free(&ours);
+    return status;
+}
+
+static rd_status take_key(rd_recipe *recipe, const rd_recipe *made, const rd_key *key,
+                          const char *data_dir, rd_text *warnings) {
+    rd_text value = {0};
+    rd_status status = value_of(made, key, &value);
+    if (status == RD_OK && rd_recipe_is_written(recipe, key->name))
+        status = warn(recipe, key, value.data, data_dir, warnings);
+    if (status == RD_OK) status = rd_recipe_set_key(recipe, key, value.data);
+    rd_text_free(&value);
+    return status;
+}
+
+rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
+    rd_recipe *made;
+    RD_TRY(read_record(&made, data_dir));
+    if (!made) return RD_OK;
+    rd_status status = RD_OK;
+    const rd_key *key;
+    bool same_task = strcmp(recipe->task, made->task) == 0;
+    for (int i = 0; same_task && status == RD_OK && (key = rd_recipe_key(i)); i++)
+        if (is_recorded(recipe, key) && !rd_recipe_same_value(recipe, made, key))
+            status = take_key(recipe, made, key, data_dir, warnings);
+    rd_recipe_free(made);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* What data were made with: the keys of a recipe that only rdrop-preprocess applies, in a small
+ * recipe next to the data. Without it a training could say, and keep in its model, what is not
+ * true. */
+#ifndef RD_RECIPE_DATA_RECORD_H
+#define RD_RECIPE_DATA_RECORD_H
+
+#include "base/text.h"
+#include "recipe/recipe.h"
+
+/* Writes DATA_DIR/made-with.yaml, atomically; recipe NULL: removes it, as data there are about to
+ * change. */
+rd_status rd_data_record_write(const rd_recipe *recipe, const char *data_dir);
+
+/* Gives the recipe the values of DATA_DIR/made-with.yaml, and adds a line to `warnings` for each
+ * written key that says otherwise. Data of another task, or without that file, change nothing. */
+rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *warnings);
+
+#endif
