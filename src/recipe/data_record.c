@@ -49,7 +49,7 @@ static rd_status remove_record(const char *path) {
 
 rd_status rd_data_record_write(const rd_recipe *recipe, const char *data_dir) {
     char *path = rd_path_join(data_dir, RECORD);
-    rd_status status = !path ? RD_ERR_MEMORY
+    rd_status status = !path    ? RD_ERR_MEMORY
                        : recipe ? write_record(recipe, path)
                                 : remove_record(path);
     free(path);

@@ -208,8 +208,8 @@ static void test_whole_words_are_masked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden), cmocka_unit_test(test_fastbpe),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_vocabulary),
+        cmocka_unit_test(test_golden),         cmocka_unit_test(test_fastbpe),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_vocabulary),
         cmocka_unit_test(test_text_of_pieces), cmocka_unit_test(test_whole_words_are_masked)};
     return cmocka_run_group_tests_name("subword", tests, setup, teardown);
 }
