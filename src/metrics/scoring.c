@@ -22,6 +22,7 @@ typedef struct {
 
 struct rd_line_reader {
     int n_systems, n;
+    int32_t refs_per_line;
     int64_t n_lines;
     source sources[]; /* systems, then references */
 };
@@ -33,6 +34,7 @@ rd_status rd_line_reader_open(rd_line_reader **reader, const rd_scoring_config *
     if (!*reader) return RD_ERR_MEMORY;
     (*reader)->n_systems = config->n_systems;
     (*reader)->n = n;
+    (*reader)->refs_per_line = config->refs_per_line;
     for (int i = 0; i < n; i++) {
         const char *path =
             i < config->n_systems ? config->systems[i] : config->refs[i - config->n_systems];
@@ -71,9 +73,23 @@ static rd_status push_text(rd_line_block *block, const char *text, size_t length
     return rd_text_append(&block->bytes, line.data, line.length);
 }
 
-static rd_status json_error(const source *s, const char *found) {
+static rd_status line_error(const source *s, const char *found) {
     return rd_error(RD_ERR_FORMAT, "%s:%lld: %s", rd_corpus_path(s->corpus),
                     (long long)rd_corpus_line_number(s->corpus), found);
+}
+
+/* The references of one line, with tabs between; a tab too many is part of the last one, as in
+ * sacreBLEU. */
+static rd_status push_columns(rd_line_block *block, const source *s, int32_t n) {
+    rd_line line = rd_line_rstrip((rd_line){s->line, s->length});
+    const char *at = line.data, *end = line.data + line.length;
+    for (int32_t i = 0; i + 1 < n; i++) {
+        const char *tab = memchr(at, '\t', (size_t)(end - at));
+        if (!tab) return line_error(s, "fewer references, with tabs between, than --num-refs says");
+        RD_TRY(push_text(block, at, (size_t)(tab - at)));
+        at = tab + 1;
+    }
+    return push_text(block, at, (size_t)(end - at));
 }
 
 /* The texts of one line of JSON. */
@@ -84,21 +100,21 @@ static rd_status push_json(rd_line_block *block, const source *s, bool reference
     json_t *value = json_loadb(s->line, s->length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!value && rd_json_no_memory(&error))
         return rd_error(RD_ERR_MEMORY, "%s: out of memory", rd_corpus_path(s->corpus));
-    if (!value) return json_error(s, "not valid JSON: expected a string or a list of strings");
+    if (!value) return line_error(s, "not valid JSON: expected a string or a list of strings");
     rd_status status = RD_OK;
     if (json_is_string(value)) {
         status = push_text(block, json_string_value(value), json_string_length(value));
     } else if (!reference || !json_is_array(value)) {
-        status = json_error(s, reference ? "expected a JSON string or a list of strings"
+        status = line_error(s, reference ? "expected a JSON string or a list of strings"
                                          : "expected a JSON string");
     } else if (json_array_size(value) == 0) {
-        status = json_error(s, "no references: an empty list");
+        status = line_error(s, "no references: an empty list");
     } else {
         size_t i;
         json_t *item;
         json_array_foreach(value, i, item) {
             if (!json_is_string(item))
-                status = json_error(s, "a reference that is not a string");
+                status = line_error(s, "a reference that is not a string");
             else
                 status = push_text(block, json_string_value(item), json_string_length(item));
             if (status != RD_OK) break;
@@ -127,6 +143,14 @@ static rd_status unequal(rd_line_reader *reader) {
                     rd_corpus_path(longer->corpus), (long long)more);
 }
 
+static rd_status push_line(const rd_line_reader *reader, rd_line_block *block, const source *s,
+                           bool reference) {
+    if (s->jsonl) return push_json(block, s, reference);
+    if (reference && reader->refs_per_line > 0)
+        return push_columns(block, s, reader->refs_per_line);
+    return push_text(block, s->line, s->length);
+}
+
 /* One line of every file into the block; *end when all are at their end. */
 static rd_status read_line(rd_line_reader *reader, rd_line_block *block, bool *end) {
     int n_ended = 0;
@@ -141,11 +165,8 @@ static rd_status read_line(rd_line_reader *reader, rd_line_block *block, bool *e
     reader->n_lines++;
     RD_TRY(rd_reserve(&block->first, &block->first_capacity, block->n + 2, sizeof *block->first));
     block->first[block->n++] = block->n_texts;
-    for (int i = 0; i < reader->n; i++) {
-        const source *s = &reader->sources[i];
-        RD_TRY(s->jsonl ? push_json(block, s, i >= reader->n_systems)
-                        : push_text(block, s->line, s->length));
-    }
+    for (int i = 0; i < reader->n; i++)
+        RD_TRY(push_line(reader, block, &reader->sources[i], i >= reader->n_systems));
     return RD_OK;
 }
 

@@ -15,6 +15,7 @@ typedef struct {
     int n_systems, n_refs, n_metrics;
     const char *const *systems; /* [n_systems] */
     const char *const *refs;    /* [n_refs] */
+    int32_t refs_per_line;      /* of a text file, parted by tabs; 0: a line is one reference */
     const rd_metric_config *metrics;
     bool keep_lines; /* for resampling and per-line scores */
     int threads;     /* 0: all cores */

@@ -118,6 +118,7 @@ static int run_texts(const arguments *args) {
                                 .n_metrics = args->n_metrics,
                                 .systems = args->systems,
                                 .refs = args->refs,
+                                .refs_per_line = args->refs_per_line > 1 ? args->refs_per_line : 0,
                                 .metrics = args->metrics,
                                 .threads = args->threads};
     config.keep_lines = args->sentence_level || args->per_line || args->worst > 0 || args->diff ||

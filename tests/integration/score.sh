@@ -33,6 +33,8 @@ expect "BLEU|nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|$v = 48.5 82.4/50.0/45
     --ref ref1 --ref ref2 hyp
 expect 48.5308 --ref ref1.gz --ref ref2 --score-only --width 4 hyp
 expect 48.5308 --score-only --width 4 --ref ref1 --ref ref2 - < hyp
+paste ref1 ref2 >tabs
+expect 48.5308 --score-only --width 4 --num-refs 2 --ref tabs hyp
 expect "BLEU|#:2|c:lc|e:no|tok:intl|s:floor[0.10]|v:${v#*:} = 43.9 73.7/43.8/38.5/30.0 (BP = 1.000 ratio = 1.056 hyp_len = 19 ref_len = 18)" \
     --short --lowercase --tokenize intl --smooth-method floor --ref ref1 --ref ref2 hyp
 expect "chrF2|nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no|$v = 54.1" -m chrf --ref refs.jsonl hyp
@@ -162,6 +164,9 @@ reject 1 'damaged.jsonl:2' --ref damaged.jsonl hyp
 reject 1 'cut.gz' --ref cut.gz hyp
 reject 1 'nowhere' --ref nowhere hyp
 reject 1 'nowhere' --ref ref1 nowhere
+sed '2s/\t/ /' tabs >tab_lacks
+reject 1 'tab_lacks:2: fewer references' --num-refs 2 --ref tab_lacks hyp
+reject 2 'one file of references' --num-refs 2 --ref ref1 --ref ref2 hyp
 reject 2 'no reference' hyp
 reject 2 'whole files' --per-line --json --ref ref1 hyp
 reject 2 'whole files' --sentence-level --format latex --ref ref1 hyp

@@ -18,6 +18,8 @@ static const rd_key input_options[] = {
     {"ref", RD_KEY_LIST, offsetof(arguments, ref_list), .value = "FILE", .aliases = "r",
      .help =
          "a reference; repeat for several. FILE.jsonl has a JSON list of references on each line"},
+    {"num-refs", RD_KEY_INT32, offsetof(arguments, refs_per_line), 1, 1000, .aliases = "nr",
+     .help = "references on each line of the one --ref, with tabs between"},
     {"input", RD_KEY_WORDS, offsetof(arguments, input_list), .value = "FILE", .aliases = "i",
      .help = "system outputs; then all operands are references. FILE.jsonl has a JSON string on "
              "each line, in which \\n parts lines"},
@@ -237,7 +239,7 @@ static int check_answers(const arguments *args) {
     if (args->n_metrics > 0)
         return options_usage(&score_program, "%s is of labels or numbers, others are of texts",
                              answers->metrics[0]->name);
-    if (args->n_refs > 1)
+    if (args->n_refs > 1 || args->refs_per_line > 1)
         return options_usage(&score_program, "%s takes one reference", answers->metrics[0]->name);
     if (args->sentence_level || args->per_line || args->worst > 0 || args->diff)
         return options_usage(&score_program, "%s is of whole files, not of lines",
@@ -259,6 +261,8 @@ static int check(const arguments *args) {
                              args->files.items[0]);
     if (args->n_refs == 0)
         return options_usage(&score_program, "no reference: give one with --ref");
+    if (args->refs_per_line > 1 && args->n_refs > 1)
+        return options_usage(&score_program, "--num-refs is for one file of references");
     if (args->sentence_level && (args->n_metrics > 1 || args->n_systems > 1))
         return options_usage(&score_program, "--sentence-level takes one metric and one system");
     if (test != RD_TEST_NONE && (args->sentence_level || args->per_line || html))

@@ -22,7 +22,7 @@ typedef struct {
     const char *html;
     bool chrf_lowercase, force, sentence_level, sentence_bleu, per_line, diff, per_class;
     int64_t worst, confidence_n, paired_bs_n, paired_ar_n;
-    int threads;
+    int32_t refs_per_line, threads;
     rd_report_config report;
 } arguments;
 
