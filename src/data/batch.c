@@ -12,20 +12,6 @@ rd_status rd_floats_add(rd_floats *floats, const float *items, int64_t n) {
     return RD_OK;
 }
 
-rd_status rd_ids_add(rd_ids *ids, const int32_t *items, int64_t n) {
-    if (n == 0) return RD_OK;
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + n, sizeof *ids->data));
-    memcpy(ids->data + ids->length, items, sizeof *items * (size_t)n);
-    ids->length += n;
-    return RD_OK;
-}
-
-rd_status rd_ids_fill(rd_ids *ids, int32_t id, int64_t n) {
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + n, sizeof *ids->data));
-    for (int64_t i = 0; i < n; i++) ids->data[ids->length++] = id;
-    return RD_OK;
-}
-
 void rd_batch_clear(rd_batch *batch) {
     batch->n = 0;
     rd_tokens_clear(&batch->source);

@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "data/ids.h"
 #include "data/masking.h"
 #include "data/noise.h"
 #include "data/tokens.h"
-#include "rdrop/tokenizer.h"
 
 /* As rd_ids. */
 typedef struct {
@@ -19,9 +19,6 @@ typedef struct {
 } rd_floats;
 
 rd_status rd_floats_add(rd_floats *floats, const float *items, int64_t n);
-
-rd_status rd_ids_add(rd_ids *ids, const int32_t *items, int64_t n);
-rd_status rd_ids_fill(rd_ids *ids, int32_t id, int64_t n); /* n times the same */
 
 /* Examples; fields that their task does not have are empty. */
 typedef struct {

@@ -148,15 +148,10 @@ enum { LONGEST_SAMPLED = 1 << 16, MOST_BYTES_A_TOKEN = 64 };
 static rd_status sample(const rd_batcher *batcher, const rd_tokenizer *tokenizer, const char *text,
                         int32_t length, int32_t eos, rd_rng rng, rd_ids *ids) {
     ids->length = 0;
-    if (batcher->config.prepend_bos) {
-        RD_TRY(rd_reserve(&ids->data, &ids->capacity, 1, sizeof(int32_t)));
-        ids->data[ids->length++] = rd_tokenizer_bos(tokenizer);
-    }
+    if (batcher->config.prepend_bos) RD_TRY(rd_ids_push(ids, rd_tokenizer_bos(tokenizer)));
     RD_TRY(rd_tokenizer_sample(tokenizer, text, (size_t)length, batcher->config.sampling_alpha,
                                batcher->config.sampling_nbest, rd_rng_u32(&rng), ids));
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof(int32_t)));
-    ids->data[ids->length++] = eos;
-    return RD_OK;
+    return rd_ids_push(ids, eos);
 }
 
 /* A side's n ids give way to freshly drawn ones, if those are not more than `most`. */
@@ -212,7 +207,7 @@ static rd_status add_answered(const rd_batcher *batcher, int64_t id, const rd_pa
     if (!(p->value >= 0.0 && p->value < c->n_classes))
         return rd_error(RD_ERR_FORMAT, "example %lld is of class %g, but there are %d",
                         (long long)id + 1, p->value, (int)c->n_classes);
-    return rd_ids_fill(&batch->labels, (int32_t)p->value, 1);
+    return rd_ids_push(&batch->labels, (int32_t)p->value);
 }
 
 static rd_status add(const rd_batcher *batcher, int64_t id, scratch *s, rd_batch *batch) {

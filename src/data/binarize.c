@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "data/corpus.h"
 #include "data/dataset.h"
+#include "data/ids.h"
 
 /* Read and tokenized at a time: enough to keep the threads busy between two reads. */
 enum { CHUNK_PAIRS = 4096, CHUNK_BYTES = 8 << 20 };
@@ -97,16 +98,11 @@ static rd_status read_chunk(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *
 static rd_status tokenize(const rd_tokenizer *tokenizer, const char *text, int32_t bos,
                           int32_t longest, line *l, bool *truncated) {
     int32_t first = bos >= 0 ? 1 : 0;
-    if (first) {
-        RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, 1, sizeof(int32_t)));
-        l->ids.data[l->ids.length++] = bos;
-    }
+    if (first) RD_TRY(rd_ids_push(&l->ids, bos));
     RD_TRY(rd_tokenizer_encode(tokenizer, text + l->at, (size_t)l->length, &l->ids));
     *truncated = longest > 0 && l->ids.length - first > longest;
     if (*truncated) l->ids.length = longest + first;
-    RD_TRY(rd_reserve(&l->ids.data, &l->ids.capacity, l->ids.length + 1, sizeof(int32_t)));
-    l->ids.data[l->ids.length++] = rd_tokenizer_eos(tokenizer);
-    return RD_OK;
+    return rd_ids_push(&l->ids, rd_tokenizer_eos(tokenizer));
 }
 
 static int32_t first_id(const rd_binarize_config *config, const rd_tokenizer *tokenizer) {

@@ -9,6 +9,7 @@
 #include "data/binarize.h"
 #include "data/corpus.h"
 #include "data/dictionary.h"
+#include "data/ids.h"
 
 /* Read and tokenized at a time: enough to keep the threads busy between two reads. */
 enum { CHUNK_LINES = 8192, CHUNK_BYTES = 8 << 20 };
@@ -67,9 +68,7 @@ rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const c
         return status;
     }
     RD_TRY(rd_tokenizer_encode(tokenizer, text, n, ids));
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
-    ids->data[ids->length++] = rd_tokenizer_eos(tokenizer);
-    return RD_OK;
+    return rd_ids_push(ids, rd_tokenizer_eos(tokenizer));
 }
 
 int64_t rd_count_words(const char *text, size_t n) {

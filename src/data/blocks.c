@@ -128,9 +128,7 @@ int64_t rd_blocks_size(const rd_blocks *b) {
 static rd_status add_start(const rd_blocks *b, int64_t begin, rd_ids *starts) {
     if (begin > 0 && b->config.mode == RD_BREAK_NONE)
         return rd_stream_read(b->stream, begin - 1, 1, starts);
-    RD_TRY(rd_reserve(&starts->data, &starts->capacity, starts->length + 1, sizeof *starts->data));
-    starts->data[starts->length++] = b->config.start;
-    return RD_OK;
+    return rd_ids_push(starts, b->config.start);
 }
 
 static rd_status add_blocks(const rd_blocks *b, int64_t first, int64_t end, rd_ids *ids,

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/added_tokens.h"
-#include "data/batch.h"
 #include "data/piece_ids.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
@@ -28,7 +27,7 @@ static void add_piece(void *self, const char *piece, size_t n) {
     if (sink->status != RD_OK) return;
     int32_t id = strlen(piece) == n ? rd_piece_ids_find(sink->map, piece) : -1;
     if (id < 0) id = sink->map->unk;
-    sink->status = rd_ids_add(sink->ids, &id, 1);
+    sink->status = rd_ids_push(sink->ids, id);
 }
 
 static void close_model(rd_tokenizer *tokenizer) {

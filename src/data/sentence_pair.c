@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/memory.h"
+#include "data/ids.h"
 
 rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer) {
     bool wordpiece = rd_tokenizer_kind_of(tokenizer) == RD_TOKENIZER_WORDPIECE;
@@ -35,14 +35,8 @@ void rd_pair_truncate(int64_t *first, int64_t *second, int64_t room) {
 /* Both lists grow by n. */
 static rd_status append(rd_ids *ids, rd_ids *segments, const int32_t *from, int64_t n,
                         int32_t segment) {
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + n, sizeof *ids->data));
-    if (n) memcpy(ids->data + ids->length, from, sizeof *from * (size_t)n);
-    ids->length += n;
-    if (!segments) return RD_OK;
-    RD_TRY(rd_reserve(&segments->data, &segments->capacity, segments->length + n,
-                      sizeof *segments->data));
-    for (int64_t i = 0; i < n; i++) segments->data[segments->length++] = segment;
-    return RD_OK;
+    RD_TRY(rd_ids_add(ids, from, n));
+    return segments ? rd_ids_fill(segments, segment, n) : RD_OK;
 }
 
 rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd_ids *second,

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "data/batch.h"
 #include "data/model_check.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
@@ -34,12 +33,7 @@ static const char *piece(const rd_tokenizer *tokenizer, int32_t id) {
 
 /* Appends the shim's ids and releases them. */
 static rd_status append(rd_ids *ids, int32_t *from, size_t n) {
-    rd_status status =
-        rd_reserve(&ids->data, &ids->capacity, ids->length + (int64_t)n, sizeof(int32_t));
-    if (status == RD_OK) {
-        if (n) memcpy(ids->data + ids->length, from, sizeof(int32_t) * n);
-        ids->length += (int64_t)n;
-    }
+    rd_status status = rd_ids_add(ids, from, (int64_t)n);
     free(from);
     return status;
 }
@@ -101,7 +95,7 @@ typedef struct {
 static void add_id(void *self, int32_t id, const char *piece, size_t n) {
     id_sink *sink = self;
     (void)piece, (void)n;
-    if (sink->status == RD_OK) sink->status = rd_ids_add(sink->ids, &id, 1);
+    if (sink->status == RD_OK) sink->status = rd_ids_push(sink->ids, id);
 }
 
 static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,

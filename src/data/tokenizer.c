@@ -155,8 +155,7 @@ static rd_status cut(const rd_tokenizer *tokenizer, cutting c, const char *text,
     for (; rd_added_tokens_next(tokenizer->added, &walk); at = walk.found.end) {
         if (walk.found.begin > at)
             RD_TRY(cut_part(tokenizer, &c, text + at, walk.found.begin - at, ids));
-        RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
-        ids->data[ids->length++] = walk.found.id;
+        RD_TRY(rd_ids_push(ids, walk.found.id));
         c.seed++;
     }
     return at < n || at == 0 ? cut_part(tokenizer, &c, text + at, n - at, ids) : RD_OK;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "data/added_tokens.h"
+#include "data/ids.h"
 #include "rdrop/tokenizer.h"
 
 /* The functions of one kind; see rdrop/tokenizer.h. Ids given to decode and piece are in range. */

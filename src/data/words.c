@@ -27,9 +27,7 @@ static const char *piece(const rd_tokenizer *tokenizer, int32_t id) {
 /* The spelling of a special symbol in a text is not that symbol. */
 static rd_status add_id(const rd_tokenizer *tokenizer, int32_t id, rd_ids *ids) {
     bool known = id >= RD_DICTIONARY_SPECIAL && id != tokenizer->mask;
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + 1, sizeof *ids->data));
-    ids->data[ids->length++] = known ? id : RD_DICTIONARY_UNK;
-    return RD_OK;
+    return rd_ids_push(ids, known ? id : RD_DICTIONARY_UNK);
 }
 
 static rd_status encode_words(const rd_tokenizer *tokenizer, const char *text, size_t n,

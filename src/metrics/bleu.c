@@ -45,11 +45,11 @@ static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *s
     int orders = config->max_ngram_order;
     RD_TRY(rd_prepare_words(config, scratch, hypothesis, n_refs, refs));
     const int32_t *offsets = scratch->offsets.data;
-    RD_TRY(rd_ngram_counts_clear(&scratch->counts, scratch->reference.n, orders));
+    RD_TRY(rd_ngram_counts_clear(&scratch->counts, scratch->reference.length, orders));
     for (int r = 0; r < n_refs; r++)
         RD_TRY(rd_ngram_counts_add(&scratch->counts, scratch->reference.data + offsets[r],
                                    offsets[r + 1] - offsets[r], orders));
-    int64_t length = scratch->hypothesis.n;
+    int64_t length = scratch->hypothesis.length;
     memset(stats, 0, (size_t)(2 + 2 * orders) * sizeof *stats);
     stats[0] = (double)length;
     stats[1] = (double)closest_length(length, n_refs, offsets);

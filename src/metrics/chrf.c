@@ -25,8 +25,8 @@ static int n_stats(const rd_metric_config *config) {
 }
 
 /* Code points of a line, white space left out unless asked for. */
-static rd_status push_characters(rd_line line, bool whitespace, rd_id_list *out) {
-    out->n = 0;
+static rd_status push_characters(rd_line line, bool whitespace, rd_ids *out) {
+    out->length = 0;
     RD_TRY(rd_reserve(&out->data, &out->capacity, (int64_t)line.length + 1, sizeof *out->data));
     int32_t *to = out->data;
     for (const char *s = line.data, *end = s + line.length; s < end;) {
@@ -38,7 +38,7 @@ static rd_status push_characters(rd_line line, bool whitespace, rd_id_list *out)
         else
             *to++ = (int32_t)rd_utf8_next(&s, end);
     }
-    out->n = to - out->data;
+    out->length = to - out->data;
     return RD_OK;
 }
 
@@ -82,8 +82,8 @@ static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scra
     return RD_OK;
 }
 
-static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_id_list *out) {
-    out->n = 0;
+static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_ids *out) {
+    out->length = 0;
     RD_TRY(rd_reserve(&out->data, &out->capacity, (int64_t)line.length + 1, sizeof *out->data));
     int32_t *to = out->data;
     const char *cursor = line.data, *line_end = line.data + line.length;
@@ -92,22 +92,23 @@ static rd_status push_words(rd_word_table *words, rd_line line, bool add, rd_id_
         *to++ = word_id(words, word.data, cut, add);
         if (cut < end) *to++ = word_id(words, cut, end, add);
     }
-    out->n = to - out->data;
+    out->length = to - out->data;
     return RD_OK;
 }
 
 /* stats: [3 orders]; [0], [3], ... are n-grams of the hypothesis. */
-static rd_status match(rd_ngram_counts *counts, const rd_id_list *hypothesis,
-                       const rd_id_list *reference, int orders, double *stats) {
-    RD_TRY(rd_ngram_counts_clear(counts, reference->n, orders));
-    RD_TRY(rd_ngram_counts_add(counts, reference->data, reference->n, orders));
+static rd_status match(rd_ngram_counts *counts, const rd_ids *hypothesis, const rd_ids *reference,
+                       int orders, double *stats) {
+    RD_TRY(rd_ngram_counts_clear(counts, reference->length, orders));
+    RD_TRY(rd_ngram_counts_add(counts, reference->data, reference->length, orders));
     for (int n = 0; n < orders; n++) {
-        double in_reference = fmax(0, (double)(reference->n - n));
-        stats[3 * n] = in_reference > 0 ? fmax(0, (double)(hypothesis->n - n)) : 0;
+        double in_reference = fmax(0, (double)(reference->length - n));
+        stats[3 * n] = in_reference > 0 ? fmax(0, (double)(hypothesis->length - n)) : 0;
         stats[3 * n + 1] = in_reference;
         stats[3 * n + 2] = 0;
     }
-    return rd_ngram_counts_match(counts, hypothesis->data, hypothesis->n, orders, stats + 2, 3);
+    return rd_ngram_counts_match(counts, hypothesis->data, hypothesis->length, orders, stats + 2,
+                                 3);
 }
 
 static rd_status match_words(const rd_metric_config *config, rd_metric_scratch *scratch,

@@ -56,12 +56,12 @@ struct rd_metric_scratch {
     rd_text pool;        /* what `words` points into */
     rd_word_table words;
     rd_ngram_counts counts;
-    rd_id_list hypothesis, reference; /* ids of words; -1 for words of no reference */
-    rd_id_list offsets;               /* [n_refs + 1] where each reference starts in `reference` */
-    rd_id_list hypothesis_ends, reference_ends; /* of sentences (ROUGE) */
-    rd_id_list characters[2];                   /* chrF: code points of hypothesis and reference */
-    void *table;                                /* for dynamic programming */
-    int64_t table_capacity;                     /* bytes */
+    rd_ids hypothesis, reference; /* ids of words; -1 for words of no reference */
+    rd_ids offsets;               /* [n_refs + 1] where each reference starts in `reference` */
+    rd_ids hypothesis_ends, reference_ends; /* of sentences (ROUGE) */
+    rd_ids characters[2];                   /* chrF: code points of hypothesis and reference */
+    void *table;                            /* for dynamic programming */
+    int64_t table_capacity;                 /* bytes */
 };
 
 static inline rd_line rd_text_line(const rd_text *text) {
@@ -70,8 +70,6 @@ static inline rd_line rd_text_line(const rd_text *text) {
 
 /* A signature from the metric's part of it, each item ended by "|". */
 void rd_signature_around(const char *middle, const rd_signature_info *info, char signature[256]);
-
-rd_status rd_id_push(rd_id_list *list, int32_t id);
 
 /* If `wanted`, lowercases *line into `text`. */
 rd_status rd_lower_if(bool wanted, rd_metric_scratch *scratch, rd_line *line, rd_text *text);

@@ -87,7 +87,7 @@ rd_status rd_ngram_counts_clear(rd_ngram_counts *counts, int64_t n_symbols, int 
 
 rd_status rd_ngram_counts_add(rd_ngram_counts *counts, const int32_t *symbols, int64_t n,
                               int max_order) {
-    rd_id_list *prefix = &counts->prefix;
+    rd_ids *prefix = &counts->prefix;
     RD_TRY(rd_reserve(&prefix->data, &prefix->capacity, n, sizeof *prefix->data));
     int32_t *count = counts->count, *current = counts->current;
     int64_t known = counts->table.n;
@@ -109,7 +109,7 @@ rd_status rd_ngram_counts_add(rd_ngram_counts *counts, const int32_t *symbols, i
 
 rd_status rd_ngram_counts_match(rd_ngram_counts *counts, const int32_t *symbols, int64_t n,
                                 int max_order, double *matches, int stride) {
-    rd_id_list *prefix = &counts->prefix;
+    rd_ids *prefix = &counts->prefix;
     RD_TRY(rd_reserve(&prefix->data, &prefix->capacity, n, sizeof *prefix->data));
     for (int order = 1; order <= max_order; order++) {
         int64_t matched = 0;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/pair_table.h"
+#include "data/ids.h"
 #include "rdrop/metrics.h"
 
 /* Words to ids. The bytes of a word must stay where they are until the table is cleared. */
@@ -30,19 +31,13 @@ rd_status rd_word_table_clear(rd_word_table *table, int64_t expected);
 int32_t rd_word_add(rd_word_table *table, rd_line word);
 int32_t rd_word_find(const rd_word_table *table, rd_line word); /* -1: not there */
 
-/* A growable array of ids. */
-typedef struct {
-    int32_t *data;
-    int64_t n, capacity;
-} rd_id_list;
-
 /* References' n-grams of orders 1 to max_order, with for each the largest count in any reference;
  * then a hypothesis is matched against them. symbols: ids of words or code points, >= 0. */
 typedef struct {
     rd_pair_table table;
     int32_t *count, *current; /* [table.n] by n-gram id */
     int64_t count_capacity, current_capacity;
-    rd_id_list prefix; /* by position, n-gram id of the order before */
+    rd_ids prefix; /* by position, n-gram id of the order before */
 } rd_ngram_counts;
 
 void rd_ngram_counts_free(rd_ngram_counts *counts);

@@ -65,7 +65,7 @@ static bool contains(const int32_t *words, int64_t n, const int32_t *ngram, int 
 /* The longest n-gram of words [n] around each word that is in a reference: marks [n], 0 to 4. */
 static void mark_words(const rd_metric_scratch *scratch, int n_refs, int32_t *marks) {
     const int32_t *words = scratch->hypothesis.data, *offsets = scratch->offsets.data;
-    int64_t n = scratch->hypothesis.n;
+    int64_t n = scratch->hypothesis.length;
     if (n == 0) return; /* memset must not be given NULL */
     memset(marks, 0, (size_t)n * sizeof *marks);
     for (int order = 1; order <= MAX_MARKED_ORDER; order++)
@@ -85,7 +85,7 @@ static rd_status write_marked(const rd_metric_config *metric, rd_metric_scratch 
     if (!metric->metric->prepare) /* no words to mark */
         return rd_text_append_html(out, hypothesis.data, hypothesis.length);
     RD_TRY(rd_prepare_words(metric, scratch, hypothesis, n_refs, refs));
-    RD_TRY(rd_scratch_table(scratch, scratch->hypothesis.n * (int64_t)sizeof(int32_t)));
+    RD_TRY(rd_scratch_table(scratch, scratch->hypothesis.length * (int64_t)sizeof(int32_t)));
     mark_words(scratch, n_refs, scratch->table);
     rd_line line;
     RD_TRY(metric->metric->prepare(metric, scratch, hypothesis, false, &line));

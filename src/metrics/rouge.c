@@ -117,16 +117,16 @@ static rd_status prepare(const rd_metric_config *config, rd_metric_scratch *scra
 }
 
 /* The words of a prepared text, and where its lines end. */
-static rd_status push_words(rd_metric_scratch *scratch, rd_line text, rd_id_list *ids,
-                            rd_id_list *ends) {
-    ids->n = ends->n = 0;
+static rd_status push_words(rd_metric_scratch *scratch, rd_line text, rd_ids *ids, rd_ids *ends) {
+    ids->length = ends->length = 0;
     RD_TRY(rd_reserve(&ids->data, &ids->capacity, (int64_t)text.length / 2 + 1, sizeof *ids->data));
     for (const char *s = text.data, *end = s + text.length, *stop; s < end; s = stop + 1) {
         for (stop = s; *stop != '\n'; s = ++stop) {
             while (*stop != ' ') stop++;
-            ids->data[ids->n++] = rd_word_add(&scratch->words, (rd_line){s, (size_t)(stop - s)});
+            ids->data[ids->length++] =
+                rd_word_add(&scratch->words, (rd_line){s, (size_t)(stop - s)});
         }
-        RD_TRY(rd_id_push(ends, (int32_t)ids->n));
+        RD_TRY(rd_ids_push(ends, (int32_t)ids->length));
     }
     return RD_OK;
 }
@@ -140,13 +140,13 @@ static void set_score(double hits, int64_t n_hyp, int64_t n_ref, double *score) 
 }
 
 static rd_status score_ngrams(rd_metric_scratch *scratch, double *scores) {
-    const rd_id_list *hyp = &scratch->hypothesis, *ref = &scratch->reference;
+    const rd_ids *hyp = &scratch->hypothesis, *ref = &scratch->reference;
     double matches[2] = {0};
-    RD_TRY(rd_ngram_counts_clear(&scratch->counts, ref->n, 2));
-    RD_TRY(rd_ngram_counts_add(&scratch->counts, ref->data, ref->n, 2));
-    RD_TRY(rd_ngram_counts_match(&scratch->counts, hyp->data, hyp->n, 2, matches, 1));
-    set_score(matches[0], hyp->n, ref->n, scores);
-    set_score(matches[1], hyp->n - 1, ref->n - 1, scores + 3);
+    RD_TRY(rd_ngram_counts_clear(&scratch->counts, ref->length, 2));
+    RD_TRY(rd_ngram_counts_add(&scratch->counts, ref->data, ref->length, 2));
+    RD_TRY(rd_ngram_counts_match(&scratch->counts, hyp->data, hyp->length, 2, matches, 1));
+    set_score(matches[0], hyp->length, ref->length, scores);
+    set_score(matches[1], hyp->length - 1, ref->length - 1, scores + 3);
     return RD_OK;
 }
 
@@ -183,27 +183,27 @@ static void mark_lcs(const int32_t *ref, int64_t n_ref, const int32_t *hyp, int6
 
 /* scores: [6] L and Lsum. With one sentence on both sides they are the same. */
 static rd_status score_lcs(rd_metric_scratch *scratch, double *scores) {
-    const rd_id_list *hyp = &scratch->hypothesis, *ref = &scratch->reference;
-    const rd_id_list *hyp_ends = &scratch->hypothesis_ends, *ref_ends = &scratch->reference_ends;
-    if (hyp->n == 0 || ref->n == 0) {
+    const rd_ids *hyp = &scratch->hypothesis, *ref = &scratch->reference;
+    const rd_ids *hyp_ends = &scratch->hypothesis_ends, *ref_ends = &scratch->reference_ends;
+    if (hyp->length == 0 || ref->length == 0) {
         memset(scores, 0, 6 * sizeof *scores);
         return RD_OK;
     }
-    int64_t cells = (ref->n + 1) * (hyp->n + 1), n_words = scratch->words.n;
-    RD_TRY(rd_scratch_table(scratch, (cells + ref->n + n_words) * (int64_t)sizeof(int32_t)));
-    int32_t *table = scratch->table, *used = table + cells, *left = used + ref->n;
-    fill_lcs(ref->data, ref->n, hyp->data, hyp->n, table);
-    set_score(table[cells - 1], hyp->n, ref->n, scores);
-    if (hyp_ends->n <= 1 && ref_ends->n <= 1) {
+    int64_t cells = (ref->length + 1) * (hyp->length + 1), n_words = scratch->words.n;
+    RD_TRY(rd_scratch_table(scratch, (cells + ref->length + n_words) * (int64_t)sizeof(int32_t)));
+    int32_t *table = scratch->table, *used = table + cells, *left = used + ref->length;
+    fill_lcs(ref->data, ref->length, hyp->data, hyp->length, table);
+    set_score(table[cells - 1], hyp->length, ref->length, scores);
+    if (hyp_ends->length <= 1 && ref_ends->length <= 1) {
         memcpy(scores + 3, scores, 3 * sizeof *scores);
         return RD_OK;
     }
-    memset(used, 0, (size_t)(ref->n + n_words) * sizeof *used);
-    for (int64_t j = 0; j < hyp->n; j++) left[hyp->data[j]]++;
+    memset(used, 0, (size_t)(ref->length + n_words) * sizeof *used);
+    for (int64_t j = 0; j < hyp->length; j++) left[hyp->data[j]]++;
     int64_t hits = 0, r_start = 0;
-    for (int64_t r = 0; r < ref_ends->n; r_start = ref_ends->data[r++]) {
+    for (int64_t r = 0; r < ref_ends->length; r_start = ref_ends->data[r++]) {
         int64_t n_ref = ref_ends->data[r] - r_start, h_start = 0;
-        for (int64_t h = 0; h < hyp_ends->n; h_start = hyp_ends->data[h++]) {
+        for (int64_t h = 0; h < hyp_ends->length; h_start = hyp_ends->data[h++]) {
             int64_t n_hyp = hyp_ends->data[h] - h_start;
             fill_lcs(ref->data + r_start, n_ref, hyp->data + h_start, n_hyp, table);
             mark_lcs(ref->data + r_start, n_ref, hyp->data + h_start, n_hyp, table, used + r_start);
@@ -212,7 +212,7 @@ static rd_status score_lcs(rd_metric_scratch *scratch, double *scores) {
         for (int64_t i = r_start; i < ref_ends->data[r]; i++)
             if (used[i] && left[ref->data[i]]-- > 0) hits++;
     }
-    set_score((double)hits, hyp->n, ref->n, scores + 3);
+    set_score((double)hits, hyp->length, ref->length, scores + 3);
     return RD_OK;
 }
 
@@ -223,7 +223,7 @@ static rd_status pool_text(const rd_metric_config *config, rd_metric_scratch *sc
     if (scratch->pool.length > INT32_MAX / 2)
         return rd_error(RD_ERR_UNSUPPORTED, "one line and its references have over %d bytes",
                         INT32_MAX / 2);
-    return rd_id_push(&scratch->offsets, (int32_t)scratch->pool.length);
+    return rd_ids_push(&scratch->offsets, (int32_t)scratch->pool.length);
 }
 
 /* The i-th text of the pool. */
@@ -235,7 +235,7 @@ static rd_line pooled(const rd_metric_scratch *scratch, int i) {
 static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *scratch,
                             rd_line hypothesis, int n_refs, const rd_line *refs, double *stats) {
     rd_text_clear(&scratch->pool);
-    scratch->offsets.n = 0;
+    scratch->offsets.length = 0;
     /* All texts first: the pool may move while it grows. */
     RD_TRY(pool_text(config, scratch, hypothesis));
     for (int r = 0; r < n_refs; r++) RD_TRY(pool_text(config, scratch, refs[r]));
@@ -249,7 +249,7 @@ static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *s
         RD_TRY(push_words(scratch, pooled(scratch, r + 1), &scratch->reference,
                           &scratch->reference_ends));
         text = text || rd_line_rstrip(refs[r]).length > 0;
-        words = words || scratch->reference.n > 0;
+        words = words || scratch->reference.length > 0;
         RD_TRY(score_ngrams(scratch, scores));
         RD_TRY(score_lcs(scratch, scores + 6));
         for (int k = 0; k < 12; k += 3)

@@ -20,19 +20,12 @@ void rd_metric_scratch_free(rd_metric_scratch *scratch) {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) rd_text_free(texts[i]);
     rd_word_table_free(&scratch->words);
     rd_ngram_counts_free(&scratch->counts);
-    rd_id_list *lists[] = {&scratch->hypothesis,     &scratch->reference,
-                           &scratch->offsets,        &scratch->hypothesis_ends,
-                           &scratch->reference_ends, &scratch->characters[0],
-                           &scratch->characters[1]};
+    rd_ids *lists[] = {&scratch->hypothesis,      &scratch->reference,      &scratch->offsets,
+                       &scratch->hypothesis_ends, &scratch->reference_ends, &scratch->characters[0],
+                       &scratch->characters[1]};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) free(lists[i]->data);
     free(scratch->table);
     free(scratch);
-}
-
-rd_status rd_id_push(rd_id_list *list, int32_t id) {
-    RD_TRY(rd_reserve(&list->data, &list->capacity, list->n + 1, sizeof *list->data));
-    list->data[list->n++] = id;
-    return RD_OK;
 }
 
 rd_status rd_lower_if(bool wanted, rd_metric_scratch *scratch, rd_line *line, rd_text *text) {
@@ -53,12 +46,12 @@ rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes) {
 }
 
 /* Words of [line) to the end of `ids`, new ones added to the table (references) or not. */
-static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, rd_id_list *ids) {
+static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, rd_ids *ids) {
     const char *cursor = line.data, *end = line.data + line.length;
-    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->n + (int64_t)line.length / 2 + 1,
+    RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + (int64_t)line.length / 2 + 1,
                       sizeof *ids->data));
     for (rd_line word; rd_next_word(&cursor, end, &word);)
-        ids->data[ids->n++] =
+        ids->data[ids->length++] =
             add ? rd_word_add(&scratch->words, word) : rd_word_find(&scratch->words, word);
     return RD_OK;
 }
@@ -66,7 +59,7 @@ static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, 
 rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *scratch,
                            rd_line hypothesis, int n_refs, const rd_line *refs) {
     rd_text_clear(&scratch->pool);
-    scratch->offsets.n = scratch->reference.n = scratch->hypothesis.n = 0;
+    scratch->offsets.length = scratch->reference.length = scratch->hypothesis.length = 0;
     rd_line line;
     /* All texts first: the pool may move while it grows. */
     for (int r = 0; r < n_refs; r++) {
@@ -75,7 +68,7 @@ rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *sc
         if (scratch->pool.length > INT32_MAX / RD_METRIC_MAX_ORDER)
             return rd_error(RD_ERR_UNSUPPORTED, "the references of one line have over %d bytes",
                             INT32_MAX / RD_METRIC_MAX_ORDER);
-        RD_TRY(rd_id_push(&scratch->offsets, (int32_t)scratch->pool.length));
+        RD_TRY(rd_ids_push(&scratch->offsets, (int32_t)scratch->pool.length));
     }
     RD_TRY(rd_word_table_clear(&scratch->words, scratch->pool.length / 2 + n_refs));
     const char *start = scratch->pool.data;
@@ -83,10 +76,10 @@ rd_status rd_prepare_words(const rd_metric_config *config, rd_metric_scratch *sc
         const char *end = scratch->pool.data + scratch->offsets.data[r];
         RD_TRY(push_words(scratch, (rd_line){start, (size_t)(end - start)}, true,
                           &scratch->reference));
-        scratch->offsets.data[r] = (int32_t)scratch->reference.n;
+        scratch->offsets.data[r] = (int32_t)scratch->reference.length;
         start = end;
     }
-    RD_TRY(rd_id_push(&scratch->offsets, 0));
+    RD_TRY(rd_ids_push(&scratch->offsets, 0));
     memmove(scratch->offsets.data + 1, scratch->offsets.data,
             (size_t)n_refs * sizeof *scratch->offsets.data);
     scratch->offsets.data[0] = 0;

@@ -31,7 +31,7 @@ typedef struct {
 
 static rd_status make_search(ter_search *search, rd_metric_scratch *scratch, const int32_t *ref,
                              int64_t n_ref) {
-    int64_t n_hyp = scratch->hypothesis.n;
+    int64_t n_hyp = scratch->hypothesis.length;
     int64_t sizes[] = {n_hyp,           n_hyp,           (n_hyp + 1) * (n_ref + 1),
                        2 * (n_ref + 1), 2 * (n_hyp + 1), n_ref,
                        n_hyp + 1,       n_ref + 1};
@@ -254,7 +254,7 @@ static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *s
     int64_t fewest = INT64_MAX;
     for (int r = 0; r < n_refs; r++) {
         int64_t start = scratch->offsets.data[r], n_ref = scratch->offsets.data[r + 1] - start;
-        int64_t edits = scratch->hypothesis.n; /* an empty reference: delete all */
+        int64_t edits = scratch->hypothesis.length; /* an empty reference: delete all */
         if (n_ref > 0) {
             ter_search search;
             RD_TRY(make_search(&search, scratch, scratch->reference.data + start, n_ref));
@@ -263,7 +263,7 @@ static rd_status statistics(const rd_metric_config *config, rd_metric_scratch *s
         if (edits < fewest) fewest = edits;
     }
     stats[0] = (double)fewest;
-    stats[1] = (double)scratch->reference.n / n_refs;
+    stats[1] = (double)scratch->reference.length / n_refs;
     return RD_OK;
 }
 

@@ -28,12 +28,12 @@ static rd_status encode_line(rd_ids *ids, const rd_tokenizer *tokenizer, const c
                              size_t length, int64_t most, int32_t bos, int32_t eos,
                              int32_t *dropped) {
     int64_t start = ids->length;
-    if (bos >= 0) RD_TRY(rd_ids_add(ids, &bos, 1));
+    if (bos >= 0) RD_TRY(rd_ids_push(ids, bos));
     RD_TRY(rd_tokenizer_encode(tokenizer, line, length, ids));
     int64_t excess = ids->length - start + (eos >= 0 ? 1 : 0) - most;
     if (excess > 0) ids->length -= excess;
     *dropped = (int32_t)(excess > 0 ? excess : 0);
-    return eos >= 0 ? rd_ids_add(ids, &eos, 1) : RD_OK;
+    return eos >= 0 ? rd_ids_push(ids, eos) : RD_OK;
 }
 
 /* Lines [n] of lengths[] bytes, or NUL-terminated where that is NULL, each cut as by encode_line.
