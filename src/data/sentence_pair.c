@@ -1,7 +1,5 @@
 #include "data/sentence_pair.h"
 
-#include <string.h>
-
 #include "data/ids.h"
 
 rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer) {
