@@ -504,4 +504,11 @@ chmod +x "$work/path/"*
 PATH=$work/path:$PATH bash "$repository/recipes/run.sh" multi30k-en-de --no-install --out "$work/none" \
     >/dev/null 2>"$work/log" && fail "--no-install went on without packages"
 grep -q 'apt-get install build-essential cmake' "$work/log" || fail "message: $(cat "$work/log")"
+# Nobody else builds in the folder while cmake does.
+printf '#!/bin/sh\n! flock -n "%s/build/.lock" true && echo "$1" >>"%s/built"\n' "$work" "$work" >"$work/path/cmake"
+chmod +x "$work/path/cmake"
+PATH=$work/path:$PATH bash -c '. "$1/recipes/setup.sh"; rd_setup_build "$1" "$2/build" all' - "$repository" "$work" 2>"$work/log" ||
+    fail "a build: $(cat "$work/log")"
+same "$(paste -s -d ' ' "$work/built")" "--log-level=NOTICE --build" "builds with the lock held"
+flock -n "$work/build/.lock" true || fail "the lock of a build is left"
 echo "recipes: all checks passed"

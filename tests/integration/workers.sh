@@ -92,6 +92,9 @@ close measured one
 train uneven --workers 2 --set worker-speeds=2,1
 close uneven one
 cmp -s uneven/model/model.safetensors two/model/model.safetensors && fail "worker-speeds changed nothing"
+train resumed-uneven --workers 2 --set worker-speeds=2,1 --set max-update=5
+train resumed-uneven --workers 2 --set worker-speeds=1,2
+grep '^changed: .*worker-speeds 2,1 -> 1,2' log >/dev/null || fail "other speeds of the workers: $(cat log)"
 for speeds in 2 2,1,1 2,x 0,1; do
     "$bin/rdrop-train" tiny.yaml --data bin --save-dir x --workers 2 --set worker-speeds=$speeds >log 2>&1 &&
         fail "worker-speeds $speeds was taken"
