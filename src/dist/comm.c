@@ -210,7 +210,3 @@ rd_status rd_comm_outcome(rd_comm *comm, rd_status status) {
     free(all);
     return status;
 }
-
-void rd_comm_fail(rd_comm *comm, rd_status status) {
-    if (comm->kind && status != RD_OK) comm->kind->fail(comm, status);
-}

@@ -32,7 +32,6 @@ typedef struct {
     void (*sum_forget)(rd_comm *comm, int64_t n);
     rd_status (*collect)(rd_comm *comm, float *x, int64_t n);
     rd_status (*collect_sum)(rd_comm *comm, float *x, int64_t n);
-    void (*fail)(rd_comm *comm, rd_status status);
 } rd_comm_kind;
 
 struct rd_comm {
@@ -113,9 +112,5 @@ static inline rd_status rd_comm_agree(rd_comm *comm, rd_status status) {
     rd_status all = rd_comm_outcome(comm, status);
     return all == RD_OK ? status : all; /* a failure of one's own is never RD_OK */
 }
-
-/* The last call of a worker that cannot continue, with its error: all others' calls fail with it,
- * present or next ones. Processes end here. */
-void rd_comm_fail(rd_comm *comm, rd_status status);
 
 #endif

@@ -116,24 +116,25 @@ static rd_status collect(rd_comm *comm, float *x, int64_t n) {
     return done(comm);
 }
 
-static void fail(rd_comm *comm, rd_status status) {
-    team *t = ((worker *)comm)->team;
+/* A worker that cannot continue, with its error: the others' calls fail with it, present or next
+ * ones. */
+static void fail(team *t, rd_status status) {
     pthread_mutex_lock(&t->lock);
     /* A stop gives way to a failure, such as the first worker's to save. */
-    if (t->failure.status == RD_ERR_INTERRUPTED && status != RD_OK) t->failure.status = RD_OK;
+    if (t->failure.status == RD_ERR_INTERRUPTED) t->failure.status = RD_OK;
     if (t->failure.status == RD_OK) rd_failure_keep(&t->failure, 0, status);
     pthread_cond_broadcast(&t->met);
     pthread_mutex_unlock(&t->lock);
 }
 
 static const rd_comm_kind threads_kind = {gather,     gather_first, broadcast, sum_start, sum_ready,
-                                          sum_finish, sum_forget,   collect,   collect,   fail};
+                                          sum_finish, sum_forget,   collect,   collect};
 
 static void *run(void *argument) {
     worker *w = argument;
     if (w->comm.rank > 0) rd_set_threads(w->threads);
     rd_status status = w->work(w->self, &w->comm);
-    rd_comm_fail(&w->comm, status);
+    if (status != RD_OK) fail(w->team, status);
     return NULL;
 }
 
@@ -147,11 +148,9 @@ static int start_all(worker *workers, int n) {
 static rd_status run_all(team *t, worker *workers) {
     int started = start_all(workers, t->size);
     if (started < t->size)
-        rd_comm_fail(&workers[0].comm,
-                     rd_error(RD_ERR_MEMORY,
-                              "worker %d of %d cannot be started: out of memory, or "
-                              "of threads",
-                              started, t->size));
+        fail(t, rd_error(RD_ERR_MEMORY,
+                         "worker %d of %d cannot be started: out of memory, or of threads", started,
+                         t->size));
     run(&workers[0]);
     for (int i = 1; i < started; i++) pthread_join(workers[i].thread, NULL);
     return rd_failure_report(&t->failure);

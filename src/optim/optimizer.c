@@ -158,14 +158,8 @@ static rd_optim_range common_part(const rd_optim_range *range, int64_t begin, in
 }
 
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
-                       double scale, double norm, float *values, float *grads, double ema_decay) {
-    rd_optimizer_step_slice(optimizer, c, update, scale, norm, (rd_slice){0, optimizer->n, 0},
-                            values, grads, ema_decay);
-}
-
-void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *c, int64_t update,
-                             double scale, double norm, rd_slice slice, float *values, float *grads,
-                             double ema_decay) {
+                       double scale, double norm, rd_slice slice, float *values, float *grads,
+                       double ema_decay) {
     int64_t begin = slice.begin, n = slice.n;
     double lr = rd_learning_rate(c, update), t = (double)update;
     if (c->clip_norm > 0.0 && norm > c->clip_norm) scale *= c->clip_norm / (norm + 1e-6);

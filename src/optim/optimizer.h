@@ -27,7 +27,7 @@ typedef struct {
     bool freezes; /* some of them */
 } rd_optimizer;
 
-/* values: [n], the start of the average. */
+/* values: [n], the start of the average; a process with a part of the state sets its own later. */
 rd_status rd_optimizer_new(rd_optimizer *optimizer, int64_t n, const float *values, bool with_ema);
 /* exempt_vectors: vectors, which are biases and norms, have no weight decay. frozen:
  * [parameters->n] true for parameters that are not trained; NULL: none. */
@@ -40,18 +40,14 @@ void rd_optimizer_free(rd_optimizer *optimizer);
 /* L2 norm of grads * scale. */
 double rd_gradient_norm(const float *grads, int64_t n, double scale);
 
-/* One update: Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v), or with
- * adam_eps_last to the corrected one), NAG as in fairseq, or SGD with momentum as in PyTorch.
- * grads: [n] are multiplied by `scale`, clipped to clip_norm given their norm after scaling, used
- * and zeroed. update counts from 1. The moving average, if any, decays by ema_decay, in the first
- * updates by (1 + update) / (10 + update). */
+/* One update of a slice of the weights, whose state the optimizer has from slice.at on; the rest
+ * stays as it is. Adam (Kingma & Ba 2015, as fairseq: eps is added to the uncorrected sqrt(v), or
+ * with adam_eps_last to the corrected one), NAG as in fairseq, or SGD with momentum as in PyTorch.
+ * values, grads: of all weights; grads are multiplied by `scale`, clipped to clip_norm given their
+ * norm after scaling, used and zeroed. update counts from 1. The moving average, if any, decays by
+ * ema_decay, in the first updates by (1 + update) / (10 + update). */
 void rd_optimizer_step(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
-                       double scale, double norm, float *values, float *grads, double ema_decay);
-
-/* The update of one slice only, whose state the optimizer has from slice.at on; the rest stays as
- * it is. values, grads: of all weights. */
-void rd_optimizer_step_slice(rd_optimizer *optimizer, const rd_optim_config *config, int64_t update,
-                             double scale, double norm, rd_slice slice, float *values, float *grads,
-                             double ema_decay);
+                       double scale, double norm, rd_slice slice, float *values, float *grads,
+                       double ema_decay);
 
 #endif

@@ -1,7 +1,6 @@
 #include "recipe/data_record.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,12 +32,12 @@ static bool is_recorded(const rd_recipe *recipe, const rd_key *key) {
 }
 
 static rd_status write_record(const rd_recipe *recipe, const char *path) {
-    rd_atomic_file file;
-    RD_TRY(rd_atomic_open(&file, path));
-    fputs("# What rdrop-preprocess made this data with; rdrop-train compares.\n", file.stream);
-    rd_status status = rd_recipe_write_keys(recipe, NULL, is_recorded, file.stream);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
+    rd_text text = {0};
+    rd_status status =
+        rd_text_put(&text, "# What rdrop-preprocess made this data with; rdrop-train compares.\n");
+    if (status == RD_OK) status = rd_recipe_write_keys(recipe, NULL, is_recorded, &text);
+    if (status == RD_OK) status = rd_write_file(path, text.data, (size_t)text.length);
+    rd_text_free(&text);
     return status;
 }
 
@@ -68,37 +67,28 @@ static rd_status read_record(rd_recipe **made, const char *data_dir) {
     return status;
 }
 
-/* A value as a message shows it, and rd_recipe_set_key takes it. */
-static rd_status value_of(const rd_recipe *recipe, const rd_key *key, rd_text *value) {
-    char text[RD_KEY_TEXT_ROOM];
-    if (key->type == RD_KEY_STRING) return rd_text_put(value, rd_recipe_string(recipe, key));
-    RD_TRY(rd_recipe_format_key(recipe, key, text, sizeof text));
-    return rd_text_put(value, text);
-}
-
-static rd_status warn(const rd_recipe *recipe, const rd_key *key, const char *made,
+static rd_status warn(const rd_recipe *recipe, const rd_recipe *made, const rd_key *key,
                       const char *data_dir, rd_text *warnings) {
-    rd_text ours = {0};
-    rd_status status = value_of(recipe, key, &ours);
+    rd_text ours = {0}, theirs = {0};
+    rd_status status = rd_recipe_value(recipe, key, &ours);
+    if (status == RD_OK) status = rd_recipe_value(made, key, &theirs);
     if (status == RD_OK)
         status = rd_text_printf(warnings,
                                 "%s has no effect: it is %s, but %s was made with %s; run "
                                 "rdrop-preprocess again to change that\n",
                                 key->name, *ours.data ? ours.data : "empty", data_dir,
-                                *made ? made : "none");
+                                *theirs.data ? theirs.data : "none");
     rd_text_free(&ours);
+    rd_text_free(&theirs);
     return status;
 }
 
 static rd_status take_key(rd_recipe *recipe, const rd_recipe *made, const rd_key *key,
                           const char *data_dir, rd_text *warnings) {
-    rd_text value = {0};
-    rd_status status = value_of(made, key, &value);
-    if (status == RD_OK && rd_recipe_is_written(recipe, key->name))
-        status = warn(recipe, key, value.data, data_dir, warnings);
-    if (status == RD_OK) status = rd_recipe_set_key(recipe, key, value.data);
-    rd_text_free(&value);
-    return status;
+    if (rd_recipe_same_value(recipe, made, key)) return RD_OK;
+    if (rd_recipe_is_written(recipe, key->name))
+        RD_TRY(warn(recipe, made, key, data_dir, warnings));
+    return rd_recipe_copy_key(recipe, made, key);
 }
 
 rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
@@ -109,8 +99,7 @@ rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *
     const rd_key *key;
     bool same_task = strcmp(recipe->task, made->task) == 0;
     for (int i = 0; same_task && status == RD_OK && (key = rd_recipe_key(i)); i++)
-        if (is_recorded(recipe, key) && !rd_recipe_same_value(recipe, made, key))
-            status = take_key(recipe, made, key, data_dir, warnings);
+        if (is_recorded(recipe, key)) status = take_key(recipe, made, key, data_dir, warnings);
     rd_recipe_free(made);
     return status;
 }

@@ -31,28 +31,28 @@ static const struct {
             {"validate-interval", "validate-interval-updates", {"0"}},
             {"rand-augment-magnitude", "rand-augment", {NULL}}};
 
-/* A value without the quotes of a string. */
-static rd_status value_of(const rd_recipe *recipe, const rd_key *key,
-                          char value[RD_KEY_TEXT_ROOM]) {
-    if (key->type != RD_KEY_STRING)
-        return rd_recipe_format_key(recipe, key, value, RD_KEY_TEXT_ROOM);
-    snprintf(value, RD_KEY_TEXT_ROOM, "%s", rd_recipe_string(recipe, key));
-    return RD_OK;
+static rd_status matters(size_t row, const rd_recipe *recipe, const rd_recipe *plain, bool *does) {
+    const rd_key *other = rd_recipe_find_key(rows[row].needs);
+    const char *const *wanted = rows[row].values;
+    rd_text value = {0};
+    rd_status status = rd_recipe_value(recipe, other, &value);
+    *does = !*wanted && !rd_recipe_same_value(recipe, plain, other);
+    for (int i = 0; status == RD_OK && wanted[i]; i++)
+        *does = *does || strcmp(value.data, wanted[i]) == 0;
+    rd_text_free(&value);
+    return status;
 }
 
 static rd_status warn(size_t row, const rd_recipe *recipe, const rd_recipe *plain,
                       rd_text *warnings) {
     const rd_key *key = rd_recipe_find_key(rows[row].key);
-    const rd_key *other = rd_recipe_find_key(rows[row].needs);
     const char *const *wanted = rows[row].values;
-    char value[RD_KEY_TEXT_ROOM];
-    bool matters = !*wanted && !rd_recipe_same_value(recipe, plain, other);
-    RD_TRY(value_of(recipe, other, value));
-    for (int i = 0; wanted[i]; i++) matters = matters || strcmp(value, wanted[i]) == 0;
-    if (matters || !rd_recipe_is_written(recipe, key->name) ||
+    bool does;
+    RD_TRY(matters(row, recipe, plain, &does));
+    if (does || !rd_recipe_is_written(recipe, key->name) ||
         rd_recipe_same_value(recipe, plain, key))
         return RD_OK;
-    RD_TRY(rd_text_printf(warnings, "%s has no effect without %s", key->name, other->name));
+    RD_TRY(rd_text_printf(warnings, "%s has no effect without %s", key->name, rows[row].needs));
     for (int i = 0; wanted[i]; i++)
         RD_TRY(rd_text_printf(warnings, "%s%s", i ? " or " : ": ", wanted[i]));
     return rd_text_append(warnings, "\n", 1);

@@ -198,11 +198,10 @@ static rd_status remove_weights(const char *path) {
 }
 
 static rd_status write_config(const char *path, const rd_recipe *recipe) {
-    rd_atomic_file file;
-    RD_TRY(rd_atomic_open(&file, path));
-    rd_status status = rd_recipe_write_config(recipe, file.stream);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
+    rd_text text = {0};
+    rd_status status = rd_recipe_write_config(recipe, &text);
+    if (status == RD_OK) status = rd_write_file(path, text.data, (size_t)text.length);
+    rd_text_free(&text);
     return status;
 }
 

@@ -206,10 +206,7 @@ static rd_status adopt_from_model(rd_recipe *recipe, const rd_assignments *assig
     }
     for (size_t i = 0; model && status == RD_OK && i < sizeof keys / sizeof *keys; i++) {
         const rd_key *key = rd_recipe_find_key(keys[i]);
-        char text[16];
-        if (last_of(assignments, keys[i])) continue;
-        status = rd_recipe_format_key(model, key, text, sizeof text);
-        if (status == RD_OK) status = rd_recipe_set_key(recipe, key, text);
+        if (!last_of(assignments, keys[i])) status = rd_recipe_copy_key(recipe, model, key);
     }
     rd_recipe_free(model);
     free(path);

@@ -160,12 +160,12 @@ rd_status rd_recipe_load_config(rd_recipe **recipe, const char *path);
 rd_status rd_recipe_new(rd_recipe **recipe);
 void rd_recipe_free(rd_recipe *recipe);
 
-/* Writes every key with its value as a recipe that loads back to the same struct; write errors show
- * in ferror(out). */
-rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out);
+/* Appends the keys of a group (data, model, train, search or score) with their values; group NULL:
+ * all, as a recipe that loads back to the same struct. */
+rd_status rd_recipe_write(const rd_recipe *recipe, const char *group, rd_text *out);
 /* The same for the keys that a model directory keeps: task, languages, vocabulary, shape,
  * search. */
-rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out);
+rd_status rd_recipe_write_config(const rd_recipe *recipe, rd_text *out);
 
 bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
 /* Adds a line for each written key that has no effect without another, which is not set. */
@@ -174,8 +174,6 @@ rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, rd_text *warnings);
  * warning. */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,
                                   char *message, size_t room);
-/* The keys of one group: data, model, train, search or score. */
-rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out);
 
 /* One line per key: name, type, default, meaning; for --help-recipe. */
 void rd_recipe_describe(FILE *out);

@@ -143,6 +143,24 @@ const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key) {
     return *(char *const *)(const void *)((const char *)recipe + offset_of(key) + key->offset);
 }
 
+rd_status rd_recipe_value(const rd_recipe *recipe, const rd_key *key, rd_text *value) {
+    char text[RD_KEY_TEXT_ROOM];
+    if (key->type == RD_KEY_STRING) {
+        const char *own = rd_recipe_string(recipe, key);
+        return rd_text_put(value, own ? own : "");
+    }
+    RD_TRY(rd_recipe_format_key(recipe, key, text, sizeof text));
+    return rd_text_put(value, text);
+}
+
+rd_status rd_recipe_copy_key(rd_recipe *to, const rd_recipe *from, const rd_key *key) {
+    rd_text value = {0};
+    rd_status status = rd_recipe_value(from, key, &value);
+    if (status == RD_OK) status = rd_recipe_set_key(to, key, value.data);
+    rd_text_free(&value);
+    return status;
+}
+
 bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key) {
     char a[RD_KEY_TEXT_ROOM], b[RD_KEY_TEXT_ROOM];
     if (key->type == RD_KEY_STRING) {

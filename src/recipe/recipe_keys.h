@@ -61,10 +61,14 @@ rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char 
 /* Whether the key has the same value in both. */
 bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key);
 
-/* Writes the wanted keys of a group (NULL: of all) as lines of a recipe; write errors show in
- * ferror(out). */
+/* Appends the wanted keys of a group (NULL: of all) as lines of a recipe. */
 rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
-                               bool (*wanted)(const rd_recipe *, const rd_key *), FILE *out);
+                               bool (*wanted)(const rd_recipe *, const rd_key *), rd_text *out);
+
+/* Appends the value as rd_recipe_set_key takes it: a string as it is. */
+rd_status rd_recipe_value(const rd_recipe *recipe, const rd_key *key, rd_text *value);
+/* Gives a key the value that it has in the other recipe. */
+rd_status rd_recipe_copy_key(rd_recipe *to, const rd_recipe *from, const rd_key *key);
 
 /* The value of a string, as it is. */
 const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key);

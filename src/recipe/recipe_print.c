@@ -8,7 +8,7 @@
 #include "recipe/recipe_keys.h"
 
 rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
-                               bool (*wanted)(const rd_recipe *, const rd_key *), FILE *out) {
+                               bool (*wanted)(const rd_recipe *, const rd_key *), rd_text *out) {
     enum { LONGEST_VALUE = 64 * 1024 };
     char *text = rd_malloc(LONGEST_VALUE, 1);
     rd_status status = text ? RD_OK : RD_ERR_MEMORY;
@@ -17,7 +17,7 @@ rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
         if (group && strcmp(rd_recipe_group_of(key)->name, group) != 0) continue;
         if (!wanted(recipe, key)) continue;
         status = rd_recipe_format_key(recipe, key, text, LONGEST_VALUE);
-        if (status == RD_OK) fprintf(out, "%s: %s\n", key->name, text);
+        if (status == RD_OK) status = rd_text_printf(out, "%s: %s\n", key->name, text);
     }
     free(text);
     return status;
@@ -29,11 +29,7 @@ static bool any_key(const rd_recipe *recipe, const rd_key *key) {
     return true;
 }
 
-rd_status rd_recipe_write(const rd_recipe *recipe, FILE *out) {
-    return rd_recipe_write_keys(recipe, NULL, any_key, out);
-}
-
-rd_status rd_recipe_write_group(const rd_recipe *recipe, const char *group, FILE *out) {
+rd_status rd_recipe_write(const rd_recipe *recipe, const char *group, rd_text *out) {
     return rd_recipe_write_keys(recipe, group, any_key, out);
 }
 
@@ -51,7 +47,7 @@ static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
     return strcmp(group, "model") == 0 || strcmp(group, "search") == 0;
 }
 
-rd_status rd_recipe_write_config(const rd_recipe *recipe, FILE *out) {
+rd_status rd_recipe_write_config(const rd_recipe *recipe, rd_text *out) {
     return rd_recipe_write_keys(recipe, NULL, is_of_config, out);
 }
 

@@ -104,10 +104,13 @@ static bool has_group(const options_list *list, const char *name) {
 
 static int print_recipe(const rd_recipe *recipe, const arguments *a) {
     if (a->get) return print_one(recipe, a->get);
-    rd_status status = a->groups.n ? RD_OK : rd_recipe_write(recipe, stdout);
+    rd_text text = {0};
+    rd_status status = a->groups.n ? RD_OK : rd_recipe_write(recipe, NULL, &text);
     for (int i = 0; status == RD_OK && group_names[i]; i++)
         if (has_group(&a->groups, group_names[i]))
-            status = rd_recipe_write_group(recipe, group_names[i], stdout);
+            status = rd_recipe_write(recipe, group_names[i], &text);
+    if (status == RD_OK && text.data) fputs(text.data, stdout);
+    rd_text_free(&text);
     return status == RD_OK ? 0 : options_fail(&program);
 }
 

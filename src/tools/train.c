@@ -73,7 +73,8 @@ static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "avera
 static const options_section sections[] = {
     {"Output",
      "DIR/train.jsonl logs every event. Losses are in nats per target token (per example or "
-     "picture where these have classes or numbers); ppl is e^nll; kl is R-Drop's term before its "
+     "picture where these have classes or numbers, whose error is squared); ppl is e^nll; kl is "
+     "R-Drop's term before its "
      "weight "
      "reg-alpha; tok/s counts source and target tokens, each pair once.\n"
      "SIGINT, SIGTERM and SIGUSR1 save and stop, between two batches of an update; starting again "
@@ -113,7 +114,7 @@ static const options_program program = {
 /* The display while it trains: a bar on a terminal, lines elsewhere. */
 typedef struct {
     rd_progress progress;
-    const rd_train_config *config;
+    const rd_recipe *recipe;
     const char *unit; /* of the things counted per second */
     bool ranks;       /* several: mpirun makes their output look like a terminal */
 } display;
@@ -138,15 +139,16 @@ static void show_start(display *d, const rd_train_event *e) {
     say(d, "%lld parameters, %lld training %s, %lld validation %s", (long long)e->n_parameters,
         (long long)e->n_train, e->task->examples, (long long)e->n_valid, e->task->examples);
     if (e->workers) say(d, "%s", e->workers);
-    if (e->reason) options_warn(&program, "%s", e->reason);
     if (e->resumed_from > 0) say(d, "going on after update %lld", (long long)e->resumed_from);
 }
 
 static void describe_losses(const display *d, const rd_train_event *e, char text[128]) {
     char kl[32] = "";
-    if (d->config->reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
+    if (d->recipe->train.reg_alpha > 0.0f) snprintf(kl, sizeof kl, " kl %.4f", e->kl);
     if (isnan(e->loss))
         snprintf(text, 128, "nothing to predict");
+    else if (d->recipe->table.regression)
+        snprintf(text, 128, "loss %.3f error %.3f%s", e->loss, e->nll, kl);
     else
         snprintf(text, 128, "loss %.3f nll %.3f ppl %.2f%s", e->loss, e->nll, exp(e->nll), kl);
 }
@@ -241,10 +243,8 @@ static int train(rd_recipe *recipe, const char *data, const char *save_dir, bool
     if (!ranks_start(&program, recipe->train.worker_timeout, &comm)) return 1;
     stop_on_signals();
     stop_on(SIGUSR1); /* which Slurm sends, and mpirun passes on and then waits */
-    display d = {.unit = "tok",
-                 .progress.config.out = stdout,
-                 .config = &recipe->train,
-                 .ranks = comm->size > 1};
+    display d = {
+        .unit = "tok", .progress.config.out = stdout, .recipe = recipe, .ranks = comm->size > 1};
     bool other = false;
     rd_status status = rd_train(comm, recipe, data, save_dir, on_event, &d, stop_requested(),
                                 unchanged ? &other : NULL);

@@ -31,8 +31,9 @@ static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimi
     return optimizer->ema ? 4 : 3;
 }
 
-static const float *block_of(void *self, int i) {
-    return ((float *const *)self)[i];
+static rd_status block_of(void *self, int i, const float **block) {
+    *block = ((float *const *)self)[i];
+    return RD_OK;
 }
 
 rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
@@ -49,8 +50,8 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const char 
 static rd_status write_blocks(rd_atomic_file *file, const rd_checkpoint_blocks *blocks,
                               uint32_t crc) {
     for (int i = 0; i < blocks->count; i++) {
-        const float *block = blocks->get(blocks->self, i);
-        if (!block) return RD_ERR_MEMORY;
+        const float *block;
+        RD_TRY(blocks->get(blocks->self, i, &block));
         crc = rd_crc32(crc, block, sizeof *block * (size_t)blocks->n);
         fwrite(block, sizeof *block, (size_t)blocks->n, file->stream);
     }

@@ -32,9 +32,10 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const char 
 
 /* Weights, first and second moments and, with has_ema, their average, one after the other. */
 typedef struct {
-    int count;                              /* 3 or 4 */
-    int64_t n;                              /* floats of each */
-    const float *(*get)(void *self, int i); /* until the next call; NULL: failed */
+    int count; /* 3 or 4 */
+    int64_t n; /* floats of each */
+    /* block: [n], until the next call. */
+    rd_status (*get)(void *self, int i, const float **block);
     void *self;
 } rd_checkpoint_blocks;
 rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, const char *settings,
@@ -52,8 +53,8 @@ typedef struct {
 } rd_checkpoint_judge;
 
 /* RD_ERR_FORMAT: the file is damaged. RD_ERR_UNSUPPORTED: it is of another version of the program.
- * RD_ERR_ARGUMENT: it is sound, but of another recipe. Of the optimizer's state, only its own slice
- * is read. */
+ * RD_ERR_ARGUMENT: it is sound, but of another recipe. The optimizer's state is read where
+ * the optimizer has all of it; a part is for rd_checkpoint_read_part. */
 rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
                              rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer);

@@ -43,20 +43,10 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
     return RD_OK;
 }
 
-static rd_status adopt_key(rd_recipe *own, const rd_recipe *start, const rd_key *key) {
-    char value[ROOM];
-    if (key->type == RD_KEY_STRING) {
-        const char *text = rd_recipe_string(start, key);
-        return text ? rd_recipe_set_key(own, key, text) : RD_OK;
-    }
-    RD_TRY(rd_recipe_format_key(start, key, value, ROOM));
-    return rd_recipe_set_key(own, key, value);
-}
-
 /* The form of pictures is the model's, except for keys that the recipe writes down. */
 static rd_status adopt_pictures(rd_recipe *own, const rd_recipe *start) {
     for (const rd_key *key = rd_picture_form_keys; key->name; key++)
-        if (!rd_recipe_is_written(own, key->name)) RD_TRY(adopt_key(own, start, key));
+        if (!rd_recipe_is_written(own, key->name)) RD_TRY(rd_recipe_copy_key(own, start, key));
     return RD_OK;
 }
 
@@ -68,7 +58,7 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const rd_key *key = rd_recipe_find_key(names[i]);
         if (own->origins[rd_recipe_key_index(key)] == RD_BY_DEFAULT)
-            RD_TRY(adopt_key(own, start, key));
+            RD_TRY(rd_recipe_copy_key(own, start, key));
     }
     return RD_OK;
 }
@@ -94,6 +84,11 @@ static rd_status adopt_model(rd_recipe *own, const rd_recipe *start) {
 static rd_status adopt(rd_run *run, const rd_recipe *start) {
     rd_recipe *own = run->recipe;
     const char *unlike = NULL;
+    if (*own->train.extend_vocab &&
+        (start->model.adaptive_input || start->model.adaptive_softmax_cutoff.n > 0))
+        return rd_error(RD_ERR_UNSUPPORTED, "extend-vocab: its pieces are in bands of frequency "
+                                            "(adaptive input or softmax), where new ones have no "
+                                            "place");
     for (int i = 0; i < rd_recipe_key_count(); i++) RD_TRY(check_key(own, start, i, &unlike));
     if (unlike)
         RD_TRY(rd_text_printf(&run->warnings,
@@ -295,6 +290,7 @@ static bool has_same_tensors(const rd_run *run, const rd_recipe *start) {
     const rd_model_config *a = &run->recipe->model, *b = &start->model;
     if (of_pictures(run) && a->picture.size != b->picture.size) return false;
     if (a->src_vocab != b->src_vocab || a->tgt_vocab != b->tgt_vocab) return false;
+    if ((a->pooling == RD_POOL_ATTENTION) != (b->pooling == RD_POOL_ATTENTION)) return false;
     return a->head == b->head && a->num_classes == b->num_classes &&
            a->head_transform == b->head_transform;
 }

@@ -32,42 +32,26 @@ static const char *name_of(const char *key) {
     return strcmp(key, rd_setting_products) == 0 ? "the precision of products" : key;
 }
 
-/* A line of a description: its key, and what comes after it. */
-typedef struct {
-    const char *key, *value, *next;
-    int n_key, n_value;
-} line;
-
-static line line_at(const char *text) {
-    int length = (int)strcspn(text, "\n"), n_key = (int)strcspn(text, ":\n");
-    int begin = n_key + 2 < length ? n_key + 2 : length;
-    return (line){text, text + begin, text + length + (text[length] != '\0'), n_key,
-                  length - begin};
-}
-
 /* Unequal machines train together, each with all its cores. */
-static bool may_differ(const line *l) {
+static bool may_differ(const rd_setting *s) {
     size_t n = strlen(rd_setting_threads);
-    return (size_t)l->n_key == n && memcmp(l->key, rd_setting_threads, n) == 0;
+    return (size_t)s->n_key == n && memcmp(s->key, rd_setting_threads, n) == 0;
 }
 
 /* Names the first line that differs. */
 static rd_status compare(const char *ours, const char *theirs, const rd_comm *comm, int rank) {
-    char key[64];
-    while (*ours || *theirs) {
-        line a = line_at(ours), b = line_at(theirs);
+    rd_setting a, b;
+    for (;;) {
+        char key[64];
+        bool more = rd_setting_next(&ours, &a);
+        if (!rd_setting_next(&theirs, &b) && !more) return RD_OK;
         bool same = a.n_value == b.n_value && !strncmp(a.value, b.value, (size_t)a.n_value);
-        if (same || may_differ(&a)) {
-            ours = a.next;
-            theirs = b.next;
-            continue;
-        }
+        if (same || may_differ(&a)) continue;
         snprintf(key, sizeof key, "%.*s", a.n_key, a.key);
         return rd_error(RD_ERR_ARGUMENT, "rank %d (%s): %s is %.*s there, but %.*s on rank 0; %s",
                         rank, rd_ranks_host(comm, rank), name_of(key), b.n_value, b.value,
                         a.n_value, a.value, advice_for(key));
     }
-    return RD_OK;
 }
 
 /* all: descriptions with their NULs, end to end. */

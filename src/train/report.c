@@ -102,7 +102,9 @@ static rd_status write_number(const rd_run *run, const rd_train_history *history
 /* Curves of training and, if it is a result, of validation. */
 static rd_status write_nll(const rd_run *run, const rd_train_history *history, rd_text *out) {
     char title[RD_LONGEST_TITLE];
-    snprintf(title, sizeof title, "Negative log-likelihood, per %s", run->task->loss_unit);
+    snprintf(title, sizeof title, "%s, per %s",
+             run->recipe->table.regression ? "Squared error" : "Negative log-likelihood",
+             run->task->loss_unit);
     rd_chart chart = {.title = title,
                       .series = {{"training", &history->curves[RD_CURVE_TRAIN_NLL]}}};
     for (int i = 0; history->task->kinds[i]; i++) {
@@ -184,21 +186,6 @@ static rd_status put_value(rd_text *out, const char *value) {
     return RD_OK;
 }
 
-static rd_status no_memory(void) {
-    return rd_error(RD_ERR_MEMORY, "out of memory for the report");
-}
-
-/* *text: malloc'ed, also where this fails. */
-static rd_status recipe_text(const rd_recipe *recipe, char **text) {
-    size_t n = 0;
-    FILE *stream = open_memstream(text, &n);
-    if (!stream) return no_memory();
-    rd_status status = rd_recipe_write(recipe, stream);
-    bool whole = fclose(stream) == 0;
-    RD_TRY(status);
-    return whole ? RD_OK : no_memory();
-}
-
 /* lines: "key: value", cut up here. */
 static rd_status put_settings(rd_text *out, char *lines) {
     RD_TRY(rd_text_put(out, "<h2>Settings</h2>\n<details open><summary>All keys of the recipe"
@@ -217,10 +204,10 @@ static rd_status put_settings(rd_text *out, char *lines) {
 }
 
 static rd_status write_settings(const rd_recipe *recipe, rd_text *out) {
-    char *text = NULL;
-    rd_status status = recipe_text(recipe, &text);
-    if (status == RD_OK) status = put_settings(out, text);
-    free(text);
+    rd_text text = {0};
+    rd_status status = rd_recipe_write(recipe, NULL, &text);
+    if (status == RD_OK) status = put_settings(out, text.data);
+    rd_text_free(&text);
     return status;
 }
 

@@ -250,14 +250,10 @@ static rd_status write_settings(const training *all, int n, rd_text *out) {
     if (!settings) return RD_OK;
     RD_TRY(rd_text_printf(out, "<h2>Settings that differ</h2>\n"));
     RD_TRY(write_names(all, n, out));
-    for (const char *line = settings; *line;) {
+    for (rd_setting s; rd_setting_next(&settings, &s);) {
         char key[64];
-        size_t length = strcspn(line, "\n"), colon = strcspn(line, ":");
-        if (colon < length && colon < sizeof key) {
-            snprintf(key, sizeof key, "%.*s", (int)colon, line);
-            RD_TRY(write_setting(all, n, key, &same, out));
-        }
-        line += length + (line[length] == '\n');
+        snprintf(key, sizeof key, "%.*s", s.n_key, s.key);
+        RD_TRY(write_setting(all, n, key, &same, out));
     }
     return rd_text_printf(out, "</table>\n<p>%d others are the same.</p>\n", same);
 }

@@ -39,8 +39,6 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     return RD_OK;
 }
 
-enum { LONGEST_PROBLEM = 700 };
-
 /* checkpoint_last is damaged, or a kill came between the two renames of a save. A damaged file is
  * moved out of the way of the next save, which would put it in the place of the sound one. */
 static rd_status load_previous(rd_run *run, const char *last, bool *found) {
@@ -58,14 +56,11 @@ static rd_status load_previous(rd_run *run, const char *last, bool *found) {
                           problem);
     else if (status == RD_OK && damaged && rename(last, aside) != 0)
         status = rd_error(RD_ERR_IO, "%s: cannot rename to %s: %s", last, aside, strerror(errno));
-    else if (status == RD_OK && damaged) {
-        size_t n = strnlen(problem, LONGEST_PROBLEM);
-        while (n > 0 && ((unsigned char)problem[n] & 0xC0) == 0x80) n--; /* in a character */
-        snprintf(run->warning, sizeof run->warning,
-                 "%.*s; it is now checkpoint_damaged, and training goes on from "
-                 "checkpoint_previous",
-                 (int)n, problem);
-    }
+    else if (status == RD_OK && damaged)
+        status = rd_text_printf(&run->warnings,
+                                "%s; it is now checkpoint_damaged, and training goes on from "
+                                "checkpoint_previous\n",
+                                problem);
     free(previous);
     free(aside);
     free(problem);

@@ -44,8 +44,7 @@ typedef struct rd_run {
     rd_deal deal;           /* of that epoch, from the state's place on */
     rd_prefetch *batches;   /* this worker's of the deal */
     int64_t saved_update;   /* of checkpoint_last; -1: there is none */
-    char warning[1024];     /* what was wrong with checkpoint_last; "": nothing */
-    rd_text warnings;       /* others, a line each */
+    rd_text warnings;       /* a line each */
     rd_text notes;          /* other notes at the start, a line each */
     rd_text changes;        /* settings that differ between the checkpoint and the run, a line each:
                              * "dropout 0.1 -> 0.3" */
@@ -81,8 +80,8 @@ void rd_run_close(rd_run *run);
 rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm);
 
 /* Joins processes into one training; `opened`: the status of opening this one. Refuses those that
- * disagree with the first, and gives the others its weights and place. RD_OK for a single
- * worker. */
+ * disagree with the first, and gives the others its weights and place. A single worker's is
+ * `opened`. */
 rd_status rd_run_join(rd_run *run, rd_status opened);
 
 /* How many workers train together, and with how many threads each: the recipe's numbers, or ones

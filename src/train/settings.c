@@ -10,12 +10,13 @@
 
 /* Keys that change neither weights nor their kept state: any value gives the same bits, or their
  * effect is seen in the files that they name, or in the lines that no key gives. */
-static bool is_without_effect(const char *name) {
+static bool is_without_effect(const rd_key *key) {
     return rd_is_listed("prepare trainpref validpref testpref vocab-from finetune-from-model "
                         "threads checkpoint-activations workers shard-optimizer "
-                        "worker-timeout vocab-size-src vocab-size-tgt compare average-last "
-                        "score-metrics score-lowercase tensorboard",
-                        name);
+                        "worker-timeout vocab-size-src vocab-size-tgt average-last "
+                        "tensorboard",
+                        key->name) ||
+           strcmp(rd_recipe_group_of(key)->name, "score") == 0;
 }
 
 /* Keys besides those of the shape that make another model of a training. */
@@ -36,8 +37,7 @@ static bool is_of_course(const rd_key *key) {
                      key->name))
         return true;
     const char *group = rd_recipe_group_of(key)->name;
-    return strncmp(key->name, "eval-", strlen("eval-")) == 0 || strcmp(group, "search") == 0 ||
-           strcmp(group, "score") == 0;
+    return strncmp(key->name, "eval-", strlen("eval-")) == 0 || strcmp(group, "search") == 0;
 }
 
 /* Lines that no key of the recipe gives. */
@@ -71,7 +71,7 @@ enum { LONGEST_VALUE = 64 * 1024 };
 static rd_status write_keys(const rd_run *run, char *value, rd_text *out) {
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++) {
-        if (is_without_effect(key->name)) continue;
+        if (is_without_effect(key)) continue;
         RD_TRY(rd_recipe_format_key(run->recipe, key, value, LONGEST_VALUE));
         RD_TRY(rd_text_printf(out, "%s: %s\n", key->name, value));
     }
@@ -91,18 +91,20 @@ rd_status rd_settings_write(const rd_run *run, rd_text *settings) {
     return status;
 }
 
-/* Where the value of a key begins, n bytes long; NULL: there is none. */
+bool rd_setting_next(const char **at, rd_setting *setting) {
+    const char *line = *at;
+    int length = (int)strcspn(line, "\n"), n_key = (int)strcspn(line, ":\n");
+    int begin = n_key + 2 < length ? n_key + 2 : length;
+    *setting = (rd_setting){line, line + begin, n_key, length - begin};
+    *at = line + length + (line[length] == '\n');
+    return *line != '\0';
+}
+
+/* The value of a key, n bytes long; NULL: there is none. */
 static const char *find(const char *settings, const char *key, size_t *n) {
-    size_t length = strlen(key);
-    for (const char *line = settings; *line;) {
-        const char *end = strchrnul(line, '\n');
-        size_t most = (size_t)(end - line);
-        if (most >= length + 2 && strncmp(line, key, length) == 0 &&
-            strncmp(line + length, ": ", 2) == 0) {
-            *n = most - length - 2;
-            return line + length + 2;
-        }
-        line = *end ? end + 1 : end;
+    for (rd_setting s; rd_setting_next(&settings, &s);) {
+        *n = (size_t)s.n_value;
+        if ((size_t)s.n_key == strlen(key) && memcmp(s.key, key, strlen(key)) == 0) return s.value;
     }
     return NULL;
 }
@@ -167,14 +169,20 @@ static rd_status tell(comparison *c, bool refused, const char *key, const char *
     return refused ? RD_OK : rd_text_append(changes, "\n", 1);
 }
 
-/* Whether results of validation with another value of the key say nothing about those so far. */
-static bool is_of_results(const rd_run *run, const char *key) {
+/* Whether results of validation with another value of the key say nothing about those so far: what
+ * validation reads, and how its outputs are made and measured. The loss of pictures is without
+ * smoothing. */
+static bool is_of_results(const rd_run *run, const rd_key *key) {
+    const rd_key *table = rd_recipe_group_of(key)->keys;
+    if (table == rd_noise_keys || table == rd_masking_keys ||
+        rd_is_listed("tokens-per-sample sample-break-mode", key->name))
+        return true;
     if (run->metric->generates)
         return rd_is_listed("eval-bleu-beam eval-bleu-sentences eval-bleu-lowercase "
                             "eval-bleu-tokenizer",
-                            key);
-    return strcmp(run->metric->name, "loss") == 0 &&
-           rd_is_listed("label-smoothing class-weights", key);
+                            key->name);
+    return strcmp(run->metric->name, "loss") == 0 && strcmp(key->name, "label-smoothing") == 0 &&
+           run->task->bit != RD_IMAGE_CLASSIFICATION;
 }
 
 static rd_status compare_key(comparison *c, const rd_key *key) {
@@ -189,7 +197,7 @@ static rd_status compare_key(comparison *c, const rd_key *key) {
         status = rd_recipe_format_key(c->run->recipe, key, c->value, LONGEST_VALUE);
     bool refused = is_of_model(key) || (c->run->other_training && !is_of_course(key));
     if (status == RD_OK && strcmp(before, c->value) != 0) {
-        if (is_of_results(c->run, key->name)) c->run->other_results = true;
+        if (is_of_results(c->run, key)) c->run->other_results = true;
         if (strcmp(key->name, "vocabulary") == 0) c->other_vocabulary = true;
         status = tell(c, refused, key->name, before, c->value);
     }
@@ -220,7 +228,7 @@ static rd_status compare_other(comparison *c, int which) {
 static rd_status compare(comparison *c, const char *path) {
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++)
-        if (!is_without_effect(key->name)) RD_TRY(compare_key(c, key));
+        if (!is_without_effect(key)) RD_TRY(compare_key(c, key));
     for (int i = 0; i < OTHERS; i++) RD_TRY(compare_other(c, i));
     if (c->refused.length == 0) return RD_OK;
     if (c->run->other_training) {

@@ -8,6 +8,14 @@
 /* Lines that no key of the recipe gives: of the number of threads, and of the type of products. */
 extern const char rd_setting_threads[], rd_setting_products[];
 
+/* A line of settings; neither text ends with NUL. */
+typedef struct {
+    const char *key, *value;
+    int n_key, n_value;
+} rd_setting;
+/* Moves *at past the next line; false, and an empty setting, at the end. */
+bool rd_setting_next(const char **at, rd_setting *setting);
+
 /* The run's settings, to be released with rd_text_free. */
 rd_status rd_settings_write(const rd_run *run, rd_text *settings);
 

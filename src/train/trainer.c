@@ -118,10 +118,11 @@ static rd_status run_epoch(rd_run *run, rd_meters *w) {
 static rd_status out_of_memory(const rd_run *run) {
     const rd_train_config *t = &run->recipe->train;
     bool by_tokens = t->max_tokens > 0 && !run->task->counts_examples;
-    return rd_error_suffix(
-        RD_ERR_MEMORY, "a lower %s (now %lld, with update-freq raised as much) needs less memory",
-        by_tokens ? "max-tokens" : "max-sentences",
-        (long long)(by_tokens ? t->max_tokens : t->max_sentences));
+    return rd_error_suffix(RD_ERR_MEMORY,
+                           "a lower %s (now %lld, with %s raised as much) needs less memory",
+                           by_tokens ? "max-tokens" : "max-sentences",
+                           (long long)(by_tokens ? t->max_tokens : t->max_sentences),
+                           t->batches_per_update > 0 ? "batches-per-update" : "update-freq");
 }
 
 static rd_status train_until_done(rd_run *run, const volatile sig_atomic_t *stop) {
@@ -190,7 +191,6 @@ static rd_status report_start(rd_run *run) {
     event.task = run->task;
     event.workers = run->workers;
     event.resumed_from = run->state.update;
-    event.reason = *run->warning ? run->warning : NULL;
     RD_TRY(rd_run_report(run, &event));
     RD_TRY(warn_of_warmup(run));
     RD_TRY(report_lines(run, &run->warnings, RD_TRAIN_WARNING, ""));

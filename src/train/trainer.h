@@ -39,8 +39,8 @@ typedef struct {
                                   * while it computes */
     int n_workers;
     int64_t peak_memory; /* FINISHED: bytes, of this process */
-    const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; STARTED: what was wrong;
-                          * WARNING, CHANGED and NOTE: what to say */
+    const char *reason;  /* FINISHED: why; SKIPPED: what was not finite; WARNING, CHANGED and NOTE:
+                          * what to say */
 } rd_train_event;
 
 typedef void (*rd_train_listener)(void *self, const rd_train_event *event);

@@ -168,8 +168,8 @@ static rd_status step_weights(rd_run *run, double scale, double norm) {
     }
     for (int64_t i = 0; i < rd_run_n_slices(run); i++) {
         rd_slice slice = rd_run_slice(run, i);
-        rd_optimizer_step_slice(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale,
-                                norm, slice, p->values, p->grads, (double)t->ema_decay);
+        rd_optimizer_step(&run->optimizer, &run->recipe->optim, run->state.update + 1, scale, norm,
+                          slice, p->values, p->grads, (double)t->ema_decay);
         if (run->bf16 && run->comm->shared)
             rd_op_to_bf16(p->bf16 + slice.begin, p->values + slice.begin, slice.n);
     }

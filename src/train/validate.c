@@ -101,14 +101,14 @@ static rd_status gather_bucket(const gathering *g, const float *mine, int64_t bu
     return rd_comm_gather_first(comm, mine + rd_run_slice(g->run, bucket).at, g->bytes, to);
 }
 
-static const float *gather_block(void *self, int i) {
+static rd_status gather_block(void *self, int i, const float **block) {
     const gathering *g = self;
     const rd_optimizer *o = &g->run->optimizer;
     const float *const mine[] = {NULL, o->m, o->v, o->ema};
-    if (i == 0) return g->run->model->parameters.values;
-    for (int64_t b = 0; b < rd_comm_buckets(g->run->model->parameters.total); b++)
-        if (gather_bucket(g, mine[i], b) != RD_OK) return NULL;
-    return g->whole;
+    *block = i == 0 ? g->run->model->parameters.values : g->whole;
+    for (int64_t b = 0; i > 0 && b < rd_comm_buckets(g->run->model->parameters.total); b++)
+        RD_TRY(gather_bucket(g, mine[i], b));
+    return RD_OK;
 }
 
 static rd_status start_gathering(gathering *g) {
@@ -131,7 +131,9 @@ static rd_status save_state(rd_run *run, const char *path, const char *previous,
     rd_status status = start_gathering(&g);
     if (status == RD_OK && path)
         status = rd_checkpoint_save_blocks(path, previous, settings, &run->state, &blocks);
-    for (int i = 1; status == RD_OK && !path && i < blocks.count; i++) (void)gather_block(&g, i);
+    const float *block;
+    for (int i = 1; status == RD_OK && !path && i < blocks.count; i++)
+        status = gather_block(&g, i, &block);
     free(g.bytes);
     free(g.whole);
     return status;

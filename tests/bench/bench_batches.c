@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "io/output.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "support.h"
@@ -168,9 +169,11 @@ static void write_all(rd_run *run, const arguments *a) {
         rd_model_dir_save(model, run->recipe, a->data, rd_recipe_vocabulary_kind(run->recipe),
                           &run->model->parameters, RD_WEIGHTS_FP32) != RD_OK)
         bench_fail();
-    FILE *out = create(recipe);
-    if (rd_recipe_write(run->recipe, out) != RD_OK) bench_fail();
-    close_written(out, recipe);
+    rd_text text = {0};
+    if (rd_recipe_write(run->recipe, NULL, &text) != RD_OK ||
+        rd_write_file(recipe, text.data, (size_t)text.length) != RD_OK)
+        bench_fail();
+    rd_text_free(&text);
     outputs to = {create(batches), create(pictures)};
     write_updates(run, a->updates > 0 ? a->updates : run->recipe->train.max_update, &to);
     close_written(to.batches, batches);

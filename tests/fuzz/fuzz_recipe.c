@@ -7,12 +7,11 @@
 #include "recipe/recipe.h"
 
 static char *written(const rd_recipe *recipe, size_t *n) {
-    char *text = NULL;
-    FILE *stream = open_memstream(&text, n);
-    rd_status status = rd_recipe_write(recipe, stream);
-    fclose(stream);
-    if (status == RD_OK) return text;
-    free(text); /* a text too long to write is refused */
+    rd_text text = {0};
+    rd_status status = rd_recipe_write(recipe, NULL, &text);
+    *n = (size_t)text.length;
+    if (status == RD_OK) return text.data;
+    rd_text_free(&text); /* a text too long to write is refused */
     return NULL;
 }
 

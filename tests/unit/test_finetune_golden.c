@@ -112,7 +112,8 @@ static void test_updates(void **state) {
         double norm = rd_gradient_norm(p->grads, p->total, scale);
         assert_near(sums.loss * scale, losses[t], 1e-6, 0, "loss", t);
         assert_near(norm, norms[t], 1e-4, 0, "gradient norm", t);
-        rd_optimizer_step(&optimizer, &config, t + 1, scale, norm, p->values, p->grads, 0.0);
+        rd_optimizer_step(&optimizer, &config, t + 1, scale, norm, (rd_slice){0, optimizer.n, 0},
+                          p->values, p->grads, 0.0);
     }
     check_weights(p);
     rd_optimizer_free(&optimizer);

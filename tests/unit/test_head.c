@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "golden.h"
 #include "model/network.h"
+#include "ops/activations.h"
 #include "slopes.h"
 
 enum { WIDTH = 7, ROWS = 11, SEQUENCES = 4, OUT = 3 };
@@ -129,11 +130,16 @@ static void check_gradients(const floats *f, rd_pooling pooling, rd_head_transfo
     }
 }
 
-static void check_head(rd_pooling pooling, rd_head_transform kind) {
+/* both: x has a bfloat16 form, too, and its float32 form makes room for dx, as in a model that
+ * computes in bfloat16. */
+static void check_head(rd_pooling pooling, rd_head_transform kind, bool both) {
     static floats f;
     rd_rng rng = rd_rng_make(3, (uint64_t)pooling * 3 + kind);
     for (int i = 0; i < NUMBERS; i++) f.value[i] = (float)(0.7 * rd_rng_normal(&rng));
     memset(f.grad, 0, sizeof f.grad);
+    size_t at = offsetof(numbers, x) / sizeof(double);
+    for (int i = 0; both && i < ROWS * WIDTH; i++)
+        f.value[at + i] = rd_bf16_to_f32(rd_f32_to_bf16(f.value[at + i]));
     numbers p;
     for (int i = 0; i < NUMBERS; i++) ((double *)&p)[i] = (double)f.value[i];
     rd_head head = head_over(&f, pooling, kind);
@@ -142,8 +148,10 @@ static void check_head(rd_pooling pooling, rd_head_transform kind) {
     rd_sequences sequences = {.n_seqs = SEQUENCES, .rows = ROWS, .offsets = OFFSETS};
     rd_activations x = {.f32 = rd_step_rows(&step, ROWS, WIDTH)};
     float *logits = rd_step_rows(&step, ROWS, OUT), *d = rd_step_rows(&step, ROWS, OUT);
-    size_t at = offsetof(numbers, x) / sizeof(double);
+    uint16_t rounded[ROWS * WIDTH];
     memcpy(x.f32, f.value + at, sizeof(float) * ROWS * WIDTH);
+    for (int i = 0; i < ROWS * WIDTH; i++) rounded[i] = rd_f32_to_bf16(x.f32[i]);
+    if (both) x.bf16 = rounded;
     rd_head_saved saved;
     must(rd_head_features(&head, &step, &sequences, WIDTH, x, &saved));
     must(rd_head_logits_of(&head, &step, WIDTH, &saved, logits));
@@ -153,7 +161,7 @@ static void check_head(rd_pooling pooling, rd_head_transform kind) {
     for (int i = 0; i < n * OUT; i++)
         assert_near((double)logits[i], wanted[i], 1e-5, 1e-6, "logit", i);
     for (int i = 0; i < n * OUT; i++) d[i] = (float)slope_of(i);
-    float *dx = rd_step_rows(&step, ROWS, WIDTH);
+    float *dx = both ? x.f32 : rd_step_rows(&step, ROWS, WIDTH);
     must(rd_head_backward(&head, &step, &sequences, WIDTH, &saved, d, dx));
     memcpy(f.grad + at, dx, sizeof(float) * ROWS * WIDTH);
     check_gradients(&f, pooling, kind);
@@ -164,7 +172,8 @@ static void test_head_is_its_definition(void **state) {
     (void)state;
     for (int pooling = RD_POOL_NONE; pooling <= RD_POOL_ATTENTION; pooling++)
         for (int kind = RD_TRANSFORM_NONE; kind <= RD_TRANSFORM_NORM; kind++)
-            check_head((rd_pooling)pooling, (rd_head_transform)kind);
+            for (int both = 0; both <= (pooling != RD_POOL_NONE); both++)
+                check_head((rd_pooling)pooling, (rd_head_transform)kind, both);
 }
 
 /* ---- Whole models ---- */

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "model/transformer.h"
+#include "io/output.h"
 #include "recipe/model_dir.h"
 #include "toy_directory.h"
 
@@ -135,10 +136,10 @@ static void the_old_form_is_read(void **state) {
     shell("rm -rf '%s'%s", target, "");
     shell("cp -r '%s' '%s'", first, target);
     snprintf(path, sizeof path, "%s/config.yaml", target);
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    must(rd_recipe_write(d.recipe, out));
-    assert_int_equal(fclose(out), 0);
+    rd_text out = {0};
+    must(rd_recipe_write(d.recipe, NULL, &out));
+    must(rd_write_file(path, out.data, (size_t)out.length));
+    rd_text_free(&out);
     shell("sed -i '/^vocabulary:/d; /^task:/d; s/^max-epoch: 0/max-epoch: 1/' '%s'%s", path, "");
     must(rd_model_dir_open(&old, target));
     assert_memory_equal(&d.recipe->model, &old.recipe->model, sizeof d.recipe->model);

@@ -60,8 +60,8 @@ static void check_adam(const json_t *c) {
         float *gradient = golden_floats(step, "gradient", &n);
         double scale = golden_number(step, "scale"), norm = rd_gradient_norm(gradient, n, scale);
         assert_near(norm, golden_number(step, "norm"), 1e-6, 0, "norm", t);
-        rd_optimizer_step(&optimizer, &config, t, scale, norm, weights, gradient,
-                          golden_number(golden, "ema_decay"));
+        rd_optimizer_step(&optimizer, &config, t, scale, norm, (rd_slice){0, optimizer.n, 0},
+                          weights, gradient, golden_number(golden, "ema_decay"));
         assert_floats(weights, step, "weights", t);
         assert_floats(optimizer.ema, step, "ema", t);
         for (int64_t i = 0; i < n; i++) assert_true(gradient[i] == 0.0f);
@@ -101,8 +101,9 @@ static void test_frozen(void **state) {
         float gradient[6] = {0.1f, -0.2f, 7, 8, 0.3f, 0.4f}, own[4] = {0.1f, -0.2f, 0.3f, 0.4f};
         rd_optimizer_drop_frozen(&optimizer, gradient);
         assert_true(gradient[2] == 0.0f && gradient[3] == 0.0f);
-        rd_optimizer_step(&optimizer, &config, t, 1.0, 0.0, weights, gradient, 0.0);
-        rd_optimizer_step(&other, &config, t, 1.0, 0.0, alone, own, 0.0);
+        rd_optimizer_step(&optimizer, &config, t, 1.0, 0.0, (rd_slice){0, optimizer.n, 0}, weights,
+                          gradient, 0.0);
+        rd_optimizer_step(&other, &config, t, 1.0, 0.0, (rd_slice){0, other.n, 0}, alone, own, 0.0);
     }
     assert_true(weights[2] == 3.0f && weights[3] == 4.0f);
     assert_true(optimizer.m[2] == 0.0f && optimizer.v[3] == 0.0f);
@@ -139,7 +140,8 @@ static void check_momentum(const json_t *c, const json_t *rates) {
         float *gradient = golden_floats(step, "gradient", &n);
         double scale = golden_number(step, "scale"), norm = rd_gradient_norm(gradient, n, scale);
         assert_near(norm, golden_number(step, "norm"), 1e-6, 0, "norm", t);
-        rd_optimizer_step(&optimizer, &config, t, scale, norm, weights, gradient, 0.0);
+        rd_optimizer_step(&optimizer, &config, t, scale, norm, (rd_slice){0, optimizer.n, 0},
+                          weights, gradient, 0.0);
         assert_floats(weights, step, "weights", t);
         for (int64_t i = 0; i < n; i++) assert_true(gradient[i] == 0.0f);
         free(gradient);
@@ -167,7 +169,8 @@ static void test_clipping(void **state) {
               gradient[] = {(float)(0.6 * cases[i].size), (float)(0.8 * cases[i].size)};
         rd_optimizer optimizer;
         must(rd_optimizer_new(&optimizer, 2, weights, false));
-        rd_optimizer_step(&optimizer, &config, 1, 1, cases[i].size, weights, gradient, 0);
+        rd_optimizer_step(&optimizer, &config, 1, 1, cases[i].size, (rd_slice){0, optimizer.n, 0},
+                          weights, gradient, 0);
         assert_near((double)weights[0], -0.6 * cases[i].size * cases[i].share, 2e-6, 0, "weight",
                     0);
         assert_near((double)weights[1], -0.8 * cases[i].size * cases[i].share, 2e-6, 0, "weight",
@@ -213,7 +216,8 @@ static void test_vectors_are_exempt(void **state) {
     for (int64_t t = 1; t <= 8; t++) {
         const json_t *step = json_array_get(json_object_get(c, "steps"), (size_t)t - 1);
         float *gradient = golden_floats(step, "gradient", &n);
-        rd_optimizer_step(&optimizer, &config, t, 1.0, 0.0, weights, gradient, 0.0);
+        rd_optimizer_step(&optimizer, &config, t, 1.0, 0.0, (rd_slice){0, optimizer.n, 0}, weights,
+                          gradient, 0.0);
         assert_floats(weights, step, "weights", t);
         free(gradient);
     }

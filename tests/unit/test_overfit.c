@@ -109,7 +109,8 @@ static double train_one_update(rd_model *model, rd_optimizer *optimizer, const r
     rd_parameters *p = &model->parameters;
     double scale = 1.0 / (double)sums.n_tokens;
     rd_optimizer_step(optimizer, &config, update, scale,
-                      rd_gradient_norm(p->grads, p->total, scale), p->values, p->grads, 0.0);
+                      rd_gradient_norm(p->grads, p->total, scale), (rd_slice){0, optimizer->n, 0},
+                      p->values, p->grads, 0.0);
     return sums.nll / passes * scale;
 }
 

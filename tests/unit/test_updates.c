@@ -122,7 +122,8 @@ static void update_by_hand(rd_run *run, int64_t update) {
     for (int64_t i = 0; i < EACH; i++) add_batch(run, update, i, update * EACH + i, &sums);
     double scale = 1.0 / (double)sums.n_tokens;
     rd_optimizer_step(&run->optimizer, &run->recipe->optim, update + 1, scale,
-                      rd_gradient_norm(p->grads, p->total, scale), p->values, p->grads, 0.75);
+                      rd_gradient_norm(p->grads, p->total, scale),
+                      (rd_slice){0, run->optimizer.n, 0}, p->values, p->grads, 0.75);
     if (run->bf16) must(rd_parameters_refresh_bf16(p));
 }
 
@@ -343,7 +344,8 @@ static void a_vocabulary_must_stay(void **state) {
     assert_int_equal(
         rd_train(NULL, recipe, data, in_root("replaced", ""), replace_vocabulary, path, NULL, NULL),
         RD_ERR_FORMAT);
-    assert_non_null(strstr(rd_last_error(), "the vocabulary was replaced since the model was opened"));
+    assert_non_null(
+        strstr(rd_last_error(), "the vocabulary was replaced since the model was opened"));
     rd_recipe_free(recipe);
     must(rd_write_file(path, before, n));
     must(rd_read_file(in_root("replaced", "model/spm.model"), 1 << 24, &kept, &n_kept));
