@@ -71,17 +71,22 @@ stage_translate() {
             --output "$(hypothesis "$test")" || return 1
     done
 }
-# Whether the model reads the pieces of subword-nmt, whose text was cut before; it writes whole words.
+# Whether the model reads pieces that subword-nmt has cut, of which it makes whole words: its dictionary has no codes
+# next to it, and more than one of a hundred entries ends with @@ (src/data/words.c).
 reads_pieces() {
-    [ ! -e "$train/model/bpecodes" ] && grep -qs '@@ [0-9]*$' "$train"/model/dict*.txt
+    local dictionary=$train/model/dict.txt
+    [ -e "$dictionary" ] || dictionary=$train/model/dict.target.txt
+    [ -e "$dictionary" ] && [ ! -e "$train/model/bpecodes" ] &&
+        awk '$1 ~ /@@$/ { n++ } END { exit !(100 * n > NR + 4) }' "$dictionary"
 }
 # scored_against TEST: its references, in whole words
 scored_against() {
     local reference whole
     reference=$(references "$1")
     if reads_pieces; then
-        whole=$hypotheses/$(basename -- "$1").reference.$target_lang
-        gzip -cdf -- "$reference" | sed -E 's/@@( |$)//g' >"$whole" || return 1
+        whole=$out/references/$(basename -- "${reference%.gz}")
+        mkdir -p "$out/references"
+        gzip -cdf -- "$reference" | sed -E 's/@@( |$)//g; s/@@"/"/g' >"$whole" || return 1
         reference=$whole
     fi
     printf '%s\n' "$reference"

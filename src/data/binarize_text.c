@@ -10,6 +10,8 @@
 #include "data/corpus.h"
 #include "data/dictionary.h"
 #include "data/ids.h"
+#include "data/subword.h"
+#include "data/tokenizer_kind.h"
 
 /* Read and tokenized at a time: enough to keep the threads busy between two reads. */
 enum { CHUNK_LINES = 8192, CHUNK_BYTES = 8 << 20 };
@@ -71,12 +73,14 @@ rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const c
     return rd_ids_push(ids, rd_tokenizer_eos(tokenizer));
 }
 
-int64_t rd_count_words(const char *text, size_t n) {
+int64_t rd_count_words(const rd_tokenizer *tokenizer, const char *text, size_t n) {
+    static const char joiner[] = RD_SUBWORD_JOINER;
+    const bool pieces = tokenizer->kind->reads_pieces;
     const char *word;
     uint64_t hash;
-    size_t at = 0;
     int64_t words = 0;
-    while (rd_dictionary_word(text, n, &at, &word, &hash) > 0) words++;
+    for (size_t at = 0, length; (length = rd_dictionary_word(text, n, &at, &word, &hash)) > 0;)
+        words += !pieces || length < 2 || memcmp(word + length - 2, joiner, 2) != 0;
     return words;
 }
 
@@ -105,7 +109,7 @@ static rd_status tokenize(void *self, int thread, int64_t i) {
     const char *text = b->text.data;
     line *l = &b->lines[i];
     (void)thread;
-    l->words = rd_count_words(text + l->at, (size_t)l->length);
+    l->words = rd_count_words(c->tokenizer, text + l->at, (size_t)l->length);
     RD_TRY(rd_line_encode(c->tokenizer, c->end, text + l->at, (size_t)l->length, &l->ids));
     return l->ids.length <= INT32_MAX ? RD_OK
                                       : rd_error(RD_ERR_FORMAT, "a line of too many tokens");

@@ -18,8 +18,9 @@ rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer);
 rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const char *text, size_t n,
                          rd_ids *ids);
 
-/* Words as in a dictionary of words: separated by white space. */
-int64_t rd_count_words(const char *text, size_t n);
+/* Words, which white space separates; where the tokenizer reads pieces of words, those of which
+ * another piece follows are not counted. */
+int64_t rd_count_words(const rd_tokenizer *tokenizer, const char *text, size_t n);
 
 typedef struct {
     const char *const *paths; /* [n_paths] gzipped or plain, one after another */

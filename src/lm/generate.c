@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "data/tokenizer_kind.h"
 
 /* Prompts being continued. */
 typedef struct {
@@ -34,9 +35,9 @@ static rd_status decode(const rd_tokenizer *tokenizer, const rd_ids *prompt,
     return status;
 }
 
-/* *text: the prompt as it was, followed by the text after that of its tokens. If the whole text
- * does not begin with that of the prompt's tokens, as may happen with some tokenizers, the text of
- * all tokens. */
+/* *text: the prompt as it was (pieces of subword-nmt as words), followed by the text after that of
+ * its tokens. If the whole text does not begin with that of the prompt's tokens, as may happen with
+ * some tokenizers, the text of all tokens. */
 static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found, char **text) {
     const rd_tokenizer *tokenizer = w->generation->lm->tokenizer;
     char *all, *own;
@@ -46,9 +47,11 @@ static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found,
     size_t n = status == RD_OK ? strlen(own) : 0;
     bool follows = status == RD_OK && strncmp(all, own, n) == 0;
     if (status == RD_OK) free(own);
-    if (status == RD_OK)
-        status =
-            rd_text_printf(&whole, "%s%s", follows ? w->texts[id] : "", all + (follows ? n : 0));
+    if (status == RD_OK) status = rd_text_put(&whole, follows ? w->texts[id] : "");
+    if (status == RD_OK) {
+        whole.length = (int64_t)rd_tokenizer_join(tokenizer, whole.data, (size_t)whole.length);
+        status = rd_text_put(&whole, all + (follows ? n : 0));
+    }
     free(all);
     if (status != RD_OK) rd_text_free(&whole);
     *text = whole.data;

@@ -41,16 +41,25 @@ static rd_status write_record(const rd_recipe *recipe, const char *path) {
     return status;
 }
 
-static rd_status remove_record(const char *path) {
-    if (unlink(path) == 0 || errno == ENOENT) return RD_OK;
-    return rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
-}
-
 rd_status rd_data_record_write(const rd_recipe *recipe, const char *data_dir) {
     char *path = rd_path_join(data_dir, RECORD);
-    rd_status status = !path    ? RD_ERR_MEMORY
-                       : recipe ? write_record(recipe, path)
-                                : remove_record(path);
+    rd_status status = path ? write_record(recipe, path) : RD_ERR_MEMORY;
+    free(path);
+    return status;
+}
+
+rd_status rd_data_record_remove(const char *data_dir) {
+    char *path = rd_path_join(data_dir, RECORD);
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && unlink(path) != 0 && errno != ENOENT)
+        status = rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+    free(path);
+    return status;
+}
+
+rd_status rd_data_record_refuse_recipe(const char *recipe_path, const char *data_dir) {
+    char *path = rd_path_join(data_dir, RECORD);
+    rd_status status = path ? rd_recipe_refuse_output(recipe_path, path) : RD_ERR_MEMORY;
     free(path);
     return status;
 }
@@ -86,7 +95,12 @@ static rd_status warn(const rd_recipe *recipe, const rd_recipe *made, const rd_k
 static rd_status take_key(rd_recipe *recipe, const rd_recipe *made, const rd_key *key,
                           const char *data_dir, rd_text *warnings) {
     if (rd_recipe_same_value(recipe, made, key)) return RD_OK;
-    if (rd_recipe_is_written(recipe, key->name))
+    rd_text ours = {0};
+    rd_status status = rd_recipe_value(recipe, key, &ours);
+    bool open = status == RD_OK && strcmp(ours.data, "auto") == 0; /* to any value */
+    rd_text_free(&ours);
+    RD_TRY(status);
+    if (rd_recipe_is_written(recipe, key->name) && !open)
         RD_TRY(warn(recipe, made, key, data_dir, warnings));
     return rd_recipe_copy_key(recipe, made, key);
 }

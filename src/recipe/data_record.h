@@ -7,9 +7,12 @@
 #include "base/text.h"
 #include "recipe/recipe.h"
 
-/* Writes DATA_DIR/made-with.yaml, atomically; recipe NULL: removes it, as data there are about to
- * change. */
+/* Writes DATA_DIR/made-with.yaml, atomically. */
 rd_status rd_data_record_write(const rd_recipe *recipe, const char *data_dir);
+/* Removes it, if it is there: data are about to be replaced. */
+rd_status rd_data_record_remove(const char *data_dir);
+/* RD_ERR_ARGUMENT if it is the recipe at this path, or one that it extends. */
+rd_status rd_data_record_refuse_recipe(const char *recipe_path, const char *data_dir);
 
 /* Gives the recipe the values of DATA_DIR/made-with.yaml, and adds a line to `warnings` for each
  * written key that says otherwise. Data of another task, or without that file, change nothing. */

@@ -141,7 +141,7 @@ static rd_status run_kind(const preprocess_job *job) {
 static rd_status run(const preprocess_job *job) {
     bool first = job->comm->rank == 0, records = first && job->binarize;
     if (first) RD_TRY(make_destination(job->dest));
-    if (records) RD_TRY(rd_data_record_write(NULL, job->dest));
+    if (records) RD_TRY(rd_data_record_refuse_recipe(job->recipe_path, job->dest));
     RD_TRY(run_kind(job));
     return records ? rd_data_record_write(job->recipe, job->dest) : RD_OK;
 }

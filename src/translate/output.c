@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/subword.h"
+#include "data/tokenizer_kind.h"
 #include "translate/words.h"
 
 /* Appends the text of known tokens. Decoding drops the space before a whole text. */
@@ -20,8 +22,17 @@ static rd_status append_known(const rd_output_form *o, const int32_t *ids, int64
     return status;
 }
 
-/* Appends the tokens' text with the source word that each unknown piece is aligned to in its place;
- * unknown pieces in a row that are aligned to the same word give it once. */
+/* The source word that unknown piece i is aligned to; unknown pieces in a row that are aligned to
+ * the same word give it once, then none. */
+static rd_word copied_word(const rd_output_form *o, const rd_hypothesis *h, int32_t i) {
+    int32_t unk = rd_tokenizer_unk(o->target),
+            word = h->aligned[i] < 0 ? -1 : o->words[h->aligned[i]];
+    bool again = i > 0 && h->tokens[i - 1] == unk && h->aligned[i - 1] >= 0 &&
+                 o->words[h->aligned[i - 1]] == word;
+    return word < 0 || again ? (rd_word){"", 0} : rd_word_at(o->text, o->text_length, word);
+}
+
+/* Appends the tokens' text with source words in the place of unknown pieces. */
 static rd_status append_replacing(const rd_output_form *o, const rd_hypothesis *h, rd_text *text) {
     int32_t unk = rd_tokenizer_unk(o->target);
     for (int32_t i = 0, end; i < h->length; i = end) {
@@ -32,21 +43,50 @@ static rd_status append_replacing(const rd_output_form *o, const rd_hypothesis *
             continue;
         }
         end = i + 1;
-        int32_t word = h->aligned[i] < 0 ? -1 : o->words[h->aligned[i]];
-        bool again = i > 0 && h->tokens[i - 1] == unk && h->aligned[i - 1] >= 0 &&
-                     o->words[h->aligned[i - 1]] == word;
-        if (word < 0 || again) continue;
-        rd_word copied = rd_word_at(o->text, o->text_length, word);
+        rd_word copied = copied_word(o, h, i);
         RD_TRY(rd_text_append(text, copied.bytes, copied.n));
     }
     return RD_OK;
+}
+
+/* Where a source word comes as pieces, the piece as it is. */
+static rd_word whole_piece(const rd_output_form *o, rd_word word) {
+    static const char joiner[] = RD_SUBWORD_JOINER;
+    const char *end = o->text + o->text_length;
+    if (o->target->kind->reads_pieces && word.n > 0 && end - (word.bytes + word.n) >= 2 &&
+        memcmp(word.bytes + word.n, joiner, 2) == 0)
+        word.n += 2;
+    return word;
+}
+
+/* The same for words and subword-nmt's pieces, which write no spaces: all are apart, then the
+ * pieces of a word are joined. */
+static rd_status append_words(const rd_output_form *o, const rd_hypothesis *h, rd_text *text) {
+    for (int32_t i = 0; i < h->length; i++) {
+        rd_word word = {"", 0};
+        if (h->tokens[i] == rd_tokenizer_unk(o->target))
+            word = whole_piece(o, copied_word(o, h, i));
+        else if (rd_tokenizer_is_text(o->target, h->tokens[i]))
+            word.n = strlen(word.bytes = rd_tokenizer_piece(o->target, h->tokens[i]));
+        if (word.n > 0 && text->length > 0) RD_TRY(rd_text_append(text, " ", 1));
+        RD_TRY(rd_text_append(text, word.bytes, word.n));
+    }
+    if (o->target->kind->joiner)
+        text->length = (int64_t)rd_subword_join(text->data, (size_t)text->length);
+    return RD_OK;
+}
+
+static bool has_words(const rd_tokenizer *tokenizer) {
+    rd_tokenizer_type type = rd_tokenizer_kind_of(tokenizer);
+    return type == RD_TOKENIZER_WORDS || type == RD_TOKENIZER_SUBWORD_NMT;
 }
 
 static rd_status decode_hypothesis(const rd_output_form *o, const rd_hypothesis *h, char **result) {
     if (!o->replace_unk) return rd_tokenizer_decode(o->target, h->tokens, h->length, result, NULL);
     rd_text text = {0};
     rd_status status = rd_text_append(&text, "", 0);
-    if (status == RD_OK) status = append_replacing(o, h, &text);
+    if (status == RD_OK)
+        status = has_words(o->target) ? append_words(o, h, &text) : append_replacing(o, h, &text);
     if (status == RD_OK)
         *result = text.data;
     else

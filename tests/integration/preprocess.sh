@@ -55,9 +55,15 @@ for file in spm.model train.bin valid.bin test.bin; do
     [ -s out/bin/$file ] || fail "no $file: $(cat log)"
 done
 grep -q '^max-ratio: 8$' out/bin/made-with.yaml || fail "what the data were made with: $(cat out/bin/made-with.yaml)"
+"$preprocess" recipe.yaml --data nowhere --dest out/bin --only binarize --set max-ratio=4 >/dev/null 2>&1 && fail "no corpora"
+[ -e out/bin/made-with.yaml ] || fail "the data are as they were, and what they were made with is not known"
 "$preprocess" recipe.yaml --data data --dest out/bin --only binarize --set max-ratio=4 --set validpref=absent >/dev/null 2>&1 &&
     fail "no validation set"
 [ ! -e out/bin/made-with.yaml ] || fail "after a failure, it is not known what the data were made with"
+cp recipe.yaml out/bin/made-with.yaml
+"$preprocess" out/bin/made-with.yaml --data data --dest out/bin >/dev/null 2>err && fail "a recipe is written over"
+cmp recipe.yaml out/bin/made-with.yaml || fail "a recipe was written over"
+rm out/bin/made-with.yaml
 "$preprocess" recipe.yaml --data data --dest out/bin >log 2>err || fail "$(cat log err)"
 grep -q "test set skipped: .*absent.xx" err || fail "a missing test set is not noted: $(cat err)"
 grep -q '^train.bin: [0-9]* sentence pairs of 704 (dropped: source shorter than 1: 2, longer' log ||

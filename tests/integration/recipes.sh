@@ -315,11 +315,19 @@ rm "$work/out/data/t1.refs.jsonl"
 # Where subword-nmt cut the text, references are joined as the model's words are.
 cp "$work/out/data/t1.de" "$work/whole" && echo 'ein@@ es Hun@@ des@@' >"$work/out/data/t1.de"
 run --set max-epoch=2 >/dev/null
-printf 'ein@@ 1\nes 1\n' >"$work/out/train/model/dict.de.txt"
+printf 'ein@@ 1\nes 1\n' >"$work/out/train/model/dict.target.txt"
 run --set max-epoch=2 --from score >/dev/null
-same "$(cat "$work/out/translations/t1.reference.de")" "eines Hundes" "a reference of pieces"
-grep -q -- '--ref .*/translations/t1.reference.de ' "$work/calls" || fail "a reference of pieces is scored against"
-mv "$work/whole" "$work/out/data/t1.de" && rm "$work/out/train/model/dict.de.txt"
+same "$(cat "$work/out/references/t1.de")" "eines Hundes" "a reference of pieces"
+grep -q -- '--ref .*/references/t1.de ' "$work/calls" || fail "a reference of pieces is scored against"
+echo '["ein@@ es", "Hun@@ des@@"]' >"$work/out/data/t1.refs.jsonl"
+run --set max-epoch=2 --from score >/dev/null
+same "$(cat "$work/out/references/t1.refs.jsonl")" '["eines", "Hundes"]' "several references of pieces"
+grep -q -- '--ref .*/references/t1.refs.jsonl ' "$work/calls" || fail "several references of pieces are scored against"
+rm -r "$work/out/data/t1.refs.jsonl" "$work/out/references"
+{ echo 'ein@@ 1' && seq -f 'w%g 1' 100; } >"$work/out/train/model/dict.target.txt"
+run --set max-epoch=2 --from score >/dev/null
+[ ! -e "$work/out/references" ] || fail "one word of a hundred that ends with @@ makes no pieces"
+mv "$work/whole" "$work/out/data/t1.de" && rm "$work/out/train/model/dict.target.txt"
 mkdir "$work/start" && echo one >"$work/start/model.safetensors"
 case $(run --set finetune-from-model="$work/start") in *train*) ;; *) fail "another start is another training" ;; esac
 same "$(run --set finetune-from-model="$work/start")" "" "the same start"

@@ -167,6 +167,7 @@ reject 1 'nowhere' --ref ref1 nowhere
 sed '2s/\t/ /' tabs >tab_lacks
 reject 1 'tab_lacks:2: fewer references' --num-refs 2 --ref tab_lacks hyp
 reject 2 'one file of references' --num-refs 2 --ref ref1 --ref ref2 hyp
+reject 2 'one file of references' --num-refs 2 --ref refs.jsonl hyp
 reject 2 'no reference' hyp
 reject 2 'whole files' --per-line --json --ref ref1 hyp
 reject 2 'whole files' --sentence-level --format latex --ref ref1 hyp

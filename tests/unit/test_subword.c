@@ -13,12 +13,15 @@
 
 #include "base/file.h"
 #include "io/output.h"
+#include "data/binarize_text.h"
+#include "data/dictionary.h"
 #include "data/masking.h"
 #include "data/subword.h"
 #include "data/tokenizer_kind.h"
 #include "data/vocab_files.h"
 #include "golden.h"
 #include "rdrop/tokenizer.h"
+#include "translate/output.h"
 #include "translate/words.h"
 
 static char directory[] = "/tmp/rdrop-subword-XXXXXX";
@@ -179,6 +182,46 @@ static void test_text_of_pieces(void **state) {
     free(ids.data);
 }
 
+/* Source words in the place of unknown ones stand apart, and their pieces are joined. */
+static void test_unknown_words(void **state) {
+    static const struct {
+        const char *dictionary, *source, *text;
+    } cases[] = {{"the 9\nn 3\n", "the guitar, n", "the guitar n the"},
+                 {"the@@ 9\nn 3\n", "the gu@@ it@@ ar", "thegun the"}};
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        rd_tokenizer *source, *target;
+        int32_t tokens[] = {4, RD_DICTIONARY_UNK, 5, 4, 2}, aligned[] = {0, 1, 2, 2, 2};
+        const int32_t words[] = {0, 1, 2};
+        rd_hypothesis found = {.tokens = tokens, .aligned = aligned, .length = 5};
+        rd_translation item = {0};
+        place("dict.txt", cases[c].dictionary);
+        must(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+        rd_output_form output = {.target = target,
+                                 .text = cases[c].source,
+                                 .text_length = strlen(cases[c].source),
+                                 .words = words,
+                                 .replace_unk = true};
+        must(rd_output_translation(&output, &found, &item));
+        assert_string_equal(item.text, cases[c].text);
+        free(item.text);
+        rd_vocabularies_close(source, target);
+    }
+}
+
+/* Perplexity is per word, not per piece. */
+static void test_words_of_pieces(void **state) {
+    static const char text[] = " the th@@ e@@ n  @@ n\n";
+    rd_tokenizer *source, *target;
+    (void)state;
+    for (int pieces = 0; pieces < 2; pieces++) {
+        place("dict.txt", pieces ? "the 9\nth@@ 5\n" : "the 9\nth 5\n");
+        must(rd_vocabularies_open(directory, RD_VOCABULARY_JOINT, &source, &target));
+        assert_int_equal(rd_count_words(source, text, sizeof text - 1), pieces ? 3 : 6);
+        rd_vocabularies_close(source, target);
+    }
+}
+
 /* Masks of whole words take what a joiner binds together. */
 static void test_whole_words_are_masked(void **state) {
     rd_tokenizer *source, *target;
@@ -208,8 +251,9 @@ static void test_whole_words_are_masked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_fastbpe),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_vocabulary),
-        cmocka_unit_test(test_text_of_pieces), cmocka_unit_test(test_whole_words_are_masked)};
+        cmocka_unit_test(test_golden),          cmocka_unit_test(test_fastbpe),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_vocabulary),
+        cmocka_unit_test(test_text_of_pieces),  cmocka_unit_test(test_unknown_words),
+        cmocka_unit_test(test_words_of_pieces), cmocka_unit_test(test_whole_words_are_masked)};
     return cmocka_run_group_tests_name("subword", tests, setup, teardown);
 }

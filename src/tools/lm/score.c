@@ -67,7 +67,7 @@ static rd_status add_line(scores *s, rd_lm_scorer *scorer, const char *line, siz
         line = tab + 1;
     }
     s->lines++;
-    s->words += rd_count_words(line, n) + (a->without_end ? 0 : 1);
+    s->words += rd_count_words(s->job->lm->tokenizer, line, n) + (a->without_end ? 0 : 1);
     return rd_lm_scorer_add(scorer, given, n_given, line, n);
 }
 

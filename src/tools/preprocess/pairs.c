@@ -9,6 +9,7 @@
 #include "data/binarize.h"
 #include "data/corpus.h"
 #include "data/shortlist.h"
+#include "recipe/data_record.h"
 #include "recipe/model_dir.h"
 #include "recipe/special_ids.h"
 #include "tools/common/stop.h"
@@ -189,6 +190,7 @@ static rd_status binarize(const pairs *p, const char *prefixes, const char *name
                           const rd_filter_config *filter, bool keep_text, bool may_be_empty) {
     corpora c = {0};
     rd_status status = find_corpora(p, prefixes, &c);
+    if (status == RD_OK && p->job->comm->rank == 0) status = rd_data_record_remove(p->dest);
     if (status == RD_OK) status = binarize_corpora(p, &c, name, filter, keep_text, may_be_empty);
     corpora_free(&c);
     return status;

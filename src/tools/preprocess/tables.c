@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "data/binarize_table.h"
+#include "recipe/data_record.h"
 #include "recipe/tables.h"
 #include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
@@ -129,6 +130,7 @@ static rd_status binarize(void *self, const char *names, const char *name) {
     const tables *t = self;
     path_list paths = {0};
     rd_status status = corpus_paths(t->job, names, "", &paths);
+    if (status == RD_OK) status = rd_data_record_remove(t->job->dest);
     if (status == RD_OK) status = binarize_paths(t, &paths, name);
     path_list_free(&paths);
     return status;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "data/binarize_text.h"
+#include "recipe/data_record.h"
 #include "recipe/model_dir.h"
 #include "recipe/special_ids.h"
 #include "tools/common/stop.h"
@@ -68,6 +69,7 @@ static rd_status binarize(void *self, const char *prefixes, const char *name) {
     const text *t = self;
     path_list list = {0};
     rd_status status = corpus_paths(t->job, prefixes, t->recipe->data.target_lang, &list);
+    if (status == RD_OK) status = rd_data_record_remove(t->job->dest);
     if (status == RD_OK) status = binarize_files(t, &list, name);
     path_list_free(&list);
     return status;
@@ -86,6 +88,7 @@ static rd_status binarize_all(text *t) {
     t->end = d->line_end;
     rd_status status = rd_line_end_choose(&t->end, t->tokenizer);
     if (status != RD_OK) return rd_error_prefix(status, "%s", dest);
+    t->recipe->data.line_end = t->end;
     RD_TRY(binarize(t, d->trainpref, "train.bin"));
     RD_TRY(binarize(t, d->validpref, "valid.bin"));
     return each_test_set(t->job, d->target_lang, binarize, t);

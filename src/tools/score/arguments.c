@@ -261,8 +261,10 @@ static int check(const arguments *args) {
                              args->files.items[0]);
     if (args->n_refs == 0)
         return options_usage(&score_program, "no reference: give one with --ref");
-    if (args->refs_per_line > 1 && args->n_refs > 1)
-        return options_usage(&score_program, "--num-refs is for one file of references");
+    bool lists = rd_ends_with(args->refs[0], ".jsonl") || rd_ends_with(args->refs[0], ".jsonl.gz");
+    if (args->refs_per_line > 1 && (args->n_refs > 1 || lists))
+        return options_usage(&score_program,
+                             "--num-refs is for one file of references with tabs between them");
     if (args->sentence_level && (args->n_metrics > 1 || args->n_systems > 1))
         return options_usage(&score_program, "--sentence-level takes one metric and one system");
     if (test != RD_TEST_NONE && (args->sentence_level || args->per_line || html))
