@@ -5,7 +5,8 @@
 #
 #   OPUS_MT_DIR  a MarianMT directory of transformers
 #   CORPUS_DIR   train.SRC and train.TGT, a sentence a line; valid.* and domain.*, or every 40th and 41st pair of train
-#                is taken for them; general.*: a test set of other texts. All may be gzipped (.gz)
+#                is taken for them; general.*, which must be there: a test set of other texts. All may be
+#                gzipped (.gz)
 #   LANGUAGES    "SRC TGT"; recipes/run.sh gives those of the recipe (en de)
 #   START        what the model becomes; recipes/run.sh gives the recipe's finetune-from-model (out/opus-mt)
 #   TAG          what each source line begins with, for multilingual models: ">>deu<<"

@@ -31,7 +31,7 @@ extern "C" {
 
 /* Sums over the rows that count; nothing is divided by n_tokens. */
 typedef struct {
-    double loss;           /* label_smoothed + reg_alpha * kl */
+    double loss;           /* label_smoothed + reg_alpha * kl, times n_tokens with RD_KL_SUM */
     double label_smoothed; /* CE, summed over both passes */
     double nll;            /* -log P[y], summed over both passes */
     double kl;             /* half the sum of both directions; nats */

@@ -35,7 +35,8 @@ extern "C" {
 typedef struct rd_translator rd_translator;
 
 /* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
- * tokenizer.json; or vocab.json and merges.txt) or source.spm and target.spm. Several directories
+ * tokenizer.json; vocab.json and merges.txt; dict.txt; or characters.txt) or two (source.spm and
+ * target.spm; or dict.source.txt and dict.target.txt). Several directories
  * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
  * equal. RD_PRECISION_AUTO becomes int8 for weights that are already rounded to 8 bits. RD_ERR_IO
  * or RD_ERR_FORMAT name the file at fault; RD_ERR_ARGUMENT if this build or processor has no such
@@ -107,7 +108,7 @@ typedef struct {
     float log_prob;   /* natural logarithm of P(translation | source), end of sentence included */
     int32_t n_tokens; /* subword tokens, without the end of sentence */
     int32_t n_alignment;
-    rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `align` */
+    rd_aligned_words *alignment; /* [n_alignment], sorted; NULL without `search.align` */
     int32_t n_restored;          /* strings of `keep` that were put at the end */
     char *unmet; /* constraints that the translation does not meet, because the longest output has
                   * no room for them or the vocabulary no pieces: phrases with tabs between them;

@@ -31,7 +31,7 @@ const rd_key rd_train_keys[] = {
      .help = "finetune-from-model at another picture-size: whose way of resizing its positions"},
     {"seed", RD_KEY_UINT64, RD_AT(seed), 0, 0, "1", .help = "seed of weights, order and dropout"},
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 0, 1e9, "4096",
-     .help = "tokens per batch; 0: no limit"},
+     .help = "tokens per batch: of each pair the longer side, once for all passes; 0: no limit"},
     {"max-sentences", RD_KEY_INT64, RD_AT(max_sentences), 0, 1e9, "0",
      .help = "sentences per batch; 0: no limit", .aliases = "batch-size"},
     {"max-tokens-valid", RD_KEY_INT64, RD_AT(max_tokens_valid), 0, 1e9, "0",

@@ -42,7 +42,7 @@ static const rd_key options[] = {
              "end that is a change), how it is watched and what is kept of it"},
     {"report", RD_KEY_WORDS, RD_AT(report), .value = "DIR",
      .help = "instead of training, write one page of these trainings, each its --save-dir: curves "
-             "over each other, "
+             "over each other, up to 8, "
              "and the settings that differ"},
     {"output", RD_KEY_WORD, RD_AT(output), .value = "FILE", .default_value = "compare.html",
      .help = "where --report writes to"},
@@ -73,7 +73,9 @@ static const options_relation relations[] = {{"report", OPTIONS_EXCLUDES, "avera
 static const options_section sections[] = {
     {"Output",
      "DIR/train.jsonl logs every event. Losses are in nats per target token (per example or "
-     "picture where these have classes or numbers, whose error is squared); ppl is e^nll; kl is "
+     "picture where these have classes or numbers, whose error is squared); with R-Drop the loss "
+     "is that of all passes and reg-alpha times kl, nll the mean over passes: compare trainings by "
+     "nll or in validation; ppl is e^nll; kl is "
      "R-Drop's term before its "
      "weight "
      "reg-alpha; tok/s counts source and target tokens, each pair once.\n"

@@ -17,7 +17,7 @@ static const part parts[] = {{"embeddings", {"embed_tokens", "embed_positions", 
                              {"output", {"output_projection"}},
                              {"encoder", {"encoder."}},
                              {"decoder", {"decoder."}}};
-enum { N_PARTS = sizeof parts / sizeof *parts };
+enum { EMBEDDINGS, N_PARTS = sizeof parts / sizeof *parts };
 
 /* The part that a tensor is of; N_PARTS: none. */
 static int part_of(const char *tensor) {
@@ -84,6 +84,9 @@ rd_status rd_run_freeze(rd_run *run) {
     if (!text[strspn(text, " ,")])
         return exempt ? rd_optimizer_divide(&run->optimizer, p, true, NULL) : RD_OK;
     RD_TRY(read_parts(text, chosen));
+    if (chosen[EMBEDDINGS] && *run->recipe->train.extend_vocab)
+        RD_TRY(rd_text_printf(&run->warnings, "freeze: embeddings: those of extend-vocab's symbols "
+                                              "stay the mean of the others\n"));
     bool *frozen = rd_calloc((size_t)p->n, sizeof *frozen);
     rd_status status = frozen ? choose(run, chosen, frozen) : RD_ERR_MEMORY;
     if (status == RD_OK) status = rd_optimizer_divide(&run->optimizer, p, exempt, frozen);

@@ -34,7 +34,8 @@ static const rd_key score_options[] = {
      .help = "each line is a text by itself; print its log-probability, one a line. What is longer "
              "than tokens-per-sample is read in parts, with no context except the context window"},
     {"per-token", RD_KEY_BOOL, RD_AT(per_token),
-     .help = "print LINE, TOKEN and its log-probability, with tabs between, one token a line; with "
+     .help = "print LINE (from 1), TOKEN and its log-probability, with tabs between, one token a "
+             "line; with "
              "--per-line, each line is a text by itself"},
     {"conditional", RD_KEY_BOOL, RD_AT(conditional),
      .help =
