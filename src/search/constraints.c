@@ -43,9 +43,10 @@ struct rd_constraints {
     progress *rows, *next_rows; /* [beam, n], of its rows */
 };
 
-static progress follow(const phrase *p, progress at, int32_t token) {
+/* in_word: the token goes on within a word, so no phrase begins with it. */
+static progress follow(const phrase *p, progress at, int32_t token, bool in_word) {
     while (at.matched > 0 && p->tokens[at.matched] != token) at.matched = p->border[at.matched];
-    if (p->tokens[at.matched] == token) at.matched++;
+    if (p->tokens[at.matched] == token && !(in_word && at.matched == 0)) at.matched++;
     at.ended = at.met = false;
     if (at.matched < p->length) return at;
     return (progress){.matched = p->border[p->length],
@@ -162,6 +163,14 @@ int32_t rd_constraints_unmet(const rd_search *s, int64_t row) {
     return unmet;
 }
 
+/* Whether the row's last token is followed by more of its word. */
+static bool is_in_word(const rd_search *s, int64_t row) {
+    const rd_sentence *sentence = s->rows[row].sentence;
+    const uint8_t *edges = sentence->request.edges;
+    int64_t node = s->rows[row].node;
+    return edges && node >= 0 && edges[sentence->nodes[node].token] & RD_EDGE_JOINED;
+}
+
 /* The likeliest of the marks; -1: there is none. */
 static int32_t best_mark(const int32_t *marks, const float *log_probs) {
     int32_t best = -1;
@@ -230,10 +239,11 @@ static int32_t missing_after(const rd_search *s, const rd_candidate *candidate) 
     const rd_constraints *c = s->rows[candidate->row].sentence->constraints;
     const progress *at = progress_of(s, c, candidate->row);
     int32_t missing = 0, furthest = 0;
+    bool in_word = is_in_word(s, candidate->row);
     for (int64_t i = 0; i < c->n; i++) {
         progress next = rd_search_ends(s, candidate->token)
                             ? at[i]
-                            : follow(&c->phrases[i], at[i], candidate->token);
+                            : follow(&c->phrases[i], at[i], candidate->token, in_word);
         missing += next.left * c->phrases[i].length;
         if (next.left > 0 && next.matched > furthest) furthest = next.matched;
     }
@@ -290,7 +300,9 @@ void rd_constraints_continue(rd_search *s, const rd_candidate *candidate, int64_
     if (!c) return;
     const progress *at = progress_of(s, c, candidate->row);
     progress *next = c->next_rows + (next_row - sentence->next_first) * c->n;
-    for (int64_t i = 0; i < c->n; i++) next[i] = follow(&c->phrases[i], at[i], candidate->token);
+    bool in_word = is_in_word(s, candidate->row);
+    for (int64_t i = 0; i < c->n; i++)
+        next[i] = follow(&c->phrases[i], at[i], candidate->token, in_word);
 }
 
 void rd_constraints_advance(rd_sentence *sentence) {

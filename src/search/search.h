@@ -23,9 +23,10 @@
 
 /* A token's relation to the words around it. */
 enum {
-    RD_EDGE_INNER = 1, /* goes on within a word */
-    RD_EDGE_WORD = 2,  /* ends with a letter or digit of a word */
-    RD_EDGE_MARKUP = 4 /* ends with markup */
+    RD_EDGE_INNER = 1,  /* goes on within a word */
+    RD_EDGE_WORD = 2,   /* ends with a letter or digit of a word */
+    RD_EDGE_MARKUP = 4, /* ends with markup */
+    RD_EDGE_JOINED = 8  /* the next token goes on within the word, whatever it is */
 };
 enum { RD_MOST_MARKS = 4 };
 
@@ -41,9 +42,10 @@ typedef struct {
      * first. A beam wider than their tokens together finds good places for them. */
     const rd_token_span *phrases;
     int32_t n_phrases;
-    /* [vocab_size] RD_EDGE_* of tokens, or NULL: after a phrase that ends with a word no token goes
-     * on within it. After one that ends with markup, where the hypothesis would end, it goes on
-     * with the likeliest of `marks` ([RD_MOST_MARKS], -1: none; or NULL) in the place of eos. */
+    /* [vocab_size] RD_EDGE_* of tokens, or NULL: no phrase begins within a word, and after one that
+     * ends with a word no token goes on within it. After one that ends with markup, where the
+     * hypothesis would end, it goes on with the likeliest of `marks` ([RD_MOST_MARKS], -1: none; or
+     * NULL) in the place of eos. */
     const uint8_t *edges;
     const int32_t *marks;
     int64_t number; /* of the sentence: a sample depends only on (seed, number, its own number) */

@@ -161,11 +161,16 @@ static bool goes_on(const rd_edges *edges, int32_t last, int32_t next) {
            (edges->flags[next] & RD_EDGE_INNER);
 }
 
+static bool begins_within(const rd_edges *edges, int32_t before) {
+    return edges->flags && (edges->flags[before] & RD_EDGE_JOINED);
+}
+
 static int32_t count_tokens(const rd_edges *edges, const int32_t *tokens, int32_t length,
                             rd_token_span phrase) {
     int32_t n = 0, size = phrase.length;
     for (int32_t i = 0; size > 0 && i + size <= length; i++)
         n += memcmp(tokens + i, phrase.tokens, (size_t)size * sizeof *tokens) == 0 &&
+             (i == 0 || !begins_within(edges, tokens[i - 1])) &&
              (i + size == length || !goes_on(edges, tokens[i + size - 1], tokens[i + size]));
     return n;
 }

@@ -67,6 +67,7 @@ static rd_status look_at_piece(rd_edges *edges, const rd_tokenizer *tokenizer, i
     const char *piece = rd_tokenizer_piece(tokenizer, id), *space = rd_tokenizer_space(tokenizer);
     if (!piece) return RD_OK;
     bool spaced = rd_tokenizer_begins_word(tokenizer, id);
+    if (!rd_tokenizer_ends_word(tokenizer, id)) edges->flags[id] |= RD_EDGE_JOINED;
     if (strcmp(space, "\xE2\x96\x81") == 0) {
         while (strncmp(piece, space, 3) == 0) piece += 3;
         if (is_byte(piece)) /* a part of a character, most likely of a letter */

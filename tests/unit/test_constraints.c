@@ -227,6 +227,28 @@ static void test_banks_take_turns(void **state) {
     rd_search_result_free(&r);
 }
 
+/* After B a word goes on: C there is the likeliest, but not the phrase. */
+static void test_not_within_a_word(void **state) {
+    (void)state;
+    const int32_t length = 0, tokens[] = {C};
+    const uint8_t edges[VOCAB] = {[B] = RD_EDGE_JOINED};
+    const rd_token_span phrase = {tokens, 1};
+    rd_search_request request = {.phrases = &phrase, .n_phrases = 1, .edges = edges};
+    rd_search_options config = {.beam = 4, .max_len_b = 6, .n_best = 4};
+    the_toy->distribution = c_after_a_b;
+    rd_search_result r = toy_search(&config, the_toy, 1, &length, &request, RD_OK);
+    assert_non_null(r.hypotheses[0].tokens);
+    for (int32_t k = 0; k < 4 && r.hypotheses[k].tokens; k++) {
+        const rd_hypothesis *h = &r.hypotheses[k];
+        int32_t whole = 0;
+        for (int32_t i = 0; i < h->length; i++)
+            whole += h->tokens[i] == C && (i == 0 || h->tokens[i - 1] != B);
+        assert_true(whole > 0);
+        assert_int_equal(h->n_unmet, 0);
+    }
+    rd_search_result_free(&r);
+}
+
 static void without_c(int32_t sentence, const int32_t *prefix, int32_t n, float *out) {
     toy_random(sentence, prefix, n, out);
     out[C] = -INFINITY;
@@ -270,6 +292,7 @@ int main(void) {
         cmocka_unit_test(test_narrow_beams_meet_constraints),
         cmocka_unit_test(test_wider_is_better),
         cmocka_unit_test(test_banks_take_turns),
+        cmocka_unit_test(test_not_within_a_word),
         cmocka_unit_test(test_too_many_phrases),
         cmocka_unit_test(test_impossible_phrase),
         cmocka_unit_test(test_bad_requests),
