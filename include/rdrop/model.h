@@ -147,7 +147,7 @@ RD_API rd_status rd_model_new(rd_model **model, const rd_model_config *config, u
 /* A model from a safetensors file, which must have every tensor with the shape that `config`
  * implies. */
 RD_API rd_status rd_model_load(rd_model **model, const rd_model_config *config, const char *path);
-/* The same for a model that only translates: its matrices are kept only in the form that products
+/* The same for a model that is not trained: its matrices are kept only in the form that products
  * of this precision read fastest. RD_ERR_ARGUMENT if the build or the processor lacks the
  * precision. */
 RD_API rd_status rd_model_load_packed(rd_model **model, const rd_model_config *config,

@@ -29,8 +29,8 @@ typedef struct {
  * tokenizer_config.json in the folder of a tokenizer.json, vocab.json or vocab.txt is read too, and
  * an added_tokens.json next to a vocab.json: tokens that were added to a vocabulary are one id in
  * text. Next to a dict.txt a file "bpecodes" of subword-nmt or fastBPE is read, which says how
- * words are cut: all pieces of a word except the last end with "@@". Without it, a dict.txt with many
- * such pieces is of text that was cut before; it is decoded to whole words.
+ * words are cut: all pieces of a word except the last end with "@@". Without it, a dict.txt with
+ * many such pieces is of text that was cut before; it is decoded to whole words.
  *
  * Byte-level BPE and WordPiece give the ids of Hugging Face's tokenizers, but treat the spelling of
  * a special piece ("<mask>", "[MASK]") in a text as text. Letters, numbers and spaces are those of
@@ -75,8 +75,8 @@ RD_API rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *
 
 /* Same, drawing one segmentation at random (subword regularization, Kudo 2018). unigram: from the
  * `nbest` best (-1: from all) with probability ~ P(segmentation)^alpha; bpe: BPE-dropout with
- * probability alpha (byte-level BPE likewise). Equal (text, seed) give equal ids. The other kinds
- * have only one segmentation: an error unless alpha is 0. */
+ * probability alpha (byte-level BPE and subword-nmt's likewise). Equal (text, seed) give equal ids.
+ * The other kinds have only one segmentation: an error unless alpha is 0. */
 RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                                      float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
 

@@ -151,7 +151,7 @@ rd_arena_mark rd_arena_save(const rd_arena *arena) {
 }
 
 void rd_arena_restore(rd_arena *arena, rd_arena_mark mark) {
-    while (arena->blocks != mark.block) { /* keep the newest emptied block, it is the largest */
+    while (arena->blocks != mark.block) { /* keep the largest */
         rd_arena_block *block = arena->blocks;
         arena->blocks = block->next;
         block->next = NULL;

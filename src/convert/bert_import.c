@@ -54,12 +54,8 @@ static rd_status find(const bert_import *im, const rd_parameter *item, rd_stored
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, name);
     RD_TRY(rd_tensor_file_find(file, name, tensor));
     RD_TRY(rd_string_add(im->used, name, strlen(name), &id));
-    if (rd_stored_tensor_fits(tensor, item->shape[0], item->shape[1])) return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
-                    "implies",
-                    file->path, name, (long long)item->shape[0], item->shape[1] ? ", " : "",
-                    (long long)item->shape[1]);
+    return rd_import_check_shape(file->path, name, tensor, item->shape[0], item->shape[1],
+                                 "config.json implies");
 }
 
 /* ---- The head ---- */

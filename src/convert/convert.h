@@ -74,7 +74,7 @@ rd_status rd_export_vit(const char *from, const char *to, rd_text *warnings);
 rd_status rd_export(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a
- * quarter of the size, for rdrop-translate --precision int8. */
+ * quarter of the size. Programs then compute in int8 by themselves. */
 rd_status rd_quantize(const char *from, const char *to);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "convert/convert.h"
 #include "convert/fairseq.h"
+#include "convert/import.h"
 #include "model/transformer.h"
 #include "recipe/model_dir.h"
 
@@ -29,12 +30,8 @@ static rd_status find(const fairseq_import *im, const rd_parameter *item, rd_fai
         if (rd_tensor_file_has(file, places[i].name)) *place = places[i];
     RD_TRY(rd_tensor_file_find(file, place->name, tensor));
     int64_t rows = item->shape[0] * place->parts, columns = item->shape[1];
-    if (rd_stored_tensor_fits(tensor, rows, columns)) return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "%s: tensor %s has another shape than [%lld%s%.0lld], which its settings and "
-                    "dictionaries imply",
-                    file->path, place->name, (long long)rows, columns ? ", " : "",
-                    (long long)columns);
+    return rd_import_check_shape(file->path, place->name, tensor, rows, columns,
+                                 "its settings and dictionaries imply");
 }
 
 static rd_status read_item(const fairseq_import *im, const rd_parameter *item) {

@@ -40,11 +40,7 @@ static rd_status find(const gpt2_import *im, const rd_gpt2_place *place, int64_t
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, place->name);
     RD_TRY(rd_tensor_file_find(file, name, tensor));
     RD_TRY(rd_string_add(im->used, name, strlen(name), &id));
-    if (rd_stored_tensor_fits(tensor, rows, columns)) return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
-                    "implies",
-                    file->path, name, (long long)rows, columns ? ", " : "", (long long)columns);
+    return rd_import_check_shape(file->path, name, tensor, rows, columns, "config.json implies");
 }
 
 /* Their shape of one of our tensors: *columns 0 of a vector. */

@@ -72,12 +72,8 @@ static rd_status find(const hf_import *im, const rd_parameter *item, rd_stored_t
     if (!file) return rd_error(RD_ERR_FORMAT, "%s: tensor %s is missing", im->from, theirs.name);
     RD_TRY(rd_tensor_file_find(file, theirs.name, tensor));
     RD_TRY(rd_string_add(im->used, theirs.name, strlen(theirs.name), &id));
-    if (rd_stored_tensor_fits(tensor, rows, item->shape[1])) return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "%s: tensor %s has another shape than [%lld%s%.0lld], which config.json "
-                    "implies",
-                    file->path, theirs.name, (long long)rows, item->shape[1] ? ", " : "",
-                    (long long)item->shape[1]);
+    return rd_import_check_shape(file->path, theirs.name, tensor, rows, item->shape[1],
+                                 "config.json implies");
 }
 
 /* The values of a tensor that may be missing; *values NULL when it is, else malloc'ed. */

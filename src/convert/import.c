@@ -7,6 +7,13 @@
 #include "base/memory.h"
 #include "io/json.h"
 
+rd_status rd_import_check_shape(const char *path, const char *name, const rd_stored_tensor *tensor,
+                                int64_t rows, int64_t columns, const char *reason) {
+    if (rd_stored_tensor_fits(tensor, rows, columns)) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: tensor %s has another shape than [%lld%s%.0lld], which %s",
+                    path, name, (long long)rows, columns ? ", " : "", (long long)columns, reason);
+}
+
 static bool is_known(const rd_string_table *used, const char *const *copies, const char *name) {
     if (rd_string_find(used, name, strlen(name)) >= 0 || strcmp(name, "__metadata__") == 0)
         return true;

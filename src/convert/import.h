@@ -7,6 +7,11 @@
 #include "io/safetensors.h"
 #include "recipe/recipe.h"
 
+/* Whether a file's tensor has this shape (columns 0: a vector), leading dimensions of 1 left out.
+ * reason: "config.json implies", for the message. */
+rd_status rd_import_check_shape(const char *path, const char *name, const rd_stored_tensor *tensor,
+                                int64_t rows, int64_t columns, const char *reason);
+
 /* The bias of pieces that must not be chosen: no probability, yet no trouble in any float type. */
 #define RD_IMPOSSIBLE_BIAS (-1e4f)
 

@@ -137,44 +137,56 @@ rd_status rd_info_network(const rd_model_config *c, rd_text *out) {
     return head_line(c, out);
 }
 
-rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
-    enum { ROOM = 16 * 1024 };
+/* A list of settings that are not the defaults. */
+typedef struct {
     rd_recipe *defaults;
-    int n = 0;
-    RD_TRY(rd_recipe_new(&defaults));
-    rd_status status = RD_OK;
-    const rd_key *key;
-    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
-        char ours[ROOM], theirs[ROOM];
-        if (rd_recipe_is_of_shape(key) || /* the network has lines of its own */
-            rd_recipe_format_key(recipe, key, ours, ROOM) != RD_OK ||
-            rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK || strcmp(ours, theirs) == 0)
-            continue;
-        status = rd_text_printf(out, "%s %s %s", n++ ? "," : "settings:", key->name, ours);
-    }
-    if (status == RD_OK && n > 0) status = rd_text_append(out, "\n", 1);
-    rd_recipe_free(defaults);
+    rd_text *out;
+    int n;
+} settings_list;
+
+/* value: of the key, as recipes have it. */
+static rd_status add_setting(settings_list *list, const rd_key *key, const char *value) {
+    enum { ROOM = 16 * 1024 };
+    char theirs[ROOM];
+    if (rd_recipe_format_key(list->defaults, key, theirs, ROOM) == RD_OK &&
+        strcmp(value, theirs) == 0)
+        return RD_OK;
+    return rd_text_printf(list->out, "%s %s %s", list->n++ ? "," : "settings:", key->name, value);
+}
+
+static rd_status end_list(settings_list *list, rd_status status) {
+    if (status == RD_OK && list->n > 0) status = rd_text_append(list->out, "\n", 1);
+    rd_recipe_free(list->defaults);
     return status;
 }
 
-rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
+rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
     enum { ROOM = 16 * 1024 };
-    rd_recipe *defaults;
-    int n = 0;
-    RD_TRY(rd_recipe_new(&defaults));
+    settings_list list = {.out = out};
+    RD_TRY(rd_recipe_new(&list.defaults));
     rd_status status = RD_OK;
     const rd_key *key;
     for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
-        char *ours, theirs[ROOM];
+        char ours[ROOM];
+        if (!rd_recipe_is_of_shape(key) && /* the network has lines of its own */
+            rd_recipe_format_key(recipe, key, ours, ROOM) == RD_OK)
+            status = add_setting(&list, key, ours);
+    }
+    return end_list(&list, status);
+}
+
+rd_status rd_info_saved_settings(const char *settings, rd_text *out) {
+    settings_list list = {.out = out};
+    RD_TRY(rd_recipe_new(&list.defaults));
+    rd_status status = RD_OK;
+    const rd_key *key;
+    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
+        char *ours;
         status = rd_settings_get(settings, key->name, &ours);
-        if (ours && (rd_recipe_format_key(defaults, key, theirs, ROOM) != RD_OK ||
-                     strcmp(ours, theirs) != 0))
-            status = rd_text_printf(out, "%s %s %s", n++ ? "," : "settings:", key->name, ours);
+        if (ours) status = add_setting(&list, key, ours);
         free(ours);
     }
-    if (status == RD_OK && n > 0) status = rd_text_append(out, "\n", 1);
-    rd_recipe_free(defaults);
-    return status;
+    return end_list(&list, status);
 }
 
 static rd_status validation_line(const char *name, const rd_train_history *history,

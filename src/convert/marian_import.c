@@ -106,13 +106,10 @@ static rd_status find(const marian_import *im, const rd_parameter *item, rd_mari
     int64_t rows = stored_rows(im, item), columns = item->shape[1];
     *array = rd_marian_array_of(&im->npz, item->name);
     RD_TRY(rd_npz_find(&im->npz, array->name, stored));
-    if (array->transposed ? rd_stored_tensor_fits(stored, columns, rows)
-                          : rd_stored_tensor_fits(stored, rows, columns))
-        return RD_OK;
-    return rd_error(RD_ERR_FORMAT,
-                    "%s: array %s has another shape than [%lld%s%.0lld], which its settings imply",
-                    im->npz.path, array->name, (long long)(array->transposed ? columns : rows),
-                    columns ? ", " : "", (long long)(array->transposed ? rows : columns));
+    return array->transposed ? rd_import_check_shape(im->npz.path, array->name, stored, columns,
+                                                     rows, "its settings imply")
+                             : rd_import_check_shape(im->npz.path, array->name, stored, rows,
+                                                     columns, "its settings imply");
 }
 
 static rd_status read_array(const marian_import *im, const rd_parameter *item) {

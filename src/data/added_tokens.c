@@ -96,7 +96,8 @@ static rd_status read_beside(json_t *list, const char *directory) {
 rd_status rd_added_tokens_beside(json_t **list, const char *vocab_path) {
     char *directory = rd_path_parent(vocab_path);
     *list = json_array();
-    rd_status status = *list && directory ? read_beside(*list, directory) : RD_ERR_MEMORY;
+    rd_status status = *list && directory ? read_beside(*list, directory)
+                                          : rd_error(RD_ERR_MEMORY, "out of memory");
     free(directory);
     if (status == RD_OK) return RD_OK;
     json_decref(*list);

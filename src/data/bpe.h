@@ -22,7 +22,7 @@ typedef struct {
 
 /* Fills all fields after base.kind, from a tokenizer.json, or a vocab.json with the merges.txt and
  * perhaps a tokenizer_config.json next to it. Pieces that were added join those of `root`. On
- * failure too bpe is as rd_bpe_close wants it. */
+ * failure too bpe is as its close wants it. */
 rd_status rd_bpe_load(rd_bpe *bpe, const char *path, json_t *root);
 
 #endif

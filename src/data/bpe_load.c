@@ -172,6 +172,9 @@ static rd_status add_line(loader *l, char *line) {
 /* merges.txt: "#version: ..." and a merge a line. */
 static rd_status read_merges(loader *l, char *text, size_t n) {
     int64_t lines = 1;
+    const char *nul = memchr(text, '\0', n);
+    if (nul)
+        return refuse(l->path, "byte %lld of its merges is a NUL", (long long)(nul - text) + 1);
     for (size_t i = 0; i < n; i++) lines += text[i] == '\n';
     if ((size_t)lines > (FREE_COST + 3 * n) / RULE_COST)
         return refuse(l->path, "%lld lines of merges are too many for %zu bytes", (long long)lines,

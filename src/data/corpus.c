@@ -82,13 +82,9 @@ static rd_status append_to_newline(rd_corpus *corpus, bool *found) {
 
 /* Copies the line with U+FFFD for each byte that is not part of valid UTF-8. */
 static rd_status repair(rd_corpus *corpus) {
-    const char *s = corpus->line.data, *end = s + corpus->line.length;
     rd_text_clear(&corpus->repaired);
-    for (int64_t bad; (bad = rd_utf8_invalid_at(s, (size_t)(end - s))) >= 0; s += bad + 1) {
-        RD_TRY(rd_text_append(&corpus->repaired, s, (size_t)bad));
-        RD_TRY(rd_text_append(&corpus->repaired, "\xEF\xBF\xBD", 3));
-    }
-    RD_TRY(rd_text_append(&corpus->repaired, s, (size_t)(end - s)));
+    RD_TRY(rd_text_append_clean(&corpus->repaired, corpus->line.data, (size_t)corpus->line.length,
+                                true));
     if (corpus->n_repaired++ == 0) corpus->first_repaired = corpus->line_number;
     rd_text swap = corpus->line;
     corpus->line = corpus->repaired;

@@ -80,31 +80,17 @@ rd_status rd_dictionary_read(rd_string_table *symbols, const char *path, const c
     return status;
 }
 
-/* ICU's white space, and the four separators of ASCII. */
-static bool is_space(UChar32 c) {
-    if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F);
-    return u_isUWhiteSpace(c);
-}
-
 size_t rd_dictionary_word(const char *text, size_t n, size_t *at, const char **word,
                           uint64_t *hash) {
     size_t begin = *at, i = begin;
     *hash = RD_STRING_HASH;
     while (i < n) {
-        UChar32 c = (unsigned char)text[i];
-        size_t length = 1;
-        if (c >= 0x80) {
-            uint32_t decoded;
-            length = rd_utf8_character(text + i, n - i, &decoded);
-            c = length ? (UChar32)decoded : -1;
-            if (!length) length = 1;
-        }
-        bool space = c >= 0 && is_space(c);
+        int space = rd_space_at(text + i, text + n);
         if (space && i > begin) break;
-        if (space) begin = i + length;
-        for (size_t k = 0; !space && k < length; k++)
-            *hash = rd_string_hash_add(*hash, text[i + k]);
-        i += length;
+        if (space)
+            begin = i += (size_t)space;
+        else
+            *hash = rd_string_hash_add(*hash, text[i++]);
     }
     *at = i;
     *word = text + begin;

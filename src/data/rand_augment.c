@@ -206,7 +206,7 @@ rd_status rd_picture_augment(rd_picture *p, rd_picture *scratch, rd_augment_oper
     return RD_OK;
 }
 
-/* The strength of the largest magnitude, and whether a sign is drawn. */
+/* The strength of this magnitude, and whether a sign is drawn. */
 static double strength(rd_augment_operation operation, const rd_picture *p, int32_t magnitude,
                        bool *is_signed) {
     double share = (double)magnitude / STEPS;

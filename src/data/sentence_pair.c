@@ -18,7 +18,10 @@ int32_t rd_pair_special(const rd_pair_form *form, bool two) {
     return two ? 2 + form->separators : 2;
 }
 
-void rd_pair_truncate(int64_t *first, int64_t *second, int64_t room) {
+/* The tokens kept of sentences of *first and *second tokens so that both are `room` at most: the
+ * longer loses its last ones until both are as long, then both do, and the second keeps the odd
+ * one; Hugging Face's fast tokenizers' longest_first. room >= 0. */
+static void truncate_pair(int64_t *first, int64_t *second, int64_t room) {
     if (*first + *second <= room) return;
     int64_t *shorter = *first <= *second ? first : second;
     int64_t *longer = *first <= *second ? second : first;
@@ -45,7 +48,7 @@ rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd
     if (room < 0)
         return rd_error(RD_ERR_ARGUMENT, "%lld tokens leave no room for %s and the special pieces",
                         (long long)longest, second ? "two sentences" : "a sentence");
-    rd_pair_truncate(&n_first, &n_second, room);
+    truncate_pair(&n_first, &n_second, room);
     RD_TRY(append(ids, segments, &form->bos, 1, 0));
     RD_TRY(append(ids, segments, first->data, n_first, 0));
     RD_TRY(append(ids, segments, &form->eos, 1, 0));

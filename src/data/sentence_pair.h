@@ -21,11 +21,6 @@ rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer);
 /* Tokens besides those of the sentences. */
 int32_t rd_pair_special(const rd_pair_form *form, bool two);
 
-/* The tokens kept of sentences of *first and *second tokens so that both are `room` at most: the
- * longer loses its last ones until both are as long, then both do, and the second keeps the odd
- * one; Hugging Face's fast tokenizers' longest_first. room >= 0. */
-void rd_pair_truncate(int64_t *first, int64_t *second, int64_t room);
-
 /* Appends a sentence, or two if second is not NULL, of `longest` tokens at most, to ids, and as
  * many numbers 0 and 1 to segments (NULL: not wanted). RD_ERR_ARGUMENT if the special tokens alone
  * are more than that. */

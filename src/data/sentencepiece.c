@@ -133,8 +133,9 @@ rd_status rd_sentencepiece_load(spm_processor **processor, const char *path, con
     const char *problem = rd_spm_problem(bytes, n);
     *processor = problem ? NULL : spm_load(bytes, n, &message);
     if (*processor) return set_symbols(processor, bytes, n);
-    if (!problem) problem = message ? message : "out of memory";
-    rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path, problem);
+    if (!problem && !message) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    rd_error(RD_ERR_FORMAT, "%s: not a SentencePiece model (%s)", path,
+             problem ? problem : message);
     free(message);
     return RD_ERR_FORMAT;
 }

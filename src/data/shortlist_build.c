@@ -46,8 +46,11 @@ static rd_status check_stop(const build *b) {
                                                : RD_OK;
 }
 
+/* NULL where another program has changed the dataset, all of whose pairs were put into the table.
+ */
 static entry *entry_of(const build *b, int32_t src, int32_t tgt) {
-    return &b->entries[rd_pair_find(&b->pairs, (uint32_t)src, (uint32_t)tgt)];
+    int32_t id = rd_pair_find(&b->pairs, (uint32_t)src, (uint32_t)tgt);
+    return id < 0 ? NULL : &b->entries[id];
 }
 
 static rd_status add_pair(build *b, int32_t src, int32_t tgt) {
@@ -80,11 +83,14 @@ static rd_status expect(build *b) {
         RD_TRY(pair_at(b, i, &pair));
         for (int32_t j = 0; j < pair.n_tgt; j++) {
             float sum = 0.0f;
-            for (int32_t k = 0; k < pair.n_src; k++)
-                sum += entry_of(b, pair.src[k], pair.tgt[j])->p;
+            for (int32_t k = 0; k < pair.n_src; k++) {
+                const entry *e = entry_of(b, pair.src[k], pair.tgt[j]);
+                if (!e) return rd_error(RD_ERR_FORMAT, "the data changed while they were read");
+                sum += e->p;
+            }
             for (int32_t k = 0; sum > 0.0f && k < pair.n_src; k++) {
                 entry *e = entry_of(b, pair.src[k], pair.tgt[j]);
-                e->count += e->p / sum;
+                if (e) e->count += e->p / sum;
             }
         }
     }

@@ -92,8 +92,9 @@ static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
             "vocab.txt, dict.txt or characters.txt",
         [RD_VOCABULARY_JOINT] = "spm.model, tokenizer.json, vocab.json and merges.txt, vocab.txt, "
                                 "dict.txt or characters.txt",
-        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm, or dict.source.txt and "
-                                   "dict.target.txt",
+        [RD_VOCABULARY_SEPARATE] = "source.spm and target.spm, dict.source.txt and "
+                                   "dict.target.txt, or characters.source.txt and "
+                                   "characters.target.txt",
         [RD_VOCABULARY_LABELS] = LABELS};
     struct stat info;
     if (stat(directory, &info) != 0)
@@ -223,7 +224,7 @@ rd_status rd_vocabularies_keep(const char *directory, const char *model) {
         if (forms[k].models[0] && !strcmp(forms[k].models[0], model) && !forms[k].ids[0])
             kept = &forms[k];
     if (!kept) return RD_OK;
-    list_files(kept, files); /* it has no settings */
+    list_files(kept, files); /* the new one has no settings yet */
     for (int k = 0; k < N_FORMS; k++)
         if (forms[k].kind == kept->kind) RD_TRY(remove_form(&forms[k], directory, files));
     return RD_OK;

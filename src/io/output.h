@@ -55,9 +55,11 @@ typedef struct {
 rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *path);
 rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status);
 
+/* With all that is in it; links are removed, not followed. */
+void rd_remove_directory(const char *path);
+
 /* "PATH.tmp." and 16 random digits, malloc'ed: a name that nobody can have put a link at. And
- * whether a file's name is such a name, or one of their earlier form, as a killed program leaves
- * behind. */
+ * whether a file's name is such a name, as a killed program leaves behind. */
 rd_status rd_temporary_path(const char *path, char **temporary);
 bool rd_is_temporary(const char *name);
 

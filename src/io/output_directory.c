@@ -1,6 +1,7 @@
 /* A directory that appears whole or not at all. */
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,13 +65,15 @@ rd_status rd_atomic_directory_open(rd_atomic_directory *directory, const char *p
     return status;
 }
 
-/* Of files alone. */
-static void remove_directory(const char *path) {
-    DIR *entries = opendir(path);
-    for (struct dirent *e; entries && (e = readdir(entries));)
-        if (!is_dots(e->d_name)) unlinkat(dirfd(entries), e->d_name, 0);
-    if (entries) closedir(entries);
-    rmdir(path);
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *at) {
+    (void)info, (void)kind, (void)at;
+    remove(path);
+    return 0;
+}
+
+void rd_remove_directory(const char *path) {
+    enum { OPEN_AT_ONCE = 8 };
+    nftw(path, remove_entry, OPEN_AT_ONCE, FTW_DEPTH | FTW_PHYS);
 }
 
 static rd_status move(const char *from, const char *to, const char *name) {
@@ -121,7 +124,7 @@ static rd_status put_in_place(const rd_atomic_directory *d) {
 
 rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status status) {
     if (status == RD_OK) status = put_in_place(directory);
-    if (status != RD_OK) remove_directory(directory->temporary);
+    if (status != RD_OK) rd_remove_directory(directory->temporary);
     release(directory);
     return status;
 }

@@ -83,9 +83,6 @@ const rd_pickle_value *rd_pickle_dict(const rd_pickle_value *value);
 /* dict[key]; NULL: `value` is no dict (see above) or lacks it. */
 const rd_pickle_value *rd_pickle_get(const rd_pickle_value *value, const char *key);
 
-/* The value itself, or the contents of an omegaconf node or an enumeration. */
-const rd_pickle_value *rd_pickle_plain(const rd_pickle_value *value);
-
 /* The settings in a dict (see above): a JSON object of its plain numbers, texts, booleans and None
  * (null). Everything else is left out. *settings is released with json_decref. */
 rd_status rd_pickle_settings(rd_pickle *pickle, const rd_pickle_value *value, json_t **settings);

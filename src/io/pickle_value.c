@@ -54,7 +54,8 @@ const rd_pickle_value *rd_pickle_get(const rd_pickle_value *value, const char *k
     return find(rd_pickle_dict(value), key);
 }
 
-const rd_pickle_value *rd_pickle_plain(const rd_pickle_value *value) {
+/* The value itself, or the contents of an omegaconf node or an enumeration. */
+static const rd_pickle_value *plain(const rd_pickle_value *value) {
     for (int i = 0; value && value->kind == RD_PICKLE_OBJECT && i < MOST_WRAPPED; i++) {
         const rd_pickle_object *object = value->object;
         const rd_pickle_value *next = NULL;
@@ -112,8 +113,7 @@ rd_status rd_pickle_settings(rd_pickle *pickle, const rd_pickle_value *value, js
     if (!*settings) return rd_error(RD_ERR_MEMORY, "%s: out of memory", pickle->path);
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && pairs && i < pairs->n; i += 2)
-        status =
-            add_setting(pickle, *settings, pairs->items[i], rd_pickle_plain(pairs->items[i + 1]));
+        status = add_setting(pickle, *settings, pairs->items[i], plain(pairs->items[i + 1]));
     if (status == RD_OK) return RD_OK;
     json_decref(*settings);
     *settings = NULL;

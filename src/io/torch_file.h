@@ -5,7 +5,7 @@
  * omegaconf and fairseq, which are opaque and useful only as settings. All other names are refused.
  *
  * The tensors are those of the outermost dict, or of its entry "model", where fairseq has them.
- * Storages are read when they are asked for. Memory is at most three times the file and 64 MiB. */
+ * Storages are read when they are asked for. Memory is at most four times the file and 80 MiB. */
 #ifndef RD_IO_TORCH_FILE_H
 #define RD_IO_TORCH_FILE_H
 

@@ -52,6 +52,11 @@ static const char *in_package(const char *name, const char *package) {
     return strncmp(name, package, n) == 0 ? name + n : NULL;
 }
 
+static bool is_rebuild_tensor(const char *name) {
+    const char *rest = in_package(name, REBUILD_TENSOR);
+    return rest && (!*rest || strcmp(rest, "_v2") == 0);
+}
+
 bool rd_torch_knows(const char *name) {
     const char *rest;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -65,8 +70,7 @@ bool rd_torch_knows(const char *name) {
         for (int i = 0; i < N_TYPES; i++)
             if (strcmp(rest, types[i].storage) == 0 || strcmp(rest, types[i].type) == 0)
                 return true;
-    rest = in_package(name, REBUILD_TENSOR);
-    if (rest && (!*rest || strcmp(rest, "_v2") == 0)) return true;
+    if (is_rebuild_tensor(name)) return true;
     rest = in_package(name, REBUILD_PARAMETER);
     return rest && (!*rest || strcmp(rest, "_with_state") == 0);
 }
@@ -165,11 +169,6 @@ static rd_status check_place(const rd_torch_tensor *t) {
     }
     bool inside = t->n == 0 || (uint64_t)last < storage->n_bytes / t->element;
     return inside ? RD_OK : malformed(t, "lies outside its storage");
-}
-
-static bool is_rebuild_tensor(const char *name) {
-    const char *rest = in_package(name, REBUILD_TENSOR);
-    return rest && (!*rest || strcmp(rest, "_v2") == 0);
 }
 
 /* The arguments of the call that makes a tensor: storage, offset, shape, strides. NULL: the value

@@ -9,7 +9,7 @@ typedef struct {
     rd_weight in_weight;
     rd_weight in_bias;    /* [3 * width] */
     rd_weight out_weight; /* [width, width]; its bias belongs to the residual */
-    /* The packed weights, in a model that only translates; NULL elsewhere. */
+    /* The packed weights, in a model that is not trained; NULL elsewhere. */
     rd_packed *packed_in;     /* all three projections; where queries are projected apart, theirs */
     rd_packed *packed_memory; /* and that of keys and values */
     rd_packed *packed_out;

@@ -6,16 +6,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/string_table.h"
 
 /* Labels as they come, before they have their order. */
 typedef struct {
     const rd_answers_config *config;
     bool has_classes, has_numbers;
     rd_answers *answers;
-    int64_t capacity;                   /* lines in classes and numbers, column after column */
-    int64_t labels_capacity;            /* of answers->labels */
-    rd_word_table table;                /* their ids */
-    int64_t table_limit;                /* labels that the table has room for */
+    rd_string_table labels;             /* in order of appearance */
     rd_text line;                       /* the one being read, NUL-terminated */
     int64_t classes_room, numbers_room; /* capacities */
 } reading;
@@ -30,30 +28,6 @@ static rd_status bad_line(const reading *r, int row, const char *found, const ch
     return rd_error(RD_ERR_FORMAT, "%s:%lld: %s%s%s: expected %s", path_of(r->config, row),
                     (long long)r->answers->n + 1, *found ? "'" : "", *found ? shown : "empty line",
                     *found ? "'" : "", expected);
-}
-
-/* The table holds pointers to the labels, which stay; it is filled anew when it must grow. */
-static rd_status make_room_for_label(reading *r) {
-    rd_answers *a = r->answers;
-    RD_TRY(rd_reserve(&a->labels, &r->labels_capacity, a->n_labels + 1, sizeof *a->labels));
-    if (a->n_labels < r->table_limit) return RD_OK;
-    int64_t limit = r->table_limit ? 4 * r->table_limit : 256;
-    RD_TRY(rd_word_table_clear(&r->table, limit));
-    for (int32_t k = 0; k < a->n_labels; k++)
-        rd_word_add(&r->table, (rd_line){a->labels[k], strlen(a->labels[k])});
-    r->table_limit = limit;
-    return RD_OK;
-}
-
-static rd_status find_label(reading *r, rd_line label, int32_t *class) {
-    RD_TRY(make_room_for_label(r));
-    *class = rd_word_find(&r->table, label);
-    if (*class >= 0) return RD_OK;
-    char *copy = rd_strdup(r->line.data);
-    if (!copy) return RD_ERR_MEMORY;
-    r->answers->labels[r->answers->n_labels++] = copy;
-    *class = rd_word_add(&r->table, (rd_line){copy, label.length});
-    return RD_OK;
 }
 
 static rd_status check_label(const reading *r, int row, rd_line label) {
@@ -82,7 +56,7 @@ static rd_status take(reading *r, int row, rd_line text) {
     }
     if (!r->has_classes) return RD_OK;
     RD_TRY(rd_reserve(&a->classes, &r->classes_room, at + 1, sizeof *a->classes));
-    return find_label(r, label, &a->classes[at]);
+    return rd_string_add(&r->labels, label.data, label.length, &a->classes[at]);
 }
 
 static rd_status take_block(reading *r, const rd_line_block *block) {
@@ -225,10 +199,21 @@ static rd_status find_positive(const rd_answers_config *config, rd_answers *a) {
     return rd_error(RD_ERR_ARGUMENT, "f1: the only label is %s, not '1': --positive LABEL", labels);
 }
 
+static rd_status copy_labels(const reading *r) {
+    rd_answers *a = r->answers;
+    a->labels = rd_calloc((size_t)r->labels.n, sizeof *a->labels);
+    if (!a->labels) return RD_ERR_MEMORY;
+    for (; a->n_labels < r->labels.n; a->n_labels++)
+        if (!(a->labels[a->n_labels] = rd_strdup(rd_string_at(&r->labels, a->n_labels))))
+            return RD_ERR_MEMORY;
+    return RD_OK;
+}
+
 static rd_status finish(reading *r) {
     rd_answers *a = r->answers;
     if (r->has_numbers) RD_TRY(turn_numbers(a));
     if (!r->has_classes) return RD_OK;
+    RD_TRY(copy_labels(r));
     RD_TRY(turn_classes(a));
     a->positive = a->n_labels;
     for (int m = 0; m < r->config->n_metrics; m++)
@@ -245,7 +230,7 @@ rd_status rd_answers_read(const rd_answers_config *config, rd_answers *answers) 
     }
     rd_status status = read_files(&r);
     if (status == RD_OK) status = finish(&r);
-    rd_word_table_free(&r.table);
+    rd_string_table_free(&r.labels);
     rd_text_free(&r.line);
     if (status != RD_OK) rd_answers_free(answers);
     return status;

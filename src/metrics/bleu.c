@@ -8,13 +8,15 @@
 #include "metrics/metric.h"
 #include "metrics/tokenize.h"
 
+static const double MOST_SMOOTHING = 1e9; /* so that details fit their line */
+
 static rd_status check(const rd_metric_config *config) {
     if (config->max_ngram_order < 1 || config->max_ngram_order > RD_METRIC_MAX_ORDER)
         return rd_error(RD_ERR_ARGUMENT, "BLEU's n-gram order is %d, must be 1 to %d",
                         config->max_ngram_order, RD_METRIC_MAX_ORDER);
-    if (config->smooth_value < 0 || isinf(config->smooth_value))
-        return rd_error(RD_ERR_ARGUMENT, "the smoothing value is %g, must be finite, not negative",
-                        config->smooth_value);
+    if (config->smooth_value < 0 || config->smooth_value > MOST_SMOOTHING)
+        return rd_error(RD_ERR_ARGUMENT, "the smoothing value is %g, must be 0 to %g",
+                        config->smooth_value, MOST_SMOOTHING);
     return RD_OK;
 }
 

@@ -28,7 +28,7 @@ struct rd_metric {
     rd_status (*check)(const rd_metric_config *config); /* NULL: nothing can be wrong */
     int (*n_stats)(const rd_metric_config *config);
     /* One line as the metric sees it: split on white space, it gives the metric's words. *out lives
-     * until the next call. NULL if segments have no words. */
+     * until the next call. */
     rd_status (*prepare)(const rd_metric_config *config, rd_metric_scratch *scratch, rd_line line,
                          bool reference, rd_line *out);
     /* stats: [n_stats], overwritten; n_refs >= 1 */

@@ -82,8 +82,6 @@ static void mark_words(const rd_metric_scratch *scratch, int n_refs, int32_t *ma
  */
 static rd_status write_marked(const rd_metric_config *metric, rd_metric_scratch *scratch,
                               rd_line hypothesis, int n_refs, const rd_line *refs, rd_text *out) {
-    if (!metric->metric->prepare) /* no words to mark */
-        return rd_text_append_html(out, hypothesis.data, hypothesis.length);
     RD_TRY(rd_prepare_words(metric, scratch, hypothesis, n_refs, refs));
     RD_TRY(rd_scratch_table(scratch, scratch->hypothesis.length * (int64_t)sizeof(int32_t)));
     mark_words(scratch, n_refs, scratch->table);

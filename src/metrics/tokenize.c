@@ -137,12 +137,14 @@ static int64_t split_all(const char *s, int64_t n, char *out) {
     return to - out;
 }
 
-/* " 's " before white space that is a blank: possessives, in TER only. */
-static rd_status split_possessives(rd_text *a, rd_text *b) {
-    RD_TRY(rd_line_replace(as_line(a), "'s ", " 's ", b));
+/* Replaces in *line, whose bytes are then in `a`. */
+static rd_status replace(rd_line *line, const char *from, const char *to, rd_text *a, rd_text *b) {
+    if (!memmem(line->data, line->length, from, strlen(from))) return RD_OK;
+    RD_TRY(rd_line_replace(*line, from, to, b));
     rd_text swap = *a;
     *a = *b;
     *b = swap;
+    *line = as_line(a);
     return RD_OK;
 }
 
@@ -157,7 +159,10 @@ static rd_status tokenize_western(rd_line line, bool possessives, rd_text *a, rd
         if (b->length >= 0) return RD_OK;
     }
     b->length = split_symbols(line.data, (int64_t)line.length, b->data);
-    if (possessives) RD_TRY(split_possessives(b, a));
+    if (possessives) { /* before white space that is a blank, in TER only */
+        rd_line split = as_line(b);
+        RD_TRY(replace(&split, "'s ", " 's ", b, a));
+    }
     /* Each pass at most doubles a period's bytes; reserve for the worst of all three. */
     size_t most = 3 * (size_t)b->length;
     RD_TRY(rd_text_reserve(a, most));
@@ -167,17 +172,6 @@ static rd_status tokenize_western(rd_line line, bool possessives, rd_text *a, rd
     RD_TRY(rd_text_reserve(a, 3 * (size_t)b->length));
     a->length = split_dashes(b->data, b->length, a->data);
     *out = as_line(a);
-    return RD_OK;
-}
-
-/* Replaces in *line, whose bytes are then in `a`. */
-static rd_status replace(rd_line *line, const char *from, const char *to, rd_text *a, rd_text *b) {
-    if (!memmem(line->data, line->length, from, strlen(from))) return RD_OK;
-    RD_TRY(rd_line_replace(*line, from, to, b));
-    rd_text swap = *a;
-    *a = *b;
-    *b = swap;
-    *line = as_line(a);
     return RD_OK;
 }
 

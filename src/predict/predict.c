@@ -35,7 +35,8 @@ static rd_status open_vocabulary(rd_predictor *p) {
     return rd_table_reader(r, p->tokenizer, &p->reader);
 }
 
-static rd_status open_all(rd_predictor *p, const char *path, rd_precision precision, bool vectors) {
+static rd_status open_all(rd_predictor *p, const char *path, rd_precision precision, bool vectors,
+                          rd_pooling pooling) {
     RD_TRY(rd_model_dir_open(&p->directory, path));
     RD_TRY(check_model(p, path, vectors));
     const rd_model_config *c = &p->directory.recipe->model;
@@ -43,7 +44,7 @@ static rd_status open_all(rd_predictor *p, const char *path, rd_precision precis
               : c->head == RD_HEAD_CLASSES ? RD_PREDICT_CLASSES
                                            : RD_PREDICT_NUMBER;
     p->n_out = vectors ? c->d_model : c->head == RD_HEAD_CLASSES ? c->num_classes : 1;
-    p->pooling = c->pooling;
+    p->pooling = pooling == RD_POOL_NONE ? c->pooling : pooling;
     if (vectors && p->pooling == RD_POOL_ATTENTION)
         return rd_error(RD_ERR_ARGUMENT,
                         "%s: the model pools by attention, for its classes; choose --pooling mean "
@@ -56,9 +57,9 @@ static rd_status open_all(rd_predictor *p, const char *path, rd_precision precis
 }
 
 rd_status rd_predictor_open(rd_predictor *p, const char *directory, rd_precision precision,
-                            bool vectors) {
+                            bool vectors, rd_pooling pooling) {
     *p = (rd_predictor){0};
-    rd_status status = open_all(p, directory, precision, vectors);
+    rd_status status = open_all(p, directory, precision, vectors, pooling);
     if (status != RD_OK) rd_predictor_close(p);
     return status;
 }

@@ -29,10 +29,11 @@ typedef struct {
     rd_batch batch;
 } rd_predictor;
 
-/* vectors: instead of the outputs of its head, which it then need not have. RD_ERR_FORMAT for a
- * model that predicts neither classes nor a number. */
+/* vectors: instead of the outputs of its head, which it then need not have, pooled so
+ * (RD_POOL_NONE: as the model does). RD_ERR_FORMAT for a model that predicts neither classes nor a
+ * number. */
 rd_status rd_predictor_open(rd_predictor *predictor, const char *directory, rd_precision precision,
-                            bool vectors);
+                            bool vectors, rd_pooling pooling);
 void rd_predictor_close(rd_predictor *predictor); /* {0} is fine */
 
 /* A row: one sentence, or two. */

@@ -125,6 +125,12 @@ static rd_status agree(rd_model_scorer *scorer, const rd_model *const *models) {
                             "and %d pieces, the first %d and %d",
                             m + 1, config->src_vocab, config->tgt_vocab, first->src_vocab,
                             first->tgt_vocab);
+        if (config->prepend_bos != first->prepend_bos)
+            return rd_error(RD_ERR_ARGUMENT,
+                            "models of an ensemble must read alike; model %d has prepend-bos: %s, "
+                            "the first %s",
+                            m + 1, config->prepend_bos ? "true" : "false",
+                            first->prepend_bos ? "true" : "false");
         if (config->max_target_positions - 1 < scorer->max_length)
             scorer->max_length = config->max_target_positions - 1;
     }

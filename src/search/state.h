@@ -88,7 +88,7 @@ struct rd_search {
     rd_search_row *rows, *next_rows;   /* [row_capacity], as the next four */
     int32_t *parents, *slots, *tokens; /* the scorer's arguments */
     int32_t *aligned;                  /* most attended source token, or -1 */
-    float *eos_log_probs;              /* before any rules */
+    float *eos_log_probs; /* after biases, penalties and temperature, before rules forbid */
     int32_t *candidate_counts;
     rd_candidate *candidates; /* [row_capacity, candidate_stride] */
     int64_t candidate_capacity;

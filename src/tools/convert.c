@@ -67,7 +67,7 @@ static const options_program program = {
     .name = "rdrop-convert",
     .summary = "models from elsewhere and for elsewhere",
     .synopsis = synopsis,
-    .description = "Makes models of other programs models for rdrop-translate, and the other way "
+    .description = "Makes models of other programs models for these programs, and the other way "
                    "round.",
     .groups = groups,
     .relations = relations,

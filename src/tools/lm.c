@@ -36,9 +36,7 @@ int main(int argc, char **argv) {
     int code = arguments_parse(&a, argc, argv);
     if (code < 0) {
         start_work(a.threads);
-        rd_status status = run(&a, &lm);
-        code = options_end(&lm_program, status);
-        if (status == RD_ERR_ARGUMENT) code = 2;
+        code = options_end(&lm_program, run(&a, &lm));
         rd_lm_close(&lm);
     }
     arguments_free(&a);

@@ -65,7 +65,9 @@ static rd_status open_table(job *j) {
         config.format = RD_TABLE_AUTO; /* not the training's format, but the one of its name */
     config.policy = RD_UTF8_REPAIR;
     j->n_columns = config.n_columns;
-    return rd_table_open(&j->table, a->input, &config);
+    RD_TRY(rd_table_open(&j->table, a->input, &config));
+    rd_table_stop_by(j->table, stop_fd());
+    return RD_OK;
 }
 
 /* "first<tab>second" becomes both. */
@@ -155,11 +157,17 @@ static rd_status answer_all(job *j) {
 /* ---- Running ---- */
 
 static rd_status prepare(job *j) {
-    static const rd_pooling poolings[] = {
-        [PREDICT_POOL_FIRST] = RD_POOL_FIRST, [PREDICT_POOL_MEAN] = RD_POOL_MEAN};
+    static const rd_pooling poolings[] = {[PREDICT_POOL_MODEL] = RD_POOL_NONE,
+                                          [PREDICT_POOL_FIRST] = RD_POOL_FIRST,
+                                          [PREDICT_POOL_MEAN] = RD_POOL_MEAN};
     const arguments *a = j->arguments;
-    RD_TRY(rd_predictor_open(&j->predictor, a->model, a->precision, a->embed));
-    if (a->pooling != PREDICT_POOL_MODEL) j->predictor.pooling = poolings[a->pooling];
+    RD_TRY(
+        rd_predictor_open(&j->predictor, a->model, a->precision, a->embed, poolings[a->pooling]));
+    if (a->probabilities && j->predictor.kind != RD_PREDICT_CLASSES)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "%s: --probabilities are of classes, and it predicts a "
+                        "number",
+                        a->model);
     if (a->max_tokens > 0) j->predictor.max_tokens = a->max_tokens;
     RD_TRY(apply_settings(j));
     j->outputs = rd_malloc((size_t)(a->window * j->predictor.n_out), sizeof *j->outputs);

@@ -218,7 +218,7 @@ static int run(arguments *a) {
     errno = 0;
     rd_status status = rd_translator_open(&translator, a->models.items, a->models.n, a->precision);
     status = rd_comm_agree(comm, status);
-    if (status != RD_OK) return ranks_end(&translate_program, comm, status, 1);
+    if (status != RD_OK) return end(comm, status);
     status = open_and_translate(a, translator, comm);
     int saved = errno;
     rd_translator_close(translator);

@@ -78,8 +78,8 @@ static rd_status warn_dropped(stream *s, const rd_corpus *file, int64_t line, in
 static void warn_cut(const stream *s) {
     if (!s->config->truncate_source || !s->config->warn || !s->totals.cut_lines) return;
     char message[512];
-    snprintf(message, sizeof message, "%s: %lld of %lld lines cut, %lld tokens dropped in all",
-             rd_corpus_path(s->input), (long long)s->totals.cut_lines, (long long)s->totals.lines,
+    snprintf(message, sizeof message, "%s: %lld lines cut, %lld tokens dropped in all",
+             rd_corpus_path(s->input), (long long)s->totals.cut_lines,
              (long long)s->totals.dropped_tokens);
     s->config->warn(s->config->self, message);
 }

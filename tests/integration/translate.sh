@@ -207,7 +207,7 @@ long=$(grep -c . err)
 check "a warning for each line that is cut" [ "$long" -gt 20 ]
 check "that names it" [ "$(grep -cE '^rdrop-translate: warning: standard input:[0-9]+: line cut, its last [0-9]+ tokens are beyond the 5 that are used$' err)" -eq "$long" ]
 "$translate" --model "$MODEL_A" --max-input-length 5 --truncate-source <in.txt >counted 2>err || exit 1
-check "counted instead" grep -qx "rdrop-translate: warning: standard input: $long of 200 lines cut, [0-9]* tokens dropped in all" err
+check "counted instead" grep -qx "rdrop-translate: warning: standard input: $long lines cut, [0-9]* tokens dropped in all" err
 check "in one line" [ "$(wc -l <err)" -eq 1 ]
 check "with the same translations" cmp -s out counted
 "$translate" --model "$MODEL_A" --truncate-source <in.txt >out 2>err

@@ -4,11 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+void reference_dropout(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
+    rd_dropout_keys keys = rd_dropout_keys_of(dropout);
+    uint64_t row_key = rd_dropout_row_key(&keys, row);
+    for (int64_t column = 0; column < width; column++) {
+        uint64_t word = rd_dropout_word(row_key + (uint64_t)(column / 4) * RD_DROPOUT_STEP);
+        uint32_t bits = word >> column % 4 * 16 & 0xFFFF;
+        scale[column] = bits >= keys.threshold ? keys.kept : 0.0f;
+    }
+}
+
 /* Dropout scales of one row; release with free(). */
 static double *keep_of(const rd_dropout *dropout, int64_t row, int64_t width) {
     double *keep = malloc(sizeof *keep * (size_t)width);
     float *scale = malloc(sizeof *scale * (size_t)width);
-    rd_dropout_row_reference(dropout, row, width, scale);
+    reference_dropout(dropout, row, width, scale);
     for (int64_t i = 0; i < width; i++) keep[i] = dropout->rate > 0.0f ? (double)scale[i] : 1.0;
     free(scale);
     return keep;

@@ -5,6 +5,10 @@
 
 #include "ops/cpu/kernels.h"
 
+/* scale: [width] of 0 or 1 / (1 - rate) for one row: element i has 16 of the 64 bits that four
+ * neighbours share. */
+void reference_dropout(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
+
 void reference_embed(double *out, int64_t first_row, int64_t rows, int64_t width,
                      const int32_t *tokens, const int32_t *positions, const float *table,
                      const float *position_table, float scale, const rd_dropout *dropout);

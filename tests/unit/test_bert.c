@@ -69,7 +69,7 @@ static void expect_answers(const char *model, rd_precision precision, const rd_p
                            const double *wanted, double tolerance) {
     rd_predictor p;
     float outputs[ROWS * MOST_OUTPUTS], alone[MOST_OUTPUTS];
-    must(rd_predictor_open(&p, path_of(model), precision, false));
+    must(rd_predictor_open(&p, path_of(model), precision, false, RD_POOL_NONE));
     must(rd_predict(&p, ROWS, rows, outputs));
     for (int64_t i = 0; i < ROWS; i++) {
         must(rd_predict(&p, 1, &rows[i], alone));
@@ -113,12 +113,12 @@ static void test_answers(void **state) {
 static void test_labels(void **state) {
     (void)state;
     rd_predictor p;
-    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, false));
+    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, false, RD_POOL_NONE));
     assert_int_equal(p.kind, RD_PREDICT_CLASSES);
     assert_int_equal(p.labels.n, 3);
     assert_string_equal(p.labels.names[2], "may be");
     rd_predictor_close(&p);
-    must(rd_predictor_open(&p, path_of("roberta"), RD_PRECISION_FP32, false));
+    must(rd_predictor_open(&p, path_of("roberta"), RD_PRECISION_FP32, false, RD_POOL_NONE));
     assert_int_equal(p.kind, RD_PREDICT_NUMBER);
     rd_predictor_close(&p);
 }
@@ -129,7 +129,7 @@ static void test_dropout_of_heads(void **state) {
     static const char *const models[] = {"bert", "roberta", "xlm_roberta"};
     for (int i = 0; i < 3; i++) {
         rd_predictor p;
-        must(rd_predictor_open(&p, path_of(models[i]), RD_PRECISION_FP32, false));
+        must(rd_predictor_open(&p, path_of(models[i]), RD_PRECISION_FP32, false, RD_POOL_NONE));
         const rd_model_config *c = &p.directory.recipe->model;
         assert_near((double)c->classifier_dropout, 0.1, 1e-6, 0, "after", i);
         assert_near((double)c->pooler_dropout, i == 0 ? 0 : 0.1, 1e-6, 0, "before", i);
@@ -145,7 +145,7 @@ static void test_vectors(void **state) {
     rd_predictor p;
     float vectors[ROWS * MOST_OUTPUTS], alone[MOST_OUTPUTS];
     read_rows(golden, rows);
-    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, true));
+    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, true, RD_POOL_NONE));
     assert_int_equal(p.n_out, 16);
     p.pooling = RD_POOL_MEAN;
     must(rd_predict(&p, ROWS, rows, vectors));
@@ -180,8 +180,9 @@ static void test_masked_tokens(void **state) {
     for (int64_t i = 0; i < n_logits; i++)
         assert_near((double)logits[i], wanted[i], 0.0, 2e-5, "masked", i);
     rd_predictor p;
-    assert_int_equal(rd_predictor_open(&p, path_of("bert_mlm"), RD_PRECISION_FP32, false),
-                     RD_ERR_FORMAT);
+    assert_int_equal(
+        rd_predictor_open(&p, path_of("bert_mlm"), RD_PRECISION_FP32, false, RD_POOL_NONE),
+        RD_ERR_FORMAT);
     assert_non_null(strstr(rd_last_error(), "no head of classes or a number"));
     must(rd_export(path_of("bert_mlm"), path_of("mlm-back"), NULL));
     rd_model_free(model);

@@ -51,7 +51,7 @@ static void check_dropout_row(const shape *s) {
     float *scale = empty(s->width), *wanted = empty(s->width);
     for (int64_t r = s->first_row; r < s->first_row + s->rows; r++) {
         dropout_scales(ops, &s->dropout, r, s->width, scale);
-        rd_dropout_row_reference(&s->dropout, r, s->width, wanted);
+        reference_dropout(&s->dropout, r, s->width, wanted);
         assert_memory_equal(scale, wanted, sizeof *scale * (size_t)s->width);
     }
 }

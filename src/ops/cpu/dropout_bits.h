@@ -1,4 +1,4 @@
-/* Dropout's bits, for simd.c only: the definition (rd_dropout_row_reference) in vectors. Integer
+/* Dropout's bits, for simd.c only: rd_dropout_word of many elements at once. Integer
  * arithmetic, so every instruction set draws the same. */
 #ifndef RD_OPS_CPU_DROPOUT_BITS_H
 #define RD_OPS_CPU_DROPOUT_BITS_H

@@ -56,13 +56,3 @@ rd_dropout_keys rd_dropout_keys_of(const rd_dropout *dropout) {
         .threshold = (uint32_t)((double)dropout->rate * 65536.0 + 0.5),
         .kept = 1.0f / (1.0f - dropout->rate)};
 }
-
-void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale) {
-    rd_dropout_keys keys = rd_dropout_keys_of(dropout);
-    uint64_t row_key = rd_dropout_row_key(&keys, row);
-    for (int64_t column = 0; column < width; column++) {
-        uint64_t word = rd_dropout_word(row_key + (uint64_t)(column / 4) * RD_DROPOUT_STEP);
-        uint32_t bits = word >> column % 4 * 16 & 0xFFFF;
-        scale[column] = bits >= keys.threshold ? keys.kept : 0.0f;
-    }
-}

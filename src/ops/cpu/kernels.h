@@ -18,15 +18,11 @@ static inline int64_t rd_pad16(int64_t n) {
     return (n + 15) / 16 * 16;
 }
 
-/* scale: [width] of 0 or 1 / (1 - rate) for one row; the definition of all dropout here. Each
- * element draws 16 bits: the rate is exact to 2^-16. */
-void rd_dropout_row_reference(const rd_dropout *dropout, int64_t row, int64_t width, float *scale);
-
 /* State shared by the rows of one site in one update. */
 typedef struct {
     uint64_t pass[2]; /* keys of the first two passes; others' differ by RD_DROPOUT_PASS */
     int64_t rows_per_pass;
-    uint32_t threshold; /* draws below are dropped, the others scaled by `kept` */
+    uint32_t threshold; /* draws, of 16 bits, below are dropped, the others scaled by `kept` */
     float kept;
 } rd_dropout_keys;
 

@@ -87,8 +87,8 @@ __attribute__((format(printf, 2, 3))) int options_usage(const options_program *p
                                                         const char *format, ...);
 int options_fail(const options_program *program);
 
-/* The exit status of a program whose work ended so: 0; or 1 after printing what failed, except when
- * errno is EPIPE: the output's reader has left. */
+/* The exit status of a program whose work ended so: 0; or after printing what failed, except when
+ * errno is EPIPE (the output's reader has left), 1, and 2 for RD_ERR_ARGUMENT. */
 int options_end(const options_program *program, rd_status status);
 
 /* One line on standard error. */

@@ -25,7 +25,8 @@ int options_fail(const options_program *program) {
 int options_end(const options_program *program, rd_status status) {
     if (status == RD_OK) return 0;
     if (status == RD_ERR_IO && errno == EPIPE) return 1; /* the reader knows why it left */
-    return options_fail(program);
+    int code = options_fail(program);
+    return status == RD_ERR_ARGUMENT ? 2 : code;
 }
 
 void options_warn(const options_program *program, const char *format, ...) {

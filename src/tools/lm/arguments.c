@@ -133,6 +133,9 @@ int arguments_parse(arguments *a, int argc, char **argv) {
     if (a->conditional) a->per_line = true;
     if (a->without_end && !a->per_line)
         return options_usage(&lm_program, "--no-line-end needs --per-line or --conditional");
+    if (options_has(&a->given, "base") && !a->per_line && !a->per_token)
+        return options_usage(&lm_program, "--base needs --per-line or --per-token: a summary has "
+                                          "both");
     const char *of_search = search_options_given(&a->given);
     if (of_search && !a->generate)
         return options_usage(&lm_program, "--%s means nothing without --generate", of_search);

@@ -116,6 +116,7 @@ static rd_status answer_lines(job *j, rd_corpus *lines) {
     RD_TRY(rd_corpus_next(lines, &line, &n));
     while (line) {
         RD_TRY(add(j, line, n));
+        if (!rd_corpus_has_line(lines)) RD_TRY(answer(j)); /* nothing to wait for */
         RD_TRY(rd_corpus_next(lines, &line, &n));
     }
     return answer(j);
@@ -128,6 +129,7 @@ static rd_status answer_all(job *j) {
         RD_TRY(add(j, operands->items[i], strlen(operands->items[i])));
     if (operands->n > 0) return answer(j);
     RD_TRY(rd_corpus_open(&lines, j->arguments->input, RD_UTF8_ANY));
+    rd_corpus_stop_by(lines, stop_fd());
     rd_status status = answer_lines(j, lines);
     rd_corpus_close(lines);
     return status;

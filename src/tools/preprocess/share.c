@@ -26,19 +26,6 @@ static int is_file(const struct dirent *entry) {
     return entry->d_name[0] != '.';
 }
 
-static void remove_all(const char *directory) {
-    struct dirent **entries = NULL;
-    int n = scandir(directory, &entries, is_file, alphasort);
-    for (int i = 0; i < n; i++) {
-        char *path = rd_path_join(directory, entries[i]->d_name);
-        if (path) unlink(path);
-        free(path);
-        free(entries[i]);
-    }
-    free(entries);
-    rmdir(directory);
-}
-
 /* One file from the first rank's directory to that of each other. name: "" after the last. */
 static rd_status pass_file(rd_comm *comm, const char *directory, char name[256]) {
     char *bytes = NULL;
@@ -56,7 +43,7 @@ static rd_status pass_file(rd_comm *comm, const char *directory, char name[256])
     if (status == RD_OK && comm->rank > 0) status = rd_write_file(path, bytes, n);
     free(bytes);
     free(path);
-    return status;
+    return rd_comm_agree(comm, status);
 }
 
 static rd_status give_files(rd_comm *comm, const char *directory) {
@@ -96,6 +83,6 @@ rd_status share_vocabulary(const preprocess_job *job, char **directory) {
 }
 
 void remove_shared(const preprocess_job *job, char *directory) {
-    if (directory && job->comm->size > 1) remove_all(directory);
+    if (directory && job->comm->size > 1) rd_remove_directory(directory);
     free(directory);
 }

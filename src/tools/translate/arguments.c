@@ -76,8 +76,8 @@ static const rd_key constraint_options[] = {
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
      .help = "of matrix products. bf16, for processors with AVX-512, hardly differs; int8, with "
-             "AVX-512 VNNI, is fastest and rounds most; auto is bf16 where that is faster than "
-             "fp32, else fp32"},
+             "AVX-512 VNNI, is fastest and rounds most; auto is int8 for weights already "
+             "rounded to it, else bf16 where that is faster than fp32"},
     {"shortlist", RD_KEY_WORD, RD_AT(shortlist), .value = "FILE",
      .help = "score only the target pieces that FILE has for the pieces of the input "
              "(rdrop-preprocess --shortlist), not the whole vocabulary: faster, the more so the "
@@ -121,6 +121,7 @@ static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR
                                              {"window-tokens", OPTIONS_EXCLUDES, "constraints"},
                                              {"window-overlap", OPTIONS_NEEDS, "window-tokens"},
                                              {"interactive", OPTIONS_EXCLUDES, "input"},
+                                             {"interactive", OPTIONS_EXCLUDES, "window"},
                                              {"interactive", OPTIONS_EXCLUDES, "output"},
                                              {"interactive", OPTIONS_EXCLUDES, "score"},
                                              {"interactive", OPTIONS_EXCLUDES, "prefix"},
