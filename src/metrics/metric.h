@@ -64,10 +64,6 @@ struct rd_metric_scratch {
     int64_t table_capacity;                 /* bytes */
 };
 
-static inline rd_line rd_text_line(const rd_text *text) {
-    return (rd_line){text->data, (size_t)text->length};
-}
-
 /* A signature from the metric's part of it, each item ended by "|". */
 void rd_signature_around(const char *middle, const rd_signature_info *info, char signature[256]);
 

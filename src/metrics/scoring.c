@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "io/json.h"
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"

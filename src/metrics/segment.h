@@ -40,6 +40,10 @@ void rd_casemap_free(void *casemap);
 /* Replaces every occurrence of `from` (left to right, not overlapping); `out` is overwritten. */
 rd_status rd_line_replace(rd_line line, const char *from, const char *to, rd_text *out);
 
+static inline rd_line rd_text_line(const rd_text *text) {
+    return (rd_line){text->data, (size_t)text->length};
+}
+
 /* Makes room for `need` more bytes; then bytes may be stored at data + length directly. */
 rd_status rd_text_reserve(rd_text *text, size_t need);
 

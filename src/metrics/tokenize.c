@@ -9,10 +9,6 @@
 
 #include "metrics/segment.h"
 
-static rd_line as_line(const rd_text *text) {
-    return (rd_line){text->data, (size_t)text->length};
-}
-
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -144,7 +140,7 @@ static rd_status replace(rd_line *line, const char *from, const char *to, rd_tex
     rd_text swap = *a;
     *a = *b;
     *b = swap;
-    *line = as_line(a);
+    *line = rd_text_line(a);
     return RD_OK;
 }
 
@@ -155,12 +151,12 @@ static rd_status tokenize_western(rd_line line, bool possessives, rd_text *a, rd
     RD_TRY(rd_text_reserve(b, 12 * line.length));
     if (!possessives) {
         b->length = split_all(line.data, (int64_t)line.length, b->data);
-        *out = as_line(b);
+        *out = rd_text_line(b);
         if (b->length >= 0) return RD_OK;
     }
     b->length = split_symbols(line.data, (int64_t)line.length, b->data);
     if (possessives) { /* before white space that is a blank, in TER only */
-        rd_line split = as_line(b);
+        rd_line split = rd_text_line(b);
         RD_TRY(replace(&split, "'s ", " 's ", b, a));
     }
     /* Each pass at most doubles a period's bytes; reserve for the worst of all three. */
@@ -171,7 +167,7 @@ static rd_status tokenize_western(rd_line line, bool possessives, rd_text *a, rd
     b->length = split_stops_before(a->data, a->length, b->data);
     RD_TRY(rd_text_reserve(a, 3 * (size_t)b->length));
     a->length = split_dashes(b->data, b->length, a->data);
-    *out = as_line(a);
+    *out = rd_text_line(a);
     return RD_OK;
 }
 
@@ -193,7 +189,7 @@ static rd_status pad(rd_line *line, rd_text *a, rd_text *b) {
     rd_text swap = *a;
     *a = *b;
     *b = swap;
-    *line = as_line(a);
+    *line = rd_text_line(a);
     return RD_OK;
 }
 
@@ -284,21 +280,21 @@ static bool is_unicode_symbol(uint32_t c) {
 
 rd_status rd_tokenize_intl(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
     RD_TRY(split_punctuation(line, true, a));
-    RD_TRY(split_punctuation(as_line(a), false, b));
-    RD_TRY(isolate(as_line(b), is_unicode_symbol, a));
-    *out = as_line(a);
+    RD_TRY(split_punctuation(rd_text_line(a), false, b));
+    RD_TRY(isolate(rd_text_line(b), is_unicode_symbol, a));
+    *out = rd_text_line(a);
     return RD_OK;
 }
 
 rd_status rd_tokenize_zh(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
     RD_TRY(isolate(rd_line_strip(line), is_zh, a));
-    return tokenize_western(as_line(a), false, a, b, out);
+    return tokenize_western(rd_text_line(a), false, a, b, out);
 }
 
 rd_status rd_tokenize_char(rd_line line, rd_text *a, rd_text *b, rd_line *out) {
     (void)b;
     RD_TRY(isolate(line, any_character, a));
-    *out = as_line(a);
+    *out = rd_text_line(a);
     return RD_OK;
 }
 
@@ -350,13 +346,13 @@ rd_status rd_tokenize_ter(const rd_metric_config *config, rd_line line, rd_text 
         RD_TRY(tokenize_western(line, true, a, b, &line));
         if (config->asian_support) {
             RD_TRY(isolate(line, is_asian, b));
-            line = as_line(b);
+            line = rd_text_line(b);
         }
     }
     if (config->no_punct) {
         rd_text *to = line.data == a->data ? b : a;
         RD_TRY(remove_punctuation(line, config->asian_support, to));
-        line = as_line(to);
+        line = rd_text_line(to);
     }
     *out = line;
     return RD_OK;

@@ -1,7 +1,7 @@
 /* Packed weights: which matrices there are, and packing them while they are read. */
 #include <stdlib.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "model/transformer.h"
 
 /* Rows of one tensor that are multiplied together. */

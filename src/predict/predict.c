@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "model/network.h"
 #include "recipe/tables.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "ops/ops.h"
 #include "search/rules.h"
 

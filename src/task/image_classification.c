@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/labels.h"

@@ -82,8 +82,7 @@ static int convert(rd_status (*make)(const char *, const char *, rd_text *), con
                    const char *to) {
     rd_text warnings = {0};
     rd_status status = make(from, to, &warnings);
-    for (char *rest = warnings.data, *line; rest && (line = strsep(&rest, "\n"));)
-        if (status == RD_OK && *line) options_warn(&program, "%s", line);
+    if (status == RD_OK) options_warn_lines(&program, &warnings);
     rd_text_free(&warnings);
     return finish(status);
 }

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/file.h"
 #include "recipe/data_record.h"
 #include "recipe/recipe_keys.h"

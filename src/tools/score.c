@@ -64,14 +64,6 @@ static int print(const rd_text *out) {
     return 1;
 }
 
-/* warnings: a line each */
-static void print_warnings(rd_text *warnings) {
-    char *save = NULL;
-    for (char *line = warnings->length ? strtok_r(warnings->data, "\n", &save) : NULL; line;
-         line = strtok_r(NULL, "\n", &save))
-        options_warn(&score_program, "%s", line);
-}
-
 static rd_status write_classes(const arguments *args, const rd_answers *answers, rd_text *out,
                                rd_text *warnings) {
     if (answers->n_labels > RD_MOST_SHOWN_CLASSES)
@@ -103,7 +95,7 @@ static int run_answers(const arguments *args) {
     if (status == RD_ERR_ARGUMENT) return options_usage(&score_program, "%s", rd_last_error());
     if (status != RD_OK) return fail();
     status = write_answers(args, &answers, &out, &warnings);
-    if (status == RD_OK) print_warnings(&warnings);
+    if (status == RD_OK) options_warn_lines(&score_program, &warnings);
     int code = status == RD_OK ? print(&out) : fail();
     rd_text_free(&out);
     rd_text_free(&warnings);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "dist/threads.h"
 #include "recipe/model_dir.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "train/run.h"
 

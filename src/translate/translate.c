@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "translate/output_subset.h"
 

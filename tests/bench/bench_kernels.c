@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/parallel.h"
 #include "kernels.h"
 #include "support.h"
 

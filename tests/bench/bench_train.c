@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "dist/ranks.h"
 #include "dist/threads.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "data/corpus.h"
 #include "rdrop/translator.h"

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "ops/cpu/kernels.h"

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "criterion/adaptive_loss.h"
 #include "golden.h"

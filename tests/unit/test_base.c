@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rng.h"

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "golden.h"
 #include "model/network.h"
 #include "search/search.h"

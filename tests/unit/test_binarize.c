@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "data/binarize.h"

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "model/network.h"
 #include "optim/optimizer.h"
 #include "quickstart/sentences.h"

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "base/parallel.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/threads.h"
 #include "ops/ops.h"

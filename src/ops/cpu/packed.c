@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cpu.h"
+#include "base/parallel.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/packed_onednn.h"
 

@@ -95,6 +95,9 @@ int options_end(const options_program *program, rd_status status);
 __attribute__((format(printf, 2, 3))) void options_warn(const options_program *program,
                                                         const char *format, ...);
 
+/* A warning for each line of a text, which may be empty. */
+void options_warn_lines(const options_program *program, const rd_text *lines);
+
 /* Prints to standard output; returns 0, or 1 after an error message that it cannot be written
  * to. */
 int options_print(const options_program *program, const char *text);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/common/options.h"
 
@@ -37,6 +38,14 @@ void options_warn(const options_program *program, const char *format, ...) {
     va_end(args);
     fprintf(stderr, "%s: warning: %s\n", program->name, n < 0 ? format : message);
     if (n >= 0) free(message);
+}
+
+void options_warn_lines(const options_program *program, const rd_text *lines) {
+    for (const char *line = lines->data; line && *line;) {
+        size_t n = strcspn(line, "\n");
+        if (n > 0) options_warn(program, "%.*s", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
 }
 
 int options_print(const options_program *program, const char *text) {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cpu.h"
+#include "base/parallel.h"
 
 static void say_lost(void *self, const char *message) {
     const options_program *program = self;

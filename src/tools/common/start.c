@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/memory.h"
 #include "tools/common/lost_file.h"
 #include "tools/common/stop.h"

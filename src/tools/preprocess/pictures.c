@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/cpu.h"
+#include "base/parallel.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
