@@ -26,8 +26,8 @@ static rd_status pool(const rd_head *head, const rd_step *step, const rd_sequenc
     float *pooled = rd_step_rows(step, n, width);
     if (!pooled) return RD_ERR_MEMORY;
     if (head->pooling == RD_POOL_ATTENTION) {
-        /* Where x has both forms, dx takes the place of the float32 one. */
-        saved->x = x.bf16 ? (rd_activations){.bf16 = x.bf16} : x;
+        saved->x = x;
+        if (x.bf16) saved->x.f32 = NULL; /* whose place dx may take */
         saved->shares = rd_step_rows(step, sequences->rows, 1);
         if (!saved->shares) return RD_ERR_MEMORY;
         rd_op_attention_pool(pooled, saved->shares, saved->x, head->attention.value, sequences,
