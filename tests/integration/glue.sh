@@ -182,6 +182,9 @@ run rdrop-preprocess numbers.yaml --data . --dest numbers
 run rdrop-train numbers.yaml --data numbers --save-dir regression
 grep 'Pearson 0.9[0-9]* Spearman' log >/dev/null || fail "numbers: $(cat log)"
 run rdrop-predict --model regression/model --input numbers.jsonl --output found
+status=0
+"$bin/rdrop-predict" --model regression/model --input numbers.jsonl --probabilities >log 2>err || status=$?
+[ "$status" = 2 ] && grep 'probabilities are of classes' err >/dev/null || fail "probabilities of a number: $status, $(cat err)"
 # The loss of validation is the mean square of what these are wrong by.
 loss=$(grep '"event":"valid".*"best":true' regression/train.jsonl | tail -1 | sed 's/.*"loss":\([0-9.e-]*\).*/\1/')
 paste <(sed 's/.*"n": \([0-9.]*\)}/\1/' numbers.jsonl) found | awk -v loss="$loss" '{ sum += ($1 - $2) ^ 2 }

@@ -184,6 +184,7 @@ refused 1 "no tab; expected FIRST, a tab, SECOND" lm --model $model --input text
 refused 2 "--many-lines" lm --model $model --generate --many-lines --input prompts
 refused 2 "--sampling-topk means nothing without --sampling" lm --model $model --generate --sampling-topk 3 --input prompts
 refused 2 "--lenpen means nothing without --generate" lm --model $model --lenpen 2 --input text
+refused 2 "--base needs --per-line or --per-token" lm --model $model --base 2 --input text
 refused 2 "--generate and --base exclude each other" lm --model $model --generate --base 2 --input prompts
 cp -r out/data empty_data && : | gzip >empty_data/wiki.valid.tokens.gz
 refused 1 "an empty file; expected lines of text" "$bin/rdrop-preprocess" recipe.yaml --data empty_data --dest empty_bin --threads 1

@@ -90,6 +90,16 @@ contains "$work/labels" '"label":"other"'
 ! "$bin/rdrop-predict" --model "$work/out/model" --plain "$golden/pictures/grey.png" 2>"$work/log" || fail "--plain of pictures"
 contains "$work/log" "the model reads pictures"
 
+# One name at a time is answered at once; a signal ends the wait for the next.
+coproc asked { exec "$bin/rdrop-predict" --model "$work/out/model" 2>"$work/log"; }
+pid=$asked_PID
+echo "$golden/pictures/grey.png" >&"${asked[1]}"
+read -r answer <&"${asked[0]}"
+same "$answer" other "an answer to the first name"
+kill -TERM "$pid" && status=0 && { wait "$pid" || status=$?; }
+same "$status" 1 "a program that waits for names is stopped"
+contains "$work/log" "stopped by a signal"
+
 # No picture is written over, whether it is named or listed.
 cp "$golden/pictures/grey.png" "$work/own.png"
 ! "$bin/rdrop-predict" --model "$work/out/model" --output "$work/own.png" "$work/own.png" 2>"$work/log" || fail "a picture was written over"

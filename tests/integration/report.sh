@@ -58,6 +58,7 @@ wrong 1 nowhere/train.jsonl --report other nowhere
 wrong 1 "a page shows 1 to 8" --report other other other other other other other other other
 wrong 1 "other/train.jsonl" --report other --output other/train.jsonl
 wrong 2 "exclude each other" --report other --data bin
+wrong 2 "exclude each other" --report other --threads 2
 wrong 2 "takes no recipe" tiny.yaml --report other
 wrong 2 "without --report" tiny.yaml --data bin --output page.html
 wrong 2 "expected --data DIR" tiny.yaml

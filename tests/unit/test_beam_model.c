@@ -198,6 +198,10 @@ static void test_models_that_differ(void **state) {
                      RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "model 2 has"));
     second->tgt_vocab--;
+    second->prepend_bos = true;
+    assert_int_equal(rd_model_scorer_open(&scorer, (const rd_model *const *)models, 2),
+                     RD_ERR_ARGUMENT);
+    assert_non_null(strstr(rd_last_error(), "model 2 has prepend-bos: true"));
     for (int m = 0; m < 2; m++) rd_model_free(models[m]);
 }
 

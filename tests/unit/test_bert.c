@@ -145,9 +145,8 @@ static void test_vectors(void **state) {
     rd_predictor p;
     float vectors[ROWS * MOST_OUTPUTS], alone[MOST_OUTPUTS];
     read_rows(golden, rows);
-    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, true, RD_POOL_NONE));
+    must(rd_predictor_open(&p, path_of("bert"), RD_PRECISION_FP32, true, RD_POOL_MEAN));
     assert_int_equal(p.n_out, 16);
-    p.pooling = RD_POOL_MEAN;
     must(rd_predict(&p, ROWS, rows, vectors));
     must(rd_predict(&p, 1, &rows[1], alone));
     double squares = 0.0;
