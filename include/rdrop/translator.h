@@ -12,8 +12,9 @@
  *     rd_translator_close(translator);
  *
  * A failing call leaves its reason in rd_last_error() (rdrop/status.h). An open translator is never
- * modified: any number of threads may translate with it at once. The threads of OpenMP do not survive
- * a fork: after a call that used several, a forked child can only make calls with `threads` 1. */
+ * modified: any number of threads may translate with it at once. The threads of OpenMP do not
+ * survive a fork: after a call that used several, a forked child can only make calls with
+ * `threads` 1. */
 #ifndef RDROP_TRANSLATOR_H
 #define RDROP_TRANSLATOR_H
 
