@@ -71,8 +71,8 @@ stage_translate() {
             --output "$(hypothesis "$test")" || return 1
     done
 }
-# Whether the model reads pieces that subword-nmt has cut, of which it makes whole words: its dictionary has no codes
-# next to it, and more than one of a hundred entries ends with @@ (src/data/words.c).
+# Whether the model reads pieces of subword-nmt and writes whole words, by the rule of src/data/words.c: there are no
+# codes next to its dictionary, and more than one entry in a hundred ends with @@.
 reads_pieces() {
     local dictionary=$train/model/dict.txt
     [ -e "$dictionary" ] || dictionary=$train/model/dict.target.txt

@@ -18,8 +18,8 @@ rd_status rd_line_end_choose(rd_line_end *end, const rd_tokenizer *tokenizer);
 rd_status rd_line_encode(const rd_tokenizer *tokenizer, rd_line_end end, const char *text, size_t n,
                          rd_ids *ids);
 
-/* Words, which white space separates; where the tokenizer reads pieces of words, those of which
- * another piece follows are not counted. */
+/* Words, separated by white space. Where the tokenizer reads pieces, only the last piece of a word
+ * counts. */
 int64_t rd_count_words(const rd_tokenizer *tokenizer, const char *text, size_t n);
 
 typedef struct {

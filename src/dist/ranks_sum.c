@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/thread.h"
 #include "dist/rank.h"
 #include "ops/activations.h"

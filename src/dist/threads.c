@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/thread.h"
 
 typedef struct {

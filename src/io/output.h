@@ -59,7 +59,7 @@ rd_status rd_atomic_directory_close(rd_atomic_directory *directory, rd_status st
 void rd_remove_directory(const char *path);
 
 /* "PATH.tmp." and 16 random digits, malloc'ed: a name that nobody can have put a link at. And
- * whether a file's name is such a name, as a killed program leaves behind. */
+ * whether a file has such a name; a killed program may leave one. */
 rd_status rd_temporary_path(const char *path, char **temporary);
 bool rd_is_temporary(const char *name);
 

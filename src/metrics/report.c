@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "metrics/significance.h"
 
 /* By how much a trial's difference may be less than the real one and count as no less: sums of

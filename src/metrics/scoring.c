@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "io/json.h"
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "data/corpus.h"
 #include "metrics/segment.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "model/network.h"
 #include "predict/predict.h"
 

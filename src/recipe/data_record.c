@@ -76,33 +76,28 @@ static rd_status read_record(rd_recipe **made, const char *data_dir) {
     return status;
 }
 
-static rd_status warn(const rd_recipe *recipe, const rd_recipe *made, const rd_key *key,
-                      const char *data_dir, rd_text *warnings) {
-    rd_text ours = {0}, theirs = {0};
-    rd_status status = rd_recipe_value(recipe, key, &ours);
-    if (status == RD_OK) status = rd_recipe_value(made, key, &theirs);
-    if (status == RD_OK)
-        status = rd_text_printf(warnings,
-                                "%s has no effect: it is %s, but %s was made with %s; run "
-                                "rdrop-preprocess again to change that\n",
-                                key->name, *ours.data ? ours.data : "empty", data_dir,
-                                *theirs.data ? theirs.data : "none");
-    rd_text_free(&ours);
-    rd_text_free(&theirs);
-    return status;
+/* ours: the value that the recipe has. A value "auto" agrees with any. */
+static rd_status warn(const char *name, const char *ours, const char *theirs, const char *data_dir,
+                      rd_text *warnings) {
+    if (strcmp(ours, "auto") == 0) return RD_OK;
+    return rd_text_printf(warnings,
+                          "%s has no effect: it is %s, but %s was made with %s; run "
+                          "rdrop-preprocess again to change that\n",
+                          name, *ours ? ours : "empty", data_dir, *theirs ? theirs : "none");
 }
 
 static rd_status take_key(rd_recipe *recipe, const rd_recipe *made, const rd_key *key,
                           const char *data_dir, rd_text *warnings) {
     if (rd_recipe_same_value(recipe, made, key)) return RD_OK;
-    rd_text ours = {0};
+    rd_text ours = {0}, theirs = {0};
     rd_status status = rd_recipe_value(recipe, key, &ours);
-    bool open = status == RD_OK && strcmp(ours.data, "auto") == 0; /* to any value */
+    if (status == RD_OK) status = rd_recipe_value(made, key, &theirs);
+    if (status == RD_OK && rd_recipe_is_written(recipe, key->name))
+        status = warn(key->name, ours.data, theirs.data, data_dir, warnings);
+    if (status == RD_OK) status = rd_recipe_set_key(recipe, key, theirs.data);
     rd_text_free(&ours);
-    RD_TRY(status);
-    if (rd_recipe_is_written(recipe, key->name) && !open)
-        RD_TRY(warn(recipe, made, key, data_dir, warnings));
-    return rd_recipe_copy_key(recipe, made, key);
+    rd_text_free(&theirs);
+    return status;
 }
 
 rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *warnings) {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "search/rules.h"
 #include "search/state.h"
 

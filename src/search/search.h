@@ -44,8 +44,8 @@ typedef struct {
     int32_t n_phrases;
     /* [vocab_size] RD_EDGE_* of tokens, or NULL: no phrase begins within a word, and after one that
      * ends with a word no token goes on within it. After one that ends with markup, where the
-     * hypothesis would end, it goes on with the likeliest of `marks` ([RD_MOST_MARKS], -1: none; or
-     * NULL) in the place of eos. */
+     * hypothesis would end, it continues with the likeliest of `marks` ([RD_MOST_MARKS], -1: none;
+     * or NULL) instead of eos. */
     const uint8_t *edges;
     const int32_t *marks;
     int64_t number; /* of the sentence: a sample depends only on (seed, number, its own number) */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "data/labels.h"
 #include "data/picture_batches.h"
 #include "data/prefetch.h"

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "recipe/data_record.h"
 #include "recipe/recipe_keys.h"
 #include "task/keys.h"

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "recipe/data_record.h"
 #include "task/keys.h"
 #include "train/settings.h"

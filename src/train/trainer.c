@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "dist/threads.h"
 #include "recipe/model_dir.h"
 #include "task/task.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "train/run.h"
 
 rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm) {

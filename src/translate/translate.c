@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "translate/output_subset.h"
 
 /* Source tokens of a batch that a search gets when it does not search all of it at once: sentences

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "dist/ranks.h"
 #include "dist/threads.h"
 #include "recipe/recipe_keys.h"

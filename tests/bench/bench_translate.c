@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "data/corpus.h"
 #include "rdrop/translator.h"
 #include "support.h"

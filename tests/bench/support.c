@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "ops/cpu/kernels.h"
 #include "ops/gemm.h"

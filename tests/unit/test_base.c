@@ -10,9 +10,9 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "base/parallel.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "base/text.h"

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <zlib.h>
 
-#include "base/parallel.h"
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "data/binarize.h"
 #include "data/batch.h"

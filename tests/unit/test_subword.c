@@ -182,7 +182,7 @@ static void test_text_of_pieces(void **state) {
     free(ids.data);
 }
 
-/* Source words in the place of unknown ones stand apart, and their pieces are joined. */
+/* Source words that replace unknown ones have blanks around them, and their pieces are joined. */
 static void test_unknown_words(void **state) {
     static const struct {
         const char *dictionary, *source, *text;

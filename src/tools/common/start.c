@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/cpu.h"
-#include "base/parallel.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "tools/common/lost_file.h"
 #include "tools/common/stop.h"
 
