@@ -44,11 +44,6 @@ typedef struct {
 /* The place of an id among the n ascending ones, or -1. */
 int32_t rd_index_of_id(const int32_t *ids, int32_t n, int32_t id);
 
-/* The log-probability of one given target per sentence, eos included. sources, targets: [n], the
- * sources with eos, the targets without and of at most max_length tokens. log_probs: [n]. */
-rd_status rd_score_targets(const rd_scorer *scorer, int64_t n, const rd_token_span *sources,
-                           const rd_token_span *targets, double *log_probs);
-
 /* The scorer of one model, or of an ensemble whose probabilities are averaged. */
 typedef struct rd_model_scorer rd_model_scorer;
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "translate/output_subset.h"
+#include "translate/score.h"
 
 /* Source tokens of a batch that a search gets when it does not search all of it at once: sentences
  * that wait take the places of those that end. More would leave the threads unequal shares. */
@@ -151,23 +152,6 @@ static rd_status search_batch(const work *w, batch *b) {
     return status;
 }
 
-static rd_status score_batch(const work *w, const batch *b) {
-    rd_scorer scorer = rd_model_scorer_view(b->model);
-    size_t n = (size_t)b->n;
-    rd_token_span *spans = rd_malloc(2 * n, sizeof *spans); /* sources, targets */
-    double *log_probs = rd_malloc(n, sizeof *log_probs);
-    rd_status status = spans && log_probs ? RD_OK : RD_ERR_MEMORY;
-    for (size_t i = 0; status == RD_OK && i < n; i++) {
-        spans[i] = w->sources[b->order[i]];
-        spans[n + i] = w->targets[b->order[i]];
-    }
-    if (status == RD_OK) status = rd_score_targets(&scorer, b->n, spans, spans + n, log_probs);
-    for (size_t i = 0; status == RD_OK && i < n; i++) w->log_probs[b->order[i]] = log_probs[i];
-    free(spans);
-    free(log_probs);
-    return status;
-}
-
 /* The sources of the batch and the conditions on their translations. */
 static rd_status make_requests(const work *w, batch *b) {
     const rd_translate_job *job = w->job;
@@ -185,8 +169,11 @@ static rd_status make_requests(const work *w, batch *b) {
 }
 
 static rd_status search_or_score(const work *w, batch *b) {
-    RD_TRY(rd_model_scorer_open(&b->model, w->job->models, w->job->n_models));
-    if (!w->result) return score_batch(w, b);
+    const rd_translate_job *job = w->job;
+    if (!w->result)
+        return rd_score_targets(job->models, job->n_models, b->n, b->order, w->sources, w->targets,
+                                w->log_probs);
+    RD_TRY(rd_model_scorer_open(&b->model, job->models, job->n_models));
     RD_TRY(make_requests(w, b));
     return search_batch(w, b);
 }
@@ -246,7 +233,7 @@ static rd_status run(work *w, int64_t n) {
     int before = rd_get_threads();
     int32_t threads = w->job->threads > 0 ? w->job->threads : before;
     schedule plan;
-    /* Given targets are scored all at once, and a shortlist is of all sentences of a batch. */
+    /* A shortlist is of all sentences of a batch, and nothing waits to be scored. */
     bool waiting = w->result && !w->job->shortlist;
     int64_t limit = tokens_at_once(w->job);
     if (waiting && limit < WAITING_TOKENS) limit = WAITING_TOKENS;

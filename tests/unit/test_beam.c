@@ -373,31 +373,6 @@ static void test_bad_settings(void **state) {
     free(t);
 }
 
-static void test_scores_of_given_targets(void **state) {
-    (void)state;
-    enum { N = 6 };
-    toy *t = calloc(1, sizeof *t);
-    t->distribution = toy_random;
-    int32_t lengths[N] = {3, 1, 4, 1, 5, 9};
-    rd_token_span sources[N] = {{NULL, 0}}, targets[N]; /* the toy reads no sources */
-    rd_search_options config = {
-        .beam = 4, .lenpen = 1, .max_len_a = 1, .n_best = 1, .unk_penalty = 1};
-    rd_search_result r = toy_search(&config, t, N, lengths, NULL, RD_OK);
-    for (int i = 0; i < N; i++) {
-        const rd_hypothesis *h = &r.hypotheses[i];
-        targets[i] = (rd_token_span){h->tokens, h->length};
-    }
-    double log_probs[N];
-    rd_scorer scorer = toy_scorer(t);
-    assert_int_equal(rd_score_targets(&scorer, N, sources, targets, log_probs), RD_OK);
-    for (int i = 0; i < N; i++) assert_float_equal(log_probs[i], r.hypotheses[i].log_prob, 1e-4);
-    const int32_t outside = VOCAB;
-    targets[N - 1] = (rd_token_span){&outside, 1};
-    assert_int_equal(rd_score_targets(&scorer, N, sources, targets, log_probs), RD_ERR_ARGUMENT);
-    rd_search_result_free(&r);
-    free(t);
-}
-
 /* Sentences that come while others are searched, in a session that has room for few at once: each
  * result is that of a search of all together, under the name that its sentence was given. */
 static void test_session(void **state) {
@@ -521,7 +496,6 @@ int main(void) {
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_nan_is_an_error),
         cmocka_unit_test(test_bad_settings),
-        cmocka_unit_test(test_scores_of_given_targets),
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_session),
         cmocka_unit_test(test_session_closed_early),

@@ -101,7 +101,7 @@ static void test_batches_and_threads_change_nothing(void **state) {
     rd_model_free(model);
 }
 
-/* The search goes by cached, reordered steps; scoring walks one path. */
+/* The search goes by cached, reordered steps; scoring runs the whole network once. */
 static void test_scoring_agrees_with_search(void **state) {
     (void)state;
     rd_model *model = random_model(2, VOCAB);
