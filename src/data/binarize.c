@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/text.h"
@@ -221,17 +222,53 @@ static rd_status unpack_chunk(binarizer *b, const char *at, const char *end) {
     return RD_OK;
 }
 
+/* What a worker has read in a round, and how it tokenizes: the same for all. */
+typedef struct {
+    int64_t last_line;
+    uint32_t crc; /* of the lines and their lengths */
+    int32_t longest_src, longest_tgt;
+    int32_t ended;
+} round_read;
+
+static void add_chunk(const binarizer *b, round_read *read) {
+    read->crc = rd_crc32(read->crc, b->text.data, (size_t)b->text.length);
+    for (int i = 0; i < b->n_jobs; i++) {
+        const int64_t lengths[] = {b->jobs[i].src.length, b->jobs[i].tgt.length};
+        read->crc = rd_crc32(read->crc, lengths, sizeof lengths);
+    }
+}
+
 /* The chunks of a round, one for each worker: all are read, the worker's own is tokenized. */
-static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended,
+static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, round_read *read,
                                 rd_text *mine) {
     const rd_comm *comm = b->config->comm;
-    for (int i = 0; i < comm->size && !*ended; i++) {
-        RD_TRY(read_chunk(b, src, tgt, ended));
+    bool ended = false;
+    for (int i = 0; i < comm->size && !ended; i++) {
+        RD_TRY(read_chunk(b, src, tgt, &ended));
+        add_chunk(b, read);
         if (i != comm->rank) continue;
         RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
         RD_TRY(pack_chunk(b, mine));
     }
+    read->last_line = rd_corpus_line_number(src);
+    read->ended = ended;
     return rd_binarize_check_stop(b->config->stop);
+}
+
+/* Workers whose files differ would lose and repeat pairs where their chunks meet. */
+static rd_status check_same(const binarizer *b, const rd_corpus *src, const round_read *mine) {
+    rd_comm *comm = b->config->comm;
+    round_read *all = rd_malloc((size_t)comm->size, sizeof *all);
+    rd_status status = rd_comm_agree(comm, all ? RD_OK : RD_ERR_MEMORY);
+    if (status == RD_OK) status = rd_comm_gather(comm, mine, sizeof *mine, all);
+    for (int i = 1; status == RD_OK && i < comm->size; i++)
+        if (memcmp(&all[i], &all[0], sizeof *all) != 0)
+            status = rd_error(RD_ERR_FORMAT,
+                              "%s: up to line %lld %s %d reads other pairs than the first, or with "
+                              "other settings; all need the same corpora and the same recipe",
+                              rd_corpus_path(src), (long long)all[0].last_line, comm->names, i);
+    free(all);
+    return rd_comm_agree(comm, status);
 }
 
 /* The first worker receives one chunk at a time and writes it. */
@@ -254,9 +291,12 @@ static rd_status write_round(binarizer *b, const rd_text *mine) {
 
 static rd_status binarize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
     rd_text mine = {0};
-    rd_status status = rd_comm_agree(b->config->comm, tokenize_round(b, src, tgt, ended, &mine));
+    round_read read = {.longest_src = b->config->longest_src, .longest_tgt = b->config->longest_tgt};
+    rd_status status = rd_comm_agree(b->config->comm, tokenize_round(b, src, tgt, &read, &mine));
+    if (status == RD_OK) status = check_same(b, src, &read);
     if (status == RD_OK) status = write_round(b, &mine);
     rd_text_free(&mine);
+    *ended = read.ended;
     return status;
 }
 

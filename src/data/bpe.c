@@ -69,6 +69,7 @@ static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t 
 static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
                         int32_t nbest, uint64_t seed, rd_ids *ids) {
     (void)nbest;
+    RD_TRY(rd_bpe_check_dropout(alpha));
     rd_rng rng = rd_rng_make(seed, 0);
     return encode_text((const rd_bpe *)tokenizer, text, n, alpha, &rng, ids);
 }

@@ -135,6 +135,14 @@ static rd_status reserve(rd_bpe_scratch *s, int64_t n) {
     return rd_reserve(&s->skipped, &s->skipped_capacity, 3 * n, sizeof(candidate));
 }
 
+rd_status rd_bpe_check_dropout(float dropout) {
+    if (dropout >= 0.0f && dropout <= 1.0f) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT,
+                    "sentencepiece-alpha %g: of this vocabulary it is the share of merges that are "
+                    "left out, at most 1",
+                    (double)dropout);
+}
+
 rd_status rd_bpe_merge(const rd_bpe_rules *rules, rd_bpe_scratch *scratch, int32_t *ids, int64_t *n,
                        float dropout, rd_rng *rng) {
     RD_TRY(reserve(scratch, *n));

@@ -35,6 +35,9 @@ typedef struct {
 
 void rd_bpe_scratch_free(rd_bpe_scratch *scratch);
 
+/* RD_ERR_ARGUMENT unless `dropout` is a share, from 0 to 1. */
+rd_status rd_bpe_check_dropout(float dropout);
+
 /* Merges ids[0..*n) in place. With `rng`, BPE-dropout (Provilkov et al. 2020): a merge whose turn
  * it is waits, with probability `dropout`, until another one is done. */
 rd_status rd_bpe_merge(const rd_bpe_rules *rules, rd_bpe_scratch *scratch, int32_t *ids, int64_t *n,

@@ -40,8 +40,10 @@ static rd_status list_names(name_list *names, const char *path) {
     if (!directory) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     const struct dirent *entry;
     rd_status status = RD_OK;
-    while (status == RD_OK && (entry = readdir(directory)))
+    while (status == RD_OK && (errno = 0, entry = readdir(directory)))
         if (entry->d_name[0] != '.') status = add_name(names, entry->d_name);
+    if (status == RD_OK && errno)
+        status = rd_error(RD_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     closedir(directory);
     if (status == RD_OK && names->n > 0)
         qsort(names->items, (size_t)names->n, sizeof *names->items, by_bytes);

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/bpe_merge.h"
 #include "data/dictionary.h"
 #include "data/subword.h"
 #include "data/tokenizer_kind.h"
@@ -60,6 +61,7 @@ static rd_status encode_subwords(const rd_tokenizer *tokenizer, const char *text
 static rd_status sample_subwords(const rd_tokenizer *tokenizer, const char *text, size_t n,
                                  float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
     (void)nbest;
+    RD_TRY(rd_bpe_check_dropout(alpha));
     rd_rng rng = rd_rng_make(seed, 0);
     return encode_cut(tokenizer, text, n, alpha, alpha > 0.0f ? &rng : NULL, ids);
 }

@@ -9,7 +9,7 @@
 #include "io/output.h"
 
 enum { LARGEST_FILE = 1 << 28 };
-enum { DEEPEST = 64, FREE_COST = 40 << 20 };
+enum { DEEPEST = 64, FREE_COST = 256 << 20 };
 
 /* Bytes of memory that jansson takes for each: at most, with its tables half empty and its blocks
  * rounded up. A string's or key's own bytes come on top. */

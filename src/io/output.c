@@ -190,6 +190,10 @@ static int named_descriptor(const char *path) {
     return -1;
 }
 
+bool rd_output_is_standard(const char *path) {
+    return named_descriptor(path) == STDOUT_FILENO;
+}
+
 static rd_status open_descriptor(rd_atomic_file *file, int fd) {
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) return cannot_write(file->path, EBADF);

@@ -26,6 +26,7 @@ rd_status rd_atomic_open(rd_atomic_file *file, const char *path);
  * Devices and pipes are written into, as are "-", which is standard output, and /dev/fd/N; abort
  * cannot take back bytes that went there. A file whose name ends with ".gz" is gzipped. */
 rd_status rd_output_open(rd_atomic_file *file, const char *path);
+bool rd_output_is_standard(const char *path); /* whether that is standard output */
 
 rd_status rd_atomic_commit(rd_atomic_file *file);
 /* The same, and a file already at PATH moves to `kept`; a crash may leave it there and none at

@@ -62,6 +62,7 @@ static void read_by_strides(const rd_stored_tensor *t, const rd_torch_tensor *pl
     for (int64_t i = 0; i < t->n; i++) {
         values[i] = element(t, at);
         for (int32_t d = t->rank - 1; d >= 0; d--) {
+            if (t->shape[d] == 1) continue; /* whose stride may be any */
             at += place->strides[d];
             if (++index[d] < t->shape[d]) break;
             at -= place->strides[d] * t->shape[d];

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { DEEPEST = 64, MOST_ANCHORS = 1000, FREE_COST = 40 << 20 };
+enum { DEEPEST = 64, MOST_ANCHORS = 1000, FREE_COST = 256 << 20 };
 enum { DEEPEST_JSON = 8, LARGEST_FILE = 1 << 28 };
 
 /* Bytes of memory that a token's node takes, as libyaml's or as JSON: at most. */

@@ -35,8 +35,13 @@ static rd_status decode(const rd_tokenizer *tokenizer, const rd_ids *prompt,
     return status;
 }
 
+/* Whether an answer ends with its line. */
+static bool ends_with_line(const rd_lm_generation *g) {
+    return g->lm->end == RD_LINE_END_NEWLINE && !g->many_lines;
+}
+
 /* *text: the prompt as it was (pieces of subword-nmt as words), followed by the text after that of
- * its tokens. If the whole text does not begin with that of the prompt's tokens, as may happen with
+ * its tokens, up to the end of the line if answers end with it. If the whole text does not begin with that of the prompt's tokens, as may happen with
  * some tokenizers, the text of all tokens. */
 static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found, char **text) {
     const rd_tokenizer *tokenizer = w->generation->lm->tokenizer;
@@ -47,6 +52,7 @@ static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found,
     size_t n = status == RD_OK ? strlen(own) : 0;
     bool follows = status == RD_OK && strncmp(all, own, n) == 0;
     if (status == RD_OK) free(own);
+    if (follows && ends_with_line(w->generation)) all[n + strcspn(all + n, "\n")] = '\0';
     if (status == RD_OK) status = rd_text_put(&whole, follows ? w->texts[id] : "");
     if (status == RD_OK) {
         whole.length = (int64_t)rd_tokenizer_join(tokenizer, whole.data, (size_t)whole.length);
@@ -100,27 +106,40 @@ static rd_status search_all(const work *w, rd_search *search, int64_t first) {
 static rd_status line_end(const rd_lm_generation *g, int32_t *id) {
     rd_ids ids = {0};
     *id = rd_tokenizer_eos(g->lm->tokenizer);
-    if (g->lm->end != RD_LINE_END_NEWLINE || g->many_lines) return RD_OK;
+    if (!ends_with_line(g)) return RD_OK;
     rd_status status = rd_line_encode(g->lm->tokenizer, g->lm->end, "", 0, &ids);
     if (status == RD_OK) *id = ids.data[0];
     free(ids.data);
     return status;
 }
 
+/* Adds the tokens besides `eos` that end an output: the end of a text, and those whose text has a
+ * newline where a line is the end, as GPT-2's token of two. */
+static rd_status add_ends(const rd_lm_generation *g, int32_t eos, rd_text *ends) {
+    const rd_tokenizer *tokenizer = g->lm->tokenizer;
+    int32_t end_of_text = rd_tokenizer_eos(tokenizer);
+    if (!ends_with_line(g)) return RD_OK;
+    for (int32_t id = 0; id < rd_tokenizer_size(tokenizer); id++) {
+        char *text;
+        RD_TRY(rd_tokenizer_decode(tokenizer, &id, 1, &text, NULL));
+        bool is_end = id != eos && (id == end_of_text || strchr(text, '\n'));
+        free(text);
+        if (is_end) RD_TRY(rd_text_printf(ends, " %d", (int)id));
+    }
+    return RD_OK;
+}
+
 static rd_status run(const work *w, rd_model_scorer *scorer, int64_t first) {
     rd_search_options options = w->generation->search;
-    int32_t end_of_text = rd_tokenizer_eos(w->generation->lm->tokenizer);
     rd_search *search;
     rd_text ends = {0};
     if (rd_search_wants_logits(&options)) RD_TRY(rd_model_scorer_skip_softmax(scorer));
     rd_scorer view = rd_model_scorer_view(scorer);
     RD_TRY(line_end(w->generation, &view.eos));
-    if (view.eos != end_of_text && end_of_text >= 0) {
-        RD_TRY(rd_text_printf(&ends, "%s %d", options.end_tokens ? options.end_tokens : "",
-                              (int)end_of_text));
-        options.end_tokens = ends.data;
-    }
-    rd_status status = rd_search_open(&search, &view, &options);
+    rd_status status = rd_text_printf(&ends, "%s", options.end_tokens ? options.end_tokens : "");
+    if (status == RD_OK) status = add_ends(w->generation, view.eos, &ends);
+    options.end_tokens = ends.data;
+    if (status == RD_OK) status = rd_search_open(&search, &view, &options);
     if (status == RD_OK) {
         status = search_all(w, search, first);
         rd_search_close(search);

@@ -106,7 +106,7 @@ static rd_status align(ter_search *search) {
     memset(search->hyp_err, 0, (size_t)(i + 1) * sizeof(int32_t));
     memset(search->ref_err, 0, (size_t)(j + 1) * sizeof(int32_t));
     while (i > 0 || j > 0) {
-        const int32_t *row = search->costs + i * width, *above = row - width;
+        const int32_t *row = search->costs + i * width, *above = i > 0 ? row - width : row;
         int32_t cost = row[j];
         if (cost >= INFINITE) return rd_error(RD_ERR_NUMERIC, "TER: no path near the diagonal");
         bool differ = i > 0 && j > 0 && search->hyp[i - 1] != search->ref[j - 1];

@@ -19,7 +19,8 @@ const rd_key rd_optim_keys[] = {
      .help =
          "epsilon is added after Adam's bias correction, as torch.optim.AdamW does; else before "
          "it, as fairseq"},
-    {"weight-decay", RD_KEY_DOUBLE, RD_AT(weight_decay), 0, 1, "0", .help = "weight decay"},
+    {"weight-decay", RD_KEY_DOUBLE, RD_AT(weight_decay), 0, 1, "0", 
+     .help = "weight decay; PyTorch's SGD has decoupled-weight-decay: false"},
     {"decoupled-weight-decay", RD_KEY_BOOL, RD_AT(decoupled_weight_decay), 0, 0, "true",
      .help = "AdamW, as fairseq's adam; else L2 added to the gradient, as PyTorch's sgd"},
     {"no-decay-bias-norm", RD_KEY_BOOL, RD_AT(no_decay_bias_norm), 0, 0, "false",

@@ -70,13 +70,19 @@ static rd_status value_text(rd_yaml *yaml, const char *name, const yaml_node_t *
     return list_text(yaml, node, key ? key->separator : NULL, text);
 }
 
+/* Words that blanks separate may be symbols such as [ENT]. */
+static bool is_list(const rd_key *key, const char *value) {
+    return key && key->separator && *value == '[' && (*key->separator != ' ' || strchr(value, ','));
+}
+
 rd_status rd_recipe_setting_text(const char *name, const char *value, rd_text *text) {
-    const rd_key *key = rd_recipe_find_key(name);
     rd_yaml yaml;
-    if (!key || !key->separator || *value != '[') return rd_text_append(text, value, strlen(value));
+    if (!is_list(rd_recipe_find_key(name), value))
+        return rd_text_append(text, value, strlen(value));
     RD_TRY(rd_yaml_open(&yaml, name, value, strlen(value)));
     const yaml_node_t *node = yaml_document_get_root_node(&yaml.document);
     rd_status status = node ? value_text(&yaml, name, node, text) : RD_OK;
+    if (status == RD_OK) status = rd_yaml_refuse_second(&yaml);
     rd_yaml_close(&yaml);
     return status;
 }

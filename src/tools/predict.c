@@ -190,6 +190,9 @@ static rd_status work(job *j) {
     const arguments *a = j->arguments;
     rd_atomic_file references = {0};
     RD_TRY(prepare(j));
+    if (a->references && rd_output_is_standard(a->references) &&
+        rd_output_is_standard(a->output ? a->output : "-"))
+        return rd_error(RD_ERR_ARGUMENT, "answers and references both go to standard output");
     RD_TRY(rd_refuse_input(a->references, a->input));
     RD_TRY(rd_refuse_inputs_in(a->references, a->model));
     RD_TRY(rd_refuse_input(a->output, a->input));

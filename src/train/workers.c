@@ -68,6 +68,22 @@ double *rd_run_measured_speeds(const rd_run *run) {
  * each other; large products are as fast on several threads as on one each. */
 enum { LARGE = 100000000 /* parameters */ };
 
+/* Workers that end an update's batches first, if threads share a batch's work evenly; of equals the
+ * most. */
+static int quickest(int cores, int64_t batches) {
+    int best = 1;
+    int64_t least = batches; /* rounds of batches, each divided by the threads of a worker */
+    int of = cores;
+    for (int n = 2; n <= cores && n <= batches; n++) {
+        int64_t rounds = (batches + n - 1) / n;
+        if (rounds * of > least * (cores / n)) continue;
+        best = n;
+        least = rounds;
+        of = cores / n;
+    }
+    return best;
+}
+
 static int choose(const rd_run *run, int cores, const char **why) {
     int64_t batches = run->recipe->train.batches_per_update;
     if (cores == 1) {
@@ -78,7 +94,7 @@ static int choose(const rd_run *run, int cores, const char **why) {
         *why = "the model is large, and its products use all threads";
     } else {
         *why = "the model is small, and batches-per-update has a batch for each";
-        return cores < batches ? cores : (int)batches;
+        return quickest(cores, batches);
     }
     return 1;
 }
@@ -98,7 +114,7 @@ rd_status rd_run_choose_workers(rd_run *run) {
     int cores = rd_processors_of(run->comm->local);
     int threads = t->threads > 0 ? t->threads : cores;
     RD_TRY(check_ranks(run));
-    run->n_workers = t->workers > 0 ? t->workers : run->comm->size;
+    run->n_workers = run->comm->size > 1 ? run->comm->size : t->workers > 0 ? t->workers : 1;
     if (run->comm->size > 1) {
         why = "ranks, as they were started";
     } else if (t->workers == 0) {

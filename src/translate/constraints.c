@@ -26,7 +26,12 @@ static rd_status encode_phrase(rd_line_constraints *t, const char *phrase, size_
 }
 
 /* phrase: [n], without NUL. */
-static rd_status add_phrase(rd_line_constraints *t, const char *phrase, size_t n) {
+static rd_status add_phrase(rd_line_constraints *t, int64_t line, const char *phrase, size_t n) {
+    if (t->n - t->offsets[line] == RD_MOST_CONSTRAINTS)
+        return rd_error(RD_ERR_FORMAT,
+                        "more than %d phrases that the translation must have (constraints, terms "
+                        "of the glossary, strings to keep)",
+                        RD_MOST_CONSTRAINTS);
     rd_constraint term = {.text = t->texts.length, .first = t->ids.length};
     RD_TRY(rd_reserve(&t->terms, &t->capacity, t->n + 1, sizeof *t->terms));
     RD_TRY(encode_phrase(t, phrase, n));
@@ -43,12 +48,7 @@ static rd_status add_phrase(rd_line_constraints *t, const char *phrase, size_t n
 static rd_status add_constraints(rd_line_constraints *t, int64_t line, const char *phrases) {
     for (const char *c = phrases; *c; c += *c != '\0') {
         size_t n = strcspn(c, "\t");
-        if (n > strspn(c, " ")) {
-            if (t->n - t->offsets[line] == RD_MOST_CONSTRAINTS)
-                return rd_error(RD_ERR_ARGUMENT, "a line with more than %d constraints",
-                                RD_MOST_CONSTRAINTS);
-            RD_TRY(add_phrase(t, c, n));
-        }
+        if (n > strspn(c, " ")) RD_TRY(add_phrase(t, line, c, n));
         c += n;
     }
     return RD_OK;
@@ -61,19 +61,14 @@ typedef struct {
     const char *text;
 } searched_line;
 
-static bool is_full(const searched_line *s) {
-    return s->terms->n - s->terms->offsets[s->line] >= RD_MOST_CONSTRAINTS;
-}
-
 static rd_status add_term(void *self, const char *phrase) {
     const searched_line *s = self;
-    return is_full(s) ? RD_OK : add_phrase(s->terms, phrase, strlen(phrase));
+    return add_phrase(s->terms, s->line, phrase, strlen(phrase));
 }
 
 static rd_status add_kept(void *self, size_t begin, size_t end) {
     const searched_line *s = self;
-    if (is_full(s)) return RD_OK;
-    RD_TRY(add_phrase(s->terms, s->text + begin, end - begin));
+    RD_TRY(add_phrase(s->terms, s->line, s->text + begin, end - begin));
     s->terms->terms[s->terms->n - 1].kept = true;
     return RD_OK;
 }
@@ -104,7 +99,9 @@ static rd_status add_lines(rd_line_constraints *t, source *s) {
     if (o->glossary) RD_TRY(rd_breaker_open(&s->words, RD_BREAK_WORDS, NULL));
     if (o->keep) RD_TRY(rd_keeper_open(&s->keeper, o->keep));
     for (int64_t i = 0; i < s->n; i++) {
-        RD_TRY(add_of_line(t, s, i));
+        rd_status status = add_of_line(t, s, i);
+        if (status != RD_OK)
+            return rd_error_prefix(status, "line %lld", (long long)(o->first_line + i + 1));
         t->offsets[i + 1] = t->n;
     }
     return RD_OK;

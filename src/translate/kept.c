@@ -47,7 +47,7 @@ void rd_pattern_close(rd_pattern *pattern) {
 
 static rd_status regex_error(UErrorCode code) {
     if (code == U_MEMORY_ALLOCATION_ERROR) return rd_error(RD_ERR_MEMORY, "out of memory in ICU");
-    return rd_error(RD_ERR_ARGUMENT, "the regular expression of what to keep fails on a line: %s",
+    return rd_error(RD_ERR_FORMAT, "the regular expression of what to keep fails: %s",
                     u_errorName(code));
 }
 
@@ -89,8 +89,7 @@ static rd_status find_all(const rd_keeper *keeper, const char *text,
         strip(text, &begin, &end);
         if (begin == end) continue;
         if (++matches > RD_MOST_KEPT)
-            return rd_error(RD_ERR_ARGUMENT, "a line with more than %d strings to keep",
-                            RD_MOST_KEPT);
+            return rd_error(RD_ERR_FORMAT, "more than %d strings to keep", RD_MOST_KEPT);
         RD_TRY(found(self, begin, end));
     }
     return RD_OK;

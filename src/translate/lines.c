@@ -146,14 +146,42 @@ static rd_status encode_sources(call *c, int32_t *dropped) {
     return RD_OK;
 }
 
+/* The id that prefixes begin with, since the model's targets do; -1: none, or the search has it
+ * already. */
+static int32_t first_of_prefix(const call *c) {
+    return c->options->search.forced_bos ? -1 : first_id(c->translator);
+}
+
+static rd_status encode_prefixes(call *c) {
+    const rd_translate_options *o = c->options;
+    int64_t most = c->translator->max_target_positions - 1 - (o->search.forced_bos ? 1 : 0);
+    int32_t *dropped = rd_malloc((size_t)c->n, sizeof *dropped);
+    rd_status status = dropped ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = token_lines_encode(&c->prefixes, c->translator->target, c->n, o->prefixes, NULL,
+                                    most, first_of_prefix(c), -1, dropped);
+    for (int64_t i = 0; status == RD_OK && i < c->n; i++)
+        if (dropped[i] > 0)
+            status = rd_error(RD_ERR_FORMAT,
+                              "line %lld: a prefix of %lld tokens; translations have up to %lld",
+                              (long long)(o->first_line + i + 1), (long long)(most + dropped[i]),
+                              (long long)most);
+    free(dropped);
+    return status;
+}
+
+static void set_prefix(const call *c, int64_t line, rd_search_request *request) {
+    rd_token_span prefix = token_line(&c->prefixes, line);
+    if (prefix.length == (first_of_prefix(c) >= 0 ? 1 : 0)) return; /* empty */
+    request->prefix = prefix.tokens;
+    request->prefix_length = prefix.length;
+}
+
 /* The conditions on the translation of each full line. */
 static rd_status make_requests(call *c) {
     const rd_translate_options *o = c->options;
     const rd_translator *t = c->translator;
-    int64_t most = t->max_target_positions - 1 - (o->search.forced_bos ? 1 : 0);
-    if (o->prefixes)
-        RD_TRY(token_lines_encode(&c->prefixes, t->target, c->n, o->prefixes, NULL, most, -1, -1,
-                                  NULL));
+    if (o->prefixes) RD_TRY(encode_prefixes(c));
     if (o->constraints || o->glossary || o->keep)
         RD_TRY(rd_line_constraints_make(&c->constraints, t->target,
                                         rd_model_get_config(t->models[0])->tgt_vocab, c->n,
@@ -163,11 +191,7 @@ static rd_status make_requests(call *c) {
     for (int64_t i = 0; i < c->n_full; i++) {
         rd_search_request *request = &c->requests[i];
         request->number = c->numbers ? c->numbers[c->where[i]] : o->first_line + c->where[i];
-        if (o->prefixes) {
-            rd_token_span prefix = token_line(&c->prefixes, c->where[i]);
-            request->prefix = prefix.tokens;
-            request->prefix_length = prefix.length;
-        }
+        if (o->prefixes) set_prefix(c, c->where[i], request);
         if (!c->constraints.offsets) continue;
         request->phrases =
             rd_line_constraints_of(&c->constraints, c->where[i], &request->n_phrases);

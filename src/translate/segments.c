@@ -257,6 +257,8 @@ rd_status rd_segments_make(rd_segments *segments, const rd_translator *translato
     if (status == RD_OK && options->keep) status = rd_keeper_open(&c.keeper, options->keep);
     for (; status == RD_OK && c.line < n; c.line++)
         status = cut_line(&c, lines[c.line], lengths ? lengths[c.line] : strlen(lines[c.line]));
+    if (status != RD_OK && c.line > 0) /* the line that failed is counted */
+        status = rd_error_prefix(status, "line %lld", (long long)(options->first_line + c.line));
     rd_breaker_close(c.sentence_breaker);
     rd_breaker_close(c.word_breaker);
     rd_keeper_close(c.keeper);

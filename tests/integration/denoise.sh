@@ -91,6 +91,10 @@ less "$(loss_of tuned)" "$(loss_of scratch)" ||
     fail "loss from a pre-trained model $(loss_of tuned), from random weights $(loss_of scratch)"
 run rdrop-translate --model tuned/model --input data/held.text --output hypotheses --threads 1 --beam 1 --max-len-b 20 --max-len-a 0
 [ "$(wc -l <hypotheses)" -eq "$(wc -l <data/held.text)" ] || fail "not a line for each document"
+# Targets begin with bos, and so do prefixes: with the word that a translation begins with anyway, it and its score stay.
+listed() { run rdrop-translate --model tuned/model --input data/held.text --output "$@" --threads 1 --beam 1 --nbest 1 --max-len-b 20 --max-len-a 0; }
+listed plain && cut -d ' ' -f 1 hypotheses >first && listed prefixed --prefix first
+cmp plain prefixed || fail "a prefix that is there anyway: $(diff plain prefixed | head -4)"
 
 # Byte-level BPE has a mask of its own.
 mkdir vocabulary && cp "$repository"/tests/golden/bpe/{vocab.json,merges.txt} vocabulary

@@ -143,7 +143,10 @@ cmp "$work/whole/checkpoints/00000200.safetensors" "$work/half/checkpoints/00000
 
 # An imported model, fine-tuned on pictures of twice its size, with other classes.
 "$bin/rdrop-convert" --import "$golden/vit/hf" --output "$work/vit"
-"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/bin" --save-dir "$work/fine" --set "finetune-from-model=$work/vit" \
+"$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/fine-bin" --set "finetune-from-model=$work/vit" \
+    >"$work/log" 2>&1 || fail "data for fine-tuning: $(cat "$work/log")"
+contains "$work/log" "classes: 2: colour, other"
+"$bin/rdrop-train" "$work/tiny.yaml" --data "$work/fine-bin" --save-dir "$work/fine" --set "finetune-from-model=$work/vit" \
     --set arch=vit-ti16 --set max-update=2 --set picture-size=32 --set encoder-embed-dim=16 --set encoder-ffn-embed-dim=24 \
     --set layer-norm-eps=1e-12 >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 contains "$work/log" "positions are resized from pictures of 16 pixels to 32"
@@ -170,6 +173,10 @@ mkdir "$work/data/new" && cp -r "$work/data/train/other" "$work/data/new/unheard
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --only binarize --set validpref=new \
     >"$work/log" 2>&1 || fail "a class that training does not have"
 contains "$work/log" "class 'unheard' is none of: colour, other"
+head -c 3073 /dev/zero >"$work/data/numbers.bin" # a picture of CIFAR-10's class 0
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --only binarize --set validpref=numbers.bin \
+    >"$work/log" 2>&1 || fail "numbers taken for the places of names"
+contains "$work/log" "class '0' is none of: colour, other; class-names gives the names"
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --set trainpref=nowhere \
     >"$work/log" 2>&1 || fail "a folder that is not there"
 contains "$work/log" "nowhere: cannot open"

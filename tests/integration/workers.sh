@@ -104,6 +104,8 @@ done
 train chosen --set threads=3
 grep '^3 workers of 1 thread: ' log >/dev/null || fail "workers were not chosen: $(cat log)"
 same chosen three
+train even --set threads=4 # 2 and 2 are done before 2, 2, 1 and 1
+grep '^2 workers of 2 threads: ' log >/dev/null || fail "workers of unequal shares: $(cat log)"
 grep '^1 worker of 1 thread: ' <<<"$(train few-again --set batches-per-update=0 --set max-update=1 && cat log)" \
     >/dev/null || fail "workers were chosen"
 
@@ -343,4 +345,11 @@ diff -r made-alone made-together || fail "three ranks make other data"
 [ "$(grep -c 'test set skipped' log)" -eq 1 ] || fail "said by each rank: $(cat log)"
 ranks 2 "$bin/rdrop-preprocess" tiny.yaml --data nowhere --dest x >log 2>&1 && fail "corpora that are not there"
 [ "$(grep -c '^rdrop-preprocess: nowhere/train.en' log)" -eq 1 ] || fail "preprocess: $(cat log)"
+# A rank with another copy of the corpora, even in the part that it does not tokenize, is refused.
+cp -r data copies
+zcat data/many.en.gz | sed '$s/$/ again/' | gzip >copies/many.en.gz
+if ranks 1 "$bin/rdrop-preprocess" "${many[@]}" --dest differ : \
+    -np 1 "$bin/rdrop-preprocess" "${many[@]}" --data copies --dest differ >log 2>&1; then fail "other corpora"; fi
+[ "$(grep -c 'many.en.gz: up to line [0-9]* rank 1 reads other pairs' log)" -eq 1 ] || fail "other corpora: $(cat log)"
+[ ! -e differ/train.bin ] || fail "data of differing corpora"
 echo "all as expected"

@@ -291,6 +291,8 @@ static void test_dropout(void **state) {
     first.length = 0;
     rd_tokenizer_sample(tokenizer, text, strlen(text), 1.0f, -1, 1, &first);
     assert_int_equal(first.length, strlen(text));
+    assert_int_equal(rd_tokenizer_sample(tokenizer, text, strlen(text), 1.5f, -1, 1, &first),
+                     RD_ERR_ARGUMENT); /* a smoothing, as of a unigram vocabulary */
     first.length = 0;
     rd_tokenizer_sample(tokenizer, text, strlen(text), 0.0f, -1, 1, &first);
     assert_int_equal(first.length, whole.length);

@@ -100,7 +100,7 @@ static void test_bad_patterns(void **state) {
     must(rd_keeper_open(&keeper, keep));
     text = rd_strdup("");
     assert_int_equal(rd_keeper_restore(keeper, line, strlen(line), &text, &added, NULL, 0),
-                     RD_ERR_ARGUMENT);
+                     RD_ERR_FORMAT);
     free(text);
     rd_keeper_close(keeper);
     rd_pattern_close(keep);

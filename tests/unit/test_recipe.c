@@ -139,8 +139,15 @@ static void lists_of_texts_are_joined(void **state) {
     assert_string_equal(recipe->train.extend_vocab, "<a> <b>");
     assert_string_equal(recipe->train.finetune_from_model, "[a]"); /* no list: a text is itself */
     rd_recipe_free(recipe);
-    settings[0] = "labels=[no";
-    assert_int_equal(rd_recipe_load(&recipe, path, settings, 1), RD_ERR_FORMAT);
+    settings[1] = "extend-vocab=[ENT] [REL]"; /* symbols in brackets */
+    assert_int_equal(rd_recipe_load(&recipe, path, settings, 3), RD_OK);
+    assert_string_equal(recipe->train.extend_vocab, "[ENT] [REL]");
+    rd_recipe_free(recipe);
+    static const char *const bad[] = {"labels=[no", "labels=[no, yes]x"};
+    for (int i = 0; i < 2; i++) {
+        settings[0] = bad[i];
+        assert_int_equal(rd_recipe_load(&recipe, path, settings, 1), RD_ERR_FORMAT);
+    }
 }
 
 static void messages_name_line_and_remedy(void **state) {

@@ -27,11 +27,12 @@ static float gelu_tanh(float x) {
     return x * sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
 }
 
-/* 1 - sigmoid(u) is e^-u sigmoid(u), without cancellation. */
+/* 1 - sigmoid(u) is e^-u sigmoid(u), without cancellation. Of u no more than -60 is used: with it
+ * the derivative is 0, and the factors' product stays finite in any order. */
 static float gelu_tanh_derivative(float x) {
     float u = 1.5957691f * (x + 0.044715f * x * x * x);
     float slope = 1.5957691f * (1.0f + 3.0f * 0.044715f * x * x);
-    float e = exp_fast(u < -88.0f ? 88.0f : -u), sigmoid = 1.0f / (1.0f + e);
+    float e = exp_fast(u < -60.0f ? 60.0f : -u), sigmoid = 1.0f / (1.0f + e);
     return sigmoid * (1.0f + x * e * sigmoid * slope);
 }
 
@@ -41,7 +42,7 @@ static float tanh_of(float x) {
 }
 
 static float tanh_derivative(float x) {
-    float e = exp_fast(x < -44.0f ? 88.0f : -2.0f * x), sigmoid = 1.0f / (1.0f + e);
+    float e = exp_fast(x < -30.0f ? 60.0f : -2.0f * x), sigmoid = 1.0f / (1.0f + e);
     return 4.0f * (e * sigmoid) * sigmoid;
 }
 
@@ -69,11 +70,11 @@ static void gelu_backward(float *dx, float *restrict y, const float *x, const fl
         dx[i] = (phi[i] + (x[i] + bias[i]) * 0.39894228f * e[i]) * dy[i] * keep[i];
 }
 
-/* y = act(x + bias), at most PIECE elements. */
+/* y = act(x + bias), at most PIECE elements. NaN stays NaN. */
 static void activate(float *restrict y, const float *restrict x, const float *restrict bias,
                      int64_t width, rd_activation act) {
     if (act == RD_RELU)
-        for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] > 0.0f ? x[i] + bias[i] : 0.0f;
+        for (int64_t i = 0; i < width; i++) y[i] = x[i] + bias[i] <= 0.0f ? 0.0f : x[i] + bias[i];
     else if (act == RD_SWISH)
         for (int64_t i = 0; i < width; i++) y[i] = swish(x[i] + bias[i]);
     else if (act == RD_GELU_TANH)
@@ -107,7 +108,7 @@ static void activation(rd_activations out, rd_activations h, const float *restri
 static void derive(float *dx, const float *x, const float *bias, const float *dy, const float *keep,
                    int64_t n, rd_activation act) {
     if (act == RD_RELU)
-        for (int64_t i = 0; i < n; i++) dx[i] = x[i] + bias[i] > 0.0f ? dy[i] * keep[i] : 0.0f;
+        for (int64_t i = 0; i < n; i++) dx[i] = x[i] + bias[i] <= 0.0f ? 0.0f : dy[i] * keep[i];
     else if (act == RD_SWISH)
         for (int64_t i = 0; i < n; i++) dx[i] = swish_derivative(x[i] + bias[i]) * dy[i] * keep[i];
     else if (act == RD_GELU_TANH)

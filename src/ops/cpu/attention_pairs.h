@@ -76,7 +76,8 @@ static void pair_queries(const rd_attention_head *h, const attention_buffers *b,
                          true);
         for (int64_t c = whole; c < width; c++)
             store_one(rows, to + c, rd_bf16_to_f32(h->q.bf16[from + c]) + h->bias_q[c]);
-        for (int64_t c = width; c < 2 * words; c++) rows.bf16[to + c] = 0;
+        if (width < 2 * words)
+            memset(rows.bf16 + to + width, 0, sizeof *rows.bf16 * (size_t)(2 * words - width));
     }
     transpose(b->qt, b->block, b->o, words, NULL, n, words);
 }
@@ -113,7 +114,10 @@ static void pair_gradients(const rd_attention_head *h, const attention_buffers *
         const uint16_t *from = d_out + i * h->stride_out;
         uint16_t *row = (uint16_t *)(void *)(b->o + i * words);
         for (int64_t c = 0; c < whole; c += LANES) memcpy(row + c, from + c, LANES * sizeof *row);
-        for (int64_t c = whole; c < 2 * words; c++) row[c] = c < h->head_dim ? from[c] : 0;
+        if (whole < 2 * words) {
+            memcpy(row + whole, from + whole, sizeof *row * (size_t)(h->head_dim - whole));
+            memset(row + h->head_dim, 0, sizeof *row * (size_t)(2 * words - h->head_dim));
+        }
         float sum = 0.0f;
         for (int64_t c = 0; c < h->head_dim; c++) sum += h->bias_v[c] * rd_bf16_to_f32(from[c]);
         b->of_bias_v[i] = sum;

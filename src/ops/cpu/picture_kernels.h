@@ -3,6 +3,7 @@
 #ifndef RD_OPS_CPU_PICTURE_KERNELS_H
 #define RD_OPS_CPU_PICTURE_KERNELS_H
 
+#include <math.h>
 #include <string.h>
 
 #include "ops/cpu/kernels.h"
@@ -31,7 +32,7 @@ static void max_pool(float *out, const float *picture, const rd_windows *w) {
         for (int64_t ky = p.first_y; ky < p.last_y; ky++)
             for (int64_t kx = p.first_x; kx < p.last_x; kx++) {
                 const float *restrict x = picture + sample_at(w, &p, ky, kx);
-                for (int64_t c = 0; c < channels; c++) to[c] = x[c] > to[c] ? x[c] : to[c];
+                for (int64_t c = 0; c < channels; c++) to[c] = x[c] <= to[c] || isnan(to[c]) ? to[c] : x[c];
             }
     }
 }
@@ -56,7 +57,7 @@ static void max_pool_backward(float *dpicture, const float *dout, const float *o
         for (int64_t first = 0; first < channels; first += PIECE) {
             const float *largest = out + i * channels + first, *d = dout + i * channels + first;
             int64_t count = piece_of(first, channels);
-            for (int64_t c = 0; c < count; c++) left[c] = largest[c] > 0.0f ? d[c] : 0.0f;
+            for (int64_t c = 0; c < count; c++) left[c] = largest[c] <= 0.0f ? 0.0f : d[c];
             for (int64_t ky = p.first_y; ky < p.last_y; ky++)
                 for (int64_t kx = p.first_x; kx < p.last_x; kx++) {
                     int64_t at = sample_at(w, &p, ky, kx) + first;

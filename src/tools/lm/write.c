@@ -21,6 +21,7 @@ static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, in
                             (long long)rd_corpus_line_number(input));
         prompts[*n] = rd_strdup(line);
         if (!prompts[(*n)++]) return RD_ERR_MEMORY;
+        if (!rd_corpus_has_line(input)) return RD_OK; /* nothing to wait for */
     }
     return RD_OK;
 }
@@ -60,7 +61,7 @@ static rd_status answer_all(const lm_job *job, const rd_lm_generation *g, char *
         RD_TRY(status);
         RD_TRY(read);
         first += n;
-    } while (n == job->arguments->window);
+    } while (n > 0);
     return RD_OK;
 }
 

@@ -99,7 +99,11 @@ static rd_status add_path(void *self, const char *prefix) {
 
 rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
                        path_list *list) {
-    return each_prefix(prefixes, add_path, &(search){job, lang, list});
+    int64_t before = list->n;
+    RD_TRY(each_prefix(prefixes, add_path, &(search){job, lang, list}));
+    if (list->n > before) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: \"%s\" names no corpus; expected prefixes of files",
+                    job->recipe_path, prefixes);
 }
 
 void path_list_free(path_list *list) {

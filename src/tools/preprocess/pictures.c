@@ -139,9 +139,14 @@ static rd_status find_labels(pictures *p) {
     return order_numbers(&p->labels, p->numbered);
 }
 
+/* A key that finetune-from-model fills does not count: its classes are of other pictures. */
+static bool takes_classes(const pictures *p) {
+    return rd_recipe_is_written(p->job->recipe, "vocab-from") && *p->job->recipe->data.vocab_from;
+}
+
 static rd_status make_labels(pictures *p) {
     const rd_data_config *d = &p->job->recipe->data;
-    if (*d->vocab_from) {
+    if (takes_classes(p)) {
         RD_TRY(rd_labels_read_as(&p->labels, d->vocab_from, d->class_names));
         printf("classes: %lld, those of %s\n", (long long)p->labels.n, d->vocab_from);
     } else {
@@ -162,21 +167,25 @@ static rd_status make_labels(pictures *p) {
 
 /* ---- Sets ---- */
 
-/* By its name, or by the number of the class that the format has. */
-static int32_t class_of(const rd_labels *labels, const rd_labelled_picture *picture) {
-    if (!picture->numbered) return rd_labels_find(labels, picture->label.data);
+/* By its name; or by the number of the class that the format has, where the recipe says what the
+ * names are of, and not just other pictures do. */
+static int32_t class_of(const pictures *p, const rd_labelled_picture *picture) {
+    bool by_number = *p->job->recipe->data.class_names || takes_classes(p);
+    if (!picture->numbered || !by_number) return rd_labels_find(&p->labels, picture->label.data);
     int64_t number = number_of(picture->label.data);
-    return number < labels->n ? (int32_t)number : -1;
+    return number < p->labels.n ? (int32_t)number : -1;
 }
 
 static rd_status set_class(const set *s, item *i) {
     char known[200], shown[96];
-    i->label = class_of(&s->all->labels, &i->picture);
+    i->label = class_of(s->all, &i->picture);
     if (i->label >= 0) return RD_OK;
     rd_labels_list(&s->all->labels, known, sizeof known);
     rd_escape(shown, sizeof shown, i->picture.label.data);
-    return rd_error(RD_ERR_FORMAT, "%s: class '%s' is none of: %s", i->picture.name.data, shown,
-                    known);
+    return rd_error(RD_ERR_FORMAT, "%s: class '%s' is none of: %s%s", i->picture.name.data, shown,
+                    known,
+                    i->picture.numbered ? "; class-names gives the names of a format's numbers"
+                                        : "");
 }
 
 /* Whether training will be able to decode it. */

@@ -162,8 +162,8 @@ static rd_status run(tables *t) {
     static const char *const written[] = {"labels.txt", "train.bin", "valid.bin"};
     for (size_t i = 0; i < sizeof written / sizeof *written; i++)
         RD_TRY(refuse_corpora(job, written[i]));
-    stop_on_signals();
     if (job->vocab) RD_TRY(make_vocabulary(t));
+    stop_on_signals(); /* the vocabulary does not ask for them */
     return job->binarize ? binarize_all(t) : RD_OK;
 }
 

@@ -137,6 +137,9 @@ static const options_group groups[] = {{.heading = "Input", .keys = input_option
 static const options_relation relations[] = {{"confidence", OPTIONS_EXCLUDES, "paired-bs"},
                                              {"confidence", OPTIONS_EXCLUDES, "paired-ar"},
                                              {"paired-bs", OPTIONS_EXCLUDES, "paired-ar"},
+                                             {"confidence-n", OPTIONS_NEEDS, "confidence"},
+                                             {"paired-bs-n", OPTIONS_NEEDS, "paired-bs"},
+                                             {"paired-ar-n", OPTIONS_NEEDS, "paired-ar"},
                                              {.name = NULL}};
 
 static const options_section sections[] = {
