@@ -172,6 +172,23 @@ for option in --many-lines --many-lines=false; do
     lm --model charrun/model --generate $option --beam 1 --nbest 1 --max-len-b 5 --sequence-bias '2: 500' <<<"th"
 done >written
 [ "$(uniq written | wc -l)" -eq 1 ] || fail "an end of text: $(cat written)"
+# A token that has a newline in it ends a line as well: " \n" is 689 in this vocabulary.
+mkdir -p pieces && cp "$repository"/tests/golden/bpe/{vocab.json,merges.txt} pieces
+bytes=(characters.yaml --set vocab-type=unigram --set line-end=newline --set vocab-from=pieces)
+"$bin/rdrop-preprocess" "${bytes[@]}" --data out/data --dest bytes --threads 1 >log 2>&1 || fail "$(cat log)"
+"$bin/rdrop-train" "${bytes[@]}" --data bytes --save-dir byterun --threads 1 >/dev/null
+lm --model byterun/model --generate --beam 1 --max-len-b 5 --sequence-bias '689: 500' <prompts >written
+same "$(sed 's/ $//' written)" "$(cat prompts)" "a token that ends with a newline"
+
+# One prompt at a time is answered at once.
+coproc asked { exec "$bin/rdrop-lm" --model charrun/model --generate --beam 1 --max-len-b 2 --threads 1 2>/dev/null; }
+pid=$asked_PID
+for prompt in a bc; do
+    echo $prompt >&"${asked[1]}"
+    read -r answer <&"${asked[0]}" && [[ $answer == $prompt* ]] || fail "an answer at once: $answer"
+done
+kill "$pid" && { wait "$pid" || true; }
+
 printf 'a\nbc\n' | lm --model charrun/model --per-token 2>/dev/null | wc -l | grep -x ' *5' >/dev/null || fail "characters"
 
 # What is refused, one line each.

@@ -51,7 +51,7 @@ static const rd_key generate_options[] = {
      .help = "over ends of lines, where the vocabulary has these as newlines (characters, "
              "byte-level BPE)"},
     {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 24, "64",
-     .help = "prompts read ahead at most; 1 answers line by line"},
+     .help = "prompts continued together at most, of those that can be read at once"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
