@@ -82,13 +82,14 @@ RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *
 
 /* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length. length may be
  * NULL, for a text to show: a NUL then becomes a blank, and other control characters except tab and
- * line breaks become U+FFFD. Special ids give nothing, ids out of range are an error (see
+ * line breaks become U+FFFD. Special ids give nothing, except unk, which reads as its kind writes
+ * it (" ⁇ ", "<unk>", U+FFFD); ids out of range are an error (see
  * rd_tokenizer_is_mapped); the text is valid UTF-8 in any case. */
 RD_API rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                      char **text, size_t *length);
 
-/* How pieces write a space: "▁", or "Ġ" in byte-level BPE; "" in WordPiece and words, which do not
- * write it. */
+/* How pieces write a space: "▁", "Ġ" in byte-level BPE, " " in characters; "" in WordPiece and
+ * words, which do not write it. */
 RD_API const char *rd_tokenizer_space(const rd_tokenizer *tokenizer);
 
 /* Whether the id belongs to a piece of text, not to pad, bos, eos, unk or mask. */

@@ -37,9 +37,9 @@ typedef struct rd_translator rd_translator;
 
 /* Opens a model directory: model.safetensors, config.yaml, and one joint vocabulary (spm.model;
  * tokenizer.json; vocab.json and merges.txt; dict.txt; or characters.txt) or two (source.spm and
- * target.spm; or dict.source.txt and dict.target.txt). Several directories
- * form an ensemble: their probabilities are averaged at each token, and their vocabularies must be
- * equal. RD_PRECISION_AUTO becomes int8 for weights that are already rounded to 8 bits. RD_ERR_IO
+ * target.spm, with vocab.json if they share ids; dict.source.txt and dict.target.txt; or
+ * characters.source.txt and characters.target.txt). Several directories form an ensemble: their
+ * probabilities are averaged at each token, and their vocabularies must be equal. RD_PRECISION_AUTO becomes int8 for weights that are already rounded to 8 bits. RD_ERR_IO
  * or RD_ERR_FORMAT name the file at fault; RD_ERR_ARGUMENT if this build or processor has no such
  * precision. */
 RD_API rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
@@ -52,7 +52,7 @@ typedef struct {
     bool replace_unk;         /* unknown tokens become the source word that they are aligned to */
     int32_t alignment_layer;  /* the decoder layer, from 1, whose attention gives alignments,
                                * averaged over its heads; 0: the last */
-    int32_t threads;          /* 0: all cores */
+    int32_t threads;          /* 0: as many as OpenMP would use */
     /* The beginning of each line's translation: [n] of the call, NUL-terminated, "" for none; or
      * NULL. Whole words work best. */
     const char *const *prefixes;
@@ -134,7 +134,8 @@ RD_API void rd_translations_free(rd_translations *translations);
 
 /* The log-probability (natural, end of sentence included) of each reference as the translation of
  * its line. log_probs: [n]; n_tokens: [n] subword tokens of the references, end of sentence
- * included, or NULL. Both sides are cut to the model's positions. */
+ * included, or NULL. Both sides are cut to the model's positions. Of the options only
+ * max_input_length, threads, and the search's batch_tokens and stop are read. */
 RD_API rd_status rd_translator_score(const rd_translator *translator,
                                      const rd_translate_options *options, int64_t n,
                                      const char *const *lines, const size_t *line_lengths,

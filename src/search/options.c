@@ -18,8 +18,8 @@ const rd_key rd_search_keys[] = {
     {"lenpen", RD_KEY_FLOAT, RD_AT(lenpen), -100, 100, "1",
      .help = "rank by log P / length^lenpen; larger gives longer translations"},
     {"lenpen-form", RD_KEY_ENUM, RD_AT(lenpen_form), 0, 0, "power", lenpen_forms,
-     .help = "power is that, as in fairseq, Marian's normalize and transformers; gnmt: "
-             "log P / ((5 + length) / 6)^lenpen"},
+     .help = "power: log P / length^lenpen, as in fairseq, Marian's normalize and transformers; "
+             "gnmt: log P / ((5 + length) / 6)^lenpen"},
     {"coverage-penalty", RD_KEY_FLOAT, RD_AT(coverage_penalty), -1e6, 1e6, "0",
      .help = "weight of the sum over source tokens of log(min(1, attention received))"},
     {"max-len-a", RD_KEY_FLOAT, RD_AT(max_len_a), 0, 1000, "1.2",
@@ -48,15 +48,16 @@ const rd_key rd_search_keys[] = {
     {"end-tokens", RD_KEY_STRING, RD_AT(end_tokens), .separator = ",",
      .help = "ids that end an output besides end of sentence, and stay in it"},
     {"early-stopping", RD_KEY_ENUM, RD_AT(early_stopping), 0, 0, "true", early_stoppings,
-     .help = "a search ends with the first `beam` hypotheses, as fairseq's; step: with the best of "
-             "all that end until the list is full, as transformers' true; false, never: when no "
-             "better one is likely, or can be"},
+     .help = "when a search ends. true: when `beam` hypotheses have ended, as fairseq's; step: after "
+             "that step, with the best of all that have ended, as transformers' true; false: when "
+             "a better one is unlikely; never: when a better one is impossible"},
     {"beam-patience", RD_KEY_FLOAT, RD_AT(patience), 0.001, 1000, "1",
      .help = "a search ends with beam * beam-patience hypotheses", .aliases = "patience"},
     {"forced-bos", RD_KEY_BOOL, RD_AT(forced_bos), 0, 0, "false",
      .help = "outputs begin with begin of sentence, whatever the model says"},
     {"forced-tokens-free", RD_KEY_BOOL, RD_AT(forced_tokens_free), 0, 0, "false",
-     .help = "that, and the end of the longest output, cost nothing"},
+     .help = "a begin of sentence that is forced, and the forced end of the longest output, do not "
+             "count in the score"},
     {"no-forced-eos", RD_KEY_BOOL, RD_AT(no_forced_eos), 0, 0, "false",
      .help = "the longest output ends where it is, not with end of sentence"},
     {"renormalize-logits", RD_KEY_BOOL, RD_AT(renormalize), 0, 0, "false",

@@ -45,7 +45,7 @@ static const rd_key options[] = {
     {"set", RD_KEY_LIST, RD_AT(settings), .value = "KEY=VALUE",
      .help = "override a key of the recipe; may be repeated"},
     {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096,
-     .help = "default all cores; the results do not depend on it"},
+     .help = "default all cores, or OMP_NUM_THREADS; the results do not depend on it"},
     {.name = NULL}};
 /* clang-format on */
 

@@ -65,8 +65,8 @@ static const rd_key constraint_options[] = {
     {"glossary", RD_KEY_WORD, RD_AT(glossary), .value = "FILE",
      .help = "lines SOURCE TERM, a tab, TARGET TERM: where the source term is in the input as "
              "whole words, the target term must be in the translation. Case counts; of "
-             "overlapping terms the longest from the left. Both need a --beam wider than the "
-             "number of subwords in a line's terms"},
+             "overlapping terms the longest from the left. --constraints and --glossary need a "
+             "--beam wider than the number of subwords in a line's terms"},
     {"keep", RD_KEY_WORD, RD_AT(keep), .value = "REGEX",
      .help =
          "copy the matches of this regular expression in a line to the translation unchanged: "
@@ -82,7 +82,7 @@ static const rd_key speed_options[] = {
      .help = "score only the target pieces that FILE has for the pieces of the input "
              "(rdrop-preprocess --shortlist), not the whole vocabulary: faster, the more so the "
              "larger the vocabulary"},
-    {"threads", RD_KEY_INT32, RD_AT(options.threads), 1, 4096, .help = "default all cores"},
+    {"threads", RD_KEY_INT32, RD_AT(options.threads), 1, 4096, .help = "default all cores, or OMP_NUM_THREADS"},
     {"batch-tokens", RD_KEY_INT64, RD_AT(batch_tokens), 1, 1 << 30,
      .help = "source tokens translated together; default 1920 / beam, at most 512. Sentences that "
              "are done make room for waiting ones (but not with --shortlist)"},
