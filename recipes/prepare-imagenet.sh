@@ -26,6 +26,10 @@ fi
 for name in ILSVRC2012_img_train.tar ILSVRC2012_img_val.tar val_classes.txt; do
     [ -e "$from/$name" ] || fail "$from/$name is missing"
 done
+for set in train val; do
+    [ ! -e "$data/$set" ] || [ -L "$data/$set" ] || [ -e "$data/unpacked-by-prepare-imagenet" ] ||
+        fail "$data/$set is to be made of $from/ILSVRC2012_img_$set.tar; move it away"
+done
 rm -rf "$data/train.part" "$data/val.part"
 mkdir -p "$data/train.part" "$data/val.part/all"
 tar -xf "$from/ILSVRC2012_img_train.tar" -C "$data/train.part" || fail "$from/ILSVRC2012_img_train.tar: cannot unpack"
@@ -46,6 +50,7 @@ for i in "${!files[@]}"; do
     mv "$data/val.part/all/${files[i]}" "$data/val.part/${classes[i]}/"
 done
 rmdir "$data/val.part/all"
+touch "$data/unpacked-by-prepare-imagenet"
 rm -rf "$data/train" "$data/val"
 mv "$data/train.part" "$data/train"
 mv "$data/val.part" "$data/val"

@@ -87,6 +87,7 @@ keys_of() {
     binarize)
         group data | sed '/^prepare:/d'
         echo "prepend-bos: $(get prepend-bos)"
+        grep -E '^(extend-vocab|picture-channels): .' <<<"$resolved" || true
         ;;
     train)
         group data model train |
@@ -159,9 +160,9 @@ outputs_of() {
 contents() {
     local path sum
     LC_ALL=C sort | while IFS= read -r path; do
-        [ -f "$path" ] || continue
-        sum=$(sha256sum <"$path")
-        printf '%s  %s\n' "${sum%% *}" "${path#"$out/"}"
+        [ ! -f "$path" ] || printf '%s\0' "$path"
+    done | xargs -0r sha256sum -- | while read -r sum path; do
+        printf '%s  %s\n' "$sum" "${path#"$out/"}"
     done
 }
 

@@ -31,14 +31,16 @@ set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS "rdrop (= ${PROJECT_VERSION}), openmpi-bin"
 set(CPACK_COMPONENT_MPI_DESCRIPTION "training with R-Drop, translation, classification and scoring: several machines
  Lets mpirun and srun start rdrop-train, rdrop-translate and rdrop-preprocess
  as ranks that work together.")
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME librdrop${PROJECT_VERSION_MAJOR})
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME librdrop${RD_ABI})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "R-Drop, translation and scoring as a library
  The shared library with the loss of R-Drop, tokenizers, models, translation
  and scores.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME librdrop-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librdrop${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+# pkg-config wants the files of all libraries, which the static one needs, even for the shared one.
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librdrop${RD_ABI} (= ${PROJECT_VERSION}), libopenblas-dev, \
+libsentencepiece-dev, libyaml-dev, libjansson-dev, libzip-dev, zlib1g-dev, libicu-dev, libstemmer-dev, libjpeg-dev, libpng-dev")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "R-Drop, translation and scoring as a library: development
  Headers, the static library, and files for pkg-config and CMake.")
 

@@ -20,6 +20,7 @@ if [ $# -eq 0 ]; then
     exit 2
 fi
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+export SRUN_CPUS_PER_TASK=$OMP_NUM_THREADS # since Slurm 22.05 srun does not take sbatch's --cpus-per-task
 
 stopped=0
 training=

@@ -42,21 +42,28 @@ device() { # NAME MINOR
 score_to - >page || fail "score: $(cat err)"
 for to in "translate translated" "score page"; do
     read -r program expected <<<"$to"
-    "${program}_to" new && same "$expected" new
+    "${program}_to" new || fail "$program: $(cat err)"
+    same "$expected" new
     is new "regular file $(printf %o $((0666 & ~$(umask))))"
     echo old >target && chmod 600 target && ln -s target link
-    "${program}_to" target && same "$expected" target
+    "${program}_to" target || fail "$program: $(cat err)"
+    same "$expected" target
     is target "regular file 600"
     echo old >target
-    "${program}_to" link && same "$expected" target
+    "${program}_to" link || fail "$program: $(cat err)"
+    same "$expected" target
     is target "regular file 600" && is link "symbolic link 777"
     mkfifo -m 600 fifo && ln -s fifo to_fifo
     for path in fifo to_fifo; do
         cat fifo >got &
-        "${program}_to" $path && wait $! && same "$expected" got
+        "${program}_to" $path || fail "$program: $(cat err)"
+        wait $! && same "$expected" got
     done
     is fifo "fifo 600" && is to_fifo "symbolic link 777"
-    for stream in - /dev/stdout /dev/fd/1; do "${program}_to" $stream | cat >got && same "$expected" got; done
+    for stream in - /dev/stdout /dev/fd/1; do
+        "${program}_to" $stream | cat >got
+        same "$expected" got
+    done
     echo first >both && "${program}_to" - >>both && { echo first && cat "$expected"; } | cmp -s - both ||
         fail "$program: standard output was not appended to"
     [ ! -e - ] || fail "$program: a file of the name -"

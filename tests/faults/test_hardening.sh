@@ -10,7 +10,7 @@ fail() {
 grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt" && exit 77
 grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Release' "$bin/CMakeCache.txt" || exit 77
 command -v readelf >/dev/null || exit 77
-for file in "$bin"/rdrop-{recipe,preprocess,train,translate,score,convert} "$bin/librdrop.so"; do
+for file in "$bin"/rdrop-{recipe,preprocess,train,translate,score,convert,lm,predict} "$bin/librdrop.so"; do
     readelf -hW "$file" | grep 'Type: *DYN' >/dev/null || fail "$file: not position-independent"
     readelf -lW "$file" | grep GNU_RELRO >/dev/null || fail "$file: relocations stay writable"
     readelf -lW "$file" | grep 'GNU_STACK' | grep 'RWE' >/dev/null && fail "$file: its stack is executable"

@@ -53,7 +53,8 @@ holds 'part > 0 && part < 100' part "$(value train.json fraction_of_peak)"
 holds 'parts > 0.99 * all && parts < 1.01 * all' parts "$parts" all "$(value train.json seconds_per_update)"
 for part in data embedding attention ffn criterion optimizer; do
     grep -A1 "\"$part\": {" train.json >part
-    holds 'spent > 0' spent "$(value part seconds)"
+    spent=$(value part seconds)
+    holds 'spent > 0' spent "$spent"
 done
 "$bin/bench-train" tiny.yaml --data bin --updates 30 "${quick[@]}" --set reg-alpha=0 --json >one.json ||
     fail "bench-train without R-Drop"

@@ -13,7 +13,7 @@ fail() {
 }
 export LC_ALL=C
 nm -D --defined-only "$build/librdrop.so" | awk '$2 != "A" { print $3 }' | sort >"$work/versioned"
-# All are of the version that the soname has: librdrop.so.0, RDROP_0.
+# All are of the version that the soname has: librdrop.so.0.2, RDROP_0.2.
 soname=$(objdump -p "$build/librdrop.so" | sed -n 's/.*SONAME *librdrop\.so\.//p')
 grep -v "@@RDROP_$soname\$" "$work/versioned" && fail "functions of another version than RDROP_$soname"
 sed 's/@.*//' "$work/versioned" >"$work/exported"

@@ -21,7 +21,7 @@ if [ -e "$build/build.ninja" ]; then
     ninja -C "$build" -t commands programs >"$work/commands"
     for file in "$work"/prefix/bin/* "$work"/prefix/lib*/librdrop.* "$work"/prefix/lib*/*/librdrop.* \
         "$work"/prefix/share/man/man1/*; do
-        case $file in *\** | *.so | *.so.?) continue ;; esac # no such files; links, made with the library
+        case $file in *\** | *.so | *.so.?.?) continue ;; esac # no such files; links, made with the library
         grep -qE "( |/)$(basename "$file")( |$)" "$work/commands" ||
             { echo "target programs does not make $(basename "$file")" >&2; exit 1; }
     done

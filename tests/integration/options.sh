@@ -23,13 +23,13 @@ wrong() {
 }
 
 n=0
-for program in rdrop-preprocess rdrop-train rdrop-translate rdrop-score rdrop-recipe rdrop-convert rdrop-predict; do
+for program in rdrop-preprocess rdrop-train rdrop-translate rdrop-score rdrop-recipe rdrop-convert rdrop-predict rdrop-lm; do
     "$bin/$program" --help >help || fail "$program --help"
     "$bin/$program" -h | cmp - help || fail "$program: -h is not --help"
     "$bin/$program" --version | grep -xE "$program [0-9]+\.[0-9]+\.[0-9]+" >/dev/null || fail "$program --version"
     "$bin/$program" --man >page || fail "$program --man"
     grep -q "^Usage: $program" help || fail "$program: --help has no usage"
-    [ "$(sed 's/^  rdrop.*//' help | awk 'length > 80' | wc -l)" -eq 0 ] || fail "$program: --help is wider than 80 columns"
+    [ "$(sed -E 's/^  (rdrop|echo|paste).*//' help | awk 'length > 80' | wc -l)" -eq 0 ] || fail "$program: --help is wider than 80 columns"
     if command -v groff >/dev/null; then
         [ -z "$(groff -man -ww -z page 2>&1)" ] || fail "$program: the man page: $(groff -man -ww -z page 2>&1)"
     fi

@@ -16,15 +16,15 @@ fail() {
 
 (cd "$build" && cpack -G DEB -B "$work/packages") >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 version=$("$build/rdrop-recipe" --version | cut -d' ' -f2)
-names=(rdrop librdrop0 librdrop-dev)
+names=(rdrop librdrop0.2 librdrop-dev)
 [ ! -e "$build/rdrop-mpi.so" ] || names+=(rdrop-mpi)
 for name in "${names[@]}"; do
     file=$work/packages/${name}_${version}_$(dpkg --print-architecture).deb
     [ -e "$file" ] || fail "no package $name: $(ls "$work/packages")"
     dpkg-deb -x "$file" "$work/root"
 done
-dpkg-deb -f "$work/packages"/librdrop0_*.deb Depends | grep libsentencepiece0 >/dev/null || fail "no dependencies"
-dpkg-deb -f "$work/packages"/librdrop-dev_*.deb Depends | grep -F "librdrop0 (= $version)" >/dev/null ||
+dpkg-deb -f "$work/packages"/librdrop0.2_*.deb Depends | grep libsentencepiece0 >/dev/null || fail "no dependencies"
+dpkg-deb -f "$work/packages"/librdrop-dev_*.deb Depends | grep -F "librdrop0.2 (= $version)" >/dev/null ||
     fail "the development package depends on no library"
 if command -v lintian >/dev/null; then
     lintian --fail-on error "$work/packages"/*.deb >"$work/log" 2>&1 || fail "lintian: $(cat "$work/log")"

@@ -8,8 +8,9 @@ repository=$(cd "$(dirname "$0")/../.." && pwd)
 recipe_program=$(cd "$build" && pwd)/rdrop-recipe
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# On standard output as well, so that $(run) of a run that fails is not what is expected of one without stages.
 fail() {
-    echo "FAILED: $*" >&2
+    echo "FAILED: $*" | tee /dev/stderr
     exit 1
 }
 same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
@@ -109,10 +110,15 @@ tar -cf "$work/imagenet/ILSVRC2012_img_val.tar" -C "$work/imagenet/flat" val_1.J
 printf 'n02\nn01\nn02\n' >"$work/imagenet/val_classes.txt"
 for again in 1 2; do
     IMAGENET_DIR=$work/imagenet bash "$repository/recipes/prepare-imagenet.sh" "$work/imagenet-data" "$build"
-    same "$(cd "$work/imagenet-data" && find . -type f | LC_ALL=C sort | tr '\n' ' ')" \
-        "./train/n01/n01_1.JPEG ./train/n02/n02_1.JPEG ./val/n01/val_2.JPEG ./val/n02/val_1.JPEG ./val/n02/val_3.JPEG " \
+    same "$(cd "$work/imagenet-data" && find train val -type f | LC_ALL=C sort | tr '\n' ' ')" \
+        "train/n01/n01_1.JPEG train/n02/n02_1.JPEG val/n01/val_2.JPEG val/n02/val_1.JPEG val/n02/val_3.JPEG " \
         "ImageNet, time $again"
 done
+mkdir -p "$work/imagenet-own/train/cats" && touch "$work/imagenet-own/train/cats/own.jpg"
+IMAGENET_DIR=$work/imagenet bash "$repository/recipes/prepare-imagenet.sh" "$work/imagenet-own" "$build" 2>"$work/log" &&
+    fail "pictures that are there already"
+grep 'train is to be made of' "$work/log" >/dev/null && [ -e "$work/imagenet-own/train/cats/own.jpg" ] ||
+    fail "pictures that are there already: $(cat "$work/log")"
 printf 'n02\n../up\nn02\n' >"$work/imagenet/val_classes.txt"
 ! IMAGENET_DIR=$work/imagenet bash "$repository/recipes/prepare-imagenet.sh" "$work/imagenet-data" x 2>"$work/log" ||
     fail "a class that leads outside is accepted"
