@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/piece_ids.h"
 #include "data/wordpiece.h"
 #include "io/json.h"
 
@@ -192,66 +193,19 @@ static rd_status read_settings(rd_wordpiece *self, const char *path, const json_
     return RD_OK;
 }
 
-/* The largest id of the vocabulary and of its added tokens, plus one. */
-static rd_status find_size(const char *path, json_t *vocab, const json_t *added, int64_t *size) {
-    const char *name;
-    json_t *id, *token;
-    size_t i;
-    *size = 0;
-    json_object_foreach(vocab, name, id) {
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) >= MOST_PIECES)
-            return refuse(path, "the id of \"%.60s\" is no integer from 0 to %d", name,
-                          MOST_PIECES - 1);
-        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
-    }
-    json_array_foreach(added, i, token) {
-        id = json_object_get(token, "id");
-        if (!json_is_string(json_object_get(token, "content")) || !json_is_integer(id) ||
-            json_integer_value(id) < 0 || json_integer_value(id) >= MOST_PIECES)
-            return refuse(path, "added token %zu has no content, or no id from 0 to %d", i,
-                          MOST_PIECES - 1);
-        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
-    }
-    return *size > 0 ? RD_OK : refuse(path, "it has no pieces");
-}
-
-static rd_status take_name(const char *path, const char **names, const char *name, int64_t id) {
-    if (names[id] && strcmp(names[id], name) != 0)
-        return refuse(path, "\"%.60s\" and \"%.60s\" have the same id %lld", names[id], name,
-                      (long long)id);
-    names[id] = name;
-    return RD_OK;
-}
-
-static rd_status take_names(const char *path, json_t *vocab, const json_t *added,
-                            const char **names) {
-    const char *name;
-    json_t *id, *token;
-    size_t i;
-    json_object_foreach(vocab, name, id)
-        RD_TRY(take_name(path, names, name, json_integer_value(id)));
-    json_array_foreach(added, i, token)
-        RD_TRY(take_name(path, names, json_string_value(json_object_get(token, "content")),
-                         json_integer_value(json_object_get(token, "id"))));
-    return RD_OK;
-}
-
 rd_status rd_wordpiece_load_json(rd_wordpiece *self, const char *path, const json_t *root) {
     const json_t *model = json_object_get(root, "model");
     const json_t *added = json_object_get(root, "added_tokens");
     json_t *vocab = json_object_get(model, "vocab"), *token;
     const char *unk = json_string_value(json_object_get(model, "unk_token"));
-    int64_t size;
+    rd_piece_ids map = {0};
     size_t i;
     if (!json_is_object(vocab)) return refuse(path, "it has no model.vocab");
     RD_TRY(read_settings(self, path, root));
     RD_TRY(read_config_beside(self, path));
-    RD_TRY(find_size(path, vocab, added, &size));
-    const char **names = rd_calloc((size_t)size, sizeof *names);
-    rd_status status = names ? take_names(path, vocab, added, names) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = store_pieces(self, names, (int32_t)size);
-    free(names);
+    rd_status status = rd_piece_ids_take(&map, path, vocab, added);
+    if (status == RD_OK) status = store_pieces(self, map.pieces, map.size);
+    rd_piece_ids_close(&map);
     RD_TRY(status);
     json_array_foreach(added, i, token) {
         if (json_is_true(json_object_get(token, "special"))) /* in a text they are text */
