@@ -162,16 +162,12 @@ static rd_status read_merges(loader *l, char *text, size_t n) {
 
 /* A tokenizer_config.json next to the vocabulary takes precedence over the tokenizer.json. */
 static rd_status load_config_beside(loader *l, const char *vocab_path) {
-    char *directory = rd_path_parent(vocab_path);
-    json_t *config = NULL;
-    rd_status status = directory
-                           ? rd_json_read_optional(directory, "tokenizer_config.json", &config)
-                           : RD_ERR_MEMORY;
+    json_t *config;
+    RD_TRY(rd_json_read_beside(vocab_path, "tokenizer_config.json", &config));
     const json_t *prefix = json_object_get(config, "add_prefix_space");
     if (json_is_boolean(prefix)) l->bpe->prefix_space = json_is_true(prefix);
     json_decref(config);
-    free(directory);
-    return status;
+    return RD_OK;
 }
 
 static rd_status load_merges_beside(loader *l, const char *vocab_path) {

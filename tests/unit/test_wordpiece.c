@@ -386,6 +386,23 @@ static void test_files_beside(void **state) {
     unlink(config);
 }
 
+/* A vocab.txt has added tokens next to it alone; special ones are text in a text. */
+static void test_tokens_beside(void **state) {
+    (void)state;
+    rd_tokenizer *tokenizer;
+    write_text(vocab_path, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n[E]\n");
+    write_text(config_path, "{\"added_tokens_decoder\": {\"7\": {\"content\": \"covid\"}}}");
+    assert_refused(vocab_path, "the added token \"covid\" is not supported");
+    write_text(config_path, "{\"added_tokens_decoder\": {\"1\": {\"content\": \"[UNK]\"}, "
+                            "\"6\": {\"content\": \"[E]\", \"special\": true}}}");
+    must(rd_tokenizer_open(&tokenizer, vocab_path));
+    char *text;
+    must(rd_tokenizer_decode(tokenizer, (int32_t[]){5, 6, 5}, 3, &text, NULL));
+    assert_string_equal(text, "a a");
+    free(text);
+    rd_tokenizer_close(tokenizer);
+}
+
 static void test_damaged_vocabularies(void **state) {
     (void)state;
     static const char start[] =
@@ -442,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_added_tokens),
         cmocka_unit_test(test_files_beside),
+        cmocka_unit_test(test_tokens_beside),
         cmocka_unit_test(test_damaged_vocabularies),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
