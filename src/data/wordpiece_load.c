@@ -22,11 +22,11 @@ __attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, 
 }
 
 /* Of two pieces with the same spelling the last counts, as in Hugging Face's tokenizers. */
-static rd_status add_to_table(rd_wordpiece_table *table, const char *name, size_t n, int32_t id) {
-    int32_t index;
-    RD_TRY(rd_string_add(&table->strings, name, n, &index));
+static rd_status add_to_table(rd_wordpiece_table *table, const char *name, size_t n, int32_t id,
+                              int32_t *index) {
+    RD_TRY(rd_string_add(&table->strings, name, n, index));
     RD_TRY(rd_reserve(&table->ids, &table->capacity, table->strings.n, sizeof *table->ids));
-    table->ids[index] = id;
+    table->ids[*index] = id;
     if (n > table->longest) table->longest = n;
     return RD_OK;
 }
@@ -39,18 +39,16 @@ static int32_t id_of(const rd_wordpiece *self, const char *name) {
 /* names: [size]; NULL: no piece has this id. */
 static rd_status store_pieces(rd_wordpiece *self, const char *const *names, int32_t size) {
     self->base.size = size;
-    self->name_at = rd_calloc((size_t)size, sizeof *self->name_at);
+    self->spellings = rd_malloc((size_t)size, sizeof *self->spellings);
     self->special = rd_calloc((size_t)size, sizeof *self->special);
-    if (!self->name_at || !self->special) return RD_ERR_MEMORY;
-    RD_TRY(rd_text_append(&self->names, "", 1));
-    for (int32_t id = 0; id < size; id++) {
+    if (!self->spellings || !self->special) return RD_ERR_MEMORY;
+    for (int32_t id = 0, inner; id < size; id++) {
+        self->spellings[id] = -1;
         if (!names[id]) continue;
         size_t n = strlen(names[id]);
-        self->name_at[id] = self->names.length;
-        RD_TRY(rd_text_append(&self->names, names[id], n + 1));
-        RD_TRY(add_to_table(&self->starts, names[id], n, id));
+        RD_TRY(add_to_table(&self->starts, names[id], n, id, &self->spellings[id]));
         if (strncmp(names[id], "##", 2) == 0)
-            RD_TRY(add_to_table(&self->continuations, names[id] + 2, n - 2, id));
+            RD_TRY(add_to_table(&self->continuations, names[id] + 2, n - 2, id, &inner));
     }
     return RD_OK;
 }
