@@ -204,8 +204,9 @@ static rd_status binarize_all(pairs *p) {
     const rd_data_config *d = &p->recipe->data;
     char vocabulary[RD_SHA256_HEX];
     RD_TRY(share_vocabulary(p->job, &p->vocabulary));
-    RD_TRY(rd_vocabularies_open(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe), &p->source,
-                                &p->target));
+    RD_TRY(rd_comm_agree(p->job->comm,
+                         rd_vocabularies_open(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe),
+                                              &p->source, &p->target)));
     RD_TRY(rd_vocabularies_fingerprint(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe),
                                        vocabulary));
     RD_TRY(rd_identity_make(&p->identity, p->recipe->task, d->source_lang, d->target_lang,
