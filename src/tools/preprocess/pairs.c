@@ -238,7 +238,8 @@ static rd_status make_shortlist(const pairs *p) {
     if (status == RD_OK) status = rd_shortlist_build(&config, data, path);
     if (status == RD_OK)
         printf("%s: up to %d target pieces for each of %d source pieces; %.1f s\n", path,
-               (int)config.per_piece, (int)rd_dataset_src_vocab(data), rd_seconds() - started);
+               (int)config.per_piece, (int)rd_dataset_identity(data)->src_vocab,
+               rd_seconds() - started);
     rd_dataset_close(data);
     free(data_path);
     free(path);
