@@ -122,7 +122,7 @@ static rd_status start_gathering(gathering *g) {
     return g->bytes && (g->whole || comm->rank > 0) ? RD_OK : RD_ERR_MEMORY;
 }
 
-/* Files: NULL on all ranks except the first, to which the others send their parts. */
+/* path, previous: NULL on all ranks except the first, to which the others send their parts. */
 static rd_status save_state(rd_run *run, const char *path, const char *previous,
                             const char *settings) {
     gathering g = {.run = run};
@@ -144,7 +144,7 @@ static rd_status save_state(rd_run *run, const char *path, const char *previous,
 rd_status rd_run_save_last(rd_run *run) {
     if (run->comm->rank > 0) {
         run->saved_update = run->state.update;
-        return rd_run_has_part(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
+        return rd_run_has_part(run) ? save_state(run, NULL, NULL, "") : RD_OK;
     }
 
     const rd_parameters *p = &run->model->parameters;
