@@ -9,9 +9,10 @@
 #include "io/json.h"
 #include "base/memory.h"
 #include "data/bpe.h"
+#include "data/piece_ids.h"
 
 /* CHARS: above all characters that spell bytes. */
-enum { CHARS = 512, MOST_PIECES = 1000000, LARGEST_FILE = 256 << 20 };
+enum { CHARS = 512, LARGEST_FILE = 256 << 20 };
 
 /* Bytes that a merge takes at most, and how many merges may take beyond three times their file. */
 enum { RULE_COST = 72, FREE_COST = 40 << 20 };
@@ -20,8 +21,7 @@ enum { RULE_COST = 72, FREE_COST = 40 << 20 };
 typedef struct {
     rd_bpe *bpe;
     const char *path;
-    json_t *pieces;         /* name -> id, all of them */
-    const char **names;     /* [size] by id; NULL: none */
+    rd_piece_ids map;
     bool *special;          /* [size] */
     rd_text joined;         /* scratch */
     uint16_t char_of[256];  /* the character that spells a byte */
@@ -51,39 +51,7 @@ static void spell_bytes(loader *l) {
 }
 
 static int32_t id_of(const loader *l, const char *name) {
-    const json_t *id = json_object_get(l->pieces, name);
-    return id ? (int32_t)json_integer_value(id) : -1;
-}
-
-static rd_status find_size(const loader *l, int32_t *size) {
-    const char *name;
-    json_t *value;
-    *size = 0;
-    json_object_foreach(l->pieces, name, value) {
-        json_int_t id = json_integer_value(value);
-        if (!json_is_integer(value) || id < 0 || id >= MOST_PIECES)
-            return refuse(l->path, "the id of \"%.60s\" is no integer from 0 to %d", name,
-                          MOST_PIECES - 1);
-        if (id >= *size) *size = (int32_t)id + 1;
-    }
-    return *size > 0 ? RD_OK : refuse(l->path, "it has no pieces");
-}
-
-static rd_status sort_pieces(loader *l) {
-    const char *name;
-    json_t *value;
-    RD_TRY(find_size(l, &l->bpe->base.size));
-    l->names = rd_calloc((size_t)l->bpe->base.size, sizeof *l->names);
-    l->special = rd_calloc((size_t)l->bpe->base.size, sizeof *l->special);
-    if (!l->names || !l->special) return RD_ERR_MEMORY;
-    json_object_foreach(l->pieces, name, value) {
-        json_int_t id = json_integer_value(value);
-        if (l->names[id])
-            return refuse(l->path, "\"%.60s\" and \"%.60s\" have the same id %d", l->names[id],
-                          name, (int)id);
-        l->names[id] = name;
-    }
-    return RD_OK;
+    return rd_piece_ids_find(&l->map, name);
 }
 
 static rd_status find_bytes(loader *l) {
@@ -136,7 +104,7 @@ static rd_status store_pieces(loader *l) {
     if (!bpe->name_at || !bpe->bytes_at) return RD_ERR_MEMORY;
     RD_TRY(rd_text_append(&bpe->bytes, "", 0));
     for (size_t id = 0; id < size; id++) {
-        const char *name = l->names[id] ? l->names[id] : "";
+        const char *name = l->map.pieces[id] ? l->map.pieces[id] : "";
         bpe->name_at[id] = bpe->names.length;
         RD_TRY(rd_text_append(&bpe->names, name, strlen(name) + 1));
         if (!l->special[id]) RD_TRY(append_bytes(l, &bpe->bytes, name));
@@ -194,16 +162,12 @@ static rd_status read_merges(loader *l, char *text, size_t n) {
 
 /* A tokenizer_config.json next to the vocabulary takes precedence over the tokenizer.json. */
 static rd_status load_config_beside(loader *l, const char *vocab_path) {
-    char *directory = rd_path_parent(vocab_path);
-    json_t *config = NULL;
-    rd_status status = directory
-                           ? rd_json_read_optional(directory, "tokenizer_config.json", &config)
-                           : RD_ERR_MEMORY;
+    json_t *config;
+    RD_TRY(rd_json_read_beside(vocab_path, "tokenizer_config.json", &config));
     const json_t *prefix = json_object_get(config, "add_prefix_space");
     if (json_is_boolean(prefix)) l->bpe->prefix_space = json_is_true(prefix);
     json_decref(config);
-    free(directory);
-    return status;
+    return RD_OK;
 }
 
 static rd_status load_merges_beside(loader *l, const char *vocab_path) {
@@ -275,26 +239,6 @@ static rd_status check_settings(loader *l, const json_t *root, const json_t *mod
     return RD_OK;
 }
 
-/* Pieces added to the model's; some may be there already. */
-static rd_status add_added_tokens(loader *l, const json_t *added) {
-    size_t i;
-    json_t *token;
-    json_array_foreach(added, i, token) {
-        const char *name = json_string_value(json_object_get(token, "content"));
-        json_t *id = json_object_get(token, "id");
-        if (!name || !json_is_integer(id))
-            return refuse(l->path, "added token %zu has no content or id", i);
-        const json_t *known = json_object_get(l->pieces, name);
-        if (known && json_integer_value(known) != json_integer_value(id))
-            return rd_error(
-                RD_ERR_FORMAT, "%s: \"%.60s\" has id %lld, but id %lld as an added token", l->path,
-                name, (long long)json_integer_value(known), (long long)json_integer_value(id));
-        if (!known && json_object_set(l->pieces, name, id) != 0)
-            return rd_error(RD_ERR_MEMORY, "%s: out of memory", l->path);
-    }
-    return RD_OK;
-}
-
 static void mark_special(loader *l, const json_t *added) {
     size_t i;
     json_t *token;
@@ -310,10 +254,12 @@ static rd_status open_added(loader *l, const json_t *added) {
     return rd_added_tokens_open(&t->added, added, own, 5, true);
 }
 
-static rd_status load_pieces(loader *l, const json_t *added) {
+static rd_status load_pieces(loader *l, json_t *pieces, const json_t *added) {
     spell_bytes(l);
-    RD_TRY(add_added_tokens(l, added));
-    RD_TRY(sort_pieces(l));
+    RD_TRY(rd_piece_ids_take(&l->map, l->path, pieces, added));
+    l->bpe->base.size = l->map.size;
+    l->special = rd_calloc((size_t)l->map.size, sizeof *l->special);
+    if (!l->special) return RD_ERR_MEMORY;
     mark_special(l, added);
     find_special(l);
     RD_TRY(open_added(l, added));
@@ -324,9 +270,8 @@ static rd_status load_pieces(loader *l, const json_t *added) {
 /* A vocab.json, with the files next to it. */
 static rd_status load_vocab(loader *l, json_t *root) {
     json_t *added;
-    l->pieces = root;
     RD_TRY(rd_added_tokens_beside(&added, l->path));
-    rd_status status = load_pieces(l, added);
+    rd_status status = load_pieces(l, root, added);
     json_decref(added);
     RD_TRY(status);
     RD_TRY(load_config_beside(l, l->path));
@@ -334,13 +279,12 @@ static rd_status load_vocab(loader *l, json_t *root) {
 }
 
 static rd_status load(loader *l, json_t *root) {
-    json_t *model = json_object_get(root, "model");
+    json_t *model = json_object_get(root, "model"), *pieces = json_object_get(model, "vocab");
     if (!json_is_object(model)) return load_vocab(l, root);
-    l->pieces = json_object_get(model, "vocab");
-    if (!json_is_object(l->pieces)) return refuse(l->path, "it has no model.vocab");
+    if (!json_is_object(pieces)) return refuse(l->path, "it has no model.vocab");
     RD_TRY(check_settings(l, root, model));
     RD_TRY(load_config_beside(l, l->path));
-    RD_TRY(load_pieces(l, json_object_get(root, "added_tokens")));
+    RD_TRY(load_pieces(l, pieces, json_object_get(root, "added_tokens")));
     return load_merges(l, json_object_get(model, "merges"));
 }
 
@@ -348,7 +292,7 @@ rd_status rd_bpe_load(rd_bpe *bpe, const char *path, json_t *root) {
     loader l = {.bpe = bpe, .path = path};
     rd_status status = load(&l, root);
     rd_text_free(&l.joined);
-    free(l.names);
+    rd_piece_ids_close(&l.map);
     free(l.special);
     return status;
 }

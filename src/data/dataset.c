@@ -147,14 +147,6 @@ uint64_t rd_dataset_checksum(const rd_dataset *dataset) {
     return (uint64_t)dataset->head.data_crc << 32 | dataset->head.index_crc;
 }
 
-int32_t rd_dataset_src_vocab(const rd_dataset *dataset) {
-    return dataset->head.identity.src_vocab;
-}
-
-int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset) {
-    return dataset->head.identity.tgt_vocab;
-}
-
 /* The file may have changed: the place of a pair may now be anything. */
 rd_pair rd_dataset_get(const rd_dataset *dataset, int64_t index) {
     record copy, *r = &copy;

@@ -40,8 +40,6 @@ rd_status rd_dataset_read(const rd_dataset *dataset, int64_t index, rd_ids *src,
 const rd_identity *rd_dataset_identity(const rd_dataset *dataset);
 rd_answer_kind rd_dataset_answers(const rd_dataset *dataset);
 uint64_t rd_dataset_checksum(const rd_dataset *dataset); /* of all pairs, and of their order */
-int32_t rd_dataset_src_vocab(const rd_dataset *dataset);
-int32_t rd_dataset_tgt_vocab(const rd_dataset *dataset);
 
 /* Writing, in order, streaming: add pairs, then finish (atomic rename) or abort. */
 typedef struct rd_dataset_writer rd_dataset_writer;

@@ -2,12 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/added_tokens.h"
 #include "data/piece_ids.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
+#include "io/json.h"
+
+enum { LARGEST_FILE = 1 << 28 };
 
 typedef struct {
     rd_tokenizer base;
@@ -17,7 +21,7 @@ typedef struct {
 
 /* Where the pieces of one text go. */
 typedef struct {
-    const rd_piece_ids *map;
+    const mapped *self;
     rd_ids *ids;
     rd_status status;
 } piece_sink;
@@ -25,8 +29,8 @@ typedef struct {
 static void add_piece(void *self, const char *piece, size_t n) {
     piece_sink *sink = self;
     if (sink->status != RD_OK) return;
-    int32_t id = strlen(piece) == n ? rd_piece_ids_find(sink->map, piece) : -1;
-    if (id < 0) id = sink->map->unk;
+    int32_t id = strlen(piece) == n ? rd_piece_ids_find(&sink->self->map, piece) : -1;
+    if (id < 0) id = sink->self->base.unk;
     sink->status = rd_ids_push(sink->ids, id);
 }
 
@@ -59,7 +63,7 @@ static rd_status take_language_code(piece_sink *sink, const char **text, size_t 
 
 static rd_status encode(const rd_tokenizer *tokenizer, const char *text, size_t n, rd_ids *ids) {
     const mapped *self = (const mapped *)tokenizer;
-    piece_sink sink = {.map = &self->map, .ids = ids};
+    piece_sink sink = {.self = self, .ids = ids};
     char *message = NULL;
     RD_TRY(take_language_code(&sink, &text, &n));
     for (size_t part; sink.status == RD_OK && n > 0; text += part, n -= part) {
@@ -78,7 +82,7 @@ static void add_drawn(void *self, int32_t id, const char *piece, size_t n) {
 static rd_status sample(const rd_tokenizer *tokenizer, const char *text, size_t n, float alpha,
                         int32_t nbest, uint64_t seed, rd_ids *ids) {
     const mapped *self = (const mapped *)tokenizer;
-    piece_sink sink = {.map = &self->map, .ids = ids};
+    piece_sink sink = {.self = self, .ids = ids};
     RD_TRY(take_language_code(&sink, &text, &n));
     RD_TRY(rd_sentencepiece_sample(self->processor, text, n, alpha, nbest, seed, add_drawn, &sink));
     return sink.status;
@@ -102,15 +106,16 @@ static void tidy(char *text, size_t *length) {
 static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n, char **text,
                         size_t *length) {
     const mapped *self = (const mapped *)tokenizer;
-    const rd_piece_ids *map = &self->map;
     const char **pieces = rd_malloc((size_t)n, sizeof *pieces);
     size_t n_pieces = 0;
     char *message = NULL;
     if (!pieces) return RD_ERR_MEMORY;
     for (int64_t i = 0; i < n; i++) {
-        bool special = ids[i] == map->pad || ids[i] == map->bos || ids[i] == map->eos ||
-                       ids[i] == map->unk || rd_added_tokens_is_special(self->base.added, ids[i]);
-        if (!special && map->pieces[ids[i]]) pieces[n_pieces++] = map->pieces[ids[i]];
+        const char *name = self->map.pieces[ids[i]];
+        bool special = ids[i] == tokenizer->pad || ids[i] == tokenizer->bos ||
+                       ids[i] == tokenizer->eos || ids[i] == tokenizer->unk ||
+                       rd_added_tokens_is_special(tokenizer->added, ids[i]);
+        if (!special && name) pieces[n_pieces++] = name;
     }
     int failed = spm_decode_pieces(self->processor, pieces, n_pieces, text, length, &message);
     free(pieces);
@@ -119,16 +124,41 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     return RD_OK;
 }
 
+static rd_status find_special(mapped *self, const char *path) {
+    const rd_piece_ids *map = &self->map;
+    rd_tokenizer *t = &self->base;
+    t->size = map->size;
+    t->pad = rd_piece_ids_find(map, "<pad>");
+    t->bos = rd_piece_ids_find(map, "<s>");
+    t->eos = rd_piece_ids_find(map, "</s>");
+    t->unk = rd_piece_ids_find(map, "<unk>");
+    t->mask = rd_piece_ids_find(map, "<mask>");
+    if (t->eos >= 0 && t->unk >= 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: no piece %s", path, t->eos < 0 ? "</s>" : "<unk>");
+}
+
+static rd_status take_pieces(mapped *self, const char *path, const json_t *added) {
+    json_t *json = NULL;
+    char *bytes;
+    size_t n;
+    RD_TRY(rd_read_file(path, LARGEST_FILE, &bytes, &n));
+    rd_status status = rd_json_parse(&json, path, bytes, n);
+    free(bytes);
+    if (status == RD_OK) status = rd_piece_ids_take(&self->map, path, json, added);
+    json_decref(json);
+    RD_TRY(status);
+    RD_TRY(find_special(self, path));
+    const rd_tokenizer *t = &self->base;
+    const int32_t own[] = {t->pad, t->bos, t->eos, t->unk, t->mask};
+    return rd_added_tokens_open(&self->base.added, added, own, 5, false);
+}
+
 /* A separate target vocabulary has its own ids, to which added tokens do not belong. */
 static rd_status open_pieces(mapped *self, const char *vocab_path) {
     json_t *added = NULL;
     if (!rd_ends_with(vocab_path, "target_vocab.json"))
         RD_TRY(rd_added_tokens_beside(&added, vocab_path));
-    const rd_piece_ids *map = &self->map;
-    rd_status status = rd_piece_ids_open(&self->map, vocab_path, added);
-    const int32_t own[] = {map->pad, map->bos, map->eos, map->unk,
-                           status == RD_OK ? rd_piece_ids_find(map, "<mask>") : -1};
-    if (status == RD_OK) status = rd_added_tokens_open(&self->base.added, added, own, 5, false);
+    rd_status status = take_pieces(self, vocab_path, added);
     json_decref(added);
     return status;
 }
@@ -152,13 +182,6 @@ rd_status rd_mapped_open(rd_tokenizer **tokenizer, const char *path, const char 
         close_model(&self->base);
         return status;
     }
-    const rd_piece_ids *map = &self->map;
-    self->base.size = map->size;
-    self->base.pad = map->pad;
-    self->base.bos = map->bos;
-    self->base.eos = map->eos;
-    self->base.unk = map->unk;
-    self->base.mask = rd_piece_ids_find(map, "<mask>");
     *tokenizer = &self->base;
     return RD_OK;
 }

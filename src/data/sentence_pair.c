@@ -33,28 +33,22 @@ static void truncate_pair(int64_t *first, int64_t *second, int64_t room) {
     *longer = room - room / 2;
 }
 
-/* Both lists grow by n. */
-static rd_status append(rd_ids *ids, rd_ids *segments, const int32_t *from, int64_t n,
-                        int32_t segment) {
-    RD_TRY(rd_ids_add(ids, from, n));
-    return segments ? rd_ids_fill(segments, segment, n) : RD_OK;
-}
-
 rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd_ids *second,
-                         int64_t longest, rd_ids *ids, rd_ids *segments) {
-    int64_t room = longest - rd_pair_special(form, second != NULL);
-    int64_t n_first = first->length, n_second = second ? second->length : 0;
-    int32_t of_second = form->segments ? 1 : 0;
+                         int64_t longest, rd_ids *ids, int64_t *n_first) {
+    int64_t room = longest - rd_pair_special(form, second != NULL), start = ids->length;
+    int64_t of_first = first->length, of_second = second ? second->length : 0;
     if (room < 0)
         return rd_error(RD_ERR_ARGUMENT, "%lld tokens leave no room for %s and the special pieces",
                         (long long)longest, second ? "two sentences" : "a sentence");
-    truncate_pair(&n_first, &n_second, room);
-    RD_TRY(append(ids, segments, &form->bos, 1, 0));
-    RD_TRY(append(ids, segments, first->data, n_first, 0));
-    RD_TRY(append(ids, segments, &form->eos, 1, 0));
+    truncate_pair(&of_first, &of_second, room);
+    RD_TRY(rd_ids_push(ids, form->bos));
+    RD_TRY(rd_ids_add(ids, first->data, of_first));
+    RD_TRY(rd_ids_push(ids, form->eos));
+    *n_first = ids->length - start;
     if (!second) return RD_OK;
-    for (int32_t i = 1; i < form->separators; i++)
-        RD_TRY(append(ids, segments, &form->eos, 1, of_second));
-    RD_TRY(append(ids, segments, second->data, n_second, of_second));
-    return append(ids, segments, &form->eos, 1, of_second);
+    RD_TRY(rd_ids_fill(ids, form->eos, form->separators - 1));
+    RD_TRY(rd_ids_add(ids, second->data, of_second));
+    RD_TRY(rd_ids_push(ids, form->eos));
+    if (!form->segments) *n_first = ids->length - start;
+    return RD_OK;
 }

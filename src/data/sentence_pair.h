@@ -21,10 +21,10 @@ rd_status rd_pair_form_of(rd_pair_form *form, const rd_tokenizer *tokenizer);
 /* Tokens besides those of the sentences. */
 int32_t rd_pair_special(const rd_pair_form *form, bool two);
 
-/* Appends a sentence, or two if second is not NULL, of `longest` tokens at most, to ids, and as
- * many numbers 0 and 1 to segments (NULL: not wanted). RD_ERR_ARGUMENT if the special tokens alone
- * are more than that. */
+/* Appends a sentence, or two if second is not NULL, of `longest` tokens at most, to ids; *n_first:
+ * how many of them are of segment 0, the rest are of segment 1. RD_ERR_ARGUMENT if the special
+ * tokens alone are more than that. */
 rd_status rd_pair_append(const rd_pair_form *form, const rd_ids *first, const rd_ids *second,
-                         int64_t longest, rd_ids *ids, rd_ids *segments);
+                         int64_t longest, rd_ids *ids, int64_t *n_first);
 
 #endif

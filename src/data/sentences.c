@@ -6,7 +6,6 @@ void rd_sentence_scratch_free(rd_sentence_scratch *s) {
     free(s->sentences[0].data);
     free(s->sentences[1].data);
     free(s->all.data);
-    free(s->segments.data);
     *s = (rd_sentence_scratch){0};
 }
 
@@ -22,14 +21,13 @@ rd_status rd_sentences_read(const rd_sentence_reader *reader, const rd_field *fi
                                    &s->sentences[i]));
         whole += s->sentences[i].length;
     }
-    s->all.length = s->segments.length = 0;
+    s->all.length = 0;
+    *tokens = (rd_sentence_tokens){0};
     RD_TRY(rd_pair_append(&reader->form, &s->sentences[0], second ? &s->sentences[1] : NULL,
-                          reader->longest, &s->all, &s->segments));
-    *tokens =
-        (rd_sentence_tokens){.ids = s->all.data, .n = s->all.length, .cut = s->all.length < whole};
-    for (int64_t i = 0; i < s->all.length; i++) {
-        tokens->first += s->segments.data[i] == 0;
-        tokens->unknown += s->all.data[i] == unk;
-    }
+                          reader->longest, &s->all, &tokens->first));
+    tokens->ids = s->all.data;
+    tokens->n = s->all.length;
+    tokens->cut = tokens->n < whole;
+    for (int64_t i = 0; i < tokens->n; i++) tokens->unknown += tokens->ids[i] == unk;
     return RD_OK;
 }

@@ -16,7 +16,7 @@ typedef struct {
 
 /* Scratch: {0} at first; release. */
 typedef struct {
-    rd_ids sentences[2], all, segments;
+    rd_ids sentences[2], all;
 } rd_sentence_scratch;
 
 void rd_sentence_scratch_free(rd_sentence_scratch *scratch);

@@ -78,14 +78,6 @@ const rd_identity *rd_shortlist_identity(const rd_shortlist *s) {
     return &s->head->identity;
 }
 
-int32_t rd_shortlist_src_vocab(const rd_shortlist *s) {
-    return s->head->identity.src_vocab;
-}
-
-int32_t rd_shortlist_tgt_vocab(const rd_shortlist *s) {
-    return s->head->identity.tgt_vocab;
-}
-
 static void choose_list(const rd_shortlist *s, int32_t list, bool *chosen) {
     for (int32_t i = s->starts[list]; i < s->starts[list + 1]; i++) chosen[s->ids[i]] = true;
 }

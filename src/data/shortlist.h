@@ -27,8 +27,6 @@ rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset
                              const char *path);
 
 const rd_identity *rd_shortlist_identity(const rd_shortlist *shortlist);
-int32_t rd_shortlist_src_vocab(const rd_shortlist *shortlist);
-int32_t rd_shortlist_tgt_vocab(const rd_shortlist *shortlist);
 
 /* Sets chosen: [tgt_vocab] for the target pieces of src: [n], and for the frequent ones. */
 void rd_shortlist_choose(const rd_shortlist *shortlist, const int32_t *src, int64_t n,

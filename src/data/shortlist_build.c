@@ -28,6 +28,7 @@ typedef struct {
     rd_pair_table pairs; /* of pieces: their places in */
     entry *entries;      /* [capacity], pairs.n used */
     int64_t capacity;
+    int32_t src_vocab, tgt_vocab;
     double *totals;       /* [src_vocab] */
     int64_t *occurrences; /* [tgt_vocab] */
     int32_t *starts, *ids;
@@ -98,7 +99,7 @@ static rd_status expect(build *b) {
 }
 
 static void maximize(build *b) {
-    memset(b->totals, 0, sizeof *b->totals * (size_t)rd_dataset_src_vocab(b->data));
+    memset(b->totals, 0, sizeof *b->totals * (size_t)b->src_vocab);
     for (int64_t i = 0; i < b->pairs.n; i++)
         b->totals[b->entries[i].src] += (double)b->entries[i].count;
     for (int64_t i = 0; i < b->pairs.n; i++) {
@@ -127,7 +128,7 @@ static int64_t sort_pairs(build *b) {
 
 /* The most frequent target pieces, as entries of a source piece after the last. */
 static rd_status add_frequent(build *b, entry *frequent) {
-    int32_t vocab = rd_dataset_tgt_vocab(b->data);
+    int32_t vocab = b->tgt_vocab;
     for (int32_t i = 0; i < vocab; i++)
         frequent[i] = (entry){.tgt = i, .p = (float)b->occurrences[i]};
     qsort(frequent, (size_t)vocab, sizeof *frequent, by_source_then_likelier);
@@ -135,29 +136,28 @@ static rd_status add_frequent(build *b, entry *frequent) {
     RD_TRY(rd_reserve(&b->ids, &capacity, (int64_t)b->n_ids + b->config->frequent, sizeof *b->ids));
     for (int32_t i = 0; i < vocab && i < b->config->frequent; i++)
         if (frequent[i].p > 0.0f) b->ids[b->n_ids++] = frequent[i].tgt;
-    b->starts[rd_dataset_src_vocab(b->data) + 1] = b->n_ids;
+    b->starts[b->src_vocab + 1] = b->n_ids;
     return RD_OK;
 }
 
 static rd_status make_lists(build *b) {
-    int32_t src_vocab = rd_dataset_src_vocab(b->data), per_piece = b->config->per_piece;
+    int32_t per_piece = b->config->per_piece;
     int64_t n = sort_pairs(b), at = 0;
     b->ids = rd_malloc((size_t)n, sizeof *b->ids);
     if (!b->ids) return RD_ERR_MEMORY;
-    for (int32_t src = 0; src <= src_vocab; src++) {
+    for (int32_t src = 0; src <= b->src_vocab; src++) {
         b->starts[src] = b->n_ids;
         for (int32_t kept = 0; at < n && b->entries[at].src == src; at++, kept++)
             if (kept < per_piece) b->ids[b->n_ids++] = b->entries[at].tgt;
     }
-    entry *frequent = rd_malloc((size_t)rd_dataset_tgt_vocab(b->data), sizeof *frequent);
+    entry *frequent = rd_malloc((size_t)b->tgt_vocab, sizeof *frequent);
     rd_status status = frequent ? add_frequent(b, frequent) : RD_ERR_MEMORY;
     free(frequent);
     return status;
 }
 
 static rd_status write_lists(const build *b, const char *path) {
-    int32_t src_vocab = rd_dataset_src_vocab(b->data);
-    size_t starts = sizeof *b->starts * ((size_t)src_vocab + 2);
+    size_t starts = sizeof *b->starts * ((size_t)b->src_vocab + 2);
     size_t ids = sizeof *b->ids * (size_t)b->n_ids;
     rd_shortlist_header head = {.identity = *rd_dataset_identity(b->data), .n_ids = b->n_ids};
     memcpy(head.magic, RD_SHORTLIST_MAGIC, sizeof head.magic);
@@ -172,9 +172,9 @@ static rd_status write_lists(const build *b, const char *path) {
 }
 
 static rd_status run(build *b, const char *path) {
-    b->totals = rd_calloc((size_t)rd_dataset_src_vocab(b->data), sizeof *b->totals);
-    b->occurrences = rd_calloc((size_t)rd_dataset_tgt_vocab(b->data), sizeof *b->occurrences);
-    b->starts = rd_calloc((size_t)rd_dataset_src_vocab(b->data) + 2, sizeof *b->starts);
+    b->totals = rd_calloc((size_t)b->src_vocab, sizeof *b->totals);
+    b->occurrences = rd_calloc((size_t)b->tgt_vocab, sizeof *b->occurrences);
+    b->starts = rd_calloc((size_t)b->src_vocab + 2, sizeof *b->starts);
     if (!b->totals || !b->occurrences || !b->starts) return RD_ERR_MEMORY;
     RD_TRY(collect_pairs(b));
     for (int i = 0; i < ITERATIONS; i++) {
@@ -191,7 +191,13 @@ rd_shortlist_config rd_shortlist_defaults(void) {
 
 rd_status rd_shortlist_build(const rd_shortlist_config *config, const rd_dataset *data,
                              const char *path) {
-    build b = {.config = config, .data = data, .step = 1, .n = rd_dataset_size(data)};
+    const rd_identity *identity = rd_dataset_identity(data);
+    build b = {.config = config,
+               .data = data,
+               .step = 1,
+               .n = rd_dataset_size(data),
+               .src_vocab = identity->src_vocab,
+               .tgt_vocab = identity->tgt_vocab};
     if (config->per_piece < 1 || config->frequent < 0 || config->pairs < 1)
         return rd_error(RD_ERR_ARGUMENT, "a shortlist needs a piece and a sentence pair at least");
     if (b.n > config->pairs) {

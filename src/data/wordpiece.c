@@ -14,15 +14,15 @@ static void close_wordpiece(rd_tokenizer *tokenizer) {
     rd_wordpiece *self = (rd_wordpiece *)tokenizer;
     table_free(&self->starts);
     table_free(&self->continuations);
-    rd_text_free(&self->names);
-    free(self->name_at);
+    free(self->spellings);
     free(self->special);
     free(self);
 }
 
 static const char *piece(const rd_tokenizer *tokenizer, int32_t id) {
     const rd_wordpiece *self = (const rd_wordpiece *)tokenizer;
-    return self->name_at[id] ? self->names.data + self->name_at[id] : NULL;
+    int32_t spelling = self->spellings[id];
+    return spelling < 0 ? NULL : rd_string_at(&self->starts.strings, spelling);
 }
 
 /* The longest piece at the start of word[0..n), n > 0; *length: its bytes, 0 if there is none. */
@@ -103,9 +103,10 @@ static rd_status decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64
     const rd_wordpiece *self = (const rd_wordpiece *)tokenizer;
     rd_text text = {0};
     rd_status status = rd_text_append(&text, "", 0);
-    for (int64_t i = 0; status == RD_OK && i < n; i++)
-        if (self->name_at[ids[i]] && !self->special[ids[i]])
-            status = append_piece(self, self->names.data + self->name_at[ids[i]], &text);
+    for (int64_t i = 0; status == RD_OK && i < n; i++) {
+        const char *name = piece(tokenizer, ids[i]);
+        if (name && !self->special[ids[i]]) status = append_piece(self, name, &text);
+    }
     if (status != RD_OK) {
         rd_text_free(&text);
         return status;

@@ -27,9 +27,8 @@ typedef struct {
     int32_t longest_word; /* in characters, at most RD_WORDPIECE_WORD */
     bool tidy;            /* decoding takes the spaces before punctuation away */
     rd_wordpiece_table starts, continuations; /* pieces at a word's start; after it, without "##" */
-    rd_text names;    /* of all pieces, each NUL-terminated, after one NUL */
-    int64_t *name_at; /* [size] into names; 0: no piece */
-    bool *special;    /* [size] */
+    int32_t *spellings;                       /* [size] in starts.strings; -1: no piece */
+    bool *special;                            /* [size] */
 } rd_wordpiece;
 
 /* Fill all fields after base.kind. On failure too self is as rd_tokenizer_close wants it. `root`: a

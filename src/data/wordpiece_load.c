@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "data/piece_ids.h"
 #include "data/wordpiece.h"
 #include "io/json.h"
 
@@ -22,11 +22,11 @@ __attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, 
 }
 
 /* Of two pieces with the same spelling the last counts, as in Hugging Face's tokenizers. */
-static rd_status add_to_table(rd_wordpiece_table *table, const char *name, size_t n, int32_t id) {
-    int32_t index;
-    RD_TRY(rd_string_add(&table->strings, name, n, &index));
+static rd_status add_to_table(rd_wordpiece_table *table, const char *name, size_t n, int32_t id,
+                              int32_t *index) {
+    RD_TRY(rd_string_add(&table->strings, name, n, index));
     RD_TRY(rd_reserve(&table->ids, &table->capacity, table->strings.n, sizeof *table->ids));
-    table->ids[index] = id;
+    table->ids[*index] = id;
     if (n > table->longest) table->longest = n;
     return RD_OK;
 }
@@ -39,18 +39,16 @@ static int32_t id_of(const rd_wordpiece *self, const char *name) {
 /* names: [size]; NULL: no piece has this id. */
 static rd_status store_pieces(rd_wordpiece *self, const char *const *names, int32_t size) {
     self->base.size = size;
-    self->name_at = rd_calloc((size_t)size, sizeof *self->name_at);
+    self->spellings = rd_malloc((size_t)size, sizeof *self->spellings);
     self->special = rd_calloc((size_t)size, sizeof *self->special);
-    if (!self->name_at || !self->special) return RD_ERR_MEMORY;
-    RD_TRY(rd_text_append(&self->names, "", 1));
-    for (int32_t id = 0; id < size; id++) {
+    if (!self->spellings || !self->special) return RD_ERR_MEMORY;
+    for (int32_t id = 0, inner; id < size; id++) {
+        self->spellings[id] = -1;
         if (!names[id]) continue;
         size_t n = strlen(names[id]);
-        self->name_at[id] = self->names.length;
-        RD_TRY(rd_text_append(&self->names, names[id], n + 1));
-        RD_TRY(add_to_table(&self->starts, names[id], n, id));
+        RD_TRY(add_to_table(&self->starts, names[id], n, id, &self->spellings[id]));
         if (strncmp(names[id], "##", 2) == 0)
-            RD_TRY(add_to_table(&self->continuations, names[id] + 2, n - 2, id));
+            RD_TRY(add_to_table(&self->continuations, names[id] + 2, n - 2, id, &inner));
     }
     return RD_OK;
 }
@@ -72,20 +70,11 @@ static bool is_on(const json_t *object, const char *key, bool otherwise) {
     return json_is_boolean(value) ? json_is_true(value) : otherwise;
 }
 
-/* *json: of the file `name` next to the vocabulary, {} if there is none. */
-static rd_status read_beside(const char *vocab_path, const char *name, json_t **json) {
-    char *directory = rd_path_parent(vocab_path);
-    *json = NULL;
-    rd_status status = directory ? rd_json_read_optional(directory, name, json) : RD_ERR_MEMORY;
-    free(directory);
-    return status;
-}
-
 /* tokenizer_config.json takes precedence over the vocabulary's own rules, as in BertTokenizer. */
 static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) {
     rd_wordpiece_rules *rules = &self->rules;
     json_t *config;
-    RD_TRY(read_beside(vocab_path, "tokenizer_config.json", &config));
+    RD_TRY(rd_json_read_beside(vocab_path, "tokenizer_config.json", &config));
     bool lower = is_on(config, "do_lower_case", rules->lower);
     bool other = lower != rules->lower; /* then accents go with the letters, too */
     rules->lower = lower;
@@ -95,24 +84,35 @@ static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) 
     return RD_OK;
 }
 
-/* Tokens that text is cut at before it is cut into words. */
-static rd_status refuse_added(const char *path, const char *token) {
-    static const char *const known[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-    for (size_t i = 0; token && i < sizeof known / sizeof *known; i++)
-        if (strcmp(token, known[i]) == 0) return RD_OK;
-    return rd_error(RD_ERR_UNSUPPORTED,
-                    "%s: the added token \"%.60s\" is not supported; beyond its pieces a WordPiece "
-                    "vocabulary has special tokens alone here",
-                    path, token ? token : "");
+static bool is_usual(const char *token) {
+    static const char *const usual[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (strcmp(token, usual[i]) == 0) return true;
+    return false;
 }
 
-static rd_status refuse_added_beside(const char *vocab_path) {
-    json_t *added, *id;
-    const char *name;
-    RD_TRY(read_beside(vocab_path, "added_tokens.json", &added));
-    rd_status status = RD_OK;
-    json_object_foreach(added, name, id) if (status == RD_OK) status =
-        refuse_added(vocab_path, name);
+/* Special tokens are text in a text; at others it would be cut before it is cut into words. */
+static rd_status mark_added(rd_wordpiece *self, const char *path, const json_t *added) {
+    size_t i;
+    json_t *token;
+    json_array_foreach(added, i, token) {
+        const char *name = json_string_value(json_object_get(token, "content"));
+        json_int_t id = json_integer_value(json_object_get(token, "id"));
+        bool special = json_is_true(json_object_get(token, "special"));
+        if (special && id < self->base.size) self->special[id] = true;
+        if (!special && !is_usual(name))
+            return rd_error(RD_ERR_UNSUPPORTED,
+                            "%s: the added token \"%.60s\" is not supported; beyond its pieces a "
+                            "WordPiece vocabulary has special tokens alone here",
+                            path, name);
+    }
+    return RD_OK;
+}
+
+static rd_status mark_added_beside(rd_wordpiece *self, const char *vocab_path) {
+    json_t *added;
+    RD_TRY(rd_added_tokens_beside(&added, vocab_path));
+    rd_status status = mark_added(self, vocab_path, added);
     json_decref(added);
     return status;
 }
@@ -148,7 +148,6 @@ rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const cha
     self->longest_word = USUAL_LONGEST_WORD;
     self->tidy = true;
     RD_TRY(read_config_beside(self, path));
-    RD_TRY(refuse_added_beside(path));
     char *text = rd_strdup(bytes);
     const char **names = rd_calloc((size_t)n_lines, sizeof *names);
     rd_status status = text && names ? RD_OK : RD_ERR_MEMORY;
@@ -156,6 +155,7 @@ rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const cha
         cut_lines(text, n_lines, names);
         status = store_pieces(self, names, (int32_t)n_lines);
     }
+    if (status == RD_OK) status = mark_added_beside(self, path);
     if (status == RD_OK) status = find_special(self, path, "[UNK]");
     free(names);
     free(text);
@@ -192,72 +192,19 @@ static rd_status read_settings(rd_wordpiece *self, const char *path, const json_
     return RD_OK;
 }
 
-/* The largest id of the vocabulary and of its added tokens, plus one. */
-static rd_status find_size(const char *path, json_t *vocab, const json_t *added, int64_t *size) {
-    const char *name;
-    json_t *id, *token;
-    size_t i;
-    *size = 0;
-    json_object_foreach(vocab, name, id) {
-        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) >= MOST_PIECES)
-            return refuse(path, "the id of \"%.60s\" is no integer from 0 to %d", name,
-                          MOST_PIECES - 1);
-        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
-    }
-    json_array_foreach(added, i, token) {
-        id = json_object_get(token, "id");
-        if (!json_is_string(json_object_get(token, "content")) || !json_is_integer(id) ||
-            json_integer_value(id) < 0 || json_integer_value(id) >= MOST_PIECES)
-            return refuse(path, "added token %zu has no content, or no id from 0 to %d", i,
-                          MOST_PIECES - 1);
-        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
-    }
-    return *size > 0 ? RD_OK : refuse(path, "it has no pieces");
-}
-
-static rd_status take_name(const char *path, const char **names, const char *name, int64_t id) {
-    if (names[id] && strcmp(names[id], name) != 0)
-        return refuse(path, "\"%.60s\" and \"%.60s\" have the same id %lld", names[id], name,
-                      (long long)id);
-    names[id] = name;
-    return RD_OK;
-}
-
-static rd_status take_names(const char *path, json_t *vocab, const json_t *added,
-                            const char **names) {
-    const char *name;
-    json_t *id, *token;
-    size_t i;
-    json_object_foreach(vocab, name, id)
-        RD_TRY(take_name(path, names, name, json_integer_value(id)));
-    json_array_foreach(added, i, token)
-        RD_TRY(take_name(path, names, json_string_value(json_object_get(token, "content")),
-                         json_integer_value(json_object_get(token, "id"))));
-    return RD_OK;
-}
-
 rd_status rd_wordpiece_load_json(rd_wordpiece *self, const char *path, const json_t *root) {
     const json_t *model = json_object_get(root, "model");
     const json_t *added = json_object_get(root, "added_tokens");
-    json_t *vocab = json_object_get(model, "vocab"), *token;
+    json_t *vocab = json_object_get(model, "vocab");
     const char *unk = json_string_value(json_object_get(model, "unk_token"));
-    int64_t size;
-    size_t i;
+    rd_piece_ids map = {0};
     if (!json_is_object(vocab)) return refuse(path, "it has no model.vocab");
     RD_TRY(read_settings(self, path, root));
     RD_TRY(read_config_beside(self, path));
-    RD_TRY(find_size(path, vocab, added, &size));
-    const char **names = rd_calloc((size_t)size, sizeof *names);
-    rd_status status = names ? take_names(path, vocab, added, names) : RD_ERR_MEMORY;
-    if (status == RD_OK) status = store_pieces(self, names, (int32_t)size);
-    free(names);
+    rd_status status = rd_piece_ids_take(&map, path, vocab, added);
+    if (status == RD_OK) status = store_pieces(self, map.pieces, map.size);
+    rd_piece_ids_close(&map);
     RD_TRY(status);
-    json_array_foreach(added, i, token) {
-        if (json_is_true(json_object_get(token, "special"))) /* in a text they are text */
-            self->special[json_integer_value(json_object_get(token, "id"))] = true;
-        else
-            RD_TRY(refuse_added(path, json_string_value(json_object_get(token, "content"))));
-    }
+    RD_TRY(mark_added(self, path, added));
     return find_special(self, path, unk ? unk : "[UNK]");
 }

@@ -188,6 +188,14 @@ rd_status rd_json_read_optional(const char *directory, const char *name, json_t 
     return *root ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
 }
 
+rd_status rd_json_read_beside(const char *path, const char *name, json_t **root) {
+    char *directory = rd_path_parent(path);
+    *root = NULL;
+    rd_status status = directory ? rd_json_read_optional(directory, name, root) : RD_ERR_MEMORY;
+    free(directory);
+    return status;
+}
+
 static rd_status write_text(const char *path, const char *text) {
     rd_atomic_file file;
     RD_TRY(rd_atomic_open(&file, path));

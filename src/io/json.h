@@ -39,6 +39,8 @@ rd_status rd_json_each_line(FILE *file, const char *path, rd_json_line take, voi
 rd_status rd_json_read(const char *directory, const char *name, json_t **root);
 /* {} where there is no such file. */
 rd_status rd_json_read_optional(const char *directory, const char *name, json_t **root);
+/* The same, of the file NAME next to the file `path`. */
+rd_status rd_json_read_beside(const char *path, const char *name, json_t **root);
 
 /* Takes over `root`, which may be NULL for lack of memory. */
 rd_status rd_json_write(const char *directory, const char *name, json_t *root);

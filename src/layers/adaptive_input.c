@@ -7,22 +7,35 @@
 /* The rows of a band, in their order. */
 typedef struct {
     const rd_adaptive_band *band;
-    int64_t n, first; /* rows; before them in the table */
-    int32_t *words;   /* [n] their tokens, from 0 */
+    int64_t n, first;     /* rows; before them in the table */
+    const int32_t *words; /* [n] their tokens, from 0 */
 } band_rows;
 
-/* places: [rows] of those in the band are set; NULL: known. */
-static rd_status find_rows(const rd_step *step, const rd_adaptive_band *band, int64_t rows,
-                           const int32_t *tokens, int32_t *places, int64_t first, band_rows *out) {
-    *out = (band_rows){.band = band, .first = first};
+static band_rows rows_of(const rd_adaptive_input *input, const rd_adaptive_embeddings *table,
+                         int32_t i) {
+    int64_t first = table->first[i];
+    return (band_rows){&input->bands[i], table->first[i + 1] - first, first, table->words + first};
+}
+
+/* Room for the table, whose rows are in the order of bands, and in a band in that of tokens. */
+static rd_status make_table(const rd_adaptive_input *input, const rd_step *step, int64_t rows,
+                            int64_t width, const int32_t *tokens, rd_adaptive_embeddings *out) {
+    int64_t n = 0;
+    out->table = rd_step_rows_in_parts(step, rows, width);
+    out->places = rd_arena_i32(step->arena, rows);
     out->words = rd_arena_i32(step->arena, rows);
-    if (!out->words) return RD_ERR_MEMORY;
-    for (int64_t r = 0; r < rows; r++) {
-        int64_t word = tokens[r] - band->first;
-        if (word < 0 || word >= band->n_words) continue;
-        if (places) places[r] = (int32_t)(first + out->n);
-        out->words[out->n++] = (int32_t)word;
+    if (!out->table || !out->places || !out->words) return RD_ERR_MEMORY;
+    for (int32_t i = 0; i < input->n_bands; i++) {
+        const rd_adaptive_band *band = &input->bands[i];
+        out->first[i] = n;
+        for (int64_t r = 0; r < rows; r++) {
+            int64_t word = tokens[r] - band->first;
+            if (word < 0 || word >= band->n_words) continue;
+            out->words[n] = (int32_t)word;
+            out->places[r] = (int32_t)n++;
+        }
     }
+    out->first[input->n_bands] = n;
     return RD_OK;
 }
 
@@ -53,17 +66,10 @@ static rd_status project(const rd_step *step, const band_rows *b, int64_t width,
 rd_status rd_adaptive_input_forward(const rd_adaptive_input *input, const rd_step *step,
                                     int64_t rows, int64_t width, const int32_t *tokens,
                                     rd_adaptive_embeddings *out) {
-    int64_t first = 0;
-    out->table = rd_step_rows_in_parts(step, rows, width);
-    out->places = rd_arena_i32(step->arena, rows);
-    if (!out->table || !out->places) return RD_ERR_MEMORY;
+    RD_TRY(make_table(input, step, rows, width, tokens, out));
     for (int32_t i = 0; i < input->n_bands; i++) {
-        band_rows b;
-        rd_arena_mark mark = rd_arena_save(step->arena);
-        RD_TRY(find_rows(step, &input->bands[i], rows, tokens, out->places, first, &b));
+        band_rows b = rows_of(input, out, i);
         RD_TRY(project(step, &b, width, out->table));
-        rd_arena_restore(step->arena, mark);
-        first += b.n;
     }
     return RD_OK;
 }
@@ -71,18 +77,8 @@ rd_status rd_adaptive_input_forward(const rd_adaptive_input *input, const rd_ste
 rd_status rd_adaptive_input_gradient(const rd_adaptive_input *input, const rd_step *step,
                                      int64_t rows, int64_t width, const int32_t *tokens,
                                      rd_adaptive_embeddings *dtable) {
-    int64_t first = 0;
-    dtable->table = rd_step_rows_in_parts(step, rows, width);
-    dtable->places = rd_arena_i32(step->arena, rows);
-    if (!dtable->table || !dtable->places) return RD_ERR_MEMORY;
+    RD_TRY(make_table(input, step, rows, width, tokens, dtable));
     rd_op_zero((rd_activations){.f32 = dtable->table}, rows * width);
-    for (int32_t i = 0; i < input->n_bands; i++) {
-        band_rows b;
-        rd_arena_mark mark = rd_arena_save(step->arena);
-        RD_TRY(find_rows(step, &input->bands[i], rows, tokens, dtable->places, first, &b));
-        rd_arena_restore(step->arena, mark);
-        first += b.n;
-    }
     return RD_OK;
 }
 
@@ -102,16 +98,12 @@ static rd_status band_backward(const rd_step *step, const band_rows *b, int64_t 
 }
 
 rd_status rd_adaptive_input_backward(const rd_adaptive_input *input, const rd_step *step,
-                                     int64_t rows, int64_t width, const int32_t *tokens,
-                                     const rd_adaptive_embeddings *dtable) {
-    int64_t first = 0;
+                                     int64_t width, const rd_adaptive_embeddings *dtable) {
     for (int32_t i = 0; i < input->n_bands; i++) {
-        band_rows b;
+        band_rows b = rows_of(input, dtable, i);
         rd_arena_mark mark = rd_arena_save(step->arena);
-        RD_TRY(find_rows(step, &input->bands[i], rows, tokens, NULL, first, &b));
         RD_TRY(band_backward(step, &b, width, dtable->table));
         rd_arena_restore(step->arena, mark);
-        first += b.n;
     }
     return RD_OK;
 }

@@ -22,8 +22,10 @@ typedef struct {
 /* The embeddings of a pass as a table: that of tokens[r] is row places[r], in the arena.
  * tokens: [rows]. */
 typedef struct {
-    float *table;    /* [rows, width], band after band */
-    int32_t *places; /* [rows] */
+    float *table;                      /* [rows, width], band after band */
+    int32_t *places;                   /* [rows] */
+    int32_t *words;                    /* [rows] of the table: in its band, from 0 */
+    int64_t first[RD_MAX_CUTOFFS + 2]; /* [n_bands + 1] row of the table */
 } rd_adaptive_embeddings;
 
 rd_status rd_adaptive_input_forward(const rd_adaptive_input *input, const rd_step *step,
@@ -36,7 +38,6 @@ rd_status rd_adaptive_input_gradient(const rd_adaptive_input *input, const rd_st
                                      rd_adaptive_embeddings *dtable);
 /* The gradients of all bands accumulate; dtable->table is used up. */
 rd_status rd_adaptive_input_backward(const rd_adaptive_input *input, const rd_step *step,
-                                     int64_t rows, int64_t width, const int32_t *tokens,
-                                     const rd_adaptive_embeddings *dtable);
+                                     int64_t width, const rd_adaptive_embeddings *dtable);
 
 #endif

@@ -79,8 +79,7 @@ static rd_status add_up_backward(const rd_step *step, const rd_embedding *embedd
     rd_op_embed_backward(words.table, embedding->positions.grad, dsum, rows, width, places,
                          input->positions, embedding->scale);
     if (padding) memcpy(padding, kept, sizeof *kept * (size_t)width);
-    if (adaptive->n_bands > 0)
-        RD_TRY(rd_adaptive_input_backward(adaptive, step, rows, width, input->tokens, &words));
+    if (adaptive->n_bands > 0) RD_TRY(rd_adaptive_input_backward(adaptive, step, width, &words));
     rd_arena_restore(step->arena, mark);
     return RD_OK;
 }

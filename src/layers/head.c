@@ -156,13 +156,6 @@ rd_status rd_head_backward(const rd_head *head, const rd_step *step, const rd_se
     return rd_head_features_backward(head, step, sequences, width, saved, dfeatures, dx);
 }
 
-rd_status rd_head_outputs(const rd_head *head, const rd_step *step, const rd_sequences *sequences,
-                          int64_t width, rd_activations x, float *logits) {
-    rd_head_saved saved;
-    RD_TRY(rd_head_features(head, step, sequences, width, x, &saved));
-    return rd_head_logits_of(head, step, width, &saved, logits);
-}
-
 static rd_status choose(rd_head *subset, const rd_head *whole, int64_t width, int64_t n,
                         const int32_t *chosen) {
     float *rows = rd_malloc((size_t)(n * (width + 1)), sizeof *rows); /* the bias comes last */

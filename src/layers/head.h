@@ -66,10 +66,6 @@ rd_status rd_head_logits_of(const rd_head *head, const rd_step *step, int64_t wi
 rd_status rd_head_backward(const rd_head *head, const rd_step *step, const rd_sequences *sequences,
                            int64_t width, rd_head_saved *saved, float *dlogits, float *dx);
 
-/* All of it: logits: [rows or sequences, n_out]. */
-rd_status rd_head_outputs(const rd_head *head, const rd_step *step, const rd_sequences *sequences,
-                          int64_t width, rd_activations x, float *logits);
-
 /* *subset: a head of chosen outputs of another one: copies of its rows, packed as that is. */
 rd_status rd_head_choose(rd_head *subset, const rd_head *whole, int64_t width, int64_t n_chosen,
                          const int32_t *chosen);

@@ -18,7 +18,6 @@ typedef struct {
     const char *reference;
     const rd_answer_metric *metrics[RD_SCORING_MAX_METRICS];
     const char *positive; /* label of F1; NULL: "1" */
-    int threads;          /* 0: all cores */
 } rd_answers_config;
 
 /* NULL: there is none of that name. */

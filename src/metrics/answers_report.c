@@ -72,12 +72,12 @@ static rd_status make_rooms(const rd_answer_pairs *pairs, int threads, trial_roo
 
 static rd_status run_trials(const rd_answers_config *config, const rd_report_config *how,
                             const rd_answer_pairs *pairs, double *scores) {
-    int threads = config->threads > 0 ? config->threads : rd_get_threads();
+    int threads = rd_get_threads();
     trial_room *rooms = rd_calloc((size_t)threads, sizeof *rooms);
     if (!rooms) return RD_ERR_MEMORY;
     rd_status status = make_rooms(pairs, threads, rooms);
     trials_work work = {config, how, pairs, rooms, scores};
-    if (status == RD_OK) status = rd_over_jobs(threads, how->trials, 1, run_trial, &work, NULL);
+    if (status == RD_OK) status = rd_over_jobs(0, how->trials, 1, run_trial, &work, NULL);
     for (int t = 0; t < threads; t++) {
         free(rooms[t].times);
         rd_answer_room_free(&rooms[t].room);

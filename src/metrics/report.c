@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/parallel.h"
 #include "metrics/significance.h"
 
 /* By how much a trial's difference may be less than the real one and count as no less: sums of
@@ -17,10 +16,6 @@ void rd_report_free(rd_report *report) {
         rd_text_free(&report->cells[k].members);
     free(report->cells);
     *report = (rd_report){0};
-}
-
-static int n_threads(const rd_scoring_config *config) {
-    return config->threads > 0 ? config->threads : rd_get_threads();
 }
 
 static void make_columns(const rd_scoring_config *config, const rd_scoring *scoring,
@@ -118,13 +113,12 @@ static rd_status run_test(const rd_scoring_config *config, const rd_scoring *sco
     double *work = rd_malloc((size_t)how->trials, 3 * sizeof *work);
     rd_status status = sums && work ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK && randomize) {
-        status =
-            rd_randomization_sums(scoring->lines, scoring->n_lines, config->n_systems,
-                                  scoring->width, how->trials, how->seed, n_threads(config), sums);
+        status = rd_randomization_sums(scoring->lines, scoring->n_lines, config->n_systems,
+                                       scoring->width, how->trials, how->seed, sums);
         if (status == RD_OK) randomization_columns(config, scoring, how, report, sums, work);
     } else if (status == RD_OK) {
         status = rd_bootstrap_sums(scoring->lines, scoring->n_lines, (int)row, how->trials,
-                                   how->seed, n_threads(config), sums);
+                                   how->seed, sums);
         if (status == RD_OK) bootstrap_columns(config, scoring, how, report, sums, work);
     }
     free(sums);

@@ -241,8 +241,8 @@ static rd_status block_job(void *self, int thread, int64_t job) {
     return score_line(w->config, w->scoring, w->block, i, w->scratch[thread], w->stats + i * row);
 }
 
-static rd_status score_block(block_work *work, int threads) {
-    RD_TRY(rd_over_jobs(threads, work->block->n + 1, 32, block_job, work, NULL));
+static rd_status score_block(block_work *work) {
+    RD_TRY(rd_over_jobs(0, work->block->n + 1, 32, block_job, work, NULL));
     return rd_failure_report(&work->reading);
 }
 
@@ -267,7 +267,7 @@ static void add_block(const rd_scoring_config *config, rd_scoring *scoring,
 
 static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scoring,
                               rd_line_reader *reader, rd_line_block blocks[2],
-                              rd_metric_scratch *const *scratch, int threads) {
+                              rd_metric_scratch *const *scratch) {
     int64_t row = (int64_t)config->n_systems * scoring->width;
     RD_TRY(rd_line_reader_next(reader, BLOCK_LINES, &blocks[0]));
     for (int now = 0; blocks[now].n > 0; now = !now) {
@@ -283,7 +283,7 @@ static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scori
                            .stats = stats,
                            .reader = reader,
                            .next = &blocks[!now]};
-        RD_TRY(score_block(&work, threads));
+        RD_TRY(score_block(&work));
         add_block(config, scoring, block, stats);
     }
     if (scoring->n_lines == 0)
@@ -292,7 +292,7 @@ static rd_status score_stream(const rd_scoring_config *config, rd_scoring *scori
 }
 
 rd_status rd_score_files(const rd_scoring_config *config, rd_scoring *scoring) {
-    int threads = config->threads > 0 ? config->threads : rd_get_threads();
+    int threads = rd_get_threads();
     rd_line_reader *reader = NULL;
     rd_line_block blocks[2] = {{0}, {0}};
     rd_status status = prepare(config, scoring);
@@ -301,7 +301,7 @@ rd_status rd_score_files(const rd_scoring_config *config, rd_scoring *scoring) {
     for (int t = 0; t < threads && status == RD_OK; t++)
         if (!(scratch[t] = rd_metric_scratch_new())) status = RD_ERR_MEMORY;
     if (status == RD_OK) status = rd_line_reader_open(&reader, config, true);
-    if (status == RD_OK) status = score_stream(config, scoring, reader, blocks, scratch, threads);
+    if (status == RD_OK) status = score_stream(config, scoring, reader, blocks, scratch);
     rd_line_reader_close(reader);
     for (int b = 0; b < 2; b++) rd_line_block_free(&blocks[b]);
     for (int t = 0; scratch && t < threads; t++) rd_metric_scratch_free(scratch[t]);

@@ -18,7 +18,6 @@ typedef struct {
     int32_t refs_per_line;      /* of a text file, parted by tabs; 0: a line is one reference */
     const rd_metric_config *metrics;
     bool keep_lines; /* for resampling and per-line scores */
-    int threads;     /* 0: all cores */
 } rd_scoring_config;
 
 typedef struct {

@@ -47,12 +47,12 @@ static rd_status bootstrap_job(void *self, int thread, int64_t t) {
 }
 
 rd_status rd_bootstrap_sums(const double *lines, int64_t n_lines, int width, int64_t trials,
-                            uint64_t seed, int threads, double *sums) {
+                            uint64_t seed, double *sums) {
     trials_work work = {
         .lines = lines, .n_lines = n_lines, .width = width, .seed = seed, .sums = sums};
-    work.times = rd_malloc((size_t)threads * (size_t)n_lines, sizeof *work.times);
+    work.times = rd_malloc((size_t)rd_get_threads() * (size_t)n_lines, sizeof *work.times);
     if (!work.times) return RD_ERR_MEMORY;
-    rd_status status = rd_over_jobs(threads, trials, 1, bootstrap_job, &work, NULL);
+    rd_status status = rd_over_jobs(0, trials, 1, bootstrap_job, &work, NULL);
     free(work.times);
     return status;
 }
@@ -90,14 +90,14 @@ static rd_status randomization_job(void *self, int thread, int64_t t) {
 }
 
 rd_status rd_randomization_sums(const double *lines, int64_t n_lines, int n_systems, int width,
-                                int64_t trials, uint64_t seed, int threads, double *sums) {
+                                int64_t trials, uint64_t seed, double *sums) {
     trials_work work = {.lines = lines,
                         .n_lines = n_lines,
                         .n_systems = n_systems,
                         .width = width,
                         .seed = seed,
                         .sums = sums};
-    return rd_over_jobs(threads, trials, 1, randomization_job, &work, NULL);
+    return rd_over_jobs(0, trials, 1, randomization_job, &work, NULL);
 }
 
 static int compare(const void *a, const void *b) {

@@ -21,13 +21,13 @@ static inline bool rd_randomization_keeps(rd_rng *rng, int64_t i, uint32_t *bits
 /* Resampled statistics: trial t draws n_lines lines with replacement, the same for all columns.
  * lines: [n_lines, width]; sums: [trials, width] */
 rd_status rd_bootstrap_sums(const double *lines, int64_t n_lines, int width, int64_t trials,
-                            uint64_t seed, int threads, double *sums);
+                            uint64_t seed, double *sums);
 
 /* Shuffled statistics: in trial t each line's statistics go with probability 1/2 from the baseline
  * (the first of n_systems) to the other system, the same lines for all systems. lines: [n_lines,
  * n_systems, width]; sums: [trials, n_systems, 2, width], of the two shuffled systems. */
 rd_status rd_randomization_sums(const double *lines, int64_t n_lines, int n_systems, int width,
-                                int64_t trials, uint64_t seed, int threads, double *sums);
+                                int64_t trials, uint64_t seed, double *sums);
 
 /* Mean and half the width of the 95% interval of scores [n], which are sorted in place. */
 void rd_confidence(double *scores, int64_t n, double *mean, double *interval);

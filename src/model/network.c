@@ -191,9 +191,11 @@ rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_b
 rd_status rd_network_step_logits(const rd_model *model, const rd_step *step, const rd_batch *batch,
                                  float *logits) {
     side source, target, *last;
+    rd_head_saved saved;
+    int64_t width = model->config.d_model;
     RD_TRY(forward(model, step, batch, RD_KEEP_INPUTS, &source, &target, &last));
-    return rd_head_outputs(&model->head, step, &last->saved.read, model->config.d_model,
-                           last->saved.out, logits);
+    RD_TRY(rd_head_features(&model->head, step, &last->saved.read, width, last->saved.out, &saved));
+    return rd_head_logits_of(&model->head, step, width, &saved, logits);
 }
 
 rd_status rd_network_log_probs(const rd_model *model, const rd_step *step, const rd_batch *batch,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "io/output.h"
 #include "metrics/tokenize.h"
 #include "tools/common/start.h"
@@ -111,8 +112,7 @@ static int run_texts(const arguments *args) {
                                 .systems = args->systems,
                                 .refs = args->refs,
                                 .refs_per_line = args->refs_per_line > 1 ? args->refs_per_line : 0,
-                                .metrics = args->metrics,
-                                .threads = args->threads};
+                                .metrics = args->metrics};
     config.keep_lines = args->sentence_level || args->per_line || args->worst > 0 || args->diff ||
                         args->report.test != RD_TEST_NONE;
     rd_scoring scoring;
@@ -138,7 +138,10 @@ int main(int argc, char **argv) {
     start_program();
     arguments args;
     int code = arguments_parse(&args, argc, argv);
-    if (code < 0) code = args.answers.n_metrics > 0 ? run_answers(&args) : run_texts(&args);
+    if (code < 0) {
+        rd_set_threads(args.threads);
+        code = args.answers.n_metrics > 0 ? run_answers(&args) : run_texts(&args);
+    }
     arguments_free(&args);
     return code;
 }

@@ -21,32 +21,6 @@ typedef struct {
 enum { VERSION_AT = 6 }; /* in the magic: two digits */
 static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '3'};
 
-/* The blocks after header and settings. */
-static int blocks_of(const rd_parameters *parameters, const rd_optimizer *optimizer,
-                     float *blocks[4]) {
-    blocks[0] = parameters->values;
-    blocks[1] = optimizer->m;
-    blocks[2] = optimizer->v;
-    blocks[3] = optimizer->ema;
-    return optimizer->ema ? 4 : 3;
-}
-
-static rd_status block_of(void *self, int i, const float **block) {
-    *block = ((float *const *)self)[i];
-    return RD_OK;
-}
-
-rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
-                             const rd_progress_state *state, const rd_parameters *parameters,
-                             const rd_optimizer *optimizer) {
-    float *blocks[4];
-    rd_checkpoint_blocks all = {.count = blocks_of(parameters, optimizer, blocks),
-                                .n = parameters->total,
-                                .get = block_of,
-                                .self = (void *)blocks};
-    return rd_checkpoint_save_blocks(path, previous, settings, state, &all);
-}
-
 static rd_status write_blocks(rd_atomic_file *file, const rd_checkpoint_blocks *blocks,
                               uint32_t crc) {
     for (int i = 0; i < blocks->count; i++) {
@@ -59,9 +33,8 @@ static rd_status write_blocks(rd_atomic_file *file, const rd_checkpoint_blocks *
     return RD_OK;
 }
 
-rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, const char *settings,
-                                    const rd_progress_state *state,
-                                    const rd_checkpoint_blocks *blocks) {
+rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
+                             const rd_progress_state *state, const rd_checkpoint_blocks *blocks) {
     size_t text = strlen(settings);
     header head = {
         .n = blocks->n, .has_ema = blocks->count == 4, .state = *state, .settings = (int64_t)text};
@@ -230,8 +203,8 @@ rd_status rd_checkpoint_read_part(const char *path, int block, int64_t begin, in
 rd_status rd_checkpoint_load(const char *path, const rd_checkpoint_judge *judge,
                              rd_progress_state *state, rd_parameters *parameters,
                              rd_optimizer *optimizer) {
-    float *blocks[4];
-    int n_blocks = blocks_of(parameters, optimizer, blocks);
+    float *blocks[] = {parameters->values, optimizer->m, optimizer->v, optimizer->ema};
+    int n_blocks = optimizer->ema ? 4 : 3;
     rd_mapping mapping;
     RD_TRY(rd_map_file(&mapping, path));
     rd_status status = load(&mapping, path, judge, state, blocks, n_blocks, parameters->total,

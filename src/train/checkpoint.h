@@ -24,12 +24,6 @@ typedef struct {
     double seconds; /* spent training, over all runs */
 } rd_progress_state;
 
-/* Atomic; a checksum covers all of it. settings: a text that the checkpoint keeps (settings.h). The
- * checkpoint that was at `path` moves to `previous`. */
-rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
-                             const rd_progress_state *state, const rd_parameters *parameters,
-                             const rd_optimizer *optimizer);
-
 /* Weights, first and second moments and, with has_ema, their average, one after the other. */
 typedef struct {
     int count; /* 3 or 4 */
@@ -38,9 +32,11 @@ typedef struct {
     rd_status (*get)(void *self, int i, const float **block);
     void *self;
 } rd_checkpoint_blocks;
-rd_status rd_checkpoint_save_blocks(const char *path, const char *previous, const char *settings,
-                                    const rd_progress_state *state,
-                                    const rd_checkpoint_blocks *blocks);
+
+/* Atomic; a checksum covers all of it. settings: a text that the checkpoint keeps (settings.h). The
+ * checkpoint that was at `path` moves to `previous`. */
+rd_status rd_checkpoint_save(const char *path, const char *previous, const char *settings,
+                             const rd_progress_state *state, const rd_checkpoint_blocks *blocks);
 
 /* values: [n] = a sound checkpoint's block from float `begin` on. */
 rd_status rd_checkpoint_read_part(const char *path, int block, int64_t begin, int64_t n,

@@ -101,12 +101,15 @@ static rd_status gather_bucket(const gathering *g, const float *mine, int64_t bu
     return rd_comm_gather_first(comm, mine + rd_run_slice(g->run, bucket).at, g->bytes, to);
 }
 
+/* Of all weights and of a whole optimizer's state the block is there already. */
 static rd_status gather_block(void *self, int i, const float **block) {
     const gathering *g = self;
+    const rd_parameters *p = &g->run->model->parameters;
     const rd_optimizer *o = &g->run->optimizer;
-    const float *const mine[] = {NULL, o->m, o->v, o->ema};
-    *block = i == 0 ? g->run->model->parameters.values : g->whole;
-    for (int64_t b = 0; i > 0 && b < rd_comm_buckets(g->run->model->parameters.total); b++)
+    const float *const mine[] = {p->values, o->m, o->v, o->ema};
+    bool whole = i == 0 || !rd_run_has_part(g->run);
+    *block = whole ? mine[i] : g->whole;
+    for (int64_t b = 0; !whole && b < rd_comm_buckets(p->total); b++)
         RD_TRY(gather_bucket(g, mine[i], b));
     return RD_OK;
 }
@@ -119,18 +122,17 @@ static rd_status start_gathering(gathering *g) {
     return g->bytes && (g->whole || comm->rank > 0) ? RD_OK : RD_ERR_MEMORY;
 }
 
-/* Files: NULL on all ranks except the first, to which the others send their parts. */
+/* path, previous: NULL on all ranks except the first, to which the others send their parts. */
 static rd_status save_state(rd_run *run, const char *path, const char *previous,
                             const char *settings) {
-    const rd_parameters *p = &run->model->parameters;
-    if (!rd_run_has_part(run))
-        return rd_checkpoint_save(path, previous, settings, &run->state, p, &run->optimizer);
     gathering g = {.run = run};
-    rd_checkpoint_blocks blocks = {
-        .count = run->optimizer.ema ? 4 : 3, .n = p->total, .get = gather_block, .self = &g};
-    rd_status status = start_gathering(&g);
+    rd_checkpoint_blocks blocks = {.count = run->optimizer.ema ? 4 : 3,
+                                   .n = run->model->parameters.total,
+                                   .get = gather_block,
+                                   .self = &g};
+    rd_status status = rd_run_has_part(run) ? start_gathering(&g) : RD_OK;
     if (status == RD_OK && path)
-        status = rd_checkpoint_save_blocks(path, previous, settings, &run->state, &blocks);
+        status = rd_checkpoint_save(path, previous, settings, &run->state, &blocks);
     const float *block;
     for (int i = 1; status == RD_OK && !path && i < blocks.count; i++)
         status = gather_block(&g, i, &block);
@@ -142,7 +144,7 @@ static rd_status save_state(rd_run *run, const char *path, const char *previous,
 rd_status rd_run_save_last(rd_run *run) {
     if (run->comm->rank > 0) {
         run->saved_update = run->state.update;
-        return rd_run_has_part(run) ? save_state(run, NULL, NULL, NULL) : RD_OK;
+        return rd_run_has_part(run) ? save_state(run, NULL, NULL, "") : RD_OK;
     }
 
     const rd_parameters *p = &run->model->parameters;

@@ -206,8 +206,8 @@ static rd_status check(const rd_translate_job *job) {
     if (job->n_models < 1) return rd_error(RD_ERR_ARGUMENT, "no model to translate with");
     if (!job->shortlist) return RD_OK;
     const rd_model_config *config = rd_model_get_config(job->models[0]);
-    int32_t src = rd_shortlist_src_vocab(job->shortlist);
-    int32_t tgt = rd_shortlist_tgt_vocab(job->shortlist);
+    int32_t src = rd_shortlist_identity(job->shortlist)->src_vocab;
+    int32_t tgt = rd_shortlist_identity(job->shortlist)->tgt_vocab;
     if (src != config->src_vocab || tgt != config->tgt_vocab)
         return rd_error(RD_ERR_FORMAT,
                         "the shortlist is for vocabularies of %d and %d pieces, the model has %d "

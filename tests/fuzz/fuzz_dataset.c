@@ -10,7 +10,8 @@
 static volatile int64_t sum;
 
 static void read_all(const rd_dataset *dataset) {
-    int32_t src_vocab = rd_dataset_src_vocab(dataset), tgt_vocab = rd_dataset_tgt_vocab(dataset);
+    int32_t src_vocab = rd_dataset_identity(dataset)->src_vocab;
+    int32_t tgt_vocab = rd_dataset_identity(dataset)->tgt_vocab;
     for (int64_t i = 0; i < rd_dataset_size(dataset); i++) {
         rd_pair p = rd_dataset_get(dataset, i);
         for (int32_t k = 0; k < p.n_src; k++) FUZZ_CHECK(p.src[k] >= 0 && p.src[k] < src_vocab);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/parallel.h"
 #include "fuzz.h"
 #include "metrics/report.h"
 
@@ -95,8 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                 .systems = systems,
                                 .refs = refs,
                                 .metrics = metrics,
-                                .keep_lines = true,
-                                .threads = 1};
+                                .keep_lines = true};
+    rd_set_threads(1);
     rd_scoring scoring;
     if (rd_score_files(&config, &scoring) != RD_OK) {
         FUZZ_CHECK(*rd_last_error());

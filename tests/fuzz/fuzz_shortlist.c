@@ -14,8 +14,8 @@ static void open_one(const uint8_t *data, size_t size) {
         FUZZ_CHECK(*rd_last_error());
         return;
     }
-    int32_t src_vocab = rd_shortlist_src_vocab(shortlist);
-    int32_t tgt_vocab = rd_shortlist_tgt_vocab(shortlist);
+    int32_t src_vocab = rd_shortlist_identity(shortlist)->src_vocab;
+    int32_t tgt_vocab = rd_shortlist_identity(shortlist)->tgt_vocab;
     if (tgt_vocab < 1 << 20) { /* any number may stand there; a model's must be equal */
         bool *chosen = calloc((size_t)tgt_vocab, sizeof *chosen);
         FUZZ_CHECK(chosen);

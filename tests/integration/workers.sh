@@ -352,4 +352,6 @@ if ranks 1 "$bin/rdrop-preprocess" "${many[@]}" --dest differ : \
     -np 1 "$bin/rdrop-preprocess" "${many[@]}" --data copies --dest differ >log 2>&1; then fail "other corpora"; fi
 [ "$(grep -c 'many.en.gz: up to line [0-9]* rank 1 reads other pairs' log)" -eq 1 ] || fail "other corpora: $(cat log)"
 [ ! -e differ/train.bin ] || fail "data of differing corpora"
+ranks 2 "$bin/rdrop-preprocess" tiny.yaml --data data --dest y --only binarize >log 2>&1 && fail "a vocabulary that is not there"
+[ "$(grep -c '^rdrop-preprocess: y: ' log)" -eq 1 ] || fail "no vocabulary: $(cat log)"
 echo "all as expected"

@@ -47,6 +47,11 @@ static rd_status accept(void *self, const char *at, const char *settings) {
     return RD_OK;
 }
 
+static rd_status block_of(void *self, int i, const float **block) {
+    *block = ((float *const *)self)[i];
+    return RD_OK;
+}
+
 static rd_status save_and_load(const rd_progress_state *state) {
     float weights[WEIGHTS] = {1, 2, 3}, m[WEIGHTS] = {0}, v[WEIGHTS] = {0};
     rd_parameters parameters = {.total = WEIGHTS, .values = weights};
@@ -55,8 +60,9 @@ static rd_status save_and_load(const rd_progress_state *state) {
     rd_checkpoint_info info;
     char previous[64];
     snprintf(previous, sizeof previous, "%s.previous", path);
-    assert_int_equal(
-        rd_checkpoint_save(path, previous, "seed: 1\n", state, &parameters, &optimizer), RD_OK);
+    float *saved[] = {weights, m, v};
+    const rd_checkpoint_blocks blocks = {3, WEIGHTS, block_of, (void *)saved};
+    assert_int_equal(rd_checkpoint_save(path, previous, "seed: 1\n", state, &blocks), RD_OK);
     unlink(previous);
     const rd_checkpoint_judge judge = {accept, NULL};
     rd_status status = rd_checkpoint_load(path, &judge, &loaded, &parameters, &optimizer);

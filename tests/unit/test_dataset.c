@@ -88,8 +88,8 @@ static void pairs_come_back_in_any_order(void **state) {
         write_pairs(path_of("a.bin"), N_PAIRS, keep_text);
         assert_int_equal(rd_dataset_open(&dataset, path_of("a.bin")), RD_OK);
         assert_int_equal(rd_dataset_size(dataset), N_PAIRS);
-        assert_int_equal(rd_dataset_src_vocab(dataset), VOCAB_SRC);
-        assert_int_equal(rd_dataset_tgt_vocab(dataset), VOCAB_TGT);
+        assert_int_equal(rd_dataset_identity(dataset)->src_vocab, VOCAB_SRC);
+        assert_int_equal(rd_dataset_identity(dataset)->tgt_vocab, VOCAB_TGT);
         assert_memory_equal(rd_dataset_identity(dataset), &identity, sizeof identity);
         for (int i = N_PAIRS - 1; i >= 0; i--) {
             rd_pair pair = rd_dataset_get(dataset, i);

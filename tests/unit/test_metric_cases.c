@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "metrics/metric.h"
 #include "metrics/porter.h"
@@ -429,8 +430,12 @@ static void test_resampling(void **state) {
         shuffled[TRIALS][2][2][2];
     for (int i = 0; i < LINES; i++) /* two systems of two statistics: a count, and a number */
         for (int k = 0; k < WIDTH; k++) lines[i][k] = k % 2 ? i * (k + 1) : 1;
-    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 7, 1, once[0]), RD_OK);
-    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 7, 3, again[0]), RD_OK);
+    int threads = rd_get_threads();
+    rd_set_threads(1);
+    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 7, once[0]), RD_OK);
+    rd_set_threads(3);
+    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 7, again[0]), RD_OK);
+    rd_set_threads(threads);
     assert_memory_equal(once, again, sizeof once);
     double mean = 0;
     for (int t = 0; t < TRIALS; t++) {
@@ -440,10 +445,10 @@ static void test_resampling(void **state) {
     }
     /* The sum of 200 draws from {0, 2, ..., 398}: mean 39800, deviation 1633 over one trial. */
     assert_near(mean, 39800, 5 * 1633 / sqrt(TRIALS));
-    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 8, 1, again[0]), RD_OK);
+    assert_int_equal(rd_bootstrap_sums(lines[0], LINES, WIDTH, TRIALS, 8, again[0]), RD_OK);
     assert_memory_not_equal(once, again, sizeof once);
 
-    assert_int_equal(rd_randomization_sums(lines[0], LINES, 2, 2, TRIALS, 7, 2, shuffled[0][0][0]),
+    assert_int_equal(rd_randomization_sums(lines[0], LINES, 2, 2, TRIALS, 7, shuffled[0][0][0]),
                      RD_OK);
     double total = 0, moved = 0;
     for (int i = 0; i < LINES; i++) total += lines[i][1] + lines[i][3];

@@ -70,8 +70,8 @@ static rd_shortlist *make_shortlist(int32_t per_piece, int32_t frequent, int64_t
     rd_shortlist *shortlist;
     assert_int_equal(rd_shortlist_build(&config, data, path), RD_OK);
     assert_int_equal(rd_shortlist_open(&shortlist, path), RD_OK);
-    assert_int_equal(rd_shortlist_src_vocab(shortlist), VOCAB);
-    assert_int_equal(rd_shortlist_tgt_vocab(shortlist), VOCAB);
+    assert_int_equal(rd_shortlist_identity(shortlist)->src_vocab, VOCAB);
+    assert_int_equal(rd_shortlist_identity(shortlist)->tgt_vocab, VOCAB);
     assert_memory_equal(rd_shortlist_identity(shortlist), &identity, sizeof identity);
     return shortlist;
 }

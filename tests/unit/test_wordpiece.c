@@ -295,22 +295,22 @@ static rd_ids ids_of(const json_t *item, const char *key) {
 
 static void check_pair(const json_t *item, const rd_pair_form *form) {
     bool two = !json_is_null(json_object_get(item, "second"));
-    rd_ids first = ids_of(item, "first"), second = {0}, ids = {0}, segments = {0};
+    rd_ids first = ids_of(item, "first"), second = {0}, ids = {0};
     rd_ids expected = ids_of(item, "ids"), expected_segments = ids_of(item, "segments");
-    int64_t longest = json_integer_value(json_object_get(item, "longest"));
+    int64_t longest = json_integer_value(json_object_get(item, "longest")), n_first;
     if (two) second = ids_of(item, "second");
-    assert_int_equal(rd_pair_append(form, &first, two ? &second : NULL, longest, &ids, &segments),
+    assert_int_equal(rd_pair_append(form, &first, two ? &second : NULL, longest, &ids, &n_first),
                      RD_OK);
     assert_int_equal(ids.length, expected.length);
-    assert_int_equal(segments.length, expected.length);
-    size_t n = sizeof(int32_t) * (size_t)ids.length;
-    assert_memory_equal(ids.data, expected.data, n);
-    assert_memory_equal(segments.data, expected_segments.data, n);
+    assert_int_equal(ids.length, expected_segments.length);
+    assert_memory_equal(ids.data, expected.data, sizeof(int32_t) * (size_t)ids.length);
+    for (int64_t i = 0; i < ids.length; i++)
+        assert_int_equal(i >= n_first, expected_segments.data[i]);
     assert_int_equal(rd_pair_append(form, &first, two ? &second : NULL,
-                                    rd_pair_special(form, two) - 1, &ids, NULL),
+                                    rd_pair_special(form, two) - 1, &ids, &n_first),
                      RD_ERR_ARGUMENT);
-    rd_ids *const all[] = {&first, &second, &ids, &segments, &expected, &expected_segments};
-    for (int i = 0; i < 6; i++) free(all[i]->data);
+    rd_ids *const all[] = {&first, &second, &ids, &expected, &expected_segments};
+    for (int i = 0; i < 5; i++) free(all[i]->data);
 }
 
 static void test_pairs(void **state) {
@@ -386,6 +386,23 @@ static void test_files_beside(void **state) {
     unlink(config);
 }
 
+/* A vocab.txt has added tokens next to it alone; special ones are text in a text. */
+static void test_tokens_beside(void **state) {
+    (void)state;
+    rd_tokenizer *tokenizer;
+    write_text(vocab_path, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n[E]\n");
+    write_text(config_path, "{\"added_tokens_decoder\": {\"7\": {\"content\": \"covid\"}}}");
+    assert_refused(vocab_path, "the added token \"covid\" is not supported");
+    write_text(config_path, "{\"added_tokens_decoder\": {\"1\": {\"content\": \"[UNK]\"}, "
+                            "\"6\": {\"content\": \"[E]\", \"special\": true}}}");
+    must(rd_tokenizer_open(&tokenizer, vocab_path));
+    char *text;
+    must(rd_tokenizer_decode(tokenizer, (int32_t[]){5, 6, 5}, 3, &text, NULL));
+    assert_string_equal(text, "a a");
+    free(text);
+    rd_tokenizer_close(tokenizer);
+}
+
 static void test_damaged_vocabularies(void **state) {
     (void)state;
     static const char start[] =
@@ -442,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_added_tokens),
         cmocka_unit_test(test_files_beside),
+        cmocka_unit_test(test_tokens_beside),
         cmocka_unit_test(test_damaged_vocabularies),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -204,8 +204,9 @@ static rd_status binarize_all(pairs *p) {
     const rd_data_config *d = &p->recipe->data;
     char vocabulary[RD_SHA256_HEX];
     RD_TRY(share_vocabulary(p->job, &p->vocabulary));
-    RD_TRY(rd_vocabularies_open(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe), &p->source,
-                                &p->target));
+    RD_TRY(rd_comm_agree(p->job->comm,
+                         rd_vocabularies_open(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe),
+                                              &p->source, &p->target)));
     RD_TRY(rd_vocabularies_fingerprint(p->vocabulary, rd_recipe_vocabulary_kind(p->recipe),
                                        vocabulary));
     RD_TRY(rd_identity_make(&p->identity, p->recipe->task, d->source_lang, d->target_lang,
@@ -237,7 +238,8 @@ static rd_status make_shortlist(const pairs *p) {
     if (status == RD_OK) status = rd_shortlist_build(&config, data, path);
     if (status == RD_OK)
         printf("%s: up to %d target pieces for each of %d source pieces; %.1f s\n", path,
-               (int)config.per_piece, (int)rd_dataset_src_vocab(data), rd_seconds() - started);
+               (int)config.per_piece, (int)rd_dataset_identity(data)->src_vocab,
+               rd_seconds() - started);
     rd_dataset_close(data);
     free(data_path);
     free(path);

@@ -361,7 +361,6 @@ int arguments_parse(arguments *args, int argc, char **argv) {
     args->answers.n_systems = args->n_systems;
     args->answers.systems = args->systems;
     args->answers.reference = args->n_refs > 0 ? args->refs[0] : NULL;
-    args->answers.threads = args->threads;
     return code ? code : -1;
 }
 
