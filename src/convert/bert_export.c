@@ -24,7 +24,6 @@ static rd_status unsupported(const bert_export *e, const char *what) {
 
 /* Which of them it is. */
 static rd_status plan(bert_export *e) {
-    static const char *const ours[] = {"spm.model", "dict.txt", "characters.txt"};
     const rd_model_config *c = &e->recipe->model;
     bool pieces, first = c->pooling < RD_POOL_MEAN || c->head == RD_HEAD_NONE;
     if (c->encoder.normalize_before) return unsupported(e, "it is pre-norm");
@@ -39,10 +38,6 @@ static rd_status plan(bert_export *e) {
     if (c->head != RD_HEAD_TOKENS && c->head != RD_HEAD_NONE &&
         c->head_transform != RD_TRANSFORM_TANH)
         return unsupported(e, "its head lacks head-transform: tanh");
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-        RD_TRY(rd_has_file(e->from, ours[i], &pieces));
-        if (pieces) return unsupported(e, "its vocabulary is one that they do not have");
-    }
     RD_TRY(rd_has_file(e->from, "source.spm", &pieces));
     if (c->position_layout == RD_POSITIONS_MARIAN) return unsupported(e, "its position-layout");
     e->family = c->position_layout == RD_POSITIONS_HF_MARIAN ? RD_BERT
@@ -51,6 +46,23 @@ static rd_status plan(bert_export *e) {
     if (e->family != RD_BERT && c->head == RD_HEAD_TOKENS && c->activation != RD_GELU)
         return unsupported(e, "RoBERTa's head of masked tokens knows the activation gelu alone");
     return RD_OK;
+}
+
+/* Positions that count as a family's go with its kind of vocabulary. */
+static rd_status check_vocabulary(const bert_export *e) {
+    static const struct {
+        rd_tokenizer_type type;
+        const char *refusal;
+    } wanted[] = {{RD_TOKENIZER_WORDPIECE,
+                   "its vocabulary is not WordPiece, as BERT's (position-layout: marian) is"},
+                  {RD_TOKENIZER_BYTE_BPE, "its vocabulary is not byte-level BPE, as RoBERTa's "
+                                          "(position-layout: fairseq) is"},
+                  {RD_TOKENIZER_SENTENCEPIECE, "its vocabulary is not XLM-R's"}};
+    rd_tokenizer *tokenizer;
+    RD_TRY(rd_vocabularies_open_one(e->from, &tokenizer));
+    bool fits = rd_tokenizer_kind_of(tokenizer) == wanted[e->family].type;
+    rd_tokenizer_close(tokenizer);
+    return fits ? RD_OK : unsupported(e, wanted[e->family].refusal);
 }
 
 /* Registers the file's tensors under their names: the same tensors in the same order. */
@@ -151,6 +163,7 @@ static rd_status export_all(bert_export *e, rd_model_dir *directory, rd_model **
     RD_TRY(rd_model_dir_load(directory, model));
     e->recipe = directory->recipe;
     RD_TRY(plan(e));
+    RD_TRY(check_vocabulary(e));
     if (e->recipe->model.head == RD_HEAD_CLASSES) RD_TRY(rd_labels_read(&e->labels, e->from));
     RD_TRY(write_vocabulary(e));
     RD_TRY(write_weights(e, *model));

@@ -100,7 +100,7 @@ rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, js
         c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5, "resid_pdrop",
         (double)c->dropout, "embd_pdrop", (double)c->dropout, "attn_pdrop",
         (double)c->attention_dropout, "tie_word_embeddings",
-        (int)c->share_decoder_input_output_embed, "bos_token_id",
+        (int)(c->share_decoder_input_output_embed || c->share_all_embeddings), "bos_token_id",
         (int)(c->bos_id >= 0 ? c->bos_id : c->eos_id), "eos_token_id", (int)c->eos_id);
     return *config ? RD_OK : rd_error(RD_ERR_MEMORY, "%s: out of memory", directory);
 }

@@ -18,7 +18,9 @@
 #include "io/json.h"
 #include "io/yaml.h"
 #include "recipe/model_dir.h"
+#include "task/task.h"
 #include "train/checkpoint.h"
+#include "train/settings.h"
 
 static rd_status kind(rd_text *out, const char *what) {
     return rd_text_printf(out, "kind: %s\n", what);
@@ -187,8 +189,11 @@ static rd_status marian_directory(const char *directory, rd_text *out) {
     json_t *decoder, *model;
     size_t i;
     RD_TRY(rd_yaml_read(&decoder, directory, "decoder.yml"));
+    const json_t *models = json_object_get(decoder, "models");
     rd_status status = RD_OK;
-    json_array_foreach(json_object_get(decoder, "models"), i, model) {
+    if (json_array_size(models) == 0)
+        status = rd_error(RD_ERR_FORMAT, "%s/decoder.yml: does not name a model", directory);
+    json_array_foreach(models, i, model) {
         const char *name = json_string_value(model);
         char *path = name ? rd_path_join(directory, rd_marian_base_name(name)) : NULL;
         if (!name)
@@ -203,25 +208,37 @@ static rd_status marian_directory(const char *directory, rd_text *out) {
     return status;
 }
 
+/* The kind of result that the training was to make best. */
+static rd_status find_metric(const rd_checkpoint_info *info, const rd_result_kind **metric) {
+    const rd_task *task = &rd_task_translation; /* the default, which settings may leave out */
+    char *name;
+    RD_TRY(rd_settings_get(info->settings, "task", &name));
+    rd_status status = name ? rd_task_find(&task, name) : RD_OK;
+    free(name);
+    return status == RD_OK ? rd_task_find_result(task, info->state.metric, metric) : status;
+}
+
 static rd_status progress_lines(const rd_checkpoint_info *info, rd_text *out) {
     RD_TRY(kind(out, "checkpoint of a training"));
-    RD_TRY(rd_text_printf(out, "parameters: %lld, with Adam's moments%s\n", (long long)info->n,
-                          info->has_ema ? " and a moving average" : ""));
+    RD_TRY(rd_text_printf(out, "parameters: %lld, with the optimizer's state%s\n",
+                          (long long)info->n, info->has_ema ? " and a moving average" : ""));
     RD_TRY(rd_text_printf(out, "progress: update %lld, epoch %lld, %lld updates skipped, %.0f s\n",
                           (long long)info->state.update, (long long)info->state.epoch,
                           (long long)info->state.skipped_updates, info->state.seconds));
     if (info->state.validated_update == 0) return RD_OK;
+    const rd_result_kind *metric;
     double best = info->state.best_metric;
-    bool loss = strncmp(info->state.metric, "loss", sizeof info->state.metric) == 0;
-    return rd_text_printf(out, "best validation: update %lld, %.32s %.4g\n",
-                          (long long)info->state.best_update, info->state.metric,
-                          loss ? -best : best);
+    RD_TRY(find_metric(info, &metric));
+    return rd_text_printf(out, "best validation: update %lld, %s %.4g\n",
+                          (long long)info->state.best_update, metric->name,
+                          metric->larger_is_better ? best : -best);
 }
 
 static rd_status checkpoint(const char *path, rd_text *out) {
     rd_checkpoint_info info;
     rd_status status = rd_checkpoint_read_info(path, &info);
     if (status == RD_OK) status = progress_lines(&info, out);
+    if (status == RD_ERR_ARGUMENT) status = rd_error_prefix(status, "%s", path);
     if (status == RD_OK) status = rd_info_saved_settings(info.settings, out);
     rd_checkpoint_info_free(&info);
     return status;

@@ -127,15 +127,20 @@ static rd_status read_parameter(const vit_import *im, const rd_parameter *item, 
     return RD_OK;
 }
 
-/* Adds the tensors that one of ours is made of to the known ones. */
-static rd_status find_parameter(const vit_import *im, const char *ours, rd_string_table *known) {
+/* Adds the tensors that one of ours is made of to the known ones, and checks their sizes. */
+static rd_status find_parameter(const vit_import *im, const rd_parameter *item,
+                                rd_string_table *known) {
     rd_vit_place place;
     rd_stored_tensor tensor;
     int32_t id;
-    rd_vit_place_of(&im->file, ours, &place);
-    if (!*place.name) return rd_error(RD_ERR_FORMAT, "%s: has no %s", im->from, ours);
+    int64_t n = rd_parameter_count(item);
+    rd_vit_place_of(&im->file, item->name, &place);
+    if (!*place.name) return rd_error(RD_ERR_FORMAT, "%s: has no %s", im->from, item->name);
     rd_status status = rd_vit_find(&im->file, place.name, &tensor);
     if (status != RD_OK) return rd_error_prefix(status, "%s", im->from);
+    if (place.layout == RD_VIT_TOKENS) n = item->shape[1];
+    if (tensor.n != (place.layout == RD_VIT_THIRD ? 3 * n : n))
+        return wrong_shape(im, place.name, item);
     RD_TRY(rd_string_add(known, place.name, strlen(place.name), &id));
     return *place.second ? rd_string_add(known, place.second, strlen(place.second), &id) : RD_OK;
 }
@@ -151,7 +156,7 @@ static rd_status check_tensors(const vit_import *im) {
     rd_status status = RD_OK;
     for (int64_t i = 0; status == RD_OK && i < p->n; i++)
         if (!is_of_missing_head(im, &p->items[i]))
-            status = find_parameter(im, p->items[i].name, &known);
+            status = find_parameter(im, &p->items[i], &known);
     if (status == RD_OK) status = rd_vit_check_all_known(&im->file, im->from, &known);
     rd_string_table_free(&known);
     return status;
