@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/places.h"
 #include "recipe/recipe.h"
 
 typedef enum { RD_BERT, RD_ROBERTA, RD_XLM_ROBERTA } rd_bert_family;
@@ -13,18 +14,9 @@ extern const char *const rd_bert_family_names[]; /* as config.json has them; a N
 /* Whether config.json is of one of these. */
 bool rd_is_bert(const json_t *config, rd_bert_family *family);
 
-enum { RD_BERT_NAMES = 8 };
-
-typedef struct {
-    char room[RD_BERT_NAMES][128];
-    int n; /* names, best first */
-} rd_bert_names;
-
-/* The names that one of our tensors may have in their files: a model without a head lacks the
- * prefix ("bert."), older files call a norm's weight and bias gamma and beta. No names if there is
- * no such tensor. */
-void rd_bert_names_of(rd_bert_family family, const rd_model_config *config, const char *ours,
-                      rd_bert_names *names);
+/* Where one of our tensors may be in their files: a model without a head lacks the prefix
+ * ("bert."), older files call a norm's weight and bias gamma and beta. */
+rd_places rd_bert_places_of(rd_bert_family family, const rd_model_config *config, const char *ours);
 
 /* Sets the model of a recipe, except its head, from config.json. RD_ERR_UNSUPPORTED: this program
  * cannot compute such a model. */

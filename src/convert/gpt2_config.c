@@ -15,11 +15,6 @@ static const struct {
     {"resid_pdrop", "dropout", "0.1"},           {"attn_pdrop", "attention-dropout", "0.1"}};
 enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
 
-bool rd_is_gpt2(const json_t *config) {
-    const char *type = json_string_value(json_object_get(config, "model_type"));
-    return type && strcmp(type, "gpt2") == 0;
-}
-
 static rd_status unsupported(const char *directory, const char *what) {
     return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", directory, what);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/places.h"
 #include "recipe/recipe.h"
 
 /* Keys of config.json and of a recipe that mean the same. */
@@ -33,14 +34,9 @@ rd_status rd_hf_read_activation(const char *directory, const json_t *config, con
                                 const char *otherwise, rd_activation *activation);
 const char *rd_hf_activation_name(rd_activation activation);
 
-enum { RD_HF_NAMES = 8 };
-
-/* The names that one of our tensors may have in their files, best first, NULL after the last. A
- * tied tensor is stored once, under any of its names; a model without its output layer (BartModel)
- * has names without "model.". room: [RD_HF_NAMES][128], which names point
- * into. */
-void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
-                 const char *names[RD_HF_NAMES + 1]);
+/* Where one of our tensors may be in their files. A tied tensor is stored once, under any of its
+ * names; a model without its output layer (BartModel) has names without "model.". */
+rd_places rd_hf_places_of(const rd_model_config *config, const char *ours);
 
 /* A model on its way to a MarianMT or BART directory. */
 typedef struct {
@@ -69,7 +65,8 @@ rd_status rd_hf_write_generation_config(const rd_hf_export *export);
  * RD_ERR_UNSUPPORTED: this program cannot compute such a model. The tensors decide whether there
  * are a bias and learned positions. warnings (NULL: none are wanted) receives a line for each
  * setting that has no effect here. */
-rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, json_t *config,
+                            rd_text *warnings);
 
 /* The part of it that sets the search (hf_search.c). generation: of generation_config.json, NULL
  * where there is none. */

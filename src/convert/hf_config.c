@@ -155,7 +155,6 @@ static rd_status read_languages(const reader *r) {
  * have it, is not read for it. */
 static rd_status read_all(reader *r, rd_text *warnings) {
     bool own_file;
-    RD_TRY(rd_json_read(r->directory, "config.json", &r->config));
     RD_TRY(rd_has_file(r->directory, "generation_config.json", &own_file));
     RD_TRY(rd_json_read_optional(r->directory, "generation_config.json", &r->generation));
     RD_TRY(rd_json_read_optional(r->directory, "tokenizer_config.json", &r->tokenizer));
@@ -168,10 +167,10 @@ static rd_status read_all(reader *r, rd_text *warnings) {
     return read_languages(r);
 }
 
-rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings) {
-    reader r = {.directory = directory, .recipe = recipe};
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, json_t *config,
+                            rd_text *warnings) {
+    reader r = {.directory = directory, .config = config, .recipe = recipe};
     rd_status status = read_all(&r, warnings);
-    json_decref(r.config);
     json_decref(r.generation);
     json_decref(r.tokenizer);
     return status;

@@ -61,31 +61,26 @@ const char *rd_hf_activation_name(rd_activation activation) {
     return activations[i].name;
 }
 
-void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
-                 const char *names[RD_HF_NAMES + 1]) {
-    int n = 0;
+rd_places rd_hf_places_of(const rd_model_config *config, const char *ours) {
+    rd_places places = {0};
     bool all = config->share_all_embeddings, output = config->share_decoder_input_output_embed;
-    const char *candidates[RD_HF_NAMES / 2] = {NULL};
-    static const char prefix[] = "model.";
     if (strcmp(ours, "encoder.embed_tokens.weight") == 0) {
-        if (all) candidates[n++] = "model.shared.weight";
-        candidates[n++] = "model.encoder.embed_tokens.weight";
-        if (all) candidates[n++] = "model.decoder.embed_tokens.weight";
-        if (all) candidates[n++] = "lm_head.weight";
+        if (all) rd_places_add(&places, "model.shared.weight");
+        rd_places_add(&places, "model.encoder.embed_tokens.weight");
+        if (all) rd_places_add(&places, "model.decoder.embed_tokens.weight");
+        if (all) rd_places_add(&places, "lm_head.weight");
     } else if (strcmp(ours, "decoder.embed_tokens.weight") == 0) {
-        candidates[n++] = "model.decoder.embed_tokens.weight";
-        if (output) candidates[n++] = "lm_head.weight";
+        rd_places_add(&places, "model.decoder.embed_tokens.weight");
+        if (output) rd_places_add(&places, "lm_head.weight");
     } else if (strcmp(ours, "decoder.output_projection.weight") == 0) {
-        candidates[n++] = "lm_head.weight";
+        rd_places_add(&places, "lm_head.weight");
     } else if (strcmp(ours, "decoder.output_projection.bias") == 0) {
-        candidates[n++] = "final_logits_bias";
+        rd_places_add(&places, "final_logits_bias");
+    } else {
+        rd_places_add(&places, "model.%s", ours);
     }
-    for (int i = 0; i < n; i++) snprintf(room[i], sizeof room[i], "%s", candidates[i]);
-    if (n == 0) snprintf(room[n++], sizeof room[0], "%s%s", prefix, ours);
-    int found = 0;
-    for (int i = 0; i < n; i++) names[found++] = room[i];
-    for (int i = 0; i < n; i++)
-        if (strncmp(room[i], prefix, strlen(prefix)) == 0)
-            names[found++] = room[i] + strlen(prefix);
-    while (found <= RD_HF_NAMES) names[found++] = NULL;
+    for (int i = 0, n = places.n; i < n; i++)
+        if (strncmp(places.items[i].name, "model.", 6) == 0)
+            rd_places_add(&places, "%s", places.items[i].name + 6);
+    return places;
 }

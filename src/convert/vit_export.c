@@ -3,14 +3,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "convert/convert.h"
+#include "convert/export.h"
 #include "convert/hf.h"
 #include "convert/vit.h"
 #include "data/labels.h"
 #include "io/json.h"
-#include "io/output.h"
-#include "model/transformer.h"
-#include "recipe/model_dir.h"
 
 typedef struct {
     const char *from, *to;
@@ -18,7 +15,7 @@ typedef struct {
     const rd_parameters *parameters;
     rd_labels labels;
     bool deit;
-    rd_vit_file names; /* not a file: for the tensors' names there */
+    rd_vit_names names;
 } vit_export;
 
 static rd_status unsupported(const vit_export *e, const char *what) {
@@ -33,7 +30,9 @@ static rd_status plan(vit_export *e) {
     if (c->head != RD_HEAD_CLASSES || c->head_transform != RD_TRANSFORM_NONE)
         return unsupported(e, "its head is another");
     e->deit = c->picture.class_tokens == 2;
-    e->names = (rd_vit_file){.format = RD_VIT_HF, .prefix = e->deit ? "deit." : "vit."};
+    e->names = (rd_vit_names){.format = RD_VIT_HF,
+                              .prefix = e->deit ? "deit." : "vit.",
+                              .class_tokens = c->picture.class_tokens};
     return RD_OK;
 }
 
@@ -59,15 +58,16 @@ static bool add_entry(json_t *header, const char *name, json_t *shape, int64_t n
 }
 
 static bool add_item(const vit_export *e, json_t *header, const rd_parameter *item, int64_t *at) {
-    rd_vit_place place;
+    const rd_places places = rd_vit_places_of(&e->names, item->name);
     json_int_t width = item->shape[1];
-    rd_vit_place_of(&e->names, item->name, &place);
-    if (place.layout != RD_VIT_TOKENS)
-        return add_entry(header, place.name, shape_of(e, item), rd_parameter_count(item), at);
-    bool whole = add_entry(header, place.name, json_pack("[i,i,I]", 1, 1, width), width, at);
-    return e->deit ? whole && add_entry(header, "deit.embeddings.distillation_token",
-                                        json_pack("[i,i,I]", 1, 1, width), width, at)
-                   : whole;
+    bool whole = true;
+    if (!places.rows)
+        return add_entry(header, places.items[0].name, shape_of(e, item), rd_parameter_count(item),
+                         at);
+    for (int i = 0; i < places.n; i++)
+        whole = whole && add_entry(header, places.items[i].name, json_pack("[i,i,I]", 1, 1, width),
+                                   width, at);
+    return whole;
 }
 
 static json_t *make_header(const vit_export *e) {
@@ -166,18 +166,6 @@ static rd_status write_processor(const vit_export *e) {
     return rd_json_write(e->to, "preprocessor_config.json", root);
 }
 
-static rd_status export_all(vit_export *e, rd_model_dir *directory, rd_model **model) {
-    RD_TRY(rd_model_dir_open(directory, e->from));
-    e->recipe = directory->recipe;
-    RD_TRY(plan(e));
-    RD_TRY(rd_labels_read(&e->labels, e->from));
-    RD_TRY(rd_model_dir_load(directory, model));
-    e->parameters = &(*model)->parameters;
-    RD_TRY(write_weights(e));
-    RD_TRY(write_config(e));
-    return write_processor(e);
-}
-
 /* Warns where transformers would compute something else. */
 static rd_status warn(const rd_picture_form *f, rd_text *warnings) {
     if (!warnings || f->resize == 0 || f->crop_floor) return RD_OK;
@@ -187,16 +175,20 @@ static rd_status warn(const rd_picture_form *f, rd_text *warnings) {
                           "shapes (picture-crop-floor)\n");
 }
 
-rd_status rd_export_vit(const char *from, const char *to, rd_text *warnings) {
-    rd_atomic_directory made;
-    rd_model_dir directory = {0};
-    rd_model *model = NULL;
-    RD_TRY(rd_atomic_directory_open(&made, to));
-    vit_export e = {.from = from, .to = made.temporary};
-    rd_status status = export_all(&e, &directory, &model);
-    if (status == RD_OK) status = warn(&e.recipe->pictures, warnings);
+static rd_status write_files(vit_export *e) {
+    RD_TRY(rd_labels_read(&e->labels, e->from));
+    RD_TRY(write_weights(e));
+    RD_TRY(write_config(e));
+    return write_processor(e);
+}
+
+rd_status rd_export_vit(const rd_exporter *exporter) {
+    vit_export e = {.from = exporter->from,
+                    .to = exporter->to,
+                    .recipe = exporter->recipe,
+                    .parameters = &exporter->model->parameters};
+    RD_TRY(plan(&e));
+    rd_status status = write_files(&e);
     rd_labels_free(&e.labels);
-    rd_model_free(model);
-    rd_model_dir_close(&directory);
-    return rd_atomic_directory_close(&made, status);
+    return status == RD_OK ? warn(&e.recipe->pictures, exporter->warnings) : status;
 }

@@ -159,6 +159,9 @@ static void test_no_models(void **state) {
         assert_int_equal(rd_info(path, &text), RD_ERR_FORMAT);
         assert_non_null(strstr(rd_last_error(), "decoder.yml: does not name a model"));
     }
+    must(rd_write_file(file, "models: [model.pt]\n", 19));
+    assert_int_equal(rd_info(path, &text), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "a model that is not a .npz file"));
     rd_text_free(&text);
 }
 

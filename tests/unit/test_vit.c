@@ -210,7 +210,7 @@ static void test_refusals(void **state) {
     refused("config.json", "\"hidden_size\": 16", "\"hidden_size\": 32", "another shape");
     refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "layer.2.");
     refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1",
-            "of another kind: nothing here is like its tensor");
+            "is no part of a vision transformer that can be computed here");
     refused("preprocessor_config.json", "0.00392156862745098", "0.00784", "rescale_factor");
     refused("preprocessor_config.json", "\"image_mean\": [", "\"image_mean\": [0.5,",
             "picture-mean are not one for each of 3 channels");
