@@ -17,12 +17,7 @@ bool rd_is_bert(const json_t *config, rd_bert_family *family) {
     return false;
 }
 
-typedef struct {
-    const char *theirs, *ours, *otherwise; /* otherwise: where the key is missing; NULL: it must be
-                                              there */
-} shared_key;
-
-static const shared_key shared_keys[] = {
+static const rd_foreign_key shared_keys[] = {
     {"hidden_size", "encoder-embed-dim", NULL},
     {"num_hidden_layers", "encoder-layers", NULL},
     {"num_attention_heads", "encoder-attention-heads", NULL},
@@ -34,52 +29,40 @@ static const shared_key shared_keys[] = {
     {"attention_probs_dropout_prob", "attention-dropout", "0.1"},
     {NULL, NULL, NULL}};
 
-typedef struct {
-    const char *directory;
-    const json_t *config;
-    rd_recipe *recipe;
-} reader;
-
-static rd_status unsupported(const reader *r, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->directory, what);
-}
-
-static const json_t *value_of(const reader *r, const char *key) {
-    const json_t *value = json_object_get(r->config, key);
-    return json_is_null(value) ? NULL : value;
-}
-
-static rd_status check_supported(const reader *r) {
+static rd_status check_supported(const rd_foreign *r) {
     static const char *const heads[] = {"ForMaskedLM", "ForPreTraining",
                                         "ForSequenceClassification", NULL};
-    RD_TRY(rd_hf_check_head(r->directory, r->config, heads,
+    RD_TRY(rd_hf_check_head(r->path, r->values, heads,
                             "classify whole texts (..ForSequenceClassification) or tell masked "
                             "tokens (..ForMaskedLM)"));
-    const char *positions = json_string_value(value_of(r, "position_embedding_type"));
+    const char *positions =
+        json_string_value(rd_foreign_value(r->values, "position_embedding_type"));
     if (positions && strcmp(positions, "absolute") != 0)
-        return unsupported(r, "a position_embedding_type other than absolute");
-    if (json_is_true(value_of(r, "is_decoder"))) return unsupported(r, "is_decoder");
-    const json_t *embedding = value_of(r, "embedding_size");
-    if (embedding && !json_equal(embedding, value_of(r, "hidden_size")))
-        return unsupported(r, "an embedding_size other than hidden_size");
+        return rd_foreign_unsupported(r, "a position_embedding_type other than absolute");
+    if (json_is_true(rd_foreign_value(r->values, "is_decoder")))
+        return rd_foreign_unsupported(r, "is_decoder");
+    const json_t *embedding = rd_foreign_value(r->values, "embedding_size");
+    if (embedding && !json_equal(embedding, rd_foreign_value(r->values, "hidden_size")))
+        return rd_foreign_unsupported(r, "an embedding_size other than hidden_size");
     return RD_OK;
 }
 
 /* RoBERTa's tables of positions begin with rows of no meaning, up to the pad's. */
-static rd_status read_positions(const reader *r, rd_bert_family family) {
+static rd_status read_positions(const rd_foreign *r, rd_bert_family family) {
     rd_model_config *c = &r->recipe->model;
-    const json_t *rows = value_of(r, "max_position_embeddings"), *pad = value_of(r, "pad_token_id");
+    const json_t *rows = rd_foreign_value(r->values, "max_position_embeddings"),
+                 *pad = rd_foreign_value(r->values, "pad_token_id");
     json_int_t n = rows ? json_integer_value(rows) : 512;
     c->pad_id = (int32_t)(json_is_integer(pad) ? json_integer_value(pad) : family != RD_BERT);
     if (c->pad_id < 0 || c->pad_id >= c->src_vocab)
         return rd_error(RD_ERR_FORMAT, "%s/config.json: pad_token_id is outside the vocabulary",
-                        r->directory);
+                        r->path);
     if (family != RD_BERT) n -= c->pad_id + 1;
     if (n < 1 || n > 1000000)
         return rd_error(RD_ERR_FORMAT,
                         "%s/config.json: max_position_embeddings is no number of "
                         "positions",
-                        r->directory);
+                        r->path);
     c->position_layout = family == RD_BERT ? RD_POSITIONS_HF_MARIAN : RD_POSITIONS_FAIRSEQ;
     c->max_source_positions = c->max_target_positions = (int32_t)n;
     return RD_OK;
@@ -87,12 +70,10 @@ static rd_status read_positions(const reader *r, rd_bert_family family) {
 
 rd_status rd_bert_read_config(rd_bert_family family, const char *directory, const json_t *config,
                               rd_recipe *recipe) {
-    reader r = {directory, config, recipe};
+    const rd_foreign r = {directory, "config.json", config, recipe};
     rd_model_config *c = &recipe->model;
     RD_TRY(check_supported(&r));
-    for (const shared_key *key = shared_keys; key->theirs; key++)
-        RD_TRY(rd_hf_set_number(directory, recipe, key->ours, key->theirs,
-                                value_of(&r, key->theirs), key->otherwise));
+    RD_TRY(rd_foreign_set_numbers(&r, shared_keys));
     RD_TRY(rd_hf_read_activation(directory, config, "hidden_act", "gelu", &c->activation));
     RD_TRY(read_positions(&r, family));
     c->tgt_vocab = c->src_vocab;
@@ -126,7 +107,7 @@ static bool put_shape(json_t *o, rd_bert_family family, const rd_recipe *recipe)
                  put(o, "pad_token_id", json_integer(c->pad_id)) &&
                  put(o, "bos_token_id", json_integer(c->bos_id)) &&
                  put(o, "eos_token_id", json_integer(c->eos_id));
-    for (const shared_key *key = shared_keys; key->theirs; key++) {
+    for (const rd_foreign_key *key = shared_keys; key->theirs; key++) {
         char text[64];
         /* a number always fits */
         (void)rd_recipe_format_key(recipe, rd_recipe_find_key(key->ours), text, sizeof text);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "convert/bert.h"
+#include "convert/foreign.h"
 #include "convert/import.h"
 #include "recipe/recipe_keys.h"
 
@@ -29,7 +30,7 @@ static const rd_import_layout layout = {
 /* ---- The head ---- */
 
 static rd_status unsupported(const rd_importer *im, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", im->from, what);
+    return rd_foreign_unsupported(&(rd_foreign){.path = im->from, .file = "config.json"}, what);
 }
 
 /* The dropout rate of their head, before its outputs. */

@@ -6,21 +6,12 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/foreign.h"
 #include "convert/places.h"
 #include "recipe/recipe.h"
 
 /* Keys of config.json and of a recipe that mean the same. */
-typedef struct {
-    const char *theirs, *ours;
-} rd_hf_key;
-extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
-
-/* Sets the recipe's key `ours` from the key `theirs` of a directory's config.json, as text or as a
- * number; value: NULL where it is missing. otherwise: what then holds; NULL: RD_ERR_FORMAT. */
-rd_status rd_hf_set(const char *directory, rd_recipe *recipe, const char *ours, const char *theirs,
-                    const char *text);
-rd_status rd_hf_set_number(const char *directory, rd_recipe *recipe, const char *ours,
-                           const char *theirs, const json_t *value, const char *otherwise);
+extern const rd_foreign_key rd_hf_model_keys[]; /* a NULL name ends them */
 
 /* The tensors of unlike heads have the same names: an architecture that config.json names
  * ("BertForTokenClassification") must end as one of `known` (NULL ends them). One without "For" has

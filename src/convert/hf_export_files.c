@@ -83,7 +83,7 @@ static rd_status write_model_config(const rd_hf_export *e) {
               json_pack("[s]", e->bart ? "BartForConditionalGeneration" : "MarianMTModel"));
     put_bool(&o, "is_encoder_decoder", true);
     put_text(&o, "dtype", "float32");
-    for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
+    for (const rd_foreign_key *key = rd_hf_model_keys; key->theirs; key++) {
         char text[32];
         /* a number always fits */
         (void)rd_recipe_format_key(e->recipe, rd_recipe_find_key(key->ours), text, sizeof text);

@@ -3,20 +3,20 @@
 
 #include "convert/hf.h"
 
-const rd_hf_key rd_hf_model_keys[] = {
-    {"d_model", "encoder-embed-dim"},
-    {"encoder_layers", "encoder-layers"},
-    {"encoder_ffn_dim", "encoder-ffn-embed-dim"},
-    {"encoder_attention_heads", "encoder-attention-heads"},
-    {"decoder_layers", "decoder-layers"},
-    {"decoder_ffn_dim", "decoder-ffn-embed-dim"},
-    {"decoder_attention_heads", "decoder-attention-heads"},
-    {"max_position_embeddings", "max-source-positions"},
-    {"max_position_embeddings", "max-target-positions"},
-    {"vocab_size", "src-vocab"},
-    {"pad_token_id", "pad-id"},
-    {"eos_token_id", "eos-id"},
-    {NULL, NULL},
+const rd_foreign_key rd_hf_model_keys[] = {
+    {"d_model", "encoder-embed-dim", NULL},
+    {"encoder_layers", "encoder-layers", NULL},
+    {"encoder_ffn_dim", "encoder-ffn-embed-dim", NULL},
+    {"encoder_attention_heads", "encoder-attention-heads", NULL},
+    {"decoder_layers", "decoder-layers", NULL},
+    {"decoder_ffn_dim", "decoder-ffn-embed-dim", NULL},
+    {"decoder_attention_heads", "decoder-attention-heads", NULL},
+    {"max_position_embeddings", "max-source-positions", NULL},
+    {"max_position_embeddings", "max-target-positions", NULL},
+    {"vocab_size", "src-vocab", NULL},
+    {"pad_token_id", "pad-id", NULL},
+    {"eos_token_id", "eos-id", NULL},
+    {NULL, NULL, NULL},
 };
 
 rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
@@ -43,8 +43,8 @@ enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
 
 rd_status rd_hf_read_activation(const char *directory, const json_t *config, const char *key,
                                 const char *otherwise, rd_activation *activation) {
-    const json_t *value = json_object_get(config, key);
-    const char *name = !value || json_is_null(value) ? otherwise : json_string_value(value);
+    const json_t *value = rd_foreign_value(config, key);
+    const char *name = value ? json_string_value(value) : otherwise;
     for (int i = 0; name && i < N_ACTIVATIONS; i++) {
         *activation = activations[i].activation;
         if (strcmp(name, activations[i].name) == 0) return RD_OK;

@@ -19,7 +19,7 @@ typedef struct {
 } reader;
 
 static rd_status unsupported(const reader *r, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->path, what);
+    return rd_foreign_unsupported(&(rd_foreign){.path = r->path, .file = "config.json"}, what);
 }
 
 static rd_status set(const reader *r, const char *ours, const char *text) {
@@ -127,29 +127,22 @@ static rd_status set_by_tensors(const reader *r) {
 
 /* ---- Hugging Face's config.json ---- */
 
-typedef struct {
-    const char *theirs, *ours, *otherwise;
-} shared_key;
-
-static const shared_key shared_keys[] = {{"hidden_size", "encoder-embed-dim", "768"},
-                                         {"num_hidden_layers", "encoder-layers", "12"},
-                                         {"num_attention_heads", "encoder-attention-heads", "12"},
-                                         {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
-                                         {"layer_norm_eps", "layer-norm-eps", "1e-12"},
-                                         {"hidden_dropout_prob", "dropout", "0"},
-                                         {"attention_probs_dropout_prob", "attention-dropout", "0"},
-                                         {"image_size", "picture-size", "224"},
-                                         {"patch_size", "patch-size", "16"},
-                                         {"num_channels", "picture-channels", "3"}};
-enum { N_SHARED = sizeof shared_keys / sizeof *shared_keys };
+static const rd_foreign_key shared_keys[] = {
+    {"hidden_size", "encoder-embed-dim", "768"},
+    {"num_hidden_layers", "encoder-layers", "12"},
+    {"num_attention_heads", "encoder-attention-heads", "12"},
+    {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
+    {"layer_norm_eps", "layer-norm-eps", "1e-12"},
+    {"hidden_dropout_prob", "dropout", "0"},
+    {"attention_probs_dropout_prob", "attention-dropout", "0"},
+    {"image_size", "picture-size", "224"},
+    {"patch_size", "patch-size", "16"},
+    {"num_channels", "picture-channels", "3"},
+    {NULL, NULL, NULL}};
 
 static rd_status set_by_config(const reader *r) {
-    for (int i = 0; i < N_SHARED; i++) {
-        const shared_key *key = &shared_keys[i];
-        const json_t *value = json_object_get(r->config, key->theirs);
-        RD_TRY(rd_hf_set_number(r->path, r->recipe, key->ours, key->theirs,
-                                json_is_null(value) ? NULL : value, key->otherwise));
-    }
+    const rd_foreign f = {r->path, "config.json", r->config, r->recipe};
+    RD_TRY(rd_foreign_set_numbers(&f, shared_keys));
     RD_TRY(rd_hf_read_activation(r->path, r->config, "hidden_act", "gelu",
                                  &r->recipe->model.activation));
     r->recipe->model.activation_dropout = 0.0f;
