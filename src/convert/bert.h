@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "convert/places.h"
+#include "data/labels.h"
 #include "recipe/recipe.h"
 
 typedef enum { RD_BERT, RD_ROBERTA, RD_XLM_ROBERTA } rd_bert_family;
@@ -23,10 +24,9 @@ rd_places rd_bert_places_of(rd_bert_family family, const rd_model_config *config
 rd_status rd_bert_read_config(rd_bert_family family, const char *directory, const json_t *config,
                               rd_recipe *recipe);
 
-/* config.json of a model here; *config is released with json_decref. labels: of classes, or NULL.
- */
-rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
-                              json_t **config);
+/* Writes the config.json of a model here. labels: of classes. */
+rd_status rd_bert_write_config(rd_bert_family family, const rd_recipe *recipe,
+                               const rd_labels *labels, const char *directory);
 
 /* XLM-R's vocabulary (xlm_vocabulary.c): SentencePiece's file, whose pieces get other ids, and
  * tokens that were added. Reading takes one of their directories and writes a vocab.json of these

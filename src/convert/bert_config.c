@@ -94,66 +94,46 @@ static const char *architecture(rd_bert_family family, rd_head_kind head) {
     return names[family][head == RD_HEAD_TOKENS ? 0 : head == RD_HEAD_NONE ? 2 : 1];
 }
 
-static bool put(json_t *object, const char *key, json_t *value) {
-    return json_object_set_new(object, key, value) == 0;
-}
-
-static bool put_shape(json_t *o, rd_bert_family family, const rd_recipe *recipe) {
+static void put_shape(rd_object *o, rd_bert_family family, const rd_recipe *recipe) {
     const rd_model_config *c = &recipe->model;
     int64_t positions = c->max_source_positions + (family == RD_BERT ? 0 : c->pad_id + 1);
-    bool whole = put(o, "hidden_act", json_string(rd_hf_activation_name(c->activation))) &&
-                 put(o, "max_position_embeddings", json_integer(positions)) &&
-                 put(o, "position_embedding_type", json_string("absolute")) &&
-                 put(o, "pad_token_id", json_integer(c->pad_id)) &&
-                 put(o, "bos_token_id", json_integer(c->bos_id)) &&
-                 put(o, "eos_token_id", json_integer(c->eos_id));
+    rd_put(o, "hidden_act", json_string(rd_hf_activation_name(c->activation)));
+    rd_put(o, "max_position_embeddings", json_integer(positions));
+    rd_put(o, "position_embedding_type", json_string("absolute"));
+    rd_put(o, "pad_token_id", json_integer(c->pad_id));
+    rd_put(o, "bos_token_id", json_integer(c->bos_id));
+    rd_put(o, "eos_token_id", json_integer(c->eos_id));
     for (const rd_foreign_key *key = shared_keys; key->theirs; key++) {
         char text[64];
         /* a number always fits */
         (void)rd_recipe_format_key(recipe, rd_recipe_find_key(key->ours), text, sizeof text);
         bool real = key->otherwise && strcmp(key->theirs, "type_vocab_size") != 0;
-        whole = whole &&
-                put(o, key->theirs,
-                    real ? json_real(strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
+        rd_put(o, key->theirs,
+               real ? json_real(strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
     }
-    return whole;
 }
 
-static bool put_labels(json_t *o, const rd_model_config *c, const json_t *labels) {
-    json_t *names = json_object(), *ids = json_object();
-    bool whole = names && ids;
-    for (size_t i = 0; i < json_array_size(labels); i++) {
-        const char *name = json_string_value(json_array_get(labels, i));
-        char number[24];
-        snprintf(number, sizeof number, "%zu", i);
-        whole = whole && json_object_set_new(names, number, json_string(name)) == 0 &&
-                json_object_set_new(ids, name, json_integer((json_int_t)i)) == 0;
-    }
-    if (c->head == RD_HEAD_VALUE)
-        whole = whole && json_object_set_new(names, "0", json_string("LABEL_0")) == 0 &&
-                json_object_set_new(ids, "LABEL_0", json_integer(0)) == 0;
-    whole = put(o, "id2label", names) && whole;
-    whole = put(o, "label2id", ids) && whole;
-    return whole &&
-           put(o, "problem_type",
-               json_string(c->head == RD_HEAD_VALUE ? "regression"
-                                                    : "single_label_classification")) &&
-           put(o, "classifier_dropout", json_real((double)c->classifier_dropout));
-}
-
-rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
-                              json_t **config) {
-    const rd_model_config *c = &recipe->model;
-    json_t *o = *config = json_object();
-    bool whole = o && put(o, "model_type", json_string(rd_bert_family_names[family])) &&
-                 put(o, "architectures", json_pack("[s]", architecture(family, c->head))) &&
-                 put(o, "dtype", json_string("float32")) && put_shape(o, family, recipe);
+static void put_head(rd_object *o, const rd_model_config *c, const rd_labels *labels) {
+    static const char *const value[] = {"LABEL_0"};
+    bool number = c->head == RD_HEAD_VALUE;
     if (c->head == RD_HEAD_TOKENS)
-        whole = whole && put(o, "tie_word_embeddings", json_boolean(c->share_all_embeddings));
-    if (c->head == RD_HEAD_CLASSES || c->head == RD_HEAD_VALUE)
-        whole = whole && put_labels(o, c, labels);
-    if (whole) return RD_OK;
-    json_decref(o);
-    *config = NULL;
-    return rd_error(RD_ERR_MEMORY, "config.json: out of memory");
+        rd_put(o, "tie_word_embeddings", json_boolean(c->share_all_embeddings));
+    if (c->head != RD_HEAD_CLASSES && !number) return;
+    if (number)
+        rd_put_labels(o, 1, value);
+    else
+        rd_put_labels(o, labels->n, (const char *const *)labels->names);
+    rd_put(o, "problem_type", json_string(number ? "regression" : "single_label_classification"));
+    rd_put(o, "classifier_dropout", json_real((double)c->classifier_dropout));
+}
+
+rd_status rd_bert_write_config(rd_bert_family family, const rd_recipe *recipe,
+                               const rd_labels *labels, const char *directory) {
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string(rd_bert_family_names[family]));
+    rd_put(&o, "architectures", json_pack("[s]", architecture(family, recipe->model.head)));
+    rd_put(&o, "dtype", json_string("float32"));
+    put_shape(&o, family, recipe);
+    put_head(&o, &recipe->model, labels);
+    return rd_object_write(&o, directory, "config.json");
 }

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "convert/bert.h"
 #include "convert/export.h"
-#include "data/labels.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
 
@@ -140,22 +139,11 @@ static rd_status write_tokenizer_config(const bert_export *e) {
     return status;
 }
 
-static rd_status write_config(const bert_export *e) {
-    json_t *labels = json_array(), *config = NULL;
-    bool whole = labels;
-    for (int64_t i = 0; i < e->labels.n; i++)
-        whole = whole && json_array_append_new(labels, json_string(e->labels.names[i])) == 0;
-    rd_status status = whole ? rd_bert_make_config(e->family, e->recipe, labels, &config)
-                             : rd_error(RD_ERR_MEMORY, "config.json: out of memory");
-    json_decref(labels);
-    return status == RD_OK ? rd_json_write(e->to, "config.json", config) : status;
-}
-
 static rd_status write_files(bert_export *e, const rd_exporter *exporter) {
     if (e->recipe->model.head == RD_HEAD_CLASSES) RD_TRY(rd_labels_read(&e->labels, e->from));
     RD_TRY(write_vocabulary(e));
     RD_TRY(write_weights(e, exporter));
-    RD_TRY(write_config(e));
+    RD_TRY(rd_bert_write_config(e->family, e->recipe, &e->labels, e->to));
     if (e->recipe->model.head == RD_HEAD_NONE)
         RD_TRY(rd_sentence_transformers_write(e->recipe, e->to));
     return write_tokenizer_config(e);

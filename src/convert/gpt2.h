@@ -15,9 +15,9 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
 /* Adds a line if the embeddings have a dropout of their own. */
 rd_status rd_gpt2_warn_config(const json_t *config, rd_text *warnings);
 
-/* config.json of a model here, to be released with json_decref; NULL without memory.
- * RD_ERR_UNSUPPORTED for a model that GPT-2 cannot be. */
-rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config);
+/* Writes the config.json of the model of a directory. RD_ERR_UNSUPPORTED for one that GPT-2 cannot
+ * be. */
+rd_status rd_gpt2_write_config(const char *from, const rd_recipe *recipe, const char *to);
 
 /* Where one of our tensors is in theirs: products there are x W, so matrices are stored transposed;
  * and query, key and value are the thirds of one tensor. A model without a head has names without

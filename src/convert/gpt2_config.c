@@ -77,21 +77,28 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                     from);
 }
 
-rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config) {
+rd_status rd_gpt2_write_config(const char *from, const rd_recipe *recipe, const char *to) {
     const rd_model_config *c = &recipe->model;
-    *config = NULL;
-    RD_TRY(check_model(directory, c));
-    *config = json_pack(
-        "{s:s, s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:b, s:i, s:i}",
-        "model_type", "gpt2", "architectures", "GPT2LMHeadModel", "dtype", "float32", "n_embd",
-        (int)c->d_model, "n_layer", (int)c->decoder.layers, "n_head", (int)c->decoder.heads,
-        "n_positions", (int)c->max_target_positions, "n_inner", (int)c->decoder.ffn_dim,
-        "vocab_size", (int)c->tgt_vocab, "activation_function",
-        rd_hf_activation_name(c->activation), "layer_norm_epsilon",
-        c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5, "resid_pdrop",
-        (double)c->dropout, "embd_pdrop", (double)c->dropout, "attn_pdrop",
-        (double)c->attention_dropout, "tie_word_embeddings",
-        (int)(c->share_decoder_input_output_embed || c->share_all_embeddings), "bos_token_id",
-        (int)(c->bos_id >= 0 ? c->bos_id : c->eos_id), "eos_token_id", (int)c->eos_id);
-    return *config ? RD_OK : rd_error(RD_ERR_MEMORY, "%s: out of memory", directory);
+    RD_TRY(check_model(from, c));
+    bool tied = c->share_decoder_input_output_embed || c->share_all_embeddings;
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string("gpt2"));
+    rd_put(&o, "architectures", json_pack("[s]", "GPT2LMHeadModel"));
+    rd_put(&o, "dtype", json_string("float32"));
+    rd_put(&o, "n_embd", json_integer(c->d_model));
+    rd_put(&o, "n_layer", json_integer(c->decoder.layers));
+    rd_put(&o, "n_head", json_integer(c->decoder.heads));
+    rd_put(&o, "n_positions", json_integer(c->max_target_positions));
+    rd_put(&o, "n_inner", json_integer(c->decoder.ffn_dim));
+    rd_put(&o, "vocab_size", json_integer(c->tgt_vocab));
+    rd_put(&o, "activation_function", json_string(rd_hf_activation_name(c->activation)));
+    rd_put(&o, "layer_norm_epsilon",
+           json_real(c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5));
+    rd_put(&o, "resid_pdrop", json_real((double)c->dropout));
+    rd_put(&o, "embd_pdrop", json_real((double)c->dropout));
+    rd_put(&o, "attn_pdrop", json_real((double)c->attention_dropout));
+    rd_put(&o, "tie_word_embeddings", json_boolean(tied));
+    rd_put(&o, "bos_token_id", json_integer(c->bos_id >= 0 ? c->bos_id : c->eos_id));
+    rd_put(&o, "eos_token_id", json_integer(c->eos_id));
+    return rd_object_write(&o, to, "config.json");
 }

@@ -4,7 +4,6 @@
 #include "convert/gpt2.h"
 #include "convert/hf.h"
 #include "data/vocab_files.h"
-#include "io/json.h"
 
 /* Registers the file's tensors under their names: thirds once. */
 static rd_status add_tensors(const rd_model *model, rd_parameters *out) {
@@ -54,7 +53,6 @@ static rd_status write_search(const rd_exporter *e) {
 }
 
 rd_status rd_export_gpt2(const rd_exporter *e) {
-    json_t *config;
     bool json;
     RD_TRY(check_positions(e->from, &e->recipe->model));
     RD_TRY(rd_has_file(e->from, "vocab.json", &json));
@@ -62,8 +60,7 @@ rd_status rd_export_gpt2(const rd_exporter *e) {
     if (!json)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: GPT-2 needs a vocabulary of byte-level BPE",
                         e->from);
-    RD_TRY(rd_gpt2_make_config(e->from, e->recipe, &config));
-    RD_TRY(rd_json_write(e->to, "config.json", config));
+    RD_TRY(rd_gpt2_write_config(e->from, e->recipe, e->to));
     RD_TRY(write_search(e));
     RD_TRY(write_weights(e));
     return rd_vocabularies_copy(e->from, e->to, RD_VOCABULARY_JOINT);

@@ -29,6 +29,19 @@ const char *rd_hf_activation_name(rd_activation activation);
  * names; a model without its output layer (BartModel) has names without "model.". */
 rd_places rd_hf_places_of(const rd_model_config *config, const char *ours);
 
+/* A JSON object being filled; `failed` for lack of memory. */
+typedef struct {
+    json_t *root;
+    bool failed;
+} rd_object;
+rd_object rd_object_new(void);
+/* Takes the value, which is NULL for lack of memory. */
+void rd_put(rd_object *o, const char *key, json_t *value);
+/* id2label and label2id of classes. */
+void rd_put_labels(rd_object *o, int64_t n, const char *const *names);
+/* As a file; the object is gone then. */
+rd_status rd_object_write(const rd_object *o, const char *directory, const char *name);
+
 /* A model on its way to a MarianMT or BART directory. */
 typedef struct {
     const char *from, *to;
