@@ -33,6 +33,7 @@ const char *rd_fairseq_text(const rd_fairseq_checkpoint *checkpoint, const char 
  * dictionaries. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
 rd_status rd_fairseq_read_config(const rd_fairseq_checkpoint *checkpoint, rd_recipe *recipe);
 
+/* Where one of our tensors may be, in checkpoints of all versions. */
 rd_places rd_fairseq_places_of(const char *ours);
 
 /* Whether a checkpoint of this model may have a tensor that no place names: a copy of another, or a

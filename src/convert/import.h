@@ -46,7 +46,7 @@ struct rd_importer {
 
 typedef struct {
     rd_status (*is_it)(const rd_importer *im, bool *found);
-    rd_status (*read_config)(rd_importer *im); /* for a description */
+    rd_status (*read_config)(rd_importer *im); /* for a description; NULL: fairseq's (info.c) */
     rd_status (*import)(rd_importer *im); /* recipe, parameters, and the vocabulary into `to` */
     rd_vocabulary_kind vocabulary;
     size_t own; /* bytes */
@@ -61,6 +61,7 @@ void rd_import_close(rd_importer *im);
 
 /* ---- Tensors (import_tensors.c) ---- */
 
+/* Whether a tensor of this name is there. */
 bool rd_import_has(const rd_importer *im, const char *name);
 /* RD_ERR_FORMAT: it is missing. */
 rd_status rd_import_find(const rd_importer *im, const char *name, rd_stored_tensor *tensor);

@@ -20,6 +20,7 @@ rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz);
 rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder,
                                 rd_text *warnings);
 
+/* Which array one of our tensors may be. */
 rd_places rd_marian_places_of(const char *ours);
 
 /* Makes source.spm, target.spm and vocab.json, and for two vocabularies target_vocab.json, in `to`

@@ -297,10 +297,10 @@ static rd_status find_prefix(const reader *r) {
     static const char *const prefixes[3][4] = {
         {"vit.", "deit.", "", NULL}, {"", NULL}, {"", "opt/target/", "params/", NULL}};
     static const char ours[] = "encoder.embed_positions.weight";
-    const char *const *prefix = prefixes[r->names->format];
-    do r->names->prefix = *prefix++;
-    while (!has(r, ours) && *prefix);
-    if (has(r, ours)) return RD_OK;
+    for (const char *const *prefix = prefixes[r->names->format]; *prefix; prefix++) {
+        r->names->prefix = *prefix;
+        if (has(r, ours)) return RD_OK;
+    }
     return rd_error(RD_ERR_FORMAT, "%s: no vision transformer: it has no %s", r->path,
                     rd_vit_places_of(r->names, ours).items[0].name);
 }
@@ -313,8 +313,8 @@ static rd_status name_tensors(const reader *r) {
                                                                  : RD_VIT_HF;
     if (names->format != RD_VIT_GOOGLE) RD_TRY(rd_tensor_set_open(&r->im->tensors, r->path));
     RD_TRY(find_prefix(r));
-    names->newer = names->format == RD_VIT_GOOGLE;
-    names->newer = names->newer && has(r, "encoder.layers.0.fc1.weight");
+    names->newer = names->format == RD_VIT_GOOGLE; /* until its names are not there */
+    if (!has(r, "encoder.layers.0.fc1.weight")) names->newer = false;
     const rd_places tokens = rd_vit_places_of(names, "encoder.class_token");
     names->class_tokens = 0;
     for (int i = 0; i < tokens.n && rd_import_has(r->im, tokens.items[i].name); i++)
