@@ -5,6 +5,8 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/places.h"
+#include "data/labels.h"
 #include "recipe/recipe.h"
 
 typedef enum { RD_BERT, RD_ROBERTA, RD_XLM_ROBERTA } rd_bert_family;
@@ -13,28 +15,18 @@ extern const char *const rd_bert_family_names[]; /* as config.json has them; a N
 /* Whether config.json is of one of these. */
 bool rd_is_bert(const json_t *config, rd_bert_family *family);
 
-enum { RD_BERT_NAMES = 8 };
-
-typedef struct {
-    char room[RD_BERT_NAMES][128];
-    int n; /* names, best first */
-} rd_bert_names;
-
-/* The names that one of our tensors may have in their files: a model without a head lacks the
- * prefix ("bert."), older files call a norm's weight and bias gamma and beta. No names if there is
- * no such tensor. */
-void rd_bert_names_of(rd_bert_family family, const rd_model_config *config, const char *ours,
-                      rd_bert_names *names);
+/* Where one of our tensors may be in their files: a model without a head lacks the prefix
+ * ("bert."), older files call a norm's weight and bias gamma and beta. */
+rd_places rd_bert_places_of(rd_bert_family family, const rd_model_config *config, const char *ours);
 
 /* Sets the model of a recipe, except its head, from config.json. RD_ERR_UNSUPPORTED: this program
  * cannot compute such a model. */
 rd_status rd_bert_read_config(rd_bert_family family, const char *directory, const json_t *config,
                               rd_recipe *recipe);
 
-/* config.json of a model here; *config is released with json_decref. labels: of classes, or NULL.
- */
-rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
-                              json_t **config);
+/* Writes the config.json of a model here. labels: of classes. */
+rd_status rd_bert_write_config(rd_bert_family family, const rd_recipe *recipe,
+                               const rd_labels *labels, const char *directory);
 
 /* XLM-R's vocabulary (xlm_vocabulary.c): SentencePiece's file, whose pieces get other ids, and
  * tokens that were added. Reading takes one of their directories and writes a vocab.json of these

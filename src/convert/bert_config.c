@@ -17,12 +17,7 @@ bool rd_is_bert(const json_t *config, rd_bert_family *family) {
     return false;
 }
 
-typedef struct {
-    const char *theirs, *ours, *otherwise; /* otherwise: where the key is missing; NULL: it must be
-                                              there */
-} shared_key;
-
-static const shared_key shared_keys[] = {
+static const rd_foreign_key shared_keys[] = {
     {"hidden_size", "encoder-embed-dim", NULL},
     {"num_hidden_layers", "encoder-layers", NULL},
     {"num_attention_heads", "encoder-attention-heads", NULL},
@@ -34,52 +29,40 @@ static const shared_key shared_keys[] = {
     {"attention_probs_dropout_prob", "attention-dropout", "0.1"},
     {NULL, NULL, NULL}};
 
-typedef struct {
-    const char *directory;
-    const json_t *config;
-    rd_recipe *recipe;
-} reader;
-
-static rd_status unsupported(const reader *r, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->directory, what);
-}
-
-static const json_t *value_of(const reader *r, const char *key) {
-    const json_t *value = json_object_get(r->config, key);
-    return json_is_null(value) ? NULL : value;
-}
-
-static rd_status check_supported(const reader *r) {
+static rd_status check_supported(const rd_foreign *r) {
     static const char *const heads[] = {"ForMaskedLM", "ForPreTraining",
                                         "ForSequenceClassification", NULL};
-    RD_TRY(rd_hf_check_head(r->directory, r->config, heads,
+    RD_TRY(rd_hf_check_head(r->path, r->values, heads,
                             "classify whole texts (..ForSequenceClassification) or tell masked "
                             "tokens (..ForMaskedLM)"));
-    const char *positions = json_string_value(value_of(r, "position_embedding_type"));
+    const char *positions =
+        json_string_value(rd_foreign_value(r->values, "position_embedding_type"));
     if (positions && strcmp(positions, "absolute") != 0)
-        return unsupported(r, "a position_embedding_type other than absolute");
-    if (json_is_true(value_of(r, "is_decoder"))) return unsupported(r, "is_decoder");
-    const json_t *embedding = value_of(r, "embedding_size");
-    if (embedding && !json_equal(embedding, value_of(r, "hidden_size")))
-        return unsupported(r, "an embedding_size other than hidden_size");
+        return rd_foreign_unsupported(r, "a position_embedding_type other than absolute");
+    if (json_is_true(rd_foreign_value(r->values, "is_decoder")))
+        return rd_foreign_unsupported(r, "is_decoder");
+    const json_t *embedding = rd_foreign_value(r->values, "embedding_size");
+    if (embedding && !json_equal(embedding, rd_foreign_value(r->values, "hidden_size")))
+        return rd_foreign_unsupported(r, "an embedding_size other than hidden_size");
     return RD_OK;
 }
 
 /* RoBERTa's tables of positions begin with rows of no meaning, up to the pad's. */
-static rd_status read_positions(const reader *r, rd_bert_family family) {
+static rd_status read_positions(const rd_foreign *r, rd_bert_family family) {
     rd_model_config *c = &r->recipe->model;
-    const json_t *rows = value_of(r, "max_position_embeddings"), *pad = value_of(r, "pad_token_id");
+    const json_t *rows = rd_foreign_value(r->values, "max_position_embeddings"),
+                 *pad = rd_foreign_value(r->values, "pad_token_id");
     json_int_t n = rows ? json_integer_value(rows) : 512;
     c->pad_id = (int32_t)(json_is_integer(pad) ? json_integer_value(pad) : family != RD_BERT);
     if (c->pad_id < 0 || c->pad_id >= c->src_vocab)
         return rd_error(RD_ERR_FORMAT, "%s/config.json: pad_token_id is outside the vocabulary",
-                        r->directory);
+                        r->path);
     if (family != RD_BERT) n -= c->pad_id + 1;
     if (n < 1 || n > 1000000)
         return rd_error(RD_ERR_FORMAT,
                         "%s/config.json: max_position_embeddings is no number of "
                         "positions",
-                        r->directory);
+                        r->path);
     c->position_layout = family == RD_BERT ? RD_POSITIONS_HF_MARIAN : RD_POSITIONS_FAIRSEQ;
     c->max_source_positions = c->max_target_positions = (int32_t)n;
     return RD_OK;
@@ -87,12 +70,10 @@ static rd_status read_positions(const reader *r, rd_bert_family family) {
 
 rd_status rd_bert_read_config(rd_bert_family family, const char *directory, const json_t *config,
                               rd_recipe *recipe) {
-    reader r = {directory, config, recipe};
+    const rd_foreign r = {directory, "config.json", config, recipe};
     rd_model_config *c = &recipe->model;
     RD_TRY(check_supported(&r));
-    for (const shared_key *key = shared_keys; key->theirs; key++)
-        RD_TRY(rd_hf_set_number(directory, recipe, key->ours, key->theirs,
-                                value_of(&r, key->theirs), key->otherwise));
+    RD_TRY(rd_foreign_set_numbers(&r, shared_keys));
     RD_TRY(rd_hf_read_activation(directory, config, "hidden_act", "gelu", &c->activation));
     RD_TRY(read_positions(&r, family));
     c->tgt_vocab = c->src_vocab;
@@ -113,66 +94,46 @@ static const char *architecture(rd_bert_family family, rd_head_kind head) {
     return names[family][head == RD_HEAD_TOKENS ? 0 : head == RD_HEAD_NONE ? 2 : 1];
 }
 
-static bool put(json_t *object, const char *key, json_t *value) {
-    return json_object_set_new(object, key, value) == 0;
-}
-
-static bool put_shape(json_t *o, rd_bert_family family, const rd_recipe *recipe) {
+static void put_shape(rd_object *o, rd_bert_family family, const rd_recipe *recipe) {
     const rd_model_config *c = &recipe->model;
     int64_t positions = c->max_source_positions + (family == RD_BERT ? 0 : c->pad_id + 1);
-    bool whole = put(o, "hidden_act", json_string(rd_hf_activation_name(c->activation))) &&
-                 put(o, "max_position_embeddings", json_integer(positions)) &&
-                 put(o, "position_embedding_type", json_string("absolute")) &&
-                 put(o, "pad_token_id", json_integer(c->pad_id)) &&
-                 put(o, "bos_token_id", json_integer(c->bos_id)) &&
-                 put(o, "eos_token_id", json_integer(c->eos_id));
-    for (const shared_key *key = shared_keys; key->theirs; key++) {
+    rd_put(o, "hidden_act", json_string(rd_hf_activation_name(c->activation)));
+    rd_put(o, "max_position_embeddings", json_integer(positions));
+    rd_put(o, "position_embedding_type", json_string("absolute"));
+    rd_put(o, "pad_token_id", json_integer(c->pad_id));
+    rd_put(o, "bos_token_id", json_integer(c->bos_id));
+    rd_put(o, "eos_token_id", json_integer(c->eos_id));
+    for (const rd_foreign_key *key = shared_keys; key->theirs; key++) {
         char text[64];
         /* a number always fits */
         (void)rd_recipe_format_key(recipe, rd_recipe_find_key(key->ours), text, sizeof text);
         bool real = key->otherwise && strcmp(key->theirs, "type_vocab_size") != 0;
-        whole = whole &&
-                put(o, key->theirs,
-                    real ? json_real(strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
+        rd_put(o, key->theirs,
+               real ? json_real(strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
     }
-    return whole;
 }
 
-static bool put_labels(json_t *o, const rd_model_config *c, const json_t *labels) {
-    json_t *names = json_object(), *ids = json_object();
-    bool whole = names && ids;
-    for (size_t i = 0; i < json_array_size(labels); i++) {
-        const char *name = json_string_value(json_array_get(labels, i));
-        char number[24];
-        snprintf(number, sizeof number, "%zu", i);
-        whole = whole && json_object_set_new(names, number, json_string(name)) == 0 &&
-                json_object_set_new(ids, name, json_integer((json_int_t)i)) == 0;
-    }
-    if (c->head == RD_HEAD_VALUE)
-        whole = whole && json_object_set_new(names, "0", json_string("LABEL_0")) == 0 &&
-                json_object_set_new(ids, "LABEL_0", json_integer(0)) == 0;
-    whole = put(o, "id2label", names) && whole;
-    whole = put(o, "label2id", ids) && whole;
-    return whole &&
-           put(o, "problem_type",
-               json_string(c->head == RD_HEAD_VALUE ? "regression"
-                                                    : "single_label_classification")) &&
-           put(o, "classifier_dropout", json_real((double)c->classifier_dropout));
-}
-
-rd_status rd_bert_make_config(rd_bert_family family, const rd_recipe *recipe, const json_t *labels,
-                              json_t **config) {
-    const rd_model_config *c = &recipe->model;
-    json_t *o = *config = json_object();
-    bool whole = o && put(o, "model_type", json_string(rd_bert_family_names[family])) &&
-                 put(o, "architectures", json_pack("[s]", architecture(family, c->head))) &&
-                 put(o, "dtype", json_string("float32")) && put_shape(o, family, recipe);
+static void put_head(rd_object *o, const rd_model_config *c, const rd_labels *labels) {
+    static const char *const value[] = {"LABEL_0"};
+    bool number = c->head == RD_HEAD_VALUE;
     if (c->head == RD_HEAD_TOKENS)
-        whole = whole && put(o, "tie_word_embeddings", json_boolean(c->share_all_embeddings));
-    if (c->head == RD_HEAD_CLASSES || c->head == RD_HEAD_VALUE)
-        whole = whole && put_labels(o, c, labels);
-    if (whole) return RD_OK;
-    json_decref(o);
-    *config = NULL;
-    return rd_error(RD_ERR_MEMORY, "config.json: out of memory");
+        rd_put(o, "tie_word_embeddings", json_boolean(c->share_all_embeddings));
+    if (c->head != RD_HEAD_CLASSES && !number) return;
+    if (number)
+        rd_put_labels(o, 1, value);
+    else
+        rd_put_labels(o, labels->n, (const char *const *)labels->names);
+    rd_put(o, "problem_type", json_string(number ? "regression" : "single_label_classification"));
+    rd_put(o, "classifier_dropout", json_real((double)c->classifier_dropout));
+}
+
+rd_status rd_bert_write_config(rd_bert_family family, const rd_recipe *recipe,
+                               const rd_labels *labels, const char *directory) {
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string(rd_bert_family_names[family]));
+    rd_put(&o, "architectures", json_pack("[s]", architecture(family, recipe->model.head)));
+    rd_put(&o, "dtype", json_string("float32"));
+    put_shape(&o, family, recipe);
+    put_head(&o, &recipe->model, labels);
+    return rd_object_write(&o, directory, "config.json");
 }

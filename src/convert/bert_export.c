@@ -4,12 +4,9 @@
 
 #include "base/file.h"
 #include "convert/bert.h"
-#include "convert/convert.h"
-#include "data/labels.h"
+#include "convert/export.h"
+#include "data/vocab_files.h"
 #include "io/json.h"
-#include "io/output.h"
-#include "model/transformer.h"
-#include "recipe/model_dir.h"
 
 typedef struct {
     const char *from, *to;
@@ -24,7 +21,6 @@ static rd_status unsupported(const bert_export *e, const char *what) {
 
 /* Which of them it is. */
 static rd_status plan(bert_export *e) {
-    static const char *const ours[] = {"spm.model", "dict.txt", "characters.txt"};
     const rd_model_config *c = &e->recipe->model;
     bool pieces, first = c->pooling < RD_POOL_MEAN || c->head == RD_HEAD_NONE;
     if (c->encoder.normalize_before) return unsupported(e, "it is pre-norm");
@@ -39,10 +35,6 @@ static rd_status plan(bert_export *e) {
     if (c->head != RD_HEAD_TOKENS && c->head != RD_HEAD_NONE &&
         c->head_transform != RD_TRANSFORM_TANH)
         return unsupported(e, "its head lacks head-transform: tanh");
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-        RD_TRY(rd_has_file(e->from, ours[i], &pieces));
-        if (pieces) return unsupported(e, "its vocabulary is one that they do not have");
-    }
     RD_TRY(rd_has_file(e->from, "source.spm", &pieces));
     if (c->position_layout == RD_POSITIONS_MARIAN) return unsupported(e, "its position-layout");
     e->family = c->position_layout == RD_POSITIONS_HF_MARIAN ? RD_BERT
@@ -53,17 +45,33 @@ static rd_status plan(bert_export *e) {
     return RD_OK;
 }
 
+/* Positions that count as a family's go with its kind of vocabulary. */
+static rd_status check_vocabulary(const bert_export *e) {
+    static const struct {
+        rd_tokenizer_type type;
+        const char *refusal;
+    } wanted[] = {{RD_TOKENIZER_WORDPIECE,
+                   "its vocabulary is not WordPiece, as BERT's (position-layout: marian) is"},
+                  {RD_TOKENIZER_BYTE_BPE, "its vocabulary is not byte-level BPE, as RoBERTa's "
+                                          "(position-layout: fairseq) is"},
+                  {RD_TOKENIZER_SENTENCEPIECE, "its vocabulary is not XLM-R's"}};
+    rd_tokenizer *tokenizer;
+    RD_TRY(rd_vocabularies_open_one(e->from, &tokenizer));
+    bool fits = rd_tokenizer_kind_of(tokenizer) == wanted[e->family].type;
+    rd_tokenizer_close(tokenizer);
+    return fits ? RD_OK : unsupported(e, wanted[e->family].refusal);
+}
+
 /* Registers the file's tensors under their names: the same tensors in the same order. */
 static rd_status add_tensors(const bert_export *e, const rd_parameters *p, rd_parameters *out) {
     const rd_model_config *c = &e->recipe->model;
     for (int64_t i = 0; i < p->n; i++) {
-        rd_bert_names names;
         const rd_parameter *item = &p->items[i];
-        rd_bert_names_of(e->family, c, item->name, &names);
-        int best = c->head == RD_HEAD_NONE && names.n > 1; /* without the prefix */
-        if (names.n == 0) return unsupported(e, item->name);
+        const rd_places places = rd_bert_places_of(e->family, c, item->name);
+        int best = c->head == RD_HEAD_NONE && places.n > 1; /* without the prefix */
+        if (places.n == 0) return unsupported(e, item->name);
         RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), item->shape[0], item->shape[1],
-                                 "%s", names.room[best]));
+                                 "%s", places.items[best].name));
     }
     return RD_OK;
 }
@@ -72,10 +80,9 @@ static rd_status add_tensors(const bert_export *e, const rd_parameters *p, rd_pa
 static rd_status repeat_bias(const bert_export *e, const rd_parameters *p, rd_parameters *out) {
     static const char ours[] = "encoder.output_projection.bias";
     const rd_parameter *bias = rd_parameters_find(p, ours);
-    rd_bert_names names;
-    rd_bert_names_of(e->family, &e->recipe->model, ours, &names);
+    const rd_places places = rd_bert_places_of(e->family, &e->recipe->model, ours);
     RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), bias->shape[0], 0, "%s",
-                             names.room[1]));
+                             places.items[1].name));
     RD_TRY(rd_parameters_allocate_unset(out));
     memcpy(out->values, p->values, sizeof *p->values * (size_t)p->total);
     memcpy(out->values + p->total, p->values + bias->offset,
@@ -83,18 +90,15 @@ static rd_status repeat_bias(const bert_export *e, const rd_parameters *p, rd_pa
     return RD_OK;
 }
 
-static rd_status write_weights(const bert_export *e, const rd_model *model) {
+static rd_status write_weights(const bert_export *e, const rd_exporter *exporter) {
     rd_parameters out = {0};
-    const rd_parameters *p = &model->parameters;
-    const rd_model_config *c = &model->config;
+    const rd_parameters *p = &exporter->model->parameters;
+    const rd_model_config *c = &e->recipe->model;
     bool untied = c->head == RD_HEAD_TOKENS && !c->share_all_embeddings;
-    char *path = rd_path_join(e->to, "model.safetensors");
-    rd_status status = path ? add_tensors(e, p, &out) : RD_ERR_MEMORY;
+    rd_status status = add_tensors(e, p, &out);
     if (status == RD_OK && untied) status = repeat_bias(e, p, &out);
-    if (status == RD_OK)
-        status = rd_parameters_save(&out, untied ? out.values : p->values, NULL, path);
+    if (status == RD_OK) status = rd_export_save(exporter, &out, untied ? out.values : p->values);
     rd_parameters_free(&out);
-    free(path);
     return status;
 }
 
@@ -135,40 +139,21 @@ static rd_status write_tokenizer_config(const bert_export *e) {
     return status;
 }
 
-static rd_status write_config(const bert_export *e) {
-    json_t *labels = json_array(), *config = NULL;
-    bool whole = labels;
-    for (int64_t i = 0; i < e->labels.n; i++)
-        whole = whole && json_array_append_new(labels, json_string(e->labels.names[i])) == 0;
-    rd_status status = whole ? rd_bert_make_config(e->family, e->recipe, labels, &config)
-                             : rd_error(RD_ERR_MEMORY, "config.json: out of memory");
-    json_decref(labels);
-    return status == RD_OK ? rd_json_write(e->to, "config.json", config) : status;
-}
-
-static rd_status export_all(bert_export *e, rd_model_dir *directory, rd_model **model) {
-    RD_TRY(rd_model_dir_open(directory, e->from));
-    RD_TRY(rd_model_dir_load(directory, model));
-    e->recipe = directory->recipe;
-    RD_TRY(plan(e));
+static rd_status write_files(bert_export *e, const rd_exporter *exporter) {
     if (e->recipe->model.head == RD_HEAD_CLASSES) RD_TRY(rd_labels_read(&e->labels, e->from));
     RD_TRY(write_vocabulary(e));
-    RD_TRY(write_weights(e, *model));
-    RD_TRY(write_config(e));
+    RD_TRY(write_weights(e, exporter));
+    RD_TRY(rd_bert_write_config(e->family, e->recipe, &e->labels, e->to));
     if (e->recipe->model.head == RD_HEAD_NONE)
         RD_TRY(rd_sentence_transformers_write(e->recipe, e->to));
     return write_tokenizer_config(e);
 }
 
-rd_status rd_export_bert(const char *from, const char *to) {
-    rd_atomic_directory made;
-    rd_model_dir directory = {0};
-    rd_model *model = NULL;
-    RD_TRY(rd_atomic_directory_open(&made, to));
-    bert_export e = {.from = from, .to = made.temporary};
-    rd_status status = export_all(&e, &directory, &model);
+rd_status rd_export_bert(const rd_exporter *exporter) {
+    bert_export e = {.from = exporter->from, .to = exporter->to, .recipe = exporter->recipe};
+    RD_TRY(plan(&e));
+    RD_TRY(check_vocabulary(&e));
+    rd_status status = write_files(&e, exporter);
     rd_labels_free(&e.labels);
-    rd_model_free(model);
-    rd_model_dir_close(&directory);
-    return rd_atomic_directory_close(&made, status);
+    return status;
 }

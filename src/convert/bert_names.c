@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "convert/bert.h"
-#include "convert/import.h"
 
 typedef struct {
     const char *ours, *theirs; /* without .weight and .bias */
@@ -43,30 +42,22 @@ static const char *look_up(const renaming *list, const char *ours, size_t n) {
     return NULL;
 }
 
-static void add(rd_bert_names *names, const char *prefix, const char *name, const char *ending) {
-    if (names->n == RD_BERT_NAMES) return;
-    snprintf(names->room[names->n++], sizeof *names->room, "%s%s%s", prefix, name, ending);
-}
-
 /* Under all the names that it may have. */
-static void add_all(rd_bert_names *names, const char *prefix, const char *name,
-                    const char *ending) {
+static void add_all(rd_places *places, const char *prefix, const char *name, const char *ending) {
     const char *old = strcmp(ending, ".weight") == 0 ? ".gamma" : ".beta";
     bool norm = strstr(name, "LayerNorm") != NULL;
-    add(names, prefix, name, ending);
-    if (*prefix) add(names, "", name, ending);
-    if (norm) add(names, prefix, name, old);
-    if (norm && *prefix) add(names, "", name, old);
+    rd_places_add(places, "%s%s%s", prefix, name, ending);
+    if (*prefix) rd_places_add(places, "%s%s", name, ending);
+    if (norm) rd_places_add(places, "%s%s%s", prefix, name, old);
+    if (norm && *prefix) rd_places_add(places, "%s%s", name, old);
 }
-
-static const char *const output_names[] = {"cls.predictions", "lm_head", "lm_head"};
 
 /* The bias of all tokens has two names, one tied to the other: where embeddings are not tied, these
  * are not either, and the output layer's own counts. */
-static void add_bias(rd_bert_names *names, rd_bert_family family, bool tied) {
-    if (tied) add(names, output_names[family], "", ".bias");
-    add(names, output_names[family], ".decoder", ".bias");
-    if (!tied) add(names, output_names[family], "", ".bias");
+static void add_bias(rd_places *places, const char *output, bool tied) {
+    if (tied) rd_places_add(places, "%s.bias", output);
+    rd_places_add(places, "%s.decoder.bias", output);
+    if (!tied) rd_places_add(places, "%s.bias", output);
 }
 
 /* BERT's pooler, and RoBERTa's where there is no head of classes, are parts of the encoder. */
@@ -75,36 +66,39 @@ static bool is_pooler(rd_bert_family family, const rd_model_config *c, const cha
            (family == RD_BERT || c->head == RD_HEAD_NONE);
 }
 
-void rd_bert_names_of(rd_bert_family family, const rd_model_config *c, const char *ours,
-                      rd_bert_names *names) {
-    static const char *const prefixes[] = {"bert.", "roberta.", "roberta."};
-    const char *prefix = prefixes[family], *ending = strrchr(ours, '.');
-    size_t n = (size_t)(ending - ours);
+static void add_of_layer(rd_places *places, const char *prefix, const char *ours,
+                         const char *ending) {
+    char name[96];
     long layer;
-    names->n = 0;
-    if (strcmp(ours, "encoder.output_projection.bias") == 0) {
-        add_bias(names, family, c->share_all_embeddings);
-        return;
-    }
-    if (strcmp(ours, "encoder.output_projection.weight") == 0) {
-        add(names, output_names[family], ".decoder", ending);
-        return;
-    }
-    if (is_pooler(family, c, ours)) {
-        add_all(names, prefix, "pooler.dense", ending);
-        return;
-    }
+    size_t skipped = rd_layer_prefix(ours, "encoder", &layer);
+    const char *at = ours + skipped;
+    const char *part = skipped > 0 ? look_up(layers, at, (size_t)(ending - at)) : NULL;
+    if (!part) return;
+    snprintf(name, sizeof name, "encoder.layer.%ld.%s", layer, part);
+    add_all(places, prefix, name, ending);
+}
+
+rd_places rd_bert_places_of(rd_bert_family family, const rd_model_config *c, const char *ours) {
+    const char *prefix = family == RD_BERT ? "bert." : "roberta.";
+    const char *output = family == RD_BERT ? "cls.predictions" : "lm_head";
+    const char *ending = strrchr(ours, '.');
+    size_t n = (size_t)(ending - ours);
+    rd_places places = {0};
     const char *head = look_up(family == RD_BERT ? bert_heads : roberta_heads, ours, n);
     const char *embedding = look_up(embeddings, ours, n);
-    if (head) add_all(names, "", head, ending);
-    if (embedding) add_all(names, prefix, embedding, ending);
-    if (strcmp(ours, "encoder.embed_tokens.weight") == 0 && c->head == RD_HEAD_TOKENS &&
-        c->share_all_embeddings)
-        add(names, output_names[family], ".decoder", ending);
-    size_t skipped = rd_import_layer_prefix(ours, &layer);
-    const char *part = skipped > 0 ? look_up(layers, ours + skipped, n - skipped) : NULL;
-    if (!part) return;
-    char name[96];
-    snprintf(name, sizeof name, "encoder.layer.%ld.%s", layer, part);
-    add_all(names, prefix, name, ending);
+    bool tied = c->head == RD_HEAD_TOKENS && c->share_all_embeddings;
+    if (strcmp(ours, "encoder.output_projection.bias") == 0)
+        add_bias(&places, output, c->share_all_embeddings);
+    else if (is_pooler(family, c, ours))
+        add_all(&places, prefix, "pooler.dense", ending);
+    else if (head)
+        add_all(&places, "", head, ending);
+    else if (embedding)
+        add_all(&places, prefix, embedding, ending);
+    else
+        add_of_layer(&places, prefix, ours, ending);
+    if (strcmp(ours, "encoder.output_projection.weight") == 0 ||
+        (tied && strcmp(ours, "encoder.embed_tokens.weight") == 0))
+        rd_places_add(&places, "%s.decoder.weight", output);
+    return places;
 }

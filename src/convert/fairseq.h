@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/places.h"
 #include "io/torch_file.h"
 #include "recipe/recipe.h"
 
@@ -32,16 +33,8 @@ const char *rd_fairseq_text(const rd_fairseq_checkpoint *checkpoint, const char 
  * dictionaries. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
 rd_status rd_fairseq_read_config(const rd_fairseq_checkpoint *checkpoint, rd_recipe *recipe);
 
-/* Where one of our tensors may be: in tensor `name`, whose rows have `parts` parts, of which it is
- * this one. */
-typedef struct {
-    char name[128];
-    int32_t part, parts;
-} rd_fairseq_place;
-enum { RD_FAIRSEQ_PLACES = 3 };
-
-/* How many, best first. */
-int rd_fairseq_places_of(const char *ours, rd_fairseq_place places[RD_FAIRSEQ_PLACES]);
+/* Where one of our tensors may be, in checkpoints of all versions. */
+rd_places rd_fairseq_places_of(const char *ours);
 
 /* Whether a checkpoint of this model may have a tensor that no place names: a copy of another, or a
  * computed one. */

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "convert/fairseq.h"
-#include "recipe/recipe_keys.h"
+#include "convert/foreign.h"
 
 rd_status rd_fairseq_find(const char *directory, char **path) {
     static const char *const names[] = {"model.pt", "checkpoint_best.pt", "checkpoint_last.pt"};
@@ -20,9 +20,8 @@ rd_status rd_fairseq_find(const char *directory, char **path) {
 }
 
 const json_t *rd_fairseq_setting(const rd_fairseq_checkpoint *c, const char *key) {
-    const json_t *value = json_object_get(c->model, key);
-    if (!value || json_is_null(value)) value = json_object_get(c->task, key);
-    return json_is_null(value) ? NULL : value;
+    const json_t *value = rd_foreign_value(c->model, key);
+    return value ? value : rd_foreign_value(c->task, key);
 }
 
 const char *rd_fairseq_text(const rd_fairseq_checkpoint *c, const char *key) {
@@ -137,20 +136,14 @@ static rd_status check_settings(const rd_fairseq_checkpoint *c) {
 
 static rd_status set_text(const rd_fairseq_checkpoint *c, rd_recipe *recipe, const char *ours,
                           const char *theirs, const char *value) {
-    rd_status status = rd_recipe_set_key(recipe, rd_recipe_find_key(ours), value);
-    return status == RD_ERR_FORMAT ? rd_error_prefix(status, "%s: %s", c->path, theirs) : status;
+    return rd_foreign_set(&(rd_foreign){.path = c->path, .recipe = recipe}, ours, theirs, value);
 }
 
 static rd_status set(const rd_fairseq_checkpoint *c, rd_recipe *recipe, const char *ours,
                      const char *theirs) {
+    const rd_foreign f = {.path = c->path, .recipe = recipe};
     const json_t *value = rd_fairseq_setting(c, theirs);
-    if (!value) return RD_OK;
-    if (json_is_string(value)) return set_text(c, recipe, ours, theirs, json_string_value(value));
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    if (!text) return rd_error(RD_ERR_MEMORY, "%s: out of memory", c->path);
-    rd_status status = set_text(c, recipe, ours, theirs, text);
-    free(text);
-    return status;
+    return value ? rd_foreign_set_value(&f, ours, theirs, value) : RD_OK;
 }
 
 /* Both sides; a language model is a decoder. */

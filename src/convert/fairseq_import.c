@@ -2,52 +2,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/output.h"
 #include "base/memory.h"
-#include "convert/convert.h"
 #include "convert/fairseq.h"
 #include "convert/import.h"
-#include "model/transformer.h"
-#include "recipe/model_dir.h"
 
-typedef struct {
-    const char *to;
-    rd_text *warnings;
-    rd_fairseq_checkpoint checkpoint;
-    rd_recipe *recipe;
-    rd_parameters parameters;
-    json_t *left; /* names of tensors that nothing was made of yet */
-} fairseq_import;
-
-/* Finds the tensor in any of its places, and checks its shape. */
-static rd_status find(const fairseq_import *im, const rd_parameter *item, rd_fairseq_place *place,
-                      rd_stored_tensor *tensor) {
-    const rd_tensor_file *file = &im->checkpoint.file;
-    rd_fairseq_place places[RD_FAIRSEQ_PLACES];
-    int n = rd_fairseq_places_of(item->name, places);
-    *place = places[0];
-    for (int i = n - 1; i >= 0; i--)
-        if (rd_tensor_file_has(file, places[i].name)) *place = places[i];
-    RD_TRY(rd_tensor_file_find(file, place->name, tensor));
-    int64_t rows = item->shape[0] * place->parts, columns = item->shape[1];
-    return rd_import_check_shape(file->path, place->name, tensor, rows, columns,
-                                 "its settings and dictionaries imply");
+static rd_places places_of(const rd_importer *im, const char *ours) {
+    (void)im;
+    return rd_fairseq_places_of(ours);
 }
 
-static rd_status read_item(const fairseq_import *im, const rd_parameter *item) {
-    rd_fairseq_place place;
-    rd_stored_tensor tensor;
-    int64_t n = rd_parameter_count(item);
-    float *values = im->parameters.values + item->offset;
-    RD_TRY(find(im, item, &place, &tensor));
-    if (place.parts == 1) return rd_stored_tensor_read(&tensor, values);
-    float *all = rd_malloc((size_t)tensor.n, sizeof *all);
-    if (!all) return RD_ERR_MEMORY;
-    rd_status status = rd_stored_tensor_read(&tensor, all);
-    if (status == RD_OK) memcpy(values, all + place.part * n, (size_t)n * sizeof *all);
-    free(all);
-    return status;
+static bool is_spare(const rd_importer *im, const char *theirs) {
+    return rd_fairseq_is_spare(&im->recipe->model, theirs);
 }
+
+static const rd_import_layout layout = {.places_of = places_of,
+                                        .is_spare = is_spare,
+                                        .reason = "its settings and dictionaries imply",
+                                        .whole = "a transformer with its settings"};
 
 /* The version of a stack's parameters; 1 if it names none. */
 static rd_status version_of(const rd_tensor_file *file, const char *name, float *version) {
@@ -60,8 +31,8 @@ static rd_status version_of(const rd_tensor_file *file, const char *name, float 
 }
 
 /* A pre-norm stack ends with a norm, unless it is older than that. */
-static rd_status find_final_norms(fairseq_import *im) {
-    const rd_tensor_file *file = &im->checkpoint.file;
+static rd_status find_final_norms(rd_importer *im) {
+    const rd_tensor_file *file = im->file;
     rd_model_config *c = &im->recipe->model;
     float encoder, decoder;
     RD_TRY(version_of(file, "encoder.version", &encoder));
@@ -76,83 +47,46 @@ static rd_status find_final_norms(fairseq_import *im) {
                     file->path);
 }
 
-/* A tensor that nothing is made of belongs to a model that this is not. */
-static rd_status check_left(const fairseq_import *im) {
-    const char *name;
-    json_t *value;
-    json_object_foreach(im->left, name, value) {
-        if (rd_fairseq_is_spare(&im->recipe->model, name)) continue;
-        char shown[128];
-        rd_escape(shown, sizeof shown, name);
-        return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: tensor %s is no part of a transformer with its settings",
-                        im->checkpoint.path, shown);
-    }
-    return RD_OK;
-}
-
-/* Every tensor is looked at before there is memory for any. */
-static rd_status read_weights(fairseq_import *im) {
-    rd_parameters *p = &im->parameters;
-    rd_fairseq_place place;
-    rd_stored_tensor tensor;
+static rd_status read_checkpoint(rd_importer *im, rd_fairseq_checkpoint *checkpoint,
+                                 const char *path) {
+    RD_TRY(rd_fairseq_open(checkpoint, path));
+    RD_TRY(rd_fairseq_read_config(checkpoint, im->recipe));
+    char *directory = rd_path_parent(path);
+    if (!directory) return RD_ERR_MEMORY;
+    rd_status status =
+        rd_fairseq_take_vocabulary(checkpoint, directory, im->to, im->recipe, im->warnings);
+    free(directory);
+    RD_TRY(status);
+    im->file = &checkpoint->file;
     RD_TRY(find_final_norms(im));
-    RD_TRY(rd_model_register(p, &im->recipe->model));
-    im->left = json_copy(im->checkpoint.file.header);
-    if (!im->left) return rd_error(RD_ERR_MEMORY, "%s: out of memory", im->checkpoint.path);
-    for (int64_t i = 0; i < p->n; i++) {
-        RD_TRY(find(im, &p->items[i], &place, &tensor));
-        json_object_del(im->left, place.name);
-    }
-    RD_TRY(check_left(im));
-    RD_TRY(rd_parameters_allocate_unset(p));
-    for (int64_t i = 0; i < p->n; i++) RD_TRY(read_item(im, &p->items[i]));
-    return RD_OK;
+    return rd_import_tensors(im);
 }
 
-static rd_status import_file(fairseq_import *im, const char *path) {
-    char *from = rd_path_parent(path);
-    if (!from) return RD_ERR_MEMORY;
-    rd_status status = rd_recipe_new(&im->recipe);
-    if (status == RD_OK) status = rd_fairseq_open(&im->checkpoint, path);
-    if (status == RD_OK) status = rd_fairseq_read_config(&im->checkpoint, im->recipe);
-    if (status == RD_OK)
-        status =
-            rd_fairseq_take_vocabulary(&im->checkpoint, from, im->to, im->recipe, im->warnings);
-    if (status == RD_OK) status = read_weights(im);
-    free(from);
-    if (status != RD_OK) return status;
-    return rd_model_dir_save(im->to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
-                             RD_WEIGHTS_FP32);
-}
-
-/* Finds the checkpoint: PATH is one, or a directory with one. */
+/* The checkpoint: PATH is one, or a directory with one; *path NULL: neither. */
 static rd_status find_file(const char *from, char **path) {
-    if (rd_ends_with(from, ".pt")) {
-        *path = rd_strdup(from);
-        return *path ? RD_OK : RD_ERR_MEMORY;
-    }
-    RD_TRY(rd_fairseq_find(from, path));
-    return *path
-               ? RD_OK
-               : rd_error(RD_ERR_IO,
-                          "%s: neither model.pt, checkpoint_best.pt nor checkpoint_last.pt", from);
+    if (!rd_ends_with(from, ".pt")) return rd_fairseq_find(from, path);
+    *path = rd_strdup(from);
+    return *path ? RD_OK : RD_ERR_MEMORY;
 }
 
-rd_status rd_import_fairseq(const char *from, const char *to, rd_text *warnings) {
-    rd_atomic_directory made;
+static rd_status import_model(rd_importer *im) {
+    rd_fairseq_checkpoint checkpoint = {0};
     char *path;
-    RD_TRY(find_file(from, &path));
-    rd_status status = rd_atomic_directory_open(&made, to);
-    if (status == RD_OK) {
-        fairseq_import im = {.to = made.temporary, .warnings = warnings};
-        status = import_file(&im, path);
-        rd_fairseq_close(&im.checkpoint);
-        rd_parameters_free(&im.parameters);
-        rd_recipe_free(im.recipe);
-        json_decref(im.left);
-        status = rd_atomic_directory_close(&made, status);
-    }
+    im->layout = &layout;
+    RD_TRY(find_file(im->from, &path));
+    rd_status status = read_checkpoint(im, &checkpoint, path);
+    im->file = NULL;
+    rd_fairseq_close(&checkpoint);
     free(path);
     return status;
 }
+
+static rd_status is_it(const rd_importer *im, bool *found) {
+    char *path;
+    RD_TRY(find_file(im->from, &path));
+    *found = path != NULL;
+    free(path);
+    return RD_OK;
+}
+
+const rd_family rd_family_fairseq = {is_it, NULL, import_model, RD_VOCABULARY_ANY, 0};

@@ -20,36 +20,30 @@ static const struct {
              {"encoder_attn_layer_norm.", -1, 1},
              {"final_layer_norm.", 1, 2}};
 
-static void add(rd_fairseq_place *places, int *n, int32_t part, int32_t parts, const char *prefix,
-                size_t n_prefix, const char *rest) {
-    rd_fairseq_place *place = &places[(*n)++];
-    *place = (rd_fairseq_place){.part = part, .parts = parts};
-    snprintf(place->name, sizeof place->name, "%.*s%s", (int)n_prefix, prefix, rest);
-}
-
-static void add_old_norm(const char *ours, rd_fairseq_place *places, int *n) {
+static void add_old_norm(const char *ours, rd_places *places) {
     bool decoder = strncmp(ours, "decoder.", 8) == 0;
     for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
         const char *at = strstr(ours, norms[i].ours);
-        char rest[48];
         if (!at || at == ours || at[-1] != '.' || !strstr(ours, ".layers.")) continue;
-        snprintf(rest, sizeof rest, "layer_norms.%d.%s",
-                 decoder ? norms[i].decoder : norms[i].encoder, at + strlen(norms[i].ours));
-        add(places, n, 0, 1, ours, (size_t)(at - ours), rest);
+        rd_places_add(places, "%.*slayer_norms.%d.%s", (int)(at - ours), ours,
+                      decoder ? norms[i].decoder : norms[i].encoder, at + strlen(norms[i].ours));
     }
 }
 
-int rd_fairseq_places_of(const char *ours, rd_fairseq_place places[RD_FAIRSEQ_PLACES]) {
-    int n = 0;
-    add(places, &n, 0, 1, ours, strlen(ours), "");
-    for (size_t i = 0; i < sizeof projections / sizeof *projections; i++)
-        if (rd_ends_with(ours, projections[i].ours))
-            add(places, &n, projections[i].part, 3, ours,
-                strlen(ours) - strlen(projections[i].ours), projections[i].theirs);
-    add_old_norm(ours, places, &n);
+rd_places rd_fairseq_places_of(const char *ours) {
+    rd_places places = {0};
+    rd_places_add(&places, "%s", ours);
+    for (size_t i = 0; i < sizeof projections / sizeof *projections; i++) {
+        if (!rd_ends_with(ours, projections[i].ours)) continue;
+        int n = (int)(strlen(ours) - strlen(projections[i].ours));
+        rd_place *place = rd_places_add(&places, "%.*s%s", n, ours, projections[i].theirs);
+        place->part = projections[i].part;
+        place->parts = 3;
+    }
+    add_old_norm(ours, &places);
     if (strcmp(ours, "decoder.output_projection.weight") == 0)
-        add(places, &n, 0, 1, "decoder.embed_out", 17, "");
-    return n;
+        rd_places_add(&places, "decoder.embed_out");
+    return places;
 }
 
 /* Copies that 0.12 keeps of an encoder's layers, "encoder.layers.0.fc1_weight". */

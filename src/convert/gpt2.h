@@ -4,10 +4,9 @@
 
 #include <jansson.h>
 
-#include "model/parameters.h"
+#include "base/text.h"
+#include "convert/places.h"
 #include "recipe/recipe.h"
-
-bool rd_is_gpt2(const json_t *config);
 
 /* Sets the model and search of a recipe from config.json, except special ids, which are the
  * vocabulary's. RD_ERR_UNSUPPORTED: this program cannot compute such a model. */
@@ -16,18 +15,13 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
 /* Adds a line if the embeddings have a dropout of their own. */
 rd_status rd_gpt2_warn_config(const json_t *config, rd_text *warnings);
 
-/* config.json of a model here, to be released with json_decref; NULL without memory.
- * RD_ERR_UNSUPPORTED for a model that GPT-2 cannot be. */
-rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config);
+/* Writes the config.json of the model of a directory. RD_ERR_UNSUPPORTED for one that GPT-2 cannot
+ * be. */
+rd_status rd_gpt2_write_config(const char *from, const rd_recipe *recipe, const char *to);
 
-/* One of our tensors in theirs: products there are x W, so matrices are stored transposed; and
- * query, key and value are the thirds of one tensor. */
-typedef struct {
-    char name[80];
-    bool transposed;
-    int32_t part, parts; /* of `parts` along their last dimension, this one */
-} rd_gpt2_place;
-
-void rd_gpt2_place_of(const char *ours, rd_gpt2_place *place);
+/* Where one of our tensors is in theirs: products there are x W, so matrices are stored transposed;
+ * and query, key and value are the thirds of one tensor. A model without a head has names without
+ * "transformer.". */
+rd_places rd_gpt2_places_of(const rd_model_config *config, const char *ours);
 
 #endif

@@ -5,50 +5,41 @@
 #include "convert/gpt2.h"
 #include "convert/hf.h"
 
-/* otherwise: as in transformers; NULL: it must be there. */
-static const struct {
-    const char *theirs, *ours, *otherwise;
-} numbers[] = {
-    {"n_embd", "encoder-embed-dim", NULL},       {"n_layer", "decoder-layers", NULL},
-    {"n_head", "decoder-attention-heads", NULL}, {"n_positions", "max-target-positions", NULL},
-    {"vocab_size", "tgt-vocab", NULL},           {"layer_norm_epsilon", "layer-norm-eps", "1e-05"},
-    {"resid_pdrop", "dropout", "0.1"},           {"attn_pdrop", "attention-dropout", "0.1"}};
-enum { N_NUMBERS = sizeof numbers / sizeof *numbers };
-
-bool rd_is_gpt2(const json_t *config) {
-    const char *type = json_string_value(json_object_get(config, "model_type"));
-    return type && strcmp(type, "gpt2") == 0;
-}
-
-static rd_status unsupported(const char *directory, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", directory, what);
-}
+/* What is missing is as in transformers. */
+static const rd_foreign_key numbers[] = {{"n_embd", "encoder-embed-dim", NULL},
+                                         {"n_layer", "decoder-layers", NULL},
+                                         {"n_head", "decoder-attention-heads", NULL},
+                                         {"n_positions", "max-target-positions", NULL},
+                                         {"vocab_size", "tgt-vocab", NULL},
+                                         {"layer_norm_epsilon", "layer-norm-eps", "1e-05"},
+                                         {"resid_pdrop", "dropout", "0.1"},
+                                         {"attn_pdrop", "attention-dropout", "0.1"},
+                                         {NULL, NULL, NULL}};
+static const rd_foreign_key inner[] = {{"n_inner", "decoder-ffn-embed-dim", NULL},
+                                       {NULL, NULL, NULL}};
 
 /* Settings of variants, which are all off in GPT-2 itself. */
-static rd_status check_variant(const char *directory, const json_t *config) {
+static rd_status check_variant(const rd_foreign *f) {
     static const char *const no_head[] = {NULL};
-    RD_TRY(rd_hf_check_head(directory, config, no_head, "generate (GPT2LMHeadModel)"));
+    RD_TRY(rd_hf_check_head(f->path, f->values, no_head, "generate (GPT2LMHeadModel)"));
     static const char *const off[] = {"scale_attn_by_inverse_layer_idx", "add_cross_attention"};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
-        if (json_is_true(json_object_get(config, off[i]))) return unsupported(directory, off[i]);
-    if (json_is_false(json_object_get(config, "scale_attn_weights")))
-        return unsupported(directory, "a scale_attn_weights that is false");
+        if (json_is_true(json_object_get(f->values, off[i])))
+            return rd_foreign_unsupported(f, off[i]);
+    if (json_is_false(json_object_get(f->values, "scale_attn_weights")))
+        return rd_foreign_unsupported(f, "a scale_attn_weights that is false");
     return RD_OK;
 }
 
 rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_recipe *recipe) {
     rd_model_config *c = &recipe->model;
-    const json_t *inner = json_object_get(config, "n_inner");
-    RD_TRY(check_variant(directory, config));
-    for (int i = 0; i < N_NUMBERS; i++)
-        RD_TRY(rd_hf_set_number(directory, recipe, numbers[i].ours, numbers[i].theirs,
-                                json_object_get(config, numbers[i].theirs), numbers[i].otherwise));
+    const rd_foreign f = {directory, "config.json", config, recipe};
+    RD_TRY(check_variant(&f));
+    RD_TRY(rd_foreign_set_numbers(&f, numbers));
     RD_TRY(rd_hf_read_activation(directory, config, "activation_function", "gelu_new",
                                  &c->activation));
     c->decoder.ffn_dim = 4 * c->d_model;
-    if (inner && !json_is_null(inner))
-        RD_TRY(
-            rd_hf_set_number(directory, recipe, "decoder-ffn-embed-dim", "n_inner", inner, NULL));
+    RD_TRY(rd_foreign_set_present(&f, inner));
     c->encoder = (rd_stack_config){.heads = c->decoder.heads, .ffn_dim = c->decoder.ffn_dim};
     c->decoder.normalize_before = c->decoder.learned_pos = c->no_scale_embedding = true;
     c->position_layout = RD_POSITIONS_HF_MARIAN;
@@ -59,7 +50,7 @@ rd_status rd_gpt2_read_config(const char *directory, const json_t *config, rd_re
     recipe->search.forced_tokens_free = true; /* the longest output does not end with eos */
     recipe->search.max_len_a = 0.0f;
     recipe->search.max_len_b = 100.0f;
-    return rd_hf_set(directory, recipe, "task", "model_type", "language_modeling");
+    return rd_foreign_set(&f, "task", "model_type", "language_modeling");
 }
 
 rd_status rd_gpt2_warn_config(const json_t *config, rd_text *warnings) {
@@ -86,21 +77,28 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                     from);
 }
 
-rd_status rd_gpt2_make_config(const char *directory, const rd_recipe *recipe, json_t **config) {
+rd_status rd_gpt2_write_config(const char *from, const rd_recipe *recipe, const char *to) {
     const rd_model_config *c = &recipe->model;
-    *config = NULL;
-    RD_TRY(check_model(directory, c));
-    *config = json_pack(
-        "{s:s, s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:f, s:b, s:i, s:i}",
-        "model_type", "gpt2", "architectures", "GPT2LMHeadModel", "dtype", "float32", "n_embd",
-        (int)c->d_model, "n_layer", (int)c->decoder.layers, "n_head", (int)c->decoder.heads,
-        "n_positions", (int)c->max_target_positions, "n_inner", (int)c->decoder.ffn_dim,
-        "vocab_size", (int)c->tgt_vocab, "activation_function",
-        rd_hf_activation_name(c->activation), "layer_norm_epsilon",
-        c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5, "resid_pdrop",
-        (double)c->dropout, "embd_pdrop", (double)c->dropout, "attn_pdrop",
-        (double)c->attention_dropout, "tie_word_embeddings",
-        (int)c->share_decoder_input_output_embed, "bos_token_id",
-        (int)(c->bos_id >= 0 ? c->bos_id : c->eos_id), "eos_token_id", (int)c->eos_id);
-    return *config ? RD_OK : rd_error(RD_ERR_MEMORY, "%s: out of memory", directory);
+    RD_TRY(check_model(from, c));
+    bool tied = c->share_decoder_input_output_embed || c->share_all_embeddings;
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string("gpt2"));
+    rd_put(&o, "architectures", json_pack("[s]", "GPT2LMHeadModel"));
+    rd_put(&o, "dtype", json_string("float32"));
+    rd_put(&o, "n_embd", json_integer(c->d_model));
+    rd_put(&o, "n_layer", json_integer(c->decoder.layers));
+    rd_put(&o, "n_head", json_integer(c->decoder.heads));
+    rd_put(&o, "n_positions", json_integer(c->max_target_positions));
+    rd_put(&o, "n_inner", json_integer(c->decoder.ffn_dim));
+    rd_put(&o, "vocab_size", json_integer(c->tgt_vocab));
+    rd_put(&o, "activation_function", json_string(rd_hf_activation_name(c->activation)));
+    rd_put(&o, "layer_norm_epsilon",
+           json_real(c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5));
+    rd_put(&o, "resid_pdrop", json_real((double)c->dropout));
+    rd_put(&o, "embd_pdrop", json_real((double)c->dropout));
+    rd_put(&o, "attn_pdrop", json_real((double)c->attention_dropout));
+    rd_put(&o, "tie_word_embeddings", json_boolean(tied));
+    rd_put(&o, "bos_token_id", json_integer(c->bos_id >= 0 ? c->bos_id : c->eos_id));
+    rd_put(&o, "eos_token_id", json_integer(c->eos_id));
+    return rd_object_write(&o, to, "config.json");
 }

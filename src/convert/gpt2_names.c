@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/gpt2.h"
@@ -25,31 +24,35 @@ static const struct {
                 {"fc1.bias", "mlp.c_fc.bias", false, 0, 1},
                 {"fc2.weight", "mlp.c_proj.weight", true, 0, 1},
                 {"fc2.bias", "mlp.c_proj.bias", false, 0, 1}};
-static const char *const outside[][2] = {
-    {"decoder.embed_tokens.weight", "transformer.wte.weight"},
-    {"decoder.embed_positions.weight", "transformer.wpe.weight"},
-    {"decoder.layer_norm.weight", "transformer.ln_f.weight"},
-    {"decoder.layer_norm.bias", "transformer.ln_f.bias"},
-    {"decoder.output_projection.weight", "lm_head.weight"}};
+static const char *const outside[][2] = {{"decoder.embed_tokens.weight", "wte.weight"},
+                                         {"decoder.embed_positions.weight", "wpe.weight"},
+                                         {"decoder.layer_norm.weight", "ln_f.weight"},
+                                         {"decoder.layer_norm.bias", "ln_f.bias"}};
 
-static void set_name(rd_gpt2_place *place, const char *name) {
-    snprintf(place->name, sizeof place->name, "%s", name);
+static void add(rd_places *places, const char *name, bool transposed, int part, int parts) {
+    static const char *const prefixes[] = {"transformer.", ""};
+    for (int i = 0; i < 2; i++) {
+        rd_place *place = rd_places_add(places, "%s%s", prefixes[i], name);
+        place->layout = transposed ? RD_LAYOUT_TRANSPOSED : RD_LAYOUT_OURS;
+        place->part = part;
+        place->parts = parts;
+    }
 }
 
-void rd_gpt2_place_of(const char *ours, rd_gpt2_place *place) {
-    static const char prefix[] = "decoder.layers.";
-    *place = (rd_gpt2_place){.parts = 1};
+rd_places rd_gpt2_places_of(const rd_model_config *c, const char *ours) {
+    rd_places places = {0};
+    long layer;
+    size_t skipped = rd_layer_prefix(ours, "decoder", &layer);
+    bool tied = c->share_decoder_input_output_embed || c->share_all_embeddings;
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
-        if (strcmp(ours, outside[i][0]) == 0) set_name(place, outside[i][1]);
-    if (strncmp(ours, prefix, strlen(prefix)) != 0) return;
-    char *rest;
-    long layer = strtol(ours + strlen(prefix), &rest, 10);
-    for (size_t i = 0; i < sizeof in_layer / sizeof *in_layer; i++) {
-        if (*rest != '.' || strcmp(rest + 1, in_layer[i].ours) != 0) continue;
-        snprintf(place->name, sizeof place->name, "transformer.h.%ld.%s", layer,
-                 in_layer[i].theirs);
-        place->transposed = in_layer[i].transposed;
-        place->part = in_layer[i].part;
-        place->parts = in_layer[i].parts;
+        if (strcmp(ours, outside[i][0]) == 0) add(&places, outside[i][1], false, 0, 1);
+    for (size_t i = 0; skipped > 0 && i < sizeof in_layer / sizeof *in_layer; i++) {
+        char name[64];
+        if (strcmp(ours + skipped, in_layer[i].ours) != 0) continue;
+        snprintf(name, sizeof name, "h.%ld.%s", layer, in_layer[i].theirs);
+        add(&places, name, in_layer[i].transposed, in_layer[i].part, in_layer[i].parts);
     }
+    if (strcmp(ours, tied ? outside[0][0] : "decoder.output_projection.weight") == 0)
+        rd_places_add(&places, "lm_head.weight");
+    return places;
 }

@@ -6,20 +6,12 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/foreign.h"
+#include "convert/places.h"
 #include "recipe/recipe.h"
 
 /* Keys of config.json and of a recipe that mean the same. */
-typedef struct {
-    const char *theirs, *ours;
-} rd_hf_key;
-extern const rd_hf_key rd_hf_model_keys[]; /* a NULL name ends them */
-
-/* Sets the recipe's key `ours` from the key `theirs` of a directory's config.json, as text or as a
- * number; value: NULL where it is missing. otherwise: what then holds; NULL: RD_ERR_FORMAT. */
-rd_status rd_hf_set(const char *directory, rd_recipe *recipe, const char *ours, const char *theirs,
-                    const char *text);
-rd_status rd_hf_set_number(const char *directory, rd_recipe *recipe, const char *ours,
-                           const char *theirs, const json_t *value, const char *otherwise);
+extern const rd_foreign_key rd_hf_model_keys[]; /* a NULL name ends them */
 
 /* The tensors of unlike heads have the same names: an architecture that config.json names
  * ("BertForTokenClassification") must end as one of `known` (NULL ends them). One without "For" has
@@ -33,14 +25,22 @@ rd_status rd_hf_read_activation(const char *directory, const json_t *config, con
                                 const char *otherwise, rd_activation *activation);
 const char *rd_hf_activation_name(rd_activation activation);
 
-enum { RD_HF_NAMES = 8 };
+/* Where one of our tensors may be in their files. A tied tensor is stored once, under any of its
+ * names; a model without its output layer (BartModel) has names without "model.". */
+rd_places rd_hf_places_of(const rd_model_config *config, const char *ours);
 
-/* The names that one of our tensors may have in their files, best first, NULL after the last. A
- * tied tensor is stored once, under any of its names; a model without its output layer (BartModel)
- * has names without "model.". room: [RD_HF_NAMES][128], which names point
- * into. */
-void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
-                 const char *names[RD_HF_NAMES + 1]);
+/* A JSON object being filled; `failed` for lack of memory. */
+typedef struct {
+    json_t *root;
+    bool failed;
+} rd_object;
+rd_object rd_object_new(void);
+/* Takes the value, which is NULL for lack of memory. */
+void rd_put(rd_object *o, const char *key, json_t *value);
+/* id2label and label2id of classes. */
+void rd_put_labels(rd_object *o, int64_t n, const char *const *names);
+/* As a file; the object is gone then. */
+rd_status rd_object_write(const rd_object *o, const char *directory, const char *name);
 
 /* A model on its way to a MarianMT or BART directory. */
 typedef struct {
@@ -69,7 +69,8 @@ rd_status rd_hf_write_generation_config(const rd_hf_export *export);
  * RD_ERR_UNSUPPORTED: this program cannot compute such a model. The tensors decide whether there
  * are a bias and learned positions. warnings (NULL: none are wanted) receives a line for each
  * setting that has no effect here. */
-rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings);
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, json_t *config,
+                            rd_text *warnings);
 
 /* The part of it that sets the search (hf_search.c). generation: of generation_config.json, NULL
  * where there is none. */

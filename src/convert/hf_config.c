@@ -8,37 +8,19 @@
 
 /* The files of one directory; a generation setting may be in either. */
 typedef struct {
-    const char *directory;
+    rd_foreign f; /* config.json */
     json_t *config, *generation, *tokenizer;
-    rd_recipe *recipe;
     bool bart; /* else MarianMT */
 } reader;
 
-static rd_status unsupported(const reader *r, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->directory, what);
-}
-
-/* NULL where the key is missing or null. */
-static const json_t *setting(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_null(value) ? NULL : value;
-}
-
 static const json_t *generation_setting(const reader *r, const char *key) {
-    const json_t *value = setting(r->generation, key);
-    return value ? value : setting(r->config, key);
+    const json_t *value = rd_foreign_value(r->generation, key);
+    return value ? value : rd_foreign_value(r->config, key);
 }
 
 static bool is_true(const json_t *object, const char *key, bool default_value) {
-    const json_t *value = setting(object, key);
+    const json_t *value = rd_foreign_value(object, key);
     return json_is_boolean(value) ? json_is_true(value) : default_value;
-}
-
-static rd_status set_json(const reader *r, const char *ours, const char *theirs,
-                          const json_t *value) {
-    return json_is_string(value)
-               ? rd_hf_set(r->directory, r->recipe, ours, theirs, json_string_value(value))
-               : rd_hf_set_number(r->directory, r->recipe, ours, theirs, value, NULL);
 }
 
 /* The first of several, where it is a list. */
@@ -47,21 +29,17 @@ static const json_t *first_of(const json_t *value) {
 }
 
 static rd_status copy_keys(const reader *r) {
-    for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
-        const json_t *value = setting(r->config, key->theirs);
+    static const rd_foreign_key optional[] = {{"dropout", "dropout", NULL},
+                                              {"attention_dropout", "attention-dropout", NULL},
+                                              {"activation_dropout", "activation-dropout", NULL},
+                                              {NULL, NULL, NULL}};
+    for (const rd_foreign_key *key = rd_hf_model_keys; key->theirs; key++) {
+        const json_t *value = first_of(rd_foreign_value(r->config, key->theirs));
         if (!value)
-            return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is missing", r->directory,
-                            key->theirs);
-        RD_TRY(set_json(r, key->ours, key->theirs, first_of(value)));
+            return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is missing", r->f.path, key->theirs);
+        RD_TRY(rd_foreign_set_value(&r->f, key->ours, key->theirs, value));
     }
-    static const rd_hf_key optional[] = {{"dropout", "dropout"},
-                                         {"attention_dropout", "attention-dropout"},
-                                         {"activation_dropout", "activation-dropout"}};
-    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++) {
-        const json_t *value = setting(r->config, optional[i].theirs);
-        if (value) RD_TRY(set_json(r, optional[i].ours, optional[i].theirs, value));
-    }
-    return RD_OK;
+    return rd_foreign_set_present(&r->f, optional);
 }
 
 /* The network may be one that generates, with its output layer or without (BartModel). */
@@ -73,14 +51,14 @@ static rd_status check_architecture(reader *r) {
         return rd_error(RD_ERR_UNSUPPORTED,
                         "%s/config.json: models of type %.60s are not supported; those of type "
                         "marian, bart, gpt2, bert, roberta, xlm-roberta, vit and deit are",
-                        r->directory, type ? type : "(none)");
-    RD_TRY(rd_hf_check_head(r->directory, r->config, heads,
+                        r->f.path, type ? type : "(none)");
+    RD_TRY(rd_hf_check_head(r->f.path, r->config, heads,
                             "generate (BartForConditionalGeneration, MarianMTModel)"));
     static const char *const absent[] = {"normalize_before", "add_final_layer_norm"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-        if (is_true(r->config, absent[i], false)) return unsupported(r, absent[i]);
+        if (is_true(r->config, absent[i], false)) return rd_foreign_unsupported(&r->f, absent[i]);
     if (is_true(r->config, "normalize_embedding", r->bart) != r->bart)
-        return unsupported(r, "this normalize_embedding");
+        return rd_foreign_unsupported(&r->f, "this normalize_embedding");
     return RD_OK;
 }
 
@@ -88,17 +66,18 @@ static rd_status check_architecture(reader *r) {
 static rd_status read_start(const reader *r) {
     const json_t *value = generation_setting(r, "decoder_start_token_id");
     const json_t *bos = generation_setting(r, "bos_token_id");
-    rd_model_config *c = &r->recipe->model;
+    rd_model_config *c = &r->f.recipe->model;
     c->bos_id = json_is_integer(bos) && json_integer_value(bos) >= 0 &&
                         json_integer_value(bos) < c->tgt_vocab
                     ? (int32_t)json_integer_value(bos)
                     : c->eos_id;
     if (!json_is_integer(value))
         return rd_error(RD_ERR_FORMAT, "%s/config.json: decoder_start_token_id is missing",
-                        r->directory);
+                        r->f.path);
     json_int_t start = json_integer_value(value);
     if (start != c->pad_id && start != c->eos_id && start != c->bos_id)
-        return unsupported(r, "a decoder_start_token_id that is neither pad, eos nor bos");
+        return rd_foreign_unsupported(&r->f,
+                                      "a decoder_start_token_id that is neither pad, eos nor bos");
     c->decoder_start = start == c->pad_id   ? RD_START_PAD
                        : start == c->eos_id ? RD_START_EOS
                                             : RD_START_BOS;
@@ -108,10 +87,10 @@ static rd_status read_start(const reader *r) {
 /* One embedding of both sides; learned positions, whose table has two rows more, whatever
  * the pad is. */
 static rd_status read_bart(const reader *r) {
-    rd_model_config *c = &r->recipe->model;
+    rd_model_config *c = &r->f.recipe->model;
     if (!is_true(r->config, "tie_word_embeddings", true))
-        return unsupported(r, "a tie_word_embeddings that is false");
-    if (c->pad_id != 1) return unsupported(r, "a pad_token_id other than 1");
+        return rd_foreign_unsupported(&r->f, "a tie_word_embeddings that is false");
+    if (c->pad_id != 1) return rd_foreign_unsupported(&r->f, "a pad_token_id other than 1");
     c->share_all_embeddings = c->share_decoder_input_output_embed = true;
     c->layernorm_embedding = c->prepend_bos = true;
     c->encoder.learned_pos = c->decoder.learned_pos = true;
@@ -119,12 +98,12 @@ static rd_status read_bart(const reader *r) {
 }
 
 static rd_status read_marian(const reader *r) {
-    rd_model_config *c = &r->recipe->model;
-    const json_t *decoder_vocab = setting(r->config, "decoder_vocab_size");
+    rd_model_config *c = &r->f.recipe->model;
+    const json_t *decoder_vocab = rd_foreign_value(r->config, "decoder_vocab_size");
     bool shared = is_true(r->config, "share_encoder_decoder_embeddings", true);
     bool tied = is_true(r->config, "tie_word_embeddings", true);
     if (decoder_vocab && !shared)
-        RD_TRY(set_json(r, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
+        RD_TRY(rd_foreign_set_value(&r->f, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
     c->share_all_embeddings = shared && tied;
     c->share_decoder_input_output_embed = tied;
     c->position_layout = RD_POSITIONS_HF_MARIAN;
@@ -132,11 +111,11 @@ static rd_status read_marian(const reader *r) {
 }
 
 static rd_status read_model(reader *r) {
-    rd_model_config *c = &r->recipe->model;
+    rd_model_config *c = &r->f.recipe->model;
     RD_TRY(check_architecture(r));
     RD_TRY(copy_keys(r));
-    RD_TRY(rd_hf_read_activation(r->directory, r->config, "activation_function", "gelu",
-                                 &c->activation));
+    RD_TRY(
+        rd_hf_read_activation(r->f.path, r->config, "activation_function", "gelu", &c->activation));
     c->tgt_vocab = c->src_vocab;
     c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
     RD_TRY(r->bart ? read_bart(r) : read_marian(r));
@@ -146,32 +125,30 @@ static rd_status read_model(reader *r) {
 static rd_status read_languages(const reader *r) {
     const char *source = json_string_value(json_object_get(r->tokenizer, "source_lang"));
     const char *target = json_string_value(json_object_get(r->tokenizer, "target_lang"));
-    if (source) RD_TRY(rd_hf_set(r->directory, r->recipe, "source-lang", "source_lang", source));
-    return target ? rd_hf_set(r->directory, r->recipe, "target-lang", "target_lang", target)
-                  : RD_OK;
+    if (source) RD_TRY(rd_foreign_set(&r->f, "source-lang", "source_lang", source));
+    return target ? rd_foreign_set(&r->f, "target-lang", "target_lang", target) : RD_OK;
 }
 
 /* If generation_config.json exists, it alone defines the search, and config.json, where older files
  * have it, is not read for it. */
 static rd_status read_all(reader *r, rd_text *warnings) {
     bool own_file;
-    RD_TRY(rd_json_read(r->directory, "config.json", &r->config));
-    RD_TRY(rd_has_file(r->directory, "generation_config.json", &own_file));
-    RD_TRY(rd_json_read_optional(r->directory, "generation_config.json", &r->generation));
-    RD_TRY(rd_json_read_optional(r->directory, "tokenizer_config.json", &r->tokenizer));
+    RD_TRY(rd_has_file(r->f.path, "generation_config.json", &own_file));
+    RD_TRY(rd_json_read_optional(r->f.path, "generation_config.json", &r->generation));
+    RD_TRY(rd_json_read_optional(r->f.path, "tokenizer_config.json", &r->tokenizer));
     RD_TRY(read_model(r));
-    RD_TRY(rd_hf_read_search(r->recipe, r->directory, r->config, own_file ? r->generation : NULL,
+    RD_TRY(rd_hf_read_search(r->f.recipe, r->f.path, r->config, own_file ? r->generation : NULL,
                              r->bart, warnings));
     if (warnings)
-        RD_TRY(rd_hf_warn_settings(&r->recipe->model, own_file ? r->generation : r->config,
+        RD_TRY(rd_hf_warn_settings(&r->f.recipe->model, own_file ? r->generation : r->config,
                                    own_file, warnings));
     return read_languages(r);
 }
 
-rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, rd_text *warnings) {
-    reader r = {.directory = directory, .recipe = recipe};
+rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, json_t *config,
+                            rd_text *warnings) {
+    reader r = {.f = {directory, "config.json", config, recipe}, .config = config};
     rd_status status = read_all(&r, warnings);
-    json_decref(r.config);
     json_decref(r.generation);
     json_decref(r.tokenizer);
     return status;

@@ -3,14 +3,10 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/memory.h"
-#include "convert/convert.h"
+#include "convert/export.h"
 #include "convert/hf.h"
 #include "convert/import.h"
-#include "io/json.h"
-#include "io/output.h"
 #include "model/transformer.h"
-#include "recipe/model_dir.h"
 
 static rd_status check_model(const char *from, const rd_model_config *c) {
     const rd_stack_config *encoder = &c->encoder, *decoder = &c->decoder;
@@ -73,18 +69,16 @@ static int64_t position_rows(const rd_hf_export *e) {
 
 /* Registers the file's tensors under their names. */
 static rd_status add_tensors(const rd_hf_export *e, const rd_model *model, rd_parameters *out) {
-    char room[RD_HF_NAMES][128];
-    const char *names[RD_HF_NAMES + 1];
     for (int64_t i = 0; i < model->parameters.n; i++) {
         const rd_parameter *item = &model->parameters.items[i];
         if (strstr(item->name, "embed_positions") || strstr(item->name, "output_projection.bias"))
             continue;
-        rd_hf_names(&model->config, item->name, room, names);
+        const rd_places places = rd_hf_places_of(&model->config, item->name);
         int64_t rows = item->shape[0];
         if (strstr(item->name, "encoder.embed_tokens")) rows = e->src_rows;
         if (is_of_target(item->name)) rows = e->tgt_rows;
         RD_TRY(rd_parameters_add(out, NULL, rd_init_constant(0.0), rows, item->shape[1], "%s",
-                                 names[0]));
+                                 places.items[0].name));
     }
     RD_TRY(
         rd_parameters_add(out, NULL, rd_init_constant(0.0), 1, e->tgt_rows, "final_logits_bias"));
@@ -118,12 +112,10 @@ static void fill_weights(const rd_hf_export *e, const rd_model *model, const rd_
     for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = RD_IMPOSSIBLE_BIAS;
     for (int64_t i = 0; i < model->config.tgt_vocab; i++)
         bias[e->target_rows ? e->target_rows[i] : i] = 0.0f;
-    char room[RD_HF_NAMES][128];
-    const char *names[RD_HF_NAMES + 1];
     for (int64_t i = 0; i < model->parameters.n; i++) {
         const rd_parameter *item = &model->parameters.items[i];
-        rd_hf_names(&model->config, item->name, room, names);
-        float *values = values_of(out, names[0]);
+        const rd_places places = rd_hf_places_of(&model->config, item->name);
+        float *values = values_of(out, places.items[0].name);
         if (values && !strstr(item->name, "embed_positions")) fill_tensor(e, model, item, values);
     }
 }
@@ -144,42 +136,32 @@ static void fill_positions(const rd_hf_export *e, const rd_model *model, const r
     for (int64_t i = 0; i < width; i++) table[i] += stack->embedding.scale * start[i];
 }
 
-static rd_status write_weights(const rd_hf_export *e, const rd_model *model) {
+static rd_status write_weights(const rd_hf_export *e, const rd_exporter *exporter) {
     rd_parameters out = {0};
-    char *path = rd_path_join(e->to, "model.safetensors");
-    rd_status status = path ? add_tensors(e, model, &out) : RD_ERR_MEMORY;
+    rd_status status = add_tensors(e, exporter->model, &out);
     if (status == RD_OK) {
-        fill_weights(e, model, &out);
-        fill_positions(e, model, &out, false);
-        fill_positions(e, model, &out, true);
-        status = rd_parameters_save(&out, out.values, NULL, path);
+        fill_weights(e, exporter->model, &out);
+        fill_positions(e, exporter->model, &out, false);
+        fill_positions(e, exporter->model, &out, true);
+        status = rd_export_save(exporter, &out, out.values);
     }
     rd_parameters_free(&out);
-    free(path);
     return status;
 }
 
-static rd_status export_all(rd_hf_export *e, rd_model_dir *directory, rd_model **model) {
-    RD_TRY(rd_model_dir_open(directory, e->from));
-    RD_TRY(rd_model_dir_load(directory, model));
-    e->recipe = directory->recipe;
-    RD_TRY(check_model(e->from, &e->recipe->model));
-    RD_TRY(plan(e));
+static rd_status write_files(rd_hf_export *e, const rd_exporter *exporter) {
     RD_TRY(rd_hf_write_vocabulary(e));
-    RD_TRY(write_weights(e, *model));
-    return rd_hf_write_config(e);
+    RD_TRY(write_weights(e, exporter));
+    RD_TRY(rd_hf_write_config(e));
+    return exporter->warnings ? rd_hf_warn_of_search(e->from, e->recipe, exporter->warnings)
+                              : RD_OK;
 }
 
-rd_status rd_export_hf(const char *from, const char *to, rd_text *warnings) {
-    rd_atomic_directory made;
-    rd_model_dir directory = {0};
-    rd_model *model = NULL;
-    RD_TRY(rd_atomic_directory_open(&made, to));
-    rd_hf_export e = {.from = from, .to = made.temporary};
-    rd_status status = export_all(&e, &directory, &model);
-    if (status == RD_OK && warnings) status = rd_hf_warn_of_search(from, e.recipe, warnings);
+rd_status rd_export_hf(const rd_exporter *exporter) {
+    rd_hf_export e = {.from = exporter->from, .to = exporter->to, .recipe = exporter->recipe};
+    RD_TRY(check_model(e.from, &e.recipe->model));
+    RD_TRY(plan(&e));
+    rd_status status = write_files(&e, exporter);
     free(e.target_rows);
-    rd_model_free(model);
-    rd_model_dir_close(&directory);
-    return rd_atomic_directory_close(&made, status);
+    return status;
 }

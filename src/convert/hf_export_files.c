@@ -15,43 +15,6 @@
 #include "recipe/recipe_keys.h"
 #include "search/token_lists.h"
 
-/* An object being filled; `failed` for lack of memory. */
-typedef struct {
-    json_t *root;
-    bool failed;
-} object;
-
-static object new_object(void) {
-    json_t *root = json_object();
-    return (object){root, !root};
-}
-
-static void put_value(object *o, const char *key, json_t *value) {
-    o->failed |= json_object_set_new(o->root, key, value) != 0;
-}
-
-static void put(object *o, const char *key, int64_t value) {
-    put_value(o, key, json_integer(value));
-}
-
-static void put_real(object *o, const char *key, float value) {
-    put_value(o, key, json_real((double)value));
-}
-
-static void put_bool(object *o, const char *key, bool value) {
-    put_value(o, key, json_boolean(value));
-}
-
-static void put_text(object *o, const char *key, const char *value) {
-    put_value(o, key, json_string(value));
-}
-
-static rd_status write_object(const object *o, const char *directory, const char *name) {
-    if (!o->failed) return rd_json_write(directory, name, o->root);
-    json_decref(o->root);
-    return rd_error(RD_ERR_MEMORY, "%s/%s: out of memory", directory, name);
-}
-
 static int32_t target_row(const rd_hf_export *e, int32_t id) {
     return e->target_rows && id >= 0 && id < e->recipe->model.tgt_vocab ? e->target_rows[id] : id;
 }
@@ -62,54 +25,54 @@ static bool continues(const rd_hf_export *e) {
 }
 
 /* The settings that both config.json and generation_config.json have. */
-static void put_specials(const rd_hf_export *e, object *o) {
+static void put_specials(const rd_hf_export *e, rd_object *o) {
     const rd_model_config *c = &e->recipe->model;
-    if (e->pad >= 0) put(o, "pad_token_id", e->pad);
-    put(o, "eos_token_id", c->eos_id);
-    if (c->bos_id >= 0) put(o, "bos_token_id", target_row(e, c->bos_id));
-    if (!continues(e)) put(o, "decoder_start_token_id", e->start);
+    if (e->pad >= 0) rd_put(o, "pad_token_id", json_integer(e->pad));
+    rd_put(o, "eos_token_id", json_integer(c->eos_id));
+    if (c->bos_id >= 0) rd_put(o, "bos_token_id", json_integer(target_row(e, c->bos_id)));
+    if (!continues(e)) rd_put(o, "decoder_start_token_id", json_integer(e->start));
     if (e->recipe->search.no_forced_eos)
-        put_value(o, "forced_eos_token_id", json_null());
+        rd_put(o, "forced_eos_token_id", json_null());
     else
-        put(o, "forced_eos_token_id", c->eos_id);
-    if (e->recipe->search.forced_bos) put(o, "forced_bos_token_id", c->bos_id);
+        rd_put(o, "forced_eos_token_id", json_integer(c->eos_id));
+    if (e->recipe->search.forced_bos) rd_put(o, "forced_bos_token_id", json_integer(c->bos_id));
 }
 
 static rd_status write_model_config(const rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
-    object o = new_object();
-    put_text(&o, "model_type", e->bart ? "bart" : "marian");
-    put_value(&o, "architectures",
-              json_pack("[s]", e->bart ? "BartForConditionalGeneration" : "MarianMTModel"));
-    put_bool(&o, "is_encoder_decoder", true);
-    put_text(&o, "dtype", "float32");
-    for (const rd_hf_key *key = rd_hf_model_keys; key->theirs; key++) {
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string(e->bart ? "bart" : "marian"));
+    rd_put(&o, "architectures",
+           json_pack("[s]", e->bart ? "BartForConditionalGeneration" : "MarianMTModel"));
+    rd_put(&o, "is_encoder_decoder", json_boolean(true));
+    rd_put(&o, "dtype", json_string("float32"));
+    for (const rd_foreign_key *key = rd_hf_model_keys; key->theirs; key++) {
         char text[32];
         /* a number always fits */
         (void)rd_recipe_format_key(e->recipe, rd_recipe_find_key(key->ours), text, sizeof text);
-        put(&o, key->theirs, strtoll(text, NULL, 10));
+        rd_put(&o, key->theirs, json_integer(strtoll(text, NULL, 10)));
     }
-    put(&o, "vocab_size", e->src_rows);
-    if (!e->bart) put(&o, "decoder_vocab_size", e->tgt_rows);
-    put(&o, "max_position_embeddings", e->positions);
-    put_text(&o, "activation_function", rd_hf_activation_name(c->activation));
-    put_real(&o, "dropout", c->dropout);
-    put_real(&o, "attention_dropout", c->attention_dropout);
-    put_real(&o, "activation_dropout", c->activation_dropout);
-    put_bool(&o, "scale_embedding", !c->no_scale_embedding);
-    put_bool(&o, "normalize_before", false); /* which CTranslate2 asks for */
+    rd_put(&o, "vocab_size", json_integer(e->src_rows));
+    if (!e->bart) rd_put(&o, "decoder_vocab_size", json_integer(e->tgt_rows));
+    rd_put(&o, "max_position_embeddings", json_integer(e->positions));
+    rd_put(&o, "activation_function", json_string(rd_hf_activation_name(c->activation)));
+    rd_put(&o, "dropout", json_real((double)c->dropout));
+    rd_put(&o, "attention_dropout", json_real((double)c->attention_dropout));
+    rd_put(&o, "activation_dropout", json_real((double)c->activation_dropout));
+    rd_put(&o, "scale_embedding", json_boolean(!c->no_scale_embedding));
+    rd_put(&o, "normalize_before", json_boolean(false)); /* which CTranslate2 asks for */
     if (!e->bart) {
-        put_bool(&o, "static_position_embeddings", true);
-        put_bool(&o, "share_encoder_decoder_embeddings", c->share_all_embeddings);
+        rd_put(&o, "static_position_embeddings", json_boolean(true));
+        rd_put(&o, "share_encoder_decoder_embeddings", json_boolean(c->share_all_embeddings));
     }
-    put_bool(&o, "tie_word_embeddings",
-             c->share_all_embeddings || c->share_decoder_input_output_embed);
+    rd_put(&o, "tie_word_embeddings",
+           json_boolean(c->share_all_embeddings || c->share_decoder_input_output_embed));
     put_specials(e, &o);
-    return write_object(&o, e->to, "config.json");
+    return rd_object_write(&o, e->to, "config.json");
 }
 
 /* Forbids pad, which MarianMT could otherwise generate. */
-static void put_bad_words(const rd_hf_export *e, object *o, json_t *bad) {
+static void put_bad_words(const rd_hf_export *e, rd_object *o, json_t *bad) {
     bool wanted = !e->bart && (e->pad >= 0 || !e->mapped);
     int old = (int)target_row(e, e->recipe->model.pad_id);
     if (wanted && e->pad >= 0)
@@ -117,12 +80,12 @@ static void put_bad_words(const rd_hf_export *e, object *o, json_t *bad) {
     if (wanted && !e->mapped && old >= 0)
         o->failed |= json_array_append_new(bad, json_pack("[i]", old)) != 0;
     if (json_array_size(bad) > 0)
-        put_value(o, "bad_words_ids", bad);
+        rd_put(o, "bad_words_ids", bad);
     else
         json_decref(bad);
 }
 
-static json_t *rows_of(const rd_hf_export *e, object *o, const int32_t *tokens, int64_t n) {
+static json_t *rows_of(const rd_hf_export *e, rd_object *o, const int32_t *tokens, int64_t n) {
     json_t *rows = json_array();
     for (int64_t i = 0; i < n; i++)
         o->failed |= json_array_append_new(rows, json_integer(target_row(e, tokens[i]))) != 0;
@@ -130,7 +93,7 @@ static json_t *rows_of(const rd_hf_export *e, object *o, const int32_t *tokens, 
 }
 
 /* Appends a list of ids, if there is one, to those of `first` (NULL: none). */
-static rd_status put_ids(const rd_hf_export *e, object *o, const char *key, const char *text,
+static rd_status put_ids(const rd_hf_export *e, rd_object *o, const char *key, const char *text,
                          json_t *first) {
     rd_token_list list;
     rd_status status = rd_token_list_parse(&list, key, text);
@@ -144,12 +107,12 @@ static rd_status put_ids(const rd_hf_export *e, object *o, const char *key, cons
         o->failed |= json_array_extend(first, rows) != 0;
         json_decref(rows);
     }
-    put_value(o, key, first ? first : rows);
+    rd_put(o, key, first ? first : rows);
     return RD_OK;
 }
 
 /* Forbidden sequences go to bad_words_ids, because JSON has no infinity. */
-static rd_status put_biases(const rd_hf_export *e, object *o) {
+static rd_status put_biases(const rd_hf_export *e, rd_object *o) {
     rd_sequence_list list;
     RD_TRY(rd_sequence_list_parse(&list, e->recipe->search.sequence_bias));
     json_t *biases = json_array(), *bad = json_array();
@@ -163,31 +126,31 @@ static rd_status put_biases(const rd_hf_export *e, object *o) {
     }
     rd_sequence_list_free(&list);
     if (json_array_size(biases) > 0)
-        put_value(o, "sequence_bias", biases);
+        rd_put(o, "sequence_bias", biases);
     else
         json_decref(biases);
     put_bad_words(e, o, bad);
     return RD_OK;
 }
 
-static void put_penalty(object *o, const char *key, float value) {
-    if (value != 0.0f && value != 1.0f) put_real(o, key, value);
+static void put_penalty(rd_object *o, const char *key, float value) {
+    if (value != 0.0f && value != 1.0f) rd_put(o, key, json_real((double)value));
 }
 
-static rd_status put_rules(const rd_hf_export *e, object *o) {
+static rd_status put_rules(const rd_hf_export *e, rd_object *o) {
     const rd_search_options *s = &e->recipe->search;
     put_penalty(o, "repetition_penalty", s->repetition_penalty);
     put_penalty(o, "encoder_repetition_penalty", s->encoder_repetition_penalty);
     if (s->encoder_no_repeat_ngram > 0)
-        put(o, "encoder_no_repeat_ngram_size", s->encoder_no_repeat_ngram);
+        rd_put(o, "encoder_no_repeat_ngram_size", json_integer(s->encoder_no_repeat_ngram));
     if (s->decay_factor != 0 && s->decay_factor != 1)
-        put_value(o, "exponential_decay_length_penalty",
-                  json_pack("[I, f]", (json_int_t)s->decay_start, s->decay_factor));
+        rd_put(o, "exponential_decay_length_penalty",
+               json_pack("[I, f]", (json_int_t)s->decay_start, s->decay_factor));
     if (s->sampling) {
-        put_bool(o, "do_sample", true);
-        put_real(o, "temperature", s->temperature);
-        put(o, "top_k", s->top_k);
-        put_real(o, "top_p", s->top_p);
+        rd_put(o, "do_sample", json_boolean(true));
+        rd_put(o, "temperature", json_real((double)s->temperature));
+        rd_put(o, "top_k", json_integer(s->top_k));
+        rd_put(o, "top_p", json_real((double)s->top_p));
     }
     RD_TRY(put_ids(e, o, "suppress_tokens", s->suppress_tokens, NULL));
     RD_TRY(put_ids(e, o, "begin_suppress_tokens", s->begin_suppress_tokens, NULL));
@@ -197,49 +160,50 @@ static rd_status put_rules(const rd_hf_export *e, object *o) {
 }
 
 /* Their max_length is one number: of ours, max-len-b, or as long as the model goes. */
-static void put_lengths(const rd_hf_export *e, object *o) {
+static void put_lengths(const rd_hf_export *e, rd_object *o) {
     const rd_search_options *s = &e->recipe->search;
     int64_t most = e->recipe->model.max_target_positions + 1, fixed = (int64_t)s->max_len_b + 2;
     if (continues(e)) {
-        put(o, "max_new_tokens", fixed > most ? most - 1 : fixed - 1);
-        put(o, "min_new_tokens", s->min_len);
+        rd_put(o, "max_new_tokens", json_integer(fixed > most ? most - 1 : fixed - 1));
+        rd_put(o, "min_new_tokens", json_integer(s->min_len));
         return;
     }
-    put(o, "max_length", s->max_len_a > 0 || fixed > most ? most : fixed);
-    put(o, "min_length", s->min_len > 0 ? s->min_len + 1 : 0);
+    rd_put(o, "max_length", json_integer(s->max_len_a > 0 || fixed > most ? most : fixed));
+    rd_put(o, "min_length", json_integer(s->min_len > 0 ? s->min_len + 1 : 0));
 }
 
 rd_status rd_hf_write_generation_config(const rd_hf_export *e) {
     const rd_search_options *s = &e->recipe->search;
-    object o = new_object();
+    rd_object o = rd_object_new();
     put_specials(e, &o);
     rd_status status = put_rules(e, &o);
     if (status != RD_OK) {
         json_decref(o.root);
         return status;
     }
-    put(&o, "num_beams", s->sampling ? 1 : s->beam); /* samples are drawn one by one */
-    put_real(&o, "length_penalty", s->lenpen);
+    rd_put(&o, "num_beams",
+           json_integer(s->sampling ? 1 : s->beam)); /* samples are drawn one by one */
+    rd_put(&o, "length_penalty", json_real((double)s->lenpen));
     put_lengths(e, &o);
-    put(&o, "no_repeat_ngram_size", s->no_repeat_ngram);
-    put_bool(&o, "renormalize_logits", s->renormalize);
+    rd_put(&o, "no_repeat_ngram_size", json_integer(s->no_repeat_ngram));
+    rd_put(&o, "renormalize_logits", json_boolean(s->renormalize));
     if (s->early_stopping == RD_STOP_NEVER)
-        put_text(&o, "early_stopping", "never");
+        rd_put(&o, "early_stopping", json_string("never"));
     else
-        put_bool(&o, "early_stopping", s->early_stopping != RD_STOP_UNLIKELY);
-    return write_object(&o, e->to, "generation_config.json");
+        rd_put(&o, "early_stopping", json_boolean(s->early_stopping != RD_STOP_UNLIKELY));
+    return rd_object_write(&o, e->to, "generation_config.json");
 }
 
 static rd_status write_tokenizer_config(const rd_hf_export *e) {
-    object o = new_object();
-    put_text(&o, "tokenizer_class", e->bart ? "BartTokenizer" : "MarianTokenizer");
+    rd_object o = rd_object_new();
+    rd_put(&o, "tokenizer_class", json_string(e->bart ? "BartTokenizer" : "MarianTokenizer"));
     if (!e->bart) {
-        put_text(&o, "source_lang", e->recipe->data.source_lang);
-        put_text(&o, "target_lang", e->recipe->data.target_lang);
-        put_bool(&o, "separate_vocabs", e->separate);
+        rd_put(&o, "source_lang", json_string(e->recipe->data.source_lang));
+        rd_put(&o, "target_lang", json_string(e->recipe->data.target_lang));
+        rd_put(&o, "separate_vocabs", json_boolean(e->separate));
     }
-    put(&o, "model_max_length", e->recipe->model.max_source_positions);
-    return write_object(&o, e->to, "tokenizer_config.json");
+    rd_put(&o, "model_max_length", json_integer(e->recipe->model.max_source_positions));
+    return rd_object_write(&o, e->to, "tokenizer_config.json");
 }
 
 rd_status rd_hf_write_config(const rd_hf_export *e) {
@@ -261,15 +225,15 @@ static const char *new_name(const rd_hf_export *e, const rd_tokenizer *tokenizer
 
 /* Adds one side's pieces to the vocabulary, new ones at the end. rows: [size] = their places. */
 static rd_status add_side(const rd_hf_export *e, const rd_tokenizer *tokenizer, const char *spm,
-                          object *vocabulary, int32_t *rows) {
-    object own = new_object();
+                          rd_object *vocabulary, int32_t *rows) {
+    rd_object own = rd_object_new();
     bool distinct = true;
     for (int32_t id = 0; id < rd_tokenizer_size(tokenizer); id++) {
         const char *piece = new_name(e, tokenizer, id);
         distinct &= strcmp(piece, "<pad>") != 0 && !json_object_get(own.root, piece);
-        put_bool(&own, piece, true);
+        rd_put(&own, piece, json_boolean(true));
         if (!json_object_get(vocabulary->root, piece))
-            put(vocabulary, piece, (int64_t)json_object_size(vocabulary->root));
+            rd_put(vocabulary, piece, json_integer((int64_t)json_object_size(vocabulary->root)));
         rows[id] = (int32_t)json_integer_value(json_object_get(vocabulary->root, piece));
     }
     json_decref(own.root);
@@ -281,8 +245,8 @@ static rd_status add_side(const rd_hf_export *e, const rd_tokenizer *tokenizer, 
                     e->from, spm);
 }
 
-static rd_status add_pieces(const rd_hf_export *e, const char *spm, int32_t n, object *vocabulary,
-                            int32_t **rows) {
+static rd_status add_pieces(const rd_hf_export *e, const char *spm, int32_t n,
+                            rd_object *vocabulary, int32_t **rows) {
     char *path = rd_path_join(e->from, spm);
     rd_tokenizer *tokenizer = NULL;
     rd_status status = path ? rd_tokenizer_open(&tokenizer, path) : RD_ERR_MEMORY;
@@ -297,7 +261,7 @@ static rd_status add_pieces(const rd_hf_export *e, const char *spm, int32_t n, o
 }
 
 /* The source's pieces keep their ids. */
-static rd_status join(rd_hf_export *e, object *vocabulary) {
+static rd_status join(rd_hf_export *e, rd_object *vocabulary) {
     const rd_model_config *c = &e->recipe->model;
     int32_t *source_rows = NULL;
     rd_status status = add_pieces(e, e->joint ? "spm.model" : "source.spm", c->src_vocab,
@@ -308,7 +272,7 @@ static rd_status join(rd_hf_export *e, object *vocabulary) {
     if (status != RD_OK) return status;
     e->pad = e->start = (int32_t)json_object_size(vocabulary->root);
     e->src_rows = e->tgt_rows = e->pad + 1;
-    put(vocabulary, "<pad>", e->pad);
+    rd_put(vocabulary, "<pad>", json_integer(e->pad));
     return RD_OK;
 }
 
@@ -326,9 +290,9 @@ rd_status rd_hf_write_vocabulary(rd_hf_export *e) {
     if (e->mapped) return copy_mapped(e);
     RD_TRY(rd_copy_file(e->from, e->joint ? "spm.model" : "source.spm", e->to, "source.spm"));
     RD_TRY(rd_copy_file(e->from, e->joint ? "spm.model" : "target.spm", e->to, "target.spm"));
-    object vocabulary = new_object();
+    rd_object vocabulary = rd_object_new();
     rd_status status = join(e, &vocabulary);
-    if (status == RD_OK) return write_object(&vocabulary, e->to, "vocab.json");
+    if (status == RD_OK) return rd_object_write(&vocabulary, e->to, "vocab.json");
     json_decref(vocabulary.root);
     return status;
 }

@@ -3,20 +3,20 @@
 
 #include "convert/hf.h"
 
-const rd_hf_key rd_hf_model_keys[] = {
-    {"d_model", "encoder-embed-dim"},
-    {"encoder_layers", "encoder-layers"},
-    {"encoder_ffn_dim", "encoder-ffn-embed-dim"},
-    {"encoder_attention_heads", "encoder-attention-heads"},
-    {"decoder_layers", "decoder-layers"},
-    {"decoder_ffn_dim", "decoder-ffn-embed-dim"},
-    {"decoder_attention_heads", "decoder-attention-heads"},
-    {"max_position_embeddings", "max-source-positions"},
-    {"max_position_embeddings", "max-target-positions"},
-    {"vocab_size", "src-vocab"},
-    {"pad_token_id", "pad-id"},
-    {"eos_token_id", "eos-id"},
-    {NULL, NULL},
+const rd_foreign_key rd_hf_model_keys[] = {
+    {"d_model", "encoder-embed-dim", NULL},
+    {"encoder_layers", "encoder-layers", NULL},
+    {"encoder_ffn_dim", "encoder-ffn-embed-dim", NULL},
+    {"encoder_attention_heads", "encoder-attention-heads", NULL},
+    {"decoder_layers", "decoder-layers", NULL},
+    {"decoder_ffn_dim", "decoder-ffn-embed-dim", NULL},
+    {"decoder_attention_heads", "decoder-attention-heads", NULL},
+    {"max_position_embeddings", "max-source-positions", NULL},
+    {"max_position_embeddings", "max-target-positions", NULL},
+    {"vocab_size", "src-vocab", NULL},
+    {"pad_token_id", "pad-id", NULL},
+    {"eos_token_id", "eos-id", NULL},
+    {NULL, NULL, NULL},
 };
 
 rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
@@ -43,8 +43,8 @@ enum { N_ACTIVATIONS = sizeof activations / sizeof *activations };
 
 rd_status rd_hf_read_activation(const char *directory, const json_t *config, const char *key,
                                 const char *otherwise, rd_activation *activation) {
-    const json_t *value = json_object_get(config, key);
-    const char *name = !value || json_is_null(value) ? otherwise : json_string_value(value);
+    const json_t *value = rd_foreign_value(config, key);
+    const char *name = value ? json_string_value(value) : otherwise;
     for (int i = 0; name && i < N_ACTIVATIONS; i++) {
         *activation = activations[i].activation;
         if (strcmp(name, activations[i].name) == 0) return RD_OK;
@@ -61,31 +61,26 @@ const char *rd_hf_activation_name(rd_activation activation) {
     return activations[i].name;
 }
 
-void rd_hf_names(const rd_model_config *config, const char *ours, char room[RD_HF_NAMES][128],
-                 const char *names[RD_HF_NAMES + 1]) {
-    int n = 0;
+rd_places rd_hf_places_of(const rd_model_config *config, const char *ours) {
+    rd_places places = {0};
     bool all = config->share_all_embeddings, output = config->share_decoder_input_output_embed;
-    const char *candidates[RD_HF_NAMES / 2] = {NULL};
-    static const char prefix[] = "model.";
     if (strcmp(ours, "encoder.embed_tokens.weight") == 0) {
-        if (all) candidates[n++] = "model.shared.weight";
-        candidates[n++] = "model.encoder.embed_tokens.weight";
-        if (all) candidates[n++] = "model.decoder.embed_tokens.weight";
-        if (all) candidates[n++] = "lm_head.weight";
+        if (all) rd_places_add(&places, "model.shared.weight");
+        rd_places_add(&places, "model.encoder.embed_tokens.weight");
+        if (all) rd_places_add(&places, "model.decoder.embed_tokens.weight");
+        if (all) rd_places_add(&places, "lm_head.weight");
     } else if (strcmp(ours, "decoder.embed_tokens.weight") == 0) {
-        candidates[n++] = "model.decoder.embed_tokens.weight";
-        if (output) candidates[n++] = "lm_head.weight";
+        rd_places_add(&places, "model.decoder.embed_tokens.weight");
+        if (output) rd_places_add(&places, "lm_head.weight");
     } else if (strcmp(ours, "decoder.output_projection.weight") == 0) {
-        candidates[n++] = "lm_head.weight";
+        rd_places_add(&places, "lm_head.weight");
     } else if (strcmp(ours, "decoder.output_projection.bias") == 0) {
-        candidates[n++] = "final_logits_bias";
+        rd_places_add(&places, "final_logits_bias");
+    } else {
+        rd_places_add(&places, "model.%s", ours);
     }
-    for (int i = 0; i < n; i++) snprintf(room[i], sizeof room[i], "%s", candidates[i]);
-    if (n == 0) snprintf(room[n++], sizeof room[0], "%s%s", prefix, ours);
-    int found = 0;
-    for (int i = 0; i < n; i++) names[found++] = room[i];
-    for (int i = 0; i < n; i++)
-        if (strncmp(room[i], prefix, strlen(prefix)) == 0)
-            names[found++] = room[i] + strlen(prefix);
-    while (found <= RD_HF_NAMES) names[found++] = NULL;
+    for (int i = 0, n = places.n; i < n; i++)
+        if (strncmp(places.items[i].name, "model.", 6) == 0)
+            rd_places_add(&places, "%s", places.items[i].name + 6);
+    return places;
 }

@@ -4,59 +4,37 @@
 
 #include "convert/hf.h"
 #include "io/json.h"
-#include "recipe/recipe_keys.h"
 #include "search/options.h"
 
 typedef struct {
-    const char *directory, *file;
-    json_t *settings;
-    rd_recipe *recipe;
+    rd_foreign f;
     rd_text *warnings; /* or NULL */
     bool bart;
     bool own_file;  /* generation_config.json is there */
     bool continues; /* the model has no encoder */
 } reader;
 
-/* NULL where the key is missing or null. */
 static json_t *setting(const reader *r, const char *key) {
-    json_t *value = json_object_get(r->settings, key);
-    return json_is_null(value) ? NULL : value;
+    return rd_foreign_value(r->f.values, key);
 }
 
 static rd_status bad_value(const reader *r, const char *key, const char *expected) {
-    return rd_error(RD_ERR_FORMAT, "%s/%s: %s is not %s", r->directory, r->file, key, expected);
+    return rd_error(RD_ERR_FORMAT, "%s/%s: %s is not %s", r->f.path, r->f.file, key, expected);
 }
 
 static rd_status warn(const reader *r, const char *message) {
-    return r->warnings ? rd_text_printf(r->warnings, "%s: %s\n", r->file, message) : RD_OK;
+    return r->warnings ? rd_text_printf(r->warnings, "%s: %s\n", r->f.file, message) : RD_OK;
 }
 
 static rd_status set(const reader *r, const char *ours, const char *theirs, const char *value) {
-    rd_status status = rd_recipe_set_key(r->recipe, rd_recipe_find_key(ours), value);
-    return status == RD_ERR_FORMAT
-               ? rd_error_prefix(status, "%s/%s: %s", r->directory, r->file, theirs)
-               : status;
-}
-
-static rd_status copy_numbers(const reader *r, const rd_hf_key *keys) {
-    for (; keys->theirs; keys++) {
-        const json_t *value = setting(r, keys->theirs);
-        if (!value) continue;
-        if (!json_is_number(value)) return bad_value(r, keys->theirs, "a number");
-        char *text = json_dumps(value, JSON_ENCODE_ANY);
-        if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-        rd_status status = set(r, keys->ours, keys->theirs, text);
-        free(text);
-        RD_TRY(status);
-    }
-    return RD_OK;
+    return rd_foreign_set(&r->f, ours, theirs, value);
 }
 
 /* early_stopping and renormalize_logits: booleans, or the text "never". */
 static void read_stopping(const reader *r) {
     const json_t *stopping = setting(r, "early_stopping");
     const char *text = json_string_value(stopping);
-    rd_search_options *search = &r->recipe->search;
+    rd_search_options *search = &r->f.recipe->search;
     search->early_stopping = json_is_true(stopping)               ? RD_STOP_STEP
                              : text && strcmp(text, "never") == 0 ? RD_STOP_NEVER
                                                                   : RD_STOP_UNLIKELY;
@@ -67,13 +45,13 @@ static void read_stopping(const reader *r) {
  * it would be the target's language. */
 static rd_status read_forced_bos(const reader *r) {
     const json_t *bos = setting(r, "forced_bos_token_id");
-    rd_search_options *search = &r->recipe->search;
+    rd_search_options *search = &r->f.recipe->search;
     search->forced_bos =
         bos || (r->bart && json_is_true(setting(r, "force_bos_token_to_be_generated")));
     search->forced_tokens_free = true;
-    if (!bos || (r->bart && json_integer_value(bos) == r->recipe->model.bos_id)) return RD_OK;
+    if (!bos || (r->bart && json_integer_value(bos) == r->f.recipe->model.bos_id)) return RD_OK;
     return rd_error(RD_ERR_UNSUPPORTED, "%s/%s: this forced_bos_token_id is not supported",
-                    r->directory, r->file);
+                    r->f.path, r->f.file);
 }
 
 static bool is_id(const json_t *value, int32_t id) {
@@ -83,18 +61,18 @@ static bool is_id(const json_t *value, int32_t id) {
 /* A config.json that does not say it means the end of sentence; a null, and a
  * generation_config.json that does not say it, nothing. */
 static rd_status read_forced_eos(const reader *r) {
-    const json_t *value = json_object_get(r->settings, "forced_eos_token_id");
-    int32_t eos = r->recipe->model.eos_id;
-    r->recipe->search.no_forced_eos = json_is_null(value) || (!value && r->own_file);
+    const json_t *value = json_object_get(r->f.values, "forced_eos_token_id");
+    int32_t eos = r->f.recipe->model.eos_id;
+    r->f.recipe->search.no_forced_eos = json_is_null(value) || (!value && r->own_file);
     if (json_is_array(value) && json_array_size(value) == 1) value = json_array_get(value, 0);
-    if (r->recipe->search.no_forced_eos || !value || is_id(value, eos)) return RD_OK;
+    if (r->f.recipe->search.no_forced_eos || !value || is_id(value, eos)) return RD_OK;
     return warn(r, "forced_eos_token_id: the longest output ends with eos_token_id here");
 }
 
 /* Tokens that end outputs besides the model's end of sentence, which always does. */
 static rd_status read_ends(const reader *r) {
     const json_t *value = setting(r, "eos_token_id"), *id;
-    int32_t eos = r->recipe->model.eos_id;
+    int32_t eos = r->f.recipe->model.eos_id;
     rd_text ends = {0};
     bool found = !value || is_id(value, eos);
     size_t n = json_is_array(value) ? json_array_size(value) : value ? 1 : 0;
@@ -102,7 +80,7 @@ static rd_status read_ends(const reader *r) {
     for (size_t i = 0; status == RD_OK && i < n; i++) {
         id = json_is_array(value) ? json_array_get(value, i) : value;
         if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-            json_integer_value(id) >= r->recipe->model.tgt_vocab)
+            json_integer_value(id) >= r->f.recipe->model.tgt_vocab)
             status = bad_value(r, "eos_token_id", "an id or a list of ids");
         else if (is_id(id, eos))
             found = true;
@@ -129,20 +107,20 @@ static bool read_length(const reader *r, const char *key, const char *new_key, i
 
 /* Their lengths count the decoder's first token, and max_length the last as well. */
 static rd_status read_lengths(const reader *r) {
-    int64_t most = r->recipe->model.max_target_positions, least = 0;
+    int64_t most = r->f.recipe->model.max_target_positions, least = 0;
     bool limited = read_length(r, "max_length", "max_new_tokens", &most);
     (void)read_length(r, "min_length", "min_new_tokens", &least);
     if (most < 2 || most > 1000000 || least < 0 || least > most)
         return rd_error(RD_ERR_FORMAT, "%s: min_length %lld and max_length %lld make no sense",
-                        r->directory, (long long)least, (long long)most);
-    r->recipe->search.max_len_a = 0;
-    r->recipe->search.max_len_b = (float)(most - 2);
-    r->recipe->search.min_len = least > 0 ? (int32_t)least - 1 : 0;
+                        r->f.path, (long long)least, (long long)most);
+    r->f.recipe->search.max_len_a = 0;
+    r->f.recipe->search.max_len_b = (float)(most - 2);
+    r->f.recipe->search.min_len = least > 0 ? (int32_t)least - 1 : 0;
     if (limited || !r->warnings) return RD_OK;
     return rd_text_printf(r->warnings,
                           "%s: neither max_length nor max_new_tokens: transformers ends outputs "
                           "after 20 tokens, here they may have %lld (max-len-b)\n",
-                          r->file, (long long)most - 1);
+                          r->f.file, (long long)most - 1);
 }
 
 /* For outputs that continue their source, which max_new_tokens and min_new_tokens do not count, but
@@ -150,12 +128,12 @@ static rd_status read_lengths(const reader *r) {
  * without one, it is added. */
 static rd_status read_new_lengths(const reader *r) {
     const json_t *most = setting(r, "max_new_tokens"), *least = setting(r, "min_new_tokens");
-    rd_search_options *search = &r->recipe->search;
+    rd_search_options *search = &r->f.recipe->search;
     json_int_t longest = json_integer_value(most), shortest = json_integer_value(least);
     if ((most && (longest < 1 || longest > 1000000)) || shortest < 0 || shortest > 1000000)
         return rd_error(RD_ERR_FORMAT,
-                        "%s: min_new_tokens %lld and max_new_tokens %lld make no sense",
-                        r->directory, (long long)shortest, (long long)longest);
+                        "%s: min_new_tokens %lld and max_new_tokens %lld make no sense", r->f.path,
+                        (long long)shortest, (long long)longest);
     bool ends = search->no_forced_eos || setting(r, "forced_eos_token_id");
     if (most) search->max_len_b = (float)(longest - ends);
     search->min_len = (int32_t)shortest;
@@ -169,10 +147,10 @@ static rd_status add_ids(const reader *r, const char *key, const json_t *list, r
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *id = json_array_get(list, i);
         if (!json_is_integer(id)) return bad_value(r, key, "a list of ids");
-        if (json_integer_value(id) < 0 || json_integer_value(id) >= r->recipe->model.tgt_vocab)
+        if (json_integer_value(id) < 0 || json_integer_value(id) >= r->f.recipe->model.tgt_vocab)
             return rd_error(RD_ERR_FORMAT, "%s/%s: %s: %lld is none of the model's %d tokens",
-                            r->directory, r->file, key, (long long)json_integer_value(id),
-                            r->recipe->model.tgt_vocab);
+                            r->f.path, r->f.file, key, (long long)json_integer_value(id),
+                            r->f.recipe->model.tgt_vocab);
         RD_TRY(rd_text_printf(text, "%s%lld", text->length ? " " : "",
                               (long long)json_integer_value(id)));
     }
@@ -201,7 +179,7 @@ static rd_status add_sequence(const reader *r, const char *key, const json_t *id
 /* Whether eos_token_id has it. */
 static bool is_end(const reader *r, const json_t *id) {
     const json_t *ends = setting(r, "eos_token_id");
-    if (is_id(id, r->recipe->model.eos_id) || json_equal(id, ends)) return true;
+    if (is_id(id, r->f.recipe->model.eos_id) || json_equal(id, ends)) return true;
     for (size_t i = 0; i < json_array_size(ends); i++)
         if (json_equal(id, json_array_get(ends, i))) return true;
     return false;
@@ -211,7 +189,7 @@ static bool is_end(const reader *r, const json_t *id) {
  * the others. */
 static rd_status read_bad_words(const reader *r, rd_text *suppressed, rd_text *biases) {
     static const char key[] = "bad_words_ids";
-    const rd_model_config *c = &r->recipe->model;
+    const rd_model_config *c = &r->f.recipe->model;
     const json_t *words = setting(r, key);
     if (words && !json_is_array(words)) return bad_value(r, key, "a list of lists of ids");
     for (size_t i = 0; i < json_array_size(words); i++) {
@@ -288,9 +266,9 @@ static rd_status read_decay(const reader *r) {
 
 /* Our own generator makes the draws, so samples differ from PyTorch's. */
 static rd_status read_sampling(const reader *r) {
-    static const rd_hf_key keys[] = {
-        {"temperature", "temperature"}, {"top_p", "sampling-topp"}, {NULL, NULL}};
-    rd_search_options *search = &r->recipe->search;
+    static const rd_foreign_key keys[] = {
+        {"temperature", "temperature", NULL}, {"top_p", "sampling-topp", NULL}, {NULL, NULL, NULL}};
+    rd_search_options *search = &r->f.recipe->search;
     const json_t *top_k = setting(r, "top_k");
     json_int_t k = json_is_integer(top_k) ? json_integer_value(top_k) : 50;
     if (!json_is_true(setting(r, "do_sample"))) return RD_OK;
@@ -298,27 +276,27 @@ static rd_status read_sampling(const reader *r) {
         return warn(r, "do_sample with num_beams: beams that are sampled are not supported; a beam "
                        "is searched, sampling with beam 1 draws");
     search->sampling = true;
-    RD_TRY(copy_numbers(r, keys));
+    RD_TRY(rd_foreign_set_present(&r->f, keys));
     if (k < 0) return bad_value(r, "top_k", "0 or more");
-    if (k >= r->recipe->model.tgt_vocab) k = 0;
+    if (k >= r->f.recipe->model.tgt_vocab) k = 0;
     if (k > RD_MAX_TOP_K && r->warnings)
-        RD_TRY(rd_text_printf(r->warnings, "%s: top_k: %lld; at most %d here\n", r->file,
+        RD_TRY(rd_text_printf(r->warnings, "%s: top_k: %lld; at most %d here\n", r->f.file,
                               (long long)k, RD_MAX_TOP_K));
     search->top_k = k > RD_MAX_TOP_K ? RD_MAX_TOP_K : (int32_t)k;
     return RD_OK;
 }
 
 static rd_status read_all(const reader *r) {
-    static const rd_hf_key keys[] = {
-        {"num_beams", "beam"},
-        {"length_penalty", "lenpen"},
-        {"no_repeat_ngram_size", "no-repeat-ngram-size"},
-        {"encoder_no_repeat_ngram_size", "encoder-no-repeat-ngram-size"},
-        {"repetition_penalty", "repetition-penalty"},
-        {"encoder_repetition_penalty", "encoder-repetition-penalty"},
-        {NULL, NULL}};
-    r->recipe->search.beam = 1; /* their defaults, if they differ from ours */
-    RD_TRY(copy_numbers(r, keys));
+    static const rd_foreign_key keys[] = {
+        {"num_beams", "beam", NULL},
+        {"length_penalty", "lenpen", NULL},
+        {"no_repeat_ngram_size", "no-repeat-ngram-size", NULL},
+        {"encoder_no_repeat_ngram_size", "encoder-no-repeat-ngram-size", NULL},
+        {"repetition_penalty", "repetition-penalty", NULL},
+        {"encoder_repetition_penalty", "encoder-repetition-penalty", NULL},
+        {NULL, NULL, NULL}};
+    r->f.recipe->search.beam = 1; /* their defaults, if they differ from ours */
+    RD_TRY(rd_foreign_set_present(&r->f, keys));
     read_stopping(r);
     RD_TRY(read_forced_bos(r));
     RD_TRY(read_forced_eos(r));
@@ -331,10 +309,8 @@ static rd_status read_all(const reader *r) {
 
 rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *config,
                             json_t *generation, bool bart, rd_text *warnings) {
-    reader r = {.directory = directory,
-                .file = generation ? "generation_config.json" : "config.json",
-                .settings = generation ? generation : config,
-                .recipe = recipe,
+    reader r = {.f = {directory, generation ? "generation_config.json" : "config.json",
+                      generation ? generation : config, recipe},
                 .warnings = warnings,
                 .bart = bart,
                 .own_file = generation != NULL,

@@ -1,3 +1,4 @@
+/* What the imports of all families have in common, besides tensors. */
 #include "convert/import.h"
 
 #include <stdlib.h>
@@ -7,63 +8,40 @@
 #include "base/memory.h"
 #include "io/json.h"
 
-rd_status rd_import_check_shape(const char *path, const char *name, const rd_stored_tensor *tensor,
-                                int64_t rows, int64_t columns, const char *reason) {
-    if (rd_stored_tensor_fits(tensor, rows, columns)) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s: tensor %s has another shape than [%lld%s%.0lld], which %s",
-                    path, name, (long long)rows, columns ? ", " : "", (long long)columns, reason);
+/* The first that a model is counts. */
+static const rd_family *const families[] = {&rd_family_vit, &rd_family_gpt2,   &rd_family_bert,
+                                            &rd_family_hf,  &rd_family_marian, &rd_family_fairseq};
+
+static rd_status open_files(rd_importer *im) {
+    bool found;
+    if (rd_ends_with(im->from, ".npz")) return rd_npz_open(&im->npz, im->from);
+    RD_TRY(rd_has_file(im->from, "config.json", &found));
+    return found ? rd_json_read(im->from, "config.json", &im->config) : RD_OK;
 }
 
-static bool is_known(const rd_string_table *used, const char *const *copies, const char *name) {
-    if (rd_string_find(used, name, strlen(name)) >= 0 || strcmp(name, "__metadata__") == 0)
-        return true;
-    for (; *copies; copies++)
-        if (rd_ends_with(name, *copies)) return true;
-    return false;
-}
-
-rd_status rd_import_warn_unused(const rd_tensor_set *tensors, const rd_string_table *used,
-                                const char *const *copies, rd_text *warnings) {
-    rd_text list = {0};
-    rd_status status = RD_OK;
-    int n = 0;
-    for (int64_t f = 0; f < tensors->n; f++) {
-        const char *name;
-        json_t *value;
-        json_object_foreach(tensors->files[f].header, name, value) {
-            char shown[96];
-            if (is_known(used, copies, name)) continue;
-            rd_escape(shown, sizeof shown, name);
-            if (n++ < 4 && status == RD_OK)
-                status = rd_text_printf(&list, "%s%s", n > 1 ? ", " : "", shown);
-        }
+rd_status rd_import_open(rd_importer *im, const char *from, const rd_family **family) {
+    *im = (rd_importer){.from = from};
+    *family = NULL;
+    RD_TRY(rd_recipe_new(&im->recipe));
+    RD_TRY(open_files(im));
+    for (size_t i = 0; !*family && i < sizeof families / sizeof *families; i++) {
+        bool found;
+        RD_TRY(families[i]->is_it(im, &found));
+        if (found) *family = families[i];
     }
-    if (status == RD_OK && n > 0)
-        status = rd_text_printf(warnings, "%d tensor%s of no use here: %s%s\n", n,
-                                n == 1 ? " is" : "s are", list.data, n > 4 ? ", ..." : "");
-    rd_text_free(&list);
-    return status;
+    im->own = rd_calloc(1, *family ? (*family)->own : 0);
+    return im->own ? RD_OK : RD_ERR_MEMORY;
 }
 
-rd_status rd_import_warn_copy(const rd_tensor_set *tensors, const char *copy, const char *name,
-                              const float *values, int64_t n, rd_text *warnings) {
-    const rd_tensor_file *file = rd_tensor_set_find(tensors, copy);
-    rd_stored_tensor tensor;
-    bool same = false;
-    if (!file) return RD_OK;
-    RD_TRY(rd_tensor_file_find(file, copy, &tensor));
-    if (tensor.n == n) {
-        float *of_copy = rd_malloc((size_t)n, sizeof *of_copy);
-        rd_status status = of_copy ? rd_stored_tensor_read(&tensor, of_copy) : RD_ERR_MEMORY;
-        same = status == RD_OK && memcmp(of_copy, values, sizeof *values * (size_t)n) == 0;
-        free(of_copy);
-        if (status == RD_ERR_MEMORY) return status; /* of others: it is not the same */
-    }
-    if (same) return RD_OK;
-    return rd_text_printf(warnings,
-                          "tensor %s differs from %s, which config.json ties it to, and is not "
-                          "read: transformers before version 5 do the same, later ones read it\n",
-                          copy, name);
+void rd_import_close(rd_importer *im) {
+    free(im->own);
+    json_decref(im->config);
+    rd_recipe_free(im->recipe);
+    rd_parameters_free(&im->parameters);
+    rd_labels_free(&im->labels);
+    rd_tensor_set_close(&im->tensors);
+    rd_npz_close(&im->npz);
+    rd_string_table_free(&im->used);
 }
 
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
@@ -106,17 +84,4 @@ rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory) {
     if (c->share_all_embeddings && !recipe->data.joined_dictionary)
         return rd_error(RD_ERR_FORMAT, "%s: shared embeddings, but two vocabularies", directory);
     return RD_OK;
-}
-
-size_t rd_import_layer_prefix(const char *ours, long *layer) {
-    static const char prefix[] = "encoder.layers.";
-    if (strncmp(ours, prefix, strlen(prefix)) != 0) return 0;
-    char *end;
-    *layer = strtol(ours + strlen(prefix), &end, 10);
-    return *end == '.' ? (size_t)(end + 1 - ours) : 0;
-}
-
-void rd_import_transpose(float *to, const float *from, int64_t rows, int64_t columns) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t k = 0; k < columns; k++) to[i * columns + k] = from[k * rows + i];
 }

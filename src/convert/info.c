@@ -7,18 +7,16 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "convert/bert.h"
-#include "convert/convert.h"
 #include "convert/fairseq.h"
-#include "convert/gpt2.h"
-#include "convert/hf.h"
+#include "convert/import.h"
 #include "convert/marian.h"
-#include "convert/vit.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
 #include "io/yaml.h"
 #include "recipe/model_dir.h"
+#include "task/task.h"
 #include "train/checkpoint.h"
+#include "train/settings.h"
 
 static rd_status kind(rd_text *out, const char *what) {
     return rd_text_printf(out, "kind: %s\n", what);
@@ -94,91 +92,38 @@ static rd_status network_or_reason(rd_status read, const rd_model_config *model,
     return rd_text_printf(out, "not importable: %s\n", rd_last_error());
 }
 
-static rd_status hf_kind(const char *directory, rd_text *out) {
-    json_t *config;
-    RD_TRY(rd_json_read(directory, "config.json", &config));
+static rd_status hf_kind(const json_t *config, rd_text *out) {
     const char *type = json_string_value(json_object_get(config, "model_type"));
     const char *timm = json_string_value(json_object_get(config, "architecture"));
     char shown[64];
     rd_escape(shown, sizeof shown, type ? type : timm ? timm : "(none)");
-    json_decref(config);
     return rd_text_printf(out, "kind: %s directory of type %s\n",
                           timm && !type ? "timm" : "Hugging Face", shown);
 }
 
-static rd_status read_vit(rd_recipe *recipe, const char *path, rd_vit_format format,
-                          const json_t *config) {
-    rd_vit_file file;
-    rd_status status = rd_vit_open(&file, path, format);
-    if (status == RD_OK) status = rd_vit_read_config(&file, path, config, recipe);
-    rd_vit_close(&file);
-    return status;
-}
-
-/* As the importer of its kind would (convert.c). */
-static rd_status read_hf(rd_recipe *recipe, const char *directory) {
-    json_t *config;
-    rd_bert_family family;
-    bool vit;
-    RD_TRY(rd_is_vit(directory, &vit));
-    RD_TRY(rd_json_read(directory, "config.json", &config));
-    bool timm = json_object_get(config, "architecture") != NULL;
-    rd_status status = vit ? read_vit(recipe, directory, timm ? RD_VIT_TIMM : RD_VIT_HF, config)
-                       : rd_is_gpt2(config) ? rd_gpt2_read_config(directory, config, recipe)
-                       : rd_is_bert(config, &family)
-                           ? rd_bert_read_config(family, directory, config, recipe)
-                           : rd_hf_read_config(recipe, directory, NULL);
-    json_decref(config);
-    return status;
-}
-
-static rd_status describe_hf(const char *directory, rd_recipe *recipe, rd_text *out) {
-    rd_status read = read_hf(recipe, directory);
-    RD_TRY(network_or_reason(read, &recipe->model, out));
-    RD_TRY(vocabulary_files(directory, out));
-    RD_TRY(hf_weights(directory, out));
-    return rd_info_settings(recipe, out);
-}
-
-static rd_status hf_directory(const char *directory, rd_text *out) {
-    rd_recipe *recipe;
-    RD_TRY(hf_kind(directory, out));
-    RD_TRY(rd_recipe_new(&recipe));
-    rd_status status = describe_hf(directory, recipe, out);
-    rd_recipe_free(recipe);
-    return status;
-}
-
-static rd_status read_marian(rd_recipe *recipe, const rd_npz *npz) {
-    int64_t rows[2];
-    RD_TRY(rd_marian_read_settings(recipe, npz));
-    RD_TRY(rd_marian_count_pieces(npz, rows));
-    recipe->model.src_vocab = (int32_t)rows[0];
-    recipe->model.tgt_vocab = (int32_t)rows[1];
-    return RD_OK;
-}
-
-static rd_status describe_npz(const char *path, const rd_npz *npz, rd_recipe *recipe,
-                              rd_text *out) {
+static rd_status describe_npz(const rd_family *family, rd_importer *im, rd_text *out) {
     rd_tally tally = {0};
-    bool vit;
-    RD_TRY(rd_is_vit(path, &vit));
-    RD_TRY(kind(out, vit ? "Google's vision transformer" : "Marian model"));
-    RD_TRY(network_or_reason(vit ? read_vit(recipe, path, RD_VIT_GOOGLE, NULL)
-                                 : read_marian(recipe, npz),
-                             &recipe->model, out));
-    RD_TRY(rd_tally_npz(&tally, npz));
+    RD_TRY(kind(out, family == &rd_family_vit ? "Google's vision transformer" : "Marian model"));
+    RD_TRY(network_or_reason(family->read_config(im), &im->recipe->model, out));
+    RD_TRY(rd_tally_npz(&tally, &im->npz));
     return rd_info_tally(&tally, out);
 }
 
-static rd_status npz_file(const char *path, rd_text *out) {
-    rd_npz npz;
-    rd_recipe *recipe = NULL;
-    RD_TRY(rd_npz_open(&npz, path));
-    rd_status status = rd_recipe_new(&recipe);
-    if (status == RD_OK) status = describe_npz(path, &npz, recipe, out);
-    rd_recipe_free(recipe);
-    rd_npz_close(&npz);
+static rd_status describe_hf(const rd_family *family, rd_importer *im, rd_text *out) {
+    RD_TRY(hf_kind(im->config, out));
+    RD_TRY(network_or_reason(family->read_config(im), &im->recipe->model, out));
+    RD_TRY(vocabulary_files(im->from, out));
+    RD_TRY(hf_weights(im->from, out));
+    return rd_info_settings(im->recipe, out);
+}
+
+/* An .npz file, or a Hugging Face directory. */
+static rd_status foreign(const char *path, rd_text *out) {
+    rd_importer im;
+    const rd_family *family;
+    rd_status status = rd_import_open(&im, path, &family);
+    if (status == RD_OK) status = (im.npz.path ? describe_npz : describe_hf)(family, &im, out);
+    rd_import_close(&im);
     return status;
 }
 
@@ -187,15 +132,19 @@ static rd_status marian_directory(const char *directory, rd_text *out) {
     json_t *decoder, *model;
     size_t i;
     RD_TRY(rd_yaml_read(&decoder, directory, "decoder.yml"));
+    const json_t *models = json_object_get(decoder, "models");
     rd_status status = RD_OK;
-    json_array_foreach(json_object_get(decoder, "models"), i, model) {
+    if (json_array_size(models) == 0)
+        status = rd_error(RD_ERR_FORMAT, "%s/decoder.yml: does not name a model", directory);
+    json_array_foreach(models, i, model) {
         const char *name = json_string_value(model);
-        char *path = name ? rd_path_join(directory, rd_marian_base_name(name)) : NULL;
-        if (!name)
-            status =
-                rd_error(RD_ERR_FORMAT, "%s/decoder.yml: a model that is not a file", directory);
+        bool npz = name && rd_ends_with(name, ".npz");
+        char *path = npz ? rd_path_join(directory, rd_marian_base_name(name)) : NULL;
+        if (!npz)
+            status = rd_error(RD_ERR_FORMAT, "%s/decoder.yml: a model that is not a .npz file",
+                              directory);
         else
-            status = path ? npz_file(path, out) : RD_ERR_MEMORY;
+            status = path ? foreign(path, out) : RD_ERR_MEMORY;
         free(path);
         if (status != RD_OK) break;
     }
@@ -203,25 +152,37 @@ static rd_status marian_directory(const char *directory, rd_text *out) {
     return status;
 }
 
+/* The kind of result that the training was to make best. */
+static rd_status find_metric(const rd_checkpoint_info *info, const rd_result_kind **metric) {
+    const rd_task *task = &rd_task_translation; /* the default, which settings may leave out */
+    char *name;
+    RD_TRY(rd_settings_get(info->settings, "task", &name));
+    rd_status status = name ? rd_task_find(&task, name) : RD_OK;
+    free(name);
+    return status == RD_OK ? rd_task_find_result(task, info->state.metric, metric) : status;
+}
+
 static rd_status progress_lines(const rd_checkpoint_info *info, rd_text *out) {
     RD_TRY(kind(out, "checkpoint of a training"));
-    RD_TRY(rd_text_printf(out, "parameters: %lld, with Adam's moments%s\n", (long long)info->n,
-                          info->has_ema ? " and a moving average" : ""));
+    RD_TRY(rd_text_printf(out, "parameters: %lld, with the optimizer's state%s\n",
+                          (long long)info->n, info->has_ema ? " and a moving average" : ""));
     RD_TRY(rd_text_printf(out, "progress: update %lld, epoch %lld, %lld updates skipped, %.0f s\n",
                           (long long)info->state.update, (long long)info->state.epoch,
                           (long long)info->state.skipped_updates, info->state.seconds));
     if (info->state.validated_update == 0) return RD_OK;
+    const rd_result_kind *metric;
     double best = info->state.best_metric;
-    bool loss = strncmp(info->state.metric, "loss", sizeof info->state.metric) == 0;
-    return rd_text_printf(out, "best validation: update %lld, %.32s %.4g\n",
-                          (long long)info->state.best_update, info->state.metric,
-                          loss ? -best : best);
+    RD_TRY(find_metric(info, &metric));
+    return rd_text_printf(out, "best validation: update %lld, %s %.4g\n",
+                          (long long)info->state.best_update, metric->name,
+                          metric->larger_is_better ? best : -best);
 }
 
 static rd_status checkpoint(const char *path, rd_text *out) {
     rd_checkpoint_info info;
     rd_status status = rd_checkpoint_read_info(path, &info);
     if (status == RD_OK) status = progress_lines(&info, out);
+    if (status == RD_ERR_ARGUMENT) status = rd_error_prefix(status, "%s", path);
     if (status == RD_OK) status = rd_info_saved_settings(info.settings, out);
     rd_checkpoint_info_free(&info);
     return status;
@@ -265,7 +226,7 @@ static rd_status torch_file(const char *path, rd_text *out) {
 }
 
 static rd_status describe_file(const char *path, rd_text *out) {
-    if (rd_ends_with(path, ".npz")) return npz_file(path, out);
+    if (rd_ends_with(path, ".npz")) return foreign(path, out);
     if (rd_ends_with(path, ".bin") || rd_ends_with(path, ".pt")) return torch_file(path, out);
     bool tensors = rd_ends_with(path, ".safetensors");
     if (tensors) RD_TRY(kind(out, "safetensors file"));
@@ -280,9 +241,8 @@ static rd_status describe_file(const char *path, rd_text *out) {
 static const struct {
     const char *name;
     rd_status (*describe)(const char *directory, rd_text *out);
-} directories[] = {{"config.yaml", model_directory},
-                   {"config.json", hf_directory},
-                   {"decoder.yml", marian_directory}};
+} directories[] = {
+    {"config.yaml", model_directory}, {"config.json", foreign}, {"decoder.yml", marian_directory}};
 
 static rd_status fairseq_directory(const char *directory, rd_text *out) {
     char *path;

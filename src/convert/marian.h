@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "convert/places.h"
 #include "io/npz.h"
 #include "recipe/recipe.h"
 
@@ -19,19 +20,12 @@ rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz);
 rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder,
                                 rd_text *warnings);
 
-/* Which array is one of our tensors. */
-typedef struct {
-    char name[64];
-    bool transposed; /* [inputs, outputs], not [outputs, inputs] */
-} rd_marian_array;
-rd_marian_array rd_marian_array_of(const rd_npz *npz, const char *tensor);
-
-/* rows: [2] = pieces of source and target, which have embeddings. */
-rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]);
+/* Which array one of our tensors may be. */
+rd_places rd_marian_places_of(const char *ours);
 
 /* Makes source.spm, target.spm and vocab.json, and for two vocabularies target_vocab.json, in `to`
  * from the files in `from` that the list `vocabs` of decoder.yml names, and sets eos_id. rows: [2]
- * of _count_pieces; <pad> gets the recipe's pad_id. */
+ * pieces of source and target, which have embeddings; <pad> gets the recipe's pad_id. */
 rd_status rd_marian_write_vocabulary(rd_recipe *recipe, const char *from, const json_t *decoder,
                                      const int64_t rows[2], const char *to);
 

@@ -1,190 +1,159 @@
+/* Models of Marian itself to model directories. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "convert/convert.h"
 #include "convert/import.h"
-#include "io/json.h"
 #include "convert/marian.h"
-#include "io/output.h"
 #include "io/yaml.h"
-#include "model/transformer.h"
-#include "recipe/model_dir.h"
 
+/* Of a model. */
 typedef struct {
     char *directory, *model; /* the folder, and the name of the file in it */
     json_t *decoder;         /* decoder.yml */
-    rd_npz npz;
-    rd_recipe *recipe;
-    rd_parameters parameters;
-    int64_t rows[2];   /* pieces of source and target */
-    rd_text *warnings; /* or NULL */
-} marian_import;
+} marian_files;
 
-static rd_status read_decoder(marian_import *im, const char *name) {
-    RD_TRY(rd_yaml_read(&im->decoder, im->directory, name));
-    rd_status status = rd_marian_read_search(im->recipe, name, im->decoder, im->warnings);
-    return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s", im->directory);
+static rd_status read_decoder(rd_importer *im, marian_files *f, const char *name) {
+    RD_TRY(rd_yaml_read(&f->decoder, f->directory, name));
+    rd_status status = rd_marian_read_search(im->recipe, name, f->decoder, im->warnings);
+    return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s", f->directory);
 }
 
 /* A .npz file: its settings for decoding are MODEL.npz.decoder.yml, as Marian calls them, or
  * decoder.yml. */
-static rd_status find_by_file(marian_import *im, const char *from) {
-    im->model = rd_strdup(rd_marian_base_name(from));
-    im->directory = rd_path_parent(from);
-    size_t room = strlen(from) + 16;
+static rd_status find_by_file(rd_importer *im, marian_files *f) {
+    f->model = rd_strdup(rd_marian_base_name(im->from));
+    f->directory = rd_path_parent(im->from);
+    size_t room = strlen(im->from) + 16;
     char *name = rd_malloc(room, 1);
     bool found = false;
-    rd_status status = im->model && im->directory && name ? RD_OK : RD_ERR_MEMORY;
+    rd_status status = f->model && f->directory && name ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK) {
-        snprintf(name, room, "%s.decoder.yml", im->model);
-        status = rd_has_file(im->directory, name, &found);
+        snprintf(name, room, "%s.decoder.yml", f->model);
+        status = rd_has_file(f->directory, name, &found);
     }
-    if (status == RD_OK) status = read_decoder(im, found ? name : "decoder.yml");
+    if (status == RD_OK) status = read_decoder(im, f, found ? name : "decoder.yml");
     free(name);
     return status;
 }
 
 /* For a directory, the file that its decoder.yml names. */
-static rd_status find_by_decoder(marian_import *im, const char *from) {
-    im->directory = rd_strdup(from);
-    if (!im->directory) return RD_ERR_MEMORY;
-    RD_TRY(read_decoder(im, "decoder.yml"));
-    const json_t *models = json_object_get(im->decoder, "models");
+static rd_status find_by_decoder(rd_importer *im, marian_files *f) {
+    f->directory = rd_strdup(im->from);
+    if (!f->directory) return RD_ERR_MEMORY;
+    RD_TRY(read_decoder(im, f, "decoder.yml"));
+    const json_t *models = json_object_get(f->decoder, "models");
     const char *model = json_string_value(json_array_get(models, 0));
     if (!model || json_array_size(models) != 1)
         return rd_error(RD_ERR_FORMAT,
                         "%s/decoder.yml: does not name one model; of several import one by its "
                         ".npz file",
-                        from);
-    im->model = rd_strdup(rd_marian_base_name(model));
-    return im->model ? RD_OK : RD_ERR_MEMORY;
+                        im->from);
+    f->model = rd_strdup(rd_marian_base_name(model));
+    return f->model ? RD_OK : RD_ERR_MEMORY;
 }
 
-static rd_status open_npz(marian_import *im) {
-    char *path = rd_path_join(im->directory, im->model);
+static rd_status open_npz(rd_importer *im, const marian_files *f) {
+    char *path = rd_path_join(f->directory, f->model);
     rd_status status = path ? rd_npz_open(&im->npz, path) : RD_ERR_MEMORY;
     free(path);
     return status;
 }
 
-rd_status rd_marian_count_pieces(const rd_npz *npz, int64_t rows[2]) {
+/* ---- Tensors ---- */
+
+/* An importer's own are int64_t[2]: pieces of source and target, which have embeddings. */
+static rd_status count_pieces(const rd_importer *im) {
+    int64_t *rows = im->own;
     static const char *const tables[2] = {"encoder.embed_tokens.weight",
                                           "decoder.embed_tokens.weight"};
     for (int i = 0; i < 2; i++) {
-        rd_marian_array array = rd_marian_array_of(npz, tables[i]);
+        const rd_places places = rd_marian_places_of(tables[i]);
+        const rd_place *place = rd_import_choose(im, &places);
         rd_stored_tensor stored;
-        RD_TRY(rd_npz_find(npz, array.name, &stored));
+        RD_TRY(rd_import_find(im, place ? place->name : places.items[1].name, &stored));
         rows[i] = stored.rank > 1 ? stored.shape[stored.rank - 2] : 0;
         if (rows[i] < 2 || rows[i] > 1 << 24)
-            return rd_error(RD_ERR_FORMAT, "%s: array %s is no table of embeddings", npz->path,
-                            array.name);
+            return rd_error(RD_ERR_FORMAT, "%s: array %s is no table of embeddings", im->npz.path,
+                            stored.name);
     }
     return RD_OK;
 }
 
+/* Ours have a row for the pad, too, and for both vocabularies. */
+static rd_places places_of(const rd_importer *im, const char *ours) {
+    const int64_t *rows = im->own, all = im->recipe->model.src_vocab;
+    rd_places places = rd_marian_places_of(ours);
+    if (strstr(ours, "encoder.embed_tokens"))
+        places.missing = all - rows[0];
+    else if (strstr(ours, "embed_tokens") || strstr(ours, "output_projection"))
+        places.missing = all - rows[1];
+    return places;
+}
+
+static bool is_spare(const rd_importer *im, const char *theirs) {
+    (void)im;
+    return strncmp(theirs, "special:", strlen("special:")) == 0;
+}
+
+static const rd_import_layout layout = {.places_of = places_of,
+                                        .is_spare = is_spare,
+                                        .reason = "its settings imply",
+                                        .whole = "a transformer with its settings"};
+
 /* The pad comes after the larger vocabulary. */
-static rd_status size_vocabularies(marian_import *im) {
+static rd_status read_weights(rd_importer *im) {
+    const int64_t *rows = im->own;
     rd_model_config *c = &im->recipe->model;
-    RD_TRY(rd_marian_count_pieces(&im->npz, im->rows));
-    c->pad_id = (int32_t)(im->rows[0] > im->rows[1] ? im->rows[0] : im->rows[1]);
+    im->layout = &layout;
+    RD_TRY(count_pieces(im));
+    c->pad_id = (int32_t)(rows[0] > rows[1] ? rows[0] : rows[1]);
     c->src_vocab = c->tgt_vocab = c->pad_id + 1;
+    RD_TRY(rd_import_tensors(im));
+    const rd_parameter *bias =
+        rd_parameters_find(&im->parameters, "decoder.output_projection.bias");
+    for (int64_t i = rows[1]; i < bias->shape[0]; i++)
+        im->parameters.values[bias->offset + i] = RD_IMPOSSIBLE_BIAS;
     return RD_OK;
 }
 
-/* Rows of the tensor that the file has values for. */
-static int64_t stored_rows(const marian_import *im, const rd_parameter *item) {
-    if (strstr(item->name, "encoder.embed_tokens")) return im->rows[0];
-    bool target = strstr(item->name, "embed_tokens") || strstr(item->name, "output_projection");
-    return target ? im->rows[1] : item->shape[0];
+/* ---- The model ---- */
+
+static rd_status read_files(rd_importer *im, marian_files *f) {
+    RD_TRY(im->npz.path ? find_by_file(im, f) : find_by_decoder(im, f));
+    if (!im->npz.path) RD_TRY(open_npz(im, f));
+    RD_TRY(rd_marian_read_settings(im->recipe, &im->npz));
+    RD_TRY(read_weights(im));
+    RD_TRY(rd_marian_write_vocabulary(im->recipe, f->directory, f->decoder, im->own, im->to));
+    im->recipe->model.bos_id = im->recipe->model.eos_id;
+    return rd_import_check_vocabulary(im->recipe, im->to);
 }
 
-static rd_status find(const marian_import *im, const rd_parameter *item, rd_marian_array *array,
-                      rd_stored_tensor *stored) {
-    int64_t rows = stored_rows(im, item), columns = item->shape[1];
-    *array = rd_marian_array_of(&im->npz, item->name);
-    RD_TRY(rd_npz_find(&im->npz, array->name, stored));
-    return array->transposed ? rd_import_check_shape(im->npz.path, array->name, stored, columns,
-                                                     rows, "its settings imply")
-                             : rd_import_check_shape(im->npz.path, array->name, stored, rows,
-                                                     columns, "its settings imply");
-}
-
-static rd_status read_array(const marian_import *im, const rd_parameter *item) {
-    rd_marian_array array;
-    rd_stored_tensor stored;
-    char *bytes;
-    RD_TRY(find(im, item, &array, &stored));
-    RD_TRY(rd_npz_load(&im->npz, &stored, &bytes));
-    float *values = rd_malloc((size_t)stored.n, sizeof *values);
-    rd_status status = values ? rd_stored_tensor_read(&stored, values) : RD_ERR_MEMORY;
-    float *to = im->parameters.values + item->offset;
-    if (status == RD_OK && array.transposed)
-        rd_import_transpose(to, values, stored_rows(im, item), item->shape[1] ? item->shape[1] : 1);
-    else if (status == RD_OK)
-        memcpy(to, values, sizeof *values * (size_t)stored.n);
-    free(values);
-    free(bytes);
+static rd_status import_model(rd_importer *im) {
+    marian_files files = {0};
+    rd_status status = read_files(im, &files);
+    json_decref(files.decoder);
+    free(files.directory);
+    free(files.model);
     return status;
 }
 
-/* An array that no tensor of ours is belongs to a network that this is not. */
-static rd_status check_count(const marian_import *im) {
-    int64_t n = im->parameters.n, special = 0;
-    const rd_model_config *c = &im->recipe->model;
-    for (int64_t i = 0; i < im->npz.n; i++)
-        special += strncmp(im->npz.names[i], "special:", 8) == 0;
-    bool one_table = !c->share_all_embeddings && rd_npz_has(&im->npz, "Wemb");
-    if (im->npz.n - special == n - one_table) return RD_OK;
-    return rd_error(RD_ERR_UNSUPPORTED,
-                    "%s: %lld arrays of parameters, but a transformer with its settings has %lld",
-                    im->npz.path, (long long)(im->npz.n - special), (long long)(n - one_table));
-}
-
-/* Every array is looked at before there is memory for any. */
-static rd_status read_weights(marian_import *im) {
-    rd_parameters *p = &im->parameters;
-    rd_marian_array array;
-    rd_stored_tensor stored;
-    RD_TRY(size_vocabularies(im));
-    RD_TRY(rd_model_register(p, &im->recipe->model));
-    for (int64_t i = 0; i < p->n; i++) RD_TRY(find(im, &p->items[i], &array, &stored));
-    RD_TRY(check_count(im));
-    RD_TRY(rd_parameters_allocate(p));
-    for (int64_t i = 0; i < p->n; i++) RD_TRY(read_array(im, &p->items[i]));
-    const rd_parameter *bias = rd_parameters_find(p, "decoder.output_projection.bias");
-    for (int64_t i = im->rows[1]; i < bias->shape[0]; i++)
-        p->values[bias->offset + i] = RD_IMPOSSIBLE_BIAS;
+/* Of a file. */
+static rd_status read_config(rd_importer *im) {
+    const int64_t *rows = im->own;
+    RD_TRY(rd_marian_read_settings(im->recipe, &im->npz));
+    RD_TRY(count_pieces(im));
+    im->recipe->model.src_vocab = (int32_t)rows[0];
+    im->recipe->model.tgt_vocab = (int32_t)rows[1];
     return RD_OK;
 }
 
-static rd_status import_all(marian_import *im, const char *from, const char *to) {
-    struct stat info;
-    bool directory = stat(from, &info) == 0 && S_ISDIR(info.st_mode);
-    RD_TRY(rd_recipe_new(&im->recipe));
-    RD_TRY(directory ? find_by_decoder(im, from) : find_by_file(im, from));
-    RD_TRY(open_npz(im));
-    RD_TRY(rd_marian_read_settings(im->recipe, &im->npz));
-    RD_TRY(read_weights(im));
-    RD_TRY(rd_marian_write_vocabulary(im->recipe, im->directory, im->decoder, im->rows, to));
-    im->recipe->model.bos_id = im->recipe->model.eos_id;
-    RD_TRY(rd_import_check_vocabulary(im->recipe, to));
-    return rd_model_dir_save(to, im->recipe, NULL, RD_VOCABULARY_ANY, &im->parameters,
-                             RD_WEIGHTS_FP32);
+static rd_status is_it(const rd_importer *im, bool *found) {
+    *found = im->npz.path != NULL;
+    return *found ? RD_OK : rd_has_file(im->from, "decoder.yml", found);
 }
 
-rd_status rd_import_marian(const char *from, const char *to, rd_text *warnings) {
-    rd_atomic_directory made;
-    RD_TRY(rd_atomic_directory_open(&made, to));
-    marian_import im = {.warnings = warnings};
-    rd_status status = import_all(&im, from, made.temporary);
-    rd_npz_close(&im.npz);
-    rd_parameters_free(&im.parameters);
-    rd_recipe_free(im.recipe);
-    json_decref(im.decoder);
-    free(im.directory);
-    free(im.model);
-    return rd_atomic_directory_close(&made, status);
-}
+const rd_family rd_family_marian = {is_it, read_config, import_model, RD_VOCABULARY_ANY,
+                                    2 * sizeof(int64_t)};

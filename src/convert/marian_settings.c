@@ -1,37 +1,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/foreign.h"
 #include "convert/marian.h"
 #include "io/yaml.h"
-#include "recipe/recipe_keys.h"
 
 static const char SETTINGS[] = "special:model.yml";
 
-/* The settings of one file. */
-typedef struct {
-    const char *path;
-    const json_t *settings;
-    rd_recipe *recipe;
-} reader;
-
 /* The text of a setting, `default_value` if there is none. */
-static const char *text_of(const reader *r, const char *key, const char *default_value) {
-    const char *text = json_string_value(json_object_get(r->settings, key));
+static const char *text_of(const rd_foreign *r, const char *key, const char *default_value) {
+    const char *text = json_string_value(json_object_get(r->values, key));
     return text ? text : default_value;
 }
 
-static rd_status unsupported(const reader *r, const char *key) {
+static rd_status unsupported(const rd_foreign *r, const char *key) {
     return rd_error(RD_ERR_UNSUPPORTED, "%s: %s: %.60s is not supported", r->path, key,
                     text_of(r, key, "(a list)"));
 }
 
-static rd_status set(const reader *r, const char *ours, const char *theirs, const char *value) {
-    rd_status status = rd_recipe_set_key(r->recipe, rd_recipe_find_key(ours), value);
-    return status == RD_ERR_FORMAT ? rd_error_prefix(status, "%s: %s", r->path, theirs) : status;
-}
-
 /* Settings that must have their default if they are set at all. */
-static rd_status check_architecture(const reader *r) {
+static rd_status check_architecture(const rd_foreign *r) {
     static const struct {
         const char *key, *value;
     } expected[] = {{"type", "transformer"},
@@ -56,13 +44,13 @@ static rd_status check_architecture(const reader *r) {
     const char *decoder_depth = text_of(r, "transformer-decoder-ffn-depth", "0");
     if (strcmp(decoder_depth, "0") != 0 && strcmp(decoder_depth, "2") != 0)
         return unsupported(r, "transformer-decoder-ffn-depth");
-    if (json_array_size(json_object_get(r->settings, "transformer-tied-layers")) > 0)
+    if (json_array_size(json_object_get(r->values, "transformer-tied-layers")) > 0)
         return unsupported(r, "transformer-tied-layers");
     return RD_OK;
 }
 
 /* The operations of a place without dropout: "a" adds, "n" normalizes. */
-static rd_status operations(const reader *r, const char *key, const char *default_value,
+static rd_status operations(const rd_foreign *r, const char *key, const char *default_value,
                             char out[4]) {
     int n = 0;
     for (const char *c = text_of(r, key, default_value); *c; c++) {
@@ -76,7 +64,7 @@ static rd_status operations(const reader *r, const char *key, const char *defaul
 
 /* Layer norms: after each sublayer. Marian's computation with norms before them differs from
  * version to version, and between training and decoding: keys and values may go without. */
-static rd_status read_norms(const reader *r) {
+static rd_status read_norms(const rd_foreign *r) {
     char before[4], after[4], top[4], embedding[4];
     RD_TRY(operations(r, "transformer-preprocess", "", before));
     RD_TRY(operations(r, "transformer-postprocess", "dan", after));
@@ -96,7 +84,7 @@ static rd_status read_norms(const reader *r) {
     return RD_OK;
 }
 
-static rd_status read_shape(const reader *r) {
+static rd_status read_shape(const rd_foreign *r) {
     static const char *const keys[][2] = {{"dim-emb", "encoder-embed-dim"},
                                           {"enc-depth", "encoder-layers"},
                                           {"dec-depth", "decoder-layers"},
@@ -108,22 +96,23 @@ static rd_status read_shape(const reader *r) {
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = text_of(r, keys[i][0], NULL);
         if (!value) return rd_error(RD_ERR_FORMAT, "%s: its settings lack %s", r->path, keys[i][0]);
-        RD_TRY(set(r, keys[i][1], keys[i][0], value));
+        RD_TRY(rd_foreign_set(r, keys[i][1], keys[i][0], value));
     }
     const char *decoder_ffn = text_of(r, "transformer-decoder-dim-ffn", "0");
     if (strcmp(decoder_ffn, "0") != 0)
-        RD_TRY(set(r, "decoder-ffn-embed-dim", "transformer-decoder-dim-ffn", decoder_ffn));
+        RD_TRY(
+            rd_foreign_set(r, "decoder-ffn-embed-dim", "transformer-decoder-dim-ffn", decoder_ffn));
     if (r->recipe->model.activation == RD_GELU) /* theirs is x * sigmoid(1.702 x) */
         return unsupported(r, "transformer-ffn-activation");
     if (r->recipe->model.d_model % 2) return unsupported(r, "dim-emb");
     return RD_OK;
 }
 
-static bool is_true(const reader *r, const char *key) {
+static bool is_true(const rd_foreign *r, const char *key) {
     return strcmp(text_of(r, key, "false"), "true") == 0;
 }
 
-static rd_status read_network(const reader *r) {
+static rd_status read_network(const rd_foreign *r) {
     rd_model_config *c = &r->recipe->model;
     RD_TRY(check_architecture(r));
     RD_TRY(read_norms(r));
@@ -148,7 +137,7 @@ rd_status rd_marian_read_settings(rd_recipe *recipe, const rd_npz *npz) {
     snprintf(name, sizeof name, "%.200s, %s", npz->path, SETTINGS);
     rd_status status = rd_yaml_parse(&settings, name, text, length);
     free(text);
-    reader r = {npz->path, settings, recipe};
+    const rd_foreign r = {npz->path, NULL, settings, recipe};
     if (status == RD_OK) status = read_network(&r);
     json_decref(settings);
     return status;
@@ -165,12 +154,12 @@ static bool changes_nothing(const json_t *value) {
     return strcmp(text, "false") == 0 || (*end == '\0' && (number == 0 || number == 1));
 }
 
-static rd_status warn(const reader *r, rd_text *warnings) {
+static rd_status warn(const rd_foreign *r, rd_text *warnings) {
     static const char *const keys[] = {
         "output-sampling", "weights",      "n-best", "shortlist",     "alignment",
         "word-scores",     "force-decode", "tsv",    "no-spm-decode", "max-length-crop"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *value = json_object_get(r->settings, keys[i]);
+        const json_t *value = json_object_get(r->values, keys[i]);
         if (changes_nothing(value)) continue;
         char *text = json_dumps(value, JSON_ENCODE_ANY);
         if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
@@ -184,14 +173,15 @@ static rd_status warn(const reader *r, rd_text *warnings) {
 
 rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_t *decoder,
                                 rd_text *warnings) {
-    reader r = {path, decoder, recipe};
-    RD_TRY(set(&r, "beam", "beam-size", text_of(&r, "beam-size", "12")));
-    RD_TRY(set(&r, "lenpen", "normalize", text_of(&r, "normalize", "0")));
-    RD_TRY(set(&r, "max-len-a", "max-length-factor", text_of(&r, "max-length-factor", "3")));
-    RD_TRY(set(&r, "max-len-b", "max-length-factor", "0"));
+    const rd_foreign r = {path, NULL, decoder, recipe};
+    RD_TRY(rd_foreign_set(&r, "beam", "beam-size", text_of(&r, "beam-size", "12")));
+    RD_TRY(rd_foreign_set(&r, "lenpen", "normalize", text_of(&r, "normalize", "0")));
+    RD_TRY(rd_foreign_set(&r, "max-len-a", "max-length-factor",
+                          text_of(&r, "max-length-factor", "3")));
+    RD_TRY(rd_foreign_set(&r, "max-len-b", "max-length-factor", "0"));
     char *end;
     const char *penalty = text_of(&r, "word-penalty", "0");
     if (strtod(penalty, &end) != 0 || end == penalty) return unsupported(&r, "word-penalty");
-    if (!is_true(&r, "allow-unk")) RD_TRY(set(&r, "unkpen", "allow-unk", "1000000"));
+    if (!is_true(&r, "allow-unk")) RD_TRY(rd_foreign_set(&r, "unkpen", "allow-unk", "1000000"));
     return warnings ? warn(&r, warnings) : RD_OK;
 }

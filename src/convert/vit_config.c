@@ -11,14 +11,15 @@
 #include "recipe/recipe_keys.h"
 
 typedef struct {
-    const rd_vit_file *file;
+    rd_importer *im;
+    rd_vit_names *names;
     const char *path;
     const json_t *config; /* of a directory */
     rd_recipe *recipe;
 } reader;
 
 static rd_status unsupported(const reader *r, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: %s is not supported", r->path, what);
+    return rd_foreign_unsupported(&(rd_foreign){.path = r->path, .file = "config.json"}, what);
 }
 
 static rd_status set(const reader *r, const char *ours, const char *text) {
@@ -34,20 +35,18 @@ static rd_status set_number(const reader *r, const char *ours, int64_t value) {
 
 /* ---- Shapes of tensors ---- */
 
-/* The shape of our tensor there: [0] is the number of outputs, wherever it lies. */
+/* The tensor that ours is there: its shape[0] is the number of outputs, wherever it lies. */
 static rd_status shape_of(const reader *r, const char *ours, rd_stored_tensor *tensor) {
-    rd_vit_place place;
-    rd_vit_place_of(r->file, ours, &place);
-    rd_status status = rd_vit_find(r->file, place.name, tensor);
-    if (status != RD_OK) return rd_error_prefix(status, "%s", r->path);
+    const rd_places places = rd_vit_places_of(r->names, ours);
+    RD_TRY(rd_import_find(r->im, places.items[0].name, tensor));
+    tensor->name = ours; /* the other name is gone with its place */
     if (tensor->rank > 0 && tensor->n > 0) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s: %s is empty", r->path, place.name);
+    return rd_error(RD_ERR_FORMAT, "%s: %s is empty", r->path, places.items[0].name);
 }
 
 static bool has(const reader *r, const char *ours) {
-    rd_vit_place place;
-    rd_vit_place_of(r->file, ours, &place);
-    return *place.name && rd_vit_has(r->file, place.name);
+    const rd_places places = rd_vit_places_of(r->names, ours);
+    return places.n > 0 && rd_import_has(r->im, places.items[0].name);
 }
 
 static int64_t count_layers(const reader *r) {
@@ -91,7 +90,7 @@ static bool has_gelu_tanh(const reader *r) {
 /* Google's arrays say how many there are. */
 static rd_status count_heads(const reader *r, int64_t width, int64_t *heads) {
     rd_stored_tensor query;
-    if (r->file->format != RD_VIT_GOOGLE) return timm_heads(r, width, heads);
+    if (r->names->format != RD_VIT_GOOGLE) return timm_heads(r, width, heads);
     RD_TRY(shape_of(r, "encoder.layers.0.self_attn.q_proj.weight", &query));
     if (query.rank != 3) return rd_error(RD_ERR_FORMAT, "%s: %s has no heads", r->path, query.name);
     *heads = query.shape[1];
@@ -100,7 +99,7 @@ static rd_status count_heads(const reader *r, int64_t width, int64_t *heads) {
 
 static rd_status set_by_tensors(const reader *r) {
     rd_stored_tensor patches, positions, hidden;
-    bool google = r->file->format == RD_VIT_GOOGLE;
+    bool google = r->names->format == RD_VIT_GOOGLE;
     int64_t heads = 0;
     RD_TRY(shape_of(r, "encoder.patches.weight", &patches));
     RD_TRY(shape_of(r, "encoder.embed_positions.weight", &positions));
@@ -128,29 +127,22 @@ static rd_status set_by_tensors(const reader *r) {
 
 /* ---- Hugging Face's config.json ---- */
 
-typedef struct {
-    const char *theirs, *ours, *otherwise;
-} shared_key;
-
-static const shared_key shared_keys[] = {{"hidden_size", "encoder-embed-dim", "768"},
-                                         {"num_hidden_layers", "encoder-layers", "12"},
-                                         {"num_attention_heads", "encoder-attention-heads", "12"},
-                                         {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
-                                         {"layer_norm_eps", "layer-norm-eps", "1e-12"},
-                                         {"hidden_dropout_prob", "dropout", "0"},
-                                         {"attention_probs_dropout_prob", "attention-dropout", "0"},
-                                         {"image_size", "picture-size", "224"},
-                                         {"patch_size", "patch-size", "16"},
-                                         {"num_channels", "picture-channels", "3"}};
-enum { N_SHARED = sizeof shared_keys / sizeof *shared_keys };
+static const rd_foreign_key shared_keys[] = {
+    {"hidden_size", "encoder-embed-dim", "768"},
+    {"num_hidden_layers", "encoder-layers", "12"},
+    {"num_attention_heads", "encoder-attention-heads", "12"},
+    {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
+    {"layer_norm_eps", "layer-norm-eps", "1e-12"},
+    {"hidden_dropout_prob", "dropout", "0"},
+    {"attention_probs_dropout_prob", "attention-dropout", "0"},
+    {"image_size", "picture-size", "224"},
+    {"patch_size", "patch-size", "16"},
+    {"num_channels", "picture-channels", "3"},
+    {NULL, NULL, NULL}};
 
 static rd_status set_by_config(const reader *r) {
-    for (int i = 0; i < N_SHARED; i++) {
-        const shared_key *key = &shared_keys[i];
-        const json_t *value = json_object_get(r->config, key->theirs);
-        RD_TRY(rd_hf_set_number(r->path, r->recipe, key->ours, key->theirs,
-                                json_is_null(value) ? NULL : value, key->otherwise));
-    }
+    const rd_foreign f = {r->path, "config.json", r->config, r->recipe};
+    RD_TRY(rd_foreign_set_numbers(&f, shared_keys));
     RD_TRY(rd_hf_read_activation(r->path, r->config, "hidden_act", "gelu",
                                  &r->recipe->model.activation));
     r->recipe->model.activation_dropout = 0.0f;
@@ -291,26 +283,56 @@ static rd_status read_pretrained(const reader *r, const json_t *p) {
 
 static rd_status set_pictures(const reader *r) {
     json_t *processor = NULL;
-    if (r->file->format == RD_VIT_TIMM)
+    if (r->names->format == RD_VIT_TIMM)
         return read_pretrained(r, json_object_get(r->config, "pretrained_cfg"));
-    if (r->file->format == RD_VIT_GOOGLE) return RD_OK; /* 0.5, whole, bilinear: the defaults */
+    if (r->names->format == RD_VIT_GOOGLE) return RD_OK; /* 0.5, whole, bilinear: the defaults */
     RD_TRY(rd_json_read_optional(r->path, "preprocessor_config.json", &processor));
     rd_status status = json_object_size(processor) > 0 ? read_processor(r, processor) : RD_OK;
     json_decref(processor);
     return status;
 }
 
-rd_status rd_vit_read_config(const rd_vit_file *file, const char *path, const json_t *config,
-                             rd_recipe *recipe) {
-    const reader r = {file, path, config, recipe};
-    rd_model_config *c = &recipe->model;
-    rd_vit_place tokens;
-    rd_vit_place_of(file, "encoder.class_token", &tokens);
-    c->picture.class_tokens = !rd_vit_has(file, tokens.name) ? 0 : *tokens.second ? 2 : 1;
+/* The first of the prefixes with which the positions' name is there. */
+static rd_status find_prefix(const reader *r) {
+    static const char *const prefixes[3][4] = {
+        {"vit.", "deit.", "", NULL}, {"", NULL}, {"", "opt/target/", "params/", NULL}};
+    static const char ours[] = "encoder.embed_positions.weight";
+    for (const char *const *prefix = prefixes[r->names->format]; *prefix; prefix++) {
+        r->names->prefix = *prefix;
+        if (has(r, ours)) return RD_OK;
+    }
+    return rd_error(RD_ERR_FORMAT, "%s: no vision transformer: it has no %s", r->path,
+                    rd_vit_places_of(r->names, ours).items[0].name);
+}
+
+static rd_status name_tensors(const reader *r) {
+    rd_vit_names *names = r->names;
+    *names = (rd_vit_names){.class_tokens = 2};
+    names->format = !r->config                                   ? RD_VIT_GOOGLE
+                    : json_object_get(r->config, "architecture") ? RD_VIT_TIMM
+                                                                 : RD_VIT_HF;
+    if (names->format != RD_VIT_GOOGLE) RD_TRY(rd_tensor_set_open(&r->im->tensors, r->path));
+    RD_TRY(find_prefix(r));
+    names->newer = names->format == RD_VIT_GOOGLE; /* until its names are not there */
+    if (!has(r, "encoder.layers.0.fc1.weight")) names->newer = false;
+    const rd_places tokens = rd_vit_places_of(names, "encoder.class_token");
+    names->class_tokens = 0;
+    for (int i = 0; i < tokens.n && rd_import_has(r->im, tokens.items[i].name); i++)
+        names->class_tokens++;
+    r->recipe->model.picture.class_tokens = names->class_tokens;
+    return RD_OK;
+}
+
+rd_status rd_vit_read_config(rd_importer *im) {
+    rd_vit_names *names = im->own;
+    const reader r = {im, names, im->from, im->config, im->recipe};
+    rd_model_config *c = &im->recipe->model;
+    RD_TRY(name_tensors(&r));
     c->encoder.normalize_before = c->encoder.learned_pos = true;
     c->activation = has_gelu_tanh(&r) ? RD_GELU_TANH : RD_GELU;
     c->dropout = 0.0f;
-    RD_TRY(file->format == RD_VIT_HF ? set_by_config(&r) : set_by_tensors(&r));
+    RD_TRY(names->format == RD_VIT_HF ? set_by_config(&r) : set_by_tensors(&r));
+    names->channels = c->picture.channels;
     c->decoder.layers = 0;
     c->decoder.heads = c->encoder.heads;
     c->pooling = c->picture.class_tokens > 0 ? RD_POOL_FIRST : RD_POOL_MEAN;

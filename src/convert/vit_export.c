@@ -3,14 +3,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "convert/convert.h"
+#include "convert/export.h"
 #include "convert/hf.h"
 #include "convert/vit.h"
 #include "data/labels.h"
 #include "io/json.h"
-#include "io/output.h"
-#include "model/transformer.h"
-#include "recipe/model_dir.h"
 
 typedef struct {
     const char *from, *to;
@@ -18,7 +15,7 @@ typedef struct {
     const rd_parameters *parameters;
     rd_labels labels;
     bool deit;
-    rd_vit_file names; /* not a file: for the tensors' names there */
+    rd_vit_names names;
 } vit_export;
 
 static rd_status unsupported(const vit_export *e, const char *what) {
@@ -33,7 +30,9 @@ static rd_status plan(vit_export *e) {
     if (c->head != RD_HEAD_CLASSES || c->head_transform != RD_TRANSFORM_NONE)
         return unsupported(e, "its head is another");
     e->deit = c->picture.class_tokens == 2;
-    e->names = (rd_vit_file){.format = RD_VIT_HF, .prefix = e->deit ? "deit." : "vit."};
+    e->names = (rd_vit_names){.format = RD_VIT_HF,
+                              .prefix = e->deit ? "deit." : "vit.",
+                              .class_tokens = c->picture.class_tokens};
     return RD_OK;
 }
 
@@ -50,24 +49,24 @@ static json_t *shape_of(const vit_export *e, const rd_parameter *item) {
     return columns ? json_pack("[I,I]", rows, columns) : json_pack("[I]", rows);
 }
 
+/* Of n values, in their shape. */
 static bool add_entry(json_t *header, const char *name, json_t *shape, int64_t n, int64_t *at) {
-    json_int_t begin = *at;
-    *at += 4 * n;
-    json_t *entry = json_pack("{s:s,s:o,s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                              begin, (json_int_t)*at);
-    return json_object_set_new(header, name, entry) == 0;
+    bool added = rd_tensor_header_add(header, name, "F32", n, 0, at);
+    json_t *entry = added ? json_object_get(header, name) : NULL;
+    return json_object_set_new(entry, "shape", shape) == 0;
 }
 
 static bool add_item(const vit_export *e, json_t *header, const rd_parameter *item, int64_t *at) {
-    rd_vit_place place;
+    const rd_places places = rd_vit_places_of(&e->names, item->name);
     json_int_t width = item->shape[1];
-    rd_vit_place_of(&e->names, item->name, &place);
-    if (place.layout != RD_VIT_TOKENS)
-        return add_entry(header, place.name, shape_of(e, item), rd_parameter_count(item), at);
-    bool whole = add_entry(header, place.name, json_pack("[i,i,I]", 1, 1, width), width, at);
-    return e->deit ? whole && add_entry(header, "deit.embeddings.distillation_token",
-                                        json_pack("[i,i,I]", 1, 1, width), width, at)
-                   : whole;
+    bool whole = true;
+    if (!places.rows)
+        return add_entry(header, places.items[0].name, shape_of(e, item), rd_parameter_count(item),
+                         at);
+    for (int i = 0; i < places.n; i++)
+        whole = whole && add_entry(header, places.items[i].name, json_pack("[i,i,I]", 1, 1, width),
+                                   width, at);
+    return whole;
 }
 
 static json_t *make_header(const vit_export *e) {
@@ -99,31 +98,26 @@ static rd_status write_weights(const vit_export *e) {
 
 static rd_status write_config(const vit_export *e) {
     const rd_model_config *c = &e->recipe->model;
-    json_t *names = json_object(), *ids = json_object();
-    bool whole = names && ids;
-    for (int64_t i = 0; i < e->labels.n; i++) {
-        char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)i);
-        whole = whole && json_object_set_new(names, number, json_string(e->labels.names[i])) == 0 &&
-                json_object_set_new(ids, e->labels.names[i], json_integer(i)) == 0;
-    }
-    if (!whole) {
-        json_decref(names);
-        json_decref(ids);
-        return rd_error(RD_ERR_MEMORY, "config.json: out of memory");
-    }
-    json_t *root = json_pack(
-        "{s:s, s:[s], s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:i, s:i, s:i, s:b, s:o, s:o}",
-        "model_type", e->deit ? "deit" : "vit", "architectures",
-        e->deit ? "DeiTForImageClassification" : "ViTForImageClassification", "dtype", "float32",
-        "hidden_size", (int)c->d_model, "num_hidden_layers", (int)c->encoder.layers,
-        "num_attention_heads", (int)c->encoder.heads, "intermediate_size", (int)c->encoder.ffn_dim,
-        "hidden_act", rd_hf_activation_name(c->activation), "layer_norm_eps",
-        (double)(c->layer_norm_eps > 0.0f ? c->layer_norm_eps : 1e-5f), "hidden_dropout_prob",
-        (double)c->dropout, "attention_probs_dropout_prob", (double)c->attention_dropout,
-        "image_size", (int)c->picture.size, "patch_size", (int)c->picture.patch, "num_channels",
-        (int)c->picture.channels, "qkv_bias", 1, "id2label", names, "label2id", ids);
-    return rd_json_write(e->to, "config.json", root);
+    float eps = c->layer_norm_eps > 0.0f ? c->layer_norm_eps : 1e-5f;
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string(e->deit ? "deit" : "vit"));
+    rd_put(&o, "architectures",
+           json_pack("[s]", e->deit ? "DeiTForImageClassification" : "ViTForImageClassification"));
+    rd_put(&o, "dtype", json_string("float32"));
+    rd_put(&o, "hidden_size", json_integer(c->d_model));
+    rd_put(&o, "num_hidden_layers", json_integer(c->encoder.layers));
+    rd_put(&o, "num_attention_heads", json_integer(c->encoder.heads));
+    rd_put(&o, "intermediate_size", json_integer(c->encoder.ffn_dim));
+    rd_put(&o, "hidden_act", json_string(rd_hf_activation_name(c->activation)));
+    rd_put(&o, "layer_norm_eps", json_real((double)eps));
+    rd_put(&o, "hidden_dropout_prob", json_real((double)c->dropout));
+    rd_put(&o, "attention_probs_dropout_prob", json_real((double)c->attention_dropout));
+    rd_put(&o, "image_size", json_integer(c->picture.size));
+    rd_put(&o, "patch_size", json_integer(c->picture.patch));
+    rd_put(&o, "num_channels", json_integer(c->picture.channels));
+    rd_put(&o, "qkv_bias", json_true());
+    rd_put_labels(&o, e->labels.n, (const char *const *)e->labels.names);
+    return rd_object_write(&o, e->to, "config.json");
 }
 
 /* "0.5" or "0.4,0.5,0.6": a number for each channel. */
@@ -166,18 +160,6 @@ static rd_status write_processor(const vit_export *e) {
     return rd_json_write(e->to, "preprocessor_config.json", root);
 }
 
-static rd_status export_all(vit_export *e, rd_model_dir *directory, rd_model **model) {
-    RD_TRY(rd_model_dir_open(directory, e->from));
-    e->recipe = directory->recipe;
-    RD_TRY(plan(e));
-    RD_TRY(rd_labels_read(&e->labels, e->from));
-    RD_TRY(rd_model_dir_load(directory, model));
-    e->parameters = &(*model)->parameters;
-    RD_TRY(write_weights(e));
-    RD_TRY(write_config(e));
-    return write_processor(e);
-}
-
 /* Warns where transformers would compute something else. */
 static rd_status warn(const rd_picture_form *f, rd_text *warnings) {
     if (!warnings || f->resize == 0 || f->crop_floor) return RD_OK;
@@ -187,16 +169,20 @@ static rd_status warn(const rd_picture_form *f, rd_text *warnings) {
                           "shapes (picture-crop-floor)\n");
 }
 
-rd_status rd_export_vit(const char *from, const char *to, rd_text *warnings) {
-    rd_atomic_directory made;
-    rd_model_dir directory = {0};
-    rd_model *model = NULL;
-    RD_TRY(rd_atomic_directory_open(&made, to));
-    vit_export e = {.from = from, .to = made.temporary};
-    rd_status status = export_all(&e, &directory, &model);
-    if (status == RD_OK) status = warn(&e.recipe->pictures, warnings);
+static rd_status write_files(vit_export *e) {
+    RD_TRY(rd_labels_read(&e->labels, e->from));
+    RD_TRY(write_weights(e));
+    RD_TRY(write_config(e));
+    return write_processor(e);
+}
+
+rd_status rd_export_vit(const rd_exporter *exporter) {
+    vit_export e = {.from = exporter->from,
+                    .to = exporter->to,
+                    .recipe = exporter->recipe,
+                    .parameters = &exporter->model->parameters};
+    RD_TRY(plan(&e));
+    rd_status status = write_files(&e);
     rd_labels_free(&e.labels);
-    rd_model_free(model);
-    rd_model_dir_close(&directory);
-    return rd_atomic_directory_close(&made, status);
+    return status == RD_OK ? warn(&e.recipe->pictures, exporter->warnings) : status;
 }

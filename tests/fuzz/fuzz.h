@@ -24,7 +24,7 @@ const char *fuzz_folder(void);
 void fuzz_place(const char *name, int slot, const void *bytes, size_t n);
 
 /* Imports that folder, and opens what was made: it must be a model. */
-void fuzz_import(rd_status (*import)(const char *from, const char *to, rd_text *warnings));
+void fuzz_import(void);
 
 /* A zip archive of stored files (APPNOTE.TXT): the files, then a directory of them, which _end
  * adds. */

@@ -137,6 +137,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size % 4 == 0) /* half of the work, on a part of the inputs */
         FUZZ_CHECK(rd_info(fuzz_folder(), &text) == RD_OK || *rd_last_error());
     rd_text_free(&text);
-    fuzz_import(rd_import_fairseq);
+    fuzz_import();
     return 0;
 }

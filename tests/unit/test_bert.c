@@ -266,6 +266,28 @@ static void test_activation_of_roberta(void **state) {
     if (!strstr(rd_last_error(), "the activation gelu alone")) fail_msg("%s", rd_last_error());
 }
 
+/* A family has its own positions and its own kind of vocabulary. */
+static void test_family_of_export(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {{"bert", "fairseq", "is not byte-level BPE"},
+                                           {"roberta", "marian", "is not WordPiece"},
+                                           {"xlm_roberta", "marian", "is not WordPiece"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[32], command[500];
+        snprintf(name, sizeof name, "mixed-%zu", i);
+        snprintf(command, sizeof command,
+                 "cp -r %s %s && sed -i 's/^position-layout: .*/position-layout: %s/; "
+                 "s/-positions: 40/-positions: 39/; s/-positions: 78/-positions: 80/' "
+                 "%s/config.yaml",
+                 path_of(cases[i][0]), path_of(name), cases[i][1], path_of(name));
+        assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+        if (rd_export(path_of(name), path_of("mixed-out"), NULL) != RD_ERR_UNSUPPORTED)
+            fail_msg("%s: %s", cases[i][0], rd_last_error());
+        if (!strstr(rd_last_error(), cases[i][2])) fail_msg("%s", rd_last_error());
+        assert_false(rd_file_exists(path_of("mixed-out")));
+    }
+}
+
 /* One of the files of tests/golden/bert/bert with a text in it replaced. */
 static rd_status import_changed(const char *file, const char *text, const char *by) {
     static const char *const files[] = {"config.json", "model.safetensors", "vocab.txt",
@@ -530,7 +552,7 @@ int main(void) {
         cmocka_unit_test(test_damaged),          cmocka_unit_test(test_sentence_transformers),
         cmocka_unit_test(test_longest_input),    cmocka_unit_test(test_older_settings),
         cmocka_unit_test(test_xlm_vocabulary),   cmocka_unit_test(test_masking),
-        cmocka_unit_test(test_dropout_of_heads),
+        cmocka_unit_test(test_dropout_of_heads), cmocka_unit_test(test_family_of_export),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

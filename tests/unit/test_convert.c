@@ -57,7 +57,7 @@ static imported open_imported(const char *name) {
     snprintf(m.path, sizeof m.path, "%s/%s", directory, strrchr(from, '/') + 1);
     snprintf(path, sizeof path, "%s/golden.json", name);
     m.golden = golden_load(path);
-    must(rd_import_hf(from, m.path, NULL));
+    must(rd_import(from, m.path, NULL));
     snprintf(path, sizeof path, "%s/config.yaml", m.path);
     must(rd_recipe_load_config(&m.recipe, path));
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
@@ -164,8 +164,8 @@ static void check_round_trip(const char *model, const char *name) {
     double our_log_probs[TOY_LINES], their_log_probs[TOY_LINES];
     snprintf(out, sizeof out, "%s/%s-out", directory, name);
     snprintf(in, sizeof in, "%s/%s-in", directory, name);
-    must(rd_export_hf(model, out, NULL));
-    must(rd_import_hf(out, in, NULL));
+    must(rd_export(model, out, NULL));
+    must(rd_import(out, in, NULL));
     translate(model, &ours, our_log_probs);
     translate(in, &theirs, their_log_probs);
     for (int i = 0; i < TOY_LINES; i++) {
@@ -224,7 +224,7 @@ static void check_export_imported(const char *golden, const char *name) {
     char path[512], imported_path[128];
     snprintf(path, sizeof path, "%s/%s", TEST_DATA, golden);
     snprintf(imported_path, sizeof imported_path, "%s/%s", directory, name);
-    must(rd_import_hf(path, imported_path, NULL));
+    must(rd_import(path, imported_path, NULL));
     check_round_trip(imported_path, name);
 }
 
@@ -268,7 +268,7 @@ static void test_export_says_what_has_no_place(void **state) {
                        "arch: transformer-tiny\nbeam: 3\nlenpen: 0.5\nmin-len: 2\nmax-len-a: 0.5\n"
                        "unkpen: 1.5\nforced-tokens-free: true\nlenpen-form: gnmt\n",
                        34, 0);
-    must(rd_export_hf(path, out, &warnings));
+    must(rd_export(path, out, &warnings));
     static const char *const said[] = {": lenpen-form: gnmt has no place",
                                        ": max-len-a: 0.5 has no place", ": unkpen: 1.5 has no"};
     int lines = 0;
@@ -285,7 +285,7 @@ static void test_export_refuses_pre_norm(void **state) {
     snprintf(path, sizeof path, "%s/pre-norm", directory);
     snprintf(out, sizeof out, "%s/pre-norm-out", directory);
     toy_directory_make(path, "arch: transformer-tiny\nencoder-normalize-before: true\n", 34, 0);
-    assert_int_equal(rd_export_hf(path, out, NULL), RD_ERR_UNSUPPORTED);
+    assert_int_equal(rd_export(path, out, NULL), RD_ERR_UNSUPPORTED);
     assert_non_null(strstr(rd_last_error(), "pre-norm"));
     assert_false(rd_file_exists(out));
 }
@@ -354,7 +354,7 @@ static void test_bart_without_mask(void **state) {
     snprintf(from, sizeof from, "%s/maskless", directory);
     snprintf(to, sizeof to, "%s/maskless-in", directory);
     store_bart(&whole, from, mask);
-    must(rd_import_hf(from, to, NULL));
+    must(rd_import(from, to, NULL));
     rd_recipe *recipe;
     rd_model *model;
     snprintf(path, sizeof path, "%s/config.yaml", to);
@@ -398,7 +398,7 @@ static void test_bart_with_more_rows_than_pieces(void **state) {
     snprintf(from, sizeof from, "%s/padded", directory);
     snprintf(to, sizeof to, "%s/padded-in", directory);
     store_bart(&whole, from, pieces + 7);
-    must(rd_import_hf(from, to, NULL));
+    must(rd_import(from, to, NULL));
     check_round_trip(to, "padded-again");
     char *without, *with;
     ids[1] = 30;
@@ -436,7 +436,7 @@ static void test_settings_without_effect_are_named(void **state) {
         " \"transformers_version\": \"5\"}");
     write_json(from, "tokenizer_config.json",
                "{\"model_max_length\": 1000000000000000019884624838656}");
-    must(rd_import_hf(from, to, &warnings));
+    must(rd_import(from, to, &warnings));
     assert_int_equal(warnings.length, 0);
     snprintf(path, sizeof path, "%s/config.yaml", to);
     must(rd_recipe_load_config(&recipe, path));
@@ -448,7 +448,7 @@ static void test_settings_without_effect_are_named(void **state) {
                " \"bad_words_ids\": [[56], [7]], \"watermarking_config\": {\"bias\": 2},"
                " \"x\\u001b[31m\\n\": \"y\"}");
     snprintf(to, sizeof to, "%s/settings-again", directory);
-    must(rd_import_hf(from, to, &warnings));
+    must(rd_import(from, to, &warnings));
     static const char *const expected[] = {"neither max_length nor max_new_tokens: transformers",
                                            "watermarking_config: {",
                                            "x\\x1b[31m\\n: \"y\" has no effect"};
@@ -467,7 +467,7 @@ static void test_settings_without_effect_are_named(void **state) {
     rd_text_free(&warnings);
     write_json(from, "added_tokens.json", "{\"<hl>\": 57}"); /* without an embedding */
     snprintf(to, sizeof to, "%s/settings-no-row", directory);
-    assert_int_equal(rd_import_hf(from, to, NULL), RD_ERR_FORMAT);
+    assert_int_equal(rd_import(from, to, NULL), RD_ERR_FORMAT);
     assert_non_null(strstr(rd_last_error(), "ids of the source vocabulary up to 57"));
 }
 
@@ -485,7 +485,7 @@ static void test_copies(void **state) {
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
     golden_add_tensor(path, "model.decoder.embed_tokens.weight", shared, 0.0f);
     golden_add_tensor(path, "lm_head.weight", shared, 0.5f);
-    must(rd_import_hf(from, to, &warnings));
+    must(rd_import(from, to, &warnings));
     assert_non_null(warnings.data);
     assert_non_null(
         strstr(warnings.data, "tensor lm_head.weight differs from model.shared.weight"));
@@ -500,16 +500,16 @@ static void test_output_directory(void **state) {
     snprintf(from, sizeof from, "%s/marian/tied", TEST_DATA);
     snprintf(to, sizeof to, "%s/deep/er/", directory);
     must(rd_make_directories(to));
-    must(rd_import_hf(from, to, NULL));
-    assert_int_equal(rd_import_hf(from, to, NULL), RD_ERR_ARGUMENT);
+    must(rd_import(from, to, NULL));
+    assert_int_equal(rd_import(from, to, NULL), RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "not empty"));
-    assert_int_equal(rd_export_hf(to, to, NULL), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_export(to, to, NULL), RD_ERR_ARGUMENT);
     snprintf(path, sizeof path, "%s/nowhere", directory);
-    assert_int_equal(rd_import_hf(directory, path, NULL), RD_ERR_IO);
+    assert_int_equal(rd_import(directory, path, NULL), RD_ERR_IO);
     assert_false(rd_file_exists(path));
     assert_int_equal(count_temporaries(directory), 0);
     snprintf(path, sizeof path, "%s/config.yaml", to);
-    assert_int_equal(rd_import_hf(from, path, NULL), RD_ERR_IO);
+    assert_int_equal(rd_import(from, path, NULL), RD_ERR_IO);
 }
 
 /* Tied embeddings are stored once, under any of their names; others have one alone. */
@@ -526,12 +526,11 @@ static void test_names_of_tied_tensors(void **state) {
     static const char *const own[] = {"model.encoder.embed_tokens.weight",
                                       "encoder.embed_tokens.weight", NULL};
     for (int all = 0; all < 2; all++) {
-        const char *const *wanted = all ? tied : own, *names[RD_HF_NAMES + 1];
-        char room[RD_HF_NAMES][128];
+        const char *const *wanted = all ? tied : own;
         rd_model_config config = {.share_all_embeddings = all};
-        rd_hf_names(&config, "encoder.embed_tokens.weight", room, names);
-        for (int i = 0; wanted[i]; i++) assert_string_equal(names[i], wanted[i]);
-        assert_null(names[all ? 7 : 2]);
+        const rd_places places = rd_hf_places_of(&config, "encoder.embed_tokens.weight");
+        for (int i = 0; wanted[i]; i++) assert_string_equal(places.items[i].name, wanted[i]);
+        assert_int_equal(places.n, all ? 7 : 2);
     }
 }
 

@@ -191,14 +191,13 @@ static void test_adaptive(void **state) {
 }
 
 static void check_places(const char *ours, const char *old, int32_t part, int32_t parts) {
-    rd_fairseq_place places[RD_FAIRSEQ_PLACES];
-    int n = rd_fairseq_places_of(ours, places);
-    assert_int_equal(n, old ? 2 : 1);
-    assert_string_equal(places[0].name, ours);
+    const rd_places places = rd_fairseq_places_of(ours);
+    assert_int_equal(places.n, old ? 2 : 1);
+    assert_string_equal(places.items[0].name, ours);
     if (!old) return;
-    assert_string_equal(places[1].name, old);
-    assert_int_equal(places[1].part, part);
-    assert_int_equal(places[1].parts, parts);
+    assert_string_equal(places.items[1].name, old);
+    assert_int_equal(places.items[1].part, part);
+    assert_int_equal(places.items[1].parts, parts);
 }
 
 static void test_names(void **state) {

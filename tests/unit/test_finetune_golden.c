@@ -20,7 +20,7 @@
 static rd_model *open_start(void) {
     char directory[] = "/tmp/rdrop-finetune-XXXXXX", path[64], command[64];
     assert_non_null(mkdtemp(directory));
-    must(rd_import_hf(TEST_DATA "/bart", directory, NULL));
+    must(rd_import(TEST_DATA "/bart", directory, NULL));
     rd_recipe *recipe;
     rd_model *model;
     snprintf(path, sizeof path, "%s/config.yaml", directory);

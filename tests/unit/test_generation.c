@@ -27,7 +27,7 @@ static void import(const char *model, json_t *settings, int number, char importe
              TEST_DATA, model, from, from);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
     must(rd_json_write(from, "generation_config.json", json_incref(settings)));
-    must(rd_import_hf(from, imported, NULL));
+    must(rd_import(from, imported, NULL));
 }
 
 /* Blanks and controls are as the oracle shows them: one blank between words. */

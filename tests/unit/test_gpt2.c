@@ -149,6 +149,28 @@ static void test_activation(void **state) {
     json_decref(config);
 }
 
+/* An output layer that is the embeddings, by either key, goes out as such. */
+static void test_tied(void **state) {
+    (void)state;
+    char path[96], out[96], command[600];
+    json_t *config;
+    snprintf(path, sizeof path, "%s/tied", directory);
+    snprintf(out, sizeof out, "%s/tied-out", directory);
+    snprintf(command, sizeof command,
+             "cp -r %s %s && sed -i 's/^share-all-embeddings: .*/share-all-embeddings: true/; "
+             "s/^share-decoder-input-output-embed: .*/share-decoder-input-output-embed: false/' "
+             "%s/config.yaml && grep -q 'share-all-embeddings: true' %s/config.yaml",
+             model, path, path, path);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+    must(rd_export(path, out, NULL));
+    must(rd_json_read(out, "config.json", &config));
+    assert_true(json_is_true(json_object_get(config, "tie_word_embeddings")));
+    json_decref(config);
+    snprintf(path, sizeof path, "%s/tied-again", directory);
+    must(rd_import(out, path, NULL));
+    check_model(path);
+}
+
 /* How it searches goes out and comes in again; what has no name there is said. */
 static void test_search_of_export(void **state) {
     (void)state;
@@ -323,9 +345,10 @@ static void test_search_of_config(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_import),     cmocka_unit_test(test_export),
-        cmocka_unit_test(test_activation), cmocka_unit_test(test_search_of_export),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_search_of_config)};
+        cmocka_unit_test(test_import),           cmocka_unit_test(test_export),
+        cmocka_unit_test(test_activation),       cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_search_of_export), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_dropout),          cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_search_of_config)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -14,6 +14,7 @@
 #include "golden.h"
 #include "io/output.h"
 #include "toy_directory.h"
+#include "train/checkpoint.h"
 
 static char directory[] = "/tmp/rdrop-info-XXXXXX";
 static char model[64]; /* as rdrop-train leaves it: DIR/model, DIR/train.jsonl */
@@ -144,6 +145,52 @@ static void test_fairseq(void **state) {
     says(TEST_DATA "/fairseq/old/model.pt", lines);
 }
 
+/* A decoder.yml without a list of models. */
+static void test_no_models(void **state) {
+    (void)state;
+    static const char *const texts[] = {"beam-size: 6\n", "models: model.npz\n", "models: []\n"};
+    char path[128], file[160];
+    rd_text text = {0};
+    snprintf(path, sizeof path, "%s/marian", directory);
+    snprintf(file, sizeof file, "%s/decoder.yml", path);
+    must(rd_make_directories(path));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        must(rd_write_file(file, texts[i], strlen(texts[i])));
+        assert_int_equal(rd_info(path, &text), RD_ERR_FORMAT);
+        assert_non_null(strstr(rd_last_error(), "decoder.yml: does not name a model"));
+    }
+    must(rd_write_file(file, "models: [model.pt]\n", 19));
+    assert_int_equal(rd_info(path, &text), RD_ERR_FORMAT);
+    assert_non_null(strstr(rd_last_error(), "a model that is not a .npz file"));
+    rd_text_free(&text);
+}
+
+/* Results are shown as they were, also those of which checkpoints keep the opposite. */
+static void test_checkpoint(void **state) {
+    (void)state;
+    static const struct {
+        const char *settings, *metric;
+        double best;
+        const char *line;
+    } cases[] = {{"task: masked_lm\n", "ppl", -7.5, "best validation: update 5, ppl 7.5\n"},
+                 {"seed: 1\n", "nll", -2.5, "best validation: update 5, nll 2.5\n"},
+                 {"task: translation\n", "bleu", 31.5, "best validation: update 5, bleu 31.5\n"}};
+    char path[128];
+    snprintf(path, sizeof path, "%s/checkpoint", directory);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float values[3] = {1, 2, 3};
+        rd_parameters parameters = {.total = 3, .values = values};
+        rd_optimizer optimizer = {.m = values, .v = values, .n = 3};
+        rd_progress_state s = {.update = 12, .epoch = 2, .validated_update = 10, .best_update = 5};
+        const char *const lines[] = {"parameters: 3, with the optimizer's state\n", cases[i].line,
+                                     NULL};
+        s.best_metric = cases[i].best;
+        strcpy(s.metric, cases[i].metric);
+        must(rd_checkpoint_save(path, path, cases[i].settings, &s, &parameters, &optimizer));
+        says(path, lines);
+    }
+}
+
 static void test_no_model(void **state) {
     (void)state;
     rd_text text = {0};
@@ -166,6 +213,7 @@ int main(void) {
         cmocka_unit_test(test_model_directory), cmocka_unit_test(test_weights),
         cmocka_unit_test(test_foreign),         cmocka_unit_test(test_unsupported),
         cmocka_unit_test(test_one_stack),       cmocka_unit_test(test_fairseq),
+        cmocka_unit_test(test_no_models),       cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_no_model),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

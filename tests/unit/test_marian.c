@@ -283,7 +283,7 @@ static void test_wrong_arrays(void **state) {
         {Wq, "{'descr': '<f4', 'fortran_order': False, 'shape': (12, 12), } x", 576, 0,
          "no header"},
         {"encoder_l1_self_Wz.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", 4,
-         0, "arrays of parameters"},
+         0, "tensor encoder_l1_self_Wz is no part of a transformer with its settings"},
         {"Wemb.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 12), }", 48, 0,
          "no table of embeddings"},
         {"readme", "", 0, 0, "not an array"},

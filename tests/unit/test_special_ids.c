@@ -131,7 +131,7 @@ static void without_bos_or_pad_models_train_translate_and_fine_tune(void **state
         snprintf(yaml, sizeof yaml, "joined-dictionary: true\n%s" SHAPE SCHEDULE, positions[i % 2]);
         must(train(yaml, "data", "out"));
         translate("out/model");
-        must(rd_export_hf(path_of("out/model"), path_of("exported"), NULL));
+        must(rd_export(path_of("out/model"), path_of("exported"), NULL));
         must(rd_import(path_of("exported"), path_of("imported"), NULL));
         translate("imported");
         /* The recipe says nothing of the vocabulary: it is the model's. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -192,6 +193,15 @@ static void refused(const char *file, const char *old, const char *new, const ch
     assert_int_equal(access(to, F_OK), -1);
 }
 
+/* Shapes are looked at before there is memory for what config.json says, here 24 GiB. */
+static void test_large_sizes(void **state) {
+    (void)state;
+    struct rusage usage;
+    refused("config.json", "\"hidden_size\": 16", "\"hidden_size\": 16384", "another shape");
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    assert_true(usage.ru_maxrss < 4L << 20); /* KiB */
+}
+
 static void test_refusals(void **state) {
     (void)state;
     refused("config.json", "\"qkv_bias\": true", "\"qkv_bias\": false", "qkv_bias: false");
@@ -200,7 +210,7 @@ static void test_refusals(void **state) {
     refused("config.json", "\"hidden_size\": 16", "\"hidden_size\": 32", "another shape");
     refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "layer.2.");
     refused("config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1",
-            "of another kind: nothing here is like its tensor");
+            "is no part of a vision transformer that can be computed here");
     refused("preprocessor_config.json", "0.00392156862745098", "0.00784", "rescale_factor");
     refused("preprocessor_config.json", "\"image_mean\": [", "\"image_mean\": [0.5,",
             "picture-mean are not one for each of 3 channels");
@@ -214,7 +224,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hugging_face), cmocka_unit_test(test_timm),
         cmocka_unit_test(test_google),       cmocka_unit_test(test_export),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_large_sizes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
