@@ -8,6 +8,19 @@
 #include "convert/import.h"
 #include "model/transformer.h"
 
+/* Norms divide by the root of variance + 1e-5; those of Marian, + 1e-6, hardly differ. */
+static rd_status check_norms(const rd_exporter *e) {
+    float eps = e->recipe->model.layer_norm_eps;
+    if (eps == 1e-5f) return RD_OK;
+    if (eps == 1e-6f)
+        return !e->warnings ? RD_OK
+                            : rd_text_printf(e->warnings, "layer-norm-eps 1e-06 becomes 1e-05, "
+                                                          "which is MarianMT's and BART's\n");
+    return rd_error(RD_ERR_UNSUPPORTED,
+                    "%s: MarianMT and BART add 1e-5 to variances, this model %g (layer-norm-eps)",
+                    e->from, (double)eps);
+}
+
 static rd_status check_model(const char *from, const rd_model_config *c) {
     const rd_stack_config *encoder = &c->encoder, *decoder = &c->decoder;
     if (c->encoder.normalize_before || c->decoder.normalize_before)
@@ -15,11 +28,6 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
                         "%s: MarianMT and BART have no pre-norm layers (encoder-normalize-before, "
                         "decoder-normalize-before)",
                         from);
-    if (c->layer_norm_eps != 1e-5f)
-        return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: MarianMT and BART add 1e-5 to variances, this model %g "
-                        "(layer-norm-eps)",
-                        from, (double)c->layer_norm_eps);
     if (!c->layernorm_embedding && !c->prepend_bos) return RD_OK;
     if (c->layernorm_embedding && c->prepend_bos && c->share_all_embeddings &&
         encoder->learned_pos && decoder->learned_pos && c->pad_id == 1 &&
@@ -160,6 +168,7 @@ static rd_status write_files(rd_hf_export *e, const rd_exporter *exporter) {
 rd_status rd_export_hf(const rd_exporter *exporter) {
     rd_hf_export e = {.from = exporter->from, .to = exporter->to, .recipe = exporter->recipe};
     RD_TRY(check_model(e.from, &e.recipe->model));
+    RD_TRY(check_norms(exporter));
     RD_TRY(plan(&e));
     rd_status status = write_files(&e, exporter);
     free(e.target_rows);

@@ -120,6 +120,7 @@ static rd_status read_network(const rd_foreign *r) {
     c->share_all_embeddings = is_true(r, "tied-embeddings-all");
     c->share_decoder_input_output_embed = c->share_all_embeddings || is_true(r, "tied-embeddings");
     c->output_bias = true; /* that nothing ends in a pad */
+    c->layer_norm_eps = 1e-6f;
     c->position_layout = RD_POSITIONS_MARIAN;
     c->decoder_start = RD_START_PAD; /* which has no embedding */
     return RD_OK;

@@ -5,8 +5,8 @@
 writes for each variant GOLDEN_DIR/marian_npz/NAME/: model.npz with its settings, decoder.yml, vocabularies, and
 golden.json: for each sentence its ids, the n best translations of Marian with their log P and scores, and, where
 transformers has such models (without a norm behind the embeddings), the logits it gives for a target with the names and transposes of its
-convert_marian_to_pytorch.py: with its own positions, and with Marian's, whose frequencies differ a little. With these
-it must give Marian's log P.
+convert_marian_to_pytorch.py: with its own positions and norms, and with Marian's, whose frequencies and epsilon differ a
+little. With these it must give Marian's log P.
 
 Needs pymarian besides torch and transformers; MARIAN_PYTHON names the interpreter that has it, this one by default.
 """
@@ -279,6 +279,9 @@ def add_logits(variant, sizes, arrays, sentences):
         sentence["logits_of_transformers"] = logits_of(model, sentence, sizes[1])
     for side in (model.model.encoder, model.model.decoder):  # from here on as Marian
         side.embed_positions.weight.data = marian_positions(64, variant["width"])
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.eps = 1e-6
     for sentence in sentences:
         sentence["logits"] = logits_of(model, sentence, sizes[1])
         for hypothesis in sentence["marian"]:

@@ -39,7 +39,7 @@ static int teardown(void **state) {
 typedef struct {
     char path[128];
     json_t *golden;
-    rd_model *model, *as_transformers; /* with either's positions */
+    rd_model *model, *as_transformers; /* with either's positions and norms */
     rd_tokenizer *source;
     rd_translator *translator;
 } imported;
@@ -59,6 +59,7 @@ static imported open_imported(const char *name) {
     snprintf(path, sizeof path, "%s/model.safetensors", m.path);
     must(rd_model_load(&m.model, &recipe->model, path));
     recipe->model.position_layout = RD_POSITIONS_HF_MARIAN;
+    recipe->model.layer_norm_eps = 1e-5f;
     must(rd_model_load(&m.as_transformers, &recipe->model, path));
     rd_recipe_free(recipe);
     snprintf(path, sizeof path, "%s/source.spm", m.path);
