@@ -10,16 +10,22 @@ rd_need() {
 }
 
 # rd_download FILE MD5 ADDRESS...: FILE from the first address that has it. With an MD5 nothing else will do, and a FILE
-# that has it stays; "" takes any.
+# that has it stays; "" takes any. RDROP_DOWNLOADS names a folder that keeps what was downloaded, for the next to take.
 rd_download() {
-    local file=$1 md5=$2 address
+    local file=$1 md5=$2 address kept
     shift 2
     [ -z "$md5" ] || ! rd_has_md5 "$file" "$md5" || return 0
+    kept=${RDROP_DOWNLOADS:+$RDROP_DOWNLOADS/$(md5sum <<<"$*" | cut -c 1-32)}
+    if [ -f "$kept" ]; then
+        cp "$kept" "$file"
+        return
+    fi
     rd_need curl || return 1
     for address; do
         echo "downloading $address" >&2
         curl -fsSL --retry 3 -o "$file.part" "$address" || continue
         if [ -z "$md5" ] || rd_has_md5 "$file.part" "$md5"; then
+            [ -z "$kept" ] || { cp "$file.part" "$kept.part" && mv "$kept.part" "$kept"; } || return 1
             mv "$file.part" "$file"
             return
         fi

@@ -164,6 +164,12 @@ run_stages() {
     bash "$repository/recipes/stages.sh" "$recipe" "$to" "$bin" \
         ${passed_on[@]+"${passed_on[@]}"} ${settings[@]+"${settings[@]}"} "$@" || exit $?
 }
+# What several trainings download, they download once.
+if [ -z "${RDROP_DOWNLOADS:-}" ] && [ $((${#recipes[@]} + ${#seeds[@]})) -gt 1 ]; then
+    RDROP_DOWNLOADS=$(mktemp -d) || fail "no temporary folder"
+    export RDROP_DOWNLOADS
+    trap 'rm -rf "$RDROP_DOWNLOADS"' EXIT
+fi
 for recipe in "${recipes[@]}"; do
     to=$(out_of "$recipe")
     [ "${#seeds[@]}" -gt 0 ] || run_stages "$recipe" "$to"

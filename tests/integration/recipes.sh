@@ -185,6 +185,13 @@ if command -v zip >/dev/null && command -v unzip >/dev/null; then
     WIKITEXT_ZIP=$work/wiki.zip wiki || fail "an archive: $(cat "$work/log")"
     same "$(zcat "$work/wiki/wiki.valid.tokens.gz")" valid "text of the archive"
 fi
+# What is kept is not downloaded again.
+cp "$repository/recipes/prepare-shakespeare.sh" "$work/checkout/recipes" && mkdir "$work/kept" && rm "$work/asked"
+for n in 1 2; do
+    PATH=$work/web:$PATH RDROP_DOWNLOADS=$work/kept bash "$work/checkout/recipes/prepare-shakespeare.sh" "$work/plays$n" "$build" \
+        2>"$work/log" || fail "shakespeare: $(cat "$work/log")"
+done
+same "$(wc -l <"$work/asked") $(cat "$work/plays2/input.txt")" "1 page" "downloads that are kept"
 mkdir "$work/few"
 for command in bash dirname mkdir; do ln -s "$(command -v $command)" "$work/few/$command"; done
 ! WIKITEXT_ZIP=$work/wiki.zip PATH=$work/few bash "$work/checkout/recipes/prepare-wikitext.sh" wikitext-2 "$work/wiki" 2>"$work/log" ||
