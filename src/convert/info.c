@@ -157,7 +157,10 @@ static rd_status find_metric(const rd_checkpoint_info *info, const rd_result_kin
     const rd_task *task = &rd_task_translation; /* the default, which settings may leave out */
     char *name;
     RD_TRY(rd_settings_get(info->settings, "task", &name));
-    rd_status status = name ? rd_task_find(&task, name) : RD_OK;
+    size_t n = name ? strlen(name) : 0;
+    bool quoted = n >= 2 && *name == '"'; /* as settings keep texts */
+    if (quoted) name[n - 1] = '\0';
+    rd_status status = name ? rd_task_find(&task, name + quoted) : RD_OK;
     free(name);
     return status == RD_OK ? rd_task_find_result(task, info->state.metric, metric) : status;
 }
