@@ -16,8 +16,8 @@ rd_download() {
     shift 2
     [ -z "$md5" ] || ! rd_has_md5 "$file" "$md5" || return 0
     kept=${RDROP_DOWNLOADS:+$RDROP_DOWNLOADS/$(md5sum <<<"$*" | cut -c 1-32)}
-    if [ -f "$kept" ]; then
-        cp "$kept" "$file"
+    if [ -f "$kept" ] && { [ -z "$md5" ] || rd_has_md5 "$kept" "$md5"; } && cp "$kept" "$file.part"; then
+        mv "$file.part" "$file"
         return
     fi
     rd_need curl || return 1
@@ -25,7 +25,7 @@ rd_download() {
         echo "downloading $address" >&2
         curl -fsSL --retry 3 -o "$file.part" "$address" || continue
         if [ -z "$md5" ] || rd_has_md5 "$file.part" "$md5"; then
-            [ -z "$kept" ] || { cp "$file.part" "$kept.part" && mv "$kept.part" "$kept"; } || return 1
+            [ -z "$kept" ] || { cp "$file.part" "$kept.part" && mv "$kept.part" "$kept"; } || true
             mv "$file.part" "$file"
             return
         fi

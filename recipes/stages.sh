@@ -64,7 +64,7 @@ told() {
     local name value path paths said=""
     while IFS= read -r name; do
         value=${!name-}
-        case $name in HOME | TMPDIR | RDROP_DOWNLOADS) continue ;; esac
+        case $name in HOME | TMPDIR) continue ;; esac
         [ -n "$value" ] || continue
         said+="told: $name=$value"
         paths=("$value")

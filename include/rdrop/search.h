@@ -39,9 +39,9 @@ typedef struct {
                         * n_best */
     float temperature; /* log P of tokens is divided by it and normalised again; 0: 1 */
     /* `beam` independent samples instead of a search. Each token is drawn from the top_k likeliest
-     * (0: all; else at most 1024), and among these from the likeliest that together have top_p of their
-     * probability (0: all; Holtzman et al. 2020). A sample depends on the text, `seed`, the number
-     * of its line and its own number. */
+     * (0: all; else at most 1024), and among these from the likeliest that together have top_p of
+     * their probability (0: all; Holtzman et al. 2020). A sample depends on the text, `seed`, the
+     * number of its line and its own number. */
     bool sampling;
     int32_t top_k;
     float top_p;

@@ -39,9 +39,9 @@ typedef struct rd_translator rd_translator;
  * tokenizer.json; vocab.json and merges.txt; dict.txt; or characters.txt) or two (source.spm and
  * target.spm, with vocab.json if they share ids; dict.source.txt and dict.target.txt; or
  * characters.source.txt and characters.target.txt). Several directories form an ensemble: their
- * probabilities are averaged at each token, and their vocabularies must be equal. RD_PRECISION_AUTO becomes int8 for weights that are already rounded to 8 bits. RD_ERR_IO
- * or RD_ERR_FORMAT name the file at fault; RD_ERR_ARGUMENT if this build or processor has no such
- * precision. */
+ * probabilities are averaged at each token, and their vocabularies must be equal. RD_PRECISION_AUTO
+ * becomes int8 for weights that are already rounded to 8 bits. RD_ERR_IO or RD_ERR_FORMAT name the
+ * file at fault; RD_ERR_ARGUMENT if this build or processor has no such precision. */
 RD_API rd_status rd_translator_open(rd_translator **translator, const char *const *directories,
                                     int32_t n_directories, rd_precision precision);
 RD_API void rd_translator_close(rd_translator *translator); /* NULL is fine */

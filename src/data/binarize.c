@@ -291,7 +291,8 @@ static rd_status write_round(binarizer *b, const rd_text *mine) {
 
 static rd_status binarize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
     rd_text mine = {0};
-    round_read read = {.longest_src = b->config->longest_src, .longest_tgt = b->config->longest_tgt};
+    round_read read = {.longest_src = b->config->longest_src,
+                       .longest_tgt = b->config->longest_tgt};
     rd_status status = rd_comm_agree(b->config->comm, tokenize_round(b, src, tgt, &read, &mine));
     if (status == RD_OK) status = check_same(b, src, &read);
     if (status == RD_OK) status = write_round(b, &mine);

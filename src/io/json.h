@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 /* Refuses bytes[0..n) that would cost too much to parse: lists and objects more than 64 deep, and
- * more values than three times the bytes and 40 MiB of memory hold. Linear in n. `line` is the
+ * more values than three times the bytes and 256 MiB of memory hold. Linear in n. `line` is the
  * first one's number, for messages. */
 rd_status rd_json_check(const char *path, int64_t line, const char *bytes, size_t n);
 

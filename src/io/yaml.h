@@ -12,7 +12,7 @@
 
 /* Refuses bytes[0..n) that would cost too much to parse: collections more than 64 deep (libyaml
  * takes the square of the depth), more than 1,000 anchors, tags' directives, and more nodes than
- * three times the bytes and 40 MiB of memory hold. Linear in n; `path` for messages. Text that is
+ * three times the bytes and 256 MiB of memory hold. Linear in n; `path` for messages. Text that is
  * not YAML passes; the parser refuses it. */
 rd_status rd_yaml_check(const char *path, const char *bytes, size_t n);
 

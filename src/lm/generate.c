@@ -41,8 +41,8 @@ static bool ends_with_line(const rd_lm_generation *g) {
 }
 
 /* *text: the prompt as it was (pieces of subword-nmt as words), followed by the text after that of
- * its tokens, up to the end of the line if answers end with it. If the whole text does not begin with that of the prompt's tokens, as may happen with
- * some tokenizers, the text of all tokens. */
+ * its tokens, up to the end of the line if answers end with it. If the whole text does not begin
+ * with that of the prompt's tokens, as may happen with some tokenizers, the text of all tokens. */
 static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found, char **text) {
     const rd_tokenizer *tokenizer = w->generation->lm->tokenizer;
     char *all, *own;
@@ -113,20 +113,13 @@ static rd_status line_end(const rd_lm_generation *g, int32_t *id) {
     return status;
 }
 
-/* Adds the tokens besides `eos` that end an output: the end of a text, and those whose text has a
- * newline where a line is the end, as GPT-2's token of two. */
-static rd_status add_ends(const rd_lm_generation *g, int32_t eos, rd_text *ends) {
-    const rd_tokenizer *tokenizer = g->lm->tokenizer;
-    int32_t end_of_text = rd_tokenizer_eos(tokenizer);
+/* Where a line is the end, its other ends: that of a text, and tokens that have a newline in them.
+ */
+static rd_status add_ends(const rd_lm_generation *g, rd_text *ends) {
+    int32_t end_of_text = rd_tokenizer_eos(g->lm->tokenizer);
     if (!ends_with_line(g)) return RD_OK;
-    for (int32_t id = 0; id < rd_tokenizer_size(tokenizer); id++) {
-        char *text;
-        RD_TRY(rd_tokenizer_decode(tokenizer, &id, 1, &text, NULL));
-        bool is_end = id != eos && (id == end_of_text || strchr(text, '\n'));
-        free(text);
-        if (is_end) RD_TRY(rd_text_printf(ends, " %d", (int)id));
-    }
-    return RD_OK;
+    if (end_of_text >= 0) RD_TRY(rd_text_printf(ends, " %d", (int)end_of_text));
+    return rd_text_append(ends, g->lm->newlines.data, (size_t)g->lm->newlines.length);
 }
 
 static rd_status run(const work *w, rd_model_scorer *scorer, int64_t first) {
@@ -137,7 +130,7 @@ static rd_status run(const work *w, rd_model_scorer *scorer, int64_t first) {
     rd_scorer view = rd_model_scorer_view(scorer);
     RD_TRY(line_end(w->generation, &view.eos));
     rd_status status = rd_text_printf(&ends, "%s", options.end_tokens ? options.end_tokens : "");
-    if (status == RD_OK) status = add_ends(w->generation, view.eos, &ends);
+    if (status == RD_OK) status = add_ends(w->generation, &ends);
     options.end_tokens = ends.data;
     if (status == RD_OK) status = rd_search_open(&search, &view, &options);
     if (status == RD_OK) {

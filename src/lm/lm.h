@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/binarize_text.h"
 #include "data/blocks.h"
 #include "rdrop/model.h"
@@ -22,6 +23,7 @@ typedef struct {
     int32_t positions; /* tokens that the model takes at once */
     int32_t block;     /* that it was trained to read at once, at most `positions` */
     int32_t start;     /* what it reads before the first token of a text */
+    rd_text newlines;  /* where lines end with one: " 198 628", the tokens that have one in them */
 } rd_lm;
 
 /* Opens the model directory. RD_ERR_FORMAT if it is not a language model. */

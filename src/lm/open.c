@@ -1,7 +1,23 @@
+#include <stdlib.h>
+#include <string.h>
+
 #include "data/vocab_files.h"
 #include "lm/lm.h"
 #include "recipe/model_dir.h"
 #include "search/options.h"
+
+/* As GPT-2 has one of two newlines. */
+static rd_status list_newlines(rd_lm *lm) {
+    for (int32_t id = 0; id < rd_tokenizer_size(lm->tokenizer); id++) {
+        char *text;
+        RD_TRY(rd_tokenizer_decode(lm->tokenizer, &id, 1, &text, NULL));
+        rd_status status =
+            strchr(text, '\n') ? rd_text_printf(&lm->newlines, " %d", (int)id) : RD_OK;
+        free(text);
+        RD_TRY(status);
+    }
+    return RD_OK;
+}
 
 static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path,
                                 rd_precision precision) {
@@ -25,6 +41,7 @@ static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path
     lm->start = c->eos_id;
     rd_status status = rd_line_end_choose(&lm->end, lm->tokenizer);
     if (status != RD_OK) return rd_error_prefix(status, "%s", path);
+    if (lm->end == RD_LINE_END_NEWLINE) RD_TRY(list_newlines(lm));
     return rd_model_dir_load_packed(files, precision, &lm->model);
 }
 
@@ -41,5 +58,6 @@ void rd_lm_close(rd_lm *lm) {
     rd_model_free(lm->model);
     rd_tokenizer_close(lm->tokenizer);
     rd_search_options_free(&lm->search);
+    rd_text_free(&lm->newlines);
     *lm = (rd_lm){0};
 }

@@ -19,7 +19,7 @@ const rd_key rd_optim_keys[] = {
      .help =
          "epsilon is added after Adam's bias correction, as torch.optim.AdamW does; else before "
          "it, as fairseq"},
-    {"weight-decay", RD_KEY_DOUBLE, RD_AT(weight_decay), 0, 1, "0", 
+    {"weight-decay", RD_KEY_DOUBLE, RD_AT(weight_decay), 0, 1, "0",
      .help = "weight decay; PyTorch's SGD has decoupled-weight-decay: false"},
     {"decoupled-weight-decay", RD_KEY_BOOL, RD_AT(decoupled_weight_decay), 0, 0, "true",
      .help = "AdamW, as fairseq's adam; else L2 added to the gradient, as PyTorch's sgd"},

@@ -48,9 +48,10 @@ const rd_key rd_search_keys[] = {
     {"end-tokens", RD_KEY_STRING, RD_AT(end_tokens), .separator = ",",
      .help = "ids that end an output besides end of sentence, and stay in it"},
     {"early-stopping", RD_KEY_ENUM, RD_AT(early_stopping), 0, 0, "true", early_stoppings,
-     .help = "when a search ends. true: when `beam` hypotheses have ended, as fairseq's; step: after "
-             "that step, with the best of all that have ended, as transformers' true; false: when "
-             "a better one is unlikely; never: when a better one is impossible"},
+     .help =
+         "when a search ends. true: when `beam` hypotheses have ended, as fairseq's; step: after "
+         "that step, with the best of all that have ended, as transformers' true; false: when "
+         "a better one is unlikely; never: when a better one is impossible"},
     {"beam-patience", RD_KEY_FLOAT, RD_AT(patience), 0.001, 1000, "1",
      .help = "a search ends with beam * beam-patience hypotheses", .aliases = "patience"},
     {"forced-bos", RD_KEY_BOOL, RD_AT(forced_bos), 0, 0, "false",

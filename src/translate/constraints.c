@@ -29,8 +29,8 @@ static rd_status encode_phrase(rd_line_constraints *t, const char *phrase, size_
 static rd_status add_phrase(rd_line_constraints *t, int64_t line, const char *phrase, size_t n) {
     if (t->n - t->offsets[line] == RD_MOST_CONSTRAINTS)
         return rd_error(RD_ERR_FORMAT,
-                        "more than %d phrases that the translation must have (constraints, terms "
-                        "of the glossary, strings to keep)",
+                        "more than %d phrases that the translation must have (constraints, strings "
+                        "to keep)",
                         RD_MOST_CONSTRAINTS);
     rd_constraint term = {.text = t->texts.length, .first = t->ids.length};
     RD_TRY(rd_reserve(&t->terms, &t->capacity, t->n + 1, sizeof *t->terms));
@@ -63,6 +63,7 @@ typedef struct {
 
 static rd_status add_term(void *self, const char *phrase) {
     const searched_line *s = self;
+    if (s->terms->n - s->terms->offsets[s->line] == RD_MOST_CONSTRAINTS) return RD_OK;
     return add_phrase(s->terms, s->line, phrase, strlen(phrase));
 }
 

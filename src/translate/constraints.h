@@ -35,8 +35,8 @@ enum { RD_MOST_CONSTRAINTS = 4096 }; /* of a line */
 
 /* The constraints that the options' constraints, glossary and keep set on n_lines lines of
  * lengths[] bytes, or NUL-terminated ones if that is NULL. rows: target ids of the model.
- * RD_ERR_ARGUMENT for more than RD_MOST_CONSTRAINTS constraints of a line; more terms of the
- * glossary are left out. Release with rd_line_constraints_free, also after a failure. */
+ * RD_ERR_FORMAT for more than RD_MOST_CONSTRAINTS constraints of a line; more terms of the glossary
+ * are left out. Release with rd_line_constraints_free, also after a failure. */
 rd_status rd_line_constraints_make(rd_line_constraints *terms, const rd_tokenizer *target,
                                    int32_t rows, int64_t n_lines, const char *const *lines,
                                    const size_t *lengths, const rd_translate_options *options);

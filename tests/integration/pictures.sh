@@ -176,7 +176,7 @@ contains "$work/log" "class 'unheard' is none of: colour, other"
 head -c 3073 /dev/zero >"$work/data/numbers.bin" # a picture of CIFAR-10's class 0
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --only binarize --set validpref=numbers.bin \
     >"$work/log" 2>&1 || fail "numbers taken for the places of names"
-contains "$work/log" "class '0' is none of: colour, other; class-names gives the names"
+contains "$work/log" "class '0' is none of: colour, other; set class-names: the file has numbers"
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$work/data" --dest "$work/bin" --set trainpref=nowhere \
     >"$work/log" 2>&1 || fail "a folder that is not there"
 contains "$work/log" "nowhere: cannot open"

@@ -178,9 +178,10 @@ static void test_checkpoint(void **state) {
         const char *settings, *metric;
         double best;
         const char *line;
-    } cases[] = {{"task: \"masked_lm\"\n", "ppl", -7.5, "best validation: update 5, ppl 7.5\n"},
-                 {"seed: 1\n", "nll", -2.5, "best validation: update 5, nll 2.5\n"},
-                 {"task: \"translation\"\n", "bleu", 31.5, "best validation: update 5, bleu 31.5\n"}};
+    } cases[] = {
+        {"task: \"masked_lm\"\n", "ppl", -7.5, "best validation: update 5, ppl 7.5\n"},
+        {"seed: 1\n", "nll", -2.5, "best validation: update 5, nll 2.5\n"},
+        {"task: \"translation\"\n", "bleu", 31.5, "best validation: update 5, bleu 31.5\n"}};
     char path[128];
     snprintf(path, sizeof path, "%s/checkpoint", directory);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

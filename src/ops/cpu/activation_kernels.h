@@ -27,8 +27,8 @@ static float gelu_tanh(float x) {
     return x * sigmoid_of(1.5957691f * (x + 0.044715f * x * x * x));
 }
 
-/* 1 - sigmoid(u) is e^-u sigmoid(u), without cancellation. Of u no more than -60 is used: with it
- * the derivative is 0, and the factors' product stays finite in any order. */
+/* 1 - sigmoid(u) is e^-u sigmoid(u), without cancellation. u is taken as at least
+ * -60, where the derivative is 0: then the product of its factors is finite in any order. */
 static float gelu_tanh_derivative(float x) {
     float u = 1.5957691f * (x + 0.044715f * x * x * x);
     float slope = 1.5957691f * (1.0f + 3.0f * 0.044715f * x * x);

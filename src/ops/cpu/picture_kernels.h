@@ -32,7 +32,8 @@ static void max_pool(float *out, const float *picture, const rd_windows *w) {
         for (int64_t ky = p.first_y; ky < p.last_y; ky++)
             for (int64_t kx = p.first_x; kx < p.last_x; kx++) {
                 const float *restrict x = picture + sample_at(w, &p, ky, kx);
-                for (int64_t c = 0; c < channels; c++) to[c] = x[c] <= to[c] || isnan(to[c]) ? to[c] : x[c];
+                for (int64_t c = 0; c < channels; c++)
+                    to[c] = x[c] <= to[c] || isnan(to[c]) ? to[c] : x[c];
             }
     }
 }

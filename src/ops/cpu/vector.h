@@ -105,10 +105,10 @@ static inline float max_of(const float *x, int64_t n) {
     return max;
 }
 
-/* e^x for x <= 88 up to about 1e-7 relative, and 4e-6 where the compiler joins the two parts of ln 2,
- * as it may: x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6 Taylor
- * polynomial in r, and n put into the exponent bits. 0 below -87: a number that small makes
- * products denormal, which takes a hundred times as long. NaN stays NaN. */
+/* e^x for x <= 88 up to about 1e-7 relative, and 4e-6 where the compiler joins the two parts of ln
+ * 2, as it may: x = n ln 2 + r, |r| <= ln 2 / 2, a degree-6 Taylor polynomial in r, and n put into
+ * the exponent bits. 0 below -87: a number that small makes products denormal, which takes a
+ * hundred times as long. NaN stays NaN. */
 static inline float exp_fast(float x) {
     float n = rintf(x * 1.44269504f);
     float r = x - n * 0.693359375f;

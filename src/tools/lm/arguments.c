@@ -53,13 +53,14 @@ static const rd_key generate_options[] = {
     {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 24, "64",
      .help = "prompts continued together at most, of those that can be read at once"},
     {.name = NULL}};
-static const rd_key speed_options[] = {
-    {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
-     .help = "of matrix products, as in rdrop-translate"},
-    {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096, .help = "default all cores, or OMP_NUM_THREADS"},
-    {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 1, 1 << 30, "4096",
-     .help = "tokens computed at once"},
-    {.name = NULL}};
+static const rd_key speed_options[] = {{"precision", RD_KEY_ENUM, RD_AT(precision),
+                                        .default_value = "auto", .names = precision_names,
+                                        .help = "of matrix products, as in rdrop-translate"},
+                                       {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096,
+                                        .help = "default all cores, or OMP_NUM_THREADS"},
+                                       {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 1, 1 << 30,
+                                        "4096", .help = "tokens computed at once"},
+                                       {.name = NULL}};
 /* clang-format on */
 
 static const options_group groups[] = {{.heading = "Files", .keys = file_options},

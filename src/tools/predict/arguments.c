@@ -36,7 +36,8 @@ static const rd_key answer_options[] = {
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
      .help = "of matrix products, as in rdrop-translate"},
-    {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096, .help = "default all cores, or OMP_NUM_THREADS"},
+    {"threads", RD_KEY_INT32, RD_AT(threads), 1, 4096,
+     .help = "default all cores, or OMP_NUM_THREADS"},
     {"max-tokens", RD_KEY_INT64, RD_AT(max_tokens), 0, 1 << 30, "0",
      .help = "tokens computed at once; 0: 256 for each thread"},
     {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 20, "1024",

@@ -183,9 +183,7 @@ static rd_status set_class(const set *s, item *i) {
     rd_labels_list(&s->all->labels, known, sizeof known);
     rd_escape(shown, sizeof shown, i->picture.label.data);
     return rd_error(RD_ERR_FORMAT, "%s: class '%s' is none of: %s%s", i->picture.name.data, shown,
-                    known,
-                    i->picture.numbered ? "; class-names gives the names of a format's numbers"
-                                        : "");
+                    known, i->picture.numbered ? "; set class-names: the file has numbers" : "");
 }
 
 /* Whether training will be able to decode it. */

@@ -120,7 +120,8 @@ static const rd_key test_options[] = {
      .aliases = "parn", .help = "its trials"},
     {"seed", RD_KEY_UINT64, offsetof(arguments, report.seed), .default_value = "12345",
      .help = "of the resamples and trials"},
-    {"threads", RD_KEY_INT32, offsetof(arguments, threads), 0, 1024, .help = "default all cores, or OMP_NUM_THREADS"},
+    {"threads", RD_KEY_INT32, offsetof(arguments, threads), 0, 1024,
+     .help = "default all cores, or OMP_NUM_THREADS"},
     {.name = NULL}};
 /* clang-format on */
 
