@@ -171,7 +171,7 @@ static rd_status same_block(void *values, int i, const float **block) {
     return RD_OK;
 }
 
-/* Results are shown as they were, also those of which checkpoints keep the opposite. */
+/* Checkpoints keep a loss negated; it is shown as it was. */
 static void test_checkpoint(void **state) {
     (void)state;
     static const struct {
