@@ -60,6 +60,11 @@ bool rd_file_exists(const char *path) {
     return stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+bool rd_is_directory(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 rd_status rd_sync_directory_of(const char *path) {
     char *directory = rd_path_parent(path);
     if (!directory) return RD_ERR_MEMORY;

@@ -9,17 +9,20 @@ json_t *rd_foreign_value(const json_t *values, const char *key) {
     return json_is_null(value) ? NULL : value;
 }
 
+/* Puts the file's name before the message. */
+static rd_status locate(const rd_foreign *f, rd_status status) {
+    return rd_error_prefix(status, "%s%s%s", f->path, f->file ? "/" : "", f->file ? f->file : "");
+}
+
 rd_status rd_foreign_unsupported(const rd_foreign *f, const char *what) {
-    return rd_error(RD_ERR_UNSUPPORTED, "%s%s%s: %s is not supported", f->path, f->file ? "/" : "",
-                    f->file ? f->file : "", what);
+    return locate(f, rd_error(RD_ERR_UNSUPPORTED, "%s is not supported", what));
 }
 
 rd_status rd_foreign_set(const rd_foreign *f, const char *ours, const char *theirs,
                          const char *text) {
     rd_status status = rd_recipe_set_key(f->recipe, rd_recipe_find_key(ours), text);
     if (status != RD_ERR_FORMAT) return status;
-    return rd_error_prefix(status, "%s%s%s: %s", f->path, f->file ? "/" : "",
-                           f->file ? f->file : "", theirs);
+    return locate(f, rd_error_prefix(status, "%s", theirs));
 }
 
 rd_status rd_foreign_set_value(const rd_foreign *f, const char *ours, const char *theirs,
@@ -36,8 +39,8 @@ static rd_status set_number(const rd_foreign *f, const rd_foreign_key *key) {
     const json_t *value = rd_foreign_value(f->values, key->theirs);
     if (!value && key->otherwise) return rd_foreign_set(f, key->ours, key->theirs, key->otherwise);
     if (json_is_number(value)) return rd_foreign_set_value(f, key->ours, key->theirs, value);
-    return rd_error(RD_ERR_FORMAT, "%s%s%s: %s is %s", f->path, f->file ? "/" : "",
-                    f->file ? f->file : "", key->theirs, value ? "not a number" : "missing");
+    return locate(
+        f, rd_error(RD_ERR_FORMAT, "%s is %s", key->theirs, value ? "not a number" : "missing"));
 }
 
 rd_status rd_foreign_set_numbers(const rd_foreign *f, const rd_foreign_key *keys) {

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -13,14 +12,9 @@
 static const rd_family *const families[] = {&rd_family_vit, &rd_family_gpt2,   &rd_family_bert,
                                             &rd_family_hf,  &rd_family_marian, &rd_family_fairseq};
 
-static bool is_directory(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static rd_status open_files(rd_importer *im) {
     bool found;
-    if (rd_ends_with(im->from, ".npz") && !is_directory(im->from))
+    if (rd_ends_with(im->from, ".npz") && !rd_is_directory(im->from))
         return rd_npz_open(&im->npz, im->from);
     RD_TRY(rd_has_file(im->from, "config.json", &found));
     return found ? rd_json_read(im->from, "config.json", &im->config) : RD_OK;

@@ -52,8 +52,8 @@ static rd_status read_values(const rd_place *place, const rd_stored_tensor *tens
     return status;
 }
 
-/* Checks the shape of their tensor, our part of which is [rows, columns], and notes that it is
- * used; with `to`, reads that part into it. */
+/* Checks that their tensor has the shape that ours, [rows, columns], needs, and notes that it is
+ * used; with `to`, reads our part of it. */
 static rd_status take(rd_importer *im, const rd_place *place, int64_t rows, int64_t columns,
                       float *to) {
     rd_stored_tensor tensor;

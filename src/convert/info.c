@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -275,7 +274,5 @@ static rd_status describe_directory(const char *path, rd_text *out) {
 }
 
 rd_status rd_info(const char *path, rd_text *out) {
-    struct stat info;
-    bool directory = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    return directory ? describe_directory(path, out) : describe_file(path, out);
+    return rd_is_directory(path) ? describe_directory(path, out) : describe_file(path, out);
 }

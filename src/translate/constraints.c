@@ -25,9 +25,13 @@ static rd_status encode_phrase(rd_line_constraints *t, const char *phrase, size_
     return status;
 }
 
+static bool is_full(const rd_line_constraints *t, int64_t line) {
+    return t->n - t->offsets[line] == RD_MOST_CONSTRAINTS;
+}
+
 /* phrase: [n], without NUL. */
 static rd_status add_phrase(rd_line_constraints *t, int64_t line, const char *phrase, size_t n) {
-    if (t->n - t->offsets[line] == RD_MOST_CONSTRAINTS)
+    if (is_full(t, line))
         return rd_error(RD_ERR_FORMAT,
                         "more than %d phrases that the translation must have (constraints, strings "
                         "to keep)",
@@ -63,8 +67,8 @@ typedef struct {
 
 static rd_status add_term(void *self, const char *phrase) {
     const searched_line *s = self;
-    if (s->terms->n - s->terms->offsets[s->line] == RD_MOST_CONSTRAINTS) return RD_OK;
-    return add_phrase(s->terms, s->line, phrase, strlen(phrase));
+    return is_full(s->terms, s->line) ? RD_OK
+                                      : add_phrase(s->terms, s->line, phrase, strlen(phrase));
 }
 
 static rd_status add_kept(void *self, size_t begin, size_t end) {

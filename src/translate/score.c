@@ -34,8 +34,8 @@ static rd_status run_model(const rd_model *model, const rd_batch *batch, float *
 static rd_status run_models(scoring *s, const rd_model *const *models, int32_t n_models) {
     int64_t n = rd_tokens_total(&s->batch.target);
     s->sum = rd_malloc((size_t)n, sizeof *s->sum);
-    s->other = rd_malloc((size_t)n, sizeof *s->other);
-    if (!s->sum || !s->other) return RD_ERR_MEMORY;
+    if (n_models > 1) s->other = rd_malloc((size_t)n, sizeof *s->other);
+    if (!s->sum || (n_models > 1 && !s->other)) return RD_ERR_MEMORY;
     RD_TRY(run_model(models[0], &s->batch, s->sum));
     for (int32_t m = 1; m < n_models; m++) {
         RD_TRY(run_model(models[m], &s->batch, s->other));
