@@ -120,7 +120,11 @@ static void bench(void *self) {
     for (int k = 0; k < bench_n_kernels; k++) {
         const bench_kernel *kernel = &bench_kernels[k];
         const int64_t(*sizes)[2] = kernel->vocabulary ? vocabulary_sizes : model_sizes;
-        if (strcmp(kernel->name, "panels_int8") == 0 && !rd_cpu_int8_is_fast()) continue;
+        if (strcmp(kernel->name, "panels_int8") == 0 && !rd_cpu_int8_is_fast()) {
+            if (!a->json && strstr(kernel->name, a->kernel))
+                printf("%-25s needs a processor with AVX-512 VNNI\n", kernel->name);
+            continue;
+        }
         int n = kernel->vocabulary ? (int)(sizeof vocabulary_sizes / sizeof *vocabulary_sizes)
                                    : (int)(sizeof model_sizes / sizeof *model_sizes);
         for (int i = 0; i < n && strstr(kernel->name, a->kernel); i++)

@@ -66,10 +66,11 @@ for part in data embedding attention ffn criterion optimizer update; do
 done
 [ -z "$(find . -newer one.json -type f ! -name text)" ] || fail "bench-train left files behind"
 
-# Every kernel of the table is there.
+# Every kernel of the table is there, or said to be left out.
 "$bin/bench-kernels" --most 1.1 --budget 0 --json >kernels.json || fail "bench-kernels --json"
 "$bin/bench-kernels" --most 1.1 --budget 0 >text || fail "bench-kernels"
 for name in $(sed -n '/^typedef struct {/,/^} rd_kernels/s/.*(\*\([a-z_0-9]*\))(.*/\1/p' "$kernels"); do
+    grep -q "^$name .*needs a processor" text && continue
     grep -qE "\"kernel\": \"${name}[ \"]" kernels.json || fail "bench-kernels leaves out $name"
     grep -q "^$name " text || fail "bench-kernels leaves out $name"
 done
@@ -79,7 +80,7 @@ done
 [ "$(grep -c '"p95"' translate.json)" -eq 2 ] || fail "not two beams: $(cat translate.json)"
 holds 'n == 5' n "$(value translate.json sentences)"
 holds 'first >= load' load "$(value translate.json load)" first "$(value translate.json first)"
-"$bin/bench-translate" --model out/model --input data/test.en.gz --beam 2 --lines 2 --precision bf16 >text ||
+"$bin/bench-translate" --model out/model --input data/test.en.gz --beam 2 --lines 2 >text ||
     fail "bench-translate"
 grep -q '^ *2 single ' text || fail "no single sentences: $(cat text)"
 "$bin/bench-translate" --model out/model --input data/test.en.gz --precision fp32 --shortlist bin/shortlist.bin \
@@ -89,7 +90,10 @@ grep -q '^ *2 single ' text || fail "no single sentences: $(cat text)"
 # This vocabulary is large enough to be cut, and this model untrained enough to miss what is cut off.
 for options in "--batch-tokens 1" "--beam 1 --min-len 5 --threads 2" "--precision int8 --n-best 3"; do
     # shellcheck disable=SC2086
-    "$bin/rdrop-translate" --model out/model --input data/test.en.gz $options --output whole || fail "$options"
+    "$bin/rdrop-translate" --model out/model --input data/test.en.gz $options --output whole 2>err || {
+        grep -q 'precision int8: needs a processor' err && continue
+        fail "$options: $(cat err)"
+    }
     # shellcheck disable=SC2086
     "$bin/rdrop-translate" --model out/model --input data/test.en.gz --shortlist bin/shortlist.bin $options \
         --output short || fail "--shortlist $options"
