@@ -80,7 +80,7 @@ bool rd_cpu_bf16_is_fast(void) {
 #endif
 }
 
-bool rd_cpu_int8_is_fast(void) {
+bool rd_cpu_has_int8_dots(void) {
 #if defined(__x86_64__)
     return rd_cpu_isa() == RD_ISA_AVX512 && __builtin_cpu_supports("avx512vnni");
 #else

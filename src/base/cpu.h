@@ -17,8 +17,8 @@ bool rd_cpu_bf16_is_fast(void);
 /* Does it add up products of pairs of bfloat16 at twice the float32 rate (AVX512_BF16 of AMD)? */
 bool rd_cpu_has_bf16_pairs(void);
 
-/* Does this processor have dot products of 8-bit integers (AVX-512 VNNI)? */
-bool rd_cpu_int8_is_fast(void);
+/* Does this processor have dot products of 8-bit integers in 512 bits (AVX-512 VNNI)? */
+bool rd_cpu_has_int8_dots(void);
 /* Does it multiply whole tiles of them (AMX)? */
 bool rd_cpu_has_int8_tiles(void);
 

@@ -120,9 +120,9 @@ static void bench(void *self) {
     for (int k = 0; k < bench_n_kernels; k++) {
         const bench_kernel *kernel = &bench_kernels[k];
         const int64_t(*sizes)[2] = kernel->vocabulary ? vocabulary_sizes : model_sizes;
-        if (strcmp(kernel->name, "panels_int8") == 0 && !rd_cpu_int8_is_fast()) {
+        if (strcmp(kernel->name, "panels_int8") == 0 && !rd_int8_kernels()) {
             if (!a->json && strstr(kernel->name, a->kernel))
-                printf("%-25s needs a processor with AVX-512 VNNI\n", kernel->name);
+                printf("%-25s needs a processor with AVX2\n", kernel->name);
             continue;
         }
         int n = kernel->vocabulary ? (int)(sizeof vocabulary_sizes / sizeof *vocabulary_sizes)

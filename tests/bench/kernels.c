@@ -239,7 +239,7 @@ static void panels_bf16(const bench_arrays *a, int64_t begin, int64_t end, int64
 static void panels_int8(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     const rd_panels_product product = panels_product(a, begin, end);
     (void)thread;
-    a->ops->panels_int8(&product);
+    rd_int8_kernels()->panels_int8(&product);
 }
 
 static void quantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {

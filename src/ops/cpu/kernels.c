@@ -24,6 +24,13 @@ const rd_kernels *rd_cpu_kernels(void) {
     return rd_kernels_of(rd_cpu_isa());
 }
 
+const rd_kernels *rd_int8_kernels(void) {
+    rd_isa isa = rd_cpu_isa();
+    if (isa == RD_ISA_AVX512 && !rd_cpu_has_int8_dots()) isa = RD_ISA_AVX2;
+    const rd_kernels *ops = rd_kernels_of(isa);
+    return ops->panels_int8 ? ops : NULL;
+}
+
 enum { ATTENTION_BLOCK = 64, ATTENTION_SCORES = 32768 }; /* the most of each, at first */
 
 int64_t rd_attention_block(int64_t n_queries, int64_t n_keys) {

@@ -90,20 +90,20 @@ typedef struct {
 } rd_attention_head;
 
 /* Weights as products with few rows read them best: words of 4 bytes (a float, two bfloat16 or four
- * int8 that follow each other in a row of W), and of each word those of RD_PANEL rows of W
- * together. Missing rows and words are zeros. oneDNN uses the same layout (BA16a64b and the
- * like). */
-enum { RD_PANEL = 64 };
+ * int8 that follow each other in a row of W), and of each word those of a panel, the rows of W that
+ * a tile of sums has. Missing words, and rows up to a multiple of RD_MOST_PANEL, are zeros. oneDNN
+ * uses the same layout for panels of 64 (BA16a64b and the like). */
+enum { RD_MOST_PANEL = 64 };
 
-/* Words of a panel, from n_words a row. */
-static inline int64_t rd_panel_size(int64_t n_words) {
-    return rd_pad16(n_words) * RD_PANEL;
+/* Words of `rows` rows of W, a multiple of the panel, from n_words a row. */
+static inline int64_t rd_panels_size(int64_t rows, int64_t n_words) {
+    return rd_pad16(n_words) * rows;
 }
 
 typedef struct {
     int64_t rows, n_out, n_words;
     const void *x;          /* [rows, n_words], of 8 bits unsigned */
-    const uint32_t *panels; /* [n_out / RD_PANEL, rounded up, rd_pad16(n_words), RD_PANEL] */
+    const uint32_t *panels; /* [n_out / panel, rounded up, rd_pad16(n_words), panel] */
     float *y;               /* [rows, n_out] = sums + bias; stride_y elements between rows */
     int64_t stride_y;
     const float *bias; /* [n_out]; NULL: none */
@@ -147,10 +147,13 @@ typedef struct {
     void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
     void (*column_sums)(float *total, rd_activations x, int64_t rows, int64_t width);
 
-    /* y = x * W^T. panels_int8 needs VNNI, and is NULL where vectors are shorter. */
+    /* y = x * W^T. panels_int8 is NULL without AVX2; AVX-512's needs VNNI. Its sums are of
+     * (number + zero_point) * weight. */
     void (*panels_f32)(const rd_panels_product *product);
     void (*panels_bf16)(const rd_panels_product *product);
     void (*panels_int8)(const rd_panels_product *product);
+    int32_t zero_point;
+    int64_t panel; /* divides RD_MOST_PANEL */
 
     /* rounded: [rows, width] = x / row scale + 128, where the row scale, kept in row_scales:
      * [rows], makes the row's largest magnitude 127. A row that holds no numbers gets the scale
@@ -211,6 +214,7 @@ typedef struct {
 
 const rd_kernels *rd_kernels_of(rd_isa isa); /* the processor must have it */
 const rd_kernels *rd_cpu_kernels(void);      /* of rd_cpu_isa() */
+const rd_kernels *rd_int8_kernels(void);     /* with the panels_int8 to use; NULL: there is none */
 
 /* Floats of scratch that attention and attention_backward need for these sizes. */
 int64_t rd_attention_scratch(int64_t n_queries, int64_t n_keys, int64_t head_dim);

@@ -16,8 +16,8 @@ struct rd_packed {
     int64_t n_out, n_in, n_words; /* n_words hold a row of W */
     rd_precision precision;
     uint32_t *panels; /* rd_panels_product */
-    /* int8 only. y = row scale * (scale * sum - offset): inputs are stored with 128 added, so
-     * offset = 128 * scale * (sum of the row of W). */
+    /* int8 only. y = row scale * (scale * sum - offset): offset = zero point * scale * (sum of the
+     * row of W), for inputs have the zero point added. */
     float *scales, *offsets;  /* [n_out] */
     rd_packed_onednn *onednn; /* NULL: all rows are multiplied here */
 };
@@ -34,15 +34,20 @@ static int64_t size_of_element(rd_precision precision) {
     return precision == RD_PRECISION_INT8 ? 1 : precision == RD_PRECISION_BF16 ? 2 : 4;
 }
 
+static const rd_kernels *kernels_for(rd_precision precision) {
+    return precision == RD_PRECISION_INT8 ? rd_int8_kernels() : rd_cpu_kernels();
+}
+
 /* rows: [n_out] of row_bytes each, to panels. */
 static void lay_out(rd_packed *p, const void *rows, int64_t row_bytes) {
-    for (int64_t first = 0; first < p->n_out; first += RD_PANEL) {
-        uint32_t *panel = p->panels + first / RD_PANEL * rd_panel_size(p->n_words);
-        int64_t columns = p->n_out - first < RD_PANEL ? p->n_out - first : RD_PANEL;
+    const int64_t width = kernels_for(p->precision)->panel;
+    for (int64_t first = 0; first < p->n_out; first += width) {
+        uint32_t *panel = p->panels + rd_panels_size(first, p->n_words);
+        int64_t columns = p->n_out - first < width ? p->n_out - first : width;
         for (int64_t k = 0; k < p->n_words; k++) {
             int64_t bytes = row_bytes - k * WORD < WORD ? row_bytes - k * WORD : WORD;
             for (int64_t c = 0; c < columns; c++)
-                memcpy(panel + k * RD_PANEL + c,
+                memcpy(panel + k * width + c,
                        (const char *)rows + (first + c) * row_bytes + k * WORD, (size_t)bytes);
         }
     }
@@ -69,15 +74,19 @@ static rd_status fill_int8(rd_packed *p, const float *w) {
     for (int64_t r = 0; status == RD_OK && r < p->n_out; r++) {
         int32_t sum = 0;
         for (int64_t i = 0; i < p->n_in; i++) sum += rounded[r * p->n_in + i];
-        p->offsets[r] = 128.0f * p->scales[r] * (float)sum;
+        p->offsets[r] = (float)kernels_for(p->precision)->zero_point * p->scales[r] * (float)sum;
     }
     free(rounded);
     return status;
 }
 
+/* Rows of W that threads share, by MOST_PANEL. */
+static int64_t n_shares(const rd_packed *p) {
+    return (p->n_out + RD_MOST_PANEL - 1) / RD_MOST_PANEL;
+}
+
 static rd_status fill(rd_packed *p, const float *w) {
-    int64_t n_panels = (p->n_out + RD_PANEL - 1) / RD_PANEL;
-    p->panels = rd_calloc((size_t)(n_panels * rd_panel_size(p->n_words)), WORD);
+    p->panels = rd_calloc((size_t)rd_panels_size(n_shares(p) * RD_MOST_PANEL, p->n_words), WORD);
     if (!p->panels) return RD_ERR_MEMORY;
     if (p->precision == RD_PRECISION_INT8) return fill_int8(p, w);
     if (p->precision == RD_PRECISION_BF16) return fill_bf16(p, w);
@@ -85,9 +94,10 @@ static rd_status fill(rd_packed *p, const float *w) {
     return RD_OK;
 }
 
-/* It takes rows without gaps between them; and its 8 bits are faster than those here only in AMX's
- * tiles. */
+/* It takes panels of 64, rows without gaps between them; and its 8 bits are faster than those here
+ * only in AMX's tiles. */
 static rd_status find_onednn(rd_packed *p) {
+    if (kernels_for(p->precision)->panel != RD_MOST_PANEL) return RD_OK;
     if (p->n_words * WORD != p->n_in * size_of_element(p->precision)) return RD_OK;
     if (p->precision == RD_PRECISION_INT8 && !rd_cpu_has_int8_tiles()) return RD_OK;
     return rd_packed_onednn_new(&p->onednn, p->precision, p->n_out, p->n_in, p->panels);
@@ -147,18 +157,19 @@ typedef struct {
     rd_panels_product whole;
 } panels_work;
 
-/* Panels [begin, end). */
-static void multiply_panels(const void *self, int thread, int64_t begin, int64_t end) {
+/* Shares [begin, end). */
+static void multiply_shares(const void *self, int thread, int64_t begin, int64_t end) {
     const rd_packed *p = ((const panels_work *)self)->packed;
-    const rd_kernels *ops = rd_cpu_kernels();
+    const rd_kernels *ops = kernels_for(p->precision);
     rd_panels_product part = ((const panels_work *)self)->whole;
+    const int64_t first = begin * RD_MOST_PANEL, last = end * RD_MOST_PANEL;
     (void)thread;
     if (begin >= end) return;
-    part.panels += begin * rd_panel_size(p->n_words);
-    part.y += begin * RD_PANEL;
-    if (part.bias) part.bias += begin * RD_PANEL;
-    if (part.row_scales) part.scales += begin * RD_PANEL, part.offsets += begin * RD_PANEL;
-    part.n_out = (end * RD_PANEL < p->n_out ? end * RD_PANEL : p->n_out) - begin * RD_PANEL;
+    part.panels += rd_panels_size(first, p->n_words);
+    part.y += first;
+    if (part.bias) part.bias += first;
+    if (part.row_scales) part.scales += first, part.offsets += first;
+    part.n_out = (last < p->n_out ? last : p->n_out) - first;
     if (p->precision == RD_PRECISION_INT8)
         ops->panels_int8(&part);
     else if (p->precision == RD_PRECISION_BF16)
@@ -188,11 +199,10 @@ static void multiply_here(const rd_packed *p, int64_t rows, const void *x, const
                                .row_scales = p->scales ? row_scales : NULL,
                                .scales = p->scales,
                                .offsets = p->offsets}};
-    int64_t n_panels = (p->n_out + RD_PANEL - 1) / RD_PANEL;
     if (work_of(p, rows) < MUCH)
-        multiply_panels(&work, 0, 0, n_panels);
+        multiply_shares(&work, 0, 0, n_shares(p));
     else
-        rd_over_rows(n_panels, multiply_panels, &work);
+        rd_over_rows(n_shares(p), multiply_shares, &work);
 }
 
 /* Whether rows are multiplied here. If there are faster instructions than those of panels.h, only
@@ -236,7 +246,7 @@ rd_status rd_packed_multiply(const rd_packed *p, rd_arena *arena, int64_t rows, 
 }
 
 bool rd_packed_has_int8(void) {
-    return rd_cpu_int8_is_fast();
+    return rd_int8_kernels() != NULL;
 }
 
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
@@ -248,7 +258,7 @@ rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
         return rd_error(RD_ERR_ARGUMENT,
                         "precision bf16: needs a processor with AVX-512; use fp32 or auto");
     if (precision == RD_PRECISION_INT8 && !rd_packed_has_int8())
-        return rd_error(RD_ERR_ARGUMENT, "precision int8: needs a processor with AVX-512 VNNI; use "
-                                         "fp32 or auto");
+        return rd_error(RD_ERR_ARGUMENT,
+                        "precision int8: needs a processor with AVX2; use fp32 or auto");
     return RD_OK;
 }

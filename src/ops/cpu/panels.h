@@ -8,16 +8,43 @@
 
 typedef enum { PANELS_F32, PANELS_BF16, PANELS_INT8 } panels_kind;
 
-/* Rows and vectors of sums that registers hold together with the operands. A single row takes more
- * vectors, so that no sum waits for the one before. */
+/* Rows and vectors of sums that registers hold together with the operands, of which int8 may need
+ * more. A single row takes more vectors, so that no sum waits for the one before. */
 enum { PANEL_MOST_ROWS = 6, PANEL_MOST_VECTORS = 8 };
 #if defined(__AVX512F__)
-enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 4 };
+enum { PANEL_ROWS = 6, PANEL_INT8_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 4 };
 #elif defined(__aarch64__)
 enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 8 };
 #else
-enum { PANEL_ROWS = 6, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
+enum { PANEL_ROWS = 6, PANEL_INT8_ROWS = 4, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
 #endif
+
+enum { PANEL = NATIVE * PANEL_VECTORS };
+
+/* What x's bytes have added when they are multiplied. */
+#if defined(__AVX512F__)
+enum { PANEL_ZERO_POINT = 128 };
+#else
+enum { PANEL_ZERO_POINT = 0 };
+#endif
+
+/* sums + the products of the four bytes of x with those of w. */
+static inline native add_bytes(native sums, uint32_t x, native w) {
+    (void)x, (void)w;
+#if defined(__AVX512F__)
+    /* Not the intrinsic, which needs a file that is compiled for VNNI as a whole. */
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x - (native_words){0}), "v"(w));
+#elif defined(__AVX2__)
+    /* Products of unsigned with signed bytes, which are added in pairs, in 16 bits. None overflows:
+     * the numbers are 127 at most once x's sign is w's. */
+    const __m256i zero_point = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
+    __m256i numbers = _mm256_xor_si256(_mm256_set1_epi32((int)x), zero_point);
+    __m256i pairs =
+        _mm256_maddubs_epi16(_mm256_abs_epi8(numbers), _mm256_sign_epi8((__m256i)w, numbers));
+    sums = (native)_mm256_add_epi32((__m256i)sums, _mm256_madd_epi16(pairs, ones));
+#endif
+    return sums;
+}
 
 /* sums + the products of the numbers in word x and words w: one, two or four each. */
 static inline __attribute__((always_inline)) native add_words(panels_kind kind, native sums,
@@ -30,11 +57,7 @@ static inline __attribute__((always_inline)) native add_words(panels_kind kind, 
     if (kind == PANELS_BF16)
         return sums + rd_bf16_to_f32((uint16_t)x) * (native)((native_words)w << 16) +
                rd_bf16_to_f32((uint16_t)(x >> 16)) * (native)((native_words)w & 0xFFFF0000);
-#if defined(__AVX512F__)
-    /* Not the intrinsic, which needs a file that is compiled for VNNI as a whole. */
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x - (native_words){0}), "v"(w));
-#endif
-    return sums;
+    return add_bytes(sums, x, w);
 }
 
 /* x: [n], at most a vector of it, and zeros. */
@@ -77,12 +100,15 @@ static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
                                                              int64_t j, int rows, int vectors) {
     native sums[PANEL_MOST_ROWS][PANEL_MOST_VECTORS] = {{{0}}};
     const char *x = (const char *)p->x + i * p->n_words * 4;
-    const uint32_t *w = p->panels + j / RD_PANEL * rd_panel_size(p->n_words) + j % RD_PANEL;
+    const uint32_t *w = p->panels + rd_panels_size(j, p->n_words);
     for (int64_t k = 0; k < p->n_words; k++) {
         native part[PANEL_MOST_VECTORS];
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            memcpy(&part[v], w + k * RD_PANEL + NATIVE * v, sizeof part[v]);
+            memcpy(&part[v],
+                   w + rd_panels_size(v / PANEL_VECTORS * PANEL, p->n_words) + k * PANEL +
+                       v % PANEL_VECTORS * NATIVE,
+                   sizeof part[v]);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             uint32_t word;
@@ -127,15 +153,15 @@ panel_rows(panels_kind kind, const rd_panels_product *p, int64_t i, int64_t j, i
 }
 
 /* Tiles of about equal heights, so that none is low and slow. */
-static inline __attribute__((always_inline)) void panels(panels_kind kind,
-                                                         const rd_panels_product *p) {
+static inline __attribute__((always_inline)) void
+panels(panels_kind kind, const rd_panels_product *p, int most_rows) {
     if (p->rows == 1) {
         for (int64_t j = 0; j < p->n_out; j += NATIVE * PANEL_ROW_VECTORS)
             panel_tile(kind, p, 0, j, 1, PANEL_ROW_VECTORS);
         return;
     }
-    int64_t tiles = (p->rows + PANEL_ROWS - 1) / PANEL_ROWS;
-    for (int64_t j = 0; j < p->n_out; j += NATIVE * PANEL_VECTORS)
+    int64_t tiles = (p->rows + most_rows - 1) / most_rows;
+    for (int64_t j = 0; j < p->n_out; j += PANEL)
         for (int64_t t = 0; t < tiles; t++) {
             int64_t i = p->rows * t / tiles, end = p->rows * (t + 1) / tiles;
             panel_rows(kind, p, i, j, end - i);
@@ -143,16 +169,16 @@ static inline __attribute__((always_inline)) void panels(panels_kind kind,
 }
 
 static void panels_f32(const rd_panels_product *p) {
-    panels(PANELS_F32, p);
+    panels(PANELS_F32, p, PANEL_ROWS);
 }
 
 static void panels_bf16(const rd_panels_product *p) {
-    panels(PANELS_BF16, p);
+    panels(PANELS_BF16, p, PANEL_ROWS);
 }
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 static void panels_int8(const rd_panels_product *p) {
-    panels(PANELS_INT8, p);
+    panels(PANELS_INT8, p, PANEL_INT8_ROWS);
 }
 #endif
 

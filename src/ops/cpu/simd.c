@@ -273,8 +273,10 @@ const rd_kernels RD_KERNELS_NAME = {
     .add_bias = add_bias,
     .panels_f32 = panels_f32,
     .panels_bf16 = panels_bf16,
-#if defined(__AVX512F__)
+    .panel = PANEL,
+#if defined(__AVX2__)
     .panels_int8 = panels_int8,
+    .zero_point = PANEL_ZERO_POINT,
 #endif
     .quantize_rows = quantize_rows,
     .dequantize_rows = dequantize_rows,
