@@ -75,9 +75,9 @@ static const rd_key constraint_options[] = {
     {.name = NULL}};
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
-     .help = "of matrix products. bf16, for processors with AVX-512, hardly differs; int8, with "
-             "AVX-512 VNNI, is fastest and rounds most; auto is int8 for weights already "
-             "rounded to it, else bf16 where that is faster than fp32"},
+     .help = "of matrix products. bf16, for processors with AVX-512, hardly differs; int8, for "
+             "those with AVX2, is fastest, most of all with AVX-512 VNNI, and rounds most; auto is "
+             "int8 for weights already rounded to it, else bf16 where that is faster than fp32"},
     {"shortlist", RD_KEY_WORD, RD_AT(shortlist), .value = "FILE",
      .help = "score only the target pieces that FILE has for the pieces of the input "
              "(rdrop-preprocess --shortlist), not the whole vocabulary: faster, the more so the "
