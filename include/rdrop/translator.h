@@ -54,7 +54,7 @@ typedef struct {
                                * averaged over its heads; 0: the last */
     int32_t threads;          /* 0: as many as OpenMP would use */
     /* The beginning of each line's translation: [n] of the call, NUL-terminated, "" for none; or
-     * NULL. Whole words work best. */
+     * NULL. An empty line takes none. Whole words work best. */
     const char *const *prefixes;
     /* Lexical constraints (dynamic beam allocation, Post and Vilar 2018). `constraints`: phrases
      * that the translation of each line must contain: [n] of the call, NUL-terminated, with tabs

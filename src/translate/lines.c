@@ -152,6 +152,22 @@ static int32_t first_of_prefix(const call *c) {
     return c->options->search.forced_bos ? -1 : first_id(c->translator);
 }
 
+static bool has_prefix(const call *c, int64_t line) {
+    return token_line(&c->prefixes, line).length > (first_of_prefix(c) >= 0 ? 1 : 0);
+}
+
+/* An empty line has no translation that could begin so: the files do not belong together. */
+static rd_status check_prefixes(const call *c) {
+    for (int64_t line = 0, full = 0; line < c->n; line++) {
+        if (full < c->n_full && c->where[full] == line)
+            full++;
+        else if (has_prefix(c, line))
+            return rd_error(RD_ERR_FORMAT, "line %lld: a prefix, but there is nothing to translate",
+                            (long long)(c->options->first_line + line + 1));
+    }
+    return RD_OK;
+}
+
 static rd_status encode_prefixes(call *c) {
     const rd_translate_options *o = c->options;
     int64_t most = c->translator->max_target_positions - 1 - (o->search.forced_bos ? 1 : 0);
@@ -167,12 +183,12 @@ static rd_status encode_prefixes(call *c) {
                               (long long)(o->first_line + i + 1), (long long)(most + dropped[i]),
                               (long long)most);
     free(dropped);
-    return status;
+    return status == RD_OK ? check_prefixes(c) : status;
 }
 
 static void set_prefix(const call *c, int64_t line, rd_search_request *request) {
+    if (!has_prefix(c, line)) return;
     rd_token_span prefix = token_line(&c->prefixes, line);
-    if (prefix.length == (first_of_prefix(c) >= 0 ? 1 : 0)) return; /* empty */
     request->prefix = prefix.tokens;
     request->prefix_length = prefix.length;
 }

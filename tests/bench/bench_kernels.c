@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cpu.h"
 #include "base/parallel.h"
 #include "kernels.h"
 #include "support.h"

@@ -154,7 +154,7 @@ refuses 2 "--nbest means nothing with --score" --model "$MODEL_A" --n-best 4 --s
 refuses 2 "--sampling means nothing with --score" --model "$MODEL_A" --sampling --score plain
 
 # Translations begin with their line of --prefix; without one, they are as they were.
-awk 'NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
+awk '!/[a-z]/ { print ""; next } NR % 3 == 1 { print "the old" } NR % 3 == 2 { print "a cat sees" } NR % 3 == 0 { print "" }' in.txt >prefix
 "$translate" --model "$MODEL_A" --prefix prefix --batch-tokens 50 <in.txt >prefixed
 check "each translation begins with its prefix" \
     awk -F'|' '$1 ~ /[a-z]/ && index($3, $2) != 1 { exit 1 }' <(paste -d '|' in.txt prefix prefixed)
@@ -162,6 +162,9 @@ check "no prefix, no change" \
     cmp -s <(awk 'NR % 3 == 0' plain) <(awk 'NR % 3 == 0' prefixed)
 head -7 prefix >prefix.short
 refuses 1 "prefix.short has 7" --model "$MODEL_A" --prefix prefix.short
+awk '{ print "the" }' in.txt >prefix.everywhere
+refuses 1 "line $(grep -nm 1 -v '[^ ]' in.txt | cut -d: -f1): a prefix, but there is nothing" --model "$MODEL_A" \
+    --prefix prefix.everywhere
 refuses 2 "exclude each other" --model "$MODEL_A" --prefix prefix --score plain
 
 # Phrases that must appear, line by line or by the words of the input.

@@ -74,9 +74,11 @@ static void check(rd_precision precision, int64_t rows, int64_t n_out, int64_t n
 
 static void test_products(void **state) {
     (void)state;
-    static const int64_t sizes[][3] = {{1, 1, 1},    {2, 16, 3},    {5, 5, 17},    {7, 100, 33},
-                                       {9, 3, 64},   {64, 48, 8},   {65, 17, 129}, {130, 31, 5},
-                                       {203, 1, 40}, {11, 384, 128}};
+    static const int64_t sizes[][3] = {{1, 1, 1},    {2, 16, 3},     {5, 5, 17},     {7, 100, 33},
+                                       {9, 3, 64},   {64, 48, 8},    {65, 17, 129},  {130, 31, 5},
+                                       {203, 1, 40}, {11, 384, 128}, {24, 200, 500}, /* shared */
+                                       {1, 70, 20}};
+    assert_true(rd_packed_has_int8() == (rd_cpu_isa() >= RD_ISA_AVX2));
     for (int p = RD_PRECISION_FP32; p <= RD_PRECISION_INT8; p++) {
         rd_precision chosen;
         if (rd_packed_choose((rd_precision)p, &chosen) != RD_OK) {
@@ -134,7 +136,7 @@ static uint32_t random_word(int kind, bool of_x, double *numbers) {
     uint32_t word = 0;
     int n = kind == 0 ? 1 : 2 * kind;
     for (int i = 0; i < n; i++) {
-        bool shifted = of_x && kind == 2; /* by 128 */
+        bool shifted = of_x && kind == 2; /* the byte has 128 added, the sum the zero point */
         int32_t value = (int32_t)rd_rng_below(&rng, 200) - 100;
         if (kind == 2 && value % 2)
             value = value > 0 ? 127 : -127; /* sums of pairs at their most */

@@ -91,8 +91,8 @@ typedef struct {
 
 /* Weights as products with few rows read them best: words of 4 bytes (a float, two bfloat16 or four
  * int8 that follow each other in a row of W), and of each word those of a panel, the rows of W that
- * a tile of sums has. Missing words, and rows up to a multiple of RD_MOST_PANEL, are zeros. oneDNN
- * uses the same layout for panels of 64 (BA16a64b and the like). */
+ * a tile of sums has. Missing words, and rows up to a multiple of RD_MOST_PANEL, are zeros; int8 is
+ * never -128. oneDNN uses the same layout for panels of 64 (BA16a64b and the like). */
 enum { RD_MOST_PANEL = 64 };
 
 /* Words of `rows` rows of W, a multiple of the panel, from n_words a row. */
@@ -102,9 +102,10 @@ static inline int64_t rd_panels_size(int64_t rows, int64_t n_words) {
 
 typedef struct {
     int64_t rows, n_out, n_words;
-    const void *x;          /* [rows, n_words], of 8 bits unsigned */
-    const uint32_t *panels; /* [n_out / panel, rounded up, rd_pad16(n_words), panel] */
-    float *y;               /* [rows, n_out] = sums + bias; stride_y elements between rows */
+    const void *x; /* [rows, n_words]; int8: the numbers with 128 added, unsigned */
+    /* [n_out, rounded up to a multiple of RD_MOST_PANEL, / panel, rd_pad16(n_words), panel] */
+    const uint32_t *panels;
+    float *y; /* [rows, n_out] = sums + bias; stride_y elements between rows */
     int64_t stride_y;
     const float *bias; /* [n_out]; NULL: none */
     /* int8: y = row_scales: [rows] * (scales: [n_out] * sums - offsets: [n_out]) + bias.
@@ -147,8 +148,8 @@ typedef struct {
     void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
     void (*column_sums)(float *total, rd_activations x, int64_t rows, int64_t width);
 
-    /* y = x * W^T. panels_int8 is NULL without AVX2; AVX-512's needs VNNI. Its sums are of
-     * (number + zero_point) * weight. */
+    /* y = x * W^T. panels_int8 is NULL without AVX2; AVX-512's needs VNNI. It adds up (number +
+     * zero_point) * weight. */
     void (*panels_f32)(const rd_panels_product *product);
     void (*panels_bf16)(const rd_panels_product *product);
     void (*panels_int8)(const rd_panels_product *product);

@@ -80,7 +80,7 @@ static rd_status fill_int8(rd_packed *p, const float *w) {
     return status;
 }
 
-/* Rows of W that threads share, by MOST_PANEL. */
+/* Threads share W by RD_MOST_PANEL rows: how many such shares there are. */
 static int64_t n_shares(const rd_packed *p) {
     return (p->n_out + RD_MOST_PANEL - 1) / RD_MOST_PANEL;
 }
@@ -94,8 +94,8 @@ static rd_status fill(rd_packed *p, const float *w) {
     return RD_OK;
 }
 
-/* It takes panels of 64, rows without gaps between them; and its 8 bits are faster than those here
- * only in AMX's tiles. */
+/* It takes panels of 64 and, in 8 bits, numbers with 128 added, as AVX-512's kernels; rows without
+ * gaps between them; and its 8 bits are faster than those here only in AMX's tiles. */
 static rd_status find_onednn(rd_packed *p) {
     if (kernels_for(p->precision)->panel != RD_MOST_PANEL) return RD_OK;
     if (p->n_words * WORD != p->n_in * size_of_element(p->precision)) return RD_OK;

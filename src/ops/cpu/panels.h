@@ -20,8 +20,11 @@ enum { PANEL_ROWS = 6, PANEL_INT8_ROWS = 4, PANEL_VECTORS = 2, PANEL_ROW_VECTORS
 #endif
 
 enum { PANEL = NATIVE * PANEL_VECTORS };
+_Static_assert(PANEL_ROW_VECTORS % PANEL_VECTORS == 0 &&
+                   RD_MOST_PANEL % (NATIVE * PANEL_ROW_VECTORS) == 0,
+               "a single row reads whole panels, and none that is not there");
 
-/* What x's bytes have added when they are multiplied. */
+/* What the numbers have added when they are multiplied; x's bytes have 128. */
 #if defined(__AVX512F__)
 enum { PANEL_ZERO_POINT = 128 };
 #else
@@ -35,8 +38,8 @@ static inline native add_bytes(native sums, uint32_t x, native w) {
     /* Not the intrinsic, which needs a file that is compiled for VNNI as a whole. */
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x - (native_words){0}), "v"(w));
 #elif defined(__AVX2__)
-    /* Products of unsigned with signed bytes, which are added in pairs, in 16 bits. None overflows:
-     * the numbers are 127 at most once x's sign is w's. */
+    /* Magnitudes of x times weights with x's signs, added in pairs, in 16 bits: no weight is -128,
+     * so a sum is 2 * 128 * 127 at most. (Padding bytes are -128 here, times 0.) */
     const __m256i zero_point = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
     __m256i numbers = _mm256_xor_si256(_mm256_set1_epi32((int)x), zero_point);
     __m256i pairs =
@@ -60,11 +63,11 @@ static inline __attribute__((always_inline)) native add_words(panels_kind kind, 
     return add_bytes(sums, x, w);
 }
 
-/* x: [n], at most a vector of it, and zeros. */
-static inline native first_of(const float *x, int64_t n) {
+/* x: [n]; a vector of it from `at` on, and zeros. */
+static inline native vector_at(const float *x, int64_t at, int64_t n) {
     native some = {0};
-    if (n >= NATIVE) return *(const native_anywhere *)x;
-    memcpy(&some, x, sizeof *x * (size_t)n);
+    if (at + NATIVE <= n) return *(const native_anywhere *)(x + at);
+    if (at < n) memcpy(&some, x + at, sizeof *x * (size_t)(n - at));
     return some;
 }
 
@@ -75,12 +78,12 @@ finish_tile(panels_kind kind, const rd_panels_product *p, int64_t i, int64_t j, 
     if (kind == PANELS_INT8 ? !p->row_scales : !p->bias) return;
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; v++) {
-        int64_t at = j + NATIVE * v, n = at < p->n_out ? p->n_out - at : 0;
+        int64_t at = j + NATIVE * v;
         native bias = {0}, scales = {0}, offsets = {0};
-        if (p->bias) bias = first_of(p->bias + at, n);
+        if (p->bias) bias = vector_at(p->bias, at, p->n_out);
         if (kind == PANELS_INT8) {
-            scales = first_of(p->scales + at, n);
-            offsets = first_of(p->offsets + at, n);
+            scales = vector_at(p->scales, at, p->n_out);
+            offsets = vector_at(p->offsets, at, p->n_out);
         }
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
