@@ -47,7 +47,7 @@ stage_score() {
     local test metrics labels=() positive=()
     metrics=$(get score-metrics)
     [ ! -e "$train/model/labels.txt" ] || mapfile -t labels <"$train/model/labels.txt"
-    case ,$metrics,:${#labels[@]} in *,f1,*:2) positive=(--positive "${labels[1]}") ;; esac
+    case ,${metrics//[[:space:]]/},:${#labels[@]} in *,f1,*:2) positive=(--positive "${labels[1]}") ;; esac
     for test in "${tests[@]}"; do
         "$bin/rdrop-score" --metric "$metrics" ${positive[@]+"${positive[@]}"} --ref "$(answers_of "$test" right)" "$(answers_of "$test" found)" |
             while IFS= read -r line; do printf '%s\t%s\n' "${test%.tsv}" "$line"; done || return 1

@@ -25,9 +25,17 @@ int32_t rd_labels_find(const rd_labels *labels, const char *name) {
 }
 
 static bool has_control(const char *name, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)name[i] < ' ' || name[i] == 0x7F) return true;
+    for (const char *s = name, *end = name + n; s < end;)
+        if (rd_is_control(rd_utf8_next(&s, end))) return true;
     return false;
+}
+
+/* Blanks of all kinds, and a byte order mark: readers of text take them off. */
+static bool has_outer_blank(const char *name, size_t n) {
+    const char *end = name + n, *last = end - 1;
+    while (last > name && ((unsigned char)*last & 0xC0) == 0x80) last--;
+    return rd_space_at(name, end) || rd_space_at(last, end) ||
+           strncmp(name, "\xEF\xBB\xBF", 3) == 0;
 }
 
 rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
@@ -37,15 +45,15 @@ rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
     memcpy(copy, name, n);
     copy[n] = '\0';
     rd_escape(shown, sizeof shown, copy);
-    const char *wrong = n == 0                                 ? "is empty"
-                        : memchr(name, '\0', n)                ? "holds a zero byte"
-                        : memchr(name, '\n', n)                ? "holds a line break"
-                        : rd_utf8_invalid_at(name, n) >= 0     ? "is no UTF-8"
-                        : has_control(name, n)                 ? "holds a control character"
-                        : name[0] == ' ' || name[n - 1] == ' ' ? "begins or ends with a blank"
-                        : rd_labels_find(labels, copy) >= 0    ? "comes twice"
-                        : labels->n == MOST_LABELS             ? "is one class too many"
-                                                               : NULL;
+    const char *wrong = n == 0                              ? "is empty"
+                        : memchr(name, '\0', n)             ? "holds a zero byte"
+                        : memchr(name, '\n', n)             ? "holds a line break"
+                        : rd_utf8_invalid_at(name, n) >= 0  ? "is no UTF-8"
+                        : has_control(name, n)              ? "holds a control character"
+                        : has_outer_blank(copy, n)          ? "begins or ends with a blank"
+                        : rd_labels_find(labels, copy) >= 0 ? "comes twice"
+                        : labels->n == MOST_LABELS          ? "is one class too many"
+                                                            : NULL;
     rd_status status = RD_OK;
     if (wrong) status = rd_error(RD_ERR_FORMAT, "the label '%s' %s", shown, wrong);
     if (status == RD_OK)

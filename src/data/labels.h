@@ -19,7 +19,7 @@ void rd_labels_free(rd_labels *labels);
 int32_t rd_labels_find(const rd_labels *labels, const char *name);
 
 /* Adds a class. RD_ERR_FORMAT for a name that is empty, already there, holds a control character,
- * or begins or ends with a blank, which files of answers would lose. */
+ * or begins or ends with white space or a byte order mark, which files of answers would lose. */
 rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n);
 
 /* Adds those of a list with commas between, blanks around names left out. */

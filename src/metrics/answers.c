@@ -174,7 +174,7 @@ static void list_labels(const rd_answers *a, char text[256]) {
     if (a->n_labels > SHOWN) strcpy(text + used, ", ...");
 }
 
-/* The last of two by their bytes, as training has it; n_labels: there are not two. */
+/* The last of two by their bytes, as training sorts labels; n_labels: there are not two. */
 static int32_t last_of_two(const rd_answers *a) {
     return a->n_labels != 2 ? a->n_labels : strcmp(a->labels[0], a->labels[1]) < 0;
 }

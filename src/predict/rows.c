@@ -26,25 +26,36 @@ static rd_field field_of(const rd_rows *r, int64_t row, int field) {
     return (rd_field){r->text.data + place[0], (size_t)place[1]};
 }
 
-/* It will be a line of a file. */
-static rd_status check_answer(const rd_table *table, const rd_field *answer) {
-    const char *wrong = answer->length == 0 ? "is missing"
-                        : strpbrk(answer->text, "\n\r") || strlen(answer->text) != answer->length
-                            ? "holds a line break or a NUL"
-                            : NULL;
+/* It will be a line of a file, and compared with those that the model gives. */
+static rd_status check_answer(const rd_table *table, const rd_field *answer,
+                              const rd_predictor *predictor) {
+    double number;
+    const char *wrong =
+        answer->length == 0 ? "is missing"
+        : strpbrk(answer->text, "\n\r") || strlen(answer->text) != answer->length
+            ? "holds a line break or a NUL"
+        : predictor->kind == RD_PREDICT_NUMBER && !rd_parse_number(answer->text, &number)
+            ? "is no number"
+        : predictor->kind == RD_PREDICT_CLASSES &&
+                rd_labels_find(&predictor->labels, answer->text) < 0
+            ? "is none of the model's labels"
+            : NULL;
+    char shown[64];
     if (!wrong) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s:%lld: the answer %s", rd_table_path(table),
-                    (long long)rd_table_line(table), wrong);
+    rd_escape(shown, sizeof shown, answer->text);
+    return rd_error(RD_ERR_FORMAT, "%s:%lld: the answer '%s' %s", rd_table_path(table),
+                    (long long)rd_table_line(table), shown, wrong);
 }
 
 /* *ended: there is none. */
-static rd_status take_row(rd_rows *r, rd_table *table, int n_columns, bool answers, bool *ended) {
+static rd_status take_row(rd_rows *r, rd_table *table, int n_columns, const rd_predictor *answers,
+                          bool *ended) {
     const rd_field *row;
     int first = answers ? 1 : 0;
     RD_TRY(rd_table_next(table, &row));
     *ended = !row;
     if (!row) return RD_OK;
-    if (answers) RD_TRY(check_answer(table, row));
+    if (answers) RD_TRY(check_answer(table, row, answers));
     const rd_field *const fields[FIELDS] = {
         row + first, first + 1 < n_columns ? row + first + 1 : NULL, answers ? row : NULL};
     return append(r, fields);
@@ -57,7 +68,8 @@ static rd_status keep_failure(rd_rows *r, rd_status status) {
     return RD_OK;
 }
 
-rd_status rd_rows_take(rd_rows *r, rd_table *table, int n_columns, bool answers, int64_t most) {
+rd_status rd_rows_take(rd_rows *r, rd_table *table, int n_columns, const rd_predictor *answers,
+                       int64_t most) {
     bool ended = false;
     r->n = 0;
     rd_text_clear(&r->text);

@@ -64,7 +64,7 @@ rd_status rd_data_record_refuse_recipe(const char *recipe_path, const char *data
     return status;
 }
 
-/* NULL where there is none: older versions wrote none. */
+/* NULL where there is none. */
 static rd_status read_record(rd_recipe **made, const char *data_dir) {
     bool there;
     *made = NULL;
@@ -103,7 +103,12 @@ static rd_status take_key(rd_recipe *recipe, const rd_recipe *made, const rd_key
 rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     rd_recipe *made;
     RD_TRY(read_record(&made, data_dir));
-    if (!made) return RD_OK;
+    if (!made)
+        return rd_text_printf(
+            warnings,
+            "%s: %s, which rdrop-preprocess writes last, is missing: the data may "
+            "be of several recipes; run rdrop-preprocess again\n",
+            data_dir, RECORD);
     rd_status status = RD_OK;
     const rd_key *key;
     bool same_task = strcmp(recipe->task, made->task) == 0;

@@ -58,7 +58,7 @@ typedef struct {
 /* Tables of sentences with classes or numbers: of the task sentence_prediction. Then trainpref and
  * its like are names of tables, with or without .gz. */
 typedef struct {
-    rd_table_format format;
+    rd_table_format format, format_unnamed; /* unnamed: by whose names auto cannot go */
     rd_quoting quoting;
     bool header;
     char *sentence1, *sentence2, *label; /* columns, by name or number; sentence2 "": none */

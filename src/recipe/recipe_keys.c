@@ -213,7 +213,7 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
 
 rd_status rd_recipe_check_training(const rd_recipe *recipe) {
     const rd_train_config *train = &recipe->train;
-    RD_TRY(rd_recipe_check_score(recipe));
+    RD_TRY(rd_recipe_check_score(recipe, NULL));
     if (train->max_update == 0 && train->max_epoch == 0)
         return rd_error(RD_ERR_FORMAT, "neither max-update nor max-epoch is set; training needs an "
                                        "end");

@@ -5,6 +5,7 @@
 
 #include "base/key.h"
 #include "base/text.h"
+#include "data/labels.h"
 #include "recipe/recipe.h"
 
 extern const rd_key rd_task_keys[];  /* of a rd_recipe */
@@ -107,8 +108,9 @@ bool rd_recipe_is_of_shape(const rd_key *key);
 rd_status rd_recipe_check(const rd_recipe *recipe);
 rd_status rd_recipe_check_training(const rd_recipe *recipe);
 
-/* Refuses score-metrics that do not fit the task, before a training that would end in vain. */
-rd_status rd_recipe_check_score(const rd_recipe *recipe);
+/* Refuses score-metrics that do not fit the task or its classes, before a training that would end
+ * in vain. labels: NULL as long as only the recipe may name them. */
+rd_status rd_recipe_check_score(const rd_recipe *recipe, const rd_labels *labels);
 /* Gives them a default that fits, unless they are written down. */
 rd_status rd_recipe_choose_score(rd_recipe *recipe);
 

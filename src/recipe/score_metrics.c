@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "data/labels.h"
 #include "metrics/answers.h"
 #include "recipe/recipe_keys.h"
 
@@ -26,36 +25,36 @@ static rd_status check_one(const rd_recipe *recipe, const char *name) {
     return RD_OK;
 }
 
-/* F1 is that of the second class. */
-static rd_status check_two_classes(const rd_recipe *recipe) {
-    rd_labels labels = {0};
-    if (!*recipe->table.labels) return RD_OK; /* those of the data */
-    rd_status status = rd_labels_add_list(&labels, recipe->table.labels);
-    if (status == RD_OK && labels.n > 2)
-        status = rd_error(RD_ERR_FORMAT,
-                          "score-metrics: f1 is of two classes, but there are %lld "
-                          "labels; set f1-macro or f1-micro",
-                          (long long)labels.n);
-    rd_labels_free(&labels);
-    return status;
-}
-
-rd_status rd_recipe_check_score(const rd_recipe *recipe) {
+static rd_status check_each(const rd_recipe *recipe, int64_t n_classes) {
     const char *at = recipe->score_metrics, *found;
     size_t n;
     while ((found = rd_next_name(&at, &n))) {
         char name[32];
         snprintf(name, sizeof name, "%.*s", (int)n, found);
         RD_TRY(check_one(recipe, name));
-        if (predicts_sentences(recipe) && strcmp(name, "f1") == 0)
-            RD_TRY(check_two_classes(recipe));
+        /* F1 is that of the second class. */
+        if (predicts_sentences(recipe) && strcmp(name, "f1") == 0 && n_classes > 2)
+            return rd_error(RD_ERR_FORMAT,
+                            "score-metrics: f1 is of two classes, but there are %lld "
+                            "labels; set f1-macro or f1-micro",
+                            (long long)n_classes);
     }
     return RD_OK;
+}
+
+rd_status rd_recipe_check_score(const rd_recipe *recipe, const rd_labels *labels) {
+    rd_labels named = {0};
+    if (labels || !*recipe->table.labels) return check_each(recipe, labels ? labels->n : 0);
+    rd_status status = rd_labels_add_list(&named, recipe->table.labels);
+    if (status == RD_OK) status = check_each(recipe, named.n);
+    rd_labels_free(&named);
+    return status;
 }
 
 rd_status rd_recipe_choose_score(rd_recipe *recipe) {
     const rd_key *key = rd_recipe_find_key("score-metrics");
     bool own = recipe->origins[rd_recipe_key_index(key)] == RD_WRITTEN_DOWN;
-    if (!predicts_sentences(recipe) || own || rd_recipe_check_score(recipe) == RD_OK) return RD_OK;
+    if (!predicts_sentences(recipe) || own || rd_recipe_check_score(recipe, NULL) == RD_OK)
+        return RD_OK;
     return rd_recipe_set_key(recipe, key, recipe->table.regression ? "pearson" : "accuracy");
 }

@@ -12,6 +12,9 @@ const rd_key rd_table_keys[] = {
     {"table-format", RD_KEY_ENUM, RD_AT(format), 0, 0, "auto", formats,
      .help =
          "form of tables; auto: by their names, .csv, .jsonl, else tsv, each with or without .gz"},
+    {"table-format-unnamed", RD_KEY_ENUM, RD_AT(format_unnamed), 0, 0, "auto", formats,
+     .help = "the same of tables without a name that tells, such as standard input, that a model "
+             "reads; auto: as those it was trained on"},
     {"table-quoting", RD_KEY_ENUM, RD_AT(quoting), 0, 0, "auto", quotings,
      .help = "whether fields may be \"quoted\", with delimiters inside; auto: those of csv"},
     {"table-header", RD_KEY_BOOL, RD_AT(header), 0, 0, "true",

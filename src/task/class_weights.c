@@ -68,6 +68,7 @@ static rd_status set_one(char *item, const rd_labels *labels, float *weights) {
     while (*item == ' ') item++;
     if (!equals) return rd_error(RD_ERR_FORMAT, "expected NAME=WEIGHT, not '%.80s'", item);
     *equals = '\0';
+    for (char *blank = equals; blank > item && blank[-1] == ' ';) *--blank = '\0';
     int32_t class = rd_labels_find(labels, item);
     float weight = strtof(equals + 1, &end);
     rd_labels_list(labels, list, sizeof list);
@@ -86,9 +87,13 @@ static rd_status set_named(const char *text, const rd_labels *labels, float *wei
     rd_status status = list ? RD_OK : RD_ERR_MEMORY;
     for (int64_t i = 0; i < labels->n; i++) weights[i] = -1.0f; /* none is given yet */
     while (status == RD_OK && (item = next_item(&rest))) status = set_one(item, labels, weights);
-    for (int64_t i = 0; i < labels->n; i++)
+    bool some = false;
+    for (int64_t i = 0; i < labels->n; i++) {
         if (weights[i] < 0.0f) weights[i] = 1.0f;
+        some = some || weights[i] > 0.0f;
+    }
     free(list);
+    if (status == RD_OK && !some) status = rd_error(RD_ERR_FORMAT, "all are 0: nothing is learnt");
     return status;
 }
 

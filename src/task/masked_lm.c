@@ -1,5 +1,7 @@
 /* Pre-training as BERT's (Devlin et al. 2019), without its second task: an encoder predicts tokens
  * of a line that are masked, others in every epoch. Validated by the loss of masked tokens. */
+#include <string.h>
+
 #include "task/pairs.h"
 
 static const rd_result_kind *const kinds[] = {&rd_result_loss, &rd_result_nll, &rd_result_ppl,
@@ -11,6 +13,11 @@ static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, 
     if (c->encoder.layers == 0 || c->decoder.layers > 0)
         return rd_error(RD_ERR_ARGUMENT, "task masked_lm: the model is an encoder alone; set arch "
                                          "bert-base or its like, or decoder-layers: 0");
+    if (strcmp(recipe->data.source_lang, recipe->data.target_lang) != 0)
+        return rd_error(RD_ERR_ARGUMENT,
+                        "task masked_lm: it reads one text, but source-lang is %s and "
+                        "target-lang %s",
+                        recipe->data.source_lang, recipe->data.target_lang);
     recipe->model.head = RD_HEAD_TOKENS;
     recipe->model.pooling = RD_POOL_NONE;
     RD_TRY(rd_pairs_open(self, recipe, data_dir, warnings));

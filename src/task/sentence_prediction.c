@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "data/labels.h"
 #include "rdrop/metrics.h"
+#include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"
 #include "task/class_weights.h"
 #include "task/task.h"
@@ -71,6 +72,7 @@ static rd_status open_vocabulary(prediction *p) {
     rd_recipe *r = p->recipe;
     RD_TRY(rd_vocabularies_open_one(p->data_dir, &p->tokenizer));
     if (!of_numbers(p)) RD_TRY(rd_labels_read_as(&p->labels, p->data_dir, r->table.labels));
+    if (!of_numbers(p)) RD_TRY(rd_recipe_check_score(r, &p->labels));
     RD_TRY(rd_task_take_fingerprint(r, p->data_dir, RD_VOCABULARY_JOINT));
     r->data.vocab_size_src = r->data.vocab_size_tgt = rd_tokenizer_size(p->tokenizer);
     r->data.joined_dictionary = true;
@@ -87,8 +89,8 @@ static rd_status open_all(void **self, rd_recipe *recipe, const char *data_dir, 
     p->recipe = recipe;
     p->data_dir = data_dir;
     RD_TRY(check_recipe(recipe));
-    if (recipe->table.format == RD_TABLE_AUTO) /* for tables without a name that are predicted */
-        recipe->table.format = rd_table_format_of(recipe->data.trainpref);
+    if (recipe->table.format_unnamed == RD_TABLE_AUTO)
+        recipe->table.format_unnamed = rd_table_format_of(recipe->data.trainpref);
     return open_vocabulary(p);
 }
 

@@ -23,7 +23,8 @@ typedef struct {
     int n_columns;
     FILE *output, *references; /* references: NULL where nobody wants them */
     rd_rows rows;
-    float *outputs; /* [window, n_out] */
+    int64_t n_lines; /* of --plain, cut so far */
+    float *outputs;  /* [window, n_out] */
 } job;
 
 /* ---- The table ---- */
@@ -41,14 +42,6 @@ static rd_status apply_settings(job *j) {
                            &j->predictor.reader);
 }
 
-static bool is_set(const arguments *a, const char *key) {
-    size_t n = strlen(key);
-    for (int i = 0; i < a->settings.n; i++)
-        if (strncmp(a->settings.items[i], key, n) == 0 && a->settings.items[i][n] == '=')
-            return true;
-    return false;
-}
-
 /* Plain lines are one column here, and cut later: each says itself whether it is two sentences. */
 static rd_status open_table(job *j) {
     const arguments *a = j->arguments;
@@ -58,11 +51,11 @@ static rd_status open_table(job *j) {
                              .n_columns = 1,
                              .columns = {"1"},
                              .settings = {"--plain"}};
-    rd_table_config config =
-        rd_table_columns(&j->predictor.directory.recipe->table, a->references != NULL);
+    const rd_table_settings *settings = &j->predictor.directory.recipe->table;
+    rd_table_config config = rd_table_columns(settings, a->references != NULL);
+    if (config.format == RD_TABLE_AUTO && rd_table_format_of(a->input) == RD_TABLE_AUTO)
+        config.format = settings->format_unnamed;
     if (a->plain) config = plain;
-    if (!a->plain && !is_set(a, "table-format") && rd_table_format_of(a->input) != RD_TABLE_AUTO)
-        config.format = RD_TABLE_AUTO; /* not the training's format, but the one of its name */
     config.policy = RD_UTF8_REPAIR;
     j->n_columns = config.n_columns;
     RD_TRY(rd_table_open(&j->table, a->input, &config));
@@ -71,15 +64,22 @@ static rd_status open_table(job *j) {
 }
 
 /* "first<tab>second" becomes both. */
-static void cut_plain(rd_rows *rows) {
-    for (int64_t i = 0; i < rows->n; i++) {
-        rd_predict_row *row = &rows->items[i];
+static rd_status cut_plain(job *j) {
+    for (int64_t i = 0; i < j->rows.n; i++) {
+        rd_predict_row *row = &j->rows.items[i];
         const char *tab = memchr(row->first.text, '\t', row->first.length);
+        j->n_lines++;
         if (!tab) continue;
         size_t n = (size_t)(tab - row->first.text);
         row->second = (rd_field){tab + 1, row->first.length - n - 1};
         row->first.length = n;
+        if (memchr(row->second.text, '\t', row->second.length))
+            return rd_error(RD_ERR_FORMAT,
+                            "%s:%lld: expected one sentence, or two with a tab between, "
+                            "but there are more tabs (see cut -f)",
+                            rd_table_path(j->table), (long long)j->n_lines);
     }
+    return RD_OK;
 }
 
 /* ---- Answers ---- */
@@ -145,10 +145,10 @@ static rd_status answer_rows(job *j) {
 
 static rd_status answer_all(job *j) {
     for (;;) {
-        RD_TRY(rd_rows_take(&j->rows, j->table, j->n_columns, j->references != NULL,
+        RD_TRY(rd_rows_take(&j->rows, j->table, j->n_columns, j->references ? &j->predictor : NULL,
                             j->arguments->window));
         if (j->rows.n == 0) return RD_OK;
-        if (j->arguments->plain) cut_plain(&j->rows);
+        if (j->arguments->plain) RD_TRY(cut_plain(j));
         RD_TRY(answer_rows(j));
         if (*stop_requested()) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
     }

@@ -157,7 +157,11 @@ no() {
 grep -E 'warning: rows cut to 5 tokens .*: [0-9]+' err >/dev/null || fail "rows are cut without a word: $(cat err)"
 no 'both --output and --references' --input pairs.csv --output same --references same
 printf 'text,reply,answer\na,b,"go\nod"\n' >two_lines.csv
-no 'two_lines.csv:2: the answer holds a line break' --input two_lines.csv --sentence2-column reply --references gold
+no "two_lines.csv:2: the answer 'go\nod' holds a line break" --input two_lines.csv --sentence2-column reply --references gold
+printf 'text,reply,answer\na,b,Good\n' >unknown.csv
+no "unknown.csv:2: the answer 'Good' is none of the model's labels" --input unknown.csv --sentence2-column reply --references gold
+printf 'a\tb\na\tb\tc\n' >tabs
+no 'tabs:2: expected one sentence, or two with a tab between' --input tabs --plain
 printf 'text,text,answer\na,b,good\n' >twice.csv
 # What comes before a fault is answered.
 sed 2q pairs.csv >partly.csv
@@ -174,6 +178,13 @@ grep 'out_proj.weight starts anew: out/model has none of this shape and these cl
 grep 'dense' log && fail "the layer before that of the classes is lost: $(cat log)"
 run rdrop-train pairs.yaml --data bin --save-dir again --set finetune-from-model=out/model --set max-update=1
 grep 'starts anew' log >/dev/null && fail "the same classes: $(cat log)"
+# A form that the recipe says goes before that of the name.
+run rdrop-preprocess pairs.yaml --data . --dest csv --set table-format=csv
+run rdrop-train pairs.yaml --data csv --save-dir said --set table-format=csv --set max-update=1
+cp pairs.csv named.tsv
+run rdrop-predict --model said/model --input named.tsv --references right --output found
+"$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set 'class-weights=good = 0,bad, really=0' >log 2>err && fail "no weight"
+grep 'class-weights: all are 0' err >/dev/null || fail "no weight: $(cat err)"
 "$bin/rdrop-train" pairs.yaml --data bin --save-dir none --set class-weights=good=2,good=3 >log 2>err && fail "two weights"
 grep 'class good has two weights' err >/dev/null || fail "two weights: $(cat err)"
 
@@ -225,6 +236,12 @@ grep 'starts anew\|freeze: output-bias' log >/dev/null && fail "a head was lost:
 first=$(sed -n 's/.*"event":"valid".*"nll":\([0-9.]*\).*/\1/p' masked/train.jsonl | tail -1)
 awk "BEGIN { exit !($first < 3.5) }" || fail "masked tokens: nll $first"
 run rdrop-convert --export masked/model --output back
+# Two texts are not one, and data that rdrop-preprocess did not finish may be of several recipes.
+rm lines/made-with.yaml
+run rdrop-train mlm.yaml --data lines --save-dir masked --set max-update=61
+grep 'lines: made-with.yaml, which rdrop-preprocess writes last, is missing' log >/dev/null || fail "no record: $(cat log)"
+"$bin/rdrop-train" mlm.yaml --data lines --save-dir none --set target-lang=de >log 2>err && fail "two texts"
+grep 'it reads one text, but source-lang is en and target-lang de' err >/dev/null || fail "two texts: $(cat err)"
 # Lines without a piece that may be masked have no loss, which is not a loss of 0.
 for _ in 1 2 3 4; do echo '☃ ☃'; done >train.en
 run rdrop-preprocess mlm.yaml --data . --dest unknown

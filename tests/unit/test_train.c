@@ -138,6 +138,14 @@ static rd_status write_vocabulary(void) {
     return status;
 }
 
+/* As if rdrop-preprocess had come to its end. */
+static rd_status write_record(void) {
+    char *path = path_of("data", "made-with.yaml");
+    rd_status status = rd_write_file(path, "task: translation\n", 18);
+    free(path);
+    return status;
+}
+
 static rd_status write_recipe(void) {
     static const char text[] =
         "joined-dictionary: true\nvocab-size: 22\nshare-decoder-input-output-"
@@ -164,6 +172,7 @@ static int setup(void **state) {
     if (status == RD_OK) status = write_pairs("train.bin", PAIRS, 1);
     if (status == RD_OK) status = write_pairs("valid.bin", 7, 2);
     if (status == RD_OK) status = write_recipe();
+    if (status == RD_OK) status = write_record();
     if (status != RD_OK) print_error("%s\n", rd_last_error());
     free(data);
     return status == RD_OK ? 0 : -1;

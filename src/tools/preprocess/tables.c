@@ -144,6 +144,7 @@ static rd_status binarize_all(tables *t) {
     RD_TRY(rd_vocabularies_fingerprint(t->job->dest, RD_VOCABULARY_JOINT, vocabulary));
     RD_TRY(rd_identity_make(&t->identity, r->task, "", "", vocabulary));
     RD_TRY(rd_table_reader(r, t->tokenizer, &t->reader));
+    r->table.longest = t->reader.longest; /* which the model limits, too */
     if (!r->table.regression && t->labels.n == 0) RD_TRY(rd_labels_read(&t->labels, t->job->dest));
     RD_TRY(binarize(t, d->trainpref, "train.bin"));
     RD_TRY(binarize(t, d->validpref, "valid.bin"));
