@@ -52,14 +52,34 @@ static rd_status write_search(const rd_exporter *e) {
     return rd_hf_write_generation_config(&search);
 }
 
+/* What the files have no place for. */
+static rd_status warn(const rd_exporter *e) {
+    const rd_data_config *d = &e->recipe->data;
+    if (!e->warnings) return RD_OK;
+    if (d->line_end == RD_LINE_END_EOS)
+        RD_TRY(
+            rd_text_printf(e->warnings,
+                           "%s: its lines end with the end-of-text token, where GPT-2's end with a "
+                           "newline; the files do not say so\n",
+                           e->from));
+    if (d->tokens_per_sample > 0 && d->tokens_per_sample < e->recipe->model.max_target_positions)
+        RD_TRY(rd_text_printf(
+            e->warnings,
+            "%s: it was trained on %d tokens at once, of %d positions; the files do "
+            "not say so\n",
+            e->from, (int)d->tokens_per_sample, (int)e->recipe->model.max_target_positions));
+    return RD_OK;
+}
+
 rd_status rd_export_gpt2(const rd_exporter *e) {
     bool json;
-    RD_TRY(check_positions(e->from, &e->recipe->model));
     RD_TRY(rd_has_file(e->from, "vocab.json", &json));
     if (!json) RD_TRY(rd_has_file(e->from, "tokenizer.json", &json));
     if (!json)
         return rd_error(RD_ERR_UNSUPPORTED, "%s: GPT-2 needs a vocabulary of byte-level BPE",
                         e->from);
+    RD_TRY(check_positions(e->from, &e->recipe->model));
+    RD_TRY(warn(e));
     RD_TRY(rd_gpt2_write_config(e->from, e->recipe, e->to));
     RD_TRY(write_search(e));
     RD_TRY(write_weights(e));

@@ -40,6 +40,13 @@ static bool ends_with_line(const rd_lm_generation *g) {
     return g->lm->end == RD_LINE_END_NEWLINE && !g->many_lines;
 }
 
+/* Whether the prompt ends with a blank that its tokens lack, and all[n] is the same again. */
+static bool is_lost_blank(const char *prompt, const char *all, size_t n) {
+    size_t length = strlen(prompt);
+    return length > 0 && prompt[length - 1] == ' ' && all[n] == ' ' &&
+           (n == 0 || all[n - 1] != ' ');
+}
+
 /* *text: the prompt as it was (pieces of subword-nmt as words), followed by the text after that of
  * its tokens, up to the end of the line if answers end with it. If the whole text does not begin
  * with that of the prompt's tokens, as may happen with some tokenizers, the text of all tokens. */
@@ -52,7 +59,8 @@ static rd_status complete(const work *w, int64_t id, const rd_hypothesis *found,
     size_t n = status == RD_OK ? strlen(own) : 0;
     bool follows = status == RD_OK && strncmp(all, own, n) == 0;
     if (status == RD_OK) free(own);
-    if (follows && ends_with_line(w->generation)) all[n + strcspn(all + n, "\n")] = '\0';
+    if (follows && !w->generation->many_lines) all[n + strcspn(all + n, "\n")] = '\0';
+    if (follows && is_lost_blank(w->texts[id], all, n)) n++;
     if (status == RD_OK) status = rd_text_put(&whole, follows ? w->texts[id] : "");
     if (status == RD_OK) {
         whole.length = (int64_t)rd_tokenizer_join(tokenizer, whole.data, (size_t)whole.length);
@@ -113,12 +121,13 @@ static rd_status line_end(const rd_lm_generation *g, int32_t *id) {
     return status;
 }
 
-/* Where a line is the end, its other ends: that of a text, and tokens that have a newline in them.
+/* The other ends of an answer of one line: that of a text, and tokens that have a newline in them.
  */
 static rd_status add_ends(const rd_lm_generation *g, rd_text *ends) {
     int32_t end_of_text = rd_tokenizer_eos(g->lm->tokenizer);
-    if (!ends_with_line(g)) return RD_OK;
-    if (end_of_text >= 0) RD_TRY(rd_text_printf(ends, " %d", (int)end_of_text));
+    if (g->many_lines) return RD_OK;
+    if (ends_with_line(g) && end_of_text >= 0)
+        RD_TRY(rd_text_printf(ends, " %d", (int)end_of_text));
     return rd_text_append(ends, g->lm->newlines.data, (size_t)g->lm->newlines.length);
 }
 

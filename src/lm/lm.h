@@ -20,10 +20,11 @@ typedef struct {
     rd_tokenizer *tokenizer;
     rd_line_end end; /* of lines, as the model was trained */
     rd_search_options search;
-    int32_t positions; /* tokens that the model takes at once */
-    int32_t block;     /* that it was trained to read at once, at most `positions` */
-    int32_t start;     /* what it reads before the first token of a text */
-    rd_text newlines;  /* where lines end with one: " 198 628", the tokens that have one in them */
+    int32_t positions;  /* tokens that the model takes at once */
+    int32_t block;      /* that it was trained to read at once, at most `positions` */
+    rd_break_mode mode; /* where its blocks ended */
+    int32_t start;      /* what it reads before the first token of a text */
+    rd_text newlines;   /* " 198 628", the tokens that have one in them */
 } rd_lm;
 
 /* Opens the model directory. RD_ERR_FORMAT if it is not a language model. */
@@ -44,7 +45,7 @@ typedef struct {
                                 * as it was trained with */
     int32_t context_window;    /* of them, that many are context, read and not scored anew */
     rd_break_mode mode;        /* where a block of new tokens ends; EOS: each line is a text by
-                                * itself, kept whole if it fits */
+                                * itself, kept whole if it fits; AUTO: as the model was trained */
     bool without_end;          /* the end of a line is not scored, nor read */
     int64_t max_tokens;        /* computed at once */
     rd_status (*take)(void *self, const rd_lm_token *token);

@@ -37,11 +37,13 @@ static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path
     RD_TRY(rd_search_options_copy(&lm->search, &files->recipe->search));
     lm->positions = c->max_target_positions;
     int32_t block = files->recipe->data.tokens_per_sample;
+    lm->mode = files->recipe->data.break_mode;
+    if (lm->mode == RD_BREAK_EOS) block = 0; /* lines, of any length */
     lm->block = block > 0 && block < lm->positions ? block : lm->positions;
     lm->start = c->eos_id;
     rd_status status = rd_line_end_choose(&lm->end, lm->tokenizer);
     if (status != RD_OK) return rd_error_prefix(status, "%s", path);
-    if (lm->end == RD_LINE_END_NEWLINE) RD_TRY(list_newlines(lm));
+    RD_TRY(list_newlines(lm));
     return rd_model_dir_load_packed(files, precision, &lm->model);
 }
 

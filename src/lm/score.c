@@ -47,6 +47,7 @@ rd_status rd_lm_scorer_open(rd_lm_scorer **scorer, const rd_lm_scorer_config *co
     rd_lm_scorer *s = rd_calloc(1, sizeof *s);
     if (!s) return RD_ERR_MEMORY;
     s->config = *config;
+    if (s->config.mode == RD_BREAK_AUTO) s->config.mode = lm->mode;
     s->longest = longest;
     s->context = config->context_window;
     *scorer = s;
@@ -95,7 +96,8 @@ static rd_status add_sequence(rd_lm_scorer *s, int64_t first, int64_t n, int64_t
         before = 0;
     }
     /* Blocks of whole lines are read as in training, where no block sees the one before. */
-    bool alone = first == 0 || (s->config.mode == RD_BREAK_COMPLETE && s->context == 0);
+    bool alone = first == 0 || (s->config.mode == RD_BREAK_COMPLETE && s->context == 0 &&
+                                s->tokens[first - 1].ends_line);
     int32_t start = alone ? s->config.lm->start : s->tokens[first - 1].id;
     s->ids.length = 0;
     RD_TRY(rd_reserve(&s->ids.data, &s->ids.capacity, n, sizeof *s->ids.data));
@@ -118,7 +120,7 @@ static rd_status add_sequence(rd_lm_scorer *s, int64_t first, int64_t n, int64_t
 /* The next n tokens that wait are a block. */
 static rd_status take_block(rd_lm_scorer *s, int64_t n) {
     int64_t context = s->done < s->context ? s->done : s->context;
-    if (context + n > s->longest) context = s->longest - n;
+    if (context + n > s->longest) context = n < s->longest ? s->longest - n : 0;
     RD_TRY(add_sequence(s, s->done - context, context + n, context));
     s->done += n;
     return RD_OK;
@@ -178,16 +180,25 @@ static rd_status add_text(rd_lm_scorer *s, const char *given, size_t n_given, co
     return take_blocks(s, s->longest - s->context, true);
 }
 
+/* Of a line, the last of the tokens that wait, after those `before` it: a block of whole lines is
+ * taken when another does not fit into it, and a line that fits into none is one by itself if the
+ * model can read it. */
+static rd_status take_lines(rd_lm_scorer *s, int64_t before, int64_t most) {
+    if (s->n - s->done <= most) return RD_OK;
+    if (before > s->done) RD_TRY(take_block(s, before - s->done));
+    int64_t line = s->n - s->done;
+    if (line <= most) return RD_OK;
+    return line <= s->config.lm->positions ? take_block(s, line) : take_blocks(s, most, true);
+}
+
 rd_status rd_lm_scorer_add(rd_lm_scorer *s, const char *given, size_t n_given, const char *text,
                            size_t n) {
     s->line++;
     if (s->config.mode == RD_BREAK_EOS) return add_text(s, given, n_given, text, n);
     int64_t before = s->n, most = s->longest - s->context;
     RD_TRY(append(s, text, n, true, true));
-    if (s->config.mode == RD_BREAK_COMPLETE && s->n - s->done > most && before > s->done)
-        RD_TRY(take_block(s, before - s->done));
-    if (s->config.mode == RD_BREAK_NONE || s->n - s->done > most)
-        RD_TRY(take_blocks(s, most, false));
+    RD_TRY(s->config.mode == RD_BREAK_COMPLETE ? take_lines(s, before, most)
+                                               : take_blocks(s, most, false));
     forget(s);
     return RD_OK;
 }

@@ -194,7 +194,7 @@ static rd_status load_own(rd_recipe **out, const char *path, const char *const *
 /* How a model was made to read its data: fine-tuning reads it the same way, unless the recipe says
  * otherwise, which training then refuses. Without such a model directory (yet) nothing is taken. */
 static rd_status adopt_from_model(rd_recipe *recipe, const rd_assignments *assignments) {
-    static const char *const keys[] = {"joined-dictionary", "prepend-bos"};
+    static const char *const keys[] = {"joined-dictionary", "prepend-bos", "line-end"};
     const char *directory = recipe->train.finetune_from_model;
     char *path = *directory ? rd_path_join(directory, "config.yaml") : NULL;
     if (!path) return *directory ? RD_ERR_MEMORY : RD_OK;

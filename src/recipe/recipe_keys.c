@@ -10,7 +10,8 @@
 #include "optim/optim_keys.h"
 #include "search/options.h"
 
-static const char *const score_break_modes[] = {"none", "complete", NULL}; /* rd_break_mode */
+static const char *const score_break_modes[] = {"none", "complete", "eos", "auto",
+                                                NULL}; /* rd_break_mode */
 static const char *const tasks[] = {
     "translation", "denoising", "language_modeling", "image_classification", "sentence_prediction",
     "masked_lm",   NULL};
@@ -44,7 +45,7 @@ const rd_key rd_score_keys[] = {
      .help = "language models: rdrop-lm's --tokens-per-sample for the test sets"},
     {"score-context-window", RD_KEY_INT32, RD_AT(score_context_window), 0, 1e6, "0",
      .help = "language models: rdrop-lm's --context-window"},
-    {"score-break-mode", RD_KEY_ENUM, RD_AT(score_break_mode), 0, 0, "none", score_break_modes,
+    {"score-break-mode", RD_KEY_ENUM, RD_AT(score_break_mode), 0, 0, "auto", score_break_modes,
      .help = "language models: rdrop-lm's --sample-break-mode"},
     {"compare", RD_KEY_STRING, RD_AT(compare), 0, 0, "", .separator = ",",
      .help = "recipes that recipes/run.sh runs too, to show all scores, comma-separated"},

@@ -33,13 +33,13 @@ rd_status rd_recipe_write(const rd_recipe *recipe, const char *group, rd_text *o
     return rd_recipe_write_keys(recipe, group, any_key, out);
 }
 
-/* Columns are kept, so that tables like those that a model was trained on can be predicted; and how
- * many tokens a language model has learnt to read at once. */
+/* Columns are kept, so that tables like those that a model was trained on can be predicted; and
+ * what a language model has learnt to read at once. */
 static bool is_of_config(const rd_recipe *recipe, const rd_key *key) {
     if (rd_is_listed("task source-lang target-lang joined-dictionary vocabulary line-end",
                      key->name))
         return true;
-    if (strcmp(key->name, "tokens-per-sample") == 0)
+    if (rd_is_listed("tokens-per-sample sample-break-mode", key->name))
         return strcmp(recipe->task, "language_modeling") == 0;
     if (rd_recipe_group_of(key)->keys == rd_table_keys)
         return strcmp(recipe->task, "sentence_prediction") == 0;

@@ -30,13 +30,15 @@ static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
                            const char **unlike) {
     const rd_key *key = rd_recipe_key(i);
     char ours[ROOM], theirs[ROOM];
-    bool of_sides = strcmp(key->name, "joined-dictionary") == 0;
-    if ((!of_sides && !rd_recipe_is_of_shape(key)) || may_differ(key->name)) return RD_OK;
+    bool of_lines = strcmp(key->name, "line-end") == 0;
+    bool of_data = of_lines || strcmp(key->name, "joined-dictionary") == 0;
+    if ((!of_data && !rd_recipe_is_of_shape(key)) || may_differ(key->name)) return RD_OK;
     RD_TRY(rd_recipe_format_key(own, key, ours, ROOM));
     RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
     if (strcmp(ours, theirs) == 0) return RD_OK;
+    if (of_lines && (strcmp(ours, "auto") == 0 || strcmp(theirs, "auto") == 0)) return RD_OK;
     /* These change the data, so the recipe must set them. */
-    if (own->origins[i] >= RD_INHERITED || of_sides || strcmp(key->name, "prepend-bos") == 0)
+    if (own->origins[i] >= RD_INHERITED || of_data || strcmp(key->name, "prepend-bos") == 0)
         return rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name, theirs,
                         ours);
     if (own->origins[i] == RD_BY_ARCH) *unlike = key->name;

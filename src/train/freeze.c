@@ -14,7 +14,7 @@ typedef struct {
 
 static const part parts[] = {{"embeddings", {"embed_tokens", "embed_positions", "embed_segments"}},
                              {"output-bias", {"output_projection.bias"}},
-                             {"output", {"output_projection"}},
+                             {"output", {"output_projection", "adaptive_softmax"}},
                              {"encoder", {"encoder."}},
                              {"decoder", {"decoder."}}};
 enum { EMBEDDINGS, N_PARTS = sizeof parts / sizeof *parts };

@@ -210,6 +210,15 @@ awk 'BEGIN { for (i = 0; i < 30000; i++) printf "word "; print "" }' | gzip >emp
 "$bin/rdrop-train" recipe.yaml --data long --save-dir longrun --set max-update=1 --threads 1 >/dev/null || fail "a long line"
 refused 1 "line 1 has 30001 tokens, but the model takes up to 24" \
     "$bin/rdrop-train" recipe.yaml --data long --save-dir longrun2 --set sample-break-mode=complete --set max-target-positions=24 --threads 1
+# Text is read as in the model's training, whatever its blocks are: with the loss of its validation.
+for mode in none complete eos; do
+    "$bin/rdrop-train" recipe.yaml --data out/bin --save-dir $mode --set sample-break-mode=$mode --set tokens-per-sample=8 \
+        --set max-target-positions=64 --set decoder-learned-pos=true --set max-update=24 --threads 1 >/dev/null
+    loss=$(grep '"event":"valid".*"best":true' $mode/train.jsonl | tail -n 1 | sed 's/.*"nll":\([0-9.]*\).*/\1/')
+    lm --model $mode/model --input out/data/wiki.valid.tokens.gz --precision fp32 >log
+    awk -v loss="$loss" '{ sub(/.*: loss /, ""); off = ($1 - loss) / loss; exit !(off < 2e-4 && off > -2e-4) }' log ||
+        fail "$mode: validation has $loss, $(cat log)"
+done
 cp out/bin/train.bin out/bin/valid.bin chars
 refused 1 "run rdrop-preprocess again" "$bin/rdrop-train" characters.yaml --data chars --save-dir other --threads 1
 refused 1 "the model has an encoder" "$bin/rdrop-train" recipe.yaml --data out/bin --save-dir other --set encoder-layers=1 --threads 1

@@ -6,8 +6,8 @@
 #include "tools/common/precision.h"
 #include "tools/common/search_options.h"
 
-static const char *const modes[] = {"none", "complete", NULL}; /* rd_break_mode */
-static const char *const bases[] = {"2", "e", NULL};           /* lm_base */
+static const char *const modes[] = {"none", "complete", "eos", "auto", NULL}; /* rd_break_mode */
+static const char *const bases[] = {"2", "e", NULL};                          /* lm_base */
 
 /* clang-format off: a row an option */
 #define RD_AT(field) offsetof(arguments, field)
@@ -26,8 +26,9 @@ static const rd_key score_options[] = {
     {"tokens-per-sample", RD_KEY_INT32, RD_AT(tokens_per_sample), 0, 1 << 24, "0",
      .help = "tokens that the model reads at once, the context window included; 0: as many as it "
              "was trained with (tokens-per-sample in its config.yaml)"},
-    {"sample-break-mode", RD_KEY_ENUM, RD_AT(mode), 0, 0, "none", modes,
-     .help = "between two tokens (none) or two lines (complete)"},
+    {"sample-break-mode", RD_KEY_ENUM, RD_AT(mode), 0, 0, "auto", modes,
+     .help = "where blocks end: after any token (none), after a line (complete; a longer line is a "
+             "block by itself), or after each line (eos); auto: as in its training"},
     {"base", RD_KEY_ENUM, RD_AT(base), 0, 0, "e", bases,
      .help = "of the logarithms that are printed"},
     {"per-line", RD_KEY_BOOL, RD_AT(per_line),
