@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From a recipe to scores. Installs missing Debian packages (and says which), builds into build/,
-# then runs the stages prepare, vocab, binarize, train and those that test the model (average,
-# translate and score, for translation), each skipped while the content of all it depends on is the
-# same. The scores go to stdout, all else to stderr.
+# From a recipe to scores. In a checkout it installs missing Debian packages (and says which) and
+# builds into build/. Then it runs the stages prepare, vocab, binarize, train and those that test
+# the model (average, translate and score, for translation), each skipped while the content of all
+# it depends on is the same. The scores go to stdout, all else to stderr.
 #
 #   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N | --seeds N,N,...] [--threads N]
 #                       [--compare NAME]... [--no-install]
@@ -14,7 +14,7 @@
 #   --seeds LIST  train once for each seed (into OUT/seed-N), and print means and deviations
 #   --compare B   run recipe B as well, with the same options (into out/B, or DIR-B), and print
 #                 all scores in one table; so does the recipe's key compare
-#   --no-install  name the missing packages and stop
+#   --no-install  in a checkout: name the missing packages and stop
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=recipes/setup.sh
@@ -25,7 +25,9 @@ fail() {
     exit 1
 }
 usage() {
-    echo "run.sh: $* (see recipes/run.sh --help)" >&2
+    local self=recipes/run.sh
+    [ -e "$repository/CMakeLists.txt" ] || self="rdrop-recipe run"
+    echo "run.sh: $* (see $self --help)" >&2
     exit 2
 }
 

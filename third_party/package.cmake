@@ -41,6 +41,12 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 # pkg-config wants the files of all libraries, which the static one needs, even for the shared one.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librdrop${RD_ABI} (= ${PROJECT_VERSION}), libopenblas-dev, \
 libsentencepiece-dev, libyaml-dev, libjansson-dev, libzip-dev, zlib1g-dev, libicu-dev, libstemmer-dev, libjpeg-dev, libpng-dev")
+if(TARGET OneDNN::OneDNN)
+  string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libdnnl-dev")
+endif()
+if(RD_PC_MECAB)
+  string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libmecab-dev")
+endif()
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "R-Drop, translation and scoring as a library: development
  Headers, the static library, and files for pkg-config and CMake.")
 

@@ -172,8 +172,8 @@ RD_API int64_t rd_model_n_parameters(const rd_model *model); /* shared tensors c
  * A model without an encoder reads no sources, which may be NULL; without a decoder, each source
  * token has a row, and each target is as long as its source. A head of classes or a value gives a
  * row of num_classes or of one number for each source, and reads no targets, which may be NULL.
- * Fails with RD_ERR_ARGUMENT on an id or a length out of range. Calls on one model may run at the
- * same time. */
+ * Fails with RD_ERR_ARGUMENT on an id or a length out of range, RD_ERR_UNSUPPORTED for a model of
+ * pictures. Calls on one model may run at the same time. */
 RD_API rd_status rd_model_logits(const rd_model *model, int64_t n, const int32_t *sources,
                                  const int32_t *source_lengths, const int32_t *targets,
                                  const int32_t *target_lengths, const uint64_t *dropout_seed,

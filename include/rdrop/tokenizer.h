@@ -74,16 +74,16 @@ RD_API rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *
                                      rd_ids *ids);
 
 /* Same, drawing one segmentation at random (subword regularization, Kudo 2018). unigram: from the
- * `nbest` best (-1: from all) with probability ~ P(segmentation)^alpha; bpe: BPE-dropout with
- * probability alpha (byte-level BPE and subword-nmt's likewise). Equal (text, seed) give equal ids.
- * The other kinds have only one segmentation: an error unless alpha is 0. */
+ * `nbest` best (at most 512; -1: from all) with probability ~ P(segmentation)^alpha; bpe:
+ * BPE-dropout with probability alpha (byte-level BPE and subword-nmt's likewise). Equal (text,
+ * seed) give equal ids. The other kinds have only one segmentation: an error unless alpha is 0. */
 RD_API rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                                      float alpha, int32_t nbest, uint64_t seed, rd_ids *ids);
 
 /* Text of ids[0..n), malloc'ed and NUL-terminated, in *text; its length in *length. length may be
  * NULL, for a text to show: a NUL then becomes a blank, and other control characters except tab and
- * line breaks become U+FFFD. Special ids give nothing, except unk, which reads as its kind writes
- * it (" ⁇ ", "<unk>", U+FFFD); ids out of range are an error (see
+ * line breaks become U+FFFD. Special ids give nothing, except unk: " ⁇ " in SentencePiece,
+ * "<unk>" in words, U+FFFD in characters. Ids out of range are an error (see
  * rd_tokenizer_is_mapped); the text is valid UTF-8 in any case. */
 RD_API rd_status rd_tokenizer_decode(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                                      char **text, size_t *length);

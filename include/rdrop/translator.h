@@ -46,13 +46,16 @@ RD_API rd_status rd_translator_open(rd_translator **translator, const char *cons
                                     int32_t n_directories, rd_precision precision);
 RD_API void rd_translator_close(rd_translator *translator); /* NULL is fine */
 
+enum { RD_TRANSLATOR_MOST_THREADS = 4096 };
+
 typedef struct {
     rd_search_options search; /* n_best: translations per line */
     int64_t first_line;       /* number of the first line given, on which samples depend */
     bool replace_unk;         /* unknown tokens become the source word that they are aligned to */
     int32_t alignment_layer;  /* the decoder layer, from 1, whose attention gives alignments,
                                * averaged over its heads; 0: the last */
-    int32_t threads;          /* 0: as many as OpenMP would use */
+    int32_t threads;          /* 0: as many as OpenMP would use; at most
+                               * RD_TRANSLATOR_MOST_THREADS */
     /* The beginning of each line's translation: [n] of the call, NUL-terminated, "" for none; or
      * NULL. An empty line takes none. Whole words work best. */
     const char *const *prefixes;

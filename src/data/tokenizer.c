@@ -168,10 +168,11 @@ rd_status rd_tokenizer_encode(const rd_tokenizer *tokenizer, const char *text, s
 
 rd_status rd_tokenizer_sample(const rd_tokenizer *tokenizer, const char *text, size_t n,
                               float alpha, int32_t nbest, uint64_t seed, rd_ids *ids) {
-    if (!(alpha >= 0.0f && isfinite(alpha)) || nbest < -1)
+    enum { MOST_BEST = 512 }; /* SentencePiece's */
+    if (!(alpha >= 0.0f && isfinite(alpha)) || nbest < -1 || nbest > MOST_BEST)
         return rd_error(RD_ERR_ARGUMENT,
-                        "cannot sample a segmentation with alpha %g of the %d best", (double)alpha,
-                        (int)nbest);
+                        "cannot sample a segmentation with alpha %g of the %d best (at most %d)",
+                        (double)alpha, (int)nbest, MOST_BEST);
     const cutting c = {.samples = true, .alpha = alpha, .nbest = nbest, .seed = seed};
     return cut(tokenizer, c, text, n, ids);
 }
@@ -191,6 +192,7 @@ static rd_status clean(char **text, size_t *n, bool controls) {
 static rd_status check_ids(const rd_tokenizer *tokenizer, const int32_t *ids, int64_t n,
                            int64_t *beyond) {
     *beyond = 0;
+    if (n < 0) return rd_error(RD_ERR_ARGUMENT, "cannot detokenize %lld ids", (long long)n);
     for (int64_t i = 0; i < n; i++) {
         *beyond += ids[i] >= tokenizer->size;
         if (ids[i] < 0 || (ids[i] >= tokenizer->size && !tokenizer->mapped))

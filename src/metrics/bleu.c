@@ -14,6 +14,8 @@ static rd_status check(const rd_metric_config *config) {
     if (config->max_ngram_order < 1 || config->max_ngram_order > RD_METRIC_MAX_ORDER)
         return rd_error(RD_ERR_ARGUMENT, "BLEU's n-gram order is %d, must be 1 to %d",
                         config->max_ngram_order, RD_METRIC_MAX_ORDER);
+    if ((int)config->smooth_method < 0 || config->smooth_method > RD_SMOOTH_NONE)
+        return rd_error(RD_ERR_ARGUMENT, "no such smoothing: %d", (int)config->smooth_method);
     if (config->smooth_value < 0 || config->smooth_value > MOST_SMOOTHING)
         return rd_error(RD_ERR_ARGUMENT, "the smoothing value is %g, must be 0 to %g",
                         config->smooth_value, MOST_SMOOTHING);

@@ -104,6 +104,7 @@ static rd_status sum_lines(const rd_metric_config *config, rd_metric_scratch *sc
 rd_status rd_metric_corpus(const rd_metric_config *config, int64_t n, const char *const *hypotheses,
                            const char *const *references, double *scores) {
     double sums[RD_METRIC_MAX_STATS];
+    if (n < 0) return rd_error(RD_ERR_ARGUMENT, "%lld lines to score", (long long)n);
     RD_TRY(rd_metric_check(config));
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     if (!scratch) return RD_ERR_MEMORY;

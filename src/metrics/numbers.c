@@ -37,8 +37,8 @@ double rd_pearson_times(int64_t n, const double *x, const double *y, const uint3
     for (int64_t i = 0; i < n; i++) {
         uint32_t k = times ? times[i] : 1;
         if (k == 0) continue;
-        long double dx = (long double)(x[i] - cx.mean) / cx.unit;
-        long double dy = (long double)(y[i] - cy.mean) / cy.unit;
+        long double dx = ((long double)x[i] - cx.mean) / cx.unit;
+        long double dy = ((long double)y[i] - cy.mean) / cy.unit;
         count += k;
         sx += k * dx;
         sy += k * dy;
@@ -50,7 +50,8 @@ double rd_pearson_times(int64_t n, const double *x, const double *y, const uint3
     xx -= sx * sx / count;
     yy -= sy * sy / count;
     xy -= sx * sy / count;
-    return fmax(-1, fmin(1, (double)(xy / (sqrtl(xx) * sqrtl(yy)))));
+    double r = (double)(xy / (sqrtl(xx) * sqrtl(yy)));
+    return isnan(r) ? r : fmax(-1, fmin(1, r));
 }
 
 static rd_status check_size(int64_t n) {

@@ -15,6 +15,8 @@
 enum { N_STATS = 14, WORDLESS = 13 };
 
 static rd_status check(const rd_metric_config *config) {
+    if ((int)config->stem < 0 || config->stem > RD_STEM_PORTER)
+        return rd_error(RD_ERR_ARGUMENT, "no such stemmer: %d", (int)config->stem);
     if (config->tokenizer && config->stem != RD_STEM_NONE)
         return rd_error(RD_ERR_ARGUMENT, "ROUGE's stemmers are for the words of its own tokenizer");
     return RD_OK;

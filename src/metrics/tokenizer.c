@@ -128,8 +128,9 @@ static rd_status open_by_name(rd_metric_tokenizer *tokenizer, const char *name, 
                  {"zh", rd_tokenize_zh},
                  {"char", rd_tokenize_char},
                  {"none", rd_tokenize_none}};
-    for (size_t i = 0; i < sizeof rules / sizeof *rules && !*file; i++)
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (strcmp(name, rules[i].name) == 0) {
+            if (*file) return rd_error(RD_ERR_ARGUMENT, "tokenizer %s takes no file", name);
             strcpy(tokenizer->signature, name);
             tokenizer->rule = rules[i].rule;
             return RD_OK;

@@ -64,6 +64,9 @@ rd_status rd_model_logits(const rd_model *model, int64_t n, const int32_t *sourc
     const rd_model_config *c = &model->config;
     bool encodes = c->encoder.layers > 0, of_tokens = c->head == RD_HEAD_TOKENS;
     if (n < 1) return rd_error(RD_ERR_ARGUMENT, "rd_model_logits: no pair");
+    if (c->picture.size > 0)
+        return rd_error(RD_ERR_UNSUPPORTED, "rd_model_logits: the model reads pictures, which "
+                                            "cannot be given here");
     if (c->head == RD_HEAD_NONE)
         return rd_error(RD_ERR_ARGUMENT, "rd_model_logits: the model has no head");
     /* Without a decoder the sources' positions bound both. */

@@ -78,9 +78,11 @@ static rd_translate_job job_of(const rd_translator *t, const rd_translate_option
 
 /* Checks that the job does not make itself. */
 static rd_status check_options(const rd_translate_options *o) {
-    if (o->search.batch_tokens < 0 || o->threads < 0 || o->max_input_length < 0)
-        return rd_error(RD_ERR_ARGUMENT,
-                        "batch-tokens, threads and max-input-length must be 0 or more");
+    if (o->search.batch_tokens < 0 || o->max_input_length < 0)
+        return rd_error(RD_ERR_ARGUMENT, "batch-tokens and max-input-length must be 0 or more");
+    if (o->threads < 0 || o->threads > RD_TRANSLATOR_MOST_THREADS)
+        return rd_error(RD_ERR_ARGUMENT, "threads: %d; expected 0 to %d", (int)o->threads,
+                        RD_TRANSLATOR_MOST_THREADS);
     return RD_OK;
 }
 
@@ -334,9 +336,15 @@ static void make_spans(scored_lines *s, int64_t n, int32_t *n_tokens) {
 rd_status rd_translate_score_lines(const rd_translator *t, const rd_translate_options *options,
                                    const rd_line_pairs *pairs, double *log_probs, int32_t *n_tokens,
                                    int32_t *line_dropped, int32_t *reference_dropped) {
-    rd_translate_job job = job_of(t, options);
-    RD_TRY(check_options(options));
+    const rd_translate_job job = {.models = (const rd_model *const *)t->models,
+                                  .n_models = t->n_models,
+                                  .search = {.beam = 1,
+                                             .batch_tokens = options->search.batch_tokens,
+                                             .stop = options->search.stop},
+                                  .threads = options->threads};
     int64_t n = pairs->n;
+    RD_TRY(check_options(options));
+    if (n < 0) return rd_error(RD_ERR_ARGUMENT, "%lld lines to score", (long long)n);
     int32_t bos = first_id(t);
     int64_t most = rd_translate_most_tokens(t, options) + (bos >= 0 ? 2 : 1);
     scored_lines s = {.source_spans = rd_malloc((size_t)n, sizeof *s.source_spans),

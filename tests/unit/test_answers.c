@@ -136,6 +136,9 @@ static void test_not_finite(void **state) {
     assert_true(isnan(value));
     must(rd_spearman(4, far, y, &value)); /* an infinity has a rank */
     assert_near(value, 0.8, 0, NEAR, "far", 0);
+    const double huge[] = {1.7e308, 1.7e308, -1.7e308, 1}, steps[] = {1, 2, 3, 4};
+    must(rd_pearson(4, steps, huge, &value));
+    assert_float_equal(value, -0.674200, 1e-6); /* of 1.7, 1.7, -1.7 and 0 */
     assert_int_equal(rd_pearson(1, x, y, &value), RD_ERR_ARGUMENT);
     assert_int_equal(rd_spearman(0, x, y, &value), RD_ERR_ARGUMENT);
 }

@@ -488,8 +488,25 @@ static void test_signatures(void **state) {
                         "#:1|c:lc|t:tercom|nr:no|pn:yes|as:no|v:rdrop-score-" RD_VERSION);
 }
 
+/* Numbers that are no choice, and counts that are none. */
+static void test_wrong_settings(void **state) {
+    (void)state;
+    double score;
+    rd_metric_tokenizer *tokenizer;
+    rd_metric_config config = rd_metric_defaults("bleu");
+    config.smooth_method = (rd_bleu_smooth)9;
+    assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);
+    config = rd_metric_defaults("rouge");
+    config.stem = (rd_rouge_stem)7;
+    assert_int_equal(rd_metric_check(&config), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_bleu_corpus(-1, NULL, NULL, NULL, false, &score), RD_ERR_ARGUMENT);
+    assert_int_equal(rd_metric_tokenizer_open("13a:file", &tokenizer), RD_ERR_ARGUMENT);
+    assert_string_equal(rd_last_error(), "tokenizer 13a takes no file");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wrong_settings),
         cmocka_unit_test(test_chrf),
         cmocka_unit_test(test_ter),
         cmocka_unit_test(test_ter_bounds),

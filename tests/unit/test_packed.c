@@ -78,6 +78,8 @@ static void test_products(void **state) {
                                        {9, 3, 64},   {64, 48, 8},    {65, 17, 129},  {130, 31, 5},
                                        {203, 1, 40}, {11, 384, 128}, {24, 200, 500}, /* shared */
                                        {1, 70, 20}};
+    rd_precision none;
+    assert_int_equal(rd_packed_choose((rd_precision)9, &none), RD_ERR_ARGUMENT);
     assert_true(rd_packed_has_int8() == (rd_cpu_isa() >= RD_ISA_AVX2));
     for (int p = RD_PRECISION_FP32; p <= RD_PRECISION_INT8; p++) {
         rd_precision chosen;

@@ -111,6 +111,9 @@ static void test_special_ids_and_round_trip(void **state) {
         free(text);
         int32_t outside = PIECES;
         assert_int_equal(rd_tokenizer_decode(tokenizer, &outside, 1, &text, &n), RD_ERR_ARGUMENT);
+        assert_int_equal(rd_tokenizer_decode(tokenizer, ids.data, -1, &text, &n), RD_ERR_ARGUMENT);
+        assert_int_equal(rd_tokenizer_sample(tokenizer, "a", 1, 0.1f, 513, 1, &ids),
+                         RD_ERR_ARGUMENT);
         assert_null(rd_tokenizer_piece(tokenizer, PIECES));
         assert_false(rd_tokenizer_begins_word(tokenizer, PIECES));
         assert_true(rd_tokenizer_begins_word(tokenizer, ids.data[0]));

@@ -105,6 +105,10 @@ static void test_translations(void **state) {
     assert_int_equal(rd_translator_run(translator, &options, -1, lines, NULL, &found),
                      RD_ERR_ARGUMENT);
     assert_non_null(strstr(rd_last_error(), "-1 lines"));
+    options.threads = RD_TRANSLATOR_MOST_THREADS + 1;
+    assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
+                     RD_ERR_ARGUMENT);
+    options.threads = 0;
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found), RD_OK);
     assert_int_equal(found.n_lines, LINES);
     int texts = 0;
@@ -297,6 +301,25 @@ static void test_constraints(void **state) {
     must(rd_translator_run(translator, &options, LINES, lines, NULL, &found));
     assert_null(strstr(found.items[0].text, "red house")); /* not of its own accord */
     rd_translations_free(&found);
+    rd_translator_close(translator);
+}
+
+/* Scoring reads no option but those that its header names. */
+static void test_scores_with_few_options(void **state) {
+    (void)state;
+    double wanted, log_prob;
+    rd_translator *translator = open_model("a");
+    rd_translate_options options = rd_translator_defaults(translator);
+    must(rd_translator_score(translator, &options, 1, lines, NULL, lines, NULL, &wanted, NULL));
+    memset(&options, 0x5A, sizeof options);
+    options.max_input_length = options.threads = 0;
+    options.search.batch_tokens = 0;
+    options.search.stop = NULL;
+    must(rd_translator_score(translator, &options, 1, lines, NULL, lines, NULL, &log_prob, NULL));
+    assert_true(log_prob == wanted);
+    assert_int_equal(
+        rd_translator_score(translator, &options, -1, lines, NULL, lines, NULL, &log_prob, NULL),
+        RD_ERR_ARGUMENT);
     rd_translator_close(translator);
 }
 
@@ -501,6 +524,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_unknown_tokens_are_replaced),
         cmocka_unit_test(test_which_word_replaces),
         cmocka_unit_test(test_constraints),
+        cmocka_unit_test(test_scores_with_few_options),
         cmocka_unit_test(test_constraints_that_do_not_fit),
         cmocka_unit_test(test_samples_of_sentences),
         cmocka_unit_test(test_kept_in_sentences),

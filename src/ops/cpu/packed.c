@@ -251,6 +251,8 @@ bool rd_packed_has_int8(void) {
 
 rd_status rd_packed_choose(rd_precision precision, rd_precision *chosen) {
     *chosen = precision;
+    if ((int)precision < RD_PRECISION_AUTO || precision > RD_PRECISION_INT8)
+        return rd_error(RD_ERR_ARGUMENT, "no such precision: %d", (int)precision);
     if (precision == RD_PRECISION_AUTO)
         *chosen = rd_packed_onednn_is_there() && rd_cpu_bf16_is_fast() ? RD_PRECISION_BF16
                                                                        : RD_PRECISION_FP32;

@@ -82,7 +82,7 @@ static const rd_key speed_options[] = {
      .help = "score only the target pieces that FILE has for the pieces of the input "
              "(rdrop-preprocess --shortlist), not the whole vocabulary: faster, the more so the "
              "larger the vocabulary"},
-    {"threads", RD_KEY_INT32, RD_AT(options.threads), 1, 4096,
+    {"threads", RD_KEY_INT32, RD_AT(options.threads), 1, RD_TRANSLATOR_MOST_THREADS,
      .help = "default all cores, or OMP_NUM_THREADS"},
     {"batch-tokens", RD_KEY_INT64, RD_AT(batch_tokens), 1, 1 << 30,
      .help = "source tokens translated together; default 1920 / beam, at most 512. Sentences that "
