@@ -132,6 +132,10 @@ rd_status rd_search_check(const rd_search_options *c) {
     if (c->beam < 1 || c->beam > RD_MAX_BEAM)
         return rd_error(RD_ERR_ARGUMENT, "beam is %d; it must be from 1 to %d", c->beam,
                         RD_MAX_BEAM);
+    if ((int)c->lenpen_form < 0 || c->lenpen_form > RD_LENPEN_GNMT || (int)c->early_stopping < 0 ||
+        c->early_stopping > RD_STOP_STEP)
+        return rd_error(RD_ERR_ARGUMENT, "no such lenpen-form or early-stopping: %d, %d",
+                        (int)c->lenpen_form, (int)c->early_stopping);
     if (c->n_best < 1 || c->n_best > c->beam)
         return rd_error(RD_ERR_ARGUMENT, "nbest is %d; it must be from 1 to the beam, %d",
                         c->n_best, c->beam);

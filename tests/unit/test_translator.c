@@ -109,6 +109,10 @@ static void test_translations(void **state) {
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
                      RD_ERR_ARGUMENT);
     options.threads = 0;
+    options.search.early_stopping = (rd_early_stopping)77;
+    assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found),
+                     RD_ERR_ARGUMENT);
+    options.search.early_stopping = RD_STOP_FULL;
     assert_int_equal(rd_translator_run(translator, &options, LINES, lines, NULL, &found), RD_OK);
     assert_int_equal(found.n_lines, LINES);
     int texts = 0;
