@@ -6,8 +6,8 @@
 #include "data/stream.h"
 
 /* fairseq's --sample-break-mode: exactly tokens_per_sample tokens a block, without regard to lines;
- * as many whole lines as fit; or a line each. */
-/* AUTO, of a program's options: as the model was trained. */
+ * as many whole lines as fit; or a line each. AUTO, of a program's options: as the model was
+ * trained. */
 typedef enum { RD_BREAK_NONE, RD_BREAK_COMPLETE, RD_BREAK_EOS, RD_BREAK_AUTO } rd_break_mode;
 
 typedef struct {

@@ -21,9 +21,8 @@ typedef struct {
 
 /* Waits for a row, and takes those after it that need no waiting, `most` at most. table: of
  * n_columns columns, the sentences, and before them one of answers if `answers` is not NULL: the
- * model that could give them. rows->n is 0
- * after the last; the items are valid until the next call. A row that cannot be read fails the call
- * after the one that takes those before it. */
+ * model that could give them. rows->n is 0 after the last; the items are valid until the next call.
+ * A row that cannot be read fails the call after the one that takes those before it. */
 rd_status rd_rows_take(rd_rows *rows, rd_table *table, int n_columns, const rd_predictor *answers,
                        int64_t most);
 void rd_rows_free(rd_rows *rows);

@@ -15,7 +15,7 @@ rd_status rd_data_record_remove(const char *data_dir);
 rd_status rd_data_record_refuse_recipe(const char *recipe_path, const char *data_dir);
 
 /* Gives the recipe the values of DATA_DIR/made-with.yaml, and adds a line to `warnings` for each
- * written key that says otherwise, or that the file is missing: rdrop-preprocess was interrupted.
+ * written key that says otherwise, or one if the file is missing: rdrop-preprocess was interrupted.
  * Data of another task change nothing. */
 rd_status rd_data_record_take(rd_recipe *recipe, const char *data_dir, rd_text *warnings);
 

@@ -10,7 +10,7 @@
 #include "recipe/recipe_keys.h"
 #include "search/options.h"
 
-/* Tasks of sources and targets. The two of one text may be given two of different texts. */
+/* Tasks of sources and targets. Denoising, of one text, may be given two. */
 enum { PAIRS = RD_TRANSLATION | RD_DENOISING | RD_MASKED_LM, TWO_TEXTS = 1 << 8 };
 enum { WRITING = RD_TRANSLATION | RD_DENOISING | RD_LANGUAGE_MODELING };
 enum { OF_SEQUENCES = RD_SENTENCE_PREDICTION | RD_IMAGE_CLASSIFICATION };
@@ -34,7 +34,7 @@ static const struct {
     {.names = "min-source-len max-source-len truncate-source sentencepiece-alpha "
               "sentencepiece-nbest",
      .tasks = PAIRS},
-    {.names = "min-target-len max-target-len", .tasks = RD_TRANSLATION | RD_DENOISING | TWO_TEXTS},
+    {.names = "min-target-len max-target-len", .tasks = RD_TRANSLATION | RD_DENOISING},
     {.names = "max-ratio", .tasks = RD_TRANSLATION | TWO_TEXTS},
     {.names = "tokens-per-sample sample-break-mode line-end score-tokens-per-sample "
               "score-context-window score-break-mode",
@@ -82,7 +82,7 @@ static bool is_ignored(const rd_task *task, const rd_recipe *recipe, const rd_re
                        const rd_key *key) {
     char value[RD_KEY_TEXT_ROOM];
     bool two = strcmp(recipe->data.source_lang, recipe->data.target_lang) != 0;
-    bool of_one = task->bit & (RD_DENOISING | RD_MASKED_LM);
+    bool of_one = task->bit & RD_DENOISING;
     int row = row_of(key);
     if (row == N_ROWS || rows[row].tasks & (task->bit | (of_one && two ? TWO_TEXTS : 0)))
         return false;

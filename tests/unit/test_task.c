@@ -190,7 +190,7 @@ static void keys_of_other_tasks_are_refused(void **state) {
                 fail_msg("task %s and %s", task_names[task], cases[i].setting);
     assert_true(refuses("denoising", "score-metrics: chrf"));
     assert_false(refuses("denoising", "max-ratio: 2\nsource-lang: en")); /* and no target-lang */
-    assert_false(refuses("masked_lm", "max-target-len: 9\nsource-lang: en"));
+    assert_true(refuses("masked_lm", "max-target-len: 9\nsource-lang: en"));
 }
 
 /* A recipe that extends one of another task inherits that one's keys, and says so. */
