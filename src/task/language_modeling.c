@@ -25,6 +25,20 @@ typedef struct {
     } splits[2]; /* by rd_split */
 } language_model;
 
+static int32_t block_of(const rd_recipe *r) {
+    return r->data.tokens_per_sample > 0 ? r->data.tokens_per_sample
+                                         : r->model.max_target_positions;
+}
+
+static rd_status warn_of_small_batches(const rd_recipe *r, rd_text *warnings) {
+    int64_t most = rd_max_tokens(&r->train, RD_TRAINING_DATA);
+    if (most == 0 || most >= block_of(r) || r->data.break_mode != RD_BREAK_NONE) return RD_OK;
+    return rd_text_printf(warnings,
+                          "max-tokens is %lld, but a block has %d (tokens-per-sample): each is a "
+                          "batch by itself\n",
+                          (long long)most, (int)block_of(r));
+}
+
 static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {
     language_model *m = rd_calloc(1, sizeof *m);
     *self = m;
@@ -37,6 +51,7 @@ static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_t
         return rd_error(RD_ERR_ARGUMENT, "task language_modeling: the model has no decoder layers");
     m->recipe = recipe;
     m->data_dir = data_dir;
+    RD_TRY(warn_of_small_batches(recipe, warnings));
     return rd_task_open_vocabularies(recipe, data_dir, &m->tokenizer, &m->target, warnings);
 }
 
@@ -63,13 +78,12 @@ static rd_status open_text(const language_model *m, const char *path, rd_stream 
 static rd_status open_split(language_model *m, rd_split split, const char *name) {
     const rd_recipe *r = m->recipe;
     rd_blocks_config config = {.mode = r->data.break_mode,
-                               .tokens_per_sample = r->data.tokens_per_sample,
+                               .tokens_per_sample = block_of(r),
                                .longest = r->model.max_target_positions,
                                .max_tokens = rd_max_tokens(&r->train, split),
                                .max_sentences = r->train.max_sentences,
                                .seed = r->train.seed,
                                .start = r->model.eos_id};
-    if (config.tokens_per_sample == 0) config.tokens_per_sample = config.longest;
     char *path = rd_path_join(m->data_dir, name);
     rd_status status = path ? open_text(m, path, &m->splits[split].text) : RD_ERR_MEMORY;
     if (status == RD_OK) {

@@ -219,6 +219,8 @@ for mode in none complete eos; do
     awk -v loss="$loss" '{ sub(/.*: loss /, ""); off = ($1 - loss) / loss; exit !(off < 2e-4 && off > -2e-4) }' log ||
         fail "$mode: validation has $loss, $(cat log)"
 done
+"$bin/rdrop-train" recipe.yaml --data out/bin --save-dir small --set max-tokens=10 --set max-update=1 --threads 1 >log 2>&1
+grep 'max-tokens is 10, but a block has 16' log >/dev/null || fail "batches smaller than blocks: $(cat log)"
 cp out/bin/train.bin out/bin/valid.bin chars
 refused 1 "run rdrop-preprocess again" "$bin/rdrop-train" characters.yaml --data chars --save-dir other --threads 1
 refused 1 "the model has an encoder" "$bin/rdrop-train" recipe.yaml --data out/bin --save-dir other --set encoder-layers=1 --threads 1
