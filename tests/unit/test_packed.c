@@ -138,11 +138,11 @@ static uint32_t random_word(int kind, bool of_x, double *numbers) {
     uint32_t word = 0;
     int n = kind == 0 ? 1 : 2 * kind;
     for (int i = 0; i < n; i++) {
-        bool shifted = of_x && kind == 2; /* the byte has 128 added, the sum the zero point */
+        bool shifted = of_x && kind == 2; /* in the byte, and in the sum where signs stay in it */
         int32_t value = (int32_t)rd_rng_below(&rng, 200) - 100;
         if (kind == 2 && value % 2)
             value = value > 0 ? 127 : -127; /* sums of pairs at their most */
-        numbers[i] = value + (shifted ? ops->zero_point : 0);
+        numbers[i] = value + (shifted && !ops->signs_apart ? 128 : 0);
         if (shifted) value += 128;
         float f = (float)value;
         uint32_t bits;
@@ -165,6 +165,11 @@ static void check_panels(int kind, int64_t rows, int64_t n_out, int64_t n_words)
     int64_t stride = n_out + GAP;
     float *y = empty(rows * stride);
     for (int64_t i = 0; i < rows * n_words; i++) x[i] = random_word(kind, true, xs + i * PER_WORD);
+    if (kind == 2 && ops->signs_apart) {
+        uint32_t *split = calloc((size_t)(2 * rows * n_words), sizeof *split);
+        ops->signs_apart(split, (const uint8_t *)x, rows * n_words);
+        free(x), x = split;
+    }
     for (int64_t i = 0; i < n_out * n_words; i++)
         *word_of(panels, n_words, i / n_words, i % n_words) =
             random_word(kind, false, ws + i * PER_WORD);

@@ -102,7 +102,7 @@ static inline int64_t rd_panels_size(int64_t rows, int64_t n_words) {
 
 typedef struct {
     int64_t rows, n_out, n_words;
-    const void *x; /* [rows, n_words]; int8: the numbers with 128 added, unsigned */
+    const void *x; /* [rows, n_words]; int8: the numbers with 128 added, or signs_apart's */
     /* [n_out, rounded up to a multiple of RD_MOST_PANEL, / panel, rd_pad16(n_words), panel] */
     const uint32_t *panels;
     float *y; /* [rows, n_out] = sums + bias; stride_y elements between rows */
@@ -149,11 +149,14 @@ typedef struct {
     void (*column_sums)(float *total, rd_activations x, int64_t rows, int64_t width);
 
     /* y = x * W^T. panels_int8 is NULL without AVX2; AVX-512's needs VNNI. It adds up (number +
-     * zero_point) * weight. */
+     * 128)
+     * * weight; or, if signs_apart is not NULL, number * weight, and reads what that writes. */
     void (*panels_f32)(const rd_panels_product *product);
     void (*panels_bf16)(const rd_panels_product *product);
     void (*panels_int8)(const rd_panels_product *product);
-    int32_t zero_point;
+    /* split: [n_words, 2] = the numbers of `rounded`: [n_words] of four, signed, and their
+     * magnitudes. */
+    void (*signs_apart)(uint32_t *split, const uint8_t *rounded, int64_t n_words);
     int64_t panel; /* divides RD_MOST_PANEL */
 
     /* rounded: [rows, width] = x / row scale + 128, where the row scale, kept in row_scales:

@@ -16,8 +16,8 @@ struct rd_packed {
     int64_t n_out, n_in, n_words; /* n_words hold a row of W */
     rd_precision precision;
     uint32_t *panels; /* rd_panels_product */
-    /* int8 only. y = row scale * (scale * sum - offset): offset = zero point * scale * (sum of the
-     * row of W), for inputs have the zero point added. */
+    /* int8 only. y = row scale * (scale * sum - offset): where inputs have 128 added, offset = 128
+     * * scale * (sum of the row of W); otherwise 0. */
     float *scales, *offsets;  /* [n_out] */
     rd_packed_onednn *onednn; /* NULL: all rows are multiplied here */
 };
@@ -63,6 +63,7 @@ static rd_status fill_bf16(rd_packed *p, const float *w) {
 }
 
 static rd_status fill_int8(rd_packed *p, const float *w) {
+    const float added = rd_int8_kernels()->signs_apart ? 0.0f : 128.0f;
     p->scales = rd_malloc((size_t)p->n_out, sizeof *p->scales);
     p->offsets = rd_malloc((size_t)p->n_out, sizeof *p->offsets);
     int8_t *rounded = rd_malloc((size_t)(p->n_out * p->n_in), sizeof *rounded);
@@ -74,7 +75,7 @@ static rd_status fill_int8(rd_packed *p, const float *w) {
     for (int64_t r = 0; status == RD_OK && r < p->n_out; r++) {
         int32_t sum = 0;
         for (int64_t i = 0; i < p->n_in; i++) sum += rounded[r * p->n_in + i];
-        p->offsets[r] = (float)kernels_for(p->precision)->zero_point * p->scales[r] * (float)sum;
+        p->offsets[r] = added * p->scales[r] * (float)sum;
     }
     free(rounded);
     return status;
@@ -131,7 +132,19 @@ rd_precision rd_packed_precision(const rd_packed *p) {
     return p ? p->precision : RD_PRECISION_FP32;
 }
 
-/* x: [rows, n_in] as products read it: *operand: [rows, n_words]. row_scales: [rows], of int8. */
+/* *operand: [n_words] of int8, as panels_int8 reads it. */
+static rd_status set_signs_apart(rd_arena *arena, int64_t n_words, const void **operand) {
+    const rd_kernels *ops = rd_int8_kernels();
+    if (!ops->signs_apart) return RD_OK;
+    uint32_t *split = rd_arena_alloc(arena, (size_t)n_words, 2 * WORD);
+    if (!split) return RD_ERR_MEMORY;
+    ops->signs_apart(split, *operand, n_words);
+    *operand = split;
+    return RD_OK;
+}
+
+/* x: [rows, n_in] as products read it: *operand: [rows, n_words], of int8 perhaps two words each.
+ * row_scales: [rows], of int8. */
 static rd_status round_rows(const rd_packed *p, rd_arena *arena, int64_t rows, const float *x,
                             const void **operand, float *row_scales) {
     *operand = x;
@@ -149,7 +162,8 @@ static rd_status round_rows(const rd_packed *p, rd_arena *arena, int64_t rows, c
         if (stride > used) memset(row + used, 0, (size_t)(stride - used));
     }
     *operand = rounded;
-    return RD_OK;
+    if (p->precision == RD_PRECISION_BF16) return RD_OK;
+    return set_signs_apart(arena, rows * p->n_words, operand);
 }
 
 typedef struct {

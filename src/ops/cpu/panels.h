@@ -8,15 +8,15 @@
 
 typedef enum { PANELS_F32, PANELS_BF16, PANELS_INT8 } panels_kind;
 
-/* Rows and vectors of sums that registers hold together with the operands, of which int8 may need
- * more. A single row takes more vectors, so that no sum waits for the one before. */
+/* Rows and vectors of sums that registers hold together with the operands. A single row takes more
+ * vectors, so that no sum waits for the one before. */
 enum { PANEL_MOST_ROWS = 6, PANEL_MOST_VECTORS = 8 };
 #if defined(__AVX512F__)
-enum { PANEL_ROWS = 6, PANEL_INT8_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 4 };
+enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 4 };
 #elif defined(__aarch64__)
 enum { PANEL_ROWS = 6, PANEL_VECTORS = 4, PANEL_ROW_VECTORS = 8 };
 #else
-enum { PANEL_ROWS = 6, PANEL_INT8_ROWS = 4, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
+enum { PANEL_ROWS = 6, PANEL_VECTORS = 2, PANEL_ROW_VECTORS = 8 };
 #endif
 
 enum { PANEL = NATIVE * PANEL_VECTORS };
@@ -24,42 +24,46 @@ _Static_assert(PANEL_ROW_VECTORS % PANEL_VECTORS == 0 &&
                    RD_MOST_PANEL % (NATIVE * PANEL_ROW_VECTORS) == 0,
                "a single row reads whole panels, and none that is not there");
 
-/* What the numbers have added when they are multiplied; x's bytes have 128. */
+typedef uint32_t any_word __attribute__((may_alias)); /* of numbers of any type */
+
+/* Words of x for a word of W. */
 #if defined(__AVX512F__)
-enum { PANEL_ZERO_POINT = 128 };
+enum { PANEL_INT8_WORDS = 1 };
 #else
-enum { PANEL_ZERO_POINT = 0 };
+enum { PANEL_INT8_WORDS = 2 }; /* signs_apart */
 #endif
 
 /* sums + the products of the four bytes of x with those of w. */
-static inline native add_bytes(native sums, uint32_t x, native w) {
+static inline native add_bytes(native sums, const any_word *x, native w) {
     (void)x, (void)w;
 #if defined(__AVX512F__)
     /* Not the intrinsic, which needs a file that is compiled for VNNI as a whole. */
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x - (native_words){0}), "v"(w));
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(*x - (native_words){0}), "v"(w));
 #elif defined(__AVX2__)
     /* Magnitudes of x times weights with x's signs, added in pairs, in 16 bits: no weight is -128,
-     * so a sum is 2 * 128 * 127 at most. (Padding bytes are -128 here, times 0.) */
-    const __m256i zero_point = _mm256_set1_epi8(-128), ones = _mm256_set1_epi16(1);
-    __m256i numbers = _mm256_xor_si256(_mm256_set1_epi32((int)x), zero_point);
-    __m256i pairs =
-        _mm256_maddubs_epi16(_mm256_abs_epi8(numbers), _mm256_sign_epi8((__m256i)w, numbers));
-    sums = (native)_mm256_add_epi32((__m256i)sums, _mm256_madd_epi16(pairs, ones));
+     * so a sum is 2 * 128 * 127 at most. (Padding bytes are -128 here, times 0.) Not intrinsics,
+     * with which GCC keeps sums in memory. */
+    native products;
+    __asm__("vpsignb %3, %2, %1\n\tvpmaddubsw %1, %4, %1\n\t"
+            "vpmaddwd %5, %1, %1\n\tvpaddd %1, %0, %0"
+            : "+x"(sums), "=&x"(products)
+            : "x"(w), "x"(_mm256_set1_epi32((int)x[0])), "x"(_mm256_set1_epi32((int)x[1])),
+              "x"(_mm256_set1_epi16(1)));
 #endif
     return sums;
 }
 
-/* sums + the products of the numbers in word x and words w: one, two or four each. */
+/* sums + the products of the numbers in words x and w: one, two or four each. */
 static inline __attribute__((always_inline)) native add_words(panels_kind kind, native sums,
-                                                              uint32_t x, native w) {
+                                                              const any_word *x, native w) {
     if (kind == PANELS_F32) {
         float number;
-        memcpy(&number, &x, sizeof number);
+        memcpy(&number, x, sizeof number);
         return sums + number * w;
     }
     if (kind == PANELS_BF16)
-        return sums + rd_bf16_to_f32((uint16_t)x) * (native)((native_words)w << 16) +
-               rd_bf16_to_f32((uint16_t)(x >> 16)) * (native)((native_words)w & 0xFFFF0000);
+        return sums + rd_bf16_to_f32((uint16_t)*x) * (native)((native_words)w << 16) +
+               rd_bf16_to_f32((uint16_t)(*x >> 16)) * (native)((native_words)w & 0xFFFF0000);
     return add_bytes(sums, x, w);
 }
 
@@ -102,7 +106,8 @@ static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
                                                              const rd_panels_product *p, int64_t i,
                                                              int64_t j, int rows, int vectors) {
     native sums[PANEL_MOST_ROWS][PANEL_MOST_VECTORS] = {{{0}}};
-    const char *x = (const char *)p->x + i * p->n_words * 4;
+    const int64_t words = kind == PANELS_INT8 ? PANEL_INT8_WORDS : 1;
+    const any_word *x = (const any_word *)p->x + i * p->n_words * words;
     const uint32_t *w = p->panels + rd_panels_size(j, p->n_words);
     for (int64_t k = 0; k < p->n_words; k++) {
         native part[PANEL_MOST_VECTORS];
@@ -114,8 +119,7 @@ static inline __attribute__((always_inline)) void panel_tile(panels_kind kind,
                    sizeof part[v]);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            uint32_t word;
-            memcpy(&word, x + (r * p->n_words + k) * 4, sizeof word);
+            const any_word *word = x + (r * p->n_words + k) * words;
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
                 sums[r][v] = add_words(kind, sums[r][v], word, part[v]);
@@ -156,14 +160,14 @@ panel_rows(panels_kind kind, const rd_panels_product *p, int64_t i, int64_t j, i
 }
 
 /* Tiles of about equal heights, so that none is low and slow. */
-static inline __attribute__((always_inline)) void
-panels(panels_kind kind, const rd_panels_product *p, int most_rows) {
+static inline __attribute__((always_inline)) void panels(panels_kind kind,
+                                                         const rd_panels_product *p) {
     if (p->rows == 1) {
         for (int64_t j = 0; j < p->n_out; j += NATIVE * PANEL_ROW_VECTORS)
             panel_tile(kind, p, 0, j, 1, PANEL_ROW_VECTORS);
         return;
     }
-    int64_t tiles = (p->rows + most_rows - 1) / most_rows;
+    int64_t tiles = (p->rows + PANEL_ROWS - 1) / PANEL_ROWS;
     for (int64_t j = 0; j < p->n_out; j += PANEL)
         for (int64_t t = 0; t < tiles; t++) {
             int64_t i = p->rows * t / tiles, end = p->rows * (t + 1) / tiles;
@@ -172,16 +176,31 @@ panels(panels_kind kind, const rd_panels_product *p, int most_rows) {
 }
 
 static void panels_f32(const rd_panels_product *p) {
-    panels(PANELS_F32, p, PANEL_ROWS);
+    panels(PANELS_F32, p);
 }
 
 static void panels_bf16(const rd_panels_product *p) {
-    panels(PANELS_BF16, p, PANEL_ROWS);
+    panels(PANELS_BF16, p);
 }
 
 #if defined(__AVX2__)
 static void panels_int8(const rd_panels_product *p) {
-    panels(PANELS_INT8, p, PANEL_INT8_ROWS);
+    panels(PANELS_INT8, p);
+}
+#endif
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/* Done once for all panels, it leaves four instructions for 32 products. */
+static void signs_apart(uint32_t *split, const uint8_t *rounded, int64_t n_words) {
+    for (int64_t i = 0; i < n_words; i++) {
+        uint8_t numbers[4], magnitudes[4];
+        for (int b = 0; b < 4; b++) {
+            numbers[b] = rounded[4 * i + b] ^ 0x80;
+            magnitudes[b] = numbers[b] & 0x80 ? (uint8_t)-numbers[b] : numbers[b];
+        }
+        memcpy(&split[2 * i], numbers, sizeof numbers);
+        memcpy(&split[2 * i + 1], magnitudes, sizeof magnitudes);
+    }
 }
 #endif
 

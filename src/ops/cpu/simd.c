@@ -276,7 +276,9 @@ const rd_kernels RD_KERNELS_NAME = {
     .panel = PANEL,
 #if defined(__AVX2__)
     .panels_int8 = panels_int8,
-    .zero_point = PANEL_ZERO_POINT,
+#endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    .signs_apart = signs_apart,
 #endif
     .quantize_rows = quantize_rows,
     .dequantize_rows = dequantize_rows,
