@@ -105,6 +105,14 @@ static void measure(const arguments *a, const bench_kernel *kernel, int64_t rows
                1e-9 * flops / seconds, bound, 100.0 * limit / seconds);
 }
 
+/* What this processor has not and the kernel needs; NULL: nothing. */
+static const char *what_it_lacks(const char *kernel) {
+    const rd_kernels *int8 = rd_int8_kernels();
+    if (strcmp(kernel, "panels_int8") == 0 && !int8) return "AVX2";
+    if (strcmp(kernel, "signs_apart") == 0 && !(int8 && int8->signs_apart)) return "AVX2, not VNNI";
+    return NULL;
+}
+
 static void bench(void *self) {
     arguments *a = self;
     rd_set_threads(a->threads);
@@ -119,11 +127,10 @@ static void bench(void *self) {
     for (int k = 0; k < bench_n_kernels; k++) {
         const bench_kernel *kernel = &bench_kernels[k];
         const int64_t(*sizes)[2] = kernel->vocabulary ? vocabulary_sizes : model_sizes;
-        if (strcmp(kernel->name, "panels_int8") == 0 && !rd_int8_kernels()) {
-            if (!a->json && strstr(kernel->name, a->kernel))
-                printf("%-25s needs a processor with AVX2\n", kernel->name);
-            continue;
-        }
+        const char *needs = what_it_lacks(kernel->name);
+        if (needs && !a->json && strstr(kernel->name, a->kernel))
+            printf("%-25s needs a processor with %s\n", kernel->name, needs);
+        if (needs) continue;
         int n = kernel->vocabulary ? (int)(sizeof vocabulary_sizes / sizeof *vocabulary_sizes)
                                    : (int)(sizeof model_sizes / sizeof *model_sizes);
         for (int i = 0; i < n && strstr(kernel->name, a->kernel); i++)

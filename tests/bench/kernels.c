@@ -248,6 +248,13 @@ static void quantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int
                           a->x[1] + begin * a->width, end - begin, a->width);
 }
 
+static void signs_apart(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
+    const uint8_t *rounded = (const uint8_t *)(a->x[1] + begin * a->width);
+    (void)thread;
+    rd_int8_kernels()->signs_apart((uint32_t *)(a->x[0] + begin * a->width), rounded,
+                                   (end - begin) * a->width / 4);
+}
+
 /* Floats read as integers are integers like others. */
 static void dequantize_rows(const bench_arrays *a, int64_t begin, int64_t end, int64_t thread) {
     (void)thread;
@@ -342,6 +349,7 @@ const bench_kernel bench_kernels[] = {
     {"panels_bf16", 2, 1, {0, 4}, false, panels_bf16},
     {"panels_int8", 2, 1, {0, 8}, false, panels_int8},
     {"quantize_rows", 2, 1.25, {0, 0}, false, quantize_rows},
+    {"signs_apart", 2, 0.75, {0, 0}, false, signs_apart},
     {"dequantize_rows", 1, 2, {0, 0}, false, dequantize_rows},
     {"strided_maxima", 1, 1, {0, 0}, true, strided_maxima},
     {"sum_of_squares", 1, 1, {0, 0}, false, sum_of_squares},
