@@ -24,12 +24,15 @@ typedef struct {
     int32_t block;      /* that it was trained to read at once, at most `positions` */
     rd_break_mode mode; /* where its blocks ended */
     int32_t start;      /* what it reads before the first token of a text */
-    rd_text newlines;   /* " 198 628", the tokens that have one in them */
+    rd_text newlines;   /* rd_lm_list_newlines: " 198 628" */
 } rd_lm;
 
 /* Opens the model directory. RD_ERR_FORMAT if it is not a language model. */
 rd_status rd_lm_open(rd_lm *lm, const char *directory, rd_precision precision);
 void rd_lm_close(rd_lm *lm); /* {0} is fine */
+/* Lists the tokens that have a newline in them, as GPT-2 has one of two: once, before the first
+ * rd_lm_generate. It decodes every token. */
+rd_status rd_lm_list_newlines(rd_lm *lm);
 
 /* One token of the text, scored. */
 typedef struct {

@@ -6,8 +6,7 @@
 #include "recipe/model_dir.h"
 #include "search/options.h"
 
-/* As GPT-2 has one of two newlines. */
-static rd_status list_newlines(rd_lm *lm) {
+rd_status rd_lm_list_newlines(rd_lm *lm) {
     for (int32_t id = 0; id < rd_tokenizer_size(lm->tokenizer); id++) {
         char *text;
         RD_TRY(rd_tokenizer_decode(lm->tokenizer, &id, 1, &text, NULL));
@@ -43,7 +42,6 @@ static rd_status read_directory(rd_lm *lm, rd_model_dir *files, const char *path
     lm->start = c->eos_id;
     rd_status status = rd_line_end_choose(&lm->end, lm->tokenizer);
     if (status != RD_OK) return rd_error_prefix(status, "%s", path);
-    RD_TRY(list_newlines(lm));
     return rd_model_dir_load_packed(files, precision, &lm->model);
 }
 

@@ -19,6 +19,7 @@ static rd_status work(const arguments *a, const rd_lm *lm, rd_corpus *input) {
 static rd_status run(const arguments *a, rd_lm *lm) {
     rd_corpus *input;
     RD_TRY(rd_lm_open(lm, a->model, a->precision));
+    if (a->generate) RD_TRY(rd_lm_list_newlines(lm));
     RD_TRY(rd_corpus_open(&input, a->input, RD_UTF8_REPAIR));
     rd_corpus_stop_by(input, stop_fd());
     rd_status status = work(a, lm, input);

@@ -95,6 +95,7 @@ static void check_model(const char *path) {
     json_t *golden = golden_load("gpt2/answers.json"), *item;
     size_t i;
     must(rd_lm_open(&lm, path, RD_PRECISION_FP32));
+    must(rd_lm_list_newlines(&lm));
     json_array_foreach(json_object_get(golden, "lines"), i, item) check_line(&lm, item);
     json_array_foreach(json_object_get(golden, "written"), i, item) check_written(&lm, item);
     json_decref(golden);

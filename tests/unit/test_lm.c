@@ -32,6 +32,7 @@ static int set_up(void **state) {
                        "encoder-attention-heads: 2\nmax-target-positions: 16",
                        34, 0);
     must(rd_lm_open(&lm, model_path, RD_PRECISION_FP32));
+    must(rd_lm_list_newlines(&lm));
     return 0;
 }
 

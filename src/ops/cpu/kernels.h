@@ -148,9 +148,9 @@ typedef struct {
     void (*add_bias)(float *y, const float *bias, int64_t rows, int64_t width);
     void (*column_sums)(float *total, rd_activations x, int64_t rows, int64_t width);
 
-    /* y = x * W^T. panels_int8 is NULL without AVX2; AVX-512's needs VNNI. It adds up (number +
-     * 128)
-     * * weight; or, if signs_apart is not NULL, number * weight, and reads what that writes. */
+    /* y = x * W^T. panels_int8 is NULL without AVX2; AVX-512's needs VNNI. It multiplies weights by
+     * the numbers with 128 added or, if signs_apart is not NULL, by the numbers themselves, and
+     * reads what that writes. */
     void (*panels_f32)(const rd_panels_product *product);
     void (*panels_bf16)(const rd_panels_product *product);
     void (*panels_int8)(const rd_panels_product *product);

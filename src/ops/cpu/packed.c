@@ -16,8 +16,8 @@ struct rd_packed {
     int64_t n_out, n_in, n_words; /* n_words hold a row of W */
     rd_precision precision;
     uint32_t *panels; /* rd_panels_product */
-    /* int8 only. y = row scale * (scale * sum - offset): where inputs have 128 added, offset = 128
-     * * scale * (sum of the row of W); otherwise 0. */
+    /* int8 only. y = row scale * (scale * sum - offset). Where inputs have 128 added, the offset is
+     * that times scale * (sum of the row of W), and otherwise 0. */
     float *scales, *offsets;  /* [n_out] */
     rd_packed_onednn *onednn; /* NULL: all rows are multiplied here */
 };

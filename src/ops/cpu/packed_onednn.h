@@ -14,8 +14,8 @@ typedef struct rd_packed_onednn rd_packed_onednn;
 
 bool rd_packed_onednn_is_there(void); /* in this build */
 
-/* panels: [n_out, n_in], of 64, as ops/cpu/kernels.h has them; they must stay. *made is NULL, which is not
- * a failure, where oneDNN is absent or has no fast product of them. */
+/* panels: [n_out, n_in], of 64, as ops/cpu/kernels.h has them; they must stay. *made is NULL, which
+ * is not a failure, where oneDNN is absent or has no fast product of them. */
 rd_status rd_packed_onednn_new(rd_packed_onednn **made, rd_precision precision, int64_t n_out,
                                int64_t n_in, void *panels);
 void rd_packed_onednn_free(rd_packed_onednn *product); /* NULL is fine */
