@@ -7,13 +7,14 @@
 #   recipes/run.sh NAME [--from STAGE] [--out DIR] [--set KEY=VALUE]... [--seed N | --seeds N,N,...] [--threads N]
 #                       [--compare NAME]... [--no-install]
 #
-#   NAME          recipes/NAME.yaml, or the path of a recipe
+#   NAME          recipes/NAME.yaml, or the path of a recipe; NAME-baseline is NAME without R-Drop
+#                 (reg-alpha: 0)
 #   --from STAGE  run this stage and all after it, up to date or not (training goes on from its
 #                 last checkpoint)
 #   --out DIR     where everything goes (out/NAME; of an installed copy, in the current directory)
 #   --seeds LIST  train once for each seed (into OUT/seed-N), and print means and deviations
-#   --compare B   run recipe B as well, with the same options (into out/B, or DIR-B), and print
-#                 all scores in one table; so does the recipe's key compare
+#   --compare B   run recipe B (or NAME-baseline) as well, with the same options (into out/B, or
+#                 DIR-B), and print all scores in one table; so does the recipe's key compare
 #   --no-install  in a checkout: name the missing packages and stop
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -72,22 +73,28 @@ case $out in -*) out=./$out ;; esac
 while [ "${out%/}" != "$out" ] && [ "$out" != / ]; do out=${out%/}; done
 [ -z "$from" ] || passed_on+=(--from "$from")
 
-# A name is that of a recipe here or, where one recipe names another, next to it.
+# source_of FILE: the recipe itself, and of X-baseline.yaml, if there is no such file, X.yaml
+source_of() {
+    case $1 in *-baseline.yaml) [ -f "$1" ] || set -- "${1%-baseline.yaml}.yaml" ;; esac
+    printf '%s\n' "$1"
+}
+# A name is that of a recipe here or, of one to compare with, next to the one that is run.
+beside=$repository/recipes
 recipe_file() {
-    local directory
-    for directory in "$repository/recipes" "${2:-$repository/recipes}"; do
-        [ ! -f "$directory/$1.yaml" ] || {
-            printf '%s\n' "$directory/$1.yaml"
+    local file
+    for file in "$repository/recipes/$1.yaml" "$beside/$1.yaml" "$1"; do
+        [ ! -f "$(source_of "$file")" ] || {
+            printf '%s\n' "$file"
             return
         }
     done
-    [ -f "$1" ] || fail "no recipe '$1'; there are: $(cd "$repository/recipes" && echo *.yaml | sed 's/\.yaml//g')"
-    printf '%s\n' "$1"
+    fail "no recipe '$1'; there are: $(cd "$repository/recipes" && echo *.yaml | sed 's/\.yaml//g')"
 }
 # An installed copy has no sources, and writes where it is started.
 top=$repository
 [ -e "$repository/CMakeLists.txt" ] || top=$PWD
 recipes=("$(recipe_file "$name")")
+beside=$(dirname -- "${recipes[0]}")
 for other in ${compare[@]+"${compare[@]}"}; do recipes+=("$(recipe_file "$other")"); done
 
 # RDROP_BIN: programs built elsewhere; then nothing is installed or built.
@@ -98,17 +105,29 @@ if [ -z "${RDROP_BIN:-}" ]; then
     rd_setup_build "$repository" "$bin" programs || fail "building failed"
 fi
 
+# options_of RECIPE: its settings, into options
+options_of() {
+    options=(${settings[@]+"${settings[@]}"})
+    [ -f "$1" ] || options+=(--set reg-alpha=0)
+}
 get() {
-    "$bin/rdrop-recipe" "$1" ${settings[@]+"${settings[@]}"} --get "$2"
+    local options
+    options_of "$1"
+    "$bin/rdrop-recipe" "$(source_of "$1")" ${options[@]+"${options[@]}"} --get "$2"
 }
 named=$(get "${recipes[0]}" compare)
 mapfile -t compare < <(tr ',' '\n' <<<"$named" | sed 's/^ *//; s/ *$//; /^$/d')
 for other in ${compare[@]+"${compare[@]}"}; do
-    file=$(recipe_file "$other" "$(dirname -- "${recipes[0]}")")
+    file=$(recipe_file "$other")
     case " ${recipes[*]} " in *" $file "*) ;; *) recipes+=("$file") ;; esac
 done
 names=$(for recipe in "${recipes[@]}"; do basename -- "$recipe" .yaml; done | sort | uniq -d)
 [ -z "$names" ] || fail "two recipes are called $names; each goes to a folder of its name"
+for recipe in "${recipes[@]}"; do
+    file=$(source_of "$recipe")
+    [ -f "$recipe" ] || [ "$(get "$file" reg-alpha)" != 0 ] ||
+        fail "$(basename -- "$recipe" .yaml): $file is without R-Drop itself (reg-alpha is 0)"
+done
 
 # out_of RECIPE: where what it makes goes
 out_of() {
@@ -161,10 +180,11 @@ means() {
 }
 # run_stages RECIPE OUT OPTION...
 run_stages() {
-    local recipe=$1 to=$2
+    local recipe=$1 to=$2 options
     shift 2
-    bash "$repository/recipes/stages.sh" "$recipe" "$to" "$bin" \
-        ${passed_on[@]+"${passed_on[@]}"} ${settings[@]+"${settings[@]}"} "$@" || exit $?
+    options_of "$recipe"
+    bash "$repository/recipes/stages.sh" "$(source_of "$recipe")" "$to" "$bin" --name "$(basename -- "$recipe" .yaml)" \
+        ${passed_on[@]+"${passed_on[@]}"} ${options[@]+"${options[@]}"} "$@" || exit $?
 }
 # What several trainings download, they download once.
 if [ -z "${RDROP_DOWNLOADS:-}" ] && [ $((${#recipes[@]} + ${#seeds[@]})) -gt 1 ]; then

@@ -2,26 +2,27 @@
 # The stages of one recipe, each skipped while the content of all it depends on is the same:
 # recipes/run.sh builds, then calls this for every recipe. The scores end up in OUT/scores.txt.
 #
-#   recipes/stages.sh RECIPE.yaml OUT BIN [--from STAGE] [--threads N] [--set KEY=VALUE]...
+#   recipes/stages.sh RECIPE.yaml OUT BIN [--name NAME] [--from STAGE] [--threads N] [--set KEY=VALUE]...
 #
 #   OUT           where everything goes
 #   BIN           where the programs are
+#   --name NAME   what messages call it (the recipe's name)
 #   --from STAGE  run this stage and all after it, up to date or not
 #
 # One run at a time works in OUT; a second one is refused.
 set -euo pipefail
 recipe=$1 out=$2 bin=$3
 shift 3
-from="" settings=() with_threads=()
+base=$(basename -- "$recipe" .yaml) from="" settings=() with_threads=()
 while [ $# -gt 0 ]; do
     case $1 in
+    --name) base=$2 ;;
     --from) from=$2 ;;
     --threads) with_threads=(--threads "$2") ;;
     --set) settings+=(--set "$2") ;;
     esac
     shift 2
 done
-base=$(basename -- "$recipe" .yaml)
 
 say() {
     printf '[%s] %s\n' "$base" "$*" >&2

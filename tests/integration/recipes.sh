@@ -15,17 +15,10 @@ fail() {
 }
 same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 
-# Every recipe loads, and a baseline differs from its twin in reg-alpha alone. Vocabularies are settings that
-# recipes extend, of nothing but vocabularies.
+# Every recipe loads. Vocabularies are settings that recipes extend, of nothing but vocabularies.
 for recipe in "$repository"/recipes/*.yaml; do
     "$recipe_program" "$recipe" >"$work/resolved" || fail "$recipe does not load"
     "$recipe_program" "$work/resolved" | cmp - "$work/resolved" || fail "$recipe: what is printed does not load as it was"
-    case $recipe in
-    *-baseline.yaml)
-        "$recipe_program" "${recipe%-baseline.yaml}.yaml" >"$work/twin"
-        same "$(diff "$work/twin" "$work/resolved" | grep '^>')" "> reg-alpha: 0" "$recipe"
-        ;;
-    esac
 done
 for vocabulary in "$repository"/vocab/*.yaml; do
     grep -q "^extends: ../vocab/$(basename "$vocabulary")$" "$repository"/recipes/*.yaml ||
@@ -380,16 +373,27 @@ same "$(run --set max-epoch=2)" "translate " "a translation is gone"
 grep -q -- "--set max-epoch=2" "$work/calls" || fail "--set is not passed on"
 # Recipes beside it, named by its key and by --compare: each once, with the same options, all scores in one
 # table; one that is not there is known before anything runs.
-printf 'extends: toy.yaml\nreg-alpha: 0\n' >"$work/recipes/toy-baseline.yaml"
-run --compare "$work/recipes/toy-baseline.yaml" --set compare="toy-baseline, toy" --set max-epoch=2 >/dev/null
+run --compare "$work/recipes/toy-baseline.yaml" --set compare="toy-baseline, toy" --set max-epoch=2 --set reg-alpha=4 >/dev/null
 same "$(tr -s ' ' <"$work/table")" "recipe reg-alpha test set BLEU chrF2
-toy 5 t1 41.5 62.0
-toy 5 t2 41.5 62.0
+toy 4 t1 41.5 62.0
+toy 4 t2 41.5 62.0
 toy-baseline 0 t1 41.5 62.0
-toy-baseline 0 t2 41.5 62.0" "table of two recipes"
+toy-baseline 0 t2 41.5 62.0" "table of a recipe and its twin"
 [ "$(grep -c '^\[toy-baseline\] 4/7 train$' "$work/log")" = 1 ] || fail "the second recipe: $(cat "$work/log")"
-grep -q -- "train $work/recipes/toy-baseline.yaml --data $work/out-toy-baseline/bin .*--set max-epoch=2" \
+grep -q -- "train $work/recipes/toy.yaml --data $work/out-toy-baseline/bin .*--set max-epoch=2 .*--set reg-alpha=0" \
     "$work/calls" || fail "calls of the second recipe: $(cat "$work/calls")"
+same "$(cat "$work/out-toy-baseline/train/began" | grep reg-alpha)" "reg-alpha: 0" "what the twin was trained with"
+# Its twin can be run alone; a file of that name goes first; one without R-Drop has no twin.
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy-baseline.yaml" --out "$work/alone" 2>"$work/log" |
+    grep '^t2 .*41.5' >/dev/null || fail "a twin alone: $(cat "$work/log")"
+same "$(grep reg-alpha "$work/alone/train/began")" "reg-alpha: 0" "a twin alone"
+printf 'extends: toy.yaml\nreg-alpha: 2\n' >"$work/recipes/toy-baseline.yaml"
+run --compare toy-baseline >/dev/null
+same "$(tr -s ' ' <"$work/table" | sed -n 4p)" "toy-baseline 2 t1 41.5 62.0" "a file that is called baseline"
+rm "$work/recipes/toy-baseline.yaml"
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/base-baseline.yaml" --out "$work/new" >/dev/null 2>"$work/log" &&
+    fail "a twin of a recipe without R-Drop"
+grep -q "base-baseline: .*base.yaml is without R-Drop itself" "$work/log" && [ ! -e "$work/new" ] || fail "message: $(cat "$work/log")"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/toy.yaml" --out "$work/new" \
     --set compare=nonesuch >/dev/null 2>"$work/log" && fail "no such recipe to compare with"
 grep -q "no recipe 'nonesuch'" "$work/log" && [ ! -e "$work/new" ] || fail "message: $(cat "$work/log")"
