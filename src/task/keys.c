@@ -24,7 +24,7 @@ static const struct {
     unsigned tasks;
     const char *harmless; /* a value that is true of the other tasks, too; NULL: none is */
 } rows[] = {
-    {.names = "source-lang target-lang", .tasks = TEXTS},
+    {.names = "source-lang target-lang", .tasks = PAIRS | RD_LANGUAGE_MODELING},
     {.names = "class-names picture-channels patch-size stem-layers class-tokens "
               "position-interpolation",
      .tasks = RD_IMAGE_CLASSIFICATION},

@@ -5,6 +5,7 @@
 #
 #   tests/faults/network.sh BUILD_DIR [RECIPE DATA]       as root; not a part of continuous integration
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 recipe=${2:+$(realpath "$2")} data=${3:+$(realpath "$3")}
 work=$(mktemp -d)
@@ -16,10 +17,6 @@ clean() {
 }
 trap clean EXIT
 cd "$work"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 ip netns add $a
 ip netns add $b

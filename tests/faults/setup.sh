@@ -3,6 +3,7 @@
 # binarized data and a trained model, all tiny. Argument of the script: the build directory.
 bin=$(realpath "$1")
 tests=$(realpath "$(dirname "$0")/..")
+. "$tests/assert.sh"
 golden=$tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -11,11 +12,6 @@ export OMP_NUM_THREADS=1
 # oneDNN compiles its products at every start, which is most of a tiny program's time; its oldest ones
 # compile fastest.
 export DNNL_MAX_CPU_ISA=SSE41
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 sanitized() {
     grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt"

@@ -20,7 +20,7 @@ is() { # PATH TYPE-AND-MODE
     [ "$(stat -c '%F %a' "$1")" = "$2" ] || fail "$1 is now $(stat -c '%F %a' "$1"), not $2"
     n=$((n + 1))
 }
-same() {
+same_file() {
     cmp -s "$1" "$2" || fail "$2 is not like $1: $(head -c 200 "$2")"
     n=$((n + 1))
 }
@@ -43,26 +43,26 @@ score_to - >page || fail "score: $(cat err)"
 for to in "translate translated" "score page"; do
     read -r program expected <<<"$to"
     "${program}_to" new || fail "$program: $(cat err)"
-    same "$expected" new
+    same_file "$expected" new
     is new "regular file $(printf %o $((0666 & ~$(umask))))"
     echo old >target && chmod 600 target && ln -s target link
     "${program}_to" target || fail "$program: $(cat err)"
-    same "$expected" target
+    same_file "$expected" target
     is target "regular file 600"
     echo old >target
     "${program}_to" link || fail "$program: $(cat err)"
-    same "$expected" target
+    same_file "$expected" target
     is target "regular file 600" && is link "symbolic link 777"
     mkfifo -m 600 fifo && ln -s fifo to_fifo
     for path in fifo to_fifo; do
         cat fifo >got &
         "${program}_to" $path || fail "$program: $(cat err)"
-        wait $! && same "$expected" got
+        wait $! && same_file "$expected" got
     done
     is fifo "fifo 600" && is to_fifo "symbolic link 777"
     for stream in - /dev/stdout /dev/fd/1; do
         "${program}_to" $stream | cat >got
-        same "$expected" got
+        same_file "$expected" got
     done
     echo first >both && "${program}_to" - >>both && { echo first && cat "$expected"; } | cmp -s - both ||
         fail "$program: standard output was not appended to"
@@ -98,7 +98,7 @@ for path in both link ./both; do
 done
 "$bin/rdrop-translate" --model out/model --input both >>both 2>err
 failed $? 2 "both read and written" translate
-same input both
+same_file input both
 rm link
 cp -r out/model own
 for file in own/*; do
@@ -125,7 +125,7 @@ done
 mkdir -p cache/models && cp spm.model cache/models/flores200sacrebleuspm
 SACREBLEU=$PWD/cache "$bin/rdrop-score" --tokenize flores200 --worst 2 --ref input translated --html cache/models/flores200sacrebleuspm 2>err
 failed $? 2 "both read and written" score
-same bin/spm.model spm.model && same bin/shortlist.bin shortlist.bin && same bin/spm.model cache/models/flores200sacrebleuspm
+same_file bin/spm.model spm.model && same_file bin/shortlist.bin shortlist.bin && same_file bin/spm.model cache/models/flores200sacrebleuspm
 rm -r terms shortlist.bin spm.model other_name cache
 
 # Corpora and a recipe where the files of --dest go; one folder as vocab-from and --dest.
@@ -139,7 +139,7 @@ in_dest() { # SOURCE-LANG TARGET-LANG TRAINPREF VALIDPREF TESTPREF
     "$bin/rdrop-preprocess" tiny.yaml --data shared --dest shared --threads 1 --shortlist --set source-lang="$1" \
         --set target-lang="$2" --set trainpref="$3" --set validpref="$4" --set testpref="$5" >got 2>err
     failed $? 1 "both read and written" preprocess
-    for file in kept/*; do same "$file" "shared/${file#kept/}"; done
+    for file in kept/*; do same_file "$file" "shared/${file#kept/}"; done
     rm -r shared kept
 }
 in_dest bin de train dev test
@@ -150,12 +150,12 @@ in_dest model de spm dev test
 mkdir made && cp tiny.yaml made/valid.bin
 "$bin/rdrop-preprocess" made/valid.bin --data data --dest made --threads 1 >got 2>err
 failed $? 1 "made/valid.bin: both read and written" preprocess
-same tiny.yaml made/valid.bin
+same_file tiny.yaml made/valid.bin
 # Neither is a recipe that it extends written over.
 printf 'extends: made/train.bin\n' >child.yaml && mv made/valid.bin made/train.bin
 "$bin/rdrop-preprocess" child.yaml --data data --dest made --threads 1 >got 2>err
 failed $? 1 "made/train.bin: both read and written" preprocess
-same tiny.yaml made/train.bin
+same_file tiny.yaml made/train.bin
 rm -r made
 mkdir shared && cp bin/spm.model shared && cp "$golden"/bpe/vocab.json "$golden"/bpe/merges.txt shared && cp -r shared kept
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest shared --threads 1 --only vocab --set vocab-from=shared >got 2>err || fail "$(cat err)"
@@ -173,11 +173,11 @@ for file in train.jsonl report.html model/config.yaml; do
     cp tiny.yaml own/$file
     "$bin/rdrop-train" own/$file --data bin --save-dir own >got 2>err
     failed $? 1 "own/$file: both read and written" train
-    same tiny.yaml own/$file
+    same_file tiny.yaml own/$file
     printf 'extends: own/%s\n' $file >child.yaml
     "$bin/rdrop-train" child.yaml --data bin --save-dir own >got 2>err
     failed $? 1 "own/$file: both read and written" train
-    same tiny.yaml own/$file
+    same_file tiny.yaml own/$file
 done
 rm -r own linked
 
@@ -232,7 +232,7 @@ done
 # The directory itself may be one.
 rm -rf saved && mkdir elsewhere && ln -s elsewhere saved
 train saved || fail "train: $(cat err)"
-same out/model/model.safetensors elsewhere/model/model.safetensors
+same_file out/model/model.safetensors elsewhere/model/model.safetensors
 # What a killed training left is removed, what only looks like it is not.
 mkdir elsewhere/checkpoint_last.tmp.0 && touch elsewhere/{checkpoint_last.tmp.0123456789abcdef,model/x.tmp.12,notes.tmp.mine}
 train saved || fail "train: $(cat err)"
@@ -297,7 +297,7 @@ grep -q 'line cut' err || fail "translate: no warnings"
 for which in 0 1 2 01 12 012; do
     rm -rf made saved page.html converted new
     closed $which "$bin/rdrop-train" tiny.yaml --data bin --save-dir saved >got 2>&1 || fail "train, $which closed"
-    for file in model/model.safetensors model/config.yaml checkpoint_best.safetensors; do same "out/$file" "saved/$file"; done
+    for file in model/model.safetensors model/config.yaml checkpoint_best.safetensors; do same_file "out/$file" "saved/$file"; done
     grep -vq '^{"event":.*}$' saved/train.jsonl && fail "train, $which closed: $(cat saved/train.jsonl)"
     grep -vq '^[0-9]*$' saved/lock && fail "train, $which closed: $(cat saved/lock)"
     closed $which "$bin/rdrop-preprocess" tiny.yaml --data data --dest made --threads 1 --shortlist >got 2>&1 ||
@@ -305,10 +305,10 @@ for which in 0 1 2 01 12 012; do
     diff -r bin made || fail "preprocess, $which closed"
     closed $which "$bin/rdrop-translate" --model out/model --threads 1 --max-input-length 2 --input input \
         --output new >got 2>&1 || fail "translate, $which closed"
-    same cut new
+    same_file cut new
     closed $which "$bin/rdrop-score" --worst 2 --ref input translated --html page.html >got 2>&1 ||
         fail "score, $which closed"
-    same page page.html
+    same_file page page.html
     closed $which "$bin/rdrop-convert" --export out/model --output converted >got 2>&1 || fail "convert, $which closed"
     diff -r good converted || fail "convert, $which closed"
 done

@@ -2,11 +2,8 @@
 # Programs and library are linked and compiled as CMakeLists.txt means them to be: position-independent,
 # with read-only relocations bound at the start, stack protectors and checked string functions.
 set -u
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 grep -q '^RD_SANITIZE:BOOL=ON' "$bin/CMakeCache.txt" && exit 77
 grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Release' "$bin/CMakeCache.txt" || exit 77
 command -v readelf >/dev/null || exit 77

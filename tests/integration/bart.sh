@@ -2,16 +2,12 @@
 # Fine-tuning BART: CNN/DailyMail's preparation on made-up archives of the real layout, and its recipe from them to
 # scores, from a small BART directory of Hugging Face. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 
 # story SOURCE URL TEXT...: a story of the archive SOURCE; a line each
 story() {

@@ -2,6 +2,7 @@
 # The benchmarks work and their numbers hang together; how large they are is nobody's concern here.
 # Argument: the build directory.
 set -u
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 tests=$repository/tests
@@ -10,11 +11,6 @@ kernels=$repository/src/ops/cpu/kernels.h
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 cat >tiny.yaml <<YAML
 extends: $tests/tiny.yaml

@@ -2,15 +2,12 @@
 # Pre-training by denoising, and fine-tuning from it: deterministic, resumable, of use. Argument: the build
 # directory.
 set -u
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 # Documents of three sentences. The task to fine-tune for: to say the first.
 "$bin/quickstart-corpus" pairs 1 1500 120 5 >/dev/null
@@ -63,12 +60,11 @@ run() {
 }
 run rdrop-preprocess denoise.yaml --data data --dest bin
 pretrain() { run rdrop-train denoise.yaml --data bin --save-dir "$@"; }
-same() { cmp "$1/model/model.safetensors" "$2/model/model.safetensors" || fail "$1 and $2 differ"; }
 
 # The same bits again, in pieces too: cut within an epoch and in a later one.
 pretrain whole
-pretrain again && same whole again
-pretrain parts --set max-update=7 && pretrain parts --set max-update=41 && pretrain parts && same whole parts
+pretrain again && same_weights whole again
+pretrain parts --set max-update=7 && pretrain parts --set max-update=41 && pretrain parts && same_weights whole parts
 [ "$(sed -n 's/.*"epoch":\([0-9]*\).*/\1/p' parts/train.jsonl | sort -nu | wc -l)" -ge 2 ] || fail "one epoch only"
 pretrain other --set seed=2
 cmp -s whole/model/model.safetensors other/model/model.safetensors && fail "another seed, the same model"

@@ -2,15 +2,12 @@
 # librdrop.so exports the functions of include/rdrop and nothing else: those listed in exports.txt, so that a function
 # is added to the library, or taken from it, knowingly. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 build=$(realpath "$1")
 ! grep -q "^RD_ONE_LIBRARY:BOOL=ON" "$build/CMakeCache.txt" || exit 77 # there all is shown
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
 export LC_ALL=C
 nm -D --defined-only "$build/librdrop.so" | awk '$2 != "A" { print $3 }' | sort >"$work/versioned"
 # All are of the version that the soname has: librdrop.so.0.2, RDROP_0.2.

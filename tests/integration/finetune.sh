@@ -2,17 +2,13 @@
 # The recipe finetune-opus-mt, with a multilingual MarianMT directory that the programs have trained and exported
 # themselves: from it to scores before and after, with new symbols, frozen parts and a tag. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 export OMP_NUM_THREADS=1
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 
 # pairs N SEED FIRST LAST TAG: sentences of the words FIRST to LAST of a dictionary, by chance
 pairs() {

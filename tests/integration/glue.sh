@@ -2,6 +2,7 @@
 # Language understanding from the outside: a user's own tables, fine-tuning of an imported BERT until it knows them by heart,
 # answers line by line, numbers, what is wrong with a table, a masked language model. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 golden=$repository/tests/golden/bert
@@ -9,10 +10,6 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 export OMP_NUM_THREADS=1
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 run() {
     local program=$1
     shift

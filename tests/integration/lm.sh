@@ -2,16 +2,12 @@
 # Language models from a text to perplexity, by the stages of a recipe; scores of lines and tokens; text after
 # prompts; what is refused. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
-same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 # refused STATUS TEXT COMMAND...: one line, with TEXT
 refused() {
     local status=0 wanted=$1 text=$2

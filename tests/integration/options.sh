@@ -2,14 +2,11 @@
 # The command lines of all programs: --help, --version and the man page know the same options, each of them is
 # understood, and an option that is not known is named as it was typed. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
 # wrong TEXT PROGRAM ARGUMENTS...: wrong usage, in one line that has TEXT.
 wrong() {
     local text=$1 got=0

@@ -3,16 +3,13 @@
 # scores, man pages, completion, and a C and a C++ program against the library. As root also installed and removed.
 # Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 build=$(realpath "$1")
 examples=$(realpath "$(dirname "$0")/../examples")
 command -v cpack >/dev/null && command -v dpkg-deb >/dev/null && command -v dpkg-shlibdeps >/dev/null || exit 77
 ! grep -q '^RD_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" || exit 77 # what is installed is a release
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 
 (cd "$build" && cpack -G DEB -B "$work/packages") >"$work/log" 2>&1 || fail "$(cat "$work/log")"
 version=$("$build/rdrop-recipe" --version | cut -d' ' -f2)

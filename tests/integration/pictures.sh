@@ -2,6 +2,7 @@
 # Pictures from folders and archives to a model that knows them: broken ones left out and counted, R-Drop with all
 # augmentations, resuming, and fine-tuning of an imported model at another size.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 build=$1
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 golden=$repository/tests/golden
@@ -9,11 +10,6 @@ bin=$(cd "$build" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export OMP_NUM_THREADS=1
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 contains() { grep -F -- "$2" "$1" >/dev/null || fail "no '$2' in: $(cat "$1")"; }
 
 mkdir -p "$work/data/train/colour" "$work/data/train/other"

@@ -1,16 +1,12 @@
 #!/usr/bin/env bash
 # rdrop-preprocess from the outside: what it makes of a small corpus, and of bad input.
 set -u
+. "$(dirname "$0")/../assert.sh"
 preprocess="$(realpath "$1")/rdrop-preprocess"
 golden=$(dirname "$(realpath "$0")")/../golden/bpe
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 cd "$work" || exit 1
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 # corpus LINES SEED: sentences of made-up words, the same for the same seed
 corpus() {

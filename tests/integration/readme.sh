@@ -3,14 +3,11 @@
 # program compiles, runs and prints numbers; the structs of the page of Python are those of the headers.
 # Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 build=$(realpath "$1")
 root=$(realpath "$(dirname "$0")/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-fail() {
-    echo "$*" >&2
-    exit 1
-}
 
 # commands FILE: the commands of our programs in its indented blocks, one a line, without pipes and redirections
 commands() {

@@ -1,19 +1,14 @@
 #!/usr/bin/env bash
-# Recipes load; twins differ in reg-alpha alone; IWSLT14's preparation on a made-up archive; what
-# run.sh skips and reruns, with stand-ins for the programs; --no-install.
+# Recipes load; IWSLT14's preparation on a made-up archive; what run.sh skips and reruns, with stand-ins for the
+# programs; --no-install.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 build=$1
 ! grep -q '^RD_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" || exit 77 # scripts are the same there
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 recipe_program=$(cd "$build" && pwd)/rdrop-recipe
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# On standard output as well, so that $(run) of a run that fails is not what is expected of one without stages.
-fail() {
-    echo "FAILED: $*" | tee /dev/stderr
-    exit 1
-}
-same() { [ "$1" = "$2" ] || fail "$3: '$1', expected '$2'"; }
 
 # Every recipe loads. Vocabularies are settings that recipes extend, of nothing but vocabularies.
 for recipe in "$repository"/recipes/*.yaml; do

@@ -2,16 +2,13 @@
 # What is made of trainings to look at: one page of several, and TensorBoard's event files.
 # Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 tests=$(dirname "$(realpath "$0")")/..
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 export OMP_NUM_THREADS=1
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
 cat >tiny.yaml <<YAML
 extends: $tests/tiny.yaml
 vocab-size: 200

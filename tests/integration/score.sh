@@ -1,16 +1,12 @@
 #!/bin/bash
 # rdrop-score from the outside: what it prints, and what it does with bad input.
 set -u
+. "$(dirname "$0")/../assert.sh"
 score="$(realpath "$1")/rdrop-score"
 golden=$(realpath "$(dirname "$0")/../golden/metrics")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 printf '%s\n' 'The dog bit the man.' "It wasn't surprising." 'The man had just bitten him.' > hyp
 printf '%s\n' 'The dog bit the man.' 'It was not unexpected.' 'The man bit him first.' > ref1

@@ -1,15 +1,11 @@
 #!/usr/bin/env bash
 # rdrop-score on labels and numbers. Values are scikit-learn's and SciPy's, times 100.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 score="$(realpath "$1")/rdrop-score"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 # scores "WANTED ..." ARGUMENTS...: to 10 digits after the point
 scores() {

@@ -2,6 +2,7 @@
 # rdrop-train from the outside: the same bits again, signals, one training at a time, bad input.
 # What kills at every moment lead to is in tests/unit/test_train.c. Argument: the build directory.
 set -u
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 tests=$(dirname "$(realpath "$0")")/..
 golden=$tests/golden
@@ -9,11 +10,6 @@ work=$(mktemp -d)
 running=
 trap '[ -z "$running" ] || kill -9 $running; rm -rf "$work"' EXIT
 cd "$work" || exit 1
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 cat >tiny.yaml <<YAML
 extends: $tests/tiny.yaml
@@ -35,22 +31,19 @@ train() {
     "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$save_dir" "$@" >log 2>&1 ||
         fail "$save_dir: exit $?: $(cat log)"
 }
-same() {
-    cmp "$1/model/model.safetensors" "$2/model/model.safetensors" || fail "$1 and $2 differ"
-}
 
 # The same recipe, seed and threads give the same bits.
 for threads in 1 2; do
     for run in a b; do train "$run$threads" --threads $threads; done
-    same a$threads b$threads
+    same_weights a$threads b$threads
 done
 train seed --set seed=2
 cmp -s a1/model/model.safetensors seed/model/model.safetensors && fail "another seed changes nothing"
 grep -q '"event":"valid".*"bleu"' a1/train.jsonl || fail "no BLEU in train.jsonl"
 train deep --set encoder-layers=3
 train checkpointed --set encoder-layers=3 --checkpoint-activations
-same checkpointed deep
-train exact --precision fp32 && train named --set precision=fp32 && same exact named
+same_weights checkpointed deep
+train exact --precision fp32 && train named --set precision=fp32 && same_weights exact named
 "$bin/rdrop-convert" --info exact/checkpoint_last | grep ' precision fp32,' >/dev/null ||
     fail "--precision is not in the checkpoint: $("$bin/rdrop-convert" --info exact/checkpoint_last)"
 grep -qE '^peak memory [1-9][0-9]* MiB$' log || fail "no peak memory: $(cat log)"
@@ -156,7 +149,7 @@ for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2 USR1:138:1:bin:0; do
     grep -q "<title>started again: after update $at</title>" "stop$name/report.html" ||
         fail "SIG$name: the report does not mark the restart"
     train "whole$name" --set max-update=$last --set validate-interval-updates=1000000 "${more[@]}"
-    same "stop$name" "whole$name"
+    same_weights "stop$name" "whole$name"
 done
 
 # A second training in the same directory is refused by the pid of the first; a killed one holds
@@ -173,7 +166,7 @@ echo mine | tee killed/results.tmp.2024 >killed/news.de.tmp.0123456789abcdef # o
 printf '%s\n' '{"event":"train","update":99,"lost":1}' '{"event":"skipped","update":0,"lost":1}' >>killed/train.jsonl
 printf '{"event":"tra' >>killed/train.jsonl
 train killed
-same killed a1
+same_weights killed a1
 [ "$(find killed -name '*.tmp.*' | sort | tr '\n' ' ')" = 'killed/news.de.tmp.0123456789abcdef killed/results.tmp.2024 ' ] ||
     fail "temporary files are left, or others removed"
 [ "$(grep -c '<details' killed/report.html)" -eq 4 ] || fail "killed/report.html: other validations"
@@ -252,12 +245,12 @@ for damage in "flip 4" "flip 13" "flip 60" "flip $((size / 2))" "flip $((size - 
         fail "$damage: $(cat err)"
     grep -q '^going on after update 10$' log || fail "$damage: did not go on from update 10: $(cat log)"
     grep -q '"event":"warning".*"reason":"damaged/checkpoint_last' damaged/train.jsonl || fail "not logged"
-    same damaged a1
+    same_weights damaged a1
     cmp kept damaged/checkpoint_damaged || fail "$damage: the damaged checkpoint is not kept"
     cmp damaged/checkpoints/00000012.safetensors a1/checkpoints/00000012.safetensors || fail "$damage"
 done
 # A crash between the two renames of a save leaves only the older one.
-bad a1 older && rm older/checkpoint_last && train older && same older a1
+bad a1 older && rm older/checkpoint_last && train older && same_weights older a1
 # Where both are gone a finished training is not begun anew over what it made.
 bad a1 finished && rm finished/checkpoint_last finished/checkpoint_previous && cp -r finished as-it-was
 reject 1 'finished/model/model.safetensors: of a training whose checkpoint_last is gone' tiny.yaml --data bin \
@@ -265,7 +258,7 @@ reject 1 'finished/model/model.safetensors: of a training whose checkpoint_last 
 rm finished/lock as-it-was/lock && diff -r finished as-it-was || fail "a finished training was touched"
 # One that was killed before its first save is.
 bad a1 begun && rm begun/checkpoint_last begun/checkpoint_previous && printf '1\nunsaved\n' >begun/lock
-train begun && same begun a1
+train begun && same_weights begun a1
 [ "$(wc -l <begun/lock)" -eq 1 ] || fail "it is still said to be unsaved: $(cat begun/lock)"
 # A page replaces nothing of a training.
 for file in checkpoint_last model/model.safetensors checkpoints/00000012.safetensors; do
@@ -425,7 +418,7 @@ fine() {
         fail "fine-tuning: $(cat err)"
 }
 fine whole && fine part --set max-update=5 && fine part
-same part whole
+same_weights part whole
 cmp -s whole/model/model.safetensors a1/model/model.safetensors && fail "fine-tuning changed nothing"
 "$bin/rdrop-train" fine.yaml --data bin --save-dir whole --average --set finetune-from-model=a1/model >log 2>err ||
     fail "averaging after fine-tuning: $(cat err)"

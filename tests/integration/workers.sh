@@ -2,6 +2,7 @@
 # Workers: threads (--workers) and ranks (mpirun) that make one training, translation or dataset together.
 # Nothing here depends on time: what kills is counted in updates. Argument: the build directory.
 set -euo pipefail
+. "$(dirname "$0")/../assert.sh"
 bin=$(realpath "$1")
 repository=$(dirname "$(realpath "$0")")/../..
 tests=$repository/tests
@@ -9,11 +10,6 @@ golden=$tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-
-fail() {
-    echo "FAILED: $*"
-    exit 1
-}
 
 cat >tiny.yaml <<YAML
 extends: $tests/tiny.yaml
@@ -41,7 +37,7 @@ train_ranks() { # train_ranks N SAVE_DIR ARGUMENT...
     shift
     ranks "$n" "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$@" >log 2>&1 || fail "$n ranks, train $*: $(cat log)"
 }
-same() { # same A B: the same bits, in all that is kept
+same_training() { # same_training A B: the same bits, in all that is kept
     for file in model/model.safetensors checkpoint_best.safetensors checkpoints/00000012.safetensors; do
         cmp "$1/$file" "$2/$file" || fail "$1 and $2: $file"
     done
@@ -66,13 +62,13 @@ train again --workers 2
 train three --workers 3
 close one two
 close one three
-same two again
+same_training two again
 cmp -s one/model/model.safetensors two/model/model.safetensors && fail "two workers added in one's order"
 # Without batches-per-update each worker makes update-freq batches.
 train freq-one --set batches-per-update=0 --set update-freq=6
-same freq-one one
+same_training freq-one one
 train freq-two --set batches-per-update=0 --set update-freq=3 --workers 2
-same freq-two two
+same_training freq-two two
 # Fewer batches than workers, and a last update of the epoch with fewer still.
 train many --workers 4 --set batches-per-update=3 --set max-epoch=1 --set max-update=0
 train few --set batches-per-update=3 --set max-epoch=1 --set max-update=0
@@ -103,7 +99,7 @@ done
 # Chosen where nobody says, and the reason said.
 train chosen --set threads=3
 grep '^3 workers of 1 thread: ' log >/dev/null || fail "workers were not chosen: $(cat log)"
-same chosen three
+same_training chosen three
 train even --set threads=4 # 2 and 2 are done before 2, 2, 1 and 1
 grep '^2 workers of 2 threads: ' log >/dev/null || fail "workers of unequal shares: $(cat log)"
 grep '^1 worker of 1 thread: ' <<<"$(train few-again --set batches-per-update=0 --set max-update=1 && cat log)" \
@@ -179,17 +175,17 @@ fi
 
 # Ranks: what threads make, bit by bit; each with a part of the optimizer's state, or the whole of it.
 train_ranks 2 rank-two
-same rank-two two
+same_training rank-two two
 train_ranks 3 rank-three
-same rank-three three
+same_training rank-three three
 train_ranks 2 whole --set shard-optimizer=false
-same whole two
+same_training whole two
 train_ranks 3 rank-resumed --set max-update=5
 train_ranks 2 rank-resumed
 close rank-resumed one
 train rank-resumed-alone --workers 3 --set max-update=5
 train_ranks 3 rank-resumed-alone
-same rank-resumed-alone three
+same_training rank-resumed-alone three
 ranks 2 "$bin/rdrop-train" far.yaml --data far --save-dir far-ranks --set precision=fp32 >log 2>&1 || fail "$(cat log)"
 grep '^skipped the update after [0-9]*: loss' log >/dev/null || fail "ranks with a loss that is not finite: $(cat log)"
 cmp far-2/model/model.safetensors far-ranks/model/model.safetensors || fail "ranks leave out something else"
