@@ -107,20 +107,40 @@ rd_status rd_keeper_find(rd_keeper *keeper, const char *text, size_t n,
     return U_FAILURE(code) ? regex_error(code) : status;
 }
 
+/* A match, and where the text has it. */
+typedef struct {
+    size_t begin, end; /* in the line */
+    int64_t at;        /* in the text; -1: nowhere */
+} match;
+
 /* A translation being mended. */
 typedef struct {
     const char *line;
     size_t n;
     rd_text *text;
-    int32_t added;
+    match *matches; /* [n_matches], as the line has them */
+    int64_t n_matches, capacity;
     int64_t *places; /* [n_places] in the text */
     int64_t n_places;
 } mending;
 
-/* The places from `first` on move by n bytes. */
-static void move_places(const mending *m, int64_t first, int64_t n) {
+static rd_status add_match(void *self, size_t begin, size_t end) {
+    mending *m = self;
+    RD_TRY(rd_reserve(&m->matches, &m->capacity, m->n_matches + 1, sizeof *m->matches));
+    m->matches[m->n_matches++] = (match){begin, end, -1};
+    return RD_OK;
+}
+
+static int64_t size_of(const match *k) {
+    return (int64_t)(k->end - k->begin);
+}
+
+/* Places and matches from `first` on move by n bytes. */
+static void move(const mending *m, int64_t first, int64_t n) {
     for (int64_t i = 0; i < m->n_places; i++)
         if (m->places[i] >= first) m->places[i] += n;
+    for (int64_t i = 0; i < m->n_matches; i++)
+        if (m->matches[i].at >= first) m->matches[i].at += n;
 }
 
 static bool is_word(char c) {
@@ -135,38 +155,20 @@ static bool is_alien(char theirs, char ours) {
 
 static void cut(const mending *m, int64_t at) {
     rd_text *text = m->text;
-    move_places(m, at + 1, -1);
+    move(m, at + 1, -1);
     memmove(text->data + at, text->data + at + 1, (size_t)(text->length - at));
     text->length--;
 }
 
-/* The match, line[begin..end), is at text[*at..). */
-static void mend_blanks(const mending *m, size_t begin, size_t end, int64_t *at) {
-    rd_text *text = m->text;
-    char before = begin > 0 ? m->line[begin - 1] : '\0', after = end < m->n ? m->line[end] : '\0';
-    int64_t place = *at;
-    if (place > 1 && text->data[place - 1] == ' ' && is_alien(before, text->data[place - 2]))
-        cut(m, --place);
-    int64_t after_match = place + (int64_t)(end - begin);
-    if (after_match + 1 < text->length && text->data[after_match] == ' ' &&
-        is_alien(after, text->data[after_match + 1]))
-        cut(m, after_match);
-    *at = after_match;
-}
-
-static rd_status insert(const mending *m, int64_t at, const char *bytes, size_t n) {
-    rd_text made = {0}, *text = m->text;
-    const char *gap = at > 0 && text->data[at - 1] != ' ' ? " " : "";
-    rd_status status = rd_text_append(&made, text->data, (size_t)at);
-    if (status == RD_OK) status = rd_text_append(&made, gap, strlen(gap));
-    if (status == RD_OK) status = rd_text_append(&made, bytes, n);
-    if (status == RD_OK && at == 0 && text->length) status = rd_text_append(&made, " ", 1);
-    if (status == RD_OK)
-        status = rd_text_append(&made, text->data + at, (size_t)(text->length - at));
-    move_places(m, at, made.length - text->length);
-    rd_text_free(text);
-    *text = made;
-    return status;
+static void mend_blanks(const mending *m, const match *k) {
+    const rd_text *text = m->text;
+    char before = k->begin > 0 ? m->line[k->begin - 1] : '\0';
+    char after = k->end < m->n ? m->line[k->end] : '\0';
+    if (k->at > 1 && text->data[k->at - 1] == ' ' && is_alien(before, text->data[k->at - 2]))
+        cut(m, k->at - 1);
+    int64_t end = k->at + size_of(k);
+    if (end + 1 < text->length && text->data[end] == ' ' && is_alien(after, text->data[end + 1]))
+        cut(m, end);
 }
 
 /* Whether an address continues after text[0..end): "a.b/" is not kept by "a.b/c". */
@@ -187,41 +189,80 @@ static int64_t find_whole(const rd_text *text, int64_t from, const char *bytes, 
     return -1;
 }
 
-/* The text's place for the match line[begin..end): as often as the line has the same bytes before
- * it they are taken in the text. -1: there is none left. */
-static int64_t find_free(const mending *m, size_t begin, size_t end) {
-    int64_t from = 0, found = -1;
-    rd_text line = {.data = (char *)m->line, .length = (int64_t)begin};
-    int64_t taken = 0;
-    for (int64_t at = 0; (at = find_whole(&line, at, m->line + begin, end - begin)) >= 0; at++)
-        taken++;
-    for (int64_t i = 0; i <= taken; i++) {
-        found = find_whole(m->text, from, m->line + begin, end - begin);
-        if (found < 0) return -1;
-        from = found + (int64_t)(end - begin);
-    }
-    return found;
+static int longest_first(const void *a, const void *b) {
+    const match *x = *(match *const *)a, *y = *(match *const *)b;
+    if (size_of(x) != size_of(y)) return size_of(x) < size_of(y) ? 1 : -1;
+    return x->begin < y->begin ? -1 : x->begin > y->begin;
 }
 
-/* The place for missing strings: the end, before the marks that end the sentence. */
-static int64_t last_place(const rd_text *text) {
-    size_t at = (size_t)text->length;
-    for (size_t before = at; at > 0 && rd_ends_sentence(rd_utf8_before(text->data, &before));)
+/* A place where no byte belongs to another match; -1: none. */
+static int64_t find_free(const rd_text *text, const char *taken, const char *bytes, size_t n) {
+    int64_t at = find_whole(text, 0, bytes, n);
+    while (at >= 0 && memchr(taken + at, 1, n)) at = find_whole(text, at + 1, bytes, n);
+    return at;
+}
+
+/* Finds the matches in the text, each in bytes of its own: the longest first, of which others may
+ * be parts. order: [n_matches], taken: [length of the text] zeros, scratch. */
+static void place(mending *m, match **order, char *taken) {
+    for (int64_t i = 0; i < m->n_matches; i++) order[i] = &m->matches[i];
+    if (m->n_matches) qsort(order, (size_t)m->n_matches, sizeof *order, longest_first);
+    for (int64_t i = 0; i < m->n_matches; i++) {
+        match *k = order[i];
+        size_t n = k->end - k->begin;
+        k->at = find_free(m->text, taken, m->line + k->begin, n);
+        if (k->at >= 0) memset(taken + k->at, 1, n);
+    }
+}
+
+/* The place for missing strings: the end, before the marks that end the sentence, but after all
+ * matches. */
+static int64_t last_place(const mending *m) {
+    const rd_text *text = m->text;
+    int64_t first = 0;
+    for (int64_t i = 0; i < m->n_matches; i++) {
+        const match *k = &m->matches[i];
+        if (k->at >= 0 && k->at + size_of(k) > first) first = k->at + size_of(k);
+    }
+    size_t at = (size_t)text->length, least = (size_t)first;
+    for (size_t before = at; at > least && rd_ends_sentence(rd_utf8_before(text->data, &before));)
         at = before;
-    while (at > 0 && text->data[at - 1] == ' ') at--;
+    while (at > least && text->data[at - 1] == ' ') at--;
     return (int64_t)at;
 }
 
-static rd_status mend(void *self, size_t begin, size_t end) {
-    mending *m = self;
-    int64_t at = find_free(m, begin, end);
-    if (at < 0) {
-        int64_t place = begin == 0 ? 0 : last_place(m->text);
-        RD_TRY(insert(m, place, m->line + begin, end - begin));
-        m->added++;
-        return RD_OK;
+static rd_status insert(const mending *m, match *k) {
+    rd_text made = {0}, *text = m->text;
+    int64_t at = k->begin == 0 ? 0 : last_place(m);
+    const char *gap = at > 0 && text->data[at - 1] != ' ' ? " " : "";
+    rd_status status = rd_text_append(&made, text->data, (size_t)at);
+    if (status == RD_OK) status = rd_text_append(&made, gap, strlen(gap));
+    if (status == RD_OK) status = rd_text_append(&made, m->line + k->begin, k->end - k->begin);
+    if (status == RD_OK && at == 0 && text->length) status = rd_text_append(&made, " ", 1);
+    if (status == RD_OK)
+        status = rd_text_append(&made, text->data + at, (size_t)(text->length - at));
+    move(m, at, made.length - text->length);
+    k->at = at + (int64_t)strlen(gap);
+    rd_text_free(text);
+    *text = made;
+    return status;
+}
+
+static rd_status mend(mending *m, int32_t *added) {
+    match **order = rd_malloc((size_t)m->n_matches, sizeof *order);
+    char *taken = rd_calloc((size_t)m->text->length, 1);
+    rd_status status = order && taken ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK) place(m, order, taken);
+    free(order);
+    free(taken);
+    RD_TRY(status);
+    for (int64_t i = 0; i < m->n_matches; i++)
+        if (m->matches[i].at >= 0) mend_blanks(m, &m->matches[i]);
+    for (int64_t i = 0; i < m->n_matches; i++) {
+        if (m->matches[i].at >= 0) continue;
+        RD_TRY(insert(m, &m->matches[i]));
+        ++*added;
     }
-    mend_blanks(m, begin, end, &at);
     return RD_OK;
 }
 
@@ -229,14 +270,16 @@ rd_status rd_keeper_restore(rd_keeper *keeper, const char *line, size_t n, char 
                             int32_t *added, int64_t *places, int64_t n_places) {
     rd_text mended = {0};
     mending m = {.line = line, .n = n, .text = &mended, .places = places, .n_places = n_places};
+    *added = 0;
     rd_status status = rd_text_append(&mended, *text, strlen(*text));
-    if (status == RD_OK) status = rd_keeper_find(keeper, line, n, mend, &m);
+    if (status == RD_OK) status = rd_keeper_find(keeper, line, n, add_match, &m);
+    if (status == RD_OK) status = mend(&m, added);
+    free(m.matches);
     if (status != RD_OK) {
         rd_text_free(&mended);
         return status;
     }
     free(*text);
     *text = mended.data;
-    *added = m.added;
     return RD_OK;
 }

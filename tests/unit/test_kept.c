@@ -30,14 +30,15 @@ static void must(rd_status status) {
 }
 
 /* A place in the text moves with the character there; not with blanks, which can go. */
-static void restore(const char *line, const char *text, const char *expected, int32_t added) {
+static void restore_by(const char *regex, const char *line, const char *text, const char *expected,
+                       int32_t added) {
     rd_pattern *keep;
     rd_keeper *keeper;
     char *mended = rd_strdup(text);
     int64_t places[64], n_places = (int64_t)strlen(text);
     int32_t n;
     for (int64_t i = 0; i < n_places; i++) places[i] = i;
-    must(rd_pattern_open(&keep, pattern));
+    must(rd_pattern_open(&keep, regex));
     must(rd_keeper_open(&keeper, keep));
     must(rd_keeper_restore(keeper, line, strlen(line), &mended, &n, places, n_places));
     assert_string_equal(mended, expected);
@@ -47,6 +48,10 @@ static void restore(const char *line, const char *text, const char *expected, in
     free(mended);
     rd_keeper_close(keeper);
     rd_pattern_close(keep);
+}
+
+static void restore(const char *line, const char *text, const char *expected, int32_t added) {
+    restore_by(pattern, line, text, expected, added);
 }
 
 static void test_restored(void **state) {
@@ -68,6 +73,21 @@ static void test_restored(void **state) {
     restore("a {x} b", "a{x} b", "a{x} b", 0);
     restore("It is (http://a.b/).", "Es ist ( http://a.b/ ).", "Es ist (http://a.b/).", 0);
     restore("http://a.b/ http://a.b/c", "http://a.b/c", "http://a.b/ http://a.b/c", 1);
+    /* Within another match is no place. */
+    restore("to http://a.b or http://a.b/c", "zu http://a.b/c.", "zu http://a.b/c http://a.b.", 1);
+    restore("to http://a.b/c or http://a.b", "zu http://a.b/c.", "zu http://a.b/c http://a.b.", 1);
+    restore("http://a.b or http://a.b/c", "http://a.b oder http://a.b/c.",
+            "http://a.b oder http://a.b/c.", 0);
+    restore("to http://a.b/c, http://a.b", "zu http://a.b , http://a.b/c.",
+            "zu http://a.b , http://a.b/c.", 0);
+    /* A match that ends the sentence stays whole. */
+    restore_by("https?://\\S+|[{][a-z]+[}]", "A {x} on http://a.b.", "Auf http://a.b.",
+               "Auf http://a.b. {x}", 1);
+    restore_by("https?://\\S+|[{][a-z]+[}]", "A {x} on {y} http://a.b.", "Auf http://a.b.",
+               "Auf http://a.b. {x} {y}", 2);
+    /* The same bytes elsewhere in the line are not to be kept. */
+    restore_by("(?<=id: )\\w+", "A dog at rex and id: rex runs.", "Der Hund rex.", "Der Hund rex.",
+               0);
 }
 
 /* A match ends before a NUL, after which nothing of a text is read. */
