@@ -14,8 +14,9 @@
 /* Always the same number: sums over threads depend on it, and the model file records it. */
 enum { TRAINER_THREADS = 8 };
 
-/* SentencePiece leaves out lines of more bytes, unless told otherwise, and lines with a character
- * that it reserves. */
+/* SentencePiece leaves out lines of more bytes, unless told otherwise, and takes a time that grows
+ * with the square of those that repeat themselves; and it leaves out lines with a character that it
+ * reserves. */
 enum { LONGEST_BY_DEFAULT = 4192 };
 static const char reserved[] = "\xE2\x96\x85"; /* U+2585 */
 
@@ -24,8 +25,10 @@ typedef struct {
     const char *const *paths;
     int n_paths, next;
     rd_corpus *corpus;
-    rd_text cleaned; /* the line, without reserved characters */
-    bool has_text;   /* a line had a character that is not blank */
+    rd_text cleaned;  /* the line, without reserved characters */
+    const char *rest; /* [n_rest] of the line */
+    size_t n_rest;
+    bool has_text; /* a line had a character that is not blank */
     rd_status status;
 } line_source;
 
@@ -74,9 +77,31 @@ static rd_status read_line(line_source *source, const char **text, size_t *n) {
     return RD_OK;
 }
 
+/* Bytes of the text's beginning, up to a blank: at most LONGEST_BY_DEFAULT if it has a blank there.
+ * No piece has a blank within. */
+static size_t part_of(const char *text, size_t n) {
+    if (n <= LONGEST_BY_DEFAULT) return n;
+    const char *blank = memrchr(text + 1, ' ', LONGEST_BY_DEFAULT);
+    if (!blank) blank = memchr(text + LONGEST_BY_DEFAULT, ' ', n - LONGEST_BY_DEFAULT);
+    return blank ? (size_t)(blank - text) : n;
+}
+
+/* A line, in parts if it is long; *text: NULL after the last. */
+static rd_status read_part(line_source *source, const char **text, size_t *n) {
+    if (source->n_rest == 0) {
+        RD_TRY(read_line(source, &source->rest, &source->n_rest));
+        if (!(*text = source->rest)) return RD_OK;
+    }
+    *text = source->rest;
+    *n = part_of(*text, source->n_rest);
+    source->rest += *n;
+    source->n_rest -= *n;
+    return RD_OK;
+}
+
 static int next_line(void *self, const char **text, size_t *n) {
     line_source *source = self;
-    source->status = read_line(source, text, n);
+    source->status = read_part(source, text, n);
     if (source->status == RD_OK && !*text && !source->has_text) source->status = no_text(source);
     if (source->status != RD_OK) return -1;
     source->has_text = source->has_text || (*text && has_text(*text, *n));
@@ -88,14 +113,14 @@ static void close_source(line_source *source) {
     rd_text_free(&source->cleaned);
 }
 
-/* Bytes of the longest line. */
+/* Bytes of the longest part of a line. */
 static rd_status find_longest(const char *const *paths, int n_paths, size_t *longest) {
     line_source source = {.paths = paths, .n_paths = n_paths};
     const char *text;
     rd_status status;
     size_t n = 0;
     *longest = 0;
-    while ((status = read_line(&source, &text, &n)) == RD_OK && text)
+    while ((status = read_part(&source, &text, &n)) == RD_OK && text)
         if (n > *longest) *longest = n;
     close_source(&source);
     return status;
@@ -177,7 +202,12 @@ static rd_status train_sentencepiece(const rd_vocab_config *config, const char *
     line_source source = {.paths = paths, .n_paths = n_paths};
     rd_text options = {0};
     size_t longest;
+    enum { FEWEST_SENTENCES = 101 }; /* that SentencePiece samples */
     if (config->symbols) RD_TRY(check_symbols(config->symbols, config->mask));
+    if (config->max_sentences > 0 && config->max_sentences < FEWEST_SENTENCES)
+        return rd_error(RD_ERR_FORMAT,
+                        "vocab-sentences is %lld; expected 0, for all, or %d or more",
+                        (long long)config->max_sentences, FEWEST_SENTENCES);
     RD_TRY(find_longest(paths, n_paths, &longest));
     rd_status status = write_options(config, longest, &options);
     if (status == RD_OK) status = train(config, options.data, &source, model_path);

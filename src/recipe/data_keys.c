@@ -58,7 +58,7 @@ const rd_key rd_data_keys[] = {
     {"mask-piece", RD_KEY_BOOL, RD_AT(mask_piece), 0, 0, "false",
      .help = "a piece <mask>, which mask needs"},
     {"vocab-sentences", RD_KEY_INT64, RD_AT(vocab_sentences), 0, 1e15, "0",
-     .help = "lines sampled for the vocabulary; 0: all"},
+     .help = "lines sampled for the vocabulary, 101 or more; 0: all"},
     {"min-source-len", RD_KEY_INT32, RD_AT(min_source_len), 0, 1e6, "1",
      .help = "shortest source kept, in tokens"},
     {"max-source-len", RD_KEY_INT32, RD_AT(max_source_len), 1, 1e6, "250",

@@ -28,6 +28,7 @@ static const struct {
             {"poisson-lambda", "mask", {NULL}},
             {"replace-length", "mask", {NULL}},
             {"mask-random", "mask", {NULL}},
+            {"vocab-size-src", "vocab-type", {"unigram", "bpe"}},
             {"threshold", "vocab-type", {"words", "characters"}},
             {"nwords", "vocab-type", {"words", "characters"}},
             {"sentencepiece-nbest", "sentencepiece-alpha", {NULL}},

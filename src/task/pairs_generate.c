@@ -104,7 +104,11 @@ static rd_status translate(const rd_pairs *p, const rd_validation *validation, i
     job.search.beam = p->recipe->train.eval_bleu_beam;
     job.search.diverse_groups = 1; /* which may not divide that beam */
     job.search.stop = validation->stop;
-    return rd_translate_to_text(&job, p->target, n, tokens, texts);
+    RD_TRY(rd_translate_to_text(&job, p->target, n, tokens, texts));
+    int32_t specials = p->recipe->model.prepend_bos ? 2 : 1;
+    for (int64_t i = 0; i < n; i++)
+        if (tokens[i].length <= specials) *texts[i] = '\0'; /* nothing's translation is nothing */
+    return RD_OK;
 }
 
 /* Several workers translate every size-th sentence each. */

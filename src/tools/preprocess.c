@@ -150,12 +150,26 @@ static bool has_stage(const arguments *a, const char *stage) {
     return !a->only || !strcmp(a->only, stage);
 }
 
+static rd_status warn_of_idle(const rd_recipe *recipe) {
+    rd_text warnings = {0};
+    rd_status status = rd_recipe_warn_of_idle(recipe, &warnings);
+    for (char *line = warnings.data; status == RD_OK && line && *line;) {
+        char *end = strchr(line, '\n');
+        *end = '\0';
+        options_warn(&program, "%s", line);
+        line = end + 1;
+    }
+    rd_text_free(&warnings);
+    return status;
+}
+
 /* A key without effect is said before the work, not by the training after it. */
-static rd_status load(const arguments *a, rd_recipe **recipe) {
+static rd_status load(const arguments *a, bool first, rd_recipe **recipe) {
     const rd_task *task;
     RD_TRY(rd_recipe_load(recipe, a->recipe.items[0], a->settings.items, a->settings.n));
     rd_status status = rd_task_find(&task, (*recipe)->task);
     if (status == RD_OK) status = rd_task_refuse_ignored(task, *recipe);
+    if (status == RD_OK && first) status = warn_of_idle(*recipe);
     if (status == RD_OK) return RD_OK;
     rd_recipe_free(*recipe);
     *recipe = NULL;
@@ -173,7 +187,7 @@ static int preprocess(const arguments *a) {
     rd_set_threads(a->threads);
     if (!ranks_start(&program, PATIENCE, &comm)) return 1;
     if (a->threads > 0) rd_set_threads(a->threads);
-    rd_status status = rd_comm_agree(comm, load(a, &recipe));
+    rd_status status = rd_comm_agree(comm, load(a, comm->rank == 0, &recipe));
     if (status != RD_OK) return ranks_end(&program, comm, status, 1);
     status = run(&(preprocess_job){.recipe = recipe,
                                    .recipe_path = a->recipe.items[0],

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "recipe/recipe_keys.h"
+#include "search/options.h"
 
 /* Keys that change neither weights nor their kept state: any value gives the same bits, or their
  * effect is seen in the files that they name, or in the lines that no key gives. */
@@ -14,16 +15,15 @@ static bool is_without_effect(const rd_key *key) {
     return rd_is_listed("prepare trainpref validpref testpref vocab-from finetune-from-model "
                         "threads checkpoint-activations workers shard-optimizer "
                         "worker-timeout vocab-size-src vocab-size-tgt average-last "
-                        "tensorboard",
+                        "tensorboard vocab-type byte-fallback mask-piece character-coverage "
+                        "normalization user-defined-symbols",
                         key->name) ||
            strcmp(rd_recipe_group_of(key)->name, "score") == 0;
 }
 
 /* Keys besides those of the shape that make another model of a training. */
 static bool is_of_model(const rd_key *key) {
-    return rd_is_listed("optimizer task source-lang target-lang vocab-type vocabulary "
-                        "joined-dictionary byte-fallback mask-piece character-coverage "
-                        "normalization user-defined-symbols",
+    return rd_is_listed("optimizer task source-lang target-lang vocabulary joined-dictionary",
                         key->name) ||
            rd_recipe_is_of_shape(key);
 }
@@ -178,7 +178,9 @@ static bool is_of_results(const rd_run *run, const rd_key *key) {
         rd_is_listed("tokens-per-sample sample-break-mode", key->name))
         return true;
     if (run->metric->generates)
-        return rd_is_listed("eval-bleu-beam eval-bleu-sentences eval-bleu-lowercase "
+        return (table == rd_search_keys &&
+                !rd_is_listed("beam nbest diverse-beam-groups diverse-beam-strength", key->name)) ||
+               rd_is_listed("eval-bleu-beam eval-bleu-sentences eval-bleu-lowercase "
                             "eval-bleu-tokenizer",
                             key->name);
     return strcmp(run->metric->name, "loss") == 0 && strcmp(key->name, "label-smoothing") == 0 &&

@@ -65,7 +65,8 @@ typedef struct {
     const char *text;
 } searched_line;
 
-static rd_status add_term(void *self, const char *phrase) {
+static rd_status add_term(void *self, const char *phrase, size_t begin, size_t end) {
+    (void)begin, (void)end;
     const searched_line *s = self;
     return is_full(s->terms, s->line) ? RD_OK
                                       : add_phrase(s->terms, s->line, phrase, strlen(phrase));

@@ -186,20 +186,19 @@ static rd_status longest_at(const rd_glossary *g, const char *text, const rd_off
 }
 
 static rd_status find_terms(const rd_glossary *g, const char *text, const rd_offsets *places,
-                            rd_text *key, rd_status (*found)(void *self, const char *target),
-                            void *self) {
+                            rd_text *key, rd_found_term *found, void *self) {
     for (int64_t i = 0, after; i + 1 < places->length; i = after) {
         const entry *term;
         after = i + 1;
         RD_TRY(longest_at(g, text, places, i, key, &term, &after));
-        if (term) RD_TRY(found(self, term->target));
+        if (!term) continue;
+        RD_TRY(found(self, term->target, (size_t)places->data[i], (size_t)places->data[after]));
     }
     return RD_OK;
 }
 
 rd_status rd_glossary_match(const rd_glossary *g, const char *text, size_t n, rd_breaker *words,
-                            rd_offsets *places, rd_status (*found)(void *self, const char *target),
-                            void *self) {
+                            rd_offsets *places, rd_found_term *found, void *self) {
     int64_t invalid = rd_utf8_invalid_at(text, n);
     RD_TRY(rd_breaker_find(words, text, invalid < 0 ? n : (size_t)invalid, places));
     rd_text key = {0};

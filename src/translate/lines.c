@@ -158,16 +158,27 @@ static bool has_prefix(const call *c, int64_t line) {
     return token_line(&c->prefixes, line).length > (first_of_prefix(c) >= 0 ? 1 : 0);
 }
 
+rd_status rd_error_of_prefix(int64_t line) {
+    return rd_error(RD_ERR_FORMAT, "line %lld: a prefix, but there is nothing to translate",
+                    (long long)line);
+}
+
 /* An empty line has no translation that could begin so: the files do not belong together. */
 static rd_status check_prefixes(const call *c) {
     for (int64_t line = 0, full = 0; line < c->n; line++) {
         if (full < c->n_full && c->where[full] == line)
             full++;
         else if (has_prefix(c, line))
-            return rd_error(RD_ERR_FORMAT, "line %lld: a prefix, but there is nothing to translate",
-                            (long long)(c->options->first_line + line + 1));
+            return rd_error_of_prefix(c->options->first_line + line + 1);
     }
     return RD_OK;
+}
+
+static bool has_unknown(const call *c, rd_token_span span) {
+    int32_t unk = rd_tokenizer_unk(c->translator->target);
+    for (int32_t i = 0; i < span.length; i++)
+        if (span.tokens[i] == unk) return true;
+    return false;
 }
 
 static rd_status encode_prefixes(call *c) {
@@ -178,12 +189,17 @@ static rd_status encode_prefixes(call *c) {
     if (status == RD_OK)
         status = token_lines_encode(&c->prefixes, c->translator->target, c->n, o->prefixes, NULL,
                                     most, first_of_prefix(c), -1, dropped);
-    for (int64_t i = 0; status == RD_OK && i < c->n; i++)
+    for (int64_t i = 0; status == RD_OK && i < c->n; i++) {
+        long long line = (long long)(o->first_line + i + 1);
         if (dropped[i] > 0)
             status = rd_error(RD_ERR_FORMAT,
                               "line %lld: a prefix of %lld tokens; translations have up to %lld",
-                              (long long)(o->first_line + i + 1), (long long)(most + dropped[i]),
-                              (long long)most);
+                              line, (long long)(most + dropped[i]), (long long)most);
+        else if (has_unknown(c, token_line(&c->prefixes, i)))
+            status = rd_error(RD_ERR_FORMAT,
+                              "line %lld: a prefix with what the target vocabulary lacks: %.200s",
+                              line, o->prefixes[i]);
+    }
     free(dropped);
     return status == RD_OK ? check_prefixes(c) : status;
 }

@@ -36,6 +36,9 @@ rd_status rd_translate_lines(const rd_translator *translator, const rd_translate
                              const int64_t *numbers, int64_t n, const char *const *lines,
                              const size_t *lengths, rd_translations *translations);
 
+/* A line, from 1, without words has a prefix: RD_ERR_FORMAT, which says so. */
+rd_status rd_error_of_prefix(int64_t line);
+
 /* Lines and their references: [n] each, with their lengths in bytes, or NUL-terminated if the
  * lengths are NULL. */
 typedef struct {

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "translate/head.h"
+#include "translate/kept.h"
 #include "translate/lines.h"
 #include "translate/output.h"
 #include "translate/segments.h"
@@ -202,7 +203,28 @@ static rd_status join_line(const parts *p, const rd_segments *segments, const ch
     return rd_text_append(text, "", 0);
 }
 
-static rd_status join(const parts *p, const rd_segments *segments, const char *const *lines,
+/* The lines that were cut. */
+typedef struct {
+    int64_t n;
+    const char *const *texts; /* [n] */
+    const size_t *lengths;    /* [n]; NULL: the texts are NUL-terminated */
+    rd_keeper *keeper;        /* or NULL */
+} paragraphs;
+
+static size_t length_of(const paragraphs *lines, int64_t i) {
+    return lines->lengths ? lines->lengths[i] : strlen(lines->texts[i]);
+}
+
+/* A string to keep that was longer than a window has been cut: whole, it goes to the end. */
+static rd_status restore_long(const paragraphs *lines, int64_t i, rd_translation *item) {
+    int32_t added;
+    RD_TRY(rd_keeper_restore(lines->keeper, lines->texts[i], length_of(lines, i), &item->text,
+                             &added, NULL, 0));
+    item->n_restored += added;
+    return RD_OK;
+}
+
+static rd_status join(const parts *p, const rd_segments *segments, const paragraphs *lines,
                       rd_translations *out) {
     int64_t first = 0, end;
     for (int64_t line = 0; line < out->n_lines; line++, first = end) {
@@ -210,10 +232,12 @@ static rd_status join(const parts *p, const rd_segments *segments, const char *c
         rd_translation *item = &out->items[line];
         for (end = first; end < segments->n && segments->items[end].line == line; end++)
             out->dropped_tokens[line] += p->found.dropped_tokens[end];
-        rd_status status = join_line(p, segments, lines[line], first, end, &text, &unmet, item);
+        rd_status status =
+            join_line(p, segments, lines->texts[line], first, end, &text, &unmet, item);
         item->text = text.data;
         item->unmet = unmet.data;
         if (status != RD_OK) return status;
+        if (lines->keeper) RD_TRY(restore_long(lines, line, item));
         /* Windows that overlap look at the same words. */
         if (item->n_alignment)
             qsort(item->alignment, (size_t)item->n_alignment, sizeof *item->alignment,
@@ -237,6 +261,19 @@ static rd_status check(const rd_translator *t, const rd_translate_options *o) {
     return RD_OK;
 }
 
+/* As check_prefixes of lines.c, for lines that have no part. */
+static rd_status check_prefixes(const rd_segments *segments, const rd_translate_options *o,
+                                int64_t n) {
+    for (int64_t line = 0, i = 0; line < n; line++) {
+        const char *prefix = o->prefixes[line];
+        bool has_part = i < segments->n && segments->items[i].line == line;
+        while (i < segments->n && segments->items[i].line == line) i++;
+        if (!has_part && prefix[strspn(prefix, " \t")])
+            return rd_error_of_prefix(o->first_line + line + 1);
+    }
+    return RD_OK;
+}
+
 static rd_status translate_parts(parts *p, const rd_segments *segments, const rd_translator *t,
                                  const rd_translate_options *options, const char *const *lines) {
     rd_translate_options each = *options;
@@ -245,14 +282,18 @@ static rd_status translate_parts(parts *p, const rd_segments *segments, const rd
     return rd_translate_lines(t, &each, p->numbers, segments->n, p->texts, p->lengths, &p->found);
 }
 
-static rd_status join_parts(const parts *p, const rd_segments *segments, int64_t n,
-                            const char *const *lines, rd_translations *out) {
-    out->n_lines = n;
+static rd_status join_parts(const parts *p, const rd_segments *segments,
+                            const rd_translate_options *options, paragraphs *lines,
+                            rd_translations *out) {
+    out->n_lines = lines->n;
     out->n_best = 1;
-    out->items = rd_calloc((size_t)n, sizeof *out->items);
-    out->dropped_tokens = rd_calloc((size_t)n, sizeof *out->dropped_tokens);
+    out->items = rd_calloc((size_t)lines->n, sizeof *out->items);
+    out->dropped_tokens = rd_calloc((size_t)lines->n, sizeof *out->dropped_tokens);
     if (!out->items || !out->dropped_tokens) return RD_ERR_MEMORY;
-    return join(p, segments, lines, out);
+    if (options->keep) RD_TRY(rd_keeper_open(&lines->keeper, options->keep));
+    rd_status status = join(p, segments, lines, out);
+    rd_keeper_close(lines->keeper);
+    return status;
 }
 
 /* With split_sentences or window_tokens: each line is cut, its parts are translated and their
@@ -265,8 +306,10 @@ static rd_status translate_paragraphs(const rd_translator *t, const rd_translate
     rd_segments segments = {0};
     parts p = {0};
     rd_status status = rd_segments_make(&segments, t, options, n, lines, lengths);
+    if (status == RD_OK && options->prefixes) status = check_prefixes(&segments, options, n);
     if (status == RD_OK) status = translate_parts(&p, &segments, t, options, lines);
-    if (status == RD_OK) status = join_parts(&p, &segments, n, lines, out);
+    paragraphs whole = {.n = n, .texts = lines, .lengths = lengths};
+    if (status == RD_OK) status = join_parts(&p, &segments, options, &whole, out);
     parts_end(&p);
     free(segments.items);
     if (status != RD_OK) rd_translations_free(out);

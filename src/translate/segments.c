@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "translate/glossary.h"
 #include "translate/head.h"
 #include "translate/kept.h"
 #include "translate/words.h"
@@ -14,6 +15,10 @@
 /* A longer text has more tokens than windows may have, without counting: this bounds the work for
  * each window. */
 enum { MOST_TOKEN_BYTES = 64 };
+
+typedef struct {
+    int64_t begin, end;
+} span;
 
 typedef struct {
     const rd_tokenizer *tokenizer;
@@ -27,8 +32,9 @@ typedef struct {
     rd_breaker *sentence_breaker, *word_breaker;
     rd_offsets sentences, words, characters; /* where the line can be cut */
     rd_keeper *keeper;                       /* or NULL */
-    rd_offsets kept;                         /* where each match begins and ends */
-    bool has_sentences, has_words;           /* of this line */
+    span *kept;                              /* [n_kept] what is not cut through */
+    int64_t n_kept, kept_capacity;
+    bool has_sentences, has_words; /* of this line */
     rd_ids ids;
 } cutter;
 
@@ -114,36 +120,59 @@ static rd_status earliest(cutter *c, const rd_offsets *places, int64_t begin, in
 
 static rd_status add_kept(void *self, size_t begin, size_t end) {
     cutter *c = self;
-    RD_TRY(rd_offsets_add(&c->kept, (int64_t)begin));
-    return rd_offsets_add(&c->kept, (int64_t)end);
+    RD_TRY(rd_reserve(&c->kept, &c->kept_capacity, c->n_kept + 1, sizeof *c->kept));
+    c->kept[c->n_kept++] = (span){(int64_t)begin, (int64_t)end};
+    return RD_OK;
 }
 
-/* No sentence ends within strings to be kept. */
-static rd_status spare_kept(cutter *c) {
-    c->kept.length = 0;
-    RD_TRY(rd_keeper_find(c->keeper, c->text, (size_t)c->length, add_kept, c));
-    int64_t n = 0, k = 0;
-    for (int64_t i = 0; i < c->sentences.length; i++) {
-        int64_t place = c->sentences.data[i];
-        while (k + 1 < c->kept.length && c->kept.data[k + 1] <= place) k += 2;
-        if (k + 1 < c->kept.length && c->kept.data[k] < place) continue;
-        c->sentences.data[n++] = place;
-    }
-    c->sentences.length = n;
+static rd_status add_term(void *self, const char *target, size_t begin, size_t end) {
+    (void)target;
+    return add_kept(self, begin, end);
+}
+
+static int by_begin(const void *a, const void *b) {
+    const span *x = a, *y = b;
+    return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
+
+/* What a segment has whole: strings to keep, terms of the glossary. */
+static rd_status find_kept(cutter *c) {
+    const rd_glossary *glossary = c->options->glossary;
+    size_t n = (size_t)c->length;
+    c->n_kept = 0;
+    if (c->keeper) RD_TRY(rd_keeper_find(c->keeper, c->text, n, add_kept, c));
+    if (glossary)
+        RD_TRY(rd_glossary_match(glossary, c->text, n, c->word_breaker, &c->words, add_term, c));
+    if (c->n_kept) qsort(c->kept, (size_t)c->n_kept, sizeof *c->kept, by_begin);
     return RD_OK;
+}
+
+/* Leaves out the places, ascending, within them. */
+static void spare_kept(const cutter *c, rd_offsets *places) {
+    int64_t n = 0, k = 0, inside_to = 0;
+    for (int64_t i = 0; i < places->length; i++) {
+        int64_t place = places->data[i];
+        for (; k < c->n_kept && c->kept[k].begin < place; k++)
+            if (c->kept[k].end > inside_to) inside_to = c->kept[k].end;
+        if (place >= inside_to) places->data[n++] = place;
+    }
+    places->length = n;
 }
 
 static rd_status find_sentences(cutter *c) {
     if (c->has_sentences) return RD_OK;
     c->has_sentences = true;
+    RD_TRY(find_kept(c));
     RD_TRY(rd_breaker_find(c->sentence_breaker, c->text, (size_t)c->length, &c->sentences));
-    return c->keeper ? spare_kept(c) : RD_OK;
+    spare_kept(c, &c->sentences);
+    return RD_OK;
 }
 
 static rd_status find_words(cutter *c) {
-    if (!c->has_words)
-        RD_TRY(rd_breaker_find(c->word_breaker, c->text, (size_t)c->length, &c->words));
+    if (c->has_words) return RD_OK;
     c->has_words = true;
+    RD_TRY(rd_breaker_find(c->word_breaker, c->text, (size_t)c->length, &c->words));
+    spare_kept(c, &c->words);
     return RD_OK;
 }
 
@@ -160,13 +189,18 @@ static rd_status find_characters(cutter *c, int64_t begin, int64_t end) {
     return RD_OK;
 }
 
-/* Where a window that starts at `begin` ends: after a sentence, else a word, else a character. */
+/* Where a window that starts at `begin` ends: after a sentence, else a word, else a character; in
+ * what is kept whole only if that is longer than a window. */
 static rd_status window_end(cutter *c, int64_t begin, int64_t end, int64_t *found) {
     int32_t most = c->window;
     RD_TRY(furthest(c, &c->sentences, begin, end, most, found));
     if (*found > begin) return RD_OK;
     RD_TRY(find_words(c));
     RD_TRY(furthest(c, &c->words, begin, end, most, found));
+    if (*found > begin) return RD_OK;
+    RD_TRY(find_characters(c, begin, end));
+    spare_kept(c, &c->characters);
+    RD_TRY(furthest(c, &c->characters, begin, end, most, found));
     if (*found > begin) return RD_OK;
     RD_TRY(find_characters(c, begin, end));
     RD_TRY(furthest(c, &c->characters, begin, end, most, found));
@@ -262,7 +296,7 @@ rd_status rd_segments_make(rd_segments *segments, const rd_translator *translato
     rd_breaker_close(c.sentence_breaker);
     rd_breaker_close(c.word_breaker);
     rd_keeper_close(c.keeper);
-    free(c.kept.data);
+    free(c.kept);
     free(c.sentences.data);
     free(c.words.data);
     free(c.characters.data);

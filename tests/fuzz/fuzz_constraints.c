@@ -150,7 +150,8 @@ static void search(fuzz_part o, fuzz_part phrases, fuzz_part prefix) {
     rd_hypotheses_free(&found);
 }
 
-static rd_status keep(void *self, const char *target) {
+static rd_status keep(void *self, const char *target, size_t begin, size_t end) {
+    FUZZ_CHECK(begin < end);
     return rd_text_printf(self, "%s\n", target);
 }
 

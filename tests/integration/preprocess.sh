@@ -203,7 +203,7 @@ reject 1 "would overwrite shortlist.bin" recipe.yaml --data data --dest t1 --onl
 cmp out/bin/train.bin t1/train.bin || fail "a failure damaged the dataset that was there"
 mkdir model other && touch model/config.yaml model/model.safetensors other/config.json && cp out/bin/spm.model other
 for folder in model other; do
-    reject 1 "$folder: a model is there (config." recipe.yaml --data data --dest $folder --set vocab-type=words
+    reject 1 "$folder: a model is there (config." recipe.yaml --data data --dest $folder --set vocab-type=bpe
 done
 cmp out/bin/spm.model other/spm.model || fail "the vocabulary of a model was removed"
 reject 1 'the name of a directory is empty' recipe.yaml --data data --dest ''
@@ -211,7 +211,23 @@ for symbols in 'a,,b' 'a,b,a' '<unk>' 'a,'; do
     reject 1 'user-defined-symbols: ' recipe.yaml --data data --dest new4 --set "user-defined-symbols=$symbols"
 done
 printf 'ka ro\nka\0ro\n' >data/nul.xx && printf 'ka\nro\n' >data/nul.yy
-reject 1 'nul.xx:2: a NUL byte' recipe.yaml --data data --dest new4 --set vocab-type=words --set trainpref=nul
+sed '/^vocab-size/d' recipe.yaml >words.yaml
+reject 1 'nul.xx:2: a NUL byte' words.yaml --data data --dest new4 --set vocab-type=words --set trainpref=nul
+reject 1 'vocab-sentences is 50; expected 0, for all, or 101 or more' recipe.yaml --data data --dest new4 --set vocab-sentences=50
+# Keys without effect are said. A long line is read in parts, between words: the same vocabulary.
+"$preprocess" recipe.yaml --data data --dest idle --only vocab --set vocab-type=words --set vocab-size=60 >log 2>err ||
+    fail "words: $(cat err)"
+grep 'warning: vocab-size-src has no effect without vocab-type: unigram or bpe$' err >/dev/null || fail "idle: $(cat err)"
+tr '\n' ' ' <data/train.xx | sed 's/ $//' >line && echo >>line
+for i in 1 2 3 4 5 6 7 8; do cat line; done | tr '\n' ' ' | sed 's/ $//' >data/long.xx && echo >>data/long.xx
+[ "$(wc -c <data/long.xx)" -gt 8400 ] || fail "a long line: $(wc -c <data/long.xx)"
+fold -s -w 4193 data/long.xx | sed 's/ $//' >data/parts.xx
+for text in long parts; do
+    cp data/$text.xx data/$text.yy
+    "$preprocess" recipe.yaml --data data --dest $text --only vocab --set trainpref=$text --set vocab-type=bpe \
+        --set vocab-size=60 >log 2>&1 || fail "$text: $(cat log)"
+done
+cmp long/spm.model parts/spm.model || fail "a long line and its parts make different vocabularies"
 touch file
 reject 1 'file' recipe.yaml --data data --dest file/bin
 mkdir sealed && chmod a-w sealed

@@ -308,7 +308,6 @@ other 'own/checkpoint_last: a training of another model (checkpoint -> recipe): 
 other 'encoder-attention-heads 2 -> 4; activation-fn relu -> gelu' --set activation-fn=gelu \
     --set encoder-attention-heads=4
 other 'encoder-normalize-before false -> true' --set encoder-normalize-before=true
-other 'vocab-type unigram -> bpe' --set vocab-type=bpe
 other 'bin/train.bin: made for en to de, not de to en; run rdrop-preprocess again' \
     --set source-lang=de --set target-lang=en
 other "bin/train.bin: made with prepend-bos: false, not true" --set prepend-bos=true
@@ -388,6 +387,17 @@ for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-s
     rm -rf made && train made --set "$key=$value" --set max-update=1
     grep -q "warning: $key has no effect: it is $value, but bin/spm.model was made with $made\$" log ||
         fail "$setting: $(cat log)"
+done
+# What had no effect on a training does not keep it from going on.
+rm -rf made && train made --set vocab-type=bpe --set character-coverage=0.99 --set max-update=1
+train made --set max-update=2 && grep '^finished at update 2' log >/dev/null || fail "the right vocab-type: $(cat log)"
+# Where translations are measured, the best starts anew with another search.
+for more in eval-bleu-beam=1 max-len-b=2 lenpen=2; do
+    rm -rf made && train made --set eval-bleu=true --set best-checkpoint-metric=bleu --set validate-interval-updates=1 \
+        --set lr=0 --set max-update=1
+    train made --set eval-bleu=true --set best-checkpoint-metric=bleu --set validate-interval-updates=1 \
+        --set lr=0 --set max-update=2 --set $more
+    grep '^valid at update 2: .*(best so far)$' log >/dev/null || fail "another search, $more: $(cat log)"
 done
 # So are limits that the data were not filtered by; data without a record are taken as they are.
 train sized --set max-source-len=7 --set max-update=1

@@ -165,6 +165,10 @@ refuses 1 "prefix.short has 7" --model "$MODEL_A" --prefix prefix.short
 awk '{ print "the" }' in.txt >prefix.everywhere
 refuses 1 "line $(grep -nm 1 -v '[^ ]' in.txt | cut -d: -f1): a prefix, but there is nothing" --model "$MODEL_A" \
     --prefix prefix.everywhere
+refuses 1 "line $(grep -nm 1 -v '[^ ]' in.txt | cut -d: -f1): a prefix, but there is nothing" --model "$MODEL_A" \
+    --prefix prefix.everywhere --split-sentences
+awk '{ print NR == 2 ? "日本 the" : "" }' in.txt >prefix.unknown
+refuses 1 "line 2: a prefix with what the target vocabulary lacks: 日本 the" --model "$MODEL_A" --prefix prefix.unknown
 refuses 2 "exclude each other" --model "$MODEL_A" --prefix prefix --score plain
 
 # Phrases that must appear, line by line or by the words of the input.

@@ -20,7 +20,8 @@ static rd_status open_text(rd_glossary **glossary, const char *text) {
     return rd_glossary_open(glossary, path);
 }
 
-static rd_status collect(void *self, const char *target) {
+static rd_status collect(void *self, const char *target, size_t begin, size_t end) {
+    assert_true(begin < end);
     return rd_text_printf(self, "[%s]", target);
 }
 

@@ -192,8 +192,13 @@ static int32_t count_tokens(const char *text, size_t n) {
     return count;
 }
 
+static const rd_pattern *kept;   /* by cut(); NULL: none */
+static const rd_glossary *terms; /* likewise */
+
 static rd_segments cut(const char *line, bool split, int32_t window, int32_t overlap) {
     rd_translate_options options = rd_translator_defaults(translator);
+    options.keep = kept;
+    options.glossary = terms;
     options.split_sentences = split;
     options.window_tokens = window;
     options.window_overlap = overlap;
@@ -236,6 +241,38 @@ static void test_windows(void **state) {
                "a dog a|cat a dog|a cat");
     assert_cut("a dog a cat a dog", true, count_tokens("a dog a", 7), count_tokens("a", 1),
                "a dog a|a cat a|a dog");
+}
+
+/* No part ends within a string to keep or a term of the glossary, unless that is too long. */
+static void test_whole_terms(void **state) {
+    (void)state;
+    const char *line = "a dog a cat a dog a cat", *marked = "a cat? dog a dog? cat";
+    int32_t four = count_tokens("a dog a cat", 11), three = count_tokens("a dog a", 7);
+    char path[64];
+    rd_pattern *pattern;
+    rd_glossary *glossary;
+    assert_cut(line, false, four, 0, "a dog a cat|a dog a cat");
+    assert_int_equal(rd_pattern_open(&pattern, "cat a|cat\\? dog"), RD_OK);
+    kept = pattern;
+    assert_cut(line, false, four, 0, "a dog a|cat a dog a|cat");
+    assert_cut(marked, true, 0, 0, "a cat? dog a dog?|cat");
+    rd_pattern_close(pattern);
+    assert_int_equal(rd_pattern_open(&pattern, "dog.*dog"), RD_OK);
+    kept = pattern;
+    rd_segments segments = cut(line, false, three, 0);
+    assert_true(segments.n > 2);
+    assert_int_equal(segments.items[0].end, 1);
+    free(segments.items);
+    rd_pattern_close(pattern);
+    kept = NULL;
+    snprintf(path, sizeof path, "%s/terms.tsv", root);
+    assert_int_equal(rd_write_file(path, "cat? dog\tx\ncat a\ty\n", 19), RD_OK);
+    assert_int_equal(rd_glossary_open(&glossary, path), RD_OK);
+    terms = glossary;
+    assert_cut(line, false, four, 0, "a dog a|cat a dog a|cat");
+    assert_cut(marked, true, 0, 0, "a cat? dog a dog?|cat");
+    terms = NULL;
+    rd_glossary_close(glossary);
 }
 
 /* Whatever the text: windows have at most their tokens, leave nothing out, and go on. */
@@ -379,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_whole_terms),
         cmocka_unit_test(test_windows_of_anything),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_translations),
