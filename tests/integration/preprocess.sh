@@ -218,8 +218,7 @@ reject 1 'vocab-sentences is 50; expected 0, for all, or 101 or more' recipe.yam
 "$preprocess" recipe.yaml --data data --dest idle --only vocab --set vocab-type=words --set vocab-size=60 >log 2>err ||
     fail "words: $(cat err)"
 grep 'warning: vocab-size-src has no effect without vocab-type: unigram or bpe$' err >/dev/null || fail "idle: $(cat err)"
-tr '\n' ' ' <data/train.xx | sed 's/ $//' >line && echo >>line
-for i in 1 2 3 4 5 6 7 8; do cat line; done | tr '\n' ' ' | sed 's/ $//' >data/long.xx && echo >>data/long.xx
+{ corpus 900 9 | tr '\n' ' ' | sed 's/ $//' && echo; } >data/long.xx
 [ "$(wc -c <data/long.xx)" -gt 8400 ] || fail "a long line: $(wc -c <data/long.xx)"
 fold -s -w 4193 data/long.xx | sed 's/ $//' >data/parts.xx
 for text in long parts; do
