@@ -11,10 +11,16 @@ static int threads_of_environment(void) {
     return n < 0 ? 0 : n < omp_get_num_procs() ? (int)n : omp_get_num_procs();
 }
 
+void rd_settle_threads(void) {
+    int most = omp_get_max_active_levels() < 1 ? 1 : omp_get_thread_limit();
+    if (omp_get_max_threads() > most) omp_set_num_threads(most);
+    if (omp_get_dynamic()) omp_set_dynamic(0); /* sums of fewer threads have other bits, too */
+}
+
 void rd_set_threads(int n) {
     if (n <= 0) n = threads_of_environment();
     omp_set_num_threads(n > 0 ? n : omp_get_num_procs());
-    omp_set_dynamic(0); /* sums of another number of threads have other bits */
+    rd_settle_threads();
 }
 
 int rd_processors_of(int processes) {

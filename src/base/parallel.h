@@ -11,6 +11,11 @@
 void rd_set_threads(int n);
 int rd_get_threads(void);
 
+/* Makes the number of threads that OpenMP says the one that it gives, whatever its limits
+ * (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS, OMP_DYNAMIC): oneDNN's products are wrong where fewer
+ * come. Called before each of them, for a program that uses the library may have set limits. */
+void rd_settle_threads(void);
+
 /* Processors for each of so many processes on this machine, unless the system already gave this one
  * a part of them, or OMP_NUM_THREADS says how many; at least one. */
 int rd_processors_of(int processes);

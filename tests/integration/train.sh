@@ -43,6 +43,8 @@ grep -q '"event":"valid".*"bleu"' a1/train.jsonl || fail "no BLEU in train.jsonl
 train deep --set encoder-layers=3
 train checkpointed --set encoder-layers=3 --checkpoint-activations
 same_weights checkpointed deep
+OMP_THREAD_LIMIT=1 train limited --threads 2
+same_weights limited a1
 train exact --precision fp32 && train named --set precision=fp32 && same_weights exact named
 "$bin/rdrop-convert" --info exact/checkpoint_last | grep ' precision fp32,' >/dev/null ||
     fail "--precision is not in the checkpoint: $("$bin/rdrop-convert" --info exact/checkpoint_last)"

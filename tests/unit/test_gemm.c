@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +116,19 @@ static void test_fp32(void **state) {
     check_all(FP32);
 }
 
+/* OpenMP gives one thread where a program says that no region has more. */
+static void test_fewer_threads_than_set(void **state) {
+    (void)state;
+    int threads = omp_get_max_threads(), levels = omp_get_max_active_levels();
+    omp_set_num_threads(4);
+    omp_set_max_active_levels(0);
+    check_all(FP32);
+    for (int which = 0; which < PRODUCTS; which++)
+        check((product)which, &(shape){1000, 500, 32}, FP32, 0.0f);
+    omp_set_max_active_levels(levels);
+    omp_set_num_threads(threads);
+}
+
 static void test_bf16(void **state) {
     (void)state;
     bool bf16 = false;
@@ -165,9 +179,8 @@ static void test_matmul(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fp32),
-        cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_padded_rows),
+        cmocka_unit_test(test_fp32),   cmocka_unit_test(test_fewer_threads_than_set),
+        cmocka_unit_test(test_bf16),   cmocka_unit_test(test_padded_rows),
         cmocka_unit_test(test_matmul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #endif
 
 #include "base/cpu.h"
+#include "base/parallel.h"
 #include "ops/cpu/matmul.h"
 
 int64_t rd_gemm_rows(int64_t rows) {
@@ -59,6 +60,7 @@ static bool sgemm(int64_t m, int64_t n, int64_t k, const float *a, bool transpos
                   bool transpose_b, float beta, float *c) {
     int64_t lda = transpose_a ? m : k, ldb = transpose_b ? k : n;
 #ifdef RD_HAVE_ONEDNN
+    rd_settle_threads();
     return dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b,
                       ldb, beta, c, n) == dnnl_success;
 #else

@@ -1,6 +1,7 @@
 #include "ops/cpu/matmul.h"
 
 #include "base/memory.h"
+#include "base/parallel.h"
 
 bool rd_matmul_has_room(int64_t floats) {
     enum { CODE = 8 << 20 };
@@ -64,6 +65,7 @@ bool rd_matmul(int64_t m, int64_t n, int64_t k, rd_matmul_operand a, rd_matmul_o
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_desc_t descs[3];
     void *data[3] = {(void *)a.data, (void *)b.data, (void *)c.data};
+    rd_settle_threads();
     dnnl_status_t status = dnnl_engine_create(&engine, dnnl_cpu, 0);
     if (status == dnnl_success) status = describe(&descs[0], a, m, k);
     if (status == dnnl_success) status = describe(&descs[1], b, k, n);

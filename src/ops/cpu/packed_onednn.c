@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "ops/cpu/matmul.h"
 
 bool rd_packed_onednn_is_there(void) {
@@ -106,6 +107,7 @@ rd_status rd_packed_onednn_new(rd_packed_onednn **made, rd_precision precision, 
     if (!p) return RD_ERR_MEMORY;
     *p = (rd_packed_onednn){.n_out = n_out, .n_in = n_in, .precision = precision, .panels = panels};
     pthread_mutex_init(&p->lock, NULL);
+    rd_settle_threads();
     bool fast = false;
     dnnl_status_t status = dnnl_out_of_memory;
     if (has_room(p)) {
@@ -199,6 +201,7 @@ rd_status rd_packed_onednn_multiply(rd_packed_onednn *p, rd_arena *arena, int64_
                                     const void *x, float *y) {
     int size = largest_size(rows);
     prepared *call;
+    rd_settle_threads();
     RD_TRY(take(p, size, &call));
     rd_arena_mark mark = rd_arena_save(arena);
     void *scratch = rd_arena_alloc(arena, call->scratch, 1);
