@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/text.h"
 
 #undef rd_error /* the functions themselves */
@@ -21,7 +22,7 @@ rd_status rd_error(rd_status code, const char *format, ...) {
     char message[sizeof last_error];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    rd_vsnprintf(message, sizeof message, format, args);
     va_end(args);
     rd_escape(last_error, sizeof last_error, message);
     return code;
@@ -32,7 +33,7 @@ rd_status rd_error_prefix(rd_status code, const char *format, ...) {
     memcpy(message, last_error, sizeof message);
     va_list args;
     va_start(args, format);
-    vsnprintf(context, sizeof context, format, args);
+    rd_vsnprintf(context, sizeof context, format, args);
     va_end(args);
     rd_escape(last_error, sizeof last_error, context);
     size_t n = strlen(last_error);
@@ -45,7 +46,7 @@ rd_status rd_error_suffix(rd_status code, const char *format, ...) {
     size_t n = strlen(last_error);
     va_list args;
     va_start(args, format);
-    vsnprintf(advice, sizeof advice, format, args);
+    rd_vsnprintf(advice, sizeof advice, format, args);
     va_end(args);
     snprintf(last_error + n, sizeof last_error - n, "; ");
     n = strlen(last_error);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 
 rd_status rd_text_append(rd_text *text, const char *bytes, size_t n) {
@@ -24,12 +25,12 @@ rd_status rd_text_printf(rd_text *text, const char *format, ...) {
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = rd_vsnprintf(NULL, 0, format, args);
     va_end(args);
     rd_status status = n < 0 ? rd_error(RD_ERR_ARGUMENT, "cannot format \"%s\"", format)
                              : rd_reserve(&text->data, &text->capacity, text->length + n + 1, 1);
     if (status == RD_OK) {
-        vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
+        rd_vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
         text->length += n;
     }
     va_end(again);
@@ -224,7 +225,7 @@ bool rd_is_listed(const char *list, const char *name) {
 bool rd_parse_number(const char *text, double *value) {
     if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
     char *end;
-    *value = strtod(text, &end);
+    *value = rd_strtod(text, &end);
     return *end == '\0' && isfinite(*value);
 }
 
@@ -232,15 +233,15 @@ bool rd_parse_number(const char *text, double *value) {
 static void shortest(double value, bool is_float, char text[32]) {
     int most = is_float ? 9 : 17, digits = 1, exponent = 0;
     for (; digits <= most; digits++) {
-        snprintf(text, 32, "%.*e", digits - 1, value);
-        double read = strtod(text, NULL);
+        rd_snprintf(text, 32, "%.*e", digits - 1, value);
+        double read = rd_strtod(text, NULL);
         if (is_float ? (float)read == (float)value : read == value) break;
     }
     const char *e = strchr(text, 'e');
     if (e) exponent = (int)strtol(e + 1, NULL, 10);
     if (digits > most) digits = most; /* not a number */
     if (digits <= exponent && exponent < most) digits = exponent + 1;
-    snprintf(text, 32, "%.*g", digits, value);
+    rd_snprintf(text, 32, "%.*g", digits, value);
 }
 
 void rd_shortest_double(double value, char text[32]) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "convert/bert.h"
 #include "convert/hf.h"
 #include "recipe/recipe_keys.h"
@@ -109,7 +110,7 @@ static void put_shape(rd_object *o, rd_bert_family family, const rd_recipe *reci
         (void)rd_recipe_format_key(recipe, rd_recipe_find_key(key->ours), text, sizeof text);
         bool real = key->otherwise && strcmp(key->theirs, "type_vocab_size") != 0;
         rd_put(o, key->theirs,
-               real ? json_real(strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
+               real ? json_real(rd_strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
     }
 }
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "convert/foreign.h"
 #include "convert/marian.h"
 #include "io/yaml.h"
@@ -151,7 +152,7 @@ static bool changes_nothing(const json_t *value) {
         return json_array_size(value) == 0 || changes_nothing(json_array_get(value, 0));
     if (!text) return !value || json_is_null(value);
     char *end;
-    double number = strtod(text, &end);
+    double number = rd_strtod(text, &end);
     return strcmp(text, "false") == 0 || (*end == '\0' && (number == 0 || number == 1));
 }
 
@@ -182,7 +183,7 @@ rd_status rd_marian_read_search(rd_recipe *recipe, const char *path, const json_
     RD_TRY(rd_foreign_set(&r, "max-len-b", "max-length-factor", "0"));
     char *end;
     const char *penalty = text_of(&r, "word-penalty", "0");
-    if (strtod(penalty, &end) != 0 || end == penalty) return unsupported(&r, "word-penalty");
+    if (rd_strtod(penalty, &end) != 0 || end == penalty) return unsupported(&r, "word-penalty");
     if (!is_true(&r, "allow-unk")) RD_TRY(rd_foreign_set(&r, "unkpen", "allow-unk", "1000000"));
     return warnings ? warn(&r, warnings) : RD_OK;
 }

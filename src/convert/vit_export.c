@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/file.h"
 #include "convert/export.h"
 #include "convert/hf.h"
@@ -127,7 +128,7 @@ static json_t *numbers_of(const char *text, int32_t channels) {
     bool whole = list != NULL;
     for (int32_t c = 0; c < channels; c++) {
         char *end;
-        double value = strtod(at, &end);
+        double value = rd_strtod(at, &end);
         whole = whole && json_array_append_new(list, json_real(value)) == 0;
         while (*end == ' ') end++;
         if (*end == ',') at = end + 1;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "data/rand_augment.h"
 
@@ -25,7 +26,7 @@ static rd_status parse_numbers(const char *key, const char *text, int32_t channe
     const char *at = text;
     for (bool more = true; more && n < channels; n++) {
         char *end;
-        numbers[n] = strtod(at, &end);
+        numbers[n] = rd_strtod(at, &end);
         while (*end == ' ') end++;
         more = *end == ',';
         if (end == at || (!more && *end) || !isfinite(numbers[n])) break;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/string_table.h"
@@ -70,7 +71,8 @@ static rd_status add_code(rd_subword *s, const char *path, int64_t number, int32
 /* "#version: 0.2" first, or codes at once. fastBPE's end words as those of 0.2. */
 static bool ends_are_apart(const char *text) {
     static const char key[] = "#version:";
-    if (strncmp(text, key, sizeof key - 1) == 0) return strtod(text + sizeof key - 1, NULL) < 0.15;
+    if (strncmp(text, key, sizeof key - 1) == 0)
+        return rd_strtod(text + sizeof key - 1, NULL) < 0.15;
     size_t n = strcspn(text, "\n"), blanks = 0;
     for (size_t i = 0; i < n; i++) blanks += text[i] == ' ' && i + 1 < n && text[i + 1] != '\r';
     return blanks < 2;

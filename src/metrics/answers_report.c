@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "metrics/answers.h"
@@ -240,8 +241,8 @@ static void explain(const rd_answer_metric *metric, const rd_answers *answers,
     const rd_class_counts *counts = &room->counts[answers->positive];
     cell->parts =
         (rd_metric_parts){true, 100 * rd_class_precision(counts), 100 * rd_class_recall(counts)};
-    snprintf(cell->details, sizeof cell->details, "(P = %.1f R = %.1f)", cell->parts.precision,
-             cell->parts.recall);
+    rd_snprintf(cell->details, sizeof cell->details, "(P = %.1f R = %.1f)", cell->parts.precision,
+                cell->parts.recall);
 }
 
 static rd_status score_pairs(const rd_answers_config *config, const rd_answers *answers, int system,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "metrics/metric.h"
 #include "metrics/tokenize.h"
 
@@ -116,7 +117,7 @@ static void sign(const rd_metric_config *config, bool brief, char signature[128]
     rd_bleu_smooth method = config->smooth_method;
     char value[32] = "";
     if (method == RD_SMOOTH_FLOOR || method == RD_SMOOTH_ADD_K)
-        snprintf(value, sizeof value, "[%.2f]", smooth_value(config));
+        rd_snprintf(value, sizeof value, "[%.2f]", smooth_value(config));
     snprintf(signature, 128, "%s:%s|%s:%s|tok:%s|%s:%s%s|", brief ? "c" : "case",
              config->lowercase ? "lc" : "mixed", brief ? "e" : "eff",
              config->effective_order ? "yes" : "no", rd_tokenizer_signature(config->tokenizer),
@@ -130,10 +131,11 @@ static void explain(const rd_metric_config *config, int which, const double *sta
     int used = 0;
     combine(config, stats, precisions, &bp);
     for (int n = 0; n < config->max_ngram_order; n++)
-        used += sprintf(details + used, "%s%.1f", n ? "/" : "", precisions[n]);
-    snprintf(details + used, 256 - (size_t)used,
-             " (BP = %.3f ratio = %.3f hyp_len = %.0f ref_len = %.0f)", bp,
-             stats[1] > 0 ? stats[0] / stats[1] : 0.0, stats[0], stats[1]);
+        used +=
+            rd_snprintf(details + used, 256 - (size_t)used, "%s%.1f", n ? "/" : "", precisions[n]);
+    rd_snprintf(details + used, 256 - (size_t)used,
+                " (BP = %.3f ratio = %.3f hyp_len = %.0f ref_len = %.0f)", bp,
+                stats[1] > 0 ? stats[0] / stats[1] : 0.0, stats[0], stats[1]);
 }
 
 const rd_metric rd_metric_bleu = {.name = "BLEU",

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/c_locale.h"
 #include "metrics/report.h"
 
 /* "26.1 (μ = 26.1 ± 0.6) (p = 0.0010)*" with the pieces that are there. */
@@ -143,8 +144,8 @@ rd_status rd_report_string(const char *text, rd_text *out) {
 rd_status rd_report_number(double number, int width, rd_text *out) {
     char digits[512];
     if (width >= 0) {
-        snprintf(digits, sizeof digits, "%.*f", width, number);
-        number = strtod(digits, NULL);
+        rd_snprintf(digits, sizeof digits, "%.*f", width, number);
+        number = rd_strtod(digits, NULL);
     }
     rd_shortest_double(number, digits);
     return rd_text_printf(out, "%s%s", digits, strpbrk(digits, ".en") ? "" : ".0");
@@ -183,7 +184,7 @@ static rd_status write_object(const rd_report *report, int s, int c, int width, 
     if (cell->has_interval) {
         int shown = width < 0 ? 1 : width;
         char text[128];
-        snprintf(text, sizeof text, "μ = %.*f ± %.*f", shown, cell->mean, shown, cell->interval);
+        rd_snprintf(text, sizeof text, "μ = %.*f ± %.*f", shown, cell->mean, shown, cell->interval);
         RD_TRY(write_member("confidence_mean", NULL, cell->mean, width, out));
         RD_TRY(write_member("confidence_var", NULL, cell->interval, width, out));
         RD_TRY(write_member("confidence", text, 0, 0, out));

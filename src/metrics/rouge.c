@@ -7,6 +7,7 @@
 
 #include <libstemmer.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "metrics/metric.h"
 #include "metrics/porter.h"
@@ -292,17 +293,17 @@ static void explain(const rd_metric_config *config, int which, const double *sta
                     char details[256]) {
     rd_metric_parts parts;
     score(config, which, stats, &parts);
-    snprintf(details, 256, "(P = %.1f R = %.1f)", parts.precision, parts.recall);
+    rd_snprintf(details, 256, "(P = %.1f R = %.1f)", parts.precision, parts.recall);
 }
 
 /* An occasional line of marks and dashes is not a reason to warn. */
 static void warn(const rd_metric_config *config, const double *stats, char warning[256]) {
     if (10 * stats[WORDLESS] < stats[0] || stats[WORDLESS] == 0) return;
-    snprintf(warning, 256, "ROUGE finds no word in the references of %.0f of %.0f lines%s",
-             stats[WORDLESS], stats[0],
-             config->tokenizer ? ""
-                               : ": its words are of a-z and 0-9 alone; another tokenizer "
-                                 "(char, zh, 13a, ...) counts other scripts");
+    rd_snprintf(warning, 256, "ROUGE finds no word in the references of %.0f of %.0f lines%s",
+                stats[WORDLESS], stats[0],
+                config->tokenizer ? ""
+                                  : ": its words are of a-z and 0-9 alone; another tokenizer "
+                                    "(char, zh, 13a, ...) counts other scripts");
 }
 
 const rd_metric rd_metric_rouge = {.n_scores = 4,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 
 static const char BLANKS[] = " \t";
@@ -62,7 +63,7 @@ static rd_status read_sequence(rd_sequence_list *list, capacities *room, const c
     }
     if (**at != ':' || list->n_tokens == first) return refuse(option, *at, "IDS: NUMBER");
     char *end;
-    float bias = strtof(*at + 1, &end);
+    float bias = (float)rd_strtod(*at + 1, &end);
     if (end == *at + 1 || isnan(bias) || bias == INFINITY) return refuse(option, *at, "': NUMBER'");
     end += strspn(end, BLANKS);
     if (*end && *end != ',') return refuse(option, end, "a comma");

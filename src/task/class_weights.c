@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "data/batch.h"
 
@@ -51,7 +52,7 @@ static char *next_item(char **rest) {
     char *item = *rest;
     for (char *equals = item ? strchr(item, '=') : NULL; equals; equals = strchr(equals + 1, '=')) {
         char *end;
-        strtof(equals + 1, &end);
+        rd_strtod(equals + 1, &end);
         if (end == equals + 1) continue;
         end += strspn(end, " ");
         if (*end && *end != ',') continue;
@@ -70,7 +71,7 @@ static rd_status set_one(char *item, const rd_labels *labels, float *weights) {
     *equals = '\0';
     for (char *blank = equals; blank > item && blank[-1] == ' ';) *--blank = '\0';
     int32_t class = rd_labels_find(labels, item);
-    float weight = strtof(equals + 1, &end);
+    float weight = (float)rd_strtod(equals + 1, &end);
     rd_labels_list(labels, list, sizeof list);
     if (class < 0)
         return rd_error(RD_ERR_FORMAT, "no class '%.80s'; expected one of: %s", item, list);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "io/output.h"
 #include "train/report_page.h"
 #include "train/run.h"
@@ -178,7 +179,7 @@ static rd_status put_value(rd_text *out, const char *value) {
     while (*value) {
         size_t n = strspn(value, "+-.0123456789e");
         if (n && memchr(value, '.', n))
-            RD_TRY(rd_text_printf(out, "%.7g", strtod(value, NULL)));
+            RD_TRY(rd_text_printf(out, "%.7g", rd_strtod(value, NULL)));
         else
             RD_TRY(rd_text_append_html(out, value, n ? n : 1));
         value += n ? n : 1;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "train/run.h"
@@ -31,7 +32,7 @@ static rd_status read_speeds(const char *text, int n, double *speeds) {
     const char *at = text;
     for (int i = 0; i < n; i++) {
         char *end;
-        speeds[i] = strtod(at, &end);
+        speeds[i] = rd_strtod(at, &end);
         bool last = i + 1 == n;
         if (end == at || !(speeds[i] >= 0.001 && speeds[i] <= 1e9) || *end != (last ? '\0' : ','))
             return rd_error(RD_ERR_ARGUMENT,
