@@ -80,10 +80,8 @@ static void report(watch *w, int rank, const char *how) {
     const rd_peer *peer = &w->ranks->peers[rank];
     char message[512];
     if (c->rank > (rank == 0)) sleep(5);
-    snprintf(message, sizeof message,
-             "rank %d (process %ld on %s) %s; all ranks end. Start again: training goes on from "
-             "the last checkpoint, with any number of ranks",
-             rank, (long)peer->pid, peer->host, how);
+    snprintf(message, sizeof message, "rank %d (process %ld on %s) %s; all ranks end", rank,
+             (long)peer->pid, peer->host, how);
     w->lost(w->self, message);
     rd_ranks_abort(&w->ranks->comm, 1);
 }

@@ -106,7 +106,7 @@ const rd_key rd_train_keys[] = {
          "many of an update's batches each takes; empty: all are the same"},
     {"shard-optimizer", RD_KEY_BOOL, RD_AT(shard_optimizer), 0, 0, "true",
      .help = "of several processes (mpirun) each keeps and steps its part of the optimizer's "
-             "state; the same weights"},
+             "state; the same weights, but with reduce-bf16, which rounds other sums"},
     {"reduce-bf16", RD_KEY_BOOL, RD_AT(reduce_bf16), 0, 0, "false",
      .help = "send gradients between processes as bfloat16; rounding errors are added to the "
              "next ones"},

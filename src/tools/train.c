@@ -182,12 +182,12 @@ static void show_validation(display *d, const rd_train_event *e) {
 
 /* As the key worker-speeds takes them. */
 static void show_speeds(display *d, const rd_train_event *e) {
-    char text[384] = "";
-    for (int i = 0; i < e->n_workers; i++) {
-        size_t n = strlen(text);
-        snprintf(text + n, sizeof text - n, "%s%.0f", i > 0 ? "," : "", e->worker_speeds[i]);
-    }
-    if (e->n_workers > 1) say(d, "%s/s of each worker while it computes: %s", d->unit, text);
+    rd_text text = {0};
+    rd_status status = e->n_workers > 1 ? RD_OK : RD_ERR_ARGUMENT;
+    for (int i = 0; i < e->n_workers && status == RD_OK; i++)
+        status = rd_text_printf(&text, "%s%.0f", i > 0 ? "," : "", e->worker_speeds[i]);
+    if (status == RD_OK) say(d, "%s/s of each worker while it computes: %s", d->unit, text.data);
+    rd_text_free(&text);
 }
 
 static void on_event(void *self, const rd_train_event *e) {

@@ -4,11 +4,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/corpus.h"
@@ -197,6 +200,40 @@ static void close_lists(lists *l) {
 
 enum { PATIENCE = 60 /* seconds without a sign of another rank */ };
 
+/* *crc goes on over the bytes of a file. */
+static rd_status add_file(const char *directory, const char *name, uint32_t *crc) {
+    static char block[1 << 16];
+    char *path = rd_path_join(directory, name);
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    rd_status status = !path  ? RD_ERR_MEMORY
+                       : file ? RD_OK
+                              : rd_error(RD_ERR_IO, "%s: %s", path, strerror(errno));
+    for (size_t n; file && (n = fread(block, 1, sizeof block, file)) > 0;)
+        *crc = rd_crc32(*crc, block, n);
+    if (file) fclose(file);
+    free(path);
+    return status;
+}
+
+/* Ranks on several machines have copies of the models. */
+static rd_status check_same_models(const arguments *a, rd_comm *comm) {
+    uint32_t mine = (uint32_t)a->precision, *all = calloc((size_t)comm->size, sizeof *all);
+    rd_status status = all ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
+    for (int i = 0; i < a->models.n && status == RD_OK; i++) {
+        status = add_file(a->models.items[i], "model.safetensors", &mine);
+        if (status == RD_OK) status = add_file(a->models.items[i], "config.yaml", &mine);
+    }
+    status = rd_comm_agree(comm, status);
+    if (status == RD_OK) status = rd_comm_gather(comm, &mine, sizeof mine, all);
+    for (int i = 1; status == RD_OK && i < comm->size; i++)
+        if (all[i] != all[0])
+            status = rd_error(RD_ERR_ARGUMENT,
+                              "rank %d (%s) has other models, or another precision, than rank 0", i,
+                              rd_ranks_host(comm, i));
+    free(all);
+    return rd_comm_agree(comm, status);
+}
+
 static rd_status open_and_translate(arguments *a, rd_translator *translator, rd_comm *comm) {
     lists opened = {0};
     rd_translate_options defaults = rd_translator_defaults(translator);
@@ -218,6 +255,7 @@ static int run(arguments *a) {
     errno = 0;
     rd_status status = rd_translator_open(&translator, a->models.items, a->models.n, a->precision);
     status = rd_comm_agree(comm, status);
+    if (status == RD_OK && comm->size > 1) status = check_same_models(a, comm);
     if (status != RD_OK) return end(comm, status);
     status = open_and_translate(a, translator, comm);
     int saved = errno;

@@ -15,8 +15,9 @@ static rd_status describe(const rd_run *run, rd_text *text) {
     static const char *const isas[] = {"generic", "avx2", "avx512"};
     RD_TRY(rd_text_printf(text, "version: %s\n", rd_version()));
     /* Ranks that step all weights must get the same bits. */
-    if (!rd_run_steps_slices(run))
-        RD_TRY(rd_text_printf(text, "processor: %s\n", isas[rd_cpu_isa()]));
+    bool slices = rd_run_steps_slices(run);
+    RD_TRY(rd_text_printf(text, "shard-optimizer: %s\n", slices ? "true" : "false"));
+    if (!slices) RD_TRY(rd_text_printf(text, "processor: %s\n", isas[rd_cpu_isa()]));
     return rd_settings_write(run, text);
 }
 

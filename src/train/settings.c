@@ -11,9 +11,10 @@
 
 /* Keys that change neither weights nor their kept state: any value gives the same bits, or their
  * effect is seen in the files that they name, or in the lines that no key gives. */
-static bool is_without_effect(const rd_key *key) {
+static bool is_without_effect(const rd_recipe *recipe, const rd_key *key) {
+    if (strcmp(key->name, "shard-optimizer") == 0) return !recipe->train.reduce_bf16;
     return rd_is_listed("prepare trainpref validpref testpref vocab-from finetune-from-model "
-                        "threads checkpoint-activations workers shard-optimizer "
+                        "threads checkpoint-activations workers "
                         "worker-timeout vocab-size-src vocab-size-tgt average-last "
                         "tensorboard vocab-type byte-fallback mask-piece character-coverage "
                         "normalization user-defined-symbols",
@@ -71,7 +72,7 @@ enum { LONGEST_VALUE = 64 * 1024 };
 static rd_status write_keys(const rd_run *run, char *value, rd_text *out) {
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++) {
-        if (is_without_effect(key)) continue;
+        if (is_without_effect(run->recipe, key)) continue;
         RD_TRY(rd_recipe_format_key(run->recipe, key, value, LONGEST_VALUE));
         RD_TRY(rd_text_printf(out, "%s: %s\n", key->name, value));
     }
@@ -230,7 +231,7 @@ static rd_status compare_other(comparison *c, int which) {
 static rd_status compare(comparison *c, const char *path) {
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++)
-        if (!is_without_effect(key)) RD_TRY(compare_key(c, key));
+        if (!is_without_effect(c->run->recipe, key)) RD_TRY(compare_key(c, key));
     for (int i = 0; i < OTHERS; i++) RD_TRY(compare_other(c, i));
     if (c->refused.length == 0) return RD_OK;
     if (c->run->other_training) {

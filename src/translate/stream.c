@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
@@ -24,8 +25,14 @@ typedef struct {
     rd_text warnings; /* of a window, each with its NUL: for the first worker */
     rd_corpus *input, *parallel[N_PARALLEL]; /* NULL: not given */
     rd_line_buffer sources, aligned[N_PARALLEL];
+    uint32_t read; /* CRC of all lines so far */
     rd_translate_totals totals;
 } stream;
+
+static rd_status take(stream *s, rd_line_buffer *lines, const char *line, size_t length) {
+    s->read = rd_crc32(rd_crc32(s->read, line, length), "\n", 1);
+    return rd_line_buffer_add(lines, line, length);
+}
 
 /* Reads up to `most` lines, fewer if they are long or the input ends. */
 static rd_status read_window(stream *s, int64_t most, bool *ended) {
@@ -37,14 +44,14 @@ static rd_status read_window(stream *s, int64_t most, bool *ended) {
         size_t length;
         RD_TRY(rd_corpus_next(s->input, &line, &length));
         *ended = !line;
-        if (line) RD_TRY(rd_line_buffer_add(&s->sources, line, length));
+        if (line) RD_TRY(take(s, &s->sources, line, length));
         bytes += (int64_t)length;
         for (int f = 0; f < N_PARALLEL; f++) {
             if (!s->parallel[f]) continue;
             const char *other;
             RD_TRY(rd_corpus_next(s->parallel[f], &other, &length));
             if (!other != !line) return rd_corpus_unequal(s->input, s->parallel[f]);
-            if (other) RD_TRY(rd_line_buffer_add(&s->aligned[f], other, length));
+            if (other) RD_TRY(take(s, &s->aligned[f], other, length));
             bytes += (int64_t)length;
         }
         if (*ended) break;
@@ -282,16 +289,31 @@ static void add_totals(rd_translate_totals *to, const rd_translate_totals *from)
 /* A worker's part of a round. */
 typedef struct {
     rd_translate_totals totals;
-    bool failed; /* its window ends there */
+    bool failed;   /* its window ends there */
+    uint32_t read; /* what it has read so far */
 } part;
+
+/* All workers read the same, as long as none fails. */
+static rd_status check_same_input(const stream *s, const part *all) {
+    for (int i = 0; i < s->comm->size; i++)
+        if (all[i].failed) return RD_OK;
+    for (int i = 1; i < s->comm->size; i++)
+        if (all[i].read != all[0].read)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s: up to line %lld rank %d reads another text than "
+                            "rank 0",
+                            rd_corpus_path(s->input), (long long)s->totals.lines, i);
+    return RD_OK;
+}
 
 /* output: [bytes], of the worker's window. before: the totals of the rounds before; s->totals has
  * only the round's, except the lines. all: [workers] */
 static rd_status end_round(stream *s, bool failed, const char *output, size_t bytes,
                            const rd_translate_totals *before, part *all) {
-    const part mine = {s->totals, failed};
+    const part mine = {s->totals, failed, s->read};
     int last = 0; /* whose part is the last one that a single worker would have written */
     RD_TRY(rd_comm_gather(s->comm, &mine, sizeof mine, all));
+    RD_TRY(rd_comm_agree(s->comm, check_same_input(s, all)));
     while (last < s->comm->size - 1 && !all[last].failed) last++;
     if (s->comm->rank > last) {
         rd_text_clear(&s->warnings);

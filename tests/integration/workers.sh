@@ -331,6 +331,19 @@ cmp alone together || fail "what two ranks have written before a fault: $(cat lo
 ranks 2 "$bin/rdrop-translate" --model one/model <input >together 2>log && fail "ranks read standard input"
 grep 'several ranks need --input FILE' log >/dev/null || fail "standard input: $(cat log)"
 
+# Ranks whose copies of the text or of the model differ are refused.
+tac input >reversed && head -n 36 input >shorter && cp -r one/model other-model && echo >>other-model/config.yaml
+for more in "--model one/model --input reversed" "--model one/model --input shorter" "--model other-model --input input"; do
+    # shellcheck disable=SC2086
+    if ranks 1 "$bin/rdrop-translate" --model one/model --input input --window 4 : \
+        -np 1 "$bin/rdrop-translate" $more --window 4 >together 2>log; then fail "$more: no fault"; fi
+    [ "$(grep -cE 'rank 1 (reads another text than rank 0|.*has other models, or another precision, than rank 0)' log)" -eq 1 ] ||
+        fail "$more: $(cat log)"
+done
+if ranks 1 "$bin/rdrop-train" tiny.yaml --data bin --save-dir unlike : \
+    -np 1 "$bin/rdrop-train" tiny.yaml --data bin --save-dir unlike --set shard-optimizer=false >log 2>&1; then fail "other sharding"; fi
+grep 'shard-optimizer is false there, but true on rank 0' log >/dev/null || fail "other sharding: $(cat log)"
+
 # So are datasets: several chunks of pairs, a vocabulary that the first rank alone makes.
 for _ in {1..30}; do cat data/train.en.gz; done >data/many.en.gz
 for _ in {1..30}; do cat data/train.de.gz; done >data/many.de.gz

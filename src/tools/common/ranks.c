@@ -8,7 +8,9 @@
 
 static void say_lost(void *self, const char *message) {
     const options_program *program = self;
-    fprintf(stderr, "%s: %s\n", program->name, message);
+    bool trains = strcmp(program->name, "rdrop-train") == 0;
+    fprintf(stderr, "%s: %s. Start again%s\n", program->name, message,
+            trains ? ": training goes on from the last checkpoint, with any number of ranks" : "");
 }
 
 bool ranks_start(const options_program *program, int seconds, rd_comm **comm) {
