@@ -65,18 +65,24 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
-/* The model's shape, with the recipe's own head and its keys that matter only in training. A head
- * of tokens is the model's, unless the recipe sets the transform before it. */
-static rd_status adopt_model(rd_recipe *own, const rd_recipe *start) {
+static bool is_of_sequences(rd_head_kind head) {
+    return head == RD_HEAD_CLASSES || head == RD_HEAD_VALUE;
+}
+
+/* The model's shape, with the recipe's own head and its keys that matter only in training. What
+ * comes before a head of the same kind is the model's, unless the recipe sets it. */
+static rd_status adopt_model(const rd_task *task, rd_recipe *own, const rd_recipe *start) {
     const rd_model_config before = own->model;
-    bool keeps_transform = before.head == RD_HEAD_TOKENS && start->model.head == RD_HEAD_TOKENS &&
-                           !rd_recipe_is_written(own, "head-transform");
+    bool same_kind = task->bit & (RD_SENTENCE_PREDICTION | RD_IMAGE_CLASSIFICATION)
+                         ? is_of_sequences(start->model.head)
+                         : start->model.head == RD_HEAD_TOKENS;
     own->model = start->model;
     if (rd_recipe_is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
     for (const rd_key *key = rd_model_keys; key->name; key++) {
         char value[ROOM];
         if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;
-        if (keeps_transform && strcmp(key->name, "head-transform") == 0) continue;
+        bool before_head = rd_is_listed("head-transform pooling", key->name);
+        if (before_head && same_kind && !rd_recipe_is_written(own, key->name)) continue;
         RD_TRY(rd_key_format(&before, key, value, ROOM));
         RD_TRY(rd_key_set(&own->model, key, value));
     }
@@ -96,7 +102,7 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
         RD_TRY(rd_text_printf(&run->warnings,
                               "arch has no effect: %s and all else of the shape are those of %s\n",
                               unlike, own->train.finetune_from_model));
-    RD_TRY(adopt_model(own, start));
+    RD_TRY(adopt_model(run->task, own, start));
     RD_TRY(adopt_outputs(own, start));
     return adopt_pictures(own, start);
 }

@@ -75,6 +75,13 @@ run rdrop-train pairs.yaml --data bin --save-dir out
 grep 'classification_head.out_proj.weight starts anew' log >/dev/null || fail "new head: $(cat log)"
 grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 32 examples by heart: $(cat log)"
 
+# Going on from it, what comes before the head is the model's, unless the recipe says otherwise.
+sed '/^head-transform/d; s/^finetune-from-model.*/finetune-from-model: out\/model/; s/^lr: .*/lr: 0/' pairs.yaml >on.yaml
+run rdrop-train on.yaml --data bin --save-dir on --set max-update=1
+cmp on/model/model.safetensors out/model/model.safetensors || fail "a start's pooler is gone: $(cat log)"
+run rdrop-train on.yaml --data bin --save-dir off --set max-update=1 --set head-transform=none
+grep '^head-transform: none' off/model/config.yaml >/dev/null || fail "the recipe's transform"
+
 # All stages: F1 of the score stage is that of the second class, as in training, also where rdrop-score would take another.
 printf 'extends: pairs.yaml\ntestpref: pairs.csv\nscore-metrics: f1\nmax-update: 1\n' >stages.yaml
 mkdir -p all/data
