@@ -28,11 +28,21 @@ const rd_place *rd_import_choose(const rd_importer *im, const rd_places *places)
     return NULL;
 }
 
+/* Of any rank: dimensions of 1 may come first, and the last ones may be columns together. Google's
+ * arrays have their dimensions in other orders. */
+static bool fits_flattened(const rd_importer *im, const rd_stored_tensor *tensor, int64_t rows,
+                           int64_t columns) {
+    int first = 0;
+    while (first + 1 < tensor->rank && tensor->shape[first] == 1) first++;
+    bool in_rows = rows == 1 || im->npz.path || (tensor->rank > 0 && tensor->shape[first] == rows);
+    return in_rows && tensor->n == rows * (columns ? columns : 1);
+}
+
 static rd_status check_shape(const rd_importer *im, const rd_place *place,
                              const rd_stored_tensor *tensor, int64_t rows, int64_t columns) {
     int64_t theirs[2];
     rd_place_shape(place, rows, columns, theirs);
-    if (im->layout->any_rank ? tensor->n == theirs[0] * (theirs[1] ? theirs[1] : 1)
+    if (im->layout->any_rank ? fits_flattened(im, tensor, theirs[0], theirs[1])
                              : rd_stored_tensor_fits(tensor, theirs[0], theirs[1]))
         return RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: tensor %s has another shape than [%lld%s%.0lld], which %s",

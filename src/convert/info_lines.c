@@ -168,8 +168,10 @@ rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
     const rd_key *key;
     for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
         char ours[ROOM];
-        if (!rd_recipe_is_of_shape(key) && /* the network has lines of its own */
-            rd_recipe_format_key(recipe, key, ours, ROOM) == RD_OK)
+        bool shown =
+            rd_recipe_is_of_shape(key) && /* the network has lines of its own */
+            !rd_is_listed("pooling head-transform layer-norm-eps segment-types", key->name);
+        if (!shown && rd_recipe_format_key(recipe, key, ours, ROOM) == RD_OK)
             status = add_setting(&list, key, ours);
     }
     return end_list(&list, status);

@@ -58,10 +58,10 @@ static int64_t count_layers(const reader *r) {
     return n;
 }
 
-/* timm's heads are of 64, except in its largest models, which have 16 of them. */
+/* timm's heads are of 64, except in its largest models and one other, which have 16 of them. */
 static rd_status timm_heads(const reader *r, int64_t width, int64_t *heads) {
-    static const char *const of_16[] = {"_huge_", "_giant_", "_giantopt_", "_gigantic_",
-                                        "_so400m_"};
+    static const char *const of_16[] = {"_huge_",     "_giant_",  "_giantopt_",
+                                        "_gigantic_", "_so400m_", "_base_patch16_gap_"};
     const char *name = json_string_value(json_object_get(r->config, "architecture"));
     const json_t *said = json_object_get(json_object_get(r->config, "model_args"), "num_heads");
     *heads = width % 64 == 0 ? width / 64 : 0;
@@ -265,8 +265,11 @@ static rd_status check_timm(const reader *r, const json_t *p) {
     return RD_OK;
 }
 
-/* timm's pretrained_cfg: the shorter side, or with "squash" both, become size / crop_pct. */
-static rd_status read_pretrained(const reader *r, const json_t *p) {
+/* timm's pretrained_cfg, which older files have in the place of all: the shorter side, or with
+ * "squash" both, become size / crop_pct. What is missing is as timm has it by default. */
+static rd_status read_pretrained(const reader *r) {
+    const json_t *inner = json_object_get(r->config, "pretrained_cfg");
+    const json_t *p = inner ? inner : r->config;
     RD_TRY(check_timm(r, p));
     const char *mode = json_string_value(json_object_get(p, "crop_mode"));
     const char *interpolation = json_string_value(json_object_get(p, "interpolation"));
@@ -274,17 +277,20 @@ static rd_status read_pretrained(const reader *r, const json_t *p) {
     int64_t size = r->recipe->model.picture.size;
     bool bilinear = interpolation && strcmp(interpolation, "bilinear") == 0;
     RD_TRY(set(r, "picture-resampling", bilinear ? "bilinear" : "bicubic"));
-    if (share <= 0.0 || share > 1.0) share = 0.9;
+    if (share <= 0.0 || share > 1.0) share = 0.875;
     RD_TRY(set_number(r, "picture-resize", (int64_t)floor((double)size / share)));
     r->recipe->pictures.stretch = mode && strcmp(mode, "squash") == 0;
+    if (r->recipe->model.picture.channels == 3) {
+        RD_TRY(set(r, "picture-mean", "0.485,0.456,0.406"));
+        RD_TRY(set(r, "picture-std", "0.229,0.224,0.225"));
+    }
     RD_TRY(set_list(r, "picture-mean", json_object_get(p, "mean")));
     return set_list(r, "picture-std", json_object_get(p, "std"));
 }
 
 static rd_status set_pictures(const reader *r) {
     json_t *processor = NULL;
-    if (r->names->format == RD_VIT_TIMM)
-        return read_pretrained(r, json_object_get(r->config, "pretrained_cfg"));
+    if (r->names->format == RD_VIT_TIMM) return read_pretrained(r);
     if (r->names->format == RD_VIT_GOOGLE) return RD_OK; /* 0.5, whole, bilinear: the defaults */
     RD_TRY(rd_json_read_optional(r->path, "preprocessor_config.json", &processor));
     rd_status status = json_object_size(processor) > 0 ? read_processor(r, processor) : RD_OK;

@@ -158,6 +158,8 @@ static rd_status write_processor(const vit_export *e) {
                   "do_center_crop", (int)crops, "crop_size", square(size), "do_rescale", 1,
                   "rescale_factor", 1.0 / 255.0, "do_normalize", 1, "image_mean",
                   numbers_of(f->mean, channels), "image_std", numbers_of(f->std, channels));
+    if (root && crops && !f->stretch && channels != 3) /* CLIP's would make colours of grey */
+        json_object_set_new(root, "do_convert_rgb", json_false());
     return rd_json_write(e->to, "preprocessor_config.json", root);
 }
 

@@ -13,17 +13,31 @@ static bool is_taken(const rd_importer *im, const char *name) {
     return !name || !*name || rd_labels_find(&im->labels, name) >= 0;
 }
 
+/* Hugging Face's id2label; timm's label_names, in older files labels: a list, or by number. */
+static const char *given_name(const rd_importer *im, int32_t i, const char *number) {
+    static const char *const keys[] = {"id2label", "label_names", "labels"};
+    const json_t *places[] = {im->config, json_object_get(im->config, "pretrained_cfg")};
+    for (size_t p = 0; p < 2; p++)
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+            const json_t *names = json_object_get(places[p], keys[k]);
+            const json_t *name = json_is_array(names) ? json_array_get(names, (size_t)i)
+                                                      : json_object_get(names, number);
+            if (json_is_string(name)) return json_string_value(name);
+        }
+    return NULL;
+}
+
 static rd_status name_class(rd_importer *im, int32_t i) {
     char number[16], other[24];
     snprintf(number, sizeof number, "%d", (int)i);
     snprintf(other, sizeof other, "class %d", (int)i);
-    const json_t *names = json_object_get(im->config, "id2label");
-    const char *name = json_string_value(json_object_get(names, number));
+    const char *name = given_name(im, i, number);
     /* ImageNet has two classes that are called "crane", and others. */
     if (is_taken(im, name)) name = number;
     if (is_taken(im, name)) name = other;
     rd_status status = rd_labels_add(&im->labels, name, strlen(name));
-    return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s/config.json: id2label", im->from);
+    return status == RD_OK ? RD_OK
+                           : rd_error_prefix(status, "%s/config.json: names of classes", im->from);
 }
 
 /* A file without a head is meant for fine-tuning: it gets a head of two classes, all zeros. */
@@ -32,6 +46,10 @@ static rd_status read_head(rd_importer *im, rd_vit_names *names) {
     const rd_places bias = rd_vit_places_of(names, "classification_head.out_proj.bias");
     const rd_places dense = rd_vit_places_of(names, "classification_head.dense.weight");
     rd_stored_tensor tensor;
+    const char *problem = json_string_value(json_object_get(im->config, "problem_type"));
+    if (problem && strcmp(problem, "single_label_classification") != 0)
+        return rd_error(RD_ERR_UNSUPPORTED, "%s/config.json: problem_type %.60s is not supported",
+                        im->from, problem);
     c->head = RD_HEAD_CLASSES;
     c->num_classes = 2;
     names->no_head = !rd_import_choose(im, &bias);

@@ -16,6 +16,7 @@ typedef struct {
     struct jpeg_error_mgr errors; /* first: libjpeg's functions are given this one */
     struct jpeg_progress_mgr progress;
     struct jpeg_decompress_struct jpeg;
+    bool has_started, ended; /* reading rows; at the end of the file */
     jmp_buf out;
     rd_status status;
 } decoder;
@@ -34,10 +35,17 @@ static void fail(j_common_ptr jpeg) {
     longjmp(d->out, 1);
 }
 
-/* Warnings are of data that are decoded all the same, except one: that they are not all there. */
+/* Warnings are of data that are decoded all the same, except one: that they are not all there. The
+ * end of the file is no such thing where the only scan is decoded to its end, and just its mark is
+ * missing: one that lacks data is told later (JWRN_HIT_MARKER), but not of arithmetic codes. */
 static void warn(j_common_ptr jpeg, int level) {
-    if (level >= 0 || jpeg->err->msg_code != JWRN_JPEG_EOF) return;
     decoder *d = decoder_of(jpeg);
+    int code = jpeg->err->msg_code;
+    if (level >= 0 || (code != JWRN_JPEG_EOF && !(code == JWRN_HIT_MARKER && d->ended))) return;
+    d->ended = true;
+    if (code == JWRN_JPEG_EOF && d->has_started && !d->jpeg.arith_code &&
+        !jpeg_has_multiple_scans(&d->jpeg))
+        return;
     d->status = rd_error(RD_ERR_FORMAT, "cut short");
     longjmp(d->out, 1);
 }
@@ -103,6 +111,7 @@ static void decode(decoder *d, rd_picture *picture, const uint8_t *bytes, size_t
     if (d->status != RD_OK) return;
     jpeg->out_color_space = grey ? JCS_GRAYSCALE : jpeg->num_components == 4 ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(jpeg);
+    d->has_started = true;
     read_rows(d, picture);
     jpeg_finish_decompress(jpeg);
 }

@@ -51,7 +51,6 @@ static void read_rows(const decoder *d, const rd_picture *picture, int passes) {
     for (int pass = 0; pass < passes; pass++) /* each fills in what those before left out */
         for (int32_t y = 0; y < picture->height; y++)
             png_read_row(d->png, picture->samples + (size_t)y * stride, NULL);
-    png_read_end(d->png, NULL);
 }
 
 /* Errors of libpng end in the caller's setjmp. */

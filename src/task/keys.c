@@ -41,6 +41,12 @@ static const struct {
      .tasks = RD_LANGUAGE_MODELING},
     {.names = "extend-vocab padding-idx joined-dictionary share-all-embeddings cutoff cutoff-ratio",
      .tasks = TEXTS},
+    {.names = "layernorm-embedding output-bias position-layout no-scale-embedding segment-types "
+              "share-decoder-input-output-embed src-vocab tgt-vocab adaptive-input "
+              "adaptive-input-cutoff adaptive-input-factor adaptive-softmax-cutoff "
+              "adaptive-softmax-factor adaptive-softmax-dropout tie-adaptive-weights "
+              "tie-adaptive-proj",
+     .tasks = TEXTS},
     {.names = "prepend-bos", .tasks = PAIRS | RD_SENTENCE_PREDICTION},
     {.names = "max-tokens max-tokens-valid", .tasks = TEXTS, .harmless = "0"},
     {.names = "encoder-ffn-embed-dim encoder-normalize-before encoder-learned-pos drop-path",

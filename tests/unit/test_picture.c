@@ -190,6 +190,17 @@ static void test_refuses(void **state) {
     for (size_t n = 3; n < n_jpeg; n += 97) assert_refused(jpeg, n, "JPEG: ");
     assert_refused(jpeg, n_jpeg - 40, "JPEG: cut short");
     for (size_t n = 8; n < n_png - 12; n += 97) assert_refused(png, n, "PNG: cut short");
+    /* All pixels are there, and only the mark of the end is not; of several scans one may be
+     * missing. */
+    rd_picture picture = {0};
+    must(rd_picture_decode(&picture, jpeg, n_jpeg - 2, 3));
+    must(rd_picture_decode(&picture, png, n_png - 12, 3));
+    rd_picture_free(&picture);
+    char *scans;
+    size_t n_scans;
+    read_golden("progressive.jpg", &scans, &n_scans);
+    assert_refused(scans, n_scans - 2, "JPEG: cut short");
+    free(scans);
     png[20] = 0x7F; /* the height's first byte: its checksum is wrong now */
     assert_refused(png, n_png, "PNG: broken");
     free(jpeg);

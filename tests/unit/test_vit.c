@@ -164,8 +164,13 @@ static void copy_with(const char *from, const char *to, const char *file, const 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = rd_path_join(from, files[i]), *copy = rd_path_join(to, files[i]), *bytes;
         size_t n;
+        if (!rd_file_exists(path)) {
+            free(path);
+            free(copy);
+            continue;
+        }
         must(rd_read_file(path, 1 << 20, &bytes, &n));
-        char *at = strcmp(files[i], file) == 0 ? strstr(bytes, old) : NULL;
+        char *at = strcmp(files[i], file) == 0 ? memmem(bytes, n, old, strlen(old)) : NULL;
         rd_text text = {0};
         must(rd_text_append(&text, bytes, at ? (size_t)(at - bytes) : n));
         if (at) {
@@ -218,6 +223,55 @@ static void test_refusals(void **state) {
     refused("preprocessor_config.json", "\"height\": 16", "\"height\": 20",
             "makes pictures of 0 pixels");
     refused("preprocessor_config.json", "\"resample\": 2", "\"resample\": 0", "resample 0");
+    refused("config.json", "\"qkv_bias\"",
+            "\"problem_type\": \"multi_label_classification\", \"qkv_bias\"",
+            "problem_type multi_label_classification is not supported");
+    refused("model.safetensors", "\"shape\":[16,24]", "\"shape\":[24,16]", "another shape");
+}
+
+/* An import of timm's with one change in its config.json. */
+static void open_timm(rd_model_dir *d, const char *old, const char *new) {
+    static int number;
+    char from[512], changed[256], to[256];
+    golden_path(from, "timm");
+    snprintf(changed, sizeof changed, "%s/timm-changed-%d", directory, ++number);
+    snprintf(to, sizeof to, "%s/timm-to-%d", directory, number);
+    copy_with(from, changed, "config.json", old, new);
+    must(rd_import(changed, to, NULL));
+    must(rd_model_dir_open(d, to));
+}
+
+/* What older files of timm's do not say, or say elsewhere. */
+static void test_timm_forms(void **state) {
+    (void)state;
+    rd_model_dir d;
+    rd_labels labels = {0};
+    open_timm(
+        &d, "\"pretrained_cfg\": {",
+        "\"other\": {}, \"labels\": [\"cat\", \"dog\", \"owl\"],"
+        " \"mean\": [0.1, 0.2, 0.3], \"std\": [0.5, 0.6, 0.7], \"interpolation\": \"bilinear\","
+        " \"crop_pct\": 1.0, \"unread\": {");
+    assert_string_equal(d.recipe->pictures.mean, "0.1,0.2,0.3");
+    assert_string_equal(d.recipe->pictures.std, "0.5,0.6,0.7");
+    assert_int_equal(d.recipe->pictures.resampling, RD_BILINEAR);
+    assert_int_equal(d.recipe->pictures.resize, 16);
+    must(rd_labels_read(&labels, d.path));
+    assert_string_equal(labels.names[2], "owl");
+    assert_string_equal(labels.names[3], "3");
+    rd_labels_free(&labels);
+    rd_model_dir_close(&d);
+    open_timm(&d, "\"mean\": [\n   ", "\"mien\": [\n   ");
+    assert_string_equal(d.recipe->pictures.mean, "0.485,0.456,0.406");
+    rd_model_dir_close(&d);
+    open_timm(&d, "\"crop_pct\": 0.9", "\"label_names\": {\"1\": \"dog\"}");
+    assert_int_equal(d.recipe->pictures.resize, 18); /* 16 / 0.875 */
+    must(rd_labels_read(&labels, d.path));
+    assert_string_equal(labels.names[1], "dog");
+    rd_labels_free(&labels);
+    rd_model_dir_close(&d);
+    open_timm(&d, "vit_tiny_patch4_16", "vit_base_patch16_gap_16");
+    assert_int_equal(d.recipe->model.encoder.heads, 16);
+    rd_model_dir_close(&d);
 }
 
 int main(void) {
@@ -225,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_hugging_face), cmocka_unit_test(test_timm),
         cmocka_unit_test(test_google),       cmocka_unit_test(test_export),
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_large_sizes),
+        cmocka_unit_test(test_timm_forms),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
