@@ -20,6 +20,9 @@ for file in "${files[@]}"; do
         [ ! "$file" -ef "$data/$set.text" ] || fail "$file: in DENOISE_TEXT, but the result goes there"
     done
 done
+case ${DENOISE_WORDS:-300} in
+0* | *[!0-9]*) fail "DENOISE_WORDS is $DENOISE_WORDS; expected a number from 1" ;;
+esac
 mkdir -p "$data"
 code=0
 gzip -cdf -- "${files[@]}" | LC_ALL=C awk -v most="${DENOISE_WORDS:-300}" -v out="$data" '

@@ -78,13 +78,13 @@ source_of() {
     case $1 in *-baseline.yaml) [ -f "$1" ] || set -- "${1%-baseline.yaml}.yaml" ;; esac
     printf '%s\n' "$1"
 }
-# A name is that of a recipe here or, of one to compare with, next to the one that is run.
+# A name is that of a recipe next to the one that is run (of one to compare with), or here.
 beside=$repository/recipes
 recipe_file() {
     local file
-    for file in "$repository/recipes/$1.yaml" "$beside/$1.yaml" "$1"; do
+    for file in "$beside/$1.yaml" "$repository/recipes/$1.yaml" "$1"; do
         [ ! -f "$(source_of "$file")" ] || {
-            printf '%s\n' "$file"
+            printf '%s/%s\n' "$(cd "$(dirname -- "$file")" && pwd)" "$(basename -- "$file")"
             return
         }
     done
@@ -95,7 +95,13 @@ top=$repository
 [ -e "$repository/CMakeLists.txt" ] || top=$PWD
 recipes=("$(recipe_file "$name")")
 beside=$(dirname -- "${recipes[0]}")
-for other in ${compare[@]+"${compare[@]}"}; do recipes+=("$(recipe_file "$other")"); done
+# add_recipe NAME: to those that are run, once
+add_recipe() {
+    local file
+    file=$(recipe_file "$1")
+    case " ${recipes[*]} " in *" $file "*) ;; *) recipes+=("$file") ;; esac
+}
+for other in ${compare[@]+"${compare[@]}"}; do add_recipe "$other"; done
 
 # RDROP_BIN: programs built elsewhere; then nothing is installed or built.
 bin=${RDROP_BIN:-$repository/build}
@@ -115,12 +121,11 @@ get() {
     options_of "$1"
     "$bin/rdrop-recipe" "$(source_of "$1")" ${options[@]+"${options[@]}"} --get "$2"
 }
-named=$(get "${recipes[0]}" compare)
+# Not what a recipe that this one extends is compared with.
+named=""
+! grep -q '^compare:' "$(source_of "${recipes[0]}")" && [[ " ${settings[*]-} " != *" compare="* ]] || named=$(get "${recipes[0]}" compare)
 mapfile -t compare < <(tr ',' '\n' <<<"$named" | sed 's/^ *//; s/ *$//; /^$/d')
-for other in ${compare[@]+"${compare[@]}"}; do
-    file=$(recipe_file "$other")
-    case " ${recipes[*]} " in *" $file "*) ;; *) recipes+=("$file") ;; esac
-done
+for other in ${compare[@]+"${compare[@]}"}; do add_recipe "$other"; done
 names=$(for recipe in "${recipes[@]}"; do basename -- "$recipe" .yaml; done | sort | uniq -d)
 [ -z "$names" ] || fail "two recipes are called $names; each goes to a folder of its name"
 for recipe in "${recipes[@]}"; do

@@ -65,7 +65,7 @@ told() {
     local name value path paths said=""
     while IFS= read -r name; do
         value=${!name-}
-        case $name in HOME | TMPDIR) continue ;; esac
+        case $name in HOME | PATH | PWD | OLDPWD | TMPDIR | USER | SHELL | SHLVL | HOSTNAME | LANG | BASH* | LC_* | RDROP_*) continue ;; esac
         [ -n "$value" ] || continue
         said+="told: $name=$value"
         paths=("$value")
@@ -74,7 +74,7 @@ told() {
             [ ! -e "$path" ] || said+=" $(find -L "$path" -type f -printf '%P %s %T@\n' | LC_ALL=C sort | sha256sum)"
         done
         said+=$'\n'
-    done < <(scripts | xargs -r -d '\n' grep -ohE '\$\{[A-Z][A-Z0-9_]*:?[-+]' | tr -dc 'A-Z0-9_\n' | sort -u)
+    done < <(scripts | xargs -r -d '\n' grep -ohE '\$\{?[A-Z][A-Z0-9_]*' | tr -dc 'A-Z0-9_\n' | sort -u)
     if [ -n "$said" ]; then printf '%s' "$said"; else grep '^told: ' "$out/stages/prepare" 2>/dev/null || true; fi
 }
 # The keys a stage depends on, as the recipe, what it extends and --set leave them.
@@ -152,7 +152,10 @@ outputs_of() {
     prepare) ;;
     vocab) vocabulary_of "$binary" ;;
     binarize) datasets ;;
-    train) printf '%s\n' "$train"/checkpoints/* ;; # averaging replaces the model
+    train)
+        printf '%s\n' "$train"/checkpoints/*
+        case $evaluation in *average*) ;; *) model_of "$train/model" ;; esac # averaging replaces it
+        ;;
     average) model_of "$train/model" ;;
     *) evaluation_outputs_of "$1" ;;
     esac
@@ -204,7 +207,7 @@ preprocess() {
 stage_vocab() { preprocess vocab; }
 stage_binarize() { preprocess binarize; }
 # Training resumes from its last checkpoint. One that began with other settings or data, as rdrop-train judges, is put
-# aside, not mixed in; more updates, another validation or more workers are the same training gone on with.
+# aside, not mixed in; more updates, validations at other times or more workers are the same training gone on with.
 stage_train() {
     local number=1 code=0
     local command=("$bin/rdrop-train" "$recipe" --data "$binary" --save-dir "$train" --unchanged
@@ -238,7 +241,7 @@ tabulate() {
 # Rows of the table, and files of answers, have the names of their test sets.
 refuse_same_names() {
     local test names
-    names=$(for test in "${tests[@]}"; do basename -- "$test"; done | sort | uniq -d)
+    names=$(for test in "${tests[@]}"; do basename -- "${test%.tsv}"; done | sort | uniq -d)
     [ -z "$names" ] || fail "testpref: two test sets are called $names"
 }
 # What is particular to the data of a task: raw_of, check_tests and the stages after training.

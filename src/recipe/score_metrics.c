@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "metrics/answers.h"
+#include "rdrop/metrics.h"
 #include "recipe/recipe_keys.h"
 
 static bool predicts_sentences(const rd_recipe *recipe) {
@@ -25,6 +26,15 @@ static rd_status check_one(const rd_recipe *recipe, const char *name) {
     return RD_OK;
 }
 
+/* That its name is one; its files may be on another machine. */
+static rd_status check_tokenizer(const char *key, const char *name) {
+    rd_metric_tokenizer *tokenizer;
+    if (!*name) return RD_OK;
+    rd_status status = rd_metric_tokenizer_open(name, &tokenizer);
+    if (status == RD_OK) rd_metric_tokenizer_close(tokenizer);
+    return status == RD_ERR_ARGUMENT ? rd_error_prefix(RD_ERR_FORMAT, "%s", key) : RD_OK;
+}
+
 static rd_status check_each(const rd_recipe *recipe, int64_t n_classes) {
     const char *at = recipe->score_metrics, *found;
     size_t n;
@@ -44,6 +54,8 @@ static rd_status check_each(const rd_recipe *recipe, int64_t n_classes) {
 
 rd_status rd_recipe_check_score(const rd_recipe *recipe, const rd_labels *labels) {
     rd_labels named = {0};
+    RD_TRY(check_tokenizer("score-tokenizer", recipe->score_tokenizer));
+    RD_TRY(check_tokenizer("eval-bleu-tokenizer", recipe->train.eval_bleu_tokenizer));
     if (labels || !*recipe->table.labels) return check_each(recipe, labels ? labels->n : 0);
     rd_status status = rd_labels_add_list(&named, recipe->table.labels);
     if (status == RD_OK) status = check_each(recipe, named.n);

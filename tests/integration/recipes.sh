@@ -386,6 +386,17 @@ printf 'extends: toy.yaml\nreg-alpha: 2\n' >"$work/recipes/toy-baseline.yaml"
 run --compare toy-baseline >/dev/null
 same "$(tr -s ' ' <"$work/table" | sed -n 4p)" "toy-baseline 2 t1 41.5 62.0" "a file that is called baseline"
 rm "$work/recipes/toy-baseline.yaml"
+# A recipe is itself under all its names, and its own twin's, whatever is called so here; what one that it extends is
+# compared with is none of its.
+mkdir "$work/own" && printf 'extends: %s/recipes/toy.yaml\ncompare: toy-baseline\nlr: 0.5\n' "$work" >"$work/own/quickstart.yaml"
+(cd "$work/own" && RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" quickstart.yaml --out "$work/mine" --compare ./quickstart.yaml \
+    --compare quickstart-baseline --compare quickstart --set compare= >"$work/table" 2>"$work/log") || fail "names: $(cat "$work/log")"
+same "$(tr -s ' ' <"$work/table" | cut -d' ' -f1-2 | tail -n +2 | uniq | tr '\n' ' ')" "quickstart 5 quickstart-baseline 0 " "its own twin"
+same "$(cat "$work/mine/train/began" "$work/mine-quickstart-baseline/train/began" | grep -c '^lr: 0.5')" 2 "its own twin's rate"
+printf 'extends: quickstart.yaml\n' >"$work/own/extended.yaml"
+RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/own/extended.yaml" --out "$work/extended" >"$work/table" 2>"$work/log" ||
+    fail "an extended recipe: $(cat "$work/log")"
+same "$(tr -s ' ' <"$work/table" | head -1)" "test set BLEU chrF2" "a recipe that is compared with none"
 RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" "$work/recipes/base-baseline.yaml" --out "$work/new" >/dev/null 2>"$work/log" &&
     fail "a twin of a recipe without R-Drop"
 grep -q "base-baseline: .*base.yaml is without R-Drop itself" "$work/log" && [ ! -e "$work/new" ] || fail "message: $(cat "$work/log")"
@@ -469,6 +480,17 @@ same "$(TOY_DIR=$work/second given)" "" "the same files"
 echo more >>"$work/first/t1.en"
 same "$(TOY_DIR=$work/second given)" "prepare " "another content of the last file"
 unset TOY_LIST
+# However the script writes the variable.
+printf 'cp "${TOY_DIR:?}"/* "$1"; echo $TOY_LIST\n' >"$work/recipes/prepare-inner.sh"
+TOY_DIR=$work/first given >/dev/null
+same "$(TOY_DIR=$work/first given)" "" "the same folder, another form"
+case $(TOY_DIR=$work/second given) in prepare*) ;; *) fail "another folder, \${TOY_DIR:?}" ;; esac
+case $(TOY_DIR=$work/second TOY_LIST=$work/first/t1.en given) in prepare*) ;; *) fail "another list, \$TOY_LIST" ;; esac
+for words in 0 00 abc; do
+    ! DENOISE_WORDS=$words DENOISE_TEXT=$work/first/train.en bash "$repository/recipes/prepare-denoise.sh" "$work/none" 2>"$work/log" ||
+        fail "DENOISE_WORDS=$words"
+    grep "DENOISE_WORDS is $words; expected a number from 1" "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+done
 
 # Two recipes, or two tables, of one name are refused; means have a row for each name, with its blanks.
 mkdir "$work/twins" && cp "$work/recipes/toy.yaml" "$work/recipes/base.yaml" "$work/recipes/prepare-toy.sh" "$work/twins"
@@ -479,6 +501,11 @@ printf 'extends: base.yaml\ntask: sentence_prediction\ntestpref: a/dev.csv,b/dev
 ! bash "$repository/recipes/stages.sh" "$work/recipes/tables.yaml" "$work/new" "$work/bin" 2>"$work/log" ||
     fail "two tables of one name"
 grep 'two test sets are called dev.csv' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+! bash "$repository/recipes/stages.sh" "$work/recipes/tables.yaml" "$work/new" "$work/bin" --set testpref=dev.tsv,dev 2>"$work/log" ||
+    fail "two tables of one row"
+grep 'two test sets are called dev' "$work/log" >/dev/null || fail "message: $(cat "$work/log")"
+message=$("$recipe_program" "$work/recipes/toy.yaml" --set score-tokenizer=foo 2>&1) && fail "a tokenizer that is none"
+case $message in *"score-tokenizer: no such tokenizer: foo;"*) ;; *) fail "message: $message" ;; esac
 printf 'set                 accuracy       top5\nmy test                50.00      60.00\nmy train  70.00 80\n' >"$work/s1"
 printf 'set                 accuracy       top5\nmy test                52.00      60.00\nmy train  70.00 80\n' >"$work/s2"
 eval "$(sed -n '/^means()/,/^}/p' "$repository/recipes/run.sh")"
