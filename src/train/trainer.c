@@ -212,9 +212,31 @@ static rd_status report_end(rd_run *run) {
     return rd_run_write_html(run);
 }
 
+/* The mean of files of weights, [n], in the place of the run's, and a model of it. */
+static rd_status make_model_of(rd_run *run, const char *const *paths, int n) {
+    const rd_weights_owner owner = rd_recipe_owner(run->recipe);
+    rd_parameters *p = &run->model->parameters;
+    RD_TRY(rd_checkpoint_average(p, &owner, paths, n, p->values));
+    return rd_run_save_model(run);
+}
+
+/* A model that somebody has removed is made again of the best weights. */
+static rd_status restore_model(rd_run *run) {
+    if (run->comm->rank > 0 || !run->save_dir) return RD_OK;
+    char *model = rd_run_path(run, "model/model.safetensors");
+    char *best = rd_run_path(run, "checkpoint_best.safetensors");
+    rd_status status = model && best ? RD_OK : RD_ERR_MEMORY;
+    if (status == RD_OK && !rd_file_exists(model) && rd_file_exists(best))
+        status = make_model_of(run, (const char *const *)&best, 1);
+    free(model);
+    free(best);
+    return status;
+}
+
 static rd_status train(rd_run *run) {
     RD_TRY(report_start(run));
     RD_TRY(train_all(run, run->stop));
+    RD_TRY(restore_model(run));
     return report_end(run);
 }
 
@@ -271,11 +293,7 @@ static rd_status average(rd_run *run, char ***paths, int *n, int *n_averaged) {
                         run->save_dir);
     int last = run->recipe->train.average_last;
     *n_averaged = *n < last ? *n : last;
-    const rd_weights_owner owner = rd_recipe_owner(run->recipe);
-    RD_TRY(rd_checkpoint_average(&run->model->parameters, &owner,
-                                 (const char *const *)*paths + *n - *n_averaged, *n_averaged,
-                                 run->model->parameters.values));
-    return rd_run_save_model(run);
+    return make_model_of(run, (const char *const *)*paths + *n - *n_averaged, *n_averaged);
 }
 
 rd_status rd_train_average(rd_recipe *recipe, const char *data_dir, const char *save_dir,

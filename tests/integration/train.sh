@@ -346,6 +346,9 @@ train own && grep -q '^finished at update 12' log && ! grep -q changed log || fa
 for file in model/config.yaml model/spm.model model/model.safetensors checkpoint_last; do
     cmp own/$file a1/$file || fail "a finished training wrote $file"
 done
+# A model that is gone is made again.
+cp -r a1 gone && rm -r gone/model && train gone
+same_weights gone a1
 # Other settings may change: said, logged, drawn. More data of the same vocabulary are such a change.
 "$bin/rdrop-preprocess" tiny.yaml --data more --dest larger --set vocab-from=bin >log 2>&1 || fail "$(cat log)"
 train own --data larger --set dropout=0.3 --set lr=0.002 --set max-update=16
