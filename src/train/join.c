@@ -83,6 +83,7 @@ static rd_status check_same(rd_run *run) {
 }
 
 enum { PIECE = 1 << 22 /* floats */ };
+enum { MOMENTUM = 1 /* block of a checkpoint */ };
 
 /* piece: [n] numbers from `at` on of a block; those that are the worker's go to `own`. */
 static void keep_own(const rd_run *run, const float *piece, int64_t at, int64_t n, float *own) {
@@ -103,6 +104,9 @@ static rd_status share_block(rd_run *run, int block, float *own, float *piece) {
         int64_t n = total - at < PIECE ? total - at : PIECE;
         if (run->comm->rank == 0)
             RD_TRY(rd_checkpoint_read_part(run->resumed_path, block, at, n, piece));
+        bool is_scaled = run->comm->rank == 0 && block == MOMENTUM && run->momentum_scale != 1.0;
+        for (int64_t i = 0; is_scaled && i < n; i++)
+            piece[i] = (float)(run->momentum_scale * (double)piece[i]);
         RD_TRY(rd_comm_broadcast(run->comm, piece, sizeof *piece * (size_t)n));
         keep_own(run, piece, at, n, own);
     }

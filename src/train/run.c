@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "optim/optim_keys.h"
 #include "recipe/data_record.h"
+#include "recipe/recipe_keys.h"
 #include "task/keys.h"
 #include "train/settings.h"
 
@@ -21,6 +23,27 @@ static rd_status accept_checkpoint(void *self, const char *path, const char *set
     return (run->resumed_settings = rd_strdup(settings)) ? RD_OK : RD_ERR_MEMORY;
 }
 
+/* NAG's momentum is in units of the rate that made it: by what it is multiplied to be in those of
+ * this recipe's rate. */
+static rd_status scale_of_momentum(const rd_run *run, double *scale) {
+    const rd_optim_config *now = &run->recipe->optim;
+    rd_recipe *then; /* its optimizer is the checkpoint's */
+    rd_status status = RD_OK;
+    *scale = 1.0;
+    if (now->kind != RD_NAG) return RD_OK;
+    RD_TRY(rd_recipe_new(&then));
+    for (const rd_key *key = rd_optim_keys; status == RD_OK && key->name; key++) {
+        char *value = NULL;
+        status = rd_settings_get(run->resumed_settings, key->name, &value);
+        if (status == RD_OK && value) status = rd_recipe_set_key(then, key, value);
+        free(value);
+    }
+    double before = rd_learning_rate(&then->optim, run->state.update);
+    if (status == RD_OK && before > 0.0) *scale = rd_learning_rate(now, run->state.update) / before;
+    rd_recipe_free(then);
+    return status;
+}
+
 /* RD_OK with *found false if there is none. */
 static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     *found = rd_file_exists(path);
@@ -28,6 +51,9 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     const rd_checkpoint_judge judge = {accept_checkpoint, run};
     RD_TRY(rd_checkpoint_load(path, &judge, &run->state, &run->model->parameters, &run->optimizer));
     run->resumed_update = run->state.update;
+    RD_TRY(scale_of_momentum(run, &run->momentum_scale));
+    for (int64_t i = 0; run->momentum_scale != 1.0 && i < run->optimizer.n; i++)
+        run->optimizer.m[i] = (float)(run->momentum_scale * (double)run->optimizer.m[i]);
     free(run->resumed_path);
     run->resumed_path = rd_strdup(path);
     if (!run->resumed_path) return RD_ERR_MEMORY;

@@ -53,6 +53,7 @@ typedef struct rd_run {
     char *resumed_settings; /* of the checkpoint; NULL: there was none */
     char *resumed_path;     /* the checkpoint */
     int64_t resumed_update; /* of the checkpoint */
+    double momentum_scale;  /* of the first rank: of what it resumes */
     uint32_t start_checksum; /* of the weights of finetune-from-model */
     bool locked;             /* whether save_dir is held, by the two descriptors below */
     int directory, lock_file;

@@ -346,6 +346,13 @@ train own && grep -q '^finished at update 12' log && ! grep -q changed log || fa
 for file in model/config.yaml model/spm.model model/model.safetensors checkpoint_last; do
     cmp own/$file a1/$file || fail "a finished training wrote $file"
 done
+# NAG's momentum is of the rate that made it: with a rate of nothing it moves nothing.
+nag=(--set optimizer=nag --set momentum=0.9 --set lr-scheduler=fixed --set warmup-updates=0 --set average-last=1)
+train nag "${nag[@]}" --set lr=0.1 --set max-update=6 && train nag "${nag[@]}" --average --set lr=0.1 --set max-update=6
+cp -r nag nag-before && train nag "${nag[@]}" --set lr=1e-30 --set max-update=7
+grep '^changed: lr 0.1 -> 1e-30' log >/dev/null || fail "another rate: $(cat log)"
+train nag "${nag[@]}" --average --set lr=1e-30 --set max-update=7
+same_weights nag nag-before
 # A model that is gone is made again.
 cp -r a1 gone && rm -r gone/model && train gone
 same_weights gone a1
