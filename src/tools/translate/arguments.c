@@ -68,10 +68,10 @@ static const rd_key constraint_options[] = {
              "overlapping terms the longest from the left. --constraints and --glossary need a "
              "--beam wider than the number of subwords in a line's terms"},
     {"keep", RD_KEY_WORD, RD_AT(keep), .value = "REGEX",
-     .help =
-         "copy the matches of this regular expression in a line to the translation unchanged: "
-         "markup, placeholders, addresses. Those without a place go to the end and are counted. "
-         "'https?://\\S+|<[^>]+>|[{][a-z]+[}]'"},
+     .help = "copy the matches of this regular expression in a line to the translation unchanged: "
+             "markup, placeholders, addresses. Those without a place go to the end (of a line's "
+             "first string: the beginning) and are counted. "
+             "'https?://\\S+|<[^>]+>|[{][a-z]+[}]'"},
     {.name = NULL}};
 static const rd_key speed_options[] = {
     {"precision", RD_KEY_ENUM, RD_AT(precision), .default_value = "auto", .names = precision_names,
