@@ -15,7 +15,7 @@
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
 enum { MODEL_PIECE = 1, MODEL_TRAINER, MODEL_NORMALIZER, MODEL_SELF_TEST, MODEL_DENORMALIZER };
 enum { PIECE_TEXT = 1, PIECE_SCORE, PIECE_TYPE };
-enum { TRAINER_TYPE = 3, TRAINER_SYMBOL = 31 };
+enum { TRAINER_TYPE = 3, TRAINER_COVERAGE = 10, TRAINER_SYMBOL = 31, TRAINER_BYTES = 35 };
 enum { NORMALIZER_NAME = 1, NORMALIZER_CHARSMAP };
 enum { USER_DEFINED = 4, LAST_PIECE_TYPE = 6, LONGEST_REPLACEMENT = 1024 };
 
@@ -191,6 +191,9 @@ static rd_status read_trainer(reader spec, rd_spm_settings *settings) {
     while (spec.at < spec.end && read_field(&spec, &f)) {
         if (f.number == TRAINER_TYPE && f.value < sizeof types / sizeof *types)
             settings->type = types[f.value];
+        if (f.number == TRAINER_COVERAGE && f.type == FIXED32)
+            memcpy(&settings->coverage, f.content.at, sizeof settings->coverage);
+        if (f.number == TRAINER_BYTES) settings->bytes = f.value != 0;
         if (f.number != TRAINER_SYMBOL) continue;
         if (settings->symbols.length > 0) RD_TRY(rd_text_append(&settings->symbols, ",", 1));
         RD_TRY(rd_text_append(&settings->symbols, (const char *)f.content.at,

@@ -4,6 +4,7 @@
 #ifndef RD_DATA_MODEL_CHECK_H
 #define RD_DATA_MODEL_CHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
@@ -16,6 +17,8 @@ const char *rd_spm_problem(const char *bytes, size_t n);
 typedef struct {
     const char *type;       /* "unigram", "bpe", "word" or "char" */
     char normalization[64]; /* "nmt_nfkc" */
+    float coverage;         /* of characters; 0: not said */
+    bool bytes;             /* byte-fallback */
     rd_text symbols;        /* user-defined, with commas between them; free it */
 } rd_spm_settings;
 rd_status rd_spm_read_settings(const char *bytes, size_t n, rd_spm_settings *settings);

@@ -49,7 +49,14 @@ static rd_status warn_of_settings(const rd_recipe *recipe, const char *path,
                                   const rd_spm_settings *made, rd_text *warnings) {
     const rd_data_config *d = &recipe->data;
     const char *symbols = made->symbols.data ? made->symbols.data : "";
+    char ours[32], theirs[32];
+    rd_shortest_float(d->character_coverage, ours);
+    rd_shortest_float(made->coverage, theirs);
     RD_TRY(warn_of_key(recipe, "vocab-type", d->vocab_type, made->type, path, warnings));
+    if (made->coverage > 0.0f)
+        RD_TRY(warn_of_key(recipe, "character-coverage", ours, theirs, path, warnings));
+    RD_TRY(warn_of_key(recipe, "byte-fallback", d->byte_fallback ? "true" : "false",
+                       made->bytes ? "true" : "false", path, warnings));
     if (strcmp(d->normalization, "auto") != 0)
         RD_TRY(warn_of_key(recipe, "normalization", d->normalization, made->normalization, path,
                            warnings));

@@ -394,7 +394,8 @@ grep '^valid at update' log | head -1 | grep '(best so far)$' >/dev/null || fail
 train sized --set vocab-size=310 --set max-update=1
 grep -q 'warning: bin: vocab-size is 310, but the vocabulary has 300 pieces$' log || fail "vocab-size: $(cat log)"
 # So is how a vocabulary should be made that is made already, in a new directory too.
-for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-symbols=x,y=none; do
+for setting in vocab-type=bpe=unigram normalization=nfkc=identity user-defined-symbols=x,y=none \
+    character-coverage=0.99=1 byte-fallback=true=false; do
     IFS== read -r key value made <<<"$setting"
     rm -rf made && train made --set "$key=$value" --set max-update=1
     grep -q "warning: $key has no effect: it is $value, but bin/spm.model was made with $made\$" log ||
