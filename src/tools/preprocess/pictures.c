@@ -56,12 +56,17 @@ static rd_status path_of(const preprocess_job *job, const char *prefix, char **p
     return *path ? RD_OK : RD_ERR_MEMORY;
 }
 
-/* CIFAR-100's own files are train.bin and test.bin. */
+/* CIFAR-100's own files are train.bin and test.bin; in a folder of classes nothing else may lie. */
 static rd_status refuse_set(void *self, const char *prefix) {
     const written_file *w = self;
     char *path;
     RD_TRY(path_of(w->job, prefix, &path));
     rd_status status = rd_refuse_input(w->path, path);
+    if (status == RD_OK && rd_is_same_file(w->job->dest, path))
+        status = rd_error(RD_ERR_ARGUMENT,
+                          "%s: the pictures are there; name another folder with "
+                          "--dest",
+                          path);
     free(path);
     return status;
 }
