@@ -15,6 +15,7 @@
 #include "data/picture_source.h"
 #include "io/output.h"
 #include "tools/common/stop.h"
+#include "tools/preprocess/picture_labels.h"
 #include "tools/preprocess/preprocess.h"
 
 /* Pictures, and bytes of their files, that are read and then checked by all threads. */
@@ -23,7 +24,6 @@ enum { CHUNK = 256, CHUNK_BYTES = 64 << 20, MOST_NAMED = 5 };
 typedef struct {
     const preprocess_job *job;
     rd_labels labels;
-    bool numbered;        /* all labels are numbers by their format */
     rd_identity identity; /* of the datasets */
     path_list names;      /* of the test sets' files so far */
 } pictures;
@@ -50,17 +50,11 @@ typedef struct {
     rd_atomic_file reasons; /* a line for each that is left out; {0}: none is */
 } set;
 
-/* DATA/PREFIX; an absolute one as it is. */
-static rd_status path_of(const preprocess_job *job, const char *prefix, char **path) {
-    *path = prefix[0] == '/' ? rd_strdup(prefix) : rd_path_join(job->data, prefix);
-    return *path ? RD_OK : RD_ERR_MEMORY;
-}
-
 /* CIFAR-100's own files are train.bin and test.bin; in a folder of classes nothing else may lie. */
 static rd_status refuse_set(void *self, const char *prefix) {
     const written_file *w = self;
     char *path;
-    RD_TRY(path_of(w->job, prefix, &path));
+    RD_TRY(picture_path(w->job, prefix, &path));
     rd_status status = rd_refuse_input(w->path, path);
     if (status == RD_OK && rd_is_same_file(w->job->dest, path))
         status = rd_error(RD_ERR_ARGUMENT,
@@ -71,119 +65,9 @@ static rd_status refuse_set(void *self, const char *prefix) {
     return status;
 }
 
-/* ---- The names of the classes ---- */
-
-static bool is_number(const char *label) {
-    return *label && strspn(label, "0123456789") == strlen(label) && strlen(label) < 16;
-}
-
-static int64_t number_of(const char *digits) {
-    return strtoll(digits, NULL, 10);
-}
-
-/* Folders' and lists' labels are names; those of MNIST's and CIFAR's files numbers, whose names
- * class-names may give. */
-static rd_status collect(void *self, const char *prefix) {
-    pictures *p = self;
-    char *path;
-    rd_picture_source *source = NULL;
-    rd_labelled_picture picture = {0};
-    bool more = true;
-    RD_TRY(path_of(p->job, prefix, &path));
-    rd_status status = rd_picture_source_open(&source, path);
-    while (status == RD_OK && more) {
-        status = rd_picture_source_next(source, false, &picture, &more);
-        if (status == RD_OK && more) p->numbered = p->numbered && picture.numbered;
-        if (status == RD_OK && more && rd_labels_find(&p->labels, picture.label.data) < 0) {
-            status = rd_labels_add(&p->labels, picture.label.data, (size_t)picture.label.length);
-            if (status != RD_OK) rd_error_prefix(status, "%s", picture.name.data);
-        }
-    }
-    rd_labelled_picture_free(&picture);
-    rd_picture_source_close(source);
-    free(path);
-    return status;
-}
-
-/* By number, "01" before "1" before "2". */
-static int by_number(const void *a, const void *b) {
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
-    int64_t difference = number_of(x) - number_of(y);
-    return difference ? (difference < 0 ? -1 : 1) : strcmp(x, y);
-}
-
-/* "10" comes after "9" where all are numbers. Where these are the format's, none is left out. */
-static rd_status order_numbers(rd_labels *labels, bool numbered) {
-    for (int64_t i = 0; i < labels->n; i++)
-        if (!is_number(labels->names[i])) return RD_OK;
-    if (labels->n == 0) return RD_OK;
-    qsort(labels->names, (size_t)labels->n, sizeof *labels->names, by_number);
-    if (!numbered) return RD_OK;
-    int64_t largest = number_of(labels->names[labels->n - 1]);
-    rd_labels_free(labels);
-    for (int64_t i = 0; i <= largest; i++) {
-        char name[24];
-        snprintf(name, sizeof name, "%lld", (long long)i);
-        RD_TRY(rd_labels_add(labels, name, strlen(name)));
-    }
-    return RD_OK;
-}
-
-static rd_status find_labels(pictures *p) {
-    const rd_data_config *d = &p->job->recipe->data;
-    if (*d->class_names) {
-        rd_status status = rd_labels_add_list(&p->labels, d->class_names);
-        return status == RD_OK ? RD_OK : rd_error_prefix(status, "class-names");
-    }
-    p->numbered = true;
-    RD_TRY(each_prefix(d->trainpref, collect, p));
-    if (p->labels.n == 0)
-        return rd_error(RD_ERR_FORMAT, "trainpref: no pictures in %s of %s", d->trainpref,
-                        p->job->data);
-    rd_labels_sort(&p->labels);
-    return order_numbers(&p->labels, p->numbered);
-}
-
-/* A key that finetune-from-model fills does not count: its classes are of other pictures. */
-static bool takes_classes(const pictures *p) {
-    return rd_recipe_is_written(p->job->recipe, "vocab-from") && *p->job->recipe->data.vocab_from;
-}
-
-static rd_status make_labels(pictures *p) {
-    const rd_data_config *d = &p->job->recipe->data;
-    if (takes_classes(p)) {
-        RD_TRY(rd_labels_read_as(&p->labels, d->vocab_from, d->class_names));
-        printf("classes: %lld, those of %s\n", (long long)p->labels.n, d->vocab_from);
-    } else {
-        RD_TRY(find_labels(p));
-        char list[120];
-        rd_labels_list(&p->labels, list, sizeof list);
-        printf("classes: %lld: %s\n", (long long)p->labels.n, list);
-    }
-    if (p->labels.n < 2)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: all pictures of trainpref are of one class, '%.60s'; a model needs at "
-                        "least two to choose from",
-                        p->job->recipe_path, p->labels.names[0]);
-    rd_status status = rd_labels_write(&p->labels, p->job->dest);
-    rd_labels_free(&p->labels);
-    return status;
-}
-
-/* ---- Sets ---- */
-
-/* By its name; or by the number of the class that the format has, where the recipe says what the
- * names are of, and not just other pictures do. */
-static int32_t class_of(const pictures *p, const rd_labelled_picture *picture) {
-    bool by_number = *p->job->recipe->data.class_names || takes_classes(p);
-    if (!picture->numbered || !by_number) return rd_labels_find(&p->labels, picture->label.data);
-    int64_t number = number_of(picture->label.data);
-    return number < p->labels.n ? (int32_t)number : -1;
-}
-
 static rd_status set_class(const set *s, item *i) {
     char known[200], shown[96];
-    i->label = class_of(s->all, &i->picture);
+    i->label = class_of_picture(s->all->job, &s->all->labels, &i->picture);
     if (i->label >= 0) return RD_OK;
     rd_labels_list(&s->all->labels, known, sizeof known);
     rd_escape(shown, sizeof shown, i->picture.label.data);
@@ -279,7 +163,7 @@ static rd_status add_prefix(void *self, const char *prefix) {
     set *s = self;
     char *path;
     rd_picture_source *source = NULL;
-    RD_TRY(path_of(s->all->job, prefix, &path));
+    RD_TRY(picture_path(s->all->job, prefix, &path));
     rd_status status = rd_picture_source_open(&source, path);
     if (status == RD_OK) status = add_from(s, source);
     rd_picture_source_close(source);
@@ -402,7 +286,7 @@ rd_status preprocess_pictures(const preprocess_job *job) {
     static const char *const written[] = {"labels.txt", "train.bin", "valid.bin"};
     for (size_t i = 0; i < sizeof written / sizeof *written; i++)
         RD_TRY(refuse_inputs(job, written[i], refuse_set));
-    rd_status status = job->vocab ? make_labels(&p) : RD_OK;
+    rd_status status = job->vocab ? make_picture_labels(job) : RD_OK;
     stop_on_signals();
     if (status == RD_OK && job->binarize) status = make_sets(&p);
     rd_labels_free(&p.labels);
