@@ -65,8 +65,11 @@ grep -qiE '<script|<link|<img|url\(|src=|https?://' $report && fail "$report is 
 # Groups of beams need not divide the beam of validation.
 train groups --set beam=6 --set diverse-beam-groups=3 --set max-update=2 --set validate-interval-updates=2
 
-# Scores of validation are those of rdrop-translate and rdrop-score on the same text.
-train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
+# Scores of validation are those of rdrop-translate and rdrop-score on the same text, also where a source is empty.
+zcat data/valid.en.gz | sed '3s/.*//; 7s/.*//' >data/gaps.en && zcat data/valid.de.gz >data/gaps.de
+"$bin/rdrop-preprocess" tiny.yaml --data data --dest gapped --set vocab-from=bin --set validpref=gaps >log 2>&1 ||
+    fail "preprocess: $(cat log)"
+train rouge --data gapped --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
     --set eval-bleu-lowercase=true --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
     --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set precision=fp32 --set max-update=300 \
     --set validate-interval-updates=75
@@ -74,7 +77,7 @@ grep -q '^valid at update .* ROUGE-L [0-9.]* (best so far)$' log || fail "no ROU
 logged() {
     grep '"best":true' rouge/train.jsonl | tail -1 | sed "s/.*\"$1\":\([0-9.]*\).*/\1/"
 }
-"$bin/rdrop-translate" --model rouge/model --input data/valid.en.gz --precision fp32 --beam 2 --output valid.de 2>log ||
+"$bin/rdrop-translate" --model rouge/model --input data/gaps.en --precision fp32 --beam 2 --output valid.de 2>log ||
     fail "translate: $(cat log)"
 "$bin/rdrop-score" --metric rouge,bleu --lowercase --ref data/valid.de.gz valid.de >scores 2>/dev/null
 "$bin/rdrop-score" --metric chrf --ref data/valid.de.gz valid.de >>scores 2>/dev/null
