@@ -65,12 +65,15 @@ static rd_status warn(size_t row, const rd_recipe *recipe, const rd_recipe *plai
     return rd_text_append(warnings, "\n", 1);
 }
 
-rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, rd_text *warnings) {
+rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, const char *group, rd_text *warnings) {
     rd_recipe *plain;
     RD_TRY(rd_recipe_new(&plain));
     rd_status status = RD_OK;
-    for (size_t row = 0; status == RD_OK && row < sizeof rows / sizeof *rows; row++)
-        status = warn(row, recipe, plain, warnings);
+    for (size_t row = 0; status == RD_OK && row < sizeof rows / sizeof *rows; row++) {
+        const rd_key *key = rd_recipe_find_key(rows[row].key);
+        if (!group || strcmp(rd_recipe_group_of(key)->name, group) == 0)
+            status = warn(row, recipe, plain, warnings);
+    }
     rd_recipe_free(plain);
     return status;
 }

@@ -168,8 +168,9 @@ rd_status rd_recipe_write(const rd_recipe *recipe, const char *group, rd_text *o
 rd_status rd_recipe_write_config(const rd_recipe *recipe, rd_text *out);
 
 bool rd_recipe_is_written(const rd_recipe *recipe, const char *key); /* in a file, or by --set */
-/* Adds a line for each written key that has no effect without another, which is not set. */
-rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, rd_text *warnings);
+/* Adds a line for each written key that has no effect without another, which is not set. group: of
+ * keys ("data"); NULL: all. */
+rd_status rd_recipe_warn_of_idle(const rd_recipe *recipe, const char *group, rd_text *warnings);
 /* Whether vocab-size is set and differs from the number of pieces; message: [room] then has the
  * warning. */
 bool rd_recipe_vocab_size_differs(const rd_recipe *recipe, int32_t source, int32_t target,

@@ -150,9 +150,10 @@ static bool has_stage(const arguments *a, const char *stage) {
     return !a->only || !strcmp(a->only, stage);
 }
 
+/* Of keys of the data; the others are for the training to tell. */
 static rd_status warn_of_idle(const rd_recipe *recipe) {
     rd_text warnings = {0};
-    rd_status status = rd_recipe_warn_of_idle(recipe, &warnings);
+    rd_status status = rd_recipe_warn_of_idle(recipe, "data", &warnings);
     for (char *line = warnings.data; status == RD_OK && line && *line;) {
         char *end = strchr(line, '\n');
         *end = '\0';

@@ -161,7 +161,7 @@ rd_status rd_run_open(rd_run *run, bool with_training) {
         return check_last(run);
     }
     RD_TRY(rd_task_warn_of_ignored(run->task, r, &run->warnings));
-    RD_TRY(rd_recipe_warn_of_idle(r, &run->warnings));
+    RD_TRY(rd_recipe_warn_of_idle(r, NULL, &run->warnings));
     RD_TRY(rd_run_choose_workers(run));
     RD_TRY(run->task->open_data(run->data));
     run->train_batches = run->task->batches(run->data, RD_TRAINING_DATA);

@@ -310,7 +310,7 @@ static void keys_without_effect_are_named(void **state) {
         rd_text warnings = {0};
         snprintf(text, sizeof text, "max-epoch: 1\n%s", cases[i][0]);
         rd_recipe *recipe = load(text);
-        assert_int_equal(rd_recipe_warn_of_idle(recipe, &warnings), RD_OK);
+        assert_int_equal(rd_recipe_warn_of_idle(recipe, NULL, &warnings), RD_OK);
         if (cases[i][1])
             assert_string_equal(warnings.data, cases[i][1]);
         else if (warnings.length > 0)

@@ -243,7 +243,7 @@ static void recipes_need_no_warning(void **state) {
         assert_int_equal(rd_task_find(&task, recipe->task), RD_OK);
         assert_int_equal(rd_task_refuse_ignored(task, recipe), RD_OK);
         assert_int_equal(rd_task_warn_of_ignored(task, recipe, &warnings), RD_OK);
-        assert_int_equal(rd_recipe_warn_of_idle(recipe, &warnings), RD_OK);
+        assert_int_equal(rd_recipe_warn_of_idle(recipe, NULL, &warnings), RD_OK);
         if (warnings.length > 0) fail_msg("%s: %s", found.gl_pathv[i], warnings.data);
         rd_text_free(&warnings);
         rd_recipe_free(recipe);
