@@ -82,9 +82,9 @@ source_of() {
 beside=$repository/recipes
 recipe_file() {
     local file
-    for file in "$beside/$1.yaml" "$repository/recipes/$1.yaml" "$1"; do
+    for file in "$beside/$1.yaml" "$repository/recipes/$1.yaml" "$1" "$beside/$1"; do
         [ ! -f "$(source_of "$file")" ] || {
-            printf '%s/%s\n' "$(cd "$(dirname -- "$file")" && pwd)" "$(basename -- "$file")"
+            printf '%s/%s\n' "$(cd "$(dirname -- "$file")" && pwd -P)" "$(basename -- "$file")"
             return
         }
     done
@@ -130,7 +130,7 @@ names=$(for recipe in "${recipes[@]}"; do basename -- "$recipe" .yaml; done | so
 [ -z "$names" ] || fail "two recipes are called $names; each goes to a folder of its name"
 for recipe in "${recipes[@]}"; do
     file=$(source_of "$recipe")
-    [ -f "$recipe" ] || [ "$(get "$file" reg-alpha)" != 0 ] ||
+    [ -f "$recipe" ] || [ "$(get "$file" reg-alpha)" != 0 ] || [ "$("$bin/rdrop-recipe" "$file" --get reg-alpha)" != 0 ] ||
         fail "$(basename -- "$recipe" .yaml): $file is without R-Drop itself (reg-alpha is 0)"
 done
 

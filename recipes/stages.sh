@@ -65,8 +65,8 @@ told() {
     local name value path paths said=""
     while IFS= read -r name; do
         value=${!name-}
-        case $name in HOME | PATH | PWD | OLDPWD | TMPDIR | USER | SHELL | SHLVL | HOSTNAME | LANG | BASH* | LC_* | RDROP_*) continue ;; esac
-        [ -n "$value" ] || continue
+        case $name in HOME | PATH | PWD | OLDPWD | TMPDIR | USER | LOGNAME | SHELL | SHLVL | TERM | HOSTNAME | LANG | LC_* | RDROP_*) continue ;; esac
+        [ -n "$value" ] && [[ ${!name@a} == *x* ]] || continue # not the shell's own
         said+="told: $name=$value"
         paths=("$value")
         [ -e "$value" ] || read -r -a paths <<<"$value"

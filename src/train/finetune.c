@@ -65,32 +65,60 @@ static rd_status adopt_outputs(rd_recipe *own, const rd_recipe *start) {
     return RD_OK;
 }
 
-static bool is_of_sequences(rd_head_kind head) {
-    return head == RD_HEAD_CLASSES || head == RD_HEAD_VALUE;
+/* Whether the data's classes are not the start's, in the same order. */
+static rd_status has_other_labels(const rd_run *run, const char *start, bool *other) {
+    rd_labels own = {0}, theirs = {0};
+    rd_status status = rd_labels_read(&own, run->data_dir);
+    if (status == RD_OK) status = rd_labels_read(&theirs, start);
+    *other = own.n != theirs.n;
+    for (int64_t i = 0; !*other && i < own.n; i++)
+        *other = strcmp(own.names[i], theirs.names[i]) != 0;
+    rd_labels_free(&own);
+    rd_labels_free(&theirs);
+    return status;
 }
 
-/* The model's shape, with the recipe's own head and its keys that matter only in training. What
- * comes before a head of the same kind is the model's, unless the recipe sets it. */
-static rd_status adopt_model(const rd_task *task, rd_recipe *own, const rd_recipe *start) {
+/* Whether what comes before the head, a pooling or a transform, is the start's where the recipe
+ * does not set it: with a head of the same kind. A transform of pictures is of the classes that it
+ * was trained with (pre_logits). */
+static rd_status keeps(const rd_run *run, const rd_model_dir *start, const rd_key *key, bool *yes) {
+    rd_head_kind head = start->recipe->model.head;
+    bool of_sequences = head == RD_HEAD_CLASSES || head == RD_HEAD_VALUE, other = false;
+    *yes = false;
+    if (!rd_is_listed("head-transform pooling", key->name) ||
+        rd_recipe_is_written(run->recipe, key->name))
+        return RD_OK;
+    if (run->task->bit == RD_IMAGE_CLASSIFICATION && head == RD_HEAD_CLASSES &&
+        strcmp(key->name, "head-transform") == 0)
+        RD_TRY(has_other_labels(run, start->path, &other));
+    *yes = run->task->bit & (RD_SENTENCE_PREDICTION | RD_IMAGE_CLASSIFICATION)
+               ? of_sequences && !other
+               : head == RD_HEAD_TOKENS;
+    return RD_OK;
+}
+
+/* The model's shape, with the recipe's own head and its keys that matter only in training. */
+static rd_status adopt_model(const rd_run *run, const rd_model_dir *from) {
+    rd_recipe *own = run->recipe;
+    const rd_recipe *start = from->recipe;
     const rd_model_config before = own->model;
-    bool same_kind = task->bit & (RD_SENTENCE_PREDICTION | RD_IMAGE_CLASSIFICATION)
-                         ? is_of_sequences(start->model.head)
-                         : start->model.head == RD_HEAD_TOKENS;
     own->model = start->model;
     if (rd_recipe_is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
     for (const rd_key *key = rd_model_keys; key->name; key++) {
         char value[ROOM];
         if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;
-        bool before_head = rd_is_listed("head-transform pooling", key->name);
-        if (before_head && same_kind && !rd_recipe_is_written(own, key->name)) continue;
+        bool kept;
+        RD_TRY(keeps(run, from, key, &kept));
+        if (kept) continue;
         RD_TRY(rd_key_format(&before, key, value, ROOM));
         RD_TRY(rd_key_set(&own->model, key, value));
     }
     return RD_OK;
 }
 
-static rd_status adopt(rd_run *run, const rd_recipe *start) {
+static rd_status adopt(rd_run *run, const rd_model_dir *from) {
     rd_recipe *own = run->recipe;
+    const rd_recipe *start = from->recipe;
     const char *unlike = NULL;
     if (*own->train.extend_vocab &&
         (start->model.adaptive_input || start->model.adaptive_softmax_cutoff.n > 0))
@@ -102,7 +130,7 @@ static rd_status adopt(rd_run *run, const rd_recipe *start) {
         RD_TRY(rd_text_printf(&run->warnings,
                               "arch has no effect: %s and all else of the shape are those of %s\n",
                               unlike, own->train.finetune_from_model));
-    RD_TRY(adopt_model(run->task, own, start));
+    RD_TRY(adopt_model(run, from));
     RD_TRY(adopt_outputs(own, start));
     return adopt_pictures(own, start);
 }
@@ -127,7 +155,7 @@ rd_status rd_run_adopt_shape(rd_run *run) {
     rd_status status = refuse_overwriting(run, path);
     if (status == RD_OK) status = rd_model_dir_open(&start, path);
     if (status == RD_OK) {
-        status = adopt(run, start.recipe);
+        status = adopt(run, &start);
         if (status != RD_OK) rd_error_prefix(status, "%s", path);
     }
     if (status != RD_OK) rd_error_prefix(status, "finetune-from-model");
@@ -280,18 +308,10 @@ static rd_status load_other(rd_run *run, const rd_model_dir *start, bool other_c
 
 /* Whether both have classes, and not the same in the same order: a head's rows are theirs. */
 static rd_status has_other_classes(const rd_run *run, const rd_model_dir *start, bool *other) {
-    rd_labels own = {0}, theirs = {0};
     *other = false;
     if (run->recipe->model.head != RD_HEAD_CLASSES || start->recipe->model.head != RD_HEAD_CLASSES)
         return RD_OK;
-    rd_status status = rd_labels_read(&own, run->data_dir);
-    if (status == RD_OK) status = rd_labels_read(&theirs, start->path);
-    *other = own.n != theirs.n;
-    for (int64_t i = 0; !*other && i < own.n; i++)
-        *other = strcmp(own.names[i], theirs.names[i]) != 0;
-    rd_labels_free(&own);
-    rd_labels_free(&theirs);
-    return status;
+    return has_other_labels(run, start->path, other);
 }
 
 static bool has_same_tensors(const rd_run *run, const rd_recipe *start) {

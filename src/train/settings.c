@@ -30,11 +30,12 @@ static bool is_of_model(const rd_key *key) {
 }
 
 /* Keys that change no update: how long the training goes on, how it is watched, what is kept; and
- * worker-speeds, which changes the order of sums alone, as the number of workers does. */
+ * worker-speeds and shard-optimizer, which change the rounding of sums alone, as the number of
+ * workers does. */
 static bool is_of_course(const rd_key *key) {
     if (rd_is_listed("max-update max-epoch patience max-tokens-valid validate-interval "
                      "validate-interval-updates save-interval-updates keep-last-n "
-                     "best-checkpoint-metric log-interval worker-speeds",
+                     "best-checkpoint-metric log-interval worker-speeds shard-optimizer",
                      key->name))
         return true;
     const char *group = rd_recipe_group_of(key)->name;

@@ -223,12 +223,14 @@ static rd_status make_model_of(rd_run *run, const char *const *paths, int n) {
 /* A model that somebody has removed is made again of the best weights. */
 static rd_status restore_model(rd_run *run) {
     if (run->comm->rank > 0 || !run->save_dir) return RD_OK;
-    char *model = rd_run_path(run, "model/model.safetensors");
+    char *weights = rd_run_path(run, "model/model.safetensors");
+    char *config = rd_run_path(run, "model/config.yaml");
     char *best = rd_run_path(run, "checkpoint_best.safetensors");
-    rd_status status = model && best ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK && !rd_file_exists(model) && rd_file_exists(best))
-        status = make_model_of(run, (const char *const *)&best, 1);
-    free(model);
+    rd_status status = weights && config && best ? RD_OK : RD_ERR_MEMORY;
+    bool whole = status != RD_OK || (rd_file_exists(weights) && rd_file_exists(config));
+    if (!whole && rd_file_exists(best)) status = make_model_of(run, (const char *const *)&best, 1);
+    free(weights);
+    free(config);
     free(best);
     return status;
 }

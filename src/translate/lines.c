@@ -174,6 +174,12 @@ static rd_status check_prefixes(const call *c) {
     return RD_OK;
 }
 
+/* Counted from 1; of a part of a line, the line. */
+static long long line_of(const call *c, int64_t i) {
+    int64_t of_lines = ((int64_t)1 << RD_PART_BITS) - 1;
+    return (long long)(c->numbers ? c->numbers[i] & of_lines : c->options->first_line + i) + 1;
+}
+
 static bool has_unknown(const call *c, rd_token_span span) {
     int32_t unk = rd_tokenizer_unk(c->translator->target);
     for (int32_t i = 0; i < span.length; i++)
@@ -190,7 +196,7 @@ static rd_status encode_prefixes(call *c) {
         status = token_lines_encode(&c->prefixes, c->translator->target, c->n, o->prefixes, NULL,
                                     most, first_of_prefix(c), -1, dropped);
     for (int64_t i = 0; status == RD_OK && i < c->n; i++) {
-        long long line = (long long)(o->first_line + i + 1);
+        long long line = line_of(c, i);
         if (dropped[i] > 0)
             status = rd_error(RD_ERR_FORMAT,
                               "line %lld: a prefix of %lld tokens; translations have up to %lld",

@@ -31,7 +31,8 @@ int32_t rd_translate_most_tokens(const rd_translator *translator,
                                  const rd_translate_options *options);
 
 /* As rd_translator_run. numbers: [n] on which the samples of each line depend, or NULL: its place,
- * from first_line on. */
+ * from first_line on. That of a line's part k has k << RD_PART_BITS added. */
+enum { RD_PART_BITS = 40 };
 rd_status rd_translate_lines(const rd_translator *translator, const rd_translate_options *options,
                              const int64_t *numbers, int64_t n, const char *const *lines,
                              const size_t *lengths, rd_translations *translations);

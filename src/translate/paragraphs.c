@@ -15,6 +15,7 @@
 #include "translate/lines.h"
 #include "translate/output.h"
 #include "translate/segments.h"
+#include "translate/words.h"
 
 /* Characters of Chinese and Japanese, letters and punctuation: between their sentences there is no
  * blank. */
@@ -126,7 +127,7 @@ static rd_status parts_make(parts *p, const rd_segments *segments, const rd_toke
         if (of_line == 0) RD_TRY(is_tags(target, prefix, &tags));
         RD_TRY(compose(p, i, s, lines[s->line], of_line == 0));
         p->prefixes[i] = of_line == 0 || tags ? prefix : "";
-        p->numbers[i] = o->first_line + s->line + (of_line << 40);
+        p->numbers[i] = o->first_line + s->line + (of_line << RD_PART_BITS);
     }
     return RD_OK;
 }
@@ -215,13 +216,45 @@ static size_t length_of(const paragraphs *lines, int64_t i) {
     return lines->lengths ? lines->lengths[i] : strlen(lines->texts[i]);
 }
 
+/* Where the words of a text begin. */
+static rd_status find_words(const char *text, rd_offsets *places) {
+    const char *end = text + strlen(text);
+    bool inside = false;
+    for (const char *c = text; c < end;) {
+        const char *at = c;
+        bool space = u_isUWhiteSpace((UChar32)rd_utf8_next(&c, end));
+        if (!space && !inside) RD_TRY(rd_offsets_add(places, at - text));
+        inside = !space;
+    }
+    return RD_OK;
+}
+
+/* As places have moved: places [n], words [n] scratch. */
+static void move_alignment(rd_translation *item, const rd_offsets *places, int32_t *words) {
+    rd_words_at(item->text, strlen(item->text), places->data, places->length, words);
+    for (int32_t i = 0; i < item->n_alignment; i++) {
+        int32_t *target = &item->alignment[i].target;
+        if (*target < places->length) *target = words[*target];
+    }
+}
+
 /* A string to keep that was longer than a window has been cut: whole, it goes to the end. */
 static rd_status restore_long(const paragraphs *lines, int64_t i, rd_translation *item) {
-    int32_t added;
-    RD_TRY(rd_keeper_restore(lines->keeper, lines->texts[i], length_of(lines, i), &item->text,
-                             &added, NULL, 0));
-    item->n_restored += added;
-    return RD_OK;
+    int32_t added, *words = NULL;
+    rd_offsets places = {0};
+    rd_status status = find_words(item->text, &places);
+    if (status == RD_OK && !(words = rd_malloc((size_t)places.length, sizeof *words)))
+        status = RD_ERR_MEMORY;
+    if (status == RD_OK)
+        status = rd_keeper_restore(lines->keeper, lines->texts[i], length_of(lines, i), &item->text,
+                                   &added, places.data, places.length);
+    if (status == RD_OK) {
+        move_alignment(item, &places, words);
+        item->n_restored += added;
+    }
+    free(places.data);
+    free(words);
+    return status;
 }
 
 static rd_status join(const parts *p, const rd_segments *segments, const paragraphs *lines,

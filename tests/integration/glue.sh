@@ -79,6 +79,11 @@ grep 'accuracy 1.0000 .*(best so far)' log >/dev/null || fail "it did not learn 
 sed '/^head-transform/d; s/^finetune-from-model.*/finetune-from-model: out\/model/; s/^lr: .*/lr: 0/' pairs.yaml >on.yaml
 run rdrop-train on.yaml --data bin --save-dir on --set max-update=1
 cmp on/model/model.safetensors out/model/model.safetensors || fail "a start's pooler is gone: $(cat log)"
+sed 's/really"$/never"/' pairs.csv >others.csv
+sed 's/pairs.csv/others.csv/' on.yaml >others.yaml
+run rdrop-preprocess others.yaml --data . --dest others
+run rdrop-train others.yaml --data others --save-dir elsewhere --set max-update=1
+grep '^head-transform: tanh' elsewhere/model/config.yaml >/dev/null || fail "a pooler of other classes"
 run rdrop-train on.yaml --data bin --save-dir off --set max-update=1 --set head-transform=none
 grep '^head-transform: none' off/model/config.yaml >/dev/null || fail "the recipe's transform"
 

@@ -390,7 +390,7 @@ rm "$work/recipes/toy-baseline.yaml"
 # compared with is none of its.
 mkdir "$work/own" && printf 'extends: %s/recipes/toy.yaml\ncompare: toy-baseline\nlr: 0.5\n' "$work" >"$work/own/quickstart.yaml"
 (cd "$work/own" && RDROP_BIN=$work/bin bash "$repository/recipes/run.sh" quickstart.yaml --out "$work/mine" --compare ./quickstart.yaml \
-    --compare quickstart-baseline --compare quickstart --set compare= >"$work/table" 2>"$work/log") || fail "names: $(cat "$work/log")"
+    --compare quickstart-baseline.yaml --compare quickstart --set compare= >"$work/table" 2>"$work/log") || fail "names: $(cat "$work/log")"
 same "$(tr -s ' ' <"$work/table" | cut -d' ' -f1-2 | tail -n +2 | uniq | tr '\n' ' ')" "quickstart 5 quickstart-baseline 0 " "its own twin"
 same "$(cat "$work/mine/train/began" "$work/mine-quickstart-baseline/train/began" | grep -c '^lr: 0.5')" 2 "its own twin's rate"
 printf 'extends: quickstart.yaml\n' >"$work/own/extended.yaml"
@@ -486,6 +486,9 @@ TOY_DIR=$work/first given >/dev/null
 same "$(TOY_DIR=$work/first given)" "" "the same folder, another form"
 case $(TOY_DIR=$work/second given) in prepare*) ;; *) fail "another folder, \${TOY_DIR:?}" ;; esac
 case $(TOY_DIR=$work/second TOY_LIST=$work/first/t1.en given) in prepare*) ;; *) fail "another list, \$TOY_LIST" ;; esac
+printf 'cp "$TOY_DIR"/* "$1"; echo $SECONDS $OSTYPE $TERM\n' >"$work/recipes/prepare-inner.sh"
+TOY_DIR=$work/first given >/dev/null
+same "$(given)" "" "no folder named, and variables of the shell"
 for words in 0 00 abc; do
     ! DENOISE_WORDS=$words DENOISE_TEXT=$work/first/train.en bash "$repository/recipes/prepare-denoise.sh" "$work/none" 2>"$work/log" ||
         fail "DENOISE_WORDS=$words"

@@ -168,8 +168,27 @@ refuses 1 "line $(grep -nm 1 -v '[^ ]' in.txt | cut -d: -f1): a prefix, but ther
 refuses 1 "line $(grep -nm 1 -v '[^ ]' in.txt | cut -d: -f1): a prefix, but there is nothing" --model "$MODEL_A" \
     --prefix prefix.everywhere --split-sentences
 awk '{ print NR == 2 ? "日本 the" : "" }' in.txt >prefix.unknown
-refuses 1 "line 2: a prefix with what the target vocabulary lacks: 日本 the" --model "$MODEL_A" --prefix prefix.unknown
+for split in "" --split-sentences; do
+    # shellcheck disable=SC2086
+    refuses 1 "line 2: a prefix with what the target vocabulary lacks: 日本 the" --model "$MODEL_A" --prefix prefix.unknown $split
+done
 refuses 2 "exclude each other" --model "$MODEL_A" --prefix prefix --score plain
+
+# What is kept is within the alignment, also where a line is translated in parts.
+sed 's/ / <b> /3; s/$/ <i>x<\/i>/; s/^/<u> /' in.txt >tagged
+for window in 3 5 6 7 12; do
+    "$translate" --model "$MODEL_A" --keep '<[^>]+>' --print-alignment --window-tokens $window --input tagged >out 2>/dev/null || exit 1
+    awk -F'\t' '{ words = split($1, w, " "); n = split($2, pairs, " ")
+        for (i = 1; i <= n; i++) { split(pairs[i], pair, "-"); bad += pair[2] >= words; all++ } } END { exit bad || !all }' out ||
+        { echo "FAILED: windows of $window: alignments beyond the last word"; exit 1; }
+done
+
+# A string longer than a window is put first, whole, and the words after it keep their alignment.
+grep '[a-z]' in.txt | sed 's/^/<the old house sees a cat or a dog> /' >tagged
+"$translate" --model "$MODEL_A" --keep '<[^>]+>' --print-alignment --window-tokens 3 --input tagged >out 2>/dev/null || exit 1
+awk -F'\t' '{ n = split($2, pairs, " "); all += n
+    for (i = 1; i <= n; i++) { split(pairs[i], pair, "-"); bad += pair[2] < 9 } } END { exit bad || !all }' out ||
+    { echo "FAILED: words are aligned that were put first: $(head -2 out)"; exit 1; }
 
 # Phrases that must appear, line by line or by the words of the input.
 awk 'NR % 3 == 1 { print "the red house" } NR % 3 == 2 { print "cat\told tree\tcat" } NR % 3 == 0 { print "" }' \
