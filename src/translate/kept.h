@@ -24,7 +24,7 @@ rd_status rd_keeper_find(rd_keeper *keeper, const char *text, size_t n,
 
 /* Puts into *text, malloc'ed, the matches of line[0..n) that it lacks, at its end before the marks
  * that end a sentence, or at its beginning where the line begins with it; *added says how many.
- * Each match has bytes of its own: one that stands only within another is lacking.
+ * Each match has bytes of its own: one that is only within another is lacking.
  * Blanks between a match and its neighbour that the line does not have are removed. places:
  * [n_places] in the text, in bytes, move with the text there. */
 rd_status rd_keeper_restore(rd_keeper *keeper, const char *line, size_t n, char **text,
