@@ -123,7 +123,9 @@ get() {
 }
 # Not what a recipe that this one extends is compared with.
 named=""
-! grep -q '^compare:' "$(source_of "${recipes[0]}")" && [[ " ${settings[*]-} " != *" compare="* ]] || named=$(get "${recipes[0]}" compare)
+if grep -q '^compare:' "$(source_of "${recipes[0]}")" || [[ " ${settings[*]-} " == *" compare="* ]]; then
+    named=$(get "${recipes[0]}" compare)
+fi
 mapfile -t compare < <(tr ',' '\n' <<<"$named" | sed 's/^ *//; s/ *$//; /^$/d')
 for other in ${compare[@]+"${compare[@]}"}; do add_recipe "$other"; done
 names=$(for recipe in "${recipes[@]}"; do basename -- "$recipe" .yaml; done | sort | uniq -d)

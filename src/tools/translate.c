@@ -202,15 +202,11 @@ enum { PATIENCE = 60 /* seconds without a sign of another rank */ };
 
 /* *crc goes on over the bytes of a file. */
 static rd_status add_file(const char *directory, const char *name, uint32_t *crc) {
-    static char block[1 << 16];
+    rd_mapping file = {0};
     char *path = rd_path_join(directory, name);
-    FILE *file = path ? fopen(path, "rb") : NULL;
-    rd_status status = !path  ? RD_ERR_MEMORY
-                       : file ? RD_OK
-                              : rd_error(RD_ERR_IO, "%s: %s", path, strerror(errno));
-    for (size_t n; file && (n = fread(block, 1, sizeof block, file)) > 0;)
-        *crc = rd_crc32(*crc, block, n);
-    if (file) fclose(file);
+    rd_status status = path ? rd_map_file(&file, path) : RD_ERR_MEMORY;
+    if (status == RD_OK) *crc = rd_crc32(*crc, file.bytes, file.size);
+    rd_unmap_file(&file);
     free(path);
     return status;
 }

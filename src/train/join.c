@@ -104,9 +104,7 @@ static rd_status share_block(rd_run *run, int block, float *own, float *piece) {
         int64_t n = total - at < PIECE ? total - at : PIECE;
         if (run->comm->rank == 0)
             RD_TRY(rd_checkpoint_read_part(run->resumed_path, block, at, n, piece));
-        bool is_scaled = run->comm->rank == 0 && block == MOMENTUM && run->momentum_scale != 1.0;
-        for (int64_t i = 0; is_scaled && i < n; i++)
-            piece[i] = (float)(run->momentum_scale * (double)piece[i]);
+        if (run->comm->rank == 0 && block == MOMENTUM) rd_run_scale_momentum(run, piece, n);
         RD_TRY(rd_comm_broadcast(run->comm, piece, sizeof *piece * (size_t)n));
         keep_own(run, piece, at, n, own);
     }

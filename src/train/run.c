@@ -44,6 +44,11 @@ static rd_status scale_of_momentum(const rd_run *run, double *scale) {
     return status;
 }
 
+void rd_run_scale_momentum(const rd_run *run, float *m, int64_t n) {
+    for (int64_t i = 0; run->momentum_scale != 1.0 && i < n; i++)
+        m[i] = (float)(run->momentum_scale * (double)m[i]);
+}
+
 /* RD_OK with *found false if there is none. */
 static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     *found = rd_file_exists(path);
@@ -52,8 +57,7 @@ static rd_status load_checkpoint(rd_run *run, const char *path, bool *found) {
     RD_TRY(rd_checkpoint_load(path, &judge, &run->state, &run->model->parameters, &run->optimizer));
     run->resumed_update = run->state.update;
     RD_TRY(scale_of_momentum(run, &run->momentum_scale));
-    for (int64_t i = 0; run->momentum_scale != 1.0 && i < run->optimizer.n; i++)
-        run->optimizer.m[i] = (float)(run->momentum_scale * (double)run->optimizer.m[i]);
+    rd_run_scale_momentum(run, run->optimizer.m, run->optimizer.n);
     free(run->resumed_path);
     run->resumed_path = rd_strdup(path);
     if (!run->resumed_path) return RD_ERR_MEMORY;

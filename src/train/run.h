@@ -76,6 +76,9 @@ typedef struct rd_run {
 rd_status rd_run_open(rd_run *run, bool with_training);
 void rd_run_close(rd_run *run);
 
+/* m: [n] of a checkpoint's momentum, brought to this run's rate (momentum_scale). */
+void rd_run_scale_momentum(const rd_run *run, float *m, int64_t n);
+
 /* Opens a worker that shares the model, the data and the optimizer of `first`, which is open and
  * must outlive it. */
 rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm);

@@ -202,8 +202,8 @@ static int64_t find_free(const rd_text *text, const char *taken, const char *byt
     return at;
 }
 
-/* Finds the matches in the text, each in bytes of its own: the longest first, of which others may
- * be parts. order: [n_matches], taken: [length of the text] zeros, scratch. */
+/* Finds the matches in the text. No two share a byte, and the longest are found first, for others
+ * may be parts of them. order: [n_matches], taken: [length of the text] zeros, scratch. */
 static void place(mending *m, match **order, char *taken) {
     for (int64_t i = 0; i < m->n_matches; i++) order[i] = &m->matches[i];
     if (m->n_matches) qsort(order, (size_t)m->n_matches, sizeof *order, longest_first);

@@ -242,7 +242,7 @@ static void move_alignment(rd_translation *item, const rd_offsets *places, int32
 static rd_status restore_long(const paragraphs *lines, int64_t i, rd_translation *item) {
     int32_t added, *words = NULL;
     rd_offsets places = {0};
-    rd_status status = find_words(item->text, &places);
+    rd_status status = item->n_alignment > 0 ? find_words(item->text, &places) : RD_OK;
     if (status == RD_OK && !(words = rd_malloc((size_t)places.length, sizeof *words)))
         status = RD_ERR_MEMORY;
     if (status == RD_OK)

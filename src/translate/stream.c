@@ -25,12 +25,12 @@ typedef struct {
     rd_text warnings; /* of a window, each with its NUL: for the first worker */
     rd_corpus *input, *parallel[N_PARALLEL]; /* NULL: not given */
     rd_line_buffer sources, aligned[N_PARALLEL];
-    uint32_t read; /* CRC of all lines so far */
+    uint32_t read; /* CRC of all lines so far, which workers compare */
     rd_translate_totals totals;
 } stream;
 
 static rd_status take(stream *s, rd_line_buffer *lines, const char *line, size_t length) {
-    s->read = rd_crc32(rd_crc32(s->read, line, length), "\n", 1);
+    if (s->comm) s->read = rd_crc32(rd_crc32(s->read, line, length), "\n", 1);
     return rd_line_buffer_add(lines, line, length);
 }
 

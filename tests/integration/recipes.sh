@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Recipes load; IWSLT14's preparation on a made-up archive; what run.sh skips and reruns, with stand-ins for the
-# programs; --no-install.
+# Recipes load; an archive of IWSLT14's layout is prepared; run.sh skips and runs again what it should, with short scripts
+# in the place of the programs; --no-install.
 set -euo pipefail
 . "$(dirname "$0")/../assert.sh"
 build=$1
