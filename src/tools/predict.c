@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/text.h"
 #include "io/output.h"
 #include "predict/pictures.h"
@@ -13,8 +11,9 @@
 #include "recipe/tables.h"
 #include "tools/common/start.h"
 #include "tools/common/stop.h"
-#include "tools/predict/arguments.h"
 #include "tools/predict/answer_pictures.h"
+#include "tools/predict/answers.h"
+#include "tools/predict/arguments.h"
 
 typedef struct {
     const arguments *arguments;
@@ -24,6 +23,7 @@ typedef struct {
     FILE *output, *references; /* references: NULL where nobody wants them */
     rd_rows rows;
     int64_t n_lines; /* of --plain, cut so far */
+    int64_t n_empty; /* rows with an empty sentence, of all */
     float *outputs;  /* [window, n_out] */
 } job;
 
@@ -85,49 +85,21 @@ static rd_status cut_plain(job *j) {
 /* ---- Answers ---- */
 
 static json_t *answer_object(const rd_predictor *p, const float *row) {
+    if (p->kind == RD_PREDICT_CLASSES) return answers_add_label(json_object(), &p->labels, row);
     if (p->kind == RD_PREDICT_NUMBER) return json_pack("{s:f}", "value", (double)row[0]);
-    if (p->kind == RD_PREDICT_VECTOR) {
-        json_t *vector = json_array();
-        for (int64_t i = 0; vector && i < p->n_out; i++)
-            json_array_append_new(vector, json_real((double)row[i]));
-        return json_pack("{s:o}", "vector", vector);
-    }
-    json_t *probabilities = json_object();
-    for (int64_t i = 0; probabilities && i < p->n_out; i++)
-        json_object_set_new(probabilities, p->labels.names[i], json_real((double)row[i]));
-    return json_pack("{s:s, s:o}", "label", p->labels.names[rd_best_label(row, p->n_out)],
-                     "probabilities", probabilities);
-}
-
-static rd_status print_object(const job *j, const float *row) {
-    json_t *object = answer_object(&j->predictor, row);
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
-    json_decref(object);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    fprintf(j->output, "%s\n", text);
-    free(text);
-    return RD_OK;
-}
-
-static void print_numbers(const job *j, const float *row, int64_t n, char between) {
-    for (int64_t i = 0; i < n; i++) {
-        char text[32];
-        rd_shortest_float(row[i], text);
-        if (i > 0) fputc(between, j->output);
-        fputs(text, j->output);
-    }
+    json_t *vector = json_array();
+    for (int64_t i = 0; vector && i < p->n_out; i++)
+        json_array_append_new(vector, json_real((double)row[i]));
+    return json_pack("{s:o}", "vector", vector);
 }
 
 static rd_status print_answer(const job *j, const float *row) {
     const rd_predictor *p = &j->predictor;
-    if (j->arguments->json) return print_object(j, row);
+    if (j->arguments->json) return answers_write_object(j->output, answer_object(p, row));
     if (p->kind == RD_PREDICT_CLASSES)
-        fputs(p->labels.names[rd_best_label(row, p->n_out)], j->output);
-    if (p->kind == RD_PREDICT_CLASSES && j->arguments->probabilities) {
-        fputc('\t', j->output);
-        print_numbers(j, row, p->n_out, '\t');
-    }
-    if (p->kind != RD_PREDICT_CLASSES) print_numbers(j, row, p->n_out, ' ');
+        answers_write_label(j->output, &p->labels, row, j->arguments->probabilities);
+    else
+        answers_write_numbers(j->output, row, p->n_out, ' ');
     fputc('\n', j->output);
     return RD_OK;
 }
@@ -136,7 +108,9 @@ static rd_status answer_rows(job *j) {
     const rd_rows *rows = &j->rows;
     RD_TRY(rd_predict(&j->predictor, rows->n, rows->items, j->outputs));
     for (int64_t i = 0; i < rows->n; i++) {
-        const rd_field *answer = &rows->items[i].answer;
+        const rd_predict_row *row = &rows->items[i];
+        const rd_field *answer = &row->answer;
+        j->n_empty += row->first.length == 0 || (row->second.text && row->second.length == 0);
         RD_TRY(print_answer(j, j->outputs + i * j->predictor.n_out));
         if (j->references) fprintf(j->references, "%.*s\n", (int)answer->length, answer->text);
     }
@@ -223,6 +197,8 @@ static rd_status run(const arguments *a) {
     if (status == RD_OK && j.predictor.n_cut > 0)
         options_warn(&predict_program, "rows cut to %d tokens (--max-sequence-len): %lld",
                      (int)j.predictor.reader.longest, (long long)j.predictor.n_cut);
+    if (status == RD_OK && j.n_empty > 0)
+        options_warn(&predict_program, "rows with an empty sentence: %lld", (long long)j.n_empty);
     rd_table_close(j.table);
     rd_rows_free(&j.rows);
     rd_predictor_close(&j.predictor);

@@ -154,12 +154,7 @@ static bool has_stage(const arguments *a, const char *stage) {
 static rd_status warn_of_idle(const rd_recipe *recipe) {
     rd_text warnings = {0};
     rd_status status = rd_recipe_warn_of_idle(recipe, "data", &warnings);
-    for (char *line = warnings.data; status == RD_OK && line && *line;) {
-        char *end = strchr(line, '\n');
-        *end = '\0';
-        options_warn(&program, "%s", line);
-        line = end + 1;
-    }
+    if (status == RD_OK) options_warn_lines(&program, &warnings);
     rd_text_free(&warnings);
     return status;
 }

@@ -4,14 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
 #include "io/output.h"
 #include "predict/pictures.h"
 #include "tools/common/stop.h"
+#include "tools/predict/answers.h"
 
 enum { WINDOW = 32 /* pictures answered at once */ };
 
@@ -25,32 +24,17 @@ typedef struct {
     float *probabilities;
 } job;
 
-static char *object_of(const job *j, int64_t i, const char *name, const float *row) {
-    const rd_labels *labels = &j->predictor.labels;
-    json_t *probabilities = json_object();
-    for (int64_t k = 0; k < labels->n; k++)
-        json_object_set_new(probabilities, labels->names[k], json_real((double)row[k]));
-    json_t *object = j->problems[i]
-                         ? json_pack("{s:s, s:s}", "picture", name, "error", j->problems[i])
-                         : json_pack("{s:s, s:s, s:O}", "picture", name, "label",
-                                     labels->names[rd_best_label(row, labels->n)], "probabilities",
-                                     probabilities);
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
-    json_decref(object);
-    json_decref(probabilities);
-    return text;
-}
-
 /* A name need not be UTF-8, JSON is. */
 static rd_status print_object(const job *j, int64_t i, const float *row) {
-    rd_text name = {0};
-    rd_status status = rd_text_append_clean(&name, j->paths[i], strlen(j->paths[i]), true);
-    char *text = status == RD_OK ? object_of(j, i, name.data ? name.data : "", row) : NULL;
-    rd_text_free(&name);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    fprintf(j->output, "%s\n", text);
-    free(text);
-    return RD_OK;
+    rd_text clean = {0};
+    RD_TRY(rd_text_append_clean(&clean, j->paths[i], strlen(j->paths[i]), true));
+    const char *name = clean.data ? clean.data : "";
+    json_t *object =
+        j->problems[i]
+            ? json_pack("{s:s, s:s}", "picture", name, "error", j->problems[i])
+            : answers_add_label(json_pack("{s:s}", "picture", name), &j->predictor.labels, row);
+    rd_text_free(&clean);
+    return answers_write_object(j->output, object);
 }
 
 /* A file that could not be read is an empty line, and said. */
@@ -63,14 +47,7 @@ static rd_status print_answer(const job *j, int64_t i) {
         fprintf(stderr, "rdrop-predict: %s\n", shown);
     }
     if (j->arguments->json) return print_object(j, i, row);
-    if (!j->problems[i]) {
-        fputs(labels->names[rd_best_label(row, labels->n)], j->output);
-        for (int64_t k = 0; j->arguments->probabilities && k < labels->n; k++) {
-            char text[32];
-            rd_shortest_float(row[k], text);
-            fprintf(j->output, "\t%s", text);
-        }
-    }
+    if (!j->problems[i]) answers_write_label(j->output, labels, row, j->arguments->probabilities);
     fputc('\n', j->output);
     return RD_OK;
 }
