@@ -13,7 +13,8 @@ extern "C" {
 
 typedef struct rd_shortlist rd_shortlist;
 
-/* RD_ERR_FORMAT for a file that is not a shortlist or is damaged. */
+/* RD_ERR_FORMAT for a file that is not a shortlist or is damaged, RD_ERR_UNSUPPORTED for one of
+ * another version. */
 RD_API rd_status rd_shortlist_open(rd_shortlist **shortlist, const char *path);
 RD_API void rd_shortlist_close(rd_shortlist *shortlist); /* NULL is fine */
 

@@ -3,8 +3,6 @@
  * little-endian int32 or int64. */
 #include "data/dataset.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/magic.h"
 #include "io/output.h"
 
 typedef struct {
@@ -34,8 +33,8 @@ typedef struct {
     int32_t n_src, n_tgt, src_text, tgt_text;
 } record;
 
-enum { VERSION_AT = 6 }; /* in the magic: two digits */
-static const char MAGIC[8] = {'R', 'D', 'D', 'A', 'T', 'A', '0', '2'};
+static const rd_magic MAGIC = {"RDDATA02", "a binarized dataset", "; make it with rdrop-preprocess",
+                               "run rdrop-preprocess again"};
 
 struct rd_dataset {
     rd_mapping mapping;
@@ -67,17 +66,8 @@ static bool lies_inside(const record *r, const header *head) {
 
 /* Whether it is as it was written, and consistent. */
 static rd_status check(const rd_mapping *mapping, header *head, const char *path) {
-    if (mapping->size >= sizeof *head) memcpy(head, mapping->bytes, sizeof *head);
-    if (mapping->size >= sizeof *head && memcmp(head->magic, MAGIC, VERSION_AT) == 0 &&
-        memcmp(head->magic, MAGIC, sizeof MAGIC) != 0 && isdigit((unsigned char)head->magic[6]) &&
-        isdigit((unsigned char)head->magic[7]))
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: a dataset of another version of this program (%.2s, expected %.2s); "
-                        "run rdrop-preprocess again",
-                        path, head->magic + VERSION_AT, MAGIC + VERSION_AT);
-    if (mapping->size < sizeof *head || memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: not a binarized dataset; make it with rdrop-preprocess",
-                        path);
+    RD_TRY(rd_magic_check(&MAGIC, mapping->bytes, mapping->size, sizeof *head, path));
+    memcpy(head, mapping->bytes, sizeof *head);
     if (head->header_crc != rd_crc32(0, head, offsetof(header, header_crc)) ||
         !rd_identity_is_sound(&head->identity))
         return rd_error(RD_ERR_FORMAT, "%s: its header is damaged; run rdrop-preprocess again",
@@ -217,14 +207,14 @@ static void put(rd_dataset_writer *writer, const void *bytes, size_t n) {
 rd_status rd_dataset_writer_open(rd_dataset_writer **out, const char *path,
                                  const rd_identity *identity, bool keep_text) {
     *out = NULL;
-    rd_dataset_writer *writer = calloc(1, sizeof *writer);
-    if (!writer) return rd_error(RD_ERR_MEMORY, "%s: out of memory", path);
+    rd_dataset_writer *writer = rd_calloc(1, sizeof *writer);
+    if (!writer) return RD_ERR_MEMORY;
     rd_status status = rd_atomic_open(&writer->file, path);
     if (status != RD_OK) {
         free(writer);
         return status;
     }
-    memcpy(writer->head.magic, MAGIC, sizeof MAGIC);
+    memcpy(writer->head.magic, MAGIC.bytes, sizeof writer->head.magic);
     writer->head.identity = *identity;
     writer->head.flags = keep_text ? KEEPS_TEXT : 0;
     fwrite(&writer->head, sizeof writer->head, 1, writer->file.stream); /* final values at finish */
@@ -269,14 +259,7 @@ rd_status rd_dataset_writer_finish(rd_dataset_writer *writer) {
     head->index_crc = rd_crc32(0, writer->records, index_bytes);
     head->header_crc = rd_crc32(0, head, offsetof(header, header_crc));
     if (index_bytes) fwrite(writer->records, 1, index_bytes, writer->file.stream);
-    rd_status status = RD_OK;
-    if (fseek(writer->file.stream, 0, SEEK_SET) != 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", writer->file.path, strerror(errno));
-    fwrite(head, sizeof *head, 1, writer->file.stream);
-    if (status == RD_OK)
-        status = rd_atomic_commit(&writer->file);
-    else
-        rd_atomic_abort(&writer->file);
+    rd_status status = rd_atomic_commit_head(&writer->file, head, sizeof *head);
     free(writer->records);
     free(writer);
     return status;

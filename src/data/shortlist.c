@@ -2,14 +2,18 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/shortlist_file.h"
+#include "io/magic.h"
 
 enum { LARGEST_FILE = 1 << 30 };
+
+static const rd_magic MAGIC = {RD_SHORTLIST_MAGIC, "a shortlist",
+                               "; make it with rdrop-preprocess --shortlist",
+                               "run rdrop-preprocess --only shortlist again"};
 
 struct rd_shortlist {
     char *bytes; /* of the file, in memory: another program could write to a mapped one */
@@ -23,16 +27,7 @@ struct rd_shortlist {
 static rd_status check(rd_shortlist *s, const char *path) {
     const rd_shortlist_header *head = (const void *)s->bytes;
     size_t size = s->size;
-    size_t version = sizeof head->magic - 1;
-    if (size >= sizeof head->magic && memcmp(head->magic, RD_SHORTLIST_MAGIC, version) == 0 &&
-        head->magic[version] != RD_SHORTLIST_MAGIC[version])
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: a shortlist of another version of this program; run rdrop-preprocess "
-                        "--only shortlist again",
-                        path);
-    if (size < sizeof *head || memcmp(head->magic, RD_SHORTLIST_MAGIC, sizeof head->magic) != 0)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: not a shortlist; make it with rdrop-preprocess --shortlist", path);
+    RD_TRY(rd_magic_check(&MAGIC, s->bytes, size, sizeof *head, path));
     const rd_identity *identity = &head->identity;
     if (identity->src_vocab < 1 || identity->tgt_vocab < 1 || head->n_ids < 0 ||
         size - sizeof *head !=

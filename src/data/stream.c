@@ -2,7 +2,6 @@
  * integers little-endian. */
 #include "data/stream.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/magic.h"
 #include "io/output.h"
 
 typedef struct {
@@ -23,8 +23,10 @@ typedef struct {
     uint32_t header_crc; /* of the fields above */
 } header;
 
-static const char MAGIC[8] = {'R', 'D', 'T', 'E', 'X', 'T', '0', '1'};
-enum { VERSION_AT = 6 }; /* in the magic: two digits */
+static const rd_magic MAGIC = {"RDTEXT01", "a binarized text",
+                               "; make it with rdrop-preprocess and a recipe of the task "
+                               "language_modeling",
+                               "run rdrop-preprocess again"};
 
 struct rd_stream {
     rd_mapping mapping;
@@ -34,16 +36,8 @@ struct rd_stream {
 };
 
 static rd_status check_header(const rd_mapping *mapping, header *head, const char *path) {
-    if (mapping->size >= sizeof *head) memcpy(head, mapping->bytes, sizeof *head);
-    if (mapping->size < sizeof *head || memcmp(head->magic, MAGIC, VERSION_AT) != 0)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: not a binarized text; make it with rdrop-preprocess and a recipe of "
-                        "the task language_modeling",
-                        path);
-    if (memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: a text of another version of this program; run rdrop-preprocess again",
-                        path);
+    RD_TRY(rd_magic_check(&MAGIC, mapping->bytes, mapping->size, sizeof *head, path));
+    memcpy(head, mapping->bytes, sizeof *head);
     if (head->header_crc != rd_crc32(0, head, offsetof(header, header_crc)) ||
         !rd_identity_is_sound(&head->identity))
         return rd_error(RD_ERR_FORMAT, "%s: its header is damaged; run rdrop-preprocess again",
@@ -157,7 +151,7 @@ rd_status rd_stream_writer_open(rd_stream_writer **out, const char *path,
         free(w);
         return status;
     }
-    memcpy(w->head.magic, MAGIC, sizeof MAGIC);
+    memcpy(w->head.magic, MAGIC.bytes, sizeof w->head.magic);
     w->head.identity = *identity;
     fwrite(&w->head, sizeof w->head, 1, w->file.stream); /* final values at finish */
     *out = w;
@@ -181,17 +175,10 @@ rd_status rd_stream_writer_add(rd_stream_writer *w, const int32_t *ids, int32_t 
 rd_status rd_stream_writer_finish(rd_stream_writer *w, rd_stream_counts *counts) {
     header *head = &w->head;
     size_t n = (size_t)head->counts.lines;
-    rd_status status = RD_OK;
     head->lines_crc = rd_crc32(0, w->lines, n * sizeof *w->lines);
     head->header_crc = rd_crc32(0, head, offsetof(header, header_crc));
     if (n > 0) fwrite(w->lines, sizeof *w->lines, n, w->file.stream);
-    if (fseek(w->file.stream, 0, SEEK_SET) != 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot write: %s", w->file.path, strerror(errno));
-    fwrite(head, sizeof *head, 1, w->file.stream);
-    if (status == RD_OK)
-        status = rd_atomic_commit(&w->file);
-    else
-        rd_atomic_abort(&w->file);
+    rd_status status = rd_atomic_commit_head(&w->file, head, sizeof *head);
     if (counts) *counts = head->counts;
     free(w->lines);
     free(w);

@@ -259,6 +259,16 @@ rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept) {
     return status;
 }
 
+rd_status rd_atomic_commit_head(rd_atomic_file *file, const void *head, size_t n) {
+    if (fseek(file->stream, 0, SEEK_SET) != 0) {
+        cannot_write(file->path, errno);
+        rd_atomic_abort(file);
+        return RD_ERR_IO;
+    }
+    fwrite(head, n, 1, file->stream);
+    return rd_atomic_commit(file);
+}
+
 rd_status rd_output_flush(FILE *stream) {
     if (fflush(stream) == 0 && !ferror(stream)) return RD_OK;
     int saved_errno = errno;

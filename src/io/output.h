@@ -29,8 +29,11 @@ rd_status rd_output_open(rd_atomic_file *file, const char *path);
 bool rd_output_is_standard(const char *path); /* whether that is standard output */
 
 rd_status rd_atomic_commit(rd_atomic_file *file);
-/* The same, and a file already at PATH moves to `kept`; a crash may leave it there and none at
- * PATH. Only for rd_atomic_open. */
+/* The same, with the first n bytes written anew: a header that only the end of writing completes.
+ * Only for rd_atomic_open. */
+rd_status rd_atomic_commit_head(rd_atomic_file *file, const void *head, size_t n);
+/* As rd_atomic_commit, and a file already at PATH moves to `kept`; a crash may leave it there and
+ * none at PATH. Only for rd_atomic_open. */
 rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
 void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
 

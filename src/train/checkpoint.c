@@ -1,6 +1,5 @@
 #include "train/checkpoint.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "io/magic.h"
 #include "io/output.h"
 
 typedef struct {
@@ -18,8 +18,8 @@ typedef struct {
     int64_t settings; /* bytes of text between the header and the blocks */
 } header;
 
-enum { VERSION_AT = 6 }; /* in the magic: two digits */
-static const char MAGIC[8] = {'R', 'D', 'C', 'K', 'P', 'T', '0', '3'};
+static const rd_magic MAGIC = {"RDCKPT03", "a checkpoint", ", or truncated",
+                               "train in another --save-dir"};
 
 static rd_status write_blocks(rd_atomic_file *file, const rd_checkpoint_blocks *blocks,
                               uint32_t crc) {
@@ -38,7 +38,7 @@ rd_status rd_checkpoint_save(const char *path, const char *previous, const char 
     size_t text = strlen(settings);
     header head = {
         .n = blocks->n, .has_ema = blocks->count == 4, .state = *state, .settings = (int64_t)text};
-    memcpy(head.magic, MAGIC, sizeof MAGIC);
+    memcpy(head.magic, MAGIC.bytes, sizeof head.magic);
     rd_atomic_file file;
     RD_TRY(rd_atomic_open(&file, path));
     uint32_t crc = rd_crc32(0, &head, sizeof head);
@@ -91,17 +91,8 @@ static rd_status check_state(const header *head, const char *path) {
 
 /* Header and settings, checked as far as possible without the checksum. */
 static rd_status read_header(const rd_mapping *mapping, const char *path, header *head) {
-    const char *bytes = mapping->bytes;
-    if (mapping->size >= sizeof MAGIC && memcmp(bytes, MAGIC, VERSION_AT) == 0 &&
-        memcmp(bytes, MAGIC, sizeof MAGIC) != 0 && isdigit((unsigned char)bytes[VERSION_AT]) &&
-        isdigit((unsigned char)bytes[VERSION_AT + 1]))
-        return rd_error(RD_ERR_UNSUPPORTED,
-                        "%s: a checkpoint of another version of this program (%.2s, expected "
-                        "%.2s), which cannot go on with it; train in another --save-dir",
-                        path, bytes + VERSION_AT, MAGIC + VERSION_AT);
-    if (mapping->size < sizeof *head || memcmp(bytes, MAGIC, sizeof MAGIC) != 0)
-        return rd_error(RD_ERR_FORMAT, "%s: not a checkpoint, or truncated", path);
-    memcpy(head, bytes, sizeof *head);
+    RD_TRY(rd_magic_check(&MAGIC, mapping->bytes, mapping->size, sizeof *head, path));
+    memcpy(head, mapping->bytes, sizeof *head);
     size_t rest = mapping->size - sizeof *head, block = sizeof(float) * (head->has_ema ? 4 : 3);
     if (head->settings < 0 || rest < sizeof(uint32_t) ||
         (size_t)head->settings > rest - sizeof(uint32_t) || head->n < 0 ||

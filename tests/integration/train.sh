@@ -341,7 +341,7 @@ cp newly/model/model.safetensors strange/model
 "$bin/rdrop-translate" --model strange/model </dev/null 2>err && fail "weights of another vocabulary are used"
 grep -q 'strange/model/model.safetensors: the weights of another model' err || fail "$(cat err)"
 printf 'RDDATA01' | dd of=mixed/train.bin conv=notrunc status=none
-reject 1 'mixed/train.bin: a dataset of another version' tiny.yaml --data mixed --save-dir x
+reject 1 'mixed/train.bin: a binarized dataset of another version' tiny.yaml --data mixed --save-dir x
 bad a1 aged && printf 'RDCKPT02' | dd of=aged/checkpoint_last conv=notrunc status=none
 reject 1 'aged/checkpoint_last: a checkpoint of another version' tiny.yaml --data bin --save-dir aged
 # Once more with the same settings it is still finished, and writes nothing but its log.

@@ -150,7 +150,9 @@ static void test_damaged_files(void **state) {
     for (size_t i = 0; i < n; i += i < 100 ? 1 : 97) {
         bytes[i] ^= 4;
         assert_int_equal(rd_write_file(path, bytes, n), RD_OK);
-        assert_int_equal(rd_shortlist_open(&shortlist, path), RD_ERR_FORMAT);
+        bool aged = i == 7; /* the digit of the version */
+        assert_int_equal(rd_shortlist_open(&shortlist, path),
+                         aged ? RD_ERR_UNSUPPORTED : RD_ERR_FORMAT);
         assert_null(shortlist);
         bytes[i] ^= 4;
     }
