@@ -30,8 +30,9 @@ extern "C" {
  *                            those of the models of sacreBLEU's name: NAME:FILE, or NAME alone
  *                            where sacreBLEU has fetched the file
  *   ja-mecab, ko-mecab       the words of MeCab: NAME:FOLDER of IPADIC or mecab-ko-dic, or NAME
- * alone where the system has the dictionary. RD_ERR_UNSUPPORTED if the library was built without
- * libmecab
+ *                            alone where the system has the dictionary
+ *
+ * RD_ERR_UNSUPPORTED for MeCab's if the library was built without libmecab.
  *
  * Threads may share a tokenizer. It must outlive everything it is given to. */
 typedef struct rd_metric_tokenizer rd_metric_tokenizer;

@@ -87,6 +87,15 @@ rd_status rd_has_file(const char *directory, const char *name, bool *found) {
     return RD_OK;
 }
 
+rd_status rd_remove_file(const char *directory, const char *name) {
+    char *path = rd_path_join(directory, name);
+    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
+    if (path && unlink(path) != 0 && errno != ENOENT)
+        status = rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+    free(path);
+    return status;
+}
+
 bool rd_is_same_file(const char *path, const char *other) {
     struct stat one, two;
     return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&

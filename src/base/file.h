@@ -22,6 +22,7 @@ void rd_unmap_file(rd_mapping *mapping);
 bool rd_file_exists(const char *path);
 bool rd_is_directory(const char *path);                                      /* or a link to one */
 rd_status rd_has_file(const char *directory, const char *name, bool *found); /* DIR/NAME */
+rd_status rd_remove_file(const char *directory, const char *name); /* DIR/NAME, if it is there */
 bool rd_is_same_file(const char *path, const char *other); /* or directory; false: not there */
 rd_status rd_make_directories(const char *path); /* like mkdir -p; the new ones outlive a crash */
 

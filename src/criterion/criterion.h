@@ -1,5 +1,5 @@
-/* The criterion's interface: from the last stack's output to a loss and its gradient. One
- * file a criterion. */
+/* The criterion's interface: from the last stack's output to a loss and its
+ * gradient. */
 #ifndef RD_CRITERION_CRITERION_H
 #define RD_CRITERION_CRITERION_H
 

@@ -180,15 +180,6 @@ void rd_vocabularies_list(const char *names[RD_MOST_VOCABULARY_FILES + 1]) {
             add_name(forms[k].settings[i], names);
 }
 
-static rd_status remove_file(const char *directory, const char *name) {
-    char *path = rd_path_join(directory, name);
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    if (path && rd_file_exists(path) && unlink(path) != 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
-    free(path);
-    return status;
-}
-
 static bool is_among(const char *file, const char *const *files) {
     for (; *files; files++)
         if (strcmp(file, *files) == 0) return true;
@@ -200,9 +191,9 @@ static rd_status remove_form(const form *f, const char *directory, const char *c
     const char *others[MOST_FILES + 1];
     list_files(f, others);
     for (int i = 0; others[i]; i++)
-        if (!is_among(others[i], files)) RD_TRY(remove_file(directory, others[i]));
+        if (!is_among(others[i], files)) RD_TRY(rd_remove_file(directory, others[i]));
     for (int i = 0; i < MOST_SETTINGS && f->settings[i]; i++)
-        if (!is_among(f->settings[i], files)) RD_TRY(remove_file(directory, f->settings[i]));
+        if (!is_among(f->settings[i], files)) RD_TRY(rd_remove_file(directory, f->settings[i]));
     return RD_OK;
 }
 

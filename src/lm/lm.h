@@ -46,11 +46,12 @@ typedef struct {
     const rd_lm *lm;
     int32_t tokens_per_sample; /* tokens that the model reads at once, context included; 0: as many
                                 * as it was trained with */
-    int32_t context_window;    /* of them, that many are context, read and not scored anew */
-    rd_break_mode mode;        /* where a block of new tokens ends; EOS: each line is a text by
-                                * itself, kept whole if it fits; AUTO: as the model was trained */
-    bool without_end;          /* the end of a line is not scored, nor read */
-    int64_t max_tokens;        /* computed at once */
+    int32_t context_window; /* how many of them are context, read and not scored, where as many are
+                               there */
+    rd_break_mode mode;     /* where a block of new tokens ends; EOS: each line is a text by
+                             * itself, kept whole if it fits; AUTO: as the model was trained */
+    bool without_end;       /* the end of a line is not scored, nor read */
+    int64_t max_tokens;     /* computed at once */
     rd_status (*take)(void *self, const rd_lm_token *token);
     void *self;
     const volatile sig_atomic_t *stop; /* RD_ERR_INTERRUPTED once it is not 0; may be NULL */

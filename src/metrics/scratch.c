@@ -45,7 +45,7 @@ rd_status rd_scratch_table(rd_metric_scratch *scratch, int64_t bytes) {
     return rd_reserve(&scratch->table, &scratch->table_capacity, bytes, 1);
 }
 
-/* Words of [line) to the end of `ids`, new ones added to the table (references) or not. */
+/* Appends the words of the line to `ids`. add: those of a reference, which the table learns. */
 static rd_status push_words(rd_metric_scratch *scratch, rd_line line, bool add, rd_ids *ids) {
     const char *cursor = line.data, *end = line.data + line.length;
     RD_TRY(rd_reserve(&ids->data, &ids->capacity, ids->length + (int64_t)line.length / 2 + 1,

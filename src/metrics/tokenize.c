@@ -159,9 +159,7 @@ static rd_status tokenize_western(rd_line line, bool possessives, rd_text *a, rd
         rd_line split = rd_text_line(b);
         RD_TRY(replace(&split, "'s ", " 's ", b, a));
     }
-    /* Each pass at most doubles a period's bytes; reserve for the worst of all three. */
-    size_t most = 3 * (size_t)b->length;
-    RD_TRY(rd_text_reserve(a, most));
+    RD_TRY(rd_text_reserve(a, 3 * (size_t)b->length)); /* a blank before and after each byte */
     a->length = split_stops_after(b->data, b->length, a->data);
     RD_TRY(rd_text_reserve(b, 3 * (size_t)a->length));
     b->length = split_stops_before(a->data, a->length, b->data);

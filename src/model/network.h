@@ -6,7 +6,8 @@
 #include "criterion/token_scores.h"
 #include "model/transformer.h"
 
-/* step->n_passes 2 runs R-Drop: the batch is laid out twice, and the passes differ only in dropout.
+/* step->n_passes 2 or more runs R-Drop: the batch is laid out so many times, and the passes differ
+ * only in dropout.
  * step->training with gradients: rd_model_prepare_training first. Everything temporary lives in
  * step->arena, which the caller resets between batches. Adds to *sums. */
 rd_status rd_network_loss(const rd_model *model, const rd_step *step, const rd_batch *batch,

@@ -31,8 +31,8 @@ typedef struct {
     int64_t total_num_update; /* polynomial_decay and cosine: where the decay ends */
     double end_learning_rate; /* polynomial_decay and cosine: lr at the end */
     double power;             /* polynomial_decay */
-    /* cosine that starts again: i-th period of lr_period_updates * t_mult^i updates, both rates
-     * times lr_shrink^i; 0: one period, to total_num_update */
+    /* cosine that starts again: period i, from 0 on, has lr_period_updates * t_mult^i updates, and
+     * both rates times lr_shrink^i; 0: one period, to total_num_update */
     int64_t lr_period_updates;
     double t_mult, lr_shrink;
 } rd_optim_config;

@@ -1,9 +1,7 @@
 #include "recipe/data_record.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "io/output.h"
@@ -49,12 +47,7 @@ rd_status rd_data_record_write(const rd_recipe *recipe, const char *data_dir) {
 }
 
 rd_status rd_data_record_remove(const char *data_dir) {
-    char *path = rd_path_join(data_dir, RECORD);
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    if (path && unlink(path) != 0 && errno != ENOENT)
-        status = rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
-    free(path);
-    return status;
+    return rd_remove_file(data_dir, RECORD);
 }
 
 rd_status rd_data_record_refuse_recipe(const char *recipe_path, const char *data_dir) {

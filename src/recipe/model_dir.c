@@ -1,6 +1,5 @@
 #include "recipe/model_dir.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,11 +191,6 @@ bool rd_model_dir_has(const char *name) {
     return strcmp(name, CONFIG) == 0 || strcmp(name, WEIGHTS) == 0;
 }
 
-static rd_status remove_weights(const char *path) {
-    if (unlink(path) == 0 || errno == ENOENT) return RD_OK;
-    return rd_error(RD_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
-}
-
 static rd_status write_config(const char *path, const rd_recipe *recipe) {
     rd_text text = {0};
     rd_status status = rd_recipe_write_config(recipe, &text);
@@ -227,7 +221,7 @@ static rd_status save(const char *path, const char *config, const char *weights,
     RD_TRY(rd_make_directories(path));
     RD_TRY(set_fingerprint(recipe, path, vocabulary, kind));
     if (!is_same_model(path, recipe)) {
-        RD_TRY(remove_weights(weights));
+        RD_TRY(rd_remove_file(path, WEIGHTS));
         if (vocabulary) RD_TRY(rd_vocabularies_copy(vocabulary, path, kind));
     }
     RD_TRY(write_config(config, recipe));

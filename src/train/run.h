@@ -67,8 +67,8 @@ typedef struct rd_run {
     rd_train_listener listener;
     void *self;
     const volatile sig_atomic_t *stop; /* NULL: never; looked at before each batch of an update */
-    bool
-        *other_training; /* NULL: settings may change; else set where the checkpoint's are others */
+    /* Set where the checkpoint's settings are others; NULL: they may change. */
+    bool *other_training;
 } rd_run;
 
 /* Opens vocabularies and data, and makes the model; fills the recipe's vocabulary fields. Without a
@@ -161,9 +161,10 @@ rd_status rd_run_open_save_dir(rd_run *run);
 rd_status rd_run_check_save_dir(const rd_run *run);
 
 /* Call before a training that has no checkpoint to continue from: refuses a directory with files of
- * another training, unless that was killed before its first save. Records there that nothing is
- * saved yet, as _mark_unsaved does; with false, it records that something is. */
+ * another training, unless that was killed before its first save. It marks the new one as
+ * unsaved. */
 rd_status rd_run_begin_anew(rd_run *run);
+/* Records in the directory that nothing is saved there yet; with false, that something is. */
 rd_status rd_run_mark_unsaved(rd_run *run, bool unsaved);
 
 /* Removes files that a killed training left half written, and numbered checkpoints of updates after

@@ -1,5 +1,5 @@
-/* The target phrases that translations of lines must contain: from constraints given with the
- * lines, and from a glossary's terms in them. */
+/* The target phrases that translations of lines must contain: constraints given with the lines,
+ * translations of a glossary's terms in them, and strings to keep. */
 #ifndef RD_TRANSLATE_CONSTRAINTS_H
 #define RD_TRANSLATE_CONSTRAINTS_H
 

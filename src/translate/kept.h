@@ -17,7 +17,7 @@ void rd_keeper_close(rd_keeper *keeper); /* NULL is fine */
 
 /* Calls found() with each match in text[0..n), from the left, that is not empty: its bytes begin ..
  * end - 1, without white space around them, and ending before a NUL. Ends with the status of
- * found() if that is not RD_OK. RD_ERR_ARGUMENT if the expression takes too long, or finds more
+ * found() if that is not RD_OK. RD_ERR_FORMAT if the expression takes too long, or finds more
  * than RD_MOST_KEPT. */
 rd_status rd_keeper_find(rd_keeper *keeper, const char *text, size_t n,
                          rd_status (*found)(void *self, size_t begin, size_t end), void *self);

@@ -127,6 +127,7 @@ contains "$work/log" "test.bin: 1 pictures;"
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/named-bin" --set validpref=all.tar:train \
     --set testpref=a/test,b/test >"$work/log" 2>&1 || fail "two test sets of one name"
 contains "$work/log" "test set 'b/test' would overwrite test.bin"
+[ ! -e "$work/named-bin/made-with.yaml" ] || fail "data of a run that failed have the record of an earlier one"
 
 # R-Drop with everything on; stopped and gone on with, the same weights.
 all=(--set reg-alpha=0.6 --set dropout=0.1 --set drop-path=0.1 --set random-resized-crop=true --set horizontal-flip=0.5

@@ -60,10 +60,12 @@ void rd_op_row_gradient(rd_activations dlogits, const float *logits, int64_t pas
                         int64_t n, const rd_row_stats *stats, const rd_row_loss *losses) {
     const rd_kernels *kernels = rd_cpu_kernels();
 #pragma omp parallel for schedule(static) if (!rd_is_alone())
-    for (int64_t r = 0; r < rows; r++)
-        kernels->row_gradient(
-            rd_activations_at(dlogits, r * n), rd_activations_at(dlogits, (rows + r) * n),
-            logits + r * n, passes == 2 ? logits + (rows + r) * n : NULL, n, &stats[r], &losses[r]);
+    for (int64_t r = 0; r < rows; r++) {
+        const float *b = passes == 2 ? logits + (rows + r) * n : NULL;
+        rd_activations db = b ? rd_activations_at(dlogits, (rows + r) * n) : (rd_activations){0};
+        kernels->row_gradient(rd_activations_at(dlogits, r * n), db, logits + r * n, b, n,
+                              &stats[r], &losses[r]);
+    }
 }
 
 void rd_op_log_softmax(float *x, int64_t rows, int64_t vocab) {

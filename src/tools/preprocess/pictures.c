@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -14,6 +13,7 @@
 #include "data/picture.h"
 #include "data/picture_source.h"
 #include "io/output.h"
+#include "recipe/data_record.h"
 #include "tools/common/stop.h"
 #include "tools/preprocess/picture_labels.h"
 #include "tools/preprocess/preprocess.h"
@@ -103,11 +103,12 @@ static rd_status keep(set *s, const item *i) {
     return rd_dataset_writer_add(s->writer, &pair);
 }
 
-/* DEST/NAME.left-out; malloc'ed, or NULL. */
-static char *reasons_path(const set *s) {
-    char name[320];
-    snprintf(name, sizeof name, "%s.left-out", s->name);
-    return rd_path_join(s->all->job->dest, name);
+enum { REASONS_ROOM = 320 };
+
+/* Of the file with a line for each picture that is left out. */
+static const char *reasons_name(const set *s, char name[REASONS_ROOM]) {
+    snprintf(name, REASONS_ROOM, "%s.left-out", s->name);
+    return name;
 }
 
 /* The first ones are printed, all are in a file. */
@@ -116,7 +117,8 @@ static rd_status refuse(set *s, const item *i) {
     char shown[512];
     if (i->status != RD_ERR_FORMAT) return rd_error(i->status, "%s", i->reason);
     if (!s->reasons.stream) {
-        char *path = reasons_path(s);
+        char name[REASONS_ROOM];
+        char *path = rd_path_join(s->all->job->dest, reasons_name(s, name));
         rd_status opened = path ? rd_atomic_open(&s->reasons, path) : RD_ERR_MEMORY;
         free(path);
         RD_TRY(opened);
@@ -211,11 +213,8 @@ static void free_set(set *s) {
 /* The list of left-out files is this run's, or there is none. */
 static rd_status finish_reasons(set *s) {
     if (s->reasons.stream) return rd_atomic_commit(&s->reasons);
-    char *path = reasons_path(s);
-    if (!path) return RD_ERR_MEMORY;
-    unlink(path);
-    free(path);
-    return RD_OK;
+    char name[REASONS_ROOM];
+    return rd_remove_file(s->all->job->dest, reasons_name(s, name));
 }
 
 /* All of `prefixes` into DEST/NAME. */
@@ -228,6 +227,7 @@ static rd_status make_set(const pictures *p, const char *prefixes, const char *n
     start_progress(p->job, &s.progress, name, "pictures");
     if (status == RD_OK) status = fill(&s, prefixes);
     rd_progress_finish(&s.progress);
+    if (status == RD_OK) status = rd_data_record_remove(p->job->dest);
     if (status == RD_OK)
         status = rd_dataset_writer_finish(s.writer);
     else

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -20,16 +19,6 @@ typedef struct {
     rd_labels labels;     /* none where numbers are predicted */
     rd_identity identity; /* of the datasets */
 } tables;
-
-/* A folder's labels may be those of a model, or of earlier data. */
-static rd_status remove_labels(const char *directory) {
-    char *path = rd_path_join(directory, "labels.txt");
-    rd_status status = path ? RD_OK : RD_ERR_MEMORY;
-    if (path && rd_file_exists(path) && unlink(path) != 0)
-        status = rd_error(RD_ERR_IO, "%s: cannot remove", path);
-    free(path);
-    return status;
-}
 
 static rd_status find_labels(tables *t) {
     const rd_recipe *r = t->job->recipe;
@@ -64,7 +53,7 @@ static rd_status make_vocabulary(tables *t) {
                         "with the vocabulary of a model that is there",
                         t->job->recipe_path);
     RD_TRY(copy_vocabulary(t->job));
-    RD_TRY(remove_labels(t->job->dest));
+    RD_TRY(rd_remove_file(t->job->dest, "labels.txt")); /* a model's, or of earlier data */
     if (t->job->recipe->table.regression) return RD_OK;
     RD_TRY(find_labels(t));
     if (t->labels.n < 2) return too_few_classes(t);
