@@ -2,9 +2,6 @@
 
 #include <math.h>
 
-/* Logits of a chunk: 16 MiB, unless that were so few rows that weights are read for little. */
-enum { CHUNK_FLOATS = 4 << 20, LEAST_ROWS = 32 };
-
 typedef struct {
     const rd_criterion *self;
     const rd_step *step;
@@ -205,8 +202,7 @@ static rd_status chunk_bands(job *j, const band *b, chunk *c) {
 
 static rd_status each_chunk(job *j, const band *b,
                             rd_status (*work)(job *, const band *, chunk *)) {
-    int64_t most = CHUNK_FLOATS / (j->passes * b->n_words);
-    if (most < LEAST_ROWS) most = LEAST_ROWS;
+    int64_t most = rd_token_loss_chunk(j->passes, b->m, b->n_words);
     for (int64_t first = 0; first < b->m; first += most) {
         rd_arena_mark mark = rd_arena_save(j->step->arena);
         chunk c = {.first = first, .rows = b->m - first < most ? b->m - first : most};

@@ -45,11 +45,11 @@ struct rd_criterion {
 rd_status rd_token_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 
-/* For classes, batch->labels, one a sequence: rd_criterion_classes (class_loss.c). */
+/* For classes, batch->labels, one a sequence: rd_criterion_classes. */
 rd_status rd_class_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 
-/* For one number a sequence, batch->values: rd_criterion_values (value_loss.c). */
+/* For one number a sequence, batch->values: rd_criterion_values. */
 rd_status rd_value_loss(const rd_criterion *self, const rd_step *step, const rd_head *head,
                         const rd_batch *batch, const rd_output *out, rd_criterion_sums *sums);
 

@@ -284,6 +284,12 @@ void rd_atomic_abort(rd_atomic_file *file) {
     release(file);
 }
 
+rd_status rd_atomic_close(rd_atomic_file *file, rd_status status) {
+    if (status == RD_OK) return rd_atomic_commit(file);
+    rd_atomic_abort(file);
+    return status;
+}
+
 static rd_status write_whole(rd_atomic_file *file, const void *bytes, size_t n) {
     if (n) fwrite(bytes, 1, n, file->stream); /* a short write shows in ferror at commit */
     return rd_atomic_commit(file);

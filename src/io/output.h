@@ -36,6 +36,8 @@ rd_status rd_atomic_commit_head(rd_atomic_file *file, const void *head, size_t n
  * none at PATH. Only for rd_atomic_open. */
 rd_status rd_atomic_commit_keeping(rd_atomic_file *file, const char *kept);
 void rd_atomic_abort(rd_atomic_file *file); /* harmless on an empty or committed file */
+/* Commits if `status` is RD_OK; else aborts, and returns it. */
+rd_status rd_atomic_close(rd_atomic_file *file, rd_status status);
 
 /* Flushes everything written so far. RD_ERR_IO, with errno as the failed write left it, if some of
  * it could not be written, now or before. */

@@ -8,12 +8,9 @@ static rd_status work(const arguments *a, const rd_lm *lm, rd_corpus *input) {
     rd_atomic_file file = {0};
     RD_TRY(rd_refuse_input(a->output, a->input));
     RD_TRY(rd_refuse_inputs_in(a->output, a->model));
-    RD_TRY(rd_output_open(&file, a->output ? a->output : "-"));
+    RD_TRY(rd_output_open(&file, a->output));
     lm_job job = {.arguments = a, .lm = lm, .input = input, .output = file.stream};
-    rd_status status = a->generate ? lm_write(&job) : lm_score(&job);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
-    return status;
+    return rd_atomic_close(&file, a->generate ? lm_write(&job) : lm_score(&job));
 }
 
 static rd_status run(const arguments *a, rd_lm *lm) {

@@ -151,34 +151,28 @@ static rd_status prepare(job *j) {
 /* With the references' file open, if there is one. */
 static rd_status answer_into(job *j, const rd_atomic_file *references) {
     rd_atomic_file file = {0};
-    RD_TRY(rd_output_open(&file, j->arguments->output ? j->arguments->output : "-"));
+    RD_TRY(rd_output_open(&file, j->arguments->output));
     j->output = file.stream;
     j->references = references->stream;
-    rd_status status = answer_all(j);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
-    return status;
+    return rd_atomic_close(&file, answer_all(j));
 }
 
 static rd_status work(job *j) {
     const arguments *a = j->arguments;
     rd_atomic_file references = {0};
     RD_TRY(prepare(j));
-    if (a->references && rd_output_is_standard(a->references) &&
-        rd_output_is_standard(a->output ? a->output : "-"))
+    if (a->references && rd_output_is_standard(a->references) && rd_output_is_standard(a->output))
         return rd_error(RD_ERR_ARGUMENT, "answers and references both go to standard output");
     RD_TRY(rd_refuse_input(a->references, a->input));
     RD_TRY(rd_refuse_inputs_in(a->references, a->model));
     RD_TRY(rd_refuse_input(a->output, a->input));
     RD_TRY(rd_refuse_inputs_in(a->output, a->model));
-    if (a->output && a->references && strcmp(a->output, a->references) == 0)
+    if (a->references && strcmp(a->output, a->references) == 0)
         return rd_error(RD_ERR_ARGUMENT, "%s: both --output and --references", a->output);
-    if (a->output && a->references) RD_TRY(rd_refuse_input(a->output, a->references));
+    if (a->references) RD_TRY(rd_refuse_input(a->output, a->references));
     if (a->references) RD_TRY(rd_output_open(&references, a->references));
     rd_status status = answer_into(j, &references);
-    if (status == RD_OK && a->references) return rd_atomic_commit(&references);
-    rd_atomic_abort(&references);
-    return status;
+    return a->references ? rd_atomic_close(&references, status) : status;
 }
 
 static rd_status run(const arguments *a) {

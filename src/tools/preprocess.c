@@ -179,9 +179,8 @@ static int preprocess(const arguments *a) {
                                        "makes none");
     rd_recipe *recipe;
     rd_comm *comm;
-    enum { PATIENCE = 60 }; /* seconds without a sign of another rank */
     rd_set_threads(a->threads);
-    if (!ranks_start(&program, PATIENCE, &comm)) return 1;
+    if (!ranks_start(&program, RANKS_PATIENCE, &comm)) return 1;
     if (a->threads > 0) rd_set_threads(a->threads);
     rd_status status = rd_comm_agree(comm, load(a, comm->rank == 0, &recipe));
     if (status != RD_OK) return ranks_end(&program, comm, status, 1);

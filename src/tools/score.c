@@ -1,5 +1,4 @@
 /* rdrop-score: metrics of texts, labels and numbers, with tests of significance. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,13 +57,6 @@ static rd_status refuse_inputs(const arguments *args) {
     return RD_OK;
 }
 
-static int print(const rd_text *out) {
-    fwrite(out->data, 1, (size_t)out->length, stdout);
-    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fprintf(stderr, "rdrop-score: cannot write: %s\n", strerror(errno));
-    return 1;
-}
-
 static rd_status write_classes(const arguments *args, const rd_answers *answers, rd_text *out,
                                rd_text *warnings) {
     if (answers->n_labels > RD_MOST_SHOWN_CLASSES)
@@ -97,7 +89,7 @@ static int run_answers(const arguments *args) {
     if (status != RD_OK) return fail();
     status = write_answers(args, &answers, &out, &warnings);
     if (status == RD_OK) options_warn_lines(&score_program, &warnings);
-    int code = status == RD_OK ? print(&out) : fail();
+    int code = status == RD_OK ? options_print(&score_program, out.data) : fail();
     rd_text_free(&out);
     rd_text_free(&warnings);
     rd_answers_free(&answers);
@@ -128,7 +120,7 @@ static int run_texts(const arguments *args) {
     if (status == RD_OK && args->html)
         status = rd_write_output(args->html, out.data, (size_t)out.length);
     int code = status == RD_OK ? 0 : fail();
-    if (code == 0 && !args->html) code = print(&out);
+    if (code == 0 && !args->html) code = options_print(&score_program, out.data);
     rd_text_free(&out);
     rd_scoring_free(&scoring);
     return code;

@@ -12,6 +12,7 @@
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/corpus.h"
@@ -51,7 +52,7 @@ static int64_t count_lines(const char *path) {
 
 /* No bar where translations appear on the same terminal, or ranks that mpirun shows together. */
 static void start_display(display *d, const arguments *a, const rd_comm *comm) {
-    bool same = (!a->output || strcmp(a->output, "-") == 0) && isatty(STDOUT_FILENO);
+    bool same = strcmp(a->output, "-") == 0 && isatty(STDOUT_FILENO);
     bool shown = same || comm->size > 1;
     *d = (display){.start = rd_seconds(),
                    .terminal = rd_progress_is_terminal(stderr) && !shown && !a->interactive,
@@ -118,7 +119,7 @@ static rd_status open_output(const arguments *a, rd_atomic_file *file) {
         RD_TRY(rd_refuse_input(a->output, inputs[i]));
     for (int m = 0; m < a->models.n; m++)
         RD_TRY(rd_refuse_inputs_in(a->output, a->models.items[m]));
-    return rd_output_open(file, a->output ? a->output : "-");
+    return rd_output_open(file, a->output);
 }
 
 /* Ranks read the input each, and the first of them writes. */
@@ -126,13 +127,6 @@ static rd_status open_files(const arguments *a, const rd_comm *comm, rd_atomic_f
     if (comm->size > 1 && (a->interactive || strcmp(a->input, "-") == 0))
         return rd_error(RD_ERR_ARGUMENT, "several ranks need --input FILE, which all of them read");
     return comm->rank == 0 ? open_output(a, file) : RD_OK;
-}
-
-static rd_status close_files(const rd_comm *comm, rd_status status, rd_atomic_file *file) {
-    if (comm->rank > 0) return status;
-    if (status == RD_OK) return rd_atomic_commit(file);
-    rd_atomic_abort(file);
-    return status;
 }
 
 static rd_status translate(const arguments *a, const rd_translator *translator, rd_comm *comm) {
@@ -170,7 +164,7 @@ static rd_status translate(const arguments *a, const rd_translator *translator, 
     editor_stop(d.editor);
     rd_progress_finish(&d.progress);
     if (a->interactive) fputc('\n', stderr); /* the shell's prompt follows ours */
-    status = close_files(comm, status, &file);
+    if (comm->rank == 0) status = rd_atomic_close(&file, status);
     if (status == RD_OK && comm->rank == 0 && (d.terminal || a->score)) show_totals(a, &d, &totals);
     return status;
 }
@@ -198,8 +192,6 @@ static void close_lists(lists *l) {
     rd_pattern_close(l->keep);
 }
 
-enum { PATIENCE = 60 /* seconds without a sign of another rank */ };
-
 /* *crc goes on over the bytes of a file. */
 static rd_status add_file(const char *directory, const char *name, uint32_t *crc) {
     rd_mapping file = {0};
@@ -213,8 +205,8 @@ static rd_status add_file(const char *directory, const char *name, uint32_t *crc
 
 /* Ranks on several machines have copies of the models. */
 static rd_status check_same_models(const arguments *a, rd_comm *comm) {
-    uint32_t mine = (uint32_t)a->precision, *all = calloc((size_t)comm->size, sizeof *all);
-    rd_status status = all ? RD_OK : rd_error(RD_ERR_MEMORY, "out of memory");
+    uint32_t mine = (uint32_t)a->precision, *all = rd_calloc((size_t)comm->size, sizeof *all);
+    rd_status status = all ? RD_OK : RD_ERR_MEMORY;
     for (int i = 0; i < a->models.n && status == RD_OK; i++) {
         status = add_file(a->models.items[i], "model.safetensors", &mine);
         if (status == RD_OK) status = add_file(a->models.items[i], "config.yaml", &mine);
@@ -245,7 +237,7 @@ static rd_status open_and_translate(arguments *a, rd_translator *translator, rd_
 static int run(arguments *a) {
     rd_comm *comm;
     signal(SIGPIPE, SIG_IGN); /* seen as a failed write instead */
-    if (!ranks_start(&translate_program, PATIENCE, &comm)) return 1;
+    if (!ranks_start(&translate_program, RANKS_PATIENCE, &comm)) return 1;
     if (!a->interactive) stop_on_signals(); /* which has no lines that are under way */
     rd_translator *translator;
     errno = 0;

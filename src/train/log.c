@@ -64,10 +64,7 @@ static rd_status drop_lost(const rd_run *run, const char *path, FILE *log) {
     if (!changed) return RD_OK;
     rd_atomic_file kept;
     RD_TRY(rd_atomic_open(&kept, path));
-    rd_status status = filter_log(run, path, log, kept.stream, &changed);
-    if (status == RD_OK) return rd_atomic_commit(&kept);
-    rd_atomic_abort(&kept);
-    return status;
+    return rd_atomic_close(&kept, filter_log(run, path, log, kept.stream, &changed));
 }
 
 static rd_status open_log(const char *path, FILE **log) {

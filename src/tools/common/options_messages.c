@@ -51,6 +51,6 @@ void options_warn_lines(const options_program *program, const rd_text *lines) {
 int options_print(const options_program *program, const char *text) {
     fputs(text, stdout);
     if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fprintf(stderr, "%s: cannot write to standard output\n", program->name);
+    fprintf(stderr, "%s: cannot write to standard output: %s\n", program->name, strerror(errno));
     return 1;
 }

@@ -5,6 +5,8 @@
 #include "dist/ranks.h"
 #include "tools/common/options.h"
 
+enum { RANKS_PATIENCE = 60 /* seconds, where no recipe says how many */ };
+
 /* This process's place among the ranks, which watch each other from here on: one that gives no sign
  * for so many seconds ends all. false: failed, with a message printed. */
 bool ranks_start(const options_program *program, int seconds, rd_comm **comm);

@@ -129,7 +129,7 @@ const options_program lm_program = {.name = "rdrop-lm",
                                     .sections = sections};
 
 int arguments_parse(arguments *a, int argc, char **argv) {
-    *a = (arguments){.input = "-"};
+    *a = (arguments){.input = "-", .output = "-"};
     int code = options_parse(&a->given, &lm_program, a, argc, argv);
     if (code >= 0) return code;
     if (a->conditional) a->per_line = true;

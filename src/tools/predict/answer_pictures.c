@@ -137,12 +137,9 @@ static rd_status work(job *j) {
     if (!j->probabilities) return RD_ERR_MEMORY;
     RD_TRY(rd_refuse_input(a->output, a->input));
     RD_TRY(rd_refuse_inputs_in(a->output, a->model));
-    RD_TRY(rd_output_open(&file, a->output ? a->output : "-"));
+    RD_TRY(rd_output_open(&file, a->output));
     j->output = file.stream;
-    rd_status status = answer_all(j);
-    if (status == RD_OK) return rd_atomic_commit(&file);
-    rd_atomic_abort(&file);
-    return status;
+    return rd_atomic_close(&file, answer_all(j));
 }
 
 rd_status predict_pictures(const arguments *a) {

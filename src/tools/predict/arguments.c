@@ -108,7 +108,7 @@ const options_program predict_program = {
 #undef RD_AT
 
 int arguments_parse(arguments *a, int argc, char **argv) {
-    *a = (arguments){.input = "-"};
+    *a = (arguments){.input = "-", .output = "-"};
     return options_parse(&a->given, &predict_program, a, argc, argv);
 }
 

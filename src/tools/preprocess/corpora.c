@@ -204,10 +204,12 @@ static void gave_up(const char *why) {
     _exit(1);
 }
 
-/* A dictionary is made without rules; the recipe's default stays unsaid. */
-static const char *rules_of(const rd_data_config *d, const char *normalization) {
-    bool asked = strcmp(d->normalization, "auto") != 0;
-    return rd_vocab_is_dictionary(d->vocab_type) && !asked ? NULL : normalization;
+/* NFKC may change text that is only read; it must not change text that a model writes. A dictionary
+ * is made without rules. */
+static const char *normalization_of(const rd_data_config *d, rd_vocab_side side) {
+    if (strcmp(d->normalization, "auto") != 0) return d->normalization;
+    if (rd_vocab_is_dictionary(d->vocab_type)) return NULL;
+    return side == RD_VOCAB_SOURCE ? "nmt_nfkc" : "identity";
 }
 
 static rd_status size_of(const char *path, int32_t *size) {
@@ -219,9 +221,9 @@ static rd_status size_of(const char *path, int32_t *size) {
 }
 
 rd_status train_vocabulary(const preprocess_job *j, const path_list *corpora, rd_vocab_side side,
-                           int32_t size, const char *normalization) {
+                           int32_t size) {
     const rd_data_config *d = &j->recipe->data;
-    const char *rules = rules_of(d, normalization);
+    const char *rules = normalization_of(d, side);
     rd_vocab_config config = {.type = d->vocab_type,
                               .threshold = d->threshold,
                               .most = d->n_words,

@@ -24,20 +24,14 @@ typedef struct {
     rd_identity identity; /* of the datasets */
 } pairs;
 
-/* NFKC may change text that is only read; it must not change text that a model writes. */
-static const char *normalization_of(const rd_data_config *d, bool only_read) {
-    if (strcmp(d->normalization, "auto") != 0) return d->normalization;
-    return only_read ? "nmt_nfkc" : "identity";
-}
-
 /* From the corpora of both languages, or of only one. */
 static rd_status train_on(const pairs *p, const char *first, const char *second, rd_vocab_side side,
-                          int32_t size, const char *normalization) {
+                          int32_t size) {
     const char *prefixes = p->recipe->data.trainpref;
     path_list list = {0};
     rd_status status = corpus_paths(p->job, prefixes, first, &list);
     if (status == RD_OK && second) status = corpus_paths(p->job, prefixes, second, &list);
-    if (status == RD_OK) status = train_vocabulary(p->job, &list, side, size, normalization);
+    if (status == RD_OK) status = train_vocabulary(p->job, &list, side, size);
     path_list_free(&list);
     return status;
 }
@@ -47,12 +41,10 @@ static rd_status make_vocabularies(const pairs *p) {
     if (*d->vocab_from) return copy_vocabulary(p->job);
     const char *source = d->source_lang, *target = d->target_lang;
     bool one = strcmp(source, target) == 0; /* denoising */
-    const char *of_source = normalization_of(d, true), *of_target = normalization_of(d, false);
     if (d->joined_dictionary)
-        return train_on(p, source, one ? NULL : target, RD_VOCAB_JOINT, d->vocab_size_src,
-                        of_target);
-    RD_TRY(train_on(p, source, NULL, RD_VOCAB_SOURCE, d->vocab_size_src, of_source));
-    return train_on(p, target, NULL, RD_VOCAB_TARGET, d->vocab_size_tgt, of_target);
+        return train_on(p, source, one ? NULL : target, RD_VOCAB_JOINT, d->vocab_size_src);
+    RD_TRY(train_on(p, source, NULL, RD_VOCAB_SOURCE, d->vocab_size_src));
+    return train_on(p, target, NULL, RD_VOCAB_TARGET, d->vocab_size_tgt);
 }
 
 /* The corpora of one dataset: both lists name the same prefixes. */

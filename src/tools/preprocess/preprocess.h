@@ -99,8 +99,8 @@ rd_status share_vocabulary(const preprocess_job *job, char **directory);
 void remove_shared(const preprocess_job *job, char *directory); /* NULL is fine */
 
 /* Makes the vocabulary of one side, or of both, from these corpora, as a file of dest, and prints
- * that. size, normalization: of SentencePiece. */
+ * that. size: of SentencePiece. */
 rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, rd_vocab_side side,
-                           int32_t size, const char *normalization);
+                           int32_t size);
 
 #endif

@@ -21,16 +21,13 @@ typedef struct {
     rd_identity identity;
 } text;
 
-/* NFKC must not change text that a model writes. */
 static rd_status make_vocabulary(const text *t) {
     const rd_data_config *d = &t->recipe->data;
     if (*d->vocab_from) return copy_vocabulary(t->job);
     path_list list = {0};
-    bool automatic = strcmp(d->normalization, "auto") == 0;
     rd_status status = corpus_paths(t->job, d->trainpref, d->target_lang, &list);
     if (status == RD_OK)
-        status = train_vocabulary(t->job, &list, RD_VOCAB_JOINT, d->vocab_size_tgt,
-                                  automatic ? "identity" : d->normalization);
+        status = train_vocabulary(t->job, &list, RD_VOCAB_JOINT, d->vocab_size_tgt);
     path_list_free(&list);
     return status;
 }

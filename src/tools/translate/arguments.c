@@ -159,7 +159,7 @@ const options_program translate_program = {
     .sections = sections};
 
 int arguments_parse(arguments *a, int argc, char **argv) {
-    *a = (arguments){.input = "-"};
+    *a = (arguments){.input = "-", .output = "-"};
     int code = options_parse(&a->given, &translate_program, a, argc, argv);
     if (code >= 0) return code;
     if (a->score && strcmp(a->score, "-") == 0 && strcmp(a->input, "-") == 0)
