@@ -205,9 +205,6 @@ rd_status rd_recipe_check(const rd_recipe *recipe) {
                         "sentencepiece-alpha %g: with vocab-type bpe it is the share of merges "
                         "that are left out, at most 1",
                         (double)recipe->data.sampling_alpha);
-    if (recipe->search.n_best > recipe->search.beam)
-        return rd_error(RD_ERR_FORMAT, "nbest %d is more than beam %d", recipe->search.n_best,
-                        recipe->search.beam);
     if (rd_search_check(&recipe->search) != RD_OK) return RD_ERR_FORMAT; /* what it said holds */
     return RD_OK;
 }

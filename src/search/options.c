@@ -129,45 +129,17 @@ static rd_status check_lists(const rd_search_options *c) {
 }
 
 rd_status rd_search_check(const rd_search_options *c) {
-    if (c->beam < 1 || c->beam > RD_MAX_BEAM)
-        return rd_error(RD_ERR_ARGUMENT, "beam is %d; it must be from 1 to %d", c->beam,
-                        RD_MAX_BEAM);
-    if ((int)c->lenpen_form < 0 || c->lenpen_form > RD_LENPEN_GNMT || (int)c->early_stopping < 0 ||
-        c->early_stopping > RD_STOP_STEP)
-        return rd_error(RD_ERR_ARGUMENT, "no such lenpen-form or early-stopping: %d, %d",
-                        (int)c->lenpen_form, (int)c->early_stopping);
+    for (const rd_key *key = rd_search_keys; key->name; key++) RD_TRY(rd_key_check(c, key));
+    if (c->beam < 1) return rd_error(RD_ERR_ARGUMENT, "beam is 0; expected 1 to %d", RD_MAX_BEAM);
     if (c->n_best < 1 || c->n_best > c->beam)
-        return rd_error(RD_ERR_ARGUMENT, "nbest is %d; it must be from 1 to the beam, %d",
-                        c->n_best, c->beam);
-    if (!(c->patience >= 0) || !(c->patience <= 1000) || !(c->temperature >= 0) ||
-        isinf(c->temperature))
-        return rd_error(RD_ERR_ARGUMENT,
-                        "beam-patience must be from 0 to 1000, temperature 0 or more");
-    if (c->top_k < 0 || c->top_k > RD_MAX_TOP_K || !(c->top_p >= 0) || !(c->top_p <= 1))
-        return rd_error(RD_ERR_ARGUMENT,
-                        "sampling-topk must be from 0 to %d, sampling-topp from 0 to 1",
-                        RD_MAX_TOP_K);
+        return rd_error(RD_ERR_ARGUMENT, "nbest is %d; expected 1 to the beam, %d", c->n_best,
+                        c->beam);
     if (c->sampling && c->diverse_groups > 1)
         return rd_error(RD_ERR_ARGUMENT, "sampling and diverse-beam-groups exclude each other");
-    if (c->diverse_groups < 0 || (c->diverse_groups > 1 && c->beam % c->diverse_groups) ||
-        !(c->diverse_strength >= 0) || isinf(c->diverse_strength))
+    if (c->diverse_groups > 1 && c->beam % c->diverse_groups)
         return rd_error(RD_ERR_ARGUMENT,
-                        "%d diverse-beam-groups of strength %g: the beam, %d, must be a multiple "
-                        "of the groups, the strength 0 or more",
-                        c->diverse_groups, (double)c->diverse_strength, c->beam);
-    if (!isfinite(c->lenpen) || !isfinite(c->unk_penalty) || !isfinite(c->coverage_penalty))
-        return rd_error(RD_ERR_ARGUMENT,
-                        "lenpen, unkpen and coverage-penalty must be finite numbers");
-    if (!(c->max_len_a >= 0) || !(c->max_len_b >= 0) || isinf(c->max_len_a) || isinf(c->max_len_b))
-        return rd_error(RD_ERR_ARGUMENT, "max-len-a and max-len-b must be 0 or more");
-    if (c->min_len < 0 || c->no_repeat_ngram < 0 || c->encoder_no_repeat_ngram < 0)
-        return rd_error(RD_ERR_ARGUMENT, "min-len, no-repeat-ngram-size and "
-                                         "encoder-no-repeat-ngram-size must be 0 or more");
-    if (!(c->repetition_penalty >= 0) || !(c->encoder_repetition_penalty >= 0) ||
-        isinf(c->repetition_penalty) || isinf(c->encoder_repetition_penalty) ||
-        !(c->decay_factor >= 0) || isinf(c->decay_factor) || !(c->decay_start >= 0))
-        return rd_error(RD_ERR_ARGUMENT, "repetition-penalty, encoder-repetition-penalty and "
-                                         "exponential-decay-length-penalty must be 0 or more");
+                        "%d diverse-beam-groups: the beam, %d, must be a multiple of the groups",
+                        c->diverse_groups, c->beam);
     return check_lists(c);
 }
 

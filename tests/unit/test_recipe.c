@@ -191,7 +191,7 @@ static void contradictions_are_refused(void **state) {
     refused("max-epoch: 1\nvocab-type: bpe\nsentencepiece-alpha: 1.5\n", "at most 1");
     refused("max-epoch: 1\nkl-adaptive: cluster\n", "there are no clusters");
     refused("max-epoch: 1\ntask: translating\n", "translation");
-    refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "more than beam");
+    refused("max-epoch: 1\nbeam: 2\nnbest: 3\n", "nbest is 3; expected 1 to the beam, 2");
     refused("max-epoch: 1\nbeam: 4\nsampling: true\ndiverse-beam-groups: 2\n",
             "exclude each other");
     refused("max-epoch: 1\nlr-scheduler: cosine\n", "total-num-update");
