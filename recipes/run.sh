@@ -32,7 +32,7 @@ usage() {
     exit 2
 }
 
-name="" from="" out="" install_option=""
+name="" from="" out="" one_seed="" install_option=""
 compare=() settings=() passed_on=() seeds=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -48,7 +48,7 @@ while [ $# -gt 0 ]; do
         --from) from=$2 ;;
         --out) out=$2 ;;
         --set) settings+=(--set "$2") ;;
-        --seed) settings+=(--set "seed=$2") ;;
+        --seed) settings+=(--set "seed=$2") one_seed=$2 ;;
         --seeds)
             IFS=', ' read -r -a seeds <<<"$2"
             [ "${#seeds[@]}" -gt 0 ] || usage "--seeds needs numbers"
@@ -69,6 +69,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$name" ] || usage "which recipe?"
+[ -z "$one_seed" ] || [ "${#seeds[@]}" -eq 0 ] || usage "--seed $one_seed or --seeds ${seeds[*]}?"
 case $out in -*) out=./$out ;; esac
 while [ "${out%/}" != "$out" ] && [ "$out" != / ]; do out=${out%/}; done
 [ -z "$from" ] || passed_on+=(--from "$from")
@@ -216,23 +217,24 @@ if [ "${#seeds[@]}" -gt 0 ]; then
     exit 0
 fi
 use() { printf '%-32s%s\n' "$@"; }
+use_model() { use "$1" "$(printf '%q --model %q' "$bin/$2" "$first/train/model")${3:-}"; } # to be pasted
 {
     printf '\n'
     use 'curves' "$first/train/report.html"
     case $(get "${recipes[0]}" task) in
     translation)
         use 'translations of the tests' "$first/translations"
-        use 'translate your own' "$bin/rdrop-translate --model $first/train/model"
+        use_model 'translate your own' rdrop-translate
         ;;
     language_modeling)
-        use 'score your own text' "$bin/rdrop-lm --model $first/train/model"
-        use 'go on from the start of a text' "$bin/rdrop-lm --model $first/train/model --generate"
+        use_model 'score your own text' rdrop-lm
+        use_model 'go on from the start of a text' rdrop-lm ' --generate'
         ;;
     sentence_prediction)
         use 'answers of the tests' "$first/translations"
-        use 'for your own rows' "$bin/rdrop-predict --model $first/train/model"
+        use_model 'for your own rows' rdrop-predict
         ;;
-    image_classification) use 'for your own pictures' "$bin/rdrop-predict --model $first/train/model PICTURE..." ;;
+    image_classification) use_model 'for your own pictures' rdrop-predict ' PICTURE...' ;;
     *) use 'fine-tune it, by this key' "finetune-from-model: $first/train/model" ;;
     esac
     printf '\n'

@@ -77,19 +77,13 @@ static rd_status read_answer(const binarizer *b, const rd_table *table, const rd
     return bad_number(table, c, field->text, "too large; numbers go up to 3.4e38");
 }
 
-static bool is_blank(const rd_field *field) {
-    const char *s = field->text, *end = s + field->length;
-    for (int space; s < end && (space = rd_space_at(s, end)) > 0;) s += space;
-    return s == end;
-}
-
 static rd_status read_row(binarizer *b, const rd_table *table, const rd_field *row) {
     const rd_table_config *c = &b->config->table;
     example *e = &b->examples[b->n];
     e->line = rd_table_line(table);
     RD_TRY(read_answer(b, table, &row[RD_COLUMN_ANSWER], &e->answer));
     for (int i = RD_COLUMN_FIRST; i < c->n_columns; i++) {
-        if (is_blank(&row[i])) return missing(table, c, i);
+        if (rd_field_is_blank(&row[i])) return missing(table, c, i);
         if (row[i].length >= INT32_MAX / 4) /* the dataset counts the ids of a side in 32 bits */
             return rd_error(RD_ERR_FORMAT, "%s:%lld: a sentence of %zu bytes", rd_table_path(table),
                             (long long)e->line, row[i].length);

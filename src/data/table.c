@@ -176,6 +176,12 @@ static rd_status read_header(rd_table *t) {
     return RD_OK;
 }
 
+bool rd_field_is_blank(const rd_field *field) {
+    const char *s = field->text, *end = s + field->length;
+    for (int space; s < end && (space = rd_space_at(s, end)) > 0;) s += space;
+    return s == end;
+}
+
 rd_table_format rd_table_format_of(const char *path) {
     static const struct {
         const char *ending;

@@ -37,6 +37,8 @@ typedef struct {
     size_t length;
 } rd_field;
 
+bool rd_field_is_blank(const rd_field *field); /* empty, or white space alone */
+
 typedef struct rd_table rd_table;
 
 /* The format by the file's name, with or without .gz; RD_TABLE_AUTO: unknown, read as TSV. */

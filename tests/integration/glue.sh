@@ -126,7 +126,7 @@ mkfifo in answers
 printf 'caf\351\nok\n' | "$bin/rdrop-predict" --model out/model --plain >repaired 2>err || fail "text that is not UTF-8"
 [ "$(wc -l <repaired)" -eq 2 ] && grep 'warning: standard input:1: not UTF-8, as 1 of 2 lines' err >/dev/null ||
     fail "text that is not UTF-8: $(cat err)"
-printf 'go\n\nthere\t\n' | "$bin/rdrop-predict" --model out/model --plain >empty 2>err || fail "empty sentences"
+printf 'go\n\nthere\t \n' | "$bin/rdrop-predict" --model out/model --plain >empty 2>err || fail "empty sentences"
 same "$(wc -l <empty) $(cat err)" "3 rdrop-predict: warning: rows with an empty sentence: 2" "empty sentences"
 "$bin/rdrop-predict" --model out/model --plain --probabilities <in >answers &
 exec 3>in 4<answers

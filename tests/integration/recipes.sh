@@ -415,6 +415,7 @@ wrong() {
 wrong "'' is no number" --seeds 1,,2
 wrong "'x' is no number" --seeds '1, x'
 wrong 'comes twice' --seeds 2,1,2
+wrong '--seed 1 or --seeds 2 3?' --seed 1 --seeds 2,3
 wrong 'needs numbers' --seeds ''
 wrong '--out needs a value' --out --no-install
 # A script that another folder's recipe names is there, not here.

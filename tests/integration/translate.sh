@@ -304,7 +304,7 @@ wait "$pid"
 
 # A signal ends it while it waits for more, or for anything; its output is no file then.
 asleep() { until grep '^State:.S' "/proc/$1/status" >/dev/null; do :; done; }
-for signal in TERM INT; do
+for signal in TERM INT HUP; do
     coproc "$translate" --model "$MODEL_A" 2>err
     pid=$COPROC_PID
     exec 3<&"${COPROC[0]}" 4>&"${COPROC[1]}"

@@ -24,6 +24,9 @@ void stop_on_signals(void) {
     event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stop_on(SIGINT);
     stop_on(SIGTERM);
+    struct sigaction hangup;
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* as under nohup */
+        stop_on(SIGHUP);
 }
 
 const volatile sig_atomic_t *stop_requested(void) {

@@ -1,4 +1,5 @@
-/* SIGINT and SIGTERM as a request to end after the work under way; a second signal ends at once. */
+/* SIGINT, SIGTERM and, unless it is ignored, SIGHUP as a request to end after the work under way; a
+ * second signal ends at once. */
 #ifndef RD_TOOLS_STOP_H
 #define RD_TOOLS_STOP_H
 
