@@ -3,9 +3,9 @@
 #
 #   prepare-denoise.sh DATA_DIR BUILD_DIR
 #
-# DENOISE_TEXT names the files (.gz too), separated by spaces, a document on each line. Documents of more than
-# DENOISE_WORDS words (default 300) become several, cut after a full stop where there is one, so that nothing
-# is too long to be read.
+# DENOISE_TEXT names one file (.gz too), or several separated by spaces, a document on each line. Documents
+# of more than DENOISE_WORDS words (default 300) become several, cut after a full stop where there is one,
+# so that nothing is too long to be read.
 set -euo pipefail
 data=$1
 fail() {
@@ -14,6 +14,7 @@ fail() {
 }
 [ -n "${DENOISE_TEXT:-}" ] || fail "set DENOISE_TEXT to the files with the text, one document a line"
 read -r -a files <<<"$DENOISE_TEXT"
+[ ! -e "$DENOISE_TEXT" ] || files=("$DENOISE_TEXT") # whose name may have spaces
 for file in "${files[@]}"; do
     [ -r "$file" ] || fail "$file: cannot read"
     for set in train valid; do

@@ -5,7 +5,8 @@
 #   prepare-multi30k.sh DATA_DIR BUILD_DIR
 #
 # MULTI30K_DIR names a folder that has the files; ../shared/data/multi30k is used when it is there;
-# otherwise they are downloaded. Czech is for a recipe that has it: LANGUAGES, "SRC TGT".
+# otherwise they are downloaded. LANGUAGES, "en de", says which; recipes/run.sh gives those of the recipe
+# (en de fr).
 set -euo pipefail
 # shellcheck source=recipes/download.sh
 . "$(dirname "$0")/download.sh"
@@ -14,12 +15,9 @@ repository=$(cd "$(dirname "$0")/.." && pwd)
 default=$repository/../shared/data/multi30k
 origin=https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw
 if [ -z "${MULTI30K_DIR:-}" ] && [ -d "$default" ]; then MULTI30K_DIR=$default; fi
-languages="en de fr"
-case " ${LANGUAGES:-} " in *' cs '*) languages+=" cs" ;; esac
-
 mkdir -p "$data"
 for prefix in train val test_2016_flickr test_2017_flickr test_2017_mscoco; do
-    for language in $languages; do
+    for language in ${LANGUAGES:-en de fr}; do
         case $prefix.$language in test_2017_*.cs) continue ;; esac
         name=$prefix.$language.gz
         if [ -n "${MULTI30K_DIR:-}" ]; then

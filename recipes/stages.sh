@@ -265,7 +265,7 @@ esac
 stages="prepare vocab binarize train $evaluation"
 read -r -a all <<<"$stages"
 case " $stages " in *" ${from:-prepare} "*) ;; *) fail "--from $from: the stages of task $task are $stages" ;; esac
-mkdir -p "$data" "$out/stages"
+reason=$(mkdir -p "$out/stages" "$data" 2>&1) || fail "${reason%%$'\n'*}; --out names another folder"
 # Programs that a killed run has left behind hold the lock as well, until they end.
 command -v flock >/dev/null || fail "there is no program flock; install the package util-linux"
 exec {lock}>>"$out/stages/lock"

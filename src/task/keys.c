@@ -25,7 +25,7 @@ static const struct {
     const char *harmless; /* a value that is true of the other tasks, too; NULL: none is */
 } rows[] = {
     {.names = "source-lang target-lang", .tasks = PAIRS | RD_LANGUAGE_MODELING},
-    {.names = "class-names picture-channels patch-size stem-layers class-tokens "
+    {.names = "class-names picture-size picture-channels patch-size stem-layers class-tokens "
               "position-interpolation",
      .tasks = RD_IMAGE_CLASSIFICATION},
     {.names = "vocab-type threshold nwords vocab-size-src vocab-size-tgt character-coverage "

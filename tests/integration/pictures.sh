@@ -86,6 +86,11 @@ contains "$work/labels" '"label":"other"'
 ! "$bin/rdrop-predict" --model "$work/out/model" --plain "$golden/pictures/grey.png" 2>"$work/log" || fail "--plain of pictures"
 contains "$work/log" "the model reads pictures"
 
+for picture in "$golden/pictures/grey.png" "$work/data/train/other/grey.jpg"; do
+    "$bin/rdrop-predict" --model "$work/out/model" --input "$picture" >"$work/labels" 2>"$work/log" && fail "a picture as a list"
+    contains "$work/log" "the input is a picture, but should list names"
+done
+
 # One name at a time is answered at once; a signal ends the wait for the next.
 coproc asked { exec "$bin/rdrop-predict" --model "$work/out/model" 2>"$work/log"; }
 pid=$asked_PID

@@ -128,6 +128,8 @@ check "so many samples" [ "$(wc -l <out)" -ge $(($(grep -c '[a-z]' in.txt) * 3))
 "$translate" --model "$MODEL_A" --n-best 4 --beam 4 --diverse-beam-groups 2 <in.txt >out || exit 1
 check "diverse beams" [ "$(wc -l <out)" -ge $(($(grep -c '[a-z]' in.txt) * 4)) ]
 refuses 2 "nothing without --sampling" --model "$MODEL_A" --top-k 3
+refuses 2 "input and --prefix are both standard input" --model "$MODEL_A" --prefix -
+refuses 2 "prefix and --glossary are both standard input" --model "$MODEL_A" --input in.txt --prefix - --glossary -
 refuses 2 "exclude each other" --model "$MODEL_A" --sampling --diverse-beam-groups 2
 refuses 2 "multiple of the groups" --model "$MODEL_A" --beam 5 --diverse-beam-groups 2
 refuses 2 "top-p" --model "$MODEL_A" --sampling --top-p 1.5

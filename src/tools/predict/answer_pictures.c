@@ -87,10 +87,20 @@ static rd_status add(job *j, const char *path, size_t n) {
     return j->n == WINDOW ? answer(j) : RD_OK;
 }
 
+/* The first line of a JPEG or PNG file, where a list of names should be. */
+static bool is_of_picture(const char *line, size_t n) {
+    return n >= 3 && (memcmp(line, "\xFF\xD8\xFF", 3) == 0 || memcmp(line, "\x89PN", 3) == 0);
+}
+
 static rd_status answer_lines(job *j, rd_corpus *lines) {
     const char *line;
     size_t n;
     RD_TRY(rd_corpus_next(lines, &line, &n));
+    if (line && is_of_picture(line, n))
+        return rd_error(
+            RD_ERR_FORMAT,
+            "the input is a picture, but should list names of pictures; name it without "
+            "--input: rdrop-predict --model DIR PICTURE...");
     while (line) {
         RD_TRY(add(j, line, n));
         if (!rd_corpus_has_line(lines)) RD_TRY(answer(j)); /* nothing to wait for */

@@ -158,12 +158,31 @@ const options_program translate_program = {
     .relations = relations,
     .sections = sections};
 
+/* Of two that read standard input, each would get a part of it. */
+static int refuse_shared_input(const arguments *a) {
+    const struct {
+        const char *name, *path;
+    } files[] = {{"score", a->score},
+                 {"prefix", a->prefix},
+                 {"constraints", a->constraints},
+                 {"glossary", a->glossary}};
+    const char *other = strcmp(a->input, "-") == 0 ? "input" : NULL;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (!files[i].path || strcmp(files[i].path, "-") != 0) continue;
+        if (other)
+            return options_usage(&translate_program, "--%s and --%s are both standard input", other,
+                                 files[i].name);
+        other = files[i].name;
+    }
+    return -1;
+}
+
 int arguments_parse(arguments *a, int argc, char **argv) {
     *a = (arguments){.input = "-", .output = "-"};
     int code = options_parse(&a->given, &translate_program, a, argc, argv);
     if (code >= 0) return code;
-    if (a->score && strcmp(a->score, "-") == 0 && strcmp(a->input, "-") == 0)
-        return options_usage(&translate_program, "--score - needs --input FILE");
+    code = refuse_shared_input(a);
+    if (code >= 0) return code;
     const char *of_search = search_options_given(&a->given);
     if (a->score && of_search)
         return options_usage(&translate_program, "--%s means nothing with --score", of_search);
