@@ -5,14 +5,9 @@
 
 #include "base/checksum.h"
 #include "base/memory.h"
-#include "base/parallel.h"
-#include "base/text.h"
 #include "data/corpus.h"
 #include "data/dataset.h"
 #include "data/ids.h"
-
-/* Read and tokenized at a time: enough to keep the threads busy between two reads. */
-enum { CHUNK_PAIRS = 4096, CHUNK_BYTES = 8 << 20 };
 
 /* One side of one pair: where its line lies in the chunk's text, and its ids. */
 typedef struct {
@@ -23,17 +18,15 @@ typedef struct {
 typedef struct {
     line src, tgt;
     bool truncated;
-    int64_t number; /* of the line in its file */
 } job;
 
 typedef struct {
     const rd_binarize_config *config;
     rd_dataset_writer *writer;
     rd_binarize_statistics *statistics;
-    job *jobs; /* [CHUNK_PAIRS] */
-    int n_jobs;
-    rd_text text;
-    int64_t n_read;
+    rd_corpus *src, *tgt; /* open files */
+    job *jobs;            /* [RD_CHUNK_ROWS] */
+    rd_chunk chunk;
 } binarizer;
 
 static const rd_filter_config keep_all = {0};
@@ -53,6 +46,13 @@ int64_t rd_binarize_pairs_read(const rd_binarize_statistics *statistics) {
     int64_t sum = 0;
     for (int i = 0; i < RD_FILTER_RESULTS; i++) sum += statistics->pairs[i];
     return sum;
+}
+
+void rd_side_add(rd_side_statistics *side, int64_t tokens, int64_t unknown) {
+    side->tokens += tokens;
+    side->unknown += unknown;
+    if (tokens > side->longest) side->longest = tokens;
+    side->lengths[tokens < RD_LENGTH_BINS ? tokens : RD_LENGTH_BINS - 1]++;
 }
 
 int64_t rd_length_quantile(const rd_side_statistics *side, double share) {
@@ -76,22 +76,15 @@ static rd_status keep_line(rd_text *text, line *to, const char *bytes, size_t n,
     return rd_text_append(text, bytes, n);
 }
 
-/* The next pairs of two open files; *ended at their end. */
-static rd_status read_chunk(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
-    b->n_jobs = 0;
-    rd_text_clear(&b->text);
-    while (b->n_jobs < CHUNK_PAIRS && b->text.length < CHUNK_BYTES) {
-        const char *s, *t;
-        size_t n_s, n_t;
-        RD_TRY(rd_corpus_next_pair(src, tgt, &s, &n_s, &t, &n_t));
-        *ended = !s;
-        if (*ended) break;
-        job *j = &b->jobs[b->n_jobs++];
-        j->number = rd_corpus_line_number(src);
-        RD_TRY(keep_line(&b->text, &j->src, s, n_s, src));
-        RD_TRY(keep_line(&b->text, &j->tgt, t, n_t, tgt));
-    }
-    return RD_OK;
+static rd_status read_pair(void *self, int64_t i, int64_t *number) {
+    binarizer *b = self;
+    const char *s, *t;
+    size_t n_s, n_t;
+    RD_TRY(rd_corpus_next_pair(b->src, b->tgt, &s, &n_s, &t, &n_t));
+    if (!s) return RD_OK;
+    *number = rd_corpus_line_number(b->src);
+    RD_TRY(keep_line(&b->chunk.text, &b->jobs[i].src, s, n_s, b->src));
+    return keep_line(&b->chunk.text, &b->jobs[i].tgt, t, n_t, b->tgt);
 }
 
 /* bos (-1: none), ids and eos of one line; of the ids at most `longest` are kept unless that is 0.
@@ -110,10 +103,10 @@ static int32_t first_id(const rd_binarize_config *config, const rd_tokenizer *to
     return config->prepend_bos ? rd_tokenizer_bos(tokenizer) : -1;
 }
 
-static rd_status tokenize_job(void *self, int thread, int64_t i) {
+static rd_status tokenize_pair(void *self, int thread, int64_t i) {
     const binarizer *b = self;
     const rd_binarize_config *c = b->config;
-    const char *text = b->text.data;
+    const char *text = b->chunk.text.data;
     job *j = &b->jobs[i];
     bool cut; /* with the source */
     (void)thread;
@@ -123,55 +116,33 @@ static rd_status tokenize_job(void *self, int thread, int64_t i) {
                     &cut);
 }
 
-static rd_status tokenize_chunk(binarizer *b, const char *src_path) {
-    int64_t failed;
-    rd_status status = rd_over_jobs(0, b->n_jobs, 16, tokenize_job, b, &failed);
-    if (status == RD_OK) return RD_OK;
-    return rd_error_prefix(status, "%s:%lld", src_path, (long long)b->jobs[failed].number);
-}
-
 static void count(rd_side_statistics *side, const line *l, int32_t specials, int32_t unk) {
-    int64_t n = l->ids.length - specials;
-    side->tokens += n;
-    for (int64_t i = 0; i < l->ids.length; i++) side->unknown += l->ids.data[i] == unk;
-    if (n > side->longest) side->longest = n;
-    side->lengths[n < RD_LENGTH_BINS ? n : RD_LENGTH_BINS - 1]++;
+    int64_t unknown = 0;
+    for (int64_t i = 0; i < l->ids.length; i++) unknown += l->ids.data[i] == unk;
+    rd_side_add(side, l->ids.length - specials, unknown);
 }
 
-static rd_status write_chunk(binarizer *b) {
+static rd_status write_pair(void *self, int64_t i) {
+    const binarizer *b = self;
     const rd_binarize_config *c = b->config;
-    const rd_filter_config *filter = c->filter ? c->filter : &keep_all;
+    const line *s = &b->jobs[i].src, *t = &b->jobs[i].tgt;
     int32_t specials = c->prepend_bos ? 2 : 1;
-    for (int i = 0; i < b->n_jobs; i++) {
-        const line *s = &b->jobs[i].src, *t = &b->jobs[i].tgt;
-        rd_filter_result result =
-            rd_filter_pair(filter, s->ids.length - specials, t->ids.length - specials);
-        b->statistics->pairs[result]++;
-        if (result != RD_FILTER_KEPT) continue;
-        b->statistics->truncated += b->jobs[i].truncated;
-        count(&b->statistics->src, s, specials, rd_tokenizer_unk(c->src_tokenizer));
-        count(&b->statistics->tgt, t, specials, rd_tokenizer_unk(c->tgt_tokenizer));
-        rd_pair pair = {.src = s->ids.data,
-                        .tgt = t->ids.data,
-                        .n_src = (int32_t)s->ids.length,
-                        .n_tgt = (int32_t)t->ids.length,
-                        .src_text = b->text.data + s->at,
-                        .tgt_text = b->text.data + t->at,
-                        .src_text_length = (int32_t)s->length,
-                        .tgt_text_length = (int32_t)t->length};
-        RD_TRY(rd_dataset_writer_add(b->writer, &pair));
-    }
-    return RD_OK;
-}
-
-rd_status rd_binarize_check_stop(const volatile sig_atomic_t *stop) {
-    if (!stop || !*stop) return RD_OK;
-    return rd_error(RD_ERR_INTERRUPTED, "interrupted; unfinished files are not written");
-}
-
-static void show_progress(binarizer *b) {
-    b->n_read += b->n_jobs;
-    if (b->config->progress) b->config->progress(b->config->self, b->n_read);
+    rd_filter_result result = rd_filter_pair(c->filter ? c->filter : &keep_all,
+                                             s->ids.length - specials, t->ids.length - specials);
+    b->statistics->pairs[result]++;
+    if (result != RD_FILTER_KEPT) return RD_OK;
+    b->statistics->truncated += b->jobs[i].truncated;
+    count(&b->statistics->src, s, specials, rd_tokenizer_unk(c->src_tokenizer));
+    count(&b->statistics->tgt, t, specials, rd_tokenizer_unk(c->tgt_tokenizer));
+    rd_pair pair = {.src = s->ids.data,
+                    .tgt = t->ids.data,
+                    .n_src = (int32_t)s->ids.length,
+                    .n_tgt = (int32_t)t->ids.length,
+                    .src_text = b->chunk.text.data + s->at,
+                    .tgt_text = b->chunk.text.data + t->at,
+                    .src_text_length = (int32_t)s->length,
+                    .tgt_text_length = (int32_t)t->length};
+    return rd_dataset_writer_add(b->writer, &pair);
 }
 
 /* A side of a pair as it travels between workers: its numbers, ids and text. */
@@ -184,11 +155,11 @@ static rd_status pack_side(const binarizer *b, const line *l, bool truncated, rd
     travelling head = {.length = l->length, .n_ids = l->ids.length, .truncated = truncated};
     RD_TRY(rd_text_append(out, (const char *)&head, sizeof head));
     RD_TRY(rd_text_append(out, (const char *)l->ids.data, sizeof(int32_t) * (size_t)l->ids.length));
-    return rd_text_append(out, b->text.data + l->at, (size_t)l->length);
+    return rd_text_append(out, b->chunk.text.data + l->at, (size_t)l->length);
 }
 
 static rd_status pack_chunk(const binarizer *b, rd_text *out) {
-    for (int i = 0; i < b->n_jobs; i++) {
+    for (int i = 0; i < b->chunk.n; i++) {
         RD_TRY(pack_side(b, &b->jobs[i].src, b->jobs[i].truncated, out));
         RD_TRY(pack_side(b, &b->jobs[i].tgt, false, out));
     }
@@ -203,19 +174,19 @@ static rd_status unpack_side(binarizer *b, line *l, bool *truncated, const char 
     memcpy(l->ids.data, *at, sizeof(int32_t) * (size_t)head.n_ids);
     *at += sizeof(int32_t) * (size_t)head.n_ids;
     l->ids.length = head.n_ids;
-    *l = (line){b->text.length, head.length, l->ids};
+    *l = (line){b->chunk.text.length, head.length, l->ids};
     *truncated = head.truncated;
-    RD_TRY(rd_text_append(&b->text, *at, (size_t)head.length));
+    RD_TRY(rd_text_append(&b->chunk.text, *at, (size_t)head.length));
     *at += head.length;
     return RD_OK;
 }
 
 static rd_status unpack_chunk(binarizer *b, const char *at, const char *end) {
     bool whole;
-    b->n_jobs = 0;
-    rd_text_clear(&b->text);
+    b->chunk.n = 0;
+    rd_text_clear(&b->chunk.text);
     while (at < end) {
-        job *j = &b->jobs[b->n_jobs++];
+        job *j = &b->jobs[b->chunk.n++];
         RD_TRY(unpack_side(b, &j->src, &j->truncated, &at));
         RD_TRY(unpack_side(b, &j->tgt, &whole, &at));
     }
@@ -231,32 +202,31 @@ typedef struct {
 } round_read;
 
 static void add_chunk(const binarizer *b, round_read *read) {
-    read->crc = rd_crc32(read->crc, b->text.data, (size_t)b->text.length);
-    for (int i = 0; i < b->n_jobs; i++) {
+    read->crc = rd_crc32(read->crc, b->chunk.text.data, (size_t)b->chunk.text.length);
+    for (int i = 0; i < b->chunk.n; i++) {
         const int64_t lengths[] = {b->jobs[i].src.length, b->jobs[i].tgt.length};
         read->crc = rd_crc32(read->crc, lengths, sizeof lengths);
     }
 }
 
 /* The chunks of a round, one for each worker: all are read, the worker's own is tokenized. */
-static rd_status tokenize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, round_read *read,
-                                rd_text *mine) {
+static rd_status tokenize_round(binarizer *b, round_read *read, rd_text *mine) {
     const rd_comm *comm = b->config->comm;
     bool ended = false;
     for (int i = 0; i < comm->size && !ended; i++) {
-        RD_TRY(read_chunk(b, src, tgt, &ended));
+        RD_TRY(rd_chunk_read(&b->chunk, &ended));
         add_chunk(b, read);
         if (i != comm->rank) continue;
-        RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
+        RD_TRY(rd_chunk_tokenize(&b->chunk));
         RD_TRY(pack_chunk(b, mine));
     }
-    read->last_line = rd_corpus_line_number(src);
+    read->last_line = rd_corpus_line_number(b->src);
     read->ended = ended;
-    return rd_binarize_check_stop(b->config->stop);
+    return rd_watch_check(b->chunk.watch);
 }
 
 /* Workers whose files differ would lose and repeat pairs where their chunks meet. */
-static rd_status check_same(const binarizer *b, const rd_corpus *src, const round_read *mine) {
+static rd_status check_same(const binarizer *b, const round_read *mine) {
     rd_comm *comm = b->config->comm;
     round_read *all = rd_malloc((size_t)comm->size, sizeof *all);
     rd_status status = rd_comm_agree(comm, all ? RD_OK : RD_ERR_MEMORY);
@@ -266,7 +236,7 @@ static rd_status check_same(const binarizer *b, const rd_corpus *src, const roun
             status = rd_error(RD_ERR_FORMAT,
                               "%s: up to line %lld %s %d reads other pairs than the first, or with "
                               "other settings; all need the same corpora and the same recipe",
-                              rd_corpus_path(src), (long long)all[0].last_line, comm->names, i);
+                              b->chunk.path, (long long)all[0].last_line, comm->names, i);
     free(all);
     return rd_comm_agree(comm, status);
 }
@@ -281,66 +251,57 @@ static rd_status write_round(binarizer *b, const rd_text *mine) {
                             &bytes));
         if (!chunk) continue;
         rd_status status = unpack_chunk(b, chunk, chunk + bytes);
-        if (status == RD_OK) status = write_chunk(b);
+        if (status == RD_OK) status = rd_chunk_write(&b->chunk);
         free(chunk);
         RD_TRY(status);
-        show_progress(b);
     }
     return RD_OK;
 }
 
-static rd_status binarize_round(binarizer *b, rd_corpus *src, rd_corpus *tgt, bool *ended) {
+static rd_status binarize_round(binarizer *b, bool *ended) {
     rd_text mine = {0};
     round_read read = {.longest_src = b->config->longest_src,
                        .longest_tgt = b->config->longest_tgt};
-    rd_status status = rd_comm_agree(b->config->comm, tokenize_round(b, src, tgt, &read, &mine));
-    if (status == RD_OK) status = check_same(b, src, &read);
+    rd_status status = rd_comm_agree(b->config->comm, tokenize_round(b, &read, &mine));
+    if (status == RD_OK) status = check_same(b, &read);
     if (status == RD_OK) status = write_round(b, &mine);
     rd_text_free(&mine);
     *ended = read.ended;
     return status;
 }
 
-static rd_status binarize_together(binarizer *b, rd_corpus *src, rd_corpus *tgt) {
-    for (bool ended = false; !ended;) RD_TRY(binarize_round(b, src, tgt, &ended));
-    return RD_OK;
-}
-
-static rd_status binarize_open_files(binarizer *b, rd_corpus *src, rd_corpus *tgt) {
-    if (b->config->comm && b->config->comm->size > 1) return binarize_together(b, src, tgt);
-    for (bool ended = false; !ended;) {
-        RD_TRY(read_chunk(b, src, tgt, &ended));
-        RD_TRY(tokenize_chunk(b, rd_corpus_path(src)));
-        RD_TRY(write_chunk(b));
-        show_progress(b);
-        RD_TRY(rd_binarize_check_stop(b->config->stop));
-    }
+static rd_status binarize_open_files(binarizer *b) {
+    b->chunk.path = rd_corpus_path(b->src);
+    if (!b->config->comm || b->config->comm->size <= 1) return rd_chunks_run(&b->chunk);
+    for (bool ended = false; !ended;) RD_TRY(binarize_round(b, &ended));
     return RD_OK;
 }
 
 static rd_status binarize_files(binarizer *b, const char *src_path, const char *tgt_path) {
-    rd_corpus *src = NULL, *tgt = NULL;
-    rd_status status = rd_corpus_open(&src, src_path, RD_UTF8_STRICT);
-    if (status == RD_OK) rd_corpus_stop_by(src, b->config->stop_fd);
-    if (status == RD_OK) status = rd_corpus_open(&tgt, tgt_path, RD_UTF8_STRICT);
-    if (status == RD_OK) rd_corpus_stop_by(tgt, b->config->stop_fd);
-    if (status == RD_OK) status = binarize_open_files(b, src, tgt);
-    rd_corpus_close(src);
-    rd_corpus_close(tgt);
+    int stop_fd = b->config->watch.stop_fd;
+    b->src = b->tgt = NULL;
+    rd_status status = rd_corpus_open(&b->src, src_path, RD_UTF8_STRICT);
+    if (status == RD_OK) rd_corpus_stop_by(b->src, stop_fd);
+    if (status == RD_OK) status = rd_corpus_open(&b->tgt, tgt_path, RD_UTF8_STRICT);
+    if (status == RD_OK) rd_corpus_stop_by(b->tgt, stop_fd);
+    if (status == RD_OK) status = binarize_open_files(b);
+    rd_corpus_close(b->src);
+    rd_corpus_close(b->tgt);
     return status;
 }
 
 static void release(binarizer *b) {
-    for (int i = 0; b->jobs && i < CHUNK_PAIRS; i++) {
+    for (int i = 0; b->jobs && i < RD_CHUNK_ROWS; i++) {
         free(b->jobs[i].src.ids.data);
         free(b->jobs[i].tgt.ids.data);
     }
     free(b->jobs);
-    rd_text_free(&b->text);
+    rd_text_free(&b->chunk.text);
 }
 
 rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
                       rd_binarize_statistics *statistics) {
+    static const rd_row_work work = {read_pair, tokenize_pair, write_pair};
     *statistics = (rd_binarize_statistics){0};
     if (rd_tokenizer_eos(config->src_tokenizer) < 0 || rd_tokenizer_eos(config->tgt_tokenizer) < 0)
         return rd_error(RD_ERR_FORMAT,
@@ -352,7 +313,8 @@ rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
         return rd_error(RD_ERR_FORMAT,
                         "%s: prepend-bos, but the vocabulary has no begin of sentence", dest);
     binarizer b = {.config = config, .statistics = statistics};
-    b.jobs = rd_calloc(CHUNK_PAIRS, sizeof *b.jobs);
+    b.chunk = (rd_chunk){.work = &work, .self = &b, .watch = &config->watch};
+    b.jobs = rd_calloc(RD_CHUNK_ROWS, sizeof *b.jobs);
     if (!b.jobs) return RD_ERR_MEMORY;
     rd_identity identity = config->identity;
     identity.src_vocab = rd_tokenizer_size(config->src_tokenizer);

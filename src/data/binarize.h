@@ -2,11 +2,7 @@
 #ifndef RD_DATA_BINARIZE_H
 #define RD_DATA_BINARIZE_H
 
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/error.h"
+#include "data/chunk.h"
 #include "data/identity.h"
 #include "dist/comm.h"
 #include "rdrop/tokenizer.h"
@@ -47,6 +43,9 @@ typedef struct {
 
 int64_t rd_binarize_pairs_read(const rd_binarize_statistics *statistics);
 
+/* Adds a sentence of `tokens` without bos and eos. */
+void rd_side_add(rd_side_statistics *side, int64_t tokens, int64_t unknown);
+
 /* The smallest length that at least `share` (0 to 1) of the sentences do not exceed; lengths of the
  * last bin count as `longest`. 0 for no sentences. */
 int64_t rd_length_quantile(const rd_side_statistics *side, double share);
@@ -63,10 +62,7 @@ typedef struct {
     bool prepend_bos;  /* both sides begin with bos, which no length counts */
     bool keep_text;    /* the dataset holds the lines as well as the ids */
     bool may_be_empty; /* false: no pair left is RD_ERR_FORMAT, and no dataset */
-    void (*progress)(void *self, int64_t pairs_read); /* now and then; may be NULL */
-    void *self;
-    const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
-    int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
+    rd_watch watch;
     /* Each worker reads all corpora and tokenizes a part; the first one writes, counts and shows
      * progress. NULL: a single worker. */
     rd_comm *comm;
@@ -78,8 +74,5 @@ typedef struct {
  * RD_ERR_FORMAT naming file and line, and no dataset. */
 rd_status rd_binarize(const rd_binarize_config *config, const char *dest,
                       rd_binarize_statistics *statistics);
-
-/* RD_ERR_INTERRUPTED once *stop is nonzero; of all that makes datasets. */
-rd_status rd_binarize_check_stop(const volatile sig_atomic_t *stop);
 
 #endif

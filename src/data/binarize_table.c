@@ -7,17 +7,12 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/parallel.h"
-#include "base/text.h"
-#include "data/batch.h"
 #include "data/dataset.h"
 
-/* Read and tokenized at a time. */
-enum { CHUNK_ROWS = 4096, CHUNK_BYTES = 8 << 20, MOST_CLASSES = 1000 };
+enum { MOST_CLASSES = 1000 };
 
 typedef struct {
     int64_t at[2], length[2]; /* of both sentences in the chunk's text */
-    int64_t line;
     double answer;
     rd_sentence_tokens tokens;
     rd_sentence_scratch scratch;
@@ -27,9 +22,9 @@ typedef struct {
     const rd_binarize_table_config *config;
     rd_dataset_writer *writer;
     rd_table_statistics *statistics;
-    example *examples; /* [CHUNK_ROWS] */
-    int n;
-    rd_text text;
+    rd_table *table;   /* the open one */
+    example *examples; /* [RD_CHUNK_ROWS] */
+    rd_chunk chunk;
 } binarizer;
 
 static rd_status missing(const rd_table *table, const rd_table_config *config, int column) {
@@ -57,8 +52,8 @@ static rd_status bad_number(const rd_table *table, const rd_table_config *config
                     what);
 }
 
-static rd_status read_answer(const binarizer *b, const rd_table *table, const rd_field *field,
-                             double *answer) {
+static rd_status read_answer(const binarizer *b, const rd_field *field, double *answer) {
+    const rd_table *table = b->table;
     const rd_table_config *c = &b->config->table;
     const rd_labels *labels = b->config->labels;
     if (field->length == 0) return missing(table, c, RD_COLUMN_ANSWER);
@@ -77,64 +72,46 @@ static rd_status read_answer(const binarizer *b, const rd_table *table, const rd
     return bad_number(table, c, field->text, "too large; numbers go up to 3.4e38");
 }
 
-static rd_status read_row(binarizer *b, const rd_table *table, const rd_field *row) {
+static rd_status keep_row(binarizer *b, const rd_field *row, example *e) {
     const rd_table_config *c = &b->config->table;
-    example *e = &b->examples[b->n];
-    e->line = rd_table_line(table);
-    RD_TRY(read_answer(b, table, &row[RD_COLUMN_ANSWER], &e->answer));
+    RD_TRY(read_answer(b, &row[RD_COLUMN_ANSWER], &e->answer));
     for (int i = RD_COLUMN_FIRST; i < c->n_columns; i++) {
-        if (rd_field_is_blank(&row[i])) return missing(table, c, i);
+        if (rd_field_is_blank(&row[i])) return missing(b->table, c, i);
         if (row[i].length >= INT32_MAX / 4) /* the dataset counts the ids of a side in 32 bits */
-            return rd_error(RD_ERR_FORMAT, "%s:%lld: a sentence of %zu bytes", rd_table_path(table),
-                            (long long)e->line, row[i].length);
-        e->at[i - 1] = b->text.length;
+            return rd_error(RD_ERR_FORMAT, "%s:%lld: a sentence of %zu bytes", b->chunk.path,
+                            (long long)rd_table_line(b->table), row[i].length);
+        e->at[i - 1] = b->chunk.text.length;
         e->length[i - 1] = (int64_t)row[i].length;
-        RD_TRY(rd_text_append(&b->text, row[i].text, row[i].length + 1)); /* with its NUL */
-    }
-    b->n++;
-    return RD_OK;
-}
-
-static rd_status read_chunk(binarizer *b, rd_table *table, bool *ended) {
-    b->n = 0;
-    rd_text_clear(&b->text);
-    while (b->n < CHUNK_ROWS && b->text.length < CHUNK_BYTES) {
-        const rd_field *row;
-        RD_TRY(rd_table_next(table, &row));
-        *ended = !row;
-        if (*ended) break;
-        RD_TRY(read_row(b, table, row));
+        RD_TRY(rd_text_append(&b->chunk.text, row[i].text, row[i].length + 1)); /* with its NUL */
     }
     return RD_OK;
 }
 
-static rd_status tokenize(void *self, int thread, int64_t i) {
+static rd_status read_row(void *self, int64_t i, int64_t *line) {
+    binarizer *b = self;
+    const rd_field *row;
+    RD_TRY(rd_table_next(b->table, &row));
+    if (!row) return RD_OK;
+    *line = rd_table_line(b->table);
+    return keep_row(b, row, &b->examples[i]);
+}
+
+static rd_status tokenize_row(void *self, int thread, int64_t i) {
     const binarizer *b = self;
     const rd_binarize_table_config *c = b->config;
     bool pairs = c->table.n_columns > RD_COLUMN_SECOND;
     example *e = &b->examples[i];
-    rd_field first = {b->text.data + e->at[0], (size_t)e->length[0]}, second = {NULL, 0};
+    rd_field first = {b->chunk.text.data + e->at[0], (size_t)e->length[0]}, second = {NULL, 0};
     (void)thread;
-    if (pairs) second = (rd_field){b->text.data + e->at[1], (size_t)e->length[1]};
+    if (pairs) second = (rd_field){b->chunk.text.data + e->at[1], (size_t)e->length[1]};
     return rd_sentences_read(&c->reader, &first, pairs ? &second : NULL, &e->scratch, &e->tokens);
-}
-
-static rd_status tokenize_chunk(binarizer *b, const rd_table *table) {
-    int64_t failed;
-    rd_status status = rd_over_jobs(0, b->n, 16, tokenize, b, &failed);
-    if (status == RD_OK) return RD_OK;
-    return rd_error_prefix(status, "%s:%lld", rd_table_path(table),
-                           (long long)b->examples[failed].line);
 }
 
 static void count(const binarizer *b, const example *e) {
     rd_table_statistics *s = b->statistics;
     int64_t n = e->tokens.n - rd_pair_special(&b->config->reader.form,
                                               b->config->table.n_columns > RD_COLUMN_SECOND);
-    s->tokens.unknown += e->tokens.unknown;
-    s->tokens.tokens += n;
-    s->tokens.lengths[n < RD_LENGTH_BINS ? n : RD_LENGTH_BINS - 1]++;
-    if (n > s->tokens.longest) s->tokens.longest = n;
+    rd_side_add(&s->tokens, n, e->tokens.unknown);
     s->cut += e->tokens.cut;
     if (s->classes) s->classes[(int64_t)e->answer]++;
     if (s->examples == 0 || e->answer < s->lowest) s->lowest = e->answer;
@@ -143,57 +120,41 @@ static void count(const binarizer *b, const example *e) {
     s->examples++;
 }
 
-static rd_status write_chunk(const binarizer *b) {
-    for (int i = 0; i < b->n; i++) {
-        const example *e = &b->examples[i];
-        count(b, e);
-        const rd_sentence_tokens *t = &e->tokens;
-        rd_pair pair = {.src = t->ids,
-                        .tgt = t->ids + t->first,
-                        .n_src = (int32_t)t->first,
-                        .n_tgt = (int32_t)(t->n - t->first),
-                        .value = e->answer};
-        RD_TRY(rd_dataset_writer_add(b->writer, &pair));
-    }
-    return RD_OK;
-}
-
-static rd_status binarize_table(binarizer *b, rd_table *table) {
-    const rd_binarize_table_config *c = b->config;
-    for (bool ended = false; !ended;) {
-        RD_TRY(read_chunk(b, table, &ended));
-        RD_TRY(tokenize_chunk(b, table));
-        RD_TRY(write_chunk(b));
-        if (c->progress) c->progress(c->self, b->statistics->examples);
-        RD_TRY(rd_binarize_check_stop(c->stop));
-    }
-    return RD_OK;
+static rd_status write_row(void *self, int64_t i) {
+    const binarizer *b = self;
+    const rd_sentence_tokens *t = &b->examples[i].tokens;
+    count(b, &b->examples[i]);
+    rd_pair pair = {.src = t->ids,
+                    .tgt = t->ids + t->first,
+                    .n_src = (int32_t)t->first,
+                    .n_tgt = (int32_t)(t->n - t->first),
+                    .value = b->examples[i].answer};
+    return rd_dataset_writer_add(b->writer, &pair);
 }
 
 static rd_status binarize_tables(binarizer *b) {
     const rd_binarize_table_config *c = b->config;
     for (int i = 0; i < c->n_paths; i++) {
-        rd_table *table;
-        RD_TRY(rd_table_open(&table, c->paths[i], &c->table));
-        rd_table_stop_by(table, c->stop_fd);
-        rd_status status = binarize_table(b, table);
-        rd_table_close(table);
+        RD_TRY(rd_table_open(&b->table, c->paths[i], &c->table));
+        rd_table_stop_by(b->table, c->watch.stop_fd);
+        b->chunk.path = rd_table_path(b->table);
+        rd_status status = rd_chunks_run(&b->chunk);
+        rd_table_close(b->table);
         RD_TRY(status);
     }
     return RD_OK;
 }
 
 static void release(binarizer *b) {
-    for (int i = 0; b->examples && i < CHUNK_ROWS; i++) {
+    for (int i = 0; b->examples && i < RD_CHUNK_ROWS; i++)
         rd_sentence_scratch_free(&b->examples[i].scratch);
-    }
     free(b->examples);
-    rd_text_free(&b->text);
+    rd_text_free(&b->chunk.text);
 }
 
 static rd_status prepare(binarizer *b, const char *dest) {
     const rd_binarize_table_config *c = b->config;
-    b->examples = rd_calloc(CHUNK_ROWS, sizeof *b->examples);
+    b->examples = rd_calloc(RD_CHUNK_ROWS, sizeof *b->examples);
     if (c->labels)
         b->statistics->classes = rd_calloc((size_t)c->labels->n, sizeof *b->statistics->classes);
     if (!b->examples || (c->labels && !b->statistics->classes)) return RD_ERR_MEMORY;
@@ -208,7 +169,9 @@ static rd_status prepare(binarizer *b, const char *dest) {
 rd_status rd_binarize_table(const rd_binarize_table_config *config, const char *dest,
                             rd_table_statistics *statistics) {
     *statistics = (rd_table_statistics){0};
+    static const rd_row_work work = {read_row, tokenize_row, write_row};
     binarizer b = {.config = config, .statistics = statistics};
+    b.chunk = (rd_chunk){.work = &work, .self = &b, .watch = &config->watch};
     rd_status status = prepare(&b, dest);
     if (status == RD_OK) status = binarize_tables(&b);
     if (status == RD_OK && statistics->examples == 0)

@@ -2,8 +2,6 @@
 #ifndef RD_DATA_BINARIZE_TABLE_H
 #define RD_DATA_BINARIZE_TABLE_H
 
-#include <signal.h>
-
 #include "data/binarize.h"
 #include "data/labels.h"
 #include "data/sentences.h"
@@ -16,12 +14,9 @@ typedef struct {
     int n_paths;
     rd_table_config table;
     rd_sentence_reader reader;
-    const rd_labels *labels;                        /* NULL: the answers are numbers */
-    rd_identity identity;                           /* of the dataset; its numbers are filled in */
-    void (*progress)(void *self, int64_t examples); /* now and then; may be NULL */
-    void *self;
-    const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
-    int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
+    const rd_labels *labels; /* NULL: the answers are numbers */
+    rd_identity identity;    /* of the dataset; its numbers are filled in */
+    rd_watch watch;
 } rd_binarize_table_config;
 
 typedef struct {

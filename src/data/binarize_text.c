@@ -4,17 +4,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/parallel.h"
-#include "base/text.h"
-#include "data/binarize.h"
 #include "data/corpus.h"
 #include "data/dictionary.h"
 #include "data/ids.h"
 #include "data/subword.h"
 #include "data/tokenizer_kind.h"
-
-/* Read and tokenized at a time: enough to keep the threads busy between two reads. */
-enum { CHUNK_LINES = 8192, CHUNK_BYTES = 8 << 20 };
 
 typedef struct {
     int64_t at, length; /* in the chunk's text */
@@ -25,10 +19,9 @@ typedef struct {
 typedef struct {
     const rd_binarize_text_config *config;
     rd_stream_writer *writer;
-    line *lines; /* [CHUNK_LINES] */
-    int n;
-    rd_text text;
-    int64_t n_read;
+    rd_corpus *corpus; /* the open file */
+    line *lines;       /* [RD_CHUNK_ROWS] */
+    rd_chunk chunk;
 } binarizer;
 
 /* Whether a newline is a token, as in byte-level BPE and characters. For others it is a blank, or
@@ -84,29 +77,24 @@ int64_t rd_count_words(const rd_tokenizer *tokenizer, const char *text, size_t n
     return words;
 }
 
-/* The next lines of a file; *ended at its end. */
-static rd_status read_chunk(binarizer *b, rd_corpus *corpus, bool *ended) {
-    b->n = 0;
-    rd_text_clear(&b->text);
-    while (b->n < CHUNK_LINES && b->text.length < CHUNK_BYTES) {
-        const char *bytes;
-        size_t n;
-        RD_TRY(rd_corpus_next(corpus, &bytes, &n));
-        *ended = !bytes;
-        if (*ended) break;
-        line *l = &b->lines[b->n++];
-        l->at = b->text.length;
-        l->length = (int64_t)n;
-        l->ids.length = 0;
-        RD_TRY(rd_text_append(&b->text, bytes, n));
-    }
-    return RD_OK;
+static rd_status read_line(void *self, int64_t i, int64_t *number) {
+    binarizer *b = self;
+    const char *bytes;
+    size_t n;
+    RD_TRY(rd_corpus_next(b->corpus, &bytes, &n));
+    if (!bytes) return RD_OK;
+    *number = rd_corpus_line_number(b->corpus);
+    line *l = &b->lines[i];
+    l->at = b->chunk.text.length;
+    l->length = (int64_t)n;
+    l->ids.length = 0;
+    return rd_text_append(&b->chunk.text, bytes, n);
 }
 
-static rd_status tokenize(void *self, int thread, int64_t i) {
+static rd_status tokenize_line(void *self, int thread, int64_t i) {
     const binarizer *b = self;
     const rd_binarize_text_config *c = b->config;
-    const char *text = b->text.data;
+    const char *text = b->chunk.text.data;
     line *l = &b->lines[i];
     (void)thread;
     l->words = rd_count_words(c->tokenizer, text + l->at, (size_t)l->length);
@@ -115,59 +103,40 @@ static rd_status tokenize(void *self, int thread, int64_t i) {
                                       : rd_error(RD_ERR_FORMAT, "a line of too many tokens");
 }
 
-static rd_status tokenize_chunk(binarizer *b, const rd_corpus *corpus) {
-    int64_t failed;
-    rd_status status = rd_over_jobs(0, b->n, 16, tokenize, b, &failed);
-    if (status == RD_OK) return RD_OK;
-    int64_t first = rd_corpus_line_number(corpus) - b->n;
-    return rd_error_prefix(status, "%s:%lld", rd_corpus_path(corpus),
-                           (long long)(first + failed + 1));
-}
-
-static rd_status write_chunk(binarizer *b) {
-    int32_t unk = rd_tokenizer_unk(b->config->tokenizer);
-    for (int i = 0; i < b->n; i++)
-        RD_TRY(rd_stream_writer_add(b->writer, b->lines[i].ids.data,
-                                    (int32_t)b->lines[i].ids.length, b->lines[i].words, unk));
-    return RD_OK;
-}
-
-static rd_status binarize_corpus(binarizer *b, rd_corpus *corpus) {
-    int64_t before = b->n_read;
-    for (bool ended = false; !ended;) {
-        RD_TRY(read_chunk(b, corpus, &ended));
-        RD_TRY(tokenize_chunk(b, corpus));
-        RD_TRY(write_chunk(b));
-        b->n_read += b->n;
-        if (b->config->progress) b->config->progress(b->config->self, b->n_read);
-        RD_TRY(rd_binarize_check_stop(b->config->stop));
-    }
-    if (b->n_read > before) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "%s: an empty file; expected lines of text",
-                    rd_corpus_path(corpus));
+static rd_status write_line(void *self, int64_t i) {
+    const binarizer *b = self;
+    const line *l = &b->lines[i];
+    return rd_stream_writer_add(b->writer, l->ids.data, (int32_t)l->ids.length, l->words,
+                                rd_tokenizer_unk(b->config->tokenizer));
 }
 
 static rd_status binarize_file(binarizer *b, const char *path) {
-    rd_corpus *corpus = NULL;
-    RD_TRY(rd_corpus_open(&corpus, path, RD_UTF8_STRICT));
-    rd_corpus_stop_by(corpus, b->config->stop_fd);
-    rd_status status = binarize_corpus(b, corpus);
-    rd_corpus_close(corpus);
+    int64_t before = b->chunk.n_read;
+    RD_TRY(rd_corpus_open(&b->corpus, path, RD_UTF8_STRICT));
+    rd_corpus_stop_by(b->corpus, b->config->watch.stop_fd);
+    b->chunk.path = rd_corpus_path(b->corpus);
+    rd_status status = rd_chunks_run(&b->chunk);
+    if (status == RD_OK && b->chunk.n_read == before)
+        status =
+            rd_error(RD_ERR_FORMAT, "%s: an empty file; expected lines of text", b->chunk.path);
+    rd_corpus_close(b->corpus);
     return status;
 }
 
 static void release(binarizer *b) {
-    for (int i = 0; b->lines && i < CHUNK_LINES; i++) free(b->lines[i].ids.data);
+    for (int i = 0; b->lines && i < RD_CHUNK_ROWS; i++) free(b->lines[i].ids.data);
     free(b->lines);
-    rd_text_free(&b->text);
+    rd_text_free(&b->chunk.text);
 }
 
 rd_status rd_binarize_text(const rd_binarize_text_config *config, const char *dest,
                            rd_stream_counts *counts) {
+    static const rd_row_work work = {read_line, tokenize_line, write_line};
     binarizer b = {.config = config};
+    b.chunk = (rd_chunk){.work = &work, .self = &b, .watch = &config->watch};
     rd_identity identity = config->identity;
     identity.src_vocab = identity.tgt_vocab = rd_tokenizer_size(config->tokenizer);
-    b.lines = rd_calloc(CHUNK_LINES, sizeof *b.lines);
+    b.lines = rd_calloc(RD_CHUNK_ROWS, sizeof *b.lines);
     if (!b.lines) return RD_ERR_MEMORY;
     rd_status status = rd_stream_writer_open(&b.writer, dest, &identity);
     for (int i = 0; status == RD_OK && i < config->n_paths; i++)

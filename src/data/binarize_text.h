@@ -2,8 +2,7 @@
 #ifndef RD_DATA_BINARIZE_TEXT_H
 #define RD_DATA_BINARIZE_TEXT_H
 
-#include <signal.h>
-
+#include "data/chunk.h"
 #include "data/stream.h"
 
 /* The end of a line of text: the end of sentence, as in fairseq, or a newline, as in the byte-level
@@ -26,12 +25,9 @@ typedef struct {
     const char *const *paths; /* [n_paths] gzipped or plain, one after another */
     int n_paths;
     const rd_tokenizer *tokenizer;
-    rd_line_end end;                                  /* not auto */
-    rd_identity identity;                             /* its numbers are filled in */
-    void (*progress)(void *self, int64_t lines_read); /* now and then; may be NULL */
-    void *self;
-    const volatile sig_atomic_t *stop; /* ends as interrupted once it is nonzero; may be NULL */
-    int stop_fd; /* a descriptor to read from once *stop is set; ends waiting for input; 0: none */
+    rd_line_end end;      /* not auto */
+    rd_identity identity; /* its numbers are filled in */
+    rd_watch watch;
 } rd_binarize_text_config;
 
 /* Writes the stream `dest`, atomically, byte for byte the same whatever the number of threads.

@@ -316,8 +316,8 @@ static void a_stop_leaves_what_was_there(void **state) {
     rd_binarize_config config = config_of(src, tgt, 1);
     rd_binarize_statistics s;
     write_file("out", "before");
-    config.progress = on_progress;
-    config.stop = &stop;
+    config.watch.progress = on_progress;
+    config.watch.stop = &stop;
     assert_int_equal(rd_binarize(&config, path_of("out"), &s), RD_ERR_INTERRUPTED);
     assert_true(last_progress > 0 && last_progress < LINES);
     char *bytes;

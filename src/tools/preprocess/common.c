@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "tools/common/stop.h"
 #include "tools/preprocess/preprocess.h"
 
 rd_status need_keys(const preprocess_job *job, const needed_key *keys, const char *expected) {
@@ -21,17 +22,18 @@ void check_vocab_size(const preprocess_job *job, const rd_tokenizer *source,
         options_warn(job->program, "%s", message);
 }
 
+static void show_progress(void *progress, int64_t n) {
+    rd_progress_update(progress, n, NULL);
+}
+
 /* No bar where mpirun shows several ranks together. */
-void start_progress(const preprocess_job *job, rd_progress *progress, const char *name,
-                    const char *unit) {
+rd_watch start_progress(const preprocess_job *job, rd_progress *progress, const char *name,
+                        const char *unit) {
     bool terminal = job->comm->size == 1 && rd_progress_is_terminal(stderr);
     rd_progress_start(
         progress,
         &(rd_progress_config){.out = stderr, .label = name, .unit = unit, .terminal = terminal});
-}
-
-void show_progress(void *progress, int64_t n) {
-    rd_progress_update(progress, n, NULL);
+    return (rd_watch){show_progress, progress, stop_requested(), stop_fd()};
 }
 
 static rd_status refuse_path(const preprocess_job *job, const char *path,

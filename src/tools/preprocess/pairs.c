@@ -139,7 +139,6 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
     char *path = rd_path_join(p->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
-    start_progress(p->job, &progress, name, "pairs");
     rd_binarize_config config = {.src_paths = (const char *const *)c->src.items,
                                  .tgt_paths = (const char *const *)c->tgt.items,
                                  .n_paths = (int)c->src.n,
@@ -152,10 +151,7 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
                                  .prepend_bos = p->recipe->model.prepend_bos,
                                  .longest_src = longest_source(d),
                                  .longest_tgt = is_one_text(d) ? longest_source(d) : 0,
-                                 .progress = show_progress,
-                                 .self = &progress,
-                                 .stop = stop_requested(),
-                                 .stop_fd = stop_fd(),
+                                 .watch = start_progress(p->job, &progress, name, "pairs"),
                                  .comm = p->job->comm};
     rd_binarize_statistics statistics;
     double started = rd_seconds();

@@ -143,7 +143,7 @@ static rd_status write_chunk(set *s) {
         if (i->picture.bytes.capacity > CHUNK_BYTES / CHUNK) rd_text_free(&i->picture.bytes);
     }
     s->n = s->bytes = 0;
-    show_progress(&s->progress, s->read);
+    rd_progress_update(&s->progress, s->read, NULL);
     return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "base/text.h"
+#include "data/chunk.h"
 #include "data/vocab.h"
 #include "data/vocab_files.h"
 #include "dist/comm.h"
@@ -41,10 +42,9 @@ rd_status need_keys(const preprocess_job *job, const needed_key *keys, const cha
 void check_vocab_size(const preprocess_job *job, const rd_tokenizer *source,
                       const rd_tokenizer *target);
 
-/* Shows how many of `unit` are read into the file `name`; show_progress takes the rd_progress. */
-void start_progress(const preprocess_job *job, rd_progress *progress, const char *name,
-                    const char *unit);
-void show_progress(void *progress, int64_t n);
+/* Watches how many of `unit` are read into the file `name`, until a signal comes. */
+rd_watch start_progress(const preprocess_job *job, rd_progress *progress, const char *name,
+                        const char *unit);
 
 /* Growable; each item malloc'ed. */
 typedef struct {

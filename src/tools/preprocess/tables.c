@@ -93,17 +93,14 @@ static rd_status binarize_paths(const tables *t, const path_list *paths, const c
     char *dest = rd_path_join(t->job->dest, name);
     if (!dest) return RD_ERR_MEMORY;
     rd_progress progress;
-    start_progress(t->job, &progress, name, "examples");
     rd_binarize_table_config config = {.paths = (const char *const *)paths->items,
                                        .n_paths = (int)paths->n,
                                        .table = rd_table_columns(&r->table, true),
                                        .reader = t->reader,
                                        .labels = r->table.regression ? NULL : &t->labels,
                                        .identity = t->identity,
-                                       .progress = show_progress,
-                                       .self = &progress,
-                                       .stop = stop_requested(),
-                                       .stop_fd = stop_fd()};
+                                       .watch =
+                                           start_progress(t->job, &progress, name, "examples")};
     rd_table_statistics statistics;
     double started = rd_seconds();
     rd_status status = rd_binarize_table(&config, dest, &statistics);

@@ -43,16 +43,12 @@ static rd_status binarize_files(const text *t, const path_list *list, const char
     char *path = rd_path_join(t->job->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
-    start_progress(t->job, &progress, name, "lines");
     rd_binarize_text_config config = {.paths = (const char *const *)list->items,
                                       .n_paths = (int)list->n,
                                       .tokenizer = t->tokenizer,
                                       .end = t->end,
                                       .identity = t->identity,
-                                      .progress = show_progress,
-                                      .self = &progress,
-                                      .stop = stop_requested(),
-                                      .stop_fd = stop_fd()};
+                                      .watch = start_progress(t->job, &progress, name, "lines")};
     rd_stream_counts counts;
     double started = rd_seconds();
     rd_status status = rd_binarize_text(&config, path, &counts);
