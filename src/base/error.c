@@ -54,6 +54,10 @@ rd_status rd_error_suffix(rd_status code, const char *format, ...) {
     return code;
 }
 
+rd_status rd_check_stop(const volatile sig_atomic_t *stop) {
+    return stop && *stop ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
+}
+
 void rd_failure_keep(rd_failure *failure, int64_t job, rd_status status) {
     if (status == RD_OK) return;
 #pragma omp critical(rd_failure)

@@ -2,6 +2,7 @@
 #ifndef RD_BASE_ERROR_H
 #define RD_BASE_ERROR_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "rdrop/status.h"
@@ -16,6 +17,9 @@ __attribute__((format(printf, 2, 3))) rd_status rd_error_prefix(rd_status code, 
 /* Puts "; advice" after it. */
 __attribute__((format(printf, 2, 3))) rd_status rd_error_suffix(rd_status code, const char *format,
                                                                 ...);
+
+/* RD_ERR_INTERRUPTED once *stop, which a signal's handler sets, is not 0; NULL: never. */
+rd_status rd_check_stop(const volatile sig_atomic_t *stop);
 
 /* The failure of the earliest job of a parallel loop. Messages are each thread's own; this one goes
  * to the thread that waits for the others. Start from {0}. */

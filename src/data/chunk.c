@@ -1,7 +1,7 @@
 #include "data/chunk.h"
 
 rd_status rd_watch_check(const rd_watch *watch) {
-    if (!watch->stop || !*watch->stop) return RD_OK;
+    if (rd_check_stop(watch->stop) == RD_OK) return RD_OK;
     return rd_error(RD_ERR_INTERRUPTED, "interrupted; unfinished files are not written");
 }
 

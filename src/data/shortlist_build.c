@@ -42,11 +42,6 @@ static rd_status pair_at(build *b, int64_t i, rd_pair *pair) {
     return RD_OK;
 }
 
-static rd_status check_stop(const build *b) {
-    return b->config->stop && *b->config->stop ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal")
-                                               : RD_OK;
-}
-
 /* NULL where another program has changed the dataset, all of whose pairs were put into the table.
  */
 static entry *entry_of(const build *b, int32_t src, int32_t tgt) {
@@ -65,7 +60,7 @@ static rd_status add_pair(build *b, int32_t src, int32_t tgt) {
 
 static rd_status collect_pairs(build *b) {
     for (int64_t i = 0; i < b->n; i++) {
-        RD_TRY(check_stop(b));
+        RD_TRY(rd_check_stop(b->config->stop));
         rd_pair pair;
         RD_TRY(pair_at(b, i, &pair));
         for (int32_t j = 0; j < pair.n_tgt; j++) {
@@ -79,7 +74,7 @@ static rd_status collect_pairs(build *b) {
 /* Shares each target piece out among the source pieces of its sentence pair. */
 static rd_status expect(build *b) {
     for (int64_t i = 0; i < b->n; i++) {
-        RD_TRY(check_stop(b));
+        RD_TRY(rd_check_stop(b->config->stop));
         rd_pair pair;
         RD_TRY(pair_at(b, i, &pair));
         for (int32_t j = 0; j < pair.n_tgt; j++) {

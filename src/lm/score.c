@@ -70,8 +70,7 @@ static rd_status compute(rd_lm_scorer *s) {
     int64_t n = rd_tokens_total(&s->batch.target);
     rd_step step = {.arena = &s->arena, .n_passes = 1};
     if (n == 0) return RD_OK;
-    if (s->config.stop && *s->config.stop)
-        return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    RD_TRY(rd_check_stop(s->config.stop));
     RD_TRY(rd_reserve(&s->log_probs, &s->log_probs_capacity, n, sizeof *s->log_probs));
     rd_status status = rd_network_log_probs(s->config.lm->model, &step, &s->batch, s->log_probs);
     rd_arena_reset(&s->arena);

@@ -300,8 +300,7 @@ static rd_status end_sentences(rd_search *s) {
 }
 
 rd_status rd_search_step(rd_search *s) {
-    if (s->config.stop && *s->config.stop)
-        return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    RD_TRY(rd_check_stop(s->config.stop));
     RD_TRY(begin_waiting(s));
     if (s->n_rows == 0) return RD_OK;
     RD_TRY(s->scorer.step(s->scorer.self, s->n_rows, s->parents, s->slots, s->tokens));

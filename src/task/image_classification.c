@@ -182,7 +182,7 @@ static rd_status add_batches(const classification *c, const rd_validation *v, rd
     const rd_batch *batch;
     RD_TRY(rd_prefetch_next(prefetch, &batch));
     while (batch) {
-        if (v->stop && *v->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        RD_TRY(rd_check_stop(v->stop));
         rd_status status = add_batch(c, v, batch, a);
         rd_arena_reset(v->arena);
         RD_TRY(status);

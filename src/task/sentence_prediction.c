@@ -256,8 +256,7 @@ static rd_status predict_all(const prediction *p, const rd_validation *validatio
     rd_batcher *batcher = p->splits[RD_VALIDATION_DATA].batches;
     for (int64_t i = validation->comm->rank; i < rd_batcher_size(batcher);
          i += validation->comm->size) {
-        if (validation->stop && *validation->stop)
-            return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        RD_TRY(rd_check_stop(validation->stop));
         RD_TRY(rd_batcher_get(batcher, i, batch));
         rd_status status = predict_batch(p, validation, batch, a);
         rd_arena_reset(validation->arena);

@@ -87,8 +87,7 @@ static rd_status sum_losses(const rd_task *task, const void *self, const rd_reci
     rd_criterion criterion = rd_task_criterion(task, self, recipe, 0.0f);
     int64_t n = batches->size(batches->self);
     for (int64_t i = validation->comm->rank; i < n; i += validation->comm->size) {
-        if (validation->stop && *validation->stop)
-            return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        RD_TRY(rd_check_stop(validation->stop));
         RD_TRY(batches->get(batches->self, i, batch));
         rd_status status =
             rd_network_loss(validation->model, &step, batch, &criterion, false, sums);

@@ -125,7 +125,7 @@ static rd_status answer_all(job *j) {
         if (j->rows.n == 0) return RD_OK;
         if (j->arguments->plain) RD_TRY(cut_plain(j));
         RD_TRY(answer_rows(j));
-        if (*stop_requested()) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        RD_TRY(rd_check_stop(stop_requested()));
     }
 }
 

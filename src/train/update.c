@@ -75,7 +75,7 @@ static rd_status accumulate(rd_run *run, part *p) {
     p->passes = step.n_passes;
     for (rd_deal_next(&run->deal, &i, &end); i < end; i++) {
         const rd_batch *batch;
-        if (run->stop && *run->stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+        RD_TRY(rd_check_stop(run->stop));
         RD_TRY(rd_prefetch_next(run->batches, &batch));
         rd_profile_end(&run->profile, RD_PART_DATA);
         if (outcome != RD_OK) continue;

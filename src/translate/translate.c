@@ -195,9 +195,8 @@ typedef struct {
 
 static rd_status run_unless_stopped(void *self, int thread, int64_t index) {
     const scheduled *s = self;
-    const volatile sig_atomic_t *stop = s->work->job->search.stop;
     (void)thread;
-    if (stop && *stop) return rd_error(RD_ERR_INTERRUPTED, "stopped by a signal");
+    RD_TRY(rd_check_stop(s->work->job->search.stop));
     int64_t start = s->plan->starts[index];
     return run_batch(s->work, s->plan->starts[index + 1] - start, s->plan->order + start);
 }

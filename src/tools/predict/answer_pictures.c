@@ -74,7 +74,7 @@ static rd_status answer(job *j) {
     RD_TRY(rd_picture_predict(&j->predictor, j->n, j->paths, j->probabilities, j->problems));
     RD_TRY(print_answers(j));
     forget(j);
-    return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
+    return rd_check_stop(stop_requested());
 }
 
 static rd_status add(job *j, const char *path, size_t n) {

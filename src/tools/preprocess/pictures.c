@@ -144,7 +144,7 @@ static rd_status write_chunk(set *s) {
     }
     s->n = s->bytes = 0;
     rd_progress_update(&s->progress, s->read, NULL);
-    return *stop_requested() ? rd_error(RD_ERR_INTERRUPTED, "stopped by a signal") : RD_OK;
+    return rd_check_stop(stop_requested());
 }
 
 static rd_status add_from(set *s, rd_picture_source *source) {
