@@ -9,8 +9,12 @@
 #include "base/c_locale.h"
 #include "base/memory.h"
 
+rd_status rd_text_reserve(rd_text *text, size_t need) {
+    return rd_reserve(&text->data, &text->capacity, text->length + (int64_t)need + 1, 1);
+}
+
 rd_status rd_text_append(rd_text *text, const char *bytes, size_t n) {
-    RD_TRY(rd_reserve(&text->data, &text->capacity, text->length + (int64_t)n + 1, 1));
+    RD_TRY(rd_text_reserve(text, n));
     if (n) memcpy(text->data + text->length, bytes, n);
     text->length += (int64_t)n;
     text->data[text->length] = '\0';
@@ -28,7 +32,7 @@ rd_status rd_text_printf(rd_text *text, const char *format, ...) {
     int n = rd_vsnprintf(NULL, 0, format, args);
     va_end(args);
     rd_status status = n < 0 ? rd_error(RD_ERR_ARGUMENT, "cannot format \"%s\"", format)
-                             : rd_reserve(&text->data, &text->capacity, text->length + n + 1, 1);
+                             : rd_text_reserve(text, (size_t)n);
     if (status == RD_OK) {
         rd_vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
         text->length += n;

@@ -14,6 +14,8 @@ typedef struct {
     int64_t length, capacity;
 } rd_text;
 
+/* Makes room for `need` more bytes and a NUL; they may be stored at data + length directly. */
+rd_status rd_text_reserve(rd_text *text, size_t need);
 rd_status rd_text_append(rd_text *text, const char *bytes, size_t n);
 __attribute__((format(printf, 2, 3))) rd_status rd_text_printf(rd_text *text, const char *format,
                                                                ...);

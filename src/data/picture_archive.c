@@ -75,7 +75,7 @@ static rd_status next_file(archive *a, const rd_tar_member *member, const char *
         return rd_picture_problem(picture, rd_error(RD_ERR_FORMAT, "%s: a picture of %lld bytes",
                                                     picture->name.data, (long long)member->size));
     rd_text *bytes = &picture->bytes;
-    RD_TRY(rd_reserve(&bytes->data, &bytes->capacity, member->size + 1, 1));
+    RD_TRY(rd_text_reserve(bytes, (size_t)member->size));
     bytes->length = member->size;
     return rd_tar_read(a->tar, bytes->data, (size_t)member->size);
 }

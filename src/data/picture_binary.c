@@ -22,7 +22,7 @@ static rd_status read_exactly(rd_byte_source *source, const char *path, void *to
 static rd_status begin_raw(rd_text *bytes, int32_t width, int32_t height, int32_t channels,
                            uint8_t **samples) {
     int64_t n = RD_RAW_PICTURE_HEADER + (int64_t)width * height * channels;
-    RD_TRY(rd_reserve(&bytes->data, &bytes->capacity, n + 1, 1));
+    RD_TRY(rd_text_reserve(bytes, (size_t)n));
     bytes->length = n;
     rd_raw_picture_header((uint8_t *)bytes->data, width, height, channels);
     *samples = (uint8_t *)bytes->data + RD_RAW_PICTURE_HEADER;

@@ -4,12 +4,6 @@
 
 #include <unicode/ucasemap.h>
 
-#include "base/memory.h"
-
-rd_status rd_text_reserve(rd_text *text, size_t need) {
-    return rd_reserve(&text->data, &text->capacity, text->length + (int64_t)need + 1, 1);
-}
-
 rd_line rd_line_rstrip(rd_line line) {
     while (line.length > 0) {
         const char *end = line.data + line.length, *last = end - 1;

@@ -44,7 +44,4 @@ static inline rd_line rd_text_line(const rd_text *text) {
     return (rd_line){text->data, (size_t)text->length};
 }
 
-/* Makes room for `need` more bytes; then bytes may be stored at data + length directly. */
-rd_status rd_text_reserve(rd_text *text, size_t need);
-
 #endif
