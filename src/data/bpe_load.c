@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "data/bpe.h"
 #include "data/piece_ids.h"
+#include "data/vocab_text.h"
 
 /* CHARS: above all characters that spell bytes. */
 enum { CHARS = 512, LARGEST_FILE = 256 << 20 };
@@ -150,10 +151,8 @@ static rd_status read_merges(loader *l, char *text, size_t n) {
     RD_TRY(rd_bpe_rules_new(&l->bpe->rules, lines));
     char *rest = text, *line;
     bool first = true;
-    while ((line = strsep(&rest, "\n"))) {
-        size_t length = strlen(line);
-        if (length && line[length - 1] == '\r') line[--length] = '\0';
-        bool skip = (first && strncmp(line, "#version", 8) == 0) || (!rest && !length);
+    while ((line = rd_vocab_line(&rest))) {
+        bool skip = (first && strncmp(line, "#version", 8) == 0) || (!rest && !*line);
         first = false;
         if (!skip) RD_TRY(add_line(l, line));
     }

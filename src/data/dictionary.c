@@ -6,6 +6,8 @@
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
+#include "data/vocab_text.h"
+
 enum { MOST_SYMBOLS = 1 << 24 };
 
 /* The bytes of "U+0065"; returns their number, 0 if it is not a character. */
@@ -18,43 +20,37 @@ static size_t read_character(const char *name, char bytes[4]) {
     return (size_t)rd_utf8_put((uint32_t)c, bytes);
 }
 
-static rd_status refuse(const char *path, int64_t line, const char *found, const char *why) {
-    char shown[160];
-    rd_escape(shown, sizeof shown, found);
-    return rd_error(RD_ERR_FORMAT, "%s:%lld: \"%s\": %s", path, (long long)line, shown, why);
-}
-
 /* line: cut in place. */
 static rd_status read_line(rd_string_table *symbols, const char *path, int64_t number, char *line,
                            bool characters) {
     char *blank = strrchr(line, ' '), bytes[4];
     int32_t id, n_before = (int32_t)symbols->n;
     if (!blank || blank == line || !blank[1] || blank[1 + strspn(blank + 1, "0123456789")])
-        return refuse(path, number, line,
-                      characters ? "expected a character and its count, \"U+0065 17\""
-                                 : "expected a word and its count, \"house 17\"");
+        return rd_vocab_line_refuse(path, number, line,
+                                    characters ? "expected a character and its count, \"U+0065 17\""
+                                               : "expected a word and its count, \"house 17\"");
     *blank = '\0';
     const char *symbol = line;
     size_t n = (size_t)(blank - line);
     if (characters && strcmp(line, "<mask>") != 0) {
         n = read_character(line, bytes);
         symbol = bytes;
-        if (n == 0) return refuse(path, number, line, "expected a character as \"U+0065\"");
+        if (n == 0)
+            return rd_vocab_line_refuse(path, number, line, "expected a character as \"U+0065\"");
     }
     RD_TRY(rd_string_add(symbols, symbol, n, &id));
-    return id == n_before ? RD_OK : refuse(path, number, line, "it is there twice");
+    return id == n_before ? RD_OK : rd_vocab_line_refuse(path, number, line, "it is there twice");
 }
 
 static rd_status read_lines(rd_string_table *symbols, const char *path, char *text,
                             bool characters) {
     char *line;
-    for (int64_t number = 1; (line = strsep(&text, "\n")); number++) {
-        size_t n = strlen(line);
-        if (n && line[n - 1] == '\r') line[--n] = '\0';
-        if (n == 0 && !text) break; /* after the last line's end */
+    for (int64_t number = 1; (line = rd_vocab_line(&text)); number++) {
+        if (!*line && !text) break; /* after the last line's end */
         RD_TRY(read_line(symbols, path, number, line, characters));
         if (symbols->n > MOST_SYMBOLS)
-            return refuse(path, number, line, "a dictionary of more than 16,777,216 symbols");
+            return rd_vocab_line_refuse(path, number, line,
+                                        "a dictionary of more than 16,777,216 symbols");
     }
     return RD_OK;
 }
@@ -62,13 +58,8 @@ static rd_status read_lines(rd_string_table *symbols, const char *path, char *te
 rd_status rd_dictionary_read(rd_string_table *symbols, const char *path, const char *bytes,
                              size_t n, bool characters) {
     static const char *const special[RD_DICTIONARY_SPECIAL] = {"<s>", "<pad>", "</s>", "<unk>"};
-    int64_t bad = rd_utf8_invalid_at(bytes, n);
-    const char *nul = memchr(bytes, '\0', n);
     int32_t id;
-    if (bad >= 0 || nul)
-        return rd_error(RD_ERR_FORMAT, "%s: not a dictionary: byte %lld is %s", path,
-                        (long long)(bad >= 0 ? bad : nul - bytes) + 1,
-                        bad >= 0 ? "no UTF-8" : "a NUL");
+    RD_TRY(rd_vocab_text_check(path, "not a dictionary", bytes, n));
     for (int i = 0; i < RD_DICTIONARY_SPECIAL; i++)
         RD_TRY(rd_string_add(symbols, special[i], strlen(special[i]), &id));
     char *text = strdup(bytes);

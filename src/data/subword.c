@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/string_table.h"
 #include "data/bpe_merge.h"
+#include "data/vocab_text.h"
 
 enum { LARGEST_FILE = 1 << 30, MOST_CODES = 1 << 26 };
 
@@ -39,13 +40,6 @@ void rd_subword_close(rd_subword *subword) {
     free(subword);
 }
 
-static rd_status refuse(const char *path, int64_t line, const char *found) {
-    char shown[160];
-    rd_escape(shown, sizeof shown, found);
-    return rd_error(RD_ERR_FORMAT, "%s:%lld: \"%s\": expected two symbols, \"th e\"", path,
-                    (long long)line, shown);
-}
-
 /* line: cut in place. The first of two equal pairs counts. */
 static rd_status add_code(rd_subword *s, const char *path, int64_t number, int32_t rank,
                           char *line) {
@@ -56,7 +50,7 @@ static rd_status add_code(rd_subword *s, const char *path, int64_t number, int32
     char *blank = strchr(line, ' '), *last = blank ? strchr(blank + 1, ' ') : NULL;
     if (!blank || blank == line || !blank[1] || blank[1] == ' ' ||
         (last && last[1 + strspn(last + 1, "0123456789")]))
-        return refuse(path, number, line);
+        return rd_vocab_line_refuse(path, number, line, "expected two symbols, \"th e\"");
     size_t n_left = (size_t)(blank - line);
     size_t n_right = last ? (size_t)(last - blank - 1) : strlen(blank + 1);
     RD_TRY(rd_string_add(&s->symbols, line, n_left, &ids[0]));
@@ -82,6 +76,7 @@ static rd_status read_codes(rd_subword *s, const char *path, char *text, size_t 
     int64_t lines = 1, number = 1;
     char *line;
     int32_t rank = 0;
+    RD_TRY(rd_vocab_text_check(path, "no codes", text, n));
     for (size_t i = 0; i < n; i++) lines += text[i] == '\n';
     if (lines > MOST_CODES)
         return rd_error(RD_ERR_FORMAT, "%s: more than %d codes", path, MOST_CODES);
@@ -95,23 +90,13 @@ static rd_status read_codes(rd_subword *s, const char *path, char *text, size_t 
     return RD_OK;
 }
 
-static rd_status load(rd_subword *s, const char *path, char *text, size_t n) {
-    int64_t bad = rd_utf8_invalid_at(text, n);
-    const char *nul = memchr(text, '\0', n);
-    if (bad >= 0 || nul)
-        return rd_error(RD_ERR_FORMAT, "%s: no codes: byte %lld is %s", path,
-                        (long long)(bad >= 0 ? bad : nul - text) + 1,
-                        bad >= 0 ? "no UTF-8" : "a NUL");
-    return read_codes(s, path, text, n);
-}
-
 rd_status rd_subword_open(rd_subword **subword, const char *path) {
     char *text;
     size_t n;
     *subword = NULL;
     RD_TRY(rd_read_file(path, LARGEST_FILE, &text, &n));
     rd_subword *s = rd_calloc(1, sizeof *s);
-    rd_status status = s ? load(s, path, text, n) : RD_ERR_MEMORY;
+    rd_status status = s ? read_codes(s, path, text, n) : RD_ERR_MEMORY;
     free(text);
     if (status == RD_OK)
         *subword = s;

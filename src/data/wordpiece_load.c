@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "data/piece_ids.h"
+#include "data/vocab_text.h"
 #include "data/wordpiece.h"
 #include "io/json.h"
 
@@ -118,26 +119,13 @@ static rd_status mark_added_beside(rd_wordpiece *self, const char *vocab_path) {
 }
 
 static rd_status check_text(const char *path, const char *bytes, size_t n, int64_t *n_lines) {
-    int64_t bad = rd_utf8_invalid_at(bytes, n);
-    const char *nul = memchr(bytes, '\0', n);
+    RD_TRY(rd_vocab_text_check(path, "not a WordPiece vocabulary", bytes, n));
     *n_lines = n > 0 && bytes[n - 1] != '\n';
     for (size_t i = 0; i < n; i++) *n_lines += bytes[i] == '\n';
-    if (bad >= 0) return refuse(path, "byte %lld is no UTF-8", (long long)bad + 1);
-    if (nul) return refuse(path, "byte %lld is a NUL", (long long)(nul - bytes) + 1);
     if (*n_lines > MOST_PIECES)
         return refuse(path, "it has %lld lines; at most %d pieces can be", (long long)*n_lines,
                       MOST_PIECES);
     return RD_OK;
-}
-
-/* A piece a line; text is cut into them in place. */
-static void cut_lines(char *text, int64_t n_lines, const char **names) {
-    for (int64_t i = 0; i < n_lines; i++) {
-        char *line = strsep(&text, "\n");
-        size_t n = strlen(line);
-        if (n && line[n - 1] == '\r') line[n - 1] = '\0';
-        names[i] = line;
-    }
 }
 
 rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const char *bytes,
@@ -148,11 +136,11 @@ rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const cha
     self->longest_word = USUAL_LONGEST_WORD;
     self->tidy = true;
     RD_TRY(read_config_beside(self, path));
-    char *text = rd_strdup(bytes);
+    char *text = rd_strdup(bytes), *rest = text;
     const char **names = rd_calloc((size_t)n_lines, sizeof *names);
     rd_status status = text && names ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK) {
-        cut_lines(text, n_lines, names);
+        for (int64_t i = 0; i < n_lines; i++) names[i] = rd_vocab_line(&rest);
         status = store_pieces(self, names, (int32_t)n_lines);
     }
     if (status == RD_OK) status = mark_added_beside(self, path);
