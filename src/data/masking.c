@@ -3,16 +3,13 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "data/batch.h"
-
-/* Properties of a piece. */
-enum { ORDINARY = 1, BEGINS_WORD = 2, ENDS_WORD = 4 };
+#include "data/ids.h"
+#include "data/piece_flags.h"
 
 struct rd_masking {
     rd_masking_config config;
-    int32_t mask, vocab, n_ordinary;
-    int32_t *ordinary; /* [n_ordinary] pieces that may be chosen, and be read instead */
-    uint8_t *pieces;   /* [vocab] the flags above */
+    int32_t mask;
+    rd_piece_flags pieces; /* those of text may be chosen, and be read instead */
 };
 
 /* clang-format off: one row a key reads as the table it is */
@@ -30,12 +27,6 @@ const rd_key rd_masking_keys[] = {
 #undef RD_AT
 /* clang-format on */
 
-static uint8_t flags_of(const rd_tokenizer *tokenizer, int32_t id) {
-    if (!rd_tokenizer_is_text(tokenizer, id)) return 0;
-    return (uint8_t)(ORDINARY | (rd_tokenizer_begins_word(tokenizer, id) ? BEGINS_WORD : 0) |
-                     (rd_tokenizer_ends_word(tokenizer, id) ? ENDS_WORD : 0));
-}
-
 static rd_status check(const rd_masking_config *c, const rd_tokenizer *tokenizer) {
     if (rd_tokenizer_mask(tokenizer) < 0)
         return rd_error(RD_ERR_FORMAT, "task masked_lm: the vocabulary has no mask; make it with "
@@ -45,20 +36,6 @@ static rd_status check(const rd_masking_config *c, const rd_tokenizer *tokenizer
                     "leave-unmasked-prob and random-token-prob are more than 1 together");
 }
 
-static rd_status fill(rd_masking *m, const rd_tokenizer *tokenizer) {
-    m->vocab = rd_tokenizer_size(tokenizer);
-    m->mask = rd_tokenizer_mask(tokenizer);
-    m->pieces = rd_malloc((size_t)m->vocab, sizeof *m->pieces);
-    m->ordinary = rd_malloc((size_t)m->vocab, sizeof *m->ordinary);
-    if (!m->pieces || !m->ordinary) return RD_ERR_MEMORY;
-    for (int32_t id = 0; id < m->vocab; id++) {
-        m->pieces[id] = flags_of(tokenizer, id);
-        if (m->pieces[id] & ORDINARY) m->ordinary[m->n_ordinary++] = id;
-    }
-    if (m->n_ordinary > 0) return RD_OK;
-    return rd_error(RD_ERR_FORMAT, "task masked_lm: the vocabulary has special pieces only");
-}
-
 rd_status rd_masking_new(rd_masking **out, const rd_masking_config *config,
                          const rd_tokenizer *tokenizer) {
     *out = NULL;
@@ -66,7 +43,10 @@ rd_status rd_masking_new(rd_masking **out, const rd_masking_config *config,
     rd_masking *m = rd_calloc(1, sizeof *m);
     if (!m) return RD_ERR_MEMORY;
     m->config = *config;
-    rd_status status = fill(m, tokenizer);
+    m->mask = rd_tokenizer_mask(tokenizer);
+    rd_status status = rd_piece_flags_new(&m->pieces, tokenizer);
+    if (status == RD_OK && m->pieces.n_text == 0)
+        status = rd_error(RD_ERR_FORMAT, "task masked_lm: the vocabulary has special pieces only");
     if (status == RD_OK)
         *out = m;
     else
@@ -76,19 +56,19 @@ rd_status rd_masking_new(rd_masking **out, const rd_masking_config *config,
 
 void rd_masking_free(rd_masking *m) {
     if (!m) return;
-    free(m->ordinary);
-    free(m->pieces);
+    rd_piece_flags_free(&m->pieces);
     free(m);
 }
 
-static bool is_ordinary(const rd_masking *m, int32_t id) {
-    return id >= 0 && id < m->vocab && (m->pieces[id] & ORDINARY);
+static bool is_text(const rd_masking *m, int32_t id) {
+    return id >= 0 && id < m->pieces.vocab && m->pieces.flags[id];
 }
 
 /* Whether the token continues the word of the token before it. */
 static bool goes_on(const rd_masking *m, const int32_t *ids, int32_t i) {
-    return m->config.whole_words && i > 0 && is_ordinary(m, ids[i - 1]) &&
-           !(m->pieces[ids[i - 1]] & ENDS_WORD && m->pieces[ids[i]] & BEGINS_WORD);
+    const uint8_t *flags = m->pieces.flags;
+    return m->config.whole_words && i > 0 && is_text(m, ids[i - 1]) &&
+           !(flags[ids[i - 1]] & RD_PIECE_ENDS_WORD && flags[ids[i]] & RD_PIECE_BEGINS_WORD);
 }
 
 /* How many of n units are chosen. */
@@ -103,7 +83,7 @@ static int32_t read_as(const rd_masking *m, rd_rng *rng, int32_t id) {
     double draw = rd_rng_uniform(rng);
     if (draw < (double)m->config.unmasked) return id;
     if (draw < (double)m->config.unmasked + (double)m->config.random)
-        return m->ordinary[rd_rng_below(rng, (uint32_t)m->n_ordinary)];
+        return m->pieces.text[rd_rng_below(rng, (uint64_t)m->pieces.n_text)];
     return m->mask;
 }
 
@@ -116,7 +96,7 @@ rd_status rd_masking_apply(const rd_masking *m, rd_rng *rng, const int32_t *ids,
     rd_status status = rd_ids_add(masked, ids, n);
     if (status == RD_OK) status = rd_ids_fill(labels, -1, n);
     for (int32_t i = 0; i < n; i++)
-        if (is_ordinary(m, ids[i]) && !goes_on(m, ids, i)) starts[units++] = i;
+        if (is_text(m, ids[i]) && !goes_on(m, ids, i)) starts[units++] = i;
     if (status == RD_OK && units > 0) {
         rd_rng_shuffle(rng, starts, units);
         int64_t chosen = number_of(m, rng, units);
@@ -126,7 +106,7 @@ rd_status rd_masking_apply(const rd_masking *m, rd_rng *rng, const int32_t *ids,
                 labels->data[i] = ids[i];
                 masked->data[i] = read_as(m, rng, ids[i]);
                 i++;
-            } while (i < n && is_ordinary(m, ids[i]) && goes_on(m, ids, i));
+            } while (i < n && is_text(m, ids[i]) && goes_on(m, ids, i));
         }
     }
     free(starts);

@@ -2,33 +2,39 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
+#include "data/piece_flags.h"
 
 enum { LONGEST_SPAN = 127 }; /* beyond it Poisson's tail is cut, as in fairseq */
 
-/* Properties of a piece, for noise. */
-enum { ORDINARY = 1, BEGINS_WORD = 2, ENDS_WITH_STOP = 4 };
+/* clang-format off: one row a key reads as the table it is */
+#define RD_AT(field) offsetof(rd_noise_config, field)
+const rd_key rd_noise_keys[] = {
+    {"mask", RD_KEY_FLOAT, RD_AT(mask), 0, 1, "0",
+     .help = "noise: share of each source's tokens that is masked, in spans; 0: none. BART: 0.3"},
+    {"poisson-lambda", RD_KEY_FLOAT, RD_AT(poisson_lambda), 0.5, 30, "3",
+     .help = "mask: mean length of a span, Poisson-distributed; one of length 0 inserts a mask "
+             "with replace-length: 1"},
+    {"replace-length", RD_KEY_INT32, RD_AT(replace_length), -1, 1, "1",
+     .help = "mask: a span becomes 1 mask, 0: none, -1: one for each token"},
+    {"mask-random", RD_KEY_FLOAT, RD_AT(mask_random), 0, 1, "0",
+     .help = "mask: share of the masks that is a random piece instead"},
+    {"permute-sentences", RD_KEY_FLOAT, RD_AT(permute_sentences), 0, 1, "0",
+     .help = "noise: share of each source's sentences that is shuffled. BART: 1"},
+    {.name = NULL}};
+#undef RD_AT
+/* clang-format on */
 
 struct rd_noise {
     rd_noise_config config;
-    int32_t mask, bos, vocab, n_ordinary;
-    int32_t *ordinary;                /* [n_ordinary] pieces that a random mask may be */
-    uint8_t *pieces;                  /* [vocab] the flags above */
+    int32_t mask, bos;
+    rd_piece_flags pieces;
     double at_most[LONGEST_SPAN + 1]; /* P(length of a span <= k) */
 };
 
 bool rd_noise_wanted(const rd_noise_config *config) {
     return config->mask > 0.0f || config->permute_sentences > 0.0f;
-}
-
-static uint8_t flags_of(const rd_tokenizer *tokenizer, int32_t id) {
-    if (!rd_tokenizer_is_text(tokenizer, id)) return 0;
-    const char *piece = rd_tokenizer_piece(tokenizer, id);
-    bool begins = rd_tokenizer_begins_word(tokenizer, id);
-    bool stops = piece[strlen(piece) - 1] == '.';
-    return (uint8_t)(ORDINARY | (begins ? BEGINS_WORD : 0) | (stops ? ENDS_WITH_STOP : 0));
 }
 
 /* Poisson's distribution function: P(k) = exp(-lambda) lambda^k / k!. */
@@ -57,26 +63,18 @@ rd_status rd_noise_new(rd_noise **out, const rd_noise_config *config,
     noise->config = *config;
     noise->mask = rd_tokenizer_mask(tokenizer);
     noise->bos = rd_tokenizer_bos(tokenizer);
-    noise->vocab = rd_tokenizer_size(tokenizer);
-    noise->pieces = rd_malloc((size_t)noise->vocab, sizeof *noise->pieces);
-    noise->ordinary = rd_malloc((size_t)noise->vocab, sizeof *noise->ordinary);
-    if (!noise->pieces || !noise->ordinary) {
-        rd_noise_free(noise);
-        return RD_ERR_MEMORY;
-    }
-    for (int32_t id = 0; id < noise->vocab; id++) {
-        noise->pieces[id] = flags_of(tokenizer, id);
-        if (noise->pieces[id]) noise->ordinary[noise->n_ordinary++] = id;
-    }
     tabulate_lengths(noise);
-    *out = noise;
-    return RD_OK;
+    rd_status status = rd_piece_flags_new(&noise->pieces, tokenizer);
+    if (status == RD_OK)
+        *out = noise;
+    else
+        rd_noise_free(noise);
+    return status;
 }
 
 void rd_noise_free(rd_noise *noise) {
     if (!noise) return;
-    free(noise->ordinary);
-    free(noise->pieces);
+    rd_piece_flags_free(&noise->pieces);
     free(noise);
 }
 
@@ -88,7 +86,8 @@ static int32_t share_of(float share, int32_t n) {
 
 static bool sentence_ends_at(const rd_noise *noise, const int32_t *text, int32_t n, int32_t i) {
     if (i + 1 == n) return true;
-    return noise->pieces[text[i]] & ENDS_WITH_STOP && noise->pieces[text[i + 1]] & BEGINS_WORD;
+    const uint8_t *flags = noise->pieces.flags;
+    return flags[text[i]] & RD_PIECE_STOPS && flags[text[i + 1]] & RD_PIECE_BEGINS_WORD;
 }
 
 /* text[0..n) with its sentences shuffled in `to`; work: [4 * n + 1]. */
@@ -138,9 +137,9 @@ static int64_t draw_spans(const rd_noise *noise, rd_rng *rng, int32_t budget, in
 
 static int32_t mask_or_random(const rd_noise *noise, rd_rng *rng) {
     double share = (double)noise->config.mask_random;
-    if (noise->n_ordinary == 0 || !(share > 0.0) || rd_rng_uniform(rng) >= share)
+    if (noise->pieces.n_text == 0 || !(share > 0.0) || rd_rng_uniform(rng) >= share)
         return noise->mask;
-    return noise->ordinary[rd_rng_below(rng, (uint64_t)noise->n_ordinary)];
+    return noise->pieces.text[rd_rng_below(rng, (uint64_t)noise->pieces.n_text)];
 }
 
 /* Writes text[0..n) with spans masked to `to`, and returns how many ids that are; spans: [n]. All

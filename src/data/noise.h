@@ -12,13 +12,13 @@
 #include "base/rng.h"
 #include "rdrop/tokenizer.h"
 
-enum { RD_REPLACE_EACH = -1, RD_REPLACE_NONE = 0, RD_REPLACE_ONE = 1 };
+enum { RD_REPLACE_EACH = -1, RD_REPLACE_NONE = 0 };
 
 /* All 0: no noise. */
 typedef struct {
     float mask;              /* share of a document's tokens that are masked */
     float poisson_lambda;    /* mean length of the masked spans, Poisson-distributed; above 0 */
-    int32_t replace_length;  /* RD_REPLACE_: a span gives one mask, none, or one for each token */
+    int32_t replace_length;  /* masks for a span: 1, or RD_REPLACE_ */
     float mask_random;       /* share of the masks that are a random piece instead */
     float permute_sentences; /* share of a document's sentences that change places */
 } rd_noise_config;
