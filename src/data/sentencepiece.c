@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "data/model_check.h"
+#include "data/sentencepiece_check.h"
 #include "data/sentencepiece.h"
 #include "data/tokenizer_kind.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "data/model_check.h"
+#include "data/sentencepiece_check.h"
 #include "recipe/model_dir.h"
 #include "recipe/recipe_keys.h"
 #include "recipe/special_ids.h"

@@ -1,4 +1,4 @@
-#include "data/model_check.h"
+#include "data/sentencepiece_check.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "data/batch.h"
+#include "data/ids.h"
 
 /* The file is a protocol buffer (sentencepiece_model.proto): a sequence of fields, each a number
  * with a wire type, then its content. Writers have one way to write a number, readers take many:

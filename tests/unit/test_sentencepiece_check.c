@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "data/model_check.h"
+#include "data/sentencepiece_check.h"
 
 /* A piece "ab" of score 0, a trainer and a normalizer. */
 #define PIECE                                                                                      \
@@ -268,5 +268,5 @@ int main(void) {
         cmocka_unit_test(test_units_of_rules),
         cmocka_unit_test(test_memory_is_bounded_by_parts),
     };
-    return cmocka_run_group_tests_name("model_check", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("sentencepiece_check", tests, NULL, NULL);
 }
