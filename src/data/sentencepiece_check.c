@@ -8,11 +8,9 @@
 
 #include "base/text.h"
 #include "data/ids.h"
+#include "io/protobuf.h"
 
-/* The file is a protocol buffer (sentencepiece_model.proto): a sequence of fields, each a number
- * with a wire type, then its content. Writers have one way to write a number, readers take many:
- * only that one way is accepted, so the library cannot read something else here. */
-enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 };
+/* The fields of sentencepiece_model.proto that are used. */
 enum { MODEL_PIECE = 1, MODEL_TRAINER, MODEL_NORMALIZER, MODEL_SELF_TEST, MODEL_DENORMALIZER };
 enum { PIECE_TEXT = 1, PIECE_SCORE, PIECE_TYPE };
 enum { TRAINER_TYPE = 3, TRAINER_COVERAGE = 10, TRAINER_SYMBOL = 31, TRAINER_BYTES = 35 };
@@ -23,48 +21,8 @@ enum { USER_DEFINED = 4, LAST_PIECE_TYPE = 6, LONGEST_REPLACEMENT = 1024 };
  * take: three times the file (a fourth is the file itself) and some of the 64 MiB. */
 enum { PIECE_COST = 200, PART_COST = 64, FREE_COST = 40 << 20 };
 
-typedef struct {
-    const unsigned char *at, *end;
-} reader;
-
-typedef struct {
-    uint64_t number, value; /* value: of a VARINT */
-    int type;
-    reader content; /* of BYTES, FIXED64 and FIXED32 */
-} field;
-
-/* Only the shortest form: a last byte of zero adds nothing to a number except length. */
-static bool read_varint(reader *r, uint64_t largest, uint64_t *value) {
-    *value = 0;
-    for (int shift = 0; shift < 64 && r->at < r->end; shift += 7) {
-        unsigned char byte = *r->at++;
-        if (shift == 63 && byte > 1) return false;
-        *value |= (uint64_t)(byte & 0x7F) << shift;
-        if (!(byte & 0x80)) return (byte != 0 || shift == 0) && *value <= largest;
-    }
-    return false;
-}
-
-static bool read_field(reader *r, field *f) {
-    uint64_t tag, length = 0;
-    if (!read_varint(r, UINT32_MAX, &tag)) return false;
-    *f = (field){.number = tag >> 3, .type = (int)(tag & 7)};
-    if (f->number == 0) return false;
-    if (f->type == VARINT) return read_varint(r, UINT64_MAX, &f->value);
-    if (f->type == BYTES) {
-        if (!read_varint(r, INT32_MAX, &length)) return false;
-    } else if (f->type == FIXED64 || f->type == FIXED32)
-        length = f->type == FIXED64 ? 8 : 4;
-    else
-        return false; /* a group */
-    if (length > (uint64_t)(r->end - r->at)) return false;
-    f->content = (reader){r->at, r->at + length};
-    r->at += length;
-    return true;
-}
-
 /* A field that must come once, as `type`, and is marked in *seen. */
-static bool is_first(const field *f, int type, unsigned *seen) {
+static bool is_first(const rd_proto_field *f, rd_wire_type type, unsigned *seen) {
     unsigned bit = 1U << f->number;
     bool first = f->type == type && !(*seen & bit);
     *seen |= bit;
@@ -89,7 +47,7 @@ static bool replacements_are_short(const unsigned char *at, const unsigned char 
  * replacements its values point into. From unit i with byte c the search goes to unit
  * i ^ offset ^ c, whose label must be c; a unit with a leaf has a value at i ^ offset. A unit with
  * the top bit set is a value, which no byte matches; the root is entered without a match. */
-static bool charsmap_is_safe(reader map) {
+static bool charsmap_is_safe(rd_proto_reader map) {
     size_t n = (size_t)(map.end - map.at);
     if (n == 0) return true; /* no rules */
     if (n < 4) return false;
@@ -109,36 +67,36 @@ static bool charsmap_is_safe(reader map) {
     return true;
 }
 
-static const char *normalizer_problem(reader spec) {
+static const char *normalizer_problem(rd_proto_reader spec) {
     unsigned seen = 0;
-    field f;
+    rd_proto_field f;
     while (spec.at < spec.end) {
-        if (!read_field(&spec, &f)) return "damaged normalizer";
+        if (!rd_proto_read(&spec, &f)) return "damaged normalizer";
         if (f.number != NORMALIZER_CHARSMAP) continue;
-        if (!is_first(&f, BYTES, &seen) || !charsmap_is_safe(f.content))
+        if (!is_first(&f, RD_WIRE_BYTES, &seen) || !charsmap_is_safe(f.content))
             return "damaged normalization rules";
     }
     return NULL;
 }
 
-static const char *piece_problem(reader piece) {
+static const char *piece_problem(rd_proto_reader piece) {
     unsigned seen = 0;
-    field f;
+    rd_proto_field f;
     while (piece.at < piece.end) {
-        if (!read_field(&piece, &f)) return "a damaged piece";
+        if (!rd_proto_read(&piece, &f)) return "a damaged piece";
         const char *text = (const char *)f.content.at;
         size_t n = (size_t)(f.content.end - f.content.at);
         if (f.number == PIECE_TEXT) {
-            if (!is_first(&f, BYTES, &seen) || n == 0 || memchr(text, '\0', n))
+            if (!is_first(&f, RD_WIRE_BYTES, &seen) || n == 0 || memchr(text, '\0', n))
                 return "a piece of no text";
             if (rd_utf8_invalid_at(text, n) >= 0) return "a piece that is not UTF-8";
         } else if (f.number == PIECE_SCORE) {
             float score;
-            if (!is_first(&f, FIXED32, &seen)) return "a piece of two scores";
+            if (!is_first(&f, RD_WIRE_32, &seen)) return "a piece of two scores";
             memcpy(&score, text, sizeof score);
             if (!isfinite(score)) return "a piece whose score is no number";
         } else if (f.number == PIECE_TYPE) {
-            if (!is_first(&f, VARINT, &seen) || f.value < 1 || f.value > LAST_PIECE_TYPE)
+            if (!is_first(&f, RD_WIRE_VARINT, &seen) || f.value < 1 || f.value > LAST_PIECE_TYPE)
                 return "a piece of an unknown type";
         }
     }
@@ -146,24 +104,24 @@ static const char *piece_problem(reader piece) {
 }
 
 /* Counts the parts of a message of texts, or of messages that hold no more than texts. */
-static const char *count_parts(reader message, size_t *cost) {
-    field f;
+static const char *count_parts(rd_proto_reader message, size_t *cost) {
+    rd_proto_field f;
     for (; message.at < message.end; *cost += PART_COST)
-        if (!read_field(&message, &f)) return "truncated or damaged";
+        if (!rd_proto_read(&message, &f)) return "truncated or damaged";
     return NULL;
 }
 
-static const char *part_problem(const field *f, unsigned *seen, size_t *cost) {
+static const char *part_problem(const rd_proto_field *f, unsigned *seen, size_t *cost) {
     if (f->number > MODEL_DENORMALIZER) return NULL;
     *cost += f->number == MODEL_PIECE ? PIECE_COST : PART_COST;
     if (f->number == MODEL_PIECE)
-        return f->type == BYTES ? piece_problem(f->content) : "a damaged piece";
-    if (!is_first(f, BYTES, seen)) return "a part that comes twice";
+        return f->type == RD_WIRE_BYTES ? piece_problem(f->content) : "a damaged piece";
+    if (!is_first(f, RD_WIRE_BYTES, seen)) return "a part that comes twice";
     if (f->number == MODEL_TRAINER) return count_parts(f->content, cost);
     if (f->number != MODEL_SELF_TEST) return normalizer_problem(f->content);
-    reader samples = f->content;
-    for (field sample; samples.at < samples.end; *cost += PART_COST) {
-        if (!read_field(&samples, &sample)) return "truncated or damaged";
+    rd_proto_reader samples = f->content;
+    for (rd_proto_field sample; samples.at < samples.end; *cost += PART_COST) {
+        if (!rd_proto_read(&samples, &sample)) return "truncated or damaged";
         const char *problem = count_parts(sample.content, cost);
         if (problem) return problem;
     }
@@ -172,12 +130,12 @@ static const char *part_problem(const field *f, unsigned *seen, size_t *cost) {
 
 const char *rd_spm_problem(const char *bytes, size_t n) {
     if (n == 0) return "it is empty";
-    reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
+    rd_proto_reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
     unsigned seen = 0, needed = 1U << MODEL_TRAINER | 1U << MODEL_NORMALIZER;
     size_t cost = 0;
     while (r.at < r.end) {
-        field f;
-        if (!read_field(&r, &f)) return "truncated or damaged";
+        rd_proto_field f;
+        if (!rd_proto_read(&r, &f)) return "truncated or damaged";
         const char *problem = part_problem(&f, &seen, &cost);
         if (problem) return problem;
         if (cost > FREE_COST + 3 * n) return "it would take too much memory for its size";
@@ -185,13 +143,13 @@ const char *rd_spm_problem(const char *bytes, size_t n) {
     return (seen & needed) == needed ? NULL : "truncated: its last parts are missing";
 }
 
-static rd_status read_trainer(reader spec, rd_spm_settings *settings) {
+static rd_status read_trainer(rd_proto_reader spec, rd_spm_settings *settings) {
     static const char *const types[] = {"unigram", "unigram", "bpe", "word", "char"};
-    field f;
-    while (spec.at < spec.end && read_field(&spec, &f)) {
+    rd_proto_field f;
+    while (spec.at < spec.end && rd_proto_read(&spec, &f)) {
         if (f.number == TRAINER_TYPE && f.value < sizeof types / sizeof *types)
             settings->type = types[f.value];
-        if (f.number == TRAINER_COVERAGE && f.type == FIXED32)
+        if (f.number == TRAINER_COVERAGE && f.type == RD_WIRE_32)
             memcpy(&settings->coverage, f.content.at, sizeof settings->coverage);
         if (f.number == TRAINER_BYTES) settings->bytes = f.value != 0;
         if (f.number != TRAINER_SYMBOL) continue;
@@ -202,9 +160,9 @@ static rd_status read_trainer(reader spec, rd_spm_settings *settings) {
     return RD_OK;
 }
 
-static void read_normalizer(reader spec, rd_spm_settings *settings) {
-    field f;
-    while (spec.at < spec.end && read_field(&spec, &f))
+static void read_normalizer(rd_proto_reader spec, rd_spm_settings *settings) {
+    rd_proto_field f;
+    while (spec.at < spec.end && rd_proto_read(&spec, &f))
         if (f.number == NORMALIZER_NAME)
             snprintf(settings->normalization, sizeof settings->normalization, "%.*s",
                      (int)(f.content.end - f.content.at), (const char *)f.content.at);
@@ -212,27 +170,27 @@ static void read_normalizer(reader spec, rd_spm_settings *settings) {
 
 rd_status rd_spm_read_settings(const char *bytes, size_t n, rd_spm_settings *settings) {
     *settings = (rd_spm_settings){.type = "unigram", .normalization = "nmt_nfkc"};
-    reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
-    field f;
-    while (r.at < r.end && read_field(&r, &f)) {
+    rd_proto_reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
+    rd_proto_field f;
+    while (r.at < r.end && rd_proto_read(&r, &f)) {
         if (f.number == MODEL_NORMALIZER) read_normalizer(f.content, settings);
         if (f.number == MODEL_TRAINER) RD_TRY(read_trainer(f.content, settings));
     }
     return RD_OK;
 }
 
-static bool is_symbol(reader piece) {
-    field f;
-    while (piece.at < piece.end && read_field(&piece, &f))
+static bool is_symbol(rd_proto_reader piece) {
+    rd_proto_field f;
+    while (piece.at < piece.end && rd_proto_read(&piece, &f))
         if (f.number == PIECE_TYPE) return f.value == USER_DEFINED;
     return false;
 }
 
 rd_status rd_spm_read_symbols(const char *bytes, size_t n, rd_ids *ids) {
-    reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
+    rd_proto_reader r = {(const unsigned char *)bytes, (const unsigned char *)bytes + n};
     int32_t id = 0;
-    field f;
-    while (r.at < r.end && read_field(&r, &f)) {
+    rd_proto_field f;
+    while (r.at < r.end && rd_proto_read(&r, &f)) {
         if (f.number != MODEL_PIECE) continue;
         if (is_symbol(f.content)) RD_TRY(rd_ids_add(ids, &id, 1));
         id++;

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "data/vocab_files.h"
 #include "io/json.h"
 #include "io/output.h"
+#include "io/protobuf.h"
 
 enum { LARGEST_FILE = 1 << 30 };
 
@@ -40,28 +40,14 @@ static rd_status check_new(const rd_tokenizer *tokenizer, const json_t *list) {
     return RD_OK;
 }
 
-static rd_status put_varint(rd_text *out, size_t value) {
-    do {
-        char byte = (char)((value & 0x7F) | (value > 0x7F ? 0x80 : 0));
-        RD_TRY(rd_text_append(out, &byte, 1));
-        value >>= 7;
-    } while (value);
-    return RD_OK;
-}
-
 /* One piece at the end of a ModelProto, whose first field is the list of pieces: its text (field
  * 1), score 0 (field 2, a float) and type USER_DEFINED (field 3, 4). */
 static rd_status put_piece(rd_text *out, const char *symbol) {
-    static const char score_and_type[] = "\x15\0\0\0\0\x18\x04";
     rd_text piece = {0};
-    size_t n = strlen(symbol);
-    rd_status status = rd_text_append(&piece, "\x0A", 1);
-    if (status == RD_OK) status = put_varint(&piece, n);
-    if (status == RD_OK) status = rd_text_append(&piece, symbol, n);
-    if (status == RD_OK) status = rd_text_append(&piece, score_and_type, 7);
-    if (status == RD_OK) status = rd_text_append(out, "\x0A", 1);
-    if (status == RD_OK) status = put_varint(out, (size_t)piece.length);
-    if (status == RD_OK) status = rd_text_append(out, piece.data, (size_t)piece.length);
+    rd_status status = rd_proto_put_bytes(&piece, 1, symbol, strlen(symbol));
+    if (status == RD_OK) status = rd_proto_put_float(&piece, 2, 0.0f);
+    if (status == RD_OK) status = rd_proto_put_integer(&piece, 3, 4);
+    if (status == RD_OK) status = rd_proto_put_bytes(out, 1, piece.data, (size_t)piece.length);
     rd_text_free(&piece);
     return status;
 }

@@ -12,14 +12,14 @@
 
 #include "base/file.h"
 #include "io/output.h"
+#include "io/protobuf.h"
 #include "io/tfrecord.h"
 #include "train/numbers.h"
 #include "train/run.h"
 
 static const char name_begins[] = "events.out.tfevents.";
 
-/* ---- Protocol buffers: the fields of tensorflow/core/util/event.proto that are used ---- */
-
+/* The fields of tensorflow/core/util/event.proto that are used. */
 enum {
     EVENT_WALL_TIME = 1,
     EVENT_STEP = 2,
@@ -28,50 +28,6 @@ enum {
     EVENT_SESSION = 7
 };
 enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2, SESSION_STATUS = 1, SESSION_START = 1 };
-enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-static rd_status put_varint(rd_text *out, uint64_t value) {
-    char bytes[10];
-    size_t n = 0;
-    for (; value > 0x7f; value >>= 7) bytes[n++] = (char)(value | 0x80);
-    bytes[n++] = (char)value;
-    return rd_text_append(out, bytes, n);
-}
-
-static rd_status put_key(rd_text *out, int field, int wire) {
-    return put_varint(out, (uint64_t)(field << 3 | wire));
-}
-
-static rd_status put_integer(rd_text *out, int field, int64_t value) {
-    RD_TRY(put_key(out, field, WIRE_VARINT));
-    return put_varint(out, (uint64_t)value);
-}
-
-static rd_status put_bytes(rd_text *out, int field, const char *bytes, size_t n) {
-    RD_TRY(put_key(out, field, WIRE_BYTES));
-    RD_TRY(put_varint(out, n));
-    return rd_text_append(out, bytes, n);
-}
-
-/* bits: of a float or a double */
-static rd_status put_bits(rd_text *out, int field, uint64_t bits, int n) {
-    char bytes[8];
-    for (int i = 0; i < n; i++) bytes[i] = (char)(bits >> (8 * i) & 0xff);
-    RD_TRY(put_key(out, field, n == 8 ? WIRE_64 : WIRE_32));
-    return rd_text_append(out, bytes, (size_t)n);
-}
-
-static rd_status put_double(rd_text *out, int field, double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return put_bits(out, field, bits, 8);
-}
-
-static rd_status put_float(rd_text *out, int field, float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return put_bits(out, field, bits, 4);
-}
 
 /* ---- Events ---- */
 
@@ -92,9 +48,9 @@ static rd_status add_scalar(message *m, const char *group, const char *name, dou
     if (!isfinite(value)) return RD_OK;
     snprintf(tag, sizeof tag, "%s/%s", group, name);
     rd_text_clear(&m->value);
-    RD_TRY(put_bytes(&m->value, VALUE_TAG, tag, strlen(tag)));
-    RD_TRY(put_float(&m->value, VALUE_SIMPLE, (float)value));
-    return put_bytes(&m->summary, SUMMARY_VALUE, m->value.data, (size_t)m->value.length);
+    RD_TRY(rd_proto_put_bytes(&m->value, VALUE_TAG, tag, strlen(tag)));
+    RD_TRY(rd_proto_put_float(&m->value, VALUE_SIMPLE, (float)value));
+    return rd_proto_put_bytes(&m->summary, SUMMARY_VALUE, m->value.data, (size_t)m->value.length);
 }
 
 static rd_status add_update(message *m, const rd_train_event *e) {
@@ -113,8 +69,9 @@ static rd_status start_event(message *m, int64_t step) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     rd_text_clear(&m->event);
-    RD_TRY(put_double(&m->event, EVENT_WALL_TIME, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec));
-    return step ? put_integer(&m->event, EVENT_STEP, step) : RD_OK; /* 0 is not written */
+    RD_TRY(rd_proto_put_double(&m->event, EVENT_WALL_TIME,
+                               (double)now.tv_sec + 1e-9 * (double)now.tv_nsec));
+    return step ? rd_proto_put_integer(&m->event, EVENT_STEP, step) : RD_OK; /* 0 is not written */
 }
 
 static rd_status write_event(rd_run *run, message *m) {
@@ -128,7 +85,8 @@ static rd_status write_event(rd_run *run, message *m) {
 static rd_status write_scalars(rd_run *run, const rd_train_event *e, message *m) {
     RD_TRY(e->kind == RD_TRAIN_VALID ? add_validation(m, e->results) : add_update(m, e));
     RD_TRY(start_event(m, e->update));
-    RD_TRY(put_bytes(&m->event, EVENT_SUMMARY, m->summary.data, (size_t)m->summary.length));
+    RD_TRY(
+        rd_proto_put_bytes(&m->event, EVENT_SUMMARY, m->summary.data, (size_t)m->summary.length));
     return write_event(run, m);
 }
 
@@ -148,11 +106,11 @@ rd_status rd_tensorboard_write(rd_run *run, const rd_train_event *e) {
 static rd_status write_head(rd_run *run, message *m) {
     static const char version[] = "brain.Event:2";
     RD_TRY(start_event(m, 0));
-    RD_TRY(put_bytes(&m->event, EVENT_VERSION, version, sizeof version - 1));
+    RD_TRY(rd_proto_put_bytes(&m->event, EVENT_VERSION, version, sizeof version - 1));
     RD_TRY(write_event(run, m));
     RD_TRY(start_event(m, run->state.update + 1));
-    RD_TRY(put_integer(&m->value, SESSION_STATUS, SESSION_START));
-    RD_TRY(put_bytes(&m->event, EVENT_SESSION, m->value.data, (size_t)m->value.length));
+    RD_TRY(rd_proto_put_integer(&m->value, SESSION_STATUS, SESSION_START));
+    RD_TRY(rd_proto_put_bytes(&m->event, EVENT_SESSION, m->value.data, (size_t)m->value.length));
     return write_event(run, m);
 }
 
