@@ -216,6 +216,6 @@ rd_status rd_collect_labels(const char *const *paths, int n_paths, const rd_tabl
         rd_table_close(table);
         RD_TRY(status);
     }
-    rd_labels_sort(labels);
+    rd_names_sort(labels);
     return RD_OK;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
 #include "io/output.h"
@@ -13,9 +12,7 @@
 enum { MOST_LABELS = 100000 };
 
 void rd_labels_free(rd_labels *labels) {
-    for (int64_t i = 0; i < labels->n; i++) free(labels->names[i]);
-    free(labels->names);
-    *labels = (rd_labels){0};
+    rd_names_free(labels);
 }
 
 int32_t rd_labels_find(const rd_labels *labels, const char *name) {
@@ -40,11 +37,8 @@ static bool has_outer_blank(const char *name, size_t n) {
 
 rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
     char shown[96];
-    char *copy = rd_malloc(n + 1, 1);
-    if (!copy) return RD_ERR_MEMORY;
-    memcpy(copy, name, n);
-    copy[n] = '\0';
-    rd_escape(shown, sizeof shown, copy);
+    RD_TRY(rd_names_add(labels, name, n));
+    char *copy = labels->names[--labels->n]; /* counts once it is found right */
     const char *wrong = n == 0                              ? "is empty"
                         : memchr(name, '\0', n)             ? "holds a zero byte"
                         : memchr(name, '\n', n)             ? "holds a line break"
@@ -54,15 +48,11 @@ rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
                         : rd_labels_find(labels, copy) >= 0 ? "comes twice"
                         : labels->n == MOST_LABELS          ? "is one class too many"
                                                             : NULL;
-    rd_status status = RD_OK;
-    if (wrong) status = rd_error(RD_ERR_FORMAT, "the label '%s' %s", shown, wrong);
-    if (status == RD_OK)
-        status = rd_reserve(&labels->names, &labels->capacity, labels->n + 1, sizeof copy);
-    if (status == RD_OK)
-        labels->names[labels->n++] = copy;
-    else
-        free(copy);
-    return status;
+    labels->n += !wrong;
+    if (!wrong) return RD_OK;
+    rd_escape(shown, sizeof shown, copy);
+    free(copy);
+    return rd_error(RD_ERR_FORMAT, "the label '%s' %s", shown, wrong);
 }
 
 rd_status rd_labels_add_list(rd_labels *labels, const char *list) {
@@ -75,14 +65,6 @@ rd_status rd_labels_add_list(rd_labels *labels, const char *list) {
         if (!at[n]) return RD_OK;
         at += n + 1;
     }
-}
-
-static int by_bytes(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-void rd_labels_sort(rd_labels *labels) {
-    if (labels->n > 1) qsort(labels->names, (size_t)labels->n, sizeof *labels->names, by_bytes);
 }
 
 static rd_status read_lines(rd_labels *labels, rd_corpus *corpus) {

@@ -3,15 +3,9 @@
 #ifndef RD_DATA_LABELS_H
 #define RD_DATA_LABELS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/names.h"
 
-#include "base/error.h"
-
-typedef struct {
-    char **names; /* [n] each malloc'ed */
-    int64_t n, capacity;
-} rd_labels; /* {0} is empty */
+typedef rd_names rd_labels;
 
 void rd_labels_free(rd_labels *labels);
 
@@ -24,9 +18,6 @@ rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n);
 
 /* Adds those of a list with commas between, blanks around names left out. */
 rd_status rd_labels_add_list(rd_labels *labels, const char *list);
-
-/* Sorts by the bytes of their names, the default order of a table's classes. */
-void rd_labels_sort(rd_labels *labels);
 
 /* DIRECTORY/labels.txt. */
 rd_status rd_labels_read(rd_labels *labels, const char *directory);

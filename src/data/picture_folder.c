@@ -7,46 +7,23 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "data/corpus.h"
 #include "data/picture_source_kind.h"
 
-/* Names in a directory, in the order of their bytes. */
-typedef struct {
-    char **items;
-    int64_t n, capacity;
-} name_list;
-
-static void free_names(name_list *names) {
-    for (int64_t i = 0; i < names->n; i++) free(names->items[i]);
-    free(names->items);
-    *names = (name_list){0};
-}
-
-static int by_bytes(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static rd_status add_name(name_list *names, const char *name) {
-    RD_TRY(rd_reserve(&names->items, &names->capacity, names->n + 1, sizeof *names->items));
-    char *copy = rd_strdup(name);
-    if (!copy) return RD_ERR_MEMORY;
-    names->items[names->n++] = copy;
-    return RD_OK;
-}
-
-/* Hidden files are left out: systems store their own notes in them. */
-static rd_status list_names(name_list *names, const char *path) {
+/* In the order of their bytes. Hidden files are left out: systems store their own notes in them. */
+static rd_status list_names(rd_names *names, const char *path) {
     DIR *directory = opendir(path);
     if (!directory) return rd_error(RD_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     const struct dirent *entry;
     rd_status status = RD_OK;
     while (status == RD_OK && (errno = 0, entry = readdir(directory)))
-        if (entry->d_name[0] != '.') status = add_name(names, entry->d_name);
+        if (entry->d_name[0] != '.')
+            status = rd_names_add(names, entry->d_name, strlen(entry->d_name));
     if (status == RD_OK && errno)
         status = rd_error(RD_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     closedir(directory);
-    if (status == RD_OK && names->n > 0)
-        qsort(names->items, (size_t)names->n, sizeof *names->items, by_bytes);
+    rd_names_sort(names);
     return status;
 }
 
@@ -62,7 +39,7 @@ static rd_status read_picture(rd_labelled_picture *picture) {
 
 typedef struct {
     char *path;
-    name_list classes, files; /* files: of class at_class - 1 */
+    rd_names classes, files; /* files: of class at_class - 1 */
     int64_t at_class, at_file;
 } folder;
 
@@ -77,16 +54,16 @@ static rd_status folder_open(void **self, const char *path, const char *prefix) 
 static void folder_close(void *self) {
     folder *f = self;
     if (!f) return;
-    free_names(&f->classes);
-    free_names(&f->files);
+    rd_names_free(&f->classes);
+    rd_names_free(&f->files);
     free(f->path);
     free(f);
 }
 
 static rd_status next_class(folder *f) {
-    free_names(&f->files);
+    rd_names_free(&f->files);
     f->at_file = 0;
-    char *path = rd_path_join(f->path, f->classes.items[f->at_class++]);
+    char *path = rd_path_join(f->path, f->classes.names[f->at_class++]);
     if (!path) return RD_ERR_MEMORY;
     struct stat info;
     rd_status status = stat(path, &info) == 0 && !S_ISDIR(info.st_mode)
@@ -105,9 +82,9 @@ static rd_status folder_next(void *self, bool with_bytes, rd_labelled_picture *p
     while (f->at_file == f->files.n && f->at_class < f->classes.n) RD_TRY(next_class(f));
     *more = f->at_file < f->files.n;
     if (!*more) return RD_OK;
-    const char *label = f->classes.items[f->at_class - 1];
+    const char *label = f->classes.names[f->at_class - 1];
     RD_TRY(rd_text_printf(&picture->label, "%s", label));
-    RD_TRY(rd_text_printf(&picture->name, "%s/%s/%s", f->path, label, f->files.items[f->at_file]));
+    RD_TRY(rd_text_printf(&picture->name, "%s/%s/%s", f->path, label, f->files.names[f->at_file]));
     f->at_file++;
     return with_bytes ? read_picture(picture) : RD_OK;
 }

@@ -186,7 +186,7 @@ static void test_labels(void **state) {
     assert_int_equal(rd_labels_read(&read, directory), RD_OK);
     rd_labels_list(&read, list, sizeof list);
     assert_string_equal(list, "no, yes, may be, a");
-    rd_labels_sort(&read);
+    rd_names_sort(&read);
     rd_labels_list(&read, list, sizeof list);
     assert_string_equal(list, "a, may be, no, yes");
     rd_labels_free(&labels);

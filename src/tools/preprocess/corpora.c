@@ -68,19 +68,8 @@ rd_status refuse_corpora(const preprocess_job *job, const char *name) {
 typedef struct {
     const preprocess_job *job;
     const char *lang;
-    path_list *list;
+    rd_names *list;
 } search;
-
-/* Takes the text, and adds it unless making it failed. */
-static rd_status add_text(path_list *list, rd_status status, rd_text *text) {
-    if (status == RD_OK)
-        status = rd_reserve(&list->items, &list->capacity, list->n + 1, sizeof *list->items);
-    if (status == RD_OK)
-        list->items[list->n++] = text->data;
-    else
-        rd_text_free(text);
-    return status;
-}
 
 /* Corpora are read several times: to be compared, for the vocabulary, and to be binarized. */
 static rd_status refuse_pipe(const char *path) {
@@ -94,22 +83,18 @@ static rd_status add_path(void *self, const char *prefix) {
     rd_text path = {0};
     rd_status status = corpus_path(s->job, prefix, s->lang, &path);
     if (status == RD_OK) status = refuse_pipe(path.data);
-    return add_text(s->list, status, &path);
+    if (status == RD_OK) status = rd_names_add(s->list, path.data, (size_t)path.length);
+    rd_text_free(&path);
+    return status;
 }
 
 rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
-                       path_list *list) {
+                       rd_names *list) {
     int64_t before = list->n;
     RD_TRY(each_prefix(prefixes, add_path, &(search){job, lang, list}));
     if (list->n > before) return RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: \"%s\" names no corpus; expected prefixes of files",
                     job->recipe_path, prefixes);
-}
-
-void path_list_free(path_list *list) {
-    for (int64_t i = 0; i < list->n; i++) free(list->items[i]);
-    free(list->items);
-    *list = (path_list){0};
 }
 
 /* Test sets being gone through. */
@@ -118,20 +103,19 @@ typedef struct {
     const char *lang;
     rd_status (*use)(void *self, const char *prefix, const char *name);
     void *self;
-    path_list names; /* of the files so far */
+    rd_names names; /* of the files so far */
 } test_sets;
 
 rd_status take_name(const preprocess_job *job, const char *prefix, const char *name,
-                    path_list *names) {
-    rd_text copy = {0};
+                    rd_names *names) {
     bool taken = !strcmp(name, "train.bin") || !strcmp(name, "valid.bin") ||
                  (job->shortlist && !strcmp(name, "shortlist.bin"));
-    for (int64_t i = 0; i < names->n; i++) taken |= !strcmp(name, names->items[i]);
+    for (int64_t i = 0; i < names->n; i++) taken |= !strcmp(name, names->names[i]);
     if (taken)
         return rd_error(RD_ERR_ARGUMENT,
                         "test set '%s' would overwrite %s, made of other data; rename it", prefix,
                         name);
-    return add_text(names, rd_text_printf(&copy, "%s", name), &copy);
+    return rd_names_add(names, name, strlen(name));
 }
 
 static rd_status use_test_set(void *self, const char *prefix) {
@@ -159,7 +143,7 @@ rd_status each_test_set(const preprocess_job *job, const char *lang,
     const char *prefixes = job->recipe->data.testpref;
     test_sets sets = {job, lang, use, self, {0}};
     rd_status status = prefixes ? each_prefix(prefixes, use_test_set, &sets) : RD_OK;
-    path_list_free(&sets.names);
+    rd_names_free(&sets.names);
     return status;
 }
 
@@ -220,7 +204,7 @@ static rd_status size_of(const char *path, int32_t *size) {
     return RD_OK;
 }
 
-rd_status train_vocabulary(const preprocess_job *j, const path_list *corpora, rd_vocab_side side,
+rd_status train_vocabulary(const preprocess_job *j, const rd_names *corpora, rd_vocab_side side,
                            int32_t size) {
     const rd_data_config *d = &j->recipe->data;
     const char *rules = normalization_of(d, side);
@@ -238,7 +222,7 @@ rd_status train_vocabulary(const preprocess_job *j, const path_list *corpora, rd
                               .gave_up = gave_up};
     char *path = rd_path_join(j->dest, rd_vocab_file(d->vocab_type, side));
     rd_status status =
-        path ? rd_vocab_train(&config, (const char *const *)corpora->items, (int)corpora->n, path)
+        path ? rd_vocab_train(&config, (const char *const *)corpora->names, (int)corpora->n, path)
              : RD_ERR_MEMORY;
     if (status == RD_OK && side != RD_VOCAB_TARGET)
         status = rd_vocabularies_keep(j->dest, rd_vocab_file(d->vocab_type, side));

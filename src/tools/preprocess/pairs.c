@@ -28,11 +28,11 @@ typedef struct {
 static rd_status train_on(const pairs *p, const char *first, const char *second, rd_vocab_side side,
                           int32_t size) {
     const char *prefixes = p->recipe->data.trainpref;
-    path_list list = {0};
+    rd_names list = {0};
     rd_status status = corpus_paths(p->job, prefixes, first, &list);
     if (status == RD_OK && second) status = corpus_paths(p->job, prefixes, second, &list);
     if (status == RD_OK) status = train_vocabulary(p->job, &list, side, size);
-    path_list_free(&list);
+    rd_names_free(&list);
     return status;
 }
 
@@ -49,12 +49,12 @@ static rd_status make_vocabularies(const pairs *p) {
 
 /* The corpora of one dataset: both lists name the same prefixes. */
 typedef struct {
-    path_list src, tgt;
+    rd_names src, tgt;
 } corpora;
 
 static void corpora_free(corpora *c) {
-    path_list_free(&c->src);
-    path_list_free(&c->tgt);
+    rd_names_free(&c->src);
+    rd_names_free(&c->tgt);
 }
 
 static rd_status find_corpora(const pairs *p, const char *prefixes, corpora *c) {
@@ -85,8 +85,8 @@ static rd_status check_pairs(const pairs *p, const char *prefixes) {
     corpora c = {0};
     rd_status status = find_corpora(p, prefixes, &c);
     for (int64_t i = 0; status == RD_OK && i < c.src.n; i++)
-        if (strcmp(c.src.items[i], c.tgt.items[i]) != 0) /* denoising has the one */
-            status = count_pairs(c.src.items[i], c.tgt.items[i]);
+        if (strcmp(c.src.names[i], c.tgt.names[i]) != 0) /* denoising has the one */
+            status = count_pairs(c.src.names[i], c.tgt.names[i]);
     corpora_free(&c);
     return status;
 }
@@ -139,8 +139,8 @@ static rd_status binarize_corpora(const pairs *p, const corpora *c, const char *
     char *path = rd_path_join(p->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
-    rd_binarize_config config = {.src_paths = (const char *const *)c->src.items,
-                                 .tgt_paths = (const char *const *)c->tgt.items,
+    rd_binarize_config config = {.src_paths = (const char *const *)c->src.names,
+                                 .tgt_paths = (const char *const *)c->tgt.names,
                                  .n_paths = (int)c->src.n,
                                  .src_tokenizer = p->source,
                                  .tgt_tokenizer = p->target,

@@ -86,7 +86,7 @@ static rd_status find_labels(collection *p) {
     if (p->labels.n == 0)
         return rd_error(RD_ERR_FORMAT, "trainpref: no pictures in %s of %s", d->trainpref,
                         p->job->data);
-    rd_labels_sort(&p->labels);
+    rd_names_sort(&p->labels);
     return order_numbers(&p->labels, p->numbered);
 }
 

@@ -25,7 +25,7 @@ typedef struct {
     const preprocess_job *job;
     rd_labels labels;
     rd_identity identity; /* of the datasets */
-    path_list names;      /* of the test sets' files so far */
+    rd_names names;       /* of the test sets' files so far */
 } pictures;
 
 /* A picture on its way into the dataset. */
@@ -290,6 +290,6 @@ rd_status preprocess_pictures(const preprocess_job *job) {
     stop_on_signals();
     if (status == RD_OK && job->binarize) status = make_sets(&p);
     rd_labels_free(&p.labels);
-    path_list_free(&p.names);
+    rd_names_free(&p.names);
     return status;
 }

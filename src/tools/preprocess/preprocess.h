@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/names.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "data/chunk.h"
@@ -46,18 +47,10 @@ void check_vocab_size(const preprocess_job *job, const rd_tokenizer *source,
 rd_watch start_progress(const preprocess_job *job, rd_progress *progress, const char *name,
                         const char *unit);
 
-/* Growable; each item malloc'ed. */
-typedef struct {
-    char **items;
-    int64_t n, capacity;
-} path_list;
-
-void path_list_free(path_list *list);
-
 /* The raw corpora of comma-separated prefixes: DATA/PREFIX.LANG or, if that does not exist,
  * DATA/PREFIX.LANG.gz; absolute prefixes as they are. An empty `lang` adds nothing to a prefix. */
 rd_status corpus_paths(const preprocess_job *job, const char *prefixes, const char *lang,
-                       path_list *list);
+                       rd_names *list);
 bool corpus_is_there(const preprocess_job *job, const char *prefix, const char *lang);
 
 /* Refuses to write the file `name` of dest if it is, under any name, the recipe or a raw corpus of
@@ -82,7 +75,7 @@ rd_status refuse_inputs(const preprocess_job *job, const char *name,
 /* Adds `name`, of a test set's file in dest, to those so far. Refuses it if another set of this job
  * has it. */
 rd_status take_name(const preprocess_job *job, const char *prefix, const char *name,
-                    path_list *names);
+                    rd_names *names);
 
 /* Calls use(self, prefix, name) for each existing test set, with the name of its file in dest:
  * PREFIX.bin. The validation set, which is valid.bin, is left out. */
@@ -100,7 +93,7 @@ void remove_shared(const preprocess_job *job, char *directory); /* NULL is fine 
 
 /* Makes the vocabulary of one side, or of both, from these corpora, as a file of dest, and prints
  * that. size: of SentencePiece. */
-rd_status train_vocabulary(const preprocess_job *job, const path_list *corpora, rd_vocab_side side,
+rd_status train_vocabulary(const preprocess_job *job, const rd_names *corpora, rd_vocab_side side,
                            int32_t size);
 
 #endif

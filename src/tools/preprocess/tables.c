@@ -22,7 +22,7 @@ typedef struct {
 
 static rd_status find_labels(tables *t) {
     const rd_recipe *r = t->job->recipe;
-    path_list paths = {0};
+    rd_names paths = {0};
     if (*r->table.labels) {
         rd_status status = rd_labels_add_list(&t->labels, r->table.labels);
         return status == RD_OK ? RD_OK : rd_error_prefix(status, "labels");
@@ -31,8 +31,8 @@ static rd_status find_labels(tables *t) {
     rd_status status = corpus_paths(t->job, r->data.trainpref, "", &paths);
     if (status == RD_OK)
         status =
-            rd_collect_labels((const char *const *)paths.items, (int)paths.n, &columns, &t->labels);
-    path_list_free(&paths);
+            rd_collect_labels((const char *const *)paths.names, (int)paths.n, &columns, &t->labels);
+    rd_names_free(&paths);
     return status;
 }
 
@@ -88,12 +88,12 @@ static void print_statistics(const tables *t, const char *name, const rd_table_s
     fflush(stdout);
 }
 
-static rd_status binarize_paths(const tables *t, const path_list *paths, const char *name) {
+static rd_status binarize_paths(const tables *t, const rd_names *paths, const char *name) {
     const rd_recipe *r = t->job->recipe;
     char *dest = rd_path_join(t->job->dest, name);
     if (!dest) return RD_ERR_MEMORY;
     rd_progress progress;
-    rd_binarize_table_config config = {.paths = (const char *const *)paths->items,
+    rd_binarize_table_config config = {.paths = (const char *const *)paths->names,
                                        .n_paths = (int)paths->n,
                                        .table = rd_table_columns(&r->table, true),
                                        .reader = t->reader,
@@ -114,11 +114,11 @@ static rd_status binarize_paths(const tables *t, const path_list *paths, const c
 /* All tables of a list into DEST/NAME. */
 static rd_status binarize(void *self, const char *names, const char *name) {
     const tables *t = self;
-    path_list paths = {0};
+    rd_names paths = {0};
     rd_status status = corpus_paths(t->job, names, "", &paths);
     if (status == RD_OK) status = rd_data_record_remove(t->job->dest);
     if (status == RD_OK) status = binarize_paths(t, &paths, name);
-    path_list_free(&paths);
+    rd_names_free(&paths);
     return status;
 }
 

@@ -24,11 +24,11 @@ typedef struct {
 static rd_status make_vocabulary(const text *t) {
     const rd_data_config *d = &t->recipe->data;
     if (*d->vocab_from) return copy_vocabulary(t->job);
-    path_list list = {0};
+    rd_names list = {0};
     rd_status status = corpus_paths(t->job, d->trainpref, d->target_lang, &list);
     if (status == RD_OK)
         status = train_vocabulary(t->job, &list, RD_VOCAB_JOINT, d->vocab_size_tgt);
-    path_list_free(&list);
+    rd_names_free(&list);
     return status;
 }
 
@@ -39,11 +39,11 @@ static void print_counts(const char *name, const rd_stream_counts *c, double sec
     fflush(stdout);
 }
 
-static rd_status binarize_files(const text *t, const path_list *list, const char *name) {
+static rd_status binarize_files(const text *t, const rd_names *list, const char *name) {
     char *path = rd_path_join(t->job->dest, name);
     if (!path) return RD_ERR_MEMORY;
     rd_progress progress;
-    rd_binarize_text_config config = {.paths = (const char *const *)list->items,
+    rd_binarize_text_config config = {.paths = (const char *const *)list->names,
                                       .n_paths = (int)list->n,
                                       .tokenizer = t->tokenizer,
                                       .end = t->end,
@@ -60,11 +60,11 @@ static rd_status binarize_files(const text *t, const path_list *list, const char
 
 static rd_status binarize(void *self, const char *prefixes, const char *name) {
     const text *t = self;
-    path_list list = {0};
+    rd_names list = {0};
     rd_status status = corpus_paths(t->job, prefixes, t->recipe->data.target_lang, &list);
     if (status == RD_OK) status = rd_data_record_remove(t->job->dest);
     if (status == RD_OK) status = binarize_files(t, &list, name);
-    path_list_free(&list);
+    rd_names_free(&list);
     return status;
 }
 
