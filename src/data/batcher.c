@@ -42,8 +42,8 @@ rd_status rd_batcher_new(rd_batcher **out, const rd_dataset *dataset,
         return rd_error(RD_ERR_ARGUMENT,
                         "subword regularization needs a dataset binarized with its text: run "
                         "rdrop-preprocess again with the same recipe");
-    rd_batcher *batcher = calloc(1, sizeof *batcher);
-    if (!batcher) return rd_error(RD_ERR_MEMORY, "out of memory for batches");
+    rd_batcher *batcher = rd_calloc(1, sizeof *batcher);
+    if (!batcher) return RD_ERR_MEMORY;
     batcher->dataset = dataset;
     batcher->config = *config;
     batcher->order = rd_malloc((size_t)rd_dataset_size(dataset), sizeof *batcher->order);

@@ -204,3 +204,10 @@ rd_status rd_byte_source_read(rd_byte_source *source, char *out, size_t room, si
     if (!source->looked) RD_TRY(look(source));
     return source->gzip ? read_gzip(source, out, room, n) : read_plain(source, out, room, n);
 }
+
+rd_status rd_byte_source_fill(rd_byte_source *source, void *out, size_t n, size_t *got) {
+    size_t some = 1;
+    for (*got = 0; *got < n && some > 0; *got += some)
+        RD_TRY(rd_byte_source_read(source, (char *)out + *got, n - *got, &some));
+    return RD_OK;
+}

@@ -21,5 +21,7 @@ void rd_byte_source_stop_by(rd_byte_source *source, int stop_fd);
 /* Up to `room` bytes (> 0) to out; *n = 0 only at the end. Several gzip members are read as one;
  * RD_ERR_FORMAT when one is damaged or cut short, or something else follows the last. */
 rd_status rd_byte_source_read(rd_byte_source *source, char *out, size_t room, size_t *n);
+/* n bytes; *got < n only at the end. */
+rd_status rd_byte_source_fill(rd_byte_source *source, void *out, size_t n, size_t *got);
 
 #endif

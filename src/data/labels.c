@@ -48,8 +48,10 @@ rd_status rd_labels_add(rd_labels *labels, const char *name, size_t n) {
                         : rd_labels_find(labels, copy) >= 0 ? "comes twice"
                         : labels->n == MOST_LABELS          ? "is one class too many"
                                                             : NULL;
-    labels->n += !wrong;
-    if (!wrong) return RD_OK;
+    if (!wrong) {
+        labels->n++;
+        return RD_OK;
+    }
     rd_escape(shown, sizeof shown, copy);
     free(copy);
     return rd_error(RD_ERR_FORMAT, "the label '%s' %s", shown, wrong);

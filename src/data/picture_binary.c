@@ -10,11 +10,9 @@
 #include "data/picture_source_kind.h"
 
 static rd_status read_exactly(rd_byte_source *source, const char *path, void *to, size_t n) {
-    size_t got = 0, some = 1;
-    for (; got < n && some > 0; got += some) {
-        rd_status status = rd_byte_source_read(source, (char *)to + got, n - got, &some);
-        if (status != RD_OK) return rd_error_prefix(status, "%s", path);
-    }
+    size_t got;
+    rd_status status = rd_byte_source_fill(source, to, n, &got);
+    if (status != RD_OK) return rd_error_prefix(status, "%s", path);
     return got == n ? RD_OK : rd_error(RD_ERR_FORMAT, "%s: cut short", path);
 }
 

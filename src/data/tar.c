@@ -55,12 +55,8 @@ void rd_tar_close(rd_tar *tar) {
 
 /* *got < n only at the end. */
 static rd_status read_bytes(rd_tar *t, void *to, size_t n, size_t *got) {
-    size_t some = 1;
-    for (*got = 0; *got < n && some > 0; *got += some) {
-        rd_status status = rd_byte_source_read(t->source, (char *)to + *got, n - *got, &some);
-        if (status != RD_OK) return rd_error_prefix(status, "%s", t->path);
-    }
-    return RD_OK;
+    rd_status status = rd_byte_source_fill(t->source, to, n, got);
+    return status == RD_OK ? RD_OK : rd_error_prefix(status, "%s", t->path);
 }
 
 static rd_status read_exactly(rd_tar *t, void *to, size_t n) {
