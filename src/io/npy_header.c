@@ -68,12 +68,10 @@ static rd_status read_shape(reader *r) {
         const char *first = r->at;
         for (; r->at < r->end && *r->at >= '0' && *r->at <= '9' && size < INT64_MAX / 16; r->at++)
             size = size * 10 + (*r->at - '0');
-        if (r->at == first || a->rank == RD_TENSOR_RANK ||
-            (size > 0 && a->n > INT64_MAX / 16 / size))
+        if (r->at == first || a->rank == RD_TENSOR_RANK || !rd_shape_grow(&a->n, size))
             return rd_error(RD_ERR_FORMAT, "%s: array %.100s has an impossible shape", a->path,
                             a->name);
         a->shape[a->rank++] = size;
-        a->n *= size;
         if (!take(r, ",") && (skip_blanks(r), r->at >= r->end || *r->at != ')'))
             return malformed(r);
     }

@@ -147,11 +147,9 @@ static rd_status read_shape(rd_stored_tensor *t, const json_t *shape) {
     for (int32_t i = 0; i < t->rank; i++) {
         const json_t *size = json_array_get(shape, (size_t)i);
         t->shape[i] = json_integer_value(size);
-        if (!json_is_integer(size) || t->shape[i] < 0 ||
-            (t->shape[i] > 0 && t->n > INT64_MAX / 16 / t->shape[i]))
+        if (!json_is_integer(size) || !rd_shape_grow(&t->n, t->shape[i]))
             return rd_error(RD_ERR_FORMAT, "%s: tensor %.100s has an impossible shape", t->path,
                             t->name);
-        t->n *= t->shape[i];
     }
     return RD_OK;
 }

@@ -71,6 +71,9 @@ rd_status rd_tensor_file_find(const rd_tensor_file *file, const char *name,
  * or of older versions, do not say it. */
 rd_status rd_weights_check_owner(const char *path, const rd_weights_owner *owner);
 
+/* *n *= size, one more dimension; false: it is negative, or too many elements to be counted. */
+bool rd_shape_grow(int64_t *n, int64_t size);
+
 /* Whether its shape is [rows, columns], or [rows] with columns 0; leading ones do not count. */
 bool rd_stored_tensor_fits(const rd_stored_tensor *tensor, int64_t rows, int64_t columns);
 

@@ -5,6 +5,12 @@
 #include "base/text.h"
 #include "io/torch_file.h"
 
+bool rd_shape_grow(int64_t *n, int64_t size) {
+    if (size < 0 || (size > 0 && *n > INT64_MAX / 16 / size)) return false;
+    *n *= size;
+    return true;
+}
+
 bool rd_stored_tensor_fits(const rd_stored_tensor *t, int64_t rows, int64_t columns) {
     const int64_t shape[2] = {rows, columns};
     int32_t first = 0, rank = columns ? 2 : 1;

@@ -144,10 +144,9 @@ static rd_status read_sizes(rd_torch_tensor *t, const rd_pickle_value *shape,
     t->n = 1;
     for (int64_t i = 0; i < shape->n; i++) {
         const rd_pickle_value *size = shape->items[i], *stride = strides->items[i];
-        if (size->kind != RD_PICKLE_INT || stride->kind != RD_PICKLE_INT || size->integer < 0 ||
-            stride->integer < 0 || (size->integer > 0 && t->n > INT64_MAX / 16 / size->integer))
+        if (size->kind != RD_PICKLE_INT || stride->kind != RD_PICKLE_INT || stride->integer < 0 ||
+            !rd_shape_grow(&t->n, size->integer))
             return malformed(t, "has an impossible shape");
-        t->n *= size->integer;
         if (i >= RD_TENSOR_RANK) continue;
         t->shape[i] = size->integer;
         t->strides[i] = stride->integer;
