@@ -110,8 +110,8 @@ static rd_status answer_rows(job *j) {
     for (int64_t i = 0; i < rows->n; i++) {
         const rd_predict_row *row = &rows->items[i];
         const rd_field *answer = &row->answer;
-        j->n_empty += rd_field_is_blank(&row->first) ||
-                      (row->second.text && rd_field_is_blank(&row->second));
+        j->n_empty +=
+            rd_field_is_blank(&row->first) || (row->second.text && rd_field_is_blank(&row->second));
         RD_TRY(print_answer(j, j->outputs + i * j->predictor.n_out));
         if (j->references) fprintf(j->references, "%.*s\n", (int)answer->length, answer->text);
     }
