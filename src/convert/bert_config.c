@@ -1,11 +1,8 @@
 /* config.json of BERT, RoBERTa and XLM-R. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/c_locale.h"
 #include "convert/bert.h"
 #include "convert/hf.h"
-#include "recipe/recipe_keys.h"
 
 const char *const rd_bert_family_names[] = {"bert", "roberta", "xlm-roberta", NULL};
 
@@ -104,14 +101,7 @@ static void put_shape(rd_object *o, rd_bert_family family, const rd_recipe *reci
     rd_put(o, "pad_token_id", json_integer(c->pad_id));
     rd_put(o, "bos_token_id", json_integer(c->bos_id));
     rd_put(o, "eos_token_id", json_integer(c->eos_id));
-    for (const rd_foreign_key *key = shared_keys; key->theirs; key++) {
-        char text[64];
-        /* a number always fits */
-        (void)rd_recipe_format_key(recipe, rd_recipe_find_key(key->ours), text, sizeof text);
-        bool real = key->otherwise && strcmp(key->theirs, "type_vocab_size") != 0;
-        rd_put(o, key->theirs,
-               real ? json_real(rd_strtod(text, NULL)) : json_integer(strtoll(text, NULL, 10)));
-    }
+    rd_put_keys(o, recipe, shared_keys);
 }
 
 static void put_head(rd_object *o, const rd_model_config *c, const rd_labels *labels) {
@@ -130,10 +120,8 @@ static void put_head(rd_object *o, const rd_model_config *c, const rd_labels *la
 
 rd_status rd_bert_write_config(rd_bert_family family, const rd_recipe *recipe,
                                const rd_labels *labels, const char *directory) {
-    rd_object o = rd_object_new();
-    rd_put(&o, "model_type", json_string(rd_bert_family_names[family]));
-    rd_put(&o, "architectures", json_pack("[s]", architecture(family, recipe->model.head)));
-    rd_put(&o, "dtype", json_string("float32"));
+    rd_object o =
+        rd_object_of_model(rd_bert_family_names[family], architecture(family, recipe->model.head));
     put_shape(&o, family, recipe);
     put_head(&o, &recipe->model, labels);
     return rd_object_write(&o, directory, "config.json");

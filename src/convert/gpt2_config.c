@@ -81,22 +81,11 @@ rd_status rd_gpt2_write_config(const char *from, const rd_recipe *recipe, const 
     const rd_model_config *c = &recipe->model;
     RD_TRY(check_model(from, c));
     bool tied = c->share_decoder_input_output_embed || c->share_all_embeddings;
-    rd_object o = rd_object_new();
-    rd_put(&o, "model_type", json_string("gpt2"));
-    rd_put(&o, "architectures", json_pack("[s]", "GPT2LMHeadModel"));
-    rd_put(&o, "dtype", json_string("float32"));
-    rd_put(&o, "n_embd", json_integer(c->d_model));
-    rd_put(&o, "n_layer", json_integer(c->decoder.layers));
-    rd_put(&o, "n_head", json_integer(c->decoder.heads));
-    rd_put(&o, "n_positions", json_integer(c->max_target_positions));
-    rd_put(&o, "n_inner", json_integer(c->decoder.ffn_dim));
-    rd_put(&o, "vocab_size", json_integer(c->tgt_vocab));
+    rd_object o = rd_object_of_model("gpt2", "GPT2LMHeadModel");
+    rd_put_keys(&o, recipe, numbers);
+    rd_put_keys(&o, recipe, inner);
     rd_put(&o, "activation_function", json_string(rd_hf_activation_name(c->activation)));
-    rd_put(&o, "layer_norm_epsilon",
-           json_real(c->layer_norm_eps > 0.0f ? (double)c->layer_norm_eps : 1e-5));
-    rd_put(&o, "resid_pdrop", json_real((double)c->dropout));
     rd_put(&o, "embd_pdrop", json_real((double)c->dropout));
-    rd_put(&o, "attn_pdrop", json_real((double)c->attention_dropout));
     rd_put(&o, "tie_word_embeddings", json_boolean(tied));
     rd_put(&o, "bos_token_id", json_integer(c->bos_id >= 0 ? c->bos_id : c->eos_id));
     rd_put(&o, "eos_token_id", json_integer(c->eos_id));

@@ -10,8 +10,9 @@
 #include "convert/places.h"
 #include "recipe/recipe.h"
 
-/* Keys of config.json and of a recipe that mean the same. */
-extern const rd_foreign_key rd_hf_model_keys[]; /* a NULL name ends them */
+/* Keys of config.json and of a recipe that mean the same, and those that may be missing there; a
+ * NULL name ends them. */
+extern const rd_foreign_key rd_hf_model_keys[], rd_hf_rate_keys[];
 
 /* The tensors of unlike heads have the same names: an architecture that config.json names
  * ("BertForTokenClassification") must end as one of `known` (NULL ends them). One without "For" has
@@ -35,8 +36,12 @@ typedef struct {
     bool failed;
 } rd_object;
 rd_object rd_object_new(void);
+/* A config.json, of a model_type and an architecture. */
+rd_object rd_object_of_model(const char *type, const char *architecture);
 /* Takes the value, which is NULL for lack of memory. */
 void rd_put(rd_object *o, const char *key, json_t *value);
+/* Numbers of a recipe under their names there; NULL ends the list. */
+void rd_put_keys(rd_object *o, const rd_recipe *recipe, const rd_foreign_key *keys);
 /* id2label and label2id of classes. */
 void rd_put_labels(rd_object *o, int64_t n, const char *const *names);
 /* As a file; the object is gone then. */

@@ -29,17 +29,13 @@ static const json_t *first_of(const json_t *value) {
 }
 
 static rd_status copy_keys(const reader *r) {
-    static const rd_foreign_key optional[] = {{"dropout", "dropout", NULL},
-                                              {"attention_dropout", "attention-dropout", NULL},
-                                              {"activation_dropout", "activation-dropout", NULL},
-                                              {NULL, NULL, NULL}};
     for (const rd_foreign_key *key = rd_hf_model_keys; key->theirs; key++) {
         const json_t *value = first_of(rd_foreign_value(r->config, key->theirs));
         if (!value)
             return rd_error(RD_ERR_FORMAT, "%s/config.json: %s is missing", r->f.path, key->theirs);
         RD_TRY(rd_foreign_set_value(&r->f, key->ours, key->theirs, value));
     }
-    return rd_foreign_set_present(&r->f, optional);
+    return rd_foreign_set_present(&r->f, rd_hf_rate_keys);
 }
 
 /* The network may be one that generates, with its output layer or without (BartModel). */

@@ -12,7 +12,6 @@
 #include "io/output.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
-#include "recipe/recipe_keys.h"
 #include "search/token_lists.h"
 
 static int32_t target_row(const rd_hf_export *e, int32_t id) {
@@ -40,25 +39,15 @@ static void put_specials(const rd_hf_export *e, rd_object *o) {
 
 static rd_status write_model_config(const rd_hf_export *e) {
     const rd_model_config *c = &e->recipe->model;
-    rd_object o = rd_object_new();
-    rd_put(&o, "model_type", json_string(e->bart ? "bart" : "marian"));
-    rd_put(&o, "architectures",
-           json_pack("[s]", e->bart ? "BartForConditionalGeneration" : "MarianMTModel"));
+    rd_object o = e->bart ? rd_object_of_model("bart", "BartForConditionalGeneration")
+                          : rd_object_of_model("marian", "MarianMTModel");
     rd_put(&o, "is_encoder_decoder", json_boolean(true));
-    rd_put(&o, "dtype", json_string("float32"));
-    for (const rd_foreign_key *key = rd_hf_model_keys; key->theirs; key++) {
-        char text[32];
-        /* a number always fits */
-        (void)rd_recipe_format_key(e->recipe, rd_recipe_find_key(key->ours), text, sizeof text);
-        rd_put(&o, key->theirs, json_integer(strtoll(text, NULL, 10)));
-    }
+    rd_put_keys(&o, e->recipe, rd_hf_model_keys);
     rd_put(&o, "vocab_size", json_integer(e->src_rows));
     if (!e->bart) rd_put(&o, "decoder_vocab_size", json_integer(e->tgt_rows));
     rd_put(&o, "max_position_embeddings", json_integer(e->positions));
     rd_put(&o, "activation_function", json_string(rd_hf_activation_name(c->activation)));
-    rd_put(&o, "dropout", json_real((double)c->dropout));
-    rd_put(&o, "attention_dropout", json_real((double)c->attention_dropout));
-    rd_put(&o, "activation_dropout", json_real((double)c->activation_dropout));
+    rd_put_keys(&o, e->recipe, rd_hf_rate_keys);
     rd_put(&o, "scale_embedding", json_boolean(!c->no_scale_embedding));
     rd_put(&o, "normalize_before", json_boolean(false)); /* which CTranslate2 asks for */
     if (!e->bart) {

@@ -18,6 +18,10 @@ const rd_foreign_key rd_hf_model_keys[] = {
     {"eos_token_id", "eos-id", NULL},
     {NULL, NULL, NULL},
 };
+const rd_foreign_key rd_hf_rate_keys[] = {{"dropout", "dropout", NULL},
+                                          {"attention_dropout", "attention-dropout", NULL},
+                                          {"activation_dropout", "activation-dropout", NULL},
+                                          {NULL, NULL, NULL}};
 
 rd_status rd_hf_check_head(const char *directory, const json_t *config, const char *const *known,
                            const char *supported) {

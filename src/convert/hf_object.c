@@ -1,7 +1,9 @@
 #include <stdio.h>
 
+#include "base/c_locale.h"
 #include "convert/hf.h"
 #include "io/json.h"
+#include "recipe/recipe_keys.h"
 
 rd_object rd_object_new(void) {
     json_t *root = json_object();
@@ -10,6 +12,25 @@ rd_object rd_object_new(void) {
 
 void rd_put(rd_object *o, const char *key, json_t *value) {
     o->failed |= json_object_set_new(o->root, key, value) != 0;
+}
+
+rd_object rd_object_of_model(const char *type, const char *architecture) {
+    rd_object o = rd_object_new();
+    rd_put(&o, "model_type", json_string(type));
+    rd_put(&o, "architectures", json_pack("[s]", architecture));
+    rd_put(&o, "dtype", json_string("float32"));
+    return o;
+}
+
+void rd_put_keys(rd_object *o, const rd_recipe *recipe, const rd_foreign_key *keys) {
+    for (; keys->theirs; keys++) {
+        const rd_key *key = rd_recipe_find_key(keys->ours);
+        char text[RD_KEY_TEXT_ROOM];
+        (void)rd_recipe_format_key(recipe, key, text, sizeof text); /* a number always fits */
+        double value = rd_strtod(text, NULL);
+        rd_put(o, keys->theirs,
+               key->type == RD_KEY_FLOAT ? json_real(value) : json_integer((json_int_t)value));
+    }
 }
 
 void rd_put_labels(rd_object *o, int64_t n, const char *const *names) {

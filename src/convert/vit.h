@@ -3,6 +3,7 @@
 #ifndef RD_CONVERT_VIT_H
 #define RD_CONVERT_VIT_H
 
+#include "convert/foreign.h"
 #include "convert/import.h"
 
 typedef enum { RD_VIT_HF, RD_VIT_TIMM, RD_VIT_GOOGLE } rd_vit_format;
@@ -16,6 +17,9 @@ typedef struct {
     int32_t class_tokens; /* tensors that they may be */
     int32_t channels;     /* of pictures, which Google's patches have last but one */
 } rd_vit_names;
+
+/* Keys of Hugging Face's config.json and of a recipe that mean the same. */
+extern const rd_foreign_key rd_vit_keys[]; /* a NULL name ends them */
 
 /* Of our tensor; no place where that format has no such tensor. */
 rd_places rd_vit_places_of(const rd_vit_names *names, const char *ours);

@@ -127,22 +127,21 @@ static rd_status set_by_tensors(const reader *r) {
 
 /* ---- Hugging Face's config.json ---- */
 
-static const rd_foreign_key shared_keys[] = {
-    {"hidden_size", "encoder-embed-dim", "768"},
-    {"num_hidden_layers", "encoder-layers", "12"},
-    {"num_attention_heads", "encoder-attention-heads", "12"},
-    {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
-    {"layer_norm_eps", "layer-norm-eps", "1e-12"},
-    {"hidden_dropout_prob", "dropout", "0"},
-    {"attention_probs_dropout_prob", "attention-dropout", "0"},
-    {"image_size", "picture-size", "224"},
-    {"patch_size", "patch-size", "16"},
-    {"num_channels", "picture-channels", "3"},
-    {NULL, NULL, NULL}};
+const rd_foreign_key rd_vit_keys[] = {{"hidden_size", "encoder-embed-dim", "768"},
+                                      {"num_hidden_layers", "encoder-layers", "12"},
+                                      {"num_attention_heads", "encoder-attention-heads", "12"},
+                                      {"intermediate_size", "encoder-ffn-embed-dim", "3072"},
+                                      {"layer_norm_eps", "layer-norm-eps", "1e-12"},
+                                      {"hidden_dropout_prob", "dropout", "0"},
+                                      {"attention_probs_dropout_prob", "attention-dropout", "0"},
+                                      {"image_size", "picture-size", "224"},
+                                      {"patch_size", "patch-size", "16"},
+                                      {"num_channels", "picture-channels", "3"},
+                                      {NULL, NULL, NULL}};
 
 static rd_status set_by_config(const reader *r) {
     const rd_foreign f = {r->path, "config.json", r->config, r->recipe};
-    RD_TRY(rd_foreign_set_numbers(&f, shared_keys));
+    RD_TRY(rd_foreign_set_numbers(&f, rd_vit_keys));
     RD_TRY(rd_hf_read_activation(r->path, r->config, "hidden_act", "gelu",
                                  &r->recipe->model.activation));
     r->recipe->model.activation_dropout = 0.0f;

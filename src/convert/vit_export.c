@@ -98,24 +98,10 @@ static rd_status write_weights(const vit_export *e) {
 /* ---- Settings ---- */
 
 static rd_status write_config(const vit_export *e) {
-    const rd_model_config *c = &e->recipe->model;
-    float eps = c->layer_norm_eps > 0.0f ? c->layer_norm_eps : 1e-5f;
-    rd_object o = rd_object_new();
-    rd_put(&o, "model_type", json_string(e->deit ? "deit" : "vit"));
-    rd_put(&o, "architectures",
-           json_pack("[s]", e->deit ? "DeiTForImageClassification" : "ViTForImageClassification"));
-    rd_put(&o, "dtype", json_string("float32"));
-    rd_put(&o, "hidden_size", json_integer(c->d_model));
-    rd_put(&o, "num_hidden_layers", json_integer(c->encoder.layers));
-    rd_put(&o, "num_attention_heads", json_integer(c->encoder.heads));
-    rd_put(&o, "intermediate_size", json_integer(c->encoder.ffn_dim));
-    rd_put(&o, "hidden_act", json_string(rd_hf_activation_name(c->activation)));
-    rd_put(&o, "layer_norm_eps", json_real((double)eps));
-    rd_put(&o, "hidden_dropout_prob", json_real((double)c->dropout));
-    rd_put(&o, "attention_probs_dropout_prob", json_real((double)c->attention_dropout));
-    rd_put(&o, "image_size", json_integer(c->picture.size));
-    rd_put(&o, "patch_size", json_integer(c->picture.patch));
-    rd_put(&o, "num_channels", json_integer(c->picture.channels));
+    rd_object o = e->deit ? rd_object_of_model("deit", "DeiTForImageClassification")
+                          : rd_object_of_model("vit", "ViTForImageClassification");
+    rd_put_keys(&o, e->recipe, rd_vit_keys);
+    rd_put(&o, "hidden_act", json_string(rd_hf_activation_name(e->recipe->model.activation)));
     rd_put(&o, "qkv_bias", json_true());
     rd_put_labels(&o, e->labels.n, (const char *const *)e->labels.names);
     return rd_object_write(&o, e->to, "config.json");
