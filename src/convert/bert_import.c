@@ -108,32 +108,16 @@ static rd_status read_head(rd_importer *im) {
 /* ---- The vocabulary ---- */
 
 /* Opened in the user's directory, so that errors name that file; XLM-R's is another one here. */
-static rd_status open_vocabulary(const rd_importer *im, rd_tokenizer **source,
-                                 rd_tokenizer **target) {
+static rd_status take_vocabulary(rd_importer *im) {
+    const rd_model_config *c = &im->recipe->model;
     bool xlm = family_of(im) == RD_XLM_ROBERTA;
-    if (xlm) RD_TRY(rd_xlm_vocabulary_read(im->from, im->to));
-    RD_TRY(rd_vocabularies_open(xlm ? im->to : im->from, RD_VOCABULARY_JOINT, source, target));
-    rd_status status = xlm ? RD_OK : rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT);
-    if (status != RD_OK) rd_vocabularies_close(*source, *target);
-    return status;
-}
-
-static rd_status take_vocabulary(const rd_importer *im) {
-    rd_recipe *r = im->recipe;
-    rd_model_config *c = &r->model;
     rd_tokenizer *source, *target;
-    RD_TRY(open_vocabulary(im, &source, &target));
-    int32_t size = rd_tokenizer_size(source);
-    c->bos_id = rd_tokenizer_bos(source);
-    c->eos_id = rd_tokenizer_eos(source);
-    c->unk_id = rd_tokenizer_unk(source);
+    if (xlm) RD_TRY(rd_xlm_vocabulary_read(im->from, im->to));
+    RD_TRY(rd_vocabularies_open(xlm ? im->to : im->from, RD_VOCABULARY_JOINT, &source, &target));
+    rd_status status = rd_import_take_vocabulary(im, source, c->src_vocab);
     rd_vocabularies_close(source, target);
-    r->data.joined_dictionary = true;
-    r->data.vocab_size_src = r->data.vocab_size_tgt = c->src_vocab;
-    if (size > c->src_vocab)
-        return rd_error(RD_ERR_FORMAT,
-                        "%s: ids of the vocabulary up to %d, but the model has embeddings of %d",
-                        im->from, (int)size - 1, (int)c->src_vocab);
+    RD_TRY(status);
+    if (!xlm) RD_TRY(rd_vocabularies_copy(im->from, im->to, RD_VOCABULARY_JOINT));
     if (c->bos_id >= 0 && c->eos_id >= 0) return RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: the vocabulary lacks %s", im->from,
                     family_of(im) == RD_BERT ? "[CLS] or [SEP]" : "<s> or </s>");

@@ -77,8 +77,10 @@ rd_status rd_hf_write_generation_config(const rd_hf_export *export);
 rd_status rd_hf_read_config(rd_recipe *recipe, const char *directory, json_t *config,
                             rd_text *warnings);
 
-/* The part of it that sets the search (hf_search.c). generation: of generation_config.json, NULL
- * where there is none. */
+/* *generation: of generation_config.json, NULL where there is none; release it with json_decref. */
+rd_status rd_hf_read_generation(const char *directory, json_t **generation);
+/* The part of it that sets the search (hf_search.c), by generation_config.json alone if there is
+ * one. */
 rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *config,
                             json_t *generation, bool bart, rd_text *warnings);
 

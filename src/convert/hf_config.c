@@ -1,7 +1,6 @@
 /* config.json and generation_config.json of a MarianMT or BART directory. */
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "convert/hf.h"
 #include "io/json.h"
@@ -125,19 +124,11 @@ static rd_status read_languages(const reader *r) {
     return target ? rd_foreign_set(&r->f, "target-lang", "target_lang", target) : RD_OK;
 }
 
-/* If generation_config.json exists, it alone defines the search, and config.json, where older files
- * have it, is not read for it. */
 static rd_status read_all(reader *r, rd_text *warnings) {
-    bool own_file;
-    RD_TRY(rd_has_file(r->f.path, "generation_config.json", &own_file));
-    RD_TRY(rd_json_read_optional(r->f.path, "generation_config.json", &r->generation));
+    RD_TRY(rd_hf_read_generation(r->f.path, &r->generation));
     RD_TRY(rd_json_read_optional(r->f.path, "tokenizer_config.json", &r->tokenizer));
     RD_TRY(read_model(r));
-    RD_TRY(rd_hf_read_search(r->f.recipe, r->f.path, r->config, own_file ? r->generation : NULL,
-                             r->bart, warnings));
-    if (warnings)
-        RD_TRY(rd_hf_warn_settings(&r->f.recipe->model, own_file ? r->generation : r->config,
-                                   own_file, warnings));
+    RD_TRY(rd_hf_read_search(r->f.recipe, r->f.path, r->config, r->generation, r->bart, warnings));
     return read_languages(r);
 }
 

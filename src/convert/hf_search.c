@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "convert/hf.h"
 #include "io/json.h"
 #include "search/options.h"
@@ -307,13 +308,22 @@ static rd_status read_all(const reader *r) {
     return read_sampling(r);
 }
 
+rd_status rd_hf_read_generation(const char *directory, json_t **generation) {
+    bool found;
+    *generation = NULL;
+    RD_TRY(rd_has_file(directory, "generation_config.json", &found));
+    return found ? rd_json_read(directory, "generation_config.json", generation) : RD_OK;
+}
+
 rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *config,
                             json_t *generation, bool bart, rd_text *warnings) {
-    reader r = {.f = {directory, generation ? "generation_config.json" : "config.json",
-                      generation ? generation : config, recipe},
-                .warnings = warnings,
-                .bart = bart,
-                .own_file = generation != NULL,
-                .continues = recipe->model.encoder.layers == 0};
-    return read_all(&r);
+    json_t *settings = generation ? generation : config;
+    reader r = {
+        .f = {directory, generation ? "generation_config.json" : "config.json", settings, recipe},
+        .warnings = warnings,
+        .bart = bart,
+        .own_file = generation != NULL,
+        .continues = recipe->model.encoder.layers == 0};
+    RD_TRY(read_all(&r));
+    return warnings ? rd_hf_warn_settings(&recipe->model, settings, r.own_file, warnings) : RD_OK;
 }

@@ -45,6 +45,20 @@ void rd_import_close(rd_importer *im) {
     rd_string_table_free(&im->used);
 }
 
+rd_status rd_import_take_vocabulary(rd_importer *im, const rd_tokenizer *tokenizer, int32_t rows) {
+    rd_data_config *d = &im->recipe->data;
+    rd_model_config *c = &im->recipe->model;
+    c->bos_id = rd_tokenizer_bos(tokenizer);
+    c->eos_id = rd_tokenizer_eos(tokenizer);
+    c->unk_id = rd_tokenizer_unk(tokenizer);
+    d->joined_dictionary = true;
+    d->vocab_size_src = d->vocab_size_tgt = rows;
+    if (rd_tokenizer_size(tokenizer) <= rows) return RD_OK;
+    return rd_error(RD_ERR_FORMAT,
+                    "%s: ids of the vocabulary up to %d, but the model has embeddings of %d",
+                    im->from, rd_tokenizer_size(tokenizer) - 1, rows);
+}
+
 static rd_status check_side(const rd_model_config *c, const char *directory, const char *side,
                             const rd_tokenizer *tokenizer, int32_t rows) {
     if (rd_tokenizer_size(tokenizer) > rows)

@@ -84,6 +84,10 @@ rd_status rd_import_warn(const rd_importer *im, bool copies);
 /* Whether a Hugging Face directory has one vocabulary or two. */
 rd_status rd_import_vocabulary_kind(const char *directory, rd_vocabulary_kind *kind);
 
+/* Makes special ids, except pad's, and the size those of a model's one vocabulary. rows: of the
+ * model's embeddings. RD_ERR_FORMAT: the vocabulary has more ids. */
+rd_status rd_import_take_vocabulary(rd_importer *im, const rd_tokenizer *tokenizer, int32_t rows);
+
 /* Sets a recipe's settings about its vocabulary from the vocabulary files of a folder
  * (data/vocab_files.h); they must suit the model. */
 rd_status rd_import_check_vocabulary(rd_recipe *recipe, const char *directory);
