@@ -54,7 +54,7 @@ static rd_status export_as(const rd_exporter *e) {
     const rd_model_config *c = &e->recipe->model;
     if (c->picture.size > 0) return rd_export_vit(e);
     if (c->decoder.layers == 0) return rd_export_bert(e);
-    return c->encoder.layers == 0 ? rd_export_gpt2(e) : rd_export_hf(e);
+    return c->encoder.layers == 0 ? rd_export_gpt2(e) : rd_export_bart(e);
 }
 
 static rd_status open_and_export(rd_exporter *e, rd_model_dir *directory, rd_model **model) {

@@ -30,7 +30,7 @@ rd_status rd_export_vit(const rd_exporter *e);
  * which its bias makes impossible, and the embedding of its real start is added to the decoder's
  * first position. Two vocabularies become one, as CTranslate2 needs: pieces in both have one id,
  * and those only in the source are impossible in the target. */
-rd_status rd_export_hf(const rd_exporter *e);
+rd_status rd_export_bart(const rd_exporter *e);
 
 /* Saves tensors as the model.safetensors of the new directory. values: [total] of them. */
 rd_status rd_export_save(const rd_exporter *e, const rd_parameters *parameters,

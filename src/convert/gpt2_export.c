@@ -46,8 +46,7 @@ static rd_status check_positions(const char *from, const rd_model_config *c) {
 }
 
 static rd_status write_search(const rd_exporter *e) {
-    const rd_hf_export search = {
-        .from = e->from, .to = e->to, .recipe = e->recipe, .bart = true, .mapped = true, .pad = -1};
+    const rd_hf_generation search = {.to = e->to, .recipe = e->recipe, .pad = -1};
     if (e->warnings) RD_TRY(rd_hf_warn_of_search(e->from, e->recipe, e->warnings));
     return rd_hf_write_generation_config(&search);
 }

@@ -12,7 +12,8 @@ typedef struct {
     double neutral;
 } setting;
 
-/* Honoured (hf_config.c, hf_search.c), about the program's own output, or of transformers' inside.
+/* Honoured (bart_config.c, hf_search.c), about the program's own output, or of transformers'
+ * inside.
  */
 static const char *const harmless[] = {"_from_model_config",
                                        "bad_words_ids",

@@ -9,8 +9,8 @@
 #include "io/json.h"
 
 /* The first that a model is counts. */
-static const rd_family *const families[] = {&rd_family_vit, &rd_family_gpt2,   &rd_family_bert,
-                                            &rd_family_hf,  &rd_family_marian, &rd_family_fairseq};
+static const rd_family *const families[] = {&rd_family_vit,  &rd_family_gpt2,   &rd_family_bert,
+                                            &rd_family_bart, &rd_family_marian, &rd_family_fairseq};
 
 static rd_status open_files(rd_importer *im) {
     bool found;

@@ -51,7 +51,7 @@ typedef struct {
     rd_vocabulary_kind vocabulary;
     size_t own; /* bytes */
 } rd_family;
-extern const rd_family rd_family_vit, rd_family_gpt2, rd_family_bert, rd_family_hf,
+extern const rd_family rd_family_vit, rd_family_gpt2, rd_family_bert, rd_family_bart,
     rd_family_marian, rd_family_fairseq;
 
 /* Opens config.json or the .npz file, if there is one, makes an empty recipe, and finds the family,

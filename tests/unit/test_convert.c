@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "convert/convert.h"
+#include "convert/bart.h"
 #include "convert/hf.h"
 #include "io/json.h"
 #include "data/vocab_files.h"
@@ -528,7 +529,7 @@ static void test_names_of_tied_tensors(void **state) {
     for (int all = 0; all < 2; all++) {
         const char *const *wanted = all ? tied : own;
         rd_model_config config = {.share_all_embeddings = all};
-        const rd_places places = rd_hf_places_of(&config, "encoder.embed_tokens.weight");
+        const rd_places places = rd_bart_places_of(&config, "encoder.embed_tokens.weight");
         for (int i = 0; wanted[i]; i++) assert_string_equal(places.items[i].name, wanted[i]);
         assert_int_equal(places.n, all ? 7 : 2);
     }

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "convert/hf.h"
+#include "convert/bart.h"
 #include "convert/import.h"
 #include "model/transformer.h"
 #include "rdrop/tokenizer.h"
@@ -19,7 +19,7 @@ static bool is_maskless(const rd_importer *im) {
 static const char bias_name[] = "decoder.output_projection.bias";
 
 static rd_places places_of(const rd_importer *im, const char *ours) {
-    rd_places places = rd_hf_places_of(&im->recipe->model, ours);
+    rd_places places = rd_bart_places_of(&im->recipe->model, ours);
     bool bias = strcmp(ours, bias_name) == 0;
     places.optional = is_maskless(im) && bias;
     places.missing = is_maskless(im) && (bias || strstr(ours, "embed_tokens"));
@@ -134,7 +134,7 @@ static rd_status check_files(const rd_importer *im) {
 }
 
 static rd_status read_config(rd_importer *im) {
-    return rd_hf_read_config(im->recipe, im->from, im->config, im->warnings);
+    return rd_bart_read_config(im->recipe, im->from, im->config, im->warnings);
 }
 
 static rd_status import_model(rd_importer *im) {
@@ -156,4 +156,5 @@ static rd_status is_it(const rd_importer *im, bool *found) {
     return RD_OK;
 }
 
-const rd_family rd_family_hf = {is_it, read_config, import_model, RD_VOCABULARY_ANY, sizeof(bool)};
+const rd_family rd_family_bart = {is_it, read_config, import_model, RD_VOCABULARY_ANY,
+                                  sizeof(bool)};

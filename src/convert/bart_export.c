@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "convert/bart.h"
 #include "convert/export.h"
 #include "convert/hf.h"
 #include "convert/import.h"
@@ -40,7 +41,7 @@ static rd_status check_model(const char *from, const rd_model_config *c) {
 }
 
 /* Decides which files and tensors are written. */
-static rd_status plan(rd_hf_export *e) {
+static rd_status plan(rd_bart_export *e) {
     const rd_model_config *c = &e->recipe->model;
     bool source, vocab;
     e->bart = c->layernorm_embedding;
@@ -61,7 +62,7 @@ static rd_status plan(rd_hf_export *e) {
     return RD_OK;
 }
 
-static bool stores_positions(const rd_hf_export *e, const rd_stack_config *stack) {
+static bool stores_positions(const rd_bart_export *e, const rd_stack_config *stack) {
     return !e->mapped || stack->learned_pos ||
            e->recipe->model.position_layout != RD_POSITIONS_HF_MARIAN;
 }
@@ -71,17 +72,17 @@ static bool is_of_target(const char *name) {
 }
 
 /* Rows of a table of positions: BART's table begins with two that mean nothing. */
-static int64_t position_rows(const rd_hf_export *e) {
+static int64_t position_rows(const rd_bart_export *e) {
     return e->positions + (e->bart ? 2 : 0);
 }
 
 /* Registers the file's tensors under their names. */
-static rd_status add_tensors(const rd_hf_export *e, const rd_model *model, rd_parameters *out) {
+static rd_status add_tensors(const rd_bart_export *e, const rd_model *model, rd_parameters *out) {
     for (int64_t i = 0; i < model->parameters.n; i++) {
         const rd_parameter *item = &model->parameters.items[i];
         if (strstr(item->name, "embed_positions") || strstr(item->name, "output_projection.bias"))
             continue;
-        const rd_places places = rd_hf_places_of(&model->config, item->name);
+        const rd_places places = rd_bart_places_of(&model->config, item->name);
         int64_t rows = item->shape[0];
         if (strstr(item->name, "encoder.embed_tokens")) rows = e->src_rows;
         if (is_of_target(item->name)) rows = e->tgt_rows;
@@ -105,7 +106,7 @@ static float *values_of(const rd_parameters *parameters, const char *name) {
 }
 
 /* Rows without values stay zero. */
-static void fill_tensor(const rd_hf_export *e, const rd_model *model, const rd_parameter *item,
+static void fill_tensor(const rd_bart_export *e, const rd_model *model, const rd_parameter *item,
                         float *values) {
     const float *from = model->parameters.values + item->offset;
     int64_t rows = item->shape[0], width = item->shape[1] ? item->shape[1] : 1;
@@ -115,20 +116,20 @@ static void fill_tensor(const rd_hf_export *e, const rd_model *model, const rd_p
                sizeof(float) * (size_t)width);
 }
 
-static void fill_weights(const rd_hf_export *e, const rd_model *model, const rd_parameters *out) {
+static void fill_weights(const rd_bart_export *e, const rd_model *model, const rd_parameters *out) {
     float *bias = values_of(out, "final_logits_bias");
     for (int64_t i = 0; i < e->tgt_rows; i++) bias[i] = RD_IMPOSSIBLE_BIAS;
     for (int64_t i = 0; i < model->config.tgt_vocab; i++)
         bias[e->target_rows ? e->target_rows[i] : i] = 0.0f;
     for (int64_t i = 0; i < model->parameters.n; i++) {
         const rd_parameter *item = &model->parameters.items[i];
-        const rd_places places = rd_hf_places_of(&model->config, item->name);
+        const rd_places places = rd_bart_places_of(&model->config, item->name);
         float *values = values_of(out, places.items[0].name);
         if (values && !strstr(item->name, "embed_positions")) fill_tensor(e, model, item, values);
     }
 }
 
-static void fill_positions(const rd_hf_export *e, const rd_model *model, const rd_parameters *out,
+static void fill_positions(const rd_bart_export *e, const rd_model *model, const rd_parameters *out,
                            bool decoder) {
     const rd_model_config *c = &model->config;
     const rd_stack *stack = decoder ? &model->decoder : &model->encoder;
@@ -144,7 +145,7 @@ static void fill_positions(const rd_hf_export *e, const rd_model *model, const r
     for (int64_t i = 0; i < width; i++) table[i] += stack->embedding.scale * start[i];
 }
 
-static rd_status write_weights(const rd_hf_export *e, const rd_exporter *exporter) {
+static rd_status write_weights(const rd_bart_export *e, const rd_exporter *exporter) {
     rd_parameters out = {0};
     rd_status status = add_tensors(e, exporter->model, &out);
     if (status == RD_OK) {
@@ -157,16 +158,16 @@ static rd_status write_weights(const rd_hf_export *e, const rd_exporter *exporte
     return status;
 }
 
-static rd_status write_files(rd_hf_export *e, const rd_exporter *exporter) {
-    RD_TRY(rd_hf_write_vocabulary(e));
+static rd_status write_files(rd_bart_export *e, const rd_exporter *exporter) {
+    RD_TRY(rd_bart_write_vocabulary(e));
     RD_TRY(write_weights(e, exporter));
-    RD_TRY(rd_hf_write_config(e));
+    RD_TRY(rd_bart_write_config(e));
     return exporter->warnings ? rd_hf_warn_of_search(e->from, e->recipe, exporter->warnings)
                               : RD_OK;
 }
 
-rd_status rd_export_hf(const rd_exporter *exporter) {
-    rd_hf_export e = {.from = exporter->from, .to = exporter->to, .recipe = exporter->recipe};
+rd_status rd_export_bart(const rd_exporter *exporter) {
+    rd_bart_export e = {.from = exporter->from, .to = exporter->to, .recipe = exporter->recipe};
     RD_TRY(check_model(e.from, &e.recipe->model));
     RD_TRY(check_norms(exporter));
     RD_TRY(plan(&e));
