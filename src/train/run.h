@@ -137,6 +137,8 @@ rd_status rd_run_update(rd_run *run, rd_meters *w, bool *skipped);
  * the recipe, and its weights into the run's model. Otherwise does nothing. */
 rd_status rd_run_adopt_shape(rd_run *run);
 rd_status rd_run_load_start(rd_run *run);
+/* Whether the data's classes are not those of the model directory `start`, in the same order. */
+rd_status rd_run_has_other_labels(const rd_run *run, const char *start, bool *other);
 
 /* Divides the optimizer's weights into those that are trained or decay and those that do not
  * (freeze, no-decay-bias-norm). RD_ERR_FORMAT for parts that do not
