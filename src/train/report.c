@@ -11,10 +11,6 @@
 #include "train/report_page.h"
 #include "train/run.h"
 
-static rd_status put_escaped(rd_text *out, const char *text) {
-    return rd_text_append_html(out, text, strlen(text));
-}
-
 __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const char *label,
                                                             const char *format, ...) {
     char value[128];
@@ -23,9 +19,9 @@ __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const 
     vsnprintf(value, sizeof value, format, args);
     va_end(args);
     RD_TRY(rd_text_put(out, "<div><span>"));
-    RD_TRY(put_escaped(out, label));
+    RD_TRY(rd_page_put(out, label));
     RD_TRY(rd_text_put(out, "</span><b>"));
-    RD_TRY(put_escaped(out, value));
+    RD_TRY(rd_page_put(out, value));
     return rd_text_put(out, "</b></div>\n");
 }
 
@@ -135,7 +131,7 @@ static rd_status write_sample(const json_t *sample, rd_text *out) {
     for (int k = 0; k < 3; k++) {
         const char *text = json_string_value(json_object_get(sample, keys[k]));
         RD_TRY(rd_text_printf(out, "<p class=\"%s\"><span>%s</span> ", keys[k], keys[k]));
-        RD_TRY(put_escaped(out, text ? text : ""));
+        RD_TRY(rd_page_put(out, text ? text : ""));
         RD_TRY(rd_text_put(out, "</p>\n"));
     }
     return rd_text_put(out, "</div>\n");
@@ -175,7 +171,7 @@ static rd_status write_samples(const rd_train_history *history, rd_text *out) {
 
 /* Numbers with a point rounded: the recipe writes all digits that make the bits. */
 static rd_status put_value(rd_text *out, const char *value) {
-    if (*value == '"') return put_escaped(out, value);
+    if (*value == '"') return rd_page_put(out, value);
     while (*value) {
         size_t n = strspn(value, "+-.0123456789e");
         if (n && memchr(value, '.', n))
@@ -196,7 +192,7 @@ static rd_status put_settings(rd_text *out, char *lines) {
         if (*line == '#' || !value) continue;
         *value = '\0';
         RD_TRY(rd_text_put(out, "<div><span>"));
-        RD_TRY(put_escaped(out, line));
+        RD_TRY(rd_page_put(out, line));
         RD_TRY(rd_text_put(out, "</span><code>"));
         RD_TRY(put_value(out, value + 2));
         RD_TRY(rd_text_put(out, "</code></div>\n"));
@@ -224,7 +220,7 @@ static rd_status write_changes(const rd_train_history *history, rd_text *out) {
         if (!reason) reason = "";
         if (strncmp(reason, prefix, sizeof prefix - 1) == 0) reason += sizeof prefix - 1;
         RD_TRY(rd_text_printf(out, "<li>update %.0f: ", history->changed.points[i].x));
-        RD_TRY(put_escaped(out, reason));
+        RD_TRY(rd_page_put(out, reason));
         RD_TRY(rd_text_put(out, "</li>\n"));
     }
     return rd_text_put(out, "</ul>\n");
@@ -234,9 +230,9 @@ static rd_status write_changes(const rd_train_history *history, rd_text *out) {
 static rd_status write_subject(const rd_recipe *recipe, rd_text *out) {
     const rd_train_config *train = &recipe->train;
     bool pair = *recipe->data.source_lang && *recipe->data.target_lang;
-    RD_TRY(put_escaped(out, pair ? recipe->data.source_lang : recipe->task));
+    RD_TRY(rd_page_put(out, pair ? recipe->data.source_lang : recipe->task));
     if (pair) RD_TRY(rd_text_put(out, " to "));
-    if (pair) RD_TRY(put_escaped(out, recipe->data.target_lang));
+    if (pair) RD_TRY(rd_page_put(out, recipe->data.target_lang));
     if (train->reg_alpha <= 0.0f) return rd_text_put(out, ", without R-Drop");
     RD_TRY(rd_text_printf(out, ", R-Drop with alpha %g", (double)train->reg_alpha));
     return train->n_passes > 2 ? rd_text_printf(out, " over %d passes", (int)train->n_passes)
@@ -244,27 +240,19 @@ static rd_status write_subject(const rd_recipe *recipe, rd_text *out) {
 }
 
 static rd_status write_page(const rd_run *run, const rd_train_history *history, rd_text *out) {
-    RD_TRY(rd_text_put(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                            "<meta name=\"viewport\" content=\"width=device-width\">\n"));
-    if (!history->reason) /* a page left open follows the training */
-        RD_TRY(rd_text_put(out, "<meta http-equiv=\"refresh\" content=\"30\">\n"));
-    RD_TRY(rd_text_put(out, "<title>"));
-    RD_TRY(put_escaped(out, run->recipe->name));
-    RD_TRY(rd_text_put(out, "</title>\n"));
-    RD_TRY(rd_text_put(out, rd_report_style));
-    RD_TRY(rd_text_put(out, "</head><body>\n<h1>"));
-    RD_TRY(put_escaped(out, run->recipe->name));
-    RD_TRY(rd_text_put(out, "</h1>\n<p>"));
+    /* a page left open follows the training */
+    RD_TRY(rd_page_begin(out, run->recipe->name, !history->reason));
+    RD_TRY(rd_text_put(out, "<p>"));
     RD_TRY(write_subject(run->recipe, out));
     RD_TRY(rd_text_put(out, history->reason ? ". Finished: " : ". Not finished."));
-    RD_TRY(put_escaped(out, history->reason ? history->reason : ""));
+    RD_TRY(rd_page_put(out, history->reason ? history->reason : ""));
     RD_TRY(rd_text_put(out, "</p>\n"));
     RD_TRY(write_totals(run, history, out));
     RD_TRY(write_charts(run, history, out));
     RD_TRY(write_changes(history, out));
     RD_TRY(write_samples(history, out));
     RD_TRY(write_settings(run->recipe, out));
-    return rd_text_put(out, "</body></html>\n");
+    return rd_page_end(out);
 }
 
 rd_status rd_run_write_html(const rd_run *run) {

@@ -220,12 +220,11 @@ static rd_status write_values(const char *key, char *const *values, int n, int *
         return RD_OK;
     }
     RD_TRY(rd_text_printf(out, "<tr><th>"));
-    RD_TRY(rd_text_append_html(out, key, strlen(key))); /* a checkpoint may come from elsewhere */
+    RD_TRY(rd_page_put(out, key)); /* a checkpoint may come from elsewhere */
     RD_TRY(rd_text_printf(out, "</th>"));
     for (int i = 0; i < n; i++) {
-        const char *value = values[i] ? values[i] : "not known";
         RD_TRY(rd_text_printf(out, "<td><code>"));
-        RD_TRY(rd_text_append_html(out, value, strlen(value)));
+        RD_TRY(rd_page_put(out, values[i] ? values[i] : "not known"));
         RD_TRY(rd_text_printf(out, "</code></td>"));
     }
     return rd_text_printf(out, "</tr>\n");
@@ -261,17 +260,13 @@ static rd_status write_settings(const training *all, int n, rd_text *out) {
 /* ---- The page ---- */
 
 static rd_status write_page(const training *all, int n, rd_text *out) {
-    RD_TRY(rd_text_printf(out,
-                          "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                          "<meta name=\"viewport\" content=\"width=device-width\">\n"
-                          "<title>%d trainings</title>\n",
-                          n));
-    RD_TRY(rd_text_append(out, rd_report_style, sizeof rd_report_style - 1));
-    RD_TRY(rd_text_printf(out, "</head><body>\n<h1>%d trainings</h1>\n", n));
+    char title[32];
+    snprintf(title, sizeof title, "%d trainings", n);
+    RD_TRY(rd_page_begin(out, title, false));
     RD_TRY(write_totals(all, n, out));
     RD_TRY(write_charts(all, n, out));
     RD_TRY(write_settings(all, n, out));
-    return rd_text_printf(out, "</body></html>\n");
+    return rd_page_end(out);
 }
 
 static rd_status compare(training *all, const char *const *directories, int n, rd_text *page) {

@@ -1,12 +1,11 @@
 /* The confusion matrix of a validation: a row a right class, a column an answered one. */
-#include <string.h>
-
 #include "train/report.h"
+#include "train/report_page.h"
 
 static rd_status head(rd_text *out, const json_t *labels, size_t i) {
     const char *label = json_string_value(json_array_get(labels, i));
     RD_TRY(rd_text_put(out, "<th>"));
-    RD_TRY(rd_text_append_html(out, label ? label : "", label ? strlen(label) : 0));
+    RD_TRY(rd_page_put(out, label ? label : ""));
     return rd_text_put(out, "</th>");
 }
 
