@@ -80,15 +80,6 @@ static void close_all(void *self) {
     free(c);
 }
 
-static rd_status check(const classification *c, const rd_dataset *dataset) {
-    rd_identity expected;
-    RD_TRY(rd_identity_make(&expected, c->recipe->task, "", "", c->recipe->vocabulary));
-    expected.src_vocab = 1;
-    expected.tgt_vocab = (int32_t)c->labels.n;
-    RD_TRY(rd_identity_check(rd_dataset_identity(dataset), &expected));
-    return rd_dataset_size(dataset) > 0 ? RD_OK : rd_error(RD_ERR_FORMAT, "holds no pictures");
-}
-
 /* Decoding takes half of the cores at most: the others have enough to do. */
 static int threads_ahead(void) {
     int threads = rd_get_threads() / 2;
@@ -113,16 +104,11 @@ static rd_status make_batches(classification *c, rd_split split) {
 }
 
 static rd_status open_split(classification *c, rd_split split, const char *name) {
+    const rd_identity sizes = {.src_vocab = 1, .tgt_vocab = (int32_t)c->labels.n};
     char *path = rd_path_join(c->data_dir, name);
     if (!path) return RD_ERR_MEMORY;
-    rd_status status = rd_dataset_open(&c->splits[split].data, path);
-    if (status == RD_OK) {
-        status = check(c, c->splits[split].data);
-        if (status != RD_OK) {
-            rd_error_prefix(status, "%s", path);
-            rd_error_suffix(status, "run rdrop-preprocess again");
-        }
-    }
+    rd_status status =
+        rd_task_open_dataset(c->recipe, &sizes, "pictures", path, &c->splits[split].data);
     free(path);
     return status == RD_OK ? make_batches(c, split) : status;
 }

@@ -67,9 +67,11 @@ static void close_all(void *self) {
 }
 
 static rd_status open_text(const language_model *m, const char *path, rd_stream **text) {
+    int32_t size = rd_tokenizer_size(m->tokenizer);
+    const rd_identity sizes = {
+        .src_vocab = size, .tgt_vocab = size, .prepend_bos = m->recipe->model.prepend_bos};
     RD_TRY(rd_stream_open(text, path));
-    RD_TRY(rd_task_check_identity(m->recipe, m->tokenizer, m->tokenizer, rd_stream_identity(*text),
-                                  path));
+    RD_TRY(rd_task_check_identity(m->recipe, &sizes, rd_stream_identity(*text), path));
     if (rd_stream_sizes(*text)->tokens == 0)
         return rd_error(RD_ERR_FORMAT, "%s: holds no tokens", path);
     return RD_OK;

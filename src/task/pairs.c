@@ -1,7 +1,6 @@
 #include "task/pairs.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -22,50 +21,47 @@ static rd_status check_lengths(const rd_dataset *dataset, const rd_model_config 
     return RD_OK;
 }
 
-static rd_status open_data(const rd_pairs *p, const char *name, rd_dataset **dataset) {
-    char *path = rd_path_join(p->data_dir, name);
-    rd_status status = path ? rd_dataset_open(dataset, path) : RD_ERR_MEMORY;
+static rd_status open_split(rd_pairs *p, rd_split split, const char *name) {
     const rd_model_config *c = &p->recipe->model;
-    if (status == RD_OK)
-        status = rd_task_check_identity(p->recipe, p->source, p->target,
-                                        rd_dataset_identity(*dataset), path);
-    if (status == RD_OK && rd_dataset_size(*dataset) == 0)
-        status = rd_error(RD_ERR_FORMAT, "%s: holds no sentences", path);
-    if (status == RD_OK) status = check_lengths(*dataset, c, path);
+    const rd_identity sizes = {.src_vocab = rd_tokenizer_size(p->source),
+                               .tgt_vocab = rd_tokenizer_size(p->target),
+                               .prepend_bos = c->prepend_bos};
+    rd_dataset **data = &p->splits[split].data;
+    char *path = rd_path_join(p->data_dir, name);
+    rd_status status =
+        path ? rd_task_open_dataset(p->recipe, &sizes, "sentences", path, data) : RD_ERR_MEMORY;
+    if (status == RD_OK) status = check_lengths(*data, c, path);
     free(path);
     return status;
 }
 
+/* Validation reads what was written, and its masks are the same at all times and for all seeds. */
+static rd_status make_batches(rd_pairs *p, rd_split split) {
+    const rd_recipe *r = p->recipe;
+    bool training = split == RD_TRAINING_DATA;
+    const rd_batcher_config config = {.max_tokens = rd_max_tokens(&r->train, split),
+                                      .max_sentences = r->train.max_sentences,
+                                      .seed = training ? r->train.seed : 1,
+                                      .src_tokenizer = p->source,
+                                      .tgt_tokenizer = p->target,
+                                      .sampling_alpha = training ? r->data.sampling_alpha : 0.0f,
+                                      .sampling_nbest = r->data.sampling_nbest,
+                                      .prepend_bos = r->model.prepend_bos,
+                                      .max_src = r->model.max_source_positions,
+                                      .max_tgt = r->model.max_target_positions,
+                                      .noise = p->noise,
+                                      .masking = p->masking};
+    return rd_batcher_new(&p->splits[split].batches, p->splits[split].data, &config);
+}
+
 rd_status rd_pairs_open_data(void *self) {
     rd_pairs *p = self;
-    const rd_recipe *r = p->recipe;
-    RD_TRY(open_data(p, "train.bin", &p->splits[RD_TRAINING_DATA].data));
-    RD_TRY(open_data(p, "valid.bin", &p->splits[RD_VALIDATION_DATA].data));
-    if (rd_noise_wanted(&r->train.noise))
-        RD_TRY(rd_noise_new(&p->noise, &r->train.noise, p->source));
-    rd_batcher_config config = {.max_tokens = r->train.max_tokens,
-                                .max_sentences = r->train.max_sentences,
-                                .seed = r->train.seed,
-                                .src_tokenizer = p->source,
-                                .tgt_tokenizer = p->target,
-                                .sampling_alpha = r->data.sampling_alpha,
-                                .sampling_nbest = r->data.sampling_nbest,
-                                .prepend_bos = r->model.prepend_bos,
-                                .max_src = r->model.max_source_positions,
-                                .max_tgt = r->model.max_target_positions,
-                                .noise = p->noise,
-                                .masking = p->masking};
-    RD_TRY(rd_batcher_new(&p->splits[RD_TRAINING_DATA].batches, p->splits[RD_TRAINING_DATA].data,
-                          &config));
-    rd_batcher_config valid = {.max_tokens = rd_max_tokens(&r->train, RD_VALIDATION_DATA),
-                               .max_sentences = r->train.max_sentences,
-                               .seed = 1, /* masks are the same at all validations of all seeds */
-                               .max_src = r->model.max_source_positions,
-                               .max_tgt = r->model.max_target_positions,
-                               .noise = p->noise,
-                               .masking = p->masking};
-    return rd_batcher_new(&p->splits[RD_VALIDATION_DATA].batches,
-                          p->splits[RD_VALIDATION_DATA].data, &valid);
+    const rd_noise_config *noise = &p->recipe->train.noise;
+    RD_TRY(open_split(p, RD_TRAINING_DATA, "train.bin"));
+    RD_TRY(open_split(p, RD_VALIDATION_DATA, "valid.bin"));
+    if (rd_noise_wanted(noise)) RD_TRY(rd_noise_new(&p->noise, noise, p->source));
+    RD_TRY(make_batches(p, RD_TRAINING_DATA));
+    return make_batches(p, RD_VALIDATION_DATA);
 }
 
 rd_status rd_pairs_open(void **self, rd_recipe *recipe, const char *data_dir, rd_text *warnings) {

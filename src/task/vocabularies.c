@@ -106,17 +106,24 @@ rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_
     return rd_recipe_take_vocabularies(recipe, *source, *target, data_dir);
 }
 
-rd_status rd_task_check_identity(const rd_recipe *r, const rd_tokenizer *source,
-                                 const rd_tokenizer *target, const rd_identity *found,
-                                 const char *path) {
+rd_status rd_task_check_identity(const rd_recipe *r, const rd_identity *sizes,
+                                 const rd_identity *found, const char *path) {
     rd_identity expected;
     RD_TRY(rd_identity_make(&expected, r->task, r->data.source_lang, r->data.target_lang,
                             r->vocabulary));
-    expected.src_vocab = rd_tokenizer_size(source); /* a model may have more embeddings */
-    expected.tgt_vocab = rd_tokenizer_size(target);
-    expected.prepend_bos = r->model.prepend_bos;
+    expected.src_vocab = sizes->src_vocab;
+    expected.tgt_vocab = sizes->tgt_vocab;
+    expected.prepend_bos = sizes->prepend_bos;
     rd_status status = rd_identity_check(found, &expected);
     if (status == RD_OK) return RD_OK;
     rd_error_prefix(status, "%s", path);
     return rd_error_suffix(status, "run rdrop-preprocess again");
+}
+
+rd_status rd_task_open_dataset(const rd_recipe *recipe, const rd_identity *sizes, const char *items,
+                               const char *path, rd_dataset **dataset) {
+    RD_TRY(rd_dataset_open(dataset, path));
+    RD_TRY(rd_task_check_identity(recipe, sizes, rd_dataset_identity(*dataset), path));
+    if (rd_dataset_size(*dataset) > 0) return RD_OK;
+    return rd_error(RD_ERR_FORMAT, "%s: holds no %s", path, items);
 }

@@ -3,6 +3,7 @@
 #define RD_TASK_VOCABULARIES_H
 
 #include "base/text.h"
+#include "data/dataset.h"
 #include "data/identity.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
@@ -20,9 +21,13 @@ rd_status rd_task_take_fingerprint(rd_recipe *recipe, const char *data_dir,
                                    rd_vocabulary_kind kind);
 
 /* Ids stand for pieces, so data must belong to this recipe's task and vocabularies: RD_ERR_FORMAT
- * names the file `path` and the first difference. */
-rd_status rd_task_check_identity(const rd_recipe *recipe, const rd_tokenizer *source,
-                                 const rd_tokenizer *target, const rd_identity *found,
-                                 const char *path);
+ * names the file `path` and the first difference. sizes: the numbers of the identity. */
+rd_status rd_task_check_identity(const rd_recipe *recipe, const rd_identity *sizes,
+                                 const rd_identity *found, const char *path);
+
+/* Opens a file of such data. RD_ERR_FORMAT also where it holds no `items` ("sentences"). Close
+ * *dataset in any case. */
+rd_status rd_task_open_dataset(const rd_recipe *recipe, const rd_identity *sizes, const char *items,
+                               const char *path, rd_dataset **dataset);
 
 #endif
