@@ -8,7 +8,6 @@
 
 #include "base/c_locale.h"
 #include "io/output.h"
-#include "train/report_page.h"
 #include "train/run.h"
 
 __attribute__((format(printf, 3, 4))) static rd_status tile(rd_text *out, const char *label,
@@ -252,7 +251,7 @@ static rd_status write_page(const rd_run *run, const rd_train_history *history, 
     RD_TRY(write_changes(history, out));
     RD_TRY(write_samples(history, out));
     RD_TRY(write_settings(run->recipe, out));
-    return rd_page_end(out);
+    return rd_text_put(out, "</body></html>\n");
 }
 
 rd_status rd_run_write_html(const rd_run *run) {

@@ -56,6 +56,11 @@ typedef struct {
 
 rd_status rd_chart_write(const rd_chart *chart, rd_text *out);
 
+/* A page up to its heading, which is the title. refreshes: one left open is read again. */
+rd_status rd_page_begin(rd_text *out, const char *title, bool refreshes);
+/* Appends a text, in which nothing is HTML. */
+rd_status rd_page_put(rd_text *out, const char *text);
+
 /* Appends a validation's confusion matrix, from train.jsonl, as a table; nothing for NULL. */
 rd_status rd_matrix_write(const json_t *confusion, rd_text *out);
 

@@ -1,6 +1,5 @@
 /* A line chart as inline SVG; colours come from the page's style, so it follows the scheme. */
 #include <math.h>
-#include <string.h>
 
 #include "train/report.h"
 

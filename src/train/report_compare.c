@@ -8,7 +8,6 @@
 #include "io/output.h"
 #include "train/checkpoint.h"
 #include "train/report.h"
-#include "train/report_page.h"
 #include "train/run.h"
 #include "train/settings.h"
 
@@ -266,7 +265,7 @@ static rd_status write_page(const training *all, int n, rd_text *out) {
     RD_TRY(write_totals(all, n, out));
     RD_TRY(write_charts(all, n, out));
     RD_TRY(write_settings(all, n, out));
-    return rd_page_end(out);
+    return rd_text_put(out, "</body></html>\n");
 }
 
 static rd_status compare(training *all, const char *const *directories, int n, rd_text *page) {

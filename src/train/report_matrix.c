@@ -1,6 +1,5 @@
 /* The confusion matrix of a validation: a row a right class, a column an answered one. */
 #include "train/report.h"
-#include "train/report_page.h"
 
 static rd_status head(rd_text *out, const json_t *labels, size_t i) {
     const char *label = json_string_value(json_array_get(labels, i));

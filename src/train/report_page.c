@@ -1,6 +1,7 @@
-#include "train/report_page.h"
-
+/* The beginning of every report, with its style. */
 #include <string.h>
+
+#include "train/report.h"
 
 static const char style[] =
     "<style>\n"
@@ -68,8 +69,4 @@ rd_status rd_page_begin(rd_text *out, const char *title, bool refreshes) {
     RD_TRY(rd_text_put(out, "</head><body>\n<h1>"));
     RD_TRY(rd_page_put(out, title));
     return rd_text_put(out, "</h1>\n");
-}
-
-rd_status rd_page_end(rd_text *out) {
-    return rd_text_put(out, "</body></html>\n");
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "base/parallel.h"
 #include "dist/threads.h"
 #include "recipe/model_dir.h"

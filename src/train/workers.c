@@ -1,8 +1,4 @@
 /* Several workers in one training: their number, and the data they share. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/c_locale.h"
 #include "base/memory.h"
 #include "base/parallel.h"
