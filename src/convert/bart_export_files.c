@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "convert/bart.h"
 #include "convert/hf.h"
-#include "io/json.h"
 #include "data/vocab_files.h"
 #include "io/output.h"
 #include "model/transformer.h"

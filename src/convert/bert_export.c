@@ -1,5 +1,4 @@
 /* Model directories of BERT's or RoBERTa's architecture to Hugging Face directories. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"

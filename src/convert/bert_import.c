@@ -1,5 +1,4 @@
 /* BERT, RoBERTa and XLM-R directories of Hugging Face to model directories. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "convert/bert.h"

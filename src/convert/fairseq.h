@@ -25,8 +25,7 @@ rd_status rd_fairseq_find(const char *directory, char **path);
 rd_status rd_fairseq_open(rd_fairseq_checkpoint *checkpoint, const char *path);
 void rd_fairseq_close(rd_fairseq_checkpoint *checkpoint);
 
-/* NULL: there is no such setting, or it is None. */
-const json_t *rd_fairseq_setting(const rd_fairseq_checkpoint *checkpoint, const char *key);
+/* A setting that is a text; NULL: there is none. */
 const char *rd_fairseq_text(const rd_fairseq_checkpoint *checkpoint, const char *key);
 
 /* Sets the task, languages and network of a recipe; the sizes of the vocabularies come from the

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "convert/fairseq.h"
 #include "convert/foreign.h"
 
@@ -19,13 +18,14 @@ rd_status rd_fairseq_find(const char *directory, char **path) {
     return RD_OK;
 }
 
-const json_t *rd_fairseq_setting(const rd_fairseq_checkpoint *c, const char *key) {
+/* NULL: there is no such setting, or it is None. */
+static const json_t *setting_of(const rd_fairseq_checkpoint *c, const char *key) {
     const json_t *value = rd_foreign_value(c->model, key);
     return value ? value : rd_foreign_value(c->task, key);
 }
 
 const char *rd_fairseq_text(const rd_fairseq_checkpoint *c, const char *key) {
-    return json_string_value(rd_fairseq_setting(c, key));
+    return json_string_value(setting_of(c, key));
 }
 
 static rd_status read_settings(rd_fairseq_checkpoint *c) {
@@ -96,7 +96,7 @@ static rd_status unsupported(const rd_fairseq_checkpoint *c, const char *setting
 }
 
 static bool is_on(const rd_fairseq_checkpoint *c, const char *key) {
-    const json_t *value = rd_fairseq_setting(c, key);
+    const json_t *value = setting_of(c, key);
     return json_is_true(value) || (json_is_number(value) && json_number_value(value) > 0);
 }
 
@@ -123,13 +123,13 @@ static rd_status check_settings(const rd_fairseq_checkpoint *c) {
     for (size_t i = 0; i < sizeof off / sizeof *off; i++)
         if (is_on(c, off[i])) return unsupported(c, off[i]);
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (rd_fairseq_setting(c, none[i])) return unsupported(c, none[i]);
-    const json_t *width = rd_fairseq_setting(c, "decoder_embed_dim");
+        if (setting_of(c, none[i])) return unsupported(c, none[i]);
+    const json_t *width = setting_of(c, "decoder_embed_dim");
     for (size_t i = c->is_lm ? 1 : 0; i < sizeof widths / sizeof *widths; i++) {
-        const json_t *other = rd_fairseq_setting(c, widths[i]);
+        const json_t *other = setting_of(c, widths[i]);
         if (width && other && !json_equal(width, other)) return unsupported(c, widths[i]);
     }
-    if (!c->is_lm && rd_fairseq_setting(c, "adaptive_softmax_cutoff"))
+    if (!c->is_lm && setting_of(c, "adaptive_softmax_cutoff"))
         return unsupported(c, "adaptive_softmax_cutoff");
     return !c->is_lm && is_on(c, "adaptive_input") ? unsupported(c, "adaptive_input") : RD_OK;
 }
@@ -142,7 +142,7 @@ static rd_status set_text(const rd_fairseq_checkpoint *c, rd_recipe *recipe, con
 static rd_status set(const rd_fairseq_checkpoint *c, rd_recipe *recipe, const char *ours,
                      const char *theirs) {
     const rd_foreign f = {.path = c->path, .recipe = recipe};
-    const json_t *value = rd_fairseq_setting(c, theirs);
+    const json_t *value = setting_of(c, theirs);
     return value ? rd_foreign_set_value(&f, ours, theirs, value) : RD_OK;
 }
 
@@ -198,7 +198,7 @@ static rd_status copy_keys(const rd_fairseq_checkpoint *c, rd_recipe *recipe,
 static rd_status check_heads(const rd_fairseq_checkpoint *c) {
     static const char *const keys[] = {"decoder_attention_heads", "encoder_attention_heads"};
     for (int i = 0; i < (c->is_lm ? 1 : 2); i++)
-        if (!json_is_integer(rd_fairseq_setting(c, keys[i])))
+        if (!json_is_integer(setting_of(c, keys[i])))
             return rd_error(RD_ERR_FORMAT, "%s: its settings lack %s", c->path, keys[i]);
     return RD_OK;
 }
@@ -220,8 +220,8 @@ static rd_status read_activation(const rd_fairseq_checkpoint *c, rd_recipe *reci
 /* Versions before 0.9 have --no-tie-adaptive-proj and no norm at the end, or --decoder-final-norm.
  */
 static void read_old_lm(const rd_fairseq_checkpoint *c, rd_model_config *config) {
-    const json_t *untied = rd_fairseq_setting(c, "no_tie_adaptive_proj");
-    const json_t *norm = rd_fairseq_setting(c, "decoder_final_norm");
+    const json_t *untied = setting_of(c, "no_tie_adaptive_proj");
+    const json_t *norm = setting_of(c, "decoder_final_norm");
     if (untied) config->no_decoder_final_norm = true;
     if (json_is_false(untied)) config->tie_adaptive_proj = true;
     if (norm) config->no_decoder_final_norm = !json_is_true(norm);
@@ -233,7 +233,7 @@ static rd_status read_lm(const rd_fairseq_checkpoint *c, rd_recipe *recipe) {
     m->encoder = (rd_stack_config){.heads = m->decoder.heads, .ffn_dim = m->decoder.ffn_dim};
     m->decoder.normalize_before = true; /* always so there */
     read_old_lm(c, m);
-    if (!rd_fairseq_setting(c, "max_target_positions"))
+    if (!setting_of(c, "max_target_positions"))
         RD_TRY(set(c, recipe, "max-target-positions", "tokens_per_sample"));
     return set_text(c, recipe, "task", "task", "language_modeling");
 }
@@ -255,6 +255,6 @@ rd_status rd_fairseq_read_config(const rd_fairseq_checkpoint *c, rd_recipe *reci
     recipe->search.max_len_a = 0.0f;
     recipe->search.max_len_b = 200.0f;
     RD_TRY(copy_keys(c, recipe, of_translation, sizeof of_translation / sizeof *of_translation));
-    if (!rd_fairseq_setting(c, "decoder_ffn_embed_dim")) m->decoder.ffn_dim = m->encoder.ffn_dim;
+    if (!setting_of(c, "decoder_ffn_embed_dim")) m->decoder.ffn_dim = m->encoder.ffn_dim;
     return RD_OK;
 }

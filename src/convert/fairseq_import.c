@@ -1,6 +1,5 @@
 /* Checkpoints of fairseq to model directories. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "convert/fairseq.h"

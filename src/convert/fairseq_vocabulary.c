@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "io/output.h"
-#include "base/memory.h"
 #include "convert/fairseq.h"
 #include "data/vocab_files.h"
 #include "io/json.h"

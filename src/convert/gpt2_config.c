@@ -1,6 +1,5 @@
 /* config.json of a GPT-2 directory. */
 #include <math.h>
-#include <string.h>
 
 #include "convert/gpt2.h"
 #include "convert/hf.h"

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "convert/hf.h"
-#include "io/json.h"
 #include "search/token_lists.h"
 
 static int32_t target_row(const rd_hf_generation *g, int32_t id) {

@@ -1,5 +1,4 @@
 /* How transformers would search: by generation_config.json or, without one, config.json. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "convert/hf.h"
-#include "io/json.h"
 #include "recipe/recipe_keys.h"
 
 /* A key that changes nothing with the number `neutral`. */

@@ -2,7 +2,6 @@
 #include "convert/import.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"

@@ -4,13 +4,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "convert/fairseq.h"
 #include "convert/import.h"
 #include "convert/marian.h"
 #include "data/vocab_files.h"
-#include "io/json.h"
 #include "io/yaml.h"
 #include "recipe/model_dir.h"
 #include "task/task.h"

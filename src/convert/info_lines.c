@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "convert/info.h"
-#include "io/json.h"
 #include "model/model_keys.h"
 #include "recipe/recipe_keys.h"
 #include "train/report.h"

@@ -1,6 +1,5 @@
 /* Vision transformers of Hugging Face, timm and Google to model directories. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
