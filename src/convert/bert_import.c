@@ -3,6 +3,7 @@
 
 #include "convert/bert.h"
 #include "convert/foreign.h"
+#include "convert/hf.h"
 #include "convert/import.h"
 #include "recipe/recipe_keys.h"
 
@@ -40,14 +41,14 @@ static float classifier_dropout(const rd_importer *im) {
                                                                : im->recipe->model.dropout;
 }
 
-/* Classes are named by id2label, or numbered. */
 static rd_status read_labels(rd_importer *im) {
     const json_t *names = json_object_get(im->config, "id2label");
     for (int32_t i = 0; i < im->recipe->model.num_classes; i++) {
-        char number[16];
+        char number[16], unnamed[24];
         snprintf(number, sizeof number, "%d", (int)i);
+        rd_hf_default_label(i, unnamed);
         const char *name = json_string_value(json_object_get(names, number));
-        if (!name) name = number;
+        if (!name) name = unnamed;
         rd_status status = rd_labels_add(&im->labels, name, strlen(name));
         if (status != RD_OK) return rd_error_prefix(status, "%s/config.json: id2label", im->from);
     }

@@ -20,6 +20,9 @@ rd_status rd_hf_read_activation(const char *directory, const json_t *config, con
                                 const char *otherwise, rd_activation *activation);
 const char *rd_hf_activation_name(rd_activation activation);
 
+/* A class that config.json does not name (it has no id2label of two with these names). */
+void rd_hf_default_label(int32_t i, char name[24]);
+
 /* A JSON object being filled; `failed` for lack of memory. */
 typedef struct {
     json_t *root;

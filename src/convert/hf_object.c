@@ -33,6 +33,10 @@ void rd_put_keys(rd_object *o, const rd_recipe *recipe, const rd_foreign_key *ke
     }
 }
 
+void rd_hf_default_label(int32_t i, char name[24]) {
+    snprintf(name, 24, "LABEL_%d", (int)i);
+}
+
 void rd_put_labels(rd_object *o, int64_t n, const char *const *names) {
     rd_object labels = rd_object_new(), ids = rd_object_new();
     for (int64_t i = 0; i < n; i++) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "convert/hf.h"
 #include "convert/vit.h"
 #include "recipe/recipe_keys.h"
 
@@ -27,10 +28,13 @@ static const char *given_name(const rd_importer *im, int32_t i, const char *numb
 }
 
 static rd_status name_class(rd_importer *im, int32_t i) {
-    char number[16], other[24];
+    const rd_vit_names *names = im->own;
+    char number[16], other[24], unnamed[24];
     snprintf(number, sizeof number, "%d", (int)i);
     snprintf(other, sizeof other, "class %d", (int)i);
+    rd_hf_default_label(i, unnamed);
     const char *name = given_name(im, i, number);
+    if (!name && names->format == RD_VIT_HF) name = unnamed;
     /* ImageNet has two classes that are called "crane", and others. */
     if (is_taken(im, name)) name = number;
     if (is_taken(im, name)) name = other;

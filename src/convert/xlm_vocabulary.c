@@ -1,4 +1,5 @@
 /* XLM-R's vocabulary, out of a Hugging Face directory and into one. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
@@ -63,6 +64,40 @@ static rd_status copy_added(const char *from, const char *to) {
     return RD_OK;
 }
 
+/* As tokenizer_config.json has them: {"250002": {"content": "<ent>", "special": true, ...}, ...} */
+static json_t *decoder_of(const json_t *added) {
+    json_t *decoder = json_object(), *token;
+    int failed = !decoder;
+    size_t i;
+    json_array_foreach(added, i, token) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld",
+                 (long long)json_integer_value(json_object_get(token, "id")));
+        json_t *copy = json_copy(token);
+        (void)json_object_del(copy, "id");
+        failed |= json_object_set_new(decoder, number, copy);
+    }
+    if (!failed) return decoder;
+    json_decref(decoder);
+    return NULL;
+}
+
+/* transformers 5 lists added tokens in tokenizer.json alone. */
+static rd_status take_added_of_whole(const char *from, const char *to) {
+    json_t *whole, *config = NULL;
+    RD_TRY(rd_json_read_optional(from, "tokenizer.json", &whole));
+    const json_t *added = json_object_get(whole, "added_tokens");
+    rd_status status = rd_json_read_optional(from, "tokenizer_config.json", &config);
+    if (status == RD_OK && added && !json_object_get(config, "added_tokens_decoder")) {
+        int failed = json_object_set_new(config, "added_tokens_decoder", decoder_of(added));
+        status = failed ? rd_error(RD_ERR_MEMORY, "out of memory for added tokens")
+                        : rd_json_write(to, "tokenizer_config.json", json_incref(config));
+    }
+    json_decref(whole);
+    json_decref(config);
+    return status;
+}
+
 rd_status rd_xlm_vocabulary_read(const char *from, const char *to) {
     json_t *ids;
     RD_TRY(check_there(from));
@@ -70,7 +105,8 @@ rd_status rd_xlm_vocabulary_read(const char *from, const char *to) {
     RD_TRY(rd_json_write(to, "vocab.json", ids));
     RD_TRY(rd_copy_file(from, theirs, to, ours));
     RD_TRY(rd_copy_file(from, theirs, to, "target.spm"));
-    return copy_added(from, to);
+    RD_TRY(copy_added(from, to));
+    return take_added_of_whole(from, to);
 }
 
 rd_status rd_xlm_vocabulary_write(const char *from, const char *to) {

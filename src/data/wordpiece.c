@@ -16,6 +16,7 @@ static void close_wordpiece(rd_tokenizer *tokenizer) {
     table_free(&self->continuations);
     free(self->spellings);
     free(self->special);
+    rd_added_tokens_close(self->base.added);
     free(self);
 }
 

@@ -10,7 +10,7 @@
 #include "data/wordpiece.h"
 #include "io/json.h"
 
-enum { MOST_PIECES = 1000000, USUAL_LONGEST_WORD = 100 };
+enum { MOST_PIECES = 1000000, MOST_ADDED = 100000, USUAL_LONGEST_WORD = 100 };
 
 __attribute__((format(printf, 2, 3))) static rd_status refuse(const char *path, const char *format,
                                                               ...) {
@@ -92,30 +92,23 @@ static bool is_usual(const char *token) {
     return false;
 }
 
-/* Special tokens are text in a text; at others it would be cut before it is cut into words. */
-static rd_status mark_added(rd_wordpiece *self, const char *path, const json_t *added) {
+/* The vocabulary's own special pieces are text in a text; other special tokens are one id there. */
+static rd_status take_added(rd_wordpiece *self, const char *path, const json_t *added) {
+    rd_tokenizer *t = &self->base;
+    const int32_t own[] = {t->pad, t->bos, t->eos, t->unk, t->mask};
     size_t i;
     json_t *token;
     json_array_foreach(added, i, token) {
         const char *name = json_string_value(json_object_get(token, "content"));
-        json_int_t id = json_integer_value(json_object_get(token, "id"));
         bool special = json_is_true(json_object_get(token, "special"));
-        if (special && id < self->base.size) self->special[id] = true;
+        if (special) self->special[json_integer_value(json_object_get(token, "id"))] = true;
         if (!special && !is_usual(name))
             return rd_error(RD_ERR_UNSUPPORTED,
                             "%s: the added token \"%.60s\" is not supported; beyond its pieces a "
                             "WordPiece vocabulary has special tokens alone here",
                             path, name);
     }
-    return RD_OK;
-}
-
-static rd_status mark_added_beside(rd_wordpiece *self, const char *vocab_path) {
-    json_t *added;
-    RD_TRY(rd_added_tokens_beside(&added, vocab_path));
-    rd_status status = mark_added(self, vocab_path, added);
-    json_decref(added);
-    return status;
+    return rd_added_tokens_open(&t->added, added, own, 5, true);
 }
 
 static rd_status check_text(const char *path, const char *bytes, size_t n, int64_t *n_lines) {
@@ -128,25 +121,55 @@ static rd_status check_text(const char *path, const char *bytes, size_t n, int64
     return RD_OK;
 }
 
+/* Added tokens among the lines of a vocab.txt, or after them. names: [*size], for `most` */
+static rd_status place_added(const char *path, const json_t *added, const char **names,
+                             int64_t *size, int64_t most) {
+    size_t i;
+    json_t *token;
+    json_array_foreach(added, i, token) {
+        const char *name = json_string_value(json_object_get(token, "content"));
+        json_int_t id = json_integer_value(json_object_get(token, "id"));
+        if (id < 0 || id >= most)
+            return refuse(path, "its added token \"%.60s\" has the id %lld, far from its pieces",
+                          name, (long long)id);
+        if (names[id] && strcmp(names[id], name) != 0)
+            return refuse(path, "line %lld is \"%.60s\", but an added token \"%.60s\" has its id",
+                          (long long)id + 1, names[id], name);
+        names[id] = name;
+        if (id >= *size) *size = id + 1;
+    }
+    return RD_OK;
+}
+
+/* text: its lines, which are cut; added: the tokens beside it. */
+static rd_status load_lines(rd_wordpiece *self, const char *path, char *text, int64_t n,
+                            const json_t *added) {
+    int64_t size = n, most = n + MOST_ADDED;
+    const char **names = rd_calloc((size_t)most, sizeof *names);
+    if (!names) return RD_ERR_MEMORY;
+    for (int64_t i = 0; i < n; i++) names[i] = rd_vocab_line(&text);
+    rd_status status = place_added(path, added, names, &size, most);
+    if (status == RD_OK) status = store_pieces(self, names, (int32_t)size);
+    free(names);
+    return status;
+}
+
 rd_status rd_wordpiece_load_text(rd_wordpiece *self, const char *path, const char *bytes,
                                  size_t n) {
     int64_t n_lines;
+    json_t *added;
     RD_TRY(check_text(path, bytes, n, &n_lines));
     self->rules = (rd_wordpiece_rules){true, true, true, true};
     self->longest_word = USUAL_LONGEST_WORD;
     self->tidy = true;
     RD_TRY(read_config_beside(self, path));
-    char *text = rd_strdup(bytes), *rest = text;
-    const char **names = rd_calloc((size_t)n_lines, sizeof *names);
-    rd_status status = text && names ? RD_OK : RD_ERR_MEMORY;
-    if (status == RD_OK) {
-        for (int64_t i = 0; i < n_lines; i++) names[i] = rd_vocab_line(&rest);
-        status = store_pieces(self, names, (int32_t)n_lines);
-    }
-    if (status == RD_OK) status = mark_added_beside(self, path);
+    RD_TRY(rd_added_tokens_beside(&added, path));
+    char *text = rd_strdup(bytes);
+    rd_status status = text ? load_lines(self, path, text, n_lines, added) : RD_ERR_MEMORY;
     if (status == RD_OK) status = find_special(self, path, "[UNK]");
-    free(names);
+    if (status == RD_OK) status = take_added(self, path, added);
     free(text);
+    json_decref(added);
     return status;
 }
 
@@ -193,6 +216,6 @@ rd_status rd_wordpiece_load_json(rd_wordpiece *self, const char *path, const jso
     if (status == RD_OK) status = store_pieces(self, map.pieces, map.size);
     rd_piece_ids_close(&map);
     RD_TRY(status);
-    RD_TRY(mark_added(self, path, added));
-    return find_special(self, path, unk ? unk : "[UNK]");
+    RD_TRY(find_special(self, path, unk ? unk : "[UNK]"));
+    return take_added(self, path, added);
 }

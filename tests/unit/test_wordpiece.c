@@ -330,7 +330,17 @@ static void test_pairs(void **state) {
     for (int k = 0; k < 2; k++) rd_tokenizer_close(tokenizers[k]);
 }
 
-/* An added token may be after all pieces of the vocabulary, or be one of them. */
+static void expect_ids(const rd_tokenizer *tokenizer, const char *text, const int32_t *wanted,
+                       int64_t n) {
+    rd_ids ids = {0};
+    must(rd_tokenizer_encode(tokenizer, text, strlen(text), &ids));
+    assert_int_equal(ids.length, n);
+    assert_memory_equal(ids.data, wanted, sizeof *wanted * (size_t)n);
+    free(ids.data);
+}
+
+/* An added token may be after all pieces of the vocabulary, or be one of them. In a text it is one
+ * id, if the vocabulary's own special pieces are not meant. */
 static void test_added_tokens(void **state) {
     (void)state;
     static const char json[] =
@@ -347,6 +357,7 @@ static void test_added_tokens(void **state) {
     assert_string_equal(rd_tokenizer_piece(tokenizer, 7), "[B]");
     assert_string_equal(rd_tokenizer_piece(tokenizer, 1), "a");
     assert_null(rd_tokenizer_piece(tokenizer, 8));
+    expect_ids(tokenizer, "a[B]a [b] [UNK]", (int32_t[]){1, 7, 1, 0, 0, 0, 0, 0, 0}, 9);
     rd_tokenizer_close(tokenizer);
 }
 
@@ -386,7 +397,7 @@ static void test_files_beside(void **state) {
     unlink(config);
 }
 
-/* A vocab.txt has added tokens next to it alone; special ones are text in a text. */
+/* A vocab.txt has added tokens next to it alone, among its lines or after them. */
 static void test_tokens_beside(void **state) {
     (void)state;
     rd_tokenizer *tokenizer;
@@ -394,13 +405,21 @@ static void test_tokens_beside(void **state) {
     write_text(config_path, "{\"added_tokens_decoder\": {\"7\": {\"content\": \"covid\"}}}");
     assert_refused(vocab_path, "the added token \"covid\" is not supported");
     write_text(config_path, "{\"added_tokens_decoder\": {\"1\": {\"content\": \"[UNK]\"}, "
-                            "\"6\": {\"content\": \"[E]\", \"special\": true}}}");
+                            "\"6\": {\"content\": \"[E]\", \"special\": true}, "
+                            "\"8\": {\"content\": \"[F]\", \"special\": true}}}");
     must(rd_tokenizer_open(&tokenizer, vocab_path));
+    assert_int_equal(rd_tokenizer_size(tokenizer), 9);
+    expect_ids(tokenizer, "a [E]a[F] [SEP]", (int32_t[]){5, 6, 5, 8, 1, 1, 1}, 7);
     char *text;
     must(rd_tokenizer_decode(tokenizer, (int32_t[]){5, 6, 5}, 3, &text, NULL));
     assert_string_equal(text, "a a");
     free(text);
     rd_tokenizer_close(tokenizer);
+    write_text(config_path, "{\"added_tokens_decoder\": {\"5\": {\"content\": \"[E]\", "
+                            "\"special\": true}}}");
+    assert_refused(vocab_path, "line 6 is \"a\", but an added token \"[E]\" has its id");
+    write_text(config_path, "{\"added_tokens_decoder\": {\"999999\": {\"content\": \"[E]\"}}}");
+    assert_refused(vocab_path, "far from its pieces");
 }
 
 static void test_damaged_vocabularies(void **state) {
