@@ -137,6 +137,11 @@ static rd_status read_new_lengths(const reader *r) {
     bool ends = search->no_forced_eos || setting(r, "forced_eos_token_id");
     if (most) search->max_len_b = (float)(longest - ends);
     search->min_len = (int32_t)shortest;
+    if (!most && !setting(r, "max_length") && r->warnings)
+        RD_TRY(rd_text_printf(r->warnings,
+                              "%s: neither max_length nor max_new_tokens: transformers writes 20 "
+                              "tokens, rdrop-lm up to %g (max-len-b)\n",
+                              r->f.file, (double)search->max_len_b));
     if (!setting(r, "max_length") && !setting(r, "min_length")) return RD_OK;
     return warn(r, "max_length and min_length count the prompt, and have no effect here: max-len-b "
                    "and min-len are of what is written");

@@ -109,15 +109,29 @@ static rd_status not_found(const char *directory, rd_vocabulary_kind kind) {
                     directory, looked_for[kind]);
 }
 
-static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const form **found) {
-    for (int i = 0; i < N_FORMS; i++) {
+/* *found: NULL if there is none of this kind. */
+static rd_status look_for(const char *directory, rd_vocabulary_kind kind, const form **found) {
+    bool there = false;
+    *found = NULL;
+    for (int i = 0; i < N_FORMS && !there; i++) {
         if (kind != RD_VOCABULARY_ANY && forms[i].kind != kind) continue;
-        bool there;
         RD_TRY(is_there(directory, &forms[i], &there));
-        *found = &forms[i];
-        if (there) return RD_OK;
+        if (there) *found = &forms[i];
     }
-    return not_found(directory, kind);
+    return RD_OK;
+}
+
+static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const form **found) {
+    const form *other = NULL;
+    bool joint = kind == RD_VOCABULARY_JOINT;
+    RD_TRY(look_for(directory, kind, found));
+    if (*found) return RD_OK;
+    if (joint || kind == RD_VOCABULARY_SEPARATE)
+        RD_TRY(look_for(directory, joint ? RD_VOCABULARY_SEPARATE : RD_VOCABULARY_JOINT, &other));
+    if (!other) return not_found(directory, kind);
+    return rd_error(RD_ERR_IO, "%s: has %s (%s), so set joined-dictionary: %s", directory,
+                    joint ? "a vocabulary for each side" : "one vocabulary for both sides",
+                    other->models[0], joint ? "false" : "true");
 }
 
 static rd_status open_side(const form *f, const char *directory, int side,

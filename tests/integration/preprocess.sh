@@ -186,7 +186,8 @@ mkdir broken && echo nonsense >broken/spm.model
 reject 1 'broken/spm.model' recipe.yaml --data data --dest broken --only binarize
 reject 1 '5000' recipe.yaml --data data --dest new3 --set vocab-size=5000
 reject 1 'nowhere: no vocabulary: cannot open this directory: No such file' recipe.yaml --data data --dest new5 --set vocab-from=nowhere
-reject 1 'source.spm and target.spm' recipe.yaml --data data --dest new5 --set vocab-from=bpe \
+reject 1 'bpe: has one vocabulary for both sides (vocab.json), so set joined-dictionary: true' recipe.yaml --data data \
+    --dest new5 --set vocab-from=bpe \
     --set joined-dictionary=false --set share-all-embeddings=false
 reject 1 'exclude each other' recipe.yaml --data data --dest new5 --truncate-source --set sentencepiece-alpha=0.1
 reject 1 'validpref is not set' recipe.yaml --data data --dest new4 --set validpref=

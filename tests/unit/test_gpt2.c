@@ -303,10 +303,17 @@ static void test_warnings(void **state) {
     must(rd_json_write(from, "generation_config.json",
                        json_pack("{s:i, s:i}", "max_new_tokens", 7, "forced_eos_token_id", 0)));
     snprintf(to, sizeof to, "%s/forced", directory);
-    must(rd_import(from, to, NULL));
+    must(rd_import(from, to, &warnings));
+    if (warnings.data && strstr(warnings.data, "neither")) fail_msg("%s", warnings.data);
+    rd_text_free(&warnings);
     must(rd_lm_open(&lm, to, RD_PRECISION_FP32));
     assert_float_equal(lm.search.max_len_b, 6, 0); /* the seventh is the end */
     rd_lm_close(&lm);
+    must(rd_json_write(from, "generation_config.json", json_pack("{s:i}", "num_beams", 2)));
+    snprintf(to, sizeof to, "%s/endless", directory);
+    must(rd_import(from, to, &warnings));
+    assert_non_null(strstr(warnings.data, "transformers writes 20 tokens, rdrop-lm up to 100"));
+    rd_text_free(&warnings);
     must(rd_json_write(from, "generation_config.json", json_pack("{s:i}", "max_new_tokens", -1)));
     snprintf(to, sizeof to, "%s/negative", directory);
     assert_int_equal(rd_import(from, to, NULL), RD_ERR_FORMAT);

@@ -96,6 +96,13 @@ static const options_section sections[] = {
      "Without --per-line, --per-token and --generate, the perplexity of the whole text is printed: "
      "of tokens, and of words with ends of lines, which compares models whatever their tokens are. "
      "Every token counts, the ends of lines and unknown words too."},
+    {"How a text begins",
+     "A text begins after the token that ended the one before: its first token is scored, and a "
+     "prompt "
+     "is continued, as in training. transformers begins with the text itself, so the first token "
+     "is "
+     "not scored there, and a GPT-2 continues a prompt otherwise unless it is given <|endoftext|> "
+     "first."},
     {"How far it writes",
      "A prompt and what is written after it have at most as many tokens as the model has positions "
      "(max-target-positions in its config.yaml), whatever --min-len and --max-len-b say. Where "
