@@ -209,83 +209,89 @@ rd_status rd_key_check(const void *object, const rd_key *key) {
                     key->names[0], n - 1, key->names[n - 1]);
 }
 
-/* A double-quoted YAML scalar: the only characters to escape are the quote and the backslash,
- * control characters being refused on the way in. */
-static rd_status format_string(const rd_key *key, const char *value, char *text, size_t room) {
-    size_t used = 0;
-    if (!value) value = "";
-    if (strlen(value) * 2 + 3 > room)
-        return rd_error(RD_ERR_ARGUMENT, "%s: %zu bytes are too many for a recipe", key->name,
-                        strlen(value));
-    text[used++] = '"';
-    for (; *value; value++) {
-        if (*value == '"' || *value == '\\') text[used++] = '\\';
-        text[used++] = *value;
-    }
-    text[used++] = '"';
-    text[used] = '\0';
-    return RD_OK;
-}
-
-static void format_pair(const double pair[2], char *text, size_t room) {
+static rd_status append_pair(const double pair[2], rd_text *out) {
     char first[32], second[32];
     rd_shortest_double(pair[0], first);
     rd_shortest_double(pair[1], second);
-    snprintf(text, room, "[%s, %s]", first, second);
+    return rd_text_printf(out, "[%s, %s]", first, second);
 }
 
-static void format_ints(const int32_t *field, char *text, size_t room) {
-    size_t used = (size_t)snprintf(text, room, "\"");
+static rd_status append_ints(const int32_t *field, rd_text *out) {
+    RD_TRY(rd_text_put(out, ""));
     for (int32_t i = 0; i < field[0]; i++)
-        used +=
-            (size_t)snprintf(text + used, room - used, "%s%" PRId32, i ? "," : "", field[1 + i]);
-    snprintf(text + used, room - used, "\"");
+        RD_TRY(rd_text_printf(out, "%s%" PRId32, i ? "," : "", field[1 + i]));
+    return RD_OK;
 }
 
-rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room) {
+rd_status rd_key_value(const void *object, const rd_key *key, rd_text *out) {
     const void *field = (const char *)object + key->offset;
+    const char *string;
     char number[32];
     int index;
     switch (key->type) {
     case RD_KEY_STRING:
     case RD_KEY_WORD:
-        return format_string(key, *(char *const *)field, text, room);
+        string = *(char *const *)field;
+        return rd_text_put(out, string ? string : "");
     case RD_KEY_BOOL:
-        snprintf(text, room, "%s", *(const bool *)field ? "true" : "false");
-        return RD_OK;
+        return rd_text_put(out, *(const bool *)field ? "true" : "false");
     case RD_KEY_INT32:
-        snprintf(text, room, "%" PRId32, *(const int32_t *)field);
-        return RD_OK;
+        return rd_text_printf(out, "%" PRId32, *(const int32_t *)field);
     case RD_KEY_INT64:
-        snprintf(text, room, "%" PRId64, *(const int64_t *)field);
-        return RD_OK;
+        return rd_text_printf(out, "%" PRId64, *(const int64_t *)field);
     case RD_KEY_UINT64:
-        snprintf(text, room, "%" PRIu64, *(const uint64_t *)field);
-        return RD_OK;
+        return rd_text_printf(out, "%" PRIu64, *(const uint64_t *)field);
     case RD_KEY_FLOAT:
         rd_shortest_float(*(const float *)field, number);
-        snprintf(text, room, "%s", number);
-        return RD_OK;
+        return rd_text_put(out, number);
     case RD_KEY_DOUBLE:
         rd_shortest_double(*(const double *)field, number);
-        snprintf(text, room, "%s", number);
-        return RD_OK;
+        return rd_text_put(out, number);
     case RD_KEY_ENUM:
         memcpy(&index, field, sizeof index);
-        snprintf(text, room, "%s", key->names[index]);
-        return RD_OK;
+        return rd_text_put(out, key->names[index]);
     case RD_KEY_INTS:
-        format_ints(field, text, room);
-        return RD_OK;
+        return append_ints(field, out);
     case RD_KEY_PAIR:
-        format_pair(field, text, room);
-        return RD_OK;
+        return append_pair(field, out);
     case RD_KEY_LIST:
     case RD_KEY_WORDS:
     case RD_KEY_CONSTANT:
         break;
     }
     return rd_error(RD_ERR_ARGUMENT, "%s: not a key with one value", key->name);
+}
+
+/* A double-quoted YAML scalar: the only characters to escape are the quote and the backslash,
+ * control characters being refused on the way in. */
+static rd_status append_quoted(rd_text *out, const char *value) {
+    RD_TRY(rd_text_append(out, "\"", 1));
+    for (size_t n; *value; value += n) {
+        n = strcspn(value, "\"\\");
+        RD_TRY(rd_text_append(out, value, n));
+        if (!value[n]) break;
+        RD_TRY(rd_text_append(out, "\\", 1));
+        RD_TRY(rd_text_append(out, value + n++, 1));
+    }
+    return rd_text_append(out, "\"", 1);
+}
+
+rd_status rd_key_format(const void *object, const rd_key *key, rd_text *out) {
+    if (key->type != RD_KEY_STRING && key->type != RD_KEY_WORD && key->type != RD_KEY_INTS)
+        return rd_key_value(object, key, out);
+    rd_text value = {0};
+    rd_status status = rd_key_value(object, key, &value);
+    if (status == RD_OK) status = append_quoted(out, value.data);
+    rd_text_free(&value);
+    return status;
+}
+
+rd_status rd_key_copy(void *to, const void *from, const rd_key *key) {
+    rd_text value = {0};
+    rd_status status = rd_key_value(from, key, &value);
+    if (status == RD_OK) status = rd_key_set(to, key, value.data);
+    rd_text_free(&value);
+    return status;
 }
 
 const char *rd_key_type_name(const rd_key *key) {

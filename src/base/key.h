@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 typedef enum {
     RD_KEY_STRING, /* char *, malloc'ed; without a default, NULL is "" */
@@ -41,7 +42,6 @@ typedef struct {
 } rd_key;
 
 enum { RD_MOST_INTS = 8 };
-enum { RD_KEY_TEXT_ROOM = 128 }; /* bytes for any value but a string */
 
 /* Whether `name` is the key's name or one of its aliases. */
 bool rd_key_is(const rd_key *key, const char *name);
@@ -58,8 +58,13 @@ rd_status rd_key_set_defaults(void *object, const rd_key *keys);
  * range, more integers than there is room for, or no value of its enum. 0 stands for unset. */
 rd_status rd_key_check(const void *object, const rd_key *key);
 
-/* The value as text that rd_key_set reads back to the same bits, and that YAML reads. */
-rd_status rd_key_format(const void *object, const rd_key *key, char *text, size_t room);
+/* Appends the value as text that rd_key_set reads back to the same bits; and as YAML reads it,
+ * where texts and lists are in quotes. */
+rd_status rd_key_value(const void *object, const rd_key *key, rd_text *out);
+rd_status rd_key_format(const void *object, const rd_key *key, rd_text *out);
+
+/* Gives the key of `to` the value that it has in `from`. */
+rd_status rd_key_copy(void *to, const void *from, const rd_key *key);
 
 /* "text", "number", ...: for lists of keys. */
 const char *rd_key_type_name(const rd_key *key);

@@ -25,11 +25,14 @@ rd_object rd_object_of_model(const char *type, const char *architecture) {
 void rd_put_keys(rd_object *o, const rd_recipe *recipe, const rd_foreign_key *keys) {
     for (; keys->theirs; keys++) {
         const rd_key *key = rd_recipe_find_key(keys->ours);
-        char text[RD_KEY_TEXT_ROOM];
-        (void)rd_recipe_format_key(recipe, key, text, sizeof text); /* a number always fits */
-        double value = rd_strtod(text, NULL);
+        rd_text text = {0};
+        bool failed = rd_recipe_value(recipe, key, &text) != RD_OK;
+        double value = failed ? 0 : rd_strtod(text.data, NULL);
+        rd_text_free(&text);
         rd_put(o, keys->theirs,
-               key->type == RD_KEY_FLOAT ? json_real(value) : json_integer((json_int_t)value));
+               failed                      ? NULL
+               : key->type == RD_KEY_FLOAT ? json_real(value)
+                                           : json_integer((json_int_t)value));
     }
 }
 

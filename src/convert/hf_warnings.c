@@ -162,14 +162,12 @@ static bool is_exported(const rd_recipe *recipe, const char *name) {
 
 static rd_status warn_of_key(const char *from, const rd_recipe *recipe, const rd_recipe *defaults,
                              const rd_key *key, rd_text *warnings) {
-    char value[128], usual[128];
-    RD_TRY(rd_recipe_format_key(recipe, key, value, sizeof value));
-    RD_TRY(rd_recipe_format_key(defaults, key, usual, sizeof usual));
     bool bounds = strcmp(key->name, "max-len-a") == 0 && recipe->search.max_len_a > 0;
     bool any = strcmp(key->name, "max-len-a") == 0 && !bounds; /* max-len-b says all */
-    if (any || (strcmp(value, usual) == 0 && !bounds)) return RD_OK;
-    return rd_text_printf(warnings, "%s: %s: %s has no place in generation_config.json%s\n", from,
-                          key->name, value,
+    if (any || (!bounds && rd_recipe_same_value(recipe, defaults, key))) return RD_OK;
+    RD_TRY(rd_text_printf(warnings, "%s: %s: ", from, key->name));
+    RD_TRY(rd_recipe_format_key(recipe, key, warnings));
+    return rd_text_printf(warnings, " has no place in generation_config.json%s\n",
                           bounds ? ", whose max_length is all that the model takes" : "");
 }
 

@@ -145,12 +145,13 @@ typedef struct {
 
 /* value: of the key, as recipes have it. */
 static rd_status add_setting(settings_list *list, const rd_key *key, const char *value) {
-    enum { ROOM = 16 * 1024 };
-    char theirs[ROOM];
-    if (rd_recipe_format_key(list->defaults, key, theirs, ROOM) == RD_OK &&
-        strcmp(value, theirs) == 0)
-        return RD_OK;
-    return rd_text_printf(list->out, "%s %s %s", list->n++ ? "," : "settings:", key->name, value);
+    rd_text usual = {0};
+    rd_status status = rd_recipe_format_key(list->defaults, key, &usual);
+    if (status == RD_OK && strcmp(value, usual.data) != 0)
+        status =
+            rd_text_printf(list->out, "%s %s %s", list->n++ ? "," : "settings:", key->name, value);
+    rd_text_free(&usual);
+    return status;
 }
 
 static rd_status end_list(settings_list *list, rd_status status) {
@@ -160,19 +161,21 @@ static rd_status end_list(settings_list *list, rd_status status) {
 }
 
 rd_status rd_info_settings(const rd_recipe *recipe, rd_text *out) {
-    enum { ROOM = 16 * 1024 };
+    rd_text ours = {0};
     settings_list list = {.out = out};
     RD_TRY(rd_recipe_new(&list.defaults));
     rd_status status = RD_OK;
     const rd_key *key;
     for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
-        char ours[ROOM];
         bool shown =
             rd_recipe_is_of_shape(key) && /* the network has lines of its own */
             !rd_is_listed("pooling head-transform layer-norm-eps segment-types", key->name);
-        if (!shown && rd_recipe_format_key(recipe, key, ours, ROOM) == RD_OK)
-            status = add_setting(&list, key, ours);
+        if (shown) continue;
+        rd_text_clear(&ours);
+        status = rd_recipe_format_key(recipe, key, &ours);
+        if (status == RD_OK) status = add_setting(&list, key, ours.data);
     }
+    rd_text_free(&ours);
     return end_list(&list, status);
 }
 

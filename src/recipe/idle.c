@@ -38,25 +38,19 @@ static const struct {
             {"validate-interval", "validate-interval-updates", {"0"}},
             {"rand-augment-magnitude", "rand-augment", {NULL}}};
 
-static rd_status matters(size_t row, const rd_recipe *recipe, const rd_recipe *plain, bool *does) {
+static bool matters(size_t row, const rd_recipe *recipe, const rd_recipe *plain) {
     const rd_key *other = rd_recipe_find_key(rows[row].needs);
     const char *const *wanted = rows[row].values;
-    rd_text value = {0};
-    rd_status status = rd_recipe_value(recipe, other, &value);
-    *does = !*wanted && !rd_recipe_same_value(recipe, plain, other);
-    for (int i = 0; status == RD_OK && wanted[i]; i++)
-        *does = *does || strcmp(value.data, wanted[i]) == 0;
-    rd_text_free(&value);
-    return status;
+    bool does = !*wanted && !rd_recipe_same_value(recipe, plain, other);
+    for (int i = 0; !does && wanted[i]; i++) does = rd_recipe_has_value(recipe, other, wanted[i]);
+    return does;
 }
 
 static rd_status warn(size_t row, const rd_recipe *recipe, const rd_recipe *plain,
                       rd_text *warnings) {
     const rd_key *key = rd_recipe_find_key(rows[row].key);
     const char *const *wanted = rows[row].values;
-    bool does;
-    RD_TRY(matters(row, recipe, plain, &does));
-    if (does || !rd_recipe_is_written(recipe, key->name) ||
+    if (matters(row, recipe, plain) || !rd_recipe_is_written(recipe, key->name) ||
         rd_recipe_same_value(recipe, plain, key))
         return RD_OK;
     RD_TRY(rd_text_printf(warnings, "%s has no effect without %s", key->name, rows[row].needs));

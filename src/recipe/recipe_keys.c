@@ -135,41 +135,35 @@ rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *te
     return rd_key_set((char *)recipe + offset_of(key), key, text);
 }
 
-rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text,
-                               size_t room) {
-    return rd_key_format((const char *)recipe + offset_of(key), key, text, room);
+rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, rd_text *out) {
+    return rd_key_format((const char *)recipe + offset_of(key), key, out);
+}
+
+rd_status rd_recipe_value(const rd_recipe *recipe, const rd_key *key, rd_text *out) {
+    return rd_key_value((const char *)recipe + offset_of(key), key, out);
+}
+
+rd_status rd_recipe_copy_key(rd_recipe *to, const rd_recipe *from, const rd_key *key) {
+    return rd_key_copy((char *)to + offset_of(key), (const char *)from + offset_of(key), key);
 }
 
 const char *rd_recipe_string(const rd_recipe *recipe, const rd_key *key) {
     return *(char *const *)(const void *)((const char *)recipe + offset_of(key) + key->offset);
 }
 
-rd_status rd_recipe_value(const rd_recipe *recipe, const rd_key *key, rd_text *value) {
-    char text[RD_KEY_TEXT_ROOM];
-    if (key->type == RD_KEY_STRING) {
-        const char *own = rd_recipe_string(recipe, key);
-        return rd_text_put(value, own ? own : "");
-    }
-    RD_TRY(rd_recipe_format_key(recipe, key, text, sizeof text));
-    return rd_text_put(value, text);
-}
-
-rd_status rd_recipe_copy_key(rd_recipe *to, const rd_recipe *from, const rd_key *key) {
-    rd_text value = {0};
-    rd_status status = rd_recipe_value(from, key, &value);
-    if (status == RD_OK) status = rd_recipe_set_key(to, key, value.data);
-    rd_text_free(&value);
-    return status;
+bool rd_recipe_has_value(const rd_recipe *recipe, const rd_key *key, const char *value) {
+    rd_text own = {0};
+    bool same = rd_recipe_value(recipe, key, &own) == RD_OK && strcmp(own.data, value) == 0;
+    rd_text_free(&own);
+    return same;
 }
 
 bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key) {
-    char a[RD_KEY_TEXT_ROOM], b[RD_KEY_TEXT_ROOM];
-    if (key->type == RD_KEY_STRING) {
-        const char *own = rd_recipe_string(recipe, key), *theirs = rd_recipe_string(other, key);
-        return strcmp(own ? own : "", theirs ? theirs : "") == 0;
-    }
-    return rd_recipe_format_key(recipe, key, a, sizeof a) == RD_OK &&
-           rd_recipe_format_key(other, key, b, sizeof b) == RD_OK && strcmp(a, b) == 0;
+    rd_text value = {0};
+    bool same = rd_recipe_value(other, key, &value) == RD_OK &&
+                rd_recipe_has_value(recipe, key, value.data);
+    rd_text_free(&value);
+    return same;
 }
 
 rd_status rd_recipe_check(const rd_recipe *recipe) {

@@ -56,18 +56,19 @@ const char *rd_recipe_nearest_key(const char *name);
 /* Sets one key of the recipe from text. The message does not name the file: callers add it. */
 rd_status rd_recipe_set_key(rd_recipe *recipe, const rd_key *key, const char *text);
 
-/* The value as text that rd_recipe_set_key reads back to the same bits. */
-rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, char *text, size_t room);
+/* Appends the value as text that rd_recipe_set_key reads back to the same bits; and as a recipe has
+ * it, where texts and lists are in quotes. */
+rd_status rd_recipe_value(const rd_recipe *recipe, const rd_key *key, rd_text *out);
+rd_status rd_recipe_format_key(const rd_recipe *recipe, const rd_key *key, rd_text *out);
 
-/* Whether the key has the same value in both. */
+/* Whether the key has this value, as rd_recipe_value gives it; the same one in both. */
+bool rd_recipe_has_value(const rd_recipe *recipe, const rd_key *key, const char *value);
 bool rd_recipe_same_value(const rd_recipe *recipe, const rd_recipe *other, const rd_key *key);
 
 /* Appends the wanted keys of a group (NULL: of all) as lines of a recipe. */
 rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
                                bool (*wanted)(const rd_recipe *, const rd_key *), rd_text *out);
 
-/* Appends the value as rd_recipe_set_key takes it: a string as it is. */
-rd_status rd_recipe_value(const rd_recipe *recipe, const rd_key *key, rd_text *value);
 /* Gives a key the value that it has in the other recipe. */
 rd_status rd_recipe_copy_key(rd_recipe *to, const rd_recipe *from, const rd_key *key);
 

@@ -9,18 +9,15 @@
 
 rd_status rd_recipe_write_keys(const rd_recipe *recipe, const char *group,
                                bool (*wanted)(const rd_recipe *, const rd_key *), rd_text *out) {
-    enum { LONGEST_VALUE = 64 * 1024 };
-    char *text = rd_malloc(LONGEST_VALUE, 1);
-    rd_status status = text ? RD_OK : RD_ERR_MEMORY;
     const rd_key *key;
-    for (int i = 0; status == RD_OK && (key = rd_recipe_key(i)); i++) {
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
         if (group && strcmp(rd_recipe_group_of(key)->name, group) != 0) continue;
         if (!wanted(recipe, key)) continue;
-        status = rd_recipe_format_key(recipe, key, text, LONGEST_VALUE);
-        if (status == RD_OK) status = rd_text_printf(out, "%s: %s\n", key->name, text);
+        RD_TRY(rd_text_printf(out, "%s: ", key->name));
+        RD_TRY(rd_recipe_format_key(recipe, key, out));
+        RD_TRY(rd_text_append(out, "\n", 1));
     }
-    free(text);
-    return status;
+    return RD_OK;
 }
 
 static bool any_key(const rd_recipe *recipe, const rd_key *key) {

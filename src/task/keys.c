@@ -86,15 +86,13 @@ static int row_of(const rd_key *key) {
 /* Whether the recipe gives the task a value, not the default, of a key that it does not read. */
 static bool is_ignored(const rd_task *task, const rd_recipe *recipe, const rd_recipe *plain,
                        const rd_key *key) {
-    char value[RD_KEY_TEXT_ROOM];
     bool two = strcmp(recipe->data.source_lang, recipe->data.target_lang) != 0;
     bool of_one = task->bit & RD_DENOISING;
     int row = row_of(key);
     if (row == N_ROWS || rows[row].tasks & (task->bit | (of_one && two ? TWO_TEXTS : 0)))
         return false;
     if (rd_recipe_same_value(recipe, plain, key)) return false;
-    return !rows[row].harmless || rd_recipe_format_key(recipe, key, value, sizeof value) != RD_OK ||
-           strcmp(value, rows[row].harmless) != 0;
+    return !rows[row].harmless || !rd_recipe_has_value(recipe, key, rows[row].harmless);
 }
 
 /* The next key from index *i on that the task ignores, of this origin; NULL: none. */

@@ -84,16 +84,16 @@ static int print_one(const rd_recipe *recipe, const char *name) {
         return options_usage(&program, "no key '%s'%s%s%s", name, nearest ? "; did you mean '" : "",
                              nearest ? nearest : "", nearest ? "'?" : "");
     }
-    char text[RD_KEY_TEXT_ROOM];
     if (key->type == RD_KEY_STRING) {
         bool script = recipe->script && strcmp(name, "prepare") == 0;
         puts(script ? recipe->script : rd_recipe_string(recipe, key));
         return 0;
     }
-    if (rd_recipe_format_key(recipe, key, text, sizeof text) != RD_OK)
-        return options_fail(&program);
-    puts(text);
-    return 0;
+    rd_text text = {0};
+    rd_status status = rd_recipe_format_key(recipe, key, &text);
+    if (status == RD_OK) puts(text.data);
+    rd_text_free(&text);
+    return status == RD_OK ? 0 : options_fail(&program);
 }
 
 static bool has_group(const options_list *list, const char *name) {

@@ -10,8 +10,6 @@
 #include "recipe/recipe_keys.h"
 #include "train/run.h"
 
-enum { ROOM = 512 };
-
 /* The head is the recipe's own: a model that was pre-trained is given another. */
 static bool is_of_head(const char *key) {
     return rd_is_listed("head num-classes pooling head-transform zero-init-head", key);
@@ -22,23 +20,33 @@ static bool may_differ(const char *key) {
     return is_of_head(key) || strcmp(key, "picture-size") == 0;
 }
 
+static rd_status differs(const rd_recipe *own, const rd_recipe *start, const rd_key *key) {
+    rd_text ours = {0}, theirs = {0};
+    rd_status status = rd_recipe_format_key(own, key, &ours);
+    if (status == RD_OK) status = rd_recipe_format_key(start, key, &theirs);
+    if (status == RD_OK)
+        status = rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name,
+                          theirs.data, ours.data);
+    rd_text_free(&ours);
+    rd_text_free(&theirs);
+    return status;
+}
+
 /* A key of the shape that the recipe sets must agree with the model, whose shape stays. Defaults
  * give way, and so does arch: *unlike is set to a key of it. */
 static rd_status check_key(const rd_recipe *own, const rd_recipe *start, int i,
                            const char **unlike) {
     const rd_key *key = rd_recipe_key(i);
-    char ours[ROOM], theirs[ROOM];
     bool of_lines = strcmp(key->name, "line-end") == 0;
     bool of_data = of_lines || strcmp(key->name, "joined-dictionary") == 0;
     if ((!of_data && !rd_recipe_is_of_shape(key)) || may_differ(key->name)) return RD_OK;
-    RD_TRY(rd_recipe_format_key(own, key, ours, ROOM));
-    RD_TRY(rd_recipe_format_key(start, key, theirs, ROOM));
-    if (strcmp(ours, theirs) == 0) return RD_OK;
-    if (of_lines && (strcmp(ours, "auto") == 0 || strcmp(theirs, "auto") == 0)) return RD_OK;
+    if (rd_recipe_same_value(own, start, key)) return RD_OK;
+    if (of_lines &&
+        (rd_recipe_has_value(own, key, "auto") || rd_recipe_has_value(start, key, "auto")))
+        return RD_OK;
     /* These change the data, so the recipe must set them. */
     if (own->origins[i] >= RD_INHERITED || of_data || strcmp(key->name, "prepend-bos") == 0)
-        return rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name, theirs,
-                        ours);
+        return differs(own, start, key);
     if (own->origins[i] == RD_BY_ARCH) *unlike = key->name;
     return RD_OK;
 }
@@ -102,13 +110,10 @@ static rd_status adopt_model(const rd_run *run, const rd_model_dir *from) {
     own->model = start->model;
     if (rd_recipe_is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
     for (const rd_key *key = rd_model_keys; key->name; key++) {
-        char value[ROOM];
         if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;
         bool kept;
         RD_TRY(keeps(run, from, key, &kept));
-        if (kept) continue;
-        RD_TRY(rd_key_format(&before, key, value, ROOM));
-        RD_TRY(rd_key_set(&own->model, key, value));
+        if (!kept) RD_TRY(rd_key_copy(&own->model, &before, key));
     }
     return RD_OK;
 }

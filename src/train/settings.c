@@ -68,29 +68,26 @@ static void describe_other(const rd_run *run, int which, char value[80]) {
     snprintf(value, 80, random ? "random" : "%08" PRIx32, run->start_checksum);
 }
 
-enum { LONGEST_VALUE = 64 * 1024 };
-
-static rd_status write_keys(const rd_run *run, char *value, rd_text *out) {
+static rd_status write_keys(const rd_run *run, rd_text *out) {
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++) {
         if (is_without_effect(run->recipe, key)) continue;
-        RD_TRY(rd_recipe_format_key(run->recipe, key, value, LONGEST_VALUE));
-        RD_TRY(rd_text_printf(out, "%s: %s\n", key->name, value));
+        RD_TRY(rd_text_printf(out, "%s: ", key->name));
+        RD_TRY(rd_recipe_format_key(run->recipe, key, out));
+        RD_TRY(rd_text_append(out, "\n", 1));
     }
     return RD_OK;
 }
 
 rd_status rd_settings_write(const rd_run *run, rd_text *settings) {
-    char *value = rd_malloc(LONGEST_VALUE, 1), other[80];
-    if (!value) return RD_ERR_MEMORY;
-    rd_status status = write_keys(run, value, settings);
-    for (int i = 0; status == RD_OK && i < OTHERS; i++) {
+    char other[80];
+    RD_TRY(write_keys(run, settings));
+    for (int i = 0; i < OTHERS; i++) {
         describe_other(run, i, other);
         if (i == WORKERS && !*other) continue;
-        status = rd_text_printf(settings, "%s: %s\n", others[i], other);
+        RD_TRY(rd_text_printf(settings, "%s: %s\n", others[i], other));
     }
-    free(value);
-    return status;
+    return RD_OK;
 }
 
 bool rd_setting_next(const char **at, rd_setting *setting) {
@@ -154,7 +151,6 @@ typedef struct {
     rd_text refused;
     bool more; /* than it says */
     bool other_vocabulary;
-    char *value; /* [LONGEST_VALUE] */
 } comparison;
 
 /* Refusals make one line, changes a line each. */
@@ -189,23 +185,25 @@ static bool is_of_results(const rd_run *run, const rd_key *key) {
            run->task->bit != RD_IMAGE_CLASSIFICATION;
 }
 
+static rd_status compare_values(comparison *c, const rd_key *key, const char *before,
+                                const char *now) {
+    bool refused = is_of_model(key) || (c->run->other_training && !is_of_course(key));
+    if (strcmp(before, now) == 0) return RD_OK;
+    if (is_of_results(c->run, key)) c->run->other_results = true;
+    if (strcmp(key->name, "vocabulary") == 0) c->other_vocabulary = true;
+    return tell(c, refused, key->name, before, now);
+}
+
 static rd_status compare_key(comparison *c, const rd_key *key) {
     char *before;
+    rd_text usual = {0}, now = {0};
     RD_TRY(rd_settings_get(c->settings, key->name, &before));
-    rd_status status = RD_OK;
-    if (!before) {
-        status = rd_recipe_format_key(c->defaults, key, c->value, LONGEST_VALUE);
-        if (status == RD_OK && !(before = rd_strdup(c->value))) status = RD_ERR_MEMORY;
-    }
-    if (status == RD_OK)
-        status = rd_recipe_format_key(c->run->recipe, key, c->value, LONGEST_VALUE);
-    bool refused = is_of_model(key) || (c->run->other_training && !is_of_course(key));
-    if (status == RD_OK && strcmp(before, c->value) != 0) {
-        if (is_of_results(c->run, key)) c->run->other_results = true;
-        if (strcmp(key->name, "vocabulary") == 0) c->other_vocabulary = true;
-        status = tell(c, refused, key->name, before, c->value);
-    }
+    rd_status status = before ? RD_OK : rd_recipe_format_key(c->defaults, key, &usual);
+    if (status == RD_OK) status = rd_recipe_format_key(c->run->recipe, key, &now);
+    if (status == RD_OK) status = compare_values(c, key, before ? before : usual.data, now.data);
     free(before);
+    rd_text_free(&usual);
+    rd_text_free(&now);
     return status;
 }
 
@@ -253,14 +251,10 @@ static rd_status compare(comparison *c, const char *path) {
 rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings) {
     rd_recipe *defaults;
     RD_TRY(rd_recipe_new(&defaults));
-    comparison c = {.run = run,
-                    .settings = settings,
-                    .defaults = defaults,
-                    .value = rd_malloc(LONGEST_VALUE, 1)};
+    comparison c = {.run = run, .settings = settings, .defaults = defaults};
     rd_text_free(&run->changes);
     run->other_results = false;
-    rd_status status = c.value ? compare(&c, path) : RD_ERR_MEMORY;
-    free(c.value);
+    rd_status status = compare(&c, path);
     rd_text_free(&c.refused);
     rd_recipe_free(defaults);
     return status;

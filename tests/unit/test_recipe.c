@@ -116,13 +116,41 @@ static void numbers_are_written_short(void **state) {
     rd_recipe *recipe = load("max-update: 1\ndropout: 0.1\nlr: 5e-4\nadam-betas: [0.9, 0.98]\n"
                              "lenpen: -0.33333334\n");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[64];
+        rd_text text = {0};
         const rd_key *key = rd_recipe_find_key(cases[i][0]);
-        assert_int_equal(rd_recipe_format_key(recipe, key, text, sizeof text), RD_OK);
-        if (i < 4) assert_string_equal(text, cases[i][1]);
-        assert_true(i < 4 || strtof(text, NULL) == strtof(cases[i][1], NULL));
+        assert_int_equal(rd_recipe_format_key(recipe, key, &text), RD_OK);
+        if (i < 4) assert_string_equal(text.data, cases[i][1]);
+        assert_true(i < 4 || strtof(text.data, NULL) == strtof(cases[i][1], NULL));
+        rd_text_free(&text);
     }
     rd_recipe_free(recipe);
+}
+
+/* Of any length, and lists of numbers too. */
+static void values_are_copied(void **state) {
+    (void)state;
+    enum { LONG = 100000 };
+    rd_recipe *from = load("max-update: 1\nadaptive-softmax-cutoff: 20,60\n"), *to;
+    assert_int_equal(rd_recipe_new(&to), RD_OK);
+    char *labels = malloc(LONG + 1);
+    memset(labels, 'a', LONG);
+    labels[LONG] = '\0';
+    const rd_key *keys[] = {rd_recipe_find_key("labels"),
+                            rd_recipe_find_key("adaptive-softmax-cutoff")};
+    assert_int_equal(rd_recipe_set_key(from, keys[0], labels), RD_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_false(rd_recipe_same_value(from, to, keys[i]));
+        assert_int_equal(rd_recipe_copy_key(to, from, keys[i]), RD_OK);
+        assert_true(rd_recipe_same_value(from, to, keys[i]));
+    }
+    assert_true(rd_recipe_has_value(to, keys[1], "20,60"));
+    rd_text out = {0};
+    assert_int_equal(rd_recipe_write(to, NULL, &out), RD_OK);
+    assert_non_null(strstr(out.data, labels));
+    rd_text_free(&out);
+    rd_recipe_free(from);
+    rd_recipe_free(to);
+    free(labels);
 }
 
 static void lists_of_texts_are_joined(void **state) {
@@ -364,10 +392,12 @@ static void round_trip_is_exact(void **state) {
     assert_string_equal(again->data.testpref, "a\"b\\c,ü: #x");
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++) {
-        char before[512], after[512];
-        assert_int_equal(rd_recipe_format_key(recipe, key, before, 512), RD_OK);
-        assert_int_equal(rd_recipe_format_key(again, key, after, 512), RD_OK);
-        assert_string_equal(before, after);
+        rd_text before = {0}, after = {0};
+        assert_int_equal(rd_recipe_format_key(recipe, key, &before), RD_OK);
+        assert_int_equal(rd_recipe_format_key(again, key, &after), RD_OK);
+        assert_string_equal(before.data, after.data);
+        rd_text_free(&before);
+        rd_text_free(&after);
     }
     assert_memory_equal(&recipe->model, &again->model, sizeof recipe->model);
     assert_memory_equal(&recipe->search, &again->search, sizeof recipe->search);
@@ -456,6 +486,7 @@ int main(void) {
         cmocka_unit_test(a_decay_ends_with_training),
         cmocka_unit_test(other_schedules_have_no_end),
         cmocka_unit_test(numbers_are_written_short),
+        cmocka_unit_test(values_are_copied),
         cmocka_unit_test(lists_of_texts_are_joined),
         cmocka_unit_test(messages_name_line_and_remedy),
         cmocka_unit_test(contradictions_are_refused),
