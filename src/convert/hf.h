@@ -1,4 +1,5 @@
-/* What the families of Hugging Face share: parts of config.json, and generation_config.json. */
+/* What the families of Hugging Face share: parts of config.json, generation_config.json, and the
+ * tokenizer's files. */
 #ifndef RD_CONVERT_HF_H
 #define RD_CONVERT_HF_H
 
@@ -50,6 +51,18 @@ rd_status rd_hf_read_search(rd_recipe *recipe, const char *directory, json_t *co
  * (hf_warnings.c); own_file: they are from generation_config.json, else from config.json. */
 rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bool own_file,
                               rd_text *warnings);
+
+/* The vocabulary in the model directory `to`, which came from their directory `from`. Rules of
+ * tokenizer.json and tokenizer_config.json that differ become those that transformers takes for the
+ * tokenizer's class, which are written to tokenizer_config.json; warnings (may be NULL) receives a
+ * line for each of them (hf_tokenizer.c). */
+typedef struct {
+    const char *from, *to;
+    const json_t *config; /* config.json */
+    rd_text *warnings;
+} rd_hf_tokenizer;
+
+rd_status rd_hf_take_tokenizer(const rd_hf_tokenizer *t);
 
 /* What a generation_config.json is written from (hf_generation.c). */
 typedef struct {

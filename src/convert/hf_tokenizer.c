@@ -1,0 +1,143 @@
+/* Files of a tokenizer in a Hugging Face directory: which rules transformers takes where they
+ * differ. */
+#include <string.h>
+
+#include "base/file.h"
+#include "convert/hf.h"
+#include "io/json.h"
+
+typedef struct {
+    const rd_hf_tokenizer *t;
+    json_t *tokenizer, *settings; /* tokenizer.json, tokenizer_config.json; {}: missing */
+    char name[64];                /* of the class that reads them */
+    bool generic;                 /* it takes tokenizer.json as it is */
+} reader;
+
+/* The class that transformers 5 takes for a model_type where no file names one. */
+static const struct {
+    const char *type, *name;
+} families[] = {{"bert", "BertTokenizer"},
+                {"roberta", "RobertaTokenizer"},
+                {"xlm-roberta", "XLMRobertaTokenizer"},
+                {"bart", "RobertaTokenizer"},
+                {"gpt2", "GPT2Tokenizer"}};
+
+/* NULL: of a model that has no tokenizer.json. */
+static const char *usual_class(const json_t *config) {
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    for (size_t i = 0; type && i < sizeof families / sizeof *families; i++)
+        if (strcmp(type, families[i].type) == 0) return families[i].name;
+    return NULL;
+}
+
+static void find_class(reader *r) {
+    static const char *const generic[] = {"PreTrainedTokenizerFast", "TokenizersBackend"};
+    const char *name = json_string_value(json_object_get(r->settings, "tokenizer_class"));
+    if (!name) name = json_string_value(json_object_get(r->t->config, "tokenizer_class"));
+    if (!name) name = usual_class(r->t->config);
+    for (size_t i = 0; i < sizeof generic / sizeof *generic; i++)
+        if (strcmp(name, generic[i]) == 0) r->generic = true;
+    rd_escape(r->name, sizeof r->name, name);
+}
+
+/* ---- Rules that both files may have ---- */
+
+/* A class of its own reads tokenizer_config.json alone, and has `otherwise` for what is not there;
+ * like_last: null is the value of the rule before. */
+typedef struct {
+    const char *part, *type; /* of tokenizer.json */
+    const char *theirs;      /* the name there */
+    const char *ours;        /* in tokenizer_config.json; NULL: it has none */
+    bool otherwise, like_last;
+} rule;
+
+static const rule rules[] = {
+    {"normalizer", "BertNormalizer", "lowercase", "do_lower_case", true, false},
+    {"normalizer", "BertNormalizer", "strip_accents", "strip_accents", true, true},
+    {"normalizer", "BertNormalizer", "handle_chinese_chars", "tokenize_chinese_chars", true, false},
+    {"pre_tokenizer", "ByteLevel", "add_prefix_space", "add_prefix_space", false, false}};
+enum { N_RULES = sizeof rules / sizeof *rules };
+
+/* NULL: tokenizer.json has no such part. */
+static const json_t *part_of(const reader *r, const rule *u) {
+    const json_t *part = json_object_get(r->tokenizer, u->part);
+    const char *type = json_string_value(json_object_get(part, "type"));
+    return type && strcmp(type, u->type) == 0 ? part : NULL;
+}
+
+static bool value_of(const json_t *said, bool otherwise) {
+    return json_is_boolean(said) ? json_is_true(said) : otherwise;
+}
+
+static const char *spell(bool value) {
+    return value ? "true" : "false";
+}
+
+static rd_status warn_of_rule(const reader *r, const rule *u, bool there, bool here) {
+    const json_t *said = json_object_get(r->settings, u->ours);
+    return rd_text_printf(r->t->warnings,
+                          "tokenizer.json: %s is %s, but tokenizer_config.json's %s is %s%s; %s is "
+                          "taken, as transformers 5 does for %s\n",
+                          u->theirs, spell(there), u->ours, spell(here),
+                          json_is_boolean(said) ? "" : " by default",
+                          spell(r->generic ? there : here), r->name);
+}
+
+/* Puts all rules that count into the settings; *differ: one of them is new. */
+static rd_status take_rules(reader *r, bool *differ) {
+    bool last_there = true, last_here = true;
+    *differ = false;
+    for (const rule *u = rules; u < rules + N_RULES; u++) {
+        const json_t *part = part_of(r, u), *there = json_object_get(part, u->theirs);
+        const json_t *here = json_object_get(r->settings, u->ours);
+        bool theirs = value_of(there, u->like_last ? last_there : u->otherwise);
+        bool ours = value_of(here, u->like_last ? last_here : u->otherwise);
+        bool other = theirs != ours && (!r->generic || json_is_boolean(here));
+        bool follows = u->like_last && !json_is_boolean(there) && !json_is_boolean(here);
+        if (!part) continue;
+        if (other && !follows && r->t->warnings) RD_TRY(warn_of_rule(r, u, theirs, ours));
+        if (json_object_set_new(r->settings, u->ours, json_boolean(r->generic ? theirs : ours)) !=
+            0)
+            return rd_error(RD_ERR_MEMORY, "%s/tokenizer_config.json: out of memory", r->t->from);
+        *differ = *differ || other;
+        last_there = theirs;
+        last_here = ours;
+    }
+    return RD_OK;
+}
+
+/* Text with control characters keeps them here where tokenizer.json says so. */
+static rd_status warn_of_cleaning(const reader *r) {
+    const json_t *part = json_object_get(r->tokenizer, "normalizer");
+    if (r->generic || !json_is_false(json_object_get(part, "clean_text"))) return RD_OK;
+    return rd_text_printf(r->t->warnings,
+                          "tokenizer.json: clean_text is false, and taken here; transformers 5 "
+                          "takes true for %s: control characters have other ids\n",
+                          r->name);
+}
+
+/* The vocabulary here goes by tokenizer_config.json where it has a rule. */
+static rd_status settle_rules(reader *r) {
+    bool there, differ;
+    RD_TRY(rd_has_file(r->t->to, "tokenizer.json", &there));
+    if (!there) return RD_OK;
+    RD_TRY(take_rules(r, &differ));
+    if (r->t->warnings) RD_TRY(warn_of_cleaning(r));
+    return differ ? rd_json_write(r->t->to, "tokenizer_config.json", json_incref(r->settings))
+                  : RD_OK;
+}
+
+rd_status rd_hf_take_tokenizer(const rd_hf_tokenizer *t) {
+    reader r = {.t = t};
+    if (!usual_class(t->config)) return RD_OK;
+    rd_status status = rd_json_read_optional(t->from, "tokenizer.json", &r.tokenizer);
+    if (status == RD_OK)
+        status = rd_json_read_optional(t->from, "tokenizer_config.json", &r.settings);
+    if (status == RD_OK) {
+        find_class(&r);
+        status = settle_rules(&r);
+    }
+    json_decref(r.tokenizer);
+    json_decref(r.settings);
+    return status;
+}
