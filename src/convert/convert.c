@@ -14,7 +14,8 @@
 
 static rd_status read_and_save(const rd_family *family, rd_importer *im) {
     RD_TRY(family->import(im));
-    const rd_hf_tokenizer tokenizer = {im->from, im->to, im->config, im->warnings};
+    const rd_hf_tokenizer tokenizer = {im->from, im->to, im->config, &im->recipe->model,
+                                       im->warnings};
     RD_TRY(rd_hf_take_tokenizer(&tokenizer));
     return rd_model_dir_save(im->to, im->recipe, NULL, family->vocabulary, &im->parameters,
                              RD_WEIGHTS_FP32);

@@ -55,14 +55,21 @@ rd_status rd_hf_warn_settings(const rd_model_config *model, json_t *settings, bo
 /* The vocabulary in the model directory `to`, which came from their directory `from`. Rules of
  * tokenizer.json and tokenizer_config.json that differ become those that transformers takes for the
  * tokenizer's class, which are written to tokenizer_config.json; warnings (may be NULL) receives a
- * line for each of them (hf_tokenizer.c). */
+ * line for each of them, and for what else is not the same here (hf_tokenizer.c). */
 typedef struct {
     const char *from, *to;
     const json_t *config; /* config.json */
+    const rd_model_config *model;
     rd_text *warnings;
 } rd_hf_tokenizer;
 
 rd_status rd_hf_take_tokenizer(const rd_hf_tokenizer *t);
+
+/* Appends a line to `warnings` if a tokenizer.json puts other special tokens around a text than
+ * this program does for a model_type, and one if it does around a pair (hf_template.c); types: of
+ * tokens, count. */
+rd_status rd_hf_warn_template(const json_t *tokenizer, const char *type, bool types,
+                              rd_text *warnings);
 
 /* What a generation_config.json is written from (hf_generation.c). */
 typedef struct {

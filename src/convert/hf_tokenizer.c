@@ -8,7 +8,7 @@
 
 typedef struct {
     const rd_hf_tokenizer *t;
-    json_t *tokenizer, *settings; /* tokenizer.json, tokenizer_config.json; {}: missing */
+    json_t *tokenizer, *settings; /* tokenizer.json, or NULL, and tokenizer_config.json */
     char name[64];                /* of the class that reads them */
     bool generic;                 /* it takes tokenizer.json as it is */
 } reader;
@@ -118,24 +118,57 @@ static rd_status warn_of_cleaning(const reader *r) {
 
 /* The vocabulary here goes by tokenizer_config.json where it has a rule. */
 static rd_status settle_rules(reader *r) {
-    bool there, differ;
-    RD_TRY(rd_has_file(r->t->to, "tokenizer.json", &there));
-    if (!there) return RD_OK;
+    bool differ;
     RD_TRY(take_rules(r, &differ));
     if (r->t->warnings) RD_TRY(warn_of_cleaning(r));
     return differ ? rd_json_write(r->t->to, "tokenizer_config.json", json_incref(r->settings))
                   : RD_OK;
 }
 
+/* ---- Special tokens ---- */
+
+static bool names_types(const reader *r) {
+    const json_t *names = json_object_get(r->settings, "model_input_names");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name && strcmp(name, "token_type_ids") == 0) return true;
+    }
+    return false;
+}
+
+/* Classes of their own have the special tokens, and types, that are here. */
+static rd_status warn_of_specials(const reader *r) {
+    const char *type = json_string_value(json_object_get(r->t->config, "model_type"));
+    bool types = strcmp(type, "bert") == 0 && r->t->model->segment_types > 1;
+    if (!r->generic || json_object_size(r->tokenizer) == 0) return RD_OK;
+    RD_TRY(rd_hf_warn_template(r->tokenizer, type, types, r->t->warnings));
+    if (!types || names_types(r)) return RD_OK;
+    return rd_text_printf(r->t->warnings,
+                          "tokenizer_config.json: model_input_names lacks token_type_ids, and "
+                          "transformers 5 then has one type for both texts of a pair with %s; here "
+                          "the second has another\n",
+                          r->name);
+}
+
+/* ---- The whole ---- */
+
+/* One that is not read may be anything. */
+static rd_status read_tokenizer(reader *r) {
+    bool there;
+    RD_TRY(rd_has_file(r->t->to, "tokenizer.json", &there));
+    if (!there && !r->generic) return RD_OK;
+    RD_TRY(rd_json_read_optional(r->t->from, "tokenizer.json", &r->tokenizer));
+    if (r->t->warnings) RD_TRY(warn_of_specials(r));
+    return there ? settle_rules(r) : RD_OK;
+}
+
 rd_status rd_hf_take_tokenizer(const rd_hf_tokenizer *t) {
     reader r = {.t = t};
     if (!usual_class(t->config)) return RD_OK;
-    rd_status status = rd_json_read_optional(t->from, "tokenizer.json", &r.tokenizer);
-    if (status == RD_OK)
-        status = rd_json_read_optional(t->from, "tokenizer_config.json", &r.settings);
+    rd_status status = rd_json_read_optional(t->from, "tokenizer_config.json", &r.settings);
     if (status == RD_OK) {
         find_class(&r);
-        status = settle_rules(&r);
+        status = read_tokenizer(&r);
     }
     json_decref(r.tokenizer);
     json_decref(r.settings);

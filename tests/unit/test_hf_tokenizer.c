@@ -20,6 +20,7 @@
 #include "io/output.h"
 
 #define GENERIC "\"tokenizer_class\": \"PreTrainedTokenizerFast\""
+#define TYPES   "\"model_input_names\": [\"token_type_ids\"]"
 #define BERT    "\"tokenizer_class\": \"BertTokenizer\""
 
 static char directory[] = "/tmp/rdrop-hf-tokenizer-XXXXXX";
@@ -142,12 +143,13 @@ static void test_rules_of_words(void **state) {
          "default; true is taken, as transformers 5 does for BertTokenizer\n"},
         {", \"lowercase\": false", "{}", "the|cat|", "does for BertTokenizer"},
         {", \"lowercase\": false", "{" BERT ", \"do_lower_case\": false}", "[UNK]|[UNK]|", NULL},
-        {", \"lowercase\": false", "{" GENERIC "}", "[UNK]|[UNK]|", NULL},
+        {", \"lowercase\": false", "{" GENERIC ", " TYPES "}", "[UNK]|[UNK]|", NULL},
         {", \"lowercase\": true", "{" GENERIC ", \"do_lower_case\": false}", "the|cat|",
          "tokenizer_config.json's do_lower_case is false; true is taken"},
         {", \"lowercase\": true, \"strip_accents\": false", "{" BERT "}", "the|cat|",
          "strip_accents is false"},
-        {", \"lowercase\": true, \"strip_accents\": false", "{" GENERIC "}", "[UNK]|cat|", NULL},
+        {", \"lowercase\": true, \"strip_accents\": false", "{" GENERIC ", " TYPES "}",
+         "[UNK]|cat|", NULL},
         {", \"lowercase\": true, \"clean_text\": false", "{" BERT "}", "the|cat|",
          "clean_text is false, and taken here"}};
     rd_text warnings = {0};
@@ -179,10 +181,59 @@ static void test_prefix_space(void **state) {
     rd_text_free(&warnings);
 }
 
+/* A template of one [CLS] and [SEP], whose second text has this type. */
+#define TOKEN(kind, id, type) "{\"" kind "\": {\"id\": \"" id "\", \"type_id\": " type "}}"
+#define BEGINNING                                                                                  \
+    TOKEN("SpecialToken", "[CLS]", "0")                                                            \
+    ", " TOKEN("Sequence", "A", "0") ", " TOKEN("SpecialToken", "[SEP]", "0")
+#define TEMPLATE(type)                                                                             \
+    "{\"type\": \"TemplateProcessing\", \"single\": [" BEGINNING "], \"pair\": [" BEGINNING        \
+    ", " TOKEN("Sequence", "B", type) ", " TOKEN("SpecialToken", "[SEP]", type) "]}"
+
+static void test_special_tokens_of_words(void **state) {
+    (void)state;
+    static const char types[] = "{" GENERIC ", " TYPES "}";
+    static const struct {
+        const char *processor, *settings, *warning;
+    } cases[] = {{TEMPLATE("1"), types, NULL},
+                 {TEMPLATE("0"), types,
+                  "makes a pair of texts \"[CLS] A [SEP] B [SEP]\", but here it is "
+                  "\"[CLS] A [SEP] B:1 [SEP]:1\""},
+                 {"null", types, "makes a text \"A\", but here it is \"[CLS] A [SEP]\""},
+                 {"null", "{" BERT "}", NULL},
+                 {usual_bert, "{" GENERIC "}", "model_input_names lacks token_type_ids"}};
+    rd_text warnings = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        import_bert("", cases[i].processor, cases[i].settings, &warnings);
+        expect_warning(&warnings, cases[i].warning, cases[i].processor);
+    }
+    rd_text_free(&warnings);
+}
+
+static void test_special_tokens_of_bytes(void **state) {
+    (void)state;
+    static const char bert[] =
+        "{\"type\": \"BertProcessing\", \"sep\": [\"</s>\", 2], \"cls\": [\"<s>\", 0]}";
+    static const struct {
+        const char *processor, *settings, *warning;
+    } cases[] = {{usual_roberta, "{" GENERIC "}", NULL},
+                 {bert, "{" GENERIC "}", "\"<s> A </s> B </s>\", but here it is \"<s> A </s> </s>"},
+                 {bert, "{}", NULL},
+                 {"{\"type\": \"ByteLevel\"}", "{" GENERIC "}", "makes a text \"A\""}};
+    rd_text warnings = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        import_roberta("false", cases[i].processor, cases[i].settings, &warnings);
+        expect_warning(&warnings, cases[i].warning, cases[i].processor);
+    }
+    rd_text_free(&warnings);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules_of_words),
         cmocka_unit_test(test_prefix_space),
+        cmocka_unit_test(test_special_tokens_of_words),
+        cmocka_unit_test(test_special_tokens_of_bytes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
