@@ -20,9 +20,10 @@ static const struct {
                 {"roberta", "RobertaTokenizer"},
                 {"xlm-roberta", "XLMRobertaTokenizer"},
                 {"bart", "RobertaTokenizer"},
-                {"gpt2", "GPT2Tokenizer"}};
+                {"gpt2", "GPT2Tokenizer"},
+                {"marian", "MarianTokenizer"}};
 
-/* NULL: of a model that has no tokenizer.json. */
+/* NULL: of a model that reads no text. */
 static const char *usual_class(const json_t *config) {
     const char *type = json_string_value(json_object_get(config, "model_type"));
     for (size_t i = 0; type && i < sizeof families / sizeof *families; i++)
@@ -150,6 +151,18 @@ static rd_status warn_of_specials(const reader *r) {
                           r->name);
 }
 
+/* ---- Settings without effect ---- */
+
+/* Classes of byte-level BPE no longer do this, and other models here write no text. */
+static rd_status warn_of_cleanup(const reader *r) {
+    bool cleans = json_is_true(json_object_get(r->settings, "clean_up_tokenization_spaces"));
+    if (!cleans || strcmp(r->name, "MarianTokenizer") != 0) return RD_OK;
+    return rd_text_printf(r->t->warnings,
+                          "tokenizer_config.json: clean_up_tokenization_spaces: true has no effect "
+                          "here; transformers takes blanks before . ? ! , ' n't 'm 's 've 're out "
+                          "of outputs\n");
+}
+
 /* ---- The whole ---- */
 
 /* One that is not read may be anything. */
@@ -170,6 +183,7 @@ rd_status rd_hf_take_tokenizer(const rd_hf_tokenizer *t) {
         find_class(&r);
         status = read_tokenizer(&r);
     }
+    if (status == RD_OK && t->warnings) status = warn_of_cleanup(&r);
     json_decref(r.tokenizer);
     json_decref(r.settings);
     return status;

@@ -228,12 +228,33 @@ static void test_special_tokens_of_bytes(void **state) {
     rd_text_free(&warnings);
 }
 
+static void test_cleanup(void **state) {
+    (void)state;
+    static const char *const settings[] = {"{\"clean_up_tokenization_spaces\": true}",
+                                           "{\"clean_up_tokenization_spaces\": false}", "{}"};
+    rd_text warnings = {0};
+    for (int i = 0; i < 3; i++) {
+        char command[600];
+        snprintf(command, sizeof command, "rm -rf %s %s && cp -r %s/marian/tied %s", from, to,
+                 TEST_DATA, from);
+        assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c) */
+        must(rd_json_write(from, "tokenizer_config.json", parse(settings[i])));
+        rd_text_clear(&warnings);
+        must(rd_import(from, to, &warnings));
+        expect_warning(&warnings,
+                       i == 0 ? "clean_up_tokenization_spaces: true has no effect" : NULL,
+                       settings[i]);
+    }
+    rd_text_free(&warnings);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules_of_words),
         cmocka_unit_test(test_prefix_space),
         cmocka_unit_test(test_special_tokens_of_words),
         cmocka_unit_test(test_special_tokens_of_bytes),
+        cmocka_unit_test(test_cleanup),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
