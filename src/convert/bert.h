@@ -36,7 +36,8 @@ rd_status rd_xlm_vocabulary_write(const char *from, const char *to);
 
 /* Files that sentence-transformers puts next to such a model (sentence_transformers.c): how it
  * makes one vector of a sentence, and of how many tokens at most. One function reads them, if they
- * exist, into a recipe (RD_ERR_UNSUPPORTED: it makes vectors in another way); one writes them. */
+ * exist, into a recipe (RD_ERR_UNSUPPORTED: it makes vectors in another way); one writes them.
+ * Without them the first token is pooled, and warnings (may be NULL) says so. */
 rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory,
                                         rd_text *warnings);
 /* max-sequence-len of any model of sentences: max_seq_length, else the tokenizer's

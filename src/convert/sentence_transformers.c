@@ -83,18 +83,28 @@ static rd_status read_modes(const char *directory, const char *file, const json_
     return RD_OK;
 }
 
-static rd_status read_pooling(const char *directory, const char *folder, rd_pooling *pooling) {
+/* *found: the folder says so. */
+static rd_status read_pooling(const char *directory, const char *folder, rd_pooling *pooling,
+                              bool *found) {
     rd_text file = {0};
     json_t *config = NULL;
-    bool found = false;
+    *found = false;
     rd_status status = rd_text_printf(&file, "%s/config.json", folder);
-    if (status == RD_OK) status = rd_has_file(directory, file.data, &found);
+    if (status == RD_OK) status = rd_has_file(directory, file.data, found);
     *pooling = RD_POOL_FIRST;
-    if (status == RD_OK && found) status = rd_json_read(directory, file.data, &config);
-    if (status == RD_OK && found) status = read_modes(directory, file.data, config, pooling);
+    if (status == RD_OK && *found) status = rd_json_read(directory, file.data, &config);
+    if (status == RD_OK && *found) status = read_modes(directory, file.data, config, pooling);
     json_decref(config);
     rd_text_free(&file);
     return status;
+}
+
+static rd_status warn_of_pooling(const char *directory, rd_text *warnings) {
+    return rd_text_printf(warnings,
+                          "%s: no files of sentence-transformers: rdrop-predict --embed pools the "
+                          "first token, where sentence-transformers would take the mean (--pooling "
+                          "mean)\n",
+                          directory);
 }
 
 /* sentence-transformers puts a default prompt before every sentence; this program does not. */
@@ -144,10 +154,13 @@ rd_status rd_sentence_transformers_read(rd_recipe *recipe, const char *directory
                                         rd_text *warnings) {
     json_t *modules;
     const char *pooling = POOLING;
+    bool said = false;
     RD_TRY(check_case(directory));
     RD_TRY(read_modules(directory, &modules));
     rd_status status = check_modules(directory, modules, &pooling);
-    if (status == RD_OK) status = read_pooling(directory, pooling, &recipe->model.pooling);
+    if (status == RD_OK) status = read_pooling(directory, pooling, &recipe->model.pooling, &said);
+    if (status == RD_OK && !modules && !said && warnings)
+        status = warn_of_pooling(directory, warnings);
     if (status == RD_OK && warnings) status = warn_of_prompt(directory, warnings);
     json_decref(modules);
     return status;

@@ -463,6 +463,28 @@ static void test_older_settings(void **state) {
     rd_recipe_free(recipe);
 }
 
+/* Without them there is a pooling that sentence-transformers does not have. */
+static void test_pooling_is_not_said(void **state) {
+    (void)state;
+    char folder[64], pooling[96];
+    rd_text warnings = {0};
+    rd_recipe *recipe;
+    snprintf(folder, sizeof folder, "%s/bare", directory);
+    snprintf(pooling, sizeof pooling, "%s/1_Pooling", folder);
+    must(rd_make_directories(pooling));
+    must(rd_recipe_new(&recipe));
+    must(rd_sentence_transformers_read(recipe, folder, &warnings));
+    assert_int_equal(recipe->model.pooling, RD_POOL_FIRST);
+    assert_non_null(warnings.data);
+    assert_non_null(strstr(warnings.data, "would take the mean (--pooling mean)"));
+    rd_text_clear(&warnings);
+    put(pooling, "config.json", "{\"pooling_mode\": \"cls\"}");
+    must(rd_sentence_transformers_read(recipe, folder, &warnings));
+    assert_int_equal(warnings.length, 0);
+    rd_text_free(&warnings);
+    rd_recipe_free(recipe);
+}
+
 static void expect_ids(const char *path, const char *text, const int32_t *ids, int64_t n) {
     rd_tokenizer *source, *target;
     rd_ids found = {0};
@@ -577,6 +599,7 @@ int main(void) {
         cmocka_unit_test(test_masking),
         cmocka_unit_test(test_dropout_of_heads),
         cmocka_unit_test(test_family_of_export),
+        cmocka_unit_test(test_pooling_is_not_said),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
