@@ -163,6 +163,15 @@ static rd_status warn_of_cleanup(const reader *r) {
                           "of outputs\n");
 }
 
+/* Texts are cut where there is an encoder alone. */
+static rd_status warn_of_side(const reader *r) {
+    const char *side = json_string_value(json_object_get(r->settings, "truncation_side"));
+    if (!side || strcmp(side, "left") != 0 || r->t->model->decoder.layers > 0) return RD_OK;
+    return rd_text_printf(r->t->warnings,
+                          "tokenizer_config.json: truncation_side: left has no effect here; texts "
+                          "that are too long lose their end\n");
+}
+
 /* ---- The whole ---- */
 
 /* One that is not read may be anything. */
@@ -184,6 +193,7 @@ rd_status rd_hf_take_tokenizer(const rd_hf_tokenizer *t) {
         status = read_tokenizer(&r);
     }
     if (status == RD_OK && t->warnings) status = warn_of_cleanup(&r);
+    if (status == RD_OK && t->warnings) status = warn_of_side(&r);
     json_decref(r.tokenizer);
     json_decref(r.settings);
     return status;

@@ -248,6 +248,16 @@ static void test_cleanup(void **state) {
     rd_text_free(&warnings);
 }
 
+static void test_truncation_side(void **state) {
+    (void)state;
+    rd_text warnings = {0};
+    import_bert("", usual_bert, "{\"truncation_side\": \"left\"}", &warnings);
+    expect_warning(&warnings, "truncation_side: left has no effect here", "left");
+    import_bert("", usual_bert, "{\"truncation_side\": \"right\"}", &warnings);
+    expect_warning(&warnings, NULL, "right");
+    rd_text_free(&warnings);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules_of_words),
@@ -255,6 +265,7 @@ int main(void) {
         cmocka_unit_test(test_special_tokens_of_words),
         cmocka_unit_test(test_special_tokens_of_bytes),
         cmocka_unit_test(test_cleanup),
+        cmocka_unit_test(test_truncation_side),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
