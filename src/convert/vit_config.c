@@ -183,10 +183,30 @@ static int64_t size_of(const json_t *size, bool *shorter) {
     return json_integer_value(json_object_get(size, "width")) == height ? height : 0;
 }
 
-static rd_status set_resampling(const reader *r, const json_t *resample) {
-    int64_t code = json_is_integer(resample) ? json_integer_value(resample) : 2;
+/* What a processor has by default, by its name or the model's; 0: unknown. */
+static int64_t usual_resample(const reader *r, const json_t *p) {
+    static const struct {
+        const char *name;
+        int64_t code;
+    } usual[] = {{"ViT", 2}, {"vit", 2}, {"DeiT", 3}, {"deit", 3}, {"CLIP", 3}};
+    const char *name = json_string_value(json_object_get(p, "image_processor_type"));
+    if (!name) name = json_string_value(json_object_get(p, "feature_extractor_type"));
+    if (!name) name = json_string_value(json_object_get(r->config, "model_type"));
+    for (size_t i = 0; name && i < sizeof usual / sizeof *usual; i++)
+        if (strncmp(name, usual[i].name, strlen(usual[i].name)) == 0) return usual[i].code;
+    return 0;
+}
+
+static rd_status set_resampling(const reader *r, const json_t *p) {
+    const json_t *resample = json_object_get(p, "resample");
+    int64_t code = json_is_integer(resample) ? json_integer_value(resample) : usual_resample(r, p);
     if (code == 2 || code == 3)
         return set(r, "picture-resampling", code == 2 ? "bilinear" : "bicubic");
+    if (!json_is_integer(resample))
+        return rd_error(RD_ERR_UNSUPPORTED,
+                        "%s/preprocessor_config.json: resample is missing, and the default of this "
+                        "image_processor_type unknown",
+                        r->path);
     return rd_error(RD_ERR_UNSUPPORTED,
                     "%s/preprocessor_config.json: resample %lld is not supported; expected 2 "
                     "(bilinear) or 3 (bicubic)",
@@ -216,7 +236,7 @@ static rd_status read_processor(const reader *r, const json_t *p) {
                         "%s/preprocessor_config.json: makes pictures of %lld pixels, but the model "
                         "reads %lld",
                         r->path, (long long)crop, (long long)model);
-    RD_TRY(set_resampling(r, json_object_get(p, "resample")));
+    RD_TRY(set_resampling(r, p));
     RD_TRY(set_number(r, "picture-resize", crops || shorter ? size : 0));
     r->recipe->pictures.stretch = crops && !shorter;
     r->recipe->pictures.crop_floor = crops || shorter;

@@ -274,12 +274,46 @@ static void test_timm_forms(void **state) {
     rd_model_dir_close(&d);
 }
 
+/* A processor without `resample` has its class's; of another class it is not known. */
+static void test_usual_resampling(void **state) {
+    (void)state;
+    static const struct {
+        const char *type;
+        int resampling; /* -1: refused */
+    } cases[] = {{"\"image_processor_type\": \"CLIPImageProcessor\"", RD_BICUBIC},
+                 {"\"feature_extractor_type\": \"DeiTFeatureExtractor\"", RD_BICUBIC},
+                 {"\"image_processor_type\": \"ViTImageProcessorFast\"", RD_BILINEAR},
+                 {"\"_\": 0", RD_BILINEAR},
+                 {"\"image_processor_type\": \"BlipImageProcessor\"", -1}};
+    char from[512], typed[256], changed[256], to[256];
+    golden_path(from, "hf");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rd_model_dir d;
+        snprintf(typed, sizeof typed, "%s/typed-%zu", directory, i);
+        snprintf(changed, sizeof changed, "%s/usual-%zu", directory, i);
+        snprintf(to, sizeof to, "%s/usual-to-%zu", directory, i);
+        copy_with(from, typed, "preprocessor_config.json",
+                  "\"image_processor_type\": \"ViTImageProcessor\"", cases[i].type);
+        copy_with(typed, changed, "preprocessor_config.json", "\"resample\": 2", "\"-\": 2");
+        rd_status status = rd_import(changed, to, NULL);
+        if (cases[i].resampling < 0) {
+            assert_int_equal(status, RD_ERR_UNSUPPORTED);
+            assert_non_null(strstr(rd_last_error(), "resample is missing"));
+            continue;
+        }
+        must(status);
+        must(rd_model_dir_open(&d, to));
+        assert_int_equal(d.recipe->pictures.resampling, cases[i].resampling);
+        rd_model_dir_close(&d);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hugging_face), cmocka_unit_test(test_timm),
         cmocka_unit_test(test_google),       cmocka_unit_test(test_export),
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_large_sizes),
-        cmocka_unit_test(test_timm_forms),
+        cmocka_unit_test(test_timm_forms),   cmocka_unit_test(test_usual_resampling),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
