@@ -284,6 +284,14 @@ static rd_status check_timm(const reader *r, const json_t *p) {
     return RD_OK;
 }
 
+static rd_status read_interpolation(const reader *r, const json_t *p) {
+    const char *name = json_string_value(json_object_get(p, "interpolation"));
+    bool bilinear = name && strcmp(name, "bilinear") == 0;
+    if (name && !bilinear && strcmp(name, "bicubic") != 0)
+        return unsupported(r, "an interpolation other than bilinear and bicubic");
+    return set(r, "picture-resampling", bilinear ? "bilinear" : "bicubic");
+}
+
 /* timm's pretrained_cfg, which older files have in the place of all: the shorter side, or with
  * "squash" both, become size / crop_pct. What is missing is as timm has it by default. */
 static rd_status read_pretrained(const reader *r) {
@@ -291,12 +299,11 @@ static rd_status read_pretrained(const reader *r) {
     const json_t *p = inner ? inner : r->config;
     RD_TRY(check_timm(r, p));
     const char *mode = json_string_value(json_object_get(p, "crop_mode"));
-    const char *interpolation = json_string_value(json_object_get(p, "interpolation"));
     double share = json_number_value(json_object_get(p, "crop_pct"));
     int64_t size = r->recipe->model.picture.size;
-    bool bilinear = interpolation && strcmp(interpolation, "bilinear") == 0;
-    RD_TRY(set(r, "picture-resampling", bilinear ? "bilinear" : "bicubic"));
-    if (share <= 0.0 || share > 1.0) share = 0.875;
+    RD_TRY(read_interpolation(r, p));
+    if (share > 1.0) return unsupported(r, "a crop_pct above 1");
+    if (share <= 0.0) share = 0.875;
     RD_TRY(set_number(r, "picture-resize", (int64_t)floor((double)size / share)));
     r->recipe->pictures.stretch = mode && strcmp(mode, "squash") == 0;
     if (r->recipe->model.picture.channels == 3) {

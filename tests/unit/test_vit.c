@@ -186,16 +186,21 @@ static void copy_with(const char *from, const char *to, const char *file, const 
     }
 }
 
-static void refused(const char *file, const char *old, const char *new, const char *message) {
+static void refused_of(const char *golden, const char *file, const char *old, const char *new,
+                       const char *message) {
     static int number;
     char from[512], changed[256], to[256];
-    golden_path(from, "hf");
+    golden_path(from, golden);
     snprintf(changed, sizeof changed, "%s/changed-%d", directory, ++number);
     snprintf(to, sizeof to, "%s/refused-%d", directory, number);
     copy_with(from, changed, file, old, new);
     if (rd_import(changed, to, NULL) == RD_OK) fail_msg("%s is accepted", new);
     if (!strstr(rd_last_error(), message)) fail_msg("%s", rd_last_error());
     assert_int_equal(access(to, F_OK), -1);
+}
+
+static void refused(const char *file, const char *old, const char *new, const char *message) {
+    refused_of("hf", file, old, new, message);
 }
 
 /* Shapes are looked at before there is memory for what config.json says, here 24 GiB. */
@@ -226,6 +231,9 @@ static void test_refusals(void **state) {
     refused("config.json", "\"qkv_bias\"",
             "\"problem_type\": \"multi_label_classification\", \"qkv_bias\"",
             "problem_type multi_label_classification is not supported");
+    refused_of("timm", "config.json", "bicubic", "lanczos", "an interpolation other than");
+    refused_of("timm", "config.json", "bicubic", "random", "an interpolation other than");
+    refused_of("timm", "config.json", "0.9", "1.2", "a crop_pct above 1");
     refused("model.safetensors", "\"shape\":[16,24]", "\"shape\":[24,16]", "another shape");
 }
 
