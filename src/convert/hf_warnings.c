@@ -101,7 +101,10 @@ static bool changes_nothing(const rd_model_config *model, bool samples, const ch
     if (of_draws && !samples) return true;
     if (of_draws) s = of_draws;
     if (s) return json_is_number(value) && json_number_value(value) == s->neutral;
-    return strcmp(key, "pad_token_id") == 0 && is_id(value, model->pad_id); /* never chosen */
+    if (strcmp(key, "pad_token_id") != 0) return false;
+    /* never chosen, or what follows an end that has come */
+    return is_id(value, model->pad_id) ||
+           (model->encoder.layers == 0 && is_id(value, model->eos_id));
 }
 
 static rd_status warn_setting(rd_text *warnings, const char *file, const char *key,

@@ -285,15 +285,16 @@ static void test_warnings(void **state) {
     snprintf(to, sizeof to, "%s/imported", directory);
     copy_with(from, "n_layer", "1"); /* of two */
     must(rd_json_write(from, "generation_config.json",
-                       json_pack("{s:i, s:i, s:i, s:i, s:b}", "no_repeat_ngram_size", 2,
+                       json_pack("{s:i, s:i, s:i, s:i, s:b, s:i}", "no_repeat_ngram_size", 2,
                                  "max_new_tokens", 7, "min_new_tokens", 3, "max_length", 20,
-                                 "do_sample", 0)));
+                                 "do_sample", 0, "pad_token_id", 265)));
     snprintf(path, sizeof path, "%s/model.safetensors", from);
     golden_add_tensor(path, "lm_head.weight", "transformer.wte.weight", 1.0f);
     must(rd_import(from, to, &warnings));
     assert_non_null(strstr(warnings.data, "tensor lm_head.weight differs from transformer.wte"));
     assert_non_null(strstr(warnings.data, "12 tensors are of no use here: transformer.h.1."));
     assert_non_null(strstr(warnings.data, "max_length and min_length count the prompt"));
+    assert_null(strstr(warnings.data, "pad_token_id")); /* it is the end of text */
     rd_text_free(&warnings);
     must(rd_lm_open(&lm, to, RD_PRECISION_FP32));
     assert_int_equal(lm.search.no_repeat_ngram, 2);
