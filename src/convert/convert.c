@@ -61,11 +61,24 @@ static rd_status export_as(const rd_exporter *e) {
     return c->encoder.layers == 0 ? rd_export_gpt2(e) : rd_export_bart(e);
 }
 
+static rd_status warn_of_rounding(const rd_exporter *e, const rd_model_dir *directory) {
+    char *path = rd_model_dir_weights_path(directory);
+    bool int8 = false;
+    rd_status status = path ? rd_weights_are_int8(path, &int8) : RD_ERR_MEMORY;
+    free(path);
+    if (status != RD_OK || !int8) return status;
+    return rd_text_printf(e->warnings,
+                          "%s: its weights are rounded to 8 bits; float32 goes out, with this "
+                          "rounding\n",
+                          e->from);
+}
+
 static rd_status open_and_export(rd_exporter *e, rd_model_dir *directory, rd_model **model) {
     RD_TRY(rd_model_dir_open(directory, e->from));
     RD_TRY(rd_model_dir_load(directory, model));
     e->recipe = directory->recipe;
     e->model = *model;
+    if (e->warnings) RD_TRY(warn_of_rounding(e, directory));
     return export_as(e);
 }
 

@@ -36,7 +36,8 @@ rd_status rd_import(const char *from, const char *to, rd_text *warnings);
 
 /* Makes a Hugging Face directory `to` of the model directory `from`, with the same logits: of the
  * family that its architecture is (convert/export.h). generation_config.json has the search
- * settings that transformers knows; warnings (may be NULL) receives a line for each other one. */
+ * settings that transformers knows; warnings (may be NULL) receives a line for each other one, and
+ * for weights that are rounded to 8 bits. */
 rd_status rd_export(const char *from, const char *to, rd_text *warnings);
 
 /* Makes the model directory `to` of the model directory `from`, with matrices rounded to 8 bits: a

@@ -280,6 +280,21 @@ static void test_export_says_what_has_no_place(void **state) {
     rd_text_free(&warnings);
 }
 
+static void test_export_says_what_is_rounded(void **state) {
+    (void)state;
+    char path[128], rounded[128], out[128];
+    rd_text warnings = {0};
+    snprintf(path, sizeof path, "%s/exact", directory);
+    snprintf(rounded, sizeof rounded, "%s/rounded", directory);
+    snprintf(out, sizeof out, "%s/rounded-out", directory);
+    toy_directory_make(path, "arch: transformer-tiny\n", 34, 0);
+    must(rd_quantize(path, rounded));
+    must(rd_export(rounded, out, &warnings));
+    assert_non_null(warnings.data);
+    assert_non_null(strstr(warnings.data, "rounded: its weights are rounded to 8 bits"));
+    rd_text_free(&warnings);
+}
+
 static void test_export_refuses_pre_norm(void **state) {
     (void)state;
     char path[128], out[128];
@@ -550,6 +565,7 @@ int main(void) {
         cmocka_unit_test(test_export_separate),
         cmocka_unit_test(test_export_imported),
         cmocka_unit_test(test_export_says_what_has_no_place),
+        cmocka_unit_test(test_export_says_what_is_rounded),
         cmocka_unit_test(test_export_refuses_pre_norm),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_output_directory),
