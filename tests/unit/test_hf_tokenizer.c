@@ -201,6 +201,7 @@ static void test_special_tokens_of_words(void **state) {
                   "\"[CLS] A [SEP] B:1 [SEP]:1\""},
                  {"null", types, "makes a text \"A\", but here it is \"[CLS] A [SEP]\""},
                  {"null", "{" BERT "}", NULL},
+                 {"{\"type\": \"TemplateProcessing\"}", "{" GENERIC "}", "makes a text \"\""},
                  {usual_bert, "{" GENERIC "}", "model_input_names lacks token_type_ids"}};
     rd_text warnings = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
