@@ -218,8 +218,8 @@ reject 1 'run rdrop-preprocess again' tiny.yaml --data other --save-dir x
 reject 1 'bin: vocabulary ' tiny.yaml --data bin --save-dir x --set vocabulary=0123
 reject 1 'train.bin: pair 2 has 17' tiny.yaml --data bin --save-dir x --set max-source-positions=15
 reject 1 'max-target-positions' tiny.yaml --data bin --save-dir x --set max-target-positions=5
-reject 1 'source.spm' tiny.yaml --data bin --save-dir x --set joined-dictionary=false \
-    --set share-all-embeddings=false
+reject 1 'bin: has one vocabulary for both sides (spm.model), so set joined-dictionary: true' tiny.yaml --data bin \
+    --save-dir x --set joined-dictionary=false --set share-all-embeddings=false
 [ ! -e x ] || fail "a failure before training made a directory"
 
 # flip FILE AT: one bit of the byte at AT
