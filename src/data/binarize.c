@@ -231,7 +231,7 @@ static rd_status check_same(const binarizer *b, const round_read *mine) {
     round_read *all = rd_malloc((size_t)comm->size, sizeof *all);
     rd_status status = rd_comm_agree(comm, all ? RD_OK : RD_ERR_MEMORY);
     if (status == RD_OK) status = rd_comm_gather(comm, mine, sizeof *mine, all);
-    for (int i = 1; status == RD_OK && i < comm->size; i++)
+    for (int i = 1; all && status == RD_OK && i < comm->size; i++)
         if (memcmp(&all[i], &all[0], sizeof *all) != 0)
             status = rd_error(RD_ERR_FORMAT,
                               "%s: up to line %lld %s %d reads other pairs than the first, or with "
