@@ -39,7 +39,7 @@ set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "R-Drop, translation and scoring as a li
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME librdrop-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 # pkg-config wants the files of all libraries, which the static one needs, even for the shared one.
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librdrop${RD_ABI} (= ${PROJECT_VERSION}), libopenblas-dev, \
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librdrop${RD_ABI} (= ${PROJECT_VERSION}), libopenblas-openmp-dev | libopenblas-dev, \
 libsentencepiece-dev, libyaml-dev, libjansson-dev, libzip-dev, zlib1g-dev, libicu-dev, libstemmer-dev, libjpeg-dev, libpng-dev")
 if(TARGET OneDNN::OneDNN)
   string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libdnnl-dev")
