@@ -1,4 +1,4 @@
-/* Pieces as noise and masks see them: which are of text, and where in words they stand. */
+/* What noise and masks know of pieces: whether they are text, and begin or end a word. */
 #ifndef RD_DATA_PIECE_FLAGS_H
 #define RD_DATA_PIECE_FLAGS_H
 

@@ -141,7 +141,7 @@ static rd_status place_added(const char *path, const json_t *added, const char *
     return RD_OK;
 }
 
-/* text: its lines, which are cut; added: the tokens beside it. */
+/* Cuts `text` into its n lines. added: the tokens of the files next to it. */
 static rd_status load_lines(rd_wordpiece *self, const char *path, char *text, int64_t n,
                             const json_t *added) {
     int64_t size = n, most = n + MOST_ADDED;
