@@ -17,11 +17,6 @@ static const json_t *generation_setting(const reader *r, const char *key) {
     return value ? value : rd_foreign_value(r->config, key);
 }
 
-static bool is_true(const json_t *object, const char *key, bool default_value) {
-    const json_t *value = rd_foreign_value(object, key);
-    return json_is_boolean(value) ? json_is_true(value) : default_value;
-}
-
 /* The first of several, where it is a list. */
 static const json_t *first_of(const json_t *value) {
     return json_is_array(value) ? json_array_get(value, 0) : value;
@@ -51,8 +46,9 @@ static rd_status check_architecture(reader *r) {
                             "generate (BartForConditionalGeneration, MarianMTModel)"));
     static const char *const absent[] = {"normalize_before", "add_final_layer_norm"};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-        if (is_true(r->config, absent[i], false)) return rd_foreign_unsupported(&r->f, absent[i]);
-    if (is_true(r->config, "normalize_embedding", r->bart) != r->bart)
+        if (rd_json_flag(r->config, absent[i], false))
+            return rd_foreign_unsupported(&r->f, absent[i]);
+    if (rd_json_flag(r->config, "normalize_embedding", r->bart) != r->bart)
         return rd_foreign_unsupported(&r->f, "this normalize_embedding");
     return RD_OK;
 }
@@ -83,7 +79,7 @@ static rd_status read_start(const reader *r) {
  * the pad is. */
 static rd_status read_bart(const reader *r) {
     rd_model_config *c = &r->f.recipe->model;
-    if (!is_true(r->config, "tie_word_embeddings", true))
+    if (!rd_json_flag(r->config, "tie_word_embeddings", true))
         return rd_foreign_unsupported(&r->f, "a tie_word_embeddings that is false");
     if (c->pad_id != 1) return rd_foreign_unsupported(&r->f, "a pad_token_id other than 1");
     c->share_all_embeddings = c->share_decoder_input_output_embed = true;
@@ -95,8 +91,8 @@ static rd_status read_bart(const reader *r) {
 static rd_status read_marian(const reader *r) {
     rd_model_config *c = &r->f.recipe->model;
     const json_t *decoder_vocab = rd_foreign_value(r->config, "decoder_vocab_size");
-    bool shared = is_true(r->config, "share_encoder_decoder_embeddings", true);
-    bool tied = is_true(r->config, "tie_word_embeddings", true);
+    bool shared = rd_json_flag(r->config, "share_encoder_decoder_embeddings", true);
+    bool tied = rd_json_flag(r->config, "tie_word_embeddings", true);
     if (decoder_vocab && !shared)
         RD_TRY(rd_foreign_set_value(&r->f, "tgt-vocab", "decoder_vocab_size", decoder_vocab));
     c->share_all_embeddings = shared && tied;
@@ -112,7 +108,7 @@ static rd_status read_model(reader *r) {
     RD_TRY(
         rd_hf_read_activation(r->f.path, r->config, "activation_function", "gelu", &c->activation));
     c->tgt_vocab = c->src_vocab;
-    c->no_scale_embedding = !is_true(r->config, "scale_embedding", false);
+    c->no_scale_embedding = !rd_json_flag(r->config, "scale_embedding", false);
     RD_TRY(r->bart ? read_bart(r) : read_marian(r));
     return read_start(r);
 }

@@ -66,10 +66,6 @@ static const json_t *part_of(const reader *r, const rule *u) {
     return type && strcmp(type, u->type) == 0 ? part : NULL;
 }
 
-static bool value_of(const json_t *said, bool otherwise) {
-    return json_is_boolean(said) ? json_is_true(said) : otherwise;
-}
-
 static const char *spell(bool value) {
     return value ? "true" : "false";
 }
@@ -91,8 +87,8 @@ static rd_status take_rules(reader *r, bool *differ) {
     for (const rule *u = rules; u < rules + N_RULES; u++) {
         const json_t *part = part_of(r, u), *there = json_object_get(part, u->theirs);
         const json_t *here = json_object_get(r->settings, u->ours);
-        bool theirs = value_of(there, u->like_last ? last_there : u->otherwise);
-        bool ours = value_of(here, u->like_last ? last_here : u->otherwise);
+        bool theirs = rd_json_flag(part, u->theirs, u->like_last ? last_there : u->otherwise);
+        bool ours = rd_json_flag(r->settings, u->ours, u->like_last ? last_here : u->otherwise);
         bool other = theirs != ours && (!r->generic || json_is_boolean(here));
         bool follows = u->like_last && !json_is_boolean(there) && !json_is_boolean(here);
         if (!part) continue;

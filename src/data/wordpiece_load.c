@@ -65,22 +65,17 @@ static rd_status find_special(rd_wordpiece *self, const char *path, const char *
     return t->unk >= 0 ? RD_OK : refuse(path, "it has no piece \"%.60s\"", unk);
 }
 
-/* The same two switches decide, whatever file they are in: absent or null is `otherwise`. */
-static bool is_on(const json_t *object, const char *key, bool otherwise) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_boolean(value) ? json_is_true(value) : otherwise;
-}
-
 /* tokenizer_config.json takes precedence over the vocabulary's own rules, as in BertTokenizer. */
 static rd_status read_config_beside(rd_wordpiece *self, const char *vocab_path) {
     rd_wordpiece_rules *rules = &self->rules;
     json_t *config;
     RD_TRY(rd_json_read_beside(vocab_path, "tokenizer_config.json", &config));
-    bool lower = is_on(config, "do_lower_case", rules->lower);
+    bool lower = rd_json_flag(config, "do_lower_case", rules->lower);
     bool other = lower != rules->lower; /* then accents go with the letters, too */
     rules->lower = lower;
-    rules->strip_accents = is_on(config, "strip_accents", other ? lower : rules->strip_accents);
-    rules->chinese = is_on(config, "tokenize_chinese_chars", rules->chinese);
+    rules->strip_accents =
+        rd_json_flag(config, "strip_accents", other ? lower : rules->strip_accents);
+    rules->chinese = rd_json_flag(config, "tokenize_chinese_chars", rules->chinese);
     json_decref(config);
     return RD_OK;
 }
@@ -195,11 +190,11 @@ static rd_status read_settings(rd_wordpiece *self, const char *path, const json_
                     json_integer_value(longest) > RD_WORDPIECE_WORD))
         return refuse(path, "max_input_chars_per_word is not an integer from 1 to %d",
                       RD_WORDPIECE_WORD);
-    self->rules.clean = is_on(normalizer, "clean_text", true);
-    self->rules.chinese = is_on(normalizer, "handle_chinese_chars", true);
-    self->rules.lower = is_on(normalizer, "lowercase", true);
-    self->rules.strip_accents = is_on(normalizer, "strip_accents", self->rules.lower);
-    self->tidy = is_on(json_object_get(root, "decoder"), "cleanup", true);
+    self->rules.clean = rd_json_flag(normalizer, "clean_text", true);
+    self->rules.chinese = rd_json_flag(normalizer, "handle_chinese_chars", true);
+    self->rules.lower = rd_json_flag(normalizer, "lowercase", true);
+    self->rules.strip_accents = rd_json_flag(normalizer, "strip_accents", self->rules.lower);
+    self->tidy = rd_json_flag(json_object_get(root, "decoder"), "cleanup", true);
     return RD_OK;
 }
 

@@ -203,6 +203,11 @@ static rd_status write_text(const char *path, const char *text) {
     return rd_atomic_commit(&file);
 }
 
+bool rd_json_flag(const json_t *object, const char *key, bool otherwise) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_boolean(value) ? json_is_true(value) : otherwise;
+}
+
 rd_status rd_json_write(const char *directory, const char *name, json_t *root) {
     char *text =
         root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(7)) : NULL;

@@ -42,6 +42,9 @@ rd_status rd_json_read_optional(const char *directory, const char *name, json_t 
 /* The same, of the file NAME next to the file `path`. */
 rd_status rd_json_read_beside(const char *path, const char *name, json_t **root);
 
+/* A boolean member; `otherwise` if there is none, or it is null or anything else. */
+bool rd_json_flag(const json_t *object, const char *key, bool otherwise);
+
 /* Takes over `root`, which may be NULL for lack of memory. */
 rd_status rd_json_write(const char *directory, const char *name, json_t *root);
 
