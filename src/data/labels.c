@@ -94,11 +94,10 @@ rd_status rd_labels_read(rd_labels *labels, const char *directory) {
     return status;
 }
 
-/* The first class that is another one there, or that one of them lacks. */
-static int64_t first_difference(const rd_labels *a, const rd_labels *b) {
+int64_t rd_labels_difference(const rd_labels *a, const rd_labels *b) {
     int64_t i = 0;
     while (i < a->n && i < b->n && strcmp(a->names[i], b->names[i]) == 0) i++;
-    return i;
+    return i < a->n || i < b->n ? i : -1;
 }
 
 rd_status rd_labels_read_as(rd_labels *labels, const char *directory, const char *list) {
@@ -106,8 +105,8 @@ rd_status rd_labels_read_as(rd_labels *labels, const char *directory, const char
     RD_TRY(rd_labels_read(labels, directory));
     if (!*list) return RD_OK;
     rd_status status = rd_labels_add_list(&wanted, list);
-    int64_t i = first_difference(labels, &wanted);
-    if (status == RD_OK && (i < labels->n || i < wanted.n))
+    int64_t i = rd_labels_difference(labels, &wanted);
+    if (status == RD_OK && i >= 0)
         status = rd_error(RD_ERR_FORMAT,
                           "%s/labels.txt: class %lld is '%.60s', but the recipe names '%.60s'; run "
                           "rdrop-preprocess again, or take its labels",

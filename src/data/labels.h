@@ -25,6 +25,9 @@ rd_status rd_labels_read(rd_labels *labels, const char *directory);
 rd_status rd_labels_read_as(rd_labels *labels, const char *directory, const char *list);
 rd_status rd_labels_write(const rd_labels *labels, const char *directory);
 
+/* The first class that is another one in the other list, or that one of them lacks; -1: none. */
+int64_t rd_labels_difference(const rd_labels *a, const rd_labels *b);
+
 /* The class of the highest score, of equal ones the first: [n] */
 int32_t rd_best_label(const float *scores, int64_t n);
 

@@ -75,9 +75,7 @@ rd_status rd_run_has_other_labels(const rd_run *run, const char *start, bool *ot
     rd_labels own = {0}, theirs = {0};
     rd_status status = rd_labels_read(&own, run->data_dir);
     if (status == RD_OK) status = rd_labels_read(&theirs, start);
-    *other = own.n != theirs.n;
-    for (int64_t i = 0; !*other && i < own.n; i++)
-        *other = strcmp(own.names[i], theirs.names[i]) != 0;
+    *other = rd_labels_difference(&own, &theirs) >= 0;
     rd_labels_free(&own);
     rd_labels_free(&theirs);
     return status;
