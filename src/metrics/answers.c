@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/string_table.h"
+#include "metrics/line_reader.h"
 
 /* Labels as they come, before they have their order. */
 typedef struct {
@@ -86,10 +87,10 @@ static rd_status take_all(reading *r, rd_line_reader *reader, rd_line_block *blo
 
 static rd_status read_files(reading *r) {
     const rd_answers_config *config = r->config;
-    rd_scoring_config files = {.n_systems = config->n_systems,
-                               .n_refs = 1,
-                               .systems = config->systems,
-                               .refs = &config->reference};
+    rd_scored_files files = {.n_systems = config->n_systems,
+                             .n_refs = 1,
+                             .systems = config->systems,
+                             .refs = &config->reference};
     rd_line_reader *reader;
     rd_line_block block = {0};
     RD_TRY(rd_line_reader_open(&reader, &files, false));

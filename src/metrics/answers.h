@@ -14,7 +14,7 @@ enum { RD_MOST_SHOWN_CLASSES = 1000 }; /* of a confusion matrix */
 /* The request. */
 typedef struct {
     int n_systems, n_metrics;
-    const char *const *systems; /* [n_systems] paths, as in rd_scoring_config */
+    const char *const *systems; /* [n_systems] paths, as in rd_scored_files */
     const char *reference;
     const rd_answer_metric *metrics[RD_SCORING_MAX_METRICS];
     const char *positive; /* label of F1; NULL: "1" */

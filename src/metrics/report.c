@@ -77,11 +77,11 @@ void rd_report_set_randomization(rd_report *report, const rd_report_config *how,
 static void bootstrap_columns(const rd_scoring_config *config, const rd_scoring *scoring,
                               const rd_report_config *how, rd_report *report, const double *sums,
                               double *work) {
-    int64_t trials = how->trials, stride = (int64_t)config->n_systems * scoring->width;
+    int64_t trials = how->trials, stride = (int64_t)config->files.n_systems * scoring->width;
     double *baseline = work, *scores = work + trials, *differences = scores + trials;
     for (int c = 0; c < report->n_columns; c++) {
         trial_scores(config, scoring, &report->columns[c], sums, stride, trials, baseline);
-        for (int s = 0; s < config->n_systems; s++) {
+        for (int s = 0; s < config->files.n_systems; s++) {
             trial_scores(config, scoring, &report->columns[c], sums + s * scoring->width, stride,
                          trials, scores);
             rd_report_set_bootstrap(report, how, s, c, baseline, scores, differences);
@@ -93,10 +93,10 @@ static void bootstrap_columns(const rd_scoring_config *config, const rd_scoring 
 static void randomization_columns(const rd_scoring_config *config, const rd_scoring *scoring,
                                   const rd_report_config *how, rd_report *report,
                                   const double *sums, double *work) {
-    int64_t trials = how->trials, stride = 2 * (int64_t)config->n_systems * scoring->width;
+    int64_t trials = how->trials, stride = 2 * (int64_t)config->files.n_systems * scoring->width;
     double *a = work, *b = work + trials, *differences = b + trials;
     for (int c = 0; c < report->n_columns; c++)
-        for (int s = 1; s < config->n_systems; s++) {
+        for (int s = 1; s < config->files.n_systems; s++) {
             const double *shuffled = sums + 2 * s * scoring->width;
             trial_scores(config, scoring, &report->columns[c], shuffled, stride, trials, a);
             trial_scores(config, scoring, &report->columns[c], shuffled + scoring->width, stride,
@@ -108,12 +108,12 @@ static void randomization_columns(const rd_scoring_config *config, const rd_scor
 static rd_status run_test(const rd_scoring_config *config, const rd_scoring *scoring,
                           const rd_report_config *how, rd_report *report) {
     bool randomize = how->test == RD_TEST_PAIRED_AR;
-    int64_t row = (int64_t)config->n_systems * scoring->width * (randomize ? 2 : 1);
+    int64_t row = (int64_t)config->files.n_systems * scoring->width * (randomize ? 2 : 1);
     double *sums = rd_malloc((size_t)how->trials, (size_t)row * sizeof *sums);
     double *work = rd_malloc((size_t)how->trials, 3 * sizeof *work);
     rd_status status = sums && work ? RD_OK : RD_ERR_MEMORY;
     if (status == RD_OK && randomize) {
-        status = rd_randomization_sums(scoring->lines, scoring->n_lines, config->n_systems,
+        status = rd_randomization_sums(scoring->lines, scoring->n_lines, config->files.n_systems,
                                        scoring->width, how->trials, how->seed, sums);
         if (status == RD_OK) randomization_columns(config, scoring, how, report, sums, work);
     } else if (status == RD_OK) {
@@ -128,7 +128,7 @@ static rd_status run_test(const rd_scoring_config *config, const rd_scoring *sco
 
 rd_status rd_report_make(const rd_scoring_config *config, const rd_scoring *scoring,
                          const rd_report_config *how, rd_report *report) {
-    *report = (rd_report){.n_systems = config->n_systems, .systems = config->systems};
+    *report = (rd_report){.n_systems = config->files.n_systems, .systems = config->files.systems};
     make_columns(config, scoring, how, report);
     report->cells =
         rd_calloc((size_t)report->n_systems * (size_t)report->n_columns, sizeof *report->cells);
@@ -164,20 +164,21 @@ rd_status rd_report_lines(const rd_scoring_config *config, const rd_scoring *sco
     rd_report report = {0};
     make_columns(config, scoring, how, &report);
     RD_TRY(rd_text_printf(out, "line"));
-    for (int s = 0; s < config->n_systems; s++)
+    for (int s = 0; s < config->files.n_systems; s++)
         for (int c = 0; c < report.n_columns; c++) {
             RD_TRY(rd_text_printf(out, "\t%s", report.columns[c].name));
-            if (config->n_systems > 1) RD_TRY(rd_text_printf(out, ":%s", config->systems[s]));
+            if (config->files.n_systems > 1)
+                RD_TRY(rd_text_printf(out, ":%s", config->files.systems[s]));
         }
     RD_TRY(rd_text_append(out, "\n", 1));
     for (int64_t i = 0; i < scoring->n_lines; i++) {
         RD_TRY(rd_text_printf(out, "%lld", (long long)i + 1));
-        for (int s = 0; s < config->n_systems; s++)
+        for (int s = 0; s < config->files.n_systems; s++)
             for (int c = 0; c < report.n_columns; c++) {
                 int m = report.columns[c].metric;
                 rd_metric_config metric = line_metric(&config->metrics[m]);
                 const double *stats = scoring->lines +
-                                      (i * config->n_systems + s) * scoring->width +
+                                      (i * config->files.n_systems + s) * scoring->width +
                                       scoring->offsets[m];
                 RD_TRY(rd_text_printf(out, "\t%.*f", how->width >= 0 ? how->width : 4,
                                       rd_metric_score(&metric, report.columns[c].which, stats)));

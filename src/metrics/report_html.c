@@ -30,7 +30,8 @@ static double line_score(const rd_scoring_config *config, const rd_scoring *scor
     rd_metric_config metric = config->metrics[0];
     metric.effective_order = true;
     return rd_metric_score(&metric, metric.metric->main_score,
-                           scoring->lines + (line * config->n_systems + system) * scoring->width);
+                           scoring->lines +
+                               (line * config->files.n_systems + system) * scoring->width);
 }
 
 /* chosen: [*n], most worth looking at first. */
@@ -110,14 +111,14 @@ static rd_status write_line(const rd_scoring_config *config, const chosen_line *
     RD_TRY(rd_text_printf(out, "<h2>Line %lld</h2>\n<table>\n", (long long)chosen->line + 1));
     for (int r = 0; r < n_refs; r++) {
         RD_TRY(write_row("reference", out));
-        const rd_line *reference = &texts[config->n_systems + r];
+        const rd_line *reference = &texts[config->files.n_systems + r];
         RD_TRY(rd_text_append_html(out, reference->data, reference->length));
         RD_TRY(rd_text_printf(out, "</td><td></td></tr>\n"));
     }
     for (int s = 0; s < (diff ? 2 : 1); s++) {
-        RD_TRY(write_row(config->systems[s], out));
+        RD_TRY(write_row(config->files.systems[s], out));
         RD_TRY(write_marked(&config->metrics[0], scratch, texts[s], n_refs,
-                            texts + config->n_systems, out));
+                            texts + config->files.n_systems, out));
         RD_TRY(rd_text_printf(out, "</td><td>%.1f</td></tr>\n", chosen->score[s]));
     }
     return rd_text_printf(out, "</table>\n");
@@ -141,10 +142,11 @@ static rd_status write_lines(const rd_scoring_config *config, rd_line_reader *re
     for (int64_t k = 0; k < n && status == RD_OK; start += block->n) {
         status = rd_line_reader_next(reader, 1024, block);
         if (status == RD_OK && block->n == 0)
-            status = rd_error(RD_ERR_IO, "%s became shorter while it was read", config->systems[0]);
+            status = rd_error(RD_ERR_IO, "%s became shorter while it was read",
+                              config->files.systems[0]);
         for (; k < n && status == RD_OK && order[k].line < start + block->n; k++) {
             int64_t i = order[k].line - start, rank = (int64_t)order[k].key;
-            int n_refs = (int)(block->first[i + 1] - block->first[i]) - config->n_systems;
+            int n_refs = (int)(block->first[i + 1] - block->first[i]) - config->files.n_systems;
             status = write_line(config, &chosen[rank], diff, block->texts + block->first[i], n_refs,
                                 scratch, &parts[rank]);
         }
@@ -186,7 +188,7 @@ rd_status rd_report_html(const rd_scoring_config *config, const rd_scoring *scor
     rd_text *parts = rd_calloc((size_t)worst, sizeof *parts);
     rd_metric_scratch *scratch = rd_metric_scratch_new();
     if (!parts || !scratch) status = RD_ERR_MEMORY;
-    if (status == RD_OK) status = rd_line_reader_open(&reader, config, true);
+    if (status == RD_OK) status = rd_line_reader_open(&reader, &config->files, true);
     if (status == RD_OK)
         status = write_lines(config, reader, diff, chosen, worst, scratch, &block, parts);
     if (status == RD_OK) status = write_page(config, diff, parts, worst, out);

@@ -98,13 +98,14 @@ static int run_answers(const arguments *args) {
 
 /* Metrics of texts. */
 static int run_texts(const arguments *args) {
-    rd_scoring_config config = {.n_systems = args->n_systems,
-                                .n_refs = args->n_refs,
-                                .n_metrics = args->n_metrics,
-                                .systems = args->systems,
-                                .refs = args->refs,
-                                .refs_per_line = args->refs_per_line > 1 ? args->refs_per_line : 0,
-                                .metrics = args->metrics};
+    rd_scoring_config config = {
+        .files = {.n_systems = args->n_systems,
+                  .n_refs = args->n_refs,
+                  .systems = args->systems,
+                  .refs = args->refs,
+                  .refs_per_line = args->refs_per_line > 1 ? args->refs_per_line : 0},
+        .n_metrics = args->n_metrics,
+        .metrics = args->metrics};
     config.keep_lines = args->sentence_level || args->per_line || args->worst > 0 || args->diff ||
                         args->report.test != RD_TEST_NONE;
     rd_scoring scoring;

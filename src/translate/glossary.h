@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "rdrop/glossary.h"
-#include "translate/words.h"
+#include "translate/breaker.h"
 
 /* A source term at bytes begin .. end - 1 of the text. */
 typedef rd_status rd_found_term(void *self, const char *target, size_t begin, size_t end);

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "translate/breaker.h"
 #include "translate/head.h"
 #include "translate/kept.h"
 #include "translate/lines.h"
@@ -134,13 +135,11 @@ static rd_status parts_make(parts *p, const rd_segments *segments, const rd_toke
 
 /* Words of text[0..n), UTF-8; *inside: whether it ends within one. */
 static int32_t count_words(const char *text, size_t n, bool *inside) {
+    const char *cursor = text, *end = text + n;
     int32_t words = 0;
     *inside = false;
-    for (const char *c = text, *end = text + n; c < end;) {
-        bool space = u_isUWhiteSpace((UChar32)rd_utf8_next(&c, end));
-        words += !space && !*inside;
-        *inside = !space;
-    }
+    for (rd_word word; (word = rd_word_next(&cursor, end)).n > 0; words++)
+        *inside = word.bytes + word.n == end;
     return words;
 }
 
@@ -218,14 +217,9 @@ static size_t length_of(const paragraphs *lines, int64_t i) {
 
 /* Where the words of a text begin. */
 static rd_status find_words(const char *text, rd_offsets *places) {
-    const char *end = text + strlen(text);
-    bool inside = false;
-    for (const char *c = text; c < end;) {
-        const char *at = c;
-        bool space = u_isUWhiteSpace((UChar32)rd_utf8_next(&c, end));
-        if (!space && !inside) RD_TRY(rd_offsets_add(places, at - text));
-        inside = !space;
-    }
+    const char *cursor = text, *end = text + strlen(text);
+    for (rd_word word; (word = rd_word_next(&cursor, end)).n > 0;)
+        RD_TRY(rd_offsets_add(places, word.bytes - text));
     return RD_OK;
 }
 

@@ -7,10 +7,10 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "translate/breaker.h"
 #include "translate/glossary.h"
 #include "translate/head.h"
 #include "translate/kept.h"
-#include "translate/words.h"
 
 /* A longer text has more tokens than windows may have, without counting: this bounds the work for
  * each window. */

@@ -90,13 +90,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const char *systems[2] = {fuzz_file(0, parts[1].bytes, parts[1].n),
                               fuzz_file(1, parts[2].bytes, parts[2].n)};
     const char *refs[2] = {fuzz_file(2, parts[3].bytes, parts[3].n), list_file(parts[4])};
-    rd_scoring_config config = {.n_systems = 2,
-                                .n_refs = parts[4].n ? 2 : 1,
-                                .n_metrics = 4,
-                                .systems = systems,
-                                .refs = refs,
-                                .metrics = metrics,
-                                .keep_lines = true};
+    rd_scoring_config config = {
+        .files = {.n_systems = 2, .n_refs = parts[4].n ? 2 : 1, .systems = systems, .refs = refs},
+        .n_metrics = 4,
+        .metrics = metrics,
+        .keep_lines = true};
     rd_set_threads(1);
     rd_scoring scoring;
     if (rd_score_files(&config, &scoring) != RD_OK) {

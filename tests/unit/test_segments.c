@@ -15,11 +15,11 @@
 #include "data/vocab.h"
 #include "io/output.h"
 #include "toy_directory.h"
+#include "translate/breaker.h"
 #include "translate/head.h"
 #include "translate/lines.h"
 #include "translate/paragraphs.h"
 #include "translate/segments.h"
-#include "translate/words.h"
 
 static char root[] = "/tmp/test_segments.XXXXXX";
 static rd_translator *translator;
