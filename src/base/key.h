@@ -28,6 +28,15 @@ typedef enum {
     RD_KEY_CONSTANT /* an option without a value: stores (int)low in an int-sized field */
 } rd_key_type;
 
+/* What another value means to a training that goes on from its checkpoint. */
+typedef enum {
+    RD_EFFECT_OF_TABLE, /* what it means of most keys of the table */
+    RD_EFFECT_MODEL,    /* another model */
+    RD_EFFECT_UPDATES,  /* the same one, but other updates from there on */
+    RD_EFFECT_COURSE,   /* the same updates: how long it goes on, how it is watched, what is kept */
+    RD_EFFECT_NONE      /* nothing, or what is seen in files or in other keys */
+} rd_key_effect;
+
 typedef struct {
     const char *name;
     rd_key_type type;
@@ -39,6 +48,7 @@ typedef struct {
     const char *value;     /* --help's name for the value, as FILE; NULL: named by the type */
     const char *aliases;   /* other spellings that are taken, with blanks between; NULL: none */
     const char *separator; /* of a string that is a list of texts, "," or " "; NULL: it is one */
+    rd_key_effect effect;
 } rd_key;
 
 enum { RD_MOST_INTS = 8 };

@@ -9,7 +9,7 @@ static const char *const schedulers[] = {"fixed", "inverse_sqrt", "polynomial_de
 /* clang-format off: one row a key reads as the table it is */
 #define RD_AT(field) offsetof(rd_optim_config, field)
 const rd_key rd_optim_keys[] = {
-    {"optimizer", RD_KEY_ENUM, RD_AT(kind), 0, 0, "adam", optimizers,
+    {"optimizer", RD_KEY_ENUM, RD_AT(kind), 0, 0, "adam", optimizers, .effect = RD_EFFECT_MODEL,
      .help = "adam, nag (Nesterov's momentum) or sgd (with momentum)"},
     {"momentum", RD_KEY_DOUBLE, RD_AT(momentum), 0, 0.9999999, "0.9", .help = "of nag and sgd"},
     {"adam-betas", RD_KEY_PAIR, RD_AT(adam_beta1), 0, 0.9999999, "[0.9, 0.999]",

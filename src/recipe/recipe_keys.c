@@ -27,8 +27,9 @@ const rd_key rd_directive_keys[] = {
     {.name = NULL}};
 #define RD_AT(field) offsetof(rd_recipe, field)
 const rd_key rd_task_keys[] = {
-    {"task", RD_KEY_STRING, RD_AT(task), 0, 0, "translation", tasks, .help = "what to learn"},
-    {"vocabulary", RD_KEY_STRING, RD_AT(vocabulary), 0, 0, "",
+    {"task", RD_KEY_STRING, RD_AT(task), 0, 0, "translation", tasks, .effect = RD_EFFECT_MODEL,
+     .help = "what to learn"},
+    {"vocabulary", RD_KEY_STRING, RD_AT(vocabulary), 0, 0, "", .effect = RD_EFFECT_MODEL,
      .help = "fingerprint that the vocabulary must have (config.yaml of a model)"},
     {.name = NULL}};
 const rd_key rd_score_keys[] = {
@@ -54,19 +55,20 @@ const rd_key rd_score_keys[] = {
 /* clang-format on */
 
 const rd_recipe_group rd_recipe_groups[] = {
-    {"data", "Task", rd_task_keys, 0},
-    {"data", "Corpora and vocabulary", rd_data_keys, offsetof(rd_recipe, data)},
-    {"data", "Tables of sentences", rd_table_keys, offsetof(rd_recipe, table)},
-    {"model", "Model", rd_model_keys, offsetof(rd_recipe, model)},
-    {"model", "Pictures", rd_picture_form_keys, offsetof(rd_recipe, pictures)},
-    {"train", "Optimizer", rd_optim_keys, offsetof(rd_recipe, optim)},
-    {"train", "Noise of sources", rd_noise_keys, offsetof(rd_recipe, train.noise)},
-    {"train", "Masking", rd_masking_keys, offsetof(rd_recipe, train.masking)},
+    {"data", "Task", rd_task_keys, 0, RD_EFFECT_UPDATES},
+    {"data", "Corpora and vocabulary", rd_data_keys, offsetof(rd_recipe, data), RD_EFFECT_UPDATES},
+    {"data", "Tables of sentences", rd_table_keys, offsetof(rd_recipe, table), RD_EFFECT_UPDATES},
+    {"model", "Model", rd_model_keys, offsetof(rd_recipe, model), RD_EFFECT_MODEL},
+    {"model", "Pictures", rd_picture_form_keys, offsetof(rd_recipe, pictures), RD_EFFECT_UPDATES},
+    {"train", "Optimizer", rd_optim_keys, offsetof(rd_recipe, optim), RD_EFFECT_UPDATES},
+    {"train", "Noise of sources", rd_noise_keys, offsetof(rd_recipe, train.noise),
+     RD_EFFECT_UPDATES},
+    {"train", "Masking", rd_masking_keys, offsetof(rd_recipe, train.masking), RD_EFFECT_UPDATES},
     {"train", "Augmentation of pictures", rd_augmentation_keys,
-     offsetof(rd_recipe, train.augmentation)},
-    {"train", "Training", rd_train_keys, offsetof(rd_recipe, train)},
-    {"search", "Search", rd_search_keys, offsetof(rd_recipe, search)},
-    {"score", "Scoring", rd_score_keys, 0},
+     offsetof(rd_recipe, train.augmentation), RD_EFFECT_UPDATES},
+    {"train", "Training", rd_train_keys, offsetof(rd_recipe, train), RD_EFFECT_UPDATES},
+    {"search", "Search", rd_search_keys, offsetof(rd_recipe, search), RD_EFFECT_COURSE},
+    {"score", "Scoring", rd_score_keys, 0, RD_EFFECT_NONE},
     {.name = NULL}};
 
 const rd_key *rd_recipe_key(int index) {
@@ -91,14 +93,13 @@ int rd_recipe_key_count(void) {
     return n;
 }
 
-bool rd_recipe_is_of_training(const rd_key *key) {
-    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 &&
-           (strstr(key->name, "drop") || strncmp(key->name, "cutoff", strlen("cutoff")) == 0);
+rd_key_effect rd_recipe_effect_of(const rd_key *key) {
+    return key->effect == RD_EFFECT_OF_TABLE ? rd_recipe_group_of(key)->effect : key->effect;
 }
 
 bool rd_recipe_is_of_shape(const rd_key *key) {
-    return strcmp(rd_recipe_group_of(key)->name, "model") == 0 && !rd_recipe_is_of_training(key) &&
-           rd_recipe_group_of(key)->keys != rd_picture_form_keys;
+    return rd_recipe_group_of(key)->keys == rd_model_keys &&
+           rd_recipe_effect_of(key) == RD_EFFECT_MODEL;
 }
 
 const rd_recipe_group *rd_recipe_group_of(const rd_key *key) {

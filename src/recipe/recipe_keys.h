@@ -22,7 +22,8 @@ typedef struct {
     const char *name;    /* data | model | train | search | score; NULL: after the last */
     const char *heading; /* of these keys alone, in the man page */
     const rd_key *keys;
-    size_t offset; /* in rd_recipe: of the struct that has the keys' fields */
+    size_t offset;        /* in rd_recipe: of the struct that has the keys' fields */
+    rd_key_effect effect; /* of keys that name none */
 } rd_recipe_group;
 extern const rd_recipe_group rd_recipe_groups[];
 
@@ -100,8 +101,7 @@ rd_status rd_assignments_add(rd_assignments *assignments, const char *key, const
                              const char *file, int line);
 void rd_assignments_free(rd_assignments *assignments);
 
-/* Whether the key matters to the model only in training: rates of dropout, cutoff. */
-bool rd_recipe_is_of_training(const rd_key *key);
+rd_key_effect rd_recipe_effect_of(const rd_key *key);
 /* Whether the weights depend on the key's value: the shape of the model, its ids and positions. */
 bool rd_recipe_is_of_shape(const rd_key *key);
 

@@ -108,7 +108,7 @@ static rd_status adopt_model(const rd_run *run, const rd_model_dir *from) {
     own->model = start->model;
     if (rd_recipe_is_written(own, "picture-size")) own->model.picture.size = before.picture.size;
     for (const rd_key *key = rd_model_keys; key->name; key++) {
-        if (!rd_recipe_is_of_training(key) && !is_of_head(key->name)) continue;
+        if (rd_recipe_is_of_shape(key) && !is_of_head(key->name)) continue;
         bool kept;
         RD_TRY(keeps(run, from, key, &kept));
         if (!kept) RD_TRY(rd_key_copy(&own->model, &before, key));

@@ -9,37 +9,10 @@
 #include "recipe/recipe_keys.h"
 #include "search/options.h"
 
-/* Keys that change neither weights nor their kept state: any value gives the same bits, or their
- * effect is seen in the files that they name, or in the lines that no key gives. */
+/* Keys whose values change neither weights nor their kept state. */
 static bool is_without_effect(const rd_recipe *recipe, const rd_key *key) {
     if (strcmp(key->name, "shard-optimizer") == 0) return !recipe->train.reduce_bf16;
-    return rd_is_listed("prepare trainpref validpref testpref vocab-from finetune-from-model "
-                        "threads checkpoint-activations workers "
-                        "worker-timeout vocab-size-src vocab-size-tgt average-last "
-                        "tensorboard vocab-type byte-fallback mask-piece character-coverage "
-                        "normalization user-defined-symbols",
-                        key->name) ||
-           strcmp(rd_recipe_group_of(key)->name, "score") == 0;
-}
-
-/* Keys besides those of the shape that make another model of a training. */
-static bool is_of_model(const rd_key *key) {
-    return rd_is_listed("optimizer task source-lang target-lang vocabulary joined-dictionary",
-                        key->name) ||
-           rd_recipe_is_of_shape(key);
-}
-
-/* Keys that change no update: how long the training goes on, how it is watched, what is kept; and
- * worker-speeds and shard-optimizer, which change the rounding of sums alone, as the number of
- * workers does. */
-static bool is_of_course(const rd_key *key) {
-    if (rd_is_listed("max-update max-epoch patience max-tokens-valid validate-interval "
-                     "validate-interval-updates save-interval-updates keep-last-n "
-                     "best-checkpoint-metric log-interval worker-speeds shard-optimizer",
-                     key->name))
-        return true;
-    const char *group = rd_recipe_group_of(key)->name;
-    return strncmp(key->name, "eval-", strlen("eval-")) == 0 || strcmp(group, "search") == 0;
+    return rd_recipe_effect_of(key) == RD_EFFECT_NONE;
 }
 
 /* Lines that no key of the recipe gives. */
@@ -187,7 +160,9 @@ static bool is_of_results(const rd_run *run, const rd_key *key) {
 
 static rd_status compare_values(comparison *c, const rd_key *key, const char *before,
                                 const char *now) {
-    bool refused = is_of_model(key) || (c->run->other_training && !is_of_course(key));
+    rd_key_effect effect = rd_recipe_effect_of(key);
+    bool refused = effect == RD_EFFECT_MODEL ||
+                   (effect == RD_EFFECT_UPDATES && c->run->other_training != NULL);
     if (strcmp(before, now) == 0) return RD_OK;
     if (is_of_results(c->run, key)) c->run->other_results = true;
     if (strcmp(key->name, "vocabulary") == 0) c->other_vocabulary = true;

@@ -20,6 +20,8 @@ static void add_key(rd_text *out, const rd_key *key) {
                      RD_OK);
     for (const char *const *name = key->names; name && *name; name++)
         assert_int_equal(rd_text_printf(out, " %s", *name), RD_OK);
+    static const char *const effects[] = {"", " [model]", " [updates]", " [course]", " [none]"};
+    assert_int_equal(rd_text_put(out, effects[key->effect]), RD_OK);
     if (key->aliases) assert_int_equal(rd_text_printf(out, " (%s)", key->aliases), RD_OK);
     assert_int_equal(rd_text_printf(out, " = %s\n", key->default_value ? key->default_value : ""),
                      RD_OK);
