@@ -286,6 +286,9 @@ void rd_atomic_abort(rd_atomic_file *file) {
 
 rd_status rd_atomic_close(rd_atomic_file *file, rd_status status) {
     if (status == RD_OK) return rd_atomic_commit(file);
+    if (status == RD_ERR_IO && file->stream && ferror(file->stream))
+        rd_error_prefix(status, "%s",
+                        strcmp(file->path, "-") == 0 ? "standard output" : file->path);
     rd_atomic_abort(file);
     return status;
 }

@@ -109,8 +109,9 @@ static rd_status assign(rd_recipe *recipe, const rd_assignment *item, const rd_a
         return rd_error(RD_ERR_FORMAT, "extends belongs in a recipe file");
     for (int i = 0; i < (both ? 2 : 1); i++) {
         const char *name = both ? sizes[i] : item->key;
-        RD_TRY(item->value ? set_named(recipe, name, item->value, origin)
-                           : unset(recipe, name, arch));
+        rd_status status = item->value ? set_named(recipe, name, item->value, origin)
+                                       : unset(recipe, name, arch);
+        if (status != RD_OK) return both ? rd_error_prefix(status, "vocab-size") : status;
     }
     return RD_OK;
 }

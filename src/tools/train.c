@@ -276,7 +276,7 @@ static int compare(const arguments *a) {
     if (a->recipe.n > 0)
         return options_usage(&program, "--report takes no recipe; found '%s'", a->recipe.items[0]);
     if (rd_train_compare(a->report.items, a->report.n, a->output) != RD_OK) return fail();
-    printf("%s: %d trainings\n", a->output, a->report.n);
+    printf("%s: %d training%s\n", a->output, a->report.n, a->report.n == 1 ? "" : "s");
     return 0;
 }
 

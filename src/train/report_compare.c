@@ -49,6 +49,8 @@ static rd_status read_training(training *t, const char *directory) {
     char *log = rd_path_join(directory, "train.jsonl");
     char *last = rd_path_join(directory, "checkpoint_last");
     rd_status status = log && last ? read_files(t, log, last) : RD_ERR_MEMORY;
+    if (status == RD_OK && t->history.n_runs == 0)
+        status = rd_error(RD_ERR_FORMAT, "%s: no training has begun in it", log);
     free(log);
     free(last);
     return status;
@@ -260,7 +262,7 @@ static rd_status write_settings(const training *all, int n, rd_text *out) {
 
 static rd_status write_page(const training *all, int n, rd_text *out) {
     char title[32];
-    snprintf(title, sizeof title, "%d trainings", n);
+    snprintf(title, sizeof title, "%d training%s", n, n == 1 ? "" : "s");
     RD_TRY(rd_page_begin(out, title, false));
     RD_TRY(write_totals(all, n, out));
     RD_TRY(write_charts(all, n, out));

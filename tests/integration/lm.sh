@@ -112,7 +112,7 @@ same "$(wc -l <refused.out)" 1 "the answer before a prompt that is too long"
 printf 'the\nthe\0price\n' >nul_prompt
 refused 1 "nul_prompt:2: a NUL in a prompt" lm --model $model --generate --input nul_prompt
 if [ -e /dev/full ]; then
-    refused 1 "cannot write the output: No space left" \
+    refused 1 "/dev/full: cannot write the output: No space left" \
         lm --model $model --generate --beam 1 --input prompts --output /dev/full
 fi
 # A model that samples needs no --sampling.

@@ -52,6 +52,8 @@ wrong() { # STATUS TEXT ARGUMENTS...
     [ $got -eq "$1" ] && grep -F -- "$2" err >/dev/null || fail "${*:3}: exit $got: $(cat err)"
 }
 wrong 1 nowhere/train.jsonl --report other nowhere
+mkdir empty && : >empty/train.jsonl
+wrong 1 "empty/train.jsonl: no training has begun" --report other empty
 wrong 1 "a page shows 1 to 8" --report other other other other other other other other other
 wrong 1 "other/train.jsonl" --report other --output other/train.jsonl
 wrong 2 "exclude each other" --report other --data bin

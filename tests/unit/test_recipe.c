@@ -224,6 +224,7 @@ static void contradictions_are_refused(void **state) {
             "exclude each other");
     refused("max-epoch: 1\nlr-scheduler: cosine\n", "total-num-update");
     refused("max-epoch: 1\njoined-dictionary: true\nvocab-size-src: 90\n", "give vocab-size");
+    refused("max-epoch: 1\nvocab-size: 3\n", "r.yaml:2: vocab-size: vocab-size-src is 3; expected 8");
     refused("max-epoch: 1\nvocab-size-src: 90\nvocab-size: 80\n",
             "r.yaml:3: 'vocab-size' and 'vocab-size-src' on line 2");
     refused("max-epoch: 1\nvocab-size: 80\nvocab-size-tgt: 90\n",
