@@ -233,6 +233,19 @@ bool rd_parse_number(const char *text, double *value) {
     return *end == '\0' && isfinite(*value);
 }
 
+int32_t rd_parse_numbers(const char *text, int32_t most, double *numbers) {
+    for (int32_t n = 0; n < most;) {
+        char *end;
+        numbers[n] = rd_strtod(text, &end);
+        if (end == text || !isfinite(numbers[n++])) return -1;
+        end += strspn(end, " ");
+        if (!*end) return n;
+        if (*end != ',') return -1;
+        text = end + 1;
+    }
+    return -1;
+}
+
 /* Digits enough for `value` alone among floats or doubles; exponents only where %.17g has them. */
 static void shortest(double value, bool is_float, char text[32]) {
     int most = is_float ? 9 : 17, digits = 1, exponent = 0;

@@ -41,6 +41,9 @@ bool rd_is_listed(const char *list, const char *name);
 /* A finite decimal number that fills the whole text. */
 bool rd_parse_number(const char *text, double *value);
 
+/* Finite numbers with commas between, up to `most`; returns how many, -1 for another text. */
+int32_t rd_parse_numbers(const char *text, int32_t most, double *numbers);
+
 /* The fewest digits that read back as the same number: "0.1", "45.068", "1e-09". */
 void rd_shortest_double(double value, char text[32]);
 void rd_shortest_float(float value, char text[32]);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/c_locale.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/rand_augment.h"
 
 enum { CHANNELS = 3 };
@@ -22,17 +22,8 @@ struct rd_picture_input {
 /* One number for all channels, or one each. */
 static rd_status parse_numbers(const char *key, const char *text, int32_t channels,
                                double numbers[CHANNELS]) {
-    int32_t n = 0;
-    const char *at = text;
-    for (bool more = true; more && n < channels; n++) {
-        char *end;
-        numbers[n] = rd_strtod(at, &end);
-        while (*end == ' ') end++;
-        more = *end == ',';
-        if (end == at || (!more && *end) || !isfinite(numbers[n])) break;
-        at = more ? end + 1 : end;
-    }
-    if (*at || (n != 1 && n != channels))
+    int32_t n = rd_parse_numbers(text, channels, numbers);
+    if (n != 1 && n != channels)
         return rd_error(RD_ERR_FORMAT, "%s is '%.60s'; expected a number, or %d with commas", key,
                         text, (int)channels);
     for (; n < channels; n++) numbers[n] = numbers[0];

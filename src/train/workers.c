@@ -1,7 +1,7 @@
 /* Several workers in one training: their number, and the data they share. */
-#include "base/c_locale.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/text.h"
 #include "train/run.h"
 
 rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm) {
@@ -25,19 +25,13 @@ rd_status rd_run_attach(rd_run *run, const rd_run *first, rd_comm *comm) {
 
 /* "2,1,1", one for each worker. */
 static rd_status read_speeds(const char *text, int n, double *speeds) {
-    const char *at = text;
-    for (int i = 0; i < n; i++) {
-        char *end;
-        speeds[i] = rd_strtod(at, &end);
-        bool last = i + 1 == n;
-        if (end == at || !(speeds[i] >= 0.001 && speeds[i] <= 1e9) || *end != (last ? '\0' : ','))
-            return rd_error(RD_ERR_ARGUMENT,
-                            "worker-speeds is '%s', expected %d numbers from 0.001 to 1e9 with "
-                            "commas, one for each worker",
-                            text, n);
-        at = end + 1;
-    }
-    return RD_OK;
+    bool good = rd_parse_numbers(text, n, speeds) == n;
+    for (int i = 0; good && i < n; i++) good = speeds[i] >= 0.001 && speeds[i] <= 1e9;
+    if (good) return RD_OK;
+    return rd_error(RD_ERR_ARGUMENT,
+                    "worker-speeds is '%s', expected %d numbers from 0.001 to 1e9 with commas, one "
+                    "for each worker",
+                    text, n);
 }
 
 rd_status rd_run_prepare_workers(rd_run *run) {

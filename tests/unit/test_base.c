@@ -229,6 +229,18 @@ static void test_names_of_a_list(void **state) {
 }
 
 /* Python's repr() writes the same digits. */
+static void test_numbers_of_a_list(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"",    "1,",      ",1", "1 2", "1,x",
+                                        "nan", "1,1e999", "a",  "1;2", "1,2,3,4"};
+    double numbers[3];
+    assert_int_equal(rd_parse_numbers("0.5, -2 ,1e1", 3, numbers), 3);
+    assert_true(numbers[0] == 0.5 && numbers[1] == -2.0 && numbers[2] == 10.0);
+    assert_int_equal(rd_parse_numbers("7", 3, numbers), 1);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (rd_parse_numbers(wrong[i], 3, numbers) != -1) fail_msg("'%s' is taken", wrong[i]);
+}
+
 static void test_shortest_digits(void **state) {
     (void)state;
     assert_shortest(0.1, false, "0.1");
@@ -344,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_clean_text),
         cmocka_unit_test(test_duration),
         cmocka_unit_test(test_names_of_a_list),
+        cmocka_unit_test(test_numbers_of_a_list),
         cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_atomic_file),
         cmocka_unit_test(test_arena),
