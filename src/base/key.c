@@ -177,19 +177,20 @@ rd_status rd_key_set_defaults(void *object, const rd_key *keys) {
 }
 
 /* 0 passes, and NaN does not. */
-static rd_status check_real(const rd_key *key, double value, double high) {
-    if (value == 0.0 || (value >= key->low && value <= high)) return RD_OK;
+static rd_status check_real(const rd_key *key, double value, double low, double high) {
+    if (value == 0.0 || (value >= low && value <= high)) return RD_OK;
     return rd_error(RD_ERR_ARGUMENT, "%s is %g; expected %g to %g", key->name, value, key->low,
                     key->high);
 }
 
 rd_status rd_key_check(const void *object, const rd_key *key) {
     const void *field = (const char *)object + key->offset;
-    if (key->type == RD_KEY_FLOAT) /* 0.99 as a float is above 0.99 */
-        return check_real(key, (double)*(const float *)field, (double)(float)key->high);
+    if (key->type == RD_KEY_FLOAT) /* 0.99 as a float is above 0.99, 1e-6 below 1e-6 */
+        return check_real(key, (double)*(const float *)field, (double)(float)key->low,
+                          (double)(float)key->high);
     if (key->type == RD_KEY_PAIR) {
-        RD_TRY(check_real(key, ((const double *)field)[0], key->high));
-        return check_real(key, ((const double *)field)[1], key->high);
+        RD_TRY(check_real(key, ((const double *)field)[0], key->low, key->high));
+        return check_real(key, ((const double *)field)[1], key->low, key->high);
     }
     if (key->type == RD_KEY_INT32 || key->type == RD_KEY_INTS) {
         int32_t value;

@@ -25,7 +25,7 @@ typedef enum { RD_UNLABELLED, RD_CLASSES, RD_NUMBERS } rd_answer_kind;
 
 typedef struct rd_dataset rd_dataset;
 
-/* Checks header and checksums. RD_ERR_FORMAT also for a file of an older version. */
+/* Checks header and checksums. RD_ERR_UNSUPPORTED for a file of another version. */
 rd_status rd_dataset_open(rd_dataset **dataset, const char *path);
 void rd_dataset_close(rd_dataset *dataset);
 int64_t rd_dataset_size(const rd_dataset *dataset);

@@ -30,6 +30,10 @@ static rd_status list_names(rd_names *names, const char *path) {
 static rd_status read_picture(rd_labelled_picture *picture) {
     char *bytes;
     size_t n;
+    struct stat info;
+    if (stat(picture->name.data, &info) == 0 && S_ISDIR(info.st_mode))
+        return rd_text_printf(&picture->problem, "%s: a folder, whose pictures are not read",
+                              picture->name.data);
     rd_status status = rd_read_file(picture->name.data, RD_LARGEST_PICTURE_FILE, &bytes, &n);
     if (status != RD_OK) return rd_picture_problem(picture, status);
     status = rd_text_append(&picture->bytes, bytes, n);
@@ -79,11 +83,17 @@ static rd_status next_class(folder *f) {
 static rd_status folder_next(void *self, bool with_bytes, rd_labelled_picture *picture,
                              bool *more) {
     folder *f = self;
-    while (f->at_file == f->files.n && f->at_class < f->classes.n) RD_TRY(next_class(f));
-    *more = f->at_file < f->files.n;
+    bool new_class = f->at_file == f->files.n && f->at_class < f->classes.n;
+    if (new_class) RD_TRY(next_class(f));
+    *more = new_class || f->at_file < f->files.n;
     if (!*more) return RD_OK;
     const char *label = f->classes.names[f->at_class - 1];
     RD_TRY(rd_text_printf(&picture->label, "%s", label));
+    if (f->files.n == 0) { /* a class all the same */
+        RD_TRY(rd_text_printf(&picture->name, "%s/%s", f->path, label));
+        return rd_text_printf(&picture->problem, "%s: no picture in this folder",
+                              picture->name.data);
+    }
     RD_TRY(rd_text_printf(&picture->name, "%s/%s/%s", f->path, label, f->files.names[f->at_file]));
     f->at_file++;
     return with_bytes ? read_picture(picture) : RD_OK;

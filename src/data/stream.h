@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct rd_stream rd_stream;
 
-/* Checks header and checksums. RD_ERR_FORMAT also for a file of an older version. */
+/* Checks header and checksums. RD_ERR_UNSUPPORTED for a file of another version. */
 rd_status rd_stream_open(rd_stream **stream, const char *path);
 void rd_stream_close(rd_stream *stream); /* NULL is fine */
 const rd_identity *rd_stream_identity(const rd_stream *stream);

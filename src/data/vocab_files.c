@@ -129,9 +129,12 @@ static rd_status find_form(const char *directory, rd_vocabulary_kind kind, const
     if (joint || kind == RD_VOCABULARY_SEPARATE)
         RD_TRY(look_for(directory, joint ? RD_VOCABULARY_SEPARATE : RD_VOCABULARY_JOINT, &other));
     if (!other) return not_found(directory, kind);
-    return rd_error(RD_ERR_IO, "%s: has %s (%s), so set joined-dictionary: %s", directory,
-                    joint ? "a vocabulary for each side" : "one vocabulary for both sides",
-                    other->models[0], joint ? "false" : "true");
+    if (joint) /* some tasks and models have no other */
+        return rd_error(RD_ERR_IO, "%s: has a vocabulary for each side (%s), where one is needed",
+                        directory, other->models[0]);
+    return rd_error(RD_ERR_IO,
+                    "%s: has one vocabulary for both sides (%s), so set joined-dictionary: true",
+                    directory, other->models[0]);
 }
 
 static rd_status open_side(const form *f, const char *directory, int side,

@@ -220,3 +220,12 @@ rd_status rd_json_write(const char *directory, const char *name, json_t *root) {
     free(path);
     return status;
 }
+
+rd_status rd_json_write_line(FILE *output, json_t *root) {
+    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
+    json_decref(root);
+    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
+    fprintf(output, "%s\n", text);
+    free(text);
+    return RD_OK;
+}

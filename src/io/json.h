@@ -45,7 +45,8 @@ rd_status rd_json_read_beside(const char *path, const char *name, json_t **root)
 /* A boolean member; `otherwise` if there is none, or it is null or anything else. */
 bool rd_json_flag(const json_t *object, const char *key, bool otherwise);
 
-/* Takes over `root`, which may be NULL for lack of memory. */
+/* Both take over `root`, which may be NULL for lack of memory. */
 rd_status rd_json_write(const char *directory, const char *name, json_t *root);
+rd_status rd_json_write_line(FILE *output, json_t *root);
 
 #endif

@@ -63,7 +63,7 @@ static rd_status open(void **self, rd_recipe *recipe, const char *data_dir, rd_t
                                          "set an arch such as vit-b16, or picture-size");
     c->recipe = recipe;
     c->data_dir = data_dir;
-    RD_TRY(rd_labels_read_as(&c->labels, data_dir, recipe->data.class_names));
+    RD_TRY(rd_task_read_labels(&c->labels, data_dir, recipe->data.class_names));
     return take_labels(c);
 }
 

@@ -111,8 +111,10 @@ rd_status rd_task_refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
     const rd_key *key = next_ignored(task, recipe, plain, RD_WRITTEN_DOWN, &i);
     rd_recipe_free(plain);
     if (!key) return RD_OK;
-    return rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out", task->name,
-                    key->name);
+    bool size = strncmp(key->name, "vocab-size", strlen("vocab-size")) == 0;
+    return rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out%s", task->name,
+                    size ? "vocab-size" : key->name,
+                    size ? " (the vocabulary is vocab-from's or finetune-from-model's)" : "");
 }
 
 rd_status rd_task_warn_of_ignored(const rd_task *task, const rd_recipe *recipe, rd_text *warnings) {

@@ -71,7 +71,7 @@ static rd_status check_recipe(const rd_recipe *r) {
 static rd_status open_vocabulary(prediction *p) {
     rd_recipe *r = p->recipe;
     RD_TRY(rd_vocabularies_open_one(p->data_dir, &p->tokenizer));
-    if (!of_numbers(p)) RD_TRY(rd_labels_read_as(&p->labels, p->data_dir, r->table.labels));
+    if (!of_numbers(p)) RD_TRY(rd_task_read_labels(&p->labels, p->data_dir, r->table.labels));
     if (!of_numbers(p)) RD_TRY(rd_recipe_check_score(r, &p->labels));
     RD_TRY(rd_task_take_fingerprint(r, p->data_dir, RD_VOCABULARY_JOINT));
     r->data.vocab_size_src = r->data.vocab_size_tgt = rd_tokenizer_size(p->tokenizer);

@@ -127,3 +127,17 @@ rd_status rd_task_open_dataset(const rd_recipe *recipe, const rd_identity *sizes
     if (rd_dataset_size(*dataset) > 0) return RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: holds no %s", path, items);
 }
+
+rd_status rd_task_read_labels(rd_labels *labels, const char *data_dir, const char *names) {
+    char *path = rd_path_join(data_dir, "labels.txt");
+    if (!path) return RD_ERR_MEMORY;
+    rd_status status =
+        rd_file_exists(path)
+            ? rd_labels_read_as(labels, data_dir, names)
+            : rd_error(RD_ERR_FORMAT,
+                       "%s: not there: the data have no classes; they are of another task, or "
+                       "numbers (regression-target)",
+                       path);
+    free(path);
+    return status;
+}

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/dataset.h"
 #include "data/identity.h"
+#include "data/labels.h"
 #include "data/vocab_files.h"
 #include "recipe/recipe.h"
 #include "rdrop/tokenizer.h"
@@ -19,6 +20,10 @@ rd_status rd_task_open_vocabularies(rd_recipe *recipe, const char *data_dir, rd_
  * for others. */
 rd_status rd_task_take_fingerprint(rd_recipe *recipe, const char *data_dir,
                                    rd_vocabulary_kind kind);
+
+/* The classes of data, which must be `names`, a list with commas between, unless that is empty.
+ * RD_ERR_FORMAT where they have none. */
+rd_status rd_task_read_labels(rd_labels *labels, const char *data_dir, const char *names);
 
 /* Ids stand for pieces, so data must belong to this recipe's task and vocabularies: RD_ERR_FORMAT
  * names the file `path` and the first difference. sizes: the numbers of the identity. */

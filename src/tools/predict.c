@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "io/json.h"
 #include "io/output.h"
 #include "predict/pictures.h"
 #include "predict/rows.h"
@@ -15,6 +16,11 @@
 #include "tools/predict/answers.h"
 #include "tools/predict/arguments.h"
 
+/* Rows with an empty sentence; or with one, where the model was trained on pairs. */
+typedef struct {
+    int64_t n, first; /* first: its number, from 1 */
+} peculiar_rows;
+
 typedef struct {
     const arguments *arguments;
     rd_predictor predictor;
@@ -23,8 +29,9 @@ typedef struct {
     FILE *output, *references; /* references: NULL where nobody wants them */
     rd_rows rows;
     int64_t n_lines; /* of --plain, cut so far */
-    int64_t n_empty; /* rows with an empty sentence, of all */
-    float *outputs;  /* [window, n_out] */
+    int64_t n_rows;  /* answered so far */
+    peculiar_rows empty, single;
+    float *outputs; /* [window, n_out] */
 } job;
 
 /* ---- The table ---- */
@@ -95,7 +102,7 @@ static json_t *answer_object(const rd_predictor *p, const float *row) {
 
 static rd_status print_answer(const job *j, const float *row) {
     const rd_predictor *p = &j->predictor;
-    if (j->arguments->json) return answers_write_object(j->output, answer_object(p, row));
+    if (j->arguments->json) return rd_json_write_line(j->output, answer_object(p, row));
     if (p->kind == RD_PREDICT_CLASSES)
         answers_write_label(j->output, &p->labels, row, j->arguments->probabilities);
     else
@@ -104,14 +111,28 @@ static rd_status print_answer(const job *j, const float *row) {
     return RD_OK;
 }
 
+static void count(peculiar_rows *rows, bool peculiar, int64_t number) {
+    if (peculiar && rows->n++ == 0) rows->first = number;
+}
+
+static void warn_of(const peculiar_rows *rows, const char *what) {
+    if (rows->n > 0)
+        options_warn(&predict_program, "rows with %s: %lld, the first is row %lld", what,
+                     (long long)rows->n, (long long)rows->first);
+}
+
 static rd_status answer_rows(job *j) {
+    bool pairs = *j->predictor.directory.recipe->table.sentence2;
     const rd_rows *rows = &j->rows;
     RD_TRY(rd_predict(&j->predictor, rows->n, rows->items, j->outputs));
     for (int64_t i = 0; i < rows->n; i++) {
         const rd_predict_row *row = &rows->items[i];
         const rd_field *answer = &row->answer;
-        j->n_empty +=
-            rd_field_is_blank(&row->first) || (row->second.text && rd_field_is_blank(&row->second));
+        bool has_second = row->second.text;
+        bool empty =
+            rd_field_is_blank(&row->first) || (has_second && rd_field_is_blank(&row->second));
+        count(&j->empty, empty, ++j->n_rows);
+        count(&j->single, pairs && !has_second, j->n_rows);
         RD_TRY(print_answer(j, j->outputs + i * j->predictor.n_out));
         if (j->references) fprintf(j->references, "%.*s\n", (int)answer->length, answer->text);
     }
@@ -192,8 +213,10 @@ static rd_status run(const arguments *a) {
     if (status == RD_OK && j.predictor.n_cut > 0)
         options_warn(&predict_program, "rows cut to %d tokens (--max-sequence-len): %lld",
                      (int)j.predictor.reader.longest, (long long)j.predictor.n_cut);
-    if (status == RD_OK && j.n_empty > 0)
-        options_warn(&predict_program, "rows with an empty sentence: %lld", (long long)j.n_empty);
+    if (status == RD_OK) {
+        warn_of(&j.empty, "an empty sentence");
+        warn_of(&j.single, "one sentence, where the model was trained on pairs");
+    }
     rd_table_close(j.table);
     rd_rows_free(&j.rows);
     rd_predictor_close(&j.predictor);

@@ -24,7 +24,9 @@ static rd_status differs(const rd_recipe *own, const rd_recipe *start, const rd_
     rd_text ours = {0}, theirs = {0};
     rd_status status = rd_recipe_format_key(own, key, &ours);
     if (status == RD_OK) status = rd_recipe_format_key(start, key, &theirs);
-    if (status == RD_OK)
+    if (status == RD_OK && strcmp(ours.data, theirs.data) == 0)
+        status = RD_ERR_MEMORY; /* which made them seem to differ */
+    else if (status == RD_OK)
         status = rd_error(RD_ERR_FORMAT, "%s is %s there, but %s in the recipe", key->name,
                           theirs.data, ours.data);
     rd_text_free(&ours);

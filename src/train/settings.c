@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/labels.h"
 #include "recipe/recipe_keys.h"
 #include "search/options.h"
 
@@ -202,6 +203,23 @@ static rd_status compare_other(comparison *c, int which) {
     return status;
 }
 
+/* A vocabulary's fingerprint is also that of its classes: says which ones changed, if these did. */
+static void describe_classes(const rd_run *run, char *text, size_t room) {
+    rd_labels before = {0}, now = {0};
+    char old[80], new[80];
+    char *model = run->save_dir ? rd_run_path(run, "model") : NULL;
+    if (model && rd_labels_read(&before, model) == RD_OK &&
+        rd_labels_read(&now, run->data_dir) == RD_OK && rd_labels_difference(&before, &now) >= 0) {
+        rd_labels_list(&before, old, sizeof old);
+        rd_labels_list(&now, new, sizeof new);
+        snprintf(text, room, " (classes: %s -> %s; %s names them in their order)", old, new,
+                 run->task->bit == RD_IMAGE_CLASSIFICATION ? "class-names" : "labels");
+    }
+    rd_labels_free(&before);
+    rd_labels_free(&now);
+    free(model);
+}
+
 static rd_status compare(comparison *c, const char *path) {
     const rd_key *key;
     for (int i = 0; (key = rd_recipe_key(i)); i++)
@@ -214,13 +232,15 @@ static rd_status compare(comparison *c, const char *path) {
                         "%s: a training with other settings or data (checkpoint -> now): %s%s",
                         path, c->refused.data, c->more ? "; and more" : "");
     }
+    char advice[256] = "";
+    if (c->other_vocabulary) describe_classes(c->run, advice, sizeof advice);
+    if (c->other_vocabulary && !*advice)
+        strcpy(advice, " (rdrop-preprocess --set vocab-from=MODEL makes data of an earlier "
+                       "vocabulary)");
     return rd_error(RD_ERR_ARGUMENT,
                     "%s: a training of another model (checkpoint -> recipe): %s%s. Choose another "
                     "--save-dir, or set back what differs%s",
-                    path, c->refused.data, c->more ? "; and more" : "",
-                    c->other_vocabulary ? " (rdrop-preprocess --set vocab-from=MODEL makes data of "
-                                          "an earlier vocabulary)"
-                                        : "");
+                    path, c->refused.data, c->more ? "; and more" : "", advice);
 }
 
 rd_status rd_settings_compare(rd_run *run, const char *path, const char *settings) {

@@ -84,6 +84,16 @@ sed 's/pairs.csv/others.csv/' on.yaml >others.yaml
 run rdrop-preprocess others.yaml --data . --dest others
 run rdrop-train others.yaml --data others --save-dir elsewhere --set max-update=1
 grep '^head-transform: tanh' elsewhere/model/config.yaml >/dev/null || fail "a pooler of other classes"
+# A training goes on with the classes that it began with, and needs data that have some.
+"$bin/rdrop-train" pairs.yaml --data others --save-dir out >log 2>err && fail "a training with other classes goes on"
+grep -F '(classes: bad, really, good -> bad, never, good; labels names them in their order)' err >/dev/null ||
+    fail "other classes: $(cat err)"
+cp -r bin numbers && rm numbers/labels.txt
+"$bin/rdrop-train" pairs.yaml --data numbers --save-dir x >log 2>err && fail "data without classes"
+grep -F 'numbers/labels.txt: not there: the data have no classes' err >/dev/null || fail "data without classes: $(cat err)"
+"$bin/rdrop-train" pairs.yaml --data bin --save-dir x --set vocab-size=90 >log 2>err && fail "a size without a vocabulary"
+grep -F 'task sentence_prediction: vocab-size has no meaning here; leave it out (the vocabulary is' err >/dev/null ||
+    fail "vocab-size: $(cat err)"
 run rdrop-train on.yaml --data bin --save-dir off --set max-update=1 --set head-transform=none
 grep '^head-transform: none' off/model/config.yaml >/dev/null || fail "the recipe's transform"
 
@@ -127,7 +137,9 @@ printf 'caf\351\nok\n' | "$bin/rdrop-predict" --model out/model --plain >repaire
 [ "$(wc -l <repaired)" -eq 2 ] && grep 'warning: standard input:1: not UTF-8, as 1 of 2 lines' err >/dev/null ||
     fail "text that is not UTF-8: $(cat err)"
 printf 'go\n\nthere\t \n' | "$bin/rdrop-predict" --model out/model --plain >empty 2>err || fail "empty sentences"
-same "$(wc -l <empty) $(cat err)" "3 rdrop-predict: warning: rows with an empty sentence: 2" "empty sentences"
+same "$(wc -l <empty)" 3 "answers to empty sentences"
+same "$(cat err)" "rdrop-predict: warning: rows with an empty sentence: 2, the first is row 2
+rdrop-predict: warning: rows with one sentence, where the model was trained on pairs: 2, the first is row 1" "empty sentences"
 "$bin/rdrop-predict" --model out/model --plain --probabilities <in >answers &
 exec 3>in 4<answers
 for line in 1 2 3; do

@@ -106,6 +106,11 @@ same "$(uniq sampled | wc -l) $(sort -u sampled | wc -l)" "2 2" "samples"
 # A prompt is printed as it was; those before one that cannot be continued are answered.
 printf 'the  price \tis\n' | lm --model $model --generate --beam 1 --max-len-b 3 >written
 awk -v p=$'the  price \tis' 'index($0, p) != 1 || $0 == p { exit 1 }' written || fail "blanks of a prompt: $(cat written)"
+# As JSON: the lines of an n-best list, with a number from 1.
+lm --model $model --generate --beam 2 --nbest 2 --input prompts >listed || fail "an n-best list"
+lm --model $model --generate --beam 2 --nbest 2 --input prompts --json >objects || fail "JSON"
+grep -vE '^\{"line":[0-9]+,"text":"[^"]*","score":-?[0-9.e-]+,"log_prob":-?[0-9.e-]+\}$' objects && fail "an object has other members"
+same "$(sed -E 's/.*"line":([0-9]+),"text":"([^"]*)".*/\1 \2/' objects)" "$(awk -F ' [|][|][|] ' '{ print $1 + 1, $2 }' listed | sed 's/\t/\\t/g')" "JSON"
 { echo the && awk 'BEGIN { for (i = 0; i < 30; i++) printf "the "; print "" }'; } >long_prompt
 refused 1 "line 2: a prompt of 30 tokens" lm --model $model --generate --input long_prompt
 same "$(wc -l <refused.out)" 1 "the answer before a prompt that is too long"

@@ -86,6 +86,11 @@ wrong "--group is 'x'" rdrop-recipe r.yaml --group x
 "$bin/rdrop-recipe" r.yaml --set best-checkpoint-metric=rouge >log 2>&1 && fail "a metric that there is not"
 grep -q "there are: loss, .*rougeL$" log || fail "what a task is validated by: $(cat log)"
 
+# The last of two counts, which is said where they are files.
+"$bin/rdrop-score" --ref in --ref in --html a.html --html b.html in >log 2>&1 || true
+grep -F -- "--html is given twice: 'b.html' counts, and not 'a.html'" log >/dev/null || fail "two files: $(cat log)"
+"$bin/rdrop-recipe" r.yaml --get beam --get nbest >log 2>&1 && grep -F "'nbest' counts, and not 'beam'" log >/dev/null || fail "two keys: $(cat log)"
+
 # The groups' keys are the recipe's, each once; aliases and other spellings mean the same.
 "$bin/rdrop-recipe" r.yaml >all
 "$bin/rdrop-recipe" r.yaml --group data model train search score | cmp - all || fail "the groups are not the recipe"

@@ -101,6 +101,11 @@ kill -TERM "$pid" && status=0 && { wait "$pid" || status=$?; }
 same "$status" 1 "a program that waits for names is stopped"
 contains "$work/log" "stopped by a signal"
 
+! printf '%s\n\n' "$golden/pictures/grey.png" | "$bin/rdrop-predict" --model "$work/out/model" >"$work/log" 2>&1 || fail "an empty name"
+contains "$work/log" "standard input:2: empty; expected the name of a picture"
+! printf 'grey.png\tcat\n' | "$bin/rdrop-predict" --model "$work/out/model" >"$work/log" 2>&1 || fail "a list with classes"
+contains "$work/log" "standard input:1: expected the name of a picture, without a tab"
+
 # No picture is written over, whether it is named or listed.
 cp "$golden/pictures/grey.png" "$work/own.png"
 ! "$bin/rdrop-predict" --model "$work/out/model" --output "$work/own.png" "$work/own.png" 2>"$work/log" || fail "a picture was written over"
@@ -129,6 +134,22 @@ contains "$work/log" "test.bin: 1 pictures;"
 [ ! -e "$work/named-bin/valid.bin.left-out" ] || fail "nothing was left out"
 "$bin/rdrop-train" "$work/tiny.yaml" --data "$work/named-bin" --save-dir "$work/thin" --set picture-resize=256 --set max-update=2 \
     --set validate-interval-updates=2 >"$work/log" 2>&1 || fail "a thin picture: $(cat "$work/log")"
+# A list's header, whose picture is none, and an empty folder make no class; a class may lack pictures where it is named.
+find "$named/train" -name '*.png' -type f | grep -v notes | sed -E 's/.*train.([^/]*).[^/]*/&\t\1/' >"$named/list.tsv"
+sed -i '1i path\tlabel' "$named/list.tsv"
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/list-bin" --set trainpref=list.tsv \
+    --set validpref=list.tsv >"$work/log" 2>&1 || fail "a header is a class"
+contains "$work/log" "train.bin: no picture of class 'label' can be read (train.bin.left-out)"
+contains "$work/list-bin/train.bin.left-out" "path: cannot open"
+mkdir "$named/train/empty"
+! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/list-bin" >"$work/log" 2>&1 || fail "an empty folder"
+contains "$work/log" "train/empty: no picture in this folder"
+contains "$work/log" "no picture of class 'empty' can be read"
+rmdir "$named/train/empty" && sed -i 1d "$named/list.tsv"
+"$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/list-bin" --set trainpref=list.tsv \
+    --set validpref=list.tsv --set class-names=01,1,2,3,10 >"$work/log" 2>&1 || fail "a class without pictures: $(cat "$work/log")"
+contains "$work/log" "warning: no picture of class '3' in train.bin"
+contains "$work/log" "1 class has none"
 ! "$bin/rdrop-preprocess" "$work/tiny.yaml" --data "$named" --dest "$work/named-bin" --set validpref=all.tar:train \
     --set testpref=a/test,b/test >"$work/log" 2>&1 || fail "two test sets of one name"
 contains "$work/log" "test set 'b/test' would overwrite test.bin"

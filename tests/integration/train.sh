@@ -28,7 +28,7 @@ done
 train() {
     local save_dir="$1"
     shift
-    "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$save_dir" "$@" >log 2>&1 ||
+    "$bin/rdrop-train" tiny.yaml --data "${data:-bin}" --save-dir "$save_dir" "$@" >log 2>&1 ||
         fail "$save_dir: exit $?: $(cat log)"
 }
 
@@ -69,7 +69,7 @@ train groups --set beam=6 --set diverse-beam-groups=3 --set max-update=2 --set v
 zcat data/valid.en.gz | sed '3s/.*//; 7s/.*//' >data/gaps.en && zcat data/valid.de.gz >data/gaps.de
 "$bin/rdrop-preprocess" tiny.yaml --data data --dest gapped --set vocab-from=bin --set validpref=gaps >log 2>&1 ||
     fail "preprocess: $(cat log)"
-train rouge --data gapped --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
+data=gapped train rouge --set best-checkpoint-metric=rougeL --set eval-bleu=false --set eval-bleu-sentences=0 \
     --set eval-bleu-lowercase=true --set encoder-embed-dim=48 --set reg-alpha=0 --set dropout=0 \
     --set lr=0.02 --set max-tokens=1000 --set max-len-b=16 --set precision=fp32 --set max-update=300 \
     --set validate-interval-updates=75
@@ -116,7 +116,7 @@ start() {
     local save_dir="$1"
     shift
     rm -f lines && mkfifo lines
-    "$bin/rdrop-train" tiny.yaml --data bin --save-dir "$save_dir" --set max-update=1000000 \
+    "$bin/rdrop-train" tiny.yaml --data "${data:-bin}" --save-dir "$save_dir" --set max-update=1000000 \
         --set validate-interval-updates=1000000 "$@" >lines 2>err &
     running=$!
     exec 3<lines
@@ -137,8 +137,8 @@ ended() {
 # A signal saves and stops (Slurm's jobs get SIGUSR1 before their time is over); going on ends where a training left alone does. With subword
 # regularization as well, whose batches a thread of their own makes ahead.
 for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2 USR1:138:1:bin:0; do
-    IFS=: read -r name code threads from alpha <<<"$signal"
-    more=(--threads "$threads" --data "$from" --set "sentencepiece-alpha=$alpha")
+    IFS=: read -r name code threads data alpha <<<"$signal"
+    more=(--threads "$threads" --set "sentencepiece-alpha=$alpha")
     start "stop$name" "${more[@]}"
     kill "-$name" "$running"
     ended "$code"
@@ -156,6 +156,7 @@ for signal in TERM:143:1:bin:0 INT:130:2:sampled:0.2 USR1:138:1:bin:0; do
     train "whole$name" --set max-update=$last --set validate-interval-updates=1000000 "${more[@]}"
     same_weights "stop$name" "whole$name"
 done
+data=bin
 
 # A second training in the same directory is refused by the pid of the first; a killed one holds
 # nothing, and leaves nothing behind.
@@ -333,7 +334,7 @@ for file in train.bin valid.bin; do # and no dataset is one of another vocabular
     bad bin mixed && cp newer/$file mixed
     reject 1 "mixed/$file: made with another vocabulary (" tiny.yaml --data mixed --save-dir x
 done
-train newly --data newer --set max-update=4 # nor a checkpoint
+data=newer train newly --set max-update=4 # nor a checkpoint
 bad a1 strange && cp newly/checkpoints/00000004.safetensors strange/checkpoints/00000012.safetensors
 reject 1 'strange/checkpoints/00000012.safetensors: the weights of another model, whose vocabulary is ' \
     tiny.yaml --data bin --save-dir strange --average
@@ -361,7 +362,7 @@ cp -r a1 gone && rm -r gone/model && train gone
 same_weights gone a1
 # Other settings may change: said, logged, drawn. More data of the same vocabulary are such a change.
 "$bin/rdrop-preprocess" tiny.yaml --data more --dest larger --set vocab-from=bin >log 2>&1 || fail "$(cat log)"
-train own --data larger --set dropout=0.3 --set lr=0.002 --set max-update=16
+data=larger train own --set dropout=0.3 --set lr=0.002 --set max-update=16
 for change in 'dropout 0.1 -> 0.3' 'lr 0.01 -> 0.002' 'max-update 12 -> 16'; do
     grep -q "^changed: $change\$" log || fail "$change is not said: $(cat log)"
     grep -q "^{\"event\":\"changed\",\"update\":12,.*\"reason\":\"changed: $change\"}\$" own/train.jsonl ||
@@ -386,11 +387,11 @@ for change in 'lr 0.01 -> 0.002' 'seed 1 -> 2' 'reg-alpha 5 -> 1' 'encoder-layer
 done
 reject 3 'checkpoint -> now): train.bin 300 pairs' tiny.yaml --data larger --save-dir watched --unchanged
 [ "$(grep -c 'class="changed"' own/report.html)" -eq 40 ] || fail "no marks in report.html" # 4 in each chart
-train own --data larger --set dropout=0.3 --set lr=0.002 --set max-update=16
+data=larger train own --set dropout=0.3 --set lr=0.002 --set max-update=16
 grep -q changed: log && fail "told twice: $(cat log)"
 # Another validation set is another measure: the best begins anew, however bad it is.
 "$bin/rdrop-preprocess" tiny.yaml --data more --dest revalid --set vocab-from=bin --set validpref=train >log 2>&1
-train own --data revalid --set dropout=0.3 --set lr=0.5 --set max-update=20
+data=revalid train own --set dropout=0.3 --set lr=0.5 --set max-update=20
 grep '^valid at update' log | head -1 | grep '(best so far)$' >/dev/null || fail "another validation set: $(cat log)"
 
 # A size of the vocabulary that it does not have is said.

@@ -73,9 +73,31 @@ static void each_key_has_its_field(void **state) {
                 fail_msg("%s and %s have one field", key->name, rd_recipe_key(k)->name);
 }
 
+/* Both ends of a range are in it, also after rounding to float. */
+static void ends_of_ranges_are_taken(void **state) {
+    const rd_key *key;
+    (void)state;
+    for (int i = 0; (key = rd_recipe_key(i)); i++) {
+        const double ends[] = {key->low, key->high};
+        for (int e = 0; e < 2 && (key->type == RD_KEY_FLOAT || key->type == RD_KEY_DOUBLE); e++) {
+            union {
+                float f;
+                double d;
+            } value = {.d = 0};
+            char text[32];
+            rd_key alone = *key;
+            alone.offset = 0;
+            rd_shortest_double(ends[e], text);
+            if (rd_key_set(&value, &alone, text) != RD_OK || rd_key_check(&value, &alone) != RD_OK)
+                fail_msg("%s", rd_last_error());
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_what_they_were),
-                                       cmocka_unit_test(each_key_has_its_field)};
+                                       cmocka_unit_test(each_key_has_its_field),
+                                       cmocka_unit_test(ends_of_ranges_are_taken)};
     if (argc == 1) return cmocka_run_group_tests(tests, NULL, NULL);
     if (strcmp(argv[1], "print") != 0) return 2;
     rd_text now = listed();

@@ -173,8 +173,22 @@ static rd_status store(options_given *given, const typed_option *option, const c
     }
 }
 
+/* The last one counts, so that a script's can be overridden; of two files one must not be passed
+ * over in silence. */
+static void warn_of_second(const options_given *given, const typed_option *option,
+                           const char *value) {
+    for (int i = given->n - 1; option->key->type == RD_KEY_WORD && i >= 0; i--)
+        if (given->keys[i] == option->key) {
+            if (strcmp(given->values[i], value) != 0)
+                options_warn(given->program, "%s is given twice: '%s' counts, and not '%s'",
+                             option->dashed, value, given->values[i]);
+            return;
+        }
+}
+
 /* Stores one value, and records it. */
 static int take(options_given *given, const typed_option *option, const char *value) {
+    warn_of_second(given, option, value);
     rd_status status = store(given, option, value);
     if (status == RD_ERR_MEMORY) return options_fail(given->program);
     if (status != RD_OK) return options_usage(given->program, "%s", rd_last_error());

@@ -51,6 +51,8 @@ static const rd_key generate_options[] = {
     {"many-lines", RD_KEY_BOOL, RD_AT(many_lines),
      .help = "over ends of lines, where the vocabulary has these as newlines (characters, "
              "byte-level BPE)"},
+    {"json", RD_KEY_BOOL, RD_AT(json),
+     .help = "an object a line: line (from 1), text, score, log_prob"},
     {"window", RD_KEY_INT32, RD_AT(window), 1, 1 << 24, "64",
      .help = "prompts continued together at most, of those that can be read at once"},
     {.name = NULL}};
@@ -88,6 +90,7 @@ static const options_relation relations[] = {{"model", OPTIONS_IS_REQUIRED, "DIR
                                              {"per-line", OPTIONS_EXCLUDES, "sample-break-mode"},
                                              {"conditional", OPTIONS_EXCLUDES, "sample-break-mode"},
                                              {"many-lines", OPTIONS_NEEDS, "generate"},
+                                             {"json", OPTIONS_NEEDS, "generate"},
                                              {"window", OPTIONS_NEEDS, "generate"},
                                              {.name = NULL}};
 

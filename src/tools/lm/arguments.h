@@ -14,7 +14,7 @@ typedef enum { LM_BASE_2, LM_BASE_E } lm_base;
 typedef struct {
     options_given given;
     const char *model, *input, *output;
-    bool per_line, per_token, conditional, without_end, generate, many_lines;
+    bool per_line, per_token, conditional, without_end, generate, many_lines, json;
     int32_t tokens_per_sample, context_window;
     rd_break_mode mode;
     lm_base base;

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "io/json.h"
 #include "io/output.h"
 #include "lm/generate.h"
 #include "tools/common/search_options.h"
@@ -26,15 +28,29 @@ static rd_status read_prompts(rd_corpus *input, int64_t most, char **prompts, in
     return RD_OK;
 }
 
-static void print(const lm_job *job, int32_t n_best, int64_t number, const rd_lm_answers *a) {
+/* Pieces may spell part of a character, JSON has whole ones. */
+static rd_status print_object(FILE *output, int64_t number, const rd_lm_answer *answer) {
+    rd_text clean = {0};
+    RD_TRY(rd_text_append_clean(&clean, answer->text, strlen(answer->text), true));
+    json_t *object = json_pack("{s:I, s:s, s:f, s:f}", "line", (json_int_t)number + 1, "text",
+                               clean.data ? clean.data : "", "score", (double)answer->score,
+                               "log_prob", (double)answer->log_prob);
+    rd_text_free(&clean);
+    return rd_json_write_line(output, object);
+}
+
+static rd_status print(const lm_job *job, int32_t n_best, int64_t number, const rd_lm_answers *a) {
     bool list = n_best > 1 || options_has(&job->arguments->given, "nbest");
     for (int32_t i = 0; i < a->n; i++) {
-        if (list)
+        if (job->arguments->json)
+            RD_TRY(print_object(job->output, number, &a->items[i]));
+        else if (list)
             fprintf(job->output, "%lld ||| %s ||| %.4f\n", (long long)number, a->items[i].text,
                     (double)a->items[i].score);
         else
             fprintf(job->output, "%s\n", a->items[i].text);
     }
+    return RD_OK;
 }
 
 static rd_status answer(const lm_job *job, const rd_lm_generation *g, int64_t first, int64_t n,
@@ -43,7 +59,8 @@ static rd_status answer(const lm_job *job, const rd_lm_generation *g, int64_t fi
     rd_status status =
         rd_lm_generate(g, first, n, (const char *const *)prompts, answers, &n_answered);
     for (int64_t i = 0; i < n_answered; i++) {
-        print(job, g->search.n_best, first + i, &answers[i]);
+        rd_status printed = print(job, g->search.n_best, first + i, &answers[i]);
+        if (status == RD_OK) status = printed;
         rd_lm_answers_free(&answers[i]);
     }
     rd_status flushed = rd_output_flush(job->output);
@@ -57,6 +74,7 @@ static rd_status answer_all(const lm_job *job, const rd_lm_generation *g, char *
         rd_status status = RD_OK;
         rd_status read = read_prompts(job->input, job->arguments->window, prompts, &n);
         if (read != RD_ERR_MEMORY && n > 0) status = answer(job, g, first, n, prompts, answers);
+        if (status == RD_ERR_FORMAT) rd_error_prefix(status, "%s", rd_corpus_path(job->input));
         for (int64_t i = 0; i < n; i++) free(prompts[i]);
         RD_TRY(status);
         RD_TRY(read);

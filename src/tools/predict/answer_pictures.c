@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/corpus.h"
+#include "io/json.h"
 #include "io/output.h"
 #include "predict/pictures.h"
 #include "tools/common/stop.h"
@@ -34,7 +35,7 @@ static rd_status print_object(const job *j, int64_t i, const float *row) {
             ? json_pack("{s:s, s:s}", "picture", name, "error", j->problems[i])
             : answers_add_label(json_pack("{s:s}", "picture", name), &j->predictor.labels, row);
     rd_text_free(&clean);
-    return answers_write_object(j->output, object);
+    return rd_json_write_line(j->output, object);
 }
 
 /* A file that could not be read is an empty line, and said. */
@@ -102,6 +103,14 @@ static rd_status answer_lines(job *j, rd_corpus *lines) {
             "the input is a picture, but should list names of pictures; name it without "
             "--input: rdrop-predict --model DIR PICTURE...");
     while (line) {
+        if (n == 0)
+            return rd_error(RD_ERR_FORMAT, "%s:%lld: empty; expected the name of a picture",
+                            rd_corpus_path(lines), (long long)rd_corpus_line_number(lines));
+        if (memchr(line, '\t', n))
+            return rd_error(RD_ERR_FORMAT,
+                            "%s:%lld: expected the name of a picture, without a tab (of a list "
+                            "with classes: cut -f1)",
+                            rd_corpus_path(lines), (long long)rd_corpus_line_number(lines));
         RD_TRY(add(j, line, n));
         if (!rd_corpus_has_line(lines)) RD_TRY(answer(j)); /* nothing to wait for */
         RD_TRY(rd_corpus_next(lines, &line, &n));

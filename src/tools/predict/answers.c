@@ -34,12 +34,3 @@ json_t *answers_add_label(json_t *object, const rd_labels *labels, const float *
     json_decref(object);
     return NULL;
 }
-
-rd_status answers_write_object(FILE *output, json_t *object) {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7)) : NULL;
-    json_decref(object);
-    if (!text) return rd_error(RD_ERR_MEMORY, "out of memory");
-    fprintf(output, "%s\n", text);
-    free(text);
-    return RD_OK;
-}

@@ -20,7 +20,4 @@ void answers_write_label(FILE *output, const rd_labels *labels, const float *pro
  * the result is NULL, as what comes from NULL is. */
 json_t *answers_add_label(json_t *object, const rd_labels *labels, const float *probabilities);
 
-/* A line of JSON. Releases the object; NULL: there was no memory for it. */
-rd_status answers_write_object(FILE *output, json_t *object);
-
 #endif

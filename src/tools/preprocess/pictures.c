@@ -46,7 +46,7 @@ typedef struct {
     rd_picture *decoded; /* [threads] */
     int n_threads;
     int64_t n, bytes, read, refused;
-    int64_t *counts;        /* [labels.n] of kept ones */
+    int64_t *seen, *counts; /* [labels.n] of all, and of kept ones */
     rd_atomic_file reasons; /* a line for each that is left out; {0}: none is */
 } set;
 
@@ -68,7 +68,10 @@ static rd_status refuse_set(void *self, const char *prefix) {
 static rd_status set_class(const set *s, item *i) {
     char known[200], shown[96];
     i->label = class_of_picture(s->all->job, &s->all->labels, &i->picture);
-    if (i->label >= 0) return RD_OK;
+    if (i->label >= 0) {
+        s->seen[i->label]++;
+        return RD_OK;
+    }
     rd_labels_list(&s->all->labels, known, sizeof known);
     rd_escape(shown, sizeof shown, i->picture.label.data);
     return rd_error(RD_ERR_FORMAT, "%s: class '%s' is none of: %s%s", i->picture.name.data, shown,
@@ -185,20 +188,40 @@ static void print_counts(const set *s, double seconds) {
         printf(" of %lld (left out because they cannot be read: %lld, listed in %s.left-out)",
                (long long)s->read, (long long)s->refused, s->name);
     printf("; a class: %lld to %lld", (long long)least, (long long)most);
-    if (none > 0) printf(", %lld classes have none", (long long)none);
+    if (none > 0)
+        printf(", %lld %s none", (long long)none, none == 1 ? "class has" : "classes have");
     printf("; %.1f s\n", seconds);
     fflush(stdout);
 }
 
+/* A class that nothing can be learnt of: of pictures that cannot be read, or of a list's header;
+ * or only named by class-names, or by numbers of a format. */
+static rd_status check_classes(const set *s) {
+    for (int64_t i = 0; i < s->all->labels.n; i++) {
+        const char *name = s->all->labels.names[i];
+        char left_out[REASONS_ROOM];
+        if (s->counts[i] > 0) continue;
+        if (s->seen[i] > 0)
+            return rd_error(RD_ERR_FORMAT,
+                            "%s: no picture of class '%.60s' can be read (%s); mend them, or take "
+                            "the class out",
+                            s->name, name, reasons_name(s, left_out));
+        fprintf(stderr, "rdrop-preprocess: warning: no picture of class '%s' in %s\n", name,
+                s->name);
+    }
+    return RD_OK;
+}
+
 static rd_status fill(set *s, const char *prefixes) {
     s->items = rd_calloc(CHUNK, sizeof *s->items);
+    s->seen = rd_calloc((size_t)s->all->labels.n, sizeof *s->seen);
     s->counts = rd_calloc((size_t)s->all->labels.n, sizeof *s->counts);
     s->n_threads = rd_get_threads();
     s->decoded = rd_calloc((size_t)s->n_threads, sizeof *s->decoded);
-    if (!s->items || !s->counts || !s->decoded) return RD_ERR_MEMORY;
+    if (!s->items || !s->seen || !s->counts || !s->decoded) return RD_ERR_MEMORY;
     RD_TRY(each_prefix(prefixes, add_prefix, s));
     RD_TRY(write_chunk(s));
-    if (s->read > s->refused) return RD_OK;
+    if (s->read > s->refused) return strcmp(s->name, "train.bin") == 0 ? check_classes(s) : RD_OK;
     return rd_error(RD_ERR_FORMAT, "%s: no picture is left of %lld", s->name, (long long)s->read);
 }
 
@@ -207,6 +230,7 @@ static void free_set(set *s) {
     for (int t = 0; s->decoded && t < s->n_threads; t++) rd_picture_free(&s->decoded[t]);
     free(s->items);
     free(s->decoded);
+    free(s->seen);
     free(s->counts);
 }
 
