@@ -112,9 +112,10 @@ rd_status rd_task_refuse_ignored(const rd_task *task, const rd_recipe *recipe) {
     rd_recipe_free(plain);
     if (!key) return RD_OK;
     bool size = strncmp(key->name, "vocab-size", strlen("vocab-size")) == 0;
+    bool adopted = size && task->bit == RD_SENTENCE_PREDICTION;
     return rd_error(RD_ERR_ARGUMENT, "task %s: %s has no meaning here; leave it out%s", task->name,
                     size ? "vocab-size" : key->name,
-                    size ? " (the vocabulary is vocab-from's or finetune-from-model's)" : "");
+                    adopted ? " (the vocabulary is vocab-from's or finetune-from-model's)" : "");
 }
 
 rd_status rd_task_warn_of_ignored(const rd_task *task, const rd_recipe *recipe, rd_text *warnings) {
