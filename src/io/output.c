@@ -17,9 +17,13 @@
 
 enum { SUFFIX = sizeof ".tmp." - 1 + 16, MOST_LINKS = 40 };
 
+/* As messages name it. */
+static const char *shown(const char *path) {
+    return strcmp(path, "-") == 0 ? "standard output" : path;
+}
+
 static rd_status cannot_write(const char *path, int number) {
-    return rd_error(RD_ERR_IO, "%s: cannot write: %s",
-                    strcmp(path, "-") == 0 ? "standard output" : path, strerror(number));
+    return rd_error(RD_ERR_IO, "%s: cannot write: %s", shown(path), strerror(number));
 }
 
 static rd_status is_link(const char *path) {
@@ -287,8 +291,7 @@ void rd_atomic_abort(rd_atomic_file *file) {
 rd_status rd_atomic_close(rd_atomic_file *file, rd_status status) {
     if (status == RD_OK) return rd_atomic_commit(file);
     if (status == RD_ERR_IO && file->stream && ferror(file->stream))
-        rd_error_prefix(status, "%s",
-                        strcmp(file->path, "-") == 0 ? "standard output" : file->path);
+        rd_error_prefix(status, "%s", shown(file->path));
     rd_atomic_abort(file);
     return status;
 }

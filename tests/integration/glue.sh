@@ -84,7 +84,7 @@ sed 's/pairs.csv/others.csv/' on.yaml >others.yaml
 run rdrop-preprocess others.yaml --data . --dest others
 run rdrop-train others.yaml --data others --save-dir elsewhere --set max-update=1
 grep '^head-transform: tanh' elsewhere/model/config.yaml >/dev/null || fail "a pooler of other classes"
-# A training goes on with the classes that it began with, and needs data that have some.
+# A training keeps its classes, and needs data that have some.
 "$bin/rdrop-train" pairs.yaml --data others --save-dir out >log 2>err && fail "a training with other classes goes on"
 grep -F '(classes: bad, really, good -> bad, never, good; labels names them in their order)' err >/dev/null ||
     fail "other classes: $(cat err)"
